@@ -1,0 +1,120 @@
+import type { Budget } from "../core/budget.ts";
+
+/**
+ * The port to an AO network. Everything above it (providers, cli) speaks only this; one adapter per protocol stands behind it.
+ * Nothing legacy-only leaks through unnamed: `probe`-style reads go by signed messages, `dryrun` is for display only.
+ */
+export interface Ao {
+  /** The wallet's address: base64url sha256 of its public modulus. */
+  readonly address: string;
+
+  /**
+   * Makes a process, once per intent key: the spawn is signed, journaled, then sent; a second call with the same key sends
+   * the same bytes again and returns the same id. Returns when the unit accepted it, not when it can be used: see `awaitReady`.
+   */
+  spawn(input: SpawnInput, budget: Budget): Promise<Sent>;
+
+  /** Sends a message, once per intent key, as `spawn` does. */
+  send(input: MessageInput, budget: Budget): Promise<Sent>;
+
+  /** Waits until the message was really evaluated and returns what came of it. An empty Eval output means "not yet". */
+  evaluation(
+    ref: { processId: string; messageId: string; expectOutput?: boolean },
+    budget: Budget,
+  ): Promise<Evaluation>;
+
+  /** Marks the intent as done: its effect was read back, so the same key may never be reused for a resend. */
+  settle(intent: string): Promise<void>;
+
+  /** A read without effect. Cached, rate limited and unauthenticated on real units: for display, never for a verdict. */
+  dryrun(input: { processId: string; tags: Tags; data?: string }, budget: Budget): Promise<Evaluation>;
+
+  /** Evaluated messages of a process, oldest first; `cursor` goes on after an earlier page. */
+  results(
+    input: { processId: string; cursor?: string; limit?: number; newestFirst?: boolean },
+    budget: Budget,
+  ): Promise<{ items: (Evaluation & { cursor: string })[]; next?: string }>;
+
+  /** Data items the gateway knows, newest first. Indexes lag: never a proof of absence. */
+  find(
+    query: {
+      tags?: Record<string, string | string[]>;
+      owners?: string[];
+      ids?: string[];
+      recipients?: string[];
+      limit?: number;
+    },
+    budget: Budget,
+  ): Promise<FoundItem[]>;
+
+  /** The data of a transaction or data item, as the gateway serves it. */
+  data(id: string, budget: Budget): Promise<Uint8Array>;
+
+  /** Pre-flight: every unit answers and is what it should be; throws one FleetError with all problems. */
+  preflight(input: { module?: string }, budget: Budget): Promise<void>;
+}
+
+/** Tag names to values, in the order given. */
+export type Tags = Readonly<Record<string, string>>;
+
+export interface SpawnInput {
+  /** `project/stack/process/generation/spawn/hash/epoch/n`: names one effect. */
+  readonly intent: string;
+  readonly module: string;
+  readonly scheduler: string;
+  readonly authority: string;
+  readonly tags: Tags;
+  readonly data?: string;
+}
+
+export interface MessageInput {
+  readonly intent: string;
+  readonly processId: string;
+  readonly tags: Tags;
+  readonly data?: string;
+}
+
+export interface Sent {
+  /** The data item's id: the process' id for a spawn. */
+  readonly id: string;
+  /** True when the bytes had been signed by an earlier call. */
+  readonly resent: boolean;
+}
+
+export interface Evaluation {
+  readonly messageId: string;
+  /** The text output, colours removed; "" when there is none. */
+  readonly output: string;
+  /** The outbox. */
+  readonly messages: readonly OutMessage[];
+  readonly spawns: readonly OutMessage[];
+  /** The Lua error, colours removed, wrappers kept. The memory is the earlier one then. */
+  readonly error?: string;
+  readonly gasUsed?: number;
+}
+
+export interface OutMessage {
+  readonly target: string;
+  readonly tags: Tags;
+  readonly data: string;
+  readonly anchor?: string;
+}
+
+export interface FoundItem {
+  readonly id: string;
+  readonly owner: string;
+  readonly recipient: string;
+  readonly tags: Tags;
+  readonly block?: { height: number; timestamp: number };
+}
+
+/** Where a fleet lives, resolved: all that an adapter needs. */
+export interface NetworkEndpoints {
+  readonly gatewayUrl: string;
+  readonly graphqlUrl: string;
+  readonly muUrl: string;
+  readonly cuUrl: string;
+  readonly scheduler: string;
+  /** Who may push messages between processes: the MU's address. */
+  readonly authority: string;
+}

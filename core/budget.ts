@@ -1,0 +1,20 @@
+/** A span of time that several steps share. Every wait takes it, so one number bounds a whole create. */
+export interface Budget {
+  /** Milliseconds left, never negative. */
+  remaining(): number;
+  /** The whole span in milliseconds, for messages. */
+  readonly total: number;
+}
+
+export function budgetOf(seconds: number): Budget {
+  const total = seconds * 1000;
+  const end = performance.now() + total;
+  return { total, remaining: () => Math.max(0, end - performance.now()) };
+}
+
+/** A part of a budget: at most `seconds`, never more than what is left of the whole. */
+export function within(budget: Budget, seconds: number): Budget {
+  const total = Math.min(seconds * 1000, budget.remaining());
+  const end = performance.now() + total;
+  return { total, remaining: () => Math.max(0, Math.min(end - performance.now(), budget.remaining())) };
+}

@@ -1,0 +1,55 @@
+/**
+ * The one error class for what a person can fix. Anything else that is thrown is a bug and keeps its stack.
+ * It says four things: what went wrong in the user's words, what was got, what was expected, what to do.
+ */
+export interface Problem {
+  /** Stable, greppable, upper snake: `WALLET_MISSING`. Never renamed once released. */
+  readonly code: string;
+  /** One sentence in the user's words, naming the thing. */
+  readonly what: string;
+  /** The offending value as it was found. Never a secret. */
+  readonly got?: string;
+  /** What would have been accepted. */
+  readonly expected?: string;
+  /** The next step, imperative. */
+  readonly remedy: string;
+  /** Where: a path in a declaration (`processes.battle.health.timeoutSeconds`) or `file:line:column`. */
+  readonly at?: string;
+}
+
+export class FleetError extends Error {
+  readonly problems: readonly [Problem, ...Problem[]];
+  /** True when trying again later can succeed without anybody changing anything. */
+  readonly transient: boolean;
+
+  constructor(
+    problems: Problem | readonly [Problem, ...Problem[]],
+    options: { cause?: unknown; transient?: boolean } = {},
+  ) {
+    const list = (Array.isArray(problems) ? problems : [problems]) as readonly [Problem, ...Problem[]];
+    super(list.map(formatProblem).join("\n"), options.cause === undefined ? {} : { cause: options.cause });
+    this.name = "FleetError";
+    this.problems = list;
+    this.transient = options.transient ?? false;
+  }
+
+  get code(): string {
+    return this.problems[0].code;
+  }
+}
+
+/** Throws one error with all problems, when there are any. */
+export function throwAll(problems: readonly Problem[]): void {
+  const [first, ...rest] = problems;
+  if (first) throw new FleetError([first, ...rest]);
+}
+
+/** Several lines, readable in a terminal and in a CI log. */
+export function formatProblem(problem: Problem): string {
+  const lines = [`${problem.what} [${problem.code}]`];
+  if (problem.at !== undefined) lines.push(`  at:       ${problem.at}`);
+  if (problem.got !== undefined) lines.push(`  got:      ${problem.got}`);
+  if (problem.expected !== undefined) lines.push(`  expected: ${problem.expected}`);
+  lines.push(`  to do:    ${problem.remedy}`);
+  return lines.join("\n");
+}
