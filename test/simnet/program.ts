@@ -1,0 +1,139 @@
+/** What a scripted process does, given in the Lua text as `--[[sim:{…}]]`. Everything is optional. */
+export interface Script {
+  /** The status that health checks report; a list is worked off one per check, its last entry stays. */
+  readonly health?: HealthStatus | readonly HealthStatus[];
+  /** Why it is not healthy: the detail of the failing check. */
+  readonly reason?: string;
+  /** The Eval fails with this Lua error. */
+  readonly evalError?: string;
+  /** Wall-clock milliseconds that each evaluation takes. */
+  readonly slow?: number;
+  /** No replies at all, or none to these actions. */
+  readonly silent?: boolean | readonly string[];
+  /** These actions have no handler: they land in the inbox. */
+  readonly missing?: readonly string[];
+  /** These actions end in a Lua error. */
+  readonly errors?: readonly string[];
+  /** Reported instead of the committed ones. */
+  readonly version?: string;
+  readonly release?: string;
+  readonly sourceHash?: string;
+  /** Replies carry another nonce than the one asked with. */
+  readonly wrongNonce?: boolean;
+  /** Config of these types is refused as INVALID_CONFIG. */
+  readonly refuseConfig?: readonly string[];
+  /** The state that EXPORT_STATE hands out. */
+  readonly state?: Readonly<Record<string, unknown>>;
+}
+
+export type HealthStatus = "HEALTHY" | "DEGRADED" | "UNHEALTHY";
+
+/** The text of a deploy's Eval, read: the guard's epoch, the commit's fields and what the bundle declares. */
+export interface Program {
+  /** The guard's epoch; undefined when the text has no guard. */
+  readonly guard?: number;
+  readonly commit?: Commit;
+  /** The commit is the marker of a bundle without the library. */
+  readonly plain: boolean;
+  readonly script: Script;
+  /** From `fleet.process{…}`. */
+  readonly name?: string;
+  readonly processType?: string;
+  readonly capabilities: readonly string[];
+  /** Actions of `fleet.on("…"`. */
+  readonly handlers: readonly string[];
+  /** A top-level `error("…")`: the whole Eval fails with it. */
+  readonly error?: { readonly message: string; readonly line: number };
+}
+
+export interface Commit {
+  readonly release: string;
+  readonly sourceHash: string;
+  readonly version: string;
+  readonly epoch: number;
+  readonly process: string;
+}
+
+const MARKER = /--\[\[\s*sim:\s*(\{[\s\S]*?\})\s*\]\]/;
+const GUARD = /local __e\s*=\s*(\d+)/;
+const COMMIT = /Fleet\.commit\(\s*\{([\s\S]*?)\}\s*\)/g;
+const PLAIN = /\{[^{}]*"fleet"\s*:\s*"committed"[^{}]*\}/g;
+const ERROR = /^error\(\s*(["'])(.*?)\1\s*(?:,\s*\d+\s*)?\)/m;
+const ON = /\b[Ff]leet\.on\(\s*["']([\w-]+)["']/g;
+
+/** Reads the script in a text; a marker that is no JSON is a mistake of the test and is thrown. */
+export function readScript(source: string): Script {
+  const marker = MARKER.exec(source);
+  return marker?.[1] === undefined ? {} : (JSON.parse(marker[1]) as Script);
+}
+
+/** Reads a deploy's Eval; undefined for any other text. */
+export function readProgram(source: string): Program | undefined {
+  const guard = GUARD.exec(source)?.[1];
+  const commit = readCommit(source);
+  const script = readScript(source);
+  if (guard === undefined && !commit && Object.keys(script).length === 0) return undefined;
+  const declared = /\bfleet\.process\s*\(?\s*\{([\s\S]*?)\n?\}\s*\)?\s*(?:\n|$)/i.exec(source)?.[1] ?? "";
+  const name = field(declared, "name");
+  const processType = field(declared, "processType");
+  const error = ERROR.exec(source);
+  return {
+    ...(guard === undefined ? {} : { guard: Number(guard) }),
+    ...(commit ? { commit: commit.fields } : {}),
+    plain: commit?.plain ?? false,
+    script,
+    ...(name === undefined ? {} : { name }),
+    ...(processType === undefined ? {} : { processType }),
+    capabilities: strings(/capabilities\s*=\s*\{([^}]*)\}/.exec(declared)?.[1] ?? ""),
+    handlers: [...source.matchAll(ON)].map((match) => match[1] ?? "").sort(),
+    ...(error
+      ? { error: { message: error[2] ?? "", line: source.slice(0, error.index).split("\n").length } }
+      : {}),
+  };
+}
+
+function readCommit(source: string): { fields: Commit; plain: boolean } | undefined {
+  const fleet = [...source.matchAll(COMMIT)].at(-1)?.[1];
+  if (fleet !== undefined) {
+    const epoch = /\bepoch\s*=\s*(\d+)/.exec(fleet)?.[1];
+    return {
+      plain: false,
+      fields: {
+        release: field(fleet, "release") ?? "",
+        sourceHash: field(fleet, "sourceHash") ?? "",
+        version: field(fleet, "version") ?? "",
+        epoch: Number(epoch ?? 0),
+        process: field(fleet, "process") ?? "",
+      },
+    };
+  }
+  const plain = [...source.matchAll(PLAIN)].at(-1)?.[0];
+  if (plain === undefined) return undefined;
+  try {
+    const marker = JSON.parse(plain.replaceAll('\\"', '"')) as Partial<Commit>;
+    return {
+      plain: true,
+      fields: {
+        release: marker.release ?? "",
+        sourceHash: marker.sourceHash ?? "",
+        version: marker.version ?? "",
+        epoch: marker.epoch ?? 0,
+        process: marker.process ?? "",
+      },
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function field(source: string, key: string): string | undefined {
+  const match = new RegExp(`\\b${key}\\s*=\\s*(?:"((?:\\\\.|[^"\\\\])*)"|'((?:\\\\.|[^'\\\\])*)')`).exec(
+    source,
+  );
+  const text = match?.[1] ?? match?.[2];
+  return text?.replace(/\\(.)/g, "$1");
+}
+
+function strings(source: string): string[] {
+  return [...source.matchAll(/["']([^"']+)["']/g)].map((match) => match[1] ?? "");
+}

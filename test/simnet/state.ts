@@ -1,0 +1,118 @@
+import type { Closure, Table } from "./lua.ts";
+import type { Script } from "./program.ts";
+
+export interface Tag {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The process that is evaluated. */
+export interface ModelProcess {
+  readonly id: string;
+  readonly owner: string;
+  readonly tags: readonly Tag[];
+}
+
+/** One message as the evaluator gets it. */
+export interface ModelMessage {
+  readonly id: string;
+  /** Who it is from: the signer, or the process when an authority pushed it. */
+  readonly from: string;
+  /** The signer's address. */
+  readonly owner: string;
+  readonly tags: readonly Tag[];
+  readonly data: string;
+  /** The scheduler's time, milliseconds. */
+  readonly timestamp: number;
+  readonly blockHeight: number;
+  /** Place in the process' order, when the unit tells it. */
+  readonly slot?: number;
+}
+
+/** An entry of the outbox, as aos words it. */
+export interface ModelOut {
+  readonly Target?: string;
+  readonly Anchor: string;
+  readonly Data: string;
+  readonly Tags: readonly Tag[];
+}
+
+/** What an evaluation answers: the shape of aos 2.x on a compute unit. */
+export interface ModelResult {
+  readonly Output?: {
+    readonly data: string;
+    readonly prompt: string;
+    readonly test?: string;
+    readonly print?: boolean;
+  };
+  readonly Messages: readonly ModelOut[];
+  readonly Spawns: readonly ModelOut[];
+  readonly Assignments: readonly { readonly Message: string; readonly Processes: readonly string[] }[];
+  readonly Error?: string;
+  readonly GasUsed: number;
+}
+
+/** Everything that a process remembers: plain data. */
+export interface ProcessState {
+  globals: Table;
+  inbox: number;
+  reference: number;
+  handlers: { name: string; action: string; fn: Closure }[];
+  script: Script;
+  fleet?: FleetState;
+}
+
+/** What `processes/lib` keeps. */
+export interface FleetState {
+  name: string;
+  processType: string;
+  version: string;
+  capabilities: string[];
+  release: string;
+  sourceHash: string;
+  epoch: number;
+  status: "INITIALIZING" | "ACTIVE" | "DRAINING" | "RETIRED";
+  handlers: string[];
+  plain: boolean;
+  configs: Record<string, { configData: unknown; version: number; hash: string }>;
+  peers: Record<string, string>;
+  router?: string;
+  wiringHash?: string;
+  allowed: string[];
+  state: Record<string, unknown>;
+  stats: {
+    messages: number;
+    errors: number;
+    refused: number;
+    byAction: Record<string, number>;
+    startedAt: number;
+    lastMessageAt: number;
+  };
+  audit: { seq: number; at: number; from: string; action: string; outcome: string; code?: string }[];
+  auditSeq: number;
+  healthChecks: number;
+  ledger?: LedgerState;
+}
+
+/** What the deployment coordinator keeps beyond that. */
+export interface LedgerState {
+  epoch: number;
+  deployments: Record<string, Deployment>;
+  order: string[];
+  registered: Record<string, Record<string, unknown>>;
+}
+
+export interface Deployment {
+  deploymentId: string;
+  epoch: number;
+  status: "RUNNING" | "COMPLETED" | "FAILED";
+  startedAt: number;
+  finishedAt?: number;
+  request?: unknown;
+  manifest?: unknown;
+}
+
+/** The value of a tag; the first when it is repeated. */
+export function tagOf(tags: readonly Tag[], name: string): string | undefined {
+  return tags.find((tag) => tag.name === name)?.value;
+}
