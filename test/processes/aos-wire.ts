@@ -1,0 +1,48 @@
+/** What goes between the test runner and the child process that holds the evaluator. */
+
+export interface Tag {
+  name: string;
+  value: string;
+}
+
+/** A message as the compute unit hands it to the evaluator. */
+export interface RawMessage {
+  Id: string;
+  From: string;
+  Owner: string;
+  Target: string;
+  Module: string;
+  Tags: Tag[];
+  Data: string;
+  Timestamp: number;
+  Nonce: number;
+  Epoch: number;
+  "Block-Height": number;
+  Cron: boolean;
+}
+
+/** A message in the outbox of a process. */
+export interface OutMessage {
+  Target: string;
+  Data?: string;
+  Anchor?: string;
+  Tags: Tag[];
+}
+
+/** What one evaluation gave. */
+export interface Evaluation {
+  Error?: string;
+  Output?: { data?: unknown } | string;
+  Messages: OutMessage[];
+  Spawns: unknown[];
+  Assignments: unknown[];
+  /** Milliseconds in the evaluator. */
+  ms: number;
+}
+
+export type WorkerRequest = { id: number } & (
+  | { op: "boot"; process: string; image: string; env: unknown; boot: RawMessage }
+  | { op: "send"; process: string; message: RawMessage }
+  | { op: "clone"; process: string; as: string }
+  | { op: "drop"; process: string }
+);

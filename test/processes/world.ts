@@ -1,0 +1,110 @@
+/** Several processes and the post between them, in memory. */
+import {
+  type Aos,
+  address,
+  type BootOptions,
+  boot,
+  MESSENGER,
+  type Reply,
+  readReply,
+  type SendOptions,
+} from "./aos.ts";
+
+/** One message that was handed over. */
+export interface Delivery extends Reply {
+  from: string;
+}
+
+export interface WorldResult {
+  /** The first message back to the sender with an action that ends in `-Response`. */
+  reply: Reply | undefined;
+  /** Everything that was handed over or left for somebody outside, in order. */
+  deliveries: Delivery[];
+}
+
+export interface WorldOptions extends BootOptions {
+  /** name → names of its peers; by default everybody knows everybody. */
+  peers?: Record<string, string[]>;
+  /** Drop a message: what a network that loses it would do. */
+  lose?: (delivery: Delivery) => boolean;
+}
+
+export class World {
+  readonly processes = new Map<string, Aos>();
+  lose: ((delivery: Delivery) => boolean) | undefined;
+
+  get(name: string): Aos {
+    const found = this.processes.get(name);
+    if (!found) throw new Error(`no process ${name} in this world`);
+    return found;
+  }
+
+  /** Sends to a process and delivers what follows until nothing is left. */
+  async send(name: string, options: SendOptions): Promise<WorldResult> {
+    const first = this.get(name);
+    const from = options.From ?? first.owner;
+    this.#align();
+    const started = await first.send({ ...options, From: from });
+    if (started.error !== undefined) throw new Error(`${name}: ${started.error}`);
+    const deliveries: Delivery[] = [];
+    const queue = started.messages.map((message) => ({ from: first, message }));
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const delivery: Delivery = { ...readReply(next.message), from: next.from.name };
+      if (this.lose?.(delivery)) continue;
+      deliveries.push(delivery);
+      if (deliveries.length > 2_000) throw new Error("the post never gets quiet");
+      const to = [...this.processes.values()].find((each) => each.id === delivery.target);
+      if (!to) continue;
+      this.#align();
+      const { Action, ...tags } = delivery.tags;
+      const result = await to.send({
+        From: next.from.id,
+        Owner: MESSENGER,
+        ...(Action === undefined ? {} : { Action }),
+        Data: delivery.text,
+        Tags: { ...tags, "From-Process": next.from.id },
+      });
+      if (result.error !== undefined) throw new Error(`${to.name}: ${result.error}`);
+      for (const message of result.messages) queue.push({ from: to, message });
+    }
+    const reply = deliveries.find((each) => each.target === from && each.action.endsWith("-Response"));
+    return { reply, deliveries };
+  }
+
+  /** Lets scheduler time pass for everybody. */
+  advance(ms: number): void {
+    this.#align();
+    for (const each of this.processes.values()) each.now += ms;
+  }
+
+  /** Wires every process with the ids of its peers. */
+  async wire(peers: Record<string, string[]> = {}, epoch = 1): Promise<void> {
+    for (const [name, process] of this.processes) {
+      const wanted = peers[name] ?? [...this.processes.keys()].filter((each) => each !== name);
+      const ids = Object.fromEntries(
+        wanted.map((each) => [each, this.processes.get(each)?.id ?? address(`absent-${each}`)]),
+      );
+      const { reply } = await this.send(name, {
+        From: process.owner,
+        Action: "WIRE_PEERS",
+        Data: { peers: ids, hash: "wiring" },
+        Epoch: String(epoch),
+      });
+      if (reply?.status !== "ok") throw new Error(`${name} was not wired: ${reply?.text}`);
+    }
+  }
+
+  #align(): void {
+    const latest = Math.max(...[...this.processes.values()].map((each) => each.now));
+    for (const each of this.processes.values()) each.now = latest;
+  }
+}
+
+/** Boots the named processes and wires them. */
+export async function fleet(names: readonly string[], options: WorldOptions = {}): Promise<World> {
+  const world = new World();
+  for (const name of names) world.processes.set(name, await boot(name, options));
+  await world.wire(options.peers);
+  world.lose = options.lose;
+  return world;
+}
