@@ -23,6 +23,12 @@ export interface Ao {
     budget: Budget,
   ): Promise<Evaluation>;
 
+  /**
+   * Waits until the network shows a new process: its boot was evaluated. The first message may be sent earlier, but its
+   * result cannot be read earlier.
+   */
+  awaitReady(processId: string, budget: Budget): Promise<void>;
+
   /** Marks the intent as done: its effect was read back, so the same key may never be reused for a resend. */
   settle(intent: string): Promise<void>;
 

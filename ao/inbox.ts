@@ -1,0 +1,22 @@
+import { FleetError } from "../core/errors.ts";
+import type { Evaluation } from "./port.ts";
+
+/**
+ * True when the process did not run the message but put it into its inbox and announced it: what aos does with an Eval of
+ * somebody who is not the owner, which the network reports as a success.
+ */
+export function looksLikeInbox({ output, error }: Pick<Evaluation, "output" | "error">): boolean {
+  return error === undefined && /New Message From\s+\S+/.test(output);
+}
+
+/** @throws FleetError `NOT_OWNER` when the Eval landed in the inbox */
+export function assertOwner(evaluation: Evaluation, processId: string, address: string): void {
+  if (!looksLikeInbox(evaluation)) return;
+  throw new FleetError({
+    code: "NOT_OWNER",
+    what: `The wallet ${address} may not change the process ${processId}`,
+    got: "the code was put into the inbox, not run",
+    expected: "the wallet that owns the process",
+    remedy: "Use the wallet that spawned the process, or deploy a new one.",
+  });
+}

@@ -1,0 +1,9 @@
+/** The network: connect, sign, journal, send, read back. Knows nothing of Pulumi, of delivery or of bundles. */
+export { crashPoint } from "./crash.ts";
+export { UnitError } from "./errors.ts";
+export { assertOwner, looksLikeInbox } from "./inbox.ts";
+export { type Intent, type Journal, type JournalOptions, openJournal } from "./journal/index.ts";
+export { connectLegacy, type LegacyLimits, type LegacyOptions } from "./legacy/connect.ts";
+export { type NetworkRef, NetworkRefSchema, resolveNetwork } from "./network.ts";
+export type * from "./port.ts";
+export { type ItemFields, loadWallet, type SignedItem, type Wallet, type WalletSource } from "./wallet.ts";

@@ -1,0 +1,182 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { FleetError } from "../../core/errors.ts";
+import { sha256 } from "../../core/hash.ts";
+import { reasonOf } from "../errors.ts";
+
+/** Appends lines to one file; what it acknowledged survives a loss of power. */
+export interface Appender {
+  /** Resolves when the text is on disk. Calls at the same time share one flush. */
+  append(text: string): Promise<void>;
+  /** Puts other content in the file's place, at once and whole. */
+  replace(text: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * @param size bytes of the file that are good: everything after them is cut off
+ * @throws FleetError `JOURNAL_UNWRITABLE` here and in every call
+ */
+export async function openAppender(path: string, size: number): Promise<Appender> {
+  let file = await guarded(path, () => open(path, "a", 0o600));
+  let good = size;
+  let waiting: { text: string; done: () => void; failed: (error: unknown) => void }[] = [];
+  let turn: Promise<void> = Promise.resolve();
+
+  /** One thing at a time touches the file. */
+  const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
+    const result = turn.then(task);
+    turn = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
+  };
+
+  async function flush(): Promise<void> {
+    const batch = waiting;
+    waiting = [];
+    if (batch.length === 0) return;
+    try {
+      await guarded(path, async () => {
+        const bytes = Buffer.from(batch.map(({ text }) => text).join(""));
+        try {
+          await file.appendFile(bytes);
+          await file.datasync();
+        } catch (error) {
+          // Half a line must not stay: the next one would be glued to it.
+          await file.truncate(good).catch(() => {});
+          throw error;
+        }
+        good += bytes.length;
+      });
+      for (const { done } of batch) done();
+    } catch (error) {
+      for (const { failed } of batch) failed(error);
+    }
+  }
+
+  await guarded(path, async () => {
+    await file.truncate(size);
+    await file.sync();
+    await syncFolder(dirname(path));
+  });
+
+  return {
+    append(text) {
+      return new Promise<void>((done, failed) => {
+        waiting.push({ text, done, failed });
+        void inTurn(flush);
+      });
+    },
+    replace(text) {
+      return inTurn(() =>
+        guarded(path, async () => {
+          await writeWhole(path, text);
+          await file.close();
+          file = await open(path, "a", 0o600);
+          good = Buffer.byteLength(text);
+        }),
+      );
+    },
+    close: () => inTurn(() => file.close()),
+  };
+}
+
+/** Big bodies as files in one folder, each named by the sha256 of its bytes. */
+export interface Blobs {
+  /** @returns the name, when the bytes are on disk */
+  put(bytes: Uint8Array): Promise<string>;
+  /** @throws FleetError `JOURNAL_DAMAGED` when it is missing or not what its name says */
+  get(name: string): Promise<Uint8Array>;
+  /** Removes one; nothing happens when it is gone already. */
+  drop(name: string): Promise<void>;
+  /** Removes all but these. */
+  sweep(keep: ReadonlySet<string>): Promise<void>;
+}
+
+export function blobsIn(folder: string): Blobs {
+  return {
+    put: (bytes) =>
+      guarded(folder, async () => {
+        const name = sha256(bytes);
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await writeWhole(join(folder, name), bytes);
+        await syncFolder(dirname(folder));
+        return name;
+      }),
+    async get(name) {
+      const bytes = await readFile(join(folder, name)).catch(() => undefined);
+      if (bytes && sha256(bytes) === name) return new Uint8Array(bytes);
+      throw new FleetError({
+        code: "JOURNAL_DAMAGED",
+        what: "A signed message that was not settled yet is missing from the journal",
+        got: bytes
+          ? `${join(folder, name)} has other content than its name says`
+          : `no ${join(folder, name)}`,
+        expected: "the bytes that were signed",
+        remedy: "Restore the file, or remove the journal: the fleet is then found again on the network.",
+      });
+    },
+    async drop(name) {
+      await unlink(join(folder, name)).catch(() => {});
+    },
+    async sweep(keep) {
+      const names = await readdir(folder).catch(() => []);
+      await Promise.all(
+        names.filter((name) => !keep.has(name)).map((name) => unlink(join(folder, name)).catch(() => {})),
+      );
+    },
+  };
+}
+
+/** Written beside it, flushed, renamed, and the folder flushed: whole or not at all. */
+async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+  const draft = `${path}.${randomUUID()}`;
+  const file = await open(draft, "wx", 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+    await file.close();
+    await rename(draft, path);
+  } catch (error) {
+    await file.close().catch(() => {});
+    await unlink(draft).catch(() => {});
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** A new name in a folder is on disk only when the folder is. Windows cannot open one, and needs it not. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Turns what the file system throws into an error with a remedy. */
+export async function guarded<T>(path: string, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    if (error instanceof FleetError) throw error;
+    const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
+    throw new FleetError(
+      {
+        code: "JOURNAL_UNWRITABLE",
+        what: "The journal cannot be written, so nothing more is sent",
+        got: reasonOf(error),
+        expected: `a folder with free space that this user may write: ${dirname(path)}`,
+        remedy: full
+          ? "Free some space and run the command again."
+          : "Mend the folder and run the command again.",
+      },
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,2 @@
+export { type Journal, type JournalOptions, openJournal } from "./journal.ts";
+export type { Intent, IntentState } from "./records.ts";

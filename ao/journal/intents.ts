@@ -1,0 +1,85 @@
+import type { Body, Intent, JournalRecord } from "./records.ts";
+
+/** Closed messages beyond these are forgotten when the journal is rewritten. */
+const CLOSED_KEPT = 10_000;
+
+/** The state that a journal's records add up to. No file is touched here. */
+export class Intents {
+  private readonly all = new Map<string, { intent: Intent; body: Body }>();
+  private readonly current = new Map<string, string>();
+  private readonly counts = new Map<string, number>();
+  /** About how many bytes of the file are bodies that nobody needs any more. */
+  closedBytes = 0;
+
+  apply(record: JournalRecord): void {
+    if (record.kind === "signed") {
+      const { kind: _, what, raw, blob, ...rest } = record;
+      const body: Body = raw !== undefined ? { raw } : blob !== undefined ? { blob } : { gone: true };
+      this.all.set(record.id, { intent: { ...rest, kind: what, state: "signed" }, body });
+      this.current.set(record.key, record.id);
+      this.counts.set(record.key, record.n);
+      return;
+    }
+    const id = this.current.get(record.key);
+    const entry = id === undefined ? undefined : this.all.get(id);
+    if (!entry || entry.intent.n !== record.n) return;
+    const { reason } = record;
+    entry.intent = {
+      ...entry.intent,
+      state: record.kind,
+      ...(reason === undefined ? {} : { reason }),
+    };
+    if (record.kind === "sent") return;
+    this.closedBytes += "raw" in entry.body ? entry.body.raw.length : 0;
+    entry.body = { gone: true };
+    this.current.delete(record.key);
+  }
+
+  openOf(key: string): Intent | undefined {
+    const id = this.current.get(key);
+    return id === undefined ? undefined : this.all.get(id)?.intent;
+  }
+
+  /** The highest `n` that the key has had; 0 when it is new. */
+  lastOf(key: string): number {
+    return this.counts.get(key) ?? 0;
+  }
+
+  byId(id: string): Intent | undefined {
+    return this.all.get(id)?.intent;
+  }
+
+  bodyOf(id: string): Body | undefined {
+    return this.all.get(id)?.body;
+  }
+
+  list(): Intent[] {
+    return [...this.all.values()].map(({ intent }) => intent);
+  }
+
+  openBlobs(): Set<string> {
+    const names = new Set<string>();
+    for (const { body } of this.all.values()) if ("blob" in body) names.add(body.blob);
+    return names;
+  }
+
+  /** The records that give this state again, without the bodies of what is closed. */
+  compacted(): JournalRecord[] {
+    const entries = [...this.all.values()];
+    let surplus =
+      entries.filter(({ intent, body }) => intent.kind === "message" && "gone" in body).length - CLOSED_KEPT;
+    this.closedBytes = 0;
+    return entries.flatMap(({ intent, body }) => {
+      if (intent.kind === "message" && "gone" in body && surplus > 0) {
+        surplus -= 1;
+        this.all.delete(intent.id);
+        return [];
+      }
+      const { kind, state, reason, ...rest } = intent;
+      const signed: JournalRecord = { ...rest, kind: "signed", what: kind, ...("gone" in body ? {} : body) };
+      if (state === "signed") return [signed];
+      const { key, n, at } = intent;
+      return [signed, { kind: state, key, n, at, ...(reason === undefined ? {} : { reason }) }];
+    });
+  }
+}

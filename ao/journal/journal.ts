@@ -1,0 +1,290 @@
+import { mkdir, readFile, realpath } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { FleetError } from "../../core/errors.ts";
+import { crashPoint } from "../crash.ts";
+import type { SignedItem } from "../wallet.ts";
+import { type Appender, type Blobs, blobsIn, guarded, openAppender } from "./disk.ts";
+import { Intents } from "./intents.ts";
+import { acquireLock, type FileLock, type LockOptions } from "./lock.ts";
+import { type Body, decodeRecord, encodeRecord, type Intent, type JournalRecord } from "./records.ts";
+
+/**
+ * The memory of everything that was signed: one append-only file per stack. A signed item is on disk before it is sent, so
+ * after a crash the very same bytes are sent again and the network sees one message.
+ */
+export interface Journal {
+  readonly path: string;
+  /** True when this open made the file: nothing is known of earlier runs, so look on the network before a spawn. */
+  readonly isNew: boolean;
+  /** What was dropped from the end of the file as not wholly written; look on the network then, too. */
+  readonly dropped: string | undefined;
+
+  /** The intent of this key that is neither settled nor voided. */
+  signed(key: string): Intent | undefined;
+  /**
+   * The open intent of the key, or a new one that `sign` makes. Returns when it is on disk. Calls with one key follow each
+   * other. A message whose content or signer changed is voided and signed anew; a spawn is kept, unless the signer changed.
+   */
+  record(
+    input: Pick<Intent, "key" | "kind" | "target" | "signer" | "content">,
+    sign: () => Promise<SignedItem>,
+  ): Promise<{ readonly intent: Intent; readonly item: SignedItem; readonly resent: boolean }>;
+  /** Notes that a unit accepted it. */
+  sent(key: string): Promise<void>;
+  /** Notes that its effect was read back: the same key then means a new effect. Nothing open is no error. */
+  settle(key: string): Promise<void>;
+  /** Gives it up: it is never sent again. Nothing open is no error. */
+  void(key: string, reason: string): Promise<void>;
+
+  /** Everything neither settled nor voided, oldest first. */
+  open(): readonly Intent[];
+  /** Everything known, oldest first; the newest 10,000 closed messages are kept, and all spawns. */
+  history(): readonly Intent[];
+  /** The intent with this data item id. */
+  byId(id: string): Intent | undefined;
+  /** The signed bytes of an open intent. */
+  item(intent: Intent): Promise<SignedItem>;
+
+  /** Rewrites the file without the bodies of closed intents. Happens by itself when a journal is opened and half of it is old. */
+  compact(): Promise<void>;
+  /** Releases the file when the last of this process' users closed it. */
+  close(): Promise<void>;
+}
+
+export interface JournalOptions extends LockOptions {
+  /** Told what a person should know: a torn record that was dropped. Default: nobody. */
+  readonly log?: (line: string) => void;
+}
+
+/** Items up to so many bytes are in the journal's line itself. */
+const INLINE_LIMIT = 16_384;
+/** A file smaller than this is not worth rewriting. */
+const COMPACT_ABOVE = 1_000_000;
+
+const shared = new Map<string, { journal: Promise<SharedJournal>; users: number }>();
+
+/**
+ * Opens or makes the journal (and its folder). All users in one process share it; another process waits.
+ *
+ * @throws FleetError `JOURNAL_LOCKED` (transient), `JOURNAL_UNWRITABLE`, `JOURNAL_DAMAGED` (a record before the last is not whole)
+ */
+export async function openJournal(path: string, options: JournalOptions = {}): Promise<Journal> {
+  await guarded(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
+  const real = join(await realpath(dirname(path)), basename(path));
+  let entry = shared.get(real);
+  if (!entry) {
+    entry = { journal: SharedJournal.open(real, options), users: 0 };
+    shared.set(real, entry);
+    entry.journal.catch(() => shared.delete(real));
+  }
+  const used = entry;
+  used.users += 1;
+  const journal = await used.journal;
+  let closed = false;
+  return journal.handle(async () => {
+    if (closed) return;
+    closed = true;
+    used.users -= 1;
+    if (used.users > 0) return;
+    shared.delete(real);
+    await journal.end();
+  });
+}
+
+class SharedJournal {
+  readonly path: string;
+  readonly isNew: boolean;
+  readonly dropped: string | undefined;
+  private readonly lock: FileLock;
+  private readonly appender: Appender;
+  private readonly blobs: Blobs;
+  private readonly intents: Intents;
+  /** The last call for each key: the next one waits for it. */
+  private readonly turns = new Map<string, Promise<unknown>>();
+
+  private constructor(path: string, parts: Pick<SharedJournal, "isNew" | "dropped">, disk: DiskParts) {
+    this.path = path;
+    this.isNew = parts.isNew;
+    this.dropped = parts.dropped;
+    this.lock = disk.lock;
+    this.appender = disk.appender;
+    this.blobs = disk.blobs;
+    this.intents = disk.intents;
+  }
+
+  static async open(path: string, options: JournalOptions): Promise<SharedJournal> {
+    const lock = await guarded(path, () => acquireLock(`${path}.lock`, options));
+    try {
+      const text = await readIfThere(path);
+      const { records, size, dropped } = parseJournal(path, text ?? Buffer.alloc(0));
+      if (dropped !== undefined) options.log?.(`journal ${path}: ${dropped}`);
+      const intents = new Intents();
+      for (const record of records) intents.apply(record);
+      const blobs = blobsIn(`${path}.blobs`);
+      const appender = await openAppender(path, size);
+      const journal = new SharedJournal(
+        path,
+        { isNew: text === undefined, dropped },
+        { lock, appender, blobs, intents },
+      );
+      await blobs.sweep(intents.openBlobs());
+      if (size > COMPACT_ABOVE && intents.closedBytes > size / 2) await journal.compact();
+      return journal;
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  handle(close: () => Promise<void>): Journal {
+    return {
+      path: this.path,
+      isNew: this.isNew,
+      dropped: this.dropped,
+      signed: (key) => this.intents.openOf(key),
+      record: (input, sign) => this.inTurn(input.key, () => this.record(input, sign)),
+      sent: (key) => this.inTurn(key, () => this.move(key, "sent")),
+      settle: (key) => this.inTurn(key, () => this.move(key, "settled")),
+      void: (key, reason) => this.inTurn(key, () => this.move(key, "voided", reason)),
+      open: () => this.intents.list().filter(isOpen),
+      history: () => this.intents.list(),
+      byId: (id) => this.intents.byId(id),
+      item: (intent) => this.item(intent),
+      compact: () => this.compact(),
+      close,
+    };
+  }
+
+  async end(): Promise<void> {
+    await Promise.allSettled(this.turns.values());
+    await this.appender.close();
+    await this.lock.release();
+  }
+
+  private inTurn<T>(key: string, task: () => Promise<T>): Promise<T> {
+    const result = (this.turns.get(key) ?? Promise.resolve()).then(task);
+    const quiet = result
+      .catch(() => {})
+      .then(() => {
+        if (this.turns.get(key) === quiet) this.turns.delete(key);
+      });
+    this.turns.set(key, quiet);
+    return result;
+  }
+
+  private async record(...[input, sign]: Parameters<Journal["record"]>): ReturnType<Journal["record"]> {
+    const earlier = this.intents.openOf(input.key);
+    if (earlier) {
+      const sameContent = earlier.kind === "spawn" || earlier.content === input.content;
+      if (sameContent && earlier.signer === input.signer) {
+        return { intent: earlier, item: await this.item(earlier), resent: true };
+      }
+      await this.move(input.key, "voided", sameContent ? "another signer" : "other content");
+    }
+    crashPoint("ao.before-sign");
+    const item = await sign();
+    crashPoint("ao.after-sign");
+    const inline = item.raw.length <= INLINE_LIMIT;
+    const { key, kind, ...rest } = input;
+    await this.write({
+      kind: "signed",
+      key,
+      n: this.intents.lastOf(key) + 1,
+      what: kind,
+      id: item.id,
+      ...rest,
+      at: Date.now(),
+      ...(inline
+        ? { raw: Buffer.from(item.raw).toString("base64") }
+        : { blob: await this.blobs.put(item.raw) }),
+    });
+    crashPoint("ao.after-journal");
+    const intent = this.intents.openOf(key);
+    if (!intent) throw new Error(`the journal lost ${key} while it was written`);
+    return { intent, item, resent: false };
+  }
+
+  private async move(key: string, kind: "sent" | "settled" | "voided", reason?: string): Promise<void> {
+    const intent = this.intents.openOf(key);
+    if (!intent || intent.state === kind) return;
+    const body = this.intents.bodyOf(intent.id);
+    await this.write({ kind, key, n: intent.n, at: Date.now(), ...(reason === undefined ? {} : { reason }) });
+    if (kind !== "sent" && body && "blob" in body) await this.blobs.drop(body.blob);
+  }
+
+  private async write(record: JournalRecord): Promise<void> {
+    this.lock.assertHeld();
+    await this.appender.append(encodeRecord(record));
+    this.intents.apply(record);
+  }
+
+  private async item(intent: Intent): Promise<SignedItem> {
+    const body: Body | undefined = this.intents.bodyOf(intent.id);
+    if (!body || "gone" in body) throw new Error(`the bytes of ${intent.id} are gone: it is ${intent.state}`);
+    const raw =
+      "raw" in body ? new Uint8Array(Buffer.from(body.raw, "base64")) : await this.blobs.get(body.blob);
+    return { id: intent.id, raw };
+  }
+
+  private async compact(): Promise<void> {
+    this.lock.assertHeld();
+    await this.appender.replace(this.intents.compacted().map(encodeRecord).join(""));
+  }
+}
+
+interface DiskParts {
+  readonly lock: FileLock;
+  readonly appender: Appender;
+  readonly blobs: Blobs;
+  readonly intents: Intents;
+}
+
+const isOpen = ({ state }: Intent) => state === "signed" || state === "sent";
+
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** @returns the records, the bytes that are good, and what was dropped behind them */
+function parseJournal(
+  path: string,
+  bytes: Buffer,
+): { records: JournalRecord[]; size: number; dropped: string | undefined } {
+  const records: JournalRecord[] = [];
+  let start = 0;
+  for (let number = 1; start < bytes.length; number += 1) {
+    const newline = bytes.indexOf(0x0a, start);
+    const end = newline === -1 ? bytes.length : newline;
+    const record =
+      newline === -1 ? { damaged: "no end of line" } : decodeRecord(bytes.toString("utf8", start, end));
+    if ("damaged" in record) {
+      const isLast = newline === -1 || newline === bytes.length - 1;
+      if (!isLast) throw damaged(path, number, record.damaged);
+      const lost = bytes.length - start;
+      return {
+        records,
+        size: start,
+        dropped: `dropped the last ${lost} bytes (${record.damaged}); record ${number - 1} is the last good one`,
+      };
+    }
+    records.push(record);
+    start = end + 1;
+  }
+  return { records, size: start, dropped: undefined };
+}
+
+function damaged(path: string, line: number, how: string): FleetError {
+  return new FleetError({
+    code: "JOURNAL_DAMAGED",
+    what: "The journal is damaged, and not only at its end",
+    at: `${path}:${line}:1`,
+    got: how,
+    expected: "records as they were written",
+    remedy: "Restore the file, or move it away: the fleet is then found again on the network.",
+  });
+}

@@ -1,0 +1,187 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync, unlinkSync } from "node:fs";
+import { link, readFile, rename, stat, unlink, utimes, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import { seconds } from "../errors.ts";
+
+/** A lock held by this process until it is released or the process ends. */
+export interface FileLock {
+  /** @throws FleetError `JOURNAL_LOST` when another process took the lock over, as it does when this one stood still too long */
+  assertHeld(): void;
+  release(): Promise<void>;
+}
+
+export interface LockOptions {
+  /** Milliseconds to wait for an owner that lives. Default 15,000: a deploy that was killed leaves a provider which ends by itself. */
+  readonly patience?: number;
+  /** Milliseconds between two signs of life. Default 2,000. */
+  readonly heartbeat?: number;
+  /** An owner that gave no sign for so many milliseconds has lost the lock. Default 20,000. */
+  readonly stale?: number;
+}
+
+const OwnerSchema = z.object({
+  nonce: z.string(),
+  pid: z.int(),
+  /** The kernel's start time of the process, where it can be read: a number that a later process with the same pid has not. */
+  born: z.string(),
+  host: z.string(),
+  at: z.string(),
+});
+type Owner = z.infer<typeof OwnerSchema>;
+
+/**
+ * Takes the lock file, or waits for it. A dead owner is noticed at once (same machine), a silent one after `stale`.
+ *
+ * @throws FleetError `JOURNAL_LOCKED`, transient, naming the owner
+ */
+export async function acquireLock(path: string, options: LockOptions = {}): Promise<FileLock> {
+  const { patience = 15_000, heartbeat = 2000, stale = 20_000 } = options;
+  const owner: Owner = {
+    nonce: randomUUID(),
+    pid: process.pid,
+    born: bornOf(process.pid),
+    host: hostname(),
+    at: new Date().toISOString(),
+  };
+  const end = performance.now() + patience;
+  while (!(await tryTake(path, owner))) {
+    const holder = await readOwner(path);
+    if (holder && isOver(holder, stale)) {
+      await breakLock(path, holder.owner);
+      continue;
+    }
+    if (performance.now() >= end) throw locked(path, holder?.owner, patience);
+    await sleep(50);
+  }
+
+  const beat = setInterval(() => {
+    const now = new Date();
+    // A failure shows at the next assertHeld, where somebody hears of it.
+    utimes(path, now, now).catch(() => {});
+  }, heartbeat);
+  beat.unref();
+
+  const isOurs = () => {
+    try {
+      return OwnerSchema.parse(JSON.parse(readFileSync(path, "utf8"))).nonce === owner.nonce;
+    } catch {
+      return false;
+    }
+  };
+  const atExit = () => {
+    if (isOurs()) unlinkSync(path);
+  };
+  process.once("exit", atExit);
+
+  return {
+    assertHeld() {
+      if (isOurs()) return;
+      throw new FleetError({
+        code: "JOURNAL_LOST",
+        what: "Another deployment took over while this one stood still",
+        got: `the lock ${path} belongs to somebody else`,
+        expected: "one deployment of a stack at a time",
+        remedy: "Let the other one finish, then run the command again.",
+      });
+    },
+    async release() {
+      clearInterval(beat);
+      process.removeListener("exit", atExit);
+      if (isOurs()) await unlink(path).catch(() => {});
+    },
+  };
+}
+
+/** Writes the whole owner first and then gives it the lock's name, so that nobody sees half a lock. */
+async function tryTake(path: string, owner: Owner): Promise<boolean> {
+  const draft = `${path}.${owner.nonce}`;
+  await writeFile(draft, JSON.stringify(owner), { mode: 0o600 });
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  } finally {
+    await unlink(draft).catch(() => {});
+  }
+}
+
+interface Holder {
+  readonly owner: Owner | undefined;
+  /** Milliseconds since the last sign of life. */
+  readonly silence: number;
+}
+
+async function readOwner(path: string): Promise<Holder | undefined> {
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(path, "utf8"), stat(path)]);
+    const silence = Date.now() - mtimeMs;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      value = undefined;
+    }
+    return { owner: OwnerSchema.safeParse(value).data, silence };
+  } catch {
+    return undefined; // Gone between two looks.
+  }
+}
+
+function isOver({ owner, silence }: Holder, stale: number): boolean {
+  if (!owner || silence > stale) return true;
+  if (owner.host !== hostname()) return false;
+  return !isAlive(owner.pid) || bornOf(owner.pid) !== owner.born;
+}
+
+/** Takes a dead owner's lock away; puts back what was not the dead owner's after all. */
+async function breakLock(path: string, dead: Owner | undefined): Promise<void> {
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    await rename(path, aside);
+    const moved = await readOwner(aside);
+    if (moved?.owner?.nonce !== dead?.nonce) await link(aside, path).catch(() => {});
+    await unlink(aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function bornOf(pid: number): string {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The second field, a name in brackets, may hold spaces: count from its end. Start time is field 22.
+    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function locked(path: string, owner: Owner | undefined, patience: number): FleetError {
+  return new FleetError(
+    {
+      code: "JOURNAL_LOCKED",
+      what: "Another deployment of this stack is running",
+      got: owner
+        ? `process ${owner.pid} on ${owner.host} since ${owner.at} holds ${path}`
+        : `somebody holds ${path}`,
+      expected: `a free lock within ${seconds(patience)}`,
+      remedy: "Wait until it has finished, or end it; then run the command again.",
+    },
+    { transient: true },
+  );
+}

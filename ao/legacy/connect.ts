@@ -1,0 +1,202 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { notEvaluated, UnitError } from "../errors.ts";
+import type { Journal } from "../journal/index.ts";
+import type { Ao, Evaluation, FoundItem, NetworkEndpoints } from "../port.ts";
+import { type Backoff, defaultBackoff, retrying } from "../retry.ts";
+import type { Wallet } from "../wallet.ts";
+import { readDryrun, readResult, readResults } from "./cu.ts";
+import { effectsOf } from "./effects.ts";
+import { findAll, readData, readPage } from "./gateway.ts";
+import { unitAt } from "./http.ts";
+import { preflight } from "./preflight.ts";
+
+export interface LegacyOptions {
+  readonly endpoints: NetworkEndpoints;
+  readonly wallet: Wallet;
+  readonly journal: Journal;
+  readonly limits?: LegacyLimits;
+  /** Told what a person may want to know, one line each. Default: nobody. */
+  readonly log?: (line: string) => void;
+}
+
+export interface LegacyLimits {
+  /** Calls at once to each unit. Default 8. */
+  readonly concurrency?: number;
+  /** Seconds that one call may take, never more than its budget. Default 30: real units need 15.5 s to say that they do not know a message. */
+  readonly callSeconds?: number;
+  /**
+   * Milliseconds between sending to a process that never answered yet and the first look at its result. Default 400: real
+   * compute units lose outgoing messages of a fresh process that is asked at once. 0 where that is known not to happen.
+   */
+  readonly firstLook?: number;
+  /** Milliseconds after which a message that the network does not know is posted again, doubled each time. Default 10,000. */
+  readonly repostAfter?: number;
+  /** How waits between tries grow. */
+  readonly backoff?: Partial<Backoff>;
+}
+
+/** An AO network of the legacy protocol (messenger, compute and scheduler units), the embedded one included. */
+export function connectLegacy({
+  endpoints,
+  wallet,
+  journal,
+  limits = {},
+  log = () => {},
+}: LegacyOptions): Ao {
+  const { concurrency = 8, callSeconds = 30, firstLook = 400, repostAfter = 10_000 } = limits;
+  const backoff = { ...defaultBackoff, ...limits.backoff };
+  const unitLimits = { concurrency, timeout: callSeconds * 1000 };
+  const mu = unitAt("messenger unit", endpoints.muUrl, unitLimits);
+  const cu = unitAt("compute unit", endpoints.cuUrl, unitLimits);
+  const index = unitAt("gateway", endpoints.graphqlUrl, unitLimits);
+  const gateway = unitAt("gateway", endpoints.gatewayUrl, unitLimits);
+  const modules = new Map<string, FoundItem>();
+  /** When this connection last sent to a process that has not answered anything yet. */
+  const fresh = new Map<string, number>();
+  const warm = new Set<string>();
+
+  const effects = effectsOf({ wallet, journal, mu, backoff, log, module: loadModule });
+
+  const find: Ao["find"] = (query, budget) =>
+    findAll(query, (page) =>
+      retrying("asking the gateway's index", budget, () => readPage(index, query, page, budget), backoff),
+    );
+
+  async function loadModule(id: string, budget: Budget): Promise<FoundItem> {
+    const known = modules.get(id);
+    if (known) return known;
+    const module = await retrying(
+      `looking for the module ${id}`,
+      budget,
+      async () => {
+        const { items } = await readPage(index, { ids: [id] }, { first: 1 }, budget);
+        if (items[0]) return items[0];
+        throw moduleUnknown(id, index.url);
+      },
+      backoff,
+    );
+    assertModule(module);
+    modules.set(id, module);
+    return module;
+  }
+
+  const noteSent = (processId: string) => {
+    if (!warm.has(processId)) fresh.set(processId, performance.now());
+  };
+
+  const evaluation: Ao["evaluation"] = async ({ processId, messageId, expectOutput = false }, budget) => {
+    const sentAt = fresh.get(processId);
+    if (sentAt !== undefined) {
+      const wait = Math.min(sentAt + firstLook - performance.now(), budget.remaining());
+      if (wait > 0) await sleep(wait);
+    }
+    let repostAt = performance.now() + repostAfter;
+    let patience = repostAfter;
+    return retrying(
+      `waiting for the result of the message ${messageId}`,
+      budget,
+      async () => {
+        try {
+          const result = await readResult(cu, processId, messageId, budget);
+          if (expectOutput && isEmpty(result)) throw notEvaluated(processId, messageId, "an empty output");
+          if (!isEmpty(result)) {
+            warm.add(processId);
+            fresh.delete(processId);
+          }
+          return result;
+        } catch (error) {
+          if (isUnknownThere(error) && performance.now() >= repostAt) {
+            await effects.repost(processId, budget);
+            if (messageId !== processId) await effects.repost(messageId, budget);
+            patience *= 2;
+            repostAt = performance.now() + patience;
+          }
+          throw error;
+        }
+      },
+      backoff,
+    );
+  };
+
+  return {
+    address: wallet.address,
+    async spawn(input, budget) {
+      const sent = await effects.spawn(input, budget);
+      noteSent(sent.id);
+      return sent;
+    },
+    async send(input, budget) {
+      const sent = await effects.send(input, budget);
+      noteSent(input.processId);
+      return sent;
+    },
+    evaluation,
+    async awaitReady(processId, budget) {
+      await evaluation({ processId, messageId: processId }, budget);
+    },
+    settle: (intent) => journal.settle(intent),
+    dryrun: ({ processId, tags, data }, budget) =>
+      retrying(
+        `a dry run on the process ${processId}`,
+        budget,
+        () => readDryrun(cu, { processId, owner: wallet.address, tags, data }, budget),
+        backoff,
+      ),
+    results: ({ processId, cursor, limit = 25, newestFirst = false }, budget) =>
+      retrying(
+        `reading the results of the process ${processId}`,
+        budget,
+        () => readResults(cu, { processId, cursor, limit, newestFirst }, budget),
+        backoff,
+      ),
+    find,
+    data: (id, budget) =>
+      retrying(`reading the data of ${id}`, budget, () => readData(gateway, id, budget), backoff),
+    preflight: (input, budget) =>
+      preflight(
+        {
+          mu,
+          cu,
+          backoff,
+          module: loadModule,
+          index: (time) => find({ tags: { "Data-Protocol": "ao" }, limit: 1 }, time),
+        },
+        input,
+        budget,
+      ),
+  };
+}
+
+const isEmpty = ({ output, error, messages, spawns }: Evaluation) =>
+  output === "" && error === undefined && messages.length === 0 && spawns.length === 0;
+
+/** The compute unit said that it cannot find it, or fell over it. */
+const isUnknownThere = (error: unknown) =>
+  error instanceof UnitError && (error.code === "UNIT_FAILED" || error.code === "PROCESS_UNKNOWN");
+
+function moduleUnknown(id: string, url: string): UnitError {
+  return new UnitError(
+    {
+      code: "MODULE_UNKNOWN",
+      what: `The gateway at ${url} does not know the module ${id}`,
+      got: "no such item",
+      expected: "a published AO module",
+      remedy:
+        "Check `module` in the stack's settings; a module that was just published takes minutes to show.",
+    },
+    "transient",
+  );
+}
+
+function assertModule({ id, tags }: FoundItem): void {
+  if (tags["Data-Protocol"] === "ao" && tags.Type === "Module") return;
+  throw new FleetError({
+    code: "MODULE_INVALID",
+    what: `${id} is not an AO module`,
+    got: `Data-Protocol ${tags["Data-Protocol"] ?? "none"}, Type ${tags.Type ?? "none"}`,
+    expected: "an item with the tags Data-Protocol: ao and Type: Module",
+    remedy: "Set `module` to the id of a module such as an aos image.",
+  });
+}

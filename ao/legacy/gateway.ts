@@ -1,0 +1,128 @@
+import { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
+import type { Ao, FoundItem } from "../port.ts";
+import type { Unit } from "./http.ts";
+import { tagsOf } from "./shapes.ts";
+
+/** Items a page; what public gateways allow. */
+const PAGE = 100;
+
+const QUERY = `query($ids: [ID!], $owners: [String!], $recipients: [String!], $tags: [TagFilter!], $first: Int, $after: String) {
+  transactions(ids: $ids, owners: $owners, recipients: $recipients, tags: $tags, first: $first, after: $after, sort: HEIGHT_DESC) {
+    pageInfo { hasNextPage }
+    edges { cursor node { id recipient owner { address } tags { name value } block { height timestamp } } }
+  }
+}`;
+
+const PageSchema = z.object({
+  data: z.object({
+    transactions: z.object({
+      pageInfo: z.object({ hasNextPage: z.boolean() }).optional(),
+      edges: z.array(
+        z.object({
+          cursor: z.string().nullish(),
+          node: z.object({
+            id: z.string(),
+            recipient: z.string().nullish(),
+            owner: z.object({ address: z.string() }),
+            tags: z.array(z.object({ name: z.string(), value: z.string() })),
+            block: z.object({ height: z.coerce.number(), timestamp: z.coerce.number() }).nullish(),
+          }),
+        }),
+      ),
+    }),
+  }),
+});
+
+type Query = Parameters<Ao["find"]>[0];
+
+/** One page of found items. */
+export async function readPage(
+  gateway: Unit,
+  query: Query,
+  page: { first: number; after?: string | undefined },
+  budget: Budget,
+): Promise<{ items: FoundItem[]; next?: string }> {
+  const answer = await gateway.ask(
+    {
+      url: gateway.url,
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        query: QUERY,
+        variables: {
+          ...(query.ids === undefined ? {} : { ids: query.ids }),
+          ...(query.owners === undefined ? {} : { owners: query.owners }),
+          ...(query.recipients === undefined ? {} : { recipients: query.recipients }),
+          ...(query.tags === undefined ? {} : { tags: tagFilters(query.tags) }),
+          first: page.first,
+          ...(page.after === undefined ? {} : { after: page.after }),
+        },
+      }),
+    },
+    budget,
+  );
+  if (!answer.ok) throw unitRefused(gateway.name, gateway.url, answer.status, answer.excerpt);
+  const parsed = PageSchema.safeParse(answer.json).data;
+  if (!parsed) throw unitNotAo(gateway.name, gateway.url, `${answer.status} ${answer.excerpt}`);
+  const { edges, pageInfo } = parsed.data.transactions;
+  const last = edges.at(-1)?.cursor;
+  return {
+    items: edges.map(({ node }) => ({
+      id: node.id,
+      owner: node.owner.address,
+      recipient: node.recipient ?? "",
+      tags: tagsOf(node.tags),
+      ...(node.block ? { block: node.block } : {}),
+    })),
+    ...(pageInfo?.hasNextPage === true && last ? { next: last } : {}),
+  };
+}
+
+/**
+ * Items up to the limit, page by page, each once.
+ *
+ * @param onePage reads a page, with whatever retries
+ */
+export async function findAll(
+  query: Query,
+  onePage: (page: { first: number; after?: string }) => ReturnType<typeof readPage>,
+): Promise<FoundItem[]> {
+  const limit = query.limit ?? PAGE;
+  const found = new Map<string, FoundItem>();
+  let after: string | undefined;
+  while (found.size < limit) {
+    const first = Math.min(PAGE, limit - found.size);
+    const { items, next } = await onePage({ first, ...(after === undefined ? {} : { after }) });
+    for (const item of items) if (found.size < limit) found.set(item.id, item);
+    if (next === undefined || next === after) break;
+    after = next;
+  }
+  return [...found.values()];
+}
+
+/** One try to read an item's data. */
+export async function readData(gateway: Unit, id: string, budget: Budget): Promise<Uint8Array> {
+  const answer = await gateway.ask(
+    { url: `${gateway.url}/${encodeURIComponent(id)}`, headers: { accept: "*/*" } },
+    budget,
+  );
+  if (answer.status === 202 || answer.status === 404) {
+    throw new UnitError(
+      {
+        code: "DATA_UNKNOWN",
+        what: `The gateway at ${gateway.url} does not have the data of ${id}`,
+        got: `${answer.status} ${answer.excerpt}`,
+        expected: "its bytes; new data takes seconds to minutes",
+        remedy: "Try again later; if it stays so, check the id and the gateway.",
+      },
+      "transient",
+    );
+  }
+  if (!answer.ok) throw unitRefused(gateway.name, gateway.url, answer.status, answer.excerpt);
+  return answer.bytes;
+}
+
+const tagFilters = (tags: NonNullable<Query["tags"]>) =>
+  Object.entries(tags).map(([name, values]) => ({ name, values: Array.isArray(values) ? values : [values] }));

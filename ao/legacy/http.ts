@@ -1,0 +1,114 @@
+import type { Budget } from "../../core/budget.ts";
+import { rateLimited, type UnitName, unitDown, unitSlow } from "../errors.ts";
+import { type Limiter, limiterOf } from "../limiter.ts";
+
+/** One HTTP exchange with a unit. */
+export interface Call {
+  readonly url: string;
+  readonly method?: "GET" | "POST";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+/** What came back, read to its end. */
+export interface Answer {
+  readonly status: number;
+  readonly ok: boolean;
+  readonly bytes: Uint8Array;
+  /** The body as text, cut to what a message can carry. */
+  readonly excerpt: string;
+  /** The body as JSON; undefined when it is none. */
+  readonly json: unknown;
+}
+
+/** A unit that can be asked. */
+export interface Unit {
+  readonly name: UnitName;
+  /** Its address, without a slash at the end. */
+  readonly url: string;
+  /**
+   * One try: status and body are the caller's to judge.
+   *
+   * @throws UnitError `UNIT_DOWN`, `UNIT_SLOW` or `RATE_LIMITED`, all transient
+   */
+  ask(call: Call, budget: Budget): Promise<Answer>;
+}
+
+export interface UnitLimits {
+  /** Calls at once. */
+  readonly concurrency: number;
+  /** Milliseconds that one call may take; never more than is left of the budget. */
+  readonly timeout: number;
+}
+
+export function unitAt(name: UnitName, url: string, { concurrency, timeout }: UnitLimits): Unit {
+  const limiter: Limiter = limiterOf(concurrency);
+  const base = url.replace(/\/+$/, "");
+  return {
+    name,
+    url: base,
+    ask(call, budget) {
+      const patience = budget.remaining();
+      return limiter.run(
+        patience,
+        () => exchange(name, base, call, Math.min(timeout, budget.remaining())),
+        () => unitSlow(name, base, patience),
+      );
+    },
+  };
+}
+
+async function exchange(name: UnitName, base: string, call: Call, milliseconds: number): Promise<Answer> {
+  if (milliseconds <= 0) throw unitSlow(name, base, 0);
+  const signal = AbortSignal.timeout(Math.ceil(milliseconds));
+  let response: Response;
+  let bytes: Uint8Array;
+  try {
+    response = await fetch(call.url, {
+      method: call.method ?? "GET",
+      headers: { accept: "application/json", ...call.headers },
+      redirect: "follow",
+      signal,
+      ...(call.body === undefined ? {} : { body: call.body as NonNullable<RequestInit["body"]> }),
+    });
+    bytes = new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    throw signal.aborted ? unitSlow(name, base, milliseconds) : unitDown(name, base, error);
+  }
+  if (response.status === 429)
+    throw rateLimited(name, base, retryAfterOf(response.headers.get("retry-after")));
+  const text = new TextDecoder().decode(bytes);
+  return {
+    status: response.status,
+    ok: response.ok,
+    bytes,
+    excerpt: excerptOf(text),
+    get json() {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+/** Milliseconds of a `Retry-After` header (RFC 9110 § 10.2.3): seconds or a date. */
+export function retryAfterOf(header: string | null, now = Date.now()): number | undefined {
+  if (header === null) return undefined;
+  const text = header.trim();
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+/** The first 300 characters on one line, without markup. */
+export function excerptOf(text: string): string {
+  const flat = text
+    .slice(0, 4000)
+    .replace(/<(script|style)[\s\S]*?<\/\1>/gi, " ")
+    .replace(/<[^>]*>/g, " ")
+    .replace(/\s+/g, " ")
+    .trim();
+  return flat.length > 300 ? `${flat.slice(0, 300)}…` : flat;
+}

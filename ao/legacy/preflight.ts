@@ -1,0 +1,78 @@
+import type { Budget } from "../../core/budget.ts";
+import { FleetError, type Problem } from "../../core/errors.ts";
+import { unitNotAo, unitRefused } from "../errors.ts";
+import type { FoundItem } from "../port.ts";
+import { type Backoff, retrying } from "../retry.ts";
+import type { Answer, Unit } from "./http.ts";
+
+export interface PreflightParts {
+  readonly mu: Unit;
+  readonly cu: Unit;
+  readonly backoff: Backoff;
+  /** Asks the gateway's index for the module, with whatever retries. */
+  module(id: string, budget: Budget): Promise<FoundItem>;
+  /** Asks the gateway's index for nothing in particular: throws when it is not one. */
+  index(budget: Budget): Promise<unknown>;
+}
+
+/**
+ * Looks at every unit at once, before anything is spent.
+ *
+ * @throws FleetError with the problem of each; transient when all of them are
+ */
+export async function preflight(
+  { mu, cu, backoff, module, index }: PreflightParts,
+  input: { module?: string },
+  budget: Budget,
+): Promise<void> {
+  const looks = [
+    look(mu, isMessenger, budget, backoff),
+    look(cu, isCompute, budget, backoff),
+    input.module === undefined ? index(budget) : module(input.module, budget),
+  ];
+  const errors: FleetError[] = [];
+  for (const settled of await Promise.allSettled(looks)) {
+    if (settled.status === "fulfilled") continue;
+    if (!(settled.reason instanceof FleetError)) throw settled.reason;
+    errors.push(settled.reason);
+  }
+  const [first, ...rest] = errors.flatMap((error): readonly Problem[] => error.problems);
+  if (first) {
+    throw new FleetError([first, ...rest], {
+      transient: errors.every(({ transient }) => transient),
+      cause: errors[0],
+    });
+  }
+}
+
+function look(
+  unit: Unit,
+  isIt: (answer: Answer) => boolean,
+  budget: Budget,
+  backoff: Backoff,
+): Promise<void> {
+  return retrying(
+    `reaching the ${unit.name}`,
+    budget,
+    async () => {
+      const answer = await unit.ask({ url: `${unit.url}/`, headers: { accept: "*/*" } }, budget);
+      if (answer.status >= 500) throw unitRefused(unit.name, unit.url, answer.status, answer.excerpt);
+      if (!isIt(answer)) throw unitNotAo(unit.name, unit.url, `${answer.status} ${answer.excerpt}`);
+    },
+    backoff,
+  );
+}
+
+/** The real one greets with "ao messenger unit"; others answer JSON with their address. */
+const isMessenger = (answer: Answer) =>
+  answer.ok && (/messenger unit/i.test(answer.excerpt) || hasAddress(answer));
+
+/** The real one answers `{ address, timestamp }`. */
+const isCompute = (answer: Answer) =>
+  answer.ok && (/compute unit/i.test(answer.excerpt) || hasAddress(answer));
+
+function hasAddress({ json }: Answer): boolean {
+  return (
+    typeof json === "object" && json !== null && typeof (json as { address?: unknown }).address === "string"
+  );
+}

@@ -1,0 +1,93 @@
+import { stripVTControlCharacters } from "node:util";
+import { z } from "zod";
+import type { Evaluation, OutMessage, Tags } from "../port.ts";
+
+const TagSchema = z.object({ name: z.string(), value: z.coerce.string() });
+
+/** Lua's empty table comes as `[]` or `{}`, and absent lists as null. */
+const listOf = <T extends z.ZodType>(item: T) =>
+  z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(item));
+
+const OutMessageSchema = z.looseObject({
+  Target: z.coerce.string().optional(),
+  Tags: listOf(TagSchema),
+  Data: z.unknown(),
+  Anchor: z.unknown(),
+});
+
+/** An evaluation as a compute unit answers it. Which members there are differs between versions of aos and of the unit. */
+const ResultSchema = z.looseObject({
+  Output: z.unknown(),
+  Error: z.unknown(),
+  Messages: listOf(OutMessageSchema),
+  Spawns: listOf(OutMessageSchema),
+  GasUsed: z.unknown(),
+});
+
+/** A unit's own failure, which real ones also send with status 200. */
+const FailureSchema = z.looseObject({ error: z.string() });
+
+/** @returns the unit's words when this is a failure of the unit, not of the process */
+export function failureIn(json: unknown): string | undefined {
+  return FailureSchema.safeParse(json).data?.error;
+}
+
+/** @returns undefined when this is not an evaluation */
+export function evaluationIn(json: unknown, messageId: string): Evaluation | undefined {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
+  if (!("Output" in json || "Error" in json || "Messages" in json)) return undefined;
+  const parsed = ResultSchema.safeParse(json).data;
+  if (!parsed) return undefined;
+  const error = errorText(parsed.Error);
+  const gas = Number(parsed.GasUsed);
+  return {
+    messageId,
+    output: outputText(parsed.Output),
+    messages: parsed.Messages.map(outMessage),
+    spawns: parsed.Spawns.map(outMessage),
+    ...(error === undefined ? {} : { error }),
+    ...(parsed.GasUsed === undefined || parsed.GasUsed === null || !Number.isFinite(gas)
+      ? {}
+      : { gasUsed: gas }),
+  };
+}
+
+/**
+ * The text of an `Output`: a string; `{ data: "…" }` (aos 2, and prints); `{ data: { output: "…" } }` (aos 1); otherwise "".
+ * Terminal colours are removed.
+ */
+export function outputText(output: unknown): string {
+  if (typeof output === "string") return stripVTControlCharacters(output);
+  if (typeof output === "number" || typeof output === "boolean") return String(output);
+  if (typeof output !== "object" || output === null || Array.isArray(output)) return "";
+  const { data, output: inner } = output as { data?: unknown; output?: unknown };
+  if (data !== undefined) return outputText(data);
+  if (inner !== undefined) return outputText(inner);
+  return "";
+}
+
+function errorText(error: unknown): string | undefined {
+  if (error === undefined || error === null || error === "" || error === false) return undefined;
+  return stripVTControlCharacters(typeof error === "string" ? error : JSON.stringify(error));
+}
+
+function outMessage(message: z.infer<typeof OutMessageSchema>): OutMessage {
+  return {
+    target: message.Target ?? "",
+    tags: tagsOf(message.Tags),
+    data:
+      typeof message.Data === "string"
+        ? message.Data
+        : message.Data === undefined
+          ? ""
+          : JSON.stringify(message.Data),
+    ...(typeof message.Anchor === "string" ? { anchor: message.Anchor } : {}),
+  };
+}
+
+/** As a record; of a name that comes twice the first value counts. */
+export function tagsOf(tags: readonly { readonly name: string; readonly value: string }[]): Tags {
+  const record: Record<string, string> = {};
+  for (const { name, value } of tags) if (!Object.hasOwn(record, name)) record[name] = value;
+  return record;
+}

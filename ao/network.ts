@@ -1,0 +1,53 @@
+import { z } from "zod";
+import type { NetworkEndpoints } from "./port.ts";
+
+const url = z.url({ protocol: /^https?$/ });
+/** 32 bytes in base64url: an address or an id. */
+const address = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "expected 43 characters of base64url");
+
+/** A network that somebody else runs, spoken to by the legacy protocol. */
+export const LegacyRefSchema = z.strictObject({
+  kind: z.literal("legacy"),
+  /** Serves data. Default `https://arweave.net`. */
+  gatewayUrl: url.default("https://arweave.net"),
+  /** Serves the index. Default: `graphql` below the gateway. */
+  graphqlUrl: url.optional(),
+  /** The messenger unit. Default `https://mu.ao-testnet.xyz`. */
+  muUrl: url.default("https://mu.ao-testnet.xyz"),
+  /** The compute unit. Default `https://cu.ao-testnet.xyz`. */
+  cuUrl: url.default("https://cu.ao-testnet.xyz"),
+  /** The address of the scheduler for new processes. Default: the well-known one. */
+  scheduler: address.default("_GQ33BkPtZrqxA84vM8Zk-N2aO0toNNu_C-l-rawrBA"),
+  /** The address whose pushes between processes are trusted. Default: the well-known messenger unit's. */
+  authority: address.default("fcoN_xJeisVsPXA-trzVAuIiqO3ydLQxM-L4XbrQKzY"),
+});
+
+/** The embedded network, kept in a folder. */
+export const LocalRefSchema = z.strictObject({
+  kind: z.literal("local"),
+  /** The folder with its state. */
+  dir: z.string().min(1),
+});
+
+/** Where a fleet lives, as declared. */
+export const NetworkRefSchema = z.discriminatedUnion("kind", [LegacyRefSchema, LocalRefSchema]);
+export type NetworkRef = z.input<typeof NetworkRefSchema>;
+
+/**
+ * The endpoints of a declared network, defaults filled in.
+ *
+ * @param local starts or finds the embedded network in a folder: it is given, as this folder knows nothing of that one
+ * @throws ZodError when the declaration is wrong
+ */
+export async function resolveNetwork(
+  ref: NetworkRef,
+  local: (dir: string) => Promise<NetworkEndpoints>,
+): Promise<NetworkEndpoints> {
+  const parsed = NetworkRefSchema.parse(ref);
+  if (parsed.kind === "local") {
+    const { gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority } = await local(parsed.dir);
+    return { gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority };
+  }
+  const { kind: _, graphqlUrl, ...rest } = parsed;
+  return { ...rest, graphqlUrl: graphqlUrl ?? `${rest.gatewayUrl.replace(/\/+$/, "")}/graphql` };
+}

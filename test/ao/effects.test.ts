@@ -1,0 +1,149 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DataItem } from "@dha-team/arbundles";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { AUTHORITY, MODULE, ok, page, SCHEDULER, startUnits, type Units } from "./units.ts";
+import { makeWallet } from "./wallets.ts";
+
+let wallet: Wallet;
+let units: Units;
+let folder: string;
+let journal: Journal;
+let ao: Ao;
+const lines: string[] = [];
+
+const quick = { firstLook: 0, backoff: { base: 5, cap: 20, floor: 1 } };
+const budget = () => budgetOf(10);
+const spawnInput = (intent: string) => ({
+  intent,
+  module: MODULE,
+  scheduler: SCHEDULER,
+  authority: AUTHORITY,
+  tags: { Name: "battle" },
+});
+
+beforeAll(async () => {
+  wallet = await makeWallet();
+  folder = await mkdtemp(join(tmpdir(), "fleet-ao-"));
+  units = await startUnits();
+});
+afterAll(async () => {
+  await units.close();
+  await rm(folder, { recursive: true });
+});
+beforeEach(async (context) => {
+  units.requests.length = 0;
+  units.posted.length = 0;
+  lines.length = 0;
+  units.script(() => undefined);
+  journal = await openJournal(join(folder, `${context.task.id}.jsonl`));
+  ao = connectLegacy({
+    endpoints: units.endpoints,
+    wallet,
+    journal,
+    limits: quick,
+    log: (line) => lines.push(line),
+  });
+});
+afterEach(() => journal.close());
+
+describe("a spawn", () => {
+  test("is the item that the wallet signed, with the tags of the protocol", async () => {
+    const { id, resent } = await ao.spawn(spawnInput("p/s/battle/1/spawn"), budget());
+    expect(resent).toBe(false);
+    expect(units.posted).toEqual([id]);
+    const body = units.requests.find(({ endpoint }) => endpoint === "mu.post")?.body ?? Buffer.alloc(0);
+    expect(await DataItem.verify(body)).toBe(true);
+    const tags = new Map(new DataItem(body).tags.map(({ name, value }) => [name, value]));
+    expect(Object.fromEntries(tags)).toMatchObject({
+      "Data-Protocol": "ao",
+      Type: "Process",
+      Variant: "ao.TN.1",
+      Module: MODULE,
+      Scheduler: SCHEDULER,
+      Authority: AUTHORITY,
+      Name: "battle",
+    });
+  });
+
+  test("is sent with the same bytes by a second call, and asks for the module once", async () => {
+    const first = await ao.spawn(spawnInput("k"), budget());
+    const second = await ao.spawn(spawnInput("k"), budget());
+    expect(second).toEqual({ id: first.id, resent: true });
+    expect(units.posted).toEqual([first.id, first.id]);
+    expect(units.count("graphql")).toBe(1);
+  });
+
+  test("of an unknown module is not signed", async () => {
+    units.script(({ endpoint }) => (endpoint === "graphql" ? { json: page([]) } : undefined));
+    await expect(ao.spawn(spawnInput("k"), budgetOf(0.2))).rejects.toMatchObject({ code: "MODULE_UNKNOWN" });
+    expect(journal.open()).toEqual([]);
+    expect(units.posted).toEqual([]);
+  });
+});
+
+describe("a message", () => {
+  const message = (intent: string, data = "1") => ({
+    intent,
+    processId: "p".repeat(43),
+    tags: { Action: "Eval" },
+    data,
+  });
+
+  test("is one message however often the answer is lost", async () => {
+    units.script(({ endpoint, nth }) => {
+      if (endpoint !== "mu.post") return undefined;
+      return nth <= 3
+        ? "reset"
+        : { status: 500, json: { error: "Error: MessageExists: Message already exists" } };
+    });
+    const { id } = await ao.send(message("k"), budget());
+    expect(new Set(units.posted)).toEqual(new Set([id]));
+    expect(units.posted).toHaveLength(4);
+  });
+
+  test("after it was settled is a new one: A, B, A", async () => {
+    const first = await ao.send(message("A"), budget());
+    await ao.settle("A");
+    const other = await ao.send(message("B"), budget());
+    await ao.settle("B");
+    const again = await ao.send(message("A"), budget());
+    expect(new Set([first.id, other.id, again.id]).size).toBe(3);
+    expect(again.resent).toBe(false);
+    expect(journal.signed("A")?.n).toBe(2);
+  });
+
+  test("with other content under the same key is signed anew, the earlier one voided", async () => {
+    const first = await ao.send(message("k", "1"), budget());
+    const second = await ao.send(message("k", "2"), budget());
+    expect(second.id).not.toBe(first.id);
+    expect(journal.byId(first.id)).toMatchObject({ state: "voided", reason: "other content" });
+  });
+
+  test("asked for twice at once is signed once", async () => {
+    const [one, two] = await Promise.all([ao.send(message("k"), budget()), ao.send(message("k"), budget())]);
+    expect(two.id).toBe(one.id);
+  });
+
+  test("that the unit took and lost is posted again while its result is awaited", async () => {
+    const patient = connectLegacy({
+      endpoints: units.endpoints,
+      wallet,
+      journal,
+      limits: { ...quick, repostAfter: 30 },
+      log: (line) => lines.push(line),
+    });
+    units.script(({ endpoint }) => {
+      if (endpoint !== "cu.result") return undefined;
+      return units.posted.length < 2 ? { status: 500, json: { error: "message not found" } } : ok("done");
+    });
+    const { id } = await patient.send(message("k"), budget());
+    const { output } = await patient.evaluation({ processId: "p".repeat(43), messageId: id }, budget());
+    expect(output).toBe("done");
+    expect(units.posted).toEqual([id, id]);
+    expect(lines.join()).toContain("once more");
+  });
+});

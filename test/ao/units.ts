@@ -1,0 +1,160 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { DataItem } from "@dha-team/arbundles";
+import type { NetworkEndpoints } from "../../ao/port.ts";
+
+export type Endpoint =
+  | "mu.post"
+  | "mu.root"
+  | "cu.result"
+  | "cu.results"
+  | "cu.dryrun"
+  | "cu.root"
+  | "graphql"
+  | "data";
+
+export interface Request {
+  readonly endpoint: Endpoint;
+  /** Counts the calls of this endpoint, from 1. */
+  readonly nth: number;
+  readonly path: string;
+  readonly body: Buffer;
+}
+
+/** What a scripted unit answers. `hang` never does, `reset` breaks the connection, `cut` ends in the middle of the body. */
+export type Reply =
+  | { status?: number; json?: unknown; text?: string; headers?: Record<string, string>; cut?: boolean }
+  | "hang"
+  | "reset";
+
+export type Script = (request: Request) => Reply | undefined | Promise<Reply | undefined>;
+
+/** A small network of scripted units on loopback. Without a script it accepts everything and answers every result with "ok". */
+export interface Units {
+  readonly endpoints: NetworkEndpoints;
+  readonly requests: Request[];
+  /** The ids of the items that the messenger unit was given, in order. */
+  readonly posted: string[];
+  script(script: Script): void;
+  count(endpoint: Endpoint): number;
+  close(): Promise<void>;
+}
+
+export const MODULE = "m".repeat(43);
+export const SCHEDULER = "s".repeat(43);
+export const AUTHORITY = "a".repeat(43);
+
+export const moduleNode = {
+  id: MODULE,
+  recipient: "",
+  owner: { address: "o".repeat(43) },
+  tags: [
+    { name: "Data-Protocol", value: "ao" },
+    { name: "Type", value: "Module" },
+    { name: "Module-Format", value: "wasm64-unknown-emscripten-draft_2024_02_15" },
+    { name: "Input-Encoding", value: "JSON-1" },
+    { name: "Output-Encoding", value: "JSON-1" },
+  ],
+  block: { height: 1, timestamp: 2 },
+};
+
+export const page = (nodes: unknown[], hasNextPage = false) => ({
+  data: {
+    transactions: { pageInfo: { hasNextPage }, edges: nodes.map((node, n) => ({ cursor: `c${n}`, node })) },
+  },
+});
+
+export const ok = (data: string) => ({
+  json: { Output: { data }, Messages: [], Spawns: [], Assignments: [] },
+});
+
+export async function startUnits(): Promise<Units> {
+  let script: Script = () => undefined;
+  const requests: Request[] = [];
+  const posted: string[] = [];
+
+  const server = createServer(async (incoming, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
+    const endpoint = endpointOf(incoming);
+    const nth = requests.filter((earlier) => earlier.endpoint === endpoint).length + 1;
+    const request = { endpoint, nth, path: incoming.url ?? "", body };
+    requests.push(request);
+    if (endpoint === "mu.post") posted.push(new DataItem(body).id);
+    await give(response, (await script(request)) ?? usual(request));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    endpoints: {
+      gatewayUrl: base,
+      graphqlUrl: `${base}/graphql`,
+      muUrl: `${base}/mu`,
+      cuUrl: `${base}/cu`,
+      scheduler: SCHEDULER,
+      authority: AUTHORITY,
+    },
+    requests,
+    posted,
+    script(next) {
+      script = next;
+    },
+    count: (endpoint) => requests.filter((request) => request.endpoint === endpoint).length,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function endpointOf({ url = "", method }: IncomingMessage): Endpoint {
+  if (url.startsWith("/mu")) return method === "POST" ? "mu.post" : "mu.root";
+  if (url.startsWith("/cu/results/")) return "cu.results";
+  if (url.startsWith("/cu/result/")) return "cu.result";
+  if (url.startsWith("/cu/dry-run")) return "cu.dryrun";
+  if (url.startsWith("/cu")) return "cu.root";
+  return url.startsWith("/graphql") ? "graphql" : "data";
+}
+
+function usual({ endpoint, body }: Request): Reply {
+  switch (endpoint) {
+    case "mu.post":
+      return { status: 202, json: { message: "Processing DataItem", id: new DataItem(body).id } };
+    case "mu.root":
+      return { text: "ao messenger unit" };
+    case "cu.root":
+      return { json: { address: AUTHORITY, timestamp: 1 } };
+    case "cu.results":
+      return { json: { pageInfo: { hasNextPage: false }, edges: [] } };
+    case "graphql":
+      return { json: page([moduleNode]) };
+    case "data":
+      return { text: "data" };
+    default:
+      return ok("ok");
+  }
+}
+
+async function give(response: ServerResponse, reply: Reply): Promise<void> {
+  if (reply === "hang") return;
+  if (reply === "reset") {
+    response.socket?.resetAndDestroy();
+    return;
+  }
+  const body = reply.json === undefined ? (reply.text ?? "") : JSON.stringify(reply.json);
+  response.writeHead(reply.status ?? 200, {
+    "content-type": reply.json === undefined ? "text/html" : "application/json",
+    "content-length": Buffer.byteLength(body),
+    ...reply.headers,
+  });
+  if (!reply.cut) {
+    response.end(body);
+    return;
+  }
+  await new Promise<void>((resolve) =>
+    response.write(body.slice(0, Math.floor(body.length / 2)), () => resolve()),
+  );
+  response.socket?.destroy();
+}
