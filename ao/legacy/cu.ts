@@ -70,7 +70,7 @@ export async function readDryrun(
 
 const ResultsSchema = z.object({
   pageInfo: z.looseObject({ hasNextPage: z.boolean().optional() }).optional(),
-  edges: z.array(z.object({ cursor: z.coerce.string(), node: z.unknown() })),
+  edges: z.array(z.object({ cursor: z.coerce.string(), node: z.unknown().optional() })),
 });
 
 /** One page of a process' evaluations. */

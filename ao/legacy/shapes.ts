@@ -11,17 +11,17 @@ const listOf = <T extends z.ZodType>(item: T) =>
 const OutMessageSchema = z.looseObject({
   Target: z.coerce.string().optional(),
   Tags: listOf(TagSchema),
-  Data: z.unknown(),
-  Anchor: z.unknown(),
+  Data: z.unknown().optional(),
+  Anchor: z.unknown().optional(),
 });
 
 /** An evaluation as a compute unit answers it. Which members there are differs between versions of aos and of the unit. */
 const ResultSchema = z.looseObject({
-  Output: z.unknown(),
-  Error: z.unknown(),
+  Output: z.unknown().optional(),
+  Error: z.unknown().optional(),
   Messages: listOf(OutMessageSchema),
   Spawns: listOf(OutMessageSchema),
-  GasUsed: z.unknown(),
+  GasUsed: z.unknown().optional(),
 });
 
 /** A unit's own failure, which real ones also send with status 200. */
