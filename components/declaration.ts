@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { NetworkRefSchema } from "../ao/network.ts";
+import { CONFIG_TYPES } from "../providers/config-bundle/schema.ts";
+import { HealthPolicySchema } from "../providers/process/schema.ts";
+
+const name = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9-]{0,62}$/,
+    "a name has lower case letters, digits and hyphens and starts with a letter",
+  );
+
+/** One member as a person declares it. */
+export const ProcessDeclarationSchema = z.strictObject({
+  /** Entry Lua file, relative to the project. @default "processes/<name>/process.lua" */
+  source: z.string().min(1).optional(),
+  /** Version that the process must report. @default the fleet's */
+  version: z.string().min(1).max(64).optional(),
+  /** Members that must be healthy first. @default none */
+  dependsOn: z.array(name).default([]),
+  /** Members whose ids it is told; cycles are allowed. @default none */
+  peers: z.array(name).default([]),
+  /** Settings by config type. @default none */
+  config: z.strictObject({ PROCESS_CONFIG: CONFIG_TYPES.PROCESS_CONFIG.optional() }).default({}),
+  /** @default the fleet's */
+  module: z.string().min(1).optional(),
+  /** Extra spawn tags. @default none */
+  tags: z.record(z.string(), z.string()).default({}),
+  /** @default the fleet's */
+  health: HealthPolicySchema.partial().optional(),
+  /** Seconds for a create or update of this process. @default the fleet's */
+  timeoutSeconds: z.number().positive().optional(),
+  /** Whether `processes/lib` is put before the program. @default true */
+  lib: z.boolean().default(true),
+  /** Lint codes that are silenced, each with its reason. @default none */
+  silence: z.record(z.string(), z.string()).default({}),
+  /** Existing AO process to take over instead of spawning. @default none */
+  adopt: z.string().length(43).optional(),
+});
+
+/** A fleet as a person declares it. Times are seconds. */
+export const FleetDeclarationSchema = z.strictObject({
+  network: NetworkRefSchema,
+  /** AO module: an alias of the network or an id. @default "aos" */
+  module: z.string().min(1).default("aos"),
+  /** Version of members that name none. @default "1.0.0" */
+  version: z.string().min(1).max(64).default("1.0.0"),
+  /** Health policy of members that name none. */
+  health: HealthPolicySchema.prefault({}),
+  /** Seconds for a create or update of one process. @default 600 */
+  timeoutSeconds: z.number().positive().max(86_400).default(600),
+  /** Member that keeps the ledger and the epoch. @default none */
+  ledger: name.optional(),
+  /** Only these are deployed; the others stay as they run now. @default all */
+  only: z.array(name).optional(),
+  /** Pulumi's protection of the processes against deletion. @default false */
+  protect: z.boolean().default(false),
+  processes: z.record(name, ProcessDeclarationSchema),
+});
+
+export type ProcessDeclaration = z.output<typeof ProcessDeclarationSchema>;
+export type FleetDeclaration = z.output<typeof FleetDeclarationSchema>;
+
+type Names<N extends string> = { dependsOn?: readonly NoInfer<N>[]; peers?: readonly NoInfer<N>[] };
+
+/** One member as it is written in a program: a misspelt dependency or peer does not compile. */
+export type ProcessInput<N extends string> = Omit<
+  z.input<typeof ProcessDeclarationSchema>,
+  "dependsOn" | "peers"
+> &
+  Names<N>;
+
+/** The fleet as it is written in a program. */
+export type FleetInput<N extends string> = Omit<
+  z.input<typeof FleetDeclarationSchema>,
+  "processes" | "ledger"
+> & {
+  ledger?: NoInfer<N>;
+  processes: Record<N, ProcessInput<N>>;
+};

@@ -1,0 +1,248 @@
+import * as pulumi from "@pulumi/pulumi";
+import { FleetError, formatProblem } from "../core/errors.ts";
+import { ConfigBundle } from "../providers/config-bundle/resource.ts";
+import type { Target } from "../providers/config-bundle/schema.ts";
+import { LocalNetwork } from "../providers/local-network/resource.ts";
+import { Process } from "../providers/process/resource.ts";
+import type { HealthPolicy } from "../providers/process/schema.ts";
+import { Release } from "../providers/release/resource.ts";
+import type { Scope } from "../providers/run/scope.ts";
+import { Wiring } from "../providers/wiring/resource.ts";
+import type { FleetInput } from "./declaration.ts";
+import { type FleetPlan, type PlannedProcess, planFleet } from "./plan.ts";
+import { runningRelease } from "./running.ts";
+
+/** What the stack's outputs say of a member. */
+export interface MemberOutput {
+  readonly processId: string;
+  readonly health: string;
+  readonly version: string;
+}
+
+const HOME = ".fleet";
+const BUILD = "build";
+
+/**
+ * A fleet of AO processes: every member, its settings, its wiring and the release as resources, in dependency order.
+ *
+ * `Fleet.create` plans first (schema, graph, bundles) and sends nothing: every problem that can be known then ends the
+ * preview, all at once. A program with a problem gets a `FleetError`.
+ */
+export class Fleet extends pulumi.ComponentResource {
+  readonly members: Readonly<Record<string, Process>>;
+  readonly release: Release;
+  /** Name → id, health and version. */
+  readonly processes: pulumi.Output<Record<string, MemberOutput>>;
+
+  static async create<const N extends string>(
+    name: string,
+    input: FleetInput<N>,
+    options?: pulumi.ComponentResourceOptions,
+  ): Promise<Fleet> {
+    try {
+      const running = await runningRelease({
+        home: HOME,
+        project: pulumi.getProject(),
+        stack: pulumi.getStack(),
+      });
+      const plan = await planFleet(input, { home: HOME, build: BUILD }, running);
+      return new Fleet(name, plan, options);
+    } catch (error) {
+      if (error instanceof FleetError) throw new pulumi.RunError(error.message);
+      throw error;
+    }
+  }
+
+  constructor(name: string, plan: FleetPlan, options?: pulumi.ComponentResourceOptions) {
+    super("ao:Fleet", name, {}, options);
+    const common = { scope: scopeOf(plan), network: plan.declaration.network };
+    const network = this.#network(name, plan);
+    this.members = this.#processes(plan, common, network);
+    const configs = this.#configs(plan, common);
+    const wirings = this.#wirings(plan, common, configs);
+    this.release = this.#release(name, plan, common, configs, wirings);
+    this.processes = summary(plan, this.members);
+    for (const warning of plan.warnings) pulumi.log.warn(formatProblem(warning), this);
+    this.registerOutputs({ processes: this.processes, deploymentId: this.release.deploymentId });
+  }
+
+  #network(name: string, { declaration }: FleetPlan): LocalNetwork[] {
+    if (declaration.network.kind !== "local") return [];
+    return [
+      new LocalNetwork(
+        `${name}-network`,
+        { dir: declaration.network.dir, timeoutSeconds: 60 },
+        { parent: this },
+      ),
+    ];
+  }
+
+  #processes(
+    { declaration: fleet, levels }: FleetPlan,
+    common: Common,
+    network: LocalNetwork[],
+  ): Record<string, Process> {
+    const made: Record<string, Process> = {};
+    for (const { name, declaration, declared } of levels.flat()) {
+      const dependencies = declared.dependsOn.flatMap((dependency) => made[dependency] ?? []);
+      made[name] = new Process(
+        name,
+        {
+          ...common,
+          name,
+          version: declared.version,
+          module: declared.module,
+          dependencies: declared.dependsOn,
+          bundle: {
+            hash: declared.sourceHash,
+            bytes: declared.bytes,
+            entry: declared.entry,
+            modules: declared.modules,
+          },
+          tags: declaration.tags,
+          healthCheck: healthOf(fleet, declaration),
+          timeoutSeconds: declaration.timeoutSeconds ?? fleet.timeoutSeconds,
+          adopt: declaration.adopt,
+        },
+        { parent: this, dependsOn: [...network, ...dependencies], protect: fleet.protect },
+      );
+    }
+    return made;
+  }
+
+  #configs(plan: FleetPlan, common: Common): Record<string, ConfigBundle[]> {
+    return forEachMember(plan, ({ name, declared }) =>
+      Object.entries(declared.config).map(([type, configData]) => {
+        const resource = `${name}-${type.toLowerCase().replaceAll("_", "-")}`;
+        const target = this.#target(name);
+        return new ConfigBundle(
+          resource,
+          {
+            ...common,
+            name: resource,
+            configType: "PROCESS_CONFIG",
+            configData,
+            targets: [target],
+            timeoutSeconds: 120,
+          },
+          { parent: this },
+        );
+      }),
+    );
+  }
+
+  #wirings(
+    plan: FleetPlan,
+    common: Common,
+    configs: Record<string, ConfigBundle[]>,
+  ): Record<string, Wiring[]> {
+    return forEachMember(plan, ({ name, declared, declaration }) => {
+      if (declared.peers.length === 0) return [];
+      const peers = Object.fromEntries(declared.peers.map((peer) => [peer, this.#member(peer).processId]));
+      const healthCheck = healthOf(plan.declaration, declaration);
+      return [
+        new Wiring(
+          `${name}-wiring`,
+          {
+            ...common,
+            target: this.#target(name),
+            peers: pulumi.output(peers),
+            healthCheck,
+            timeoutSeconds: 120,
+          },
+          { parent: this, dependsOn: configs[name] ?? [] },
+        ),
+      ];
+    });
+  }
+
+  #release(
+    name: string,
+    plan: FleetPlan,
+    common: Common,
+    configs: Record<string, ConfigBundle[]>,
+    wirings: Record<string, Wiring[]>,
+  ): Release {
+    const declaration = Object.fromEntries(
+      plan.levels.flat().map(({ name: member, declared }) => [member, declared]),
+    );
+    const members = Object.fromEntries(
+      Object.entries(this.members).map(([member, process]) => [member, memberOf(process)]),
+    );
+    const evidence: Record<string, pulumi.Output<string>> = {};
+    for (const bundle of Object.values(configs).flat())
+      evidence[resourceName(bundle)] = pulumi.interpolate`v${bundle.version} ${bundle.hash}`;
+    for (const wiring of Object.values(wirings).flat()) evidence[resourceName(wiring)] = wiring.hash;
+    return new Release(
+      `${name}-release`,
+      { ...common, declaration, members, evidence, timeoutSeconds: 300 },
+      { parent: this },
+    );
+  }
+
+  #member(name: string): Process {
+    const member = this.members[name];
+    if (!member) throw new Error(`no member ${name}`);
+    return member;
+  }
+
+  #target(name: string): pulumi.Output<Target> {
+    const { processId, generation } = this.#member(name);
+    return pulumi
+      .all([processId, generation] as const)
+      .apply(([id, count]) => ({ name, processId: id, generation: count }));
+  }
+}
+
+type Common = { scope: Scope; network: FleetPlan["declaration"]["network"] };
+
+function scopeOf({ declaration }: FleetPlan): Scope {
+  const scope = { project: pulumi.getProject(), stack: pulumi.getStack(), home: HOME, build: BUILD };
+  return declaration.ledger === undefined ? scope : { ...scope, ledger: declaration.ledger };
+}
+
+function forEachMember<T>(plan: FleetPlan, make: (member: PlannedProcess) => T[]): Record<string, T[]> {
+  return Object.fromEntries(plan.levels.flat().map((member) => [member.name, make(member)]));
+}
+
+function memberOf(process: Process) {
+  return pulumi
+    .all([process.processId, process.generation, process.revision] as const)
+    .apply(([processId, generation, revision]) => ({
+      processId,
+      generation,
+      evalId: revision?.evalId ?? "",
+    }));
+}
+
+const resourceName = (resource: pulumi.Resource): string =>
+  (resource as unknown as { __name: string }).__name;
+
+/** The fleet's policy with what the member says differently. */
+function healthOf(fleet: FleetPlan["declaration"], declaration: PlannedProcess["declaration"]): HealthPolicy {
+  const own = Object.fromEntries(
+    Object.entries(declaration.health ?? {}).filter(([, value]) => value !== undefined),
+  );
+  return { ...fleet.health, ...own };
+}
+
+function summary(
+  plan: FleetPlan,
+  members: Readonly<Record<string, Process>>,
+): pulumi.Output<Record<string, MemberOutput>> {
+  const entries = plan.levels.flat().flatMap(({ name, declared }) => {
+    const process = members[name];
+    if (!process) return [];
+    const entry = pulumi
+      .all([process.processId, process.health] as const)
+      .apply(
+        ([processId, health]): MemberOutput => ({
+          processId,
+          health: health?.status ?? "UNKNOWN",
+          version: declared.version,
+        }),
+      );
+    return [entry.apply((value) => [name, value] as const)];
+  });
+  return pulumi.all(entries).apply((pairs) => Object.fromEntries(pairs));
+}

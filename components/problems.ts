@@ -1,0 +1,107 @@
+import type { z } from "zod";
+import type { Problem } from "../core/errors.ts";
+
+/** Every zod issue as a problem at its path; an unknown key comes with the nearest known one. */
+export function problemsOf(error: z.ZodError, raw: unknown, root: string): Problem[] {
+  return error.issues.flatMap((issue): Problem[] => {
+    const at = [root, ...issue.path.map(String)].filter((part) => part !== "").join(".");
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => {
+        const known = KNOWN_KEYS;
+        const near = nearest(key, known);
+        return {
+          code: "UNKNOWN_KEY",
+          what: `"${key}" is no setting.`,
+          at: `${at}.${key}`,
+          got: key,
+          ...(near === undefined ? {} : { expected: `perhaps "${near}"` }),
+          remedy: near === undefined ? "Remove it." : `Write "${near}", or remove it.`,
+        };
+      });
+    }
+    const got = valueAt(raw, issue.path);
+    return [
+      {
+        code: "BAD_VALUE",
+        what: `${at} is not as it must be.`,
+        at,
+        got: got === undefined ? "nothing" : (JSON.stringify(got) ?? String(got)).slice(0, 120),
+        expected: issue.message,
+        remedy: "Change the value in index.ts, or in the stack's config where it comes from there.",
+      },
+    ];
+  });
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    root,
+  );
+}
+
+const KNOWN_KEYS = [
+  "network",
+  "module",
+  "version",
+  "health",
+  "timeoutSeconds",
+  "ledger",
+  "only",
+  "protect",
+  "processes",
+  "source",
+  "dependsOn",
+  "peers",
+  "config",
+  "tags",
+  "lib",
+  "silence",
+  "adopt",
+  "intervalSeconds",
+  "retries",
+  "maxResponseMs",
+  "processType",
+  "maxConcurrentRequests",
+  "requestTimeout",
+  "enableMetrics",
+  "PROCESS_CONFIG",
+  "kind",
+  "dir",
+  "gatewayUrl",
+  "graphqlUrl",
+  "muUrl",
+  "cuUrl",
+  "scheduler",
+  "authority",
+] as const;
+
+/** The known word within two edits, if any. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  let best: { candidate: string; distance: number } | undefined;
+  for (const candidate of known) {
+    const distance = edits(word.toLowerCase(), candidate.toLowerCase());
+    if (
+      distance <= Math.max(2, Math.floor(candidate.length / 4)) &&
+      distance < (best?.distance ?? Number.POSITIVE_INFINITY)
+    ) {
+      best = { candidate, distance };
+    }
+  }
+  return best?.candidate;
+}
+
+/** Levenshtein's distance. */
+function edits(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_unused, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const replace = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replace, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,26 @@
+import * as pulumi from "@pulumi/pulumi";
+import { thin } from "../thin.ts";
+import type { ConfigBundleInputs } from "./schema.ts";
+
+const provider = thin("config-bundle");
+
+/** Arguments of a config bundle: each plain or an output of another resource. */
+export type ConfigBundleArgs = {
+  [K in keyof ConfigBundleInputs]: pulumi.Input<
+    ConfigBundleInputs[K] extends (infer T)[] ? pulumi.Input<T>[] : ConfigBundleInputs[K]
+  >;
+};
+
+/** Checked, versioned settings for processes: sent to targets that hold others, acknowledged, read back. */
+export class ConfigBundle extends pulumi.dynamic.Resource {
+  /** Raised by every change. */
+  declare readonly version: pulumi.Output<number>;
+  /** Content hash of the data. */
+  declare readonly hash: pulumi.Output<string>;
+  declare readonly drift: pulumi.Output<string[]>;
+
+  constructor(name: string, args: ConfigBundleArgs, options?: pulumi.CustomResourceOptions) {
+    const outputs = { version: undefined, hash: undefined, drift: undefined, schemaVersion: undefined };
+    super(provider, name, { ...args, ...outputs }, options, "ao", "ConfigBundle");
+  }
+}

@@ -1,0 +1,124 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { type Budget, within } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { ask } from "../run/control.ts";
+import type { Session } from "../run/session.ts";
+import { CheckSchema, type HealthOutput, type HealthPolicy } from "./schema.ts";
+
+export const VerdictSchema = z.looseObject({
+  healthStatus: z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE"]),
+  checks: z.array(CheckSchema),
+  nonce: z.string(),
+  version: z.string(),
+  sourceHash: z.string(),
+  epoch: z.number().int(),
+});
+
+export type Verdict = z.infer<typeof VerdictSchema>;
+
+export interface Place {
+  readonly name: string;
+  readonly generation: number;
+  readonly processId: string;
+}
+
+export interface Expected {
+  readonly version: string;
+  readonly sourceHash: string;
+}
+
+/** One signed probe: the process' own word at a slot after the probe was sent, with the nonce to prove it. */
+export async function probe(
+  session: Session,
+  place: Place,
+  checkType: "ALL" | "READINESS" | "LIVENESS",
+  expected: Partial<Expected>,
+  budget: Budget,
+): Promise<Verdict & { responseMs: number }> {
+  const nonce = randomBytes(12).toString("hex");
+  const start = performance.now();
+  const healthCheck = {
+    checkType,
+    nonce,
+    expectedVersion: expected.version,
+    expectedSourceHash: expected.sourceHash,
+    deploymentId: session.deployment.id,
+  };
+  const verdict = await ask(
+    session,
+    { ...place, action: "HEALTH_CHECK", data: { healthCheck } },
+    VerdictSchema,
+    budget,
+  );
+  if (verdict.nonce !== nonce) {
+    throw new FleetError({
+      code: "STALE_VERDICT",
+      what: `${place.name} answered another probe than the one that was sent.`,
+      got: `nonce ${verdict.nonce}`,
+      expected: `nonce ${nonce}`,
+      remedy: "The compute unit serves an old result; run pulumi up again.",
+    });
+  }
+  return { ...verdict, responseMs: performance.now() - start };
+}
+
+/** The verdict on a revision, in words: the process' own checks and what the client measured. Pure. */
+export function judge(
+  verdict: Verdict & { responseMs: number },
+  expected: Expected,
+  policy: HealthPolicy,
+): HealthOutput {
+  const reasons = verdict.checks
+    .filter((check) => check.status !== "HEALTHY" && check.status !== "PASS")
+    .map(
+      (check) =>
+        `${check.checkType.toLowerCase()} check "${check.name}" is ${check.status}${check.detail ? `: ${check.detail}` : ""}`,
+    );
+  let status: HealthOutput["status"] = verdict.healthStatus;
+  if (verdict.version !== expected.version) {
+    reasons.push(`startup: runs version ${verdict.version}, expected ${expected.version}`);
+    status = "UNHEALTHY";
+  }
+  if (verdict.sourceHash !== expected.sourceHash) {
+    reasons.push(`startup: runs code ${short(verdict.sourceHash)}, expected ${short(expected.sourceHash)}`);
+    status = "UNHEALTHY";
+  }
+  if (verdict.responseMs > policy.maxResponseMs) {
+    reasons.push(
+      `performance: answered in ${Math.round(verdict.responseMs)} ms, at most ${policy.maxResponseMs} ms are allowed`,
+    );
+    if (status === "HEALTHY") status = "DEGRADED";
+  }
+  return { status, reasons };
+}
+
+/**
+ * Probes until the revision is healthy or the policy's time or tries are spent. DEGRADED goes on, and is said.
+ * A probe that cannot be read counts as a failed one; a refusal is final.
+ */
+export async function awaitHealthy(
+  session: Session,
+  place: Place,
+  expected: Expected,
+  policy: HealthPolicy,
+  budget: Budget,
+): Promise<HealthOutput> {
+  const time = within(budget, policy.timeoutSeconds);
+  let last: HealthOutput = { status: "UNKNOWN", reasons: ["no probe was answered"] };
+  for (let attempt = 0; attempt <= policy.retries && time.remaining() > 0; attempt += 1) {
+    if (attempt > 0) await sleep(Math.min(policy.intervalSeconds * 1000, time.remaining()));
+    try {
+      last = judge(await probe(session, place, "ALL", expected, time), expected, policy);
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      last = { status: error.transient ? "OFFLINE" : "UNHEALTHY", reasons: [error.problems[0].what] };
+      if (error.code === "STALE_EPOCH" || error.code === "FORBIDDEN") throw error;
+    }
+    if (last.status === "HEALTHY" || last.status === "DEGRADED") return last;
+  }
+  return last;
+}
+
+export const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));

@@ -1,0 +1,252 @@
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import { ask } from "../run/control.ts";
+import { checkInputs, ownInputs } from "../run/inputs.ts";
+import { type ManifestProcess, record } from "../run/manifest.ts";
+import { PartialFailure } from "../run/partial.ts";
+import { say } from "../run/progress.ts";
+import { deploymentKey } from "../run/scope.ts";
+import { configure, type Session, sessionFor } from "../run/session.ts";
+import { awaitHealthy, type Place, probe, short } from "./health.ts";
+import { loadBundle } from "./load.ts";
+import { ensurePlace, moduleId } from "./place.ts";
+import { type HealthOutput, type ProcessInputs, ProcessInputsSchema, type ProcessOutputs } from "./schema.ts";
+import { explainChanges } from "./words.ts";
+
+export { configure };
+
+type Raw = Record<string, unknown>;
+
+export async function check(_olds: Raw, news: Raw) {
+  return checkInputs(ProcessInputsSchema, news);
+}
+
+/** Says in words what changes and why. Needs no network: what may have drifted was found by the last refresh. */
+export async function diff(_id: string, olds: ProcessOutputs, rawNews: Raw) {
+  const news = ProcessInputsSchema.parse(ownInputs(rawNews));
+  if (olds.module !== news.module && olds.moduleId !== news.module) {
+    throw new FleetError({
+      code: "MODULE_FIXED",
+      what: `${news.name} cannot change its module: an AO process keeps the one it was spawned with.`,
+      got: news.module,
+      expected: olds.module,
+      remedy: "Declare a new member with the new module, move its state, then remove this one.",
+      at: `processes.${news.name}.module`,
+    });
+  }
+  const reasons = explainChanges(olds, news);
+  for (const reason of reasons) console.log(`${news.name}: ${reason}`);
+  return { changes: reasons.length > 0, replaces: [], deleteBeforeReplace: false };
+}
+
+export async function create(raw: Raw) {
+  const inputs = ProcessInputsSchema.parse(ownInputs(raw));
+  return { id: deploymentKey(inputs.scope, inputs.name), outs: await ensure(inputs, raw, undefined) };
+}
+
+export async function update(_id: string, olds: ProcessOutputs, raw: Raw) {
+  return { outs: await ensure(ProcessInputsSchema.parse(ownInputs(raw)), raw, olds) };
+}
+
+/** Asks the process itself, by a signed message. A process that cannot be asked is an error, never "absent". */
+export async function read(id: string, props: ProcessOutputs) {
+  const session = await sessionFor(props.scope, props.network);
+  const place: Place = { name: props.name, generation: props.generation, processId: props.processId };
+  const { health, drift } = await observe(session, place, props);
+  return { id, props: { ...props, health, drift } };
+}
+
+/** AO processes are permanent: deleting one means that it answers `GONE` from now on. Done twice, it is done once. */
+export async function remove(_id: string, props: ProcessOutputs) {
+  if (props.processId === undefined) return;
+  const session = await sessionFor(props.scope, props.network);
+  const place = { name: props.name, generation: props.generation, processId: props.processId };
+  const budget = session.budget(props.timeoutSeconds);
+  const started = performance.now();
+  try {
+    await ask(
+      session,
+      { ...place, action: "RETIRE", epoch: await session.deployment.epoch() },
+      z.looseObject({}),
+      budget,
+    );
+  } catch (error) {
+    // Nothing that could answer was ever loaded: there are no handlers to retire. It is found again if the member comes back.
+    if (!(error instanceof FleetError && error.code === "NO_REPLY")) throw error;
+  }
+  await record(session, { [props.name]: undefined });
+  await say(session, props.name, "retired", props.processId.slice(0, 8), started);
+}
+
+/** Observe → ensure → load → verify: the same road for create, update, repair and recovery. */
+async function ensure(
+  inputs: ProcessInputs,
+  raw: Raw,
+  olds: ProcessOutputs | undefined,
+): Promise<ProcessOutputs> {
+  const session = await sessionFor(inputs.scope, inputs.network);
+  const budget = session.budget(inputs.timeoutSeconds);
+  const place = await located(session, inputs, olds, budget);
+  const known: ProcessOutputs = {
+    ...raw,
+    ...inputs,
+    schemaVersion: 1,
+    processId: place.processId,
+    generation: place.generation,
+    moduleId: place.moduleId,
+    owner: session.ao.address,
+    ...(olds?.revision === undefined ? {} : { revision: olds.revision }),
+    health: { status: "UNKNOWN", reasons: [] },
+    drift: [],
+  };
+  try {
+    const revision = await ensureCode(session, place, inputs, olds, budget);
+    const started = performance.now();
+    const expected = { version: inputs.version, sourceHash: inputs.bundle.hash };
+    const health = await awaitHealthy(session, place, expected, inputs.healthCheck, budget);
+    const outputs = { ...known, revision, health };
+    await record(session, { [inputs.name]: manifestEntry(inputs, outputs, health) });
+    if (health.status !== "HEALTHY" && health.status !== "DEGRADED") {
+      await say(
+        session,
+        inputs.name,
+        "unhealthy",
+        `health check failed: ${health.reasons.join("; ")}`,
+        started,
+      );
+      throw new PartialFailure(
+        deploymentKey(inputs.scope, inputs.name),
+        outputs,
+        unhealthy(inputs.name, health),
+      );
+    }
+    await say(session, inputs.name, "ready", [health.status, ...health.reasons].join(" "), started);
+    return outputs;
+  } catch (error) {
+    if (error instanceof PartialFailure) throw error;
+    await record(session, {
+      [inputs.name]: manifestEntry(inputs, known, { status: "UNKNOWN", reasons: [] }),
+    });
+    await say(
+      session,
+      inputs.name,
+      "failed",
+      error instanceof FleetError ? error.problems[0].what : String(error),
+    );
+    throw new PartialFailure(deploymentKey(inputs.scope, inputs.name), known, error);
+  }
+}
+
+async function located(
+  session: Session,
+  inputs: ProcessInputs,
+  olds: ProcessOutputs | undefined,
+  budget: ReturnType<Session["budget"]>,
+) {
+  if (olds?.processId !== undefined) {
+    return {
+      name: inputs.name,
+      generation: olds.generation,
+      processId: olds.processId,
+      moduleId: moduleId(session, inputs.module),
+      fresh: false,
+    };
+  }
+  const started = performance.now();
+  const place = await ensurePlace(session, inputs, budget);
+  await record(session, {
+    [inputs.name]: { processId: place.processId, status: "INITIALIZING", dependencies: inputs.dependencies },
+  });
+  await say(session, inputs.name, place.fresh ? "spawned" : "found", place.processId.slice(0, 8), started);
+  return place;
+}
+
+/** Loads the code unless the process itself says that it runs it. */
+async function ensureCode(
+  session: Session,
+  place: Place & { fresh: boolean },
+  inputs: ProcessInputs,
+  olds: ProcessOutputs | undefined,
+  budget: ReturnType<Session["budget"]>,
+): Promise<NonNullable<ProcessOutputs["revision"]>> {
+  if (!place.fresh && olds?.revision?.sourceHash === inputs.bundle.hash && olds.version === inputs.version) {
+    const verdict = await probe(session, place, "LIVENESS", {}, budget).catch(nothingLoaded);
+    if (verdict?.sourceHash === inputs.bundle.hash && verdict.version === inputs.version)
+      return olds.revision;
+  }
+  const started = performance.now();
+  const evalId = await loadBundle(session, place, inputs, budget);
+  await say(
+    session,
+    inputs.name,
+    "loaded",
+    `${Math.max(1, Math.round(inputs.bundle.bytes / 1000))} kB`,
+    started,
+  );
+  return {
+    processId: place.processId,
+    sourceHash: inputs.bundle.hash,
+    evalId,
+    version: inputs.version,
+    loadedAt: new Date().toISOString(),
+    deploymentId: session.deployment.id,
+  };
+}
+
+function nothingLoaded(error: unknown): undefined {
+  if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
+  throw error;
+}
+
+async function observe(
+  session: Session,
+  place: Place,
+  props: ProcessOutputs,
+): Promise<{ health: HealthOutput; drift: string[] }> {
+  const drift: string[] = [];
+  const expected = { version: props.version, sourceHash: props.revision?.sourceHash ?? props.bundle.hash };
+  const verdict = await probe(session, place, "LIVENESS", {}, session.budget(60)).catch(nothingLoaded);
+  if (!verdict) {
+    return {
+      health: { status: "OFFLINE", reasons: ["it does not answer the fleet's probes"] },
+      drift: ["the fleet's handlers are gone"],
+    };
+  }
+  if (verdict.sourceHash !== expected.sourceHash)
+    drift.push(`it runs code ${short(verdict.sourceHash)} instead of ${short(expected.sourceHash)}`);
+  if (verdict.version !== expected.version)
+    drift.push(`it reports version ${verdict.version} instead of ${expected.version}`);
+  const bad = verdict.checks
+    .filter((item) => item.status === "UNHEALTHY")
+    .map((item) => `${item.name}: ${item.detail ?? item.status}`);
+  return { health: { status: verdict.healthStatus, reasons: bad }, drift };
+}
+
+function unhealthy(name: string, health: HealthOutput): FleetError {
+  return new FleetError({
+    code: "UNHEALTHY",
+    what: `${name} is deployed but ${health.status}: health check failed.`,
+    got: health.reasons.join("; "),
+    expected: "HEALTHY",
+    remedy: `Mend it and run pulumi up again: the process and its id are kept. npx fleet logs ${name} shows what it did.`,
+  });
+}
+
+function manifestEntry(
+  inputs: ProcessInputs,
+  outputs: ProcessOutputs,
+  health: HealthOutput,
+): Partial<ManifestProcess> {
+  const up = health.status === "HEALTHY" || health.status === "DEGRADED";
+  return {
+    processId: outputs.processId,
+    status: up ? "ACTIVE" : health.status,
+    deploymentTime: new Date().toISOString(),
+    dependencies: inputs.dependencies,
+    version: inputs.version,
+    sourceHash: outputs.revision?.sourceHash ?? "",
+    module: outputs.moduleId,
+    generation: outputs.generation,
+    ...(outputs.revision === undefined ? {} : { revision: outputs.revision.evalId }),
+  };
+}

@@ -1,0 +1,99 @@
+import { join } from "node:path";
+import { explainLuaError, store } from "../../bundler/index.ts";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { memberKey } from "../run/members.ts";
+import type { Session } from "../run/session.ts";
+import type { Place } from "./health.ts";
+import { short } from "./health.ts";
+import { composeProgram, readLoadOutcome } from "./program.ts";
+import type { ProcessInputs } from "./schema.ts";
+
+/**
+ * Loads the declared bundle with one Eval and returns the Eval's id when the process itself says that it committed it.
+ *
+ * @throws FleetError BUNDLE_GONE, LUA_ERROR (at the user's file and line), STALE_EPOCH, NOT_OWNER, LOAD_UNCLEAR
+ */
+export async function loadBundle(
+  session: Session,
+  place: Place,
+  inputs: ProcessInputs,
+  budget: Budget,
+): Promise<string> {
+  const bundles = store(join(session.scope.home, "bundles"));
+  const stored = await bundles.get(inputs.bundle.hash);
+  if (!stored) {
+    throw new FleetError({
+      code: "BUNDLE_GONE",
+      what: `The bundle of ${place.name} is not in the store.`,
+      got: `no ${inputs.bundle.hash} in ${session.scope.home}/bundles`,
+      expected: "the bundle that the program made",
+      remedy: "Run pulumi up from the project, which makes it again.",
+    });
+  }
+  const epoch = await session.deployment.epoch();
+  const program = composeProgram(stored.text, {
+    process: place.name,
+    release: session.deployment.id,
+    sourceHash: inputs.bundle.hash,
+    version: inputs.version,
+    epoch,
+  });
+  const intent = memberKey(
+    session.scope,
+    place.name,
+    place.generation,
+    `load/${inputs.bundle.hash}/e${epoch}`,
+  );
+  const sent = await session.ao.send(
+    { intent, processId: place.processId, tags: { Action: "Eval" }, data: program.text },
+    budget,
+  );
+  const evaluation = await session.ao.evaluation(
+    { processId: place.processId, messageId: sent.id, expectOutput: true },
+    budget,
+  );
+  if (evaluation.error !== undefined) {
+    await session.ao.settle(intent);
+    const found = explainLuaError(evaluation.error, stored.map, program.offsetLines);
+    const at =
+      found.file === undefined
+        ? undefined
+        : [found.file, found.line, found.column].filter((part) => part !== undefined).join(":");
+    throw new FleetError({
+      code: "LUA_ERROR",
+      what: `${place.name} could not be loaded: ${found.message}`,
+      ...(at === undefined ? {} : { at }),
+      ...(found.source === undefined ? {} : { got: found.source.trim() }),
+      remedy: "Mend the line and run pulumi up again; the process still runs what it ran before.",
+    });
+  }
+  const outcome = readLoadOutcome(evaluation.output);
+  await session.ao.settle(intent);
+  if (outcome.kind === "committed" && outcome.sourceHash === inputs.bundle.hash) return sent.id;
+  if (outcome.kind === "refused") {
+    throw new FleetError({
+      code: outcome.code,
+      what: `${place.name} refused the load: a later run has changed this fleet.`,
+      got: `epoch ${epoch}`,
+      expected: `epoch ${outcome.epoch} or later`,
+      remedy: "Somebody else deployed meanwhile. Run pulumi refresh, look at the preview, then pulumi up.",
+    });
+  }
+  if (/New Message From/.test(evaluation.output)) {
+    throw new FleetError({
+      code: "NOT_OWNER",
+      what: `${place.name} does not accept code from this wallet.`,
+      got: session.ao.address,
+      expected: "the owner of the process",
+      remedy: "Use the wallet that spawned it: pulumi config set walletPath <file>",
+    });
+  }
+  throw new FleetError({
+    code: "LOAD_UNCLEAR",
+    what: `${place.name} did not confirm the load.`,
+    got: evaluation.output.slice(0, 300) || "an empty output",
+    expected: `a commit of ${short(inputs.bundle.hash)}`,
+    remedy: `npx fleet logs ${place.name}`,
+  });
+}

@@ -1,0 +1,73 @@
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { memberKey, newestIncarnation } from "../run/members.ts";
+import { deploymentKey } from "../run/scope.ts";
+import type { Session } from "../run/session.ts";
+import type { Place } from "./health.ts";
+import type { ProcessInputs } from "./schema.ts";
+
+export interface FoundPlace extends Place {
+  readonly moduleId: string;
+  /** True when this call made it. */
+  readonly fresh: boolean;
+}
+
+/** An alias of the network, or the id itself. */
+export function moduleId(session: Session, module: string): string {
+  const known = session.modules[module];
+  if (known !== undefined) return known;
+  if (/^[A-Za-z0-9_-]{43}$/.test(module)) return module;
+  const aliases = Object.keys(session.modules);
+  throw new FleetError({
+    code: "MODULE_UNKNOWN",
+    what: `The network "${session.networkName}" has no module "${module}".`,
+    got: module,
+    expected: `a 43-character module id${aliases.length > 0 ? ` or one of ${aliases.join(", ")}` : ""}`,
+    remedy: "pulumi config set module <id>",
+  });
+}
+
+/**
+ * The AO process of a member: the one it has, whatever the state knows; otherwise a new one. The spawn's id is in the
+ * journal before the network sees it, so whatever dies, the same process is found again and none is made twice.
+ */
+export async function ensurePlace(
+  session: Session,
+  inputs: ProcessInputs,
+  budget: Budget,
+): Promise<FoundPlace> {
+  const { name } = inputs;
+  const module = moduleId(session, inputs.module);
+  if (inputs.adopt !== undefined)
+    return { name, generation: 1, processId: inputs.adopt, moduleId: module, fresh: false };
+  const newest = await newestIncarnation(session, name, budget);
+  if (newest && !newest.retired && !newest.unsent) {
+    return {
+      name,
+      generation: newest.generation,
+      processId: newest.processId,
+      moduleId: module,
+      fresh: false,
+    };
+  }
+  const generation = newest?.unsent && !newest.retired ? newest.generation : (newest?.generation ?? 0) + 1;
+  const intent = memberKey(session.scope, name, generation, "spawn");
+  const sent = await session.ao.spawn(
+    {
+      intent,
+      module,
+      scheduler: session.endpoints.scheduler,
+      authority: session.endpoints.authority,
+      tags: {
+        Name: name,
+        "Deployment-Key": deploymentKey(session.scope, name),
+        Generation: String(generation),
+        "Deployment-Id": session.deployment.id,
+        ...inputs.tags,
+      },
+    },
+    budget,
+  );
+  await session.ao.settle(intent);
+  return { name, generation, processId: sent.id, moduleId: module, fresh: true };
+}

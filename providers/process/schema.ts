@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { CommonInputs } from "../run/scope.ts";
+
+/** The one Lua text of a member and what it was made of: declared data, the same on every machine. */
+export const BundleRefSchema = z.strictObject({
+  /** sha256 of the bundle's text; the bundle's name in the store. */
+  hash: z.string().length(64),
+  /** UTF-8 bytes. */
+  bytes: z.number().int().positive(),
+  /** Entry file, relative to the project. */
+  entry: z.string(),
+  /** Content hash by module name; tells which modules an edit changed. */
+  modules: z.record(z.string(), z.string()),
+});
+
+export const HealthPolicySchema = z.strictObject({
+  /** How long a new revision may take until it is healthy. @default 300 */
+  timeoutSeconds: z.number().positive().max(3600).default(300),
+  /** Pause between two probes of a revision that is not healthy yet. @default 10 */
+  intervalSeconds: z.number().min(0.05).max(300).default(10),
+  /** Probes after the first that may be unhealthy before the verdict is final. @default 3 */
+  retries: z.number().int().min(0).max(100).default(3),
+  /** The slowest answer, sent to read back, that still counts as performing. @default 5000 */
+  maxResponseMs: z.number().positive().default(5000),
+});
+
+export type HealthPolicy = z.infer<typeof HealthPolicySchema>;
+
+/** Inputs of one AO process. Units are in the names. */
+export const ProcessInputsSchema = z.strictObject({
+  ...CommonInputs,
+  /** Logical name in the fleet, lower case with hyphens. */
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,62}$/, "lower case letters, digits and hyphens, starting with a letter"),
+  /** Version that the process must report. */
+  version: z.string().min(1).max(64),
+  /** AO module: an alias that the network knows (`aos`) or a 43-character id. An AO process keeps its module for life. */
+  module: z.string().min(1),
+  /** Names of the members that must be healthy first: recorded in the manifest; the order itself comes from `dependsOn`. */
+  dependencies: z.array(z.string()).default([]),
+  bundle: BundleRefSchema,
+  /** Extra spawn tags. They are fixed at the spawn. */
+  tags: z.record(z.string(), z.string()).default({}),
+  healthCheck: HealthPolicySchema.prefault({}),
+  /** Seconds for a whole create or update, health included. @default 600 */
+  timeoutSeconds: z.number().positive().max(86_400).default(600),
+  /** Existing process to take over instead of spawning: its AO id. Must belong to the stack's wallet. */
+  adopt: z.string().length(43).optional(),
+});
+
+export type ProcessInputs = z.infer<typeof ProcessInputsSchema>;
+
+export const CheckSchema = z.looseObject({
+  name: z.string(),
+  checkType: z.string(),
+  status: z.string(),
+  detail: z.string().optional(),
+});
+
+/** What the process last said of itself. No moving values: an idle refresh shows no change. */
+export const HealthOutputSchema = z.strictObject({
+  status: z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE", "UNKNOWN"]),
+  /** One line for each check that did not pass. */
+  reasons: z.array(z.string()),
+});
+
+export type HealthOutput = z.infer<typeof HealthOutputSchema>;
+
+/** Beside the inputs, what the create or update made true. */
+export const ProcessOutputsSchema = ProcessInputsSchema.extend({
+  schemaVersion: z.literal(1),
+  processId: z.string(),
+  generation: z.number().int().positive(),
+  moduleId: z.string(),
+  owner: z.string(),
+  /** The deployed version: the AO process, its code and the message that loaded it. */
+  revision: z
+    .strictObject({
+      processId: z.string(),
+      sourceHash: z.string(),
+      evalId: z.string(),
+      version: z.string(),
+      loadedAt: z.string(),
+      deploymentId: z.string(),
+    })
+    .optional(),
+  health: HealthOutputSchema,
+  /** What a refresh found changed by hand, in words. */
+  drift: z.array(z.string()),
+});
+
+export type ProcessOutputs = z.infer<typeof ProcessOutputsSchema>;

@@ -1,0 +1,42 @@
+import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
+
+/** Why a process would be updated, in words; empty when nothing changes. Pure. */
+export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): string[] {
+  const reasons: string[] = [];
+  if (olds.bundle.hash !== news.bundle.hash)
+    reasons.push(`in place, ${explainModules(olds.bundle.modules, news.bundle.modules)}`);
+  else if (olds.revision === undefined) reasons.push("code was never loaded: load it");
+  if (olds.version !== news.version) reasons.push(`version ${olds.version} → ${news.version}`);
+  for (const finding of olds.drift) reasons.push(`changed by hand: ${finding}`);
+  const { status, reasons: why } = olds.health;
+  if (status !== "HEALTHY" && status !== "DEGRADED")
+    reasons.push(`was ${status}${why[0] ? ` (${why[0]})` : ""}: check again`);
+  return reasons;
+}
+
+/** `1 module changed (battle/turn)`. */
+export function explainModules(before: Record<string, string>, after: Record<string, string>): string {
+  const changed = Object.keys(after).filter(
+    (name) => before[name] !== undefined && before[name] !== after[name],
+  );
+  const added = Object.keys(after).filter((name) => before[name] === undefined);
+  const removed = Object.keys(before).filter((name) => after[name] === undefined);
+  const parts = [
+    [changed, "changed"],
+    [added, "added"],
+    [removed, "removed"],
+  ] as const;
+  const words = parts
+    .filter(([names]) => names.length > 0)
+    .map(
+      ([names, verb]) => `${names.length} module${names.length === 1 ? "" : "s"} ${verb} (${listed(names)})`,
+    );
+  return words.length > 0 ? words.join(", ") : "same modules, other order or options";
+}
+
+function listed(names: readonly string[]): string {
+  const sorted = [...names].sort();
+  return sorted.length <= 5
+    ? sorted.join(", ")
+    : `${sorted.slice(0, 5).join(", ")}, … ${sorted.length - 5} more`;
+}

@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import { hashOf } from "../../core/hash.ts";
+import { writeAtomically } from "../run/files.ts";
+import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
+import { record } from "../run/manifest.ts";
+import { PartialFailure } from "../run/partial.ts";
+import { say } from "../run/progress.ts";
+import { deploymentKey, type Scope } from "../run/scope.ts";
+import { configure, sessionFor } from "../run/session.ts";
+import { finish, register } from "./ledger.ts";
+import { type ReleaseInputs, ReleaseInputsSchema, type ReleaseOutputs } from "./schema.ts";
+
+export { configure };
+
+type Raw = Record<string, unknown>;
+
+export async function check(_olds: Raw, news: Raw) {
+  return checkInputs(ReleaseInputsSchema, news);
+}
+
+/** A release follows from what it contains: declared data that differs, or anything that this run changed or repaired. */
+export async function diff(_id: string, olds: ReleaseOutputs, rawNews: Raw) {
+  const raw = ownInputs(rawNews);
+  if (hasUnknown(raw)) return { changes: true };
+  const news = ReleaseInputsSchema.parse(raw);
+  const reasons: string[] = [];
+  if (hashOf(news.declaration) !== olds.releaseHash) reasons.push("the declaration changed");
+  if (hashOf(news.members) !== hashOf(olds.members)) reasons.push("processes were loaded anew");
+  if (hashOf(news.evidence) !== hashOf(olds.evidence)) reasons.push("settings or wiring were sent anew");
+  for (const reason of reasons) console.log(`release: ${reason}`);
+  return { changes: reasons.length > 0, replaces: [] };
+}
+
+export async function create(raw: Raw) {
+  const inputs = ReleaseInputsSchema.parse(ownInputs(raw));
+  return { id: idOf(inputs), outs: await ensure(inputs, raw) };
+}
+
+export async function update(_id: string, _olds: ReleaseOutputs, raw: Raw) {
+  return { outs: await ensure(ReleaseInputsSchema.parse(ownInputs(raw)), raw) };
+}
+
+/** The ledger is append-only and a release is a past fact: there is nothing that can drift. */
+export async function read(id: string, props: ReleaseOutputs) {
+  return { id, props };
+}
+
+/** The processes of the release retire by themselves; what was released stays in the ledger. */
+export async function remove(_id: string, _props: ReleaseOutputs): Promise<void> {}
+
+const idOf = (inputs: ReleaseInputs): string => deploymentKey(inputs.scope, "release");
+
+/** `.fleet/releases/<project>.<stack>/<deployment id>.json`; `current.json` is the last one that succeeded. */
+export function releasePath(scope: Scope, id: string): string {
+  return join(scope.home, "releases", `${scope.project}.${scope.stack}`, `${id}.json`);
+}
+
+async function ensure(inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> {
+  const session = await sessionFor(inputs.scope, inputs.network);
+  const budget = session.budget(inputs.timeoutSeconds);
+  const started = performance.now();
+  const releaseHash = hashOf(inputs.declaration);
+  const { deployment } = session;
+  const releasedAt = new Date().toISOString();
+  const outputs = {
+    ...raw,
+    ...inputs,
+    schemaVersion: 1 as const,
+    releaseHash,
+    deploymentId: deployment.id,
+    epoch: 0,
+    releasedAt,
+  };
+  try {
+    const hold = await deployment.ledgerEpoch();
+    const epoch = hold?.epoch ?? 0;
+    const manifest = await record(session, {});
+    if (hold && session.scope.ledger !== undefined) {
+      const ledger = {
+        name: session.scope.ledger,
+        processId: hold.ledger.processId,
+        generation: hold.ledger.generation,
+        epoch,
+      };
+      await register(session, ledger, inputs, budget);
+      await finish(session, ledger, manifest, releaseHash, budget);
+    }
+    const release: ReleaseOutputs = { ...outputs, epoch };
+    const text = `${JSON.stringify({ ...ownInputs({ ...release }), manifest }, null, 2)}\n`;
+    await writeAtomically(releasePath(inputs.scope, deployment.id), text);
+    await writeAtomically(releasePath(inputs.scope, "current"), text);
+    await say(session, "release", "deployment phase completed", deployment.id, started);
+    return release;
+  } catch (error) {
+    await say(
+      session,
+      "release",
+      "failed",
+      error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error),
+    );
+    throw new PartialFailure(idOf(inputs), outputs, error);
+  }
+}

@@ -1,0 +1,128 @@
+import { z } from "zod";
+import type { Evaluation } from "../../ao/port.ts";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { canonicalJson, sha256 } from "../../core/hash.ts";
+import type { Session } from "./session.ts";
+
+const ErrorSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  remedy: z.string().optional(),
+});
+
+export interface Request {
+  /** Member's name, for the intent's key and for errors. */
+  readonly name: string;
+  readonly generation: number;
+  readonly processId: string;
+  readonly action: string;
+  readonly data?: unknown;
+  /** Sent as the tag `Epoch`; control actions need it. */
+  readonly epoch?: number;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Sends one signed message and returns the reply that the process itself gave when it evaluated it, parsed by `schema`.
+ * A reply is read from the evaluation's outbox, at the slot of the message: never from the absence of an error.
+ *
+ * @throws FleetError NO_REPLY (dropped or not understood), the process' own code (FORBIDDEN, STALE_EPOCH, …), BAD_REPLY
+ */
+export async function ask<T>(
+  session: Session,
+  request: Request,
+  schema: z.ZodType<T>,
+  budget: Budget,
+): Promise<T> {
+  const data = request.data === undefined ? "" : canonicalJson(request.data);
+  const { project, stack } = session.scope;
+  const content = sha256(`${data}\n${canonicalJson(request.tags ?? {})}`).slice(0, 16);
+  const intent = [
+    project,
+    stack,
+    request.name,
+    `g${request.generation}`,
+    request.action,
+    content,
+    `e${request.epoch ?? "-"}`,
+  ].join("/");
+  const tags: Record<string, string> = {
+    Action: request.action,
+    "Content-Type": "application/json",
+    ...request.tags,
+  };
+  if (request.epoch !== undefined) tags.Epoch = String(request.epoch);
+  const sent = await session.ao.send({ intent, processId: request.processId, tags, data }, budget);
+  const evaluation = await session.ao.evaluation(
+    { processId: request.processId, messageId: sent.id },
+    budget,
+  );
+  try {
+    const reply = parse(request, schema, replyOf(session, request, evaluation));
+    await session.ao.settle(intent);
+    return reply;
+  } catch (error) {
+    // It was evaluated and refused: the same bytes can have no other effect, so a later try is a new message.
+    await session.journal.void(intent, error instanceof FleetError ? error.code : "BAD_REPLY");
+    throw error;
+  }
+}
+
+function replyOf(
+  session: Session,
+  request: Request,
+  evaluation: Evaluation,
+): { action: string; data: string } {
+  if (evaluation.error !== undefined) {
+    throw new FleetError({
+      code: "PROCESS_ERROR",
+      what: `${request.name} failed while it handled ${request.action}.`,
+      got: evaluation.error,
+      expected: `a reply ${request.action}-Response`,
+      remedy: `npx fleet logs ${request.name}`,
+    });
+  }
+  for (const message of evaluation.messages) {
+    const action = message.tags.Action ?? "";
+    if (message.target !== session.ao.address) continue;
+    if (action === `${request.action}-Response` || action === "Error-Response")
+      return { action, data: message.data };
+  }
+  throw new FleetError({
+    code: "NO_REPLY",
+    what: `${request.name} did not answer ${request.action}.`,
+    got: evaluation.output === "" ? "an empty result" : evaluation.output.slice(0, 300),
+    expected: `a message ${request.action}-Response to ${session.ao.address}`,
+    remedy: "Is the fleet's code loaded in it? npx fleet status shows what it runs; pulumi up loads it.",
+  });
+}
+
+function parse<T>(request: Request, schema: z.ZodType<T>, reply: { action: string; data: string }): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(reply.data);
+  } catch {
+    json = undefined;
+  }
+  const failure = z.object({ success: z.literal(false), error: ErrorSchema }).safeParse(json);
+  if (failure.success) {
+    const { code, message, remedy } = failure.data.error;
+    throw new FleetError({
+      code,
+      what: `${request.name} refused ${request.action}: ${message}`,
+      remedy: remedy ?? `npx fleet logs ${request.name}`,
+    });
+  }
+  const parsed = z.looseObject({ success: z.literal(true) }).safeParse(json).success
+    ? schema.safeParse(json)
+    : undefined;
+  if (parsed?.success) return parsed.data;
+  throw new FleetError({
+    code: "BAD_REPLY",
+    what: `${request.name} answered ${request.action} with something that is no such reply.`,
+    got: reply.data.slice(0, 300),
+    expected: parsed ? z.prettifyError(parsed.error) : "{ success: true, … } or { success: false, error }",
+    remedy: `Does ${request.name} handle ${request.action} itself? Its own handler hides the fleet's; rename it.`,
+  });
+}

@@ -1,0 +1,100 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import { ask } from "./control.ts";
+import { type Incarnation, newestIncarnation } from "./members.ts";
+import type { Session } from "./session.ts";
+
+const BeginSchema = z.looseObject({ deploymentId: z.string(), epoch: z.number().int() });
+const InfoSchema = z.looseObject({ epoch: z.number().int(), status: z.string() });
+
+/**
+ * One run that changes a fleet. It has an id from the start and takes the epoch once, at its first change, by
+ * compare-and-set on the ledger; every control message of the run carries exactly that epoch.
+ */
+export class Deployment {
+  readonly id: string;
+  readonly startedAt = new Date();
+  readonly #session: () => Session;
+  #epoch: Promise<number> | undefined;
+
+  constructor(session: () => Session) {
+    this.#session = session;
+    this.id = process.env.FLEET_DEPLOYMENT_ID ?? newDeploymentId(this.startedAt);
+  }
+
+  /** Seconds since the run's first change. */
+  seconds(): number {
+    return Math.round((Date.now() - this.startedAt.getTime()) / 100) / 10;
+  }
+
+  /** The run's epoch; 0 while the fleet has no ledger yet. The first caller takes it, the others wait for that one. */
+  epoch(): Promise<number> {
+    this.#epoch ??= this.#begin().catch((error: unknown) => {
+      this.#epoch = undefined;
+      throw error;
+    });
+    return this.#epoch;
+  }
+
+  /** As `epoch`, for who needs the ledger: when the run began without one and it exists by now, begins on it. */
+  async ledgerEpoch(): Promise<{ ledger: Incarnation; epoch: number } | undefined> {
+    const ledger = await this.#ledger();
+    if (!ledger) return undefined;
+    if ((await this.epoch()) === 0) this.#epoch = undefined;
+    return { ledger, epoch: await this.epoch() };
+  }
+
+  async #ledger(): Promise<Incarnation | undefined> {
+    const session = this.#session();
+    const name = session.scope.ledger;
+    if (name === undefined) return undefined;
+    const newest = await newestIncarnation(session, name, session.budget(60));
+    return newest && !newest.retired && !newest.unsent ? newest : undefined;
+  }
+
+  async #begin(): Promise<number> {
+    const session = this.#session();
+    const ledger = await this.#ledger();
+    if (!ledger) return 0;
+    const to = {
+      name: session.scope.ledger ?? "",
+      generation: ledger.generation,
+      processId: ledger.processId,
+    };
+    const budget = session.budget(60);
+    let current: number;
+    try {
+      const info = await ask(
+        session,
+        { ...to, action: "Info", tags: { Nonce: this.id } },
+        InfoSchema,
+        budget,
+      );
+      if (info.status === "RETIRED") return 0;
+      current = info.epoch;
+    } catch (error) {
+      // A ledger that was spawned but never loaded has no epoch yet: this run is the one that loads it.
+      if (error instanceof FleetError && error.code === "NO_REPLY") return 0;
+      throw error;
+    }
+    const begun = await ask(
+      session,
+      {
+        ...to,
+        action: "DEPLOY_PROCESS",
+        epoch: current,
+        tags: { Phase: "begin", "Deployment-Id": this.id },
+        data: { deployRequest: { deploymentId: this.id, deploymentStrategy: "DEPENDENCY_AWARE" } },
+      },
+      BeginSchema,
+      budget,
+    );
+    return begun.epoch;
+  }
+}
+
+function newDeploymentId(now: Date): string {
+  const stamp = now.toISOString().replace(/[-:]/g, "").replace(/\..*/, "");
+  return `deploy-${stamp}-${randomBytes(3).toString("hex")}`;
+}

@@ -1,0 +1,106 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { readJson, writeAtomically } from "./files.ts";
+import type { Scope } from "./scope.ts";
+import type { Session } from "./session.ts";
+
+/** One member in the manifest. The guide's keys first; `status` is ACTIVE only when the process said so itself. */
+export const ManifestProcessSchema = z.looseObject({
+  processId: z.string().optional(),
+  status: z.string(),
+  deploymentTime: z.string(),
+  dependencies: z.array(z.string()),
+  version: z.string().optional(),
+  sourceHash: z.string().optional(),
+  module: z.string().optional(),
+  generation: z.number().optional(),
+  revision: z.string().optional(),
+  configVersions: z.record(z.string(), z.number()).optional(),
+});
+
+/** `build/deployment-manifest.json`: the guide's keys, and beyond them what is needed to find and trust the fleet again. */
+export const ManifestSchema = z.looseObject({
+  deploymentTimestamp: z.string(),
+  /** Seconds since the run's first change. */
+  deploymentDuration: z.number(),
+  deploymentId: z.string(),
+  epoch: z.number(),
+  project: z.string(),
+  stack: z.string(),
+  network: z.string(),
+  owner: z.string(),
+  processes: z.record(z.string(), ManifestProcessSchema),
+});
+
+export type Manifest = z.infer<typeof ManifestSchema>;
+export type ManifestProcess = z.infer<typeof ManifestProcessSchema>;
+
+export const manifestPath = (scope: Scope): string => join(scope.build, "deployment-manifest.json");
+export const keptManifestPath = (scope: Scope, id: string): string =>
+  join(scope.build, `deployment-manifest-${id}.json`);
+
+/** The manifest of this stack on disk; another stack's is none of ours. */
+export async function readManifest(scope: Scope): Promise<Manifest | undefined> {
+  const parsed = ManifestSchema.safeParse(await readJson(manifestPath(scope)).catch(() => undefined));
+  if (!parsed.success) return undefined;
+  return parsed.data.project === scope.project && parsed.data.stack === scope.stack ? parsed.data : undefined;
+}
+
+/** What the running deployment says of itself in the manifest. */
+export interface ManifestHead {
+  readonly deploymentTimestamp: string;
+  readonly deploymentDuration: number;
+  readonly deploymentId: string;
+  readonly epoch: number;
+  readonly network: string;
+  readonly owner: string;
+}
+
+let queue: Promise<unknown> = Promise.resolve();
+
+/** Merges members into the manifest, one writer at a time. What is not named stays as it was: a partial run loses no id. */
+export function recordInManifest(
+  scope: Scope,
+  head: ManifestHead,
+  processes: Record<string, Partial<ManifestProcess> | undefined>,
+): Promise<Manifest> {
+  const next = queue.then(async () => {
+    const before = await readManifest(scope);
+    const merged: Record<string, ManifestProcess> = { ...before?.processes };
+    for (const [name, entry] of Object.entries(processes)) {
+      if (entry === undefined) delete merged[name];
+      else {
+        const earlier = merged[name] ?? {
+          status: "UNKNOWN",
+          deploymentTime: head.deploymentTimestamp,
+          dependencies: [],
+        };
+        merged[name] = ManifestProcessSchema.parse({ ...earlier, ...entry });
+      }
+    }
+    const manifest: Manifest = { ...head, project: scope.project, stack: scope.stack, processes: merged };
+    const text = `${JSON.stringify(manifest, null, 2)}\n`;
+    await writeAtomically(manifestPath(scope), text);
+    await writeAtomically(keptManifestPath(scope, head.deploymentId), text);
+    return manifest;
+  });
+  queue = next.catch(() => undefined);
+  return next;
+}
+
+/** `recordInManifest` with what the running deployment says of itself. */
+export async function record(
+  session: Session,
+  processes: Record<string, Partial<ManifestProcess> | undefined>,
+): Promise<Manifest> {
+  const { deployment, scope } = session;
+  const head = {
+    deploymentTimestamp: deployment.startedAt.toISOString(),
+    deploymentDuration: deployment.seconds(),
+    deploymentId: deployment.id,
+    epoch: await deployment.epoch(),
+    network: session.networkName,
+    owner: session.ao.address,
+  };
+  return recordInManifest(scope, head, processes);
+}

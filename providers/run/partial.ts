@@ -1,0 +1,21 @@
+import { FleetError } from "../../core/errors.ts";
+
+/**
+ * What Pulumi records when something failed after the resource exists: its id and all that is known, so the next `up`
+ * goes on from there with `update`. `properties` must hold all inputs, or later refreshes and destroys lose the provider.
+ */
+export class PartialFailure extends Error {
+  readonly id: string;
+  readonly properties: Record<string, unknown>;
+  readonly reasons: string[];
+
+  constructor(id: string, properties: object, error: unknown) {
+    const reason = error instanceof Error ? error.message : String(error);
+    super(reason, { cause: error });
+    this.name = "PartialFailure";
+    this.id = id;
+    this.properties = { ...properties };
+    this.reasons = [reason];
+    if (!(error instanceof FleetError) && error instanceof Error) this.reasons.push(error.stack ?? "");
+  }
+}

@@ -1,0 +1,65 @@
+import { appendFile, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Scope } from "./scope.ts";
+import type { Session } from "./session.ts";
+
+/** What a run tells people while it goes on: one line a step, live in `pulumi up`, in the log files, and as JSON for `fleet deploy`. */
+export interface StepEvent {
+  readonly at: string;
+  readonly deploymentId: string;
+  /** Member or resource: `battle`, `release`. */
+  readonly name: string;
+  /** `spawned`, `loaded`, `ready`, `configured`, `wired`, `failed`, … */
+  readonly phase: string;
+  readonly detail: string;
+  readonly seconds?: number;
+}
+
+/** Files that the guide greps, by phase; everything also goes into `deploy-<id>.log`. */
+const GUIDE_FILES: Readonly<Record<string, string>> = {
+  ready: "health_output.txt",
+  unhealthy: "health_output.txt",
+  registered: "register_output.txt",
+};
+
+export function eventLine(event: Pick<StepEvent, "name" | "phase" | "detail" | "seconds">): string {
+  const took = event.seconds === undefined ? "" : `  ${event.seconds.toFixed(1)} s`;
+  return `${event.name.padEnd(22)} ${event.phase}${event.detail ? ` ${event.detail}` : ""}${took}`;
+}
+
+/** Shows and keeps one event. Never throws: a full disk must not stop a deployment half-way. */
+export async function tell(scope: Scope, event: StepEvent): Promise<void> {
+  console.log(eventLine(event));
+  const logs = join(scope.build, "logs");
+  const line = `${event.at} ${eventLine(event)}\n`;
+  const files = new Set([
+    `deploy-${event.deploymentId}.log`,
+    GUIDE_FILES[event.phase] ?? "deploy_output.txt",
+  ]);
+  try {
+    await mkdir(logs, { recursive: true });
+    for (const file of files) await appendFile(join(logs, file), line);
+    const stream = process.env.FLEET_EVENTS;
+    if (stream) await appendFile(stream, `${JSON.stringify(event)}\n`);
+  } catch (error) {
+    console.warn(`the log could not be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Tells a step of this run; `started` is a `performance.now()` from which the seconds are counted. */
+export function say(
+  session: Session,
+  name: string,
+  phase: string,
+  detail: string,
+  started?: number,
+): Promise<void> {
+  return tell(session.scope, {
+    at: new Date().toISOString(),
+    deploymentId: session.deployment.id,
+    name,
+    phase,
+    detail,
+    ...(started === undefined ? {} : { seconds: (performance.now() - started) / 1000 }),
+  });
+}
