@@ -13,7 +13,12 @@ function processOf(tags: ModelProcess["tags"] = [{ name: "Authority", value: AUT
   const process: ModelProcess = { id: "process".padEnd(43, "p"), owner: OWNER, tags };
   let state: ProcessState | null = null;
   let n = 0;
-  const send = (input: { from?: string; owner?: string; data?: string; tags?: Record<string, string> }): ModelResult => {
+  const send = (input: {
+    from?: string;
+    owner?: string;
+    data?: string;
+    tags?: Record<string, string>;
+  }): ModelResult => {
     const from = input.from ?? OWNER;
     n += 1;
     const message: ModelMessage = {
@@ -86,7 +91,12 @@ describe("aos rules", () => {
   test("a push counts only from an authority", () => {
     const p = processOf();
     p.eval('Handlers.add("ping", "Ping", function(m) m.reply({ Action = "Pong", Data = m.Data }) end)');
-    const pushed = p.send({ from: STRANGER, owner: AUTHORITY, data: "hi", tags: { Action: "Ping", Reference: "7" } });
+    const pushed = p.send({
+      from: STRANGER,
+      owner: AUTHORITY,
+      data: "hi",
+      tags: { Action: "Ping", Reference: "7" },
+    });
     expect(pushed.Messages[0]).toMatchObject({ Target: STRANGER, Data: "hi" });
     expect(tagOf(pushed.Messages[0]?.Tags ?? [], "X-Reference")).toBe("7");
     const forged = p.send({ from: AUTHORITY, owner: STRANGER, data: "hi", tags: { Action: "Ping" } });
@@ -119,7 +129,13 @@ describe("the program of a deploy", () => {
     const late = p.eval(program({ epoch: 2, version: "9.9.9" }));
     expect(JSON.parse(late.Output?.data ?? "")).toEqual({ fleet: "refused", code: "STALE_EPOCH", epoch: 3 });
     const { body } = p.ask("Info");
-    expect(body).toMatchObject({ success: true, version: "1.0.0", epoch: 3, status: "ACTIVE", processType: "BATTLE" });
+    expect(body).toMatchObject({
+      success: true,
+      version: "1.0.0",
+      epoch: 3,
+      status: "ACTIVE",
+      processType: "BATTLE",
+    });
     expect(body.stats.refused).toBe(1);
   });
 
@@ -136,20 +152,30 @@ describe("the program of a deploy", () => {
   test("a bundle without the library commits by its marker", () => {
     const p = processOf();
     const marker = '{"fleet":"committed","sourceHash":"abc","epoch":1,"process":"raw"}';
-    expect(JSON.parse(p.eval(`print("x")\nreturn '${marker}'`).Output?.data ?? "")).toMatchObject({ sourceHash: "abc" });
+    expect(JSON.parse(p.eval(`print("x")\nreturn '${marker}'`).Output?.data ?? "")).toMatchObject({
+      sourceHash: "abc",
+    });
     expect(p.ask("Info").action).toBeUndefined();
   });
 });
 
 describe("scripted health", () => {
   const script = (marker: object) => program({ body: `--[[sim:${JSON.stringify(marker)}]]` });
-  const check = { healthCheck: { checkType: "ALL", nonce: "n1", expectedVersion: "1.0.0", expectedSourceHash: "h1.0.0" } };
+  const check = {
+    healthCheck: { checkType: "ALL", nonce: "n1", expectedVersion: "1.0.0", expectedSourceHash: "h1.0.0" },
+  };
 
   test("healthy by default, with the nonce and all four kinds", () => {
     const p = processOf();
     p.eval(program());
     const { body } = p.ask("HEALTH_CHECK", check, { tags: { "Correlation-Id": "c1" } });
-    expect(body).toMatchObject({ success: true, healthStatus: "HEALTHY", nonce: "n1", release: "r1", epoch: 1 });
+    expect(body).toMatchObject({
+      success: true,
+      healthStatus: "HEALTHY",
+      nonce: "n1",
+      release: "r1",
+      epoch: 1,
+    });
     expect(body.checks.map((entry: { checkType: string }) => entry.checkType)).toEqual([
       "STARTUP",
       "READINESS",
@@ -161,7 +187,10 @@ describe("scripted health", () => {
   test("unhealthy with a reason; right then wrong; wrong version; wrong nonce", () => {
     const p = processOf();
     p.eval(script({ health: "UNHEALTHY", reason: "no coordinator" }));
-    expect(p.ask("HEALTH_CHECK", check).body.checks[0]).toMatchObject({ status: "UNHEALTHY", detail: "no coordinator" });
+    expect(p.ask("HEALTH_CHECK", check).body.checks[0]).toMatchObject({
+      status: "UNHEALTHY",
+      detail: "no coordinator",
+    });
     p.eval(script({ health: ["HEALTHY", "UNHEALTHY"] }));
     expect(p.ask("HEALTH_CHECK", check).body.healthStatus).toBe("HEALTHY");
     expect(p.ask("HEALTH_CHECK", check).body.healthStatus).toBe("UNHEALTHY");
@@ -197,8 +226,16 @@ describe("control actions", () => {
     expect(p.ask("RETIRE", {}, epoch(1)).body.error).toMatchObject({ code: "STALE_EPOCH", epoch: 2 });
     expect(p.ask("Info").body).toMatchObject({ status: "ACTIVE", stats: { refused: 3 } });
     const { body } = p.ask("AUDIT");
-    expect(body.entries.map((entry: { code?: string }) => entry.code)).toEqual(["FORBIDDEN", "STALE_EPOCH", "STALE_EPOCH"]);
-    expect(p.ask("RETIRE", {}, epoch(5))).toMatchObject({ action: "RETIRE-Response", status: "ok", body: { status: "RETIRED" } });
+    expect(body.entries.map((entry: { code?: string }) => entry.code)).toEqual([
+      "FORBIDDEN",
+      "STALE_EPOCH",
+      "STALE_EPOCH",
+    ]);
+    expect(p.ask("RETIRE", {}, epoch(5))).toMatchObject({
+      action: "RETIRE-Response",
+      status: "ok",
+      body: { status: "RETIRED" },
+    });
     expect(p.ask("Info").body.epoch).toBe(5);
   });
 
@@ -214,8 +251,17 @@ describe("control actions", () => {
 
   test("config is checked, versioned and kept", () => {
     const p = started();
-    const good = { configType: "PROCESS_CONFIG", configData: { maxConcurrentRequests: 5 }, version: 2, hash: "a" };
-    expect(p.ask("UPDATE_CONFIG", good, epoch(2)).body).toMatchObject({ success: true, version: 2, hash: "a" });
+    const good = {
+      configType: "PROCESS_CONFIG",
+      configData: { maxConcurrentRequests: 5 },
+      version: 2,
+      hash: "a",
+    };
+    expect(p.ask("UPDATE_CONFIG", good, epoch(2)).body).toMatchObject({
+      success: true,
+      version: 2,
+      hash: "a",
+    });
     expect(p.ask("UPDATE_CONFIG", good, epoch(2)).body.success).toBe(true);
     expect(p.ask("UPDATE_CONFIG", { ...good, version: 1 }, epoch(2)).body.error.code).toBe("INVALID_CONFIG");
     const bad = { ...good, version: 3, configData: { maxConcurrentRequests: 0, maxThings: 1 } };
@@ -250,7 +296,9 @@ describe("control actions", () => {
 
   test("an allow-list admits deployers", () => {
     const p = started();
-    expect(p.ask("SET_ALLOWED", { allowed: [STRANGER] }, { from: STRANGER }).body.error.code).toBe("FORBIDDEN");
+    expect(p.ask("SET_ALLOWED", { allowed: [STRANGER] }, { from: STRANGER }).body.error.code).toBe(
+      "FORBIDDEN",
+    );
     p.ask("SET_ALLOWED", { allowed: [STRANGER] });
     expect(p.ask("RETIRE", {}, { from: STRANGER, ...epoch(2) }).body.success).toBe(true);
   });
@@ -279,7 +327,11 @@ describe("the deployment coordinator", () => {
     expect(begin("d2", 0).error.code).toBe("STALE_EPOCH");
     expect(begin("d2", 1).epoch).toBe(2);
     const finish = (id: string, at: number) =>
-      p.ask("DEPLOY_PROCESS", { manifest: {} }, { tags: { Phase: "finish", "Deployment-Id": id, Epoch: String(at) } }).body;
+      p.ask(
+        "DEPLOY_PROCESS",
+        { manifest: {} },
+        { tags: { Phase: "finish", "Deployment-Id": id, Epoch: String(at) } },
+      ).body;
     expect(finish("d1", 1).error.code).toBe("STALE_EPOCH");
     expect(finish("d2", 2)).toMatchObject({ status: "COMPLETED" });
     expect(p.ask("GET_STATISTICS").body.statistics).toMatchObject({
@@ -292,7 +344,9 @@ describe("the deployment coordinator", () => {
   test("registers deployers' processes and finds them by type", () => {
     const p = processOf();
     p.eval(program({ name: "deployment-coordinator" }));
-    const registration = { processRegistration: { processId: "b", processType: "BATTLE", version: "1", capabilities: [] } };
+    const registration = {
+      processRegistration: { processId: "b", processType: "BATTLE", version: "1", capabilities: [] },
+    };
     expect(p.ask("PROCESS_REGISTRATION", registration, { from: STRANGER }).body.error.code).toBe("FORBIDDEN");
     expect(p.ask("PROCESS_REGISTRATION", registration).body.registeredProcessCount).toBe(1);
     expect(p.ask("PROCESS_DISCOVERY", {}, { tags: { "Process-Type": "BATTLE" } }).body.count).toBe(1);

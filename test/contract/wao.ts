@@ -1,0 +1,76 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { ContractNetwork } from "./client.ts";
+import type { KnownDifferences } from "./suite.ts";
+
+interface Started {
+  readonly gateway: string;
+  readonly mu: string;
+  readonly su: string;
+  readonly cu: string;
+  readonly authority: string;
+  readonly scheduler: string;
+}
+
+/** The servers of the `wao` package, a network of other hands; ends with the test. */
+export async function startWao(): Promise<ContractNetwork> {
+  const child = fork(fileURLToPath(new URL("wao-server.mjs", import.meta.url)), {
+    execArgv: ["--experimental-wasm-memory64"],
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
+  const [started] = (await once(child, "message")) as [Started];
+  const { gateway, mu, su, cu, authority, scheduler } = started;
+  return {
+    endpoints: {
+      gatewayUrl: gateway,
+      graphqlUrl: `${gateway}/graphql`,
+      muUrl: mu,
+      cuUrl: cu,
+      scheduler,
+      authority,
+    },
+    suUrl: su,
+    module: "ISShJH1ij-hPPt9St5UFFr_8Ys3Kj5cyg7zrMGt7H9s",
+    async close() {
+      const ended = once(child, "exit");
+      child.kill();
+      await ended;
+    },
+  };
+}
+
+/** How wao 0.35.7 differs from the units of legacynet. */
+export const WAO_DIFFERENCES: KnownDifferences = {
+  "a failing Eval keeps the memory": { says: "what ran before the error stays", is: "2" },
+  "the same bytes twice are one message": {
+    says: "evaluated twice",
+    is: { first: true, second: 200, says: false, count: "2" },
+  },
+  "a bad signature is refused and changes nothing": {
+    says: "signatures are not checked",
+    is: { accepted: true, effect: "2" },
+  },
+  "5 MB are carried, more than 10 MB are refused with a page": {
+    says: "nothing above 100 kB is carried",
+    is: { five: false, length: "nil", eleven: 413, page: true },
+  },
+  "a push to a process that does not trust the authority changes nothing": {
+    says: "every message has the MU as its owner, so that a process which does not trust it hears nobody",
+    is: "even its owner is not trusted",
+  },
+  "a stranger cannot speak for a process": {
+    says: "the tag From-Process is believed from anybody",
+    is: { error: undefined, untrusted: false, got: "nobody0000000000000000000000000000000000000" },
+  },
+  "results leave failed evaluations out": { says: "they are listed", is: ["a", "boom", "b"] },
+  "the index pages, newest first": {
+    says: "there is always a next page",
+    is: { pages: [2, 1], more: [true, true], newest: true, distinct: 3 },
+  },
+  "a message to an unknown process is refused": { says: "accepted and forgotten", is: { accepted: true } },
+  "an assignment brings a message to another process": {
+    says: "the MU knows no assignments",
+    is: { assigned: false, evaluated: false },
+  },
+};
