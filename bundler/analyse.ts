@@ -1,0 +1,307 @@
+import type { Chunk, Expression, FunctionDeclaration, Identifier, Statement } from "luaparse";
+import type { Facts, GlobalFact, HandlerFact, LimitFact, RequireFact } from "./facts.ts";
+import { inParentheses, offsetOf, parseLua } from "./parse.ts";
+import { foldName, isAlways } from "./reading.ts";
+import { Scope, type Variable } from "./scope.ts";
+
+/** Statements and expressions that may stand inside one another; Lua's own limit is 200 C calls, some of them aos'. */
+const MAX_DEPTH = 160;
+const MAX_ARGUMENTS = 250;
+
+const HANDLER_METHODS = new Set(["add", "append", "prepend", "once"]);
+
+/** Where an expression stands, as far as it says whether and when it runs. */
+interface Place {
+  readonly lazy: boolean;
+  readonly guarded: boolean;
+  readonly conditional: boolean;
+  readonly depth: number;
+}
+
+/** Reads one module's text. Pure: the same text gives the same facts. */
+export function analyse(text: string): Facts {
+  const parsed = parseLua(text);
+  if (parsed.fault) {
+    return {
+      fault: parsed.fault,
+      requires: [],
+      handlers: [],
+      globals: [],
+      limits: [],
+      publishesItself: false,
+    };
+  }
+  return new Reader().read(parsed.chunk);
+}
+
+class Reader {
+  readonly #requires: RequireFact[] = [];
+  readonly #handlers: HandlerFact[] = [];
+  readonly #globals = new Map<string, { offset: number; count: number }>();
+  readonly #limits: LimitFact[] = [];
+  readonly #scope = new Scope((what, offset) => this.#limits.push({ what, offset }));
+  #publishesItself = false;
+
+  read(chunk: Chunk): Facts {
+    this.#block(chunk.body, { lazy: false, guarded: false, conditional: false, depth: 0 });
+    const globals: GlobalFact[] = [...this.#globals].map(([name, found]) => ({ name, ...found }));
+    return {
+      requires: this.#requires.sort((a, b) => a.offset - b.offset),
+      handlers: this.#handlers,
+      globals,
+      limits: this.#limits,
+      publishesItself: this.#publishesItself,
+    };
+  }
+
+  #block(body: readonly Statement[], place: Place): void {
+    this.#scope.open();
+    for (const statement of body) this.#statement(statement, place);
+    this.#scope.close();
+  }
+
+  #deeper(place: Place, offset: number): Place {
+    const depth = place.depth + 1;
+    if (depth === MAX_DEPTH) {
+      this.#limits.push({ what: `more than ${MAX_DEPTH} levels of nesting`, offset });
+    }
+    return { ...place, depth };
+  }
+
+  #statement(node: Statement, outer: Place): void {
+    const place = this.#deeper(outer, offsetOf(node));
+    const maybe = place.conditional ? place : { ...place, conditional: true };
+    switch (node.type) {
+      case "LocalStatement":
+        this.#all(node.init, place);
+        node.variables.forEach((variable, i) => {
+          this.#scope.declare(variable.name, offsetOf(variable), this.#kindOf(node.init[i]));
+        });
+        return;
+      case "AssignmentStatement":
+        for (const target of node.variables) this.#assign(target, place);
+        this.#all(node.init, place);
+        return;
+      case "CallStatement":
+        this.#expression(node.expression, place);
+        return;
+      case "ReturnStatement":
+        this.#all(node.arguments, place);
+        return;
+      case "FunctionDeclaration":
+        this.#declareFunction(node, place);
+        return;
+      case "IfStatement":
+        for (const clause of node.clauses) {
+          if (clause.type !== "ElseClause") this.#expression(clause.condition, place);
+          this.#block(clause.body, maybe);
+        }
+        return;
+      case "WhileStatement":
+        this.#expression(node.condition, place);
+        this.#block(node.body, maybe);
+        return;
+      case "RepeatStatement":
+        // The condition sees the locals of the body.
+        this.#scope.open();
+        for (const statement of node.body) this.#statement(statement, maybe);
+        this.#expression(node.condition, maybe);
+        this.#scope.close();
+        return;
+      case "DoStatement":
+        this.#block(node.body, place);
+        return;
+      case "ForNumericStatement":
+        this.#all(node.step ? [node.start, node.end, node.step] : [node.start, node.end], place);
+        this.#loop([node.variable], node.body, maybe);
+        return;
+      case "ForGenericStatement":
+        this.#all(node.iterators, place);
+        this.#loop(node.variables, node.body, maybe);
+        return;
+    }
+  }
+
+  #loop(variables: readonly Identifier[], body: readonly Statement[], place: Place): void {
+    this.#scope.open();
+    this.#scope.hide(3);
+    for (const variable of variables) this.#scope.declare(variable.name, offsetOf(variable));
+    this.#block(body, place);
+    this.#scope.close();
+  }
+
+  #assign(target: Expression, place: Place): void {
+    if (target.type !== "Identifier") {
+      if (memberPath(target)?.startsWith("package.loaded") || isPackageLoaded(target))
+        this.#publishesItself = true;
+      if (target.type === "MemberExpression" && target.base.type === "Identifier") {
+        if (target.base.name === "_G" && !this.#scope.find("_G"))
+          this.#global(target.identifier.name, target);
+      }
+      this.#expression(target, place);
+      return;
+    }
+    const variable = this.#scope.use(target.name, offsetOf(target));
+    if (variable) variable.kind = undefined;
+    else this.#global(target.name, target);
+  }
+
+  #global(name: string, node: Expression): void {
+    if (name === "_ENV") return;
+    const found = this.#globals.get(name);
+    if (found) found.count++;
+    else this.#globals.set(name, { offset: offsetOf(node), count: 1 });
+  }
+
+  #declareFunction(node: FunctionDeclaration, place: Place): void {
+    const { identifier } = node;
+    if (identifier?.type === "Identifier") {
+      if (node.isLocal) this.#scope.declare(identifier.name, offsetOf(identifier));
+      else this.#assign(identifier, place);
+    } else if (identifier) this.#assign(identifier, place);
+    this.#function(node, place);
+  }
+
+  #function(node: FunctionDeclaration, place: Place): void {
+    this.#scope.enter(offsetOf(node));
+    const { identifier } = node;
+    if (identifier?.type === "MemberExpression" && identifier.indexer === ":") {
+      this.#scope.declare("self", offsetOf(node));
+    }
+    for (const parameter of node.parameters) {
+      if (parameter.type === "Identifier") this.#scope.declare(parameter.name, offsetOf(parameter));
+    }
+    this.#block(node.body, { ...place, lazy: true });
+    this.#scope.leave();
+  }
+
+  #all(nodes: readonly Expression[], place: Place): void {
+    for (const node of nodes) this.#expression(node, place);
+  }
+
+  #expression(start: Expression, outer: Place): void {
+    let place = this.#deeper(outer, offsetOf(start));
+    // Long chains lean to the left: they are walked, not descended into.
+    for (let node: Expression | undefined = start; node; ) {
+      if (inParentheses(node)) place = this.#deeper(place, offsetOf(node));
+      switch (node.type) {
+        case "Identifier":
+          this.#scope.use(node.name, offsetOf(node));
+          return;
+        case "FunctionDeclaration":
+          this.#function(node, place);
+          return;
+        case "TableConstructorExpression":
+          for (const field of node.fields) {
+            if (field.type === "TableKey") this.#expression(field.key, place);
+            this.#expression(field.value, place);
+          }
+          return;
+        case "UnaryExpression":
+          place = this.#deeper(place, offsetOf(node));
+          node = node.argument;
+          break;
+        case "BinaryExpression":
+          this.#expression(node.right, place);
+          node = node.left;
+          break;
+        case "LogicalExpression":
+          this.#expression(node.right, place.conditional ? place : { ...place, conditional: true });
+          node = node.left;
+          break;
+        case "MemberExpression":
+          node = node.base;
+          break;
+        case "IndexExpression":
+          this.#expression(node.index, place);
+          node = node.base;
+          break;
+        case "CallExpression":
+          this.#call(node.base, node.arguments, offsetOf(node), place);
+          node = node.base;
+          break;
+        case "StringCallExpression":
+          this.#call(node.base, [node.argument], offsetOf(node), place);
+          node = node.base;
+          break;
+        case "TableCallExpression":
+          this.#call(node.base, [node.arguments], offsetOf(node), place);
+          node = node.base;
+          break;
+        default:
+          return;
+      }
+    }
+  }
+
+  #call(base: Expression, args: readonly Expression[], offset: number, place: Place): void {
+    if (args.length > MAX_ARGUMENTS)
+      this.#limits.push({ what: `more than ${MAX_ARGUMENTS} arguments`, offset });
+    if (this.#isRequire(base)) this.#require(args[0], offset, place);
+    const path = memberPath(base);
+    if ((path === "pcall" || path === "xpcall") && !this.#scope.find(path)) {
+      const guarded = { ...place, guarded: true };
+      const [first, ...rest] = args;
+      if (first && this.#isRequire(first)) this.#require(rest[path === "xpcall" ? 1 : 0], offset, guarded);
+      this.#all(args, guarded);
+      return;
+    }
+    this.#handler(base, args, offset);
+    this.#all(args, place);
+  }
+
+  #require(argument: Expression | undefined, offset: number, place: Place): void {
+    const name = argument && foldName(argument, (name) => this.#scope.find(name));
+    const { lazy, guarded, conditional } = place;
+    this.#requires.push({ name, offset, lazy, guarded, conditional });
+  }
+
+  #isRequire(node: Expression): boolean {
+    if (node.type === "Identifier") {
+      const variable = this.#scope.find(node.name);
+      return variable ? variable.kind?.is === "require" : node.name === "require";
+    }
+    const path = memberPath(node);
+    return (path === "_G.require" || path === "_ENV.require") && !this.#scope.find(path.slice(0, -8));
+  }
+
+  /** What a local is known to hold, so that `local require = require` and `local name = ...` are followed. */
+  #kindOf(init: Expression | undefined): Variable["kind"] {
+    if (!init) return undefined;
+    if (this.#isRequire(init)) return { is: "require" };
+    if (init.type === "Identifier" && init.name === "Handlers" && !this.#scope.find("Handlers")) {
+      return { is: "handlers" };
+    }
+    const text = foldName(init, (name) => this.#scope.find(name));
+    return text === undefined ? undefined : { is: "text", text };
+  }
+
+  #handler(base: Expression, args: readonly Expression[], offset: number): void {
+    if (base.type !== "MemberExpression" || !HANDLER_METHODS.has(base.identifier.name)) return;
+    let owner = base.base;
+    let method = base.identifier.name;
+    if (owner.type === "CallExpression" && owner.base.type === "MemberExpression") {
+      method = owner.base.identifier.name;
+      owner = owner.base.base;
+      if (method !== "before" && method !== "after") return;
+    }
+    if (owner.type !== "Identifier") return;
+    const variable = this.#scope.find(owner.name);
+    if (variable ? variable.kind?.is !== "handlers" : owner.name !== "Handlers") return;
+    const name = args[0] && foldName(args[0], () => undefined);
+    const pattern = args.length > 2 ? args[1] : undefined;
+    this.#handlers.push({ method, name, swallows: pattern !== undefined && isAlways(pattern), offset });
+  }
+}
+
+/** `a.b.c` as text, for chains of plain names. */
+function memberPath(node: Expression): string | undefined {
+  if (node.type === "Identifier") return node.name;
+  if (node.type !== "MemberExpression" || node.indexer !== ".") return undefined;
+  const base = memberPath(node.base);
+  return base === undefined ? undefined : `${base}.${node.identifier.name}`;
+}
+
+function isPackageLoaded(node: Expression): boolean {
+  return node.type === "IndexExpression" && /^(_G\.)?package\.loaded$/.test(memberPath(node.base) ?? "");
+}

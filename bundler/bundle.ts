@@ -1,0 +1,132 @@
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { FleetError, type Problem, throwAll } from "../core/errors.ts";
+import type { FactCache } from "./cache.ts";
+import { constantProblems } from "./constants.ts";
+import { emit } from "./emit.ts";
+import { Files, posix } from "./files.ts";
+import { dotted, entryMissing, follow, type Graph } from "./graph.ts";
+import { lint } from "./lint.ts";
+import { minifyLua } from "./minify.ts";
+import { packageEntry, Resolver } from "./resolve.ts";
+import { applySilence } from "./silence.ts";
+import { budgetProblems } from "./size.ts";
+import type { Bundle, BundleOptions } from "./types.ts";
+
+/**
+ * Makes one Lua text of a program and everything that it requires. The same sources give the same bytes on every
+ * machine and in every folder.
+ *
+ * @throws FleetError with all problems at once: `LUA_ENTRY_MISSING`, `LUA_SYNTAX`, `LUA_LIMIT`, `LUA_MODULE_MISSING`,
+ * `LUA_REQUIRE_CYCLE`, `BUNDLE_TOO_LARGE`, `CONSTANT_INVALID`, `SILENCE_INVALID`.
+ */
+export async function bundle(options: BundleOptions): Promise<Bundle> {
+  const { name } = options;
+  const root = resolve(options.root);
+  const files = new Files();
+  const entry = findEntry(options.entry, root, files);
+  const search = (options.search ?? []).map((folder) => resolve(root, folder));
+  const resolver = new Resolver(files, {
+    root,
+    entryFolder: dirname(entry.path),
+    search,
+    externals: options.externals ?? [],
+    aliases: options.aliases ?? {},
+  });
+  const prelude = (options.prelude ?? []).map((file) => preludeFile(file, root, search, files));
+  const cache: FactCache = { folder: options.cache };
+  const graph = follow({ root, prelude, entry, include: options.include ?? [] }, resolver, cache);
+  const order = [...prelude, entry].map(({ path }) => fileOf(graph, path));
+  const constants = options.constants ?? {};
+  const found = lint({
+    graph,
+    order,
+    files,
+    ...(entry.folder === undefined ? {} : { owned: entry.folder }),
+    root,
+    state: options.state ?? [],
+    constants: Object.keys(constants),
+  });
+  const silenced = applySilence(
+    {
+      errors: [...constantProblems(constants), ...graph.problems, ...found.errors],
+      warnings: found.warnings,
+    },
+    options.silence ?? {},
+  );
+  throwAll(silenced.errors);
+  const made = emit({
+    name,
+    modules: graph.modules,
+    order,
+    constants,
+    textOf: options.minify === true ? (module) => minifyLua(module.text) : (module) => module.text,
+  });
+  const size = applySilence(
+    { errors: budgetProblems(made, options.budget?.maxBytes), warnings: [] },
+    options.silence ?? {},
+  );
+  throwAll(size.errors);
+  return { ...made, warnings: [...silenced.warnings, ...size.warnings] satisfies Problem[] };
+}
+
+interface Entry {
+  readonly path: string;
+  readonly searched: string;
+  /** The folder that belongs to this program alone, where it has one. */
+  readonly folder: string | undefined;
+}
+
+function findEntry(entry: string, root: string, files: Files): Entry {
+  if (entry.startsWith("npm:")) return findPackage(entry.slice("npm:".length), entry, root, files);
+  const path = resolve(root, entry);
+  if (files.isFile(path)) {
+    const folder = dirname(path);
+    const own =
+      /^(main|init|index|process)\.lua$/.test(basename(path)) || basename(path) === `${basename(folder)}.lua`;
+    return { path, searched: folder, folder: own && folder !== root ? folder : undefined };
+  }
+  const names = ["init.lua", "main.lua", `${basename(path)}.lua`, "process.lua", "index.lua"];
+  const inside = files.isFolder(path) ? names.map((name) => join(path, name)) : [`${path}.lua`];
+  const found = inside.find((candidate) => files.isFile(candidate));
+  if (found !== undefined) {
+    return { path: found, searched: dirname(found), folder: files.isFolder(path) ? path : undefined };
+  }
+  throw entryMissing(
+    entry,
+    [path, ...inside].map((looked) => posix(relative(root, looked)) || "."),
+  );
+}
+
+function findPackage(name: string, entry: string, root: string, files: Files): Entry {
+  const looked: string[] = [];
+  for (let folder = root; ; folder = dirname(folder)) {
+    const home = join(folder, "node_modules", name);
+    looked.push(posix(relative(root, home)));
+    const path = files.isFolder(home) ? packageEntry(files, home) : undefined;
+    if (path !== undefined) return { path, searched: home, folder: undefined };
+    if (dirname(folder) === folder) throw entryMissing(entry, looked);
+  }
+}
+
+function preludeFile(file: string, root: string, search: readonly string[], files: Files) {
+  const path = resolve(root, file);
+  if (!files.isFile(path)) throw entryMissing(file, [posix(relative(root, path))]);
+  const searched = search.find((folder) => !relative(folder, path).startsWith("..")) ?? dirname(path);
+  return { path, searched, name: dotted(posix(relative(searched, path))) };
+}
+
+function fileOf(graph: Graph, path: string): string {
+  const module = graph.modules.find((candidate) => candidate.path === path);
+  if (!module) throw new FleetError(notDistinct(path));
+  return module.file;
+}
+
+function notDistinct(path: string): Problem {
+  return {
+    code: "LUA_ENTRY_TWICE",
+    what: `${basename(path)} is started twice: as the program or prelude, and under another name for the same file.`,
+    expected: "each start a file of its own",
+    remedy: "Remove one of the two, or the symbolic link between them.",
+    at: "entry",
+  };
+}

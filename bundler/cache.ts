@@ -1,0 +1,62 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { analyse } from "./analyse.ts";
+import type { Facts } from "./facts.ts";
+
+/** Raised whenever the facts or how they are found change, so that older remembered ones are not used. */
+const FORMAT = 1;
+const MOST = 8_000;
+
+/** What is known of texts by their hash: in this process, and in a folder when one is given. */
+export interface FactCache {
+  readonly folder: string | undefined;
+}
+
+const remembered = new Map<string, Facts>();
+
+/** The facts of a text; parsed once per content. */
+export function factsOf(text: string, hash: string, cache: FactCache): Facts {
+  const known = remembered.get(hash) ?? read(hash, cache);
+  if (known) {
+    remembered.set(hash, known);
+    return known;
+  }
+  const facts = analyse(text);
+  if (remembered.size >= MOST) {
+    const [oldest] = remembered.keys();
+    if (oldest !== undefined) remembered.delete(oldest);
+  }
+  remembered.set(hash, facts);
+  write(hash, facts, cache);
+  return facts;
+}
+
+/** Forgets everything that this process knows; for measurements. */
+export function forget(): void {
+  remembered.clear();
+}
+
+function read(hash: string, { folder }: FactCache): Facts | undefined {
+  if (folder === undefined) return undefined;
+  try {
+    const { format, facts } = JSON.parse(readFileSync(join(folder, `${hash}.json`), "utf8")) as {
+      format: number;
+      facts: Facts;
+    };
+    return format === FORMAT ? facts : undefined;
+  } catch {
+    return undefined; // Not there, or cut: parsed again.
+  }
+}
+
+function write(hash: string, facts: Facts, { folder }: FactCache): void {
+  if (folder === undefined) return;
+  try {
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, `${hash}.json`);
+    writeFileSync(`${path}.${process.pid}`, JSON.stringify({ format: FORMAT, facts }));
+    renameSync(`${path}.${process.pid}`, path);
+  } catch {
+    // A cache that cannot be written costs time and nothing else.
+  }
+}

@@ -1,0 +1,25 @@
+/** A module as far as a comparison needs it. */
+export interface NamedHash {
+  readonly name: string;
+  readonly hash: string;
+}
+
+export interface ModuleChanges {
+  readonly changed: string[];
+  readonly added: string[];
+  readonly removed: string[];
+}
+
+/** What a plan shows of two bundles: names of modules, sorted. */
+export function changedModules(before: readonly NamedHash[], after: readonly NamedHash[]): ModuleChanges {
+  const old = new Map(before.map(({ name, hash }) => [name, hash]));
+  const now = new Map(after.map(({ name, hash }) => [name, hash]));
+  return {
+    changed: [...now]
+      .filter(([name, hash]) => old.has(name) && old.get(name) !== hash)
+      .map(([name]) => name)
+      .sort(),
+    added: [...now.keys()].filter((name) => !old.has(name)).sort(),
+    removed: [...old.keys()].filter((name) => !now.has(name)).sort(),
+  };
+}

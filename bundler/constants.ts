@@ -1,0 +1,69 @@
+import type { Problem } from "../core/errors.ts";
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const KEYWORDS = new Set(
+  (
+    "and break do else elseif end false for function goto if in local nil not or repeat return then true " +
+    "until while"
+  ).split(" "),
+);
+
+/** A Lua string literal on one line that gives back exactly the UTF-8 bytes of `value`. */
+export function luaString(value: string): string {
+  const body = value.replace(/[\\"]/g, "\\$&").replace(
+    // Line ends would break the line, NUL and its kin would not survive every transport.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+    /[\x00-\x1f\x7f]/g,
+    (control) => `\\${String(control.charCodeAt(0)).padStart(3, "0")}`,
+  );
+  return `"${body}"`;
+}
+
+/** A Lua expression for a number: integers stay integers, other values keep every bit. */
+export function luaNumber(value: number): string {
+  if (Number.isNaN(value)) return "(0/0)";
+  if (value === Number.POSITIVE_INFINITY) return "math.huge";
+  if (value === Number.NEGATIVE_INFINITY) return "-math.huge";
+  if (Object.is(value, -0)) return "-0.0";
+  return String(value);
+}
+
+/** A Lua expression for a constant. */
+export function luaConstant(value: string | number | boolean): string {
+  if (typeof value === "string") return luaString(value);
+  return typeof value === "number" ? luaNumber(value) : String(value);
+}
+
+/** Statements, one a line and sorted by name, that set the constants as globals. */
+export function constantLines(constants: Readonly<Record<string, string | number | boolean>>): string[] {
+  return Object.keys(constants)
+    .sort()
+    .map((name) => {
+      const target = NAME.test(name) && !KEYWORDS.has(name) ? name : `_G[${luaString(name)}]`;
+      return `${target} = ${luaConstant(constants[name] ?? "")}`;
+    });
+}
+
+/** False for half a surrogate pair, which UTF-8 cannot carry. */
+const isWhole = (text: string): boolean => !/\p{Surrogate}/u.test(text);
+
+/** What cannot be a constant: other types, and text that no UTF-8 can carry. */
+export function constantProblems(constants: Readonly<Record<string, unknown>>): Problem[] {
+  const problems: Problem[] = [];
+  for (const [name, value] of Object.entries(constants)) {
+    if (
+      typeof value === "string" ? isWhole(value) : typeof value === "number" || typeof value === "boolean"
+    ) {
+      if (isWhole(name)) continue;
+    }
+    problems.push({
+      code: "CONSTANT_INVALID",
+      what: `The constant ${JSON.stringify(name)} cannot be put into a bundle.`,
+      got: typeof value === "string" ? "text with half a surrogate pair" : typeof value,
+      expected: "a string of whole characters, a number or a boolean",
+      remedy: "Give a plain value; put structured data into a config bundle.",
+      at: `constants.${name}`,
+    });
+  }
+  return problems;
+}

@@ -1,0 +1,102 @@
+import type { MappedModule, SourceMap } from "./types.ts";
+
+/** A Lua error in the user's own words and place. */
+export interface ExplainedError {
+  /** The error without aos' colours, wrappers and printed lines; every place in it is the user's own. */
+  readonly message: string;
+  readonly file?: string;
+  /** 1-based. */
+  readonly line?: number;
+  /** 1-based: the name that the error speaks of, or the first character of the line. Lua itself knows only lines. */
+  readonly column?: number;
+  /** The line as it is in the source. */
+  readonly source?: string;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: terminal colours start with the escape character
+const COLOURS = /\x1b\[[0-9;]*m/g;
+/** The chunk that aos evaluates is called `aos`; its own modules have leading dots. */
+const USER_PLACE = /\[string "aos"\]:(\d+):/g;
+const LEADING_PLACE = /^\s*\[string "([^"\n]*)"\]:(\d+): ?/;
+
+/**
+ * Explains an error text as a process or unit returns it.
+ *
+ * @param offsetLines how many lines stood before the bundle's text in the evaluated program
+ */
+export function explainLuaError(raw: string, map: SourceMap, offsetLines = 0): ExplainedError {
+  let rest = unwrap(raw.replace(COLOURS, ""));
+  let place: { module: MappedModule; line: number } | undefined;
+  // An error that was raised again carries the places that it came through; the last one is its origin.
+  for (let lead = LEADING_PLACE.exec(rest); lead; lead = LEADING_PLACE.exec(rest)) {
+    const found = lead[1] === "aos" ? locate(map, Number(lead[2]) - offsetLines) : undefined;
+    if (!found && lead[1] === "aos" && !place) {
+      rest = rest.slice(lead[0].length);
+      continue;
+    }
+    if (!found && lead[1] === "aos") break;
+    if (found) place = found;
+    rest = rest.slice(lead[0].length);
+  }
+  const message = rest
+    .replace(USER_PLACE, (whole, line: string) => {
+      const found = locate(map, Number(line) - offsetLines);
+      return found ? `${found.module.file}:${found.line}:` : whole;
+    })
+    .trim();
+  if (!place) return { message };
+  const source = place.module.source.split("\n")[place.line - 1] ?? "";
+  return {
+    message,
+    file: place.module.file,
+    line: place.line,
+    column: columnOf(source, message),
+    source,
+  };
+}
+
+/** `file:line:column: message` and the source line with a mark under the place; several lines for a terminal. */
+export function formatLuaError(error: ExplainedError): string {
+  if (error.file === undefined) return error.message;
+  const { file, line, column = 1, source = "" } = error;
+  const lead = `${line} | `;
+  const shown = source.replace(/\t/g, " ");
+  return `${file}:${line}:${column}: ${error.message}\n  ${lead}${shown}\n  ${" ".repeat(lead.length + column - 1)}^`;
+}
+
+/** aos puts printed lines before `error:` and, for handlers, the whole error twice. */
+function unwrap(text: string): string {
+  const mark = text.lastIndexOf("\nerror:\n");
+  if (mark !== -1) return text.slice(mark + "\nerror:\n".length);
+  return text.startsWith("error:\n") ? text.slice("error:\n".length) : text;
+}
+
+function locate(map: SourceMap, line: number): { module: MappedModule; line: number } | undefined {
+  let low = 0;
+  let high = map.modules.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const module = map.modules[middle];
+    if (!module) return undefined;
+    const { start, count } = module.lines;
+    // The line after the last is where Lua sees the end of a module that is not finished.
+    if (line < start) high = middle - 1;
+    else if (line > start + count) low = middle + 1;
+    else return { module, line: Math.min(line - start + 1, Math.max(1, count)) };
+  }
+  return undefined;
+}
+
+function columnOf(source: string, message: string): number {
+  const named = /\((?:global|local|field|method|upvalue|constant) '([^']+)'\)/.exec(message)?.[1];
+  const near = /near '([^']+)'/.exec(message)?.[1];
+  const missing = /module '([^'\n]+)' not found/.exec(message)?.[1];
+  const word = named ?? near ?? missing;
+  if (word !== undefined) {
+    const escaped = word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+    const edged = /^\w+$/.test(word) ? `\\b${escaped}\\b` : escaped;
+    const found = new RegExp(edged).exec(source);
+    if (found) return found.index + 1;
+  }
+  return Math.max(0, source.search(/\S/)) + 1;
+}

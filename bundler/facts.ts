@@ -1,0 +1,51 @@
+/** A `require` that was found in a module's syntax tree. */
+export interface RequireFact {
+  /**
+   * The name, where it can be known without running the program: a literal, or literals joined by `..`.
+   * `\0self` stands for the module's own name (`...`), `\0parent` for that name up to its last dot.
+   */
+  readonly name: string | undefined;
+  readonly offset: number;
+  /** Inside a function: run later or never, so a cycle through it is no cycle at load time. */
+  readonly lazy: boolean;
+  /** Under `pcall` or `xpcall`: the program goes on when the module is missing. */
+  readonly guarded: boolean;
+  /** Inside `if`, a loop or `and`/`or`: perhaps not run. */
+  readonly conditional: boolean;
+}
+
+/** A call of `Handlers.add`, `append`, `prepend`, `once`, `before(…).add` or `after(…).add`. */
+export interface HandlerFact {
+  readonly method: string;
+  readonly name: string | undefined;
+  /** True when the pattern takes every message and lets none through to later handlers. */
+  readonly swallows: boolean;
+  readonly offset: number;
+}
+
+/** A global that the module assigns, at the first place. */
+export interface GlobalFact {
+  readonly name: string;
+  readonly offset: number;
+  readonly count: number;
+}
+
+/** Something that Lua itself refuses though its grammar allows it. */
+export interface LimitFact {
+  readonly what: string;
+  readonly offset: number;
+}
+
+/** All that the bundler wants to know of a module's text; depends on the text alone. */
+export interface Facts {
+  readonly fault?: { readonly message: string; readonly offset: number };
+  readonly requires: readonly RequireFact[];
+  readonly handlers: readonly HandlerFact[];
+  readonly globals: readonly GlobalFact[];
+  readonly limits: readonly LimitFact[];
+  /** The module writes to `package.loaded`, a known way to make a cycle work. */
+  readonly publishesItself: boolean;
+}
+
+export const SELF = "\0self";
+export const PARENT = "\0parent";

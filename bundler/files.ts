@@ -1,0 +1,79 @@
+import { readdirSync, realpathSync } from "node:fs";
+import { basename, dirname, join, relative, sep } from "node:path";
+
+/**
+ * Looks at the file system by listing folders, once each. A name matches only in its exact letters, so a program
+ * that loads where case does not matter also loads where it does.
+ */
+export class Files {
+  readonly #folders = new Map<string, Map<string, "file" | "folder">>();
+
+  isFile(path: string): boolean {
+    return this.#kind(path) === "file";
+  }
+
+  isFolder(path: string): boolean {
+    return this.#kind(path) === "folder" || dirname(path) === path;
+  }
+
+  /** Names in a folder, sorted; none when there is no such folder. */
+  list(folder: string): [name: string, kind: "file" | "folder"][] {
+    return [...this.#entries(folder)].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  #kind(path: string): "file" | "folder" | undefined {
+    return this.#entries(dirname(path)).get(basename(path));
+  }
+
+  #entries(folder: string): Map<string, "file" | "folder"> {
+    const known = this.#folders.get(folder);
+    if (known) return known;
+    const entries = new Map<string, "file" | "folder">();
+    this.#folders.set(folder, entries);
+    try {
+      for (const entry of readdirSync(folder, { withFileTypes: true })) {
+        const kind = entry.isSymbolicLink() ? followed(join(folder, entry.name)) : entry;
+        if (kind?.isFile()) entries.set(entry.name, "file");
+        else if (kind?.isDirectory()) entries.set(entry.name, "folder");
+      }
+    } catch {
+      // Not there, or not a folder: nothing is in it.
+    }
+    return entries;
+  }
+}
+
+function followed(path: string) {
+  try {
+    const real = realpathSync(path);
+    return readdirSync(dirname(real), { withFileTypes: true }).find((entry) => entry.name === basename(real));
+  } catch {
+    return undefined;
+  }
+}
+
+/** One name for one file, however it was reached. */
+export function identityOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/**
+ * How a file is called in the output: relative to the root; from `node_modules/` on for packages; for any other place
+ * outside the root, relative to the folder that was searched. Never a path of this machine.
+ */
+export function labelOf(path: string, root: string, searched: string): string {
+  const inside = posix(relative(root, path));
+  if (inside !== ".." && !inside.startsWith("../") && !/^[A-Za-z]:/.test(inside)) return inside;
+  const absolute = posix(path);
+  const packages = absolute.lastIndexOf("/node_modules/");
+  if (packages !== -1) return absolute.slice(packages + 1);
+  return posix(join(basename(searched), relative(searched, path)));
+}
+
+export function posix(path: string): string {
+  return sep === "/" ? path : path.split(sep).join("/");
+}

@@ -1,0 +1,9 @@
+/** Lua files in, one deterministic bundle with a source map out. Knows no network and no Pulumi. */
+export { bundle } from "./bundle.ts";
+export { changedModules, type ModuleChanges, type NamedHash } from "./changes.ts";
+export { luaConstant, luaString } from "./constants.ts";
+export { type ExplainedError, explainLuaError, formatLuaError } from "./explain.ts";
+export { WARNING_CODES } from "./silence.ts";
+export { checkSize, kB, sizes } from "./size.ts";
+export { type BundleStore, type StoredBundle, store } from "./store.ts";
+export type { Bundle, BundledModule, BundleOptions, LineSpan, MappedModule, SourceMap } from "./types.ts";

@@ -1,0 +1,195 @@
+import { join } from "node:path";
+import type { Problem } from "../core/errors.ts";
+import { AOS_GLOBALS, isPlainAosModule } from "./aos-modules.ts";
+import type { Files } from "./files.ts";
+import { labelOf } from "./files.ts";
+import { type Graph, type GraphModule, lineAt } from "./graph.ts";
+import type { Findings } from "./silence.ts";
+import { positionAt } from "./source.ts";
+
+export interface LintInput {
+  readonly graph: Graph;
+  /** Files that are run, in order. */
+  readonly order: readonly string[];
+  readonly files: Files;
+  /** A folder that belongs to this program alone: what lies in it and is not required is unused. */
+  readonly owned?: string;
+  readonly root: string;
+  readonly state: readonly string[];
+  readonly constants: readonly string[];
+}
+
+/** Looks for what loads but will surprise. Silencing comes later. */
+export function lint(input: LintInput): Findings {
+  const modules = new Map(input.graph.modules.map((module) => [module.file, module]));
+  const own = input.graph.modules.filter((module) => !module.library);
+  return {
+    errors: cycles(input, modules),
+    warnings: [
+      ...own.flatMap((module) => globals(module, input)),
+      ...own.flatMap(dynamic),
+      ...own.flatMap(shadows),
+      ...swallowing(input, modules),
+      ...unused(input, modules),
+    ],
+  };
+}
+
+function at(module: GraphModule, offset: number): string {
+  const { line, column } = positionAt(module.text, offset);
+  return `${module.file}:${line}:${column}`;
+}
+
+function globals(module: GraphModule, { state }: LintInput): Problem[] {
+  const undeclared = module.facts.globals.filter(
+    ({ name }) => !state.includes(name) && !AOS_GLOBALS.has(name),
+  );
+  const [first] = undeclared;
+  if (!first) return [];
+  return [
+    {
+      code: "LUA_GLOBAL_UNDECLARED",
+      what: `${module.file} assigns globals that are not declared as state.`,
+      got: undeclared.map(({ name, count }) => (count > 1 ? `${name} (${count} times)` : name)).join(", "),
+      expected: "locals, or names listed in `state`",
+      remedy: "Write `local` before the first assignment, or add the name to the process' `state`.",
+      at: at(module, first.offset),
+    },
+  ];
+}
+
+function dynamic(module: GraphModule): Problem[] {
+  return module.facts.requires
+    .filter(({ name }) => name === undefined)
+    .map(({ offset }) => ({
+      code: "LUA_REQUIRE_DYNAMIC",
+      what: `${module.file} requires a module by a name that is only known when it runs.`,
+      got: lineAt(module.text, offset),
+      expected: "a literal name",
+      remedy: "List the modules that it may mean in `include`; nothing else of them gets into the bundle.",
+      at: at(module, offset),
+    }));
+}
+
+function shadows(module: GraphModule): Problem[] {
+  return module.edges
+    .filter(({ name, to }) => to !== undefined && isPlainAosModule(name))
+    .map(({ name, to, fact }) => ({
+      code: "LUA_SHADOWS_AOS",
+      what: `${module.file} requires ${JSON.stringify(name)} and gets the project's ${to}, not aos' own module.`,
+      remedy: `Rename the file, or add ${JSON.stringify(name)} to \`externals\` to get aos' own.`,
+      at: at(module, fact.offset),
+    }));
+}
+
+/** Requires that certainly run while their module loads and lead back to it. */
+function cycles({ graph }: LintInput, modules: ReadonlyMap<string, GraphModule>): Problem[] {
+  const state = new Map<string, "open" | "done">();
+  const problems: Problem[] = [];
+  for (const root of graph.modules) {
+    if (state.has(root.file)) continue;
+    const path: { module: GraphModule; next: number }[] = [{ module: root, next: 0 }];
+    state.set(root.file, "open");
+    for (let top = path[path.length - 1]; top; top = path[path.length - 1]) {
+      const edge = top.module.edges[top.next++];
+      if (!edge) {
+        state.set(top.module.file, "done");
+        path.pop();
+        continue;
+      }
+      const target = edge.to === undefined ? undefined : modules.get(edge.to);
+      const { lazy, guarded, conditional } = edge.fact;
+      if (!target || lazy || guarded || conditional) continue;
+      const known = state.get(target.file);
+      if (known === undefined) {
+        state.set(target.file, "open");
+        path.push({ module: target, next: 0 });
+      } else if (known === "open") {
+        const loop = path
+          .slice(path.findIndex(({ module }) => module === target))
+          .map(({ module }) => module);
+        if (loop.some(({ facts }) => facts.publishesItself)) continue;
+        problems.push({
+          code: "LUA_REQUIRE_CYCLE",
+          what: "Modules require each other while they load.",
+          got: [...loop, target].map(({ file }) => file).join(" → "),
+          expected: "at least one of these requires inside a function, where it runs later",
+          remedy: "Move one `require` into the function that uses it.",
+          at: at(top.module, edge.fact.offset),
+        });
+      }
+    }
+  }
+  return problems;
+}
+
+/** A handler that takes every message, registered before others in the order in which the modules load. */
+function swallowing({ order }: LintInput, modules: ReadonlyMap<string, GraphModule>): Problem[] {
+  const seen = new Set<string>();
+  const calls: { module: GraphModule; index: number }[] = [];
+  type Step = { offset: number; load?: string; index?: number };
+  const stepsOf = (module: GraphModule): Step[] =>
+    [
+      ...module.edges.flatMap(({ to, fact }) =>
+        to === undefined ? [] : [{ offset: fact.offset, load: to }],
+      ),
+      ...module.facts.handlers.map(({ offset }, index) => ({ offset, index })),
+    ].sort((a, b) => a.offset - b.offset);
+  for (const file of order) {
+    const stack: { module: GraphModule; steps: Step[]; next: number }[] = [];
+    const enter = (file: string): void => {
+      const module = modules.get(file);
+      if (!module || seen.has(file)) return;
+      seen.add(file);
+      stack.push({ module, steps: stepsOf(module), next: 0 });
+    };
+    enter(file);
+    for (let top = stack[stack.length - 1]; top; top = stack[stack.length - 1]) {
+      const step = top.steps[top.next++];
+      if (!step) stack.pop();
+      else if (step.load !== undefined) enter(step.load);
+      else if (step.index !== undefined) calls.push({ module: top.module, index: step.index });
+    }
+  }
+  const problems: Problem[] = [];
+  calls.forEach(({ module, index }, i) => {
+    const handler = module.facts.handlers[index];
+    if (!handler?.swallows || module.library) return;
+    const later = calls.length - 1 - i;
+    const before = handler.method === "prepend" ? calls.length - 1 : later;
+    if (before === 0) return;
+    problems.push({
+      code: "LUA_HANDLER_SWALLOWS",
+      what: `The handler ${JSON.stringify(handler.name ?? "?")} takes every message, so ${before} other${before === 1 ? " handler is" : " handlers are"} never reached.`,
+      expected: "a pattern that matches its own messages, or the last place",
+      remedy: 'Register it last, narrow its pattern, or let its pattern return "continue".',
+      at: at(module, handler.offset),
+    });
+  });
+  return problems;
+}
+
+const NO_SOURCE = /^(node_modules|test|tests|spec|specs|build|dist|\..*)$/;
+
+function unused({ owned, files, root }: LintInput, modules: ReadonlyMap<string, GraphModule>): Problem[] {
+  if (owned === undefined) return [];
+  const loose: string[] = [];
+  const look = (folder: string): void => {
+    for (const [name, kind] of files.list(folder)) {
+      const path = join(folder, name);
+      if (kind === "folder") {
+        if (!NO_SOURCE.test(name)) look(path);
+      } else if (name.endsWith(".lua") && !/[._-](test|spec)\.lua$/.test(name)) {
+        const file = labelOf(path, root, owned);
+        if (!modules.has(file)) loose.push(file);
+      }
+    }
+  };
+  look(owned);
+  return loose.map((file) => ({
+    code: "LUA_MODULE_UNUSED",
+    what: `${file} lies in the program's folder and nothing requires it.`,
+    remedy: "Remove it, require it, or list it in `include` when its name is computed.",
+    at: file,
+  }));
+}

@@ -1,0 +1,4 @@
+/** Placeholder until the minifier is chosen. */
+export function minifyLua(text: string): string {
+  return text;
+}

@@ -1,0 +1,79 @@
+import type { Chunk, Node } from "luaparse";
+import luaparse from "luaparse";
+
+/** What keeps a text from compiling: where, and Lua's own words as far as the parser knows them. */
+export interface SyntaxFault {
+  readonly message: string;
+  readonly offset: number;
+}
+
+export type Parsed = { readonly chunk: Chunk; readonly fault?: never } | { readonly fault: SyntaxFault };
+
+/** Parses Lua 5.3, the language of aos. Never throws: every text gives a tree or a fault. */
+export function parseLua(text: string): Parsed {
+  try {
+    return {
+      chunk: luaparse.parse(text, { luaVersion: "5.3", comments: false, ranges: true, encodingMode: "none" }),
+    };
+  } catch (error) {
+    if (error instanceof RangeError) {
+      return { fault: { message: "chunk has too many syntax levels", offset: 0 } };
+    }
+    if (!(error instanceof SyntaxError)) throw error;
+    const { index } = error as SyntaxError & { index?: number };
+    return {
+      fault: {
+        message: error.message.replace(/^\[\d+:-?\d+\] /, ""),
+        offset: Math.min(index ?? 0, text.length),
+      },
+    };
+  }
+}
+
+/** The first offset of a node; the parser is always run with ranges. */
+export function offsetOf(node: Node): number {
+  return (node as Node & { range?: [number, number] }).range?.[0] ?? 0;
+}
+
+/** True when the expression stands in parentheses of its own. */
+export function inParentheses(node: Node): boolean {
+  return (node as Node & { inParens?: boolean }).inParens === true;
+}
+
+const SIMPLE: Record<string, string> = {
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+  "\n": "\n",
+};
+
+/** The value of a string literal as it is written, or undefined when it holds bytes that are no text. */
+export function stringValue(raw: string): string | undefined {
+  const long = /^\[(=*)\[\n?([\s\S]*)\]\1\]$/.exec(raw);
+  if (long) return long[2];
+  let plain = true;
+  const value = raw
+    .slice(1, -1)
+    .replace(
+      /\\(?:z\s*|x([0-9a-fA-F]{2})|(\d{1,3})|u\{([0-9a-fA-F]+)\}|([\s\S]))/g,
+      (_all, hex?: string, decimal?: string, unicode?: string, other?: string) => {
+        if (hex !== undefined || decimal !== undefined) {
+          const byte = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+          if (byte > 127) plain = false;
+          return String.fromCharCode(byte);
+        }
+        if (unicode !== undefined) {
+          const point = Number.parseInt(unicode, 16);
+          if (point > 0x10ffff) plain = false;
+          return plain ? String.fromCodePoint(point) : "";
+        }
+        if (other === undefined) return "";
+        return SIMPLE[other] ?? other;
+      },
+    );
+  return plain ? value : undefined;
+}

@@ -1,0 +1,54 @@
+import { FleetError, type Problem } from "../core/errors.ts";
+import type { Bundle, BundledModule } from "./types.ts";
+
+type Sized = Pick<Bundle, "name" | "bytes" | "modules">;
+
+/**
+ * Refuses at plan time what a unit would refuse or lose later.
+ *
+ * @param limitBytes what the network's unit takes for one message, in bytes
+ * @throws FleetError `BUNDLE_TOO_LARGE` with the limit, the size by module and what to do
+ */
+export function checkSize(bundle: Sized, limitBytes: number): void {
+  if (bundle.bytes <= limitBytes) return;
+  throw new FleetError({
+    code: "BUNDLE_TOO_LARGE",
+    what: `The bundle of ${bundle.name} is larger than the network takes in one message.`,
+    got: `${kB(bundle.bytes)}: ${sizes(bundle.modules)}`,
+    expected: `at most ${kB(limitBytes)}`,
+    remedy:
+      "Set `minify: true`, move data into a config bundle, or split the process; a network that loads from a data item takes it whole.",
+  });
+}
+
+/** The problem of a bundle over its declared budget, or none. */
+export function budgetProblems(bundle: Sized, maxBytes: number | undefined): Problem[] {
+  if (maxBytes === undefined || bundle.bytes <= maxBytes) return [];
+  return [
+    {
+      code: "BUNDLE_OVER_BUDGET",
+      what: `The bundle of ${bundle.name} is larger than its budget.`,
+      got: `${kB(bundle.bytes)}: ${sizes(bundle.modules)}`,
+      expected: `at most ${kB(maxBytes)}`,
+      remedy: "Remove what is not needed, set `minify: true`, or raise `budget.maxBytes`.",
+      at: "budget.maxBytes",
+    },
+  ];
+}
+
+/** The largest modules first, the small rest summed up. */
+export function sizes(modules: readonly BundledModule[], most = 8): string {
+  const sorted = [...modules].sort((a, b) => b.bytes - a.bytes || (a.file < b.file ? -1 : 1));
+  const shown = sorted.slice(0, most).map(({ file, bytes }) => `${file} ${kB(bytes)}`);
+  const rest = sorted.slice(most);
+  if (rest.length > 0)
+    shown.push(`${rest.length} more ${kB(rest.reduce((sum, { bytes }) => sum + bytes, 0))}`);
+  return shown.join(", ");
+}
+
+/** Bytes as people read them: `412.3 kB` (1 kB = 1,000 bytes). */
+export function kB(bytes: number): string {
+  return bytes < 1000
+    ? `${bytes} B`
+    : `${(bytes / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kB`;
+}

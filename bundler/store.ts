@@ -1,0 +1,83 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { sha256 } from "../core/hash.ts";
+import type { Bundle, SourceMap } from "./types.ts";
+
+export interface StoredBundle {
+  readonly hash: string;
+  readonly text: string;
+  /** Absent when the file beside the bundle was lost. */
+  readonly map?: SourceMap;
+}
+
+export interface BundleStore {
+  /** Keeps a bundle and its map; returns the bundle's path. Keeping the same one again changes nothing. */
+  put(bundle: Pick<Bundle, "hash" | "text" | "map">): Promise<string>;
+  /** The bundle of that hash, or undefined when it is not there or its bytes are not what the hash says. */
+  get(hash: string): Promise<StoredBundle | undefined>;
+  /** Where the bundle of that hash is or would be. */
+  path(hash: string): string;
+  /** Removes every bundle that is not in `keep`, with its map; returns the hashes removed. */
+  collect(keep: ReadonlySet<string>): Promise<string[]>;
+}
+
+/** Bundles by content in a folder: `<sha256>.lua`, and `<sha256>.map.json` beside it. */
+export function store(dir: string): BundleStore {
+  const path = (hash: string): string => join(dir, `${hash}.lua`);
+  const mapPath = (hash: string): string => join(dir, `${hash}.map.json`);
+  return {
+    path,
+    async put({ hash, text, map }) {
+      await mkdir(dir, { recursive: true });
+      // The map first: whoever sees the bundle finds its map too.
+      await replaceFile(mapPath(hash), JSON.stringify(map));
+      if ((await readText(path(hash))) !== text) await replaceFile(path(hash), text);
+      return path(hash);
+    },
+    async get(hash) {
+      if (!/^[0-9a-f]{64}$/.test(hash)) return undefined;
+      const text = await readText(path(hash));
+      if (text === undefined || sha256(text) !== hash) return undefined;
+      const map = parseMap(await readText(mapPath(hash)), hash);
+      return map ? { hash, text, map } : { hash, text };
+    },
+    async collect(keep) {
+      const gone = new Set<string>();
+      for (const name of await readdir(dir).catch(() => [])) {
+        const hash = /^([0-9a-f]{64})\.(?:lua|map\.json)$/.exec(name)?.[1];
+        if (hash === undefined || keep.has(hash)) continue;
+        await rm(join(dir, name), { force: true });
+        gone.add(hash);
+      }
+      return [...gone].sort();
+    },
+  };
+}
+
+let written = 0;
+
+/** Writes beside and renames, so that a reader never sees half a file. */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  const beside = `${path}.${process.pid}.${written++}`;
+  await writeFile(beside, text);
+  await rename(beside, path);
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function parseMap(text: string | undefined, hash: string): SourceMap | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const map = JSON.parse(text) as SourceMap;
+    return map.version === 1 && map.hash === hash ? map : undefined;
+  } catch {
+    return undefined;
+  }
+}
