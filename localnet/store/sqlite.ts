@@ -1,0 +1,223 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import type { Assignment, Effect, EvaluationRecord, ItemRecord, ProcessRecord } from "../types.ts";
+import { itemFilter } from "./item-query.ts";
+import { STORE_VERSION, TABLES } from "./schema.ts";
+import type { AssignmentRange, EvaluationPoint, EvaluationQuery, ItemQuery, Store } from "./store.ts";
+
+/** Thrown when another process has the folder's store open. */
+export class StoreBusy extends Error {}
+
+/**
+ * A store in one SQLite file, or in memory when the path is `:memory:`. Write-ahead log: killing the process at any
+ * moment keeps every finished transaction. The file is locked as long as it is open, so one folder has one daemon.
+ */
+export function sqliteStore(path: string): Store {
+  const database = open(path);
+  const statements = new Map<string, StatementSync>();
+  const prepare = (sql: string): StatementSync => {
+    let statement = statements.get(sql);
+    if (statement === undefined) {
+      statement = database.prepare(sql);
+      statements.set(sql, statement);
+    }
+    return statement;
+  };
+  const run = (sql: string, ...values: SQLInputValue[]) => prepare(sql).run(...values);
+  const row = (sql: string, ...values: SQLInputValue[]) => prepare(sql).get(...values);
+  const rows = (sql: string, ...values: SQLInputValue[]) => prepare(sql).all(...values);
+  const record = <T>(found: Record<string, unknown> | undefined): T | undefined =>
+    found === undefined ? undefined : (JSON.parse(String(found.record)) as T);
+  const records = <T>(found: Record<string, unknown>[]): T[] =>
+    found.map((each) => JSON.parse(String(each.record)) as T);
+
+  let depth = 0;
+  function atomically<T>(work: () => T): T {
+    if (depth > 0) return work();
+    database.exec("BEGIN IMMEDIATE");
+    depth++;
+    try {
+      const result = work();
+      database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      database.exec("ROLLBACK");
+      throw error;
+    } finally {
+      depth--;
+    }
+  }
+
+  function selectItems(query: ItemQuery, columns: string, tail: string, values: SQLInputValue[] = []) {
+    const filter = itemFilter(query);
+    return database
+      .prepare(`SELECT ${columns} FROM items ${filter.where} ${tail}`)
+      .all(...filter.values, ...values);
+  }
+
+  /** Position of a cursor among the results of a process. */
+  function positionOf(process: string, point: EvaluationPoint, after: boolean): number {
+    const found =
+      point.ordinate === undefined
+        ? row(
+            `SELECT ${after ? "max" : "min"}(seq) AS seq FROM evaluations WHERE process = ? AND timestamp ${after ? "<=" : ">="} ?`,
+            process,
+            point.timestamp,
+          )
+        : row(
+            "SELECT max(seq) AS seq FROM evaluations WHERE process = ? AND ordinate = ? AND cron IS ? AND timestamp <= ?",
+            process,
+            point.ordinate,
+            point.cron ?? null,
+            point.timestamp,
+          );
+    return typeof found?.seq === "number" ? found.seq : after ? 0 : Number.MAX_SAFE_INTEGER;
+  }
+
+  return {
+    atomically,
+    close: () => database.close(),
+
+    meta: (key) => row("SELECT value FROM meta WHERE key = ?", key)?.value as string | undefined,
+    setMeta: (key, value) => void run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, value),
+
+    addItem: (item, raw) =>
+      atomically(() => {
+        const { changes, lastInsertRowid } = run(
+          "INSERT OR IGNORE INTO items (id, owner, recipient, height, timestamp, record) VALUES (?, ?, ?, ?, ?, ?)",
+          ...[item.id, item.owner, item.target, item.height, item.timestamp, JSON.stringify(item)],
+        );
+        if (changes === 0) return false;
+        for (const { name, value } of item.tags) {
+          run(
+            "INSERT OR IGNORE INTO item_tags (name, value, seq) VALUES (?, ?, ?)",
+            name,
+            value,
+            lastInsertRowid,
+          );
+        }
+        run("INSERT INTO item_bytes (seq, raw) VALUES (?, ?)", lastInsertRowid, raw);
+        return true;
+      }),
+    item: (id) => record<ItemRecord>(row("SELECT record FROM items WHERE id = ?", id)),
+    data(id) {
+      const found = row("SELECT record, raw FROM items JOIN item_bytes USING (seq) WHERE id = ?", id);
+      const item = record<ItemRecord>(found);
+      return item && (found as { raw: Uint8Array }).raw.subarray(item.dataOffset);
+    },
+    findItems(query) {
+      const order = query.ascending ? "ASC" : "DESC";
+      const found = selectItems(query, "seq, record", `ORDER BY seq ${order} LIMIT ?`, [query.limit + 1]);
+      const items = found.slice(0, query.limit).map((each) => ({
+        ...(JSON.parse(String(each.record)) as ItemRecord),
+        cursor: String(each.seq),
+      }));
+      return { items, hasMore: found.length > query.limit };
+    },
+    countItems: ({ after: _, ...query }) =>
+      Number(selectItems(query, "count(*) AS count", "")[0]?.count ?? 0),
+
+    addProcess: (process) =>
+      void run("INSERT INTO processes (id, record) VALUES (?, ?)", process.id, JSON.stringify(process)),
+    process: (id) => record<ProcessRecord>(row("SELECT record FROM processes WHERE id = ?", id)),
+    processIds: () => rows("SELECT id FROM processes ORDER BY rowid").map((each) => String(each.id)),
+
+    append(assignment) {
+      const { process, nonce, id, message, timestamp, deepHash } = assignment;
+      run(
+        "INSERT INTO assignments (process, nonce, id, message, timestamp, deep_hash, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ...[process, nonce, id, message, timestamp, deepHash, JSON.stringify(assignment)],
+      );
+    },
+    lastAssignment: (process) =>
+      record<Assignment>(
+        row("SELECT record FROM assignments WHERE process = ? ORDER BY nonce DESC LIMIT 1", process),
+      ),
+    assignment: (process, id) =>
+      record<Assignment>(
+        row("SELECT record FROM assignments WHERE process = ? AND message = ?", process, id),
+      ) ??
+      record<Assignment>(row("SELECT record FROM assignments WHERE id = ? AND process = ?", id, process)),
+    hasDeepHash: (process, hash) =>
+      row("SELECT 1 AS found FROM assignments WHERE process = ? AND deep_hash = ?", process, hash) !==
+      undefined,
+    assignments: (process, range: AssignmentRange) =>
+      records<Assignment>(
+        rows(
+          `SELECT record FROM assignments WHERE process = ? AND timestamp > ? AND timestamp <= ? AND nonce >= ? AND nonce <= ?
+           ORDER BY nonce LIMIT ?`,
+          ...[process, range.from ?? -1, range.to ?? Number.MAX_SAFE_INTEGER],
+          ...[range.fromNonce ?? 0, range.toNonce ?? Number.MAX_SAFE_INTEGER, range.limit],
+        ),
+      ),
+
+    saveEvaluation: (evaluation, memory, effects) =>
+      atomically(() => {
+        const { process, ordinate, cron, message, timestamp, result } = evaluation;
+        run(
+          "INSERT INTO evaluations (process, ordinate, cron, message, timestamp, failed, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
+          ...[process, ordinate, cron, message, timestamp],
+          ...[result.Error === undefined ? 0 : 1, JSON.stringify(evaluation)],
+        );
+        if (memory) run("INSERT OR REPLACE INTO memories (process, memory) VALUES (?, ?)", process, memory);
+        for (const effect of effects) run("INSERT INTO effects (record) VALUES (?)", JSON.stringify(effect));
+      }),
+    evaluation: (process, message) =>
+      record<EvaluationRecord>(
+        row("SELECT record FROM evaluations WHERE process = ? AND message = ?", process, message),
+      ),
+    lastEvaluated: (process) =>
+      Number(
+        row("SELECT max(ordinate) AS nonce FROM evaluations WHERE process = ? AND cron IS NULL", process)
+          ?.nonce ?? -1,
+      ),
+    evaluations(process, { from, to, descending, limit }: EvaluationQuery) {
+      // "after" is by the direction of reading: descending, it means earlier.
+      const [start, end] = descending ? [to, from] : [from, to];
+      const low = start ? positionOf(process, start, !descending) - (descending ? 1 : 0) : 0;
+      const high = end
+        ? positionOf(process, end, !descending) - (descending ? 1 : 0)
+        : Number.MAX_SAFE_INTEGER;
+      return records<EvaluationRecord>(
+        rows(
+          `SELECT record FROM evaluations WHERE process = ? AND seq > ? AND seq <= ? AND failed = 0
+           ORDER BY seq ${descending ? "DESC" : "ASC"} LIMIT ?`,
+          ...[process, low, high, limit],
+        ),
+      );
+    },
+    memory: (process) =>
+      (row("SELECT memory FROM memories WHERE process = ?", process)?.memory as Uint8Array | undefined) ??
+      null,
+
+    effects: (limit) =>
+      rows("SELECT id, record FROM effects ORDER BY id LIMIT ?", limit).map((each) => ({
+        ...(JSON.parse(String(each.record)) as Effect),
+        id: Number(each.id),
+      })),
+    removeEffect: (id) => void run("DELETE FROM effects WHERE id = ?", id),
+
+    setMonitored: (process, monitored) =>
+      void run("UPDATE processes SET monitored = ? WHERE id = ?", monitored ? 1 : 0, process),
+    monitored: () => rows("SELECT id FROM processes WHERE monitored = 1").map((each) => String(each.id)),
+  };
+}
+
+function open(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+    database.exec(`BEGIN EXCLUSIVE; ${TABLES} COMMIT;`);
+    const version = database.prepare("SELECT value FROM meta WHERE key = 'version'").get()?.value;
+    if (version === undefined) {
+      database.prepare("INSERT INTO meta (key, value) VALUES ('version', ?)").run(STORE_VERSION);
+    } else if (version !== STORE_VERSION) {
+      throw new Error(`the store ${path} has version ${version}, this program reads ${STORE_VERSION}`);
+    }
+    return database;
+  } catch (error) {
+    database.close();
+    if (error instanceof Error && /database is locked/.test(error.message))
+      throw new StoreBusy(error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,97 @@
+import type { Assignment, Effect, EvaluationRecord, ItemRecord, ProcessRecord } from "../types.ts";
+
+/** Everything that the units remember. All calls are synchronous; what was written in `atomically` is there as a whole or not at all. */
+export interface Store {
+  atomically<T>(work: () => T): T;
+  close(): void;
+
+  /** Small named texts: keys, ports, counters. */
+  meta(key: string): string | undefined;
+  setMeta(key: string, value: string): void;
+
+  /** Adds an item and its bytes; false when its id is there already. */
+  addItem(item: ItemRecord, raw: Uint8Array): boolean;
+  item(id: string): ItemRecord | undefined;
+  /** The data part of an item. */
+  data(id: string): Uint8Array | undefined;
+  findItems(query: ItemQuery): { items: (ItemRecord & { cursor: string })[]; hasMore: boolean };
+  countItems(query: ItemQuery): number;
+
+  addProcess(process: ProcessRecord): void;
+  process(id: string): ProcessRecord | undefined;
+  processIds(): string[];
+
+  append(assignment: Assignment): void;
+  /** The newest entry of a process' order. */
+  lastAssignment(process: string): Assignment | undefined;
+  /** By message id or assignment id. */
+  assignment(process: string, id: string): Assignment | undefined;
+  hasDeepHash(process: string, deepHash: string): boolean;
+  assignments(process: string, range: AssignmentRange): Assignment[];
+
+  /** Writes a result with the memory that it left; `memory: undefined` keeps the earlier one. */
+  saveEvaluation(
+    evaluation: EvaluationRecord,
+    memory: Uint8Array | undefined,
+    effects: readonly Effect[],
+  ): void;
+  evaluation(process: string, message: string): EvaluationRecord | undefined;
+  /** Nonce of the newest evaluated entry; -1 when none is. */
+  lastEvaluated(process: string): number;
+  evaluations(process: string, query: EvaluationQuery): EvaluationRecord[];
+  memory(process: string): Uint8Array | null;
+
+  /** What is still to be pushed, oldest first. */
+  effects(limit: number): (Effect & { id: number })[];
+  removeEffect(id: number): void;
+
+  setMonitored(process: string, monitored: boolean): void;
+  monitored(): string[];
+}
+
+export interface ItemQuery {
+  readonly ids?: readonly string[];
+  readonly owners?: readonly string[];
+  readonly recipients?: readonly string[];
+  /** All must match; one of the values must match. */
+  readonly tags?: readonly {
+    readonly name: string;
+    readonly values: readonly string[];
+    readonly not?: boolean;
+  }[];
+  readonly minHeight?: number;
+  readonly maxHeight?: number;
+  /** Items that came later than this are not seen: an index that lags. Milliseconds. */
+  readonly until?: number;
+  readonly ascending?: boolean;
+  readonly after?: string;
+  readonly limit: number;
+}
+
+export interface AssignmentRange {
+  /** Milliseconds, exclusive. */
+  readonly from?: number;
+  /** Milliseconds, inclusive. */
+  readonly to?: number;
+  /** Inclusive. */
+  readonly fromNonce?: number;
+  /** Inclusive. */
+  readonly toNonce?: number;
+  readonly limit: number;
+}
+
+/** A place in a process' results; without `ordinate` only the time counts. */
+export interface EvaluationPoint {
+  readonly timestamp: number;
+  readonly ordinate?: number;
+  readonly cron?: string | null;
+}
+
+export interface EvaluationQuery {
+  /** Exclusive, in reading direction. */
+  readonly from?: EvaluationPoint;
+  /** Inclusive, in reading direction. */
+  readonly to?: EvaluationPoint;
+  readonly descending: boolean;
+  readonly limit: number;
+}

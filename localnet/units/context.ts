@@ -1,0 +1,33 @@
+import type { ItemSigner, ParsedItem } from "../ans104.ts";
+import type { Evaluator } from "../evaluator.ts";
+import type { Chain } from "../scheduler/blocks.ts";
+import type { Store } from "../store/store.ts";
+import type { ItemRecord } from "../types.ts";
+
+/** What the parts of the units share. */
+export interface UnitContext {
+  readonly store: Store;
+  readonly evaluator: Evaluator;
+  readonly chain: Chain;
+  /** Signs what the messenger unit pushes; its address is the authority. */
+  readonly messenger: ItemSigner;
+  /** Signs assignments; its address is the scheduler. */
+  readonly scheduler: ItemSigner;
+  now(): number;
+  log(line: string): void;
+}
+
+/** Puts an item where the gateway finds it. False when it was there. */
+export function publish(context: UnitContext, item: ParsedItem): boolean {
+  return context.store.addItem(itemRecord(context, item), item.raw);
+}
+
+export function itemRecord(context: Pick<UnitContext, "now" | "chain">, item: ParsedItem): ItemRecord {
+  const timestamp = context.now();
+  const { id, owner, ownerKey, signature, target, anchor, tags, dataOffset, raw } = item;
+  const dataSize = raw.length - dataOffset;
+  return {
+    ...{ id, owner, ownerKey, signature, target, anchor, tags, dataOffset, dataSize },
+    ...{ height: context.chain.heightAt(timestamp), timestamp },
+  };
+}

@@ -1,0 +1,63 @@
+import { parseCrons } from "../scheduler/cron.ts";
+import type { UnitContext } from "./context.ts";
+import type { Evaluating } from "./evaluating.ts";
+import { UnitError } from "./http.ts";
+
+export interface Monitoring {
+  start(process: string): void;
+  stop(process: string): void;
+  close(): void;
+}
+
+/**
+ * Makes the cron messages of monitored processes by the clock. A tick that falls due while the units are not running is
+ * left out; real units catch up.
+ */
+export function monitoring(context: UnitContext, evaluating: Evaluating): Monitoring {
+  const timers = new Map<string, NodeJS.Timeout[]>();
+
+  function begin(process: string): void {
+    const tags = context.store.process(process)?.tags ?? [];
+    const ticks = parseCrons(tags).map((cron, index) => {
+      const name = `${index}-${cron.interval}`;
+      let last = context.chain.heightAt(context.now());
+      const tick = () => {
+        const timestamp = context.now();
+        const height = context.chain.heightAt(timestamp);
+        if (cron.unit === "blocks" && height < last + cron.every) return;
+        last = height;
+        evaluating.tick(process, { cron: name, tags: cron.tags, timestamp, height });
+      };
+      return setInterval(tick, cron.unit === "blocks" ? 500 : cron.every);
+    });
+    timers.set(process, ticks);
+  }
+
+  function end(process: string): boolean {
+    for (const timer of timers.get(process) ?? []) clearInterval(timer);
+    return timers.delete(process);
+  }
+
+  for (const process of context.store.monitored()) begin(process);
+
+  return {
+    start(process) {
+      if (context.store.process(process) === undefined)
+        throw new UnitError(500, `Process ${process} not found`);
+      if (timers.has(process)) throw new UnitError(500, "Process already being monitored");
+      try {
+        begin(process);
+      } catch (error) {
+        throw new UnitError(500, error instanceof Error ? error.message : String(error));
+      }
+      context.store.setMonitored(process, true);
+    },
+    stop(process) {
+      if (!end(process)) throw new UnitError(500, "Process monitor not found");
+      context.store.setMonitored(process, false);
+    },
+    close() {
+      for (const process of [...timers.keys()]) end(process);
+    },
+  };
+}

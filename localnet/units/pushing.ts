@@ -1,0 +1,153 @@
+import type { ItemFields } from "../ans104.ts";
+import type { Effect, OutAssignment, OutItem, Tag } from "../types.ts";
+import { tagValue } from "../types.ts";
+import { publish, type UnitContext } from "./context.ts";
+import { UnitError } from "./http.ts";
+import type { Scheduling } from "./scheduling.ts";
+
+export interface Pushing {
+  /** Looks for effects that are not done. */
+  kick(): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Does what outboxes ask for: messages, spawns with their `Spawned` answer, assignments. An effect is written together
+ * with the result that asked for it and removed when it was done; the messenger's signatures are deterministic, so one
+ * that is done twice across a crash is one message.
+ */
+export function pushing(context: UnitContext, scheduling: Scheduling): Pushing {
+  const { store, messenger } = context;
+  let working: Promise<void> | null = null;
+  let again = false;
+  let closing = false;
+
+  async function work(): Promise<void> {
+    do {
+      again = false;
+      for (let batch = store.effects(50); batch.length > 0 && !closing; batch = store.effects(50)) {
+        for (const effect of batch) {
+          if (closing) return;
+          await attempt(effect);
+          store.removeEffect(effect.id);
+        }
+      }
+    } while (again && !closing);
+  }
+
+  async function attempt(effect: Effect): Promise<void> {
+    try {
+      if (effect.kind === "message") await pushMessage(effect, effect.item as OutItem);
+      else if (effect.kind === "spawn") await pushSpawn(effect, effect.item as OutItem);
+      else await pushAssignment(effect.item as OutAssignment);
+    } catch (error) {
+      context.log(`push of a ${effect.kind} from ${effect.process} failed: ${String(error)}`);
+    }
+  }
+
+  async function pushMessage(effect: Effect, { Target, Anchor, Tags = [], Data }: OutItem): Promise<void> {
+    if (Target === undefined) return;
+    const module = store.process(effect.process)?.module ?? "";
+    const tags: Tag[] = [
+      ...without(Tags, ["Data-Protocol", "Type", "From-Process", "From-Module", "Assignments"]),
+      { name: "Data-Protocol", value: "ao" },
+      { name: "Type", value: "Message" },
+      { name: "From-Process", value: effect.process },
+      { name: "From-Module", value: module },
+      ...pushedFor(effect),
+    ];
+    const item = await messenger.sign(fields(Data, tags, Target, Anchor));
+    // To a wallet nothing is scheduled: the item is only published.
+    if (store.process(Target) === undefined) publish(context, item);
+    else await once(scheduling.schedule(item));
+    const also = Tags.find(({ name }) => name === "Assignments")?.value as unknown;
+    if (Array.isArray(also)) await pushAssignment({ Message: item.id, Processes: also.map(String) });
+  }
+
+  async function pushSpawn(effect: Effect, { Tags = [], Data, Anchor }: OutItem): Promise<void> {
+    const spawner = store.process(effect.process);
+    const tags: Tag[] = without(Tags, ["Data-Protocol", "Type", "Variant"]).map((tag) =>
+      tag.name === "From-Module" ? { name: "From-Module", value: spawner?.module ?? tag.value } : tag,
+    );
+    if (tagValue(tags, "Module") === undefined) throw new Error("a spawn without a Module tag");
+    tags.push(
+      ...(tagValue(tags, "Scheduler") ? [] : [{ name: "Scheduler", value: spawner?.scheduler ?? "" }]),
+      { name: "Variant", value: "ao.TN.1" },
+      { name: "Data-Protocol", value: "ao" },
+      { name: "Type", value: "Process" },
+      ...without(
+        [{ name: "From-Process", value: effect.process }],
+        tags.map(({ name }) => name),
+      ),
+      ...pushedFor(effect),
+    );
+    // The anchor keeps two equal spawns of one process apart.
+    const item = await messenger.sign(fields(Data, tags, undefined, Anchor));
+    await once(scheduling.schedule(item));
+    const success = await messenger.sign({
+      data: " ",
+      target: effect.process,
+      tags: [
+        ...without(Tags, ["Data-Protocol", "Type", "Variant"]),
+        { name: "Data-Protocol", value: "ao" },
+        { name: "Type", value: "Message" },
+        { name: "Process", value: item.id },
+        { name: "Action", value: "Spawned" },
+        { name: "Variant", value: "ao.TN.1" },
+        ...pushedFor(effect),
+      ],
+    });
+    await once(scheduling.schedule(success));
+  }
+
+  async function pushAssignment({ Message, Processes }: OutAssignment): Promise<void> {
+    for (const process of Processes) await once(scheduling.assign(process, Message, []));
+  }
+
+  return {
+    kick() {
+      again = true;
+      if (working || closing) return;
+      working = work()
+        .catch((error) => context.log(`pushing stopped: ${String(error)}`))
+        .finally(() => {
+          working = null;
+          if (again && !closing) this.kick();
+        });
+    },
+    async close() {
+      closing = true;
+      await working;
+    },
+  };
+}
+
+/** Waits for scheduling; what is there already was pushed before a crash. */
+async function once(scheduled: Promise<unknown>): Promise<void> {
+  try {
+    await scheduled;
+  } catch (error) {
+    if (!(error instanceof UnitError && error.message.includes("MessageExists"))) throw error;
+  }
+}
+
+function fields(data: unknown, tags: readonly Tag[], target?: string, anchor?: string): ItemFields {
+  const text =
+    typeof data === "string" ? data : data === undefined || data === null ? " " : JSON.stringify(data);
+  return {
+    data: text,
+    tags: tags
+      .filter(({ name, value }) => name !== "" && value !== "" && value !== undefined && value !== null)
+      .map(({ name, value }) => ({ name: String(name), value: String(value) })),
+    ...(target === undefined ? {} : { target }),
+    ...(anchor === undefined || anchor === "" ? {} : { anchor }),
+  };
+}
+
+function without(tags: readonly Tag[], names: readonly string[]): Tag[] {
+  return tags.filter(({ name }) => !names.includes(name));
+}
+
+function pushedFor({ root }: Effect): Tag[] {
+  return root === null ? [] : [{ name: "Pushed-For", value: root }];
+}

@@ -1,0 +1,136 @@
+import type { ParsedItem } from "../ans104.ts";
+import { assignmentTags, deepHash, nextPlace } from "../scheduler/order.ts";
+import { type Assignment, type ItemRecord, tagValue } from "../types.ts";
+import { publish, type UnitContext } from "./context.ts";
+import { UnitError } from "./http.ts";
+
+export interface Scheduling {
+  /** Gives a process or a message its place. Throws UnitError when it cannot have one. */
+  schedule(item: ParsedItem): Promise<Assignment>;
+  /** Gives an item that exists already a place in another process' order, too. */
+  assign(process: string, item: string, exclude: readonly string[]): Promise<Assignment>;
+}
+
+/** The order of each process: one place after the other, written before anybody is told. */
+export function scheduling(context: UnitContext, wake: (process: string) => void): Scheduling {
+  const { store, chain, scheduler } = context;
+  const tails = new Map<string, Promise<unknown>>();
+
+  /** Runs work for one process after all earlier work for it. */
+  function inTurn<T>(process: string, work: () => Promise<T>): Promise<T> {
+    const turn = (tails.get(process) ?? Promise.resolve()).then(work, work);
+    const tail = turn
+      .catch(() => {})
+      .then(() => {
+        if (tails.get(process) === tail) tails.delete(process);
+      });
+    tails.set(process, tail);
+    return turn;
+  }
+
+  async function append(
+    process: string,
+    entry: { message: string; assigned: boolean; exclude: readonly string[]; deepHash: string | null },
+    also: () => void,
+  ): Promise<Assignment> {
+    const place = nextPlace(store.lastAssignment(process), context.now());
+    const height = chain.heightAt(place.timestamp);
+    const { message, assigned, exclude } = entry;
+    const isProcess = message === process && place.nonce === 0;
+    const tags = assignmentTags({ process, message: isProcess ? null : message, place, height, exclude });
+    const signed = await scheduler.sign({ data: "", tags, target: process });
+    const { nonce, hashChain, timestamp } = place;
+    const assignment: Assignment = {
+      ...{ id: signed.id, process, nonce, message, assigned, exclude, hashChain, height, timestamp },
+      deepHash: entry.deepHash,
+    };
+    store.atomically(() => {
+      also();
+      store.append(assignment);
+      publish(context, signed);
+    });
+    wake(process);
+    return assignment;
+  }
+
+  function scheduleProcess(item: ParsedItem): Promise<Assignment> {
+    const wanted = tagValue(item.tags, "Scheduler");
+    if (wanted !== scheduler.address) {
+      // The real unit finds no Scheduler-Location and fails with just this text.
+      throw new UnitError(
+        500,
+        "Cannot destructure property 'url' of '(intermediate value)' as it is undefined.",
+      );
+    }
+    const module = tagValue(item.tags, "Module");
+    if (module === undefined) throw new UnitError(500, "No Module tag found on 'Process' DataItem");
+    const boot = tagValue(item.tags, "On-Boot");
+    if (boot !== undefined && boot !== "Data" && store.item(boot) === undefined) {
+      throw new UnitError(500, schedulerSays("Invalid tx id for On-Boot tag"));
+    }
+    return inTurn(item.id, () => {
+      refuseKnown(item.id, item.id);
+      const process = { id: item.id, owner: item.owner, module, scheduler: wanted, tags: item.tags };
+      return append(item.id, { message: item.id, assigned: false, exclude: [], deepHash: null }, () => {
+        publish(context, item);
+        store.addProcess(process);
+      });
+    });
+  }
+
+  function scheduleMessage(item: ParsedItem): Promise<Assignment> {
+    if (store.process(item.target) === undefined) {
+      throw new UnitError(500, "Cannot read properties of undefined (reading 'tags')");
+    }
+    return inTurn(item.target, async () => {
+      refuseKnown(item.target, item.id);
+      const pushed = tagValue(item.tags, "From-Process") !== undefined;
+      const hash = pushed ? deepHash({ ...item, data: item.raw.subarray(item.dataOffset) }) : null;
+      if (hash !== null && store.hasDeepHash(item.target, hash)) {
+        throw new UnitError(500, schedulerSays('MessageExists("Deep hash already exists")'));
+      }
+      const entry = { message: item.id, assigned: false, exclude: [], deepHash: hash };
+      return append(item.target, entry, () => publish(context, item));
+    });
+  }
+
+  function refuseKnown(process: string, id: string): void {
+    if (store.assignment(process, id)) {
+      throw new UnitError(500, schedulerSays('MessageExists("Message already exists")'));
+    }
+  }
+
+  return {
+    async schedule(item) {
+      return kindOf(item) === "Process" ? scheduleProcess(item) : scheduleMessage(item);
+    },
+    async assign(process, id, exclude) {
+      if (store.process(process) === undefined) {
+        throw new UnitError(500, "Cannot read properties of undefined (reading 'tags')");
+      }
+      const item: ItemRecord | undefined = store.item(id);
+      if (item === undefined) throw new UnitError(500, schedulerSays("Invalid gateway tx for assigning"));
+      return inTurn(process, async () => {
+        refuseKnown(process, id);
+        return append(process, { message: id, assigned: true, exclude, deepHash: null }, () => {});
+      });
+    },
+  };
+}
+
+/** Whether an item is a process or a message, by its earliest `Type` tag; throws for anything else. */
+export function kindOf(item: Pick<ParsedItem, "tags">): "Process" | "Message" {
+  if (!item.tags.some(({ name, value }) => name === "Data-Protocol" && value === "ao")) {
+    throw new UnitError(500, "Tag 'Data-Protocol': must contain 'ao'");
+  }
+  const type = item.tags.find(
+    ({ name, value }) => name === "Type" && (value === "Process" || value === "Message"),
+  );
+  if (type === undefined) throw new UnitError(500, "Tag 'Type': must be either 'Process' or 'Message'");
+  return type.value === "Process" ? "Process" : "Message";
+}
+
+/** How the messenger unit reports what the scheduler unit said. */
+function schedulerSays(text: string): string {
+  return `Error: 400: ${JSON.stringify({ error: text })}`;
+}

@@ -1,0 +1,166 @@
+import { availableParallelism } from "node:os";
+import { setFlagsFromString } from "node:v8";
+import { Worker } from "node:worker_threads";
+import type { EvaluationInput, Evaluator, ModuleSource } from "../evaluator.ts";
+import type { EvaluationResult, ProcessRecord } from "../types.ts";
+import type { Answer, Order } from "./worker.ts";
+
+export interface WasmEvaluatorOptions {
+  /** Finds a module's bytes; undefined when nobody published it. */
+  loadModule(id: string): ModuleSource | undefined;
+  /** Evaluations at once. Default: the number of cores, at most 4. */
+  workers?: number;
+  /** An evaluation that takes longer fails and its thread is replaced. Seconds. Default 120. */
+  timeoutSeconds?: number;
+}
+
+interface Job {
+  readonly module: string;
+  /** Undefined for a memory that no worker made in this run. */
+  readonly tag: number | undefined;
+  readonly order: (held: boolean) => Order;
+  readonly settle: (answer: Answer, worker: PoolWorker | null) => void;
+}
+
+interface PoolWorker {
+  readonly thread: Worker;
+  readonly modules: Set<string>;
+  /** The memory that its instance of each image holds. */
+  readonly holds: Map<string, number | null>;
+  job: Job | null;
+  timer: NodeJS.Timeout | null;
+}
+
+/** Evaluates WebAssembly modules with `@permaweb/ao-loader` in worker threads. Needs V8's memory64, which Node 22 has. */
+export function wasmEvaluator(options: WasmEvaluatorOptions): Evaluator {
+  setFlagsFromString("--experimental-wasm-memory64");
+  const size = options.workers ?? Math.min(4, availableParallelism());
+  const limit = options.timeoutSeconds ?? 120;
+  const workers: PoolWorker[] = [];
+  const queue: Job[] = [];
+  const tags = new WeakMap<Uint8Array, number>();
+  const modules = new Map<string, ModuleSource>();
+  let lastTag = 0;
+  let closed = false;
+
+  function sourceOf(id: string): ModuleSource {
+    const source = modules.get(id) ?? options.loadModule(id);
+    if (source === undefined) throw new Error(`Module ${id} was not found on the gateway`);
+    modules.set(id, source);
+    return source;
+  }
+
+  function addWorker(): PoolWorker {
+    const thread = new Worker(new URL("./worker.ts", import.meta.url));
+    const worker: PoolWorker = { thread, modules: new Set(), holds: new Map(), job: null, timer: null };
+    thread.on("message", (answer: Answer) => finish(worker, answer));
+    thread.on("error", (error) => lose(worker, { failure: String(error) }));
+    thread.on("exit", () => lose(worker, { failure: "the evaluating thread ended" }));
+    thread.unref();
+    workers.push(worker);
+    return worker;
+  }
+
+  function finish(worker: PoolWorker, answer: Answer): void {
+    const { job } = worker;
+    if (worker.timer) clearTimeout(worker.timer);
+    worker.job = null;
+    worker.timer = null;
+    if (job) {
+      if ("holds" in answer) worker.holds.set(job.module, answer.holds);
+      if ("failure" in answer) worker.modules.delete(job.module);
+      job.settle(answer, worker);
+    }
+    next();
+  }
+
+  function lose(worker: PoolWorker, answer: Answer): void {
+    const index = workers.indexOf(worker);
+    if (index < 0) return;
+    workers.splice(index, 1);
+    finish(worker, answer);
+  }
+
+  function run(worker: PoolWorker, job: Job): void {
+    queue.splice(queue.indexOf(job), 1);
+    worker.job = job;
+    worker.timer = setTimeout(() => {
+      const result = failed(`The evaluation took longer than ${limit} s and was ended.`);
+      lose(worker, { snapshot: null, result, holds: null });
+      void worker.thread.terminate();
+    }, limit * 1000);
+    const order = job.order(job.tag !== undefined && worker.holds.get(job.module) === job.tag);
+    const known = worker.modules.has(job.module);
+    worker.modules.add(job.module);
+    worker.thread.postMessage(known ? order : { ...order, source: sourceOf(job.module) });
+  }
+
+  /** Gives work to idle workers: first what they hold already, then in order. */
+  function next(): void {
+    if (closed) return;
+    const idle = workers.filter((worker) => worker.job === null);
+    for (const worker of idle) {
+      const held = queue.find((job) => job.tag !== undefined && worker.holds.get(job.module) === job.tag);
+      if (held) run(worker, held);
+    }
+    while (queue[0]) {
+      const worker =
+        workers.find((each) => each.job === null) ?? (workers.length < size ? addWorker() : undefined);
+      if (worker === undefined) return;
+      run(worker, queue[0]);
+    }
+  }
+
+  function submit(job: Omit<Job, "settle">): Promise<Answer> {
+    if (closed) return Promise.reject(new Error("the evaluator is closed"));
+    return new Promise((settle) => {
+      queue.push({ ...job, settle });
+      next();
+    });
+  }
+
+  return {
+    async evaluate({ process, memory, message, dryRun }: EvaluationInput) {
+      const module = process.module;
+      const source = sourceOf(module);
+      const tag = memory === null ? undefined : tags.get(memory);
+      const made = ++lastTag;
+      const answer = await submit({
+        module,
+        tag,
+        order: (held) => ({
+          kind: "evaluate",
+          module,
+          env: {
+            Process: { Id: process.id, Owner: process.owner, Tags: process.tags },
+            Module: { Id: module, Owner: source.owner, Tags: source.tags },
+          },
+          message,
+          snapshot: held ? "held" : memory,
+          tag: made,
+          keep: !dryRun,
+        }),
+      });
+      if (!("result" in answer)) throw new Error("failure" in answer ? answer.failure : "unexpected answer");
+      if (answer.snapshot) tags.set(answer.snapshot, made);
+      return { memory: answer.snapshot ?? memory, result: answer.result };
+    },
+
+    async expand(process: ProcessRecord, snapshot: Uint8Array) {
+      sourceOf(process.module);
+      const order: Order = { kind: "expand", module: process.module, snapshot };
+      const answer = await submit({ module: process.module, tag: undefined, order: () => order });
+      if (!("memory" in answer)) throw new Error("failure" in answer ? answer.failure : "unexpected answer");
+      return answer.memory;
+    },
+
+    async close() {
+      closed = true;
+      await Promise.all(workers.map((worker) => worker.thread.terminate()));
+    },
+  };
+}
+
+function failed(error: string): EvaluationResult {
+  return { Output: "", Messages: [], Assignments: [], Spawns: [], Error: error };
+}

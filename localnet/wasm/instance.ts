@@ -1,0 +1,136 @@
+import AoLoader from "@permaweb/ao-loader";
+import type { EvaluatedMessage, EvaluationResult } from "../types.ts";
+import {
+  copyPages,
+  decodeSnapshot,
+  differingPages,
+  encodeSnapshot,
+  PAGE,
+  type Pages,
+  restore,
+} from "./snapshot.ts";
+
+/** The environment of a module's `handle`. */
+export interface Environment {
+  readonly Process: { readonly Id: string; readonly Owner: string; readonly Tags: readonly unknown[] };
+  readonly Module: { readonly Id: string; readonly Owner: string; readonly Tags: readonly unknown[] };
+}
+
+type Handle = (
+  buffer: Uint8Array | null,
+  message: EvaluatedMessage,
+  env: Environment,
+) => Promise<Partial<EvaluationResult>>;
+const load = AoLoader as unknown as (
+  binary: (info: WebAssembly.Imports, receive: (instance: WebAssembly.Instance) => void) => Promise<void>,
+  options: object,
+) => Promise<Handle>;
+
+/**
+ * One live WebAssembly instance of an image, shared by all processes of that image. Between two evaluations only the
+ * pages that differ are exchanged, so a small evaluation costs milliseconds although a memory is over 100 MB.
+ */
+export class ImageInstance {
+  /** What a fresh instance holds: the state in which every process must boot. */
+  #base: Pages;
+  #baseLength: number;
+  #memory: WebAssembly.Memory;
+  #handle: Handle;
+  /** The pages that differ from the base now. */
+  #dirty: Iterable<number> = [];
+  /** Tag of the memory that the instance holds exactly, if any. */
+  holds: number | null = null;
+
+  private constructor(handle: Handle, memory: WebAssembly.Memory) {
+    this.#handle = handle;
+    this.#memory = memory;
+    const bytes = new Uint8Array(memory.buffer);
+    this.#base = copyPages(bytes, differingPages(bytes, new Map()));
+    this.#baseLength = bytes.length;
+  }
+
+  static async create(module: WebAssembly.Module, options: object): Promise<ImageInstance> {
+    let instance: WebAssembly.Instance | undefined;
+    const handle = await load(
+      async (info, receive) => {
+        instance = await WebAssembly.instantiate(module, info);
+        receive(instance);
+      },
+      { ...options, UNSAFE_MEMORY: true },
+    );
+    const memory = Object.values(instance?.exports ?? {}).find(
+      (value) => value instanceof WebAssembly.Memory,
+    );
+    if (memory === undefined) throw new Error("the module exports no memory");
+    return new ImageInstance(handle, memory);
+  }
+
+  /**
+   * Evaluates a message on a memory. `snapshot: "held"` means the memory that the instance holds already.
+   * Answers the new snapshot, or null when it must not be kept. A trap rejects: the instance is unusable then.
+   */
+  async evaluate(
+    snapshot: Uint8Array | null | "held",
+    message: EvaluatedMessage,
+    env: Environment,
+    keep: boolean,
+  ): Promise<{ snapshot: Uint8Array | null; result: EvaluationResult }> {
+    const buffer = snapshot === "held" ? null : this.#fill(snapshot);
+    this.holds = null;
+    let result: EvaluationResult;
+    try {
+      result = toResult(await this.#handle(buffer, message, env));
+    } catch (reason) {
+      if (reason instanceof Error) throw reason;
+      result = toResult({ Error: String(reason) });
+    }
+    const memory = new Uint8Array(this.#memory.buffer);
+    const dirty = differingPages(memory, this.#base);
+    this.#dirty = dirty;
+    if (!keep || result.Error !== undefined) return { snapshot: null, result };
+    return { snapshot: encodeSnapshot(memory.length, copyPages(memory, dirty)), result };
+  }
+
+  /** Brings the memory in; answers a whole buffer for the loader to copy when the instance is still too small for it. */
+  #fill(snapshot: Uint8Array | null): Uint8Array | null {
+    const { byteLength, pages } =
+      snapshot === null
+        ? { byteLength: this.#baseLength, pages: new Map<number, Uint8Array>() }
+        : decodeSnapshot(snapshot);
+    const memory = new Uint8Array(this.#memory.buffer);
+    if (byteLength <= memory.length) {
+      restore(memory, this.#base, this.#dirty, pages);
+      return null;
+    }
+    return this.#whole(byteLength, pages);
+  }
+
+  /** A whole raw memory from a snapshot. */
+  expand(snapshot: Uint8Array): Uint8Array {
+    const { byteLength, pages } = decodeSnapshot(snapshot);
+    return this.#whole(byteLength, pages);
+  }
+
+  #whole(byteLength: number, pages: Pages): Uint8Array {
+    const whole = new Uint8Array(byteLength);
+    for (const [page, content] of this.#base) whole.set(content, page * PAGE);
+    for (const [page, content] of pages) whole.set(content, page * PAGE);
+    return whole;
+  }
+}
+
+/** The loader's answer, every field present, the memory left out. */
+function toResult(raw: Partial<EvaluationResult>): EvaluationResult {
+  const output = raw.Output ?? "";
+  // Older images report a full memory as ordinary output; the real compute unit keeps the earlier memory then, too.
+  const full = typeof output === "string" && output.endsWith("not enough memory for buffer allocation");
+  const error = raw.Error ?? (full ? output : undefined);
+  return {
+    Output: typeof output === "number" ? String(output) : output,
+    Messages: raw.Messages ?? [],
+    Assignments: raw.Assignments ?? [],
+    Spawns: raw.Spawns ?? [],
+    ...(raw.GasUsed === undefined ? {} : { GasUsed: raw.GasUsed }),
+    ...(error === undefined ? {} : { Error: typeof error === "string" ? error : JSON.stringify(error) }),
+  };
+}

@@ -1,0 +1,95 @@
+import { parentPort } from "node:worker_threads";
+import type { ModuleSource } from "../evaluator.ts";
+import { type EvaluatedMessage, type EvaluationResult, tagValue } from "../types.ts";
+import { type Environment, ImageInstance } from "./instance.ts";
+
+/** What the pool sends. */
+export type Order = { readonly module: string; readonly source?: ModuleSource } & (
+  | {
+      readonly kind: "evaluate";
+      readonly env: Environment;
+      readonly message: EvaluatedMessage;
+      readonly snapshot: Uint8Array | null | "held";
+      /** The tag under which a new snapshot will be known. */
+      readonly tag: number;
+      readonly keep: boolean;
+    }
+  | { readonly kind: "expand"; readonly snapshot: Uint8Array }
+);
+
+/** What comes back. `failure` means that nothing was evaluated. */
+export type Answer =
+  | { readonly snapshot: Uint8Array | null; readonly result: EvaluationResult; readonly holds: number | null }
+  | { readonly memory: Uint8Array }
+  | { readonly failure: string };
+
+interface Image {
+  readonly compiled: WebAssembly.Module;
+  readonly options: object;
+  instance: ImageInstance | null;
+}
+
+// Instances are kept for a few images only: each holds a memory of its own.
+const MAX_LIVE = 3;
+const images = new Map<string, Image>();
+// The loader replaces console methods while it runs and prints debugging text otherwise: a worker has nothing to print.
+console.log = () => {};
+console.error = () => {};
+
+async function instanceOf(order: Order): Promise<{ image: Image; instance: ImageInstance }> {
+  let image = images.get(order.module);
+  if (image === undefined) {
+    if (order.source === undefined) throw new Error(`module ${order.module} was not sent`);
+    image = {
+      compiled: await WebAssembly.compile(Buffer.from(order.source.wasm)),
+      options: loaderOptions(order.source),
+      instance: null,
+    };
+  }
+  images.delete(order.module);
+  images.set(order.module, image);
+  image.instance ??= await ImageInstance.create(image.compiled, image.options);
+  const live = [...images.values()].filter((each) => each.instance !== null);
+  for (const idle of live.slice(0, -MAX_LIVE)) idle.instance = null;
+  return { image, instance: image.instance };
+}
+
+function loaderOptions({ tags }: ModuleSource): object {
+  const [size, unit] = (tagValue(tags, "Memory-Limit") ?? "1-gb").split("-");
+  const scale = { kb: 1 << 10, mb: 1 << 20, gb: 1 << 30 }[unit ?? "gb"] ?? 1 << 30;
+  return {
+    format: tagValue(tags, "Module-Format"),
+    inputEncoding: tagValue(tags, "Input-Encoding"),
+    outputEncoding: tagValue(tags, "Output-Encoding"),
+    memoryLimit: String(Number(size) * scale),
+    computeLimit: Number(tagValue(tags, "Compute-Limit") ?? 9_000_000_000_000),
+    extensions: [],
+  };
+}
+
+async function carryOut(order: Order): Promise<Answer> {
+  const { image, instance } = await instanceOf(order);
+  if (order.kind === "expand") return { memory: instance.expand(order.snapshot) };
+  try {
+    const { snapshot, result } = await instance.evaluate(
+      order.snapshot,
+      order.message,
+      order.env,
+      order.keep,
+    );
+    if (snapshot !== null) instance.holds = order.tag;
+    return { snapshot, result, holds: instance.holds };
+  } catch (trap) {
+    // The instance is in no defined state after a trap: the next evaluation gets a fresh one.
+    image.instance = null;
+    const result = { Output: "", Messages: [], Assignments: [], Spawns: [], Error: String(trap) };
+    return { snapshot: null, result, holds: null };
+  }
+}
+
+parentPort?.on("message", (order: Order) => {
+  carryOut(order).then(
+    (answer) => parentPort?.postMessage(answer),
+    (reason) => parentPort?.postMessage({ failure: String(reason) } satisfies Answer),
+  );
+});
