@@ -28,16 +28,14 @@ export function explainLuaError(raw: string, map: SourceMap, offsetLines = 0): E
   let rest = unwrap(raw.replace(COLOURS, ""));
   let place: { module: MappedModule; line: number } | undefined;
   // An error that was raised again carries the places that it came through; the last one is its origin.
+  let foreign = "";
   for (let lead = LEADING_PLACE.exec(rest); lead; lead = LEADING_PLACE.exec(rest)) {
     const found = lead[1] === "aos" ? locate(map, Number(lead[2]) - offsetLines) : undefined;
-    if (!found && lead[1] === "aos" && !place) {
-      rest = rest.slice(lead[0].length);
-      continue;
-    }
-    if (!found && lead[1] === "aos") break;
     if (found) place = found;
+    else if (lead[1] === "aos") foreign = lead[0];
     rest = rest.slice(lead[0].length);
   }
+  if (!place) rest = foreign + rest;
   const message = rest
     .replace(USER_PLACE, (whole, line: string) => {
       const found = locate(map, Number(line) - offsetLines);
@@ -64,11 +62,16 @@ export function formatLuaError(error: ExplainedError): string {
   return `${file}:${line}:${column}: ${error.message}\n  ${lead}${shown}\n  ${" ".repeat(lead.length + column - 1)}^`;
 }
 
-/** aos puts printed lines before `error:` and, for handlers, the whole error twice. */
+/** aos puts what was printed before the error, and says the errors of handlers in a longer text of its own. */
 function unwrap(text: string): string {
-  const mark = text.lastIndexOf("\nerror:\n");
-  if (mark !== -1) return text.slice(mark + "\nerror:\n".length);
-  return text.startsWith("error:\n") ? text.slice("error:\n".length) : text;
+  const mark = "\nerror:\n";
+  const marked = `\n${text}`.lastIndexOf(mark);
+  if (marked !== -1) return `\n${text}`.slice(marked + mark.length);
+  const handled = /(?:^|\n)Error handling message(?: with Action = [^\n]*)? *\n/.exec(text);
+  if (!handled) return text;
+  const rest = text.slice(handled.index + handled[0].length);
+  const trace = rest.lastIndexOf("\n\nstack traceback:");
+  return trace === -1 ? rest : rest.slice(0, trace);
 }
 
 function locate(map: SourceMap, line: number): { module: MappedModule; line: number } | undefined {

@@ -124,7 +124,11 @@ local function start(bundle, modules, names, own, primary, private, order)
         file = names[name]
       end
       if not file then
-        return native(name)
+        local found, answer = pcall(native, name)
+        if found then
+          return answer
+        end
+        error(answer, type(answer) == "string" and 2 or 0)
       end
       local result, fault = load(file, name, from)
       if fault then

@@ -1,0 +1,119 @@
+import { describe, expect, test } from "vitest";
+import { explainLuaError, formatLuaError } from "../../bundler/index.ts";
+import { aos, IMAGES } from "./aos.ts";
+import { bundled } from "./project.ts";
+
+const GUARD = "local epoch = 1\nif epoch > 2 then return end\n";
+const OFFSET = 2;
+
+describe("an error is shown at the user's own line", () => {
+  test.each(IMAGES)("while loading, in %s", async (image) => {
+    const { text, map } = await bundled({
+      "main.lua": "-- first\n\nlocal a = require('lib.a')\n",
+      "lib/a.lua": "local t = {}\n\n\tlocal x = t.missing.field\nreturn x",
+    });
+    const [result] = await aos([{ eval: `${GUARD}${text}\nreturn 1` }], image);
+    expect(explainLuaError(result?.error ?? "", map, OFFSET)).toEqual({
+      message: "attempt to index a nil value (field 'missing')",
+      file: "lib/a.lua",
+      line: 3,
+      column: 14,
+      source: "\tlocal x = t.missing.field",
+    });
+  });
+
+  test.each(IMAGES)("in a handler, in %s", async (image) => {
+    const { text, map } = await bundled({
+      "main.lua": 'require("b")',
+      "b.lua":
+        'Handlers.add("boom", function(m) return m.Action == "Boom" end, function(m)\n  print("working")\n  undefined_function(m)\nend)',
+    });
+    const [, result] = await aos([{ eval: `${GUARD}${text}` }, { action: "Boom" }], image);
+    const explained = explainLuaError(result?.error ?? result?.output ?? "", map, OFFSET);
+    expect(explained).toEqual({
+      message: "attempt to call a nil value (global 'undefined_function')",
+      file: "b.lua",
+      line: 3,
+      column: 3,
+      source: "  undefined_function(m)",
+    });
+    expect(formatLuaError(explained)).toBe(
+      "b.lua:3:3: attempt to call a nil value (global 'undefined_function')\n  3 |   undefined_function(m)\n        ^",
+    );
+  });
+
+  test("that was caught and raised again", async () => {
+    const { text, map } = await bundled({
+      "main.lua": "local ok, why = pcall(require, 'a')\nerror(why)",
+      "a.lua": "\n\nerror('deep')",
+    });
+    const [result] = await aos([{ eval: text }]);
+    expect(explainLuaError(result?.error ?? "", map)).toMatchObject({
+      message: "deep",
+      file: "a.lua",
+      line: 3,
+    });
+  });
+
+  test("that compiling gives, when a faulty text is evaluated all the same", async () => {
+    const { text, map } = await bundled({ "main.lua": "local a = 1\nlocal b = 2\nreturn a + b\n" });
+    const [result] = await aos([{ eval: text.replace("local b = 2", "local b = = 2") }]);
+    expect(explainLuaError(result?.error ?? "", map)).toMatchObject({
+      message: "unexpected symbol near '='",
+      file: "main.lua",
+      line: 2,
+    });
+  });
+
+  test("for a module that is missing when it is asked for", async () => {
+    const { text, map } = await bundled(
+      { "main.lua": "local x\n  x = require('absent')" },
+      { externals: ["absent"] },
+    );
+    const [result] = await aos([{ eval: text }]);
+    const explained = explainLuaError(result?.error ?? "", map);
+    expect(explained.message).toMatch(/^module 'absent' not found/);
+    expect(explained).toMatchObject({ file: "main.lua", line: 2, column: 16 });
+  });
+
+  test("for a cycle: where the last require stands", async () => {
+    const { text, map } = await bundled({
+      "main.lua": "if true then require('a') end",
+      "a.lua": "\nif true then require('b') end",
+      "b.lua": "\n\nif true then require('a') end",
+    });
+    const [result] = await aos([{ eval: text }]);
+    expect(explainLuaError(result?.error ?? "", map)).toMatchObject({
+      message: "modules require each other while they load: a.lua -> b.lua -> a.lua",
+      file: "b.lua",
+      line: 3,
+    });
+  });
+
+  test("with minified text as well", async () => {
+    const { text, map } = await bundled(
+      { "main.lua": "-- a comment\n--[[ more\n\n]]\n\n   local   t = nil\n   t . x   =   1   -- here" },
+      { minify: true },
+    );
+    expect(text).toMatch(/\nt ?\. ?x=1\n/);
+    const [result] = await aos([{ eval: text }]);
+    expect(explainLuaError(result?.error ?? "", map)).toMatchObject({
+      file: "main.lua",
+      line: 7,
+      column: 4,
+      source: "   t . x   =   1   -- here",
+    });
+  });
+});
+
+describe("what is no place in the bundle stays text", () => {
+  test.each([
+    ["an error without a place", '\n\n\u001b[31merror:\n\u001b[0m[string ".handlers"]:723: plain', "plain"],
+    ["a line beyond the bundle", '[string "aos"]:9999: far', '[string "aos"]:9999: far'],
+    ["a message of a unit", "Too many requests", "Too many requests"],
+    ["nothing", "", ""],
+  ])("%s", async (_, raw, message) => {
+    const { map } = await bundled({ "main.lua": "return 1" });
+    expect(explainLuaError(raw, map)).toEqual({ message });
+  });
+});
