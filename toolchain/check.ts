@@ -1,0 +1,82 @@
+/** `npm test`: format and lint, types, then the tests; all of them run, whatever failed before. */
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { environment } from "./env.ts";
+import { packageDir } from "./paths.ts";
+import type { Log } from "./progress.ts";
+import { runHere } from "./run.ts";
+
+const report = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numPendingTests: z.number(),
+  numTodoTests: z.number().default(0),
+  testResults: z.array(z.object({ status: z.string(), assertionResults: z.array(z.unknown()) })),
+});
+
+/** Tests and gates together: what the closing line says. */
+export interface Count {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/**
+ * Runs biome, the compiler and vitest in `projectDir` and prints `N passed, N failed` as the last line.
+ * `filters` go to vitest. Resolves with 0 when something was tested and nothing failed, else 1.
+ */
+export async function check(projectDir: string, filters: readonly string[], log: Log): Promise<number> {
+  const env = { ...process.env, ...environment(projectDir) };
+  const options = { cwd: projectDir, env };
+  const bin = join(packageDir, "node_modules", ".bin");
+  const gates: readonly (readonly [name: string, command: string, args: readonly string[]])[] = [
+    ["biome", "biome", ["check", "."]],
+    ["types", "tsc", ["-p", "."]],
+  ];
+  const failedGates: string[] = [];
+  for (const [name, command, args] of gates) {
+    const code = await runHere(join(bin, command), args, options);
+    log(`${name}: ${code === 0 ? "clean" : "FAILED"}`);
+    if (code !== 0) failedGates.push(name);
+  }
+  const file = join(projectDir, "build", "test-report.json");
+  rmSync(file, { force: true });
+  mkdirSync(dirname(file), { recursive: true });
+  const vitest = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...filters];
+  const code = await runHere(join(bin, "vitest"), vitest, options);
+  const tests = existsSync(file)
+    ? countTests(readFileSync(file, "utf8"))
+    : { passed: 0, failed: 0, skipped: 0 };
+  const { line, ok } = verdict(tests, failedGates, code);
+  process.stdout.write(`\n${line}\n`);
+  return ok ? 0 : 1;
+}
+
+/** Counts in vitest's JSON report. A file that did not even load has no tests: it counts as one failure. */
+export function countTests(json: string): Count {
+  const result = report.parse(JSON.parse(json));
+  const broken = result.testResults.filter(
+    ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
+  ).length;
+  return {
+    passed: result.numPassedTests,
+    failed: result.numFailedTests + broken,
+    skipped: result.numPendingTests + result.numTodoTests,
+  };
+}
+
+/**
+ * The closing line, alone on its line so that machines can read it. Each failed gate counts as one failure, so does a
+ * runner that failed without a failed test (an unhandled error) or that ran no test: success never has an exit code.
+ */
+export function verdict(
+  tests: Count,
+  failedGates: readonly string[],
+  runnerCode: number,
+): { line: string; ok: boolean } {
+  let failed = tests.failed + failedGates.length;
+  if (tests.failed === 0 && (runnerCode !== 0 || tests.passed === 0)) failed += 1;
+  const skipped = tests.skipped > 0 ? `, ${tests.skipped} skipped` : "";
+  return { line: `${tests.passed} passed, ${failed} failed${skipped}`, ok: failed === 0 };
+}

@@ -1,0 +1,134 @@
+/** What is on this machine, which version, and what to do where something is missing. Changes nothing. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { FleetError } from "../core/errors.ts";
+import { environment } from "./env.ts";
+import { findPip, lookAtGo, requiredGo } from "./go.ts";
+import { isInstalled, launcherVersion } from "./install.ts";
+import { packagesProblem } from "./packages.mjs";
+import { cliDir, type Env, packageDir, passphraseFile, walletFile } from "./paths.ts";
+import { readProject } from "./project.ts";
+import { run } from "./run.ts";
+import { tooWide } from "./secrets.ts";
+
+/** One thing that was looked at. */
+export interface Finding {
+  /** Short and stable: `node`, `packages`, `pulumi CLI`, `go`, … */
+  readonly name: string;
+  /** False when `npm start` or `pulumi` would not work because of it. */
+  readonly ok: boolean;
+  readonly version?: string;
+  /** Where it is, or what is wrong with it. Never a secret. */
+  readonly detail: string;
+  /** What to do, imperative; only where there is something to do. */
+  readonly remedy?: string;
+}
+
+const SET_UP = "Run `npm start`, or `npm test`: either makes it.";
+
+/** Looks at everything, in the order in which the set-up needs it. Never throws. Takes about a second. */
+export async function doctor(projectDir: string = process.cwd(), env: Env = process.env): Promise<Finding[]> {
+  const cli = await lookAtCli(env);
+  return [
+    await lookAtNode(env),
+    lookAtPackages(),
+    cli,
+    ...(await lookAtBuilders(env, cli.ok)),
+    lookAtProject(projectDir, env),
+    lookAtSecret("dev passphrase", passphraseFile(projectDir)),
+    lookAtSecret("dev wallet", walletFile(projectDir)),
+  ];
+}
+
+async function lookAtNode(env: Env): Promise<Finding> {
+  const name = "node";
+  const pinned = join(packageDir, "node_modules", ".bin", "node");
+  const answer = await run(pinned, ["--version"], { env, timeoutMs: 10_000 });
+  if (answer.code !== 0) return { name, ok: false, detail: `${pinned} does not run`, remedy: SET_UP };
+  return { name, ok: true, version: answer.stdout, detail: pinned };
+}
+
+function lookAtPackages(): Finding {
+  const problem = packagesProblem(packageDir);
+  return problem === undefined
+    ? { name: "packages", ok: true, detail: "as package-lock.json says" }
+    : { name: "packages", ok: false, detail: problem, remedy: "Run `npm install`." };
+}
+
+async function lookAtCli(env: Env): Promise<Finding> {
+  const name = "pulumi CLI";
+  const version = launcherVersion();
+  const bin = join(cliDir(version, env), "bin");
+  if (!isInstalled(version, env)) {
+    const half = existsSync(join(bin, "pulumi")) ? "the language host is missing beside it" : "missing";
+    return { name, ok: false, detail: `${bin}: ${half}`, remedy: SET_UP };
+  }
+  const wanted = env.PULUMI_VERSION;
+  if (wanted && wanted !== version) {
+    return {
+      name,
+      ok: false,
+      version,
+      detail: `PULUMI_VERSION=${wanted} makes the launcher run another version`,
+      remedy: "Unset PULUMI_VERSION.",
+    };
+  }
+  const answer = await run(join(bin, "pulumi"), ["version"], {
+    env: { ...env, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    timeoutMs: 30_000,
+  });
+  if (answer.code === 0) return { name, ok: true, version: answer.stdout.replace(/^v/, ""), detail: bin };
+  return {
+    name,
+    ok: false,
+    detail: `${bin}/pulumi does not run: ${answer.output.slice(0, 200)}`,
+    remedy: `Remove ${cliDir(version, env)}, then run \`npm start\`.`,
+  };
+}
+
+/** Go and pip matter only while the CLI is missing and cannot be downloaded. */
+async function lookAtBuilders(env: Env, cliIsThere: boolean): Promise<Finding[]> {
+  const [go, pip] = await Promise.all([lookAtGo("go", env), findPip(env)]);
+  const needed = cliIsThere ? "; not needed, the CLI is there" : "";
+  return [
+    go.ok
+      ? { name: "go", ok: true, version: go.version, detail: "on the PATH; can build the CLI" }
+      : {
+          name: "go",
+          ok: cliIsThere || pip !== undefined,
+          detail: `on the PATH: ${go.reason}${needed}`,
+          ...(cliIsThere ? {} : { remedy: `Install Go ${requiredGo()} or newer, or let pip bring one.` }),
+        },
+    pip
+      ? { name: "pip", ok: true, version: pip.version.replace(/^pip /, ""), detail: "can bring a Go" }
+      : { name: "pip", ok: cliIsThere || go.ok, detail: `none found${needed}` },
+  ];
+}
+
+function lookAtProject(projectDir: string, env: Env): Finding {
+  const name = "backend";
+  try {
+    const { backendDir } = readProject(projectDir);
+    const url = env.PULUMI_BACKEND_URL ?? environment(projectDir, env).PULUMI_BACKEND_URL;
+    if (url === undefined) return { name, ok: true, detail: "the one that `pulumi login` chose" };
+    if (backendDir !== undefined && url === `file://${backendDir}` && !existsSync(backendDir)) {
+      return { name, ok: false, detail: `${backendDir} is missing`, remedy: SET_UP };
+    }
+    return { name, ok: true, detail: url };
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    return { name, ok: false, detail: error.problems[0].what, remedy: error.problems[0].remedy };
+  }
+}
+
+function lookAtSecret(name: string, file: string): Finding {
+  if (!existsSync(file)) return { name, ok: false, detail: `${file} is missing`, remedy: SET_UP };
+  const wide = tooWide(file);
+  if (wide !== undefined) {
+    return { name, ok: false, detail: `${file} has mode ${wide}`, remedy: `Run \`chmod 600 ${file}\`.` };
+  }
+  if (readFileSync(file).length === 0) {
+    return { name, ok: false, detail: `${file} is empty`, remedy: "Remove it, then run `npm start`." };
+  }
+  return { name, ok: true, detail: file };
+}

@@ -1,0 +1,101 @@
+/**
+ * The npm packages, installed when they are missing or are not what package-lock.json names.
+ * Plain JavaScript on any Node from 20: nothing is installed yet when this runs.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { withLock } from "./lock.mjs";
+
+const FIELDS = ["dependencies", "devDependencies", "optionalDependencies"];
+
+function json(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The Node that everything after the set-up runs on, whatever the machine has. */
+export function pinnedNode(project) {
+  return join(project, "node_modules", ".bin", "node");
+}
+
+/** Why the packages have to be installed, in words; undefined when they are as package-lock.json says. */
+export function packagesProblem(project) {
+  const installed = json(join(project, "node_modules", ".package-lock.json"))?.packages;
+  if (!installed) return "node_modules is missing";
+  const declared = json(join(project, "package.json")) ?? {};
+  const locked = json(join(project, "package-lock.json"))?.packages;
+  if (!locked) return "package-lock.json is missing";
+  for (const field of FIELDS) {
+    for (const [name, range] of Object.entries(declared[field] ?? {})) {
+      if (locked[""]?.[field]?.[name] !== range) return `package-lock.json does not know ${name}@${range}`;
+    }
+  }
+  for (const [path, entry] of Object.entries(locked)) {
+    if (path === "" || entry.link) continue;
+    const present = installed[path];
+    if (present?.version === entry.version) continue;
+    // Packages for other platforms are listed in the lock and rightly absent.
+    if (!present && entry.optional) continue;
+    return `${path.replace(/^node_modules\//, "")} is ${present?.version ?? "missing"}, not ${entry.version}`;
+  }
+  try {
+    if (statSync(pinnedNode(project)).size > 0) return undefined;
+  } catch {
+    // Falls through: its install script was skipped or interrupted.
+  }
+  return "the pinned Node is missing from node_modules/node";
+}
+
+function npm(project, args) {
+  const viaNpm = process.env.npm_execpath?.endsWith(".js");
+  const [command, first] = viaNpm ? [process.execPath, [process.env.npm_execpath]] : ["npm", []];
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, [...first, ...args], { cwd: project, stdio: ["ignore", 2, 2] });
+    child.on("error", reject);
+    child.on("exit", (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new Error(`npm ${args.join(" ")} ended with ${signal ?? `code ${code}`}`));
+    });
+  });
+}
+
+/** Installs the packages when `packagesProblem` finds one. Says what it does on `log`; throws when npm fails. */
+export async function ensurePackages(project, log) {
+  if (!packagesProblem(project)) return;
+  await withLock(
+    join(project, ".fleet", "locks", "packages"),
+    async () => {
+      const problem = packagesProblem(project);
+      if (!problem) return;
+      const clean =
+        !existsSync(join(project, "node_modules")) && existsSync(join(project, "package-lock.json"));
+      log(`packages: ${problem}; running npm ${clean ? "ci" : "install"}`);
+      await npm(project, [clean ? "ci" : "install"]);
+      if (existsSync(pinnedNode(project))) return;
+      // A newer npm skips install scripts that were not approved; this asks for the one that is needed.
+      log("packages: fetching the pinned Node");
+      await npm(project, ["rebuild", "node", "--allow-scripts=node"]);
+      if (!existsSync(pinnedNode(project))) {
+        throw new Error("npm did not install the pinned Node; try `npm install --allow-scripts=node`");
+      }
+    },
+    {
+      onWait: everyFiveSeconds((pid) =>
+        log(`packages: waiting for process ${pid}, which is installing them`),
+      ),
+    },
+  );
+}
+
+function everyFiveSeconds(say) {
+  let next = 0;
+  return (pid, waited) => {
+    if (waited < next) return;
+    next = waited + 5_000;
+    say(pid);
+  };
+}

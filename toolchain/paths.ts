@@ -1,0 +1,40 @@
+/** Where things are: the project, the launcher's folder, the toolchain's own cache. Nothing here touches the disk. */
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The folder of the package itself: it holds toolchain/ and node_modules/. */
+export const packageDir: string = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Variables of the environment that move things; `process.env` unless a test gives another. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** `$PULUMI_HOME`, or `~/.pulumi`: where the npm launcher `pulumi` keeps the versions of the CLI. */
+export function pulumiHome(env: Env = process.env): string {
+  return env.PULUMI_HOME || join(env.HOME || homedir(), ".pulumi");
+}
+
+/** The folder from which the launcher runs one version of the CLI. */
+export function cliDir(version: string, env: Env = process.env): string {
+  return join(pulumiHome(env), "versions", version);
+}
+
+/** The toolchain's own cache: a Go that pip brought. `$XDG_CACHE_HOME/ao-fleet`, or `~/.cache/ao-fleet`. */
+export function cacheDir(env: Env = process.env): string {
+  return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), ".cache"), "ao-fleet");
+}
+
+/** What belongs to this checkout alone and is never committed: secrets, the file backend, locks. Mode 700. */
+export function privateDir(projectDir: string): string {
+  return join(projectDir, ".fleet");
+}
+
+/** The passphrase of the dev stack's secrets, made once by the set-up. Mode 600. */
+export function passphraseFile(projectDir: string): string {
+  return join(privateDir(projectDir), "dev-passphrase");
+}
+
+/** The wallet of the dev stack (an Arweave RSA key as JWK), made once by the set-up. Mode 600. */
+export function walletFile(projectDir: string): string {
+  return join(privateDir(projectDir), "dev-wallet.json");
+}

@@ -1,0 +1,87 @@
+/**
+ * The dev stack's passphrase and wallet: made once by the set-up, kept under .fleet/ with mode 600, never committed,
+ * never printed. Staging and prod have their own; nothing else in the project makes a key.
+ */
+import { generateKeyPair, randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { parse } from "yaml";
+import { FleetError } from "../core/errors.ts";
+import { passphraseFile, privateDir, walletFile } from "./paths.ts";
+import type { Log } from "./progress.ts";
+
+const newKeyPair = promisify(generateKeyPair);
+
+/** Makes what is missing, repairs permissions that are too wide, and says on `log` what it did. */
+export async function ensureSecrets(projectDir: string, log: Log): Promise<void> {
+  const folder = privateDir(projectDir);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  narrow(folder, 0o700, log);
+  const passphrase = passphraseFile(projectDir);
+  if (!existsSync(passphrase)) {
+    refuseNewPassphrase(projectDir);
+    writeOnce(passphrase, randomBytes(32).toString("base64url"));
+    log(`secrets: made a passphrase for the dev stack in ${passphrase}`);
+  }
+  narrow(passphrase, 0o600, log);
+  const wallet = walletFile(projectDir);
+  if (!existsSync(wallet)) {
+    const { privateKey } = await newKeyPair("rsa", { modulusLength: 4096, publicExponent: 0x10001 });
+    writeOnce(wallet, `${JSON.stringify(privateKey.export({ format: "jwk" }))}\n`);
+    log(`secrets: made a wallet for the dev stack in ${wallet}`);
+  }
+  narrow(wallet, 0o600, log);
+}
+
+/** Permission bits that are too wide for a secret, e.g. `644`; undefined when only its owner can read it. */
+export function tooWide(file: string): string | undefined {
+  const mode = statSync(file).mode & 0o777;
+  return (mode & 0o077) === 0 ? undefined : mode.toString(8);
+}
+
+function narrow(path: string, mode: number, log: Log): void {
+  const wide = tooWide(path);
+  if (wide === undefined) return;
+  chmodSync(path, mode);
+  log(`secrets: ${path} was readable by others (${wide}); now ${mode.toString(8)}`);
+}
+
+/** Whole or not at all, and the first of two that make it at once wins: a link to an existing name is refused. */
+function writeOnce(file: string, text: string): void {
+  const temp = `${file}.${process.pid}.tmp`;
+  writeFileSync(temp, text, { mode: 0o600 });
+  try {
+    linkSync(temp, file);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  } finally {
+    rmSync(temp, { force: true });
+  }
+}
+
+/** A new passphrase cannot open what the old one closed: better said here than by a decryption error later. */
+function refuseNewPassphrase(projectDir: string): void {
+  const file = join(projectDir, "Pulumi.dev.yaml");
+  if (!existsSync(file)) return;
+  const settings: unknown = parse(readFileSync(file, "utf8"));
+  if (typeof settings !== "object" || settings === null || !("encryptionsalt" in settings)) return;
+  throw new FleetError({
+    code: "DEV_PASSPHRASE_LOST",
+    what: "The dev stack was made with a passphrase that is not here any more.",
+    at: passphraseFile(projectDir),
+    got: "no such file, and an encryptionsalt in Pulumi.dev.yaml",
+    expected: "the file with which the stack was made",
+    remedy:
+      "Put the file back; or, to begin a new dev stack, remove the line `encryptionsalt` from Pulumi.dev.yaml and the folder .fleet/backend.",
+  });
+}

@@ -1,0 +1,34 @@
+/** Everything between a clone and a working `npx pulumi up`, except the npm packages (packages.mjs does those). */
+import { existsSync, lstatSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { ensureCli, type Way } from "./install.ts";
+import { packageDir } from "./paths.ts";
+import { type Log, toStderr } from "./progress.ts";
+import { readProject } from "./project.ts";
+import { ensureSecrets } from "./secrets.ts";
+
+/**
+ * Makes what is missing: the CLI, the dev secrets, the folder of a file backend, the command `fleet` for npx.
+ * Does nothing, in a few milliseconds, when all is there. Throws what `ensureCli` and `ensureSecrets` throw.
+ */
+export async function setUp(projectDir: string, log: Log = toStderr): Promise<Way> {
+  linkFleet();
+  const { backendDir } = readProject(projectDir);
+  await ensureSecrets(projectDir, log);
+  // pulumi refuses a file backend whose folder is not there.
+  if (backendDir !== undefined) mkdirSync(backendDir, { recursive: true, mode: 0o700 });
+  return ensureCli({ log });
+}
+
+/** npm links the commands of dependencies, not a package's own: with this, `npx fleet` needs no look at a registry. */
+function linkFleet(): void {
+  const link = join(packageDir, "node_modules", ".bin", "fleet");
+  if (existsSync(link) || !existsSync(join(packageDir, "cli", "fleet.mjs"))) return;
+  if (lstatSync(link, { throwIfNoEntry: false })) rmSync(link);
+  try {
+    symlinkSync(join("..", "..", "cli", "fleet.mjs"), link);
+  } catch (error) {
+    // Another set-up made it a moment ago, or this file system has no links: npx finds the command without it too.
+    if (!(error instanceof Error && "code" in error)) throw error;
+  }
+}

@@ -1,0 +1,89 @@
+/** `npm start`: a fleet on the dev stack, and where to look at it. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { environment } from "./env.ts";
+import type { Log } from "./progress.ts";
+import { readProject } from "./project.ts";
+import { run, runHere } from "./run.ts";
+
+/** The stack of `npm start`. */
+export const DEV_STACK = "dev";
+
+/** The stack outputs that the summary shows; anything else is passed over. */
+const outputs = z.object({
+  processes: z.record(
+    z.string(),
+    z.object({ processId: z.string(), health: z.string(), version: z.string() }),
+  ),
+  manifest: z.string().optional(),
+});
+type Outputs = z.infer<typeof outputs>;
+
+/**
+ * Creates the stack when it is absent, runs a bare `pulumi up --yes` on it and prints a summary.
+ * `args` go to `pulumi up`. Resolves with the exit code of pulumi.
+ */
+export async function start(projectDir: string, args: readonly string[], log: Log): Promise<number> {
+  const env = { ...process.env, ...environment(projectDir) };
+  const options = { cwd: projectDir, env };
+  if (!hasStack(projectDir)) {
+    log(`stack: creating ${DEV_STACK}`);
+    const made = await run("pulumi", ["stack", "init", DEV_STACK, "--non-interactive"], options);
+    if (made.code !== 0 && !/already exists/.test(made.output)) {
+      log(made.output);
+      return made.code;
+    }
+  }
+  const code = await runHere("pulumi", ["up", "--yes", "--stack", DEV_STACK, ...args], options);
+  if (code !== 0) {
+    log(`\npulumi up ended with code ${code}. Nothing is lost: the next \`npm start\` goes on from there.`);
+    log(
+      "`npx fleet doctor` looks at this machine; `npx pulumi cancel` frees a stack left locked by a killed run.",
+    );
+    return code;
+  }
+  const answer = await run("pulumi", ["stack", "output", "--json", "--stack", DEV_STACK], options);
+  process.stdout.write(`\n${summary(answer.code === 0 ? answer.stdout : "{}")}`);
+  return 0;
+}
+
+/** A look at the file backend, which is faster than asking pulumi; unknown for any other backend, so pulumi is asked. */
+function hasStack(projectDir: string): boolean {
+  const { name, backendDir } = readProject(projectDir);
+  if (backendDir === undefined) return false;
+  const stacks = join(backendDir, ".pulumi", "stacks", name);
+  return ["json", "json.gz"].some((kind) => existsSync(join(stacks, `${DEV_STACK}.${kind}`)));
+}
+
+/** The text after a successful `up`, from the JSON of `pulumi stack output`: one line a process, then the next steps. */
+export function summary(json: string): string {
+  const parsed = outputs.safeParse(JSON.parse(json));
+  const fleet: Outputs = parsed.success ? parsed.data : { processes: {} };
+  const rows = Object.entries(fleet.processes).map(
+    ([name, { processId, health, version }]) => [name, processId, version, health] as const,
+  );
+  const lines: string[] = [];
+  if (rows.length === 0) lines.push("The stack is up; it declares no processes.");
+  else {
+    const table = [["process", "id", "version", "health"] as const, ...rows];
+    const width = (column: 0 | 1 | 2) => Math.max(...table.map((row) => row[column].length));
+    for (const row of table) {
+      lines.push(
+        [row[0].padEnd(width(0)), row[1].padEnd(width(1)), row[2].padEnd(width(2)), row[3]].join("  "),
+      );
+    }
+    const healthy = rows.filter((row) => row[3] === "HEALTHY").length;
+    lines.push("", `${healthy} of ${rows.length} processes are healthy.`);
+  }
+  if (fleet.manifest !== undefined) lines.push(`Manifest: ${fleet.manifest}`);
+  lines.push(
+    "",
+    "Where to look next:",
+    "  npx fleet status            what runs, and how it is",
+    "  npx fleet validate          health, integration, performance, security, configuration",
+    "  npx pulumi preview          what an edit would change",
+    '  eval "$(npx fleet env)"     the same environment in this shell, for a bare pulumi',
+  );
+  return `${lines.join("\n")}\n`;
+}
