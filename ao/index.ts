@@ -2,7 +2,7 @@
 export { crashPoint } from "./crash.ts";
 export { UnitError } from "./errors.ts";
 export { assertOwner, looksLikeInbox } from "./inbox.ts";
-export { type Intent, type Journal, type JournalOptions, openJournal } from "./journal/index.ts";
+export { type Intent, type Journal, type JournalOptions, openJournal, readJournal } from "./journal/index.ts";
 export { connectLegacy, type LegacyLimits, type LegacyOptions } from "./legacy/connect.ts";
 export { type NetworkRef, NetworkRefSchema, resolveNetwork } from "./network.ts";
 export type * from "./port.ts";

@@ -18,6 +18,9 @@ export const defaultBackoff: Backoff = { base: 150, cap: 5000, floor: 20 };
 /** A refusal without a known reason is believed when it comes so often in a row. */
 const BELIEVED_AFTER = 3;
 
+/** Milliseconds; a try without an answer in less than this does not make the unit slow. */
+const SHORT_TRY = 1000;
+
 /** Milliseconds before try number `tries + 1`: exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015). */
 export function backoffOf(tries: number, { base, cap, floor }: Backoff = defaultBackoff): number {
   const ceiling = Math.min(cap, base * 2 ** Math.min(tries - 1, 20));
@@ -41,6 +44,7 @@ export async function retrying<T>(
   let refusals = 0;
   for (let tries = 1; ; tries += 1) {
     if (budget.remaining() <= 0) throw gaveUp(what, budget, tries - 1, last);
+    const started = performance.now();
     try {
       return await attempt(tries);
     } catch (error) {
@@ -50,7 +54,9 @@ export async function retrying<T>(
       if (unitError?.belief === "doubtful" && refusals >= BELIEVED_AFTER) {
         throw new FleetError(error.problems, { cause: error.cause });
       }
-      last = error;
+      // A try that only the end of the budget cut short says nothing about the unit: the answer before it does.
+      const cutShort = error.code === "UNIT_SLOW" && performance.now() - started < SHORT_TRY;
+      last = cutShort ? (last ?? error) : error;
       const wait = Math.max(unitError?.retryAfter ?? 0, backoffOf(tries, backoff));
       if (wait >= budget.remaining()) throw gaveUp(what, budget, tries, last);
       await sleep(wait);
@@ -66,6 +72,7 @@ const telling = new Set([
   "RATE_LIMITED",
   "PROCESS_UNKNOWN",
   "MODULE_UNKNOWN",
+  "DATA_UNKNOWN",
 ]);
 
 function gaveUp(what: string, budget: Budget, tries: number, last: FleetError | undefined): FleetError {

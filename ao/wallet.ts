@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { FleetError, type Problem } from "../core/errors.ts";
@@ -134,7 +134,11 @@ function parseJwk(given: unknown, at: string): Jwk {
   const bits = Buffer.from(parsed.data.n, "base64url").length * 8;
   if (bits !== 4096) throw invalid(`a key of ${bits} bits`);
   try {
-    createPrivateKey({ key: parsed.data, format: "jwk" });
+    const key = createPrivateKey({ key: parsed.data, format: "jwk" });
+    // The numbers are not compared when they are read: a signature is what shows that they belong together.
+    const probe = Buffer.from("ao-fleet");
+    const isPair = verify("sha256", probe, createPublicKey(key), sign("sha256", probe, key));
+    if (!isPair) throw new Error("not a pair");
   } catch {
     // The cause is dropped on purpose: its text may quote the key.
     throw invalid("numbers that do not make an RSA key");

@@ -1,2 +1,2 @@
-export { type Journal, type JournalOptions, openJournal } from "./journal.ts";
+export { type Journal, type JournalOptions, openJournal, readJournal } from "./journal.ts";
 export type { Intent, IntentState } from "./records.ts";

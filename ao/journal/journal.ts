@@ -1,12 +1,12 @@
-import { mkdir, readFile, realpath } from "node:fs/promises";
+import { mkdir, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { FleetError } from "../../core/errors.ts";
 import { crashPoint } from "../crash.ts";
 import type { SignedItem } from "../wallet.ts";
 import { type Appender, type Blobs, blobsIn, guarded, openAppender } from "./disk.ts";
 import { Intents } from "./intents.ts";
 import { acquireLock, type FileLock, type LockOptions } from "./lock.ts";
-import { type Body, decodeRecord, encodeRecord, type Intent, type JournalRecord } from "./records.ts";
+import { parseJournal, readIfThere } from "./parse.ts";
+import { type Body, encodeRecord, type Intent, type JournalRecord } from "./records.ts";
 
 /**
  * The memory of everything that was signed: one append-only file per stack. A signed item is on disk before it is sent, so
@@ -89,6 +89,19 @@ export async function openJournal(path: string, options: JournalOptions = {}): P
     shared.delete(real);
     await journal.end();
   });
+}
+
+/**
+ * Looks into a journal without taking it: for reports, also while a deployment runs. A torn end is ignored.
+ *
+ * @returns everything known, oldest first; nothing when there is no journal
+ * @throws FleetError `JOURNAL_DAMAGED`
+ */
+export async function readJournal(path: string): Promise<readonly Intent[]> {
+  const intents = new Intents();
+  const text = await readIfThere(path);
+  for (const record of parseJournal(path, text ?? Buffer.alloc(0)).records) intents.apply(record);
+  return intents.list();
 }
 
 class SharedJournal {
@@ -240,51 +253,3 @@ interface DiskParts {
 }
 
 const isOpen = ({ state }: Intent) => state === "signed" || state === "sent";
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-/** @returns the records, the bytes that are good, and what was dropped behind them */
-function parseJournal(
-  path: string,
-  bytes: Buffer,
-): { records: JournalRecord[]; size: number; dropped: string | undefined } {
-  const records: JournalRecord[] = [];
-  let start = 0;
-  for (let number = 1; start < bytes.length; number += 1) {
-    const newline = bytes.indexOf(0x0a, start);
-    const end = newline === -1 ? bytes.length : newline;
-    const record =
-      newline === -1 ? { damaged: "no end of line" } : decodeRecord(bytes.toString("utf8", start, end));
-    if ("damaged" in record) {
-      const isLast = newline === -1 || newline === bytes.length - 1;
-      if (!isLast) throw damaged(path, number, record.damaged);
-      const lost = bytes.length - start;
-      return {
-        records,
-        size: start,
-        dropped: `dropped the last ${lost} bytes (${record.damaged}); record ${number - 1} is the last good one`,
-      };
-    }
-    records.push(record);
-    start = end + 1;
-  }
-  return { records, size: start, dropped: undefined };
-}
-
-function damaged(path: string, line: number, how: string): FleetError {
-  return new FleetError({
-    code: "JOURNAL_DAMAGED",
-    what: "The journal is damaged, and not only at its end",
-    at: `${path}:${line}:1`,
-    got: how,
-    expected: "records as they were written",
-    remedy: "Restore the file, or move it away: the fleet is then found again on the network.",
-  });
-}

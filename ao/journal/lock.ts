@@ -19,7 +19,7 @@ export interface LockOptions {
   readonly patience?: number;
   /** Milliseconds between two signs of life. Default 2,000. */
   readonly heartbeat?: number;
-  /** An owner that gave no sign for so many milliseconds has lost the lock. Default 20,000. */
+  /** An owner that gave no sign for so many milliseconds has lost the lock. Default 12,000. */
   readonly stale?: number;
 }
 
@@ -39,7 +39,7 @@ type Owner = z.infer<typeof OwnerSchema>;
  * @throws FleetError `JOURNAL_LOCKED`, transient, naming the owner
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<FileLock> {
-  const { patience = 15_000, heartbeat = 2000, stale = 20_000 } = options;
+  const { patience = 15_000, heartbeat = 2000, stale = 12_000 } = options;
   const owner: Owner = {
     nonce: randomUUID(),
     pid: process.pid,

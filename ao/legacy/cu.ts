@@ -88,14 +88,16 @@ export async function readResults(
   const answer = await cu.ask({ url }, budget);
   checkAnswer(cu, answer, query.processId);
   const page = ResultsSchema.safeParse(answer.json).data;
-  const items = page?.edges.map(({ cursor, node }) => {
+  // A message that was not evaluated yet has no node.
+  const edges = page?.edges.filter(({ node }) => node !== undefined && node !== null);
+  const items = edges?.map(({ cursor, node }) => {
     const evaluation = evaluationIn(node, idIn(node));
     return evaluation && { ...evaluation, cursor };
   });
   if (!items?.every((item) => item !== undefined)) {
     throw unitNotAo(cu.name, cu.url, `${answer.status} ${answer.excerpt}`);
   }
-  const last = items.at(-1);
+  const last = page?.edges.at(-1);
   return { items, ...(page?.pageInfo?.hasNextPage === true && last ? { next: last.cursor } : {}) };
 }
 

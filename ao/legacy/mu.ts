@@ -27,9 +27,11 @@ export async function postItem(
     { url: mu.url, method: "POST", headers: { "content-type": "application/octet-stream" }, body: raw },
     budget,
   );
-  if (answer.ok) {
+  if (isKnownAlready(answer)) return;
+  // A proxy, or a unit in trouble, may say "fine" around a failure.
+  if (answer.ok && failureIn(answer.json) === undefined) {
     const given = answer.json;
-    if (typeof given !== "object" || given === null || failureIn(given) !== undefined) {
+    if (typeof given !== "object" || given === null) {
       throw unitNotAo(mu.name, mu.url, `${answer.status} ${answer.excerpt}`);
     }
     const named = (given as { id?: unknown }).id;
@@ -38,7 +40,6 @@ export async function postItem(
     }
     return;
   }
-  if (isKnownAlready(answer)) return;
   throw refusalOf(mu, answer, { id, raw, what, ...(processId === undefined ? {} : { processId }) });
 }
 
@@ -104,7 +105,7 @@ function refusalOf(mu: Unit, answer: Answer, { raw, what }: Posted): UnitError {
     );
   }
   const reason = known.find(({ text }) => text.test(answer.excerpt));
-  if (!reason) return unitRefused(mu.name, mu.url, answer.status, answer.excerpt);
+  if (!reason) return unitRefused(mu.name, mu.url, answer.ok ? 500 : answer.status, answer.excerpt);
   const { code, belief, says, expected, remedy } = reason;
   return new UnitError({ code, what: `${upper(what)} ${says}`, got, expected, remedy }, belief);
 }

@@ -1,0 +1,55 @@
+import { readFile } from "node:fs/promises";
+import { FleetError } from "../../core/errors.ts";
+import { decodeRecord, type JournalRecord } from "./records.ts";
+
+/** The file's bytes; undefined when there is none. */
+export async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * @returns the records, the bytes that are good, and what was dropped behind them
+ * @throws FleetError `JOURNAL_DAMAGED` when a record before the last is not as it was written
+ */
+export function parseJournal(
+  path: string,
+  bytes: Buffer,
+): { records: JournalRecord[]; size: number; dropped: string | undefined } {
+  const records: JournalRecord[] = [];
+  let start = 0;
+  for (let number = 1; start < bytes.length; number += 1) {
+    const newline = bytes.indexOf(0x0a, start);
+    const end = newline === -1 ? bytes.length : newline;
+    const record =
+      newline === -1 ? { damaged: "no end of line" } : decodeRecord(bytes.toString("utf8", start, end));
+    if ("damaged" in record) {
+      const isLast = newline === -1 || newline === bytes.length - 1;
+      if (!isLast) throw damaged(path, number, record.damaged);
+      const lost = bytes.length - start;
+      return {
+        records,
+        size: start,
+        dropped: `dropped the last ${lost} bytes (${record.damaged}); record ${number - 1} is the last good one`,
+      };
+    }
+    records.push(record);
+    start = end + 1;
+  }
+  return { records, size: start, dropped: undefined };
+}
+
+function damaged(path: string, line: number, how: string): FleetError {
+  return new FleetError({
+    code: "JOURNAL_DAMAGED",
+    what: "The journal is damaged, and not only at its end",
+    at: `${path}:${line}:1`,
+    got: how,
+    expected: "records as they were written",
+    remedy: "Restore the file, or move it away: the fleet is then found again on the network.",
+  });
+}

@@ -1,0 +1,245 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type Journal, openJournal, readJournal } from "../../ao/index.ts";
+import { decodeRecord } from "../../ao/journal/records.ts";
+
+let folder: string;
+let path: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fleet-journal-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+beforeEach((context) => {
+  path = join(folder, context.task.id, "p.s.jsonl");
+});
+
+const input = (key: string, more: Partial<Parameters<Journal["record"]>[0]> = {}) =>
+  ({ key, kind: "message", target: "p", signer: "w", content: "c", ...more }) as const;
+let made = 0;
+const item = (size = 40) => {
+  made += 1;
+  return Promise.resolve({ id: `id-${made}`, raw: new Uint8Array(size).fill(made) });
+};
+
+async function withJournal<T>(use: (journal: Journal) => Promise<T>): Promise<T> {
+  const journal = await openJournal(path);
+  try {
+    return await use(journal);
+  } finally {
+    await journal.close();
+  }
+}
+
+describe("what was recorded", () => {
+  test("is known after opening again, small and big bodies alike", async () => {
+    const before = await withJournal(async (journal) => {
+      expect(journal.isNew).toBe(true);
+      const small = await journal.record(input("small"), () => item());
+      const big = await journal.record(input("big", { kind: "spawn", target: "" }), () => item(100_000));
+      await journal.sent("big");
+      return [small.item, big.item];
+    });
+    await withJournal(async (journal) => {
+      expect(journal.isNew).toBe(false);
+      expect(journal.open().map(({ key, state, kind, n }) => ({ key, state, kind, n }))).toEqual([
+        { key: "small", state: "signed", kind: "message", n: 1 },
+        { key: "big", state: "sent", kind: "spawn", n: 1 },
+      ]);
+      const again = await Promise.all(journal.open().map((intent) => journal.item(intent)));
+      expect(again).toEqual(before);
+      expect(journal.byId(again[0]?.id ?? "")?.key).toBe("small");
+    });
+  });
+
+  test("is private to its owner", async () => {
+    await withJournal((journal) => journal.record(input("k"), () => item(100_000)));
+    expect((await stat(path)).mode & 0o077).toBe(0);
+    expect((await stat(`${path}.blobs`)).mode & 0o077).toBe(0);
+  });
+
+  test("is reused until it is settled, then the same key counts on", async () => {
+    await withJournal(async (journal) => {
+      const first = await journal.record(input("k"), () => item());
+      const second = await journal.record(input("k"), () => item());
+      expect(second).toEqual({ ...first, resent: true });
+      await journal.settle("k");
+      await journal.settle("k");
+      expect(journal.signed("k")).toBeUndefined();
+      const third = await journal.record(input("k"), () => item());
+      expect(third.intent).toMatchObject({ n: 2, state: "signed" });
+    });
+    await withJournal(async (journal) => {
+      await journal.void("k", "no longer wanted");
+      const fourth = await journal.record(input("k"), () => item());
+      expect(fourth.intent.n).toBe(3);
+      expect(journal.history().map(({ state }) => state)).toEqual(["settled", "voided", "signed"]);
+      expect(journal.history()[1]?.reason).toBe("no longer wanted");
+    });
+  });
+
+  test("a message of another signer is voided; a spawn with other content is kept", async () => {
+    await withJournal(async (journal) => {
+      const spawn = await journal.record(input("spawn", { kind: "spawn" }), () => item());
+      const kept = await journal.record(input("spawn", { kind: "spawn", content: "other" }), () => item());
+      expect(kept.item).toEqual(spawn.item);
+      const changed = await journal.record(input("spawn", { kind: "spawn", signer: "other" }), () => item());
+      expect(changed.item.id).not.toBe(spawn.item.id);
+      expect(journal.byId(spawn.item.id)).toMatchObject({ state: "voided", reason: "another signer" });
+    });
+  });
+
+  test("a signature that fails leaves nothing, and the key is free", async () => {
+    await withJournal(async (journal) => {
+      await expect(journal.record(input("k"), () => Promise.reject(new Error("no key")))).rejects.toThrow(
+        "no key",
+      );
+      expect((await journal.record(input("k"), () => item())).intent.n).toBe(1);
+    });
+  });
+
+  test("forgets the bodies of what is settled, in the folder and when rewritten", async () => {
+    await withJournal(async (journal) => {
+      await journal.record(input("big"), () => item(100_000));
+      await journal.record(input("small"), () => item(10_000));
+      await journal.record(input("open"), () => item());
+      expect(await readdir(`${path}.blobs`)).toHaveLength(1);
+      await journal.settle("big");
+      await journal.settle("small");
+      expect(await readdir(`${path}.blobs`)).toEqual([]);
+      const before = (await stat(path)).size;
+      const known = journal.history();
+      await journal.compact();
+      expect((await stat(path)).size).toBeLessThan(before / 5);
+      expect(journal.history()).toEqual(known);
+      await journal.record(input("after"), () => item());
+    });
+    await withJournal(async (journal) => {
+      expect(journal.history().map(({ key, state }) => `${key} ${state}`)).toEqual([
+        "big settled",
+        "small settled",
+        "open signed",
+        "after signed",
+      ]);
+      expect((await journal.record(input("small"), () => item())).intent.n).toBe(2);
+    });
+  });
+
+  test("is rewritten by itself when most of a big file is old", async () => {
+    await withJournal(async (journal) => {
+      const keys = Array.from({ length: 80 }, (_, n) => `k${n}`);
+      await Promise.all(keys.map((key) => journal.record(input(key), () => item(12_000))));
+      await Promise.all(keys.map((key) => journal.settle(key)));
+    });
+    expect((await stat(path)).size).toBeGreaterThan(1_000_000);
+    await withJournal(async () => {
+      expect((await stat(path)).size).toBeLessThan(60_000);
+    });
+  });
+
+  test("can be read while somebody holds it", async () => {
+    expect(await readJournal(path)).toEqual([]);
+    await withJournal(async (journal) => {
+      await journal.record(input("k"), () => item());
+      expect(await readJournal(path)).toEqual(journal.history());
+    });
+  });
+});
+
+describe("damage", () => {
+  test("a file cut at any byte gives every whole record before it, says so, and goes on", async () => {
+    await withJournal(async (journal) => {
+      await journal.record(input("a"), () => item());
+      await journal.sent("a");
+      await journal.record(input("b"), () => item());
+      await journal.settle("a");
+    });
+    const whole = await readFile(path);
+    const ends = [...whole.keys()].filter((at) => whole[at] === 0x0a).map((at) => at + 1);
+    for (let cut = 0; cut <= whole.length; cut += 1) {
+      await writeFile(path, whole.subarray(0, cut));
+      const lines: string[] = [];
+      const journal = await openJournal(path, { log: (line) => lines.push(line) });
+      const good = ends.filter((end) => end <= cut).length;
+      const torn = cut !== 0 && !ends.includes(cut);
+      expect(journal.history()).toHaveLength([0, 1, 1, 2, 2][good] ?? -1);
+      expect(journal.dropped !== undefined).toBe(torn);
+      expect(lines.join().includes(`record ${good} is the last good one`)).toBe(torn);
+      if (torn) {
+        await journal.record(input(`after-${cut}`), () => item());
+        expect((await readJournal(path)).at(-1)?.key).toBe(`after-${cut}`);
+      }
+      await journal.close();
+    }
+  });
+
+  test("a changed byte in the middle stops everything and names the line", async () => {
+    await withJournal(async (journal) => {
+      await journal.record(input("a"), () => item());
+      await journal.record(input("b"), () => item());
+    });
+    const text = await readFile(path, "utf8");
+    await writeFile(path, text.replace('"key":"a"', '"key":"x"'));
+    await expect(openJournal(path)).rejects.toMatchObject({
+      code: "JOURNAL_DAMAGED",
+      problems: [expect.objectContaining({ at: `${path}:1:1`, got: "checksum differs" })],
+    });
+    await writeFile(path, text);
+    await withJournal(async (journal) => expect(journal.open()).toHaveLength(2));
+  });
+
+  test("a big body that is gone or changed is an error, not another signature", async () => {
+    await withJournal((journal) => journal.record(input("k"), () => item(100_000)));
+    const [name = ""] = await readdir(`${path}.blobs`);
+    await writeFile(join(`${path}.blobs`, name), "other");
+    await withJournal(async (journal) => {
+      await expect(journal.record(input("k"), () => item())).rejects.toMatchObject({
+        code: "JOURNAL_DAMAGED",
+      });
+      await rm(join(`${path}.blobs`, name));
+      await expect(journal.record(input("k"), () => item())).rejects.toMatchObject({
+        code: "JOURNAL_DAMAGED",
+      });
+    });
+  });
+
+  test("a body that no record names is swept away", async () => {
+    await withJournal((journal) => journal.record(input("k"), () => item(100_000)));
+    await writeFile(join(`${path}.blobs`, "left-over"), "half");
+    await withJournal(async (journal) => {
+      expect(await readdir(`${path}.blobs`)).toHaveLength(1);
+      expect((await journal.record(input("k"), () => item())).resent).toBe(true);
+    });
+  });
+
+  test("a place that is no folder is an error with a remedy", async () => {
+    await writeFile(join(folder, "file"), "");
+    await expect(openJournal(join(folder, "file", "p.jsonl"))).rejects.toMatchObject({
+      code: "JOURNAL_UNWRITABLE",
+    });
+  });
+});
+
+test("all users of one process share it, and the last one frees it", async () => {
+  const [one, two] = await Promise.all([openJournal(path), openJournal(join(path, "..", "p.s.jsonl"))]);
+  await one.record(input("k"), () => item());
+  expect(two.signed("k")?.key).toBe("k");
+  await one.close();
+  await one.close();
+  await two.settle("k");
+  await two.close();
+  expect((await readdir(join(path, ".."))).filter((name) => name.includes("lock"))).toEqual([]);
+});
+
+test("200 at once are all on disk, in few flushes", async () => {
+  await withJournal(async (journal) => {
+    const started = performance.now();
+    await Promise.all(Array.from({ length: 200 }, (_, n) => journal.record(input(`k${n}`), () => item())));
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+  const lines = (await readFile(path, "utf8")).trimEnd().split("\n");
+  expect(lines).toHaveLength(200);
+  expect(lines.every((line) => !("damaged" in decodeRecord(line)))).toBe(true);
+});

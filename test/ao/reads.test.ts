@@ -1,0 +1,301 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import {
+  type Ao,
+  connectLegacy,
+  type Journal,
+  type LegacyLimits,
+  openJournal,
+  type Wallet,
+} from "../../ao/index.ts";
+import { budgetOf } from "../../core/budget.ts";
+import {
+  AUTHORITY,
+  MODULE,
+  moduleNode,
+  ok,
+  page,
+  type Reply,
+  SCHEDULER,
+  startUnits,
+  type Units,
+} from "./units.ts";
+import { makeWallet } from "./wallets.ts";
+
+let wallet: Wallet;
+let units: Units;
+let folder: string;
+let journal: Journal;
+let ao: Ao;
+
+const P = "p".repeat(43);
+const M = "q".repeat(43);
+const look = { processId: P, messageId: M };
+
+function connect(limits: LegacyLimits = {}): Ao {
+  const quick = { firstLook: 0, backoff: { base: 5, cap: 20, floor: 1 } };
+  return connectLegacy({ endpoints: units.endpoints, wallet, journal, limits: { ...quick, ...limits } });
+}
+
+/** Answers the n-th call of the compute unit's result with the n-th reply; the last one repeats. */
+function results(...replies: (Reply | undefined)[]): void {
+  units.script(({ endpoint, nth }) =>
+    endpoint === "cu.result" ? replies[Math.min(nth, replies.length) - 1] : undefined,
+  );
+}
+
+beforeAll(async () => {
+  wallet = await makeWallet();
+  folder = await mkdtemp(join(tmpdir(), "fleet-reads-"));
+  units = await startUnits();
+  journal = await openJournal(join(folder, "p.s.jsonl"));
+});
+afterAll(async () => {
+  await journal.close();
+  await units.close();
+  await rm(folder, { recursive: true });
+});
+beforeEach(() => {
+  units.requests.length = 0;
+  units.script(() => undefined);
+  ao = connect();
+});
+
+describe("evaluation", () => {
+  test("gives output, outbox, spawns and gas", async () => {
+    results({
+      json: {
+        Output: { data: "\u001b[32m42\u001b[0m", print: true, prompt: ">" },
+        Messages: [{ Target: P, Tags: [{ name: "Action", value: "Hi" }], Data: "x", Anchor: "0001" }],
+        Spawns: [{ Tags: [{ name: "Module", value: MODULE }], Data: { a: 1 } }],
+        Assignments: [],
+        GasUsed: 123,
+      },
+    });
+    expect(await ao.evaluation(look, budgetOf(5))).toEqual({
+      messageId: M,
+      output: "42",
+      messages: [{ target: P, tags: { Action: "Hi" }, data: "x", anchor: "0001" }],
+      spawns: [{ target: "", tags: { Module: MODULE }, data: '{"a":1}' }],
+      gasUsed: 123,
+    });
+    expect(units.requests[0]?.path).toBe(`/cu/result/${M}?process-id=${P}`);
+  });
+
+  test("returns a Lua error without its colours, at once", async () => {
+    results({ json: { Error: '\u001b[31m[string "aos"]:3: boom\u001b[0m', Output: "", Messages: [] } });
+    const { error, output } = await ao.evaluation({ ...look, expectOutput: true }, budgetOf(5));
+    expect(error).toBe('[string "aos"]:3: boom');
+    expect(output).toBe("");
+  });
+
+  // The behaviour of real units, by its number in their list.
+  test.each<[string, Reply]>([
+    ["1: a unit's own failure with status 200", { json: { error: "Could not load the process" } }],
+    ["3: a process that the gateway does not show yet", gatewayLag()],
+    ["6: 202, still evaluating", { status: 202, json: { message: "Evaluation of process is in progress." } }],
+    ["500 in HTML", { status: 502, text: "<html><body><h1>502 Bad Gateway</h1></body></html>" }],
+    ["200 in HTML", { text: "<html>captive portal</html>" }],
+    ["JSON that is no evaluation", { json: { hello: "world" } }],
+    ["a list", { json: [] }],
+    ["JSON cut by the server", { text: '{"Output":{"da' }],
+    ["a connection cut in the middle", { ...ok("cut"), cut: true }],
+    ["a connection reset", "reset"],
+    ["429 without a date", { status: 429, json: { error: "Rate limit exceeded" } }],
+    ["a refusal that passes", { status: 400, text: "" }],
+  ])("%s is not believed, and the next answer is", async (_, reply) => {
+    results(reply, reply, ok("right"));
+    expect((await ao.evaluation(look, budgetOf(5))).output).toBe("right");
+    expect(units.count("cu.result")).toBe(3);
+  });
+
+  test("2: an empty output of an Eval means not yet", async () => {
+    const empty = { json: { Output: "", Messages: [], Spawns: [] } };
+    results(empty, empty, ok("right"));
+    expect((await ao.evaluation({ ...look, expectOutput: true }, budgetOf(5))).output).toBe("right");
+    units.requests.length = 0;
+    results(empty);
+    expect((await ao.evaluation(look, budgetOf(5))).output).toBe("");
+    expect(units.count("cu.result")).toBe(1);
+  });
+
+  test("2: the first look at a fresh process waits, later ones do not", async () => {
+    ao = connect({ firstLook: 120 });
+    const spawn = { intent: "s", module: MODULE, scheduler: SCHEDULER, authority: AUTHORITY, tags: {} };
+    const { id } = await ao.spawn(spawn, budgetOf(5));
+    const timed = async () => {
+      const before = performance.now();
+      await ao.evaluation({ processId: id, messageId: M, expectOutput: true }, budgetOf(5));
+      return performance.now() - before;
+    };
+    expect(await timed()).toBeGreaterThan(90);
+    await ao.send({ intent: "m", processId: id, tags: {} }, budgetOf(5));
+    expect(await timed()).toBeLessThan(90);
+  });
+
+  test("a refusal that stays is believed at the third time, and not as passing", async () => {
+    results({ status: 403, json: { error: `Access denied for process ${P}` } });
+    const refusal = ao.evaluation(look, budgetOf(5));
+    await expect(refusal).rejects.toMatchObject({ code: "UNIT_REFUSED", transient: false });
+    await expect(refusal).rejects.toThrow("Access denied");
+    expect(units.count("cu.result")).toBe(3);
+  });
+
+  test.each<[string, string, Reply]>([
+    ["BUDGET_SPENT", "has no result yet", { status: 202, json: { message: "busy" } }],
+    ["BUDGET_SPENT", "could not load", { status: 500, json: { error: "could not load" } }],
+    ["PROCESS_UNKNOWN", "does not know the process", gatewayLag()],
+    ["UNIT_NOT_AO", "captive portal", { text: "<p>captive portal</p>" }],
+    ["UNIT_DOWN", "cannot be reached", "reset"],
+    ["UNIT_SLOW", "did not answer in time", "hang"],
+    ["RATE_LIMITED", "try again after 60 s", { status: 429, headers: { "retry-after": "60" } }],
+  ])("after the budget: %s, naming the unit, the last answer and the budget", async (code, text, reply) => {
+    results(reply);
+    const before = performance.now();
+    const refusal = ao.evaluation(look, budgetOf(0.3));
+    await expect(refusal).rejects.toMatchObject({ code, transient: true });
+    await expect(refusal).rejects.toThrow(text);
+    await expect(refusal).rejects.toThrow("within 0.3 s");
+    expect(performance.now() - before).toBeLessThan(700);
+  });
+
+  test("obeys Retry-After, in seconds", async () => {
+    results({ status: 429, headers: { "retry-after": "1" } }, ok("right"));
+    const before = performance.now();
+    expect((await ao.evaluation(look, budgetOf(5))).output).toBe("right");
+    expect(performance.now() - before).toBeGreaterThan(950);
+  });
+
+  test("a unit that hangs is asked again after one call's time", async () => {
+    ao = connect({ callSeconds: 0.1 });
+    results("hang", ok("right"));
+    expect((await ao.evaluation(look, budgetOf(5))).output).toBe("right");
+  });
+
+  test("nothing listening is UNIT_DOWN with the address", async () => {
+    const dead = await startUnits();
+    await dead.close();
+    ao = connectLegacy({ endpoints: dead.endpoints, wallet, journal });
+    const refusal = ao.evaluation(look, budgetOf(0.3));
+    await expect(refusal).rejects.toMatchObject({ code: "UNIT_DOWN" });
+    await expect(refusal).rejects.toThrow(dead.endpoints.cuUrl);
+    await expect(refusal).rejects.toThrow("ECONNREFUSED");
+  });
+});
+
+test("awaitReady waits for the boot's result", async () => {
+  results(gatewayLag(), { json: { Output: "", Messages: [] } });
+  await ao.awaitReady(P, budgetOf(5));
+  expect(units.requests.map(({ path }) => path)).toEqual(Array(2).fill(`/cu/result/${P}?process-id=${P}`));
+});
+
+test("a unit is never asked by more than its limit at once", async () => {
+  let now = 0;
+  let most = 0;
+  units.script(async ({ endpoint }) => {
+    if (endpoint !== "cu.result") return undefined;
+    now += 1;
+    most = Math.max(most, now);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    now -= 1;
+    return ok("ok");
+  });
+  ao = connect({ concurrency: 3 });
+  await Promise.all(Array.from({ length: 20 }, () => ao.evaluation(look, budgetOf(10))));
+  expect(most).toBe(3);
+});
+
+describe("dryrun", () => {
+  test("9: is unique each time, and comes with the wallet's address", async () => {
+    await ao.dryrun({ processId: P, tags: { Action: "Info" } }, budgetOf(5));
+    await ao.dryrun({ processId: P, tags: { Action: "Info" } }, budgetOf(5));
+    const bodies = units.requests.map(({ body }) => JSON.parse(body.toString()));
+    expect(bodies[0]).toMatchObject({ Owner: wallet.address, Target: P });
+    expect(bodies[0].Tags).toContainEqual({ name: "Action", value: "Info" });
+    expect(bodies[0]).not.toEqual(bodies[1]);
+  });
+
+  test("9: waits when the unit limits the rate", async () => {
+    units.script(({ endpoint, nth }) =>
+      endpoint === "cu.dryrun" && nth === 1
+        ? { status: 429, json: { error: "Rate limit exceeded" } }
+        : undefined,
+    );
+    expect((await ao.dryrun({ processId: P, tags: {} }, budgetOf(5))).output).toBe("ok");
+  });
+});
+
+test("results pages with cursors and skips what has no result", async () => {
+  const node = (data: string) => ({ Output: { data }, Messages: [] });
+  units.script(({ endpoint }) =>
+    endpoint === "cu.results"
+      ? {
+          json: {
+            pageInfo: { hasNextPage: true },
+            edges: [
+              { cursor: "c1", node: { ...node("one"), messageId: M } },
+              { cursor: "c2", node: node("two") },
+              { cursor: "c3", node: null },
+            ],
+          },
+        }
+      : undefined,
+  );
+  const { items, next } = await ao.results(
+    { processId: P, cursor: "c0", limit: 3, newestFirst: true },
+    budgetOf(5),
+  );
+  expect(items.map(({ output, cursor, messageId }) => ({ output, cursor, messageId }))).toEqual([
+    { output: "one", cursor: "c1", messageId: M },
+    { output: "two", cursor: "c2", messageId: "" },
+  ]);
+  expect(next).toBe("c3");
+  expect(units.requests[0]?.path).toBe(`/cu/results/${P}?sort=DESC&limit=3&from=c0`);
+});
+
+describe("find", () => {
+  const node = (n: number) => ({ ...moduleNode, id: `id-${n}`, block: n % 2 ? null : moduleNode.block });
+  const asked = () => units.requests.map(({ body }) => JSON.parse(body.toString()).variables);
+
+  test("goes on page by page to the limit, each item once", async () => {
+    units.script(({ nth }) => ({ json: page([node(nth), node(nth + 1), node(nth + 2)], true) }));
+    const items = await ao.find(
+      { tags: { "App-Name": "x", Type: ["A", "B"] }, owners: ["o"], limit: 5 },
+      budgetOf(5),
+    );
+    expect(items.map(({ id }) => id)).toEqual(["id-1", "id-2", "id-3", "id-4"]);
+    expect(asked()[0]).toEqual({
+      owners: ["o"],
+      first: 5,
+      tags: [
+        { name: "App-Name", values: ["x"] },
+        { name: "Type", values: ["A", "B"] },
+      ],
+    });
+    expect(asked()[1]).toMatchObject({ first: 2, after: "c2" });
+    expect(items[0]).toMatchObject({ owner: moduleNode.owner.address, tags: { Type: "Module" } });
+    expect(items[0]).not.toHaveProperty("block");
+    expect(items[1]?.block).toEqual({ height: 1, timestamp: 2 });
+  });
+
+  test("does not take a GraphQL error for an empty answer", async () => {
+    units.script(({ nth }) => ({
+      json: nth === 1 ? { errors: [{ message: "busy" }], data: null } : page([node(1)]),
+    }));
+    expect(await ao.find({ ids: ["id-1"] }, budgetOf(5))).toHaveLength(1);
+  });
+});
+
+test("data gives the bytes, and waits for what the gateway does not have yet", async () => {
+  units.script(({ nth }) => (nth === 1 ? { status: 404, text: "Not Found" } : { text: "héllo" }));
+  expect(Buffer.from(await ao.data(M, budgetOf(5))).toString()).toBe("héllo");
+  units.script(() => ({ status: 404, text: "Not Found" }));
+  await expect(ao.data(M, budgetOf(0.1))).rejects.toThrow(`does not have the data of ${M}`);
+});
+
+/** A function, so that the tables above can use it before this line. */
+function gatewayLag(): Reply {
+  return { status: 500, json: { error: "Cannot read properties of undefined (reading 'tags')" } };
+}

@@ -1,0 +1,201 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { MODULE, page, type Reply, startUnits, type Units } from "./units.ts";
+import { makeWallet } from "./wallets.ts";
+
+let wallet: Wallet;
+let units: Units;
+let folder: string;
+let journal: Journal;
+let ao: Ao;
+let intent = 0;
+
+const P = "p".repeat(43);
+const send = (seconds = 5) => {
+  intent += 1;
+  return ao.send(
+    { intent: `k${intent}`, processId: P, tags: { Action: "Eval" }, data: "1" },
+    budgetOf(seconds),
+  );
+};
+
+function posts(...replies: (Reply | undefined)[]): void {
+  units.script(({ endpoint, nth }) =>
+    endpoint === "mu.post" ? replies[Math.min(nth, replies.length) - 1] : undefined,
+  );
+}
+
+beforeAll(async () => {
+  wallet = await makeWallet();
+  folder = await mkdtemp(join(tmpdir(), "fleet-sending-"));
+  units = await startUnits();
+  journal = await openJournal(join(folder, "p.s.jsonl"));
+  ao = connectLegacy({
+    endpoints: units.endpoints,
+    wallet,
+    journal,
+    limits: { backoff: { base: 5, cap: 20, floor: 1 } },
+  });
+});
+afterAll(async () => {
+  await journal.close();
+  await units.close();
+  await rm(folder, { recursive: true });
+});
+beforeEach(() => {
+  units.requests.length = 0;
+  units.posted.length = 0;
+});
+
+describe("the messenger unit's 500 means many things", () => {
+  test.each<[string, Reply]>([
+    ["4: warming up", { status: 500, json: { error: "Error: CU is warming up" } }],
+    ["4: fetch failed", { status: 500, json: { error: "TypeError: fetch failed" } }],
+    [
+      "3: a process not shown yet",
+      { status: 500, json: { error: "Cannot read properties of undefined (reading 'tags')" } },
+    ],
+    ["an unknown reason", { status: 500, json: { error: "something" } }],
+    ["a gateway's HTML", { status: 504, text: "<html>Gateway Time-out</html>" }],
+    ["accepted, around a failure", { json: { error: "fetch failed" } }],
+    ["accepted, in HTML", { text: "<html>welcome</html>" }],
+    ["accepted, for another item", { status: 202, json: { id: "other" } }],
+    ["accepted, cut", { status: 202, json: { message: "Processing DataItem" }, cut: true }],
+    ["too many calls", { status: 429, headers: { "retry-after": "0" } }],
+    ["a refusal without a reason", { status: 403, text: "" }],
+    ["a reset", "reset"],
+  ])("%s: the same bytes are sent again", async (_, reply) => {
+    posts(reply, reply, undefined);
+    const { id } = await send();
+    expect(units.posted).toEqual([id, id, id]);
+    expect(journal.byId(id)?.state).toBe("sent");
+  });
+
+  test.each<[string, string, Reply]>([
+    [
+      "ITEM_INVALID",
+      "signed",
+      { status: 500, json: { error: "A valid and signed data item must be provided as the body" } },
+    ],
+    [
+      "TAGS_REFUSED",
+      "Data-Protocol",
+      { status: 500, json: { error: "Tag 'Data-Protocol': value 'ao' was not found" } },
+    ],
+    [
+      "SCHEDULER_UNKNOWN",
+      "scheduler",
+      {
+        status: 500,
+        json: { error: "Cannot destructure property 'url' of '(intermediate value)' as it is undefined." },
+      },
+    ],
+    [
+      "MESSAGE_TOO_LARGE",
+      "10 MB",
+      { status: 413, text: "<html><h1>413 Request Entity Too Large</h1></html>" },
+    ],
+  ])("4: %s lasts: said at once, once", async (code, text, reply) => {
+    posts(reply);
+    const refusal = send();
+    await expect(refusal).rejects.toMatchObject({ code, transient: false });
+    await expect(refusal).rejects.toThrow(text);
+    expect(units.posted).toHaveLength(1);
+  });
+
+  test.each([
+    "Error: MessageExists",
+    "Message already exists",
+    '{"error":"Error: 400: MessageExists(\\"Message already exists\\")"}',
+  ])("5: %s is success", async (text) => {
+    posts({ status: 500, text });
+    const { id } = await send();
+    expect(units.posted).toEqual([id]);
+    expect(journal.byId(id)?.state).toBe("sent");
+  });
+
+  test("a refusal that stays is believed at the third time", async () => {
+    posts({ status: 403, text: "Forbidden" });
+    await expect(send()).rejects.toMatchObject({ code: "UNIT_REFUSED", transient: false });
+    expect(units.posted).toHaveLength(3);
+  });
+
+  test("after the budget the intent stays open, and the next call goes on with the same bytes", async () => {
+    posts("reset");
+    await expect(send(0.2)).rejects.toMatchObject({ code: "UNIT_DOWN", transient: true });
+    const [first] = units.posted;
+    posts(undefined);
+    intent -= 1;
+    expect(await send()).toEqual({ id: first, resent: true });
+  });
+});
+
+describe("what a network would refuse is refused before it is signed", () => {
+  test.each<[string, Record<string, string>]>([
+    ["a tag without a name", { "": "x" }],
+    ["a tag without a value", { Action: "" }],
+    ["a long name", { ["n".repeat(1025)]: "x" }],
+    ["a long value", { Note: "x".repeat(3073) }],
+    ["many tags", Object.fromEntries(Array.from({ length: 4 }, (_, n) => [`T${n}`, "x".repeat(1000)]))],
+  ])("%s", async (_, tags) => {
+    const refusal = ao.send({ intent: "tags", processId: P, tags }, budgetOf(5));
+    await expect(refusal).rejects.toMatchObject({ code: "TAGS_INVALID", transient: false });
+    expect(journal.signed("tags")).toBeUndefined();
+  });
+});
+
+describe("preflight", () => {
+  beforeEach(() => units.script(() => undefined));
+  const look = (seconds = 5, module: string | undefined = MODULE) =>
+    connectLegacy({
+      endpoints: units.endpoints,
+      wallet,
+      journal,
+      limits: { backoff: { base: 5, cap: 20, floor: 1 } },
+    }).preflight(module === undefined ? {} : { module }, budgetOf(seconds));
+
+  test("passes when every unit is what it should be", async () => {
+    await look();
+    expect(new Set(units.requests.map(({ endpoint }) => endpoint))).toEqual(
+      new Set(["mu.root", "cu.root", "graphql"]),
+    );
+  });
+
+  test("names every problem at once", async () => {
+    units.script(({ endpoint }) => {
+      if (endpoint === "mu.root") return { text: "<h1>It works!</h1>" };
+      if (endpoint === "cu.root") return { status: 502, text: "Bad Gateway" };
+      return endpoint === "graphql" ? { json: page([]) } : undefined;
+    });
+    const refusal = look(0.2);
+    await expect(refusal).rejects.toMatchObject({
+      problems: [
+        expect.objectContaining({ code: "UNIT_NOT_AO", got: expect.stringContaining("It works!") }),
+        expect.objectContaining({ code: "BUDGET_SPENT", got: expect.stringContaining("502") }),
+        expect.objectContaining({ code: "MODULE_UNKNOWN" }),
+      ],
+    });
+  });
+
+  test("8: refuses an item that is no module at once", async () => {
+    const process = {
+      id: MODULE,
+      recipient: "",
+      owner: { address: "o" },
+      tags: [{ name: "Type", value: "Process" }],
+    };
+    units.script(({ endpoint }) => (endpoint === "graphql" ? { json: page([process]) } : undefined));
+    await expect(look()).rejects.toMatchObject({ code: "MODULE_INVALID", transient: false });
+  });
+
+  test("without a module still looks whether the gateway is one", async () => {
+    units.script(({ endpoint }) => (endpoint === "graphql" ? { text: "<html></html>" } : undefined));
+    const { endpoints } = units;
+    const other = connectLegacy({ endpoints, wallet, journal, limits: { backoff: { base: 5, cap: 20 } } });
+    await expect(other.preflight({}, budgetOf(0.2))).rejects.toMatchObject({ code: "UNIT_NOT_AO" });
+  });
+});

@@ -1,0 +1,101 @@
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DataItem } from "@dha-team/arbundles";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadWallet } from "../../ao/index.ts";
+import type { FleetError } from "../../core/errors.ts";
+import { makeJwk } from "./wallets.ts";
+
+let folder: string;
+let jwk: Record<string, string>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fleet-wallet-"));
+  jwk = await makeJwk();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function fileWith(content: string, mode = 0o600): Promise<string> {
+  const path = join(folder, `${Math.random()}.json`);
+  await writeFile(path, content, { mode });
+  await chmod(path, mode);
+  return path;
+}
+
+/** The error, after looking that no long piece of a key is in any of its texts. */
+async function refusal(source: Parameters<typeof loadWallet>[0]): Promise<FleetError> {
+  const error = await loadWallet(source).then(
+    () => expect.fail("the wallet was accepted"),
+    (thrown: FleetError) => thrown,
+  );
+  const texts = [error.message, error.stack, JSON.stringify(error), String(error.cause)].join("\n");
+  for (const value of Object.values(jwk))
+    if (value.length > 20) expect(texts).not.toContain(value.slice(0, 20));
+  return error;
+}
+
+describe("loadWallet", () => {
+  test("takes a private file, an object and JSON text, all with one address", async () => {
+    const path = await fileWith(JSON.stringify(jwk));
+    const wallets = await Promise.all([
+      loadWallet({ path }),
+      loadWallet({ jwk }),
+      loadWallet({ jwk: JSON.stringify(jwk) }),
+    ]);
+    expect(new Set(wallets.map(({ address }) => address)).size).toBe(1);
+    expect(wallets[0].address).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(JSON.stringify(wallets[0])).toBe(JSON.stringify({ address: wallets[0].address }));
+  });
+
+  test("names a missing file and the next step", async () => {
+    const error = await refusal({ path: join(folder, "none.json") });
+    expect(error.code).toBe("WALLET_MISSING");
+    expect(error.message).toContain("none.json");
+  });
+
+  test("names a path that is no file", async () => {
+    expect((await refusal({ path: join(await fileWith("{}"), "below") })).code).toBe("WALLET_UNREADABLE");
+    await chmod(folder, 0o700);
+    expect((await refusal({ path: folder })).code).toBe("WALLET_UNREADABLE");
+  });
+
+  test.each([0o644, 0o640, 0o604, 0o620])("refuses a file of mode %o and says chmod 600", async (mode) => {
+    const error = await refusal({ path: await fileWith(JSON.stringify(jwk), mode) });
+    expect(error.code).toBe("WALLET_EXPOSED");
+    expect(error.problems[0].remedy).toContain("chmod 600");
+    expect(error.transient).toBe(false);
+  });
+
+  test.each([
+    ["text", () => "not json"],
+    ["a cut file", () => JSON.stringify(jwk).slice(0, 900)],
+    ["an empty object", () => ({})],
+    ["null", () => null],
+    ["only the public half", () => ({ kty: jwk.kty, n: jwk.n, e: jwk.e })],
+    ["an elliptic key", () => ({ ...jwk, kty: "EC" })],
+    ["swapped numbers", () => ({ ...jwk, p: jwk.dq, dq: jwk.p, d: "AQAB" })],
+  ])("refuses %s", async (_, make) => {
+    expect((await refusal({ jwk: make() })).code).toBe("WALLET_INVALID");
+  });
+
+  test("refuses a key that networks would not take", async () => {
+    const error = await refusal({ jwk: await makeJwk(2048) });
+    expect(error.code).toBe("WALLET_INVALID");
+    expect(error.message).toContain("2048 bits");
+  });
+});
+
+test("sign makes an item that verifies, owned by the address, with its id known", async () => {
+  const wallet = await loadWallet({ jwk });
+  const target = `${"p".repeat(42)}A`;
+  const fields = { data: "print('ünï')", tags: [{ name: "Action", value: "Eval" }], target };
+  const [one, two] = await Promise.all([wallet.sign(fields), wallet.sign(fields)]);
+  expect(one.id).not.toBe(two.id);
+  expect(await DataItem.verify(Buffer.from(one.raw))).toBe(true);
+  const item = new DataItem(Buffer.from(one.raw));
+  expect(item.id).toBe(one.id);
+  expect(item.target).toBe(target);
+  expect(item.tags).toEqual(fields.tags);
+  expect(item.rawData.toString()).toBe(fields.data);
+});
