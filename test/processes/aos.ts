@@ -201,7 +201,7 @@ export class Aos {
       tags.push({ name, value: String(value) });
     const from = From ?? this.owner;
     return {
-      Id: Id ?? address(`${this.id}/${this.slot}`),
+      Id: Id ?? Buffer.from(sha256(`${this.id}/${this.slot}`), "hex").toString("base64url"),
       From: from,
       Owner: Owner ?? from,
       Target: this.id,

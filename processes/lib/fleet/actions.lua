@@ -1,0 +1,207 @@
+--- The actions that every process answers.
+local audit = require("fleet.audit")
+local auth = require("fleet.auth")
+local announce = require("fleet.announce")
+local calls = require("fleet.calls")
+local commit = require("fleet.commit")
+local config = require("fleet.config")
+local envelope = require("fleet.envelope")
+local fail = require("fleet.fail")
+local health = require("fleet.health")
+local json = require("fleet.json")
+local log = require("fleet.log")
+local migrate = require("fleet.migrate")
+local registry = require("fleet.registry")
+local state = require("fleet.state")
+local stats = require("fleet.stats")
+local store = require("fleet.store")
+
+-- A state of a few megabytes has to fit into one message; everything else keeps to 1 MB.
+local MAX_STATE_BYTES = 8 * 1024 * 1024
+
+local function on(action, options, handler)
+  options.always = true
+  registry.on(action, options, handler)
+end
+
+local function copy(t)
+  local result = json.object()
+  for key, value in pairs(t) do result[key] = value end
+  return result
+end
+
+on("Info", { data = false, readonly = true }, function(_, msg)
+  local process, marker = store.process, store.marker
+  local actions = registry.actions()
+  return {
+    name = process.name,
+    processType = process.processType,
+    version = health.version(),
+    status = store.status,
+    capabilities = process.capabilities,
+    endpoints = #process.endpoints > 0 and process.endpoints or actions,
+    actions = actions,
+    handlers = commit.handlers(),
+    epoch = store.epoch,
+    release = marker and marker.release or "",
+    sourceHash = marker and marker.sourceHash or "",
+    stateVersion = store.stateVersion or "",
+    configVersions = copy(config.versions()),
+    peers = copy(store.peers),
+    peersHash = store.peersHash,
+    owner = auth.owner(),
+    stats = stats.report(),
+    at = envelope.of(msg).at,
+    slot = envelope.of(msg).slot,
+  }
+end)
+
+on("HEALTH_CHECK", {
+  readonly = true,
+  schema = {
+    healthCheck = {
+      type = "table",
+      fields = {
+        checkType = { type = "string", enum = health.TYPES },
+        expectedVersion = { type = "string", maxLength = 64 },
+        expectedSourceHash = { type = "string", maxLength = 128 },
+        nonce = { type = "string", maxLength = 256 },
+        timeoutSeconds = { type = "number", min = 0 },
+        deploymentId = { type = "string", maxLength = 256 },
+      },
+    },
+  },
+}, function(data, msg)
+  return health.report(data.healthCheck or {}, msg)
+end)
+
+on("GET_STATISTICS", { data = false, readonly = true }, function()
+  return { statistics = stats.report() }
+end)
+
+on("UPDATE_CONFIG", {
+  who = "deployer", control = true, reserved = true,
+  schema = {
+    configType = { type = "string", required = true, maxLength = 64 },
+    configData = { type = "table", required = true },
+    version = { type = "any", required = true },
+    hash = { type = "string", required = true, maxLength = 128 },
+    rollback = { type = "boolean" },
+  },
+}, function(data)
+  local version = data.version
+  if not (type(version) == "number" and version == version or type(version) == "string" and version ~= "" and #version <= 64) then
+    error(fail.new("INVALID_CONFIG", "the version is neither a number nor a text", "Send a version that grows.",
+      { problems = { { path = "version", got = type(version), expected = "a number or a text of 1 to 64 characters" } } }))
+  end
+  local idle = config.update(data, store.epoch)
+  return {
+    configType = data.configType, version = version, hash = data.hash,
+    notEnforceable = #idle > 0 and idle or nil,
+  }
+end)
+
+on("GET_CONFIG", {
+  who = "peer", readonly = true, reserved = true, schema = { configType = { type = "string", maxLength = 64 } },
+}, function(data)
+  return { configs = copy(config.held(data.configType)) }
+end)
+
+on("WIRE_PEERS", {
+  who = "deployer", control = true, reserved = true,
+  schema = {
+    peers = { type = "table", required = true },
+    router = { type = "string", maxLength = 128 },
+    hash = { type = "string", maxLength = 128 },
+  },
+}, function(data)
+  local peers, problems, count = json.object(), {}, 0
+  for name, id in pairs(data.peers) do
+    count = count + 1
+    if type(name) ~= "string" or not name:match("^[%w][%w%-_%.]*$") or #name > 64 then
+      problems[#problems + 1] = { path = "peers", got = tostring(name):sub(1, 60), expected = "names of letters, digits and hyphens" }
+    elseif type(id) ~= "string" or not id:match("^[%w%-_]+$") or #id > 128 then
+      problems[#problems + 1] = { path = "peers." .. name, got = tostring(id):sub(1, 60), expected = "a process id" }
+    else
+      peers[name] = id
+    end
+  end
+  if count > 1000 then problems = { { path = "peers", got = count .. " peers", expected = "at most 1000" } } end
+  if #problems > 0 then
+    table.sort(problems, function(a, b) return a.path < b.path end)
+    error(fail.new("INVALID_DATA", "the peers cannot be used: " .. problems[1].path .. " is " .. problems[1].got,
+      "Send peers as { name: processId }.", { problems = problems }))
+  end
+  store.peers, store.peersHash, store.router = peers, data.hash or "", data.router
+  return { peers = peers, hash = store.peersHash, router = data.router }
+end)
+
+on("SET_ALLOWED", {
+  who = "owner", reserved = true,
+  schema = { allowed = { type = "array", required = true, maxLength = 100, items = { type = "string", minLength = 1, maxLength = 128 } } },
+}, function(data)
+  store.allowed = data.allowed
+  return { allowed = data.allowed }
+end)
+
+on("AUDIT", { who = "deployer", readonly = true, reserved = true, schema = { since = { type = "integer", min = 0 } } }, function(data)
+  return { entries = audit.read(data.since) }
+end)
+
+on("LOGS", {
+  who = "deployer", readonly = true, reserved = true,
+  schema = {
+    since = { type = "integer", min = 0 },
+    level = { type = "string", enum = { "DEBUG", "INFO", "WARN", "ERROR", "FATAL" } },
+  },
+}, function(data)
+  return { entries = log.read(data.since, data.level) }
+end)
+
+local function turn(action, status)
+  on(action, { who = "deployer", control = true, reserved = true }, function()
+    if status == "RETIRED" then
+      calls.cancel(fail.new("GONE", "this process was retired before the answer came", "Ask the fleet which process took its place."))
+    end
+    if store.status ~= status then log.write("INFO", "status " .. store.status .. " → " .. status) end
+    store.status = status
+    return { status = status }
+  end)
+end
+
+turn("RETIRE", "RETIRED")
+turn("DRAIN", "DRAINING")
+turn("RESUME", "ACTIVE")
+
+on("EXPORT_STATE", { who = "deployer", data = false, readonly = true, reserved = true }, function(_, msg)
+  local exported, digest = state.export()
+  return { state = exported, digest = digest, slot = envelope.of(msg).slot }
+end)
+
+on("IMPORT_STATE", {
+  who = "deployer", control = true, reserved = true, maxBytes = MAX_STATE_BYTES,
+  schema = { state = { type = "table", required = true }, digest = { type = "string", required = true, maxLength = 128 } },
+}, function(data)
+  local before = store.stateVersion
+  -- One step for the undo: a shape that cannot be migrated leaves nothing of the import.
+  require("fleet.run").onFailure(function() store.stateVersion = before end)
+  local digest = state.import(data.state, data.digest)
+  store.stateVersion = data.state.stateVersion
+  local migrated, problem = pcall(migrate.run, health.version(), nil)
+  if not migrated then
+    error(fail.new("NO_MIGRATION", tostring(problem), "Import into a process whose program can read this shape."))
+  end
+  local broken = registry.broken()
+  if #broken > 0 then
+    error(fail.new("INVARIANT_BROKEN", broken[1].name .. ": " .. broken[1].detail, "The state was refused; nothing was changed."))
+  end
+  return { digest = digest }
+end)
+
+--- Counts, logs and passes on a fault of the program.
+function Fleet.fault(action, text)
+  log.write("ERROR", action .. ": " .. text)
+  announce.fault(action, text)
+end
+
+return true

@@ -1,0 +1,39 @@
+--- What a process tells the deployment coordinator by itself, once it is wired to it: `STARTUP` once a release, and
+-- `Error` at most once a minute. Neither is answered.
+local envelope = require("fleet.envelope")
+local json = require("fleet.json")
+local store = require("fleet.store")
+
+local announce = {}
+
+local ERROR_EVERY = 60000
+
+local function tell(action, data)
+  local target = store.peers["deployment-coordinator"]
+  if not target or target == ao.id then return false end
+  data.name = store.process.name
+  ao.send({ Target = target, Data = json.encode(data), Tags = { { name = "Action", value = action } } })
+  return true
+end
+
+--- Says once that this release runs here.
+function announce.startup()
+  local marker, target = store.marker, store.peers["deployment-coordinator"]
+  if not marker or not target then return end
+  local key = marker.release .. "/" .. marker.sourceHash .. "/" .. target
+  if store.announced.startup == key then return end
+  local told = tell("STARTUP", {
+    processType = store.process.processType, version = marker.version, release = marker.release,
+    sourceHash = marker.sourceHash, epoch = store.epoch, at = envelope.now(),
+  })
+  if told then store.announced.startup = key end
+end
+
+--- Passes a fault on, unless one was passed on within the last minute; the log has them all.
+function announce.fault(action, text)
+  local now = envelope.now()
+  if store.announced.errorAt > 0 and now - store.announced.errorAt < ERROR_EVERY then return end
+  if tell("Error", { action = action, message = text:sub(1, 500), at = now }) then store.announced.errorAt = now end
+end
+
+return announce

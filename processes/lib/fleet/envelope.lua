@@ -1,0 +1,85 @@
+--- What the network itself says of a message, which a sender cannot write.
+-- aos copies every tag over the message: a stranger's tag `Timestamp`, `Id` or `Nonce` would hide the scheduler's.
+-- It also decodes Data before any handler runs when a tag says JSON, and the evaluation fails when it is not. So
+-- `ao.normalize` is wrapped: the scheduler's own fields win, and a content type that is not true is dropped.
+local json = require("fleet.json")
+local store = require("fleet.store")
+
+local envelope = {}
+
+--- The largest text that is decoded for aos: what is larger stays text.
+local MAX_DECODED = 8 * 1024 * 1024
+local OWN_FIELDS = { "Id", "Timestamp", "Nonce", "Epoch", "Block-Height", "Hash-Chain", "Cron", "Module" }
+
+local function dropFalseContentType(msg)
+  if type(msg.Tags) ~= "table" then return end
+  for i = #msg.Tags, 1, -1 do
+    local tag = msg.Tags[i]
+    if type(tag) == "table" and tag.name == "Content-Type" and tag.value == "application/json" then
+      local text = msg.Data
+      local value = type(text) == "string" and #text <= MAX_DECODED and json.decode(text) or nil
+      if type(value) ~= "table" then table.remove(msg.Tags, i) end
+    end
+  end
+end
+
+local function normalize(msg)
+  local own = {}
+  for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
+  Fleet.current = {
+    id = msg.Id,
+    from = msg.From,
+    at = tonumber(msg.Timestamp) or 0,
+    slot = math.tointeger(tonumber(msg.Nonce)),
+    cron = msg.Cron == true or msg.Cron == "true",
+    data = msg.Data,
+  }
+  local stats = store.stats
+  stats.messages = stats.messages + 1
+  stats.lastMessageAt = Fleet.current.at
+  dropFalseContentType(msg)
+  local result = Fleet.aosNormalize(msg)
+  for _, field in ipairs(OWN_FIELDS) do
+    if own[field] ~= nil then result[field] = own[field] end
+  end
+  result.Cron = Fleet.current.cron
+  return result
+end
+
+--- Puts the wrapper in place once; a later bundle replaces the wrapper, never wraps it again.
+function envelope.install()
+  if type(ao) ~= "table" or type(ao.normalize) ~= "function" then return end
+  if ao.normalize ~= Fleet.normalize then Fleet.aosNormalize = ao.normalize end
+  Fleet.normalize = normalize
+  ao.normalize = normalize
+end
+
+--- The record of a message: `id`, `from`, `at` (scheduler time, ms), `slot` (absent where the network has none), `cron`,
+-- `data` (the text as it was sent).
+function envelope.of(msg)
+  local current = Fleet.current
+  if current and msg and current.id == msg.Id and current.from == msg.From then return current end
+  -- Only the message during which the library was loaded for the first time has no record.
+  return {
+    id = msg and msg.Id,
+    from = msg and msg.From,
+    at = msg and tonumber(msg.Timestamp) or envelope.now(),
+    slot = msg and math.tointeger(tonumber(msg.Nonce)),
+    cron = false,
+    data = msg and msg.Data,
+  }
+end
+
+--- Scheduler time in milliseconds of the message being handled.
+function envelope.now()
+  if Fleet.current then return Fleet.current.at end
+  return tonumber(os.time()) or 0
+end
+
+--- A tag as the sender wrote it, or nil. `msg.Tags` has it apart from the fields of the scheduler.
+function envelope.tag(msg, name)
+  local value = type(msg.Tags) == "table" and msg.Tags[name] or nil
+  return type(value) == "string" and value or nil
+end
+
+return envelope

@@ -1,0 +1,128 @@
+--- Health: what the process can know of itself, in four kinds. A failing check is never left out of the verdict.
+local calls = require("fleet.calls")
+local config = require("fleet.config")
+local envelope = require("fleet.envelope")
+local registry = require("fleet.registry")
+local stats = require("fleet.stats")
+local store = require("fleet.store")
+
+local health = {}
+
+local KINDS = { "STARTUP", "READINESS", "LIVENESS", "PERFORMANCE" }
+
+--- What each `checkType` of a request runs.
+health.SETS = {
+  STARTUP = { "STARTUP" },
+  READINESS = { "READINESS" },
+  LIVENESS = { "LIVENESS" },
+  PERFORMANCE = { "PERFORMANCE" },
+  ALL = KINDS,
+  POST_DEPLOYMENT = KINDS,
+  ROLLBACK_VERIFICATION = KINDS,
+  PRE_DEPLOYMENT = { "LIVENESS" },
+  CONTINUOUS = { "LIVENESS", "PERFORMANCE" },
+}
+
+--- The names of the sets, sorted.
+health.TYPES = {}
+for name in pairs(health.SETS) do table.insert(health.TYPES, name) end
+table.sort(health.TYPES)
+
+--- The largest share of faults among the latest requests that counts as healthy, and how many it takes to judge.
+local MAX_ERROR_RATE, MIN_SAMPLE = 0.05, 20
+
+local WORSE = { HEALTHY = 1, DEGRADED = 2, UNHEALTHY = 3 }
+
+local builtin = {}
+
+function builtin.STARTUP(add, request)
+  local marker = store.marker
+  if not marker then return add("program", "UNHEALTHY", "nothing was committed yet") end
+  add("program", "HEALTHY", "release " .. marker.release .. ", code " .. marker.sourceHash:sub(1, 8))
+  local first = Handlers.list[1]
+  local found = false
+  for _, each in ipairs(Handlers.list) do found = found or each.name == "fleet" end
+  add("handlers", found and "HEALTHY" or "UNHEALTHY", found and "first: " .. tostring(first and first.name) or "the fleet's handler is gone")
+  local function same(name, expected, actual)
+    if expected == nil then return end
+    local ok = expected == actual
+    add(name, ok and "HEALTHY" or "UNHEALTHY", ok and actual or string.format("expected %s, running %s", expected, actual))
+  end
+  same("version", request.expectedVersion, health.version())
+  same("sourceHash", request.expectedSourceHash, marker.sourceHash)
+end
+
+function builtin.READINESS(add)
+  local ready = store.status == "ACTIVE"
+  add("status", ready and "HEALTHY" or "UNHEALTHY", store.status)
+  local names = {}
+  for name in pairs(store.peers) do names[#names + 1] = name end
+  table.sort(names)
+  -- Peers come after the first verdict: not being wired yet is no fault.
+  add("peers", "HEALTHY", #names > 0 and "wired: " .. table.concat(names, " ") or "not wired yet")
+end
+
+function builtin.LIVENESS(add)
+  local broken = registry.broken()
+  for _, each in ipairs(broken) do add("invariant " .. each.name, "UNHEALTHY", each.detail) end
+  if #broken == 0 then add("invariants", "HEALTHY", "all hold") end
+  local open, limit = store.calls.count, calls.limit()
+  add("calls", open >= limit and "UNHEALTHY" or open >= limit * 0.9 and "DEGRADED" or "HEALTHY", open .. " of " .. limit .. " wait")
+end
+
+function builtin.PERFORMANCE(add)
+  local rate, sample = stats.errorRate()
+  local judged = sample >= MIN_SAMPLE
+  add("errorRate", judged and rate > MAX_ERROR_RATE and "UNHEALTHY" or "HEALTHY",
+    judged and string.format("%.3f over %d requests", rate, sample) or sample .. " requests are too few to judge")
+  local used, most = stats.heapKB() / 1024, config.get("RESOURCE_LIMITS", "maxMemoryMB")
+  add("luaHeap", most and used > most and "DEGRADED" or "HEALTHY",
+    most and string.format("%.1f MB of %s", used, most) or string.format("%.1f MB, no limit set", used))
+end
+
+local function own(kind, add)
+  for _, check in ipairs(registry.checks()) do
+    if check.checkType == kind then
+      local ok, result, detail = pcall(check.fn)
+      if not ok then
+        add(check.name, "UNHEALTHY", "the check itself failed: " .. tostring(result):sub(1, 200))
+      elseif result == "DEGRADED" then
+        add(check.name, "DEGRADED", detail)
+      else
+        add(check.name, result == true and "HEALTHY" or "UNHEALTHY", detail)
+      end
+    end
+  end
+end
+
+--- The version that was committed, or the one that the program declares.
+function health.version()
+  return store.marker and store.marker.version or store.process.version
+end
+
+--- Runs the checks of a request and gives the verdict.
+-- @tparam table request `checkType` (default ALL), `expectedVersion`, `expectedSourceHash`, `nonce`
+function health.report(request, msg)
+  local checks, worst = {}, "HEALTHY"
+  for _, kind in ipairs(health.SETS[request.checkType or "ALL"]) do
+    local function add(name, status, detail)
+      if WORSE[status] > WORSE[worst] then worst = status end
+      checks[#checks + 1] = { name = name, checkType = kind, status = status, detail = tostring(detail or ""):sub(1, 300) }
+    end
+    builtin[kind](add, request)
+    own(kind, add)
+  end
+  return {
+    healthStatus = worst,
+    checks = checks,
+    nonce = request.nonce or "",
+    version = health.version(),
+    sourceHash = store.marker and store.marker.sourceHash or "",
+    release = store.marker and store.marker.release or "",
+    epoch = store.epoch,
+    slot = envelope.of(msg).slot,
+    at = envelope.of(msg).at,
+  }
+end
+
+return health

@@ -1,0 +1,49 @@
+--- Requests that run at most once: the same correlation id from the same sender for the same action, among the latest
+-- 256, gets the earlier reply.
+local store = require("fleet.store")
+
+local once = {}
+
+local SIZE = 256
+
+--- What identifies a request.
+function once.key(sender, action, correlation)
+  return sender .. "\n" .. action .. "\n" .. correlation
+end
+
+--- The earlier run: { ok, text } or, while its reply is still to come, { pending = true }.
+function once.find(key)
+  return store.answered.byKey[key]
+end
+
+--- Notes that a request runs.
+function once.begin(key)
+  local answered = store.answered
+  answered.byKey[key] = { pending = true }
+  answered.order[answered.next] = key
+  answered.next = answered.next + 1
+  while answered.next - answered.first > SIZE do
+    local oldest = answered.order[answered.first]
+    answered.order[answered.first] = nil
+    answered.first = answered.first + 1
+    if oldest ~= nil then answered.byKey[oldest] = nil end
+  end
+end
+
+--- Keeps the reply.
+function once.finish(key, ok, text)
+  if key and store.answered.byKey[key] then store.answered.byKey[key] = { ok = ok, text = text } end
+end
+
+--- Forgets a request that had a fault: it changed nothing and may be sent again.
+function once.forget(key)
+  local answered = store.answered
+  if not (key and answered.byKey[key]) then return end
+  answered.byKey[key] = nil
+  -- The slot stays empty rather than being closed; the key must not be removed by its turn when it is begun again.
+  for at = answered.next - 1, answered.first, -1 do
+    if answered.order[at] == key then answered.order[at] = nil break end
+  end
+end
+
+return once

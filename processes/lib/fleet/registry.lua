@@ -1,0 +1,90 @@
+--- What the loaded bundle declares: actions, checks, invariants. A new bundle starts with none and takes over at its
+-- commit, so an action that it no longer has is gone, and a load that fails leaves the old ones in force.
+local auth = require("fleet.auth")
+
+local registry = {}
+
+Fleet.staged = { actions = {}, checks = {}, invariants = {} }
+
+local function staged()
+  return Fleet.staged
+end
+
+local function live()
+  return Fleet.live or Fleet.staged
+end
+
+--- Declares an action.
+-- @tparam string action matched exactly
+-- @tparam table options
+--   who: role (default `anyone`), see `auth.allows` · schema, strict: see `validate` · control: needs the tag `Epoch` ·
+--   once: a repeat is answered with the earlier reply · readonly: promises to change no state, which spares the undo ·
+--   always: answers while draining and retired · data = false: Data is not read · maxBytes: of Data, default 1 MB ·
+--   silent: never replies · epoch = "optional": a tag `Epoch` must not be stale
+-- @tparam function handler `function(data, msg)` that returns the members of the reply
+function registry.on(action, options, handler)
+  if type(options) == "function" then options, handler = {}, options end
+  options = options or {}
+  if type(action) ~= "string" or action == "" or #action > 64 then error("fleet.on needs an action of 1 to 64 characters", 3) end
+  if type(handler) ~= "function" then error("fleet.on " .. action .. " needs a handler", 3) end
+  if not auth.isRule(options.who) then error("fleet.on " .. action .. ": who is unknown: " .. tostring(options.who), 3) end
+  if action == "Eval" or action:sub(-9) == "-Response" then error("fleet.on cannot take " .. action, 3) end
+  local before = staged().actions[action]
+  if before and before.reserved then error("fleet.on cannot replace " .. action .. ": every process answers it alike", 3) end
+  local entry = {}
+  for key, value in pairs(options) do entry[key] = value end
+  entry.action, entry.handler = action, handler
+  staged().actions[action] = entry
+end
+
+--- The declaration of an action, or nil.
+function registry.find(action)
+  return type(action) == "string" and live().actions[action] or nil
+end
+
+--- Names of all actions, sorted.
+function registry.actions()
+  local names = {}
+  for name in pairs(live().actions) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+--- Declares a health check of the process' own.
+-- @tparam string checkType STARTUP, READINESS, LIVENESS or PERFORMANCE
+-- @tparam function fn returns true (healthy), false (unhealthy) or "DEGRADED", and a detail; must change nothing
+function registry.check(name, checkType, fn)
+  table.insert(staged().checks, { name = name, checkType = checkType, fn = fn })
+end
+
+function registry.checks()
+  return live().checks
+end
+
+--- Declares what must hold after every load and import, and is looked at by the liveness check.
+-- @tparam function fn returns whether it holds, and a detail
+function registry.invariant(name, fn)
+  table.insert(staged().invariants, { name = name, fn = fn })
+end
+
+--- Judges the invariants of the bundle being loaded, or of the running one.
+-- @treturn table a list of { name, detail } of those that do not hold
+function registry.broken(ofStaged)
+  local list = {}
+  for _, each in ipairs((ofStaged and staged() or live()).invariants) do
+    local ok, holds, detail = pcall(each.fn)
+    if not ok then
+      list[#list + 1] = { name = each.name, detail = tostring(holds) }
+    elseif not holds then
+      list[#list + 1] = { name = each.name, detail = tostring(detail or "does not hold") }
+    end
+  end
+  return list
+end
+
+--- The staged declarations take over.
+function registry.commit()
+  Fleet.live = Fleet.staged
+end
+
+return registry

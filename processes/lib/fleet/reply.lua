@@ -1,0 +1,60 @@
+--- Replies: one shape, sent to the sender of the request and to nobody else.
+-- `Reply-To` is not obeyed: a stranger could have any process written to through this one.
+local fail = require("fleet.fail")
+local json = require("fleet.json")
+local envelope = require("fleet.envelope")
+
+local reply = {}
+
+local MAX_CORRELATION = 256
+
+--- Where the reply to a message goes and how it is recognised there.
+function reply.address(msg)
+  local correlation = envelope.tag(msg, "Correlation-Id")
+  if correlation == nil or correlation == "" or #correlation > MAX_CORRELATION then
+    correlation = tostring(envelope.of(msg).id or "")
+  end
+  return {
+    target = msg.From,
+    action = tostring(msg.Action),
+    correlation = correlation,
+    -- What aos itself calls the number of a process' message; `receive` of an aos sender waits for it.
+    reference = envelope.tag(msg, "Reference"),
+  }
+end
+
+--- The JSON text of a success. Raises a text when the data cannot be written.
+function reply.success(data)
+  local body = { success = true }
+  for key, value in pairs(data or {}) do body[key] = value end
+  body.success = true
+  return json.encode(body)
+end
+
+--- The JSON text of a failure made by `fail.new`.
+function reply.failure(failure)
+  local ok, text = pcall(json.encode, { success = false, error = fail.body(failure) })
+  if ok then return text end
+  return json.encode({ success = false, error = { code = failure.code, message = failure.message, remedy = failure.remedy } })
+end
+
+--- Sends a text that `success` or `failure` made.
+-- @tparam table to what `reply.address` gave
+function reply.send(to, ok, text)
+  if to.target == nil or to.target == "" then return end
+  local tags = {
+    { name = "Action", value = ok and to.action .. "-Response" or "Error-Response" },
+    { name = "Correlation-Id", value = to.correlation },
+    { name = "Status", value = ok and "ok" or "error" },
+    { name = "Request-Action", value = to.action },
+  }
+  if to.reference then tags[#tags + 1] = { name = "X-Reference", value = to.reference } end
+  ao.send({ Target = to.target, Data = text, Tags = tags })
+end
+
+--- Whether an action is an answer: those are never answered, or two processes would write to each other for ever.
+function reply.isResponse(action)
+  return type(action) == "string" and action:sub(-9) == "-Response"
+end
+
+return reply

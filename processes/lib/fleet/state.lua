@@ -1,0 +1,172 @@
+--- Named tables that outlive messages and loads, that a failing handler leaves as they were, and that can be moved to
+-- another process with a digest.
+--
+-- How a failure is undone: before a handler runs, every table reachable from a declared state is remembered with a flat
+-- copy of its members; after an error each is filled again, so every reference that code holds stays good. That costs time
+-- in proportion to the state (about 10 ms for 10,000 small tables) and is spared by `readonly` handlers. A large
+-- list that only grows declares `undo = "append"`: its length alone is remembered, its entries are never changed.
+-- Globals and local variables are not undone: what must not be lost or half-written belongs here.
+local fail = require("fleet.fail")
+local json = require("fleet.json")
+local sha256 = require("fleet.sha256")
+local store = require("fleet.store")
+
+local state = {}
+
+local UNDO = { copy = true, append = true, none = true }
+
+--- Declares a persistent table, or finds it.
+-- @tparam string name unique in the process, part of `EXPORT_STATE`
+-- @tparam ?table default its content the first time; never again
+-- @tparam ?table options `undo`: `copy` (default), `append` or `none`
+-- @treturn table always the same table for the same name
+function state.declare(name, default, options)
+  if type(name) ~= "string" or name == "" then error("fleet.state needs a name", 3) end
+  local undo = options and options.undo or "copy"
+  if not UNDO[undo] then error("fleet.state " .. name .. ": undo is copy, append or none", 3) end
+  if store.states[name] == nil then store.states[name] = default or {} end
+  store.undo[name] = undo
+  return store.states[name]
+end
+
+--- Remembers all states. @treturn table for `restore`
+function state.save()
+  local flat, lengths, seen, queue = {}, {}, {}, {}
+  for name, root in pairs(store.states) do
+    if store.undo[name] == "append" then
+      lengths[#lengths + 1] = { root, #root }
+    elseif store.undo[name] ~= "none" then
+      queue[#queue + 1] = root
+      seen[root] = true
+    end
+  end
+  local at = 1
+  while queue[at] do
+    local t, copy = queue[at], {}
+    for k, v in next, t do
+      copy[k] = v
+      if type(v) == "table" and not seen[v] then
+        seen[v] = true
+        queue[#queue + 1] = v
+      end
+    end
+    flat[at] = copy
+    at = at + 1
+  end
+  return { tables = queue, copies = flat, lengths = lengths }
+end
+
+--- Puts all states back as `save` found them, table by table.
+function state.restore(saved)
+  for i, t in ipairs(saved.tables) do
+    local copy = saved.copies[i]
+    for k in next, t do
+      if copy[k] == nil then t[k] = nil end
+    end
+    for k, v in next, copy do t[k] = v end
+  end
+  for _, entry in ipairs(saved.lengths) do
+    local t, length = entry[1], entry[2]
+    for i = #t, length + 1, -1 do t[i] = nil end
+  end
+end
+
+-- JSON knows neither keys that are no text, nor integers beyond 2^53, nor infinity: those are spelled out.
+local SPELLED = { __pairs = true, __int = true, __float = true }
+local SAFE = 9007199254740991
+
+local function pack(value, path)
+  local kind = type(value)
+  if kind == "number" then
+    if math.type(value) == "integer" and (value > SAFE or value < -SAFE) then
+      return { __int = string.format("%d", value) }
+    elseif value ~= value or value == math.huge or value == -math.huge then
+      return { __float = tostring(value) }
+    end
+    return value
+  elseif kind == "string" then
+    if not utf8.len(value) or value:find("\xED[\xA0-\xBF]") then
+      error(fail.new("EXPORT_UNSUPPORTED", path .. " is not UTF-8 and cannot be written", "Keep bytes as hex or base64."))
+    end
+    return value
+  elseif kind == "boolean" then
+    return value
+  elseif kind ~= "table" then
+    error(fail.new("EXPORT_UNSUPPORTED", path .. " is a " .. kind .. " and cannot be moved", "Keep plain data in states."))
+  end
+  local plain = json.isArray(value)
+  if not plain then
+    plain = true
+    for k in pairs(value) do
+      if type(k) ~= "string" or SPELLED[k] then plain = false end
+    end
+  end
+  if plain then
+    local copy = {}
+    if next(value) == nil and json.isObject(value) then return json.object(copy) end
+    for k, v in pairs(value) do copy[k] = pack(v, path .. "." .. tostring(k)) end
+    return copy
+  end
+  local list = {}
+  for k, v in pairs(value) do
+    if type(k) == "table" or type(k) == "function" then
+      error(fail.new("EXPORT_UNSUPPORTED", path .. " has a key that is a " .. type(k), "Use texts and numbers as keys."))
+    end
+    list[#list + 1] = { pack(k, path), pack(v, path .. "." .. tostring(k)) }
+  end
+  table.sort(list, function(a, b) return json.encode(a[1]) < json.encode(b[1]) end)
+  return { __pairs = list }
+end
+
+local function unpack(value)
+  if type(value) ~= "table" then return value end
+  if type(value.__int) == "string" then return math.tointeger(tonumber(value.__int)) or 0 end
+  if type(value.__float) == "string" then
+    return ({ inf = math.huge, ["-inf"] = -math.huge })[value.__float] or (0 / 0)
+  end
+  local result = json.isObject(value) and json.object() or {}
+  if type(value.__pairs) == "table" then
+    for _, pair in ipairs(value.__pairs) do
+      if type(pair) == "table" and pair[1] ~= nil then result[unpack(pair[1])] = unpack(pair[2]) end
+    end
+    return result
+  end
+  for k, v in pairs(value) do result[k] = unpack(v) end
+  return result
+end
+
+--- All states as plain JSON data, with the digest (sha256 of its canonical JSON) that proves a copy equal.
+-- @treturn table { schema, stateVersion, states }
+-- @treturn string 64 hex digits
+function state.export()
+  local states = json.object()
+  for name, value in pairs(store.states) do states[name] = pack(value, name) end
+  local exported = { schema = 1, stateVersion = store.stateVersion or "1", states = states }
+  return exported, sha256(json.encode(exported))
+end
+
+--- Replaces the content of the states with what `export` gave, keeping the tables themselves.
+-- @raise a failure `DIGEST_MISMATCH` or `BAD_STATE`; nothing is changed then
+function state.import(exported, digest)
+  local actual = sha256(json.encode(exported))
+  if actual ~= digest then
+    error(fail.new("DIGEST_MISMATCH", "the state has the digest " .. actual .. ", not the one given",
+      "Send the state exactly as EXPORT_STATE gave it, with its digest."))
+  end
+  if exported.schema ~= 1 or type(exported.states) ~= "table" or type(exported.stateVersion) ~= "string" then
+    error(fail.new("BAD_STATE", "the state is not what EXPORT_STATE of this library gives", "Export it from a process of this fleet."))
+  end
+  for name, value in pairs(exported.states) do
+    if type(name) ~= "string" or type(value) ~= "table" then
+      error(fail.new("BAD_STATE", "the state " .. tostring(name) .. " is not a table", "Export it again."))
+    end
+  end
+  for name, value in pairs(exported.states) do
+    local target = state.declare(name, {}, { undo = store.undo[name] })
+    for k in next, target do target[k] = nil end
+    for k, v in pairs(unpack(value)) do target[k] = v end
+  end
+  return actual
+end
+
+return state

@@ -1,0 +1,61 @@
+--- Counted figures only: nothing is estimated, and there is no clock but the scheduler's.
+local store = require("fleet.store")
+
+local stats = {}
+
+--- Requests over which the error rate is judged.
+local WINDOW = 100
+
+--- Counts a request by its action. Only declared actions are counted apart: a stranger cannot grow the table.
+function stats.count(action)
+  local byAction = store.stats.byAction
+  byAction[action] = (byAction[action] or 0) + 1
+end
+
+--- Records whether a handler that ran had a fault.
+function stats.ran(faulty)
+  local recent = store.stats.recent
+  recent.at = recent.at % WINDOW + 1
+  recent.errors[recent.at] = faulty
+  recent.size = math.min(recent.size + 1, WINDOW)
+  if faulty then store.stats.errors = store.stats.errors + 1 end
+end
+
+--- Counts a refusal: of a sender, an epoch, a size, a text or a value.
+function stats.refused()
+  store.stats.refused = store.stats.refused + 1
+end
+
+--- The share of faults among the latest requests, and how many those are.
+function stats.errorRate()
+  local recent, faults = store.stats.recent, 0
+  for i = 1, recent.size do
+    if recent.errors[i] then faults = faults + 1 end
+  end
+  return recent.size == 0 and 0 or faults / recent.size, recent.size
+end
+
+--- Kilobytes on the Lua heap.
+function stats.heapKB()
+  return math.floor(collectgarbage("count") * 10 + 0.5) / 10
+end
+
+--- The `statistics` of a reply.
+function stats.report()
+  local own = store.stats
+  local byAction = require("fleet.json").object()
+  for action, n in pairs(own.byAction) do byAction[action] = n end
+  return {
+    messages = own.messages,
+    errors = own.errors,
+    refused = own.refused,
+    staleEpochs = own.staleEpochs,
+    byAction = byAction,
+    luaHeapKB = stats.heapKB(),
+    startedAt = own.startedAt,
+    lastMessageAt = own.lastMessageAt,
+    openCalls = store.calls.count,
+  }
+end
+
+return stats
