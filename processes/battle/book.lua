@@ -1,0 +1,250 @@
+--- The battles a process knows: plain functions on the state { battles: id → battle, finished: ids, oldest first }.
+-- What only a look back needs of a finished battle is kept as one text: the state stays small, and so does what is
+-- remembered of it before every message.
+-- Functions that can refuse return nil, code, message, remedy and have then changed nothing.
+local damage = require("damage")
+local digest = require("digest")
+local json = require("fleet.json")
+local random = require("random")
+local rewards = require("rewards")
+local turn = require("turn")
+
+local book = {}
+
+--- Finished battles that are kept, open battles in all and of one player.
+book.KEEP_FINISHED, book.MAX_OPEN, book.MAX_OPEN_EACH = 200, 1000, 8
+
+--- How many battles are open.
+--- @param state table
+--- @param player string?
+--- @return integer in all
+--- @return integer of this player
+function book.open(state, player)
+  local all, own = 0, 0
+  for _, battle in pairs(state.battles) do
+    if battle.status == "ACTIVE" then
+      all = all + 1
+      if battle.players[1] == player or battle.players[2] == player then
+        own = own + 1
+      end
+    end
+  end
+  return all, own
+end
+
+--- Whether one more battle of this player may begin.
+--- @param state table
+--- @param player string
+--- @param id string?
+--- @return boolean? true
+function book.mayStart(state, player, id)
+  local all, own = book.open(state, player)
+  if id and state.battles[id] then
+    return nil, "BATTLE_EXISTS", "there is a battle " .. id .. " already", "choose another battleId or leave it out"
+  elseif own >= book.MAX_OPEN_EACH then
+    return nil, "TOO_MANY_BATTLES", "you have " .. own .. " open battles", "finish or forfeit one first"
+  elseif all >= book.MAX_OPEN then
+    return nil, "BUSY", all .. " battles are open", "try again later"
+  end
+  return true
+end
+
+--- Opens a battle.
+--- @param state table
+--- @param wish table { id, players: two addresses, teams: two teams, ranked: boolean, now: scheduler time }
+--- @return table battle
+function book.start(state, wish)
+  local battle = {
+    id = wish.id, status = "ACTIVE", ranked = wish.ranked, players = wish.players, teams = wish.teams,
+    seed = wish.id .. "@" .. tostring(wish.now), startedAt = wish.now, movedAt = wish.now,
+    history = {}, pending = {}, last = {},
+  }
+  battle.arena = turn.arena(battle.teams, battle.seed)
+  state.battles[battle.id] = battle
+  return battle
+end
+
+--- @param battle table
+--- @param player string
+--- @return integer? the player's side, 1 or 2
+function book.side(battle, player)
+  return battle.players[1] == player and 1 or battle.players[2] == player and 2 or nil
+end
+
+-- Teams, arena, choices and latest events: a finished battle has them in its archive.
+local ARCHIVED = { "teams", "arena", "history", "last" }
+
+local function archive(battle)
+  local kept = {}
+  for _, name in ipairs(ARCHIVED) do
+    kept[name] = battle[name]
+    battle[name] = nil
+  end
+  battle.archive = json.encode(kept)
+end
+
+--- A battle with everything that is known of it.
+--- @param battle table
+--- @return table the battle itself while it is open, a copy when it is finished
+function book.unfold(battle)
+  if not battle.archive then
+    return battle
+  end
+  local whole = json.decode(battle.archive)
+  for key, value in pairs(battle) do
+    if key ~= "archive" then
+      whole[key] = value
+    end
+  end
+  return whole
+end
+
+local function finish(state, battle, now)
+  local winner = battle.arena.winner
+  battle.winner, battle.turns = battle.players[winner], #battle.history
+  battle.status, battle.finishedAt, battle.pending = "FINISHED", now, {}
+  battle.digest = book.digest(battle.arena, battle.ending)
+  local awards = battle.ranked and rewards.experience(battle) or {}
+  battle.experience = { status = #awards > 0 and "PENDING" or "NONE", awards = awards }
+  local prize = battle.ranked and winner ~= 0 and rewards.prize(battle) or 0
+  battle.prize = { status = prize > 0 and "OPEN" or "NONE", amount = prize }
+  archive(battle)
+  state.finished[#state.finished + 1] = battle.id
+  if #state.finished > book.KEEP_FINISHED then
+    state.battles[table.remove(state.finished, 1)] = nil
+  end
+end
+
+local function finished(battle)
+  if battle.status ~= "ACTIVE" then
+    return nil, "BATTLE_OVER", "this battle is " .. battle.status, "REPLAY_BATTLE shows how it went"
+  end
+  return true
+end
+
+--- A player's choice; the turn is played when both have chosen.
+--- @param state table
+--- @param battle table
+--- @param side integer
+--- @param choice string as in turn.lua
+--- @param now integer scheduler time, ms
+--- @return table? { resolved: boolean, turn: integer }
+function book.submit(state, battle, side, choice, now)
+  local ok, code, message, remedy = finished(battle)
+  if not ok then
+    return nil, code, message, remedy
+  elseif battle.pending[tostring(side)] then
+    return nil, "ALREADY_MOVED", "you have chosen for turn " .. battle.arena.turn, "wait for your opponent"
+  end
+  code, message = turn.refusal(battle.arena.sides[side], choice)
+  if code then
+    return nil, code, message, "GET_BATTLE shows what can be chosen"
+  end
+  local played = battle.arena.turn
+  battle.pending[tostring(side)] = choice
+  battle.movedAt = now
+  if not battle.pending[tostring(3 - side)] then
+    return { resolved = false, turn = played }
+  end
+  local choices = { battle.pending["1"], battle.pending["2"] }
+  battle.pending = {}
+  battle.history[played] = choices
+  battle.last = turn.resolve(battle.arena, choices)
+  if battle.arena.winner then
+    finish(state, battle, now)
+  end
+  return { resolved = true, turn = played }
+end
+
+--- Gives up.
+--- @param state table
+--- @param battle table
+--- @param side integer who gives up
+--- @param now integer
+--- @return boolean? true
+function book.forfeit(state, battle, side, now)
+  local ok, code, message, remedy = finished(battle)
+  if not ok then
+    return nil, code, message, remedy
+  end
+  battle.ending = { kind = "FORFEIT", by = side }
+  battle.arena.winner = 3 - side
+  finish(state, battle, now)
+  return true
+end
+
+--- Ends a battle whose other player keeps one waiting. One who never moved at all has not taken part: nobody wins.
+--- @param state table
+--- @param battle table
+--- @param side integer who waits
+--- @param now integer
+--- @param limit integer ms that one must wait
+--- @return boolean? true
+function book.expire(state, battle, side, now, limit)
+  local ok, code, message, remedy = finished(battle)
+  if not ok then
+    return nil, code, message, remedy
+  elseif not battle.pending[tostring(side)] then
+    return nil, "YOUR_TURN", "it is you who must move", "SUBMIT_MOVE first"
+  elseif now - battle.movedAt < limit then
+    return nil, "TOO_EARLY", "the other player has " .. limit - (now - battle.movedAt) .. " ms left", "wait"
+  end
+  local absent = #battle.history == 0
+  battle.ending = { kind = absent and "ABANDONED" or "TIMEOUT", by = 3 - side }
+  battle.arena.winner = absent and 0 or side
+  finish(state, battle, now)
+  return true
+end
+
+--- Plays the battle again from its seed, its teams and its choices.
+--- @param battle table unfolded
+--- @return table arena
+function book.replay(battle)
+  local arena = turn.arena(battle.teams, battle.seed)
+  for _, choices in ipairs(battle.history) do
+    turn.resolve(arena, choices)
+  end
+  if battle.ending then
+    arena.winner = battle.arena.winner
+  end
+  return arena
+end
+
+--- @param arena table
+--- @param ending table?
+--- @return string sha256 of where everybody stands
+function book.digest(arena, ending)
+  return digest.of({ arena = arena, ending = ending or "FOUGHT" })
+end
+
+--- Whether every battle is one that this code can go on with.
+--- @param state table
+--- @return boolean
+--- @return string detail
+function book.consistent(state)
+  local open, over = 0, 0
+  for id, battle in pairs(state.battles) do
+    if battle.id ~= id or #battle.players ~= 2 or (battle.arena == nil) == (battle.archive == nil) then
+      return false, "battle " .. id .. " is damaged"
+    end
+    if battle.status == "ACTIVE" then
+      open = open + 1
+    else
+      over = over + 1
+    end
+  end
+  return over == #state.finished, open .. " open, " .. over .. " finished"
+end
+
+--- Whether dice and damage come out as published: PCG32's reference sequence, and a worked example of the formula.
+--- @return boolean
+--- @return string detail
+function book.selfTest()
+  local dice = random.new(42, 54)
+  local first, second = random.next(dice), random.next(dice)
+  local hit = damage.hit({ level = 75, power = 65, attack = 123, defense = 163, stab = true, quarters = 16, roll = 85 })
+  local good = first == 0xa15c02b7 and second == 0x7b47f409 and hit == 168
+  return good, good and "dice and damage as published" or "dice or damage differ from what is published"
+end
+
+return book

@@ -1,0 +1,79 @@
+--- How a battle is shown: one's own team in full, of the other's only what has been seen in the field.
+local moves = require("moves")
+local turn = require("turn")
+
+local view = {}
+
+local function fighter(place, one, own, known)
+  local shown = { place = place, fainted = one.hp <= 0 }
+  if own or known then
+    shown.species, shown.level, shown.types = one.species, one.level, one.types
+    shown.hp, shown.maxHp = one.hp, one.stats.hp
+  end
+  if own then
+    shown.stats, shown.stages, shown.moves = one.stats, one.stages, {}
+    for i, slot in ipairs(one.moves) do
+      shown.moves[i] = { name = slot.name, pp = slot.pp, maxPp = moves.get(slot.name).pp }
+    end
+  end
+  return shown
+end
+
+local function side(battle, index, own)
+  local arena = battle.arena.sides[index]
+  local shown = { player = battle.players[index], active = arena.active, team = {} }
+  shown.hasMoved = battle.pending[tostring(index)] ~= nil
+  for place, one in ipairs(arena.team) do
+    shown.team[place] = fighter(place, one, own, arena.seen[place])
+  end
+  return shown
+end
+
+--- What has come of a battle.
+--- @param battle table
+--- @return table
+function view.outcome(battle)
+  local over = battle.status == "FINISHED"
+  return {
+    battleId = battle.id, status = battle.status, turn = over and battle.turns or battle.arena.turn,
+    winner = battle.winner,
+    draw = over and not battle.winner or nil,
+    ending = over and (battle.ending and battle.ending.kind or "FOUGHT") or nil,
+  }
+end
+
+--- A whole battle, as one may see it.
+--- @param battle table unfolded
+--- @param as integer? the side that asks; nil: a spectator
+--- @return table
+function view.battle(battle, as)
+  local over = battle.status ~= "ACTIVE"
+  local shown = view.outcome(battle)
+  shown.ranked, shown.startedAt, shown.finishedAt = battle.ranked, battle.startedAt, battle.finishedAt
+  shown.sides = { side(battle, 1, over or as == 1), side(battle, 2, over or as == 2) }
+  shown.events = battle.last
+  if over then
+    -- While the dice still roll, the seed would tell what they will show.
+    shown.seed, shown.digest, shown.prize, shown.experience = battle.seed, battle.digest, battle.prize, battle.experience
+  elseif as then
+    local fighterNow = turn.active(battle.arena.sides[as])
+    shown.choices = {}
+    for _, slot in ipairs(fighterNow.moves) do
+      if slot.pp > 0 then
+        shown.choices[#shown.choices + 1] = slot.name
+      end
+    end
+    if #shown.choices == 0 then
+      shown.choices[1] = "struggle"
+    end
+    for place in ipairs(battle.arena.sides[as].team) do
+      local choice = ">" .. place
+      if not turn.refusal(battle.arena.sides[as], choice) then
+        shown.choices[#shown.choices + 1] = choice
+      end
+    end
+  end
+  return shown
+end
+
+return view

@@ -1,0 +1,102 @@
+--- The coordinator: the fleet's front door. It carries players' messages to the services, and runs workflows over
+-- several of them.
+local fleet = require("fleet")
+local validate = require("fleet.validate")
+local carry = require("carry")
+local routing = require("routing")
+local runs = require("runs")
+local saga = require("saga")
+local workflows = require("workflows")
+
+fleet.process({
+  name = "coordinator",
+  processType = "COORDINATOR",
+  version = "1.0.0",
+  capabilities = { "PROCESS_COORDINATION", "MESSAGE_ROUTING", "WORKFLOW_MANAGEMENT" },
+  endpoints = { "ROUTE", "LIST_SERVICES", "RUN_WORKFLOW", "WORKFLOW_STATUS", "LIST_WORKFLOWS" },
+})
+
+local function refuse(code, message, remedy, more)
+  error(fleet.fail(code, message, remedy, more))
+end
+
+fleet.on("ROUTE", {
+  who = "anyone",
+  once = true,
+  schema = {
+    service = { type = "string", required = true, maxLength = 64 },
+    action = { type = "string", required = true, maxLength = 64 },
+    data = { type = "table" },
+  },
+}, function(data, msg)
+  carry.on(msg, data.service, data.action, data.data or fleet.object())
+end)
+
+Handlers.add("coordinator.service", carry.matches, carry.handle)
+
+fleet.on("LIST_SERVICES", { who = "anyone", readonly = true }, function()
+  local names = {}
+  for name in pairs(fleet.peers()) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  local services = {}
+  for i, name in ipairs(names) do
+    services[i] = { service = name, processId = fleet.peer(name), open = routing.OPEN[name] or false }
+  end
+  return { services = services, count = #services }
+end)
+
+fleet.on("LIST_WORKFLOWS", { who = "anyone", readonly = true }, function()
+  local list = {}
+  for i, name in ipairs(workflows.names()) do
+    local steps = {}
+    for place, step in ipairs(workflows.get(name).steps) do
+      steps[place] = { name = step.name, service = step.service, action = step.action, undo = step.undo and step.undo.action or nil }
+    end
+    list[i] = { workflow = name, steps = steps }
+  end
+  return { workflows = list, count = #list }
+end)
+
+fleet.on("RUN_WORKFLOW", {
+  who = "anyone",
+  once = true,
+  schema = {
+    workflow = { type = "string", required = true, enum = workflows.names() },
+    input = { type = "table" },
+  },
+}, function(data, msg)
+  local input = data.input or {}
+  local problems = validate.check(input, workflows.get(data.workflow).input)
+  if #problems > 0 then
+    local first = problems[1]
+    refuse("INVALID_DATA", data.workflow .. ": input." .. first.path .. " is " .. first.got .. ", expected " .. first.expected,
+      "correct the values at the paths named", { problems = problems })
+  end
+  runs.begin(msg, data.workflow, input)
+end)
+
+fleet.on("WORKFLOW_STATUS", {
+  who = "anyone",
+  schema = { workflowId = { type = "string", required = true, maxLength = 128 } },
+}, function(data, msg)
+  local run = runs.get(data.workflowId)
+  if not run or (run.player ~= fleet.player(msg) and not fleet.allows("deployer", msg)) then
+    refuse("UNKNOWN_WORKFLOW", "you have no workflow " .. data.workflowId, "RUN_WORKFLOW gives the workflowId")
+  end
+  runs.nudge(run)
+  return saga.view(run)
+end)
+
+fleet.invariant("workflows-are-whole", function()
+  return runs.consistent()
+end)
+
+fleet.check("routes", "READINESS", function()
+  local wired = 0
+  for _ in pairs(fleet.peers()) do
+    wired = wired + 1
+  end
+  return true, wired .. " services wired"
+end)

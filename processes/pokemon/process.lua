@@ -1,0 +1,269 @@
+--- Pokemon: whose they are, what they know, how they grow and what they become. Nobody touches another's.
+local fleet = require("fleet")
+local box = require("box")
+local caller = require("caller")
+local dex = require("species")
+local evolution = require("evolution")
+local genes = require("genes")
+local growth = require("growth")
+local view = require("view")
+
+fleet.process({
+  name = "pokemon",
+  processType = "POKEMON",
+  version = "1.0.0",
+  capabilities = { "POKEMON_MANAGEMENT", "PARTY_MANAGEMENT", "EVOLUTION_PROCESSING" },
+  endpoints = {
+    "CREATE_POKEMON", "GET_POKEMON", "LIST_POKEMON", "LIST_SPECIES", "RELEASE_POKEMON", "SET_PARTY", "GET_PARTY",
+    "GET_PARTIES", "SET_MOVES", "GAIN_EXPERIENCE", "EVOLVE",
+  },
+})
+
+local state = fleet.state("pokemon", box.empty())
+
+local ADDRESS = { type = "string", maxLength = 64, pattern = "^[%w_%-]+$" }
+local POKEMON = { type = "string", required = true, maxLength = 64 }
+
+local function must(result, code, message, remedy)
+  if result == nil then
+    error(fleet.fail(code, message, remedy))
+  end
+  return result
+end
+
+local function refuse(code, message, remedy)
+  error(fleet.fail(code, message, remedy))
+end
+
+--- The asking player's own pokemon, free for a change.
+local function mine(id, msg)
+  local pokemon = must(box.get(state, id, fleet.player(msg)))
+  if pokemon.evolving then
+    refuse("EVOLVING", "this pokemon is evolving", "send EVOLVE with the same item again to finish it")
+  end
+  return pokemon
+end
+
+--- A request id of the fleet's processes stands for exactly one pokemon.
+local function requested(trainer, requestId)
+  return "request/" .. trainer .. "/" .. requestId
+end
+
+fleet.on("CREATE_POKEMON", {
+  who = "anyone",
+  once = true,
+  schema = {
+    species = { type = "string", required = true, maxLength = 32 },
+    nickname = { type = "string", maxLength = 24 },
+    level = { type = "integer", min = 1, max = growth.MAX_LEVEL },
+    trainer = ADDRESS,
+    requestId = { type = "string", maxLength = 128 },
+  },
+}, function(data, msg)
+  local trainer = fleet.player(msg)
+  local seed = "message/" .. trainer .. "/" .. msg.Id
+  if caller.isService(msg) then
+    trainer = data.trainer or trainer
+    seed = data.requestId and requested(trainer, data.requestId) or seed
+  elseif data.trainer and data.trainer ~= trainer then
+    refuse("FORBIDDEN", "a pokemon can only be made for yourself", "leave trainer out")
+  elseif not dex.STARTERS[data.species] or (data.level or 5) ~= 5 then
+    refuse("NOT_A_STARTER", "a first pokemon is a starter of level 5", "choose bulbasaur, charmander, squirtle, pikachu or eevee")
+  elseif state.started[trainer] then
+    refuse("STARTER_TAKEN", "you have had your free starter", "run the workflow starter-purchase for another")
+  else
+    state.started[trainer] = true
+  end
+  local id = genes.of(seed).id
+  if state.voided[id] then
+    refuse("TAKEN_BACK", "this request was taken back before it arrived", "use a new requestId")
+  elseif state.pokemon[id] then
+    return { pokemon = view.pokemon(state.pokemon[id], true), repeated = true }
+  end
+  local pokemon = must(box.create(state, trainer, data, seed))
+  return { pokemon = view.pokemon(pokemon, true), repeated = false }
+end)
+
+fleet.on("GET_POKEMON", { who = "anyone", readonly = true, schema = { pokemonId = POKEMON } }, function(data, msg)
+  local pokemon = must(box.get(state, data.pokemonId))
+  local own = pokemon.trainer == fleet.player(msg) or caller.isService(msg)
+  return { pokemon = view.pokemon(pokemon, own) }
+end)
+
+fleet.on("LIST_POKEMON", { who = "anyone", readonly = true, schema = { trainer = ADDRESS } }, function(data, msg)
+  local player = fleet.player(msg)
+  local trainer = data.trainer or player
+  local home = box.trainer(state, trainer)
+  local list = {}
+  for i, id in ipairs(home.owned) do
+    list[i] = view.pokemon(state.pokemon[id], trainer == player)
+  end
+  return { trainer = trainer, pokemon = list, party = home.party, count = #list }
+end)
+
+fleet.on("LIST_SPECIES", { who = "anyone", readonly = true }, function()
+  local list = {}
+  for i, name in ipairs(dex.names()) do
+    local kind = dex.get(name)
+    list[i] = { species = name, types = kind.types, base = kind.base, evolutions = kind.evolutions, starter = dex.STARTERS[name] or false }
+  end
+  return { species = list, count = #list }
+end)
+
+fleet.on("RELEASE_POKEMON", {
+  who = "anyone",
+  schema = {
+    pokemonId = { type = "string", maxLength = 64 },
+    requestId = { type = "string", maxLength = 128 },
+    trainer = ADDRESS,
+  },
+}, function(data, msg)
+  if data.requestId and data.trainer and caller.isService(msg) then
+    -- Taking a request back works whether it has arrived or not, and twice as well as once.
+    local id = genes.of(requested(data.trainer, data.requestId)).id
+    local pokemon = state.pokemon[id]
+    if pokemon then
+      box.release(state, pokemon)
+    end
+    state.voided[id] = true
+    return { pokemonId = id, released = pokemon ~= nil }
+  elseif not data.pokemonId then
+    refuse("INVALID_DATA", "pokemonId is missing", "name the pokemon to release")
+  end
+  box.release(state, mine(data.pokemonId, msg))
+  return { pokemonId = data.pokemonId, released = true }
+end)
+
+fleet.on("SET_PARTY", { who = "anyone", schema = { party = { type = "array", required = true, maxLength = box.PARTY_SIZE, items = { type = "string", maxLength = 64 } } } }, function(data, msg)
+  return { party = must(box.setParty(state, fleet.player(msg), data.party)) }
+end)
+
+local function fighters(trainer)
+  local party = {}
+  for i, id in ipairs(box.trainer(state, trainer).party) do
+    party[i] = view.fighter(state.pokemon[id])
+  end
+  return party
+end
+
+fleet.on("GET_PARTY", { who = "anyone", readonly = true }, function(_, msg)
+  local player = fleet.player(msg)
+  return { trainer = player, party = fighters(player) }
+end)
+
+fleet.on("GET_PARTIES", {
+  who = caller.isService,
+  readonly = true,
+  schema = {
+    trainers = { type = "array", required = true, minLength = 1, maxLength = 8, items = { type = "string", maxLength = 128 } },
+  },
+}, function(data)
+  local parties = {}
+  for i, trainer in ipairs(data.trainers) do
+    parties[i] = fighters(trainer)
+  end
+  return { parties = parties }
+end)
+
+fleet.on("SET_MOVES", {
+  who = "anyone",
+  schema = { pokemonId = POKEMON, moves = { type = "array", required = true, minLength = 1, maxLength = box.MOVES, items = { type = "string", maxLength = 32 } } },
+}, function(data, msg)
+  return { pokemonId = data.pokemonId, moves = must(box.setMoves(mine(data.pokemonId, msg), data.moves)) }
+end)
+
+local AMOUNT = { type = "integer", min = 1, max = box.MAX_AWARD }
+local EFFORT = { type = "table", fields = {} }
+for _, name in ipairs(growth.STATS) do
+  EFFORT.fields[name] = { type = "integer", min = 0, max = growth.MAX_EFFORT }
+end
+local AWARD = {
+  type = "table",
+  fields = {
+    pokemonId = POKEMON,
+    amount = { type = "integer", required = true, min = 1, max = box.MAX_AWARD },
+    effort = EFFORT,
+  },
+}
+
+-- Either one pokemonId and amount, or a list of awards; an awardId makes each of them count once.
+fleet.on("GAIN_EXPERIENCE", {
+  who = caller.isService,
+  schema = {
+    pokemonId = { type = "string", maxLength = 64 },
+    amount = AMOUNT,
+    effort = EFFORT,
+    awards = { type = "array", maxLength = box.PARTY_SIZE, items = AWARD },
+    awardId = { type = "string", maxLength = 128 },
+  },
+}, function(data)
+  if not data.awards and not (data.pokemonId and data.amount) then
+    refuse("INVALID_DATA", "pokemonId and amount are missing", "send them, or a list of awards")
+  elseif not data.awards then
+    must(box.get(state, data.pokemonId))
+  end
+  local results, missing = {}, {}
+  for _, award in ipairs(data.awards or { data }) do
+    local pokemon = state.pokemon[award.pokemonId]
+    if pokemon then
+      results[#results + 1] = box.gain(pokemon, math.tointeger(award.amount), data.awardId, award.effort)
+    else
+      missing[#missing + 1] = award.pokemonId
+    end
+  end
+  return { results = results, missing = missing }
+end)
+
+--- A stone is used by the shop, so the pokemon waits for the shop's answer. The use has one id until it is answered:
+-- when the answer is lost, asking again neither uses a second stone nor loses the first.
+local function evolveWithItem(pokemon, way, msg)
+  local waiting = pokemon.evolving
+  local consumeId = waiting and waiting.consumeId or "evolve/" .. pokemon.id .. "/" .. msg.Id
+  pokemon.evolving = { item = way.item, into = way.into, consumeId = consumeId }
+  local id, trainer = pokemon.id, pokemon.trainer
+  fleet.later(msg)
+  fleet.call("shop", "CONSUME_ITEM", {
+    account = trainer, item = way.item, quantity = 1, consumeId = consumeId,
+  }, function(reply)
+    local now = state.pokemon[id]
+    if reply.success then
+      if now and now.evolving and now.evolving.consumeId == consumeId then
+        fleet.reply(msg, evolution.apply(now, way.into))
+      else
+        fleet.replyError(msg, "ALREADY_EVOLVED", "this evolution has been finished already", "GET_POKEMON shows it")
+      end
+      return
+    end
+    local code = reply.error and reply.error.code or "SHOP_FAILED"
+    if now and code ~= "TIMEOUT" then
+      now.evolving = nil
+    end
+    fleet.replyError(msg, code, reply.error and reply.error.message or "the shop refused", reply.error and reply.error.remedy or "try again later")
+  end)
+  return nil
+end
+
+fleet.on("EVOLVE", {
+  who = "anyone",
+  once = true,
+  schema = { pokemonId = POKEMON, item = { type = "string", maxLength = 32 } },
+}, function(data, msg)
+  local pokemon = must(box.get(state, data.pokemonId, fleet.player(msg)))
+  if pokemon.evolving and pokemon.evolving.item ~= data.item then
+    refuse("EVOLVING", "this pokemon is evolving with a " .. pokemon.evolving.item, "send EVOLVE with that item again to finish it")
+  end
+  local way = must(evolution.possible(pokemon, data.item))
+  if way.item then
+    return evolveWithItem(pokemon, way, msg)
+  end
+  return evolution.apply(pokemon, way.into)
+end)
+
+fleet.invariant("every-pokemon-has-a-home", function()
+  return box.consistent(state)
+end)
+
+fleet.check("species", "READINESS", function()
+  local count = #dex.names()
+  return count > 0, count .. " species"
+end)

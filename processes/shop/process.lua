@@ -1,0 +1,125 @@
+--- The shop: items for money. Money enters by CREDIT alone and is conserved (see till.lua).
+local fleet = require("fleet")
+local caller = require("caller")
+local catalog = require("catalog")
+local till = require("till")
+
+fleet.process({
+  name = "shop",
+  processType = "SHOP",
+  version = "1.0.0",
+  capabilities = { "SHOP_MANAGEMENT", "ITEM_PURCHASING", "INVENTORY_MANAGEMENT" },
+  endpoints = {
+    "LIST_ITEMS", "BALANCE", "INVENTORY", "PURCHASE", "SELL", "CREDIT", "CONSUME_ITEM", "RETURN_ITEM", "REFUND", "RESTOCK",
+  },
+})
+
+local shop = fleet.state("shop", till.open())
+
+local ITEM = { type = "string", required = true, maxLength = 32 }
+local QUANTITY = { type = "integer", min = 1, max = catalog.MAX_HELD }
+local ACCOUNT = { type = "string", required = true, maxLength = 64, pattern = "^[%w_%-]+$" }
+local ID = { type = "string", maxLength = 128 }
+
+--- A result, or the typed error that stands in its place.
+local function must(result, code, message, remedy)
+  if result == nil then
+    error(fleet.fail(code, message, remedy))
+  end
+  return result
+end
+
+--- Whose account is meant: one's own, or any for the fleet's processes.
+local function meant(data, msg)
+  if data.account and data.account ~= fleet.player(msg) and not caller.isService(msg) then
+    error(fleet.fail("FORBIDDEN", "this account belongs to somebody else", "leave account out to ask for your own"))
+  end
+  return data.account or fleet.player(msg)
+end
+
+fleet.on("LIST_ITEMS", { who = "anyone", readonly = true }, function()
+  local items = {}
+  for i, name in ipairs(catalog.names()) do
+    local item = catalog.get(name)
+    items[i] = {
+      item = name, category = item.category, price = item.price, sellPrice = catalog.sellPrice(item),
+      stock = shop.stock[name], perAccount = item.perAccount,
+    }
+  end
+  return { items = items, count = #items }
+end)
+
+local ASK = { account = { type = "string", maxLength = 64 } }
+
+fleet.on("BALANCE", { who = "anyone", readonly = true, schema = ASK }, function(data, msg)
+  local account = meant(data, msg)
+  return { account = account, balance = till.account(shop, account).balance }
+end)
+
+fleet.on("INVENTORY", { who = "anyone", readonly = true, schema = ASK }, function(data, msg)
+  local address = meant(data, msg)
+  local items, account = {}, till.account(shop, address)
+  for _, name in ipairs(catalog.names()) do
+    if account.items[name] then
+      items[#items + 1] = { item = name, quantity = account.items[name] }
+    end
+  end
+  return { account = address, items = items, balance = account.balance }
+end)
+
+fleet.on("PURCHASE", {
+  who = "anyone",
+  once = true,
+  schema = { item = ITEM, quantity = QUANTITY, orderId = ID },
+}, function(data, msg)
+  return must(till.purchase(shop, fleet.player(msg), data.item, math.tointeger(data.quantity or 1), data.orderId))
+end)
+
+fleet.on("SELL", { who = "anyone", once = true, schema = { item = ITEM, quantity = QUANTITY } }, function(data, msg)
+  return must(till.sell(shop, fleet.player(msg), data.item, math.tointeger(data.quantity or 1)))
+end)
+
+fleet.on("CREDIT", {
+  who = caller.isService,
+  once = true,
+  schema = { account = ACCOUNT, amount = { type = "integer", required = true, min = 1, max = till.LARGEST }, creditId = ID },
+}, function(data)
+  return must(till.credit(shop, data.account, math.tointeger(data.amount), data.creditId))
+end)
+
+fleet.on("CONSUME_ITEM", {
+  who = caller.isService,
+  once = true,
+  schema = { account = ACCOUNT, item = ITEM, quantity = QUANTITY, consumeId = ID },
+}, function(data)
+  return must(till.consume(shop, data.account, data.item, math.tointeger(data.quantity or 1), data.consumeId))
+end)
+
+local function idOf(name)
+  return { account = ACCOUNT, [name] = { type = "string", required = true, maxLength = 128 } }
+end
+
+fleet.on("RETURN_ITEM", { who = caller.isService, schema = idOf("consumeId") }, function(data)
+  return must(till.giveBack(shop, data.account, data.consumeId))
+end)
+
+fleet.on("REFUND", { who = caller.isService, schema = idOf("orderId") }, function(data)
+  return must(till.refund(shop, data.account, data.orderId))
+end)
+
+fleet.on("RESTOCK", {
+  who = "deployer",
+  once = true,
+  schema = { item = ITEM, quantity = { type = "integer", required = true, min = 1, max = till.LARGEST } },
+}, function(data)
+  return must(till.restock(shop, data.item, math.tointeger(data.quantity)))
+end)
+
+fleet.invariant("money-is-conserved", function()
+  return till.balanced(shop)
+end)
+
+fleet.check("catalog", "READINESS", function()
+  local count = #catalog.names()
+  return count > 0, count .. " items"
+end)

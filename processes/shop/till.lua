@@ -1,0 +1,278 @@
+--- Money and goods: plain functions on the state
+-- { accounts: address → account, stock: item → pieces, credited, spent, peers: receipts of the fleet's processes }.
+-- Every function either does all of what it says or returns nil, code, message, remedy and has changed nothing.
+-- Amounts are integers from 0 to LARGEST, the largest that JSON carries exactly.
+local catalog = require("catalog")
+local receipts = require("receipts")
+
+local till = {}
+
+till.LARGEST = 9007199254740991
+--- Orders that one account remembers, and uses and credits that the shop remembers for the fleet's processes.
+till.ORDERS, till.SERVICES = 64, 4096
+
+--- @return table the state of a shop that has just opened
+function till.open()
+  local state = { accounts = {}, stock = {}, credited = 0, spent = 0, peers = receipts.new(till.SERVICES) }
+  for _, name in ipairs(catalog.names()) do
+    state.stock[name] = catalog.get(name).stock
+  end
+  return state
+end
+
+local function blank()
+  return { balance = 0, items = {}, bought = {}, orders = receipts.new(till.ORDERS) }
+end
+
+--- An account for reading; one that nobody has is shown empty and not kept.
+--- @param state table
+--- @param address string
+--- @return table
+function till.account(state, address)
+  return state.accounts[address] or blank()
+end
+
+local function keep(state, address, account)
+  state.accounts[address] = account
+  return account
+end
+
+local function refuseUnknown(name)
+  return nil, "UNKNOWN_ITEM", "the shop has no " .. tostring(name):sub(1, 32), "LIST_ITEMS names what there is"
+end
+
+local function refuseVoid(id)
+  return nil, "TAKEN_BACK", id .. " was taken back before it arrived", "use a new id"
+end
+
+--- Gives money to an account.
+--- @param state table
+--- @param address string
+--- @param amount integer at least 1
+--- @param creditId string? a repetition with the same id changes nothing
+--- @return table? { account, amount, balance, repeated }
+function till.credit(state, address, amount, creditId)
+  local known = creditId and receipts.find(state.peers, "credit:" .. creditId)
+  if known then
+    if known.account ~= address or known.amount ~= amount then
+      return nil, "ID_REUSED", "creditId " .. creditId .. " stands for another credit", "use a new creditId"
+    end
+    return receipts.repeated(known)
+  end
+  if amount > till.LARGEST - state.credited then
+    return nil, "OVERFLOW", "the shop cannot account for more than " .. till.LARGEST .. " in all", "credit less"
+  end
+  local account = keep(state, address, till.account(state, address))
+  account.balance = account.balance + amount
+  state.credited = state.credited + amount
+  local receipt = { account = address, amount = amount, balance = account.balance }
+  return receipts.keep(state.peers, creditId and "credit:" .. creditId, receipt)
+end
+
+--- Sells pieces of an item to an account.
+--- @param state table
+--- @param address string
+--- @param name string item
+--- @param quantity integer at least 1
+--- @param orderId string? a repetition with the same id gives the first receipt and buys nothing
+--- @return table? { orderId, item, quantity, price, total, balance, held, repeated }
+function till.purchase(state, address, name, quantity, orderId)
+  local item = catalog.get(name)
+  if not item then
+    return refuseUnknown(name)
+  end
+  local account = till.account(state, address)
+  local known = orderId and receipts.find(account.orders, orderId)
+  if known then
+    if known.void then
+      return refuseVoid(orderId)
+    elseif known.item ~= name or known.quantity ~= quantity then
+      return nil, "ID_REUSED", "orderId " .. orderId .. " stands for another order", "use a new orderId"
+    end
+    return receipts.repeated(known)
+  end
+  local total = item.price * quantity
+  local held = account.items[name] or 0
+  local stock = state.stock[name]
+  if stock and stock < quantity then
+    return nil, "OUT_OF_STOCK", stock .. " " .. name .. " are left, asked for " .. quantity, "buy fewer or wait for a delivery"
+  elseif held + quantity > catalog.MAX_HELD then
+    return nil, "TOO_MANY", "an account holds at most " .. catalog.MAX_HELD .. " " .. name, "sell or use some first"
+  elseif item.perAccount and (account.bought[name] or 0) + quantity > item.perAccount then
+    return nil, "LIMIT_REACHED", "each account may buy " .. item.perAccount .. " " .. name, "it cannot be bought again"
+  elseif account.balance < total then
+    return nil, "INSUFFICIENT_FUNDS", "costs " .. total .. ", the balance is " .. account.balance, "earn " .. total - account.balance .. " more"
+  end
+  keep(state, address, account)
+  account.balance = account.balance - total
+  account.items[name] = held + quantity
+  if item.perAccount then
+    account.bought[name] = (account.bought[name] or 0) + quantity
+  end
+  state.spent = state.spent + total
+  state.stock[name] = stock and stock - quantity or nil
+  local receipt = {
+    orderId = orderId, item = name, quantity = quantity, price = item.price, total = total,
+    balance = account.balance, held = held + quantity,
+  }
+  return receipts.keep(account.orders, orderId, receipt)
+end
+
+local function take(account, name, quantity)
+  local left = account.items[name] - quantity
+  account.items[name] = left > 0 and left or nil
+  return left
+end
+
+local function restock(state, name, quantity)
+  if state.stock[name] then
+    state.stock[name] = state.stock[name] + quantity
+  end
+end
+
+--- Takes an order back: the goods return, the money returns. Doing so again changes nothing, and an order
+-- that has not arrived yet is kept from ever being carried out.
+--- @param state table
+--- @param address string
+--- @param orderId string
+--- @return table? { orderId, refunded: amount, balance }
+function till.refund(state, address, orderId)
+  local account = till.account(state, address)
+  local order = receipts.find(account.orders, orderId)
+  local function answer(amount)
+    return { orderId = orderId, refunded = amount, balance = account.balance }
+  end
+  if not order then
+    keep(state, address, account)
+    receipts.void(account.orders, orderId)
+    return answer(0)
+  elseif order.void then
+    return answer(0)
+  elseif (account.items[order.item] or 0) < order.quantity then
+    return nil, "ITEMS_GONE", "the goods of this order were sold or used", "nothing can be taken back"
+  elseif state.spent < order.total then
+    return nil, "TILL_EMPTY", "the shop has sold for " .. state.spent .. " in all", "ask a deployer"
+  end
+  take(account, order.item, order.quantity)
+  account.balance = account.balance + order.total
+  if account.bought[order.item] then
+    account.bought[order.item] = account.bought[order.item] - order.quantity
+  end
+  state.spent = state.spent - order.total
+  restock(state, order.item, order.quantity)
+  order.void = true
+  return answer(order.total)
+end
+
+--- Buys pieces back for half their price.
+--- @param state table
+--- @param address string
+--- @param name string
+--- @param quantity integer at least 1
+--- @return table? { item, quantity, total, balance, held }
+function till.sell(state, address, name, quantity)
+  local item = catalog.get(name)
+  if not item then
+    return refuseUnknown(name)
+  end
+  local account = till.account(state, address)
+  local held = account.items[name] or 0
+  local total = catalog.sellPrice(item) * quantity
+  if held < quantity then
+    return nil, "NOT_ENOUGH_ITEMS", "holds " .. held .. " " .. name .. ", wants to sell " .. quantity, "INVENTORY shows what you hold"
+  elseif state.spent < total then
+    return nil, "TILL_EMPTY", "the shop cannot pay out more than it took", "sell fewer"
+  end
+  local left = take(account, name, quantity)
+  account.balance = account.balance + total
+  state.spent = state.spent - total
+  restock(state, name, quantity)
+  return { item = name, quantity = quantity, total = total, balance = account.balance, held = left }
+end
+
+--- Uses up pieces for another process of the fleet, such as a stone for an evolution.
+--- @param state table
+--- @param address string
+--- @param name string
+--- @param quantity integer at least 1
+--- @param consumeId string? a repetition with the same id gives the first receipt and uses nothing
+--- @return table? { account, item, quantity, left, repeated }
+function till.consume(state, address, name, quantity, consumeId)
+  if not catalog.get(name) then
+    return refuseUnknown(name)
+  end
+  local known = consumeId and receipts.find(state.peers, "consume:" .. consumeId)
+  if known then
+    if known.void then
+      return refuseVoid(consumeId)
+    elseif known.account ~= address or known.item ~= name or known.quantity ~= quantity then
+      return nil, "ID_REUSED", "consumeId " .. consumeId .. " stands for another use", "use a new consumeId"
+    end
+    return receipts.repeated(known)
+  end
+  local account = till.account(state, address)
+  local held = account.items[name] or 0
+  if held < quantity then
+    return nil, "NOT_ENOUGH_ITEMS", "the account holds " .. held .. " " .. name .. ", " .. quantity .. " are needed", "PURCHASE some first"
+  end
+  local receipt = { account = address, item = name, quantity = quantity, left = take(account, name, quantity) }
+  return receipts.keep(state.peers, consumeId and "consume:" .. consumeId, receipt)
+end
+
+--- Gives back what till.consume took. Doing so again changes nothing, and a use that has not arrived yet is
+-- kept from ever being carried out.
+--- @param state table
+--- @param address string
+--- @param consumeId string
+--- @return table? { consumeId, returned: pieces }
+function till.giveBack(state, address, consumeId)
+  local id = "consume:" .. consumeId
+  local known = receipts.find(state.peers, id)
+  if not known then
+    receipts.void(state.peers, id)
+    return { consumeId = consumeId, returned = 0 }
+  elseif known.void then
+    return { consumeId = consumeId, returned = 0 }
+  elseif known.account ~= address then
+    return nil, "ID_REUSED", "consumeId " .. consumeId .. " stands for another account's use", "name the account that used it"
+  end
+  local account = keep(state, address, till.account(state, address))
+  account.items[known.item] = (account.items[known.item] or 0) + known.quantity
+  known.void = true
+  return { consumeId = consumeId, returned = known.quantity }
+end
+
+--- A delivery.
+--- @param state table
+--- @param name string
+--- @param quantity integer at least 1
+--- @return table? { item, stock }
+function till.restock(state, name, quantity)
+  if not catalog.get(name) then
+    return refuseUnknown(name)
+  elseif not state.stock[name] then
+    return nil, "UNLIMITED", name .. " never runs out", "nothing needs to be done"
+  elseif state.stock[name] > till.LARGEST - quantity then
+    return nil, "OVERFLOW", "the stock cannot hold so many", "deliver fewer"
+  end
+  restock(state, name, quantity)
+  return { item = name, stock = state.stock[name] }
+end
+
+--- Money is conserved: what accounts hold and what was spent is what was credited.
+--- @param state table
+--- @return boolean
+--- @return string detail
+function till.balanced(state)
+  local held = 0
+  for _, account in pairs(state.accounts) do
+    if account.balance < 0 then
+      return false, "a balance is negative"
+    end
+    held = held + account.balance
+  end
+  local detail = held .. " held + " .. state.spent .. " spent, " .. state.credited .. " credited"
+  return held + state.spent == state.credited and state.spent >= 0, detail
+end
+
+return till
