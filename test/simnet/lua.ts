@@ -51,6 +51,19 @@ interface Token {
 
 const TOKEN =
   /\s+|--\[\[[\s\S]*?\]\]|--[^\n]*|(?<name>[A-Za-z_]\w*)|(?<number>\d+(?:\.\d+)?)|(?<string>"(?:\\[\s\S]|[^"\\\n])*"|'(?:\\[\s\S]|[^'\\\n])*'|\[\[[\s\S]*?\]\])|(?<op>\.\.|==|~=|<=|>=|[-+*/%#=(){}[\],.;:<>])/y;
+const RESERVED = new Set([
+  "return",
+  "local",
+  "function",
+  "end",
+  "and",
+  "or",
+  "nil",
+  "true",
+  "false",
+  "then",
+  "else",
+]);
 const UNSUPPORTED = new Set(["if", "for", "while", "repeat", "goto", "do", "not"]);
 
 function tokenize(source: string): Token[] {
@@ -112,7 +125,7 @@ export function parse(source: string): Statement[] {
   }
   function name(): string {
     const token = peek();
-    if (token.kind !== "name" || UNSUPPORTED.has(token.text)) fail();
+    if (token.kind !== "name" || UNSUPPORTED.has(token.text) || RESERVED.has(token.text)) fail();
     return take().text;
   }
   function block(): Statement[] {
@@ -169,7 +182,14 @@ export function parse(source: string): Statement[] {
     if (accept("false")) return { e: "value", value: false };
     if (accept("function")) return closure();
     const path = [name()];
-    while (accept(".")) path.push(name());
+    for (;;) {
+      if (accept(".")) path.push(name());
+      else if (is("[") && tokens[at + 1]?.kind === "string") {
+        at += 1;
+        path.push(take().text);
+        expect("]");
+      } else break;
+    }
     return is("(") ? callOf(path) : { e: "name", path };
   }
   function table(): Expression {

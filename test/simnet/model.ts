@@ -61,6 +61,10 @@ function receive(state: ProcessState, process: ModelProcess, message: ModelMessa
     const line = `Message is not trusted! From: ${message.from} - Owner: ${message.owner}`;
     return messageResult(process, state, line, []);
   }
+  if (message.assigned) {
+    const line = `Assignment is not trusted! From: ${message.from} - Owner: ${message.owner}`;
+    return messageResult(process, state, line, []);
+  }
   if (action === "Eval" && message.from === process.owner) {
     const { output, messages } = evalText(state, process, message);
     return evalResult(process, state, output, messages);
@@ -172,10 +176,8 @@ function scopeOf(state: ProcessState, process: ModelProcess, message: ModelMessa
   const tags = Object.fromEntries(message.tags.map(({ name, value }) => [name, value]));
   const inbound: Table = {
     ...tags,
-    Id: message.id,
-    From: message.from,
-    Owner: message.owner,
-    Data: message.data,
+    ...{ Id: message.id, From: message.from, Owner: message.owner, Data: message.data },
+    ...{ Timestamp: message.timestamp, "Block-Height": message.blockHeight },
   };
   const send = (table: Table, target: Value | undefined, inReplyTo?: string): Value => {
     const given = Object.entries(table).filter(([key]) => !["Target", "Data", "Tags"].includes(key));

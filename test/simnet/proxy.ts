@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Call, callOf, type Unit } from "./calls.ts";
-import type { Answer, FaultRule, Faults } from "./faults.ts";
+import { type Answer, type FaultRule, Faults } from "./faults.ts";
 
 /** Where the real (or simulated) units listen. */
 export type Upstream = Readonly<Record<Unit, string>>;
@@ -21,7 +21,12 @@ const HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad
  * Stands in front of any network that speaks the legacy protocol and disturbs the calls as `faults` says.
  * Hanging calls end when the client goes away or the proxy is closed.
  */
-export async function startFaultProxy(upstream: Upstream, faults: Faults): Promise<FaultProxy> {
+export async function startFaultProxy(
+  upstream: Upstream,
+  faults: Faults,
+  /** Rules that come first and stay when `faults` is cleared. */
+  always: Faults = new Faults(),
+): Promise<FaultProxy> {
   const servers: Server[] = [];
   const urls: Partial<Record<Unit, string>> = {};
   const proxy: { urls: Upstream; onCall?: (call: Call) => void; close(): Promise<void> } = {
@@ -57,7 +62,7 @@ export async function startFaultProxy(upstream: Upstream, faults: Faults): Promi
       (endpoint) => faults.number(endpoint),
     );
     proxy.onCall?.(call);
-    const rules = faults.decide(call);
+    const rules = [...always.decide(call), ...faults.decide(call)];
     const rewrites: FaultRule[] = [];
     let last: FaultRule | undefined;
     for (const rule of rules) {

@@ -25,6 +25,8 @@ export interface ModelMessage {
   /** The scheduler's time, milliseconds. */
   readonly timestamp: number;
   readonly blockHeight: number;
+  /** True when the message was sent to another process and only assigned to this one. */
+  readonly assigned?: boolean;
   /** Place in the process' order, when the unit tells it. */
   readonly slot?: number;
 }

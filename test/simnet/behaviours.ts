@@ -1,0 +1,367 @@
+import { createHash } from "node:crypto";
+import type { Call } from "./calls.ts";
+import type { EvaluatorKnobs } from "./evaluator.ts";
+import type { Answer, FaultRule, Faults, Remove, Selector } from "./faults.ts";
+import type { Oracle } from "./oracle.ts";
+import { answerOf } from "./proxy.ts";
+import { rngOf } from "./rng.ts";
+
+/** Which reads or calls a preset is about; all of them by default. */
+export interface Portion {
+  /** 0–1, drawn from the fault script's seed. */
+  readonly share?: number;
+  /** The n-th matching calls, from 1. */
+  readonly nth?: number | readonly number[];
+  readonly times?: number;
+}
+
+/** The texts with which a messenger unit fails; the status is always 500. */
+export const MU_TEXTS = {
+  invalidItem: "Error: A valid and signed data item must be provided as the body",
+  dataProtocol: "Error: Tag 'Data-Protocol': value 'ao' was not found",
+  unknownScheduler:
+    "TypeError: Cannot destructure property 'url' of '(intermediate value)' as it is undefined.",
+  messageExists: 'Error: 400: {"error":"MessageExists(\\"Message already exists\\")"}',
+  warmingUp: "Error: Process is warming up",
+  fetchFailed: "TypeError: fetch failed",
+  unknownProcess: "TypeError: Cannot read properties of undefined (reading 'tags')",
+} as const;
+
+/** What the real legacynet units do, by name; each call arms it and returns how to end it. */
+export interface Behaviours {
+  /** 1: a unit's own failure comes as a body `{ error }` that aoconnect resolves. Status default 500. */
+  lowerCaseErrorResult(options?: Portion & { text?: string; status?: number }): Remove;
+  /**
+   * 2: the first look at a fresh process is empty, and what the process sends then may be lost for good.
+   * `within` ms after the spawn (default 300); shares default to the measured 5/12 and 2/12.
+   */
+  emptyFirstResult(options?: { share?: number; lose?: number; within?: number; seed?: number }): Remove;
+  /** 3: for `ms` after its spawn a process is unknown to all units and to the index; the share is of processes. */
+  gatewayLag(ms: number, options?: { share?: number; seed?: number }): Remove;
+  /** 4: the MU fails with one of its texts. */
+  muFailure(text: keyof typeof MU_TEXTS, options?: Portion): Remove;
+  /** 5: the call is done, its answer is lost: sending the same bytes again must do no harm. */
+  acceptAndLoseAnswer(options?: Portion & { on?: Selector | readonly Selector[] }): Remove;
+  /** 6: the compute unit is down while the messenger goes on accepting. */
+  computeDown(): Remove;
+  /** 7: native to the model: a stranger's Eval is answered with `New Message From … Action = Eval`. Nothing to arm. */
+  strangersEval(): Remove;
+  /** 8: looking for an unknown message or process takes `ms` to fail (default 15,500). */
+  slowUnknown(ms?: number): Remove;
+  /** 9: equal dry-runs are answered from a cache for `ms` (default 60,000). */
+  cachedDryruns(ms?: number): Remove;
+  /** 9: more than `perMinute` dry-runs (default 6) are answered with 429 and a `Retry-After`. */
+  limitedDryruns(perMinute?: number): Remove;
+  /** 9: a dry-run on a process without any message fails after `ms` (default 15,500). */
+  dryrunNeedsMessage(ms?: number): Remove;
+  /** 10: messages that are sent at once arrive in another order: each is held for up to `window` ms (default 50). */
+  shuffledArrival(window?: number): Remove;
+  /** 11: native: the spawn has a result, pushes need the authority, `results` leaves failed evaluations out. Nothing to arm. */
+  legacyResults(): Remove;
+  /** 12: the units work on at most `lanes` calls at once (default 3), each taking `ms` (default 100): more only wait. */
+  congestion(options?: { lanes?: number; ms?: number }): Remove;
+  /** Reads are `slots` behind: `results`, dry-runs, and with `result` also the answers for single messages (those of an earlier one). */
+  staleReads(slots: number, options?: Portion & { result?: boolean }): Remove;
+  /** The index alone lags: queries do not see what is younger than `ms`. */
+  indexLag(ms: number): Remove;
+  /** What a client meets on shared units on an ordinary day: 2, 3 (share 3/37), 9 and 10 together, times divided by `hurry`. */
+  ordinaryDay(options?: { hurry?: number; seed?: number }): Remove;
+}
+
+/** What the presets work on. */
+export interface Workshop {
+  readonly faults: Faults;
+  readonly knobs: EvaluatorKnobs;
+  readonly oracle: Oracle;
+  /** Milliseconds that the index is behind; set by presets. */
+  readonly index: { lag: number };
+}
+
+const EMPTY = JSON.stringify({ Output: "", Messages: [], Spawns: [], Assignments: [], GasUsed: 0 });
+const READS: readonly Selector[] = ["cu.result", "cu.results", "cu.dryrun"];
+
+/** The presets over a network's faults, evaluator and oracle. */
+export function behavioursOf({ faults, knobs, oracle, index }: Workshop): Behaviours {
+  const all =
+    (...removes: Remove[]): Remove =>
+    () => {
+      for (const remove of removes) remove();
+    };
+  const nothing: Remove = () => {};
+  const add = (rule: FaultRule) => faults.add(rule);
+  const failure = (text: string, status = 500) => answerOf(status, JSON.stringify({ error: text }));
+
+  const behaviours: Behaviours = {
+    lowerCaseErrorResult: ({ text = "Error: upstream failed", status = 500, ...portion } = {}) =>
+      add({
+        name: "lowerCaseErrorResult",
+        on: ["cu.result", "cu.dryrun"],
+        ...portion,
+        fault: { kind: "status", status, body: JSON.stringify({ error: text }) },
+      }),
+
+    emptyFirstResult({ share = 5 / 12, lose = 2 / 12, within = 300, seed = 1 } = {}) {
+      const looked = new Set<string>();
+      const fresh = (process: string) => (oracle.age(process) ?? Number.POSITIVE_INFINITY) < within;
+      const remove = add({
+        name: "emptyFirstResult",
+        on: "cu.result",
+        match: ({ processId, messageId }) => {
+          if (!processId || processId === messageId || !fresh(processId)) return false;
+          looked.add(processId);
+          return chance(`empty ${seed} ${processId}`) < share;
+        },
+        fault: { kind: "status", status: 200, body: EMPTY },
+      });
+      const earlier = knobs.before;
+      // The loss is decided when the message is evaluated, so that needs to wait until nobody can look early any more.
+      knobs.before = async (input) => {
+        const id = input.process.id;
+        const fragile = chance(`lose ${seed} ${id}`) < lose;
+        while (fragile && input.message.Id !== id && fresh(id) && !looked.has(id)) await pause(5);
+        const lost = fragile && looked.has(id) && fresh(id) && input.message.Id !== id;
+        return lost ? "lost" : earlier?.(input);
+      };
+      return all(remove, () => {
+        if (earlier) knobs.before = earlier;
+        else delete knobs.before;
+      });
+    },
+
+    gatewayLag(ms, { share = 1, seed = 1 } = {}) {
+      const hidden = (process: string) =>
+        (oracle.age(process) ?? Number.POSITIVE_INFINITY) < ms && chance(`lag ${seed} ${process}`) < share;
+      const remove = add({
+        name: "gatewayLag",
+        on: ["mu.message", "mu.monitor", "mu.assign", ...READS],
+        match: ({ processId }) => processId !== undefined && hidden(processId),
+        fault: { kind: "status", status: 500, body: JSON.stringify({ error: MU_TEXTS.unknownProcess }) },
+      });
+      const unseen = add({
+        name: "gatewayLag",
+        on: "gateway.graphql",
+        fault: { kind: "rewrite", with: (answer) => withoutEdges(answer, hidden) },
+      });
+      return all(remove, unseen);
+    },
+
+    muFailure: (text, portion = {}) =>
+      add({
+        name: `muFailure:${text}`,
+        on: ["mu.post", "mu.assign"],
+        ...portion,
+        fault: { kind: "status", status: 500, body: JSON.stringify({ error: MU_TEXTS[text] }) },
+      }),
+
+    acceptAndLoseAnswer: ({ on, ...portion } = {}) =>
+      add({
+        name: "acceptAndLoseAnswer",
+        on: on ?? ["mu.post", "mu.assign"],
+        ...portion,
+        fault: { kind: "loseAnswer" },
+      }),
+
+    computeDown: () =>
+      add({ name: "computeDown", on: [...READS, "cu.state", "cu.other"], fault: { kind: "reset" } }),
+
+    strangersEval: () => nothing,
+
+    slowUnknown(ms = 15_500) {
+      const unknown = ({ processId, messageId, endpoint }: Call) =>
+        processId === undefined ||
+        oracle.process(processId) === undefined ||
+        (endpoint === "cu.result" &&
+          messageId !== processId &&
+          !oracle.messages(processId).some(({ id }) => id === messageId));
+      return add({
+        name: "slowUnknown",
+        on: ["cu.result", "cu.dryrun", "mu.message"],
+        match: unknown,
+        fault: { kind: "delay", ms },
+      });
+    },
+
+    cachedDryruns(ms = 60_000) {
+      const cache = new Map<string, { at: number; answer: Answer }>();
+      const keyOf = ({ processId, body }: Call) => `${processId} ${body.toString("utf8")}`;
+      const hit = add({
+        name: "cachedDryruns",
+        on: "cu.dryrun",
+        fault: {
+          kind: "answer",
+          with(call) {
+            const found = cache.get(keyOf(call));
+            return found && performance.now() - found.at < ms ? found.answer : undefined;
+          },
+        },
+      });
+      const keep = add({
+        on: "cu.dryrun",
+        fault: {
+          kind: "rewrite",
+          with(answer, call) {
+            if (answer.status === 200) cache.set(keyOf(call), { at: performance.now(), answer });
+            return answer;
+          },
+        },
+      });
+      return all(hit, keep);
+    },
+
+    limitedDryruns(perMinute = 6) {
+      let recent: number[] = [];
+      return add({
+        name: "limitedDryruns",
+        on: "cu.dryrun",
+        fault: {
+          kind: "answer",
+          with() {
+            const now = performance.now();
+            recent = recent.filter((at) => now - at < 60_000);
+            if (recent.length < perMinute) {
+              recent.push(now);
+              return undefined;
+            }
+            const wait = Math.ceil((60_000 - (now - (recent[0] ?? now))) / 1000);
+            const answer = failure("Rate limit exceeded", 429);
+            return { ...answer, headers: { ...answer.headers, "retry-after": String(wait) } };
+          },
+        },
+      });
+    },
+
+    dryrunNeedsMessage(ms = 15_500) {
+      const bare = ({ processId }: Call) => processId !== undefined && oracle.process(processId)?.slot === 0;
+      return all(
+        add({ name: "dryrunNeedsMessage", on: "cu.dryrun", match: bare, fault: { kind: "delay", ms } }),
+        add({
+          name: "dryrunNeedsMessage",
+          on: "cu.dryrun",
+          match: bare,
+          fault: {
+            kind: "status",
+            status: 500,
+            body: JSON.stringify({ error: "Error: no message to evaluate" }),
+          },
+        }),
+      );
+    },
+
+    shuffledArrival: (window = 50) =>
+      add({
+        name: "shuffledArrival",
+        on: "mu.message",
+        fault: { kind: "delay", ms: (_, rng) => rng.next() * window },
+      }),
+
+    legacyResults: () => nothing,
+
+    congestion({ lanes = 3, ms = 100 } = {}) {
+      const free = Array.from({ length: lanes }, () => 0);
+      return add({
+        name: "congestion",
+        on: ["mu.post", ...READS],
+        fault: {
+          kind: "delay",
+          ms() {
+            const now = performance.now();
+            const lane = free.indexOf(Math.min(...free));
+            const start = Math.max(now, free[lane] ?? 0);
+            free[lane] = start + ms;
+            return start + ms - now;
+          },
+        },
+      });
+    },
+
+    staleReads(slots, { result = false, ...portion } = {}) {
+      const rng = rngOf(7);
+      let used = 0;
+      // A dry-run's draw is made by the evaluator, which knows no calls.
+      knobs.staleDryruns = () => {
+        if (portion.times !== undefined && used >= portion.times) return 0;
+        if (rng.next() >= (portion.share ?? 1)) return 0;
+        used += 1;
+        return slots;
+      };
+      const removes = [
+        add({
+          name: "staleReads",
+          on: "cu.results",
+          ...portion,
+          fault: {
+            kind: "rewrite",
+            with: (answer, { query }) => withoutNewest(answer, slots, query.get("sort")),
+          },
+        }),
+      ];
+      if (result)
+        removes.push(
+          add({
+            name: "staleReads",
+            on: "cu.result",
+            ...portion,
+            fault: { kind: "answer", with: (call) => earlierResult(oracle, call, slots) },
+          }),
+        );
+      return all(...removes, () => {
+        delete knobs.staleDryruns;
+      });
+    },
+
+    indexLag(ms) {
+      index.lag = ms;
+      return () => {
+        index.lag = 0;
+      };
+    },
+
+    ordinaryDay: ({ hurry = 1, seed = 1 } = {}) =>
+      all(
+        behaviours.emptyFirstResult({ within: 300 / hurry, seed }),
+        behaviours.gatewayLag(2000 / hurry, { share: 3 / 37, seed }),
+        behaviours.cachedDryruns(60_000 / hurry),
+        behaviours.limitedDryruns(6 * hurry),
+        behaviours.shuffledArrival(50 / hurry),
+      ),
+  };
+  return behaviours;
+}
+
+/** A number in [0, 1) that belongs to a text: the same process has the same fate however often it is asked about. */
+function chance(text: string): number {
+  return createHash("sha256").update(text).digest().readUInt32BE(0) / 4_294_967_296;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}
+
+interface Edges {
+  edges?: { node?: { id?: string } }[];
+}
+
+function withoutEdges(answer: Answer, hidden: (id: string) => boolean): Answer {
+  const body = JSON.parse(answer.body.toString("utf8")) as { data?: { transactions?: Edges } };
+  const found = body.data?.transactions;
+  if (!found?.edges?.some(({ node }) => node?.id !== undefined && hidden(node.id))) return answer;
+  found.edges = found.edges.filter(({ node }) => node?.id === undefined || !hidden(node.id));
+  return { ...answer, body: Buffer.from(JSON.stringify(body)) };
+}
+
+function withoutNewest(answer: Answer, slots: number, sort: string | null): Answer {
+  const body = JSON.parse(answer.body.toString("utf8")) as Edges;
+  if (!Array.isArray(body.edges)) return answer;
+  body.edges =
+    sort === "DESC" ? body.edges.slice(slots) : body.edges.slice(0, Math.max(0, body.edges.length - slots));
+  return { ...answer, body: Buffer.from(JSON.stringify(body)) };
+}
+
+function earlierResult(oracle: Oracle, { processId, messageId }: Call, slots: number): Answer | undefined {
+  if (processId === undefined) return undefined;
+  const order = oracle.messages(processId);
+  const at = order.findIndex(({ id }) => id === messageId);
+  const earlier = order[at - slots];
+  const result = earlier && oracle.result(processId, earlier.id);
+  return result === undefined ? undefined : answerOf(200, JSON.stringify(result));
+}

@@ -1,0 +1,123 @@
+import type { NetworkEndpoints } from "../../ao/port.ts";
+import { sqliteStore } from "../../localnet/store/sqlite.ts";
+import type { Store } from "../../localnet/store/store.ts";
+import { createUnits } from "../../localnet/units/index.ts";
+import { type Behaviours, behavioursOf } from "./behaviours.ts";
+import { type EvaluatorKnobs, simulatedEvaluator } from "./evaluator.ts";
+import { type FaultScript, Faults, type Selector } from "./faults.ts";
+import { type Oracle, oracleOf } from "./oracle.ts";
+import { startFaultProxy } from "./proxy.ts";
+import { draw, rngOf, type Span } from "./rng.ts";
+
+export { type Behaviours, MU_TEXTS } from "./behaviours.ts";
+export type { Call, Endpoint } from "./calls.ts";
+export { anyFault, type Fault, type FaultRule, type FaultScript, Faults, type Injected } from "./faults.ts";
+export type { Oracle, OracleMessage, OracleProcess } from "./oracle.ts";
+export type { HealthStatus, Script } from "./program.ts";
+export { startFaultProxy } from "./proxy.ts";
+
+export interface SimnetOptions {
+  /** Milliseconds added to calls of each kind, before the unit sees them. Default 0. */
+  readonly latency?: {
+    readonly spawn?: Span;
+    readonly message?: Span;
+    readonly result?: Span;
+    readonly graphql?: Span;
+    /** Of the draws. Default 1. */
+    readonly seed?: number;
+  };
+  readonly faults?: FaultScript;
+  /** Seconds between blocks. Default 1. */
+  readonly blockSeconds?: number;
+}
+
+/** A network whose processes are models, behind a fault proxy: thousands of them in one process of Node. */
+export interface Simnet {
+  readonly endpoints: NetworkEndpoints;
+  readonly suUrl: string;
+  /** The id of the simulated aos image. */
+  readonly module: string;
+  readonly faults: Faults;
+  readonly behaviours: Behaviours;
+  readonly oracle: Oracle;
+  close(): Promise<void>;
+}
+
+/** The module of every simulated process. */
+export const SIMULATED_MODULE = "simulated-aos".padEnd(43, "0");
+
+/** Starts a simulated network on free loopback ports, with nothing on it. */
+export async function startSimnet(options: SimnetOptions = {}): Promise<Simnet> {
+  const store = sqliteStore(":memory:");
+  const knobs: EvaluatorKnobs = {};
+  const index = { lag: 0 };
+  publishModule(store);
+  const units = await createUnits({
+    store,
+    evaluator: simulatedEvaluator(knobs),
+    blockSeconds: options.blockSeconds ?? 1,
+    indexLag: () => index.lag,
+  });
+  const faults = new Faults(options.faults);
+  const base = latencyFaults(options.latency);
+  const proxy = await startFaultProxy(units.urls, faults, base);
+  const oracle = oracleOf(store);
+  return {
+    endpoints: {
+      gatewayUrl: proxy.urls.gateway,
+      graphqlUrl: `${proxy.urls.gateway}/graphql`,
+      muUrl: proxy.urls.mu,
+      cuUrl: proxy.urls.cu,
+      scheduler: units.scheduler,
+      authority: units.authority,
+    },
+    suUrl: proxy.urls.su,
+    module: SIMULATED_MODULE,
+    faults,
+    behaviours: behavioursOf({ faults, knobs, oracle, index }),
+    oracle,
+    async close() {
+      await proxy.close();
+      await units.close();
+      store.close();
+    },
+  };
+}
+
+/** Latencies are rules of their own, so that clearing the faults keeps them. */
+function latencyFaults(latency: SimnetOptions["latency"] = {}): Faults {
+  const rng = rngOf(latency.seed ?? 1);
+  const kinds: [Selector | readonly Selector[], Span | undefined][] = [
+    ["mu.spawn", latency.spawn],
+    ["mu.message", latency.message],
+    [["cu.result", "cu.results", "cu.dryrun"], latency.result],
+    ["gateway.graphql", latency.graphql],
+  ];
+  return new Faults({
+    rules: kinds
+      .filter(([, span]) => span !== undefined)
+      .map(([on, span]) => ({ on, name: "latency", fault: { kind: "delay", ms: () => draw(span, rng) } })),
+  });
+}
+
+function publishModule(store: Store): void {
+  const tags = Object.entries({
+    "Data-Protocol": "ao",
+    Variant: "ao.TN.1",
+    Type: "Module",
+    "Module-Format": "simulated",
+    "Input-Encoding": "JSON-V1",
+    "Output-Encoding": "JSON-V1",
+    "Content-Type": "application/octet-stream",
+  }).map(([name, value]) => ({ name, value }));
+  const empty = {
+    owner: "",
+    ownerKey: "",
+    signature: "",
+    target: "",
+    anchor: "",
+    dataOffset: 0,
+    dataSize: 0,
+  };
+  store.addItem({ id: SIMULATED_MODULE, ...empty, tags, height: 1_500_000, timestamp: 0 }, new Uint8Array());
+}

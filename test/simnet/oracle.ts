@@ -1,0 +1,130 @@
+import type { Store } from "../../localnet/store/store.ts";
+import type { EvaluationResult } from "../../localnet/types.ts";
+import { readState } from "./evaluator.ts";
+import type { ProcessState, Tag } from "./state.ts";
+
+/** A process as it really is on the network, whatever the reads of a client say. */
+export interface OracleProcess {
+  readonly id: string;
+  readonly owner: string;
+  readonly module: string;
+  /** The first value of each tag. */
+  readonly tags: Readonly<Record<string, string>>;
+  /** The newest slot; 0 is the spawn itself. */
+  readonly slot: number;
+  /** Milliseconds since 1970, when it was accepted. */
+  readonly at: number;
+}
+
+/** A message in a process' order. */
+export interface OracleMessage {
+  readonly id: string;
+  readonly process: string;
+  readonly slot: number;
+  readonly owner: string;
+  /** The process that it was pushed for, else the owner. */
+  readonly from: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly data: string;
+  readonly at: number;
+  readonly evaluated: boolean;
+  /** Set when its evaluation failed. */
+  readonly error?: string;
+}
+
+/** Sees everything, disturbed by no fault: what the reliability tests compare the client's view with. */
+export interface Oracle {
+  processes(): OracleProcess[];
+  process(id: string): OracleProcess | undefined;
+  /** The processes with a `Deployment-Key`, or with the one given, by key. */
+  byDeploymentKey(): Map<string, OracleProcess[]>;
+  byDeploymentKey(key: string): OracleProcess[];
+  /** In the order of the process; without the spawn. Of all processes when none is named. */
+  messages(process?: string): OracleMessage[];
+  /** What came of a message; undefined when it is not evaluated. */
+  result(process: string, message: string): EvaluationResult | undefined;
+  /** What a process remembers. */
+  state(process: string): ProcessState | undefined;
+  counts(): { processes: number; messages: number; evals: number; pushes: number; failed: number };
+  /** Milliseconds since a process was accepted; undefined for an unknown one. */
+  age(process: string): number | undefined;
+  /** Waits until everything scheduled is evaluated and everything sent by processes is delivered. Fails after `seconds` (10). */
+  quiet(seconds?: number): Promise<void>;
+}
+
+/** An oracle over the units' store. */
+export function oracleOf(store: Store): Oracle {
+  const oracle: Oracle = {
+    processes: () => store.processIds().flatMap((id) => oracle.process(id) ?? []),
+    process(id) {
+      const record = store.process(id);
+      const item = store.item(id);
+      if (!record || !item) return undefined;
+      return {
+        ...{ id, owner: record.owner, module: record.module, tags: firsts(record.tags) },
+        ...{ slot: store.lastAssignment(id)?.nonce ?? 0, at: item.timestamp },
+      };
+    },
+    byDeploymentKey: ((key?: string) => {
+      const keyed = new Map<string, OracleProcess[]>();
+      for (const process of oracle.processes()) {
+        const found = process.tags["Deployment-Key"];
+        if (found !== undefined) keyed.set(found, [...(keyed.get(found) ?? []), process]);
+      }
+      return key === undefined ? keyed : (keyed.get(key) ?? []);
+    }) as Oracle["byDeploymentKey"],
+    messages(process) {
+      const ids = process === undefined ? store.processIds() : [process];
+      return ids.flatMap((id) => messagesOf(store, id));
+    },
+    result: (process, message) => store.evaluation(process, message)?.result,
+    state: (process) => readState(store.memory(process)),
+    counts() {
+      const all = oracle.messages();
+      return {
+        processes: store.processIds().length,
+        messages: all.length,
+        evals: all.filter(({ tags }) => tags.Action === "Eval").length,
+        pushes: all.filter(({ tags }) => tags["From-Process"] !== undefined).length,
+        failed: all.filter(({ error }) => error !== undefined).length,
+      };
+    },
+    age(process) {
+      const item = store.item(process);
+      return item && Date.now() - item.timestamp;
+    },
+    async quiet(seconds = 10) {
+      const end = performance.now() + seconds * 1000;
+      while (!isQuiet(store)) {
+        if (performance.now() > end) throw new Error(`the network did not come to rest within ${seconds} s`);
+        await new Promise((done) => setTimeout(done, 10));
+      }
+    },
+  };
+  return oracle;
+}
+
+function messagesOf(store: Store, process: string): OracleMessage[] {
+  const order = store.assignments(process, { fromNonce: 1, limit: Number.MAX_SAFE_INTEGER });
+  return order.flatMap(({ message, nonce, timestamp }) => {
+    const item = store.item(message);
+    if (!item) return [];
+    const tags = firsts(item.tags);
+    const result = store.evaluation(process, message)?.result;
+    return {
+      ...{ id: message, process, slot: nonce, owner: item.owner, from: tags["From-Process"] ?? item.owner },
+      ...{ tags, data: Buffer.from(store.data(message) ?? []).toString("utf8"), at: timestamp },
+      evaluated: result !== undefined,
+      ...(result?.Error === undefined ? {} : { error: result.Error }),
+    };
+  });
+}
+
+function isQuiet(store: Store): boolean {
+  if (store.effects(1).length > 0) return false;
+  return store.processIds().every((id) => (store.lastAssignment(id)?.nonce ?? -1) <= store.lastEvaluated(id));
+}
+
+function firsts(tags: readonly Tag[]): Record<string, string> {
+  return Object.fromEntries([...tags].reverse().map(({ name, value }) => [name, value]));
+}
