@@ -18,9 +18,13 @@ interface Place {
   readonly depth: number;
 }
 
-/** Reads one module's text. Pure: the same text gives the same facts. */
-export function analyse(text: string): Facts {
-  const parsed = parseLua(text);
+/**
+ * Reads one module's text. Pure: the same text gives the same facts.
+ *
+ * @param places whether the facts know their offsets
+ */
+export function analyse(text: string, places = false): Facts {
+  const parsed = parseLua(text, places);
   if (parsed.fault) {
     return {
       fault: parsed.fault,
@@ -37,21 +41,26 @@ export function analyse(text: string): Facts {
 class Reader {
   readonly #requires: RequireFact[] = [];
   readonly #handlers: HandlerFact[] = [];
-  readonly #globals = new Map<string, { offset: number; count: number }>();
+  readonly #globals = new Map<string, { order: number; offset: number; count: number }>();
   readonly #limits: LimitFact[] = [];
-  readonly #scope = new Scope((what, offset) => this.#limits.push({ what, offset }));
+  readonly #scope = new Scope((what, offset) => this.#limit(what, offset));
+  #order = 0;
   #publishesItself = false;
 
   read(chunk: Chunk): Facts {
     this.#block(chunk.body, { lazy: false, guarded: false, conditional: false, depth: 0 });
     const globals: GlobalFact[] = [...this.#globals].map(([name, found]) => ({ name, ...found }));
     return {
-      requires: this.#requires.sort((a, b) => a.offset - b.offset),
+      requires: this.#requires,
       handlers: this.#handlers,
       globals,
       limits: this.#limits,
       publishesItself: this.#publishesItself,
     };
+  }
+
+  #limit(what: string, offset: number): void {
+    this.#limits.push({ what, order: this.#order++, offset });
   }
 
   #block(body: readonly Statement[], place: Place): void {
@@ -63,7 +72,7 @@ class Reader {
   #deeper(place: Place, offset: number): Place {
     const depth = place.depth + 1;
     if (depth === MAX_DEPTH) {
-      this.#limits.push({ what: `more than ${MAX_DEPTH} levels of nesting`, offset });
+      this.#limit(`more than ${MAX_DEPTH} levels of nesting`, offset);
     }
     return { ...place, depth };
   }
@@ -150,7 +159,7 @@ class Reader {
     if (name === "_ENV") return;
     const found = this.#globals.get(name);
     if (found) found.count++;
-    else this.#globals.set(name, { offset: offsetOf(node), count: 1 });
+    else this.#globals.set(name, { order: this.#order++, offset: offsetOf(node), count: 1 });
   }
 
   #declareFunction(node: FunctionDeclaration, place: Place): void {
@@ -181,63 +190,53 @@ class Reader {
 
   #expression(start: Expression, outer: Place): void {
     let place = this.#deeper(outer, offsetOf(start));
-    // Long chains lean to the left: they are walked, not descended into.
-    for (let node: Expression | undefined = start; node; ) {
-      if (inParentheses(node)) place = this.#deeper(place, offsetOf(node));
-      switch (node.type) {
-        case "Identifier":
-          this.#scope.use(node.name, offsetOf(node));
-          return;
-        case "FunctionDeclaration":
-          this.#function(node, place);
-          return;
-        case "TableConstructorExpression":
-          for (const field of node.fields) {
-            if (field.type === "TableKey") this.#expression(field.key, place);
-            this.#expression(field.value, place);
-          }
-          return;
-        case "UnaryExpression":
-          place = this.#deeper(place, offsetOf(node));
-          node = node.argument;
-          break;
-        case "BinaryExpression":
-          this.#expression(node.right, place);
-          node = node.left;
-          break;
-        case "LogicalExpression":
-          this.#expression(node.right, place.conditional ? place : { ...place, conditional: true });
-          node = node.left;
-          break;
-        case "MemberExpression":
-          node = node.base;
-          break;
-        case "IndexExpression":
-          this.#expression(node.index, place);
-          node = node.base;
-          break;
-        case "CallExpression":
-          this.#call(node.base, node.arguments, offsetOf(node), place);
-          node = node.base;
-          break;
-        case "StringCallExpression":
-          this.#call(node.base, [node.argument], offsetOf(node), place);
-          node = node.base;
-          break;
-        case "TableCallExpression":
-          this.#call(node.base, [node.arguments], offsetOf(node), place);
-          node = node.base;
-          break;
-        default:
-          return;
-      }
+    // Long chains lean to the left: they are walked, not descended into, and read from their innermost part on.
+    const chain: Expression[] = [];
+    for (let node: Expression | undefined = start; node; node = leftOf(node)) {
+      chain.push(node);
+      if (inParentheses(node) || node.type === "UnaryExpression") place = this.#deeper(place, offsetOf(node));
+    }
+    for (let node = chain.pop(); node; node = chain.pop()) this.#link(node, place);
+  }
+
+  /** One part of a chain, without what stands to its left. */
+  #link(node: Expression, place: Place): void {
+    switch (node.type) {
+      case "Identifier":
+        this.#scope.use(node.name, offsetOf(node));
+        return;
+      case "FunctionDeclaration":
+        this.#function(node, place);
+        return;
+      case "TableConstructorExpression":
+        for (const field of node.fields) {
+          if (field.type === "TableKey") this.#expression(field.key, place);
+          this.#expression(field.value, place);
+        }
+        return;
+      case "BinaryExpression":
+        this.#expression(node.right, place);
+        return;
+      case "LogicalExpression":
+        this.#expression(node.right, place.conditional ? place : { ...place, conditional: true });
+        return;
+      case "IndexExpression":
+        this.#expression(node.index, place);
+        return;
+      case "CallExpression":
+        this.#call(node.base, node.arguments, offsetOf(node), place);
+        return;
+      case "StringCallExpression":
+        this.#call(node.base, [node.argument], offsetOf(node), place);
+        return;
+      case "TableCallExpression":
+        this.#call(node.base, [node.arguments], offsetOf(node), place);
+        return;
     }
   }
 
   #call(base: Expression, args: readonly Expression[], offset: number, place: Place): void {
-    if (args.length > MAX_ARGUMENTS)
-      this.#limits.push({ what: `more than ${MAX_ARGUMENTS} arguments`, offset });
-    if (this.#isRequire(base)) this.#require(args[0], offset, place);
+    if (args.length > MAX_ARGUMENTS) this.#limit(`more than ${MAX_ARGUMENTS} arguments`, offset);
     const path = memberPath(base);
     if ((path === "pcall" || path === "xpcall") && !this.#scope.find(path)) {
       const guarded = { ...place, guarded: true };
@@ -246,14 +245,15 @@ class Reader {
       this.#all(args, guarded);
       return;
     }
-    this.#handler(base, args, offset);
     this.#all(args, place);
+    if (this.#isRequire(base)) this.#require(args[0], offset, place);
+    this.#handler(base, args, offset);
   }
 
   #require(argument: Expression | undefined, offset: number, place: Place): void {
     const name = argument && foldName(argument, (name) => this.#scope.find(name));
     const { lazy, guarded, conditional } = place;
-    this.#requires.push({ name, offset, lazy, guarded, conditional });
+    this.#requires.push({ name, order: this.#order++, offset, lazy, guarded, conditional });
   }
 
   #isRequire(node: Expression): boolean {
@@ -290,7 +290,32 @@ class Reader {
     if (variable ? variable.kind?.is !== "handlers" : owner.name !== "Handlers") return;
     const name = args[0] && foldName(args[0], () => undefined);
     const pattern = args.length > 2 ? args[1] : undefined;
-    this.#handlers.push({ method, name, swallows: pattern !== undefined && isAlways(pattern), offset });
+    this.#handlers.push({
+      method,
+      name,
+      swallows: pattern !== undefined && isAlways(pattern),
+      order: this.#order++,
+      offset,
+    });
+  }
+}
+
+/** What an expression begins with, where that is an expression of its own. */
+function leftOf(node: Expression): Expression | undefined {
+  switch (node.type) {
+    case "UnaryExpression":
+      return node.argument;
+    case "BinaryExpression":
+    case "LogicalExpression":
+      return node.left;
+    case "MemberExpression":
+    case "IndexExpression":
+    case "CallExpression":
+    case "StringCallExpression":
+    case "TableCallExpression":
+      return node.base;
+    default:
+      return undefined;
   }
 }
 

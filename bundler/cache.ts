@@ -4,7 +4,7 @@ import { analyse } from "./analyse.ts";
 import type { Facts } from "./facts.ts";
 
 /** Raised whenever the facts or how they are found change, so that older remembered ones are not used. */
-const FORMAT = 1;
+const FORMAT = 2;
 const MOST = 8_000;
 
 /** What is known of texts by their hash: in this process, and in a folder when one is given. */
@@ -31,9 +31,28 @@ export function factsOf(text: string, hash: string, cache: FactCache): Facts {
   return facts;
 }
 
+const located = new Map<string, Facts>();
+
+/** Where a find stands; the text is parsed once more, with places, when somebody asks first. */
+export function offsetIn(text: string, hash: string, order: number): number {
+  let facts = located.get(hash);
+  if (!facts) {
+    facts = analyse(text, true);
+    if (located.size >= 100) located.clear();
+    located.set(hash, facts);
+  }
+  const { requires, handlers, globals, limits } = facts;
+  for (const list of [requires, handlers, globals, limits]) {
+    const found = list.find((candidate) => candidate.order === order);
+    if (found) return found.offset;
+  }
+  return 0;
+}
+
 /** Forgets everything that this process knows; for measurements. */
 export function forget(): void {
   remembered.clear();
+  located.clear();
 }
 
 function read(hash: string, { folder }: FactCache): Facts | undefined {

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { FleetError, type Problem } from "../core/errors.ts";
-import { type FactCache, factsOf } from "./cache.ts";
-import type { Facts, RequireFact } from "./facts.ts";
+import { type FactCache, factsOf, offsetIn } from "./cache.ts";
+import type { Facts, Found, RequireFact } from "./facts.ts";
 import { PARENT, SELF } from "./facts.ts";
 import { identityOf, labelOf } from "./files.ts";
 import type { Resolver } from "./resolve.ts";
@@ -88,7 +88,7 @@ export function follow(starts: Starts, resolver: Resolver, cache: FactCache): Gr
       if (name === undefined) continue;
       const found = resolver.resolve(name, module.path);
       if (found.to === "nothing") {
-        if (!fact.guarded) problems.push(missing(name, found.searched, module, fact.offset, starts.root));
+        if (!fact.guarded) problems.push(missing(name, found.searched, module, fact, starts.root));
         module.edges.push({ name, fact, to: undefined });
         continue;
       }
@@ -114,7 +114,8 @@ export function follow(starts: Starts, resolver: Resolver, cache: FactCache): Gr
   for (const name of starts.include) {
     const found = resolver.resolve(name, starts.entry.path);
     if (found.to === "file") start(found.path, found.searched, name, false);
-    else if (found.to === "nothing") problems.push(missing(name, found.searched, undefined, 0, starts.root));
+    else if (found.to === "nothing")
+      problems.push(missing(name, found.searched, undefined, undefined, starts.root));
   }
   for (const module of modules) problems.push(...faults(module));
   return { modules, problems };
@@ -138,18 +139,24 @@ function expand(name: string | undefined, self: string): string | undefined {
   return name.replaceAll(PARENT, self.replace(/[^.]+$/, "")).replaceAll(SELF, self);
 }
 
+/** `file:line:column` of something found in a module. */
+export function placeOf(module: GraphModule, found: Found): string {
+  return placeAt(module, offsetIn(module.text, module.hash, found.order));
+}
+
+function placeAt({ text, file }: GraphModule, offset: number): string {
+  const { line, column } = positionAt(text, offset);
+  return `${file}:${line}:${column}`;
+}
+
 function faults(module: GraphModule): Problem[] {
   const { facts, text, file } = module;
-  const place = (offset: number): string => {
-    const { line, column } = positionAt(text, offset);
-    return `${file}:${line}:${column}`;
-  };
-  const problems: Problem[] = facts.limits.map(({ what, offset }) => ({
+  const problems: Problem[] = facts.limits.map((limit) => ({
     code: "LUA_LIMIT",
-    what: `Lua cannot compile ${file}: it has ${what}.`,
+    what: `Lua cannot compile ${file}: it has ${limit.what}.`,
     expected: "no more than Lua 5.3 allows",
     remedy: "Move part of the function into another one, or keep the values in a table.",
-    at: place(offset),
+    at: placeOf(module, limit),
   }));
   if (facts.fault) {
     problems.push({
@@ -157,14 +164,18 @@ function faults(module: GraphModule): Problem[] {
       what: `${file} is not valid Lua 5.3: ${facts.fault.message}.`,
       got: lineAt(text, facts.fault.offset),
       remedy: "Correct the line, or the one before it where a bracket or an `end` is missing.",
-      at: place(facts.fault.offset),
+      at: placeAt(module, facts.fault.offset),
     });
   }
   return problems;
 }
 
-/** The line that an offset stands on, without white space around it. */
-export function lineAt(text: string, offset: number): string {
+/** The line on which something found stands, without white space around it. */
+export function lineOf(module: GraphModule, found: Found): string {
+  return lineAt(module.text, offsetIn(module.text, module.hash, found.order));
+}
+
+function lineAt(text: string, offset: number): string {
   const start = text.lastIndexOf("\n", offset - 1) + 1;
   const end = text.indexOf("\n", offset);
   return text.slice(start, end === -1 ? undefined : end).trim();
@@ -174,10 +185,9 @@ function missing(
   name: string,
   searched: readonly string[],
   from: GraphModule | undefined,
-  offset: number,
+  fact: Found | undefined,
   root: string,
 ): Problem {
-  const where = from && positionAt(from.text, offset);
   const looked = searched.map((path) => labelOf(path, root, dirname(resolve(path))));
   return {
     code: "LUA_MODULE_MISSING",
@@ -187,7 +197,7 @@ function missing(
     expected: `one of: ${[...new Set(looked)].join(", ")}`,
     remedy:
       "Create the file, correct the name, add its folder to `search`, or name it in `externals` when the process has it.",
-    ...(from && where ? { at: `${from.file}:${where.line}:${where.column}` } : { at: "include" }),
+    at: from && fact ? placeOf(from, fact) : "include",
   };
 }
 

@@ -3,9 +3,8 @@ import type { Problem } from "../core/errors.ts";
 import { AOS_GLOBALS, isPlainAosModule } from "./aos-modules.ts";
 import type { Files } from "./files.ts";
 import { labelOf } from "./files.ts";
-import { type Graph, type GraphModule, lineAt } from "./graph.ts";
+import { type Graph, type GraphModule, lineOf, placeOf } from "./graph.ts";
 import type { Findings } from "./silence.ts";
-import { positionAt } from "./source.ts";
 
 export interface LintInput {
   readonly graph: Graph;
@@ -35,11 +34,6 @@ export function lint(input: LintInput): Findings {
   };
 }
 
-function at(module: GraphModule, offset: number): string {
-  const { line, column } = positionAt(module.text, offset);
-  return `${module.file}:${line}:${column}`;
-}
-
 function globals(module: GraphModule, { state }: LintInput): Problem[] {
   const undeclared = module.facts.globals.filter(
     ({ name }) => !state.includes(name) && !AOS_GLOBALS.has(name),
@@ -53,7 +47,7 @@ function globals(module: GraphModule, { state }: LintInput): Problem[] {
       got: undeclared.map(({ name, count }) => (count > 1 ? `${name} (${count} times)` : name)).join(", "),
       expected: "locals, or names listed in `state`",
       remedy: "Write `local` before the first assignment, or add the name to the process' `state`.",
-      at: at(module, first.offset),
+      at: placeOf(module, first),
     },
   ];
 }
@@ -61,13 +55,13 @@ function globals(module: GraphModule, { state }: LintInput): Problem[] {
 function dynamic(module: GraphModule): Problem[] {
   return module.facts.requires
     .filter(({ name }) => name === undefined)
-    .map(({ offset }) => ({
+    .map((fact) => ({
       code: "LUA_REQUIRE_DYNAMIC",
       what: `${module.file} requires a module by a name that is only known when it runs.`,
-      got: lineAt(module.text, offset),
+      got: lineOf(module, fact),
       expected: "a literal name",
       remedy: "List the modules that it may mean in `include`; nothing else of them gets into the bundle.",
-      at: at(module, offset),
+      at: placeOf(module, fact),
     }));
 }
 
@@ -78,7 +72,7 @@ function shadows(module: GraphModule): Problem[] {
       code: "LUA_SHADOWS_AOS",
       what: `${module.file} requires ${JSON.stringify(name)} and gets the project's ${to}, not aos' own module.`,
       remedy: `Rename the file, or add ${JSON.stringify(name)} to \`externals\` to get aos' own.`,
-      at: at(module, fact.offset),
+      at: placeOf(module, fact),
     }));
 }
 
@@ -115,7 +109,7 @@ function cycles({ graph }: LintInput, modules: ReadonlyMap<string, GraphModule>)
           got: [...loop, target].map(({ file }) => file).join(" → "),
           expected: "at least one of these requires inside a function, where it runs later",
           remedy: "Move one `require` into the function that uses it.",
-          at: at(top.module, edge.fact.offset),
+          at: placeOf(top.module, edge.fact),
         });
       }
     }
@@ -127,14 +121,12 @@ function cycles({ graph }: LintInput, modules: ReadonlyMap<string, GraphModule>)
 function swallowing({ order }: LintInput, modules: ReadonlyMap<string, GraphModule>): Problem[] {
   const seen = new Set<string>();
   const calls: { module: GraphModule; index: number }[] = [];
-  type Step = { offset: number; load?: string; index?: number };
+  type Step = { order: number; load?: string; index?: number };
   const stepsOf = (module: GraphModule): Step[] =>
     [
-      ...module.edges.flatMap(({ to, fact }) =>
-        to === undefined ? [] : [{ offset: fact.offset, load: to }],
-      ),
-      ...module.facts.handlers.map(({ offset }, index) => ({ offset, index })),
-    ].sort((a, b) => a.offset - b.offset);
+      ...module.edges.flatMap(({ to, fact }) => (to === undefined ? [] : [{ order: fact.order, load: to }])),
+      ...module.facts.handlers.map(({ order }, index) => ({ order, index })),
+    ].sort((a, b) => a.order - b.order);
   for (const file of order) {
     const stack: { module: GraphModule; steps: Step[]; next: number }[] = [];
     const enter = (file: string): void => {
@@ -163,7 +155,7 @@ function swallowing({ order }: LintInput, modules: ReadonlyMap<string, GraphModu
       what: `The handler ${JSON.stringify(handler.name ?? "?")} takes every message, so ${before} other${before === 1 ? " handler is" : " handlers are"} never reached.`,
       expected: "a pattern that matches its own messages, or the last place",
       remedy: 'Register it last, narrow its pattern, or let its pattern return "continue".',
-      at: at(module, handler.offset),
+      at: placeOf(module, handler),
     });
   });
   return problems;

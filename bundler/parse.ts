@@ -9,11 +9,20 @@ export interface SyntaxFault {
 
 export type Parsed = { readonly chunk: Chunk; readonly fault?: never } | { readonly fault: SyntaxFault };
 
-/** Parses Lua 5.3, the language of aos. Never throws: every text gives a tree or a fault. */
-export function parseLua(text: string): Parsed {
+/**
+ * Parses Lua 5.3, the language of aos. Never throws: every text gives a tree or a fault.
+ *
+ * @param places whether nodes know where they stand
+ */
+export function parseLua(text: string, places = false): Parsed {
   try {
     return {
-      chunk: luaparse.parse(text, { luaVersion: "5.3", comments: false, ranges: true, encodingMode: "none" }),
+      chunk: luaparse.parse(text, {
+        luaVersion: "5.3",
+        comments: false,
+        ranges: places,
+        encodingMode: "none",
+      }),
     };
   } catch (error) {
     if (error instanceof RangeError) {
@@ -30,7 +39,7 @@ export function parseLua(text: string): Parsed {
   }
 }
 
-/** The first offset of a node; the parser is always run with ranges. */
+/** The first offset of a node; 0 when the text was parsed without places. */
 export function offsetOf(node: Node): number {
   return (node as Node & { range?: [number, number] }).range?.[0] ?? 0;
 }
