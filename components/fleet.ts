@@ -233,15 +233,13 @@ function summary(
   const entries = plan.levels.flat().flatMap(({ name, declared }) => {
     const process = members[name];
     if (!process) return [];
-    const entry = pulumi
-      .all([process.processId, process.health] as const)
-      .apply(
-        ([processId, health]): MemberOutput => ({
-          processId,
-          health: health?.status ?? "UNKNOWN",
-          version: declared.version,
-        }),
-      );
+    const entry = pulumi.all([process.processId, process.health] as const).apply(
+      ([processId, health]): MemberOutput => ({
+        processId,
+        health: health?.status ?? "UNKNOWN",
+        version: declared.version,
+      }),
+    );
     return [entry.apply((value) => [name, value] as const)];
   });
   return pulumi.all(entries).apply((pairs) => Object.fromEntries(pairs));

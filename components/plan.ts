@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Bundle, bundle, store } from "../bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import type { DeclaredProcess } from "../providers/release/schema.ts";
@@ -149,7 +149,7 @@ async function bundleMember(
     name,
     entry,
     root: globalThis.process.cwd(),
-    search: ["processes/lib"],
+    search: ["processes/lib", dirname(dirname(entry))],
     ...(process.lib ? { prelude: ["processes/lib/fleet/init.lua"] } : {}),
     silence: process.silence,
   });

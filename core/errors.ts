@@ -29,6 +29,8 @@ export class FleetError extends Error {
     const list = (Array.isArray(problems) ? problems : [problems]) as readonly [Problem, ...Problem[]];
     super(list.map(formatProblem).join("\n"), options.cause === undefined ? {} : { cause: options.cause });
     this.name = "FleetError";
+    // The place in our code means nothing to the person who can fix it, and Pulumi prints the stack of what a provider throws.
+    this.stack = "";
     this.problems = list;
     this.transient = options.transient ?? false;
   }

@@ -3,7 +3,7 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
 import { ask } from "../run/control.ts";
-import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
+import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
 import { record } from "../run/manifest.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
@@ -33,9 +33,11 @@ export async function check(_olds: Raw, news: Raw) {
 }
 
 export async function diff(_id: string, olds: ConfigBundleOutputs, rawNews: Raw) {
-  const raw = ownInputs(rawNews);
-  if (hasUnknown(raw)) return { changes: true };
-  const news = ConfigBundleInputsSchema.parse(raw);
+  const raw = assumeKept(olds, ownInputs(rawNews));
+  const parsed = ConfigBundleInputsSchema.safeParse(raw);
+  // Something is not known and was not there before: it joins.
+  if (!parsed.success) return { changes: true };
+  const news = parsed.data;
   const reasons = [
     ...explainData(olds.configData, news.configData),
     ...olds.drift.map((finding) => `changed by hand: ${finding}`),

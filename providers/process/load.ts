@@ -55,7 +55,9 @@ export async function loadBundle(
   );
   if (evaluation.error !== undefined) {
     await session.ao.settle(intent);
-    const found = explainLuaError(evaluation.error, stored.map, program.offsetLines);
+    const found = stored.map
+      ? explainLuaError(evaluation.error, stored.map, program.offsetLines)
+      : { message: evaluation.error };
     const at =
       found.file === undefined
         ? undefined

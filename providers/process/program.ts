@@ -1,3 +1,5 @@
+import { luaString } from "../../bundler/index.ts";
+
 /** The Lua text of one load: guard, bundle, commit – one Eval, which happens as a whole or not at all. Pure. */
 export interface Commit {
   readonly process: string;
@@ -11,16 +13,6 @@ export interface Program {
   readonly text: string;
   /** Lines before the bundle's first line, to map an error's line back. */
   readonly offsetLines: number;
-}
-
-/** A Lua string literal of any text. Decimal escapes are exact for every byte, so nothing can end the literal early. */
-export function luaString(text: string): string {
-  let literal = '"';
-  for (const byte of Buffer.from(text, "utf8")) {
-    const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c;
-    literal += plain ? String.fromCharCode(byte) : `\\${String(byte).padStart(3, "0")}`;
-  }
-  return `${literal}"`;
 }
 
 /**

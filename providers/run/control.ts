@@ -35,7 +35,7 @@ export async function ask<T>(
   schema: z.ZodType<T>,
   budget: Budget,
 ): Promise<T> {
-  const data = request.data === undefined ? "" : canonicalJson(request.data);
+  const data = canonicalJson(request.data ?? {});
   const { project, stack } = session.scope;
   const content = sha256(`${data}\n${canonicalJson(request.tags ?? {})}`).slice(0, 16);
   const intent = [

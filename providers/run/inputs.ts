@@ -15,6 +15,21 @@ export function hasUnknown(value: unknown): boolean {
   return Object.values(value).some(hasUnknown);
 }
 
+/**
+ * `news` with `olds` wherever a value is not known yet. An update in place keeps every id, so a preview that took the
+ * unknown for a change would announce updates that never come; `up` compares again with the real values. Pure.
+ */
+export function assumeKept(olds: unknown, news: unknown): unknown {
+  if (news === UNKNOWN) return olds;
+  if (typeof news !== "object" || news === null) return news;
+  if (Array.isArray(news))
+    return news.map((value, index) => assumeKept(Array.isArray(olds) ? olds[index] : undefined, value));
+  const before = typeof olds === "object" && olds !== null ? (olds as Record<string, unknown>) : {};
+  return Object.fromEntries(
+    Object.entries(news).map(([key, value]) => [key, assumeKept(before[key], value)]),
+  );
+}
+
 /** Inputs without what Pulumi adds. */
 export function ownInputs(raw: Record<string, unknown>): Record<string, unknown> {
   const { __provider, ...own } = raw;

@@ -3,7 +3,7 @@ import { FleetError } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
 import { probe } from "../process/health.ts";
 import { ask } from "../run/control.ts";
-import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
+import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
@@ -26,9 +26,11 @@ export async function check(_olds: Raw, news: Raw) {
 }
 
 export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
-  const raw = ownInputs(rawNews);
-  if (hasUnknown(raw)) return { changes: true };
-  const news = WiringInputsSchema.parse(raw);
+  const raw = assumeKept(olds, ownInputs(rawNews));
+  const parsed = WiringInputsSchema.safeParse(raw);
+  // Something is not known and was not there before: it joins.
+  if (!parsed.success) return { changes: true };
+  const news = parsed.data;
   const reasons = [
     ...explainPeers(olds.peers, news.peers),
     ...olds.drift.map((finding) => `changed by hand: ${finding}`),
