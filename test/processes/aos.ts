@@ -154,6 +154,7 @@ export class Aos {
   /** Slot of the latest message. */
   slot = 0;
   #handle: string;
+  #source: string | undefined;
 
   constructor(name: string, id: string, owner: string, handle: string) {
     this.name = name;
@@ -216,9 +217,11 @@ export class Aos {
     };
   }
 
-  /** Loads a program in place, as an update would. */
-  load(options: ProgramOptions = {}): Promise<SendResult> {
-    return this.eval(program(this.name, options).text);
+  /** Loads a program in place, as an update would; the same source as before unless another is given. */
+  async load(options: ProgramOptions = {}): Promise<SendResult> {
+    this.#source = options.source ?? this.#source;
+    const source = this.#source === undefined ? {} : { source: this.#source };
+    return this.eval(await program(this.name, { ...options, ...source }));
   }
 
   /** An independent copy with the same memory. */
@@ -228,6 +231,7 @@ export class Aos {
     const copy = new Aos(this.name, this.id, this.owner, as);
     copy.now = this.now;
     copy.slot = this.slot;
+    copy.#source = this.#source;
     return copy;
   }
 

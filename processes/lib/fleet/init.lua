@@ -119,9 +119,9 @@ function Fleet.correlation(msg)
   return reply.address(msg).correlation
 end
 
---- Whether the sender of a message has a role: anyone, peer, deployer, owner.
-function Fleet.allows(who, msg)
-  return auth.allows(who, msg)
+--- Whether the sender of a message has a role: anyone, peer, deployer, owner (deployers are peers too).
+function Fleet.is(msg, role)
+  return auth.allows(role, msg)
 end
 
 --- The process' epoch. The ledger raises it by compare-and-set with `fleet.setEpoch`.
