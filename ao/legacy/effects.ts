@@ -32,8 +32,8 @@ export interface Effects {
   repost(id: string, budget: Budget): Promise<void>;
 }
 
-/** Most of a spawn's budget is for its process: a module that stays unknown for so many seconds is believed to be. */
-const MODULE_SECONDS = 15;
+/** Most of the time is for other things: a module that stays unknown for so many seconds is believed to be. */
+export const MODULE_SECONDS = 15;
 
 export function effectsOf({ wallet, journal, mu, backoff, log, module }: EffectParts): Effects {
   async function once(

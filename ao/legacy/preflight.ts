@@ -1,8 +1,9 @@
-import type { Budget } from "../../core/budget.ts";
+import { type Budget, within } from "../../core/budget.ts";
 import { FleetError, type Problem } from "../../core/errors.ts";
-import { unitNotAo, unitRefused } from "../errors.ts";
+import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { FoundItem } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
+import { MODULE_SECONDS } from "./effects.ts";
 import type { Answer, Unit } from "./http.ts";
 
 export interface PreflightParts {
@@ -28,7 +29,7 @@ export async function preflight(
   const looks = [
     look(mu, isMessenger, budget, backoff),
     look(cu, isCompute, budget, backoff),
-    input.module === undefined ? index(budget) : module(input.module, budget),
+    input.module === undefined ? index(budget) : module(input.module, within(budget, MODULE_SECONDS)),
   ];
   const errors: FleetError[] = [];
   for (const settled of await Promise.allSettled(looks)) {
@@ -57,7 +58,12 @@ function look(
     async () => {
       const answer = await unit.ask({ url: `${unit.url}/`, headers: { accept: "*/*" } }, budget);
       if (answer.status >= 500) throw unitRefused(unit.name, unit.url, answer.status, answer.excerpt);
-      if (!isIt(answer)) throw unitNotAo(unit.name, unit.url, `${answer.status} ${answer.excerpt}`);
+      if (isIt(answer)) return;
+      // The address is a setting: what answers wrongly three times running is the wrong server.
+      throw new UnitError(
+        unitNotAo(unit.name, unit.url, `${answer.status} ${answer.excerpt}`).problems[0],
+        "doubtful",
+      );
     },
     backoff,
   );
@@ -65,14 +71,13 @@ function look(
 
 /** The real one greets with "ao messenger unit"; others answer JSON with their address. */
 const isMessenger = (answer: Answer) =>
-  answer.ok && (/messenger unit/i.test(answer.excerpt) || hasAddress(answer));
+  answer.ok && (/messenger unit/i.test(answer.excerpt) || isStatus(answer));
 
-/** The real one answers `{ address, timestamp }`. */
-const isCompute = (answer: Answer) =>
-  answer.ok && (/compute unit/i.test(answer.excerpt) || hasAddress(answer));
+/** The real one answers `{ address, timestamp }`, others one of the two. */
+const isCompute = (answer: Answer) => answer.ok && (/compute unit/i.test(answer.excerpt) || isStatus(answer));
 
-function hasAddress({ json }: Answer): boolean {
-  return (
-    typeof json === "object" && json !== null && typeof (json as { address?: unknown }).address === "string"
-  );
+function isStatus({ json }: Answer): boolean {
+  if (typeof json !== "object" || json === null) return false;
+  const { address, timestamp } = json as { address?: unknown; timestamp?: unknown };
+  return typeof address === "string" || typeof timestamp === "number";
 }

@@ -1,0 +1,70 @@
+/**
+ * Runs in a process of its own, so that it can be killed, stopped or starved.
+ *
+ *     node child.ts deploy <journal> <wallet> <endpoints as JSON>   spawns, sends, reads back, settles
+ *     node child.ts hold   <journal>                                holds the journal; writes when told
+ *     node child.ts fill   <journal>                                writes until it fails
+ */
+import { createInterface } from "node:readline";
+import { connectLegacy, type Journal, loadWallet, openJournal } from "../../ao/index.ts";
+import { budgetOf } from "../../core/budget.ts";
+import type { FleetError } from "../../core/errors.ts";
+
+const [task, path = "", wallet = "", endpoints = "{}"] = process.argv.slice(2);
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const record = (journal: Journal, key: string, size: number) =>
+  journal.record({ key, kind: "message", target: "p", signer: "w", content: "c" }, async () => ({
+    id: key,
+    raw: new Uint8Array(size),
+  }));
+
+async function deploy(): Promise<void> {
+  const journal = await openJournal(path, { patience: 2000 });
+  const ao = connectLegacy({
+    endpoints: JSON.parse(endpoints),
+    wallet: await loadWallet({ path: wallet }),
+    journal,
+    limits: { firstLook: 0, backoff: { base: 5, cap: 20, floor: 1 } },
+  });
+  const { scheduler, authority, module } = JSON.parse(endpoints);
+  const spawn = { intent: "spawn", module, scheduler, authority, tags: { Name: "battle" } };
+  const { id } = await ao.spawn(spawn, budgetOf(60));
+  const message = { intent: "eval", processId: id, tags: { Action: "Eval" }, data: "return 1" };
+  const { id: messageId } = await ao.send(message, budgetOf(60));
+  await ao.evaluation({ processId: id, messageId, expectOutput: true }, budgetOf(60));
+  await ao.settle("spawn");
+  await ao.settle("eval");
+  await journal.close();
+  say(`done ${id} ${messageId}`);
+}
+
+async function hold(): Promise<void> {
+  const journal = await openJournal(path, { heartbeat: 50, stale: 400 });
+  say("held");
+  for await (const _ of createInterface({ input: process.stdin })) {
+    await record(journal, "late", 10).then(
+      () => say("written"),
+      (error: FleetError) => say(error.code),
+    );
+  }
+}
+
+async function fill(): Promise<void> {
+  // Without a handler the system ends a process that writes beyond its limit.
+  process.on("SIGXFSZ", () => {});
+  const journal = await openJournal(path);
+  let written = 0;
+  try {
+    for (;;) {
+      await record(journal, `k${written}`, 9000);
+      written += 1;
+    }
+  } catch (error) {
+    await record(journal, "small", 10);
+    say(`${written} ${(error as FleetError).code}`);
+  }
+  process.exit(0);
+}
+
+const tasks: Record<string, () => Promise<void>> = { deploy, hold, fill };
+await tasks[task ?? ""]?.();

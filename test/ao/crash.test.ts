@@ -1,0 +1,72 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readJournal } from "../../ao/index.ts";
+import { MODULE, startUnits } from "./units.ts";
+import { makeJwk } from "./wallets.ts";
+
+let folder: string;
+let wallet: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fleet-crash-"));
+  wallet = join(folder, "wallet.json");
+  await writeFile(wallet, JSON.stringify(await makeJwk()), { mode: 0o600 });
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function run(args: string[], crashAt?: string): Promise<{ signal: string | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const script = fileURLToPath(new URL("child.ts", import.meta.url));
+    const child = spawn(process.execPath, ["--no-warnings", script, ...args], {
+      env: { ...process.env, FLEET_CRASH_AT: crashAt ?? "" },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let output = "";
+    child.stdout.on("data", (chunk) => {
+      output += chunk;
+    });
+    child.on("error", reject);
+    child.on("close", (_, signal) => resolve({ signal, output }));
+  });
+}
+
+/** Every step of a spawn, then of a message. The number: how often that run passes the step before it is to die there. */
+const deaths = [
+  "ao.before-sign",
+  "ao.after-sign",
+  "ao.after-journal",
+  "ao.after-send",
+  "ao.after-answer",
+  "ao.before-sign",
+  "ao.after-sign",
+  "ao.after-journal",
+  "ao.after-send:2",
+  "ao.after-answer:2",
+];
+
+test("killed at each step of its spawn and of its message, a deploy makes one process and one message", async () => {
+  const units = await startUnits();
+  const journal = join(folder, "killed.jsonl");
+  const args = ["deploy", journal, wallet, JSON.stringify({ ...units.endpoints, module: MODULE })];
+  const sent: number[] = [];
+  for (const crashAt of deaths) {
+    expect({ crashAt, ...(await run(args, crashAt)) }).toEqual({ crashAt, signal: "SIGKILL", output: "" });
+    sent.push(units.posted.length);
+  }
+  // Nothing is sent before it is in the journal; from then on each run sends the spawn, and later the message, once more.
+  expect(sent).toEqual([0, 0, 0, 1, 2, 3, 4, 5, 7, 9]);
+
+  const { output } = await run(args);
+  const [done, process, message] = output.trim().split(" ");
+  expect(done).toBe("done");
+  expect(new Set(units.posted)).toEqual(new Set([process, message]));
+  expect((await readJournal(journal)).map(({ id, state }) => ({ id, state }))).toEqual([
+    { id: process, state: "settled" },
+    { id: message, state: "settled" },
+  ]);
+  await units.close();
+}, 120_000);

@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DataItem } from "@dha-team/arbundles";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { ok, type Reply, startUnits, type Units } from "./units.ts";
+import { makeWallet } from "./wallets.ts";
+
+/** Units that fail at random, from a seed: whatever they do, one intent is one message, and nothing is believed that is not so. */
+let wallet: Wallet;
+let units: Units;
+let folder: string;
+let journal: Journal;
+
+beforeAll(async () => {
+  wallet = await makeWallet();
+  folder = await mkdtemp(join(tmpdir(), "fleet-faults-"));
+  units = await startUnits();
+  journal = await openJournal(join(folder, "p.s.jsonl"));
+});
+afterAll(async () => {
+  await journal.close();
+  await units.close();
+  await rm(folder, { recursive: true });
+});
+
+const faults: readonly Reply[] = [
+  // The unit says that it took the message, and forgets it.
+  { status: 202, json: { message: "Processing DataItem" } },
+  { status: 429, json: { error: "Rate limit exceeded" }, headers: { "retry-after": "0" } },
+  { status: 400, text: "Bad Request" },
+  { status: 500, json: { error: "fetch failed" } },
+  { status: 502, text: "<html>Bad Gateway</html>" },
+  { ...ok("cut in the middle"), cut: true },
+  { text: '{"Output":' },
+  "reset",
+  "hang",
+];
+
+test.each([
+  { share: 0.05, seed: 1 },
+  { share: 0.2, seed: 2 },
+  { share: 0.5, seed: 3 },
+])(
+  "faults in $share of all calls",
+  async ({ share, seed }) => {
+    const random = mulberry32(seed);
+    const taken = new Map<string, number>();
+    units.posted.length = 0;
+    units.script(({ endpoint, path, body }) => {
+      const fault = random() < share ? faults[Math.floor(random() * faults.length)] : undefined;
+      // What breaks the way back comes after the effect in half of the cases: then only the answer is lost.
+      const isLost = typeof fault === "string" && random() < 0.5;
+      if (endpoint === "mu.post") {
+        if (fault !== undefined && !isLost) return fault;
+        const { id } = new DataItem(body);
+        taken.set(id, (taken.get(id) ?? 0) + 1);
+        if (fault !== undefined) return fault;
+        return taken.get(id) === 1 ? undefined : { status: 500, json: { error: "MessageExists" } };
+      }
+      if (fault !== undefined) return fault;
+      const id = path.split("/")[3]?.split("?")[0] ?? "";
+      return taken.has(id) ? ok(`result of ${id}`) : { status: 500, json: { error: "Message not found" } };
+    });
+
+    const ao = connectLegacy({
+      endpoints: units.endpoints,
+      wallet,
+      journal,
+      limits: { firstLook: 0, callSeconds: 0.2, repostAfter: 50, backoff: { base: 4, cap: 30, floor: 1 } },
+    });
+    const processId = "p".repeat(43);
+    const failures: unknown[] = [];
+    const count = 40;
+    await Promise.all(
+      Array.from({ length: count }, async (_, n) => {
+        const intent = `${seed}/${n}`;
+        try {
+          const { id } = await ao.send(
+            { intent, processId, tags: { Action: "Eval" }, data: intent },
+            budgetOf(20),
+          );
+          const { output } = await ao.evaluation(
+            { processId, messageId: id, expectOutput: true },
+            budgetOf(20),
+          );
+          expect(output).toBe(`result of ${id}`);
+          await ao.settle(intent);
+        } catch (error) {
+          failures.push(error);
+          // What failed is kept, so that the next run goes on with the same bytes.
+          expect(journal.signed(intent)).toBeDefined();
+        }
+      }),
+    );
+
+    expect(failures.filter((error) => !(error instanceof FleetError))).toEqual([]);
+    if (share <= 0.2) expect(failures).toEqual([]);
+    const intents = journal.history().filter(({ key }) => key.startsWith(`${seed}/`));
+    expect(intents).toHaveLength(count);
+    expect([...taken.keys()].every((id) => intents.some((intent) => intent.id === id))).toBe(true);
+    expect(taken.size).toBeGreaterThanOrEqual(count - failures.length);
+  },
+  60_000,
+);
+
+/** A small seeded generator (mulberry32, public domain): the same faults in every run. */
+function mulberry32(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}

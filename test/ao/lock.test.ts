@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { openJournal, readJournal } from "../../ao/index.ts";
+
+let folder: string;
+let path: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fleet-lock-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+beforeEach(async (context) => {
+  path = join(folder, context.task.id, "p.s.jsonl");
+  await mkdir(dirname(path));
+});
+
+const script = fileURLToPath(new URL("child.ts", import.meta.url));
+
+/** A process that holds the journal, and what it says, line by line. */
+async function holder(): Promise<{ child: ChildProcess; next: () => Promise<string> }> {
+  const child = spawn(process.execPath, ["--no-warnings", script, "hold", path], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => (await lines.next()).value as string;
+  expect(await next()).toBe("held");
+  return { child, next };
+}
+
+const ended = (child: ChildProcess) => new Promise((resolve) => child.once("close", resolve));
+
+describe("a journal that another process holds", () => {
+  test("is refused with the owner's name while it lives, and free once it was killed", async () => {
+    const { child } = await holder();
+    const refusal = openJournal(path, { patience: 150 });
+    await expect(refusal).rejects.toMatchObject({ code: "JOURNAL_LOCKED", transient: true });
+    await expect(refusal).rejects.toThrow(`process ${child.pid} on ${hostname()}`);
+    const gone = ended(child);
+    child.kill("SIGKILL");
+    await gone;
+    const before = performance.now();
+    const journal = await openJournal(path, { patience: 5000 });
+    expect(performance.now() - before).toBeLessThan(1000);
+    await journal.close();
+  }, 30_000);
+
+  test("is taken from one that stands still, which then cannot write any more", async () => {
+    const { child, next } = await holder();
+    child.kill("SIGSTOP");
+    const journal = await openJournal(path, { stale: 400, patience: 10_000 });
+    await journal.record({ key: "k", kind: "message", target: "p", signer: "w", content: "c" }, async () => ({
+      id: "new",
+      raw: new Uint8Array(1),
+    }));
+    child.kill("SIGCONT");
+    child.stdin?.write("go\n");
+    expect(await next()).toBe("JOURNAL_LOST");
+    expect((await readJournal(path)).map(({ id }) => id)).toEqual(["new"]);
+    const gone = ended(child);
+    child.stdin?.end();
+    child.kill();
+    await gone;
+    // The one that lost it does not take the lock along when it ends.
+    await journal.settle("k");
+    await journal.close();
+  }, 30_000);
+
+  test.each([
+    ["a process that is gone", { pid: 2 ** 22 - 1 }],
+    ["a later process with the same number", { pid: process.pid, born: "1" }],
+  ])("is free when its owner is %s", async (_, owner) => {
+    const lock = { nonce: "n", born: "", host: hostname(), at: "2026-01-01T00:00:00.000Z", ...owner };
+    await writeFile(`${path}.lock`, JSON.stringify(lock));
+    await (await openJournal(path, { patience: 1000 })).close();
+  });
+
+  test("is free when the lock is no lock, and kept when its owner is on another machine", async () => {
+    await writeFile(`${path}.lock`, "garbage");
+    await (await openJournal(path, { patience: 1000 })).close();
+    const lock = { nonce: "n", pid: 1, born: "", host: "elsewhere", at: "2026-01-01T00:00:00.000Z" };
+    await writeFile(`${path}.lock`, JSON.stringify(lock));
+    await expect(openJournal(path, { patience: 100 })).rejects.toThrow("process 1 on elsewhere");
+  });
+});
+
+test("a disk that is full stops it, loses nothing and leaves no half record", async () => {
+  const limited = spawn(
+    "sh",
+    ["-c", `ulimit -f 100; exec "$0" "$@"`, process.execPath, "--no-warnings", script, "fill", path],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  const { value } = await createInterface({ input: limited.stdout })[Symbol.asyncIterator]().next();
+  const [written, code] = String(value).split(" ");
+  expect(code).toBe("JOURNAL_UNWRITABLE");
+  expect(Number(written)).toBeGreaterThan(1);
+  const journal = await openJournal(path, { patience: 5000 });
+  expect(journal.dropped).toBeUndefined();
+  expect(journal.history()).toHaveLength(Number(written) + 1);
+  await journal.close();
+}, 30_000);

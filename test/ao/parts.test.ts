@@ -1,0 +1,180 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { crashPoint, looksLikeInbox, NetworkRefSchema, resolveNetwork } from "../../ao/index.ts";
+import { excerptOf, retryAfterOf } from "../../ao/legacy/http.ts";
+import { evaluationIn, outputText, tagsOf } from "../../ao/legacy/shapes.ts";
+import { limiterOf } from "../../ao/limiter.ts";
+import { backoffOf, retrying } from "../../ao/retry.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+
+describe("retry", () => {
+  test("waits are never outside their bounds, however many tries", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5000 }), (tries) => {
+        const wait = backoffOf(tries, { base: 100, cap: 2000, floor: 10 });
+        return wait >= 10 && wait <= Math.min(2000, 100 * 2 ** (tries - 1)) + 10;
+      }),
+    );
+  });
+
+  test("lets through what is a bug, and what is permanent, at the first time", async () => {
+    let tries = 0;
+    const failing = (error: Error) => {
+      tries = 0;
+      return retrying("it", budgetOf(5), async () => {
+        tries += 1;
+        throw error;
+      });
+    };
+    await expect(failing(new TypeError("bug"))).rejects.toThrow(TypeError);
+    expect(tries).toBe(1);
+    const permanent = new FleetError({ code: "X", what: "no", remedy: "none" });
+    await expect(failing(permanent)).rejects.toBe(permanent);
+    expect(tries).toBe(1);
+  });
+
+  test("does not begin without any time left", async () => {
+    const refusal = retrying("the work", budgetOf(0), async () => expect.fail("was begun"));
+    await expect(refusal).rejects.toMatchObject({ code: "BUDGET_SPENT", transient: true });
+  });
+
+  test("Retry-After is seconds or a date", () => {
+    const now = Date.parse("2026-01-01T00:00:00Z");
+    expect(retryAfterOf("3", now)).toBe(3000);
+    expect(retryAfterOf("Thu, 01 Jan 2026 00:00:05 GMT", now)).toBe(5000);
+    expect(retryAfterOf("Wed, 31 Dec 2025 00:00:00 GMT", now)).toBe(0);
+    expect(retryAfterOf("soon", now)).toBeUndefined();
+    expect(retryAfterOf(null, now)).toBeUndefined();
+  });
+});
+
+describe("limiter", () => {
+  const full = () => new Error("full");
+
+  test("keeps the order, gives places back after failures, and gives up waiting in time", async () => {
+    const limiter = limiterOf(1);
+    const order: number[] = [];
+    let release = () => {};
+    const first = limiter.run(1000, () => new Promise<void>((resolve) => (release = resolve)), full);
+    const impatient = limiter.run(10, async () => order.push(0), full);
+    const second = limiter.run(
+      1000,
+      async () => {
+        order.push(1);
+        throw new Error("failed");
+      },
+      full,
+    );
+    const third = limiter.run(1000, async () => order.push(2), full);
+    await expect(impatient).rejects.toThrow("full");
+    release();
+    await expect(second).rejects.toThrow("failed");
+    await Promise.all([first, third]);
+    expect(order).toEqual([1, 2]);
+    expect(await limiter.run(0, async () => "free", full)).toBe("free");
+  });
+});
+
+describe("shapes", () => {
+  test.each([
+    ["text", "plain", "plain"],
+    ["aos 2", { data: "two", print: true, prompt: "x" }, "two"],
+    ["aos 1", { data: { output: "one", json: "undefined", prompt: "x" } }, "one"],
+    ["a print", { output: "printed" }, "printed"],
+    ["a number", { data: 7 }, "7"],
+    ["colours", "\u001b[1;31mred\u001b[0m", "red"],
+    ["nothing", undefined, ""],
+    ["null", { data: null }, ""],
+    ["an empty Lua table", [], ""],
+    ["an object without text", { data: { json: {} } }, ""],
+  ])("the output of %s", (_, output, text) => expect(outputText(output)).toBe(text));
+
+  test("an evaluation is one of its members at least, and never a list or text", () => {
+    for (const no of [undefined, null, "x", 1, [], {}, { error: "x" }])
+      expect(evaluationIn(no, "m")).toBeUndefined();
+    expect(evaluationIn({ Messages: {} }, "m")).toEqual({
+      messageId: "m",
+      output: "",
+      messages: [],
+      spawns: [],
+    });
+    expect(evaluationIn({ Output: "", Error: { a: 1 } }, "m")?.error).toBe('{"a":1}');
+    expect(evaluationIn({ Output: "", Error: "" }, "m")).not.toHaveProperty("error");
+    expect(evaluationIn({ Output: "", GasUsed: "12" }, "m")?.gasUsed).toBe(12);
+  });
+
+  test("of a tag that comes twice the first counts, whatever its name", () => {
+    const tags = [
+      { name: "A", value: "1" },
+      { name: "A", value: "2" },
+      { name: "constructor", value: "3" },
+    ];
+    expect(tagsOf(tags)).toEqual({ A: "1", constructor: "3" });
+  });
+
+  test("an excerpt is short, on one line, without markup", () => {
+    const html = "<html><style>b { x }</style><h1>502</h1>\n <p>Bad  Gateway</p></html>";
+    expect(excerptOf(html)).toBe("502 Bad Gateway");
+    expect(excerptOf("x".repeat(10_000))).toHaveLength(301);
+  });
+
+  test("a message in the inbox is told from an answer", () => {
+    expect(looksLikeInbox({ output: "New Message From abc...xyz: Action = Eval" })).toBe(true);
+    expect(looksLikeInbox({ output: "2" })).toBe(false);
+    expect(looksLikeInbox({ output: "New Message From abc", error: "boom" })).toBe(false);
+  });
+});
+
+test("a crash point that nobody armed does nothing", () => {
+  const before = process.env.FLEET_CRASH_AT;
+  try {
+    for (const armed of [undefined, "", "ao.other", "ao.after-sign:2"]) {
+      if (armed === undefined) delete process.env.FLEET_CRASH_AT;
+      else process.env.FLEET_CRASH_AT = armed;
+      expect(() => crashPoint("ao.after-sign")).not.toThrow();
+    }
+  } finally {
+    if (before === undefined) delete process.env.FLEET_CRASH_AT;
+    else process.env.FLEET_CRASH_AT = before;
+  }
+});
+
+describe("network", () => {
+  const local = async (dir: string) => ({
+    ...{
+      gatewayUrl: `http://${dir}`,
+      graphqlUrl: "g",
+      muUrl: "m",
+      cuUrl: "c",
+      scheduler: "s",
+      authority: "a",
+    },
+    pid: 1,
+  });
+
+  test("a legacy network has the well-known defaults, its index below its gateway", async () => {
+    const known = await resolveNetwork({ kind: "legacy" }, local);
+    expect(known.graphqlUrl).toBe("https://arweave.net/graphql");
+    expect(known.scheduler).toBe("_GQ33BkPtZrqxA84vM8Zk-N2aO0toNNu_C-l-rawrBA");
+    const own = await resolveNetwork(
+      { kind: "legacy", gatewayUrl: "http://localhost:1/", muUrl: "http://x:2" },
+      local,
+    );
+    expect(own).toMatchObject({ graphqlUrl: "http://localhost:1/graphql", muUrl: "http://x:2" });
+  });
+
+  test("a local network is asked for, and only its endpoints are taken", async () => {
+    const { gatewayUrl, ...rest } = await resolveNetwork({ kind: "local", dir: "here" }, local);
+    expect(gatewayUrl).toBe("http://here");
+    expect(rest).not.toHaveProperty("pid");
+  });
+
+  test.each([
+    { kind: "legacy", muUrl: "ftp://x" },
+    { kind: "legacy", scheduler: "short" },
+    { kind: "legacy", muURL: "http://x" },
+    { kind: "local", dir: "" },
+    { kind: "mainnet" },
+  ])("refuses %o", (ref) => expect(NetworkRefSchema.safeParse(ref).success).toBe(false));
+});
