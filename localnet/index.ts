@@ -55,7 +55,9 @@ export async function start(dir: string, options: StartOptions = {}): Promise<Lo
   throw new FleetError({
     code: "LOCALNET_START",
     what: `The embedded network in ${folder} did not start.`,
-    got: (await logs(folder, 5)) || "no output",
+    got: daemon?.busy()
+      ? "another daemon has the folder open and does not answer"
+      : (await logs(folder, 5)) || "no output",
     expected: `an answer within ${budget.total / 1000} s`,
     remedy: `Read ${join(folder, LOG_FILE)}. If the folder is damaged, reset it: all its processes are lost then.`,
   });
@@ -152,6 +154,7 @@ function launch(folder: string) {
   child.unref();
   return {
     exit,
+    busy: () => code === EXIT_BUSY,
     ended: () => code !== undefined,
     failed: () => code !== undefined && code !== EXIT_BUSY && code !== 0,
   };

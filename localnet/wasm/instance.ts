@@ -105,6 +105,11 @@ export class ImageInstance {
     return this.#whole(byteLength, pages);
   }
 
+  /** Bytes of its memory, which never shrinks. */
+  get size(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
   /** A whole raw memory from a snapshot. */
   expand(snapshot: Uint8Array): Uint8Array {
     const { byteLength, pages } = decodeSnapshot(snapshot);

@@ -31,6 +31,8 @@ interface Image {
 
 // Instances are kept for a few images only: each holds a memory of its own.
 const MAX_LIVE = 3;
+// One process' appetite is not kept for all others: an instance beyond this many bytes is left when another memory comes.
+const MAX_SHARED = 384 * 1024 * 1024;
 const images = new Map<string, Image>();
 // The loader replaces console methods while it runs and prints debugging text otherwise: a worker has nothing to print.
 console.log = () => {};
@@ -48,6 +50,8 @@ async function instanceOf(order: Order): Promise<{ image: Image; instance: Image
   }
   images.delete(order.module);
   images.set(order.module, image);
+  const another = order.kind === "evaluate" && order.snapshot !== "held";
+  if (another && (image.instance?.size ?? 0) > MAX_SHARED) image.instance = null;
   image.instance ??= await ImageInstance.create(image.compiled, image.options);
   const live = [...images.values()].filter((each) => each.instance !== null);
   for (const idle of live.slice(0, -MAX_LIVE)) idle.instance = null;

@@ -1,0 +1,135 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { type LocalNetworkInfo, logs, reset, start, status, stop } from "../../localnet/index.ts";
+import { output, until } from "../contract/client.ts";
+import { asContract, clientOf, temporaryFolder } from "./network.ts";
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+});
+
+function folder(): string {
+  const { dir, remove } = temporaryFolder();
+  cleanups.push(remove);
+  return dir;
+}
+
+const clientAt = (info: LocalNetworkInfo) => clientOf(asContract(info));
+
+async function gone(pid: number): Promise<void> {
+  await until(`the end of ${pid}`, async () => {
+    try {
+      process.kill(pid, 0);
+      return undefined;
+    } catch {
+      return true;
+    }
+  });
+}
+
+test("starts at once from several callers are one daemon, and a later start finds it", async () => {
+  const dir = folder();
+  const infos = await Promise.all([start(dir), start(dir), start(dir)]);
+  expect(new Set(infos.map(({ pid }) => pid)).size).toBe(1);
+  expect(await start(dir)).toEqual(infos[0]);
+  expect(await status(dir)).toEqual({ running: true, info: infos[0] });
+  expect(await logs(dir)).toContain("ready");
+});
+
+test("two folders are two networks on ports of their own", async () => {
+  const [a, b] = await Promise.all([start(folder()), start(folder())]);
+  const ports = [a, b].flatMap(({ gatewayUrl, muUrl, cuUrl, suUrl }) => [gatewayUrl, muUrl, cuUrl, suUrl]);
+  expect(new Set(ports).size).toBe(8);
+  expect(ports.every((url) => url.startsWith("http://127.0.0.1:"))).toBe(true);
+  expect(a.authority).not.toBe(b.authority);
+});
+
+test("after stop and start the ids, the state, the ports and the addresses are there", async () => {
+  const dir = folder();
+  const before = await start(dir);
+  const client = clientAt(before);
+  const id = await client.spawn();
+  await client.eval(id, 'X = "kept"');
+  expect(await stop(dir)).toBe(true);
+  expect(await status(dir)).toEqual({ running: false });
+  expect(await stop(dir)).toBe(false);
+
+  const after = await start(dir);
+  expect({ ...after, pid: 0, startedAt: "" }).toEqual({ ...before, pid: 0, startedAt: "" });
+  expect(output(await clientAt(after).eval(id, "return X"))).toBe("kept");
+});
+
+test("kill -9 in the middle of work loses nothing that was accepted and does nothing twice", async () => {
+  const dir = folder();
+  const first = await start(dir);
+  const client = clientAt(first);
+  const [sink, source] = [await client.spawn(), await client.spawn()];
+  await client.eval(
+    sink,
+    'N = 0 SEEN = {} Handlers.add("Count", "Count", function(m) N = N + 1 SEEN[m.Data] = (SEEN[m.Data] or 0) + 1 end)',
+  );
+  const sent: string[] = [];
+  for (let n = 0; n < 12; n++) {
+    const code = `Send({ Target = "${sink}", Action = "Count", Data = "${n}" }) return "${n}"`;
+    sent.push(await client.message(source, { Action: "Eval" }, code));
+    if (n === 5) process.kill(first.pid, "SIGKILL");
+    if (n === 5) await gone(first.pid);
+    if (n === 5) expect((await status(dir)).running).toBe(false);
+    if (n === 5) expect((await start(dir)).pid).not.toBe(first.pid);
+  }
+  const outputs = await Promise.all(
+    sent.map(async (message) => output(await client.evaluated(source, message))),
+  );
+  expect(outputs).toEqual(Array.from({ length: 12 }, (_, n) => String(n)));
+  const count = async () => output(await client.eval(sink, "return N"));
+  await until("the last push", async () => ((await count()) === "12" ? true : undefined));
+  const once = "for n = 0, 11 do assert(SEEN[tostring(n)] == 1) end return N";
+  expect(output(await client.eval(sink, once))).toBe("12");
+});
+
+test("a descriptor of somebody else's process and port is not taken for a running network", async () => {
+  const dir = folder();
+  const info = await start(dir);
+  const descriptor = JSON.parse(readFileSync(join(dir, "network.json"), "utf8"));
+  await stop(dir);
+  const other = createServer((_, response) => response.end(JSON.stringify({ instance: "another" })));
+  const port = Number(new URL(info.gatewayUrl).port);
+  await new Promise<void>((resolve) => other.listen(port, "127.0.0.1", resolve));
+  cleanups.push(async () => void other.close());
+  writeFileSync(join(dir, "network.json"), JSON.stringify({ ...descriptor, pid: process.pid }));
+
+  expect((await status(dir)).running).toBe(false);
+  expect(await stop(dir)).toBe(false);
+  // The remembered port is taken: another one is used, and the scheduler's place is published anew.
+  const again = await start(dir);
+  expect(again.gatewayUrl).not.toBe(info.gatewayUrl);
+  expect(again.muUrl).toBe(info.muUrl);
+  expect(again.scheduler).toBe(info.scheduler);
+});
+
+test("reset forgets processes and addresses", async () => {
+  const dir = folder();
+  const before = await start(dir);
+  const id = await clientAt(before).spawn();
+  await reset(dir);
+  expect(existsSync(join(dir, "network.sqlite"))).toBe(false);
+  const after = await start(dir);
+  expect(after.authority).not.toBe(before.authority);
+  expect((await fetch(`${after.gatewayUrl}/${id}`)).status).toBe(404);
+});
+
+test("a folder that cannot be used is an error with the way out", async () => {
+  const dir = folder();
+  writeFileSync(
+    join(dir, "network.sqlite"),
+    "this is no database, but it is long enough to look like one".repeat(20),
+  );
+  await expect(start(dir, { timeoutSeconds: 20 })).rejects.toMatchObject({
+    name: "FleetError",
+    code: "LOCALNET_START",
+    problems: [{ remedy: expect.stringContaining("reset") }],
+  });
+});

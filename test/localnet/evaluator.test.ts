@@ -1,0 +1,132 @@
+import { afterEach, expect, test } from "vitest";
+import type { Evaluator } from "../../localnet/evaluator.ts";
+import { packagedImages } from "../../localnet/images.ts";
+import type { EvaluatedMessage, ProcessRecord } from "../../localnet/types.ts";
+import { wasmEvaluator } from "../../localnet/wasm/evaluator.ts";
+
+const OWNER = "O".repeat(43);
+const images = packagedImages();
+const open: Evaluator[] = [];
+afterEach(async () => {
+  for (const evaluator of open.splice(0)) await evaluator.close?.();
+});
+
+function evaluatorWith(options: { workers?: number; timeoutSeconds?: number } = {}): Evaluator {
+  const evaluator = wasmEvaluator({
+    loadModule(id) {
+      const image = images.find((each) => each.id === id);
+      return image && { id, owner: OWNER, tags: image.tags, wasm: image.read() };
+    },
+    ...options,
+  });
+  open.push(evaluator);
+  return evaluator;
+}
+
+/** A process whose memory is kept here, as the units do. */
+class Live {
+  memory: Uint8Array | null = null;
+  #nonce = 0;
+  #evaluator: Evaluator;
+  readonly process: ProcessRecord;
+
+  constructor(evaluator: Evaluator, letter: string, module = images[0]?.id ?? "") {
+    this.#evaluator = evaluator;
+    const tags = Object.entries({ Type: "Process", Module: module }).map(([name, value]) => ({
+      name,
+      value,
+    }));
+    this.process = { id: letter.repeat(43), owner: OWNER, module, scheduler: OWNER, tags };
+  }
+
+  async #evaluate(fields: Partial<EvaluatedMessage>) {
+    const { id } = this.process;
+    const message = {
+      ...{ Owner: OWNER, From: OWNER, Target: id, Epoch: 0, Nonce: this.#nonce, Cron: false },
+      ...{ Timestamp: 1_700_000_000_000 + this.#nonce++, "Block-Height": 1_500_000, Tags: [], ...fields },
+    };
+    const { memory, result } = await this.#evaluator.evaluate({
+      ...{ process: this.process, memory: this.memory, message, dryRun: false },
+    });
+    this.memory = memory;
+    return result;
+  }
+
+  boot() {
+    return this.#evaluate({ Id: this.process.id, Tags: this.process.tags, Data: " " });
+  }
+
+  async eval(code: string): Promise<string> {
+    const id = String(this.#nonce).padStart(43, "e");
+    const result = await this.#evaluate({ Id: id, Tags: [{ name: "Action", value: "Eval" }], Data: code });
+    if (result.Error !== undefined) return `Error: ${result.Error}`;
+    const { data } = result.Output as { data: string | { output: unknown } };
+    return String(typeof data === "object" ? data.output : data);
+  }
+}
+
+test("every packaged image boots and evaluates, more of them than instances are kept", async () => {
+  const evaluator = evaluatorWith({ workers: 1 });
+  const lives = images.map(({ id }, index) => new Live(evaluator, "pqrst"[index] ?? "u", id));
+  for (const live of lives) {
+    expect((await live.boot()).Error).toBeUndefined();
+    expect(await live.eval("X = 20 return X + 1")).toBe("21");
+    expect(await live.eval("X = 99 error('boom')")).toMatch(/^Error: .*boom/s);
+  }
+  // An older image warns that a message is missing after one that failed.
+  for (const live of lives) expect(await live.eval("return X")).toMatch(/(^|\n)20$/);
+});
+
+test("processes that share an instance see nothing of each other", async () => {
+  const evaluator = evaluatorWith({ workers: 1 });
+  const [a, b] = [new Live(evaluator, "a"), new Live(evaluator, "b")];
+  await a.boot();
+  await a.eval("SECRET = string.rep('s', 3000000)");
+  await b.boot();
+  expect(await b.eval("return tostring(SECRET) .. ' ' .. ao.id:sub(1, 1)")).toBe("nil b");
+  expect(await a.eval("return #SECRET .. ' ' .. ao.id:sub(1, 1)")).toBe("3000000 a");
+  // A failed evaluation of one leaves nothing for the other, either.
+  await a.eval("SECRET = 'changed' LEFT = 1 error('x')");
+  expect(await b.eval("return tostring(LEFT)")).toBe("nil");
+  expect(await a.eval("return #SECRET")).toBe("3000000");
+});
+
+test("the same messages give the same memory on any evaluator", async () => {
+  const run = async (evaluator: Evaluator) => {
+    const live = new Live(evaluator, "p");
+    await live.boot();
+    await live.eval("T = {} for i = 1, 500 do T['k' .. math.random(1000)] = i end");
+    return [
+      Buffer.from(live.memory ?? []).toString("base64"),
+      await live.eval("return math.random(1000000) .. ' ' .. os.time()"),
+    ];
+  };
+  const first = evaluatorWith({ workers: 1 });
+  const second = evaluatorWith({ workers: 1 });
+  const other = new Live(second, "q");
+  await other.boot();
+  await other.eval("NOISE = {} for i = 1, 20000 do NOISE[i] = tostring(i) end");
+  const [a, b] = [await run(first), await run(second)];
+  expect(a).toEqual(b);
+});
+
+test("an endless evaluation fails after its time, and the process goes on as before", async () => {
+  const live = new Live(evaluatorWith({ workers: 1, timeoutSeconds: 4 }), "p");
+  await live.boot();
+  await live.eval("X = 1");
+  expect(await live.eval("X = 2 while true do end")).toMatch(/^Error: .*longer than 4 s/);
+  expect(await live.eval("return X")).toBe("1");
+});
+
+test("a memory that outgrows the image's limit is an error, not the end", async () => {
+  const live = new Live(evaluatorWith({ workers: 1 }), "p");
+  await live.boot();
+  expect(
+    await live.eval("X = 1 local t = {} for i = 1, 64 do t[i] = string.rep('x', 100000000) .. i end"),
+  ).toMatch(/^Error: /);
+  expect(await live.eval("return tostring(X)")).toBe("nil");
+});
+
+test("a module that nobody has is no result", async () => {
+  await expect(new Live(evaluatorWith(), "p", "m".repeat(43)).boot()).rejects.toThrow("was not found");
+});

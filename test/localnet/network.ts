@@ -1,0 +1,42 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type LocalNetworkInfo, start, stop } from "../../localnet/index.ts";
+import { ContractClient, type ContractNetwork, testWallet } from "../contract/client.ts";
+
+/** A folder of its own, removed with the network that may run in it. */
+export function temporaryFolder(): { dir: string; remove(): Promise<void> } {
+  const dir = mkdtempSync(join(tmpdir(), "localnet-"));
+  return {
+    dir,
+    async remove() {
+      await stop(dir);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A running network in a fresh folder. */
+export async function freshNetwork(): Promise<ContractNetwork & { dir: string; info: LocalNetworkInfo }> {
+  const { dir, remove } = temporaryFolder();
+  const info = await start(dir);
+  return { ...asContract(info), dir, info, close: remove };
+}
+
+export function asContract(info: LocalNetworkInfo): ContractNetwork {
+  return { endpoints: info, suUrl: info.suUrl, module: info.modules.aos ?? "", close: async () => {} };
+}
+
+let wallet: ReturnType<typeof testWallet> | undefined;
+
+/** A client of a network; all clients of one test file are the same person. */
+export function clientOf(network: ContractNetwork): ContractClient {
+  wallet ??= testWallet();
+  return new ContractClient(network, wallet);
+}
+
+/** Resident memory of a process in MB, as Linux counts it. */
+export function residentMegabytes(pid: number): number {
+  const found = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Number(found?.[1]) / 1024;
+}
