@@ -2,6 +2,8 @@
 local fleet = require("fleet")
 local book = require("book")
 local caller = require("caller")
+local damage = require("damage")
+local moves = require("moves")
 local settlement = require("settlement")
 local team = require("team")
 local view = require("view")
@@ -13,7 +15,7 @@ fleet.process({
   capabilities = { "BATTLE_PROCESSING", "TURN_RESOLUTION", "DAMAGE_CALCULATION" },
   endpoints = {
     "START_BATTLE", "SUBMIT_MOVE", "FORFEIT", "CLAIM_TIMEOUT", "GET_BATTLE", "LIST_BATTLES", "REPLAY_BATTLE",
-    "SETTLE_BATTLE", "CLAIM_PRIZE", "RELEASE_PRIZE", "SETTLE_PRIZE",
+    "CALCULATE_DAMAGE", "SETTLE_BATTLE", "CLAIM_PRIZE", "RELEASE_PRIZE", "SETTLE_PRIZE",
   },
 })
 
@@ -209,6 +211,37 @@ fleet.on("REPLAY_BATTLE", { who = "anyone", readonly = true, schema = { battleId
     battleId = battle.id, seed = battle.seed, teams = battle.teams, moves = battle.history, ending = battle.ending,
     digest = battle.digest, replayDigest = digest, equal = digest == battle.digest,
   }
+end)
+
+-- The formula alone: what one hit would do, for a given roll (or for all of them) and without stages.
+fleet.on("CALCULATE_DAMAGE", {
+  who = "anyone",
+  readonly = true,
+  schema = {
+    attacker = { type = "table", required = true },
+    defender = { type = "table", required = true },
+    move = { type = "string", required = true, maxLength = 32 },
+    critical = { type = "boolean" },
+  },
+}, function(data)
+  local pair = {}
+  for i, name in ipairs({ "attacker", "defender" }) do
+    local problem = team.problem({ data[name] })
+    if problem then
+      refuse("BAD_TEAM", name .. ": " .. problem, "correct it")
+    end
+    pair[i] = team.copy({ data[name] })[1]
+    pair[i].stages = {}
+  end
+  local move = moves.get(data.move)
+  if not move or move.power == 0 then
+    refuse("UNKNOWN_MOVE", "there is no damaging move " .. data.move, "name one that deals damage")
+  end
+  local rolls, quarters = {}, nil
+  for roll = damage.LOWEST_ROLL, damage.HIGHEST_ROLL do
+    rolls[#rolls + 1], quarters = damage.of(pair[1], pair[2], move, data.critical == true, roll)
+  end
+  return { rolls = rolls, least = rolls[1], most = rolls[#rolls], effectiveness = quarters / 4, move = move }
 end)
 
 settlement.install(state, find)

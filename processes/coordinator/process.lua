@@ -82,7 +82,7 @@ fleet.on("WORKFLOW_STATUS", {
   schema = { workflowId = { type = "string", required = true, maxLength = 128 } },
 }, function(data, msg)
   local run = runs.get(data.workflowId)
-  if not run or (run.player ~= fleet.player(msg) and not fleet.allows("deployer", msg)) then
+  if not run or (run.player ~= fleet.player(msg) and not fleet.is(msg, "deployer")) then
     refuse("UNKNOWN_WORKFLOW", "you have no workflow " .. data.workflowId, "RUN_WORKFLOW gives the workflowId")
   end
   runs.nudge(run)

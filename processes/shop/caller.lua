@@ -8,7 +8,7 @@ local caller = {}
 --- @param msg table
 --- @return boolean
 function caller.isService(msg)
-  return fleet.tag(msg, "On-Behalf-Of") == nil and fleet.allows("peer", msg)
+  return fleet.tag(msg, "On-Behalf-Of") == nil and fleet.is(msg, "peer")
 end
 
 return caller

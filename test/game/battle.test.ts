@@ -1,0 +1,308 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { address, type ReplyData } from "../processes/aos.ts";
+import type { World } from "../processes/world.ts";
+import { ASH, ask, GARY, game, member, route, STRANGER } from "./game.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await game();
+});
+
+const code = (data: ReplyData) => data.error?.code ?? "ok";
+
+/** Both players choose the first move that is possible, through the coordinator, until the battle is over. */
+async function fight(battleId: string, players: string[]): Promise<ReplyData> {
+  for (let turn = 0; turn < 100; turn++) {
+    for (const player of players) {
+      const seen = (await route(world, player, "battle", "GET_BATTLE", { battleId })).data;
+      if (seen.status === "FINISHED") return seen;
+      const move = seen.choices.find((choice: string) => !choice.startsWith(">"));
+      const { data } = await route(world, player, "battle", "SUBMIT_MOVE", { battleId, move });
+      expect(code(data)).toBe("ok");
+    }
+  }
+  throw new Error("the battle did not end");
+}
+
+async function starter(player: string, species: string): Promise<ReplyData> {
+  const { data } = await route(world, player, "pokemon", "CREATE_POKEMON", { species });
+  expect(code(data)).toBe("ok");
+  return data.pokemon;
+}
+
+test("two players fight through the coordinator: teams, turns, experience, replay, prize", async () => {
+  const mine = await starter(ASH, "pikachu");
+  const theirs = await starter(GARY, "squirtle");
+  const started = await route(world, ASH, "battle", "START_BATTLE", { opponent: GARY });
+  expect(started.action).toBe("ROUTE-Response");
+  expect(started.data).toMatchObject({ success: true, status: "ACTIVE", ranked: true, turn: 1 });
+  const { battleId } = started.data;
+  expect(started.data.seed).toBeUndefined();
+  expect(started.data.sides[0].team[0]).toMatchObject({ species: "pikachu", level: 5 });
+  expect(started.data.sides[1].team[0].moves).toBeUndefined();
+
+  const end = await fight(battleId, [ASH, GARY]);
+  expect(end).toMatchObject({ status: "FINISHED", ending: "FOUGHT" });
+  const winner = end.winner === ASH ? ASH : GARY;
+  const [won, lost] = winner === ASH ? [mine, theirs] : [theirs, mine];
+
+  const replay = (await route(world, STRANGER, "battle", "REPLAY_BATTLE", { battleId })).data;
+  expect(replay.equal).toBe(true);
+  expect(replay.replayDigest).toBe(end.digest);
+  expect(replay.seed).toMatch(/^battle-.+@\d+$/);
+  expect(replay.moves.length).toBe(end.turn);
+
+  // A squirtle yields 63, a pikachu 112: floor(floor(yield · 5 / 7) · 3 / 2).
+  const gained = winner === ASH ? 67 : 120;
+  const grown = (await route(world, winner, "pokemon", "GET_POKEMON", { pokemonId: won.pokemonId })).data.pokemon;
+  expect(grown.experience).toBe(125 + gained);
+  const same = (await route(world, winner, "pokemon", "GET_POKEMON", { pokemonId: lost.pokemonId })).data.pokemon;
+  expect(same.level).toBe(5);
+  const settled = (await ask(world, "battle", STRANGER, "SETTLE_BATTLE", { battleId })).data;
+  expect(settled.experience.status).toBe("GRANTED");
+
+  const loser = winner === ASH ? GARY : ASH;
+  const run = (player: string) =>
+    ask(world, "coordinator", player, "RUN_WORKFLOW", { workflow: "battle-victory", input: { battleId } });
+  const cheat = (await run(loser)).data;
+  expect(cheat.error).toMatchObject({ code: "WORKFLOW_FAILED" });
+  expect(cheat.error?.message).toContain("NOT_THE_WINNER");
+  const paid = (await run(winner)).data;
+  expect(paid).toMatchObject({ success: true, status: "COMPLETED" });
+  expect((await route(world, winner, "shop", "BALANCE")).data.balance).toBe(200);
+  expect((await run(winner)).data.error?.message).toContain("PRIZE_PAID");
+  expect((await route(world, winner, "shop", "BALANCE")).data.balance).toBe(200);
+  expect((await route(world, loser, "shop", "BALANCE")).data.balance).toBe(0);
+});
+
+/** Friendly battles need no pokemon process. */
+async function friendly(teams: unknown[][], id: string): Promise<ReplyData> {
+  const [team, opponentTeam] = teams;
+  const { data } = await ask(world, "battle", ASH, "START_BATTLE", {
+    opponent: GARY,
+    battleId: id,
+    team,
+    opponentTeam,
+  });
+  expect(code(data)).toBe("ok");
+  return data;
+}
+const move = (player: string, battleId: string, more: object) =>
+  ask(world, "battle", player, "SUBMIT_MOVE", { battleId, ...more }).then((reply) => reply.data);
+
+describe("a turn", () => {
+  test("is played when both have moved; the faster one first, priority before speed", async () => {
+    const slow = member("slow", {
+      moves: ["tackle", "quick-attack"],
+      stats: { ...member("x").stats, speed: 10 },
+    });
+    await friendly([[slow], [member("fast")]], "order");
+    expect(await move(ASH, "order", { move: "tackle" })).toMatchObject({ resolved: false, turn: 1 });
+    expect(code(await move(ASH, "order", { move: "tackle" }))).toBe("ALREADY_MOVED");
+    const hidden = (await ask(world, "battle", GARY, "GET_BATTLE", { battleId: "order" })).data;
+    expect(hidden.sides[0].hasMoved).toBe(true);
+    expect(JSON.stringify(hidden)).not.toContain("quick-attack");
+    const first = await move(GARY, "order", { move: "tackle" });
+    expect(first).toMatchObject({ resolved: true, turn: 2 });
+    expect(first.events.map((each: ReplyData) => each.side)).toEqual([2, 1]);
+    await move(ASH, "order", { move: "quick-attack", turn: 2 });
+    const second = await move(GARY, "order", { move: "tackle" });
+    expect(second.events.map((each: ReplyData) => each.side)).toEqual([1, 2]);
+    expect(code(await move(ASH, "order", { move: "tackle", turn: 2 }))).toBe("WRONG_TURN");
+    expect((await ask(world, "battle", ASH, "FORFEIT", { battleId: "order" })).data).toMatchObject({
+      winner: GARY,
+      ending: "FORFEIT",
+    });
+  });
+
+  test("spends PP and comes to struggle in the end", async () => {
+    // Splash does nothing 40 times; then only struggle is left, which costs a quarter of the own HP.
+    const fish = member("magikarp", { types: ["water"], moves: ["splash"] });
+    await friendly([[fish], [fish]], "fish");
+    for (let turn = 1; turn <= 40; turn++) {
+      await move(ASH, "fish", { move: "splash" });
+      await move(GARY, "fish", { move: "splash" });
+    }
+    expect(code(await move(ASH, "fish", { move: "splash" }))).toBe("NO_PP");
+    const seen = (await ask(world, "battle", ASH, "GET_BATTLE", { battleId: "fish" })).data;
+    expect(seen).toMatchObject({ turn: 41, choices: ["struggle"] });
+    await move(ASH, "fish", { move: "struggle" });
+    const { events } = await move(GARY, "fish", { move: "struggle" });
+    expect(events).toHaveLength(2);
+    for (const event of events) expect(event.recoil).toBe(30);
+    // Struggle is neutral, level 50, power 50: at most floor(22·50/50)+2 = 24, half as much again when critical.
+    for (const event of events) expect(event.damage).toBeLessThanOrEqual(36);
+  });
+
+  test("replaces who faints by the next one standing, and ends with the last", async () => {
+    const strong = member("strong", {
+      level: 100,
+      moves: ["swift"],
+      stats: { ...member("x").stats, speed: 200, specialAttack: 500 },
+    });
+    const weak = member("weak", { level: 1, stats: { ...member("x").stats, hp: 5 } });
+    await friendly([[strong], [weak, weak]], "faint");
+    await move(ASH, "faint", { move: "swift" });
+    const one = await move(GARY, "faint", { move: "tackle" });
+    expect(one.events).toMatchObject([
+      { side: 1, fainted: [2] },
+      { side: 2, switch: 2, forced: true },
+    ]);
+    expect(code(await move(GARY, "faint", { switchTo: 1 }))).toBe("BAD_SWITCH");
+    await move(ASH, "faint", { move: "swift" });
+    const two = await move(GARY, "faint", { move: "tackle" });
+    expect(two).toMatchObject({ status: "FINISHED", winner: ASH, ending: "FOUGHT" });
+    expect(code(await move(GARY, "faint", { move: "tackle" }))).toBe("BATTLE_OVER");
+    expect((await ask(world, "battle", STRANGER, "REPLAY_BATTLE", { battleId: "faint" })).data.equal).toBe(true);
+  });
+
+  test("switches before any move, and stages stay with the one who left", async () => {
+    const pair = [member("first", { moves: ["withdraw", "tackle"] }), member("second")];
+    await friendly([pair, [member("foe", { stats: { ...member("x").stats, speed: 200 } })]], "switch");
+    await move(ASH, "switch", { move: "withdraw" });
+    const raised = await move(GARY, "switch", { move: "tackle" });
+    expect(raised.events[1]).toMatchObject({ stat: "defense", by: 1 });
+    await move(ASH, "switch", { switchTo: 2 });
+    const { events } = await move(GARY, "switch", { move: "tackle" });
+    expect(events[0]).toMatchObject({ side: 1, switch: 2 });
+    const own = (await ask(world, "battle", ASH, "GET_BATTLE", { battleId: "switch" })).data;
+    expect(Object.keys(own.sides[0].team[0].stages)).toEqual([]);
+  });
+});
+
+test("a replay is proved: one changed choice gives another digest", async () => {
+  const fast = member("a", { moves: ["tackle", "swift"] });
+  const play = async (id: string, choice: string) => {
+    await friendly([[fast], [fast]], id);
+    for (let turn = 0; turn < 3; turn++) {
+      await move(ASH, id, { move: turn === 1 ? choice : "tackle" });
+      await move(GARY, id, { move: "tackle" });
+    }
+    await ask(world, "battle", GARY, "FORFEIT", { battleId: id });
+    return (await ask(world, "battle", STRANGER, "REPLAY_BATTLE", { battleId: id })).data;
+  };
+  const straight = await play("proof", "tackle");
+  expect(straight).toMatchObject({ equal: true, ending: { kind: "FORFEIT", by: 2 } });
+  const copy = await world.get("battle").clone();
+  const kept = `Fleet.state("battles").battles.proof`;
+  await copy.eval(
+    `local j = require("fleet.json") local a = j.decode(${kept}.archive) a.history[2][1] = "swift" ${kept}.archive = j.encode(a)`,
+  );
+  const forged = await copy.send({ From: STRANGER, Action: "REPLAY_BATTLE", Data: { battleId: "proof" } });
+  expect(forged.reply?.data).toMatchObject({ success: true, equal: false, digest: straight.digest });
+  await copy.drop();
+});
+
+test("moves to another process in the middle and goes on there as it would have here", async () => {
+  await friendly([[member("a"), member("b")], [member("c")]], "moved");
+  await move(ASH, "moved", { move: "tackle" });
+  await move(GARY, "moved", { move: "tackle" });
+  await move(ASH, "moved", { switchTo: 2 });
+  const here = world.get("battle");
+  const there = await here.clone();
+  const exported = (await here.send({ Action: "EXPORT_STATE" })).reply?.data;
+  await there.eval(`local s = Fleet.state("battles") for k in pairs(s) do s[k] = nil end`);
+  const { state, digest } = exported ?? {};
+  const imported = await there.send({ Action: "IMPORT_STATE", Epoch: "1", Data: { state, digest } });
+  expect(imported.reply?.data).toMatchObject({ success: true, digest });
+  await there.load({ release: "r2" });
+  const ends = [];
+  for (const process of [here, there]) {
+    const send = (From: string, Action: string, Data: object) => process.send({ From, Action, Data });
+    await send(GARY, "SUBMIT_MOVE", { battleId: "moved", move: "tackle" });
+    const { reply } = await send(GARY, "FORFEIT", { battleId: "moved" });
+    ends.push(reply?.data.digest);
+  }
+  expect(ends[0]).toMatch(/^[0-9a-f]{64}$/);
+  expect(ends[1]).toBe(ends[0]);
+  await there.drop();
+});
+
+describe("nobody", () => {
+  test.each(["SUBMIT_MOVE", "FORFEIT", "CLAIM_TIMEOUT"])("else may %s in a battle", async (action) => {
+    const id = `closed-${action.toLowerCase().replace("_", "-")}`;
+    await friendly([[member("a")], [member("b")]], id);
+    const { data } = await ask(world, "battle", STRANGER, action, { battleId: id, move: "tackle" });
+    expect(code(data)).toBe("NOT_YOUR_BATTLE");
+  });
+
+  test("waits for ever: who does not move loses, who never moved has not taken part", async () => {
+    await friendly([[member("a")], [member("b")]], "absent");
+    const claim = (battleId: string) => ask(world, "battle", ASH, "CLAIM_TIMEOUT", { battleId });
+    expect(code((await claim("absent")).data)).toBe("YOUR_TURN");
+    await move(ASH, "absent", { move: "tackle" });
+    expect(code((await claim("absent")).data)).toBe("TOO_EARLY");
+    world.advance(600_000);
+    expect((await claim("absent")).data).toMatchObject({ ending: "ABANDONED", draw: true });
+
+    await friendly([[member("a")], [member("b")]], "slow");
+    await move(GARY, "slow", { move: "tackle" });
+    await move(ASH, "slow", { move: "tackle" });
+    await move(ASH, "slow", { move: "tackle" });
+    world.advance(600_000);
+    expect((await claim("slow")).data).toMatchObject({ ending: "TIMEOUT", winner: ASH });
+  });
+});
+
+describe("a battle does not begin", () => {
+  test.each([
+    ["against oneself", { opponent: ASH }, "SELF_BATTLE"],
+    ["without an opponent", {}, "INVALID_DATA"],
+    ["with half the teams", { opponent: GARY, team: [member("a")] }, "INVALID_DATA"],
+    ["with no team", { opponent: GARY, team: [], opponentTeam: [member("a")] }, "BAD_TEAM"],
+    ["with seven", { opponent: GARY, team: Array(7).fill(member("a")), opponentTeam: [] }, "INVALID_DATA"],
+    ...[
+      { level: 101 },
+      { level: 1.5 },
+      { types: ["sound"] },
+      { types: ["fire", "water", "grass"] },
+      { moves: ["fly"] },
+      { moves: [] },
+      { moves: [7] },
+      { stats: { hp: -1 } },
+      { stats: 7 },
+      { species: "" },
+    ].map((wrong) => [
+      `with ${JSON.stringify(wrong)}`,
+      { opponent: GARY, team: [member("a", wrong)], opponentTeam: [member("b")] },
+      "BAD_TEAM",
+    ]),
+    ["with an id that is taken", { opponent: GARY, battleId: "order", team: [], opponentTeam: [] }, "BATTLE_EXISTS"],
+  ] as [string, object, string][])("%s", async (_, data, expected) => {
+    expect(code((await ask(world, "battle", ASH, "START_BATTLE", data)).data)).toBe(expected);
+  });
+
+  test("with an opponent who has no pokemon, through a pokemon process that is asked", async () => {
+    const { data } = await ask(world, "battle", GARY, "START_BATTLE", { opponent: address("nobody") });
+    expect(code(data)).toBe("NO_PARTY");
+  });
+
+  test("by one who has eight already", async () => {
+    const busy = address("busy");
+    const start = () =>
+      ask(world, "battle", busy, "START_BATTLE", {
+        opponent: address("other"),
+        team: [member("a")],
+        opponentTeam: [member("b")],
+      });
+    for (let i = 0; i < 8; i++) expect(code((await start()).data)).toBe("ok");
+    expect(code((await start()).data)).toBe("TOO_MANY_BATTLES");
+  });
+});
+
+test("a ranked battle without a reachable pokemon process is refused by name or by time, and leaves nothing", async () => {
+  const battle = await world.get("battle").clone();
+  const wire = (peers: object) =>
+    battle.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers, hash: "x" } });
+  const start = () => battle.send({ From: ASH, Action: "START_BATTLE", Data: { opponent: GARY, battleId: "x" } });
+  await wire({});
+  expect((await start()).reply?.data.error?.code).toBe("PEER_UNKNOWN");
+  await wire({ pokemon: address("absent") });
+  expect((await start()).reply).toBeUndefined();
+  const later = await battle.send({ From: STRANGER, Action: "Info", Timestamp: battle.now + 31_000 });
+  const late = later.messages.find((each) => each.Target === ASH);
+  expect(JSON.parse(late?.Data ?? "{}").error.code).toBe("TIMEOUT");
+  const open = await battle.send({ From: ASH, Action: "GET_BATTLE", Data: { battleId: "x" } });
+  expect(open.reply?.data.error?.code).toBe("UNKNOWN_BATTLE");
+  await battle.drop();
+});

@@ -1,0 +1,250 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { address, OWNER, type ReplyData } from "../processes/aos.ts";
+import type { World } from "../processes/world.ts";
+import { ASH, ask, GARY, game, route, STRANGER } from "./game.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await game();
+});
+
+const code = (data: ReplyData) => data.error?.code ?? "ok";
+const say = async (from: string, action: string, data: unknown = {}, tags: Record<string, string> = {}) =>
+  (await ask(world, "pokemon", from, action, data, tags)).data;
+const make = async (trainer: string, species: string, level = 5): Promise<ReplyData> => {
+  const { pokemon } = await say(OWNER, "CREATE_POKEMON", { species, level, trainer });
+  return pokemon;
+};
+const credit = (account: string, amount: number) => ask(world, "shop", OWNER, "CREDIT", { account, amount });
+const run = (player: string, workflow: string, input: object) =>
+  ask(world, "coordinator", player, "RUN_WORKFLOW", { workflow, input }).then((reply) => reply.data);
+const shop = async (player: string) => {
+  const { balance, items } = (await route(world, player, "shop", "INVENTORY")).data;
+  return { balance, items };
+};
+
+describe("a starter", () => {
+  test("is free once, at level 5, and joins the party", async () => {
+    const { pokemon } = await say(ASH, "CREATE_POKEMON", { species: "charmander", nickname: "Lizzy" });
+    expect(pokemon).toMatchObject({ species: "charmander", level: 5, trainer: ASH, experience: 125 });
+    expect(pokemon.moves).toEqual(["scratch", "growl", "ember"]);
+    for (const iv of Object.values(pokemon.ivs)) expect(iv).toSatisfy((n: number) => n >= 0 && n <= 31);
+    const list = await say(ASH, "LIST_POKEMON");
+    expect(list).toMatchObject({ count: 1, party: [pokemon.pokemonId] });
+    expect(code(await say(ASH, "CREATE_POKEMON", { species: "squirtle" }))).toBe("STARTER_TAKEN");
+    await say(ASH, "RELEASE_POKEMON", { pokemonId: pokemon.pokemonId });
+    expect(code(await say(ASH, "CREATE_POKEMON", { species: "squirtle" }))).toBe("STARTER_TAKEN");
+  });
+
+  test.each([
+    [{ species: "dragonite" }, "NOT_A_STARTER"],
+    [{ species: "pikachu", level: 100 }, "NOT_A_STARTER"],
+    [{ species: "missingno" }, "NOT_A_STARTER"],
+    [{ species: "pikachu", trainer: ASH }, "FORBIDDEN"],
+    [{ species: "pikachu", level: 0 }, "INVALID_DATA"],
+    [{ species: 7 }, "INVALID_DATA"],
+    [{}, "INVALID_DATA"],
+  ])("is not %j", async (wish, expected) => {
+    expect(code(await say(GARY, "CREATE_POKEMON", wish))).toBe(expected);
+    expect((await say(GARY, "LIST_POKEMON")).count).toBe(0);
+  });
+});
+
+describe("another's pokemon", () => {
+  test.each([
+    ["RELEASE_POKEMON", {}],
+    ["SET_MOVES", { moves: ["tackle"] }],
+    ["EVOLVE", {}],
+    ["EVOLVE", { item: "fire-stone" }],
+  ])("cannot be touched by %s %j, nor put into a party", async (action, more) => {
+    const { pokemonId } = await make(GARY, "eevee");
+    expect(code(await say(STRANGER, action, { pokemonId, ...more }))).toBe("NOT_YOUR_POKEMON");
+    expect(code(await say(STRANGER, "SET_PARTY", { party: [pokemonId] }))).toBe("NOT_YOUR_POKEMON");
+    expect(code(await say(STRANGER, action, { pokemonId, ...more }, { "On-Behalf-Of": GARY }))).toBe(
+      "NOT_YOUR_POKEMON",
+    );
+  });
+
+  test("is seen without what it was born with", async () => {
+    const { pokemonId } = await make(GARY, "ralts");
+    const seen = (await say(STRANGER, "GET_POKEMON", { pokemonId })).pokemon;
+    expect(seen).toMatchObject({ species: "ralts", level: 5 });
+    expect(seen.ivs ?? seen.stats ?? seen.nature).toBeUndefined();
+  });
+});
+
+describe("a party", () => {
+  test("has at most six members, each of one's own and named once", async () => {
+    const trainer = address("party");
+    const ids: string[] = [];
+    for (let i = 0; i < 7; i++) ids.push((await make(trainer, "magikarp")).pokemonId);
+    expect((await say(trainer, "LIST_POKEMON")).party).toEqual(ids.slice(0, 6));
+    expect(code(await say(trainer, "SET_PARTY", { party: ids }))).toBe("INVALID_DATA");
+    expect(code(await say(trainer, "SET_PARTY", { party: [ids[0], ids[0]] }))).toBe("TWICE_IN_PARTY");
+    expect(code(await say(trainer, "SET_PARTY", { party: [7] }))).toBe("INVALID_DATA");
+    expect((await say(trainer, "SET_PARTY", { party: [ids[6], ids[0]] })).party).toEqual([ids[6], ids[0]]);
+    await say(trainer, "RELEASE_POKEMON", { pokemonId: ids[6] });
+    expect((await say(trainer, "GET_PARTY")).party).toHaveLength(1);
+  });
+});
+
+describe("experience", () => {
+  test("raises levels, statistics and moves, and counts once for an award", async () => {
+    const { pokemonId, stats } = await make(GARY, "bulbasaur");
+    const award = { pokemonId, amount: 1603, awardId: "b1" };
+    const [result] = (await say(OWNER, "GAIN_EXPERIENCE", award)).results;
+    expect(result).toMatchObject({ gained: 1603, level: 12, levelsGained: 7, learnt: ["razor-leaf"] });
+    expect((await say(OWNER, "GAIN_EXPERIENCE", award)).results[0]).toMatchObject({ gained: 0, repeated: true });
+    const { pokemon } = await say(GARY, "GET_POKEMON", { pokemonId });
+    expect(pokemon).toMatchObject({ experience: 1728, level: 12, nextLevelAt: 2197 });
+    expect(pokemon.stats.attack).toBeGreaterThan(stats.attack);
+    expect(pokemon.moves).toEqual(["tackle", "growl", "vine-whip", "razor-leaf"]);
+    expect(code(await say(GARY, "SET_MOVES", { pokemonId, moves: ["solar-beam"] }))).toBe("BAD_MOVES");
+    expect((await say(GARY, "SET_MOVES", { pokemonId, moves: ["razor-leaf"] })).moves).toEqual(["razor-leaf"]);
+    await say(OWNER, "GAIN_EXPERIENCE", { pokemonId, amount: 1_000_000 });
+    expect((await say(GARY, "GET_POKEMON", { pokemonId })).pokemon).toMatchObject({
+      level: 100,
+      experience: 1_000_000,
+    });
+  });
+
+  test.each([
+    [STRANGER, {}, "directly"],
+    [STRANGER, { "On-Behalf-Of": address("process-battle") }, "with a forged tag"],
+    [address("process-coordinator"), { "On-Behalf-Of": STRANGER }, "carried by the coordinator"],
+  ])("is not given by a player %s %j %s", async (from, tags) => {
+    const { pokemonId } = await make(STRANGER, "pikachu");
+    expect(code(await say(from, "GAIN_EXPERIENCE", { pokemonId, amount: 5 }, tags))).toBe("FORBIDDEN");
+    expect((await route(world, STRANGER, "pokemon", "GAIN_EXPERIENCE", { pokemonId, amount: 5 })).data.error?.code).toBe(
+      "FORBIDDEN",
+    );
+  });
+
+  test.each([0, -1, 1.5, 1e300, "5", 1_000_001])("of %j is refused", async (amount) => {
+    const { pokemonId } = await make(GARY, "pikachu");
+    expect(code(await say(OWNER, "GAIN_EXPERIENCE", { pokemonId, amount }))).toBe("INVALID_DATA");
+    const awards = [{ pokemonId, amount: 5 }, { pokemonId, amount }];
+    expect(code(await say(OWNER, "GAIN_EXPERIENCE", { awards }))).toBe("INVALID_DATA");
+    expect((await say(GARY, "GET_POKEMON", { pokemonId })).pokemon.experience).toBe(125);
+  });
+});
+
+describe("evolution", () => {
+  test("by level: not a level too early", async () => {
+    const { pokemonId } = await make(GARY, "magikarp", 19);
+    expect(code(await say(GARY, "EVOLVE", { pokemonId }))).toBe("LEVEL_TOO_LOW");
+    await say(OWNER, "GAIN_EXPERIENCE", { pokemonId, amount: 8000 - 6859 });
+    expect(await say(GARY, "EVOLVE", { pokemonId })).toMatchObject({ from: "magikarp", species: "gyarados" });
+    expect(code(await say(GARY, "EVOLVE", { pokemonId }))).toBe("CANNOT_EVOLVE");
+  });
+
+  test("by stone: the shop takes exactly one", async () => {
+    const trainer = address("stones");
+    const { pokemonId } = await make(trainer, "eevee");
+    await credit(trainer, 9000);
+    expect(code(await say(trainer, "EVOLVE", { pokemonId, item: "water-stone" }))).toBe("NOT_ENOUGH_ITEMS");
+    expect(code(await say(trainer, "EVOLVE", { pokemonId, item: "potion" }))).toBe("WRONG_ITEM");
+    await route(world, trainer, "shop", "PURCHASE", { item: "water-stone", quantity: 2 });
+    const evolved = await route(world, trainer, "pokemon", "EVOLVE", { pokemonId, item: "water-stone" });
+    expect(evolved.data).toMatchObject({ success: true, from: "eevee", species: "vaporeon" });
+    expect((await shop(trainer)).items).toEqual([{ item: "water-stone", quantity: 1 }]);
+    const { pokemon } = await say(trainer, "GET_POKEMON", { pokemonId });
+    expect(pokemon).toMatchObject({ species: "vaporeon", types: ["water"] });
+  });
+
+  test("whose answer is lost: asking again neither uses a second stone nor loses the first", async () => {
+    const trainer = address("lost");
+    const { pokemonId } = await make(trainer, "pikachu");
+    await credit(trainer, 6000);
+    await ask(world, "shop", trainer, "PURCHASE", { item: "thunder-stone", quantity: 2 });
+    world.lose = (delivery) => delivery.action === "CONSUME_ITEM-Response";
+    const request = { From: trainer, Action: "EVOLVE", Data: { pokemonId, item: "thunder-stone" } };
+    expect((await world.send("pokemon", request)).reply).toBeUndefined();
+    world.lose = undefined;
+    expect(code(await say(trainer, "RELEASE_POKEMON", { pokemonId }))).toBe("EVOLVING");
+    world.advance(31_000);
+    const { deliveries } = await world.send("pokemon", { From: STRANGER, Action: "Info" });
+    const told = deliveries.find((each) => each.target === trainer);
+    expect(told?.data.error?.code).toBe("TIMEOUT");
+    expect((await shop(trainer)).items).toEqual([{ item: "thunder-stone", quantity: 1 }]);
+    expect(await say(trainer, "EVOLVE", { pokemonId, item: "thunder-stone" })).toMatchObject({ species: "raichu" });
+    expect((await shop(trainer)).items).toEqual([{ item: "thunder-stone", quantity: 1 }]);
+  });
+});
+
+describe("workflows", () => {
+  test("starter-purchase: a ticket is bought, used, and gives a pokemon; once for each player", async () => {
+    const player = address("ticket");
+    await credit(player, 2500);
+    const done = await run(player, "starter-purchase", { species: "growlithe" });
+    expect(done).toMatchObject({ success: true, status: "COMPLETED" });
+    expect(done.trail.map((each: ReplyData) => each.outcome)).toEqual(["ok", "ok", "ok"]);
+    expect(await shop(player)).toEqual({ balance: 1500, items: [] });
+    expect((await say(player, "LIST_POKEMON")).pokemon[0]).toMatchObject({ species: "growlithe", trainer: player });
+    const status = await ask(world, "coordinator", player, "WORKFLOW_STATUS", { workflowId: done.workflowId });
+    expect(status.data).toMatchObject({ status: "COMPLETED", workflow: "starter-purchase" });
+    const other = await ask(world, "coordinator", STRANGER, "WORKFLOW_STATUS", { workflowId: done.workflowId });
+    expect(code(other.data)).toBe("UNKNOWN_WORKFLOW");
+    expect((await run(player, "starter-purchase", { species: "ralts" })).error?.message).toContain("LIMIT_REACHED");
+  });
+
+  test("starter-purchase of a species that there is not: everything is taken back", async () => {
+    const player = address("back");
+    await credit(player, 1000);
+    const failed = await run(player, "starter-purchase", { species: "missingno" });
+    expect(failed.error).toMatchObject({ code: "WORKFLOW_FAILED" });
+    expect(failed.error?.message).toContain("UNKNOWN_SPECIES");
+    expect(await shop(player)).toEqual({ balance: 1000, items: [] });
+    expect((await run(player, "starter-purchase", { species: "ralts" })).success).toBe(true);
+  });
+
+  test("starter-purchase whose last answer is lost: what may have happened is taken back too", async () => {
+    const player = address("doubt");
+    await credit(player, 1000);
+    world.lose = (delivery) => delivery.action === "CREATE_POKEMON-Response";
+    const request = { workflow: "starter-purchase", input: { species: "eevee" } };
+    const sent = await world.send("coordinator", { From: player, Action: "RUN_WORKFLOW", Data: request });
+    expect(sent.reply).toBeUndefined();
+    world.lose = undefined;
+    expect((await say(player, "LIST_POKEMON")).count).toBe(1);
+    world.advance(61_000);
+    const { deliveries } = await world.send("coordinator", { From: STRANGER, Action: "Info" });
+    const told = deliveries.find((each) => each.target === player);
+    expect(told?.data.error?.message).toContain("COMPENSATED");
+    expect((await say(player, "LIST_POKEMON")).count).toBe(0);
+    expect(await shop(player)).toEqual({ balance: 1000, items: [] });
+  });
+
+  test("stone-evolution: buys and uses a stone, or gives the money back", async () => {
+    const player = address("wanting");
+    const right = await make(player, "growlithe");
+    const wrong = await make(player, "magikarp");
+    await credit(player, 3000);
+    const input = { pokemonId: wrong.pokemonId, item: "fire-stone" };
+    expect((await run(player, "stone-evolution", input)).error?.message).toContain("WRONG_ITEM");
+    expect(await shop(player)).toEqual({ balance: 3000, items: [] });
+    const done = await run(player, "stone-evolution", { ...input, pokemonId: right.pokemonId });
+    expect(done.results.evolve).toMatchObject({ species: "arcanine" });
+    expect(await shop(player)).toEqual({ balance: 0, items: [] });
+  });
+
+  test.each([
+    [{ workflow: "free-money", input: {} }],
+    [{ workflow: "battle-victory", input: {} }],
+    [{ workflow: "battle-victory" }],
+    [{ workflow: "stone-evolution", input: { pokemonId: 7, item: [] } }],
+  ])("%j is refused before anything is done", async (data) => {
+    const { deliveries } = await world.send("coordinator", { From: ASH, Action: "RUN_WORKFLOW", Data: data });
+    expect(deliveries.map((each) => [each.target, code(each.data)])).toEqual([[ASH, "INVALID_DATA"]]);
+  });
+
+  test("with the same Correlation-Id run once", async () => {
+    const player = address("again");
+    await credit(player, 5000);
+    const send = () =>
+      ask(world, "coordinator", player, "RUN_WORKFLOW", { workflow: "starter-purchase", input: { species: "eevee" } }, { "Correlation-Id": "w" });
+    const first = (await send()).data;
+    expect((await send()).data).toEqual(first);
+    expect((await say(player, "LIST_POKEMON")).count).toBe(1);
+  });
+});
