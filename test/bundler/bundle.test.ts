@@ -1,0 +1,169 @@
+import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { bundle, changedModules, store } from "../../bundler/index.ts";
+import { sha256 } from "../../core/hash.ts";
+import { bundled, project } from "./project.ts";
+
+const FILES = {
+  "app/main.lua": 'local a = require("lib.a")\nreturn a',
+  "app/lib/a.lua": 'return require("shared.b")',
+  "shared/b.lua": "return 'b'",
+};
+
+describe("the same sources give the same bytes", () => {
+  test("in any folder, with absolute or relative paths, with any line ends", async () => {
+    const here = project(FILES);
+    const there = join(project({}), "a folder", "déjà");
+    cpSync(here, there, { recursive: true });
+    const crlf = project(
+      Object.fromEntries(Object.entries(FILES).map(([f, t]) => [f, `\ufeff${t.replace(/\n/g, "\r\n")}`])),
+    );
+    const bundles = [
+      await bundle({ name: "p", entry: "app/main.lua", root: here }),
+      await bundle({ name: "p", entry: join(there, "app/main.lua"), root: there }),
+      await bundle({ name: "p", entry: "./app/../app/main.lua", root: `${crlf}/` }),
+    ];
+    expect(new Set(bundles.map(({ hash }) => hash)).size).toBe(1);
+    const [first] = bundles;
+    expect(first?.hash).toBe(sha256(first?.text ?? ""));
+    expect(first?.text).not.toContain(here);
+    expect(first?.modules.map(({ file }) => file)).toEqual(["app/lib/a.lua", "app/main.lua", "shared/b.lua"]);
+  });
+
+  test("with files made in another order, and with folders outside of the project", async () => {
+    const made = async (reverse: boolean) => {
+      const entries = Object.entries({ ...FILES, "app/z.lua": "return 1" });
+      const root = project(Object.fromEntries(reverse ? entries.reverse() : entries));
+      const outside = project({ "library/out/side.lua": "return 'o'" });
+      return await bundle({
+        name: "p",
+        entry: "app/main.lua",
+        root,
+        search: [join(outside, "library")],
+        include: ["out.side"],
+      });
+    };
+    const [one, two] = [await made(false), await made(true)];
+    expect(two.hash).toBe(one.hash);
+    expect(one.modules.map(({ file }) => file)).toContain("library/out/side.lua");
+  });
+
+  test("each byte of a source counts, and so does every option that changes what is run", async () => {
+    const hashes = await Promise.all([
+      bundled({ "main.lua": "return 1" }),
+      bundled({ "main.lua": "return 1 " }),
+      bundled({ "main.lua": "return 1" }, { name: "other" }),
+      bundled({ "main.lua": "return 1" }, { constants: { A: 1 } }),
+      bundled({ "main.lua": "return 1" }, { constants: { A: 2 } }),
+    ]);
+    expect(new Set(hashes.map(({ hash }) => hash)).size).toBe(5);
+  });
+
+  test("one file behind a symbolic link is one module", async () => {
+    const root = project({ "main.lua": 'require("a") require("b")', "a.lua": "return {}" });
+    symlinkSync(join(root, "a.lua"), join(root, "b.lua"));
+    const { modules } = await bundle({ name: "p", entry: "main.lua", root });
+    expect(modules.map(({ file }) => file)).toEqual(["a.lua", "main.lua"]);
+  });
+});
+
+describe("what a bundle says of itself", () => {
+  test("modules with bytes, hash and lines; nothing is cut", async () => {
+    const text = `${"-- a line\n".repeat(9)}return "é"`;
+    const made = await bundled({ "main.lua": 'require("a")', "a.lua": text });
+    const a = made.modules.find(({ file }) => file === "a.lua");
+    expect(a).toEqual({
+      name: "a",
+      file: "a.lua",
+      bytes: Buffer.byteLength(text) + 1,
+      hash: sha256(text),
+      lines: { start: 3, count: 10 },
+    });
+    const lines = made.text.split("\n");
+    expect(lines.slice((a?.lines.start ?? 0) - 1, (a?.lines.start ?? 0) - 1 + 10).join("\n")).toBe(text);
+    expect(made.bytes).toBe(Buffer.byteLength(made.text));
+  });
+
+  test("changes between two bundles", () => {
+    const before = [
+      { name: "a", hash: "1" },
+      { name: "b", hash: "1" },
+      { name: "c", hash: "1" },
+    ];
+    const after = [
+      { name: "d", hash: "1" },
+      { name: "a", hash: "1" },
+      { name: "b", hash: "2" },
+    ];
+    expect(changedModules(before, after)).toEqual({ changed: ["b"], added: ["d"], removed: ["c"] });
+  });
+
+  test("facts are remembered in a folder and found again there; damage is repaired", async () => {
+    const root = project({ "main.lua": `return ${Math.random()}` });
+    const options = { name: "p", entry: "main.lua", root, cache: join(root, ".cache") };
+    const first = await bundle(options);
+    const [file] = readdirSync(options.cache);
+    expect(file).toBe(`${first.modules[0]?.hash}.json`);
+    const { forget } = await import("../../bundler/cache.ts");
+    writeFileSync(join(options.cache, file ?? ""), '{"format":');
+    forget();
+    expect((await bundle(options)).hash).toBe(first.hash);
+    writeFileSync(
+      join(options.cache, file ?? ""),
+      JSON.stringify({
+        format: 2,
+        facts: {
+          fault: { message: "from the cache", offset: 0 },
+          requires: [],
+          handlers: [],
+          globals: [],
+          limits: [],
+        },
+      }),
+    );
+    forget();
+    await expect(bundle(options)).rejects.toThrow("from the cache");
+    forget();
+  });
+});
+
+describe("the store", () => {
+  test("keeps by content, with the map beside, and gives back the same", async () => {
+    const made = await bundled(FILES, { entry: "app/main.lua" });
+    const shelf = store(join(project({}), "deep", "store"));
+    expect(await shelf.get(made.hash)).toBeUndefined();
+    const path = await shelf.put(made);
+    expect(await shelf.put(made)).toBe(path);
+    expect(path).toBe(shelf.path(made.hash));
+    expect(await shelf.get(made.hash)).toEqual({ hash: made.hash, text: made.text, map: made.map });
+  });
+
+  test("never gives a damaged bundle, and mends it when it is put again", async () => {
+    const made = await bundled({ "main.lua": "return 1" });
+    const shelf = store(project({}));
+    writeFileSync(await shelf.put(made), made.text.slice(0, 20));
+    expect(await shelf.get(made.hash)).toBeUndefined();
+    await shelf.put(made);
+    expect((await shelf.get(made.hash))?.text).toBe(made.text);
+    expect(await shelf.get("../../etc/passwd")).toBeUndefined();
+  });
+
+  test("collects what nobody keeps and leaves foreign files alone", async () => {
+    const [a, b] = [await bundled({ "main.lua": "return 1" }), await bundled({ "main.lua": "return 2" })];
+    const dir = project({ "notes.txt": "mine" });
+    const shelf = store(dir);
+    await Promise.all([shelf.put(a), shelf.put(b)]);
+    expect(await shelf.collect(new Set([a.hash]))).toEqual([b.hash]);
+    expect(readdirSync(dir).sort()).toEqual([`${a.hash}.lua`, `${a.hash}.map.json`, "notes.txt"].sort());
+    expect(await store(join(dir, "absent")).collect(new Set())).toEqual([]);
+  });
+});
+
+test("a project may lie in a folder whose name is no Lua string", async () => {
+  const root = join(project({}), 'q"uote ]] \\ n');
+  mkdirSync(root);
+  writeFileSync(join(root, "main.lua"), 'require("a")');
+  writeFileSync(join(root, "a.lua"), "return 1");
+  expect((await bundle({ name: 'na"me\n', entry: "main.lua", root })).modules).toHaveLength(2);
+});

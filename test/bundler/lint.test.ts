@@ -1,0 +1,221 @@
+import { describe, expect, test } from "vitest";
+import { type Bundle, type BundleOptions, checkSize } from "../../bundler/index.ts";
+import { FleetError, type Problem } from "../../core/errors.ts";
+import { bundled } from "./project.ts";
+
+type Files = Record<string, string>;
+
+async function problems(files: Files, options: Partial<BundleOptions> = {}): Promise<readonly Problem[]> {
+  try {
+    await bundled(files, options);
+  } catch (error) {
+    if (error instanceof FleetError) return error.problems;
+    throw error;
+  }
+  throw new Error("expected the bundle to be refused");
+}
+
+const found = (list: readonly Problem[]) => list.map(({ code, at }) => `${code} ${at ?? ""}`.trim());
+const warned = ({ warnings }: Bundle) => found(warnings);
+
+describe("what cannot be loaded is an error of the plan", () => {
+  test("all problems are reported at once, each at its place", async () => {
+    const list = await problems(
+      {
+        "main.lua": 'require("a")\n  require("b.c")\nrequire("gone")',
+        "a.lua": "local x = = 1",
+        "b/c.lua": "local t = {\n  1, 2\nreturn t",
+      },
+      { constants: { BAD: "\ud800" }, silence: { NO_SUCH_CODE: "because" } },
+    );
+    expect(found(list)).toEqual([
+      "SILENCE_INVALID silence.NO_SUCH_CODE",
+      "CONSTANT_INVALID constants.BAD",
+      "LUA_MODULE_MISSING main.lua:3:1",
+      "LUA_SYNTAX a.lua:1:11",
+      "LUA_SYNTAX b/c.lua:3:1",
+    ]);
+    expect(list.every(({ remedy }) => remedy.length > 10)).toBe(true);
+  });
+
+  test("a missing module says what was searched, relative to the project", async () => {
+    const [problem] = await problems(
+      { "src/main.lua": 'local x = require("lib.thing")' },
+      { entry: "src/main.lua", search: ["vendor"] },
+    );
+    expect(problem?.what).toBe('src/main.lua requires "lib.thing", which is not there.');
+    expect(problem?.at).toBe("src/main.lua:1:11");
+    for (const place of [
+      "src/lib/thing.lua",
+      "lib/thing/init.lua",
+      "vendor/lib/thing.lua",
+      "node_modules/lib",
+    ]) {
+      expect(problem?.expected).toContain(place);
+    }
+    expect(problem?.expected).not.toContain("/tmp");
+  });
+
+  test("a name that differs in case only is missing, also where the file system would not mind", async () => {
+    expect(found(await problems({ "main.lua": 'require("Lib")', "lib.lua": "" }))).toEqual([
+      "LUA_MODULE_MISSING main.lua:1:1",
+    ]);
+  });
+
+  test("an entry that is not there", async () => {
+    const [problem] = await problems({ "other.lua": "" });
+    expect(problem).toMatchObject({ code: "LUA_ENTRY_MISSING", at: "entry" });
+  });
+
+  test("what Lua's grammar allows and Lua refuses", async () => {
+    const locals = Array.from({ length: 201 }, (_, i) => `local v${i}`).join("\n");
+    const upvalues = `${Array.from({ length: 150 }, (_, i) => `local a${i}`).join(" ")}
+local function f() ${Array.from({ length: 150 }, (_, i) => `local b${i}`).join(" ")}
+  return function() return ${Array.from({ length: 150 }, (_, i) => `a${i}, b${i}`).join(", ")} end end`;
+    const files = {
+      "main.lua": 'require("locals") require("upvalues") require("deep")',
+      "locals.lua": locals,
+      "upvalues.lua": upvalues,
+      "deep.lua": `return ${"{".repeat(300)}${"}".repeat(300)}`,
+    };
+    expect((await problems(files)).map(({ what }) => what)).toEqual([
+      "Lua cannot compile locals.lua: it has more than 200 local variables in one function.",
+      "Lua cannot compile upvalues.lua: it has more than 255 upvalues in one function.",
+      "Lua cannot compile deep.lua: it has more than 188 levels of nesting.",
+    ]);
+  });
+
+  test("modules that certainly require each other while they load", async () => {
+    const files = {
+      "main.lua": 'require("a")',
+      "a.lua": 'local b = require("b")',
+      "b.lua": "\nlocal a = require('a')",
+    };
+    const [problem] = await problems(files);
+    expect(problem).toMatchObject({
+      code: "LUA_REQUIRE_CYCLE",
+      got: "a.lua → b.lua → a.lua",
+      at: "b.lua:2:11",
+    });
+    const silenced = await bundled(files, { silence: { LUA_REQUIRE_CYCLE: "b is replaced at run time" } });
+    expect(silenced.modules).toHaveLength(3);
+  });
+
+  test("a bundle over its budget, by module", async () => {
+    const files = { "main.lua": 'require("big")', "big.lua": `return "${"x".repeat(5000)}"` };
+    const [problem] = await problems(files, { budget: { maxBytes: 6000 } });
+    expect(problem).toMatchObject({
+      code: "BUNDLE_OVER_BUDGET",
+      expected: "at most 6 kB",
+      at: "budget.maxBytes",
+    });
+    expect(problem?.got).toMatch(/^\d+(\.\d)? kB: big\.lua 5 kB, main\.lua 15 B$/);
+    await expect(
+      bundled(files, { budget: { maxBytes: 6000 }, silence: { BUNDLE_OVER_BUDGET: "once" } }),
+    ).resolves.toBeDefined();
+  });
+
+  test("a bundle over a unit's limit", async () => {
+    const bundle = await bundled({ "main.lua": 'require("big")', "big.lua": `return "${"x".repeat(5000)}"` });
+    expect(() => checkSize(bundle, bundle.bytes)).not.toThrow();
+    expect(() => checkSize(bundle, bundle.bytes - 1)).toThrow(/BUNDLE_TOO_LARGE[\s\S]*big\.lua 5 kB/);
+  });
+
+  test("a missing module can be left to the process, with a reason", async () => {
+    const files = { "main.lua": 'require("gone")' };
+    expect(
+      (await bundled(files, { silence: { LUA_MODULE_MISSING: "loaded by hand" } })).modules,
+    ).toHaveLength(1);
+    expect(found(await problems(files, { silence: { LUA_MODULE_MISSING: " " } }))).toContain(
+      "SILENCE_INVALID silence.LUA_MODULE_MISSING",
+    );
+  });
+
+  test("a syntax error cannot be silenced", async () => {
+    expect(found(await problems({ "main.lua": "x = = 1" }, { silence: { LUA_SYNTAX: "no" } }))).toEqual([
+      "SILENCE_INVALID silence.LUA_SYNTAX",
+      "LUA_SYNTAX main.lua:1:5",
+    ]);
+  });
+});
+
+describe("what loads and may surprise is a warning", () => {
+  test("globals that are assigned and not declared as state", async () => {
+    const main =
+      "local a = 1\na = 2\nBalances = Balances or {}\nfunction helper() count = (count or 0) + 1 end\n_G.other = 1\nBalances = {}\nName = 'x'\nlocal function f(p) p = 1 end";
+    const bundle = await bundled({ "main.lua": main }, { state: ["other"] });
+    expect(bundle.warnings).toEqual([
+      expect.objectContaining({
+        code: "LUA_GLOBAL_UNDECLARED",
+        got: "Balances (2 times), helper, count",
+        at: "main.lua:3:1",
+      }),
+    ]);
+    expect(
+      warned(await bundled({ "main.lua": main }, { state: ["Balances", "helper", "count", "other"] })),
+    ).toEqual([]);
+    expect(
+      warned(await bundled({ "main.lua": main }, { silence: { LUA_GLOBAL_UNDECLARED: "an old program" } })),
+    ).toEqual([]);
+  });
+
+  test.each([
+    ["function returning true", "function() return true end"],
+    ["function returning -1", "function(m) return -1 end"],
+    ["function returning break", 'function() return "break" end'],
+    ["an empty table", "{}"],
+  ])("a handler that swallows everything before others: %s", async (_, pattern) => {
+    const files = {
+      "main.lua": `require("a")\nHandlers.add("ping", "Ping", print)`,
+      "a.lua": `\nHandlers.add("all", ${pattern}, print)`,
+    };
+    const { warnings } = await bundled(files);
+    expect(warnings).toEqual([expect.objectContaining({ code: "LUA_HANDLER_SWALLOWS", at: "a.lua:2:1" })]);
+    expect(warnings[0]?.what).toBe(
+      'The handler "all" takes every message, so 1 other handler is never reached.',
+    );
+  });
+
+  test.each([
+    ["last of all", 'Handlers.add("p", "P", print) Handlers.add("all", function() return true end, print)'],
+    [
+      "that lets messages go on",
+      'Handlers.add("all", function() return "continue" end, print) Handlers.add("p", "P", print)',
+    ],
+    ["by number", 'Handlers.add("all", function() return 1 end, print) Handlers.add("p", "P", print)'],
+    ["by its action", 'Handlers.add("p", print) Handlers.add("q", print)'],
+  ])("a handler %s is no such handler", async (_, main) => {
+    expect(warned(await bundled({ "main.lua": main }))).toEqual([]);
+  });
+
+  test("a swallowing handler put first, also through a local", async () => {
+    const main = 'local H = Handlers\nH.add("p", "P", print)\nH.prepend("all", {}, print)';
+    expect(warned(await bundled({ "main.lua": main }))).toEqual(["LUA_HANDLER_SWALLOWS main.lua:3:1"]);
+  });
+
+  test("files in the program's folder that nothing requires", async () => {
+    const files = {
+      "app/main.lua": 'require("used")',
+      "app/used.lua": "",
+      "app/old/left.lua": "",
+      "app/used_test.lua": "",
+      "app/spec/thing.lua": "",
+      "elsewhere.lua": "",
+    };
+    const bundle = await bundled(files, { entry: "app/main.lua" });
+    expect(warned(bundle)).toEqual(["LUA_MODULE_UNUSED app/old/left.lua"]);
+    // A file among others shares its folder with other programs: nothing can be said.
+    expect(warned(await bundled({ "one.lua": "", "two.lua": "" }, { entry: "one.lua" }))).toEqual([]);
+  });
+
+  test("nothing is said of the prelude's own code", async () => {
+    const files = {
+      "main.lua": "",
+      "lib/base/init.lua": 'Base = {} require("base.part")',
+      "lib/base/part.lua": "Part = {}",
+    };
+    const bundle = await bundled(files, { prelude: ["lib/base/init.lua"], search: ["lib"] });
+    expect(warned(bundle)).toEqual([]);
+    expect(bundle.modules.map(({ name }) => name)).toEqual(["base", "base.part", "main"]);
+  });
+});
