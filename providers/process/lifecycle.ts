@@ -205,7 +205,13 @@ async function observe(
 ): Promise<{ health: HealthOutput; drift: string[] }> {
   const drift: string[] = [];
   const expected = { version: props.version, sourceHash: props.revision?.sourceHash ?? props.bundle.hash };
-  const verdict = await probe(session, place, "LIVENESS", {}, session.budget(60)).catch(nothingLoaded);
+  const verdict = await probe(
+    session,
+    place,
+    "LIVENESS",
+    {},
+    session.budget(Math.min(60, props.timeoutSeconds)),
+  ).catch(nothingLoaded);
   if (!verdict) {
     return {
       health: { status: "OFFLINE", reasons: ["it does not answer the fleet's probes"] },

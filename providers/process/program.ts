@@ -21,15 +21,15 @@ export interface Program {
  */
 export function composeProgram(bundle: string, commit: Commit): Program {
   const guard = [
-    `local __epoch = ${commit.epoch}`,
-    "if Fleet and Fleet.guard then local refused = Fleet.guard(__epoch) if refused then return refused end end",
+    `local __e = ${commit.epoch}`,
+    "if Fleet and Fleet.guard then local refused = Fleet.guard(__e) if refused then return refused end end",
   ];
   const fields = [
     `process = ${luaString(commit.process)}`,
     `release = ${luaString(commit.release)}`,
     `sourceHash = ${luaString(commit.sourceHash)}`,
     `version = ${luaString(commit.version)}`,
-    "epoch = __epoch",
+    `epoch = ${commit.epoch}`,
   ].join(", ");
   return {
     text: `${guard.join("\n")}\n${bundle}\nreturn Fleet.commit({ ${fields} })`,

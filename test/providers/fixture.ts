@@ -1,0 +1,100 @@
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bundle, store } from "../../bundler/index.ts";
+import * as configBundle from "../../providers/config-bundle/lifecycle.ts";
+import * as process from "../../providers/process/lifecycle.ts";
+import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { makeJwk } from "../ao/wallets.ts";
+import { type Script, type Simnet, type SimnetOptions, startSimnet } from "../simnet/index.ts";
+
+/** A stack on a simulated network: what a lifecycle gets from Pulumi, without Pulumi. */
+export interface Stack {
+  readonly net: Simnet;
+  readonly home: string;
+  readonly scope: { project: string; stack: string; home: string; build: string; ledger?: string };
+  /** Inputs of a process whose Lua text is scripted; the same `text` gives the same bundle. */
+  inputs(name: string, script?: Script, extra?: Record<string, unknown>): Promise<Record<string, unknown>>;
+  /** The AO processes of a member, as the network really has them. */
+  processesOf(name: string): { id: string; tags: Readonly<Record<string, string>> }[];
+  /** Evals that the network took for a member. */
+  evalsOf(name: string): number;
+  close(): Promise<void>;
+}
+
+let wallet: Promise<string> | undefined;
+
+/** One wallet for all stacks of a test file: the lifecycles of a provider process have one config. */
+export async function configureOnce(): Promise<void> {
+  wallet ??= makeJwk().then(JSON.stringify);
+  const jwk = await wallet;
+  const config = { get: (key: string) => (key === "wallet" ? jwk : undefined) };
+  process.configure(config);
+  configBundle.configure(config);
+}
+
+let count = 0;
+
+export async function simulatedStack(
+  options: SimnetOptions & { ledger?: string; home?: string; stack?: string; net?: Simnet } = {},
+): Promise<Stack> {
+  await configureOnce();
+  const net = options.net ?? (await startSimnet(options));
+  const home = options.home ?? (await mkdtemp(join(tmpdir(), "fleet-providers-")));
+  count += 1;
+  const scope = {
+    project: "game",
+    stack: options.stack ?? `s${count}`,
+    home: join(home, ".fleet"),
+    build: join(home, "build"),
+    ...(options.ledger === undefined ? {} : { ledger: options.ledger }),
+  };
+  const key = (name: string) => `${scope.project}/${scope.stack}/${name}`;
+  return {
+    net,
+    home,
+    scope,
+    async inputs(name, script = {}, extra = {}) {
+      const root = join(home, `src-${name}`);
+      await mkdir(root, { recursive: true });
+      const text = `fleet.process{ name = "${name}", processType = "${name.toUpperCase()}", version = "1.0.0", capabilities = {} }\n--[[sim: ${JSON.stringify(script)}]]\n`;
+      await writeFile(join(root, "process.lua"), `local s = [==[\n${text}]==]\n${text}return s\n`);
+      const made = await bundle({ name, entry: "process.lua", root });
+      await store(join(scope.home, "bundles")).put(made);
+      return {
+        scope,
+        network: { kind: "legacy", ...net.endpoints },
+        name,
+        version: "1.0.0",
+        module: net.module,
+        bundle: {
+          hash: made.hash,
+          bytes: made.bytes,
+          entry: "process.lua",
+          modules: Object.fromEntries(made.modules.map((module) => [module.name, module.hash])),
+        },
+        healthCheck: { timeoutSeconds: 10, intervalSeconds: 0.05, retries: 1 },
+        timeoutSeconds: 20,
+        ...extra,
+      };
+    },
+    processesOf: (name) => net.oracle.byDeploymentKey(key(name)),
+    evalsOf: (name) =>
+      net.oracle
+        .byDeploymentKey(key(name))
+        .flatMap(({ id }) => net.oracle.messages(id))
+        .filter(({ tags }) => tags.Action === "Eval").length,
+    close: () => net.close(),
+  };
+}
+
+/** Checked inputs, as Pulumi hands them on. */
+export async function checked(raw: Record<string, unknown>): Promise<Record<string, unknown>> {
+  const { inputs, failures } = await process.check({}, raw);
+  if (failures.length > 0) throw new Error(JSON.stringify(failures));
+  return inputs;
+}
+
+export async function createProcess(raw: Record<string, unknown>): Promise<ProcessOutputs> {
+  return (await process.create(await checked(raw))).outs;
+}
