@@ -43,9 +43,8 @@ describe("a journal that another process holds", () => {
     const gone = ended(child);
     child.kill("SIGKILL");
     await gone;
-    const before = performance.now();
-    const journal = await openJournal(path, { patience: 5000 });
-    expect(performance.now() - before).toBeLessThan(1000);
+    // Far less than the 12 s after which a silent owner would have lost it.
+    const journal = await openJournal(path, { patience: 3000 });
     await journal.close();
   }, 30_000);
 

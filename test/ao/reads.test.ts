@@ -122,7 +122,7 @@ describe("evaluation", () => {
   });
 
   test("2: the first look at a fresh process waits, later ones do not", async () => {
-    ao = connect({ firstLook: 120 });
+    ao = connect({ firstLook: 1000 });
     const spawn = { intent: "s", module: MODULE, scheduler: SCHEDULER, authority: AUTHORITY, tags: {} };
     const { id } = await ao.spawn(spawn, budgetOf(5));
     const timed = async () => {
@@ -130,9 +130,9 @@ describe("evaluation", () => {
       await ao.evaluation({ processId: id, messageId: M, expectOutput: true }, budgetOf(5));
       return performance.now() - before;
     };
-    expect(await timed()).toBeGreaterThan(90);
+    expect(await timed()).toBeGreaterThan(900);
     await ao.send({ intent: "m", processId: id, tags: {} }, budgetOf(5));
-    expect(await timed()).toBeLessThan(90);
+    expect(await timed()).toBeLessThan(900);
   });
 
   test("a refusal that stays is believed at the third time, and not as passing", async () => {
@@ -158,7 +158,7 @@ describe("evaluation", () => {
     await expect(refusal).rejects.toMatchObject({ code, transient: true });
     await expect(refusal).rejects.toThrow(text);
     await expect(refusal).rejects.toThrow("within 0.3 s");
-    expect(performance.now() - before).toBeLessThan(700);
+    expect(performance.now() - before).toBeLessThan(2000);
   });
 
   test("obeys Retry-After, in seconds", async () => {
