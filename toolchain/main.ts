@@ -1,8 +1,11 @@
-/** The second half of main.mjs: packages are installed and this is the pinned Node. Verbs: setup, start, test. */
+/** The second half of main.mjs: packages are installed and this is the pinned Node. Verbs: setup, start, test, fleet. */
+import { join } from "node:path";
 import { FleetError } from "../core/errors.ts";
 import { check } from "./check.ts";
+import { environment } from "./env.ts";
 import { packageDir } from "./paths.ts";
 import { toStderr } from "./progress.ts";
+import { runHere } from "./run.ts";
 import { setUp } from "./setup.ts";
 import { start } from "./start.ts";
 
@@ -10,6 +13,12 @@ const verbs: Readonly<Record<string, (args: readonly string[]) => Promise<number
   setup: async () => 0,
   start: (args) => start(packageDir, args, toStderr),
   test: (args) => check(packageDir, args, toStderr),
+  // For scripts/*.sh: the command as on a machine that has everything.
+  fleet: (args) =>
+    runHere(process.execPath, [join(packageDir, "cli", "fleet.mjs"), ...args], {
+      cwd: packageDir,
+      env: { ...process.env, ...environment(packageDir) },
+    }),
 };
 
 // An exit handler of each running child stops it: a plain SIGTERM would leave it running.

@@ -82,6 +82,6 @@ function refuseNewPassphrase(projectDir: string): void {
     got: "no such file, and an encryptionsalt in Pulumi.dev.yaml",
     expected: "the file with which the stack was made",
     remedy:
-      "Put the file back; or, to begin a new dev stack, remove the line `encryptionsalt` from Pulumi.dev.yaml and the folder .fleet/backend.",
+      "Put the file back; or, to begin a new dev stack, remove the line `encryptionsalt` from Pulumi.dev.yaml and the stack's file in the backend (`npx fleet doctor` says where that is).",
   });
 }

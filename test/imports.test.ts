@@ -1,0 +1,62 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { brokenImports, importRules } from "../toolchain/imports.ts";
+import { packageDir } from "../toolchain/paths.ts";
+
+describe("imports go one way", () => {
+  let broken: Map<string, string[]>;
+  beforeAll(async () => {
+    broken = await brokenImports(packageDir);
+  });
+  test.each(importRules)("%s", (rule) => {
+    expect(broken.get(rule) ?? []).toEqual([]);
+  });
+});
+
+describe("the rules bite", () => {
+  const folder = mkdtempSync(join(tmpdir(), "imports-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test("each planted offence is found, and only those", async () => {
+    const files: Record<string, string> = {
+      "index.ts": 'import "./components/fleet.ts"; import "./ao/send.ts";',
+      "components/fleet.ts": 'import "../providers/process/resource.ts"; import "../cli/main.ts";',
+      "providers/process/resource.ts": 'import "@pulumi/pulumi"; import "../../ao/send.ts";',
+      "providers/process/lifecycle.ts":
+        'import "@pulumi/pulumi"; import "../../localnet/net.ts"; import "../../cli/main.ts";',
+      "providers/run/session.ts": 'export const net = () => import("../../localnet/net.ts");',
+      "ao/send.ts":
+        'import { hash } from "../core/hash.ts"; hash(); import type { B } from "../bundler/b.ts"; type C = B;',
+      "bundler/b.ts": "export interface B { a: number }",
+      "delivery/d.ts": 'export const load = () => import("@pulumi/pulumi");',
+      "localnet/net.ts": 'import "../toolchain/t.ts"; import "node:fs";',
+      "toolchain/t.ts": 'import "../core/hash.ts";',
+      "core/hash.ts": 'import "zod"; import "node:crypto"; import "./a.ts"; export const hash = () => {};',
+      "core/a.ts": 'import "./hash.ts";',
+      "cli/main.ts": 'import "../toolchain/t.ts"; import "../index.ts";',
+    };
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), text);
+    }
+    cpSync(join(packageDir, "package.json"), join(folder, "package.json"));
+    const broken = await brokenImports(folder);
+    const circles = broken.get("nothing goes round in a circle") ?? [];
+    broken.delete("nothing goes round in a circle");
+    expect(Object.fromEntries(broken)).toEqual({
+      "the program composes components": ["index.ts → ao/send.ts"],
+      "components look down only": ["components/fleet.ts → cli/main.ts"],
+      "providers look down only": ["providers/process/lifecycle.ts → cli/main.ts"],
+      "localnet is loaded only when it is asked for": ["providers/process/lifecycle.ts → localnet/net.ts"],
+      "lifecycles do not know Pulumi": ["providers/process/lifecycle.ts → @pulumi/pulumi"],
+      "ao knows core only": ["ao/send.ts → bundler/b.ts"],
+      "delivery knows core only": ["delivery/d.ts → @pulumi/pulumi"],
+      "localnet knows core only": ["localnet/net.ts → toolchain/t.ts"],
+      "core imports nothing": ["core/hash.ts → zod"],
+      "cli uses all but the program": ["cli/main.ts → index.ts"],
+    });
+    expect(circles).toEqual(expect.arrayContaining([expect.stringMatching(/core\/(a|hash)\.ts → core\//)]));
+  });
+});

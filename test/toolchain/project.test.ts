@@ -1,0 +1,131 @@
+import { createPrivateKey } from "node:crypto";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import { doctor } from "../../toolchain/doctor.ts";
+import { environment, exportLines } from "../../toolchain/env.ts";
+import { packageDir, passphraseFile, walletFile } from "../../toolchain/paths.ts";
+import { readProject } from "../../toolchain/project.ts";
+import { ensureSecrets } from "../../toolchain/secrets.ts";
+import { type Sandbox, sandbox } from "./sandbox.ts";
+
+let box: Sandbox;
+beforeEach(() => {
+  box = sandbox();
+  yaml("name: tried\nruntime: nodejs\nbackend:\n  url: file://./.fleet\n");
+});
+
+const yaml = (text: string) => writeFileSync(box.file("Pulumi.yaml"), text);
+const mode = (file: string) => (statSync(file).mode & 0o777).toString(8);
+
+describe("the project", () => {
+  test.each([
+    ["file://./.fleet", ".fleet"],
+    ["file://.", "."],
+    ["file:///var/state", "/var/state"],
+  ])("%s is made absolute", (url, folder) => {
+    yaml(`name: tried\nbackend: { url: "${url}" }\n`);
+    const dir = folder.startsWith("/") ? folder : join(box.dir, folder);
+    expect(readProject(box.dir)).toEqual({ name: "tried", backendUrl: `file://${dir}`, backendDir: dir });
+  });
+
+  test.each(["s3://bucket", "file://~", "https://api.pulumi.com"])("%s is left as it is", (url) => {
+    yaml(`name: tried\nbackend: { url: "${url}" }\n`);
+    expect(readProject(box.dir)).toEqual({ name: "tried", backendUrl: url, backendDir: undefined });
+  });
+
+  test("a missing or senseless Pulumi.yaml is named", () => {
+    yaml("backend: { url: 5 }\n");
+    expect(() => readProject(box.dir)).toThrow(/PROJECT_UNREADABLE[\s\S]*name[\s\S]*backend\.url/);
+    rmSync(box.file("Pulumi.yaml"));
+    expect(() => readProject(box.dir)).toThrow("There is no Pulumi.yaml here.");
+  });
+});
+
+describe("the environment", () => {
+  test("has the project's commands first, once, and an absolute backend", () => {
+    const bin = join(packageDir, "node_modules", ".bin");
+    const first = environment(box.dir, { PATH: `/usr/bin:${bin}:/bin` });
+    expect(first).toEqual({
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      PATH: `${bin}:/usr/bin:/bin`,
+      PULUMI_BACKEND_URL: `file://${box.dir}/.fleet`,
+    });
+    expect(environment(box.dir, first).PATH).toBe(first.PATH);
+  });
+
+  test("names the passphrase where there is one, and never overrides the user's", async () => {
+    mkdirSync(box.file(".fleet"));
+    writeFileSync(passphraseFile(box.dir), "secret");
+    const name = "PULUMI_CONFIG_PASSPHRASE_FILE";
+    expect(environment(box.dir, {})[name]).toBe(passphraseFile(box.dir));
+    expect(environment(box.dir, { PULUMI_CONFIG_PASSPHRASE: "" })).not.toHaveProperty(name);
+    expect(environment(box.dir, { [name]: "/theirs" })).not.toHaveProperty(name);
+    expect(environment(box.dir, { PULUMI_BACKEND_URL: "s3://theirs" })).not.toHaveProperty(
+      "PULUMI_BACKEND_URL",
+    );
+    expect(exportLines(environment(box.dir, {}))).not.toContain("secret");
+  });
+
+  test("survives a shell, quotes included", () => {
+    expect(exportLines({ A: "it's $HOME", B: "" })).toBe("export A='it'\\''s $HOME'\nexport B=''\n");
+  });
+});
+
+describe("secrets", () => {
+  test("are made once, readable by their owner only, and never shown", async () => {
+    await ensureSecrets(box.dir, box.log);
+    const [passphrase, wallet] = [passphraseFile(box.dir), walletFile(box.dir)];
+    expect([mode(box.file(".fleet")), mode(passphrase), mode(wallet)]).toEqual(["700", "600", "600"]);
+    const before = [readFileSync(passphrase, "utf8"), readFileSync(wallet, "utf8")];
+    expect(before[0]).toMatch(/^[\w-]{43}$/);
+    const jwk = JSON.parse(before[1] ?? "") as Record<string, string>;
+    const key = createPrivateKey({ key: jwk, format: "jwk" });
+    expect(key.asymmetricKeyDetails).toMatchObject({ modulusLength: 4096, publicExponent: 65537n });
+    for (const secret of [before[0] ?? "", jwk.d ?? "", jwk.n ?? ""]) {
+      expect(box.lines.join("\n")).not.toContain(secret);
+    }
+    // Too wide again, by hand: repaired and said. The content stays.
+    chmodSync(wallet, 0o644);
+    await ensureSecrets(box.dir, box.log);
+    expect(mode(wallet)).toBe("600");
+    expect(box.lines.at(-1)).toMatch(/was readable by others \(644\)/);
+    expect([readFileSync(passphrase, "utf8"), readFileSync(wallet, "utf8")]).toEqual(before);
+    expect(readdirSync(box.file(".fleet")).sort()).toEqual(["dev-passphrase", "dev-wallet.json"]);
+  });
+
+  test("a lost passphrase is not replaced under a stack that needs it", async () => {
+    writeFileSync(box.file("Pulumi.dev.yaml"), "encryptionsalt: v1:abc\n");
+    await expect(ensureSecrets(box.dir, box.log)).rejects.toThrow("DEV_PASSPHRASE_LOST");
+    expect(readdirSync(box.file(".fleet"))).toEqual([]);
+  });
+});
+
+describe("the doctor", () => {
+  test("on an empty machine names everything that is missing, and what to do", async () => {
+    const findings = await doctor(box.dir, box.env);
+    const byName = new Map(findings.map((finding) => [finding.name, finding]));
+    expect(byName.get("node")).toMatchObject({ ok: true, version: expect.stringMatching(/^v22\./) });
+    for (const name of ["pulumi CLI", "backend", "dev passphrase", "dev wallet"]) {
+      expect(byName.get(name), name).toMatchObject({
+        ok: false,
+        remedy: expect.stringContaining("npm start"),
+      });
+    }
+    expect(byName.get("go")).toMatchObject({ ok: false, detail: "on the PATH: there is none" });
+    expect(byName.get("pip")).toMatchObject({ ok: false, detail: "none found" });
+  });
+
+  test("finds a secret that others can read", async () => {
+    await ensureSecrets(box.dir, box.log);
+    chmodSync(passphraseFile(box.dir), 0o640);
+    const findings = await doctor(box.dir, box.env);
+    expect(findings.find(({ name }) => name === "dev passphrase")).toEqual({
+      name: "dev passphrase",
+      ok: false,
+      detail: `${passphraseFile(box.dir)} has mode 640`,
+      remedy: `Run \`chmod 600 ${passphraseFile(box.dir)}\`.`,
+    });
+    expect(findings.find(({ name }) => name === "dev wallet")).toMatchObject({ ok: true });
+  });
+});

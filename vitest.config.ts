@@ -1,0 +1,17 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    // Real evaluators and real child processes: slow is not wrong, stuck is.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // Each file in a process of its own: evaluators patch globals, and one file's crash is not another's.
+    pool: "forks",
+    // A skipped test is a promise nobody keeps; a retried one hides a race.
+    retry: 0,
+    // What a passing test prints is nobody's concern.
+    silent: "passed-only",
+    allowOnly: false,
+  },
+});
