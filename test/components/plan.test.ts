@@ -1,0 +1,190 @@
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { levelsOf } from "../../components/graph.ts";
+import { planFleet, type Running } from "../../components/plan.ts";
+import { nearest } from "../../components/problems.ts";
+import { FleetError } from "../../core/errors.ts";
+import type { DeclaredProcess } from "../../providers/release/schema.ts";
+
+const home = process.cwd();
+let folder: string;
+const folders = { home: ".fleet", build: "build" };
+const nothing: Running = () => undefined;
+const local = { kind: "local", dir: ".fleet/localnet" };
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fleet-plan-"));
+  process.chdir(folder);
+  await write("processes/lib/fleet/init.lua", "Fleet = Fleet or {}\nreturn Fleet\n");
+  for (const name of ["coordinator", "battle", "shop"]) {
+    await write(`processes/${name}/process.lua`, `local util = require("${name}.util")\nreturn util\n`);
+    await write(`processes/${name}/util.lua`, "return {}\n");
+  }
+});
+afterAll(() => process.chdir(home));
+
+async function write(path: string, text: string): Promise<void> {
+  await mkdir(dirname(join(folder, path)), { recursive: true });
+  await writeFile(join(folder, path), text);
+}
+
+const plan = (processes: Record<string, unknown>, extra: Record<string, unknown> = {}, running = nothing) =>
+  planFleet({ network: local, processes, ...extra }, folders, running);
+
+async function problems(work: Promise<unknown>): Promise<FleetError["problems"]> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(FleetError);
+  return (error as FleetError).problems;
+}
+
+describe("a declaration", () => {
+  it("is put in levels, bundled, and its bundles are kept by name and by content", async () => {
+    const made = await plan({ battle: { dependsOn: ["coordinator"] }, coordinator: { peers: ["battle"] } });
+    expect(made.levels.map((level) => level.map(({ name }) => name))).toEqual([["coordinator"], ["battle"]]);
+    const battle = made.levels[1]?.[0]?.declared;
+    expect(Object.keys(battle?.modules ?? {})).toContain("battle.util");
+    const text = await readFile("build/battle-process.lua", "utf8");
+    expect(Buffer.byteLength(text)).toBe(battle?.bytes);
+  });
+
+  it("is the same on every machine and in every folder", async () => {
+    const first = await plan({ battle: {} });
+    const second = await plan({ battle: {} });
+    expect(second.levels).toEqual(first.levels);
+  });
+
+  it("tells every problem at once, each at its path", async () => {
+    const found = await problems(
+      plan({
+        battle: { dependOn: ["coordinator"], config: { PROCESS_CONFIG: { maxConcurrentRequests: -1 } } },
+        Shop: {},
+      }),
+    );
+    const codes = found.map(({ code, at }) => `${code} ${at}`);
+    expect(codes).toContain("UNKNOWN_KEY processes.battle.dependOn");
+    expect(codes).toContain("BAD_VALUE processes.battle.config.PROCESS_CONFIG.maxConcurrentRequests");
+    expect(codes).toContain("BAD_VALUE processes.Shop");
+    expect(found.find(({ code }) => code === "UNKNOWN_KEY")?.expected).toContain("dependsOn");
+  });
+
+  it("names unknown dependencies and peers with the nearest member", async () => {
+    const found = await problems(
+      plan({ battle: { dependsOn: ["cordinator"], peers: ["shopp"] }, coordinator: {}, shop: {} }),
+    );
+    expect(found.map(({ code, at }) => `${code} ${at}`)).toEqual([
+      "UNKNOWN_DEPENDENCY processes.battle.dependsOn.0",
+      "UNKNOWN_PEER processes.battle.peers.0",
+    ]);
+    expect(found[0]?.expected).toContain('"coordinator"');
+  });
+
+  it("names the cycle", async () => {
+    const found = await problems(
+      plan({
+        battle: { dependsOn: ["shop"] },
+        shop: { dependsOn: ["coordinator"] },
+        coordinator: { dependsOn: ["battle"] },
+      }),
+    );
+    expect(found[0]).toMatchObject({ code: "DEPENDENCY_CYCLE", got: "battle → shop → coordinator → battle" });
+  });
+
+  it("lets peers be cyclic", async () => {
+    const made = await plan({ battle: { peers: ["shop"] }, shop: { peers: ["battle"] } });
+    expect(made.levels).toHaveLength(1);
+  });
+
+  it("tells every source problem at once, at file, line and column", async () => {
+    await write("processes/broken/process.lua", "local x = = 1\n");
+    await write("processes/lost/process.lua", 'local a = 1\nlocal m = require("lost.nowhere")\nreturn m\n');
+    const found = await problems(plan({ broken: {}, lost: {} }));
+    expect(found.map(({ at }) => at)).toEqual([
+      expect.stringMatching(/^processes\/broken\/process\.lua:1:/),
+      expect.stringMatching(/^processes\/lost\/process\.lua:2:/),
+    ]);
+  });
+
+  it("names a ledger that is no member", async () => {
+    const found = await problems(plan({ battle: {} }, { ledger: "ledger" }));
+    expect(found[0]).toMatchObject({ code: "UNKNOWN_LEDGER", at: "ledger" });
+  });
+});
+
+describe("only", () => {
+  const declared = (name: string): DeclaredProcess => ({
+    entry: `processes/${name}/process.lua`,
+    sourceHash: "a".repeat(64),
+    version: "0.9.0",
+    module: "aos",
+    dependsOn: [],
+    peers: [],
+    config: {},
+    modules: {},
+    bytes: 10,
+  });
+  const members = {
+    coordinator: {},
+    battle: { dependsOn: ["coordinator"], peers: ["shop", "coordinator"] },
+    shop: { dependsOn: ["coordinator"] },
+  };
+
+  it("declares the others as they run, and leaves out what never ran", async () => {
+    const made = await plan(members, { only: ["battle"] }, (name) =>
+      name === "coordinator" ? declared(name) : undefined,
+    );
+    const all = made.levels.flat();
+    expect(all.map(({ name }) => name)).toEqual(["coordinator", "battle"]);
+    expect(all[0]?.declared).toEqual(declared("coordinator"));
+    expect(all[1]?.declared.peers).toEqual(["coordinator"]);
+  });
+
+  it("refuses a member whose dependency neither runs nor is named", async () => {
+    const found = await problems(plan(members, { only: ["battle"] }));
+    expect(found[0]).toMatchObject({ code: "DEPENDENCY_NOT_RUNNING", remedy: '--only "coordinator battle"' });
+  });
+
+  it("refuses a name that is not in the fleet", async () => {
+    const found = await problems(plan(members, { only: ["battel"] }));
+    expect(found[0]).toMatchObject({ code: "UNKNOWN_PROCESS" });
+  });
+});
+
+describe("levels", () => {
+  it("put every dependency in an earlier level, for any graph without a cycle", () => {
+    const graphs = fc.array(fc.array(fc.nat(30), { maxLength: 5 }), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(graphs, (edges) => {
+        const graph = Object.fromEntries(
+          edges.map((targets, index) => [
+            `p${index}`,
+            [...new Set(targets.filter((t) => t < index))].map((t) => `p${t}`),
+          ]),
+        );
+        const levels = levelsOf(graph);
+        const level = new Map(levels.flatMap((names, depth) => names.map((name) => [name, depth] as const)));
+        expect(level.size).toBe(edges.length);
+        for (const [name, dependencies] of Object.entries(graph)) {
+          const deepest = Math.max(
+            -1,
+            ...dependencies.map((dependency) => level.get(dependency) ?? Number.NaN),
+          );
+          expect(level.get(name)).toBe(deepest + 1);
+        }
+      }),
+    );
+  });
+});
+
+describe("suggestions", () => {
+  it.each([
+    ["dependOn", ["dependsOn", "peers"], "dependsOn"],
+    ["Peers", ["dependsOn", "peers"], "peers"],
+    ["zzz", ["dependsOn", "peers"], undefined],
+  ])("%s", (word, known, expected) => expect(nearest(word, known)).toBe(expected));
+});

@@ -1,0 +1,139 @@
+import { readFile } from "node:fs/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import * as config from "../../providers/config-bundle/lifecycle.ts";
+import * as release from "../../providers/release/lifecycle.ts";
+import { manifestPath } from "../../providers/run/manifest.ts";
+import * as wiring from "../../providers/wiring/lifecycle.ts";
+import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
+
+let stack: Stack;
+afterEach(() => stack.close());
+
+const targetOf = (outs: { name: string; processId: string; generation: number }) => ({
+  name: outs.name,
+  processId: outs.processId,
+  generation: outs.generation,
+});
+
+async function common() {
+  return { scope: stack.scope, network: { kind: "legacy" as const, ...stack.net.endpoints } };
+}
+
+function actions(processId: string, action: string): number {
+  return stack.net.oracle.messages(processId).filter(({ tags }) => tags.Action === action).length;
+}
+
+describe("a config bundle", () => {
+  const data = { maxConcurrentRequests: 100, requestTimeout: 30_000, enableMetrics: true };
+  const inputs = async (configData: Record<string, unknown>, targets: object[]) => ({
+    ...(await common()),
+    name: "battle-process-config",
+    configType: "PROCESS_CONFIG",
+    configData,
+    targets,
+  });
+
+  it("is sent, acknowledged and read back; sent again it sends nothing; changed it is the next version", async () => {
+    stack = await simulatedStack();
+    const battle = await createProcess(await stack.inputs("battle"));
+    const { outs } = await config.create(await inputs(data, [targetOf(battle)]));
+    expect(outs).toMatchObject({ version: 1, drift: [] });
+    await config.update("id", outs, await inputs(data, [targetOf(battle)]));
+    expect(actions(battle.processId, "UPDATE_CONFIG")).toBe(1);
+    const changed = await inputs({ ...data, requestTimeout: 60_000 }, [targetOf(battle)]);
+    expect(await config.diff("id", outs, changed)).toMatchObject({ changes: true });
+    expect((await config.update("id", outs, changed)).outs.version).toBe(2);
+  });
+
+  it("finds what was changed by hand, and repairs it", async () => {
+    stack = await simulatedStack();
+    const battle = await createProcess(await stack.inputs("battle"));
+    const raw = await inputs(data, [targetOf(battle)]);
+    const { outs } = await config.create(raw);
+    const idle = await config.read("id", outs);
+    expect(idle.props).toEqual(outs);
+    await config.update("id", outs, await inputs({ ...data, enableMetrics: false }, [targetOf(battle)]));
+    const found = await config.read("id", outs);
+    expect(found.props.drift).toEqual(["battle holds other PROCESS_CONFIG"]);
+    expect(await config.diff("id", found.props, raw)).toMatchObject({ changes: true });
+    const repaired = await config.update("id", found.props, raw);
+    expect((await config.read("id", repaired.outs)).props.drift).toEqual([]);
+  });
+
+  it("names every target that refused, and keeps the resource", async () => {
+    stack = await simulatedStack();
+    const battle = await createProcess(await stack.inputs("battle"));
+    const shop = await createProcess(await stack.inputs("shop", { refuseConfig: ["PROCESS_CONFIG"] }));
+    const work = config.create(await inputs(data, [targetOf(battle), targetOf(shop)]));
+    await expect(work).rejects.toMatchObject({
+      id: expect.stringContaining("battle-process-config"),
+      message: expect.stringContaining("shop refused UPDATE_CONFIG"),
+    });
+  });
+
+  it("refuses bad values in the plan, at their paths", async () => {
+    stack = await simulatedStack();
+    const battle = { name: "battle", processId: "x", generation: 1 };
+    const { failures } = await config.check(
+      {},
+      await inputs({ requestTimeout: -1, colour: "red" }, [battle]),
+    );
+    expect(failures.map(({ property }) => property).sort()).toEqual([
+      "configData",
+      "configData.requestTimeout",
+    ]);
+  });
+});
+
+describe("a wiring", () => {
+  it("tells the peers and proves readiness; a hand-made change is found", async () => {
+    stack = await simulatedStack();
+    const battle = await createProcess(await stack.inputs("battle"));
+    const shop = await createProcess(await stack.inputs("shop"));
+    const raw = { ...(await common()), target: targetOf(battle), peers: { shop: shop.processId } };
+    const { outs } = await wiring.create(raw);
+    expect((await wiring.read("id", outs)).props).toEqual(outs);
+    expect(await wiring.diff("id", outs, raw)).toMatchObject({ changes: false });
+    await wiring.update("id", outs, { ...raw, peers: { shop: battle.processId } });
+    expect((await wiring.read("id", outs)).props.drift).toEqual(["peer shop is another process"]);
+  });
+});
+
+describe("a release", () => {
+  const declaredOf = (outs: Awaited<ReturnType<typeof createProcess>>) => ({
+    entry: outs.bundle.entry,
+    sourceHash: outs.bundle.hash,
+    version: outs.version,
+    module: outs.module,
+    dependsOn: [],
+    peers: [],
+    config: {},
+    modules: outs.bundle.modules,
+    bytes: outs.bundle.bytes,
+  });
+
+  it("registers the members, takes an epoch, and leaves a manifest", async () => {
+    stack = await simulatedStack({ ledger: "deployment-coordinator" });
+    const ledger = await createProcess(await stack.inputs("deployment-coordinator"));
+    const battle = await createProcess(await stack.inputs("battle"));
+    const member = (outs: typeof ledger) => ({
+      processId: outs.processId,
+      generation: outs.generation,
+      evalId: outs.revision?.evalId ?? "",
+    });
+    const raw = {
+      ...(await common()),
+      declaration: { "deployment-coordinator": declaredOf(ledger), battle: declaredOf(battle) },
+      members: { "deployment-coordinator": member(ledger), battle: member(battle) },
+      evidence: {},
+    };
+    const { outs } = await release.create(raw);
+    expect(outs.epoch).toBe(1);
+    expect(actions(ledger.processId, "PROCESS_REGISTRATION")).toBe(2);
+    expect(stack.net.oracle.state(ledger.processId)?.fleet?.epoch).toBe(1);
+    const manifest = JSON.parse(await readFile(manifestPath(stack.scope), "utf8"));
+    expect(Object.keys(manifest.processes).sort()).toEqual(["battle", "deployment-coordinator"]);
+    expect(manifest.processes.battle).toMatchObject({ processId: battle.processId, status: "ACTIVE" });
+    expect(await release.diff("id", outs, raw)).toMatchObject({ changes: false });
+  });
+});

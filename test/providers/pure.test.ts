@@ -1,0 +1,102 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { explainData } from "../../providers/config-bundle/lifecycle.ts";
+import { judge } from "../../providers/process/health.ts";
+import { composeProgram, readLoadOutcome } from "../../providers/process/program.ts";
+import { explainModules } from "../../providers/process/words.ts";
+import { assumeKept, UNKNOWN } from "../../providers/run/inputs.ts";
+import { explainPeers } from "../../providers/wiring/lifecycle.ts";
+
+describe("a program", () => {
+  const commit = { process: "battle", release: "r", sourceHash: "h", version: "1.0.0", epoch: 3 };
+  it("puts the guard before the bundle and the commit last", () => {
+    const { text, offsetLines } = composeProgram("BUNDLE", commit);
+    const lines = text.split("\n");
+    expect(lines[offsetLines]).toBe("BUNDLE");
+    expect(lines.at(-1)).toMatch(/^return Fleet\.commit\(\{ .*epoch = 3 \}\)$/);
+  });
+  it("never lets a field end its own literal", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (version) => {
+        const last =
+          composeProgram("", { ...commit, version })
+            .text.split("\n")
+            .at(-1) ?? "";
+        const literal = /version = "((?:[^"\\]|\\\d{3}|\\.)*)", epoch/.exec(last);
+        expect(literal).not.toBeNull();
+      }),
+    );
+  });
+});
+
+describe("the outcome of a load", () => {
+  it.each([
+    ['{"fleet":"committed","sourceHash":"abc","epoch":1}', { kind: "committed", sourceHash: "abc" }],
+    ['a print\n{"fleet":"committed","sourceHash":"abc"}', { kind: "committed", sourceHash: "abc" }],
+    [
+      '{"fleet":"refused","code":"STALE_EPOCH","epoch":7}',
+      { kind: "refused", code: "STALE_EPOCH", epoch: 7 },
+    ],
+    ["<html>404</html>", { kind: "unclear" }],
+    ["", { kind: "unclear" }],
+    ['{"fleet":"committed"}', { kind: "unclear" }],
+    ['{"success":true}', { kind: "unclear" }],
+  ])("%s", (output, outcome) => expect(readLoadOutcome(output)).toEqual(outcome));
+});
+
+describe("a verdict", () => {
+  const expected = { version: "1.0.0", sourceHash: "a".repeat(64) };
+  const policy = { timeoutSeconds: 1, intervalSeconds: 1, retries: 0, maxResponseMs: 100 };
+  const verdict = {
+    healthStatus: "HEALTHY" as const,
+    checks: [],
+    nonce: "n",
+    epoch: 0,
+    responseMs: 10,
+    ...expected,
+  };
+  it("is healthy only at the expected version and code", () => {
+    expect(judge(verdict, expected, policy).status).toBe("HEALTHY");
+    expect(judge({ ...verdict, version: "0.9.0" }, expected, policy).status).toBe("UNHEALTHY");
+    expect(judge({ ...verdict, sourceHash: "b".repeat(64) }, expected, policy).status).toBe("UNHEALTHY");
+  });
+  it("never takes UNHEALTHY for HEALTHY, and a slow one is degraded", () => {
+    expect(judge({ ...verdict, healthStatus: "UNHEALTHY" }, expected, policy).status).toBe("UNHEALTHY");
+    expect(judge({ ...verdict, responseMs: 101 }, expected, policy)).toEqual({
+      status: "DEGRADED",
+      reasons: ["performance: answered in 101 ms, at most 100 ms are allowed"],
+    });
+  });
+});
+
+describe("words", () => {
+  it("count modules", () => {
+    expect(explainModules({ a: "1", b: "1" }, { a: "2", c: "1" })).toBe(
+      "1 module changed (a), 1 module added (c), 1 module removed (b)",
+    );
+  });
+  it("show settings by field", () => {
+    expect(explainData({ a: 1, b: true }, { a: 2, c: "x" })).toEqual([
+      "a 1 → 2",
+      "b true → unset",
+      'c unset → "x"',
+    ]);
+  });
+  it("show peers by name", () => {
+    expect(explainPeers({ a: "1", b: "1" }, { a: "2", c: "1" })).toEqual([
+      "peer a is another process",
+      "peer b leaves",
+      "peer c joins",
+    ]);
+  });
+});
+
+describe("what is not known in a preview", () => {
+  it("is taken as kept, and stays unknown where nothing was before", () => {
+    const olds = { target: { processId: "p", name: "battle" }, peers: { a: "1" } };
+    expect(assumeKept(olds, { target: { processId: UNKNOWN, name: "battle" }, peers: UNKNOWN })).toEqual(
+      olds,
+    );
+    expect(assumeKept({}, { target: UNKNOWN })).toEqual({ target: undefined });
+  });
+});
