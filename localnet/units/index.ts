@@ -19,6 +19,7 @@ import { schedulerUnit } from "./su.ts";
 
 export type UnitName = "gateway" | "mu" | "su" | "cu";
 const NAMES: readonly UnitName[] = ["gateway", "mu", "su", "cu"];
+const KEEP_ALIVE_MILLISECONDS = 600_000;
 
 export interface UnitsOptions extends Hooks {
   readonly store: Store;
@@ -118,6 +119,8 @@ async function listen(
   store: Store,
 ): Promise<{ name: UnitName; url: string; server: Server }> {
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  // A client that is busy for some seconds must not find that its kept connection was closed meanwhile.
+  server.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS;
   const attempt = (port: number) =>
     new Promise<number>((resolve, reject) => {
       server.once("error", reject);
