@@ -37,13 +37,14 @@ export class Resolver {
     if (this.#options.externals.some((pattern) => matches(pattern, name))) return PROCESS;
     if (isDottedAosModule(name)) return PROCESS;
     if (/^\.\.?\//.test(name)) return this.#inFolders(name, [dirname(from)]);
-    const key = this.#library(from).length === 0 ? name : undefined;
+    const home = this.#home(from);
+    const key = home.length === 0 ? name : undefined;
     const known = key === undefined ? undefined : this.#shared.get(key);
     if (known?.to === "file") return known;
     const plain = name.startsWith(".") ? name.slice(1) : name;
-    const library = this.#library(from);
     // A library written for aos gets aos' own module, whatever the project calls its files.
-    const folders = library.length > 0 && isPlainAosModule(name) ? library : this.#folders(library, from);
+    const foreign = home.length > 0 && !home.some((folder) => isWithin(this.#options.entryFolder, folder));
+    const folders = foreign && isPlainAosModule(name) ? home : this.#folders(home, from);
     const found = this.#inFolders(plain, folders);
     if (found.to === "file") {
       // What the requirer's own folder answers holds for that folder only.
@@ -54,19 +55,17 @@ export class Resolver {
     return this.#inPackages(plain, from, found.to === "nothing" ? found.searched : []);
   }
 
-  /** The folders that a package's or a searched library's own files come first from; none for the project's files. */
-  #library(from: string): string[] {
-    const { entryFolder, search } = this.#options;
+  /** The folders in which a package's or a searched library's own files lie; none for the project's files. */
+  #home(from: string): string[] {
     const own = packageRoot(from);
-    if (own !== undefined && packageRoot(join(entryFolder, "x")) !== own)
-      return [own, join(own, "src"), join(own, "lua")];
-    const home = search.find((folder) => from.startsWith(folder + sep));
-    return home === undefined || entryFolder.startsWith(home) ? [] : [home];
+    if (own !== undefined) return [own, join(own, "src"), join(own, "lua")];
+    const home = this.#options.search.find((folder) => from.startsWith(folder + sep));
+    return home === undefined ? [] : [home];
   }
 
-  #folders(library: readonly string[], from: string): string[] {
+  #folders(home: readonly string[], from: string): string[] {
     const { root, entryFolder, search } = this.#options;
-    return [...new Set([...library, entryFolder, root, ...search, dirname(from)])];
+    return [...new Set([...home, entryFolder, root, ...search, dirname(from)])];
   }
 
   #alias(target: string, from: string): Resolution {
@@ -148,6 +147,10 @@ function candidates(name: string): string[] {
 
 function packageRoot(file: string): string | undefined {
   return /^.*[/\\]node_modules[/\\](?:@[^/\\]+[/\\])?[^/\\]+(?=[/\\])/.exec(file)?.[0];
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder + sep);
 }
 
 function upwards(folder: string): string[] {
