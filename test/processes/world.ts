@@ -10,6 +10,9 @@ import {
   type SendOptions,
 } from "./aos.ts";
 
+/** Scheduler milliseconds between a message and what it makes another process receive. */
+const PUSH_MS = 100;
+
 /** One message that was handed over. */
 export interface Delivery extends Reply {
   from: string;
@@ -60,6 +63,7 @@ export class World {
       const result = await to.send({
         From: next.from.id,
         Owner: MESSENGER,
+        Timestamp: to.now + PUSH_MS,
         ...(Action === undefined ? {} : { Action }),
         Data: delivery.text,
         Tags: { ...tags, "From-Process": next.from.id },

@@ -74,13 +74,14 @@ end
 function calls.later(msg)
   local id = envelope.of(msg).id
   local deferred = store.calls.deferred
+  if Fleet.context then Fleet.context.deferred = true end
+  if deferred[id] then return nil end
   deferred[id] = {
     address = reply.address(msg),
     onceKey = Fleet.context and Fleet.context.onceKey,
     -- A chain of calls may take longer than one; whoever asked is answered in any case.
     deadline = envelope.now() + 4 * calls.timeout(),
   }
-  if Fleet.context then Fleet.context.deferred = true end
   run.onFailure(function() deferred[id] = nil end)
   return nil
 end
@@ -147,7 +148,7 @@ function calls.receive(msg)
   local data, problem = json.decode(envelope.of(msg).data)
   if type(data) ~= "table" then
     data = failed("BAD_REPLY", call.name .. " answered " .. call.action .. " with no JSON: " .. tostring(problem), "Look at its program.")
-  elseif msg.Action == "Error-Response" and type(data.error) ~= "table" then
+  elseif (msg.Action == "Error-Response" or data.success == false) and not (type(data.error) == "table" and type(data.error.code) == "string") then
     data = failed("BAD_REPLY", call.name .. " answered " .. call.action .. " with an error of no known shape", "Look at its program.")
   end
   continue(call, data, msg)

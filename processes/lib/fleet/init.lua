@@ -28,6 +28,7 @@ local registry = require("fleet.registry")
 local reply = require("fleet.reply")
 local state = require("fleet.state")
 local stats = require("fleet.stats")
+local validate = require("fleet.validate")
 local wiring = require("fleet.wiring")
 
 local Fleet = Fleet
@@ -70,6 +71,10 @@ Fleet.migrate = migrate.add
 Fleet.config = config.get
 --- Checks a config without taking it: a list of { path, got, expected }.
 Fleet.checkConfig = config.check
+--- Checks data against a schema: a list of { path, got, expected }; see `validate`.
+Fleet.validate = validate.check
+--- Looks at a schema that came from outside; raises what is wrong with it.
+Fleet.checkSchema = validate.checkSchema
 --- Appends to the log: `fleet.log("WARN", "…")`.
 Fleet.log = log.write
 --- The figures of `GET_STATISTICS`.

@@ -15,6 +15,14 @@ function json.isObject(t)
   return type(meta) == "table" and rawget(meta, "__name") == OBJECT.__name
 end
 
+--- Written as `null`, for a figure that does not exist; reading gives nil instead.
+json.NULL = setmetatable({}, { __name = "json.null" })
+
+local function isNull(t)
+  local meta = getmetatable(t)
+  return type(meta) == "table" and rawget(meta, "__name") == "json.null"
+end
+
 --- Marks a table as a JSON object, which matters when it is empty.
 -- @tparam ?table t
 -- @treturn table t
@@ -109,7 +117,7 @@ encode = function(value, out, path, depth)
     out[#out + 1] = number(value, path)
   elseif kind == "boolean" then
     out[#out + 1] = tostring(value)
-  elseif kind == "nil" then
+  elseif kind == "nil" or kind == "table" and isNull(value) then
     out[#out + 1] = "null"
   elseif kind == "table" then
     local array, n = json.isArray(value)

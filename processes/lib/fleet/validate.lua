@@ -96,4 +96,41 @@ function validate.check(data, schema, strict)
   return problems
 end
 
+local LIMITS = { min = true, max = true, minLength = true, maxLength = true }
+local FLAGS = { required = true, strict = true }
+
+--- Looks at a schema that came from outside, so that none is taken which `check` could stumble over.
+-- @raise a text that names what is wrong with it
+function validate.checkSchema(schema, path, depth)
+  path, depth = path or "", depth or 1
+  if type(schema) ~= "table" or depth > 8 then error((path == "" and "the schema" or path) .. " is no table of rules", 0) end
+  for name, rule in pairs(schema) do
+    local at = path .. tostring(name)
+    if type(name) ~= "string" or type(rule) ~= "table" then error(at .. " is no rule", 0) end
+    for key, value in pairs(rule) do
+      local where = at .. "." .. tostring(key)
+      if key == "type" then
+        if not KINDS[value] then error(where .. " is unknown", 0) end
+      elseif LIMITS[key] then
+        if not isFinite(value) then error(where .. " is no number", 0) end
+      elseif FLAGS[key] then
+        if type(value) ~= "boolean" then error(where .. " is neither true nor false", 0) end
+      elseif key == "pattern" then
+        if type(value) ~= "string" or not pcall(string.find, "", value) then error(where .. " is no pattern", 0) end
+      elseif key == "enum" then
+        if type(value) ~= "table" or not json.isArray(value) or #value == 0 then error(where .. " is no list", 0) end
+        for _, each in ipairs(value) do
+          if type(each) ~= "string" and not isFinite(each) then error(where .. " holds neither texts nor numbers", 0) end
+        end
+      elseif key == "fields" then
+        validate.checkSchema(value, at .. ".", depth + 1)
+      elseif key == "items" then
+        validate.checkSchema({ ["[]"] = value }, at, depth + 1)
+      else
+        error(where .. " is unknown", 0)
+      end
+    end
+  end
+end
+
 return validate

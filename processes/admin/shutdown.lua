@@ -1,0 +1,118 @@
+--- Shutting down on AO: a process cannot be ended. It is drained, its state is exported and the digest kept, and then
+-- it answers GONE. Steps are taken one process after the other; what a target refuses stops the shutdown, visibly.
+-- The targets obey a deployer only: whoever wants this process to shut them down, allows it there (SET_ALLOWED).
+local fleet = require("fleet")
+local targets = require("targets")
+
+local shutdown = {}
+
+local KEPT = 20
+
+local state = fleet.state("shutdowns", { seq = 0, list = {} })
+
+local NOTE = "on AO a process cannot be ended: it is drained, its state is exported and it answers GONE; RESUME undoes it"
+
+local advance
+
+local function failStep(job, step, reply)
+  step.status = "FAILED"
+  step.reason = type(reply.error) == "table" and tostring(reply.error.code) .. ": " .. tostring(reply.error.message) or "no usable answer"
+  job.status, job.reason = "FAILED", step.name .. ": " .. step.reason
+  fleet.log("ERROR", "shutdown " .. job.shutdownId .. " stops at " .. step.name .. ": " .. step.reason)
+end
+
+local function command(job, step, action, use)
+  local status = step.status
+  step.status = status .. "…"
+  fleet.ask(step.processId, action, nil, function(reply)
+    if reply.success ~= true then return failStep(job, step, reply) end
+    use(reply)
+    advance(job, fleet.now())
+  end, { tags = { Epoch = job.epoch } })
+end
+
+local NEXT = {}
+
+function NEXT.PENDING(job, step)
+  command(job, step, "DRAIN", function()
+    step.status, step.drainedAt = "DRAINING", fleet.now()
+  end)
+end
+
+function NEXT.DRAINING(job, step, now)
+  if now - step.drainedAt < job.gracePeriodSeconds * 1000 then return end
+  if not job.statePreservation then
+    step.status = "DRAINED"
+    return advance(job, now)
+  end
+  command(job, step, "EXPORT_STATE", function(reply)
+    step.status, step.digest, step.slot = "DRAINED", reply.digest, reply.slot
+  end)
+end
+
+function NEXT.DRAINED(job, step)
+  command(job, step, "RETIRE", function() step.status = "GONE" end)
+end
+
+advance = function(job, now)
+  if job.status ~= "RUNNING" then return end
+  for _, step in ipairs(job.steps) do
+    if step.status ~= "GONE" then
+      local go = NEXT[step.status]
+      if go then go(job, step, now) end
+      return
+    end
+  end
+  job.status, job.finishedAt = "COMPLETED", now
+end
+
+fleet.on("GRACEFUL_SHUTDOWN", {
+  who = "deployer", once = true, epoch = "optional",
+  schema = {
+    targetProcesses = { type = "array", required = true, minLength = 1, maxLength = 100, items = { type = "string", minLength = 1, maxLength = 128, pattern = "^[%w%-_]+$" } },
+    shutdownOrder = { type = "array", maxLength = 100, items = { type = "string", minLength = 1, maxLength = 128 } },
+    gracePeriodSeconds = { type = "number", min = 0, max = 86400 },
+    statePreservation = { type = "boolean" },
+  },
+}, function(data, msg)
+  local wanted, order = {}, {}
+  for _, name in ipairs(data.targetProcesses) do wanted[name] = true end
+  for _, name in ipairs(data.shutdownOrder or {}) do
+    if not wanted[name] then
+      error(fleet.fail("INVALID_DATA", "shutdownOrder names " .. name .. ", which is no target", "Name only targets in it."))
+    end
+    order[#order + 1] = name
+    wanted[name] = nil
+  end
+  for _, name in ipairs(data.targetProcesses) do
+    if wanted[name] then
+      order[#order + 1] = name
+      wanted[name] = nil
+    end
+  end
+  state.seq = state.seq + 1
+  local job = {
+    shutdownId = "shutdown-" .. state.seq, status = "RUNNING", startedAt = fleet.now(msg), by = msg.From,
+    epoch = fleet.tag(msg, "Epoch") or tostring(fleet.epoch()), gracePeriodSeconds = data.gracePeriodSeconds or 30,
+    statePreservation = data.statePreservation ~= false, steps = {},
+  }
+  for i, name in ipairs(order) do
+    job.steps[i] = { name = name, processId = targets.resolve(name), status = "PENDING" }
+  end
+  table.insert(state.list, job)
+  if #state.list > KEPT then table.remove(state.list, 1) end
+  advance(job, fleet.now(msg))
+  return { shutdownId = job.shutdownId, status = job.status, order = order, gracePeriodSeconds = job.gracePeriodSeconds, note = NOTE }
+end)
+
+--- Takes the steps whose time has come.
+function shutdown.tick(now)
+  for _, job in ipairs(state.list) do advance(job, now) end
+end
+
+--- All shutdowns that are remembered, oldest first.
+function shutdown.list()
+  return state.list
+end
+
+return shutdown

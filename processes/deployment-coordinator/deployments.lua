@@ -1,0 +1,237 @@
+--- Runs: each takes the epoch by compare-and-set when it begins, tells how it goes on, and ends once.
+local fleet = require("fleet")
+local ledger = require("ledger")
+local rules = require("rules")
+
+local deployments = {}
+
+local KEPT = 200
+local MANIFESTS_KEPT = 50
+local MAX_MANIFEST = 512 * 1024
+
+local state = fleet.state("deployments", {
+  byId = {}, order = {}, total = 0, successful = 0, failed = 0, rolledBack = 0, seconds = 0, timed = 0,
+})
+
+local STRATEGIES = { "SEQUENTIAL", "PARALLEL", "DEPENDENCY_AWARE", "BLUE_GREEN", "ROLLING" }
+local ENDS = { "COMPLETED", "FAILED", "ROLLED_BACK" }
+
+local REQUEST = {
+  deploymentId = { type = "string", minLength = 1, maxLength = 128 },
+  targetProcesses = { type = "array", maxLength = 1000, items = { type = "string", minLength = 1, maxLength = 128 } },
+  deploymentStrategy = { type = "string", enum = STRATEGIES },
+  configuration = { type = "table" },
+  rollbackEnabled = { type = "boolean" },
+  healthCheckTimeout = { type = "number", min = 0, max = 86400 },
+  adminUserId = { type = "string", maxLength = 128 },
+  status = { type = "string", enum = ENDS },
+  reason = { type = "string", maxLength = 1000 },
+  releaseHash = { type = "string", maxLength = 128 },
+  manifest = { type = "table" },
+  processes = { type = "table" },
+}
+
+local function idOf(msg, request)
+  local id = fleet.tag(msg, "Deployment-Id") or request.deploymentId
+  if id == nil or id == "" or #id > 128 then
+    error(fleet.fail("INVALID_DATA", "the deployment has no id", "Send the tag Deployment-Id."))
+  end
+  return id
+end
+
+local function stale(msg, needed)
+  error(fleet.fail(
+    "STALE_EPOCH",
+    string.format("epoch %s is refused: %d is needed", (fleet.tag(msg, "Epoch") or "(missing)"):sub(1, 20), needed),
+    "Another deployment began meanwhile. Read the epoch with Info and begin again.",
+    { epoch = fleet.epoch() }
+  ))
+end
+
+local function epochOf(msg)
+  local text = fleet.tag(msg, "Epoch")
+  return text and text:match("^%d+$") and math.tointeger(tonumber(text)) or nil
+end
+
+local function answer(deployment)
+  return {
+    deploymentId = deployment.deploymentId, epoch = deployment.epoch, status = deployment.status, phase = deployment.phase,
+    startedAt = deployment.startedAt, finishedAt = deployment.finishedAt,
+  }
+end
+
+local function finishAs(deployment, status, reason, msg)
+  deployment.status, deployment.phase, deployment.reason = status, status, reason
+  deployment.finishedAt = fleet.now(msg)
+  if status == "COMPLETED" then state.successful = state.successful + 1 else state.failed = state.failed + 1 end
+  if status == "ROLLED_BACK" then state.rolledBack = state.rolledBack + 1 end
+  state.seconds = state.seconds + math.max(0, deployment.finishedAt - deployment.startedAt) / 1000
+  state.timed = state.timed + 1
+  ledger.write("DEPLOYMENT_FINISHED", {
+    deploymentId = deployment.deploymentId, epoch = deployment.epoch, status = status, reason = reason,
+    releaseHash = deployment.releaseHash, manifestHash = deployment.manifestHash,
+  }, msg)
+end
+
+local function forgetOld()
+  while #state.order > KEPT do
+    local id = table.remove(state.order, 1)
+    state.byId[id] = nil
+  end
+  for i = 1, #state.order - MANIFESTS_KEPT do
+    local old = state.byId[state.order[i]]
+    if old then old.manifest = nil end
+  end
+end
+
+local function begin(request, msg)
+  local id = idOf(msg, request)
+  local known = state.byId[id]
+  if known then return answer(known) end
+  if epochOf(msg) ~= fleet.epoch() then stale(msg, fleet.epoch()) end
+  for _, other in pairs(state.byId) do
+    if other.status == "RUNNING" then
+      finishAs(other, "FAILED", "it never finished; " .. id .. " began after it", msg)
+    end
+  end
+  fleet.setEpoch(fleet.epoch() + 1)
+  local deployment = {
+    deploymentId = id, epoch = fleet.epoch(), status = "RUNNING", phase = "RUNNING", startedAt = fleet.now(msg), from = msg.From,
+    strategy = request.deploymentStrategy or "DEPENDENCY_AWARE", targetProcesses = request.targetProcesses or {},
+    rollbackEnabled = request.rollbackEnabled ~= false, healthCheckTimeout = request.healthCheckTimeout,
+    adminUserId = request.adminUserId, processes = fleet.object(),
+  }
+  state.byId[id] = deployment
+  table.insert(state.order, id)
+  state.total = state.total + 1
+  forgetOld()
+  ledger.write("DEPLOYMENT_BEGUN", { deploymentId = id, epoch = deployment.epoch, strategy = deployment.strategy }, msg)
+  rules.afterDeployment(deployments.figures(), fleet.now(msg))
+  return answer(deployment)
+end
+
+local function running(request, msg)
+  local id = idOf(msg, request)
+  local deployment = state.byId[id]
+  if not deployment then
+    error(fleet.fail("UNKNOWN_DEPLOYMENT", "there is no deployment " .. id, "Begin it first, or name one that LEDGER lists."))
+  end
+  return deployment
+end
+
+local function checkEpoch(deployment, msg)
+  if epochOf(msg) ~= deployment.epoch or deployment.epoch ~= fleet.epoch() then stale(msg, deployment.epoch) end
+end
+
+--- What became of single processes meanwhile, and ids that must not be lost: merged by name.
+local function progress(request, msg)
+  local deployment = running(request, msg)
+  checkEpoch(deployment, msg)
+  if deployment.status ~= "RUNNING" then return answer(deployment) end
+  for name, result in pairs(request.processes or {}) do
+    if type(result) ~= "table" or type(name) ~= "string" or #name > 128 then
+      error(fleet.fail("INVALID_DATA", "processes is not a table of results by name", "Send { name: { status, processId, … } }."))
+    end
+    local kept = deployment.processes[name] or {}
+    for _, key in ipairs({ "status", "processId", "version", "sourceHash", "reason", "seconds" }) do
+      local value = result[key]
+      if type(value) == "string" then kept[key] = value:sub(1, 300) elseif type(value) == "number" then kept[key] = value end
+    end
+    kept.at = fleet.now(msg)
+    deployment.processes[name] = kept
+    ledger.write("PROCESS_PROGRESS", {
+      deploymentId = deployment.deploymentId, epoch = deployment.epoch, process = name, processId = kept.processId, status = kept.status,
+    }, msg)
+  end
+  return answer(deployment)
+end
+
+local function finish(request, msg)
+  local deployment = running(request, msg)
+  checkEpoch(deployment, msg)
+  if deployment.status ~= "RUNNING" then return answer(deployment) end
+  if request.manifest then
+    local text = fleet.json.encode(request.manifest)
+    if #text > MAX_MANIFEST then
+      error(fleet.fail("TOO_LARGE", "the manifest has " .. #text .. " bytes, at most " .. MAX_MANIFEST .. " are kept", "Name less in it."))
+    end
+    -- As text: one value to remember and to hash, whatever is in it.
+    deployment.manifest, deployment.manifestHash = text, fleet.sha256(text)
+    for name, result in pairs(type(request.manifest.processes) == "table" and request.manifest.processes or {}) do
+      if type(name) == "string" and type(result) == "table" then
+        deployment.processes[name] = {
+          status = type(result.status) == "string" and result.status or "DEPLOYED",
+          processId = type(result.processId) == "string" and result.processId or nil,
+          at = fleet.now(msg),
+        }
+      end
+    end
+  end
+  deployment.releaseHash = request.releaseHash
+  finishAs(deployment, request.status or "COMPLETED", request.reason, msg)
+  rules.afterDeployment(deployments.figures(), fleet.now(msg))
+  return answer(deployment)
+end
+
+local PHASES = { begin = begin, progress = progress, finish = finish }
+
+local schema = { deployRequest = { type = "table", fields = REQUEST } }
+for name, rule in pairs(REQUEST) do schema[name] = rule end
+
+fleet.on("DEPLOY_PROCESS", { who = "deployer", schema = schema }, function(data, msg)
+  local phase = fleet.tag(msg, "Phase") or "begin"
+  local run = PHASES[phase]
+  if not run then
+    error(fleet.fail("INVALID_DATA", "the phase " .. phase:sub(1, 40) .. " is unknown", "The tag Phase is begin, progress or finish."))
+  end
+  return run(data.deployRequest or data, msg)
+end)
+
+fleet.on("DEPLOYMENT_STATUS", { readonly = true, schema = { deploymentId = { type = "string", maxLength = 128 } } }, function(data, msg)
+  local id = fleet.tag(msg, "Deployment-Id") or data.deploymentId or state.order[#state.order]
+  local deployment = id and state.byId[id]
+  if not deployment then
+    local other = id and require("requests").find(id)
+    if other then return other end
+    error(fleet.fail("UNKNOWN_DEPLOYMENT", "there is no deployment " .. tostring(id):sub(1, 128), "Name one that LEDGER lists."))
+  end
+  local result = {}
+  for key, value in pairs(deployment) do result[key] = value end
+  result.manifest = deployment.manifest and fleet.json.decode(deployment.manifest) or nil
+  return result
+end)
+
+--- A deployment by its id, or nil.
+function deployments.find(id)
+  return state.byId[id]
+end
+
+--- A rollback brought the fleet away from a deployment.
+function deployments.rolledBack(id, msg)
+  local deployment = state.byId[id]
+  if not deployment or deployment.status == "ROLLED_BACK" then return end
+  if deployment.status == "COMPLETED" then state.successful = state.successful - 1 else state.failed = state.failed - 1 end
+  deployment.status, deployment.phase, deployment.rolledBackAt = "ROLLED_BACK", "ROLLED_BACK", fleet.now(msg)
+  state.rolledBack = state.rolledBack + 1
+  state.failed = state.failed + 1
+  rules.afterDeployment(deployments.figures(), fleet.now(msg))
+end
+
+--- Figures for statistics and alerts. Times in seconds; `rollbackRate` in percent.
+function deployments.figures()
+  local active = 0
+  for _, deployment in pairs(state.byId) do
+    if deployment.status == "RUNNING" then active = active + 1 end
+  end
+  return {
+    totalDeployments = state.total,
+    successfulDeployments = state.successful,
+    failedDeployments = state.failed,
+    rolledBackDeployments = state.rolledBack,
+    activeDeployments = active,
+    averageDeploymentTime = state.timed == 0 and 0 or state.seconds / state.timed,
+    rollbackRate = state.total == 0 and 0 or state.rolledBack / state.total * 100,
+  }
+end
+
+return deployments

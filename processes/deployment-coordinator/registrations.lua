@@ -1,0 +1,159 @@
+--- Which processes the fleet has.
+local fleet = require("fleet")
+local ledger = require("ledger")
+local alerts = require("monitor.alerts")
+
+local registrations = {}
+
+local MOST = 1000
+
+local state = fleet.state("registrations", { byId = {}, count = 0 })
+
+local TEXT = { type = "string", maxLength = 256 }
+
+fleet.on("PROCESS_REGISTRATION", {
+  who = "deployer", epoch = "optional",
+  schema = {
+    processRegistration = {
+      type = "table", required = true,
+      fields = {
+        processId = { type = "string", required = true, minLength = 1, maxLength = 128, pattern = "^[%w%-_]+$" },
+        processType = { type = "string", required = true, minLength = 1, maxLength = 64 },
+        version = { type = "string", required = true, maxLength = 64 },
+        capabilities = { type = "array", maxLength = 100, items = { type = "string", maxLength = 64 } },
+        endpoint = TEXT, healthCheckEndpoint = TEXT, configEndpoint = TEXT,
+        metadata = { type = "table" },
+      },
+    },
+  },
+}, function(data, msg)
+  local given = data.processRegistration
+  local known = state.byId[given.processId]
+  if not known and state.count >= MOST then
+    error(fleet.fail("TOO_MANY", MOST .. " processes are registered already", "Deregister those that are retired."))
+  end
+  if given.metadata and #fleet.json.encode(given.metadata) > 8192 then
+    error(fleet.fail("TOO_LARGE", "the metadata has more than 8192 bytes", "Keep it in the manifest."))
+  end
+  local entry = {
+    processId = given.processId, processType = given.processType, version = given.version, capabilities = given.capabilities or {},
+    endpoint = given.endpoint, healthCheckEndpoint = given.healthCheckEndpoint, configEndpoint = given.configEndpoint,
+    metadata = given.metadata, registrationTime = known and known.registrationTime or fleet.now(msg), updatedAt = fleet.now(msg),
+    lastStartup = known and known.lastStartup, health = known and known.health,
+  }
+  state.byId[given.processId] = entry
+  if not known then state.count = state.count + 1 end
+  ledger.write(known and "PROCESS_UPDATED" or "PROCESS_REGISTERED", {
+    processId = entry.processId, processType = entry.processType, version = entry.version,
+  }, msg)
+  return { processId = entry.processId, registrationTime = entry.registrationTime, registeredProcessCount = state.count }
+end)
+
+fleet.on("PROCESS_DEREGISTRATION", {
+  who = "deployer", epoch = "optional",
+  schema = {
+    processRegistration = { type = "table", fields = { processId = { type = "string", maxLength = 128 } } },
+    processId = { type = "string", maxLength = 128 },
+  },
+}, function(data, msg)
+  local id = data.processRegistration and data.processRegistration.processId or data.processId
+  if id == nil then error(fleet.fail("INVALID_DATA", "processId is missing", "Name the process.")) end
+  if state.byId[id] then
+    state.byId[id] = nil
+    state.count = state.count - 1
+    ledger.write("PROCESS_DEREGISTERED", { processId = id }, msg)
+  end
+  return { processId = id, registeredProcessCount = state.count }
+end)
+
+fleet.on("PROCESS_DISCOVERY", { readonly = true, schema = { processType = { type = "string", maxLength = 64 } } }, function(data, msg)
+  local wanted = fleet.tag(msg, "Process-Type") or data.processType
+  local processes, count = fleet.object(), 0
+  for id, entry in pairs(state.byId) do
+    if wanted == nil or entry.processType == wanted then
+      processes[id] = entry
+      count = count + 1
+    end
+  end
+  return { processes = processes, count = count }
+end)
+
+local function known(msg)
+  return state.byId[msg.From] ~= nil or fleet.is(msg, "peer")
+end
+
+fleet.on("STARTUP", { silent = true }, function(data, msg)
+  if not known(msg) then return end
+  local entry = state.byId[msg.From]
+  local version = type(data.version) == "string" and data.version:sub(1, 64) or nil
+  if entry then entry.lastStartup = { at = fleet.now(msg), version = version } end
+  ledger.write("PROCESS_STARTED", { processId = msg.From, version = version }, msg)
+end)
+
+fleet.on("Error", { silent = true }, function(data, msg)
+  if not known(msg) then return end
+  local name = type(data.name) == "string" and data.name ~= "" and data.name:sub(1, 64) or msg.From
+  local text = type(data.message) == "string" and data.message or "no text"
+  alerts.raise("PROCESS_ERROR", name, tostring(data.action):sub(1, 64) .. ": " .. text:sub(1, 300), fleet.now(msg))
+end)
+
+--- All registered processes: id → entry.
+function registrations.all()
+  return state.byId
+end
+
+--- How many there are.
+function registrations.count()
+  return state.count
+end
+
+local function named(entry)
+  return type(entry.metadata) == "table" and type(entry.metadata.name) == "string" and entry.metadata.name or nil
+end
+
+--- Resolves names of the fleet, process types and ids to ids. Without a list: all that are registered.
+-- @tparam ?table wanted a list
+-- @treturn table a sorted list of ids
+-- @raise a failure `UNKNOWN_PROCESS` that lists what is not known
+function registrations.resolve(wanted)
+  local ids, seen, unknown = {}, {}, {}
+  local function add(id)
+    if not seen[id] then
+      seen[id] = true
+      ids[#ids + 1] = id
+    end
+  end
+  if wanted == nil or #wanted == 0 then
+    for id in pairs(state.byId) do add(id) end
+  else
+    for _, name in ipairs(wanted) do
+      local found = state.byId[name] and name or fleet.peer(name)
+      if found then add(found) end
+      for id, entry in pairs(state.byId) do
+        if entry.processType == name or named(entry) == name then
+          found = id
+          add(id)
+        end
+      end
+      if not found then unknown[#unknown + 1] = name end
+    end
+  end
+  if #unknown > 0 then
+    error(fleet.fail("UNKNOWN_PROCESS", "not registered: " .. table.concat(unknown, ", "):sub(1, 300), "PROCESS_DISCOVERY lists what is."))
+  end
+  table.sort(ids)
+  return ids
+end
+
+--- What a process is called, for people.
+function registrations.name(id)
+  local entry = state.byId[id]
+  return entry and (named(entry) or entry.processType) or id
+end
+
+--- Keeps the latest health of a registered process.
+function registrations.setHealth(id, health)
+  if state.byId[id] then state.byId[id].health = health end
+end
+
+return registrations

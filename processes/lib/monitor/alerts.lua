@@ -1,0 +1,185 @@
+--- Alerts: raised once per type and source in five minutes, acknowledged or escalated, forgotten after three days.
+local fleet = require("fleet")
+
+local alerts = {}
+
+--- Milliseconds within which a repeat of the same type and source is counted on the earlier alert.
+alerts.COOLDOWN = 5 * 60000
+--- Milliseconds after which an alert that nobody acknowledged rises one level.
+alerts.ESCALATION = 15 * 60000
+--- Milliseconds that an alert is kept.
+alerts.RETENTION = 72 * 3600000
+
+local MOST = 500
+local LEVELS = { "INFO", "WARNING", "ERROR", "CRITICAL" }
+local RANK = { INFO = 1, WARNING = 2, ERROR = 3, CRITICAL = 4 }
+
+--- The types that the fleet raises, with their usual level.
+alerts.TYPES = {
+  DEPLOYMENT_FAILURE_RATE_HIGH = "ERROR",
+  ROLLBACK_RATE_HIGH = "WARNING",
+  DEPLOYMENT_TIME_EXCEEDED = "WARNING",
+  HEALTH_CHECK_FAILURE_RATE_HIGH = "ERROR",
+  COORDINATOR_PERFORMANCE_DEGRADED = "WARNING",
+  CONFIG_DISTRIBUTION_FAILED = "ERROR",
+  ROLLBACK_EXECUTED = "WARNING",
+  ROLLBACK_FAILED = "CRITICAL",
+  SECURITY_ALERT = "CRITICAL",
+  PROCESS_OFFLINE = "CRITICAL",
+  PROCESS_UNHEALTHY = "ERROR",
+  PROCESS_ERROR = "ERROR",
+}
+
+alerts.NAMES = {}
+for name in pairs(alerts.TYPES) do table.insert(alerts.NAMES, name) end
+table.sort(alerts.NAMES)
+
+local state = fleet.state("alerts", { seq = 0, list = {}, silenced = {} })
+
+local function silenced(kind, source, now)
+  for _, key in ipairs({ kind, kind .. "/" .. source }) do
+    local till = state.silenced[key]
+    if till and till > now then return true end
+    state.silenced[key] = nil
+  end
+  return false
+end
+
+--- Raises an alert.
+-- @tparam string kind one of `alerts.NAMES`
+-- @tparam string source what it is about: a process, a deployment
+-- @tparam string message one sentence with the figure
+-- @tparam number now scheduler time, ms
+-- @tparam ?string level INFO, WARNING, ERROR or CRITICAL; default: the type's
+-- @treturn table the alert, new or the earlier one whose `count` was raised; nil when the type is silenced
+function alerts.raise(kind, source, message, now, level)
+  if silenced(kind, source, now) then return nil end
+  for i = #state.list, 1, -1 do
+    local earlier = state.list[i]
+    if earlier.type == kind and earlier.source == source and earlier.state ~= "RESOLVED" and now - earlier.raisedAt < alerts.COOLDOWN then
+      earlier.count, earlier.lastAt, earlier.message = earlier.count + 1, now, message
+      return earlier
+    end
+  end
+  state.seq = state.seq + 1
+  local alert = {
+    alertId = "alert-" .. state.seq, type = kind, source = source, message = message, level = level or alerts.TYPES[kind] or "ERROR",
+    state = "OPEN", count = 1, raisedAt = now, lastAt = now, escalatedAt = now,
+  }
+  table.insert(state.list, alert)
+  if #state.list > MOST then table.remove(state.list, 1) end
+  fleet.log("WARN", "alert " .. kind .. " (" .. source .. "): " .. message)
+  return alert
+end
+
+--- Escalates what nobody acknowledged and forgets what is old. Cheap; runs with whatever asks for alerts.
+function alerts.sweep(now)
+  local kept = {}
+  for _, alert in ipairs(state.list) do
+    if now - alert.lastAt < alerts.RETENTION then
+      while alert.state == "OPEN" and RANK[alert.level] < #LEVELS and now - alert.escalatedAt >= alerts.ESCALATION do
+        alert.level = LEVELS[RANK[alert.level] + 1]
+        alert.escalatedAt = alert.escalatedAt + alerts.ESCALATION
+      end
+      kept[#kept + 1] = alert
+    end
+  end
+  for i = math.max(#kept, #state.list), 1, -1 do state.list[i] = kept[i] end
+end
+
+--- Alerts, oldest first, of a state (OPEN, ACKNOWLEDGED, RESOLVED) and type where given.
+function alerts.list(only, kind)
+  local result = {}
+  for _, alert in ipairs(state.list) do
+    if (only == nil or alert.state == only) and (kind == nil or alert.type == kind) then result[#result + 1] = alert end
+  end
+  return result
+end
+
+--- How many alerts are not resolved, by level.
+function alerts.counts()
+  local counts = { INFO = 0, WARNING = 0, ERROR = 0, CRITICAL = 0 }
+  for _, alert in ipairs(state.list) do
+    if alert.state ~= "RESOLVED" then counts[alert.level] = counts[alert.level] + 1 end
+  end
+  return counts
+end
+
+--- The problem is over: what is open of a type and source is resolved.
+function alerts.resolve(kind, source, now)
+  for _, alert in ipairs(state.list) do
+    if alert.type == kind and alert.source == source and alert.state ~= "RESOLVED" then
+      alert.state, alert.resolvedAt = "RESOLVED", now
+    end
+  end
+end
+
+local function find(id)
+  for _, alert in ipairs(state.list) do
+    if alert.alertId == id then return alert end
+  end
+  error(fleet.fail("UNKNOWN_ALERT", "there is no alert " .. tostring(id), "ALERT_MANAGEMENT with operation list names them."))
+end
+
+local OPERATIONS = {}
+
+function OPERATIONS.list(request)
+  return { alerts = alerts.list(request.state, request.type), counts = alerts.counts() }
+end
+
+function OPERATIONS.acknowledge(request, now, by)
+  local alert = find(request.alertId)
+  if alert.state == "OPEN" then
+    alert.state, alert.acknowledgedAt, alert.acknowledgedBy = "ACKNOWLEDGED", now, by
+  end
+  return { alert = alert }
+end
+
+function OPERATIONS.resolve(request, now, by)
+  local alert = find(request.alertId)
+  if alert.state ~= "RESOLVED" then
+    alert.state, alert.resolvedAt, alert.resolvedBy = "RESOLVED", now, by
+  end
+  return { alert = alert }
+end
+
+function OPERATIONS.silence(request, now)
+  if not request.type then error(fleet.fail("INVALID_DATA", "type is missing", "Name the type of alert to silence.")) end
+  local key = request.source and request.type .. "/" .. request.source or request.type
+  state.silenced[key] = now + math.floor((request.minutes or 60) * 60000)
+  return { silenced = key, untilTime = state.silenced[key] }
+end
+
+function OPERATIONS.unsilence(request)
+  if not request.type then error(fleet.fail("INVALID_DATA", "type is missing", "Name the type of alert.")) end
+  local key = request.source and request.type .. "/" .. request.source or request.type
+  state.silenced[key] = nil
+  return { silenced = key, untilTime = 0 }
+end
+
+local FIELDS = {
+  operation = { type = "string", enum = { "list", "acknowledge", "resolve", "silence", "unsilence" } },
+  alertId = { type = "string", maxLength = 64 },
+  type = { type = "string", enum = alerts.NAMES },
+  source = { type = "string", maxLength = 128 },
+  state = { type = "string", enum = { "OPEN", "ACKNOWLEDGED", "RESOLVED" } },
+  minutes = { type = "number", min = 1, max = 10080 },
+}
+
+--- Declares `ALERT_MANAGEMENT`: anyone may list, a deployer may acknowledge, resolve, silence and unsilence.
+-- Data is the request itself or has it as `alertRequest`.
+function alerts.declare()
+  local schema = { alertRequest = { type = "table", fields = FIELDS } }
+  for name, rule in pairs(FIELDS) do schema[name] = rule end
+  fleet.on("ALERT_MANAGEMENT", { schema = schema }, function(data, msg)
+    local request, now = data.alertRequest or data, fleet.now(msg)
+    local operation = request.operation or "list"
+    if operation ~= "list" and not fleet.is(msg, "deployer") then
+      error(fleet.fail("FORBIDDEN", operation .. " is for deployers", "Ask the owner of the process for the right to send it."))
+    end
+    alerts.sweep(now)
+    return OPERATIONS[operation](request, now, msg.From)
+  end)
+end
+
+return alerts

@@ -1,0 +1,57 @@
+--- From the states of many processes to one verdict.
+local verdict = {}
+
+--- The thresholds, as shares of all processes; times in ms.
+verdict.DEFAULTS = {
+  intervalMs = 30000, timeoutMs = 5000, missesToOffline = 3, retries = 3, retryDelayMs = 10000,
+  offlineShare = 0.25, healthyShare = 0.95, degradedShare = 0.25,
+  passHealthyShare = 0.95, passOfflineShare = 0.10, passUnhealthyShare = 0.05,
+  errorRate = 0.05, responseMs = 5000,
+}
+
+--- The state of one process from its reply to HEALTH_CHECK; no usable reply is OFFLINE, an error is UNHEALTHY.
+function verdict.ofReply(reply)
+  if type(reply) ~= "table" then return "OFFLINE" end
+  if reply.success == true then
+    local status = reply.healthStatus
+    if status == "HEALTHY" or status == "DEGRADED" or status == "UNHEALTHY" then return status end
+    return "UNHEALTHY"
+  end
+  local code = type(reply.error) == "table" and reply.error.code
+  return code == "TIMEOUT" and "OFFLINE" or "UNHEALTHY"
+end
+
+--- Counts states.
+-- @tparam table states key → state
+function verdict.count(states)
+  local counts = { HEALTHY = 0, DEGRADED = 0, UNHEALTHY = 0, OFFLINE = 0, total = 0 }
+  for _, state in pairs(states) do
+    counts[state] = (counts[state] or 0) + 1
+    counts.total = counts.total + 1
+  end
+  return counts
+end
+
+--- One state for all: more than a quarter OFFLINE → OFFLINE; fewer than 95 % up (healthy or degraded) → UNHEALTHY; more
+-- than a quarter DEGRADED → DEGRADED. Nothing to judge is never a pass: UNHEALTHY.
+function verdict.overall(counts, limits)
+  limits = limits or verdict.DEFAULTS
+  local n = counts.total
+  if n == 0 then return "UNHEALTHY" end
+  if counts.OFFLINE / n > limits.offlineShare then return "OFFLINE" end
+  if (counts.HEALTHY + counts.DEGRADED) / n < limits.healthyShare then return "UNHEALTHY" end
+  if counts.DEGRADED / n > limits.degradedShare then return "DEGRADED" end
+  return "HEALTHY"
+end
+
+--- Whether a release may go on: at least 95 % healthy, at most 10 % offline, at most 5 % unhealthy.
+function verdict.passes(counts, limits)
+  limits = limits or verdict.DEFAULTS
+  local n = counts.total
+  return n > 0
+    and counts.HEALTHY / n >= limits.passHealthyShare
+    and counts.OFFLINE / n <= limits.passOfflineShare
+    and counts.UNHEALTHY / n <= limits.passUnhealthyShare
+end
+
+return verdict

@@ -1,0 +1,87 @@
+--- What peers report: kept, counted for each player, and passed on when it is grave.
+local fleet = require("fleet")
+local trail = require("trail")
+
+local incidents = {}
+
+local KEPT = 500
+local PLAYERS = 5000
+
+local state = fleet.state("incidents", { seq = 0, list = {}, byPlayer = {}, players = 0 })
+
+local SEVERITIES = { "LOW", "MEDIUM", "HIGH", "CRITICAL" }
+
+--- Counts a violation against a player. When the table is full, the counts of those seen least recently are forgotten.
+function incidents.count(player, now)
+  local entry = state.byPlayer[player]
+  if not entry then
+    if state.players >= PLAYERS then
+      local oldest, at
+      for name, each in pairs(state.byPlayer) do
+        if at == nil or each.at < at or each.at == at and name < oldest then oldest, at = name, each.at end
+      end
+      state.byPlayer[oldest] = nil
+      state.players = state.players - 1
+    end
+    entry = { count = 0, at = now }
+    state.byPlayer[player] = entry
+    state.players = state.players + 1
+  end
+  entry.count, entry.at = entry.count + 1, now
+  return entry.count
+end
+
+--- Violations counted against a player.
+function incidents.of(player)
+  return state.byPlayer[player] and state.byPlayer[player].count or 0
+end
+
+local function alert(incident)
+  local text = incident.type .. " by " .. incident.playerId .. " (" .. incident.severity .. "): " .. incident.description
+  for _, name in ipairs({ "admin", "deployment-coordinator" }) do
+    if fleet.peer(name) then
+      fleet.call(name, "RAISE_ALERT", {
+        type = "SECURITY_ALERT", source = incident.playerId, message = text:sub(1, 500),
+        level = incident.severity == "CRITICAL" and "CRITICAL" or "ERROR",
+      })
+      return
+    end
+  end
+end
+
+fleet.on("REPORT_INCIDENT", {
+  who = "peer", once = true,
+  schema = {
+    type = { type = "string", required = true, minLength = 1, maxLength = 64 },
+    playerId = { type = "string", required = true, minLength = 1, maxLength = 128 },
+    severity = { type = "string", enum = SEVERITIES },
+    description = { type = "string", maxLength = 1000 },
+  },
+}, function(data, msg)
+  local now = fleet.now(msg)
+  state.seq = state.seq + 1
+  local incident = {
+    incidentId = "incident-" .. state.seq, type = data.type, playerId = data.playerId, severity = data.severity or "MEDIUM",
+    description = data.description or "", reportedBy = msg.From, at = now,
+  }
+  table.insert(state.list, incident)
+  if #state.list > KEPT then table.remove(state.list, 1) end
+  local count = incidents.count(data.playerId, now)
+  trail.add("INCIDENT", data.playerId, data.type, data.description, now)
+  if incident.severity == "HIGH" or incident.severity == "CRITICAL" then alert(incident) end
+  return { incident = incident, violations = count }
+end)
+
+fleet.on("LIST_INCIDENTS", {
+  who = "peer", readonly = true,
+  schema = { playerId = { type = "string", maxLength = 128 }, limit = { type = "integer", min = 1, max = KEPT } },
+}, function(data)
+  local list = {}
+  for i = #state.list, 1, -1 do
+    local incident = state.list[i]
+    if (data.playerId == nil or incident.playerId == data.playerId) and #list < (data.limit or 50) then list[#list + 1] = incident end
+  end
+  return { incidents = list, total = state.seq }
+end)
+
+return incidents

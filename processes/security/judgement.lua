@@ -1,0 +1,97 @@
+--- The verdict on an action: allowed, to be looked at, or denied, with every reason.
+local fleet = require("fleet")
+local bans = require("bans")
+local incidents = require("incidents")
+local rates = require("rates")
+local rules = require("rules")
+local trail = require("trail")
+
+--- From this many violations on, what is allowed is marked for review.
+local REVIEW_AFTER = 5
+local MAX_SCHEMA = 16384
+
+local state = fleet.state("rules", { own = {}, count = 0, denied = 0, reviewed = 0, allowed = 0 })
+
+local function violationsOf(action, data)
+  local problems = {}
+  local function judge(schema, strict)
+    local ok, found = pcall(fleet.validate, data, schema, strict)
+    for _, problem in ipairs(ok and found or {}) do problems[#problems + 1] = problem end
+  end
+  local builtin, own = rules.BUILTIN[action], state.own[action]
+  if builtin then
+    judge(builtin.schema)
+    if builtin.check then builtin.check(data, problems) end
+  end
+  if own then judge(own.schema, own.strict) end
+  for _, problem in ipairs(problems) do problem.rule = "SCHEMA" end
+  return problems, builtin ~= nil or own ~= nil
+end
+
+fleet.on("VALIDATE_ACTION", {
+  schema = {
+    action = { type = "string", required = true, minLength = 1, maxLength = 64 },
+    playerId = { type = "string", minLength = 1, maxLength = 128 },
+    data = { type = "table" },
+    rate = { type = "boolean" },
+  },
+}, function(data, msg)
+  local now = fleet.now(msg)
+  -- A stranger is judged in its own name, whomever it names.
+  local trusted = fleet.is(msg, "peer")
+  local player = trusted and data.playerId or fleet.player(msg)
+  local violations, known = violationsOf(data.action, data.data or {})
+  local ban = bans.find(player, now)
+  if ban then
+    table.insert(violations, 1, { rule = "BANNED", path = "playerId", got = "banned: " .. ban.reason, expected = "a player who is not banned" })
+  end
+  local rate
+  if data.rate then
+    rate = rates.take(player, data.action, 1, now)
+    if not rate.allowed then
+      table.insert(violations, { rule = "RATE", path = "action", got = "too often", expected = "again in " .. rate.retryAfterMs .. " ms" })
+    end
+  end
+  local allowed = #violations == 0
+  local verdict = allowed and (incidents.of(player) >= REVIEW_AFTER and "REVIEW" or "ALLOW") or "DENY"
+  if allowed then
+    state.allowed = state.allowed + 1
+    if verdict == "REVIEW" then state.reviewed = state.reviewed + 1 end
+  else
+    state.denied = state.denied + 1
+    local first = violations[1]
+    trail.add("DENIED", player, data.action, first.rule .. " " .. first.path .. ": " .. first.got, now)
+    -- Being banned or impatient is not one more offence.
+    if not ban and first.rule ~= "RATE" then incidents.count(player, now) end
+  end
+  return {
+    allowed = allowed, verdict = verdict, playerId = player, action = data.action, violations = violations, rule = known and "KNOWN" or "NONE",
+    previousViolations = incidents.of(player), remaining = rate and rate.remaining or nil,
+  }
+end)
+
+fleet.on("SET_RULE", {
+  who = "deployer",
+  schema = {
+    action = { type = "string", required = true, minLength = 1, maxLength = 64 },
+    schema = { type = "table", required = true },
+    strict = { type = "boolean" },
+  },
+}, function(data)
+  if #fleet.json.encode(data.schema) > MAX_SCHEMA then
+    error(fleet.fail("TOO_LARGE", "the schema has more than " .. MAX_SCHEMA .. " bytes", "Check less in one rule."))
+  end
+  -- Tried once, so that a schema that names an unknown type or a broken pattern is refused here and not when it is needed.
+  local ok, problem = pcall(fleet.checkSchema, data.schema)
+  if not ok then error(fleet.fail("INVALID_DATA", "the schema cannot be used: " .. tostring(problem):sub(1, 200), "See fleet.on for what a schema is.")) end
+  if not state.own[data.action] then
+    if state.count >= 200 then error(fleet.fail("TOO_MANY", "200 rules are set already", "Replace one of them.")) end
+    state.count = state.count + 1
+  end
+  state.own[data.action] = { schema = data.schema, strict = data.strict }
+  return { action = data.action, count = state.count }
+end)
+
+fleet.on("SECURITY_STATISTICS", { data = false, readonly = true }, function()
+  return { statistics = { allowed = state.allowed, denied = state.denied, reviewed = state.reviewed, bans = bans.count(), rules = state.count } }
+end)

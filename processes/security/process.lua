@@ -1,0 +1,15 @@
+--- Judges what players do, how often they do it, and keeps those out who were banned.
+local fleet = require("fleet")
+
+fleet.process({
+  name = "security",
+  processType = "SECURITY",
+  version = "1.0.0",
+  capabilities = { "ANTI_CHEAT", "VALIDATION", "SECURITY_MONITORING" },
+})
+
+require("trail")
+require("bans")
+require("rates")
+require("incidents")
+require("judgement")

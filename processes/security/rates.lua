@@ -1,0 +1,101 @@
+--- How often: a bucket of tokens for each player and action, filled by scheduler time.
+local fleet = require("fleet")
+local trail = require("trail")
+
+local rates = {}
+
+local MOST = 5000
+
+--- Tokens that a full bucket holds, and how many a second it gets back, unless set with RATE_LIMITS.
+local DEFAULT = { capacity = 20, perSecond = 1 }
+
+local state = fleet.state("rates", { limits = {}, buckets = {}, count = 0 })
+
+local function limitOf(action)
+  return state.limits[action] or state.limits["*"] or DEFAULT
+end
+
+local function level(bucket, limit, now)
+  local gained = math.max(0, now - bucket.at) / 1000 * limit.perSecond
+  return math.min(limit.capacity, bucket.tokens + gained)
+end
+
+-- A bucket that is full again says nothing; when that is not enough room, those that rested longest go.
+local function makeRoom(now)
+  local rest = {}
+  for key, bucket in pairs(state.buckets) do
+    if level(bucket, limitOf(bucket.action), now) >= limitOf(bucket.action).capacity then
+      state.buckets[key] = nil
+      state.count = state.count - 1
+    else
+      rest[#rest + 1] = { key, bucket.at }
+    end
+  end
+  if state.count < MOST then return end
+  table.sort(rest, function(a, b) return a[2] < b[2] or a[2] == b[2] and a[1] < b[1] end)
+  for i = 1, math.max(1, MOST // 10) do
+    state.buckets[rest[i][1]] = nil
+    state.count = state.count - 1
+  end
+end
+
+--- Takes tokens for an action of a player.
+-- @treturn table { allowed, remaining, retryAfterMs? }
+function rates.take(player, action, cost, now)
+  local limit, key = limitOf(action), player .. "\n" .. action
+  local bucket = state.buckets[key]
+  if not bucket then
+    if state.count >= MOST then makeRoom(now) end
+    bucket = { tokens = limit.capacity, at = now, action = action }
+    state.buckets[key] = bucket
+    state.count = state.count + 1
+  end
+  local tokens = level(bucket, limit, now)
+  local allowed = tokens >= cost
+  bucket.tokens, bucket.at = allowed and tokens - cost or tokens, math.max(now, bucket.at)
+  if not allowed then
+    trail.add("RATE_EXCEEDED", player, action, nil, now)
+    local missing = cost - tokens
+    return { allowed = false, remaining = math.floor(tokens), retryAfterMs = math.ceil(missing / limit.perSecond * 1000) }
+  end
+  return { allowed = true, remaining = math.floor(bucket.tokens) }
+end
+
+local ACTION = { type = "string", required = true, minLength = 1, maxLength = 64 }
+
+fleet.on("RATE_CHECK", {
+  schema = {
+    playerId = { type = "string", minLength = 1, maxLength = 128 }, action = ACTION,
+    cost = { type = "integer", min = 1, max = 1000 },
+  },
+}, function(data, msg)
+  -- Only processes of the fleet may spend another one's tokens.
+  local player = fleet.is(msg, "peer") and data.playerId or fleet.player(msg)
+  local cost = data.cost or 1
+  local limit = limitOf(data.action)
+  if cost > limit.capacity then
+    error(fleet.fail("INVALID_DATA", "cost " .. cost .. " is more than the bucket of " .. data.action .. " ever holds", "At most " .. limit.capacity .. "."))
+  end
+  local result = rates.take(player, data.action, cost, fleet.now(msg))
+  result.playerId, result.action = player, data.action
+  result.limit = { capacity = limit.capacity, perSecond = limit.perSecond }
+  return result
+end)
+
+fleet.on("RATE_LIMITS", {
+  who = "deployer",
+  schema = {
+    action = ACTION, capacity = { type = "integer", min = 1, max = 100000, required = true },
+    perSecond = { type = "number", min = 0.0001, max = 100000, required = true },
+  },
+}, function(data)
+  local count = 0
+  for _ in pairs(state.limits) do count = count + 1 end
+  if count >= 200 and not state.limits[data.action] then
+    error(fleet.fail("TOO_MANY", "200 actions have a limit already", 'Use "*" for all others.'))
+  end
+  state.limits[data.action] = { capacity = data.capacity, perSecond = data.perSecond }
+  return { limits = state.limits }
+end)
+
+return rates
