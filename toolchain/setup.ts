@@ -1,5 +1,5 @@
 /** Everything between a clone and a working `npx pulumi up`, except the npm packages (packages.mjs does those). */
-import { existsSync, lstatSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { constants, copyFileSync, existsSync, lstatSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { ensureCli, type Way } from "./install.ts";
 import { packageDir } from "./paths.ts";
@@ -8,13 +8,14 @@ import { readProject } from "./project.ts";
 import { ensureSecrets } from "./secrets.ts";
 
 /**
- * Makes what is missing: the CLI, the dev secrets, the folder of a file backend, the command `fleet` for npx.
+ * Makes what is missing: the CLI, the dev secrets and settings, the folder of a file backend, `fleet` for npx.
  * Does nothing, in a few milliseconds, when all is there. Throws what `ensureCli` and `ensureSecrets` throw.
  */
 export async function setUp(projectDir: string, log: Log = toStderr): Promise<Way> {
   linkFleet();
   const { backendDir } = readProject(projectDir);
   await ensureSecrets(projectDir, log);
+  copyOnce(join(packageDir, "toolchain", "dev-stack.yaml"), join(projectDir, "Pulumi.dev.yaml"));
   // pulumi refuses a file backend whose folder is not there.
   if (backendDir !== undefined) mkdirSync(backendDir, { recursive: true, mode: 0o700 });
   return ensureCli({ log });
@@ -30,5 +31,15 @@ function linkFleet(): void {
   } catch (error) {
     // Another set-up made it a moment ago, or this file system has no links: npx finds the command without it too.
     if (!(error instanceof Error && "code" in error)) throw error;
+  }
+}
+
+/** Pulumi keeps the salt of the local passphrase in a stack's file: the dev stack's is made here, not committed. */
+function copyOnce(from: string, to: string): void {
+  if (existsSync(to)) return;
+  try {
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }
 }

@@ -1,13 +1,15 @@
 import { createPrivateKey } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { doctor } from "../../toolchain/doctor.ts";
 import { environment, exportLines } from "../../toolchain/env.ts";
-import { packageDir, passphraseFile, walletFile } from "../../toolchain/paths.ts";
+import { launcherVersion } from "../../toolchain/install.ts";
+import { cliDir, packageDir, passphraseFile, walletFile } from "../../toolchain/paths.ts";
 import { readProject } from "../../toolchain/project.ts";
 import { ensureSecrets } from "../../toolchain/secrets.ts";
-import { type Sandbox, sandbox } from "./sandbox.ts";
+import { setUp } from "../../toolchain/setup.ts";
+import { fakeCli, type Sandbox, sandbox } from "./sandbox.ts";
 
 let box: Sandbox;
 beforeEach(() => {
@@ -98,6 +100,24 @@ describe("secrets", () => {
     writeFileSync(box.file("Pulumi.dev.yaml"), "encryptionsalt: v1:abc\n");
     await expect(ensureSecrets(box.dir, box.log)).rejects.toThrow("DEV_PASSPHRASE_LOST");
     expect(readdirSync(box.file(".fleet"))).toEqual([]);
+  });
+});
+
+describe("the set-up", () => {
+  test("makes the dev stack's settings, the backend's folder and the secrets once, and then touches nothing", async () => {
+    const version = launcherVersion();
+    fakeCli(cliDir(version, box.env), version);
+    vi.stubEnv("PULUMI_HOME", box.env.PULUMI_HOME);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(await setUp(box.dir, box.log)).toBe("present");
+    expect(readdirSync(box.file(".fleet")).sort()).toEqual(["dev-passphrase", "dev-wallet.json"]);
+    expect(readFileSync(box.file("Pulumi.dev.yaml"), "utf8")).toContain("ao-fleet:network: local");
+    // The user's own from now on.
+    writeFileSync(box.file("Pulumi.dev.yaml"), "config: {}\n");
+    const said = box.lines.length;
+    expect(await setUp(box.dir, box.log)).toBe("present");
+    expect(readFileSync(box.file("Pulumi.dev.yaml"), "utf8")).toBe("config: {}\n");
+    expect(box.lines).toHaveLength(said);
   });
 });
 
