@@ -3,6 +3,7 @@ local fleet = require("fleet")
 local caller = require("caller")
 local catalog = require("catalog")
 local till = require("till")
+local uses = require("uses")
 
 fleet.process({
   name = "shop",
@@ -92,7 +93,7 @@ fleet.on("CONSUME_ITEM", {
   once = true,
   schema = { account = ACCOUNT, item = ITEM, quantity = QUANTITY, consumeId = ID },
 }, function(data)
-  return must(till.consume(shop, data.account, data.item, math.tointeger(data.quantity or 1), data.consumeId))
+  return must(uses.consume(shop, data.account, data.item, math.tointeger(data.quantity or 1), data.consumeId))
 end)
 
 local function idOf(name)
@@ -100,7 +101,7 @@ local function idOf(name)
 end
 
 fleet.on("RETURN_ITEM", { who = caller.isService, schema = idOf("consumeId") }, function(data)
-  return must(till.giveBack(shop, data.account, data.consumeId))
+  return must(uses.giveBack(shop, data.account, data.consumeId))
 end)
 
 fleet.on("REFUND", { who = caller.isService, schema = idOf("orderId") }, function(data)

@@ -37,11 +37,13 @@ local function keep(state, address, account)
   return account
 end
 
-local function refuseUnknown(name)
+--- The refusal of an item that there is not.
+function till.refuseUnknown(name)
   return nil, "UNKNOWN_ITEM", "the shop has no " .. tostring(name):sub(1, 32), "LIST_ITEMS names what there is"
 end
 
-local function refuseVoid(id)
+--- The refusal of an id that was taken back.
+function till.refuseVoid(id)
   return nil, "TAKEN_BACK", id .. " was taken back before it arrived", "use a new id"
 end
 
@@ -79,13 +81,13 @@ end
 function till.purchase(state, address, name, quantity, orderId)
   local item = catalog.get(name)
   if not item then
-    return refuseUnknown(name)
+    return till.refuseUnknown(name)
   end
   local account = till.account(state, address)
   local known = orderId and receipts.find(account.orders, orderId)
   if known then
     if known.void then
-      return refuseVoid(orderId)
+      return till.refuseVoid(orderId)
     elseif known.item ~= name or known.quantity ~= quantity then
       return nil, "ID_REUSED", "orderId " .. orderId .. " stands for another order", "use a new orderId"
     end
@@ -118,7 +120,9 @@ function till.purchase(state, address, name, quantity, orderId)
   return receipts.keep(account.orders, orderId, receipt)
 end
 
-local function take(account, name, quantity)
+--- Takes pieces that an account holds.
+--- @return integer how many are left
+function till.take(account, name, quantity)
   local left = account.items[name] - quantity
   account.items[name] = left > 0 and left or nil
   return left
@@ -153,7 +157,7 @@ function till.refund(state, address, orderId)
   elseif state.spent < order.total then
     return nil, "TILL_EMPTY", "the shop has sold for " .. state.spent .. " in all", "ask a deployer"
   end
-  take(account, order.item, order.quantity)
+  till.take(account, order.item, order.quantity)
   account.balance = account.balance + order.total
   if account.bought[order.item] then
     account.bought[order.item] = account.bought[order.item] - order.quantity
@@ -173,7 +177,7 @@ end
 function till.sell(state, address, name, quantity)
   local item = catalog.get(name)
   if not item then
-    return refuseUnknown(name)
+    return till.refuseUnknown(name)
   end
   local account = till.account(state, address)
   local held = account.items[name] or 0
@@ -183,63 +187,11 @@ function till.sell(state, address, name, quantity)
   elseif state.spent < total then
     return nil, "TILL_EMPTY", "the shop cannot pay out more than it took", "sell fewer"
   end
-  local left = take(account, name, quantity)
+  local left = till.take(account, name, quantity)
   account.balance = account.balance + total
   state.spent = state.spent - total
   restock(state, name, quantity)
   return { item = name, quantity = quantity, total = total, balance = account.balance, held = left }
-end
-
---- Uses up pieces for another process of the fleet, such as a stone for an evolution.
---- @param state table
---- @param address string
---- @param name string
---- @param quantity integer at least 1
---- @param consumeId string? a repetition with the same id gives the first receipt and uses nothing
---- @return table? { account, item, quantity, left, repeated }
-function till.consume(state, address, name, quantity, consumeId)
-  if not catalog.get(name) then
-    return refuseUnknown(name)
-  end
-  local known = consumeId and receipts.find(state.peers, "consume:" .. consumeId)
-  if known then
-    if known.void then
-      return refuseVoid(consumeId)
-    elseif known.account ~= address or known.item ~= name or known.quantity ~= quantity then
-      return nil, "ID_REUSED", "consumeId " .. consumeId .. " stands for another use", "use a new consumeId"
-    end
-    return receipts.repeated(known)
-  end
-  local account = till.account(state, address)
-  local held = account.items[name] or 0
-  if held < quantity then
-    return nil, "NOT_ENOUGH_ITEMS", "the account holds " .. held .. " " .. name .. ", " .. quantity .. " are needed", "PURCHASE some first"
-  end
-  local receipt = { account = address, item = name, quantity = quantity, left = take(account, name, quantity) }
-  return receipts.keep(state.peers, consumeId and "consume:" .. consumeId, receipt)
-end
-
---- Gives back what till.consume took. Doing so again changes nothing, and a use that has not arrived yet is
--- kept from ever being carried out.
---- @param state table
---- @param address string
---- @param consumeId string
---- @return table? { consumeId, returned: pieces }
-function till.giveBack(state, address, consumeId)
-  local id = "consume:" .. consumeId
-  local known = receipts.find(state.peers, id)
-  if not known then
-    receipts.void(state.peers, id)
-    return { consumeId = consumeId, returned = 0 }
-  elseif known.void then
-    return { consumeId = consumeId, returned = 0 }
-  elseif known.account ~= address then
-    return nil, "ID_REUSED", "consumeId " .. consumeId .. " stands for another account's use", "name the account that used it"
-  end
-  local account = keep(state, address, till.account(state, address))
-  account.items[known.item] = (account.items[known.item] or 0) + known.quantity
-  known.void = true
-  return { consumeId = consumeId, returned = known.quantity }
 end
 
 --- A delivery.
@@ -249,7 +201,7 @@ end
 --- @return table? { item, stock }
 function till.restock(state, name, quantity)
   if not catalog.get(name) then
-    return refuseUnknown(name)
+    return till.refuseUnknown(name)
   elseif not state.stock[name] then
     return nil, "UNLIMITED", name .. " never runs out", "nothing needs to be done"
   elseif state.stock[name] > till.LARGEST - quantity then

@@ -1,22 +1,20 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { address, type ReplyData } from "../processes/aos.ts";
+import { address } from "../processes/aos.ts";
 import type { World } from "../processes/world.ts";
-import { ASH, ask, GARY, game, member, route, STRANGER } from "./game.ts";
+import { ASH, ask, code, GARY, type GameData, game, member, route, type Shown, STRANGER } from "./game.ts";
 
 let world: World;
 beforeAll(async () => {
   world = await game();
 });
 
-const code = (data: ReplyData) => data.error?.code ?? "ok";
-
 /** Both players choose the first move that is possible, through the coordinator, until the battle is over. */
-async function fight(battleId: string, players: string[]): Promise<ReplyData> {
+async function fight(battleId: string, players: string[]): Promise<GameData> {
   for (let turn = 0; turn < 100; turn++) {
     for (const player of players) {
       const seen = (await route(world, player, "battle", "GET_BATTLE", { battleId })).data;
       if (seen.status === "FINISHED") return seen;
-      const move = seen.choices.find((choice: string) => !choice.startsWith(">"));
+      const move = seen.choices.find((choice) => !choice.startsWith(">"));
       const { data } = await route(world, player, "battle", "SUBMIT_MOVE", { battleId, move });
       expect(code(data)).toBe("ok");
     }
@@ -24,7 +22,7 @@ async function fight(battleId: string, players: string[]): Promise<ReplyData> {
   throw new Error("the battle did not end");
 }
 
-async function starter(player: string, species: string): Promise<ReplyData> {
+async function starter(player: string, species: string): Promise<Shown> {
   const { data } = await route(world, player, "pokemon", "CREATE_POKEMON", { species });
   expect(code(data)).toBe("ok");
   return data.pokemon;
@@ -54,9 +52,11 @@ test("two players fight through the coordinator: teams, turns, experience, repla
 
   // A squirtle yields 63, a pikachu 112: floor(floor(yield · 5 / 7) · 3 / 2).
   const gained = winner === ASH ? 67 : 120;
-  const grown = (await route(world, winner, "pokemon", "GET_POKEMON", { pokemonId: won.pokemonId })).data.pokemon;
+  const grown = (await route(world, winner, "pokemon", "GET_POKEMON", { pokemonId: won.pokemonId })).data
+    .pokemon;
   expect(grown.experience).toBe(125 + gained);
-  const same = (await route(world, winner, "pokemon", "GET_POKEMON", { pokemonId: lost.pokemonId })).data.pokemon;
+  const same = (await route(world, winner, "pokemon", "GET_POKEMON", { pokemonId: lost.pokemonId })).data
+    .pokemon;
   expect(same.level).toBe(5);
   const settled = (await ask(world, "battle", STRANGER, "SETTLE_BATTLE", { battleId })).data;
   expect(settled.experience.status).toBe("GRANTED");
@@ -76,7 +76,7 @@ test("two players fight through the coordinator: teams, turns, experience, repla
 });
 
 /** Friendly battles need no pokemon process. */
-async function friendly(teams: unknown[][], id: string): Promise<ReplyData> {
+async function friendly(teams: unknown[][], id: string): Promise<GameData> {
   const [team, opponentTeam] = teams;
   const { data } = await ask(world, "battle", ASH, "START_BATTLE", {
     opponent: GARY,
@@ -104,10 +104,10 @@ describe("a turn", () => {
     expect(JSON.stringify(hidden)).not.toContain("quick-attack");
     const first = await move(GARY, "order", { move: "tackle" });
     expect(first).toMatchObject({ resolved: true, turn: 2 });
-    expect(first.events.map((each: ReplyData) => each.side)).toEqual([2, 1]);
+    expect(first.events.map((each) => each.side)).toEqual([2, 1]);
     await move(ASH, "order", { move: "quick-attack", turn: 2 });
     const second = await move(GARY, "order", { move: "tackle" });
-    expect(second.events.map((each: ReplyData) => each.side)).toEqual([1, 2]);
+    expect(second.events.map((each) => each.side)).toEqual([1, 2]);
     expect(code(await move(ASH, "order", { move: "tackle", turn: 2 }))).toBe("WRONG_TURN");
     expect((await ask(world, "battle", ASH, "FORFEIT", { battleId: "order" })).data).toMatchObject({
       winner: GARY,
@@ -153,7 +153,9 @@ describe("a turn", () => {
     const two = await move(GARY, "faint", { move: "tackle" });
     expect(two).toMatchObject({ status: "FINISHED", winner: ASH, ending: "FOUGHT" });
     expect(code(await move(GARY, "faint", { move: "tackle" }))).toBe("BATTLE_OVER");
-    expect((await ask(world, "battle", STRANGER, "REPLAY_BATTLE", { battleId: "faint" })).data.equal).toBe(true);
+    expect((await ask(world, "battle", STRANGER, "REPLAY_BATTLE", { battleId: "faint" })).data.equal).toBe(
+      true,
+    );
   });
 
   test("switches before any move, and stages stay with the one who left", async () => {
@@ -267,7 +269,11 @@ describe("a battle does not begin", () => {
       { opponent: GARY, team: [member("a", wrong)], opponentTeam: [member("b")] },
       "BAD_TEAM",
     ]),
-    ["with an id that is taken", { opponent: GARY, battleId: "order", team: [], opponentTeam: [] }, "BATTLE_EXISTS"],
+    [
+      "with an id that is taken",
+      { opponent: GARY, battleId: "order", team: [], opponentTeam: [] },
+      "BATTLE_EXISTS",
+    ],
   ] as [string, object, string][])("%s", async (_, data, expected) => {
     expect(code((await ask(world, "battle", ASH, "START_BATTLE", data)).data)).toBe(expected);
   });
@@ -294,7 +300,8 @@ test("a ranked battle without a reachable pokemon process is refused by name or 
   const battle = await world.get("battle").clone();
   const wire = (peers: object) =>
     battle.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers, hash: "x" } });
-  const start = () => battle.send({ From: ASH, Action: "START_BATTLE", Data: { opponent: GARY, battleId: "x" } });
+  const start = () =>
+    battle.send({ From: ASH, Action: "START_BATTLE", Data: { opponent: GARY, battleId: "x" } });
   await wire({});
   expect((await start()).reply?.data.error?.code).toBe("PEER_UNKNOWN");
   await wire({ pokemon: address("absent") });

@@ -1,15 +1,13 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { address, OWNER, type ReplyData } from "../processes/aos.ts";
+import { address, OWNER } from "../processes/aos.ts";
 import type { World } from "../processes/world.ts";
-import { ASH, ask, GARY, game, PEERS, route, STRANGER } from "./game.ts";
+import { ASH, ask, code, GARY, game, PEERS, route, STRANGER } from "./game.ts";
 
 let world: World;
 beforeAll(async () => {
   world = await game();
 });
-
-const code = (data: ReplyData) => data.error?.code ?? "ok";
 
 describe("a message with the tag Service", () => {
   const carried = (from: string, service: string, action: string, data: unknown, more = {}) =>
@@ -74,27 +72,38 @@ describe("ROUTE", () => {
   ])("never carries %s, since the coordinator is a peer and its askers are not", async (action) => {
     const asked = { From: STRANGER, Action: "ROUTE", Data: { service: "shop", action, data: {} } };
     const { deliveries } = await world.send("coordinator", asked);
-    expect(deliveries.map((each) => [each.target, code(each.data)])).toEqual([[STRANGER, "ACTION_NOT_ROUTED"]]);
+    expect(deliveries.map((each) => [each.target, code(each.data)])).toEqual([
+      [STRANGER, "ACTION_NOT_ROUTED"],
+    ]);
   });
 
-  test.each(["battle", "pokemon", "shop"])("every action of %s that is for the fleet alone stays so", async (service) => {
-    const inner: Record<string, [string, object][]> = {
-      battle: ["CLAIM_PRIZE", "RELEASE_PRIZE", "SETTLE_PRIZE"].map((a) => [a, { battleId: "x", player: STRANGER }]),
-      pokemon: [
-        ["GET_PARTIES", { trainers: [ASH] }],
-        ["GAIN_EXPERIENCE", { pokemonId: "x", amount: 1 }],
-      ],
-      shop: [
-        ["CREDIT", { account: STRANGER, amount: 1 }],
-        ["REFUND", { account: STRANGER, orderId: "x" }],
-        ["CONSUME_ITEM", { account: ASH, item: "potion" }],
-        ["RETURN_ITEM", { account: ASH, consumeId: "x" }],
-      ],
-    };
-    for (const [action, data] of inner[service] ?? []) {
-      expect([action, code((await route(world, STRANGER, service, action, data)).data)]).toEqual([action, "FORBIDDEN"]);
-    }
-  });
+  test.each(["battle", "pokemon", "shop"])(
+    "every action of %s that is for the fleet alone stays so",
+    async (service) => {
+      const inner: Record<string, [string, object][]> = {
+        battle: ["CLAIM_PRIZE", "RELEASE_PRIZE", "SETTLE_PRIZE"].map((a) => [
+          a,
+          { battleId: "x", player: STRANGER },
+        ]),
+        pokemon: [
+          ["GET_PARTIES", { trainers: [ASH] }],
+          ["GAIN_EXPERIENCE", { pokemonId: "x", amount: 1 }],
+        ],
+        shop: [
+          ["CREDIT", { account: STRANGER, amount: 1 }],
+          ["REFUND", { account: STRANGER, orderId: "x" }],
+          ["CONSUME_ITEM", { account: ASH, item: "potion" }],
+          ["RETURN_ITEM", { account: ASH, consumeId: "x" }],
+        ],
+      };
+      for (const [action, data] of inner[service] ?? []) {
+        expect([action, code((await route(world, STRANGER, service, action, data)).data)]).toEqual([
+          action,
+          "FORBIDDEN",
+        ]);
+      }
+    },
+  );
 
   test("names a service that is not wired", async () => {
     expect(code((await route(world, ASH, "casino", "BET")).data)).toBe("UNKNOWN_SERVICE");
@@ -151,16 +160,72 @@ test("no input breaks a process: every action answers anything with one well-for
     for (const action of info.endpoints) actions.push([name, action]);
   }
   expect(actions.length).toBeGreaterThan(35);
-  const fields = ["item", "quantity", "amount", "account", "pokemonId", "battleId", "opponent", "team", "party", "moves"];
-  const more = ["species", "level", "trainer", "awards", "service", "action", "data", "workflow", "input", "move", "switchTo"];
+  const fields = [
+    "item",
+    "quantity",
+    "amount",
+    "account",
+    "pokemonId",
+    "battleId",
+    "opponent",
+    "team",
+    "party",
+    "moves",
+  ];
+  const more = [
+    "species",
+    "level",
+    "trainer",
+    "awards",
+    "service",
+    "action",
+    "data",
+    "workflow",
+    "input",
+    "move",
+    "switchTo",
+  ];
   const value = fc.oneof(
     fc.jsonValue({ maxDepth: 3 }),
-    fc.constantFrom<unknown>(-1, 0, 1, 2 ** 53, 1e300, -0.5, "", "potion", "eevee", "\u0000", "'); os.exit() --", {}, []),
-    fc.constantFrom<unknown>([[[[]]]], [null], { length: 3 }, "x".repeat(5000), ASH, "battle-victory", "shop"),
+    fc.constantFrom<unknown>(
+      -1,
+      0,
+      1,
+      2 ** 53,
+      1e300,
+      -0.5,
+      "",
+      "potion",
+      "eevee",
+      "\u0000",
+      "'); os.exit() --",
+      {},
+      [],
+    ),
+    fc.constantFrom<unknown>(
+      [[[[]]]],
+      [null],
+      { length: 3 },
+      "x".repeat(5000),
+      ASH,
+      "battle-victory",
+      "shop",
+    ),
   );
   const data = fc.oneof(
-    { weight: 4, arbitrary: fc.dictionary(fc.constantFrom(...fields, ...more), value, { maxKeys: 8 }).map((d) => JSON.stringify(d)) },
-    { weight: 1, arbitrary: fc.oneof(fc.string(), fc.constantFrom("", "{", "null", "[]", '{"a":1e999}', "[".repeat(300))) },
+    {
+      weight: 4,
+      arbitrary: fc
+        .dictionary(fc.constantFrom(...fields, ...more), value, { maxKeys: 8 })
+        .map((d) => JSON.stringify(d)),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.oneof(
+        fc.string(),
+        fc.constantFrom("", "{", "null", "[]", '{"a":1e999}', "[".repeat(300)),
+      ),
+    },
   );
   const sender = fc.constantFrom(STRANGER, ASH, OWNER);
   const harmless = new Set(["INTERNAL"]);
@@ -174,7 +239,9 @@ test("no input breaks a process: every action answers anything with one well-for
         expect(typeof body.success).toBe("boolean");
         if (!body.success) {
           expect(body.error.code).toMatch(/^[A-Z][A-Z_]+$/);
-          expect(harmless.has(body.error.code), `${name} ${action} ${text}: ${body.error.message}`).toBe(false);
+          expect(harmless.has(body.error.code), `${name} ${action} ${text}: ${body.error.message}`).toBe(
+            false,
+          );
         }
       }
     }),

@@ -1,5 +1,5 @@
 /** What the tests of the game share: players, their requests, and a small world of the game's processes. */
-import { address, type Reply } from "../processes/aos.ts";
+import { address, type Reply, type ReplyData } from "../processes/aos.ts";
 import { fleet, type World } from "../processes/world.ts";
 
 export const ASH = address("ash");
@@ -14,6 +14,63 @@ export const PEERS = {
   shop: ["coordinator", "security", "pokemon"],
 };
 
+/** What happened in a turn. */
+export interface TurnEvent {
+  side: number;
+  damage: number;
+  recoil: number;
+}
+
+/** A side of a battle; every team has at least one. */
+export interface Side {
+  hasMoved: boolean;
+  team: [Fighter, ...Fighter[]];
+}
+
+/** A member of a team, with what is shown of one's own. */
+export interface Fighter {
+  moves?: unknown;
+  stages: object;
+}
+
+/** A pokemon as it is shown. */
+export interface Shown extends ReplyData {
+  pokemonId: string;
+  level: number;
+  experience: number;
+  moves: string[];
+  stats: { attack: number };
+  ivs: Record<string, number>;
+}
+
+/** What the replies of the game have; which of it a reply has is for the test to know. */
+export interface GameData extends ReplyData {
+  battleId: string;
+  winner: string;
+  digest: string;
+  choices: string[];
+  events: TurnEvent[];
+  sides: [Side, Side];
+  moves: string[][];
+  experience: { status: string };
+  pokemon: Shown;
+  party: string[];
+  results: unknown[] & { evolve?: unknown };
+  trail: { outcome: string }[];
+  balance: number;
+  endpoints: string[];
+}
+
+/** A reply of the game. */
+export interface GameReply extends Reply {
+  data: GameData;
+}
+
+/** The code of a reply's error, or "ok". */
+export function code(data: ReplyData): string {
+  return data.error?.code ?? "ok";
+}
+
 /** The four processes, wired; security is wired too but nobody is there. */
 export function game(): Promise<World> {
   return fleet(["coordinator", "battle", "pokemon", "shop"], { peers: PEERS });
@@ -27,10 +84,10 @@ export async function ask(
   action: string,
   data: unknown = {},
   tags: Record<string, string> = {},
-): Promise<Reply> {
+): Promise<GameReply> {
   const { reply } = await world.send(process, { From: from, Action: action, Data: data, Tags: tags });
   if (!reply) throw new Error(`${process} did not answer ${action}`);
-  return reply;
+  return reply as GameReply;
 }
 
 /** As `ask`, carried by the coordinator. */

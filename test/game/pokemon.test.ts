@@ -1,17 +1,16 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { address, OWNER, type ReplyData } from "../processes/aos.ts";
+import { address, OWNER } from "../processes/aos.ts";
 import type { World } from "../processes/world.ts";
-import { ASH, ask, GARY, game, route, STRANGER } from "./game.ts";
+import { ASH, ask, code, GARY, game, route, type Shown, STRANGER } from "./game.ts";
 
 let world: World;
 beforeAll(async () => {
   world = await game();
 });
 
-const code = (data: ReplyData) => data.error?.code ?? "ok";
 const say = async (from: string, action: string, data: unknown = {}, tags: Record<string, string> = {}) =>
   (await ask(world, "pokemon", from, action, data, tags)).data;
-const make = async (trainer: string, species: string, level = 5): Promise<ReplyData> => {
+const make = async (trainer: string, species: string, level = 5): Promise<Shown> => {
   const { pokemon } = await say(OWNER, "CREATE_POKEMON", { species, level, trainer });
   return pokemon;
 };
@@ -94,13 +93,18 @@ describe("experience", () => {
     const award = { pokemonId, amount: 1603, awardId: "b1" };
     const [result] = (await say(OWNER, "GAIN_EXPERIENCE", award)).results;
     expect(result).toMatchObject({ gained: 1603, level: 12, levelsGained: 7, learnt: ["razor-leaf"] });
-    expect((await say(OWNER, "GAIN_EXPERIENCE", award)).results[0]).toMatchObject({ gained: 0, repeated: true });
+    expect((await say(OWNER, "GAIN_EXPERIENCE", award)).results[0]).toMatchObject({
+      gained: 0,
+      repeated: true,
+    });
     const { pokemon } = await say(GARY, "GET_POKEMON", { pokemonId });
     expect(pokemon).toMatchObject({ experience: 1728, level: 12, nextLevelAt: 2197 });
     expect(pokemon.stats.attack).toBeGreaterThan(stats.attack);
     expect(pokemon.moves).toEqual(["tackle", "growl", "vine-whip", "razor-leaf"]);
     expect(code(await say(GARY, "SET_MOVES", { pokemonId, moves: ["solar-beam"] }))).toBe("BAD_MOVES");
-    expect((await say(GARY, "SET_MOVES", { pokemonId, moves: ["razor-leaf"] })).moves).toEqual(["razor-leaf"]);
+    expect((await say(GARY, "SET_MOVES", { pokemonId, moves: ["razor-leaf"] })).moves).toEqual([
+      "razor-leaf",
+    ]);
     await say(OWNER, "GAIN_EXPERIENCE", { pokemonId, amount: 1_000_000 });
     expect((await say(GARY, "GET_POKEMON", { pokemonId })).pokemon).toMatchObject({
       level: 100,
@@ -108,22 +112,25 @@ describe("experience", () => {
     });
   });
 
-  test.each([
+  test.each<[string, Record<string, string>, string]>([
     [STRANGER, {}, "directly"],
     [STRANGER, { "On-Behalf-Of": address("process-battle") }, "with a forged tag"],
     [address("process-coordinator"), { "On-Behalf-Of": STRANGER }, "carried by the coordinator"],
   ])("is not given by a player %s %j %s", async (from, tags) => {
     const { pokemonId } = await make(STRANGER, "pikachu");
     expect(code(await say(from, "GAIN_EXPERIENCE", { pokemonId, amount: 5 }, tags))).toBe("FORBIDDEN");
-    expect((await route(world, STRANGER, "pokemon", "GAIN_EXPERIENCE", { pokemonId, amount: 5 })).data.error?.code).toBe(
-      "FORBIDDEN",
-    );
+    expect(
+      (await route(world, STRANGER, "pokemon", "GAIN_EXPERIENCE", { pokemonId, amount: 5 })).data.error?.code,
+    ).toBe("FORBIDDEN");
   });
 
   test.each([0, -1, 1.5, 1e300, "5", 1_000_001])("of %j is refused", async (amount) => {
     const { pokemonId } = await make(GARY, "pikachu");
     expect(code(await say(OWNER, "GAIN_EXPERIENCE", { pokemonId, amount }))).toBe("INVALID_DATA");
-    const awards = [{ pokemonId, amount: 5 }, { pokemonId, amount }];
+    const awards = [
+      { pokemonId, amount: 5 },
+      { pokemonId, amount },
+    ];
     expect(code(await say(OWNER, "GAIN_EXPERIENCE", { awards }))).toBe("INVALID_DATA");
     expect((await say(GARY, "GET_POKEMON", { pokemonId })).pokemon.experience).toBe(125);
   });
@@ -167,7 +174,9 @@ describe("evolution", () => {
     const told = deliveries.find((each) => each.target === trainer);
     expect(told?.data.error?.code).toBe("TIMEOUT");
     expect((await shop(trainer)).items).toEqual([{ item: "thunder-stone", quantity: 1 }]);
-    expect(await say(trainer, "EVOLVE", { pokemonId, item: "thunder-stone" })).toMatchObject({ species: "raichu" });
+    expect(await say(trainer, "EVOLVE", { pokemonId, item: "thunder-stone" })).toMatchObject({
+      species: "raichu",
+    });
     expect((await shop(trainer)).items).toEqual([{ item: "thunder-stone", quantity: 1 }]);
   });
 });
@@ -178,14 +187,23 @@ describe("workflows", () => {
     await credit(player, 2500);
     const done = await run(player, "starter-purchase", { species: "growlithe" });
     expect(done).toMatchObject({ success: true, status: "COMPLETED" });
-    expect(done.trail.map((each: ReplyData) => each.outcome)).toEqual(["ok", "ok", "ok"]);
+    expect(done.trail.map((each) => each.outcome)).toEqual(["ok", "ok", "ok"]);
     expect(await shop(player)).toEqual({ balance: 1500, items: [] });
-    expect((await say(player, "LIST_POKEMON")).pokemon[0]).toMatchObject({ species: "growlithe", trainer: player });
-    const status = await ask(world, "coordinator", player, "WORKFLOW_STATUS", { workflowId: done.workflowId });
+    expect((await say(player, "LIST_POKEMON")).pokemon[0]).toMatchObject({
+      species: "growlithe",
+      trainer: player,
+    });
+    const status = await ask(world, "coordinator", player, "WORKFLOW_STATUS", {
+      workflowId: done.workflowId,
+    });
     expect(status.data).toMatchObject({ status: "COMPLETED", workflow: "starter-purchase" });
-    const other = await ask(world, "coordinator", STRANGER, "WORKFLOW_STATUS", { workflowId: done.workflowId });
+    const other = await ask(world, "coordinator", STRANGER, "WORKFLOW_STATUS", {
+      workflowId: done.workflowId,
+    });
     expect(code(other.data)).toBe("UNKNOWN_WORKFLOW");
-    expect((await run(player, "starter-purchase", { species: "ralts" })).error?.message).toContain("LIMIT_REACHED");
+    expect((await run(player, "starter-purchase", { species: "ralts" })).error?.message).toContain(
+      "LIMIT_REACHED",
+    );
   });
 
   test("starter-purchase of a species that there is not: everything is taken back", async () => {
@@ -242,7 +260,14 @@ describe("workflows", () => {
     const player = address("again");
     await credit(player, 5000);
     const send = () =>
-      ask(world, "coordinator", player, "RUN_WORKFLOW", { workflow: "starter-purchase", input: { species: "eevee" } }, { "Correlation-Id": "w" });
+      ask(
+        world,
+        "coordinator",
+        player,
+        "RUN_WORKFLOW",
+        { workflow: "starter-purchase", input: { species: "eevee" } },
+        { "Correlation-Id": "w" },
+      );
     const first = (await send()).data;
     expect((await send()).data).toEqual(first);
     expect((await say(player, "LIST_POKEMON")).count).toBe(1);

@@ -9,6 +9,11 @@ beforeAll(async () => {
   pokemon = await boot("pokemon");
 });
 
+/** The value of an expression, which the test knows the type of. */
+async function evaluate<T>(process: Aos, expression: string): Promise<T> {
+  return (await process.value(expression)) as T;
+}
+
 describe("dice", () => {
   test("are PCG32: the first six numbers of the reference program, seed 42, stream 54", async () => {
     const numbers = await battle.value(
@@ -25,7 +30,8 @@ describe("dice", () => {
   });
 
   test("fall evenly: six faces over 6,000 throws, chi-square below the 0.1 % limit of 20.5", async () => {
-    const counts: number[] = await battle.value(
+    const counts = await evaluate<number[]>(
+      battle,
       `(function() local r = require("random") local g, t = r.fromText("even"), { 0, 0, 0, 0, 0, 0 } for i = 1, 6000 do local n = r.between(g, 1, 6) t[n] = t[n] + 1 end return t end)()`,
     );
     const chi = counts.reduce((sum, n) => sum + (n - 1000) ** 2 / 1000, 0);
@@ -60,7 +66,8 @@ describe("damage", () => {
   const hit = (fields: string) => battle.value(`require("damage").hit({ ${fields} })`);
 
   test("the published example: Ice Fang of a level 75 with 123 attack on 163 defense, same type, fourfold", async () => {
-    const rolls: number[] = await battle.value(
+    const rolls = await evaluate<number[]>(
+      battle,
       `(function() local d, t = require("damage"), {} for roll = 85, 100 do t[#t + 1] = d.hit({ level = 75, power = 65, attack = 123, defense = 163, stab = true, quarters = 16, roll = roll }) end return t end)()`,
     );
     expect(rolls).toEqual([168, 168, 168, 172, 172, 172, 180, 180, 180, 184, 184, 184, 192, 192, 192, 196]);
@@ -105,7 +112,9 @@ describe("damage", () => {
 });
 
 test("accuracy is what it says: 80 of 100 hit within five standard deviations, over 1,000 seeds", async () => {
-  const hits: number = await battle.value(`(function()
+  const hits = await evaluate<number>(
+    battle,
+    `(function()
     local turn, hits = require("turn"), 0
     local one = { species = "a", level = 50, types = { "water" }, moves = { "hydro-pump" },
       stats = { hp = 999, attack = 80, defense = 80, specialAttack = 80, specialDefense = 80, speed = 80 } }
@@ -115,7 +124,8 @@ test("accuracy is what it says: 80 of 100 hit within five standard deviations, o
       end
     end
     return hits
-  end)()`);
+  end)()`,
+  );
   expect(Math.abs(hits - 800)).toBeLessThan(5 * Math.sqrt(1000 * 0.8 * 0.2));
 });
 
@@ -157,10 +167,11 @@ describe("growth", () => {
 });
 
 test("every move that a species can learn is one that battles know, and every evolution exists", async () => {
-  const learnt: string[] = await pokemon.value(
+  const learnt = await evaluate<string[]>(
+    pokemon,
     `(function() local d, seen, list = require("species"), {}, {} for _, name in ipairs(d.names()) do for _, move in ipairs(d.learnable(name, 100)) do if not seen[move] then seen[move] = true list[#list + 1] = move end end end return list end)()`,
   );
-  const known: string[] = await battle.value(`require("moves").names()`);
+  const known = await evaluate<string[]>(battle, `require("moves").names()`);
   expect(learnt.length).toBeGreaterThan(40);
   expect(learnt.filter((move) => !known.includes(move))).toEqual([]);
   const lost = await pokemon.value(

@@ -1,10 +1,18 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Aos, address, boot, OWNER, type ReplyData } from "../processes/aos.ts";
-import { ASH, GARY, PEERS, STRANGER } from "./game.ts";
+import { ASH, code, GARY, PEERS, STRANGER } from "./game.ts";
 
 const COORDINATOR = address("process-coordinator");
 const POKEMON = address("process-pokemon");
+
+/** The shop's state as it is exported. */
+interface Books {
+  accounts: Record<string, { balance: number; items: Record<string, number> }>;
+  stock: Record<string, number>;
+  credited: number;
+  spent: number;
+}
 
 let shop: Aos;
 beforeAll(async () => {
@@ -25,7 +33,6 @@ async function say(
   expect(reply.data.success).toBe(reply.status === "ok");
   return reply.data;
 }
-const code = (data: ReplyData) => data.error?.code ?? "ok";
 const funded = async (name: string, amount: number) => {
   const account = address(name);
   await say(OWNER, "CREDIT", { account, amount });
@@ -101,7 +108,11 @@ describe("purchases", () => {
 test("selling gives half the price for what one holds, and for nothing else", async () => {
   const seller = await funded("seller", 600);
   await say(seller, "PURCHASE", { item: "great-ball" });
-  expect(await say(seller, "SELL", { item: "great-ball" })).toMatchObject({ total: 300, balance: 300, held: 0 });
+  expect(await say(seller, "SELL", { item: "great-ball" })).toMatchObject({
+    total: 300,
+    balance: 300,
+    held: 0,
+  });
   expect(code(await say(seller, "SELL", { item: "great-ball" }))).toBe("NOT_ENOUGH_ITEMS");
 });
 
@@ -142,7 +153,7 @@ describe("money", () => {
   test("never exceeds what can be counted", async () => {
     const copy = await shop.clone();
     const credit = (amount: number) => copy.send({ Action: "CREDIT", Data: { account: GARY, amount } });
-    const most = Number.MAX_SAFE_INTEGER - (await shop.value(`Fleet.state("shop").credited`));
+    const most = Number.MAX_SAFE_INTEGER - Number(await shop.value(`Fleet.state("shop").credited`));
     expect((await credit(most)).reply?.data.balance).toBe(most);
     expect((await credit(1)).reply?.data.error?.code).toBe("OVERFLOW");
     expect((await copy.send({ From: GARY, Action: "BALANCE" })).reply?.data.balance).toBe(most);
@@ -206,8 +217,8 @@ test("whatever is asked for in whatever order, money is conserved and nothing go
         await say(own ? player : OWNER, action, data);
       }
       const { state } = await say(OWNER, "EXPORT_STATE");
-      const books = state.states.shop;
-      const accounts = Object.values(books.accounts) as { balance: number; items: Record<string, number> }[];
+      const books = (state as { states: { shop: Books } }).states.shop;
+      const accounts = Object.values(books.accounts);
       const held = accounts.reduce((sum, each) => sum + each.balance, 0);
       expect(held + books.spent).toBe(books.credited);
       for (const { balance, items: goods } of accounts) {
