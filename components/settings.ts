@@ -5,7 +5,9 @@ import type * as pulumi from "@pulumi/pulumi";
  * here every value exists; whether it is a good one is checked with the declaration as a whole.
  */
 export function settings(config: pulumi.Config) {
-  const only = (config.get("only") ?? "").split(/[\s,]+/).filter((name) => name !== "");
+  const only = (process.env.FLEET_ONLY ?? config.get("only") ?? "")
+    .split(/[\s,]+/)
+    .filter((name) => name !== "");
   return {
     network: networkOf(config),
     module: config.require("module"),

@@ -1,0 +1,164 @@
+import { resolve } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { z } from "zod";
+import { EXIT, type ExitCode, exitCodeOf } from "./exit.ts";
+import type { FleetSession, OpenOptions } from "./fleet-session.ts";
+import type { Host } from "./host.ts";
+import { Output } from "./output.ts";
+import { findProject } from "./project.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** One call of `fleet`: where it runs, and how it ends. */
+export interface Cli {
+  readonly host: Host;
+  exitCode: number;
+}
+
+/** What a command is given. */
+export interface Context {
+  readonly host: Host;
+  readonly out: Output;
+  /** The folder with Pulumi.yaml. */
+  readonly projectDir: string;
+  workspace(): Promise<Workspace>;
+  /** The stack that is meant. */
+  stack(): Promise<string>;
+  /** The fleet of that stack; closed when the command ends. */
+  fleet(options: Pick<OpenOptions, "journal" | "wallet">): Promise<FleetSession>;
+}
+
+const SharedSchema = z.looseObject({
+  json: z.boolean().default(false),
+  quiet: z.boolean().default(false),
+  verbose: z.boolean().default(false),
+  cwd: z.string().optional(),
+  stack: z.string().optional(),
+});
+
+export interface CommandSpec<O extends z.ZodType> {
+  readonly name: string;
+  /** One line, imperative, lower case. */
+  readonly summary: string;
+  /** More, for the command's own help and its page. */
+  readonly description: string;
+  /** Call and what it does. */
+  readonly examples: readonly (readonly [string, string])[];
+  /** Whether it is about a stack. @default true */
+  readonly stack?: boolean;
+  /** Adds arguments and options. */
+  readonly define?: (command: Command) => void;
+  /** Options, as commander collects them. */
+  readonly options: O;
+  readonly run: (
+    context: Context,
+    options: z.output<O>,
+    args: readonly string[],
+  ) => Promise<ExitCode | undefined>;
+}
+
+/** A command with the options that all share; its errors are said and become exit codes here, in one place. */
+export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O>): Command {
+  const command = new Command(spec.name).summary(spec.summary).description(spec.description);
+  spec.define?.(command);
+  if (spec.stack !== false) {
+    command.option(
+      "-s, --stack <name>",
+      "stack to work on (default: PULUMI_STACK, else the selected one, else dev)",
+    );
+  }
+  command
+    .option("-C, --cwd <folder>", "project folder (default: the nearest with a Pulumi.yaml)")
+    .option("--json", "one JSON document on stdout and nothing else there")
+    .option("-q, --quiet", "no notes on stderr")
+    .option("-v, --verbose", "more notes on stderr")
+    .addHelpText("after", examplesText(spec.examples));
+  return command.action(async () => {
+    const raw = command.opts();
+    const shared = SharedSchema.parse(raw);
+    const out = new Output(cli.host, shared);
+    const { context, close } = contextFor(cli, shared, out);
+    try {
+      const options = spec.options.parse(raw);
+      cli.exitCode = (await spec.run(context, options, command.args)) ?? EXIT.ok;
+    } catch (error) {
+      out.error(error);
+      cli.exitCode = exitCodeOf(error);
+    } finally {
+      await close();
+    }
+  });
+}
+
+function contextFor(
+  { host }: Cli,
+  shared: z.output<typeof SharedSchema>,
+  out: Output,
+): { context: Context; close(): Promise<void> } {
+  const projectDir = findProject(resolve(host.cwd, shared.cwd ?? "."));
+  const opened: FleetSession[] = [];
+  let workspace: Promise<Workspace> | undefined;
+  const context: Context = {
+    host,
+    out,
+    projectDir,
+    workspace() {
+      workspace ??= host.workspace(projectDir);
+      return workspace;
+    },
+    stack: async () => host.stackName(await context.workspace(), shared.stack),
+    async fleet(options) {
+      const stack = await context.stack();
+      const fleet = await host.openFleet(await context.workspace(), stack, {
+        ...options,
+        note: (line) => out.note(line),
+      });
+      opened.push(fleet);
+      return fleet;
+    },
+  };
+  return {
+    context,
+    async close() {
+      for (const fleet of opened) await fleet.close();
+    },
+  };
+}
+
+/** The examples as they are shown under a command's help. */
+export function examplesText(examples: readonly (readonly [string, string])[]): string {
+  if (examples.length === 0) return "";
+  const width = Math.max(...examples.map(([call]) => call.length));
+  return `\nExamples:\n${examples.map(([call, meaning]) => `  ${call.padEnd(width)}  ${meaning}`).join("\n")}`;
+}
+
+/** For commander: a number of seconds, more than zero. */
+export function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value <= 0) {
+    throw new InvalidArgumentError("Give a number of seconds above zero.");
+  }
+  return value;
+}
+
+/** For commander: a whole number from `least` on. */
+export function count(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isInteger(value) || value < least) {
+      throw new InvalidArgumentError(`Give a whole number from ${least} on.`);
+    }
+    return value;
+  };
+}
+
+/** For commander: names separated by spaces or commas, also over several uses of the option. */
+export function names(text: string, before: readonly string[] = []): string[] {
+  return [...before, ...text.split(/[\s,]+/).filter((name) => name !== "")];
+}
+
+/** For commander: `key=value`, collected over several uses of the option. */
+export function pair(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("Give it as name=value.");
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}

@@ -1,0 +1,164 @@
+import { basename, dirname, relative, resolve } from "node:path";
+import { Command } from "commander";
+import {
+  type Bundle,
+  type BundleOptions,
+  bundle,
+  kB,
+  processFile,
+  watchBundle,
+  writeProcessFile,
+} from "../../bundler/index.ts";
+import { FleetError, formatProblem } from "../../core/errors.ts";
+
+interface Flags {
+  readonly out?: string;
+  readonly map?: string | true;
+  readonly name?: string;
+  readonly root: string;
+  readonly search: string[];
+  readonly prelude: string[];
+  readonly include: string[];
+  readonly external: string[];
+  readonly minify?: true;
+  readonly budget?: number;
+  readonly report?: true;
+  readonly watch?: true;
+  readonly json?: true;
+}
+
+/** `fleet bundle`: makes a process' Lua text from its sources, without a network. */
+export function bundleCommand(streams: BundleStreams = process): Command {
+  const several = (value: string, before: string[]) => [...before, value];
+  return new Command("bundle")
+    .description("Make one Lua text of a program and everything that it requires.")
+    .argument("<entry>", "a Lua file, a folder with init.lua or main.lua, or npm:<package>")
+    .option(
+      "--out <file>",
+      "where the text goes (default: build/<process>-process.lua; - is standard output)",
+    )
+    .option("--map [file]", "also write the source map (default: beside the text, .map.json)")
+    .option("--name <process>", "the process' name (default: from the entry)")
+    .option("--root <folder>", "the project's folder", ".")
+    .option("--search <folder>", "also look for modules here (repeatable)", several, [])
+    .option("--prelude <file>", "run this module before the entry (repeatable)", several, [])
+    .option("--include <module>", "carry a module whose name is computed (repeatable)", several, [])
+    .option(
+      "--external <module>",
+      "leave this module to the process (repeatable, trailing * allowed)",
+      several,
+      [],
+    )
+    .option("--minify", "remove comments and needless spaces; lines stay")
+    .option("--budget <bytes>", "refuse a larger bundle", bytesOf)
+    .option("--report", "show the size of each module")
+    .option("--watch", "make it again whenever a file of it changes")
+    .option("--json", "print one JSON document for each bundle made")
+    .action((entry: string, flags: Flags, command: Command) =>
+      run(entry, { ...command.parent?.opts(), ...flags }, streams),
+    );
+}
+
+/** Where the command's words go; the process' own by default. */
+export interface BundleStreams {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+}
+
+async function run(entry: string, flags: Flags, streams: BundleStreams): Promise<void> {
+  const options: BundleOptions = {
+    name: flags.name ?? nameOf(entry),
+    entry,
+    root: flags.root,
+    search: flags.search,
+    prelude: flags.prelude,
+    include: flags.include,
+    externals: flags.external,
+    minify: flags.minify === true,
+    ...(flags.budget === undefined ? {} : { budget: { maxBytes: flags.budget } }),
+  };
+  if (flags.watch !== true) {
+    await write(await bundle(options), flags, streams);
+    return;
+  }
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  process.once("SIGINT", end);
+  process.once("SIGTERM", end);
+  try {
+    await watchBundle(
+      options,
+      {
+        made: (made) => write(made, flags, streams),
+        failed: (error) => say(flags, streams, { success: false, problems: error.problems }, error.message),
+      },
+      ended.signal,
+    );
+  } finally {
+    process.removeListener("SIGINT", end);
+    process.removeListener("SIGTERM", end);
+  }
+}
+
+async function write(made: Bundle, flags: Flags, streams: BundleStreams): Promise<void> {
+  const out = flags.out ?? processFile(made.name);
+  if (out === "-") streams.stdout.write(made.text);
+  else await writeProcessFile(made, out);
+  const map = flags.map === true ? `${out === "-" ? processFile(made.name) : out}.map.json` : flags.map;
+  if (map !== undefined) await writeProcessFile({ name: made.name, text: JSON.stringify(made.map) }, map);
+  const document = {
+    success: true,
+    name: made.name,
+    hash: made.hash,
+    bytes: made.bytes,
+    out: out === "-" ? null : out,
+    map: map ?? null,
+    modules: made.modules,
+    warnings: made.warnings,
+  };
+  say(flags, streams, document, text(made, out, flags.report === true));
+}
+
+/** Standard output is the bundle's own with `--out -`: then people are told on standard error. */
+function say(flags: Flags, streams: BundleStreams, document: object, words: string): void {
+  const stream = flags.out === "-" ? streams.stderr : streams.stdout;
+  stream.write(flags.json === true ? `${JSON.stringify(document)}\n` : `${words}\n`);
+}
+
+function text(made: Bundle, out: string, report: boolean): string {
+  const lines = made.warnings.map((warning) => `warning: ${formatProblem(warning)}`);
+  const count = made.modules.length;
+  lines.push(
+    `${out === "-" ? made.name : relative(".", out)}: ${kB(made.bytes)} from ${count} module${count === 1 ? "" : "s"}, sha256 ${made.hash}`,
+  );
+  if (report) {
+    const sorted = [...made.modules].sort((a, b) => b.bytes - a.bytes || (a.file < b.file ? -1 : 1));
+    const width = Math.max(...sorted.map(({ file }) => file.length));
+    for (const { file, bytes, name } of sorted) {
+      const share = `${((100 * bytes) / made.bytes).toFixed(1)} %`;
+      lines.push(`  ${file.padEnd(width)}  ${kB(bytes).padStart(10)}  ${share.padStart(7)}  ${name}`);
+    }
+  }
+  return lines.join("\n");
+}
+
+/** `processes/battle/main.lua` and `battle-process.lua` are both called `battle`. */
+function nameOf(entry: string): string {
+  const path = entry.replace(/^npm:/, "").replace(/\/$/, "");
+  const base = basename(path).replace(/\.lua$/, "");
+  const own = /^(main|init|index|process)$/.test(base) ? basename(dirname(resolve(path))) : base;
+  return own.replace(/-process$/, "");
+}
+
+function bytesOf(value: string): number {
+  const bytes = Number(value);
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  throw new FleetError({
+    code: "BUDGET_INVALID",
+    what: "The budget is no number of bytes.",
+    got: value,
+    expected: "a whole number above 0",
+    remedy: "Give bytes, for example --budget 500000.",
+    at: "--budget",
+  });
+}

@@ -1,0 +1,161 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { text } from "node:stream/consumers";
+import type { Command } from "commander";
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
+import { EXIT, type ExitCode, UsageError } from "../exit.ts";
+import { luaExplainer } from "../lua-errors.ts";
+import { type Member, pickMember } from "../members.ts";
+import { call, dryCall, type Reply } from "../message.ts";
+
+const Options = z.looseObject({
+  data: z.string().optional(),
+  raw: z.boolean().default(false),
+  tag: z.record(z.string(), z.string()).default({}),
+  control: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
+  wait: z.boolean().default(true),
+  timeout: z.number(),
+});
+
+export function callCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "call",
+    summary: "send one message to a process and print its reply",
+    description:
+      "Signs one message with the stack's wallet, sends it, and waits for the reply of the process itself, also when it asks " +
+      "its peers first. Exit code 1 when the reply says `success: false` or the process failed.",
+    examples: [
+      ["npx fleet call battle Info", "who it is and how it is"],
+      [`npx fleet call shop GET_ITEMS --data '{"page":1}'`, "with data"],
+      ["npx fleet call battle DRAIN --control", "a control action, with the epoch that it needs"],
+      ["npx fleet call battle Eval --raw --data 'return #Handlers.list'", "Lua, for the owner"],
+    ],
+    define(command) {
+      command
+        .argument("<process>", "member of the fleet, or an AO id")
+        .argument("<action>", "value of the tag Action")
+        .option("-d, --data <json>", "the message's data; @file reads a file, - reads stdin")
+        .option("--raw", "send the data as it is, whether or not it is JSON")
+        .option("-t, --tag <name=value>", "one more tag; may be repeated", pair)
+        .option("--control", "send the process' own epoch along, as control actions need it")
+        .option("--dry-run", "evaluate it without sending: nothing is signed and nothing changes")
+        .option("--no-wait", "end when the network took it; print its id")
+        .option("--timeout <seconds>", "until the reply must be there", seconds, 60);
+    },
+    options: Options,
+    async run(context, options, [name = "", action = ""]) {
+      const data = await dataOf(context, options);
+      const fleet = await context.fleet({ journal: "keep", wallet: !options.dryRun });
+      const member = pickMember(fleet, name);
+      const epoch = options.control ? { Epoch: await epochOf(fleet, member, options.timeout) } : {};
+      const tags = {
+        ...(options.raw ? {} : { "Content-Type": "application/json" }),
+        ...epoch,
+        ...options.tag,
+      };
+      const message = { member, action, data, tags, seconds: options.timeout };
+      const reply = options.dryRun
+        ? await dryCall(fleet, message)
+        : await call(fleet, { ...message, wait: options.wait });
+      if (!options.dryRun) context.out.detail(`message ${reply.messageId}`);
+      if (!options.wait && !options.dryRun) {
+        context.out.line(reply.messageId);
+        context.out.document({ success: true, messageId: reply.messageId });
+        return EXIT.ok;
+      }
+      return show(context, fleet.session.scope.home, member, reply);
+    },
+  });
+}
+
+async function dataOf({ host }: Context, { data, raw }: z.output<typeof Options>): Promise<string> {
+  if (data === undefined) return "";
+  let content = data;
+  if (data === "-") content = await text(host.stdin);
+  else if (data.startsWith("@")) content = await readData(resolve(host.cwd, data.slice(1)));
+  if (raw) return content;
+  try {
+    JSON.parse(content);
+    return content;
+  } catch (error) {
+    throw new UsageError({
+      code: "BAD_DATA",
+      what: "The data is not JSON.",
+      got: content.slice(0, 200),
+      expected: `JSON, such as '{"id":1}'; ${error instanceof Error ? error.message : ""}`,
+      remedy: "Quote it for the shell, or send it as it is with --raw.",
+    });
+  }
+}
+
+async function readData(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new UsageError({
+      code: "DATA_UNREADABLE",
+      what: "The file with the data could not be read.",
+      at: path,
+      got: (error as NodeJS.ErrnoException).code ?? String(error),
+      expected: "a readable file after the @",
+      remedy: "Mend the path.",
+    });
+  }
+}
+
+const EpochSchema = z.looseObject({ epoch: z.number().int() });
+
+async function epochOf(fleet: Parameters<typeof call>[0], member: Member, timeout: number): Promise<string> {
+  const info = await call(fleet, {
+    member,
+    action: "Info",
+    data: "",
+    tags: {},
+    seconds: timeout,
+    wait: true,
+  });
+  const parsed = EpochSchema.safeParse(jsonOf(info.data));
+  if (parsed.success) return String(parsed.data.epoch);
+  throw new FleetError({
+    code: "NO_EPOCH",
+    what: `${member.name} does not tell its epoch.`,
+    got: info.data.slice(0, 200) || info.error || info.output || "nothing",
+    expected: "an Info with an epoch",
+    remedy: "Is the fleet's code loaded in it? npx fleet status",
+  });
+}
+
+async function show({ out }: Context, home: string, member: Member, reply: Reply): Promise<ExitCode> {
+  if (reply.error !== undefined) {
+    const explain = await luaExplainer(home, member.sourceHash);
+    throw new FleetError({
+      code: "PROCESS_ERROR",
+      what: `${member.name} failed on it, and changed nothing: ${explain(reply.error)}`,
+      remedy: `Mend its code; npx fleet logs ${member.name} --errors shows more.`,
+    });
+  }
+  const data = jsonOf(reply.data) ?? (reply.data === "" ? reply.output : reply.data);
+  const failed =
+    typeof data === "object" && data !== null && (data as { success?: unknown }).success === false;
+  if (reply.action !== "") out.note(`${reply.action} from ${member.name}`);
+  out.line(typeof data === "string" ? data : JSON.stringify(data, null, 2));
+  out.document({
+    success: !failed && reply.action !== "Error-Response",
+    messageId: reply.messageId,
+    action: reply.action,
+    tags: reply.tags,
+    data,
+  });
+  return failed || reply.action === "Error-Response" ? EXIT.failed : EXIT.ok;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

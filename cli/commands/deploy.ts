@@ -1,0 +1,203 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { z } from "zod";
+import { formatProblem } from "../../core/errors.ts";
+import { readManifest } from "../../providers/run/manifest.ts";
+import { ScopeSchema } from "../../providers/run/scope.ts";
+import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
+import { startClock } from "../deploy/clock.ts";
+import type { Engine } from "../deploy/engine.ts";
+import { type Plan, planLines, preview } from "../deploy/preview.ts";
+import { EXIT_OF, reportLines, standing } from "../deploy/report.ts";
+import { type DeployOutcome, deploy } from "../deploy/run.ts";
+import { screenFor } from "../deploy/screen.ts";
+import { EXIT, EXIT_MEANING, type ExitCode, UsageError } from "../exit.ts";
+import { readStackConfig } from "../stack-config.ts";
+import { table } from "../table.ts";
+
+const Options = z.looseObject({
+  only: z.array(z.string()).default([]),
+  timeout: z.number().optional(),
+  retries: z.number(),
+  parallel: z.number(),
+  refresh: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
+  expectNoChanges: z.boolean().default(false),
+  yes: z.boolean().default(false),
+});
+type DeployOptions = z.output<typeof Options>;
+
+export function deployCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "deploy",
+    summary: "deploy the fleet: pulumi up, with live progress",
+    description:
+      "Deploys what index.ts declares, in dependency order, with a health check inside every step. Without --yes it shows the " +
+      "plan first and asks. What failed is named with its reason; the next deploy goes on from there.\n\nExit codes:\n" +
+      EXIT_MEANING.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`).join("\n"),
+    examples: [
+      ["npx fleet deploy", "show the plan, ask, deploy"],
+      ['npx fleet deploy --only "coordinator battle" --yes', "these two; the others stay as they run"],
+      ["npx fleet deploy --dry-run --expect-no-changes", "exit code 3 when anything differs"],
+      ["npx fleet deploy --yes --timeout 600 --retries 2", "for CI"],
+    ],
+    define(command) {
+      command
+        .option("--only <names>", "deploy these members only; the others stay as they run now", names)
+        .option("--timeout <seconds>", "end the run when it takes longer (exit code 124)", seconds)
+        .option("--retries <number>", "do the run again when it failed for passing reasons only", count(0), 0)
+        .option("--parallel <number>", "steps at once", count(1), 32)
+        .option("--refresh", "read back every process first, to find what was changed by hand")
+        .option("--dry-run", "show what would change, and change nothing")
+        .option("--expect-no-changes", "exit code 3 when the preview shows changes; deploys nothing")
+        .option("-y, --yes", "do not show the plan and do not ask");
+    },
+    options: Options,
+    run,
+  });
+}
+
+async function run(context: Context, options: DeployOptions): Promise<ExitCode> {
+  const { host, out } = context;
+  const looksOnly = options.dryRun || options.expectNoChanges;
+  if (!looksOnly && !options.yes && !host.stdin.isTTY) {
+    throw new UsageError({
+      code: "NOT_CONFIRMED",
+      what: "Nobody can be asked here, and --yes was not given.",
+      expected: "a terminal, or --yes",
+      remedy: "Add --yes to deploy without a question, or --dry-run to look only.",
+    });
+  }
+  const stack = await context.stack();
+  const engine = await host.engine(await context.workspace(), stack, (line) => out.note(line));
+  if (looksOnly || !options.yes) {
+    const clock = startClock(options.timeout, (why) => out.alert(`ending the preview: ${why}`));
+    const plan = await preview(engine, options, clock).finally(() => clock.stop());
+    const code = showPlan(context, stack, plan, options);
+    if (looksOnly || code !== EXIT.ok || plan.steps.length === 0) return code;
+    if (!(await host.confirm(`Deploy this to ${stack}?`))) {
+      out.note("Nothing was changed.");
+      return EXIT.ok;
+    }
+  }
+  return up(context, stack, engine, options);
+}
+
+function showPlan(
+  { out }: Context,
+  stack: string,
+  plan: Plan,
+  { expectNoChanges, dryRun, yes }: DeployOptions,
+): ExitCode {
+  const final = dryRun || expectNoChanges;
+  const code = !plan.ok
+    ? plan.locked
+      ? EXIT.locked
+      : EXIT.failed
+    : expectNoChanges && plan.steps.length > 0
+      ? EXIT.changes
+      : EXIT.ok;
+  if (final || code !== EXIT.ok || yes) {
+    const { steps, notes, failures, changes, warnings } = plan;
+    out.document({
+      success: code === EXIT.ok,
+      stack,
+      dryRun: true,
+      changes,
+      steps,
+      notes,
+      warnings,
+      failures,
+    });
+  }
+  for (const { text } of plan.warnings) out.alert(text);
+  for (const { member, problems } of plan.failures) {
+    for (const problem of problems)
+      out.alert(`${member === undefined ? "" : `${member}: `}${formatProblem(problem)}`);
+  }
+  if (plan.locked) out.alert(`The stack ${stack} is locked by ${plan.holders.join(", ")}. [STACK_LOCKED]`);
+  if (!plan.ok) return code;
+  out.line(`Plan for ${stack}:`);
+  for (const line of planLines(plan)) out.line(line);
+  return code;
+}
+
+async function up(
+  context: Context,
+  stack: string,
+  engine: Engine,
+  options: DeployOptions,
+): Promise<ExitCode> {
+  const { out, projectDir } = context;
+  const scope = ScopeSchema.parse({
+    project: readStackConfig(projectDir, stack).project,
+    stack,
+    home: join(projectDir, ".fleet"),
+    build: join(projectDir, "build"),
+  });
+  const before = await readManifest(scope);
+  const expected = options.only.length > 0 ? options.only : Object.keys(before?.processes ?? {});
+  let note = (text: string) => out.alert(text);
+  const clock = startClock(options.timeout, (why) =>
+    note(
+      why === "timeout"
+        ? `the time of ${options.timeout} s is over: ending the run`
+        : "ending after the steps that run now; interrupt again to stop at once",
+    ),
+  );
+  try {
+    const outcome = await deploy(engine, { ...options, projectDir }, clock, (progress, id) => {
+      progress.expect(expected);
+      const screen = screenFor(out, progress, `deploying ${scope.project}/${stack}  ${id}`);
+      note = screen.note;
+      return screen;
+    });
+    return await report(context, stack, scope, outcome);
+  } finally {
+    clock.stop();
+  }
+}
+
+async function report(
+  { out }: Context,
+  stack: string,
+  scope: z.output<typeof ScopeSchema>,
+  outcome: DeployOutcome,
+): Promise<ExitCode> {
+  const manifest = await readManifest(scope);
+  const { progress, failures, status, deploymentId, attempts, seconds: took, busy, holders, log } = outcome;
+  for (const { text, severity } of progress.diagnostics) if (severity === "warning") out.note(text);
+  out.document({
+    success: status === "succeeded",
+    status,
+    stack,
+    deploymentId,
+    attempts,
+    durationSeconds: took,
+    changes: progress.changes,
+    failures,
+    ...(status === "succeeded" ? {} : { standing: standing(outcome, manifest) }),
+    ...(status === "timeout" ? { stillGoingOn: busy } : {}),
+    ...(status === "locked" ? { lockedBy: holders } : {}),
+    processes: manifest?.processes ?? {},
+    manifest: "build/deployment-manifest.json",
+    log,
+  });
+  if (status !== "succeeded") {
+    for (const line of reportLines(outcome, stack, manifest)) out.alert(line);
+    return EXIT_OF[status];
+  }
+  const rows = Object.entries(manifest?.processes ?? {}).map(([name, entry]) => [
+    name,
+    entry.processId ?? "",
+    entry.status,
+    entry.version ?? "",
+  ]);
+  for (const line of table(["process", "id", "status", "version"], rows)) out.line(line);
+  const changed = Object.entries(progress.changes).filter(([op, n]) => op !== "same" && n > 0);
+  const words = changed.map(([op, n]) => `${op} ${n}`).join(", ");
+  out.line(
+    `\nDeployed in ${took} s: ${words || "no changes"}.  manifest: build/deployment-manifest.json  log: ${log}`,
+  );
+  return EXIT.ok;
+}

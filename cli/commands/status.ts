@@ -1,0 +1,197 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { probe } from "../../providers/process/health.ts";
+import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
+import { EXIT, UsageError } from "../exit.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import type { Member } from "../members.ts";
+import { dryCall } from "../message.ts";
+import { brief, table } from "../table.ts";
+
+/** One process as it is now, by its own word. */
+export interface StatusRow {
+  readonly name: string;
+  readonly processId: string;
+  /** HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or RETIRED; with `--quick` the status of Info: ACTIVE, … */
+  readonly health: string;
+  readonly version: string;
+  /** sha256 of the code that it runs. */
+  readonly sourceHash: string;
+  readonly generation: number;
+  readonly epoch: number | null;
+  /** Id of the deployment that loaded it. */
+  readonly release: string;
+  /** Milliseconds until it answered. */
+  readonly responseMs: number | null;
+  /** What is not as it should be. */
+  readonly reasons: readonly string[];
+}
+
+const InfoSchema = z.looseObject({
+  status: z.string(),
+  version: z.string().default(""),
+  sourceHash: z.string().default(""),
+  epoch: z.number().nullish(),
+  release: z.string().nullish(),
+});
+
+const Options = z.looseObject({
+  quick: z.boolean().default(false),
+  watch: z.union([z.boolean(), z.number()]).optional(),
+  timeout: z.number(),
+  json: z.boolean().default(false),
+});
+
+export function statusCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "status",
+    summary: "show every process: health, version, code, epoch, release",
+    description:
+      "Asks every process of the fleet itself, all at once, by a signed health check (LIVENESS). " +
+      "Exit code 1 when any is not HEALTHY.",
+    examples: [
+      ["npx fleet status", "the fleet of the selected stack"],
+      ["npx fleet status --quick", "without signing anything (Info, by dry-run)"],
+      ["npx fleet status --watch 10", "again every 10 seconds"],
+    ],
+    define(command) {
+      command
+        .option("--quick", "read Info by dry-run: nothing is signed; for looking, not for judging")
+        .option("-w, --watch [seconds]", "again and again, every so many seconds (default: 5)", seconds)
+        .option("--timeout <seconds>", "until every process must have answered", seconds, 30);
+    },
+    options: Options,
+    async run(context, options) {
+      const watch = options.watch === true ? 5 : options.watch || undefined;
+      if (watch !== undefined && options.json) {
+        throw new UsageError({
+          code: "OPTIONS_CLASH",
+          what: "--watch has no end, so it cannot be one JSON document.",
+          expected: "--watch or --json",
+          remedy: "Drop one of them.",
+        });
+      }
+      const fleet = await context.fleet({ journal: "discard", wallet: !options.quick });
+      if (fleet.members.length === 0) return nothing(context, fleet);
+      for (;;) {
+        const rows = await Promise.all(
+          fleet.members.map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
+        );
+        const healthy = rows.every(({ health }) => health === (options.quick ? "ACTIVE" : "HEALTHY"));
+        if (watch !== undefined && context.host.stdout.isTTY) context.host.stdout.write("\x1b[H\x1b[2J");
+        print(context, fleet, rows);
+        context.out.document({ success: healthy, stack: fleet.stack, processes: rows });
+        if (watch === undefined) return healthy ? EXIT.ok : EXIT.failed;
+        await context.host.pause(watch);
+      }
+    },
+  });
+}
+
+async function check(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
+  const base = { name: member.name, processId: member.processId, generation: member.generation };
+  try {
+    const verdict = await probe(fleet.session, base, "LIVENESS", {}, budgetOf(timeout));
+    const reasons = verdict.checks
+      .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
+      .map(({ name, status, detail }) => `${name} is ${status}${detail ? `: ${detail}` : ""}`);
+    return {
+      ...base,
+      health: verdict.healthStatus,
+      version: verdict.version,
+      sourceHash: verdict.sourceHash,
+      epoch: verdict.epoch,
+      release: typeof verdict.release === "string" ? verdict.release : "",
+      responseMs: Math.round(verdict.responseMs),
+      reasons: [...reasons, ...drift(member, verdict.sourceHash)],
+    };
+  } catch (error) {
+    return unanswered(base, error);
+  }
+}
+
+async function look(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
+  const base = { name: member.name, processId: member.processId, generation: member.generation };
+  const started = performance.now();
+  try {
+    const reply = await dryCall(fleet, { member, action: "Info", data: "", tags: {}, seconds: timeout });
+    const info = InfoSchema.parse(JSON.parse(reply.data));
+    return {
+      ...base,
+      health: info.status,
+      version: info.version,
+      sourceHash: info.sourceHash,
+      epoch: info.epoch ?? null,
+      release: info.release ?? "",
+      responseMs: Math.round(performance.now() - started),
+      reasons: drift(member, info.sourceHash),
+    };
+  } catch (error) {
+    return unanswered(base, error);
+  }
+}
+
+function drift({ sourceHash }: Member, runs: string): string[] {
+  if (sourceHash === "" || sourceHash === runs) return [];
+  return [`it runs code ${short(runs)} instead of ${short(sourceHash)}`];
+}
+
+/** A process that does not answer is a row, not the end of the command. A bug is the end. */
+function unanswered(base: Pick<StatusRow, "name" | "processId" | "generation">, error: unknown): StatusRow {
+  const bad = error instanceof SyntaxError || error instanceof z.ZodError;
+  if (!(error instanceof FleetError) && !bad) throw error;
+  const code = error instanceof FleetError ? error.code : "BAD_REPLY";
+  const offline = (error instanceof FleetError && error.transient) || code === "NO_REPLY";
+  return {
+    ...base,
+    health: code === "GONE" ? "RETIRED" : offline ? "OFFLINE" : "UNHEALTHY",
+    version: "",
+    sourceHash: "",
+    epoch: null,
+    release: "",
+    responseMs: null,
+    reasons: [
+      error instanceof FleetError ? `${error.problems[0].what} [${code}]` : "its Info is not as it should be",
+    ],
+  };
+}
+
+const COLOUR: Readonly<Record<string, "green" | "yellow" | "red">> = {
+  HEALTHY: "green",
+  ACTIVE: "green",
+  DEGRADED: "yellow",
+  DRAINING: "yellow",
+};
+
+function print(
+  { out }: Context,
+  { project, stack, session }: FleetSession,
+  rows: readonly StatusRow[],
+): void {
+  out.line(`${project}/${stack} on ${session.networkName}`);
+  const cells = rows.map((row) => [
+    row.name,
+    row.processId,
+    out.style(COLOUR[row.health] ?? "red", row.health),
+    row.version,
+    short(row.sourceHash),
+    String(row.generation),
+    row.epoch === null ? "" : String(row.epoch),
+    row.release,
+  ]);
+  const heading = ["process", "id", "health", "version", "code", "gen", "epoch", "release"];
+  for (const line of table(heading, cells)) out.line(line);
+  for (const { name, reasons } of rows) {
+    for (const reason of reasons) out.line(`  ${name}: ${brief(reason, 200)}`);
+  }
+}
+
+const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
+
+function nothing({ out }: Context, { stack }: FleetSession) {
+  out.line(`The stack ${stack} has no processes yet. Deploy it: npx fleet deploy`);
+  out.document({ success: true, stack, processes: [] });
+  return EXIT.ok;
+}

@@ -1,0 +1,65 @@
+import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
+import { definedOnly, openStack, type Workspace } from "../workspace.ts";
+
+export type { EngineEvent };
+
+/** One preview or up. */
+export interface EngineRun {
+  readonly kind: "preview" | "up";
+  /** Added to the environment of pulumi, the program and the providers. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Steps at once. */
+  readonly parallel: number;
+  /** Read back every resource first. */
+  readonly refresh: boolean;
+  readonly onEvent: (event: EngineEvent) => void;
+  /** Each `abort` event asks pulumi once to end: the first lets running steps finish, the second does not. */
+  readonly signal: AbortSignal;
+}
+
+export type EngineResult =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly text: string; readonly locked: boolean };
+
+/** Pulumi's engine, as far as `deploy` needs it. Tests give their own. */
+export interface Engine {
+  run(request: EngineRun): Promise<EngineResult>;
+}
+
+/** Pulumi over its Automation API, on a stack of a project. */
+export async function pulumiEngine(workspace: Workspace, stackName: string): Promise<Engine> {
+  const { ConcurrentUpdateError, CommandError } = await import("@pulumi/pulumi/automation/index.js");
+  const stack = await openStack(workspace, stackName);
+  return {
+    async run({ kind, env, parallel, refresh, onEvent, signal }) {
+      stack.workspace.envVars = { ...definedOnly(workspace.env), ...env };
+      let text = "";
+      const options = {
+        parallel,
+        refresh,
+        signal,
+        onEvent,
+        color: "never" as const,
+        onOutput: (part: string) => {
+          text += part;
+        },
+        onError: (part: string) => {
+          text += part;
+        },
+      };
+      try {
+        if (kind === "preview") await stack.preview(options);
+        else await stack.up(options);
+        return { ok: true, text };
+      } catch (error) {
+        if (!(error instanceof CommandError)) throw error;
+        return { ok: false, text: text || error.message, locked: error instanceof ConcurrentUpdateError };
+      }
+    },
+  };
+}
+
+/** Asks for another, harder end on a signal that was already aborted: pulumi gives up what runs on its second interrupt. */
+export function abortAgain(signal: AbortSignal): void {
+  signal.dispatchEvent(new Event("abort"));
+}

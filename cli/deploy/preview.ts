@@ -1,0 +1,68 @@
+import type { RunClock } from "./clock.ts";
+import type { Engine } from "./engine.ts";
+import { type Failure, failuresOf, lockHolders } from "./failure.ts";
+import { type Diagnostic, type PlannedStep, Progress } from "./progress.ts";
+import { runEnvironment } from "./run.ts";
+
+export interface Plan {
+  readonly ok: boolean;
+  readonly locked: boolean;
+  readonly holders: readonly string[];
+  /** Steps that change something, in the engine's order. */
+  readonly steps: readonly PlannedStep[];
+  /** What the providers say about why. */
+  readonly notes: readonly string[];
+  readonly warnings: readonly Diagnostic[];
+  readonly failures: readonly Failure[];
+  /** Resources by operation. */
+  readonly changes: Readonly<Record<string, number>>;
+}
+
+/** What a deployment would do. Sends nothing and changes nothing. */
+export async function preview(
+  engine: Engine,
+  request: { readonly only: readonly string[]; readonly parallel: number; readonly refresh: boolean },
+  clock: RunClock,
+): Promise<Plan> {
+  const progress = new Progress();
+  const result = await engine.run({
+    kind: "preview",
+    env: runEnvironment(request.only, clock),
+    parallel: request.parallel,
+    refresh: request.refresh,
+    signal: clock.signal,
+    onEvent: (event) => progress.apply(event, 0),
+  });
+  const said = (severity: Diagnostic["severity"]) =>
+    progress.diagnostics.filter((diagnostic) => diagnostic.severity === severity);
+  return {
+    ok: result.ok,
+    locked: !result.ok && result.locked,
+    holders: lockHolders(result.text),
+    steps: progress.steps.filter(({ op }) => !["same", "read", "refresh"].includes(op)),
+    notes: [...new Set(said("info").flatMap(({ text }) => text.split("\n")))],
+    warnings: said("warning"),
+    failures: result.ok ? [] : failuresOf(progress.diagnostics),
+    changes: progress.changes,
+  };
+}
+
+const SIGN: Readonly<Record<string, string>> = {
+  create: "+",
+  update: "~",
+  delete: "-",
+  replace: "±",
+  "create-replacement": "±",
+  "delete-replaced": "-",
+};
+
+/** A line for each step and for each reason. */
+export function planLines(plan: Plan): string[] {
+  if (plan.steps.length === 0) return ["No changes: everything runs as it is declared."];
+  const width = Math.max(...plan.steps.map(({ op, kind }) => `${op} ${kind}`.length));
+  const lines = plan.steps.map(({ op, name, kind, differs }) => {
+    const fields = differs.length > 0 ? `  (${differs.join(", ")})` : "";
+    return `  ${SIGN[op] ?? "*"} ${`${op} ${kind}`.padEnd(width)}  ${name}${fields}`;
+  });
+  return [...lines, ...(plan.notes.length > 0 ? ["", ...plan.notes.map((note) => `  ${note}`)] : [])];
+}

@@ -1,0 +1,103 @@
+import { formatProblem } from "../../core/errors.ts";
+import type { Manifest } from "../../providers/run/manifest.ts";
+import { EXIT, type ExitCode } from "../exit.ts";
+import type { Failure } from "./failure.ts";
+import type { DeployOutcome, DeployStatus } from "./run.ts";
+
+export const EXIT_OF: Readonly<Record<DeployStatus, ExitCode>> = {
+  succeeded: EXIT.ok,
+  failed: EXIT.failed,
+  held: EXIT.held,
+  locked: EXIT.locked,
+  timeout: EXIT.timeout,
+  interrupted: EXIT.interrupted,
+};
+
+/** What became of each member in a run that did not succeed. */
+export interface Standing {
+  readonly failed: readonly string[];
+  /** Deployed by this run. */
+  readonly done: readonly string[];
+  /** Not touched: they run what they ran before. */
+  readonly asBefore: readonly string[];
+  /** Not reached, and not running before. */
+  readonly notYet: readonly string[];
+}
+
+export function standing({ progress, failures }: DeployOutcome, manifest: Manifest | undefined): Standing {
+  const rows = progress.rows().filter(({ kind }) => kind === "process");
+  const failed = new Set([
+    ...failures.flatMap(({ member }) => (member === undefined ? [] : [member])),
+    ...rows.filter(({ state }) => state === "failed").map(({ name }) => name),
+  ]);
+  const by = (state: string) =>
+    rows.filter((row) => row.state === state && !failed.has(row.name)).map(({ name }) => name);
+  const touched = new Set(
+    rows.filter(({ state }) => state !== "same" && state !== "waiting").map(({ name }) => name),
+  );
+  const known = Object.entries(manifest?.processes ?? {});
+  const active = known.filter(([, { status }]) => status === "ACTIVE").map(([name]) => name);
+  const asBefore = new Set([
+    ...by("same"),
+    ...active.filter((name) => !touched.has(name) && !failed.has(name)),
+  ]);
+  return {
+    failed: [...failed],
+    done: by("done"),
+    asBefore: [...asBefore],
+    notYet: by("waiting").filter((name) => !asBefore.has(name)),
+  };
+}
+
+/** The end of a run in words: what failed and why, what runs, what to do. */
+export function reportLines(outcome: DeployOutcome, stack: string, manifest: Manifest | undefined): string[] {
+  const { status, failures, busy, holders, seconds } = outcome;
+  const lines: string[] = [];
+  if (status === "locked") {
+    lines.push(`Somebody else is deploying the stack ${stack}. [STACK_LOCKED]`);
+    lines.push(`  got:      locked by ${holders.join(", ") || "another run"}`);
+    lines.push("  expected: a stack that nobody changes now");
+    lines.push("  to do:    Wait for that run. If it is dead, free the stack:");
+    lines.push(`            npx pulumi cancel --stack ${stack}`);
+    return lines;
+  }
+  if (status === "timeout") {
+    const what = busy.map(({ name, phase }) => `${name} (after: ${phase})`).join(", ");
+    lines.push(`The time was over after ${seconds} s. [TIMEOUT]`);
+    lines.push(`  got:      still going on: ${what || "the start of the run"}`);
+    lines.push(
+      "  to do:    Run the same command again: it goes on from here. Give it more --timeout if it needs that.",
+    );
+  }
+  if (status === "interrupted") {
+    lines.push("The run was interrupted. Run the same command again: it goes on from here.");
+  }
+  for (const failure of failures) lines.push(...failureLines(failure));
+  const { failed, done, asBefore, notYet } = standing(outcome, manifest);
+  lines.push("");
+  const list = (title: string, names: readonly string[]) => {
+    if (names.length > 0) lines.push(`${title.padEnd(22)} ${names.join(", ")}`);
+  };
+  list("failed:", failed);
+  list("deployed in this run:", done);
+  list("running as before:", asBefore);
+  list("not reached:", notYet);
+  lines.push(`${"log:".padEnd(22)} ${outcome.log}`);
+  if (status === "failed") lines.push(`${"next:".padEnd(22)} ${next(failures)}`);
+  if (status === "held")
+    lines.push(`${"next:".padEnd(22)} the rollout waits; run the same command again to go on`);
+  return lines;
+}
+
+function failureLines({ member, problems }: Failure): string[] {
+  return problems.map((problem) => `${member === undefined ? "" : `${member}: `}${formatProblem(problem)}`);
+}
+
+function next(failures: readonly Failure[]): string {
+  const member = failures.find((failure) => failure.member !== undefined)?.member;
+  const look =
+    member === undefined || member === "release" || member === "local network"
+      ? ""
+      : `; npx fleet logs ${member} --errors shows what it did`;
+  return `mend it, then npx fleet deploy again: it goes on from here${look}`;
+}

@@ -1,0 +1,163 @@
+import { randomBytes } from "node:crypto";
+import { appendFile, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { StepEvent } from "../../providers/run/progress.ts";
+import type { RunClock } from "./clock.ts";
+import type { Engine, EngineEvent, EngineResult } from "./engine.ts";
+import { type Failure, failuresOf, isPassing, isWaiting, lockHolders, parseProblems } from "./failure.ts";
+import { Progress } from "./progress.ts";
+import { followSteps } from "./steps.ts";
+
+export interface DeployRequest {
+  readonly projectDir: string;
+  /** Members to deploy; all when empty. */
+  readonly only: readonly string[];
+  /** How often a run that failed for passing reasons is done again. */
+  readonly retries: number;
+  readonly parallel: number;
+  readonly refresh: boolean;
+}
+
+export type DeployStatus = "succeeded" | "failed" | "held" | "locked" | "timeout" | "interrupted";
+
+export interface DeployOutcome {
+  readonly status: DeployStatus;
+  readonly deploymentId: string;
+  readonly attempts: number;
+  readonly seconds: number;
+  readonly progress: Progress;
+  readonly failures: readonly Failure[];
+  /** What was still going on when the run was ended. */
+  readonly busy: readonly { readonly name: string; readonly phase: string }[];
+  /** Who holds the stack, when it is locked. */
+  readonly holders: readonly string[];
+  /** The log, relative to the project. */
+  readonly log: string;
+}
+
+/** Who watches a run; made anew for each attempt. */
+export interface Watcher {
+  engine(event: EngineEvent): void;
+  step(event: StepEvent): void;
+  note(text: string): void;
+  close(): void;
+}
+
+/** Runs `up` until it succeeds, fails for a reason that does not pass, or has no try or time left. */
+export async function deploy(
+  engine: Engine,
+  request: DeployRequest,
+  clock: RunClock,
+  watch: (progress: Progress, deploymentId: string) => Watcher,
+): Promise<DeployOutcome> {
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await once(engine, request, clock, watch, attempt);
+    const again = outcome.status === "failed" && attempt <= request.retries && isPassing(outcome.failures);
+    const wait = Math.min(2 ** attempt, 30);
+    if (!again || clock.ended !== undefined || clock.remaining() <= wait) return outcome;
+    const codes = [...new Set(outcome.failures.flatMap(({ problems }) => problems.map(({ code }) => code)))];
+    const watcher = watch(new Progress(), outcome.deploymentId);
+    watcher.note(`failed for a passing reason (${codes.join(", ")}); try ${attempt + 1} in ${wait} s`);
+    watcher.close();
+    await sleep(wait * 1000, undefined, { signal: clock.signal }).catch(() => {});
+  }
+}
+
+async function once(
+  engine: Engine,
+  request: DeployRequest,
+  clock: RunClock,
+  watch: (progress: Progress, deploymentId: string) => Watcher,
+  attempt: number,
+): Promise<DeployOutcome> {
+  const deploymentId = newDeploymentId(new Date());
+  const logs = join(request.projectDir, "build", "logs");
+  const log = join("build", "logs", `deploy-${deploymentId}.log`); // as providers/run/progress.ts names it
+  await mkdir(logs, { recursive: true });
+  const progress = new Progress();
+  const watcher = watch(progress, deploymentId);
+  const events = join(logs, `events-${deploymentId}.jsonl`);
+  const steps = followSteps(events, (event) => {
+    progress.step(event, performance.now());
+    watcher.step(event);
+  });
+  let result: EngineResult | undefined;
+  let busy: ReturnType<Progress["busy"]> = [];
+  const noteBusy = () => {
+    busy = progress.busy();
+  };
+  clock.signal.addEventListener("abort", noteBusy, { once: true });
+  try {
+    const run = engine.run({
+      kind: "up",
+      env: runEnvironment(request.only, clock, { FLEET_DEPLOYMENT_ID: deploymentId, FLEET_EVENTS: events }),
+      parallel: request.parallel,
+      refresh: request.refresh,
+      signal: clock.signal,
+      onEvent(event) {
+        progress.apply(event, performance.now());
+        watcher.engine(event);
+      },
+    });
+    result = await Promise.race([run, clock.hopeless.then(() => undefined)]);
+  } finally {
+    clock.signal.removeEventListener("abort", noteBusy);
+    await steps.stop();
+    watcher.close();
+  }
+  if (result) await appendFile(join(request.projectDir, log), `\n${result.text.trim()}\n`);
+  const failures = failuresIn(progress, result);
+  return {
+    status: statusOf(result, failures, clock),
+    deploymentId,
+    attempts: attempt,
+    seconds: Math.round(clock.seconds() * 10) / 10,
+    progress,
+    failures,
+    busy,
+    holders: lockHolders(result?.text ?? ""),
+    log,
+  };
+}
+
+/** What failed; where the engine said nothing (a wrong passphrase, a broken project file), pulumi's own last words. */
+function failuresIn(progress: Progress, result: EngineResult | undefined): Failure[] {
+  const failures = failuresOf(progress.diagnostics);
+  if (failures.length > 0 || result === undefined || result.ok || result.locked) return failures;
+  const lines = result.text.trim().split("\n");
+  const errors = lines.filter((line) => /^\s*error:/.test(line));
+  return [{ problems: parseProblems((errors.length > 0 ? errors : lines.slice(-5)).join("\n")) }];
+}
+
+/** What the program and the providers are told about a run. */
+export function runEnvironment(
+  only: readonly string[],
+  clock: Pick<RunClock, "remaining">,
+  more: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const left = clock.remaining();
+  return {
+    ...more,
+    ...(only.length > 0 ? { FLEET_ONLY: only.join(" ") } : {}),
+    ...(Number.isFinite(left) ? { FLEET_TIMEOUT: String(Math.max(1, Math.round(left))) } : {}),
+  };
+}
+
+function statusOf(
+  result: EngineResult | undefined,
+  failures: readonly Failure[],
+  clock: RunClock,
+): DeployStatus {
+  if (result?.ok) return "succeeded";
+  if (clock.ended !== undefined) return clock.ended;
+  // The providers' own budgets end with the run's: theirs may be a moment earlier than the clock here.
+  if (clock.remaining() < 1) return "timeout";
+  if (result?.ok === false && result.locked) return "locked";
+  return isWaiting(failures) ? "held" : "failed";
+}
+
+function newDeploymentId(now: Date): string {
+  const stamp = now.toISOString().replace(/[-:]/g, "").replace(/\..*/, "");
+  return `deploy-${stamp}-${randomBytes(3).toString("hex")}`;
+}

@@ -1,0 +1,52 @@
+import type { Output } from "../output.ts";
+import { brief } from "../table.ts";
+import type { Phase, Progress, Row, RowState } from "./progress.ts";
+
+const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const MARK: Readonly<Record<RowState, string>> = {
+  waiting: "·",
+  running: "",
+  done: "✓",
+  same: "=",
+  failed: "✗",
+};
+const COLOUR = { waiting: "dim", running: "cyan", done: "green", same: "dim", failed: "red" } as const;
+
+/** The run as a tree: its head, then one branch a member with the phases that it went through. */
+export function treeLines(
+  head: string,
+  progress: Progress,
+  look: {
+    readonly now: number;
+    readonly columns: number;
+    readonly style: Output["style"];
+  },
+): string[] {
+  const rows = progress.rows();
+  const width = Math.max(12, ...rows.map(({ name }) => name.length));
+  const lines = rows.map((row, index) => {
+    const branch = index === rows.length - 1 ? "└─" : "├─";
+    const frame = FRAMES[Math.floor(look.now / 120) % FRAMES.length] ?? "";
+    const mark = look.style(COLOUR[row.state], row.state === "running" ? frame : MARK[row.state]);
+    const time = timeOf(row, look.now);
+    const room = look.columns - width - time.length - 12;
+    return `${branch} ${mark} ${row.name.padEnd(width)}  ${brief(phasesOf(row), room).padEnd(Math.max(0, room))}  ${look.style("dim", time)}`.trimEnd();
+  });
+  return [brief(head, look.columns - 1), ...lines];
+}
+
+/** `spawned › loaded 44 kB › ready HEALTHY`: the last one in full, the earlier ones by name. */
+function phasesOf({ phases, state }: Row): string {
+  if (phases.length === 0) return state === "same" ? "unchanged" : state === "waiting" ? "waiting" : "";
+  const last = phases.length - 1;
+  return phases.map((phase, index) => (index === last ? phaseText(phase) : phase.phase)).join(" › ");
+}
+
+export function phaseText({ phase, detail }: Phase): string {
+  return detail === "" ? phase : `${phase} ${detail}`;
+}
+
+function timeOf({ state, since, took }: Row, now: number): string {
+  const milliseconds = state === "running" && since !== undefined ? now - since : took;
+  return milliseconds === undefined ? "" : `${(milliseconds / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+/**
+ * The `fleet` command on any Node from 20: the CLI is TypeScript, which the pinned Node runs by itself. Where this Node is
+ * older than that, it starts the pinned one and hands everything over.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const packageDir = dirname(dirname(realpathSync(fileURLToPath(import.meta.url))));
+const pinned = join(packageDir, "node_modules", ".bin", "node");
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+
+if (!existsSync(join(packageDir, "node_modules", "commander"))) {
+  process.stderr.write(
+    [
+      "The npm packages are not installed. [PACKAGES_MISSING]",
+      `  at:       ${join(packageDir, "node_modules")}`,
+      `  to do:    run \`npm start\` (or \`npm install\`) in ${packageDir}\n`,
+    ].join("\n"),
+  );
+  process.exit(1);
+}
+
+if (major > 22 || (major === 22 && minor >= 18)) {
+  // "Type stripping is experimental" would be the first line of every command.
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) => {
+    if (warning.name !== "ExperimentalWarning") process.stderr.write(`${warning.name}: ${warning.message}\n`);
+  });
+  const { main } = await import("./main.ts");
+  process.exitCode = await main(process.argv.slice(2));
+} else {
+  handOver();
+}
+
+function handOver() {
+  const child = spawn(pinned, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: "inherit",
+  });
+  // The terminal sends SIGINT to both; this one must stay until the other has ended properly.
+  process.on("SIGINT", () => {});
+  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    process.stderr.write(
+      [
+        "The pinned Node could not be started. [NODE_MISSING]",
+        `  got:      ${error.message}`,
+        `  expected: ${pinned}, or a Node from 22.18 on the PATH`,
+        `  to do:    run \`npm start\` in ${packageDir}\n`,
+      ].join("\n"),
+    );
+    process.exit(1);
+  });
+  child.on("exit", (code, signal) => {
+    if (!signal) process.exit(code ?? 1);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}

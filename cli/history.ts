@@ -1,0 +1,154 @@
+import { z } from "zod";
+import type { Evaluation, Tags } from "../ao/port.ts";
+import { type Budget, budgetOf, within } from "../core/budget.ts";
+import { FleetError } from "../core/errors.ts";
+import type { FleetSession } from "./fleet-session.ts";
+
+/** One message of a process, at its place in the order. */
+export interface Scheduled {
+  /** Its slot: 0 is the process itself. */
+  readonly slot: number;
+  readonly messageId: string;
+  /** Scheduler's time, milliseconds; 0 when it says none. */
+  readonly timestamp: number;
+  /** The process that pushed it, or the address that signed it. */
+  readonly from: string;
+  readonly action: string;
+  readonly tags: Tags;
+  readonly data: string;
+}
+
+/** A message with what came of it. */
+export interface Entry extends Scheduled {
+  /** None when it has no result yet. */
+  readonly result?: Evaluation;
+}
+
+const tag = z.object({ name: z.string(), value: z.string() });
+const NodeSchema = z.looseObject({
+  message: z
+    .looseObject({
+      id: z.string(),
+      owner: z.looseObject({ address: z.string() }),
+      tags: z.array(tag),
+      data: z.string().nullish(),
+    })
+    .nullish(),
+  assignment: z.looseObject({ id: z.string(), tags: z.array(tag) }),
+});
+const PageSchema = z.looseObject({
+  page_info: z.looseObject({ has_next_page: z.boolean() }).optional(),
+  edges: z.array(z.looseObject({ node: NodeSchema })),
+});
+
+/** Reads the order of a process, as its scheduler unit has it. */
+export interface History {
+  /** The newest slot; undefined when the process has none. */
+  latest(processId: string): Promise<number | undefined>;
+  /** Messages from one slot to another, both included, oldest first. */
+  range(processId: string, from: number, to: number): Promise<Scheduled[]>;
+  /** What came of a message; undefined when there is no result within a few seconds. */
+  result(processId: string, messageId: string): Promise<Evaluation | undefined>;
+}
+
+/** The history over the legacy protocol: the scheduler unit for the order, the compute unit for the results. */
+export async function historyOf(fleet: FleetSession, seconds: number): Promise<History> {
+  const budget = budgetOf(seconds);
+  const su = (fleet.suUrl ?? (await schedulerUrl(fleet, budget))).replace(/\/+$/, "");
+  return {
+    async latest(processId) {
+      const answer = await get(`${su}/${processId}/latest`);
+      if (answer === undefined) return undefined;
+      return scheduled(NodeSchema.parse(answer)).slot;
+    },
+    async range(processId, from, to) {
+      const query = new URLSearchParams({ "from-nonce": String(from), "to-nonce": String(to), limit: "500" });
+      const answer = await get(`${su}/${processId}?${query}`);
+      const page = PageSchema.safeParse(answer);
+      if (!page.success) throw notScheduler(su, z.prettifyError(page.error));
+      return page.data.edges
+        .map(({ node }) => scheduled(node))
+        .filter(({ slot }) => slot >= from && slot <= to)
+        .sort((a, b) => a.slot - b.slot);
+    },
+    async result(processId, messageId) {
+      try {
+        return await fleet.session.ao.evaluation({ processId, messageId }, within(budgetOf(20), 20));
+      } catch (error) {
+        if (error instanceof FleetError && error.transient) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+function scheduled({ message, assignment }: z.infer<typeof NodeSchema>): Scheduled {
+  const order = record(assignment.tags);
+  const tags = record(message?.tags ?? []);
+  return {
+    slot: Number(order.Nonce ?? -1),
+    messageId: message?.id ?? order.Message ?? "",
+    timestamp: Number(order.Timestamp ?? 0),
+    from: tags["From-Process"] ?? message?.owner.address ?? "",
+    action: tags.Action ?? (tags.Type === "Process" ? "(spawn)" : ""),
+    tags,
+    data: message?.data ?? "",
+  };
+}
+
+const record = (tags: readonly { name: string; value: string }[]): Record<string, string> =>
+  Object.fromEntries(tags.map(({ name, value }) => [name, value]));
+
+/** The newest location that the scheduler published. */
+async function schedulerUrl({ session }: FleetSession, budget: Budget): Promise<string> {
+  const { scheduler } = session.endpoints;
+  const [found] = await session.ao.find(
+    { owners: [scheduler], tags: { "Data-Protocol": "ao", Type: "Scheduler-Location" }, limit: 1 },
+    budget,
+  );
+  if (found?.tags.Url) return found.tags.Url;
+  throw new FleetError({
+    code: "SCHEDULER_UNKNOWN",
+    what: `The network does not say where the scheduler ${scheduler} is.`,
+    got: found ? "a location without Url" : "no Scheduler-Location",
+    expected: "an item Scheduler-Location with a Url, signed by the scheduler",
+    remedy: "Check `scheduler` and `gatewayUrl` in the stack's settings.",
+  });
+}
+
+async function get(url: string): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(url, { signal: AbortSignal.timeout(30_000) });
+  } catch (error) {
+    throw new FleetError(
+      {
+        code: "UNIT_DOWN",
+        what: `The scheduler unit at ${new URL(url).origin} cannot be reached.`,
+        got: error instanceof Error ? error.message : String(error),
+        expected: "a scheduler unit that answers",
+        remedy: "Try again later; for the embedded network: npx fleet localnet status",
+      },
+      { transient: true },
+    );
+  }
+  const text = await response.text();
+  // "Latest message not available": a process without any message.
+  if (response.status === 400 || response.status === 404) return undefined;
+  if (!response.ok) throw notScheduler(url, `${response.status} ${text.slice(0, 200)}`);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw notScheduler(url, text.slice(0, 200));
+  }
+}
+
+function notScheduler(url: string, got: string): FleetError {
+  return new FleetError({
+    code: "UNIT_NOT_AO",
+    what: `What answers at ${new URL(url).origin} is not a scheduler unit as it is known here.`,
+    got,
+    expected: "the JSON answer of a scheduler unit",
+    remedy: "Check the address and any proxy on the way.",
+  });
+}

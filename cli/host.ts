@@ -1,0 +1,58 @@
+import { createInterface } from "node:readline/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import type * as Localnet from "../localnet/index.ts";
+import type { Env } from "../toolchain/paths.ts";
+import type { Engine } from "./deploy/engine.ts";
+import type { FleetSession, OpenOptions } from "./fleet-session.ts";
+import type { History } from "./history.ts";
+import type { Streams } from "./output.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** All that commands touch outside themselves. `realHost` is this machine; tests give fakes. */
+export interface Host extends Streams {
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly env: Env;
+  /** Folder in which the command was called. */
+  readonly cwd: string;
+  workspace(projectDir: string): Promise<Workspace>;
+  stackName(workspace: Workspace, named: string | undefined): Promise<string>;
+  openFleet(workspace: Workspace, stack: string, options: OpenOptions): Promise<FleetSession>;
+  history(fleet: FleetSession, seconds: number): Promise<History>;
+  engine(workspace: Workspace, stack: string, note: (line: string) => void): Promise<Engine>;
+  localnet(): Promise<typeof Localnet>;
+  /** A question whose answer is yes or no. */
+  confirm(question: string): Promise<boolean>;
+  /** Waits so many seconds. */
+  pause(seconds: number): Promise<void>;
+}
+
+/** This machine. Heavy rooms are loaded by the commands that need them, so that the others start at once. */
+export function realHost(): Host {
+  const { stdin, stdout, stderr, env } = process;
+  return {
+    stdin,
+    stdout,
+    stderr,
+    env,
+    cwd: process.cwd(),
+    workspace: async (projectDir) => (await import("./workspace.ts")).workspaceOf(projectDir, env),
+    stackName: async (workspace, named) => (await import("./workspace.ts")).stackName(workspace, named),
+    openFleet: async (...input) => (await import("./fleet-session.ts")).openFleet(...input),
+    history: async (...input) => (await import("./history.ts")).historyOf(...input),
+    async engine(workspace, stack, note) {
+      const { ensureCli } = await import("./workspace.ts");
+      await ensureCli(workspace, note);
+      return (await import("./deploy/engine.ts")).pulumiEngine(workspace, stack);
+    },
+    localnet: () => import("../localnet/index.ts"),
+    async confirm(question) {
+      const reader = createInterface({ input: stdin, output: stderr });
+      try {
+        return /^y(es)?$/i.test((await reader.question(`${question} [y/N] `)).trim());
+      } finally {
+        reader.close();
+      }
+    },
+    pause: (seconds) => sleep(seconds * 1000),
+  };
+}

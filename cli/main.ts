@@ -1,0 +1,29 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { CommanderError } from "commander";
+import { FleetError } from "../core/errors.ts";
+import { packageDir } from "../toolchain/paths.ts";
+import type { Cli } from "./command.ts";
+import { EXIT, exitCodeOf } from "./exit.ts";
+import { type Host, realHost } from "./host.ts";
+import { Output } from "./output.ts";
+import { buildProgram } from "./program.ts";
+
+/** Runs `fleet` with the words after its name; returns the exit code. Never throws. */
+export async function main(words: readonly string[], host: Host = realHost()): Promise<number> {
+  const cli: Cli = { host, exitCode: EXIT.ok };
+  const program = buildProgram(cli, version());
+  try {
+    await program.parseAsync([...words], { from: "user" });
+    return cli.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    new Output(host).error(error);
+    return error instanceof FleetError ? exitCodeOf(error) : EXIT.failed;
+  }
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(join(packageDir, "package.json"), "utf8")) as { version: string };
+  return manifest.version;
+}

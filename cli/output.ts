@@ -1,0 +1,84 @@
+import { styleText } from "node:util";
+import { FleetError, formatProblem } from "../core/errors.ts";
+
+/** Where a command's words go. Tests give their own. */
+export interface Streams {
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+}
+
+export interface OutputOptions {
+  /** One JSON document on stdout and nothing else there. @default false */
+  readonly json?: boolean;
+  /** No notes on stderr. @default false */
+  readonly quiet?: boolean;
+  /** Details on stderr. @default false */
+  readonly verbose?: boolean;
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+/** What a command says: results on stdout, notes on stderr, so that either can be piped. */
+export class Output {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly streams: Streams;
+
+  constructor(streams: Streams, options: OutputOptions = {}) {
+    this.streams = streams;
+    this.json = options.json ?? false;
+    this.quiet = options.quiet ?? false;
+    this.verbose = options.verbose ?? false;
+  }
+
+  /** True where lines may be redrawn. */
+  get live(): boolean {
+    return this.streams.stderr.isTTY === true && !this.json && !this.quiet && !process.env.CI;
+  }
+
+  /** A line of the result, for people; silent with `--json`. */
+  line(text = ""): void {
+    if (!this.json) this.streams.stdout.write(`${text}\n`);
+  }
+
+  /** The result as one JSON document; silent without `--json`. */
+  document(value: unknown): void {
+    if (this.json) this.streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  /** What happens meanwhile, on stderr; silent with `--quiet`. */
+  note(text: string): void {
+    if (!this.quiet) this.streams.stderr.write(`${text}\n`);
+  }
+
+  /** More of it, only with `--verbose`. */
+  detail(text: string): void {
+    if (this.verbose) this.streams.stderr.write(`${text}\n`);
+  }
+
+  /** What must be seen, on stderr, whatever the options. */
+  alert(text: string): void {
+    this.streams.stderr.write(`${text}\n`);
+  }
+
+  /** Colours where the stream is a terminal and the environment allows them (NO_COLOR, FORCE_COLOR, TERM). */
+  style(style: Style, text: string): string {
+    return styleText(style, text, { stream: this.streams.stdout, validateStream: true });
+  }
+
+  /** An error a person can fix: its problems and no stack; on stdout too, as JSON, with `--json`. Anything else keeps its stack. */
+  error(error: unknown): void {
+    if (error instanceof FleetError) {
+      for (const problem of error.problems) this.alert(formatProblem(problem));
+      this.document({ success: false, error: { code: error.code, problems: error.problems } });
+      return;
+    }
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.alert(`This is a bug in fleet, not in your fleet.\n${text}`);
+    this.document({
+      success: false,
+      error: { code: "BUG", message: error instanceof Error ? error.message : text },
+    });
+  }
+}

@@ -1,0 +1,47 @@
+import { Command } from "commander";
+import type { Cli } from "./command.ts";
+import { callCommand } from "./commands/call.ts";
+import { deployCommand } from "./commands/deploy.ts";
+import { discoverCommand } from "./commands/discover.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { envCommand } from "./commands/env.ts";
+import { localnetCommand } from "./commands/localnet.ts";
+import { logsCommand } from "./commands/logs.ts";
+import { statusCommand } from "./commands/status.ts";
+import type { Streams } from "./output.ts";
+
+/** The whole command line: help, docs and parsing come from this one tree. */
+export function buildProgram(cli: Cli, version: string): Command {
+  const program = new Command("fleet")
+    .description("Fleets of AO processes as code: preview, deploy with health checks, look, call.")
+    .version(version, "-V, --version", "print the version")
+    .helpCommand("help [command]", "show a command's options");
+  for (const make of [
+    deployCommand,
+    statusCommand,
+    discoverCommand,
+    callCommand,
+    logsCommand,
+    localnetCommand,
+    doctorCommand,
+    envCommand,
+  ]) {
+    program.addCommand(make(cli));
+  }
+  settle(program, cli.host);
+  return program;
+}
+
+/** Every command throws instead of ending the process, and speaks on the host's streams. */
+function settle(command: Command, { stdout, stderr }: Streams): void {
+  command
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      getOutHelpWidth: () => stdout.columns ?? 100,
+      getErrHelpWidth: () => stderr.columns ?? 100,
+    });
+  for (const child of command.commands) settle(child, { stdout, stderr });
+}
