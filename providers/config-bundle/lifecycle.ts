@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { crashPoint } from "../../ao/crash.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
@@ -154,6 +155,7 @@ async function distribute(
     AcknowledgedSchema,
     budget,
   );
+  crashPoint("config.sent");
   const held = await heldBy(session, target, configType, budget);
   if (held?.hash === hash && held.version === version) return;
   throw new FleetError({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { crashPoint } from "../../ao/crash.ts";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../run/control.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
@@ -74,6 +75,7 @@ export async function remove(_id: string, props: ProcessOutputs) {
     // Nothing that could answer was ever loaded: there are no handlers to retire. It is found again if the member comes back.
     if (!(error instanceof FleetError && error.code === "NO_REPLY")) throw error;
   }
+  crashPoint("process.retired");
   await record(session, { [props.name]: undefined });
   await say(session, props.name, "retired", props.processId.slice(0, 8), started);
 }
@@ -105,6 +107,7 @@ async function ensure(
     const expected = { version: inputs.version, sourceHash: inputs.bundle.hash };
     const health = await awaitHealthy(session, place, expected, inputs.healthCheck, budget);
     const outputs = { ...known, revision, health };
+    crashPoint("process.judged");
     await record(session, { [inputs.name]: manifestEntry(inputs, outputs, health) });
     if (health.status !== "HEALTHY" && health.status !== "DEGRADED") {
       await say(
@@ -158,6 +161,7 @@ async function located(
     [inputs.name]: { processId: place.processId, status: "INITIALIZING", dependencies: inputs.dependencies },
   });
   await say(session, inputs.name, place.fresh ? "spawned" : "found", place.processId.slice(0, 8), started);
+  crashPoint("process.spawned");
   return place;
 }
 
@@ -176,6 +180,7 @@ async function ensureCode(
   }
   const started = performance.now();
   const evalId = await loadBundle(session, place, inputs, budget);
+  crashPoint("process.loaded");
   await say(
     session,
     inputs.name,

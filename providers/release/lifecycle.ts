@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { crashPoint } from "../../ao/crash.ts";
 import { hashOf } from "../../core/hash.ts";
 import { writeAtomically } from "../run/files.ts";
 import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
@@ -82,9 +83,12 @@ async function ensure(inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> 
         generation: hold.ledger.generation,
         epoch,
       };
+      crashPoint("release.begun");
       await register(session, ledger, inputs, budget);
+      crashPoint("release.registered");
       await finish(session, ledger, manifest, releaseHash, budget);
     }
+    crashPoint("release.finished");
     const release: ReleaseOutputs = { ...outputs, epoch };
     const text = `${JSON.stringify({ ...ownInputs({ ...release }), manifest }, null, 2)}\n`;
     await writeAtomically(releasePath(inputs.scope, deployment.id), text);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { crashPoint } from "../../ao/crash.ts";
 import { FleetError } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
 import { probe } from "../process/health.ts";
@@ -86,6 +87,7 @@ async function ensure(inputs: WiringInputs, raw: Raw): Promise<WiringOutputs> {
       WiredSchema,
       budget,
     );
+    crashPoint("wiring.sent");
     if (hashOf(wired.peers) !== hash) {
       throw new FleetError({
         code: "WIRING_NOT_TAKEN",

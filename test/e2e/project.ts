@@ -1,0 +1,155 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stop } from "../../localnet/index.ts";
+import { makeJwk } from "../ao/wallets.ts";
+
+const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+export interface Ran {
+  readonly code: number;
+  /** stdout and stderr, as they came. */
+  readonly text: string;
+}
+
+/** A project of its own in a temporary folder, driven by the real pulumi command. */
+export interface Project {
+  readonly dir: string;
+  write(path: string, text: string): void;
+  /** Replaces a text that must be there. */
+  edit(path: string, from: string, to: string): void;
+  pulumi(args: readonly string[], env?: Record<string, string>): Promise<Ran>;
+  /** The same, still running. */
+  start(args: readonly string[], env?: Record<string, string>): { child: ChildProcess; ended: Promise<Ran> };
+  output<T>(name: string): Promise<T>;
+  json<T>(path: string): T;
+  close(): Promise<void>;
+}
+
+/** A program that uses the package as somebody's dependency. `files` are written over the skeleton. */
+export async function newProject(name: string, files: Record<string, string>): Promise<Project> {
+  const dir = mkdtempSync(join(tmpdir(), `fleet-${name}-`));
+  mkdirSync(join(dir, "node_modules"));
+  mkdirSync(join(dir, ".fleet"));
+  symlinkSync(repository, join(dir, "node_modules", "ao-fleet"));
+  for (const entry of ["@pulumi", ".bin"])
+    symlinkSync(join(repository, "node_modules", entry), join(dir, "node_modules", entry));
+  const pulumiYaml = readFileSync(join(repository, "Pulumi.yaml"), "utf8").replace(
+    /^name: .*/m,
+    `name: ${name}`,
+  );
+  const devYaml = readFileSync(join(repository, "Pulumi.dev.yaml"), "utf8").replaceAll(
+    "ao-fleet:",
+    `${name}:`,
+  );
+  const skeleton = {
+    "package.json": JSON.stringify({ name, type: "module", main: "index.ts" }),
+    "Pulumi.yaml": pulumiYaml,
+    "Pulumi.dev.yaml": devYaml,
+    ".fleet/dev-wallet.json": JSON.stringify(await makeJwk()),
+  };
+  const project = projectIn(dir);
+  for (const [path, text] of Object.entries({ ...skeleton, ...files })) project.write(path, text);
+  chmodSync(join(dir, ".fleet/dev-wallet.json"), 0o600);
+  mkdirSync(join(dir, "processes"), { recursive: true });
+  symlinkSync(join(repository, "processes", "lib"), join(dir, "processes", "lib"));
+  const made = await project.pulumi(["stack", "init", "dev"]);
+  if (made.code !== 0) throw new Error(made.text);
+  return project;
+}
+
+/** The project itself, as a clone would have it, with state of its own. */
+export async function cloneProject(): Promise<Project> {
+  const dir = mkdtempSync(join(tmpdir(), "fleet-clone-"));
+  for (const entry of [
+    "package.json",
+    "index.ts",
+    "tsconfig.json",
+    "node_modules",
+    "components",
+    "providers",
+    "core",
+    "ao",
+    "bundler",
+    "localnet",
+    "cli",
+    "toolchain",
+  ]) {
+    symlinkSync(join(repository, entry), join(dir, entry));
+  }
+  const project = projectIn(dir);
+  for (const file of ["Pulumi.yaml", "Pulumi.dev.yaml"]) {
+    // What a clone has, whatever the stack of this folder wrote into its file.
+    project.write(file, readFileSync(join(repository, file), "utf8").replace(/^encryptionsalt.*\n?/m, ""));
+  }
+  await copyFolder(join(repository, "processes"), join(dir, "processes"));
+  project.write(".fleet/dev-wallet.json", JSON.stringify(await makeJwk()));
+  chmodSync(join(dir, ".fleet/dev-wallet.json"), 0o600);
+  const made = await project.pulumi(["stack", "init", "dev"]);
+  if (made.code !== 0) throw new Error(made.text);
+  return project;
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  const { cp } = await import("node:fs/promises");
+  await cp(from, to, { recursive: true });
+}
+
+function projectIn(dir: string): Project {
+  const bin = join(repository, "node_modules", ".bin");
+  const environment = {
+    ...process.env,
+    PATH: `${bin}:${process.env.PATH}`,
+    PULUMI_BACKEND_URL: `file://${dir}/.fleet`,
+    PULUMI_CONFIG_PASSPHRASE: "only a test",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    NO_COLOR: "1",
+  };
+  const project: Project = {
+    dir,
+    write(path, text) {
+      mkdirSync(dirname(join(dir, path)), { recursive: true });
+      writeFileSync(join(dir, path), text);
+    },
+    edit(path, from, to) {
+      const text = readFileSync(join(dir, path), "utf8");
+      if (!text.includes(from)) throw new Error(`${path} has no ${JSON.stringify(from)}`);
+      writeFileSync(join(dir, path), text.replace(from, to));
+    },
+    pulumi: (args, env) =>
+      new Promise((done) => {
+        const options = { cwd: dir, env: { ...environment, ...env }, maxBuffer: 64 * 1024 * 1024 };
+        const child = execFile(join(bin, "pulumi"), args, options, (_error, stdout, stderr) => {
+          done({ code: child.exitCode ?? 1, text: stdout + stderr });
+        });
+      }),
+    start(args, env) {
+      const child = spawn(join(bin, "pulumi"), args, {
+        cwd: dir,
+        env: { ...environment, ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      let text = "";
+      child.stdout.on("data", (chunk: Buffer) => {
+        text += chunk;
+      });
+      child.stderr.on("data", (chunk: Buffer) => {
+        text += chunk;
+      });
+      const ended = new Promise<Ran>((done) => child.on("close", (code) => done({ code: code ?? 1, text })));
+      return { child, ended };
+    },
+    async output(name) {
+      const { text } = await project.pulumi(["stack", "output", name, "--json"]);
+      return JSON.parse(text);
+    },
+    json: (path) => JSON.parse(readFileSync(join(dir, path), "utf8")),
+    async close() {
+      await stop(join(dir, ".fleet/localnet"));
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+  return project;
+}

@@ -1,0 +1,30 @@
+/** Two processes that call each other, as a person would write them: the smallest fleet with an order and a circle of peers. */
+export const twoProcesses: Record<string, string> = {
+  "index.ts": `import * as pulumi from "@pulumi/pulumi";
+import { Fleet, serviceConfig, settings } from "ao-fleet";
+
+const config = new pulumi.Config();
+const fleet = await Fleet.create("two", {
+  ...settings(config),
+  processes: {
+    counter: { peers: ["reader"], config: serviceConfig(config) },
+    reader: { dependsOn: ["counter"], peers: ["counter"] },
+  },
+});
+export const processes = fleet.processes;
+`,
+  "processes/counter/process.lua": `local fleet = require("fleet")
+local adding = require("adding")
+fleet.process{ name = "counter", processType = "COUNTER", version = "1.0.0", capabilities = { "COUNTING" } }
+local S = fleet.state("counter", { n = 0 })
+fleet.on("ADD", { who = "anyone", schema = { by = { type = "integer", required = true } } }, function(data)
+  S.n = adding.add(S.n, data.by)
+  return { n = S.n }
+end)
+`,
+  "processes/counter/adding.lua": "return { add = function(a, b) return a + b end }\n",
+  "processes/reader/process.lua": `local fleet = require("fleet")
+fleet.process{ name = "reader", processType = "READER", version = "1.0.0", capabilities = {} }
+fleet.on("GREET", { who = "anyone" }, function() return { greeting = "hello" } end)
+`,
+};
