@@ -50,6 +50,7 @@ class Reader {
   readonly #scope = new Scope((what, offset) => this.#limit(what, offset));
   #order = 0;
   #publishesItself = false;
+  #ownEnvironment = false;
 
   read(chunk: Chunk): Facts {
     this.#block(chunk.body, { lazy: false, guarded: false, conditional: false, depth: 0 });
@@ -160,7 +161,9 @@ class Reader {
   }
 
   #global(name: string, node: Expression): void {
-    if (name === "_ENV") return;
+    if (name === "_ENV") this.#ownEnvironment = true;
+    // Under an environment of the module's own, a name that is no local is a field of that table.
+    if (this.#ownEnvironment || this.#scope.find("_ENV")) return;
     const found = this.#globals.get(name);
     if (found) found.count++;
     else this.#globals.set(name, { order: this.#order++, offset: offsetOf(node), count: 1 });

@@ -4,7 +4,7 @@ import { analyse } from "./analyse.ts";
 import type { Facts } from "./facts.ts";
 
 /** Raised whenever the facts or how they are found change, so that older remembered ones are not used. */
-const FORMAT = 2;
+const FORMAT = 3;
 const MOST = 8_000;
 
 /** What is known of texts by their hash: in this process, and in a folder when one is given. */

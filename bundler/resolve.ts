@@ -38,13 +38,13 @@ export class Resolver {
     if (isDottedAosModule(name)) return PROCESS;
     if (/^\.\.?\//.test(name)) return this.#inFolders(name, [dirname(from)]);
     const home = this.#home(from);
+    const foreign = home.length > 0 && !home.some((folder) => isWithin(this.#options.entryFolder, folder));
     const key = home.length === 0 ? name : undefined;
     const known = key === undefined ? undefined : this.#shared.get(key);
     if (known?.to === "file") return known;
     const plain = name.startsWith(".") ? name.slice(1) : name;
     // A library written for aos gets aos' own module, whatever the project calls its files.
-    const foreign = home.length > 0 && !home.some((folder) => isWithin(this.#options.entryFolder, folder));
-    const folders = foreign && isPlainAosModule(name) ? home : this.#folders(home, from);
+    const folders = foreign && isPlainAosModule(name) ? home : this.#folders(home, foreign, from);
     const found = this.#inFolders(plain, folders);
     if (found.to === "file") {
       // What the requirer's own folder answers holds for that folder only.
@@ -63,9 +63,10 @@ export class Resolver {
     return home === undefined ? [] : [home];
   }
 
-  #folders(home: readonly string[], from: string): string[] {
+  #folders(home: readonly string[], foreign: boolean, from: string): string[] {
     const { root, entryFolder, search } = this.#options;
-    return [...new Set([...home, entryFolder, root, ...search, dirname(from)])];
+    const first = foreign ? [...home, entryFolder, root] : [entryFolder, root, ...home];
+    return [...new Set([...first, ...search, dirname(from)])];
   }
 
   #alias(target: string, from: string): Resolution {

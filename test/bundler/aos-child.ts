@@ -66,7 +66,13 @@ async function run(image: string, steps: readonly AosStep[]): Promise<AosStepRes
     const fields =
       "eval" in step
         ? { Data: step.eval, Tags: [{ name: "Action", value: "Eval" }] }
-        : { Data: step.data ?? "", Tags: [{ name: "Action", value: step.action }] };
+        : {
+            Data: step.data ?? "",
+            Tags: Object.entries({ Action: step.action, ...step.tags }).map(([name, value]) => ({
+              name,
+              value,
+            })),
+          };
     const raw = await handle(current, message(fields), env);
     // As the real units do: a failed evaluation leaves the memory as it was.
     if (!raw.Error) current = raw.Memory;

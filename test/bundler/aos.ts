@@ -3,7 +3,9 @@ import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
 
 /** One message to a process: an Eval by its owner, or a message with an action. */
-export type AosStep = { readonly eval: string } | { readonly action: string; readonly data?: string };
+export type AosStep =
+  | { readonly eval: string }
+  | { readonly action: string; readonly data?: string; readonly tags?: Readonly<Record<string, string>> };
 
 export interface AosStepResult {
   readonly output: string;

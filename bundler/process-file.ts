@@ -1,0 +1,20 @@
+import { mkdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { replaceFile } from "./store.ts";
+import type { Bundle } from "./types.ts";
+
+/** `build/<process>-process.lua`: the file that people and other tools look for. */
+export function processFile(name: string, folder = "build"): string {
+  return join(folder, `${name}-process.lua`);
+}
+
+/** Writes a bundle's text, whole or not at all. @returns the absolute path */
+export async function writeProcessFile(
+  made: Pick<Bundle, "name" | "text">,
+  path = processFile(made.name),
+): Promise<string> {
+  const file = resolve(path);
+  await mkdir(dirname(file), { recursive: true });
+  await replaceFile(file, made.text);
+  return file;
+}
