@@ -172,6 +172,17 @@ describe("a turn", () => {
   });
 });
 
+test("the bench of the other is hidden until it was in the field", async () => {
+  await friendly([[member("seen"), member("secret")], [member("foe")]], "fog");
+  const look = (from: string) => ask(world, "battle", from, "GET_BATTLE", { battleId: "fog" });
+  for (const from of [GARY, STRANGER])
+    expect(JSON.stringify((await look(from)).data)).not.toContain("secret");
+  expect(JSON.stringify((await look(ASH)).data)).toContain("secret");
+  await move(ASH, "fog", { switchTo: 2 });
+  await move(GARY, "fog", { move: "tackle" });
+  expect(JSON.stringify((await look(GARY)).data)).toContain("secret");
+});
+
 test("a replay is proved: one changed choice gives another digest", async () => {
   const fast = member("a", { moves: ["tackle", "swift"] });
   const play = async (id: string, choice: string) => {

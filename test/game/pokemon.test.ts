@@ -49,6 +49,21 @@ describe("a starter", () => {
   });
 });
 
+test("a request stands for one pokemon, and for none once it was taken back, in whatever order both arrive", async () => {
+  const trainer = address("request");
+  const wish = { trainer, species: "ralts", requestId: "r1" };
+  const first = await say(OWNER, "CREATE_POKEMON", wish);
+  expect(await say(OWNER, "CREATE_POKEMON", wish)).toMatchObject({ pokemon: first.pokemon, repeated: true });
+  expect(await say(OWNER, "RELEASE_POKEMON", { trainer, requestId: "r1" })).toMatchObject({ released: true });
+  expect(await say(OWNER, "RELEASE_POKEMON", { trainer, requestId: "r1" })).toMatchObject({
+    released: false,
+  });
+  expect(code(await say(OWNER, "CREATE_POKEMON", wish))).toBe("TAKEN_BACK");
+  await say(OWNER, "RELEASE_POKEMON", { trainer, requestId: "r2" });
+  expect(code(await say(OWNER, "CREATE_POKEMON", { ...wish, requestId: "r2" }))).toBe("TAKEN_BACK");
+  expect((await say(trainer, "LIST_POKEMON")).count).toBe(0);
+});
+
 describe("another's pokemon", () => {
   test.each([
     ["RELEASE_POKEMON", {}],
@@ -254,6 +269,60 @@ describe("workflows", () => {
   ])("%j is refused before anything is done", async (data) => {
     const { deliveries } = await world.send("coordinator", { From: ASH, Action: "RUN_WORKFLOW", Data: data });
     expect(deliveries.map((each) => [each.target, code(each.data)])).toEqual([[ASH, "INVALID_DATA"]]);
+  });
+
+  test("of one player: eight at once, and one whose call was forgotten goes on when it is asked for", async () => {
+    const player = address("many");
+    await credit(player, 1000);
+    const input = { species: "eevee" };
+    world.lose = (delivery) => delivery.from === "coordinator" && delivery.action === "PURCHASE";
+    const request = {
+      From: player,
+      Action: "RUN_WORKFLOW",
+      Data: { workflow: "starter-purchase", input },
+      Id: address("first-run"),
+    };
+    expect((await world.send("coordinator", request)).reply).toBeUndefined();
+    for (let i = 1; i < 8; i++) await world.send("coordinator", { ...request, Id: address(`run-${i}`) });
+    expect(code(await run(player, "starter-purchase", input))).toBe("TOO_MANY_WORKFLOWS");
+    world.lose = undefined;
+    await world.get("coordinator").eval("Fleet.store.calls.open, Fleet.store.calls.count = {}, 0");
+    const status = () =>
+      ask(world, "coordinator", OWNER, "WORKFLOW_STATUS", {
+        workflowId: `workflow-${address("first-run")}`,
+      });
+    expect((await status()).data.status).toBe("RUNNING");
+    expect((await say(player, "LIST_POKEMON")).count).toBe(0);
+    world.advance(121_000);
+    expect((await status()).data.status).toBe("RUNNING");
+    expect((await status()).data.status).toBe("COMPLETED");
+    expect((await say(player, "LIST_POKEMON")).count).toBe(1);
+  });
+
+  test("try a taking back three times and say so when it cannot be done", async () => {
+    const trail = await world.get("coordinator").value(`(function()
+      local saga, log = require("saga"), {}
+      local no = { success = false, error = { code = "TIMEOUT", message = "late", remedy = "" } }
+      local run = saga.start("w", "starter-purchase", "p", { species = "eevee" }, 0)
+      for _, reply in ipairs({ { success = true }, no, no, no, no, no, { success = true } }) do
+        log[#log + 1] = saga.command(run).action
+        saga.settle(run, reply, 0)
+      end
+      log[#log + 1] = run.status
+      log[#log + 1] = run.stranded[1].step
+      return log
+    end)()`);
+    expect(trail).toEqual([
+      "PURCHASE",
+      "CONSUME_ITEM",
+      "RETURN_ITEM",
+      "RETURN_ITEM",
+      "RETURN_ITEM",
+      "REFUND",
+      "REFUND",
+      "COMPENSATION_FAILED",
+      "ticket",
+    ]);
   });
 
   test("with the same Correlation-Id run once", async () => {

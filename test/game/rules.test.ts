@@ -111,6 +111,65 @@ describe("damage", () => {
   });
 });
 
+test("a critical hit ignores stages that are against the attacker, and those alone", async () => {
+  const amounts = await battle.value(`(function()
+    local of, list = require("damage").of, {}
+    local move = { type = "fire", power = 40, category = "physical" }
+    local function fighter(stages)
+      return { level = 50, types = { "normal" }, stages = stages, stats = { attack = 100, defense = 100 } }
+    end
+    for _, critical in ipairs({ false, true }) do
+      for _, pair in ipairs({ { { attack = -2 }, {} }, { {}, { defense = 2 } }, { { attack = 2 }, { defense = -2 } } }) do
+        list[#list + 1] = (of(fighter(pair[1]), fighter(pair[2]), move, critical, 100))
+      end
+    end
+    return list
+  end)()`);
+  // 22·40·50/100/50 + 2 = 10, the same from the other side, 22·40·200/50/50 + 2 = 72; critical: 19·3/2, 19·3/2, 72·3/2.
+  expect(amounts).toEqual([10, 10, 72, 28, 28, 108]);
+});
+
+test("equals in speed go first equally often, by the dice", async () => {
+  const first = await evaluate<number>(
+    battle,
+    `(function()
+    local turn, n = require("turn"), 0
+    local one = { species = "a", level = 50, types = { "water" }, moves = { "splash" }, stats = { hp = 9, speed = 80 } }
+    for seed = 1, 400 do
+      n = n + turn.resolve(turn.arena({ { one }, { one } }, "seed " .. seed), { "splash", "splash" })[1].side - 1
+    end
+    return n
+  end)()`,
+  );
+  expect(Math.abs(first - 200)).toBeLessThan(5 * Math.sqrt(400 * 0.25));
+});
+
+test("experience is shared by those who fought and stand; a prize is for the strongest that fell", async () => {
+  const worth = await battle.value(`(function()
+    local rewards = require("rewards")
+    local function side(...) return { team = { ... }, seen = { true, true, false, true } } end
+    local battle = {
+      arena = { winner = 2, sides = {
+        side({ hp = 0, level = 7 }, { hp = 5, level = 90 }, { hp = 0, level = 14 }),
+        side({ hp = 5 }, { hp = 0 }, { hp = 5 }, { hp = 5 }),
+      } },
+      teams = {
+        { { baseExperience = 60 }, { baseExperience = 60 }, { baseExperience = 60 } },
+        { { pokemonId = "a" }, { pokemonId = "b" }, { pokemonId = "c" }, { pokemonId = "d" } },
+      },
+    }
+    return { awards = rewards.experience(battle), prize = rewards.prize(battle) }
+  end)()`);
+  // 60·7/7 + 60·14/7 = 180, 270 for trainers' battles, shared by two.
+  expect(worth).toEqual({
+    awards: [
+      { pokemonId: "a", amount: 135 },
+      { pokemonId: "d", amount: 135 },
+    ],
+    prize: 560,
+  });
+});
+
 test("accuracy is what it says: 80 of 100 hit within five standard deviations, over 1,000 seeds", async () => {
   const hits = await evaluate<number>(
     battle,

@@ -105,6 +105,17 @@ describe("purchases", () => {
   });
 });
 
+test("what is remembered under ids is bounded, and the oldest is forgotten first", async () => {
+  const kept = await shop.value(`(function()
+    local r = require("receipts")
+    local ring, list = r.new(3), {}
+    for i = 1, 5 do r.keep(ring, "id" .. i, { n = i }) end
+    for i = 1, 5 do list[i] = r.find(ring, "id" .. i) ~= nil end
+    return list
+  end)()`);
+  expect(kept).toEqual([false, false, true, true, true]);
+});
+
 test("selling gives half the price for what one holds, and for nothing else", async () => {
   const seller = await funded("seller", 600);
   await say(seller, "PURCHASE", { item: "great-ball" });
