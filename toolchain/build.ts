@@ -23,13 +23,13 @@ const PROGRAMS: readonly Program[] = [
     name: "pulumi-language-nodejs",
     module: "language-host",
     package: "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
-    packages: 600,
+    packages: 540,
   },
   {
     name: "pulumi",
     module: "pulumi",
     package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
-    packages: 1800,
+    packages: 1380,
   },
 ];
 

@@ -191,7 +191,7 @@ const realWays: Ways = {
 async function buildWith(go: GoFound, { version, folder, log, env }: Job): Promise<string | undefined> {
   if (!go.ok) return go.reason;
   log(
-    `pulumi CLI: building ${version} with Go ${go.version}; this takes about five minutes, once per machine`,
+    `pulumi CLI: building ${version} with Go ${go.version}; this takes five to ten minutes, once per machine`,
   );
   return buildCli({ go: go.command, goVersion: go.version, version, binDir: join(folder, "bin") }, log, env);
 }

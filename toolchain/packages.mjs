@@ -50,9 +50,12 @@ export function packagesProblem(project) {
   return "the pinned Node is missing from node_modules/node";
 }
 
-function npm(project, args) {
+function npm(project, args, log) {
   const viaNpm = process.env.npm_execpath?.endsWith(".js");
   const [command, first] = viaNpm ? [process.execPath, [process.env.npm_execpath]] : ["npm", []];
+  const since = Date.now();
+  const alive = () => log(`packages: npm ${args[0]}, ${Math.round((Date.now() - since) / 1000)} s`);
+  const timer = setInterval(alive, 5_000);
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...first, ...args], { cwd: project, stdio: ["ignore", 2, 2] });
     child.on("error", reject);
@@ -60,7 +63,7 @@ function npm(project, args) {
       if (code === 0) resolve();
       else reject(new Error(`npm ${args.join(" ")} ended with ${signal ?? `code ${code}`}`));
     });
-  });
+  }).finally(() => clearInterval(timer));
 }
 
 /** Installs the packages when `packagesProblem` finds one. Says what it does on `log`; throws when npm fails. */
@@ -74,11 +77,11 @@ export async function ensurePackages(project, log) {
       const clean =
         !existsSync(join(project, "node_modules")) && existsSync(join(project, "package-lock.json"));
       log(`packages: ${problem}; running npm ${clean ? "ci" : "install"}`);
-      await npm(project, [clean ? "ci" : "install"]);
+      await npm(project, [clean ? "ci" : "install"], log);
       if (existsSync(pinnedNode(project))) return;
       // A newer npm skips install scripts that were not approved; this asks for the one that is needed.
       log("packages: fetching the pinned Node");
-      await npm(project, ["rebuild", "node", "--allow-scripts=node"]);
+      await npm(project, ["rebuild", "node", "--allow-scripts=node"], log);
       if (!existsSync(pinnedNode(project))) {
         throw new Error("npm did not install the pinned Node; try `npm install --allow-scripts=node`");
       }

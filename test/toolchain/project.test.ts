@@ -105,6 +105,9 @@ describe("secrets", () => {
 
 describe("the set-up", () => {
   test("makes the dev stack's settings, the backend's folder and the secrets once, and then touches nothing", async () => {
+    // A key takes seconds to make, and one test above makes one.
+    mkdirSync(box.file(".fleet"), { mode: 0o700 });
+    writeFileSync(walletFile(box.dir), "{}", { mode: 0o600 });
     const version = launcherVersion();
     fakeCli(cliDir(version, box.env), version);
     vi.stubEnv("PULUMI_HOME", box.env.PULUMI_HOME);
@@ -137,7 +140,9 @@ describe("the doctor", () => {
   });
 
   test("finds a secret that others can read", async () => {
-    await ensureSecrets(box.dir, box.log);
+    mkdirSync(box.file(".fleet"));
+    writeFileSync(walletFile(box.dir), "{}", { mode: 0o600 });
+    writeFileSync(passphraseFile(box.dir), "secret", { mode: 0o600 });
     chmodSync(passphraseFile(box.dir), 0o640);
     const findings = await doctor(box.dir, box.env);
     expect(findings.find(({ name }) => name === "dev passphrase")).toEqual({
