@@ -21,12 +21,17 @@ export const ProcessDeclarationSchema = z.strictObject({
   /** Members whose ids it is told; cycles are allowed. @default none */
   peers: z.array(name).default([]),
   /** Settings by config type. @default none */
-  config: z.strictObject({ PROCESS_CONFIG: CONFIG_TYPES.PROCESS_CONFIG.optional() }).default({}),
-  /** @default the fleet's */
+  config: z
+    .strictObject({
+      /** How the process works: limits and metrics. */
+      PROCESS_CONFIG: CONFIG_TYPES.PROCESS_CONFIG.optional(),
+    })
+    .default({}),
+  /** AO module: an alias of the network or an id. Fixed at the spawn. @default the fleet's */
   module: z.string().min(1).optional(),
   /** Extra spawn tags. @default none */
   tags: z.record(z.string(), z.string()).default({}),
-  /** @default the fleet's */
+  /** When a new revision counts as healthy; what is not named is the fleet's. @default the fleet's */
   health: HealthPolicySchema.partial().optional(),
   /** Seconds for a create or update of this process. @default the fleet's */
   timeoutSeconds: z.number().positive().optional(),
@@ -40,6 +45,7 @@ export const ProcessDeclarationSchema = z.strictObject({
 
 /** A fleet as a person declares it. Times are seconds. */
 export const FleetDeclarationSchema = z.strictObject({
+  /** Where the fleet lives. */
   network: NetworkRefSchema,
   /** AO module: an alias of the network or an id. @default "aos" */
   module: z.string().min(1).default("aos"),
@@ -55,10 +61,13 @@ export const FleetDeclarationSchema = z.strictObject({
   only: z.array(name).optional(),
   /** Pulumi's protection of the processes against deletion. @default false */
   protect: z.boolean().default(false),
+  /** The members by name. */
   processes: z.record(name, ProcessDeclarationSchema),
 });
 
+/** A member, checked, defaults filled in. */
 export type ProcessDeclaration = z.output<typeof ProcessDeclarationSchema>;
+/** A fleet, checked, defaults filled in. */
 export type FleetDeclaration = z.output<typeof FleetDeclarationSchema>;
 
 type Names<N extends string> = { dependsOn?: readonly NoInfer<N>[]; peers?: readonly NoInfer<N>[] };

@@ -13,6 +13,7 @@ export const BundleRefSchema = z.strictObject({
   modules: z.record(z.string(), z.string()),
 });
 
+/** When a new revision counts as healthy, and how long it may take. */
 export const HealthPolicySchema = z.strictObject({
   /** How long a new revision may take until it is healthy. @default 300 */
   timeoutSeconds: z.number().positive().max(3600).default(300),
@@ -39,9 +40,11 @@ export const ProcessInputsSchema = z.strictObject({
   module: z.string().min(1),
   /** Names of the members that must be healthy first: recorded in the manifest; the order itself comes from `dependsOn`. */
   dependencies: z.array(z.string()).default([]),
+  /** The code to run, by hash; the text is in the store under `.fleet/bundles`. */
   bundle: BundleRefSchema,
   /** Extra spawn tags. They are fixed at the spawn. */
   tags: z.record(z.string(), z.string()).default({}),
+  /** When the new revision counts as healthy. */
   healthCheck: HealthPolicySchema.prefault({}),
   /** Seconds for a whole create or update, health included. @default 600 */
   timeoutSeconds: z.number().positive().max(86_400).default(600),
@@ -51,15 +54,21 @@ export const ProcessInputsSchema = z.strictObject({
 
 export type ProcessInputs = z.infer<typeof ProcessInputsSchema>;
 
+/** One line of a process' answer to `HEALTH_CHECK`. */
 export const CheckSchema = z.looseObject({
+  /** Name of the check; the process' own ones are here too. */
   name: z.string(),
+  /** STARTUP, READINESS, LIVENESS or PERFORMANCE. */
   checkType: z.string(),
+  /** HEALTHY, DEGRADED or UNHEALTHY. */
   status: z.string(),
+  /** Why, in the process' words. */
   detail: z.string().optional(),
 });
 
 /** What the process last said of itself. No moving values: an idle refresh shows no change. */
 export const HealthOutputSchema = z.strictObject({
+  /** OFFLINE: it did not answer. UNKNOWN: nobody could ask yet. */
   status: z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE", "UNKNOWN"]),
   /** One line for each check that did not pass. */
   reasons: z.array(z.string()),
@@ -69,22 +78,34 @@ export type HealthOutput = z.infer<typeof HealthOutputSchema>;
 
 /** Beside the inputs, what the create or update made true. */
 export const ProcessOutputsSchema = ProcessInputsSchema.extend({
+  /** Shape of these outputs; later code reads every earlier one. */
   schemaVersion: z.literal(1),
+  /** The AO process id. Fixed for the member's life. */
   processId: z.string(),
+  /** Counts the AO processes that this member has had, retired ones included, from 1. */
   generation: z.number().int().positive(),
+  /** The AO module's id. */
   moduleId: z.string(),
+  /** Address of the wallet that owns it. */
   owner: z.string(),
   /** The deployed version: the AO process, its code and the message that loaded it. */
   revision: z
     .strictObject({
+      /** The AO process that runs it. */
       processId: z.string(),
+      /** sha256 of the bundle's text. */
       sourceHash: z.string(),
+      /** Id of the one message that loaded it. */
       evalId: z.string(),
+      /** Version that the process reports. */
       version: z.string(),
+      /** When it was loaded, ISO 8601. */
       loadedAt: z.string(),
+      /** The run that loaded it. */
       deploymentId: z.string(),
     })
     .optional(),
+  /** What the process last said of its health. */
   health: HealthOutputSchema,
   /** What a refresh found changed by hand, in words. */
   drift: z.array(z.string()),

@@ -9,14 +9,19 @@ export const WiringInputsSchema = z.strictObject({
   target: TargetSchema,
   /** Peer name → AO process id. Replaces the whole table. */
   peers: z.record(z.string(), z.string()),
+  /** How long it may take until the target is ready with its peers. */
   healthCheck: HealthPolicySchema.prefault({}),
+  /** Seconds for a whole create or update. */
   timeoutSeconds: z.number().positive().default(120),
 });
 
 export type WiringInputs = z.infer<typeof WiringInputsSchema>;
 
 export interface WiringOutputs extends WiringInputs {
+  /** Shape of these outputs; later code reads every earlier one. */
   readonly schemaVersion: 1;
+  /** Content hash of the table. */
   readonly hash: string;
+  /** What a refresh found changed by hand, in words. */
   readonly drift: string[];
 }
