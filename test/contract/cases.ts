@@ -348,8 +348,9 @@ export const CASES = {
       const seen: [number, number][] = [];
       for (let n = 0; n < 3; n += 1) {
         await owner.evaluated(id, await owner.message(id, { Action: "When" }));
-        const read = async (name: string) => Number(output(await owner.eval(id, `return tostring(${name})`)));
-        seen.push([await read("HEIGHT"), await read("TIME")]);
+        const both = output(await owner.eval(id, 'return tostring(HEIGHT) .. " " .. tostring(TIME)')) ?? "";
+        const [height = 0, time = 0] = both.split(" ").map(Number);
+        seen.push([height, time]);
       }
       const rises = (column: 0 | 1, by: number) =>
         seen.every((row, n) => n === 0 || row[column] - (seen[n - 1]?.[column] ?? 0) >= by);

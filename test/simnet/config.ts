@@ -3,11 +3,17 @@ import { isObject } from "./reply.ts";
 /** A value that a process refuses. */
 export interface ConfigProblem {
   path: string;
-  got: unknown;
+  got: string;
   expected: string;
 }
 
 type Check = readonly [expected: string, test: (value: unknown) => boolean];
+/** Kept and reported, but nothing on AO can enforce them. */
+const IDLE: Readonly<Record<string, readonly string[]>> = {
+  RESOURCE_LIMITS: ["maxConnections", "maxCpuPercent", "maxStorageMB"],
+  SECURITY_CONFIG: ["encryptionEnabled"],
+};
+
 const positive: Check = ["a number above 0", (value) => typeof value === "number" && value > 0];
 const bool: Check = ["a boolean", (value) => typeof value === "boolean"];
 const text: Check = ["a text", (value) => typeof value === "string"];
@@ -49,10 +55,27 @@ export function checkConfig(configType: string, configData: unknown): ConfigProb
       return [
         {
           path: `configData.${key}`,
-          got: value,
-          expected: `no such key; known: ${Object.keys(keys).join(" ")}`,
+          got: "an unknown key",
+          expected: `one of ${Object.keys(keys).join(" ")}`,
         },
       ];
-    return check[1](value) ? [] : [{ path: `configData.${key}`, got: value, expected: check[0] }];
+    return check[1](value) ? [] : [{ path: `configData.${key}`, got: String(value), expected: check[0] }];
   });
+}
+
+/** The keys of a config that are kept and reported only. */
+export function notEnforceable(configType: string, configData: unknown): string[] {
+  return (IDLE[configType] ?? []).filter((key) => isObject(configData) && configData[key] !== undefined);
+}
+
+/** 2 > 1 · "1.10.0" > "1.9". */
+export function compareVersions(a: string | number, b: string | number): number {
+  const [left, right] = [a, b].map((version) => String(version).split(/[.+-]/)) as [string[], string[]];
+  for (let at = 0; at < Math.max(left.length, right.length); at += 1) {
+    const [x, y] = [left[at] ?? "0", right[at] ?? "0"];
+    const order =
+      Number.isNaN(Number(x)) || Number.isNaN(Number(y)) ? x.localeCompare(y) : Number(x) - Number(y);
+    if (order !== 0) return order;
+  }
+  return 0;
 }

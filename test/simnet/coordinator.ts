@@ -1,4 +1,4 @@
-import type { Request, Who } from "./fleet.ts";
+import { type Action, needs, statistics as ownStatistics, type Request } from "./fleet.ts";
 import { isObject, type Json, Refusal } from "./reply.ts";
 import { type Deployment, type FleetState, type LedgerState, tagOf } from "./state.ts";
 
@@ -7,137 +7,219 @@ export function isCoordinator(fleet: FleetState): boolean {
   return fleet.name === "deployment-coordinator" || fleet.processType === "DEPLOYMENT_COORDINATOR";
 }
 
-/** The ledger's actions; epochs are compared and set here, so none of them needs the epoch rule of control actions. */
-export const LEDGER_ACTIONS: Readonly<Record<string, { readonly who: Who; run(request: Request): Json }>> = {
+/** The ledger's actions. Runs compare and set the epoch themselves. */
+export const LEDGER_ACTIONS: Readonly<Record<string, Action>> = {
   DEPLOY_PROCESS: { who: "deployer", run: deploy },
-  DEPLOYMENT_STATUS: { who: "anyone", run: status },
-  PROCESS_REGISTRATION: { who: "deployer", run: register },
-  PROCESS_DEREGISTRATION: { who: "deployer", run: deregister },
-  PROCESS_DISCOVERY: { who: "anyone", run: discover },
-  GET_STATISTICS: { who: "anyone", run: statistics },
-  LEDGER: { who: "anyone", run: ledger },
+  DEPLOYMENT_STATUS: { readonly: true, run: status },
+  PROCESS_REGISTRATION: {
+    who: "deployer",
+    optionalEpoch: true,
+    check: (data) => {
+      needs({ processRegistration: "table" })(data);
+      needs({ processId: "string", processType: "string", version: "string" })(given(data));
+    },
+    run: register,
+  },
+  PROCESS_DEREGISTRATION: { who: "deployer", optionalEpoch: true, run: deregister },
+  PROCESS_DISCOVERY: { readonly: true, run: discover },
+  GET_STATISTICS: { always: true, readonly: true, run: statistics },
+  LEDGER: { readonly: true, run: ledger },
+  STARTUP: { silent: true, run: () => ({}) },
+  Error: { silent: true, run: () => ({}) },
 };
 
 function ledgerOf(fleet: FleetState): LedgerState {
-  fleet.ledger ??= { epoch: fleet.epoch, deployments: {}, order: [], registered: {} };
+  fleet.ledger ??= { deployments: {}, order: [], entries: [], registered: {} };
   return fleet.ledger;
 }
 
-function deploy(request: Request): Json {
-  const { message } = request;
-  const phase = tagOf(message.tags, "Phase") ?? "begin";
-  if (phase === "begin") return begin(request);
-  if (phase === "finish") return finish(request);
-  throw new Refusal("INVALID", `Phase ${phase} is unknown`, "Use the tag Phase with begin or finish.");
+function write({ fleet, message }: Request, kind: string, fields: Json): void {
+  const { entries } = ledgerOf(fleet);
+  entries.push({ seq: entries.length + 1, at: message.timestamp, from: message.from, kind, ...fields });
 }
 
-function begin({ fleet, message, data }: Request): Json {
+function given(data: Json): Json {
+  return isObject(data.processRegistration) ? data.processRegistration : data;
+}
+
+function deploy(request: Request): Json {
+  const phase = tagOf(request.message.tags, "Phase") ?? "begin";
+  const data = isObject(request.data.deployRequest) ? request.data.deployRequest : request.data;
+  if (phase === "begin") return begin({ ...request, data });
+  if (phase === "progress") return progress({ ...request, data });
+  if (phase === "finish") return finish({ ...request, data });
+  throw new Refusal(
+    "INVALID_DATA",
+    `the phase ${phase} is unknown`,
+    "The tag Phase is begin, progress or finish.",
+  );
+}
+
+function idOf({ message, data }: Request): string {
+  const id = tagOf(message.tags, "Deployment-Id") ?? data.deploymentId;
+  if (typeof id === "string" && id !== "" && id.length <= 128) return id;
+  throw new Refusal("INVALID_DATA", "the deployment has no id", "Send the tag Deployment-Id.");
+}
+
+function epochTag({ message }: Request): number | undefined {
+  const text = tagOf(message.tags, "Epoch");
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+function stale({ fleet, message }: Request, needed: number): Refusal {
+  return new Refusal(
+    "STALE_EPOCH",
+    `epoch ${tagOf(message.tags, "Epoch") ?? "(missing)"} is refused: ${needed} is needed`,
+    "Another deployment began meanwhile. Read the epoch with Info and begin again.",
+    { epoch: fleet.epoch },
+  );
+}
+
+function begin(request: Request): Json {
+  const { fleet, message, data } = request;
   const ledger = ledgerOf(fleet);
-  const id = tagOf(message.tags, "Deployment-Id") ?? message.id;
-  const earlier = ledger.deployments[id];
-  if (earlier) return answer(earlier);
-  if (Number(tagOf(message.tags, "Epoch") ?? Number.NaN) !== fleet.epoch) throw stale(fleet, message.tags);
-  for (const other of Object.values(ledger.deployments)) {
-    if (other.status !== "RUNNING") continue;
-    other.status = "FAILED";
-    other.finishedAt = message.timestamp;
-  }
+  const id = idOf(request);
+  const known = ledger.deployments[id];
+  if (known) return answer(known);
+  if (epochTag(request) !== fleet.epoch) throw stale(request, fleet.epoch);
+  for (const other of Object.values(ledger.deployments))
+    if (other.status === "RUNNING") end(request, other, "FAILED", `it never finished; ${id} began after it`);
   fleet.epoch += 1;
-  ledger.epoch = fleet.epoch;
   const deployment: Deployment = {
     deploymentId: id,
     epoch: fleet.epoch,
     status: "RUNNING",
     startedAt: message.timestamp,
-    request: data.deployRequest ?? data,
+    request: data,
+    processes: {},
   };
   ledger.deployments[id] = deployment;
   ledger.order.push(id);
+  write(request, "DEPLOYMENT_BEGUN", { deploymentId: id, epoch: fleet.epoch });
   return answer(deployment);
 }
 
-function finish({ fleet, message, data }: Request): Json {
-  const ledger = ledgerOf(fleet);
-  const id = tagOf(message.tags, "Deployment-Id") ?? String(data.deploymentId ?? "");
-  const deployment = ledger.deployments[id];
-  if (!deployment) throw new Refusal("UNKNOWN_DEPLOYMENT", `no deployment ${id}`, "Begin it first.");
-  if (
-    Number(tagOf(message.tags, "Epoch") ?? Number.NaN) !== deployment.epoch ||
-    deployment.epoch !== fleet.epoch
-  )
-    throw stale(fleet, message.tags);
-  if (deployment.status === "RUNNING") {
-    deployment.status = data.status === "FAILED" ? "FAILED" : "COMPLETED";
-    deployment.finishedAt = message.timestamp;
-    deployment.manifest = data.manifest ?? data;
+function running(request: Request): Deployment {
+  const id = idOf(request);
+  const deployment = ledgerOf(request.fleet).deployments[id];
+  if (!deployment)
+    throw new Refusal(
+      "UNKNOWN_DEPLOYMENT",
+      `there is no deployment ${id}`,
+      "Begin it first, or name one that LEDGER lists.",
+    );
+  if (epochTag(request) !== deployment.epoch || deployment.epoch !== request.fleet.epoch)
+    throw stale(request, deployment.epoch);
+  return deployment;
+}
+
+function progress(request: Request): Json {
+  const deployment = running(request);
+  const named = isObject(request.data.processes) ? request.data.processes : {};
+  if (deployment.status !== "RUNNING") return answer(deployment);
+  for (const [name, result] of Object.entries(named)) {
+    if (!isObject(result))
+      throw new Refusal(
+        "INVALID_DATA",
+        "processes is not a table of results by name",
+        "Send { name: { status, processId, … } }.",
+      );
+    deployment.processes[name] = { ...deployment.processes[name], ...result, at: request.message.timestamp };
+    write(request, "PROCESS_PROGRESS", { deploymentId: deployment.deploymentId, process: name, ...result });
   }
   return answer(deployment);
 }
 
-function answer({ deploymentId, epoch, status: state }: Deployment): Json {
-  return { deploymentId, epoch, status: state };
+function finish(request: Request): Json {
+  const { data } = request;
+  const deployment = running(request);
+  if (deployment.status !== "RUNNING") return answer(deployment);
+  if (data.manifest !== undefined) deployment.manifest = data.manifest;
+  const wanted = data.status;
+  const state = wanted === "FAILED" || wanted === "ROLLED_BACK" ? wanted : "COMPLETED";
+  end(request, deployment, state, typeof data.reason === "string" ? data.reason : undefined);
+  return answer(deployment);
 }
 
-function stale(fleet: FleetState, tags: Request["message"]["tags"]): Refusal {
-  return new Refusal(
-    "STALE_EPOCH",
-    `epoch ${tagOf(tags, "Epoch") ?? "(missing)"} is not the current ${fleet.epoch}`,
-    "Read the current epoch and begin again.",
-    { epoch: fleet.epoch },
-  );
+function end(request: Request, deployment: Deployment, state: Deployment["status"], reason?: string): void {
+  deployment.status = state;
+  deployment.finishedAt = request.message.timestamp;
+  if (reason !== undefined) deployment.reason = reason;
+  const { deploymentId, epoch } = deployment;
+  write(request, "DEPLOYMENT_FINISHED", {
+    deploymentId,
+    epoch,
+    status: state,
+    ...(reason === undefined ? {} : { reason }),
+  });
+}
+
+function answer({ deploymentId, epoch, status: state, startedAt, finishedAt }: Deployment): Json {
+  const times = finishedAt === undefined ? { startedAt } : { startedAt, finishedAt };
+  return { deploymentId, epoch, status: state, phase: state, ...times };
 }
 
 function status({ fleet, message, data }: Request): Json {
-  const id = tagOf(message.tags, "Deployment-Id") ?? String(data.deploymentId ?? "");
-  const deployment = ledgerOf(fleet).deployments[id];
+  const ledger = ledgerOf(fleet);
+  const id = tagOf(message.tags, "Deployment-Id") ?? data.deploymentId ?? ledger.order.at(-1);
+  const deployment = ledger.deployments[String(id)];
   if (!deployment)
-    throw new Refusal("UNKNOWN_DEPLOYMENT", `no deployment ${id}`, "Name one that LEDGER lists.");
-  return { ...deployment };
+    throw new Refusal("UNKNOWN_DEPLOYMENT", `there is no deployment ${id}`, "Name one that LEDGER lists.");
+  return { ...deployment, phase: deployment.status };
 }
 
-function register({ fleet, message, data }: Request): Json {
-  const given = isObject(data.processRegistration) ? data.processRegistration : data;
-  const id = given.processId;
-  if (typeof id !== "string" || id === "")
-    throw new Refusal("INVALID", "processRegistration.processId is missing", "Send the process' id.");
+function register(request: Request): Json {
+  const { fleet, message, data } = request;
+  const registration = given(data);
+  const id = String(registration.processId);
   const { registered } = ledgerOf(fleet);
-  const registrationTime = registered[id]?.registrationTime ?? message.timestamp;
-  registered[id] = { ...given, registrationTime };
+  const known = registered[id];
+  const registrationTime = known?.registrationTime ?? message.timestamp;
+  registered[id] = { capabilities: [], ...registration, registrationTime, updatedAt: message.timestamp };
+  write(request, known ? "PROCESS_UPDATED" : "PROCESS_REGISTERED", {
+    processId: id,
+    processType: registration.processType,
+    version: registration.version,
+  });
   return { processId: id, registrationTime, registeredProcessCount: Object.keys(registered).length };
 }
 
-function deregister({ fleet, data }: Request): Json {
-  const given = isObject(data.processRegistration) ? data.processRegistration : data;
-  const { registered } = ledgerOf(fleet);
-  delete registered[String(given.processId)];
-  return { processId: given.processId, registeredProcessCount: Object.keys(registered).length };
+function deregister(request: Request): Json {
+  const { registered } = ledgerOf(request.fleet);
+  const id = given(request.data).processId;
+  if (typeof id !== "string") throw new Refusal("INVALID_DATA", "processId is missing", "Name the process.");
+  if (registered[id]) write(request, "PROCESS_DEREGISTERED", { processId: id });
+  delete registered[id];
+  return { processId: id, registeredProcessCount: Object.keys(registered).length };
 }
 
-function discover({ fleet, message }: Request): Json {
-  const type = tagOf(message.tags, "Process-Type");
+function discover({ fleet, message, data }: Request): Json {
+  const type = tagOf(message.tags, "Process-Type") ?? data.processType;
+  const all = Object.entries(ledgerOf(fleet).registered);
   const processes = Object.fromEntries(
-    Object.entries(ledgerOf(fleet).registered).filter(
-      ([, entry]) => type === undefined || entry.processType === type,
-    ),
+    all.filter(([, entry]) => type === undefined || entry.processType === type),
   );
   return { processes, count: Object.keys(processes).length };
 }
 
 function statistics({ fleet }: Request): Json {
   const all = Object.values(ledgerOf(fleet).deployments);
-  const done = all.filter(({ finishedAt }) => finishedAt !== undefined);
-  const times = done.map((entry) => (entry.finishedAt ?? 0) - entry.startedAt);
+  const count = (state: Deployment["status"]) => all.filter((entry) => entry.status === state).length;
+  const seconds = all.flatMap(({ startedAt, finishedAt }) =>
+    finishedAt === undefined ? [] : [(finishedAt - startedAt) / 1000],
+  );
+  const rolledBack = count("ROLLED_BACK");
   return {
     statistics: {
-      ...fleet.stats,
-      luaHeapKB: 0,
+      ...ownStatistics(fleet),
       totalDeployments: all.length,
-      successfulDeployments: all.filter((entry) => entry.status === "COMPLETED").length,
-      failedDeployments: all.filter((entry) => entry.status === "FAILED").length,
-      rolledBackDeployments: 0,
+      successfulDeployments: count("COMPLETED"),
+      failedDeployments: count("FAILED") + rolledBack,
+      rolledBackDeployments: rolledBack,
+      activeDeployments: count("RUNNING"),
       averageDeploymentTime:
-        times.length === 0 ? 0 : times.reduce((sum, ms) => sum + ms, 0) / times.length / 1000,
-      rollbackRate: 0,
+        seconds.length === 0 ? 0 : seconds.reduce((sum, s) => sum + s, 0) / seconds.length,
+      rollbackRate: all.length === 0 ? 0 : (rolledBack / all.length) * 100,
     },
     processInfo: { name: fleet.name, version: fleet.version, epoch: fleet.epoch },
   };
@@ -146,9 +228,11 @@ function statistics({ fleet }: Request): Json {
 function ledger({ fleet, data }: Request): Json {
   const since = typeof data.since === "number" ? data.since : 0;
   const limit = typeof data.limit === "number" ? data.limit : 100;
-  const { order, deployments } = ledgerOf(fleet);
-  const entries = order
-    .slice(since, since + limit)
-    .map((id, index) => ({ seq: since + index + 1, ...deployments[id] }));
-  return { entries, epoch: fleet.epoch };
+  const { entries } = ledgerOf(fleet);
+  const wanted = entries
+    .slice(since)
+    .filter(({ kind }) => data.kind === undefined || kind === data.kind)
+    .slice(0, limit);
+  const next = wanted.length === limit ? Number(wanted.at(-1)?.seq) : Math.max(since, entries.length);
+  return { entries: wanted, next, length: entries.length, epoch: fleet.epoch };
 }

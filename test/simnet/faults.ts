@@ -189,6 +189,11 @@ export function anyFault(on: FaultRule["on"], share: number): FaultRule[] {
   // One after another, so each sees only what the earlier ones let pass: the shares are corrected for that.
   return faults.map((fault, index) => {
     const each = share / faults.length;
-    return { on, share: each / (1 - each * index), fault, name: `any:${fault.kind}` };
+    return {
+      on,
+      share: each / (1 - each * index),
+      fault,
+      name: `any:${fault.kind}${"status" in fault ? `-${fault.status}` : ""}`,
+    };
   });
 }

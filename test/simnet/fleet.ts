@@ -1,9 +1,9 @@
-import { hashOf } from "../../core/hash.ts";
-import { checkConfig } from "./config.ts";
-import type { HealthStatus } from "./program.ts";
+import { checkConfig, compareVersions, notEnforceable } from "./config.ts";
+import { healthReport } from "./health.ts";
 import { isObject, type Json, Refusal } from "./reply.ts";
 import type { FleetState, ModelMessage, ModelProcess, ProcessState } from "./state.ts";
 import { tagOf } from "./state.ts";
+import { exportState, importState } from "./state-transfer.ts";
 
 /** What a handler sees. */
 export interface Request {
@@ -14,196 +14,220 @@ export interface Request {
   readonly data: Json;
 }
 
-/** Who may ask: each role includes the ones before it, `peer` stands beside. */
-export type Who = "anyone" | "peer" | "deployer" | "owner" | "deployer-or-peer";
+/** Who may ask: deployers are peers too, the owner is everything. */
+export type Who = "anyone" | "peer" | "deployer" | "owner";
 
-interface Action {
-  readonly who: Who;
+/** An action of a process, as the library declares it. */
+export interface Action {
+  /** Default: anyone. */
+  readonly who?: Who;
   /** Needs the tag `Epoch`. */
-  readonly control: boolean;
+  readonly control?: boolean;
+  /** A tag `Epoch` must not be stale when it is there. */
+  readonly optionalEpoch?: boolean;
+  /** Changes nothing: neither audited nor undone. */
+  readonly readonly?: boolean;
+  /** Answers while draining and retired. */
+  readonly always?: boolean;
+  /** Data is not read. */
+  readonly noData?: boolean;
+  /** Never replies. */
+  readonly silent?: boolean;
+  /** Bytes of data; default 1 MiB. */
+  readonly maxBytes?: number;
+  /** Refuses data that does not fit, before the epoch is taken. */
+  check?(data: Json): void;
   run(request: Request): Json;
 }
 
+const control = { who: "deployer", control: true, always: true } as const;
+
 /** The actions that every fleet process understands. */
 export const ACTIONS: Readonly<Record<string, Action>> = {
-  Info: { who: "anyone", control: false, run: info },
-  HEALTH_CHECK: { who: "anyone", control: false, run: health },
-  GET_STATISTICS: { who: "anyone", control: false, run: ({ fleet }) => ({ statistics: statistics(fleet) }) },
-  UPDATE_CONFIG: { who: "deployer", control: true, run: updateConfig },
-  GET_CONFIG: { who: "deployer-or-peer", control: false, run: getConfig },
-  WIRE_PEERS: { who: "deployer", control: true, run: wirePeers },
-  RETIRE: { who: "deployer", control: true, run: setStatus("RETIRED") },
-  RESUME: { who: "deployer", control: true, run: setStatus("ACTIVE") },
-  DRAIN: { who: "deployer", control: true, run: setStatus("DRAINING") },
-  EXPORT_STATE: { who: "deployer", control: false, run: exportState },
-  IMPORT_STATE: { who: "deployer", control: true, run: importState },
-  SET_ALLOWED: { who: "owner", control: false, run: setAllowed },
-  AUDIT: { who: "deployer", control: false, run: audit },
+  Info: { always: true, noData: true, readonly: true, run: info },
+  HEALTH_CHECK: { always: true, readonly: true, run: healthReport },
+  GET_STATISTICS: {
+    always: true,
+    noData: true,
+    readonly: true,
+    run: ({ fleet }) => ({ statistics: statistics(fleet) }),
+  },
+  UPDATE_CONFIG: {
+    ...control,
+    check: needs({ configData: "table", configType: "string", hash: "string", version: "any" }),
+    run: updateConfig,
+  },
+  GET_CONFIG: { who: "peer", always: true, readonly: true, run: getConfig },
+  WIRE_PEERS: { ...control, check: needs({ peers: "table" }), run: wirePeers },
+  RETIRE: { ...control, run: setStatus("RETIRED") },
+  RESUME: { ...control, run: setStatus("ACTIVE") },
+  DRAIN: { ...control, run: setStatus("DRAINING") },
+  EXPORT_STATE: { who: "deployer", always: true, noData: true, readonly: true, run: exportState },
+  IMPORT_STATE: {
+    ...control,
+    maxBytes: 8 * 1024 * 1024,
+    check: needs({ state: "table", digest: "string" }),
+    run: importState,
+  },
+  SET_ALLOWED: { who: "owner", always: true, check: needs({ allowed: "array" }), run: setAllowed },
+  AUDIT: { who: "deployer", always: true, readonly: true, run: audit },
+  LOGS: { who: "deployer", always: true, readonly: true, run: () => ({ entries: [] }) },
 };
 
 /** Whether the sender has the role. */
 export function allowed(who: Who, { process, fleet, message }: Request): boolean {
   const owner = message.from === process.owner;
   const deployer = owner || fleet.allowed.includes(message.from);
-  const peer = Object.values(fleet.peers).includes(message.from);
-  if (who === "anyone") return true;
-  if (who === "owner") return owner;
-  if (who === "deployer") return deployer;
-  return who === "peer" ? peer : deployer || peer;
+  if (who === "anyone" || owner) return true;
+  if (who === "owner") return false;
+  return deployer || (who === "peer" && Object.values(fleet.peers).includes(message.from));
 }
 
-/** The epoch rule: an integer not below the stored one; a larger one raises it. */
-export function admitEpoch({ fleet, message }: Request): void {
+/** The epoch of a control message, or a refusal that is counted. */
+export function epochOf({ fleet, message }: Request): number {
   const given = tagOf(message.tags, "Epoch");
   const epoch = given !== undefined && /^\d+$/.test(given) ? Number(given) : undefined;
-  if (epoch === undefined || epoch < fleet.epoch) {
-    throw new Refusal(
-      "STALE_EPOCH",
-      `epoch ${given ?? "(missing)"} is older than ${fleet.epoch}`,
-      "Begin a new deployment to get a current epoch.",
-      { epoch: fleet.epoch },
-    );
-  }
-  fleet.epoch = epoch;
+  if (epoch !== undefined && epoch >= fleet.epoch) return epoch;
+  fleet.stats.staleEpochs += 1;
+  throw new Refusal(
+    "STALE_EPOCH",
+    `epoch ${given?.slice(0, 20) ?? "(missing)"} is refused: ${fleet.epoch} is the current one here`,
+    "Another deployment is newer. Begin a new one and send its epoch in the tag Epoch.",
+    { epoch: fleet.epoch },
+  );
 }
 
-function info({ fleet, state, message }: Request): Json {
+/** Refuses data as a schema of the library does: every problem at its path. */
+export function needs(
+  fields: Readonly<Record<string, "string" | "table" | "array" | "any">>,
+): (data: Json) => void {
+  const expected = { string: "a text", table: "an object", array: "a list", any: "a value" };
+  const fits = (kind: keyof typeof expected, value: unknown): boolean => {
+    if (kind === "any") return value !== undefined;
+    if (kind === "string") return typeof value === "string";
+    return kind === "array" ? Array.isArray(value) : typeof value === "object" && value !== null;
+  };
+  return (data) => {
+    const problems = Object.entries(fields)
+      .filter(([name, kind]) => !fits(kind, data[name]))
+      .map(([path, kind]) => ({
+        path,
+        got: data[path] === undefined ? "nothing" : String(data[path]),
+        expected: expected[kind],
+      }));
+    const [first] = problems;
+    if (!first) return;
+    throw new Refusal(
+      "INVALID_DATA",
+      `${first.path} is ${first.got}, expected ${first.expected}`,
+      "Correct the values at the paths named.",
+      { problems },
+    );
+  };
+}
+
+/** The `statistics` of a reply. A model has no heap. */
+export function statistics(fleet: FleetState): Json {
+  return { ...fleet.stats, luaHeapKB: 0, openCalls: 0 };
+}
+
+/** The names of all actions, sorted. */
+export function actionsOf(fleet: FleetState): string[] {
+  return [...new Set([...Object.keys(ACTIONS), ...fleet.actions])].sort();
+}
+
+function info({ process, fleet, state, message }: Request): Json {
+  const actions = actionsOf(fleet);
   return {
     name: fleet.name,
     processType: fleet.processType,
     version: state.script.version ?? fleet.version,
     status: fleet.status,
     capabilities: fleet.capabilities,
-    endpoints: [...Object.keys(ACTIONS), ...fleet.handlers].sort(),
+    endpoints: actions,
+    actions,
+    handlers: fleet.handlers,
     epoch: fleet.epoch,
     release: state.script.release ?? fleet.release,
     sourceHash: state.script.sourceHash ?? fleet.sourceHash,
+    stateVersion: "1",
     configVersions: Object.fromEntries(
       Object.entries(fleet.configs).map(([type, { version }]) => [type, version]),
     ),
     peers: fleet.peers,
+    peersHash: fleet.peersHash,
+    owner: process.owner,
     stats: statistics(fleet),
     at: message.timestamp,
-  };
-}
-
-const KINDS = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"];
-const SETS: Readonly<Record<string, readonly string[]>> = {
-  ALL: KINDS,
-  POST_DEPLOYMENT: KINDS,
-  PRE_DEPLOYMENT: ["LIVENESS"],
-  CONTINUOUS: ["LIVENESS", "PERFORMANCE"],
-  ROLLBACK_VERIFICATION: KINDS,
-};
-
-function health({ fleet, state, message, data }: Request): Json {
-  const asked = isObject(data.healthCheck) ? data.healthCheck : {};
-  const type = typeof asked.checkType === "string" ? asked.checkType : "ALL";
-  const kinds = SETS[type] ?? (KINDS.includes(type) ? [type] : undefined);
-  if (!kinds)
-    throw new Refusal(
-      "INVALID",
-      `checkType ${type} is unknown`,
-      `Use one of ${[...KINDS, ...Object.keys(SETS)].join(", ")}.`,
-    );
-  const version = state.script.version ?? fleet.version;
-  const sourceHash = state.script.sourceHash ?? fleet.sourceHash;
-  let status = nextHealth(fleet, state);
-  const checks = kinds.map((checkType) => ({
-    name: checkType.toLowerCase(),
-    checkType,
-    status: status as string,
-    detail: status === "HEALTHY" ? "ok" : (state.script.reason ?? `scripted ${status}`),
-  }));
-  const mismatch = (what: string, expected: unknown, got: string): void => {
-    if (typeof expected !== "string" || expected === got) return;
-    status = "UNHEALTHY";
-    checks.push({
-      name: what,
-      checkType: "READINESS",
-      status,
-      detail: `expected ${expected}, running ${got}`,
-    });
-  };
-  mismatch("version", asked.expectedVersion, version);
-  mismatch("sourceHash", asked.expectedSourceHash, sourceHash);
-  return {
-    healthStatus: status,
-    checks,
-    nonce: state.script.wrongNonce ? "0" : asked.nonce,
-    version,
-    sourceHash,
-    release: state.script.release ?? fleet.release,
-    epoch: fleet.epoch,
     slot: message.slot,
   };
 }
 
-function nextHealth(fleet: FleetState, state: ProcessState): HealthStatus {
-  const scripted = [state.script.health ?? "HEALTHY"].flat() as HealthStatus[];
-  const status = scripted[Math.min(fleet.healthChecks, scripted.length - 1)] ?? "HEALTHY";
-  fleet.healthChecks += 1;
-  return status;
-}
-
-function statistics(fleet: FleetState): Json {
-  return { ...fleet.stats, luaHeapKB: 0 };
-}
-
 function updateConfig({ fleet, state, data }: Request): Json {
-  const { configType, configData, version, hash } = data;
-  if (typeof configType !== "string" || typeof version !== "number" || typeof hash !== "string")
+  const configType = String(data.configType);
+  const { configData, hash } = data;
+  const version = data.version;
+  const refuse = (problems: readonly { path: string; got: unknown; expected: string }[]): never => {
     throw new Refusal(
-      "INVALID",
-      "configType, version and hash are needed",
-      "Send configType, configData, version and hash.",
+      "INVALID_CONFIG",
+      `${problems.length} setting(s) cannot be used; the first: ${problems[0]?.path}`,
+      "Correct the values at the paths named and send the config again; the earlier one is still in use.",
+      { problems },
     );
+  };
+  if (typeof version !== "number" && (typeof version !== "string" || version === ""))
+    return refuse([
+      { path: "version", got: typeof version, expected: "a number or a text of 1 to 64 characters" },
+    ]);
   const problems = checkConfig(configType, configData);
   if (state.script.refuseConfig?.includes(configType))
     problems.push({ path: configType, got: "(scripted)", expected: "something else" });
-  if (problems.length > 0)
-    throw new Refusal(
-      "INVALID_CONFIG",
-      `${configType} has ${problems.length} problem(s)`,
-      "Correct the values named.",
-      {
-        problems,
-      },
-    );
-  const stored = fleet.configs[configType];
-  if (stored && (version < stored.version || (version === stored.version && hash !== stored.hash)))
-    throw new Refusal(
-      "INVALID_CONFIG",
-      `${configType} version ${version} does not follow ${stored.version}`,
-      "Send a higher version.",
-      { problems: [{ path: "version", got: version, expected: `> ${stored.version}` }] },
-    );
-  fleet.configs[configType] = { configData, version, hash };
-  return { configType, version, hash };
+  if (problems.length > 0) refuse(problems);
+  const held = fleet.configs[configType];
+  if (held) {
+    const order = compareVersions(version, held.version);
+    if (order < 0 && !(data.rollback === true && fleet.epoch > held.epoch))
+      refuse([{ path: "version", got: String(version), expected: `at least ${held.version}` }]);
+    if (order === 0 && hash !== held.hash)
+      refuse([{ path: "hash", got: hash, expected: `${held.hash} (what version ${held.version} has here)` }]);
+  }
+  fleet.configs[configType] = { configData, version, hash: String(hash), epoch: fleet.epoch };
+  const idle = notEnforceable(configType, configData);
+  return { configType, version, hash, ...(idle.length > 0 ? { notEnforceable: idle } : {}) };
 }
 
 function getConfig({ fleet, data }: Request): Json {
-  const type = data.configType;
-  const configs =
-    typeof type === "string"
-      ? Object.fromEntries(Object.entries(fleet.configs).filter(([name]) => name === type))
-      : fleet.configs;
-  return { configs };
+  const wanted = data.configType;
+  const held = Object.entries(fleet.configs).filter(([type]) => wanted === undefined || type === wanted);
+  return {
+    configs: Object.fromEntries(
+      held.map(([type, { configData, version, hash }]) => {
+        const idle = notEnforceable(type, configData);
+        return [type, { configData, version, hash, ...(idle.length > 0 ? { notEnforceable: idle } : {}) }];
+      }),
+    ),
+  };
 }
 
 function wirePeers({ fleet, data }: Request): Json {
-  const { peers, router, hash } = data;
-  if (!isObject(peers) || !Object.values(peers).every((id) => typeof id === "string"))
-    throw new Refusal(
-      "INVALID",
-      "peers must be a table of names to process ids",
-      "Send peers as {name: id}.",
-    );
+  const { router, hash = "" } = data;
+  const peers = isObject(data.peers) ? data.peers : {};
+  const problems = Object.entries(peers).flatMap(([name, id]) => {
+    if (!/^[A-Za-z0-9][\w.-]*$/.test(name))
+      return [{ path: "peers", got: name, expected: "names of letters, digits and hyphens" }];
+    if (typeof id !== "string" || !/^[\w-]{1,128}$/.test(id))
+      return [{ path: `peers.${name}`, got: String(id), expected: "a process id" }];
+    return [];
+  });
+  if (problems.length > 0)
+    throw new Refusal("INVALID_DATA", "the peers cannot be used", "Send peers as { name: processId }.", {
+      problems,
+    });
   fleet.peers = peers as Record<string, string>;
+  fleet.peersHash = String(hash);
   if (typeof router === "string") fleet.router = router;
   else delete fleet.router;
-  fleet.wiringHash = String(hash);
-  return { peers, hash };
+  return { peers, hash: fleet.peersHash, ...(typeof router === "string" ? { router } : {}) };
 }
 
 function setStatus(status: FleetState["status"]): (request: Request) => Json {
@@ -213,33 +237,9 @@ function setStatus(status: FleetState["status"]): (request: Request) => Json {
   };
 }
 
-function exportState({ fleet, state, message }: Request): Json {
-  const exported = state.script.state ?? fleet.state;
-  return { state: exported, digest: hashOf(exported), slot: message.slot };
-}
-
-function importState({ fleet, data }: Request): Json {
-  const { state, digest } = data;
-  if (!isObject(state) || hashOf(state) !== digest)
-    throw new Refusal(
-      "DIGEST_MISMATCH",
-      "the state does not have the digest given",
-      "Export again and send both unchanged.",
-    );
-  fleet.state = state;
-  return { digest };
-}
-
 function setAllowed({ fleet, data }: Request): Json {
-  const list = data.allowed;
-  if (!Array.isArray(list) || !list.every((entry) => typeof entry === "string"))
-    throw new Refusal(
-      "INVALID",
-      "allowed must be a list of addresses",
-      "Send allowed as a list of addresses.",
-    );
-  fleet.allowed = list;
-  return { allowed: list };
+  fleet.allowed = (data.allowed as unknown[]).map(String);
+  return { allowed: fleet.allowed };
 }
 
 function audit({ fleet, data }: Request): Json {

@@ -9,11 +9,10 @@ import {
   messageResult,
   outMessage,
 } from "./aos.ts";
-import { isCoordinator, LEDGER_ACTIONS } from "./coordinator.ts";
-import { ACTIONS, admitEpoch, allowed, type Request } from "./fleet.ts";
+import { answer } from "./dispatch.ts";
+import { actionsOf } from "./fleet.ts";
 import { isTable, LuaError, parse, run, type Scope, type Table, text, type Value } from "./lua.ts";
 import { type Program, readProgram } from "./program.ts";
-import { isObject, type Json, Refusal } from "./reply.ts";
 import type { FleetState, ModelMessage, ModelOut, ModelProcess, ModelResult, ProcessState } from "./state.ts";
 import { tagOf } from "./state.ts";
 
@@ -24,8 +23,6 @@ export interface Evaluated {
   /** Wall-clock milliseconds that the script asks for. */
   readonly slow: number;
 }
-
-const LIMIT = 1_000_000;
 
 /**
  * One evaluation of a simulated process: aos' rules (owner, trust, inbox, atomic Eval) and, once a program was
@@ -57,6 +54,10 @@ function boot(state: ProcessState, process: ModelProcess, message: ModelMessage)
 
 function receive(state: ProcessState, process: ModelProcess, message: ModelMessage): ModelResult {
   const action = tagOf(message.tags, "Action") ?? "";
+  if (state.fleet) {
+    state.fleet.stats.messages += 1;
+    state.fleet.stats.lastMessageAt = message.timestamp;
+  }
   if (!isTrusted(process, message)) {
     const line = `Message is not trusted! From: ${message.from} - Owner: ${message.owner}`;
     return messageResult(process, state, line, []);
@@ -99,6 +100,7 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
   const stored = state.fleet;
   if (program.guard !== undefined && stored && !stored.plain && program.guard < stored.epoch) {
     stored.stats.refused += 1;
+    stored.stats.staleEpochs += 1;
     return JSON.stringify({ fleet: "refused", code: "STALE_EPOCH", epoch: stored.epoch });
   }
   const failure = program.script.evalError ?? program.error?.message;
@@ -108,22 +110,8 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
   if (!program.commit) return "";
   const { commit } = program;
   state.fleet = {
-    configs: {},
-    peers: {},
-    allowed: [],
-    state: {},
-    audit: [],
-    auditSeq: 0,
-    stats: {
-      messages: 0,
-      errors: 0,
-      refused: 0,
-      byAction: {},
-      startedAt: message.timestamp,
-      lastMessageAt: 0,
-    },
-    ...stored,
-    name: program.name ?? commit.process,
+    ...(stored ?? freshFleet(message.timestamp)),
+    name: program.name ?? (stored?.name || commit.process),
     processType: program.processType ?? commit.process.toUpperCase().replaceAll("-", "_"),
     capabilities: [...program.capabilities],
     version: commit.version,
@@ -131,12 +119,47 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
     sourceHash: commit.sourceHash,
     epoch: Math.max(stored?.epoch ?? 0, commit.epoch),
     status: stored?.status === "DRAINING" || stored?.status === "RETIRED" ? stored.status : "ACTIVE",
-    handlers: [...program.handlers],
+    actions: [...program.actions],
+    declared: program.name !== undefined,
     plain: program.plain,
     healthChecks: 0,
   };
   const { sourceHash, epoch, handlers } = state.fleet;
-  return JSON.stringify({ fleet: "committed", sourceHash, epoch, handlers });
+  if (program.plain) return JSON.stringify({ fleet: "committed", sourceHash, epoch });
+  return JSON.stringify({
+    fleet: "committed",
+    sourceHash,
+    epoch,
+    handlers,
+    actions: actionsOf(state.fleet),
+    migrations: 0,
+  });
+}
+
+function freshFleet(startedAt: number): FleetState {
+  return {
+    ...{ name: "", processType: "", version: "", capabilities: [], release: "", sourceHash: "", epoch: 0 },
+    ...{ status: "ACTIVE", handlers: ["fleet", "fleet.unknown"], actions: [], declared: false, plain: false },
+    ...{
+      configs: {},
+      peers: {},
+      peersHash: "",
+      allowed: [],
+      state: {},
+      audit: [],
+      auditSeq: 0,
+      healthChecks: 0,
+    },
+    stats: {
+      messages: 0,
+      errors: 0,
+      refused: 0,
+      staleEpochs: 0,
+      byAction: {},
+      startedAt,
+      lastMessageAt: startedAt,
+    },
+  };
 }
 
 function runText(
@@ -265,106 +288,9 @@ function fleet(
   action: string,
 ): readonly ModelOut[] | undefined {
   const { fleet: stored } = state;
-  if (!stored || stored.plain || action === "" || action.endsWith("-Response")) return undefined;
-  if (state.script.missing?.includes(action)) return undefined;
-  const stats = stored.stats;
-  stats.messages += 1;
-  stats.byAction[action] = (stats.byAction[action] ?? 0) + 1;
-  stats.lastMessageAt = message.timestamp;
-  try {
-    const data = answer({ process, state, fleet: stored, message, data: {} }, action);
-    return [reply(state, message, `${action}-Response`, "ok", { success: true, ...data })];
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    const { code, remedy, more } = error;
-    return [
-      reply(state, message, "Error-Response", "error", {
-        success: false,
-        error: { code, message: error.message, remedy, ...more },
-      }),
-    ];
-  }
-}
-
-function answer(request: Request, action: string): Json {
-  const { fleet: stored, message } = request;
-  const ledgerAction = isCoordinator(stored) ? LEDGER_ACTIONS[action] : undefined;
-  const libAction = ACTIONS[action];
-  const known = ledgerAction ?? libAction ?? (stored.handlers.includes(action) ? GENERIC : undefined);
-  if (!known)
-    throw new Refusal("UNKNOWN_ACTION", `${stored.name} has no action ${action}`, "See Info.endpoints.");
-  const control = known === libAction && libAction.control;
-  const guarded = control || known.who !== "anyone";
-  try {
-    if (!allowed(known.who, request))
-      throw new Refusal(
-        "FORBIDDEN",
-        `${action} needs the role ${known.who}`,
-        "Send it from the owner's wallet.",
-      );
-    if (control) admitEpoch(request);
-    else if (known !== libAction) admitStatus(stored);
-    const reply = known.run({ ...request, data: dataOf(message) });
-    if (guarded) audit(stored, message, action, "ok");
-    return reply;
-  } catch (error) {
-    if (error instanceof Refusal && (error.code === "FORBIDDEN" || error.code === "STALE_EPOCH"))
-      stored.stats.refused += 1;
-    if (error instanceof Refusal && guarded) audit(stored, message, action, "refused", error.code);
-    throw error;
-  }
-}
-
-const GENERIC = { who: "anyone" as const, run: (): Json => ({}) };
-
-function admitStatus({ status, name }: FleetState): void {
-  if (status === "RETIRED")
-    throw new Refusal("GONE", `${name} is retired`, "Ask the registry for its successor.");
-  if (status === "DRAINING")
-    throw new Refusal("DRAINING", `${name} takes no new requests`, "Try again later.");
-}
-
-function dataOf(message: ModelMessage): Json {
-  if (message.data.length > LIMIT)
-    throw new Refusal("TOO_LARGE", `data of ${message.data.length} bytes`, "Send at most 1 MB.");
-  const trimmed = message.data.trim();
-  if (trimmed === "") return {};
-  try {
-    const data: unknown = JSON.parse(trimmed);
-    return isObject(data) ? data : {};
-  } catch {
-    throw new Refusal("BAD_JSON", "the data is no JSON", "Send JSON.");
-  }
-}
-
-function audit(
-  stored: FleetState,
-  message: ModelMessage,
-  action: string,
-  outcome: string,
-  code?: string,
-): void {
-  stored.auditSeq += 1;
-  const entry = { seq: stored.auditSeq, at: message.timestamp, from: message.from, action, outcome };
-  stored.audit = [...stored.audit.slice(-199), code === undefined ? entry : { ...entry, code }];
-}
-
-function reply(
-  state: ProcessState,
-  message: ModelMessage,
-  action: string,
-  status: string,
-  data: Json,
-): ModelOut {
-  return outMessage(state, {
-    target: message.from,
-    type: "Message",
-    tags: [
-      { name: "Action", value: action },
-      { name: "Correlation-Id", value: tagOf(message.tags, "Correlation-Id") ?? message.id },
-      { name: "Status", value: status },
-    ],
-    data: JSON.stringify(data),
-    inReplyTo: tagOf(message.tags, "Reference"),
-  });
+  if (!stored || stored.plain || action === "" || state.script.missing?.includes(action)) return undefined;
+  // An answer that nobody waits for is dropped, unless the inbox is the program's own.
+  if (action.endsWith("-Response")) return stored.declared ? [] : undefined;
+  const answered = answer({ process, state, fleet: stored, message, data: {} }, action);
+  return answered?.silent ? [] : answered && [answered.reply];
 }

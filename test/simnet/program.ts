@@ -36,12 +36,12 @@ export interface Program {
   /** The commit is the marker of a bundle without the library. */
   readonly plain: boolean;
   readonly script: Script;
-  /** From `fleet.process{…}`. */
+  /** From `fleet.process{…}`; absent when the program does not say what it is. */
   readonly name?: string;
   readonly processType?: string;
   readonly capabilities: readonly string[];
-  /** Actions of `fleet.on("…"`. */
-  readonly handlers: readonly string[];
+  /** Actions of `fleet.on("…"`, outside of comments. */
+  readonly actions: readonly string[];
   /** A top-level `error("…")`: the whole Eval fails with it. */
   readonly error?: { readonly message: string; readonly line: number };
 }
@@ -59,7 +59,8 @@ const GUARD = /local __e\s*=\s*(\d+)/;
 const COMMIT = /Fleet\.commit\(\s*\{([\s\S]*?)\}\s*\)/g;
 const PLAIN = /\{[^{}]*"fleet"\s*:\s*"committed"[^{}]*\}/g;
 const ERROR = /^error\(\s*(["'])(.*?)\1\s*(?:,\s*\d+\s*)?\)/m;
-const ON = /\b[Ff]leet\.on\(\s*["']([\w-]+)["']/g;
+const ON = /^(?!\s*--).*?\b[Ff]leet\.on\(\s*["']([\w-]+)["']/gm;
+const DECLARED = /^(?!\s*--).*?\b[Ff]leet\.process\s*\(?\s*\{([\s\S]*?)\n?\}\s*\)?\s*(?:;|\n|$)/gm;
 
 /** Reads the script in a text; a marker that is no JSON is a mistake of the test and is thrown. */
 export function readScript(source: string): Script {
@@ -73,7 +74,7 @@ export function readProgram(source: string): Program | undefined {
   const commit = readCommit(source);
   const script = readScript(source);
   if (guard === undefined && !commit && Object.keys(script).length === 0) return undefined;
-  const declared = /\bfleet\.process\s*\(?\s*\{([\s\S]*?)\n?\}\s*\)?\s*(?:\n|$)/i.exec(source)?.[1] ?? "";
+  const declared = [...source.matchAll(DECLARED)].at(-1)?.[1] ?? "";
   const name = field(declared, "name");
   const processType = field(declared, "processType");
   const error = ERROR.exec(source);
@@ -85,7 +86,7 @@ export function readProgram(source: string): Program | undefined {
     ...(name === undefined ? {} : { name }),
     ...(processType === undefined ? {} : { processType }),
     capabilities: strings(/capabilities\s*=\s*\{([^}]*)\}/.exec(declared)?.[1] ?? ""),
-    handlers: [...source.matchAll(ON)].map((match) => match[1] ?? "").sort(),
+    actions: [...new Set([...source.matchAll(ON)].map((match) => match[1] ?? ""))].sort(),
     ...(error
       ? { error: { message: error[2] ?? "", line: source.slice(0, error.index).split("\n").length } }
       : {}),

@@ -74,44 +74,63 @@ export interface FleetState {
   sourceHash: string;
   epoch: number;
   status: "INITIALIZING" | "ACTIVE" | "DRAINING" | "RETIRED";
+  /** Names of aos handlers. */
   handlers: string[];
+  /** The program's own actions. */
+  actions: string[];
+  /** The program said what it is; else its inbox is left alone. */
+  declared: boolean;
   plain: boolean;
-  configs: Record<string, { configData: unknown; version: number; hash: string }>;
+  configs: Record<string, { configData: unknown; version: string | number; hash: string; epoch: number }>;
   peers: Record<string, string>;
   router?: string;
-  wiringHash?: string;
+  peersHash: string;
   allowed: string[];
   state: Record<string, unknown>;
   stats: {
     messages: number;
     errors: number;
     refused: number;
+    staleEpochs: number;
     byAction: Record<string, number>;
     startedAt: number;
     lastMessageAt: number;
   };
-  audit: { seq: number; at: number; from: string; action: string; outcome: string; code?: string }[];
+  audit: AuditEntry[];
   auditSeq: number;
   healthChecks: number;
   ledger?: LedgerState;
 }
 
+/** Who did what, and who was refused; a repeat of the latest raises its count. */
+export interface AuditEntry {
+  seq: number;
+  at: number;
+  from: string;
+  action: string;
+  outcome: "ok" | "refused";
+  code?: string;
+  count: number;
+}
+
 /** What the deployment coordinator keeps beyond that. */
 export interface LedgerState {
-  epoch: number;
   deployments: Record<string, Deployment>;
   order: string[];
+  entries: Record<string, unknown>[];
   registered: Record<string, Record<string, unknown>>;
 }
 
 export interface Deployment {
   deploymentId: string;
   epoch: number;
-  status: "RUNNING" | "COMPLETED" | "FAILED";
+  status: "RUNNING" | "COMPLETED" | "FAILED" | "ROLLED_BACK";
   startedAt: number;
   finishedAt?: number;
+  reason?: string;
   request?: unknown;
   manifest?: unknown;
+  processes: Record<string, Record<string, unknown>>;
 }
 
 /** The value of a tag; the first when it is repeated. */

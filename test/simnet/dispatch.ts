@@ -1,0 +1,157 @@
+import { outMessage } from "./aos.ts";
+import { isCoordinator, LEDGER_ACTIONS } from "./coordinator.ts";
+import { ACTIONS, type Action, allowed, epochOf, type Request } from "./fleet.ts";
+import { isObject, type Json, Refusal } from "./reply.ts";
+import {
+  type AuditEntry,
+  type FleetState,
+  type ModelMessage,
+  type ModelOut,
+  type ProcessState,
+  tagOf,
+} from "./state.ts";
+
+const MAX_BYTES = 1024 * 1024;
+const RING = 100;
+/** An action that only the program's text declares: admitted as any, answered with nothing but success. */
+const DECLARED: Action = { run: () => ({}) };
+
+/** The way of a message through the library: recognised, allowed, read, run, answered. Undefined: not the library's. */
+export function answer(request: Request, action: string): { reply: ModelOut; silent: boolean } | undefined {
+  const { state, fleet, message } = request;
+  const entry = find(fleet, action);
+  if (!entry && !fleet.declared && fleet.status === "ACTIVE") return undefined;
+  const send = (ok: boolean, data: Json) => ({
+    reply: reply(state, message, action, ok, data),
+    silent: entry?.silent === true,
+  });
+  try {
+    if (!entry) throw stopped(fleet) ?? unknown(action);
+    fleet.stats.byAction[action] = (fleet.stats.byAction[action] ?? 0) + 1;
+    const data = admit(entry, request, action);
+    const body = entry.run({ ...request, data });
+    if (guarded(entry)) audit(fleet, message, action, "ok");
+    return send(true, { success: true, ...body });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    fleet.stats.refused += 1;
+    const { code, remedy, more } = error;
+    if (entry && (guarded(entry) || code === "FORBIDDEN")) audit(fleet, message, action, "refused", code);
+    return send(false, { success: false, error: { code, message: error.message, remedy, ...more } });
+  }
+}
+
+function find(fleet: FleetState, action: string): Action | undefined {
+  const ledger = isCoordinator(fleet) ? LEDGER_ACTIONS[action] : undefined;
+  return ledger ?? ACTIONS[action] ?? (fleet.actions.includes(action) ? DECLARED : undefined);
+}
+
+/** In the library's order: stopped, role, epoch, data, schema; only then is the epoch taken. */
+function admit(entry: Action, request: Request, action: string): Json {
+  const { fleet, message } = request;
+  const halted = stopped(fleet);
+  if (halted && !entry.always) throw halted;
+  if (!allowed(entry.who ?? "anyone", request))
+    throw new Refusal(
+      "FORBIDDEN",
+      `${action} is not for this sender`,
+      "Ask the owner of the process for the right to send it.",
+    );
+  const given = tagOf(message.tags, "Epoch") !== undefined;
+  const epoch = entry.control || (entry.optionalEpoch && given) ? epochOf(request) : undefined;
+  const data = entry.noData ? {} : dataOf(message, entry.maxBytes ?? MAX_BYTES);
+  entry.check?.(data);
+  if (epoch !== undefined) fleet.epoch = epoch;
+  return data;
+}
+
+function stopped({ status }: FleetState): Refusal | undefined {
+  if (status === "RETIRED")
+    return new Refusal("GONE", "this process is retired", "Ask the fleet which process took its place.");
+  if (status === "DRAINING")
+    return new Refusal(
+      "DRAINING",
+      "this process takes no new requests",
+      "Send it again later; another revision may take over.",
+    );
+  return undefined;
+}
+
+function unknown(action: string): Refusal {
+  const remedy = "Info lists the actions; they are matched exactly, upper and lower case too.";
+  return new Refusal("UNKNOWN_ACTION", `no action ${action.slice(0, 64)} here`, remedy);
+}
+
+function dataOf({ data }: ModelMessage, most: number): Json {
+  if (data === "") return {};
+  const bytes = Buffer.byteLength(data);
+  if (bytes > most)
+    throw new Refusal(
+      "TOO_LARGE",
+      `Data has ${bytes} bytes, at most ${most} are taken`,
+      "Send less at once.",
+    );
+  try {
+    const value: unknown = JSON.parse(data);
+    if (isObject(value)) return value;
+  } catch {
+    // said below
+  }
+  throw new Refusal("BAD_JSON", "Data is not a JSON object", "Send a JSON object as Data.");
+}
+
+function guarded({ control, who, readonly }: Action): boolean {
+  return control === true || (who !== undefined && who !== "anyone" && readonly !== true);
+}
+
+function audit(
+  fleet: FleetState,
+  { from, timestamp: at }: ModelMessage,
+  action: string,
+  outcome: AuditEntry["outcome"],
+  code?: string,
+): void {
+  fleet.auditSeq += 1;
+  const seq = fleet.auditSeq;
+  const ring = fleet.audit.filter((entry) => (entry.outcome === "ok") === (outcome === "ok"));
+  const last = ring.at(-1);
+  if (
+    last &&
+    last.from === from &&
+    last.action === action &&
+    last.outcome === outcome &&
+    last.code === code
+  ) {
+    Object.assign(last, { seq, at, count: last.count + 1 });
+  } else {
+    const [oldest] = ring;
+    const kept = ring.length >= RING ? fleet.audit.filter((entry) => entry !== oldest) : fleet.audit;
+    fleet.audit = [
+      ...kept,
+      { seq, at, from, action, outcome, ...(code === undefined ? {} : { code }), count: 1 },
+    ];
+  }
+  fleet.audit.sort((a, b) => a.seq - b.seq);
+}
+
+function reply(
+  state: ProcessState,
+  message: ModelMessage,
+  action: string,
+  ok: boolean,
+  data: Json,
+): ModelOut {
+  const given = tagOf(message.tags, "Correlation-Id");
+  return outMessage(state, {
+    target: message.from,
+    type: "Message",
+    tags: [
+      { name: "Action", value: ok ? `${action}-Response` : "Error-Response" },
+      { name: "Correlation-Id", value: given && given.length <= 256 ? given : message.id },
+      { name: "Status", value: ok ? "ok" : "error" },
+      { name: "Request-Action", value: action },
+    ],
+    data: JSON.stringify(data),
+    inReplyTo: tagOf(message.tags, "Reference"),
+  });
+}

@@ -1,0 +1,198 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { hashOf } from "../../core/hash.ts";
+import { type Aos, address, boot, OWNER } from "../processes/aos.ts";
+import { program } from "../processes/compose.ts";
+import { evaluate } from "./model.ts";
+import type { ModelProcess, ProcessState } from "./state.ts";
+
+/** One message to both: the real library in real aos, and its model. */
+interface Step {
+  readonly from?: string;
+  readonly action: string;
+  readonly data?: unknown;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+const STRANGER = address("stranger");
+const SOURCE = `local fleet = require("fleet")
+fleet.process { name = "counter", processType = "COUNTER", version = "1.0.0", capabilities = { "COUNTING" } }
+fleet.on("START", { who = "anyone" }, function(data, msg) return {} end)
+`;
+const epoch = (n: number) => ({ tags: { Epoch: String(n) } });
+const config = (more: object) => ({
+  ...{ configType: "PROCESS_CONFIG", configData: { maxConcurrentRequests: 5 }, version: 2, hash: "h2" },
+  ...more,
+});
+const STATE = { schema: 1, stateVersion: "1", states: {} };
+
+const LIBRARY: readonly Step[] = [
+  { action: "Info" },
+  { action: "Info", data: "{ not json", tags: { "Correlation-Id": "c1", Reference: "9" } },
+  {
+    action: "HEALTH_CHECK",
+    data: { healthCheck: { checkType: "ALL", nonce: "n1", expectedVersion: "1.0.0" } },
+  },
+  { action: "HEALTH_CHECK", data: { healthCheck: { checkType: "STARTUP", expectedVersion: "9.9.9" } } },
+  { action: "HEALTH_CHECK", data: { healthCheck: { checkType: "CONTINUOUS" } }, from: STRANGER },
+  { action: "HEALTH_CHECK", data: { healthCheck: { checkType: "NONE" } } },
+  { action: "HEALTH_CHECK", data: "{ not json" },
+  { action: "GET_STATISTICS", from: STRANGER },
+  { action: "UPDATE_CONFIG", data: config({}) },
+  { action: "UPDATE_CONFIG", data: config({}), ...epoch(0) },
+  { action: "UPDATE_CONFIG", data: config({}), from: STRANGER, ...epoch(9) },
+  { action: "UPDATE_CONFIG", data: config({}), ...epoch(1) },
+  { action: "UPDATE_CONFIG", data: config({}), ...epoch(1) },
+  { action: "UPDATE_CONFIG", data: config({ version: 1 }), ...epoch(1) },
+  { action: "UPDATE_CONFIG", data: config({ hash: "other" }), ...epoch(1) },
+  {
+    action: "UPDATE_CONFIG",
+    data: config({ version: 3, configData: { maxConcurrentRequests: 0, x: 1 } }),
+    ...epoch(1),
+  },
+  { action: "UPDATE_CONFIG", data: config({ configType: "NO_SUCH" }), ...epoch(1) },
+  { action: "UPDATE_CONFIG", data: { configType: "PROCESS_CONFIG" }, ...epoch(5) },
+  { action: "UPDATE_CONFIG", data: config({ version: 1, hash: "h1", rollback: true }), ...epoch(2) },
+  {
+    action: "UPDATE_CONFIG",
+    data: config({
+      configType: "RESOURCE_LIMITS",
+      configData: { maxCpuPercent: 50 },
+      version: "1.0",
+      hash: "r",
+    }),
+    ...epoch(2),
+  },
+  { action: "GET_CONFIG" },
+  { action: "GET_CONFIG", data: { configType: "PROCESS_CONFIG" } },
+  { action: "GET_CONFIG", from: STRANGER },
+  { action: "WIRE_PEERS", data: { peers: { shop: STRANGER }, hash: "w1", router: STRANGER }, ...epoch(2) },
+  { action: "WIRE_PEERS", data: { peers: { "bad name": "!" } }, ...epoch(2) },
+  { action: "WIRE_PEERS", data: {}, ...epoch(2) },
+  { action: "GET_CONFIG", from: STRANGER },
+  { action: "SET_ALLOWED", data: { allowed: [STRANGER] }, from: STRANGER },
+  { action: "SET_ALLOWED", data: { allowed: "x" } },
+  { action: "SET_ALLOWED", data: { allowed: [STRANGER] } },
+  { action: "EXPORT_STATE", from: STRANGER },
+  { action: "IMPORT_STATE", data: { state: STATE, digest: "no" }, ...epoch(2) },
+  { action: "IMPORT_STATE", data: { state: STATE, digest: hashOf(STATE) }, ...epoch(2) },
+  { action: "DRAIN", ...epoch(3) },
+  { action: "START", data: {} },
+  { action: "HEALTH_CHECK", data: { healthCheck: { checkType: "READINESS" } } },
+  { action: "RETIRE", ...epoch(3) },
+  { action: "START", data: {} },
+  { action: "NO_SUCH_ACTION" },
+  { action: "RESUME", ...epoch(3) },
+  { action: "START", data: {} },
+  { action: "NO_SUCH_ACTION" },
+  { action: "Info-Response" },
+  { action: "AUDIT" },
+  { action: "LOGS", from: address("other") },
+  { action: "Info" },
+];
+
+const begin = (id: string, at: number) => ({
+  action: "DEPLOY_PROCESS",
+  data: {},
+  tags: { Phase: "begin", "Deployment-Id": id, Epoch: String(at) },
+});
+const finish = (id: string, at: number, data: object = {}) => ({
+  ...{ action: "DEPLOY_PROCESS", data, tags: { Phase: "finish", "Deployment-Id": id, Epoch: String(at) } },
+});
+const registration = { processRegistration: { processId: "p1", processType: "BATTLE", version: "1.0.0" } };
+
+const LEDGER: readonly Step[] = [
+  begin("d1", 0),
+  begin("d1", 1),
+  begin("d1", 1),
+  begin("d2", 1),
+  { ...begin("d3", 2), from: STRANGER },
+  finish("d1", 1),
+  finish("d1", 2, { manifest: { processes: {} } }),
+  begin("d2", 2),
+  begin("d3", 3),
+  finish("d2", 3),
+  finish("d3", 4, { status: "FAILED", reason: "unhealthy" }),
+  { action: "DEPLOY_PROCESS", data: {}, tags: { Phase: "nonsense" } },
+  { action: "DEPLOYMENT_STATUS", tags: { "Deployment-Id": "nope" } },
+  { action: "PROCESS_REGISTRATION", data: registration },
+  { action: "PROCESS_REGISTRATION", data: registration, from: STRANGER },
+  { action: "PROCESS_REGISTRATION", data: {} },
+  { action: "PROCESS_DISCOVERY", tags: { "Process-Type": "SHOP" } },
+  { action: "PROCESS_DEREGISTRATION", data: { processId: "p1" } },
+  { action: "STARTUP", data: { name: "x" } },
+];
+
+/** Figures and wordings that a model may have otherwise. */
+const OTHER = new Set([
+  "luaHeapKB",
+  "message",
+  "remedy",
+  "got",
+  "expected",
+  "detail",
+  "stateVersion",
+  "digest",
+]);
+
+function comparable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(comparable);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, member]) => [key, OTHER.has(key) ? typeof member : comparable(member)]),
+  );
+}
+
+function seen(tags: Record<string, string>, text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  const { Action, Status } = tags;
+  const names = {
+    correlation: tags["Correlation-Id"],
+    request: tags["Request-Action"],
+    reference: tags["X-Reference"],
+  };
+  return { Action, Status, ...names, body: comparable(JSON.parse(text)) };
+}
+
+describe.each([
+  ["the library", "counter", SOURCE, LIBRARY],
+  ["the deployment coordinator", "deployment-coordinator", undefined, LEDGER],
+] as const)("the model answers as %s does", (_, name, source, steps) => {
+  let real: Aos;
+  let state: ProcessState | null = null;
+  const process: ModelProcess = { id: address(`process-${name}`), owner: OWNER, tags: [] };
+
+  const model = (options: Parameters<Aos["send"]>[0]) => {
+    const raw = real.message(options);
+    real.slot -= 1;
+    real.now -= 1000;
+    const evaluated = evaluate(state, process, {
+      ...{ id: raw.Id, from: raw.From, owner: raw.Owner, tags: raw.Tags, data: raw.Data },
+      ...{ timestamp: raw.Timestamp, blockHeight: raw["Block-Height"], slot: raw.Nonce },
+    });
+    state = evaluated.state;
+    return evaluated.result;
+  };
+
+  beforeAll(async () => {
+    const options = source === undefined ? {} : { source };
+    real = await boot(name, { ...options, bare: true });
+    model({ Action: "boot" });
+    const text = await program(name, options);
+    const load = { From: OWNER, Action: "Eval", Data: text };
+    const committed = JSON.parse(model(load).Output?.data ?? "");
+    expect(comparable(committed)).toEqual(comparable(JSON.parse((await real.send(load)).output)));
+  }, 60_000);
+
+  test.each(steps.map((step, n) => [n, step.action, step] as const))("%i %s", async (n, action, step) => {
+    const options = {
+      ...{ From: step.from ?? OWNER, Action: action, Tags: { ...step.tags } },
+      ...{ Id: `step-${n}`.padEnd(43, "x"), ...(step.data === undefined ? {} : { Data: step.data }) },
+    };
+    const [simulated] = model(options).Messages;
+    const { reply } = await real.send(options);
+    const tags = Object.fromEntries((simulated?.Tags ?? []).map((tag) => [tag.name, tag.value]));
+    expect(seen(tags, simulated?.Data)).toEqual(seen(reply?.tags ?? {}, reply?.text));
+  });
+});

@@ -1,0 +1,34 @@
+import { hashOf } from "../../core/hash.ts";
+import type { Request } from "./fleet.ts";
+import { isObject, type Json, Refusal } from "./reply.ts";
+
+/** EXPORT_STATE: all states with the digest of their canonical JSON. */
+export function exportState({ fleet, state, message }: Request): Json {
+  const exported = { schema: 1, stateVersion: "1", states: state.script.state ?? fleet.state };
+  return { state: exported, digest: hashOf(exported), slot: message.slot };
+}
+
+/** IMPORT_STATE: taken as a whole, or refused. */
+export function importState({ fleet, data }: Request): Json {
+  const { state, digest } = data;
+  const actual = hashOf(state);
+  if (actual !== digest)
+    throw new Refusal(
+      "DIGEST_MISMATCH",
+      `the state has the digest ${actual}, not the one given`,
+      "Send the state exactly as EXPORT_STATE gave it, with its digest.",
+    );
+  if (
+    !isObject(state) ||
+    state.schema !== 1 ||
+    !isObject(state.states) ||
+    typeof state.stateVersion !== "string"
+  )
+    throw new Refusal(
+      "BAD_STATE",
+      "the state is not what EXPORT_STATE of this library gives",
+      "Export it from a process of this fleet.",
+    );
+  fleet.state = { ...fleet.state, ...state.states };
+  return { digest: actual };
+}
