@@ -1,0 +1,168 @@
+import { execFile } from "node:child_process";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type LocalNetworkInfo, status } from "../../localnet/index.ts";
+import { newPlayer, type Player } from "./player.ts";
+import { cloneProject, type Project } from "./project.ts";
+
+const MEMBERS = ["admin", "battle", "coordinator", "deployment-coordinator", "pokemon", "security", "shop"];
+
+let project: Project;
+let ids: Record<string, string>;
+let network: LocalNetworkInfo;
+let ash: Player;
+let gary: Player;
+let owner: Player;
+
+/** The `fleet` command in the project's folder. */
+async function fleet(...args: string[]): Promise<{ code: number; stdout: string }> {
+  const entry = resolve("cli/fleet.mjs");
+  const env = {
+    ...process.env,
+    PULUMI_BACKEND_URL: `file://${project.dir}/.fleet`,
+    PULUMI_CONFIG_PASSPHRASE: "only a test",
+  };
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [entry, ...args], {
+      cwd: project.dir,
+      env,
+    });
+    return { code: 0, stdout };
+  } catch (error) {
+    const { code, stdout } = error as { code: number; stdout: string };
+    return { code, stdout };
+  }
+}
+
+beforeAll(async () => {
+  project = await cloneProject();
+  const ran = await project.pulumi(["up", "--yes", "--skip-preview"]);
+  if (ran.code !== 0) throw new Error(ran.text);
+  const members = await project.output<Record<string, { processId: string }>>("processes");
+  ids = Object.fromEntries(Object.entries(members).map(([name, { processId }]) => [name, processId]));
+  const { info } = await status(join(project.dir, ".fleet/localnet"));
+  if (!info) throw new Error("the network is down");
+  network = info;
+  [ash, gary, owner] = await Promise.all([
+    newPlayer(network),
+    newPlayer(network),
+    newPlayer(network, project.json(".fleet/dev-wallet.json")),
+  ]);
+}, 300_000);
+afterAll(() => project.close());
+
+const route = (player: Player, service: string, action: string, data: object = {}) =>
+  player.route(ids.coordinator ?? "", service, action, data);
+
+describe("the guide's fleet, as its players and operators see it", () => {
+  it("is registered with the deployment coordinator, all seven", async () => {
+    const { stdout } = await fleet("discover", "--json");
+    for (const id of Object.values(ids)) expect(stdout).toContain(id);
+    expect(Object.keys(ids).sort()).toEqual(MEMBERS);
+  });
+
+  it("is healthy, as every process says itself", async () => {
+    const { code, stdout } = await fleet("status", "--json");
+    expect(code).toBe(0);
+    const rows: { health: string }[] = JSON.parse(stdout).processes;
+    expect(rows.map(({ health }) => health)).toEqual(MEMBERS.map(() => "HEALTHY"));
+  });
+
+  it("plays a battle between two players through the coordinator, and proves its replay", async () => {
+    for (const player of [ash, gary]) {
+      const made = await route(player, "pokemon", "CREATE_POKEMON", { species: "charmander" });
+      expect(made).toMatchObject({ success: true });
+    }
+    const started = await route(ash, "battle", "START_BATTLE", { opponent: gary.address });
+    expect(started).toMatchObject({ success: true });
+    const { battleId } = started as unknown as { battleId: string };
+    let battle: Record<string, unknown> = started;
+    for (let turn = 0; turn < 60 && battle.status !== "FINISHED"; turn += 1) {
+      for (const player of [ash, gary]) {
+        if (battle.status === "FINISHED") break;
+        battle = await route(player, "battle", "SUBMIT_MOVE", { battleId, move: "scratch" });
+        expect(battle).toMatchObject({ success: true });
+      }
+    }
+    expect(battle.status).toBe("FINISHED");
+    expect([ash.address, gary.address]).toContain(battle.winner);
+    const replay = await route(gary, "battle", "REPLAY_BATTLE", { battleId });
+    expect(replay).toMatchObject({ success: true, equal: true });
+  }, 240_000);
+
+  it("sells to who can pay, once, and evolves with what was bought", async () => {
+    expect(await route(ash, "shop", "PURCHASE", { item: "fire-stone" })).toMatchObject({
+      error: { code: "INSUFFICIENT_FUNDS" },
+    });
+    expect(await ash.ask(ids.shop ?? "", "CREDIT", { account: ash.address, amount: 10_000 })).toMatchObject({
+      error: { code: "FORBIDDEN" },
+    });
+    expect(await owner.ask(ids.shop ?? "", "CREDIT", { account: ash.address, amount: 10_000 })).toMatchObject(
+      { success: true },
+    );
+    const before = (await route(ash, "shop", "BALANCE")).balance as number;
+    expect(await route(ash, "shop", "PURCHASE", { item: "fire-stone" })).toMatchObject({ success: true });
+    expect((await route(ash, "shop", "BALANCE")).balance).toBe(before - 3000);
+    const misty = await newPlayer(network);
+    const made = await route(misty, "pokemon", "CREATE_POKEMON", { species: "eevee" });
+    const { pokemonId } = (made as unknown as { pokemon: { pokemonId: string } }).pokemon;
+    await owner.ask(ids.shop ?? "", "CREDIT", { account: misty.address, amount: 3000 });
+    expect(await route(misty, "pokemon", "EVOLVE", { pokemonId, item: "fire-stone" })).toMatchObject({
+      error: { code: "NOT_ENOUGH_ITEMS" },
+    });
+    expect(await route(misty, "shop", "PURCHASE", { item: "fire-stone" })).toMatchObject({ success: true });
+    expect(await route(misty, "pokemon", "EVOLVE", { pokemonId, item: "fire-stone" })).toMatchObject({
+      success: true,
+      from: "eevee",
+      species: "flareon",
+    });
+    expect((await route(misty, "shop", "BALANCE")).balance).toBe(0);
+  }, 120_000);
+
+  it("lets no stranger change anything", async () => {
+    for (const [member, action] of [
+      ["deployment-coordinator", "DEPLOY_PROCESS"],
+      ["deployment-coordinator", "PROCESS_REGISTRATION"],
+      ["battle", "RETIRE"],
+      ["battle", "UPDATE_CONFIG"],
+      ["shop", "WIRE_PEERS"],
+      ["security", "IMPORT_STATE"],
+    ] as const) {
+      expect([member, action, (await ash.ask(ids[member] ?? "", action, {})).error?.code]).toEqual([
+        member,
+        action,
+        "FORBIDDEN",
+      ]);
+    }
+  });
+
+  it("answers a call from the command line, and fails with the reply", async () => {
+    const good = await fleet("call", "shop", "LIST_ITEMS", "--json");
+    expect(good.code).toBe(0);
+    expect(good.stdout).toContain("fire-stone");
+    const bad = await fleet("call", "shop", "PURCHASE", "--data", '{"item":"nothing"}');
+    expect(bad.code).toBe(1);
+  });
+
+  it("shows a process' messages by slot", async () => {
+    const { code, stdout } = await fleet("logs", "shop", "--json");
+    expect(code).toBe(0);
+    expect(stdout).toContain("PURCHASE");
+  });
+
+  it("deploys an edit of one member with --only and leaves the others as they run", async () => {
+    project.edit("processes/battle/process.lua", "local fleet = require", "-- edited\nlocal fleet = require");
+    project.edit("processes/shop/process.lua", "local fleet = require", "-- edited\nlocal fleet = require");
+    const { code, stdout } = await fleet("deploy", "--only", "battle", "--yes", "--json");
+    expect([code, code === 0 ? "" : stdout]).toEqual([0, ""]);
+    const preview = await project.pulumi(["preview"]);
+    expect(preview.text).toContain("shop: in place, 1 module changed");
+    expect(preview.text).not.toContain("battle: in place");
+    const manifest = project.json<{ processes: Record<string, { processId: string }> }>(
+      "build/deployment-manifest.json",
+    );
+    expect(Object.keys(manifest.processes).sort()).toEqual(MEMBERS);
+    expect(manifest.processes.shop?.processId).toBe(ids.shop);
+  }, 180_000);
+});

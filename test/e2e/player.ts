@@ -1,0 +1,81 @@
+import { randomUUID } from "node:crypto";
+import { connect, createSigner } from "@permaweb/aoconnect/node";
+import { loadWallet } from "../../ao/wallet.ts";
+import type { LocalNetworkInfo } from "../../localnet/index.ts";
+import { makeJwk } from "../ao/wallets.ts";
+
+export interface Answer {
+  readonly success: boolean;
+  readonly error?: { code: string };
+  readonly [key: string]: unknown;
+}
+
+/** Somebody who plays: a wallet of their own and plain aoconnect, as any client would talk to the fleet. */
+export interface Player {
+  readonly address: string;
+  /** Asks a process directly. */
+  ask(processId: string, action: string, data: object): Promise<Answer>;
+  /** Asks a service through the coordinator, and waits for what the coordinator brings back. */
+  route(coordinator: string, service: string, action: string, data: object): Promise<Answer>;
+}
+
+interface Outgoing {
+  Target: string;
+  Data: string;
+  Tags: { name: string; value: string }[];
+}
+
+export async function newPlayer(network: LocalNetworkInfo, jwk?: Record<string, string>): Promise<Player> {
+  const key = jwk ?? (await makeJwk());
+  const { address } = await loadWallet({ jwk: key });
+  const signer = createSigner(key);
+  const ao = connect({
+    MODE: "legacy",
+    GATEWAY_URL: network.gatewayUrl,
+    MU_URL: network.muUrl,
+    CU_URL: network.cuUrl,
+  });
+
+  async function send(process: string, action: string, data: object, correlation: string): Promise<string> {
+    const tags = [
+      { name: "Action", value: action },
+      { name: "Correlation-Id", value: correlation },
+    ];
+    return String(await ao.message({ process, signer, tags, data: JSON.stringify(data) }));
+  }
+
+  const mine = (messages: readonly Outgoing[], correlation: string): Answer | undefined => {
+    const found = messages.find(
+      ({ Target, Tags }) =>
+        Target === address &&
+        Tags.some(({ name, value }) => name === "Correlation-Id" && value === correlation),
+    );
+    return found && (JSON.parse(found.Data) as Answer);
+  };
+
+  /** A reply that needs another process comes in a later evaluation: it is looked for in the newest ones. */
+  async function later(process: string, correlation: string): Promise<Answer> {
+    for (let look = 0; look < 150; look += 1) {
+      const { edges } = await ao.results({ process, sort: "DESC", limit: 25 });
+      for (const { node } of edges) {
+        const answer = mine(node.Messages as Outgoing[], correlation);
+        if (answer) return answer;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`no answer to ${correlation}`);
+  }
+
+  async function ask(process: string, action: string, data: object): Promise<Answer> {
+    const correlation = randomUUID();
+    const message = await send(process, action, data, correlation);
+    const { Messages } = await ao.result({ process, message });
+    return mine(Messages as Outgoing[], correlation) ?? (await later(process, correlation));
+  }
+
+  return {
+    address,
+    ask,
+    route: (coordinator, service, action, data) => ask(coordinator, "ROUTE", { service, action, data }),
+  };
+}
