@@ -46,7 +46,7 @@ local function report(battle)
   }, function(reply)
     local kept = state.battles[battle.id]
     if kept then
-      kept.reported = reply.success and "ACCEPTED" or reply.error.code
+      kept.reported = reply.success and reply.verdict or reply.error.code
     end
   end)
 end
@@ -61,7 +61,7 @@ function settlement.begin(id, now)
     owed.status, owed.askedAt = "PENDING", now
     award(battle)
   end
-  if battle.ranked and not battle.reported then
+  if battle.ranked and (not battle.reported or battle.reported == "TIMEOUT") then
     battle.reported = "PENDING"
     report(battle)
   end
@@ -73,6 +73,8 @@ local function prizeOf(find, data)
     error(fleet.fail("BATTLE_OPEN", "there is no prize before the end", "finish the battle first"))
   elseif battle.winner ~= data.player then
     error(fleet.fail("NOT_THE_WINNER", "the prize is the winner's", "ask in the winner's name"))
+  elseif battle.reported == "DENY" then
+    error(fleet.fail("PRIZE_DENIED", "security denied this battle's result", "ask a deployer; security's SECURITY_AUDIT has the reason"))
   elseif battle.prize.status == "NONE" then
     error(fleet.fail("NO_PRIZE", "this battle earns no prize", "only ranked battles with fallen opponents do"))
   end

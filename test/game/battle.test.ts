@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { address } from "../processes/aos.ts";
+import { address, OWNER } from "../processes/aos.ts";
 import type { World } from "../processes/world.ts";
 import { ASH, ask, code, GARY, type GameData, game, member, route, type Shown, STRANGER } from "./game.ts";
 
 let world: World;
 beforeAll(async () => {
-  world = await game();
+  world = await game(["security"]);
 });
 
 /** Both players choose the first move that is possible, through the coordinator, until the battle is over. */
@@ -60,6 +60,7 @@ test("two players fight through the coordinator: teams, turns, experience, repla
   expect(same.level).toBe(5);
   const settled = (await ask(world, "battle", STRANGER, "SETTLE_BATTLE", { battleId })).data;
   expect(settled.experience.status).toBe("GRANTED");
+  expect(settled.reported).toBe("ALLOW");
 
   const loser = winner === ASH ? GARY : ASH;
   const run = (player: string) =>
@@ -73,6 +74,22 @@ test("two players fight through the coordinator: teams, turns, experience, repla
   expect((await run(winner)).data.error?.message).toContain("PRIZE_PAID");
   expect((await route(world, winner, "shop", "BALANCE")).data.balance).toBe(200);
   expect((await route(world, loser, "shop", "BALANCE")).data.balance).toBe(0);
+});
+
+test("a result that security denies earns no prize", async () => {
+  const players = ["banned-1", "banned-2"].map(address);
+  for (const player of players) {
+    await starter(player, "eevee");
+    const ban = { playerId: player, reason: "bots" };
+    expect(code((await ask(world, "security", OWNER, "BAN_PLAYER", ban)).data)).toBe("ok");
+  }
+  const [one, two = ""] = players;
+  const { battleId } = (await ask(world, "battle", one ?? "", "START_BATTLE", { opponent: two })).data;
+  const { winner } = await fight(battleId, players);
+  const request = { workflow: "battle-victory", input: { battleId } };
+  const { data } = await ask(world, "coordinator", winner, "RUN_WORKFLOW", request);
+  expect(data.error?.message).toContain("PRIZE_DENIED");
+  expect((await route(world, winner, "shop", "BALANCE")).data.balance).toBe(0);
 });
 
 /** Friendly battles need no pokemon process. */

@@ -71,9 +71,10 @@ export function code(data: ReplyData): string {
   return data.error?.code ?? "ok";
 }
 
-/** The four processes, wired; security is wired too but nobody is there. */
-export function game(): Promise<World> {
-  return fleet(["coordinator", "battle", "pokemon", "shop"], { peers: PEERS });
+/** The four processes, wired. Security is wired too; unless it is asked for, nobody is there. */
+export function game(more: "security"[] = []): Promise<World> {
+  const peers = { ...PEERS, security: Object.keys(PEERS) };
+  return fleet(["coordinator", "battle", "pokemon", "shop", ...more], { peers });
 }
 
 /** Sends to a process of the world and gives its reply; none is an error of the test. */
