@@ -14,13 +14,11 @@ const MAX_ARGUMENTS = 250;
 
 const HANDLER_METHODS = new Set(["add", "append", "prepend", "once"]);
 
-/** Where an expression stands, as far as it says whether and when it runs. */
-interface Place {
-  readonly lazy: boolean;
-  readonly guarded: boolean;
-  readonly conditional: boolean;
-  readonly depth: number;
-}
+/** Where an expression stands, as far as it says whether and when it runs: these, added up. */
+const LAZY = 1;
+const GUARDED = 2;
+const CONDITIONAL = 4;
+type Place = number;
 
 /**
  * Reads one module's text. Pure: the same text gives the same facts.
@@ -49,11 +47,12 @@ class Reader {
   readonly #limits: LimitFact[] = [];
   readonly #scope = new Scope((what, offset) => this.#limit(what, offset));
   #order = 0;
+  #depth = 0;
   #publishesItself = false;
   #ownEnvironment = false;
 
   read(chunk: Chunk): Facts {
-    this.#block(chunk.body, { lazy: false, guarded: false, conditional: false, depth: 0 });
+    this.#block(chunk.body, 0);
     const globals: GlobalFact[] = [...this.#globals].map(([name, found]) => ({ name, ...found }));
     return {
       requires: this.#requires,
@@ -74,17 +73,19 @@ class Reader {
     this.#scope.close();
   }
 
-  #deeper(place: Place, offset: number): Place {
-    const depth = place.depth + 1;
-    if (depth === MAX_DEPTH) {
-      this.#limit(`more than ${MAX_DEPTH} levels of nesting`, offset);
-    }
-    return { ...place, depth };
+  #deeper(offset: number): void {
+    this.#depth++;
+    if (this.#depth === MAX_DEPTH) this.#limit(`more than ${MAX_DEPTH} levels of nesting`, offset);
   }
 
-  #statement(node: Statement, outer: Place): void {
-    const place = this.#deeper(outer, offsetOf(node));
-    const maybe = place.conditional ? place : { ...place, conditional: true };
+  #statement(node: Statement, place: Place): void {
+    const depth = this.#depth;
+    this.#deeper(offsetOf(node));
+    this.#parts(node, place, place | CONDITIONAL);
+    this.#depth = depth;
+  }
+
+  #parts(node: Statement, place: Place, maybe: Place): void {
     switch (node.type) {
       case "LocalStatement":
         this.#all(node.init, place);
@@ -187,7 +188,7 @@ class Reader {
     for (const parameter of node.parameters) {
       if (parameter.type === "Identifier") this.#scope.declare(parameter.name, offsetOf(parameter));
     }
-    this.#block(node.body, { ...place, lazy: true });
+    this.#block(node.body, place | LAZY);
     this.#scope.leave();
   }
 
@@ -195,15 +196,26 @@ class Reader {
     for (const node of nodes) this.#expression(node, place);
   }
 
-  #expression(start: Expression, outer: Place): void {
-    let place = this.#deeper(outer, offsetOf(start));
+  #expression(start: Expression, place: Place): void {
+    if (
+      !leftOf(start) &&
+      !inParentheses(start) &&
+      start.type !== "TableConstructorExpression" &&
+      start.type !== "FunctionDeclaration"
+    ) {
+      this.#link(start, place);
+      return;
+    }
+    const depth = this.#depth;
+    this.#deeper(offsetOf(start));
     // Long chains lean to the left: they are walked, not descended into, and read from their innermost part on.
     const chain: Expression[] = [];
     for (let node: Expression | undefined = start; node; node = leftOf(node)) {
       chain.push(node);
-      if (inParentheses(node) || node.type === "UnaryExpression") place = this.#deeper(place, offsetOf(node));
+      if (inParentheses(node) || node.type === "UnaryExpression") this.#deeper(offsetOf(node));
     }
     for (let node = chain.pop(); node; node = chain.pop()) this.#link(node, place);
+    this.#depth = depth;
   }
 
   /** One part of a chain, without what stands to its left. */
@@ -225,7 +237,7 @@ class Reader {
         this.#expression(node.right, place);
         return;
       case "LogicalExpression":
-        this.#expression(node.right, place.conditional ? place : { ...place, conditional: true });
+        this.#expression(node.right, place | CONDITIONAL);
         return;
       case "IndexExpression":
         this.#expression(node.index, place);
@@ -246,7 +258,7 @@ class Reader {
     if (args.length > MAX_ARGUMENTS) this.#limit(`more than ${MAX_ARGUMENTS} arguments`, offset);
     const path = memberPath(base);
     if ((path === "pcall" || path === "xpcall") && !this.#scope.find(path)) {
-      const guarded = { ...place, guarded: true };
+      const guarded = place | GUARDED;
       const [first, ...rest] = args;
       if (first && this.#isRequire(first)) this.#require(rest[path === "xpcall" ? 1 : 0], offset, guarded);
       this.#all(args, guarded);
@@ -259,8 +271,14 @@ class Reader {
 
   #require(argument: Expression | undefined, offset: number, place: Place): void {
     const name = argument && foldName(argument, (name) => this.#scope.find(name));
-    const { lazy, guarded, conditional } = place;
-    this.#requires.push({ name, order: this.#order++, offset, lazy, guarded, conditional });
+    this.#requires.push({
+      name,
+      order: this.#order++,
+      offset,
+      lazy: (place & LAZY) !== 0,
+      guarded: (place & GUARDED) !== 0,
+      conditional: (place & CONDITIONAL) !== 0,
+    });
   }
 
   #isRequire(node: Expression): boolean {

@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { WARNING_CODES } from "../../bundler/index.ts";
+
+const docs = readFileSync(new URL("../../docs/bundling.md", import.meta.url), "utf8");
+
+test("every feature in the docs names a test that exists", () => {
+  const rows = [...docs.matchAll(/^\| (.+?) \| (features|reload|sources|graphs|parser|lint): (.+) \|$/gm)];
+  expect(rows.length).toBeGreaterThan(45);
+  for (const [, , file, names = ""] of rows) {
+    const source = readFileSync(new URL(`./${file}.test.ts`, import.meta.url), "utf8").replaceAll(
+      "\\\\",
+      "\\",
+    );
+    for (const name of names.split("`, `")) {
+      expect(source).toContain(name.replace(/^`|`$/g, "").replaceAll("\\`", "`"));
+    }
+  }
+});
+
+test("every code that the bundler gives is in the docs", () => {
+  const folder = new URL("../../bundler/", import.meta.url);
+  const codes = new Set<string>(WARNING_CODES);
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".ts"))) {
+    for (const [, code] of readFileSync(new URL(file, folder), "utf8").matchAll(/code: "([A-Z_]+)"/g))
+      codes.add(code ?? "");
+  }
+  expect(codes.size).toBeGreaterThan(12);
+  for (const code of codes) expect(docs).toContain(`| \`${code}\` |`);
+});
