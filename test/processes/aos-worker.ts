@@ -37,6 +37,8 @@ interface Live {
   base: Pages | undefined;
   journal: RawMessage[];
   memory: ArrayBuffer | undefined;
+  /** What a copy starts from, and after how many messages it was taken. */
+  copied?: { pages: Pages; at: number };
 }
 
 const modules = new Map<string, Promise<object>>();
@@ -55,13 +57,13 @@ async function instance(image: string): Promise<Handle> {
 }
 
 function save(memory: ArrayBuffer): Pages {
-  const words = new BigUint64Array(memory);
+  const words = new Int32Array(memory);
   const pages = new Map<number, Uint8Array>();
-  const step = PAGE / 8;
+  const step = PAGE / 4;
   for (let start = 0; start < words.length; start += step) {
     for (let at = start; at < start + step; at++) {
-      if (words[at] !== 0n) {
-        pages.set(start * 8, new Uint8Array(memory.slice(start * 8, start * 8 + PAGE)));
+      if (words[at] !== 0) {
+        pages.set(start * 4, new Uint8Array(memory.slice(start * 4, start * 4 + PAGE)));
         break;
       }
     }
@@ -138,7 +140,10 @@ async function serve(request: WorkerRequest): Promise<unknown> {
     case "clone": {
       const process = live.get(request.process);
       if (!process?.memory) throw new Error(`no process ${request.process}`);
-      const base = save(process.memory);
+      if (process.copied?.at !== process.journal.length) {
+        process.copied = { pages: save(process.memory), at: process.journal.length };
+      }
+      const base = process.copied.pages;
       const handle = await instance(process.image);
       live.set(request.as, { ...process, handle, base, journal: [], memory: undefined });
       return true;

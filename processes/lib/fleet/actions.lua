@@ -133,6 +133,7 @@ on("WIRE_PEERS", {
       "Send peers as { name: processId }.", { problems = problems }))
   end
   store.peers, store.peersHash, store.router = peers, data.hash or "", data.router
+  announce.startup()
   return { peers = peers, hash = store.peersHash, router = data.router }
 end)
 

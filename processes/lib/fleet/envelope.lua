@@ -11,15 +11,30 @@ local envelope = {}
 local MAX_DECODED = 8 * 1024 * 1024
 local OWN_FIELDS = { "Id", "Timestamp", "Nonce", "Epoch", "Block-Height", "Hash-Chain", "Cron", "Module" }
 
-local function dropFalseContentType(msg)
+local function isDeclared(action)
+  local bundle = Fleet.live or Fleet.staged
+  return bundle ~= nil and bundle.actions[action] ~= nil
+end
+
+local function dropContentType(msg)
   if type(msg.Tags) ~= "table" then return end
+  local action, at
   for i = #msg.Tags, 1, -1 do
     local tag = msg.Tags[i]
-    if type(tag) == "table" and tag.name == "Content-Type" and tag.value == "application/json" then
-      local text = msg.Data
-      local value = type(text) == "string" and #text <= MAX_DECODED and json.decode(text) or nil
-      if type(value) ~= "table" then table.remove(msg.Tags, i) end
+    if type(tag) == "table" then
+      if tag.name == "Action" then action = tag.value end
+      if tag.name == "Content-Type" and tag.value == "application/json" then at = i end
     end
+  end
+  if not at then return end
+  -- The fleet's own actions read the text themselves, once and with limits.
+  if not isDeclared(action) then
+    local text = msg.Data
+    local value = type(text) == "string" and #text <= MAX_DECODED and json.decode(text) or nil
+    if type(value) == "table" then return end
+  end
+  for i = #msg.Tags, 1, -1 do
+    if type(msg.Tags[i]) == "table" and msg.Tags[i].name == "Content-Type" then table.remove(msg.Tags, i) end
   end
 end
 
@@ -37,7 +52,7 @@ local function normalize(msg)
   local stats = store.stats
   stats.messages = stats.messages + 1
   stats.lastMessageAt = Fleet.current.at
-  dropFalseContentType(msg)
+  dropContentType(msg)
   local result = Fleet.aosNormalize(msg)
   for _, field in ipairs(OWN_FIELDS) do
     if own[field] ~= nil then result[field] = own[field] end

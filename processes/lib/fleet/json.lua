@@ -46,7 +46,8 @@ end
 --- The shortest decimal that reads back as the same double, laid out as `Number::toString` of ECMAScript does.
 local function float(n)
   local text
-  for precision = 15, 17 do
+  -- 15 digits are never too many, but for numbers so small that they have fewer bits.
+  for precision = math.abs(n) < 2.3e-308 and 1 or 15, 17 do
     text = string.format("%." .. (precision - 1) .. "e", n)
     if tonumber(text) == n then break end
   end

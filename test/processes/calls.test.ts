@@ -1,0 +1,181 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Aos, address, boot, MESSENGER, type SendResult } from "./aos.ts";
+import { COUNTER } from "./programs.ts";
+
+const STRANGER = address("stranger");
+const FRIEND = address("friend");
+const COORDINATOR = address("the-coordinator");
+let base: Aos;
+
+beforeAll(async () => {
+  base = await boot("counter", { source: COUNTER });
+  await base.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers: { friend: FRIEND } } });
+}, 60_000);
+
+const tagOf = (result: SendResult, name: string) =>
+  result.messages[0]?.Tags.find((tag) => tag.name === name)?.value ?? "";
+const ask = (p: Aos, data: object = {}, correlation = "q") =>
+  p.send({ From: STRANGER, Action: "ASK", Data: data, "Correlation-Id": correlation });
+const answer = (p: Aos, correlation: string, data: unknown, more: Record<string, unknown> = {}) =>
+  p.send({
+    From: FRIEND,
+    Owner: MESSENGER,
+    Action: "PING-Response",
+    "Correlation-Id": correlation,
+    Data: data,
+    ...more,
+  });
+
+test("a call carries the action and a correlation id; its reply answers the one who asked", async () => {
+  const p = await base.clone();
+  const asked = await ask(p);
+  expect(asked.messages).toHaveLength(1);
+  expect(asked.messages[0]).toMatchObject({ Target: FRIEND, Data: '{"x":1}' });
+  expect(tagOf(asked, "Action")).toBe("PING");
+  const done = await answer(p, tagOf(asked, "Correlation-Id"), { success: true, pong: 1 });
+  expect(done.messages).toHaveLength(1);
+  expect(done.messages[0]?.Target).toBe(STRANGER);
+  expect(JSON.parse(done.messages[0]?.Data ?? "")).toEqual({
+    success: true,
+    got: { success: true, pong: 1 },
+    n: 1,
+  });
+  expect(tagOf(done, "Correlation-Id")).toBe("q");
+  expect(tagOf(done, "Action")).toBe("ASK-Response");
+});
+
+test("a reply counts once, from the one who was asked, and from nobody else", async () => {
+  const p = await base.clone();
+  const correlation = tagOf(await ask(p), "Correlation-Id");
+  for (const forged of [
+    { From: STRANGER, Owner: STRANGER },
+    { "Correlation-Id": "other" },
+    { Action: "PING" },
+  ]) {
+    await answer(p, correlation, { success: true }, forged);
+  }
+  expect(await p.value("Fleet.store.states.counter.n")).toBe(0);
+  expect((await answer(p, correlation, { success: true })).messages).toHaveLength(1);
+  expect((await answer(p, correlation, { success: true })).messages).toHaveLength(0);
+  expect(await p.value("Fleet.store.states.counter.n")).toBe(1);
+});
+
+test.each([
+  ["an error", { success: false, error: { code: "NOPE", message: "m", remedy: "r" } }, "NOPE"],
+  ["no JSON", "oops", "BAD_REPLY"],
+  ["an error without a shape", { success: false, error: "text" }, "BAD_REPLY"],
+  ["an error with nothing", { success: false }, "BAD_REPLY"],
+])("a reply that is %s comes back as %s", async (_what, data, code) => {
+  const p = await base.clone();
+  const done = await answer(p, tagOf(await ask(p), "Correlation-Id"), data, { Action: "Error-Response" });
+  expect(JSON.parse(done.messages[0]?.Data ?? "").error.code).toBe(code);
+});
+
+test("who repeats the request while it is open is answered once, afterwards with the same", async () => {
+  const p = await base.clone();
+  const correlation = tagOf(await ask(p), "Correlation-Id");
+  expect((await ask(p)).messages).toHaveLength(0);
+  const done = await answer(p, correlation, { success: true });
+  const again = await ask(p);
+  expect(again.messages).toHaveLength(1);
+  expect(again.messages[0]?.Data).toBe(done.messages[0]?.Data);
+});
+
+test("what is not answered in time is given up at the next message, by scheduler time", async () => {
+  const p = await base.clone();
+  await ask(p);
+  p.now += 29_000;
+  expect((await p.send({ From: STRANGER, Action: "PING" })).messages).toHaveLength(2);
+  const q = await base.clone();
+  await ask(q);
+  q.now += 20_000;
+  expect((await q.send({ From: STRANGER, Action: "PING" })).messages).toHaveLength(1);
+  q.now += 10_000;
+  const late = await q.send({ From: STRANGER, Action: "UNKNOWN" });
+  expect(late.messages.map((message) => JSON.parse(message.Data ?? "").error.code)).toEqual([
+    "TIMEOUT",
+    "UNKNOWN_ACTION",
+  ]);
+});
+
+test("a continuation that fails changes nothing and answers INTERNAL", async () => {
+  const p = await base.clone();
+  const done = await answer(p, tagOf(await ask(p, { fail: true }), "Correlation-Id"), { success: true });
+  expect(JSON.parse(done.messages[0]?.Data ?? "").error.code).toBe("INTERNAL");
+  expect(await p.value("Fleet.store.states.counter.n")).toBe(0);
+  expect(await p.value("Fleet.store.stats.errors")).toBe(1);
+});
+
+test("PROCESS_CONFIG limits how many calls wait, and for how long", async () => {
+  const p = await base.clone();
+  const config = {
+    configType: "PROCESS_CONFIG",
+    configData: { maxConcurrentRequests: 2, requestTimeout: 5000 },
+    version: 1,
+    hash: "h",
+  };
+  await p.send({ Action: "UPDATE_CONFIG", Epoch: "1", Data: config });
+  await ask(p, {}, "1");
+  await ask(p, {}, "2");
+  expect((await ask(p, {}, "3")).reply?.data.error?.code).toBe("BUSY");
+  p.now += 4000;
+  const freed = await ask(p, {}, "4");
+  expect(freed.messages.map((message) => message.Target).sort()).toEqual([FRIEND, STRANGER, STRANGER].sort());
+});
+
+test("a peer that is not wired is a typed error", async () => {
+  const p = await boot("counter", { source: COUNTER });
+  expect((await ask(p)).reply?.data.error?.code).toBe("PEER_UNKNOWN");
+});
+
+test("retired: those who wait are told, and a late reply changes nothing", async () => {
+  const p = await base.clone();
+  const correlation = tagOf(await ask(p), "Correlation-Id");
+  const retired = await p.send({ Action: "RETIRE", Epoch: "1" });
+  expect(
+    retired.messages.map((message) => [message.Target, JSON.parse(message.Data ?? "").error?.code]),
+  ).toEqual([
+    [STRANGER, "GONE"],
+    [p.owner, undefined],
+  ]);
+  expect((await answer(p, correlation, { success: true })).messages).toHaveLength(0);
+  expect(await p.value("Fleet.store.states.counter.n")).toBe(0);
+});
+
+describe("what a process says by itself", () => {
+  const wire = (p: Aos) =>
+    p.send({ Action: "WIRE_PEERS", Epoch: "9", Data: { peers: { "deployment-coordinator": COORDINATOR } } });
+  const to = (result: SendResult) => result.messages.filter((message) => message.Target === COORDINATOR);
+
+  test("STARTUP once a release, once it knows the deployment coordinator", async () => {
+    const p = await boot("counter", { source: COUNTER });
+    const first = to(await wire(p));
+    expect(first).toHaveLength(1);
+    expect(first[0]?.Tags).toContainEqual({ name: "Action", value: "STARTUP" });
+    expect(JSON.parse(first[0]?.Data ?? "")).toMatchObject({
+      name: "counter",
+      version: "1.0.0",
+      release: "r1",
+      epoch: 9,
+    });
+    expect(to(await wire(p))).toHaveLength(0);
+    expect(to(await p.load({ epoch: 9, release: "r2" }))).toHaveLength(1);
+    expect(to(await p.load({ epoch: 9, release: "r2" }))).toHaveLength(0);
+  });
+
+  test("Error at most once a minute", async () => {
+    const p = await base.clone();
+    await wire(p);
+    const fail = () => p.send({ From: STRANGER, Action: "FOR_FUNCTION" });
+    const first = to(await fail());
+    expect(first).toHaveLength(1);
+    expect(JSON.parse(first[0]?.Data ?? "")).toMatchObject({
+      name: "counter",
+      action: "FOR_FUNCTION",
+      message: expect.stringContaining("the rule itself fails"),
+    });
+    expect(to(await fail())).toHaveLength(0);
+    p.now += 60_000;
+    expect(to(await fail())).toHaveLength(1);
+  });
+});

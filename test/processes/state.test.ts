@@ -1,0 +1,277 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { canonicalJson, sha256 } from "../../core/hash.ts";
+import { type Aos, address, boot } from "./aos.ts";
+import { COUNTER } from "./programs.ts";
+
+const STRANGER = address("stranger");
+const FRIEND = address("friend");
+let base: Aos;
+
+beforeAll(async () => {
+  base = await boot("counter", { source: COUNTER });
+  const wired = await base.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers: { friend: FRIEND } } });
+  expect(wired.reply?.status).toBe("ok");
+  await base.send({ From: STRANGER, Action: "ADD", Data: { by: 2 } });
+}, 60_000);
+
+const states = (p: Aos) => p.value("Fleet.store.states");
+const add = (p: Aos, data: object, more: object = {}) =>
+  p.send({ From: STRANGER, Action: "ADD", Data: data, ...more });
+
+describe("a handler that fails leaves no trace", () => {
+  test.each([
+    ["refused", "TOO_BAD"],
+    ["fault", "INTERNAL"],
+    ["raise", "INTERNAL"],
+    ["nil", "INTERNAL"],
+    ["reply", "INTERNAL"],
+    ["number", "INTERNAL"],
+    ["deep", "INTERNAL"],
+    ["wait", "INTERNAL"],
+  ])("by %s: %s", async (fail, code) => {
+    const p = await base.clone();
+    const before = await states(p);
+    const result = await add(p, { by: 5, fail });
+    expect(result.error).toBeUndefined();
+    expect(result.reply?.data.error?.code).toBe(code);
+    expect(result.messages).toHaveLength(1);
+    expect(await states(p)).toEqual(before);
+    expect(await p.value("Fleet.store.calls.count")).toBe(0);
+    expect(await p.value("#Handlers.list")).toBe(await base.value("#Handlers.list"));
+    // The tables are the same ones: a reference that the program took at its start still works.
+    expect((await add(p, { by: 3 })).reply?.data.n).toBe(5);
+    expect(await p.value("Fleet.store.states.counter.nested.list")).toEqual([{ by: 2 }, { by: 3 }]);
+    expect(await p.value("Fleet.store.states.history")).toEqual([2, 3]);
+    const statistics = (await p.send({ Action: "GET_STATISTICS" })).reply?.data.statistics;
+    expect(statistics).toMatchObject({
+      errors: code === "INTERNAL" ? 1 : 0,
+      refused: code === "INTERNAL" ? 0 : 1,
+    });
+    await p.drop();
+  });
+
+  test("faults are counted, logged with their line and make the process unhealthy", async () => {
+    const p = await base.clone();
+    for (let i = 0; i < 20; i++) await add(p, { by: 1, fail: "nil" });
+    const logs = (await p.send({ Action: "LOGS", Data: { level: "ERROR" } })).reply?.data.entries as {
+      text: string;
+    }[];
+    expect(logs).toHaveLength(20);
+    expect(logs[0]?.text).toMatch(/^ADD: \[string "aos"\]:\d+: attempt to index a nil value/);
+    const health = (await p.send({ Action: "HEALTH_CHECK" })).reply?.data;
+    expect(health?.healthStatus).toBe("UNHEALTHY");
+    expect(health?.checks).toContainEqual(
+      expect.objectContaining({ name: "errorRate", status: "UNHEALTHY" }),
+    );
+  });
+});
+
+describe("once", () => {
+  const once = (p: Aos, data: object, correlation: string, from = STRANGER) =>
+    p.send({ From: from, Action: "ADD_ONCE", Data: data, "Correlation-Id": correlation });
+
+  test("a repeat gets the earlier reply and does not run", async () => {
+    const p = await base.clone();
+    const first = await once(p, { by: 1 }, "x");
+    const again = await once(p, { by: 99 }, "x");
+    expect(again.reply?.data).toEqual(first.reply?.data);
+    expect((await once(p, { by: 1 }, "x", FRIEND)).reply?.data.n).toBe(4);
+    expect((await once(p, { by: 1 }, "y")).reply?.data.n).toBe(5);
+    expect(
+      (await p.send({ From: STRANGER, Action: "ADD", Data: { by: 1 }, "Correlation-Id": "x" })).reply?.data.n,
+    ).toBe(6);
+  });
+
+  test("a refusal is repeated too; a fault may be tried again", async () => {
+    const p = await base.clone();
+    expect((await once(p, { by: 1, fail: "refused" }, "r")).reply?.data.error?.code).toBe("TOO_BAD");
+    expect((await once(p, { by: 1 }, "r")).reply?.data.error?.code).toBe("TOO_BAD");
+    expect((await once(p, { by: 1, fail: "fault" }, "f")).reply?.data.error?.code).toBe("INTERNAL");
+    expect((await once(p, { by: 1 }, "f")).reply?.data.n).toBe(3);
+    expect((await once(p, { by: 1 }, "f")).reply?.data.n).toBe(3);
+  });
+
+  test("256 are remembered, not more", async () => {
+    const p = await base.clone();
+    await once(p, { by: 1 }, "first");
+    for (let i = 0; i < 255; i++) await once(p, { by: 1 }, `c${i}`);
+    expect((await once(p, { by: 1 }, "first")).reply?.data.n).toBe(3);
+    await once(p, { by: 1 }, "one more");
+    expect((await once(p, { by: 1 }, "first")).reply?.data.n).toBe(260);
+    expect(
+      await p.value(
+        "(function() local n = 0 for _ in pairs(Fleet.store.answered.byKey) do n = n + 1 end return n end)()",
+      ),
+    ).toBe(256);
+  });
+});
+
+describe("export and import", () => {
+  const HARD = `
+    local S = Fleet.store.states.counter
+    S.odd = { [3] = "three", [-1] = "minus", x = "mixed", [1.5] = true }
+    S.big, S.small, S.inf, S.float = math.maxinteger, math.mininteger, -math.huge, 0.1
+    S.text = "\\0\\t\\"é\\u{1F600}"
+    S.empty = { list = {}, map = Fleet.object() }
+    S.__int = "not an escape"`;
+
+  async function exported(p: Aos) {
+    const reply = (await p.send({ Action: "EXPORT_STATE" })).reply?.data;
+    return { state: reply?.state, digest: String(reply?.digest) };
+  }
+  const load = (p: Aos, data: object) => p.send({ Action: "IMPORT_STATE", Epoch: "1", Data: data });
+
+  test("the digest is the sha256 of the canonical JSON, and a copy has the same", async () => {
+    const from = await base.clone();
+    await from.eval(HARD);
+    const { state, digest } = await exported(from);
+    expect(digest).toBe(sha256(canonicalJson(state)));
+    const to = await base.clone();
+    const done = await load(to, { state, digest });
+    expect(done.reply?.data).toEqual({ success: true, digest });
+    expect((await exported(to)).digest).toBe(digest);
+    expect(
+      await to.value(
+        `(function() local S = Fleet.store.states.counter return { S.odd[3], S.odd[-1], S.odd[1.5], S.odd.x, S.big == math.maxinteger, S.inf == -math.huge, math.type(S.small) } end)()`,
+      ),
+    ).toEqual(["three", "minus", true, "mixed", true, true, "integer"]);
+    expect((await add(to, { by: 1 })).reply?.data.n).toBe(3);
+    expect(await to.value("Fleet.store.states.history")).toEqual([2, 1]);
+  });
+
+  test.each([
+    [
+      "another digest",
+      (e: { state: unknown; digest: string }) => ({ ...e, digest: "0".repeat(64) }),
+      "DIGEST_MISMATCH",
+    ],
+    [
+      "a changed state",
+      (e: { state: unknown; digest: string }) => ({ ...e, state: { ...(e.state as object), x: 1 } }),
+      "DIGEST_MISMATCH",
+    ],
+    ["no digest", (e: { state: unknown; digest: string }) => ({ state: e.state }), "INVALID_DATA"],
+    ["another shape", () => ({ state: { a: 1 }, digest: sha256('{"a":1}') }), "BAD_STATE"],
+    [
+      "a state that is no table",
+      () => {
+        const state = { schema: 1, stateVersion: "1", states: { counter: 5 } };
+        return { state, digest: sha256(canonicalJson(state)) };
+      },
+      "BAD_STATE",
+    ],
+    [
+      "a state that breaks an invariant",
+      () => {
+        const state = {
+          schema: 1,
+          stateVersion: "1",
+          states: { counter: { n: -1, nested: { list: [] }, byName: {} } },
+        };
+        return { state, digest: sha256(canonicalJson(state)) };
+      },
+      "INVARIANT_BROKEN",
+    ],
+    [
+      "a shape of a later program",
+      () => {
+        const state = { schema: 1, stateVersion: "9", states: { counter: { n: 1 } } };
+        return { state, digest: sha256(canonicalJson(state)) };
+      },
+      "NO_MIGRATION",
+    ],
+  ])("%s is refused and nothing changes", async (_what, change, code) => {
+    const p = await base.clone();
+    const before = await exported(p);
+    const result = await load(p, change(before));
+    expect(result.reply?.data.error?.code).toBe(code);
+    expect(await exported(p)).toEqual(before);
+  });
+
+  test("what cannot be moved is named", async () => {
+    const p = await base.clone();
+    await p.eval("Fleet.store.states.counter.nested.f = print");
+    expect((await p.send({ Action: "EXPORT_STATE" })).reply?.data.error).toMatchObject({
+      code: "EXPORT_UNSUPPORTED",
+      message: expect.stringContaining("counter.nested.f"),
+    });
+  });
+});
+
+describe("a load in place", () => {
+  const VERSION = (migrations: string, invariant = "true") => `
+    local fleet = require("fleet")
+    fleet.process { name = "counter", version = "x" }
+    local S = fleet.state("counter", { n = 0 })
+    ${migrations}
+    fleet.on("READ", { readonly = true }, function() return { n = S.n, total = S.total, log = S.log } end)
+    fleet.invariant("sane", function() return ${invariant}, "it is not" end)`;
+  const TWO = `fleet.migrate { from = "1", to = "2", up = function() S.total, S.n = S.n * 10, nil end, down = function() S.n, S.total = S.total // 10, nil end }`;
+  const THREE = `${TWO} fleet.migrate { from = "2", to = "3", up = function() S.log = { S.total } end }`;
+  const read = async (p: Aos) => (await p.send({ From: STRANGER, Action: "READ" })).reply?.data;
+
+  test("keeps states, drops actions that are gone, migrates up and, for an earlier program, down", async () => {
+    const p = await base.clone();
+    await p.load({ epoch: 2, version: "2.0.0", source: VERSION(TWO) });
+    expect(await read(p)).toEqual({ success: true, total: 20 });
+    expect((await p.send({ From: STRANGER, Action: "ADD", Data: { by: 1 } })).reply?.data.error?.code).toBe(
+      "UNKNOWN_ACTION",
+    );
+    const info = (await p.send({ Action: "Info" })).reply?.data;
+    expect(info).toMatchObject({
+      version: "2.0.0",
+      stateVersion: "2",
+      capabilities: [],
+      peers: { friend: FRIEND },
+    });
+    const back = await p.load({ epoch: 3, version: "1.0.0", source: COUNTER });
+    expect(JSON.parse(back.output)).toMatchObject({ fleet: "committed", migrations: 1 });
+    expect((await add(p, { by: 1 })).reply?.data.n).toBe(3);
+  });
+
+  test("is undone as a whole when there is no way down, an invariant breaks or the program fails", async () => {
+    const p = await base.clone();
+    await p.load({ epoch: 2, version: "3.0.0", source: VERSION(THREE) });
+    expect(await read(p)).toEqual({ success: true, total: 20, log: [20] });
+    const before = await states(p);
+    for (const [source, text] of [
+      [COUNTER, "NO_DOWN_MIGRATION"],
+      [VERSION(THREE, "false"), "INVARIANT_BROKEN: sane: it is not"],
+      [VERSION(`${THREE} S.n = 99 error("half way")`), "half way"],
+      [
+        VERSION(`fleet.migrate { from = "3", to = "4", up = function() S.total = 0 error("cannot") end }`),
+        "cannot",
+      ],
+      [VERSION(THREE).replace("READ", "UPDATE_CONFIG"), "cannot replace UPDATE_CONFIG"],
+      [VERSION(THREE).replace("readonly = true", 'who = "nobody"'), "who is unknown"],
+    ] as const) {
+      const result = await p.load({ epoch: 3, version: "4.0.0", source });
+      expect(result.error).toContain(text);
+      expect(await read(p)).toEqual({ success: true, total: 20, log: [20] });
+      expect(await states(p)).toEqual(before);
+    }
+    expect((await p.send({ Action: "Info" })).reply?.data).toMatchObject({ version: "3.0.0", epoch: 2 });
+  });
+
+  test("a fresh process has the newest shape and migrates nothing", async () => {
+    const p = await boot("counter", { source: VERSION(THREE) });
+    expect(await read(p)).toEqual({ success: true, n: 0 });
+    expect((await p.send({ Action: "Info" })).reply?.data.stateVersion).toBe("3");
+  });
+
+  test("the same program again changes nothing", async () => {
+    const p = await base.clone();
+    const before = await states(p);
+    await p.load({ source: COUNTER });
+    await p.load({ source: COUNTER });
+    expect(await states(p)).toEqual(before);
+    expect((await add(p, { by: 1 })).reply?.data.n).toBe(3);
+    expect(await p.value("#Handlers.list")).toBe(await base.value("#Handlers.list"));
+  });
+
+  test("an owner's Eval cannot break out: a fault in it leaves the process as it was", async () => {
+    const p = await base.clone();
+    expect((await p.eval("Fleet.store.states.counter.n = 77 error('no')")).error).toContain("no");
+    expect((await add(p, { by: 1 })).reply?.data.n).toBe(3);
+  });
+});
