@@ -1,0 +1,145 @@
+/** From a schema and the comments in its source: one row for each field, with its type, limits and default. */
+import { z } from "zod";
+import type { FieldComment, FieldComments } from "./comments.ts";
+
+/** One field as the docs show it. */
+export interface Row {
+  /** Dotted; `<name>` stands for a key of one's own, `[]` for each of a list. */
+  readonly path: string;
+  readonly type: string;
+  /** The value when it is left out, "required", or "–" when leaving it out means nothing is there. */
+  readonly default: string;
+  readonly text: string;
+  /** The `@default` of the comment, and the schema's own, to be held against each other. */
+  readonly said?: string;
+  readonly set?: unknown;
+}
+
+/** What `z.toJSONSchema` makes, as far as these schemas go. */
+interface Shape {
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly pattern?: string;
+  readonly format?: string;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly maximum?: number;
+  readonly minItems?: number;
+  readonly default?: unknown;
+  readonly properties?: Readonly<Record<string, Shape>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: boolean | Shape;
+  readonly items?: Shape;
+  readonly oneOf?: readonly Shape[];
+  readonly anyOf?: readonly Shape[];
+}
+
+/** Fields that have a table of their own: path → where it is. Their own fields are left to it. */
+export type Elsewhere = Readonly<Record<string, string>>;
+
+/** Every field of a schema, nested ones included. */
+export function rowsOf(
+  schema: z.ZodType,
+  comments: FieldComments,
+  elsewhere: Elsewhere = {},
+  io: "input" | "output" = "input",
+): Row[] {
+  const shape = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Shape;
+  return variantsOf(shape).flatMap((variant) => rows(variant, comments, "", elsewhere));
+}
+
+function rows(shape: Shape, comments: FieldComments, prefix: string, elsewhere: Elsewhere): Row[] {
+  return Object.entries(shape.properties ?? {}).flatMap(([name, field]) => {
+    const path = `${prefix}${name}`;
+    const comment = comments.get(name);
+    const row: Row = {
+      path,
+      type: elsewhere[name] === undefined ? typeOf(field) : `[${name}](${elsewhere[name]})`,
+      default: defaultOf(field, comment, shape.required?.includes(name) === true),
+      text: comment?.text || (field.const === undefined ? "" : `Says which it is: ${code(field.const)}.`),
+      ...(comment?.default === undefined ? {} : { said: comment.default }),
+      ...(field.default === undefined ? {} : { set: field.default }),
+    };
+    if (elsewhere[name] !== undefined) return [row];
+    const inner = comment?.fields ?? new Map();
+    return [
+      row,
+      ...nestedIn(field, path).flatMap(([at, nested]) => rows(nested, inner, `${at}.`, elsewhere)),
+    ];
+  });
+}
+
+/** The objects in a field's value and the paths to them. */
+function nestedIn(field: Shape, path: string): [string, Shape][] {
+  const own: [string, Shape][] = field.properties ? [[path, field]] : [];
+  const { additionalProperties: values, items } = field;
+  return [
+    ...own,
+    ...(typeof values === "object" ? nestedIn(values, `${path}.<name>`) : []),
+    ...(items ? nestedIn(items, `${path}[]`) : []),
+    ...variantsOf(field).flatMap((variant) => (variant === field ? [] : nestedIn(variant, path))),
+  ];
+}
+
+const variantsOf = (shape: Shape): readonly Shape[] => shape.oneOf ?? shape.anyOf ?? [shape];
+
+function defaultOf(field: Shape, comment: FieldComment | undefined, required: boolean): string {
+  // What JSON can read is a value, and shown as one; anything else is words.
+  if (comment?.default !== undefined)
+    return asValue(comment.default) === undefined ? comment.default : code(asValue(comment.default));
+  if (required) return "required";
+  if (field.default === undefined) return "–";
+  return field.properties ? "its own defaults" : code(field.default);
+}
+
+function typeOf(shape: Shape): string {
+  if (shape.const !== undefined) return code(shape.const);
+  if (shape.enum) return shape.enum.map(code).join(" or ");
+  if (shape.oneOf ?? shape.anyOf) return [...new Set(variantsOf(shape).map(typeOf))].join(" or ");
+  switch (shape.type) {
+    case "string":
+      return `string${textLimits(shape)}`;
+    case "number":
+    case "integer":
+      return `${shape.type === "integer" ? "whole number" : "number"}${numberLimits(shape)}`;
+    case "array":
+      return `list of ${shape.items ? typeOf(shape.items) : "anything"}${shape.minItems ? `, at least ${shape.minItems}` : ""}`;
+    case "object":
+      if (shape.properties) return "object";
+      return `map to ${typeof shape.additionalProperties === "object" ? typeOf(shape.additionalProperties) : "anything"}`;
+    default:
+      return shape.type ?? "anything";
+  }
+}
+
+function textLimits({ minLength, maxLength, pattern, format }: Shape): string {
+  if (format === "uri") return ", a URL";
+  if (pattern !== undefined) return ` like ${code(new RegExp(pattern).source)}`;
+  if (minLength !== undefined && minLength === maxLength) return ` of ${minLength} characters`;
+  if (maxLength !== undefined) return ` of ${minLength ?? 0} to ${maxLength} characters`;
+  return "";
+}
+
+function numberLimits({ minimum, exclusiveMinimum, maximum }: Shape): string {
+  const limits = [
+    ...(exclusiveMinimum === undefined ? [] : [`> ${exclusiveMinimum}`]),
+    // Every safe integer is the whole range of a JSON number: no limit that anybody set.
+    ...(minimum === undefined || minimum === Number.MIN_SAFE_INTEGER ? [] : [`≥ ${minimum}`]),
+    ...(maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? [] : [`≤ ${maximum}`]),
+  ];
+  return limits.length === 0 ? "" : ` ${limits.join(", ")}`;
+}
+
+/** The value that a `@default` writes, or undefined where it is words. */
+export function asValue(said: string): unknown {
+  try {
+    return JSON.parse(said);
+  } catch {
+    return undefined;
+  }
+}
+
+const code = (value: unknown): string => `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;

@@ -1,0 +1,173 @@
+/**
+ * `npm run docs`: writes docs/resources/*.md from the schemas and the comments in their source.
+ * A test holds the pages to the schemas and the schemas to having something said of every field.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { z } from "zod";
+import { NetworkRefSchema } from "../ao/network.ts";
+import { FleetDeclarationSchema, ProcessDeclarationSchema } from "../components/declaration.ts";
+import { CONFIG_TYPES, ConfigBundleInputsSchema } from "../providers/config-bundle/schema.ts";
+import { LocalNetworkInputsSchema } from "../providers/local-network/schema.ts";
+import {
+  HealthPolicySchema,
+  ProcessInputsSchema,
+  ProcessOutputsSchema,
+} from "../providers/process/schema.ts";
+import { ReleaseInputsSchema } from "../providers/release/schema.ts";
+import { ScopeSchema } from "../providers/run/scope.ts";
+import { WiringInputsSchema } from "../providers/wiring/schema.ts";
+import { Comments } from "./comments.ts";
+import { type Elsewhere, type Row, rowsOf } from "./fields.ts";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const NOUNS = ["process", "config-bundle", "wiring", "release", "local-network"] as const;
+
+/** Every file whose comments are shown. */
+export const commentFiles: readonly string[] = [
+  "ao/network.ts",
+  "components/declaration.ts",
+  "components/fleet.ts",
+  "providers/run/scope.ts",
+  ...NOUNS.flatMap((noun) => [`providers/${noun}/schema.ts`, `providers/${noun}/resource.ts`]),
+];
+
+const comments = new Comments(commentFiles.map((file) => join(root, file)));
+
+const SHARED: Elsewhere = {
+  scope: "common.md#scope",
+  network: "common.md#network",
+  health: "common.md#health",
+  healthCheck: "common.md#health",
+};
+
+const inputs = (schema: z.ZodType, name: string, elsewhere: Elsewhere = SHARED): Row[] =>
+  rowsOf(schema, comments.fields(name), elsewhere);
+
+/** Outputs that are an interface: its own members, each beside the inputs. */
+function outputs(name: string): Row[] {
+  const types = comments.types(name);
+  return [...comments.fields(name)].map(([path, { text }]) => ({
+    path,
+    type: `\`${types.get(path)}\``,
+    default: "",
+    text,
+  }));
+}
+
+function processOutputs(): Row[] {
+  const own = new Set(Object.keys(ProcessInputsSchema.shape));
+  return rowsOf(ProcessOutputsSchema, comments.fields("ProcessOutputsSchema"), {}, "output").filter(
+    ({ path }) => !own.has(path.split(/[.[]/)[0] ?? ""),
+  );
+}
+
+/** One table of a page. */
+export interface Section {
+  readonly title: string;
+  readonly rows: readonly Row[];
+}
+
+/** One page, before it is text. */
+export interface Page {
+  readonly file: string;
+  readonly title: string;
+  readonly intro: string;
+  readonly sections: readonly Section[];
+  /** Files where it is declared. */
+  readonly sources: readonly string[];
+}
+
+const resource = (noun: (typeof NOUNS)[number], className: string, sections: readonly Section[]): Page => ({
+  file: `${noun}.md`,
+  title: className,
+  intro: comments.of(className),
+  sections,
+  sources: [`providers/${noun}/schema.ts`],
+});
+
+const section = (title: string, rows: readonly Row[]): Section => ({ title, rows });
+
+/** All pages. */
+export const pages: readonly Page[] = [
+  {
+    file: "fleet.md",
+    title: "Fleet",
+    intro: comments.of("Fleet"),
+    sections: [
+      section(
+        "Declaration",
+        inputs(FleetDeclarationSchema, "FleetDeclarationSchema", {
+          ...SHARED,
+          processes: "#process-declaration",
+        }),
+      ),
+      section("Process declaration", inputs(ProcessDeclarationSchema, "ProcessDeclarationSchema")),
+    ],
+    sources: ["components/declaration.ts"],
+  },
+  resource("process", "Process", [
+    section("Inputs", inputs(ProcessInputsSchema, "ProcessInputsSchema")),
+    section("Outputs", processOutputs()),
+  ]),
+  resource("config-bundle", "ConfigBundle", [
+    section("Inputs", inputs(ConfigBundleInputsSchema, "ConfigBundleInputsSchema")),
+    ...Object.entries(CONFIG_TYPES).map(([type, schema]) =>
+      section(type, rowsOf(schema, comments.fields("CONFIG_TYPES").get(type)?.fields ?? new Map())),
+    ),
+    section("Outputs", outputs("ConfigBundleOutputs")),
+  ]),
+  resource("wiring", "Wiring", [
+    section("Inputs", inputs(WiringInputsSchema, "WiringInputsSchema")),
+    section("Outputs", outputs("WiringOutputs")),
+  ]),
+  resource("release", "Release", [
+    section("Inputs", inputs(ReleaseInputsSchema, "ReleaseInputsSchema")),
+    section("Outputs", outputs("ReleaseOutputs")),
+  ]),
+  resource("local-network", "LocalNetwork", [
+    section("Inputs", inputs(LocalNetworkInputsSchema, "LocalNetworkInputsSchema")),
+    section("Outputs", outputs("LocalNetworkOutputs")),
+  ]),
+  {
+    file: "common.md",
+    title: "What resources share",
+    intro: "Tables that several pages refer to.",
+    sections: [
+      section("Network", inputs(NetworkRefSchema, "NetworkRefSchema", {})),
+      section("Health", inputs(HealthPolicySchema, "HealthPolicySchema", {})),
+      section("Scope", inputs(ScopeSchema, "ScopeSchema", {})),
+    ],
+    sources: ["ao/network.ts", "providers/process/schema.ts", "providers/run/scope.ts"],
+  },
+];
+
+/** A page as Markdown. */
+export function markdown({ title, intro, sections, sources }: Page): string {
+  const parts = sections.map(({ title: heading, rows }) => `## ${heading}\n\n${table(rows)}`);
+  const links = sources.map((source) => `[${source}](../../${source})`).join(", ");
+  const note = `Made by \`npm run docs\` from ${links}; edit the comments there.`;
+  return `${[`# ${title}`, intro, ...parts, note].join("\n\n")}\n`;
+}
+
+function table(rows: readonly Row[]): string {
+  const withDefaults = rows.some((row) => row.default !== "");
+  const columns = ["field", "type", ...(withDefaults ? ["default"] : []), "meaning"];
+  const lines = rows.map((row) => [
+    `\`${row.path}\``,
+    row.type,
+    ...(withDefaults ? [row.default] : []),
+    row.text,
+  ]);
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(columns), line(columns.map(() => "---")), ...lines.map(line)].join("\n");
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const folder = join(root, "docs", "resources");
+  mkdirSync(folder, { recursive: true });
+  for (const page of pages) writeFileSync(join(folder, page.file), markdown(page));
+  console.log(`wrote ${pages.length} pages to docs/resources`);
+}

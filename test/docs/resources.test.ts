@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { Comments } from "../../docs/comments.ts";
+import { asValue, rowsOf } from "../../docs/fields.ts";
+import { commentFiles, markdown, pages } from "../../docs/generate.ts";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+
+/** Every schema that the rooms export, by name. */
+async function schemas(): Promise<[string, z.ZodType][]> {
+  const modules: Record<string, unknown>[] = await Promise.all(
+    commentFiles
+      .filter((file) => !file.endsWith("resource.ts") && file !== "components/fleet.ts")
+      .map((file) => import(join(root, file))),
+  );
+  return modules
+    .flatMap((module) => Object.entries(module))
+    .filter((entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType);
+}
+
+describe("pages of resources", () => {
+  test("are what the schemas and their comments say now (npm run docs)", () => {
+    for (const page of pages) expect(read(`docs/resources/${page.file}`)).toBe(markdown(page));
+  });
+
+  test("are all there is in the folder", () => {
+    expect(readdirSync(join(root, "docs/resources")).sort()).toEqual(pages.map(({ file }) => file).sort());
+  });
+
+  test("say something of every resource, and of every field of every table", () => {
+    const silent = pages.flatMap(({ file, intro, sections }) => [
+      ...(intro === "" ? [file] : []),
+      ...sections.flatMap(({ title, rows }) =>
+        rows.filter(({ text }) => text === "").map(({ path }) => `${file} ${title} ${path}`),
+      ),
+    ]);
+    expect(silent).toEqual([]);
+    expect(pages.flatMap(({ sections }) => sections.filter(({ rows }) => rows.length === 0))).toEqual([]);
+  });
+});
+
+describe("schemas", () => {
+  const comments = new Comments(commentFiles.map((file) => join(root, file)));
+
+  test("say something of every field", async () => {
+    const found = await schemas();
+    expect(found.map(([name]) => name)).toEqual(
+      expect.arrayContaining([
+        "FleetDeclarationSchema",
+        "ProcessInputsSchema",
+        "TargetSchema",
+        "ScopeSchema",
+      ]),
+    );
+    const silent = found.flatMap(([name, schema]) =>
+      rowsOf(schema, comments.fields(name))
+        .filter(({ text }) => text === "")
+        .map(({ path }) => `${name}.${path}`),
+    );
+    expect(silent).toEqual([]);
+  });
+
+  test("use the default that their comment names", async () => {
+    const differing = (await schemas()).flatMap(([name, schema]) =>
+      rowsOf(schema, comments.fields(name)).flatMap(({ path, said, set }) =>
+        said === undefined || set === undefined || asValue(said) === undefined
+          ? []
+          : JSON.stringify(asValue(said)) === JSON.stringify(set)
+            ? []
+            : [`${name}.${path}: says ${said}, uses ${JSON.stringify(set)}`],
+      ),
+    );
+    expect(differing).toEqual([]);
+  });
+});
