@@ -10,6 +10,7 @@ import type { Scope } from "../providers/run/scope.ts";
 import { Wiring } from "../providers/wiring/resource.ts";
 import type { FleetInput } from "./declaration.ts";
 import { type FleetPlan, type PlannedProcess, planFleet } from "./plan.ts";
+import { preFlight } from "./pre-flight.ts";
 import { runningRelease } from "./running.ts";
 
 /** What the stack's outputs say of a member. */
@@ -46,6 +47,8 @@ export class Fleet extends pulumi.ComponentResource {
         stack: pulumi.getStack(),
       });
       const plan = await planFleet(input, { home: HOME, build: BUILD }, running);
+      if (pulumi.runtime.isDryRun())
+        await preFlight(new pulumi.Config(), plan.declaration.network, modulesOf(plan));
       return new Fleet(name, plan, options);
     } catch (error) {
       if (error instanceof FleetError) throw new pulumi.RunError(error.message);
@@ -193,6 +196,8 @@ export class Fleet extends pulumi.ComponentResource {
       .apply(([id, count]) => ({ name, processId: id, generation: count }));
   }
 }
+
+const modulesOf = (plan: FleetPlan): string[] => plan.levels.flat().map(({ declared }) => declared.module);
 
 type Common = { scope: Scope; network: FleetPlan["declaration"]["network"] };
 

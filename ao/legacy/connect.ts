@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
 import { notEvaluated, UnitError } from "../errors.ts";
 import type { Journal } from "../journal/index.ts";
-import type { Ao, Evaluation, FoundItem, NetworkEndpoints } from "../port.ts";
+import type { Ao, Evaluation, NetworkEndpoints } from "../port.ts";
 import { type Backoff, defaultBackoff, retrying } from "../retry.ts";
 import type { Wallet } from "../wallet.ts";
 import { readDryrun, readResult, readResults } from "./cu.ts";
 import { effectsOf } from "./effects.ts";
 import { findAll, readData, readPage } from "./gateway.ts";
 import { unitAt } from "./http.ts";
+import { moduleLoader } from "./modules.ts";
 import { preflight } from "./preflight.ts";
 
 export interface LegacyOptions {
@@ -52,7 +52,7 @@ export function connectLegacy({
   const cu = unitAt("compute unit", endpoints.cuUrl, unitLimits);
   const index = unitAt("gateway", endpoints.graphqlUrl, unitLimits);
   const gateway = unitAt("gateway", endpoints.gatewayUrl, unitLimits);
-  const modules = new Map<string, FoundItem>();
+  const loadModule = moduleLoader(index, backoff);
   /** When this connection last sent to a process that has not answered anything yet. */
   const fresh = new Map<string, number>();
   const warm = new Set<string>();
@@ -63,24 +63,6 @@ export function connectLegacy({
     findAll(query, (page) =>
       retrying("asking the gateway's index", budget, () => readPage(index, query, page, budget), backoff),
     );
-
-  async function loadModule(id: string, budget: Budget): Promise<FoundItem> {
-    const known = modules.get(id);
-    if (known) return known;
-    const module = await retrying(
-      `looking for the module ${id}`,
-      budget,
-      async () => {
-        const { items } = await readPage(index, { ids: [id] }, { first: 1 }, budget);
-        if (items[0]) return items[0];
-        throw moduleUnknown(id, index.url);
-      },
-      backoff,
-    );
-    assertModule(module);
-    modules.set(id, module);
-    return module;
-  }
 
   const noteSent = (processId: string) => {
     if (!warm.has(processId)) fresh.set(processId, performance.now());
@@ -175,28 +157,3 @@ const isEmpty = ({ output, error, messages, spawns }: Evaluation) =>
 /** The compute unit said that it cannot find it, or fell over it. */
 const isUnknownThere = (error: unknown) =>
   error instanceof UnitError && (error.code === "UNIT_FAILED" || error.code === "PROCESS_UNKNOWN");
-
-function moduleUnknown(id: string, url: string): UnitError {
-  return new UnitError(
-    {
-      code: "MODULE_UNKNOWN",
-      what: `The gateway at ${url} does not know the module ${id}`,
-      got: "no such item",
-      expected: "a published AO module",
-      remedy:
-        "Check `module` in the stack's settings; a module that was just published takes minutes to show.",
-    },
-    "transient",
-  );
-}
-
-function assertModule({ id, tags }: FoundItem): void {
-  if (tags["Data-Protocol"] === "ao" && tags.Type === "Module") return;
-  throw new FleetError({
-    code: "MODULE_INVALID",
-    what: `${id} is not an AO module`,
-    got: `Data-Protocol ${tags["Data-Protocol"] ?? "none"}, Type ${tags.Type ?? "none"}`,
-    expected: "an item with the tags Data-Protocol: ao and Type: Module",
-    remedy: "Set `module` to the id of a module such as an aos image.",
-  });
-}

@@ -1,0 +1,30 @@
+import type { Budget } from "../../core/budget.ts";
+import type { NetworkEndpoints } from "../port.ts";
+import { defaultBackoff } from "../retry.ts";
+import { readPage } from "./gateway.ts";
+import { unitAt } from "./http.ts";
+import { moduleLoader } from "./modules.ts";
+import { preflight } from "./preflight.ts";
+
+/**
+ * Looks whether a network can take a fleet: every unit answers and is what it should be, and the module is there. Needs no
+ * wallet and sends nothing, so a preview may do it.
+ *
+ * @throws FleetError with every problem; transient when all of them are
+ */
+export function lookAhead(
+  endpoints: NetworkEndpoints,
+  input: { module?: string },
+  budget: Budget,
+): Promise<void> {
+  const limits = { concurrency: 4, timeout: 20_000 };
+  const index = unitAt("gateway", endpoints.graphqlUrl, limits);
+  const parts = {
+    mu: unitAt("messenger unit", endpoints.muUrl, limits),
+    cu: unitAt("compute unit", endpoints.cuUrl, limits),
+    backoff: defaultBackoff,
+    module: moduleLoader(index, defaultBackoff),
+    index: (time: Budget) => readPage(index, { tags: { "Data-Protocol": "ao" } }, { first: 1 }, time),
+  };
+  return preflight(parts, input, budget);
+}

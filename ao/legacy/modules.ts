@@ -1,0 +1,61 @@
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { UnitError } from "../errors.ts";
+import type { FoundItem } from "../port.ts";
+import { type Backoff, retrying } from "../retry.ts";
+import { readPage } from "./gateway.ts";
+import type { Unit } from "./http.ts";
+
+/**
+ * Looks modules up in the gateway's index, each once.
+ *
+ * @throws FleetError MODULE_UNKNOWN when the budget is spent, MODULE_INVALID for an item that is no module
+ */
+export function moduleLoader(
+  index: Unit,
+  backoff: Backoff,
+): (id: string, budget: Budget) => Promise<FoundItem> {
+  const modules = new Map<string, FoundItem>();
+  return async (id, budget) => {
+    const known = modules.get(id);
+    if (known) return known;
+    const module = await retrying(
+      `looking for the module ${id}`,
+      budget,
+      async () => {
+        const { items } = await readPage(index, { ids: [id] }, { first: 1 }, budget);
+        if (items[0]) return items[0];
+        throw moduleUnknown(id, index.url);
+      },
+      backoff,
+    );
+    assertModule(module);
+    modules.set(id, module);
+    return module;
+  };
+}
+
+function moduleUnknown(id: string, url: string): UnitError {
+  return new UnitError(
+    {
+      code: "MODULE_UNKNOWN",
+      what: `The gateway at ${url} does not know the module ${id}`,
+      got: "no such item",
+      expected: "a published AO module",
+      remedy:
+        "Check `module` in the stack's settings; a module that was just published takes minutes to show.",
+    },
+    "transient",
+  );
+}
+
+function assertModule({ id, tags }: FoundItem): void {
+  if (tags["Data-Protocol"] === "ao" && tags.Type === "Module") return;
+  throw new FleetError({
+    code: "MODULE_INVALID",
+    what: `${id} is not an AO module`,
+    got: `Data-Protocol ${tags["Data-Protocol"] ?? "none"}, Type ${tags.Type ?? "none"}`,
+    expected: "an item with the tags Data-Protocol: ao and Type: Module",
+    remedy: "Set `module` to the id of a module such as an aos image.",
+  });
+}

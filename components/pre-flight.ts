@@ -1,0 +1,42 @@
+import { lookAhead } from "../ao/legacy/look.ts";
+import { type NetworkRef, resolveNetwork } from "../ao/network.ts";
+import { loadWallet } from "../ao/wallet.ts";
+import { budgetOf } from "../core/budget.ts";
+import { FleetError, type Problem, throwAll } from "../core/errors.ts";
+import type { ProviderConfig } from "../providers/run/session.ts";
+import { type WalletSource, walletSource } from "../providers/run/wallet.ts";
+
+/** Seconds that a preview waits for units that do not answer. */
+const PATIENCE = 15;
+
+/**
+ * What would make every create fail, found before anything is sent: the wallet, the units, the module. The embedded
+ * network is not looked at: it is started by the run itself.
+ *
+ * @throws FleetError with every problem at once
+ */
+export async function preFlight(
+  config: ProviderConfig,
+  network: NetworkRef,
+  modules: readonly string[],
+): Promise<void> {
+  const looks: Promise<unknown>[] = [walletProblem(config)];
+  if (network.kind === "legacy") {
+    const endpoints = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
+    for (const module of new Set(modules)) looks.push(lookAhead(endpoints, { module }, budgetOf(PATIENCE)));
+  }
+  const problems: Problem[] = [];
+  for (const settled of await Promise.allSettled(looks)) {
+    if (settled.status === "fulfilled") continue;
+    if (!(settled.reason instanceof FleetError)) throw settled.reason;
+    problems.push(
+      ...settled.reason.problems.filter((found) => !problems.some(({ what }) => what === found.what)),
+    );
+  }
+  throwAll(problems);
+}
+
+async function walletProblem(config: ProviderConfig): Promise<void> {
+  const source: WalletSource = walletSource(config);
+  await loadWallet(source);
+}

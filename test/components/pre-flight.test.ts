@@ -1,0 +1,72 @@
+import { chmod, mkdtemp, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { preFlight } from "../../components/pre-flight.ts";
+import { FleetError } from "../../core/errors.ts";
+import { makeJwk } from "../ao/wallets.ts";
+import { type Simnet, startSimnet } from "../simnet/index.ts";
+
+let net: Simnet;
+let folder: string;
+let wallet: string;
+
+beforeAll(async () => {
+  net = await startSimnet();
+  folder = await mkdtemp(join(tmpdir(), "fleet-preflight-"));
+  wallet = join(folder, "wallet.json");
+  await writeFile(wallet, JSON.stringify(await makeJwk()), { mode: 0o600 });
+});
+afterAll(() => net.close());
+
+const config = (walletPath: string | undefined) => ({
+  get: (key: string) => (key === "walletPath" ? walletPath : undefined),
+});
+const network = () => ({ kind: "legacy" as const, ...net.endpoints });
+
+async function codes(work: Promise<void>): Promise<string[]> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(FleetError);
+  return (error as FleetError).problems.map(({ code }) => code);
+}
+
+describe("before anything is sent", () => {
+  it("a good wallet, units that answer and a module that is there pass", async () => {
+    await preFlight(config(wallet), network(), [net.module]);
+    expect(net.oracle.counts()).toMatchObject({ processes: 0, messages: 0 });
+  });
+
+  it("a wallet is named, readable by its owner alone, and a key", async () => {
+    const exposed = join(folder, "exposed.json");
+    await writeFile(exposed, "{}", { mode: 0o644 });
+    await chmod(exposed, 0o644);
+    const junk = join(folder, "junk.json");
+    await writeFile(junk, "not json", { mode: 0o600 });
+    const wallets: [string | undefined, string][] = [
+      [undefined, "WALLET_MISSING"],
+      [join(folder, "nowhere.json"), "WALLET_MISSING"],
+      [exposed, "WALLET_EXPOSED"],
+      [junk, "WALLET_INVALID"],
+    ];
+    for (const [path, code] of wallets)
+      expect(await codes(preFlight(config(path), network(), [net.module]))).toEqual([code]);
+  });
+
+  it("everything that is wrong is told at once", async () => {
+    const page = createServer((_request, response) => response.end("<html>hello</html>"));
+    await new Promise<void>((listening) => page.listen(0, "127.0.0.1", listening));
+    const url = `http://127.0.0.1:${(page.address() as AddressInfo).port}`;
+    const wrong = { ...network(), muUrl: url, cuUrl: "http://127.0.0.1:9" };
+    const found = await codes(preFlight(config(undefined), wrong, ["x".repeat(43)]));
+    page.close();
+    expect(found).toContain("WALLET_MISSING");
+    expect(found).toContain("UNIT_NOT_AO");
+    expect(found).toContain("MODULE_UNKNOWN");
+    expect(found.some((code) => ["UNIT_DOWN", "BUDGET_SPENT", "UNIT_SLOW"].includes(code))).toBe(true);
+  });
+});
