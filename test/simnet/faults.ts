@@ -172,7 +172,10 @@ function ends(fault: Fault): boolean {
   return fault.kind !== "delay" && fault.kind !== "answer" && fault.kind !== "rewrite";
 }
 
-/** The failures that reliability case N2 names, each with the same share. */
+/**
+ * Ten failures, each with the same part of `share`: 202, 429, 400, 500, 502 with a page, a cut connection, a hang of 1 s, cut
+ * JSON, 200 with a page, a lost answer. The 202 is a lie when it meets a post: nothing was taken, and its body names no id.
+ */
 export function anyFault(on: FaultRule["on"], share: number): FaultRule[] {
   const faults: Fault[] = [
     { kind: "status", status: 202, body: '{"message":"Processing"}' },

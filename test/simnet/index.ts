@@ -46,7 +46,19 @@ export interface Simnet {
 /** The module of every simulated process. */
 export const SIMULATED_MODULE = "simulated-aos".padEnd(43, "0");
 
-/** Starts a simulated network on free loopback ports, with nothing on it. */
+/**
+ * Starts a simulated network on free loopback ports, with nothing on it.
+ *
+ * ```ts
+ * const net = await startSimnet({ latency: { spawn: 80, result: { min: 20, max: 60 } } });
+ * for (const rule of anyFault(["mu.post", "cu.result"], 0.2)) net.faults.add(rule);
+ * const remove = net.behaviours.emptyFirstResult();
+ * // … deploy a program whose Lua says --[[sim:{"health":["HEALTHY","UNHEALTHY"],"reason":"no coordinator"}]]
+ * await net.oracle.quiet();
+ * net.oracle.byDeploymentKey("shop/dev/battle"); // one process, whatever happened on the way
+ * await net.close();
+ * ```
+ */
 export async function startSimnet(options: SimnetOptions = {}): Promise<Simnet> {
   const store = sqliteStore(":memory:");
   const knobs: EvaluatorKnobs = {};
