@@ -1,6 +1,6 @@
 --- The battles a process knows: plain functions on the state { battles: id → battle, finished: ids, oldest first }.
--- What only a look back needs of a finished battle is kept as one text: the state stays small, and so does what is
--- remembered of it before every message.
+-- A battle's teams and its play { arena, history, last } are kept as texts: before every message all tables of the state
+-- are remembered, and a full hall of battles has a hundred thousand of them; as texts it has a few for each battle.
 -- Functions that can refuse return nil, code, message, remedy and have then changed nothing.
 local damage = require("damage")
 local digest = require("digest")
@@ -55,11 +55,11 @@ end
 --- @return table battle
 function book.start(state, wish)
   local battle = {
-    id = wish.id, status = "ACTIVE", ranked = wish.ranked, players = wish.players, teams = wish.teams,
+    id = wish.id, status = "ACTIVE", ranked = wish.ranked, players = wish.players, turn = 1, pending = {},
     seed = wish.id .. "@" .. tostring(wish.now), startedAt = wish.now, movedAt = wish.now,
-    history = {}, pending = {}, last = {},
   }
-  battle.arena = turn.arena(battle.teams, battle.seed)
+  battle.teams = json.encode(wish.teams)
+  battle.play = json.encode({ arena = turn.arena(wish.teams, battle.seed), history = {}, last = {} })
   state.battles[battle.id] = battle
   return battle
 end
@@ -71,44 +71,29 @@ function book.side(battle, player)
   return battle.players[1] == player and 1 or battle.players[2] == player and 2 or nil
 end
 
--- Teams, arena, choices and latest events: a finished battle has them in its archive.
-local ARCHIVED = { "teams", "arena", "history", "last" }
-
-local function archive(battle)
-  local kept = {}
-  for _, name in ipairs(ARCHIVED) do
-    kept[name] = battle[name]
-    battle[name] = nil
-  end
-  battle.archive = json.encode(kept)
-end
-
---- A battle with everything that is known of it.
+--- A battle with everything that is known of it, to be read.
 --- @param battle table
---- @return table the battle itself while it is open, a copy when it is finished
+--- @return table a copy with teams, arena, history (choices of each turn) and last (events of the latest turn)
 function book.unfold(battle)
-  if not battle.archive then
-    return battle
-  end
-  local whole = json.decode(battle.archive)
+  local whole = json.decode(battle.play)
   for key, value in pairs(battle) do
-    if key ~= "archive" then
-      whole[key] = value
-    end
+    whole[key] = value
   end
+  whole.teams = json.decode(battle.teams)
   return whole
 end
 
-local function finish(state, battle, now)
-  local winner = battle.arena.winner
-  battle.winner, battle.turns = battle.players[winner], #battle.history
+local function finish(state, battle, play, now)
+  local winner = play.arena.winner
+  battle.winner, battle.turn = battle.players[winner], #play.history
   battle.status, battle.finishedAt, battle.pending = "FINISHED", now, {}
-  battle.digest = book.digest(battle.arena, battle.ending)
-  local awards = battle.ranked and rewards.experience(battle) or {}
+  battle.digest = book.digest(play.arena, battle.ending)
+  local fought = { arena = play.arena, teams = json.decode(battle.teams) }
+  local awards = battle.ranked and rewards.experience(fought) or {}
   battle.experience = { status = #awards > 0 and "PENDING" or "NONE", awards = awards }
-  local prize = battle.ranked and winner ~= 0 and rewards.prize(battle) or 0
+  local prize = battle.ranked and rewards.prize(fought) or 0
   battle.prize = { status = prize > 0 and "OPEN" or "NONE", amount = prize }
-  archive(battle)
+  battle.play = json.encode(play)
   state.finished[#state.finished + 1] = battle.id
   if #state.finished > book.KEEP_FINISHED then
     state.battles[table.remove(state.finished, 1)] = nil
@@ -134,13 +119,14 @@ function book.submit(state, battle, side, choice, now)
   if not ok then
     return nil, code, message, remedy
   elseif battle.pending[tostring(side)] then
-    return nil, "ALREADY_MOVED", "you have chosen for turn " .. battle.arena.turn, "wait for your opponent"
+    return nil, "ALREADY_MOVED", "you have chosen for turn " .. battle.turn, "wait for your opponent"
   end
-  code, message = turn.refusal(battle.arena.sides[side], choice)
+  local play = json.decode(battle.play)
+  code, message = turn.refusal(play.arena.sides[side], choice)
   if code then
     return nil, code, message, "GET_BATTLE shows what can be chosen"
   end
-  local played = battle.arena.turn
+  local played = battle.turn
   battle.pending[tostring(side)] = choice
   battle.movedAt = now
   if not battle.pending[tostring(3 - side)] then
@@ -148,12 +134,23 @@ function book.submit(state, battle, side, choice, now)
   end
   local choices = { battle.pending["1"], battle.pending["2"] }
   battle.pending = {}
-  battle.history[played] = choices
-  battle.last = turn.resolve(battle.arena, choices)
-  if battle.arena.winner then
-    finish(state, battle, now)
+  play.history[played] = choices
+  play.last = turn.resolve(play.arena, choices)
+  if play.arena.winner then
+    finish(state, battle, play, now)
+  else
+    battle.turn = play.arena.turn
+    battle.play = json.encode(play)
   end
   return { resolved = true, turn = played }
+end
+
+local function endBy(state, battle, kind, by, winner, now)
+  local play = json.decode(battle.play)
+  battle.ending = { kind = kind, by = by }
+  play.arena.winner = winner
+  finish(state, battle, play, now)
+  return true
 end
 
 --- Gives up.
@@ -167,10 +164,7 @@ function book.forfeit(state, battle, side, now)
   if not ok then
     return nil, code, message, remedy
   end
-  battle.ending = { kind = "FORFEIT", by = side }
-  battle.arena.winner = 3 - side
-  finish(state, battle, now)
-  return true
+  return endBy(state, battle, "FORFEIT", side, 3 - side, now)
 end
 
 --- Ends a battle whose other player keeps one waiting. One who never moved at all has not taken part: nobody wins.
@@ -189,11 +183,8 @@ function book.expire(state, battle, side, now, limit)
   elseif now - battle.movedAt < limit then
     return nil, "TOO_EARLY", "the other player has " .. limit - (now - battle.movedAt) .. " ms left", "wait"
   end
-  local absent = #battle.history == 0
-  battle.ending = { kind = absent and "ABANDONED" or "TIMEOUT", by = 3 - side }
-  battle.arena.winner = absent and 0 or side
-  finish(state, battle, now)
-  return true
+  local absent = battle.turn == 1
+  return endBy(state, battle, absent and "ABANDONED" or "TIMEOUT", 3 - side, absent and 0 or side, now)
 end
 
 --- Plays the battle again from its seed, its teams and its choices.
@@ -224,7 +215,7 @@ end
 function book.consistent(state)
   local open, over = 0, 0
   for id, battle in pairs(state.battles) do
-    if battle.id ~= id or #battle.players ~= 2 or (battle.arena == nil) == (battle.archive == nil) then
+    if battle.id ~= id or #battle.players ~= 2 or type(battle.play) ~= "string" then
       return false, "battle " .. id .. " is damaged"
     end
     if battle.status == "ACTIVE" then

@@ -61,7 +61,7 @@ local function open(wish)
   if not ok then
     return nil, code, message, remedy
   end
-  return view.battle(book.start(state, wish), 1)
+  return view.battle(book.unfold(book.start(state, wish)), 1)
 end
 
 local function startFriendly(wish, data)
@@ -159,8 +159,8 @@ fleet.on("SUBMIT_MOVE", {
   local battle, side = seat(data.battleId, msg)
   if (data.move == nil) == (data.switchTo == nil) then
     refuse("INVALID_DATA", "either move or switchTo is needed", "send one of them")
-  elseif data.turn and battle.status == "ACTIVE" and data.turn ~= battle.arena.turn then
-    refuse("WRONG_TURN", "this is turn " .. battle.arena.turn .. ", not " .. data.turn, "GET_BATTLE shows the turn")
+  elseif data.turn and battle.status == "ACTIVE" and data.turn ~= battle.turn then
+    refuse("WRONG_TURN", "this is turn " .. battle.turn .. ", not " .. data.turn, "GET_BATTLE shows the turn")
   end
   local choice = data.move or ">" .. math.tointeger(data.switchTo)
   local done = must(book.submit(state, battle, side, choice, fleet.now(msg)))

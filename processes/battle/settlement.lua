@@ -41,7 +41,7 @@ local function report(battle)
     playerId = battle.winner or battle.players[1],
     data = {
       battleId = battle.id, players = battle.players, winner = battle.winner, ranked = battle.ranked,
-      turns = battle.turns, durationMs = battle.finishedAt - battle.startedAt, digest = battle.digest,
+      turns = battle.turn, durationMs = battle.finishedAt - battle.startedAt, digest = battle.digest,
     },
   }, function(reply)
     local kept = state.battles[battle.id]

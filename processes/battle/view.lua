@@ -30,12 +30,12 @@ local function side(battle, index, own)
 end
 
 --- What has come of a battle.
---- @param battle table
+--- @param battle table unfolded or not
 --- @return table
 function view.outcome(battle)
   local over = battle.status == "FINISHED"
   return {
-    battleId = battle.id, status = battle.status, turn = over and battle.turns or battle.arena.turn,
+    battleId = battle.id, status = battle.status, turn = battle.turn,
     winner = battle.winner,
     draw = over and not battle.winner or nil,
     ending = over and (battle.ending and battle.ending.kind or "FOUGHT") or nil,

@@ -216,7 +216,7 @@ test("a replay is proved: one changed choice gives another digest", async () => 
   const copy = await world.get("battle").clone();
   const kept = `Fleet.state("battles").battles.proof`;
   await copy.eval(
-    `local j = require("fleet.json") local a = j.decode(${kept}.archive) a.history[2][1] = "swift" ${kept}.archive = j.encode(a)`,
+    `local j = require("fleet.json") local a = j.decode(${kept}.play) a.history[2][1] = "swift" ${kept}.play = j.encode(a)`,
   );
   const forged = await copy.send({ From: STRANGER, Action: "REPLAY_BATTLE", Data: { battleId: "proof" } });
   expect(forged.reply?.data).toMatchObject({ success: true, equal: false, digest: straight.digest });
