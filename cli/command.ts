@@ -56,6 +56,11 @@ export interface CommandSpec<O extends z.ZodType> {
   ) => Promise<ExitCode | undefined>;
 }
 
+const shown = new WeakMap<Command, CommandSpec<z.ZodType>["examples"]>();
+
+/** The examples of a command, for its page; none for a command that was not made by `defineCommand`. */
+export const examplesOf = (command: Command): CommandSpec<z.ZodType>["examples"] => shown.get(command) ?? [];
+
 /** A command with the options that all share; its errors are said and become exit codes here, in one place. */
 export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O>): Command {
   const command = new Command(spec.name).summary(spec.summary).description(spec.description);
@@ -72,6 +77,7 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
     .option("-q, --quiet", "no notes on stderr")
     .option("-v, --verbose", "more notes on stderr")
     .addHelpText("after", examplesText(spec.examples));
+  shown.set(command, spec.examples);
   return command.action(async () => {
     const raw = command.opts();
     const shared = SharedSchema.parse(raw);

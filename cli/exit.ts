@@ -14,10 +14,10 @@ export const EXIT = {
   held: 4,
   /** Somebody else deploys this stack now. Nothing was done. */
   locked: 5,
-  /** Ended by Ctrl-C or SIGTERM; what ran was let finish. */
-  interrupted: 130,
   /** The run was ended because its time was over. */
   timeout: 124,
+  /** Ended by Ctrl-C or SIGTERM; what ran was let finish. */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -30,9 +30,15 @@ export const EXIT_MEANING: readonly (readonly [ExitCode, string])[] = [
   [EXIT.changes, "--expect-no-changes, and the preview shows changes; nothing was done"],
   [EXIT.held, "the rollout is held, paused or at a gate; it can go on"],
   [EXIT.locked, "somebody else deploys this stack now; nothing was done"],
-  [EXIT.interrupted, "ended by Ctrl-C or SIGTERM; the same command goes on"],
   [EXIT.timeout, "the run was ended because its time was over"],
+  [EXIT.interrupted, "ended by Ctrl-C or SIGTERM; the same command goes on"],
 ];
+
+/** The codes as help shows them. */
+export function exitCodesText(): string {
+  const lines = EXIT_MEANING.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`);
+  return ["Exit codes:", ...lines].join("\n");
+}
 
 /** A wrong command line, found after parsing: exit code 2. */
 export class UsageError extends FleetError {}

@@ -82,6 +82,8 @@ export async function openFleet(
     networkName: network.kind,
     deployment: new Deployment(() => session),
     budget: budgetOf,
+    // Every message of a command has a key of its own: nothing of an earlier one is left open under it.
+    supersede: async () => {},
   };
   const known = await knownFleet(scope, () => exportState(workspace, stack));
   return {

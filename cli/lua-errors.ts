@@ -11,9 +11,22 @@ const { offsetLines } = composeProgram("", {
   epoch: 0,
 });
 
-/** Says Lua errors of one deployed bundle at the file and line of their source. */
-export async function luaExplainer(home: string, sourceHash: string): Promise<(error: string) => string> {
-  const map: SourceMap | undefined = (await store(join(home, "bundles")).get(sourceHash))?.map;
-  if (!map) return (error) => error;
-  return (error) => formatLuaError(explainLuaError(error, map, offsetLines));
+/** Says a Lua error at the file and line of its source; as it is, where the code is not known. */
+export type Explain = (error: string, sourceHash: string | undefined) => Promise<string>;
+
+/** Explains with the maps that deployments left in the bundle store of a project. */
+export function luaExplainer(home: string): Explain {
+  const bundles = store(join(home, "bundles"));
+  const maps = new Map<string, Promise<SourceMap | undefined>>();
+  return async (error, sourceHash) => {
+    if (sourceHash === undefined || sourceHash === "") return unwrapped(error);
+    const map = maps.get(sourceHash) ?? bundles.get(sourceHash).then((stored) => stored?.map);
+    maps.set(sourceHash, map);
+    const found = await map;
+    return found ? formatLuaError(explainLuaError(error, found, offsetLines)) : unwrapped(error);
+  };
 }
+
+/** Without colours and what aos puts around it; its places stay as they are. */
+const unwrapped = (error: string): string =>
+  explainLuaError(error, { version: 1, name: "", hash: "", modules: [] }).message;

@@ -56,7 +56,6 @@ export async function call({ session }: FleetSession, call: Call): Promise<Reply
   // Messages to others: the process asks them first and answers later.
   if (evaluation.messages.length === 0) throw noReply(call, evaluation);
   while (budget.remaining() > 500) {
-    await sleep(300);
     const { items } = await ao.results({ processId, limit: 25, newestFirst: true }, budget);
     for (const item of items) {
       const later = item.messages.find(
@@ -64,6 +63,7 @@ export async function call({ session }: FleetSession, call: Call): Promise<Reply
       );
       if (later) return asReply(sent.id, later, item);
     }
+    await sleep(300);
   }
   throw late(call, sent.id, evaluation);
 }

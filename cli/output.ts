@@ -3,9 +3,16 @@ import { FleetError, formatProblem } from "../core/errors.ts";
 
 /** Where a command's words go. Tests give their own. */
 export interface Streams {
-  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
-  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stdout: Terminal;
+  readonly stderr: Terminal;
 }
+
+/** A stream that may be a terminal. */
+export type Terminal = NodeJS.WritableStream & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
 
 export interface OutputOptions {
   /** One JSON document on stdout and nothing else there. @default false */

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { Cli } from "./command.ts";
+import { bundleCommand } from "./commands/bundle.ts";
 import { callCommand } from "./commands/call.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { discoverCommand } from "./commands/discover.ts";
@@ -28,6 +29,7 @@ export function buildProgram(cli: Cli, version: string): Command {
   ]) {
     program.addCommand(make(cli));
   }
+  program.addCommand(bundleCommand(cli.host));
   settle(program, cli.host);
   return program;
 }

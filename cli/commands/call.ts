@@ -37,7 +37,7 @@ export function callCommand(cli: Cli): Command {
       command
         .argument("<process>", "member of the fleet, or an AO id")
         .argument("<action>", "value of the tag Action")
-        .option("-d, --data <json>", "the message's data; @file reads a file, - reads stdin")
+        .option("-d, --data <json>", "the message's data (default: {}); @file reads a file, - reads stdin")
         .option("--raw", "send the data as it is, whether or not it is JSON")
         .option("-t, --tag <name=value>", "one more tag; may be repeated", pair)
         .option("--control", "send the process' own epoch along, as control actions need it")
@@ -66,13 +66,14 @@ export function callCommand(cli: Cli): Command {
         context.out.document({ success: true, messageId: reply.messageId });
         return EXIT.ok;
       }
-      return show(context, fleet.session.scope.home, member, reply);
+      return show(context, fleet.session.scope.home, member, action, reply);
     },
   });
 }
 
 async function dataOf({ host }: Context, { data, raw }: z.output<typeof Options>): Promise<string> {
-  if (data === undefined) return "";
+  // Actions read their data as a JSON object; an empty text is none.
+  if (data === undefined) return raw ? "" : "{}";
   let content = data;
   if (data === "-") content = await text(host.stdin);
   else if (data.startsWith("@")) content = await readData(resolve(host.cwd, data.slice(1)));
@@ -128,12 +129,22 @@ async function epochOf(fleet: Parameters<typeof call>[0], member: Member, timeou
   });
 }
 
-async function show({ out }: Context, home: string, member: Member, reply: Reply): Promise<ExitCode> {
+async function show(
+  { out }: Context,
+  home: string,
+  member: Member,
+  action: string,
+  reply: Reply,
+): Promise<ExitCode> {
   if (reply.error !== undefined) {
-    const explain = await luaExplainer(home, member.sourceHash);
+    // An Eval's own text is no part of the bundle.
+    const explained = await luaExplainer(home)(
+      reply.error,
+      action === "Eval" ? undefined : member.sourceHash,
+    );
     throw new FleetError({
       code: "PROCESS_ERROR",
-      what: `${member.name} failed on it, and changed nothing: ${explain(reply.error)}`,
+      what: `${member.name} failed on it, and changed nothing: ${explained}`,
       remedy: `Mend its code; npx fleet logs ${member.name} --errors shows more.`,
     });
   }

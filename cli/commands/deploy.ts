@@ -1,17 +1,17 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
-import { formatProblem } from "../../core/errors.ts";
 import { readManifest } from "../../providers/run/manifest.ts";
 import { ScopeSchema } from "../../providers/run/scope.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { startClock } from "../deploy/clock.ts";
 import type { Engine } from "../deploy/engine.ts";
 import { type Plan, planLines, preview } from "../deploy/preview.ts";
-import { EXIT_OF, reportLines, standing } from "../deploy/report.ts";
+import type { Progress } from "../deploy/progress.ts";
+import { EXIT_OF, failureLines, reportLines, standing } from "../deploy/report.ts";
 import { type DeployOutcome, deploy } from "../deploy/run.ts";
 import { screenFor } from "../deploy/screen.ts";
-import { EXIT, EXIT_MEANING, type ExitCode, UsageError } from "../exit.ts";
+import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
 import { readStackConfig } from "../stack-config.ts";
 import { table } from "../table.ts";
 
@@ -33,8 +33,8 @@ export function deployCommand(cli: Cli): Command {
     summary: "deploy the fleet: pulumi up, with live progress",
     description:
       "Deploys what index.ts declares, in dependency order, with a health check inside every step. Without --yes it shows the " +
-      "plan first and asks. What failed is named with its reason; the next deploy goes on from there.\n\nExit codes:\n" +
-      EXIT_MEANING.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`).join("\n"),
+      "plan first and asks. What failed is named with its reason; the next deploy goes on from there. " +
+      "build/deployment-manifest.json is written after every step.",
     examples: [
       ["npx fleet deploy", "show the plan, ask, deploy"],
       ['npx fleet deploy --only "coordinator battle" --yes', "these two; the others stay as they run"],
@@ -50,7 +50,8 @@ export function deployCommand(cli: Cli): Command {
         .option("--refresh", "read back every process first, to find what was changed by hand")
         .option("--dry-run", "show what would change, and change nothing")
         .option("--expect-no-changes", "exit code 3 when the preview shows changes; deploys nothing")
-        .option("-y, --yes", "do not show the plan and do not ask");
+        .option("-y, --yes", "do not show the plan and do not ask")
+        .addHelpText("after", `\n${exitCodesText()}`);
     },
     options: Options,
     run,
@@ -111,10 +112,7 @@ function showPlan(
     });
   }
   for (const { text } of plan.warnings) out.alert(text);
-  for (const { member, problems } of plan.failures) {
-    for (const problem of problems)
-      out.alert(`${member === undefined ? "" : `${member}: `}${formatProblem(problem)}`);
-  }
+  for (const failure of plan.failures) for (const line of failureLines(failure)) out.alert(line);
   if (plan.locked) out.alert(`The stack ${stack} is locked by ${plan.holders.join(", ")}. [STACK_LOCKED]`);
   if (!plan.ok) return code;
   out.line(`Plan for ${stack}:`);
@@ -146,12 +144,13 @@ async function up(
     ),
   );
   try {
-    const outcome = await deploy(engine, { ...options, projectDir }, clock, (progress, id) => {
+    const watch = (progress: Progress, id: string) => {
       progress.expect(expected);
       const screen = screenFor(out, progress, `deploying ${scope.project}/${stack}  ${id}`);
       note = screen.note;
       return screen;
-    });
+    };
+    const outcome = await deploy(engine, { ...options, projectDir }, clock, watch, context.host.pause);
     return await report(context, stack, scope, outcome);
   } finally {
     clock.stop();

@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { type Cli, type Context, count, defineCommand } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
-import type { Entry, History, Scheduled } from "../history.ts";
+import type { History } from "../history.ts";
+import { isError, type LogEntry, newestEntries, withResults, withSources } from "../log-entries.ts";
 import { luaExplainer } from "../lua-errors.ts";
-import { type KnownFleet, pickMember } from "../members.ts";
+import { type KnownFleet, type Member, pickMember } from "../members.ts";
 import { brief } from "../table.ts";
 
 const Options = z.looseObject({
@@ -14,11 +15,6 @@ const Options = z.looseObject({
   full: z.boolean().default(false),
   json: z.boolean().default(false),
 });
-
-/** `--errors` looks back over so many messages at most. */
-const REACH = 1000;
-/** Results asked for at once. */
-const PAGE = 25;
 
 export function logsCommand(cli: Cli): Command {
   return defineCommand(cli, {
@@ -53,80 +49,56 @@ export function logsCommand(cli: Cli): Command {
       const fleet = await context.fleet({ journal: "discard", wallet: false });
       const member = pickMember(fleet, name);
       const history = await context.host.history(fleet, 60);
-      const explain = await luaExplainer(fleet.session.scope.home, member.sourceHash);
-      const say = (entry: Entry) => {
-        for (const line of entryLines(entry, fleet, explain, options.full)) context.out.line(line);
+      const explain = luaExplainer(fleet.session.scope.home);
+      const say = async (entry: LogEntry) => {
+        const error = entry.result?.error;
+        const explained = error === undefined ? undefined : await explain(error, entry.source);
+        for (const line of entryLines(entry, fleet, explained, options.full)) context.out.line(line);
+        return explained;
       };
       const latest = await history.latest(member.processId);
-      const entries = latest === undefined ? [] : await newest(history, member.processId, latest, options);
-      for (const entry of entries) say(entry);
-      context.out.document({
-        success: true,
-        process: member.name,
-        processId: member.processId,
-        messages: entries.map((entry) => withExplained(entry, explain)),
-      });
+      const { processId, sourceHash } = member;
+      const entries =
+        latest === undefined ? [] : await newestEntries(history, processId, latest, options, sourceHash);
+      const messages: unknown[] = [];
+      for (const entry of entries) messages.push(plain(entry, await say(entry)));
+      context.out.document({ success: true, process: member.name, processId, messages });
       if (entries.length === 0) context.out.note(options.errors ? "no errors found" : "no messages yet");
-      if (options.follow) await follow(context, history, member.processId, latest ?? -1, options.errors, say);
+      if (options.follow) await follow(context, history, member, latest ?? -1, options.errors, say);
       return EXIT.ok;
     },
   });
 }
 
-/** The newest messages, oldest first; with `errors` only those, looking back as far as needed. */
-async function newest(
-  history: History,
-  processId: string,
-  latest: number,
-  { limit, errors }: { limit: number; errors: boolean },
-): Promise<Entry[]> {
-  const found: Entry[] = [];
-  const lowest = Math.max(0, errors ? latest - REACH + 1 : latest - limit + 1);
-  for (let to = latest; to >= lowest && found.length < limit; to -= PAGE) {
-    const from = Math.max(lowest, to - PAGE + 1);
-    const page = await results(history, processId, await history.range(processId, from, to));
-    found.unshift(...(errors ? page.filter(isError) : page));
-  }
-  return found.slice(-limit);
-}
-
-function results(history: History, processId: string, page: readonly Scheduled[]): Promise<Entry[]> {
-  return Promise.all(
-    page.map(async (scheduled): Promise<Entry> => {
-      const result = await history.result(processId, scheduled.messageId);
-      return result ? { ...scheduled, result } : scheduled;
-    }),
-  );
-}
-
 async function follow(
   { host }: Context,
   history: History,
-  processId: string,
+  { processId, sourceHash }: Member,
   after: number,
   errors: boolean,
-  say: (entry: Entry) => void,
+  say: (entry: LogEntry) => Promise<unknown>,
 ): Promise<void> {
+  let running = sourceHash;
   for (let shown = after; ; ) {
     await host.pause(1);
     const latest = await history.latest(processId);
     if (latest === undefined || latest <= shown) continue;
-    const page = await history.range(processId, shown + 1, latest);
-    for (const entry of await results(history, processId, page)) if (!errors || isError(entry)) say(entry);
+    const page = await withResults(history, processId, await history.range(processId, shown + 1, latest));
+    for (const each of page) {
+      const [entry] = withSources([each], running);
+      if (!entry) continue;
+      if (entry.isLoad && !isError(entry)) running = entry.source ?? running;
+      if (!errors || isError(entry)) await say(entry);
+    }
     shown = latest;
   }
 }
 
-const refusals = ({ result }: Entry) =>
-  (result?.messages ?? []).filter(({ tags }) => tags.Action === "Error-Response" || tags.Status === "error");
-
-const isError = (entry: Entry): boolean => entry.result?.error !== undefined || refusals(entry).length > 0;
-
 /** A head line, then what came of it, indented. */
 export function entryLines(
-  entry: Entry,
-  { members }: KnownFleet,
-  explain: (error: string) => string,
+  entry: LogEntry,
+  { members }: Pick<KnownFleet, "members">,
+  explained: string | undefined,
   full: boolean,
 ): string[] {
   const width = full ? Number.MAX_SAFE_INTEGER : 160;
@@ -136,11 +108,11 @@ export function entryLines(
   const lines = [
     `#${entry.slot} ${time} ${entry.action || "(no action)"} from ${nameOf(entry.from)}  ${entry.messageId}`,
   ];
-  // The text of a whole bundle helps nobody.
-  if (entry.data !== "" && entry.action !== "Eval") lines.push(`    data   ${text(entry.data)}`);
+  if (entry.isLoad) lines.push(`    code   ${entry.source ?? ""}`);
+  else if (entry.data.trim() !== "" && entry.data !== "{}") lines.push(`    data   ${text(entry.data)}`);
   const { result } = entry;
   if (!result) return [...lines, "    no result yet"];
-  if (result.error !== undefined) lines.push(...indented("error", explain(result.error)));
+  if (result.error !== undefined) lines.push(...indented("error", explained ?? result.error));
   if (result.output !== "") lines.push(...indented("output", text(result.output)));
   for (const { target, tags, data } of result.messages) {
     const what = [tags.Action ?? "message", tags.Status === "error" ? "(error)" : ""]
@@ -155,7 +127,11 @@ function indented(label: string, text: string): string[] {
   return text.split("\n").map((line, index) => `    ${(index === 0 ? label : "").padEnd(6)} ${line}`);
 }
 
-function withExplained(entry: Entry, explain: (error: string) => string): unknown {
-  const error = entry.result?.error;
-  return error === undefined ? entry : { ...entry, explained: explain(error) };
+/** For JSON: without the text of a whole bundle, which helps nobody. */
+function plain(entry: LogEntry, explained: string | undefined): unknown {
+  return {
+    ...entry,
+    ...(entry.isLoad ? { data: "" } : {}),
+    ...(explained === undefined ? {} : { explained }),
+  };
 }

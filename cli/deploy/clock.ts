@@ -12,6 +12,8 @@ export interface RunClock {
   readonly signal: AbortSignal;
   /** Why the run was asked to end; undefined while nobody did. */
   readonly ended: Ended | undefined;
+  /** Resolves when the run is asked to end. */
+  readonly whenEnded: Promise<void>;
   /** Seconds left; infinite without a limit. */
   remaining(): number;
   seconds(): number;
@@ -37,12 +39,17 @@ export function startClock(
   const hopeless = new Promise<void>((resolve) => {
     giveUp = resolve;
   });
+  let tellEnded: () => void = () => {};
+  const whenEnded = new Promise<void>((resolve) => {
+    tellEnded = resolve;
+  });
   const after = (seconds: number, task: () => void) => {
     timers.add(setTimeout(task, seconds * 1000));
   };
   const end = (why: Ended) => {
     if (ended === undefined) {
       ended = why;
+      tellEnded();
       onEnd(why);
     }
     if (controller.signal.aborted) abortAgain(controller.signal);
@@ -57,6 +64,7 @@ export function startClock(
     // A terminal sends Ctrl-C to pulumi too; a second one from here would make it drop what runs.
     if (signal === "SIGINT" && process.stdin.isTTY) {
       ended ??= "interrupted";
+      tellEnded();
       onEnd("interrupted");
     } else end("interrupted");
   };
@@ -67,6 +75,7 @@ export function startClock(
     get ended() {
       return ended;
     },
+    whenEnded,
     remaining: () => (limit === undefined ? Number.POSITIVE_INFINITY : Math.max(0, limit - seconds(began))),
     seconds: () => seconds(began),
     hopeless,

@@ -129,11 +129,11 @@ export class Progress {
   #diagnose({ urn, severity, message }: NonNullable<EngineEvent["diagnosticEvent"]>): void {
     const text = message.replace(/^\d+ errors? occurred:\s*\* /, "").trim();
     const level = severity === "info#err" ? "info" : severity;
-    // The engine's own "update failed" says nothing beside the errors that it sums up; `debug` is not in the type.
+    // The engine's own "update failed" or "canceled" says nothing beside the errors that it sums up; `debug` is not in the type.
     if (
       text === "" ||
       !["info", "warning", "error"].includes(level) ||
-      /^(update|preview) failed$/.test(text)
+      /^(update|preview) (failed|cancell?ed)$/.test(text)
     )
       return;
     const resource = urn === undefined ? undefined : resourceOf(urn);

@@ -89,8 +89,12 @@ export function reportLines(outcome: DeployOutcome, stack: string, manifest: Man
   return lines;
 }
 
-function failureLines({ member, problems }: Failure): string[] {
-  return problems.map((problem) => `${member === undefined ? "" : `${member}: `}${formatProblem(problem)}`);
+/** Problems of one failure, each said to be the member's unless it says so itself. */
+export function failureLines({ member, problems }: Failure): string[] {
+  return problems.map((problem) => {
+    const text = formatProblem(problem);
+    return member === undefined || text.startsWith(member) ? text : `${member}: ${text}`;
+  });
 }
 
 function next(failures: readonly Failure[]): string {

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { StepEvent } from "../../providers/run/progress.ts";
 import type { RunClock } from "./clock.ts";
 import type { Engine, EngineEvent, EngineResult } from "./engine.ts";
@@ -44,12 +43,17 @@ export interface Watcher {
   close(): void;
 }
 
-/** Runs `up` until it succeeds, fails for a reason that does not pass, or has no try or time left. */
+/**
+ * Runs `up` until it succeeds, fails for a reason that does not pass, or has no try or time left.
+ *
+ * @param pause waits so many seconds between two tries
+ */
 export async function deploy(
   engine: Engine,
   request: DeployRequest,
   clock: RunClock,
   watch: (progress: Progress, deploymentId: string) => Watcher,
+  pause: (seconds: number) => Promise<void>,
 ): Promise<DeployOutcome> {
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await once(engine, request, clock, watch, attempt);
@@ -60,7 +64,8 @@ export async function deploy(
     const watcher = watch(new Progress(), outcome.deploymentId);
     watcher.note(`failed for a passing reason (${codes.join(", ")}); try ${attempt + 1} in ${wait} s`);
     watcher.close();
-    await sleep(wait * 1000, undefined, { signal: clock.signal }).catch(() => {});
+    await Promise.race([pause(wait), clock.whenEnded]);
+    if (clock.ended !== undefined) return outcome;
   }
 }
 

@@ -32,7 +32,12 @@ function liveScreen(output: Output, progress: Progress, head: string): Screen {
   const draw = () => {
     clear();
     const now = performance.now();
-    const look = { now, columns: stderr.columns ?? 80, style: output.style.bind(output) };
+    const look = {
+      now,
+      columns: stderr.columns ?? 80,
+      rows: stderr.rows ?? 24,
+      style: output.style.bind(output),
+    };
     const lines = treeLines(`${head}  ${((now - began) / 1000).toFixed(0)} s`, progress, look);
     stderr.write(`${lines.join("\n")}\n`);
     height = lines.length;

@@ -19,10 +19,13 @@ export function treeLines(
   look: {
     readonly now: number;
     readonly columns: number;
+    /** Lines of the terminal: what does not fit is counted only, as a tree that scrolls cannot be redrawn. */
+    readonly rows: number;
     readonly style: Output["style"];
   },
 ): string[] {
-  const rows = progress.rows();
+  const all = progress.rows();
+  const rows = fitting(all, look.rows - 3);
   const width = Math.max(12, ...rows.map(({ name }) => name.length));
   const lines = rows.map((row, index) => {
     const branch = index === rows.length - 1 ? "└─" : "├─";
@@ -32,7 +35,19 @@ export function treeLines(
     const room = look.columns - width - time.length - 12;
     return `${branch} ${mark} ${row.name.padEnd(width)}  ${brief(phasesOf(row), room).padEnd(Math.max(0, room))}  ${look.style("dim", time)}`.trimEnd();
   });
-  return [brief(head, look.columns - 1), ...lines];
+  const hidden = all.length - rows.length;
+  const rest = hidden > 0 ? [look.style("dim", `   and ${hidden} more that go on, wait or are done`)] : [];
+  return [brief(head, look.columns - 1), ...lines, ...rest];
+}
+
+/** As many rows as fit, in their order: what failed or runs before what is done or waits. */
+function fitting(rows: readonly Row[], room: number): readonly Row[] {
+  if (rows.length <= room) return rows;
+  const first = ["failed", "running", "done", "waiting", "same"] satisfies RowState[];
+  const kept = new Set(
+    [...rows].sort((a, b) => first.indexOf(a.state) - first.indexOf(b.state)).slice(0, Math.max(1, room)),
+  );
+  return rows.filter((row) => kept.has(row));
 }
 
 /** `spawned › loaded 44 kB › ready HEALTHY`: the last one in full, the earlier ones by name. */

@@ -1,0 +1,366 @@
+import { expect, test } from "vitest";
+import type { Evaluation } from "../../ao/port.ts";
+import type { Scheduled } from "../../cli/history.ts";
+import { FleetError } from "../../core/errors.ts";
+import { ADDRESS, type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member } from "./fakes.ts";
+
+/** A process that answers as the fleet's library does. */
+const healthy =
+  (health = "HEALTHY", sourceHash = HASH): Behaviour =>
+  ({ action, data }) => {
+    if (action === "Info") {
+      return {
+        reply: {
+          success: true,
+          status: "ACTIVE",
+          version: "1.0.0",
+          sourceHash,
+          epoch: 7,
+          release: "deploy-1",
+        },
+      };
+    }
+    const { healthCheck } = JSON.parse(data) as { healthCheck: { nonce: string } };
+    const checks =
+      health === "HEALTHY"
+        ? []
+        : [{ name: "peers", checkType: "READINESS", status: health, detail: "no shop" }];
+    return {
+      reply: {
+        success: true,
+        healthStatus: health,
+        checks,
+        nonce: healthCheck.nonce,
+        version: "1.0.0",
+        sourceHash,
+        epoch: 7,
+        release: "deploy-1",
+      },
+    };
+  };
+
+const two = [member("battle"), member("shop", { generation: 2 })];
+
+test("status shows every process by its own word, and succeeds when all are HEALTHY", async () => {
+  const ao = fakeAo(healthy());
+  const ran = await fleet(["status", "--json"], { fleet: fakeFleet(ao, two) });
+  expect(ran.code).toBe(0);
+  expect(ran.json()).toEqual({
+    success: true,
+    stack: "dev",
+    processes: ["battle", "shop"].map((name, index) => ({
+      name,
+      processId: idOf(name),
+      health: "HEALTHY",
+      version: "1.0.0",
+      sourceHash: HASH,
+      generation: index + 1,
+      epoch: 7,
+      release: "deploy-1",
+      responseMs: expect.any(Number),
+      reasons: [],
+    })),
+  });
+  expect(ao.sent.map(({ tags }) => tags.Action)).toEqual(["HEALTH_CHECK", "HEALTH_CHECK"]);
+  const text = await fleet(["status"], { fleet: fakeFleet(ao, two) });
+  expect(text.stdout).toContain(
+    `shop     ${idOf("shop")}  HEALTHY  1.0.0    ${HASH.slice(0, 8)}  2    7      deploy-1`,
+  );
+});
+
+test("status is code 1, with the reason, when one process is not HEALTHY", async () => {
+  const behave: Behaviour = (request) =>
+    healthy(request.processId === idOf("shop") ? "DEGRADED" : "HEALTHY")(request);
+  const ran = await fleet(["status"], { fleet: fakeFleet(fakeAo(behave), two) });
+  expect(ran.code).toBe(1);
+  expect(ran.stdout).toContain("shop: peers is DEGRADED: no shop");
+});
+
+test("status shows a silent process as OFFLINE, other code as drift, and asks the others all the same", async () => {
+  const behave: Behaviour = (request) =>
+    request.processId === idOf("shop") ? {} : healthy("HEALTHY", "cd".repeat(32))(request);
+  const ran = await fleet(["status", "--json"], { fleet: fakeFleet(fakeAo(behave), two) });
+  expect(ran.code).toBe(1);
+  expect(ran.json()).toMatchObject({
+    processes: [
+      { name: "battle", health: "HEALTHY", reasons: ["it runs code cdcdcdcd instead of abababab"] },
+      { name: "shop", health: "OFFLINE", epoch: null, reasons: [expect.stringContaining("[NO_REPLY]")] },
+    ],
+  });
+});
+
+test("status --quick signs nothing", async () => {
+  const ao = fakeAo(healthy());
+  const ran = await fleet(["status", "--quick", "--json"], { fleet: fakeFleet(ao, two) });
+  expect(ran.code).toBe(0);
+  expect(ran.json()).toMatchObject({ processes: [{ health: "ACTIVE", epoch: 7 }, { health: "ACTIVE" }] });
+  expect(ao.sent).toEqual([]);
+});
+
+test("status --watch looks again until it is ended", async () => {
+  const ao = fakeAo(healthy());
+  let rounds = 0;
+  const pause = async () => {
+    rounds += 1;
+    if (rounds === 3) throw new FleetError({ code: "ENOUGH", what: "The test ends.", remedy: "None." });
+  };
+  const ran = await fleet(["status", "--watch", "1"], { fleet: fakeFleet(ao, [member("battle")]), pause });
+  expect(ran.stderr).toContain("[ENOUGH]");
+  expect(ao.sent).toHaveLength(3);
+  expect((await fleet(["status", "--watch", "--json"])).code).toBe(2);
+});
+
+test("discover lists what the ledger has registered", async () => {
+  const processes = {
+    [idOf("battle")]: {
+      processType: "BATTLE",
+      version: "1.0.0",
+      capabilities: ["BATTLE_PROCESSING"],
+      metadata: { name: "battle" },
+    },
+  };
+  const ao = fakeAo(() => ({ reply: { success: true, processes, count: 1 } }));
+  const known = fakeFleet(ao, [member("ledger")], "ledger");
+  const ran = await fleet(["discover", "--type", "BATTLE", "--json"], { fleet: known });
+  expect(ran.code).toBe(0);
+  expect(ran.json()).toMatchObject({ count: 1, processes: [{ name: "battle", processType: "BATTLE" }] });
+  expect(ao.sent[0]?.tags).toMatchObject({ Action: "PROCESS_DISCOVERY", "Process-Type": "BATTLE" });
+  const empty = fakeFleet(
+    fakeAo(() => ({ reply: { success: true, processes: [], count: 0 } })),
+    [member("ledger")],
+    "ledger",
+  );
+  expect((await fleet(["discover", "--json"], { fleet: empty })).json()).toMatchObject({ count: 0 });
+  const none = await fleet(["discover"], { fleet: fakeFleet(ao, two) });
+  expect(none.stderr).toContain("[NO_LEDGER]");
+});
+
+test("call prints the reply; data, tags and the epoch are sent as given", async () => {
+  const ao = fakeAo(({ action, data }) =>
+    action === "Info"
+      ? { reply: { success: true, epoch: 7 } }
+      : { reply: { success: true, echo: JSON.parse(data) } },
+  );
+  const words = [
+    "call",
+    "battle",
+    "DRAIN",
+    "--data",
+    '{"a":1}',
+    "--tag",
+    "X=1",
+    "--tag",
+    "Y=a=b",
+    "--control",
+  ];
+  const ran = await fleet([...words, "--json"], { fleet: fakeFleet(ao, two) });
+  expect(ran.code).toBe(0);
+  expect(ran.json()).toMatchObject({
+    success: true,
+    action: "DRAIN-Response",
+    messageId: "message-1",
+    data: { echo: { a: 1 } },
+  });
+  expect(ao.sent[1]).toMatchObject({
+    processId: idOf("battle"),
+    data: '{"a":1}',
+    tags: { Action: "DRAIN", X: "1", Y: "a=b", Epoch: "7", "Content-Type": "application/json" },
+  });
+  expect(ao.sent[1]?.tags["Correlation-Id"]).toMatch(/./);
+});
+
+test("call is code 1 when the reply says success: false", async () => {
+  const ao = fakeAo(() => ({ reply: { success: false, error: { code: "NOPE", message: "no" } } }));
+  const ran = await fleet(["call", "battle", "X"], { fleet: fakeFleet(ao, two) });
+  expect(ran.code).toBe(1);
+  expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: "NOPE" } });
+});
+
+test("call waits for a reply that comes after the process asked a peer", async () => {
+  const ao = fakeAo(() => ({ messages: [{ target: idOf("shop"), tags: { Action: "PRICE" }, data: "" }] }));
+  const ran = await fleet(["call", "battle", "BUY", "--json"], { fleet: fakeFleet(ao, two) });
+  expect(ran.json()).toMatchObject({ success: true, data: { late: true } });
+});
+
+test("call says what came back when there is no reply, an error, or only an output", async () => {
+  const silent = await fleet(["call", "battle", "X"], {
+    fleet: fakeFleet(
+      fakeAo(() => ({ output: "New Message From AAA: Action = X" })),
+      two,
+    ),
+  });
+  expect(silent).toMatchObject({ code: 1, stderr: expect.stringContaining("[NO_REPLY]") });
+  const broken = await fleet(["call", "battle", "X"], {
+    fleet: fakeFleet(
+      fakeAo(() => ({ error: '[string "aos"]:1: no' })),
+      two,
+    ),
+  });
+  expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining("[PROCESS_ERROR]") });
+  const evaluated = await fleet(["call", "battle", "Eval", "--raw", "--data", "return 2"], {
+    fleet: fakeFleet(
+      fakeAo(({ data }) => ({ output: `ran ${data}` })),
+      two,
+    ),
+  });
+  expect(evaluated).toMatchObject({ code: 0, stdout: "ran return 2\n" });
+});
+
+test("call takes data from stdin and from a file, and refuses what is no JSON before anything is sent", async () => {
+  const ao = fakeAo(({ data }) => ({ reply: { success: true, data } }));
+  const given = { fleet: fakeFleet(ao, two), stdin: '{"from":"stdin"}' };
+  expect((await fleet(["call", "battle", "X", "--data", "-", "--json"], given)).json()).toMatchObject({
+    data: { data: '{"from":"stdin"}' },
+  });
+  for (const [data, code] of [
+    ["{a:1}", "BAD_DATA"],
+    ["@/no/such/file", "DATA_UNREADABLE"],
+  ] as const) {
+    const ran = await fleet(["call", "battle", "X", "--data", data], given);
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining(code) });
+  }
+  expect(ao.sent).toHaveLength(1);
+});
+
+test("a process is named by member or AO id; a misspelt one is met with the nearest", async () => {
+  const ao = fakeAo(() => ({ reply: { success: true } }));
+  const stranger = "z".repeat(43);
+  await fleet(["call", stranger, "Info"], { fleet: fakeFleet(ao, two) });
+  await fleet(["call", idOf("shop"), "Info"], { fleet: fakeFleet(ao, two) });
+  expect(ao.sent.map(({ processId }) => processId)).toEqual([stranger, idOf("shop")]);
+  const ran = await fleet(["call", "batle", "Info"], { fleet: fakeFleet(ao, two) });
+  expect(ran.stderr).toContain('Mend the name: "battle"?');
+});
+
+/** Messages at slots 0, 1, …; each with its result. */
+function historyOf(messages: { action: string; data?: string; result?: Partial<Evaluation> }[]) {
+  const scheduled = messages.map(
+    ({ action, data = "" }, slot): Scheduled => ({
+      slot,
+      messageId: `m${slot}`,
+      timestamp: 1000 * slot,
+      from: ADDRESS,
+      action,
+      tags: {},
+      data,
+    }),
+  );
+  return {
+    latest: async () => (messages.length === 0 ? undefined : messages.length - 1),
+    range: async (_process: string, from: number, to: number) => scheduled.slice(from, to + 1),
+    async result(_process: string, messageId: string) {
+      const result = messages[Number(messageId.slice(1))]?.result;
+      return result && { messageId, output: "", messages: [], spawns: [], ...result };
+    },
+  };
+}
+
+test("logs shows the newest messages by slot with what came of them", async () => {
+  const history = historyOf([
+    { action: "(spawn)", result: {} },
+    {
+      action: "Info",
+      result: { messages: [{ target: idOf("shop"), tags: { Action: "Info-Response" }, data: "{}" }] },
+    },
+    { action: "Eval", data: "return 1", result: { output: "1" } },
+    { action: "X" },
+  ]);
+  const ran = await fleet(["logs", "battle", "-n", "3"], {
+    fleet: fakeFleet(
+      fakeAo(() => ({})),
+      two,
+    ),
+    history,
+  });
+  expect(ran.code).toBe(0);
+  expect(ran.stdout.split("\n")).toEqual([
+    "#1 1970-01-01T00:00:01.000Z Info from AAAAAAAAAAA…  m1",
+    "    sent   Info-Response to shop  {}",
+    "#2 1970-01-01T00:00:02.000Z Eval from AAAAAAAAAAA…  m2",
+    "    data   return 1",
+    "    output 1",
+    "#3 1970-01-01T00:00:03.000Z X from AAAAAAAAAAA…  m3",
+    "    no result yet",
+    "",
+  ]);
+});
+
+test("logs --errors looks back for failures and refusals, and knows whose code they came from", async () => {
+  const load = `local x\nreturn Fleet.commit({ process = "battle", sourceHash = "${HASH}", version = "1", epoch = __epoch })`;
+  const fine = { action: "Info", result: {} };
+  const history = historyOf([
+    { action: "A", result: { error: "before any load" } },
+    { action: "Eval", data: load, result: { output: '{"fleet":"committed"}' } },
+    { action: "B", result: { error: "after it" } },
+    ...Array.from({ length: 60 }, () => fine),
+    {
+      action: "C",
+      result: {
+        messages: [{ target: ADDRESS, tags: { Action: "Error-Response", Status: "error" }, data: "" }],
+      },
+    },
+    fine,
+  ]);
+  const ran = await fleet(["logs", "battle", "--errors", "--json"], {
+    fleet: fakeFleet(
+      fakeAo(() => ({})),
+      two,
+    ),
+    history,
+  });
+  const { messages } = ran.json<{ messages: Record<string, unknown>[] }>();
+  expect(messages.map(({ action, source, explained }) => ({ action, source, explained }))).toEqual([
+    { action: "A", source: undefined, explained: "before any load" },
+    { action: "B", source: HASH, explained: "after it" },
+    { action: "C", source: HASH, explained: undefined },
+  ]);
+});
+
+test("logs --follow goes on with new messages", async () => {
+  const messages: Parameters<typeof historyOf>[0] = [{ action: "Old", result: {} }];
+  const history = {
+    latest: () => historyOf(messages).latest(),
+    range: (...input: [string, number, number]) => historyOf(messages).range(...input),
+    result: (...input: [string, string]) => historyOf(messages).result(...input),
+  };
+  const pause = async () => {
+    if (messages.length === 3)
+      throw new FleetError({ code: "ENOUGH", what: "The test ends.", remedy: "None." });
+    messages.push({ action: `New${messages.length}`, result: {} });
+  };
+  const ran = await fleet(["logs", "battle", "--follow"], {
+    fleet: fakeFleet(
+      fakeAo(() => ({})),
+      two,
+    ),
+    history,
+    pause,
+  });
+  expect(ran.stdout.match(/Old|New\d/g)).toEqual(["Old", "New1", "New2"]);
+});
+
+test("localnet speaks to the embedded network of the stack's folder", async () => {
+  const dirs: string[] = [];
+  const note = (dir: string) => {
+    dirs.push(dir);
+  };
+  const localnet = {
+    status: async (dir: string) => {
+      note(dir);
+      return { running: false };
+    },
+    stop: async () => true,
+    reset: async (dir: string) => note(dir),
+    logs: async (_dir: string, lines?: number) => `last ${lines}`,
+  };
+  const status = await fleet(["localnet", "status", "--json"], { localnet });
+  expect(status).toMatchObject({ code: 1 });
+  expect(status.json()).toEqual({ success: true, running: false });
+  expect(dirs[0]).toMatch(/\.fleet\/localnet$/);
+  expect((await fleet(["localnet", "stop"], { localnet })).stdout).toBe("stopped\n");
+  expect((await fleet(["localnet", "logs", "--lines", "7"], { localnet })).stdout).toBe("last 7\n");
+  expect(await fleet(["localnet", "reset", "--dir", "/x"], { localnet })).toMatchObject({ code: 2 });
+  expect(dirs).toHaveLength(1);
+  expect(await fleet(["localnet", "reset", "--dir", "/x", "--yes"], { localnet })).toMatchObject({ code: 0 });
+  expect(dirs[1]).toBe("/x");
+});

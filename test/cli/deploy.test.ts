@@ -1,0 +1,216 @@
+import { appendFileSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { began, ended, failed, fakeEngine, fleet, projectFolder, type Script } from "./fakes.ts";
+
+const summary = (changes: Record<string, number>) => ({
+  summaryEvent: { maybeCorrupt: false, durationSeconds: 1, resourceChanges: changes, policyPacks: {} },
+});
+const UNIT_DOWN = [
+  "1 error occurred:\n\t* The compute unit at http://x cannot be reached [UNIT_DOWN]",
+  "  got:      ECONNREFUSED",
+  "  expected: a server that answers",
+  "  to do:    Check the network's address.",
+].join("\n");
+const LUA_ERROR =
+  "battle could not be loaded: oops [LUA_ERROR]\n  at:       processes/battle/process.lua:3:4\n  to do:    Mend the line.\n";
+
+const good: Script = async ({ say, env }) => {
+  say(began("Process", "battle"));
+  const step = {
+    at: "now",
+    deploymentId: env.FLEET_DEPLOYMENT_ID,
+    name: "battle",
+    phase: "ready",
+    detail: "HEALTHY",
+  };
+  if (env.FLEET_EVENTS) appendFileSync(env.FLEET_EVENTS, `${JSON.stringify({ ...step, seconds: 0.5 })}\n`);
+  say(ended("Process", "battle"));
+  say(summary({ create: 1 }));
+  return { ok: true, text: "what pulumi printed" };
+};
+
+async function deploy(words: readonly string[], script: Script, more: Parameters<typeof fleet>[1] = {}) {
+  const cwd = projectFolder();
+  const engine = fakeEngine(script);
+  const ran = await fleet(["deploy", ...words], { engine, cwd, ...more });
+  return { ...ran, engine, cwd };
+}
+
+describe("fleet deploy", () => {
+  test("runs up, tells every step, keeps a log, and is code 0", async () => {
+    const { code, stderr, stdout, engine, cwd } = await deploy(["--yes"], good);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/\d s {2}battle +ready HEALTHY {2}0\.5 s/);
+    expect(stdout).toMatch(/Deployed in [\d.]+ s: create 1\./);
+    const id = engine.runs[0]?.env.FLEET_DEPLOYMENT_ID;
+    expect(readFileSync(join(cwd, "build", "logs", `deploy-${id}.log`), "utf8")).toContain(
+      "what pulumi printed",
+    );
+  });
+
+  test("--json is one document with what was done", async () => {
+    const ran = await deploy(["--yes", "--json"], good);
+    expect(ran.json()).toMatchObject({
+      success: true,
+      status: "succeeded",
+      stack: "dev",
+      attempts: 1,
+      changes: { create: 1 },
+      failures: [],
+      manifest: "build/deployment-manifest.json",
+      log: expect.stringMatching(/^build\/logs\/deploy-.*\.log$/),
+    });
+    expect(ran.stderr).toBe("");
+  });
+
+  test("hands --only and --timeout to the program and the providers, and selects nothing", async () => {
+    const { engine } = await deploy(["--yes", "--only", "coordinator, battle", "--timeout", "600"], good);
+    expect(engine.runs[0]?.env).toMatchObject({ FLEET_ONLY: "coordinator battle", FLEET_TIMEOUT: "600" });
+    const { engine: plain } = await deploy(["--yes"], good);
+    expect(plain.runs[0]?.env).not.toHaveProperty("FLEET_ONLY");
+    expect(plain.runs[0]?.env).not.toHaveProperty("FLEET_TIMEOUT");
+  });
+
+  test("names what failed and why, what is deployed and what to do next", async () => {
+    const { code, stderr } = await deploy(["--yes"], async ({ say }) => {
+      say(began("Process", "coordinator"));
+      say(ended("Process", "coordinator"));
+      say(began("Process", "battle"));
+      for (const event of failed("Process", "battle", LUA_ERROR)) say(event);
+      say({ diagnosticEvent: { severity: "error", message: "update failed\n", color: "never" } });
+      return { ok: false };
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      "battle could not be loaded: oops [LUA_ERROR]\n  at:       processes/battle/process.lua:3:4",
+    );
+    expect(stderr).toMatch(/failed: +battle\n/);
+    expect(stderr).toMatch(/deployed in this run: +coordinator\n/);
+    expect(stderr).toContain("npx fleet logs battle --errors");
+    expect(stderr).not.toContain("update failed [ENGINE]");
+  });
+
+  test("tells pulumi's own words when nothing else says why", async () => {
+    const { code, stderr } = await deploy(["--yes"], async () => ({
+      ok: false,
+      text: "…\nerror: incorrect passphrase",
+    }));
+    expect(code).toBe(1);
+    expect(stderr).toContain("error: incorrect passphrase [ENGINE]");
+  });
+
+  test("--retries runs again after a passing failure, and only then", async () => {
+    const passing: Script = async (run) => {
+      if (run.attempt > 1) return good(run);
+      for (const event of failed("Process", "battle", UNIT_DOWN)) run.say(event);
+      return { ok: false };
+    };
+    const again = await deploy(["--yes", "--retries", "1", "--json"], passing);
+    expect(again.code).toBe(0);
+    expect(again.json()).toMatchObject({ attempts: 2 });
+    expect(new Set(again.engine.runs.map(({ env }) => env.FLEET_DEPLOYMENT_ID)).size).toBe(2);
+    expect((await deploy(["--yes"], passing)).engine.runs).toHaveLength(1);
+    const lasting = await deploy(["--yes", "--retries", "3", "--json"], async ({ say }) => {
+      for (const event of [
+        ...failed("Process", "shop", UNIT_DOWN),
+        ...failed("Process", "battle", LUA_ERROR),
+      ])
+        say(event);
+      return { ok: false };
+    });
+    expect(lasting.engine.runs).toHaveLength(1);
+    expect(lasting.json()).toMatchObject({
+      failures: [
+        { member: "shop", problems: [{ code: "UNIT_DOWN", got: "ECONNREFUSED" }] },
+        { member: "battle", problems: [{ code: "LUA_ERROR" }] },
+      ],
+    });
+  });
+
+  test("--timeout ends the run and names what was still going on: code 124", async () => {
+    const { code, stderr, json } = await deploy(
+      ["--yes", "--timeout", "0.2", "--json"],
+      ({ say, signal }) => {
+        say(began("Process", "battle"));
+        return new Promise((resolve) => signal.addEventListener("abort", () => resolve({ ok: false })));
+      },
+    );
+    expect(code).toBe(124);
+    expect(stderr).toMatch(
+      /The time was over after [\d.]+ s\. \[TIMEOUT\]\n {2}got: +still going on: battle/,
+    );
+    expect(json()).toMatchObject({ status: "timeout", stillGoingOn: [{ name: "battle", phase: "started" }] });
+  });
+
+  test("a locked stack is code 5 and names who holds it", async () => {
+    const text =
+      "error: the stack is currently locked by 1 lock(s). Either wait …\n  file:///x.json: created by ann@laptop (pid 4711) at 2026-01-02T03:04:05Z";
+    const { code, stderr } = await deploy(["--yes"], async () => ({ ok: false, locked: true, text }));
+    expect(code).toBe(5);
+    expect(stderr).toContain("locked by ann@laptop (pid 4711) at 2026-01-02T03:04:05Z");
+    expect(stderr).toContain("npx pulumi cancel --stack dev");
+  });
+
+  test("a rollout that waits is code 4", async () => {
+    const { code } = await deploy(["--yes"], async ({ say }) => {
+      for (const event of failed(
+        "Traffic",
+        "traffic",
+        "The rollout is on hold. [HELD]\n  to do:    Promote it.",
+      ))
+        say(event);
+      return { ok: false };
+    });
+    expect(code).toBe(4);
+  });
+
+  const plan: Script = async ({ say, kind }) => {
+    expect(kind).toBe("preview");
+    say(began("Process", "battle", "update"));
+    say({ diagnosticEvent: { severity: "info", message: "battle: the code changes\n\n", color: "never" } });
+    say(summary({ update: 1, same: 3 }));
+    return { ok: true };
+  };
+
+  test("--dry-run shows the plan and changes nothing; --expect-no-changes makes changes code 3", async () => {
+    const look = await deploy(["--dry-run"], plan);
+    expect(look.code).toBe(0);
+    expect(look.stdout).toContain("~ update process  battle");
+    expect(look.stdout).toContain("battle: the code changes");
+    expect((await deploy(["--expect-no-changes"], plan)).code).toBe(3);
+    const idle = await deploy(["--expect-no-changes", "--json"], async ({ say }) => {
+      say(summary({ same: 4 }));
+      return { ok: true };
+    });
+    expect(idle.code).toBe(0);
+    expect(idle.json()).toMatchObject({ success: true, dryRun: true, steps: [], changes: { same: 4 } });
+  });
+
+  test("without --yes it asks after the plan, and needs somebody to ask", async () => {
+    const both: Script = async (run) => (run.kind === "preview" ? plan(run) : good(run));
+    const no = await deploy([], both, { tty: true, confirm: false });
+    expect(no).toMatchObject({ code: 0, stderr: expect.stringContaining("Nothing was changed.") });
+    expect(no.engine.runs).toHaveLength(1);
+    const yes = await deploy([], both, { tty: true, confirm: true });
+    expect(yes.engine.runs.map(({ kind }) => kind)).toEqual(["preview", "up"]);
+    const nobody = await deploy([], both);
+    expect(nobody).toMatchObject({ code: 2, stderr: expect.stringContaining("[NOT_CONFIRMED]") });
+    expect(nobody.engine.runs).toHaveLength(0);
+  });
+
+  test("a program with a problem fails in the plan, before anything is asked", async () => {
+    const { code, stderr } = await deploy(
+      [],
+      async ({ say }) => {
+        const message =
+          "Members depend on each other. [DEPENDENCY_CYCLE]\n  got:      a → b → a\n  to do:    Remove one.\n";
+        say({ diagnosticEvent: { severity: "error", message, color: "never" } });
+        return { ok: false };
+      },
+      { tty: true, confirm: true },
+    );
+    expect(code).toBe(1);
+    expect(stderr).toContain("[DEPENDENCY_CYCLE]\n  got:      a → b → a");
+  });
+});

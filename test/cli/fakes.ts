@@ -1,0 +1,230 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import type { Ao, Evaluation, Tags } from "../../ao/port.ts";
+import type { Engine, EngineEvent, EngineRun } from "../../cli/deploy/engine.ts";
+import type { FleetSession } from "../../cli/fleet-session.ts";
+import type { History } from "../../cli/history.ts";
+import type { Host } from "../../cli/host.ts";
+import { main } from "../../cli/main.ts";
+import type { Member } from "../../cli/members.ts";
+import { budgetOf } from "../../core/budget.ts";
+
+export const ADDRESS = "A".repeat(43);
+export const idOf = (name: string): string => name.padEnd(43, "_").slice(0, 43);
+export const HASH = "ab".repeat(32);
+
+export function member(name: string, more: Partial<Member> = {}): Member {
+  return {
+    name,
+    processId: idOf(name),
+    generation: 1,
+    version: "1.0.0",
+    sourceHash: HASH,
+    status: "ACTIVE",
+    ...more,
+  };
+}
+
+/** What a process does with a message: its outbox to us, an output, an error. */
+export type Answer = Partial<Omit<Evaluation, "messages">> & {
+  reply?: unknown;
+  messages?: Evaluation["messages"];
+};
+export type Behaviour = (request: { processId: string; action: string; tags: Tags; data: string }) => Answer;
+
+/** A network on which every process behaves as the test says. */
+export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: string; processId: string }[] } {
+  const sent: { id: string; processId: string; tags: Tags; data: string }[] = [];
+  const later: Evaluation[] = [];
+  const evaluate = (messageId: string, processId: string, tags: Tags, data: string): Evaluation => {
+    const action = tags.Action ?? "";
+    const { reply, messages, ...rest } = behave({ processId, action, tags, data });
+    const answer =
+      reply === undefined
+        ? []
+        : [
+            {
+              target: ADDRESS,
+              tags: { Action: `${action}-Response`, "Correlation-Id": tags["Correlation-Id"] ?? "" },
+              data: JSON.stringify(reply),
+            },
+          ];
+    return { messageId, output: "", spawns: [], messages: [...answer, ...(messages ?? [])], ...rest };
+  };
+  const never = () => Promise.reject(new Error("not in this test"));
+  return {
+    address: ADDRESS,
+    sent,
+    async send({ processId, tags, data = "" }) {
+      const id = `message-${sent.length}`;
+      sent.push({ id, processId, tags, data });
+      return { id, resent: false };
+    },
+    async evaluation({ messageId }) {
+      const message = sent.find(({ id }) => id === messageId);
+      if (!message) throw new Error(`no message ${messageId}`);
+      const evaluation = evaluate(messageId, message.processId, message.tags, message.data);
+      // What a process sends to others comes back at once, as the reply that it waited for.
+      if (evaluation.messages.some(({ target }) => target !== ADDRESS)) {
+        const tags = {
+          Action: `${message.tags.Action}-Response`,
+          "Correlation-Id": message.tags["Correlation-Id"] ?? "",
+        };
+        later.push({
+          ...evaluation,
+          messages: [{ target: ADDRESS, tags, data: '{"success":true,"late":true}' }],
+        });
+      }
+      return evaluation;
+    },
+    async results() {
+      return { items: later.map((item, index) => ({ ...item, cursor: String(index) })) };
+    },
+    async dryrun({ processId, tags, data = "" }) {
+      return evaluate("", processId, tags, data);
+    },
+    settle: async () => {},
+    spawn: never,
+    awaitReady: never,
+    find: async () => [],
+    data: never,
+    preflight: never,
+  };
+}
+
+export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): FleetSession {
+  const session = {
+    scope: { project: "ao-fleet", stack: "dev", home: "/nowhere/.fleet", build: "/nowhere/build" },
+    ao,
+    journal: { void: async () => {} },
+    endpoints: {},
+    modules: {},
+    networkName: "local",
+    deployment: { id: "deploy-test" },
+    budget: budgetOf,
+    supersede: async () => {},
+  } as unknown as FleetSession["session"];
+  return {
+    project: "ao-fleet",
+    stack: "dev",
+    members,
+    ...(ledger === undefined ? {} : { ledger }),
+    session,
+    close: async () => {},
+  };
+}
+
+/** What a run of the engine does: says events, then ends. */
+export type Script = (
+  run: EngineRun & { attempt: number; say: (event: Partial<EngineEvent>) => void },
+) => Promise<{ ok: boolean; text?: string; locked?: boolean }>;
+
+export function fakeEngine(script: Script): Engine & { runs: EngineRun[] } {
+  const runs: EngineRun[] = [];
+  return {
+    runs,
+    async run(run) {
+      runs.push(run);
+      const say = (event: Partial<EngineEvent>) => run.onEvent({ sequence: 0, timestamp: 0, ...event });
+      const { ok, text = "", locked = false } = await script({ ...run, attempt: runs.length, say });
+      return ok ? { ok, text } : { ok, text, locked };
+    },
+  };
+}
+
+export const urn = (type: string, name: string): string =>
+  `urn:pulumi:dev::ao-fleet::ao:Fleet$pulumi-nodejs:dynamic/ao:${type}::${name}`;
+
+/** Engine events of one step. */
+export const began = (type: string, name: string, op = "create") =>
+  ({
+    resourcePreEvent: { metadata: { op, urn: urn(type, name), type, provider: "" } },
+  }) as Partial<EngineEvent>;
+export const ended = (type: string, name: string, op = "create") =>
+  ({
+    resOutputsEvent: { metadata: { op, urn: urn(type, name), type, provider: "" } },
+  }) as Partial<EngineEvent>;
+export const failed = (type: string, name: string, message: string): Partial<EngineEvent>[] => [
+  { diagnosticEvent: { urn: urn(type, name), severity: "error", message, color: "never" } },
+  {
+    resOpFailedEvent: {
+      metadata: { op: "create", urn: urn(type, name), type, provider: "" },
+      status: 1,
+      steps: 1,
+    },
+  } as Partial<EngineEvent>,
+];
+
+/** A folder with a project in it. */
+export function projectFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "fleet-cli-"));
+  writeFileSync(
+    join(folder, "Pulumi.yaml"),
+    "name: ao-fleet\nruntime: nodejs\nconfig:\n  network: { type: string, default: local }\n  localDir: { type: string, default: .fleet/localnet }\n",
+  );
+  writeFileSync(join(folder, "Pulumi.dev.yaml"), "config:\n  ao-fleet:walletPath: wallet.json\n");
+  return folder;
+}
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** stdout as the one JSON document. */
+  json<T = Record<string, unknown>>(): T;
+}
+
+/** Runs the command line against fakes. */
+export async function fleet(
+  words: readonly string[],
+  fakes: {
+    fleet?: FleetSession;
+    history?: History;
+    engine?: Engine;
+    localnet?: Partial<Awaited<ReturnType<Host["localnet"]>>>;
+    tty?: boolean;
+    confirm?: boolean;
+    stdin?: string;
+    cwd?: string;
+    env?: Record<string, string>;
+    pause?: () => Promise<void>;
+  } = {},
+): Promise<Ran> {
+  const capture = () => {
+    const stream = new PassThrough();
+    let text = "";
+    stream.on("data", (part: Buffer) => {
+      text += part.toString();
+    });
+    return { stream, text: () => text };
+  };
+  const stdout = capture();
+  const stderr = capture();
+  const stdin = new PassThrough();
+  stdin.end(fakes.stdin ?? "");
+  const missing = (what: string) => () => Promise.reject(new Error(`no ${what} in this test`));
+  const host: Host = {
+    stdin: Object.assign(stdin, { isTTY: fakes.tty ?? false }),
+    stdout: stdout.stream,
+    stderr: stderr.stream,
+    env: { PATH: process.env.PATH ?? "", ...fakes.env },
+    cwd: fakes.cwd ?? process.cwd(),
+    workspace: async (projectDir) => ({ projectDir, env: {}, pulumi: "pulumi" }),
+    stackName: async (_workspace, named) => named ?? "dev",
+    openFleet: fakes.fleet ? async () => fakes.fleet as FleetSession : missing("fleet"),
+    history: fakes.history ? async () => fakes.history as History : missing("history"),
+    engine: fakes.engine ? async () => fakes.engine as Engine : missing("engine"),
+    localnet: async () => fakes.localnet as Awaited<ReturnType<Host["localnet"]>>,
+    confirm: async () => fakes.confirm ?? false,
+    pause: fakes.pause ?? (() => Promise.resolve()),
+  };
+  const code = await main(words, host);
+  return {
+    code,
+    stdout: stdout.text(),
+    stderr: stderr.text(),
+    json: () => JSON.parse(stdout.text()),
+  };
+}

@@ -1,0 +1,200 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseProblems } from "../../cli/deploy/failure.ts";
+import { Progress } from "../../cli/deploy/progress.ts";
+import { treeLines } from "../../cli/deploy/tree.ts";
+import { memberOf, resourceOf } from "../../cli/deploy/urn.ts";
+import { knownFleet } from "../../cli/members.ts";
+import { findProject } from "../../cli/project.ts";
+import { networkOf, readStackConfig } from "../../cli/stack-config.ts";
+import { brief, table } from "../../cli/table.ts";
+import { formatProblem, type Problem } from "../../core/errors.ts";
+import { ScopeSchema } from "../../providers/run/scope.ts";
+import { packageDir } from "../../toolchain/paths.ts";
+import { began, ended, failed, projectFolder, urn } from "./fakes.ts";
+
+test("problems are read back as they were written, several and with long values", () => {
+  const problems: Problem[] = [
+    {
+      code: "A_B",
+      what: "It broke.",
+      at: "x.lua:1:2",
+      got: "one\n   two",
+      expected: "three",
+      remedy: "Mend it.",
+    },
+    { code: "CD", what: "That too.", remedy: "Look." },
+  ];
+  expect(parseProblems(problems.map(formatProblem).join("\n"))).toEqual(problems);
+  expect(parseProblems("plain words")).toMatchObject([{ code: "ENGINE", what: "plain words" }]);
+});
+
+test.each([
+  [urn("Process", "battle"), "process", "battle", "battle"],
+  [
+    urn("ConfigBundle", "deployment-coordinator-process-config"),
+    "config",
+    "deployment-coordinator-process-config",
+    "deployment-coordinator",
+  ],
+  [urn("Wiring", "battle-wiring"), "wiring", "battle-wiring", "battle"],
+  [urn("Release", "pokerogue-release"), "release", "pokerogue-release", "release"],
+  ["urn:pulumi:dev::ao-fleet::pulumi:pulumi:Stack::ao-fleet-dev", "other", "ao-fleet-dev", "ao-fleet-dev"],
+])("%s", (text, kind, name, member) => {
+  expect(resourceOf(text)).toEqual({ kind, name });
+  expect(memberOf(resourceOf(text))).toBe(member);
+});
+
+describe("progress", () => {
+  const step = (name: string, phase: string, detail = "", seconds = 1) => ({
+    at: "",
+    deploymentId: "d",
+    name,
+    phase,
+    detail,
+    seconds,
+  });
+  const events = () => {
+    const progress = new Progress();
+    progress.expect(["a", "b", "c"]);
+    progress.apply({ sequence: 0, timestamp: 0, ...began("Process", "a") }, 0);
+    progress.step(step("a", "loaded", "44 kB"), 1000);
+    progress.apply({ sequence: 0, timestamp: 0, ...began("Process", "b", "same") }, 0);
+    progress.apply({ sequence: 0, timestamp: 0, ...ended("Process", "b", "same") }, 0);
+    return progress;
+  };
+
+  test("knows who runs, who is unchanged, who waits, and what each went through", () => {
+    const progress = events();
+    expect(progress.busy()).toEqual([{ name: "a", phase: "loaded" }]);
+    expect(progress.rows().map(({ name, state }) => `${name} ${state}`)).toEqual([
+      "a running",
+      "b same",
+      "c waiting",
+    ]);
+    progress.step(step("a-process-config", "configured", "v1"), 1500);
+    progress.apply({ sequence: 0, timestamp: 0, ...ended("Process", "a") }, 2000);
+    expect(progress.rows()[0]).toMatchObject({
+      state: "done",
+      took: 2000,
+      phases: [{ phase: "loaded" }, { phase: "configured" }],
+    });
+    for (const event of failed("Wiring", "c-wiring", "no [X]\n  to do:    y")) {
+      progress.apply({ sequence: 0, timestamp: 0, ...event }, 2500);
+    }
+    expect(progress.rows()[2]).toMatchObject({ name: "c", state: "failed" });
+  });
+
+  test("is drawn as a tree that fits the terminal", () => {
+    const style = (_style: unknown, text: string) => text;
+    const lines = treeLines("deploying", events(), { now: 3000, columns: 60, rows: 24, style });
+    expect(lines[0]).toBe("deploying");
+    expect(lines[1]).toMatch(/^├─ . a {13}loaded 44 kB +3\.0 s$/);
+    expect(lines[3]).toMatch(/^└─ · c +waiting$/);
+    for (const line of lines) expect([...line].length).toBeLessThan(60);
+    const small = treeLines("deploying", events(), { now: 0, columns: 60, rows: 5, style });
+    expect(small).toHaveLength(4);
+    expect(small[1]).toContain(" a ");
+    expect(small[3]).toContain("and 1 more");
+  });
+});
+
+test("tables align by what is seen, not by colour codes", () => {
+  expect(
+    table(
+      ["x", "name"],
+      [
+        ["\x1b[32mlong\x1b[39m", "a"],
+        ["b", "c"],
+      ],
+    ),
+  ).toEqual(["x     name", "\x1b[32mlong\x1b[39m  a", "b     c"]);
+  expect(brief("one\ntwo", 20)).toBe("one…");
+  expect(brief("x".repeat(30), 10)).toHaveLength(10);
+});
+
+test("the project is the nearest folder with a Pulumi.yaml, else this package", () => {
+  const folder = projectFolder();
+  mkdirSync(join(folder, "a", "b"), { recursive: true });
+  expect(findProject(join(folder, "a", "b"))).toBe(folder);
+  expect(findProject("/")).toBe(packageDir);
+});
+
+test("a stack's settings are its own over the project's defaults; secrets are not text", () => {
+  const folder = projectFolder();
+  writeFileSync(
+    join(folder, "Pulumi.prod.yaml"),
+    "config:\n  ao-fleet:network: legacy\n  ao-fleet:muUrl: http://mu\n  ao-fleet:wallet:\n    secure: abc\n",
+  );
+  const dev = readStackConfig(folder, "dev");
+  expect(dev.get("walletPath")).toBe("wallet.json");
+  expect(networkOf(dev, folder)).toEqual({ kind: "local", dir: join(folder, ".fleet/localnet") });
+  const prod = readStackConfig(folder, "prod");
+  expect(prod.get("wallet")).toBeUndefined();
+  expect(prod.isSecret("wallet")).toBe(true);
+  expect(networkOf(prod, folder)).toMatchObject({ kind: "legacy", muUrl: "http://mu" });
+  writeFileSync(join(folder, "Pulumi.bad.yaml"), "config:\n  ao-fleet:network: moon\n");
+  expect(() => networkOf(readStackConfig(folder, "bad"), folder)).toThrow("NETWORK_INVALID");
+});
+
+test("members come from the manifest of this stack, else from its state", async () => {
+  const folder = projectFolder();
+  const scope = ScopeSchema.parse({
+    project: "ao-fleet",
+    stack: "dev",
+    home: join(folder, ".fleet"),
+    build: join(folder, "build"),
+  });
+  const outputs = {
+    name: "battle",
+    processId: "p",
+    generation: 3,
+    version: "2",
+    health: { status: "HEALTHY" },
+  };
+  const state = {
+    deployment: { resources: [{ type: "pulumi-nodejs:dynamic/ao:Process", outputs }, { type: "other" }] },
+  };
+  const battle = {
+    name: "battle",
+    processId: "p",
+    generation: 3,
+    version: "2",
+    sourceHash: "",
+    status: "ACTIVE",
+  };
+  expect(await knownFleet(scope, async () => state)).toEqual({ members: [battle] });
+  expect(await knownFleet(scope, async () => undefined)).toEqual({ members: [] });
+
+  const manifest = {
+    deploymentTimestamp: "",
+    deploymentDuration: 1,
+    deploymentId: "d",
+    epoch: 1,
+    project: "ao-fleet",
+    stack: "dev",
+    network: "local",
+    owner: "o",
+    processes: {
+      "deployment-coordinator": {
+        processId: "q",
+        status: "ACTIVE",
+        deploymentTime: "",
+        dependencies: [],
+        version: "1",
+      },
+      unborn: { status: "UNKNOWN", deploymentTime: "", dependencies: [] },
+    },
+  };
+  mkdirSync(scope.build);
+  const write = (stack: string) =>
+    writeFileSync(join(scope.build, "deployment-manifest.json"), JSON.stringify({ ...manifest, stack }));
+  write("dev");
+  expect(await knownFleet(scope, async () => state)).toMatchObject({
+    members: [{ name: "deployment-coordinator", processId: "q", generation: 1 }],
+    ledger: "deployment-coordinator",
+  });
+  write("prod");
+  expect(await knownFleet(scope, async () => state)).toEqual({ members: [battle] });
+});

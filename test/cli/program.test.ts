@@ -1,0 +1,94 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { docsDir, docsPages, documentedProgram } from "../../cli/docs.ts";
+import { packageDir } from "../../toolchain/paths.ts";
+import { fakeAo, fakeFleet, fleet, projectFolder } from "./fakes.ts";
+
+const run = promisify(execFile);
+const commands = documentedProgram().commands;
+const all = commands.flatMap((command) =>
+  command.commands.length > 0
+    ? command.commands.map((child) => ({ words: [command.name(), child.name()], command: child }))
+    : [{ words: [command.name()], command }],
+);
+
+test.each(all)("fleet $words --help shows every option", async ({ words, command }) => {
+  const ran = await fleet([...words, "--help"]);
+  expect(ran.code).toBe(0);
+  for (const option of command.options) expect(ran.stdout).toContain(option.flags);
+  for (const argument of command.registeredArguments) expect(ran.stdout).toContain(`<${argument.name()}>`);
+});
+
+test("fleet --help lists the commands with one line each", async () => {
+  const { code, stdout } = await fleet(["--help"]);
+  expect(code).toBe(0);
+  for (const command of commands) expect(stdout).toContain(`  ${command.name()} `);
+});
+
+test("fleet --version is the package's", async () => {
+  const { version } = JSON.parse(readFileSync(join(packageDir, "package.json"), "utf8")) as {
+    version: string;
+  };
+  expect((await fleet(["--version"])).stdout.trim()).toBe(version);
+});
+
+test.each([
+  [["deplyo"], "Did you mean deploy?"],
+  [["deploy", "--onyl", "x"], "Did you mean --only?"],
+  [["deploy", "--timeout", "soon"], "a number of seconds above zero"],
+  [["deploy", "--timeout", "0"], "a number of seconds above zero"],
+  [["deploy", "--retries", "-1"], "a whole number from 0 on"],
+  [["call", "battle"], "missing required argument 'action'"],
+  [["call", "battle", "Info", "--tag", "novalue"], "name=value"],
+  [["logs", "battle", "--limit", "1.5"], "a whole number from 1 on"],
+  [["env", "more"], "too many arguments"],
+])("%j is a wrong command line: code 2 and what was meant", async (words, said) => {
+  const ran = await fleet(words);
+  expect(ran.code).toBe(2);
+  expect(ran.stderr).toContain(said);
+  expect(ran.stdout).toBe("");
+});
+
+test("an error with --json is one document on stdout, and words on stderr", async () => {
+  const ran = await fleet(["call", "nobody", "Info", "--json"], {
+    fleet: fakeFleet(
+      fakeAo(() => ({})),
+      [],
+    ),
+  });
+  expect(ran.code).toBe(1);
+  expect(ran.json()).toMatchObject({ success: false, error: { code: "UNKNOWN_PROCESS" } });
+  expect(ran.stderr).toContain("[UNKNOWN_PROCESS]");
+  expect(ran.stderr).not.toContain("    at ");
+});
+
+test("a bug keeps its stack", async () => {
+  const ran = await fleet(["status"]);
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toContain("This is a bug in fleet");
+  expect(ran.stderr).toContain("    at ");
+});
+
+test("env prints lines that a shell takes, with the backend of the nearest project", async () => {
+  const folder = projectFolder();
+  const { code, stdout } = await fleet(["env", "--cwd", folder], { env: { PATH: "/usr/bin:/bin" } });
+  expect(code).toBe(0);
+  const shown = await run("sh", ["-c", `${stdout}\nprintf '%s' "$PATH|$PULUMI_SKIP_UPDATE_CHECK"`]);
+  expect(shown.stdout).toBe(`${join(packageDir, "node_modules", ".bin")}:/usr/bin:/bin|true`);
+  expect((await fleet(["env", "--json", "-C", folder])).json()).toHaveProperty("PATH");
+});
+
+test("the pages in docs/cli are what the definitions say (node cli/docs.ts writes them)", () => {
+  const pages = docsPages(documentedProgram());
+  expect(readdirSync(docsDir).sort()).toEqual([...pages.keys()].sort());
+  for (const [name, text] of pages) expect(readFileSync(join(docsDir, name), "utf8"), name).toBe(text);
+});
+
+test("cli/fleet.mjs runs the CLI and says nothing else", async () => {
+  const { stdout, stderr } = await run(process.execPath, [join(packageDir, "cli", "fleet.mjs"), "--version"]);
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(stderr).toBe("");
+});
