@@ -1,8 +1,8 @@
 import type { Chunk, Expression, FunctionDeclaration, Identifier, Statement } from "luaparse";
-import type { Facts, GlobalFact, HandlerFact, LimitFact, RequireFact } from "./facts.ts";
+import type { Facts } from "./facts.ts";
 import { inParentheses, offsetOf, parseLua } from "./parse.ts";
-import { foldName, isAlways } from "./reading.ts";
-import { Scope, type Variable } from "./scope.ts";
+import { isPackageLoaded, leftOf, memberPath } from "./reading.ts";
+import { Recorder } from "./recorder.ts";
 
 /**
  * Statements and expressions that may stand inside one another; Lua's own limit is 200 C calls, twelve of which aos
@@ -11,8 +11,6 @@ import { Scope, type Variable } from "./scope.ts";
 const MAX_DEPTH = 188;
 /** A call holds its arguments in registers, of which a function has 255. */
 const MAX_ARGUMENTS = 250;
-
-const HANDLER_METHODS = new Set(["add", "append", "prepend", "once"]);
 
 /** Where an expression stands, as far as it says whether and when it runs: these, added up. */
 const LAZY = 1;
@@ -41,30 +39,13 @@ export function analyse(text: string, places = false): Facts {
 }
 
 class Reader {
-  readonly #requires: RequireFact[] = [];
-  readonly #handlers: HandlerFact[] = [];
-  readonly #globals = new Map<string, { order: number; offset: number; count: number }>();
-  readonly #limits: LimitFact[] = [];
-  readonly #scope = new Scope((what, offset) => this.#limit(what, offset));
-  #order = 0;
   #depth = 0;
-  #publishesItself = false;
-  #ownEnvironment = false;
+  readonly #found = new Recorder();
+  readonly #scope = this.#found.scope;
 
   read(chunk: Chunk): Facts {
     this.#block(chunk.body, 0);
-    const globals: GlobalFact[] = [...this.#globals].map(([name, found]) => ({ name, ...found }));
-    return {
-      requires: this.#requires,
-      handlers: this.#handlers,
-      globals,
-      limits: this.#limits,
-      publishesItself: this.#publishesItself,
-    };
-  }
-
-  #limit(what: string, offset: number): void {
-    this.#limits.push({ what, order: this.#order++, offset });
+    return this.#found.facts();
   }
 
   #block(body: readonly Statement[], place: Place): void {
@@ -75,10 +56,11 @@ class Reader {
 
   #deeper(offset: number): void {
     this.#depth++;
-    if (this.#depth === MAX_DEPTH) this.#limit(`more than ${MAX_DEPTH} levels of nesting`, offset);
+    if (this.#depth === MAX_DEPTH) this.#found.limit(`more than ${MAX_DEPTH} levels of nesting`, offset);
   }
 
   #statement(node: Statement, place: Place): void {
+    if (this.#depth > MAX_DEPTH) return;
     const depth = this.#depth;
     this.#deeper(offsetOf(node));
     this.#parts(node, place, place | CONDITIONAL);
@@ -90,7 +72,7 @@ class Reader {
       case "LocalStatement":
         this.#all(node.init, place);
         node.variables.forEach((variable, i) => {
-          this.#scope.declare(variable.name, offsetOf(variable), this.#kindOf(node.init[i]));
+          this.#scope.declare(variable.name, offsetOf(variable), this.#found.kindOf(node.init[i]));
         });
         return;
       case "AssignmentStatement":
@@ -148,26 +130,17 @@ class Reader {
   #assign(target: Expression, place: Place): void {
     if (target.type !== "Identifier") {
       if (memberPath(target)?.startsWith("package.loaded") || isPackageLoaded(target))
-        this.#publishesItself = true;
+        this.#found.publishesItself = true;
       if (target.type === "MemberExpression" && target.base.type === "Identifier") {
         if (target.base.name === "_G" && !this.#scope.find("_G"))
-          this.#global(target.identifier.name, target);
+          this.#found.global(target.identifier.name, target);
       }
       this.#expression(target, place);
       return;
     }
     const variable = this.#scope.use(target.name, offsetOf(target));
     if (variable) variable.kind = undefined;
-    else this.#global(target.name, target);
-  }
-
-  #global(name: string, node: Expression): void {
-    if (name === "_ENV") this.#ownEnvironment = true;
-    // Under an environment of the module's own, a name that is no local is a field of that table.
-    if (this.#ownEnvironment || this.#scope.find("_ENV")) return;
-    const found = this.#globals.get(name);
-    if (found) found.count++;
-    else this.#globals.set(name, { order: this.#order++, offset: offsetOf(node), count: 1 });
+    else this.#found.global(target.name, target);
   }
 
   #declareFunction(node: FunctionDeclaration, place: Place): void {
@@ -206,6 +179,7 @@ class Reader {
       this.#link(start, place);
       return;
     }
+    if (this.#depth > MAX_DEPTH) return;
     const depth = this.#depth;
     this.#deeper(offsetOf(start));
     // Long chains lean to the left: they are walked, not descended into, and read from their innermost part on.
@@ -254,104 +228,27 @@ class Reader {
     }
   }
 
-  #call(base: Expression, args: readonly Expression[], offset: number, place: Place): void {
-    if (args.length > MAX_ARGUMENTS) this.#limit(`more than ${MAX_ARGUMENTS} arguments`, offset);
-    const path = memberPath(base);
-    if ((path === "pcall" || path === "xpcall") && !this.#scope.find(path)) {
-      const guarded = place | GUARDED;
-      const [first, ...rest] = args;
-      if (first && this.#isRequire(first)) this.#require(rest[path === "xpcall" ? 1 : 0], offset, guarded);
-      this.#all(args, guarded);
-      return;
-    }
-    this.#all(args, place);
-    if (this.#isRequire(base)) this.#require(args[0], offset, place);
-    this.#handler(base, args, offset);
-  }
-
   #require(argument: Expression | undefined, offset: number, place: Place): void {
-    const name = argument && foldName(argument, (name) => this.#scope.find(name));
-    this.#requires.push({
-      name,
-      order: this.#order++,
-      offset,
+    this.#found.require(argument, offset, {
       lazy: (place & LAZY) !== 0,
       guarded: (place & GUARDED) !== 0,
       conditional: (place & CONDITIONAL) !== 0,
     });
   }
 
-  #isRequire(node: Expression): boolean {
-    if (node.type === "Identifier") {
-      const variable = this.#scope.find(node.name);
-      return variable ? variable.kind?.is === "require" : node.name === "require";
+  #call(base: Expression, args: readonly Expression[], offset: number, place: Place): void {
+    if (args.length > MAX_ARGUMENTS) this.#found.limit(`more than ${MAX_ARGUMENTS} arguments`, offset);
+    const path = memberPath(base);
+    if ((path === "pcall" || path === "xpcall") && !this.#scope.find(path)) {
+      const guarded = place | GUARDED;
+      const [first, ...rest] = args;
+      if (first && this.#found.isRequire(first))
+        this.#require(rest[path === "xpcall" ? 1 : 0], offset, guarded);
+      this.#all(args, guarded);
+      return;
     }
-    const path = memberPath(node);
-    return (path === "_G.require" || path === "_ENV.require") && !this.#scope.find(path.slice(0, -8));
+    this.#all(args, place);
+    if (this.#found.isRequire(base)) this.#require(args[0], offset, place);
+    this.#found.handler(base, args, offset);
   }
-
-  /** What a local is known to hold, so that `local require = require` and `local name = ...` are followed. */
-  #kindOf(init: Expression | undefined): Variable["kind"] {
-    if (!init) return undefined;
-    if (this.#isRequire(init)) return { is: "require" };
-    if (init.type === "Identifier" && init.name === "Handlers" && !this.#scope.find("Handlers")) {
-      return { is: "handlers" };
-    }
-    const text = foldName(init, (name) => this.#scope.find(name));
-    return text === undefined ? undefined : { is: "text", text };
-  }
-
-  #handler(base: Expression, args: readonly Expression[], offset: number): void {
-    if (base.type !== "MemberExpression" || !HANDLER_METHODS.has(base.identifier.name)) return;
-    let owner = base.base;
-    let method = base.identifier.name;
-    if (owner.type === "CallExpression" && owner.base.type === "MemberExpression") {
-      method = owner.base.identifier.name;
-      owner = owner.base.base;
-      if (method !== "before" && method !== "after") return;
-    }
-    if (owner.type !== "Identifier") return;
-    const variable = this.#scope.find(owner.name);
-    if (variable ? variable.kind?.is !== "handlers" : owner.name !== "Handlers") return;
-    const name = args[0] && foldName(args[0], () => undefined);
-    const pattern = args.length > 2 ? args[1] : undefined;
-    this.#handlers.push({
-      method,
-      name,
-      swallows: pattern !== undefined && isAlways(pattern),
-      order: this.#order++,
-      offset,
-    });
-  }
-}
-
-/** What an expression begins with, where that is an expression of its own. */
-function leftOf(node: Expression): Expression | undefined {
-  switch (node.type) {
-    case "UnaryExpression":
-      return node.argument;
-    case "BinaryExpression":
-    case "LogicalExpression":
-      return node.left;
-    case "MemberExpression":
-    case "IndexExpression":
-    case "CallExpression":
-    case "StringCallExpression":
-    case "TableCallExpression":
-      return node.base;
-    default:
-      return undefined;
-  }
-}
-
-/** `a.b.c` as text, for chains of plain names. */
-function memberPath(node: Expression): string | undefined {
-  if (node.type === "Identifier") return node.name;
-  if (node.type !== "MemberExpression" || node.indexer !== ".") return undefined;
-  const base = memberPath(node.base);
-  return base === undefined ? undefined : `${base}.${node.identifier.name}`;
-}
-
-function isPackageLoaded(node: Expression): boolean {
-  return node.type === "IndexExpression" && /^(_G\.)?package\.loaded$/.test(memberPath(node.base) ?? "");
 }

@@ -13,6 +13,8 @@ const PARENT_PATTERNS = new Set([
   "(.+%.)",
 ]);
 
+const LONGEST = 1_000;
+
 /** A text that is known without running the program; see `RequireFact.name`. */
 export function foldName(
   node: Expression,
@@ -33,7 +35,10 @@ export function foldName(
       if (node.operator !== "..") return undefined;
       const left = foldName(node.left, find, depth + 1);
       const right = left === undefined ? undefined : foldName(node.right, find, depth + 1);
-      return right === undefined ? undefined : `${left}${right}`;
+      // Doubling a text again and again must not fill the memory; no module's name is that long.
+      return right === undefined || (left ?? "").length + right.length > LONGEST
+        ? undefined
+        : `${left}${right}`;
     }
     case "CallExpression": {
       if (node.base.type !== "MemberExpression" || node.base.identifier.name !== "match") return undefined;
@@ -68,4 +73,36 @@ function isBreak(value: Expression): boolean {
     default:
       return false;
   }
+}
+
+/** What an expression begins with, where that is an expression of its own. */
+export function leftOf(node: Expression): Expression | undefined {
+  switch (node.type) {
+    case "UnaryExpression":
+      return node.argument;
+    case "BinaryExpression":
+    case "LogicalExpression":
+      return node.left;
+    case "MemberExpression":
+    case "IndexExpression":
+    case "CallExpression":
+    case "StringCallExpression":
+    case "TableCallExpression":
+      return node.base;
+    default:
+      return undefined;
+  }
+}
+
+/** `a.b.c` as text, for chains of at most four plain names. */
+export function memberPath(node: Expression, most = 4): string | undefined {
+  if (node.type === "Identifier") return node.name;
+  if (most === 1 || node.type !== "MemberExpression" || node.indexer !== ".") return undefined;
+  const base = memberPath(node.base, most - 1);
+  return base === undefined ? undefined : `${base}.${node.identifier.name}`;
+}
+
+/** `package.loaded[…]`, under `_G` too. */
+export function isPackageLoaded(node: Expression): boolean {
+  return node.type === "IndexExpression" && /^(_G\.)?package\.loaded$/.test(memberPath(node.base) ?? "");
 }

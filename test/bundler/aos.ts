@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { afterAll } from "vitest";
+import { afterAll, vi } from "vitest";
 
 /** One message to a process: an Eval by its owner, or a message with an action. */
 export type AosStep =
@@ -15,6 +15,9 @@ export interface AosStepResult {
 
 /** Newest first; the last takes no string patterns in `Handlers.add`. */
 export const IMAGES = ["aos2_0_6", "aos2_0_3", "aos2_0_1", "aos"] as const;
+
+// Booting an image and copying its memory takes seconds on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 let child: ChildProcess | undefined;
 let next = 0;

@@ -81,8 +81,24 @@ describe("any text gives facts or a fault", () => {
       const { fault, limits } = analyse(`return ${open.repeat(100_000)}`);
       expect(fault !== undefined || limits.length > 0).toBe(true);
     }
+    for (const levels of [189, 500, 1000, 2000, 4000, 8000]) {
+      for (const [open, close] of [
+        ["{", "}"],
+        ["f(", ")"],
+        ["function() return ", " end"],
+        ["not ", ""],
+        ["a[", "]"],
+        ["a .. ", ""],
+      ]) {
+        const { fault, limits } = analyse(`return ${open?.repeat(levels)}1${close?.repeat(levels)}`);
+        expect(fault !== undefined || limits.length > 0).toBe(true);
+      }
+    }
     expect(analyse(`return ${"a + ".repeat(100_000)}a`).fault).toBeUndefined();
     expect(analyse(`return a${".b()".repeat(50_000)}`).fault).toBeUndefined();
+    expect(analyse(`return a${".b".repeat(50_000)}()`).fault).toBeUndefined();
+    const doubling = `local x = "name"${" local x = x .. x".repeat(100)} return require(x)`;
+    expect(analyse(doubling).requires).toMatchObject([{ name: undefined }]);
   });
 });
 

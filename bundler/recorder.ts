@@ -1,0 +1,101 @@
+import type { Expression } from "luaparse";
+import type { Facts, HandlerFact, LimitFact, RequireFact } from "./facts.ts";
+import { offsetOf } from "./parse.ts";
+import { foldName, isAlways, memberPath } from "./reading.ts";
+import { Scope, type Variable } from "./scope.ts";
+
+const HANDLER_METHODS = new Set(["add", "append", "prepend", "once"]);
+
+/** Takes down what a walk through a syntax tree meets, and knows what names mean where the walk stands. */
+export class Recorder {
+  readonly scope = new Scope((what, offset) => this.limit(what, offset));
+  /** See `Facts`. */
+  publishesItself = false;
+  readonly #requires: RequireFact[] = [];
+  readonly #handlers: HandlerFact[] = [];
+  readonly #globals = new Map<string, { order: number; offset: number; count: number }>();
+  readonly #limits: LimitFact[] = [];
+  #order = 0;
+  #ownEnvironment = false;
+
+  /** Everything taken down so far. */
+  facts(): Facts {
+    return {
+      requires: this.#requires,
+      handlers: this.#handlers,
+      globals: [...this.#globals].map(([name, found]) => ({ name, ...found })),
+      limits: this.#limits,
+      publishesItself: this.publishesItself,
+    };
+  }
+
+  /** Something that Lua refuses though its grammar allows it. */
+  limit(what: string, offset: number): void {
+    this.#limits.push({ what, order: this.#order++, offset });
+  }
+
+  /** An assignment to a name that is no local. */
+  global(name: string, node: Expression): void {
+    if (name === "_ENV") this.#ownEnvironment = true;
+    // Under an environment of the module's own, a name that is no local is a field of that table.
+    if (this.#ownEnvironment || this.scope.find("_ENV")) return;
+    const found = this.#globals.get(name);
+    if (found) found.count++;
+    else this.#globals.set(name, { order: this.#order++, offset: offsetOf(node), count: 1 });
+  }
+
+  /** A call of `require`, or `require` handed to `pcall`. */
+  require(
+    argument: Expression | undefined,
+    offset: number,
+    runs: Pick<RequireFact, "lazy" | "guarded" | "conditional">,
+  ): void {
+    const name = argument && foldName(argument, (name) => this.scope.find(name));
+    this.#requires.push({ name, order: this.#order++, offset, ...runs });
+  }
+
+  /** True where the expression is Lua's `require`, under whatever local name. */
+  isRequire(node: Expression): boolean {
+    if (node.type === "Identifier") {
+      const variable = this.scope.find(node.name);
+      return variable ? variable.kind?.is === "require" : node.name === "require";
+    }
+    const path = memberPath(node);
+    return (path === "_G.require" || path === "_ENV.require") && !this.scope.find(path.slice(0, -8));
+  }
+
+  /** What a local is known to hold, so that `local require = require` and `local name = ...` are followed. */
+  kindOf(init: Expression | undefined): Variable["kind"] {
+    if (!init) return undefined;
+    if (this.isRequire(init)) return { is: "require" };
+    if (init.type === "Identifier" && init.name === "Handlers" && !this.scope.find("Handlers")) {
+      return { is: "handlers" };
+    }
+    const text = foldName(init, (name) => this.scope.find(name));
+    return text === undefined ? undefined : { is: "text", text };
+  }
+
+  /** A call that may register a handler; anything else is left alone. */
+  handler(base: Expression, args: readonly Expression[], offset: number): void {
+    if (base.type !== "MemberExpression" || !HANDLER_METHODS.has(base.identifier.name)) return;
+    let owner = base.base;
+    let method = base.identifier.name;
+    if (owner.type === "CallExpression" && owner.base.type === "MemberExpression") {
+      method = owner.base.identifier.name;
+      owner = owner.base.base;
+      if (method !== "before" && method !== "after") return;
+    }
+    if (owner.type !== "Identifier") return;
+    const variable = this.scope.find(owner.name);
+    if (variable ? variable.kind?.is !== "handlers" : owner.name !== "Handlers") return;
+    const name = args[0] && foldName(args[0], () => undefined);
+    const pattern = args.length > 2 ? args[1] : undefined;
+    this.#handlers.push({
+      method,
+      name,
+      swallows: pattern !== undefined && isAlways(pattern),
+      order: this.#order++,
+      offset,
+    });
+  }
+}
