@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Budget } from "../../core/budget.ts";
 import { notEvaluated, UnitError } from "../errors.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ao, Evaluation, NetworkEndpoints } from "../port.ts";

@@ -6,6 +6,7 @@ import { hashOf } from "../../core/hash.ts";
 import { ask } from "../run/control.ts";
 import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
 import { record } from "../run/manifest.ts";
+import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
@@ -98,6 +99,10 @@ async function ensure(
     inputs.targets.map((target) => heldBy(session, target, inputs.configType, budget)),
   );
   const highest = Math.max(olds?.version ?? 0, ...held.map((entry) => entry?.version ?? 0));
+  for (const [index, target] of inputs.targets.entries()) {
+    // It is there already, so a message of an earlier run that may have brought it is done with.
+    if (held[index]?.hash === hash) await session.supersede(stepOf(session, target), "");
+  }
   const settled = held.every((entry) => entry?.hash === hash && entry.version === highest);
   const version = settled ? highest : highest + 1;
   const outputs: ConfigBundleOutputs = { ...raw, ...inputs, schemaVersion: 1, hash, version, drift: [] };
@@ -122,6 +127,7 @@ async function ensure(
   try {
     throwAll(problems);
   } catch (error) {
+    await session.deployment.failed(problems.map(({ what }) => what).join("; "));
     throw new PartialFailure(
       idOf(inputs),
       { ...outputs, drift: ["the last distribution was not taken by all targets"] },
@@ -137,6 +143,9 @@ async function ensure(
   );
   return outputs;
 }
+
+const stepOf = ({ scope }: Session, { name, generation }: Target): string =>
+  memberKey(scope, name, generation, "UPDATE_CONFIG/");
 
 /** Sends to one target and reads back what it holds now. */
 async function distribute(

@@ -14,6 +14,8 @@ export const VerdictSchema = z.looseObject({
   version: z.string(),
   sourceHash: z.string(),
   epoch: z.number().int(),
+  /** Deployment that loaded the code. */
+  release: z.string().optional(),
 });
 
 export type Verdict = z.infer<typeof VerdictSchema>;

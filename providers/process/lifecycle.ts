@@ -4,12 +4,13 @@ import { FleetError } from "../../core/errors.ts";
 import { ask } from "../run/control.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
 import { type ManifestProcess, record } from "../run/manifest.ts";
+import { incarnationsIn, memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
 import { awaitHealthy, type Place, probe, short } from "./health.ts";
-import { loadBundle } from "./load.ts";
+import { committedLoad, loadBundle, loadsOf } from "./load.ts";
 import { ensurePlace, moduleId } from "./place.ts";
 import { type HealthOutput, type ProcessInputs, ProcessInputsSchema, type ProcessOutputs } from "./schema.ts";
 import { explainChanges } from "./words.ts";
@@ -117,25 +118,26 @@ async function ensure(
         `health check failed: ${health.reasons.join("; ")}`,
         started,
       );
+      await session.deployment.failed(`${inputs.name} is ${health.status}`);
       throw new PartialFailure(
         deploymentKey(inputs.scope, inputs.name),
         outputs,
         unhealthy(inputs.name, health),
       );
     }
+    await session.deployment.assertKept(inputs.name, place);
+    await session.ao.settle(memberKey(session.scope, inputs.name, place.generation, "spawn"));
     await say(session, inputs.name, "ready", [health.status, ...health.reasons].join(" "), started);
     return outputs;
   } catch (error) {
     if (error instanceof PartialFailure) throw error;
+    const why = error instanceof FleetError ? error.problems[0].what : String(error);
+    // A record that cannot be kept must not hide why it failed.
     await record(session, {
       [inputs.name]: manifestEntry(inputs, known, { status: "UNKNOWN", reasons: [] }),
-    });
-    await say(
-      session,
-      inputs.name,
-      "failed",
-      error instanceof FleetError ? error.problems[0].what : String(error),
-    );
+    }).catch(() => {});
+    await say(session, inputs.name, "failed", why);
+    await session.deployment.failed(`${inputs.name}: ${why}`);
     throw new PartialFailure(deploymentKey(inputs.scope, inputs.name), known, error);
   }
 }
@@ -146,7 +148,7 @@ async function located(
   olds: ProcessOutputs | undefined,
   budget: ReturnType<Session["budget"]>,
 ) {
-  if (olds?.processId !== undefined) {
+  if (olds?.processId !== undefined && !isPast(session, olds)) {
     return {
       name: inputs.name,
       generation: olds.generation,
@@ -165,6 +167,13 @@ async function located(
   return place;
 }
 
+/** A state that is older than the journal may name a process that was retired since. */
+function isPast(session: Session, olds: ProcessOutputs): boolean {
+  const newest = incarnationsIn(session, olds.name).at(-1);
+  if (!newest || newest.generation < olds.generation) return false;
+  return newest.processId === olds.processId ? newest.retired : true;
+}
+
 /** Loads the code unless the process itself says that it runs it. */
 async function ensureCode(
   session: Session,
@@ -173,11 +182,8 @@ async function ensureCode(
   olds: ProcessOutputs | undefined,
   budget: ReturnType<Session["budget"]>,
 ): Promise<NonNullable<ProcessOutputs["revision"]>> {
-  if (!place.fresh && olds?.revision?.sourceHash === inputs.bundle.hash && olds.version === inputs.version) {
-    const verdict = await probe(session, place, "LIVENESS", {}, budget).catch(nothingLoaded);
-    if (verdict?.sourceHash === inputs.bundle.hash && verdict.version === inputs.version)
-      return olds.revision;
-  }
+  const kept = place.fresh ? undefined : await loadedAlready(session, place, inputs, olds, budget);
+  if (kept) return kept;
   const started = performance.now();
   const evalId = await loadBundle(session, place, inputs, budget);
   crashPoint("process.loaded");
@@ -195,6 +201,34 @@ async function ensureCode(
     version: inputs.version,
     loadedAt: new Date().toISOString(),
     deploymentId: session.deployment.id,
+  };
+}
+
+/** The revision, when the process itself says that it runs the declared code and the message that loaded it is known. */
+async function loadedAlready(
+  session: Session,
+  place: Place,
+  inputs: ProcessInputs,
+  olds: ProcessOutputs | undefined,
+  budget: ReturnType<Session["budget"]>,
+): Promise<ProcessOutputs["revision"]> {
+  const { hash } = inputs.bundle;
+  const known = olds?.revision?.processId === place.processId ? olds.revision : undefined;
+  // Only what may run already is worth the question.
+  const sent = loadsOf(session, place, hash);
+  if (known?.sourceHash !== hash && sent.length === 0) return undefined;
+  const verdict = await probe(session, place, "LIVENESS", {}, budget).catch(nothingLoaded);
+  if (verdict?.sourceHash !== hash || verdict.version !== inputs.version) return undefined;
+  if (known?.sourceHash === hash && known.version === inputs.version) return known;
+  const load = await committedLoad(session, place, hash, sent, budget);
+  if (!load) return undefined;
+  return {
+    processId: place.processId,
+    sourceHash: hash,
+    evalId: load.id,
+    version: inputs.version,
+    loadedAt: new Date(load.at).toISOString(),
+    deploymentId: verdict.release ?? "",
   };
 }
 

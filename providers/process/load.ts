@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import type { Intent } from "../../ao/journal/index.ts";
 import { explainLuaError, store } from "../../bundler/index.ts";
-import type { Budget } from "../../core/budget.ts";
+import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { memberKey } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
@@ -45,6 +46,7 @@ export async function loadBundle(
     place.generation,
     `load/${inputs.bundle.hash}/e${epoch}`,
   );
+  await session.supersede(memberKey(session.scope, place.name, place.generation, "load/"), intent);
   const sent = await session.ao.send(
     { intent, processId: place.processId, tags: { Action: "Eval" }, data: program.text },
     budget,
@@ -98,4 +100,33 @@ export async function loadBundle(
     expected: `a commit of ${short(inputs.bundle.hash)}`,
     remedy: `npx fleet logs ${place.name}`,
   });
+}
+
+/** The messages with which this code was to be loaded into this process, newest first, sent or not. */
+export function loadsOf(session: Session, place: Place, hash: string): Intent[] {
+  const step = memberKey(session.scope, place.name, place.generation, `load/${hash}/`);
+  return session.journal
+    .history()
+    .filter(({ key, target }) => key.startsWith(step) && target === place.processId)
+    .reverse();
+}
+
+/** The newest of them that the process committed. */
+export async function committedLoad(
+  session: Session,
+  place: Place,
+  hash: string,
+  loads: readonly Intent[],
+  budget: Budget,
+): Promise<Intent | undefined> {
+  for (const load of loads) {
+    const ref = { processId: place.processId, messageId: load.id, expectOutput: true };
+    // A message that never arrived has no result: that is not worth the whole budget.
+    const found = await session.ao.evaluation(ref, within(budget, 5)).catch(() => undefined);
+    const outcome = found?.error === undefined && found ? readLoadOutcome(found.output) : undefined;
+    if (outcome?.kind !== "committed" || outcome.sourceHash !== hash) continue;
+    await session.ao.settle(load.key);
+    return load;
+  }
+  return undefined;
 }

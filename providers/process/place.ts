@@ -50,6 +50,8 @@ export async function ensurePlace(
       fresh: false,
     };
   }
+  // Before anything is spent: who does not get the epoch stops here.
+  await session.deployment.epoch();
   const generation = newest?.unsent && !newest.retired ? newest.generation : (newest?.generation ?? 0) + 1;
   const intent = memberKey(session.scope, name, generation, "spawn");
   const sent = await session.ao.spawn(
@@ -68,6 +70,9 @@ export async function ensurePlace(
     },
     budget,
   );
-  await session.ao.settle(intent);
+  const made = { processId: sent.id, generation, retired: false, unsent: false };
+  if (name === session.scope.ledger) await session.deployment.assertFirst(made);
+  else await session.deployment.assertKept(name, made);
+  // The spawn stays open until its effect was read back, so that a unit that lost it gets it again.
   return { name, generation, processId: sent.id, moduleId: module, fresh: true };
 }

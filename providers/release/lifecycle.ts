@@ -87,6 +87,7 @@ async function ensure(inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> 
       await register(session, ledger, inputs, budget);
       crashPoint("release.registered");
       await finish(session, ledger, manifest, releaseHash, budget);
+      deployment.finished();
     }
     crashPoint("release.finished");
     const release: ReleaseOutputs = { ...outputs, epoch };
@@ -96,6 +97,7 @@ async function ensure(inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> 
     await say(session, "release", "deployment phase completed", deployment.id, started);
     return release;
   } catch (error) {
+    await deployment.failed(error instanceof Error ? error.message : String(error));
     await say(
       session,
       "release",

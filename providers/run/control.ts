@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { Evaluation } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
@@ -26,6 +27,7 @@ export interface Request {
 /**
  * Sends one signed message and returns the reply that the process itself gave when it evaluated it, parsed by `schema`.
  * A reply is read from the evaluation's outbox, at the slot of the message: never from the absence of an error.
+ * A request without an epoch is a read: it is a new message each time, since an answer to an earlier one says nothing of now.
  *
  * @throws FleetError NO_REPLY (dropped or not understood), the process' own code (FORBIDDEN, STALE_EPOCH, …), BAD_REPLY
  */
@@ -38,25 +40,21 @@ export async function ask<T>(
   const data = canonicalJson(request.data ?? {});
   const { project, stack } = session.scope;
   const content = sha256(`${data}\n${canonicalJson(request.tags ?? {})}`).slice(0, 16);
-  const intent = [
-    project,
-    stack,
-    request.name,
-    `g${request.generation}`,
-    request.action,
-    content,
-    `e${request.epoch ?? "-"}`,
-  ].join("/");
+  const nonce = request.epoch === undefined ? randomBytes(8).toString("hex") : undefined;
+  const step = `${project}/${stack}/${request.name}/g${request.generation}/${request.action}/`;
+  const intent = `${step}${content}/${nonce === undefined ? `e${request.epoch}` : `read-${nonce}`}`;
   const tags: Record<string, string> = {
     Action: request.action,
     "Content-Type": "application/json",
+    ...(nonce === undefined ? { Epoch: String(request.epoch) } : { Nonce: nonce }),
     ...request.tags,
   };
-  if (request.epoch !== undefined) tags.Epoch = String(request.epoch);
-  const sent = await session.ao.send({ intent, processId: request.processId, tags, data }, budget);
-  const evaluation = await session.ao.evaluation(
-    { processId: request.processId, messageId: sent.id },
-    budget,
+  if (nonce === undefined) await session.supersede(step, intent);
+  const evaluation = await evaluated(session, request.processId, { intent, tags, data }, budget).catch(
+    async (error: unknown) => {
+      if (nonce !== undefined) await session.journal.void(intent, "nobody waits for it any more");
+      throw error;
+    },
   );
   try {
     const reply = parse(request, schema, replyOf(session, request, evaluation));
@@ -67,6 +65,16 @@ export async function ask<T>(
     await session.journal.void(intent, error instanceof FleetError ? error.code : "BAD_REPLY");
     throw error;
   }
+}
+
+async function evaluated(
+  session: Session,
+  processId: string,
+  message: { intent: string; tags: Record<string, string>; data: string },
+  budget: Budget,
+): Promise<Evaluation> {
+  const sent = await session.ao.send({ processId, ...message }, budget);
+  return session.ao.evaluation({ processId, messageId: sent.id }, budget);
 }
 
 function replyOf(

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "./control.ts";
 import { type Incarnation, newestIncarnation } from "./members.ts";
+import { giveUp, yieldToRival } from "./rival.ts";
 import type { Session } from "./session.ts";
 
 const BeginSchema = z.looseObject({ deploymentId: z.string(), epoch: z.number().int() });
@@ -17,6 +18,9 @@ export class Deployment {
   readonly startedAt = new Date();
   readonly #session: () => Session;
   #epoch: Promise<number> | undefined;
+  /** The entry of this run in the ledger, while it is neither finished nor failed there. */
+  #running: { ledger: Incarnation; epoch: number } | undefined;
+  #lost: FleetError | undefined;
 
   constructor(session: () => Session) {
     this.#session = session;
@@ -28,8 +32,13 @@ export class Deployment {
     return Math.round((Date.now() - this.startedAt.getTime()) / 100) / 10;
   }
 
-  /** The run's epoch; 0 while the fleet has no ledger yet. The first caller takes it, the others wait for that one. */
+  /**
+   * The run's epoch; 0 while the fleet has no ledger yet. The first caller takes it, the others wait for that one.
+   *
+   * @throws FleetError STALE_EPOCH when another run begins at the same time, LEDGER_TAKEN when the very first one was lost
+   */
   epoch(): Promise<number> {
+    if (this.#lost) return Promise.reject(this.#lost);
     this.#epoch ??= this.#begin().catch((error: unknown) => {
       this.#epoch = undefined;
       throw error;
@@ -42,7 +51,58 @@ export class Deployment {
     const ledger = await this.#ledger();
     if (!ledger) return undefined;
     if ((await this.epoch()) === 0) this.#epoch = undefined;
+    await this.epoch();
+    await this.assertFirst(ledger);
     return { ledger, epoch: await this.epoch() };
+  }
+
+  /**
+   * Two operators who do not know of each other may make the first ledger at the same time. The lower id counts; who has the
+   * other one retires all that it made and stops.
+   *
+   * @throws FleetError LEDGER_TAKEN; from then on every `epoch()` of this run does
+   */
+  async assertFirst(ledger: Incarnation): Promise<void> {
+    if (this.#lost) throw this.#lost;
+    const epoch = await (this.#epoch ?? 0);
+    this.#lost = await yieldToRival(this.#session(), ledger, epoch);
+    if (this.#lost) throw this.#lost;
+  }
+
+  /** When the first deployment was lost meanwhile, retires a process that was made beside it and throws. */
+  async assertKept(name: string, one: Pick<Incarnation, "processId" | "generation">): Promise<void> {
+    if (!this.#lost) return;
+    await giveUp(this.#session(), name, one, 0);
+    throw this.#lost;
+  }
+
+  /** The run is written into the ledger as finished. */
+  finished(): void {
+    this.#running = undefined;
+  }
+
+  /** Writes into the ledger that this run failed: once, and only if that can be done at once. Never throws. */
+  async failed(reason: string): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    this.#running = undefined;
+    const session = this.#session();
+    const { ledger, epoch } = running;
+    const deployRequest = { deploymentId: this.id, status: "FAILED", reason: reason.slice(0, 500) };
+    await ask(
+      session,
+      {
+        name: session.scope.ledger ?? "",
+        generation: ledger.generation,
+        processId: ledger.processId,
+        action: "DEPLOY_PROCESS",
+        epoch,
+        tags: { Phase: "finish", "Deployment-Id": this.id },
+        data: { deployRequest },
+      },
+      z.looseObject({}),
+      session.budget(10),
+    ).catch(() => {});
   }
 
   async #ledger(): Promise<Incarnation | undefined> {
@@ -65,12 +125,7 @@ export class Deployment {
     const budget = session.budget(60);
     let current: number;
     try {
-      const info = await ask(
-        session,
-        { ...to, action: "Info", tags: { Nonce: this.id } },
-        InfoSchema,
-        budget,
-      );
+      const info = await ask(session, { ...to, action: "Info" }, InfoSchema, budget);
       if (info.status === "RETIRED") return 0;
       current = info.epoch;
     } catch (error) {
@@ -90,6 +145,9 @@ export class Deployment {
       BeginSchema,
       budget,
     );
+    this.#running = { ledger, epoch: begun.epoch };
+    // What was signed before there was an epoch has had its time.
+    await session.supersede("", "");
     return begun.epoch;
   }
 }

@@ -1,4 +1,7 @@
+import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { ask } from "./control.ts";
 import { deploymentKey, type Scope } from "./scope.ts";
 import type { Session } from "./session.ts";
 
@@ -17,34 +20,50 @@ export const memberKey = (scope: Scope, name: string, generation: number, step: 
   `${deploymentKey(scope, name)}/g${generation}/${step}`;
 
 /**
- * The member's newest process: from the journal; without a word there (another machine), from the network by its
- * `Deployment-Key` tag and our ownership. The index lags, but a fleet that another machine made is older than the lag.
+ * The member's newest process: from the journal, which knows every spawn of this machine. Where the journal has no living
+ * one, or may have lost its end, also from the network, by `Deployment-Key` and our ownership: another machine may have made
+ * it. The index lags, but a fleet that another machine made is older than the lag.
  */
 export async function newestIncarnation(
   session: Session,
   name: string,
   budget: Budget,
 ): Promise<Incarnation | undefined> {
-  return fromJournal(session, name) ?? (await fromNetwork(session, name, budget));
+  const known = incarnationsIn(session, name);
+  const newest = known.at(-1);
+  const whole = !session.journal.isNew && session.journal.dropped === undefined;
+  if (newest && !newest.retired && whole) return newest;
+  const dead = new Set(known.filter(({ retired }) => retired).map(({ processId }) => processId));
+  const found = (await onNetwork(session, name, budget)).filter(({ processId }) => !dead.has(processId));
+  const best = found.at(-1);
+  if (!best) return newest;
+  if (newest && (newest.generation > best.generation || newest.processId === best.processId)) return newest;
+  // Of two that were made at the same time the lower id counts, for everybody.
+  if (newest && !newest.retired && newest.generation === best.generation && newest.processId < best.processId)
+    return newest;
+  return { ...best, retired: await isRetired(session, name, best, budget) };
 }
 
-function fromJournal(session: Session, name: string): Incarnation | undefined {
-  let newest: Incarnation | undefined;
+/** What the journal knows of a member, oldest first; a spawn that was given up is not among them. */
+export function incarnationsIn(session: Session, name: string): Incarnation[] {
   const prefix = `${deploymentKey(session.scope, name)}/g`;
+  const made = new Map<number, Incarnation>();
   const retired = new Set<number>();
-  for (const entry of session.journal.history()) {
-    if (!entry.key.startsWith(prefix)) continue;
-    const [generation, step] = entry.key.slice(prefix.length).split("/");
+  for (const { key, kind, state, id } of session.journal.history()) {
+    if (!key.startsWith(prefix)) continue;
+    const [generation, step] = key.slice(prefix.length).split("/");
     const number = Number(generation);
-    if (step === "spawn" && entry.state !== "voided" && number > (newest?.generation ?? 0)) {
-      newest = { processId: entry.id, generation: number, retired: false, unsent: entry.state === "signed" };
-    }
-    if (step === "RETIRE" && entry.state === "settled") retired.add(number);
+    if (kind === "spawn" && state !== "voided")
+      made.set(number, { processId: id, generation: number, retired: false, unsent: state === "signed" });
+    if (step === "RETIRE" && state === "settled") retired.add(number);
   }
-  return newest && retired.has(newest.generation) ? { ...newest, retired: true } : newest;
+  return [...made.values()]
+    .map((one) => ({ ...one, retired: retired.has(one.generation) }))
+    .sort((a, b) => a.generation - b.generation);
 }
 
-async function fromNetwork(session: Session, name: string, budget: Budget): Promise<Incarnation | undefined> {
+/** Ours on the network, as the index shows them: the newest last, of equals the lowest id last. */
+export async function onNetwork(session: Session, name: string, budget: Budget): Promise<Incarnation[]> {
   const found = await session.ao.find(
     {
       owners: [session.ao.address],
@@ -52,11 +71,31 @@ async function fromNetwork(session: Session, name: string, budget: Budget): Prom
     },
     budget,
   );
-  let newest: Incarnation | undefined;
-  for (const item of found) {
-    const generation = Number(item.tags.Generation);
-    if (!Number.isInteger(generation) || generation <= (newest?.generation ?? 0)) continue;
-    newest = { processId: item.id, generation, retired: false, unsent: false };
+  return found
+    .map(({ id, tags }) => ({
+      processId: id,
+      generation: Number(tags.Generation),
+      retired: false,
+      unsent: false,
+    }))
+    .filter(({ generation }) => Number.isInteger(generation) && generation > 0)
+    .sort((a, b) => a.generation - b.generation || (a.processId < b.processId ? 1 : -1));
+}
+
+const StatusSchema = z.looseObject({ status: z.string() });
+
+/** Asks the process itself; one that was never loaded is not retired. */
+async function isRetired(
+  session: Session,
+  name: string,
+  { processId, generation }: Incarnation,
+  budget: Budget,
+): Promise<boolean> {
+  try {
+    const info = await ask(session, { name, generation, processId, action: "Info" }, StatusSchema, budget);
+    return info.status === "RETIRED";
+  } catch (error) {
+    if (error instanceof FleetError && error.code === "NO_REPLY") return false;
+    throw error;
   }
-  return newest;
 }

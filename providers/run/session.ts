@@ -3,12 +3,13 @@ import { type Journal, openJournal } from "../../ao/journal/index.ts";
 import { connectLegacy } from "../../ao/legacy/connect.ts";
 import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
 import type { Ao, NetworkEndpoints } from "../../ao/port.ts";
-import { loadWallet, type Wallet } from "../../ao/wallet.ts";
+import { loadWallet } from "../../ao/wallet.ts";
 import { type Budget, budgetOf, within } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
 import { Deployment } from "./deployment.ts";
+import { endWithParent } from "./parent.ts";
 import type { Scope } from "./scope.ts";
+import { walletSource } from "./wallet.ts";
 
 /** What Pulumi hands to `configure`: the stack's config with secrets opened. Never kept beyond this module. */
 export interface ProviderConfig {
@@ -27,6 +28,8 @@ export interface Session {
   readonly deployment: Deployment;
   /** A budget for one resource: its own seconds, cut by what is left of the whole run (`FLEET_TIMEOUT`). */
   budget(seconds: number): Budget;
+  /** Gives up messages of one step that an earlier run left open, all but the one that is sent now. */
+  supersede(step: string, intent: string): Promise<void>;
 }
 
 let config: ProviderConfig | undefined;
@@ -38,6 +41,7 @@ const announced = new Promise<void>((resolve) => {
 /** Called by every provider of the process; all get the same config, so the first is enough. */
 export function configure(given: ProviderConfig): void {
   config ??= given;
+  endWithParent();
   announce();
 }
 
@@ -63,7 +67,7 @@ export function sessionFor(scope: Scope, network: NetworkRef): Promise<Session> 
 }
 
 async function open(scope: Scope, network: NetworkRef): Promise<Session> {
-  const wallet = await walletFor(await configured());
+  const wallet = await loadWallet(walletSource(await configured()));
   const { endpoints, modules } = await placeOf(network);
   const journal = await openJournal(join(scope.home, "journal", `${scope.project}.${scope.stack}.jsonl`));
   const ao = connectLegacy({
@@ -73,6 +77,7 @@ async function open(scope: Scope, network: NetworkRef): Promise<Session> {
     // The embedded compute unit has no such race with a fresh process.
     limits: network.kind === "local" ? { firstLook: 0 } : {},
   });
+  const inherited = await leftOpen(journal);
   const session: Session = {
     scope,
     ao,
@@ -85,27 +90,50 @@ async function open(scope: Scope, network: NetworkRef): Promise<Session> {
       whole ??= budgetOf(runSeconds());
       return within(whole, seconds);
     },
+    async supersede(step, intent) {
+      for (const key of inherited) {
+        if (key === intent || !key.startsWith(step)) continue;
+        inherited.delete(key);
+        await journal.void(key, "superseded");
+      }
+    },
   };
   return session;
+}
+
+/** Keys that earlier runs left open, by journal: looked at once a run, when nothing of this run is open yet. */
+const left = new Map<string, Set<string>>();
+
+/**
+ * What an earlier run was about to do and nobody waits for any more is never sent again: reads, and whatever carries an
+ * epoch that has passed. Spawns stay, and messages of a fleet without a ledger: their bytes mean the same in every run.
+ */
+async function leftOpen(journal: Journal): Promise<Set<string>> {
+  const known = left.get(journal.path);
+  if (known) return known;
+  const keys = new Set<string>();
+  left.set(journal.path, keys);
+  for (const { kind, key } of journal.open()) {
+    if (kind === "spawn") continue;
+    if (key.endsWith("/e0")) keys.add(key);
+    else await journal.void(key, "its run has ended");
+  }
+  return keys;
+}
+
+/** Ends this process' run: journals are closed and what comes next is another run, with a deployment and an epoch of its own. */
+export async function endRun(): Promise<void> {
+  const open = await Promise.allSettled(sessions.values());
+  sessions.clear();
+  left.clear();
+  whole = undefined;
+  for (const result of open) if (result.status === "fulfilled") await result.value.journal.close();
 }
 
 /** `fleet deploy --timeout` for the run as a whole; a bare `pulumi up` has an hour. */
 function runSeconds(): number {
   const given = Number(process.env.FLEET_TIMEOUT);
   return Number.isFinite(given) && given > 0 ? given : 3600;
-}
-
-async function walletFor(config: ProviderConfig): Promise<Wallet> {
-  const jwk = config.get("wallet");
-  if (jwk !== undefined) return loadWallet({ jwk });
-  const path = config.get("walletPath") ?? process.env.FLEET_WALLET;
-  if (path !== undefined) return loadWallet({ path });
-  throw new FleetError({
-    code: "WALLET_MISSING",
-    what: "No wallet is configured for this stack.",
-    expected: "the path of an Arweave JWK file, readable by you alone",
-    remedy: "pulumi config set walletPath <file> (or: pulumi config set --secret wallet < jwk.json)",
-  });
 }
 
 /** Where the units are. The embedded network is started when it is down, so that refresh and destroy work after a reboot. */

@@ -117,6 +117,7 @@ async function ensure(inputs: WiringInputs, raw: Raw): Promise<WiringOutputs> {
       });
     }
   } catch (error) {
+    await session.deployment.failed(error instanceof FleetError ? error.problems[0].what : String(error));
     throw new PartialFailure(idOf(inputs), { ...outputs, drift: ["the last wiring was not proved"] }, error);
   }
   await say(session, target.name, "wired", Object.keys(peers).join(", "), started);

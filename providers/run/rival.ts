@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import { ask } from "./control.ts";
+import { type Incarnation, incarnationsIn, memberKey, onNetwork } from "./members.ts";
+import { deploymentKey } from "./scope.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * Looks whether another operator made a ledger of the same generation. When that one has the lower id, everything that this
+ * machine made for the stack is retired, so that the next run takes over the other's.
+ *
+ * @returns the error to stop with, or nothing when this ledger is the one that counts
+ */
+export async function yieldToRival(
+  session: Session,
+  ledger: Incarnation,
+  epoch: number,
+): Promise<FleetError | undefined> {
+  const name = session.scope.ledger;
+  if (name === undefined) return undefined;
+  const budget = session.budget(60);
+  const rivals = (await onNetwork(session, name, budget)).filter(
+    ({ generation, processId }) => generation === ledger.generation && processId < ledger.processId,
+  );
+  const winner = rivals.at(-1);
+  if (!winner) return undefined;
+  for (const member of membersIn(session)) {
+    for (const one of incarnationsIn(session, member)) {
+      if (!one.retired) await giveUp(session, member, one, epoch);
+    }
+  }
+  return new FleetError({
+    code: "LEDGER_TAKEN",
+    what: `Somebody else deployed ${deploymentKey(session.scope, name)} for the first time at the same moment, and theirs counts.`,
+    got: `ledger ${ledger.processId}`,
+    expected: `ledger ${winner.processId}, the lower id of the two`,
+    remedy: "What this run made was retired. Run pulumi up --refresh: it takes over the other's processes.",
+  });
+}
+
+/** Retires a process; one that was never loaded cannot answer and is only forgotten. What fails is tried again by the next run. */
+export async function giveUp(
+  session: Session,
+  name: string,
+  one: Pick<Incarnation, "processId" | "generation">,
+  epoch: number,
+): Promise<void> {
+  const { processId, generation } = one;
+  const spawn = memberKey(session.scope, name, generation, "spawn");
+  try {
+    await ask(
+      session,
+      { name, generation, processId, action: "RETIRE", epoch },
+      z.looseObject({}),
+      session.budget(30),
+    );
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    if (error.code === "NO_REPLY") await session.journal.void(spawn, "another operator's process counts");
+  }
+}
+
+function membersIn(session: Session): string[] {
+  const prefix = deploymentKey(session.scope, "");
+  const names = session.journal
+    .history()
+    .filter(({ kind, key }) => kind === "spawn" && key.startsWith(prefix))
+    .map(({ key }) => key.slice(prefix.length).split("/")[0] ?? "");
+  return [...new Set(names)];
+}

@@ -1,0 +1,207 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as configBundle from "../../providers/config-bundle/lifecycle.ts";
+import * as processes from "../../providers/process/lifecycle.ts";
+import { makeJwk } from "../ao/wallets.ts";
+import { type Simnet, type SimnetOptions, startSimnet } from "../simnet/index.ts";
+import type { RunResult } from "./engine.ts";
+import { type CheckOptions, invariants } from "./invariants.ts";
+import type { Spec } from "./spec.ts";
+
+/** Families of reliability.md. */
+export type Family = string;
+
+/** One way to break a deployment, and what has to hold afterwards. */
+export interface FaultCase {
+  readonly family: Family;
+  /** Unique in its family; also the reproducer's file name. */
+  readonly name: string;
+  /** Of everything that is drawn in it. Default 1. */
+  readonly seed?: number;
+  /** Runs it. What it returns is broken; a throw is broken too. */
+  run(lab: Lab): Promise<readonly string[]>;
+}
+
+export interface Verdict {
+  readonly family: Family;
+  readonly name: string;
+  readonly seed: number;
+  readonly broken: readonly string[];
+  /** Milliseconds that recoveries took. */
+  readonly recoveries: readonly number[];
+  /** Trials inside the case; 1 for most. */
+  readonly trials: number;
+  readonly seconds: number;
+}
+
+/** What a case works with: networks, folders and child processes, all gone when it ends. */
+export interface Lab {
+  readonly seed: number;
+  network(options?: SimnetOptions): Promise<Simnet>;
+  folder(): Promise<string>;
+  /** Runs in another process; `crashAt` names a crash point (`name:n`). */
+  drive(task: Task, spec: Spec, crashAt?: string): Promise<Driven>;
+  /** The same, still running. */
+  start(task: Task, spec: Spec, crashAt?: string, options?: StartOptions): Promise<Running>;
+  /** Times what brings a fleet back. */
+  recovering<T>(work: () => Promise<T>): Promise<T>;
+  /** Says that the case holds so many trials. */
+  counts(trials: number): void;
+  /** I1 to I8. */
+  check(spec: Spec, net: Simnet, options?: CheckOptions): Promise<string[]>;
+  readonly walletPath: string;
+  /** Ends with the case. */
+  onEnd(work: () => Promise<void> | void): void;
+}
+
+export type Task = "up" | "refresh" | "destroy";
+
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Before it in the shell's line: `ulimit -f 8;`. */
+  readonly shell?: string;
+}
+
+export interface Driven {
+  readonly signal: string | null;
+  readonly code: number | null;
+  /** Undefined when it was killed. */
+  readonly result: RunResult | undefined;
+  readonly text: string;
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Driven>;
+}
+
+const DRIVER = fileURLToPath(new URL("driver.ts", import.meta.url));
+
+let wallet: Promise<{ path: string; secrets: string[]; folder: string }> | undefined;
+
+/** One wallet for all cases of this process; lifecycles in this process use it too. */
+function prepared() {
+  wallet ??= (async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fleet-faults-wallet-"));
+    const path = join(folder, "wallet.json");
+    const jwk = await makeJwk();
+    await writeFile(path, JSON.stringify(jwk), { mode: 0o600 });
+    const config = { get: (key: string) => (key === "walletPath" ? path : undefined) };
+    processes.configure(config);
+    configBundle.configure(config);
+    const secrets = ["d", "p", "q", "dp", "dq", "qi"].map((part) => jwk[part] ?? "");
+    process.once("exit", () => void rm(folder, { recursive: true, force: true }));
+    return { path, secrets, folder };
+  })();
+  return wallet;
+}
+
+/** Runs one case and judges it. What broke is written to `build/faults/<family>-<name>.json`. */
+export async function runCase(fault: FaultCase): Promise<Verdict> {
+  const seed = fault.seed ?? 1;
+  const { path, secrets } = await prepared();
+  const ends: (() => Promise<void> | void)[] = [];
+  const recoveries: number[] = [];
+  const specs: Spec[] = [];
+  let trials = 1;
+  const start: Lab["start"] = async (task, spec, crashAt, { env = {}, shell } = {}) => {
+    specs.push(spec);
+    await mkdir(spec.home, { recursive: true });
+    const file = join(spec.home, `spec-${Math.random().toString(36).slice(2)}.json`);
+    await writeFile(file, JSON.stringify(spec));
+    const line = [process.execPath, "--no-warnings", DRIVER, task, file, path];
+    const [command = "", ...args] =
+      shell === undefined ? line : ["sh", "-c", `${shell} exec "$@"`, "sh", ...line];
+    const child = spawn(command, args, {
+      env: { ...process.env, FLEET_CRASH_AT: crashAt ?? "", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    ends.push(() => void child.kill("SIGKILL"));
+    let text = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on("data", (chunk: Buffer) => {
+        text += chunk;
+      });
+    const ended = new Promise<Driven>((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (code, signal) => resolve({ code, signal, text, result: resultIn(text) }));
+    });
+    return { child, ended };
+  };
+  const lab: Lab = {
+    seed,
+    walletPath: path,
+    async network(options) {
+      const net = await startSimnet({ ...options, faults: { seed, ...options?.faults } });
+      ends.push(() => net.close());
+      return net;
+    },
+    async folder() {
+      const folder = await mkdtemp(join(tmpdir(), "fleet-faults-"));
+      ends.push(() => rm(folder, { recursive: true, force: true }));
+      return folder;
+    },
+    start,
+    drive: async (...args) => (await start(...args)).ended,
+    async recovering(work) {
+      const from = performance.now();
+      const result = await work();
+      recoveries.push(performance.now() - from);
+      return result;
+    },
+    counts(count) {
+      trials = count;
+    },
+    check: (spec, net, options) => invariants(spec, net.oracle, { secrets, ...options }),
+    onEnd: (work) => void ends.push(work),
+  };
+  const from = performance.now();
+  let broken: readonly string[];
+  try {
+    broken = await fault.run(lab);
+  } catch (error) {
+    broken = [
+      `threw: ${error instanceof Error ? (error.stack || error.message).slice(0, 2000) : String(error)}`,
+    ];
+  }
+  for (const end of ends.reverse()) await end();
+  const verdict: Verdict = {
+    family: fault.family,
+    name: fault.name,
+    seed,
+    broken,
+    recoveries,
+    trials,
+    seconds: (performance.now() - from) / 1000,
+  };
+  if (broken.length > 0) await keep(verdict, specs);
+  return verdict;
+}
+
+/** What is needed to run a broken case again. */
+async function keep(verdict: Verdict, specs: readonly Spec[]): Promise<void> {
+  const folder = join("build", "faults");
+  await mkdir(folder, { recursive: true });
+  const name = `${verdict.family}-${verdict.name}`.replace(/[^\w.-]+/g, "_");
+  const again = `npm run test:faults -- --family ${verdict.family} --case "${verdict.name}"`;
+  const text = JSON.stringify({ ...verdict, again, specs }, null, 2);
+  await writeFile(join(folder, `${name}.json`), `${text}\n`);
+}
+
+function resultIn(text: string): RunResult | undefined {
+  const line = text
+    .trim()
+    .split("\n")
+    .reverse()
+    .find((one) => one.startsWith('{"created"'));
+  return line === undefined ? undefined : (JSON.parse(line) as RunResult);
+}
+
+/** What a run that should have worked says otherwise. */
+export function failuresOf(what: string, result: RunResult | undefined, text = ""): string[] {
+  if (!result) return [`${what}: ended without a result: ${text.slice(-600)}`];
+  return result.errors.map(({ name, message }) => `${what}: ${name} failed: ${message}`);
+}

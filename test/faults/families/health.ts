@@ -1,0 +1,58 @@
+import type { Script } from "../../simnet/program.ts";
+import { type FaultCase, failuresOf } from "../case.ts";
+import { Engine } from "../engine.ts";
+import { edited, smallFleet } from "../spec.ts";
+
+interface Expectation {
+  readonly script: Script;
+  /** What the error has to say; undefined: it comes up. */
+  readonly says?: RegExp;
+  readonly extra?: Record<string, unknown>;
+}
+
+const CASES: Record<string, Expectation> = {
+  "never answers": { script: { silent: true }, says: /did not answer|does not answer/ },
+  "drops the probe silently": { script: { silent: ["HEALTH_CHECK"] }, says: /did not answer/ },
+  "has no handler": { script: { missing: ["HEALTH_CHECK"] }, says: /did not answer/ },
+  "runs another version": { script: { version: "0.9.0" }, says: /version 0\.9\.0, expected 1\.0\.0/ },
+  "runs other code": { script: { sourceHash: "f".repeat(64) }, says: /runs code ffffffff/ },
+  "answers another probe": { script: { wrongNonce: true }, says: /another probe/ },
+  "ends in an error": { script: { errors: ["HEALTH_CHECK"] }, says: /failed while it handled HEALTH_CHECK/ },
+  "is unhealthy": {
+    script: { health: "UNHEALTHY", reason: "the shelf is empty" },
+    says: /the shelf is empty/,
+  },
+  "is unhealthy first": { script: { health: ["UNHEALTHY", "HEALTHY"] } },
+  "is degraded": { script: { health: "DEGRADED" } },
+  "is slow": { script: { slow: 300 }, extra: { maxResponseMs: 100 } },
+};
+
+/** H1: an update brings code that is wrong in one way; the verdict, its reason, its time, and the way back. */
+export function badCode(name: string): FaultCase {
+  const { script, says, extra } = CASES[name] ?? { script: {} };
+  return {
+    family: "H1",
+    name,
+    async run(lab) {
+      const net = await lab.network();
+      const health = { timeoutSeconds: 8, intervalSeconds: 0.2, ...extra };
+      const spec = smallFleet(net, await lab.folder(), { health });
+      const first = await new Engine(spec).up();
+      const started = performance.now();
+      const result = await new Engine(edited(spec, ["battle"], script)).up();
+      const seconds = (performance.now() - started) / 1000;
+      const error = result.errors.find((one) => one.name === "battle");
+      const broken = failuresOf("the first deployment", first);
+      if (says && !error) broken.push("it counted as healthy");
+      if (says && error && !says.test(error.message)) broken.push(`the reason is ${error.message}`);
+      if (!says && result.errors.length > 0) broken.push(...failuresOf("up", result));
+      // The verdict's time-out, one interval, and what else the run does.
+      if (seconds > 8 + 0.2 + 15) broken.push(`the verdict took ${seconds.toFixed(1)} s`);
+      const mended = edited(spec, ["battle"], { slow: 1 });
+      const back = await lab.recovering(() => new Engine(mended).up());
+      return [...broken, ...failuresOf("after the mend", back), ...(await lab.check(mended, net))];
+    },
+  };
+}
+
+export const h1 = (): FaultCase[] => Object.keys(CASES).map(badCode);

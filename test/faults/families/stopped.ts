@@ -1,0 +1,80 @@
+import { utimes } from "node:fs/promises";
+import { type FaultCase, failuresOf } from "../case.ts";
+import { Engine } from "../engine.ts";
+import { journalOf, ours } from "../invariants.ts";
+import { edited, smallFleet } from "../spec.ts";
+
+/** K3: a run stands still at a step, a later one finishes, the first goes on. */
+export function stopped(stopAt: string, first: "create" | "update"): FaultCase {
+  return {
+    family: "K3",
+    name: `${first} ${stopAt}`,
+    async run(lab) {
+      const net = await lab.network();
+      const base = smallFleet(net, await lab.folder());
+      const broken: string[] = [];
+      if (first === "update") broken.push(...failuresOf("the first deployment", await new Engine(base).up()));
+      const old = first === "update" ? edited(base, ["battle", "shop"], { slow: 1 }) : base;
+      const late = await lab.start("up", old, undefined, { env: { FLEET_STOP_AT: stopAt } });
+      await standsStill(late.child.pid ?? 0, late.ended);
+      // It gives no sign of life for longer than a lock is believed.
+      const long = new Date(Date.now() - 60_000);
+      await utimes(`${journalOf(old)}.lock`, long, long).catch(() => {});
+      const next = edited(base, ["battle", "shop"], { slow: 2 });
+      const second = await lab.recovering(() => lab.drive("up", next));
+      const known = new Set(net.oracle.messages().map(({ id }) => id));
+      const before = stale(net.oracle, next);
+      late.child.kill("SIGCONT");
+      await late.ended;
+      await net.oracle.quiet(20);
+      const arrived = net.oracle
+        .messages()
+        .filter(({ id, tags }) => !known.has(id) && (tags.Action === "Eval" || tags.Epoch !== undefined));
+      const refused = stale(net.oracle, next) - before;
+      if (refused < arrived.length)
+        broken.push(
+          `of ${arrived.length} late messages (${arrived.map(({ tags }) => tags.Action)}) only ${refused} were counted as refused`,
+        );
+      return [
+        ...broken,
+        ...failuresOf("the later run", second.result, second.text),
+        ...(await lab.check(next, net)),
+      ];
+    },
+  };
+}
+
+function stale(oracle: Parameters<typeof ours>[1], spec: Parameters<typeof ours>[0]): number {
+  return ours(spec, oracle).reduce(
+    (sum, { id }) => sum + (oracle.state(id)?.fleet?.stats.staleEpochs ?? 0),
+    0,
+  );
+}
+
+/** Waits until the kernel says that it is stopped, or it ended without coming by the point. */
+async function standsStill(pid: number, ended: Promise<unknown>): Promise<void> {
+  const { readFile } = await import("node:fs/promises");
+  let over = false;
+  void ended.then(() => {
+    over = true;
+  });
+  while (!over) {
+    const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+    if (text.slice(text.lastIndexOf(")") + 2).startsWith("T")) return;
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  throw new Error("the run ended without standing still");
+}
+
+export const k3 = (): FaultCase[] => [
+  ...["ao.after-journal:9", "ao.after-sign:5", "ao.after-send:5", "process.loaded:2"].map((at) =>
+    stopped(at, "create"),
+  ),
+  ...[
+    "ao.after-journal:3",
+    "ao.after-journal:5",
+    "ao.after-sign:6",
+    "ao.after-send:4",
+    "process.loaded:1",
+  ].map((at) => stopped(at, "update")),
+];

@@ -1,0 +1,145 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readJournal } from "../../ao/journal/index.ts";
+import type { Oracle, OracleMessage } from "../simnet/index.ts";
+import type { State } from "./engine.ts";
+import { Engine } from "./engine.ts";
+import { LEDGER, type Spec } from "./spec.ts";
+
+/** What an invariant says about a fleet that was brought back: "" holds, otherwise what is broken, in words. */
+export interface Checked {
+  readonly broken: readonly string[];
+}
+
+export interface CheckOptions {
+  /** Whether the next `up` is tried (I6). Default true. */
+  readonly next?: boolean;
+  /** Whether the journal knows everything that was ever sent; false where it was cut, lost or another operator sends too. Default true. */
+  readonly wholeJournal?: boolean;
+  /** Private parts of the wallet. */
+  readonly secrets?: readonly string[];
+}
+
+/** Checks I1 to I8 but I3, which needs traffic, against what the network really holds. */
+export async function invariants(spec: Spec, oracle: Oracle, options: CheckOptions = {}): Promise<string[]> {
+  const { next = true, wholeJournal = true, secrets = [] } = options;
+  const broken: string[] = [];
+  await oracle.quiet(20);
+  const engine = new Engine(spec);
+  const state = await engine.state();
+  broken.push(...oneLiveProcess(spec, oracle), ...effectsOnce(oracle, wholeJournal));
+  broken.push(...(await nothingPending(spec, state)));
+  if (next) broken.push(...(await nothingToDo(engine, oracle)));
+  const journal = await readJournal(journalOf(spec));
+  const known = new Set(journal.map(({ id }) => id));
+  const inState = new Set(Object.values(state).map(({ outputs }) => outputs.processId));
+  const ledger = ledgerOf(spec, oracle);
+  for (const { id } of ours(spec, oracle)) {
+    if (!inState.has(id) && !known.has(id) && !ledger.has(id))
+      broken.push(`I2: process ${id} is in no state, journal or ledger`);
+  }
+  if (wholeJournal) {
+    const owner = ours(spec, oracle)[0]?.owner;
+    for (const message of mine(spec, oracle)) {
+      if (message.owner === owner && !known.has(message.id))
+        broken.push(`I8: the message ${message.id} (${message.tags.Action}) is not in the journal`);
+    }
+    const sent = new Set([
+      ...mine(spec, oracle).map(({ id }) => id),
+      ...ours(spec, oracle).map(({ id }) => id),
+    ]);
+    for (const { id, key, state: stood } of journal)
+      if (stood === "settled" && !sent.has(id))
+        broken.push(`I8: the journal settled ${key}, which the network never saw`);
+  }
+  if (secrets.length > 0) broken.push(...(await noSecret(spec, oracle, secrets)));
+  return broken;
+}
+
+export const journalOf = (spec: Spec): string =>
+  join(spec.home, ".fleet", "journal", `${spec.project}.${spec.stack}.jsonl`);
+
+/** Processes of the stack, whoever made them. */
+export function ours(spec: Spec, oracle: Oracle) {
+  return oracle
+    .processes()
+    .filter(({ tags }) => tags["Deployment-Key"]?.startsWith(`${spec.project}/${spec.stack}/`));
+}
+
+function mine(spec: Spec, oracle: Oracle): OracleMessage[] {
+  return ours(spec, oracle).flatMap(({ id }) => oracle.messages(id));
+}
+
+/** A process that runs the fleet's code and was not retired. */
+export function isLive(oracle: Oracle, id: string): boolean {
+  const fleet = oracle.state(id)?.fleet;
+  return fleet !== undefined && fleet.status !== "RETIRED";
+}
+
+function oneLiveProcess(spec: Spec, oracle: Oracle): string[] {
+  const live = new Map<string, string[]>();
+  for (const { id, tags } of ours(spec, oracle)) {
+    if (!isLive(oracle, id)) continue;
+    const key = tags["Deployment-Key"] ?? "";
+    live.set(key, [...(live.get(key) ?? []), id]);
+  }
+  return [...live]
+    .filter(([, ids]) => ids.length > 1)
+    .map(([key, ids]) => `I1: ${key} has ${ids.length} live processes: ${ids.join(", ")}`);
+}
+
+/** No two messages of the same content and epoch; reads are not effects. */
+function effectsOnce(oracle: Oracle, _whole: boolean): string[] {
+  const seen = new Map<string, number>();
+  for (const { process, tags, data } of oracle.messages()) {
+    const action = tags.Action ?? "";
+    if (action !== "Eval" && tags.Epoch === undefined) continue;
+    if (action === "PROCESS_DISCOVERY") continue;
+    const key = JSON.stringify([process, action, tags.Epoch, tags["Deployment-Id"], tags.Phase, data]);
+    seen.set(key, (seen.get(key) ?? 0) + 1);
+  }
+  return [...seen]
+    .filter(([, count]) => count > 1)
+    .map(([key, count]) => `I4: sent ${count} times: ${key.slice(0, 200)}`);
+}
+
+async function nothingPending(spec: Spec, state: State): Promise<string[]> {
+  const failed = Object.entries(state).filter(([, recorded]) => recorded.failed);
+  const open = (await readJournal(journalOf(spec))).filter(
+    ({ state: stood }) => stood === "signed" || stood === "sent",
+  );
+  return [
+    ...failed.map(([name]) => `I5: ${name} is still marked as failed`),
+    ...open.map(({ key, state: stood }) => `I5: the journal holds ${key} as ${stood}`),
+  ];
+}
+
+async function nothingToDo(engine: Engine, oracle: Oracle): Promise<string[]> {
+  const before = oracle.counts().messages;
+  const again = await engine.up();
+  const changed = [...again.created, ...again.updated, ...again.deleted];
+  const sent = oracle.counts().messages - before;
+  return [
+    ...changed.map((name) => `I6: the next up changes ${name}`),
+    ...again.errors.map(({ name, message }) => `I6: the next up fails at ${name}: ${message}`),
+    ...(sent > 0 ? [`I6: the next up sends ${sent} messages`] : []),
+  ];
+}
+
+function ledgerOf(spec: Spec, oracle: Oracle): Set<string> {
+  const ledgers = oracle.byDeploymentKey(`${spec.project}/${spec.stack}/${spec.ledger ?? LEDGER}`);
+  return new Set(ledgers.flatMap(({ id }) => Object.keys(oracle.state(id)?.fleet?.ledger?.registered ?? {})));
+}
+
+async function noSecret(spec: Spec, oracle: Oracle, secrets: readonly string[]): Promise<string[]> {
+  const broken: string[] = [];
+  const holds = (text: string) => secrets.some((secret) => text.includes(secret));
+  for (const entry of await readdir(spec.home, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.name.includes("wallet")) continue;
+    const path = join(entry.parentPath, entry.name);
+    if (holds(await readFile(path, "latin1"))) broken.push(`I7: ${path} holds a part of the wallet`);
+  }
+  for (const { id, data, tags } of oracle.messages())
+    if (holds(data) || holds(JSON.stringify(tags))) broken.push(`I7: the message ${id} holds a part of it`);
+  return broken;
+}
