@@ -40,10 +40,7 @@ export async function newProject(name: string, files: Record<string, string>): P
     /^name: .*/m,
     `name: ${name}`,
   );
-  const devYaml = readFileSync(join(repository, "Pulumi.dev.yaml"), "utf8").replaceAll(
-    "ao-fleet:",
-    `${name}:`,
-  );
+  const devYaml = devStack().replaceAll("ao-fleet:", `${name}:`);
   const skeleton = {
     "package.json": JSON.stringify({ name, type: "module", main: "index.ts" }),
     "Pulumi.yaml": pulumiYaml,
@@ -80,10 +77,8 @@ export async function cloneProject(): Promise<Project> {
     symlinkSync(join(repository, entry), join(dir, entry));
   }
   const project = projectIn(dir);
-  for (const file of ["Pulumi.yaml", "Pulumi.dev.yaml"]) {
-    // What a clone has, whatever the stack of this folder wrote into its file.
-    project.write(file, readFileSync(join(repository, file), "utf8").replace(/^encryptionsalt.*\n?/m, ""));
-  }
+  project.write("Pulumi.yaml", readFileSync(join(repository, "Pulumi.yaml"), "utf8"));
+  project.write("Pulumi.dev.yaml", devStack());
   await copyFolder(join(repository, "processes"), join(dir, "processes"));
   project.write(".fleet/dev-wallet.json", JSON.stringify(await makeJwk()));
   chmodSync(join(dir, ".fleet/dev-wallet.json"), 0o600);
@@ -91,6 +86,9 @@ export async function cloneProject(): Promise<Project> {
   if (made.code !== 0) throw new Error(made.text);
   return project;
 }
+
+/** The dev stack's settings as the set-up gives them to a clone. */
+const devStack = (): string => readFileSync(join(repository, "toolchain/dev-stack.yaml"), "utf8");
 
 async function copyFolder(from: string, to: string): Promise<void> {
   const { cp } = await import("node:fs/promises");
