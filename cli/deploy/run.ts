@@ -112,7 +112,7 @@ async function once(
     watcher.close();
   }
   if (result) await appendFile(join(request.projectDir, log), `\n${result.text.trim()}\n`);
-  const failures = failuresIn(progress, result);
+  const failures = failuresIn(progress, clock.ended === undefined ? result : undefined);
   return {
     status: statusOf(result, failures, clock),
     deploymentId,

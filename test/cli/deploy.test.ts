@@ -133,13 +133,16 @@ describe("fleet deploy", () => {
       ["--yes", "--timeout", "0.2", "--json"],
       ({ say, signal }) => {
         say(began("Process", "battle"));
-        return new Promise((resolve) => signal.addEventListener("abort", () => resolve({ ok: false })));
+        return new Promise((resolve) =>
+          signal.addEventListener("abort", () => resolve({ ok: false, text: "error: update canceled" })),
+        );
       },
     );
     expect(code).toBe(124);
     expect(stderr).toMatch(
       /The time was over after [\d.]+ s\. \[TIMEOUT\]\n {2}got: +still going on: battle/,
     );
+    expect(stderr).not.toContain("canceled");
     expect(json()).toMatchObject({ status: "timeout", stillGoingOn: [{ name: "battle", phase: "started" }] });
   });
 
