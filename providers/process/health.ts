@@ -124,3 +124,9 @@ export async function awaitHealthy(
 }
 
 export const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
+
+/** For `catch`: a process that does not answer has none of the fleet's code; any other failure stays one. */
+export function nothingLoaded(error: unknown): undefined {
+  if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
+  throw error;
+}

@@ -9,8 +9,9 @@ import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
-import { awaitHealthy, type Place, probe, short } from "./health.ts";
-import { committedLoad, loadBundle, loadsOf } from "./load.ts";
+import { awaitHealthy, nothingLoaded, type Place, probe } from "./health.ts";
+import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
+import { observe } from "./observe.ts";
 import { ensurePlace, moduleId } from "./place.ts";
 import { type HealthOutput, type ProcessInputs, ProcessInputsSchema, type ProcessOutputs } from "./schema.ts";
 import { explainChanges } from "./words.ts";
@@ -138,8 +139,24 @@ async function ensure(
     }).catch(() => {});
     await say(session, inputs.name, "failed", why);
     await session.deployment.failed(`${inputs.name}: ${why}`);
-    throw new PartialFailure(deploymentKey(inputs.scope, inputs.name), known, error);
+    throw new PartialFailure(
+      deploymentKey(inputs.scope, inputs.name),
+      known,
+      await explained(session, place, error),
+    );
   }
+}
+
+/** A member that is ahead of the ledger refuses every run: the ledger is brought up to it, and that is said. */
+async function explained(session: Session, place: Place, error: unknown): Promise<unknown> {
+  if (!(error instanceof FleetError) || error.code !== "STALE_EPOCH") return error;
+  const behind = await session.deployment.catchUp(place, place.name).catch(() => false);
+  if (!behind) return error;
+  return new FleetError({
+    ...error.problems[0],
+    what: `${place.name} is ahead of the ledger: its epoch was raised by hand, or the ledger was made anew.`,
+    remedy: "The ledger was brought up to it. Run pulumi up again.",
+  });
 }
 
 async function located(
@@ -185,7 +202,7 @@ async function ensureCode(
   const kept = place.fresh ? undefined : await loadedAlready(session, place, inputs, olds, budget);
   if (kept) return kept;
   const started = performance.now();
-  const evalId = await loadBundle(session, place, inputs, budget);
+  const load = await loadBundle(session, place, inputs, budget);
   crashPoint("process.loaded");
   await say(
     session,
@@ -194,13 +211,23 @@ async function ensureCode(
     `${Math.max(1, Math.round(inputs.bundle.bytes / 1000))} kB`,
     started,
   );
+  return revisionOf(place, inputs, load, session.deployment.id);
+}
+
+function revisionOf(
+  { processId }: Place,
+  { bundle, version }: ProcessInputs,
+  { evalId, at, handlers }: Loaded,
+  deploymentId: string,
+): NonNullable<ProcessOutputs["revision"]> {
   return {
-    processId: place.processId,
-    sourceHash: inputs.bundle.hash,
+    processId,
+    sourceHash: bundle.hash,
     evalId,
-    version: inputs.version,
-    loadedAt: new Date().toISOString(),
-    deploymentId: session.deployment.id,
+    version,
+    loadedAt: new Date(at).toISOString(),
+    deploymentId,
+    ...(handlers === undefined ? {} : { handlers: [...handlers] }),
   };
 }
 
@@ -221,50 +248,7 @@ async function loadedAlready(
   if (verdict?.sourceHash !== hash || verdict.version !== inputs.version) return undefined;
   if (known?.sourceHash === hash && known.version === inputs.version) return known;
   const load = await committedLoad(session, place, hash, sent, budget);
-  if (!load) return undefined;
-  return {
-    processId: place.processId,
-    sourceHash: hash,
-    evalId: load.id,
-    version: inputs.version,
-    loadedAt: new Date(load.at).toISOString(),
-    deploymentId: verdict.release ?? "",
-  };
-}
-
-function nothingLoaded(error: unknown): undefined {
-  if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
-  throw error;
-}
-
-async function observe(
-  session: Session,
-  place: Place,
-  props: ProcessOutputs,
-): Promise<{ health: HealthOutput; drift: string[] }> {
-  const drift: string[] = [];
-  const expected = { version: props.version, sourceHash: props.revision?.sourceHash ?? props.bundle.hash };
-  const verdict = await probe(
-    session,
-    place,
-    "LIVENESS",
-    {},
-    session.budget(Math.min(60, props.timeoutSeconds)),
-  ).catch(nothingLoaded);
-  if (!verdict) {
-    return {
-      health: { status: "OFFLINE", reasons: ["it does not answer the fleet's probes"] },
-      drift: ["the fleet's handlers are gone"],
-    };
-  }
-  if (verdict.sourceHash !== expected.sourceHash)
-    drift.push(`it runs code ${short(verdict.sourceHash)} instead of ${short(expected.sourceHash)}`);
-  if (verdict.version !== expected.version)
-    drift.push(`it reports version ${verdict.version} instead of ${expected.version}`);
-  const bad = verdict.checks
-    .filter((item) => item.status === "UNHEALTHY")
-    .map((item) => `${item.name}: ${item.detail ?? item.status}`);
-  return { health: { status: verdict.healthStatus, reasons: bad }, drift };
+  return load && revisionOf(place, inputs, load, verdict.release ?? "");
 }
 
 function unhealthy(name: string, health: HealthOutput): FleetError {

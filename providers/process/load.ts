@@ -10,8 +10,17 @@ import { short } from "./health.ts";
 import { composeProgram, readLoadOutcome } from "./program.ts";
 import type { ProcessInputs } from "./schema.ts";
 
+/** A load that the process itself says it committed. */
+export interface Loaded {
+  readonly evalId: string;
+  /** Milliseconds since 1970, when the message was signed. */
+  readonly at: number;
+  /** The handlers that the process had after it, where it says so. */
+  readonly handlers?: readonly string[];
+}
+
 /**
- * Loads the declared bundle with one Eval and returns the Eval's id when the process itself says that it committed it.
+ * Loads the declared bundle with one Eval and returns when the process itself says that it committed it.
  *
  * @throws FleetError BUNDLE_GONE, LUA_ERROR (at the user's file and line), STALE_EPOCH, NOT_OWNER, LOAD_UNCLEAR
  */
@@ -20,7 +29,7 @@ export async function loadBundle(
   place: Place,
   inputs: ProcessInputs,
   budget: Budget,
-): Promise<string> {
+): Promise<Loaded> {
   const bundles = store(join(session.scope.home, "bundles"));
   const stored = await bundles.get(inputs.bundle.hash);
   if (!stored) {
@@ -74,7 +83,8 @@ export async function loadBundle(
   }
   const outcome = readLoadOutcome(evaluation.output);
   await session.ao.settle(intent);
-  if (outcome.kind === "committed" && outcome.sourceHash === inputs.bundle.hash) return sent.id;
+  if (outcome.kind === "committed" && outcome.sourceHash === inputs.bundle.hash)
+    return loaded(sent.id, Date.now(), outcome.handlers);
   if (outcome.kind === "refused") {
     throw new FleetError({
       code: outcome.code,
@@ -118,7 +128,7 @@ export async function committedLoad(
   hash: string,
   loads: readonly Intent[],
   budget: Budget,
-): Promise<Intent | undefined> {
+): Promise<Loaded | undefined> {
   for (const load of loads) {
     const ref = { processId: place.processId, messageId: load.id, expectOutput: true };
     // A message that never arrived has no result: that is not worth the whole budget.
@@ -126,7 +136,13 @@ export async function committedLoad(
     const outcome = found?.error === undefined && found ? readLoadOutcome(found.output) : undefined;
     if (outcome?.kind !== "committed" || outcome.sourceHash !== hash) continue;
     await session.ao.settle(load.key);
-    return load;
+    return loaded(load.id, load.at, outcome.handlers);
   }
   return undefined;
 }
+
+const loaded = (evalId: string, at: number, handlers: readonly string[] | undefined): Loaded => ({
+  evalId,
+  at,
+  ...(handlers === undefined ? {} : { handlers }),
+});

@@ -38,7 +38,7 @@ export function composeProgram(bundle: string, commit: Commit): Program {
 }
 
 export type LoadOutcome =
-  | { readonly kind: "committed"; readonly sourceHash: string }
+  | { readonly kind: "committed"; readonly sourceHash: string; readonly handlers?: readonly string[] }
   | { readonly kind: "refused"; readonly code: string; readonly epoch: number }
   | { readonly kind: "unclear" };
 
@@ -49,7 +49,10 @@ export function readLoadOutcome(output: string): LoadOutcome {
     if (start < 0 || !line.includes('"fleet"')) continue;
     const marker = parseObject(line.slice(start, line.lastIndexOf("}") + 1));
     if (marker?.fleet === "committed" && typeof marker.sourceHash === "string") {
-      return { kind: "committed", sourceHash: marker.sourceHash };
+      const { sourceHash, handlers } = marker;
+      // Lua's JSON writes an empty table as `[]` or `{}`.
+      const named = Array.isArray(handlers) && handlers.every((name) => typeof name === "string");
+      return { kind: "committed", sourceHash, ...(named ? { handlers: handlers as string[] } : {}) };
     }
     if (marker?.fleet === "refused") {
       return { kind: "refused", code: String(marker.code), epoch: Number(marker.epoch) };

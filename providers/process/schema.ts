@@ -103,6 +103,8 @@ export const ProcessOutputsSchema = ProcessInputsSchema.extend({
       loadedAt: z.string(),
       /** The run that loaded it. */
       deploymentId: z.string(),
+      /** Names of the handlers that it had then; what a refresh compares with. */
+      handlers: z.array(z.string()).optional(),
     })
     .optional(),
   /** What the process last said of its health. */

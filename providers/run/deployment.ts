@@ -18,6 +18,7 @@ export class Deployment {
   readonly startedAt = new Date();
   readonly #session: () => Session;
   #epoch: Promise<number> | undefined;
+  #current: Promise<number> | undefined;
   /** The entry of this run in the ledger, while it is neither finished nor failed there. */
   #running: { ledger: Incarnation; epoch: number } | undefined;
   #lost: FleetError | undefined;
@@ -76,6 +77,33 @@ export class Deployment {
     throw this.#lost;
   }
 
+  /** The ledger's epoch as it is now, without taking one; 0 while there is none. Asked once a run that only looks. */
+  currentEpoch(): Promise<number> {
+    this.#current ??= this.#readEpoch().catch((error: unknown) => {
+      this.#current = undefined;
+      throw error;
+    });
+    return this.#current;
+  }
+
+  /**
+   * Brings the ledger up to the epoch of a member that is ahead of it, as when somebody raised that one by hand or the ledger
+   * was made anew: the next run begins beyond it.
+   *
+   * @returns whether the ledger was behind
+   */
+  async catchUp(member: Pick<Incarnation, "processId" | "generation">, name: string): Promise<boolean> {
+    const session = this.#session();
+    const budget = session.budget(30);
+    const ledger = await this.#ledger();
+    if (!ledger) return false;
+    const { epoch } = await ask(session, { name, ...member, action: "Info" }, InfoSchema, budget);
+    const { epoch: behind } = await ask(session, { ...this.#to(ledger), action: "Info" }, InfoSchema, budget);
+    if (epoch <= behind) return false;
+    await ask(session, { ...this.#to(ledger), action: "RESUME", epoch }, z.looseObject({}), budget);
+    return true;
+  }
+
   /** The run is written into the ledger as finished. */
   finished(): void {
     this.#running = undefined;
@@ -92,9 +120,7 @@ export class Deployment {
     await ask(
       session,
       {
-        name: session.scope.ledger ?? "",
-        generation: ledger.generation,
-        processId: ledger.processId,
+        ...this.#to(ledger),
         action: "DEPLOY_PROCESS",
         epoch,
         tags: { Phase: "finish", "Deployment-Id": this.id },
@@ -113,30 +139,39 @@ export class Deployment {
     return newest && !newest.retired && !newest.unsent ? newest : undefined;
   }
 
-  async #begin(): Promise<number> {
+  #to({ generation, processId }: Incarnation) {
+    return { name: this.#session().scope.ledger ?? "", generation, processId };
+  }
+
+  /** 0 too for a ledger that was spawned but never loaded: it has no epoch yet, and this run is the one that loads it. */
+  async #readEpoch(): Promise<number> {
+    return (await this.#ledgerInfo())?.epoch ?? 0;
+  }
+
+  async #ledgerInfo(): Promise<{ ledger: Incarnation; epoch: number } | undefined> {
     const session = this.#session();
     const ledger = await this.#ledger();
-    if (!ledger) return 0;
-    const to = {
-      name: session.scope.ledger ?? "",
-      generation: ledger.generation,
-      processId: ledger.processId,
-    };
-    const budget = session.budget(60);
-    let current: number;
+    if (!ledger) return undefined;
+    const request = { ...this.#to(ledger), action: "Info" };
     try {
-      const info = await ask(session, { ...to, action: "Info" }, InfoSchema, budget);
-      if (info.status === "RETIRED") return 0;
-      current = info.epoch;
+      const info = await ask(session, request, InfoSchema, session.budget(60));
+      return info.status === "RETIRED" ? undefined : { ledger, epoch: info.epoch };
     } catch (error) {
-      // A ledger that was spawned but never loaded has no epoch yet: this run is the one that loads it.
-      if (error instanceof FleetError && error.code === "NO_REPLY") return 0;
+      if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
       throw error;
     }
+  }
+
+  async #begin(): Promise<number> {
+    const session = this.#session();
+    const found = await this.#ledgerInfo();
+    if (!found) return 0;
+    const { ledger, epoch: current } = found;
+    const budget = session.budget(60);
     const begun = await ask(
       session,
       {
-        ...to,
+        ...this.#to(ledger),
         action: "DEPLOY_PROCESS",
         epoch: current,
         tags: { Phase: "begin", "Deployment-Id": this.id },

@@ -56,7 +56,7 @@ export class Engine {
 
   constructor(spec: Spec) {
     this.spec = spec;
-    this.#path = join(spec.home, "state.json");
+    this.#path = join(spec.home, spec.stateFile ?? "state.json");
   }
 
   async state(): Promise<State> {

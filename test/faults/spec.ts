@@ -20,6 +20,8 @@ export interface Spec {
   readonly stack: string;
   /** Folder of the operator: state, journal, bundles, manifest. */
   readonly home: string;
+  /** Name of the state's file. Default state.json. */
+  readonly stateFile?: string;
   readonly network: Readonly<Record<string, unknown>>;
   readonly module: string;
   readonly ledger?: string;

@@ -28,11 +28,10 @@ function held(net: Simnet): string {
     net.oracle.processes().map(({ id }) => {
       const fleet = net.oracle.state(id)?.fleet;
       const { configs, peers, status, epoch, sourceHash, allowed, ledger } = fleet ?? {};
-      const entries = ledger?.entries.map(({ kind, deploymentId, processId }) => [
-        kind,
-        deploymentId,
-        processId,
-      ]);
+      // That a registration was said again is noted, and changes nothing.
+      const entries = ledger?.entries
+        .filter(({ kind }) => kind !== "PROCESS_UPDATED")
+        .map(({ kind, deploymentId, processId }) => [kind, deploymentId, processId]);
       return { id, configs, peers, status, epoch, sourceHash, allowed, order: ledger?.order, entries };
     }),
   );

@@ -1,4 +1,5 @@
-import { utimes } from "node:fs/promises";
+import { cp, utimes } from "node:fs/promises";
+import { join } from "node:path";
 import { type FaultCase, failuresOf } from "../case.ts";
 import { Engine } from "../engine.ts";
 import { journalOf, ours } from "../invariants.ts";
@@ -15,7 +16,11 @@ export function stopped(stopAt: string, first: "create" | "update"): FaultCase {
       const broken: string[] = [];
       if (first === "update") broken.push(...failuresOf("the first deployment", await new Engine(base).up()));
       const old = first === "update" ? edited(base, ["battle", "shop"], { slow: 1 }) : base;
-      const late = await lab.start("up", old, undefined, { env: { FLEET_STOP_AT: stopAt } });
+      // The state is the pulumi command's, which is gone: what the late run would write there nobody takes.
+      if (first === "update") await cp(join(base.home, "state.json"), join(base.home, "late.json"));
+      const late = await lab.start("up", { ...old, stateFile: "late.json" }, undefined, {
+        env: { FLEET_STOP_AT: stopAt },
+      });
       await standsStill(late.child.pid ?? 0, late.ended);
       // It gives no sign of life for longer than a lock is believed.
       const long = new Date(Date.now() - 60_000);

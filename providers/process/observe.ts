@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { ask } from "../run/control.ts";
+import type { Session } from "../run/session.ts";
+import { nothingLoaded, type Place, probe, short } from "./health.ts";
+import type { HealthOutput, ProcessOutputs } from "./schema.ts";
+
+const list = z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.string()));
+const InfoSchema = z.looseObject({
+  status: z.string(),
+  version: z.string(),
+  sourceHash: z.string().default(""),
+  epoch: z.number().int(),
+  owner: z.string().optional(),
+  handlers: list,
+});
+type Info = z.infer<typeof InfoSchema>;
+
+export interface Observed {
+  readonly health: HealthOutput;
+  /** What was changed by hand, in words. */
+  readonly drift: string[];
+}
+
+/** Asks a process what it is and how it is, by signed messages, and says what differs from what the last run made. */
+export async function observe(session: Session, place: Place, props: ProcessOutputs): Promise<Observed> {
+  const budget = session.budget(Math.min(60, props.timeoutSeconds));
+  const info = await ask(session, { ...place, action: "Info" }, InfoSchema, budget).catch(nothingLoaded);
+  const verdict = info && (await probe(session, place, "LIVENESS", {}, budget).catch(nothingLoaded));
+  if (!info || !verdict) {
+    return {
+      health: { status: "OFFLINE", reasons: ["it does not answer the fleet's probes"] },
+      drift: ["the fleet's handlers are gone"],
+    };
+  }
+  const reasons = verdict.checks
+    .filter((item) => item.status === "UNHEALTHY")
+    .map((item) => `${item.name}: ${item.detail ?? item.status}`);
+  const ledgerEpoch = await session.deployment.currentEpoch();
+  return {
+    health: { status: verdict.healthStatus, reasons },
+    drift: explainDrift(props, info, ledgerEpoch),
+  };
+}
+
+/** What a process says of itself against what is known of it. Pure. */
+export function explainDrift(
+  props: Pick<ProcessOutputs, "version" | "bundle" | "revision" | "owner">,
+  info: Info,
+  ledgerEpoch: number,
+): string[] {
+  const drift: string[] = [];
+  const hash = props.revision?.sourceHash ?? props.bundle.hash;
+  if (info.sourceHash !== hash)
+    drift.push(`it runs code ${short(info.sourceHash)} instead of ${short(hash)}`);
+  if (info.version !== props.version)
+    drift.push(`it reports version ${info.version} instead of ${props.version}`);
+  if (info.owner !== undefined && info.owner !== props.owner)
+    drift.push(`it belongs to ${info.owner} instead of ${props.owner}`);
+  if (info.status === "RETIRED" || info.status === "DRAINING")
+    drift.push(`it is ${info.status.toLowerCase()} instead of active`);
+  if (info.epoch > ledgerEpoch) drift.push(`it is at epoch ${info.epoch}, the ledger at ${ledgerEpoch}`);
+  const known = props.revision?.handlers;
+  if (known) {
+    const gone = known.filter((name) => !info.handlers.includes(name));
+    const added = info.handlers.filter((name) => !known.includes(name));
+    if (gone.length > 0) drift.push(`handlers are gone: ${gone.join(", ")}`);
+    if (added.length > 0) drift.push(`handlers were added: ${added.join(", ")}`);
+  }
+  return drift;
+}

@@ -1,0 +1,5 @@
+import type { FaultCase } from "../case.ts";
+
+export function cliCases(): FaultCase[] {
+  return [];
+}

@@ -1,0 +1,66 @@
+/**
+ * The whole fault suite, family by family, and its report.
+ *
+ *     node test/faults/full.ts [--family K1,N2] [--case "create ao.after-send:3"] [--share 0.2] [--minutes 30]
+ *
+ * Ends with 1 when an invariant is broken. `--share` runs that part of each family, spread over it; `--minutes` ends a family
+ * that takes longer. Both are said in the report.
+ */
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { type FaultCase, runCase, type Verdict } from "./case.ts";
+import { lifecycleCases } from "./catalogue.ts";
+import { cliCases } from "./families/cli.ts";
+import { keepResult, keptResults, reportOf } from "./report.ts";
+
+const { values } = parseArgs({
+  options: {
+    family: { type: "string" },
+    case: { type: "string" },
+    share: { type: "string", default: "1" },
+    minutes: { type: "string", default: "600" },
+  },
+});
+
+const say = console.info;
+// Lifecycles tell their steps to people; here nobody reads them.
+console.log = () => {};
+
+function spread<T>(list: readonly T[], share: number): T[] {
+  const step = 1 / Math.min(1, Math.max(share, 1 / list.length));
+  const picked = new Set(
+    Array.from({ length: Math.round(list.length / step) }, (_, n) => Math.floor(n * step + step / 2)),
+  );
+  return list.filter((_, index) => picked.has(index));
+}
+
+const wanted = values.family?.split(",");
+const all = [...lifecycleCases(), ...cliCases()];
+const families = [...new Set(all.map(({ family }) => family))].filter(
+  (name) => wanted?.includes(name) ?? true,
+);
+let broken = 0;
+for (const family of families) {
+  const listed = all.filter((fault) => fault.family === family);
+  const chosen: FaultCase[] =
+    values.case === undefined
+      ? spread(listed, Number(values.share))
+      : listed.filter(({ name }) => name === values.case);
+  const verdicts: Verdict[] = [];
+  const end = performance.now() + Number(values.minutes) * 60_000;
+  for (const fault of chosen) {
+    if (performance.now() > end) break;
+    const verdict = await runCase(fault);
+    verdicts.push(verdict);
+    say(
+      `${verdict.broken.length === 0 ? "holds " : "BROKEN"} ${family} ${verdict.name} (seed ${verdict.seed}) ${verdict.seconds.toFixed(1)} s`,
+    );
+    for (const line of verdict.broken) say(`       ${line.slice(0, 1500)}`);
+  }
+  broken += verdicts.filter((one) => one.broken.length > 0).length;
+  if (values.case === undefined)
+    await keepResult({ family, at: new Date().toISOString(), listed: listed.length, verdicts });
+}
+if (values.case === undefined) await writeFile("docs/reliability.md", reportOf(await keptResults()));
+say(broken === 0 ? "no invariant is broken" : `${broken} cases are broken`);
+process.exit(broken === 0 ? 0 : 1);

@@ -1,0 +1,117 @@
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Verdict } from "./case.ts";
+
+/** What one family's run measured. */
+export interface FamilyResult {
+  readonly family: string;
+  readonly at: string;
+  /** Cases that the family has; fewer verdicts mean that only a share was run. */
+  readonly listed: number;
+  readonly verdicts: readonly Verdict[];
+}
+
+const FOLDER = join("build", "faults", "results");
+
+/** Families of reliability.md, what each breaks, and what no case covers. */
+const FAMILIES: Record<string, { readonly title: string; readonly open?: string }> = {
+  K1: { title: "the provider is killed at every step" },
+  K2: { title: "the pulumi command is killed" },
+  K3: { title: "a run stands still while a later one finishes" },
+  K4: {
+    title: "SIGINT once, twice, SIGTERM to the pulumi command",
+    open: "a closed terminal is not tried",
+  },
+  K5: { title: "journal cut or spoilt, disk full, no folder" },
+  N1: { title: "accepted, the answer lost one to five times" },
+  N2: { title: "5, 20 and 50 % of calls fail in ten ways" },
+  N3: { title: "stale and contradictory reads" },
+  N4: { title: "index or units behind" },
+  D1: { title: "messages again and out of order" },
+  D2: {
+    title: "wrong epochs, forged senders",
+    open: "a missing authority is not tried",
+  },
+  C1: { title: "several `up` at once on one stack" },
+  C2: { title: "two operators with separate states" },
+  S1: { title: "an older state" },
+  S2: { title: "state, journal or both lost" },
+  S3: {
+    title: "changes by hand, idle refreshes",
+    open: "a change of owner is not tried: the simulated process cannot change its owner",
+  },
+  S4: { title: "the provider's code moves, no input changes" },
+  H1: {
+    title: "code that is wrong in one way",
+    open: "right at first and wrong later within the healthy time is not tried: a verdict is one probe",
+  },
+  B1: { title: "every field missing, wrong, huge, hostile" },
+  A1: { title: "strangers; secrets" },
+  P1: { title: "random fleets, faults and operations" },
+};
+
+/** Keeps what a family's run measured; the next report is written from all that is kept. */
+export async function keepResult(result: FamilyResult): Promise<void> {
+  await mkdir(FOLDER, { recursive: true });
+  await writeFile(join(FOLDER, `${result.family}.json`), `${JSON.stringify(result, null, 1)}\n`);
+}
+
+export async function keptResults(): Promise<FamilyResult[]> {
+  const names = await readdir(FOLDER).catch(() => []);
+  const all = await Promise.all(
+    names
+      .filter((name) => name.endsWith(".json"))
+      .map(async (name) => JSON.parse(await readFile(join(FOLDER, name), "utf8")) as FamilyResult),
+  );
+  const order = Object.keys(FAMILIES);
+  return all.sort((a, b) => order.indexOf(a.family) - order.indexOf(b.family));
+}
+
+const percentile = (sorted: readonly number[], share: number): number | undefined =>
+  sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)];
+
+const shown = (ms: number | undefined): string => (ms === undefined ? "–" : (ms / 1000).toFixed(1));
+
+/** docs/reliability.md: only what was measured. */
+export function reportOf(results: readonly FamilyResult[]): string {
+  const rows = results.map(({ family, listed, verdicts }) => {
+    const times = verdicts.flatMap(({ recoveries }) => recoveries).sort((a, b) => a - b);
+    const trials = verdicts.reduce((sum, one) => sum + one.trials, 0);
+    const broken = verdicts.filter((one) => one.broken.length > 0);
+    const cells = [
+      `**${family}** ${FAMILIES[family]?.title ?? ""}`,
+      verdicts.length === listed ? String(listed) : `${verdicts.length} of ${listed}`,
+      String(trials),
+      seedsOf(verdicts),
+      String(broken.length),
+      `${shown(percentile(times, 0.5))} / ${shown(percentile(times, 0.95))} / ${shown(times.at(-1))}`,
+    ];
+    return `| ${cells.join(" | ")} |`;
+  });
+  const broken = results.flatMap(({ verdicts }) => verdicts.filter((one) => one.broken.length > 0));
+  const missing = Object.keys(FAMILIES).filter((name) => !results.some(({ family }) => family === name));
+  const open = results.flatMap(({ family }) => FAMILIES[family]?.open ?? []);
+  const all = results.flatMap(({ verdicts }) => verdicts);
+  const times = all.flatMap(({ recoveries }) => recoveries).sort((a, b) => a - b);
+  return `# Reliability, measured
+
+Written by \`npm run test:faults\` from what it measured; do not edit it. ${all.length} cases, ${broken.length} broken. Recovery over all of them: p50 ${shown(percentile(times, 0.5))} s, p95 ${shown(percentile(times, 0.95))} s, max ${shown(times.at(-1))} s.
+
+After every case these are checked against what the network really holds: **I1** one live process per member · **I2** every process is in state, journal or ledger · **I4** one effect per intent · **I5** nothing pending, nothing open in the journal · **I6** the next \`up\` changes and sends nothing · **I7** no part of the wallet in files or messages · **I8** journal and network agree. **I3** (traffic rows) has no traffic to look at yet. There are no retries; a time includes starting a process of its own, on a machine that other work may load.
+
+| family | cases | trials | seeds | broken | recovery p50 / p95 / max, s |
+|---|---|---|---|---|---|
+${rows.join("\n")}
+
+${broken.length === 0 ? "Nothing is broken." : `## Broken\n\n${broken.map(({ family, name, broken: lines }) => `- ${family}, ${name}: ${(lines[0] ?? "").replace(/\s+/g, " ").slice(0, 300)}${lines.length > 1 ? ` (and ${lines.length - 1} more)` : ""}`).join("\n")}`}
+
+## Not covered
+
+${[...missing.map((name) => `- ${name} (${FAMILIES[name]?.title}) was not run.`), ...open.map((line) => `- ${line[0]?.toUpperCase()}${line.slice(1)}.`), "- C3, H2, H3, T1, T2 and L1 need traffic and strategies."].join("\n")}
+`;
+}
+
+function seedsOf(verdicts: readonly Verdict[]): string {
+  const seeds = [...new Set(verdicts.map(({ seed }) => seed))].sort((a, b) => a - b);
+  return seeds.length <= 4 ? seeds.join(", ") : `${seeds[0]} – ${seeds.at(-1)}`;
+}
