@@ -81,7 +81,6 @@ export function summary(json: string): string {
     "",
     "Where to look next:",
     "  npx fleet status            what runs, and how it is",
-    "  npx fleet validate          health, integration, performance, security, configuration",
     "  npx pulumi preview          what an edit would change",
     '  eval "$(npx fleet env)"     the same environment in this shell, for a bare pulumi',
   );
