@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { NetworkRefSchema } from "../ao/network.ts";
 import { CONFIG_TYPES } from "../providers/config-bundle/schema.ts";
-import { HealthPolicySchema } from "../providers/process/schema.ts";
+import { AdoptSchema, HealthPolicySchema } from "../providers/process/schema.ts";
 
 const name = z
   .string()
@@ -39,8 +39,8 @@ export const ProcessDeclarationSchema = z.strictObject({
   lib: z.boolean().default(true),
   /** Lint codes that are silenced, each with its reason. @default none */
   silence: z.record(z.string(), z.string()).default({}),
-  /** Existing AO process to take over instead of spawning. @default none */
-  adopt: z.string().length(43).optional(),
+  /** Existing AO process to take over instead of spawning: its id, or `{ name }` as it was spawned. @default none */
+  adopt: AdoptSchema.optional(),
 });
 
 /** A fleet as a person declares it. Times are seconds. */

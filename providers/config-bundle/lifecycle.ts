@@ -3,6 +3,7 @@ import { crashPoint } from "../../ao/crash.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
+import { nothingLoaded } from "../process/health.ts";
 import { ask } from "../run/control.ts";
 import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
 import { record } from "../run/manifest.ts";
@@ -74,7 +75,8 @@ export async function read(id: string, props: ConfigBundleOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const findings = await Promise.all(
     props.targets.map(async (target) => {
-      const held = await heldBy(session, target, props.configType, session.budget(props.timeoutSeconds));
+      const budget = session.budget(props.timeoutSeconds);
+      const held = await heldBy(session, target, props.configType, budget).catch(nothingLoaded);
       return held?.hash === props.hash ? [] : [`${target.name} holds other ${props.configType}`];
     }),
   );

@@ -4,7 +4,7 @@ import { FleetError } from "../../core/errors.ts";
 import { ask } from "../run/control.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
 import { type ManifestProcess, record } from "../run/manifest.ts";
-import { incarnationsIn, memberKey } from "../run/members.ts";
+import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
@@ -12,7 +12,7 @@ import { configure, type Session, sessionFor } from "../run/session.ts";
 import { awaitHealthy, nothingLoaded, type Place, probe } from "./health.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import { observe } from "./observe.ts";
-import { ensurePlace, moduleId } from "./place.ts";
+import { ensurePlace, keptPlace } from "./place.ts";
 import { type HealthOutput, type ProcessInputs, ProcessInputsSchema, type ProcessOutputs } from "./schema.ts";
 import { explainChanges } from "./words.ts";
 
@@ -165,15 +165,8 @@ async function located(
   olds: ProcessOutputs | undefined,
   budget: ReturnType<Session["budget"]>,
 ) {
-  if (olds?.processId !== undefined && !isPast(session, olds)) {
-    return {
-      name: inputs.name,
-      generation: olds.generation,
-      processId: olds.processId,
-      moduleId: moduleId(session, inputs.module),
-      fresh: false,
-    };
-  }
+  const kept = olds?.processId === undefined ? undefined : await keptPlace(session, inputs, olds, budget);
+  if (kept) return kept;
   const started = performance.now();
   const place = await ensurePlace(session, inputs, budget);
   await record(session, {
@@ -182,13 +175,6 @@ async function located(
   await say(session, inputs.name, place.fresh ? "spawned" : "found", place.processId.slice(0, 8), started);
   crashPoint("process.spawned");
   return place;
-}
-
-/** A state that is older than the journal may name a process that was retired since. */
-function isPast(session: Session, olds: ProcessOutputs): boolean {
-  const newest = incarnationsIn(session, olds.name).at(-1);
-  if (!newest || newest.generation < olds.generation) return false;
-  return newest.processId === olds.processId ? newest.retired : true;
 }
 
 /** Loads the code unless the process itself says that it runs it. */

@@ -42,6 +42,19 @@ export async function observe(session: Session, place: Place, props: ProcessOutp
   };
 }
 
+const stoppedWords = (status: "RETIRED" | "DRAINING"): string =>
+  `it is ${status.toLowerCase()} instead of active`;
+
+const AHEAD = "it is at epoch";
+
+/** Whether a refresh found that the process is ahead of the ledger. */
+export const isAhead = (drift: readonly string[]): boolean => drift.some((line) => line.startsWith(AHEAD));
+
+/** Whether a refresh found that somebody had retired or drained the process. */
+export function isStopped(drift: readonly string[]): boolean {
+  return drift.includes(stoppedWords("RETIRED")) || drift.includes(stoppedWords("DRAINING"));
+}
+
 /** What a process says of itself against what is known of it. Pure. */
 export function explainDrift(
   props: Pick<ProcessOutputs, "version" | "bundle" | "revision" | "owner">,
@@ -56,9 +69,8 @@ export function explainDrift(
     drift.push(`it reports version ${info.version} instead of ${props.version}`);
   if (info.owner !== undefined && info.owner !== props.owner)
     drift.push(`it belongs to ${info.owner} instead of ${props.owner}`);
-  if (info.status === "RETIRED" || info.status === "DRAINING")
-    drift.push(`it is ${info.status.toLowerCase()} instead of active`);
-  if (info.epoch > ledgerEpoch) drift.push(`it is at epoch ${info.epoch}, the ledger at ${ledgerEpoch}`);
+  if (info.status === "RETIRED" || info.status === "DRAINING") drift.push(stoppedWords(info.status));
+  if (info.epoch > ledgerEpoch) drift.push(`${AHEAD} ${info.epoch}, the ledger at ${ledgerEpoch}`);
   const known = props.revision?.handlers;
   if (known) {
     const gone = known.filter((name) => !info.handlers.includes(name));

@@ -1,10 +1,14 @@
+import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { memberKey, newestIncarnation } from "../run/members.ts";
+import { ask } from "../run/control.ts";
+import { incarnationsIn, memberKey, newestIncarnation, onNetwork } from "../run/members.ts";
 import { deploymentKey } from "../run/scope.ts";
 import type { Session } from "../run/session.ts";
+import { adopted } from "./adopt.ts";
 import type { Place } from "./health.ts";
-import type { ProcessInputs } from "./schema.ts";
+import { isAhead, isStopped } from "./observe.ts";
+import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 export interface FoundPlace extends Place {
   readonly moduleId: string;
@@ -38,8 +42,10 @@ export async function ensurePlace(
 ): Promise<FoundPlace> {
   const { name } = inputs;
   const module = moduleId(session, inputs.module);
-  if (inputs.adopt !== undefined)
-    return { name, generation: 1, processId: inputs.adopt, moduleId: module, fresh: false };
+  if (inputs.adopt !== undefined) {
+    const processId = await adopted(session, { name, adopt: inputs.adopt, module }, budget);
+    return { name, generation: 1, processId, moduleId: module, fresh: false };
+  }
   const newest = await newestIncarnation(session, name, budget);
   if (newest && !newest.retired && !newest.unsent) {
     return {
@@ -75,4 +81,43 @@ export async function ensurePlace(
   else await session.deployment.assertKept(name, made);
   // The spawn stays open until its effect was read back, so that a unit that lost it gets it again.
   return { name, generation, processId: sent.id, moduleId: module, fresh: true };
+}
+
+/**
+ * The process that the state names, unless the journal or, for one that was found stopped, the network knows a later one. One
+ * that somebody stopped by hand is set going again: it is the member's process still, with its state.
+ */
+export async function keptPlace(
+  session: Session,
+  inputs: ProcessInputs,
+  olds: ProcessOutputs,
+  budget: Budget,
+): Promise<FoundPlace | undefined> {
+  if (isPast(session, olds)) return undefined;
+  const { processId, generation } = olds;
+  const place = { name: inputs.name, processId, generation };
+  if (isAhead(olds.drift)) await session.deployment.catchUp(place, inputs.name);
+  if (isStopped(olds.drift)) {
+    const newest = (await onNetwork(session, inputs.name, budget)).at(-1);
+    if (newest && newest.generation > generation) {
+      const { processId: later, generation: count } = newest;
+      return {
+        ...place,
+        processId: later,
+        generation: count,
+        moduleId: moduleId(session, inputs.module),
+        fresh: false,
+      };
+    }
+    const epoch = await session.deployment.epoch();
+    await ask(session, { ...place, action: "RESUME", epoch }, z.looseObject({}), budget);
+  }
+  return { ...place, moduleId: moduleId(session, inputs.module), fresh: false };
+}
+
+/** A state that is older than the journal may name a process that was retired since. */
+function isPast(session: Session, olds: ProcessOutputs): boolean {
+  const newest = incarnationsIn(session, olds.name).at(-1);
+  if (!newest || newest.generation < olds.generation) return false;
+  return newest.processId === olds.processId ? newest.retired : true;
 }

@@ -27,6 +27,15 @@ export const HealthPolicySchema = z.strictObject({
 
 export type HealthPolicy = z.infer<typeof HealthPolicySchema>;
 
+/** An existing process to take over: its AO id, or the `Name` that it was spawned with by this stack's wallet. */
+export const AdoptSchema = z.union([
+  z.string().regex(/^[A-Za-z0-9_-]{43}$/, "an AO process id has 43 characters of base64url"),
+  z.strictObject({
+    /** Its `Name` tag. When several carry it, all are listed and one must be named by id. */
+    name: z.string().min(1).max(200),
+  }),
+]);
+
 /** Inputs of one AO process. Units are in the names. */
 export const ProcessInputsSchema = z.strictObject({
   ...CommonInputs,
@@ -48,8 +57,8 @@ export const ProcessInputsSchema = z.strictObject({
   healthCheck: HealthPolicySchema.prefault({}),
   /** Seconds for a whole create or update, health included. @default 600 */
   timeoutSeconds: z.number().positive().max(86_400).default(600),
-  /** Existing process to take over instead of spawning: its AO id. Must belong to the stack's wallet. */
-  adopt: z.string().length(43).optional(),
+  /** Existing process to take over instead of spawning. Must belong to the stack's wallet. @default none */
+  adopt: AdoptSchema.optional(),
 });
 
 export type ProcessInputs = z.infer<typeof ProcessInputsSchema>;

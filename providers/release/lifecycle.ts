@@ -89,6 +89,8 @@ async function ensure(inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> 
       await finish(session, ledger, manifest, releaseHash, budget);
       deployment.finished();
     }
+    // All that was declared is there, so what earlier runs left half-done for others is not wanted any more.
+    await session.supersede("", "");
     crashPoint("release.finished");
     const release: ReleaseOutputs = { ...outputs, epoch };
     const text = `${JSON.stringify({ ...ownInputs({ ...release }), manifest }, null, 2)}\n`;

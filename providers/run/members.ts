@@ -85,10 +85,10 @@ export async function onNetwork(session: Session, name: string, budget: Budget):
 const StatusSchema = z.looseObject({ status: z.string() });
 
 /** Asks the process itself; one that was never loaded is not retired. */
-async function isRetired(
+export async function isRetired(
   session: Session,
   name: string,
-  { processId, generation }: Incarnation,
+  { processId, generation }: Pick<Incarnation, "processId" | "generation">,
   budget: Budget,
 ): Promise<boolean> {
   try {

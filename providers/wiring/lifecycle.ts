@@ -2,7 +2,7 @@ import { z } from "zod";
 import { crashPoint } from "../../ao/crash.ts";
 import { FleetError } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
-import { probe } from "../process/health.ts";
+import { nothingLoaded, probe } from "../process/health.ts";
 import { ask } from "../run/control.ts";
 import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial.ts";
@@ -62,8 +62,9 @@ export async function update(_id: string, _olds: WiringOutputs, raw: Raw) {
 
 export async function read(id: string, props: WiringOutputs) {
   const session = await sessionFor(props.scope, props.network);
-  const peers = await wiredPeers(session, props);
-  return { id, props: { ...props, drift: explainPeers(props.peers, peers) } };
+  const peers = await wiredPeers(session, props).catch(nothingLoaded);
+  const drift = peers ? explainPeers(props.peers, peers) : [`${props.target.name} does not answer`];
+  return { id, props: { ...props, drift } };
 }
 
 /** Wiring goes with its process: a retired one calls nobody. */

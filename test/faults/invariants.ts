@@ -61,7 +61,7 @@ export function ours(spec: Spec, oracle: Oracle) {
     .filter(({ tags }) => tags["Deployment-Key"]?.startsWith(`${spec.project}/${spec.stack}/`));
 }
 
-function mine(spec: Spec, oracle: Oracle): OracleMessage[] {
+export function mine(spec: Spec, oracle: Oracle): OracleMessage[] {
   return ours(spec, oracle).flatMap(({ id }) => oracle.messages(id));
 }
 
@@ -71,7 +71,7 @@ export function isLive(oracle: Oracle, id: string): boolean {
   return fleet !== undefined && fleet.status !== "RETIRED";
 }
 
-function oneLiveProcess(spec: Spec, oracle: Oracle): string[] {
+export function oneLiveProcess(spec: Spec, oracle: Oracle): string[] {
   const live = new Map<string, string[]>();
   for (const { id, tags } of ours(spec, oracle)) {
     if (!isLive(oracle, id)) continue;
@@ -84,7 +84,7 @@ function oneLiveProcess(spec: Spec, oracle: Oracle): string[] {
 }
 
 /** No two messages of the same content and epoch; reads are not effects. */
-function effectsOnce(oracle: Oracle): string[] {
+export function effectsOnce(oracle: Oracle): string[] {
   const seen = new Map<string, number>();
   for (const { process, tags, data } of oracle.messages()) {
     const action = tags.Action ?? "";
@@ -127,7 +127,7 @@ function ledgerOf(spec: Spec, oracle: Oracle): Set<string> {
   return new Set(ledgers.flatMap(({ id }) => Object.keys(oracle.state(id)?.fleet?.ledger?.registered ?? {})));
 }
 
-async function noSecret(spec: Spec, oracle: Oracle, secrets: readonly string[]): Promise<string[]> {
+export async function noSecret(spec: Spec, oracle: Oracle, secrets: readonly string[]): Promise<string[]> {
   const broken: string[] = [];
   const holds = (text: string) => secrets.some((secret) => text.includes(secret));
   for (const entry of await readdir(spec.home, { recursive: true, withFileTypes: true })) {

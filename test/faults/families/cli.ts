@@ -1,5 +1,236 @@
-import type { FaultCase } from "../case.ts";
+import { readFile, realpath, rm, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { FaultCase, Lab } from "../case.ts";
+import { type CliFleet, cliFleet } from "../project.ts";
 
+async function until(holds: () => Promise<boolean> | boolean, seconds = 60): Promise<boolean> {
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end) {
+    if (await holds()) return true;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  return false;
+}
+
+/** What a person does after the command died: the lock, then the operations that it left open, then the work itself. */
+async function recover(fleet: CliFleet) {
+  await fleet.project.pulumi(["cancel", "--yes"]);
+  // A create that was cut off stays listed until it is cleared; the process itself is found by its journal.
+  await fleet.project.pulumi(["refresh", "--yes", "--skip-preview", "--clear-pending-creates"]);
+  return fleet.up();
+}
+
+const isStopped = async (pid: number): Promise<boolean> => {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return text.slice(text.lastIndexOf(")") + 2).startsWith("T");
+};
+
+/** Waits until a provider stands still at its point. */
+async function stoppedProvider(fleet: CliFleet): Promise<number> {
+  let stopped: number | undefined;
+  await until(async () => {
+    for (const pid of await fleet.providers()) if (await isStopped(pid)) stopped = pid;
+    return stopped !== undefined;
+  });
+  if (stopped === undefined) throw new Error("no provider stands still");
+  return stopped;
+}
+
+async function prepared(
+  lab: Lab,
+  phase: "create" | "update",
+): Promise<{ fleet: CliFleet; broken: string[] }> {
+  const fleet = await cliFleet(lab);
+  if (phase === "create") return { fleet, broken: [] };
+  const broken = fleet.expect("the first up", await fleet.up());
+  fleet.edit("battle", { slow: 1 });
+  fleet.edit("shop", { slow: 1 });
+  return { fleet, broken };
+}
+
+/** K1 with the real command: the provider dies, the command ends, one bare `up` recovers. */
+export function providerKilled(phase: "create" | "update", crashAt: string): FaultCase {
+  return {
+    family: "K1",
+    name: `pulumi, ${phase} ${crashAt}`,
+    async run(lab) {
+      const { fleet, broken } = await prepared(lab, phase);
+      const died = await fleet.up({ FLEET_CRASH_AT: crashAt });
+      const back = await lab.recovering(() => fleet.up());
+      return [
+        ...broken,
+        ...fleet.expect("the run whose provider died", died, "not zero"),
+        ...fleet.expect("recovery", back),
+        ...(await fleet.check()),
+      ];
+    },
+  };
+}
+
+/** K2: the command dies while its provider is at a point; the provider lives on, for a moment. */
+export function commandKilled(phase: "create" | "update", at: string): FaultCase {
+  return {
+    family: "K2",
+    name: `${phase} ${at}`,
+    async run(lab) {
+      const { fleet, broken } = await prepared(lab, phase);
+      const { child, ended } = fleet.project.start(["up", "--yes", "--skip-preview"], { FLEET_STOP_AT: at });
+      const pid = await stoppedProvider(fleet);
+      child.kill("SIGKILL");
+      process.kill(pid, "SIGCONT");
+      const from = performance.now();
+      const back = await lab.recovering(() => recover(fleet));
+      const seconds = (performance.now() - from) / 1000;
+      const zombie = (await fleet.providers()).includes(pid);
+      await Promise.race([ended, until(() => false, 1)]);
+      return [
+        ...broken,
+        ...fleet.expect("recovery", back),
+        ...(seconds <= 60 ? [] : [`it took ${seconds.toFixed(0)} s`]),
+        ...(zombie ? ["the provider of the dead command still runs"] : []),
+        ...(await fleet.check()),
+      ];
+    },
+  };
+}
+
+/** K3 with the real command: the provider stands still, its command is gone, a later release finishes, it goes on. */
+export function providerStopped(at: string): FaultCase {
+  return {
+    family: "K3",
+    name: `pulumi, update ${at}`,
+    async run(lab) {
+      const { fleet, broken } = await prepared(lab, "update");
+      const { child } = fleet.project.start(["up", "--yes", "--skip-preview"], { FLEET_STOP_AT: at });
+      const pid = await stoppedProvider(fleet);
+      child.kill("SIGKILL");
+      fleet.edit("battle", { slow: 2 });
+      const later = await lab.recovering(() => recover(fleet));
+      const before = new Set(fleet.net.oracle.messages().map(({ id }) => id));
+      process.kill(pid, "SIGCONT");
+      const gone = await until(async () => !(await fleet.providers()).includes(pid), 30);
+      await fleet.net.oracle.quiet(20);
+      const late = fleet.net.oracle
+        .messages()
+        .filter(({ id, tags }) => !before.has(id) && (tags.Action === "Eval" || tags.Epoch !== undefined));
+      const results = late.map(({ id, process }) =>
+        JSON.stringify(fleet.net.oracle.result(process, id) ?? ""),
+      );
+      const taken = results.filter((result) => !result.includes("STALE_EPOCH"));
+      return [
+        ...broken,
+        ...fleet.expect("the later up", later),
+        ...(gone ? [] : ["the late provider still runs"]),
+        ...taken.map((result) => `a late message was not refused: ${result.slice(0, 200)}`),
+        ...(await fleet.check()),
+      ];
+    },
+  };
+}
+
+/** K4: the command gets a signal when the first messages are out. */
+export function signalled(signals: readonly NodeJS.Signals[]): FaultCase {
+  return {
+    family: "K4",
+    name: signals.join(" "),
+    async run(lab) {
+      const isGentle = signals.length === 1 && signals[0] === "SIGINT";
+      const fleet = await cliFleet(lab);
+      const slow = fleet.net.faults.add({ on: "cu.result", fault: { kind: "delay", ms: 400 } });
+      const { child, ended } = fleet.project.start(["up", "--yes", "--skip-preview"]);
+      await until(() => fleet.net.oracle.counts().processes > 0);
+      for (const signal of signals) {
+        child.kill(signal);
+        await Promise.race([ended, new Promise((done) => setTimeout(done, 1500))]);
+      }
+      const ran = await ended;
+      slow();
+      const back = await lab.recovering(() => (isGentle ? fleet.up() : recover(fleet)));
+      return [
+        ...(ran.code === 0 ? ["the run ended well though it was told to stop"] : []),
+        ...fleet.expect("recovery", back),
+        ...(await fleet.check()),
+      ];
+    },
+  };
+}
+
+/** C1: several `up` at once on one stack. */
+export function upsAtOnce(count: number): FaultCase {
+  return {
+    family: "C1",
+    name: `${count} at once`,
+    async run(lab) {
+      const fleet = await cliFleet(lab);
+      const runs = await Promise.all(Array.from({ length: count }, () => fleet.up()));
+      const won = runs.filter(({ code }) => code === 0);
+      const others = runs.filter(({ code }) => code !== 0);
+      const unnamed = others.filter(({ text }) => !/locked by|lock file|pid \d+/i.test(text));
+      return [
+        ...(won.length >= 1 ? [] : ["none came through"]),
+        ...unnamed.map(({ text }) => `the owner is not named: ${text.slice(-500)}`),
+        ...(await fleet.check()),
+      ];
+    },
+  };
+}
+
+/** S4: the provider's code is somewhere else, no input changed. */
+export function codeMoved(): FaultCase {
+  return {
+    family: "S4",
+    name: "the package is at another place",
+    async run(lab) {
+      const fleet = await cliFleet(lab);
+      const first = await fleet.up();
+      const link = join(fleet.project.dir, "node_modules", "ao-fleet");
+      const target = await realpath(link);
+      const other = join(await lab.folder(), "elsewhere");
+      await symlink(target, other);
+      await rm(link);
+      await symlink(other, link);
+      const refreshed = await fleet.project.pulumi([
+        "refresh",
+        "--yes",
+        "--skip-preview",
+        "--expect-no-changes",
+      ]);
+      const broken = await fleet.check();
+      const gone = await fleet.project.pulumi(["destroy", "--yes", "--skip-preview"]);
+      const live = fleet.net.oracle
+        .processes()
+        .filter(({ id }) => fleet.net.oracle.state(id)?.fleet?.status !== "RETIRED");
+      return [
+        ...fleet.expect("up", first),
+        ...fleet.expect("refresh", refreshed),
+        ...broken,
+        ...fleet.expect("destroy", gone),
+        ...live.map(({ tags }) => `${tags.Name} was not retired`),
+      ];
+    },
+  };
+}
+
+/** Everything with the real pulumi command. */
 export function cliCases(): FaultCase[] {
-  return [];
+  return [
+    providerKilled("create", "ao.after-send:3"),
+    providerKilled("create", "process.loaded:2"),
+    providerKilled("create", "release.finished"),
+    providerKilled("update", "ao.after-journal:4"),
+    providerKilled("update", "process.judged:1"),
+    commandKilled("create", "ao.after-send:2"),
+    commandKilled("create", "process.spawned:1"),
+    commandKilled("create", "config.sent"),
+    commandKilled("create", "release.begun"),
+    commandKilled("update", "ao.after-journal:4"),
+    commandKilled("update", "process.loaded:1"),
+    providerStopped("ao.after-journal:4"),
+    signalled(["SIGINT"]),
+    signalled(["SIGINT", "SIGINT"]),
+    signalled(["SIGTERM"]),
+    upsAtOnce(2),
+    upsAtOnce(5),
+    codeMoved(),
+  ];
 }

@@ -1,0 +1,93 @@
+import type { FoundItem } from "../../ao/port.ts";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { isRetired } from "../run/members.ts";
+import type { Session } from "../run/session.ts";
+import type { ProcessInputs } from "./schema.ts";
+
+interface Wish {
+  /** The member that is to have it. */
+  readonly name: string;
+  readonly adopt: NonNullable<ProcessInputs["adopt"]>;
+  /** The module id that the member is declared with. */
+  readonly module: string;
+}
+
+/**
+ * The id of the process that a member takes over, when this wallet may load code into it and the declared module is the one
+ * that it has for life. Sends nothing but one question to the process.
+ *
+ * @throws FleetError ADOPT_UNKNOWN, ADOPT_SEVERAL (lists them), NOT_OWNER, MODULE_FIXED, ADOPT_RETIRED
+ */
+export async function adopted(session: Session, wish: Wish, budget: Budget): Promise<string> {
+  const found = await candidate(session, wish, budget);
+  const at = `processes.${wish.name}.adopt`;
+  if (found.owner !== session.ao.address) {
+    throw new FleetError({
+      code: "NOT_OWNER",
+      what: `${wish.name} cannot take over ${found.id}: it belongs to another wallet.`,
+      at,
+      got: found.owner,
+      expected: session.ao.address,
+      remedy: "Use the wallet that spawned it: pulumi config set walletPath <file>",
+    });
+  }
+  const { Module } = found.tags;
+  if (Module !== wish.module) {
+    throw new FleetError({
+      code: "MODULE_FIXED",
+      what: `${wish.name} cannot take over ${found.id}: an AO process keeps the module it was spawned with.`,
+      at,
+      got: Module ?? "no module",
+      expected: wish.module,
+      remedy: `Declare the member with module "${Module ?? ""}", if the fleet's code runs on it.`,
+    });
+  }
+  if (await isRetired(session, wish.name, { processId: found.id, generation: 1 }, budget)) {
+    throw new FleetError({
+      code: "ADOPT_RETIRED",
+      what: `${wish.name} cannot take over ${found.id}: it was retired.`,
+      at,
+      got: "RETIRED",
+      expected: "a process in use",
+      remedy: "Remove `adopt` to get a new process, or name another one.",
+    });
+  }
+  return found.id;
+}
+
+async function candidate(session: Session, { name, adopt }: Wish, budget: Budget): Promise<FoundItem> {
+  const query =
+    typeof adopt === "string"
+      ? { ids: [adopt] }
+      : { owners: [session.ao.address], tags: { Type: "Process", Name: adopt.name } };
+  const found = (await session.ao.find(query, budget)).filter(({ tags }) => tags.Type === "Process");
+  const [one, ...others] = found;
+  const at = `processes.${name}.adopt`;
+  if (!one) {
+    throw new FleetError({
+      code: "ADOPT_UNKNOWN",
+      what: `There is no process that ${name} could take over.`,
+      at,
+      got: typeof adopt === "string" ? adopt : `no process named "${adopt.name}" of ${session.ao.address}`,
+      expected: "a process that the gateway shows; a new one takes seconds to minutes",
+      remedy: "Mend the id or the name, or remove `adopt` to get a new process.",
+    });
+  }
+  if (others.length > 0) {
+    throw new FleetError({
+      code: "ADOPT_SEVERAL",
+      what: `${found.length} processes of this wallet have the name that ${name} is to take over.`,
+      at,
+      got: found.map(describe).join("; "),
+      expected: "one process",
+      remedy: 'Name the one that is meant by its id: adopt: "<id>"',
+    });
+  }
+  return one;
+}
+
+const describe = ({ id, tags, block }: FoundItem): string =>
+  [id, tags["Deployment-Key"], block && new Date(block.timestamp * 1000).toISOString().slice(0, 10)]
+    .filter((part) => part !== undefined)
+    .join(" ");

@@ -1,0 +1,143 @@
+import { realpathSync } from "node:fs";
+import { readdir, readFile, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { readJournal } from "../../ao/journal/index.ts";
+import { newProject, type Project, type Ran } from "../e2e/project.ts";
+import type { Simnet } from "../simnet/index.ts";
+import type { Script } from "../simnet/program.ts";
+import type { Lab } from "./case.ts";
+import { effectsOnce, journalOf, mine, noSecret, oneLiveProcess, ours } from "./invariants.ts";
+import { LEDGER, type Spec } from "./spec.ts";
+
+/** A project on a simulated network, driven by the real pulumi command. */
+export interface CliFleet {
+  readonly project: Project;
+  readonly net: Simnet;
+  readonly spec: Spec;
+  /** Gives a member another Lua text. */
+  edit(name: string, script: Script): void;
+  up(env?: Record<string, string>): Promise<Ran>;
+  /** What did not work, with the end of what the command said. */
+  expect(what: string, ran: Ran, code?: "zero" | "not zero"): string[];
+  /** I1 to I8, with `pulumi up --expect-no-changes` as the next run. */
+  check(options?: { wholeJournal?: boolean }): Promise<string[]>;
+  /** Pids of the providers that run in this project. */
+  providers(): Promise<number[]>;
+}
+
+const MEMBERS = {
+  [LEDGER]: "{}",
+  battle: '{ peers: ["shop"], config }',
+  shop: '{ dependsOn: ["battle"], peers: ["battle"] }',
+};
+
+export async function cliFleet(lab: Lab): Promise<CliFleet> {
+  const net = await lab.network();
+  const network = JSON.stringify({ kind: "legacy", ...net.endpoints });
+  const processes = Object.entries(MEMBERS).map(
+    ([name, member]) => `    "${name}": { lib: false, ...${member} },`,
+  );
+  const project = await newProject("faults", {
+    "index.ts": `import { Fleet } from "ao-fleet";
+
+const config = { PROCESS_CONFIG: { maxConcurrentRequests: 100 } };
+const fleet = await Fleet.create("faults", {
+  network: ${network},
+  module: "${net.module}",
+  health: { timeoutSeconds: 30, intervalSeconds: 0.1, retries: 1 },
+  timeoutSeconds: 60,
+  ledger: "${LEDGER}",
+  processes: {
+${processes.join("\n")}
+  },
+});
+export const processes = fleet.processes;
+`,
+    "Pulumi.dev.yaml": "config:\n  faults:walletPath: .fleet/dev-wallet.json\n",
+    ...Object.fromEntries(
+      Object.keys(MEMBERS).map((name) => [`processes/${name}/process.lua`, luaOf(name, {})]),
+    ),
+  });
+  lab.onEnd(() => project.close());
+  const spec: Spec = {
+    project: "faults",
+    stack: "dev",
+    home: project.dir,
+    network: {},
+    module: net.module,
+    ledger: LEDGER,
+    members: {},
+  };
+  const up = (env?: Record<string, string>, ...more: string[]) =>
+    project.pulumi(["up", "--yes", "--skip-preview", "--parallel", "16", ...more], env);
+  const providers = () => providersIn(project.dir);
+  lab.onEnd(async () => {
+    for (const pid of await providers()) process.kill(pid, "SIGKILL");
+  });
+  const expect: CliFleet["expect"] = (what, ran, code = "zero") =>
+    (ran.code === 0) === (code === "zero")
+      ? []
+      : [`${what} ended with ${ran.code}: ${ran.text.slice(-1200)}`];
+  return {
+    project,
+    net,
+    spec,
+    edit: (name, script) => project.write(`processes/${name}/process.lua`, luaOf(name, script)),
+    up,
+    expect,
+    providers,
+    async check({ wholeJournal = true } = {}) {
+      await net.oracle.quiet(20);
+      const broken = [...oneLiveProcess(spec, net.oracle), ...effectsOnce(net.oracle)];
+      const { text } = await project.pulumi(["stack", "export"]);
+      const { deployment } = JSON.parse(text) as { deployment: { pending_operations?: unknown[] } };
+      const pending = deployment.pending_operations ?? [];
+      if (pending.length > 0) broken.push(`I5: ${pending.length} pending operations`);
+      const journal = await readJournal(journalOf(spec));
+      for (const { key, state } of journal)
+        if (wholeJournal && (state === "signed" || state === "sent"))
+          broken.push(`I5: the journal holds ${key} as ${state}`);
+      const known = new Set(journal.map(({ id }) => id));
+      for (const { id } of ours(spec, net.oracle))
+        if (!known.has(id) && !text.includes(id))
+          broken.push(`I2: process ${id} is in no state and no journal`);
+      for (const { id, tags, from } of mine(spec, net.oracle))
+        if (wholeJournal && !known.has(id) && tags["From-Process"] === undefined)
+          broken.push(`I8: the message ${id} (${tags.Action}) of ${from} is not in the journal`);
+      const before = net.oracle.counts().messages;
+      const next = await up({}, "--expect-no-changes");
+      if (next.code !== 0) broken.push(`I6: the next up changes something: ${next.text.slice(-600)}`);
+      const sent = net.oracle.counts().messages - before;
+      if (sent > 0) broken.push(`I6: the next up sends ${sent} messages`);
+      const jwk = JSON.parse(await readFile(join(project.dir, ".fleet/dev-wallet.json"), "utf8"));
+      const secrets = ["d", "p", "q", "dp", "dq", "qi"].map((part) => String(jwk[part]));
+      return [...broken, ...(await noSecret(spec, net.oracle, secrets))];
+    },
+  };
+}
+
+function luaOf(name: string, script: Script): string {
+  const text = `fleet.process{ name = "${name}", processType = "${name.toUpperCase().replaceAll("-", "_")}", version = "1.0.0", capabilities = {} }\n--[[sim: ${JSON.stringify(script)}]]\n`;
+  return `local s = [==[\n${text}]==]\n${text}return s\n`;
+}
+
+/** Provider processes whose working directory is the project. */
+async function providersIn(dir: string): Promise<number[]> {
+  const real = realpathSync(dir);
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      try {
+        const [cwd, line] = await Promise.all([
+          readlink(`/proc/${pid}/cwd`),
+          readFile(`/proc/${pid}/cmdline`, "utf8"),
+        ]);
+        const [command = ""] = line.split("\0");
+        return cwd === real && line.includes("dynamic-provider") && !/sh$/.test(command) ? [Number(pid)] : [];
+      } catch {
+        return [];
+      }
+    }),
+  );
+  return found.flat();
+}
