@@ -12,6 +12,7 @@ import { EXIT_OF, failureLines, reportLines, standing } from "../deploy/report.t
 import { type DeployOutcome, deploy } from "../deploy/run.ts";
 import { screenFor } from "../deploy/screen.ts";
 import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
+import { ownerWords, recover } from "../recovery/index.ts";
 import { readStackConfig } from "../stack-config.ts";
 import { table } from "../table.ts";
 
@@ -70,7 +71,14 @@ async function run(context: Context, options: DeployOptions): Promise<ExitCode> 
     });
   }
   const stack = await context.stack();
-  const engine = await host.engine(await context.workspace(), stack, (line) => out.note(line));
+  const workspace = await context.workspace();
+  const { project } = readStackConfig(context.projectDir, stack);
+  const recovery = await recover(workspace, project, stack, (line) => out.note(line));
+  if (recovery.kind === "held") {
+    out.alert(`The stack ${stack} is held by ${recovery.locks.map(ownerWords).join(", ")}. [STACK_LOCKED]`);
+    return EXIT.locked;
+  }
+  const engine = await host.engine(workspace, stack, (line) => out.note(line));
   if (looksOnly || !options.yes) {
     const clock = startClock(options.timeout, (why) => out.alert(`ending the preview: ${why}`));
     const plan = await preview(engine, options, clock).finally(() => clock.stop());
