@@ -70,7 +70,7 @@ export interface Reply {
 }
 
 export interface SendResult {
-  /** The first message to the sender, parsed. */
+  /** The message to the sender with the correlation id of this one, else the first to the sender; parsed. */
   reply: Reply | undefined;
   /** The whole outbox. */
   messages: OutMessage[];
@@ -180,10 +180,11 @@ export class Aos {
     const message = this.message(options);
     const result = await ask<Evaluation>({ op: "send", process: this.#handle, message });
     const messages = result.Messages ?? [];
-    const to = messages.find((each) => each.Target === message.From);
+    const back = messages.filter((each) => each.Target === message.From).map(readReply);
+    const correlation = message.Tags.find(({ name }) => name === "Correlation-Id")?.value ?? message.Id;
     const output = typeof result.Output === "object" ? result.Output.data : result.Output;
     return {
-      reply: to ? readReply(to) : undefined,
+      reply: back.find((each) => each.correlationId === correlation) ?? back[0],
       messages,
       error: result.Error ? String(result.Error) : undefined,
       output: typeof output === "string" ? output : JSON.stringify(output ?? ""),

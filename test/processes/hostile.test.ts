@@ -8,7 +8,7 @@ const STRANGER = address("stranger");
 const PROCESSES = ["counter", "deployment-coordinator", "admin", "security"];
 
 /** Seeds differ from run to run; a failure prints the seed and the path that repeat it. */
-const RUNS = 6;
+const RUNS = 15;
 const MESSAGES = 25;
 
 const junk = fc.oneof(

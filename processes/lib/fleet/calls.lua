@@ -37,6 +37,8 @@ end
 -- @treturn string the correlation id
 -- @raise a failure `BUSY` when too many calls are open
 function calls.open(target, name, action, data, continuation, options)
+  if type(target) ~= "string" or target == "" then error("a call needs the id of a process, not " .. type(target), 0) end
+  if type(action) ~= "string" or action == "" then error("a call needs an action, not " .. type(action), 0) end
   local text = json.encode(data or json.object())
   local state = store.calls
   if continuation and state.count >= calls.limit() then
