@@ -1,0 +1,230 @@
+import { describe, expect, test } from "vitest";
+import { address, OWNER, type ReplyData } from "./aos.ts";
+import { fleet, type World } from "./world.ts";
+
+const STRANGER = address("stranger");
+const PEERS = { admin: ["security", "ghost"], security: ["admin"] };
+
+async function send(
+  w: World,
+  action: string,
+  data: object = {},
+  more: object = {},
+  to = "admin",
+): Promise<ReplyData> {
+  return (await w.send(to, { Action: action, Data: data, ...more })).reply?.data ?? {};
+}
+const world = () => fleet(["admin", "security"], { peers: PEERS });
+const alone = () => fleet(["admin", "security"], { peers: { admin: ["security"], security: ["admin"] } });
+const alerts = async (w: World) =>
+  ((await send(w, "ALERT_MANAGEMENT")).alerts as ReplyData[]).map((each) => [
+    each.type,
+    each.source,
+    each.state,
+  ]);
+
+describe("ADMIN_HEALTH_CHECK", () => {
+  test("asks one process and answers with its verdict and the ids of the request", async () => {
+    const w = await world();
+    const reply = await send(w, "ADMIN_HEALTH_CHECK", {
+      targetProcessId: w.get("security").id,
+      validationId: "v1",
+      deploymentId: "d1",
+      requestedBy: "deployer",
+      urgency: "HIGH",
+    });
+    expect(reply).toMatchObject({
+      success: true,
+      validationId: "v1",
+      deploymentId: "d1",
+      healthStatus: "HEALTHY",
+      passed: true,
+      urgency: "HIGH",
+    });
+    expect(reply.results).toMatchObject({
+      [w.get("security").id]: {
+        name: "security",
+        state: "HEALTHY",
+        version: "1.0.0",
+        responseMs: expect.any(Number),
+      },
+    });
+  });
+
+  test("without a target asks all; who does not answer is missed, and OFFLINE after three times", async () => {
+    const w = await world();
+    for (const miss of [1, 2, 3]) {
+      expect((await w.send("admin", { Action: "ADMIN_HEALTH_CHECK" })).reply).toBeUndefined();
+      w.advance(5_000);
+      const later = await w.send("admin", { From: STRANGER, Action: "SYSTEM_STATUS" });
+      const verdict = later.deliveries.find((each) => each.action === "ADMIN_HEALTH_CHECK-Response");
+      expect(verdict?.data).toMatchObject({
+        healthStatus: "OFFLINE",
+        passed: false,
+        retryAfterSeconds: 10,
+        counts: { HEALTHY: 1, OFFLINE: 1 },
+      });
+      const processes = (await send(w, "SYSTEM_STATUS")).processes as Record<string, ReplyData>;
+      const ghost = Object.values(processes).find((each) => each.name === "ghost");
+      expect(ghost).toMatchObject({ misses: miss, state: miss === 3 ? "OFFLINE" : "UNKNOWN" });
+    }
+    expect(await send(w, "SYSTEM_STATUS")).toMatchObject({ systemStatus: "OFFLINE", passed: false });
+    expect(await alerts(w)).toContainEqual(["PROCESS_OFFLINE", "ghost", "OPEN"]);
+  });
+
+  test("is for deployers and peers", async () => {
+    const w = await world();
+    expect((await send(w, "ADMIN_HEALTH_CHECK", {}, { From: STRANGER })).error?.code).toBe("FORBIDDEN");
+    expect((await send(w, "ADMIN_HEALTH_CHECK", { targetProcessId: "a b" })).error?.code).toBe(
+      "INVALID_DATA",
+    );
+  });
+});
+
+test("a round starts when the interval is over, however often it is asked, and alerts once", async () => {
+  const w = await alone();
+  expect(await send(w, "PERIODIC_HEALTH_CHECK", {}, { Cron: true })).toMatchObject({ asked: 1, round: 1 });
+  expect(await send(w, "PERIODIC_HEALTH_CHECK", {}, { Cron: true })).toMatchObject({ asked: 0, round: 1 });
+  expect((await send(w, "PERIODIC_HEALTH_CHECK", {}, { From: STRANGER })).error?.code).toBe("FORBIDDEN");
+  await send(w, "RETIRE", {}, { Epoch: "1" }, "security");
+  for (let i = 0; i < 2; i++) {
+    w.advance(30_000);
+    expect(await send(w, "PERIODIC_HEALTH_CHECK")).toMatchObject({ asked: 1 });
+  }
+  // Retired, it still answers, and its continuous checks hold.
+  expect(await alerts(w)).toEqual([]);
+  w.lose = (delivery) => delivery.action === "HEALTH_CHECK";
+  for (let i = 0; i < 4; i++) {
+    w.advance(30_000);
+    await send(w, "PERIODIC_HEALTH_CHECK");
+  }
+  expect((await alerts(w)).sort()).toEqual([
+    ["HEALTH_CHECK_FAILURE_RATE_HIGH", "fleet", "OPEN"],
+    ["PROCESS_OFFLINE", "security", "OPEN"],
+  ]);
+  w.lose = undefined;
+  w.advance(30_000);
+  await send(w, "PERIODIC_HEALTH_CHECK");
+  expect((await alerts(w)).map(([, , state]) => state)).toEqual(["RESOLVED", "RESOLVED"]);
+  expect((await send(w, "MONITORING_STATISTICS")).statistics).toMatchObject({
+    rounds: 8,
+    checks: 8,
+    answered: 4,
+    failed: 4,
+    averageResponseMs: expect.any(Number),
+  });
+});
+
+test("maintenance keeps checking and does not alert", async () => {
+  const w = await alone();
+  expect(
+    (await send(w, "MAINTENANCE_MODE", { enabled: true, reason: "r" }, { From: STRANGER })).error?.code,
+  ).toBe("FORBIDDEN");
+  expect(await send(w, "MAINTENANCE_MODE", { enabled: true, reason: "upgrade" })).toMatchObject({
+    enabled: true,
+    reason: "upgrade",
+  });
+  w.lose = (delivery) => delivery.action === "HEALTH_CHECK";
+  for (let i = 0; i < 5; i++) {
+    await send(w, "PERIODIC_HEALTH_CHECK");
+    w.advance(30_000);
+  }
+  expect((await alerts(w)).filter(([type]) => type === "PROCESS_OFFLINE")).toEqual([]);
+  expect(await send(w, "SYSTEM_STATUS")).toMatchObject({
+    systemStatus: "OFFLINE",
+    maintenance: { enabled: true, reason: "upgrade" },
+  });
+});
+
+test("thresholds are checked, kept and used; MONITORING_CONFIG sets the interval", async () => {
+  const w = await alone();
+  expect(
+    (await send(w, "HEALTH_THRESHOLD_CONFIG", { thresholds: { healthyShare: 2, unknown: 1 } })).error,
+  ).toMatchObject({
+    code: "INVALID_DATA",
+    problems: [{ path: "thresholds.healthyShare" }, { path: "thresholds.unknown" }],
+  });
+  const config = {
+    configType: "MONITORING_CONFIG",
+    configData: { healthCheckInterval: 60_000 },
+    version: 1,
+    hash: "h",
+  };
+  await send(w, "UPDATE_CONFIG", config, { Epoch: "1" });
+  const first = await send(w, "PERIODIC_HEALTH_CHECK");
+  expect(Number(first.nextAt) - w.get("admin").now).toBeGreaterThan(50_000);
+  expect(
+    (await send(w, "HEALTH_THRESHOLD_CONFIG", { thresholds: { intervalMs: 1000, missesToOffline: 1 } }))
+      .thresholds,
+  ).toMatchObject({
+    intervalMs: 1000,
+    missesToOffline: 1,
+    timeoutMs: 5000,
+  });
+  w.lose = (delivery) => delivery.action === "HEALTH_CHECK";
+  await send(w, "PERIODIC_HEALTH_CHECK");
+  w.advance(5000);
+  await send(w, "PERIODIC_HEALTH_CHECK");
+  expect(await send(w, "SYSTEM_STATUS")).toMatchObject({ systemStatus: "OFFLINE" });
+});
+
+describe("GRACEFUL_SHUTDOWN", () => {
+  const shutdown = (w: World, data: object = {}, epoch = "5") =>
+    send(
+      w,
+      "GRACEFUL_SHUTDOWN",
+      { targetProcesses: ["security"], gracePeriodSeconds: 30, ...data },
+      { Epoch: epoch },
+    );
+  const steps = async (w: World) =>
+    (
+      (await send(w, "SYSTEM_STATUS")).shutdowns as { status: string; reason?: string; steps: ReplyData[] }[]
+    )[0];
+
+  test("drains, waits, keeps the digest of the state, retires, and says what that means on AO", async () => {
+    const w = await alone();
+    await send(w, "SET_ALLOWED", { allowed: [w.get("admin").id] }, {}, "security");
+    expect(await shutdown(w)).toMatchObject({
+      status: "RUNNING",
+      order: ["security"],
+      note: expect.stringContaining("GONE"),
+    });
+    expect(await send(w, "Info", {}, {}, "security")).toMatchObject({ status: "DRAINING", epoch: 5 });
+    await send(w, "PERIODIC_HEALTH_CHECK");
+    expect(await steps(w)).toMatchObject({ status: "RUNNING", steps: [{ status: "DRAINING" }] });
+    w.advance(30_000);
+    await send(w, "PERIODIC_HEALTH_CHECK");
+    const done = await steps(w);
+    expect(done).toMatchObject({ status: "COMPLETED", steps: [{ name: "security", status: "GONE" }] });
+    expect(await send(w, "Info", {}, {}, "security")).toMatchObject({ status: "RETIRED" });
+    expect((await send(w, "EXPORT_STATE", {}, {}, "security")).digest).toBe(done?.steps[0]?.digest);
+  });
+
+  test("stops at what a target refuses, visibly, and touches nothing after it", async () => {
+    const w = await alone();
+    await shutdown(w, { targetProcesses: ["security", "admin"] });
+    expect(await steps(w)).toMatchObject({
+      status: "FAILED",
+      reason: expect.stringContaining("FORBIDDEN"),
+      steps: [
+        { name: "security", status: "FAILED" },
+        { name: "admin", status: "PENDING" },
+      ],
+    });
+    expect(await send(w, "Info", {}, {}, "security")).toMatchObject({ status: "ACTIVE" });
+  });
+
+  test("the order is the one given; only targets may be in it; a stale epoch is refused", async () => {
+    const w = await alone();
+    expect(await shutdown(w, { targetProcesses: ["a", "b", "c"], shutdownOrder: ["c", "a"] })).toMatchObject({
+      order: ["c", "a", "b"],
+    });
+    expect((await shutdown(w, { shutdownOrder: ["other"] })).error?.code).toBe("INVALID_DATA");
+    expect((await shutdown(w, {}, "0")).error?.code).toBe("STALE_EPOCH");
+    expect((await shutdown(w, { targetProcesses: [] })).error?.code).toBe("INVALID_DATA");
+    expect(
+      (await send(w, "GRACEFUL_SHUTDOWN", { targetProcesses: ["security"] }, { From: STRANGER })).error?.code,
+    ).toBe("FORBIDDEN");
+    expect(w.get("admin").owner).toBe(OWNER);
+  });
+});
