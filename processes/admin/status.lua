@@ -7,8 +7,8 @@ local shutdown = require("shutdown")
 local targets = require("targets")
 local thresholds = require("thresholds")
 
--- By cron (which carries the owner's name) or by a deployer; whoever sends it, a round is no younger than the interval.
-fleet.on("PERIODIC_HEALTH_CHECK", { who = "deployer", data = false }, function(_, msg)
+-- By the scheduler's cron or by a deployer; whoever sends it, no round begins before the interval is over.
+fleet.on("PERIODIC_HEALTH_CHECK", { who = { "deployer", fleet.isCron }, data = false }, function(_, msg)
   local now = fleet.now(msg)
   shutdown.tick(now)
   alerts.sweep(now)

@@ -347,3 +347,30 @@ test.each(["aos2_0_1.wasm", "aos2_0_6.wasm"])(
   },
   60_000,
 );
+
+test("what nobody reads cannot fill the memory", async () => {
+  const p = await base.clone();
+  for (let i = 0; i < 110; i++) await p.send({ From: STRANGER, Data: "small" });
+  await p.send({ From: STRANGER, Action: "Eval", Data: "x".repeat(100_000) });
+  await p.send({
+    From: STRANGER,
+    Type: "Process",
+    Data: JSON.stringify({ pad: "x".repeat(100_000) }),
+    "Content-Type": "application/json",
+  });
+  expect(await p.value("#Inbox")).toBe(100);
+  expect(
+    await p.value("(function() local n = 0 for _, m in ipairs(Inbox) do n = n + #m.Data end return n end)()"),
+  ).toBeLessThan(100_000);
+});
+
+test("a wrapper that somebody put around the fleet's survives a load", async () => {
+  const p = await base.clone();
+  await p.eval(
+    "local before = ao.normalize ao.normalize = function(msg) Wrapped = (Wrapped or 0) + 1 return before(msg) end",
+  );
+  for (const epoch of [2, 3]) expect((await p.load({ epoch })).output).toContain("committed");
+  const reply = await ask(p, { Action: "TIME", Tags: { Timestamp: "99" } });
+  expect(reply?.data).toMatchObject({ now: p.now });
+  expect(await p.value("Wrapped > 0")).toBe(true);
+});

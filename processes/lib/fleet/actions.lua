@@ -30,7 +30,7 @@ local function copy(t)
   return result
 end
 
-on("Info", { data = false, readonly = true }, function(_, msg)
+on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
   local process, marker = store.process, store.marker
   local actions = registry.actions()
   return {
@@ -57,7 +57,7 @@ on("Info", { data = false, readonly = true }, function(_, msg)
 end)
 
 on("HEALTH_CHECK", {
-  readonly = true,
+  readonly = true, reserved = true,
   schema = {
     healthCheck = {
       type = "table",

@@ -97,6 +97,7 @@ local function handle(entry, msg)
   local admitted, data = pcall(admit, entry, msg)
   if not admitted then
     if fail.is(data) then return refuse(entry, to, data, msg) end
+    stats.ran(true)
     return fault(entry, to, data, msg)
   end
   local key

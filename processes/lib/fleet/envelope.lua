@@ -7,8 +7,10 @@ local store = require("fleet.store")
 
 local envelope = {}
 
---- The largest text that is decoded for aos: what is larger stays text.
-local MAX_DECODED = 8 * 1024 * 1024
+--- The largest text that is decoded for aos, in a program that knows nothing of the fleet and in one that does.
+local MAX_DECODED, MAX_UNDECLARED = 8 * 1024 * 1024, 16 * 1024
+--- What the inbox of a process that declared itself may hold: nobody reads it, and strangers could fill the memory.
+local INBOX, INBOX_TEXT = 100, 16 * 1024
 local OWN_FIELDS = { "Id", "Timestamp", "Nonce", "Epoch", "Block-Height", "Hash-Chain", "Cron", "Module" }
 
 local function isDeclared(action)
@@ -30,7 +32,8 @@ local function dropContentType(msg)
   -- The fleet's own actions read the text themselves, once and with limits.
   if not isDeclared(action) then
     local text = msg.Data
-    local value = type(text) == "string" and #text <= MAX_DECODED and json.decode(text) or nil
+    local most = store.process.declared and MAX_UNDECLARED or MAX_DECODED
+    local value = type(text) == "string" and #text <= most and json.decode(text) or nil
     if type(value) == "table" then return end
   end
   for i = #msg.Tags, 1, -1 do
@@ -38,35 +41,47 @@ local function dropContentType(msg)
   end
 end
 
-local function normalize(msg)
-  local own = {}
-  for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
-  Fleet.current = {
-    id = msg.Id,
-    from = msg.From,
-    at = tonumber(msg.Timestamp) or 0,
-    slot = math.tointeger(tonumber(msg.Nonce)),
-    cron = msg.Cron == true or msg.Cron == "true",
-    data = msg.Data,
-  }
-  local stats = store.stats
-  stats.messages = stats.messages + 1
-  stats.lastMessageAt = Fleet.current.at
-  dropContentType(msg)
-  local result = Fleet.aosNormalize(msg)
-  for _, field in ipairs(OWN_FIELDS) do
-    if own[field] ~= nil then result[field] = own[field] end
+local function trimInbox()
+  if not store.process.declared or type(Inbox) ~= "table" then return end
+  while #Inbox > INBOX do table.remove(Inbox, 1) end
+  local last = Inbox[#Inbox]
+  if type(last) == "table" and type(last.Data) == "string" and #last.Data > INBOX_TEXT then
+    last.Data = last.Data:sub(1, INBOX_TEXT)
   end
-  result.Cron = Fleet.current.cron
-  return result
 end
 
---- Puts the wrapper in place once; a later bundle replaces the wrapper, never wraps it again.
+local function wrap(original)
+  return function(msg)
+    trimInbox()
+    local own = {}
+    for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
+    Fleet.current = {
+      id = msg.Id,
+      from = msg.From,
+      at = tonumber(msg.Timestamp) or 0,
+      slot = math.tointeger(tonumber(msg.Nonce)),
+      cron = msg.Cron == true or msg.Cron == "true",
+      data = msg.Data,
+    }
+    local stats = store.stats
+    stats.messages = stats.messages + 1
+    stats.lastMessageAt = Fleet.current.at
+    dropContentType(msg)
+    local result = original(msg)
+    for _, field in ipairs(OWN_FIELDS) do
+      if own[field] ~= nil then result[field] = own[field] end
+    end
+    result.Cron = Fleet.current.cron
+    return result
+  end
+end
+
+--- Puts the wrapper in place; a later bundle replaces the one before instead of wrapping it again.
 function envelope.install()
   if type(ao) ~= "table" or type(ao.normalize) ~= "function" then return end
   if ao.normalize ~= Fleet.normalize then Fleet.aosNormalize = ao.normalize end
-  Fleet.normalize = normalize
-  ao.normalize = normalize
+  Fleet.normalize = wrap(Fleet.aosNormalize)
+  ao.normalize = Fleet.normalize
 end
 
 --- The record of a message: `id`, `from`, `at` (scheduler time, ms), `slot` (absent where the network has none), `cron`,

@@ -4,6 +4,8 @@ local auth = require("fleet.auth")
 
 local registry = {}
 
+local CHECK_TYPES = { STARTUP = true, READINESS = true, LIVENESS = true, PERFORMANCE = true }
+
 Fleet.staged = { actions = {}, checks = {}, invariants = {} }
 
 local function staged()
@@ -54,6 +56,9 @@ end
 -- @tparam string checkType STARTUP, READINESS, LIVENESS or PERFORMANCE
 -- @tparam function fn returns true (healthy), false (unhealthy) or "DEGRADED", and a detail; must change nothing
 function registry.check(name, checkType, fn)
+  if type(name) ~= "string" or type(fn) ~= "function" or not CHECK_TYPES[checkType] then
+    error("fleet.check needs a name, one of STARTUP READINESS LIVENESS PERFORMANCE, and a function", 3)
+  end
   table.insert(staged().checks, { name = name, checkType = checkType, fn = fn })
 end
 
@@ -64,6 +69,7 @@ end
 --- Declares what must hold after every load and import, and is looked at by the liveness check.
 -- @tparam function fn returns whether it holds, and a detail
 function registry.invariant(name, fn)
+  if type(name) ~= "string" or type(fn) ~= "function" then error("fleet.invariant needs a name and a function", 3) end
   table.insert(staged().invariants, { name = name, fn = fn })
 end
 

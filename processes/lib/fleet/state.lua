@@ -2,9 +2,11 @@
 -- another process with a digest.
 --
 -- How a failure is undone: before a handler runs, every table reachable from a declared state is remembered with a flat
--- copy of its members; after an error each is filled again, so every reference that code holds stays good. That costs time
--- in proportion to the state (about 10 ms for 10,000 small tables) and is spared by `readonly` handlers. A large
--- list that only grows declares `undo = "append"`: its length alone is remembered, its entries are never changed.
+-- copy of its members; after an error each is filled again, so every reference that code holds stays good. That costs
+-- time in proportion to the state (measured in aos 2.0.3: 35 ms for 10,000 small tables, 0.4 s for 100,000; the figure
+-- `undoTables` of GET_STATISTICS says how many) and is spared by `readonly` handlers. A large list that only grows
+-- declares `undo = "append"`: its length alone is remembered, its entries are never changed. A state with
+-- `undo = "none"` is left as the failing handler left it: for what checks everything before it changes anything.
 -- Globals and local variables are not undone: what must not be lost or half-written belongs here.
 local fail = require("fleet.fail")
 local json = require("fleet.json")
@@ -53,6 +55,7 @@ function state.save()
     flat[at] = copy
     at = at + 1
   end
+  store.stats.undoTables = at - 1
   return { tables = queue, copies = flat, lengths = lengths }
 end
 

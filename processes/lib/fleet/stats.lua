@@ -55,6 +55,7 @@ function stats.report()
     startedAt = own.startedAt,
     lastMessageAt = own.lastMessageAt,
     openCalls = store.calls.count,
+    undoTables = own.undoTables or 0,
   }
 end
 
