@@ -9,14 +9,15 @@ const passed = new Map<string, number>();
  */
 export function crashPoint(name: string): void {
   const { FLEET_CRASH_AT: kill, FLEET_STOP_AT: stop } = process.env;
-  if (!kill && !stop) return;
+  if (![kill, stop].some((armed) => nameOf(armed) === name)) return;
   const times = (passed.get(name) ?? 0) + 1;
   passed.set(name, times);
   if (isArmed(kill, name, times)) process.kill(process.pid, "SIGKILL");
   if (isArmed(stop, name, times)) process.kill(process.pid, "SIGSTOP");
 }
 
+const nameOf = (armed: string | undefined): string | undefined => armed?.split(":")[0];
+
 function isArmed(armed: string | undefined, name: string, times: number): boolean {
-  const [at, nth = "1"] = (armed ?? "").split(":");
-  return at === name && times === Number(nth);
+  return nameOf(armed) === name && times === Number(armed?.split(":")[1] ?? "1");
 }

@@ -1,7 +1,7 @@
 import { type Budget, within } from "../../core/budget.ts";
 import { hashOf } from "../../core/hash.ts";
 import { crashPoint } from "../crash.ts";
-import { reasonOf } from "../errors.ts";
+import { reasonOf, UnitError } from "../errors.ts";
 import type { Intent, Journal } from "../journal/index.ts";
 import type { FoundItem, MessageInput, Sent, SpawnInput } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
@@ -35,6 +35,9 @@ export interface Effects {
 /** Most of the time is for other things: a module that stays unknown for so many seconds is believed to be. */
 export const MODULE_SECONDS = 15;
 
+/** A process that stays unknown for so many tries has its spawn posted again. */
+const LOST_AFTER = 4;
+
 export function effectsOf({ wallet, journal, mu, backoff, log, module }: EffectParts): Effects {
   async function once(
     input: Pick<Intent, "key" | "kind" | "target" | "content">,
@@ -49,7 +52,17 @@ export function effectsOf({ wallet, journal, mu, backoff, log, module }: EffectP
         `${input.key}: sends the spawn ${intent.id} as it was signed earlier, since it may be on the network already`,
       );
     }
-    await retrying(`sending ${whatIs(intent)}`, budget, () => post(intent, item, budget), backoff);
+    await retrying(
+      `sending ${whatIs(intent)}`,
+      budget,
+      (tries) =>
+        post(intent, item, budget).catch(async (error: unknown) => {
+          // Somebody said that the spawn was taken, and the network does not know the process: perhaps it never arrived.
+          if (isUnknownProcess(error) && tries % LOST_AFTER === 0) await repost(intent.target, budget);
+          throw error;
+        }),
+      backoff,
+    );
     crashPoint("ao.after-send");
     await journal.sent(input.key);
     crashPoint("ao.after-answer");
@@ -58,6 +71,17 @@ export function effectsOf({ wallet, journal, mu, backoff, log, module }: EffectP
 
   const post = (intent: Intent, item: SignedItem, budget: Budget) =>
     postItem(mu, { ...item, what: whatIs(intent) }, budget);
+
+  async function repost(id: string, budget: Budget): Promise<void> {
+    const intent = journal.byId(id);
+    if (intent?.state !== "signed" && intent?.state !== "sent") return;
+    try {
+      await post(intent, await journal.item(intent), budget);
+      log(`sent ${whatIs(intent)} once more: the network did not know it`);
+    } catch (error) {
+      log(`could not send ${whatIs(intent)} once more: ${reasonOf(error)}`);
+    }
+  }
 
   return {
     async spawn(input, budget) {
@@ -80,18 +104,11 @@ export function effectsOf({ wallet, journal, mu, backoff, log, module }: EffectP
       );
     },
 
-    async repost(id, budget) {
-      const intent = journal.byId(id);
-      if (intent?.state !== "signed" && intent?.state !== "sent") return;
-      try {
-        await post(intent, await journal.item(intent), budget);
-        log(`sent ${whatIs(intent)} once more: the network did not know it`);
-      } catch (error) {
-        log(`could not send ${whatIs(intent)} once more: ${reasonOf(error)}`);
-      }
-    },
+    repost,
   };
 }
+
+const isUnknownProcess = (error: unknown) => error instanceof UnitError && error.code === "PROCESS_UNKNOWN";
 
 const whatIs = ({ kind, id, target }: Intent) =>
   kind === "spawn" ? `the spawn of the process ${id}` : `the message ${id} to the process ${target}`;

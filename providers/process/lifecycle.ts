@@ -4,7 +4,7 @@ import { FleetError } from "../../core/errors.ts";
 import { ask } from "../run/control.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
 import { type ManifestProcess, record } from "../run/manifest.ts";
-import { memberKey } from "../run/members.ts";
+import { incarnationsIn, memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
@@ -66,13 +66,18 @@ export async function remove(_id: string, props: ProcessOutputs) {
   const place = { name: props.name, generation: props.generation, processId: props.processId };
   const budget = session.budget(props.timeoutSeconds);
   const started = performance.now();
+  // A run that died after it had retired the process left only the state behind.
+  const isDone = incarnationsIn(session, props.name).some(
+    ({ processId, retired }) => processId === props.processId && retired,
+  );
   try {
-    await ask(
-      session,
-      { ...place, action: "RETIRE", epoch: await session.deployment.epoch() },
-      z.looseObject({}),
-      budget,
-    );
+    if (!isDone)
+      await ask(
+        session,
+        { ...place, action: "RETIRE", epoch: await session.deployment.epoch() },
+        z.looseObject({}),
+        budget,
+      );
   } catch (error) {
     // Nothing that could answer was ever loaded: there are no handlers to retire. It is found again if the member comes back.
     if (!(error instanceof FleetError && error.code === "NO_REPLY")) throw error;

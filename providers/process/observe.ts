@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ask } from "../run/control.ts";
+import { rivalOf } from "../run/rival.ts";
 import type { Session } from "../run/session.ts";
 import { nothingLoaded, type Place, probe, short } from "./health.ts";
 import type { HealthOutput, ProcessOutputs } from "./schema.ts";
@@ -36,14 +37,20 @@ export async function observe(session: Session, place: Place, props: ProcessOutp
     .filter((item) => item.status === "UNHEALTHY")
     .map((item) => `${item.name}: ${item.detail ?? item.status}`);
   const ledgerEpoch = await session.deployment.currentEpoch();
-  return {
-    health: { status: verdict.healthStatus, reasons },
-    drift: explainDrift(props, info, ledgerEpoch),
-  };
+  const drift = explainDrift(props, info, ledgerEpoch);
+  // The index may have been behind when both were made: a refresh is the next occasion to see it.
+  const rival = place.name === session.scope.ledger ? await rivalOf(session, place) : undefined;
+  if (rival) drift.push(`${RIVAL} ${rival.processId}`);
+  return { health: { status: verdict.healthStatus, reasons }, drift };
 }
 
 const stoppedWords = (status: "RETIRED" | "DRAINING"): string =>
   `it is ${status.toLowerCase()} instead of active`;
+
+const RIVAL = "somebody else made the ledger that counts:";
+
+/** Whether a refresh found that another operator's ledger counts. */
+export const hasRival = (drift: readonly string[]): boolean => drift.some((line) => line.startsWith(RIVAL));
 
 const AHEAD = "it is at epoch";
 

@@ -7,7 +7,7 @@ import { deploymentKey } from "../run/scope.ts";
 import type { Session } from "../run/session.ts";
 import { adopted } from "./adopt.ts";
 import type { Place } from "./health.ts";
-import { isAhead, isStopped } from "./observe.ts";
+import { hasRival, isAhead, isStopped } from "./observe.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 export interface FoundPlace extends Place {
@@ -97,6 +97,10 @@ export async function keptPlace(
   const { processId, generation } = olds;
   const place = { name: inputs.name, processId, generation };
   if (isAhead(olds.drift)) await session.deployment.catchUp(place, inputs.name);
+  if (hasRival(olds.drift)) {
+    await session.deployment.epoch();
+    await session.deployment.assertFirst({ processId, generation });
+  }
   if (isStopped(olds.drift)) {
     const newest = (await onNetwork(session, inputs.name, budget)).at(-1);
     if (newest && newest.generation > generation) {

@@ -63,7 +63,7 @@ export class Deployment {
    *
    * @throws FleetError LEDGER_TAKEN; from then on every `epoch()` of this run does
    */
-  async assertFirst(ledger: Incarnation): Promise<void> {
+  async assertFirst(ledger: Pick<Incarnation, "processId" | "generation">): Promise<void> {
     if (this.#lost) throw this.#lost;
     const epoch = await (this.#epoch ?? 0);
     this.#lost = await yieldToRival(this.#session(), ledger, epoch);

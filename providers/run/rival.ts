@@ -5,6 +5,17 @@ import { type Incarnation, incarnationsIn, memberKey, onNetwork } from "./member
 import { deploymentKey } from "./scope.ts";
 import type { Session } from "./session.ts";
 
+/** A ledger of the same generation that another operator made and that counts instead of this one: it has the lower id. */
+export async function rivalOf(
+  session: Session,
+  ledger: Pick<Incarnation, "processId" | "generation">,
+): Promise<Incarnation | undefined> {
+  const all = await onNetwork(session, session.scope.ledger ?? "", session.budget(60));
+  return all
+    .filter(({ generation, processId }) => generation === ledger.generation && processId < ledger.processId)
+    .at(-1);
+}
+
 /**
  * Looks whether another operator made a ledger of the same generation. When that one has the lower id, everything that this
  * machine made for the stack is retired, so that the next run takes over the other's.
@@ -13,16 +24,12 @@ import type { Session } from "./session.ts";
  */
 export async function yieldToRival(
   session: Session,
-  ledger: Incarnation,
+  ledger: Pick<Incarnation, "processId" | "generation">,
   epoch: number,
 ): Promise<FleetError | undefined> {
   const name = session.scope.ledger;
   if (name === undefined) return undefined;
-  const budget = session.budget(60);
-  const rivals = (await onNetwork(session, name, budget)).filter(
-    ({ generation, processId }) => generation === ledger.generation && processId < ledger.processId,
-  );
-  const winner = rivals.at(-1);
+  const winner = await rivalOf(session, ledger);
   if (!winner) return undefined;
   for (const member of membersIn(session)) {
     for (const one of incarnationsIn(session, member)) {
@@ -46,6 +53,10 @@ export async function giveUp(
   epoch: number,
 ): Promise<void> {
   const { processId, generation } = one;
+  const isDone = incarnationsIn(session, name).some(
+    (known) => known.processId === processId && known.retired,
+  );
+  if (isDone) return;
   const spawn = memberKey(session.scope, name, generation, "spawn");
   try {
     await ask(

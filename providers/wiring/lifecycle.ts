@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { crashPoint } from "../../ao/crash.ts";
+import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
 import { nothingLoaded, probe } from "../process/health.ts";
 import { ask } from "../run/control.ts";
 import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
+import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
@@ -81,19 +83,13 @@ async function ensure(inputs: WiringInputs, raw: Raw): Promise<WiringOutputs> {
   const hash = hashOf(peers);
   const outputs: WiringOutputs = { ...raw, ...inputs, schemaVersion: 1, hash, drift: [] };
   try {
-    const epoch = await session.deployment.epoch();
-    const wired = await ask(
-      session,
-      { ...target, action: "WIRE_PEERS", epoch, data: { peers, hash } },
-      WiredSchema,
-      budget,
-    );
+    const wired = (await wiredAlready(session, inputs, hash)) ?? (await wire(session, inputs, hash, budget));
     crashPoint("wiring.sent");
-    if (hashOf(wired.peers) !== hash) {
+    if (hashOf(wired) !== hash) {
       throw new FleetError({
         code: "WIRING_NOT_TAKEN",
         what: `${target.name} does not hold the peers that it was told.`,
-        got: Object.keys(wired.peers).join(", ") || "none",
+        got: Object.keys(wired).join(", ") || "none",
         expected: Object.keys(peers).join(", "),
         remedy: `npx fleet logs ${target.name}`,
       });
@@ -125,7 +121,33 @@ async function ensure(inputs: WiringInputs, raw: Raw): Promise<WiringOutputs> {
   return outputs;
 }
 
-async function wiredPeers(session: Session, props: WiringOutputs): Promise<Record<string, string>> {
+async function wire(
+  session: Session,
+  { target, peers }: WiringInputs,
+  hash: string,
+  budget: Budget,
+): Promise<Record<string, string>> {
+  const epoch = await session.deployment.epoch();
+  const request = { ...target, action: "WIRE_PEERS", epoch, data: { peers, hash } };
+  return (await ask(session, request, WiredSchema, budget)).peers;
+}
+
+/** What a run that died had told it before the state knew: only then is it worth asking. */
+async function wiredAlready(
+  session: Session,
+  inputs: WiringInputs,
+  hash: string,
+): Promise<Record<string, string> | undefined> {
+  const { name, generation } = inputs.target;
+  const step = memberKey(session.scope, name, generation, "WIRE_PEERS/");
+  if (!session.journal.history().some(({ key }) => key.startsWith(step))) return undefined;
+  const peers = await wiredPeers(session, inputs);
+  if (hashOf(peers) !== hash) return undefined;
+  await session.supersede(step, "");
+  return peers;
+}
+
+async function wiredPeers(session: Session, props: WiringInputs): Promise<Record<string, string>> {
   const info = await ask(
     session,
     { ...props.target, action: "Info" },

@@ -11,13 +11,15 @@ export interface CheckOptions {
   readonly next?: boolean;
   /** Whether the journal knows everything that was ever sent; false where it was cut, lost or another operator sends too. Default true. */
   readonly wholeJournal?: boolean;
+  /** Other operators of the same fleet, whose journals count too (I2). */
+  readonly others?: readonly Spec[];
   /** Private parts of the wallet. */
   readonly secrets?: readonly string[];
 }
 
 /** Checks I1 to I8 but I3, which needs traffic, against what the network really holds. */
 export async function invariants(spec: Spec, oracle: Oracle, options: CheckOptions = {}): Promise<string[]> {
-  const { next = true, wholeJournal = true, secrets = [] } = options;
+  const { next = true, wholeJournal = true, others = [], secrets = [] } = options;
   const broken: string[] = [];
   await oracle.quiet(20);
   const engine = new Engine(spec);
@@ -26,7 +28,8 @@ export async function invariants(spec: Spec, oracle: Oracle, options: CheckOptio
   broken.push(...(await nothingPending(spec, state, wholeJournal)));
   if (next) broken.push(...(await nothingToDo(engine, oracle)));
   const journal = await readJournal(journalOf(spec));
-  const known = new Set(journal.map(({ id }) => id));
+  const theirs = await Promise.all(others.map((other) => readJournal(journalOf(other))));
+  const known = new Set([...journal, ...theirs.flat()].map(({ id }) => id));
   const inState = new Set(Object.values(state).map(({ outputs }) => outputs.processId));
   const ledger = ledgerOf(spec, oracle);
   for (const { id } of ours(spec, oracle)) {
@@ -100,8 +103,11 @@ export function effectsOnce(oracle: Oracle): string[] {
 
 async function nothingPending(spec: Spec, state: State, whole: boolean): Promise<string[]> {
   const failed = Object.entries(state).filter(([, recorded]) => recorded.failed);
+  // A spawn that was cut off stays open for its member; one that has left the fleet since nobody asks for.
+  const stays = ({ kind, key }: { kind: string; key: string }) =>
+    kind !== "spawn" || Object.keys(spec.members).some((name) => key.includes(`/${name}/g`));
   const open = (await readJournal(journalOf(spec))).filter(
-    ({ state: stood }) => stood === "signed" || stood === "sent",
+    (intent) => (intent.state === "signed" || intent.state === "sent") && stays(intent),
   );
   // A journal that was cut may have lost only the end of an effect whose resource nothing asks for again.
   return [

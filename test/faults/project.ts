@@ -1,3 +1,4 @@
+import { execFile } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -17,10 +18,14 @@ export interface CliFleet {
   /** Gives a member another Lua text. */
   edit(name: string, script: Script): void;
   up(env?: Record<string, string>): Promise<Ran>;
+  /** `fleet deploy`, which nobody has to help. */
+  deploy(): Promise<Ran>;
   /** What did not work, with the end of what the command said. */
   expect(what: string, ran: Ran, code?: "zero" | "not zero"): string[];
   /** I1 to I8, with `pulumi up --expect-no-changes` as the next run. */
   check(options?: { wholeJournal?: boolean }): Promise<string[]>;
+  /** Sends a signal to the pulumi command and its launcher, as a terminal does. */
+  signal(signal: NodeJS.Signals): Promise<void>;
   /** Pids of the providers that run in this project. */
   providers(): Promise<number[]>;
 }
@@ -70,9 +75,14 @@ export const processes = fleet.processes;
   };
   const up = (env?: Record<string, string>, ...more: string[]) =>
     project.pulumi(["up", "--yes", "--skip-preview", "--parallel", "16", ...more], env);
-  const providers = () => providersIn(project.dir);
+  const providers = () =>
+    processesIn(
+      project.dir,
+      (line) => line.includes("dynamic-provider") && !/sh$/.test(line.split("\0")[0] ?? ""),
+    );
+  const commands = () => processesIn(project.dir, (line) => /(^|\/)pulumi\0/.test(line));
   lab.onEnd(async () => {
-    for (const pid of await providers()) process.kill(pid, "SIGKILL");
+    for (const pid of [...(await providers()), ...(await commands())]) process.kill(pid, "SIGKILL");
   });
   const expect: CliFleet["expect"] = (what, ran, code = "zero") =>
     (ran.code === 0) === (code === "zero")
@@ -84,8 +94,12 @@ export const processes = fleet.processes;
     spec,
     edit: (name, script) => project.write(`processes/${name}/process.lua`, luaOf(name, script)),
     up,
+    deploy: () => fleetDeploy(project.dir),
     expect,
     providers,
+    async signal(signal) {
+      for (const pid of await commands()) process.kill(pid, signal);
+    },
     async check({ wholeJournal = true } = {}) {
       await net.oracle.quiet(20);
       const broken = [...oneLiveProcess(spec, net.oracle), ...effectsOnce(net.oracle)];
@@ -116,13 +130,31 @@ export const processes = fleet.processes;
   };
 }
 
+function fleetDeploy(dir: string): Promise<Ran> {
+  const bin = join(import.meta.dirname, "../../node_modules/.bin");
+  const env = {
+    ...process.env,
+    PATH: `${bin}:${process.env.PATH}`,
+    PULUMI_BACKEND_URL: `file://${dir}/.fleet`,
+    PULUMI_CONFIG_PASSPHRASE: "only a test",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    NO_COLOR: "1",
+  };
+  const args = ["node_modules/ao-fleet/cli/fleet.mjs", "deploy", "--stack", "dev", "--yes"];
+  return new Promise((done) => {
+    const child = execFile(process.execPath, args, { cwd: dir, env }, (_error, stdout, stderr) => {
+      done({ code: child.exitCode ?? 1, text: stdout + stderr });
+    });
+  });
+}
+
 function luaOf(name: string, script: Script): string {
   const text = `fleet.process{ name = "${name}", processType = "${name.toUpperCase().replaceAll("-", "_")}", version = "1.0.0", capabilities = {} }\n--[[sim: ${JSON.stringify(script)}]]\n`;
   return `local s = [==[\n${text}]==]\n${text}return s\n`;
 }
 
-/** Provider processes whose working directory is the project. */
-async function providersIn(dir: string): Promise<number[]> {
+/** Processes whose working directory is the project and whose command line (parts end with NUL) is as asked. */
+async function processesIn(dir: string, isWanted: (line: string) => boolean): Promise<number[]> {
   const real = realpathSync(dir);
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
@@ -132,8 +164,7 @@ async function providersIn(dir: string): Promise<number[]> {
           readlink(`/proc/${pid}/cwd`),
           readFile(`/proc/${pid}/cmdline`, "utf8"),
         ]);
-        const [command = ""] = line.split("\0");
-        return cwd === real && line.includes("dynamic-provider") && !/sh$/.test(command) ? [Number(pid)] : [];
+        return cwd === real && isWanted(line) ? [Number(pid)] : [];
       } catch {
         return [];
       }

@@ -68,18 +68,22 @@ export function providerKilled(phase: "create" | "update", crashAt: string): Fau
 }
 
 /** K2: the command dies while its provider is at a point; the provider lives on, for a moment. */
-export function commandKilled(phase: "create" | "update", at: string): FaultCase {
+export function commandKilled(
+  phase: "create" | "update",
+  at: string,
+  by: "pulumi" | "fleet deploy" = "pulumi",
+): FaultCase {
   return {
     family: "K2",
-    name: `${phase} ${at}`,
+    name: by === "pulumi" ? `${phase} ${at}` : `${phase} ${at}, ${by}`,
     async run(lab) {
       const { fleet, broken } = await prepared(lab, phase);
-      const { child, ended } = fleet.project.start(["up", "--yes", "--skip-preview"], { FLEET_STOP_AT: at });
+      const { ended } = fleet.project.start(["up", "--yes", "--skip-preview"], { FLEET_STOP_AT: at });
       const pid = await stoppedProvider(fleet);
-      child.kill("SIGKILL");
+      await fleet.signal("SIGKILL");
       process.kill(pid, "SIGCONT");
       const from = performance.now();
-      const back = await lab.recovering(() => recover(fleet));
+      const back = await lab.recovering(() => (by === "pulumi" ? recover(fleet) : fleet.deploy()));
       const seconds = (performance.now() - from) / 1000;
       const zombie = (await fleet.providers()).includes(pid);
       await Promise.race([ended, until(() => false, 1)]);
@@ -101,9 +105,9 @@ export function providerStopped(at: string): FaultCase {
     name: `pulumi, update ${at}`,
     async run(lab) {
       const { fleet, broken } = await prepared(lab, "update");
-      const { child } = fleet.project.start(["up", "--yes", "--skip-preview"], { FLEET_STOP_AT: at });
+      fleet.project.start(["up", "--yes", "--skip-preview"], { FLEET_STOP_AT: at });
       const pid = await stoppedProvider(fleet);
-      child.kill("SIGKILL");
+      await fleet.signal("SIGKILL");
       fleet.edit("battle", { slow: 2 });
       const later = await lab.recovering(() => recover(fleet));
       const before = new Set(fleet.net.oracle.messages().map(({ id }) => id));
@@ -137,10 +141,10 @@ export function signalled(signals: readonly NodeJS.Signals[]): FaultCase {
       const isGentle = signals.length === 1 && signals[0] === "SIGINT";
       const fleet = await cliFleet(lab);
       const slow = fleet.net.faults.add({ on: "cu.result", fault: { kind: "delay", ms: 400 } });
-      const { child, ended } = fleet.project.start(["up", "--yes", "--skip-preview"]);
+      const { ended } = fleet.project.start(["up", "--yes", "--skip-preview"]);
       await until(() => fleet.net.oracle.counts().processes > 0);
       for (const signal of signals) {
-        child.kill(signal);
+        await fleet.signal(signal);
         await Promise.race([ended, new Promise((done) => setTimeout(done, 1500))]);
       }
       const ran = await ended;
@@ -225,6 +229,9 @@ export function cliCases(): FaultCase[] {
     commandKilled("create", "release.begun"),
     commandKilled("update", "ao.after-journal:4"),
     commandKilled("update", "process.loaded:1"),
+    commandKilled("create", "process.spawned:1", "fleet deploy"),
+    commandKilled("create", "config.sent", "fleet deploy"),
+    commandKilled("update", "ao.after-send:5", "fleet deploy"),
     providerStopped("ao.after-journal:4"),
     signalled(["SIGINT"]),
     signalled(["SIGINT", "SIGINT"]),

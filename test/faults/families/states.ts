@@ -303,7 +303,7 @@ export function firstTogether(indexLag: number): FaultCase {
         broken.push("the lowest ledger is not the one that counts");
       if (ledgers.filter((id) => isLive(net.oracle, id)).length !== 1)
         broken.push("more than one ledger lives");
-      return [...broken, ...(await lab.check(one, net, { wholeJournal: false }))];
+      return [...broken, ...(await lab.check(one, net, { wholeJournal: false, others: [two] }))];
     },
   };
 }
