@@ -21,7 +21,10 @@ export class Deployment {
   #current: Promise<number> | undefined;
   /** The entry of this run in the ledger, while it is neither finished nor failed there. */
   #running: { ledger: Incarnation; epoch: number } | undefined;
+  /** The first deployment was another operator's. */
   #lost: FleetError | undefined;
+  /** Another run got the epoch. */
+  #beaten: FleetError | undefined;
 
   constructor(session: () => Session) {
     this.#session = session;
@@ -40,8 +43,11 @@ export class Deployment {
    */
   epoch(): Promise<number> {
     if (this.#lost) return Promise.reject(this.#lost);
+    if (this.#beaten) return Promise.reject(this.#beaten);
     this.#epoch ??= this.#begin().catch((error: unknown) => {
       this.#epoch = undefined;
+      // Beginning once more would fence out the run that got the epoch: this one is over, for all its resources.
+      if (error instanceof FleetError && error.code === "STALE_EPOCH") this.#beaten = error;
       throw error;
     });
     return this.#epoch;

@@ -24,8 +24,8 @@ export interface CliFleet {
   expect(what: string, ran: Ran, code?: "zero" | "not zero"): string[];
   /** I1 to I8, with `pulumi up --expect-no-changes` as the next run. */
   check(options?: { wholeJournal?: boolean }): Promise<string[]>;
-  /** Sends a signal to the pulumi command and its launcher, as a terminal does. */
-  signal(signal: NodeJS.Signals): Promise<void>;
+  /** Pids of the pulumi command and its launcher, which a terminal signals together. */
+  commands(): Promise<number[]>;
   /** Pids of the providers that run in this project. */
   providers(): Promise<number[]>;
 }
@@ -82,7 +82,7 @@ export const processes = fleet.processes;
     );
   const commands = () => processesIn(project.dir, (line) => /(^|\/)pulumi\0/.test(line));
   lab.onEnd(async () => {
-    for (const pid of [...(await providers()), ...(await commands())]) process.kill(pid, "SIGKILL");
+    signalAll([...(await providers()), ...(await commands())], "SIGKILL");
   });
   const expect: CliFleet["expect"] = (what, ran, code = "zero") =>
     (ran.code === 0) === (code === "zero")
@@ -97,9 +97,7 @@ export const processes = fleet.processes;
     deploy: () => fleetDeploy(project.dir),
     expect,
     providers,
-    async signal(signal) {
-      for (const pid of await commands()) process.kill(pid, signal);
-    },
+    commands,
     async check({ wholeJournal = true } = {}) {
       await net.oracle.quiet(20);
       const broken = [...oneLiveProcess(spec, net.oracle), ...effectsOnce(net.oracle)];
@@ -128,6 +126,17 @@ export const processes = fleet.processes;
       return [...broken, ...(await noSecret(spec, net.oracle, secrets))];
     },
   };
+}
+
+/** What has ended by itself gets no signal. */
+export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
 }
 
 function fleetDeploy(dir: string): Promise<Ran> {

@@ -1,7 +1,7 @@
 import { readFile, realpath, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { FaultCase, Lab } from "../case.ts";
-import { type CliFleet, cliFleet } from "../project.ts";
+import { type CliFleet, cliFleet, signalAll } from "../project.ts";
 
 async function until(holds: () => Promise<boolean> | boolean, seconds = 60): Promise<boolean> {
   const end = performance.now() + seconds * 1000;
@@ -80,8 +80,10 @@ export function commandKilled(
       const { fleet, broken } = await prepared(lab, phase);
       const { ended } = fleet.project.start(["up", "--yes", "--skip-preview"], { FLEET_STOP_AT: at });
       const pid = await stoppedProvider(fleet);
-      await fleet.signal("SIGKILL");
+      // In this order: the kernel hangs up on a stopped process whose command dies, and this one is to live on.
+      const commands = await fleet.commands();
       process.kill(pid, "SIGCONT");
+      signalAll(commands, "SIGKILL");
       const from = performance.now();
       const back = await lab.recovering(() => (by === "pulumi" ? recover(fleet) : fleet.deploy()));
       const seconds = (performance.now() - from) / 1000;
@@ -98,34 +100,49 @@ export function commandKilled(
   };
 }
 
-/** K3 with the real command: the provider stands still, its command is gone, a later release finishes, it goes on. */
-export function providerStopped(at: string): FaultCase {
+/** K3 with the real command: an Eval is held on its way, the command dies, a later release finishes, the Eval arrives. */
+export function evalHeld(): FaultCase {
   return {
     family: "K3",
-    name: `pulumi, update ${at}`,
+    name: "pulumi, an Eval held on its way",
     async run(lab) {
       const { fleet, broken } = await prepared(lab, "update");
-      fleet.project.start(["up", "--yes", "--skip-preview"], { FLEET_STOP_AT: at });
-      const pid = await stoppedProvider(fleet);
-      await fleet.signal("SIGKILL");
+      let open = () => {};
+      const gate = new Promise<void>((done) => {
+        open = done;
+      });
+      let held: string | undefined;
+      fleet.net.faults.add({
+        on: "mu.message",
+        times: 1,
+        match: ({ item }) => item?.tags.Action === "Eval",
+        fault: {
+          kind: "answer",
+          async with({ messageId }) {
+            held = messageId;
+            await gate;
+            return undefined;
+          },
+        },
+      });
+      fleet.project.start(["up", "--yes", "--skip-preview"]);
+      if (!(await until(() => held !== undefined))) throw new Error("no Eval was sent");
+      const zombies = await fleet.providers();
+      signalAll(await fleet.commands(), "SIGKILL");
       fleet.edit("battle", { slow: 2 });
       const later = await lab.recovering(() => recover(fleet));
-      const before = new Set(fleet.net.oracle.messages().map(({ id }) => id));
-      process.kill(pid, "SIGCONT");
-      const gone = await until(async () => !(await fleet.providers()).includes(pid), 30);
-      await fleet.net.oracle.quiet(20);
-      const late = fleet.net.oracle
-        .messages()
-        .filter(({ id, tags }) => !before.has(id) && (tags.Action === "Eval" || tags.Epoch !== undefined));
-      const results = late.map(({ id, process }) =>
-        JSON.stringify(fleet.net.oracle.result(process, id) ?? ""),
-      );
-      const taken = results.filter((result) => !result.includes("STALE_EPOCH"));
+      const still = (await fleet.providers()).filter((pid) => zombies.includes(pid));
+      open();
+      const find = () => fleet.net.oracle.messages().find(({ id }) => id === held);
+      await until(() => find()?.evaluated === true, 20);
+      const late = find();
+      const result = late && JSON.stringify(fleet.net.oracle.result(late.process, late.id));
       return [
         ...broken,
         ...fleet.expect("the later up", later),
-        ...(gone ? [] : ["the late provider still runs"]),
-        ...taken.map((result) => `a late message was not refused: ${result.slice(0, 200)}`),
+        ...(zombies.length > 0 ? [] : ["there was no provider"]),
+        ...still.map((pid) => `the provider ${pid} of the dead command still runs`),
+        ...(result?.includes("STALE_EPOCH") ? [] : [`the late Eval was not refused: ${result}`]),
         ...(await fleet.check()),
       ];
     },
@@ -144,7 +161,7 @@ export function signalled(signals: readonly NodeJS.Signals[]): FaultCase {
       const { ended } = fleet.project.start(["up", "--yes", "--skip-preview"]);
       await until(() => fleet.net.oracle.counts().processes > 0);
       for (const signal of signals) {
-        await fleet.signal(signal);
+        signalAll(await fleet.commands(), signal);
         await Promise.race([ended, new Promise((done) => setTimeout(done, 1500))]);
       }
       const ran = await ended;
@@ -232,7 +249,7 @@ export function cliCases(): FaultCase[] {
     commandKilled("create", "process.spawned:1", "fleet deploy"),
     commandKilled("create", "config.sent", "fleet deploy"),
     commandKilled("update", "ao.after-send:5", "fleet deploy"),
-    providerStopped("ao.after-journal:4"),
+    evalHeld(),
     signalled(["SIGINT"]),
     signalled(["SIGINT", "SIGINT"]),
     signalled(["SIGTERM"]),

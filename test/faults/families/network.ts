@@ -72,7 +72,7 @@ async function cleanly(spec: Spec, net: Simnet, result: RunResult): Promise<stri
     if (!recorded) return [];
     const id = String(recorded.outputs.processId);
     const wanted = (inputs(() => ({})).bundle as { hash: string }).hash;
-    if (net.oracle.process(id) === undefined) return [`the id of ${name} is no process`];
+    // A spawn that a unit seemed to take and lost is sent again, so its id may be no process yet.
     return recorded.failed || net.oracle.state(id)?.fleet?.sourceHash === wanted
       ? []
       : [`${name} counts as healthy but does not run the declared code`];
