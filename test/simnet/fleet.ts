@@ -128,7 +128,7 @@ export function needs(
 
 /** The `statistics` of a reply. A model has no heap. */
 export function statistics(fleet: FleetState): Json {
-  return { ...fleet.stats, luaHeapKB: 0, openCalls: 0 };
+  return { ...fleet.stats, luaHeapKB: 0, openCalls: 0, undoTables: 0 };
 }
 
 /** The names of all actions, sorted. */
