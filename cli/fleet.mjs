@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The `fleet` command on any Node from 20: the CLI is TypeScript, which the pinned Node runs by itself. Where this Node is
- * older than that, it starts the pinned one and hands everything over.
+ * The `fleet` command on any Node from 20: the CLI is TypeScript, which Node 22 runs by itself. On any other line of Node it
+ * starts the pinned one and hands everything over.
  */
 import { spawn } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
@@ -23,7 +23,8 @@ if (!existsSync(join(packageDir, "node_modules", "commander"))) {
   process.exit(1);
 }
 
-if (major > 22 || (major === 22 && minor >= 18)) {
+// Later lines of Node refuse the flag without which the larger images do not run, so only the pinned line runs the CLI.
+if (major === 22 && minor >= 18) {
   // "Type stripping is experimental" would be the first line of every command.
   process.removeAllListeners("warning");
   process.on("warning", (warning) => {
@@ -47,7 +48,7 @@ function handOver() {
       [
         "The pinned Node could not be started. [NODE_MISSING]",
         `  got:      ${error.message}`,
-        `  expected: ${pinned}, or a Node from 22.18 on the PATH`,
+        `  expected: ${pinned}, or a Node 22.18 or later of the same line on the PATH`,
         `  to do:    run \`npm start\` in ${packageDir}\n`,
       ].join("\n"),
     );

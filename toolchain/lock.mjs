@@ -64,7 +64,8 @@ function holderOf(file) {
  */
 export async function withLock(folder, task, options = {}) {
   const { onWait = () => {}, pollMs = 250 } = options;
-  mkdirSync(folder, { recursive: true });
+  // The first to come makes .fleet too, which is private.
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const since = Date.now();
   let mine;
   for (;;) {

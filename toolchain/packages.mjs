@@ -77,7 +77,8 @@ export async function ensurePackages(project, log) {
       const clean =
         !existsSync(join(project, "node_modules")) && existsSync(join(project, "package-lock.json"));
       log(`packages: ${problem}; running npm ${clean ? "ci" : "install"}`);
-      await npm(project, [clean ? "ci" : "install"], log);
+      // Errors only: the packages run on the pinned Node, so npm's warnings about this one would only mislead.
+      await npm(project, [clean ? "ci" : "install", "--loglevel=error"], log);
       if (existsSync(pinnedNode(project))) return;
       // A newer npm skips install scripts that were not approved; this asks for the one that is needed.
       log("packages: fetching the pinned Node");
