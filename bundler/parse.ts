@@ -9,6 +9,28 @@ export interface SyntaxFault {
 
 export type Parsed = { readonly chunk: Chunk; readonly fault?: never } | { readonly fault: SyntaxFault };
 
+/** The lexer's token types, which its declarations do not name. */
+const EOF = 1;
+const STRING = 2;
+
+const LUA = { luaVersion: "5.3", comments: false, encodingMode: "none" } as const;
+
+// Its complaint about a text's first token looks at the token of the text before; the first text of all has one too now.
+luaparse.parse("", LUA);
+
+/** The parser lets a list of values begin with a comma, which Lua does not; where such a one stands. */
+function looseComma(text: string): number | undefined {
+  if (!/(?:\(|\breturn)\s*(?:,|--)/.test(text)) return undefined;
+  const lexer = luaparse.parse(text, { ...LUA, wait: true });
+  let before: unknown;
+  for (let token = lexer.lex(); token.type !== EOF; token = lexer.lex()) {
+    if (token.value === "," && (before === "(" || before === "return")) return token.range[0];
+    // A string's value may read like a symbol.
+    before = token.type === STRING ? undefined : token.value;
+  }
+  return undefined;
+}
+
 /**
  * Parses Lua 5.3, the language of aos. Never throws: every text gives a tree or a fault.
  *
@@ -16,14 +38,9 @@ export type Parsed = { readonly chunk: Chunk; readonly fault?: never } | { reado
  */
 export function parseLua(text: string, places = false): Parsed {
   try {
-    return {
-      chunk: luaparse.parse(text, {
-        luaVersion: "5.3",
-        comments: false,
-        ranges: places,
-        encodingMode: "none",
-      }),
-    };
+    const chunk = luaparse.parse(text, { ...LUA, ranges: places });
+    const offset = looseComma(text);
+    return offset === undefined ? { chunk } : { fault: { message: "unexpected symbol near ','", offset } };
   } catch (error) {
     if (error instanceof RangeError) {
       return { fault: { message: "chunk has too many syntax levels", offset: 0 } };

@@ -106,7 +106,10 @@ test("accepts and refuses what Lua in aos accepts and refuses, minified or not",
   timeout: 60_000,
 }, async () => {
   // An unknown attribute is Lua 5.4; a `#!` line is skipped by the stand-alone interpreter alone.
-  const samples = fc.sample(nearLua, 1200).map((text) => readSource(Buffer.from(text)).text);
+  const seed = Date.now() & 0x7fffffff;
+  const samples = fc
+    .sample(nearLua, { numRuns: 1200, seed })
+    .map((text) => readSource(Buffer.from(text)).text);
   const hand = [
     SEED,
     "",
@@ -139,6 +142,11 @@ test("accepts and refuses what Lua in aos accepts and refuses, minified or not",
     "\f\v\tx=1",
     "return ::a::",
     "a.b:c=1",
+    "return , 1",
+    "return --[[]] , 1",
+    "f(, 1)",
+    "f --[[]] (--[[]], 1)",
+    "return ',', (','), f(',')",
   ].map((text) => readSource(Buffer.from(text)).text);
   const texts = [...hand, ...samples];
   const mine = texts.map((text) => analyse(text).fault === undefined);
@@ -147,8 +155,14 @@ test("accepts and refuses what Lua in aos accepts and refuses, minified or not",
   const check = (list: string[]) =>
     `local t = {} for i, s in ipairs${listed(list)} do t[i] = load(s) and "1" or "0" end return table.concat(t)`;
   const told = mine.map((accepted) => (accepted ? "1" : "0")).join("");
-  expect(await evaluate(check(texts))).toBe(told);
-  expect(await evaluate(check(small))).toBe(told);
+  /** The texts about which aos says otherwise; named, since the bits alone tell nobody which. */
+  const disputed = async (list: string[]) => {
+    const said = String(await evaluate(check(list)));
+    expect(said).toHaveLength(list.length);
+    return list.filter((_text, i) => said[i] !== told[i]);
+  };
+  expect(await disputed(texts), `seed ${seed}`).toEqual([]);
+  expect(await disputed(small), `seed ${seed}`).toEqual([]);
   expect(told).toMatch(/1/);
   expect(told).toMatch(/0/);
 });
