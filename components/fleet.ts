@@ -9,6 +9,8 @@ import { Release } from "../providers/release/resource.ts";
 import type { Scope } from "../providers/run/scope.ts";
 import { Wiring } from "../providers/wiring/resource.ts";
 import type { FleetInput } from "./declaration.ts";
+import { readPin } from "./pin.ts";
+import { planPinned } from "./pinned.ts";
 import { type FleetPlan, type PlannedProcess, planFleet } from "./plan.ts";
 import { preFlight } from "./pre-flight.ts";
 import { runningRelease } from "./running.ts";
@@ -46,9 +48,18 @@ export class Fleet extends pulumi.ComponentResource {
         project: pulumi.getProject(),
         stack: pulumi.getStack(),
       });
-      const plan = await planFleet(input, { home: HOME, build: BUILD }, running);
-      if (pulumi.runtime.isDryRun())
-        await preFlight(new pulumi.Config(), plan.declaration.network, modulesOf(plan));
+      const config = new pulumi.Config();
+      const pin = readPin((key) => config.get(key), process.env);
+      const folders = { home: HOME, build: BUILD };
+      const plan =
+        pin === undefined
+          ? await planFleet(input, folders, running)
+          : await planPinned(input, folders, pin, {
+              project: pulumi.getProject(),
+              stack: pulumi.getStack(),
+              config,
+            });
+      if (pulumi.runtime.isDryRun()) await preFlight(config, plan.declaration.network, modulesOf(plan));
       return new Fleet(name, plan, options);
     } catch (error) {
       if (error instanceof FleetError) throw new pulumi.RunError(error.message);
@@ -65,6 +76,11 @@ export class Fleet extends pulumi.ComponentResource {
     const wirings = this.#wirings(plan, common, configs);
     this.release = this.#release(name, plan, common, configs, wirings);
     this.processes = summary(plan, this.members);
+    if (plan.pinned)
+      pulumi.log.info(
+        `pinned to the release ${plan.pinned.release.deploymentId}: index.ts is not followed`,
+        this,
+      );
     for (const warning of plan.warnings) pulumi.log.warn(formatProblem(warning), this);
     this.registerOutputs({ processes: this.processes, deploymentId: this.release.deploymentId });
   }
@@ -81,13 +97,17 @@ export class Fleet extends pulumi.ComponentResource {
   }
 
   #processes(
-    { declaration: fleet, levels }: FleetPlan,
+    { declaration: fleet, levels, pinned }: FleetPlan,
     common: Common,
     network: LocalNetwork[],
   ): Record<string, Process> {
     const made: Record<string, Process> = {};
-    for (const { name, declaration, declared } of levels.flat()) {
-      const dependencies = declared.dependsOn.flatMap((dependency) => made[dependency] ?? []);
+    const all = levels.flat();
+    for (const { name, declaration, declared, restore } of pinned?.reversed ? all.reverse() : all) {
+      const before = pinned?.reversed
+        ? all.filter((other) => other.declared.dependsOn.includes(name)).map((other) => other.name)
+        : declared.dependsOn;
+      const dependencies = before.flatMap((other) => made[other] ?? []);
       made[name] = new Process(
         name,
         {
@@ -106,6 +126,7 @@ export class Fleet extends pulumi.ComponentResource {
           healthCheck: healthOf(fleet, declaration),
           timeoutSeconds: declaration.timeoutSeconds ?? fleet.timeoutSeconds,
           adopt: declaration.adopt,
+          restore,
         },
         { parent: this, dependsOn: [...network, ...dependencies], protect: fleet.protect },
       );
@@ -166,8 +187,19 @@ export class Fleet extends pulumi.ComponentResource {
     configs: Record<string, ConfigBundle[]>,
     wirings: Record<string, Wiring[]>,
   ): Release {
-    const declaration = Object.fromEntries(
-      plan.levels.flat().map(({ name: member, declared }) => [member, declared]),
+    const all = plan.levels.flat();
+    const declaredOf = (chosen: readonly PlannedProcess[]) =>
+      Object.fromEntries(chosen.map(({ name: member, declared }) => [member, declared]));
+    const declaration = declaredOf(all.filter(({ warm }) => !warm));
+    const warm = declaredOf(all.filter((member) => member.warm));
+    const policies = Object.fromEntries(
+      all.map(({ name: member, declaration: own }) => [
+        member,
+        {
+          healthCheck: healthOf(plan.declaration, own),
+          timeoutSeconds: own.timeoutSeconds ?? plan.declaration.timeoutSeconds,
+        },
+      ]),
     );
     const members = Object.fromEntries(
       Object.entries(this.members).map(([member, process]) => [member, memberOf(process)]),
@@ -178,7 +210,16 @@ export class Fleet extends pulumi.ComponentResource {
     for (const wiring of Object.values(wirings).flat()) evidence[resourceName(wiring)] = wiring.hash;
     return new Release(
       `${name}-release`,
-      { ...common, declaration, members, evidence, timeoutSeconds: 300 },
+      {
+        ...common,
+        declaration,
+        members,
+        evidence,
+        policies,
+        ...(Object.keys(warm).length > 0 ? { warm } : {}),
+        ...(plan.pinned ? { pinned: plan.pinned.release } : {}),
+        timeoutSeconds: 300,
+      },
       { parent: this },
     );
   }
@@ -217,6 +258,7 @@ function memberOf(process: Process) {
       processId,
       generation,
       evalId: revision?.evalId ?? "",
+      ...(revision?.stateVersion === undefined ? {} : { stateVersion: revision.stateVersion }),
     }));
 }
 

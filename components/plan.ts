@@ -12,6 +12,10 @@ export interface PlannedProcess {
   readonly name: string;
   readonly declaration: ProcessDeclaration;
   readonly declared: DeclaredProcess;
+  /** It runs beside the release and is no part of it: the stack is pinned to one from before it came. */
+  readonly warm?: boolean;
+  /** The state that its code is loaded with. */
+  readonly restore?: { readonly id: string; readonly digest: string };
 }
 
 /** A checked fleet: declared data, bundles made, order known. */
@@ -20,6 +24,11 @@ export interface FleetPlan {
   /** In order of creation, by level. */
   readonly levels: readonly (readonly PlannedProcess[])[];
   readonly warnings: readonly Problem[];
+  /** The earlier release that it is built from, and whether dependents go before what they depend on. */
+  readonly pinned?: {
+    readonly release: { readonly deploymentId: string; readonly releasedAt: string };
+    readonly reversed: boolean;
+  };
 }
 
 /** Where files are, relative to the project. */
@@ -166,6 +175,7 @@ async function bundleMember(
     config: definedConfig(process.config),
     modules: Object.fromEntries(made.modules.map((module) => [module.name, module.hash])),
     bytes: made.bytes,
+    ...(Object.keys(process.tags).length > 0 ? { tags: process.tags } : {}),
   };
 }
 

@@ -14,6 +14,7 @@ import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import { observe } from "./observe.ts";
 import { ensurePlace, keptPlace } from "./place.ts";
 import { type HealthOutput, type ProcessInputs, ProcessInputsSchema, type ProcessOutputs } from "./schema.ts";
+import { keepState, stateFor } from "./state.ts";
 import { explainChanges } from "./words.ts";
 
 export { configure };
@@ -171,7 +172,8 @@ async function located(
   budget: ReturnType<Session["budget"]>,
 ) {
   const kept = olds?.processId === undefined ? undefined : await keptPlace(session, inputs, olds, budget);
-  if (kept) return kept;
+  // It runs already, so a state that it was to be loaded with is not put back any more.
+  if (kept) return inputs.restore === undefined ? kept : { ...kept, restored: inputs.restore.id };
   const started = performance.now();
   const place = await ensurePlace(session, inputs, budget);
   await record(session, {
@@ -191,9 +193,13 @@ async function ensureCode(
   budget: ReturnType<Session["budget"]>,
 ): Promise<NonNullable<ProcessOutputs["revision"]>> {
   const kept = place.fresh ? undefined : await loadedAlready(session, place, inputs, olds, budget);
-  if (kept) return kept;
+  // It runs already, so a state that it was to be loaded with is not put back any more.
+  if (kept) return inputs.restore === undefined ? kept : { ...kept, restored: inputs.restore.id };
   const started = performance.now();
-  const load = await loadBundle(session, place, inputs, budget);
+  const state = await stateFor(session, place, inputs, olds);
+  if (!place.fresh && olds?.revision !== undefined)
+    await keepState(session, place, olds.revision.sourceHash, budget);
+  const load = await loadBundle(session, place, inputs, budget, state);
   crashPoint("process.loaded");
   await say(
     session,
@@ -202,13 +208,16 @@ async function ensureCode(
     `${Math.max(1, Math.round(inputs.bundle.bytes / 1000))} kB`,
     started,
   );
-  return revisionOf(place, inputs, load, session.deployment.id);
+  const revision = revisionOf(place, inputs, load, session.deployment.id);
+  return state === undefined || inputs.restore === undefined
+    ? revision
+    : { ...revision, restored: inputs.restore.id };
 }
 
 function revisionOf(
   { processId }: Place,
   { bundle, version }: ProcessInputs,
-  { evalId, at, handlers }: Loaded,
+  { evalId, at, handlers, stateVersion }: Loaded,
   deploymentId: string,
 ): NonNullable<ProcessOutputs["revision"]> {
   return {
@@ -219,6 +228,7 @@ function revisionOf(
     loadedAt: new Date(at).toISOString(),
     deploymentId,
     ...(handlers === undefined ? {} : { handlers: [...handlers] }),
+    ...(stateVersion === undefined ? {} : { stateVersion }),
   };
 }
 

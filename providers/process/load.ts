@@ -7,7 +7,7 @@ import { memberKey } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
 import type { Place } from "./health.ts";
 import { short } from "./health.ts";
-import { composeProgram, readLoadOutcome } from "./program.ts";
+import { composeProgram, type RestoredState, readLoadOutcome } from "./program.ts";
 import type { ProcessInputs } from "./schema.ts";
 
 /** A load that the process itself says it committed. */
@@ -17,6 +17,8 @@ export interface Loaded {
   readonly at: number;
   /** The handlers that the process had after it, where it says so. */
   readonly handlers?: readonly string[];
+  /** The shape of its states after it, where it says so. */
+  readonly stateVersion?: string;
 }
 
 /**
@@ -29,6 +31,7 @@ export async function loadBundle(
   place: Place,
   inputs: ProcessInputs,
   budget: Budget,
+  state?: RestoredState,
 ): Promise<Loaded> {
   const bundles = store(join(session.scope.home, "bundles"));
   const stored = await bundles.get(inputs.bundle.hash);
@@ -42,13 +45,14 @@ export async function loadBundle(
     });
   }
   const epoch = await session.deployment.epoch();
-  const program = composeProgram(stored.text, {
+  const commit = {
     process: place.name,
     release: session.deployment.id,
     sourceHash: inputs.bundle.hash,
     version: inputs.version,
     epoch,
-  });
+  };
+  const program = composeProgram(stored.text, commit, state);
   const intent = memberKey(
     session.scope,
     place.name,
@@ -84,7 +88,7 @@ export async function loadBundle(
   const outcome = readLoadOutcome(evaluation.output);
   await session.ao.settle(intent);
   if (outcome.kind === "committed" && outcome.sourceHash === inputs.bundle.hash)
-    return loaded(sent.id, Date.now(), outcome.handlers);
+    return loaded(sent.id, Date.now(), outcome);
   if (outcome.kind === "refused") {
     throw new FleetError({
       code: outcome.code,
@@ -136,13 +140,18 @@ export async function committedLoad(
     const outcome = found?.error === undefined && found ? readLoadOutcome(found.output) : undefined;
     if (outcome?.kind !== "committed" || outcome.sourceHash !== hash) continue;
     await session.ao.settle(load.key);
-    return loaded(load.id, load.at, outcome.handlers);
+    return loaded(load.id, load.at, outcome);
   }
   return undefined;
 }
 
-const loaded = (evalId: string, at: number, handlers: readonly string[] | undefined): Loaded => ({
+const loaded = (
+  evalId: string,
+  at: number,
+  { handlers, stateVersion }: Pick<Loaded, "handlers" | "stateVersion">,
+): Loaded => ({
   evalId,
   at,
   ...(handlers === undefined ? {} : { handlers }),
+  ...(stateVersion === undefined ? {} : { stateVersion }),
 });

@@ -1,4 +1,5 @@
 import { luaString } from "../../bundler/index.ts";
+import { sha256 } from "../../core/hash.ts";
 
 /** The Lua text of one load: guard, bundle, commit – one Eval, which happens as a whole or not at all. Pure. */
 export interface Commit {
@@ -7,6 +8,13 @@ export interface Commit {
   readonly sourceHash: string;
   readonly version: string;
   readonly epoch: number;
+}
+
+/** A state to go back to: the program that is loaded finds it as it was exported. */
+export interface RestoredState {
+  /** What EXPORT_STATE gave, as JSON. */
+  readonly text: string;
+  readonly digest: string;
 }
 
 export interface Program {
@@ -19,10 +27,11 @@ export interface Program {
  * A refused epoch is a returned value, not an error: an error would also discard the count of refusals.
  * The commit is the last statement: whoever reads its marker knows that everything before it ran.
  */
-export function composeProgram(bundle: string, commit: Commit): Program {
+export function composeProgram(bundle: string, commit: Commit, state?: RestoredState): Program {
   const guard = [
     `local __e = ${commit.epoch}`,
     "if Fleet and Fleet.guard then local refused = Fleet.guard(__e) if refused then return refused end end",
+    ...(state === undefined ? [] : [`Fleet.restore(${luaString(state.text)}, ${luaString(state.digest)})`]),
   ];
   const fields = [
     `process = ${luaString(commit.process)}`,
@@ -37,8 +46,30 @@ export function composeProgram(bundle: string, commit: Commit): Program {
   };
 }
 
+/** Lines before the bundle that a load may have. */
+const MOST_GUARD_LINES = 4;
+
+/** The bundle in the text of a load, known by its hash; undefined when it is not in there. Pure. */
+export function bundleIn(program: string, hash: string): string | undefined {
+  const end = program.lastIndexOf("\n");
+  let start = 0;
+  for (let lines = 0; lines <= MOST_GUARD_LINES && start < end; lines += 1) {
+    const text = program.slice(start, end);
+    if (sha256(text) === hash) return text;
+    start = program.indexOf("\n", start) + 1;
+    if (start === 0) return undefined;
+  }
+  return undefined;
+}
+
 export type LoadOutcome =
-  | { readonly kind: "committed"; readonly sourceHash: string; readonly handlers?: readonly string[] }
+  | {
+      readonly kind: "committed";
+      readonly sourceHash: string;
+      readonly handlers?: readonly string[];
+      /** The shape of the states after it. */
+      readonly stateVersion?: string;
+    }
   | { readonly kind: "refused"; readonly code: string; readonly epoch: number }
   | { readonly kind: "unclear" };
 
@@ -49,10 +80,15 @@ export function readLoadOutcome(output: string): LoadOutcome {
     if (start < 0 || !line.includes('"fleet"')) continue;
     const marker = parseObject(line.slice(start, line.lastIndexOf("}") + 1));
     if (marker?.fleet === "committed" && typeof marker.sourceHash === "string") {
-      const { sourceHash, handlers } = marker;
+      const { sourceHash, handlers, stateVersion } = marker;
       // Lua's JSON writes an empty table as `[]` or `{}`.
       const named = Array.isArray(handlers) && handlers.every((name) => typeof name === "string");
-      return { kind: "committed", sourceHash, ...(named ? { handlers: handlers as string[] } : {}) };
+      return {
+        kind: "committed",
+        sourceHash,
+        ...(named ? { handlers: handlers as string[] } : {}),
+        ...(typeof stateVersion === "string" ? { stateVersion } : {}),
+      };
     }
     if (marker?.fleet === "refused") {
       return { kind: "refused", code: String(marker.code), epoch: Number(marker.epoch) };

@@ -57,6 +57,15 @@ export const ProcessInputsSchema = z.strictObject({
   healthCheck: HealthPolicySchema.prefault({}),
   /** Seconds for a whole create or update, health included. @default 600 */
   timeoutSeconds: z.number().positive().max(86_400).default(600),
+  /** State that the code is loaded with, once, when a rollback puts an earlier one back. @default none */
+  restore: z
+    .strictObject({
+      /** Names the rollback: the same one is never done twice. */
+      id: z.string().min(1),
+      /** Digest of the state, which is in `.fleet/snapshots`. */
+      digest: z.string().length(64),
+    })
+    .optional(),
   /** Existing process to take over instead of spawning. Must belong to the stack's wallet. @default none */
   adopt: AdoptSchema.optional(),
 });
@@ -114,6 +123,10 @@ export const ProcessOutputsSchema = ProcessInputsSchema.extend({
       deploymentId: z.string(),
       /** Names of the handlers that it had then; what a refresh compares with. */
       handlers: z.array(z.string()).optional(),
+      /** The shape of its states then. */
+      stateVersion: z.string().optional(),
+      /** The rollback that put an earlier state back with it. */
+      restored: z.string().optional(),
     })
     .optional(),
   /** What the process last said of its health. */

@@ -3,7 +3,9 @@ import type { Budget } from "../../core/budget.ts";
 import { ask } from "../run/control.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { say } from "../run/progress.ts";
+import { deploymentKey } from "../run/scope.ts";
 import type { Session } from "../run/session.ts";
+import { fitting, type ReleaseDocument } from "./document.ts";
 import type { ReleaseInputs } from "./schema.ts";
 
 const InfoSchema = z.looseObject({
@@ -66,11 +68,14 @@ export async function register(
   );
 }
 
-/** Writes the release into the ledger: the run's last message. */
+/**
+ * Writes the release into the ledger: the run's last message. It carries the release as a whole, so that any machine with the
+ * wallet can build the fleet again; its tags are how it is found where the ledger does not answer.
+ */
 export async function finish(
   session: Session,
   ledger: LedgerHold,
-  manifest: Manifest,
+  manifest: Manifest & { readonly release: ReleaseDocument },
   releaseHash: string,
   budget: Budget,
 ): Promise<void> {
@@ -80,8 +85,14 @@ export async function finish(
     {
       ...ledger,
       action: "DEPLOY_PROCESS",
-      tags: { Phase: "finish", "Deployment-Id": id },
-      data: { deployRequest: { deploymentId: id, status: "COMPLETED", releaseHash, manifest } },
+      tags: {
+        Phase: "finish",
+        "Deployment-Id": id,
+        "Deployment-Key": deploymentKey(session.scope, "release"),
+      },
+      data: {
+        deployRequest: { deploymentId: id, status: "COMPLETED", releaseHash, manifest: fitting(manifest) },
+      },
     },
     DoneSchema,
     budget,

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { crashPoint } from "../../ao/crash.ts";
 import { hashOf } from "../../core/hash.ts";
 import { writeAtomically } from "../run/files.ts";
@@ -6,8 +5,9 @@ import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { record } from "../run/manifest.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
-import { deploymentKey, type Scope } from "../run/scope.ts";
+import { deploymentKey } from "../run/scope.ts";
 import { configure, sessionFor } from "../run/session.ts";
+import { documentOf, releasePath } from "./document.ts";
 import { finish, register } from "./ledger.ts";
 import { type ReleaseInputs, ReleaseInputsSchema, type ReleaseOutputs } from "./schema.ts";
 
@@ -28,6 +28,7 @@ export async function diff(_id: string, olds: ReleaseOutputs, rawNews: Raw) {
   if (hashOf(news.declaration) !== olds.releaseHash) reasons.push("the declaration changed");
   if (hashOf(news.members) !== hashOf(olds.members)) reasons.push("processes were loaded anew");
   if (hashOf(news.evidence) !== hashOf(olds.evidence)) reasons.push("settings or wiring were sent anew");
+  if (hashOf(news.warm ?? {}) !== hashOf(olds.warm ?? {})) reasons.push("other members run beside it");
   for (const reason of reasons) console.log(`release: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
 }
@@ -50,11 +51,6 @@ export async function read(id: string, props: ReleaseOutputs) {
 export async function remove(_id: string, _props: ReleaseOutputs): Promise<void> {}
 
 const idOf = (inputs: ReleaseInputs): string => deploymentKey(inputs.scope, "release");
-
-/** `.fleet/releases/<project>.<stack>/<deployment id>.json`; `current.json` is the last one that succeeded. */
-export function releasePath(scope: Scope, id: string): string {
-  return join(scope.home, "releases", `${scope.project}.${scope.stack}`, `${id}.json`);
-}
 
 async function ensure(inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> {
   const session = await sessionFor(inputs.scope, inputs.network);
@@ -86,7 +82,7 @@ async function ensure(inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> 
       crashPoint("release.begun");
       await register(session, ledger, inputs, budget);
       crashPoint("release.registered");
-      await finish(session, ledger, manifest, releaseHash, budget);
+      await finish(session, ledger, { ...manifest, release: documentOf(outputs) }, releaseHash, budget);
       deployment.finished();
     }
     // All that was declared is there, so what earlier runs left half-done for others is not wanted any more.

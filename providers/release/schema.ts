@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { HealthPolicySchema } from "../process/schema.ts";
 import { CommonInputs } from "../run/scope.ts";
 
 /** Declared data of one member: complete, so that the fleet can be built again from it. No ids, no weights. */
@@ -21,6 +22,8 @@ export const DeclaredProcessSchema = z.strictObject({
   modules: z.record(z.string(), z.string()),
   /** UTF-8 bytes of the bundle. */
   bytes: z.number(),
+  /** Extra spawn tags, where it has any. */
+  tags: z.record(z.string(), z.string()).optional(),
 });
 
 export type DeclaredProcess = z.infer<typeof DeclaredProcessSchema>;
@@ -31,8 +34,26 @@ export const MemberSchema = z.strictObject({
   processId: z.string(),
   /** Counts the AO processes that it has had, from 1. */
   generation: z.number().int(),
-  /** The Eval that loaded it: another one means that this run changed it. */
+  /** The Eval that loaded it: another one means that this run changed it. Its data holds the bundle. */
   evalId: z.string(),
+  /** The shape of its states after that Eval, where it said so: whether there is a way back to it. */
+  stateVersion: z.string().optional(),
+});
+
+/** How a member is deployed: no part of what a release is, but needed to deploy it again. */
+export const MemberPolicySchema = z.strictObject({
+  /** When it counts as healthy. */
+  healthCheck: HealthPolicySchema,
+  /** Seconds for a whole create or update of it. */
+  timeoutSeconds: z.number().positive(),
+});
+
+/** The earlier release that a pinned stack was brought back to. */
+export const PinnedSchema = z.strictObject({
+  /** Its deployment id. */
+  deploymentId: z.string(),
+  /** When it was released, ISO 8601. */
+  releasedAt: z.string(),
 });
 
 export const ReleaseInputsSchema = z.strictObject({
@@ -43,6 +64,12 @@ export const ReleaseInputsSchema = z.strictObject({
   members: z.record(z.string(), MemberSchema),
   /** Hashes and versions of configs and wirings: they tell whether this run repaired anything. */
   evidence: z.record(z.string(), z.string()),
+  /** How each member is deployed. @default none */
+  policies: z.record(z.string(), MemberPolicySchema).optional(),
+  /** Members that run beside the release and are none of it: they came after the release that the stack is pinned to. @default none */
+  warm: z.record(z.string(), DeclaredProcessSchema).optional(),
+  /** The release that the stack is pinned to. @default none */
+  pinned: PinnedSchema.optional(),
   /** Seconds for a whole create or update. */
   timeoutSeconds: z.number().positive().default(120),
 });

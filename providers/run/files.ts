@@ -2,7 +2,12 @@ import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Writes a text so that a reader sees the old or the new one, never a part, whatever dies. */
-export async function writeAtomically(path: string, text: string): Promise<void> {
+export const writeAtomically = (path: string, text: string): Promise<void> => write(path, text);
+
+/** The same for bytes. */
+export const writeBytesAtomically = (path: string, bytes: Uint8Array): Promise<void> => write(path, bytes);
+
+async function write(path: string, text: string | Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`;
   const file = await open(temporary, "w", 0o600);

@@ -46,6 +46,7 @@ on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
     release = marker and marker.release or "",
     sourceHash = marker and marker.sourceHash or "",
     stateVersion = store.stateVersion or "",
+    migrations = migrate.known(),
     configVersions = copy(config.versions()),
     peers = copy(store.peers),
     peersHash = store.peersHash,

@@ -9,6 +9,7 @@ local json = require("fleet.json")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
 local registry = require("fleet.registry")
+local state = require("fleet.state")
 local store = require("fleet.store")
 
 local commit = {}
@@ -22,6 +23,25 @@ function commit.guard(given)
   store.stats.refused = store.stats.refused + 1
   store.stats.staleEpochs = store.stats.staleEpochs + 1
   return json.encode({ fleet = "refused", code = "STALE_EPOCH", epoch = store.epoch })
+end
+
+--- Between the guard and the bundle of a load that goes back to an earlier state: the program finds that state as it was
+-- exported, and no other. An error undoes the load as a whole.
+-- @tparam string text what EXPORT_STATE gave, as JSON
+-- @tparam string digest of it
+function commit.restore(text, digest)
+  local exported, problem = json.decode(text)
+  if problem or type(exported) ~= "table" then error("BAD_STATE: " .. tostring(problem or "no table") .. ". The load is undone.", 0) end
+  local given = type(exported.states) == "table" and exported.states or {}
+  for name in pairs(store.states) do
+    if given[name] == nil then store.states[name] = nil end
+  end
+  local ok, failure = pcall(state.import, exported, digest)
+  if not ok then
+    error((type(failure) == "table" and failure.code .. ": " .. failure.message or tostring(failure)) .. ". The load is undone.", 0)
+  end
+  store.stateVersion = exported.stateVersion
+  return nil
 end
 
 --- Names of the handlers in aos, but for aos' own.
@@ -45,7 +65,7 @@ end
 --- The last statement of a load: migrates, asserts the invariants, puts the new declarations in force and writes the
 -- marker. Whoever reads the marker knows that everything before it ran.
 -- @tparam table marker release, sourceHash, version, epoch, process
--- @treturn string JSON text { fleet = "committed", sourceHash, epoch, handlers, actions, migrations }
+-- @treturn string JSON text { fleet = "committed", sourceHash, epoch, handlers, actions, migrations, stateVersion }
 function commit.commit(marker)
   local earlier = store.marker and store.marker.version
   local process = store.process
@@ -70,7 +90,7 @@ function commit.commit(marker)
   announce.startup()
   return json.encode({
     fleet = "committed", sourceHash = store.marker.sourceHash, epoch = store.epoch, handlers = commit.handlers(),
-    actions = registry.actions(), migrations = migrations,
+    actions = registry.actions(), migrations = migrations, stateVersion = store.stateVersion,
   })
 end
 

@@ -79,8 +79,9 @@ Fleet.checkSchema = validate.checkSchema
 Fleet.log = log.write
 --- The figures of `GET_STATISTICS`.
 Fleet.statistics = stats.report
---- Guard and commit of a load.
+--- Guard, state and commit of a load.
 Fleet.guard = commit.guard
+Fleet.restore = commit.restore
 Fleet.commit = commit.commit
 --- On whose behalf a message acts; see `auth.player`.
 Fleet.player = auth.player

@@ -97,4 +97,14 @@ function migrate.run(version, earlier)
   return #list
 end
 
+--- The steps that this process knows, sorted: { from, to, down }, `down` telling whether there is a way back.
+function migrate.known()
+  local list = {}
+  for _, step in pairs(store.migrations) do
+    list[#list + 1] = { from = step.from, to = step.to, down = step.down ~= nil }
+  end
+  table.sort(list, function(a, b) return a.from .. ">" .. a.to < b.from .. ">" .. b.to end)
+  return list
+end
+
 return migrate

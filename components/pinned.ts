@@ -1,0 +1,191 @@
+import { join } from "node:path";
+import { store } from "../bundler/index.ts";
+import { budgetOf } from "../core/budget.ts";
+import { FleetError, type Problem, throwAll } from "../core/errors.ts";
+import { type ReleaseDocument, readRelease } from "../providers/release/document.ts";
+import { ensureBundles, networkReader, type Reader, releaseOnNetwork } from "../providers/release/remote.ts";
+import type { DeclaredProcess } from "../providers/release/schema.ts";
+import { writeAtomically } from "../providers/run/files.ts";
+import type { ProviderConfig } from "../providers/run/session.ts";
+import { type FleetDeclaration, FleetDeclarationSchema } from "./declaration.ts";
+import { levelsOf } from "./graph.ts";
+import type { Pin } from "./pin.ts";
+import type { FleetPlan, PlanFolders, PlannedProcess } from "./plan.ts";
+import { nearest, problemsOf } from "./problems.ts";
+import { membersOf } from "./running.ts";
+
+/** Seconds for reading a release and its bundles from the network, where this machine does not have them. */
+const PATIENCE = 120;
+
+/** Which stack, and how its network is reached. */
+export interface PinnedStack {
+  readonly project: string;
+  readonly stack: string;
+  readonly config: ProviderConfig;
+}
+
+/**
+ * The plan of a fleet that is pinned to an earlier release: built from that release alone. Of the program only the network, the
+ * module's default and the protection count; its members are not looked at. Members that came after the release are kept as they
+ * run, without a place in it. Nothing is sent; what this machine does not have is read from the network.
+ *
+ * @throws FleetError UNKNOWN_RELEASE, BUNDLE_GONE, UNKNOWN_PROCESS, DEPENDENCY_NOT_RUNNING
+ */
+export async function planPinned(
+  raw: unknown,
+  folders: PlanFolders,
+  pin: Pin,
+  stack: PinnedStack,
+): Promise<FleetPlan> {
+  const where = { home: folders.home, project: stack.project, stack: stack.stack };
+  const head = headOf(raw);
+  let opened: Promise<Reader> | undefined;
+  const reader = () => {
+    opened ??= networkReader(head.network, stack.config);
+    return opened;
+  };
+  const budget = budgetOf(PATIENCE);
+  try {
+    const target =
+      (await readRelease(where, pin.release)) ??
+      (await releaseOnNetwork(await reader(), where, pin.release, budget));
+    if (!target) throw unknownRelease(pin.release);
+    const current =
+      (await readRelease(where, "current")) ??
+      (await releaseOnNetwork(await reader(), where, undefined, budget));
+    const { members, warm } = chosenMembers(target, current, pin.only);
+    const fromTarget = Object.keys(target.declaration).filter(
+      (name) => pin.only.length === 0 || pin.only.includes(name),
+    );
+    await ensureBundles(target, fromTarget, where, reader, budget);
+    for (const name of fromTarget)
+      await keepByName(folders, name, target.declaration[name]?.sourceHash ?? "");
+    const planned = Object.entries({ ...members, ...warm }).map(([name, declared]): PlannedProcess => {
+      const { healthCheck, timeoutSeconds } = target.policies?.[name] ?? current?.policies?.[name] ?? {};
+      const declaration = FleetDeclarationSchema.shape.processes.parse({
+        [name]: {
+          dependsOn: declared.dependsOn,
+          peers: declared.peers,
+          tags: declared.tags ?? {},
+          ...(healthCheck === undefined ? {} : { health: healthCheck }),
+          ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+        },
+      })[name];
+      if (!declaration) throw new Error(`no declaration of ${name}`);
+      const digest = pin.restore?.states[name];
+      return {
+        name,
+        declaration,
+        declared,
+        ...(warm[name] === undefined ? {} : { warm: true }),
+        ...(pin.restore && digest !== undefined ? { restore: { id: pin.restore.id, digest } } : {}),
+      };
+    });
+    const levels = levelsOf(
+      Object.fromEntries(planned.map(({ name, declared }) => [name, declared.dependsOn])),
+    );
+    const find = (name: string) => planned.filter((member) => member.name === name);
+    const { ledger } = target.scope;
+    return {
+      declaration: {
+        ...head,
+        ...(ledger === undefined ? {} : { ledger }),
+        processes: Object.fromEntries(planned.map(({ name, declaration }) => [name, declaration])),
+      },
+      levels: levels.map((level) => level.flatMap(find)),
+      warnings: [],
+      pinned: {
+        release: { deploymentId: target.deploymentId, releasedAt: target.releasedAt },
+        reversed: isReversed(target, current, planned),
+      },
+    };
+  } finally {
+    await (await opened?.catch(() => undefined))?.close();
+  }
+}
+
+/**
+ * Whether dependents go before what they depend on: on the way back in place. Not when a member must be made anew, since
+ * whoever depends on that one has to come after it. Pure.
+ */
+export function isReversed(
+  target: ReleaseDocument,
+  current: ReleaseDocument | undefined,
+  planned: readonly Pick<PlannedProcess, "name">[],
+): boolean {
+  if (!current) return false;
+  const runs = membersOf(current);
+  if (planned.some(({ name }) => runs(name) === undefined)) return false;
+  return target.releasedAt <= (current.pinned?.releasedAt ?? current.releasedAt);
+}
+
+/** Members of the target, or with `only` those of them and the others as they run; and what runs beside. Pure. */
+export function chosenMembers(
+  target: ReleaseDocument,
+  current: ReleaseDocument | undefined,
+  only: readonly string[],
+): { members: Record<string, DeclaredProcess>; warm: Record<string, DeclaredProcess> } {
+  const running = { ...current?.warm, ...current?.declaration };
+  if (only.length === 0) {
+    const warm = Object.entries(running).filter(([name]) => target.declaration[name] === undefined);
+    return { members: target.declaration, warm: Object.fromEntries(warm) };
+  }
+  const problems: Problem[] = only
+    .filter((name) => target.declaration[name] === undefined)
+    .map((name) => {
+      const names = Object.keys(target.declaration);
+      const near = nearest(name, names);
+      return {
+        code: "UNKNOWN_PROCESS",
+        what: `The release ${target.deploymentId} has no member "${name}".`,
+        got: name,
+        expected: `${near === undefined ? "" : `perhaps "${near}"; `}some of ${names.join(", ")}`,
+        remedy: "Mend the name.",
+      };
+    });
+  throwAll(problems);
+  const back = Object.fromEntries(only.map((name) => [name, target.declaration[name]]));
+  const members = { ...current?.declaration, ...back } as Record<string, DeclaredProcess>;
+  const all = { ...current?.warm, ...members };
+  for (const name of only) {
+    for (const missing of members[name]?.dependsOn.filter((other) => all[other] === undefined) ?? []) {
+      problems.push({
+        code: "DEPENDENCY_NOT_RUNNING",
+        what: `${name} of the release ${target.deploymentId} depends on ${missing}, which does not run.`,
+        got: `--only "${only.join(" ")}"`,
+        expected: `${missing} among them`,
+        remedy: `--only "${[missing, ...only].join(" ")}"`,
+      });
+    }
+  }
+  throwAll(problems);
+  const kept = Object.entries(members).map(([name, declared]) => [
+    name,
+    { ...declared, peers: declared.peers.filter((peer) => all[peer] !== undefined) },
+  ]);
+  return { members: Object.fromEntries(kept), warm: current?.warm ?? {} };
+}
+
+/** What of the program counts for a pinned fleet. */
+function headOf(raw: unknown): FleetDeclaration {
+  const { processes: _, ledger: __, only: ___, ...own } = (raw ?? {}) as Record<string, unknown>;
+  const parsed = FleetDeclarationSchema.safeParse({ ...own, processes: {} });
+  if (parsed.success) return parsed.data;
+  throwAll(problemsOf(parsed.error, raw, ""));
+  throw parsed.error;
+}
+
+async function keepByName(folders: PlanFolders, name: string, hash: string): Promise<void> {
+  const bundle = await store(join(folders.home, "bundles")).get(hash);
+  if (bundle) await writeAtomically(join(folders.build, `${name}-process.lua`), bundle.text);
+}
+
+function unknownRelease(id: string): FleetError {
+  return new FleetError({
+    code: "UNKNOWN_RELEASE",
+    what: `The stack is pinned to the release ${id}, which is not known.`,
+    got: id,
+    expected: "a release of this stack that succeeded, here or in its ledger",
+    remedy: "npx fleet history lists them; npx fleet rollback --clear goes back to following the program.",
+  });
+}

@@ -1,0 +1,59 @@
+import { type Budget, within } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { say } from "../run/progress.ts";
+import type { Session } from "../run/session.ts";
+import { snapshotStore } from "../snapshot/store.ts";
+import { takeSnapshot } from "../snapshot/take.ts";
+import type { Place } from "./health.ts";
+import type { RestoredState } from "./program.ts";
+import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
+
+/** Seconds that a snapshot may hold up an upgrade. */
+const PATIENCE = 60;
+
+/**
+ * Keeps the states of a process before other code comes into it. One that cannot be asked is upgraded all the same, since the
+ * upgrade may be its cure; that nothing was kept is said.
+ */
+export async function keepState(
+  session: Session,
+  place: Place,
+  sourceHash: string,
+  budget: Budget,
+): Promise<void> {
+  try {
+    const taken = await takeSnapshot(
+      session,
+      place,
+      { reason: "upgrade", sourceHash },
+      within(budget, PATIENCE),
+    );
+    await say(session, place.name, "kept", `state ${taken.digest.slice(0, 8)}, ${taken.bytes} bytes`);
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    await say(session, place.name, "kept", `no state: ${error.problems[0].what}`);
+  }
+}
+
+/**
+ * The state that a rollback wants the code to be loaded with, unless it was put back already.
+ *
+ * @throws FleetError SNAPSHOT_GONE
+ */
+export async function stateFor(
+  session: Session,
+  place: Place,
+  { restore }: ProcessInputs,
+  olds: ProcessOutputs | undefined,
+): Promise<RestoredState | undefined> {
+  if (restore === undefined || olds?.revision?.restored === restore.id) return undefined;
+  const text = await snapshotStore(session.scope).text(restore.digest);
+  if (text !== undefined) return { text, digest: restore.digest };
+  throw new FleetError({
+    code: "SNAPSHOT_GONE",
+    what: `The state that ${place.name} is to go back to is not in the store.`,
+    got: `no ${restore.digest} in ${session.scope.home}/snapshots`,
+    expected: "the snapshot that the rollback named",
+    remedy: "npx fleet rollback again: it looks for the snapshot, also on the network.",
+  });
+}

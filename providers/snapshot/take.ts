@@ -1,0 +1,60 @@
+import { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { canonicalJson, sha256 } from "../../core/hash.ts";
+import type { Place } from "../process/health.ts";
+import { ask } from "../run/control.ts";
+import type { Session } from "../run/session.ts";
+import { type Snapshot, snapshotStore } from "./store.ts";
+
+const ExportedSchema = z.looseObject({
+  digest: z.string(),
+  slot: z.number().int().nullish(),
+  state: z.looseObject({ stateVersion: z.string() }),
+});
+
+/** Why and of what code a snapshot is taken. */
+export type Occasion = Pick<Snapshot, "reason" | "sourceHash"> & { readonly deploymentId?: string };
+
+/**
+ * Asks a process for its states and keeps them. They are believed only when their canonical text has the digest that the process
+ * gave. The message carries `Snapshot-Reason` and `Deployment-Id`: its result is the snapshot too, on any machine.
+ *
+ * @throws FleetError DIGEST_MISMATCH, and what the process answers (NO_REPLY, EXPORT_UNSUPPORTED, FORBIDDEN, …)
+ */
+export async function takeSnapshot(
+  session: Session,
+  place: Place,
+  occasion: Occasion,
+  budget: Budget,
+): Promise<Snapshot> {
+  const { name: member, processId, generation } = place;
+  const { reason, sourceHash, deploymentId = session.deployment.id } = occasion;
+  const tags = { "Snapshot-Reason": reason, "Deployment-Id": deploymentId };
+  const reply = await ask(session, { ...place, action: "EXPORT_STATE", tags }, ExportedSchema, budget);
+  const text = canonicalJson(reply.state);
+  if (sha256(text) !== reply.digest) {
+    throw new FleetError({
+      code: "DIGEST_MISMATCH",
+      what: `The states that ${member} exported are not what its digest says.`,
+      got: sha256(text).slice(0, 12),
+      expected: reply.digest.slice(0, 12),
+      remedy: "Something between it and here changes answers; look at the compute unit and its proxies.",
+    });
+  }
+  const snapshot: Snapshot = {
+    member,
+    processId,
+    generation,
+    digest: reply.digest,
+    slot: reply.slot ?? 0,
+    takenAt: new Date().toISOString(),
+    reason,
+    deploymentId,
+    sourceHash,
+    stateVersion: reply.state.stateVersion,
+    bytes: Buffer.byteLength(text),
+  };
+  await snapshotStore(session.scope).put(snapshot, text);
+  return snapshot;
+}

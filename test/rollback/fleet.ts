@@ -1,0 +1,164 @@
+import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { cpSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type LocalNetworkInfo, status } from "../../localnet/index.ts";
+import { newPlayer } from "../e2e/player.ts";
+import { newProject, type Project, type Ran } from "../e2e/project.ts";
+
+const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+/** A ledger and two processes, of which one grows a state. */
+const program = (members: string): string => `import * as pulumi from "@pulumi/pulumi";
+import { Fleet, settings } from "ao-fleet";
+
+const limit = (maxConcurrentRequests: number) => ({ PROCESS_CONFIG: { maxConcurrentRequests } });
+const fleet = await Fleet.create("three", {
+  ...settings(new pulumi.Config()),
+  ledger: "deployment-coordinator",
+  processes: {
+    "deployment-coordinator": {},
+${members}
+  },
+});
+export const processes = fleet.processes;
+`;
+
+const counter = (version: string, body: string): string => `local fleet = require("fleet")
+fleet.process{ name = "counter", processType = "COUNTER", version = "${version}", capabilities = { "COUNTING" } }
+${body}
+`;
+const reader = (greeting: string): string => `local fleet = require("fleet")
+fleet.process{ name = "reader", processType = "READER", version = "1.0.0", capabilities = {} }
+fleet.on("GREET", { who = "anyone" }, function() return { greeting = "${greeting}" } end)
+`;
+
+/** Files of each release. The second changes the shape of the counter's state, with a way back; the third adds a member. */
+export const releases: readonly Record<string, string>[] = [
+  {
+    "index.ts": program(`    counter: { version: "1.0.0", peers: ["reader"], config: limit(101) },
+    reader: { dependsOn: ["counter"], peers: ["counter"] },`),
+    "processes/counter/process.lua": counter(
+      "1.0.0",
+      `local S = fleet.state("counter", { n = 0 })
+fleet.on("ADD", { schema = { by = { type = "integer", required = true } } }, function(data)
+  S.n = S.n + data.by
+  return { n = S.n, release = 1 }
+end)`,
+    ),
+    "processes/reader/process.lua": reader("hello"),
+  },
+  {
+    "index.ts": program(`    counter: { version: "2.0.0", peers: ["reader"], config: limit(202) },
+    reader: { dependsOn: ["counter"], peers: ["counter"] },`),
+    "processes/counter/process.lua": counter(
+      "2.0.0",
+      `local S = fleet.state("counter", { count = 0 })
+fleet.migrate{ from = "1", to = "2",
+  up = function() S.count, S.n = S.n, nil end,
+  down = function() S.n, S.count = S.count, nil end }
+fleet.on("ADD", { schema = { by = { type = "integer", required = true } } }, function(data)
+  S.count = S.count + data.by
+  return { n = S.count, release = 2 }
+end)`,
+    ),
+    "processes/reader/process.lua": reader("good day"),
+  },
+  {
+    "index.ts": program(`    counter: { version: "2.0.0", peers: ["reader"], config: limit(303) },
+    reader: { dependsOn: ["counter"], peers: ["counter", "late"] },
+    late: { dependsOn: ["counter"], peers: ["counter"] },`),
+    "processes/counter/process.lua": counter(
+      "2.0.0",
+      `local S = fleet.state("counter", { count = 0 })
+fleet.migrate{ from = "1", to = "2",
+  up = function() S.count, S.n = S.n, nil end,
+  down = function() S.n, S.count = S.count, nil end }
+fleet.on("ADD", { schema = { by = { type = "integer", required = true } } }, function(data)
+  S.count = S.count + data.by
+  return { n = S.count, release = 3 }
+end)`,
+    ),
+    "processes/reader/process.lua": reader("good evening"),
+    "processes/late/process.lua": `local fleet = require("fleet")
+fleet.process{ name = "late", processType = "LATE", version = "1.0.0", capabilities = {} }
+`,
+  },
+];
+
+/** The project at its first release; nothing is deployed. */
+export async function fleetProject(name: string): Promise<Project> {
+  const project = await newProject(name, releases[0] ?? {});
+  const ledger = "processes/deployment-coordinator";
+  cpSync(join(repository, ledger), join(project.dir, ledger), { recursive: true });
+  return project;
+}
+
+/** Brings the files of a release (counted from 1) into the project. */
+export function write(project: Project, release: number): void {
+  for (const [path, text] of Object.entries(releases[release - 1] ?? {})) project.write(path, text);
+}
+
+/** The `fleet` command in the project's folder. */
+export function fleet(
+  project: Project,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ran & { stdout: string }> {
+  const environment = {
+    ...process.env,
+    PULUMI_BACKEND_URL: `file://${project.dir}/.fleet`,
+    PULUMI_CONFIG_PASSPHRASE: "only a test",
+    NO_COLOR: "1",
+    ...env,
+  };
+  return new Promise((done) => {
+    const options = { cwd: project.dir, env: environment, maxBuffer: 64 * 1024 * 1024 };
+    const entry = join(repository, "cli/fleet.mjs");
+    const child = execFile(process.execPath, [entry, ...args], options, (_error, stdout, stderr) => {
+      done({ code: child.exitCode ?? 1, text: stdout + stderr, stdout });
+    });
+  });
+}
+
+/** What the fleet is, as a client and its owner see it. */
+export interface Seen {
+  readonly n: number;
+  readonly release: number;
+  readonly greeting: string;
+  readonly limit: number;
+}
+
+export async function networkOf(project: Project): Promise<LocalNetworkInfo> {
+  const { info } = await status(join(project.dir, ".fleet/localnet"));
+  if (!info) throw new Error("the network is down");
+  return info;
+}
+
+/** Asks the fleet, adding to the counter. */
+export async function look(project: Project, by = 0): Promise<Seen> {
+  const owner = await newPlayer(await networkOf(project), project.json(".fleet/dev-wallet.json"));
+  const members = await project.output<Record<string, { processId: string }>>("processes");
+  const ask = (member: string, action: string, data: object = {}) =>
+    owner.ask(members[member]?.processId ?? "", action, { ...data, nonce: randomUUID() });
+  const added = await ask("counter", "ADD", { by });
+  const greeted = await ask("reader", "GREET");
+  const held = (await ask("counter", "GET_CONFIG")) as unknown as {
+    configs: { PROCESS_CONFIG: { configData: { maxConcurrentRequests: number } } };
+  };
+  return {
+    n: Number(added.n),
+    release: Number(added.release),
+    greeting: String(greeted.greeting),
+    limit: held.configs.PROCESS_CONFIG.configData.maxConcurrentRequests,
+  };
+}
+
+/** What a release (counted from 1) looks like with a count. */
+export const seen = (release: number, n: number): Seen => ({
+  n,
+  release,
+  greeting: ["hello", "good day", "good evening"][release - 1] ?? "",
+  limit: [101, 202, 303][release - 1] ?? 0,
+});
