@@ -2,6 +2,7 @@ import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type * as Localnet from "../localnet/index.ts";
 import type { Env } from "../toolchain/paths.ts";
+import { type RunResult, run } from "../toolchain/run.ts";
 import type { Engine } from "./deploy/engine.ts";
 import type { FleetSession, OpenOptions } from "./fleet-session.ts";
 import type { History } from "./history.ts";
@@ -20,10 +21,25 @@ export interface Host extends Streams {
   history(fleet: FleetSession, seconds: number): Promise<History>;
   engine(workspace: Workspace, stack: string, note: (line: string) => void): Promise<Engine>;
   localnet(): Promise<typeof Localnet>;
+  /** One call of pulumi in the project, to its end. */
+  pulumi(workspace: Workspace, args: readonly string[]): Promise<RunResult>;
+  /** A question whose answer is one of several values. */
+  choose<T>(question: string, choices: readonly Choice<T>[]): Promise<T>;
   /** A question whose answer is yes or no. */
   confirm(question: string): Promise<boolean>;
   /** Waits so many seconds. */
   pause(seconds: number): Promise<void>;
+}
+
+/** One answer that can be chosen. */
+export interface Choice<T> {
+  readonly value: T;
+  /** The line that stands for it. */
+  readonly name: string;
+  /** Shown while it is pointed at. */
+  readonly description?: string;
+  /** Why it cannot be chosen. */
+  readonly disabled?: string;
 }
 
 /** This machine. Heavy rooms are loaded by the commands that need them, so that the others start at once. */
@@ -45,6 +61,16 @@ export function realHost(): Host {
       return (await import("./deploy/engine.ts")).pulumiEngine(workspace, stack);
     },
     localnet: () => import("../localnet/index.ts"),
+    async pulumi(workspace, args) {
+      const { ensureCli } = await import("./workspace.ts");
+      await ensureCli(workspace, (line) => stderr.write(`${line}\n`));
+      const { projectDir: cwd, env: whole, pulumi } = workspace;
+      return run(pulumi, [...args, "--non-interactive"], { cwd, env: whole });
+    },
+    async choose(question, choices) {
+      const { default: select } = await import("@inquirer/select");
+      return select({ message: question, choices, pageSize: 12 }, { input: stdin, output: stderr });
+    },
     async confirm(question) {
       const reader = createInterface({ input: stdin, output: stderr });
       try {

@@ -6,8 +6,10 @@ import { deployCommand } from "./commands/deploy.ts";
 import { discoverCommand } from "./commands/discover.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { envCommand } from "./commands/env.ts";
+import { historyCommand } from "./commands/history.ts";
 import { localnetCommand } from "./commands/localnet.ts";
 import { logsCommand } from "./commands/logs.ts";
+import { rollbackCommand } from "./commands/rollback.ts";
 import { statusCommand } from "./commands/status.ts";
 import type { Streams } from "./output.ts";
 
@@ -20,6 +22,8 @@ export function buildProgram(cli: Cli, version: string): Command {
   for (const make of [
     deployCommand,
     statusCommand,
+    historyCommand,
+    rollbackCommand,
     discoverCommand,
     callCommand,
     logsCommand,

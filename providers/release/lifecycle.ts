@@ -2,7 +2,7 @@ import { crashPoint } from "../../ao/crash.ts";
 import { hashOf } from "../../core/hash.ts";
 import { writeAtomically } from "../run/files.ts";
 import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
-import { record } from "../run/manifest.ts";
+import { type ManifestProcess, readManifest, record } from "../run/manifest.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
@@ -52,6 +52,30 @@ export async function remove(_id: string, _props: ReleaseOutputs): Promise<void>
 
 const idOf = (inputs: ReleaseInputs): string => deploymentKey(inputs.scope, "release");
 
+/** On a machine that has deployed only some of them, the manifest gets the others from the release. */
+async function missingIn(inputs: ReleaseInputs): Promise<Record<string, Partial<ManifestProcess>>> {
+  const known = (await readManifest(inputs.scope))?.processes ?? {};
+  const missing = Object.entries(inputs.members).filter(([name]) => known[name]?.processId === undefined);
+  return Object.fromEntries(
+    missing.map(([name, { processId, generation, evalId }]) => {
+      const declared = inputs.declaration[name] ?? inputs.warm?.[name];
+      return [
+        name,
+        {
+          processId,
+          generation,
+          revision: evalId,
+          status: "ACTIVE",
+          dependencies: declared?.dependsOn ?? [],
+          ...(declared === undefined
+            ? {}
+            : { version: declared.version, sourceHash: declared.sourceHash, module: declared.module }),
+        },
+      ];
+    }),
+  );
+}
+
 async function ensure(inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> {
   const session = await sessionFor(inputs.scope, inputs.network);
   const budget = session.budget(inputs.timeoutSeconds);
@@ -71,7 +95,7 @@ async function ensure(inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> 
   try {
     const hold = await deployment.ledgerEpoch();
     const epoch = hold?.epoch ?? 0;
-    const manifest = await record(session, {});
+    const manifest = await record(session, await missingIn(inputs));
     if (hold && session.scope.ledger !== undefined) {
       const ledger = {
         name: session.scope.ledger,

@@ -7,7 +7,8 @@ import { ask } from "../run/control.ts";
 import type { Session } from "../run/session.ts";
 import { type Snapshot, snapshotStore } from "./store.ts";
 
-const ExportedSchema = z.looseObject({
+/** What EXPORT_STATE answers. */
+export const ExportedSchema = z.looseObject({
   digest: z.string(),
   slot: z.number().int().nullish(),
   state: z.looseObject({ stateVersion: z.string() }),
@@ -18,7 +19,7 @@ export type Occasion = Pick<Snapshot, "reason" | "sourceHash"> & { readonly depl
 
 /**
  * Asks a process for its states and keeps them. They are believed only when their canonical text has the digest that the process
- * gave. The message carries `Snapshot-Reason` and `Deployment-Id`: its result is the snapshot too, on any machine.
+ * gave. The message carries `Snapshot-Reason`, `Deployment-Id` and `Source-Hash`: its result is the snapshot too, on any machine.
  *
  * @throws FleetError DIGEST_MISMATCH, and what the process answers (NO_REPLY, EXPORT_UNSUPPORTED, FORBIDDEN, …)
  */
@@ -30,7 +31,7 @@ export async function takeSnapshot(
 ): Promise<Snapshot> {
   const { name: member, processId, generation } = place;
   const { reason, sourceHash, deploymentId = session.deployment.id } = occasion;
-  const tags = { "Snapshot-Reason": reason, "Deployment-Id": deploymentId };
+  const tags = { "Snapshot-Reason": reason, "Deployment-Id": deploymentId, "Source-Hash": sourceHash };
   const reply = await ask(session, { ...place, action: "EXPORT_STATE", tags }, ExportedSchema, budget);
   const text = canonicalJson(reply.state);
   if (sha256(text) !== reply.digest) {

@@ -183,6 +183,8 @@ export async function fleet(
     fleet?: FleetSession;
     history?: History;
     engine?: Engine;
+    pulumi?: Host["pulumi"];
+    choose?: number;
     localnet?: Partial<Awaited<ReturnType<Host["localnet"]>>>;
     tty?: boolean;
     confirm?: boolean;
@@ -217,6 +219,12 @@ export async function fleet(
     history: fakes.history ? async () => fakes.history as History : missing("history"),
     engine: fakes.engine ? async () => fakes.engine as Engine : missing("engine"),
     localnet: async () => fakes.localnet as Awaited<ReturnType<Host["localnet"]>>,
+    pulumi: fakes.pulumi ?? missing("pulumi"),
+    async choose(_question, choices) {
+      const chosen = choices[fakes.choose ?? -1];
+      if (!chosen) throw new Error("nobody chooses in this test");
+      return chosen.value;
+    },
     confirm: async () => fakes.confirm ?? false,
     pause: fakes.pause ?? (() => Promise.resolve()),
   };

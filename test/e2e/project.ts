@@ -25,6 +25,7 @@ export interface Project {
   start(args: readonly string[], env?: Record<string, string>): { child: ChildProcess; ended: Promise<Ran> };
   output<T>(name: string): Promise<T>;
   json<T>(path: string): T;
+  text(path: string): string;
   close(): Promise<void>;
 }
 
@@ -95,7 +96,8 @@ async function copyFolder(from: string, to: string): Promise<void> {
   await cp(from, to, { recursive: true });
 }
 
-function projectIn(dir: string): Project {
+/** The project in a folder that is there already. */
+export function projectIn(dir: string): Project {
   const bin = join(repository, "node_modules", ".bin");
   const environment = {
     ...process.env,
@@ -143,6 +145,7 @@ function projectIn(dir: string): Project {
       const { text } = await project.pulumi(["stack", "output", name, "--json"]);
       return JSON.parse(text);
     },
+    text: (path) => readFileSync(join(dir, path), "utf8"),
     json: (path) => JSON.parse(readFileSync(join(dir, path), "utf8")),
     async close() {
       await stop(join(dir, ".fleet/localnet"));

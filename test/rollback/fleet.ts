@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { cpSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { cpSync, mkdtempSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type LocalNetworkInfo, status } from "../../localnet/index.ts";
 import { newPlayer } from "../e2e/player.ts";
-import { newProject, type Project, type Ran } from "../e2e/project.ts";
+import { newProject, type Project, projectIn, type Ran } from "../e2e/project.ts";
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
@@ -98,6 +99,29 @@ export async function fleetProject(name: string): Promise<Project> {
 /** Brings the files of a release (counted from 1) into the project. */
 export function write(project: Project, release: number): void {
   for (const [path, text] of Object.entries(releases[release - 1] ?? {})) project.write(path, text);
+}
+
+/**
+ * The same project on another machine: the backend, the wallet and the network, and nothing of what the first one kept. They share
+ * the network, so only the first may stop it.
+ */
+export async function otherMachine(first: Project): Promise<Project> {
+  const dir = mkdtempSync(join(tmpdir(), "fleet-second-"));
+  const kept = [".fleet/.pulumi", ".fleet/dev-wallet.json"];
+  cpSync(first.dir, dir, {
+    recursive: true,
+    verbatimSymlinks: true,
+    filter(path) {
+      const name = relative(first.dir, path);
+      if (name.startsWith("build")) return false;
+      return !name.startsWith(".fleet/") || kept.some((one) => name === one || name.startsWith(`${one}/`));
+    },
+  });
+  symlinkSync(join(first.dir, ".fleet/localnet"), join(dir, ".fleet/localnet"));
+  const second = projectIn(dir);
+  const selected = await second.pulumi(["stack", "select", "dev"]);
+  if (selected.code !== 0) throw new Error(selected.text);
+  return second;
 }
 
 /** The `fleet` command in the project's folder. */

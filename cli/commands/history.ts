@@ -1,0 +1,91 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { z } from "zod";
+import { formatProblem } from "../../core/errors.ts";
+import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import type { Output } from "../output.ts";
+import { type HistoryEntry, historyOfStack } from "../rollback/entries.ts";
+import { type KnownHistory, readHistory } from "../rollback/known.ts";
+import { brief, table } from "../table.ts";
+
+const Options = z.looseObject({
+  limit: z.number(),
+  ledger: z.boolean().default(true),
+  timeout: z.number(),
+});
+
+export function historyCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "history",
+    summary: "list what was deployed: the places that can be returned to",
+    description:
+      "The stack's history and the ledger as one list, newest first: every release with the number that `fleet rollback --to` takes, " +
+      "and what failed, was interrupted or was rolled back beside it.",
+    examples: [
+      ["npx fleet history", "the latest twenty"],
+      ["npx fleet history --limit 100 --json", "more, for a program"],
+      ["npx fleet history --no-ledger", "without asking the deployment coordinator"],
+    ],
+    define(command) {
+      command
+        .option("--limit <number>", "lines at most, the newest first", count(1), 20)
+        .option("--no-ledger", "from the stack's history and this machine alone")
+        .option("--timeout <seconds>", "until the ledger must have answered", seconds, 60);
+    },
+    options: Options,
+    async run(context, options) {
+      const fleet = await context.fleet({ journal: "discard", wallet: options.ledger });
+      const known = await historyFor(context, fleet, options.ledger ? options.timeout : 0);
+      const entries = historyOfStack(known.releases, known.runs, known.updates).slice(0, options.limit);
+      const { withoutLedger } = known;
+      context.out.document({
+        success: true,
+        stack: fleet.stack,
+        entries,
+        ledger: withoutLedger === undefined ? "read" : withoutLedger.code,
+      });
+      if (withoutLedger) context.out.note(`without the ledger: ${formatProblem(withoutLedger.problems[0])}`);
+      if (entries.length === 0) context.out.line(`Nothing was deployed to ${fleet.stack} yet.`);
+      else for (const line of historyLines(entries, context.out)) context.out.line(line);
+      return EXIT.ok;
+    },
+  });
+}
+
+/** The history of the stack that a command is about. */
+export async function historyFor(
+  context: Context,
+  fleet: FleetSession,
+  askLedger: number,
+): Promise<KnownHistory> {
+  const { project, stack } = fleet;
+  const where = { home: join(context.projectDir, ".fleet"), project, stack };
+  const ask = { host: context.host, workspace: await context.workspace(), project, stack };
+  return readHistory(fleet, where, ask, askLedger);
+}
+
+const COLOUR = {
+  succeeded: "green",
+  failed: "red",
+  interrupted: "red",
+  running: "cyan",
+  "rolled-back": "yellow",
+} as const;
+
+function historyLines(entries: readonly HistoryEntry[], out: Output): string[] {
+  const rows = entries.map((entry) => [
+    `${entry.current ? "*" : " "}${entry.number ?? ""}`,
+    entry.at.replace("T", " ").replace(/\.\d+Z$/, "Z"),
+    out.style(COLOUR[entry.result], entry.result),
+    entry.deploymentId ?? "",
+    brief(entry.who, 20),
+    entry.git ?? "",
+    entry.kind === "rollback" ? `rollback to ${entry.to}` : brief(whatOf(entry), 60),
+  ]);
+  return table([" #", "when", "result", "deployment", "who", "commit", "what"], rows);
+}
+
+const whatOf = (entry: HistoryEntry): string =>
+  entry.kind === "destroy" ? "destroyed" : (entry.reason ?? entry.changed.join("; "));

@@ -1,0 +1,289 @@
+import { randomBytes } from "node:crypto";
+import type { Command } from "commander";
+import { z } from "zod";
+import { FleetError, formatProblem } from "../../core/errors.ts";
+import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
+import { startClock } from "../deploy/clock.ts";
+import type { Engine } from "../deploy/engine.ts";
+import { planLines, preview } from "../deploy/preview.ts";
+import { EXIT_OF, failureLines } from "../deploy/report.ts";
+import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import { ownerWords, recover } from "../recovery/index.ts";
+import type { KnownHistory } from "../rollback/known.ts";
+import { perform, pinEnvironment, withEnvironment } from "../rollback/perform.ts";
+import type { RollbackType } from "../rollback/phases.ts";
+import { currentPin, setPin } from "../rollback/pin.ts";
+import { type PreparedRollback, prepare } from "../rollback/prepare.ts";
+import type { KnownRelease } from "../rollback/releases.ts";
+import { surprises } from "../rollback/surprises.ts";
+import { targetOf } from "../rollback/target.ts";
+import { lostWords, wayLines } from "../rollback/way.ts";
+import { readStackConfig } from "../stack-config.ts";
+import { historyFor } from "./history.ts";
+
+const Options = z.looseObject({
+  to: z.string().optional(),
+  deploymentId: z.string().optional(),
+  reason: z.string().max(1000).optional(),
+  manual: z.boolean().default(false),
+  emergency: z.boolean().default(false),
+  preserveState: z.boolean().default(true),
+  restoreState: z.boolean().default(false),
+  only: z.array(z.string()).default([]),
+  acceptDivergence: z.boolean().default(false),
+  clear: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
+  timeout: z.number().optional(),
+  parallel: z.number(),
+  yes: z.boolean().default(false),
+});
+export type RollbackOptions = z.output<typeof Options>;
+
+export function rollbackCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "rollback",
+    summary: "go back to an earlier release: code, settings and wiring together",
+    description:
+      "Chooses a release from the history, shows what would change, pins the stack to it and runs an ordinary `pulumi up`: earlier " +
+      "code goes in place, dependents first, with the process' state of now migrated down (or, with --restore-state, the state of then). " +
+      "Where messages would be lost, nothing is done until --accept-divergence. A pinned stack ignores index.ts until --clear.",
+    examples: [
+      ["npx fleet rollback", "choose from a list"],
+      ["npx fleet rollback --to 3 --yes", "to release 3 of `fleet history`"],
+      [
+        'npx fleet rollback --deployment-id deploy-… --reason "wrong prices" --yes',
+        "leave that deployment: to the release before it",
+      ],
+      ["npx fleet rollback --to 3 --manual", "when the deployment coordinator does not answer"],
+      ["npx fleet rollback --clear", "follow the program again"],
+    ],
+    define(command) {
+      command
+        .option("--to <release>", "go to this release: a number of `fleet history`, or a deployment id")
+        .option("--deployment-id <id>", "leave this deployment: go to the release before it")
+        .option("--reason <text>", "why; kept in the ledger and the report")
+        .option("--manual", "without the deployment coordinator, from history alone")
+        .option("--emergency", "at once: no preview, no question")
+        .option("--preserve-state", "keep the state of now, migrated down (this is what is done without it)")
+        .option("--restore-state", "put back the state that each process had then, too")
+        .option("--only <names>", "these members only; the others stay as they run now", names)
+        .option("--accept-divergence", "give up what was handled since, where there is no other way")
+        .option("--clear", "take the pin out: the next deploy follows the program again")
+        .option("--dry-run", "show what would change, and change nothing")
+        .option("--timeout <seconds>", "end the run when it takes longer (exit code 124)", seconds)
+        .option("--parallel <number>", "steps at once", count(1), 32)
+        .option("-y, --yes", "do not ask")
+        .addHelpText("after", `\n${exitCodesText()}`);
+    },
+    options: Options,
+    run,
+  });
+}
+
+async function run(context: Context, options: RollbackOptions): Promise<ExitCode> {
+  const { host, out } = context;
+  checkUsage(context, options);
+  const stack = await context.stack();
+  const workspace = await context.workspace();
+  if (options.clear) return clear(context, stack);
+  const { project } = readStackConfig(context.projectDir, stack);
+  const recovery = await recover(workspace, project, stack, (line) => out.note(line));
+  if (recovery.kind === "held") {
+    out.alert(`The stack ${stack} is held by ${recovery.locks.map(ownerWords).join(", ")}. [STACK_LOCKED]`);
+    out.document({ success: false, error: { code: "STACK_LOCKED" } });
+    return EXIT.locked;
+  }
+  const fleet = await context.fleet({ journal: "discard" });
+  const known = await historyFor(context, fleet, options.manual ? 0 : 30);
+  if (known.withoutLedger) throw silentLedger(fleet, known.withoutLedger);
+  const release = await chosen(context, known, options);
+  const rollbackId = newRollbackId(new Date());
+  const prepared = await prepare(context, fleet, known, release, {
+    rollbackId,
+    only: options.only,
+    restoreState: options.restoreState,
+    manual: options.manual,
+    again: isFailed(known, options.deploymentId),
+  });
+  const engine = await host.engine(workspace, stack, (line) => out.note(line));
+  const shown = await show(context, engine, prepared, known, options);
+  if (shown !== "go on") return shown;
+  const { report, outcome } = await perform(context, fleet, engine, prepared, {
+    rollbackId,
+    deploymentId: options.deploymentId ?? known.current?.deploymentId ?? "",
+    reason: options.reason ?? "no reason was given",
+    rollbackType: typeOf(options),
+    preserveState: !options.restoreState,
+    manual: options.manual,
+    automatic: false,
+    acceptedDivergence: prepared.diverged.length > 0,
+    timeout: options.timeout,
+    parallel: options.parallel,
+  });
+  out.document({ success: report.status === "COMPLETED", ...report });
+  if (report.status === "COMPLETED") return EXIT.ok;
+  return outcome.status === "succeeded" ? EXIT.failed : EXIT_OF[outcome.status];
+}
+
+function checkUsage({ host }: Context, options: RollbackOptions): void {
+  const { to, deploymentId, clear: only, yes, dryRun, emergency } = options;
+  const wrong = (code: string, what: string, expected: string, remedy: string) =>
+    new UsageError({ code, what, expected, remedy });
+  if (only) return;
+  if (to !== undefined && deploymentId !== undefined) {
+    throw wrong(
+      "OPTIONS_CLASH",
+      "--to names a release to go to, --deployment-id a deployment to leave: both at once is unclear.",
+      "--to or --deployment-id",
+      "Drop one of them.",
+    );
+  }
+  if (host.stdin.isTTY) return;
+  if (to === undefined && deploymentId === undefined) {
+    throw wrong(
+      "NOT_CHOSEN",
+      "Nobody can be asked here, and no release was named.",
+      "--to <number or deployment id>, or --deployment-id <id>",
+      "npx fleet history lists the releases.",
+    );
+  }
+  if (!yes && !dryRun && !emergency) {
+    throw wrong(
+      "NOT_CONFIRMED",
+      "Nobody can be asked here, and --yes was not given.",
+      "a terminal, or --yes",
+      "Add --yes to go back without a question, or --dry-run to look only.",
+    );
+  }
+}
+
+async function clear(context: Context, stack: string): Promise<ExitCode> {
+  const { host, out } = context;
+  const place = { host, workspace: await context.workspace(), stack };
+  const pin = currentPin(place);
+  await setPin(place, undefined);
+  out.document({ success: true, stack, cleared: pin?.release ?? null });
+  out.line(
+    pin === undefined
+      ? `The stack ${stack} is not pinned.`
+      : `The stack ${stack} follows the program again. npx fleet deploy brings it there.`,
+  );
+  return EXIT.ok;
+}
+
+async function chosen(
+  { host }: Context,
+  known: KnownHistory,
+  options: RollbackOptions,
+): Promise<KnownRelease> {
+  const { to, deploymentId } = options;
+  if (to !== undefined || deploymentId !== undefined) {
+    return targetOf(known.releases, known.runs, {
+      ...(to === undefined ? {} : { to }),
+      ...(deploymentId === undefined ? {} : { leave: deploymentId }),
+    });
+  }
+  const others = [...known.releases].reverse();
+  if (others.length < 2) return targetOf(known.releases, known.runs, { to: "" });
+  return host.choose(
+    "Go back to which release?",
+    others.map((release) => ({
+      value: release,
+      name: `${String(release.number).padStart(3)}  ${release.releasedAt.slice(0, 19).replace("T", " ")}  ${release.deploymentId}`,
+      description:
+        release.changed.join("; ") || (release.pinnedTo ? `rollback to ${release.pinnedTo}` : "no words"),
+      ...(release.current ? { disabled: "(runs now)" } : {}),
+    })),
+  );
+}
+
+/** Whether the deployment to leave is one that failed: then the release before it may be what the state calls current. */
+const isFailed = (known: KnownHistory, leave: string | undefined): boolean =>
+  leave !== undefined && !known.releases.some(({ deploymentId }) => deploymentId === leave);
+
+async function show(
+  context: Context,
+  engine: Engine,
+  prepared: PreparedRollback,
+  known: KnownHistory,
+  options: RollbackOptions,
+): Promise<ExitCode | "go on"> {
+  const { out, host } = context;
+  const { target, number, ways, diverged } = prepared;
+  out.note(
+    `from ${known.current?.deploymentId ?? "what runs"} to release ${number ?? ""} ${target.deploymentId}:`,
+  );
+  for (const line of wayLines(ways)) out.note(line);
+  if (!options.emergency) {
+    const clock = startClock(options.timeout, (why) => out.alert(`ending the preview: ${why}`));
+    const pinned = withEnvironment(engine, pinEnvironment(prepared));
+    const plan = await preview(
+      pinned,
+      { only: [], parallel: options.parallel, refresh: false },
+      clock,
+    ).finally(() => clock.stop());
+    for (const failure of plan.failures) for (const line of failureLines(failure)) out.alert(line);
+    if (!plan.ok) {
+      out.document({ success: false, dryRun: options.dryRun, failures: plan.failures });
+      return plan.locked ? EXIT.locked : EXIT.failed;
+    }
+    surprises(plan.steps, ways, known.current);
+    if (options.dryRun) {
+      const { steps, notes, changes } = plan;
+      out.document({ success: true, dryRun: true, to: target.deploymentId, ways, steps, notes, changes });
+    }
+    for (const line of planLines(plan)) out.note(line);
+  }
+  const asked = host.stdin.isTTY === true && !options.yes && !options.emergency;
+  for (const { name, lost } of diverged) {
+    if (lost) out.alert(`${name}: ${lostWords(lost)} not in the state that it goes back to.`);
+  }
+  if (options.dryRun) return EXIT.ok;
+  if (diverged.length > 0 && !options.acceptDivergence) {
+    const accepted = asked && (await host.confirm("Give them up?"));
+    if (!accepted) {
+      const error = divergence(diverged.map(({ name }) => name));
+      out.alert(formatProblem(error.problems[0]));
+      out.document({ success: false, error: { code: error.code, problems: error.problems }, diverged });
+      return EXIT.held;
+    }
+  }
+  if (asked && !(await host.confirm(`Go back to ${target.deploymentId}?`))) {
+    out.note("Nothing was changed.");
+    return EXIT.ok;
+  }
+  return "go on";
+}
+
+function divergence(members: readonly string[]): FleetError {
+  return new FleetError({
+    code: "DIVERGENCE",
+    what: `Going back would lose what ${members.join(", ")} handled since. Nothing was changed.`,
+    expected: "your word that it may be lost",
+    remedy:
+      "Add --accept-divergence; or --only with the other members; or go forward with a `down` migration.",
+  });
+}
+
+function silentLedger(fleet: FleetSession, cause: FleetError): FleetError {
+  return new FleetError(
+    {
+      code: "LEDGER_SILENT",
+      what: `The deployment coordinator ${fleet.ledger} does not answer, so nobody knows whether somebody else deploys now.`,
+      got: cause.problems[0].what,
+      expected: "its ledger",
+      remedy: "Try again; or go back without it, from history alone: add --manual",
+    },
+    { cause },
+  );
+}
+
+const typeOf = ({ emergency, restoreState }: RollbackOptions): RollbackType =>
+  emergency ? "EMERGENCY" : restoreState ? "STATE" : "DEPLOYMENT";
+
+/** `rollback-<time>-<random>`. */
+export function newRollbackId(now: Date): string {
+  const stamp = now.toISOString().replace(/[-:]/g, "").replace(/\..*/, "");
+  return `rollback-${stamp}-${randomBytes(3).toString("hex")}`;
+}

@@ -1,0 +1,130 @@
+import type { LedgerRun } from "./ledger.ts";
+import type { KnownRelease } from "./releases.ts";
+import type { StackUpdate } from "./stack.ts";
+
+/** One line of the history: a run that deployed, tried to, or took down. */
+export interface HistoryEntry {
+  /** The number that `fleet rollback --to` takes; only releases have one. */
+  readonly number?: number;
+  readonly deploymentId?: string;
+  /** ISO 8601: when it was through, or began where it never was. */
+  readonly at: string;
+  readonly kind: "deploy" | "rollback" | "destroy";
+  readonly result: "succeeded" | "failed" | "running" | "interrupted" | "rolled-back";
+  /** Git author of the commit, else the address that signed. */
+  readonly who: string;
+  /** Commit, where the project is in git; with `+` when files differed from it. */
+  readonly git?: string;
+  readonly message?: string;
+  /** As the ledger was told. */
+  readonly strategy?: string;
+  /** What differs from the release before it. */
+  readonly changed: readonly string[];
+  /** The release that a rollback brought back. */
+  readonly to?: string;
+  /** Why it failed or was left. */
+  readonly reason?: string;
+  /** Whether it is what runs now. */
+  readonly current: boolean;
+}
+
+/**
+ * Releases, the ledger's runs and the stack's own updates as one list, newest first. An update belongs to the deployment that ended
+ * (or began) while it ran. Pure.
+ */
+export function historyOfStack(
+  releases: readonly KnownRelease[],
+  runs: readonly LedgerRun[],
+  updates: readonly StackUpdate[],
+): HistoryEntry[] {
+  const free = new Set(updates.filter(({ kind }) => kind === "update" || kind === "destroy"));
+  const updateAt = (time: number): StackUpdate | undefined => {
+    const found = [...free].find((update) => covers(update, time));
+    if (found) free.delete(found);
+    return found;
+  };
+  const left = leftBy(releases);
+  const entries = releases.map((release): HistoryEntry => {
+    const run = runs.find(({ deploymentId }) => deploymentId === release.deploymentId);
+    const { number, deploymentId, releasedAt, changed, pinnedTo, current } = release;
+    const wasLeft = run?.rolledBack || run?.status === "ROLLED_BACK" || left.has(deploymentId);
+    return {
+      number,
+      deploymentId,
+      at: releasedAt,
+      kind: pinnedTo === undefined ? "deploy" : "rollback",
+      result: wasLeft && !current ? "rolled-back" : "succeeded",
+      ...about(updateAt(Date.parse(releasedAt)), run),
+      changed,
+      ...(pinnedTo === undefined ? {} : { to: pinnedTo }),
+      current,
+    };
+  });
+  for (const run of runs) {
+    if (entries.some(({ deploymentId }) => deploymentId === run.deploymentId)) continue;
+    const update = updateAt(run.startedAt) ?? (run.finishedAt && updateAt(run.finishedAt));
+    const never = /never finished|taken over/.test(run.reason ?? "");
+    entries.push({
+      deploymentId: run.deploymentId,
+      at: new Date(run.finishedAt ?? run.startedAt).toISOString(),
+      kind: "deploy",
+      result: run.status === "RUNNING" ? "running" : never ? "interrupted" : "failed",
+      ...about(update || undefined, run),
+      changed: [],
+      ...(run.reason === undefined ? {} : { reason: run.reason }),
+      current: false,
+    });
+  }
+  for (const update of free) {
+    const changes = Object.entries(update.resourceChanges ?? {}).filter(
+      ([op, count]) => op !== "same" && count > 0,
+    );
+    if (update.kind === "update" && update.result === "succeeded" && changes.length === 0) continue;
+    // A success that no release tells of (a change of outputs alone) is no place to return to.
+    if (update.kind === "update" && update.result === "succeeded") continue;
+    entries.push({
+      at: update.endTime ?? update.startTime,
+      kind: update.kind === "destroy" ? "destroy" : "deploy",
+      result: resultOf(update.result),
+      ...about(update, undefined),
+      changed: [],
+      current: false,
+    });
+  }
+  return entries.sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+}
+
+/** Releases that a later rollback went away from: whatever ran before it, when it went back in time. */
+function leftBy(releases: readonly KnownRelease[]): Set<string> {
+  const left = new Set<string>();
+  for (const [index, { pinnedTo }] of releases.entries()) {
+    const before = releases[index - 1];
+    const target = releases.find(({ deploymentId }) => deploymentId === pinnedTo);
+    if (before && target && before.pinnedTo === undefined && target.number < before.number)
+      left.add(before.deploymentId);
+  }
+  return left;
+}
+
+/** Pulumi's times are whole seconds. */
+function covers({ startTime, endTime }: StackUpdate, time: number): boolean {
+  const end = endTime === undefined ? Number.POSITIVE_INFINITY : Date.parse(endTime) + 1500;
+  return time >= Date.parse(startTime) - 1000 && time <= end;
+}
+
+const resultOf = (result: string): HistoryEntry["result"] =>
+  result === "in-progress" ? "running" : result === "succeeded" ? "succeeded" : "failed";
+
+function about(
+  update: StackUpdate | undefined,
+  run: LedgerRun | undefined,
+): Pick<HistoryEntry, "who" | "git" | "message" | "strategy"> {
+  const head = update?.environment["git.head"];
+  const dirty = update?.environment["git.dirty"] === "true" ? "+" : "";
+  return {
+    who: update?.environment["git.author"] ?? run?.from ?? "",
+    ...(head === undefined ? {} : { git: `${head.slice(0, 8)}${dirty}` }),
+    ...(update === undefined || update.message === "" ? {} : { message: update.message }),
+    ...(run?.strategy === undefined ? {} : { strategy: run.strategy }),
+  };
+}

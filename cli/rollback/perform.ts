@@ -1,0 +1,153 @@
+import type { Context } from "../command.ts";
+import { startClock } from "../deploy/clock.ts";
+import type { Engine } from "../deploy/engine.ts";
+import { failureLines, standing } from "../deploy/report.ts";
+import { type DeployOutcome, deploy } from "../deploy/run.ts";
+import { screenFor } from "../deploy/screen.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import { ledgerOf } from "./ledger.ts";
+import { openPhases, type RollbackPhase, type RollbackRequest } from "./phases.ts";
+import { currentPin, setPin } from "./pin.ts";
+import type { PreparedRollback } from "./prepare.ts";
+import { type RollbackReport, reportPath, writeReport } from "./report.ts";
+import { isGood, type Validated, validate } from "./validate.ts";
+
+export interface PerformRequest extends RollbackRequest {
+  readonly rollbackId: string;
+  readonly manual: boolean;
+  /** Begun by a deployment that failed: the stack is not pinned by it. */
+  readonly automatic: boolean;
+  readonly acceptedDivergence: boolean;
+  readonly timeout: number | undefined;
+  readonly parallel: number;
+}
+
+export interface Performed {
+  readonly report: RollbackReport;
+  readonly outcome: DeployOutcome;
+  /** Whether anything was changed. */
+  readonly touched: boolean;
+}
+
+/** An engine whose runs have more in their environment. */
+export const withEnvironment = (engine: Engine, env: Readonly<Record<string, string>>): Engine => ({
+  run: (request) => engine.run({ ...request, env: { ...request.env, ...env } }),
+});
+
+/** The environment of a run that builds a pinned fleet. */
+export function pinEnvironment({ pin, epoch }: PreparedRollback): Record<string, string> {
+  return {
+    FLEET_PIN: JSON.stringify(pin),
+    ...(epoch === undefined ? {} : { FLEET_MANUAL_EPOCH: String(epoch) }),
+  };
+}
+
+/**
+ * Pins the stack, runs `up`, asks every member how it is, tells the ledger each phase, and writes the report. A run that is killed
+ * leaves the stack pinned: the same command, or a plain `pulumi up`, goes on.
+ */
+export async function perform(
+  context: Context,
+  fleet: FleetSession,
+  engine: Engine,
+  prepared: PreparedRollback,
+  request: PerformRequest,
+): Promise<Performed> {
+  const { out, host, projectDir } = context;
+  const { target, ways } = prepared;
+  const startedAt = new Date().toISOString();
+  const ledger = request.manual ? undefined : ledgerOf(fleet);
+  const place = { host, workspace: await context.workspace(), stack: fleet.stack };
+  const before = currentPin(place);
+  const { rollbackType, deploymentId, reason, preserveState } = request;
+  const phases = await openPhases(
+    fleet,
+    ledger,
+    { rollbackType, deploymentId, reason, preserveState },
+    (line) => out.note(line),
+  );
+  await phases.to("PREPARING");
+  try {
+    if (!request.automatic) await setPin(place, prepared.pin);
+  } catch (error) {
+    await phases.to("CANCELLED");
+    throw error;
+  }
+  await phases.to("ROLLING_BACK");
+  const clock = startClock(request.timeout, (why) => out.alert(`ending the rollback: ${why}`));
+  let outcome: DeployOutcome;
+  try {
+    outcome = await deploy(
+      withEnvironment(engine, pinEnvironment(prepared)),
+      { projectDir, only: [], retries: 0, parallel: request.parallel, refresh: false },
+      clock,
+      (progress, id) => {
+        progress.expect(ways.flatMap(({ name, kind }) => (kind === "beside" ? [] : [name])));
+        return screenFor(out, progress, `going back to ${target.deploymentId}  ${id}`);
+      },
+      host.pause,
+    );
+  } finally {
+    clock.stop();
+  }
+  const touched =
+    standing(outcome, undefined).done.length > 0 || standing(outcome, undefined).failed.length > 0;
+  let validation: Validated[] = [];
+  if (outcome.status === "succeeded") {
+    await phases.to("VALIDATING");
+    // Members may have been made anew: who they are is read again.
+    validation = await validate(await context.fleet({ journal: "discard" }), target, ways);
+  } else if (!touched && !request.automatic) await setPin(place, before);
+  const status = statusOf(outcome, touched, validation);
+  await phases.to(status);
+  const report: RollbackReport = {
+    rollbackId: request.rollbackId,
+    ...(phases.requestId === undefined ? {} : { requestId: phases.requestId }),
+    project: fleet.project,
+    stack: fleet.stack,
+    rollbackType,
+    reason,
+    automatic: request.automatic,
+    from: deploymentId,
+    to: {
+      deploymentId: target.deploymentId,
+      ...(prepared.number === undefined ? {} : { number: prepared.number }),
+      releaseHash: target.releaseHash,
+    },
+    status,
+    phases: [...phases.history],
+    startedAt,
+    finishedAt: new Date().toISOString(),
+    deploymentId: outcome.deploymentId,
+    members: ways.map(({ problem: _, epoch: __, ...way }) => ({ ...way })),
+    validation: validation.map((one) => ({ ...one, reasons: [...one.reasons] })),
+    acceptedDivergence: request.acceptedDivergence,
+    failures: [...outcome.failures],
+    log: outcome.log,
+  };
+  await writeReport(projectDir, report);
+  say(context, report, outcome, touched);
+  return { report, outcome, touched };
+}
+
+function statusOf(outcome: DeployOutcome, touched: boolean, validation: readonly Validated[]): RollbackPhase {
+  if (outcome.status === "succeeded") return isGood(validation) ? "COMPLETED" : "PARTIAL";
+  return touched && standing(outcome, undefined).done.length > 0 ? "PARTIAL" : "FAILED";
+}
+
+function say({ out }: Context, report: RollbackReport, outcome: DeployOutcome, touched: boolean): void {
+  for (const failure of outcome.failures) for (const line of failureLines(failure)) out.alert(line);
+  for (const { name, status, reasons } of report.validation) {
+    if (reasons.length > 0 || status !== "HEALTHY") out.alert(`${name} is ${status}: ${reasons.join("; ")}`);
+  }
+  const where = `report: ${reportPath(report.rollbackId)}  log: ${report.log}`;
+  if (report.status === "COMPLETED") {
+    out.line(`Back at ${report.to.deploymentId} in ${outcome.seconds} s, validated.  ${where}`);
+    if (!report.automatic)
+      out.line("The stack is pinned to it. npx fleet rollback --clear follows the program again.");
+    return;
+  }
+  out.alert(`The rollback is ${report.status}.  ${where}`);
+  if (!touched) out.alert("Nothing was changed.");
+  else out.alert("Run the same command again, or pulumi up: it goes on from here.");
+}

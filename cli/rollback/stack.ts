@@ -1,0 +1,117 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { z } from "zod";
+import type { ReleaseDocument } from "../../providers/release/document.ts";
+import type { Host } from "../host.ts";
+import type { Workspace } from "../workspace.ts";
+import { releaseInState } from "./releases.ts";
+
+const UpdateSchema = z.looseObject({
+  kind: z.string(),
+  startTime: z.string(),
+  endTime: z.string().optional(),
+  message: z.string().default(""),
+  environment: z.record(z.string(), z.string()).default({}),
+  result: z.string(),
+  version: z.number().default(0),
+  resourceChanges: z.record(z.string(), z.number()).nullish(),
+});
+
+/** One entry of the stack's own history, as `pulumi stack history --json` prints it. */
+export type StackUpdate = z.infer<typeof UpdateSchema>;
+
+/** How pulumi is asked about one stack. */
+export interface StackAsk {
+  readonly host: Pick<Host, "pulumi">;
+  readonly workspace: Workspace;
+  readonly project: string;
+  readonly stack: string;
+}
+
+/** The history of the stack, newest first; empty for one that is new. The same command for every backend. */
+export async function stackUpdates({ host, workspace, stack }: StackAsk): Promise<StackUpdate[]> {
+  const answer = await host.pulumi(workspace, ["stack", "history", "--json", "--stack", stack]);
+  if (answer.code !== 0 || answer.stdout === "") return [];
+  return z.array(UpdateSchema).parse(JSON.parse(answer.stdout) ?? []);
+}
+
+const StateSchema = z.looseObject({
+  resources: z
+    .array(
+      z.looseObject({
+        type: z.string(),
+        outputs: z.record(z.string(), z.unknown()).optional(),
+        initErrors: z.array(z.string()).nullish(),
+      }),
+    )
+    .nullish(),
+});
+
+/** The release that the stack's state holds: what runs, wherever it was deployed from. */
+export async function releaseOfState({
+  host,
+  workspace,
+  stack,
+}: StackAsk): Promise<ReleaseDocument | undefined> {
+  const answer = await host.pulumi(workspace, ["stack", "export", "--stack", stack]);
+  if (answer.code !== 0) return undefined;
+  const state = z.looseObject({ deployment: StateSchema }).safeParse(JSON.parse(answer.stdout));
+  return state.success ? releaseInState(state.data.deployment.resources ?? [])[0] : undefined;
+}
+
+/**
+ * The releases in the checkpoints that a file backend keeps of every finished update. Other backends keep theirs where the
+ * command line does not reach them, but for Pulumi Cloud, which exports a version.
+ */
+export async function releasesOfHistory(
+  ask: StackAsk,
+  updates: readonly StackUpdate[],
+): Promise<ReleaseDocument[]> {
+  const url = ask.workspace.env.PULUMI_BACKEND_URL;
+  return url?.startsWith("file://") ? fromFiles(ask, url) : fromVersions(ask, updates);
+}
+
+async function fromFiles({ project, stack }: StackAsk, url: string): Promise<ReleaseDocument[]> {
+  const root = url.startsWith("file:///") ? fileURLToPath(url) : url.slice("file://".length);
+  const folder = join(root, ".pulumi", "history", project, stack);
+  const found: ReleaseDocument[] = [];
+  for (const name of (await readdir(folder).catch(() => [])).sort()) {
+    if (!/\.checkpoint\.json(\.gz)?$/.test(name)) continue;
+    const bytes = await readFile(join(folder, name));
+    const text = name.endsWith(".gz") ? (await promisify(gunzip)(bytes)).toString() : bytes.toString();
+    found.push(...inCheckpoint(text));
+  }
+  return found;
+}
+
+const CheckpointSchema = z.looseObject({ checkpoint: z.looseObject({ latest: StateSchema.nullish() }) });
+
+function inCheckpoint(text: string): ReleaseDocument[] {
+  try {
+    const { checkpoint } = CheckpointSchema.parse(JSON.parse(text));
+    return releaseInState(checkpoint.latest?.resources ?? []);
+  } catch {
+    // A file that a killed run cut short tells nothing.
+    return [];
+  }
+}
+
+async function fromVersions(
+  { host, workspace, stack }: StackAsk,
+  updates: readonly StackUpdate[],
+): Promise<ReleaseDocument[]> {
+  const found: ReleaseDocument[] = [];
+  for (const { kind, result, version } of updates) {
+    if (kind !== "update" || result !== "succeeded" || version === 0) continue;
+    const args = ["stack", "export", "--version", String(version), "--stack", stack];
+    const answer = await host.pulumi(workspace, args);
+    // A backend that refuses one version refuses all.
+    if (answer.code !== 0) return found;
+    const state = z.looseObject({ deployment: StateSchema }).safeParse(JSON.parse(answer.stdout));
+    if (state.success) found.push(...releaseInState(state.data.deployment.resources ?? []));
+  }
+  return found;
+}
