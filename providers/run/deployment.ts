@@ -42,6 +42,8 @@ export class Deployment {
    * @throws FleetError STALE_EPOCH when another run begins at the same time, LEDGER_TAKEN when the very first one was lost
    */
   epoch(): Promise<number> {
+    const manual = manualEpoch();
+    if (manual !== undefined) return Promise.resolve(manual);
     if (this.#lost) return Promise.reject(this.#lost);
     if (this.#beaten) return Promise.reject(this.#beaten);
     this.#epoch ??= this.#begin().catch((error: unknown) => {
@@ -55,6 +57,7 @@ export class Deployment {
 
   /** As `epoch`, for who needs the ledger: when the run began without one and it exists by now, begins on it. */
   async ledgerEpoch(): Promise<{ ledger: Incarnation; epoch: number } | undefined> {
+    if (manualEpoch() !== undefined) return undefined;
     const ledger = await this.#ledger();
     if (!ledger) return undefined;
     if ((await this.epoch()) === 0) this.#epoch = undefined;
@@ -191,6 +194,15 @@ export class Deployment {
     await session.supersede("", "");
     return begun.epoch;
   }
+}
+
+/**
+ * The epoch of a run without the coordinator (`fleet rollback --manual`): above what every process has, chosen by who began it. The
+ * ledger is neither asked nor told; it is brought up to it by the next run.
+ */
+function manualEpoch(): number | undefined {
+  const given = Number(process.env.FLEET_MANUAL_EPOCH);
+  return Number.isSafeInteger(given) && given > 0 ? given : undefined;
 }
 
 function newDeploymentId(now: Date): string {
