@@ -84,6 +84,9 @@ export class Comments {
     if (ts.isPropertyAccessExpression(expression)) {
       return this.#fieldsIn(expression.expression).get(expression.name.text)?.fields ?? new Map();
     }
+    // A helper of ours that makes a schema of schemas.
+    if (ts.isCallExpression(expression) && ts.isIdentifier(expression.expression))
+      return this.#merged(expression.arguments);
     if (!ts.isCallExpression(expression) || !ts.isPropertyAccessExpression(expression.expression))
       return new Map();
     const { expression: base, name } = expression.expression;

@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { z } from "zod";
+import { z } from "zod";
 import { NetworkRefSchema } from "../ao/network.ts";
 import { FleetDeclarationSchema, ProcessDeclarationSchema } from "../components/declaration.ts";
 import { CONFIG_TYPES, ConfigBundleInputsSchema } from "../providers/config-bundle/schema.ts";
@@ -30,6 +30,7 @@ export const commentFiles: readonly string[] = [
   "components/declaration.ts",
   "components/fleet.ts",
   "providers/run/scope.ts",
+  "providers/config-bundle/types.ts",
   ...NOUNS.flatMap((noun) => [`providers/${noun}/schema.ts`, `providers/${noun}/resource.ts`]),
 ];
 
@@ -113,9 +114,7 @@ export const pages: readonly Page[] = [
   ]),
   resource("config-bundle", "ConfigBundle", [
     section("Inputs", inputs(ConfigBundleInputsSchema, "ConfigBundleInputsSchema")),
-    ...Object.entries(CONFIG_TYPES).map(([type, schema]) =>
-      section(type, rowsOf(schema, comments.fields("CONFIG_TYPES").get(type)?.fields ?? new Map())),
-    ),
+    section("Config types", rowsOf(z.object(CONFIG_TYPES).partial(), comments.fields("CONFIG_TYPES"))),
     section("Outputs", outputs("ConfigBundleOutputs")),
   ]),
   resource("wiring", "Wiring", [

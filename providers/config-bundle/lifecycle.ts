@@ -1,10 +1,7 @@
-import { z } from "zod";
-import { crashPoint } from "../../ao/crash.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
 import { nothingLoaded } from "../process/health.ts";
-import { ask } from "../run/control.ts";
 import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
 import { record } from "../run/manifest.ts";
 import { memberKey } from "../run/members.ts";
@@ -12,55 +9,78 @@ import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
+import { distribute, type Shipment, withdraw } from "./distribute.ts";
+import { type Held, tellConfigs, wholeVersion } from "./held.ts";
 import {
   type ConfigBundleInputs,
   ConfigBundleInputsSchema,
   type ConfigBundleOutputs,
   type Target,
 } from "./schema.ts";
+import { seal } from "./seal.ts";
+import { explainData, explainHeld, show } from "./words.ts";
 
+export { explainData } from "./words.ts";
 export { configure };
 
 type Raw = Record<string, unknown>;
 
-const HeldSchema = z.looseObject({
-  configs: z.preprocess(
-    (value) => (Array.isArray(value) && value.length === 0 ? {} : value),
-    z.record(z.string(), z.looseObject({ configData: z.unknown(), version: z.number(), hash: z.string() })),
-  ),
-});
-const AcknowledgedSchema = z.looseObject({ configType: z.string(), version: z.number(), hash: z.string() });
-
-export async function check(_olds: Raw, news: Raw) {
-  return checkInputs(ConfigBundleInputsSchema, news);
+export async function check(olds: Raw, news: Raw) {
+  const checked = checkInputs(ConfigBundleInputsSchema, news);
+  const parsed = ConfigBundleInputsSchema.safeParse(checked.inputs);
+  // A new one has no diff, so it is shown here.
+  if (parsed.success && Object.keys(olds).length === 0)
+    console.log(`${parsed.data.name}: ${introduce(parsed.data)}`);
+  return checked;
 }
+
+function introduce({ configType, configData, secretData = {}, targets }: ConfigBundleInputs): string {
+  const fields = [
+    ...Object.entries(configData).map(([key, value]) => `${key} ${show(value)}`),
+    ...Object.keys(secretData).map((key) => `${key} (sealed)`),
+  ];
+  return `${configType} for ${namesOf(targets)}: ${fields.join(", ") || "no settings"}`;
+}
+
+const namesOf = (targets: readonly Target[]): string => targets.map(({ name }) => name).join(", ");
 
 export async function diff(_id: string, olds: ConfigBundleOutputs, rawNews: Raw) {
   const raw = assumeKept(olds, ownInputs(rawNews));
   const parsed = ConfigBundleInputsSchema.safeParse(raw);
   // Something is not known and was not there before: it joins.
   if (!parsed.success) return { changes: true };
-  const news = parsed.data;
-  const reasons = [
-    ...explainData(olds.configData, news.configData),
-    ...olds.drift.map((finding) => `changed by hand: ${finding}`),
-  ];
-  const before = new Map(olds.targets.map((target) => [target.name, target.processId]));
-  for (const target of news.targets) {
-    if (before.get(target.name) !== target.processId) reasons.push(`goes to ${target.name} too`);
-  }
-  for (const reason of reasons) console.log(`${news.name}: ${reason}`);
+  const reasons = explainChanges(olds, parsed.data);
+  for (const reason of reasons) console.log(`${parsed.data.name}: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
 }
 
-/** Field by field: `maxConcurrentRequests 100 → 200`. Pure. */
-export function explainData(before: Record<string, unknown>, after: Record<string, unknown>): string[] {
-  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  const show = (value: unknown) => (value === undefined ? "unset" : JSON.stringify(value));
-  return keys
-    .filter((key) => hashOf(before[key] ?? null) !== hashOf(after[key] ?? null))
-    .map((key) => `${key} ${show(before[key])} → ${show(after[key])}`);
+/** Why a bundle would be sent, by field and target. Pure. */
+export function explainChanges(olds: ConfigBundleOutputs, news: ConfigBundleInputs): string[] {
+  const fields = [...explainData(olds.configData, news.configData), ...explainSecrets(olds, news)];
+  const reasons = fields.map((field) => `${field} on ${namesOf(news.targets)}`);
+  for (const finding of olds.drift) reasons.push(`changed by hand: ${finding}`);
+  if (hashOf(olds.rule ?? null) !== hashOf(news.rule ?? null)) reasons.push("its type has other rules");
+  const before = new Map(olds.targets.map((target) => [target.name, target.processId]));
+  for (const { name, processId } of news.targets) {
+    if (before.get(name) !== processId) reasons.push(`goes to ${name} too`);
+  }
+  for (const { name } of dropped(olds.targets, news.targets)) reasons.push(`no longer goes to ${name}`);
+  return reasons;
 }
+
+function explainSecrets(olds: ConfigBundleOutputs, news: ConfigBundleInputs): string[] {
+  const [before, after] = [olds.secretData ?? {}, news.secretData ?? {}];
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].sort().flatMap((key) => {
+    if (before[key] === undefined) return [`${key} unset → (sealed)`];
+    if (after[key] === undefined) return [`${key} (sealed) → unset`];
+    if (before[key] !== after[key]) return [`${key} (sealed) → (another, sealed)`];
+    return olds.sealTo === news.sealTo ? [] : [`${key} (sealed) → (sealed to another key)`];
+  });
+}
+
+/** Those that are no targets any more, though their process may go on. */
+const dropped = (before: readonly Target[], after: readonly Target[]): Target[] =>
+  before.filter(({ name }) => !after.some((target) => target.name === name));
 
 export async function create(raw: Raw) {
   const inputs = ConfigBundleInputsSchema.parse(ownInputs(raw));
@@ -73,18 +93,41 @@ export async function update(_id: string, olds: ConfigBundleOutputs, raw: Raw) {
 
 export async function read(id: string, props: ConfigBundleOutputs) {
   const session = await sessionFor(props.scope, props.network);
+  const wanted = { ...props.configData, ...props.sealed };
   const findings = await Promise.all(
     props.targets.map(async (target) => {
       const budget = session.budget(props.timeoutSeconds);
-      const held = await heldBy(session, target, props.configType, budget).catch(nothingLoaded);
-      return held?.hash === props.hash ? [] : [`${target.name} holds other ${props.configType}`];
+      const told = await tellConfigs(session, target, { configType: props.configType }, budget).catch(
+        nothingLoaded,
+      );
+      const held = told?.held[props.configType];
+      return held?.hash === props.hash ? [] : [explainHeld(target.name, props.configType, wanted, held)];
     }),
   );
   return { id, props: { ...props, drift: findings.flat() } };
 }
 
-/** A process keeps its last settings when their declaration goes: there is nothing to undo on it. */
-export async function remove(_id: string, _props: ConfigBundleOutputs): Promise<void> {}
+/** Without a declaration the defaults hold: the settings are taken back, unless somebody has put others there since. */
+export async function remove(_id: string, props: ConfigBundleOutputs): Promise<void> {
+  const session = await sessionFor(props.scope, props.network);
+  await clear(session, props.targets, props);
+}
+
+async function clear(
+  session: Session,
+  targets: readonly Target[],
+  { configType, hash, timeoutSeconds }: ConfigBundleOutputs,
+): Promise<void> {
+  await Promise.all(
+    targets.map(async (target) => {
+      const budget = session.budget(timeoutSeconds);
+      const told = await tellConfigs(session, target, { configType }, budget).catch(nothingLoaded);
+      const held = told?.held[configType];
+      if (held?.hash !== hash) return;
+      await withdraw(session, target, { configType, hash, version: held.version }, budget, true);
+    }),
+  );
+}
 
 const idOf = (inputs: ConfigBundleInputs): string => deploymentKey(inputs.scope, inputs.name);
 
@@ -93,102 +136,99 @@ async function ensure(
   raw: Raw,
   olds: ConfigBundleOutputs | undefined,
 ): Promise<ConfigBundleOutputs> {
+  const { configType, targets } = inputs;
   const session = await sessionFor(inputs.scope, inputs.network);
   const budget = session.budget(inputs.timeoutSeconds);
-  const hash = hashOf(inputs.configData);
   const started = performance.now();
-  const held = await Promise.all(
-    inputs.targets.map((target) => heldBy(session, target, inputs.configType, budget)),
-  );
-  const highest = Math.max(olds?.version ?? 0, ...held.map((entry) => entry?.version ?? 0));
-  for (const [index, target] of inputs.targets.entries()) {
+  const sealed = sealAll(inputs, olds);
+  const data = { ...inputs.configData, ...sealed };
+  const hash = hashOf(data);
+  const told = await Promise.all(targets.map((target) => lookAt(session, target, configType, budget)));
+  for (const [index, target] of targets.entries()) {
     // It is there already, so a message of an earlier run that may have brought it is done with.
-    if (held[index]?.hash === hash) await session.supersede(stepOf(session, target), "");
+    if (told[index]?.held?.hash === hash) await session.supersede(stepOf(session, target), "");
   }
-  const settled = held.every((entry) => entry?.hash === hash && entry.version === highest);
-  const version = settled ? highest : highest + 1;
-  const outputs: ConfigBundleOutputs = { ...raw, ...inputs, schemaVersion: 1, hash, version, drift: [] };
-  const results = await Promise.allSettled(
-    inputs.targets.map((target, index) =>
-      held[index]?.hash === hash && held[index]?.version === version
-        ? Promise.resolve()
-        : distribute(session, target, inputs, version, hash, budget),
-    ),
-  );
-  const problems: Problem[] = [];
-  for (const result of results) {
-    if (result.status === "fulfilled") continue;
-    if (!(result.reason instanceof FleetError)) throw result.reason;
-    problems.push(...result.reason.problems);
-  }
-  const taken = inputs.targets.filter((_target, index) => results[index]?.status === "fulfilled");
-  await record(
-    session,
-    Object.fromEntries(taken.map(({ name }) => [name, { configVersions: { [inputs.configType]: version } }])),
-  );
+  const otherRule = olds !== undefined && hashOf(olds.rule ?? null) !== hashOf(inputs.rule ?? null);
+  const pending = targets.filter((_target, index) => otherRule || told[index]?.held?.hash !== hash);
+  const version = nextVersion(told, hash, olds?.version ?? 0);
+  const outputs: ConfigBundleOutputs = {
+    ...raw,
+    ...inputs,
+    schemaVersion: 1,
+    hash,
+    version,
+    ...(inputs.secretData === undefined ? {} : { sealed }),
+    drift: [],
+  };
+  const shipment: Shipment = {
+    configType,
+    data,
+    version,
+    hash,
+    ...(inputs.rule ? { rule: inputs.rule } : {}),
+  };
+  const problems = await distribute(session, pending, shipment, budget);
+  if (problems.length > 0) throw await partial(session, inputs, outputs, problems);
+  if (olds) await clear(session, dropped(olds.targets, targets), olds);
+  const versions = targets.map(({ name }, index): [string, object] => {
+    const held = told[index]?.held;
+    const has = held?.hash === hash ? wholeVersion(held.version) : version;
+    return [name, { configVersions: { [configType]: has } }];
+  });
+  await record(session, Object.fromEntries(versions));
+  await say(session, inputs.name, "configured", `${configType} v${version} on ${namesOf(targets)}`, started);
+  return outputs;
+}
+
+async function partial(
+  session: Session,
+  inputs: ConfigBundleInputs,
+  outputs: ConfigBundleOutputs,
+  problems: readonly Problem[],
+): Promise<unknown> {
   try {
     throwAll(problems);
   } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
     await session.deployment.failed(problems.map(({ what }) => what).join("; "));
-    throw new PartialFailure(
-      idOf(inputs),
-      { ...outputs, drift: ["the last distribution was not taken by all targets"] },
-      error,
-    );
+    const drift = ["the last distribution was not taken by all targets"];
+    return new PartialFailure(idOf(inputs), { ...outputs, drift }, error);
   }
-  await say(
-    session,
-    inputs.name,
-    "configured",
-    `${inputs.configType} v${version} on ${inputs.targets.map(({ name }) => name).join(", ")}`,
-    started,
+  return undefined;
+}
+
+/** What is sealed already and has not changed stays as it is, so that a fleet that did not change is sent nothing. */
+function sealAll(inputs: ConfigBundleInputs, olds: ConfigBundleOutputs | undefined): Record<string, string> {
+  const { secretData = {}, sealTo = "" } = inputs;
+  return Object.fromEntries(
+    Object.entries(secretData).map(([key, secret]) => {
+      const before =
+        olds?.sealTo === sealTo && olds.secretData?.[key] === secret ? olds.sealed?.[key] : undefined;
+      return [key, before ?? seal(secret, sealTo)];
+    }),
   );
-  return outputs;
+}
+
+interface Look {
+  readonly held?: Held;
+  readonly highest: number;
+}
+
+async function lookAt(session: Session, target: Target, configType: string, budget: Budget): Promise<Look> {
+  const told = await tellConfigs(session, target, { configType }, budget);
+  const held = told.held[configType];
+  const highest = Math.max(told.highest[configType] ?? 0, held ? wholeVersion(held.version) : 0);
+  return held ? { held, highest } : { highest };
+}
+
+/** The version that some hold already where the others can still take it, else one above all that there ever were. Pure. */
+function nextVersion(told: readonly Look[], hash: string, before: number): number {
+  const holders = told.filter(({ held }) => held?.hash === hash);
+  const common = Math.max(0, ...holders.map(({ held }) => wholeVersion(held?.version ?? 0)));
+  const others = told.filter(({ held }) => held?.hash !== hash);
+  if (others.every(({ highest }) => highest < common)) return common;
+  return Math.max(before, ...told.map(({ highest }) => highest)) + 1;
 }
 
 const stepOf = ({ scope }: Session, { name, generation }: Target): string =>
   memberKey(scope, name, generation, "UPDATE_CONFIG/");
-
-/** Sends to one target and reads back what it holds now. */
-async function distribute(
-  session: Session,
-  target: Target,
-  inputs: ConfigBundleInputs,
-  version: number,
-  hash: string,
-  budget: Budget,
-): Promise<void> {
-  const { configType, configData } = inputs;
-  const epoch = await session.deployment.epoch();
-  await ask(
-    session,
-    { ...target, action: "UPDATE_CONFIG", epoch, data: { configType, configData, version, hash } },
-    AcknowledgedSchema,
-    budget,
-  );
-  crashPoint("config.sent");
-  const held = await heldBy(session, target, configType, budget);
-  if (held?.hash === hash && held.version === version) return;
-  throw new FleetError({
-    code: "CONFIG_NOT_TAKEN",
-    what: `${target.name} acknowledged ${configType} v${version} but holds something else.`,
-    got: held ? `v${held.version} ${held.hash.slice(0, 8)}` : "nothing",
-    expected: `v${version} ${hash.slice(0, 8)}`,
-    remedy:
-      "Somebody else configures this process at the same time; run pulumi refresh and look at the preview.",
-  });
-}
-
-/** What the process holds of a type, its hash recomputed from the data it gave back. */
-async function heldBy(session: Session, target: Target, configType: string, budget: Budget) {
-  const reply = await ask(
-    session,
-    { ...target, action: "GET_CONFIG", data: { configType } },
-    HeldSchema,
-    budget,
-  );
-  const held = reply.configs[configType];
-  if (!held) return undefined;
-  const data = Array.isArray(held.configData) && held.configData.length === 0 ? {} : held.configData;
-  return { version: held.version, hash: hashOf(data) };
-}

@@ -1,5 +1,11 @@
 import { z } from "zod";
 import { CommonInputs } from "../run/scope.ts";
+import { checkValue } from "./check.ts";
+import { RULES } from "./lua.ts";
+import type { Rule } from "./rules.ts";
+import { publicKeyProblem } from "./seal.ts";
+
+export { CONFIG_TYPES } from "./types.ts";
 
 /** A member that receives a message from another resource of the fleet. */
 export const TargetSchema = z.strictObject({
@@ -13,40 +19,51 @@ export const TargetSchema = z.strictObject({
 
 export type Target = z.infer<typeof TargetSchema>;
 
-const positive = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
-
-/** The checks of the vocabulary, one schema a type. Unknown keys are refused. */
-export const CONFIG_TYPES = {
-  PROCESS_CONFIG: z.strictObject({
-    /** Kept for the vocabulary; a process says its kind itself (`fleet.process`). */
-    processType: z.string().min(1).optional(),
-    /** Deferred requests that may be open at once. */
-    maxConcurrentRequests: positive.optional(),
-    /** Milliseconds after which a deferred request is answered with a time-out. */
-    requestTimeout: positive.optional(),
-    /** Kept for the vocabulary; `processes/lib` always counts and does not read it. */
-    enableMetrics: z.boolean().optional(),
-  }),
-} as const;
+/** Longest secret, so that it fits into a setting when it is sealed. */
+const MAX_SECRET = 2048;
 
 export const ConfigBundleInputsSchema = z
   .strictObject({
     ...CommonInputs,
     /** Name of the bundle, also its Pulumi name: `battle-process-config`. */
     name: z.string(),
-    /** Which settings these are; their checks are below. */
-    configType: z.enum(["PROCESS_CONFIG"]),
+    /** Which settings these are: one of the types below, or one of the fleet's own. */
+    configType: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/),
     /** The settings, complete: they replace what the targets held. */
     configData: z.record(z.string(), z.unknown()),
+    /** What the settings of a type of the fleet's own may be; made from its zod schema. @default none */
+    rule: z.custom<Rule>((value) => typeof value === "object" && value !== null).optional(),
+    /**
+     * Settings that are sealed before they are sent: encrypted in the state, and on the network readable only with the private
+     * key of `sealTo`. Texts. @default none
+     */
+    secretData: z.record(z.string(), z.string().max(MAX_SECRET)).optional(),
+    /** Public key that secrets are sealed to: a PEM or a JWK, RSA (from 2048 bits) or X25519. @default none */
+    sealTo: z.string().optional(),
     /** The members that get them. One whose hash is equal gets no message. */
     targets: z.array(TargetSchema).min(1),
     /** Seconds for a whole create or update. */
     timeoutSeconds: z.number().positive().default(120),
   })
   .superRefine((inputs, context) => {
-    const parsed = CONFIG_TYPES[inputs.configType].safeParse(inputs.configData);
-    for (const issue of parsed.error?.issues ?? []) {
-      context.addIssue({ code: "custom", message: issue.message, path: ["configData", ...issue.path] });
+    const complain = (path: readonly PropertyKey[], message: string) =>
+      context.addIssue({ code: "custom", message, path: [...path] });
+    const rule = RULES[inputs.configType] ?? inputs.rule;
+    if (!rule) {
+      complain(
+        ["configType"],
+        `one of ${Object.keys(RULES).join(" ")}, or a type of your own: configTypes of the fleet`,
+      );
+      return;
+    }
+    const secrets = inputs.secretData ?? {};
+    // In the place of a sealed text: anything of its kind.
+    const sealed = Object.fromEntries(Object.keys(secrets).map((key) => [key, "sealed:"]));
+    for (const { path, got, expected } of checkValue({ ...inputs.configData, ...sealed }, rule, "configData"))
+      complain(path.split("."), `${got}; ${expected}`);
+    if (Object.keys(secrets).length > 0) {
+      const problem = publicKeyProblem(inputs.sealTo);
+      if (problem !== undefined) complain(["sealTo"], problem);
     }
   });
 
@@ -58,8 +75,10 @@ export interface ConfigBundleOutputs extends ConfigBundleInputs {
   readonly schemaVersion: 1;
   /** Content hash of the data; equal on every target. */
   readonly hash: string;
-  /** Raised by every change; what the targets report in `configVersions`. */
+  /** Raised by every change; the highest that the targets report in `configVersions`. */
   readonly version: number;
-  /** What a refresh found changed by hand, in words. */
+  /** The secrets as they were sent. */
+  readonly sealed?: Record<string, string>;
+  /** What a refresh found changed by hand, in words: by field, with who did it and when. */
   readonly drift: string[];
 }

@@ -148,7 +148,6 @@ test("thresholds are checked, kept and used; MONITORING_CONFIG sets the interval
     configType: "MONITORING_CONFIG",
     configData: { healthCheckInterval: 60_000 },
     version: 1,
-    hash: "h",
   };
   await send(w, "UPDATE_CONFIG", config, { Epoch: "1" });
   const first = await send(w, "PERIODIC_HEALTH_CHECK");

@@ -112,7 +112,6 @@ test("PROCESS_CONFIG limits how many calls wait, and for how long", async () => 
     configType: "PROCESS_CONFIG",
     configData: { maxConcurrentRequests: 2, requestTimeout: 5000 },
     version: 1,
-    hash: "h",
   };
   await p.send({ Action: "UPDATE_CONFIG", Epoch: "1", Data: config });
   await ask(p, {}, "1");

@@ -68,7 +68,7 @@ test.each([
   ["LOGGING_CONFIG", { logLevel: "debug" }, ["configData.logLevel"]],
   ["MONITORING_CONFIG", { healthCheckInterval: 0 }, ["configData.healthCheckInterval"]],
   ["NO_CONFIG", {}, ["configType"]],
-  ["LOGGING_CONFIG", [{ logLevel: "INFO" }], ["configData.1"]],
+  ["LOGGING_CONFIG", [{ logLevel: "INFO" }], ["configData"]],
 ])("%s refuses %j, names every problem and keeps what it had", async (configType, configData, paths) => {
   const p = await base.clone();
   await update(p, "LOGGING_CONFIG", { logLevel: "WARN" });

@@ -116,7 +116,7 @@ test("every problem of the data is named at its path", async () => {
   const reply = await ask(shared, { Action: "ADD", Data: { by: -1, fail: 7 } });
   expect(reply?.data.error).toMatchObject({
     problems: [
-      { path: "by", got: "-1", expected: "1 to 100" },
+      { path: "by", got: "-1", expected: "a whole number from 1 to 100" },
       { path: "fail", got: "7", expected: "a text" },
     ],
   });
@@ -290,7 +290,7 @@ test("the log is a ring that LOGGING_CONFIG filters", async () => {
   const p = await base.clone();
   await ask(p, { Action: "SPEAK", Data: { level: "DEBUG", text: "quiet" } });
   await ask(p, { Action: "SPEAK", Data: { level: "WARN", text: "loud" } });
-  const config = { configType: "LOGGING_CONFIG", configData: { logLevel: "ERROR" }, version: 1, hash: "h" };
+  const config = { configType: "LOGGING_CONFIG", configData: { logLevel: "ERROR" }, version: 1 };
   expect(await codeOf(p, { Action: "UPDATE_CONFIG", From: OWNER, Epoch: "1", Data: config })).toBe("ok");
   await ask(p, { Action: "SPEAK", Data: { level: "WARN", text: "filtered" } });
   await ask(p, { Action: "SPEAK", Data: { level: "FATAL", text: "x".repeat(5000) } });

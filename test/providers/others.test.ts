@@ -54,7 +54,11 @@ describe("a config bundle", () => {
     expect(idle.props).toEqual(outs);
     await config.update("id", outs, await inputs({ ...data, enableMetrics: false }, [targetOf(battle)]));
     const found = await config.read("id", outs);
-    expect(found.props.drift).toEqual(["battle holds other PROCESS_CONFIG"]);
+    expect(found.props.drift).toEqual([
+      expect.stringMatching(
+        /^battle holds other PROCESS_CONFIG: enableMetrics true → false \(v2 by \S{43} at 20\S+Z\)$/,
+      ),
+    ]);
     expect(await config.diff("id", found.props, raw)).toMatchObject({ changes: true });
     const repaired = await config.update("id", found.props, raw);
     expect((await config.read("id", repaired.outs)).props.drift).toEqual([]);
@@ -79,7 +83,7 @@ describe("a config bundle", () => {
       await inputs({ requestTimeout: -1, colour: "red" }, [battle]),
     );
     expect(failures.map(({ property }) => property).sort()).toEqual([
-      "configData",
+      "configData.colour",
       "configData.requestTimeout",
     ]);
   });

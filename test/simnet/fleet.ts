@@ -1,4 +1,4 @@
-import { checkConfig, compareVersions, notEnforceable } from "./config.ts";
+import { getConfig, restoreConfig, updateConfig } from "./config.ts";
 import { healthReport } from "./health.ts";
 import { isObject, type Json, Refusal } from "./reply.ts";
 import type { FleetState, ModelMessage, ModelProcess, ProcessState } from "./state.ts";
@@ -54,8 +54,13 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
   },
   UPDATE_CONFIG: {
     ...control,
-    check: needs({ configData: "table", configType: "string", hash: "string", version: "any" }),
+    check: needs({ configData: "table", configType: "string", version: "any" }),
     run: updateConfig,
+  },
+  RESTORE_CONFIG: {
+    ...control,
+    check: needs({ configType: "string", hash: "string", version: "any" }),
+    run: restoreConfig,
   },
   GET_CONFIG: { who: "peer", always: true, readonly: true, run: getConfig },
   WIRE_PEERS: { ...control, check: needs({ peers: "table" }), run: wirePeers },
@@ -76,9 +81,12 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
 
 /** Whether the sender has the role. */
 export function allowed(who: Who, { process, fleet, message }: Request): boolean {
+  if (who === "anyone") return true;
+  // What is carried for somebody else has no role of its carrier.
+  if (tagOf(message.tags, "On-Behalf-Of") !== undefined) return false;
   const owner = message.from === process.owner;
   const deployer = owner || fleet.allowed.includes(message.from);
-  if (who === "anyone" || owner) return true;
+  if (owner) return true;
   if (who === "owner") return false;
   return deployer || (who === "peer" && Object.values(fleet.peers).includes(message.from));
 }
@@ -151,61 +159,17 @@ function info({ process, fleet, state, message }: Request): Json {
     release: state.script.release ?? fleet.release,
     sourceHash: state.script.sourceHash ?? fleet.sourceHash,
     stateVersion: "1",
+    migrations: [],
     configVersions: Object.fromEntries(
       Object.entries(fleet.configs).map(([type, { version }]) => [type, version]),
     ),
     peers: fleet.peers,
     peersHash: fleet.peersHash,
+    allowed: fleet.allowed,
     owner: process.owner,
     stats: statistics(fleet),
     at: message.timestamp,
     slot: message.slot,
-  };
-}
-
-function updateConfig({ fleet, state, data }: Request): Json {
-  const configType = String(data.configType);
-  const { configData, hash } = data;
-  const version = data.version;
-  const refuse = (problems: readonly { path: string; got: unknown; expected: string }[]): never => {
-    throw new Refusal(
-      "INVALID_CONFIG",
-      `${problems.length} setting(s) cannot be used; the first: ${problems[0]?.path}`,
-      "Correct the values at the paths named and send the config again; the earlier one is still in use.",
-      { problems },
-    );
-  };
-  if (typeof version !== "number" && (typeof version !== "string" || version === ""))
-    return refuse([
-      { path: "version", got: typeof version, expected: "a number or a text of 1 to 64 characters" },
-    ]);
-  const problems = checkConfig(configType, configData);
-  if (state.script.refuseConfig?.includes(configType))
-    problems.push({ path: configType, got: "(scripted)", expected: "something else" });
-  if (problems.length > 0) refuse(problems);
-  const held = fleet.configs[configType];
-  if (held) {
-    const order = compareVersions(version, held.version);
-    if (order < 0 && !(data.rollback === true && fleet.epoch > held.epoch))
-      refuse([{ path: "version", got: String(version), expected: `at least ${held.version}` }]);
-    if (order === 0 && hash !== held.hash)
-      refuse([{ path: "hash", got: hash, expected: `${held.hash} (what version ${held.version} has here)` }]);
-  }
-  fleet.configs[configType] = { configData, version, hash: String(hash), epoch: fleet.epoch };
-  const idle = notEnforceable(configType, configData);
-  return { configType, version, hash, ...(idle.length > 0 ? { notEnforceable: idle } : {}) };
-}
-
-function getConfig({ fleet, data }: Request): Json {
-  const wanted = data.configType;
-  const held = Object.entries(fleet.configs).filter(([type]) => wanted === undefined || type === wanted);
-  return {
-    configs: Object.fromEntries(
-      held.map(([type, { configData, version, hash }]) => {
-        const idle = notEnforceable(type, configData);
-        return [type, { configData, version, hash, ...(idle.length > 0 ? { notEnforceable: idle } : {}) }];
-      }),
-    ),
   };
 }
 

@@ -18,9 +18,12 @@ const SOURCE = `local fleet = require("fleet")
 fleet.process { name = "counter", processType = "COUNTER", version = "1.0.0", capabilities = { "COUNTING" } }
 fleet.on("START", { who = "anyone" }, function(data, msg) return {} end)
 `;
+const FIVE = hashOf({ maxConcurrentRequests: 5 });
+const NONE = hashOf({});
+const OWN = { configType: "LIMITS", rule: { type: "object", fields: { most: { type: "integer", max: 9 } } } };
 const epoch = (n: number) => ({ tags: { Epoch: String(n) } });
 const config = (more: object) => ({
-  ...{ configType: "PROCESS_CONFIG", configData: { maxConcurrentRequests: 5 }, version: 2, hash: "h2" },
+  ...{ configType: "PROCESS_CONFIG", configData: { maxConcurrentRequests: 5 }, version: 2, hash: FIVE },
   ...more,
 });
 const STATE = { schema: 1, stateVersion: "1", states: {} };
@@ -51,14 +54,39 @@ const LIBRARY: readonly Step[] = [
   },
   { action: "UPDATE_CONFIG", data: config({ configType: "NO_SUCH" }), ...epoch(1) },
   { action: "UPDATE_CONFIG", data: { configType: "PROCESS_CONFIG" }, ...epoch(5) },
-  { action: "UPDATE_CONFIG", data: config({ version: 1, hash: "h1", rollback: true }), ...epoch(2) },
+  { action: "UPDATE_CONFIG", data: config({ version: 1, rollback: true }), ...epoch(2) },
+  { action: "UPDATE_CONFIG", data: config({ version: 3, configData: {}, hash: undefined }), ...epoch(2) },
+  { action: "UPDATE_CONFIG", data: config({ version: 3, configData: [], hash: undefined }), ...epoch(2) },
+  { action: "UPDATE_CONFIG", data: config({ version: 1, rollback: true }), ...epoch(2) },
+  {
+    action: "UPDATE_CONFIG",
+    data: { ...OWN, configData: { most: 9 }, version: 1, requestedBy: STRANGER },
+    ...epoch(2),
+  },
+  {
+    action: "UPDATE_CONFIG",
+    data: { configType: "LIMITS", configData: { most: 10, "": 1, é: 1 }, version: 2 },
+    ...epoch(2),
+  },
+  { action: "UPDATE_CONFIG", data: { ...OWN, configData: { most: 8 }, version: 2 }, ...epoch(2) },
+  { action: "GET_CONFIG", data: { history: true } },
+  { action: "RESTORE_CONFIG", data: { configType: "PROCESS_CONFIG", version: 9, hash: NONE }, ...epoch(2) },
+  { action: "RESTORE_CONFIG", data: { configType: "PROCESS_CONFIG", version: 3, hash: NONE } },
+  { action: "RESTORE_CONFIG", data: { configType: "PROCESS_CONFIG", version: 3, hash: NONE }, ...epoch(2) },
+  {
+    action: "RESTORE_CONFIG",
+    data: { configType: "LIMITS", version: 2, hash: hashOf({ most: 8 }), clear: true },
+    ...epoch(2),
+  },
+  { action: "RESTORE_CONFIG", data: { configType: "LIMITS" }, ...epoch(2) },
+  { action: "GET_CONFIG", data: { history: true } },
+  { action: "GET_CONFIG", tags: { "On-Behalf-Of": STRANGER } },
   {
     action: "UPDATE_CONFIG",
     data: config({
       configType: "RESOURCE_LIMITS",
       configData: { maxCpuPercent: 50 },
       version: "1.0",
-      hash: "r",
     }),
     ...epoch(2),
   },

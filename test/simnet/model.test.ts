@@ -258,12 +258,12 @@ describe("control actions", () => {
       configType: "PROCESS_CONFIG",
       configData: { maxConcurrentRequests: 5 },
       version: 2,
-      hash: "a",
+      hash: hashOf({ maxConcurrentRequests: 5 }),
     };
     expect(p.ask("UPDATE_CONFIG", good, epoch(2)).body).toMatchObject({
       success: true,
       version: 2,
-      hash: "a",
+      hash: good.hash,
     });
     expect(p.ask("UPDATE_CONFIG", good, epoch(2)).body.success).toBe(true);
     expect(p.ask("UPDATE_CONFIG", { ...good, version: 1 }, epoch(2)).body.error.code).toBe("INVALID_CONFIG");
@@ -273,10 +273,17 @@ describe("control actions", () => {
       "configData.maxConcurrentRequests",
       "configData.maxThings",
     ]);
-    expect(p.ask("GET_CONFIG").body.configs.PROCESS_CONFIG).toEqual({
-      configData: good.configData,
-      version: 2,
-      hash: "a",
+    const { hash } = good;
+    const held = { configData: good.configData, version: 2, hash, epoch: 2, by: OWNER };
+    expect(p.ask("GET_CONFIG").body.configs.PROCESS_CONFIG).toMatchObject(held);
+    const other = { ...good, configData: {}, version: 3, hash: hashOf({}) };
+    p.ask("UPDATE_CONFIG", other, epoch(2));
+    const back = { configType: "PROCESS_CONFIG", version: 3, hash: other.hash };
+    expect(p.ask("RESTORE_CONFIG", back, epoch(2)).body).toMatchObject({ restored: true, version: 2, hash });
+    expect(p.ask("RESTORE_CONFIG", back, epoch(2)).body).toMatchObject({ restored: false, version: 2 });
+    expect(p.ask("GET_CONFIG").body).toMatchObject({
+      configs: { PROCESS_CONFIG: held },
+      highest: { PROCESS_CONFIG: 3 },
     });
   });
 

@@ -133,6 +133,7 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
     handlers,
     actions: actionsOf(state.fleet),
     migrations: 0,
+    stateVersion: "1",
   });
 }
 
@@ -142,6 +143,8 @@ function freshFleet(startedAt: number): FleetState {
     ...{ status: "ACTIVE", handlers: ["fleet", "fleet.unknown"], actions: [], declared: false, plain: false },
     ...{
       configs: {},
+      configHistory: {},
+      configHighest: {},
       peers: {},
       peersHash: "",
       allowed: [],

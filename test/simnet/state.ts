@@ -81,7 +81,9 @@ export interface FleetState {
   /** The program said what it is; else its inbox is left alone. */
   declared: boolean;
   plain: boolean;
-  configs: Record<string, { configData: unknown; version: string | number; hash: string; epoch: number }>;
+  configs: Record<string, HeldConfig>;
+  configHistory: Record<string, HeldConfig[]>;
+  configHighest: Record<string, string | number>;
   peers: Record<string, string>;
   router?: string;
   peersHash: string;
@@ -100,6 +102,20 @@ export interface FleetState {
   auditSeq: number;
   healthChecks: number;
   ledger?: LedgerState;
+}
+
+/** One version of a config. */
+export interface HeldConfig {
+  configData: unknown;
+  version: string | number;
+  hash: string;
+  epoch: number;
+  at: number;
+  by: string;
+  requestedBy?: string;
+  rule?: unknown;
+  takenBack?: { at: number; by: string };
+  cleared?: { at: number; by: string };
 }
 
 /** Who did what, and who was refused; a repeat of the latest raises its count. */

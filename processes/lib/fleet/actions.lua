@@ -50,6 +50,7 @@ on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
     configVersions = copy(config.versions()),
     peers = copy(store.peers),
     peersHash = store.peersHash,
+    allowed = store.allowed,
     owner = auth.owner(),
     stats = stats.report(),
     at = envelope.of(msg).at,
@@ -80,32 +81,58 @@ on("GET_STATISTICS", { data = false, readonly = true }, function()
   return { statistics = stats.report() }
 end)
 
+local CONFIG_TYPE = { type = "string", minLength = 1, maxLength = 64, pattern = "^[%w][%w_%-%.]*$" }
+local ADDRESS = { type = "string", minLength = 1, maxLength = 128 }
+
+local function required(rule)
+  local copied = { required = true }
+  for key, value in pairs(rule) do copied[key] = value end
+  return copied
+end
+
 on("UPDATE_CONFIG", {
   who = "deployer", control = true, reserved = true,
   schema = {
-    configType = { type = "string", required = true, maxLength = 64 },
+    configType = required(CONFIG_TYPE),
     configData = { type = "table", required = true },
     version = { type = "any", required = true },
-    hash = { type = "string", required = true, maxLength = 128 },
+    hash = { type = "string", maxLength = 128 },
     rollback = { type = "boolean" },
+    rule = { type = "table" },
+    requestedBy = ADDRESS,
   },
-}, function(data)
-  local version = data.version
-  if not (type(version) == "number" and version == version or type(version) == "string" and version ~= "" and #version <= 64) then
-    error(fail.new("INVALID_CONFIG", "the version is neither a number nor a text", "Send a version that grows.",
-      { problems = { { path = "version", got = type(version), expected = "a number or a text of 1 to 64 characters" } } }))
-  end
-  local idle = config.update(data, store.epoch)
+}, function(data, msg)
+  local idle = config.update(data, store.epoch, msg.From)
+  log.write("INFO", data.configType .. " version " .. tostring(data.version) .. " by " .. (data.requestedBy or msg.From))
   return {
-    configType = data.configType, version = version, hash = data.hash,
+    configType = data.configType, version = data.version, hash = data.hash,
     notEnforceable = #idle > 0 and idle or nil,
   }
 end)
 
+on("RESTORE_CONFIG", {
+  who = "deployer", control = true, reserved = true,
+  schema = {
+    configType = required(CONFIG_TYPE),
+    version = { type = "any", required = true },
+    hash = { type = "string", required = true, maxLength = 128 },
+    clear = { type = "boolean" },
+  },
+}, function(data, msg)
+  local restored = config.restore(data, msg.From)
+  if restored then log.write("INFO", data.configType .. " version " .. tostring(data.version) .. " is taken back by " .. msg.From) end
+  local held = store.configs[data.configType]
+  return { configType = data.configType, restored = restored, version = held and held.version, hash = held and held.hash }
+end)
+
 on("GET_CONFIG", {
-  who = "peer", readonly = true, reserved = true, schema = { configType = { type = "string", maxLength = 64 } },
+  who = "peer", readonly = true, reserved = true,
+  schema = { configType = { type = "string", maxLength = 64 }, history = { type = "boolean" } },
 }, function(data)
-  return { configs = copy(config.held(data.configType)) }
+  return {
+    configs = copy(config.held(data.configType)), highest = config.highest(data.configType),
+    history = data.history and config.history(data.configType) or nil,
+  }
 end)
 
 on("WIRE_PEERS", {

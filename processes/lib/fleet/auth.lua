@@ -25,7 +25,14 @@ local ROLES = {
   end,
 }
 
---- Whether a sender has a role. Deployers may do what peers may; the owner may do everything.
+-- What one process carries for somebody else is that one's wish: neither the role of the carrier, who may say whom it likes,
+-- nor that of whom it names, who did not sign, counts for it.
+local function isCarried(msg)
+  return envelope.tag(msg, "On-Behalf-Of") ~= nil
+end
+
+--- Whether a sender has a role. Deployers may do what peers may; the owner may do everything. A message with the tag
+-- `On-Behalf-Of` has no role but `anyone`.
 -- @param who `anyone`, `peer`, `deployer`, `owner`, a list of them, or a function of the message
 function auth.allows(who, msg)
   if type(who) == "function" then return who(msg) == true end
@@ -36,7 +43,13 @@ function auth.allows(who, msg)
     return false
   end
   local role = ROLES[who or "anyone"]
+  if role ~= nil and role ~= ROLES.anyone and isCarried(msg) then return false end
   return role ~= nil and type(msg.From) == "string" and msg.From ~= "" and role(msg.From)
+end
+
+--- Whether a message was sent by a process of the fleet or a deployer, for itself or for somebody else.
+function auth.isKnown(msg)
+  return type(msg.From) == "string" and ROLES.peer(msg.From)
 end
 
 --- Whether such a rule is one; checked when an action is declared rather than when it is used.

@@ -13,17 +13,25 @@ local store = require("fleet.store")
 
 local calls = {}
 
-local DEFAULT_TIMEOUT = 30000
-local DEFAULT_OPEN = 256
+--- Calls of one process that may wait at once, so that its memory has an end. One request may need many: a round over a fleet.
+calls.MOST = 4096
 
---- Milliseconds that a call may take: `PROCESS_CONFIG.requestTimeout`, default 30,000.
+--- Milliseconds that a call may take: `PROCESS_CONFIG.requestTimeout`.
 function calls.timeout()
-  return config.get("PROCESS_CONFIG", "requestTimeout", DEFAULT_TIMEOUT)
+  return config.get("PROCESS_CONFIG", "requestTimeout")
 end
 
---- How many calls may wait at once: `PROCESS_CONFIG.maxConcurrentRequests`, default 256.
+--- How many requests may be under way at once: `PROCESS_CONFIG.maxConcurrentRequests`. A process handles one message after
+-- the other, so under way means: put off with `fleet.later`, until the answer is sent.
 function calls.limit()
-  return config.get("PROCESS_CONFIG", "maxConcurrentRequests", DEFAULT_OPEN)
+  return config.get("PROCESS_CONFIG", "maxConcurrentRequests")
+end
+
+--- How many requests are under way.
+function calls.deferred()
+  local n = 0
+  for _ in pairs(store.calls.deferred) do n = n + 1 end
+  return n
 end
 
 --- Sends an action to a process and has a function called with the reply.
@@ -41,7 +49,7 @@ function calls.open(target, name, action, data, continuation, options)
   if type(action) ~= "string" or action == "" then error("a call needs an action, not " .. type(action), 0) end
   local text = json.encode(data or json.object())
   local state = store.calls
-  if continuation and state.count >= calls.limit() then
+  if continuation and state.count >= calls.MOST then
     error(fail.new("BUSY", state.count .. " calls of this process wait already", "Send the request again later."))
   end
   state.seq = state.seq + 1
@@ -73,9 +81,13 @@ function calls.open(target, name, action, data, continuation, options)
 end
 
 --- Notes that the reply to a message comes later. A handler that returns nil after this is not answered yet.
+-- @raise a failure `BUSY` when `PROCESS_CONFIG.maxConcurrentRequests` are under way
 function calls.later(msg)
   local id = envelope.of(msg).id
   local deferred = store.calls.deferred
+  if not deferred[id] and calls.deferred() >= calls.limit() then
+    error(fail.new("BUSY", calls.limit() .. " requests are under way here already", "Send the request again later."))
+  end
   if Fleet.context then Fleet.context.deferred = true end
   if deferred[id] then return nil end
   deferred[id] = {

@@ -1,17 +1,45 @@
---- Settings: six types, each checked before it is taken. What does not fit is refused and the earlier one stays.
+--- Settings, checked before they are taken. What does not fit is refused and the earlier one stays. Who set what and when
+-- is kept, and the latest versions with their data, so that any of them can be had again.
 local fail = require("fleet.fail")
 local envelope = require("fleet.envelope")
+local json = require("fleet.json")
+local sha256 = require("fleet.sha256")
 local store = require("fleet.store")
 local types = require("fleet.config-types")
+local validate = require("fleet.validate")
 
 local config = {}
 
---- A setting, or the default when nothing was distributed.
+--- Versions of a type whose data is kept, and bytes of data that are kept of all of them.
+local KEPT, KEPT_BYTES = 10, 256 * 1024
+
+--- A setting, or the default when nothing was distributed: the one given here, else the type's own.
 function config.get(configType, key, default)
   local held = store.configs[configType]
   local value = held and held.configData[key]
-  if value == nil then return default end
-  return value
+  if value ~= nil then return value end
+  if default ~= nil then return default end
+  return types.default(configType, key)
+end
+
+--- Whether a feature is on, by `FEATURE_FLAGS`.
+-- @tparam ?boolean default what counts when nobody set it; false
+function config.flag(name, default)
+  local value = config.get("FEATURE_FLAGS", name)
+  if value == nil then return default == true end
+  return value == true
+end
+
+--- An address of something outside or of a member, by `SERVICES`: the id, address or URL, and what it is.
+-- @treturn ?string the value, or nil
+-- @treturn ?string `process`, `wallet` or `url`
+function config.service(name)
+  local entry = config.get("SERVICES", name)
+  for _, kind in ipairs({ "process", "wallet", "url" }) do
+    if entry and entry[kind] then return entry[kind], kind end
+  end
+  if entry and entry.member then return store.peers[entry.member], "process" end
+  return nil
 end
 
 -- 2 > 1 · "1.10.0" > "1.9" · a number and a text compare as texts of numbers.
@@ -37,52 +65,175 @@ end
 config.compareVersions = compare
 
 --- Checks without taking. @treturn table problems { path, got, expected }, empty when it fits
-function config.check(configType, configData)
-  return types.check(configType, configData)
+function config.check(configType, configData, rule)
+  local bad = types.badRule(configType, rule)
+  if bad then return { { path = "rule", got = bad, expected = "rules as fleet.validate takes them" } } end
+  return types.check(configType, configData, rule)
 end
 
-local function refuse(problems)
+--- The hash of a config: sha256 of its canonical JSON.
+function config.hash(configData)
+  return sha256(json.encode(configData))
+end
+
+--- The words of a refusal, which a deployer's own check has too.
+function config.refusal(problems)
   local first = problems[1]
-  error(fail.new(
+  return fail.new(
     "INVALID_CONFIG",
     string.format("%d setting(s) cannot be used; the first: %s is %s, expected %s", #problems, first.path, first.got, first.expected),
     "Correct the values at the paths named and send the config again; the earlier one is still in use.",
     { problems = problems }
-  ))
+  )
+end
+
+local function refuse(...)
+  error(config.refusal({ ... }))
+end
+
+-- Old data goes first, then old entries: who set what and when is worth more than what it was.
+local function trim(history)
+  while #history > KEPT do table.remove(history, 1) end
+  local bytes = 0
+  for i = #history, 1, -1 do
+    local entry = history[i]
+    bytes = bytes + (entry.configData and #json.encode(entry.configData) or 0)
+    if bytes > KEPT_BYTES and i < #history then entry.configData = nil end
+  end
+end
+
+local function keep(configType, entry)
+  local history = store.configHistory[configType] or {}
+  store.configHistory[configType] = history
+  history[#history + 1] = entry
+  local highest = store.configHighest[configType]
+  if highest == nil or compare(entry.version, highest) > 0 then store.configHighest[configType] = entry.version end
+  trim(history)
+end
+
+local function checkVersion(version)
+  if type(version) == "number" and version == version or type(version) == "string" and version ~= "" and #version <= 64 then return end
+  refuse({ path = "version", got = validate.describe(version), expected = "a number or a text of 1 to 64 characters" })
+end
+
+local function checkOrder(data, held, epoch)
+  if not held then return end
+  local order = compare(data.version, held.version)
+  local goesBack = data.rollback == true and epoch > held.epoch
+  if order < 0 and not goesBack then
+    refuse({ path = "version", got = tostring(data.version), expected = "at least " .. tostring(held.version) })
+  elseif order == 0 and data.hash ~= held.hash then
+    refuse({ path = "hash", got = data.hash, expected = held.hash .. " (what version " .. tostring(held.version) .. " has here)" })
+  end
 end
 
 --- Takes a config or raises `INVALID_CONFIG`. The version may not go down within an epoch: a late message of the same
 -- run must not bring back old settings. A later run may go back when it says so with `rollback`.
-function config.update(data, epoch)
-  local problems = types.check(data.configType, data.configData)
-  if #problems > 0 then refuse(problems) end
-  local held = store.configs[data.configType]
-  if held then
-    local order = compare(data.version, held.version)
-    local goesBack = data.rollback == true and epoch > held.epoch
-    if order < 0 and not goesBack then
-      refuse({ { path = "version", got = tostring(data.version), expected = "at least " .. tostring(held.version) } })
-    elseif order == 0 and data.hash ~= held.hash then
-      refuse({ { path = "hash", got = data.hash, expected = held.hash .. " (what version " .. tostring(held.version) .. " has here)" } })
-    end
+-- @tparam table data configType, configData, version, hash, rollback?, rule?, requestedBy?
+-- @tparam number epoch
+-- @tparam string from who sent it
+-- @treturn table the settings that nothing can enforce
+function config.update(data, epoch, from)
+  checkVersion(data.version)
+  local problems = config.check(data.configType, data.configData, data.rule)
+  if #problems > 0 then error(config.refusal(problems)) end
+  local hash = config.hash(data.configData)
+  if data.hash ~= nil and data.hash ~= hash then
+    refuse({ path = "hash", got = data.hash, expected = hash .. " (sha256 of the data's canonical JSON)" })
   end
-  local same = held and held.hash == data.hash and compare(data.version, held.version) == 0
-  store.configs[data.configType] = {
-    configData = data.configData, version = data.version, hash = data.hash, epoch = epoch,
-    at = same and held.at or envelope.now(),
+  data.hash = hash
+  local held = store.configs[data.configType]
+  checkOrder(data, held, epoch)
+  local same = held and held.hash == hash and compare(data.version, held.version) == 0
+  local entry = {
+    configData = data.configData, version = data.version, hash = hash, epoch = epoch, rule = types.rule(data.configType, data.rule),
+    at = same and held.at or envelope.now(), by = same and held.by or from,
   }
+  if types.isBuiltin(data.configType) then entry.rule = nil end
+  if same then entry.requestedBy = held.requestedBy else entry.requestedBy = data.requestedBy end
+  if same then
+    local history = store.configHistory[data.configType] or {}
+    for i, each in ipairs(history) do
+      if each == held then history[i] = entry end
+    end
+  else
+    keep(data.configType, entry)
+  end
+  store.configs[data.configType] = entry
   return types.notEnforceable(data.configType, data.configData)
 end
 
---- What is held, of one type or of all: configType → { configData, version, hash, notEnforceable? }
+--- Takes back one version, as when others could not take it: what was held before is in force again, or nothing.
+-- Compare and set: where that version is not what is held, nothing happens.
+-- @tparam table data configType, version, hash, clear? (back to the defaults instead)
+-- @treturn boolean whether something was taken back
+function config.restore(data, from)
+  local held = store.configs[data.configType]
+  if not held or held.hash ~= data.hash or compare(held.version, data.version) ~= 0 then return false end
+  local history = store.configHistory[data.configType] or {}
+  local before
+  if not data.clear then
+    for i = #history, 1, -1 do
+      local entry = history[i]
+      if entry ~= held and entry.configData and not entry.takenBack and not entry.cleared then
+        before = entry
+        break
+      elseif entry.cleared then
+        break
+      end
+    end
+    held.takenBack = { at = envelope.now(), by = from }
+  else
+    held.cleared = { at = envelope.now(), by = from }
+  end
+  store.configs[data.configType] = before
+  return true
+end
+
+local function shown(name, held)
+  local entry = {
+    configData = held.configData, version = held.version, hash = held.hash, at = held.at, by = held.by, requestedBy = held.requestedBy,
+    epoch = held.epoch,
+  }
+  local idle = types.notEnforceable(name, held.configData)
+  if #idle > 0 then entry.notEnforceable = idle end
+  return entry
+end
+
+--- What is held, of one type or of all: configType → { configData, version, hash, at, by, requestedBy?, epoch, notEnforceable? }
 function config.held(configType)
   local result = {}
   for name, held in pairs(store.configs) do
+    if configType == nil or name == configType then result[name] = shown(name, held) end
+  end
+  return result
+end
+
+--- The highest version that there ever was of each type: a new one has to be above it.
+function config.highest(configType)
+  local result = json.object()
+  for name, version in pairs(store.configHighest) do
+    if configType == nil or name == configType then result[name] = version end
+  end
+  for name, held in pairs(store.configs) do
+    if result[name] == nil and (configType == nil or name == configType) then result[name] = held.version end
+  end
+  return result
+end
+
+--- The latest versions of each type, oldest first.
+function config.history(configType)
+  local result = json.object()
+  for name, history in pairs(store.configHistory) do
     if configType == nil or name == configType then
-      local entry = { configData = held.configData, version = held.version, hash = held.hash }
-      local idle = types.notEnforceable(name, held.configData)
-      if #idle > 0 then entry.notEnforceable = idle end
-      result[name] = entry
+      local list = {}
+      for i, entry in ipairs(history) do
+        local one = {}
+        for key, value in pairs(entry) do one[key] = value end
+        one.rule, one.current = nil, entry == store.configs[name] or nil
+        list[i] = one
+      end
+      result[name] = list
     end
   end
   return result

@@ -1,4 +1,5 @@
 --- The way of a message: recognised, allowed, read, run, answered. No input can make it raise.
+local admission = require("fleet.admission")
 local audit = require("fleet.audit")
 local auth = require("fleet.auth")
 local calls = require("fleet.calls")
@@ -47,6 +48,7 @@ local function admit(entry, msg)
   if not auth.allows(entry.who, msg) then
     error(fail.new("FORBIDDEN", entry.action .. " is not for this sender", "Ask the owner of the process for the right to send it."))
   end
+  if not entry.always then admission.admit(entry, msg) end
   -- Before Data is read: a stale run learns that it is stale, whatever else it got wrong.
   local n = (entry.control or entry.epoch) and epoch.check(msg, not entry.control) or nil
   local data = readData(entry, msg)

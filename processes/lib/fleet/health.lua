@@ -66,8 +66,10 @@ function builtin.LIVENESS(add)
   local broken = registry.broken()
   for _, each in ipairs(broken) do add("invariant " .. each.name, "UNHEALTHY", each.detail) end
   if #broken == 0 then add("invariants", "HEALTHY", "all hold") end
-  local open, limit = store.calls.count, calls.limit()
-  add("calls", open >= limit and "UNHEALTHY" or open >= limit * 0.9 and "DEGRADED" or "HEALTHY", open .. " of " .. limit .. " wait")
+  local open, under, limit = store.calls.count, calls.deferred(), calls.limit()
+  local full = open >= calls.MOST
+  add("calls", full and "UNHEALTHY" or (under >= limit * 0.9 or open >= calls.MOST * 0.9) and "DEGRADED" or "HEALTHY",
+    under .. " of " .. limit .. " requests are under way, " .. open .. " of " .. calls.MOST .. " calls wait")
 end
 
 function builtin.PERFORMANCE(add)

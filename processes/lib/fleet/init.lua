@@ -69,8 +69,18 @@ Fleet.invariant = registry.invariant
 Fleet.migrate = migrate.add
 --- A distributed setting or the default: `fleet.config("PROCESS_CONFIG", "requestTimeout", 30000)`.
 Fleet.config = config.get
+--- Whether a feature is on (`FEATURE_FLAGS`): `fleet.flag("ranked", true)`; the second is what counts when nobody set it.
+Fleet.flag = config.flag
+--- What `SERVICES` says of a name: the id, address or URL, and which of these it is.
+Fleet.service = config.service
 --- Checks a config without taking it: a list of { path, got, expected }.
 Fleet.checkConfig = config.check
+--- The refusal `INVALID_CONFIG` for such a list.
+Fleet.configRefusal = config.refusal
+--- The hash of a config: sha256 of its canonical JSON.
+Fleet.configHash = config.hash
+--- Compares versions of configs: −1, 0 or 1.
+Fleet.compareVersions = config.compareVersions
 --- Checks data against a schema: a list of { path, got, expected }; see `validate`.
 Fleet.validate = validate.check
 --- Looks at a schema that came from outside; raises what is wrong with it.

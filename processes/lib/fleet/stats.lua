@@ -1,4 +1,5 @@
 --- Counted figures only: nothing is estimated, and there is no clock but the scheduler's.
+local config = require("fleet.config")
 local store = require("fleet.store")
 
 local stats = {}
@@ -6,8 +7,10 @@ local stats = {}
 --- Requests over which the error rate is judged.
 local WINDOW = 100
 
---- Counts a request by its action. Only declared actions are counted apart: a stranger cannot grow the table.
+--- Counts a request by its action, unless `PROCESS_CONFIG.enableMetrics` or `MONITORING_CONFIG.metricsEnabled` is false. Only
+-- declared actions are counted apart: a stranger cannot grow the table.
 function stats.count(action)
+  if config.get("PROCESS_CONFIG", "enableMetrics") == false or config.get("MONITORING_CONFIG", "metricsEnabled") == false then return end
   local byAction = store.stats.byAction
   byAction[action] = (byAction[action] or 0) + 1
 end

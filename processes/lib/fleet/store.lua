@@ -21,8 +21,13 @@ store.undo = store.undo or {}
 --- Which shape the states have, and the migrations that every bundle so far brought.
 store.stateVersion = store.stateVersion
 store.migrations = store.migrations or {}
---- configType → { configData, version, hash, epoch, at }
+--- configType → { configData, version, hash, epoch, at, by, requestedBy?, rule? }; the latest of them, oldest first; and the
+-- highest version that there ever was.
 store.configs = store.configs or {}
+store.configHistory = store.configHistory or {}
+store.configHighest = store.configHighest or {}
+--- Buckets of `RATE_LIMITS`: sender and action → { tokens, at }.
+store.rates = store.rates or { buckets = {}, count = 0 }
 --- name → process id
 store.peers = store.peers or {}
 store.peersHash = store.peersHash or ""

@@ -157,7 +157,7 @@ const BY_HAND: Record<string, ByHand> = {
       owner.say(
         battle,
         { Action: "UPDATE_CONFIG", Epoch: "1" },
-        { configType: "PROCESS_CONFIG", configData: { maxConcurrentRequests: 7 }, version: 2, hash: "x" },
+        { configType: "PROCESS_CONFIG", configData: { maxConcurrentRequests: 7 }, version: 2 },
       ),
   },
   "table edited": {
