@@ -8,6 +8,7 @@ import { loadWallet, type Wallet } from "../ao/wallet.ts";
 import { budgetOf } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
 import { Deployment } from "../providers/run/deployment.ts";
+import { operatorOf } from "../providers/run/operator.ts";
 import { ScopeSchema } from "../providers/run/scope.ts";
 import type { Session } from "../providers/run/session.ts";
 import { run } from "../toolchain/run.ts";
@@ -81,6 +82,7 @@ export async function openFleet(
     modules,
     networkName: network.kind,
     deployment: new Deployment(() => session),
+    operator: () => operatorOf(scope.home),
     budget: budgetOf,
     // Every message of a command has a key of its own: nothing of an earlier one is left open under it.
     supersede: async () => {},

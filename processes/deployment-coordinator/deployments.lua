@@ -8,6 +8,8 @@ local deployments = {}
 local KEPT = 200
 local MANIFESTS_KEPT = 50
 local MAX_MANIFEST = 512 * 1024
+--- Milliseconds of scheduler time for which a run counts as alive after it was last heard of.
+local ALIVE = 150 * 1000
 
 local state = fleet.state("deployments", {
   byId = {}, order = {}, total = 0, successful = 0, failed = 0, rolledBack = 0, seconds = 0, timed = 0,
@@ -29,6 +31,9 @@ local REQUEST = {
   releaseHash = { type = "string", maxLength = 128 },
   manifest = { type = "table" },
   processes = { type = "table" },
+  operator = { type = "string", maxLength = 128 },
+  takeOver = { type = "boolean" },
+  beat = { type = "integer", min = 0 },
 }
 
 local function idOf(msg, request)
@@ -84,19 +89,46 @@ local function forgetOld()
   end
 end
 
+--- Refuses a run while one of another operator is in progress and alive. An operator's own earlier run is dead: one runs at a time.
+local function refuseBeside(request, msg)
+  if request.takeOver then return end
+  for _, other in pairs(state.byId) do
+    local silent = fleet.now(msg) - (other.seenAt or other.startedAt)
+    -- One whose epoch has passed is fenced out already.
+    local isCurrent = other.status == "RUNNING" and other.epoch == fleet.epoch()
+    if isCurrent and other.operator ~= request.operator and silent < ALIVE then
+      error(fleet.fail(
+        "DEPLOYMENT_IN_PROGRESS",
+        string.format(
+          "%s of operator %s is in progress: it began %d s ago and was last heard of %d s ago",
+          other.deploymentId, other.operator or other.from, (fleet.now(msg) - other.startedAt) // 1000, silent // 1000
+        ),
+        string.format(
+          "Wait until it ends, or until it was silent for %d s. If you know that it is dead: npx fleet deploy --take-over, or FLEET_TAKE_OVER=1 pulumi up.",
+          ALIVE // 1000
+        ),
+        { deploymentId = other.deploymentId, operator = other.operator, startedAt = other.startedAt, seenAt = other.seenAt }
+      ))
+    end
+  end
+end
+
 local function begin(request, msg)
   local id = idOf(msg, request)
   local known = state.byId[id]
   if known then return answer(known) end
+  refuseBeside(request, msg)
   if epochOf(msg) ~= fleet.epoch() then stale(msg, fleet.epoch()) end
   for _, other in pairs(state.byId) do
     if other.status == "RUNNING" then
-      finishAs(other, "FAILED", "it never finished; " .. id .. " began after it", msg)
+      local why = request.takeOver and "taken over by " or "it never finished; began after it: "
+      finishAs(other, "FAILED", why .. id, msg)
     end
   end
   fleet.setEpoch(fleet.epoch() + 1)
   local deployment = {
-    deploymentId = id, epoch = fleet.epoch(), status = "RUNNING", phase = "RUNNING", startedAt = fleet.now(msg), from = msg.From,
+    deploymentId = id, epoch = fleet.epoch(), status = "RUNNING", phase = "RUNNING", startedAt = fleet.now(msg), seenAt = fleet.now(msg),
+    from = msg.From, operator = request.operator,
     strategy = request.deploymentStrategy or "DEPENDENCY_AWARE", targetProcesses = request.targetProcesses or {},
     rollbackEnabled = request.rollbackEnabled ~= false, healthCheckTimeout = request.healthCheckTimeout,
     adminUserId = request.adminUserId, processes = fleet.object(),
@@ -123,11 +155,12 @@ local function checkEpoch(deployment, msg)
   if epochOf(msg) ~= deployment.epoch or deployment.epoch ~= fleet.epoch() then stale(msg, deployment.epoch) end
 end
 
---- What became of single processes meanwhile, and ids that must not be lost: merged by name.
+--- A sign of life, what became of single processes meanwhile, and ids that must not be lost: merged by name.
 local function progress(request, msg)
   local deployment = running(request, msg)
   checkEpoch(deployment, msg)
   if deployment.status ~= "RUNNING" then return answer(deployment) end
+  deployment.seenAt = fleet.now(msg)
   for name, result in pairs(request.processes or {}) do
     if type(result) ~= "table" or type(name) ~= "string" or #name > 128 then
       error(fleet.fail("INVALID_DATA", "processes is not a table of results by name", "Send { name: { status, processId, … } }."))

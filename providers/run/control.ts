@@ -116,11 +116,15 @@ function parse<T>(request: Request, schema: z.ZodType<T>, reply: { action: strin
   const failure = z.object({ success: z.literal(false), error: ErrorSchema }).safeParse(json);
   if (failure.success) {
     const { code, message, remedy } = failure.data.error;
-    throw new FleetError({
-      code,
-      what: `${request.name} refused ${request.action}: ${message}`,
-      remedy: remedy ?? `npx fleet logs ${request.name}`,
-    });
+    throw new FleetError(
+      {
+        code,
+        what: `${request.name} refused ${request.action}: ${message}`,
+        remedy: remedy ?? `npx fleet logs ${request.name}`,
+      },
+      // The other run ends, or is found dead.
+      { transient: code === "DEPLOYMENT_IN_PROGRESS" },
+    );
   }
   const parsed = z.looseObject({ success: z.literal(true) }).safeParse(json).success
     ? schema.safeParse(json)

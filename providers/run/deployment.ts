@@ -10,6 +10,15 @@ const BeginSchema = z.looseObject({ deploymentId: z.string(), epoch: z.number().
 const InfoSchema = z.looseObject({ epoch: z.number().int(), status: z.string() });
 
 /**
+ * Milliseconds between two signs of life of a run that goes on. The ledger keeps other operators out for some of these
+ * (`ALIVE` in processes/deployment-coordinator/deployments.lua); most runs end before the first.
+ */
+const BEAT = 45_000;
+
+/** With these another run got the epoch: beginning once more would fence that one out. */
+const BEATEN = new Set(["STALE_EPOCH", "DEPLOYMENT_IN_PROGRESS"]);
+
+/**
  * One run that changes a fleet. It has an id from the start and takes the epoch once, at its first change, by
  * compare-and-set on the ledger; every control message of the run carries exactly that epoch.
  */
@@ -21,6 +30,9 @@ export class Deployment {
   #current: Promise<number> | undefined;
   /** The entry of this run in the ledger, while it is neither finished nor failed there. */
   #running: { ledger: Incarnation; epoch: number } | undefined;
+  /** The ledger that this run began on. */
+  #begunOn: string | undefined;
+  #beat: NodeJS.Timeout | undefined;
   /** The first deployment was another operator's. */
   #lost: FleetError | undefined;
   /** Another run got the epoch. */
@@ -39,7 +51,8 @@ export class Deployment {
   /**
    * The run's epoch; 0 while the fleet has no ledger yet. The first caller takes it, the others wait for that one.
    *
-   * @throws FleetError STALE_EPOCH when another run begins at the same time, LEDGER_TAKEN when the very first one was lost
+   * @throws FleetError DEPLOYMENT_IN_PROGRESS when another operator's run is alive, STALE_EPOCH when one came and went
+   *   meanwhile, LEDGER_TAKEN when the very first one was lost
    */
   epoch(): Promise<number> {
     const manual = manualEpoch();
@@ -48,19 +61,20 @@ export class Deployment {
     if (this.#beaten) return Promise.reject(this.#beaten);
     this.#epoch ??= this.#begin().catch((error: unknown) => {
       this.#epoch = undefined;
-      // Beginning once more would fence out the run that got the epoch: this one is over, for all its resources.
-      if (error instanceof FleetError && error.code === "STALE_EPOCH") this.#beaten = error;
+      // This run is over, for all its resources.
+      if (error instanceof FleetError && BEATEN.has(error.code)) this.#beaten = error;
       throw error;
     });
     return this.#epoch;
   }
 
-  /** As `epoch`, for who needs the ledger: when the run began without one and it exists by now, begins on it. */
+  /** As `epoch`, for who needs the ledger: when the run began without one, or on a dead one, and it exists by now, begins on it. */
   async ledgerEpoch(): Promise<{ ledger: Incarnation; epoch: number } | undefined> {
     if (manualEpoch() !== undefined) return undefined;
     const ledger = await this.#ledger();
     if (!ledger) return undefined;
-    if ((await this.epoch()) === 0) this.#epoch = undefined;
+    await this.epoch();
+    if (this.#begunOn !== ledger.processId) this.#epoch = undefined;
     await this.epoch();
     await this.assertFirst(ledger);
     return { ledger, epoch: await this.epoch() };
@@ -82,7 +96,7 @@ export class Deployment {
   /** When the first deployment was lost meanwhile, retires a process that was made beside it and throws. */
   async assertKept(name: string, one: Pick<Incarnation, "processId" | "generation">): Promise<void> {
     if (!this.#lost) return;
-    await giveUp(this.#session(), name, one, 0);
+    await giveUp(this.#session(), name, one, await (this.#epoch ?? 0));
     throw this.#lost;
   }
 
@@ -115,37 +129,68 @@ export class Deployment {
 
   /** The run is written into the ledger as finished. */
   finished(): void {
+    this.ended();
+  }
+
+  /** Gives no sign of life any more; whatever the ledger holds of the run stays. */
+  ended(): void {
     this.#running = undefined;
+    clearInterval(this.#beat);
   }
 
   /** Writes into the ledger that this run failed: once, and only if that can be done at once. Never throws. */
   async failed(reason: string): Promise<void> {
     const running = this.#running;
     if (!running) return;
-    this.#running = undefined;
+    this.ended();
+    await this.#write(running, "finish", { status: "FAILED", reason: reason.slice(0, 500) }).catch(() => {});
+  }
+
+  /** One message about this run to the ledger that it began on. */
+  #write(
+    { ledger, epoch }: { ledger: Incarnation; epoch: number },
+    phase: "progress" | "finish",
+    request: Readonly<Record<string, unknown>>,
+  ): Promise<unknown> {
     const session = this.#session();
-    const { ledger, epoch } = running;
-    const deployRequest = { deploymentId: this.id, status: "FAILED", reason: reason.slice(0, 500) };
-    await ask(
+    return ask(
       session,
       {
         ...this.#to(ledger),
         action: "DEPLOY_PROCESS",
         epoch,
-        tags: { Phase: "finish", "Deployment-Id": this.id },
-        data: { deployRequest },
+        tags: { Phase: phase, "Deployment-Id": this.id },
+        data: { deployRequest: { deploymentId: this.id, ...request } },
       },
       z.looseObject({}),
       session.budget(10),
-    ).catch(() => {});
+    );
   }
 
+  /** Tells the ledger from time to time that the run goes on, so that another operator's does not take it for dead. */
+  #keepAlive(running: { ledger: Incarnation; epoch: number }): void {
+    let beat = 0;
+    this.#beat = setInterval(() => {
+      beat += 1;
+      // One that is lost or refused changes nothing here: the next change is refused too, and says why.
+      void this.#write(running, "progress", { beat }).catch(() => {});
+    }, BEAT);
+    this.#beat.unref();
+  }
+
+  /** The ledger in use. */
   async #ledger(): Promise<Incarnation | undefined> {
+    const newest = await this.#lastLedger();
+    return newest?.retired ? undefined : newest;
+  }
+
+  /** The newest ledger, dead or alive. */
+  async #lastLedger(): Promise<Incarnation | undefined> {
     const session = this.#session();
     const name = session.scope.ledger;
     if (name === undefined) return undefined;
     const newest = await newestIncarnation(session, name, session.budget(60));
-    return newest && !newest.retired && !newest.unsent ? newest : undefined;
+    return newest?.unsent ? undefined : newest;
   }
 
   #to({ generation, processId }: Incarnation) {
@@ -157,14 +202,14 @@ export class Deployment {
     return (await this.#ledgerInfo())?.epoch ?? 0;
   }
 
-  async #ledgerInfo(): Promise<{ ledger: Incarnation; epoch: number } | undefined> {
+  async #ledgerInfo(): Promise<{ ledger: Incarnation; epoch: number; retired: boolean } | undefined> {
     const session = this.#session();
-    const ledger = await this.#ledger();
+    const ledger = await this.#lastLedger();
     if (!ledger) return undefined;
     const request = { ...this.#to(ledger), action: "Info" };
     try {
       const info = await ask(session, request, InfoSchema, session.budget(60));
-      return info.status === "RETIRED" ? undefined : { ledger, epoch: info.epoch };
+      return { ledger, epoch: info.epoch, retired: info.status === "RETIRED" };
     } catch (error) {
       if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
       throw error;
@@ -175,8 +220,10 @@ export class Deployment {
     const session = this.#session();
     const found = await this.#ledgerInfo();
     if (!found) return 0;
-    const { ledger, epoch: current } = found;
-    const budget = session.budget(60);
+    const { ledger, epoch: current, retired } = found;
+    // A retired ledger takes no run any more, and its epoch rises no more: what is left of its fleet still takes that one, and
+    // the next generation starts from it.
+    if (retired) return current;
     const begun = await ask(
       session,
       {
@@ -184,12 +231,21 @@ export class Deployment {
         action: "DEPLOY_PROCESS",
         epoch: current,
         tags: { Phase: "begin", "Deployment-Id": this.id },
-        data: { deployRequest: { deploymentId: this.id, deploymentStrategy: "DEPENDENCY_AWARE" } },
+        data: {
+          deployRequest: {
+            deploymentId: this.id,
+            deploymentStrategy: "DEPENDENCY_AWARE",
+            operator: await session.operator(),
+            ...(process.env.FLEET_TAKE_OVER === "1" ? { takeOver: true } : {}),
+          },
+        },
       },
       BeginSchema,
-      budget,
+      session.budget(60),
     );
+    this.#begunOn = ledger.processId;
     this.#running = { ledger, epoch: begun.epoch };
+    this.#keepAlive(this.#running);
     // What was signed before there was an epoch has had its time.
     await session.supersede("", "");
     return begun.epoch;

@@ -7,6 +7,7 @@ import { loadWallet } from "../../ao/wallet.ts";
 import { type Budget, budgetOf, within } from "../../core/budget.ts";
 import { canonicalJson } from "../../core/hash.ts";
 import { Deployment } from "./deployment.ts";
+import { operatorOf } from "./operator.ts";
 import { endWithParent } from "./parent.ts";
 import type { Scope } from "./scope.ts";
 import { walletSource } from "./wallet.ts";
@@ -26,6 +27,8 @@ export interface Session {
   readonly modules: Readonly<Record<string, string>>;
   readonly networkName: string;
   readonly deployment: Deployment;
+  /** Who deploys, as the ledger is told: the same for every run from this folder. */
+  operator(): Promise<string>;
   /** A budget for one resource: its own seconds, cut by what is left of the whole run (`FLEET_TIMEOUT`). */
   budget(seconds: number): Budget;
   /** Gives up messages of one step that an earlier run left open, all but the one that is sent now. */
@@ -86,6 +89,7 @@ async function open(scope: Scope, network: NetworkRef): Promise<Session> {
     modules,
     networkName: network.kind,
     deployment: new Deployment(() => session),
+    operator: () => operatorOf(scope.home),
     budget(seconds) {
       whole ??= budgetOf(runSeconds());
       return within(whole, seconds);
@@ -106,7 +110,8 @@ const left = new Map<string, Set<string>>();
 
 /**
  * What an earlier run was about to do and nobody waits for any more is never sent again: reads, and whatever carries an
- * epoch that has passed. Spawns stay, and messages of a fleet without a ledger: their bytes mean the same in every run.
+ * epoch that has passed. Spawns stay, messages of a fleet without a ledger, and what retires a process, since the epoch of a
+ * retired ledger passes no more: their bytes may mean the same in the next run. A run that begins voids what it does not need.
  */
 async function leftOpen(journal: Journal): Promise<Set<string>> {
   const known = left.get(journal.path);
@@ -115,7 +120,7 @@ async function leftOpen(journal: Journal): Promise<Set<string>> {
   left.set(journal.path, keys);
   for (const { kind, key } of journal.open()) {
     if (kind === "spawn") continue;
-    if (key.endsWith("/e0")) keys.add(key);
+    if (key.endsWith("/e0") || key.includes("/RETIRE/")) keys.add(key);
     else await journal.void(key, "its run has ended");
   }
   return keys;
@@ -127,7 +132,11 @@ export async function endRun(): Promise<void> {
   sessions.clear();
   left.clear();
   whole = undefined;
-  for (const result of open) if (result.status === "fulfilled") await result.value.journal.close();
+  for (const result of open) {
+    if (result.status !== "fulfilled") continue;
+    result.value.deployment.ended();
+    await result.value.journal.close();
+  }
 }
 
 /** `fleet deploy --timeout` for the run as a whole; a bare `pulumi up` has an hour. */

@@ -163,10 +163,9 @@ export async function runCase(fault: FaultCase): Promise<Verdict> {
   try {
     broken = await fault.run(lab);
   } catch (error) {
-    broken = [
-      `threw: ${error instanceof Error ? (error.stack || error.message).slice(0, 2000) : String(error)}`,
-    ];
+    broken = [`threw: ${error instanceof Error ? error.stack || error.message : String(error)}`];
   }
+  broken = broken.map((line) => withoutPlace(line).slice(0, 2000));
   for (const end of ends.reverse()) await end();
   const verdict: Verdict = {
     family: fault.family,
@@ -179,6 +178,14 @@ export async function runCase(fault: FaultCase): Promise<Verdict> {
   };
   if (broken.length > 0) await keep(verdict, specs);
   return verdict;
+}
+
+const PROJECT = new URL("../../", import.meta.url);
+
+/** A text without the folders of this machine: reports are read elsewhere. Pure. */
+export function withoutPlace(text: string): string {
+  const folders = [PROJECT.href, fileURLToPath(PROJECT), `file://${tmpdir()}/`, `${tmpdir()}/`];
+  return folders.reduce((rest, folder) => rest.replaceAll(folder, ""), text);
 }
 
 /** What is needed to run a broken case again. */

@@ -40,6 +40,7 @@ const families = [...new Set(all.map(({ family }) => family))].filter(
   (name) => wanted?.includes(name) ?? true,
 );
 let broken = 0;
+let ran = 0;
 for (const family of families) {
   const listed = all.filter((fault) => fault.family === family);
   const chosen: FaultCase[] =
@@ -52,6 +53,7 @@ for (const family of families) {
     if (performance.now() > end) break;
     const verdict = await runCase(fault);
     verdicts.push(verdict);
+    ran += 1;
     say(
       `${verdict.broken.length === 0 ? "holds " : "BROKEN"} ${family} ${verdict.name} (seed ${verdict.seed}) ${verdict.seconds.toFixed(1)} s`,
     );
@@ -62,5 +64,9 @@ for (const family of families) {
     await keepResult({ family, at: new Date().toISOString(), listed: listed.length, verdicts });
 }
 if (values.case === undefined) await writeFile("docs/reliability.md", reportOf(await keptResults()));
+if (ran === 0) {
+  say("no case has that name");
+  process.exit(2);
+}
 say(broken === 0 ? "no invariant is broken" : `${broken} cases are broken`);
 process.exit(broken === 0 ? 0 : 1);

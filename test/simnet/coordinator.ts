@@ -28,6 +28,9 @@ export const LEDGER_ACTIONS: Readonly<Record<string, Action>> = {
   Error: { silent: true, run: () => ({}) },
 };
 
+/** Milliseconds for which a run counts as alive after it was last heard of. */
+const ALIVE = 150_000;
+
 function ledgerOf(fleet: FleetState): LedgerState {
   fleet.ledger ??= { deployments: {}, order: [], entries: [], registered: {} };
   return fleet.ledger;
@@ -81,15 +84,24 @@ function begin(request: Request): Json {
   const id = idOf(request);
   const known = ledger.deployments[id];
   if (known) return answer(known);
+  refuseBeside(request);
   if (epochTag(request) !== fleet.epoch) throw stale(request, fleet.epoch);
   for (const other of Object.values(ledger.deployments))
-    if (other.status === "RUNNING") end(request, other, "FAILED", `it never finished; ${id} began after it`);
+    if (other.status === "RUNNING")
+      end(
+        request,
+        other,
+        "FAILED",
+        `${data.takeOver === true ? "taken over by " : "it never finished; began after it: "}${id}`,
+      );
   fleet.epoch += 1;
   const deployment: Deployment = {
     deploymentId: id,
     epoch: fleet.epoch,
     status: "RUNNING",
     startedAt: message.timestamp,
+    seenAt: message.timestamp,
+    ...(typeof data.operator === "string" ? { operator: data.operator } : {}),
     request: data,
     processes: {},
   };
@@ -97,6 +109,25 @@ function begin(request: Request): Json {
   ledger.order.push(id);
   write(request, "DEPLOYMENT_BEGUN", { deploymentId: id, epoch: fleet.epoch });
   return answer(deployment);
+}
+
+/** Refuses a run while one of another operator is in progress and alive. */
+function refuseBeside({ fleet, message, data }: Request): void {
+  if (data.takeOver === true) return;
+  for (const other of Object.values(ledgerOf(fleet).deployments)) {
+    const { deploymentId, operator, status: state, epoch, startedAt, seenAt } = other;
+    const silent = message.timestamp - seenAt;
+    // One whose epoch has passed is fenced out already.
+    if (state !== "RUNNING" || epoch !== fleet.epoch || operator === data.operator || silent >= ALIVE)
+      continue;
+    const seconds = (ms: number) => Math.floor(ms / 1000);
+    throw new Refusal(
+      "DEPLOYMENT_IN_PROGRESS",
+      `${deploymentId} of operator ${operator ?? message.from} is in progress: it began ${seconds(message.timestamp - startedAt)} s ago and was last heard of ${seconds(silent)} s ago`,
+      `Wait until it ends, or until it was silent for ${seconds(ALIVE)} s. If you know that it is dead: npx fleet deploy --take-over, or FLEET_TAKE_OVER=1 pulumi up.`,
+      { deploymentId, operator, startedAt, seenAt },
+    );
+  }
 }
 
 function running(request: Request): Deployment {
@@ -117,6 +148,7 @@ function progress(request: Request): Json {
   const deployment = running(request);
   const named = isObject(request.data.processes) ? request.data.processes : {};
   if (deployment.status !== "RUNNING") return answer(deployment);
+  deployment.seenAt = request.message.timestamp;
   for (const [name, result] of Object.entries(named)) {
     if (!isObject(result))
       throw new Refusal(

@@ -36,6 +36,7 @@ export function answer(request: Request, action: string): { reply: ModelOut; sil
     if (!(error instanceof Refusal)) throw error;
     fleet.stats.refused += 1;
     const { code, remedy, more } = error;
+    if (code === "STALE_EPOCH") fleet.stats.staleEpochs += 1;
     if (entry && (guarded(entry) || code === "FORBIDDEN")) audit(fleet, message, action, "refused", code);
     return send(false, { success: false, error: { code, message: error.message, remedy, ...more } });
   }

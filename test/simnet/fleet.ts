@@ -91,12 +91,11 @@ export function allowed(who: Who, { process, fleet, message }: Request): boolean
   return deployer || (who === "peer" && Object.values(fleet.peers).includes(message.from));
 }
 
-/** The epoch of a control message, or a refusal that is counted. */
+/** The epoch of a control message, or a refusal. */
 export function epochOf({ fleet, message }: Request): number {
   const given = tagOf(message.tags, "Epoch");
   const epoch = given !== undefined && /^\d+$/.test(given) ? Number(given) : undefined;
   if (epoch !== undefined && epoch >= fleet.epoch) return epoch;
-  fleet.stats.staleEpochs += 1;
   throw new Refusal(
     "STALE_EPOCH",
     `epoch ${given?.slice(0, 20) ?? "(missing)"} is refused: ${fleet.epoch} is the current one here`,

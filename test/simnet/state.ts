@@ -142,6 +142,10 @@ export interface Deployment {
   epoch: number;
   status: "RUNNING" | "COMPLETED" | "FAILED" | "ROLLED_BACK";
   startedAt: number;
+  /** When it was last heard of. */
+  seenAt: number;
+  /** Who deploys, where it says so. */
+  operator?: string;
   finishedAt?: number;
   reason?: string;
   request?: unknown;

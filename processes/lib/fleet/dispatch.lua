@@ -81,7 +81,7 @@ local function answer(entry, to, ok, text, code, msg)
 end
 
 local function refuse(entry, to, failure, msg)
-  stats.refused()
+  stats.refused(failure.code)
   answer(entry, to, false, reply.failure(failure), failure.code, msg)
 end
 

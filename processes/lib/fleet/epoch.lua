@@ -15,7 +15,6 @@ function epoch.parse(value)
 end
 
 local function refuse(given)
-  store.stats.staleEpochs = store.stats.staleEpochs + 1
   error(fail.new(
     "STALE_EPOCH",
     string.format("epoch %s is refused: %d is the current one here", given or "(missing)", store.epoch),

@@ -24,9 +24,10 @@ function stats.ran(faulty)
   if faulty then store.stats.errors = store.stats.errors + 1 end
 end
 
---- Counts a refusal: of a sender, an epoch, a size, a text or a value.
-function stats.refused()
+--- Counts a refusal: of a sender, an epoch, a size, a text or a value. Stale epochs also apart, by whomever they are refused.
+function stats.refused(code)
   store.stats.refused = store.stats.refused + 1
+  if code == "STALE_EPOCH" then store.stats.staleEpochs = store.stats.staleEpochs + 1 end
 end
 
 --- The share of faults among the latest requests, and how many those are.

@@ -263,8 +263,9 @@ export function twoOperators(round: number): FaultCase {
           ? []
           : [`neither came through: ${JSON.stringify([winner, other])}`]),
         ...[...(winner ?? []), ...(other ?? [])]
-          .filter(({ code }) => code !== "STALE_EPOCH" && code !== "UNHEALTHY")
+          .filter(({ code }) => code !== "DEPLOYMENT_IN_PROGRESS" && code !== "STALE_EPOCH")
           .map(({ name, message }) => `${name} failed in another way: ${message}`),
+        ...(winner?.length === 0 && other?.length === 0 ? ["both came through at once"] : []),
         ...(net.oracle.counts().processes === processes ? [] : ["a process was made"]),
         ...failuresOf("afterwards", back),
         ...(await lab.check(edited(one, ["battle", "shop"], { slow: 3 }), net, { wholeJournal: false })),
