@@ -12,19 +12,31 @@ export type Parsed = { readonly chunk: Chunk; readonly fault?: never } | { reado
 /** The lexer's token types, which its declarations do not name. */
 const EOF = 1;
 const STRING = 2;
+const NUMBER = 16;
 
 const LUA = { luaVersion: "5.3", comments: false, encodingMode: "none" } as const;
 
 // Its complaint about a text's first token looks at the token of the text before; the first text of all has one too now.
 luaparse.parse("", LUA);
 
-/** The parser lets a list of values begin with a comma, which Lua does not; where such a one stands. */
-function looseComma(text: string): number | undefined {
-  if (!/(?:\(|\breturn)\s*(?:,|--)/.test(text)) return undefined;
+/** What may be one of the two below, or stand in a string or a comment; matched without going back into the number. */
+const SUSPECT =
+  /(?:\(|\breturn)\s*(?:,|--)|(?<![\w.])(?=(0[xX][\da-fA-F.]+(?:[pP][-+]?\d+)?|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))\1[\da-fA-F.]/;
+
+/**
+ * What the parser takes and Lua refuses: a list of values that begins with a comma, and a number that runs into a hexadecimal
+ * digit or a dot, such as `1do`, since Lua reads on through those.
+ */
+function overlooked(text: string): SyntaxFault | undefined {
+  if (!SUSPECT.test(text)) return undefined;
   const lexer = luaparse.parse(text, { ...LUA, wait: true });
   let before: unknown;
   for (let token = lexer.lex(); token.type !== EOF; token = lexer.lex()) {
-    if (token.value === "," && (before === "(" || before === "return")) return token.range[0];
+    const [start, end] = token.range;
+    if (token.value === "," && (before === "(" || before === "return"))
+      return { message: "unexpected symbol near ','", offset: start };
+    if (token.type === NUMBER && /[\da-fA-F.]/.test(text.charAt(end)))
+      return { message: `malformed number near '${text.slice(start, end + 1)}'`, offset: start };
     // A string's value may read like a symbol.
     before = token.type === STRING ? undefined : token.value;
   }
@@ -39,8 +51,8 @@ function looseComma(text: string): number | undefined {
 export function parseLua(text: string, places = false): Parsed {
   try {
     const chunk = luaparse.parse(text, { ...LUA, ranges: places });
-    const offset = looseComma(text);
-    return offset === undefined ? { chunk } : { fault: { message: "unexpected symbol near ','", offset } };
+    const fault = overlooked(text);
+    return fault ? { fault } : { chunk };
   } catch (error) {
     if (error instanceof RangeError) {
       return { fault: { message: "chunk has too many syntax levels", offset: 0 } };

@@ -147,6 +147,15 @@ test("accepts and refuses what Lua in aos accepts and refuses, minified or not",
     "f(, 1)",
     "f --[[]] (--[[]], 1)",
     "return ',', (','), f(',')",
+    "while a <1do end",
+    "a = 1and 2",
+    "a = 1or 2",
+    "a = 1b = 2",
+    "a = 1 .. 2, 1.5, .5, 1., 0x1F, 0x0.8p1, 1e5",
+    "a = 1..2",
+    "a = 0x1p3a = 1",
+    "a = 0x1g = 1",
+    "a = '1.2.3 1do' -- 1do",
   ].map((text) => readSource(Buffer.from(text)).text);
   const texts = [...hand, ...samples];
   const mine = texts.map((text) => analyse(text).fault === undefined);
