@@ -8,8 +8,10 @@ import { tellConfigs } from "./held.ts";
 import type { Rule } from "./rules.ts";
 import type { Target } from "./schema.ts";
 
-/** Targets that get their message at once; the next ones only when these took it. */
-const BATCH = 20;
+/** Targets that are first to get their message; the others only when these took it. */
+const FIRST = 20;
+/** Targets that are under way at once. */
+const AT_ONCE = 20;
 /** Seconds for taking a version back, whatever is left of the resource's own. */
 const TAKE_BACK = 30;
 
@@ -25,7 +27,7 @@ export interface Shipment {
 const AcknowledgedSchema = z.looseObject({ configType: z.string() });
 
 /**
- * Sends a version to targets in batches; each is read back. When one does not take it, the rest is not sent and the others
+ * Sends a version to targets, a first batch and then the rest; each is read back. When one does not take it, the rest is not sent and the others
  * get back what they held: some with the new settings and some with the old is nobody's wish.
  *
  * @returns every problem; none when all hold it
@@ -39,20 +41,19 @@ export async function distribute(
   const touched: Target[] = [];
   const problems: Problem[] = [];
   const refused = new Set<string>();
-  for (let at = 0; at < targets.length && problems.length === 0; at += BATCH) {
-    const batch = targets.slice(at, at + BATCH);
-    const results = await Promise.allSettled(
-      batch.map((target) => deliver(session, target, shipment, budget)),
-    );
-    for (const [index, result] of results.entries()) {
-      const target = batch[index] as Target;
-      touched.push(target);
-      if (result.status === "fulfilled") continue;
-      if (!(result.reason instanceof FleetError)) throw result.reason;
-      problems.push(...result.reason.problems);
+  const one = async (target: Target): Promise<void> => {
+    if (problems.length > 0) return;
+    touched.push(target);
+    try {
+      await deliver(session, target, shipment, budget);
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      problems.push(...error.problems);
       refused.add(target.name);
     }
-  }
+  };
+  await each(targets.slice(0, FIRST), AT_ONCE, one);
+  await each(targets.slice(FIRST), AT_ONCE, one);
   if (problems.length === 0) return [];
   const { restored, failed } = await takeBack(session, touched, shipment);
   const names = restored.filter((name) => !refused.has(name));
@@ -67,6 +68,16 @@ export async function distribute(
     remedy: "Mend what is said of the targets above and run pulumi up again.",
   };
   return [...problems, last, ...failed];
+}
+
+/** Works a list off, so many at once; ends when all that began has ended. */
+async function each<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items[Symbol.iterator]();
+  const worker = async () => {
+    for (const item of rest) await work(item);
+  };
+  const results = await Promise.allSettled(Array.from({ length: atOnce }, worker));
+  for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 
 /** Sends to one target and reads back what it holds now. */

@@ -2,7 +2,7 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
 import { nothingLoaded } from "../process/health.ts";
-import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
+import { assumeKept, type CheckFailure, checkInputs, ownInputs } from "../run/inputs.ts";
 import { record } from "../run/manifest.ts";
 import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
@@ -26,12 +26,18 @@ export { configure };
 type Raw = Record<string, unknown>;
 
 export async function check(olds: Raw, news: Raw) {
-  const checked = checkInputs(ConfigBundleInputsSchema, news);
-  const parsed = ConfigBundleInputsSchema.safeParse(checked.inputs);
+  const { inputs, failures } = checkInputs(ConfigBundleInputsSchema, news);
+  const parsed = ConfigBundleInputsSchema.safeParse(inputs);
   // A new one has no diff, so it is shown here.
   if (parsed.success && Object.keys(olds).length === 0)
     console.log(`${parsed.data.name}: ${introduce(parsed.data)}`);
-  return checked;
+  return { inputs, failures: failures.map(withoutSecret) };
+}
+
+/** What was given for a secret, or for a key that should be public, is not repeated. */
+function withoutSecret(failure: CheckFailure): CheckFailure {
+  if (!/^(secretData|sealTo)\b/.test(failure.property)) return failure;
+  return { ...failure, reason: failure.reason.replace(/; got .*$/s, "") };
 }
 
 function introduce({ configType, configData, secretData = {}, targets }: ConfigBundleInputs): string {
