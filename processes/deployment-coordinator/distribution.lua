@@ -1,9 +1,10 @@
---- Settings for many processes at once. What only some of them took is never the current config.
+--- Settings for many processes at once: all take them, or none keeps them.
 -- The targets take a config from a deployer only: whoever wants this process to distribute, allows it there (SET_ALLOWED).
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local ledger = require("ledger")
 local registrations = require("registrations")
+local shipment = require("shipment")
 
 local KEPT = 50
 
@@ -21,26 +22,19 @@ local FIELDS = {
   processId = { type = "string", maxLength = 128 },
   sourceProcessId = { type = "string", maxLength = 128 },
   rollback = { type = "boolean" },
+  rule = { type = "table" },
 }
 
 local function check(request, data)
-  local problems = fleet.checkConfig(request.configType, data)
-  if #problems > 0 then
-    local first = problems[1]
-    error(fleet.fail("INVALID_CONFIG",
-      string.format("%d setting(s) cannot be used; the first: %s is %s, expected %s", #problems, first.path, first.got, first.expected),
-      "Correct the values at the paths named; nothing was sent.", { problems = problems }))
-  end
+  -- A type of the fleet's own: its rules are where its settings are, so the targets check.
+  if not fleet.isConfigType(request.configType) and request.rule == nil and request.validationRequired ~= true then return end
+  local problems = fleet.checkConfig(request.configType, data, request.rule)
+  if #problems > 0 then error(fleet.configRefusal(problems)) end
 end
 
-local function nextVersion(request)
-  local given = request.version
-  if given ~= nil then
-    if type(given) == "number" or type(given) == "string" and given ~= "" and #given <= 64 then return given end
-    error(fleet.fail("INVALID_DATA", "the version is neither a number nor a text", "Send a version that grows."))
-  end
-  local held = state.current[request.configType]
-  return held and type(held.version) == "number" and held.version + 1 or 1
+local function checkVersion(version)
+  if version == nil or type(version) == "number" or type(version) == "string" and version ~= "" and #version <= 64 then return end
+  error(fleet.fail("INVALID_DATA", "the version is neither a number nor a text", "Send a version that grows, or none."))
 end
 
 local function remember(distribution)
@@ -48,60 +42,54 @@ local function remember(distribution)
   if #state.list > KEPT then table.remove(state.list, 1) end
 end
 
-local function report(distribution)
-  return {
-    distributionId = distribution.distributionId, status = distribution.status, configType = distribution.configType,
-    distributionResults = distribution.results, successCount = distribution.successCount, totalCount = distribution.totalCount,
-    configVersion = distribution.version, hash = distribution.hash,
-  }
+-- The settings that all have now; nil where each has its own.
+local function common(job)
+  local first = job.ids[1]
+  for _, id in ipairs(job.ids) do
+    if job.hashes[id] ~= job.hashes[first] then return nil end
+  end
+  return { configData = job.data[first], version = job.version, hash = job.hashes[first] }
 end
 
-local function close(distribution, data, msg)
-  local all, any = distribution.successCount == distribution.totalCount, distribution.successCount > 0
-  distribution.status = all and "COMPLETED" or any and "PARTIAL" or "FAILED"
-  distribution.finishedAt = fleet.now()
+local function close(distribution, job, msg)
+  local all, now = job.status == "COMPLETED", fleet.now()
+  local shared = common(job)
+  distribution.status, distribution.finishedAt, distribution.version = job.status, now, job.version
+  distribution.results, distribution.hash = job.results, shared and shared.hash
+  distribution.successCount, distribution.restoredCount = job.taken, job.restored
   if all then
-    state.current[distribution.configType] = {
-      configData = data, version = distribution.version, hash = distribution.hash, distributionId = distribution.distributionId,
-    }
+    state.current[job.configType] = shared
+    alerts.resolve("CONFIG_DISTRIBUTION_FAILED", job.configType, now)
   else
-    alerts.raise("CONFIG_DISTRIBUTION_FAILED", distribution.configType,
-      string.format("%d of %d processes took version %s", distribution.successCount, distribution.totalCount, distribution.version), fleet.now())
+    alerts.raise("CONFIG_DISTRIBUTION_FAILED", job.configType,
+      string.format("%d of %d processes took version %s; it counts for none", job.taken, #job.ids, tostring(job.version)), now)
   end
   ledger.write("CONFIG_DISTRIBUTED", {
-    distributionId = distribution.distributionId, configType = distribution.configType, status = distribution.status,
-    version = distribution.version, hash = distribution.hash,
+    distributionId = distribution.distributionId, configType = job.configType, status = job.status, version = job.version,
+    hash = distribution.hash, targets = #job.ids, requestType = distribution.requestType,
   }, msg)
-  fleet.reply(msg, report(distribution))
+  fleet.reply(msg, {
+    distributionId = distribution.distributionId, status = job.status, configType = job.configType, distributionResults = job.results,
+    successCount = job.taken, totalCount = #job.ids, restoredCount = job.restored, configVersion = job.version, hash = distribution.hash,
+    notEnforceable = job.notEnforceable,
+  })
 end
 
-local function send(request, data, targets, msg)
-  check(request, data)
+local function send(request, dataOf, targets, msg)
   if #targets == 0 then
     error(fleet.fail("NO_PROCESSES", "there is no process to send it to", "Register processes, or name targetProcesses."))
   end
+  checkVersion(request.version)
   state.seq = state.seq + 1
   local distribution = {
-    distributionId = "distribution-" .. state.seq, configType = request.configType, status = "DISTRIBUTING", startedAt = fleet.now(),
-    version = nextVersion(request), hash = fleet.sha256(fleet.json.encode(data)), results = fleet.object(), successCount = 0,
-    totalCount = #targets, open = #targets,
+    distributionId = "distribution-" .. state.seq, requestType = request.requestType, configType = request.configType,
+    status = "DISTRIBUTING", startedAt = fleet.now(), requestedBy = msg.From, totalCount = #targets, successCount = 0,
   }
   remember(distribution)
-  for _, id in ipairs(targets) do
-    fleet.ask(id, "UPDATE_CONFIG", {
-      configType = request.configType, configData = data, version = distribution.version, hash = distribution.hash, rollback = request.rollback,
-    }, function(reply)
-      local ok = reply.success == true and reply.hash == distribution.hash
-      distribution.results[id] = {
-        name = registrations.name(id), status = ok and "COMPLETED" or "FAILED",
-        code = not ok and (reply.error and reply.error.code or "HASH_MISMATCH") or nil,
-        message = not ok and reply.error and reply.error.message or nil,
-      }
-      distribution.open = distribution.open - 1
-      if ok then distribution.successCount = distribution.successCount + 1 end
-      if distribution.open == 0 then close(distribution, data, msg) end
-    end, { tags = { Epoch = fleet.epoch() } })
-  end
+  shipment.ship({
+    configType = request.configType, ids = targets, dataOf = dataOf, version = request.version, rollback = request.rollback,
+    rule = request.rule, requestedBy = msg.From, epoch = fleet.epoch(),
+  }, function(job) close(distribution, job, msg) end)
   return fleet.later(msg)
 end
 
@@ -115,21 +103,25 @@ end
 local RUN = {}
 
 function RUN.VALIDATE_CONFIG(request)
-  local problems = fleet.checkConfig(request.configType, request.configData)
+  local problems = fleet.checkConfig(request.configType, request.configData, request.rule)
   return { valid = #problems == 0, problems = problems, configType = request.configType }
 end
 
 function RUN.DISTRIBUTE_CONFIG(request, msg)
-  return send(request, request.configData, registrations.resolve(request.targetProcesses), msg)
+  check(request, request.configData)
+  return send(request, function() return request.configData end, registrations.resolve(request.targetProcesses), msg)
 end
 
---- Changes single keys of the current config and distributes the whole.
+--- Changes single keys of what each process holds.
 function RUN.UPDATE_CONFIG(request, msg)
-  local merged = fleet.object()
-  local held = state.current[request.configType]
-  for key, value in pairs(held and held.configData or {}) do merged[key] = value end
-  for key, value in pairs(request.configData or {}) do merged[key] = value end
-  return send(request, merged, registrations.resolve(request.targetProcesses), msg)
+  local change = request.configData or fleet.object()
+  check(request, change)
+  return send(request, function(held)
+    local merged = fleet.object()
+    for key, value in pairs(held or {}) do merged[key] = value end
+    for key, value in pairs(change) do merged[key] = value end
+    return merged
+  end, registrations.resolve(request.targetProcesses), msg)
 end
 
 function RUN.GET_CONFIG(request, msg)
@@ -164,7 +156,7 @@ function RUN.SYNC_CONFIG(request, msg)
     if not held then
       return fleet.replyError(msg, "NO_CONFIG", registrations.name(source) .. " holds no " .. request.configType, "Distribute one to it first.")
     end
-    send({ configType = request.configType, version = held.version, rollback = request.rollback }, held.configData, targets, msg)
+    send(request, function() return held.configData end, targets, msg)
   end))
   return fleet.later(msg)
 end

@@ -379,7 +379,10 @@ describe("with processes", () => {
       (await w.send("deployment-coordinator", { Action: action, Data: data, ...more })).reply?.data ?? {}
     );
   }
-  const distribute = (w: World, configRequest: object) => send(w, "CONFIG_DISTRIBUTION", { configRequest });
+  const distribute = (w: World, configRequest: object, more: object = {}) =>
+    send(w, "CONFIG_DISTRIBUTION", { configRequest }, more);
+  const held = async (w: World, name: string) =>
+    (await w.send(name, { Action: "GET_CONFIG" })).reply?.data.configs as Record<string, ReplyData>;
   const allow = async (w: World, ...names: string[]) => {
     for (const name of names)
       await w.send(name, { Action: "SET_ALLOWED", Data: { allowed: [w.get("deployment-coordinator").id] } });
@@ -467,7 +470,7 @@ describe("with processes", () => {
     expect((await ask(base, { Action: "DEPLOYMENT_HEALTH_CHECK" })).error?.code).toBe("NO_PROCESSES");
   });
 
-  test("a config that only some took is PARTIAL, alerts, and is never current", async () => {
+  test("a config that only some took is PARTIAL, taken back from them, alerts, and is never current", async () => {
     const w = await world();
     await allow(w, "admin");
     const request = {
@@ -476,9 +479,16 @@ describe("with processes", () => {
       configData: { logLevel: "WARN" },
     };
     const partial = await distribute(w, request);
-    expect(partial).toMatchObject({ status: "PARTIAL", successCount: 1, totalCount: 2, configVersion: 1 });
+    expect(partial).toMatchObject({
+      status: "PARTIAL",
+      successCount: 1,
+      restoredCount: 1,
+      totalCount: 2,
+      configVersion: 1,
+    });
+    expect(await held(w, "admin")).toEqual({});
     expect(partial.distributionResults).toMatchObject({
-      [w.get("admin").id]: { status: "COMPLETED" },
+      [w.get("admin").id]: { status: "RESTORED" },
       [w.get("security").id]: { status: "FAILED", code: "FORBIDDEN" },
     });
     expect(
@@ -488,10 +498,15 @@ describe("with processes", () => {
       "CONFIG_DISTRIBUTION_FAILED",
     ]);
     await allow(w, "security");
-    expect(await distribute(w, request)).toMatchObject({ status: "COMPLETED", successCount: 2 });
+    // The version that counts for none is spent.
+    expect(await distribute(w, request)).toMatchObject({
+      status: "COMPLETED",
+      successCount: 2,
+      configVersion: 2,
+    });
     expect(await distribute(w, { requestType: "GET_CONFIG", configType: "LOGGING_CONFIG" })).toMatchObject({
       configData: { logLevel: "WARN" },
-      configVersion: 1,
+      configVersion: 2,
       hash: sha256(canonicalJson({ logLevel: "WARN" })),
     });
   });
@@ -547,10 +562,10 @@ describe("with processes", () => {
     ).toMatchObject({
       status: "COMPLETED",
       totalCount: 1,
-      configVersion: 7,
+      configVersion: 1,
     });
-    expect((await w.send("admin", { Action: "GET_CONFIG" })).reply?.data.configs).toMatchObject({
-      LOGGING_CONFIG: { configData: { logLevel: "FATAL" }, version: 7 },
+    expect(await held(w, "admin")).toMatchObject({
+      LOGGING_CONFIG: { configData: { logLevel: "FATAL" }, version: 1 },
     });
     expect(
       (
@@ -561,6 +576,79 @@ describe("with processes", () => {
         })
       ).error?.code,
     ).toBe("NO_CONFIG");
+  });
+
+  test("who holds it already gets no message; a process keeps who asked for it; both are in the audit", async () => {
+    const w = await world();
+    await allow(w, "admin", "security");
+    const type = { requestType: "DISTRIBUTE_CONFIG", configType: "LOGGING_CONFIG" };
+    await distribute(w, { ...type, configData: { logLevel: "WARN" }, targetProcesses: ["admin"] });
+    const both = await w.send("deployment-coordinator", {
+      Action: "CONFIG_DISTRIBUTION",
+      Data: { configRequest: { ...type, configData: { logLevel: "WARN" } } },
+    });
+    expect(both.deliveries.filter(({ action }) => action === "UPDATE_CONFIG")).toHaveLength(1);
+    expect(both.reply?.data).toMatchObject({ status: "COMPLETED", successCount: 2, configVersion: 2 });
+    expect(both.reply?.data.distributionResults).toMatchObject({
+      [w.get("admin").id]: { status: "UNCHANGED" },
+      [w.get("security").id]: { status: "COMPLETED" },
+    });
+    expect(await held(w, "security")).toMatchObject({
+      LOGGING_CONFIG: { by: w.get("deployment-coordinator").id, requestedBy: OWNER, version: 2 },
+    });
+    for (const [name, action] of [
+      ["deployment-coordinator", "CONFIG_DISTRIBUTION"],
+      ["security", "UPDATE_CONFIG"],
+    ] as const) {
+      const audit = (await w.send(name, { Action: "AUDIT" })).reply?.data.entries as ReplyData[];
+      expect(audit.map((entry) => [entry.action, entry.outcome])).toContainEqual([action, "ok"]);
+    }
+    expect(await ledger(w.get("deployment-coordinator"), { kind: "CONFIG_DISTRIBUTED" })).toMatchObject([
+      { status: "COMPLETED", targets: 1, from: OWNER },
+      { status: "COMPLETED", targets: 2, from: OWNER },
+    ]);
+  });
+
+  test("a stranger, a stale epoch and a process that cannot be asked change nothing anywhere", async () => {
+    const w = await world();
+    await allow(w, "admin", "security");
+    const request = {
+      requestType: "DISTRIBUTE_CONFIG",
+      configType: "LOGGING_CONFIG",
+      configData: { logLevel: "WARN" },
+    };
+    expect((await distribute(w, request, { From: STRANGER })).error?.code).toBe("FORBIDDEN");
+    await phase(w.get("deployment-coordinator"), "begin", "d", 1);
+    expect((await distribute(w, request, { Epoch: "1" })).error?.code).toBe("STALE_EPOCH");
+    w.lose = ({ action, target }) => action === "GET_CONFIG" && target === w.get("security").id;
+    expect(await distribute(w, request)).toEqual({});
+    w.advance(30_000);
+    const late = await w.send("deployment-coordinator", { From: STRANGER, Action: "Info" });
+    const failed = late.deliveries.find(({ action }) => action === "CONFIG_DISTRIBUTION-Response");
+    expect(failed?.data).toMatchObject({ status: "FAILED", successCount: 0, totalCount: 2 });
+    expect(failed?.data.distributionResults).toMatchObject({
+      [w.get("admin").id]: { status: "SKIPPED" },
+      [w.get("security").id]: { status: "FAILED", code: "TIMEOUT" },
+    });
+    for (const name of ["admin", "security"]) expect(await held(w, name)).toEqual({});
+  });
+
+  test("a type of the fleet's own goes with its rules; afterwards its targets check by themselves", async () => {
+    const w = await world();
+    await allow(w, "admin", "security");
+    const rule = { type: "object", fields: { rounds: { type: "integer", min: 1, max: 9, required: true } } };
+    const type = { requestType: "DISTRIBUTE_CONFIG", configType: "MATCHMAKING" };
+    expect(await distribute(w, { ...type, configData: { rounds: 10 }, rule })).toMatchObject({
+      error: { code: "INVALID_CONFIG", problems: [{ path: "configData.rounds", got: "10" }] },
+    });
+    expect(await distribute(w, { ...type, configData: { rounds: 3 }, rule })).toMatchObject({
+      status: "COMPLETED",
+    });
+    expect(await distribute(w, { ...type, configData: { rounds: 0 } })).toMatchObject({
+      status: "FAILED",
+      distributionResults: { [w.get("admin").id]: { code: "INVALID_CONFIG" } },
+    });
+    expect(await held(w, "admin")).toMatchObject({ MATCHMAKING: { configData: { rounds: 3 } } });
   });
 
   test("the dashboard has counted figures, and null where there is none", async () => {

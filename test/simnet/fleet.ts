@@ -74,7 +74,13 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     check: needs({ state: "table", digest: "string" }),
     run: importState,
   },
-  SET_ALLOWED: { who: "owner", always: true, check: needs({ allowed: "array" }), run: setAllowed },
+  SET_ALLOWED: {
+    who: "owner",
+    always: true,
+    optionalEpoch: true,
+    check: needs({ allowed: "array" }),
+    run: setAllowed,
+  },
   AUDIT: { who: "deployer", always: true, readonly: true, run: audit },
   LOGS: { who: "deployer", always: true, readonly: true, run: () => ({ entries: [] }) },
 };

@@ -99,6 +99,7 @@ const LIBRARY: readonly Step[] = [
   { action: "GET_CONFIG", from: STRANGER },
   { action: "SET_ALLOWED", data: { allowed: [STRANGER] }, from: STRANGER },
   { action: "SET_ALLOWED", data: { allowed: "x" } },
+  { action: "SET_ALLOWED", data: { allowed: [STRANGER] }, ...epoch(1) },
   { action: "SET_ALLOWED", data: { allowed: [STRANGER] } },
   { action: "EXPORT_STATE", from: STRANGER },
   { action: "IMPORT_STATE", data: { state: STATE, digest: "no" }, ...epoch(2) },

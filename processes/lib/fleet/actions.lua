@@ -166,7 +166,7 @@ on("WIRE_PEERS", {
 end)
 
 on("SET_ALLOWED", {
-  who = "owner", reserved = true,
+  who = "owner", epoch = "optional", reserved = true,
   schema = { allowed = { type = "array", required = true, maxLength = 100, items = { type = "string", minLength = 1, maxLength = 128 } } },
 }, function(data)
   store.allowed = data.allowed

@@ -124,7 +124,10 @@ local function handle(entry, msg)
   end, { readonly = entry.readonly, id = envelope.of(msg).id, onceKey = key })
   local faulty = not ok and not fail.is(raised)
   stats.ran(faulty)
-  if ok and context.deferred then return end
+  if ok and context.deferred then
+    if guarded(entry) then audit.record(msg.From, entry.action, "ok", "DEFERRED") end
+    return
+  end
   if ok then
     once.finish(key, true, text)
     return answer(entry, to, true, text, nil, msg)

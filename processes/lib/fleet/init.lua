@@ -75,6 +75,8 @@ Fleet.flag = config.flag
 Fleet.service = config.service
 --- Checks a config without taking it: a list of { path, got, expected }.
 Fleet.checkConfig = config.check
+--- Whether every process knows a type of settings.
+Fleet.isConfigType = require("fleet.config-types").isBuiltin
 --- The refusal `INVALID_CONFIG` for such a list.
 Fleet.configRefusal = config.refusal
 --- The hash of a config: sha256 of its canonical JSON.
