@@ -1,7 +1,7 @@
 /** The pages docs/cli/*.md, made from the commands' own definitions: `node cli/docs.ts` writes them, a test compares them. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Command, Option } from "commander";
+import type { Argument, Command, Option } from "commander";
 import { packageDir } from "../toolchain/paths.ts";
 import { examplesOf } from "./command.ts";
 import { EXIT_MEANING } from "./exit.ts";
@@ -58,7 +58,7 @@ function section(command: Command, level: string): string[] {
   const { registeredArguments: args, options } = command;
   if (args.length > 0) {
     lines.push("", "| argument | what it is |", "|---|---|");
-    for (const argument of args) lines.push(`| \`<${argument.name()}>\` | ${cell(argument.description)} |`);
+    for (const argument of args) lines.push(`| \`${termOf(argument)}\` | ${cell(argument.description)} |`);
   }
   if (options.length > 0) {
     lines.push("", "| option | what it does | default |", "|---|---|---|");
@@ -87,6 +87,12 @@ const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\
 /** The whole command tree, for pages and tests. */
 export function documentedProgram(): Command {
   return buildProgram({ host: realHost(), exitCode: 0 }, "0.0.0");
+}
+
+/** As the usage line shows it: `<process>`, `[members...]`. */
+export function termOf(argument: Argument): string {
+  const name = argument.name() + (argument.variadic ? "..." : "");
+  return argument.required ? `<${name}>` : `[${name}]`;
 }
 
 if (import.meta.main) {

@@ -1,7 +1,9 @@
 import { Command } from "commander";
 import type { Cli } from "./command.ts";
+import { backupCommand } from "./commands/backup.ts";
 import { bundleCommand } from "./commands/bundle.ts";
 import { callCommand } from "./commands/call.ts";
+import { cleanupCommand } from "./commands/cleanup.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { discoverCommand } from "./commands/discover.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -9,6 +11,7 @@ import { envCommand } from "./commands/env.ts";
 import { historyCommand } from "./commands/history.ts";
 import { localnetCommand } from "./commands/localnet.ts";
 import { logsCommand } from "./commands/logs.ts";
+import { restoreCommand } from "./commands/restore.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { statusCommand } from "./commands/status.ts";
 import type { Streams } from "./output.ts";
@@ -24,6 +27,9 @@ export function buildProgram(cli: Cli, version: string): Command {
     statusCommand,
     historyCommand,
     rollbackCommand,
+    backupCommand,
+    restoreCommand,
+    cleanupCommand,
     discoverCommand,
     callCommand,
     logsCommand,

@@ -24,6 +24,7 @@ const Options = z.looseObject({
   refresh: z.boolean().default(false),
   dryRun: z.boolean().default(false),
   expectNoChanges: z.boolean().default(false),
+  rollbackOnFailure: z.boolean().optional(),
   yes: z.boolean().default(false),
 });
 type DeployOptions = z.output<typeof Options>;
@@ -51,6 +52,10 @@ export function deployCommand(cli: Cli): Command {
         .option("--refresh", "read back every process first, to find what was changed by hand")
         .option("--dry-run", "show what would change, and change nothing")
         .option("--expect-no-changes", "exit code 3 when the preview shows changes; deploys nothing")
+        .option(
+          "--rollback-on-failure",
+          "go back to the last release when it fails (stack setting: rollbackOnFailure)",
+        )
         .option("-y, --yes", "do not show the plan and do not ask")
         .addHelpText("after", `\n${exitCodesText()}`);
     },
@@ -159,11 +164,19 @@ async function up(
       return screen;
     };
     const outcome = await deploy(engine, { ...options, projectDir }, clock, watch, context.host.pause);
-    return await report(context, stack, scope, outcome);
+    const code = await report(context, stack, scope, outcome);
+    if (outcome.status === "failed" && goesBack(context, stack, options)) {
+      const { rollBackAutomatically } = await import("../rollback/automatic.ts");
+      await rollBackAutomatically(context, engine, outcome, options.parallel);
+    }
+    return code;
   } finally {
     clock.stop();
   }
 }
+
+const goesBack = ({ projectDir }: Context, stack: string, { rollbackOnFailure }: DeployOptions): boolean =>
+  rollbackOnFailure ?? readStackConfig(projectDir, stack).get("rollbackOnFailure") === "true";
 
 async function report(
   { out }: Context,

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
 import { z } from "zod";
 import { FleetError, formatProblem } from "../../core/errors.ts";
@@ -10,6 +9,7 @@ import { EXIT_OF, failureLines } from "../deploy/report.ts";
 import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { ownerWords, recover } from "../recovery/index.ts";
+import { newRollbackId } from "../rollback/id.ts";
 import type { KnownHistory } from "../rollback/known.ts";
 import { perform, pinEnvironment, withEnvironment } from "../rollback/perform.ts";
 import type { RollbackType } from "../rollback/phases.ts";
@@ -281,9 +281,3 @@ function silentLedger(fleet: FleetSession, cause: FleetError): FleetError {
 
 const typeOf = ({ emergency, restoreState }: RollbackOptions): RollbackType =>
   emergency ? "EMERGENCY" : restoreState ? "STATE" : "DEPLOYMENT";
-
-/** `rollback-<time>-<random>`. */
-export function newRollbackId(now: Date): string {
-  const stamp = now.toISOString().replace(/[-:]/g, "").replace(/\..*/, "");
-  return `rollback-${stamp}-${randomBytes(3).toString("hex")}`;
-}

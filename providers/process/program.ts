@@ -53,7 +53,7 @@ const MOST_GUARD_LINES = 4;
 export function bundleIn(program: string, hash: string): string | undefined {
   const end = program.lastIndexOf("\n");
   let start = 0;
-  for (let lines = 0; lines <= MOST_GUARD_LINES && start < end; lines += 1) {
+  for (let lines = 0; lines <= MOST_GUARD_LINES && start <= end; lines += 1) {
     const text = program.slice(start, end);
     if (sha256(text) === hash) return text;
     start = program.indexOf("\n", start) + 1;

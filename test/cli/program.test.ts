@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { docsDir, docsPages, documentedProgram } from "../../cli/docs.ts";
+import { docsDir, docsPages, documentedProgram, termOf } from "../../cli/docs.ts";
 import { packageDir } from "../../toolchain/paths.ts";
 import { fakeAo, fakeFleet, fleet, projectFolder } from "./fakes.ts";
 
@@ -19,7 +19,7 @@ test.each(all)("fleet $words --help shows every option", async ({ words, command
   const ran = await fleet([...words, "--help"]);
   expect(ran.code).toBe(0);
   for (const option of command.options) expect(ran.stdout).toContain(option.flags);
-  for (const argument of command.registeredArguments) expect(ran.stdout).toContain(`<${argument.name()}>`);
+  for (const argument of command.registeredArguments) expect(ran.stdout).toContain(termOf(argument));
 });
 
 test("fleet --help lists the commands with one line each", async () => {

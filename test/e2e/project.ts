@@ -17,6 +17,8 @@ export interface Ran {
 /** A project of its own in a temporary folder, driven by the real pulumi command. */
 export interface Project {
   readonly dir: string;
+  /** Where the state is. */
+  readonly backend: string;
   write(path: string, text: string): void;
   /** Replaces a text that must be there. */
   edit(path: string, from: string, to: string): void;
@@ -97,18 +99,19 @@ async function copyFolder(from: string, to: string): Promise<void> {
 }
 
 /** The project in a folder that is there already. */
-export function projectIn(dir: string): Project {
+export function projectIn(dir: string, backend = `file://${dir}/.fleet`): Project {
   const bin = join(repository, "node_modules", ".bin");
   const environment = {
     ...process.env,
     PATH: `${bin}:${process.env.PATH}`,
-    PULUMI_BACKEND_URL: `file://${dir}/.fleet`,
+    PULUMI_BACKEND_URL: backend,
     PULUMI_CONFIG_PASSPHRASE: "only a test",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NO_COLOR: "1",
   };
   const project: Project = {
     dir,
+    backend,
     write(path, text) {
       mkdirSync(dirname(join(dir, path)), { recursive: true });
       writeFileSync(join(dir, path), text);

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { connect, createSigner } from "@permaweb/aoconnect/node";
 import { type LocalNetworkInfo, status } from "../../localnet/index.ts";
 import { newPlayer } from "../e2e/player.ts";
 import { newProject, type Project, projectIn, type Ran } from "../e2e/project.ts";
@@ -103,22 +104,21 @@ export function write(project: Project, release: number): void {
 
 /**
  * The same project on another machine: the backend, the wallet and the network, and nothing of what the first one kept. They share
- * the network, so only the first may stop it.
+ * backend and network, so only the first may close.
  */
 export async function otherMachine(first: Project): Promise<Project> {
   const dir = mkdtempSync(join(tmpdir(), "fleet-second-"));
-  const kept = [".fleet/.pulumi", ".fleet/dev-wallet.json"];
   cpSync(first.dir, dir, {
     recursive: true,
     verbatimSymlinks: true,
     filter(path) {
       const name = relative(first.dir, path);
       if (name.startsWith("build")) return false;
-      return !name.startsWith(".fleet/") || kept.some((one) => name === one || name.startsWith(`${one}/`));
+      return !name.startsWith(".fleet/") || name === ".fleet/dev-wallet.json";
     },
   });
   symlinkSync(join(first.dir, ".fleet/localnet"), join(dir, ".fleet/localnet"));
-  const second = projectIn(dir);
+  const second = projectIn(dir, first.backend);
   const selected = await second.pulumi(["stack", "select", "dev"]);
   if (selected.code !== 0) throw new Error(selected.text);
   return second;
@@ -132,7 +132,7 @@ export function fleet(
 ): Promise<Ran & { stdout: string }> {
   const environment = {
     ...process.env,
-    PULUMI_BACKEND_URL: `file://${project.dir}/.fleet`,
+    PULUMI_BACKEND_URL: project.backend,
     PULUMI_CONFIG_PASSPHRASE: "only a test",
     NO_COLOR: "1",
     ...env,
@@ -158,6 +158,20 @@ export async function networkOf(project: Project): Promise<LocalNetworkInfo> {
   const { info } = await status(join(project.dir, ".fleet/localnet"));
   if (!info) throw new Error("the network is down");
   return info;
+}
+
+/** The owner of the fleet, who can run code in its processes. */
+export async function ownerOf(project: Project) {
+  const { muUrl, cuUrl, gatewayUrl } = await networkOf(project);
+  const ao = connect({ MODE: "legacy", MU_URL: muUrl, CU_URL: cuUrl, GATEWAY_URL: gatewayUrl });
+  const signer = createSigner(project.json(".fleet/dev-wallet.json"));
+  return {
+    async run(process: string, data: string): Promise<void> {
+      const tags = [{ name: "Action", value: "Eval" }];
+      const message = String(await ao.message({ process, signer, tags, data }));
+      await ao.result({ process, message });
+    },
+  };
 }
 
 /** Asks the fleet, adding to the counter. */

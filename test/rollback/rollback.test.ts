@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Project } from "../e2e/project.ts";
-import { fleet, fleetProject, look, otherMachine, seen, write } from "./fleet.ts";
+import { fleet, fleetProject, look, otherMachine, ownerOf, seen, write } from "./fleet.ts";
 
 interface Line {
   number?: number;
@@ -114,7 +114,7 @@ describe("fleet rollback", () => {
   });
 
   it("goes to every release in any order, each time with its code, settings and the count that went on", async () => {
-    for (const release of [1, 3, 2]) {
+    for (const release of [1, 3]) {
       const ran = await back(project, "--to", String(release));
       expect([release, ran.code, ran.code === 0 ? "" : ran.text]).toEqual([release, 0, ""]);
       expect(await look(project, 1)).toEqual(seen(release, ++count));
@@ -140,4 +140,63 @@ describe("fleet rollback", () => {
       rmSync(second.dir, { recursive: true, force: true });
     }
   }, 240_000);
+
+  it.each([
+    ["a process was loaded", "process.loaded", 2],
+    ["a process was judged", "process.judged", 1],
+    ["settings were sent", "config.sent", 2],
+    ["the release was written", "release.finished", 3],
+  ])(
+    "goes on by the same command when it was killed after %s",
+    async (_what, point, release) => {
+      const args = ["--to", ids[release - 1] ?? ""];
+      const killed = await fleet(project, ["rollback", "--yes", "--json", ...args], {
+        FLEET_CRASH_AT: point,
+      });
+      expect(killed.code).not.toBe(0);
+      expect(project.text("Pulumi.dev.yaml")).toContain(`went:release: ${ids[release - 1]}`);
+      // Whoever was killed last thing has little left to do, so a plain up must do it too.
+      const again = point === "config.sent" ? await up() : await back(project, ...args);
+      const done = again.code === 0 || again.text.includes("ALREADY_RUNNING");
+      expect([done, done ? "" : again.text]).toEqual([true, ""]);
+      expect(await look(project, 1)).toEqual(seen(release, ++count));
+      const idle = await project.pulumi(["up", "--yes", "--skip-preview", "--expect-no-changes"]);
+      expect([idle.code, idle.code === 0 ? "" : idle.text]).toEqual([0, ""]);
+    },
+    240_000,
+  );
+
+  it("follows the program again when the pin is taken out", async () => {
+    const ran = await fleet(project, ["rollback", "--clear"]);
+    expect(ran.code).toBe(0);
+    const deployed = await fleet(project, ["deploy", "--yes", "--json"]);
+    expect([deployed.code, deployed.code === 0 ? "" : deployed.text]).toEqual([0, ""]);
+    expect(await look(project, 1)).toEqual(seen(3, ++count));
+  }, 120_000);
+
+  it("comes back by itself from a deployment that fails half-way", async () => {
+    project.edit("processes/counter/process.lua", "release = 3", "release = 4");
+    project.edit("processes/reader/process.lua", "fleet.on", "nothing.x = 1\nfleet.on");
+    const ran = await fleet(project, ["deploy", "--yes", "--rollback-on-failure"]);
+    expect(ran.code).toBe(1);
+    expect(ran.text).toContain("Back at");
+    expect(await look(project, 1)).toEqual(seen(3, ++count));
+    expect(project.text("Pulumi.dev.yaml")).not.toContain("went:release");
+    expect((await history())[0]).toMatchObject({ kind: "rollback", current: true });
+    write(project, 3);
+  }, 120_000);
+
+  it("needs no coordinator with --manual, and says so when it does not answer", async () => {
+    const owner = await ownerOf(project);
+    const members = await project.output<Record<string, { processId: string }>>("processes");
+    await owner.run(members["deployment-coordinator"]?.processId ?? "", "Handlers.list = {}");
+    const refused = await back(project, "--to", ids[0] ?? "");
+    expect(refused.code).toBe(1);
+    expect(JSON.parse(refused.stdout).error).toMatchObject({ code: "LEDGER_SILENT" });
+    expect(refused.text).toContain("--manual");
+    expect(await look(project)).toEqual(seen(3, count));
+    const ran = await back(project, "--to", ids[0] ?? "", "--manual", "--reason", "the coordinator is gone");
+    expect([ran.code, ran.code === 0 ? "" : ran.text]).toEqual([0, ""]);
+    expect(await look(project, 1)).toEqual(seen(1, ++count));
+  }, 180_000);
 });

@@ -1,0 +1,77 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { z } from "zod";
+import { clean } from "../cleanup/files.ts";
+import { type Cli, count, defineCommand } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { currentPin } from "../rollback/pin.ts";
+import { readStackConfig } from "../stack-config.ts";
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+
+/** For commander: `7d`, `12h`, `30m` as milliseconds. */
+export function span(text: string): number {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text.trim()) ?? [];
+  const seconds = UNITS[unit ?? ""];
+  if (amount === undefined || seconds === undefined)
+    throw new InvalidArgumentError("Give a number with a unit: 7d, 12h, 30m.");
+  return Number(amount) * seconds * 1000;
+}
+
+function checkedSpan(text: string): string {
+  span(text);
+  return text;
+}
+
+const Options = z.looseObject({
+  olderThan: z.string().transform(span),
+  keep: z.number(),
+  dryRun: z.boolean().default(false),
+});
+
+export function cleanupCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "cleanup",
+    summary: "remove old artefacts, logs, releases, bundles and snapshots of this machine",
+    description:
+      "Removes what is older than the window, and never what a release needs that is in it, that is among the latest, that runs, or " +
+      "that the stack is pinned to. Long logs are put away gzipped. Only this machine's files: the network and the ledger keep theirs.",
+    examples: [
+      ["npx fleet cleanup", "what is older than seven days"],
+      ["npx fleet cleanup --older-than 30d --dry-run", "what that would remove"],
+    ],
+    define(command) {
+      command
+        .option("--older-than <span>", "7d, 12h, 30m", checkedSpan, "7d")
+        .option(
+          "--keep <number>",
+          "latest releases and snapshots of each stack and member that stay",
+          count(1),
+          10,
+        )
+        .option("--dry-run", "show what would go, and remove nothing");
+    },
+    options: Options,
+    async run(context, { olderThan, keep, dryRun }) {
+      const { out, projectDir } = context;
+      const workspace = await context.workspace();
+      const { project } = readStackConfig(projectDir, await context.stack());
+      const cleaned = await clean({
+        projectDir,
+        project,
+        retention: { since: Date.now() - olderThan, releases: keep, snapshots: keep },
+        pinned: (stack) => currentPin({ workspace, stack })?.release,
+        dryRun,
+      });
+      out.document({ success: true, dryRun, ...cleaned });
+      for (const [what, found] of Object.entries(cleaned)) {
+        const files: readonly string[] = Array.isArray(found) ? found : [];
+        for (const file of files) out.detail(file);
+        const number = Array.isArray(found) ? found.length : found;
+        out.line(
+          `${what.padEnd(10)} ${number} ${dryRun ? "would go" : what === "rotated" ? "put away" : "removed"}`,
+        );
+      }
+      return EXIT.ok;
+    },
+  });
+}

@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { ask } from "../../providers/run/control.ts";
+import { UsageError } from "../exit.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import { type Member, pickMember } from "../members.ts";
+
+/** The members that a command is about: those named, or all. @throws FleetError UNKNOWN_PROCESS, NOTHING_DEPLOYED */
+export function membersNamed(fleet: FleetSession, names: readonly string[], all: boolean): readonly Member[] {
+  if (names.length > 0) return names.map((name) => pickMember(fleet, name));
+  if (!all) {
+    throw new UsageError({
+      code: "NOT_CHOSEN",
+      what: "No process was named.",
+      expected: "names of members, or --all",
+      remedy: `Name some of ${fleet.members.map(({ name }) => name).join(", ")}; or add --all.`,
+    });
+  }
+  if (fleet.members.length > 0) return fleet.members;
+  throw new FleetError({
+    code: "NOTHING_DEPLOYED",
+    what: `The stack ${fleet.stack} has no process.`,
+    expected: "a deployed fleet",
+    remedy: "npx fleet deploy",
+  });
+}
+
+const NowSchema = z.looseObject({
+  sourceHash: z.string().default(""),
+  stateVersion: z.string().default(""),
+  epoch: z.number().int(),
+});
+
+/** What a process says of itself now. */
+export const nowOf = (fleet: FleetSession, member: Member): Promise<z.output<typeof NowSchema>> =>
+  ask(fleet.session, { ...member, action: "Info" }, NowSchema, budgetOf(60));

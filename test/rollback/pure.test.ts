@@ -1,0 +1,339 @@
+import { describe, expect, it } from "vitest";
+import { bundlesOf, releasesToKeep, snapshotsToKeep } from "../../cli/cleanup/retention.ts";
+import { describeChanges } from "../../cli/rollback/changes.ts";
+import { historyOfStack } from "../../cli/rollback/entries.ts";
+import { type LedgerEntry, type LedgerRun, runsOf } from "../../cli/rollback/ledger.ts";
+import { isReachable } from "../../cli/rollback/migrations.ts";
+import { mergeReleases, releaseInState } from "../../cli/rollback/releases.ts";
+import { surprises } from "../../cli/rollback/surprises.ts";
+import { targetOf } from "../../cli/rollback/target.ts";
+import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../components/pin.ts";
+import { chosenMembers, isReversed } from "../../components/pinned.ts";
+import { FleetError } from "../../core/errors.ts";
+import { hashOf, sha256 } from "../../core/hash.ts";
+import { bundleIn, composeProgram } from "../../providers/process/program.ts";
+import {
+  documentOf,
+  fitting,
+  type ReleaseDocument,
+  verifiedRelease,
+} from "../../providers/release/document.ts";
+import type { DeclaredProcess, ReleaseOutputs } from "../../providers/release/schema.ts";
+import type { Manifest } from "../../providers/run/manifest.ts";
+import type { Snapshot } from "../../providers/snapshot/store.ts";
+
+const declared = (code: string, more: Partial<DeclaredProcess> = {}): DeclaredProcess => ({
+  entry: "processes/x/process.lua",
+  sourceHash: sha256(code),
+  version: "1.0.0",
+  module: "aos",
+  dependsOn: [],
+  peers: [],
+  config: {},
+  modules: {},
+  bytes: 1,
+  ...more,
+});
+const DAY = 86_400_000;
+const at = (day: number): string => new Date(Date.UTC(2026, 0, day)).toISOString();
+function release(
+  id: string,
+  day: number,
+  declaration: Record<string, DeclaredProcess>,
+  more: Partial<ReleaseDocument> = {},
+): ReleaseDocument {
+  return {
+    deploymentId: id,
+    releasedAt: at(day),
+    releaseHash: hashOf(declaration),
+    declaration,
+    members: {},
+    scope: {},
+    ...more,
+  };
+}
+const codeOf = (act: () => unknown): string => {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof FleetError) return error.code;
+    throw error;
+  }
+  return "none";
+};
+
+const one = release("d1", 1, { a: declared("a1"), b: declared("b1", { dependsOn: ["a"] }) });
+const two = release("d2", 2, { a: declared("a2"), b: declared("b1", { dependsOn: ["a"] }) });
+const three = release("d3", 3, { ...two.declaration, c: declared("c1") });
+const back = release("d4", 4, one.declaration, { pinned: { deploymentId: "d1", releasedAt: at(1) } });
+const run = (deploymentId: string, more: Partial<LedgerRun> = {}): LedgerRun => ({
+  deploymentId,
+  startedAt: Date.parse(at(9)),
+  status: "FAILED",
+  from: "me",
+  rolledBack: false,
+  ...more,
+});
+
+describe("a pin", () => {
+  const pins: Pin[] = [
+    { release: "d1", only: [] },
+    { release: "d1", only: ["a", "b"], restore: { id: "r", states: { a: "0".repeat(64) } } },
+  ];
+  it.each(pins)("is read as it was written: %o", (pin) => {
+    const settings = pinSettings(pin);
+    expect(readPin((key) => settings[key], {})).toEqual(pin);
+    expect(readPin(() => undefined, { FLEET_PIN: JSON.stringify(pin) })).toEqual(pin);
+    expect(readPin((key) => settings[key], { FLEET_PIN: "" })).toBeUndefined();
+  });
+  it("is none without a release, and an error when it cannot be read", () => {
+    expect(readPin(() => undefined, {})).toBeUndefined();
+    expect(codeOf(() => readPin((key) => (key === PIN_KEYS[2] ? "{" : "d1"), {}))).toBe("PIN_INVALID");
+    expect(codeOf(() => readPin(() => undefined, { FLEET_PIN: "{}" }))).toBe("PIN_INVALID");
+  });
+});
+
+describe("the members of a pinned fleet", () => {
+  it("are the release's, with later ones beside", () => {
+    const { members, warm } = chosenMembers(one, three, []);
+    expect(members).toEqual(one.declaration);
+    expect(Object.keys(warm)).toEqual(["c"]);
+  });
+  it("are those named, with the others as they run", () => {
+    const { members } = chosenMembers(one, three, ["a"]);
+    expect(members.a).toEqual(one.declaration.a);
+    expect(members.c).toEqual(three.declaration.c);
+  });
+  it("are refused by name when the release has them not, or what they need does not run", () => {
+    expect(codeOf(() => chosenMembers(one, three, ["aa"]))).toBe("UNKNOWN_PROCESS");
+    const alone = release("d9", 9, { c: declared("c1") });
+    expect(codeOf(() => chosenMembers(one, alone, ["b"]))).toBe("DEPENDENCY_NOT_RUNNING");
+  });
+  it("go dependents first on the way back only, and not when one must be made anew", () => {
+    const names = [{ name: "a" }, { name: "b" }];
+    expect(isReversed(one, two, names)).toBe(true);
+    expect(isReversed(two, back, names)).toBe(false);
+    expect(isReversed(one, back, names)).toBe(true);
+    expect(isReversed(one, release("d8", 8, { a: declared("a8") }), names)).toBe(false);
+    expect(isReversed(one, undefined, names)).toBe(false);
+  });
+});
+
+describe("a release", () => {
+  it("is none when its declaration is not what its hash says", () => {
+    expect(verifiedRelease(one)).toMatchObject({ deploymentId: "d1" });
+    expect(verifiedRelease({ ...one, declaration: two.declaration })).toBeUndefined();
+    expect(verifiedRelease("text")).toBeUndefined();
+  });
+  it("is found in a state, but not one that failed", () => {
+    const type = "pulumi-nodejs:dynamic/ao:Release";
+    expect(releaseInState([{ type, outputs: one }, { type: "other" }])).toHaveLength(1);
+    expect(releaseInState([{ type, outputs: one, initErrors: ["no"] }])).toEqual([]);
+  });
+  it("is left out of a message that it does not fit in", () => {
+    const manifest = { processes: {} } as unknown as Manifest;
+    const outputs = { ...one, scope: { project: "p", stack: "s", home: "h", build: "b" } };
+    const document = documentOf(outputs as unknown as ReleaseOutputs);
+    expect(fitting({ ...manifest, release: document })).toHaveProperty("release");
+    const large = { ...document, evidence: "x".repeat(500_000) };
+    expect(fitting({ ...manifest, release: large })).not.toHaveProperty("release");
+  });
+});
+
+describe("a bundle", () => {
+  const commit = { process: "a", release: "d", version: "1", epoch: 3 };
+  it.each(["return 1", "a\nb\nc", "", "-- é\n\n"])("is found in the text of its load: %j", (text) => {
+    const sourceHash = sha256(text);
+    const plain = composeProgram(text, { ...commit, sourceHash });
+    const stated = composeProgram(text, { ...commit, sourceHash }, { text: '{"a":"\n"}', digest: "d" });
+    expect(bundleIn(plain.text, sourceHash)).toBe(text);
+    expect(bundleIn(stated.text, sourceHash)).toBe(text);
+    expect(bundleIn(plain.text, sha256("other"))).toBeUndefined();
+  });
+});
+
+describe("what changed", () => {
+  it("is told by member", () => {
+    expect(describeChanges(undefined, one)).toEqual(["a joins", "b joins"]);
+    expect(describeChanges(one, three)).toEqual(["a code", "c joins"]);
+    expect(describeChanges(three, one)).toEqual(["a code", "c leaves"]);
+    const other = release("x", 9, {
+      a: declared("a1", { version: "2", config: { X: { y: 1 } }, peers: ["b"] }),
+    });
+    expect(describeChanges(release("y", 8, { a: declared("a1") }), other)).toEqual([
+      "a version 1.0.0 → 2, config, peers",
+    ]);
+    expect(describeChanges("unknown", one)).toEqual([]);
+  });
+});
+
+describe("migrations", () => {
+  const steps = [
+    { from: "1", to: "2", down: true },
+    { from: "2", to: "3", down: false },
+  ];
+  it.each([
+    ["1", "1", true],
+    ["1", "3", true],
+    ["2", "1", true],
+    ["3", "2", false],
+    ["3", "1", false],
+    ["1", "9", false],
+  ])("from %s to %s: %s", (from, to, expected) => expect(isReachable(steps, from, to)).toBe(expected));
+});
+
+describe("the release to go to", () => {
+  const known = mergeReleases([three, one, two, back], [], "d4");
+  it("is found by number and by id", () => {
+    expect(known.map(({ number, deploymentId }) => [number, deploymentId])).toEqual([
+      [1, "d1"],
+      [2, "d2"],
+      [3, "d3"],
+      [4, "d4"],
+    ]);
+    expect(targetOf(known, [], { to: "2" }).deploymentId).toBe("d2");
+    expect(targetOf(known, [], { to: "d3" }).deploymentId).toBe("d3");
+    expect(codeOf(() => targetOf(known, [], { to: "5" }))).toBe("UNKNOWN_RELEASE");
+  });
+  it("is the one before the deployment that is left, passing over what was rolled back", () => {
+    expect(targetOf(known, [], { leave: "d3" }).deploymentId).toBe("d2");
+    expect(targetOf(known, [run("d2", { rolledBack: true })], { leave: "d3" }).deploymentId).toBe("d1");
+    expect(targetOf(known, [run("d3", { rolledBack: true })], { leave: "d4" }).deploymentId).toBe("d3");
+    expect(targetOf(known, [run("d9")], { leave: "d9" }).deploymentId).toBe("d4");
+    expect(codeOf(() => targetOf(known, [], { leave: "d1" }))).toBe("NOTHING_TO_RETURN_TO");
+    expect(codeOf(() => targetOf(known, [], { leave: "d7" }))).toBe("UNKNOWN_DEPLOYMENT");
+  });
+});
+
+describe("the history", () => {
+  const entry = (seq: number, kind: string, more: Partial<LedgerEntry>): LedgerEntry => ({
+    seq,
+    at: Date.parse(at(seq)),
+    from: "owner",
+    kind,
+    deploymentId: undefined,
+    status: undefined,
+    strategy: undefined,
+    reason: undefined,
+    releaseHash: undefined,
+    ...more,
+  });
+  it("reads runs out of the ledger's entries", () => {
+    const runs = runsOf([
+      entry(1, "DEPLOYMENT_BEGUN", { deploymentId: "d1", epoch: 1 }),
+      entry(1, "DEPLOYMENT_FINISHED", {
+        deploymentId: "d1",
+        status: "COMPLETED",
+        releaseHash: one.releaseHash,
+      }),
+      entry(2, "DEPLOYMENT_BEGUN", { deploymentId: "d2", epoch: 2 }),
+      entry(3, "DEPLOYMENT_FINISHED", {
+        deploymentId: "d2",
+        status: "FAILED",
+        reason: "it never finished; d3",
+      }),
+      entry(4, "ROLLBACK_PHASE", { deploymentId: "d1", status: "COMPLETED" }),
+      entry(5, "DEPLOYMENT_BEGUN", { deploymentId: "d5", epoch: 3 }),
+    ]);
+    expect(runs).toMatchObject([
+      { deploymentId: "d1", status: "COMPLETED", rolledBack: true },
+      { deploymentId: "d2", status: "FAILED" },
+      { deploymentId: "d5", status: "RUNNING" },
+    ]);
+    const lines = historyOfStack(mergeReleases([], runs, undefined), runs, []);
+    expect(lines.map(({ deploymentId, result, number }) => [deploymentId, result, number])).toEqual([
+      ["d5", "running", undefined],
+      ["d2", "interrupted", undefined],
+      ["d1", "rolled-back", 1],
+    ]);
+  });
+  it("joins each release with the update that made it, and keeps updates that failed", () => {
+    const update = (day: number, result: string, kind = "update") => ({
+      kind,
+      startTime: at(day),
+      endTime: at(day),
+      message: `day ${day}`,
+      environment: { "git.head": "0123456789", "git.author": "Ann", "git.dirty": "true" },
+      result,
+      version: 0,
+      resourceChanges: { update: 1 },
+    });
+    const updates = [update(5, "succeeded", "destroy"), update(4, "failed"), update(1, "succeeded")];
+    const lines = historyOfStack(mergeReleases([one], [], "d1"), [], updates);
+    expect(lines.map(({ kind, result, who, git }) => [kind, result, who, git])).toEqual([
+      ["destroy", "succeeded", "Ann", "01234567+"],
+      ["deploy", "failed", "Ann", "01234567+"],
+      ["deploy", "succeeded", "Ann", "01234567+"],
+    ]);
+  });
+  it("marks what a rollback went away from, also without a ledger", () => {
+    const lines = historyOfStack(mergeReleases([one, two, three, back], [], "d4"), [], []);
+    expect(lines.map(({ deploymentId, result, kind }) => [deploymentId, result, kind])).toEqual([
+      ["d4", "succeeded", "rollback"],
+      ["d3", "rolled-back", "deploy"],
+      ["d2", "succeeded", "deploy"],
+      ["d1", "succeeded", "deploy"],
+    ]);
+  });
+});
+
+describe("a plan that surprises", () => {
+  const step = (op: string, name: string, kind: "process" | "wiring" = "process") => ({
+    op,
+    name,
+    kind,
+    differs: [],
+  });
+  const ways = [
+    { name: "a", kind: "in-place" as const },
+    { name: "n", kind: "new" as const },
+  ];
+  it.each([
+    ["update", "a", "none"],
+    ["create", "n", "none"],
+    ["create", "a", "SURPRISE"],
+    ["replace", "a", "SURPRISE"],
+    ["delete", "a", "SURPRISE"],
+    ["delete", "left-by-a-failure", "none"],
+  ])("%s %s: %s", (op, name, code) =>
+    expect(codeOf(() => surprises([step(op, name)], ways, one))).toBe(code),
+  );
+  it("minds processes only", () => {
+    expect(codeOf(() => surprises([step("delete", "a-wiring", "wiring")], ways, one))).toBe("none");
+  });
+});
+
+describe("what cleaning keeps", () => {
+  const retention = { since: Date.parse(at(3)), releases: 1, snapshots: 1 };
+  it("releases of the window, the latest, what runs and what is pinned", () => {
+    const keep = (current: ReleaseDocument | undefined, pinned: string | undefined, since: number) =>
+      releasesToKeep([one, two, three, back], current, pinned, { ...retention, since })
+        .map(({ deploymentId }) => deploymentId)
+        .sort();
+    expect(keep(undefined, undefined, Date.parse(at(30)))).toEqual(["d4"]);
+    expect(keep(undefined, undefined, Date.parse(at(3)))).toEqual(["d3", "d4"]);
+    expect(keep(two, undefined, Date.parse(at(30)))).toEqual(["d2", "d4"]);
+    expect(keep(back, "d2", Date.parse(at(30)))).toEqual(["d1", "d2", "d4"]);
+    expect(bundlesOf([one]).size).toBe(2);
+  });
+  it("snapshots of the window, the latest, and the last under each code that is needed", () => {
+    const snapshot = (day: number, code: string): Snapshot => ({
+      member: "a",
+      processId: "p",
+      generation: 1,
+      digest: sha256(String(day)),
+      slot: day,
+      takenAt: new Date(Date.parse(at(1)) + (day - 1) * DAY).toISOString(),
+      reason: "upgrade",
+      deploymentId: "d",
+      sourceHash: code,
+      stateVersion: "1",
+      bytes: 1,
+    });
+    const all = [snapshot(1, "x"), snapshot(2, "x"), snapshot(3, "y"), snapshot(20, "z")];
+    const days = (since: number) =>
+      [...snapshotsToKeep(all, new Set(["x"]), { ...retention, since })].map(({ slot }) => slot).sort();
+    expect(days(Date.parse(at(30)))).toEqual([2, 20]);
+    expect(days(Date.parse(at(3)))).toEqual([2, 20, 3].sort());
+  });
+});
