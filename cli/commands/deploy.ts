@@ -25,6 +25,7 @@ const Options = z.looseObject({
   dryRun: z.boolean().default(false),
   expectNoChanges: z.boolean().default(false),
   rollbackOnFailure: z.boolean().optional(),
+  takeOver: z.boolean().default(false),
   yes: z.boolean().default(false),
 });
 type DeployOptions = z.output<typeof Options>;
@@ -55,6 +56,10 @@ export function deployCommand(cli: Cli): Command {
         .option(
           "--rollback-on-failure",
           "go back to the last release when it fails (stack setting: rollbackOnFailure)",
+        )
+        .option(
+          "--take-over",
+          "take the fleet from another operator's deployment that the ledger still holds for alive; its later messages are refused",
         )
         .option("-y, --yes", "do not show the plan and do not ask")
         .addHelpText("after", `\n${exitCodesText()}`);

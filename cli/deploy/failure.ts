@@ -1,5 +1,5 @@
 import type { Problem } from "../../core/errors.ts";
-import type { Diagnostic } from "./progress.ts";
+import type { Diagnostic, ToldFailure } from "./progress.ts";
 
 /** Why one member, or the run as a whole, failed. */
 export interface Failure {
@@ -8,21 +8,6 @@ export interface Failure {
   /** As the provider or the program said it; a text that is no such problem has the code `ENGINE`. */
   readonly problems: readonly Problem[];
 }
-
-/** Codes of problems that may pass without anybody changing anything; as `ao` marks them transient. */
-const PASSING = new Set([
-  "UNIT_DOWN",
-  "UNIT_SLOW",
-  "UNIT_NOT_AO",
-  "UNIT_FAILED",
-  "RATE_LIMITED",
-  "PROCESS_UNKNOWN",
-  "NOT_EVALUATED",
-  "BUDGET_SPENT",
-  "DATA_UNKNOWN",
-  "MODULE_UNKNOWN",
-  "JOURNAL_LOCKED",
-]);
 
 /** Codes with which a rollout ends that waits for somebody: held, paused, at a gate. */
 const WAITING = new Set(["HELD", "PAUSED", "GATE"]);
@@ -43,10 +28,20 @@ export function failuresOf(diagnostics: readonly Diagnostic[]): Failure[] {
   }));
 }
 
-/** Whether trying the whole run again may help: every problem is a passing one. */
-export function isPassing(failures: readonly Failure[]): boolean {
-  const all = failures.flatMap(({ problems }) => problems);
-  return all.length > 0 && all.every(({ code }) => PASSING.has(code));
+/**
+ * Whether trying the whole run again may help: the step that failed said so of each failure, and none said otherwise. Pure.
+ *
+ * @param told the steps that failed, as they told it themselves
+ */
+export function isPassing(failures: readonly Failure[], told: readonly ToldFailure[]): boolean {
+  if (failures.length === 0 || told.some(({ transient }) => !transient)) return false;
+  const passing = new Set(told.map(({ code }) => code));
+  return failures.every(({ problems }) => problems.some(({ code }) => passing.has(code)));
+}
+
+/** Whether another operator's run got the fleet: nothing was done. */
+export function isOccupied(failures: readonly Failure[]): boolean {
+  return failures.some(({ problems }) => problems.some(({ code }) => code === "DEPLOYMENT_IN_PROGRESS"));
 }
 
 /** Whether nothing failed: the rollout waits. */

@@ -32,6 +32,13 @@ export interface Diagnostic {
   readonly text: string;
 }
 
+/** A step that failed, as it told itself. */
+export interface ToldFailure {
+  /** None for a fault of the fleet's own code. */
+  readonly code?: string;
+  readonly transient: boolean;
+}
+
 /** What a step of the plan is called: pulumi's operation, with the inputs that differ. */
 export interface PlannedStep {
   readonly op: string;
@@ -53,6 +60,7 @@ interface Entry {
 export class Progress {
   readonly diagnostics: Diagnostic[] = [];
   readonly steps: PlannedStep[] = [];
+  readonly told: ToldFailure[] = [];
   /** Resources by operation, at the end. */
   changes: Readonly<Record<string, number>> = {};
   /** True once the engine said that the run succeeded. */
@@ -95,6 +103,10 @@ export class Progress {
       detail: event.detail,
       ...(event.seconds === undefined ? {} : { seconds: event.seconds }),
     });
+    if (event.phase === "failed") {
+      const { code, transient = false } = event;
+      this.told.push(code === undefined ? { transient } : { code, transient });
+    }
     row.since ??= now - (event.seconds ?? 0) * 1000;
     row.took = now - row.since;
     if (event.phase === "failed" || event.phase === "unhealthy") row.state = "failed";

@@ -9,6 +9,7 @@ export const EXIT_OF: Readonly<Record<DeployStatus, ExitCode>> = {
   failed: EXIT.failed,
   held: EXIT.held,
   locked: EXIT.locked,
+  occupied: EXIT.locked,
   timeout: EXIT.timeout,
   interrupted: EXIT.interrupted,
 };
@@ -60,6 +61,13 @@ export function reportLines(outcome: DeployOutcome, stack: string, manifest: Man
     lines.push("  to do:    Wait for that run. If it is dead, free the stack:");
     lines.push(`            npx pulumi cancel --stack ${stack}`);
     return lines;
+  }
+  if (status === "occupied") {
+    // Every resource that was to change heard the same.
+    const [problem] = failures.flatMap(({ problems }) =>
+      problems.filter(({ code }) => code === "DEPLOYMENT_IN_PROGRESS"),
+    );
+    return problem ? [formatProblem(problem)] : [];
   }
   if (status === "timeout") {
     const what = busy.map(({ name, phase }) => `${name} (after: ${phase})`).join(", ");

@@ -1,10 +1,18 @@
-import { randomBytes } from "node:crypto";
 import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { StepEvent } from "../../providers/run/progress.ts";
+import { newDeploymentId } from "../../providers/run/id.ts";
+import { logName, type StepEvent } from "../../providers/run/progress.ts";
 import type { RunClock } from "./clock.ts";
 import type { Engine, EngineEvent, EngineResult } from "./engine.ts";
-import { type Failure, failuresOf, isPassing, isWaiting, lockHolders, parseProblems } from "./failure.ts";
+import {
+  type Failure,
+  failuresOf,
+  isOccupied,
+  isPassing,
+  isWaiting,
+  lockHolders,
+  parseProblems,
+} from "./failure.ts";
 import { Progress } from "./progress.ts";
 import { followSteps } from "./steps.ts";
 
@@ -16,9 +24,22 @@ export interface DeployRequest {
   readonly retries: number;
   readonly parallel: number;
   readonly refresh: boolean;
+  /** Take the fleet from another operator's run that the ledger holds for alive. @default false */
+  readonly takeOver?: boolean;
+  /** More for the environment of the program and the providers. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-export type DeployStatus = "succeeded" | "failed" | "held" | "locked" | "timeout" | "interrupted";
+export type DeployStatus =
+  | "succeeded"
+  | "failed"
+  | "held"
+  /** Somebody holds the stack on this backend. */
+  | "locked"
+  /** Another operator, with a state of their own, deploys the same fleet. */
+  | "occupied"
+  | "timeout"
+  | "interrupted";
 
 export interface DeployOutcome {
   readonly status: DeployStatus;
@@ -57,7 +78,10 @@ export async function deploy(
 ): Promise<DeployOutcome> {
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await once(engine, request, clock, watch, attempt);
-    const again = outcome.status === "failed" && attempt <= request.retries && isPassing(outcome.failures);
+    const again =
+      (outcome.status === "failed" || outcome.status === "occupied") &&
+      attempt <= request.retries &&
+      isPassing(outcome.failures, outcome.progress.told);
     const wait = Math.min(2 ** attempt, 30);
     if (!again || clock.ended !== undefined || clock.remaining() <= wait) return outcome;
     const codes = [...new Set(outcome.failures.flatMap(({ problems }) => problems.map(({ code }) => code)))];
@@ -78,7 +102,7 @@ async function once(
 ): Promise<DeployOutcome> {
   const deploymentId = newDeploymentId(new Date());
   const logs = join(request.projectDir, "build", "logs");
-  const log = join("build", "logs", `deploy-${deploymentId}.log`); // as providers/run/progress.ts names it
+  const log = join("build", "logs", logName(deploymentId));
   await mkdir(logs, { recursive: true });
   const progress = new Progress();
   const watcher = watch(progress, deploymentId);
@@ -96,7 +120,12 @@ async function once(
   try {
     const run = engine.run({
       kind: "up",
-      env: runEnvironment(request.only, clock, { FLEET_DEPLOYMENT_ID: deploymentId, FLEET_EVENTS: events }),
+      env: runEnvironment(request.only, clock, {
+        ...request.env,
+        ...(request.takeOver ? { FLEET_TAKE_OVER: "1" } : {}),
+        FLEET_DEPLOYMENT_ID: deploymentId,
+        FLEET_EVENTS: events,
+      }),
       parallel: request.parallel,
       refresh: request.refresh,
       signal: clock.signal,
@@ -159,10 +188,6 @@ function statusOf(
   // The providers' own budgets end with the run's: theirs may be a moment earlier than the clock here.
   if (clock.remaining() < 1) return "timeout";
   if (result?.ok === false && result.locked) return "locked";
-  return isWaiting(failures) ? "held" : "failed";
-}
-
-function newDeploymentId(now: Date): string {
-  const stamp = now.toISOString().replace(/[-:]/g, "").replace(/\..*/, "");
-  return `deploy-${stamp}-${randomBytes(3).toString("hex")}`;
+  if (isWaiting(failures)) return "held";
+  return isOccupied(failures) ? "occupied" : "failed";
 }

@@ -30,31 +30,31 @@ const AcknowledgedSchema = z.looseObject({ configType: z.string() });
  * Sends a version to targets, a first batch and then the rest; each is read back. When one does not take it, the rest is not sent and the others
  * get back what they held: some with the new settings and some with the old is nobody's wish.
  *
- * @returns every problem; none when all hold it
+ * @returns every problem in one error, that may pass when all that happened at the targets may; nothing when all hold it
  */
 export async function distribute(
   session: Session,
   targets: readonly Target[],
   shipment: Shipment,
   budget: Budget,
-): Promise<Problem[]> {
+): Promise<FleetError | undefined> {
   const touched: Target[] = [];
-  const problems: Problem[] = [];
+  const errors: FleetError[] = [];
   const refused = new Set<string>();
   const one = async (target: Target): Promise<void> => {
-    if (problems.length > 0) return;
+    if (errors.length > 0) return;
     touched.push(target);
     try {
       await deliver(session, target, shipment, budget);
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
-      problems.push(...error.problems);
+      errors.push(error);
       refused.add(target.name);
     }
   };
   await each(targets.slice(0, FIRST), AT_ONCE, one);
   await each(targets.slice(FIRST), AT_ONCE, one);
-  if (problems.length === 0) return [];
+  if (errors.length === 0) return undefined;
   const { restored, failed } = await takeBack(session, touched, shipment);
   const names = restored.filter((name) => !refused.has(name));
   const last: Problem = {
@@ -67,7 +67,8 @@ export async function distribute(
     expected: "all of them, or none",
     remedy: "Mend what is said of the targets above and run pulumi up again.",
   };
-  return [...problems, last, ...failed];
+  const [first = last, ...rest] = [...errors.flatMap(({ problems }) => problems), last, ...failed];
+  return new FleetError([first, ...rest], { transient: errors.every(({ transient }) => transient) });
 }
 
 /** Works a list off, so many at once; ends when all that began has ended. */

@@ -1,5 +1,5 @@
 import type { Budget } from "../../core/budget.ts";
-import { FleetError, type Problem, throwAll } from "../../core/errors.ts";
+import type { FleetError } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
 import { nothingLoaded } from "../process/health.ts";
 import { assumeKept, type CheckFailure, checkInputs, ownInputs } from "../run/inputs.ts";
@@ -9,6 +9,7 @@ import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
+import { step } from "../run/step.ts";
 import { distribute, type Shipment, withdraw } from "./distribute.ts";
 import { type Held, tellConfigs, wholeVersion } from "./held.ts";
 import {
@@ -90,11 +91,11 @@ const dropped = (before: readonly Target[], after: readonly Target[]): Target[] 
 
 export async function create(raw: Raw) {
   const inputs = ConfigBundleInputsSchema.parse(ownInputs(raw));
-  return { id: idOf(inputs), outs: await ensure(inputs, raw, undefined) };
+  return { id: idOf(inputs), outs: await configured(inputs, raw, undefined) };
 }
 
 export async function update(_id: string, olds: ConfigBundleOutputs, raw: Raw) {
-  return { outs: await ensure(ConfigBundleInputsSchema.parse(ownInputs(raw)), raw, olds) };
+  return { outs: await configured(ConfigBundleInputsSchema.parse(ownInputs(raw)), raw, olds) };
 }
 
 export async function read(id: string, props: ConfigBundleOutputs) {
@@ -137,13 +138,24 @@ async function clear(
 
 const idOf = (inputs: ConfigBundleInputs): string => deploymentKey(inputs.scope, inputs.name);
 
+/** Told by the member's name where it is about one. */
+function configured(
+  inputs: ConfigBundleInputs,
+  raw: Raw,
+  olds: ConfigBundleOutputs | undefined,
+): Promise<ConfigBundleOutputs> {
+  const [target, ...others] = inputs.targets;
+  const name = target && others.length === 0 ? target.name : inputs.name;
+  return step({ ...inputs, name }, (session) => ensure(session, inputs, raw, olds));
+}
+
 async function ensure(
+  session: Session,
   inputs: ConfigBundleInputs,
   raw: Raw,
   olds: ConfigBundleOutputs | undefined,
 ): Promise<ConfigBundleOutputs> {
   const { configType, targets } = inputs;
-  const session = await sessionFor(inputs.scope, inputs.network);
   const budget = session.budget(inputs.timeoutSeconds);
   const started = performance.now();
   const sealed = sealAll(inputs, olds);
@@ -173,8 +185,8 @@ async function ensure(
     hash,
     ...(inputs.rule ? { rule: inputs.rule } : {}),
   };
-  const problems = await distribute(session, pending, shipment, budget);
-  if (problems.length > 0) throw await partial(session, inputs, outputs, problems);
+  const failed = await distribute(session, pending, shipment, budget);
+  if (failed) throw await partial(session, inputs, outputs, failed);
   if (olds) await clear(session, dropped(olds.targets, targets), olds);
   const versions = targets.map(({ name }, index): [string, object] => {
     const held = told[index]?.held;
@@ -190,17 +202,11 @@ async function partial(
   session: Session,
   inputs: ConfigBundleInputs,
   outputs: ConfigBundleOutputs,
-  problems: readonly Problem[],
-): Promise<unknown> {
-  try {
-    throwAll(problems);
-  } catch (error) {
-    if (!(error instanceof FleetError)) throw error;
-    await session.deployment.failed(problems.map(({ what }) => what).join("; "));
-    const drift = ["the last distribution was not taken by all targets"];
-    return new PartialFailure(idOf(inputs), { ...outputs, drift }, error);
-  }
-  return undefined;
+  error: FleetError,
+): Promise<PartialFailure> {
+  await session.deployment.failed(error.problems.map(({ what }) => what).join("; "));
+  const drift = ["the last distribution was not taken by all targets"];
+  return new PartialFailure(idOf(inputs), { ...outputs, drift }, error);
 }
 
 /** What is sealed already and has not changed stays as it is, so that a fleet that did not change is sent nothing. */

@@ -9,6 +9,7 @@ import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
+import { step } from "../run/step.ts";
 import { awaitHealthy, nothingLoaded, type Place, probe } from "./health.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import { observe } from "./observe.ts";
@@ -45,11 +46,13 @@ export async function diff(_id: string, olds: ProcessOutputs, rawNews: Raw) {
 
 export async function create(raw: Raw) {
   const inputs = ProcessInputsSchema.parse(ownInputs(raw));
-  return { id: deploymentKey(inputs.scope, inputs.name), outs: await ensure(inputs, raw, undefined) };
+  const outs = await step(inputs, (session) => ensure(session, inputs, raw, undefined));
+  return { id: deploymentKey(inputs.scope, inputs.name), outs };
 }
 
 export async function update(_id: string, olds: ProcessOutputs, raw: Raw) {
-  return { outs: await ensure(ProcessInputsSchema.parse(ownInputs(raw)), raw, olds) };
+  const inputs = ProcessInputsSchema.parse(ownInputs(raw));
+  return { outs: await step(inputs, (session) => ensure(session, inputs, raw, olds)) };
 }
 
 /** Asks the process itself, by a signed message. A process that cannot be asked is an error, never "absent". */
@@ -90,11 +93,11 @@ export async function remove(_id: string, props: ProcessOutputs) {
 
 /** Observe → ensure → load → verify: the same road for create, update, repair and recovery. */
 async function ensure(
+  session: Session,
   inputs: ProcessInputs,
   raw: Raw,
   olds: ProcessOutputs | undefined,
 ): Promise<ProcessOutputs> {
-  const session = await sessionFor(inputs.scope, inputs.network);
   const budget = session.budget(inputs.timeoutSeconds);
   const place = await located(session, inputs, olds, budget);
   const known: ProcessOutputs = {
@@ -143,7 +146,6 @@ async function ensure(
     await record(session, {
       [inputs.name]: manifestEntry(inputs, known, { status: "UNKNOWN", reasons: [] }),
     }).catch(() => {});
-    await say(session, inputs.name, "failed", why);
     await session.deployment.failed(`${inputs.name}: ${why}`);
     throw new PartialFailure(
       deploymentKey(inputs.scope, inputs.name),
@@ -172,8 +174,7 @@ async function located(
   budget: ReturnType<Session["budget"]>,
 ) {
   const kept = olds?.processId === undefined ? undefined : await keptPlace(session, inputs, olds, budget);
-  // It runs already, so a state that it was to be loaded with is not put back any more.
-  if (kept) return inputs.restore === undefined ? kept : { ...kept, restored: inputs.restore.id };
+  if (kept) return kept;
   const started = performance.now();
   const place = await ensurePlace(session, inputs, budget);
   await record(session, {

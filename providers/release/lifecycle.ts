@@ -6,7 +6,8 @@ import { type ManifestProcess, readManifest, record } from "../run/manifest.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
-import { configure, sessionFor } from "../run/session.ts";
+import { configure, type Session } from "../run/session.ts";
+import { step } from "../run/step.ts";
 import { documentOf, releasePath } from "./document.ts";
 import { finish, register } from "./ledger.ts";
 import { type ReleaseInputs, ReleaseInputsSchema, type ReleaseOutputs } from "./schema.ts";
@@ -35,11 +36,11 @@ export async function diff(_id: string, olds: ReleaseOutputs, rawNews: Raw) {
 
 export async function create(raw: Raw) {
   const inputs = ReleaseInputsSchema.parse(ownInputs(raw));
-  return { id: idOf(inputs), outs: await ensure(inputs, raw) };
+  return { id: idOf(inputs), outs: await released(inputs, raw) };
 }
 
 export async function update(_id: string, _olds: ReleaseOutputs, raw: Raw) {
-  return { outs: await ensure(ReleaseInputsSchema.parse(ownInputs(raw)), raw) };
+  return { outs: await released(ReleaseInputsSchema.parse(ownInputs(raw)), raw) };
 }
 
 /** The ledger is append-only and a release is a past fact: there is nothing that can drift. */
@@ -76,8 +77,10 @@ async function missingIn(inputs: ReleaseInputs): Promise<Record<string, Partial<
   );
 }
 
-async function ensure(inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> {
-  const session = await sessionFor(inputs.scope, inputs.network);
+const released = (inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> =>
+  step({ ...inputs, name: "release" }, (session) => ensure(session, inputs, raw));
+
+async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> {
   const budget = session.budget(inputs.timeoutSeconds);
   const started = performance.now();
   const releaseHash = hashOf(inputs.declaration);
@@ -120,12 +123,6 @@ async function ensure(inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> 
     return release;
   } catch (error) {
     await deployment.failed(error instanceof Error ? error.message : String(error));
-    await say(
-      session,
-      "release",
-      "failed",
-      error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error),
-    );
     throw new PartialFailure(idOf(inputs), outputs, error);
   }
 }

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "./control.ts";
+import { newDeploymentId } from "./id.ts";
 import { type Incarnation, newestIncarnation } from "./members.ts";
 import { giveUp, yieldToRival } from "./rival.ts";
 import type { Session } from "./session.ts";
@@ -259,9 +259,4 @@ export class Deployment {
 function manualEpoch(): number | undefined {
   const given = Number(process.env.FLEET_MANUAL_EPOCH);
   return Number.isSafeInteger(given) && given > 0 ? given : undefined;
-}
-
-function newDeploymentId(now: Date): string {
-  const stamp = now.toISOString().replace(/[-:]/g, "").replace(/\..*/, "");
-  return `deploy-${stamp}-${randomBytes(3).toString("hex")}`;
 }

@@ -13,9 +13,17 @@ export interface StepEvent {
   readonly phase: string;
   readonly detail: string;
   readonly seconds?: number;
+  /** Code of what failed; none for a fault of the fleet's own code. */
+  readonly code?: string;
+  /** With `failed`: whether the same run can succeed later without anybody changing anything. */
+  readonly transient?: boolean;
 }
 
-/** Files that the guide greps, by phase; everything also goes into `deploy-<id>.log`. */
+/** Name of a run's log in `build/logs`: `deploy-<time>-<random>.log`. Ids begin with `deploy-` already, but for those that somebody gave. */
+export const logName = (deploymentId: string): string =>
+  `${deploymentId.startsWith("deploy-") ? "" : "deploy-"}${deploymentId}.log`;
+
+/** Files that the guide greps, by phase; everything also goes into the run's own log. */
 const GUIDE_FILES: Readonly<Record<string, string>> = {
   ready: "health_output.txt",
   unhealthy: "health_output.txt",
@@ -32,10 +40,7 @@ export async function tell(scope: Scope, event: StepEvent): Promise<void> {
   console.log(eventLine(event));
   const logs = join(scope.build, "logs");
   const line = `${event.at} ${eventLine(event)}\n`;
-  const files = new Set([
-    `deploy-${event.deploymentId}.log`,
-    GUIDE_FILES[event.phase] ?? "deploy_output.txt",
-  ]);
+  const files = [logName(event.deploymentId), GUIDE_FILES[event.phase] ?? "deploy_output.txt"];
   try {
     await mkdir(logs, { recursive: true });
     for (const file of files) await appendFile(join(logs, file), line);

@@ -15,6 +15,12 @@ const UNIT_DOWN = [
 const LUA_ERROR =
   "battle could not be loaded: oops [LUA_ERROR]\n  at:       processes/battle/process.lua:3:4\n  to do:    Mend the line.\n";
 
+/** What the providers tell of a step that failed. */
+const told = ({ env }: Parameters<Script>[0], name: string, code: string, transient: boolean): void => {
+  const event = { at: "now", deploymentId: "d", name, phase: "failed", detail: "", code, transient };
+  appendFileSync(env.FLEET_EVENTS ?? "", `${JSON.stringify(event)}\n`);
+};
+
 const good: Script = async ({ say, env }) => {
   say(began("Process", "battle"));
   const step = {
@@ -44,9 +50,7 @@ describe("fleet deploy", () => {
     expect(stderr).toMatch(/\d s {2}battle +ready HEALTHY {2}0\.5 s/);
     expect(stdout).toMatch(/Deployed in [\d.]+ s: create 1\./);
     const id = engine.runs[0]?.env.FLEET_DEPLOYMENT_ID;
-    expect(readFileSync(join(cwd, "build", "logs", `deploy-${id}.log`), "utf8")).toContain(
-      "what pulumi printed",
-    );
+    expect(readFileSync(join(cwd, "build", "logs", `${id}.log`), "utf8")).toContain("what pulumi printed");
   });
 
   test("--json is one document with what was done", async () => {
@@ -59,7 +63,7 @@ describe("fleet deploy", () => {
       changes: { create: 1 },
       failures: [],
       manifest: "build/deployment-manifest.json",
-      log: expect.stringMatching(/^build\/logs\/deploy-.*\.log$/),
+      log: expect.stringMatching(/^build\/logs\/deploy-\d{8}T\d{6}Z?-[0-9a-f]{6}\.log$/),
     });
     expect(ran.stderr).toBe("");
   });
@@ -103,6 +107,7 @@ describe("fleet deploy", () => {
   test("--retries runs again after a passing failure, and only then", async () => {
     const passing: Script = async (run) => {
       if (run.attempt > 1) return good(run);
+      told(run, "battle", "UNIT_DOWN", true);
       for (const event of failed("Process", "battle", UNIT_DOWN)) run.say(event);
       return { ok: false };
     };
@@ -111,7 +116,10 @@ describe("fleet deploy", () => {
     expect(again.json()).toMatchObject({ attempts: 2 });
     expect(new Set(again.engine.runs.map(({ env }) => env.FLEET_DEPLOYMENT_ID)).size).toBe(2);
     expect((await deploy(["--yes"], passing)).engine.runs).toHaveLength(1);
-    const lasting = await deploy(["--yes", "--retries", "3", "--json"], async ({ say }) => {
+    const lasting = await deploy(["--yes", "--retries", "3", "--json"], async (run) => {
+      const { say } = run;
+      told(run, "shop", "UNIT_DOWN", true);
+      told(run, "battle", "LUA_ERROR", false);
       for (const event of [
         ...failed("Process", "shop", UNIT_DOWN),
         ...failed("Process", "battle", LUA_ERROR),
@@ -126,6 +134,38 @@ describe("fleet deploy", () => {
         { member: "battle", problems: [{ code: "LUA_ERROR" }] },
       ],
     });
+  });
+
+  test("a failure that no step has told of is not tried again, whatever its code", async () => {
+    const { engine } = await deploy(["--yes", "--retries", "3"], async (run) => {
+      told(run, "shop", "UNIT_SLOW", true);
+      for (const event of failed("Process", "battle", UNIT_DOWN)) run.say(event);
+      return { ok: false };
+    });
+    expect(engine.runs).toHaveLength(1);
+  });
+
+  test("another operator's run is named once: code 5; --retries waits for its end, --take-over does not", async () => {
+    const words = [
+      "deployment-coordinator refused DEPLOY_PROCESS: deploy-1 of operator op-2 is in progress [DEPLOYMENT_IN_PROGRESS]",
+      "  to do:    Wait until it ends. If you know that it is dead: npx fleet deploy --take-over",
+    ].join("\n");
+    const beside: Script = async (run) => {
+      if (run.env.FLEET_TAKE_OVER === "1" || run.attempt > 1) return good(run);
+      for (const name of ["battle", "shop"]) {
+        told(run, name, "DEPLOYMENT_IN_PROGRESS", true);
+        for (const event of failed("Process", name, words)) run.say(event);
+      }
+      return { ok: false };
+    };
+    const refused = await deploy(["--yes"], beside);
+    expect(refused.code).toBe(5);
+    expect(refused.stderr.split("[DEPLOYMENT_IN_PROGRESS]")).toHaveLength(2);
+    expect(refused.stderr).toContain("npx fleet deploy --take-over");
+    expect(await deploy(["--yes", "--retries", "1", "--json"], beside)).toMatchObject({ code: 0 });
+    const taken = await deploy(["--yes", "--take-over"], beside);
+    expect(taken.code).toBe(0);
+    expect(taken.engine.runs).toHaveLength(1);
   });
 
   test("--timeout ends the run and names what was still going on: code 124", async () => {

@@ -1,0 +1,48 @@
+import type { NetworkRef } from "../../ao/network.ts";
+import { FleetError } from "../../core/errors.ts";
+import { PartialFailure } from "./partial.ts";
+import { type StepEvent, tell } from "./progress.ts";
+import type { Scope } from "./scope.ts";
+import { type Session, sessionFor } from "./session.ts";
+
+/** Where a step happens and what it is about. */
+export interface StepPlace {
+  readonly scope: Scope;
+  readonly network: NetworkRef;
+  /** Member or resource, as in `StepEvent`. */
+  readonly name: string;
+}
+
+/**
+ * One create or update, in this run's session. What it throws is told first, with its code and whether it may pass, so that
+ * whoever started the run knows if trying again can help; then it is thrown on.
+ */
+export async function step<T>(
+  { scope, network, name }: StepPlace,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  let session: Session | undefined;
+  try {
+    session = await sessionFor(scope, network);
+    return await work(session);
+  } catch (error) {
+    const deploymentId = session?.deployment.id ?? process.env.FLEET_DEPLOYMENT_ID ?? "deploy-unbegun";
+    await tell(scope, {
+      at: new Date().toISOString(),
+      deploymentId,
+      name,
+      phase: "failed",
+      ...failure(error),
+    });
+    throw error;
+  }
+}
+
+/** What an event says of an error. Pure. */
+export function failure(error: unknown): Pick<StepEvent, "detail" | "code" | "transient"> {
+  const cause = error instanceof PartialFailure ? error.cause : error;
+  if (cause instanceof FleetError)
+    return { detail: cause.problems[0].what, code: cause.code, transient: cause.transient };
+  const [detail = ""] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+  return { detail, transient: false };
+}
