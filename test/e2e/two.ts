@@ -1,18 +1,18 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The program that the README shows, so that what it shows is what runs. */
+function programOfReadme(): string {
+  const readme = join(dirname(fileURLToPath(import.meta.url)), "../../README.md");
+  const block = /```ts\n([\s\S]*?)```/.exec(readFileSync(readme, "utf8"))?.[1];
+  if (block === undefined) throw new Error("README.md has no block of TypeScript");
+  return block;
+}
+
 /** Two processes that call each other, as a person would write them: the smallest fleet with an order and a circle of peers. */
 export const twoProcesses: Record<string, string> = {
-  "index.ts": `import * as pulumi from "@pulumi/pulumi";
-import { Fleet, serviceConfig, settings } from "ao-fleet";
-
-const config = new pulumi.Config();
-const fleet = await Fleet.create("two", {
-  ...settings(config),
-  processes: {
-    counter: { peers: ["reader"], config: serviceConfig(config) },
-    reader: { dependsOn: ["counter"], peers: ["counter"] },
-  },
-});
-export const processes = fleet.processes;
-`,
+  "index.ts": programOfReadme(),
   "processes/counter/process.lua": `local fleet = require("fleet")
 local adding = require("adding")
 fleet.process{ name = "counter", processType = "COUNTER", version = "1.0.0", capabilities = { "COUNTING" } }
