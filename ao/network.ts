@@ -1,6 +1,10 @@
 import { z } from "zod";
 import type { NetworkEndpoints } from "./port.ts";
 
+/** Bytes that the messenger units of the legacy protocol take: a body of 10 MB. */
+export const MAX_MESSAGE_BYTES = 10_000_000;
+const messageBytes = z.number().int().min(20_000).optional();
+
 const url = z.url({ protocol: /^https?$/ });
 /** 32 bytes in base64url: an address or an id. */
 const address = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "expected 43 characters of base64url");
@@ -20,6 +24,13 @@ export const LegacyRefSchema = z.strictObject({
   scheduler: address.default("_GQ33BkPtZrqxA84vM8Zk-N2aO0toNNu_C-l-rawrBA"),
   /** The address whose pushes between processes are trusted. Default: the well-known messenger unit's. */
   authority: address.default("fcoN_xJeisVsPXA-trzVAuIiqO3ydLQxM-L4XbrQKzY"),
+  /**
+   * Takes data items of any size (`POST <url>/tx`), such as `https://up.arweave.net`; what is uploaded there may cost. Programs
+   * that are too large for one message go there, and modules. @default none
+   */
+  uploadUrl: url.optional(),
+  /** Largest message in bytes that it takes; a larger program is uploaded. @default 10000000 */
+  maxMessageBytes: messageBytes,
 });
 
 /** The embedded network, kept in a folder. */
@@ -27,6 +38,8 @@ export const LocalRefSchema = z.strictObject({
   kind: z.literal("local"),
   /** The folder with its state. */
   dir: z.string().min(1),
+  /** Largest message in bytes that it takes; a larger program is uploaded. @default 10000000 */
+  maxMessageBytes: messageBytes,
 });
 
 /** Where a fleet lives, as declared. */
@@ -46,8 +59,21 @@ export async function resolveNetwork(
   const parsed = NetworkRefSchema.parse(ref);
   if (parsed.kind === "local") {
     const { gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority } = await local(parsed.dir);
-    return { gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority };
+    const { maxMessageBytes } = capacityOf(ref);
+    const uploadUrl = gatewayUrl;
+    return { gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority, uploadUrl, maxMessageBytes };
   }
-  const { kind: _, graphqlUrl, ...rest } = parsed;
-  return { ...rest, graphqlUrl: graphqlUrl ?? `${rest.gatewayUrl.replace(/\/+$/, "")}/graphql` };
+  const { kind: _, graphqlUrl, uploadUrl, ...rest } = parsed;
+  return {
+    ...rest,
+    ...(uploadUrl === undefined ? {} : { uploadUrl }),
+    maxMessageBytes: capacityOf(ref).maxMessageBytes,
+    graphqlUrl: graphqlUrl ?? `${rest.gatewayUrl.replace(/\/+$/, "")}/graphql`,
+  };
+}
+
+/** What a declared network takes, known without asking it. */
+export function capacityOf(ref: NetworkRef): { maxMessageBytes: number; uploads: boolean } {
+  const maxMessageBytes = ref.maxMessageBytes ?? MAX_MESSAGE_BYTES;
+  return { maxMessageBytes, uploads: ref.kind === "local" || ref.uploadUrl !== undefined };
 }

@@ -123,4 +123,8 @@ export interface NetworkEndpoints {
   readonly scheduler: string;
   /** Who may push messages between processes: the MU's address. */
   readonly authority: string;
+  /** Takes data items of any size; where there is none, nothing can be uploaded. */
+  readonly uploadUrl?: string;
+  /** Largest message in bytes that the MU takes. Default 10,000,000. */
+  readonly maxMessageBytes?: number;
 }

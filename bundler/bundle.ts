@@ -23,8 +23,8 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
   const { name } = options;
   const root = resolve(options.root);
   const files = new Files();
-  const entry = findEntry(options.entry, root, files);
   const search = (options.search ?? []).map((folder) => resolve(root, folder));
+  const { entry, prelude } = findStarts(options, root, search, files);
   const resolver = new Resolver(files, {
     root,
     entryFolder: dirname(entry.path),
@@ -32,7 +32,6 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
     externals: options.externals ?? [],
     aliases: options.aliases ?? {},
   });
-  const prelude = (options.prelude ?? []).map((file) => preludeFile(file, root, search, files));
   const cache: FactCache = { folder: options.cache };
   const graph = follow({ root, prelude, entry, include: options.include ?? [] }, resolver, cache);
   const order = [...prelude, entry].map(({ path }) => fileOf(graph, path));
@@ -67,6 +66,30 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
   );
   throwAll(size.errors);
   return { ...made, warnings: [...silenced.warnings, ...size.warnings] satisfies Problem[] };
+}
+
+/** What is to be run; when some of it is not there, that is told with whatever else is wrong with the options. */
+function findStarts(options: BundleOptions, root: string, search: readonly string[], files: Files) {
+  const missing: Problem[] = [];
+  const found = <T>(find: () => T): T | undefined => {
+    try {
+      return find();
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      missing.push(...error.problems);
+      return undefined;
+    }
+  };
+  const entry = found(() => findEntry(options.entry, root, files));
+  const prelude = (options.prelude ?? []).flatMap(
+    (file) => found(() => preludeFile(file, root, search, files)) ?? [],
+  );
+  if (missing.length > 0 || !entry) {
+    const errors = [...constantProblems(options.constants ?? {}), ...missing];
+    throwAll(applySilence({ errors, warnings: [] }, options.silence ?? {}).errors);
+    throw new Error("an entry that is missing was silenced");
+  }
+  return { entry, prelude };
 }
 
 interface Entry {

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { analyse } from "./analyse.ts";
 import type { Facts } from "./facts.ts";
@@ -53,6 +54,15 @@ export function offsetIn(text: string, hash: string, order: number): number {
 export function forget(): void {
   remembered.clear();
   located.clear();
+}
+
+/** Removes what a folder has remembered since before a time, in milliseconds since 1970; what is used after all is parsed again. */
+export async function forgetFacts(folder: string, before: number): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join(folder, name);
+    const found = /^[0-9a-f]{64}\.json/.test(name) ? await stat(path).catch(() => undefined) : undefined;
+    if (found && found.mtimeMs < before) await rm(path, { force: true });
+  }
 }
 
 function read(hash: string, { folder }: FactCache): Facts | undefined {

@@ -1,5 +1,6 @@
 /** Lua files in, one deterministic bundle with a source map out. Knows no network and no Pulumi. */
 export { bundle } from "./bundle.ts";
+export { forgetFacts } from "./cache.ts";
 export { changedModules, type ModuleChanges, type NamedHash } from "./changes.ts";
 export { luaConstant, luaString } from "./constants.ts";
 export { type ExplainedError, explainLuaError, formatLuaError } from "./explain.ts";

@@ -17,7 +17,7 @@ export function checkSize(bundle: Sized, limitBytes: number): void {
     got: `${kB(bundle.bytes)}: ${sizes(bundle.modules)}`,
     expected: `at most ${kB(limitBytes)}`,
     remedy:
-      "Set `minify: true`, move data into a config bundle, or split the process; a network that loads from a data item takes it whole.",
+      "Set `minify: true`, move data into a config bundle or split the process; or give the network an `uploadUrl`, and it is loaded from there.",
   });
 }
 

@@ -10,9 +10,34 @@ const name = z
     "a name has lower case letters, digits and hyphens and starts with a letter",
   );
 
+/** How the Lua of a member becomes one text. Paths are relative to the project. */
+export const BundlingSchema = z.strictObject({
+  /** Further folders in which `require` finds modules, before `processes/lib` and the folder above the program's own. @default none */
+  search: z.array(z.string().min(1)).default([]),
+  /** Modules left to the process' own `require`; a trailing `*` matches any rest. aos' own need not be named. @default none */
+  externals: z.array(z.string().min(1)).default([]),
+  /** Another name for a module: name → module name or file. @default none */
+  aliases: z.record(z.string().min(1), z.string().min(1)).default({}),
+  /** Modules that are carried although only computed names require them. @default none */
+  include: z.array(z.string().min(1)).default([]),
+  /** Globals set before the first module runs. Any text arrives byte for byte; secrets do not belong here: code is public. @default none */
+  constants: z.record(z.string().min(1), z.union([z.string(), z.number(), z.boolean()])).default({}),
+  /** Globals that the program owns; assigning any other is warned of. @default none */
+  state: z.array(z.string().min(1)).default([]),
+  /** Whether comments and needless spaces are left out. Lines stay, so errors still name yours. @default false */
+  minify: z.boolean().default(false),
+  /** What it may cost. */
+  budget: z
+    .strictObject({
+      /** Largest bundle in bytes. @default what the network takes */
+      maxBytes: z.number().int().positive().optional(),
+    })
+    .default({}),
+});
+
 /** One member as a person declares it. */
 export const ProcessDeclarationSchema = z.strictObject({
-  /** Entry Lua file, relative to the project. @default "processes/<name>/process.lua" */
+  /** The program, relative to the project: a Lua file, a folder, or `npm:<package>`. @default "processes/<name>/process.lua" */
   source: z.string().min(1).optional(),
   /** Version that the process must report. @default the fleet's */
   version: z.string().min(1).max(64).optional(),
@@ -37,7 +62,9 @@ export const ProcessDeclarationSchema = z.strictObject({
   timeoutSeconds: z.number().positive().optional(),
   /** Whether `processes/lib` is put before the program. @default true */
   lib: z.boolean().default(true),
-  /** Lint codes that are silenced, each with its reason. @default none */
+  /** How its Lua becomes one text. */
+  bundle: BundlingSchema.prefault({}),
+  /** Codes of warnings and of bundling errors that are accepted, each with its reason. @default none */
   silence: z.record(z.string(), z.string()).default({}),
   /** Existing AO process to take over instead of spawning: its id, or `{ name }` as it was spawned. @default none */
   adopt: AdoptSchema.optional(),

@@ -171,7 +171,7 @@ function headOf(raw: unknown): FleetDeclaration {
   const { processes: _, ledger: __, only: ___, ...own } = (raw ?? {}) as Record<string, unknown>;
   const parsed = FleetDeclarationSchema.safeParse({ ...own, processes: {} });
   if (parsed.success) return parsed.data;
-  throwAll(problemsOf(parsed.error, raw, ""));
+  throwAll(problemsOf(parsed.error, raw, FleetDeclarationSchema));
   throw parsed.error;
 }
 

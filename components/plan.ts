@@ -1,8 +1,9 @@
-import { dirname, join } from "node:path";
-import { type Bundle, bundle, store } from "../bundler/index.ts";
+import { join } from "node:path";
+import { store } from "../bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import type { DeclaredProcess } from "../providers/release/schema.ts";
 import { writeAtomically } from "../providers/run/files.ts";
+import { bundleMember, distinct, entryOf, tidyFacts } from "./bundling.ts";
 import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration } from "./declaration.ts";
 import { levelsOf, unknownNames } from "./graph.ts";
 import { problemsOf } from "./problems.ts";
@@ -54,25 +55,26 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
   const planned = new Map<string, PlannedProcess>();
   for (const { name, process, kept } of chosen) {
     try {
-      const declared = kept ?? (await bundleMember(name, process, declaration, folders, warnings));
+      const declared = kept ?? (await declare(name, process, declaration, folders, warnings));
       planned.set(name, { name, declaration: process, declared });
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       problems.push(...error.problems);
     }
   }
-  throwAll(problems);
+  await tidyFacts(folders.home);
+  throwAll(distinct(problems));
   return {
     declaration,
     levels: levels.map((level) => level.flatMap((name) => planned.get(name) ?? [])),
-    warnings,
+    warnings: distinct(warnings),
   };
 }
 
 function parseDeclaration(raw: unknown): FleetDeclaration {
   const parsed = FleetDeclarationSchema.safeParse(raw);
   if (!parsed.success) {
-    throwAll(problemsOf(parsed.error, raw, ""));
+    throwAll(problemsOf(parsed.error, raw, FleetDeclarationSchema));
     throw parsed.error;
   }
   const { processes, ledger } = parsed.data;
@@ -146,27 +148,19 @@ function chooseMembers(declaration: FleetDeclaration, running: Running): Chosen[
   }));
 }
 
-async function bundleMember(
+async function declare(
   name: string,
   process: ProcessDeclaration,
   fleet: FleetDeclaration,
   folders: PlanFolders,
   warnings: Problem[],
 ): Promise<DeclaredProcess> {
-  const entry = process.source ?? `processes/${name}/process.lua`;
-  const made: Bundle = await bundle({
-    name,
-    entry,
-    root: globalThis.process.cwd(),
-    search: ["processes/lib", dirname(dirname(entry))],
-    ...(process.lib ? { prelude: ["processes/lib/fleet/init.lua"] } : {}),
-    silence: process.silence,
-  });
+  const made = await bundleMember(name, process, fleet.network, folders.home);
   await store(join(folders.home, "bundles")).put(made);
   await writeAtomically(join(folders.build, `${name}-process.lua`), made.text);
   warnings.push(...made.warnings);
   return {
-    entry,
+    entry: entryOf(name, process),
     sourceHash: made.hash,
     version: process.version ?? fleet.version,
     module: process.module ?? fleet.module,

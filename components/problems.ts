@@ -1,18 +1,18 @@
-import type { z } from "zod";
+import { z } from "zod";
 import type { Problem } from "../core/errors.ts";
 
 /** Every zod issue as a problem at its path; an unknown key comes with the nearest known one. */
-export function problemsOf(error: z.ZodError, raw: unknown, root: string): Problem[] {
+export function problemsOf(error: z.ZodError, raw: unknown, schema: z.ZodType): Problem[] {
+  const known = [...keysOf(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }))];
   return error.issues.flatMap((issue): Problem[] => {
-    const at = [root, ...issue.path.map(String)].filter((part) => part !== "").join(".");
+    const at = issue.path.map(String).join(".");
     if (issue.code === "unrecognized_keys") {
       return issue.keys.map((key) => {
-        const known = KNOWN_KEYS;
         const near = nearest(key, known);
         return {
           code: "UNKNOWN_KEY",
           what: `"${key}" is no setting.`,
-          at: `${at}.${key}`,
+          at: at === "" ? key : `${at}.${key}`,
           got: key,
           ...(near === undefined ? {} : { expected: `perhaps "${near}"` }),
           remedy: near === undefined ? "Remove it." : `Write "${near}", or remove it.`,
@@ -33,6 +33,14 @@ export function problemsOf(error: z.ZodError, raw: unknown, root: string): Probl
   });
 }
 
+/** Every key that an object in a JSON schema may have. */
+function* keysOf(shape: unknown): Generator<string> {
+  if (typeof shape !== "object" || shape === null) return;
+  const { properties } = shape as { properties?: unknown };
+  if (typeof properties === "object" && properties !== null) yield* Object.keys(properties);
+  for (const inner of Object.values(shape)) yield* keysOf(inner);
+}
+
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
     (value, key) =>
@@ -40,42 +48,6 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
     root,
   );
 }
-
-const KNOWN_KEYS = [
-  "network",
-  "module",
-  "version",
-  "health",
-  "timeoutSeconds",
-  "ledger",
-  "only",
-  "protect",
-  "processes",
-  "source",
-  "dependsOn",
-  "peers",
-  "config",
-  "tags",
-  "lib",
-  "silence",
-  "adopt",
-  "intervalSeconds",
-  "retries",
-  "maxResponseMs",
-  "processType",
-  "maxConcurrentRequests",
-  "requestTimeout",
-  "enableMetrics",
-  "PROCESS_CONFIG",
-  "kind",
-  "dir",
-  "gatewayUrl",
-  "graphqlUrl",
-  "muUrl",
-  "cuUrl",
-  "scheduler",
-  "authority",
-] as const;
 
 /** The known word within two edits, if any. */
 export function nearest(word: string, known: readonly string[]): string | undefined {

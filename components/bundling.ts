@@ -1,0 +1,79 @@
+import { dirname, join } from "node:path";
+import { capacityOf, type NetworkRef } from "../ao/network.ts";
+import { type Bundle, bundle, checkSize, forgetFacts } from "../bundler/index.ts";
+import { FleetError, type Problem, throwAll } from "../core/errors.ts";
+import type { ProcessDeclaration } from "./declaration.ts";
+
+/** Bytes of a message beside the bundle: signature, tags, guard and commit. */
+const ENVELOPE = 8_000;
+
+/** The file or folder that a member's program starts with, relative to the project. */
+export const entryOf = (name: string, { source }: Pick<ProcessDeclaration, "source">): string =>
+  source ?? `processes/${name}/process.lua`;
+
+/**
+ * The one Lua text of a member, made as declared. What was found in unchanged files is remembered in `.fleet/facts`.
+ *
+ * @throws FleetError with every problem of the member, those of the declaration at their path in it
+ */
+export async function bundleMember(
+  name: string,
+  process: ProcessDeclaration,
+  network: NetworkRef,
+  home: string,
+): Promise<Bundle> {
+  const entry = entryOf(name, process);
+  const { search, budget, ...own } = process.bundle;
+  try {
+    const made = await bundle({
+      name,
+      entry,
+      root: globalThis.process.cwd(),
+      search: [...search, "processes/lib", ...above(entry)],
+      ...(process.lib ? { prelude: ["processes/lib/fleet/init.lua"] } : {}),
+      silence: process.silence,
+      budget: budget.maxBytes === undefined ? {} : { maxBytes: budget.maxBytes },
+      cache: join(home, "facts"),
+      ...own,
+    });
+    const { maxMessageBytes, uploads } = capacityOf(network);
+    if (!uploads) checkSize(made, maxMessageBytes - ENVELOPE);
+    return made;
+  } catch (error) {
+    if (error instanceof FleetError) throwAll(error.problems.map((problem) => located(name, problem)));
+    throw error;
+  }
+}
+
+/** Forgets what was found in files a month ago and earlier. */
+export const tidyFacts = (home: string): Promise<void> =>
+  forgetFacts(join(home, "facts"), Date.now() - 30 * 86_400_000);
+
+/** The folder above the program's own, so that `battle.turn` is found from `processes/battle`. */
+function above(entry: string): string[] {
+  if (entry.startsWith("npm:")) return [];
+  return [dirname(entry.endsWith(".lua") ? dirname(entry) : entry)];
+}
+
+const FIELDS: Readonly<Record<string, string>> = {
+  CONSTANT_INVALID: "bundle.",
+  BUNDLE_OVER_BUDGET: "bundle.",
+  SILENCE_INVALID: "",
+};
+const OF_SOURCE = new Set(["LUA_ENTRY_MISSING", "LUA_ENTRY_TWICE", "BUNDLE_TOO_LARGE"]);
+
+/** Problems of options are named by their path in the declaration; those of files stay at file, line and column. */
+function located(name: string, problem: Problem): Problem {
+  if (OF_SOURCE.has(problem.code)) return { ...problem, at: `processes.${name}.source` };
+  const field = FIELDS[problem.code];
+  return field === undefined ? problem : { ...problem, at: `processes.${name}.${field}${problem.at ?? ""}` };
+}
+
+/** Each once: members share modules, and so what is found in them. */
+export function distinct(problems: readonly Problem[]): Problem[] {
+  const seen = new Set<string>();
+  return problems.filter(({ code, what, at }) => {
+    const key = `${code} ${at ?? ""} ${what}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}

@@ -1,0 +1,286 @@
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { explainLuaError, store } from "../../bundler/index.ts";
+import { type FleetPlan, planFleet } from "../../components/plan.ts";
+import { FleetError, type Problem } from "../../core/errors.ts";
+import { evaluate } from "../bundler/aos.ts";
+
+/** Every option of a member's `bundle`, through a fleet's declaration; what it makes is evaluated in real aos. */
+
+const home = process.cwd();
+const local = { kind: "local", dir: ".fleet/localnet" };
+const legacy = { kind: "legacy", muUrl: "http://127.0.0.1:1" };
+
+beforeEach(async () => {
+  process.chdir(await mkdtemp(join(tmpdir(), "fleet-bundling-")));
+});
+afterAll(() => process.chdir(home));
+
+async function write(files: Record<string, string>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+  }
+}
+
+const plan = (member: Record<string, unknown>, network: unknown = local): Promise<FleetPlan> =>
+  planFleet(
+    { network, processes: { game: { lib: false, ...member } } },
+    { home: ".fleet", build: "build" },
+    () => undefined,
+  );
+
+/** What the planned program has in the global `R` after real aos evaluated it. */
+async function run(member: Record<string, unknown>): Promise<string> {
+  await plan(member);
+  return evaluate(`${await readFile("build/game-process.lua", "utf8")}\nreturn R`);
+}
+
+async function refused(work: Promise<unknown>): Promise<readonly Problem[]> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof FleetError) return error.problems;
+  throw error ?? new Error("expected the plan to be refused");
+}
+
+const found = (problems: readonly Problem[]) => problems.map(({ code, at }) => `${code} ${at ?? ""}`.trim());
+const main = "processes/game/process.lua";
+
+describe("an option of the declaration reaches the process", () => {
+  test("search", async () => {
+    await write({
+      [main]: 'R = require("dice").roll()',
+      "vendor/dice.lua": "return { roll = function() return 4 end }",
+    });
+    expect(found(await refused(plan({})))).toEqual([`LUA_MODULE_MISSING ${main}:1:5`]);
+    expect(await run({ bundle: { search: ["vendor"] } })).toBe("4");
+  });
+
+  test("externals", async () => {
+    await write({ [main]: 'R = require("native.thing").name' });
+    await plan({ bundle: { externals: ["native.*"] } });
+    const text = await readFile("build/game-process.lua", "utf8");
+    expect(await evaluate('package.loaded["native.thing"] = { name = "own" }', `${text}\nreturn R`)).toBe(
+      "own",
+    );
+  });
+
+  test("aliases", async () => {
+    await write({ [main]: 'R = require("rng")()', "lib/random-4.lua": "return function() return 4 end" });
+    expect(await run({ bundle: { aliases: { rng: "lib/random-4.lua" } } })).toBe("4");
+  });
+
+  test("include", async () => {
+    await write({
+      [main]: 'local kind = "mage"\nR = (function(k) return require("game.units." .. k) end)(kind)',
+      "processes/game/units/mage.lua": 'return "a mage"',
+    });
+    expect(
+      await run({ bundle: { include: ["game.units.mage"] }, silence: { LUA_REQUIRE_DYNAMIC: "by design" } }),
+    ).toBe("a mage");
+  });
+
+  test("constants, byte for byte", async () => {
+    const MOTD = "quote \" ' ]] \\ \n\r\t é 漢 𝄞 \0 end";
+    await write({
+      [main]: "R = table.concat({ #MOTD, MOTD:byte(1, -1) }, ' ') .. ' ' .. LIMIT .. ' ' .. tostring(OPEN)",
+    });
+    const bytes = [...Buffer.from(MOTD)];
+    expect(await run({ bundle: { constants: { MOTD, LIMIT: 7, OPEN: false } } })).toBe(
+      [bytes.length, ...bytes, 7, false].join(" "),
+    );
+  });
+
+  test("state: its names are not warned of, others are", async () => {
+    await write({ [main]: "Battles = Battles or {}\nTypo = 1\n" });
+    const codes = async (state: string[]) =>
+      (await plan({ bundle: { state } })).warnings.map(({ got }) => got);
+    expect(await codes([])).toEqual(["Battles, Typo"]);
+    expect(await codes(["Battles"])).toEqual(["Typo"]);
+    expect(await codes(["Battles", "Typo"])).toEqual([]);
+  });
+
+  test("minify: smaller, and an error still has its line", async () => {
+    await write({ [main]: `-- ${"a comment ".repeat(50)}\nlocal x   =   1\n\nerror("here")\n` });
+    const plain = (await plan({})).levels[0]?.[0]?.declared;
+    const small = (await plan({ bundle: { minify: true } })).levels[0]?.[0]?.declared;
+    expect(small?.bytes).toBeLessThan((plain?.bytes ?? 0) - 400);
+    const error = await evaluate(await readFile("build/game-process.lua", "utf8")).catch(String);
+    const stored = await store(".fleet/bundles").get(small?.sourceHash ?? "");
+    expect(stored?.map && explainLuaError(error, stored.map)).toMatchObject({
+      file: main,
+      line: 4,
+      message: "here",
+    });
+  });
+
+  test("budget", async () => {
+    await write({ [main]: `return "${"x".repeat(3000)}"` });
+    const member = { bundle: { budget: { maxBytes: 2000 } } };
+    const [problem] = await refused(plan(member));
+    expect(problem).toMatchObject({
+      code: "BUNDLE_OVER_BUDGET",
+      at: "processes.game.bundle.budget.maxBytes",
+      expected: "at most 2 kB",
+    });
+    expect(problem?.got).toContain(`${main} 3 kB`);
+    expect(
+      (await plan({ ...member, silence: { BUNDLE_OVER_BUDGET: "until the tables move" } })).warnings,
+    ).toEqual([]);
+  });
+});
+
+describe("where a program is", () => {
+  test("a folder", async () => {
+    await write({
+      "programs/chess/init.lua": 'R = require("chess.board")',
+      "programs/chess/board.lua": 'return "a board"',
+    });
+    expect(await run({ source: "programs/chess" })).toBe("a board");
+  });
+
+  test("an npm package", async () => {
+    await write({
+      "node_modules/@owner/game/package.json": '{"name":"@owner/game","lua":"lua/main.lua"}',
+      "node_modules/@owner/game/lua/main.lua": 'R = require("parts.one")',
+      "node_modules/@owner/game/lua/parts/one.lua": 'return "from a package"',
+    });
+    expect(await run({ source: "npm:@owner/game" })).toBe("from a package");
+  });
+});
+
+describe("what cannot be", () => {
+  test("is told at once: options at their path, sources at file, line and column, of every member", async () => {
+    await write({
+      [main]: "local x = = 1",
+      "processes/shop/process.lua": 'require("gone")\nreturn require("lost")',
+    });
+    const problems = await refused(
+      planFleet(
+        {
+          network: local,
+          processes: {
+            game: { lib: false, bundle: { constants: { BAD: "\ud800" } }, silence: { LUA_SYNTAX: "no" } },
+            shop: { lib: false, silence: { LUA_MODULE_UNUSED: " " } },
+            nowhere: { lib: false, bundle: { constants: { BAD: "\ud800" } } },
+          },
+        },
+        { home: ".fleet", build: "build" },
+        () => undefined,
+      ),
+    );
+    expect(found(problems)).toEqual([
+      "SILENCE_INVALID processes.game.silence.LUA_SYNTAX",
+      "CONSTANT_INVALID processes.game.bundle.constants.BAD",
+      `LUA_SYNTAX ${main}:1:11`,
+      "SILENCE_INVALID processes.shop.silence.LUA_MODULE_UNUSED",
+      "LUA_MODULE_MISSING processes/shop/process.lua:1:1",
+      "LUA_MODULE_MISSING processes/shop/process.lua:2:8",
+      "CONSTANT_INVALID processes.nowhere.bundle.constants.BAD",
+      "LUA_ENTRY_MISSING processes.nowhere.source",
+    ]);
+    expect(existsSync("build")).toBe(false);
+  });
+
+  test("is no option: it is told with the nearest one", async () => {
+    const problems = await refused(plan({ bundle: { minfy: true, constants: { LIST: [1] } } }));
+    expect(found(problems)).toEqual([
+      "BAD_VALUE processes.game.bundle.constants.LIST",
+      "UNKNOWN_KEY processes.game.bundle.minfy",
+    ]);
+    expect(problems[1]?.expected).toBe('perhaps "minify"');
+  });
+
+  test.each([
+    ["LUA_MODULE_MISSING", 'return pcall ~= nil and require("their.own")', {}],
+    [
+      "LUA_REQUIRE_CYCLE",
+      'return require("game.a")',
+      {
+        "processes/game/a.lua": 'return require("game.b")',
+        "processes/game/b.lua": 'return require("game.a")',
+      },
+    ],
+  ])("%s is an error, and none with a reason", async (code, text, files) => {
+    await write({ [main]: text, ...files });
+    expect((await refused(plan({})))[0]?.code).toBe(code);
+    expect((await plan({ silence: { [code]: "the process brings it" } })).warnings).toEqual([]);
+  });
+
+  test.each([
+    ["LUA_GLOBAL_UNDECLARED", "Count = 1", {}],
+    [
+      "LUA_HANDLER_SWALLOWS",
+      'Handlers.add("all", function() return true end, print)\nHandlers.add("b", "b", print)',
+      {},
+    ],
+    ["LUA_MODULE_UNUSED", "return 1", { "processes/game/loose.lua": "return 1" }],
+    ["LUA_REQUIRE_DYNAMIC", "return function(name) return require(name) end", {}],
+    ["LUA_SHADOWS_AOS", 'return require("json")', { "processes/game/json.lua": "return 1" }],
+  ])("%s is a warning of the plan, and none with a reason", async (code, text, files) => {
+    await write({ [main]: text, ...files });
+    expect((await plan({})).warnings.map((warning) => warning.code)).toEqual([code]);
+    expect((await plan({ silence: { [code]: "known" } })).warnings).toEqual([]);
+  });
+
+  test("a warning in a file that several members share is told once", async () => {
+    await write({
+      "processes/game/process.lua": 'return require("shared.util")',
+      "processes/shop/process.lua": 'return require("shared.util")',
+      "processes/shared/util.lua": "Oops = 1",
+    });
+    const { warnings } = await planFleet(
+      { network: local, processes: { game: { lib: false }, shop: { lib: false } } },
+      { home: ".fleet", build: "build" },
+      () => undefined,
+    );
+    expect(found(warnings)).toEqual(["LUA_GLOBAL_UNDECLARED processes/shared/util.lua:1:1"]);
+  });
+});
+
+describe("a program larger than a message", () => {
+  const text = `return #"${"x".repeat(90_000)}"`;
+  const small = { maxMessageBytes: 50_000 };
+
+  test("is refused where nothing can be uploaded: the limit, the size by module, what to do", async () => {
+    await write({ [main]: text });
+    const [problem] = await refused(plan({}, { ...legacy, ...small }));
+    expect(problem).toMatchObject({
+      code: "BUNDLE_TOO_LARGE",
+      at: "processes.game.source",
+      expected: "at most 42 kB",
+    });
+    expect(problem?.got).toContain(`${main} 90`);
+    expect(problem?.remedy).toContain("uploadUrl");
+    expect(
+      found(await refused(plan({ silence: { BUNDLE_TOO_LARGE: "no" } }, { ...legacy, ...small }))),
+    ).toEqual(["SILENCE_INVALID processes.game.silence.BUNDLE_TOO_LARGE"]);
+  });
+
+  test("is planned where it can: a network with an upload, and the embedded one", async () => {
+    await write({ [main]: text });
+    const uploading = { ...legacy, ...small, uploadUrl: "http://127.0.0.1:2" };
+    for (const network of [uploading, { ...local, ...small }])
+      expect((await plan({}, network)).levels.flat()).toHaveLength(1);
+  });
+});
+
+describe("what was found in a file is remembered in .fleet/facts", () => {
+  test("one entry for each text, for a month", async () => {
+    await write({ [main]: 'return require("game.facts")', "processes/game/facts.lua": "return 'facts'" });
+    await plan({});
+    expect(await readdir(".fleet/facts")).toHaveLength(2);
+    const old = join(".fleet/facts", `${"0".repeat(64)}.json`);
+    await writeFile(old, "{}");
+    const then = new Date(Date.now() - 40 * 86_400_000);
+    await utimes(old, then, then);
+    await plan({});
+    expect(existsSync(old)).toBe(false);
+    expect(await readdir(".fleet/facts")).toHaveLength(2);
+  });
+});
