@@ -1,0 +1,135 @@
+import { z } from "zod";
+
+/** All of the traffic, in basis points. */
+export const WHOLE = 10_000;
+
+/** How traffic moves from the old revision (blue) to the new one (green); the guide's four. */
+export const TrafficStrategySchema = z.enum(["INSTANT", "GRADUAL", "CANARY", "A_B_TEST"]);
+export type TrafficStrategy = z.infer<typeof TrafficStrategySchema>;
+
+/** In which order, and beside or in place of what runs, the members of a release are deployed. */
+export const KindSchema = z.enum(["sequential", "parallel", "rolling", "blue-green"]);
+export type Kind = z.infer<typeof KindSchema>;
+
+/** One step of a rollout: what green gets, and how long it is watched before the next. */
+export const StepSchema = z.strictObject({
+  /** Green's share, in basis points: 1,000 is a tenth. Never falls from step to step. */
+  weightBp: z.number().int().min(0).max(WHOLE),
+  /** Seconds that it is watched at this share before it is judged. @default the strategy's `intervalSeconds` */
+  intervalSeconds: z.number().min(0).max(86_400).optional(),
+  /** `manual`: after a good verdict the rollout waits here until `fleet promote`. @default none */
+  gate: z.literal("manual").optional(),
+});
+export type DeclaredStep = z.infer<typeof StepSchema>;
+
+const sampling = {
+  /** Requests to each revision, at the least, before anything is said; fewer are inconclusive. @default 30 */
+  minSamples: z.number().int().min(1).max(100_000).default(30),
+  /** How sure a verdict against green must be: 1 − the share of good releases that it may condemn. @default 0.99 */
+  confidence: z.number().min(0.5).max(0.9999).default(0.99),
+};
+
+/** What green is measured by. Every check of the list must pass. */
+export const CheckRuleSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("errorRate"),
+    /** The largest share of faults (`INTERNAL`, no answer in time, no such process) that may be green's. @default 0.05 */
+    max: z.number().min(0).max(1).default(0.05),
+    /** How much larger than blue's, in shares of all requests, green's may be. @default 0.02 */
+    tolerance: z.number().min(0).max(1).default(0.02),
+    ...sampling,
+  }),
+  z.strictObject({
+    kind: z.literal("refusals"),
+    /** How much more of its requests than blue green may refuse, as a share of all. @default 0.1 */
+    tolerance: z.number().min(0).max(1).default(0.1),
+    ...sampling,
+  }),
+  z.strictObject({
+    kind: z.literal("latency"),
+    /** The slowest median, by the scheduler's time, that may be green's, in ms. @default none */
+    maxMs: z.number().positive().optional(),
+    /** How likely a request to green may be slower than one to blue: 0.5 is no difference, 1 is always. @default 0.65 */
+    maxEffect: z.number().min(0.5).max(1).default(0.65),
+    ...sampling,
+  }),
+  z.strictObject({
+    kind: z.literal("health"),
+    /** Whether DEGRADED passes. @default true */
+    allowDegraded: z.boolean().default(true),
+  }),
+  z.strictObject({
+    kind: z.literal("probe"),
+    /** Name of the probe, for the verdict. */
+    name: z.string().min(1).max(64),
+    /** The service whose green revision is asked. */
+    service: z.string().min(1).max(64),
+    /** Action of the message. */
+    action: z.string().min(1).max(64),
+    /** Its data. @default an empty object */
+    data: z.record(z.string(), z.unknown()).default({}),
+    /** Members that the reply must have, with these values; others do not matter. */
+    expect: z.record(z.string(), z.unknown()),
+  }),
+]);
+export type CheckRule = z.infer<typeof CheckRuleSchema>;
+
+const DEFAULT_CHECKS: readonly z.input<typeof CheckRuleSchema>[] = [
+  { kind: "health" },
+  { kind: "errorRate" },
+  { kind: "refusals" },
+];
+
+/** How a release comes to run and to get its traffic. All times in seconds. */
+export const StrategySchema = z.strictObject({
+  /** `sequential`, `parallel` and `rolling` load code in place; `blue-green` makes new processes beside the old ones. @default "sequential" */
+  kind: KindSchema.default("sequential"),
+  /** How traffic moves; for `blue-green` alone. @default "INSTANT" */
+  trafficStrategy: TrafficStrategySchema.optional(),
+  /** Steps instead of the ones of `trafficStrategy`. @default by `trafficStrategy` */
+  steps: z.array(StepSchema).min(1).max(50).optional(),
+  /** How long each step is watched, and the whole at the end. @default 60 */
+  intervalSeconds: z.number().min(0).max(86_400).default(60),
+  /** How long a new revision may take until it is healthy, and traffic's own proof of it. @default 60 */
+  healthCheckTimeout: z.number().positive().max(3600).default(60),
+  /** Whether a failed rollout goes back by itself. With false, `onFailure: rollback` means `freeze`. @default true */
+  rollbackOnFailure: z.boolean().default(true),
+  /**
+   * After a failed check: `rollback` returns all traffic to the last proven table at once, `freeze` leaves the shares as they
+   * are until somebody promotes or aborts, `hold` too and judges again in the next run. @default "rollback"
+   */
+  onFailure: z.enum(["rollback", "freeze", "hold"]).default("rollback"),
+  /** What green is measured by, all of it at each step. @default health, errorRate and refusals */
+  checks: z
+    .array(CheckRuleSchema)
+    .max(50)
+    .prefault([...DEFAULT_CHECKS]),
+  /** How often a step with too little traffic is watched again before the rollout holds. @default 3 */
+  maxInconclusive: z.number().int().min(1).max(1000).default(3),
+  /** Signed probes sent to green when nobody else does; 0 sends none and holds. @default 10 */
+  probes: z.number().int().min(0).max(1000).default(10),
+  /** How long the old revisions are kept warm after the end, to go back to. @default 3600 */
+  windowSeconds: z
+    .number()
+    .min(0)
+    .max(30 * 86_400)
+    .default(3600),
+  /** Members at once; for `rolling` alone. @default 1 */
+  maxParallel: z.number().int().min(1).max(100).optional(),
+  /** How long a batch must stay healthy before the next; for `rolling` alone. @default 0 */
+  minHealthySeconds: z.number().min(0).max(3600).optional(),
+});
+
+/** As a person writes it. */
+export type StrategyInput = z.input<typeof StrategySchema>;
+/** With its defaults. */
+export type Strategy = z.infer<typeof StrategySchema>;
+
+/** What a service's state allows: `none` splits freely, `partitioned` by its key, `owned` never: it switches at one slot. */
+export const StatePolicySchema = z.enum(["none", "partitioned", "owned"]);
+export type StatePolicy = z.infer<typeof StatePolicySchema>;
+
+/** By what a service's callers are told apart: the sender, a tag of the message, or a member of its data. */
+export const TrafficKeySchema = z
+  .string()
+  .regex(/^(sender|tag:[A-Za-z0-9-]{1,64}|data:[A-Za-z0-9_-]{1,64})$/, "sender, tag:<Name> or data:<member>");

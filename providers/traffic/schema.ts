@@ -1,0 +1,65 @@
+import { z } from "zod";
+import type { PhaseSchema } from "../../delivery/phase.ts";
+import { StatePolicySchema, StrategySchema, TrafficKeySchema } from "../../delivery/strategy.ts";
+import type { Table } from "../../delivery/wire.ts";
+import { TargetSchema } from "../config-bundle/schema.ts";
+import { CommonInputs } from "../run/scope.ts";
+
+/** One revision of a service: the AO process and the code that it must run. */
+export const RevisionRefSchema = z.strictObject({
+  processId: z.string().min(1),
+  /** sha256 of the bundle's text. */
+  sourceHash: z.string().min(1),
+});
+export type RevisionRef = z.infer<typeof RevisionRefSchema>;
+
+/** One service of the fleet, by its member's name. */
+export const TrafficServiceSchema = z.strictObject({
+  /** By what its callers are told apart. @default "sender" */
+  key: TrafficKeySchema.default("sender"),
+  /** What its state allows. @default "owned" */
+  state: StatePolicySchema.default("owned"),
+  /** What had the traffic before this release; left out, or equal to green, when nothing moves. */
+  blue: RevisionRefSchema.optional(),
+  /** What shall have it. */
+  green: RevisionRefSchema,
+  /** Requests with this tag and value go to green from its proof on, whatever its share. @default none */
+  testers: z.strictObject({ tag: z.string().min(1).max(64), value: z.string().min(1).max(128) }).optional(),
+});
+export type TrafficService = z.infer<typeof TrafficServiceSchema>;
+
+export const TrafficInputsSchema = z.strictObject({
+  ...CommonInputs,
+  /** The member whose process carries the router: the fleet's coordinator. */
+  router: TargetSchema,
+  /** Hash of the declared release. Another one restarts from the last proven table. */
+  release: z.string().min(1).max(128),
+  /** Makes a caller's bucket; one per release. @default the release */
+  salt: z.string().min(1).max(128).optional(),
+  /** All services of the fleet that the router carries, those that do not change too. */
+  services: z.record(z.string(), TrafficServiceSchema),
+  /** How traffic moves. */
+  strategy: StrategySchema.prefault({}),
+  /** Seconds that the messages of one step may take, without its interval. @default 120 */
+  timeoutSeconds: z.number().positive().default(120),
+});
+export type TrafficInputs = z.infer<typeof TrafficInputsSchema>;
+
+/** Beside the inputs, where traffic is. */
+export interface TrafficOutputs extends TrafficInputs {
+  /** Shape of these outputs; later code reads every earlier one. */
+  readonly schemaVersion: 1;
+  /** Service → the process that has most of its traffic: green at the end, blue after a rollback. */
+  readonly active: Record<string, string>;
+  /** The table that the router last confirmed. */
+  readonly table: Table | null;
+  /** Its step. */
+  readonly step: number;
+  readonly phase: Phase;
+  /** Slot at which that table came into force; null where the network has none. */
+  readonly slot: number | null;
+  /** The last verdict in words, with its numbers. */
+  readonly verdict: string;
+  /** What a refresh found changed by hand, in words. */
+  readonly drift: string[];
+}
