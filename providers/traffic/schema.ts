@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { PhaseSchema } from "../../delivery/phase.ts";
+import type { Phase } from "../../delivery/phase.ts";
 import { StatePolicySchema, StrategySchema, TrafficKeySchema } from "../../delivery/strategy.ts";
 import type { Table } from "../../delivery/wire.ts";
 import { TargetSchema } from "../config-bundle/schema.ts";
