@@ -11,6 +11,7 @@ import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
+import { step } from "../run/step.ts";
 import { type WiringInputs, WiringInputsSchema, type WiringOutputs } from "./schema.ts";
 
 export { configure };
@@ -23,6 +24,9 @@ const PeersSchema = z.preprocess(
   z.record(z.string(), z.string()),
 );
 const WiredSchema = z.looseObject({ peers: PeersSchema });
+const AllowedSchema = z.looseObject({
+  allowed: z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.string())),
+});
 
 export async function check(_olds: Raw, news: Raw) {
   return checkInputs(WiringInputsSchema, news);
@@ -36,6 +40,7 @@ export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
   const news = parsed.data;
   const reasons = [
     ...explainPeers(olds.peers, news.peers),
+    ...explainDeployers(olds.deployers ?? {}, Object.values(news.deployers ?? {}), news.deployers),
     ...olds.drift.map((finding) => `changed by hand: ${finding}`),
   ];
   if (olds.target.processId !== news.target.processId) reasons.push("the process is another one");
@@ -53,19 +58,43 @@ export function explainPeers(before: Record<string, string>, after: Record<strin
   });
 }
 
-export async function create(raw: Raw) {
-  const inputs = WiringInputsSchema.parse(ownInputs(raw));
-  return { id: idOf(inputs), outs: await ensure(inputs, raw) };
+/** `admin may change it`, `admin may not change it any more`. Pure. */
+export function explainDeployers(
+  before: Readonly<Record<string, string>>,
+  after: readonly string[],
+  named: Readonly<Record<string, string>> = before,
+): string[] {
+  const names = new Map(
+    [...Object.entries(before), ...Object.entries(named)].map(([name, id]) => [id, name]),
+  );
+  const held = new Set(Object.values(before));
+  const reasons = [
+    ...after.filter((id) => !held.has(id)).map((id) => `${names.get(id) ?? id} may change it`),
+    ...[...held]
+      .filter((id) => !after.includes(id))
+      .map((id) => `${names.get(id)} may not change it any more`),
+  ];
+  return reasons.sort();
 }
 
-export async function update(_id: string, _olds: WiringOutputs, raw: Raw) {
-  return { outs: await ensure(WiringInputsSchema.parse(ownInputs(raw)), raw) };
+export async function create(raw: Raw) {
+  const inputs = WiringInputsSchema.parse(ownInputs(raw));
+  return { id: idOf(inputs), outs: await wired(inputs, raw, undefined) };
+}
+
+export async function update(_id: string, olds: WiringOutputs, raw: Raw) {
+  return { outs: await wired(WiringInputsSchema.parse(ownInputs(raw)), raw, olds) };
 }
 
 export async function read(id: string, props: WiringOutputs) {
   const session = await sessionFor(props.scope, props.network);
-  const peers = await wiredPeers(session, props).catch(nothingLoaded);
-  const drift = peers ? explainPeers(props.peers, peers) : [`${props.target.name} does not answer`];
+  const info = await infoOf(session, props).catch(nothingLoaded);
+  const drift = info
+    ? [
+        ...explainPeers(props.peers, info.peers),
+        ...(props.deployers ? explainDeployers(props.deployers, info.allowed) : []),
+      ]
+    : [`${props.target.name} does not answer`];
   return { id, props: { ...props, drift } };
 }
 
@@ -74,22 +103,30 @@ export async function remove(_id: string, _props: WiringOutputs): Promise<void> 
 
 const idOf = (inputs: WiringInputs): string => deploymentKey(inputs.scope, `${inputs.target.name}-wiring`);
 
-/** Tells the peers unless they are known, then proves readiness with them. */
-async function ensure(inputs: WiringInputs, raw: Raw): Promise<WiringOutputs> {
+const wired = (inputs: WiringInputs, raw: Raw, olds: WiringOutputs | undefined): Promise<WiringOutputs> =>
+  step({ ...inputs, name: inputs.target.name }, (session) => ensure(session, inputs, raw, olds));
+
+/** Tells the peers unless they are known, and who may change it; then proves readiness with them. */
+async function ensure(
+  session: Session,
+  inputs: WiringInputs,
+  raw: Raw,
+  olds: WiringOutputs | undefined,
+): Promise<WiringOutputs> {
   const { target, peers } = inputs;
-  const session = await sessionFor(inputs.scope, inputs.network);
   const budget = session.budget(inputs.timeoutSeconds);
   const started = performance.now();
   const hash = hashOf(peers);
   const outputs: WiringOutputs = { ...raw, ...inputs, schemaVersion: 1, hash, drift: [] };
   try {
-    const wired = (await wiredAlready(session, inputs, hash)) ?? (await wire(session, inputs, hash, budget));
+    const told = (await wiredAlready(session, inputs, hash)) ?? (await wire(session, inputs, hash, budget));
+    await allow(session, inputs, olds, budget);
     crashPoint("wiring.sent");
-    if (hashOf(wired) !== hash) {
+    if (hashOf(told) !== hash) {
       throw new FleetError({
         code: "WIRING_NOT_TAKEN",
         what: `${target.name} does not hold the peers that it was told.`,
-        got: Object.keys(wired).join(", ") || "none",
+        got: Object.keys(told).join(", ") || "none",
         expected: Object.keys(peers).join(", "),
         remedy: `npx fleet logs ${target.name}`,
       });
@@ -141,18 +178,41 @@ async function wiredAlready(
   const { name, generation } = inputs.target;
   const step = memberKey(session.scope, name, generation, "WIRE_PEERS/");
   if (!session.journal.history().some(({ key }) => key.startsWith(step))) return undefined;
-  const peers = await wiredPeers(session, inputs);
+  const { peers } = await infoOf(session, inputs);
   if (hashOf(peers) !== hash) return undefined;
   await session.supersede(step, "");
   return peers;
 }
 
-async function wiredPeers(session: Session, props: WiringInputs): Promise<Record<string, string>> {
-  const info = await ask(
+/** Tells who may change it, where that is declared and not so already. */
+async function allow(
+  session: Session,
+  { target, deployers }: WiringInputs,
+  olds: WiringOutputs | undefined,
+  budget: Budget,
+): Promise<void> {
+  const [before, after] = [olds?.deployers ?? {}, deployers ?? {}].map((one) => Object.values(one).sort());
+  const isNew = olds?.target.processId !== target.processId;
+  if (hashOf(before) === hashOf(after) && (!isNew || after?.length === 0) && (olds?.drift ?? []).length === 0)
+    return;
+  if (deployers === undefined && before?.length === 0) return;
+  const epoch = await session.deployment.epoch();
+  const request = { ...target, action: "SET_ALLOWED", epoch, data: { allowed: after } };
+  const { allowed } = await ask(session, request, AllowedSchema, budget);
+  if (hashOf([...allowed].sort()) === hashOf(after)) return;
+  throw new FleetError({
+    code: "WIRING_NOT_TAKEN",
+    what: `${target.name} does not hold whom it was told to obey.`,
+    got: allowed.join(", ") || "nobody",
+    expected: Object.keys(deployers ?? {}).join(", ") || "nobody",
+    remedy: `npx fleet logs ${target.name}`,
+  });
+}
+
+const infoOf = (session: Session, props: WiringInputs) =>
+  ask(
     session,
     { ...props.target, action: "Info" },
-    WiredSchema,
+    WiredSchema.extend(AllowedSchema.shape),
     session.budget(props.timeoutSeconds),
   );
-  return info.peers;
-}

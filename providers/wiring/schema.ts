@@ -9,6 +9,11 @@ export const WiringInputsSchema = z.strictObject({
   target: TargetSchema,
   /** Peer name → AO process id. Replaces the whole table. */
   peers: z.record(z.string(), z.string()),
+  /**
+   * Who may change the target beside its owner: name → address of a wallet or id of a process. Replaces the whole list. What is
+   * declared nowhere is left as it is. @default none
+   */
+  deployers: z.record(z.string(), z.string()).optional(),
   /** How long it may take until the target is ready with its peers. */
   healthCheck: HealthPolicySchema.prefault({}),
   /** Seconds for a whole create or update. */

@@ -101,6 +101,39 @@ describe("a wiring", () => {
     await wiring.update("id", outs, { ...raw, peers: { shop: battle.processId } });
     expect((await wiring.read("id", outs)).props.drift).toEqual(["peer shop is another process"]);
   });
+
+  it("tells who may change the target, once; who was let in by hand is drift, and is put out again", async () => {
+    stack = await simulatedStack();
+    const ledger = await createProcess(await stack.inputs("deployment-coordinator"));
+    const battle = await createProcess(await stack.inputs("battle"));
+    const raw = {
+      ...(await common()),
+      target: targetOf(battle),
+      peers: {},
+      deployers: { "deployment-coordinator": ledger.processId },
+    };
+    const allowed = () => stack.net.oracle.state(battle.processId)?.fleet?.allowed;
+    const { outs } = await wiring.create(raw);
+    expect(allowed()).toEqual([ledger.processId]);
+    expect((await wiring.read("id", outs)).props).toEqual(outs);
+    const more = { ...raw, peers: { "deployment-coordinator": ledger.processId } };
+    const rewired = await wiring.update("id", outs, more);
+    expect(actions(battle.processId, "SET_ALLOWED")).toBe(1);
+    const stranger = "s".repeat(43);
+    await wiring.create({ ...raw, deployers: { stranger } });
+    const { props } = await wiring.read("id", rewired.outs);
+    expect(props.drift).toEqual(
+      expect.arrayContaining([
+        `${stranger} may change it`,
+        "deployment-coordinator may not change it any more",
+      ]),
+    );
+    const { outs: repaired } = await wiring.update("id", props, more);
+    expect(allowed()).toEqual([ledger.processId]);
+    // No longer declared is no longer allowed.
+    await wiring.update("id", repaired, { ...more, deployers: undefined });
+    expect(allowed()).toEqual([]);
+  });
 });
 
 describe("a release", () => {
