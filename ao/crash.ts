@@ -5,7 +5,8 @@ const passed = new Map<string, number>();
  * it, as `name` (the first time) or `name:n` (the n-th time): then the process ends by SIGKILL, as a machine that lost its
  * power would. `FLEET_STOP_AT` in the same way stands it still by SIGSTOP until somebody continues it.
  *
- * The names in this folder: `ao.before-sign`, `ao.after-sign`, `ao.after-journal`, `ao.after-send`, `ao.after-answer`.
+ * The names in this folder: `ao.before-sign`, `ao.after-sign`, `ao.after-journal`, `ao.after-upload`, `ao.after-send`,
+ * `ao.after-answer`.
  */
 export function crashPoint(name: string): void {
   const { FLEET_CRASH_AT: kill, FLEET_STOP_AT: stop } = process.env;

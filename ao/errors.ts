@@ -1,7 +1,7 @@
 import { FleetError, type Problem } from "../core/errors.ts";
 
 /** The servers that an AO network of the legacy protocol is made of, as messages name them. */
-export type UnitName = "messenger unit" | "compute unit" | "gateway" | "scheduler unit";
+export type UnitName = "messenger unit" | "compute unit" | "gateway" | "scheduler unit" | "upload service";
 
 /** How much an answer of a unit is believed. */
 export type Belief =

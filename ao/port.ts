@@ -14,8 +14,16 @@ export interface Ao {
    */
   spawn(input: SpawnInput, budget: Budget): Promise<Sent>;
 
-  /** Sends a message, once per intent key, as `spawn` does. */
+  /** Sends a message, once per intent key, as `spawn` does. One that is too large for the unit goes by the upload. */
   send(input: MessageInput, budget: Budget): Promise<Sent>;
+
+  /**
+   * Puts a data item where the gateway finds it, once per intent key, as `spawn` does. Returns when it was taken, not when
+   * the index shows it.
+   *
+   * @throws FleetError `NO_UPLOAD` where the network takes none
+   */
+  publish(input: PublishInput, budget: Budget): Promise<Sent>;
 
   /** Waits until the message was really evaluated and returns what came of it. An empty Eval output means "not yet". */
   evaluation(
@@ -78,6 +86,12 @@ export interface MessageInput {
   readonly processId: string;
   readonly tags: Tags;
   readonly data?: string;
+}
+
+export interface PublishInput {
+  readonly intent: string;
+  readonly tags: Tags;
+  readonly data: Uint8Array;
 }
 
 export interface Sent {

@@ -38,7 +38,7 @@ export interface Journal {
 
   /** Everything neither settled nor voided, oldest first. */
   open(): readonly Intent[];
-  /** Everything known, oldest first; the newest 10,000 closed messages are kept, and all spawns. */
+  /** Everything known, oldest first; the newest 10,000 closed messages are kept, and all spawns and uploads. */
   history(): readonly Intent[];
   /** The intent with this data item id. */
   byId(id: string): Intent | undefined;

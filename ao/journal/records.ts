@@ -18,10 +18,10 @@ export interface Intent {
   readonly key: string;
   /** Counts the effects of one key, from 1: the next one begins when the earlier is settled or voided. */
   readonly n: number;
-  readonly kind: "spawn" | "message";
+  readonly kind: "spawn" | "message" | "upload";
   /** The data item's id. */
   readonly id: string;
-  /** The process that the message is for; "" for a spawn. */
+  /** The process that the message is for; "" for a spawn and for an item that is for nobody. */
   readonly target: string;
   /** The address that signed it. */
   readonly signer: string;
@@ -41,7 +41,7 @@ const SignedSchema = z.object({
   kind: z.literal("signed"),
   key: z.string().min(1),
   n: z.int().positive(),
-  what: z.enum(["spawn", "message"]),
+  what: z.enum(["spawn", "message", "upload"]),
   id: z.string().min(1),
   target: z.string(),
   signer: z.string(),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { notEvaluated, UnitError } from "../errors.ts";
 import type { Journal } from "../journal/index.ts";
+import { MAX_MESSAGE_BYTES } from "../network.ts";
 import type { Ao, Evaluation, NetworkEndpoints } from "../port.ts";
 import { type Backoff, defaultBackoff, retrying } from "../retry.ts";
 import type { Wallet } from "../wallet.ts";
@@ -51,12 +52,17 @@ export function connectLegacy({
   const cu = unitAt("compute unit", endpoints.cuUrl, unitLimits);
   const index = unitAt("gateway", endpoints.graphqlUrl, unitLimits);
   const gateway = unitAt("gateway", endpoints.gatewayUrl, unitLimits);
-  const loadModule = moduleLoader(index, backoff);
+  const { uploadUrl, maxMessageBytes = MAX_MESSAGE_BYTES } = endpoints;
+  const upload = uploadUrl === undefined ? undefined : unitAt("upload service", uploadUrl, unitLimits);
+  const modules = moduleLoader(index, backoff);
   /** When this connection last sent to a process that has not answered anything yet. */
   const fresh = new Map<string, number>();
   const warm = new Set<string>();
 
-  const effects = effectsOf({ wallet, journal, mu, backoff, log, module: loadModule });
+  const effects = effectsOf({
+    ...{ wallet, journal, mu, upload, maxMessageBytes, backoff, log },
+    module: modules.load,
+  });
 
   const find: Ao["find"] = (query, budget) =>
     findAll(query, (page) =>
@@ -113,6 +119,13 @@ export function connectLegacy({
       noteSent(input.processId);
       return sent;
     },
+    async publish(input, budget) {
+      const sent = await effects.publish(input, budget);
+      // The index is behind; what we published ourselves need not be looked up there.
+      if (input.tags.Type === "Module")
+        modules.know({ id: sent.id, owner: wallet.address, recipient: "", tags: input.tags });
+      return sent;
+    },
     evaluation,
     async awaitReady(processId, budget) {
       await evaluation({ processId, messageId: processId }, budget);
@@ -141,7 +154,7 @@ export function connectLegacy({
           mu,
           cu,
           backoff,
-          module: loadModule,
+          module: modules.load,
           index: (time) => find({ tags: { "Data-Protocol": "ao" }, limit: 1 }, time),
         },
         input,

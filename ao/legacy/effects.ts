@@ -1,20 +1,26 @@
 import { type Budget, within } from "../../core/budget.ts";
-import { hashOf } from "../../core/hash.ts";
+import { FleetError } from "../../core/errors.ts";
+import { hashOf, sha256 } from "../../core/hash.ts";
 import { crashPoint } from "../crash.ts";
 import { reasonOf, UnitError } from "../errors.ts";
 import type { Intent, Journal } from "../journal/index.ts";
-import type { FoundItem, MessageInput, Sent, SpawnInput } from "../port.ts";
+import type { FoundItem, MessageInput, PublishInput, Sent, SpawnInput } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { ItemFields, SignedItem, Wallet } from "../wallet.ts";
 import { checkTags, fieldsOfMessage, fieldsOfSpawn } from "./compose.ts";
 import type { Unit } from "./http.ts";
 import { postItem } from "./mu.ts";
+import { assignItem, uploadItem } from "./upload.ts";
 
 /** What making messages needs. */
 export interface EffectParts {
   readonly wallet: Wallet;
   readonly journal: Journal;
   readonly mu: Unit;
+  /** Takes items of any size, where the network has one. */
+  readonly upload: Unit | undefined;
+  /** Bytes of a message above which it goes by the upload. */
+  readonly maxMessageBytes: number;
   readonly backoff: Backoff;
   readonly log: (line: string) => void;
   /** Looks a module up, with whatever retries. */
@@ -25,6 +31,7 @@ export interface EffectParts {
 export interface Effects {
   spawn(input: SpawnInput, budget: Budget): Promise<Sent>;
   send(input: MessageInput, budget: Budget): Promise<Sent>;
+  publish(input: PublishInput, budget: Budget): Promise<Sent>;
   /**
    * Posts the bytes of an open intent once more: a unit took them and seems to have lost them. The network knows them by
    * their id, so it stays one message. Nothing happens when the id is not an open intent; a failure is only logged.
@@ -38,7 +45,9 @@ export const MODULE_SECONDS = 15;
 /** A process that stays unknown for so many tries has its spawn posted again. */
 const LOST_AFTER = 4;
 
-export function effectsOf({ wallet, journal, mu, backoff, log, module }: EffectParts): Effects {
+export function effectsOf(parts: EffectParts): Effects {
+  const { wallet, journal, mu, upload, maxMessageBytes, backoff, log, module } = parts;
+
   async function once(
     input: Pick<Intent, "key" | "kind" | "target" | "content">,
     compose: () => Promise<ItemFields>,
@@ -69,12 +78,24 @@ export function effectsOf({ wallet, journal, mu, backoff, log, module }: EffectP
     return { id: intent.id, resent };
   }
 
-  const post = (intent: Intent, item: SignedItem, budget: Budget) =>
-    postItem(mu, { ...item, what: whatIs(intent) }, budget);
+  /** Taken by the upload in this run: while the gateway is behind, the bytes are not sent with each try. */
+  const uploaded = new Set<string>();
+
+  async function post(intent: Intent, item: SignedItem, budget: Budget): Promise<void> {
+    const posted = { ...item, what: whatIs(intent) };
+    const isLarge = intent.kind === "message" && item.raw.length > maxMessageBytes && upload !== undefined;
+    if (intent.kind !== "upload" && !isLarge) return postItem(mu, posted, budget);
+    if (upload === undefined) throw noUpload(posted.what);
+    if (!uploaded.has(item.id)) await uploadItem(upload, posted, budget);
+    uploaded.add(item.id);
+    crashPoint("ao.after-upload");
+    if (isLarge) await assignItem(mu, intent.target, posted, budget);
+  }
 
   async function repost(id: string, budget: Budget): Promise<void> {
     const intent = journal.byId(id);
     if (intent?.state !== "signed" && intent?.state !== "sent") return;
+    uploaded.delete(id);
     try {
       await post(intent, await journal.item(intent), budget);
       log(`sent ${whatIs(intent)} once more: the network did not know it`);
@@ -104,11 +125,33 @@ export function effectsOf({ wallet, journal, mu, backoff, log, module }: EffectP
       );
     },
 
+    async publish(input, budget) {
+      checkTags(input.tags, input.intent);
+      const { intent: key, tags, data } = input;
+      if (upload === undefined) throw noUpload(key);
+      return once(
+        { key, kind: "upload", target: "", content: hashOf({ tags, data: sha256(data) }) },
+        async () => ({ data, tags: Object.entries(tags).map(([name, value]) => ({ name, value })) }),
+        budget,
+      );
+    },
+
     repost,
   };
 }
 
+const noUpload = (what: string) =>
+  new FleetError({
+    code: "NO_UPLOAD",
+    what: `The network has no upload service for ${what}`,
+    got: "no `uploadUrl`",
+    expected: "a service that takes data items, such as https://up.arweave.net",
+    remedy: "Give the network an `uploadUrl`; what is uploaded there may cost.",
+  });
+
 const isUnknownProcess = (error: unknown) => error instanceof UnitError && error.code === "PROCESS_UNKNOWN";
 
-const whatIs = ({ kind, id, target }: Intent) =>
-  kind === "spawn" ? `the spawn of the process ${id}` : `the message ${id} to the process ${target}`;
+function whatIs({ kind, id, target }: Intent): string {
+  if (kind === "upload") return `the item ${id}`;
+  return kind === "spawn" ? `the spawn of the process ${id}` : `the message ${id} to the process ${target}`;
+}

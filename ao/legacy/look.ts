@@ -23,7 +23,7 @@ export function lookAhead(
     mu: unitAt("messenger unit", endpoints.muUrl, limits),
     cu: unitAt("compute unit", endpoints.cuUrl, limits),
     backoff: defaultBackoff,
-    module: moduleLoader(index, defaultBackoff),
+    module: moduleLoader(index, defaultBackoff).load,
     index: (time: Budget) => readPage(index, { tags: { "Data-Protocol": "ao" } }, { first: 1 }, time),
   };
   return preflight(parts, input, budget);

@@ -6,17 +6,21 @@ import { type Backoff, retrying } from "../retry.ts";
 import { readPage } from "./gateway.ts";
 import type { Unit } from "./http.ts";
 
-/**
- * Looks modules up in the gateway's index, each once.
- *
- * @throws FleetError MODULE_UNKNOWN when the budget is spent, MODULE_INVALID for an item that is no module
- */
-export function moduleLoader(
-  index: Unit,
-  backoff: Backoff,
-): (id: string, budget: Budget) => Promise<FoundItem> {
+/** The modules of a network, each looked up once. */
+export interface Modules {
+  /** @throws FleetError MODULE_UNKNOWN when the budget is spent, MODULE_INVALID for an item that is no module */
+  load(id: string, budget: Budget): Promise<FoundItem>;
+  /** Remembers one that need not be looked up. */
+  know(module: FoundItem): void;
+}
+
+/** Looks modules up in the gateway's index. */
+export function moduleLoader(index: Unit, backoff: Backoff): Modules {
   const modules = new Map<string, FoundItem>();
-  return async (id, budget) => {
+  const know = (module: FoundItem) => {
+    modules.set(module.id, module);
+  };
+  async function load(id: string, budget: Budget): Promise<FoundItem> {
     const known = modules.get(id);
     if (known) return known;
     const module = await retrying(
@@ -30,9 +34,10 @@ export function moduleLoader(
       backoff,
     );
     assertModule(module);
-    modules.set(id, module);
+    know(module);
     return module;
-  };
+  }
+  return { load, know };
 }
 
 function moduleUnknown(id: string, url: string): UnitError {

@@ -11,6 +11,8 @@ export interface Posted {
   readonly what: string;
   /** The process that a message is for. */
   readonly processId?: string;
+  /** Whether the gateway has the bytes already, and the process is to get them from there. */
+  readonly assign?: boolean;
 }
 
 /**
@@ -20,13 +22,13 @@ export interface Posted {
  */
 export async function postItem(
   mu: Unit,
-  { id, raw, what, processId }: Posted,
+  { id, raw, what, processId, assign = false }: Posted,
   budget: Budget,
 ): Promise<void> {
-  const answer = await mu.ask(
-    { url: mu.url, method: "POST", headers: { "content-type": "application/octet-stream" }, body: raw },
-    budget,
-  );
+  const call = assign
+    ? { url: `${mu.url}/?process-id=${processId}&assign=${id}` }
+    : { url: mu.url, headers: { "content-type": "application/octet-stream" }, body: raw };
+  const answer = await mu.ask({ method: "POST", ...call }, budget);
   if (isKnownAlready(answer)) return;
   // A proxy, or a unit in trouble, may say "fine" around a failure.
   if (answer.ok && failureIn(answer.json) === undefined) {
@@ -34,7 +36,8 @@ export async function postItem(
     if (typeof given !== "object" || given === null) {
       throw unitNotAo(mu.name, mu.url, `${answer.status} ${answer.excerpt}`);
     }
-    const named = (given as { id?: unknown }).id;
+    // An assignment has an id of its own.
+    const named = assign ? undefined : (given as { id?: unknown }).id;
     if (typeof named === "string" && named !== "" && named !== id) {
       throw unitNotAo(mu.name, mu.url, `the id ${named} for the item ${id}`);
     }
@@ -79,6 +82,14 @@ const known: readonly Known[] = [
     says: "names a scheduler that the network does not know",
     expected: "the address of a scheduler that published its location",
     remedy: "Set `scheduler` in the network's settings to the one that this network uses.",
+  },
+  {
+    text: /gateway tx for assigning/i,
+    code: "NOT_SHOWN",
+    belief: "transient",
+    says: "was uploaded, and the gateway does not show it yet",
+    expected: "an item that the gateway shows; a new one takes seconds to minutes",
+    remedy: "Try again later; if it stays so, check that `uploadUrl` and the gateway belong together.",
   },
   {
     text: /reading 'tags'/,

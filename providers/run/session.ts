@@ -110,7 +110,7 @@ const left = new Map<string, Set<string>>();
 
 /**
  * What an earlier run was about to do and nobody waits for any more is never sent again: reads, and whatever carries an
- * epoch that has passed. Spawns stay, messages of a fleet without a ledger, and what retires a process, since the epoch of a
+ * epoch that has passed. Spawns and uploads stay, messages of a fleet without a ledger, and what retires a process, since the epoch of a
  * retired ledger passes no more: their bytes may mean the same in the next run. A run that begins voids what it does not need.
  */
 async function leftOpen(journal: Journal): Promise<Set<string>> {
@@ -119,7 +119,7 @@ async function leftOpen(journal: Journal): Promise<Set<string>> {
   const keys = new Set<string>();
   left.set(journal.path, keys);
   for (const { kind, key } of journal.open()) {
-    if (kind === "spawn") continue;
+    if (kind !== "message") continue;
     if (key.endsWith("/e0") || key.includes("/RETIRE/")) keys.add(key);
     else await journal.void(key, "its run has ended");
   }

@@ -5,6 +5,8 @@ import type { NetworkEndpoints } from "../../ao/port.ts";
 
 export type Endpoint =
   | "mu.post"
+  | "mu.assign"
+  | "upload"
   | "mu.root"
   | "cu.result"
   | "cu.results"
@@ -35,6 +37,8 @@ export interface Units {
   readonly requests: Request[];
   /** The ids of the items that the messenger unit was given, in order. */
   readonly posted: string[];
+  /** The ids of the items that were uploaded, in order. */
+  readonly uploaded: string[];
   script(script: Script): void;
   count(endpoint: Endpoint): number;
   close(): Promise<void>;
@@ -72,6 +76,7 @@ export async function startUnits(): Promise<Units> {
   let script: Script = () => undefined;
   const requests: Request[] = [];
   const posted: string[] = [];
+  const uploaded: string[] = [];
 
   const server = createServer(async (incoming, response) => {
     const chunks: Buffer[] = [];
@@ -82,6 +87,7 @@ export async function startUnits(): Promise<Units> {
     const request = { endpoint, nth, path: incoming.url ?? "", body };
     requests.push(request);
     if (endpoint === "mu.post") posted.push(new DataItem(body).id);
+    if (endpoint === "upload") uploaded.push(new DataItem(body).id);
     await give(response, (await script(request)) ?? usual(request));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -97,6 +103,7 @@ export async function startUnits(): Promise<Units> {
     },
     requests,
     posted,
+    uploaded,
     script(next) {
       script = next;
     },
@@ -110,6 +117,8 @@ export async function startUnits(): Promise<Units> {
 }
 
 function endpointOf({ url = "", method }: IncomingMessage): Endpoint {
+  if (url.startsWith("/mu/?process-id=")) return "mu.assign";
+  if (url.startsWith("/tx") && method === "POST") return "upload";
   if (url.startsWith("/mu")) return method === "POST" ? "mu.post" : "mu.root";
   if (url.startsWith("/cu/results/")) return "cu.results";
   if (url.startsWith("/cu/result/")) return "cu.result";
@@ -122,6 +131,10 @@ function usual({ endpoint, body }: Request): Reply {
   switch (endpoint) {
     case "mu.post":
       return { status: 202, json: { message: "Processing DataItem", id: new DataItem(body).id } };
+    case "mu.assign":
+      return { status: 202, json: { message: "Processing Assignment", id: "assignment" } };
+    case "upload":
+      return { json: { id: new DataItem(body).id } };
     case "mu.root":
       return { text: "ao messenger unit" };
     case "cu.root":

@@ -87,6 +87,7 @@ export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: stri
     },
     settle: async () => {},
     spawn: never,
+    publish: never,
     awaitReady: never,
     find: async () => [],
     data: never,

@@ -1,0 +1,190 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DataItem } from "@dha-team/arbundles";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { AUTHORITY, type Endpoint, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
+import { makeWallet } from "./wallets.ts";
+
+const P = `${"p".repeat(42)}o`;
+const LARGE = "x".repeat(30_000);
+const TAGS = {
+  "Data-Protocol": "ao",
+  Type: "Module",
+  "Module-Format": "wasm64-unknown-emscripten-draft_2024_02_15",
+  "Input-Encoding": "JSON-V1",
+  "Output-Encoding": "JSON-V1",
+};
+
+let wallet: Wallet;
+let units: Units;
+let folder: string;
+let journal: Journal;
+let ao: Ao;
+let intent = 0;
+
+function connect(extra: { uploadUrl?: string } = { uploadUrl: units.endpoints.gatewayUrl }): Ao {
+  return connectLegacy({
+    endpoints: { ...units.endpoints, maxMessageBytes: 20_000, ...extra },
+    wallet,
+    journal,
+    limits: { backoff: { base: 5, cap: 20, floor: 1 } },
+  });
+}
+const send = (data = LARGE, through = ao) => {
+  intent += 1;
+  return through.send({ intent: `k${intent}`, processId: P, tags: { Action: "Eval" }, data }, budgetOf(5));
+};
+const publish = (through = ao) => {
+  intent += 1;
+  const key = `m${intent}`;
+  const input = { intent: key, tags: TAGS, data: new Uint8Array([0, 97, 115, 109]) };
+  return Object.assign(() => through.publish(input, budgetOf(5)), { key });
+};
+/** What these endpoints answer, call by call; the last answer stays. */
+function answers(script: Partial<Record<Endpoint, (Reply | undefined)[]>>): void {
+  units.script(({ endpoint, nth }) => {
+    const replies = script[endpoint];
+    return replies?.[Math.min(nth, replies.length) - 1];
+  });
+}
+
+beforeAll(async () => {
+  wallet = await makeWallet();
+  folder = await mkdtemp(join(tmpdir(), "fleet-upload-"));
+  units = await startUnits();
+  journal = await openJournal(join(folder, "p.s.jsonl"));
+  ao = connect();
+});
+afterAll(async () => {
+  await journal.close();
+  await units.close();
+  await rm(folder, { recursive: true });
+});
+beforeEach(() => {
+  units.requests.length = 0;
+  units.posted.length = 0;
+  units.uploaded.length = 0;
+  units.script(() => undefined);
+});
+
+describe("a message larger than the messenger unit takes", () => {
+  test("is uploaded, addressed to its process, and assigned to it", async () => {
+    const { id } = await send();
+    expect(units.posted).toEqual([]);
+    expect(units.uploaded).toEqual([id]);
+    const [upload, assign, ...others] = units.requests;
+    expect(others).toEqual([]);
+    const item = new DataItem(upload?.body ?? Buffer.alloc(0));
+    expect(await item.isValid()).toBe(true);
+    expect(item.target).toBe(P);
+    expect(item.rawData.toString()).toBe(LARGE);
+    expect(item.tags).toContainEqual({ name: "Action", value: "Eval" });
+    expect(assign?.path).toBe(`/mu/?process-id=${P}&assign=${id}`);
+    expect(journal.byId(id)?.state).toBe("sent");
+  });
+
+  test("a smaller one is sent as ever", async () => {
+    const { id } = await send("return 1");
+    expect(units.posted).toEqual([id]);
+    expect(units.uploaded).toEqual([]);
+  });
+
+  test.each<[string, Partial<Record<Endpoint, (Reply | undefined)[]>>]>([
+    [
+      "the gateway does not show it yet",
+      {
+        "mu.assign": [
+          { status: 500, json: { error: "Error: 400: Invalid gateway tx for assigning" } },
+          undefined,
+        ],
+      },
+    ],
+    [
+      "the process is not shown yet",
+      {
+        "mu.assign": [
+          { status: 500, json: { error: "Cannot read properties of undefined (reading 'tags')" } },
+          undefined,
+        ],
+      },
+    ],
+    [
+      "the answer of the assignment was lost",
+      {
+        "mu.assign": ["reset", { status: 500, json: { error: 'MessageExists("Message already exists")' } }],
+      },
+    ],
+  ])("%s: the bytes are uploaded once, and it is assigned again", async (_, script) => {
+    answers(script);
+    const { id } = await send();
+    expect(units.uploaded).toEqual([id]);
+    expect(units.count("mu.assign")).toBe(2);
+    expect(journal.byId(id)?.state).toBe("sent");
+  });
+
+  test.each<[string, Reply]>([
+    ["fails", { status: 503, text: "busy" }],
+    ["breaks the connection", "reset"],
+    ["says that it has another item", { json: { id: "other" } }],
+  ])("the upload %s: the same bytes go again", async (_, reply) => {
+    answers({ upload: [reply, undefined] });
+    const { id } = await send();
+    expect(units.uploaded).toEqual([id, id]);
+  });
+
+  test("the upload has it already: that is success", async () => {
+    answers({ upload: [{ status: 409, text: "Data item already exists" }] });
+    const { id } = await send();
+    expect(journal.byId(id)?.state).toBe("sent");
+  });
+
+  test.each([
+    ["UPLOAD_UNPAID", 402, "Insufficient balance"],
+    ["UPLOAD_TOO_LARGE", 413, "too large"],
+  ])("%s is final", async (code, status, text) => {
+    answers({ upload: [{ status, text }] });
+    await expect(send()).rejects.toMatchObject({ code, transient: false });
+    expect(units.count("upload")).toBe(1);
+    expect(units.count("mu.assign")).toBe(0);
+  });
+
+  test("without an upload service it is the messenger unit's to refuse", async () => {
+    answers({ "mu.post": [{ status: 413, text: "<pre>PayloadTooLargeError</pre>" }] });
+    await expect(send(LARGE, connect({}))).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
+  });
+});
+
+describe("publishing", () => {
+  test("is done once for a key, and kept in the journal", async () => {
+    const once = publish();
+    const first = await once();
+    expect(await once()).toEqual({ id: first.id, resent: true });
+    expect(new Set(units.uploaded)).toEqual(new Set([first.id]));
+    expect(journal.byId(first.id)).toMatchObject({ kind: "upload", target: "", state: "sent" });
+    const item = new DataItem(units.requests[0]?.body ?? Buffer.alloc(0));
+    expect(Object.fromEntries(item.tags.map(({ name, value }) => [name, value]))).toEqual(TAGS);
+    expect([...item.rawData]).toEqual([0, 97, 115, 109]);
+    await journal.settle(once.key);
+  });
+
+  test("a module can be spawned from at once, although the index is behind", async () => {
+    const { id } = await publish()();
+    answers({ graphql: [{ json: { data: { transactions: { edges: [] } } } }] });
+    intent += 1;
+    await ao.spawn(
+      { intent: `s${intent}`, module: id, scheduler: SCHEDULER, authority: AUTHORITY, tags: { Name: "a" } },
+      budgetOf(5),
+    );
+    expect(units.count("graphql")).toBe(0);
+    expect(units.posted).toHaveLength(1);
+  });
+
+  test("is refused where nothing can be uploaded, before anything is signed", async () => {
+    const before = journal.history().length;
+    await expect(publish(connect({}))()).rejects.toMatchObject({ code: "NO_UPLOAD" });
+    expect(journal.history()).toHaveLength(before);
+  });
+});
