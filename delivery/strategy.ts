@@ -106,8 +106,8 @@ export const StrategySchema = z.strictObject({
     .prefault([...DEFAULT_CHECKS]),
   /** How often a step with too little traffic is watched again before the rollout holds. @default 3 */
   maxInconclusive: z.number().int().min(1).max(1000).default(3),
-  /** Signed probes sent to green when nobody else does; 0 sends none and holds. @default 10 */
-  probes: z.number().int().min(0).max(1000).default(10),
+  /** Signed probes, at the most, that are sent to green where its callers are too few to judge by; 0 sends none and holds. @default 30 */
+  probes: z.number().int().min(0).max(1000).default(30),
   /** How long the old revisions are kept warm after the end, to go back to. @default 3600 */
   windowSeconds: z
     .number()

@@ -1,0 +1,19 @@
+export { type Combined, strategyProblems } from "./combinations.ts";
+export { type Exposure, exposureOf, isWithinShare } from "./exposure.ts";
+export { judge } from "./judge.ts";
+export { decide, FOLLOWS, isEnd, MOST_ERRORS, type Move, type Position, phaseAt } from "./machine.ts";
+export * from "./measurement.ts";
+export { type Phase, PhaseSchema } from "./phase.ts";
+export { isSplit, percent, rolloutSeconds, type Step, stepsOf } from "./steps.ts";
+export * from "./strategy.ts";
+export {
+  activeOf,
+  heaviest,
+  isSame,
+  moves,
+  type Revisions,
+  routesAt,
+  tableName,
+  weightsText,
+} from "./table.ts";
+export { type Finding, type Outcome, type Verdict, verdictOf } from "./verdict.ts";

@@ -1,0 +1,158 @@
+/**
+ * Judgement over plain measurements: does the new revision go on, back, or is there too little to say? Every finding says its
+ * numbers. A share is condemned only by a test (Fisher, binomial, Mann-Whitney) and an effect that is large enough to matter.
+ */
+import { ended, type Measurement, type ServiceMeasured } from "./measurement.ts";
+import { binomialTail, fisher, mannWhitney, median } from "./statistics.ts";
+import type { CheckRule } from "./strategy.ts";
+import { type Finding, type Outcome, type Verdict, verdictOf } from "./verdict.ts";
+
+type Rule<K extends CheckRule["kind"]> = Extract<CheckRule, { kind: K }>;
+
+/** All checks on all services that have a new revision. Pure. */
+export function judge(rules: readonly CheckRule[], measurement: Measurement): Verdict {
+  const services = Object.entries(measurement.services).sort(([a], [b]) => (a < b ? -1 : 1));
+  const findings = rules.flatMap((rule): Finding[] => {
+    if (rule.kind === "probe") return [probe(rule, measurement)];
+    return services.map(([name, service]) => ({
+      check: `${rule.kind} of ${name}`,
+      ...measured(rule, service),
+    }));
+  });
+  return verdictOf([...findings, ...sampled(rules, measurement)]);
+}
+
+type Said = Pick<Finding, "outcome" | "text">;
+
+function measured(rule: Exclude<CheckRule, Rule<"probe">>, service: ServiceMeasured): Said {
+  switch (rule.kind) {
+    case "health":
+      return health(rule, service);
+    case "errorRate":
+      return errorRate(rule, service);
+    case "refusals":
+      return refusals(rule, service);
+    case "latency":
+      return latency(rule, service);
+  }
+}
+
+const say = (outcome: Outcome, text: string): Said => ({ outcome, text });
+
+function health({ allowDegraded }: Rule<"health">, { health }: ServiceMeasured): Said {
+  if (!health) return say("error", "it was not asked");
+  if ("problem" in health) return say("error", health.problem);
+  const why = health.reasons.length === 0 ? "" : ` (${health.reasons.join("; ")})`;
+  const good = health.status === "HEALTHY" || (allowDegraded && health.status === "DEGRADED");
+  return say(good ? "pass" : "fail", `${health.status}${why}`);
+}
+
+function errorRate(rule: Rule<"errorRate">, service: ServiceMeasured): Said {
+  const green = withProbes(service);
+  const blue = service.blue && { events: service.blue.errors, n: ended(service.blue) };
+  const alpha = 1 - rule.confidence;
+  const own = share(green);
+  const limit = binomialTail(green.events, green.n, rule.max);
+  const text = `${counted("green", green)}${probesText(service)}`;
+  if (own > rule.max && limit < alpha)
+    return say("fail", `${text}, more than the ${rate(rule.max)} allowed (${pText(limit, rule.confidence)})`);
+  const beside = besides(blue, rule.minSamples);
+  if (blue && beside === "") {
+    const p = fisher(blue, green);
+    const difference = own - share(blue);
+    const compared = `${text} beside ${counted("blue", blue)}`;
+    if (difference > rule.tolerance && p < alpha)
+      return say("fail", `${compared}: worse by ${rate(difference)} (${pText(p, rule.confidence)})`);
+    if (green.n >= rule.minSamples && own <= rule.max)
+      return say("pass", `${compared}: at most ${rate(rule.max)} allowed (p = ${round(p)})`);
+  }
+  if (green.n < rule.minSamples) return say("inconclusive", `${text}, ${rule.minSamples} are needed`);
+  // More than allowed, but so few that it may be bad luck.
+  if (own > rule.max)
+    return say("inconclusive", `${text}, ${rate(rule.max)} allowed (${pText(limit, rule.confidence)})`);
+  return say("pass", `${text}, at most ${rate(rule.max)} allowed${beside}`);
+}
+
+function refusals(rule: Rule<"refusals">, { green, blue }: ServiceMeasured): Said {
+  const own = { events: green.refused, n: ended(green) };
+  const other = blue && { events: blue.refused, n: ended(blue) };
+  const text = counted("green", own, "refused");
+  const beside = besides(other, rule.minSamples);
+  // Whether a refusal is right only the old revision can tell, which is asked the same.
+  if (!other || beside !== "") return say("pass", `${text}${beside}`);
+  const p = fisher(other, own);
+  const difference = share(own) - share(other);
+  const compared = `${text} beside ${counted("blue", other, "refused")}`;
+  if (difference > rule.tolerance && p < 1 - rule.confidence)
+    return say("fail", `${compared}: more by ${rate(difference)} (${pText(p, rule.confidence)})`);
+  return say("pass", `${compared} (p = ${round(p)})`);
+}
+
+function latency(rule: Rule<"latency">, { green, blue }: ServiceMeasured): Said {
+  const own = green.latencies;
+  if (own.length < rule.minSamples)
+    return say("inconclusive", `${own.length} answers of green, ${rule.minSamples} are needed`);
+  const middle = median(own);
+  const text = `median ${round(middle)} ms of ${own.length} answers`;
+  if (rule.maxMs !== undefined && middle > rule.maxMs)
+    return say("fail", `${text}, more than the ${rule.maxMs} ms allowed`);
+  const other = blue?.latencies ?? [];
+  if (other.length < rule.minSamples)
+    return rule.maxMs === undefined
+      ? say(
+          "inconclusive",
+          `${text}; ${other.length} answers of blue to compare with, ${rule.minSamples} are needed`,
+        )
+      : say("pass", `${text}, at most ${rule.maxMs} ms allowed`);
+  const { p, effect, method } = mannWhitney(other, own);
+  const compared = `${text} beside ${round(median(other))} ms of ${other.length} of blue: slower in ${rate(effect)} of pairs`;
+  const numbers = `${pText(p, rule.confidence)}, ${method}`;
+  if (effect > rule.maxEffect && p < 1 - rule.confidence)
+    return say("fail", `${compared}, more than ${rate(rule.maxEffect)} (${numbers})`);
+  return say("pass", `${compared} (${numbers})`);
+}
+
+function probe(rule: Rule<"probe">, { probes }: Measurement): Finding {
+  const check = `probe ${rule.name}`;
+  const answer = probes?.[rule.name];
+  if (!answer) return { check, outcome: "error", text: "it was not sent" };
+  if ("problem" in answer) return { check, outcome: "error", text: answer.problem };
+  if (answer.differences.length > 0) return { check, outcome: "fail", text: answer.differences.join("; ") };
+  return { check, outcome: "pass", text: `${rule.service} answered ${rule.action} as expected` };
+}
+
+/** No traffic is never a pass: where no rule counts requests, somebody must have asked green something all the same. */
+function sampled(rules: readonly CheckRule[], { services }: Measurement): Finding[] {
+  if (rules.some(({ kind }) => kind === "errorRate" || kind === "latency")) return [];
+  return Object.entries(services).flatMap(([name, service]): Finding[] => {
+    if (withProbes(service).n > 0) return [];
+    return [{ check: `traffic of ${name}`, outcome: "inconclusive", text: "nobody asked green anything" }];
+  });
+}
+
+interface Count {
+  readonly events: number;
+  readonly n: number;
+}
+
+function withProbes({ green, probes }: ServiceMeasured): Count {
+  return { events: green.errors + (probes?.failed ?? 0), n: ended(green) + (probes?.sent ?? 0) };
+}
+
+function probesText({ probes }: ServiceMeasured): string {
+  if (!probes || probes.sent === 0) return "";
+  return `, ${probes.sent} of them probes${probes.reason === undefined ? "" : ` (${probes.reason})`}`;
+}
+
+/** Why the old revision is nothing to compare with; empty when it is. */
+function besides(blue: Count | undefined, least: number): string {
+  if (!blue) return "; nothing to compare with";
+  return blue.n < least ? `; blue's ${blue.n} requests are too few to compare with` : "";
+}
+
+const share = ({ events, n }: Count): number => (n === 0 ? 0 : events / n);
+const rate = (value: number): string => `${Number((value * 100).toFixed(2))} %`;
+const round = (value: number): number => Number(value.toPrecision(3));
+const pText = (p: number, confidence: number): string => `p = ${round(p)}, ${round(1 - confidence)} decides`;
+const counted = (who: string, count: Count, what = "faults"): string =>
+  `${who} ${count.events} ${what} in ${count.n} requests (${rate(share(count))})`;

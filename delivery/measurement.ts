@@ -1,0 +1,40 @@
+import type { RevisionMetrics } from "./wire.ts";
+
+/** What a revision said of its health, or why it could not be asked. */
+export type HealthMeasured =
+  | { readonly status: string; readonly reasons: readonly string[] }
+  | { readonly problem: string };
+
+/** Probes of the deployer itself, sent to green when its callers are too few: how many came back as they should. */
+export interface Probes {
+  readonly sent: number;
+  readonly failed: number;
+  /** Why the first of the failed ones did. */
+  readonly reason?: string | undefined;
+}
+
+/** A declared probe's answer: which expected members differ, or why there is none. */
+export type ProbeMeasured = { readonly differences: readonly string[] } | { readonly problem: string };
+
+/** One service in one interval: the new revision beside the old one, measured at the same time. */
+export interface ServiceMeasured {
+  readonly green: RevisionMetrics;
+  /** Of the old revision; none when it had no share and nothing is known of before. */
+  readonly blue?: RevisionMetrics | undefined;
+  readonly health?: HealthMeasured | undefined;
+  readonly probes?: Probes | undefined;
+}
+
+/** All that one judgement knows. */
+export interface Measurement {
+  /** Services that have a new revision, by name. */
+  readonly services: Readonly<Record<string, ServiceMeasured>>;
+  /** Declared probes by name. */
+  readonly probes?: Readonly<Record<string, ProbeMeasured>>;
+}
+
+/** A revision that nobody asked anything. */
+export const UNSEEN: RevisionMetrics = { requests: 0, answered: 0, errors: 0, refused: 0, latencies: [] };
+
+/** Requests that came to an end. */
+export const ended = ({ answered, errors, refused }: RevisionMetrics): number => answered + errors + refused;

@@ -1,0 +1,42 @@
+import { type DeclaredStep, type Strategy, type TrafficStrategy, WHOLE } from "./strategy.ts";
+
+/** One step as it is walked. */
+export interface Step {
+  readonly weightBp: number;
+  readonly intervalSeconds: number;
+  /** Waits for `fleet promote` after its verdict. */
+  readonly gate: boolean;
+}
+
+/** Green's shares by the guide's names; a canary is one small share for several intervals, then all. */
+const SHARES: Readonly<Record<TrafficStrategy, readonly number[]>> = {
+  INSTANT: [WHOLE],
+  GRADUAL: [1000, 2500, 5000, 7500, WHOLE],
+  CANARY: [500, 500, 500, WHOLE],
+  A_B_TEST: [WHOLE / 2],
+};
+
+/**
+ * The steps of a strategy, from the first share to the last. The last is watched too before the rollout is complete. Without
+ * `trafficStrategy`, all at once. Pure.
+ */
+export function stepsOf(strategy: Strategy): Step[] {
+  const shares = SHARES[strategy.trafficStrategy ?? "INSTANT"].map(
+    (weightBp): DeclaredStep => ({ weightBp }),
+  );
+  return (strategy.steps ?? shares).map(({ weightBp, intervalSeconds, gate }) => ({
+    weightBp,
+    intervalSeconds: intervalSeconds ?? strategy.intervalSeconds,
+    gate: gate === "manual",
+  }));
+}
+
+/** Whether it ends with both revisions under traffic, which is what was wanted. */
+export const isSplit = (strategy: Strategy): boolean => (stepsOf(strategy).at(-1)?.weightBp ?? WHOLE) < WHOLE;
+
+/** The longest that a rollout takes when every verdict is good and nobody has to promote it, in seconds. */
+export const rolloutSeconds = (strategy: Strategy): number =>
+  stepsOf(strategy).reduce((sum, step) => sum + step.intervalSeconds, 0);
+
+/** `5 %`, `0.25 %`. */
+export const percent = (basisPoints: number): string => `${Number((basisPoints / 100).toFixed(2))} %`;

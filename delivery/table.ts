@@ -1,0 +1,56 @@
+import { WHOLE } from "./strategy.ts";
+import type { Route, ServiceRoutes, Table, TableRef } from "./wire.ts";
+
+/** What a service runs: the new revision, and the one that it takes over from. */
+export interface Revisions {
+  readonly green: Pick<Route, "processId" | "revision">;
+  readonly blue?: Pick<Route, "processId" | "revision"> | undefined;
+}
+
+/** Whether traffic has to move at all. */
+export const moves = ({ green, blue }: Revisions): boolean =>
+  blue !== undefined && blue.processId !== green.processId;
+
+/** Routes that give green its share. Green is first: it has the lowest buckets and keeps them while its share grows. Pure. */
+export function routesAt({ green, blue }: Revisions, weightBp: number): Route[] {
+  const own = { processId: green.processId, revision: green.revision };
+  if (!blue || blue.processId === green.processId) return [{ ...own, weightBp: WHOLE }];
+  return [
+    { ...own, weightBp },
+    { processId: blue.processId, revision: blue.revision, weightBp: WHOLE - weightBp },
+  ];
+}
+
+/** Which table it is, in words. */
+export const tableName = ({ release, step }: TableRef): string =>
+  `release ${release.slice(0, 12)}, step ${step}`;
+
+/** Whether two tables are the same one: release and step. */
+export const isSame = (a: TableRef | undefined, b: TableRef | undefined): boolean =>
+  a?.release === b?.release && a?.step === b?.step;
+
+/** Process that has most of a service's traffic; the first of equals. */
+export const heaviest = ({ routes }: Pick<ServiceRoutes, "routes">): string =>
+  routes.reduce((best, route) => (route.weightBp > best.weightBp ? route : best)).processId;
+
+/** Service → process that has most of its traffic. */
+export const activeOf = (table: Pick<Table, "services"> | undefined): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(table?.services ?? {}).map(([name, service]) => [name, heaviest(service)]),
+  );
+
+/** Shares as people read them: `battle 5 % green 1a2b3c4d, 95 % 9f8e7d6c`. Pure. */
+export function weightsText(table: Pick<Table, "services"> | undefined): string {
+  const services = Object.entries(table?.services ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (services.length === 0) return "no table";
+  return services
+    .map(([name, { routes }]) => {
+      const shares = routes
+        .filter(({ weightBp }) => weightBp > 0)
+        .map(
+          ({ processId, weightBp }) => `${Number((weightBp / 100).toFixed(2))} % ${processId.slice(0, 8)}`,
+        );
+      return `${name} ${shares.join(" + ")}`;
+    })
+    .join(", ");
+}

@@ -1,0 +1,37 @@
+/** How a measurement ends: go on, go back, not enough to say, or it could not be measured. */
+export type Outcome = "pass" | "fail" | "inconclusive" | "error";
+
+/** What one check says, with its numbers. */
+export interface Finding {
+  /** `errorRate of battle`. */
+  readonly check: string;
+  readonly outcome: Outcome;
+  /** One line for a person: what was measured, against what. */
+  readonly text: string;
+}
+
+export interface Verdict {
+  readonly outcome: Outcome;
+  /** All findings in one line, the ones that decided first. */
+  readonly text: string;
+  readonly findings: readonly Finding[];
+}
+
+const ORDER: readonly Outcome[] = ["fail", "error", "inconclusive", "pass"];
+
+/** The worst finding is the verdict: what failed was measured, whatever else could not be. None at all is inconclusive. Pure. */
+export function verdictOf(findings: readonly Finding[]): Verdict {
+  const outcome = ORDER.find((one) => findings.some((finding) => finding.outcome === one)) ?? "inconclusive";
+  const sorted = [...findings].sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome));
+  const text = sorted
+    .map((finding) => `${finding.check} ${WORDS[finding.outcome]}: ${finding.text}`)
+    .join("; ");
+  return { outcome, text: text === "" ? "nothing was measured" : text, findings };
+}
+
+const WORDS: Readonly<Record<Outcome, string>> = {
+  pass: "passes",
+  fail: "fails",
+  inconclusive: "is open",
+  error: "could not be measured",
+};

@@ -1,0 +1,104 @@
+import { describe, expect, it, test } from "vitest";
+import { judge } from "../../delivery/judge.ts";
+import { type ServiceMeasured, UNSEEN } from "../../delivery/measurement.ts";
+import { type CheckRule, StrategySchema } from "../../delivery/strategy.ts";
+
+const DEFAULTS = StrategySchema.parse({ kind: "blue-green" }).checks;
+const rule = (given: object): CheckRule[] => StrategySchema.parse({ checks: [given] }).checks;
+const metrics = (answered: number, errors = 0, refused = 0, latencies: number[] = []) => ({
+  requests: answered + errors + refused,
+  answered,
+  errors,
+  refused,
+  latencies,
+});
+const HEALTHY = { status: "HEALTHY", reasons: [] };
+const of = (service: Partial<ServiceMeasured>) => ({
+  services: { battle: { green: UNSEEN, health: HEALTHY, ...service } },
+});
+
+describe("a verdict", () => {
+  it("passes what is as good as the old, and says its numbers", () => {
+    const verdict = judge(DEFAULTS, of({ green: metrics(99, 1), blue: metrics(495, 5) }));
+    expect(verdict.outcome).toBe("pass");
+    expect(verdict.text).toContain(
+      "green 1 faults in 100 requests (1 %) beside blue 5 faults in 500 requests (1 %)",
+    );
+  });
+
+  test.each([
+    [
+      "more faults than allowed",
+      { green: metrics(20, 20) },
+      /50 %\), more than the 5 % allowed \(p = \S+, 0.01 decides\)/,
+    ],
+    ["more faults than the old", { green: metrics(480, 20), blue: metrics(2000, 0) }, /worse by 4 %/],
+    ["more refusals than the old", { green: metrics(40, 0, 60), blue: metrics(900, 0, 100) }, /more by 50 %/],
+    [
+      "bad health",
+      { green: metrics(100), health: { status: "UNHEALTHY", reasons: ["x"] } },
+      /UNHEALTHY \(x\)/,
+    ],
+    ["every request of a few", { green: metrics(0, 3) }, /3 faults in 3 requests/],
+  ])("condemns %s", (_what, service, text) => {
+    const verdict = judge(DEFAULTS, of(service));
+    expect(verdict.outcome).toBe("fail");
+    expect(verdict.text).toMatch(text);
+  });
+
+  it("never takes silence for good", () => {
+    expect(judge(DEFAULTS, of({})).outcome).toBe("inconclusive");
+    expect(judge(rule({ kind: "health" }), of({})).outcome).toBe("inconclusive");
+    expect(judge([], of({})).outcome).toBe("inconclusive");
+    expect(judge(DEFAULTS, of({ green: metrics(29) })).outcome).toBe("inconclusive");
+  });
+
+  it("takes probes where callers are too few, and says so", () => {
+    const good = judge(DEFAULTS, of({ green: metrics(5), probes: { sent: 25, failed: 0 } }));
+    expect(good.outcome).toBe("pass");
+    expect(good.text).toContain("30 requests (0 %), 25 of them probes");
+    const bad = judge(DEFAULTS, of({ probes: { sent: 30, failed: 30, reason: "NO_REPLY" } }));
+    expect(bad.outcome).toBe("fail");
+    expect(bad.text).toContain("NO_REPLY");
+  });
+
+  it("keeps what could not be measured apart, behind what failed and before what is open", () => {
+    const problem = { problem: "no answer within 60 s" };
+    expect(judge(DEFAULTS, of({ green: metrics(100), health: problem })).outcome).toBe("error");
+    expect(judge(DEFAULTS, of({ green: metrics(1), health: problem })).outcome).toBe("error");
+    expect(judge(DEFAULTS, of({ green: metrics(1, 99), health: problem })).outcome).toBe("fail");
+  });
+
+  it("compares latencies by ranks: slower has to matter, and to be sure", () => {
+    const check = rule({ kind: "latency" });
+    const base = Array.from({ length: 60 }, (_, i) => 100 + (i % 20));
+    const at = (latencies: number[]) =>
+      judge(check, of({ green: metrics(latencies.length, 0, 0, latencies), blue: metrics(60, 0, 0, base) }));
+    expect(at(base).outcome).toBe("pass");
+    expect(at(base.map((ms) => ms * 2))).toMatchObject({
+      outcome: "fail",
+      text: expect.stringMatching(
+        /median 219 ms of 60 answers beside 110 ms of 60 of blue: slower in 100 % of pairs/,
+      ),
+    });
+    expect(at(base.slice(0, 10)).outcome).toBe("inconclusive");
+    const most = rule({ kind: "latency", maxMs: 50 });
+    expect(judge(most, of({ green: metrics(60, 0, 0, base) }))).toMatchObject({ outcome: "fail" });
+  });
+
+  it("reads declared probes: as expected, otherwise, or not at all", () => {
+    const checks = rule({
+      kind: "probe",
+      name: "ping",
+      service: "battle",
+      action: "PING",
+      expect: { pong: 1 },
+    });
+    const asked = (probes: object) =>
+      judge(checks, { ...of({ green: metrics(9) }), probes: { ping: probes } as never });
+    expect(asked({ differences: [] }).outcome).toBe("pass");
+    expect(asked({ differences: ["pong is 2, expected 1"] })).toMatchObject({ outcome: "fail" });
+    expect(asked({ problem: "NO_REPLY" }).outcome).toBe("error");
+    expect(judge(checks, of({ green: metrics(9) })).outcome).toBe("error");
+  });
+});

@@ -1,0 +1,188 @@
+import fc from "fast-check";
+import { describe, expect, it, test } from "vitest";
+import {
+  decide,
+  exposureOf,
+  FOLLOWS,
+  isSplit,
+  isWithinShare,
+  MOST_ERRORS,
+  type Outcome,
+  type Position,
+  phaseAt,
+  routesAt,
+  StrategySchema,
+  stepsOf,
+  strategyProblems,
+  type Verdict,
+  weightsText,
+} from "../../delivery/index.ts";
+
+const strategy = (given: object = {}) => StrategySchema.parse({ kind: "blue-green", ...given });
+const verdict = (outcome: Outcome): Verdict => ({ outcome, text: `it is ${outcome}`, findings: [] });
+const START: Position = { step: 0, inconclusive: 0, errors: 0 };
+
+describe("steps", () => {
+  test.each([
+    ["INSTANT", [10_000]],
+    ["GRADUAL", [1000, 2500, 5000, 7500, 10_000]],
+    ["CANARY", [500, 500, 500, 10_000]],
+    ["A_B_TEST", [5000]],
+  ])("%s has the shares of the guide", (trafficStrategy, shares) => {
+    const made = strategy({ trafficStrategy, intervalSeconds: 7 });
+    expect(stepsOf(made)).toEqual(shares.map((weightBp) => ({ weightBp, intervalSeconds: 7, gate: false })));
+    expect(isSplit(made)).toBe(trafficStrategy === "A_B_TEST");
+  });
+
+  it("takes declared ones, with their own intervals and gates", () => {
+    const steps = [{ weightBp: 100, intervalSeconds: 5, gate: "manual" }, { weightBp: 10_000 }];
+    expect(stepsOf(strategy({ steps }))).toEqual([
+      { weightBp: 100, intervalSeconds: 5, gate: true },
+      { weightBp: 10_000, intervalSeconds: 60, gate: false },
+    ]);
+  });
+
+  it("names what is wrong with a strategy, unknown keys too", () => {
+    expect(StrategySchema.safeParse({ kind: "blue-green", colour: "red" }).success).toBe(false);
+    expect(StrategySchema.safeParse({ steps: [{ weightBp: 10_001 }] }).success).toBe(false);
+    expect(StrategySchema.safeParse({ checks: [{ kind: "latency", maxMs: -1 }] }).success).toBe(false);
+  });
+});
+
+describe("the next move", () => {
+  const steps = stepsOf(strategy({ trafficStrategy: "CANARY" }));
+  const next = (
+    outcome: Outcome,
+    at = START,
+    given: object = {},
+    command?: "promote" | "pause" | "resume" | "abort",
+  ) => decide(strategy(given), steps, at, verdict(outcome), command);
+
+  it("goes on after a pass, and finishes after the last", () => {
+    expect(next("pass")).toEqual({
+      move: { kind: "step", to: 1 },
+      at: { step: 1, inconclusive: 0, errors: 0 },
+    });
+    expect(next("pass", { ...START, step: 3 }).move).toEqual({ kind: "finish" });
+  });
+
+  it("goes back after a fail, or stays where it is if that is wished", () => {
+    expect(next("fail").move).toMatchObject({ kind: "back" });
+    for (const given of [{ onFailure: "freeze" }, { onFailure: "hold" }, { rollbackOnFailure: false }]) {
+      expect(next("fail", START, given).move).toMatchObject({ kind: "hold", why: "failed" });
+      expect(next("fail", START, given, "promote").move).toMatchObject({ kind: "step" });
+    }
+    expect(next("fail", START, {}, "promote").move).toMatchObject({ kind: "back" });
+  });
+
+  it("holds after so many intervals without enough to say, and after four errors in a row", () => {
+    let at = START;
+    const kinds: string[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      const { move, at: after } = next("inconclusive", at);
+      kinds.push(move.kind);
+      at = after;
+    }
+    expect(kinds).toEqual(["watch", "watch", "hold"]);
+    at = START;
+    for (let i = 1; i < MOST_ERRORS; i += 1) at = next("error", at).at;
+    expect(next("error", at).move).toMatchObject({ kind: "hold", why: "error" });
+    expect(next("pass", { ...START, errors: 3 }).at.errors).toBe(0);
+  });
+
+  it("obeys people: a gate waits, promote opens it, pause stays, abort goes back", () => {
+    const gated = stepsOf(strategy({ steps: [{ weightBp: 100, gate: "manual" }, { weightBp: 10_000 }] }));
+    const at = (outcome: Outcome, command?: "promote" | "pause" | "abort") =>
+      decide(strategy(), gated, START, verdict(outcome), command).move;
+    expect(at("pass")).toMatchObject({ kind: "hold", why: "gate" });
+    expect(at("pass", "promote")).toEqual({ kind: "step", to: 1 });
+    expect(at("inconclusive", "promote")).toEqual({ kind: "step", to: 1 });
+    expect(at("pass", "pause")).toMatchObject({ kind: "hold", why: "paused" });
+    expect(at("pass", "abort")).toMatchObject({ kind: "back" });
+  });
+
+  it("ends for any row of verdicts, never lowers green's share but by going back, and follows the phases", () => {
+    const outcome = fc.constantFrom<Outcome>("pass", "fail", "inconclusive", "error");
+    fc.assert(
+      fc.property(fc.array(outcome, { minLength: 60, maxLength: 60 }), (row) => {
+        let at = START;
+        let phase = phaseAt(steps, 0);
+        for (const each of row) {
+          const { move, at: after } = next(each, at);
+          if (move.kind !== "step" && move.kind !== "watch") return;
+          expect(steps[after.step]?.weightBp).toBeGreaterThanOrEqual(steps[at.step]?.weightBp ?? 0);
+          const now = phaseAt(steps, after.step);
+          if (now !== phase) expect(FOLLOWS[phase]).toContain(now);
+          [at, phase] = [after, now];
+        }
+        throw new Error("sixty verdicts and no end");
+      }),
+    );
+  });
+});
+
+describe("routes and exposure", () => {
+  const green = { processId: "g".repeat(43), revision: "new" };
+  const blue = { processId: "b".repeat(43), revision: "old" };
+
+  it("give green the lowest buckets and add up to all", () => {
+    expect(routesAt({ green, blue }, 500).map(({ weightBp }) => weightBp)).toEqual([500, 9500]);
+    expect(routesAt({ green, blue: green }, 500)).toEqual([{ ...green, weightBp: 10_000 }]);
+    const service = { key: "sender", routes: routesAt({ green, blue }, 500) };
+    expect(weightsText({ services: { battle: service } })).toBe("battle 5 % gggggggg + 95 % bbbbbbbb");
+  });
+
+  it("count exposure and hold it against the step's share", () => {
+    const seen = (g: number, b: number) =>
+      exposureOf({ [green.processId]: { requests: g }, [blue.processId]: { requests: b } }, green.processId);
+    expect(seen(50, 950)).toEqual({ requests: 50, total: 1000, share: 0.05 });
+    expect([isWithinShare(seen(50, 950), 500), isWithinShare(seen(200, 800), 500)]).toEqual([true, false]);
+    expect(isWithinShare(seen(0, 0), 0)).toBe(true);
+  });
+});
+
+describe("combinations", () => {
+  const codes = (given: object, state: "none" | "partitioned" | "owned" = "none", more: object = {}) =>
+    strategyProblems(StrategySchema.parse(given), { services: { battle: { state } }, ...more }).map(
+      ({ code }) => code,
+    );
+
+  test.each([
+    [{ kind: "sequential", trafficStrategy: "CANARY" }, "none", ["TRAFFIC_NEEDS_BLUE_GREEN"]],
+    [{ kind: "parallel", maxParallel: 2 }, "none", ["ROLLING_ONLY"]],
+    [{ kind: "rolling", maxParallel: 2 }, "none", []],
+    [{ kind: "blue-green" }, "owned", []],
+    [{ kind: "blue-green", trafficStrategy: "CANARY" }, "owned", ["STATE_OWNED_SPLIT"]],
+    [{ kind: "blue-green", trafficStrategy: "A_B_TEST" }, "owned", ["STATE_OWNED_SPLIT"]],
+    [{ kind: "blue-green", trafficStrategy: "GRADUAL" }, "partitioned", ["STATE_PARTITIONED_SPLIT"]],
+    [{ kind: "blue-green", trafficStrategy: "GRADUAL" }, "none", []],
+    [
+      { kind: "blue-green", steps: [{ weightBp: 500 }, { weightBp: 100 }] },
+      "none",
+      ["STEPS_FALL", "STEPS_END_EARLY"],
+    ],
+    [
+      { kind: "blue-green", trafficStrategy: "A_B_TEST", steps: [{ weightBp: 10_000 }] },
+      "none",
+      ["STEPS_NOT_SPLIT"],
+    ],
+  ] as const)("%j with state %s", (given, state, expected) => {
+    expect(codes(given, state)).toEqual(expected);
+  });
+
+  it("the router and what was adopted stay in place; probes ask what moves; all is said at once", () => {
+    const given = {
+      kind: "blue-green",
+      trafficStrategy: "CANARY",
+      maxParallel: 2,
+      checks: [{ kind: "probe", name: "p", service: "shop", action: "X", expect: {} }],
+    };
+    expect(codes(given, "owned", { router: "battle", adopted: ["battle"] })).toEqual([
+      "ROLLING_ONLY",
+      "STATE_OWNED_SPLIT",
+      "ROUTER_IN_PLACE",
+      "ADOPTED_IN_PLACE",
+      "PROBE_UNKNOWN_SERVICE",
+    ]);
+  });
+});
