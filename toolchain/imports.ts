@@ -14,6 +14,7 @@ const ROOMS = [
   "ao",
   "delivery",
   "bundler",
+  "monitor",
   "core",
   "localnet",
   "cli",
@@ -41,6 +42,7 @@ const ARROWS: readonly Arrow[] = [
   { name: "ao knows core only", from: "^ao/", rooms: ["core"], packages: "pulumi" },
   { name: "delivery knows core only", from: "^delivery/", rooms: ["core"], packages: "pulumi" },
   { name: "bundler knows core only", from: "^bundler/", rooms: ["core"], packages: "pulumi" },
+  { name: "monitor knows core only", from: "^monitor/", rooms: ["core"], packages: "pulumi" },
   { name: "localnet knows core only", from: "^localnet/", rooms: ["core"], packages: "pulumi" },
   { name: "toolchain knows core only", from: "^toolchain/", rooms: ["core"], packages: "pulumi" },
   { name: "providers look down only", from: "^providers/", rooms: [...THINKING, "core", "localnet"] },
@@ -48,12 +50,12 @@ const ARROWS: readonly Arrow[] = [
   {
     name: "cli uses all but the program",
     from: "^cli/",
-    rooms: ["components", "providers", ...THINKING, "core", "localnet", "dashboard", "toolchain"],
+    rooms: ["components", "providers", ...THINKING, "monitor", "core", "localnet", "dashboard", "toolchain"],
   },
   {
     name: "dashboard uses all but the program",
     from: "^dashboard/",
-    rooms: ["components", "providers", ...THINKING, "core", "localnet", "toolchain"],
+    rooms: ["components", "providers", ...THINKING, "monitor", "core", "localnet", "toolchain"],
   },
   { name: "the program composes components", from: "^index\\.ts$", rooms: ["components", "core"] },
 ];

@@ -1,0 +1,114 @@
+/** One run as the ledger has it. */
+export interface Run {
+  readonly deploymentId: string;
+  /** Milliseconds since 1970, scheduler's time. */
+  readonly startedAt: number;
+  readonly finishedAt?: number;
+  /** RUNNING, COMPLETED, FAILED or ROLLED_BACK. */
+  readonly status: string;
+  /** A rollback brought the fleet away from it. */
+  readonly rolledBack: boolean;
+}
+
+/** Counted over all runs of the ledger; names as the coordinator's GET_STATISTICS has them. */
+export interface Figures {
+  readonly totalDeployments: number;
+  readonly successfulDeployments: number;
+  /** Those that were rolled back among them. */
+  readonly failedDeployments: number;
+  readonly rolledBackDeployments: number;
+  readonly activeDeployments: number;
+  readonly finishedDeployments: number;
+  /** Seconds. */
+  readonly averageDeploymentTime: number;
+  /** Percent. */
+  readonly rollbackRate: number;
+}
+
+export const wentWrong = ({ status, rolledBack }: Run): boolean =>
+  rolledBack || status === "FAILED" || status === "ROLLED_BACK";
+
+const wasRolledBack = ({ status, rolledBack }: Run): boolean => rolledBack || status === "ROLLED_BACK";
+
+/** The guide's deployment statistics. Pure. */
+export function figuresOf(runs: readonly Run[]): Figures {
+  const active = runs.filter(({ status }) => status === "RUNNING").length;
+  const back = runs.filter(wasRolledBack).length;
+  const failed = runs.filter(wentWrong).length;
+  const seconds = runs.flatMap(({ startedAt, finishedAt }) =>
+    finishedAt === undefined ? [] : [Math.max(0, finishedAt - startedAt) / 1000],
+  );
+  return {
+    totalDeployments: runs.length,
+    successfulDeployments: runs.length - active - failed,
+    failedDeployments: failed,
+    rolledBackDeployments: back,
+    activeDeployments: active,
+    finishedDeployments: runs.length - active,
+    averageDeploymentTime: seconds.length === 0 ? 0 : seconds.reduce((a, b) => a + b, 0) / seconds.length,
+    rollbackRate: runs.length === 0 ? 0 : (back / runs.length) * 100,
+  };
+}
+
+/** DORA's four figures over a window; null where nothing was measured. */
+export interface Dora {
+  /** Length of the window, days. */
+  readonly windowDays: number;
+  /** Successful deployments a day. */
+  readonly deploymentFrequency: number;
+  /** Median seconds from a commit to the end of the first successful deployment after it; null without commits. */
+  readonly leadTimeSeconds: number | null;
+  /** Share of finished deployments that failed or were rolled back; null when none finished. */
+  readonly changeFailureRate: number | null;
+  /** Median seconds from the end of one that went wrong to the end of the next that did not; null when none was mended. */
+  readonly timeToRestoreSeconds: number | null;
+}
+
+const DAY = 86_400_000;
+
+/**
+ * DORA's figures from the ledger's runs and the project's commits. Pure.
+ *
+ * @param commits times of the project's commits, milliseconds; none when the project is in no repository
+ */
+export function doraOf(runs: readonly Run[], commits: readonly number[], now: number, windowDays = 30): Dora {
+  const from = now - windowDays * DAY;
+  const finished = runs
+    .flatMap((run) => (run.finishedAt === undefined ? [] : [{ ...run, finishedAt: run.finishedAt }]))
+    .sort((a, b) => a.finishedAt - b.finishedAt);
+  const good = finished.filter((run) => !wentWrong(run));
+  const recent = finished.filter(({ finishedAt }) => finishedAt >= from);
+  const wrong = recent.filter(wentWrong);
+  // Several failures in a row are one outage: it began with the first.
+  const restores = wrong.flatMap((run) => {
+    const at = finished.indexOf(run);
+    const before = finished[at - 1];
+    if (before && wentWrong(before) && before.finishedAt >= from) return [];
+    const mended = finished.slice(at + 1).find((next) => !wentWrong(next));
+    return mended ? [(mended.finishedAt - run.finishedAt) / 1000] : [];
+  });
+  const leads = good.flatMap((run, index) => {
+    if (run.finishedAt < from) return [];
+    // What was committed before the first deployment has waited for no deployment.
+    const previous = good[index - 1]?.startedAt;
+    if (previous === undefined) return [];
+    return commits
+      .filter((time) => time > previous && time <= run.startedAt)
+      .map((time) => (run.finishedAt - time) / 1000);
+  });
+  return {
+    windowDays,
+    deploymentFrequency: good.filter(({ finishedAt }) => finishedAt >= from).length / windowDays,
+    leadTimeSeconds: median(leads),
+    changeFailureRate: recent.length === 0 ? null : wrong.length / recent.length,
+    timeToRestoreSeconds: median(restores),
+  };
+}
+
+export function median(values: readonly number[]): number | null {
+  if (values.length === 0) return null;
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2;
+}

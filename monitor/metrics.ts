@@ -1,0 +1,217 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { type Alert, isOpen } from "./book.ts";
+import type { Dora, Figures } from "./deployments.ts";
+import type { Origin } from "./notify/message.ts";
+import type { Delivery } from "./notify/send.ts";
+import { STATES, type State } from "./reading.ts";
+import { LEVELS } from "./types.ts";
+import type { StateCounts } from "./verdict.ts";
+import type { Watched } from "./watch.ts";
+
+/** All that one round shows. */
+export interface Snapshot {
+  readonly at: number;
+  readonly seconds: number;
+  readonly watched: readonly Watched[];
+  readonly state: State;
+  readonly passed: boolean;
+  readonly counts: StateCounts;
+  readonly alerts: readonly Alert[];
+  readonly figures?: Figures;
+  readonly dora?: Dora;
+  readonly deliveries: readonly Delivery[];
+}
+
+/** The fleet's figures for Prometheus; every name is `aofleet_*` and described in docs/metrics.md. */
+export interface Metrics {
+  readonly registry: Registry;
+  record(snapshot: Snapshot): void;
+}
+
+/** Metrics of one stack, in a registry of their own, labelled with project, stack and network. */
+export function metricsOf(origin: Origin): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ ...origin });
+  const shared = { registers: [registry] };
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge<L>({ name, help, labelNames, ...shared });
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter<L>({ name, help, labelNames, ...shared });
+  const process = ["process"] as const;
+
+  const up = gauge("aofleet_process_up", "1 when the process is HEALTHY or DEGRADED, else 0", process);
+  const state = gauge("aofleet_process_state", "1 for the state in which the process is, 0 for the others", [
+    "process",
+    "state",
+  ]);
+  const info = gauge("aofleet_process_info", "1; what the process runs, in its labels", [
+    "process",
+    "process_id",
+    "version",
+    "source_hash",
+    "release",
+  ]);
+  const answer = new Histogram({
+    name: "aofleet_process_response_seconds",
+    help: "Seconds until a health check was answered",
+    labelNames: process,
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30],
+    ...shared,
+  });
+  const slot = gauge("aofleet_process_slot", "Newest slot that the scheduler gave out", process);
+  const pending = gauge("aofleet_process_pending_slots", "Slots that wait for their evaluation", process);
+  const messages = counter(
+    "aofleet_process_messages_total",
+    "Requests handled since the first load",
+    process,
+  );
+  const errors = counter("aofleet_process_errors_total", "Requests that ended in a Lua error", process);
+  const refused = counter(
+    "aofleet_process_refused_total",
+    "Messages refused: sender, epoch, size, text or value",
+    process,
+  );
+  const heap = gauge("aofleet_process_lua_heap_bytes", "Bytes on the Lua heap", process);
+  const epoch = gauge(
+    "aofleet_process_epoch",
+    "Epoch of the deployment that last changed the process",
+    process,
+  );
+  const drift = gauge("aofleet_process_drift", "1 when the process does not run what was deployed", process);
+  const misses = gauge("aofleet_process_misses", "Rounds in a row without an answer", process);
+
+  const fleetState = gauge("aofleet_fleet_state", "1 for the state in which the fleet is, 0 for the others", [
+    "state",
+  ]);
+  const fleetPasses = gauge("aofleet_fleet_passes", "1 when the fleet passes its thresholds");
+  const processes = gauge("aofleet_fleet_processes", "Processes by state", ["state"]);
+  const alerts = gauge("aofleet_alerts", "Alerts that are not resolved", ["type", "level", "state"]);
+
+  const deployments = counter("aofleet_deployments_total", "Deployments in the ledger by outcome", [
+    "outcome",
+  ]);
+  const active = gauge("aofleet_deployments_active", "Deployments that run now");
+  const average = gauge("aofleet_deployment_duration_seconds_average", "Average seconds of a deployment");
+  const rollback = gauge("aofleet_rollback_ratio", "Share of deployments that were rolled back");
+  const frequency = gauge("aofleet_dora_deployments_per_day", "DORA: successful deployments a day, 30 days");
+  const lead = gauge(
+    "aofleet_dora_lead_time_seconds",
+    "DORA: median seconds from commit to deployed, 30 days",
+  );
+  const failureRate = gauge(
+    "aofleet_dora_change_failure_ratio",
+    "DORA: share of deployments that went wrong, 30 days",
+  );
+  const restore = gauge(
+    "aofleet_dora_time_to_restore_seconds",
+    "DORA: median seconds until it was mended, 30 days",
+  );
+
+  const rounds = counter("aofleet_monitor_rounds_total", "Rounds since the monitor started");
+  const duration = gauge("aofleet_monitor_round_seconds", "Seconds that the latest round took");
+  const last = gauge(
+    "aofleet_monitor_last_round_timestamp_seconds",
+    "When the latest round began, seconds since 1970",
+  );
+  const reads = counter("aofleet_monitor_reads_total", "Looks at processes by outcome", ["outcome"]);
+  const sent = counter("aofleet_notifications_total", "Messages to receivers by outcome", [
+    "receiver",
+    "outcome",
+  ]);
+
+  /** Counted elsewhere: the counter is set to what was read. */
+  const setTo = <L extends string>(each: Counter<L>, labels: Record<L, string>, value: number) => {
+    each.remove(labels);
+    each.inc(labels, value);
+  };
+  const setOrDrop = (each: Gauge, value: number | null) => {
+    if (value === null) each.remove();
+    else each.set(value);
+  };
+  let latest = 0;
+
+  return {
+    registry,
+    record(snapshot) {
+      const { watched, figures, dora } = snapshot;
+      for (const each of [
+        up,
+        state,
+        info,
+        slot,
+        pending,
+        heap,
+        epoch,
+        drift,
+        misses,
+        fleetState,
+        processes,
+        alerts,
+      ])
+        each.reset();
+      for (const each of [messages, errors, refused]) each.reset();
+      for (const {
+        name,
+        processId,
+        state: now,
+        reading,
+        counters,
+        misses: missed,
+        lastAnswerAt,
+      } of watched) {
+        const label = { process: name };
+        up.set(label, now === "HEALTHY" || now === "DEGRADED" ? 1 : 0);
+        for (const each of STATES) state.set({ ...label, state: each }, each === now ? 1 : 0);
+        const { version = "", sourceHash = "", release = "" } = reading;
+        info.set({ ...label, process_id: processId, version, source_hash: sourceHash, release }, 1);
+        misses.set(label, missed);
+        drift.set(label, (reading.drift ?? []).length > 0 ? 1 : 0);
+        if (reading.slot !== undefined) {
+          slot.set(label, reading.slot);
+          pending.set(label, Math.max(0, reading.slot - (reading.evaluatedSlot ?? reading.slot)));
+        }
+        if (reading.epoch !== undefined) epoch.set(label, reading.epoch);
+        if (counters) {
+          setTo(messages, label, counters.messages);
+          setTo(errors, label, counters.errors);
+          setTo(refused, label, counters.refused);
+          heap.set(label, counters.luaHeapKB * 1024);
+        }
+        reads.inc({ outcome: reading.outcome });
+        if (reading.responseMs !== undefined && lastAnswerAt === snapshot.at && latest !== snapshot.at)
+          answer.observe(label, reading.responseMs / 1000);
+      }
+      latest = snapshot.at;
+      for (const each of STATES) {
+        fleetState.set({ state: each }, each === snapshot.state ? 1 : 0);
+        processes.set({ state: each }, snapshot.counts[each]);
+      }
+      fleetPasses.set(snapshot.passed ? 1 : 0);
+      for (const level of LEVELS) {
+        for (const { type, state: how } of snapshot.alerts.filter(
+          (each) => isOpen(each) && each.level === level,
+        ))
+          alerts.inc({ type, level, state: how });
+      }
+      if (figures) {
+        setTo(deployments, { outcome: "successful" }, figures.successfulDeployments);
+        setTo(deployments, { outcome: "failed" }, figures.failedDeployments - figures.rolledBackDeployments);
+        setTo(deployments, { outcome: "rolled_back" }, figures.rolledBackDeployments);
+        active.set(figures.activeDeployments);
+        average.set(figures.averageDeploymentTime);
+        rollback.set(figures.rollbackRate / 100);
+      }
+      if (dora) {
+        frequency.set(dora.deploymentFrequency);
+        setOrDrop(lead, dora.leadTimeSeconds);
+        setOrDrop(failureRate, dora.changeFailureRate);
+        setOrDrop(restore, dora.timeToRestoreSeconds);
+      }
+      rounds.inc();
+      duration.set(snapshot.seconds);
+      last.set(snapshot.at / 1000);
+      for (const { receiver, ok } of snapshot.deliveries)
+        sent.inc({ receiver, outcome: ok ? "ok" : "failed" });
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import type { Alert, Change } from "../book.ts";
+import type { Level } from "../types.ts";
+
+/** Where the alerts come from. */
+export interface Origin {
+  readonly project: string;
+  readonly stack: string;
+  readonly network: string;
+}
+
+/** An HTTP request to a receiver. */
+export interface Post {
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Most alerts that one message names. */
+const MOST = 15;
+
+const MARK: Readonly<Record<Level, string>> = { INFO: "ℹ️", WARNING: "⚠️", ERROR: "❗", CRITICAL: "🚨" };
+
+/** One line about a change, for people. */
+export function lineOf({ kind, alert }: Change): string {
+  const how = kind === "resolved" ? "resolved" : kind === "escalated" ? `now ${alert.level}` : alert.level;
+  return `[${how}] ${alert.type} ${alert.source}: ${alert.message} (${alert.alertId})`;
+}
+
+/** What one round changed, said in one message: a fleet that is offline is one message and not seven. */
+export function titleOf(changes: readonly Change[], { project, stack }: Origin): string {
+  const bad = changes.filter(({ kind }) => kind !== "resolved").map(({ alert }) => alert);
+  const over = changes.length - bad.length;
+  const where = `${project}/${stack}`;
+  if (bad.length === 0) return `${where}: ${over === 1 ? "an alert is over" : `${over} alerts are over`}`;
+  const worst = worstOf(bad);
+  const types = [...new Set(bad.map(({ type }) => type))].join(", ");
+  return `${where}: ${worst} ${types}${bad.length > 1 ? ` (${bad.length} alerts)` : ""}`;
+}
+
+/** The lines under the title; what is too much is counted. */
+export function linesOf(changes: readonly Change[]): string[] {
+  const lines = changes.slice(0, MOST).map(lineOf);
+  return changes.length > MOST ? [...lines, `… and ${changes.length - MOST} more`] : lines;
+}
+
+export function markOf(changes: readonly Change[]): string {
+  const bad = changes.filter(({ kind }) => kind !== "resolved").map(({ alert }) => alert);
+  return bad.length === 0 ? "✅" : MARK[worstOf(bad)];
+}
+
+const ORDER: readonly Level[] = ["INFO", "WARNING", "ERROR", "CRITICAL"];
+
+export const worstOf = (alerts: readonly Alert[]): Level =>
+  ORDER[Math.max(0, ...alerts.map(({ level }) => ORDER.indexOf(level)))] ?? "INFO";

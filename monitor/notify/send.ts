@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Change } from "../book.ts";
+import type { Receiver } from "../settings.ts";
+import { atLeast } from "../types.ts";
+import type { Origin, Post } from "./message.ts";
+import { postsTo } from "./shapes.ts";
+
+/** PagerDuty's public address; a receiver may name another. */
+const PAGERDUTY = "https://events.pagerduty.com/v2/enqueue";
+
+/** What came of telling one receiver. */
+export interface Delivery {
+  readonly receiver: string;
+  readonly ok: boolean;
+  /** How many posts it took. */
+  readonly posts: number;
+  /** Why it failed; never its address, which is a secret. */
+  readonly reason?: string;
+}
+
+export interface SendOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Tries of one post. @default 3 */
+  readonly tries?: number;
+  /** Milliseconds before the second try; doubled for the third. @default 500 */
+  readonly backoffMs?: number;
+  /** Milliseconds that one try may take. @default 10,000 */
+  readonly timeoutMs?: number;
+}
+
+/** The changes that a receiver is told of. Pure. */
+export function wantedBy(receiver: Receiver, changes: readonly Change[]): Change[] {
+  return changes.filter(
+    ({ kind, alert }) =>
+      (kind !== "resolved" || receiver.resolved) &&
+      atLeast(alert.level, receiver.minLevel) &&
+      (receiver.types === undefined || receiver.types.includes(alert.type)),
+  );
+}
+
+/** Tells every receiver what it wants to know, all at once; one that fails keeps no other from it. */
+export async function notify(
+  receivers: readonly Receiver[],
+  changes: readonly Change[],
+  origin: Origin,
+  options: SendOptions,
+): Promise<Delivery[]> {
+  const all = receivers.map(async (receiver): Promise<Delivery | undefined> => {
+    const wanted = wantedBy(receiver, changes);
+    return wanted.length === 0 ? undefined : deliver(receiver, wanted, origin, options);
+  });
+  return (await Promise.all(all)).filter((each) => each !== undefined);
+}
+
+/** Tells one receiver. */
+export async function deliver(
+  receiver: Receiver,
+  changes: readonly Change[],
+  origin: Origin,
+  options: SendOptions,
+): Promise<Delivery> {
+  const { env } = options;
+  const url =
+    (receiver.urlEnv === undefined ? receiver.url : env[receiver.urlEnv]) ??
+    (receiver.kind === "pagerduty" ? PAGERDUTY : undefined);
+  const key = receiver.kind === "pagerduty" ? (env[receiver.routingKeyEnv] ?? "") : "";
+  const posts = postsTo(receiver.kind, changes, origin, key);
+  let reason: string | undefined;
+  for (const post of posts) {
+    const headers = receiver.kind === "webhook" ? receiver.headers : {};
+    reason ??= await attempt(url, { ...post, headers: { ...headers, ...post.headers } }, options);
+  }
+  return {
+    receiver: receiver.name,
+    ok: reason === undefined,
+    posts: posts.length,
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+/** Undefined when it was taken; otherwise why not. */
+async function attempt(
+  url: string | undefined,
+  post: Post,
+  { tries = 3, backoffMs = 500, timeoutMs = 10_000 }: SendOptions,
+): Promise<string | undefined> {
+  if (url === undefined || !URL.canParse(url)) return "it has no usable address";
+  let reason = "it was never tried";
+  for (let n = 0; n < tries; n += 1) {
+    if (n > 0) await sleep(backoffMs * 2 ** (n - 1));
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...post.headers },
+        body: JSON.stringify(post.body),
+        // A redirect would carry the alert, and the secret in the address, somewhere else.
+        redirect: "error",
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      await response.body?.cancel();
+      if (response.ok) return undefined;
+      reason = `it answered ${response.status}`;
+      // What it will never take need not be said again.
+      if (response.status < 500 && response.status !== 429 && response.status !== 408) return reason;
+    } catch (error) {
+      reason =
+        error instanceof Error && error.name === "TimeoutError"
+          ? "it did not answer in time"
+          : "it cannot be reached";
+    }
+  }
+  return reason;
+}

@@ -1,0 +1,165 @@
+import { z } from "zod";
+import type { Snapshot } from "./metrics.ts";
+import type { Origin } from "./notify/message.ts";
+import type { Performance } from "./statistics.ts";
+import { LEVELS, TYPE_NAMES } from "./types.ts";
+
+const figure = z.number().nullable();
+const state = z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE"]);
+const time = z.iso.datetime();
+
+/** One round as `fleet monitor --once --json` prints it; published as `docs/monitoring/report.schema.json`. */
+export const ReportSchema = z
+  .object({
+    success: z.boolean().describe("The fleet passes, and no alert of level ERROR or CRITICAL is open"),
+    project: z.string(),
+    stack: z.string(),
+    network: z.string(),
+    at: time,
+    seconds: z.number().describe("How long the round took"),
+    fleet: z.object({
+      state,
+      passed: z.boolean(),
+      counts: z.object({
+        HEALTHY: z.number(),
+        DEGRADED: z.number(),
+        UNHEALTHY: z.number(),
+        OFFLINE: z.number(),
+        total: z.number(),
+      }),
+    }),
+    processes: z.array(
+      z.object({
+        name: z.string(),
+        processId: z.string(),
+        state: z.enum([...state.options, "UNKNOWN"]),
+        since: time,
+        outcome: z.enum(["answered", "silent", "wrong", "unread"]),
+        misses: z.number(),
+        responseMs: figure,
+        version: z.string(),
+        sourceHash: z.string(),
+        release: z.string(),
+        epoch: figure,
+        slot: figure,
+        pendingSlots: figure,
+        messages: figure,
+        errors: figure,
+        refused: figure,
+        luaHeapKB: figure,
+        drift: z.array(z.string()),
+        detail: z.string(),
+      }),
+    ),
+    deploymentStatistics: z
+      .object({
+        totalDeployments: z.number(),
+        successfulDeployments: z.number(),
+        failedDeployments: z.number(),
+        rolledBackDeployments: z.number(),
+        activeDeployments: z.number(),
+        averageDeploymentTime: z.number().describe("Seconds"),
+        rollbackRate: z.number().describe("Percent"),
+      })
+      .nullable()
+      .describe("Null where the fleet has no ledger, or it could not be read"),
+    performanceMetrics: z.object({
+      messageProcessingTime: figure.describe("Milliseconds, average of the last hour"),
+      messageProcessingTimeP95: figure,
+      throughput: figure.describe("Messages a minute"),
+      errorRate: figure,
+      coordinatorMemoryUsage: figure.describe("Megabytes of Lua heap"),
+      coordinatorCpuUsage: z.null().describe("AO has no such gauge"),
+      availability: figure,
+    }),
+    dora: z
+      .object({
+        windowDays: z.number(),
+        deploymentFrequency: z.number().describe("Successful deployments a day"),
+        leadTimeSeconds: figure,
+        changeFailureRate: figure,
+        timeToRestoreSeconds: figure,
+      })
+      .nullable(),
+    alerts: z.array(
+      z.object({
+        alertId: z.string(),
+        type: z.enum(TYPE_NAMES),
+        source: z.string(),
+        message: z.string(),
+        level: z.enum(LEVELS),
+        state: z.enum(["OPEN", "ACKNOWLEDGED", "RESOLVED"]),
+        count: z.number(),
+        raisedAt: time,
+        lastAt: time,
+      }),
+    ),
+    notifications: z.array(
+      z.object({
+        receiver: z.string(),
+        ok: z.boolean(),
+        posts: z.number(),
+        reason: z.string().optional(),
+      }),
+    ),
+    notes: z.array(z.string()).describe("What could not be looked at, and why"),
+  })
+  .meta({ title: "ao-fleet monitoring report" });
+
+export type Report = z.infer<typeof ReportSchema>;
+
+const iso = (at: number): string => new Date(at).toISOString();
+
+/** A round as a document. Pure. */
+export function reportOf(
+  origin: Origin,
+  snapshot: Snapshot,
+  performance: Performance,
+  notes: readonly string[],
+): Report {
+  const { figures, dora, watched, counts } = snapshot;
+  const open = snapshot.alerts.filter(({ state }) => state !== "RESOLVED");
+  const grave = open.some(({ level }) => level === "ERROR" || level === "CRITICAL");
+  const { finishedDeployments: _finished, ...statistics } = figures ?? { finishedDeployments: 0 };
+  return {
+    success: snapshot.passed && !grave,
+    ...origin,
+    at: iso(snapshot.at),
+    seconds: Math.round(snapshot.seconds * 1000) / 1000,
+    fleet: { state: snapshot.state, passed: snapshot.passed, counts },
+    processes: watched.map(({ name, processId, state, since, misses, reading, counters }) => ({
+      name,
+      processId,
+      state,
+      since: iso(since),
+      outcome: reading.outcome,
+      misses,
+      responseMs: reading.responseMs === undefined ? null : Math.round(reading.responseMs),
+      version: reading.version ?? "",
+      sourceHash: reading.sourceHash ?? "",
+      release: reading.release ?? "",
+      epoch: reading.epoch ?? null,
+      slot: reading.slot ?? null,
+      pendingSlots:
+        reading.slot === undefined
+          ? null
+          : Math.max(0, reading.slot - (reading.evaluatedSlot ?? reading.slot)),
+      messages: counters?.messages ?? null,
+      errors: counters?.errors ?? null,
+      refused: counters?.refused ?? null,
+      luaHeapKB: counters?.luaHeapKB ?? null,
+      drift: [...(reading.drift ?? [])],
+      detail: reading.detail ?? "",
+    })),
+    deploymentStatistics: figures ? (statistics as Report["deploymentStatistics"]) : null,
+    performanceMetrics: performance,
+    dora: dora ?? null,
+    alerts: open.map(({ alertId, type, source, message, level, state, count, raisedAt, lastAt }) => ({
+      ...{ alertId, type, source, message, level, state, count },
+      raisedAt: iso(raisedAt),
+      lastAt: iso(lastAt),
+    })),
+    notifications: [...snapshot.deliveries],
+    notes: [...notes],
+  };
+}

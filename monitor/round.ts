@@ -1,0 +1,105 @@
+import { apply, type Change, type Policy } from "./book.ts";
+import { type Dora, doraOf, type Figures, figuresOf, type Run } from "./deployments.ts";
+import type { Round, State } from "./reading.ts";
+import { judgeCoordinator, judgeDeployments, judgeRound } from "./rules.ts";
+import type { Settings } from "./settings.ts";
+import type { MonitorStore } from "./store.ts";
+import type { Judgement } from "./types.ts";
+import { countStates, overall, passes, type StateCounts } from "./verdict.ts";
+import { type Watched, watch } from "./watch.ts";
+
+/** What the ledger said in a round. */
+export interface LedgerView {
+  /** Name of the member that keeps it. */
+  readonly name: string;
+  readonly runs: readonly Run[];
+  /** What the ledger itself alerts of. */
+  readonly judgements: readonly Judgement[];
+}
+
+/** What came of a round. */
+export interface Outcome {
+  readonly watched: readonly Watched[];
+  readonly state: State;
+  readonly passed: boolean;
+  readonly counts: StateCounts;
+  readonly figures?: Figures;
+  readonly dora?: Dora;
+  readonly changes: readonly Change[];
+}
+
+export const policyOf = ({ alerts }: Settings): Policy => ({
+  cooldownMs: alerts.cooldownMinutes * 60_000,
+  escalationMs: alerts.escalationMinutes * 60_000,
+  retentionMs: alerts.retentionHours * 3_600_000,
+});
+
+/** Takes a round in: states, alerts and figures, kept in the store as one step. */
+export function takeRound(
+  store: MonitorStore,
+  round: Round,
+  settings: Settings,
+  ledger?: LedgerView,
+  commits: readonly number[] = [],
+): Outcome {
+  return store.atomically(() => {
+    const { limits } = settings;
+    const known = new Map(store.watched().map((each) => [each.name, each]));
+    const watched = round.readings.map((reading) =>
+      watch(known.get(reading.name), reading, round.at, limits),
+    );
+    // Before the first answer, or the last miss that decides, the round's own word counts: silence is no health.
+    const states = watched.map(({ state }) => (state === "UNKNOWN" ? "OFFLINE" : state));
+    const counts = countStates(states);
+    const figures = ledger && figuresOf(ledger.runs);
+    const keeper = watched.find(({ name }) => name === ledger?.name);
+    const judgements = [
+      ...judgeRound(round, watched, limits),
+      ...(ledger && figures ? judgeDeployments(figures, ledger.name, limits) : []),
+      ...(keeper ? judgeCoordinator(keeper, limits) : []),
+      ...(ledger?.judgements ?? []),
+      ...gone(known, round),
+    ];
+    const { book, changes } = apply(
+      store.book(),
+      judgements.flatMap((each) => configured(each, settings)),
+      round.at,
+      policyOf(settings),
+    );
+    store.saveBook(book);
+    store.keep(round.at, watched);
+    store.forget(round.at - settings.retention.readingsHours * 3_600_000);
+    return {
+      watched,
+      state: overall(counts, limits),
+      passed: passes(counts, limits),
+      counts,
+      ...(figures ? { figures } : {}),
+      ...(ledger ? { dora: doraOf(ledger.runs, commits, round.at) } : {}),
+      changes,
+    };
+  });
+}
+
+/** Who left the fleet has no problems any more. */
+function gone(known: ReadonlyMap<string, Watched>, { readings }: Round): Judgement[] {
+  const here = new Set(readings.map(({ name }) => name));
+  const types = [
+    "PROCESS_OFFLINE",
+    "PROCESS_UNHEALTHY",
+    "PROCESS_DEGRADED",
+    "PROCESS_STUCK",
+    "PROCESS_ERROR",
+    "PROCESS_DRIFT",
+    "SECURITY_ALERT",
+  ] as const;
+  return [...known.keys()]
+    .filter((name) => !here.has(name))
+    .flatMap((source) => types.map((type) => ({ type, source, holds: false, message: "" })));
+}
+
+function configured(judgement: Judgement, { alerts }: Settings): Judgement[] {
+  if (alerts.off.includes(judgement.type)) return [];
+  const level = alerts.levels[judgement.type];
+  return [level === undefined ? judgement : { ...judgement, level }];
+}

@@ -1,0 +1,152 @@
+import type { Figures } from "./deployments.ts";
+import type { Limits } from "./limits.ts";
+import type { Round } from "./reading.ts";
+import type { Judgement } from "./types.ts";
+import type { Watched } from "./watch.ts";
+
+/** The source of what is about the fleet as a whole. */
+export const FLEET = "fleet";
+
+const percent = (share: number): string => `${(share * 100).toFixed(1).replace(/\.0$/, "")} %`;
+const short = (text: string): string => (text.length > 300 ? `${text.slice(0, 299)}…` : text);
+
+/** All rules about single processes and about the round. Pure. */
+export function judgeRound(round: Round, watched: readonly Watched[], limits: Limits): Judgement[] {
+  return [checks(round, limits), ...watched.flatMap((each) => judgeProcess(each, round, limits))];
+}
+
+function checks({ readings }: Round, limits: Limits): Judgement {
+  const asked = readings.filter(({ outcome }) => outcome !== "unread");
+  const failed = asked.filter(({ outcome, health }) => outcome !== "answered" || health === "UNHEALTHY");
+  const names = failed.map(({ name, outcome }) => (outcome === "silent" ? `${name} (no answer)` : name));
+  return {
+    type: "HEALTH_CHECK_FAILURE_RATE_HIGH",
+    source: FLEET,
+    holds: asked.length > 0 && failed.length / asked.length > limits.errorRate,
+    message: short(
+      `${failed.length} of ${asked.length} health checks failed, at most ${percent(limits.errorRate)} are expected: ${names.join(", ")}`,
+    ),
+  };
+}
+
+/** The rules about one process. */
+export function judgeProcess(each: Watched, round: Round, limits: Limits): Judgement[] {
+  const { name: source, reading, state, misses, delta } = each;
+  if (reading.outcome === "unread" && each.pendingRounds === 0) return [];
+  const seconds = (since: number) => Math.round((round.at - since) / 1000);
+  const asked = round.readings.some(({ name, outcome }) => name === source && outcome !== "unread");
+  const judgements: Judgement[] = [
+    {
+      type: "PROCESS_STUCK",
+      source,
+      holds: each.pendingRounds >= 2 && each.pendingSince !== undefined,
+      message: `slot ${(reading.evaluatedSlot ?? 0) + 1} waits for its evaluation since ${seconds(each.pendingSince ?? round.at)} s, the newest is slot ${reading.slot ?? 0}`,
+    },
+  ];
+  if (!asked) return judgements;
+  const answered = misses === 0;
+  judgements.push({
+    type: "PROCESS_OFFLINE",
+    source,
+    holds: state === "OFFLINE",
+    message: short(
+      `${misses} checks in a row were not answered${reading.detail ? `: ${reading.detail}` : ""}`,
+    ),
+  });
+  // Silence says nothing of what the process thinks: what holds goes on to hold until it speaks.
+  if (!answered) return judgements;
+  const slow = reading.responseMs !== undefined && reading.responseMs > limits.responseMs;
+  judgements.push(
+    {
+      type: "PROCESS_UNHEALTHY",
+      source,
+      holds: state === "UNHEALTHY",
+      message: short(reading.detail || "it says so itself"),
+    },
+    {
+      type: "PROCESS_DEGRADED",
+      source,
+      holds: state === "DEGRADED" || slow,
+      message: slow
+        ? `it answered in ${Math.round(reading.responseMs ?? 0)} ms, at most ${limits.responseMs} ms are expected`
+        : short(reading.detail || "it says so itself"),
+    },
+  );
+  if (delta) {
+    const share = delta.messages === 0 ? (delta.errors > 0 ? 1 : 0) : delta.errors / delta.messages;
+    judgements.push(
+      {
+        type: "PROCESS_ERROR",
+        source,
+        holds: delta.errors > 0 && share > limits.errorRate,
+        message: `${delta.errors} of ${Math.max(delta.messages, delta.errors)} requests since the last round ended in an error, at most ${percent(limits.errorRate)} are expected`,
+      },
+      {
+        type: "SECURITY_ALERT",
+        source,
+        holds: delta.refused >= limits.refusals,
+        message: short(
+          `it refused ${delta.refused} messages since the last round${reading.refusals ? `: ${reading.refusals}` : ""}`,
+        ),
+      },
+    );
+  }
+  if (!round.deploying) {
+    const drift = reading.drift ?? [];
+    judgements.push({
+      type: "PROCESS_DRIFT",
+      source,
+      holds: drift.length > 0,
+      message: short(drift.join("; ")),
+    });
+  }
+  return judgements;
+}
+
+/** The rules about deployments, as `processes/deployment-coordinator/rules.lua` has them. `source` is the ledger's name. */
+export function judgeDeployments(figures: Figures, source: string, limits: Limits): Judgement[] {
+  const { totalDeployments: total, finishedDeployments: finished } = figures;
+  const failures = finished === 0 ? 0 : figures.failedDeployments / finished;
+  const rollbacks = figures.rollbackRate / 100;
+  return [
+    {
+      type: "DEPLOYMENT_FAILURE_RATE_HIGH",
+      source,
+      holds: total > limits.deploymentSample && failures > limits.failureRate,
+      message: `${percent(failures)} of ${finished} deployments failed, at most ${percent(limits.failureRate)} are expected`,
+    },
+    {
+      type: "ROLLBACK_RATE_HIGH",
+      source,
+      holds: total > limits.deploymentSample && rollbacks > limits.rollbackRate,
+      message: `${percent(rollbacks)} of ${total} deployments were rolled back, at most ${percent(limits.rollbackRate)} are expected`,
+    },
+    {
+      type: "DEPLOYMENT_TIME_EXCEEDED",
+      source,
+      holds: figures.averageDeploymentTime > limits.deploymentSeconds,
+      message: `deployments take ${Math.round(figures.averageDeploymentTime)} s on average, at most ${limits.deploymentSeconds} s are expected`,
+    },
+  ];
+}
+
+/** How the process that keeps the ledger fares. */
+export function judgeCoordinator(each: Watched, limits: Limits): Judgement[] {
+  const { delta, reading, name: source } = each;
+  if (each.misses > 0 || reading.outcome !== "answered") return [];
+  const erring =
+    delta !== undefined &&
+    delta.messages >= limits.coordinatorSample &&
+    delta.errors / delta.messages > limits.errorRate;
+  const slow = reading.responseMs !== undefined && reading.responseMs > limits.responseMs;
+  return [
+    {
+      type: "COORDINATOR_PERFORMANCE_DEGRADED",
+      source,
+      holds: erring || slow,
+      message: erring
+        ? `${percent(delta.errors / delta.messages)} of ${delta.messages} messages ended in a fault`
+        : `it answered in ${Math.round(reading.responseMs ?? 0)} ms, at most ${limits.responseMs} ms are expected`,
+    },
+  ];
+}

@@ -1,0 +1,152 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { Alert, Book, Silence } from "./book.ts";
+import type { Counters, Reading, State } from "./reading.ts";
+import type { Watched } from "./watch.ts";
+
+/** One process in one round, as it is kept. */
+export interface Kept {
+  readonly at: number;
+  readonly name: string;
+  readonly state: State | "UNKNOWN";
+  readonly responseMs?: number;
+  readonly slot?: number;
+  /** Since the round before. */
+  readonly delta?: Counters;
+}
+
+/** An entry of the ledger, whatever is in it. */
+export interface LedgerEntry {
+  readonly seq: number;
+  readonly at: number;
+  readonly kind: string;
+}
+
+/** What the monitor remembers of one stack, in one SQLite file that several commands may have open. */
+export interface MonitorStore {
+  /** Everything in it happens, or nothing; other commands wait meanwhile. */
+  atomically<T>(work: () => T): T;
+  watched(): Watched[];
+  /** Keeps what is known of each process, and one row each for the statistics. */
+  keep(at: number, watched: readonly Watched[]): void;
+  /** Rows of the statistics from a time on, oldest first. */
+  since(at: number): Kept[];
+  book(): Book;
+  saveBook(book: Book): void;
+  entries<T extends LedgerEntry>(): T[];
+  /** Sequence number of the newest entry; 0 when there is none. */
+  lastSeq(ledgerId: string): number;
+  addEntries(ledgerId: string, entries: readonly LedgerEntry[]): void;
+  /** How many rounds there were, ever. */
+  rounds(): number;
+  /** Forgets rows before a time. */
+  forget(before: number): number;
+  close(): void;
+}
+
+const VERSION = 1;
+const TABLES = `
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS watched (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS readings (at INTEGER NOT NULL, name TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (at, name)) STRICT;
+CREATE TABLE IF NOT EXISTS alerts (id TEXT PRIMARY KEY, n INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT;
+`;
+
+/** Opens the store, or makes it; `:memory:` for none on disk. Killing the process keeps every finished round. */
+export function openStore(path: string): MonitorStore {
+  if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+  const db = new DatabaseSync(path, { timeout: 10_000 });
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+  db.exec(TABLES);
+  const meta = (key: string) =>
+    db.prepare("SELECT value FROM meta WHERE key = ?").get(key)?.value as string | undefined;
+  const setMeta = (key: string, value: string) =>
+    db
+      .prepare("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")
+      .run(key, value);
+  if (meta("version") !== String(VERSION)) {
+    // Another version's figures are none of ours, and all of them can be read anew.
+    db.exec("DELETE FROM watched; DELETE FROM readings; DELETE FROM entries; DELETE FROM alerts;");
+    setMeta("version", String(VERSION));
+  }
+  const records = <T>(sql: string, ...values: (string | number)[]): T[] =>
+    db
+      .prepare(sql)
+      .all(...values)
+      .map(({ record }) => JSON.parse(String(record)) as T);
+
+  let depth = 0;
+  const store: MonitorStore = {
+    atomically(work) {
+      if (depth > 0) return work();
+      db.exec("BEGIN IMMEDIATE");
+      depth += 1;
+      try {
+        const result = work();
+        db.exec("COMMIT");
+        return result;
+      } catch (error) {
+        db.exec("ROLLBACK");
+        throw error;
+      } finally {
+        depth -= 1;
+      }
+    },
+    watched: () => records<Watched>("SELECT record FROM watched ORDER BY name"),
+    keep(at, watched) {
+      db.exec("DELETE FROM watched");
+      const put = db.prepare("INSERT INTO watched VALUES (?, ?)");
+      const row = db.prepare("INSERT OR REPLACE INTO readings VALUES (?, ?, ?)");
+      for (const each of watched) {
+        put.run(each.name, JSON.stringify(each));
+        row.run(at, each.name, JSON.stringify(keptOf(at, each)));
+      }
+      setMeta("rounds", String(store.rounds() + 1));
+    },
+    since: (at) => records<Kept>("SELECT record FROM readings WHERE at >= ? ORDER BY at, name", at),
+    book: () => ({
+      seq: Number(meta("seq") ?? 0),
+      alerts: records<Alert>("SELECT record FROM alerts ORDER BY n"),
+      silences: JSON.parse(meta("silences") ?? "[]") as Silence[],
+    }),
+    saveBook({ seq, alerts, silences }) {
+      setMeta("seq", String(seq));
+      setMeta("silences", JSON.stringify(silences));
+      db.exec("DELETE FROM alerts");
+      const put = db.prepare("INSERT INTO alerts VALUES (?, ?, ?)");
+      for (const [n, alert] of alerts.entries()) put.run(alert.alertId, n, JSON.stringify(alert));
+    },
+    entries: <T extends LedgerEntry>() => records<T>("SELECT record FROM entries ORDER BY seq"),
+    lastSeq(ledgerId) {
+      if (meta("ledger") !== ledgerId) return 0;
+      return Number(db.prepare("SELECT max(seq) AS seq FROM entries").get()?.seq ?? 0);
+    },
+    addEntries(ledgerId, entries) {
+      // A new ledger counts anew.
+      if (meta("ledger") !== ledgerId) {
+        db.exec("DELETE FROM entries");
+        setMeta("ledger", ledgerId);
+      }
+      const put = db.prepare("INSERT OR IGNORE INTO entries VALUES (?, ?)");
+      for (const entry of entries) put.run(entry.seq, JSON.stringify(entry));
+    },
+    rounds: () => Number(meta("rounds") ?? 0),
+    forget: (before) => Number(db.prepare("DELETE FROM readings WHERE at < ?").run(before).changes),
+    close: () => db.close(),
+  };
+  return store;
+}
+
+function keptOf(at: number, { name, state, misses, reading, delta }: Watched): Kept {
+  const { responseMs, slot }: Reading = reading;
+  return {
+    at,
+    name,
+    state,
+    ...(misses > 0 || responseMs === undefined ? {} : { responseMs }),
+    ...(slot === undefined ? {} : { slot }),
+    ...(delta === undefined ? {} : { delta }),
+  };
+}

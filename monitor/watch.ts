@@ -1,0 +1,110 @@
+import type { Limits } from "./limits.ts";
+import type { Counters, Reading, State } from "./reading.ts";
+
+/** What is remembered of a process from round to round. */
+export interface Watched {
+  readonly name: string;
+  readonly processId: string;
+  /** UNKNOWN before it was ever read. */
+  readonly state: State | "UNKNOWN";
+  /** When it came into this state. */
+  readonly since: number;
+  /** Rounds in a row without an answer. */
+  readonly misses: number;
+  readonly lastAnswerAt?: number;
+  /** The latest answer. */
+  readonly reading: Reading;
+  /** Counters of the latest answer. */
+  readonly counters?: Counters;
+  /** What was added to the counters between the last two answers; none when they began anew. */
+  readonly delta?: Counters;
+  /** The newest slot is not evaluated since then. */
+  readonly pendingSince?: number;
+  /** Rounds in a row in which the same slot was the newest evaluated one while newer ones waited. */
+  readonly pendingRounds: number;
+}
+
+/** Takes a reading in. A process that does not answer keeps its state until it missed often enough. Pure. */
+export function watch(before: Watched | undefined, reading: Reading, at: number, limits: Limits): Watched {
+  const earlier = before?.processId === reading.processId ? before : undefined;
+  const pending = pendingOf(earlier, reading, at);
+  if (reading.outcome === "unread") {
+    return earlier ? { ...earlier, ...pending } : { ...blank(reading, at), ...pending };
+  }
+  const missed = reading.outcome === "silent";
+  const misses = missed ? (earlier?.misses ?? 0) + 1 : 0;
+  const state = missed
+    ? misses >= limits.missesToOffline
+      ? "OFFLINE"
+      : (earlier?.state ?? "UNKNOWN")
+    : stateOf(reading, limits);
+  const delta = deltaOf(earlier?.counters, reading.counters);
+  const counters = reading.counters ?? earlier?.counters;
+  const lastAnswerAt = missed ? earlier?.lastAnswerAt : at;
+  return {
+    name: reading.name,
+    processId: reading.processId,
+    state,
+    since: earlier && earlier.state === state ? earlier.since : at,
+    misses,
+    reading: missed && earlier ? keepWords(earlier.reading, reading) : reading,
+    ...(lastAnswerAt === undefined ? {} : { lastAnswerAt }),
+    ...(counters === undefined ? {} : { counters }),
+    ...(delta === undefined ? {} : { delta }),
+    ...pending,
+  };
+}
+
+/** The state by one answer. */
+export function stateOf(reading: Reading, limits: Limits): State {
+  if (reading.outcome === "silent") return "OFFLINE";
+  if (reading.outcome === "wrong" || reading.health === undefined) return "UNHEALTHY";
+  const slow = reading.responseMs !== undefined && reading.responseMs > limits.responseMs;
+  return reading.health === "HEALTHY" && slow ? "DEGRADED" : reading.health;
+}
+
+const blank = (reading: Reading, at: number) => ({
+  name: reading.name,
+  processId: reading.processId,
+  state: "UNKNOWN" as const,
+  since: at,
+  misses: 0,
+  reading,
+});
+
+/** A silent round keeps what the process said last, with the reason of the silence. */
+function keepWords(said: Reading, now: Reading): Reading {
+  const { version, sourceHash, release, epoch, status } = said;
+  const kept = Object.fromEntries(
+    Object.entries({ version, sourceHash, release, epoch, status }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  );
+  return { ...kept, ...now };
+}
+
+function deltaOf(before: Counters | undefined, now: Counters | undefined): Counters | undefined {
+  if (!before || !now) return undefined;
+  // Fewer than before: another memory, counted anew.
+  if (now.messages < before.messages || now.errors < before.errors || now.refused < before.refused)
+    return undefined;
+  return {
+    messages: now.messages - before.messages,
+    errors: now.errors - before.errors,
+    refused: now.refused - before.refused,
+    luaHeapKB: now.luaHeapKB - before.luaHeapKB,
+  };
+}
+
+function pendingOf(
+  earlier: Watched | undefined,
+  { slot, evaluatedSlot }: Reading,
+  at: number,
+): { pendingRounds: number; pendingSince?: number } {
+  if (slot === undefined || evaluatedSlot === undefined || slot <= evaluatedSlot) return { pendingRounds: 0 };
+  const same = earlier?.pendingSince !== undefined && earlier.reading.evaluatedSlot === evaluatedSlot;
+  return {
+    pendingRounds: same ? earlier.pendingRounds + 1 : 1,
+    pendingSince: (same ? earlier.pendingSince : undefined) ?? at,
+  };
+}

@@ -1,0 +1,153 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  acknowledge,
+  apply,
+  type Book,
+  EMPTY_BOOK,
+  isOpen,
+  keyOf,
+  resolve,
+  silence,
+  unsilence,
+} from "../../monitor/book.ts";
+import type { Judgement } from "../../monitor/types.ts";
+
+const MINUTE = 60_000;
+const offline = (holds = true, source = "shop"): Judgement => ({
+  type: "PROCESS_OFFLINE",
+  source,
+  holds,
+  message: "3 checks",
+});
+const degraded: Judgement = { type: "PROCESS_DEGRADED", source: "shop", holds: true, message: "slow" };
+
+/** Applies judgements at minutes; what was told, as `minute kind level`. */
+function play(steps: readonly (readonly [minute: number, ...Judgement[]])[], from: Book = EMPTY_BOOK) {
+  let book = from;
+  const told: string[] = [];
+  for (const [minute, ...judgements] of steps) {
+    const result = apply(book, judgements, minute * MINUTE);
+    book = result.book;
+    told.push(...result.changes.map(({ kind, alert }) => `${minute} ${kind} ${alert.level} ${alert.source}`));
+  }
+  return { book, told };
+}
+
+test("an alert is told once, counted while it lasts, and told when it is over", () => {
+  const { book, told } = play([
+    [0, offline()],
+    [0.5, offline()],
+    [60, offline()],
+    [61, offline(false)],
+    [62],
+  ]);
+  expect(told).toEqual(["0 raised CRITICAL shop", "61 resolved CRITICAL shop"]);
+  expect(book.alerts).toMatchObject([
+    { alertId: "alert-1", state: "RESOLVED", count: 3, resolvedAt: 61 * MINUTE },
+  ]);
+});
+
+test("what comes back within five minutes is the earlier alert, untold; what stays after that is told", () => {
+  const { book, told } = play([
+    [0, offline()],
+    [1, offline(false)],
+    [2, offline()],
+    [3, offline(false)],
+    [5, offline()],
+    [7, offline()],
+  ]);
+  expect(told).toEqual(["0 raised CRITICAL shop", "1 resolved CRITICAL shop", "7 raised CRITICAL shop"]);
+  expect(book.alerts).toHaveLength(1);
+  expect(
+    play([
+      [0, offline()],
+      [1, offline(false)],
+      [7, offline()],
+    ]).book.alerts,
+  ).toHaveLength(2);
+});
+
+test("what nobody acknowledges rises a level every fifteen minutes, up to CRITICAL", () => {
+  const steps = [0, 10, 15, 29, 30, 45, 90].map((minute) => [minute, degraded] as const);
+  expect(play(steps).told).toEqual([
+    "0 raised WARNING shop",
+    "15 escalated ERROR shop",
+    "30 escalated CRITICAL shop",
+  ]);
+  const { book } = play([[0, degraded]]);
+  const known = acknowledge(book, "alert-1", "ann", MINUTE);
+  expect(known.alerts).toMatchObject([{ state: "ACKNOWLEDGED", acknowledgedBy: "ann" }]);
+  expect(play(steps.slice(1), known).told).toEqual([]);
+});
+
+test("silence holds for a type or one source, until its time", () => {
+  const quiet = silence(EMPTY_BOOK, { type: "PROCESS_OFFLINE", source: "shop", until: 10 * MINUTE });
+  const steps = [
+    [1, offline(), offline(true, "bank")],
+    [11, offline()],
+  ] as const;
+  expect(play(steps, quiet).told).toEqual(["1 raised CRITICAL bank", "11 raised CRITICAL shop"]);
+  expect(play(steps, silence(EMPTY_BOOK, { type: "PROCESS_OFFLINE", until: 10 * MINUTE })).told).toEqual([
+    "11 raised CRITICAL shop",
+  ]);
+  expect(play(steps, unsilence(quiet, { type: "PROCESS_OFFLINE", source: "shop" })).told).toContain(
+    "1 raised CRITICAL shop",
+  );
+  const { book } = play([[0, degraded]]);
+  expect(
+    play([[20, degraded]], silence(book, { type: "PROCESS_DEGRADED", until: 30 * MINUTE })).told,
+  ).toEqual([]);
+});
+
+test("an alert is forgotten three days after it was last seen; one that is open is kept", () => {
+  const day = 24 * 60;
+  expect(play([[0, offline()], [1, offline(false)], [3 * day - 1]]).book.alerts).toHaveLength(1);
+  expect(play([[0, offline()], [1, offline(false)], [3 * day + 2]]).book.alerts).toEqual([]);
+  expect(play([[0, offline()], [4 * day]]).book.alerts).toHaveLength(1);
+});
+
+test("an unknown id is met with those that are open", () => {
+  const { book } = play([[0, offline()]]);
+  expect(() => acknowledge(book, "alert-9", "ann", 0)).toThrow(/alert-9[\s\S]*one of alert-1/);
+  expect(resolve(book, "alert-1", "ann", 5).alerts[0]).toMatchObject({
+    state: "RESOLVED",
+    resolvedBy: "ann",
+  });
+});
+
+test("whatever happens: one open alert for each type and source, ids unique, and nothing is told twice in a cooldown", () => {
+  const judgement = fc.record({
+    type: fc.constantFrom("PROCESS_OFFLINE" as const, "PROCESS_DEGRADED" as const),
+    source: fc.constantFrom("a", "b"),
+    holds: fc.boolean(),
+    message: fc.constant("m"),
+  });
+  const step = fc.tuple(
+    fc.integer({ min: 1, max: 20 }),
+    fc.uniqueArray(judgement, { selector: keyOf, maxLength: 4 }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      let book = EMPTY_BOOK;
+      let now = 0;
+      const raised = new Map<string, number>();
+      for (const [minutes, judgements] of steps) {
+        now += minutes * MINUTE;
+        const result = apply(book, judgements, now);
+        book = result.book;
+        const open = book.alerts.filter(isOpen).map(keyOf);
+        expect(new Set(open).size).toBe(open.length);
+        expect(new Set(book.alerts.map(({ alertId }) => alertId)).size).toBe(book.alerts.length);
+        for (const { kind, alert } of result.changes.filter((each) => each.kind === "raised")) {
+          expect(now - (raised.get(keyOf(alert)) ?? Number.NEGATIVE_INFINITY), kind).toBeGreaterThanOrEqual(
+            5 * MINUTE,
+          );
+          raised.set(keyOf(alert), now);
+        }
+        for (const each of judgements) expect(open.includes(keyOf(each))).toBe(each.holds);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});

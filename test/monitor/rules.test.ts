@@ -1,0 +1,152 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { LIMITS } from "../../monitor/limits.ts";
+import type { Counters, Reading, State } from "../../monitor/reading.ts";
+import { judgeProcess, judgeRound } from "../../monitor/rules.ts";
+import { countStates, overall, passes } from "../../monitor/verdict.ts";
+import { type Watched, watch } from "../../monitor/watch.ts";
+
+const counters = (messages: number, errors = 0, refused = 0): Counters => ({
+  messages,
+  errors,
+  refused,
+  luaHeapKB: 100,
+});
+const reading = (more: Partial<Reading> = {}): Reading => ({
+  name: "shop",
+  processId: "S",
+  outcome: "answered",
+  health: "HEALTHY",
+  responseMs: 20,
+  status: "ACTIVE",
+  counters: counters(10),
+  slot: 5,
+  evaluatedSlot: 5,
+  ...more,
+});
+const silent: Reading = { name: "shop", processId: "S", outcome: "silent", detail: "no reply [NO_REPLY]" };
+
+/** Rounds half a minute apart; the judgements of the last. */
+function seen(...readings: Reading[]) {
+  let known: Watched | undefined;
+  let at = 0;
+  for (const each of readings) {
+    at += 30_000;
+    known = watch(known, each, at, LIMITS);
+  }
+  if (!known) throw new Error("no reading");
+  const last = readings.at(-1);
+  const round = { at, readings: last ? [last] : [], deploying: false };
+  const judged = judgeRound(round, [known], LIMITS).filter(({ holds }) => holds);
+  return { known, held: judged.map(({ type, message }) => `${type}: ${message}`) };
+}
+
+describe("a process", () => {
+  test("that is healthy gives no reason for an alert", () => {
+    expect(seen(reading(), reading({ counters: counters(500, 3) })).held).toEqual([]);
+  });
+
+  test("is OFFLINE after three rounds without an answer; the first is seen as a failed check", () => {
+    const first = seen(reading(), silent);
+    expect(first.known.state).toBe("HEALTHY");
+    expect(first.held).toEqual([
+      "HEALTH_CHECK_FAILURE_RATE_HIGH: 1 of 1 health checks failed, at most 5 % are expected: shop (no answer)",
+    ]);
+    const third = seen(reading(), silent, silent, silent);
+    expect(third.known).toMatchObject({ state: "OFFLINE", misses: 3, since: 120_000 });
+    expect(third.held[1]).toBe("PROCESS_OFFLINE: 3 checks in a row were not answered: no reply [NO_REPLY]");
+    expect(seen(silent, silent, silent, reading()).known).toMatchObject({ state: "HEALTHY", misses: 0 });
+  });
+
+  test.each<[string, Partial<Reading>, string]>([
+    ["slow", { responseMs: 6200 }, "PROCESS_DEGRADED: it answered in 6200 ms, at most 5000 ms are expected"],
+    ["degraded", { health: "DEGRADED", detail: "calls: full" }, "PROCESS_DEGRADED: calls: full"],
+    ["unhealthy", { health: "UNHEALTHY", detail: "invariants: gold" }, "PROCESS_UNHEALTHY: invariants: gold"],
+    ["talking nonsense", { outcome: "wrong", detail: "no JSON" }, "PROCESS_UNHEALTHY: no JSON"],
+    [
+      "erring",
+      { counters: counters(20, 5) },
+      "PROCESS_ERROR: 5 of 10 requests since the last round ended in an error, at most 5 % are expected",
+    ],
+    [
+      "attacked",
+      { counters: counters(10, 0, 7), refusals: "FORBIDDEN: RETIRE by X" },
+      "SECURITY_ALERT: it refused 7 messages since the last round: FORBIDDEN: RETIRE by X",
+    ],
+    [
+      "drifting",
+      { drift: ["it runs code aaaa instead of bbbb"] },
+      "PROCESS_DRIFT: it runs code aaaa instead of bbbb",
+    ],
+  ])("that is %s is seen in the first round", (_how, more, said) => {
+    expect(seen(reading(), reading(more)).held).toContain(said);
+  });
+
+  test("is stuck when the same slot waits in two rounds, and not when it goes on", () => {
+    const waits = (slot: number, evaluatedSlot: number) => reading({ slot, evaluatedSlot });
+    expect(seen(waits(5, 5), waits(7, 5)).held).toEqual([]);
+    expect(seen(waits(7, 5), waits(9, 7), waits(11, 9)).held).toEqual([]);
+    expect(seen(waits(7, 5), waits(9, 5)).held).toEqual([
+      "PROCESS_STUCK: slot 6 waits for its evaluation since 30 s, the newest is slot 9",
+    ]);
+    expect(seen(waits(7, 5), { ...silent, slot: 9, evaluatedSlot: 5 }).held.join()).toContain(
+      "PROCESS_STUCK",
+    );
+  });
+
+  test("whose counters begin anew has no figures for that round", () => {
+    const { known } = seen(
+      reading({ counters: counters(50, 9, 9) }),
+      reading({ counters: counters(2, 1, 0) }),
+    );
+    expect(known.delta).toBeUndefined();
+  });
+
+  test("that was not asked keeps what was known, and nothing is said of it", () => {
+    const { known, held } = seen(reading({ health: "UNHEALTHY" }), { ...silent, outcome: "unread" });
+    expect(known.state).toBe("UNHEALTHY");
+    expect(held).toEqual([]);
+    expect(
+      judgeProcess(known, { at: 1, readings: [{ ...silent, outcome: "unread" }], deploying: false }, LIMITS),
+    ).toHaveLength(1);
+  });
+
+  test("may differ from the manifest while a deployment runs", () => {
+    const known = watch(undefined, reading({ drift: ["other code"] }), 0, LIMITS);
+    const round = { at: 0, readings: [reading()], deploying: true };
+    expect(judgeProcess(known, round, LIMITS).map(({ type }) => type)).not.toContain("PROCESS_DRIFT");
+  });
+});
+
+describe("the fleet", () => {
+  const of = (h: number, d: number, u: number, o: number) =>
+    countStates([
+      ...Array<State>(h).fill("HEALTHY"),
+      ...Array<State>(d).fill("DEGRADED"),
+      ...Array<State>(u).fill("UNHEALTHY"),
+      ...Array<State>(o).fill("OFFLINE"),
+    ]);
+  test.each([
+    [of(7, 0, 0, 0), "HEALTHY", true],
+    [of(0, 0, 0, 0), "UNHEALTHY", false],
+    [of(75, 0, 0, 25), "UNHEALTHY", false],
+    [of(74, 0, 0, 26), "OFFLINE", false],
+    [of(95, 0, 0, 5), "HEALTHY", true],
+    [of(94, 0, 6, 0), "UNHEALTHY", false],
+    [of(75, 25, 0, 0), "HEALTHY", false],
+    [of(74, 26, 0, 0), "DEGRADED", false],
+  ] as const)("%j is %s", (counts, state, passed) => {
+    expect([overall(counts, LIMITS), passes(counts, LIMITS)]).toEqual([state, passed]);
+  });
+
+  test("never passes while it is OFFLINE or UNHEALTHY", () => {
+    const n = fc.nat(40);
+    fc.assert(
+      fc.property(n, n, n, n, (h, d, u, o) => {
+        const counts = of(h, d, u, o);
+        const state = overall(counts, LIMITS);
+        return !passes(counts, LIMITS) || state === "HEALTHY" || state === "DEGRADED";
+      }),
+    );
+  });
+});

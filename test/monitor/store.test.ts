@@ -1,0 +1,98 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { Reading } from "../../monitor/reading.ts";
+import { takeRound } from "../../monitor/round.ts";
+import { readSettings } from "../../monitor/settings.ts";
+import { openStore } from "../../monitor/store.ts";
+
+const settings = readSettings("retention: { readingsHours: 1 }", "m.yaml", {});
+const healthy: Reading = {
+  name: "shop",
+  processId: "S",
+  outcome: "answered",
+  health: "HEALTHY",
+  responseMs: 9,
+};
+const sick: Reading = { ...healthy, health: "UNHEALTHY", detail: "no gold" };
+const round = (at: number, ...readings: Reading[]) => ({ at, readings, deploying: false });
+const path = () => join(mkdtempSync(join(tmpdir(), "fleet-monitor-")), "deep", "monitor.sqlite");
+
+test("rounds, alerts and silences outlive the process, and another command may change the alerts meanwhile", () => {
+  const file = path();
+  const monitor = openStore(file);
+  const { changes } = takeRound(monitor, round(1000, sick), settings);
+  expect(changes.map(({ alert }) => alert.type)).toEqual([
+    "HEALTH_CHECK_FAILURE_RATE_HIGH",
+    "PROCESS_UNHEALTHY",
+  ]);
+  const other = openStore(file);
+  other.atomically(() => {
+    const book = other.book();
+    other.saveBook({
+      ...book,
+      alerts: book.alerts.map((alert) => ({ ...alert, state: "ACKNOWLEDGED" as const })),
+    });
+  });
+  other.close();
+  takeRound(monitor, round(31_000, sick), settings);
+  monitor.close();
+  const again = openStore(file);
+  expect(again.rounds()).toBe(2);
+  expect(again.watched()).toMatchObject([{ name: "shop", state: "UNHEALTHY", since: 1000 }]);
+  expect(again.book().alerts.map(({ state, count }) => [state, count])).toEqual([
+    ["ACKNOWLEDGED", 2],
+    ["ACKNOWLEDGED", 2],
+  ]);
+  again.close();
+});
+
+test("old readings are forgotten, and a round that fails in the middle leaves nothing", () => {
+  const store = openStore(":memory:");
+  for (let minute = 0; minute <= 120; minute += 30)
+    takeRound(store, round(minute * 60_000, healthy), settings);
+  expect(store.since(0).map(({ at }) => at / 60_000)).toEqual([60, 90, 120]);
+  expect(() =>
+    store.atomically(() => {
+      store.keep(1, []);
+      throw new Error("power cut");
+    }),
+  ).toThrow("power cut");
+  expect(store.watched()).toHaveLength(1);
+  store.close();
+});
+
+test("a process that leaves the fleet takes its alerts with it", () => {
+  const store = openStore(":memory:");
+  takeRound(store, round(0, healthy, { ...sick, name: "bank", processId: "B" }), settings);
+  const { changes } = takeRound(store, round(30_000, healthy), settings);
+  expect(changes.map(({ kind, alert }) => `${kind} ${alert.type}`)).toContain("resolved PROCESS_UNHEALTHY");
+  expect(store.watched().map(({ name }) => name)).toEqual(["shop"]);
+  store.close();
+});
+
+test("the ledger's entries are kept by sequence number; another ledger begins anew", () => {
+  const store = openStore(":memory:");
+  const entry = (seq: number) => ({ seq, at: seq, kind: "K" });
+  store.addEntries("L", [entry(1), entry(2)]);
+  store.addEntries("L", [entry(2), entry(3)]);
+  expect(store.lastSeq("L")).toBe(3);
+  expect(store.entries().map(({ seq }) => seq)).toEqual([1, 2, 3]);
+  expect(store.lastSeq("M")).toBe(0);
+  store.addEntries("M", [entry(1)]);
+  expect(store.entries()).toHaveLength(1);
+  store.close();
+});
+
+test("types that are off are not judged, and levels may be others", () => {
+  const store = openStore(":memory:");
+  const own = readSettings(
+    "alerts: { off: [HEALTH_CHECK_FAILURE_RATE_HIGH], levels: { PROCESS_UNHEALTHY: INFO } }",
+    "m.yaml",
+    {},
+  );
+  const { changes } = takeRound(store, round(0, sick), own);
+  expect(changes.map(({ alert }) => [alert.type, alert.level])).toEqual([["PROCESS_UNHEALTHY", "INFO"]]);
+  store.close();
+});
