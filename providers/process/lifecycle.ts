@@ -1,20 +1,29 @@
-import { z } from "zod";
+import { setTimeout as sleep } from "node:timers/promises";
 import { crashPoint } from "../../ao/crash.ts";
 import { FleetError } from "../../core/errors.ts";
-import { ask } from "../run/control.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
 import { type ManifestProcess, record } from "../run/manifest.ts";
-import { incarnationsIn, memberKey } from "../run/members.ts";
+import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
-import { awaitHealthy, nothingLoaded, type Place, probe } from "./health.ts";
+import { type Beside, placeBeside } from "./beside.ts";
+import { awaitHealthy, type Expected, nothingLoaded, type Place, probe } from "./health.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import { observe } from "./observe.ts";
 import { ensurePlace, keptPlace } from "./place.ts";
-import { type HealthOutput, type ProcessInputs, ProcessInputsSchema, type ProcessOutputs } from "./schema.ts";
+import { besideOthers, retained } from "./retention.ts";
+import { retire } from "./retire.ts";
+import { revisionAt } from "./revisions.ts";
+import {
+  type HealthOutput,
+  type ProcessInputs,
+  ProcessInputsSchema,
+  type ProcessOutputs,
+  type Revision,
+} from "./schema.ts";
 import { keepState, stateFor } from "./state.ts";
 import { explainChanges } from "./words.ts";
 
@@ -29,7 +38,7 @@ export async function check(_olds: Raw, news: Raw) {
 /** Says in words what changes and why. Needs no network: what may have drifted was found by the last refresh. */
 export async function diff(_id: string, olds: ProcessOutputs, rawNews: Raw) {
   const news = ProcessInputsSchema.parse(ownInputs(rawNews));
-  if (olds.module !== news.module && olds.moduleId !== news.module) {
+  if (news.strategy === undefined && olds.module !== news.module && olds.moduleId !== news.module) {
     throw new FleetError({
       code: "MODULE_FIXED",
       what: `${news.name} cannot change its module: an AO process keeps the one it was spawned with.`,
@@ -70,22 +79,10 @@ export async function remove(_id: string, props: ProcessOutputs) {
   const place = { name: props.name, generation: props.generation, processId: props.processId };
   const budget = session.budget(props.timeoutSeconds);
   const started = performance.now();
-  // A run that died after it had retired the process left only the state behind.
-  const isDone = incarnationsIn(session, props.name).some(
-    ({ processId, retired }) => processId === props.processId && retired,
-  );
-  try {
-    if (!isDone)
-      await ask(
-        session,
-        { ...place, action: "RETIRE", epoch: await session.deployment.epoch() },
-        z.looseObject({}),
-        budget,
-      );
-  } catch (error) {
-    // Nothing that could answer was ever loaded: there are no handlers to retire. It is found again if the member comes back.
-    if (!(error instanceof FleetError && error.code === "NO_REPLY")) throw error;
-  }
+  const beside = (props.revisions ?? []).filter(({ processId }) => processId !== props.processId);
+  for (const { processId, generation } of beside)
+    await retire(session, { name: props.name, processId, generation }, budget);
+  await retire(session, place, budget);
   crashPoint("process.retired");
   await record(session, { [props.name]: undefined });
   await say(session, props.name, "retired", props.processId.slice(0, 8), started);
@@ -99,7 +96,12 @@ async function ensure(
   olds: ProcessOutputs | undefined,
 ): Promise<ProcessOutputs> {
   const budget = session.budget(inputs.timeoutSeconds);
-  const place = await located(session, inputs, olds, budget);
+  const { place, held, before } = await placed(session, inputs, olds, budget);
+  // While another revision has the traffic, that one is what runs.
+  const isAlone = held.every(({ processId }) => processId === place.processId);
+  const noted = async (entry: () => Partial<ManifestProcess>) => {
+    if (isAlone || inputs.strategy === undefined) await record(session, { [inputs.name]: entry() });
+  };
   const known: ProcessOutputs = {
     ...raw,
     ...inputs,
@@ -108,18 +110,21 @@ async function ensure(
     generation: place.generation,
     moduleId: place.moduleId,
     owner: session.ao.address,
-    ...(olds?.revision === undefined ? {} : { revision: olds.revision }),
+    ...(before === undefined ? {} : { revision: before }),
+    ...(inputs.strategy === undefined && olds?.revisions === undefined ? {} : { revisions: [...held] }),
     health: { status: "UNKNOWN", reasons: [] },
     drift: [],
   };
   try {
-    const revision = await ensureCode(session, place, inputs, olds, budget);
+    const { revision: _, ...others } = olds ?? {};
+    const view = olds && ({ ...others, ...(before && { revision: before }) } as ProcessOutputs);
+    const revision = await ensureCode(session, place, inputs, view, budget);
     const started = performance.now();
     const expected = { version: inputs.version, sourceHash: inputs.bundle.hash };
-    const health = await awaitHealthy(session, place, expected, inputs.healthCheck, budget);
-    const outputs = { ...known, revision, health };
+    const health = await healthOf(session, place, expected, inputs, budget);
+    const outputs = besideOthers({ ...known, revision, health });
     crashPoint("process.judged");
-    await record(session, { [inputs.name]: manifestEntry(inputs, outputs, health) });
+    await noted(() => manifestEntry(inputs, outputs, health));
     if (health.status !== "HEALTHY" && health.status !== "DEGRADED") {
       await say(
         session,
@@ -138,14 +143,12 @@ async function ensure(
     await session.deployment.assertKept(inputs.name, place);
     await session.ao.settle(memberKey(session.scope, inputs.name, place.generation, "spawn"));
     await say(session, inputs.name, "ready", [health.status, ...health.reasons].join(" "), started);
-    return outputs;
+    return inputs.strategy === undefined ? outputs : await retained(session, inputs, outputs, budget);
   } catch (error) {
     if (error instanceof PartialFailure) throw error;
     const why = error instanceof FleetError ? error.problems[0].what : String(error);
     // A record that cannot be kept must not hide why it failed.
-    await record(session, {
-      [inputs.name]: manifestEntry(inputs, known, { status: "UNKNOWN", reasons: [] }),
-    }).catch(() => {});
+    await noted(() => manifestEntry(inputs, known, { status: "UNKNOWN", reasons: [] })).catch(() => {});
     await session.deployment.failed(`${inputs.name}: ${why}`);
     throw new PartialFailure(
       deploymentKey(inputs.scope, inputs.name),
@@ -153,6 +156,21 @@ async function ensure(
       await explained(session, place, error),
     );
   }
+}
+
+/** Healthy, and where it must stay so for a while, still so after it. */
+async function healthOf(
+  session: Session,
+  place: Place,
+  expected: Expected,
+  { healthCheck, minHealthySeconds }: ProcessInputs,
+  budget: ReturnType<Session["budget"]>,
+): Promise<HealthOutput> {
+  const first = await awaitHealthy(session, place, expected, healthCheck, budget);
+  const up = first.status === "HEALTHY" || first.status === "DEGRADED";
+  if (!up || minHealthySeconds === undefined || minHealthySeconds === 0) return first;
+  await sleep(Math.min(minHealthySeconds * 1000, budget.remaining()));
+  return awaitHealthy(session, place, expected, { ...healthCheck, retries: 0 }, budget);
 }
 
 /** A member that is ahead of the ledger refuses every run: the ledger is brought up to it, and that is said. */
@@ -165,6 +183,33 @@ async function explained(session: Session, place: Place, error: unknown): Promis
     what: `${place.name} is ahead of the ledger: its epoch was raised by hand, or the ledger was made anew.`,
     remedy: "The ledger was brought up to it. Run pulumi up again.",
   });
+}
+
+/** In place: the member's one process. With `strategy`: one for the wanted code, beside the others. */
+async function placed(
+  session: Session,
+  inputs: ProcessInputs,
+  olds: ProcessOutputs | undefined,
+  budget: ReturnType<Session["budget"]>,
+): Promise<Beside & { before: Revision | undefined }> {
+  if (inputs.strategy === undefined) {
+    const place = await located(session, inputs, olds, budget);
+    return { place, held: olds?.revisions ?? [], isBack: false, before: olds?.revision };
+  }
+  const started = performance.now();
+  const beside = await placeBeside(session, inputs, olds, budget);
+  const { place, held, isBack } = beside;
+  const phase = place.fresh ? "spawned" : isBack ? "warm" : "found";
+  const others = held.length - (isBack ? 1 : 0);
+  await say(
+    session,
+    inputs.name,
+    phase,
+    `${place.processId.slice(0, 8)}${others > 0 ? `, beside ${others}` : ""}`,
+    started,
+  );
+  crashPoint("process.spawned");
+  return { ...beside, before: revisionAt(held, place.processId) };
 }
 
 async function located(

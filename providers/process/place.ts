@@ -59,6 +59,21 @@ export async function ensurePlace(
   // Before anything is spent: who does not get the epoch stops here.
   await session.deployment.epoch();
   const generation = newest?.unsent && !newest.retired ? newest.generation : (newest?.generation ?? 0) + 1;
+  return spawned(session, inputs, generation, module, budget);
+}
+
+/**
+ * Spawns one generation of a member, or sends the same bytes again when that was begun. Take the epoch first: who does not get it
+ * must spend nothing.
+ */
+export async function spawned(
+  session: Session,
+  inputs: Pick<ProcessInputs, "name" | "tags">,
+  generation: number,
+  module: string,
+  budget: Budget,
+): Promise<FoundPlace> {
+  const { name } = inputs;
   const intent = memberKey(session.scope, name, generation, "spawn");
   const sent = await session.ao.spawn(
     {

@@ -36,6 +36,29 @@ export const AdoptSchema = z.union([
   }),
 ]);
 
+/** Which earlier revisions stay loaded beside the one in use, so that going back to one needs no spawn. */
+export const RetentionSchema = z.strictObject({
+  /** Revisions that are held, the one in use among them. @default 2 */
+  revisions: z.number().int().min(1).max(20).default(2),
+  /** Seconds for which a replaced revision is held in any case. @default 3600 */
+  windowSeconds: z
+    .number()
+    .min(0)
+    .max(30 * 86_400)
+    .default(3600),
+});
+
+export type Retention = z.infer<typeof RetentionSchema>;
+
+/** Other code gets an AO process of its own beside the one that runs; which of them callers get is traffic's to say. */
+export const NewProcessSchema = z.strictObject({
+  kind: z.literal("new-process"),
+  /** Which earlier revisions stay. */
+  retention: RetentionSchema.prefault({}),
+  /** Member that carries the router: what has traffic there is never retired. @default none */
+  router: z.string().optional(),
+});
+
 /** Inputs of one AO process. Units are in the names. */
 export const ProcessInputsSchema = z.strictObject({
   ...CommonInputs,
@@ -45,7 +68,10 @@ export const ProcessInputsSchema = z.strictObject({
     .regex(/^[a-z][a-z0-9-]{0,62}$/, "lower case letters, digits and hyphens, starting with a letter"),
   /** Version that the process must report. */
   version: z.string().min(1).max(64),
-  /** AO module: an alias that the network knows (`aos`) or a 43-character id. An AO process keeps its module for life. */
+  /**
+   * AO module: an alias that the network knows (`aos`), a 43-character id, or `wasm:<hash>` for one in `.fleet/modules`, which is
+   * published when it is needed. An AO process keeps its module for life.
+   */
   module: z.string().min(1),
   /** Names of the members that must be healthy first: recorded in the manifest; the order itself comes from `dependsOn`. */
   dependencies: z.array(z.string()).default([]),
@@ -68,6 +94,10 @@ export const ProcessInputsSchema = z.strictObject({
     .optional(),
   /** Existing process to take over instead of spawning. Must belong to the stack's wallet. @default none */
   adopt: AdoptSchema.optional(),
+  /** How other code comes into use. @default in place: one Eval into the process that runs */
+  strategy: NewProcessSchema.optional(),
+  /** Seconds that a new revision must stay healthy before anything else goes on. @default 0 */
+  minHealthySeconds: z.number().min(0).max(3600).optional(),
 });
 
 export type ProcessInputs = z.infer<typeof ProcessInputsSchema>;
@@ -94,11 +124,49 @@ export const HealthOutputSchema = z.strictObject({
 
 export type HealthOutput = z.infer<typeof HealthOutputSchema>;
 
+/** One deployed version of a member. */
+export const RevisionSchema = z.strictObject({
+  /** The AO process that runs it. */
+  processId: z.string(),
+  /** sha256 of the bundle's text. */
+  sourceHash: z.string(),
+  /** Id of the one message that loaded it. */
+  evalId: z.string(),
+  /** Version that the process reports. */
+  version: z.string(),
+  /** When it was loaded, ISO 8601. */
+  loadedAt: z.string(),
+  /** The run that loaded it. */
+  deploymentId: z.string(),
+  /** Names of the handlers that it had then; what a refresh compares with. */
+  handlers: z.array(z.string()).optional(),
+  /** The shape of its states then. */
+  stateVersion: z.string().optional(),
+  /** The rollback that put an earlier state back with it. */
+  restored: z.string().optional(),
+});
+
+export type Revision = z.infer<typeof RevisionSchema>;
+
+/** A revision that is held in a process of its own. */
+export const HeldRevisionSchema = RevisionSchema.extend({
+  /** Which of the member's AO processes it is. */
+  generation: z.number().int().positive(),
+  /** The AO module that the process was spawned with. */
+  moduleId: z.string(),
+  /** What it said of its health when it was last wanted. */
+  health: HealthOutputSchema.shape.status,
+  /** When another one came in its place, ISO 8601. */
+  replacedAt: z.string().optional(),
+});
+
+export type HeldRevision = z.infer<typeof HeldRevisionSchema>;
+
 /** Beside the inputs, what the create or update made true. */
 export const ProcessOutputsSchema = ProcessInputsSchema.extend({
   /** Shape of these outputs; later code reads every earlier one. */
   schemaVersion: z.literal(1),
-  /** The AO process id. Fixed for the member's life. */
+  /** The AO process id. Fixed for the member's life; with `strategy`, the one of the wanted revision. */
   processId: z.string(),
   /** Counts the AO processes that this member has had, retired ones included, from 1. */
   generation: z.number().int().positive(),
@@ -106,27 +174,17 @@ export const ProcessOutputsSchema = ProcessInputsSchema.extend({
   moduleId: z.string(),
   /** Address of the wallet that owns it. */
   owner: z.string(),
-  /** The deployed version: the AO process, its code and the message that loaded it. */
-  revision: z
+  /** The deployed version that the program wants: the AO process, its code and the message that loaded it. */
+  revision: RevisionSchema.optional(),
+  /** With `strategy`: every revision that is held, the wanted one first. */
+  revisions: z.array(HeldRevisionSchema).optional(),
+  /** With `strategy`: what had the traffic when the wanted revision was made. */
+  blue: z
     .strictObject({
-      /** The AO process that runs it. */
+      /** Its AO process. */
       processId: z.string(),
-      /** sha256 of the bundle's text. */
+      /** sha256 of its bundle's text. */
       sourceHash: z.string(),
-      /** Id of the one message that loaded it. */
-      evalId: z.string(),
-      /** Version that the process reports. */
-      version: z.string(),
-      /** When it was loaded, ISO 8601. */
-      loadedAt: z.string(),
-      /** The run that loaded it. */
-      deploymentId: z.string(),
-      /** Names of the handlers that it had then; what a refresh compares with. */
-      handlers: z.array(z.string()).optional(),
-      /** The shape of its states then. */
-      stateVersion: z.string().optional(),
-      /** The rollback that put an earlier state back with it. */
-      restored: z.string().optional(),
     })
     .optional(),
   /** What the process last said of its health. */

@@ -3,15 +3,28 @@ import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 /** Why a process would be updated, in words; empty when nothing changes. Pure. */
 export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): string[] {
   const reasons: string[] = [];
-  if (olds.bundle.hash !== news.bundle.hash)
-    reasons.push(`in place, ${explainModules(olds.bundle.modules, news.bundle.modules)}`);
-  else if (olds.revision === undefined) reasons.push("code was never loaded: load it");
+  if (olds.bundle.hash !== news.bundle.hash) {
+    const how = news.strategy === undefined ? "in place" : besideWords(olds, news);
+    reasons.push(`${how}, ${explainModules(olds.bundle.modules, news.bundle.modules)}`);
+  } else if (olds.revision === undefined) reasons.push("code was never loaded: load it");
+  if (news.strategy !== undefined && olds.module !== news.module)
+    reasons.push(`module ${olds.module} → ${news.module}`);
   if (olds.version !== news.version) reasons.push(`version ${olds.version} → ${news.version}`);
+  if ((olds.strategy === undefined) !== (news.strategy === undefined))
+    reasons.push(news.strategy ? "from now on beside, not in place" : "from now on in place");
   for (const finding of olds.drift) reasons.push(`changed by hand: ${finding}`);
   const { status, reasons: why } = olds.health;
   if (status !== "HEALTHY" && status !== "DEGRADED")
     reasons.push(`was ${status}${why[0] ? ` (${why[0]})` : ""}: check again`);
   return reasons;
+}
+
+/** Whether a new process comes beside the one that runs, or a held one is used again. */
+function besideWords(olds: ProcessOutputs, { bundle, version }: ProcessInputs): string {
+  const held = (olds.revisions ?? []).some(
+    (one) => one.sourceHash === bundle.hash && one.version === version && one.health !== "UNHEALTHY",
+  );
+  return held ? "back to a revision that is held" : "in a new process beside it";
 }
 
 /** `1 module changed (battle/turn)`. */

@@ -1,0 +1,159 @@
+import { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import { ask } from "../run/control.ts";
+import { type Incarnation, incarnationsIn, onNetwork } from "../run/members.ts";
+import type { Session } from "../run/session.ts";
+import { nothingLoaded, type Place } from "./health.ts";
+import { committedLoad, loadsOf } from "./load.ts";
+import { type FoundPlace, moduleId, spawned } from "./place.ts";
+import { isWanted, revisionsOf } from "./revisions.ts";
+import type { HeldRevision, ProcessInputs, ProcessOutputs } from "./schema.ts";
+
+/** Where the wanted revision is to run, and what runs beside it. */
+export interface Beside {
+  readonly place: FoundPlace;
+  /** Every revision that is held, the wanted one too where it is loaded already. */
+  readonly held: readonly HeldRevision[];
+  /** It was there already, with another in its place meanwhile. */
+  readonly isBack: boolean;
+}
+
+/** Processes of a member that are looked at when neither state nor journal says what runs in them. */
+const MOST_UNKNOWN = 10;
+
+const InfoSchema = z.looseObject({
+  status: z.string(),
+  version: z.string(),
+  sourceHash: z.string().default(""),
+  release: z.string().default(""),
+});
+
+/**
+ * The AO process for the wanted code: the held one that runs it; else one that was spawned for this member and never loaded,
+ * whatever died meanwhile; else a new generation. No code ever comes into a process that runs other code.
+ */
+export async function placeBeside(
+  session: Session,
+  inputs: ProcessInputs,
+  olds: ProcessOutputs | undefined,
+  budget: Budget,
+): Promise<Beside> {
+  const { name } = inputs;
+  const module = moduleId(session, inputs.module);
+  const { held, empty, highest } = await look(session, inputs, olds, module, budget);
+  const candidates = held.filter((one) => isWanted(one, inputs, module));
+  for (const one of candidates) {
+    const place = { name, processId: one.processId, generation: one.generation };
+    if (!(await inService(session, place, budget))) {
+      held.splice(held.indexOf(one), 1);
+      continue;
+    }
+    const isBack = one.replacedAt !== undefined && one.health !== "UNKNOWN";
+    return { place: { ...place, moduleId: module, fresh: false }, held, isBack };
+  }
+  if (empty && !empty.unsent)
+    return {
+      place: {
+        name,
+        processId: empty.processId,
+        generation: empty.generation,
+        moduleId: module,
+        fresh: false,
+      },
+      held,
+      isBack: false,
+    };
+  await session.deployment.epoch();
+  const place = await spawned(session, inputs, empty?.generation ?? highest + 1, module, budget);
+  return { place, held, isBack: false };
+}
+
+interface Look {
+  readonly held: HeldRevision[];
+  /** The newest process without any code. */
+  readonly empty: Incarnation | undefined;
+  readonly highest: number;
+}
+
+/** Everything that this member has: what the state names, and what journal and network know beside it. */
+async function look(
+  session: Session,
+  inputs: ProcessInputs,
+  olds: ProcessOutputs | undefined,
+  module: string,
+  budget: Budget,
+): Promise<Look> {
+  const { name } = inputs;
+  const journal = incarnationsIn(session, name);
+  const retired = new Set(journal.filter((one) => one.retired).map(({ processId }) => processId));
+  const held = revisionsOf(olds).filter(({ processId }) => !retired.has(processId));
+  const known = new Map<string, Incarnation>(journal.map((one) => [one.processId, one]));
+  if (olds?.processId !== undefined && !known.has(olds.processId))
+    known.set(olds.processId, {
+      processId: olds.processId,
+      generation: olds.generation,
+      retired: false,
+      unsent: false,
+    });
+  const whole = !session.journal.isNew && session.journal.dropped === undefined;
+  if (olds === undefined || !whole)
+    for (const one of await onNetwork(session, name, budget))
+      if (!known.has(one.processId)) known.set(one.processId, one);
+  const highest = Math.max(0, ...[...known.values(), ...held].map(({ generation }) => generation));
+  const unknown = [...known.values()]
+    .filter((one) => !one.retired && !held.some(({ processId }) => processId === one.processId))
+    .sort((a, b) => b.generation - a.generation)
+    .slice(0, MOST_UNKNOWN);
+  let empty: Incarnation | undefined;
+  for (const one of unknown) {
+    if (one.unsent) {
+      empty ??= one;
+      continue;
+    }
+    const found = await identify(session, { name, ...one }, module, budget);
+    if (found === "empty") empty ??= one;
+    else if (found !== "retired") held.push(found);
+  }
+  return { held, empty, highest };
+}
+
+/** What a process that nobody wrote down says of itself. */
+async function identify(
+  session: Session,
+  place: Place,
+  module: string,
+  budget: Budget,
+): Promise<HeldRevision | "empty" | "retired"> {
+  const { name, processId, generation } = place;
+  const request = { name, processId, generation, action: "Info" };
+  const info = await ask(session, request, InfoSchema, budget).catch(nothingLoaded);
+  if (!info || info.sourceHash === "") return "empty";
+  if (info.status === "RETIRED") return "retired";
+  const { sourceHash, version, release } = info;
+  const loads = await loadsOf(session, place, sourceHash);
+  const load = await committedLoad(session, place, sourceHash, loads, budget);
+  return {
+    processId,
+    generation,
+    moduleId: module,
+    sourceHash,
+    version,
+    evalId: load?.evalId ?? "",
+    loadedAt: new Date(load?.at ?? 0).toISOString(),
+    deploymentId: release,
+    // It says so itself when it is wanted again.
+    health: "UNKNOWN",
+    replacedAt: new Date(load?.at ?? 0).toISOString(),
+  };
+}
+
+/** Whether a held process can be used: one that somebody retired cannot, one that drains is set going again. */
+async function inService(session: Session, place: Place, budget: Budget): Promise<boolean> {
+  const info = await ask(session, { ...place, action: "Info" }, InfoSchema, budget);
+  if (info.status === "RETIRED") return false;
+  if (info.status === "DRAINING") {
+    const epoch = await session.deployment.epoch();
+    await ask(session, { ...place, action: "RESUME", epoch }, z.looseObject({}), budget);
+  }
+  return true;
+}

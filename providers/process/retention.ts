@@ -1,0 +1,44 @@
+import type { Budget } from "../../core/budget.ts";
+import { say } from "../run/progress.ts";
+import type { Session } from "../run/session.ts";
+import { retire } from "./retire.ts";
+import { surplus, wasProved, withWanted } from "./revisions.ts";
+import { routerWord } from "./router.ts";
+import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
+
+/** The outputs with the wanted revision before those that are held beside it, where there may be any. Pure but for the time. */
+export function besideOthers(outputs: ProcessOutputs): ProcessOutputs {
+  const { revision, revisions, generation, moduleId, health } = outputs;
+  if (revisions === undefined || revision === undefined) return outputs;
+  const wanted = { ...revision, generation, moduleId };
+  return { ...outputs, revisions: withWanted(revisions, wanted, health.status, new Date()) };
+}
+
+/**
+ * After a new revision proved its health: notes what has the traffic, and retires what is held no longer. What the router gives to
+ * anybody stays, and when the router does not answer everything does.
+ */
+export async function retained(
+  session: Session,
+  { name, strategy }: ProcessInputs,
+  outputs: ProcessOutputs,
+  budget: Budget,
+): Promise<ProcessOutputs> {
+  const { revisions = [], processId, blue: _, ...others } = outputs;
+  if (strategy === undefined) return outputs;
+  const word = await routerWord(session, strategy.router, budget);
+  const last = revisions.find((one) => one.processId !== processId && wasProved(one));
+  const blue = word?.proven[name] ?? (last && { processId: last.processId, sourceHash: last.sourceHash });
+  const gone = word ? surplus(revisions, word.inUse, strategy.retention, new Date()) : [];
+  for (const one of gone) {
+    const started = performance.now();
+    await retire(session, { name, processId: one.processId, generation: one.generation }, budget);
+    await say(session, name, "retired", `${one.processId.slice(0, 8)}, held no longer`, started);
+  }
+  return {
+    ...others,
+    processId,
+    revisions: revisions.filter((one) => !gone.includes(one)),
+    ...(blue === undefined || blue.processId === processId ? {} : { blue }),
+  };
+}

@@ -1,0 +1,23 @@
+import { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { ask } from "../run/control.ts";
+import { incarnationsIn } from "../run/members.ts";
+import type { Session } from "../run/session.ts";
+import type { Place } from "./health.ts";
+
+/** AO processes are permanent: a retired one answers `GONE` from now on. Done twice, it is done once. */
+export async function retire(session: Session, place: Place, budget: Budget): Promise<void> {
+  const { name, processId, generation } = place;
+  // A run that died after it had retired the process left only the state behind.
+  const isDone = incarnationsIn(session, name).some((one) => one.processId === processId && one.retired);
+  if (isDone) return;
+  try {
+    const epoch = await session.deployment.epoch();
+    const request = { name, processId, generation, action: "RETIRE", epoch };
+    await ask(session, request, z.looseObject({}), budget);
+  } catch (error) {
+    // Nothing that could answer was ever loaded: there are no handlers to retire. It is found again if the member comes back.
+    if (!(error instanceof FleetError && error.code === "NO_REPLY")) throw error;
+  }
+}

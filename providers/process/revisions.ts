@@ -1,0 +1,72 @@
+import type {
+  HealthOutput,
+  HeldRevision,
+  ProcessInputs,
+  ProcessOutputs,
+  Retention,
+  Revision,
+} from "./schema.ts";
+
+/** The revisions that a state names, the wanted one first; also of a state from before there were several. Pure. */
+export function revisionsOf(olds: ProcessOutputs | undefined): HeldRevision[] {
+  if (olds?.revisions !== undefined) return olds.revisions;
+  if (olds?.revision === undefined) return [];
+  const { generation, moduleId, health } = olds;
+  return [{ ...olds.revision, generation, moduleId, health: health.status }];
+}
+
+/** The revision that runs in a process; undefined when none is known to. Pure. */
+export function revisionAt(held: readonly HeldRevision[], processId: string): Revision | undefined {
+  const found = held.find((one) => one.processId === processId);
+  if (!found) return undefined;
+  const { generation: _, moduleId: __, health: ___, replacedAt: ____, ...revision } = found;
+  return revision;
+}
+
+/** Whether a held revision is what is declared: code, version and module. Pure. */
+export const isWanted = (
+  held: Pick<HeldRevision, "sourceHash" | "version" | "moduleId">,
+  inputs: Pick<ProcessInputs, "bundle" | "version">,
+  moduleId: string,
+): boolean =>
+  held.sourceHash === inputs.bundle.hash && held.version === inputs.version && held.moduleId === moduleId;
+
+/** The wanted revision before the others, which are marked with when it took their place. Pure. */
+export function withWanted(
+  held: readonly HeldRevision[],
+  wanted: Revision & { readonly generation: number; readonly moduleId: string },
+  health: HealthOutput["status"],
+  now: Date,
+): HeldRevision[] {
+  const others = held
+    .filter(({ processId }) => processId !== wanted.processId)
+    .map((one) => (one.replacedAt === undefined ? { ...one, replacedAt: now.toISOString() } : one));
+  return [{ ...wanted, health }, ...others];
+}
+
+/** Whether callers may have been given to it: it was once proved to be healthy. Pure. */
+export const wasProved = ({ health }: Pick<HeldRevision, "health">): boolean =>
+  health === "HEALTHY" || health === "DEGRADED";
+
+/**
+ * Which revisions are held no longer. The wanted one (the first) and what has traffic always stay; then the latest, up to the
+ * number; then those that were replaced within the window. One that was never healthy is nothing to go back to. Pure.
+ */
+export function surplus(
+  revisions: readonly HeldRevision[],
+  inUse: ReadonlySet<string>,
+  { revisions: most, windowSeconds }: Retention,
+  now: Date,
+): HeldRevision[] {
+  const [wanted, ...others] = revisions;
+  const kept = new Set(others.filter(({ processId }) => inUse.has(processId)));
+  const rest = others.filter((one) => !kept.has(one));
+  const latest = rest
+    .filter(({ health }) => health !== "UNHEALTHY" && health !== "OFFLINE")
+    .sort((a, b) => (b.replacedAt ?? "").localeCompare(a.replacedAt ?? "") || b.generation - a.generation);
+  for (const one of latest) {
+    const age = now.getTime() - Date.parse(one.replacedAt ?? now.toISOString());
+    if ((wanted ? 1 : 0) + kept.size < most || age < windowSeconds * 1000) kept.add(one);
+  }
+  return others.filter((one) => !kept.has(one));
+}

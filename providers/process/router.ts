@@ -1,0 +1,53 @@
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { type Table, TrafficStateSchema } from "../../delivery/wire.ts";
+import { ask } from "../run/control.ts";
+import { newestIncarnation } from "../run/members.ts";
+import type { Session } from "../run/session.ts";
+
+/** What the fleet's router says of who has traffic. */
+export interface RouterWord {
+  /** Every process that a table in force, or the one it would return to, names. */
+  readonly inUse: ReadonlySet<string>;
+  /** Service → the revision with most of the traffic of the last proven table. */
+  readonly proven: Readonly<Record<string, { readonly processId: string; readonly sourceHash: string }>>;
+}
+
+/** Asks the router. Before there is one, or a table in it, nothing is in use; when it does not answer, nobody knows. */
+export async function routerWord(
+  session: Session,
+  router: string | undefined,
+  budget: Budget,
+): Promise<RouterWord | undefined> {
+  const nothing = { inUse: new Set<string>(), proven: {} };
+  if (router === undefined) return nothing;
+  try {
+    const place = await newestIncarnation(session, router, budget);
+    if (!place || place.retired || place.unsent) return nothing;
+    const { processId, generation } = place;
+    const request = { name: router, processId, generation, action: "GET_TRAFFIC" };
+    const { table, proven } = await ask(session, request, TrafficStateSchema, budget);
+    return { inUse: new Set([...idsIn(table), ...idsIn(proven)]), proven: heaviestOf(proven) };
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    // A coordinator from before there was a router: nothing was ever given by it.
+    return error.code === "UNKNOWN_ACTION" || error.code === "NO_REPLY" ? nothing : undefined;
+  }
+}
+
+/** Every process that a table may give a request to. Pure. */
+export function idsIn(table: Table | undefined): string[] {
+  return Object.values(table?.services ?? {}).flatMap(({ routes, testers, mirror }) => [
+    ...routes.map(({ processId }) => processId),
+    ...(testers ? [testers.processId] : []),
+    ...(mirror === undefined ? [] : [mirror]),
+  ]);
+}
+
+function heaviestOf(table: Table | undefined): RouterWord["proven"] {
+  const entries = Object.entries(table?.services ?? {}).flatMap(([name, { routes }]) => {
+    const [first] = [...routes].sort((a, b) => b.weightBp - a.weightBp);
+    return first ? [[name, { processId: first.processId, sourceHash: first.revision }] as const] : [];
+  });
+  return Object.fromEntries(entries);
+}

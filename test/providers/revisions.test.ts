@@ -1,0 +1,211 @@
+import { afterEach, describe, expect, it } from "vitest";
+import * as lifecycle from "../../providers/process/lifecycle.ts";
+import { revisionsOf, surplus } from "../../providers/process/revisions.ts";
+import type { HeldRevision, ProcessOutputs } from "../../providers/process/schema.ts";
+import { PartialFailure } from "../../providers/run/partial.ts";
+import { endRun } from "../../providers/run/session.ts";
+import type { Script } from "../simnet/index.ts";
+import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
+
+let stack: Stack;
+let open: Stack[] = [];
+const started = async (): Promise<Stack> => {
+  const made = await simulatedStack();
+  open.push(made);
+  return made;
+};
+afterEach(async () => {
+  for (const each of open) await each.close();
+  open = [];
+});
+
+const strategy = (retention: object = {}) => ({
+  strategy: { kind: "new-process", retention: { revisions: 2, windowSeconds: 0, ...retention } },
+});
+
+/** A version of the shop: another number is other code. */
+const shop = async (slow: number, extra: object = strategy(), script: Script = {}) =>
+  checked(await stack.inputs("shop", { ...script, slow }, { ...extra }));
+
+const update = async (olds: ProcessOutputs, slow: number, extra?: object, script?: Script) =>
+  (await lifecycle.update("id", olds, await shop(slow, extra, script))).outs;
+
+const failure = async (work: Promise<unknown>): Promise<PartialFailure> => {
+  const error = await work.catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(PartialFailure);
+  return error as PartialFailure;
+};
+
+const statusOf = (id: string) => (stack.net.oracle.state(id) as { fleet: { status: string } }).fleet.status;
+
+describe("a revision in a new process", () => {
+  it("comes beside the one that runs, which keeps its code and stays up", async () => {
+    stack = await started();
+    const blue = await createProcess(await shop(1));
+    const green = await update(blue, 2);
+    expect(green.processId).not.toBe(blue.processId);
+    expect(green.generation).toBe(2);
+    expect(green.health.status).toBe("HEALTHY");
+    expect(green.revisions?.map(({ processId }) => processId)).toEqual([green.processId, blue.processId]);
+    expect(green.blue).toEqual({ processId: blue.processId, sourceHash: blue.revision?.sourceHash });
+    expect(statusOf(blue.processId)).toBe("ACTIVE");
+    expect(stack.net.oracle.state(blue.processId)).toMatchObject({
+      fleet: { sourceHash: blue.revision?.sourceHash },
+    });
+    expect(stack.processesOf("shop")).toHaveLength(2);
+    expect(await lifecycle.diff("id", green, await shop(2))).toMatchObject({ changes: false });
+  });
+
+  it("is taken up again, with no spawn and no load, when an edit goes back to it", async () => {
+    stack = await started();
+    const blue = await createProcess(await shop(1));
+    const green = await update(blue, 2);
+    const evals = stack.evalsOf("shop");
+    const back = await update(green, 1);
+    expect(back.processId).toBe(blue.processId);
+    expect(back.revision).toEqual(blue.revision);
+    expect(back.revisions?.map(({ processId }) => processId)).toEqual([blue.processId, green.processId]);
+    expect(back.revisions?.[0]?.replacedAt).toBeUndefined();
+    expect(stack.processesOf("shop")).toHaveLength(2);
+    expect(stack.evalsOf("shop")).toBe(evals);
+  });
+
+  it("is retired when it is held no longer, and never taken up again", async () => {
+    stack = await started();
+    const first = await createProcess(await shop(1));
+    const third = await update(await update(first, 2), 3);
+    expect(third.revisions).toHaveLength(2);
+    expect(statusOf(first.processId)).toBe("RETIRED");
+    const again = await update(third, 1);
+    expect(again.processId).not.toBe(first.processId);
+    expect(again.generation).toBe(4);
+  });
+
+  it("stays within its window, however many there are", async () => {
+    stack = await started();
+    const hour = strategy({ windowSeconds: 3600 });
+    const first = await createProcess(await shop(1, hour));
+    const third = await update(await update(first, 2, hour), 3, hour);
+    expect(third.revisions).toHaveLength(3);
+    expect(statusOf(first.processId)).toBe("ACTIVE");
+  });
+
+  it("that is unhealthy leaves the old one as it is, and is replaced and retired by the next", async () => {
+    stack = await started();
+    const blue = await createProcess(await shop(1));
+    const error = await failure(update(blue, 2, strategy(), { health: "UNHEALTHY", reason: "no shelf" }));
+    const state = error.properties as unknown as ProcessOutputs;
+    expect(error.message).toContain("no shelf");
+    expect(state.revisions?.map(({ health }) => health)).toEqual(["UNHEALTHY", "HEALTHY"]);
+    expect(statusOf(blue.processId)).toBe("ACTIVE");
+    const mended = await update(state, 3);
+    expect(mended.health.status).toBe("HEALTHY");
+    expect(mended.blue?.processId).toBe(blue.processId);
+    expect(statusOf(state.processId)).toBe("RETIRED");
+    expect(mended.revisions?.map(({ processId }) => processId)).toEqual([mended.processId, blue.processId]);
+  });
+
+  it("whose code cannot be loaded is used for the mended code: nothing ever ran in it", async () => {
+    stack = await started();
+    const blue = await createProcess(await shop(1));
+    const error = await failure(update(blue, 2, strategy(), { evalError: "attempt to index a nil value" }));
+    const state = error.properties as unknown as ProcessOutputs;
+    expect(state.revisions?.map(({ processId }) => processId)).toEqual([blue.processId]);
+    const mended = await update(state, 3);
+    expect(mended.processId).toBe(state.processId);
+    expect(stack.processesOf("shop")).toHaveLength(2);
+  });
+
+  it("is found again when the run died before the state knew of it, and loaded once", async () => {
+    stack = await started();
+    const blue = await createProcess(await shop(1));
+    const green = await update(blue, 2);
+    const evals = stack.evalsOf("shop");
+    await endRun();
+    const again = await update(blue, 2);
+    expect(again.processId).toBe(green.processId);
+    expect(again.revision?.evalId).toBe(green.revision?.evalId);
+    expect(again.blue?.processId).toBe(blue.processId);
+    expect(stack.processesOf("shop")).toHaveLength(2);
+    expect(stack.evalsOf("shop")).toBe(evals);
+  });
+
+  it("is found with all its warm ones when the state was lost", async () => {
+    stack = await started();
+    const blue = await createProcess(await shop(1));
+    const green = await update(blue, 2);
+    const found = await createProcess(await shop(2));
+    expect(found.processId).toBe(green.processId);
+    const back = await update(found, 1);
+    expect(back.processId).toBe(blue.processId);
+    expect(stack.processesOf("shop")).toHaveLength(2);
+  });
+
+  it("follows an in-place past, whose state has no list of revisions", async () => {
+    stack = await started();
+    const old = await createProcess(await shop(1, {}));
+    expect(old.revisions).toBeUndefined();
+    const green = await update(old, 2);
+    expect(green.revisions?.map(({ processId }) => processId)).toEqual([green.processId, old.processId]);
+    expect(await lifecycle.diff("id", old, await shop(1))).toMatchObject({ changes: true });
+  });
+
+  it("is loaded in place again when there is no strategy any more", async () => {
+    stack = await started();
+    const green = await update(await createProcess(await shop(1)), 2);
+    const inPlace = await update(green, 3, {});
+    expect(inPlace.processId).toBe(green.processId);
+    expect(inPlace.revision?.sourceHash).not.toBe(green.revision?.sourceHash);
+    expect(stack.processesOf("shop")).toHaveLength(2);
+  });
+
+  it("is removed with all that are held", async () => {
+    stack = await started();
+    const blue = await createProcess(await shop(1));
+    const green = await update(blue, 2);
+    await lifecycle.remove("id", green);
+    expect([blue, green].map(({ processId }) => statusOf(processId))).toEqual(["RETIRED", "RETIRED"]);
+  });
+});
+
+describe("what is held no longer", () => {
+  const held = (generation: number, more: Partial<HeldRevision> = {}): HeldRevision => ({
+    processId: `p${generation}`,
+    generation,
+    moduleId: "m",
+    sourceHash: `h${generation}`,
+    evalId: "e",
+    version: "1",
+    loadedAt: "2026-01-01T00:00:00.000Z",
+    deploymentId: "d",
+    health: "HEALTHY",
+    replacedAt: `2026-01-0${generation}T00:00:00.000Z`,
+    ...more,
+  });
+  const now = new Date("2026-01-09T00:00:00.000Z");
+  const ids = (list: readonly HeldRevision[]) => list.map(({ processId }) => processId);
+  const { replacedAt: _, ...wanted } = held(5);
+  const policy = { revisions: 2, windowSeconds: 0 };
+
+  it("is never what has traffic, nor the wanted one", () => {
+    const all = [wanted, held(4), held(3), held(2), held(1)];
+    expect(ids(surplus(all, new Set(["p1"]), policy, now))).toEqual(["p4", "p3", "p2"]);
+    expect(ids(surplus(all, new Set(), policy, now))).toEqual(["p3", "p2", "p1"]);
+    expect(ids(surplus(all, new Set(["p1", "p2", "p3", "p4"]), policy, now))).toEqual([]);
+  });
+
+  it("is what was never healthy, before anything else", () => {
+    const all = [wanted, held(4, { health: "UNHEALTHY" }), held(3)];
+    expect(ids(surplus(all, new Set(), policy, now))).toEqual(["p4"]);
+  });
+
+  it("is nothing within the window", () => {
+    const all = [wanted, held(4), held(3)];
+    const days = 86_400 * 7;
+    expect(ids(surplus(all, new Set(), { ...policy, windowSeconds: days }, now))).toEqual([]);
+  });
+
+  it("is nothing of a state from before", () => {
+    expect(revisionsOf(undefined)).toEqual([]);
+  });
+});
