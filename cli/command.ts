@@ -24,7 +24,7 @@ export interface Context {
   /** The stack that is meant. */
   stack(): Promise<string>;
   /** The fleet of that stack; closed when the command ends. */
-  fleet(options: Pick<OpenOptions, "journal" | "wallet">): Promise<FleetSession>;
+  fleet(options: Omit<OpenOptions, "note">): Promise<FleetSession>;
 }
 
 const SharedSchema = z.looseObject({
@@ -144,6 +144,13 @@ export function seconds(text: string): number {
     throw new InvalidArgumentError("Give a number of seconds above zero.");
   }
   return value;
+}
+
+/** For commander: any number above zero. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError("Give a number above zero.");
 }
 
 /** For commander: a whole number from `least` on. */

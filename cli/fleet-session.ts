@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { type Journal, openJournal } from "../ao/journal/index.ts";
 import { connectLegacy } from "../ao/legacy/connect.ts";
-import { resolveNetwork } from "../ao/network.ts";
+import { type NetworkRef, resolveNetwork } from "../ao/network.ts";
 import { loadWallet, type Wallet } from "../ao/wallet.ts";
 import { budgetOf } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
@@ -35,6 +35,8 @@ export interface OpenOptions {
   readonly journal: "keep" | "discard";
   /** False for reads: a stack without a wallet can be looked at. @default true */
   readonly wallet?: boolean;
+  /** Where the fleet lives, when the program was asked. @default as the stack's config says */
+  readonly network?: NetworkRef;
   readonly note: (line: string) => void;
 }
 
@@ -56,7 +58,7 @@ export async function openFleet(
     home: join(projectDir, ".fleet"),
     build: join(projectDir, "build"),
   });
-  const network = networkOf(config, projectDir);
+  const network = options.network ?? networkOf(config, projectDir);
   const wallet =
     options.wallet === false ? await walletOrNone(workspace, config) : await walletOf(workspace, config);
   let suUrl: string | undefined;

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { Cli } from "./command.ts";
+import { adoptCommand } from "./commands/adopt.ts";
 import { backupCommand } from "./commands/backup.ts";
 import { bundleCommand } from "./commands/bundle.ts";
 import { callCommand } from "./commands/call.ts";
@@ -29,6 +30,7 @@ export function buildProgram(cli: Cli, version: string): Command {
     rollbackCommand,
     backupCommand,
     restoreCommand,
+    adoptCommand,
     cleanupCommand,
     discoverCommand,
     callCommand,

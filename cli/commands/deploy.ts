@@ -1,20 +1,14 @@
-import { join } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
-import { readManifest } from "../../providers/run/manifest.ts";
-import { ScopeSchema } from "../../providers/run/scope.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { startClock } from "../deploy/clock.ts";
 import type { Engine } from "../deploy/engine.ts";
 import { type Plan, planLines, preview } from "../deploy/preview.ts";
-import type { Progress } from "../deploy/progress.ts";
-import { EXIT_OF, failureLines, reportLines, standing } from "../deploy/report.ts";
-import { type DeployOutcome, deploy } from "../deploy/run.ts";
-import { screenFor } from "../deploy/screen.ts";
+import { failureLines } from "../deploy/report.ts";
+import { runUp } from "../deploy/up.ts";
 import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
 import { ownerWords, recover } from "../recovery/index.ts";
 import { readStackConfig } from "../stack-config.ts";
-import { table } from "../table.ts";
 
 const Options = z.looseObject({
   only: z.array(z.string()).default([]),
@@ -144,85 +138,13 @@ async function up(
   engine: Engine,
   options: DeployOptions,
 ): Promise<ExitCode> {
-  const { out, projectDir } = context;
-  const scope = ScopeSchema.parse({
-    project: readStackConfig(projectDir, stack).project,
-    stack,
-    home: join(projectDir, ".fleet"),
-    build: join(projectDir, "build"),
-  });
-  const before = await readManifest(scope);
-  const expected = options.only.length > 0 ? options.only : Object.keys(before?.processes ?? {});
-  let note = (text: string) => out.alert(text);
-  const clock = startClock(options.timeout, (why) =>
-    note(
-      why === "timeout"
-        ? `the time of ${options.timeout} s is over: ending the run`
-        : "ending after the steps that run now; interrupt again to stop at once",
-    ),
-  );
-  try {
-    const watch = (progress: Progress, id: string) => {
-      progress.expect(expected);
-      const screen = screenFor(out, progress, `deploying ${scope.project}/${stack}  ${id}`);
-      note = screen.note;
-      return screen;
-    };
-    const outcome = await deploy(engine, { ...options, projectDir }, clock, watch, context.host.pause);
-    const code = await report(context, stack, scope, outcome);
-    if (outcome.status === "failed" && goesBack(context, stack, options)) {
-      const { rollBackAutomatically } = await import("../rollback/automatic.ts");
-      await rollBackAutomatically(context, engine, outcome, options.parallel);
-    }
-    return code;
-  } finally {
-    clock.stop();
+  const { code, outcome } = await runUp(context, stack, engine, options);
+  if (outcome.status === "failed" && goesBack(context, stack, options)) {
+    const { rollBackAutomatically } = await import("../rollback/automatic.ts");
+    await rollBackAutomatically(context, engine, outcome, options.parallel);
   }
+  return code;
 }
 
 const goesBack = ({ projectDir }: Context, stack: string, { rollbackOnFailure }: DeployOptions): boolean =>
   rollbackOnFailure ?? readStackConfig(projectDir, stack).get("rollbackOnFailure") === "true";
-
-async function report(
-  { out }: Context,
-  stack: string,
-  scope: z.output<typeof ScopeSchema>,
-  outcome: DeployOutcome,
-): Promise<ExitCode> {
-  const manifest = await readManifest(scope);
-  const { progress, failures, status, deploymentId, attempts, seconds: took, busy, holders, log } = outcome;
-  for (const { text, severity } of progress.diagnostics) if (severity === "warning") out.note(text);
-  out.document({
-    success: status === "succeeded",
-    status,
-    stack,
-    deploymentId,
-    attempts,
-    durationSeconds: took,
-    changes: progress.changes,
-    failures,
-    ...(status === "succeeded" ? {} : { standing: standing(outcome, manifest) }),
-    ...(status === "timeout" ? { stillGoingOn: busy } : {}),
-    ...(status === "locked" ? { lockedBy: holders } : {}),
-    processes: manifest?.processes ?? {},
-    manifest: "build/deployment-manifest.json",
-    log,
-  });
-  if (status !== "succeeded") {
-    for (const line of reportLines(outcome, stack, manifest)) out.alert(line);
-    return EXIT_OF[status];
-  }
-  const rows = Object.entries(manifest?.processes ?? {}).map(([name, entry]) => [
-    name,
-    entry.processId ?? "",
-    entry.status,
-    entry.version ?? "",
-  ]);
-  for (const line of table(["process", "id", "status", "version"], rows)) out.line(line);
-  const changed = Object.entries(progress.changes).filter(([op, n]) => op !== "same" && n > 0);
-  const words = changed.map(([op, n]) => `${op} ${n}`).join(", ");
-  out.line(
-    `\nDeployed in ${took} s: ${words || "no changes"}.  manifest: build/deployment-manifest.json  log: ${log}`,
-  );
-  return EXIT.ok;
-}

@@ -1,5 +1,5 @@
 import type { RunClock } from "./clock.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, EngineEvent } from "./engine.ts";
 import { type Failure, failuresOf, lockHolders } from "./failure.ts";
 import { type Diagnostic, type PlannedStep, Progress } from "./progress.ts";
 import { runEnvironment } from "./run.ts";
@@ -18,11 +18,16 @@ export interface Plan {
   readonly changes: Readonly<Record<string, number>>;
 }
 
-/** What a deployment would do. Sends nothing and changes nothing. */
+/**
+ * What a deployment would do. Sends nothing and changes nothing.
+ *
+ * @param listen told every event of the engine
+ */
 export async function preview(
   engine: Engine,
   request: { readonly only: readonly string[]; readonly parallel: number; readonly refresh: boolean },
   clock: RunClock,
+  listen: (event: EngineEvent) => void = () => {},
 ): Promise<Plan> {
   const progress = new Progress();
   const result = await engine.run({
@@ -31,7 +36,10 @@ export async function preview(
     parallel: request.parallel,
     refresh: request.refresh,
     signal: clock.signal,
-    onEvent: (event) => progress.apply(event, 0),
+    onEvent(event) {
+      progress.apply(event, 0);
+      listen(event);
+    },
   });
   const said = (severity: Diagnostic["severity"]) =>
     progress.diagnostics.filter((diagnostic) => diagnostic.severity === severity);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { crashPoint } from "../../ao/crash.ts";
 import { FleetError } from "../../core/errors.ts";
+import { adoption } from "../run/adoption.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
 import { type ManifestProcess, record } from "../run/manifest.ts";
 import { memberKey } from "../run/members.ts";
@@ -12,6 +13,7 @@ import { step } from "../run/step.ts";
 import { type Beside, placeBeside } from "./beside.ts";
 import { awaitHealthy, type Expected, nothingLoaded, type Place, probe } from "./health.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
+import { ensureModule } from "./module.ts";
 import { observe } from "./observe.ts";
 import { ensurePlace, keptPlace } from "./place.ts";
 import { besideOthers, retained } from "./retention.ts";
@@ -96,6 +98,7 @@ async function ensure(
   olds: ProcessOutputs | undefined,
 ): Promise<ProcessOutputs> {
   const budget = session.budget(inputs.timeoutSeconds);
+  await ensureModule(session, inputs, olds, budget);
   const { place, held, before } = await placed(session, inputs, olds, budget);
   // While another revision has the traffic, that one is what runs.
   const isAlone = held.every(({ processId }) => processId === place.processId);
@@ -243,8 +246,8 @@ async function ensureCode(
   if (kept) return inputs.restore === undefined ? kept : { ...kept, restored: inputs.restore.id };
   const started = performance.now();
   const state = await stateFor(session, place, inputs, olds);
-  if (!place.fresh && olds?.revision !== undefined)
-    await keepState(session, place, olds.revision.sourceHash, budget);
+  const before = olds?.revision?.sourceHash ?? (await adoption())?.members[inputs.name]?.sourceHash;
+  if (!place.fresh && before) await keepState(session, place, before, budget);
   const load = await loadBundle(session, place, inputs, budget, state);
   crashPoint("process.loaded");
   await say(
@@ -289,7 +292,7 @@ async function loadedAlready(
   const { hash } = inputs.bundle;
   const known = olds?.revision?.processId === place.processId ? olds.revision : undefined;
   // Only what may run already is worth the question.
-  const sent = loadsOf(session, place, hash);
+  const sent = await loadsOf(session, place, hash);
   if (known?.sourceHash !== hash && sent.length === 0) return undefined;
   const verdict = await probe(session, place, "LIVENESS", {}, budget).catch(nothingLoaded);
   if (verdict?.sourceHash !== hash || verdict.version !== inputs.version) return undefined;

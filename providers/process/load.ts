@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import type { Intent } from "../../ao/journal/index.ts";
 import { explainLuaError, store } from "../../bundler/index.ts";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { adoption } from "../run/adoption.ts";
 import { memberKey } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
 import type { Place } from "./health.ts";
@@ -116,13 +116,29 @@ export async function loadBundle(
   });
 }
 
-/** The messages with which this code was to be loaded into this process, newest first, sent or not. */
-export function loadsOf(session: Session, place: Place, hash: string): Intent[] {
+/** A message with which code was to be loaded into a process. */
+export interface Load {
+  readonly id: string;
+  /** Milliseconds since 1970, when it was signed. */
+  readonly at: number;
+  /** Its intent, where this machine's journal has it. */
+  readonly key?: string;
+}
+
+/**
+ * The messages with which this code was to be loaded into this process, newest first, sent or not: of the journal, and in a run
+ * of `fleet adopt` the one that the ledger names.
+ */
+export async function loadsOf(session: Session, place: Place, hash: string): Promise<Load[]> {
   const step = memberKey(session.scope, place.name, place.generation, `load/${hash}/`);
-  return session.journal
+  const sent = session.journal
     .history()
     .filter(({ key, target }) => key.startsWith(step) && target === place.processId)
     .reverse();
+  const taken = (await adoption())?.members[place.name];
+  if (taken?.evalId === undefined || taken.sourceHash !== hash || taken.processId !== place.processId)
+    return sent;
+  return [...sent, { id: taken.evalId, at: taken.loadedAt ?? Date.now() }];
 }
 
 /** The newest of them that the process committed. */
@@ -130,7 +146,7 @@ export async function committedLoad(
   session: Session,
   place: Place,
   hash: string,
-  loads: readonly Intent[],
+  loads: readonly Load[],
   budget: Budget,
 ): Promise<Loaded | undefined> {
   for (const load of loads) {
@@ -139,7 +155,7 @@ export async function committedLoad(
     const found = await session.ao.evaluation(ref, within(budget, 5)).catch(() => undefined);
     const outcome = found?.error === undefined && found ? readLoadOutcome(found.output) : undefined;
     if (outcome?.kind !== "committed" || outcome.sourceHash !== hash) continue;
-    await session.ao.settle(load.key);
+    if (load.key !== undefined) await session.ao.settle(load.key);
     return loaded(load.id, load.at, outcome);
   }
   return undefined;

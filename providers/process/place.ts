@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { assertMayCreate } from "../run/adoption.ts";
 import { ask } from "../run/control.ts";
 import { incarnationsIn, memberKey, newestIncarnation, onNetwork } from "../run/members.ts";
 import { deploymentKey } from "../run/scope.ts";
@@ -8,6 +9,7 @@ import type { Session } from "../run/session.ts";
 import { adopted } from "./adopt.ts";
 import type { Place } from "./health.ts";
 import { hasRival, isAhead, isStopped } from "./observe.ts";
+import { publishedModule } from "./module.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 export interface FoundPlace extends Place {
@@ -18,7 +20,7 @@ export interface FoundPlace extends Place {
 
 /** An alias of the network, or the id itself. */
 export function moduleId(session: Session, module: string): string {
-  const known = session.modules[module];
+  const known = session.modules[module] ?? publishedModule(session, module);
   if (known !== undefined) return known;
   if (/^[A-Za-z0-9_-]{43}$/.test(module)) return module;
   const aliases = Object.keys(session.modules);
@@ -56,6 +58,7 @@ export async function ensurePlace(
       fresh: false,
     };
   }
+  await assertMayCreate(name);
   // Before anything is spent: who does not get the epoch stops here.
   await session.deployment.epoch();
   const generation = newest?.unsent && !newest.retired ? newest.generation : (newest?.generation ?? 0) + 1;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { adoption } from "./adoption.ts";
 import { ask } from "./control.ts";
 import { deploymentKey, type Scope } from "./scope.ts";
 import type { Session } from "./session.ts";
@@ -22,7 +23,8 @@ export const memberKey = (scope: Scope, name: string, generation: number, step: 
 /**
  * The member's newest process: from the journal, which knows every spawn of this machine. Where the journal has no living
  * one, or may have lost its end, also from the network, by `Deployment-Key` and our ownership: another machine may have made
- * it. The index lags, but a fleet that another machine made is older than the lag.
+ * it. The index lags, but a fleet that another machine made is older than the lag. In a run of `fleet adopt` it is the one that
+ * was agreed to.
  */
 export async function newestIncarnation(
   session: Session,
@@ -31,6 +33,14 @@ export async function newestIncarnation(
 ): Promise<Incarnation | undefined> {
   const known = incarnationsIn(session, name);
   const newest = known.at(-1);
+  const chosen = (await adoption())?.members[name];
+  if (chosen && !known.some(({ processId, retired }) => retired && processId === chosen.processId))
+    return {
+      processId: chosen.processId,
+      generation: chosen.generation,
+      retired: false,
+      unsent: false,
+    };
   const whole = !session.journal.isNew && session.journal.dropped === undefined;
   if (newest && !newest.retired && whole) return newest;
   const dead = new Set(known.filter(({ retired }) => retired).map(({ processId }) => processId));

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,6 +20,8 @@ export interface CliFleet {
   up(env?: Record<string, string>): Promise<Ran>;
   /** `fleet deploy`, which nobody has to help. */
   deploy(): Promise<Ran>;
+  /** Any other command of `fleet` on the stack. */
+  fleet(args: readonly string[]): Promise<Ran>;
   /** What did not work, with the end of what the command said. */
   expect(what: string, ran: Ran, code?: "zero" | "not zero"): string[];
   /** I1 to I8, with `pulumi up --expect-no-changes` as the next run. */
@@ -94,7 +96,8 @@ export const processes = fleet.processes;
     spec,
     edit: (name, script) => project.write(`processes/${name}/process.lua`, luaOf(name, script)),
     up,
-    deploy: () => fleetDeploy(project.dir),
+    deploy: () => fleetCommand(project.dir, ["deploy", "--yes"]).ended,
+    fleet: (args) => fleetCommand(project.dir, args).ended,
     expect,
     providers,
     commands,
@@ -139,7 +142,12 @@ export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void
   }
 }
 
-function fleetDeploy(dir: string): Promise<Ran> {
+/** A `fleet` command on the stack, running; `pid` is the process that a kill takes. */
+function fleetCommand(
+  dir: string,
+  words: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): { readonly child: ChildProcess; readonly ended: Promise<Ran> } {
   const bin = join(import.meta.dirname, "../../node_modules/.bin");
   const env = {
     ...process.env,
@@ -148,13 +156,21 @@ function fleetDeploy(dir: string): Promise<Ran> {
     PULUMI_CONFIG_PASSPHRASE: "only a test",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NO_COLOR: "1",
+    ...more,
   };
-  const args = ["node_modules/ao-fleet/cli/fleet.mjs", "deploy", "--stack", "dev", "--yes"];
-  return new Promise((done) => {
-    const child = execFile(process.execPath, args, { cwd: dir, env }, (_error, stdout, stderr) => {
-      done({ code: child.exitCode ?? 1, text: stdout + stderr });
+  const [name = "", ...rest] = words;
+  const child = spawn(
+    process.execPath,
+    ["node_modules/ao-fleet/cli/fleet.mjs", name, "--stack", "dev", ...rest],
+    { cwd: dir, env, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let text = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => {
+      text += chunk;
     });
-  });
+  const ended = new Promise<Ran>((done) => child.on("close", (code) => done({ code: code ?? 1, text })));
+  return { child, ended };
 }
 
 function luaOf(name: string, script: Script): string {

@@ -1,4 +1,4 @@
-import { readFile, realpath, rm, symlink } from "node:fs/promises";
+import { readdir, readFile, realpath, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { FaultCase, Lab } from "../case.ts";
 import { type CliFleet, cliFleet, signalAll } from "../project.ts";
@@ -196,6 +196,38 @@ export function upsAtOnce(count: number): FaultCase {
   };
 }
 
+/** S2: state, backend and journal are gone; `fleet adopt` takes over what the network has, byte for byte. */
+export function stackAdopted(): FaultCase {
+  return {
+    family: "S2",
+    name: "fleet adopt, all but program and wallet lost",
+    async run(lab) {
+      const fleet = await cliFleet(lab);
+      const { net, project } = fleet;
+      const first = await fleet.up();
+      const before = await project.output<Record<string, { processId: string }>>("processes");
+      const state = join(project.dir, ".fleet");
+      for (const name of await readdir(state))
+        if (!name.includes("wallet")) await rm(join(state, name), { recursive: true });
+      await rm(join(project.dir, "build"), { recursive: true });
+      const evals = () => net.oracle.messages().filter(({ tags }) => tags.Action === "Eval").length;
+      const [processes, loads] = [net.oracle.counts().processes, evals()];
+      const adopted = await lab.recovering(() => fleet.fleet(["adopt", "--yes"]));
+      if (adopted.code !== 0) return fleet.expect("adopt", adopted);
+      const after = await project.output<Record<string, { processId: string }>>("processes");
+      const idsOf = (members: typeof after) =>
+        JSON.stringify(Object.entries(members).map(([name, { processId }]) => [name, processId]));
+      return [
+        ...fleet.expect("up", first),
+        ...(idsOf(after) === idsOf(before) ? [] : [`other ids: ${idsOf(after)} were ${idsOf(before)}`]),
+        ...(net.oracle.counts().processes === processes ? [] : ["a process was made"]),
+        ...(evals() === loads ? [] : [`${evals() - loads} loads of code that ran already`]),
+        ...(await fleet.check({ wholeJournal: false })),
+      ];
+    },
+  };
+}
+
 /** S4: the provider's code is somewhere else, no input changed. */
 export function codeMoved(): FaultCase {
   return {
@@ -255,6 +287,7 @@ export function cliCases(): FaultCase[] {
     signalled(["SIGTERM"]),
     upsAtOnce(2),
     upsAtOnce(5),
+    stackAdopted(),
     codeMoved(),
   ];
 }

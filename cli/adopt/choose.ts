@@ -1,0 +1,112 @@
+import type { Problem } from "../../core/errors.ts";
+import type { Choice } from "../host.ts";
+import type { Candidate, Found } from "./find.ts";
+
+/** What is to become of one member. */
+export type Verdict =
+  | { readonly kind: "taken"; readonly candidate: Candidate }
+  /** Several live: a person has to say which. */
+  | { readonly kind: "several"; readonly candidates: readonly Candidate[] }
+  | { readonly kind: "missing"; readonly why: string }
+  /** An id was named that cannot be this member. */
+  | { readonly kind: "refused"; readonly why: string };
+
+/**
+ * Which process a member takes over: the one that was named, the only one that lives, or of several the one that the ledger
+ * knows. Pure.
+ */
+export function verdictOn({ member, candidates, others }: Found, named: string | undefined): Verdict {
+  if (named !== undefined) {
+    const one = candidates.find(({ processId }) => processId === named);
+    if (one?.unfit !== undefined) return { kind: "refused", why: `${named}: ${one.unfit}` };
+    if (one) return { kind: "taken", candidate: one };
+    const owner = others.find(({ processId }) => processId === named)?.owner;
+    return {
+      kind: "refused",
+      why:
+        owner === undefined
+          ? `${named} is no process that the gateway shows`
+          : `${named} belongs to ${owner}`,
+    };
+  }
+  const fit = candidates.filter(({ unfit }) => unfit === undefined);
+  const [only, ...rest] = fit;
+  if (!only) return { kind: "missing", why: whyMissing(member.name, candidates, others) };
+  if (rest.length === 0) return { kind: "taken", candidate: only };
+  const [registered, ...more] = fit.filter((one) => one.registered);
+  if (registered && more.length === 0) return { kind: "taken", candidate: registered };
+  return { kind: "several", candidates: fit };
+}
+
+function whyMissing(name: string, candidates: readonly Candidate[], others: Found["others"]): string {
+  const [last] = candidates;
+  if (last) return `the last process of ${name} is ${last.processId}: ${last.unfit}`;
+  const [other] = others;
+  return other
+    ? `the process of ${name}, ${other.processId}, belongs to another wallet: ${other.owner}`
+    : "no process with its key, and none in the ledger";
+}
+
+/** What stops an adoption, all at once. Pure. */
+export function problemsOf(
+  verdicts: ReadonlyMap<string, Verdict>,
+  options: { readonly allowCreate: boolean },
+): Problem[] {
+  return [...verdicts].flatMap(([name, verdict]) =>
+    verdict.kind === "taken" || (verdict.kind === "missing" && options.allowCreate)
+      ? []
+      : [{ at: `processes.${name}`, ...problemOf(name, verdict) }],
+  );
+}
+
+function problemOf(name: string, verdict: Exclude<Verdict, { kind: "taken" }>): Problem {
+  if (verdict.kind === "missing") {
+    return {
+      code: "ADOPT_MISSING",
+      what: `Nothing was found that ${name} could take over.`,
+      got: verdict.why,
+      expected: "a living process of this stack's wallet",
+      remedy: `Is it the right wallet and network? Name a process: --process ${name}=<id>; or let it be made: --allow-create.`,
+    };
+  }
+  if (verdict.kind === "several") {
+    return {
+      code: "ADOPT_SEVERAL",
+      what: `${verdict.candidates.length} processes live that ${name} could take over.`,
+      got: verdict.candidates.map(candidateWords).join("; "),
+      expected: "one",
+      remedy: `Name the one that is meant: --process ${name}=<id>`,
+    };
+  }
+  return {
+    code: "ADOPT_REFUSED",
+    what: `${name} cannot take over the process that was named.`,
+    got: verdict.why,
+    expected: "a living process of this stack's wallet with the declared module",
+    remedy: "Name another id, or leave --process away to see what there is.",
+  };
+}
+
+/** The candidates as answers to a question. Pure. */
+export function choicesOf(candidates: readonly Candidate[]): Choice<Candidate>[] {
+  return candidates.map((candidate) => ({ value: candidate, name: candidateWords(candidate) }));
+}
+
+/** `<id> generation 2, 1.0.0 ab12cd34, since 2026-11-25, in the ledger`. Pure. */
+export function candidateWords({
+  processId,
+  generation,
+  version,
+  sourceHash,
+  since,
+  registered,
+}: Candidate): string {
+  const code = sourceHash === "" ? "no code" : `${version} ${sourceHash.slice(0, 8)}`;
+  const parts = [
+    `generation ${generation}`,
+    code,
+    ...(since === undefined ? [] : [`since ${since.slice(0, 10)}`]),
+    ...(registered ? ["in the ledger"] : []),
+  ];
+  return `${processId} ${parts.join(", ")}`;
+}

@@ -1,0 +1,79 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import { type NetworkRef, NetworkRefSchema } from "../../ao/network.ts";
+import type { RunClock } from "../deploy/clock.ts";
+import type { Engine, EngineEvent } from "../deploy/engine.ts";
+import { type Plan, preview } from "../deploy/preview.ts";
+import { resourceOf } from "../deploy/urn.ts";
+
+/** A member that the program declares and the stack's state does not know. */
+export interface DeclaredMember {
+  readonly name: string;
+  /** Its module as declared: an alias or an id. */
+  readonly module: string;
+  /** sha256 of the declared bundle. */
+  readonly hash: string;
+  readonly version: string;
+  /** The program itself says which process it takes over. */
+  readonly named: boolean;
+}
+
+/** What the program declares, from a preview of it. */
+export interface Declared {
+  readonly plan: Plan;
+  readonly members: readonly DeclaredMember[];
+  /** The member that keeps the ledger. */
+  readonly ledger?: string;
+  /** Where the program says that the fleet lives. */
+  readonly network?: NetworkRef;
+}
+
+const InputsSchema = z.looseObject({
+  name: z.string(),
+  module: z.string(),
+  version: z.string(),
+  bundle: z.looseObject({ hash: z.string() }),
+  scope: z.looseObject({ ledger: z.string().optional() }),
+  network: NetworkRefSchema,
+  adopt: z.unknown().optional(),
+});
+
+/** Previews the program against the stack's state: its members that are not in there. Changes nothing. */
+export async function declaredMembers(
+  engine: Engine,
+  request: { readonly projectDir: string; readonly only: readonly string[]; readonly parallel: number },
+  clock: RunClock,
+): Promise<Declared> {
+  const members: DeclaredMember[] = [];
+  let ledger: string | undefined;
+  let network: NetworkRef | undefined;
+  const collect = ({ resourcePreEvent }: EngineEvent) => {
+    const metadata = resourcePreEvent?.metadata;
+    if (!metadata || resourceOf(metadata.urn).kind !== "process") return;
+    if (metadata.op === "delete") return;
+    const { name, module, version, bundle, scope, adopt, ...inputs } = InputsSchema.parse(
+      metadata.new?.inputs,
+    );
+    ledger ??= scope.ledger;
+    network ??= placed(inputs.network, request.projectDir);
+    if (metadata.op === "create")
+      members.push({
+        name,
+        module,
+        version,
+        hash: bundle.hash,
+        named: adopt !== undefined && adopt !== null,
+      });
+  };
+  const plan = await preview(engine, { ...request, refresh: false }, clock, collect);
+  return {
+    plan,
+    members,
+    ...(ledger === undefined ? {} : { ledger }),
+    ...(network === undefined ? {} : { network }),
+  };
+}
+
+/** The folder of an embedded network is relative to the project. */
+const placed = (network: NetworkRef, projectDir: string): NetworkRef =>
+  network.kind === "local" ? { ...network, dir: resolve(projectDir, network.dir) } : network;

@@ -1,0 +1,209 @@
+import { z } from "zod";
+import type { FoundItem } from "../../ao/port.ts";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { moduleId } from "../../providers/process/place.ts";
+import { ask } from "../../providers/run/control.ts";
+import { deploymentKey } from "../../providers/run/scope.ts";
+import type { Session } from "../../providers/run/session.ts";
+import type { Declared, DeclaredMember } from "./declared.ts";
+
+/** A process of this wallet that a member may take over. */
+export interface Candidate {
+  readonly processId: string;
+  readonly generation: number;
+  /** As it says itself; UNLOADED when it answers nothing, as one that was only spawned. */
+  readonly status: string;
+  readonly version: string;
+  /** sha256 of the code that it says it runs; "" for none. */
+  readonly sourceHash: string;
+  /** Whether the ledger has it as this member's. */
+  readonly registered: boolean;
+  /** The message that loaded it, and when the ledger was told of it. */
+  readonly evalId?: string;
+  readonly loadedAt?: number;
+  /** When it was spawned, ISO 8601, where the network tells. */
+  readonly since?: string;
+  /** Why it cannot be taken: another module, retired. */
+  readonly unfit?: string;
+}
+
+/** What the network has for one member. */
+export interface Found {
+  readonly member: DeclaredMember;
+  /** Newest first; of one generation the lowest id first. */
+  readonly candidates: readonly Candidate[];
+  /** Processes with this member's key that belong to other wallets. */
+  readonly others: readonly { readonly processId: string; readonly owner: string }[];
+}
+
+const InfoSchema = z.looseObject({
+  status: z.string(),
+  version: z.string().default(""),
+  sourceHash: z.string().default(""),
+});
+type Info = z.infer<typeof InfoSchema>;
+
+const RegisteredSchema = z.looseObject({
+  processes: z.preprocess(
+    (value) => (Array.isArray(value) ? {} : value),
+    z.record(
+      z.string(),
+      z.looseObject({
+        updatedAt: z.number().optional(),
+        metadata: z
+          .looseObject({
+            name: z.string().optional(),
+            evalId: z.string().optional(),
+            sourceHash: z.string().optional(),
+          })
+          .optional(),
+      }),
+    ),
+  ),
+});
+type Registry = z.infer<typeof RegisteredSchema>["processes"];
+
+const NONE: Info = { status: "UNLOADED", version: "", sourceHash: "" };
+
+/** Items that one question may bring. */
+const MOST = 1000;
+
+/**
+ * Looks for every member's process: by the key that its spawn carries, in the ledger, and where a person named an id, there.
+ * Each is asked what it is. Nothing is changed.
+ *
+ * @param named ids by member, as the command line gives them
+ */
+export async function findMembers(
+  session: Session,
+  { members, ledger }: Pick<Declared, "members" | "ledger">,
+  named: Readonly<Record<string, string>>,
+  budget: Budget,
+): Promise<Found[]> {
+  const wanted = members.filter((member) => !member.named);
+  const keys = new Map(wanted.map(({ name }) => [deploymentKey(session.scope, name), name]));
+  const ledgerKey = ledger === undefined ? undefined : deploymentKey(session.scope, ledger);
+  const all = [...new Set([...keys.keys(), ...(ledgerKey === undefined ? [] : [ledgerKey])])];
+  if (all.length === 0) return [];
+  const items = await session.ao.find(
+    { tags: { Type: "Process", "Deployment-Key": all }, limit: MOST },
+    budget,
+  );
+  const ours = items.filter(({ owner }) => owner === session.ao.address);
+  const asked = new Map<string, Promise<Info>>();
+  const infoOf = (name: string, { id, tags }: FoundItem): Promise<Info> => {
+    const known = asked.get(id) ?? info(session, name, id, generationOf(tags), budget);
+    asked.set(id, known);
+    return known;
+  };
+  const registry = ledger === undefined ? {} : await registryOf(session, ledger, ours, infoOf, budget);
+  const ids = new Set(ours.map(({ id }) => id));
+  const elsewhere = [
+    ...Object.values(named),
+    ...Object.entries(registry).flatMap(([id, { metadata }]) =>
+      wanted.some(({ name }) => name === metadata?.name) ? [id] : [],
+    ),
+  ].filter((id) => !ids.has(id));
+  const more = elsewhere.length === 0 ? [] : await session.ao.find({ ids: elsewhere, limit: MOST }, budget);
+  const mine = [...ours, ...more.filter(({ owner, tags }) => isOurs(session, owner, tags))];
+  return Promise.all(
+    wanted.map(async (member) => {
+      const key = deploymentKey(session.scope, member.name);
+      const belongs = ({ id, tags }: FoundItem) =>
+        tags["Deployment-Key"] === key ||
+        registry[id]?.metadata?.name === member.name ||
+        named[member.name] === id;
+      const candidates = await Promise.all(
+        mine
+          .filter(belongs)
+          .map(async (item) => candidate(session, member, item, await infoOf(member.name, item), registry)),
+      );
+      return {
+        member,
+        candidates: candidates.sort(
+          (a, b) => b.generation - a.generation || (a.processId < b.processId ? -1 : 1),
+        ),
+        others: [...items, ...more]
+          .filter((item) => belongs(item) && item.owner !== session.ao.address)
+          .map(({ id, owner }) => ({ processId: id, owner })),
+      };
+    }),
+  );
+}
+
+const isOurs = (session: Session, owner: string, tags: FoundItem["tags"]): boolean =>
+  owner === session.ao.address && tags.Type === "Process";
+
+function generationOf(tags: FoundItem["tags"]): number {
+  const count = Number(tags.Generation);
+  return Number.isInteger(count) && count > 0 ? count : 1;
+}
+
+function candidate(
+  session: Session,
+  member: DeclaredMember,
+  { id, tags, block }: FoundItem,
+  { status, version, sourceHash }: Info,
+  registry: Registry,
+): Candidate {
+  const entry = registry[id];
+  const registered = entry?.metadata?.name === member.name;
+  const evalId = entry?.metadata?.sourceHash === sourceHash ? entry.metadata.evalId : undefined;
+  const module = moduleId(session, member.module);
+  const unfit =
+    status === "RETIRED"
+      ? "it was retired"
+      : tags.Module === module
+        ? undefined
+        : `its module is ${tags.Module ?? "unknown"}, declared is ${module}`;
+  return {
+    processId: id,
+    generation: generationOf(tags),
+    status,
+    version,
+    sourceHash,
+    registered,
+    ...(evalId === undefined ? {} : { evalId }),
+    ...(evalId === undefined || entry?.updatedAt === undefined ? {} : { loadedAt: entry.updatedAt }),
+    ...(block ? { since: new Date(block.timestamp * 1000).toISOString() } : {}),
+    ...(unfit === undefined ? {} : { unfit }),
+  };
+}
+
+async function info(
+  session: Session,
+  name: string,
+  processId: string,
+  generation: number,
+  budget: Budget,
+): Promise<Info> {
+  try {
+    return await ask(session, { name, generation, processId, action: "Info" }, InfoSchema, budget);
+  } catch (error) {
+    if (error instanceof FleetError && error.code === "NO_REPLY") return NONE;
+    throw error;
+  }
+}
+
+/** What the ledger has registered; nothing where there is none that lives. */
+async function registryOf(
+  session: Session,
+  ledger: string,
+  ours: readonly FoundItem[],
+  infoOf: (name: string, item: FoundItem) => Promise<Info>,
+  budget: Budget,
+): Promise<Registry> {
+  const key = deploymentKey(session.scope, ledger);
+  const ledgers = ours
+    .filter(({ tags }) => tags["Deployment-Key"] === key)
+    .sort((a, b) => generationOf(b.tags) - generationOf(a.tags) || (a.id < b.id ? -1 : 1));
+  for (const item of ledgers) {
+    const { status } = await infoOf(ledger, item);
+    if (status === "RETIRED" || status === NONE.status) continue;
+    const place = { name: ledger, generation: generationOf(item.tags), processId: item.id };
+    const found = await ask(session, { ...place, action: "PROCESS_DISCOVERY" }, RegisteredSchema, budget);
+    return found.processes;
+  }
+  return {};
+}
