@@ -2,6 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { FleetError } from "../core/errors.ts";
+import { ensureBrowser } from "./browser.ts";
 import { environment } from "./env.ts";
 import { packageDir } from "./paths.ts";
 import type { Log } from "./progress.ts";
@@ -40,6 +42,7 @@ export async function check(projectDir: string, filters: readonly string[], log:
     log(`${name}: ${code === 0 ? "clean" : "FAILED"}`);
     if (code !== 0) failedGates.push(name);
   }
+  if (filters.length === 0 || filters.some((filter) => filter.includes("dashboard"))) await browser(log);
   const file = join(projectDir, "build", "test-report.json");
   rmSync(file, { force: true });
   mkdirSync(dirname(file), { recursive: true });
@@ -51,6 +54,16 @@ export async function check(projectDir: string, filters: readonly string[], log:
   const { line, ok } = verdict(tests, failedGates, code);
   process.stdout.write(`\n${line}\n`);
   return ok ? 0 : 1;
+}
+
+/** Without one the dashboard's tests fail by themselves, and say how to get one. */
+async function browser(log: Log): Promise<void> {
+  try {
+    await ensureBrowser(log);
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    log(error.message);
+  }
 }
 
 /** Counts in vitest's JSON report. A file that did not even load has no tests: it counts as one failure. */

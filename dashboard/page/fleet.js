@@ -1,0 +1,80 @@
+import { useState } from "preact/hooks";
+import { Badge, html, Id, kindOf, short } from "./words.js";
+
+const BOX = { width: 208, height: 60 };
+
+/** The graph and the table of all processes. */
+export function Fleet({ view }) {
+  const [filter, setFilter] = useState("");
+  const [kind, setKind] = useState("all");
+  const shown = view.processes.filter(
+    ({ name, processId, health }) =>
+      (name.includes(filter) || processId.includes(filter)) && (kind === "all" || kindOf(health) !== "good"),
+  );
+  return html`
+    <section aria-labelledby="graph-title">
+      <h2 id="graph-title">What waits for what</h2>
+      <${Graph} view=${view} />
+    </section>
+    <section aria-labelledby="table-title">
+      <h2 id="table-title">Processes</h2>
+      <div class="row">
+        <label>Name or id <input id="filter" type="search" value=${filter} onInput=${(event) => setFilter(event.target.value.trim())} /></label>
+        <label><input type="checkbox" checked=${kind !== "all"} onChange=${(event) => setKind(event.target.checked ? "ill" : "all")} /> only those that are not healthy</label>
+        <span class="small" role="status">${shown.length} of ${view.processes.length}</span>
+      </div>
+      <div class="scroll" tabindex="0" role="region" aria-label="All processes">
+        <table>
+          <thead><tr>${["process", "health", "version", "code", "id", "epoch", "messages", "errors", "answers in", "config"].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+          <tbody>${shown.map((process) => html`<${Row} key=${process.name} process=${process} />`)}</tbody>
+        </table>
+      </div>
+    </section>`;
+}
+
+function Row({ process }) {
+  const configs = Object.entries(process.configVersions).map(([type, version]) => `${type} ${version}`);
+  return html`<tr>
+    <th scope="row"><a href=${`#/process/${process.name}`}>${process.name}</a></th>
+    <td><${Badge} word=${process.health} />${process.reasons.map((reason) => html`<div class="small">${reason}</div>`)}</td>
+    <td>${process.version || "–"}</td>
+    <td><${Id} id=${process.sourceHash} /></td>
+    <td><${Id} id=${process.processId} href=${process.explorer} /></td>
+    <td class="number">${process.epoch ?? "–"}</td>
+    <td class="number">${process.figures?.messages ?? "–"}</td>
+    <td class="number">${process.figures?.errors ?? "–"}</td>
+    <td class="number">${process.responseMs === null ? "–" : `${process.responseMs} ms`}</td>
+    <td class="small">${configs.join(", ") || "–"}</td>
+  </tr>`;
+}
+
+/** Boxes are links; arrows go from who is waited for. */
+export function Graph({ view: { graph, processes } }) {
+  const of = new Map(processes.map((process) => [process.name, process]));
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Graph of the fleet">
+    <svg class="graph" width=${graph.width} height=${graph.height} viewBox=${`0 0 ${graph.width} ${graph.height}`}>
+      <title>${`${processes.length} processes and what they wait for`}</title>
+      ${graph.edges.map(({ from, to, points }) => html`<path key=${`${from} ${to}`} class="edge" d=${line(points)}><title>${`${to} waits for ${from}`}</title></path>`)}
+      ${graph.nodes.map(({ name, x, y }) => {
+        const process = of.get(name);
+        return html`<a key=${name} href=${`#/process/${name}`}>
+          <g class=${`node ${kindOf(process.health)}`} transform=${`translate(${x - BOX.width / 2} ${y - BOX.height / 2})`}>
+            <rect width=${BOX.width} height=${BOX.height} rx="8" />
+            <circle cx="18" cy="22" r="5" />
+            <text x="32" y="26">${name.length > 22 ? `${name.slice(0, 21)}…` : name}</text>
+            <text class="small" x="32" y="45">${short(process.processId)}  ${process.version}  ${process.health}</text>
+          </g>
+        </a>`;
+      })}
+    </svg>
+  </div>`;
+}
+
+function line(points) {
+  const [first, ...rest] = points;
+  const last = rest.at(-1);
+  const before = points.at(-2);
+  if (!first || !last || !before) return "";
+  const path = `M${first.x} ${first.y}${rest.map(({ x, y }) => `L${x} ${y}`).join("")}`;
+  return `${path}M${last.x - 8} ${last.y - 4}L${last.x} ${last.y}L${last.x - 8} ${last.y + 4}`;
+}

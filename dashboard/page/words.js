@@ -1,0 +1,49 @@
+import htm from "htm";
+import { h } from "preact";
+
+export const html = htm.bind(h);
+
+export const short = (id, length = 8) => (id ? (id.length > length ? `${id.slice(0, length)}…` : id) : "–");
+
+/** `2026-11-25 13:40:12`, in the reader's own zone. */
+export function when(iso) {
+  if (!iso) return "–";
+  const date = new Date(iso);
+  const two = (value) => String(value).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+export const percent = (basisPoints) =>
+  `${(basisPoints / 100).toLocaleString("en", { maximumFractionDigits: 2 })} %`;
+
+const KIND = {
+  HEALTHY: "good",
+  succeeded: "good",
+  ok: "good",
+  steady: "good",
+  RESOLVED: "good",
+  INFO: "calm",
+  DEGRADED: "warn",
+  WARNING: "warn",
+  held: "warn",
+  running: "calm",
+  rollout: "calm",
+  "rolled-back": "warn",
+  interrupted: "bad",
+  ACKNOWLEDGED: "calm",
+  RETIRED: "calm",
+};
+const SIGN = { good: "●", warn: "▲", bad: "✖", calm: "○" };
+
+export const kindOf = (word) => KIND[word] ?? "bad";
+
+/** A word with a sign and a colour: the sign says the same to who does not see colours. */
+export const Badge = ({ word }) =>
+  html`<span class=${`badge ${kindOf(word)}`}><span aria-hidden="true">${SIGN[kindOf(word)]}</span> ${word}</span>`;
+
+export const Problem = ({ text }) => (text ? html`<p class="problem" role="alert">${text}</p>` : null);
+
+export const Id = ({ id, href }) =>
+  href
+    ? html`<a class="mono" href=${href} title=${id} rel="noreferrer" target="_blank">${short(id)}</a>`
+    : html`<span class="mono" title=${id}>${short(id)}</span>`;

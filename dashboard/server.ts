@@ -1,0 +1,197 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createAdaptorServer } from "@hono/node-server";
+import { type Context, Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import { streamSSE } from "hono/streaming";
+import { z } from "zod";
+import { FleetError } from "../core/errors.ts";
+import { guard, isLoopback, newToken } from "./guard.ts";
+import type { FleetView, Source } from "./view.ts";
+import { type Watch, watch } from "./watch.ts";
+
+export interface DashboardOptions {
+  /** Address to listen on. Any but this machine's own asks for a token. */
+  readonly host: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  /** Seconds between two looks at the fleet. */
+  readonly everySeconds: number;
+  /** Whether the page may change anything. */
+  readonly allowActions: boolean;
+}
+
+export interface Dashboard {
+  /** What to open, the token included where there is one. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const here = dirname(fileURLToPath(import.meta.url));
+const TYPES: Readonly<Record<string, string>> = {
+  js: "text/javascript",
+  css: "text/css",
+  svg: "image/svg+xml",
+};
+/** The page's own files, and the libraries that it imports, served from where npm put them. */
+const FILES: Readonly<Record<string, () => string>> = {
+  "style.css": () => join(here, "page/style.css"),
+  ...Object.fromEntries(
+    ["app", "api", "fleet", "process", "releases", "traffic", "alerts", "ask", "words"].map((name) => [
+      `${name}.js`,
+      () => join(here, "page", `${name}.js`),
+    ]),
+  ),
+  "preact.js": () => fileURLToPath(import.meta.resolve("preact")),
+  "hooks.js": () => fileURLToPath(import.meta.resolve("preact/hooks")),
+  "htm.js": () => fileURLToPath(import.meta.resolve("htm")),
+};
+const IMPORTS = JSON.stringify({
+  imports: { preact: "/files/preact.js", "preact/hooks": "/files/hooks.js", htm: "/files/htm.js" },
+});
+const importsHash = `'sha256-${createHash("sha256").update(IMPORTS).digest("base64")}'`;
+
+const ActionSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.enum(["promote", "pause", "resume", "abort"]) }),
+  z.strictObject({ kind: z.literal("rollback"), to: z.string().min(1), reason: z.string().min(1).max(500) }),
+  z.strictObject({ kind: z.literal("acknowledge"), alert: z.string().min(1) }),
+]);
+const Slot = z.coerce.number().int().min(0).optional();
+
+/**
+ * Serves the dashboard of one fleet.
+ *
+ * @throws FleetError DASHBOARD_PORT when the address cannot be had
+ */
+export async function serveDashboard(source: Source, options: DashboardOptions): Promise<Dashboard> {
+  const watching = watch(source, options.everySeconds, options.allowActions);
+  const token = isLoopback(options.host) ? undefined : newToken();
+  const server = createAdaptorServer({ fetch: pages(source, watching, options, token).fetch });
+  await new Promise<void>((done, failed) => {
+    server.once("error", (error) => failed(portTaken(options, error)));
+    server.listen(options.port, options.host, done);
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+  return {
+    url: `http://${host}:${port}/${token === undefined ? "" : `?token=${token}`}`,
+    async close() {
+      watching.close();
+      if ("closeAllConnections" in server) server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+function pages(
+  source: Source,
+  watching: Watch,
+  { host, allowActions }: DashboardOptions,
+  token?: string,
+): Hono {
+  const app = new Hono();
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'", importsHash],
+        styleSrc: ["'self'"],
+        connectSrc: ["'self'"],
+        imgSrc: ["'self'", "data:"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+      referrerPolicy: "no-referrer",
+    }),
+  );
+  app.use(guard(host, token));
+  app.onError((error, context) => {
+    if (!(error instanceof FleetError))
+      return context.json({ problems: [{ code: "INTERNAL", what: error.message }] }, 500);
+    return context.json({ problems: error.problems }, 422);
+  });
+  app.get("/", async (context) => {
+    const page = await readFile(join(here, "page/index.html"), "utf8");
+    return context.html(page.replace("IMPORTS", IMPORTS));
+  });
+  app.get("/files/:name", async (context) => {
+    const name = context.req.param("name");
+    const file = FILES[name]?.();
+    if (file === undefined) return context.notFound();
+    context.header("content-type", `${TYPES[name.split(".").at(-1) ?? ""]}; charset=utf-8`);
+    return context.body(await readFile(file, "utf8"));
+  });
+  app.get("/api/fleet", async (context) => context.json(await watching.latest()));
+  app.get("/api/events", (context) => events(context, watching));
+  app.get("/api/processes/:name/messages", async (context) => {
+    const before = Slot.safeParse(context.req.query("before"));
+    if (!before.success) return context.json(invalid("before", "a slot number"), 400);
+    return context.json(await source.messages(context.req.param("name"), before.data, 25));
+  });
+  app.get("/api/processes/:name/audit", async (context) =>
+    context.json(await source.audit(context.req.param("name"))),
+  );
+  app.get("/api/difference", async (context) => {
+    const { from, to } = context.req.query();
+    if (!from || !to) return context.json(invalid("from, to", "two deployment ids"), 400);
+    return context.json(await source.difference(from, to));
+  });
+  app.post("/api/actions", async (context) => {
+    if (!allowActions)
+      return context.json(
+        {
+          problems: [
+            { code: "READ_ONLY", what: "This page only shows.", remedy: "Start it with --allow-actions." },
+          ],
+        },
+        403,
+      );
+    // A form of another site cannot send this type without a preflight, which is never answered.
+    if (!context.req.header("content-type")?.startsWith("application/json"))
+      return context.json(invalid("content-type", "application/json"), 415);
+    const action = ActionSchema.safeParse(await context.req.json().catch(() => undefined));
+    if (!action.success) return context.json(invalid("action", z.prettifyError(action.error)), 400);
+    const lines: string[] = [];
+    await source.act(action.data, (line) => lines.push(line));
+    void watching.refresh().catch(() => undefined);
+    return context.json({ lines });
+  });
+  return app;
+}
+
+const invalid = (field: string, expected: string) => ({
+  problems: [{ code: "BAD_REQUEST", what: `${field} is not as it should be.`, expected }],
+});
+
+/** The view at once, then each new one; a comment now and then keeps proxies from closing the line. */
+function events(context: Context, watching: Watch): Response {
+  return streamSSE(context, async (stream) => {
+    const send = (view: FleetView) => void stream.writeSSE({ event: "fleet", data: JSON.stringify(view) });
+    const failed = (error: unknown) =>
+      void stream.writeSSE({
+        event: "problem",
+        data: error instanceof Error ? error.message : String(error),
+      });
+    const leave = watching.subscribe(send);
+    const ended = new Promise<void>((done) => stream.onAbort(done));
+    const beat = setInterval(() => void stream.write(": here\n\n"), 15_000);
+    watching.latest().then(send, failed);
+    await ended;
+    clearInterval(beat);
+    leave();
+  });
+}
+
+function portTaken({ host, port }: DashboardOptions, error: Error): FleetError {
+  return new FleetError({
+    code: "DASHBOARD_PORT",
+    what: `The dashboard cannot listen on ${host}:${port}.`,
+    got: error.message,
+    expected: "a free port on an address of this machine",
+    remedy: "Give another --port, or leave it out for any free one.",
+  });
+}

@@ -1,0 +1,64 @@
+/** The browser of the dashboard's tests: one that is present, else Debian's Chromium by apt, else playwright's own. */
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { FleetError } from "../core/errors.ts";
+import { type Env, packageDir } from "./paths.ts";
+import { type Log, toStderr } from "./progress.ts";
+import { run } from "./run.ts";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome", "msedge"];
+const APPS = [
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+  "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
+];
+
+/** Path of a Chromium on this machine: FLEET_BROWSER, on the PATH, in its usual place, or playwright's; undefined without. */
+export async function findBrowser(env: Env = process.env): Promise<string | undefined> {
+  if (env.FLEET_BROWSER) return env.FLEET_BROWSER;
+  const folders = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
+  const { chromium } = await import("playwright-core");
+  const places = [
+    ...NAMES.flatMap((name) => folders.map((folder) => join(folder, name))),
+    ...APPS,
+    chromium.executablePath(),
+  ];
+  return places.find((place) => existsSync(place));
+}
+
+/**
+ * Finds a browser, or installs one.
+ *
+ * @throws FleetError BROWSER_MISSING when none can be had
+ */
+export async function ensureBrowser(log: Log = toStderr): Promise<string> {
+  const found = await findBrowser();
+  if (found !== undefined) return found;
+  const tried: string[] = [];
+  for (const [what, command, args] of ways()) {
+    log(`browser: ${what}`);
+    const { code, output } = await run(command, args, { timeoutMs: 600_000 });
+    const now = await findBrowser();
+    if (now !== undefined) return now;
+    tried.push(`${what}: exit code ${code}, ${output.split("\n").at(-1) ?? ""}`);
+  }
+  throw new FleetError({
+    code: "BROWSER_MISSING",
+    what: "No browser was found for the tests of the dashboard, and none could be installed.",
+    got: tried.join("; "),
+    expected: "Chromium or Chrome",
+    remedy:
+      "Install one (Debian: apt-get install chromium), or name it: FLEET_BROWSER=/path/to/chrome npm test",
+  });
+}
+
+function* ways(): Generator<[string, string, string[]]> {
+  if (existsSync("/usr/bin/apt-get") && process.getuid?.() === 0) {
+    const install = ["install", "-y", "--no-install-recommends", "chromium"];
+    yield ["apt-get install chromium", "apt-get", install];
+    yield ["apt-get update", "apt-get", ["update"]];
+    yield ["apt-get install chromium, after an update", "apt-get", install];
+  }
+  const cli = join(packageDir, "node_modules", "playwright-core", "cli.js");
+  yield ["playwright's own download", process.execPath, [cli, "install", "chromium"]];
+}
