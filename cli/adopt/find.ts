@@ -3,6 +3,8 @@ import type { FoundItem } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { moduleId } from "../../providers/process/place.ts";
+import type { ReleaseDocument } from "../../providers/release/document.ts";
+import { releaseOnNetwork } from "../../providers/release/remote.ts";
 import { ask } from "../../providers/run/control.ts";
 import { deploymentKey } from "../../providers/run/scope.ts";
 import type { Session } from "../../providers/run/session.ts";
@@ -19,7 +21,9 @@ export interface Candidate {
   readonly sourceHash: string;
   /** Whether the ledger has it as this member's. */
   readonly registered: boolean;
-  /** The message that loaded it, and when the ledger was told of it. */
+  /** Whether the last release names it as this member's. */
+  readonly released: boolean;
+  /** The message that loaded it, and about when: what release or ledger say. */
   readonly evalId?: string;
   readonly loadedAt?: number;
   /** When it was spawned, ISO 8601, where the network tells. */
@@ -70,7 +74,7 @@ const NONE: Info = { status: "UNLOADED", version: "", sourceHash: "" };
 const MOST = 1000;
 
 /**
- * Looks for every member's process: by the key that its spawn carries, in the ledger, and where a person named an id, there.
+ * Looks for every member's process: by the key that its spawn carries, in the ledger and the last release, and where a person named an id, there.
  * Each is asked what it is. Nothing is changed.
  *
  * @param named ids by member, as the command line gives them
@@ -98,12 +102,15 @@ export async function findMembers(
     return known;
   };
   const registry = ledger === undefined ? {} : await registryOf(session, ledger, ours, infoOf, budget);
+  const release = await releaseOnNetwork({ ao: session.ao }, session.scope, undefined, budget);
+  const known = { registry, release };
   const ids = new Set(ours.map(({ id }) => id));
   const elsewhere = [
     ...Object.values(named),
     ...Object.entries(registry).flatMap(([id, { metadata }]) =>
       wanted.some(({ name }) => name === metadata?.name) ? [id] : [],
     ),
+    ...wanted.flatMap(({ name }) => release?.members[name]?.processId ?? []),
   ].filter((id) => !ids.has(id));
   const more = elsewhere.length === 0 ? [] : await session.ao.find({ ids: elsewhere, limit: MOST }, budget);
   const mine = [...ours, ...more.filter(({ owner, tags }) => isOurs(session, owner, tags))];
@@ -113,11 +120,12 @@ export async function findMembers(
       const belongs = ({ id, tags }: FoundItem) =>
         tags["Deployment-Key"] === key ||
         registry[id]?.metadata?.name === member.name ||
+        release?.members[member.name]?.processId === id ||
         named[member.name] === id;
       const candidates = await Promise.all(
         mine
           .filter(belongs)
-          .map(async (item) => candidate(session, member, item, await infoOf(member.name, item), registry)),
+          .map(async (item) => candidate(session, member, item, await infoOf(member.name, item), known)),
       );
       return {
         member,
@@ -145,11 +153,16 @@ function candidate(
   member: DeclaredMember,
   { id, tags, block }: FoundItem,
   { status, version, sourceHash }: Info,
-  registry: Registry,
+  { registry, release }: { readonly registry: Registry; readonly release: ReleaseDocument | undefined },
 ): Candidate {
   const entry = registry[id];
+  const last = release?.members[member.name];
+  const released = last?.processId === id;
   const registered = entry?.metadata?.name === member.name;
-  const evalId = entry?.metadata?.sourceHash === sourceHash ? entry.metadata.evalId : undefined;
+  const isLast = released && release?.declaration[member.name]?.sourceHash === sourceHash;
+  const isEntry = entry?.metadata?.sourceHash === sourceHash;
+  const evalId = isLast ? last?.evalId : isEntry ? entry.metadata?.evalId : undefined;
+  const loadedAt = isLast ? Date.parse(release?.releasedAt ?? "") : entry?.updatedAt;
   const module = moduleId(session, member.module);
   const unfit =
     status === "RETIRED"
@@ -164,8 +177,9 @@ function candidate(
     version,
     sourceHash,
     registered,
+    released,
     ...(evalId === undefined ? {} : { evalId }),
-    ...(evalId === undefined || entry?.updatedAt === undefined ? {} : { loadedAt: entry.updatedAt }),
+    ...(evalId === undefined || loadedAt === undefined ? {} : { loadedAt }),
     ...(block ? { since: new Date(block.timestamp * 1000).toISOString() } : {}),
     ...(unfit === undefined ? {} : { unfit }),
   };

@@ -175,13 +175,13 @@ function show(
     const verdict = verdicts.get(name);
     if (named || verdict === undefined) return [name, "as the program names it", "", "", ""];
     if (verdict.kind !== "taken") return [name, verdict.kind, "", "", ""];
-    const { processId, generation, version, sourceHash, registered } = verdict.candidate;
+    const { processId, generation, version, sourceHash, registered, released } = verdict.candidate;
     return [
       name,
       processId,
       String(generation),
       codeWords(version, sourceHash, hash),
-      registered ? "ledger and key" : "key",
+      released ? "last release" : registered ? "ledger" : "key",
     ];
   });
   out.line(`Found for ${stack}:`);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
+import { adoption, assertMayCreate } from "../run/adoption.ts";
 import { ask } from "../run/control.ts";
 import { type Incarnation, incarnationsIn, onNetwork } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
@@ -41,7 +42,10 @@ export async function placeBeside(
   const { name } = inputs;
   const module = moduleId(session, inputs.module);
   const { held, empty, highest } = await look(session, inputs, olds, module, budget);
-  const candidates = held.filter((one) => isWanted(one, inputs, module));
+  const taken = (await adoption())?.members[name]?.processId;
+  const candidates = held
+    .filter((one) => isWanted(one, inputs, module))
+    .sort((a, b) => Number(b.processId === taken) - Number(a.processId === taken));
   for (const one of candidates) {
     const place = { name, processId: one.processId, generation: one.generation };
     if (!(await inService(session, place, budget))) {
@@ -63,6 +67,7 @@ export async function placeBeside(
       held,
       isBack: false,
     };
+  await assertMayCreate(name);
   await session.deployment.epoch();
   const place = await spawned(session, inputs, empty?.generation ?? highest + 1, module, budget);
   return { place, held, isBack: false };

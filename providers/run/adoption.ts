@@ -10,9 +10,9 @@ const AdoptedSchema = z.strictObject({
   generation: z.number().int().positive(),
   /** sha256 of the code that it says it runs; "" when none was ever loaded. */
   sourceHash: z.string(),
-  /** The message that loaded that code, where the ledger names it. */
+  /** The message that loaded that code, where the last release or the ledger names it. */
   evalId: z.string().optional(),
-  /** When the ledger was told of it, milliseconds since 1970. */
+  /** When that was said there, milliseconds since 1970. */
   loadedAt: z.number().optional(),
 });
 
