@@ -59,7 +59,7 @@ const epochOf = ({ tags }: FoundItem): number => Number(tags.Epoch ?? -1);
  * @param id its deployment id; without one the last release of the stack
  */
 export async function releaseOnNetwork(
-  { ao }: Reader,
+  { ao }: Pick<Reader, "ao">,
   where: Where,
   id: string | undefined,
   budget: Budget,
