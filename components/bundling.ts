@@ -2,10 +2,30 @@ import { dirname, join } from "node:path";
 import { capacityOf, type NetworkRef } from "../ao/network.ts";
 import { type Bundle, bundle, checkSize, forgetFacts } from "../bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
-import type { ProcessDeclaration } from "./declaration.ts";
+import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
+import { declareModule } from "./module.ts";
+import { whole } from "./whole.ts";
 
 /** Bytes of a message beside the bundle: signature, tags, guard and commit. */
 const ENVELOPE = 8_000;
+
+/**
+ * What a member runs: its bundle, and the module under it as it is declared.
+ *
+ * @throws FleetError with every problem of both
+ */
+export function programOf(
+  name: string,
+  process: ProcessDeclaration,
+  fleet: Pick<FleetDeclaration, "network" | "module">,
+  home: string,
+): Promise<{ module: string; made: Bundle }> {
+  const at = process.module === undefined ? "module" : `processes.${name}.module`;
+  return whole({
+    module: declareModule(process.module ?? fleet.module, at, fleet.network, home),
+    made: bundleMember(name, process, fleet.network, home),
+  });
+}
 
 /** The file or folder that a member's program starts with, relative to the project. */
 export const entryOf = (name: string, { source }: Pick<ProcessDeclaration, "source">): string =>

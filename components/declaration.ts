@@ -35,6 +35,30 @@ export const BundlingSchema = z.strictObject({
     .default({}),
 });
 
+/** A WebAssembly module of the project's own: published once for its content, by the stack's wallet. */
+export const WasmModuleSchema = z.strictObject({
+  /** The `.wasm` file, relative to the project. */
+  wasm: z.string().min(1),
+  /** Its `Module-Format`. @default by the size of its addresses: "wasm64-unknown-emscripten-draft_2024_02_15" or "wasm32-unknown-emscripten4" */
+  format: z.string().min(1).optional(),
+  /** How messages come in. @default "JSON-V1" */
+  inputEncoding: z.string().min(1).default("JSON-V1"),
+  /** How results go out. @default "JSON-V1" */
+  outputEncoding: z.string().min(1).default("JSON-V1"),
+  /** Memory that a process may have. @default "1-gb" */
+  memoryLimit: z
+    .string()
+    .regex(/^[1-9]\d*-(kb|mb|gb)$/, 'a number and a unit, such as "500-mb"')
+    .default("1-gb"),
+  /** Gas that one evaluation may use. @default "9000000000000" */
+  computeLimit: z
+    .string()
+    .regex(/^[1-9]\d*$/, "a number in digits")
+    .default("9000000000000"),
+  /** Extra tags. @default none */
+  tags: z.record(z.string(), z.string()).default({}),
+});
+
 /** One member as a person declares it. */
 export const ProcessDeclarationSchema = z.strictObject({
   /** The program, relative to the project: a Lua file, a folder, or `npm:<package>`. @default "processes/<name>/process.lua" */
@@ -52,8 +76,8 @@ export const ProcessDeclarationSchema = z.strictObject({
       PROCESS_CONFIG: CONFIG_TYPES.PROCESS_CONFIG.optional(),
     })
     .default({}),
-  /** AO module: an alias of the network or an id. Fixed at the spawn. @default the fleet's */
-  module: z.string().min(1).optional(),
+  /** AO module: an alias of the network, an id, or a WebAssembly file of the project. Fixed at the spawn. @default the fleet's */
+  module: z.union([z.string().min(1), WasmModuleSchema]).optional(),
   /** Extra spawn tags. @default none */
   tags: z.record(z.string(), z.string()).default({}),
   /** When a new revision counts as healthy; what is not named is the fleet's. @default the fleet's */
@@ -74,8 +98,8 @@ export const ProcessDeclarationSchema = z.strictObject({
 export const FleetDeclarationSchema = z.strictObject({
   /** Where the fleet lives. */
   network: NetworkRefSchema,
-  /** AO module: an alias of the network or an id. @default "aos" */
-  module: z.string().min(1).default("aos"),
+  /** AO module: an alias of the network, an id, or a WebAssembly file of the project. @default "aos" */
+  module: z.union([z.string().min(1), WasmModuleSchema]).default("aos"),
   /** Version of members that name none. @default "1.0.0" */
   version: z.string().min(1).max(64).default("1.0.0"),
   /** Health policy of members that name none. */
@@ -92,6 +116,8 @@ export const FleetDeclarationSchema = z.strictObject({
   processes: z.record(name, ProcessDeclarationSchema),
 });
 
+/** A WebAssembly module of the project's own, checked, defaults filled in. */
+export type WasmModule = z.output<typeof WasmModuleSchema>;
 /** A member, checked, defaults filled in. */
 export type ProcessDeclaration = z.output<typeof ProcessDeclarationSchema>;
 /** A fleet, checked, defaults filled in. */

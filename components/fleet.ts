@@ -3,6 +3,7 @@ import { FleetError, formatProblem } from "../core/errors.ts";
 import { ConfigBundle } from "../providers/config-bundle/resource.ts";
 import type { Target } from "../providers/config-bundle/schema.ts";
 import { LocalNetwork } from "../providers/local-network/resource.ts";
+import { hashOfOwn } from "../providers/process/module-store.ts";
 import { Process } from "../providers/process/resource.ts";
 import type { HealthPolicy } from "../providers/process/schema.ts";
 import { Release } from "../providers/release/resource.ts";
@@ -238,7 +239,12 @@ export class Fleet extends pulumi.ComponentResource {
   }
 }
 
-const modulesOf = (plan: FleetPlan): string[] => plan.levels.flat().map(({ declared }) => declared.module);
+/** Modules that must be on the network already. */
+const modulesOf = (plan: FleetPlan): string[] =>
+  plan.levels
+    .flat()
+    .map(({ declared }) => declared.module)
+    .filter((module) => hashOfOwn(module) === undefined);
 
 type Common = { scope: Scope; network: FleetPlan["declaration"]["network"] };
 

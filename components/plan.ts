@@ -3,7 +3,7 @@ import { store } from "../bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import type { DeclaredProcess } from "../providers/release/schema.ts";
 import { writeAtomically } from "../providers/run/files.ts";
-import { bundleMember, distinct, entryOf, tidyFacts } from "./bundling.ts";
+import { distinct, entryOf, programOf, tidyFacts } from "./bundling.ts";
 import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration } from "./declaration.ts";
 import { levelsOf, unknownNames } from "./graph.ts";
 import { problemsOf } from "./problems.ts";
@@ -155,7 +155,7 @@ async function declare(
   folders: PlanFolders,
   warnings: Problem[],
 ): Promise<DeclaredProcess> {
-  const made = await bundleMember(name, process, fleet.network, folders.home);
+  const { module, made } = await programOf(name, process, fleet, folders.home);
   await store(join(folders.home, "bundles")).put(made);
   await writeAtomically(join(folders.build, `${name}-process.lua`), made.text);
   warnings.push(...made.warnings);
@@ -163,7 +163,7 @@ async function declare(
     entry: entryOf(name, process),
     sourceHash: made.hash,
     version: process.version ?? fleet.version,
-    module: process.module ?? fleet.module,
+    module,
     dependsOn: process.dependsOn,
     peers: process.peers,
     config: definedConfig(process.config),

@@ -13,6 +13,7 @@ import { step } from "../run/step.ts";
 import { type Beside, placeBeside } from "./beside.ts";
 import { awaitHealthy, type Expected, nothingLoaded, type Place, probe } from "./health.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
+import { ensureModule } from "./module.ts";
 import { observe } from "./observe.ts";
 import { ensurePlace, keptPlace } from "./place.ts";
 import { besideOthers, retained } from "./retention.ts";
@@ -97,6 +98,7 @@ async function ensure(
   olds: ProcessOutputs | undefined,
 ): Promise<ProcessOutputs> {
   const budget = session.budget(inputs.timeoutSeconds);
+  await ensureModule(session, inputs, olds, budget);
   const { place, held, before } = await placed(session, inputs, olds, budget);
   // While another revision has the traffic, that one is what runs.
   const isAlone = held.every(({ processId }) => processId === place.processId);

@@ -9,6 +9,7 @@ import type { Session } from "../run/session.ts";
 import { adopted } from "./adopt.ts";
 import type { Place } from "./health.ts";
 import { hasRival, isAhead, isStopped } from "./observe.ts";
+import { publishedModule } from "./module.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 export interface FoundPlace extends Place {
@@ -19,7 +20,7 @@ export interface FoundPlace extends Place {
 
 /** An alias of the network, or the id itself. */
 export function moduleId(session: Session, module: string): string {
-  const known = session.modules[module];
+  const known = session.modules[module] ?? publishedModule(session, module);
   if (known !== undefined) return known;
   if (/^[A-Za-z0-9_-]{43}$/.test(module)) return module;
   const aliases = Object.keys(session.modules);

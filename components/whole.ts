@@ -1,0 +1,23 @@
+import { FleetError, type Problem, throwAll } from "../core/errors.ts";
+
+/**
+ * All of these, by name.
+ *
+ * @throws FleetError with every problem of all of them
+ */
+export async function whole<T extends Record<string, unknown>>(
+  parts: {
+    [K in keyof T]: Promise<T[K]>;
+  },
+): Promise<T> {
+  const settled = await Promise.allSettled(Object.values(parts));
+  const problems: Problem[] = [];
+  for (const result of settled) {
+    if (result.status === "fulfilled") continue;
+    if (!(result.reason instanceof FleetError)) throw result.reason;
+    problems.push(...result.reason.problems);
+  }
+  throwAll(problems);
+  const values = settled.map((result) => (result.status === "fulfilled" ? result.value : undefined));
+  return Object.fromEntries(Object.keys(parts).map((name, index) => [name, values[index]])) as T;
+}

