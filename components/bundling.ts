@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { capacityOf, type NetworkRef } from "../ao/network.ts";
 import { type Bundle, bundle, checkSize, forgetFacts } from "../bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
+import { IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { declareModule } from "./module.ts";
 import { whole } from "./whole.ts";
@@ -44,6 +45,8 @@ export async function bundleMember(
 ): Promise<Bundle> {
   const entry = entryOf(name, process);
   const { search, budget, ...own } = process.bundle;
+  // Of settings, not of code.
+  const { [IDLE]: _, ...silence } = process.silence;
   try {
     const made = await bundle({
       name,
@@ -51,7 +54,7 @@ export async function bundleMember(
       root: globalThis.process.cwd(),
       search: [...search, "processes/lib", ...above(entry)],
       ...(process.lib ? { prelude: ["processes/lib/fleet/init.lua"] } : {}),
-      silence: process.silence,
+      silence,
       budget: budget.maxBytes === undefined ? {} : { maxBytes: budget.maxBytes },
       cache: join(home, "facts"),
       ...own,

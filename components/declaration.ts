@@ -1,7 +1,9 @@
+import type { Output } from "@pulumi/pulumi";
 import { z } from "zod";
 import { NetworkRefSchema } from "../ao/network.ts";
-import { CONFIG_TYPES } from "../providers/config-bundle/schema.ts";
+import type { CONFIG_TYPES, ConfigType } from "../providers/config-bundle/types.ts";
 import { AdoptSchema, HealthPolicySchema } from "../providers/process/schema.ts";
+import { Hidden } from "./hidden.ts";
 
 const name = z
   .string()
@@ -9,6 +11,23 @@ const name = z
     /^[a-z][a-z0-9-]{0,62}$/,
     "a name has lower case letters, digits and hyphens and starts with a letter",
   );
+
+/** Config type → setting → value. What each may be is checked when all layers are together. */
+const settings = z.record(z.string(), z.record(z.string(), z.unknown()));
+/** Config type → setting → secret. */
+const secrets = z.record(
+  z.string(),
+  z.record(
+    z.string(),
+    z.instanceof(Hidden, { error: 'a secret of the stack\'s config: config.requireSecret("…")' }),
+  ),
+);
+/** Who may change a process beside its owner. */
+const allowed = z.array(
+  z.union([name, z.string().regex(/^[A-Za-z0-9_-]{43}$/)], {
+    error: "the name of a member, or an address of 43 characters",
+  }),
+);
 
 /** How the Lua of a member becomes one text. Paths are relative to the project. */
 export const BundlingSchema = z.strictObject({
@@ -69,13 +88,14 @@ export const ProcessDeclarationSchema = z.strictObject({
   dependsOn: z.array(name).default([]),
   /** Members whose ids it is told; cycles are allowed. @default none */
   peers: z.array(name).default([]),
-  /** Settings by config type. @default none */
-  config: z
-    .strictObject({
-      /** How the process works: limits and metrics. */
-      PROCESS_CONFIG: CONFIG_TYPES.PROCESS_CONFIG.optional(),
-    })
-    .default({}),
+  /** Settings by [config type](config-bundle.md#config-types), over those of the fleet. @default none */
+  config: settings.default({}),
+  /** Secret settings by config type: sealed to `sealTo` before they are sent, encrypted in the state. @default none */
+  secrets: secrets.default({}),
+  /** Public key that its secrets are sealed to: a PEM or a JWK, RSA (from 2048 bits) or X25519. @default the fleet's */
+  sealTo: z.string().optional(),
+  /** Members and addresses that may change it beside its owner, besides those of the fleet. @default none */
+  allowed: allowed.default([]),
   /** AO module: an alias of the network, an id, or a WebAssembly file of the project. Fixed at the spawn. @default the fleet's */
   module: z.union([z.string().min(1), WasmModuleSchema]).optional(),
   /** Extra spawn tags. @default none */
@@ -112,6 +132,28 @@ export const FleetDeclarationSchema = z.strictObject({
   only: z.array(name).optional(),
   /** Pulumi's protection of the processes against deletion. @default false */
   protect: z.boolean().default(false),
+  /** Settings of every member, by config type. @default none */
+  config: settings.default({}),
+  /** Secret settings of every member, by config type. @default none */
+  secrets: secrets.default({}),
+  /** Public key that secrets are sealed to. @default none */
+  sealTo: z.string().optional(),
+  /** Settings of this stack, over those of the fleet and its members: name of a member, or `*` → config type → setting. @default none */
+  overrides: z.record(z.string(), settings).default({}),
+  /** Secrets of this stack in the same form, over those of the program. @default none */
+  secretOverrides: z.record(z.string(), secrets).default({}),
+  /** Config types of the fleet's own, each with its zod schema; its processes check by the same rules. @default none */
+  configTypes: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/),
+      z.custom<z.ZodType>((value) => value instanceof z.ZodType, { error: "a zod schema" }),
+    )
+    .default({}),
+  /**
+   * Members and addresses that may change every member beside its owner. The ledger distributes settings, and the admin shuts
+   * down, only where they are named. @default what is allowed stays as it is
+   */
+  allowed: allowed.optional(),
   /** The members by name. */
   processes: z.record(name, ProcessDeclarationSchema),
 });
@@ -123,20 +165,54 @@ export type ProcessDeclaration = z.output<typeof ProcessDeclarationSchema>;
 /** A fleet, checked, defaults filled in. */
 export type FleetDeclaration = z.output<typeof FleetDeclarationSchema>;
 
-type Names<N extends string> = { dependsOn?: readonly NoInfer<N>[]; peers?: readonly NoInfer<N>[] };
+type Names<N extends string> = {
+  dependsOn?: readonly NoInfer<N>[];
+  peers?: readonly NoInfer<N>[];
+  /** A name of a member or an address; which names there are is checked by the plan, since an address is a text too. */
+  allowed?: readonly string[];
+};
+
+/** A secret of the stack's config, as `config.requireSecret` gives it. */
+type SecretInput = Output<string>;
+type SecretsInput = { readonly [configType: string]: Readonly<Record<string, SecretInput>> };
+
+/** What a service may be: a misspelt member does not compile. */
+type ServiceInput<N extends string> =
+  | { readonly member: NoInfer<N> }
+  | { readonly process: string }
+  | { readonly wallet: string }
+  | { readonly url: string };
+
+/** Settings as they are written in a program: a misspelt type or setting does not compile. */
+export type ConfigInput<N extends string, T extends string = never> = {
+  readonly [K in Exclude<ConfigType, "SERVICES">]?: Partial<z.input<(typeof CONFIG_TYPES)[K]>>;
+} & { readonly SERVICES?: Readonly<Record<string, ServiceInput<N>>> } & {
+  readonly [K in NoInfer<T>]?: Readonly<Record<string, unknown>>;
+};
+
+type Settled = "config" | "secrets" | "overrides" | "secretOverrides" | "configTypes" | "allowed";
 
 /** One member as it is written in a program: a misspelt dependency or peer does not compile. */
-export type ProcessInput<N extends string> = Omit<
+export type ProcessInput<N extends string, T extends string = never> = Omit<
   z.input<typeof ProcessDeclarationSchema>,
-  "dependsOn" | "peers"
+  "dependsOn" | "peers" | Settled
 > &
-  Names<N>;
+  Names<N> & { config?: ConfigInput<N, T>; secrets?: SecretsInput };
 
 /** The fleet as it is written in a program. */
-export type FleetInput<N extends string> = Omit<
+export type FleetInput<N extends string, T extends string = never> = Omit<
   z.input<typeof FleetDeclarationSchema>,
-  "processes" | "ledger"
+  "processes" | "ledger" | Settled
 > & {
   ledger?: NoInfer<N>;
-  processes: Record<N, ProcessInput<N>>;
+  configTypes?: Readonly<Record<T, z.ZodType>>;
+  config?: ConfigInput<N, T>;
+  secrets?: SecretsInput;
+  overrides?: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
+  secretOverrides?: Output<Readonly<Record<string, SecretsText>>>;
+  allowed?: readonly string[];
+  processes: Record<N, ProcessInput<N, T>>;
 };
+
+/** Secrets as the stack's config holds them: config type → setting → text. */
+type SecretsText = Readonly<Record<string, Readonly<Record<string, string>>>>;

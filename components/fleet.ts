@@ -10,11 +10,14 @@ import { Release } from "../providers/release/resource.ts";
 import type { Scope } from "../providers/run/scope.ts";
 import { Wiring } from "../providers/wiring/resource.ts";
 import type { FleetInput } from "./declaration.ts";
+import { explanationOf, keepExplanation } from "./explained.ts";
+import type { Hidden } from "./hidden.ts";
 import { readPin } from "./pin.ts";
 import { planPinned } from "./pinned.ts";
 import { type FleetPlan, type PlannedProcess, planFleet } from "./plan.ts";
 import { preFlight } from "./pre-flight.ts";
 import { runningRelease } from "./running.ts";
+import { openSecrets } from "./secrets.ts";
 
 /** What the stack's outputs say of a member. */
 export interface MemberOutput {
@@ -38,28 +41,23 @@ export class Fleet extends pulumi.ComponentResource {
   /** Name → id, health and version. */
   readonly processes: pulumi.Output<Record<string, MemberOutput>>;
 
-  static async create<const N extends string>(
+  static async create<const N extends string, const T extends string = never>(
     name: string,
-    input: FleetInput<N>,
+    given: FleetInput<N, T>,
     options?: pulumi.ComponentResourceOptions,
   ): Promise<Fleet> {
     try {
-      const running = await runningRelease({
-        home: HOME,
-        project: pulumi.getProject(),
-        stack: pulumi.getStack(),
-      });
+      const input = await openSecrets(given);
+      const where = { home: HOME, project: pulumi.getProject(), stack: pulumi.getStack() };
+      const running = await runningRelease(where);
       const config = new pulumi.Config();
       const pin = readPin((key) => config.get(key), process.env);
       const folders = { home: HOME, build: BUILD };
       const plan =
         pin === undefined
           ? await planFleet(input, folders, running)
-          : await planPinned(input, folders, pin, {
-              project: pulumi.getProject(),
-              stack: pulumi.getStack(),
-              config,
-            });
+          : await planPinned(input, folders, pin, { ...where, config });
+      await keepExplanation(where, explanationOf(plan, new Date().toISOString()));
       if (pulumi.runtime.isDryRun()) await preFlight(config, plan.declaration.network, modulesOf(plan));
       return new Fleet(name, plan, options);
     } catch (error) {
@@ -136,18 +134,20 @@ export class Fleet extends pulumi.ComponentResource {
   }
 
   #configs(plan: FleetPlan, common: Common): Record<string, ConfigBundle[]> {
-    return forEachMember(plan, ({ name, declared }) =>
+    return forEachMember(plan, ({ name, declared, secrets = {} }) =>
       Object.entries(declared.config).map(([type, configData]) => {
         const resource = `${name}-${type.toLowerCase().replaceAll("_", "-")}`;
-        const target = this.#target(name);
+        const rule = declared.rules?.[type];
         return new ConfigBundle(
           resource,
           {
             ...common,
             name: resource,
-            configType: "PROCESS_CONFIG",
+            configType: type,
             configData,
-            targets: [target],
+            ...(rule === undefined ? {} : { rule }),
+            ...sealed(secrets[type], declared.sealTo),
+            targets: [this.#target(name)],
             timeoutSeconds: 120,
           },
           { parent: this },
@@ -162,8 +162,10 @@ export class Fleet extends pulumi.ComponentResource {
     configs: Record<string, ConfigBundle[]>,
   ): Record<string, Wiring[]> {
     return forEachMember(plan, ({ name, declared, declaration }) => {
-      if (declared.peers.length === 0) return [];
+      const { allowed } = declared;
+      if (declared.peers.length === 0 && allowed === undefined) return [];
       const peers = Object.fromEntries(declared.peers.map((peer) => [peer, this.#member(peer).processId]));
+      const deployers = allowed?.map((one) => [one, this.members[one]?.processId ?? one]);
       const healthCheck = healthOf(plan.declaration, declaration);
       return [
         new Wiring(
@@ -172,6 +174,7 @@ export class Fleet extends pulumi.ComponentResource {
             ...common,
             target: this.#target(name),
             peers: pulumi.output(peers),
+            ...(deployers === undefined ? {} : { deployers: pulumi.output(Object.fromEntries(deployers)) }),
             healthCheck,
             timeoutSeconds: 120,
           },
@@ -237,6 +240,13 @@ export class Fleet extends pulumi.ComponentResource {
       .all([processId, generation] as const)
       .apply(([id, count]) => ({ name, processId: id, generation: count }));
   }
+}
+
+/** A bundle's secrets: what the state holds of them is encrypted. */
+function sealed(secrets: Readonly<Record<string, Hidden>> | undefined, sealTo: string | undefined) {
+  if (secrets === undefined || sealTo === undefined) return {};
+  const open = Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()]);
+  return { secretData: pulumi.secret(Object.fromEntries(open)), sealTo };
 }
 
 /** Modules that must be on the network already. */

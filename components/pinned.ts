@@ -7,10 +7,12 @@ import { ensureBundles, networkReader, type Reader, releaseOnNetwork } from "../
 import type { DeclaredProcess } from "../providers/release/schema.ts";
 import { writeAtomically } from "../providers/run/files.ts";
 import type { ProviderConfig } from "../providers/run/session.ts";
+import { configurationOf } from "./configuration.ts";
 import { type FleetDeclaration, FleetDeclarationSchema } from "./declaration.ts";
 import { levelsOf } from "./graph.ts";
+import { partsIn } from "./layers.ts";
 import type { Pin } from "./pin.ts";
-import type { FleetPlan, PlanFolders, PlannedProcess } from "./plan.ts";
+import { type FleetPlan, type PlanFolders, type PlannedProcess, secretsOf } from "./plan.ts";
 import { nearest, problemsOf } from "./problems.ts";
 import { membersOf } from "./running.ts";
 
@@ -29,7 +31,7 @@ export interface PinnedStack {
  * module's default and the protection count; its members are not looked at. Members that came after the release are kept as they
  * run, without a place in it. Nothing is sent; what this machine does not have is read from the network.
  *
- * @throws FleetError UNKNOWN_RELEASE, BUNDLE_GONE, UNKNOWN_PROCESS, DEPENDENCY_NOT_RUNNING
+ * @throws FleetError UNKNOWN_RELEASE, BUNDLE_GONE, UNKNOWN_PROCESS, DEPENDENCY_NOT_RUNNING, SECRET_MISSING
  */
 export async function planPinned(
   raw: unknown,
@@ -60,6 +62,8 @@ export async function planPinned(
     await ensureBundles(target, fromTarget, where, reader, budget);
     for (const name of fromTarget)
       await keepByName(folders, name, target.declaration[name]?.sourceHash ?? "");
+    const configuration = configurationOf(partsIn(raw));
+    const missing: Problem[] = [];
     const planned = Object.entries({ ...members, ...warm }).map(([name, declared]): PlannedProcess => {
       const { healthCheck, timeoutSeconds } = target.policies?.[name] ?? current?.policies?.[name] ?? {};
       const declaration = FleetDeclarationSchema.shape.processes.parse({
@@ -73,14 +77,17 @@ export async function planPinned(
       })[name];
       if (!declaration) throw new Error(`no declaration of ${name}`);
       const digest = pin.restore?.states[name];
+      const secrets = secretsOf(name, declared, configuration, missing);
       return {
         name,
         declaration,
         declared,
         ...(warm[name] === undefined ? {} : { warm: true }),
+        ...(secrets === undefined ? {} : { secrets }),
         ...(pin.restore && digest !== undefined ? { restore: { id: pin.restore.id, digest } } : {}),
       };
     });
+    throwAll(missing);
     const levels = levelsOf(
       Object.fromEntries(planned.map(({ name, declared }) => [name, declared.dependsOn])),
     );

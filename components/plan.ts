@@ -4,9 +4,12 @@ import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import type { DeclaredProcess } from "../providers/release/schema.ts";
 import { writeAtomically } from "../providers/run/files.ts";
 import { distinct, entryOf, programOf, tidyFacts } from "./bundling.ts";
+import { type Configuration, configurationOf, IDLE } from "./configuration.ts";
 import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration } from "./declaration.ts";
 import { levelsOf, unknownNames } from "./graph.ts";
-import { problemsOf } from "./problems.ts";
+import type { Hidden } from "./hidden.ts";
+import { type MemberConfig, partsIn } from "./layers.ts";
+import { nearest, problemsOf } from "./problems.ts";
 
 /** A member with everything known before anything is spent. */
 export interface PlannedProcess {
@@ -17,6 +20,10 @@ export interface PlannedProcess {
   readonly warm?: boolean;
   /** The state that its code is loaded with. */
   readonly restore?: { readonly id: string; readonly digest: string };
+  /** Its secret settings by config type. */
+  readonly secrets?: Readonly<Record<string, Readonly<Record<string, Hidden>>>>;
+  /** Config type → setting → path of the layer in the declaration that it comes from. */
+  readonly origins?: MemberConfig["origins"];
 }
 
 /** A checked fleet: declared data, bundles made, order known. */
@@ -47,7 +54,8 @@ export type Running = (name: string) => DeclaredProcess | undefined;
  * @throws FleetError with every problem of the declaration at once, then every problem of the sources at once
  */
 export async function planFleet(raw: unknown, folders: PlanFolders, running: Running): Promise<FleetPlan> {
-  const declaration = parseDeclaration(raw);
+  const configuration = configurationOf(partsIn(raw));
+  const declaration = parseDeclaration(raw, configuration);
   const chosen = chooseMembers(declaration, running);
   const levels = levelsOf(Object.fromEntries(chosen.map(({ name, process }) => [name, process.dependsOn])));
   const problems: Problem[] = [];
@@ -55,8 +63,18 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
   const planned = new Map<string, PlannedProcess>();
   for (const { name, process, kept } of chosen) {
     try {
-      const declared = kept ?? (await declare(name, process, declaration, folders, warnings));
-      planned.set(name, { name, declaration: process, declared });
+      const declared =
+        kept ?? (await declare(name, process, declaration, configuration.members[name], folders, warnings));
+      const secrets = secretsOf(name, declared, configuration, problems);
+      const origins = kept ? {} : { origins: configuration.members[name]?.origins ?? {} };
+      planned.set(name, {
+        name,
+        declaration: process,
+        declared,
+        ...(secrets ? { secrets } : {}),
+        ...origins,
+      });
+      if (!kept && process.silence[IDLE] === undefined) warnings.push(...(configuration.idle[name] ?? []));
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       problems.push(...error.problems);
@@ -71,14 +89,18 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
   };
 }
 
-function parseDeclaration(raw: unknown): FleetDeclaration {
+function parseDeclaration(raw: unknown, configuration: Configuration): FleetDeclaration {
   const parsed = FleetDeclarationSchema.safeParse(raw);
   if (!parsed.success) {
-    throwAll(problemsOf(parsed.error, raw, FleetDeclarationSchema));
+    throwAll([...problemsOf(parsed.error, raw, FleetDeclarationSchema), ...configuration.problems]);
     throw parsed.error;
   }
   const { processes, ledger } = parsed.data;
-  const problems = unknownNames(graphOf(processes, "peers"), "peers");
+  const problems = [
+    ...unknownNames(graphOf(processes, "peers"), "peers"),
+    ...unknownAllowed(parsed.data),
+    ...configuration.problems,
+  ];
   if (ledger !== undefined && processes[ledger] === undefined) {
     problems.push({
       code: "UNKNOWN_LEDGER",
@@ -90,7 +112,64 @@ function parseDeclaration(raw: unknown): FleetDeclaration {
     });
   }
   throwAll([...unknownNames(graphOf(processes, "dependsOn"), "dependsOn"), ...problems]);
+  // A member that a setting names is one that the process may call.
+  for (const [name, process] of Object.entries(processes)) {
+    const named = configuration.members[name]?.named ?? [];
+    process.peers = [...new Set([...process.peers, ...named.filter((other) => other !== name)])];
+  }
   return parsed.data;
+}
+
+const ADDRESS = /^[A-Za-z0-9_-]{43}$/;
+
+function unknownAllowed({ allowed = [], processes }: FleetDeclaration): Problem[] {
+  const names = Object.keys(processes);
+  const lists = [
+    ["allowed", allowed] as const,
+    ...Object.entries(processes).map(([name, own]) => [`processes.${name}.allowed`, own.allowed] as const),
+  ];
+  return lists.flatMap(([path, list]) =>
+    list.flatMap((one, index) => {
+      if (names.includes(one) || ADDRESS.test(one)) return [];
+      const near = nearest(one, names);
+      return [
+        {
+          code: "UNKNOWN_MEMBER",
+          what: `"${one}" may change processes, but is not in the fleet.`,
+          at: `${path}.${index}`,
+          got: one,
+          expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${names.join(", ")}, or an address`,
+          remedy: "Declare it or mend the name.",
+        },
+      ];
+    }),
+  );
+}
+
+/** The values of a member's secrets as the stack has them now; a release names them and does not hold them. */
+export function secretsOf(
+  name: string,
+  declared: DeclaredProcess,
+  { members }: Configuration,
+  problems: Problem[],
+): Record<string, Record<string, Hidden>> | undefined {
+  if (declared.secrets === undefined) return undefined;
+  const found: Record<string, Record<string, Hidden>> = {};
+  for (const [type, keys] of Object.entries(declared.secrets)) {
+    for (const key of keys) {
+      const secret = members[name]?.secrets[type]?.[key];
+      if (secret) found[type] = { ...found[type], [key]: secret };
+      else
+        problems.push({
+          code: "SECRET_MISSING",
+          what: `${name} needs the secret ${type}.${key}, of which nothing here has a value.`,
+          at: `secretOverrides.${name}.${type}.${key}`,
+          expected: "a secret of the stack's config",
+          remedy: `npx pulumi config set --secret --path secrets.${name}.${type}.${key} <value>`,
+        });
+    }
+  }
+  return found;
 }
 
 function graphOf(
@@ -152,6 +231,7 @@ async function declare(
   name: string,
   process: ProcessDeclaration,
   fleet: FleetDeclaration,
+  config: MemberConfig | undefined,
   folders: PlanFolders,
   warnings: Problem[],
 ): Promise<DeclaredProcess> {
@@ -159,6 +239,8 @@ async function declare(
   await store(join(folders.home, "bundles")).put(made);
   await writeAtomically(join(folders.build, `${name}-process.lua`), made.text);
   warnings.push(...made.warnings);
+  const secrets = Object.entries(config?.secrets ?? {}).map(([type, own]) => [type, Object.keys(own).sort()]);
+  const allowed = [...new Set([...(fleet.allowed ?? []), ...process.allowed])];
   return {
     entry: entryOf(name, process),
     sourceHash: made.hash,
@@ -166,17 +248,12 @@ async function declare(
     module,
     dependsOn: process.dependsOn,
     peers: process.peers,
-    config: definedConfig(process.config),
+    config: config?.data ?? {},
     modules: Object.fromEntries(made.modules.map((module) => [module.name, module.hash])),
     bytes: made.bytes,
     ...(Object.keys(process.tags).length > 0 ? { tags: process.tags } : {}),
+    ...(Object.keys(config?.rules ?? {}).length > 0 ? { rules: config?.rules } : {}),
+    ...(secrets.length > 0 ? { secrets: Object.fromEntries(secrets), sealTo: config?.sealTo } : {}),
+    ...(fleet.allowed !== undefined || allowed.length > 0 ? { allowed } : {}),
   };
-}
-
-function definedConfig(config: ProcessDeclaration["config"]): Record<string, Record<string, unknown>> {
-  return Object.fromEntries(
-    Object.entries(config).filter(
-      (entry): entry is [string, Record<string, unknown>] => entry[1] !== undefined,
-    ),
-  );
 }

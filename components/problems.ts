@@ -25,12 +25,21 @@ export function problemsOf(error: z.ZodError, raw: unknown, schema: z.ZodType): 
         code: "BAD_VALUE",
         what: `${at} is not as it must be.`,
         at,
-        got: got === undefined ? "nothing" : (JSON.stringify(got) ?? String(got)).slice(0, 120),
+        got: shown(issue.path, got),
         expected: issue.message,
         remedy: "Change the value in index.ts, or in the stack's config where it comes from there.",
       },
     ];
   });
+}
+
+/** Fields whose values are not repeated. */
+const SECRET: readonly PropertyKey[] = ["secrets", "secretOverrides", "sealTo"];
+
+function shown(path: readonly PropertyKey[], got: unknown): string {
+  if (got === undefined) return "nothing";
+  if (path.some((field) => SECRET.includes(field))) return "a value that is not shown";
+  return (JSON.stringify(got) ?? String(got)).slice(0, 120);
 }
 
 /** Every key that an object in a JSON schema may have. */

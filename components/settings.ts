@@ -20,7 +20,36 @@ export function settings(config: pulumi.Config) {
     timeoutSeconds: config.requireNumber("timeoutSeconds"),
     protect: config.requireBoolean("protect"),
     ...(only.length > 0 ? { only } : {}),
+    ...ofStack(config),
   };
+}
+
+type Overrides = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
+
+/** What the stack's config says of members' settings, where it says anything: `overrides`, `secrets` and `sealTo`. */
+function ofStack(config: pulumi.Config) {
+  const secrets = config.getSecretObject<Record<string, Record<string, Record<string, string>>>>("secrets");
+  const sealTo = config.get("sealTo");
+  const overrides = overridesOf(config);
+  return {
+    ...(secrets === undefined ? {} : { secretOverrides: secrets }),
+    ...(sealTo === undefined ? {} : { sealTo }),
+    ...(overrides === undefined ? {} : { overrides }),
+  };
+}
+
+/** One secret in it makes all of it secret: then it is handed on as such, and refused where it is looked at. */
+function overridesOf(config: pulumi.Config): Overrides | undefined {
+  const key = "overrides";
+  const secret = secretKeys().includes(`${config.name}:${key}`);
+  if (!secret) return config.getObject<Overrides>(key);
+  return config.getSecretObject<Overrides>(key) as unknown as Overrides;
+}
+
+/** Keys of the stack's config that are secrets, as Pulumi tells a program. */
+function secretKeys(): readonly string[] {
+  const keys: unknown = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS || "[]");
+  return Array.isArray(keys) ? keys.map(String) : [];
 }
 
 /** Settings that every game service of the guide's fleet gets. */

@@ -21,6 +21,14 @@ export class ConfigBundle extends pulumi.dynamic.Resource {
 
   constructor(name: string, args: ConfigBundleArgs, options?: pulumi.CustomResourceOptions) {
     const outputs = { version: undefined, hash: undefined, drift: undefined, schemaVersion: undefined };
-    super(provider, name, { ...args, ...outputs }, options, "ao", "ConfigBundle");
+    const secret = { additionalSecretOutputs: ["secretData"] };
+    super(
+      provider,
+      name,
+      { ...args, ...outputs },
+      pulumi.mergeOptions(options, secret),
+      "ao",
+      "ConfigBundle",
+    );
   }
 }

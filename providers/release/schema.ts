@@ -1,6 +1,9 @@
 import { z } from "zod";
+import type { Rule } from "../config-bundle/rules.ts";
 import { HealthPolicySchema } from "../process/schema.ts";
 import { CommonInputs } from "../run/scope.ts";
+
+const RuleSchema = z.custom<Rule>((value) => typeof value === "object" && value !== null);
 
 /** Declared data of one member: complete, so that the fleet can be built again from it. No ids, no weights. */
 export const DeclaredProcessSchema = z.strictObject({
@@ -24,6 +27,14 @@ export const DeclaredProcessSchema = z.strictObject({
   bytes: z.number(),
   /** Extra spawn tags, where it has any. */
   tags: z.record(z.string(), z.string()).optional(),
+  /** Rules of config types of the fleet's own, where it has any. */
+  rules: z.record(z.string(), RuleSchema).optional(),
+  /** Names of its secret settings by config type; their values are those that the stack has when it is deployed. */
+  secrets: z.record(z.string(), z.array(z.string())).optional(),
+  /** Public key that they are sealed to. */
+  sealTo: z.string().optional(),
+  /** Members and addresses that may change it beside its owner; where there is none, who may is left alone. */
+  allowed: z.array(z.string()).optional(),
 });
 
 export type DeclaredProcess = z.infer<typeof DeclaredProcessSchema>;

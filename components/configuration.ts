@@ -1,0 +1,259 @@
+import type { z } from "zod";
+import type { Problem } from "../core/errors.ts";
+import { checkValue, type Misfit } from "../providers/config-bundle/check.ts";
+import { RULES } from "../providers/config-bundle/lua.ts";
+import { type Rule, ruleOf } from "../providers/config-bundle/rules.ts";
+import { publicKeyProblem } from "../providers/config-bundle/seal.ts";
+import { type FleetConfigParts, layered, type MemberConfig } from "./layers.ts";
+import { nearest } from "./problems.ts";
+
+/** Settings in layers, and everything that is wrong with them. */
+export interface Configuration {
+  readonly members: Readonly<Record<string, MemberConfig>>;
+  readonly problems: readonly Problem[];
+  /** Settings that nothing on AO can enforce, by member. */
+  readonly idle: Readonly<Record<string, readonly Problem[]>>;
+}
+
+/** Code of the warning of a setting that is kept and reported but that nothing can enforce. */
+export const IDLE = "SETTING_IDLE";
+
+/**
+ * The settings of every member: the fleet's, over them the member's own, over them the stack's (for all, then for the member),
+ * and its secrets. A later layer replaces single settings of a type. Pure.
+ */
+export function configurationOf(fleet: FleetConfigParts): Configuration {
+  const own = ownRules(fleet.configTypes ?? {});
+  const problems = [...own.problems, ...unknownTargets(fleet)];
+  const members: Record<string, MemberConfig> = {};
+  const idle: Record<string, Problem[]> = {};
+  for (const name of Object.keys(fleet.processes)) {
+    const member = layered(fleet, name, own.rules);
+    members[name] = member;
+    problems.push(...problemsOf(fleet, name, member, own.rules));
+    idle[name] = idleOf(name, member, own.rules);
+  }
+  return { members, problems, idle };
+}
+
+function problemsOf(
+  fleet: FleetConfigParts,
+  name: string,
+  member: MemberConfig,
+  own: Readonly<Record<string, Rule>>,
+): Problem[] {
+  const problems: Problem[] = [];
+  for (const [type, data] of Object.entries(member.data)) {
+    const rule = RULES[type] ?? own[type];
+    if (!rule) {
+      problems.push(unknownType(type, member, name, Object.keys({ ...RULES, ...own })));
+      continue;
+    }
+    // In the place of a sealed text: anything of its kind.
+    const sealed = Object.fromEntries(Object.keys(member.secrets[type] ?? {}).map((key) => [key, "sealed:"]));
+    const whole = { ...data, ...sealed };
+    const misfits = checkValue(whole, rule, "");
+    for (const misfit of misfits) problems.push(problemOf(name, type, misfit, member, rule));
+    const schema = fleet.configTypes?.[type];
+    if (schema && misfits.length === 0) problems.push(...furtherChecks(schema, name, type, whole, member));
+  }
+  if (Object.keys(member.secrets).length > 0) {
+    const problem = publicKeyProblem(member.sealTo);
+    if (problem !== undefined) {
+      const [got, expected] = problem.split("; ");
+      problems.push({
+        code: "SEAL_KEY_INVALID",
+        what: `The secrets of ${name} cannot be sealed.`,
+        at: fleet.processes[name]?.sealTo === undefined ? "sealTo" : `processes.${name}.sealTo`,
+        got: got ?? "",
+        expected: expected ?? "a public key as PEM or JWK, RSA (from 2048 bits) or X25519",
+        remedy:
+          "openssl genpkey -algorithm x25519 -out own.pem && openssl pkey -in own.pem -pubout: keep the first, declare the second.",
+      });
+    }
+  }
+  for (const missing of member.named.filter((other) => fleet.processes[other] === undefined)) {
+    const near = nearest(missing, Object.keys(fleet.processes));
+    problems.push({
+      code: "UNKNOWN_MEMBER",
+      what: `A service of ${name} names "${missing}", which is not in the fleet.`,
+      at: `${member.origins.SERVICES?.[serviceOf(member, missing)] ?? `processes.${name}.config`}.SERVICES.${serviceOf(member, missing)}.member`,
+      got: missing,
+      expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${Object.keys(fleet.processes).join(", ")}`,
+      remedy:
+        "Declare it or mend the name; a process outside of the fleet is named by its id: { process: … }.",
+    });
+  }
+  return problems;
+}
+
+function serviceOf({ data }: MemberConfig, member: string): string {
+  const found = Object.entries(data.SERVICES ?? {}).find(
+    ([, service]) => (service as { member?: unknown } | null)?.member === member,
+  );
+  return found?.[0] ?? "";
+}
+
+/** Where a setting was written: the path of its layer and its own. */
+function placeOf(name: string, type: string, path: string, { origins }: MemberConfig): string {
+  const known = Object.keys(origins[type] ?? {}).filter(
+    (key) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`),
+  );
+  const [key] = known.sort((a, b) => b.length - a.length);
+  const layer = (key === undefined ? undefined : origins[type]?.[key]) ?? `processes.${name}.config`;
+  return `${layer}.${type}${path === "" ? "" : `.${path}`}`;
+}
+
+function problemOf(
+  name: string,
+  type: string,
+  { path: dotted, got, expected }: Misfit,
+  member: MemberConfig,
+  rule: Rule,
+): Problem {
+  const path = dotted.replace(/^\./, "");
+  const at = placeOf(name, type, path, member);
+  if (got !== "an unknown key")
+    return {
+      code: "BAD_VALUE",
+      what: `${at} is not as it must be.`,
+      at,
+      got,
+      expected,
+      remedy: at.startsWith("overrides")
+        ? "Change the value in the stack's config: pulumi config set --path."
+        : "Change the value in index.ts, or in the stack's config where it comes from there.",
+    };
+  const key = path.split(".").at(-1) ?? "";
+  const near = nearest(key, Object.keys(rule.fields ?? {}));
+  return {
+    code: "UNKNOWN_KEY",
+    what: `"${key}" is no setting.`,
+    at,
+    got: key,
+    expected: near === undefined ? expected : `perhaps "${near}"; ${expected}`,
+    remedy: near === undefined ? "Remove it." : `Write "${near}", or remove it.`,
+  };
+}
+
+function unknownType(
+  type: string,
+  { origins }: MemberConfig,
+  name: string,
+  known: readonly string[],
+): Problem {
+  const [layer = `processes.${name}.config`] = Object.values(origins[type] ?? {});
+  const near = nearest(type, known);
+  return {
+    code: "UNKNOWN_CONFIG_TYPE",
+    what: `"${type}" is no config type.`,
+    at: `${layer}.${type}`,
+    got: type,
+    expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${known.join(" ")}`,
+    remedy: "Mend the name, or declare the type with its zod schema in configTypes.",
+  };
+}
+
+/** What a schema checks beyond what a process can: refinements of the user's own. */
+function furtherChecks(
+  schema: z.ZodType,
+  name: string,
+  type: string,
+  data: Readonly<Record<string, unknown>>,
+  member: MemberConfig,
+): Problem[] {
+  const issues = schema.safeParse(data).error?.issues ?? [];
+  const secrets = Object.keys(member.secrets[type] ?? {});
+  return issues
+    .filter(({ path }) => !secrets.includes(String(path[0])))
+    .map(({ path, message }) => {
+      const at = placeOf(name, type, path.map(String).join("."), member);
+      return {
+        code: "BAD_VALUE",
+        what: `${at} is not as its schema says.`,
+        at,
+        expected: message,
+        remedy: "Change the value in index.ts, or in the stack's config where it comes from there.",
+      };
+    });
+}
+
+function idleOf(name: string, member: MemberConfig, own: Readonly<Record<string, Rule>>): Problem[] {
+  return Object.entries(member.data).flatMap(([type, data]) =>
+    Object.keys(data).flatMap((key): Problem[] => {
+      const why = (RULES[type] ?? own[type])?.fields?.[key]?.idle;
+      if (why === undefined) return [];
+      return [
+        {
+          code: IDLE,
+          what: `${type}.${key} of ${name} is kept and reported, but nothing enforces it: ${why}.`,
+          at: placeOf(name, type, key, member),
+          remedy: `Remove it; or, if it is for people to read, say so: silence: { ${IDLE}: "why" }`,
+        },
+      ];
+    }),
+  );
+}
+
+/** The fleet's own types as rules for its processes. */
+function ownRules(types: Readonly<Record<string, z.ZodType>>): {
+  rules: Record<string, Rule>;
+  problems: Problem[];
+} {
+  const rules: Record<string, Rule> = {};
+  const problems: Problem[] = [];
+  for (const [type, schema] of Object.entries(types)) {
+    const at = `configTypes.${type}`;
+    const { rule, unsupported } = ruleOf(schema);
+    rules[type] = rule;
+    if (RULES[type])
+      problems.push({
+        code: "CONFIG_TYPE_TAKEN",
+        what: `${type} is a type that every process knows already.`,
+        at,
+        got: type,
+        expected: "a name of your own",
+        remedy: "Name it otherwise.",
+      });
+    if (rule.type !== "object")
+      problems.push({
+        code: "CONFIG_TYPE_INVALID",
+        what: `The schema of ${type} is not one of an object.`,
+        at,
+        got: rule.type,
+        expected: "z.strictObject({ … }) or z.record(…)",
+        remedy: "Put the value under a name: z.strictObject({ value: … })",
+      });
+    for (const { at: where, what } of rule.type === "object" ? unsupported : [])
+      problems.push({
+        code: "CONFIG_CHECK_UNSUPPORTED",
+        what: `A process cannot check ${what}, so it would take what this schema refuses.`,
+        at: where === "" ? at : `${at}.${where}`,
+        got: what,
+        expected:
+          "kinds, ranges, lengths, enums, lists, objects, and patterns of characters, classes and repeats",
+        remedy: "Write the check with those; a .refine() beside them is made by the plan alone.",
+      });
+  }
+  return { rules, problems };
+}
+
+function unknownTargets({ overrides = {}, secretOverrides = {}, processes }: FleetConfigParts): Problem[] {
+  const known = ["*", ...Object.keys(processes)];
+  return [
+    ...Object.keys(overrides).map((name) => ["overrides", name] as const),
+    ...Object.keys(secretOverrides).map((name) => ["secrets", name] as const),
+  ]
+    .filter(([, name]) => !known.includes(name))
+    .map(([key, name]) => {
+      const near = nearest(name, known);
+      return {
+        code: "UNKNOWN_PROCESS",
+        what: `The stack's settings name "${name}", which is not in the fleet.`,
+        at: `${key}.${name}`,
+        got: name,
+        expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${known.join(", ")}`,
+        remedy: `Mend the name: pulumi config rm --path ${key}.${name}`,
+      };
+    });
+}

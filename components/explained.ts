@@ -1,0 +1,70 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { RULES } from "../providers/config-bundle/lua.ts";
+import { readJson, writeAtomically } from "../providers/run/files.ts";
+import type { Scope } from "../providers/run/scope.ts";
+import type { FleetPlan } from "./plan.ts";
+
+const SettingSchema = z.strictObject({
+  /** Its value; a secret has none here. */
+  value: z.unknown().optional(),
+  /** True for a secret. */
+  secret: z.boolean().optional(),
+  /** Where the last word about it was said: the path of the layer in the declaration, or the release that the stack is pinned to. */
+  from: z.string(),
+  /** Why nothing on AO can enforce it. */
+  idle: z.string().optional(),
+});
+
+/** What the latest plan of a stack says of settings, and where each comes from. */
+export const ExplanationSchema = z.strictObject({
+  /** When the plan was made, ISO 8601. */
+  at: z.string(),
+  /** Member → config type → setting. */
+  members: z.record(z.string(), z.record(z.string(), z.record(z.string(), SettingSchema))),
+});
+
+export type Explanation = z.infer<typeof ExplanationSchema>;
+export type ExplainedSetting = z.infer<typeof SettingSchema>;
+
+/** The settings of a plan, each with its origin. Pure. */
+export function explanationOf({ levels, pinned }: FleetPlan, at: string): Explanation {
+  const members = levels.flat().map(({ name, declared, origins }) => {
+    const from = pinned ? `release ${pinned.release.deploymentId}` : "the release that runs";
+    const types = Object.entries(declared.config).map(([type, data]) => {
+      const fields = (RULES[type] ?? declared.rules?.[type])?.fields ?? {};
+      const settings = Object.entries(data).map(([key, value]): [string, ExplainedSetting] => {
+        const idle = fields[key]?.idle;
+        return [
+          key,
+          { value, from: origins?.[type]?.[key] ?? from, ...(idle === undefined ? {} : { idle }) },
+        ];
+      });
+      const secrets = (declared.secrets?.[type] ?? []).map((key): [string, ExplainedSetting] => [
+        key,
+        { secret: true, from: origins?.[type]?.[key] ?? from },
+      ]);
+      return [type, Object.fromEntries([...settings, ...secrets])] as const;
+    });
+    return [name, Object.fromEntries(types)] as const;
+  });
+  return { at, members: Object.fromEntries(members) };
+}
+
+const pathOf = ({ home, project, stack }: Pick<Scope, "home" | "project" | "stack">): string =>
+  join(home, "config", `${project}.${stack}.json`);
+
+/** Keeps what a plan says, for `fleet config explain`. */
+export function keepExplanation(
+  where: Pick<Scope, "home" | "project" | "stack">,
+  explanation: Explanation,
+): Promise<void> {
+  return writeAtomically(pathOf(where), `${JSON.stringify(explanation, null, 2)}\n`);
+}
+
+/** What the latest plan on this machine said; undefined when there was none. */
+export async function readExplanation(
+  where: Pick<Scope, "home" | "project" | "stack">,
+): Promise<Explanation | undefined> {
+  return ExplanationSchema.safeParse(await readJson(pathOf(where))).data;
+}

@@ -1,0 +1,188 @@
+import { generateKeyPairSync } from "node:crypto";
+import { inspect } from "node:util";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { configurationOf } from "../../components/configuration.ts";
+import { FleetDeclarationSchema } from "../../components/declaration.ts";
+import { Hidden } from "../../components/hidden.ts";
+import { type FleetConfigParts, partsIn } from "../../components/layers.ts";
+import { problemsOf } from "../../components/problems.ts";
+import { formatProblem } from "../../core/errors.ts";
+
+const CANARY = "canary-7f3a";
+const sealTo = generateKeyPairSync("x25519").publicKey.export({ type: "spki", format: "pem" }).toString();
+
+const of = (parts: Partial<FleetConfigParts>) =>
+  configurationOf({ processes: { battle: {}, shop: {} }, ...parts });
+const codes = (parts: Partial<FleetConfigParts>) =>
+  of(parts).problems.map(({ code, at, expected }) => `${code} ${at} ${expected?.split(";")[0]}`);
+
+describe("layers", () => {
+  test("the fleet's, the member's, the stack's for all, the stack's for the member, the secret: each replaces single settings", () => {
+    const { members, problems } = of({
+      config: { PROCESS_CONFIG: { maxConcurrentRequests: 1, requestTimeout: 1, enableMetrics: false } },
+      processes: {
+        battle: {
+          config: { PROCESS_CONFIG: { requestTimeout: 2 }, ENVIRONMENT_VARS: { MODE: "a", KEY: "plain" } },
+          secrets: { ENVIRONMENT_VARS: { KEY: new Hidden(CANARY) } },
+        },
+        shop: {},
+      },
+      overrides: {
+        "*": { PROCESS_CONFIG: { enableMetrics: true }, ENVIRONMENT_VARS: { MODE: "b" } },
+        battle: { ENVIRONMENT_VARS: { MODE: "c" } },
+      },
+      sealTo,
+    });
+    expect(problems).toEqual([]);
+    expect(members.battle?.data).toEqual({
+      PROCESS_CONFIG: { maxConcurrentRequests: 1, requestTimeout: 2, enableMetrics: true },
+      ENVIRONMENT_VARS: { MODE: "c" },
+    });
+    expect(members.battle?.secrets.ENVIRONMENT_VARS?.KEY?.reveal()).toBe(CANARY);
+    expect(members.battle?.origins).toEqual({
+      PROCESS_CONFIG: {
+        maxConcurrentRequests: "config",
+        requestTimeout: "processes.battle.config",
+        enableMetrics: "overrides.*",
+      },
+      ENVIRONMENT_VARS: { MODE: "overrides.battle", KEY: "processes.battle.secrets" },
+    });
+    expect(members.shop?.data.ENVIRONMENT_VARS).toEqual({ MODE: "b" });
+  });
+
+  test("a service that names a member makes it a peer; one that is not in the fleet is named with the nearest", () => {
+    const services = (member: string) => ({ config: { SERVICES: { till: { member } } } });
+    expect(of(services("shop")).members.battle?.named).toEqual(["shop"]);
+    expect(codes(services("shpo"))[0]).toBe('UNKNOWN_MEMBER config.SERVICES.till.member perhaps "shop"');
+  });
+});
+
+describe("what is wrong", () => {
+  test("is told all at once, each where it was written", () => {
+    expect(
+      codes({
+        config: { LOGGING_CONFIG: { logLevel: "LOUD" }, PROCES_CONFIG: { maxConcurrentRequests: 1 } },
+        processes: {
+          battle: { config: { PROCESS_CONFIG: { maxConcurentRequests: 1, requestTimeout: 0 } } },
+          shop: { secrets: { ENVIRONMENT_VARS: { KEY: new Hidden(CANARY) } } },
+        },
+        overrides: { battel: {}, shop: { RATE_LIMITS: { BUY: { capacity: 1 } } } },
+        sealTo,
+      }),
+    ).toEqual([
+      'UNKNOWN_PROCESS overrides.battel perhaps "battle"',
+      "BAD_VALUE config.LOGGING_CONFIG.logLevel one of DEBUG INFO WARN ERROR FATAL",
+      'UNKNOWN_CONFIG_TYPE config.PROCES_CONFIG perhaps "PROCESS_CONFIG"',
+      'UNKNOWN_KEY processes.battle.config.PROCESS_CONFIG.maxConcurentRequests perhaps "maxConcurrentRequests"',
+      "BAD_VALUE processes.battle.config.PROCESS_CONFIG.requestTimeout a number above 0 and at most 86400000, for example 30000",
+      "BAD_VALUE config.LOGGING_CONFIG.logLevel one of DEBUG INFO WARN ERROR FATAL",
+      'UNKNOWN_CONFIG_TYPE config.PROCES_CONFIG perhaps "PROCESS_CONFIG"',
+      "BAD_VALUE overrides.shop.RATE_LIMITS.BUY.perSecond a number from 0.0001 to 100000, for example 1",
+    ]);
+  });
+
+  test("what nothing on AO can enforce is a warning with the reason", () => {
+    const { idle } = of({ config: { RESOURCE_LIMITS: { maxMemoryMB: 10, maxCpuPercent: 50 } } });
+    expect(idle.battle).toMatchObject([
+      {
+        code: "SETTING_IDLE",
+        at: "config.RESOURCE_LIMITS.maxCpuPercent",
+        what: expect.stringContaining("no such gauge"),
+      },
+    ]);
+  });
+});
+
+describe("a type of the fleet's own", () => {
+  const configTypes = {
+    MATCHMAKING: z
+      .strictObject({ rounds: z.int().min(1).max(9), mode: z.enum(["fast", "slow"]).optional() })
+      .refine(({ rounds, mode }) => mode !== "fast" || rounds < 4, {
+        error: "fast has at most 3 rounds",
+        path: ["mode"],
+      }),
+  };
+  const config = (data: Record<string, unknown>) => ({ config: { MATCHMAKING: data }, configTypes });
+
+  test("is checked by its schema, and travels as a rule", () => {
+    expect(of(config({ rounds: 3, mode: "fast" })).problems).toEqual([]);
+    expect(of(config({ rounds: 3 })).members.shop?.rules).toMatchObject({
+      MATCHMAKING: {
+        type: "object",
+        fields: { rounds: { type: "integer", min: 1, max: 9, required: true } },
+      },
+    });
+    expect(of({ configTypes }).members.shop?.rules).toEqual({});
+    expect(codes(config({ rounds: 3, mod: "slow" }))[0]).toBe(
+      'UNKNOWN_KEY config.MATCHMAKING.mod perhaps "mode"',
+    );
+    // A check of its own that only the plan can make.
+    expect(codes(config({ rounds: 5, mode: "fast" }))[0]).toBe(
+      "BAD_VALUE config.MATCHMAKING.mode fast has at most 3 rounds",
+    );
+    expect(codes(config({}))[0]).toMatch(
+      /^BAD_VALUE processes\.battle\.config\.MATCHMAKING\.rounds a whole number/,
+    );
+  });
+
+  test("a schema that a process cannot check, a taken name and one that is no object are refused", () => {
+    expect(
+      codes({
+        configTypes: {
+          A: z.strictObject({ url: z.url() }),
+          LOGGING_CONFIG: z.strictObject({}),
+          B: z.string(),
+        },
+      }).map((line) => line.split(" ").slice(0, 2).join(" ")),
+    ).toEqual([
+      "CONFIG_CHECK_UNSUPPORTED configTypes.A.url",
+      "CONFIG_TYPE_TAKEN configTypes.LOGGING_CONFIG",
+      "CONFIG_TYPE_INVALID configTypes.B",
+    ]);
+  });
+});
+
+describe("secrets", () => {
+  const secrets = { ENVIRONMENT_VARS: { KEY: new Hidden(CANARY) } };
+
+  test("without a public key are refused with the reason", () => {
+    const [problem] = of({ secrets }).problems;
+    expect(problem).toMatchObject({ code: "SEAL_KEY_INVALID", at: "sealTo" });
+    expect(problem?.expected).toContain("an AO process has no private memory");
+  });
+
+  test("are checked by the rules of their type", () => {
+    expect(codes({ secrets: { PROCESS_CONFIG: { requestTimeout: new Hidden("5") } }, sealTo })[0]).toMatch(
+      /^BAD_VALUE secrets\.PROCESS_CONFIG\.requestTimeout a number/,
+    );
+  });
+
+  test("show themselves to nobody: not printed, not as JSON, not in an error about them", () => {
+    const raw = {
+      network: { kind: "local", dir: "x" },
+      secrets: { ENVIRONMENT_VARS: { KEY: CANARY } },
+      secretOverrides: { battle: { ENVIRONMENT_VARS: { KEY: new Hidden(CANARY), other: CANARY } } },
+      sealTo: { d: CANARY },
+      processes: { battle: { secrets }, shop: { secrets: { ENVIRONMENT_VARS: CANARY } } },
+    };
+    const parsed = FleetDeclarationSchema.safeParse(raw);
+    expect(parsed.success).toBe(false);
+    const configuration = configurationOf(partsIn(raw));
+    const found = parsed.error ? problemsOf(parsed.error, raw, FleetDeclarationSchema) : [];
+    expect(found.map(({ at }) => at).sort()).toEqual([
+      "processes.shop.secrets.ENVIRONMENT_VARS",
+      "sealTo",
+      "secretOverrides.battle.ENVIRONMENT_VARS.other",
+      "secrets.ENVIRONMENT_VARS.KEY",
+    ]);
+    const said = [...found, ...configuration.problems].map(formatProblem).join("\n");
+    expect(said).not.toContain(CANARY);
+    const texts = [
+      JSON.stringify(configuration),
+      inspect(configuration, { depth: 9 }),
+      `${secrets.ENVIRONMENT_VARS.KEY}`,
+    ];
+    for (const shown of texts) expect(shown).not.toContain(CANARY);
+  });
+});
