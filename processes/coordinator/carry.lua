@@ -4,29 +4,34 @@ local envelope = require("fleet.envelope")
 local once = require("fleet.once")
 local protected = require("fleet.run").protected
 local reply = require("fleet.reply")
+local router = require("fleet.router")
 local routing = require("routing")
 local runs = require("runs")
 
 local carry = {}
 
---- Sends on in the player's name; the service's answer, success or error, becomes the answer to the message.
+--- Sends on in the player's name, to the revision that the table gives the player; the service's answer, success or error, becomes the answer to the message.
 --- @param msg table
 --- @param service string
 --- @param action string
 --- @param data table
 function carry.on(msg, service, action, data)
-  local ok, code, message, remedy = routing.allowed(service, action, fleet.peer(service))
+  local ok, code, message, remedy = routing.allowed(service, action, router.knows(service))
   if not ok then
     error(fleet.fail(code, message, remedy))
   end
   fleet.later(msg)
-  fleet.call(service, action, data, function(answer)
+  local request = {
+    player = fleet.player(msg), data = data,
+    tag = function(name) return fleet.tag(msg, name) end,
+  }
+  router.call(service, request, action, data, function(answer)
     if answer.success then
       fleet.reply(msg, answer)
     else
       fleet.replyError(msg, answer.error)
     end
-  end, { timeout = runs.patience(), tags = { ["On-Behalf-Of"] = fleet.player(msg) } })
+  end, { timeout = runs.patience(), tags = { ["On-Behalf-Of"] = request.player }, uncounted = routing.OBSERVED[action] })
 end
 
 --- Whether a message names its service by a tag: it is carried as it is. Actions that the coordinator has itself,

@@ -2,6 +2,7 @@
 -- several of them.
 local fleet = require("fleet")
 local validate = require("fleet.validate")
+local router = require("fleet.router")
 local carry = require("carry")
 local routing = require("routing")
 local runs = require("runs")
@@ -12,8 +13,8 @@ fleet.process({
   name = "coordinator",
   processType = "COORDINATOR",
   version = "1.0.0",
-  capabilities = { "PROCESS_COORDINATION", "MESSAGE_ROUTING", "WORKFLOW_MANAGEMENT" },
-  endpoints = { "ROUTE", "LIST_SERVICES", "RUN_WORKFLOW", "WORKFLOW_STATUS", "LIST_WORKFLOWS" },
+  capabilities = { "PROCESS_COORDINATION", "MESSAGE_ROUTING", "WORKFLOW_MANAGEMENT", "TRAFFIC_ROUTING" },
+  endpoints = { "ROUTE", "LIST_SERVICES", "RUN_WORKFLOW", "WORKFLOW_STATUS", "LIST_WORKFLOWS", "GET_TRAFFIC" },
 })
 
 local function refuse(code, message, remedy, more)

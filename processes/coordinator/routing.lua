@@ -12,16 +12,17 @@ routing.OBSERVED = { Info = true, HEALTH_CHECK = true, GET_STATISTICS = true }
 local RESERVED = {
   UPDATE_CONFIG = true, GET_CONFIG = true, WIRE_PEERS = true, RETIRE = true, RESUME = true, DRAIN = true,
   EXPORT_STATE = true, IMPORT_STATE = true, SET_ALLOWED = true, AUDIT = true, LOGS = true, Eval = true, Cron = true,
-  STARTUP = true, Error = true,
+  RESTORE_CONFIG = true, PROBE_PEERS = true, STARTUP = true, Error = true, SET_TRAFFIC = true, PROVE_TARGETS = true,
+  TRAFFIC_COMMAND = true,
 }
 
 --- Decides whether an action may be carried to a service.
 --- @param service string name of the peer
 --- @param action string
---- @param id string? the peer's process id, nil when it is not wired
+--- @param known any whether the service is wired or in the router's table
 --- @return boolean? true, or nil, code, message, remedy
-function routing.allowed(service, action, id)
-  if not id then
+function routing.allowed(service, action, known)
+  if not known then
     return nil, "UNKNOWN_SERVICE", "no service " .. service .. " is wired", "name one of the fleet's processes: battle, pokemon, shop"
   elseif action == "" or RESERVED[action] or action:find("%-Response$") then
     return nil, "ACTION_NOT_ROUTED", (action == "" and "an empty action" or action) .. " is never routed", "send it to the process itself, as its deployer"

@@ -1,5 +1,6 @@
 --- The workflows that run and that have run: each a saga on plain data, driven by calls to the services.
 local fleet = require("fleet")
+local router = require("fleet.router")
 local saga = require("saga")
 local workflows = require("workflows")
 
@@ -55,7 +56,9 @@ advance = function(run)
   local options = { timeout = runs.patience(), tags = {} }
   options.tags["On-Behalf-Of"] = command.onBehalf
   local id = run.id
-  local ok, raised = pcall(fleet.call, command.service, command.action, command.data, function(reply)
+  -- By the player, so that all steps of a run, and what the player asks for alone, go to the same revisions.
+  local request = { player = run.player, data = command.data }
+  local ok, raised = pcall(router.call, command.service, request, command.action, command.data, function(reply)
     settle(id, reply)
   end, options)
   if not ok and fleet.isFailure(raised) then

@@ -13,6 +13,9 @@ local MAX_DECODED, MAX_UNDECLARED = 8 * 1024 * 1024, 16 * 1024
 local INBOX, INBOX_TEXT = 100, 16 * 1024
 local OWN_FIELDS = { "Id", "Timestamp", "Nonce", "Epoch", "Block-Height", "Hash-Chain", "Cron", "Module" }
 
+--- Called before each message is handled, whoever takes it; nil: nothing is.
+envelope.before = nil
+
 local function isDeclared(action)
   local bundle = Fleet.live or Fleet.staged
   return bundle ~= nil and bundle.actions[action] ~= nil
@@ -66,6 +69,8 @@ local function wrap(original)
     local stats = store.stats
     stats.messages = stats.messages + 1
     stats.lastMessageAt = Fleet.current.at
+    -- Only what this bundle set: a later one begins without.
+    if envelope.before then pcall(envelope.before) end
     dropContentType(msg)
     local result = original(msg)
     for _, field in ipairs(OWN_FIELDS) do

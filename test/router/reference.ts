@@ -1,0 +1,244 @@
+/**
+ * What a router does, once more in TypeScript and as plainly as can be: the Lua one is held against it, and tests of the
+ * deployer's side talk to it.
+ */
+import { createHash } from "node:crypto";
+import type {
+  Metrics,
+  Proof,
+  RevisionMetrics,
+  ServiceRoutes,
+  SetTraffic,
+  Table,
+  TableRef,
+  TrafficCommand,
+  TrafficState,
+} from "../../delivery/wire.ts";
+
+/** Refused, with a code. */
+export class Refused extends Error {
+  readonly code: string;
+  constructor(code: string, message = code) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A caller's bucket from 0 to 9,999. */
+export function bucket(key: string, salt: string): number {
+  const hex = createHash("sha256").update(`${key}\n${salt}`).digest("hex");
+  return Number(BigInt(`0x${hex.slice(0, 12)}`) % 10_000n);
+}
+
+/** A request as it is routed. */
+export interface Request {
+  readonly player: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+/** The key of a request by a service's rule. */
+export function keyOf(rule: string, { player, tags = {}, data = {} }: Request): string {
+  const [kind, name = ""] = rule.split(":");
+  const value = kind === "tag" ? tags[name] : kind === "data" ? data[name] : undefined;
+  if (typeof value === "number") return String(value);
+  return typeof value === "string" && value !== "" ? value : player;
+}
+
+/** The process that a request goes to. */
+export function choose(service: ServiceRoutes, salt: string, request: Request): string | undefined {
+  const { testers } = service;
+  if (testers && request.tags?.[testers.tag] === testers.value) return testers.processId;
+  const at = bucket(keyOf(service.key, request), salt);
+  let edge = 0;
+  for (const { processId, weightBp } of service.routes) {
+    edge += weightBp;
+    if (at < edge) return processId;
+  }
+  return undefined;
+}
+
+const refOf = ({ release, step }: TableRef) => ({ release, step });
+const same = (a?: TableRef, b?: TableRef) => a?.release === b?.release && a?.step === b?.step;
+const content = (table: Pick<Table, "salt" | "services">) =>
+  JSON.stringify([table.salt, sorted(table.services)]);
+const sorted = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([k, v]) => [k, sorted(v)]),
+  );
+};
+
+function shares(service?: ServiceRoutes): Map<string, number> {
+  const all = new Map<string, number>();
+  const most = (id: string | undefined, share: number) => {
+    if (id !== undefined && share > 0) all.set(id, Math.max(all.get(id) ?? 0, share));
+  };
+  for (const { processId, weightBp } of service?.routes ?? []) most(processId, weightBp);
+  most(service?.testers?.processId, 1);
+  most(service?.mirror, 1);
+  return all;
+}
+
+/** One router. Time is given, never taken. */
+export class ReferenceRouter {
+  at = 1_000_000;
+  serial = 0;
+  table: Table | undefined;
+  proven: Table | undefined;
+  lease: { untilMs: number; revertTo: string } | undefined;
+  command: TrafficState["command"];
+  reverted: TrafficState["reverted"];
+  readonly proofs = new Map<string, Proof>();
+  metrics: Metrics | undefined;
+  before: Metrics | undefined;
+
+  /** Lets time pass; a message comes. */
+  tick(ms = 0): void {
+    this.at += ms;
+    if (this.lease && this.at >= this.lease.untilMs) this.#revert("lease");
+  }
+
+  #revert(why: "lease" | "abort"): void {
+    this.reverted = { ...refOf(this.table as Table), why, at: this.at };
+    this.table = this.proven;
+    this.lease = undefined;
+    this.serial += 1;
+    this.#roll();
+  }
+
+  #roll(): void {
+    this.before = this.metrics;
+    this.metrics = { ...refOf(this.table as Table), since: this.at, services: {} };
+  }
+
+  set(
+    data: SetTraffic & { expect?: (TableRef & { serial?: number }) | undefined },
+  ): TableRef & { mode: string; repeated: boolean; serial: number } {
+    this.tick();
+    const mode = data.lease ? "rollout" : data.hold !== undefined ? "held" : "steady";
+    const now = this.table;
+    const isSame = now !== undefined && same(now, data);
+    const until = data.lease && { untilMs: this.at + data.lease.forMs, revertTo: data.lease.revertTo };
+    const isEqual = now !== undefined && content(now) === content(data);
+    if (isSame && isEqual && now.mode === mode) {
+      this.lease = until;
+      return { ...refOf(now), mode, repeated: true, serial: this.serial };
+    }
+    const { expect } = data;
+    if (!same(now, expect) || (expect?.serial !== undefined && expect.serial !== this.serial))
+      throw new Refused("STALE_STEP");
+    for (const { routes } of Object.values(data.services)) {
+      const sum = routes.reduce((total, { weightBp }) => total + weightBp, 0);
+      const ids = new Set(routes.map(({ processId }) => processId));
+      if (sum !== 10_000 || ids.size < routes.length || routes.some(({ weightBp }) => weightBp < 0))
+        throw new Refused("UNBALANCED_TABLE");
+    }
+    if (data.lease && data.hold !== undefined) throw new Refused("INVALID_DATA");
+    if (data.lease && data.lease.revertTo !== this.proven?.release) throw new Refused("NO_PROVEN_TABLE");
+    this.#assertProven(data);
+    if (!isSame) this.command = undefined;
+    this.serial += 1;
+    const { release, step, salt, services, hold } = data;
+    this.table = {
+      release,
+      step,
+      salt,
+      services,
+      mode,
+      at: this.at,
+      ...(hold === undefined ? {} : { reason: hold }),
+    };
+    this.lease = until;
+    if (mode === "steady") {
+      this.proven = this.table;
+      this.command = undefined;
+    }
+    if (!isSame || !isEqual) this.#roll();
+    return { release, step, mode, repeated: false, serial: this.serial };
+  }
+
+  #assertProven({ services, release }: SetTraffic): void {
+    for (const [name, service] of Object.entries(services)) {
+      const held = shares(this.table?.services[name]);
+      for (const [id, share] of shares(this.proven?.services[name]))
+        held.set(id, Math.max(held.get(id) ?? 0, share));
+      for (const [id, share] of shares(service)) {
+        if (share <= (held.get(id) ?? 0)) continue;
+        const proof = this.proofs.get(id);
+        const routes = Object.values(services).flatMap((each) => each.routes);
+        const revision = routes.find(({ processId }) => processId === id)?.revision;
+        const good = proof?.status === "proven" && proof.release === release;
+        if (!good || (revision !== undefined && proof.revision !== revision))
+          throw new Refused("UNPROVEN_TARGET", id);
+      }
+    }
+  }
+
+  /** Asks a process and has its answer at once. */
+  prove(release: string, id: string, revision: string, status: Proof["status"], detail?: string): void {
+    this.tick();
+    const known = this.proofs.get(id);
+    if (known?.status === "proven" && known.release === release && known.revision === revision) return;
+    this.proofs.set(id, {
+      release,
+      revision,
+      status,
+      at: this.at,
+      ...(detail === undefined ? {} : { detail }),
+    });
+  }
+
+  say(command: TrafficCommand, by = "deployer"): void {
+    this.tick();
+    if (!this.table || this.table.mode === "steady") throw new Refused("NO_ROLLOUT");
+    if (command === "abort" && !this.proven) throw new Refused("NO_PROVEN_TABLE");
+    this.command = { command, ...refOf(this.table), by, at: this.at };
+    if (command === "abort") this.#revert("abort");
+    if (command === "pause") {
+      this.table = { ...this.table, mode: "held", reason: "paused by hand" };
+      this.lease = undefined;
+      this.serial += 1;
+    }
+  }
+
+  route(service: string, request: Request): string | undefined {
+    this.tick();
+    const entry = this.table?.services[service];
+    return entry && this.table && choose(entry, this.table.salt, request);
+  }
+
+  /** Counts a request and its answer. */
+  count(service: string, id: string, outcome: "answered" | "errors" | "refused", latency: number): void {
+    if (!this.metrics) return;
+    const revisions = this.metrics.services[service] ?? {};
+    this.metrics.services[service] = revisions;
+    const none: RevisionMetrics = { requests: 0, answered: 0, errors: 0, refused: 0, latencies: [] };
+    const one = revisions[id] ?? none;
+    revisions[id] = one;
+    one.requests += 1;
+    one[outcome] += 1;
+    one.latencies = [...one.latencies, latency].slice(-256);
+  }
+
+  /** `GET_TRAFFIC`. */
+  state(): TrafficState & { serial: number } {
+    this.tick();
+    return structuredClone({
+      ...(this.table && { table: this.table }),
+      ...(this.proven && { proven: this.proven }),
+      ...(this.lease && { lease: this.lease }),
+      ...(this.command && { command: this.command }),
+      ...(this.reverted && { reverted: this.reverted }),
+      ...(this.metrics && { metrics: this.metrics }),
+      ...(this.before && { before: this.before }),
+      proofs: Object.fromEntries(this.proofs),
+      serial: this.serial,
+      epoch: 1,
+      at: this.at,
+    });
+  }
+}

@@ -1,0 +1,416 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { TrafficStateSchema } from "../../delivery/wire.ts";
+import { type Aos, address, boot, MESSENGER, type Reply, type SendResult } from "../processes/aos.ts";
+
+const BLUE = address("blue");
+const GREEN = address("green");
+const SHADOW = address("shadow");
+const PLAYER = address("player");
+const BASE = { release: "r1", step: 0, salt: "r1" };
+let base: Aos;
+
+const routes = (green: number, extra: object = {}) => ({
+  battle: {
+    key: "sender",
+    routes: [
+      { processId: GREEN, revision: "new", weightBp: green },
+      { processId: BLUE, revision: "old", weightBp: 10_000 - green },
+    ],
+    ...extra,
+  },
+});
+const all = { battle: { key: "sender", routes: [{ processId: BLUE, revision: "old", weightBp: 10_000 }] } };
+const NEXT = {
+  release: "r2",
+  salt: "r2",
+  expect: { release: "r1", step: 0 },
+  lease: { forMs: 60_000, revertTo: "r1" },
+};
+
+const tagOf = (message: { Tags: { name: string; value: unknown }[] } | undefined, name: string) =>
+  String(message?.Tags.find((tag) => tag.name === name)?.value ?? "");
+const control = (p: Aos, action: string, data: object, more: object = {}) =>
+  p.send({ Action: action, Epoch: "1", Data: data, ...more });
+const set = async (p: Aos, data: object) => (await control(p, "SET_TRAFFIC", data)).reply as Reply;
+const code = (reply: Reply | undefined) => reply?.data.error?.code ?? "ok";
+const look = async (p: Aos) =>
+  TrafficStateSchema.parse((await p.send({ From: PLAYER, Action: "GET_TRAFFIC" })).reply?.data);
+const ask = (p: Aos, more: Record<string, unknown> = {}) =>
+  p.send({
+    From: PLAYER,
+    Action: "FIGHT",
+    Service: "battle",
+    Data: {},
+    "Correlation-Id": `c${p.slot}`,
+    ...more,
+  });
+const answer = (
+  p: Aos,
+  from: string,
+  asked: SendResult["messages"][number] | undefined,
+  data: object,
+  more: object = {},
+) =>
+  p.send({
+    From: from,
+    Owner: MESSENGER,
+    Action: `${tagOf(asked, "Action")}-Response`,
+    "Correlation-Id": tagOf(asked, "Correlation-Id"),
+    Data: data,
+    ...more,
+  });
+
+async function prove(p: Aos, release: string, targets: Record<string, string>, change: object = {}) {
+  const { messages } = await control(p, "PROVE_TARGETS", { release, targets });
+  for (const asked of messages.filter(({ Target }) => targets[Target] !== undefined)) {
+    const { healthCheck } = JSON.parse(asked.Data ?? "{}");
+    const health = {
+      success: true,
+      healthStatus: "HEALTHY",
+      checks: [],
+      nonce: healthCheck.nonce,
+      sourceHash: targets[asked.Target],
+    };
+    await answer(p, asked.Target, asked, { ...health, ...change });
+  }
+}
+
+/** A coordinator with a steady table: all to blue. */
+async function steady(): Promise<Aos> {
+  const p = await base.clone();
+  await prove(p, "r1", { [BLUE]: "old" });
+  expect(code(await set(p, { ...BASE, services: all }))).toBe("ok");
+  return p;
+}
+
+/** As `steady`, with green proven for the next release and half of the traffic under a lease. */
+async function half(): Promise<Aos> {
+  const p = await steady();
+  await prove(p, "r2", { [GREEN]: "new" });
+  expect(code(await set(p, { ...NEXT, step: 1, services: routes(5000) }))).toBe("ok");
+  return p;
+}
+
+beforeAll(async () => {
+  base = await boot("coordinator");
+  await control(base, "WIRE_PEERS", { peers: { battle: BLUE, shop: address("shop") }, hash: "h" });
+}, 60_000);
+
+describe("a table", () => {
+  test("is taken by compare-and-set; sent again it changes nothing", async () => {
+    const p = await steady();
+    await prove(p, "r2", { [GREEN]: "new" });
+    const first = await set(p, { ...NEXT, step: 1, services: routes(500) });
+    expect(first.data).toMatchObject({
+      release: "r2",
+      step: 1,
+      mode: "rollout",
+      repeated: false,
+      slot: p.slot,
+    });
+    expect((await set(p, { ...NEXT, step: 1, services: routes(500) })).data).toMatchObject({
+      repeated: true,
+    });
+    expect(code(await set(p, { ...NEXT, step: 2, services: routes(500) }))).toBe("STALE_STEP");
+    expect(code(await set(p, { ...NEXT, step: 1, services: routes(600) }))).toBe("STALE_STEP");
+    const next = { ...NEXT, expect: { release: "r2", step: 1 }, step: 2, services: routes(1000) };
+    expect(code(await set(p, next))).toBe("ok");
+    expect((await look(p)).table).toMatchObject({ release: "r2", step: 2 });
+  });
+
+  test.each([
+    [
+      "shares that add up to less",
+      { battle: { key: "sender", routes: [{ processId: BLUE, revision: "old", weightBp: 9999 }] } },
+      "UNBALANCED_TABLE",
+    ],
+    [
+      "a negative share",
+      {
+        battle: {
+          key: "sender",
+          routes: [
+            { processId: BLUE, revision: "old", weightBp: 10_001 },
+            { processId: GREEN, revision: "new", weightBp: -1 },
+          ],
+        },
+      },
+      "INVALID_DATA",
+    ],
+    [
+      "a share that is no whole number",
+      { battle: { key: "sender", routes: [{ processId: BLUE, revision: "old", weightBp: 10_000.5 }] } },
+      "INVALID_DATA",
+    ],
+    [
+      "a process twice",
+      {
+        battle: {
+          key: "sender",
+          routes: [
+            { processId: BLUE, revision: "old", weightBp: 5000 },
+            { processId: BLUE, revision: "old", weightBp: 5000 },
+          ],
+        },
+      },
+      "UNBALANCED_TABLE",
+    ],
+    ["no routes", { battle: { key: "sender", routes: [] } }, "INVALID_DATA"],
+    ["a key of no kind", { battle: { ...all.battle, key: "luck" } }, "ok"],
+    ["an unproven target", routes(1), "UNPROVEN_TARGET"],
+    ["an unproven mirror", { battle: { ...all.battle, mirror: SHADOW } }, "UNPROVEN_TARGET"],
+    [
+      "unproven testers",
+      { battle: { ...all.battle, testers: { tag: "Beta", value: "1", processId: GREEN } } },
+      "UNPROVEN_TARGET",
+    ],
+  ])("with %s", async (_what, services, expected) => {
+    const p = await steady();
+    expect(code(await set(p, { ...NEXT, step: 1, services }))).toBe(expected);
+  });
+
+  test("is the deployer's alone, at the epoch of the run", async () => {
+    const p = await steady();
+    const data = { ...BASE, step: 1, expect: { release: "r1", step: 0 }, services: all };
+    expect(code((await control(p, "SET_TRAFFIC", data, { From: PLAYER })).reply)).toBe("FORBIDDEN");
+    expect(code((await control(p, "SET_TRAFFIC", data, { Epoch: "0" })).reply)).toBe("STALE_EPOCH");
+    expect(
+      code((await control(p, "PROVE_TARGETS", { release: "x", targets: {} }, { From: PLAYER })).reply),
+    ).toBe("FORBIDDEN");
+    const command = { From: PLAYER, Action: "TRAFFIC_COMMAND", Data: { command: "abort" } };
+    expect(code((await p.send(command)).reply)).toBe("FORBIDDEN");
+  });
+
+  test("needs a proven one to return to before it can have a lease", async () => {
+    const p = await base.clone();
+    await prove(p, "r2", { [GREEN]: "new" });
+    const first = { release: "r2", salt: "r2", step: 0, services: routes(10_000) };
+    expect(code(await set(p, { ...first, lease: NEXT.lease }))).toBe("NO_PROVEN_TABLE");
+    expect(code(await set(p, { ...first, lease: NEXT.lease, hold: "x" }))).toBe("INVALID_DATA");
+    expect(code(await set(p, first))).toBe("ok");
+  });
+});
+
+describe("a proof", () => {
+  test.each([
+    [
+      "unhealthy",
+      { healthStatus: "UNHEALTHY", checks: [{ name: "db", status: "UNHEALTHY", detail: "gone" }] },
+      "it is UNHEALTHY (db: gone)",
+    ],
+    ["other code", { sourceHash: "evil" }, "it runs code evil, not new"],
+    ["another nonce", { nonce: "n" }, "it answered another question than the one that was asked"],
+    [
+      "a refusal",
+      { success: false, error: { code: "GONE", message: "retired", remedy: "" } },
+      "GONE: retired",
+    ],
+  ])("is not given by %s", async (_what, change, detail) => {
+    const p = await steady();
+    await prove(p, "r2", { [GREEN]: "new" }, change);
+    expect((await look(p)).proofs[GREEN]).toMatchObject({ status: "refused", detail });
+    expect(code(await set(p, { ...NEXT, step: 1, services: routes(500) }))).toBe("UNPROVEN_TARGET");
+  });
+
+  test("is of the process itself, of one release and one code", async () => {
+    const p = await steady();
+    const { messages } = await control(p, "PROVE_TARGETS", { release: "r2", targets: { [GREEN]: "new" } });
+    const asked = messages.find(({ Target }) => Target === GREEN);
+    const { nonce } = JSON.parse(asked?.Data ?? "{}").healthCheck;
+    const health = { success: true, healthStatus: "HEALTHY", checks: [], nonce, sourceHash: "new" };
+    await answer(p, PLAYER, asked, health, { Owner: PLAYER });
+    expect((await look(p)).proofs[GREEN]).toMatchObject({ status: "asked" });
+    await answer(p, GREEN, asked, health);
+    expect((await look(p)).proofs[GREEN]).toMatchObject({ status: "proven", release: "r2", revision: "new" });
+    expect(code(await set(p, { ...NEXT, release: "r3", step: 1, services: routes(1) }))).toBe(
+      "UNPROVEN_TARGET",
+    );
+    const other = routes(1);
+    other.battle.routes[0] = { processId: GREEN, revision: "newer", weightBp: 1 };
+    expect(code(await set(p, { ...NEXT, step: 1, services: other }))).toBe("UNPROVEN_TARGET");
+    expect(
+      (await control(p, "PROVE_TARGETS", { release: "r2", targets: { [GREEN]: "new" } })).reply?.data,
+    ).toMatchObject({ count: 0 });
+  });
+});
+
+describe("a lease", () => {
+  test.each(["NOBODY_KNOWS_THIS", "LIST_SERVICES", "Info"])(
+    "ends by itself at the next message, such as %s; a delayed step does nothing then",
+    async (Action) => {
+      const p = await half();
+      p.now += 50_000;
+      expect((await look(p)).table).toMatchObject({ release: "r2" });
+      p.now += 20_000;
+      await p.send({ From: PLAYER, Action });
+      const state = await look(p);
+      expect(state.table).toMatchObject({ release: "r1", step: 0, mode: "steady" });
+      expect(state.reverted).toMatchObject({ release: "r2", step: 1, why: "lease" });
+      expect(state.lease).toBeUndefined();
+      const late = { ...NEXT, expect: { release: "r2", step: 1 }, step: 2, services: routes(10_000) };
+      expect(code(await set(p, late))).toBe("STALE_STEP");
+      const aged = {
+        ...NEXT,
+        expect: { release: "r1", step: 0, serial: 1 },
+        step: 1,
+        services: routes(5000),
+      };
+      expect(code(await set(p, aged))).toBe("STALE_STEP");
+    },
+  );
+
+  test("ends at the scheduler's cron too, and before the request that comes is routed", async () => {
+    for (const wake of [
+      { Action: "Cron", Cron: true },
+      { From: PLAYER, Action: "FIGHT", Service: "battle", Data: {} },
+    ]) {
+      const p = await half();
+      p.now += 70_000;
+      const { messages } = await p.send(wake);
+      if (wake.From) expect(messages.map(({ Target }) => Target)).toEqual([BLUE]);
+      expect(await p.value("Fleet.store.states.traffic.table.release")).toBe("r1");
+    }
+  });
+
+  test("is renewed by the same message; a steady split and a held table have none", async () => {
+    const p = await half();
+    p.now += 50_000;
+    expect((await set(p, { ...NEXT, step: 1, services: routes(5000) })).data).toMatchObject({
+      repeated: true,
+    });
+    p.now += 50_000;
+    expect((await look(p)).table).toMatchObject({ release: "r2" });
+    const { lease, ...rest } = NEXT;
+    const split = { ...rest, expect: { release: "r2", step: 1 }, step: 2, services: routes(5000) };
+    expect((await set(p, split)).data).toMatchObject({ mode: "steady" });
+    p.now += 10 * 86_400_000;
+    expect((await look(p)).proven).toMatchObject({ release: "r2", step: 2 });
+    expect((await look(p)).table).toMatchObject({ release: "r2", step: 2 });
+    expect(lease.revertTo).toBe("r1");
+  });
+});
+
+describe("people", () => {
+  const say = (p: Aos, command: string, more: object = {}) =>
+    p.send({ Action: "TRAFFIC_COMMAND", Data: { command }, ...more });
+
+  test("abort at once, pause without an end, promote and resume for the run to see", async () => {
+    const p = await half();
+    expect((await say(p, "promote")).reply?.data).toMatchObject({ success: true, release: "r2", step: 1 });
+    expect((await look(p)).command).toMatchObject({ command: "promote", release: "r2", step: 1 });
+    await say(p, "pause");
+    p.now += 10 * 86_400_000;
+    expect((await look(p)).table).toMatchObject({ release: "r2", mode: "held", reason: "paused by hand" });
+    await say(p, "resume");
+    expect((await look(p)).command).toMatchObject({ command: "resume" });
+    expect(code((await say(p, "abort", { Data: { command: "abort", release: "r9" } })).reply)).toBe(
+      "STALE_STEP",
+    );
+    expect(code((await say(p, "abort", { Epoch: "0" })).reply)).toBe("STALE_EPOCH");
+    expect((await say(p, "abort")).reply?.data).toMatchObject({ table: { release: "r1", step: 0 } });
+    expect((await look(p)).reverted).toMatchObject({ why: "abort", step: 1 });
+    expect(code((await say(p, "promote")).reply)).toBe("NO_ROLLOUT");
+  });
+});
+
+describe("a request", () => {
+  test("goes to one revision for ever, and its answer comes back with the caller's correlation id", async () => {
+    const p = await half();
+    const targets = new Map<string, string>();
+    for (let i = 0; i < 12; i += 1) {
+      const from = address(`player-${i}`);
+      const { messages } = await ask(p, { From: from, "Correlation-Id": `mine-${i}` });
+      const [asked] = messages;
+      targets.set(from, asked?.Target ?? "");
+      expect(tagOf(asked, "On-Behalf-Of")).toBe(from);
+      const { messages: back } = await answer(p, asked?.Target ?? "", asked, { success: true, n: i });
+      expect(back).toHaveLength(1);
+      expect(back[0]).toMatchObject({ Target: from });
+      expect([tagOf(back[0], "Correlation-Id"), tagOf(back[0], "Action")]).toEqual([
+        `mine-${i}`,
+        "FIGHT-Response",
+      ]);
+      expect(JSON.parse(back[0]?.Data ?? "")).toEqual({ success: true, n: i });
+    }
+    expect(new Set(targets.values())).toEqual(new Set([BLUE, GREEN]));
+    for (const [from, target] of targets)
+      expect((await ask(p, { From: from })).messages[0]?.Target).toBe(target);
+    const routed = await p.send({
+      From: [...targets.keys()][0] ?? "",
+      Action: "ROUTE",
+      Data: { service: "battle", action: "FIGHT", data: {} },
+    });
+    expect(routed.messages[0]?.Target).toBe([...targets.values()][0]);
+  });
+
+  test("that was under way at a switch is answered all the same, once", async () => {
+    const p = await half();
+    const asked = (await ask(p, { "Correlation-Id": "flying" })).messages[0];
+    await prove(p, "r2", { [GREEN]: "new" });
+    expect(
+      code(await set(p, { ...NEXT, expect: { release: "r2", step: 1 }, step: 2, services: routes(10_000) })),
+    ).toBe("ok");
+    const { messages } = await answer(p, asked?.Target ?? "", asked, { success: true });
+    expect(messages.map((each) => [each.Target, tagOf(each, "Correlation-Id")])).toEqual([
+      [PLAYER, "flying"],
+    ]);
+    expect((await answer(p, asked?.Target ?? "", asked, { success: true })).messages).toHaveLength(0);
+  });
+
+  test("of testers goes where their tag says; without a table it goes by wiring", async () => {
+    const p = await steady();
+    await prove(p, "r2", { [GREEN]: "new" });
+    const testers = { tag: "Beta", value: "yes", processId: GREEN };
+    expect(code(await set(p, { ...NEXT, step: 1, services: routes(0, { testers }) }))).toBe("ok");
+    expect((await ask(p)).messages[0]?.Target).toBe(BLUE);
+    expect((await ask(p, { Beta: "yes" })).messages[0]?.Target).toBe(GREEN);
+    expect((await ask(p, { Beta: "no" })).messages[0]?.Target).toBe(BLUE);
+    expect((await ask(p, { Service: "shop" })).messages[0]?.Target).toBe(address("shop"));
+    expect((await ask(await base.clone())).messages[0]?.Target).toBe(BLUE);
+  });
+
+  test("is copied to a mirror, whose answer nobody sees", async () => {
+    const p = await steady();
+    await prove(p, "r2", { [SHADOW]: "new" });
+    expect(
+      code(await set(p, { ...NEXT, step: 1, services: { battle: { ...all.battle, mirror: SHADOW } } })),
+    ).toBe("ok");
+    const { messages } = await ask(p);
+    expect(messages.map(({ Target }) => Target)).toEqual([BLUE, SHADOW]);
+    expect(tagOf(messages[1], "Mirror")).toBe("true");
+    expect((await answer(p, SHADOW, messages[1], { success: true })).messages).toHaveLength(0);
+    expect((await answer(p, BLUE, messages[0], { success: true })).messages).toHaveLength(1);
+    expect((await look(p)).metrics?.services.battle?.[SHADOW]).toMatchObject({ requests: 1, answered: 1 });
+  });
+});
+
+describe("figures", () => {
+  test("tell requests, how they ended and how long they took, of this step and the one before", async () => {
+    const p = await half();
+    const end = async (data: object, ms: number) => {
+      const asked = (await ask(p)).messages[0];
+      p.now += ms;
+      await answer(p, asked?.Target ?? "", asked, data, { Timestamp: p.now });
+      return asked?.Target ?? "";
+    };
+    const refusal = (name: string) => ({ success: false, error: { code: name, message: "m", remedy: "r" } });
+    const id = await end({ success: true }, 120);
+    await end(refusal("INSUFFICIENT_FUNDS"), 30);
+    await end(refusal("INTERNAL"), 5);
+    await p.send({ From: PLAYER, Action: "Info", Service: "battle" });
+    const state = await look(p);
+    const figures = { requests: 3, answered: 1, errors: 1, refused: 1, latencies: [120, 30, 5] };
+    expect(state.metrics).toMatchObject({ release: "r2", step: 1, services: { battle: { [id]: figures } } });
+    await ask(p);
+    p.now += 120_000;
+    await p.send({ From: PLAYER, Action: "LIST_SERVICES" });
+    const later = await look(p);
+    // The lease is over too: what was counted is that of the step before.
+    expect(later.before?.services.battle?.[id]).toMatchObject({
+      requests: 4,
+      errors: 2,
+      latencies: [120, 30, 5],
+    });
+    expect(later.metrics?.services).toEqual({});
+  });
+});
