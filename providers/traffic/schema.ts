@@ -13,6 +13,14 @@ export const RevisionRefSchema = z.strictObject({
 });
 export type RevisionRef = z.infer<typeof RevisionRefSchema>;
 
+/** Requests with a tag of this name and value. */
+export const TestersSchema = z.strictObject({
+  /** Name of the tag. */
+  tag: z.string().min(1).max(64),
+  /** Its value. */
+  value: z.string().min(1).max(128),
+});
+
 /** One service of the fleet, by its member's name. */
 export const TrafficServiceSchema = z.strictObject({
   /** By what its callers are told apart. @default "sender" */
@@ -24,7 +32,7 @@ export const TrafficServiceSchema = z.strictObject({
   /** What shall have it. */
   green: RevisionRefSchema,
   /** Requests with this tag and value go to green from its proof on, whatever its share. @default none */
-  testers: z.strictObject({ tag: z.string().min(1).max(64), value: z.string().min(1).max(128) }).optional(),
+  testers: TestersSchema.optional(),
 });
 export type TrafficService = z.infer<typeof TrafficServiceSchema>;
 

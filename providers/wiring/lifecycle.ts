@@ -3,6 +3,7 @@ import { crashPoint } from "../../ao/crash.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
+import type { Target } from "../config-bundle/schema.ts";
 import { nothingLoaded, probe } from "../process/health.ts";
 import { ask } from "../run/control.ts";
 import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
@@ -12,6 +13,7 @@ import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
+import { proveProbe } from "./probes.ts";
 import { type WiringInputs, WiringInputsSchema, type WiringOutputs } from "./schema.ts";
 
 export { configure };
@@ -24,6 +26,7 @@ const PeersSchema = z.preprocess(
   z.record(z.string(), z.string()),
 );
 const WiredSchema = z.looseObject({ peers: PeersSchema });
+const AdmittedSchema = z.looseObject({ admitted: z.array(z.string()) });
 const AllowedSchema = z.looseObject({
   allowed: z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.string())),
 });
@@ -38,6 +41,8 @@ export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
   // Something is not known and was not there before: it joins.
   if (!parsed.success) return { changes: true };
   const news = parsed.data;
+  const isSame = olds.target.processId === news.target.processId;
+  if (news.newOnly && isSame && olds.drift.length === 0) return { changes: false, replaces: [] };
   const reasons = [
     ...explainPeers(olds.peers, news.peers),
     ...explainDeployers(olds.deployers ?? {}, Object.values(news.deployers ?? {}), news.deployers),
@@ -87,6 +92,8 @@ export async function update(_id: string, olds: WiringOutputs, raw: Raw) {
 }
 
 export async function read(id: string, props: WiringOutputs) {
+  // Who was told once may have been told again since, by the wiring that follows traffic.
+  if (props.newOnly) return { id, props };
   const session = await sessionFor(props.scope, props.network);
   const info = await infoOf(session, props).catch(nothingLoaded);
   const drift = info
@@ -101,7 +108,8 @@ export async function read(id: string, props: WiringOutputs) {
 /** Wiring goes with its process: a retired one calls nobody. */
 export async function remove(_id: string, _props: WiringOutputs): Promise<void> {}
 
-const idOf = (inputs: WiringInputs): string => deploymentKey(inputs.scope, `${inputs.target.name}-wiring`);
+const idOf = (inputs: WiringInputs): string =>
+  deploymentKey(inputs.scope, inputs.name ?? `${inputs.target.name}-wiring`);
 
 const wired = (inputs: WiringInputs, raw: Raw, olds: WiringOutputs | undefined): Promise<WiringOutputs> =>
   step({ ...inputs, name: inputs.target.name }, (session) => ensure(session, inputs, raw, olds));
@@ -121,6 +129,7 @@ async function ensure(
   try {
     const told = (await wiredAlready(session, inputs, hash)) ?? (await wire(session, inputs, hash, budget));
     await allow(session, inputs, olds, budget);
+    await admit(session, inputs, budget);
     crashPoint("wiring.sent");
     if (hashOf(told) !== hash) {
       throw new FleetError({
@@ -131,31 +140,55 @@ async function ensure(
         remedy: `npx fleet logs ${target.name}`,
       });
     }
-    const verdict = await probe(session, target, "READINESS", {}, budget);
-    const failed = verdict.checks.filter((item) => item.status === "UNHEALTHY");
-    if (verdict.healthStatus === "UNHEALTHY" || failed.length > 0) {
-      await say(
-        session,
-        target.name,
-        "unhealthy",
-        `integration test failed: ${failed.map((item) => item.name).join(", ")}`,
-      );
-      throw new FleetError({
-        code: "NOT_READY",
-        what: `${target.name} is wired but not ready: health check failed.`,
-        got:
-          failed.map((item) => `${item.name}: ${item.detail ?? item.status}`).join("; ") ||
-          verdict.healthStatus,
-        expected: "every readiness check passes",
-        remedy: `npx fleet logs ${target.name}`,
-      });
-    }
+    await assertReady(session, target, budget);
+    for (const one of inputs.probes ?? []) await proveProbe(session, target, one, budget);
   } catch (error) {
     await session.deployment.failed(error instanceof FleetError ? error.problems[0].what : String(error));
     throw new PartialFailure(idOf(inputs), { ...outputs, drift: ["the last wiring was not proved"] }, error);
   }
   await say(session, target.name, "wired", Object.keys(peers).join(", "), started);
   return outputs;
+}
+
+/** The target's own readiness checks, now that it knows its peers. */
+async function assertReady(session: Session, target: Target, budget: Budget): Promise<void> {
+  const verdict = await probe(session, target, "READINESS", {}, budget);
+  const failed = verdict.checks.filter((item) => item.status === "UNHEALTHY");
+  if (verdict.healthStatus !== "UNHEALTHY" && failed.length === 0) return;
+  const names = failed.map((item) => item.name).join(", ");
+  await say(session, target.name, "unhealthy", `integration test failed: ${names}`);
+  throw new FleetError({
+    code: "NOT_READY",
+    what: `${target.name} is wired but not ready: health check failed.`,
+    got:
+      failed.map((item) => `${item.name}: ${item.detail ?? item.status}`).join("; ") || verdict.healthStatus,
+    expected: "every readiness check passes",
+    remedy: `npx fleet logs ${target.name}`,
+  });
+}
+
+/** One that was never told any peers is told all of them when traffic has moved, this one among them. */
+function toldLater(error: unknown): undefined {
+  if (error instanceof FleetError && (error.code === "PEER_UNKNOWN" || error.code === "NO_REPLY"))
+    return undefined;
+  throw error;
+}
+
+/** Tells those whom the target calls that it is a peer of theirs, beside the one that they call by its name. */
+async function admit(
+  session: Session,
+  { target, admit: others }: WiringInputs,
+  budget: Budget,
+): Promise<void> {
+  if (others === undefined || others.length === 0) return;
+  const epoch = await session.deployment.epoch();
+  const data = { name: target.name, processId: target.processId };
+  await Promise.all(
+    others.map(async (other) => {
+      const request = { ...other, action: "ADMIT_PEER", epoch, data };
+      await ask(session, request, AdmittedSchema, budget).catch(toldLater);
+    }),
+  );
 }
 
 async function wire(

@@ -3,6 +3,18 @@ import { TargetSchema } from "../config-bundle/schema.ts";
 import { HealthPolicySchema } from "../process/schema.ts";
 import { CommonInputs } from "../run/scope.ts";
 
+/** A message, and what the reply must say: that a process does with its peers what it is for. */
+export const ProbeSchema = z.strictObject({
+  /** Action of the message. It is sent at every wiring, so take one that changes nothing, or nothing that counts. */
+  action: z.string().min(1).max(64),
+  /** Its data. @default an empty object */
+  data: z.record(z.string(), z.unknown()).default({}),
+  /** Members that the reply must have, with these values; others do not matter. @default any reply that is no error */
+  expect: z.record(z.string(), z.unknown()).default({}),
+});
+
+export type Probe = z.infer<typeof ProbeSchema>;
+
 export const WiringInputsSchema = z.strictObject({
   ...CommonInputs,
   /** The member that is told. */
@@ -14,6 +26,17 @@ export const WiringInputsSchema = z.strictObject({
    * declared nowhere is left as it is. @default none
    */
   deployers: z.record(z.string(), z.string()).optional(),
+  /** Sent to the target when it knows its peers; each must be answered as expected. @default none */
+  probes: z.array(ProbeSchema).optional(),
+  /** Other members that the target calls as a peer: each is told that a message of the target is one of a peer. @default none */
+  admit: z.array(TargetSchema).optional(),
+  /**
+   * Tells only a target that was not told before: who runs on keeps its peers, and is told when traffic has moved.
+   * @default false
+   */
+  newOnly: z.boolean().optional(),
+  /** Name of the resource where a target has several wirings. @default "<target>-wiring" */
+  name: z.string().optional(),
   /** How long it may take until the target is ready with its peers. */
   healthCheck: HealthPolicySchema.prefault({}),
   /** Seconds for a whole create or update. */

@@ -64,6 +64,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
   },
   GET_CONFIG: { who: "peer", always: true, readonly: true, run: getConfig },
   WIRE_PEERS: { ...control, check: needs({ peers: "table" }), run: wirePeers },
+  ADMIT_PEER: { ...control, check: needs({ name: "string", processId: "string" }), run: admitPeer },
   RETIRE: { ...control, run: setStatus("RETIRED") },
   RESUME: { ...control, run: setStatus("ACTIVE") },
   DRAIN: { ...control, run: setStatus("DRAINING") },
@@ -94,7 +95,8 @@ export function allowed(who: Who, { process, fleet, message }: Request): boolean
   const deployer = owner || fleet.allowed.includes(message.from);
   if (owner) return true;
   if (who === "owner") return false;
-  return deployer || (who === "peer" && Object.values(fleet.peers).includes(message.from));
+  const peers = [...Object.values(fleet.peers), ...Object.values(fleet.admitted).flat()];
+  return deployer || (who === "peer" && peers.includes(message.from));
 }
 
 /** The epoch of a control message, or a refusal. */
@@ -192,11 +194,35 @@ function wirePeers({ fleet, data }: Request): Json {
     throw new Refusal("INVALID_DATA", "the peers cannot be used", "Send peers as { name: processId }.", {
       problems,
     });
+  const before = fleet.admitted;
+  fleet.admitted = {};
+  for (const name of Object.keys(peers)) {
+    const was = fleet.peers[name];
+    const kept = before[name] ?? [];
+    const ids = was === undefined || was === peers[name] ? kept : latest(kept, was);
+    if (ids.length > 0) fleet.admitted[name] = ids;
+  }
   fleet.peers = peers as Record<string, string>;
   fleet.peersHash = String(hash);
   if (typeof router === "string") fleet.router = router;
   else delete fleet.router;
   return { peers, hash: fleet.peersHash, ...(typeof router === "string" ? { router } : {}) };
+}
+
+const latest = (ids: readonly string[], id: string): string[] =>
+  [...ids.filter((each) => each !== id), id].slice(-8);
+
+function admitPeer({ fleet, data }: Request): Json {
+  const name = String(data.name);
+  if (fleet.peers[name] === undefined)
+    throw new Refusal(
+      "PEER_UNKNOWN",
+      `this process knows no peer ${name.slice(0, 60)}`,
+      "Wire it first: WIRE_PEERS.",
+    );
+  const ids = latest(fleet.admitted[name] ?? [], String(data.processId));
+  fleet.admitted[name] = ids;
+  return { name, admitted: ids };
 }
 
 function setStatus(status: FleetState["status"]): (request: Request) => Json {

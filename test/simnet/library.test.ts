@@ -14,6 +14,7 @@ interface Step {
 }
 
 const STRANGER = address("stranger");
+const NEWER = address("newer");
 const SOURCE = `local fleet = require("fleet")
 fleet.process { name = "counter", processType = "COUNTER", version = "1.0.0", capabilities = { "COUNTING" } }
 fleet.on("START", { who = "anyone" }, function(data, msg) return {} end)
@@ -97,6 +98,16 @@ const LIBRARY: readonly Step[] = [
   { action: "WIRE_PEERS", data: { peers: { "bad name": "!" } }, ...epoch(2) },
   { action: "WIRE_PEERS", data: {}, ...epoch(2) },
   { action: "GET_CONFIG", from: STRANGER },
+  { action: "ADMIT_PEER", data: { name: "shop", processId: NEWER } },
+  { action: "ADMIT_PEER", data: { name: "battle", processId: NEWER }, ...epoch(2) },
+  { action: "ADMIT_PEER", data: { name: "shop" }, ...epoch(2) },
+  { action: "ADMIT_PEER", data: { name: "shop", processId: NEWER }, ...epoch(2) },
+  { action: "GET_CONFIG", from: NEWER },
+  { action: "WIRE_PEERS", data: { peers: { shop: NEWER } }, ...epoch(2) },
+  { action: "GET_CONFIG", from: STRANGER },
+  { action: "WIRE_PEERS", data: { peers: { battle: NEWER } }, ...epoch(2) },
+  { action: "GET_CONFIG", from: STRANGER },
+  { action: "WIRE_PEERS", data: { peers: { shop: STRANGER }, hash: "w1", router: STRANGER }, ...epoch(2) },
   { action: "SET_ALLOWED", data: { allowed: [STRANGER] }, from: STRANGER },
   { action: "SET_ALLOWED", data: { allowed: "x" } },
   { action: "SET_ALLOWED", data: { allowed: [STRANGER] }, ...epoch(1) },

@@ -146,6 +146,7 @@ function freshFleet(startedAt: number): FleetState {
       configHistory: {},
       configHighest: {},
       peers: {},
+      admitted: {},
       peersHash: "",
       allowed: [],
       state: {},

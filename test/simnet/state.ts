@@ -85,6 +85,8 @@ export interface FleetState {
   configHistory: Record<string, HeldConfig[]>;
   configHighest: Record<string, string | number>;
   peers: Record<string, string>;
+  /** name → ids that are peers under it beside that one. */
+  admitted: Record<string, string[]>;
   router?: string;
   peersHash: string;
   allowed: string[];

@@ -15,6 +15,7 @@ local registry = require("fleet.registry")
 local state = require("fleet.state")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
+local wiring = require("fleet.wiring")
 
 -- A state of a few megabytes has to fit into one message; everything else keeps to 1 MB.
 local MAX_STATE_BYTES = 8 * 1024 * 1024
@@ -160,9 +161,22 @@ on("WIRE_PEERS", {
     error(fail.new("INVALID_DATA", "the peers cannot be used: " .. problems[1].path .. " is " .. problems[1].got,
       "Send peers as { name: processId }.", { problems = problems }))
   end
-  store.peers, store.peersHash, store.router = peers, data.hash or "", data.router
+  wiring.replace(peers, data.hash or "", data.router)
   announce.startup()
   return { peers = peers, hash = store.peersHash, router = data.router }
+end)
+
+on("ADMIT_PEER", {
+  who = "deployer", control = true, reserved = true,
+  schema = {
+    name = { type = "string", required = true, minLength = 1, maxLength = 64 },
+    processId = { type = "string", required = true, minLength = 1, maxLength = 128, pattern = "^[%w%-_]+$" },
+  },
+}, function(data)
+  if not store.peers[data.name] then
+    error(fail.new("PEER_UNKNOWN", "this process knows no peer " .. data.name:sub(1, 60), "Wire it first: WIRE_PEERS."))
+  end
+  return { name = data.name, admitted = wiring.admit(data.name, data.processId) }
 end)
 
 on("SET_ALLOWED", {

@@ -16,12 +16,19 @@ local function includes(list, value)
   return false
 end
 
+local function isAdmitted(id)
+  for _, ids in pairs(store.admitted) do
+    if includes(ids, id) then return true end
+  end
+  return false
+end
+
 local ROLES = {
   anyone = function() return true end,
   owner = function(from) return from == auth.owner() end,
   deployer = function(from) return from == auth.owner() or includes(store.allowed, from) end,
   peer = function(from)
-    return includes(store.peers, from) or from == auth.owner() or includes(store.allowed, from)
+    return includes(store.peers, from) or isAdmitted(from) or from == auth.owner() or includes(store.allowed, from)
   end,
 }
 

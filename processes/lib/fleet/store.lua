@@ -32,6 +32,8 @@ store.rates = store.rates or { buckets = {}, count = 0 }
 store.peers = store.peers or {}
 store.peersHash = store.peersHash or ""
 store.router = store.router
+--- name → ids of the latest processes that are peers under it beside the one that is called, newest last: revisions that come and go.
+store.admitted = store.admitted or {}
 --- Addresses that may deploy beside the owner.
 store.allowed = store.allowed or {}
 store.stats = store.stats or {

@@ -33,6 +33,34 @@ function wiring.call(name, action, data, continuation, options)
   return calls.open(target, name, action, data, continuation, options)
 end
 
+-- Revisions of one peer that may call at the same time.
+local MOST_ADMITTED = 8
+
+--- Lets another process call as the peer of that name, beside the one that is called by it; the latest few are kept.
+-- @treturn table ids
+function wiring.admit(name, id)
+  local kept = {}
+  for _, each in ipairs(store.admitted[name] or {}) do
+    if each ~= id then kept[#kept + 1] = each end
+  end
+  kept[#kept + 1] = id
+  while #kept > MOST_ADMITTED do table.remove(kept, 1) end
+  store.admitted[name] = kept
+  return kept
+end
+
+--- Takes a new table of peers. A process that had a name until now may have asked for something that goes on: it is still one of
+-- that name's; whoever's name is gone is none any more.
+function wiring.replace(peers, hash, router)
+  for name, id in pairs(store.peers) do
+    if peers[name] ~= nil and peers[name] ~= id then wiring.admit(name, id) end
+  end
+  for name in pairs(store.admitted) do
+    if peers[name] == nil then store.admitted[name] = nil end
+  end
+  store.peers, store.peersHash, store.router = peers, hash, router
+end
+
 --- Calls any process by its id.
 function wiring.ask(id, action, data, continuation, options)
   return calls.open(id, id, action, data, continuation, options)

@@ -1,0 +1,91 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import type { OutMessage } from "../../ao/port.ts";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { canonicalJson } from "../../core/hash.ts";
+import type { Target } from "../config-bundle/schema.ts";
+import { memberKey } from "../run/members.ts";
+import type { Session } from "../run/session.ts";
+import type { Probe } from "./schema.ts";
+
+/** Milliseconds between two looks for an answer that comes later. */
+const LOOK = 250;
+
+/**
+ * Sends one message to a process that knows its peers and holds the reply against what was declared. The reply may come in a later
+ * evaluation, when the process asks its peers first.
+ *
+ * @throws FleetError PROBE_FAILED, PROBE_UNANSWERED
+ */
+export async function proveProbe(
+  session: Session,
+  target: Target,
+  { action, data, expect }: Probe,
+  budget: Budget,
+): Promise<void> {
+  const reply = await replyTo(session, target, action, canonicalJson(data), budget);
+  const got = parsed(reply.data);
+  const isError = reply.tags.Action === "Error-Response" || got.success === false;
+  const wants = Object.entries(expect);
+  const wrong = wants.filter(([key, value]) => !isDeepStrictEqual(got[key], value)).map(([key]) => key);
+  // An error may be what is expected.
+  if (wrong.length === 0 && (!isError || wants.length > 0)) return;
+  throw new FleetError({
+    code: "PROBE_FAILED",
+    what: `${target.name} does not answer ${action} as it must: integration test failed.`,
+    got: reply.data.slice(0, 300),
+    expected: wants.length > 0 ? canonicalJson(expect) : "a reply that is no error",
+    remedy: `npx fleet logs ${target.name}`,
+    at: `processes.${target.name}.probes`,
+  });
+}
+
+async function replyTo(
+  session: Session,
+  { name, generation, processId }: Target,
+  action: string,
+  data: string,
+  budget: Budget,
+): Promise<OutMessage> {
+  const { ao } = session;
+  const correlation = randomUUID();
+  const intent = memberKey(session.scope, name, generation, `${action}/probe/${correlation}`);
+  const tags = { Action: action, "Content-Type": "application/json", "Correlation-Id": correlation };
+  const isReply = ({ target, tags: given }: OutMessage) =>
+    target === ao.address &&
+    given["Correlation-Id"] === correlation &&
+    (given.Action === `${action}-Response` || given.Action === "Error-Response");
+  try {
+    const sent = await ao.send({ intent, processId, tags, data }, budget);
+    const first = await ao.evaluation({ processId, messageId: sent.id }, budget);
+    let found = first.messages.find(isReply);
+    while (!found && first.error === undefined && first.messages.length > 0 && budget.remaining() > LOOK) {
+      await sleep(LOOK);
+      const { items } = await ao.results({ processId, limit: 25, newestFirst: true }, budget);
+      found = items.flatMap(({ messages }) => messages).find(isReply);
+    }
+    if (found) return found;
+    throw new FleetError({
+      code: "PROBE_UNANSWERED",
+      what: `${name} did not answer ${action}: integration test failed.`,
+      got: first.error ?? (first.messages.length > 0 ? "messages to others, and no reply" : "no reply"),
+      expected: `a message ${action}-Response`,
+      remedy: `npx fleet logs ${name}`,
+      at: `processes.${name}.probes`,
+    });
+  } finally {
+    // Every probe is a message of its own: nothing of an earlier one is sent for it.
+    await session.journal.void(intent, "a probe counts once").catch(() => {});
+  }
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

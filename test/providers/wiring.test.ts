@@ -1,0 +1,63 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import * as wiring from "../../providers/wiring/lifecycle.ts";
+import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
+
+let stack: Stack;
+let battle: ProcessOutputs;
+let shop: ProcessOutputs;
+let common: object;
+
+beforeEach(async () => {
+  stack = await simulatedStack();
+  battle = await createProcess(await stack.inputs("battle"));
+  shop = await createProcess(await stack.inputs("shop"));
+  common = { scope: stack.scope, network: { kind: "legacy", ...stack.net.endpoints } };
+});
+afterEach(() => stack.close());
+
+const targetOf = ({ name, processId, generation }: ProcessOutputs) => ({ name, processId, generation });
+const fleetOf = ({ processId }: ProcessOutputs) =>
+  stack.net.oracle.state(processId) as { fleet: { admitted: Record<string, string[]> } };
+
+describe("the wiring of a new revision", () => {
+  const other = "n".repeat(43);
+  const raw = (more: object = {}) => ({
+    ...common,
+    name: "battle-wiring-new",
+    target: targetOf(battle),
+    peers: { shop: shop.processId },
+    newOnly: true,
+    ...more,
+  });
+
+  it("tells it once: who runs on hears of new peers when traffic has moved", async () => {
+    const { id, outs } = await wiring.create(raw());
+    expect(id).toMatch(/\/battle-wiring-new$/);
+    const peers = { shop: other };
+    expect(await wiring.diff("id", outs, raw({ peers }))).toMatchObject({ changes: false });
+    const target = { ...targetOf(battle), processId: other, generation: 2 };
+    expect(await wiring.diff("id", outs, raw({ target, peers }))).toMatchObject({ changes: true });
+    await wiring.create({ ...raw({ peers }), newOnly: undefined, name: undefined });
+    expect((await wiring.read("id", outs)).props.drift).toEqual([]);
+  });
+
+  it("has it admitted by those whom it calls, once they know the one that is called by its name", async () => {
+    await wiring.create(raw({ admit: [targetOf(shop)] }));
+    expect(fleetOf(shop).fleet.admitted).toEqual({});
+    await wiring.create({ ...common, target: targetOf(shop), peers: { battle: other } });
+    await wiring.create(raw({ admit: [targetOf(shop)], name: "again" }));
+    expect(fleetOf(shop).fleet.admitted).toEqual({ battle: [battle.processId] });
+  });
+
+  it("asks what was declared and wants the declared answer", async () => {
+    const probes = [{ action: "Info", data: {}, expect: { name: "battle", success: true } }];
+    await wiring.create(raw({ probes }));
+    const wrong = [{ action: "Info", data: {}, expect: { name: "shop" } }];
+    await expect(wiring.create(raw({ probes: wrong }))).rejects.toThrow(/PROBE_FAILED.*|integration test/s);
+    const unknown = [{ action: "NO_SUCH", data: {}, expect: {} }];
+    await expect(wiring.create(raw({ probes: unknown }))).rejects.toThrow(/NO_SUCH/);
+    const refused = [{ action: "NO_SUCH", data: {}, expect: { success: false } }];
+    await wiring.create(raw({ probes: refused }));
+  });
+});
