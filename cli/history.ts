@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Evaluation, Tags } from "../ao/port.ts";
+import type { Ao, Evaluation, Tags } from "../ao/port.ts";
 import { type Budget, budgetOf, within } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
 import type { FleetSession } from "./fleet-session.ts";
@@ -66,10 +66,11 @@ export async function historyOf(fleet: FleetSession, seconds: number): Promise<H
       const answer = await get(`${su}/${processId}?${query}`);
       const page = PageSchema.safeParse(answer);
       if (!page.success) throw notScheduler(su, z.prettifyError(page.error));
-      return page.data.edges
+      const found = page.data.edges
         .map(({ node }) => scheduled(node))
         .filter(({ slot }) => slot >= from && slot <= to)
         .sort((a, b) => a.slot - b.slot);
+      return withAssigned(fleet.session.ao, found, budget);
     },
     async result(processId, messageId) {
       try {
@@ -94,6 +95,35 @@ function scheduled({ message, assignment }: z.infer<typeof NodeSchema>): Schedul
     tags,
     data: message?.data ?? "",
   };
+}
+
+/**
+ * A message that was uploaded and then assigned is not at the scheduler: what it says is read from the gateway. One that the
+ * gateway does not show stays without.
+ */
+async function withAssigned(
+  ao: Pick<Ao, "find" | "data">,
+  found: readonly Scheduled[],
+  budget: Budget,
+): Promise<Scheduled[]> {
+  const ids = found.filter(({ from }) => from === "").map(({ messageId }) => messageId);
+  if (ids.length === 0) return [...found];
+  const items = new Map((await ao.find({ ids, limit: ids.length }, budget)).map((item) => [item.id, item]));
+  return Promise.all(
+    found.map(async (one) => {
+      const item = one.from === "" ? items.get(one.messageId) : undefined;
+      if (!item) return one;
+      const data = await ao.data(item.id, budget);
+      const { tags, owner } = item;
+      return {
+        ...one,
+        from: tags["From-Process"] ?? owner,
+        action: tags.Action ?? "",
+        tags,
+        data: new TextDecoder().decode(data),
+      };
+    }),
+  );
 }
 
 const record = (tags: readonly { name: string; value: string }[]): Record<string, string> =>

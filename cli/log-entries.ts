@@ -1,4 +1,6 @@
+import type { Evaluation } from "../ao/port.ts";
 import type { Entry, History, Scheduled } from "./history.ts";
+import { faultIn } from "./lua-errors.ts";
 
 /** A message, its result, and whose code handled it. */
 export interface LogEntry extends Entry {
@@ -72,9 +74,23 @@ function loadedBy({ action, data }: Scheduled): string | undefined {
 const succeeded = ({ result }: Entry): boolean =>
   result?.error === undefined && /"fleet"\s*:\s*"committed"/.test(result?.output ?? "");
 
+/**
+ * The Lua error in what came of a message, as it was raised: of the evaluation, of a handler that aos itself caught, or the one
+ * that the fleet's library tells of in a reply. Pure.
+ */
+export function luaErrorIn(result: Pick<Evaluation, "error" | "output" | "messages">): string | undefined {
+  if (result.error !== undefined) return result.error;
+  if (/^Error handling message/m.test(result.output)) return result.output;
+  for (const { data } of result.messages) {
+    const told = faultIn(data);
+    if (told !== undefined) return told;
+  }
+  return undefined;
+}
+
 /** It failed, or the process refused it. */
 export function isError({ result }: Entry): boolean {
-  if (result?.error !== undefined) return true;
+  if (result && luaErrorIn(result) !== undefined) return true;
   return (result?.messages ?? []).some(
     ({ tags }) => tags.Action === "Error-Response" || tags.Status === "error",
   );

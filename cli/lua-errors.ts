@@ -27,6 +27,22 @@ export function luaExplainer(home: string): Explain {
   };
 }
 
+/** The Lua error that a reply of the fleet's library tells of, from its place on; undefined when it tells of none. Pure. */
+export function faultIn(data: string): string | undefined {
+  if (!data.includes(PLACE)) return undefined;
+  try {
+    const { error } = JSON.parse(data) as { error?: { message?: unknown } };
+    const message = typeof error?.message === "string" ? error.message : "";
+    const start = message.indexOf('[string "aos"]:');
+    return start < 0 ? undefined : message.slice(start);
+  } catch {
+    return undefined;
+  }
+}
+
+/** In JSON. */
+const PLACE = '[string \\"aos\\"]:';
+
 /** Without colours and what aos puts around it; its places stay as they are. */
 const unwrapped = (error: string): string =>
   explainLuaError(error, { version: 1, name: "", hash: "", modules: [] }).message;

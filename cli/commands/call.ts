@@ -6,7 +6,8 @@ import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
 import { EXIT, type ExitCode, UsageError } from "../exit.ts";
-import { luaExplainer } from "../lua-errors.ts";
+import { luaErrorIn } from "../log-entries.ts";
+import { faultIn, luaExplainer } from "../lua-errors.ts";
 import { type Member, pickMember } from "../members.ts";
 import { call, dryCall, type Reply } from "../message.ts";
 
@@ -136,22 +137,26 @@ async function show(
   action: string,
   reply: Reply,
 ): Promise<ExitCode> {
-  if (reply.error !== undefined) {
-    // An Eval's own text is no part of the bundle.
-    const explained = await luaExplainer(home)(
-      reply.error,
-      action === "Eval" ? undefined : member.sourceHash,
-    );
+  const { error, output } = reply;
+  const raised = luaErrorIn({ ...(error === undefined ? {} : { error }), output, messages: [] });
+  // An Eval's own text is no part of the bundle.
+  const source = action === "Eval" ? undefined : member.sourceHash;
+  const explain = luaExplainer(home);
+  if (raised !== undefined) {
+    const changed = error === undefined ? "" : ", and changed nothing";
     throw new FleetError({
       code: "PROCESS_ERROR",
-      what: `${member.name} failed on it, and changed nothing: ${explained}`,
+      what: `${member.name} failed on it${changed}: ${await explain(raised, source)}`,
       remedy: `Mend its code; npx fleet logs ${member.name} --errors shows more.`,
     });
   }
   const data = jsonOf(reply.data) ?? (reply.data === "" ? reply.output : reply.data);
   const failed =
     typeof data === "object" && data !== null && (data as { success?: unknown }).success === false;
+  const told = faultIn(reply.data);
+  const fault = told === undefined ? undefined : await explain(told, source);
   if (reply.action !== "") out.note(`${reply.action} from ${member.name}`);
+  if (fault !== undefined) out.note(fault);
   out.line(typeof data === "string" ? data : JSON.stringify(data, null, 2));
   out.document({
     success: !failed && reply.action !== "Error-Response",
@@ -159,6 +164,7 @@ async function show(
     action: reply.action,
     tags: reply.tags,
     data,
+    ...(fault === undefined ? {} : { explained: fault }),
   });
   return failed || reply.action === "Error-Response" ? EXIT.failed : EXIT.ok;
 }

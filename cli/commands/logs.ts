@@ -3,7 +3,14 @@ import { z } from "zod";
 import { type Cli, type Context, count, defineCommand } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import type { History } from "../history.ts";
-import { isError, type LogEntry, newestEntries, withResults, withSources } from "../log-entries.ts";
+import {
+  isError,
+  type LogEntry,
+  luaErrorIn,
+  newestEntries,
+  withResults,
+  withSources,
+} from "../log-entries.ts";
 import { luaExplainer } from "../lua-errors.ts";
 import { type KnownFleet, type Member, pickMember } from "../members.ts";
 import { brief } from "../table.ts";
@@ -51,7 +58,7 @@ export function logsCommand(cli: Cli): Command {
       const history = await context.host.history(fleet, 60);
       const explain = luaExplainer(fleet.session.scope.home);
       const say = async (entry: LogEntry) => {
-        const error = entry.result?.error;
+        const error = entry.result && luaErrorIn(entry.result);
         const explained = error === undefined ? undefined : await explain(error, entry.source);
         for (const line of entryLines(entry, fleet, explained, options.full)) context.out.line(line);
         return explained;
@@ -112,8 +119,9 @@ export function entryLines(
   else if (entry.data.trim() !== "" && entry.data !== "{}") lines.push(`    data   ${text(entry.data)}`);
   const { result } = entry;
   if (!result) return [...lines, "    no result yet"];
-  if (result.error !== undefined) lines.push(...indented("error", explained ?? result.error));
-  if (result.output !== "") lines.push(...indented("output", text(result.output)));
+  const error = luaErrorIn(result);
+  if (error !== undefined) lines.push(...indented("error", explained ?? error));
+  if (result.output !== "" && result.output !== error) lines.push(...indented("output", text(result.output)));
   for (const { target, tags, data } of result.messages) {
     const what = [tags.Action ?? "message", tags.Status === "error" ? "(error)" : ""]
       .filter(Boolean)

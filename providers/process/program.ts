@@ -28,10 +28,12 @@ export interface Program {
  * The commit is the last statement: whoever reads its marker knows that everything before it ran.
  */
 export function composeProgram(bundle: string, commit: Commit, state?: RestoredState): Program {
+  const restore =
+    state === undefined ? "" : ` Fleet.restore(${luaString(state.text)}, ${luaString(state.digest)})`;
+  // As many lines with a state as without: an error's line is mapped back by whoever reads it later.
   const guard = [
     `local __e = ${commit.epoch}`,
-    "if Fleet and Fleet.guard then local refused = Fleet.guard(__e) if refused then return refused end end",
-    ...(state === undefined ? [] : [`Fleet.restore(${luaString(state.text)}, ${luaString(state.digest)})`]),
+    `if Fleet and Fleet.guard then local refused = Fleet.guard(__e) if refused then return refused end end${restore}`,
   ];
   const fields = [
     `process = ${luaString(commit.process)}`,

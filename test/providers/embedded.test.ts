@@ -1,9 +1,11 @@
-import { copyFile, cp, mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import type { FleetSession } from "../../cli/fleet-session.ts";
+import { historyOf } from "../../cli/history.ts";
 import { planFleet } from "../../components/plan.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { status, stop } from "../../localnet/index.ts";
@@ -12,6 +14,7 @@ import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { ask } from "../../providers/run/control.ts";
 import { PartialFailure } from "../../providers/run/partial.ts";
 import { endRun, type Session, sessionFor } from "../../providers/run/session.ts";
+import { fleet, member } from "../cli/fakes.ts";
 import { checked, configureOnce } from "./fixture.ts";
 
 /** Programs and modules that go by the upload, from the declaration to real aos on the embedded network. */
@@ -38,7 +41,11 @@ beforeAll(async () => {
   const requires = Array.from({ length: PARTS }, (_, n) => `total = total + #require("big.part${n}")`);
   await put(
     "processes/big/process.lua",
-    `${head("big")}local total = 0\n${requires.join("\n")}\nfleet.on("SIZE", { who = "anyone" }, function() return { bytes = total } end)\n`,
+    `${head("big")}local total = 0\n${requires.join("\n")}\nfleet.on("SIZE", { who = "anyone" }, function() return { bytes = total } end)\nfleet.on("PRICE", { who = "anyone" }, require("big.price"))\nHandlers.add("plain", "Plain", function(msg) require("big.price")(msg) end)\n`,
+  );
+  await put(
+    "processes/big/price.lua",
+    "return function(data)\n  local shop = nil\n  return { price = shop.price }\nend\n",
   );
   for (let n = 0; n < PARTS; n += 1)
     await put(`processes/big/part${n}.lua`, `-- part ${n}\nreturn "${String(n % 10).repeat(LIMIT)}"\n`);
@@ -51,13 +58,16 @@ afterAll(async () => {
   process.chdir(repository);
 });
 
-/** A member as its declaration says, as Pulumi hands it on. */
-async function inputs(name: string, member: Record<string, unknown> = {}, home = ".fleet") {
-  const plan = await planFleet(
+const planned = (name: string, member: Record<string, unknown> = {}, home = ".fleet") =>
+  planFleet(
     { network, processes: { [name]: { health: FAST, ...member } } } as Parameters<typeof planFleet>[0],
     { home, build: "build" },
     () => undefined,
   );
+
+/** A member as its declaration says, as Pulumi hands it on. */
+async function inputs(name: string, member: Record<string, unknown> = {}, home = ".fleet") {
+  const plan = await planned(name, member, home);
   const declared = plan.levels[0]?.[0]?.declared;
   if (!declared) throw new Error(`${name} was not planned`);
   const { sourceHash: hash, bytes, entry, modules, version, module } = declared;
@@ -105,11 +115,59 @@ describe("a program of 4 MB on a network that takes messages of 100 kB", () => {
 
   test("that fails names the user's own line, and the process runs on as before", async () => {
     await put("processes/big/part37.lua", 'local t = nil\nreturn "x" .. t.name\n');
-    const error = await lifecycle.update("id", big, await inputs("big")).catch((reason: unknown) => reason);
+    const faulty = await inputs("big");
+    await put("processes/big/part37.lua", await readFile("processes/big/part27.lua", "utf8"));
+    const error = await lifecycle.update("id", big, faulty).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(PartialFailure);
     expect((error as PartialFailure).message).toContain("processes/big/part37.lua:2:15");
     expect((error as PartialFailure).message).toContain("attempt to index a nil value (local 't')");
     expect(await size()).toBe(PARTS * LIMIT);
+  }, 60_000);
+});
+
+describe("an error in a handler of it", () => {
+  const place = "processes/big/price.lua:3:20: attempt to index a nil value (local 'shop')";
+  const shown = [place, "  3 |   return { price = shop.price }", "                         ^"];
+
+  async function run(words: readonly string[]) {
+    const held = await session();
+    const { info } = await status(network.dir);
+    const [made] = await held.ao.find({ tags: { Type: "Process", Name: "big" } }, budgetOf(10));
+    const { sourceHash = "" } = (await planned("big")).levels[0]?.[0]?.declared ?? {};
+    const opened: FleetSession = {
+      project: "game",
+      stack: "dev",
+      members: [member("big", { processId: made?.id ?? "", sourceHash })],
+      session: held,
+      suUrl: info?.suUrl ?? "",
+      close: async () => {},
+    };
+    return fleet(words, { fleet: opened, history: await historyOf(opened, 30) });
+  }
+
+  test("is shown by fleet call at the user's own line", async () => {
+    const ran = await run(["call", "big", "PRICE"]);
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toContain(shown.join("\n"));
+    const json = await run(["call", "big", "PRICE", "--json"]);
+    expect(json.json()).toMatchObject({ success: false, explained: shown.join("\n") });
+    const plain = await run(["call", "big", "Plain"]);
+    expect(plain.code).toBe(1);
+    expect(plain.stderr).toContain(place);
+  }, 60_000);
+
+  test("is shown by fleet logs there, and the upload is known as the load that it was", async () => {
+    const ran = await run(["logs", "big", "--errors"]);
+    expect(ran.code).toBe(0);
+    const lines = ran.stdout.split("\n");
+    for (const action of ["PRICE", "Plain"]) {
+      const at = lines.findIndex((line) => line.includes(` ${action} from `));
+      expect(at).toBeGreaterThan(-1);
+      expect(lines.slice(at, at + 6).join("\n")).toContain(`error  ${place}`);
+    }
+    // The load that failed: uploaded, and so read from the gateway.
+    expect(ran.stdout).toContain("error  processes/big/part37.lua:2:15: attempt to index a nil value");
+    expect((await run(["logs", "big"])).stdout).toMatch(/Eval from .*\n {4}code {3}[0-9a-f]{64}/);
   }, 60_000);
 });
 
