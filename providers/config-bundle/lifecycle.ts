@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import type { FleetError } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
@@ -28,10 +29,8 @@ type Raw = Record<string, unknown>;
 
 export async function check(olds: Raw, news: Raw) {
   const { inputs, failures } = checkInputs(ConfigBundleInputsSchema, news);
-  const parsed = ConfigBundleInputsSchema.safeParse(inputs);
   // A new one has no diff, so it is shown here.
-  if (parsed.success && Object.keys(olds).length === 0)
-    console.log(`${parsed.data.name}: ${introduce(parsed.data)}`);
+  if (failures.length === 0 && Object.keys(olds).length === 0) introduce(inputs);
   return { inputs, failures: failures.map(withoutSecret) };
 }
 
@@ -41,12 +40,25 @@ function withoutSecret(failure: CheckFailure): CheckFailure {
   return { ...failure, reason: failure.reason.replace(/; got .*$/s, "") };
 }
 
-function introduce({ configType, configData, secretData = {}, targets }: ConfigBundleInputs): string {
+const IntroducedSchema = z.looseObject({
+  name: z.string(),
+  configType: z.string(),
+  configData: z.record(z.string(), z.unknown()),
+  secretData: z.record(z.string(), z.unknown()).default({}),
+});
+
+/** Says what is in a new bundle; before anything is deployed its targets have no ids yet, so those it does not ask for. */
+function introduce(inputs: Raw): void {
+  const parsed = IntroducedSchema.safeParse(inputs);
+  if (!parsed.success) return;
+  const { name, configType, configData, secretData } = parsed.data;
+  const targets = ConfigBundleInputsSchema.shape.targets.safeParse(inputs.targets);
   const fields = [
     ...Object.entries(configData).map(([key, value]) => `${key} ${show(value)}`),
     ...Object.keys(secretData).map((key) => `${key} (sealed)`),
   ];
-  return `${configType} for ${namesOf(targets)}: ${fields.join(", ") || "no settings"}`;
+  const to = targets.success ? ` for ${namesOf(targets.data)}` : "";
+  console.log(`${name}: ${configType}${to}: ${fields.join(", ") || "no settings"}`);
 }
 
 const namesOf = (targets: readonly Target[]): string => targets.map(({ name }) => name).join(", ");
