@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { Cli } from "./command.ts";
 import { adoptCommand } from "./commands/adopt.ts";
+import { alertsCommand } from "./commands/alerts.ts";
 import { backupCommand } from "./commands/backup.ts";
 import { bundleCommand } from "./commands/bundle.ts";
 import { callCommand } from "./commands/call.ts";
@@ -12,6 +13,7 @@ import { envCommand } from "./commands/env.ts";
 import { historyCommand } from "./commands/history.ts";
 import { localnetCommand } from "./commands/localnet.ts";
 import { logsCommand } from "./commands/logs.ts";
+import { monitorCommand } from "./commands/monitor.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -26,6 +28,8 @@ export function buildProgram(cli: Cli, version: string): Command {
   for (const make of [
     deployCommand,
     statusCommand,
+    alertsCommand,
+    monitorCommand,
     historyCommand,
     rollbackCommand,
     backupCommand,

@@ -38,6 +38,8 @@ export interface Reading {
   readonly slot?: number;
   /** Newest slot known to be evaluated. */
   readonly evaluatedSlot?: number;
+  /** Evaluations since the last round that ended in a Lua error which nothing in the process caught, or counted. */
+  readonly failed?: { readonly count: number; readonly of: number; readonly error: string };
   /** How it differs from what was deployed; none when it does not. */
   readonly drift?: readonly string[];
   /** Who was refused since the last round and why, where the process tells. */

@@ -72,24 +72,17 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Judge
         : short(reading.detail || "it says so itself"),
     },
   );
+  const faults = faultsOf(each, limits);
+  if (faults) judgements.push({ type: "PROCESS_ERROR", source, ...faults });
   if (delta) {
-    const share = delta.messages === 0 ? (delta.errors > 0 ? 1 : 0) : delta.errors / delta.messages;
-    judgements.push(
-      {
-        type: "PROCESS_ERROR",
-        source,
-        holds: delta.errors > 0 && share > limits.errorRate,
-        message: `${delta.errors} of ${Math.max(delta.messages, delta.errors)} requests since the last round ended in an error, at most ${percent(limits.errorRate)} are expected`,
-      },
-      {
-        type: "SECURITY_ALERT",
-        source,
-        holds: delta.refused >= limits.refusals,
-        message: short(
-          `it refused ${delta.refused} messages since the last round${reading.refusals ? `: ${reading.refusals}` : ""}`,
-        ),
-      },
-    );
+    judgements.push({
+      type: "SECURITY_ALERT",
+      source,
+      holds: delta.refused >= limits.refusals,
+      message: short(
+        `it refused ${delta.refused} messages since the last round${reading.refusals ? `: ${reading.refusals}` : ""}`,
+      ),
+    });
   }
   if (!round.deploying) {
     const drift = reading.drift ?? [];
@@ -101,6 +94,26 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Judge
     });
   }
   return judgements;
+}
+
+/** By its own counters, or by evaluations that failed as a whole and left nothing to count. */
+function faultsOf(
+  { delta, reading }: Watched,
+  limits: Limits,
+): { holds: boolean; message: string } | undefined {
+  const { failed } = reading;
+  if (failed && failed.count > 0) {
+    return {
+      holds: failed.count / failed.of > limits.errorRate,
+      message: short(`${failed.count} of ${failed.of} messages since the last round failed: ${failed.error}`),
+    };
+  }
+  if (!delta) return undefined;
+  const requests = Math.max(delta.messages, delta.errors);
+  return {
+    holds: delta.errors > 0 && delta.errors / requests > limits.errorRate,
+    message: `${delta.errors} of ${requests} requests since the last round ended in an error, at most ${percent(limits.errorRate)} are expected`,
+  };
 }
 
 /** The rules about deployments, as `processes/deployment-coordinator/rules.lua` has them. `source` is the ledger's name. */

@@ -29,7 +29,8 @@ export function watch(before: Watched | undefined, reading: Reading, at: number,
   const earlier = before?.processId === reading.processId ? before : undefined;
   const pending = pendingOf(earlier, reading, at);
   if (reading.outcome === "unread") {
-    return earlier ? { ...earlier, ...pending } : { ...blank(reading, at), ...pending };
+    if (!earlier) return { ...blank(reading, at), ...pending };
+    return { ...earlier, reading: { ...earlier.reading, ...reading }, ...pending };
   }
   const missed = reading.outcome === "silent";
   const misses = missed ? (earlier?.misses ?? 0) + 1 : 0;

@@ -40,7 +40,12 @@ const EntrySchema = z.looseObject({
 });
 const list = <T extends z.ZodType>(item: T) =>
   z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(item));
-const PageSchema = z.looseObject({ entries: list(EntrySchema), next: z.number(), length: z.number() });
+/** One page of LEDGER. */
+export const LedgerPageSchema = z.looseObject({
+  entries: list(EntrySchema),
+  next: z.number(),
+  length: z.number(),
+});
 
 export type LedgerEntry = z.infer<typeof EntrySchema>;
 
@@ -61,7 +66,7 @@ export async function readLedger(
     const page = await ask(
       fleet.session,
       { ...ledger, action: "LEDGER", data: { since, limit: 200 } },
-      PageSchema,
+      LedgerPageSchema,
       budget,
     );
     entries.push(...page.entries.filter(({ kind }) => KINDS.has(kind)));

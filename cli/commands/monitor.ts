@@ -1,0 +1,248 @@
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import { z } from "zod";
+import { lineOf } from "../../monitor/notify/message.ts";
+import type { Report } from "../../monitor/report.ts";
+import { openStore } from "../../monitor/store.ts";
+import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
+import { EXIT, UsageError } from "../exit.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import type { History } from "../history.ts";
+import { type Clock, realClock } from "../monitor/clock.ts";
+import { commitTimes } from "../monitor/commits.ts";
+import { settingsOf, storePath } from "../monitor/files.ts";
+import { type Monitor, monitorOf, type RoundResult } from "../monitor/monitor.ts";
+import { type MetricsServer, serveMetrics } from "../monitor/server.ts";
+import { brief, table } from "../table.ts";
+
+const Options = z.looseObject({
+  once: z.boolean().default(false),
+  rounds: z.number().optional(),
+  interval: z.number().optional(),
+  config: z.string().optional(),
+  metricsPort: z.number().optional(),
+  notify: z.boolean().default(true),
+  json: z.boolean().default(false),
+});
+
+export function monitorCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "monitor",
+    summary: "watch the fleet: health, statistics, alerts, metrics",
+    description:
+      "Looks at every process and at the ledger round by round, keeps the figures in .fleet/monitor, raises and resolves alerts " +
+      "and tells receivers. Reads only, by dry-runs: nothing is signed unless `alerts.ledger` is set. It asks no more often " +
+      "than the units allow. With --once, exit code 1 when the fleet does not pass or an alert of level ERROR or CRITICAL is open.",
+    examples: [
+      ["npx fleet monitor", "a round every 30 seconds, until Ctrl-C"],
+      ["npx fleet monitor --once --json", "one round as a JSON document, for cron and CI"],
+      ["npx fleet monitor --metrics-port 9464", "and serve http://127.0.0.1:9464/metrics for Prometheus"],
+    ],
+    define(command) {
+      command
+        .option("--once", "one round, then end")
+        .option("--rounds <number>", "so many rounds, then end", count(1))
+        .option(
+          "--interval <seconds>",
+          "from one round to the next (default: limits.intervalMs, 30 s)",
+          seconds,
+        )
+        .option("--config <file>", "settings (default: monitoring.<stack>.yaml, else monitoring.yaml)")
+        .option("--metrics-port <port>", "serve metrics on this port of 127.0.0.1; 0 takes a free one", port)
+        .option("--no-notify", "tell no receivers");
+    },
+    options: Options,
+    async run(context, options) {
+      const rounds = options.once ? 1 : options.rounds;
+      if (options.json && rounds !== 1) {
+        throw new UsageError({
+          code: "OPTIONS_CLASH",
+          what: "Several rounds cannot be one JSON document.",
+          expected: "--json with --once",
+          remedy: "Add --once; or read http://127.0.0.1:<port>/report with --metrics-port.",
+        });
+      }
+      const { env } = context.host;
+      const stack = await context.stack();
+      const { settings: read, file } = settingsOf(context.projectDir, stack, options.config, env);
+      const settings =
+        options.interval === undefined
+          ? read
+          : { ...read, limits: { ...read.limits, intervalMs: options.interval * 1000 } };
+      const fleet = await context.fleet({ journal: "discard", wallet: settings.alerts.ledger });
+      const store = openStore(storePath(fleet.session.scope));
+      try {
+        const monitor = monitorOf({
+          fleet,
+          history: await historyOrNone(context, fleet),
+          store,
+          settings,
+          clock: realClock,
+          env,
+          commits: () => commitTimes(context.projectDir),
+          notify: options.notify,
+        });
+        context.out.detail(file === undefined ? "settings: all defaults" : `settings: ${file}`);
+        return await watch(context, monitor, rounds, options.metricsPort);
+      } finally {
+        store.close();
+      }
+    },
+  });
+}
+
+async function watch(
+  context: Context,
+  monitor: Monitor,
+  rounds: number | undefined,
+  metricsPort: number | undefined,
+) {
+  const { out } = context;
+  let latest: { result: RoundResult; at: number } | undefined;
+  const ended = untilSignal();
+  let server: MetricsServer | undefined;
+  try {
+    if (metricsPort !== undefined) {
+      server = await serveMetrics(
+        {
+          metrics: monitor.metrics,
+          latest: () => latest?.result.report,
+          fresh: () => latest !== undefined && Date.now() - latest.at < 3 * monitor.intervalMs,
+        },
+        metricsPort,
+      );
+      out.note(`metrics: ${server.url}/metrics`);
+    }
+    if (rounds !== 1) out.note(`a round every ${Math.round(monitor.intervalMs / 1000)} s; Ctrl-C ends it`);
+    await repeat(monitor, realClock, ended.signal, rounds, (result) => {
+      latest = { result, at: Date.now() };
+      show(context, result, rounds === 1);
+    });
+    return rounds === undefined || latest?.result.report.success === true ? EXIT.ok : EXIT.failed;
+  } finally {
+    ended.forget();
+    await server?.close();
+  }
+}
+
+/** Rounds at a steady pace: a slow one makes the next come at once, not twice. */
+export async function repeat(
+  monitor: Monitor,
+  clock: Clock,
+  signal: AbortSignal,
+  rounds: number | undefined,
+  each: (result: RoundResult) => void,
+): Promise<void> {
+  for (let n = 1; !signal.aborted; n += 1) {
+    const started = clock.now();
+    each(await monitor.round());
+    if (n === rounds) return;
+    await clock.sleep(Math.max(0, started + monitor.intervalMs - clock.now()), signal);
+  }
+}
+
+/** The scheduler's order is a help and no need: without it slots are not shown. */
+async function historyOrNone(context: Context, fleet: FleetSession): Promise<History | undefined> {
+  try {
+    return await context.host.history(fleet, 30);
+  } catch (error) {
+    context.out.detail(`slots are not watched: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+function untilSignal(): { signal: AbortSignal; forget(): void } {
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  process.once("SIGINT", end).once("SIGTERM", end);
+  return {
+    signal: ended.signal,
+    forget: () => process.removeListener("SIGINT", end).removeListener("SIGTERM", end),
+  };
+}
+
+const COLOUR = {
+  HEALTHY: "green",
+  DEGRADED: "yellow",
+  UNHEALTHY: "red",
+  OFFLINE: "red",
+  UNKNOWN: "red",
+} as const;
+
+function show({ out }: Context, { report, changes }: RoundResult, whole: boolean): void {
+  for (const change of changes) out.alert(lineOf(change));
+  for (const note of report.notes) out.note(note);
+  out.document(report);
+  const { counts, state } = report.fleet;
+  const open = report.alerts.length;
+  const fit = out.style(COLOUR[state], state);
+  out.line(
+    `${report.at} ${report.project}/${report.stack} ${fit}: ${counts.HEALTHY} of ${counts.total} healthy, ${open} ${open === 1 ? "alert" : "alerts"} open`,
+  );
+  if (whole) for (const line of details(report)) out.line(line);
+
+  function details({ processes, alerts, deploymentStatistics, performanceMetrics, dora }: Report): string[] {
+    const figure = (value: number | null, unit = "") => (value === null ? "" : `${value}${unit}`);
+    const rows = processes.map((each) => [
+      each.name,
+      out.style(COLOUR[each.state], each.state),
+      figure(each.responseMs, " ms"),
+      figure(each.slot),
+      figure(each.pendingSlots),
+      figure(each.messages),
+      figure(each.errors),
+      figure(each.refused),
+      figure(each.luaHeapKB, " kB"),
+      brief([each.detail, ...each.drift].filter(Boolean).join("; "), 80),
+    ]);
+    const heading = [
+      "process",
+      "state",
+      "answered in",
+      "slot",
+      "waiting",
+      "messages",
+      "errors",
+      "refused",
+      "heap",
+      "",
+    ];
+    const days = dora?.deploymentFrequency;
+    const figures = [
+      ...(deploymentStatistics
+        ? [
+            `deployments: ${deploymentStatistics.totalDeployments}, ${deploymentStatistics.failedDeployments} failed, ` +
+              `${deploymentStatistics.averageDeploymentTime.toFixed(1)} s on average, rollback rate ${deploymentStatistics.rollbackRate.toFixed(1)} %`,
+          ]
+        : []),
+      ...(days === undefined
+        ? []
+        : [`DORA, 30 days: ${days.toFixed(2)} deployments a day, ${doraText(dora)}`]),
+      `last hour: ${figure(performanceMetrics.messageProcessingTime, " ms") || "nothing"} per check, ` +
+        `${figure(performanceMetrics.throughput) || "no"} messages a minute`,
+    ];
+    const lines = alerts.map(
+      ({ level, type, source, message, alertId, state: how }) =>
+        `${alertId} ${level} ${type} ${source}: ${message}${how === "ACKNOWLEDGED" ? " (acknowledged)" : ""}`,
+    );
+    return ["", ...table(heading, rows), "", ...figures, ...(lines.length > 0 ? ["", ...lines] : [])];
+  }
+}
+
+function doraText(dora: Report["dora"]): string {
+  const seconds = (value: number | null | undefined) =>
+    value == null ? "unknown" : `${Math.round(value)} s`;
+  const share = dora?.changeFailureRate;
+  return (
+    `lead time ${seconds(dora?.leadTimeSeconds)}, change failure rate ${share == null ? "unknown" : `${(share * 100).toFixed(1)} %`}, ` +
+    `time to restore ${seconds(dora?.timeToRestoreSeconds)}`
+  );
+}
+
+/** For commander: a port, or 0. */
+function port(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError("Give a port from 0 to 65535.");
+  return value;
+}

@@ -1,0 +1,195 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import type { Change } from "../../monitor/book.ts";
+import { type Metrics, metricsOf } from "../../monitor/metrics.ts";
+import type { Origin } from "../../monitor/notify/message.ts";
+import { type Delivery, notify } from "../../monitor/notify/send.ts";
+import type { Reading } from "../../monitor/reading.ts";
+import { type Report, reportOf } from "../../monitor/report.ts";
+import { type LedgerView, takeRound } from "../../monitor/round.ts";
+import type { Settings } from "../../monitor/settings.ts";
+import { performanceOf } from "../../monitor/statistics.ts";
+import type { MonitorStore } from "../../monitor/store.ts";
+import { ask } from "../../providers/run/control.ts";
+import { readManifest } from "../../providers/run/manifest.ts";
+import type { Env } from "../../toolchain/paths.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import type { History } from "../history.ts";
+import { type KnownFleet, knownFleet, type Member } from "../members.ts";
+import type { Clock } from "./clock.ts";
+import { LEDGER_READS, lookAtLedger } from "./ledger.ts";
+import { type Expected, type Look, observe, READS } from "./observe.ts";
+import { type Pace, paceOf } from "./pace.ts";
+
+const HOUR = 3_600_000;
+const LANES = 4;
+/** What legacy compute units allow one address by default. */
+const SHARED_READS_PER_MINUTE = 6;
+
+export interface MonitorOptions {
+  readonly fleet: FleetSession;
+  /** The scheduler's order; none where it cannot be asked. */
+  readonly history: History | undefined;
+  readonly store: MonitorStore;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly env: Env;
+  /** Times of the project's commits, for DORA's lead time. */
+  readonly commits: () => Promise<readonly number[]>;
+  /** Processes that are looked at at once. @default 4 */
+  readonly lanes?: number;
+  /** Tells receivers. @default true */
+  readonly notify?: boolean;
+}
+
+/** What one round found, and what it told. */
+export interface RoundResult {
+  readonly report: Report;
+  readonly changes: readonly Change[];
+}
+
+/** Looks at a fleet round by round. */
+export interface Monitor {
+  readonly metrics: Metrics;
+  /** Milliseconds from one round to the next: the interval, or longer where the units allow no more reads. */
+  readonly intervalMs: number;
+  round(): Promise<RoundResult>;
+}
+
+export function monitorOf(options: MonitorOptions): Monitor {
+  const { fleet, settings, clock, store } = options;
+  const origin: Origin = {
+    project: fleet.project,
+    stack: fleet.stack,
+    network: fleet.session.networkName,
+  };
+  const shared = origin.network === "local" ? undefined : SHARED_READS_PER_MINUTE;
+  const pace: Pace = paceOf(settings.readsPerMinute ?? shared, clock);
+  const metrics = metricsOf(origin);
+  let commits: readonly number[] | undefined;
+  let commitsFor = -1;
+  const reads = fleet.members.length * READS + (fleet.ledger === undefined ? 0 : LEDGER_READS);
+
+  return {
+    metrics,
+    intervalMs: Math.max(settings.limits.intervalMs, pace.least(reads)),
+    async round() {
+      const at = clock.now();
+      const started = clock.ticks();
+      const notes: string[] = [];
+      const note = (text: string) => {
+        notes.push(text);
+      };
+      const known = await membersNow(fleet);
+      const look: Look = { fleet, history: options.history, limits: settings.limits, pace, clock };
+      const keeper = known.members.find(({ name }) => name === known.ledger);
+      const ledger = keeper && (await lookAtLedger(look, keeper, known.members, store, note));
+      const readings = await readAll(
+        look,
+        known.members,
+        await expectations(fleet),
+        store,
+        options.lanes ?? LANES,
+      );
+      const runs = ledger?.runs.length ?? 0;
+      if (commits === undefined || runs !== commitsFor) {
+        commits = await options.commits();
+        commitsFor = runs;
+      }
+      const round = { at, readings, deploying: isDeploying(ledger) };
+      const outcome = takeRound(store, round, settings, ledger, commits);
+      const deliveries = options.notify === false ? [] : await tell(options, origin, outcome.changes);
+      for (const { receiver, reason } of deliveries) if (reason) note(`${receiver} was not told: ${reason}`);
+      if (settings.alerts.ledger && keeper) await raise(fleet, keeper, outcome.changes, note);
+      const { changes, ...shown } = outcome;
+      const snapshot = {
+        at,
+        seconds: (clock.ticks() - started) / 1000,
+        ...shown,
+        alerts: store.book().alerts,
+        deliveries,
+      };
+      metrics.record(snapshot);
+      const heap = outcome.watched.find(({ name }) => name === keeper?.name)?.counters?.luaHeapKB;
+      const report = reportOf(origin, snapshot, performanceOf(store.since(at - HOUR), heap), notes);
+      return { report, changes };
+    },
+  };
+}
+
+/** As the manifest has them now: a deployment may have changed it since the monitor started. */
+async function membersNow(fleet: FleetSession): Promise<KnownFleet> {
+  const known = await knownFleet(fleet.session.scope, async () => undefined);
+  const ledger = known.ledger ?? fleet.ledger;
+  const members = known.members.length > 0 ? known.members : fleet.members;
+  return { members, ...(ledger === undefined ? {} : { ledger }) };
+}
+
+/** What every member should be running. */
+async function expectations(fleet: FleetSession): Promise<(member: Member) => Expected> {
+  const manifest = await readManifest(fleet.session.scope);
+  return ({ name, sourceHash }) => ({
+    sourceHash,
+    configVersions: manifest?.processes[name]?.configVersions ?? {},
+  });
+}
+
+async function readAll(
+  look: Look,
+  members: readonly Member[],
+  expected: (member: Member) => Expected,
+  store: MonitorStore,
+  lanes: number,
+): Promise<Reading[]> {
+  const before = new Map(store.watched().map((each) => [each.name, each]));
+  const readings = new Map<string, Reading>();
+  const waiting = [...members];
+  const lane = async () => {
+    for (let member = waiting.shift(); member; member = waiting.shift()) {
+      readings.set(member.name, await observe(look, member, expected(member), before.get(member.name)));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(lanes, members.length) }, lane));
+  return members.flatMap(({ name }) => readings.get(name) ?? []);
+}
+
+/** Whether the newest run of the ledger is still going on. */
+function isDeploying(ledger: LedgerView | undefined): boolean {
+  return ledger?.runs.at(-1)?.status === "RUNNING";
+}
+
+function tell(
+  { settings, env }: MonitorOptions,
+  origin: Origin,
+  changes: readonly Change[],
+): Promise<Delivery[]> {
+  return changes.length === 0 ? Promise.resolve([]) : notify(settings.receivers, changes, origin, { env });
+}
+
+/** Raises in the ledger what was raised here: one signed message each. */
+async function raise(
+  { session }: FleetSession,
+  ledger: Member,
+  changes: readonly Change[],
+  note: (text: string) => void,
+): Promise<void> {
+  for (const { kind, alert } of changes) {
+    if (kind !== "raised") continue;
+    const { type, source, message, level } = alert;
+    const data = { type, source, message, level };
+    const tags = { "Correlation-Id": randomUUID() };
+    try {
+      await ask(
+        session,
+        { ...ledger, action: "RAISE_ALERT", data, tags },
+        z.looseObject({ success: z.literal(true) }),
+        budgetOf(30),
+      );
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      note(`${ledger.name} was not told of ${type} ${source} [${error.code}]`);
+    }
+  }
+}

@@ -1,0 +1,180 @@
+/** Faults of a running fleet, seen by the monitor with the right words; a healthy one raises nothing. */
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
+import { isOpen } from "../../monitor/book.ts";
+import { ReportSchema } from "../../monitor/report.ts";
+import { type Watching, watching } from "./simulated.ts";
+
+let fleet: Watching;
+beforeEach(async () => {
+  fleet = await watching(["ledger", "shop", "bank"]);
+});
+afterEach(() => fleet.close());
+
+const messages = () =>
+  fleet.store
+    .book()
+    .alerts.filter(isOpen)
+    .map((each) => `${each.type} ${each.source}: ${each.message}`);
+const metrics = () => fleet.monitor.metrics.registry.metrics();
+const metric = async (start: string) =>
+  Number(
+    (await metrics())
+      .split("\n")
+      .find((line) => line.startsWith(start))
+      ?.split(" ")
+      .at(-1),
+  );
+
+test("a healthy fleet that works raises nothing in an hour", async () => {
+  await fleet.close();
+  fleet = await watching(["ledger", "shop"]);
+  for (let n = 0; n < 120; n += 1) {
+    if (n % 10 === 0) {
+      await fleet.send("shop", "BUY");
+      await fleet.send("ledger", "Info", {}, { stranger: true });
+    }
+    const { report, changes } = await fleet.round();
+    expect(changes).toEqual([]);
+    expect(report).toMatchObject({ success: true, fleet: { state: "HEALTHY", passed: true }, notes: [] });
+  }
+  const { report } = await fleet.round();
+  expect(report.processes.find(({ name }) => name === "shop")).toMatchObject({
+    state: "HEALTHY",
+    outcome: "answered",
+    pendingSlots: 0,
+    // Its load is slot 1; twelve purchases followed.
+    slot: 13,
+    // The look is counted by itself.
+    messages: 13,
+    errors: 0,
+    drift: [],
+  });
+  expect(report.performanceMetrics.throughput).toBeCloseTo(24 / 60, 1);
+  expect(report.performanceMetrics).toMatchObject({
+    availability: 1,
+    coordinatorCpuUsage: null,
+    errorRate: 0,
+  });
+  const check = new Ajv2020({ strict: false, validateFormats: false }).compile(z.toJSONSchema(ReportSchema));
+  expect([check(report), check.errors]).toEqual([true, null]);
+  expect(await metric('aofleet_process_messages_total{process="shop"')).toBe(13);
+  expect(await metric("aofleet_fleet_passes")).toBe(1);
+}, 240_000);
+
+test("a slow process", async () => {
+  await fleet.rounds(1);
+  const id = fleet.idOf("shop");
+  const calm = fleet.net.faults.add({
+    on: "cu.dryrun",
+    match: ({ processId }) => processId === id,
+    fault: {
+      kind: "delay",
+      ms() {
+        fleet.takes(6200);
+        return 0;
+      },
+    },
+  });
+  expect(await fleet.rounds(1)).toEqual([["PROCESS_DEGRADED shop"]]);
+  expect(messages()[0]).toBe("PROCESS_DEGRADED shop: it answered in 6200 ms, at most 5000 ms are expected");
+  expect(await metric('aofleet_process_state{process="shop",state="DEGRADED"')).toBe(1);
+  expect(await metric('aofleet_alerts{type="PROCESS_DEGRADED"')).toBe(1);
+  calm();
+  expect(await fleet.rounds(1)).toEqual([[]]);
+});
+
+test("a silent process: a failed check at once, OFFLINE after three, over when it speaks again", async () => {
+  await fleet.rounds(1);
+  await fleet.load("shop", { silent: true });
+  const open = await fleet.rounds(3);
+  expect(open[0]).toEqual(["HEALTH_CHECK_FAILURE_RATE_HIGH fleet"]);
+  expect(messages()).toEqual([
+    "HEALTH_CHECK_FAILURE_RATE_HIGH fleet: 1 of 3 health checks failed, at most 5 % are expected: shop (no answer)",
+    "PROCESS_OFFLINE shop: 3 checks in a row were not answered: shop did not answer Info. [NO_REPLY]",
+  ]);
+  const { report } = await fleet.round();
+  expect(report).toMatchObject({
+    success: false,
+    fleet: { state: "OFFLINE", passed: false, counts: { OFFLINE: 1 } },
+  });
+  expect(await metric('aofleet_process_up{process="shop"')).toBe(0);
+  await fleet.load("shop", {});
+  expect(await fleet.rounds(1)).toEqual([[]]);
+});
+
+test("an erring process", async () => {
+  await fleet.load("shop", { errors: ["BUY"] });
+  await fleet.rounds(1);
+  for (let n = 0; n < 3; n += 1) await fleet.send("shop", "BUY");
+  expect(await fleet.rounds(1)).toEqual([["PROCESS_ERROR shop"]]);
+  expect(messages()[0]).toMatch(
+    /^PROCESS_ERROR shop: 3 of 3 messages since the last round failed: .*scripted/,
+  );
+  expect(await fleet.rounds(1)).toEqual([[]]);
+});
+
+test("an unhealthy process, by its own word", async () => {
+  await fleet.load("bank", { health: "UNHEALTHY", reason: "the vault is open" });
+  expect((await fleet.rounds(1))[0]).toContain("PROCESS_UNHEALTHY bank");
+  expect(messages()).toContain("PROCESS_UNHEALTHY bank: scripted: the vault is open");
+});
+
+test("a stuck process: messages come and none is evaluated", async () => {
+  await fleet.close();
+  fleet = await watching(["shop"], "limits: { timeoutMs: 1000 }");
+  await fleet.rounds(1);
+  const id = fleet.idOf("shop");
+  fleet.net.faults.add({
+    on: "cu.result",
+    match: ({ processId }) => processId === id,
+    fault: { kind: "status", status: 500, body: '{"error":"still evaluating"}' },
+  });
+  const sending = fleet.send("shop", "BUY").catch(() => {});
+  while ((fleet.net.oracle.process(id)?.slot ?? 0) < 2) await new Promise((done) => setTimeout(done, 5));
+  expect((await fleet.rounds(2)).at(-1)).toEqual(["PROCESS_STUCK shop"]);
+  expect(messages()).toEqual([
+    "PROCESS_STUCK shop: slot 2 waits for its evaluation since 30 s, the newest is slot 2",
+  ]);
+  expect(await metric('aofleet_process_pending_slots{process="shop"')).toBe(1);
+  fleet.net.faults.clear();
+  await sending;
+  expect(await fleet.rounds(1)).toEqual([[]]);
+});
+
+test("a drifting process: somebody loaded other code by hand, or retired it", async () => {
+  await fleet.rounds(1);
+  await fleet.load("bank", {}, "other code");
+  expect(await fleet.rounds(1)).toEqual([["PROCESS_DRIFT bank"]]);
+  expect(messages()[0]).toMatch(/^PROCESS_DRIFT bank: it runs code [0-9a-f]{8} instead of [0-9a-f]{8}$/);
+  await fleet.send("bank", "RETIRE", {}, { tags: { Epoch: "1" } });
+  await fleet.rounds(1);
+  expect(messages()[0]).toMatch(/it is retired; it runs code/);
+  expect(await metric('aofleet_process_drift{process="bank"')).toBe(1);
+});
+
+test("a stranger who attacks: who, what and how often", async () => {
+  await fleet.rounds(1);
+  for (let n = 0; n < 6; n += 1)
+    await fleet.send("shop", "RETIRE", {}, { stranger: true, tags: { Epoch: "99" } });
+  expect(await fleet.rounds(1)).toEqual([["SECURITY_ALERT shop"]]);
+  expect(messages()[0]).toMatch(
+    /^SECURITY_ALERT shop: it refused 6 messages since the last round: FORBIDDEN 6×: RETIRE by /,
+  );
+  expect(await metric('aofleet_process_refused_total{process="shop"')).toBe(6);
+  // The attack is over with the next quiet round.
+  expect(await fleet.rounds(1)).toEqual([[]]);
+});
+
+test("units that allow no more reads are no fault of the processes", async () => {
+  await fleet.rounds(1);
+  const remove = fleet.net.behaviours.limitedDryruns(0);
+  const { report, changes } = await fleet.round();
+  remove();
+  expect(changes).toEqual([]);
+  expect(report.processes.map(({ state, outcome }) => [state, outcome])).toEqual(
+    Array(3).fill(["HEALTHY", "unread"]),
+  );
+  expect(report.notes[0]).toContain("RATE_LIMITED");
+});

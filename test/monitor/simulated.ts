@@ -1,0 +1,188 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connectLegacy, openJournal, type Wallet } from "../../ao/index.ts";
+import type { Ao, Tags } from "../../ao/port.ts";
+import type { FleetSession } from "../../cli/fleet-session.ts";
+import { historyOf } from "../../cli/history.ts";
+import type { Member } from "../../cli/members.ts";
+import { type Monitor, monitorOf, type RoundResult } from "../../cli/monitor/monitor.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { sha256 } from "../../core/hash.ts";
+import { isOpen } from "../../monitor/book.ts";
+import { readSettings } from "../../monitor/settings.ts";
+import { type MonitorStore, openStore } from "../../monitor/store.ts";
+import { makeWallet } from "../ao/wallets.ts";
+import { type Script, type Simnet, startSimnet } from "../simnet/index.ts";
+
+/** A fleet on a simulated network with a monitor on it, whose clock the test turns. */
+export interface Watching {
+  readonly net: Simnet;
+  readonly fleet: FleetSession;
+  readonly store: MonitorStore;
+  readonly monitor: Monitor;
+  idOf(name: string): string;
+  /** Loads a member anew, by its owner, so that it does what the script says. */
+  load(name: string, script: Script, code?: string): Promise<void>;
+  /** A message by the owner, or by somebody whom the fleet does not know. */
+  send(
+    name: string,
+    action: string,
+    data?: unknown,
+    more?: { stranger?: boolean; tags?: Tags },
+  ): Promise<void>;
+  /** One round, then half a minute passes. */
+  round(): Promise<RoundResult>;
+  /** Rounds; types of the alerts that are open after each. */
+  rounds(count: number): Promise<string[][]>;
+  /** Time passes while something is measured. */
+  takes(ms: number): void;
+  close(): Promise<void>;
+}
+
+const INTERVAL = 30_000;
+
+/** Keys take seconds to make: two serve all fleets of a test file. */
+const wallets = new Map<string, Promise<Wallet>>();
+function walletOf(name: string): Promise<Wallet> {
+  const wallet = wallets.get(name) ?? makeWallet();
+  wallets.set(name, wallet);
+  return wallet;
+}
+
+/** @param text settings as YAML; time is only what the test says, so that a busy machine is no slow process */
+export async function watching(
+  names: readonly string[],
+  text = "",
+  env: Record<string, string> = {},
+): Promise<Watching> {
+  const net = await startSimnet();
+  const home = mkdtempSync(join(tmpdir(), "fleet-monitor-"));
+  const client = async (name: string): Promise<{ ao: Ao; close(): Promise<void> }> => {
+    const journal = await openJournal(join(home, `${name}.jsonl`));
+    const wallet = await walletOf(name);
+    const limits = { firstLook: 0 };
+    return {
+      ao: connectLegacy({ endpoints: net.endpoints, wallet, journal, limits }),
+      close: () => journal.close(),
+    };
+  };
+  const [owner, stranger] = await Promise.all([client("owner"), client("stranger")]);
+  const { ao } = owner;
+  let count = 0;
+  const intent = () => {
+    count += 1;
+    return `test/${count}`;
+  };
+  const textOf = (name: string, script: Script, code: string) =>
+    [
+      "local __e = 1",
+      `--[[sim: ${JSON.stringify(script)}]]`,
+      `fleet.process{ name = "${name}", processType = "${name.toUpperCase()}", version = "1.0.0", capabilities = {} }`,
+      'fleet.on("BUY", {}, function() end)',
+      `return Fleet.commit({ release = "r1", sourceHash = "${sha256(code)}", version = "1.0.0", epoch = 1, process = "${name}" })`,
+    ].join("\n");
+  const send: Watching["send"] = async (
+    name,
+    action,
+    data = {},
+    { stranger: other = false, tags = {} } = {},
+  ) => {
+    const from = other ? stranger.ao : ao;
+    const body = typeof data === "string" ? data : JSON.stringify(data);
+    const sent = await from.send(
+      { intent: intent(), processId: idOf(name), tags: { Action: action, ...tags }, data: body },
+      budgetOf(20),
+    );
+    if (!paused) await from.evaluation({ processId: idOf(name), messageId: sent.id }, budgetOf(20));
+  };
+  let paused = false;
+  const ids = new Map<string, string>();
+  const idOf = (name: string) => ids.get(name) ?? name;
+  const { scheduler, authority } = net.endpoints;
+  for (const name of names) {
+    const spawned = await ao.spawn(
+      { intent: intent(), module: net.module, scheduler, authority, tags: { Name: name } },
+      budgetOf(20),
+    );
+    ids.set(name, spawned.id);
+    await send(name, "Eval", textOf(name, {}, name));
+  }
+  const members: Member[] = names.map((name) => ({
+    name,
+    processId: idOf(name),
+    generation: 1,
+    version: "1.0.0",
+    sourceHash: sha256(name),
+    status: "ACTIVE",
+  }));
+  const scope = { project: "game", stack: "dev", home, build: join(home, "build") };
+  const fleet = {
+    project: "game",
+    stack: "dev",
+    members,
+    ...(names.includes("ledger") ? { ledger: "ledger" } : {}),
+    session: {
+      scope,
+      ao,
+      journal: { void: async () => {} },
+      networkName: "local",
+      supersede: async () => {},
+    },
+    suUrl: net.suUrl,
+    close: async () => {},
+  } as unknown as FleetSession;
+  const store = openStore(":memory:");
+  let now = Date.now();
+  let ticks = 0;
+  const clock = {
+    now: () => now,
+    ticks: () => ticks,
+    sleep: async (ms: number) => {
+      now += ms;
+    },
+  };
+  const monitor = monitorOf({
+    ...{ fleet, store, clock, env },
+    settings: readSettings(text, "monitoring.yaml", env),
+    history: await historyOf(fleet, 10),
+    commits: async () => [],
+    lanes: 1,
+  });
+  const round = async () => {
+    const result = await monitor.round();
+    now += INTERVAL;
+    return result;
+  };
+  return {
+    ...{ net, fleet, store, monitor, idOf, send, round },
+    async load(name, script, code = name) {
+      // A script may hold even its own load back.
+      paused = script.slow !== undefined;
+      await send(name, "Eval", textOf(name, script, code));
+      paused = false;
+    },
+    async rounds(times) {
+      const open: string[][] = [];
+      for (let n = 0; n < times; n += 1) {
+        await round();
+        open.push(
+          store
+            .book()
+            .alerts.filter(isOpen)
+            .map(({ type, source }) => `${type} ${source}`),
+        );
+      }
+      return open;
+    },
+    takes(ms) {
+      ticks += ms;
+    },
+    async close() {
+      store.close();
+      await net.close();
+      await owner.close();
+      await stranger.close();
+    },
+  };
+}
