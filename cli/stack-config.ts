@@ -61,14 +61,24 @@ export function readStackConfig(projectDir: string, stack: string): StackConfig 
 /** Where the stack's fleet lives. @throws FleetError NETWORK_INVALID */
 export function networkOf(config: StackConfig, projectDir: string): NetworkRef {
   const kind = config.get("network") ?? "local";
-  const fields = ["gatewayUrl", "graphqlUrl", "muUrl", "cuUrl", "scheduler", "authority"].flatMap((key) => {
+  const fields = [
+    "gatewayUrl",
+    "graphqlUrl",
+    "muUrl",
+    "cuUrl",
+    "scheduler",
+    "authority",
+    "uploadUrl",
+  ].flatMap((key) => {
     const value = config.get(key);
-    return value === undefined ? [] : [[key, value] as const];
+    return value === undefined || value === "" ? [] : [[key, value] as const];
   });
+  const limit = config.get("maxMessageBytes");
+  const capacity = limit === undefined ? {} : { maxMessageBytes: Number(limit) };
   const ref =
     kind === "local"
       ? { kind, dir: join(projectDir, config.get("localDir") ?? ".fleet/localnet") }
-      : { kind, ...Object.fromEntries(fields) };
+      : { kind, ...Object.fromEntries(fields), ...capacity };
   const parsed = NetworkRefSchema.safeParse(ref);
   if (parsed.success) return parsed.data;
   throw new FleetError({

@@ -66,6 +66,8 @@ export function serviceConfig(config: pulumi.Config) {
 function networkOf(config: pulumi.Config) {
   const kind = config.require("network");
   if (kind === "local") return { kind: "local" as const, dir: config.require("localDir") };
+  const uploadUrl = config.get("uploadUrl") ?? "";
+  const maxMessageBytes = config.getNumber("maxMessageBytes");
   return {
     kind: kind as "legacy",
     gatewayUrl: config.require("gatewayUrl"),
@@ -73,5 +75,7 @@ function networkOf(config: pulumi.Config) {
     cuUrl: config.require("cuUrl"),
     scheduler: config.require("scheduler"),
     authority: config.require("authority"),
+    ...(uploadUrl === "" ? {} : { uploadUrl }),
+    ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
   };
 }

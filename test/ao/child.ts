@@ -1,7 +1,7 @@
 /**
  * Runs in a process of its own, so that it can be killed, stopped or starved.
  *
- *     node child.ts deploy <journal> <wallet> <endpoints as JSON>   spawns, sends, reads back, settles
+ *     node child.ts deploy <journal> <wallet> <endpoints as JSON> [<bytes more>]   spawns, sends, reads back, settles
  *     node child.ts hold   <journal>                                holds the journal; writes when told
  *     node child.ts fill   <journal>                                writes until it fails
  */
@@ -10,7 +10,7 @@ import { connectLegacy, type Journal, loadWallet, openJournal } from "../../ao/i
 import { budgetOf } from "../../core/budget.ts";
 import type { FleetError } from "../../core/errors.ts";
 
-const [task, path = "", wallet = "", endpoints = "{}"] = process.argv.slice(2);
+const [task, path = "", wallet = "", endpoints = "{}", size = "0"] = process.argv.slice(2);
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const record = (journal: Journal, key: string, size: number) =>
   journal.record({ key, kind: "message", target: "p", signer: "w", content: "c" }, async () => ({
@@ -29,7 +29,12 @@ async function deploy(): Promise<void> {
   const { scheduler, authority, module } = JSON.parse(endpoints);
   const spawn = { intent: "spawn", module, scheduler, authority, tags: { Name: "battle" } };
   const { id } = await ao.spawn(spawn, budgetOf(60));
-  const message = { intent: "eval", processId: id, tags: { Action: "Eval" }, data: "return 1" };
+  const message = {
+    intent: "eval",
+    processId: id,
+    tags: { Action: "Eval" },
+    data: `return 1${" ".repeat(Number(size))}`,
+  };
   const { id: messageId } = await ao.send(message, budgetOf(60));
   await ao.evaluation({ processId: id, messageId, expectOutput: true }, budgetOf(60));
   await ao.settle("spawn");

@@ -18,6 +18,28 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
+/** Where a large message dies on its way, after its process was spawned. */
+const uploads = ["ao.after-journal:2", "ao.after-upload", "ao.after-send:2"];
+
+test("killed at each step of a message that is uploaded, a deploy makes one message", async () => {
+  const units = await startUnits();
+  const journal = join(folder, "uploading.jsonl");
+  const { endpoints } = units;
+  const network = { ...endpoints, module: MODULE, uploadUrl: endpoints.gatewayUrl, maxMessageBytes: 20_000 };
+  const args = ["deploy", journal, wallet, JSON.stringify(network), "30000"];
+  for (const crashAt of uploads)
+    expect({ crashAt, ...(await run(args, crashAt)) }).toEqual({ crashAt, signal: "SIGKILL", output: "" });
+  const { output } = await run(args);
+  const [done, process, message] = output.trim().split(" ");
+  expect(done).toBe("done");
+  expect(new Set(units.posted)).toEqual(new Set([process]));
+  // Dead before, after and again after the upload, and then alive: the same bytes each time.
+  expect(units.uploaded).toEqual([message, message, message]);
+  const assigned = units.requests.filter(({ endpoint }) => endpoint === "mu.assign").map(({ path }) => path);
+  expect(assigned).toEqual(Array(2).fill(`/mu/?process-id=${process}&assign=${message}`));
+  await units.close();
+}, 120_000);
+
 function run(args: string[], crashAt?: string): Promise<{ signal: string | null; output: string }> {
   return new Promise((resolve, reject) => {
     const script = fileURLToPath(new URL("child.ts", import.meta.url));

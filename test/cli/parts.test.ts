@@ -134,6 +134,15 @@ test("a stack's settings are its own over the project's defaults; secrets are no
   expect(prod.get("wallet")).toBeUndefined();
   expect(prod.isSecret("wallet")).toBe(true);
   expect(networkOf(prod, folder)).toMatchObject({ kind: "legacy", muUrl: "http://mu" });
+  expect(networkOf(prod, folder)).not.toHaveProperty("uploadUrl");
+  writeFileSync(
+    join(folder, "Pulumi.staging.yaml"),
+    "config:\n  ao-fleet:network: legacy\n  ao-fleet:uploadUrl: http://up\n  ao-fleet:maxMessageBytes: 50000\n",
+  );
+  expect(networkOf(readStackConfig(folder, "staging"), folder)).toMatchObject({
+    uploadUrl: "http://up",
+    maxMessageBytes: 50_000,
+  });
   writeFileSync(join(folder, "Pulumi.bad.yaml"), "config:\n  ao-fleet:network: moon\n");
   expect(() => networkOf(readStackConfig(folder, "bad"), folder)).toThrow("NETWORK_INVALID");
 });

@@ -22,6 +22,11 @@ export interface CliFleet {
   deploy(): Promise<Ran>;
   /** Any other command of `fleet` on the stack. */
   fleet(args: readonly string[]): Promise<Ran>;
+  /** `fleet deploy`, still running. */
+  startDeploy(env: Readonly<Record<string, string>>): {
+    readonly child: ChildProcess;
+    readonly ended: Promise<Ran>;
+  };
   /** What did not work, with the end of what the command said. */
   expect(what: string, ran: Ran, code?: "zero" | "not zero"): string[];
   /** I1 to I8, with `pulumi up --expect-no-changes` as the next run. */
@@ -98,6 +103,11 @@ export const processes = fleet.processes;
     up,
     deploy: () => fleetCommand(project.dir, ["deploy", "--yes"]).ended,
     fleet: (args) => fleetCommand(project.dir, args).ended,
+    startDeploy(env) {
+      const started = fleetCommand(project.dir, ["deploy", "--yes"], env);
+      lab.onEnd(() => void started.child.kill("SIGKILL"));
+      return started;
+    },
     expect,
     providers,
     commands,

@@ -16,12 +16,9 @@ const FOLDER = join("build", "faults", "results");
 /** Families of reliability.md, what each breaks, and what no case covers. */
 const FAMILIES: Record<string, { readonly title: string; readonly open?: string }> = {
   K1: { title: "the provider is killed at every step" },
-  K2: { title: "the pulumi command is killed" },
+  K2: { title: "the pulumi or the fleet command is killed" },
   K3: { title: "a run stands still while a later one finishes" },
-  K4: {
-    title: "SIGINT once, twice, SIGTERM to the pulumi command",
-    open: "a closed terminal is not tried",
-  },
+  K4: { title: "SIGINT once, twice, SIGTERM to the pulumi command; a closed terminal" },
   K5: { title: "journal cut or spoilt, disk full, no folder" },
   N1: { title: "accepted, the answer lost one to five times" },
   N2: { title: "5, 20 and 50 % of calls fail in ten ways" },

@@ -100,6 +100,81 @@ export function commandKilled(
   };
 }
 
+/**
+ * K2: `fleet deploy` itself dies while its provider is at a point, with the pulumi that it started or alone. The next one is helped by
+ * nobody.
+ */
+export function deployKilled(
+  phase: "create" | "update",
+  at: string,
+  what: "with its pulumi" | "alone" = "with its pulumi",
+): FaultCase {
+  return {
+    family: "K2",
+    name: `${phase} ${at}, fleet deploy killed ${what}`,
+    async run(lab) {
+      const { fleet, broken } = await prepared(lab, phase);
+      const { child, ended } = fleet.startDeploy({ FLEET_STOP_AT: at });
+      const pid = await stoppedProvider(fleet);
+      const commands = await fleet.commands();
+      if (commands.length === 0) broken.push("there was no pulumi to kill");
+      // In this order: the kernel hangs up on a stopped process whose command dies, and this one is to live on.
+      process.kill(pid, "SIGCONT");
+      child.kill("SIGKILL");
+      if (what === "with its pulumi") signalAll(commands, "SIGKILL");
+      else {
+        // Its pulumi may live: whoever comes meanwhile is told so, or has put everything right already.
+        const beside = await fleet.deploy();
+        if (beside.code !== 0 && !commands.some((owner) => beside.text.includes(`pid ${owner}`)))
+          broken.push(`the owner ${commands} is not named: ${beside.text.slice(-500)}`);
+        await until(async () => (await fleet.commands()).length === 0);
+      }
+      await ended;
+      const from = performance.now();
+      const back = await lab.recovering(() => fleet.deploy());
+      const seconds = (performance.now() - from) / 1000;
+      return [
+        ...broken,
+        ...fleet.expect("recovery", back),
+        ...(seconds <= 60 ? [] : [`it took ${seconds.toFixed(0)} s`]),
+        ...((await fleet.providers()).includes(pid) ? ["the provider of the dead run still runs"] : []),
+        ...(await fleet.check()),
+      ];
+    },
+  };
+}
+
+/** K4: the terminal is closed: what runs in it is hung up on, and nobody reads its words any more. */
+export function terminalClosed(by: "pulumi" | "fleet deploy"): FaultCase {
+  return {
+    family: "K4",
+    name: `the terminal of ${by} is closed`,
+    async run(lab) {
+      const fleet = await cliFleet(lab);
+      const slow = fleet.net.faults.add({ on: "cu.result", fault: { kind: "delay", ms: 400 } });
+      const { child, ended } =
+        by === "pulumi" ? fleet.project.start(["up", "--yes", "--skip-preview"]) : fleet.startDeploy({});
+      await until(() => fleet.net.oracle.counts().processes > 0);
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      const all = [...(await fleet.commands()), ...(await fleet.providers())];
+      child.kill("SIGHUP");
+      signalAll(all, "SIGHUP");
+      const over = await Promise.race([ended, until(() => false, 60)]);
+      slow();
+      const from = performance.now();
+      const back = await lab.recovering(() => (by === "pulumi" ? recover(fleet) : fleet.deploy()));
+      const seconds = (performance.now() - from) / 1000;
+      return [
+        ...(typeof over === "object" ? [] : ["the command still runs a minute later"]),
+        ...fleet.expect("recovery", back),
+        ...(seconds <= 60 ? [] : [`it took ${seconds.toFixed(0)} s`]),
+        ...(await fleet.check()),
+      ];
+    },
+  };
+}
+
 /** K3 with the real command: an Eval is held on its way, the command dies, a later release finishes, the Eval arrives. */
 export function evalHeld(): FaultCase {
   return {
@@ -281,10 +356,16 @@ export function cliCases(): FaultCase[] {
     commandKilled("create", "process.spawned:1", "fleet deploy"),
     commandKilled("create", "config.sent", "fleet deploy"),
     commandKilled("update", "ao.after-send:5", "fleet deploy"),
+    deployKilled("create", "ao.after-send:3"),
+    deployKilled("create", "release.begun"),
+    deployKilled("update", "process.loaded:1"),
+    deployKilled("update", "ao.after-journal:4", "alone"),
     evalHeld(),
     signalled(["SIGINT"]),
     signalled(["SIGINT", "SIGINT"]),
     signalled(["SIGTERM"]),
+    terminalClosed("pulumi"),
+    terminalClosed("fleet deploy"),
     upsAtOnce(2),
     upsAtOnce(5),
     stackAdopted(),
