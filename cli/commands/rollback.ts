@@ -18,7 +18,7 @@ import { type PreparedRollback, prepare } from "../rollback/prepare.ts";
 import type { KnownRelease } from "../rollback/releases.ts";
 import { surprises } from "../rollback/surprises.ts";
 import { targetOf } from "../rollback/target.ts";
-import { lostWords, wayLines } from "../rollback/way.ts";
+import { lostWords, type MemberWay, wayLines } from "../rollback/way.ts";
 import { readStackConfig } from "../stack-config.ts";
 import { historyFor } from "./history.ts";
 
@@ -215,7 +215,14 @@ async function show(
     `from ${known.current?.deploymentId ?? "what runs"} to release ${number ?? ""} ${target.deploymentId}:`,
   );
   for (const line of wayLines(ways)) out.note(line);
-  if (!options.emergency) {
+  for (const { name, lost } of diverged) {
+    if (lost) out.alert(`${name}: ${lostWords(lost)} not in the state that it goes back to.`);
+  }
+  const asked = host.stdin.isTTY === true && !options.yes && !options.emergency;
+  const isLossy = diverged.length > 0;
+  // Nobody can say that it may be lost, so there is nothing to preview.
+  if (isLossy && !options.acceptDivergence && !options.dryRun && !asked) return refuseLoss(context, diverged);
+  if (!options.emergency || options.dryRun) {
     const clock = startClock(options.timeout, (why) => out.alert(`ending the preview: ${why}`));
     const pinned = withEnvironment(engine, pinEnvironment(prepared));
     const plan = await preview(
@@ -235,25 +242,22 @@ async function show(
     }
     for (const line of planLines(plan)) out.note(line);
   }
-  const asked = host.stdin.isTTY === true && !options.yes && !options.emergency;
-  for (const { name, lost } of diverged) {
-    if (lost) out.alert(`${name}: ${lostWords(lost)} not in the state that it goes back to.`);
-  }
   if (options.dryRun) return EXIT.ok;
-  if (diverged.length > 0 && !options.acceptDivergence) {
-    const accepted = asked && (await host.confirm("Give them up?"));
-    if (!accepted) {
-      const error = divergence(diverged.map(({ name }) => name));
-      out.alert(formatProblem(error.problems[0]));
-      out.document({ success: false, error: { code: error.code, problems: error.problems }, diverged });
-      return EXIT.held;
-    }
+  if (isLossy && !options.acceptDivergence && !(await host.confirm("Give them up?"))) {
+    return refuseLoss(context, diverged);
   }
   if (asked && !(await host.confirm(`Go back to ${target.deploymentId}?`))) {
     out.note("Nothing was changed.");
     return EXIT.ok;
   }
   return "go on";
+}
+
+function refuseLoss({ out }: Context, diverged: readonly MemberWay[]): ExitCode {
+  const error = divergence(diverged.map(({ name }) => name));
+  out.alert(formatProblem(error.problems[0]));
+  out.document({ success: false, error: { code: error.code, problems: error.problems }, diverged });
+  return EXIT.held;
 }
 
 function divergence(members: readonly string[]): FleetError {

@@ -174,12 +174,27 @@ export async function ownerOf(project: Project) {
   };
 }
 
+/** The AO process of a member, as the project's manifest names it. */
+export function processOf(project: Project, member: string): string {
+  const { processes } = project.json<{ processes: Record<string, { processId: string }> }>(
+    "build/deployment-manifest.json",
+  );
+  const id = processes[member]?.processId;
+  if (id === undefined) throw new Error(`the manifest has no ${member}`);
+  return id;
+}
+
+/** What the ledger answers its owner. */
+export async function askLedger<T>(project: Project, action: string, data: object): Promise<T> {
+  const owner = await newPlayer(await networkOf(project), project.json(".fleet/dev-wallet.json"));
+  return (await owner.ask(processOf(project, "deployment-coordinator"), action, data)) as T;
+}
+
 /** Asks the fleet, adding to the counter. */
 export async function look(project: Project, by = 0): Promise<Seen> {
   const owner = await newPlayer(await networkOf(project), project.json(".fleet/dev-wallet.json"));
-  const members = await project.output<Record<string, { processId: string }>>("processes");
   const ask = (member: string, action: string, data: object = {}) =>
-    owner.ask(members[member]?.processId ?? "", action, { ...data, nonce: randomUUID() });
+    owner.ask(processOf(project, member), action, { ...data, nonce: randomUUID() });
   const added = await ask("counter", "ADD", { by });
   const greeted = await ask("reader", "GREET");
   const held = (await ask("counter", "GET_CONFIG")) as unknown as {
