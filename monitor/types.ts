@@ -3,10 +3,7 @@ export const LEVELS = ["INFO", "WARNING", "ERROR", "CRITICAL"] as const;
 
 export type Level = (typeof LEVELS)[number];
 
-/**
- * Every type of alert with its level. The types that `processes/lib/monitor/alerts.lua` has are the same there, with the
- * same level; a test compares them.
- */
+/** Every type of alert with its level, as `processes/lib/monitor/alerts.lua` has them; a test compares the two. */
 export const TYPES = {
   /** More than 10 % of more than 10 deployments failed. */
   DEPLOYMENT_FAILURE_RATE_HIGH: "ERROR",

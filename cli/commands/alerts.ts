@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import {
@@ -17,7 +17,7 @@ import {
 import { deliver } from "../../monitor/notify/send.ts";
 import { openStore } from "../../monitor/store.ts";
 import { TYPE_NAMES, TYPES } from "../../monitor/types.ts";
-import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
+import { type Cli, type Context, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { settingsOf, storePath } from "../monitor/files.ts";
 import { readStackConfig } from "../stack-config.ts";
@@ -132,7 +132,7 @@ export function alertsCommand(cli: Cli): Command {
         command
           .argument("<type>", "type of alert")
           .option("--source <name>", "only of this source: a process, a deployment")
-          .option("--minutes <number>", "for so long", seconds, 60);
+          .option("--minutes <number>", "for so long", minutes, 60);
       },
       options: z.looseObject({ source: z.string().optional(), minutes: z.number() }),
       async run(context, { source, minutes }, [name = ""]) {
@@ -279,6 +279,14 @@ async function testOne(
   return raised.ok
     ? send([{ kind: "resolved", alert: { ...alert, state: "RESOLVED", resolvedAt: now } }])
     : raised;
+}
+
+/** For commander: a number of minutes, above zero and at most a week, as the ledger allows. */
+function minutes(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value <= 0 || value > 10_080)
+    throw new InvalidArgumentError("Give a number of minutes above zero, at most 10080.");
+  return value;
 }
 
 const typeOption = () => new Option("-t, --type <type>", "only alerts of this type").choices(TYPE_NAMES);

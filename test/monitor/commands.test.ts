@@ -1,0 +1,250 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, expect, test } from "vitest";
+import { storePath } from "../../cli/monitor/files.ts";
+import { paceOf } from "../../cli/monitor/pace.ts";
+import { serveMetrics } from "../../cli/monitor/server.ts";
+import { apply, EMPTY_BOOK } from "../../monitor/book.ts";
+import { metricsOf } from "../../monitor/metrics.ts";
+import { openStore } from "../../monitor/store.ts";
+import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member, projectFolder } from "../cli/fakes.ts";
+
+/** A process that answers as the fleet's library does; the ledger also knows its runs and alerts. */
+const behave =
+  (health = "HEALTHY", alerts: unknown[] = []): Behaviour =>
+  ({ action, data }) => {
+    if (action === "LEDGER")
+      return { reply: { success: true, entries: ENTRIES, next: ENTRIES.length, length: ENTRIES.length } };
+    if (action === "ALERT_MANAGEMENT") return { reply: { success: true, alerts } };
+    const base = { success: true, version: "1.0.0", sourceHash: HASH, epoch: 7, release: "r" };
+    const stats = { messages: 10, errors: 0, refused: 0, luaHeapKB: 2048, startedAt: 0 };
+    if (action === "Info") return { reply: { ...base, status: "ACTIVE", configVersions: [], stats } };
+    const { healthCheck } = JSON.parse(data) as { healthCheck: { nonce: string } };
+    return { reply: { ...base, healthStatus: health, checks: [], nonce: healthCheck.nonce } };
+  };
+const at = Date.now() - 3_600_000;
+const ENTRIES = [
+  { seq: 1, at, from: "A", kind: "DEPLOYMENT_BEGUN", deploymentId: "d1", epoch: 1 },
+  {
+    seq: 2,
+    at: at + 90_000,
+    from: "A",
+    kind: "DEPLOYMENT_FINISHED",
+    deploymentId: "d1",
+    status: "COMPLETED",
+  },
+  { seq: 3, at, from: "A", kind: "CONFIG_DISTRIBUTED" },
+];
+const history = {
+  latest: async () => 4,
+  range: async (_id: string, from: number) => [
+    { slot: from, messageId: `m${from}`, timestamp: 0, from: "A", action: "X", tags: {}, data: "" },
+  ],
+  result: async () => undefined,
+};
+
+let cwd: string;
+beforeEach(() => {
+  cwd = projectFolder();
+});
+/** The fakes' fleet, at home in the project's folder. */
+function atHome(behaviour: Behaviour, ledger = true) {
+  const ao = fakeAo(behaviour);
+  // Results are there at once.
+  ao.evaluation = async ({ messageId }) => ({ messageId, output: "", messages: [], spawns: [] });
+  const known = fakeFleet(ao, [member("ledger"), member("shop")], ledger ? "ledger" : undefined);
+  Object.assign(known.session, {
+    scope: { project: "ao-fleet", stack: "dev", home: join(cwd, ".fleet"), build: join(cwd, "build") },
+  });
+  return { fleet: known, history, cwd, ao };
+}
+
+test("monitor --once prints processes, deployments, DORA and alerts; code 0 when all is well", async () => {
+  const given = atHome(behave());
+  const ran = await fleet(["monitor", "--once"], given);
+  expect([ran.code, ran.stderr]).toEqual([0, ""]);
+  expect(ran.stdout).toContain("ao-fleet/dev HEALTHY: 2 of 2 healthy, 0 alerts open");
+  expect(ran.stdout).toMatch(/shop +HEALTHY +\d+ ms +4 +0 +10 +0 +0 +2048 kB/);
+  expect(ran.stdout).toContain("deployments: 1, 0 failed, 90.0 s on average, rollback rate 0.0 %");
+  expect(ran.stdout).toContain("DORA, 30 days: 0.03 deployments a day");
+  // Nothing was signed.
+  expect(given.ao.sent).toEqual([]);
+  const json = await fleet(["monitor", "--once", "--json"], atHome(behave()));
+  expect(json.json()).toMatchObject({
+    success: true,
+    deploymentStatistics: { totalDeployments: 1, averageDeploymentTime: 90, rollbackRate: 0 },
+    performanceMetrics: { coordinatorMemoryUsage: 2, coordinatorCpuUsage: null },
+    dora: { changeFailureRate: 0 },
+    alerts: [],
+  });
+});
+
+test("monitor --once is code 1 when the fleet does not pass, and says why on stderr", async () => {
+  const ran = await fleet(["monitor", "--once"], atHome(behave("UNHEALTHY")));
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toContain("[ERROR] PROCESS_UNHEALTHY shop: it says so itself (alert-3)");
+});
+
+test("what the ledger alerts of is taken over, but not what is judged here", async () => {
+  const alert = (type: string, source: string, state = "OPEN") => ({
+    type,
+    source,
+    message: "m",
+    level: "ERROR",
+    state,
+  });
+  const alerts = [
+    alert("CONFIG_DISTRIBUTION_FAILED", "PROCESS_CONFIG"),
+    alert("ROLLBACK_EXECUTED", "d1", "ACKNOWLEDGED"),
+    alert("PROCESS_ERROR", "shop"),
+    alert("SECURITY_ALERT", "shop"),
+    alert("SECURITY_ALERT", "a player"),
+  ];
+  const ran = await fleet(["monitor", "--once", "--json"], atHome(behave("HEALTHY", alerts)));
+  const { alerts: open } = ran.json<{ alerts: { type: string; source: string }[] }>();
+  expect(open.map(({ type, source }) => `${type} ${source}`)).toEqual([
+    "CONFIG_DISTRIBUTION_FAILED PROCESS_CONFIG",
+    "SECURITY_ALERT a player",
+  ]);
+});
+
+test("a ledger that does not answer is a note, and a fleet without one is looked at all the same", async () => {
+  const broken = await fleet(
+    ["monitor", "--once"],
+    atHome((request) => (request.action === "LEDGER" ? { error: "boom" } : behave()(request))),
+  );
+  expect(broken).toMatchObject({
+    code: 0,
+    stderr: "ledger: its entries could not be read [PROCESS_ERROR]\n",
+  });
+  const none = await fleet(["monitor", "--once", "--json"], atHome(behave(), false));
+  expect(none.json()).toMatchObject({ success: true, deploymentStatistics: null, dora: null });
+});
+
+test("with alerts.ledger what is raised is also raised in the ledger, once", async () => {
+  writeFileSync(
+    join(cwd, "monitoring.yaml"),
+    "alerts: { ledger: true, off: [HEALTH_CHECK_FAILURE_RATE_HIGH] }",
+  );
+  const behaviour: Behaviour = (request) => {
+    if (request.action === "RAISE_ALERT") return { reply: { success: true } };
+    return behave(request.processId === idOf("shop") ? "UNHEALTHY" : "HEALTHY")(request);
+  };
+  const given = atHome(behaviour);
+  // A reply to a signed message is read from its evaluation.
+  const ao = fakeAo(behaviour);
+  given.ao.send = ao.send;
+  given.ao.evaluation = async (ref) =>
+    ref.messageId.startsWith("message-")
+      ? ao.evaluation(ref, {} as never)
+      : { messageId: "", output: "", messages: [], spawns: [] };
+  await fleet(["monitor", "--rounds", "2", "--interval", "1"], given);
+  expect(ao.sent.map(({ tags, data }) => [tags.Action, JSON.parse(data)])).toEqual([
+    [
+      "RAISE_ALERT",
+      { type: "PROCESS_UNHEALTHY", source: "shop", message: "it says so itself", level: "ERROR" },
+    ],
+  ]);
+});
+
+test("options that cannot be together, and settings that are wrong, are said before anything is read", async () => {
+  expect(await fleet(["monitor", "--json"], atHome(behave()))).toMatchObject({ code: 2 });
+  expect((await fleet(["monitor", "--metrics-port", "99999"], atHome(behave()))).code).toBe(2);
+  writeFileSync(join(cwd, "monitoring.dev.yaml"), "limits: { errorRate: 7 }");
+  const ran = await fleet(["monitor", "--once"], atHome(behave()));
+  expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining("[SETTINGS_INVALID]") });
+  expect((await fleet(["monitor", "--once", "--config", "no.yaml"], atHome(behave()))).stderr).toContain(
+    "[SETTINGS_MISSING]",
+  );
+});
+
+test("alerts are listed, acknowledged, resolved, silenced and told of again", async () => {
+  const store = openStore(storePath({ home: join(cwd, ".fleet"), project: "ao-fleet", stack: "dev" }));
+  const judgement = { type: "PROCESS_OFFLINE" as const, source: "shop", holds: true, message: "3 checks" };
+  store.saveBook(apply(EMPTY_BOOK, [judgement, { ...judgement, source: "bank" }], Date.now()).book);
+  const run = (...words: string[]) => fleet(["alerts", ...words], { cwd });
+  expect((await run("list")).stdout).toMatch(
+    /alert-1 +CRITICAL +OPEN +PROCESS_OFFLINE +shop +1 +\S+ +3 checks/,
+  );
+  expect((await run("acknowledge", "alert-1", "alert-2")).stdout).toBe(
+    "alert-1 ACKNOWLEDGED\nalert-2 ACKNOWLEDGED\n",
+  );
+  expect(await run("acknowledge", "alert-9")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("[UNKNOWN_ALERT]"),
+  });
+  expect((await run("resolve", "alert-2", "--json")).json()).toMatchObject({
+    alerts: [{ state: "RESOLVED" }],
+  });
+  await run("silence", "process_offline", "--source", "shop", "--minutes", "5");
+  const listed = (await run("list", "--json")).json<{ alerts: unknown[]; silences: unknown[] }>();
+  expect(listed).toMatchObject({
+    counts: { CRITICAL: 1 },
+    silences: [{ type: "PROCESS_OFFLINE", source: "shop" }],
+  });
+  expect([listed.alerts.length, listed.silences.length]).toEqual([1, 1]);
+  await run("unsilence", "PROCESS_OFFLINE", "--source", "shop");
+  expect((await run("list", "--all", "--json")).json<{ alerts: unknown[] }>()).toMatchObject({
+    silences: [],
+  });
+  expect((await run("silence", "NONSENSE")).stderr).toContain("[UNKNOWN_TYPE]");
+  expect((await run("silence", "PROCESS_OFFLINE", "--minutes", "0")).code).toBe(2);
+  store.close();
+});
+
+test("alerts rules shows what is in force without addresses, alerts test says which receivers took it", async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "fleet-rules-")), "m.yaml");
+  writeFileSync(
+    file,
+    "receivers: [{ name: ops, kind: slack, url: 'http://127.0.0.1:9/SECRET' }]\nalerts: { off: [PROCESS_DRIFT] }",
+  );
+  const rules = await fleet(["alerts", "rules", "--config", file], { cwd });
+  expect(rules.stdout).toMatch(/PROCESS_DRIFT +off/);
+  expect(rules.stdout).toContain("ops: slack, from WARNING on");
+  const sent = await fleet(["alerts", "test", "--config", file], { cwd });
+  expect(sent).toMatchObject({ code: 1, stdout: "ops: it cannot be reached\n" });
+  expect(rules.stdout + sent.stdout + sent.stderr).not.toContain("SECRET");
+  expect(
+    (await fleet(["alerts", "test", "--receiver", "nobody", "--config", file], { cwd })).stderr,
+  ).toContain("[NO_RECEIVER]");
+});
+
+test("the endpoint serves metrics, the latest report and whether rounds still come; to loopback only", async () => {
+  let fresh = false;
+  const metrics = metricsOf({ project: "game", stack: "dev", network: "local" });
+  const server = await serveMetrics({ metrics, latest: () => undefined, fresh: () => fresh }, 0);
+  const get = (path: string) => fetch(`${server.url}${path}`);
+  const shown = await get("/metrics");
+  expect(shown.headers.get("content-type")).toContain("text/plain; version=0.0.4");
+  expect(await shown.text()).toContain("# TYPE aofleet_process_up gauge");
+  expect((await get("/report")).status).toBe(503);
+  expect((await get("/healthz")).status).toBe(503);
+  fresh = true;
+  expect((await get("/healthz")).status).toBe(200);
+  const port = Number(new URL(server.url).port);
+  await expect(serveMetrics({ metrics, latest: () => undefined, fresh: () => true }, port)).rejects.toThrow(
+    "PORT_TAKEN",
+  );
+  await server.close();
+});
+
+test("reads keep to what the units allow in a minute", async () => {
+  let now = 0;
+  const clock = {
+    now: () => now,
+    ticks: () => now,
+    sleep: async (ms: number) => {
+      now += ms;
+    },
+  };
+  const pace = paceOf(6, clock);
+  const times: number[] = [];
+  for (let n = 0; n < 20; n += 1) {
+    await pace.turn();
+    times.push(now / 1000);
+  }
+  expect(times).toEqual([...Array(6).fill(0), ...Array(6).fill(60), ...Array(6).fill(120), 180, 180]);
+  expect(pace.least(18)).toBe(180_000);
+  expect(paceOf(undefined, clock).least(1000)).toBe(0);
+});

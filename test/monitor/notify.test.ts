@@ -1,0 +1,179 @@
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Alert, Change } from "../../monitor/book.ts";
+import { notify } from "../../monitor/notify/send.ts";
+import { postsTo } from "../../monitor/notify/shapes.ts";
+import { ReceiverSchema } from "../../monitor/settings.ts";
+import { watching } from "./simulated.ts";
+
+const origin = { project: "game", stack: "prod", network: "legacy" };
+const alert = (more: Partial<Alert> = {}): Alert => ({
+  alertId: "alert-1",
+  type: "PROCESS_OFFLINE",
+  source: "shop",
+  message: "3 checks <b>&",
+  level: "CRITICAL",
+  state: "OPEN",
+  count: 1,
+  raisedAt: 0,
+  lastAt: 0,
+  escalatedAt: 0,
+  ...more,
+});
+const raised = (more?: Partial<Alert>): Change => ({ kind: "raised", alert: alert(more) });
+const resolved: Change = { kind: "resolved", alert: alert({ state: "RESOLVED", resolvedAt: 60_000 }) };
+
+/** Every place that alerts can be sent to, on loopback. */
+let got: { path: string; headers: IncomingHttpHeaders; body: Record<string, unknown> }[];
+let answers: number[];
+let base: string;
+const server = createServer((request, response) => {
+  let text = "";
+  request.on("data", (part) => {
+    text += part;
+  });
+  request.on("end", () => {
+    got.push({ path: request.url ?? "", headers: request.headers, body: JSON.parse(text) });
+    const status = answers.shift() ?? 200;
+    response.writeHead(status, status === 302 ? { location: "/elsewhere" } : {}).end("no secret here");
+  });
+});
+beforeEach(async () => {
+  got = [];
+  answers = [];
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterEach(() => new Promise((done) => server.close(done)));
+
+const env = () => ({ HOOK: `${base}/hook/SECRET`, KEY: "pd-secret" });
+const receiver = (kind: string, more: object = {}) =>
+  ReceiverSchema.parse({
+    name: kind,
+    kind,
+    urlEnv: "HOOK",
+    ...(kind === "pagerduty" ? { routingKeyEnv: "KEY" } : {}),
+    ...more,
+  });
+const send = (receivers: ReturnType<typeof receiver>[], changes: readonly Change[]) =>
+  notify(receivers, changes, origin, { env: env(), backoffMs: 1 });
+
+test("each kind gets the shape that it expects", async () => {
+  const kinds = ["webhook", "slack", "discord", "pagerduty"].map((kind) => receiver(kind));
+  const sent = await send(kinds, [raised(), raised({ alertId: "alert-2", source: "bank" })]);
+  expect(sent.map(({ receiver: name, ok, posts }) => [name, ok, posts])).toEqual([
+    ["webhook", true, 1],
+    ["slack", true, 1],
+    ["discord", true, 1],
+    ["pagerduty", true, 2],
+  ]);
+  expect(
+    got.every(
+      ({ path, headers }) => path === "/hook/SECRET" && headers["content-type"] === "application/json",
+    ),
+  ).toBe(true);
+  const bodies = got.map(({ body }) => body);
+  const [webhook, slack, discord, pager] = [
+    bodies.find((body) => body.version === 1),
+    bodies.find((body) => "blocks" in body),
+    bodies.find((body) => "embeds" in body),
+    bodies.find((body) => "routing_key" in body),
+  ];
+  expect(webhook).toMatchObject({
+    ...origin,
+    status: "firing",
+    title: "game/prod: CRITICAL PROCESS_OFFLINE (2 alerts)",
+    changes: [
+      { kind: "raised", alertId: "alert-1", type: "PROCESS_OFFLINE", raisedAt: "1970-01-01T00:00:00.000Z" },
+      { source: "bank" },
+    ],
+  });
+  expect(slack).toMatchObject({
+    text: "🚨 game/prod: CRITICAL PROCESS_OFFLINE (2 alerts)",
+    blocks: [{ type: "header" }, { type: "section", text: { type: "mrkdwn" } }, { type: "context" }],
+  });
+  expect(JSON.stringify(slack)).toContain("3 checks &lt;b&gt;&amp; (alert-1)");
+  expect(discord).toMatchObject({
+    allowed_mentions: { parse: [] },
+    embeds: [{ color: 0xe74c3c, timestamp: "1970-01-01T00:00:00.000Z" }],
+  });
+  expect(pager).toMatchObject({
+    routing_key: "pd-secret",
+    event_action: "trigger",
+    dedup_key: "game/prod/PROCESS_OFFLINE/shop",
+    payload: { severity: "critical", source: "game/prod/shop", class: "PROCESS_OFFLINE", component: "shop" },
+  });
+});
+
+test("what is over is told with the same key, and only to those who want it", async () => {
+  const [post] = postsTo("pagerduty", [resolved], origin, "k");
+  expect(post?.body).toEqual({
+    routing_key: "k",
+    dedup_key: "game/prod/PROCESS_OFFLINE/shop",
+    event_action: "resolve",
+  });
+  await send([receiver("webhook"), receiver("slack", { resolved: false })], [resolved]);
+  expect(got.map(({ body }) => body.status)).toEqual(["resolved"]);
+});
+
+test("a receiver is told of its levels and types only", async () => {
+  const receivers = [
+    receiver("webhook", { minLevel: "ERROR" }),
+    receiver("slack", { types: ["PROCESS_DRIFT"] }),
+    receiver("discord", { minLevel: "INFO" }),
+  ];
+  const sent = await send(receivers, [raised({ level: "WARNING", type: "PROCESS_DEGRADED" })]);
+  expect(sent.map(({ receiver: name }) => name)).toEqual(["discord"]);
+});
+
+test("many alerts are one message, cut where the receiver would refuse it", () => {
+  const changes = Array.from({ length: 200 }, (_unused, n) =>
+    raised({ source: `p${n}`, message: "x".repeat(300) }),
+  );
+  for (const kind of ["slack", "discord"] as const) {
+    const posts = postsTo(kind, changes, origin);
+    expect(posts).toHaveLength(1);
+    expect(JSON.stringify(posts[0]?.body).length).toBeLessThan(6000);
+  }
+});
+
+test("a receiver that fails is tried three times; what it refuses is not said again; neither keeps others from it", async () => {
+  answers = [500, 503, 200];
+  expect(await send([receiver("webhook")], [raised()])).toMatchObject([{ ok: true }]);
+  expect(got).toHaveLength(3);
+  answers = [404];
+  expect(await send([receiver("webhook")], [raised()])).toEqual([
+    { receiver: "webhook", ok: false, posts: 1, reason: "it answered 404" },
+  ]);
+  expect(got).toHaveLength(4);
+  answers = [302, 302, 302];
+  expect(await send([receiver("webhook")], [raised()])).toMatchObject([{ ok: false }]);
+  expect(got.some(({ path }) => path === "/elsewhere")).toBe(false);
+  const dead = receiver("slack", { name: "dead", urlEnv: undefined, url: "http://127.0.0.1:9/SECRET" });
+  answers = [];
+  const sent = await send([dead, receiver("discord")], [raised()]);
+  expect(sent).toMatchObject([
+    { receiver: "dead", ok: false, reason: "it cannot be reached" },
+    { receiver: "discord", ok: true },
+  ]);
+  expect(JSON.stringify(sent)).not.toContain("SECRET");
+});
+
+test("a fault of the fleet reaches the receiver in its round, and its end too", async () => {
+  const settings = "receivers: [{ name: ops, kind: webhook, urlEnv: HOOK }]";
+  const fleet = await watching(["shop"], settings, env());
+  await fleet.load("shop", {}, "other code");
+  const first = await fleet.round();
+  expect(first.report.notifications).toEqual([{ receiver: "ops", ok: true, posts: 1 }]);
+  expect(got[0]?.body.title).toBe("game/dev: ERROR PROCESS_DRIFT");
+  await fleet.round();
+  expect(got).toHaveLength(1);
+  await fleet.load("shop", {});
+  await fleet.round();
+  expect(got.map(({ body }) => body.status)).toEqual(["firing", "resolved"]);
+  expect(await fleet.monitor.metrics.registry.metrics()).toMatch(
+    /aofleet_notifications_total\{receiver="ops",outcome="ok",[^}]*\} 2/,
+  );
+  await fleet.close();
+});
