@@ -6,6 +6,7 @@ import { backupCommand } from "./commands/backup.ts";
 import { bundleCommand } from "./commands/bundle.ts";
 import { callCommand } from "./commands/call.ts";
 import { cleanupCommand } from "./commands/cleanup.ts";
+import { dashboardCommand } from "./commands/dashboard.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { discoverCommand } from "./commands/discover.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -28,6 +29,7 @@ export function buildProgram(cli: Cli, version: string): Command {
   for (const make of [
     deployCommand,
     statusCommand,
+    dashboardCommand,
     alertsCommand,
     monitorCommand,
     historyCommand,

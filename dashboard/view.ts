@@ -13,7 +13,6 @@ export interface ProcessView {
   readonly epoch: number | null;
   /** Id of the deployment that loaded it. */
   readonly release: string;
-  readonly responseMs: number | null;
   /** What is not as it should be. */
   readonly reasons: readonly string[];
   readonly dependsOn: readonly string[];

@@ -133,13 +133,14 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
   }
 }
 
-function drift({ sourceHash }: Member, runs: string): string[] {
+/** In words, when a process runs other code than the last run left it with. */
+export function drift({ sourceHash }: Member, runs: string): string[] {
   if (sourceHash === "" || sourceHash === runs) return [];
   return [`it runs code ${short(runs)} instead of ${short(sourceHash)}`];
 }
 
 /** A process that does not answer is a row, not the end of the command. A bug is the end. */
-function unanswered(base: Pick<StatusRow, "name" | "processId" | "generation">, error: unknown): StatusRow {
+export function unanswered(base: Pick<StatusRow, "name" | "processId" | "generation">, error: unknown): StatusRow {
   const bad = error instanceof SyntaxError || error instanceof z.ZodError;
   if (!(error instanceof FleetError) && !bad) throw error;
   const code = error instanceof FleetError ? error.code : "BAD_REPLY";

@@ -25,7 +25,7 @@ export function Fleet({ view }) {
       </div>
       <div class="scroll" tabindex="0" role="region" aria-label="All processes">
         <table>
-          <thead><tr>${["process", "health", "version", "code", "id", "epoch", "messages", "errors", "answers in", "config"].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+          <thead><tr>${["process", "health", "version", "code", "id", "epoch", "messages", "errors", "config"].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
           <tbody>${shown.map((process) => html`<${Row} key=${process.name} process=${process} />`)}</tbody>
         </table>
       </div>
@@ -43,7 +43,6 @@ function Row({ process }) {
     <td class="number">${process.epoch ?? "–"}</td>
     <td class="number">${process.figures?.messages ?? "–"}</td>
     <td class="number">${process.figures?.errors ?? "–"}</td>
-    <td class="number">${process.responseMs === null ? "–" : `${process.responseMs} ms`}</td>
     <td class="small">${configs.join(", ") || "–"}</td>
   </tr>`;
 }
@@ -51,10 +50,11 @@ function Row({ process }) {
 /** Boxes are links; arrows go from who is waited for. */
 export function Graph({ view: { graph, processes } }) {
   const of = new Map(processes.map((process) => [process.name, process]));
+  const at = new Map(graph.nodes.map((node) => [node.name, node]));
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Graph of the fleet">
     <svg class="graph" width=${graph.width} height=${graph.height} viewBox=${`0 0 ${graph.width} ${graph.height}`}>
       <title>${`${processes.length} processes and what they wait for`}</title>
-      ${graph.edges.map(({ from, to, points }) => html`<path key=${`${from} ${to}`} class="edge" d=${line(points)}><title>${`${to} waits for ${from}`}</title></path>`)}
+      ${graph.edges.map(({ from, to, points }) => html`<path key=${`${from} ${to}`} class="edge" d=${line(points, at.get(from), at.get(to))}><title>${`${to} waits for ${from}`}</title></path>`)}
       ${graph.nodes.map(({ name, x, y }) => {
         const process = of.get(name);
         return html`<a key=${name} href=${`#/process/${name}`}>
@@ -70,11 +70,17 @@ export function Graph({ view: { graph, processes } }) {
   </div>`;
 }
 
-function line(points) {
-  const [first, ...rest] = points;
-  const last = rest.at(-1);
-  const before = points.at(-2);
-  if (!first || !last || !before) return "";
-  const path = `M${first.x} ${first.y}${rest.map(({ x, y }) => `L${x} ${y}`).join("")}`;
-  return `${path}M${last.x - 8} ${last.y - 4}L${last.x} ${last.y}L${last.x - 8} ${last.y + 4}`;
+/** From the right of one box to the left of the other, over the points that go round what lies between. */
+function line(points, from, to) {
+  const start = { x: from.x + BOX.width / 2, y: from.y };
+  const end = { x: to.x - BOX.width / 2, y: to.y };
+  const inner = points.slice(2, -2).filter(({ x }) => x > start.x && x < end.x);
+  const stops = [start, ...inner, end];
+  const curves = stops.slice(1).map(({ x, y }, index) => {
+    const before = stops[index];
+    const middle = (before.x + x) / 2;
+    return `C${middle} ${before.y} ${middle} ${y} ${x} ${y}`;
+  });
+  const { x, y } = end;
+  return `M${start.x} ${start.y}${curves.join("")}M${x - 8} ${y - 4}L${x} ${y}L${x - 8} ${y + 4}`;
 }

@@ -23,7 +23,7 @@ export function Releases({ view }) {
           ) => html`<tr key=${`${release.deploymentId} ${release.at}`} class=${release.current ? "current" : ""}>
           <td class="number">${release.number ?? ""}</td><td>${when(release.at)}</td>
           <td><${Badge} word=${release.result} />${release.current ? html` <strong>runs now</strong>` : null}</td>
-          <td class="mono">${release.deploymentId ?? "–"}</td><td>${short(release.who, 20)}</td><td class="mono">${release.commit ?? "–"}</td><td>${release.what}</td>
+          <td class="mono whole">${release.deploymentId ?? "–"}</td><td>${short(release.who, 20)}</td><td class="mono">${release.commit ?? "–"}</td><td>${release.what}</td>
           ${view.actions ? html`<td>${release.number !== null && !release.current ? html`<button type="button" onClick=${() => setBack(release)}>Roll back to ${release.number}</button>` : null}</td>` : null}
         </tr>`,
         )}</tbody>

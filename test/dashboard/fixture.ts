@@ -13,7 +13,6 @@ export function processView(name: string, more: Partial<ProcessView> = {}): Proc
     generation: 1,
     epoch: 3,
     release: "deploy-1",
-    responseMs: 12,
     reasons: [],
     dependsOn: [],
     peers: {},

@@ -1,8 +1,10 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { FleetView } from "../../dashboard/view.ts";
 import { type LocalNetworkInfo, status } from "../../localnet/index.ts";
+import { openBrowser } from "../dashboard/browser.ts";
 import { newPlayer, type Player } from "./player.ts";
 import { cloneProject, type Project } from "./project.ts";
 
@@ -15,19 +17,20 @@ let ash: Player;
 let gary: Player;
 let owner: Player;
 
-/** The `fleet` command in the project's folder. */
-async function fleet(...args: string[]): Promise<{ code: number; stdout: string }> {
-  const entry = resolve("cli/fleet.mjs");
-  const env = {
+const entry = resolve("cli/fleet.mjs");
+const asThere = () => ({
+  cwd: project.dir,
+  env: {
     ...process.env,
     PULUMI_BACKEND_URL: `file://${project.dir}/.fleet`,
     PULUMI_CONFIG_PASSPHRASE: "only a test",
-  };
+  },
+});
+
+/** The `fleet` command in the project's folder. */
+async function fleet(...args: string[]): Promise<{ code: number; stdout: string }> {
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [entry, ...args], {
-      cwd: project.dir,
-      env,
-    });
+    const { stdout } = await promisify(execFile)(process.execPath, [entry, ...args], asThere());
     return { code: 0, stdout };
   } catch (error) {
     const { code, stdout } = error as { code: number; stdout: string };
@@ -165,4 +168,43 @@ describe("the guide's fleet, as its players and operators see it", () => {
     expect(Object.keys(manifest.processes).sort()).toEqual(MEMBERS);
     expect(manifest.processes.shop?.processId).toBe(ids.shop);
   }, 180_000);
+
+  it("is on the dashboard as it is, and what changes shows by itself", async () => {
+    const command = spawn(process.execPath, [entry, "dashboard", "--every", "0.5"], asThere());
+    const browser = await openBrowser();
+    try {
+      const url = await new Promise<string>((done, failed) => {
+        let text = "";
+        command.stdout.on("data", (chunk) => {
+          text += chunk;
+          const found = /http:\S+/.exec(text);
+          if (found) done(found[0]);
+        });
+        command.on("exit", () => failed(new Error(`it ended: ${text}`)));
+      });
+      const view = (await (await fetch(`${url}api/fleet`)).json()) as FleetView;
+      const { stdout } = await fleet("status", "--json");
+      const rows: { name: string; processId: string; sourceHash: string; health: string }[] =
+        JSON.parse(stdout).processes;
+      const pick = ({ name, processId, sourceHash, health }: (typeof rows)[number]) => ({
+        ...{ name, processId, sourceHash, health },
+      });
+      expect(view.processes.map(pick)).toEqual(rows.map(pick));
+      expect(view.releases.filter(({ current }) => current)).toHaveLength(1);
+      const page = await browser.newPage();
+      await page.goto(url);
+      await page.locator("#count", { hasText: "7 of 7 processes are healthy" }).waitFor();
+      await page.goto(`${url}#/process/shop`);
+      await page.locator(".messages li", { hasText: "HEALTH_CHECK" }).first().waitFor();
+      await ash.ask(ids.shop ?? "", "LIST_ITEMS", {});
+      await page.locator(".messages li:first-child", { hasText: "LIST_ITEMS" }).waitFor();
+      await page.goto(`${url}#/releases`);
+      await page.locator("td", { hasText: "Lua" }).first().waitFor();
+    } finally {
+      await browser.close();
+      const ended = new Promise((done) => command.on("exit", done));
+      command.kill("SIGINT");
+      expect(await ended).toBe(0);
+    }
+  }, 120_000);
 });

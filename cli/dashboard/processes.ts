@@ -1,0 +1,77 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import type { ProcessView } from "../../dashboard/view.ts";
+import { VerdictSchema } from "../../providers/process/health.ts";
+import { drift, unanswered } from "../commands/status.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import type { Member } from "../members.ts";
+import { dryCall } from "../message.ts";
+
+/** Lua writes an empty table as a list. */
+const mapOf = <T extends z.ZodType>(item: T) =>
+  z.preprocess((value) => (Array.isArray(value) || value == null ? {} : value), z.record(z.string(), item));
+const number = z.number().catch(0);
+const InfoSchema = z.looseObject({
+  capabilities: z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.string())),
+  version: z.string().default(""),
+  sourceHash: z.string().default(""),
+  epoch: z.number().nullish(),
+  release: z.string().nullish(),
+  peers: mapOf(z.string()),
+  configVersions: mapOf(z.number()),
+  stats: z
+    .looseObject({ messages: number, errors: number, refused: number, luaHeapKB: number })
+    .nullish()
+    .catch(null),
+});
+
+/** What one look at a process gave. */
+export interface Looked {
+  readonly view: ProcessView;
+  readonly capabilities: readonly string[];
+}
+
+/**
+ * Asks a process for its health and for what it says of itself, by dry-runs: nothing is signed, nothing changes. For looking, not
+ * for judging. A process that does not answer is OFFLINE.
+ */
+export async function lookAt(
+  fleet: FleetSession,
+  member: Member,
+  more: Pick<ProcessView, "dependsOn" | "explorer">,
+): Promise<Looked> {
+  const { name, processId, generation } = member;
+  try {
+    const healthCheck = { checkType: "LIVENESS", nonce: randomUUID() };
+    const [health, said] = await Promise.all([
+      dryCall(fleet, {
+        member,
+        action: "HEALTH_CHECK",
+        data: JSON.stringify({ healthCheck }),
+        tags: {},
+        seconds: 20,
+      }),
+      dryCall(fleet, { member, action: "Info", data: "", tags: {}, seconds: 20 }),
+    ]);
+    const verdict = VerdictSchema.parse(JSON.parse(health.data));
+    const info = InfoSchema.parse(JSON.parse(said.data));
+    const reasons = verdict.checks
+      .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
+      .map((check) => `${check.name} is ${check.status}${check.detail ? `: ${check.detail}` : ""}`);
+    const { version, sourceHash, peers, configVersions } = info;
+    return {
+      capabilities: info.capabilities,
+      view: {
+        ...{ name, processId, generation, version, sourceHash, peers, configVersions, ...more },
+        health: verdict.healthStatus,
+        epoch: info.epoch ?? null,
+        release: info.release ?? "",
+        reasons: [...reasons, ...drift(member, sourceHash)],
+        figures: info.stats ?? null,
+      },
+    };
+  } catch (error) {
+    const { responseMs: _, ...row } = unanswered({ name, processId, generation }, error);
+    return { capabilities: [], view: { ...row, peers: {}, configVersions: {}, figures: null, ...more } };
+  }
+}
