@@ -18,6 +18,7 @@ import { monitorCommand } from "./commands/monitor.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { statusCommand } from "./commands/status.ts";
+import { validateCommand } from "./commands/validate.ts";
 import type { Streams } from "./output.ts";
 
 /** The whole command line: help, docs and parsing come from this one tree. */

@@ -164,6 +164,7 @@ const CONTROL = new Set([
   "SET_ALLOWED",
   "AUDIT",
   "LOGS",
+  "PROBE_PEERS",
   "PROCESS_DISCOVERY",
   "LEDGER",
   "DEPLOYMENT_STATUS",

@@ -66,6 +66,8 @@ describe("ROUTE", () => {
     "SET_ALLOWED",
     "AUDIT",
     "LOGS",
+    "RESTORE_CONFIG",
+    "PROBE_PEERS",
     "Eval",
     "Cron",
     "PURCHASE-Response",

@@ -101,7 +101,8 @@ test("what is not answered in time is given up at the next message, by scheduler
 test("a continuation that fails changes nothing and answers INTERNAL", async () => {
   const p = await base.clone();
   const done = await answer(p, tagOf(await ask(p, { fail: true }), "Correlation-Id"), { success: true });
-  expect(JSON.parse(done.messages[0]?.Data ?? "").error.code).toBe("INTERNAL");
+  const reply = done.messages.find(({ Target }) => Target === STRANGER);
+  expect(JSON.parse(reply?.Data ?? "").error.code).toBe("INTERNAL");
   expect(await p.value("Fleet.store.states.counter.n")).toBe(0);
   expect(await p.value("Fleet.store.stats.errors")).toBe(1);
 });
@@ -160,6 +161,17 @@ describe("what a process says by itself", () => {
     expect(to(await wire(p))).toHaveLength(0);
     expect(to(await p.load({ epoch: 9, release: "r2" }))).toHaveLength(1);
     expect(to(await p.load({ epoch: 9, release: "r2" }))).toHaveLength(0);
+  });
+
+  test("STARTUP and Error to the owner where it knows no coordinator", async () => {
+    const p = await boot("counter", { source: COUNTER });
+    const toOwner = (result: SendResult) =>
+      result.messages
+        .filter((message) => message.Target === p.owner)
+        .map(({ Tags }) => Tags.find(({ name }) => name === "Action")?.value);
+    expect(toOwner(await p.load({ epoch: 9, release: "r2" }))).toEqual(["STARTUP"]);
+    expect(toOwner(await p.load({ epoch: 9, release: "r2" }))).toEqual([]);
+    expect(toOwner(await p.send({ From: STRANGER, Action: "FOR_FUNCTION" }))).toEqual(["Error"]);
   });
 
   test("Error at most once a minute", async () => {

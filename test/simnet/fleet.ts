@@ -83,6 +83,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     run: setAllowed,
   },
   AUDIT: { who: "deployer", always: true, readonly: true, run: audit },
+  PROBE_PEERS: { who: "deployer", always: true, readonly: true, run: probePeers },
   LOGS: { who: "deployer", always: true, readonly: true, run: () => ({ entries: [] }) },
 };
 
@@ -235,6 +236,20 @@ function setStatus(status: FleetState["status"]): (request: Request) => Json {
 function setAllowed({ fleet, data }: Request): Json {
   fleet.allowed = (data.allowed as unknown[]).map(String);
   return { allowed: fleet.allowed };
+}
+
+/** A model does not wait for its peers: it says that all answered but those that the script calls deaf. */
+function probePeers({ fleet, state, data }: Request): Json {
+  const named = Array.isArray(data.peers) ? data.peers.map(String) : Object.keys(fleet.peers);
+  const peers = named.map((name) => {
+    const processId = fleet.peers[name];
+    if (processId === undefined)
+      return [name, { ok: false, code: "PEER_UNKNOWN", message: "no such peer is wired" }];
+    if (state.script.deaf?.includes(name))
+      return [name, { ok: false, code: "TIMEOUT", message: `${name} did not answer`, processId, ms: 30_000 }];
+    return [name, { ok: true, name, status: "ACTIVE", version: fleet.version, processId, ms: 0 }];
+  });
+  return { peers: Object.fromEntries(peers) };
 }
 
 function audit({ fleet, data }: Request): Json {

@@ -12,6 +12,8 @@ export interface Script {
   readonly silent?: boolean | readonly string[];
   /** These actions have no handler: they land in the inbox. */
   readonly missing?: readonly string[];
+  /** Peers of these names do not answer its probes. */
+  readonly deaf?: readonly string[];
   /** These actions end in a Lua error. */
   readonly errors?: readonly string[];
   /** Reported instead of the committed ones. */

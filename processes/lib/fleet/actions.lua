@@ -11,6 +11,7 @@ local health = require("fleet.health")
 local json = require("fleet.json")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
+local probe = require("fleet.probe")
 local registry = require("fleet.registry")
 local state = require("fleet.state")
 local stats = require("fleet.stats")
@@ -200,6 +201,14 @@ on("LOGS", {
 }, function(data)
   return { entries = log.read(data.since, data.level) }
 end)
+
+on("PROBE_PEERS", {
+  who = "deployer", readonly = true, reserved = true,
+  schema = {
+    peers = { type = "array", maxLength = 1000, items = { type = "string", minLength = 1, maxLength = 64 } },
+    timeout = { type = "integer", min = 1, max = 600000 },
+  },
+}, probe.run)
 
 local function turn(action, status)
   on(action, { who = "deployer", control = true, reserved = true }, function()

@@ -1,5 +1,6 @@
---- What a process tells the deployment coordinator by itself, once it is wired to it: `STARTUP` once a release, and
--- `Error` at most once a minute. Neither is answered.
+--- What a process tells by itself, so that its messages show it: `STARTUP` once a release, and `Error` at most once a minute. It
+-- is told to the deployment coordinator where the process is wired to it, else to the owner. Neither is answered.
+local auth = require("fleet.auth")
 local envelope = require("fleet.envelope")
 local json = require("fleet.json")
 local store = require("fleet.store")
@@ -8,9 +9,16 @@ local announce = {}
 
 local ERROR_EVERY = 60000
 
+local function listener()
+  local coordinator = store.peers["deployment-coordinator"]
+  if coordinator and coordinator ~= ao.id then return coordinator end
+  local owner = auth.owner()
+  return owner ~= "" and owner ~= ao.id and owner or nil
+end
+
 local function tell(action, data)
-  local target = store.peers["deployment-coordinator"]
-  if not target or target == ao.id then return false end
+  local target = listener()
+  if not target then return false end
   data.name = store.process.name
   ao.send({ Target = target, Data = json.encode(data), Tags = { { name = "Action", value = action } } })
   return true
@@ -18,7 +26,7 @@ end
 
 --- Says once that this release runs here.
 function announce.startup()
-  local marker, target = store.marker, store.peers["deployment-coordinator"]
+  local marker, target = store.marker, listener()
   if not marker or not target then return end
   local key = marker.release .. "/" .. marker.sourceHash .. "/" .. target
   if store.announced.startup == key then return end

@@ -1,0 +1,173 @@
+import { z } from "zod";
+import { probe } from "../../providers/process/health.ts";
+import { ask } from "../../providers/run/control.ts";
+import type { Member } from "../members.ts";
+import { AT_ONCE, each, Findings, type Found, patienceOf, type Subject, wordsOf } from "./subject.ts";
+
+const KINDS = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"] as const;
+const names = z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.string()));
+const InfoSchema = z.looseObject({
+  name: z.string(),
+  status: z.string(),
+  version: z.string(),
+  sourceHash: z.string().default(""),
+  capabilities: names,
+});
+const RegisteredSchema = z.looseObject({
+  processes: z.preprocess(
+    (value) => (Array.isArray(value) ? {} : value),
+    z.record(z.string(), z.looseObject({ capabilities: names, version: z.string().default("") })),
+  ),
+});
+type Registered = z.output<typeof RegisteredSchema>["processes"];
+
+/**
+ * Health: the four kinds of checks, the version and the code, what it says that it can do, how fast it answers, and whether
+ * its slots move on and are evaluated.
+ */
+export async function validateHealth(subject: Subject): Promise<Found> {
+  const findings = new Findings("health");
+  const registered = await registrations(subject);
+  await each(subject.members, AT_ONCE, (member) => look(subject, member, registered, findings));
+  return { findings: findings.all };
+}
+
+async function look(
+  subject: Subject,
+  member: Member,
+  registered: Registered | undefined,
+  findings: Findings,
+): Promise<void> {
+  const { name } = member;
+  const { session } = subject.fleet;
+  const declared = subject.release?.declaration[name];
+  const expected = {
+    version: declared?.version ?? member.version,
+    sourceHash: declared?.sourceHash ?? member.sourceHash,
+  };
+  try {
+    const wanted = {
+      ...(expected.version === "" ? {} : { version: expected.version }),
+      ...(expected.sourceHash === "" ? {} : { sourceHash: expected.sourceHash }),
+    };
+    const verdict = await probe(session, member, "ALL", wanted, patienceOf(subject));
+    for (const kind of KINDS) {
+      const checks = verdict.checks.filter(({ checkType }) => checkType === kind);
+      const odd = checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
+      const bad = odd.some(({ status }) => status !== "DEGRADED");
+      const words = odd.map(({ name: check, status, detail }) => `${check} is ${status}: ${detail}`);
+      const detail = odd.length > 0 ? words.join("; ") : `${checks.length} checks are healthy`;
+      findings.judge(name, kind.toLowerCase(), !bad && checks.length > 0, detail);
+    }
+    const most = subject.thresholds.maxResponseMs;
+    const took = `answered in ${Math.round(verdict.responseMs)} ms, ${most} ms are allowed`;
+    findings.judge(name, "response", verdict.responseMs <= most, took, verdict.responseMs);
+    await identity(subject, member, expected, registered, findings);
+    await progress(subject, member, slotOf(verdict), findings);
+  } catch (error) {
+    findings.add(name, "answers", "FAIL", wordsOf(error));
+  }
+}
+
+/** Who it says that it is, against what is declared and what the ledger has. */
+async function identity(
+  subject: Subject,
+  member: Member,
+  expected: { readonly version: string; readonly sourceHash: string },
+  registered: Registered | undefined,
+  findings: Findings,
+): Promise<void> {
+  const { name } = member;
+  const info = await ask(
+    subject.fleet.session,
+    { ...member, action: "Info" },
+    InfoSchema,
+    patienceOf(subject),
+  );
+  const right = info.name === name && info.status === "ACTIVE";
+  findings.judge(name, "info", right, `calls itself ${info.name} and is ${info.status}`);
+  const differs = [
+    ...(expected.version !== "" && info.version !== expected.version
+      ? [`version ${info.version} instead of ${expected.version}`]
+      : []),
+    ...(expected.sourceHash !== "" && info.sourceHash !== expected.sourceHash
+      ? [`code ${short(info.sourceHash)} instead of ${short(expected.sourceHash)}`]
+      : []),
+  ];
+  const runs = `version ${info.version}, code ${short(info.sourceHash)}`;
+  findings.judge(
+    name,
+    "version",
+    differs.length === 0,
+    differs.length === 0 ? runs : `runs ${differs.join(" and ")}`,
+  );
+  if (registered === undefined) {
+    findings.add(name, "capabilities", "SKIP", "the fleet has no ledger in which it is registered");
+    return;
+  }
+  const known = registered[member.processId];
+  if (!known) {
+    findings.add(name, "capabilities", "FAIL", "it is not registered in the ledger");
+    return;
+  }
+  const gone = known.capabilities.filter((one) => !info.capabilities.includes(one));
+  const added = info.capabilities.filter((one) => !known.capabilities.includes(one));
+  const same = gone.length === 0 && added.length === 0;
+  const list = info.capabilities.join(" ") || "none";
+  const change = [
+    ...(gone.length > 0 ? [`does not say ${gone.join(" ")} any more`] : []),
+    ...(added.length > 0 ? [`says ${added.join(" ")}, which is not registered`] : []),
+  ].join("; ");
+  findings.judge(name, "capabilities", same, same ? list : change);
+}
+
+/** A second probe must be at a later slot, and what the scheduler took must be evaluated. */
+async function progress(
+  { fleet, history, ...subject }: Subject,
+  member: Member,
+  first: number | undefined,
+  findings: Findings,
+): Promise<void> {
+  const { name } = member;
+  const second = slotOf(
+    await probe(fleet.session, member, "LIVENESS", {}, patienceOf({ fleet, history, ...subject })),
+  );
+  if (first === undefined || second === undefined) {
+    findings.add(name, "slots", "SKIP", "the network tells processes no slots");
+    return;
+  }
+  const latest = await history.latest(member.processId);
+  const behind = latest === undefined ? 0 : Math.max(0, latest - second);
+  // Others write to it meanwhile: what came after the second probe may be under way.
+  const moved = second > first;
+  const detail = `slot ${first} → ${second}${latest === undefined ? "" : `, the scheduler is at ${latest}`}`;
+  findings.judge(name, "slots", moved && behind <= MOST_BEHIND, moved ? detail : `stuck: ${detail}`);
+}
+
+/** Slots that may be under way while they are compared. */
+const MOST_BEHIND = 100;
+
+function slotOf(verdict: Readonly<Record<string, unknown>>): number | undefined {
+  return typeof verdict.slot === "number" ? verdict.slot : undefined;
+}
+
+/** Who is registered in the ledger; undefined when there is none, or it does not answer: the health of the ledger says that. */
+async function registrations(subject: Subject): Promise<Registered | undefined> {
+  const { fleet } = subject;
+  const ledger = fleet.members.find(({ name }) => name === fleet.ledger);
+  if (!ledger) return undefined;
+  try {
+    const found = await ask(
+      fleet.session,
+      { ...ledger, action: "PROCESS_DISCOVERY" },
+      RegisteredSchema,
+      patienceOf(subject),
+    );
+    return found.processes;
+  } catch (error) {
+    subject.note(`health: the ledger's registrations could not be read: ${wordsOf(error)}`);
+    return undefined;
+  }
+}
+
+const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));

@@ -1,0 +1,75 @@
+import { validateConfiguration } from "./configuration.ts";
+import { validateHealth } from "./health.ts";
+import { validateIntegration } from "./integration.ts";
+import { validatePerformance } from "./performance.ts";
+import {
+  type Finding,
+  type Head,
+  reportOf,
+  VALIDATION_TYPES,
+  type ValidationReport,
+  type ValidationType,
+} from "./report.ts";
+import { validateSecurity } from "./security.ts";
+import { Findings, type Found, type Subject, wordsOf } from "./subject.ts";
+
+export interface RunOptions {
+  readonly types: readonly ValidationType[];
+  /** The part of security that is about this machine's files. */
+  readonly secrets: (findings: Findings) => Promise<void>;
+  /** Told of a type's findings as soon as they are there. */
+  readonly onFound: (type: ValidationType, findings: readonly Finding[]) => Promise<void>;
+}
+
+/** Runs the types that were asked for, one after the other, within the subject's time. */
+export async function runValidation(subject: Subject, options: RunOptions): Promise<ValidationReport> {
+  const began = new Date();
+  const started = performance.now();
+  const types = VALIDATION_TYPES.filter((type) => options.types.includes(type));
+  const all: Found[] = [];
+  for (const type of types) {
+    const found = await foundOf(type, subject, options);
+    all.push(found);
+    await options.onFound(type, found.findings);
+  }
+  const { fleet, release, thresholds, budget } = subject;
+  const head: Head = {
+    validationTimestamp: began.toISOString(),
+    validationDuration: Number(((performance.now() - started) / 1000).toFixed(1)),
+    validationTypes: [...types],
+    timedOut: budget.remaining() === 0,
+    project: fleet.project,
+    stack: fleet.stack,
+    network: fleet.session.networkName,
+    ...(release === undefined ? {} : { deploymentId: release.deploymentId }),
+    thresholds,
+  };
+  return reportOf(
+    head,
+    all.flatMap(({ findings }) => findings),
+    Object.assign({}, ...all.map((found) => found.performance ?? {})),
+    Object.assign({}, ...all.map((found) => found.integration ?? {})),
+  );
+}
+
+async function foundOf(type: ValidationType, subject: Subject, options: RunOptions): Promise<Found> {
+  const findings = new Findings(type);
+  if (subject.budget.remaining() === 0) {
+    findings.add("fleet", "run", "FAIL", "the time was over before it began");
+    return { findings: findings.all };
+  }
+  try {
+    return await RUN[type](subject, options);
+  } catch (error) {
+    findings.add("fleet", "run", "FAIL", wordsOf(error));
+    return { findings: findings.all };
+  }
+}
+
+const RUN: Readonly<Record<ValidationType, (subject: Subject, options: RunOptions) => Promise<Found>>> = {
+  configuration: validateConfiguration,
+  health: validateHealth,
+  integration: validateIntegration,
+  security: (subject, { secrets }) => validateSecurity(subject, secrets),
+  performance: validatePerformance,
+};

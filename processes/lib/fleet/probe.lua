@@ -1,0 +1,53 @@
+--- Calls wired peers once and tells who answered: whether the edges of the fleet carry messages is known from messages alone.
+local calls = require("fleet.calls")
+local envelope = require("fleet.envelope")
+local json = require("fleet.json")
+local store = require("fleet.store")
+
+local probe = {}
+
+local function known(names)
+  if names then return names end
+  local all = {}
+  for name in pairs(store.peers) do all[#all + 1] = name end
+  table.sort(all)
+  return all
+end
+
+local function told(answer)
+  if answer.success then
+    return { ok = true, name = answer.name, status = answer.status, version = answer.version }
+  end
+  return { ok = false, code = answer.error.code, message = tostring(answer.error.message):sub(1, 200) }
+end
+
+--- Asks each peer for its Info; answers the message when all have answered or were given up.
+-- @tparam table data `peers`: names (default: all that are wired) · `timeout`: ms that one may take
+-- @return table? the result, where there is nobody to wait for
+function probe.run(data, msg)
+  local peers, waiting, at = json.object(), 0, envelope.of(msg).at
+  for _, name in ipairs(known(data.peers)) do
+    if store.peers[name] then
+      waiting = waiting + 1
+    else
+      peers[name] = { ok = false, code = "PEER_UNKNOWN", message = "no such peer is wired" }
+    end
+  end
+  if waiting == 0 then return { peers = peers } end
+  calls.later(msg)
+  for _, name in ipairs(known(data.peers)) do
+    local id = store.peers[name]
+    if id then
+      calls.open(id, name, "Info", nil, function(answer)
+        local result = told(answer)
+        result.processId, result.ms = id, envelope.now() - at
+        peers[name] = result
+        waiting = waiting - 1
+        if waiting == 0 then Fleet.reply(msg, { peers = peers }) end
+      end, { timeout = data.timeout })
+    end
+  end
+  return nil
+end
+
+return probe

@@ -1,0 +1,9 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { schemaFiles } from "../../docs/schemas.ts";
+
+test("the published schemas of reports are those of the code", () => {
+  const files = schemaFiles();
+  expect(readdirSync("docs/schemas").sort()).toEqual([...files.keys()].sort());
+  for (const [name, text] of files) expect(readFileSync(`docs/schemas/${name}`, "utf8")).toBe(text);
+});

@@ -1,0 +1,170 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ValidationReport } from "../../cli/validate/report.ts";
+import { type Simulated, simulatedFleet } from "./fleet.ts";
+import { fitsSchema } from "./schema.ts";
+
+let good: Simulated;
+let bad: Simulated;
+
+beforeAll(async () => {
+  good = await simulatedFleet();
+  bad = await simulatedFleet({
+    battle: { health: ["HEALTHY", "UNHEALTHY"], reason: "the book is torn", deaf: ["shop"] },
+    shop: { silent: ["GET_STATISTICS"] },
+  });
+}, 120_000);
+afterAll(async () => {
+  await good.close();
+  await bad.close();
+});
+
+const read = (at: Simulated, path: string): string => readFileSync(join(at.stack.home, path), "utf8");
+const report = (at: Simulated): ValidationReport => JSON.parse(read(at, "build/validation-report.json"));
+
+describe("a fleet that is well", () => {
+  test("passes everything, and the report says what was measured", async () => {
+    // The machine may be busy with other tests.
+    const load = ["--performance-duration", "2", "--rate", "10", "--max-average", "60000"];
+    const ran = await good.run("validate", ...load, "--json");
+    const seen = report(good);
+    const failed = seen.findings.filter(({ status }) => status === "FAIL");
+    expect(failed).toEqual([]);
+    expect(ran.code).toBe(0);
+    expect(ran.json()).toEqual(seen);
+    expect(fitsSchema(seen)).toEqual([]);
+    expect(seen.results).toMatchObject({
+      battle_health_startup: "PASS",
+      battle_health_readiness: "PASS",
+      battle_health_liveness: "PASS",
+      battle_health_performance: "PASS",
+      battle_health_slots: "PASS",
+      battle_health_version: "PASS",
+      battle_health_capabilities: "PASS",
+      battle_integration_peer_shop: "PASS",
+      shop_integration_peer_battle: "PASS",
+      battle_performance_success: "PASS",
+      battle_performance_average: "PASS",
+      battle_security_strangers: "PASS",
+      battle_security_epochs: "PASS",
+      battle_security_replay: "PASS",
+      battle_security_injection: "PASS",
+      "deployment-coordinator_security_strangers": "PASS",
+      fleet_security_secrets: "PASS",
+      battle_configuration_PROCESS_CONFIG: "PASS",
+      battle_configuration_source: "PASS",
+      battle_configuration_peers: "PASS",
+      fleet_performance_regression: "SKIP",
+    });
+    expect(seen.performanceMetrics.battle).toMatchObject({ failed: 0, successRate: 100 });
+    expect(seen.performanceMetrics.battle?.requests).toBeGreaterThan(5);
+    expect(seen.integrationStatus["battle → shop"]).toMatchObject({ status: "PASS" });
+    expect(read(good, "build/validation-report.xml")).toMatch(/<testsuite [^>]*name="security"/);
+    expect(read(good, "build/logs/health_output.txt")).toContain("health check passed: startup");
+    expect(read(good, "build/logs/register_output.txt")).toContain("integration test passed: peer_shop");
+  }, 120_000);
+
+  test("its next release is compared with what this one was measured at", async () => {
+    const folder = join(good.stack.home, `.fleet/validation/game.${good.stack.scope.stack}`);
+    const kept = JSON.parse(readFileSync(join(folder, "deploy-1.json"), "utf8"));
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(
+      join(folder, "deploy-0.json"),
+      JSON.stringify({
+        ...kept,
+        ...{ deploymentId: "deploy-0", measuredAt: "2020-01-01T00:00:00.000Z" },
+        processes: { battle: { averageMs: 1e6, p95Ms: 1e6 }, shop: { averageMs: 0.01, p95Ms: 0.01 } },
+      }),
+    );
+    const words = ["--types", "performance", "--performance-duration", "1", "--rate", "10"];
+    words.push("--max-average", "60000");
+    const remove = good.stack.net.faults.add({ on: ["cu.result"], fault: { kind: "delay", ms: () => 120 } });
+    const ran = await good.run("validate", ...words, "--json");
+    remove();
+    expect(ran.code).toBe(1);
+    expect(report(good).results).toMatchObject({
+      battle_performance_regression: "PASS",
+      shop_performance_regression: "FAIL",
+    });
+    expect(ran.json<ValidationReport>().findings).toContainEqual(
+      expect.objectContaining({
+        test: "performance_regression",
+        detail: expect.stringMatching(/^p95 0.01 → \d.* measured at release deploy-0$/),
+      }),
+    );
+  });
+
+  test("one type of one member looks at nothing else", async () => {
+    const ran = await good.run("validate", "--types", "health", "--process", "shop");
+    expect(ran.code).toBe(0);
+    const { results, validationTypes } = report(good);
+    expect(validationTypes).toEqual(["health"]);
+    expect(Object.keys(results).every((key) => key.startsWith("shop_health_"))).toBe(true);
+    expect(ran.stdout).toMatch(/\d+ passed, 0 failed, 0 skipped/);
+  });
+
+  test("drift by hand is found, with the words for it", async () => {
+    const epoch = String(await good.fleet.session.deployment.epoch());
+    const config = { configType: "PROCESS_CONFIG", configData: { maxConcurrentRequests: 6 }, version: 2 };
+    await good.tell("battle", "UPDATE_CONFIG", config, { Epoch: epoch });
+    await good.tell("shop", "WIRE_PEERS", { peers: {}, hash: "" }, { Epoch: epoch });
+    const ran = await good.run("validate", "--types", "configuration");
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toMatch(/FAIL {2}battle +configuration_PROCESS_CONFIG .*instead of .*: drift/);
+    expect(ran.stdout).toContain("it does not know battle: drift");
+  });
+
+  test("a secret in a manifest is found by its place, and not shown", async () => {
+    const key = `-----BEGIN ${"PRIVATE"} KEY-----\nabc`;
+    writeFileSync(join(good.stack.home, "build/deployment-manifest.json"), JSON.stringify({ key }));
+    const ran = await good.run("validate", "--types", "security", "--process", "shop");
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toContain("build/deployment-manifest.json holds a private key (PEM)");
+    expect(ran.stdout + read(good, "build/validation-report.json")).not.toContain("BEGIN");
+  });
+
+  test("the time for all of it ends it with a code of its own, and a report", async () => {
+    const remove = good.stack.net.behaviours.computeDown();
+    const ran = await good.run("validate", "--types", "health,configuration", "--timeout", "1");
+    remove();
+    expect(ran.code).toBe(124);
+    expect(report(good)).toMatchObject({ timedOut: true, success: false });
+  });
+
+  test("a type that is none is a wrong command line", async () => {
+    const ran = await good.run("validate", "--types", "helth");
+    expect(ran.code).toBe(2);
+    expect(ran.stderr).toContain("TYPE_UNKNOWN");
+  });
+});
+
+describe("a fleet that is not", () => {
+  test("fails where it is not well, with the reason, in report, logs and JUnit", async () => {
+    const words = ["--types", "health,integration,performance", "--performance-duration", "1", "--rate", "6"];
+    const ran = await bad.run("validate", ...words, "--answer-timeout", "5");
+    expect(ran.code).toBe(1);
+    const seen = report(bad);
+    expect(fitsSchema(seen)).toEqual([]);
+    expect(seen.results).toMatchObject({
+      battle_health_startup: "FAIL",
+      shop_health_startup: "PASS",
+      battle_integration_peer_shop: "FAIL",
+      shop_integration_peer_battle: "PASS",
+      shop_performance_success: "FAIL",
+    });
+    expect(seen.performanceMetrics.shop).toMatchObject({ succeeded: 0, errorRate: 1 });
+    expect(seen.performanceMetrics.shop?.failures).toEqual({
+      NO_REPLY: seen.performanceMetrics.shop?.requests,
+    });
+    expect(read(bad, "build/logs/health_output.txt")).toMatch(
+      /battle +health check failed: .*the book is torn/,
+    );
+    expect(read(bad, "build/logs/register_output.txt")).toMatch(
+      /battle +integration test failed: peer_shop: shop did not answer/,
+    );
+    expect(read(bad, "build/validation-report.xml")).toContain(
+      '<failure message="shop did not answer [TIMEOUT]"',
+    );
+  }, 60_000);
+});
