@@ -30,6 +30,7 @@ export function buildProgram(cli: Cli, version: string): Command {
   for (const make of [
     deployCommand,
     statusCommand,
+    validateCommand,
     dashboardCommand,
     alertsCommand,
     monitorCommand,
