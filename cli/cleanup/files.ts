@@ -2,12 +2,11 @@ import { readdir, readFile, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { store } from "../../bundler/index.ts";
 import { type ReleaseDocument, readRelease, releasePath } from "../../providers/release/document.ts";
 import { writeBytesAtomically } from "../../providers/run/files.ts";
 import { snapshotStore } from "../../providers/snapshot/store.ts";
 import { localReleases } from "../rollback/releases.ts";
-import { bundlesOf, type Retention, releasesToKeep, snapshotsToKeep } from "./retention.ts";
+import { bundlesOf, modulesOf, type Retention, releasesToKeep, snapshotsToKeep } from "./retention.ts";
 
 /** What a cleaning removed, or would remove: paths relative to the project. */
 export interface Cleaned {
@@ -66,12 +65,11 @@ export async function clean(request: CleanRequest): Promise<Cleaned> {
     snapshots += all.filter(isOld).length;
     if (!dryRun) await held.forget(isOld);
   }
-  const goneBundles = await oldBundles(
-    home,
-    bundles,
-    await foreignStacks(home, request.project),
-    retention.since,
-  );
+  const foreign = await foreignStacks(home, request.project);
+  const goneBundles = [
+    ...(await oldContent(join(home, "bundles"), ["lua", "map.json"], bundles, foreign, retention.since)),
+    ...(await oldContent(join(home, "modules"), ["wasm", "json"], modulesOf(kept), foreign, retention.since)),
+  ];
   if (!dryRun) {
     for (const path of [...artefacts, ...logs, ...goneReleases, ...goneBundles])
       await rm(path, { force: true });
@@ -123,22 +121,22 @@ async function foreignStacks(home: string, project: string): Promise<boolean> {
   return folders.some((name) => !name.startsWith(`${project}.`));
 }
 
-async function oldBundles(
-  home: string,
+/** Files `<hash>.<ending>` of a store that nobody needs; the first ending is the content, the others lie beside it. */
+async function oldContent(
+  folder: string,
+  endings: readonly [string, ...string[]],
   needed: ReadonlySet<string>,
   foreign: boolean,
   since: number,
 ): Promise<string[]> {
   if (foreign) return [];
-  const folder = join(home, "bundles");
-  const bundles = store(folder);
   const gone: string[] = [];
   for (const name of await readdir(folder).catch(() => [])) {
-    const hash = /^([0-9a-f]{64})\.lua$/.exec(name)?.[1];
-    if (hash === undefined || needed.has(hash)) continue;
-    // The program of now is bundled at every preview, so what it needs is young.
-    if ((await stat(bundles.path(hash))).mtimeMs >= since) continue;
-    gone.push(bundles.path(hash), join(folder, `${hash}.map.json`));
+    const [hash = "", ...rest] = name.split(".");
+    if (!/^[0-9a-f]{64}$/.test(hash) || rest.join(".") !== endings[0] || needed.has(hash)) continue;
+    // What the program of now needs and is not there is made again by the next preview.
+    if ((await stat(join(folder, name))).mtimeMs >= since) continue;
+    gone.push(...endings.map((ending) => join(folder, `${hash}.${ending}`)));
   }
   return gone;
 }

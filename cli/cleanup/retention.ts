@@ -1,3 +1,4 @@
+import { hashOfOwn } from "../../providers/process/module-store.ts";
 import type { ReleaseDocument } from "../../providers/release/document.ts";
 import type { Snapshot } from "../../providers/snapshot/store.ts";
 
@@ -26,6 +27,17 @@ export function releasesToKeep(
   return sorted.filter(
     ({ releasedAt, deploymentId }, index) =>
       index < latest || Date.parse(releasedAt) >= since || named.has(deploymentId),
+  );
+}
+
+/** The project's own WebAssembly modules that these releases need, by hash. Pure. */
+export function modulesOf(releases: readonly ReleaseDocument[]): Set<string> {
+  return new Set(
+    releases.flatMap(({ declaration, warm }) =>
+      [...Object.values(declaration), ...Object.values(warm ?? {})].flatMap(
+        ({ module }) => hashOfOwn(module) ?? [],
+      ),
+    ),
   );
 }
 

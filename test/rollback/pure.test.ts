@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bundlesOf, releasesToKeep, snapshotsToKeep } from "../../cli/cleanup/retention.ts";
+import { bundlesOf, modulesOf, releasesToKeep, snapshotsToKeep } from "../../cli/cleanup/retention.ts";
 import { describeChanges } from "../../cli/rollback/changes.ts";
 import { historyOfStack } from "../../cli/rollback/entries.ts";
 import { type LedgerEntry, type LedgerRun, runsOf } from "../../cli/rollback/ledger.ts";
@@ -315,6 +315,10 @@ describe("what cleaning keeps", () => {
     expect(keep(two, undefined, Date.parse(at(30)))).toEqual(["d2", "d4"]);
     expect(keep(back, "d2", Date.parse(at(30)))).toEqual(["d1", "d2", "d4"]);
     expect(bundlesOf([one]).size).toBe(2);
+    const own = declared("own", { module: `wasm:${"ab".repeat(32)}` });
+    expect([...modulesOf([{ ...one, declaration: { ...one.declaration, a: own } }])]).toEqual([
+      "ab".repeat(32),
+    ]);
   });
   it("snapshots of the window, the latest, and the last under each code that is needed", () => {
     const snapshot = (day: number, code: string): Snapshot => ({

@@ -1,0 +1,70 @@
+import { mkdtemp, readdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import luaparse from "luaparse";
+import { afterEach, expect, test, vi } from "vitest";
+import { forget } from "../../bundler/cache.ts";
+import { bundle } from "../../bundler/index.ts";
+import { project } from "./project.ts";
+
+/** What was found in a text is remembered by the text's hash: what did not change is not parsed again. */
+
+const parse = vi.spyOn(luaparse, "parse");
+const MODULES = 21;
+
+afterEach(() => forget());
+
+function files(): Record<string, string> {
+  const text = (n: number) =>
+    `${n < MODULES - 1 ? `local after = require("m${n + 1}")\n` : ""}return { name = "m${n}" }\n`;
+  return Object.fromEntries(Array.from({ length: MODULES }, (_, n) => [`m${n}.lua`, text(n)]));
+}
+
+/** The texts that were parsed meanwhile. */
+async function parsedBy(work: () => Promise<unknown>): Promise<string[]> {
+  parse.mockClear();
+  await work();
+  return parse.mock.calls.map(([text]) => String(text));
+}
+
+test("each file once; after that only what changed, also by another process with the same folder", async () => {
+  const root = project(files());
+  const cache = await mkdtemp(join(tmpdir(), "fleet-facts-"));
+  const make = () => bundle({ name: "p", entry: "m0.lua", root, cache });
+
+  expect(await parsedBy(make)).toHaveLength(MODULES);
+  expect(await parsedBy(make)).toEqual([]);
+  expect(await readdir(cache)).toHaveLength(MODULES);
+
+  // As a process that starts anew knows nothing but the folder.
+  forget();
+  const before = await make();
+  forget();
+  expect(await parsedBy(make)).toEqual([]);
+
+  await writeFile(join(root, "m7.lua"), 'local after = require("m8")\nreturn { name = "changed" }\n');
+  forget();
+  const parsed = await parsedBy(async () => expect((await make()).hash).not.toBe(before.hash));
+  expect(parsed).toHaveLength(1);
+  expect(parsed[0]).toContain("changed");
+});
+
+test("a file that was damaged in the folder is parsed again, and the bundle is the same", async () => {
+  const root = project(files());
+  const cache = await mkdtemp(join(tmpdir(), "fleet-facts-"));
+  const make = () => bundle({ name: "p", entry: "m0.lua", root, cache });
+  const { hash } = await make();
+  const [one = "", two = ""] = await readdir(cache);
+  await writeFile(join(cache, one), '{"format":');
+  await writeFile(join(cache, two), '{"format":1,"facts":{}}');
+  forget();
+  expect(await parsedBy(async () => expect((await make()).hash).toBe(hash))).toHaveLength(2);
+});
+
+test("two bundles that share files parse them once", async () => {
+  const root = project({ ...files(), "other.lua": 'return require("m5")\n' });
+  await bundle({ name: "p", entry: "m0.lua", root });
+  expect(await parsedBy(() => bundle({ name: "q", entry: "other.lua", root }))).toEqual([
+    'return require("m5")\n',
+  ]);
+});
