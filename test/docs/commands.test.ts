@@ -1,0 +1,39 @@
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { documentedProgram } from "../../cli/docs.ts";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const program = documentedProgram();
+
+test("every `fleet` command line in the documents is one that the command takes", () => {
+  const pages = globSync(["*.md", "docs/*.md", "examples/**/*.md"], { cwd: root });
+  const calls = pages.flatMap((page) =>
+    [...readFileSync(join(root, page), "utf8").matchAll(/npx fleet ([^`\n|]+)/g)].map(([, rest]) => ({
+      page,
+      words: (rest ?? "")
+        .replace(/\s+#.*|[;)].*|→.*/, "")
+        .trim()
+        .split(/\s+/),
+    })),
+  );
+  expect(calls.length).toBeGreaterThan(30);
+  const wrong = calls.flatMap(({ page, words }) => {
+    const [name = "", child = ""] = words;
+    if (name === "…" || name === "--help") return [];
+    const command = program.commands.find((each) => each.name() === name);
+    if (!command) return [`${page}: fleet ${name}`];
+    const inner = command.commands.find((each) => each.name() === child);
+    const options = [...command.options, ...(inner?.options ?? [])].flatMap(({ short, long }) => [
+      short,
+      long,
+    ]);
+    return words
+      .filter((word) => /^--?[a-z]/.test(word))
+      .map((word) => word.split("=")[0])
+      .filter((word) => word !== "--help" && !options.includes(word))
+      .map((word) => `${page}: fleet ${name} ${word}`);
+  });
+  expect(wrong).toEqual([]);
+});
