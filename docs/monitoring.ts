@@ -1,0 +1,48 @@
+/** `node docs/monitoring.ts`: writes docs/monitoring/* and the table of docs/metrics.md from the code; a test compares them. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { grafanaBoard } from "../monitor/boards/grafana.ts";
+import { rulesYaml } from "../monitor/boards/rules.ts";
+import { metricsOf } from "../monitor/metrics.ts";
+import { ReportSchema } from "../monitor/report.ts";
+import { SettingsSchema } from "../monitor/settings.ts";
+
+const docs = dirname(fileURLToPath(import.meta.url));
+const BEGIN = "<!-- made by node docs/monitoring.ts -->";
+const END = "<!-- end -->";
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** Every file by its path in docs/. */
+export async function monitoringFiles(): Promise<Map<string, string>> {
+  const page = readFileSync(join(docs, "metrics.md"), "utf8");
+  const [before = "", rest = ""] = page.split(BEGIN);
+  const after = rest.split(END)[1] ?? "";
+  return new Map([
+    ["monitoring/grafana-fleet.json", json(grafanaBoard())],
+    ["monitoring/prometheus-rules.yml", rulesYaml()],
+    ["monitoring/report.schema.json", json(z.toJSONSchema(ReportSchema))],
+    ["monitoring/settings.schema.json", json(z.toJSONSchema(SettingsSchema, { io: "input" }))],
+    ["metrics.md", `${before}${BEGIN}\n${await table()}\n${END}${after}`],
+  ]);
+}
+
+async function table(): Promise<string> {
+  const { registry } = metricsOf({ project: "", stack: "", network: "" });
+  const metrics = await registry.getMetricsAsJSON();
+  const labels = (name: string): string => {
+    const metric = registry.getSingleMetric(name) as unknown as { labelNames?: readonly string[] };
+    return (metric.labelNames ?? []).map((label) => `\`${label}\``).join(", ");
+  };
+  const rows = metrics.map(
+    ({ name, type, help }) => `| \`${name}\` | ${String(type)} | ${labels(name)} | ${help} |`,
+  );
+  return ["", "| metric | kind | labels | what it is |", "|---|---|---|---|", ...rows, ""].join("\n");
+}
+
+if (import.meta.main) {
+  mkdirSync(join(docs, "monitoring"), { recursive: true });
+  for (const [name, text] of await monitoringFiles()) writeFileSync(join(docs, name), text);
+}
