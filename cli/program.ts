@@ -15,9 +15,12 @@ import { historyCommand } from "./commands/history.ts";
 import { localnetCommand } from "./commands/localnet.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { monitorCommand } from "./commands/monitor.ts";
+import { queryCommand } from "./commands/query.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
+import { statisticsCommand } from "./commands/statistics.ts";
 import { statusCommand } from "./commands/status.ts";
+import { traceCommand } from "./commands/trace.ts";
 import { validateCommand } from "./commands/validate.ts";
 import type { Streams } from "./output.ts";
 
@@ -31,6 +34,7 @@ export function buildProgram(cli: Cli, version: string): Command {
     deployCommand,
     statusCommand,
     validateCommand,
+    statisticsCommand,
     dashboardCommand,
     alertsCommand,
     monitorCommand,
@@ -43,6 +47,8 @@ export function buildProgram(cli: Cli, version: string): Command {
     discoverCommand,
     callCommand,
     logsCommand,
+    queryCommand,
+    traceCommand,
     localnetCommand,
     doctorCommand,
     envCommand,

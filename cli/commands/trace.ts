@@ -1,0 +1,64 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import { type Cli, count, defineCommand } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { luaExplainer } from "../lua-errors.ts";
+import { type Hop, traceOf } from "../query/trace.ts";
+
+const Options = z.looseObject({ reach: z.number() });
+
+export function traceCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "trace",
+    summary: "follow one request through all processes",
+    description:
+      "Finds the messages with a correlation id in all processes of the fleet, what they made processes send, and so on, in the order " +
+      "of time. Reads only; needs no wallet. Exit code 1 when there is none, or one of them failed.",
+    examples: [
+      ["npx fleet trace 3f1c…", "by the Correlation-Id that a client sent, or by a message's id"],
+      ["npx fleet call coordinator ROUTE --data '…' --verbose", "says the id of its message on stderr"],
+    ],
+    define(command) {
+      command
+        .argument("<id>", "Correlation-Id, or id of a message")
+        .option("--reach <number>", "how many slots of each process to look back through", count(1), 500);
+    },
+    options: Options,
+    async run(context, { reach }, [id = ""]) {
+      const fleet = await context.fleet({ journal: "discard", wallet: false });
+      const history = await context.host.history(fleet, 60);
+      const hops = await traceOf(history, fleet.members, id, reach);
+      if (hops.length === 0) {
+        throw new FleetError({
+          code: "TRACE_EMPTY",
+          what: `No process of the stack ${fleet.stack} has a message with the correlation id ${id}.`,
+          expected: `one among the last ${reach} messages of each process`,
+          remedy: "Check the id, or look further back with --reach.",
+        });
+      }
+      const explain = luaExplainer(fleet.session.scope.home);
+      const failed = hops.some(({ status }) => status === "error");
+      for (const hop of hops) {
+        const code = fleet.members.find(({ processId }) => processId === hop.processId)?.sourceHash;
+        const error = hop.error === undefined ? undefined : await explain(hop.error, code);
+        for (const line of linesOf(hop, error)) context.out.line(line);
+      }
+      context.out.document({ success: !failed, id, hops });
+      return failed ? EXIT.failed : EXIT.ok;
+    },
+  });
+}
+
+/** A hop in words, set in by how many led to it. Pure. */
+export function linesOf(hop: Hop, error: string | undefined): string[] {
+  const inset = "  ".repeat(hop.depth);
+  const mark = hop.status === "error" ? " (error)" : hop.status === "none" ? " (no result yet)" : "";
+  const from = /^[\w-]{43}$/.test(hop.from) ? hop.from.slice(0, 8) : hop.from;
+  const head = `${`+${hop.afterMs} ms`.padStart(10)}  ${inset}${hop.process} slot ${hop.slot}  ${hop.action} from ${from}${mark}`;
+  const sent = hop.sent.map(({ action, to }) => {
+    const short = /^[\w-]{43}$/.test(to) ? to.slice(0, 8) : to;
+    return `${" ".repeat(12)}${inset}  → ${action} to ${short}`;
+  });
+  return [head, ...(error === undefined ? [] : [`${" ".repeat(12)}${inset}  ${error}`]), ...sent];
+}
