@@ -28,7 +28,7 @@ export interface Candidate {
   readonly loadedAt?: number;
   /** When it was spawned, ISO 8601, where the network tells. */
   readonly since?: string;
-  /** Why it cannot be taken: another module, retired. */
+  /** Why it cannot be taken: another module or owner, retired. */
   readonly unfit?: string;
 }
 
@@ -45,6 +45,7 @@ const InfoSchema = z.looseObject({
   status: z.string(),
   version: z.string().default(""),
   sourceHash: z.string().default(""),
+  owner: z.string().optional(),
 });
 type Info = z.infer<typeof InfoSchema>;
 
@@ -152,7 +153,7 @@ function candidate(
   session: Session,
   member: DeclaredMember,
   { id, tags, block }: FoundItem,
-  { status, version, sourceHash }: Info,
+  { status, version, sourceHash, owner = session.ao.address }: Info,
   { registry, release }: { readonly registry: Registry; readonly release: ReleaseDocument | undefined },
 ): Candidate {
   const entry = registry[id];
@@ -167,9 +168,11 @@ function candidate(
   const unfit =
     status === "RETIRED"
       ? "it was retired"
-      : tags.Module === module
-        ? undefined
-        : `its module is ${tags.Module ?? "unknown"}, declared is ${module}`;
+      : owner !== session.ao.address
+        ? `it was given to ${owner}`
+        : tags.Module === module
+          ? undefined
+          : `its module is ${tags.Module ?? "unknown"}, declared is ${module}`;
   return {
     processId: id,
     generation: generationOf(tags),

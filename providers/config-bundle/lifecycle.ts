@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
-import type { FleetError } from "../../core/errors.ts";
+import { FleetError } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
 import { nothingLoaded } from "../process/health.ts";
 import { assumeKept, type CheckFailure, checkInputs, ownInputs } from "../run/inputs.ts";
@@ -117,13 +117,19 @@ export async function read(id: string, props: ConfigBundleOutputs) {
     props.targets.map(async (target) => {
       const budget = session.budget(props.timeoutSeconds);
       const told = await tellConfigs(session, target, { configType: props.configType }, budget).catch(
-        nothingLoaded,
+        tellsNothing,
       );
+      if (told === "refused") return [`${target.name} does not tell this wallet what it holds`];
       const held = told?.held[props.configType];
       return held?.hash === props.hash ? [] : [explainHeld(target.name, props.configType, wanted, held)];
     }),
   );
   return { id, props: { ...props, drift: findings.flat() } };
+}
+
+/** For `catch` in a refresh: a process that was given to another wallet refuses to tell; one refusal must not end the refresh. */
+function tellsNothing(error: unknown): "refused" | undefined {
+  return error instanceof FleetError && error.code === "FORBIDDEN" ? "refused" : nothingLoaded(error);
 }
 
 /** Without a declaration the defaults hold: the settings are taken back, unless somebody has put others there since. */

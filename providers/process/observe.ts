@@ -52,6 +52,12 @@ const RIVAL = "somebody else made the ledger that counts:";
 /** Whether a refresh found that another operator's ledger counts. */
 export const hasRival = (drift: readonly string[]): boolean => drift.some((line) => line.startsWith(RIVAL));
 
+const FOREIGN = "it belongs to";
+
+/** Whether a refresh found that the process was given to another wallet. */
+export const isForeign = (drift: readonly string[]): boolean =>
+  drift.some((line) => line.startsWith(FOREIGN));
+
 const AHEAD = "it is at epoch";
 
 /** Whether a refresh found that the process is ahead of the ledger. */
@@ -75,7 +81,7 @@ export function explainDrift(
   if (info.version !== props.version)
     drift.push(`it reports version ${info.version} instead of ${props.version}`);
   if (info.owner !== undefined && info.owner !== props.owner)
-    drift.push(`it belongs to ${info.owner} instead of ${props.owner}`);
+    drift.push(`${FOREIGN} ${info.owner} instead of ${props.owner}`);
   if (info.status === "RETIRED" || info.status === "DRAINING") drift.push(stoppedWords(info.status));
   if (info.epoch > ledgerEpoch) drift.push(`${AHEAD} ${info.epoch}, the ledger at ${ledgerEpoch}`);
   const known = props.revision?.handlers;

@@ -3,7 +3,7 @@ import { cutJournal, fullDisk, noFolder, spoiltJournal } from "./families/disk.t
 import { h1 } from "./families/health.ts";
 import { everyDeclaredField, everyField, luaInjection } from "./families/inputs.ts";
 import { k1 } from "./families/k1.ts";
-import { saidAgain, sameBytesAgain, strangers, wrongEpochs } from "./families/messages.ts";
+import { pushed, saidAgain, sameBytesAgain, strangers, wrongEpochs } from "./families/messages.ts";
 import {
   answersLost,
   callsFail,
@@ -49,6 +49,8 @@ export function lifecycleCases(): FaultCase[] {
     ...seeds(3).map(saidAgain),
     wrongEpochs(),
     strangers("D2"),
+    pushed("right"),
+    pushed("missing"),
     ...seeds(3).map(twoOperators),
     ...[0, 3000].map(firstTogether),
     olderState(),

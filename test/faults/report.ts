@@ -25,18 +25,12 @@ const FAMILIES: Record<string, { readonly title: string; readonly open?: string 
   N3: { title: "stale and contradictory reads" },
   N4: { title: "index or units behind" },
   D1: { title: "messages again and out of order" },
-  D2: {
-    title: "wrong epochs, forged senders",
-    open: "a missing authority is not tried",
-  },
+  D2: { title: "wrong epochs, forged senders, a missing authority" },
   C1: { title: "several `up` at once on one stack" },
   C2: { title: "two operators with separate states" },
   S1: { title: "an older state" },
   S2: { title: "state, journal or both lost" },
-  S3: {
-    title: "changes by hand, idle refreshes",
-    open: "a change of owner is not tried: the simulated process cannot change its owner",
-  },
+  S3: { title: "changes by hand, idle refreshes" },
   S4: { title: "the provider's code moves, no input changes" },
   H1: {
     title: "code that is wrong in one way",

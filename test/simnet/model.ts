@@ -30,10 +30,13 @@ export interface Evaluated {
  */
 export function evaluate(
   before: ProcessState | null,
-  process: ModelProcess,
+  spawned: ModelProcess,
   message: ModelMessage,
 ): Evaluated {
   const state = before === null ? freshState() : structuredClone(before);
+  // The owner is a global of aos: whoever is it can give the process away.
+  const { Owner: given } = state.globals;
+  const process = typeof given === "string" ? { ...spawned, owner: given } : spawned;
   const slow = state.script.slow ?? 0;
   try {
     const result = before === null ? boot(state, process, message) : receive(state, process, message);
@@ -176,6 +179,8 @@ function runText(
   const scope = scopeOf(state, process, message, { messages, print: (line) => printed.push(line) });
   try {
     const value = run(parseEval(message.data), scope);
+    const { Owner: given } = scope.locals;
+    if (typeof given === "string" && given !== process.owner) state.globals.Owner = given;
     const output = value === undefined || value === null ? printed : [...printed, text(value)];
     return { output: output.join("\n"), messages };
   } catch (error) {

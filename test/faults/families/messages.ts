@@ -186,6 +186,65 @@ export function wrongEpochs(): FaultCase {
   };
 }
 
+/**
+ * D2: what a process is told in the name of another. Pushed by the authority it is judged by who sent it, and refused; where the
+ * process was spawned without that authority it is not even heard.
+ */
+export function pushed(authority: "right" | "missing"): FaultCase {
+  return {
+    family: "D2",
+    name: `pushed messages, the authority ${authority}`,
+    async run(lab) {
+      const net = await lab.network();
+      const base = smallFleet(net, await lab.folder());
+      const stranger = await clientOf(lab, net, { jwk: await makeJwk() });
+      const spec =
+        authority === "right"
+          ? base
+          : { ...base, network: { ...base.network, authority: "nobody".padEnd(43, "0") } };
+      const broken = failuresOf("up", await new Engine(spec).up());
+      const owner = await clientOf(lab, net, { path: lab.walletPath });
+      const [battle, shop, ledger] = [idOf(net, "battle"), idOf(net, "shop"), idOf(net, LEDGER)];
+      const before = held(net);
+      const count = () => net.oracle.state(battle)?.fleet?.stats.refused ?? 0;
+      let trials = 0;
+      for (const action of [...CONTROL, "SET_ALLOWED", "EXPORT_STATE", "AUDIT"]) {
+        const refused = count();
+        const known = new Set(net.oracle.messages(battle).map(({ id }) => id));
+        await owner.say(
+          shop,
+          { Action: "Eval" },
+          `Send({ Target = "${battle}", Action = "${action}", Epoch = "99" })`,
+        );
+        await net.oracle.quiet(20);
+        const arrived = net.oracle.messages(battle).filter(({ id }) => !known.has(id));
+        trials += 1;
+        if (arrived.length !== 1) broken.push(`${action}: ${arrived.length} messages arrived`);
+        if (count() !== refused + (authority === "right" ? 1 : 0))
+          broken.push(`${action}: refused ${count() - refused} times`);
+        const [one] = arrived;
+        const heard = one && !JSON.stringify(net.oracle.result(battle, one.id)).includes("not trusted");
+        if (heard !== (authority === "right")) broken.push(`${action}: it was ${heard ? "" : "not "}heard`);
+      }
+      // A stranger who only claims to push for the ledger.
+      for (const action of CONTROL) {
+        const { action: answered, output } = await stranger.say(battle, {
+          Action: action,
+          Epoch: "99",
+          "From-Process": ledger,
+          "Forwarded-For": ledger,
+        });
+        trials += 1;
+        if (answered !== "" || !output.includes("not trusted"))
+          broken.push(`${action} of a forged sender was answered ${answered}: ${output}`);
+      }
+      lab.counts(trials);
+      if (held(net) !== before) broken.push("a message changed something");
+      return broken;
+    },
+  };
+}
+
 /** D2 and A1: a stranger says everything that a deployer may. */
 export function strangers(family: "D2" | "A1"): FaultCase {
   return {

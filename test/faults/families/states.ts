@@ -1,5 +1,6 @@
 import { cp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { makeJwk } from "../../ao/wallets.ts";
 import { type FaultCase, failuresOf, type Lab } from "../case.ts";
 import { clientOf } from "../client.ts";
 import { Engine } from "../engine.ts";
@@ -210,7 +211,45 @@ export function changedByHand(name: string): FaultCase {
   };
 }
 
-export const s3 = (): FaultCase[] => Object.keys(BY_HAND).map(changedByHand);
+/** S3: the owner gives a process away: a refresh names it, `up` says that it can do nothing, and goes on when it is given back. */
+export function givenAway(): FaultCase {
+  return {
+    family: "S3",
+    name: "owner changed",
+    async run(lab) {
+      const net = await lab.network();
+      const spec = smallFleet(net, await lab.folder());
+      const first = await new Engine(spec).up();
+      const owner = await clientOf(lab, net, { path: lab.walletPath });
+      const other = await clientOf(lab, net, { jwk: await makeJwk() });
+      const battle = String((await ids(spec)).battle);
+      await owner.say(battle, { Action: "Eval" }, `Owner = "${other.address}"`);
+      const found = await new Engine(spec).refresh();
+      const named = found.drift.battle?.includes(
+        `it belongs to ${other.address} instead of ${owner.address}`,
+      );
+      const elsewhere = Object.keys(found.drift).filter((at) => !at.startsWith("battle"));
+      const helpless = await new Engine(spec).up();
+      await other.say(battle, { Action: "Eval" }, `Owner = "${owner.address}"`);
+      const again = await new Engine(spec).refresh();
+      const back = await lab.recovering(() => new Engine(spec).up());
+      return [
+        ...failuresOf("up", first),
+        ...failuresOf("refresh", found),
+        ...(named ? [] : [`not named: ${JSON.stringify(found.drift)}`]),
+        ...elsewhere.map((at) => `a change was seen at ${at} too`),
+        ...(helpless.errors.some(({ name, code }) => name === "battle" && code === "NOT_OWNER")
+          ? []
+          : [`up did not say that battle is another's: ${JSON.stringify(helpless.errors)}`]),
+        ...(again.drift.battle ? [`given back, still there: ${again.drift.battle}`] : []),
+        ...failuresOf("up when it was given back", back),
+        ...(await lab.check(spec, net, { wholeJournal: false })),
+      ];
+    },
+  };
+}
+
+export const s3 = (): FaultCase[] => [...Object.keys(BY_HAND).map(changedByHand), givenAway()];
 
 /** S3: nobody changed anything. */
 export function idleRefreshes(count: number): FaultCase {
