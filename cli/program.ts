@@ -6,6 +6,7 @@ import { backupCommand } from "./commands/backup.ts";
 import { bundleCommand } from "./commands/bundle.ts";
 import { callCommand } from "./commands/call.ts";
 import { cleanupCommand } from "./commands/cleanup.ts";
+import { configCommand } from "./commands/config.ts";
 import { dashboardCommand } from "./commands/dashboard.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { discoverCommand } from "./commands/discover.ts";
@@ -44,6 +45,7 @@ export function buildProgram(cli: Cli, version: string): Command {
     restoreCommand,
     adoptCommand,
     cleanupCommand,
+    configCommand,
     discoverCommand,
     callCommand,
     logsCommand,

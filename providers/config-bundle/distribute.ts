@@ -2,7 +2,8 @@ import { z } from "zod";
 import { crashPoint } from "../../ao/crash.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError, type Problem } from "../../core/errors.ts";
-import { ask } from "../run/control.ts";
+import { ask, type Sender } from "../run/control.ts";
+import type { Deployment } from "../run/deployment.ts";
 import type { Session } from "../run/session.ts";
 import { tellConfigs } from "./held.ts";
 import type { Rule } from "./rules.ts";
@@ -14,6 +15,11 @@ const FIRST = 20;
 const AT_ONCE = 20;
 /** Seconds for taking a version back, whatever is left of the resource's own. */
 const TAKE_BACK = 30;
+
+/** In whose name settings are sent, and under which epoch. */
+export interface Distributor extends Sender, Pick<Session, "budget"> {
+  readonly deployment: Pick<Deployment, "epoch">;
+}
 
 /** One version of a config, on its way. */
 export interface Shipment {
@@ -33,7 +39,7 @@ const AcknowledgedSchema = z.looseObject({ configType: z.string() });
  * @returns every problem in one error, that may pass when all that happened at the targets may; nothing when all hold it
  */
 export async function distribute(
-  session: Session,
+  session: Distributor,
   targets: readonly Target[],
   shipment: Shipment,
   budget: Budget,
@@ -82,7 +88,12 @@ async function each<T>(items: readonly T[], atOnce: number, work: (item: T) => P
 }
 
 /** Sends to one target and reads back what it holds now. */
-async function deliver(session: Session, target: Target, shipment: Shipment, budget: Budget): Promise<void> {
+async function deliver(
+  session: Distributor,
+  target: Target,
+  shipment: Shipment,
+  budget: Budget,
+): Promise<void> {
   const { configType, data: configData, version, hash, rule } = shipment;
   const epoch = await session.deployment.epoch();
   const data = { configType, configData, version, hash, ...(rule === undefined ? {} : { rule }) };
@@ -104,7 +115,7 @@ const RestoredSchema = z.looseObject({ restored: z.boolean() });
 
 /** Compare and set, so that who never took it changes nothing; who did not answer may have taken it and is asked too. */
 async function takeBack(
-  session: Session,
+  session: Distributor,
   targets: readonly Target[],
   shipment: Shipment,
 ): Promise<{ restored: string[]; failed: Problem[] }> {
@@ -130,7 +141,7 @@ async function takeBack(
 
 /** Has a target take one version back: to what it held before, or with `clear` to its defaults. Whether it held it. */
 export async function withdraw(
-  session: Session,
+  session: Distributor,
   target: Target,
   {
     configType,

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { hashOf } from "../../core/hash.ts";
-import { ask } from "../run/control.ts";
-import type { Session } from "../run/session.ts";
+import { ask, type Sender } from "../run/control.ts";
 import type { Target } from "./schema.ts";
 
 const version = z.union([z.number(), z.string()]);
@@ -61,7 +60,7 @@ export interface Told {
 
 /** Asks a process what it holds, by a signed message. */
 export async function tellConfigs(
-  session: Session,
+  session: Sender,
   target: Target,
   data: { readonly configType?: string; readonly history?: boolean },
   budget: Budget,

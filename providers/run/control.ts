@@ -12,6 +12,9 @@ const ErrorSchema = z.object({
   remedy: z.string().optional(),
 });
 
+/** What a message needs of a session. */
+export type Sender = Pick<Session, "scope" | "ao" | "journal" | "supersede">;
+
 export interface Request {
   /** Member's name, for the intent's key and for errors. */
   readonly name: string;
@@ -32,7 +35,7 @@ export interface Request {
  * @throws FleetError NO_REPLY (dropped or not understood), the process' own code (FORBIDDEN, STALE_EPOCH, …), BAD_REPLY
  */
 export async function ask<T>(
-  session: Session,
+  session: Sender,
   request: Request,
   schema: z.ZodType<T>,
   budget: Budget,
@@ -68,7 +71,7 @@ export async function ask<T>(
 }
 
 async function evaluated(
-  session: Session,
+  session: Sender,
   processId: string,
   message: { intent: string; tags: Record<string, string>; data: string },
   budget: Budget,
@@ -78,7 +81,7 @@ async function evaluated(
 }
 
 function replyOf(
-  session: Session,
+  session: Sender,
   request: Request,
   evaluation: Evaluation,
 ): { action: string; data: string } {

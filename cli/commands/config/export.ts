@@ -1,0 +1,70 @@
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { z } from "zod";
+import { type Cli, defineCommand, seconds } from "../../command.ts";
+import { type ConfigFileEntry, fileText } from "../../config/file.ts";
+import { declaredBy, liveConfigs } from "../../config/live.ts";
+import { EXIT } from "../../exit.ts";
+import { membersNamed } from "../../state/members.ts";
+
+const Options = z.looseObject({
+  timeout: z.number(),
+  type: z.string().optional(),
+  file: z.string().optional(),
+});
+
+export function exportCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "export",
+    summary: "write the settings that processes hold to a file",
+    description:
+      "Settings by member and type, each with its hash, and the hash of all. Secrets are sealed in it as they are on the network. Without --file " +
+      "the file's text goes to stdout.",
+    examples: [
+      ["npx fleet config export --file settings.json", "all members"],
+      ["npx fleet config export battle --type FEATURE_FLAGS", "one type of one, to stdout"],
+    ],
+    define(command) {
+      command
+        .argument("[members...]", "names of members (default: all)")
+        .option("--type <config type>", "only this one")
+        .option("-f, --file <path>", "where to write it")
+        .option("--timeout <seconds>", "until every process must have answered", seconds, 60);
+    },
+    options: Options,
+    async run({ out, host, ...context }, { timeout, type, file }, names) {
+      const fleet = await context.fleet({ journal: "discard" });
+      const live = await liveConfigs(fleet, membersNamed(fleet, names, true), {
+        configType: type,
+        seconds: timeout,
+      });
+      const declared = (await declaredBy(fleet)) ?? {};
+      const members = live.map(({ member, told }) => {
+        const rules = declared[member.name]?.rules ?? {};
+        const types = Object.entries(told.held).map(([configType, held]): [string, ConfigFileEntry] => {
+          const rule = rules[configType];
+          const { data: configData, version, hash } = held;
+          return [configType, { configData, version, hash, ...(rule === undefined ? {} : { rule }) }];
+        });
+        return [member.name, Object.fromEntries(types)] as const;
+      });
+      const text = fileText({
+        project: fleet.project,
+        stack: fleet.stack,
+        exportedAt: new Date().toISOString(),
+        members: Object.fromEntries(members),
+      });
+      if (file === undefined) {
+        host.stdout.write(text);
+        return EXIT.ok;
+      }
+      const path = resolve(host.cwd, file);
+      await writeFile(path, text);
+      const count = members.reduce((sum, [, types]) => sum + Object.keys(types).length, 0);
+      out.document({ success: true, stack: fleet.stack, file: path, count });
+      out.line(`${count} settings of ${members.length} processes are in ${path}`);
+      return EXIT.ok;
+    },
+  });
+}

@@ -1,0 +1,64 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { type Cli, defineCommand, seconds } from "../../command.ts";
+import { liveConfigs } from "../../config/live.ts";
+import { authorOf, fieldsOf, whenOf } from "../../config/words.ts";
+import { EXIT } from "../../exit.ts";
+import { membersNamed } from "../../state/members.ts";
+import { table } from "../../table.ts";
+
+const Options = z.looseObject({ timeout: z.number(), type: z.string().optional() });
+
+export function showCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "show",
+    summary: "show the settings that processes hold now",
+    description:
+      "Asks each process what it holds: version, settings, who set them and when. Sealed secrets are not shown. What is marked with * is kept " +
+      "and reported, but nothing on AO can enforce it.",
+    examples: [
+      ["npx fleet config show", "all members, all types"],
+      ["npx fleet config show battle --type PROCESS_CONFIG", "one of them"],
+    ],
+    define(command) {
+      command
+        .argument("[members...]", "names of members (default: all)")
+        .option("--type <config type>", "only this one")
+        .option("--timeout <seconds>", "until every process must have answered", seconds, 60);
+    },
+    options: Options,
+    async run({ out, ...context }, { timeout, type }, names) {
+      const fleet = await context.fleet({ journal: "discard" });
+      const live = await liveConfigs(fleet, membersNamed(fleet, names, true), {
+        configType: type,
+        seconds: timeout,
+      });
+      const members = live.map(({ member, told }) => [member.name, told.held] as const);
+      out.document({ success: true, stack: fleet.stack, members: Object.fromEntries(members) });
+      const rows = live.flatMap(({ member, told }) =>
+        Object.entries(told.held)
+          .sort(([a], [b]) => a.localeCompare(b))
+          .map(([name, held]) => [
+            member.name,
+            name,
+            `v${held.version}`,
+            whenOf(held),
+            authorOf(fleet, held),
+            fieldsOf(
+              Object.fromEntries(
+                Object.entries(held.data).map(([key, value]) => [
+                  held.notEnforceable.includes(key) ? `${key}*` : key,
+                  value,
+                ]),
+              ),
+            ),
+          ]),
+      );
+      if (rows.length === 0) out.line("None holds any: defaults are in force.");
+      else
+        for (const line of table(["process", "type", "version", "since", "by", "settings"], rows))
+          out.line(line);
+      return EXIT.ok;
+    },
+  });
+}
