@@ -6,6 +6,7 @@
  * Ends with 1 when an invariant is broken. `--share` runs that part of each family, spread over it; `--minutes` ends a family
  * that takes longer. Both are said in the report.
  */
+import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { type FaultCase, runCase, type Verdict } from "./case.ts";
@@ -34,6 +35,16 @@ function spread<T>(list: readonly T[], share: number): T[] {
   return list.filter((_, index) => picked.has(index));
 }
 
+/** The measured code, where this is a checkout. */
+function head(): string | undefined {
+  try {
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+const commit = head();
 const wanted = values.family?.split(",");
 const all = [...lifecycleCases(), ...cliCases()];
 const families = [...new Set(all.map(({ family }) => family))].filter(
@@ -61,7 +72,13 @@ for (const family of families) {
   }
   broken += verdicts.filter((one) => one.broken.length > 0).length;
   if (values.case === undefined)
-    await keepResult({ family, at: new Date().toISOString(), listed: listed.length, verdicts });
+    await keepResult({
+      family,
+      at: new Date().toISOString(),
+      ...(commit === undefined ? {} : { commit }),
+      listed: listed.length,
+      verdicts,
+    });
 }
 if (values.case === undefined) await writeFile("docs/reliability.md", reportOf(await keptResults()));
 if (ran === 0) {

@@ -6,6 +6,8 @@ import type { Verdict } from "./case.ts";
 export interface FamilyResult {
   readonly family: string;
   readonly at: string;
+  /** The code that was measured, where the project knows it. */
+  readonly commit?: string;
   /** Cases that the family has; fewer verdicts mean that only a share was run. */
   readonly listed: number;
   readonly verdicts: readonly Verdict[];
@@ -65,7 +67,7 @@ const shown = (ms: number | undefined): string => (ms === undefined ? "–" : (m
 
 /** docs/reliability.md: only what was measured. */
 export function reportOf(results: readonly FamilyResult[]): string {
-  const rows = results.map(({ family, listed, verdicts }) => {
+  const rows = results.map(({ family, listed, verdicts, at, commit }) => {
     const times = verdicts.flatMap(({ recoveries }) => recoveries).sort((a, b) => a - b);
     const trials = verdicts.reduce((sum, one) => sum + one.trials, 0);
     const broken = verdicts.filter((one) => one.broken.length > 0);
@@ -76,6 +78,7 @@ export function reportOf(results: readonly FamilyResult[]): string {
       seedsOf(verdicts),
       String(broken.length),
       `${shown(percentile(times, 0.5))} / ${shown(percentile(times, 0.95))} / ${shown(times.at(-1))}`,
+      `${at.slice(0, 10)}${commit === undefined ? "" : ` at ${commit}`}`,
     ];
     return `| ${cells.join(" | ")} |`;
   });
@@ -88,10 +91,10 @@ export function reportOf(results: readonly FamilyResult[]): string {
 
 Written by \`npm run test:faults\` from what it measured; do not edit it. ${all.length} cases, ${broken.length} broken. Recovery over all of them: p50 ${shown(percentile(times, 0.5))} s, p95 ${shown(percentile(times, 0.95))} s, max ${shown(times.at(-1))} s.
 
-After every case these are checked against what the network really holds: **I1** one live process per member · **I2** every process is in state, journal or ledger · **I4** one effect per intent · **I5** nothing pending, nothing open in the journal · **I6** the next \`up\` changes and sends nothing · **I7** no part of the wallet in files or messages · **I8** journal and network agree. **I3** (traffic rows) has no traffic to look at yet. There are no retries; a time includes starting a process of its own, on a machine that other work may load.
+After every case these are checked against what the network really holds: **I1** one live process per member · **I2** every process is in state, journal or ledger · **I4** one effect per intent · **I5** nothing pending, nothing open in the journal · **I6** the next \`up\` changes and sends nothing · **I7** no part of the wallet in files or messages · **I8** journal and network agree. **I3** (traffic rows) has no traffic to look at yet. A family whose cases are "n of m" was measured in part. There are no retries; a time includes starting a process of its own, on a machine that other work may load.
 
-| family | cases | trials | seeds | broken | recovery p50 / p95 / max, s |
-|---|---|---|---|---|---|
+| family | cases | trials | seeds | broken | recovery p50 / p95 / max, s | measured |
+|---|---|---|---|---|---|---|
 ${rows.join("\n")}
 
 ${broken.length === 0 ? "Nothing is broken." : `## Broken\n\n${broken.map(({ family, name, broken: lines }) => `- ${family}, ${name}: ${(lines[0] ?? "").replace(/\s+/g, " ").slice(0, 300)}${lines.length > 1 ? ` (and ${lines.length - 1} more)` : ""}`).join("\n")}`}

@@ -1,4 +1,5 @@
 import { type FaultCase, failuresOf, type Lab } from "../case.ts";
+import { Engine } from "../engine.ts";
 import { edited, type Spec, smallFleet } from "../spec.ts";
 
 const PLACES = ["before-sign", "after-sign", "after-journal", "after-send", "after-answer"] as const;
@@ -42,8 +43,7 @@ export function killedInUpdate(crashAt: string): FaultCase {
     name: `update ${crashAt}`,
     run: (lab) =>
       killed(lab, crashAt, async (spec) => {
-        const first = await lab.drive("up", spec);
-        const [failure] = failuresOf("the first deployment", first.result, first.text);
+        const [failure] = failuresOf("the first deployment", await new Engine(spec).up());
         if (failure !== undefined) throw new Error(failure);
         return edited(spec, ["battle", "shop"], { slow: 1 });
       }),
@@ -58,19 +58,19 @@ export function killedInDestroy(crashAt: string): FaultCase {
     async run(lab) {
       const net = await lab.network();
       const spec = smallFleet(net, await lab.folder());
-      const first = await lab.drive("up", spec);
+      const first = await new Engine(spec).up();
       const died = await lab.drive("destroy", spec, crashAt);
       const back = await lab.recovering(() => lab.drive("destroy", spec));
       const live = net.oracle
         .processes()
         .filter(({ id }) => net.oracle.state(id)?.fleet?.status !== "RETIRED");
-      const again = await lab.drive("up", spec);
+      const again = await new Engine(spec).up();
       return [
-        ...failuresOf("the first deployment", first.result, first.text),
+        ...failuresOf("the first deployment", first),
         ...(died.signal === "SIGKILL" ? [] : failuresOf("destroy", died.result, died.text)),
         ...failuresOf("recovery", back.result, back.text),
         ...live.map(({ tags }) => `${tags.Name} is not retired`),
-        ...failuresOf("the fleet anew", again.result, again.text),
+        ...failuresOf("the fleet anew", again),
         ...(await lab.check(spec, net)),
       ];
     },
