@@ -23,6 +23,7 @@ import type { KnownHistory } from "../rollback/known.ts";
 import { brief } from "../table.ts";
 import { acknowledge, alertsOf, order } from "./alerts.ts";
 import { differenceOf } from "./difference.ts";
+import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "./monitored.ts";
 import { lookAt } from "./processes.ts";
 import { runRollback } from "./rollback.ts";
 import { trafficOf } from "./traffic.ts";
@@ -85,7 +86,7 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
         processes: looked.map(({ view }): ProcessView => view),
         releases: known ? historyOfStack(known.releases, known.runs, known.updates).map(releaseView) : [],
         traffic,
-        alerts: alerts.flat(),
+        alerts: [...monitoredAlerts(scope), ...alerts.flat()],
         problems,
       };
       return observation;
@@ -231,6 +232,8 @@ async function perform(
   action: Action,
   say: (line: string) => void,
 ): Promise<void> {
+  if (action.kind === "acknowledge" && isMonitored(action.alert))
+    return acknowledgeMonitored(fleet.session.scope, action.alert);
   if (action.kind === "acknowledge") return acknowledge(fleet, action.alert);
   if (action.kind === "rollback") return runRollback(context, fleet.stack, action, say);
   if (!router) throw noRouter(fleet);

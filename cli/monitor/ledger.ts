@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
+import { isOpen, keyOf } from "../../monitor/book.ts";
 import type { LedgerView } from "../../monitor/round.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
 import { type AlertType, type Judgement, LEVELS, TYPE_NAMES } from "../../monitor/types.ts";
@@ -55,7 +56,7 @@ export async function lookAtLedger(
     }
   };
   await attempt("its entries", () => readEntries(look, ledger, store), undefined);
-  const judgements = await attempt("its alerts", () => readAlerts(look, ledger, members), []);
+  const judgements = await attempt("its alerts", () => readAlerts(look, ledger, members, store), []);
   return { name: ledger.name, runs: runsOf(store.entries<LedgerEntry>()), judgements };
 }
 
@@ -69,17 +70,29 @@ async function readEntries(look: Look, ledger: Member, store: MonitorStore): Pro
   }
 }
 
-async function readAlerts(look: Look, ledger: Member, members: readonly Member[]): Promise<Judgement[]> {
+async function readAlerts(
+  look: Look,
+  ledger: Member,
+  members: readonly Member[],
+  store: MonitorStore,
+): Promise<Judgement[]> {
   const { alerts } = AlertsSchema.parse(await read(look, ledger, "ALERT_MANAGEMENT", { operation: "list" }));
   const names = new Set(members.map(({ name }) => name));
+  // Refusals of a member are judged from its own counters.
+  const isTaken = (type: AlertType, source: string) =>
+    TAKEN_OVER.includes(type) && !(type === "SECURITY_ALERT" && names.has(source));
   const latest = new Map<string, Judgement>();
+  // What the ledger has forgotten is over.
+  for (const alert of store.book().alerts) {
+    const { type, source } = alert;
+    if (isOpen(alert) && isTaken(type, source))
+      latest.set(keyOf(alert), { type, source, holds: false, message: "" });
+  }
   for (const { type: text, source, message, level, state } of alerts) {
     const type = TYPE_NAMES.find((name) => name === text);
-    if (!type || !TAKEN_OVER.includes(type)) continue;
-    // Refusals of a member are judged from its own counters.
-    if (type === "SECURITY_ALERT" && names.has(source)) continue;
+    if (!type || !isTaken(type, source)) continue;
     // What somebody acknowledged there needs nobody here.
-    latest.set(`${type}/${source}`, { type, source, message, level, holds: state === "OPEN" });
+    latest.set(keyOf({ type, source }), { type, source, message, level, holds: state === "OPEN" });
   }
   return [...latest.values()];
 }

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { FleetView } from "../../dashboard/view.ts";
 import { type LocalNetworkInfo, status } from "../../localnet/index.ts";
+import { ReportSchema } from "../../monitor/report.ts";
 import { openBrowser } from "../dashboard/browser.ts";
 import { newPlayer, type Player } from "./player.ts";
 import { cloneProject, type Project } from "./project.ts";
@@ -70,6 +71,31 @@ describe("the guide's fleet, as its players and operators see it", () => {
     expect(code).toBe(0);
     const rows: { health: string }[] = JSON.parse(stdout).processes;
     expect(rows.map(({ health }) => health)).toEqual(MEMBERS.map(() => "HEALTHY"));
+  });
+
+  it("is seen by the monitor as it is: fit, with its deployment, and nothing to alert of", async () => {
+    const { code, stdout } = await fleet("monitor", "--once", "--json");
+    const report = ReportSchema.parse(JSON.parse(stdout));
+    expect(report.alerts).toEqual([]);
+    expect(report.notes).toEqual([]);
+    expect(code).toBe(0);
+    expect(report.processes.map(({ name, state, drift }) => [name, state, drift]).sort()).toEqual(
+      MEMBERS.map((name) => [name, "HEALTHY", []]),
+    );
+    expect(report).toMatchObject(
+      {
+        fleet: { state: "HEALTHY", passed: true },
+        deploymentStatistics: { totalDeployments: 1, successfulDeployments: 1, rollbackRate: 0 },
+        dora: { changeFailureRate: 0 },
+      },
+      180_000,
+    );
+    // Counted by the processes themselves, and read at the slot that the scheduler gave out last.
+    for (const { messages, luaHeapKB, slot, pendingSlots } of report.processes) {
+      expect(messages).toBeGreaterThan(0);
+      expect(luaHeapKB).toBeGreaterThan(100);
+      expect([slot === null, pendingSlots]).toEqual([false, 0]);
+    }
   });
 
   it("plays a battle between two players through the coordinator, and proves its replay", async () => {
@@ -139,6 +165,22 @@ describe("the guide's fleet, as its players and operators see it", () => {
       ]);
     }
   });
+
+  it("shows the monitor an attack and a failed evaluation, in the next round", async () => {
+    for (let n = 0; n < 6; n += 1) await gary.ask(ids.battle ?? "", "RETIRE", {});
+    await fleet("call", "pokemon", "Eval", "--raw", "--data", "error('a careless hand')");
+    const { code, stdout } = await fleet("monitor", "--once", "--json");
+    const { alerts } = ReportSchema.parse(JSON.parse(stdout));
+    expect(code).toBe(1);
+    expect(alerts.map(({ type, source, message }) => `${type} ${source}: ${message}`)).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(
+          /^SECURITY_ALERT battle: it refused \d+ messages since .*FORBIDDEN \d+×: RETIRE by /,
+        ),
+        expect.stringMatching(/^PROCESS_ERROR pokemon: 1 of \d+ messages since .* failed: .*a careless hand/),
+      ]),
+    );
+  }, 180_000);
 
   it("answers a call from the command line, and fails with the reply", async () => {
     const good = await fleet("call", "shop", "LIST_ITEMS", "--json");

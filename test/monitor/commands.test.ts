@@ -107,6 +107,9 @@ test("what the ledger alerts of is taken over, but not what is judged here", asy
     "CONFIG_DISTRIBUTION_FAILED PROCESS_CONFIG",
     "SECURITY_ALERT a player",
   ]);
+  // What it has forgotten is over.
+  const after = await fleet(["monitor", "--once", "--json"], atHome(behave("HEALTHY", alerts.slice(4))));
+  expect(after.json<{ alerts: unknown[] }>().alerts).toMatchObject([{ type: "SECURITY_ALERT", count: 2 }]);
 });
 
 test("a ledger that does not answer is a note, and a fleet without one is looked at all the same", async () => {

@@ -1,0 +1,28 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../cli/dashboard/monitored.ts";
+import { storePath } from "../../cli/monitor/files.ts";
+import { apply, EMPTY_BOOK } from "../../monitor/book.ts";
+import { openStore } from "../../monitor/store.ts";
+import { ScopeSchema } from "../../providers/run/scope.ts";
+
+test("the dashboard shows what the monitor raised, the newest first, and acknowledges it", () => {
+  const home = mkdtempSync(join(tmpdir(), "fleet-monitored-"));
+  const scope = ScopeSchema.parse({ project: "game", stack: "dev", home, build: home });
+  expect(monitoredAlerts(scope)).toEqual([]);
+  const store = openStore(storePath(scope));
+  const judgement = { type: "PROCESS_OFFLINE" as const, source: "shop", holds: true, message: "3 checks" };
+  const first = apply(EMPTY_BOOK, [judgement], 0).book;
+  store.saveBook(apply(first, [{ ...judgement, source: "bank" }], 1000).book);
+  expect(monitoredAlerts(scope).map(({ id, source, state }) => [id, source, state])).toEqual([
+    ["monitor:alert-2", "bank", "OPEN"],
+    ["monitor:alert-1", "shop", "OPEN"],
+  ]);
+  expect([isMonitored("monitor:alert-1"), isMonitored("ledger/alert-1")]).toEqual([true, false]);
+  acknowledgeMonitored(scope, "monitor:alert-1");
+  expect(store.book().alerts.map(({ state }) => state)).toEqual(["ACKNOWLEDGED", "OPEN"]);
+  expect(() => acknowledgeMonitored(scope, "monitor:alert-9")).toThrow("UNKNOWN_ALERT");
+  store.close();
+});
