@@ -6,6 +6,7 @@ import { z } from "zod";
 import { grafanaBoard } from "../monitor/boards/grafana.ts";
 import { rulesYaml } from "../monitor/boards/rules.ts";
 import { metricsOf } from "../monitor/metrics.ts";
+import { WebhookSchema } from "../monitor/notify/webhook.ts";
 import { ReportSchema } from "../monitor/report.ts";
 import { SettingsSchema } from "../monitor/settings.ts";
 
@@ -25,6 +26,7 @@ export async function monitoringFiles(): Promise<Map<string, string>> {
     ["monitoring/prometheus-rules.yml", rulesYaml()],
     ["monitoring/report.schema.json", json(z.toJSONSchema(ReportSchema))],
     ["monitoring/settings.schema.json", json(z.toJSONSchema(SettingsSchema, { io: "input" }))],
+    ["monitoring/webhook.schema.json", json(z.toJSONSchema(WebhookSchema))],
     ["metrics.md", `${before}${BEGIN}\n${await table()}\n${END}${after}`],
   ]);
 }

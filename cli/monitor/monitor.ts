@@ -83,6 +83,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
         notes.push(text);
       };
       const known = await membersNow(fleet);
+      if (known.members.length === 0) note("The stack has no processes yet. Deploy it: npx fleet deploy");
       const look: Look = { fleet, history: options.history, limits: settings.limits, pace, clock };
       const keeper = known.members.find(({ name }) => name === known.ledger);
       const ledger = keeper && (await lookAtLedger(look, keeper, known.members, store, note));

@@ -182,6 +182,41 @@ describe("the guide's fleet, as its players and operators see it", () => {
     );
   }, 180_000);
 
+  it("distributes a client's settings through the deployment coordinator: to all, acknowledged, with who asked", async () => {
+    const request = {
+      requestType: "DISTRIBUTE_CONFIG",
+      configType: "FEATURE_FLAGS",
+      configData: { ranked: true },
+    };
+    const data = JSON.stringify({ configRequest: request });
+    const { code, stdout } = await fleet(
+      ...[
+        "call",
+        "deployment-coordinator",
+        "CONFIG_DISTRIBUTION",
+        "--data",
+        data,
+        "--timeout",
+        "120",
+        "--json",
+      ],
+    );
+    expect([code, stdout]).toEqual([0, expect.stringContaining('"COMPLETED"')]);
+    const shown = await fleet("config", "show", "--type", "FEATURE_FLAGS", "--json");
+    const { members } = JSON.parse(shown.stdout) as {
+      members: Record<string, { FEATURE_FLAGS?: { data: object; requestedBy: string; by: string } }>;
+    };
+    for (const name of MEMBERS)
+      expect([name, members[name]?.FEATURE_FLAGS]).toEqual([
+        name,
+        expect.objectContaining({
+          data: { ranked: true },
+          by: ids["deployment-coordinator"],
+          requestedBy: owner.address,
+        }),
+      ]);
+  }, 180_000);
+
   it("answers a call from the command line, and fails with the reply", async () => {
     const good = await fleet("call", "shop", "LIST_ITEMS", "--json");
     expect(good.code).toBe(0);

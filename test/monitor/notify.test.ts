@@ -1,9 +1,12 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
 import type { Alert, Change } from "../../monitor/book.ts";
 import { notify } from "../../monitor/notify/send.ts";
 import { postsTo } from "../../monitor/notify/shapes.ts";
+import { WebhookSchema } from "../../monitor/notify/webhook.ts";
 import { ReceiverSchema } from "../../monitor/settings.ts";
 import { watching } from "./simulated.ts";
 
@@ -89,6 +92,8 @@ test("each kind gets the shape that it expects", async () => {
       { source: "bank" },
     ],
   });
+  const check = new Ajv2020({ strict: false, validateFormats: false }).compile(z.toJSONSchema(WebhookSchema));
+  expect([check(webhook), check.errors]).toEqual([true, null]);
   expect(slack).toMatchObject({
     text: "🚨 game/prod: CRITICAL PROCESS_OFFLINE (2 alerts)",
     blocks: [{ type: "header" }, { type: "section", text: { type: "mrkdwn" } }, { type: "context" }],
