@@ -7,6 +7,7 @@ const service = serviceConfig(config);
 const fleet = await Fleet.create("pokerogue", {
   ...settings(config),
   ledger: "deployment-coordinator",
+  allowed: ["deployment-coordinator", "admin"],
   processes: {
     "deployment-coordinator": {},
     admin: { peers: ["coordinator", "security"] },
