@@ -22,6 +22,9 @@ import { lostWords, type MemberWay, wayLines } from "../rollback/way.ts";
 import { readStackConfig } from "../stack-config.ts";
 import { historyFor } from "./history.ts";
 
+/** Seconds for which the ledger may be silent. */
+const LEDGER_PATIENCE = 30;
+
 const Options = z.looseObject({
   to: z.string().optional(),
   deploymentId: z.string().optional(),
@@ -64,7 +67,10 @@ export function rollbackCommand(cli: Cli): Command {
         .option("--deployment-id <id>", "leave this deployment: go to the release before it")
         .option("--reason <text>", "why; kept in the ledger and the report")
         .option("--manual", "without the deployment coordinator, from history alone")
-        .option("--emergency", "at once: no preview, no question")
+        .option(
+          "--emergency",
+          "at once: callers first where a router can send them back, no preview, no question",
+        )
         .option("--preserve-state", "keep the state of now, migrated down (this is what is done without it)")
         .option("--restore-state", "put back the state that each process had then, too")
         .option("--only <names>", "these members only; the others stay as they run now", names)
@@ -95,15 +101,14 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
     return EXIT.locked;
   }
   const fleet = await context.fleet({ journal: "discard" });
-  const known = await historyFor(context, fleet, options.manual ? 0 : 30);
-  if (known.withoutLedger) throw silentLedger(fleet, known.withoutLedger);
-  const release = await chosen(context, known, options);
+  const { known, release } = await knownAndChosen(context, fleet, options);
   const rollbackId = newRollbackId(new Date());
   const prepared = await prepare(context, fleet, known, release, {
     rollbackId,
     only: options.only,
     restoreState: options.restoreState,
     manual: options.manual,
+    traffic: known.traffic,
     again: isFailed(known, options.deploymentId),
   });
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
@@ -118,12 +123,32 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
     manual: options.manual,
     automatic: false,
     acceptedDivergence: prepared.diverged.length > 0,
+    emergency: options.emergency,
+    ...(known.traffic === undefined ? {} : { traffic: known.traffic }),
     timeout: options.timeout,
     parallel: options.parallel,
   });
   out.document({ success: report.status === "COMPLETED", ...report });
   if (report.status === "COMPLETED") return EXIT.ok;
   return outcome.status === "succeeded" ? EXIT.failed : EXIT_OF[outcome.status];
+}
+
+/** In an emergency a release that is named by its id, and is here, is not looked for in the ledger. */
+async function knownAndChosen(
+  context: Context,
+  fleet: FleetSession,
+  options: RollbackOptions,
+): Promise<{ known: KnownHistory; release: KnownRelease }> {
+  if (options.emergency && options.to !== undefined) {
+    const here = await historyFor(context, fleet, 0);
+    const release = here.releases.find(
+      ({ deploymentId, document }) => deploymentId === options.to && document,
+    );
+    if (release) return { known: here, release };
+  }
+  const known = await historyFor(context, fleet, options.manual ? 0 : LEDGER_PATIENCE);
+  if (known.withoutLedger) throw silentLedger(fleet, known.withoutLedger);
+  return { known, release: await chosen(context, known, options) };
 }
 
 function checkUsage({ host }: Context, options: RollbackOptions): void {

@@ -49,6 +49,7 @@ export async function rollBackAutomatically(
       only: [],
       restoreState: false,
       manual: false,
+      traffic: known.traffic,
       again: true,
     });
     const [diverged] = prepared.diverged;
@@ -63,6 +64,7 @@ export async function rollBackAutomatically(
       manual: false,
       automatic: true,
       acceptedDivergence: false,
+      emergency: false,
       timeout: undefined,
       parallel,
     });

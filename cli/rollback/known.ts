@@ -5,7 +5,14 @@ import { writeAtomically } from "../../providers/run/files.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { type LedgerRun, ledgerOf, readLedger, runsOf } from "./ledger.ts";
 import { type KnownRelease, localReleases, mergeReleases } from "./releases.ts";
-import { releaseOfState, releasesOfHistory, type StackAsk, type StackUpdate, stackUpdates } from "./stack.ts";
+import {
+  releasesOfHistory,
+  type StackAsk,
+  type StackUpdate,
+  stackState,
+  stackUpdates,
+  type Traffic,
+} from "./stack.ts";
 
 /** All that is known of what a stack was. */
 export interface KnownHistory {
@@ -14,6 +21,8 @@ export interface KnownHistory {
   readonly updates: readonly StackUpdate[];
   /** What runs now. */
   readonly current?: ReleaseDocument;
+  /** The router of now, where traffic is given by a table. */
+  readonly traffic?: Traffic;
   /** Why the ledger is not in it; undefined when it is, or when the fleet has none. */
   readonly withoutLedger?: FleetError;
 }
@@ -30,7 +39,7 @@ export async function readHistory(
   ask: StackAsk,
   askLedger: number,
 ): Promise<KnownHistory> {
-  const [updates, ofState] = await Promise.all([stackUpdates(ask), releaseOfState(ask)]);
+  const [updates, { release: ofState, traffic }] = await Promise.all([stackUpdates(ask), stackState(ask)]);
   const ofHistory = await releasesOfHistory(ask, updates);
   const local = await localReleases(where);
   let runs: LedgerRun[] = [];
@@ -51,6 +60,7 @@ export async function readHistory(
     runs,
     updates,
     ...(current === undefined ? {} : { current }),
+    ...(traffic === undefined ? {} : { traffic }),
     ...(withoutLedger === undefined ? {} : { withoutLedger }),
   };
 }

@@ -1,3 +1,5 @@
+import { crashPoint } from "../../ao/crash.ts";
+import { FleetError, formatProblem } from "../../core/errors.ts";
 import type { Context } from "../command.ts";
 import { startClock } from "../deploy/clock.ts";
 import type { Engine } from "../deploy/engine.ts";
@@ -5,11 +7,13 @@ import { failureLines, standing } from "../deploy/report.ts";
 import { type DeployOutcome, deploy } from "../deploy/run.ts";
 import { screenFor } from "../deploy/screen.ts";
 import type { FleetSession } from "../fleet-session.ts";
+import { type Switched, switchBack } from "./emergency.ts";
 import { ledgerOf } from "./ledger.ts";
 import { openPhases, type RollbackPhase, type RollbackRequest } from "./phases.ts";
 import { currentPin, setPin } from "./pin.ts";
 import type { PreparedRollback } from "./prepare.ts";
 import { type RollbackReport, reportPath, writeReport } from "./report.ts";
+import type { Traffic } from "./stack.ts";
 import { isGood, type Validated, validate } from "./validate.ts";
 
 export interface PerformRequest extends RollbackRequest {
@@ -18,6 +22,10 @@ export interface PerformRequest extends RollbackRequest {
   /** Begun by a deployment that failed: the stack is not pinned by it. */
   readonly automatic: boolean;
   readonly acceptedDivergence: boolean;
+  /** Callers first, the ledger last. */
+  readonly emergency: boolean;
+  /** The router, where traffic is given by a table. */
+  readonly traffic?: Traffic;
   readonly timeout: number | undefined;
   readonly parallel: number;
 }
@@ -59,20 +67,25 @@ export async function perform(
   const ledger = request.manual ? undefined : ledgerOf(fleet);
   const place = { host, workspace: await context.workspace(), stack: fleet.stack };
   const before = currentPin(place);
-  const { rollbackType, deploymentId, reason, preserveState } = request;
+  const { rollbackType, deploymentId, reason, preserveState, emergency } = request;
+  const switched = emergency ? await callersFirst(context, fleet, prepared, request.traffic) : undefined;
   const phases = await openPhases(
     fleet,
     ledger,
     { rollbackType, deploymentId, reason, preserveState },
     (line) => out.note(line),
+    emergency,
   );
   await phases.to("PREPARING");
+  crashPoint("rollback.opened");
   try {
     if (!request.automatic) await setPin(place, prepared.pin);
   } catch (error) {
     await phases.to("CANCELLED");
+    await phases.end();
     throw error;
   }
+  crashPoint("rollback.pinned");
   await phases.to("ROLLING_BACK");
   const clock = startClock(request.timeout, (why) => out.alert(`ending the rollback: ${why}`));
   let outcome: DeployOutcome;
@@ -90,6 +103,7 @@ export async function perform(
   } finally {
     clock.stop();
   }
+  crashPoint("rollback.deployed");
   const touched =
     standing(outcome, undefined).done.length > 0 || standing(outcome, undefined).failed.length > 0;
   let validation: Validated[] = [];
@@ -98,8 +112,11 @@ export async function perform(
     // Members may have been made anew: who they are is read again.
     validation = await validate(await context.fleet({ journal: "discard" }), target, ways);
   } else if (!touched && !request.automatic) await setPin(place, before);
+  crashPoint("rollback.validated");
   const status = statusOf(outcome, touched, validation);
   await phases.to(status);
+  await phases.end();
+  crashPoint("rollback.told");
   const report: RollbackReport = {
     rollbackId: request.rollbackId,
     ...(phases.requestId === undefined ? {} : { requestId: phases.requestId }),
@@ -119,6 +136,7 @@ export async function perform(
     startedAt,
     finishedAt: new Date().toISOString(),
     deploymentId: outcome.deploymentId,
+    ...(switched === undefined ? {} : { switched: { ...switched, services: [...switched.services] } }),
     members: ways.map(({ problem: _, epoch: __, ...way }) => ({ ...way })),
     validation: validation.map((one) => ({ ...one, reasons: [...one.reasons] })),
     acceptedDivergence: request.acceptedDivergence,
@@ -128,6 +146,30 @@ export async function perform(
   await writeReport(projectDir, report);
   say(context, report, outcome, touched);
   return { report, outcome, touched };
+}
+
+/** What the router refuses, the ordinary way may still do. */
+async function callersFirst(
+  { out, host }: Context,
+  fleet: FleetSession,
+  { target, ways }: PreparedRollback,
+  traffic: Traffic | undefined,
+): Promise<Switched | undefined> {
+  if (!traffic) return undefined;
+  try {
+    const switched = await switchBack(fleet, traffic, target, ways, host.pause);
+    if (switched) {
+      const { services, messages, seconds } = switched;
+      out.line(
+        `Callers of ${services.join(", ")} are back at ${target.deploymentId} after ${messages} messages, ${seconds} s. The rest follows.`,
+      );
+    }
+    return switched;
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    out.alert(`The router could not send callers back at once: ${formatProblem(error.problems[0])}`);
+    return undefined;
+  }
 }
 
 function statusOf(outcome: DeployOutcome, touched: boolean, validation: readonly Validated[]): RollbackPhase {

@@ -23,8 +23,10 @@ export interface Phases {
   /** The ledger's id of it; undefined without a ledger. */
   readonly requestId: string | undefined;
   readonly history: readonly { readonly phase: RollbackPhase; readonly at: string }[];
-  /** Told once it is so. What the ledger does not take is noted: it stops no rollback. */
+  /** Told once it is so, or with `later` at the end. What the ledger does not take is noted: it stops no rollback. */
   to(phase: RollbackPhase): Promise<void>;
+  /** Tells what was not told yet. */
+  end(): Promise<void>;
 }
 
 export interface RollbackRequest {
@@ -37,12 +39,15 @@ export interface RollbackRequest {
 
 const RequestSchema = z.looseObject({ requestId: z.string() });
 
-/** Opens a rollback in the ledger. One that does not know the deployment, as after it was made anew, is done without. */
+/**
+ * Opens a rollback in the ledger, with `later` only when it is over: in an emergency nothing waits for that. One that does not know the deployment, as after it was made anew, is done without.
+ */
 export async function openPhases(
   fleet: FleetSession,
   ledger: Member | undefined,
   request: RollbackRequest,
   note: (line: string) => void,
+  later = false,
 ): Promise<Phases> {
   const history: { phase: RollbackPhase; at: string }[] = [];
   const tell = (member: Member, rollbackRequest: Record<string, unknown>) =>
@@ -57,15 +62,27 @@ export async function openPhases(
     note(`the ledger is not told: ${error.problems[0].what}`);
     return undefined;
   };
-  const opened = ledger && (await tell(ledger, { ...request }).catch(refused));
-  history.push({ phase: "PENDING", at: new Date().toISOString() });
+  let opened: z.infer<typeof RequestSchema> | undefined;
+  let told = 0;
+  const catchUp = async () => {
+    if (!ledger) return;
+    for (const { phase } of history.slice(told)) {
+      told += 1;
+      if (phase === "PENDING") opened = await tell(ledger, { ...request }).catch(refused);
+      else if (opened) await tell(ledger, { rollbackId: opened.requestId, status: phase }).catch(refused);
+    }
+  };
+  const to = async (phase: RollbackPhase) => {
+    history.push({ phase, at: new Date().toISOString() });
+    if (!later) await catchUp();
+  };
+  await to("PENDING");
   return {
-    requestId: opened?.requestId,
-    history,
-    async to(phase) {
-      history.push({ phase, at: new Date().toISOString() });
-      if (ledger && opened)
-        await tell(ledger, { rollbackId: opened.requestId, status: phase }).catch(refused);
+    get requestId() {
+      return opened?.requestId;
     },
+    history,
+    to,
+    end: catchUp,
   };
 }

@@ -9,6 +9,7 @@ import type { FleetSession } from "../fleet-session.ts";
 import { type KnownHistory, keepRelease } from "./known.ts";
 import { ledgerOf, releaseInLedger } from "./ledger.ts";
 import type { KnownRelease } from "./releases.ts";
+import type { Traffic } from "./stack.ts";
 import { type MemberWay, waysTo } from "./way.ts";
 
 /** Seconds for what is read from the network before anything is changed. */
@@ -21,6 +22,8 @@ export interface RollbackManner {
   readonly restoreState: boolean;
   /** Without the coordinator. */
   readonly manual: boolean;
+  /** The router, where traffic is given by a table. */
+  readonly traffic: Traffic | undefined;
   /** Also when the release runs already, as after an update that failed half-way. */
   readonly again: boolean;
 }
@@ -66,6 +69,9 @@ export async function prepare(
     only: manner.only,
     restoreState: manner.restoreState,
     silent,
+    owned: Object.entries(manner.traffic?.services ?? {}).flatMap(([name, { state }]) =>
+      state === "owned" ? [name] : [],
+    ),
   });
   throwAll(ways.flatMap(({ problem }) => problem ?? []));
   if (!manner.again) assertOther(target, known, ways, manner);

@@ -29,6 +29,8 @@ export const RollbackReportSchema = z.looseObject({
   finishedAt: text,
   /** The run that did it; absent when none was begun. */
   deploymentId: text.optional(),
+  /** In an emergency, what the router did before anything else: services, messages and seconds until their callers were back. */
+  switched: z.looseObject({ services: z.array(text), messages: z.number(), seconds: z.number() }).optional(),
   /** How each member went. */
   members: z.array(z.looseObject({ name: text, kind: text })),
   /** What each said of itself afterwards. */

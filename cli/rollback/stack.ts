@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
@@ -50,16 +51,32 @@ const StateSchema = z.looseObject({
     .nullish(),
 });
 
-/** The release that the stack's state holds: what runs, wherever it was deployed from. */
-export async function releaseOfState({
-  host,
-  workspace,
-  stack,
-}: StackAsk): Promise<ReleaseDocument | undefined> {
+/** What the stack's state says of now. */
+export interface StackState {
+  /** What runs, wherever it was deployed from. */
+  readonly release?: ReleaseDocument;
+  /** The router of a fleet whose traffic is given by a table. */
+  readonly traffic?: Traffic;
+}
+
+const TrafficSchema = z.looseObject({
+  router: z.looseObject({ name: z.string(), processId: z.string(), generation: z.number() }),
+  services: z.record(z.string(), z.looseObject({ state: z.string().default("owned") })),
+});
+
+/** The member that carries the router, and what the state of each service allows (`none`, `partitioned`, `owned`). */
+export type Traffic = z.infer<typeof TrafficSchema>;
+
+/** Reads the stack's state. The same command for every backend. */
+export async function stackState({ host, workspace, stack }: StackAsk): Promise<StackState> {
   const answer = await host.pulumi(workspace, ["stack", "export", "--stack", stack]);
-  if (answer.code !== 0) return undefined;
+  if (answer.code !== 0) return {};
   const state = z.looseObject({ deployment: StateSchema }).safeParse(JSON.parse(answer.stdout));
-  return state.success ? releaseInState(state.data.deployment.resources ?? [])[0] : undefined;
+  const resources = state.data?.deployment.resources ?? [];
+  const [release] = releaseInState(resources);
+  const table = resources.find(({ type }) => type.endsWith("dynamic/ao:Traffic"));
+  const traffic = TrafficSchema.safeParse(table?.outputs).data;
+  return { ...(release ? { release } : {}), ...(traffic ? { traffic } : {}) };
 }
 
 /**
@@ -74,8 +91,8 @@ export async function releasesOfHistory(
   return url?.startsWith("file://") ? fromFiles(ask, url) : fromVersions(ask, updates);
 }
 
-async function fromFiles({ project, stack }: StackAsk, url: string): Promise<ReleaseDocument[]> {
-  const root = url.startsWith("file:///") ? fileURLToPath(url) : url.slice("file://".length);
+async function fromFiles({ project, stack, workspace }: StackAsk, url: string): Promise<ReleaseDocument[]> {
+  const root = folderOf(url, workspace.projectDir);
   const folder = join(root, ".pulumi", "history", project, stack);
   const found: ReleaseDocument[] = [];
   for (const name of (await readdir(folder).catch(() => [])).sort()) {
@@ -85,6 +102,13 @@ async function fromFiles({ project, stack }: StackAsk, url: string): Promise<Rel
     found.push(...inCheckpoint(text));
   }
   return found;
+}
+
+/** A relative folder counts from where pulumi runs; `~` is the home, as for pulumi. */
+function folderOf(url: string, projectDir: string): string {
+  if (url.startsWith("file:///")) return fileURLToPath(url);
+  const path = url.slice("file://".length);
+  return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : resolve(projectDir, path);
 }
 
 const CheckpointSchema = z.looseObject({ checkpoint: z.looseObject({ latest: StateSchema.nullish() }) });

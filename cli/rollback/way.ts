@@ -14,6 +14,7 @@ import { isReachable } from "./migrations.ts";
 const list = <T extends z.ZodType>(item: T) =>
   z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(item));
 const InfoSchema = z.looseObject({
+  status: z.string().default(""),
   version: z.string(),
   sourceHash: z.string().default(""),
   epoch: z.number().int(),
@@ -33,11 +34,14 @@ export interface Lost {
 export interface MemberWay {
   readonly name: string;
   /**
-   * `in-place`: the earlier code comes in, the state is migrated down · `with-state`: with the state of then · `settings`: the code is the
-   * same · `new`: it runs no more and is made anew · `same` · `beside`: it came later and is kept without a place
+   * `in-place`: the earlier code comes in, the state is migrated down · `with-state`: with the state of then · `warm`: the process of then
+   * still runs it, and callers are sent back to that one · `settings`: the code is the same · `new`: it runs no more and is made anew ·
+   * `same` · `beside`: it came later and is kept without a place
    */
-  readonly kind: "in-place" | "with-state" | "settings" | "new" | "same" | "beside";
+  readonly kind: "in-place" | "with-state" | "warm" | "settings" | "new" | "same" | "beside";
   readonly processId?: string;
+  /** The AO process of then, where that one is warm. */
+  readonly warm?: string;
   /** The version and code that it runs, and that it will. */
   readonly from?: { readonly version: string; readonly sourceHash: string };
   readonly to?: { readonly version: string; readonly sourceHash: string };
@@ -58,6 +62,8 @@ export interface WayRequest {
   readonly restoreState: boolean;
   /** Members that are not asked. */
   readonly silent: readonly string[];
+  /** Members whose state is in one process alone: callers sent to another one would miss what was handled since. */
+  readonly owned?: readonly string[];
 }
 
 /** Looks at every member that a rollback touches. Changes nothing. */
@@ -94,7 +100,26 @@ async function wayOf(
   if (!member) return { name, kind: "new", to };
   const { processId } = member;
   if (request.silent.includes(name)) return { name, kind: "same", processId };
-  const info = await infoOf(fleet, member);
+  const [info, warm] = await Promise.all([
+    infoOf(fleet, member),
+    warmOf(fleet, member, request.target.members[name]?.processId, to),
+  ]);
+  if (warm !== undefined) {
+    const { version, sourceHash, epoch } = info ?? { version: "", sourceHash: "" };
+    const lost = request.owned?.includes(name)
+      ? await lostSince(await history(), { processId, slot: 0 })
+      : undefined;
+    return {
+      name,
+      processId,
+      kind: "warm",
+      warm: warm.processId,
+      from: { version, sourceHash },
+      to,
+      ...(lost === undefined ? {} : { lost }),
+      epoch: Math.max(epoch ?? 0, warm.epoch),
+    };
+  }
   if (!info) return { name, kind: "in-place", processId, to };
   const { version, sourceHash, epoch } = info;
   const base = { name, processId, from: { version, sourceHash }, to, epoch };
@@ -116,6 +141,23 @@ async function wayOf(
   }
   const lost = await lostSince(await history(), snapshot);
   return { ...base, kind: "with-state", snapshot, lost };
+}
+
+/** The process that the member had under the release, when it is another one and still runs that code. */
+async function warmOf(
+  fleet: FleetSession,
+  member: Member,
+  processId: string | undefined,
+  to: { readonly sourceHash: string },
+): Promise<{ processId: string; epoch: number } | undefined> {
+  if (processId === undefined || processId === member.processId) return undefined;
+  const info = await infoOf(fleet, { ...member, processId }).catch((error: unknown) => {
+    // Whatever it is, it is not warm.
+    if (error instanceof FleetError) return undefined;
+    throw error;
+  });
+  if (info?.status !== "ACTIVE" || info.sourceHash !== to.sourceHash) return undefined;
+  return { processId, epoch: info.epoch };
 }
 
 async function infoOf(fleet: FleetSession, member: Member): Promise<Info | undefined> {
@@ -173,7 +215,10 @@ const CONTROL = new Set([
 /** Slots read at once. */
 const PAGE = 500;
 
-async function lostSince(history: History, { processId, slot }: Snapshot): Promise<Lost> {
+async function lostSince(
+  history: History,
+  { processId, slot }: Pick<Snapshot, "processId" | "slot">,
+): Promise<Lost> {
   const latest = (await history.latest(processId)) ?? slot;
   const byAction: Record<string, number> = {};
   for (let from = slot + 1; from <= latest; from += PAGE) {
@@ -196,6 +241,10 @@ function wordsOf({ kind, from, to, snapshot, lost }: MemberWay): string {
   const code = `${from ? `${from.version} ${from.sourceHash.slice(0, 8)}` : "?"} → ${to?.version} ${to?.sourceHash.slice(0, 8)}`;
   if (kind === "new") return `is made anew: it does not run any more (${to?.version})`;
   if (kind === "beside") return "came later: it is kept as it runs, and nobody is told of it";
+  if (kind === "warm") {
+    const missed = lost && lost.messages > 0 ? `; ${lostWords(lost)} not in its state` : "";
+    return `is warm: callers go back to its process of then, ${code}${missed}`;
+  }
   if (kind === "settings") return "same code; its settings and peers go with the release";
   if (kind === "in-place") return `in place, ${code}, its state is kept`;
   const when = snapshot ? ` of ${snapshot.takenAt} (${snapshot.digest.slice(0, 8)})` : "";

@@ -191,6 +191,8 @@ export async function fleet(
     confirm?: boolean;
     stdin?: string;
     cwd?: string;
+    /** Where the stacks' state is, as `PULUMI_BACKEND_URL` says. */
+    backend?: string;
     env?: Record<string, string>;
     pause?: () => Promise<void>;
   } = {},
@@ -214,7 +216,11 @@ export async function fleet(
     stderr: stderr.stream,
     env: { PATH: process.env.PATH ?? "", ...fakes.env },
     cwd: fakes.cwd ?? process.cwd(),
-    workspace: async (projectDir) => ({ projectDir, env: {}, pulumi: "pulumi" }),
+    workspace: async (projectDir) => ({
+      projectDir,
+      env: fakes.backend === undefined ? {} : { PULUMI_BACKEND_URL: fakes.backend },
+      pulumi: "pulumi",
+    }),
     stackName: async (_workspace, named) => named ?? "dev",
     openFleet: fakes.fleet ? async () => fakes.fleet as FleetSession : missing("fleet"),
     history: fakes.history ? async () => fakes.history as History : missing("history"),

@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { type FaultCase, runCase, type Verdict } from "./case.ts";
 import { lifecycleCases } from "./catalogue.ts";
 import { cliCases } from "./families/cli.ts";
+import { rollbackCases } from "./families/rollback.ts";
 import { keepResult, keptResults, reportOf } from "./report.ts";
 
 const { values } = parseArgs({
@@ -46,7 +47,7 @@ function head(): string | undefined {
 
 const commit = head();
 const wanted = values.family?.split(",");
-const all = [...lifecycleCases(), ...cliCases()];
+const all = [...lifecycleCases(), ...cliCases(), ...rollbackCases()];
 const families = [...new Set(all.map(({ family }) => family))].filter(
   (name) => wanted?.includes(name) ?? true,
 );

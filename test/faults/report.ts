@@ -40,6 +40,9 @@ const FAMILIES: Record<string, { readonly title: string; readonly open?: string 
   },
   B1: { title: "every field missing, wrong, huge, hostile" },
   A1: { title: "strangers; secrets" },
+  R1: { title: "a rollback is killed at every step, on real evaluators" },
+  R2: { title: "ten releases returned to in random order, every second time on another machine" },
+  R3: { title: "an emergency rollback" },
   P1: { title: "random fleets, faults and operations" },
 };
 

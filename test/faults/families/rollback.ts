@@ -1,0 +1,172 @@
+import { rmSync } from "node:fs";
+import type { Project, Ran } from "../../e2e/project.ts";
+import { chain } from "../../rollback/chain.ts";
+import { fleet, fleetProject, look, otherMachine, seen, write } from "../../rollback/fleet.ts";
+import { rngOf } from "../../simnet/rng.ts";
+import type { FaultCase } from "../case.ts";
+import { cliFleet } from "../project.ts";
+
+const up = (project: Project, ...more: string[]) =>
+  project.pulumi(["up", "--yes", "--skip-preview", ...more]);
+const back = (project: Project, args: readonly string[], env?: Record<string, string>) =>
+  fleet(project, ["rollback", "--yes", "--json", ...args], env);
+const wrong = (what: string, ran: Ran): string[] =>
+  ran.code === 0 ? [] : [`${what} ended with ${ran.code}: ${ran.text.slice(-1200)}`];
+const differs = (what: string, found: unknown, wanted: unknown): string[] =>
+  JSON.stringify(found) === JSON.stringify(wanted)
+    ? []
+    : [`${what}: ${JSON.stringify(found)} instead of ${JSON.stringify(wanted)}`];
+const currentOf = (project: Project, name: string): string =>
+  project.json<{ deploymentId: string }>(`.fleet/releases/${name}.dev/current.json`).deploymentId;
+
+/** Where a rollback is killed: its provider at each step, then the command itself between its phases. */
+const PROVIDER = [
+  "process.loaded:1",
+  "process.loaded:2",
+  "process.judged:1",
+  "process.judged:3",
+  "config.sent",
+  "wiring.sent",
+  "release.begun",
+  "release.registered",
+  "release.finished",
+];
+const COMMAND = [
+  "rollback.opened",
+  "rollback.pinned",
+  "rollback.deployed",
+  "rollback.validated",
+  "rollback.told",
+];
+
+/**
+ * K1 of a rollback, on real evaluators: killed at one step after another, each time brought on by the same command, or by a plain
+ * `pulumi up` where the stack is pinned already. Then code, settings, wiring and state are those of the release, nothing was lost
+ * or doubled of the state, and one more `up` changes nothing.
+ */
+function rollbackKilled(what: string, points: readonly string[]): FaultCase {
+  return {
+    family: "R1",
+    name: `the ${what} is killed`,
+    async run(lab) {
+      const broken: string[] = [];
+      const project = await fleetProject("killed");
+      lab.onEnd(() => project.close());
+      const ids: Record<number, string> = {};
+      let count = 0;
+      for (const release of [1, 3]) {
+        write(project, release);
+        broken.push(...wrong(`release ${release}`, await up(project)));
+        broken.push(...differs(`release ${release}`, await look(project, 1), seen(release, ++count)));
+        ids[release] = currentOf(project, "killed");
+      }
+      for (const [index, point] of points.entries()) {
+        const release = index % 2 === 0 ? 1 : 3;
+        const args = ["--to", ids[release] ?? "", "--emergency"];
+        const killed = await back(project, args, { FLEET_CRASH_AT: point });
+        if (killed.code === 0) broken.push(`nothing was killed at ${point}`);
+        const isPinned = project.text("Pulumi.dev.yaml").includes(`killed:release: ${ids[release]}`);
+        const again = await lab.recovering(() =>
+          index % 3 === 2 && isPinned ? up(project) : back(project, args),
+        );
+        // Whoever was killed last thing left nothing to do.
+        if (!again.text.includes("ALREADY_RUNNING")) broken.push(...wrong(`after ${point}`, again));
+        broken.push(...differs(`after ${point}`, await look(project, 1), seen(release, ++count)));
+        broken.push(...wrong(`one more up after ${point}`, await up(project, "--expect-no-changes")));
+      }
+      lab.counts(points.length);
+      return broken;
+    },
+  };
+}
+
+/**
+ * Ten releases, each with other code, settings and another shape of its state, then each returned to once in a random order: every
+ * second time on another machine that has the backend, the wallet and the network only.
+ */
+function inAnyOrder(releases: number, seed: number): FaultCase {
+  return {
+    family: "R2",
+    name: `${releases} releases in random order`,
+    seed,
+    async run(lab) {
+      const broken: string[] = [];
+      const { project, write: bring, look: ask, seen: wanted } = await chain("chain");
+      lab.onEnd(() => project.close());
+      const ids: string[] = [];
+      let count = 0;
+      for (let release = 1; release <= releases; release += 1) {
+        bring(release);
+        broken.push(...wrong(`release ${release}`, await up(project)));
+        broken.push(...differs(`release ${release}`, await ask(project, 1), wanted(release, ++count)));
+        ids.push(currentOf(project, "chain"));
+      }
+      const rng = rngOf(seed);
+      const order = ids.map((_, index) => index + 1);
+      for (let at = order.length - 1; at > 0; at -= 1) {
+        const other = Math.floor(rng.next() * (at + 1));
+        const [a = 0, b = 0] = [order[at], order[other]];
+        order[at] = b;
+        order[other] = a;
+      }
+      for (const [index, release] of order.entries()) {
+        const isAway = index % 2 === 1;
+        const machine = isAway ? await otherMachine(project) : project;
+        const ran = await lab.recovering(() => back(machine, ["--to", ids[release - 1] ?? ""]));
+        if (!ran.text.includes("ALREADY_RUNNING"))
+          broken.push(...wrong(`to ${release} of ${order.join(" ")}`, ran));
+        broken.push(...differs(`at ${release}`, await ask(machine, 1), wanted(release, ++count)));
+        if (isAway) rmSync(machine.dir, { recursive: true, force: true });
+      }
+      lab.counts(order.length);
+      return broken;
+    },
+  };
+}
+
+/** How many calls to the units an emergency rollback needs until the earlier code runs, and until it is through. */
+function emergency(): FaultCase {
+  return {
+    family: "R3",
+    name: "an emergency in round trips",
+    async run(lab) {
+      const made = await cliFleet(lab);
+      const { project, net } = made;
+      const first = await made.up();
+      const id = currentOf(project, "faults");
+      made.edit("battle", { slow: 1 });
+      made.edit("shop", { slow: 1 });
+      const broken = [...made.expect("first", first), ...made.expect("second", await made.up())];
+      const from = net.faults.calls();
+      let loaded = 0;
+      net.faults.add({
+        on: "mu.message",
+        match: ({ item }) => item?.tags.Action === "Eval",
+        fault: {
+          kind: "answer",
+          with: () => {
+            loaded = net.faults.calls() - from;
+            return undefined;
+          },
+        },
+      });
+      const start = performance.now();
+      const ran = await lab.recovering(() => back(project, ["--to", id, "--emergency"]));
+      const seconds = (performance.now() - start) / 1000;
+      console.info(
+        `       in place: ${loaded} calls until the last code was sent, ${net.faults.calls() - from} in all, ${seconds.toFixed(1)} s`,
+      );
+      return [...broken, ...made.expect("the emergency", ran)];
+    },
+  };
+}
+
+/** Everything about rollbacks that takes longer than a test may. */
+export function rollbackCases(): FaultCase[] {
+  return [
+    rollbackKilled("provider", PROVIDER),
+    rollbackKilled("command", COMMAND),
+    inAnyOrder(10, 1),
+    emergency(),
+  ];
+}

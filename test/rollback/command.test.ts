@@ -1,0 +1,306 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { store } from "../../bundler/index.ts";
+import { FleetError } from "../../core/errors.ts";
+import { hashOf, sha256 } from "../../core/hash.ts";
+import type { ReleaseDocument } from "../../providers/release/document.ts";
+import { releasePath } from "../../providers/release/document.ts";
+import { writeAtomically } from "../../providers/run/files.ts";
+import {
+  type Behaviour,
+  began,
+  ended,
+  fakeAo,
+  fakeEngine,
+  fakeFleet,
+  fleet,
+  idOf,
+  member,
+  projectFolder,
+} from "../cli/fakes.ts";
+
+const LEDGER = "deployment-coordinator";
+const bundleOf = (version: string): string => `-- battle ${version}`;
+const MAPLESS = { file: "", entry: "", segments: [] } as never;
+
+const release = (
+  id: string,
+  day: number,
+  version: string,
+  more: Partial<ReleaseDocument> = {},
+): ReleaseDocument => {
+  const declared = (name: string, text: string) => ({
+    entry: `processes/${name}/process.lua`,
+    sourceHash: sha256(text),
+    version,
+    module: "aos",
+    dependsOn: [],
+    peers: [],
+    config: {},
+    modules: {},
+    bytes: text.length,
+  });
+  const declaration = { battle: declared("battle", bundleOf(version)) };
+  return {
+    deploymentId: id,
+    releasedAt: new Date(Date.UTC(2026, 0, day)).toISOString(),
+    releaseHash: hashOf(declaration),
+    declaration,
+    members: {
+      battle: { processId: idOf("battle"), generation: 1, evalId: `eval-${id}`, stateVersion: "1" },
+    },
+    scope: { ledger: LEDGER },
+    ...more,
+  };
+};
+
+const one = release("deploy-1", 1, "1.0.0");
+const two = release("deploy-2", 2, "2.0.0");
+
+let dir = "";
+/** What the world is like; each test spoils one thing of it. */
+let world: {
+  releases: ReleaseDocument[];
+  bundles: string[];
+  info: Record<string, unknown>;
+  ledger: "answers" | "is silent";
+  runs: object[];
+  plan: Parameters<typeof began>[];
+  locked: boolean;
+};
+
+beforeEach(() => {
+  dir = projectFolder();
+  world = {
+    releases: [one, two],
+    bundles: [bundleOf("1.0.0"), bundleOf("2.0.0")],
+    info: { stateVersion: "1" },
+    ledger: "answers",
+    runs: [],
+    plan: [["Process", "battle", "update"]],
+    locked: false,
+  };
+});
+
+const run = (entry: object, seq: number) => ({ seq, at: Date.parse("2026-01-03"), from: "me", ...entry });
+
+async function rollback(args: readonly string[], asked: { choose?: number; confirm?: boolean } = {}) {
+  const where = { home: join(dir, ".fleet"), project: "ao-fleet", stack: "dev" };
+  for (const document of world.releases)
+    await writeAtomically(releasePath(where, document.deploymentId), JSON.stringify(document));
+  await writeAtomically(releasePath(where, "current"), JSON.stringify(two));
+  for (const text of world.bundles)
+    await store(join(where.home, "bundles")).put({ hash: sha256(text), text, map: MAPLESS });
+  if (world.locked) {
+    const owner = {
+      pid: process.pid,
+      username: "ann",
+      hostname: hostname(),
+      timestamp: new Date().toISOString(),
+    };
+    const lock = join(where.home, ".pulumi/locks/organization/ao-fleet/dev/lock.json");
+    await writeAtomically(lock, JSON.stringify(owner));
+  }
+  let code = two.declaration.battle;
+  const behave: Behaviour = ({ processId, action, data }) => {
+    if (processId === idOf(LEDGER) && world.ledger === "is silent") return {};
+    if (action === "LEDGER") {
+      const entries = world.runs.map(run);
+      return { reply: { success: true, entries, next: entries.length, length: entries.length } };
+    }
+    if (action === "DEPLOYMENT_ROLLBACK") return { reply: { success: true, requestId: "rollback-1" } };
+    if (action === "DEPLOYMENT_STATUS") return { reply: { success: true } };
+    const { sourceHash, version } = code ?? {};
+    const same = { success: true, status: "ACTIVE", sourceHash, version, epoch: 4 };
+    if (action === "Info") return { reply: { ...same, ...world.info } };
+    if (action !== "HEALTH_CHECK") return {};
+    const { nonce } = JSON.parse(data).healthCheck;
+    return { reply: { ...same, healthStatus: "HEALTHY", checks: [], nonce, release: "deploy-3" } };
+  };
+  const gone = new FleetError({ code: "NOT_FOUND", what: "There is no such message.", remedy: "None." });
+  const ao = Object.assign(fakeAo(behave), { data: () => Promise.reject(gone) });
+  const opened = fakeFleet(ao, [member("battle"), member(LEDGER)], LEDGER);
+  Object.assign(opened.session.scope, { home: where.home });
+  const engine = fakeEngine(async ({ kind, say }) => {
+    for (const step of kind === "preview" ? world.plan : [["Process", "battle", "update"] as const]) {
+      say(began(...(step as Parameters<typeof began>)));
+      say(ended(...(step as Parameters<typeof began>)));
+    }
+    if (kind === "up") code = one.declaration.battle;
+    return { ok: true };
+  });
+  const set: string[] = [];
+  const ran = await fleet(["rollback", ...args], {
+    cwd: dir,
+    fleet: opened,
+    engine,
+    backend: `file://${where.home}`,
+    history: { latest: async () => 9, range: async () => [] } as never,
+    tty: asked.choose !== undefined || asked.confirm !== undefined,
+    ...asked,
+    async pulumi(_workspace, words) {
+      if (words[0] === "config") set.push(words.slice(1, 4).join(" "));
+      const stdout = words[1] === "history" ? "[]" : '{"deployment":{"resources":[]}}';
+      return { code: 0, stdout, output: "" } as never;
+    },
+  });
+  const epochs = ao.sent.filter(({ tags }) => tags.Epoch !== undefined);
+  const touched = engine.runs.some(({ kind }) => kind === "up") || set.length > 0 || epochs.length > 0;
+  return { ...ran, touched, set, runs: engine.runs, sent: ao.sent.map(({ tags }) => tags.Action) };
+}
+
+const newer: ReleaseDocument = { ...one, deploymentId: "deploy-0" };
+const refusals: [string, () => void, string[], string, number][] = [
+  ["a release that nobody knows", () => {}, ["--to", "77"], "UNKNOWN_RELEASE", 1],
+  ["what runs already", () => {}, ["--to", "deploy-2"], "ALREADY_RUNNING", 1],
+  ["a deployment that nobody knows", () => {}, ["--deployment-id", "deploy-x"], "UNKNOWN_DEPLOYMENT", 1],
+  [
+    "the first release as the one to leave",
+    () => {},
+    ["--deployment-id", "deploy-1"],
+    "NOTHING_TO_RETURN_TO",
+    1,
+  ],
+  ["a member that it has not", () => {}, ["--to", "1", "--only", "battel"], "UNKNOWN_PROCESS", 1],
+  ["two ways to say which", () => {}, ["--to", "1", "--deployment-id", "deploy-2"], "OPTIONS_CLASH", 2],
+  ["nothing at all", () => {}, [], "NOT_CHOSEN", 2],
+  [
+    "one whose bundle is gone",
+    () => {
+      world.bundles = [bundleOf("2.0.0")];
+    },
+    ["--to", "1"],
+    "BUNDLE_GONE",
+    1,
+  ],
+  [
+    "one that is damaged here",
+    () => {
+      world.releases.push({ ...newer, releaseHash: "0".repeat(64) });
+    },
+    ["--to", "deploy-0"],
+    "UNKNOWN_RELEASE",
+    1,
+  ],
+  [
+    "one that only the ledger's list still names",
+    () => {
+      world.runs = [
+        { kind: "DEPLOYMENT_BEGUN", deploymentId: "deploy-0", epoch: 1 },
+        { kind: "DEPLOYMENT_FINISHED", deploymentId: "deploy-0", status: "COMPLETED", releaseHash: "ab" },
+      ];
+    },
+    ["--to", "deploy-0"],
+    "RELEASE_GONE",
+    1,
+  ],
+  [
+    "one older than a migration without `down`",
+    () => {
+      world.info = { stateVersion: "2", migrations: [{ from: "1", to: "2", down: false }] };
+    },
+    ["--to", "1"],
+    "NO_WAY_BACK",
+    1,
+  ],
+  ["a state that was never kept", () => {}, ["--to", "1", "--restore-state"], "SNAPSHOT_GONE", 1],
+  [
+    "a coordinator that does not answer",
+    () => {
+      world.ledger = "is silent";
+    },
+    ["--to", "1"],
+    "LEDGER_SILENT",
+    1,
+  ],
+  [
+    "a plan that would replace a process",
+    () => {
+      world.plan = [["Process", "battle", "replace"]];
+    },
+    ["--to", "1"],
+    "SURPRISE",
+    1,
+  ],
+  [
+    "a plan that would retire a process",
+    () => {
+      world.plan = [["Process", "battle", "delete"]];
+    },
+    ["--to", "1"],
+    "SURPRISE",
+    1,
+  ],
+  [
+    "a stack that somebody else works on",
+    () => {
+      world.locked = true;
+    },
+    ["--to", "1"],
+    "STACK_LOCKED",
+    5,
+  ],
+];
+
+describe("fleet rollback refuses, with nothing changed,", () => {
+  it.each(refusals)("%s", async (_what, spoil, args, code, exit) => {
+    spoil();
+    const ran = await rollback([...args, "--yes", "--json"]);
+    expect(ran.json()).toMatchObject({ success: false, error: { code } });
+    expect(ran.code).toBe(exit);
+    expect(ran.touched).toBe(false);
+    expect(readdirSync(dir)).not.toContain("build");
+  });
+
+  it("to go on where nobody can be asked and nobody said yes", async () => {
+    const ran = await rollback(["--to", "1", "--json"]);
+    expect([ran.code, ran.json()]).toMatchObject([2, { error: { code: "NOT_CONFIRMED" } }]);
+    expect(ran.touched).toBe(false);
+  });
+});
+
+describe("fleet rollback without an option", () => {
+  it("lets a person choose, shows what changes, and changes nothing on a no", async () => {
+    // The newest is the first in the list.
+    const ran = await rollback([], { choose: 1, confirm: false });
+    expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("Nothing was changed.")]);
+    expect(ran.stderr).toContain("to release 1 deploy-1");
+    expect(ran.stderr).toMatch(/battle +in place, 2\.0\.0 \w{8} → 1\.0\.0 \w{8}/);
+    expect(ran.stderr).toMatch(/~ update process +battle/);
+    expect(ran.touched).toBe(false);
+  });
+
+  it("goes on a yes: pins the stack, runs up, validates, tells the ledger, writes report and log", async () => {
+    const ran = await rollback([], { choose: 1, confirm: true });
+    expect([ran.code, ran.stderr]).toEqual([0, expect.not.stringContaining("[")]);
+    expect(ran.stdout).toContain("Back at deploy-1");
+    expect(ran.set).toEqual(["set release deploy-1"]);
+    expect(ran.runs.map(({ kind, env }) => [kind, JSON.parse(env.FLEET_PIN ?? "{}").release])).toEqual([
+      ["preview", "deploy-1"],
+      ["up", "deploy-1"],
+    ]);
+    expect(ran.sent.filter((action) => action === "DEPLOYMENT_ROLLBACK")).toHaveLength(5);
+    const [report] = readdirSync(join(dir, "build")).filter((name) => name.startsWith("rollback-"));
+    expect(JSON.parse(readFileSync(join(dir, "build", report ?? ""), "utf8"))).toMatchObject({
+      status: "COMPLETED",
+      requestId: "rollback-1",
+      from: "deploy-2",
+      to: { deploymentId: "deploy-1", number: 1 },
+      validation: [{ name: "battle", status: "HEALTHY" }],
+    });
+    expect(readFileSync(join(dir, "build/logs/rollback_output.txt"), "utf8")).toContain("COMPLETED deploy-2");
+  });
+
+  it("in an emergency asks nothing, previews nothing and tells the ledger when it is over", async () => {
+    const ran = await rollback(["--to", "deploy-1", "--emergency"]);
+    expect([ran.code, ran.runs.map(({ kind }) => kind)]).toEqual([0, ["up"]]);
+    expect(ran.sent).not.toContain("LEDGER");
+    const told = ran.sent.indexOf("DEPLOYMENT_ROLLBACK");
+    expect(told).toBeGreaterThan(ran.sent.indexOf("HEALTH_CHECK"));
+    writeFileSync(join(dir, "Pulumi.dev.yaml"), "config:\n  ao-fleet:release: deploy-1\n");
+    const cleared = await rollback(["--clear"]);
+    expect([cleared.code, cleared.set]).toEqual([0, ["rm release --stack"]]);
+  });
+});
