@@ -140,7 +140,10 @@ export function drift({ sourceHash }: Member, runs: string): string[] {
 }
 
 /** A process that does not answer is a row, not the end of the command. A bug is the end. */
-export function unanswered(base: Pick<StatusRow, "name" | "processId" | "generation">, error: unknown): StatusRow {
+export function unanswered(
+  base: Pick<StatusRow, "name" | "processId" | "generation">,
+  error: unknown,
+): StatusRow {
   const bad = error instanceof SyntaxError || error instanceof z.ZodError;
   if (!(error instanceof FleetError) && !bad) throw error;
   const code = error instanceof FleetError ? error.code : "BAD_REPLY";
