@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { Cli } from "./command.ts";
 import { adoptCommand } from "./commands/adopt.ts";
 import { alertsCommand } from "./commands/alerts.ts";
+import { auditCommand } from "./commands/audit.ts";
 import { backupCommand } from "./commands/backup.ts";
 import { bundleCommand } from "./commands/bundle.ts";
 import { callCommand } from "./commands/call.ts";
@@ -51,6 +52,7 @@ export function buildProgram(cli: Cli, version: string): Command {
     logsCommand,
     queryCommand,
     traceCommand,
+    auditCommand,
     localnetCommand,
     doctorCommand,
     envCommand,

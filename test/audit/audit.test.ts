@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Intent } from "../../ao/journal/index.ts";
+import { audit, type Sources } from "../../cli/audit/check.ts";
+import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
+
+const intent = (more: Partial<Intent>): Intent => ({
+  ...{ key: "game/dev/shop/g1/RETIRE/x/e2", n: 1, kind: "message", id: "m1", target: "shop-id" },
+  ...{ signer: "owner", content: "c", at: 0, state: "settled" },
+  ...more,
+});
+const run = (deploymentId: string, epoch: number, more: object = {}) => ({
+  ...{ deploymentId, epoch, startedAt: 0, status: "COMPLETED", from: "owner", rolledBack: false },
+  ...more,
+});
+const whole: Sources = {
+  owner: "owner",
+  runs: [run("d1", 1, { releaseHash: "h1" }), run("d2", 2, { releaseHash: "h2" })],
+  registered: ["shop-id"],
+  journal: [
+    intent({ kind: "spawn", id: "shop-id", target: "", key: "game/dev/shop/g1/spawn/x/e1/1" }),
+    intent({ key: "game/dev/shop/g1/WIRE_PEERS/x/e2" }),
+  ],
+  releases: [
+    { deploymentId: "d1", releaseHash: "h1" },
+    { deploymentId: "d2", releaseHash: "h2" },
+  ],
+  members: [
+    {
+      name: "shop",
+      processId: "shop-id",
+      messages: [
+        { messageId: "shop-id", action: "(spawn)", from: "owner", slot: 0 },
+        { messageId: "m1", action: "WIRE_PEERS", from: "owner", slot: 1 },
+      ],
+      entries: [{ at: 0, from: "owner", action: "WIRE_PEERS", outcome: "ok", count: 1 }],
+      allowed: [],
+    },
+  ],
+  now: 1000,
+};
+const [shop] = whole.members;
+const codes = (sources: Sources, level: string) =>
+  audit(sources)
+    .filter((finding) => finding.level === level)
+    .map(({ code }) => code);
+
+test("four sides that agree: nothing to note", () => {
+  expect(codes(whole, "problem")).toEqual([]);
+  expect(codes(whole, "note")).toEqual([]);
+  expect(codes(whole, "ok")).toEqual(["RELEASES", "EPOCHS", "REGISTRATIONS", "MESSAGES"]);
+});
+
+describe("a contradiction is a problem", () => {
+  test.each([
+    ["RELEASE_NOT_IN_LEDGER", { runs: [run("d2", 2, { releaseHash: "h2" })] }],
+    ["RELEASE_NOT_COMPLETED", { runs: [run("d1", 1, { status: "FAILED" }), run("d2", 2)] }],
+    ["RELEASE_DIFFERS", { runs: [run("d1", 1, { releaseHash: "other" }), run("d2", 2)] }],
+    ["EPOCH_TWICE", { runs: [run("d1", 2), run("d2", 2)] }],
+    ["EPOCH_UNKNOWN", { journal: [intent({ key: "game/dev/shop/g1/DRAIN/x/e9" })] }],
+    ["NOT_REGISTERED", { registered: [] }],
+    ["MESSAGE_ABSENT", { journal: [intent({ id: "m2" })] }],
+    [
+      "CHANGED_BY_STRANGER",
+      {
+        members: [
+          {
+            ...shop,
+            entries: [{ at: 0, from: "eve", action: "WIRE_PEERS", outcome: "ok", count: 1 }],
+          },
+        ],
+      },
+    ],
+  ])("%s", (code, more) => {
+    expect(codes({ ...whole, ...(more as Partial<Sources>) }, "problem")).toContain(code);
+  });
+});
+
+describe("what a person should know is a note", () => {
+  test.each([
+    ["RUN_UNFINISHED", { runs: [...(whole.runs ?? []), run("d3", 3, { status: "RUNNING" })], now: 1e9 }],
+    ["RELEASE_ELSEWHERE", { releases: [] }],
+    ["REGISTERED_BESIDE", { registered: ["shop-id", "old"] }],
+    ["PROCESS_LEFT", { journal: [intent({ kind: "spawn", id: "lost", target: "" })] }],
+    ["INTENTS_OPEN", { journal: [intent({ state: "sent" })] }],
+    [
+      "STRANGERS_REFUSED",
+      {
+        members: [
+          {
+            ...shop,
+            entries: [
+              { at: 0, from: "eve", action: "DRAIN", outcome: "refused", code: "FORBIDDEN", count: 3 },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      "EVAL_ELSEWHERE",
+      { members: [{ ...shop, messages: [{ messageId: "e", action: "Eval", from: "owner", slot: 7 }] }] },
+    ],
+  ])("%s", (code, more) => {
+    const sources = { ...whole, ...(more as Partial<Sources>) };
+    expect(codes(sources, "note")).toContain(code);
+    expect(codes(sources, "problem")).toEqual([]);
+  });
+
+  test("a deployer that the process allows is no stranger", () => {
+    const entries = [{ at: 0, from: "ci", action: "WIRE_PEERS", outcome: "ok", count: 1 }];
+    const members = [{ name: "shop", processId: "shop-id", entries, allowed: ["ci"], messages: [] }];
+    expect(codes({ ...whole, journal: [], members }, "problem")).toEqual([]);
+  });
+});
+
+describe("fleet audit on a network", () => {
+  let here: Simulated;
+  beforeAll(async () => {
+    here = await simulatedFleet();
+  }, 60_000);
+  afterAll(() => here.close());
+
+  test("finds no problem where nobody but the stack did anything", async () => {
+    const ran = await here.run("audit", "--json");
+    const { findings } = ran.json<{ findings: { level: string; code: string }[] }>();
+    expect(findings.filter(({ level }) => level === "problem").map(({ code }) => code)).toEqual([]);
+    expect(findings.map(({ code }) => code)).toEqual(expect.arrayContaining(["REGISTRATIONS", "MESSAGES"]));
+    expect(ran.code).toBe(0);
+    const text = await here.run("audit");
+    expect(text.stdout).toMatch(/ok +fleet +REGISTRATIONS +3 members are registered/);
+  });
+});
