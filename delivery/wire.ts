@@ -49,7 +49,10 @@ export const SetTrafficSchema = z.strictObject({
   /** One per release: the same caller gets the same bucket at all services of the release. */
   salt: z.string().min(1).max(128),
   /** The table that this one replaces; left out when there is none yet. Any other is refused with `STALE_STEP`. */
-  expect: TableRefSchema.optional(),
+  expect: TableRefSchema.extend({
+    /** How often the router's table was changed until then: a table that came back is another one. @default whatever it is */
+    serial: z.number().int().min(0).optional(),
+  }).optional(),
   services: mapOf(ServiceRoutesSchema),
   /**
    * Ends by itself: `forMs` of the scheduler's time after this message the router returns to the proven table, which must be of
@@ -144,6 +147,8 @@ export const TrafficStateSchema = z.looseObject({
   /** Of the step before, so that a switch of everything can be compared with what was. */
   before: MetricsSchema.optional(),
   proofs: mapOf(ProofSchema),
+  /** How often the table was changed, by whomever. */
+  serial: z.number(),
   epoch: z.number(),
   /** Scheduler's time and slot of the answer. */
   at: z.number(),

@@ -71,3 +71,6 @@ export interface TrafficOutputs extends TrafficInputs {
   /** What a refresh found changed by hand, in words. */
   readonly drift: string[];
 }
+
+/** Answer to `PROVE_TARGETS`. */
+export const AskedSchema = z.looseObject({ count: z.number() });

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { activeOf, isSplit } from "../../delivery/index.ts";
+import type { Table } from "../../delivery/wire.ts";
+import { nothingLoaded } from "../process/health.ts";
+import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
+import { PartialFailure } from "../run/partial.ts";
+import { say } from "../run/progress.ts";
+import { deploymentKey } from "../run/scope.ts";
+import { configure, type Session, sessionFor } from "../run/session.ts";
+import { step } from "../run/step.ts";
+import { measureBy } from "./measure.ts";
+import { finalOf, isSpreadAs } from "./plan.ts";
+import { routerOf } from "./router.ts";
+import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
+import { type Standing, Walk } from "./walk.ts";
+import { explainDrift, explainTraffic } from "./words.ts";
+
+export { configure };
+
+type Raw = Record<string, unknown>;
+
+/** How it is called in lines and errors. */
+const NAME = "traffic";
+
+export async function check(_olds: Raw, news: Raw) {
+  return checkInputs(TrafficInputsSchema, news);
+}
+
+/** Traffic follows where it shall go: another release alone, in which nothing moves, is no change. */
+export async function diff(_id: string, olds: TrafficOutputs, rawNews: Raw) {
+  const raw = assumeKept(olds, ownInputs(rawNews));
+  // A revision that does not exist yet: it will get traffic.
+  if (hasUnknown(raw)) return { changes: true };
+  const parsed = TrafficInputsSchema.safeParse(raw);
+  if (!parsed.success) return { changes: true };
+  const reasons = explainTraffic(olds, parsed.data);
+  for (const reason of reasons) console.log(`${NAME}: ${reason}`);
+  return { changes: reasons.length > 0, replaces: [] };
+}
+
+export async function create(raw: Raw) {
+  const inputs = TrafficInputsSchema.parse(ownInputs(raw));
+  return { id: idOf(inputs), outs: await rolledOut(inputs, raw, undefined) };
+}
+
+export async function update(_id: string, olds: TrafficOutputs, raw: Raw) {
+  return { outs: await rolledOut(TrafficInputsSchema.parse(ownInputs(raw)), raw, olds) };
+}
+
+/** Asks the router itself. */
+export async function read(id: string, props: TrafficOutputs) {
+  const session = await sessionFor(props.scope, props.network);
+  const router = routerOf(session, props.router, () => session.budget(props.timeoutSeconds));
+  const state = await router.look().catch(nothingLoaded);
+  return { id, props: { ...props, drift: explainDrift(props, state) } };
+}
+
+/** An empty table: requests go where the wiring says. A router that is gone needs none. */
+export async function remove(_id: string, props: TrafficOutputs): Promise<void> {
+  const session = await sessionFor(props.scope, props.network);
+  const router = routerOf(session, props.router, () => session.budget(props.timeoutSeconds));
+  try {
+    const { table, serial } = await router.look();
+    if (!table || Object.keys(table.services).length === 0) return;
+    const { release, step: at, salt } = table;
+    await router.set({ release, step: at + 1, salt, services: {}, expect: { release, step: at, serial } });
+    await say(session, NAME, "removed", "requests go where the wiring says");
+  } catch (error) {
+    if (!(error instanceof FleetError) || !["NO_REPLY", "GONE"].includes(error.code)) throw error;
+  }
+}
+
+const idOf = (inputs: TrafficInputs): string => deploymentKey(inputs.scope, NAME);
+
+const rolledOut = (
+  inputs: TrafficInputs,
+  raw: Raw,
+  olds: TrafficOutputs | undefined,
+): Promise<TrafficOutputs> =>
+  step({ ...inputs, name: NAME }, (session) => ensure(session, inputs, raw, olds));
+
+async function ensure(
+  session: Session,
+  inputs: TrafficInputs,
+  raw: Raw,
+  olds: TrafficOutputs | undefined,
+): Promise<TrafficOutputs> {
+  // Each message has its time; how long a rollout takes its intervals say.
+  const budget = (): Budget => session.budget(inputs.timeoutSeconds);
+  const walk = new Walk(inputs, {
+    router: routerOf(session, inputs.router, budget),
+    measure: measureBy(session, inputs, budget),
+    wait: (ms) => sleep(ms),
+    tell: (phase, detail) => say(session, NAME, phase, detail),
+    slackMs: inputs.timeoutSeconds * 1000,
+  });
+  try {
+    await walk.run();
+    return outputsOf(inputs, raw, walk.standing, olds);
+  } catch (error) {
+    const why = error instanceof FleetError ? error.problems[0].what : String(error);
+    await session.deployment.failed(why);
+    throw new PartialFailure(idOf(inputs), outputsOf(inputs, raw, walk.standing, olds), error);
+  }
+}
+
+function outputsOf(
+  inputs: TrafficInputs,
+  raw: Raw,
+  { phase, table, slot, verdict }: Standing,
+  olds: TrafficOutputs | undefined,
+): TrafficOutputs {
+  const known: Table | null = table ?? olds?.table ?? null;
+  const split = isSplit(inputs.strategy) && isSpreadAs(known, finalOf(inputs));
+  return {
+    ...raw,
+    ...inputs,
+    schemaVersion: 1,
+    active: known ? activeOf(known) : (olds?.active ?? {}),
+    table: known,
+    step: known?.step ?? 0,
+    phase,
+    slot: slot ?? olds?.slot ?? null,
+    verdict: verdict === "" && !split ? (olds?.verdict ?? "") : verdict,
+    drift: [],
+  };
+}

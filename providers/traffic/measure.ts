@@ -1,0 +1,150 @@
+import { z } from "zod";
+import { type Budget, within } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { canonicalJson } from "../../core/hash.ts";
+import {
+  type CheckRule,
+  ended,
+  type HealthMeasured,
+  type Measurement,
+  type ProbeMeasured,
+  type Probes,
+  type ServiceMeasured,
+  UNSEEN,
+} from "../../delivery/index.ts";
+import type { RevisionMetrics, TrafficState } from "../../delivery/wire.ts";
+import { type Place, probe } from "../process/health.ts";
+import { ask } from "../run/control.ts";
+import type { Session } from "../run/session.ts";
+import { moversOf, type Wanted } from "./plan.ts";
+
+/** Probes that are under way at once. */
+const AT_ONCE = 5;
+
+/** Asks revisions themselves what the router's figures cannot say. */
+export type Measure = (state: TrafficState) => Promise<Measurement>;
+
+/** Everything that a verdict needs: the router's figures, green's own word, declared probes, and probes where callers are few. */
+export function measureBy(session: Session, wanted: Wanted, budget: () => Budget): Measure {
+  return async (state) => {
+    const names = moversOf(wanted);
+    const services = Object.fromEntries(
+      await Promise.all(
+        names.map(async (name) => [name, await measured(session, wanted, name, state, budget())] as const),
+      ),
+    );
+    const probes: Record<string, ProbeMeasured> = {};
+    for (const rule of wanted.strategy.checks) {
+      if (rule.kind === "probe") probes[rule.name] = await declared(session, wanted, rule, budget());
+    }
+    return { services, probes };
+  };
+}
+
+async function measured(
+  session: Session,
+  wanted: Wanted,
+  name: string,
+  state: TrafficState,
+  budget: Budget,
+): Promise<ServiceMeasured> {
+  const { strategy } = wanted;
+  const place = placeOf(wanted, name);
+  const { green, blue } = figuresOf(wanted, name, state);
+  const asksHealth = strategy.checks.some(({ kind }) => kind === "health");
+  const missing = Math.min(strategy.probes, leastSamples(strategy.checks) - ended(green));
+  return {
+    green,
+    blue,
+    health: asksHealth ? await health(session, place, budget) : undefined,
+    probes: missing > 0 ? await probing(session, place, missing, budget) : undefined,
+  };
+}
+
+/** The router's figures of green, and of blue at the same time: of the step before where this one gives blue nothing. Pure. */
+export function figuresOf(
+  wanted: Pick<Wanted, "services">,
+  name: string,
+  { metrics, before }: Pick<TrafficState, "metrics" | "before">,
+): { green: RevisionMetrics; blue: RevisionMetrics | undefined } {
+  const service = wanted.services[name];
+  const of = (from: TrafficState["metrics"], id: string | undefined) =>
+    id === undefined ? undefined : from?.services[name]?.[id];
+  const now = of(metrics, service?.blue?.processId);
+  const blue = now && ended(now) > 0 ? now : of(before, service?.blue?.processId);
+  return { green: of(metrics, service?.green.processId) ?? UNSEEN, blue };
+}
+
+/** Requests that the checks need; one is asked for at the least, for no traffic is never good. Pure. */
+export const leastSamples = (rules: readonly CheckRule[]): number =>
+  Math.max(1, ...rules.map((rule) => (rule.kind === "errorRate" ? rule.minSamples : 1)));
+
+function placeOf({ services }: Wanted, name: string): Place {
+  const processId = services[name]?.green.processId ?? "";
+  // Reads have a nonce of their own: their keys need no generation.
+  return { name, processId, generation: 1 };
+}
+
+async function health(session: Session, place: Place, budget: Budget): Promise<HealthMeasured> {
+  try {
+    const { healthStatus, checks } = await probe(session, place, "ALL", {}, budget);
+    const bad = checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
+    return {
+      status: healthStatus,
+      reasons: bad.map((check) => `${check.name}: ${check.detail ?? check.status}`),
+    };
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    if (error.transient) return { problem: error.problems[0].what };
+    return { status: "OFFLINE", reasons: [error.problems[0].what] };
+  }
+}
+
+/** Sends so many probes to green itself. What a unit loses is nobody's fault and counts for nothing. */
+async function probing(session: Session, place: Place, n: number, budget: Budget): Promise<Probes> {
+  let [sent, failed] = [0, 0];
+  let reason: string | undefined;
+  const one = async () => {
+    try {
+      await ask(session, { ...place, action: "Info" }, z.looseObject({}), within(budget, 30));
+      sent += 1;
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      if (error.transient) return;
+      [sent, failed] = [sent + 1, failed + 1];
+      reason ??= error.problems[0].what;
+    }
+  };
+  for (let at = 0; at < n; at += AT_ONCE)
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, n - at) }, one));
+  return { sent, failed, reason };
+}
+
+async function declared(
+  session: Session,
+  wanted: Wanted,
+  { service, action, data, expect }: Extract<CheckRule, { kind: "probe" }>,
+  budget: Budget,
+): Promise<ProbeMeasured> {
+  const request = { ...placeOf(wanted, service), action, data };
+  try {
+    return { differences: differences(await ask(session, request, z.looseObject({}), budget), expect) };
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    if (error.transient || error.code === "NO_REPLY") return { problem: error.problems[0].what };
+    return { differences: [error.problems[0].what] };
+  }
+}
+
+/** Members of `expect` that an answer has not, or has otherwise. Pure. */
+export function differences(
+  answer: Readonly<Record<string, unknown>>,
+  expect: Readonly<Record<string, unknown>>,
+): string[] {
+  const text = (value: unknown) => (value === undefined ? "nothing" : canonicalJson(value).slice(0, 80));
+  return Object.entries(expect).flatMap(([key, value]) =>
+    canonicalJson(answer[key]) === canonicalJson(value)
+      ? []
+      : [`${key} is ${text(answer[key])}, expected ${text(value)}`],
+  );
+}

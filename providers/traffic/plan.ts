@@ -1,0 +1,74 @@
+/** What a release makes of its services, step by step. Pure. */
+import { canonicalJson } from "../../core/hash.ts";
+import { moves, type Revisions, routesAt, type Step, stepsOf, WHOLE } from "../../delivery/index.ts";
+import type { ServiceRoutes, SetTraffic, Table } from "../../delivery/wire.ts";
+import type { TrafficInputs, TrafficService } from "./schema.ts";
+
+/** What of the inputs says where traffic goes. */
+export type Wanted = Pick<TrafficInputs, "release" | "salt" | "services" | "strategy">;
+
+type Services = SetTraffic["services"];
+
+const revisionsOf = ({ green, blue }: TrafficService): Revisions => ({
+  green: { processId: green.processId, revision: green.sourceHash },
+  blue: blue && { processId: blue.processId, revision: blue.sourceHash },
+});
+
+const saltOf = ({ salt, release }: Wanted): string => salt ?? release;
+
+/** Services whose traffic has to move, by name. */
+export const moversOf = ({ services }: Pick<Wanted, "services">): string[] =>
+  Object.keys(services)
+    .filter((name) => moves(revisionsOf(services[name] as TrafficService)))
+    .sort();
+
+/** All services with green at a share. */
+export function servicesAt({ services }: Pick<Wanted, "services">, weightBp: number): Services {
+  return Object.fromEntries(
+    Object.entries(services).map(([name, service]): [string, ServiceRoutes] => {
+      const { testers, green, key } = service;
+      const routes = routesAt(revisionsOf(service), weightBp);
+      const tested = testers && moves(revisionsOf(service)) && { ...testers, processId: green.processId };
+      return [name, { key, routes, ...(tested && { testers: tested }) }];
+    }),
+  );
+}
+
+/** Before anything moves: all of it where it was. */
+export const baseOf = (wanted: Wanted): Services => servicesAt(wanted, 0);
+
+/** Steps that raise a share: those that green has already, as after a steady split, are passed over. */
+export function stepsFrom(wanted: Wanted, proven: Table | undefined): Step[] {
+  const steps = stepsOf(wanted.strategy);
+  const held = moversOf(wanted).map((name) => {
+    const green = wanted.services[name]?.green.processId;
+    return proven?.services[name]?.routes.find(({ processId }) => processId === green)?.weightBp ?? 0;
+  });
+  const least = held.length === 0 ? 0 : Math.min(...held);
+  // A share of green's that was steady is one that its callers keep.
+  const rest = steps.filter(({ weightBp }) => weightBp >= least);
+  return rest.length > 0 ? rest : steps.slice(-1);
+}
+
+/** The table at the end. */
+export function finalOf(wanted: Wanted): Services {
+  return servicesAt(wanted, stepsOf(wanted.strategy).at(-1)?.weightBp ?? WHOLE);
+}
+
+/** The message of a table, without what says how long it stays. */
+export const messageOf = (wanted: Wanted, step: number, services: Services): SetTraffic => ({
+  release: wanted.release,
+  step,
+  salt: saltOf(wanted),
+  services,
+});
+
+/** Whether a table spreads requests as these services would. */
+export const isSpreadAs = (table: Pick<Table, "services"> | null | undefined, services: Services): boolean =>
+  table !== null && table !== undefined && canonicalJson(table.services) === canonicalJson(services);
+
+/** Process → code of all that get traffic from a table. */
+export function targetsOf(services: Services): Record<string, string> {
+  const routes = Object.values(services).flatMap((service) => service.routes);
+  return Object.fromEntries(routes.map(({ processId, revision }) => [processId, revision]));
+}

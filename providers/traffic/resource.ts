@@ -1,0 +1,39 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Phase } from "../../delivery/phase.ts";
+import type { Table } from "../../delivery/wire.ts";
+import { thin } from "../thin.ts";
+import type { TrafficInputs } from "./schema.ts";
+
+const provider = thin("traffic");
+
+/** Arguments of traffic: each plain or an output of another resource. */
+export type TrafficArgs = { [K in keyof TrafficInputs]?: pulumi.Input<TrafficInputs[K]> } & {
+  [K in "scope" | "network" | "router" | "release" | "services"]: pulumi.Input<TrafficInputs[K]>;
+};
+
+/** Where the requests to the fleet's services go: one table in the router, walked step by step to what is declared. */
+export class Traffic extends pulumi.dynamic.Resource {
+  /** Service → the process that has most of its traffic. */
+  declare readonly active: pulumi.Output<Record<string, string>>;
+  declare readonly table: pulumi.Output<Table | null>;
+  declare readonly step: pulumi.Output<number>;
+  declare readonly phase: pulumi.Output<Phase>;
+  declare readonly slot: pulumi.Output<number | null>;
+  /** The last verdict in words, with its numbers. */
+  declare readonly verdict: pulumi.Output<string>;
+  declare readonly drift: pulumi.Output<string[]>;
+
+  constructor(name: string, args: TrafficArgs, options?: pulumi.CustomResourceOptions) {
+    const outputs = {
+      active: undefined,
+      table: undefined,
+      step: undefined,
+      phase: undefined,
+      slot: undefined,
+      verdict: undefined,
+      drift: undefined,
+      schemaVersion: undefined,
+    };
+    super(provider, name, { ...args, ...outputs }, options, "ao", "Traffic");
+  }
+}

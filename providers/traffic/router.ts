@@ -1,0 +1,38 @@
+import type { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import {
+  type TrafficSetSchema as SetSchema,
+  type SetTraffic,
+  TrafficSetSchema,
+  type TrafficState,
+  TrafficStateSchema,
+} from "../../delivery/wire.ts";
+import type { Target } from "../config-bundle/schema.ts";
+import { ask } from "../run/control.ts";
+import type { Session } from "../run/session.ts";
+import { AskedSchema } from "./schema.ts";
+
+/** What a rollout asks of a router. */
+export interface Router {
+  look(): Promise<TrafficState>;
+  /** Replaces the table, or renews its lease. */
+  set(message: SetTraffic): Promise<z.infer<typeof SetSchema>>;
+  /** Has processes asked for their health by the router itself: process id → code. */
+  prove(release: string, targets: Readonly<Record<string, string>>): Promise<void>;
+}
+
+/** The router in a member's process, asked and told by signed messages. */
+export function routerOf(session: Session, target: Target, budget: () => Budget): Router {
+  const control = async () => ({ ...target, epoch: await session.deployment.epoch() });
+  return {
+    look: () => ask(session, { ...target, action: "GET_TRAFFIC" }, TrafficStateSchema, budget()),
+    async set(message) {
+      const request = { ...(await control()), action: "SET_TRAFFIC", data: message };
+      return ask(session, request, TrafficSetSchema, budget());
+    },
+    async prove(release, targets) {
+      const request = { ...(await control()), action: "PROVE_TARGETS", data: { release, targets } };
+      await ask(session, request, AskedSchema, budget());
+    },
+  };
+}

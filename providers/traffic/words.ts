@@ -1,0 +1,43 @@
+/** Why traffic changes, and what was changed by hand. Pure. */
+import { isSame, tableName, weightsText } from "../../delivery/index.ts";
+import type { TrafficState } from "../../delivery/wire.ts";
+import { finalOf, isSpreadAs, servicesAt } from "./plan.ts";
+import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
+
+/** `battle moves from 1a2b3c4d to 9f8e7d6c`; empty when all traffic is where the inputs want it. */
+export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): string[] {
+  const reasons = olds.drift.map((finding) => `changed by hand: ${finding}`);
+  if (olds.router.processId !== news.router.processId) reasons.push("the router is another process");
+  if (olds.phase !== "COMPLETED") reasons.push(`the last rollout ended ${olds.phase}`);
+  if (isSpreadAs(olds.table, finalOf(news))) return reasons;
+  const before = olds.table?.services ?? {};
+  const after = finalOf(news);
+  for (const name of [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()) {
+    const [from, to] = [before[name], after[name]];
+    if (!from) reasons.push(`${name} joins`);
+    else if (!to) reasons.push(`${name} leaves`);
+    else if (!isSpreadAs({ services: { [name]: from } }, { [name]: to }))
+      reasons.push(
+        `${weightsText({ services: { [name]: from } })} becomes ${weightsText({ services: { [name]: to } })}`,
+      );
+  }
+  return reasons;
+}
+
+/** What the router's table is, against the one that the last run left. */
+export function explainDrift(props: TrafficOutputs, state: TrafficState | undefined): string[] {
+  if (!state) return ["the router does not answer"];
+  const { table, reverted } = state;
+  if (!table) return props.table ? ["the router has no table"] : [];
+  if (!props.table) return [`the router has the table of ${tableName(table)}`];
+  if (isSame(table, props.table) && isSpreadAs(table, props.table.services)) return [];
+  // A rollout that was left under way ends by itself or by hand: that is what its phase says, and no drift.
+  if (props.phase !== "COMPLETED" && reverted && isSame(reverted, props.table)) return [];
+  return [
+    `${weightsText(table)} (${tableName(table)}) instead of ${weightsText(props.table)} (${tableName(props.table)})`,
+  ];
+}
+
+/** Shares at a step in words, for a plan. */
+export const sharesAt = (inputs: TrafficInputs, weightBp: number): string =>
+  weightsText({ services: servicesAt(inputs, weightBp) });

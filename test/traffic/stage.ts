@@ -1,0 +1,165 @@
+/** A rollout on a stage: the reference router, callers who send throughout, and time that passes when the walk waits. */
+import { FleetError } from "../../core/errors.ts";
+import { type Phase, type StrategyInput, StrategySchema, UNSEEN } from "../../delivery/index.ts";
+import { figuresOf, type Measure } from "../../providers/traffic/measure.ts";
+import { moversOf, type Wanted } from "../../providers/traffic/plan.ts";
+import type { Router } from "../../providers/traffic/router.ts";
+import { Walk } from "../../providers/traffic/walk.ts";
+import { ReferenceRouter, Refused } from "../router/reference.ts";
+
+export const BLUE = "b".repeat(43);
+export const GREEN = "g".repeat(43);
+export const SHOP_BLUE = "s".repeat(43);
+export const SHOP_GREEN = "t".repeat(43);
+
+/** How a revision behaves. */
+export interface Behaviour {
+  errorRate?: number;
+  latency?: number;
+  health?: "HEALTHY" | "UNHEALTHY";
+  /** Its health cannot be read. */
+  silent?: boolean;
+}
+
+/** A deployer that is no more. */
+export class Killed extends Error {}
+
+export class Stage {
+  readonly router = new ReferenceRouter();
+  readonly behaviours: Record<string, Behaviour> = {};
+  readonly told: { phase: Phase; detail: string }[] = [];
+  /** Requests that each process got, of all since the stage was made. */
+  readonly seen: Record<string, number> = {};
+  /** Requests per second of each service. */
+  rate = 20;
+  /** Called before each of the walk's messages, with their number. */
+  before: (message: number, kind: "set" | "look" | "prove") => void = () => {};
+  sets = 0;
+  #messages = 0;
+  #caller = 0;
+  #random = 1;
+
+  wanted(strategy: StrategyInput, more: Partial<Wanted> = {}): Wanted {
+    return {
+      release: "r2",
+      services: {
+        battle: {
+          key: "sender",
+          state: "none",
+          blue: { processId: BLUE, sourceHash: "old" },
+          green: { processId: GREEN, sourceHash: "new" },
+        },
+      },
+      strategy: StrategySchema.parse({ kind: "blue-green", intervalSeconds: 60, ...strategy }),
+      ...more,
+    };
+  }
+
+  /** A steady table of release r1, all to blue. */
+  steady(): this {
+    const services = {
+      battle: { key: "sender", routes: [{ processId: BLUE, revision: "old", weightBp: 10_000 }] },
+    };
+    this.router.prove("r1", BLUE, "old", "proven");
+    this.router.set({ release: "r1", step: 3, salt: "r1", services });
+    return this;
+  }
+
+  /** Walks; gives the walk and what it ended with. */
+  async walk(wanted: Wanted): Promise<{ walk: Walk; error: unknown }> {
+    const walk = new Walk(wanted, {
+      router: this.#port(),
+      measure: this.#measure(wanted),
+      wait: async (ms) => this.pass(ms),
+      tell: async (phase, detail) => {
+        this.told.push({ phase, detail });
+      },
+      slackMs: 30_000,
+    });
+    try {
+      await walk.run();
+      return { walk, error: undefined };
+    } catch (error) {
+      return { walk, error };
+    }
+  }
+
+  /** Phases that were told, each once in a row. */
+  phases(): Phase[] {
+    return this.told.map(({ phase }) => phase).filter((phase, i, all) => phase !== all[i - 1]);
+  }
+
+  /** Time passes and callers send. */
+  pass(ms: number): void {
+    const end = this.router.at + ms;
+    const gap = this.rate > 0 ? 1000 / this.rate : ms;
+    while (this.router.at < end) {
+      this.router.tick(Math.min(gap, end - this.router.at));
+      if (this.rate > 0)
+        for (const name of Object.keys(this.router.table?.services ?? {})) this.#request(name);
+    }
+  }
+
+  #request(service: string): void {
+    this.#caller += 1;
+    const id = this.router.route(service, { player: `player-${this.#caller % 5000}` });
+    if (id === undefined) throw new Error(`a request to ${service} went nowhere`);
+    this.seen[id] = (this.seen[id] ?? 0) + 1;
+    const { errorRate = 0, latency = 100 } = this.behaviours[id] ?? {};
+    this.#random = (Math.imul(this.#random, 1664525) + 1013904223) >>> 0;
+    const outcome = this.#random / 2 ** 32 < errorRate ? "errors" : "answered";
+    this.router.count(service, id, outcome, latency + (this.#caller % 20));
+  }
+
+  #port(): Router {
+    const message = (kind: "set" | "look" | "prove") => {
+      this.#messages += 1;
+      this.before(this.#messages, kind);
+      // A message takes its time.
+      this.pass(200);
+    };
+    return {
+      look: async () => {
+        message("look");
+        return this.router.state();
+      },
+      set: async (table) => {
+        message("set");
+        this.sets += 1;
+        try {
+          return { ...this.router.set(table), at: this.router.at, slot: this.sets };
+        } catch (error) {
+          if (!(error instanceof Refused)) throw error;
+          throw new FleetError({ code: error.code, what: `refused: ${error.code}`, remedy: "none" });
+        }
+      },
+      prove: async (release, targets) => {
+        message("prove");
+        for (const [id, revision] of Object.entries(targets)) {
+          const isBad = this.behaviours[id]?.health === "UNHEALTHY";
+          this.router.prove(
+            release,
+            id,
+            revision,
+            isBad ? "refused" : "proven",
+            isBad ? "it is UNHEALTHY" : undefined,
+          );
+        }
+      },
+    };
+  }
+
+  #measure(wanted: Wanted): Measure {
+    return async (state) => ({
+      services: Object.fromEntries(
+        moversOf(wanted).map((name) => {
+          const id = wanted.services[name]?.green.processId ?? "";
+          const { health = "HEALTHY", silent } = this.behaviours[id] ?? {};
+          const figures = figuresOf(wanted, name, state);
+          const said = silent ? { problem: "no answer" } : { status: health, reasons: [] };
+          return [name, { ...figures, green: figures.green ?? UNSEEN, health: said }];
+        }),
+      ),
+    });
+  }
+}

@@ -1,0 +1,292 @@
+import { describe, expect, it, test } from "vitest";
+import { FleetError } from "../../core/errors.ts";
+import { FOLLOWS, type StrategyInput, StrategySchema, stepsOf } from "../../delivery/index.ts";
+import { BLUE, GREEN, Killed, SHOP_BLUE, SHOP_GREEN, Stage } from "./stage.ts";
+
+const codeOf = (error: unknown) => (error instanceof FleetError ? error.code : error);
+const weights = (stage: Stage, service = "battle") =>
+  Object.fromEntries(
+    (stage.router.table?.services[service]?.routes ?? []).map(({ processId, weightBp }) => [
+      processId[0],
+      weightBp,
+    ]),
+  );
+const STRATEGIES: StrategyInput["trafficStrategy"][] = ["INSTANT", "GRADUAL", "CANARY", "A_B_TEST"];
+
+describe("a good release", () => {
+  test.each(STRATEGIES)(
+    "%s ends as it should, through the guide's phases, without a lease",
+    async (trafficStrategy) => {
+      const stage = new Stage().steady();
+      const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy }));
+      expect(error).toBeUndefined();
+      expect(walk.standing.phase).toBe("COMPLETED");
+      expect(weights(stage)).toEqual(
+        trafficStrategy === "A_B_TEST" ? { g: 5000, b: 5000 } : { g: 10_000, b: 0 },
+      );
+      expect(stage.router.proven).toMatchObject({ release: "r2", mode: "steady" });
+      expect(stage.router.lease).toBeUndefined();
+      expect(walk.standing.verdict).toMatch(/^pass: .*green 0 faults in \d+ requests/);
+      const phases = stage.phases();
+      for (const [i, phase] of phases.slice(1).entries())
+        expect(FOLLOWS[phases[i] ?? "PREPARING"]).toContain(phase);
+      // Days later it is still so.
+      stage.pass((3 * 86_400_000) / 1000);
+      expect(stage.router.table?.release).toBe("r2");
+      const before = stage.sets;
+      expect((await stage.walk(stage.wanted({ trafficStrategy }))).error).toBeUndefined();
+      expect(stage.sets).toBe(before);
+    },
+  );
+
+  it("switches all services of a release by the same message", async () => {
+    const stage = new Stage().steady();
+    const wanted = stage.wanted({ trafficStrategy: "CANARY" });
+    const shop = {
+      ...wanted.services.battle,
+      blue: { processId: SHOP_BLUE, sourceHash: "o" },
+      green: { processId: SHOP_GREEN, sourceHash: "n" },
+    };
+    const seen: string[] = [];
+    stage.before = () => {
+      if (stage.router.table?.services.shop) seen.push(`${weights(stage).g}/${weights(stage, "shop").t}`);
+    };
+    const both = {
+      ...wanted,
+      services: { ...wanted.services, shop: { ...shop, key: "sender", state: "none" as const } },
+    };
+    expect((await stage.walk(both)).error).toBeUndefined();
+    expect(new Set(seen)).toEqual(new Set(["500/500", "10000/10000"]));
+  });
+
+  it("begins with a first table, and with one that moves nothing", async () => {
+    const stage = new Stage();
+    expect((await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }))).error).toBeUndefined();
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+    const alone = new Stage();
+    const services = {
+      battle: { key: "sender", state: "owned" as const, green: { processId: GREEN, sourceHash: "new" } },
+    };
+    const { walk } = await alone.walk(alone.wanted({}, { services }));
+    expect(walk.standing).toMatchObject({
+      phase: "COMPLETED",
+      table: { services: { battle: { routes: [{ weightBp: 10_000 }] } } },
+    });
+  });
+
+  it("goes on from a steady split: shares that green has already are passed over", async () => {
+    const stage = new Stage().steady();
+    await stage.walk(stage.wanted({ trafficStrategy: "A_B_TEST" }));
+    const shares: unknown[] = [];
+    stage.before = () => shares.push(weights(stage).g);
+    const { error } = await stage.walk(stage.wanted({ trafficStrategy: "GRADUAL" }, { release: "r3" }));
+    expect(error).toBeUndefined();
+    expect(Math.min(...(shares as number[]))).toBe(5000);
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+  });
+});
+
+describe("H2: a bad release", () => {
+  const cases = STRATEGIES.flatMap((trafficStrategy) =>
+    stepsOf(StrategySchema.parse({ kind: "blue-green", trafficStrategy })).map(
+      (step, i) => [trafficStrategy, i, step.weightBp] as const,
+    ),
+  );
+
+  test.each(cases)(
+    "%s that turns bad at step %i goes back within an interval, no more exposed than %i",
+    async (trafficStrategy, at, weightBp) => {
+      const stage = new Stage().steady();
+      let [turned, before] = [0, { green: 0, all: 0 }];
+      const total = () => (stage.seen[GREEN] ?? 0) + (stage.seen[BLUE] ?? 0);
+      stage.before = () => {
+        const { table } = stage.router;
+        if (turned > 0 || table?.release !== "r2" || table.step !== at + 1) return;
+        turned = stage.router.at;
+        before = { green: stage.seen[GREEN] ?? 0, all: total() };
+        stage.behaviours[GREEN] = { errorRate: 0.6 };
+      };
+      const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy }));
+      expect(codeOf(error)).toBe("ROLLED_BACK");
+      expect(walk.standing).toMatchObject({ phase: "ROLLED_BACK", table: { release: "r1", step: 3 } });
+      expect(stage.phases().slice(-3)).toEqual(["FAILED", "ROLLING_BACK", "ROLLED_BACK"]);
+      expect(weights(stage)).toEqual({ b: 10_000 });
+      // One interval, and what a handful of messages take.
+      expect(stage.router.at - turned).toBeLessThan(60_000 + 15 * 200);
+      const exposed = ((stage.seen[GREEN] ?? 0) - before.green) / Math.max(1, total() - before.all);
+      expect(exposed).toBeLessThanOrEqual(weightBp / 10_000 + 0.01);
+    },
+  );
+
+  it("never gets a share when it does not prove its health", async () => {
+    const stage = new Stage().steady();
+    stage.behaviours[GREEN] = { health: "UNHEALTHY" };
+    const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }));
+    expect(codeOf(error)).toBe("TARGET_UNPROVEN");
+    expect(walk.standing.phase).toBe("FAILED");
+    expect([stage.seen[GREEN], stage.router.table?.release]).toEqual([undefined, "r1"]);
+  });
+
+  test.each([
+    ["freeze", { onFailure: "freeze" }],
+    ["hold", { onFailure: "hold" }],
+    ["no going back", { rollbackOnFailure: false }],
+  ] as const)("stays where it is with %s, until a person decides", async (what, policy) => {
+    const stage = new Stage().steady();
+    stage.behaviours[GREEN] = { errorRate: 0.6 };
+    const wanted = stage.wanted({ trafficStrategy: "CANARY", ...policy });
+    expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
+    stage.pass(3_600_000);
+    expect(weights(stage)).toEqual({ g: 500, b: 9500 });
+    expect(stage.router.table).toMatchObject({
+      mode: "held",
+      reason: expect.stringContaining("errorRate of battle fails"),
+    });
+    const sets = stage.sets;
+    expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
+    if (what !== "hold") expect(stage.sets).toBe(sets);
+    stage.router.say("abort");
+    expect(weights(stage)).toEqual({ b: 10_000 });
+  });
+});
+
+describe("H3: a deployer that dies", () => {
+  test.each(Array.from({ length: 30 }, (_, i) => i + 1))(
+    "at its message %i: the router is back by itself, and the next run ends it",
+    async (n) => {
+      for (const isBad of [false, true]) {
+        const stage = new Stage().steady();
+        if (isBad) stage.behaviours[GREEN] = { errorRate: 0.5 };
+        stage.before = (message) => {
+          if (message === n) throw new Killed();
+        };
+        const wanted = stage.wanted({ trafficStrategy: "CANARY" });
+        const { error } = await stage.walk(wanted);
+        const ended = !(error instanceof Killed);
+        stage.before = () => {};
+        stage.pass(60_000 + 30_000 + 1000);
+        expect(stage.router.table?.mode).toBe("steady");
+        if (ended) continue;
+        if (stage.router.proven?.release === "r1") expect(weights(stage)).toEqual({ b: 10_000 });
+        const again = await stage.walk(wanted);
+        expect(codeOf(again.error)).toBe(isBad ? "ROLLED_BACK" : undefined);
+        expect(weights(stage)).toEqual(isBad ? { b: 10_000 } : { g: 10_000, b: 0 });
+      }
+    },
+  );
+
+  it("a run that comes before the lease ends goes on at the step that it finds", async () => {
+    const stage = new Stage().steady();
+    const wanted = stage.wanted({ trafficStrategy: "GRADUAL" });
+    stage.before = () => {
+      if (stage.router.table?.step === 3 && stage.router.table.release === "r2") throw new Killed();
+    };
+    await stage.walk(wanted);
+    const steps: number[] = [];
+    stage.before = () => steps.push(stage.router.table?.step ?? 0);
+    expect((await stage.walk(wanted)).error).toBeUndefined();
+    expect(Math.min(...steps)).toBe(3);
+  });
+});
+
+describe("C3: another release meanwhile", () => {
+  it("begins from the last proven table, and the slower run touches nothing more", async () => {
+    const stage = new Stage().steady();
+    stage.before = () => {
+      if (stage.router.table?.step === 2 && stage.router.table.release === "r2") throw new Killed();
+    };
+    await stage.walk(stage.wanted({ trafficStrategy: "GRADUAL" }));
+    stage.before = () => {};
+    const third = "c".repeat(43);
+    const battle = {
+      key: "sender",
+      state: "none" as const,
+      blue: { processId: BLUE, sourceHash: "old" },
+      green: { processId: third, sourceHash: "c" },
+    };
+    const { error } = await stage.walk(
+      stage.wanted({ trafficStrategy: "CANARY" }, { release: "r3", services: { battle } }),
+    );
+    expect(error).toBeUndefined();
+    expect(stage.told.some(({ detail }) => detail.includes("from the last proven table"))).toBe(true);
+    expect(weights(stage)).toEqual({ c: 10_000, b: 0 });
+  });
+
+  it("a run whose table was taken says so", async () => {
+    const stage = new Stage().steady();
+    stage.before = () => {
+      const { table, proven } = stage.router;
+      if (table?.release !== "r2" || table.step !== 2 || !proven) return;
+      stage.router.set({ ...proven, release: "r9", step: 1, expect: { release: "r2", step: 2 } } as never);
+    };
+    expect(codeOf((await stage.walk(stage.wanted({ trafficStrategy: "GRADUAL" }))).error)).toBe(
+      "TRAFFIC_TAKEN",
+    );
+    expect(stage.router.table?.release).toBe("r9");
+  });
+});
+
+describe("people", () => {
+  const gated: StrategyInput = { steps: [{ weightBp: 500, gate: "manual" }, { weightBp: 10_000 }] };
+
+  it("open a gate; until then every run ends there, and no lease ends it", async () => {
+    const stage = new Stage().steady();
+    const { walk, error } = await stage.walk(stage.wanted(gated));
+    expect([codeOf(error), walk.standing.phase]).toEqual(["GATE", "HELD"]);
+    stage.pass(8_640_000);
+    expect(codeOf((await stage.walk(stage.wanted(gated))).error)).toBe("GATE");
+    stage.router.say("promote");
+    expect((await stage.walk(stage.wanted(gated))).error).toBeUndefined();
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+  });
+
+  it.each(["pause", "abort", "promote"] as const)("%s while a step is watched", async (command) => {
+    const stage = new Stage().steady();
+    let said = false;
+    stage.before = (_n, kind) => {
+      if (said || kind !== "look" || stage.router.table?.mode !== "rollout") return;
+      said = true;
+      stage.router.say(command);
+    };
+    const wanted = stage.wanted({ trafficStrategy: "CANARY" });
+    const started = stage.router.at;
+    const { walk, error } = await stage.walk(wanted);
+    if (command === "promote") {
+      expect(error).toBeUndefined();
+      // One interval of four was cut short.
+      expect(stage.router.at - started).toBeLessThan(4 * 60_000);
+    } else if (command === "abort") {
+      expect([codeOf(error), walk.standing.phase]).toEqual(["ROLLOUT_ABORTED", "ROLLED_BACK"]);
+      expect(weights(stage)).toEqual({ b: 10_000 });
+    } else {
+      expect([codeOf(error), walk.standing.phase]).toEqual(["PAUSED", "HELD"]);
+      expect(codeOf((await stage.walk(wanted)).error)).toBe("PAUSED");
+      stage.router.say("resume");
+      expect((await stage.walk(wanted)).error).toBeUndefined();
+    }
+  });
+});
+
+describe("too little to say", () => {
+  it("no traffic holds after so many intervals; promote goes on all the same", async () => {
+    const stage = new Stage().steady();
+    stage.rate = 0;
+    const wanted = stage.wanted({ trafficStrategy: "CANARY" });
+    const { error, walk } = await stage.walk(wanted);
+    expect(codeOf(error)).toBe("HELD");
+    expect(walk.standing.verdict).toMatch(/^inconclusive: /);
+    expect(weights(stage)).toEqual({ g: 500, b: 9500 });
+    stage.router.say("promote");
+    await stage.walk(wanted);
+    expect(stage.router.table).toMatchObject({ step: 2 });
+  });
+
+  it("four measurements in a row that fail hold", async () => {
+    const stage = new Stage().steady();
+    stage.behaviours[GREEN] = { silent: true };
+    const started = stage.router.at;
+    expect(codeOf((await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }))).error)).toBe("HELD");
+    expect(stage.router.table?.reason).toMatch(/^4 measurements in a row could not be made/);
+    expect(stage.router.at - started).toBeGreaterThan(4 * 60_000);
+  });
+});
