@@ -1,8 +1,11 @@
 import type { Output } from "@pulumi/pulumi";
 import { z } from "zod";
 import { NetworkRefSchema } from "../ao/network.ts";
+import { StatePolicySchema, StrategySchema, TrafficKeySchema } from "../delivery/strategy.ts";
 import type { CONFIG_TYPES, ConfigType } from "../providers/config-bundle/types.ts";
 import { AdoptSchema, HealthPolicySchema } from "../providers/process/schema.ts";
+import { TestersSchema } from "../providers/traffic/schema.ts";
+import { ProbeSchema } from "../providers/wiring/schema.ts";
 import { Hidden } from "./hidden.ts";
 
 const name = z
@@ -112,6 +115,16 @@ export const ProcessDeclarationSchema = z.strictObject({
   silence: z.record(z.string(), z.string()).default({}),
   /** Existing AO process to take over instead of spawning: its id, or `{ name }` as it was spawned. @default none */
   adopt: AdoptSchema.optional(),
+  /** How its new code comes into use, and its traffic to it. @default the fleet's; the router and the ledger are loaded in place */
+  strategy: StrategySchema.optional(),
+  /** What its state allows: `none` splits freely; `partitioned` and `owned` switch as a whole, after a hand-over. @default "owned" */
+  state: StatePolicySchema.default("owned"),
+  /** By what its callers are told apart when they are split: `sender`, `tag:<Name>` or `data:<member>`. @default "sender" */
+  trafficKey: TrafficKeySchema.default("sender"),
+  /** Requests with this tag and value go to a new revision as soon as it is proved, whatever its share. @default none */
+  testers: TestersSchema.optional(),
+  /** Messages that it must answer as expected when it knows its peers, before anything is built on it. @default none */
+  probes: z.array(ProbeSchema).max(50).default([]),
 });
 
 /** A fleet as a person declares it. Times are seconds. */
@@ -154,6 +167,12 @@ export const FleetDeclarationSchema = z.strictObject({
    * down, only where they are named. @default what is allowed stays as it is
    */
   allowed: allowed.optional(),
+  /** How new code comes into use, and traffic to it. @default in place, by levels: what depends on nothing that waits is loaded at once */
+  strategy: StrategySchema.optional(),
+  /** Member that carries the router. @default "coordinator", where there is one */
+  router: name.optional(),
+  /** Revisions of a member that are held, the one in use among them; for `blue-green`. @default 2 */
+  heldRevisions: z.number().int().min(1).max(20).default(2),
   /** The members by name. */
   processes: z.record(name, ProcessDeclarationSchema),
 });
@@ -202,9 +221,10 @@ export type ProcessInput<N extends string, T extends string = never> = Omit<
 /** The fleet as it is written in a program. */
 export type FleetInput<N extends string, T extends string = never> = Omit<
   z.input<typeof FleetDeclarationSchema>,
-  "processes" | "ledger" | Settled
+  "processes" | "ledger" | "router" | Settled
 > & {
   ledger?: NoInfer<N>;
+  router?: NoInfer<N>;
   configTypes?: Readonly<Record<T, z.ZodType>>;
   config?: ConfigInput<N, T>;
   secrets?: SecretsInput;

@@ -8,6 +8,7 @@ import { Process } from "../providers/process/resource.ts";
 import type { HealthPolicy } from "../providers/process/schema.ts";
 import { Release } from "../providers/release/resource.ts";
 import type { Scope } from "../providers/run/scope.ts";
+import { Traffic } from "../providers/traffic/resource.ts";
 import { Wiring } from "../providers/wiring/resource.ts";
 import type { FleetInput } from "./declaration.ts";
 import { explanationOf, keepExplanation } from "./explained.ts";
@@ -18,6 +19,18 @@ import { type FleetPlan, type PlannedProcess, planFleet } from "./plan.ts";
 import { preFlight } from "./pre-flight.ts";
 import { runningRelease } from "./running.ts";
 import { openSecrets } from "./secrets.ts";
+import {
+  type ActiveMember,
+  activeOf,
+  besideOf,
+  declarationOf,
+  declaredOf,
+  isWired,
+  peersOf,
+  releaseHashOf,
+  serviceOf,
+  trafficPolicyOf,
+} from "./traffic.ts";
 
 /** What the stack's outputs say of a member. */
 export interface MemberOutput {
@@ -72,9 +85,18 @@ export class Fleet extends pulumi.ComponentResource {
     const network = this.#network(name, plan);
     this.members = this.#processes(plan, common, network);
     const configs = this.#configs(plan, common);
-    const wirings = this.#wirings(plan, common, configs);
-    this.release = this.#release(name, plan, common, configs, wirings);
-    this.processes = summary(plan, this.members);
+    const first = this.#wirings(plan, common, configs);
+    const traffic = this.#traffic(name, plan, common, configs, first);
+    const active = Object.fromEntries(
+      Object.entries(this.members).map(([member, process]) => [
+        member,
+        activeOf(member, process, traffic?.active),
+      ]),
+    );
+    const callers = traffic ? this.#callers(plan, common, configs, active, traffic) : {};
+    const wirings = { first, callers };
+    this.release = this.#release(name, plan, common, active, configs, wirings);
+    this.processes = summary(plan, this.members, active);
     if (plan.pinned)
       pulumi.log.info(
         `pinned to the release ${plan.pinned.release.deploymentId}: index.ts is not followed`,
@@ -96,7 +118,7 @@ export class Fleet extends pulumi.ComponentResource {
   }
 
   #processes(
-    { declaration: fleet, levels, pinned }: FleetPlan,
+    { declaration: fleet, levels, pinned, rollout }: FleetPlan,
     common: Common,
     network: LocalNetwork[],
   ): Record<string, Process> {
@@ -106,7 +128,8 @@ export class Fleet extends pulumi.ComponentResource {
       const before = pinned?.reversed
         ? all.filter((other) => other.declared.dependsOn.includes(name)).map((other) => other.name)
         : declared.dependsOn;
-      const dependencies = before.flatMap((other) => made[other] ?? []);
+      const waits = new Set([...before, ...(rollout.after.get(name) ?? [])]);
+      const dependencies = [...waits].flatMap((other) => made[other] ?? []);
       made[name] = new Process(
         name,
         {
@@ -126,6 +149,7 @@ export class Fleet extends pulumi.ComponentResource {
           timeoutSeconds: declaration.timeoutSeconds ?? fleet.timeoutSeconds,
           adopt: declaration.adopt,
           restore,
+          ...besideOf(fleet, rollout, name, healthOf(fleet, declaration)),
         },
         { parent: this, dependsOn: [...network, ...dependencies], protect: fleet.protect },
       );
@@ -161,21 +185,33 @@ export class Fleet extends pulumi.ComponentResource {
     common: Common,
     configs: Record<string, ConfigBundle[]>,
   ): Record<string, Wiring[]> {
-    return forEachMember(plan, ({ name, declared, declaration }) => {
-      const { allowed } = declared;
-      if (declared.peers.length === 0 && allowed === undefined) return [];
-      const peers = Object.fromEntries(declared.peers.map((peer) => [peer, this.#member(peer).processId]));
-      const deployers = allowed?.map((one) => [one, this.members[one]?.processId ?? one]);
-      const healthCheck = healthOf(plan.declaration, declaration);
+    const { beside } = plan.rollout;
+    const wanted = (name: string) => this.#member(name).processId;
+    return forEachMember(plan, (member) => {
+      const { name, declaration } = member;
+      const isBeside = beside.has(name);
+      // Who runs on calls the new revisions when traffic has moved, and not before.
+      if (!isBeside && plan.rollout.traffic && member.declared.peers.some((peer) => beside.has(peer)))
+        return [];
+      const { probes } = declaration;
+      if (!isWired(member) && probes.length === 0) return [];
+      const admitting = isBeside
+        ? plan.levels.flat().filter(({ declared }) => declared.peers.includes(name))
+        : [];
+      const resource = isBeside ? `${name}-wiring-new` : `${name}-wiring`;
       return [
         new Wiring(
-          `${name}-wiring`,
+          resource,
           {
             ...common,
+            ...(isBeside ? { name: resource, newOnly: true } : {}),
             target: this.#target(name),
-            peers: pulumi.output(peers),
-            ...(deployers === undefined ? {} : { deployers: pulumi.output(Object.fromEntries(deployers)) }),
-            healthCheck,
+            ...peersOf(member, this.members, wanted),
+            ...(probes.length > 0 ? { probes } : {}),
+            ...(admitting.length > 0
+              ? { admit: pulumi.all(admitting.map((other) => this.#target(other.name))) }
+              : {}),
+            healthCheck: healthOf(plan.declaration, declaration),
             timeoutSeconds: 120,
           },
           { parent: this, dependsOn: configs[name] ?? [] },
@@ -184,17 +220,92 @@ export class Fleet extends pulumi.ComponentResource {
     });
   }
 
-  #release(
+  /** One table and one message for all members whose new code comes into processes of their own. */
+  #traffic(
     name: string,
     plan: FleetPlan,
     common: Common,
     configs: Record<string, ConfigBundle[]>,
     wirings: Record<string, Wiring[]>,
+  ): Traffic | undefined {
+    const { beside, router, traffic: strategy } = plan.rollout;
+    if (strategy === undefined || router === undefined) return undefined;
+    const all = plan.levels.flat();
+    const services = all
+      .filter((member) => beside.has(member.name))
+      .map((member) => [member.name, serviceOf(member, this.#member(member.name))]);
+    return new Traffic(
+      `${name}-traffic`,
+      {
+        ...common,
+        router: this.#target(router),
+        release: releaseHashOf(plan),
+        services: Object.fromEntries(services),
+        strategy,
+        timeoutSeconds: 120,
+      },
+      {
+        parent: this,
+        dependsOn: [
+          ...Object.values(this.members),
+          ...Object.values({ ...configs }).flat(),
+          ...Object.values(wirings).flat(),
+        ],
+      },
+    );
+  }
+
+  /** The wiring of who calls a member that moves traffic: after it has moved, to what has it now. */
+  #callers(
+    plan: FleetPlan,
+    common: Common,
+    configs: Record<string, ConfigBundle[]>,
+    active: Readonly<Record<string, pulumi.Output<ActiveMember>>>,
+    traffic: Traffic,
+  ): Record<string, Wiring[]> {
+    const { beside } = plan.rollout;
+    const idOf = (name: string) => this.#active(active, name).processId;
+    return forEachMember(plan, (member) => {
+      const { name, declaration, declared } = member;
+      const isBeside = beside.has(name);
+      if (!isWired(member) || (!isBeside && !declared.peers.some((peer) => beside.has(peer)))) return [];
+      return [
+        new Wiring(
+          `${name}-wiring`,
+          {
+            ...common,
+            target: this.#active(active, name).apply(({ processId, generation }) => ({
+              name,
+              processId,
+              generation,
+            })),
+            ...peersOf(member, this.members, idOf),
+            ...(isBeside || declaration.probes.length === 0 ? {} : { probes: declaration.probes }),
+            healthCheck: healthOf(plan.declaration, declaration),
+            timeoutSeconds: 120,
+          },
+          { parent: this, dependsOn: [traffic, ...(configs[name] ?? [])] },
+        ),
+      ];
+    });
+  }
+
+  #active(active: Readonly<Record<string, pulumi.Output<ActiveMember>>>, name: string) {
+    const found = active[name];
+    if (!found) throw new Error(`no member ${name}`);
+    return found;
+  }
+
+  #release(
+    name: string,
+    plan: FleetPlan,
+    common: Common,
+    active: Readonly<Record<string, pulumi.Output<ActiveMember>>>,
+    configs: Record<string, ConfigBundle[]>,
+    wirings: { first: Record<string, Wiring[]>; callers: Record<string, Wiring[]> },
   ): Release {
     const all = plan.levels.flat();
-    const declaredOf = (chosen: readonly PlannedProcess[]) =>
-      Object.fromEntries(chosen.map(({ name: member, declared }) => [member, declared]));
-    const declaration = declaredOf(all.filter(({ warm }) => !warm));
+    const declaration = declarationOf(plan);
     const warm = declaredOf(all.filter((member) => member.warm));
     const policies = Object.fromEntries(
       all.map(({ name: member, declaration: own }) => [
@@ -202,22 +313,21 @@ export class Fleet extends pulumi.ComponentResource {
         {
           healthCheck: healthOf(plan.declaration, own),
           timeoutSeconds: own.timeoutSeconds ?? plan.declaration.timeoutSeconds,
+          ...trafficPolicyOf(plan, member),
         },
       ]),
-    );
-    const members = Object.fromEntries(
-      Object.entries(this.members).map(([member, process]) => [member, memberOf(process)]),
     );
     const evidence: Record<string, pulumi.Output<string>> = {};
     for (const bundle of Object.values(configs).flat())
       evidence[resourceName(bundle)] = pulumi.interpolate`v${bundle.version} ${bundle.hash}`;
-    for (const wiring of Object.values(wirings).flat()) evidence[resourceName(wiring)] = wiring.hash;
+    for (const wiring of [...Object.values(wirings.first), ...Object.values(wirings.callers)].flat())
+      evidence[resourceName(wiring)] = wiring.hash;
     return new Release(
       `${name}-release`,
       {
         ...common,
         declaration,
-        members,
+        members: active,
         evidence,
         policies,
         ...(Object.keys(warm).length > 0 ? { warm } : {}),
@@ -267,17 +377,6 @@ function forEachMember<T>(plan: FleetPlan, make: (member: PlannedProcess) => T[]
   return Object.fromEntries(plan.levels.flat().map((member) => [member.name, make(member)]));
 }
 
-function memberOf(process: Process) {
-  return pulumi
-    .all([process.processId, process.generation, process.revision] as const)
-    .apply(([processId, generation, revision]) => ({
-      processId,
-      generation,
-      evalId: revision?.evalId ?? "",
-      ...(revision?.stateVersion === undefined ? {} : { stateVersion: revision.stateVersion }),
-    }));
-}
-
 const resourceName = (resource: pulumi.Resource): string =>
   (resource as unknown as { __name: string }).__name;
 
@@ -292,12 +391,13 @@ function healthOf(fleet: FleetPlan["declaration"], declaration: PlannedProcess["
 function summary(
   plan: FleetPlan,
   members: Readonly<Record<string, Process>>,
+  active: Readonly<Record<string, pulumi.Output<ActiveMember>>>,
 ): pulumi.Output<Record<string, MemberOutput>> {
   const entries = plan.levels.flat().flatMap(({ name, declared }) => {
-    const process = members[name];
-    if (!process) return [];
-    const entry = pulumi.all([process.processId, process.health] as const).apply(
-      ([processId, health]): MemberOutput => ({
+    const [process, used] = [members[name], active[name]];
+    if (!process || !used) return [];
+    const entry = pulumi.all([used, process.health] as const).apply(
+      ([{ processId }, health]): MemberOutput => ({
         processId,
         health: health?.status ?? "UNKNOWN",
         version: declared.version,

@@ -1,10 +1,11 @@
 import { join } from "node:path";
+import type { z } from "zod";
 import { store } from "../bundler/index.ts";
 import { budgetOf } from "../core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import { type ReleaseDocument, readRelease } from "../providers/release/document.ts";
 import { ensureBundles, networkReader, type Reader, releaseOnNetwork } from "../providers/release/remote.ts";
-import type { DeclaredProcess } from "../providers/release/schema.ts";
+import type { DeclaredProcess, MemberPolicySchema } from "../providers/release/schema.ts";
 import { writeAtomically } from "../providers/run/files.ts";
 import type { ProviderConfig } from "../providers/run/session.ts";
 import { configurationOf } from "./configuration.ts";
@@ -15,6 +16,7 @@ import type { Pin } from "./pin.ts";
 import { type FleetPlan, type PlanFolders, type PlannedProcess, secretsOf } from "./plan.ts";
 import { nearest, problemsOf } from "./problems.ts";
 import { membersOf } from "./running.ts";
+import { backwards, rolloutOf } from "./strategy.ts";
 
 /** Seconds for reading a release and its bundles from the network, where this machine does not have them. */
 const PATIENCE = 120;
@@ -73,6 +75,7 @@ export async function planPinned(
           tags: declared.tags ?? {},
           ...(healthCheck === undefined ? {} : { health: healthCheck }),
           ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+          ...trafficPolicy(current?.policies?.[name] ?? target.policies?.[name]),
         },
       })[name];
       if (!declaration) throw new Error(`no declaration of ${name}`);
@@ -93,22 +96,35 @@ export async function planPinned(
     );
     const find = (name: string) => planned.filter((member) => member.name === name);
     const { ledger } = target.scope;
+    const declaration = {
+      ...head,
+      ...(ledger === undefined ? {} : { ledger }),
+      processes: Object.fromEntries(planned.map((member) => [member.name, member.declaration])),
+    };
+    const reversed = isReversed(target, current, planned);
+    const order = reversed ? levels.flat().reverse() : levels.flat();
     return {
-      declaration: {
-        ...head,
-        ...(ledger === undefined ? {} : { ledger }),
-        processes: Object.fromEntries(planned.map(({ name, declaration }) => [name, declaration])),
-      },
+      declaration,
       levels: levels.map((level) => level.flatMap(find)),
+      rollout: rolloutOf(declaration, order),
       warnings: [],
-      pinned: {
-        release: { deploymentId: target.deploymentId, releasedAt: target.releasedAt },
-        reversed: isReversed(target, current, planned),
-      },
+      pinned: { release: { deploymentId: target.deploymentId, releasedAt: target.releasedAt }, reversed },
     };
   } finally {
     await (await opened?.catch(() => undefined))?.close();
   }
+}
+
+/** How a member's traffic goes back: it is moved where it is moved now, and to a held revision at once. */
+function trafficPolicy(policy: z.infer<typeof MemberPolicySchema> | undefined): Record<string, unknown> {
+  const { strategy, state, trafficKey, probes } = policy ?? {};
+  return {
+    // A member without one of its own is loaded in place, whatever the program says of the fleet as a whole.
+    strategy: strategy === undefined ? { kind: "sequential" } : backwards(strategy),
+    ...(state === undefined ? {} : { state }),
+    ...(trafficKey === undefined ? {} : { trafficKey }),
+    ...(probes === undefined ? {} : { probes }),
+  };
 }
 
 /**

@@ -10,6 +10,7 @@ import { levelsOf, unknownNames } from "./graph.ts";
 import type { Hidden } from "./hidden.ts";
 import { type MemberConfig, partsIn } from "./layers.ts";
 import { nearest, problemsOf } from "./problems.ts";
+import { type Rollout, rolloutOf, rolloutProblems } from "./strategy.ts";
 
 /** A member with everything known before anything is spent. */
 export interface PlannedProcess {
@@ -32,6 +33,8 @@ export interface FleetPlan {
   /** In order of creation, by level. */
   readonly levels: readonly (readonly PlannedProcess[])[];
   readonly warnings: readonly Problem[];
+  /** What waits for what, and which members move traffic. */
+  readonly rollout: Rollout;
   /** The earlier release that it is built from, and whether dependents go before what they depend on. */
   readonly pinned?: {
     readonly release: { readonly deploymentId: string; readonly releasedAt: string };
@@ -85,6 +88,7 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
   return {
     declaration,
     levels: levels.map((level) => level.flatMap((name) => planned.get(name) ?? [])),
+    rollout: rolloutOf(declaration, levels.flat()),
     warnings: distinct(warnings),
   };
 }
@@ -100,6 +104,7 @@ function parseDeclaration(raw: unknown, configuration: Configuration): FleetDecl
     ...unknownNames(graphOf(processes, "peers"), "peers"),
     ...unknownAllowed(parsed.data),
     ...configuration.problems,
+    ...rolloutProblems(parsed.data),
   ];
   if (ledger !== undefined && processes[ledger] === undefined) {
     problems.push({

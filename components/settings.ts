@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { Kind, StrategyInput } from "../delivery/strategy.ts";
 
 /**
  * The stack's config as parts of a fleet's declaration. Keys, types, defaults and descriptions are in `Pulumi.yaml`, so
@@ -20,8 +21,24 @@ export function settings(config: pulumi.Config) {
     timeoutSeconds: config.requireNumber("timeoutSeconds"),
     protect: config.requireBoolean("protect"),
     ...(only.length > 0 ? { only } : {}),
+    ...strategyOf(config),
     ...ofStack(config),
   };
+}
+
+/**
+ * How new code comes into use, where the stack says so: a kind (`sequential`), or all of a strategy as JSON. What is no strategy is
+ * handed on as it is, and refused where the declaration is checked.
+ */
+function strategyOf(config: pulumi.Config): { strategy?: StrategyInput } {
+  const given = config.get("strategy");
+  if (given === undefined || given === "") return {};
+  if (!given.trimStart().startsWith("{")) return { strategy: { kind: given as Kind } };
+  try {
+    return { strategy: JSON.parse(given) as StrategyInput };
+  } catch {
+    return { strategy: given as unknown as StrategyInput };
+  }
 }
 
 type Overrides = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;

@@ -35,13 +35,13 @@ export const CheckRuleSchema = z.discriminatedUnion("kind", [
     kind: z.literal("errorRate"),
     /** The largest share of faults (`INTERNAL`, no answer in time, no such process) that may be green's. @default 0.05 */
     max: z.number().min(0).max(1).default(0.05),
-    /** How much larger than blue's, in shares of all requests, green's may be. @default 0.02 */
+    /** How much larger than blue's green's share of these may be, in shares of all requests. @default 0.02 of faults, 0.1 of refusals */
     tolerance: z.number().min(0).max(1).default(0.02),
     ...sampling,
   }),
   z.strictObject({
     kind: z.literal("refusals"),
-    /** How much more of its requests than blue green may refuse, as a share of all. @default 0.1 */
+    /** How much larger than blue's green's share of these may be, in shares of all requests. @default 0.02 of faults, 0.1 of refusals */
     tolerance: z.number().min(0).max(1).default(0.1),
     ...sampling,
   }),

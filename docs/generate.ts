@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
 import { NetworkRefSchema } from "../ao/network.ts";
 import { FleetDeclarationSchema, ProcessDeclarationSchema } from "../components/declaration.ts";
+import { StrategySchema } from "../delivery/strategy.ts";
 import { CONFIG_TYPES, ConfigBundleInputsSchema } from "../providers/config-bundle/schema.ts";
 import { LocalNetworkInputsSchema } from "../providers/local-network/schema.ts";
 import {
@@ -17,18 +18,20 @@ import {
 } from "../providers/process/schema.ts";
 import { ReleaseInputsSchema } from "../providers/release/schema.ts";
 import { ScopeSchema } from "../providers/run/scope.ts";
+import { TrafficInputsSchema } from "../providers/traffic/schema.ts";
 import { WiringInputsSchema } from "../providers/wiring/schema.ts";
 import { Comments } from "./comments.ts";
 import { type Elsewhere, type Row, rowsOf } from "./fields.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const NOUNS = ["process", "config-bundle", "wiring", "release", "local-network"] as const;
+const NOUNS = ["process", "config-bundle", "wiring", "traffic", "release", "local-network"] as const;
 
 /** Every file whose comments are shown. */
 export const commentFiles: readonly string[] = [
   "ao/network.ts",
   "components/declaration.ts",
   "components/fleet.ts",
+  "delivery/strategy.ts",
   "providers/run/scope.ts",
   "providers/config-bundle/types.ts",
   ...NOUNS.flatMap((noun) => [`providers/${noun}/schema.ts`, `providers/${noun}/resource.ts`]),
@@ -41,7 +44,9 @@ const SHARED: Elsewhere = {
   network: "common.md#network",
   health: "common.md#health",
   healthCheck: "common.md#health",
+  strategy: "strategy.md",
 };
+const { strategy: _, ...ALL_BUT_STRATEGY } = SHARED;
 
 const inputs = (schema: z.ZodType, name: string, elsewhere: Elsewhere = SHARED): Row[] =>
   rowsOf(schema, comments.fields(name), elsewhere);
@@ -109,7 +114,7 @@ export const pages: readonly Page[] = [
     sources: ["components/declaration.ts"],
   },
   resource("process", "Process", [
-    section("Inputs", inputs(ProcessInputsSchema, "ProcessInputsSchema")),
+    section("Inputs", inputs(ProcessInputsSchema, "ProcessInputsSchema", ALL_BUT_STRATEGY)),
     section("Outputs", processOutputs()),
   ]),
   resource("config-bundle", "ConfigBundle", [
@@ -121,6 +126,17 @@ export const pages: readonly Page[] = [
     section("Inputs", inputs(WiringInputsSchema, "WiringInputsSchema")),
     section("Outputs", outputs("WiringOutputs")),
   ]),
+  resource("traffic", "Traffic", [
+    section("Inputs", inputs(TrafficInputsSchema, "TrafficInputsSchema")),
+    section("Outputs", outputs("TrafficOutputs")),
+  ]),
+  {
+    file: "strategy.md",
+    title: "Strategy",
+    intro: comments.of("StrategySchema"),
+    sections: [section("Fields", inputs(StrategySchema, "StrategySchema", {}))],
+    sources: ["delivery/strategy.ts"],
+  },
   resource("release", "Release", [
     section("Inputs", inputs(ReleaseInputsSchema, "ReleaseInputsSchema")),
     section("Outputs", outputs("ReleaseOutputs")),

@@ -17,6 +17,10 @@ export class Process extends pulumi.dynamic.Resource {
   declare readonly moduleId: pulumi.Output<string>;
   declare readonly generation: pulumi.Output<number>;
   declare readonly revision: pulumi.Output<ProcessOutputs["revision"]>;
+  /** Every revision that is held, the wanted one first; none where code is loaded in place. */
+  declare readonly revisions: pulumi.Output<ProcessOutputs["revisions"]>;
+  /** What had the traffic when the wanted revision was made. */
+  declare readonly blue: pulumi.Output<ProcessOutputs["blue"]>;
   declare readonly health: pulumi.Output<ProcessOutputs["health"]>;
   declare readonly drift: pulumi.Output<string[]>;
 
@@ -26,6 +30,8 @@ export class Process extends pulumi.dynamic.Resource {
       moduleId: undefined,
       generation: undefined,
       revision: undefined,
+      revisions: undefined,
+      blue: undefined,
       health: undefined,
       drift: undefined,
       owner: undefined,

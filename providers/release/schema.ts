@@ -1,7 +1,10 @@
 import { z } from "zod";
+import { StatePolicySchema, StrategySchema, TrafficKeySchema } from "../../delivery/strategy.ts";
 import type { Rule } from "../config-bundle/rules.ts";
 import { HealthPolicySchema } from "../process/schema.ts";
 import { CommonInputs } from "../run/scope.ts";
+import { TestersSchema } from "../traffic/schema.ts";
+import { ProbeSchema } from "../wiring/schema.ts";
 
 const RuleSchema = z.custom<Rule>((value) => typeof value === "object" && value !== null);
 
@@ -57,6 +60,16 @@ export const MemberPolicySchema = z.strictObject({
   healthCheck: HealthPolicySchema,
   /** Seconds for a whole create or update of it. */
   timeoutSeconds: z.number().positive(),
+  /** Where its new code gets a process beside the old one: how its traffic moves. */
+  strategy: StrategySchema.optional(),
+  /** What its state allows. @default "owned" */
+  state: StatePolicySchema.optional(),
+  /** By what its callers are told apart. @default "sender" */
+  trafficKey: TrafficKeySchema.optional(),
+  /** Who gets its new revision first. */
+  testers: TestersSchema.optional(),
+  /** Messages that it must answer as expected. */
+  probes: z.array(ProbeSchema).optional(),
 });
 
 /** The earlier release that a pinned stack was brought back to. */

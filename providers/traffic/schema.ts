@@ -7,6 +7,7 @@ import { CommonInputs } from "../run/scope.ts";
 
 /** One revision of a service: the AO process and the code that it must run. */
 export const RevisionRefSchema = z.strictObject({
+  /** The AO process. */
   processId: z.string().min(1),
   /** sha256 of the bundle's text. */
   sourceHash: z.string().min(1),
@@ -63,6 +64,7 @@ export interface TrafficOutputs extends TrafficInputs {
   readonly table: Table | null;
   /** Its step. */
   readonly step: number;
+  /** Where the rollout is, in the guide's words. */
   readonly phase: Phase;
   /** Slot at which that table came into force; null where the network has none. */
   readonly slot: number | null;

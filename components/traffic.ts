@@ -1,0 +1,117 @@
+import * as pulumi from "@pulumi/pulumi";
+import { hashOf } from "../core/hash.ts";
+import type { Process } from "../providers/process/resource.ts";
+import type { HealthPolicy, ProcessInputs } from "../providers/process/schema.ts";
+import type { DeclaredProcess } from "../providers/release/schema.ts";
+import type { FleetDeclaration } from "./declaration.ts";
+import type { FleetPlan, PlannedProcess } from "./plan.ts";
+import { type Rollout, strategyOf } from "./strategy.ts";
+
+/** The process of a member that callers get, as the release names it. */
+export interface ActiveMember {
+  readonly processId: string;
+  readonly generation: number;
+  readonly evalId: string;
+  readonly stateVersion?: string;
+}
+
+/** The revision of a member that has the traffic; the wanted one where none moves. */
+export function activeOf(
+  name: string,
+  process: Process,
+  active: pulumi.Output<Readonly<Record<string, string>>> | undefined,
+): pulumi.Output<ActiveMember> {
+  const none: Readonly<Record<string, string>> = {};
+  return pulumi
+    .all([
+      process.processId,
+      process.generation,
+      process.revision,
+      process.revisions,
+      active ?? pulumi.output(none),
+    ] as const)
+    .apply(([processId, generation, wanted, held, given]): ActiveMember => {
+      const used = held?.find((one) => one.processId === given?.[name]);
+      const revision = used ?? wanted;
+      return {
+        processId: used?.processId ?? processId,
+        generation: used?.generation ?? generation,
+        evalId: revision?.evalId ?? "",
+        ...(revision?.stateVersion === undefined ? {} : { stateVersion: revision.stateVersion }),
+      };
+    });
+}
+
+/** What of a process' inputs says how its new code comes into use. */
+export function besideOf(
+  fleet: FleetDeclaration,
+  { beside, router, traffic, minHealthySeconds }: Rollout,
+  name: string,
+  health: HealthPolicy,
+): Partial<Pick<ProcessInputs, "strategy" | "minHealthySeconds" | "healthCheck">> {
+  const waits = minHealthySeconds === undefined ? {} : { minHealthySeconds };
+  if (!beside.has(name) || traffic === undefined) return waits;
+  const own = fleet.processes[name]?.health?.timeoutSeconds;
+  return {
+    ...waits,
+    healthCheck: { ...health, timeoutSeconds: own ?? traffic.healthCheckTimeout },
+    strategy: {
+      kind: "new-process",
+      retention: { revisions: fleet.heldRevisions, windowSeconds: traffic.windowSeconds },
+      ...(router === undefined ? {} : { router }),
+    },
+  };
+}
+
+/** Whether a member is told anything of others. */
+export const isWired = ({ declared }: PlannedProcess): boolean =>
+  declared.peers.length > 0 || declared.allowed !== undefined;
+
+/** The ids that a member is told: of its peers, and of who may change it. */
+export function peersOf(
+  { declared }: PlannedProcess,
+  members: Readonly<Record<string, Process>>,
+  idOf: (name: string) => pulumi.Output<string>,
+) {
+  const peers = Object.fromEntries(declared.peers.map((peer) => [peer, idOf(peer)]));
+  const deployers = declared.allowed?.map((one) => [one, members[one] ? idOf(one) : one]);
+  return {
+    peers: pulumi.output(peers),
+    ...(deployers === undefined ? {} : { deployers: pulumi.output(Object.fromEntries(deployers)) }),
+  };
+}
+
+/** A member as a service of the router. */
+export function serviceOf({ declared, declaration }: PlannedProcess, process: Process) {
+  const { state, trafficKey: key, testers } = declaration;
+  return pulumi.all([process.processId, process.blue] as const).apply(([processId, blue]) => ({
+    key,
+    state,
+    green: { processId, sourceHash: declared.sourceHash },
+    ...(blue === undefined ? {} : { blue }),
+    ...(testers === undefined ? {} : { testers }),
+  }));
+}
+
+/** The members of a release by name. */
+export const declaredOf = (chosen: readonly PlannedProcess[]): Record<string, DeclaredProcess> =>
+  Object.fromEntries(chosen.map(({ name, declared }) => [name, declared]));
+
+/** What a release is. */
+export const declarationOf = ({ levels }: FleetPlan): Record<string, DeclaredProcess> =>
+  declaredOf(levels.flat().filter(({ warm }) => !warm));
+
+/** Hash of what a release is: the same as the release's own. */
+export const releaseHashOf = (plan: FleetPlan): string => hashOf(declarationOf(plan));
+
+/** What has to be known of a member to move its traffic again. */
+export function trafficPolicyOf({ declaration: fleet, rollout }: FleetPlan, name: string) {
+  const { state, trafficKey, testers, probes = [] } = fleet.processes[name] ?? {};
+  const strategy = rollout.beside.has(name) ? strategyOf(fleet, name) : undefined;
+  return {
+    ...(strategy === undefined
+      ? {}
+      : { strategy, state, trafficKey, ...(testers === undefined ? {} : { testers }) }),
+    ...(probes.length > 0 ? { probes } : {}),
+  };
+}

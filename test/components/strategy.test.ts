@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import { type FleetDeclaration, FleetDeclarationSchema } from "../../components/declaration.ts";
+import { backwards, isBeside, rolloutOf, rolloutProblems } from "../../components/strategy.ts";
+import { strategyProblems } from "../../delivery/combinations.ts";
+import { StrategySchema } from "../../delivery/strategy.ts";
+
+const fleet = (more: object, processes: Record<string, object>): FleetDeclaration =>
+  FleetDeclarationSchema.parse({ network: { kind: "local", dir: "net" }, ...more, processes });
+
+const GAME = { coordinator: {}, ledger: {}, battle: { state: "none" }, shop: { state: "none" } };
+const ORDER = ["ledger", "coordinator", "battle", "shop"];
+const codes = (more: object, processes: Record<string, object> = GAME) =>
+  rolloutProblems(fleet({ ledger: "ledger", ...more }, processes)).map(({ code, at }) => `${code} ${at}`);
+
+describe("the order in which members are made", () => {
+  const waits = (strategy: object | undefined) =>
+    Object.fromEntries(rolloutOf(fleet(strategy === undefined ? {} : { strategy }, GAME), ORDER).after);
+
+  it("is that of the dependencies alone without a strategy, and for parallel and blue-green", () => {
+    const none = { ledger: [], coordinator: [], battle: [], shop: [] };
+    expect(waits(undefined)).toEqual(none);
+    expect(waits({ kind: "parallel" })).toEqual(none);
+    expect(waits({ kind: "blue-green" })).toEqual(none);
+    expect(rolloutOf(fleet({}, GAME), ORDER)).toMatchObject({ beside: new Set(), router: "coordinator" });
+  });
+
+  it("is one at a time for sequential", () => {
+    expect(waits({})).toEqual({
+      ledger: [],
+      coordinator: ["ledger"],
+      battle: ["coordinator"],
+      shop: ["battle"],
+    });
+  });
+
+  it("is batches for rolling, each after the one before was healthy for a while", () => {
+    const strategy = { kind: "rolling", maxParallel: 3, minHealthySeconds: 5 };
+    const first = ["ledger", "coordinator", "battle"];
+    expect(waits(strategy)).toEqual({ ledger: [], coordinator: [], battle: [], shop: first });
+    expect(rolloutOf(fleet({ strategy }, GAME), ORDER).minHealthySeconds).toBe(5);
+    expect(waits({ kind: "rolling" })).toEqual(waits({}));
+  });
+});
+
+describe("who gets a process beside the old one", () => {
+  it("is everybody but the router and the ledger where the fleet is blue-green", () => {
+    const declared = fleet({ ledger: "ledger", strategy: { kind: "blue-green" } }, GAME);
+    expect(ORDER.filter((name) => isBeside(declared, name))).toEqual(["battle", "shop"]);
+  });
+
+  it("is whoever says so, and nobody who says otherwise", () => {
+    const own = { ...GAME, battle: { state: "none", strategy: { kind: "blue-green" } } };
+    expect(ORDER.filter((name) => isBeside(fleet({}, own), name))).toEqual(["battle"]);
+    const inPlace = { ...GAME, battle: { strategy: { kind: "sequential" } } };
+    const declared = fleet({ strategy: { kind: "blue-green" } }, inPlace);
+    expect(isBeside(declared, "battle")).toBe(false);
+    const { traffic } = rolloutOf(declared, ORDER);
+    expect(traffic).toMatchObject({ kind: "blue-green" });
+  });
+});
+
+describe("what cannot work is an error of the plan", () => {
+  it("names nothing in a good fleet", () => {
+    expect(codes({})).toEqual([]);
+    expect(codes({ strategy: { kind: "blue-green", trafficStrategy: "CANARY" } })).toEqual([]);
+    expect(codes({ strategy: { kind: "blue-green" } }, { coordinator: {}, ledger: {}, bank: {} })).toEqual(
+      [],
+    );
+  });
+
+  it("names all of it at once, where it is written", () => {
+    const wrong = codes(
+      { strategy: { kind: "blue-green", trafficStrategy: "CANARY" } },
+      {
+        coordinator: { strategy: { kind: "blue-green" } },
+        ledger: { strategy: { kind: "blue-green" } },
+        bank: {},
+        cards: { state: "partitioned", trafficKey: "data:player" },
+        old: { state: "none", adopt: { name: "old" } },
+        slow: { strategy: { kind: "rolling" }, testers: { tag: "Tester", value: "1" } },
+      },
+    );
+    expect(wrong.sort()).toEqual([
+      "ADOPTED_IN_PLACE strategy",
+      "LEDGER_IN_PLACE processes.ledger.strategy",
+      "ROLLING_OF_ONE processes.slow.strategy.kind",
+      "ROUTER_IN_PLACE processes.coordinator.strategy",
+      "STATE_OWNED_SPLIT strategy",
+      "STATE_PARTITIONED_SPLIT strategy",
+      "STRATEGY_DIFFERS processes.coordinator.strategy",
+      "STRATEGY_DIFFERS processes.ledger.strategy",
+      "TRAFFIC_NEEDS_BLUE_GREEN processes.slow.testers",
+    ]);
+  });
+
+  it.each([
+    ["A_B_TEST on owned state", { trafficStrategy: "A_B_TEST" }],
+    ["steps that split it", { steps: [{ weightBp: 100 }, { weightBp: 10_000 }] }],
+  ])("names %s", (_what, more) => {
+    const bank = { coordinator: {}, ledger: {}, bank: { strategy: { kind: "blue-green", ...more } } };
+    expect(codes({}, bank)).toEqual(["STATE_OWNED_SPLIT processes.bank.strategy"]);
+  });
+
+  it("names a fleet without a router, and a router that is not there", () => {
+    const strategy = { kind: "blue-green" };
+    expect(codes({ strategy }, { ledger: {}, shop: { state: "none" } })).toEqual(["NO_ROUTER router"]);
+    expect(codes({ strategy, router: "front" })).toEqual(["UNKNOWN_ROUTER router"]);
+    expect(codes({ strategy: { kind: "sequential" } }, { ledger: {} })).toEqual([]);
+  });
+
+  it("refuses unknown keys", () => {
+    expect(() => fleet({ strategy: { kind: "blue-green", trafic: "CANARY" } }, GAME)).toThrow(/trafic/);
+    expect(() => fleet({}, { shop: { strategy: { kind: "blue" } } })).toThrow();
+  });
+});
+
+it("goes back to what is warm at once", () => {
+  const canary = StrategySchema.parse({ kind: "blue-green", trafficStrategy: "CANARY", windowSeconds: 7 });
+  const back = backwards(canary);
+  expect(back).toMatchObject({ trafficStrategy: "INSTANT", intervalSeconds: 0, windowSeconds: 7 });
+  expect(strategyProblems(back, { services: { bank: { state: "owned" } } })).toEqual([]);
+});
