@@ -42,6 +42,8 @@ export interface Reading {
   readonly failed?: { readonly count: number; readonly of: number; readonly error: string };
   /** How it differs from what was deployed; none when it does not. */
   readonly drift?: readonly string[];
+  /** What it says of the fleet's maintenance, where it is who keeps that. */
+  readonly maintenance?: { readonly enabled: boolean; readonly reason: string };
   /** Who was refused since the last round and why, where the process tells. */
   readonly refusals?: string;
 }
@@ -53,4 +55,6 @@ export interface Round {
   readonly readings: readonly Reading[];
   /** A deployment runs now: what differs from the manifest is no drift yet. */
   readonly deploying: boolean;
+  /** The fleet is being worked on: alerts about processes are not raised, but for attacks. @default false */
+  readonly maintenance?: boolean;
 }

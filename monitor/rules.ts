@@ -12,7 +12,11 @@ const short = (text: string): string => (text.length > 300 ? `${text.slice(0, 29
 
 /** All rules about single processes and about the round. Pure. */
 export function judgeRound(round: Round, watched: readonly Watched[], limits: Limits): Judgement[] {
-  return [checks(round, limits), ...watched.flatMap((each) => judgeProcess(each, round, limits))];
+  const judgements = [checks(round, limits), ...watched.flatMap((each) => judgeProcess(each, round, limits))];
+  // What is over is over all the same.
+  return round.maintenance
+    ? judgements.filter(({ holds, type }) => !holds || type === "SECURITY_ALERT")
+    : judgements;
 }
 
 function checks({ readings }: Round, limits: Limits): Judgement {
@@ -32,7 +36,6 @@ function checks({ readings }: Round, limits: Limits): Judgement {
 /** The rules about one process. */
 export function judgeProcess(each: Watched, round: Round, limits: Limits): Judgement[] {
   const { name: source, reading, state, misses, delta } = each;
-  if (reading.outcome === "unread" && each.pendingRounds === 0) return [];
   const seconds = (since: number) => Math.round((round.at - since) / 1000);
   const asked = round.readings.some(({ name, outcome }) => name === source && outcome !== "unread");
   const judgements: Judgement[] = [

@@ -25,13 +25,15 @@ export interface Watched {
 }
 
 /** Takes a reading in. A process that does not answer keeps its state until it missed often enough. Pure. */
-export function watch(before: Watched | undefined, reading: Reading, at: number, limits: Limits): Watched {
-  const earlier = before?.processId === reading.processId ? before : undefined;
-  const pending = pendingOf(earlier, reading, at);
-  if (reading.outcome === "unread") {
-    if (!earlier) return { ...blank(reading, at), ...pending };
-    return { ...earlier, reading: { ...earlier.reading, ...reading }, ...pending };
+export function watch(before: Watched | undefined, read: Reading, at: number, limits: Limits): Watched {
+  const earlier = before?.processId === read.processId ? before : undefined;
+  const pending = pendingOf(earlier, read, at);
+  if (read.outcome === "unread") {
+    if (!earlier) return { ...blank(read, at), ...pending };
+    const { pendingSince: _since, ...rest } = earlier;
+    return { ...rest, reading: { ...earlier.reading, ...read }, ...pending };
   }
+  const reading = keepSlots(earlier, read);
   const missed = reading.outcome === "silent";
   const misses = missed ? (earlier?.misses ?? 0) + 1 : 0;
   const state = missed
@@ -73,6 +75,13 @@ const blank = (reading: Reading, at: number) => ({
   reading,
 });
 
+/** Where the scheduler does not answer, the slots are those last seen. */
+function keepSlots(earlier: Watched | undefined, reading: Reading): Reading {
+  const { slot, evaluatedSlot } = earlier?.reading ?? {};
+  if (reading.slot !== undefined || slot === undefined) return reading;
+  return { ...reading, slot, ...(evaluatedSlot === undefined ? {} : { evaluatedSlot }) };
+}
+
 /** A silent round keeps what the process said last, with the reason of the silence. */
 function keepWords(said: Reading, now: Reading): Reading {
   const { version, sourceHash, release, epoch, status } = said;
@@ -102,7 +111,12 @@ function pendingOf(
   { slot, evaluatedSlot }: Reading,
   at: number,
 ): { pendingRounds: number; pendingSince?: number } {
-  if (slot === undefined || evaluatedSlot === undefined || slot <= evaluatedSlot) return { pendingRounds: 0 };
+  if (slot === undefined || evaluatedSlot === undefined) {
+    // Not seen now: what was waiting may still wait.
+    const { pendingRounds = 0, pendingSince } = earlier ?? {};
+    return { pendingRounds, ...(pendingSince === undefined ? {} : { pendingSince }) };
+  }
+  if (slot <= evaluatedSlot) return { pendingRounds: 0 };
   const same = earlier?.pendingSince !== undefined && earlier.reading.evaluatedSlot === evaluatedSlot;
   return {
     pendingRounds: same ? earlier.pendingRounds + 1 : 1,

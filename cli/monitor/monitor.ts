@@ -99,7 +99,9 @@ export function monitorOf(options: MonitorOptions): Monitor {
         commits = await options.commits();
         commitsFor = runs;
       }
-      const round = { at, readings, deploying: isDeploying(ledger) };
+      const work = readings.find(({ maintenance }) => maintenance?.enabled)?.maintenance;
+      if (work) note(`maintenance${work.reason ? ` (${work.reason})` : ""}: no alerts about processes`);
+      const round = { at, readings, deploying: isDeploying(ledger), maintenance: work !== undefined };
       const outcome = takeRound(store, round, settings, ledger, commits);
       const deliveries = options.notify === false ? [] : await tell(options, origin, outcome.changes);
       for (const { receiver, reason } of deliveries) if (reason) note(`${receiver} was not told: ${reason}`);

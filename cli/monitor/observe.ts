@@ -23,6 +23,7 @@ const dictionary = <T extends z.ZodType>(value: T) =>
 
 const InfoSchema = z.looseObject({
   status: z.string(),
+  capabilities: z.preprocess((raw) => (Array.isArray(raw) ? raw : []), z.array(z.string())),
   version: z.string().default(""),
   sourceHash: z.string().default(""),
   release: z.string().nullish(),
@@ -51,6 +52,10 @@ const AuditSchema = z.looseObject({
       }),
     ),
   ),
+});
+
+const SystemSchema = z.looseObject({
+  maintenance: z.looseObject({ enabled: z.boolean(), reason: z.string().default("") }),
 });
 
 /** What a member should be running, as the last deployment left it. */
@@ -94,8 +99,12 @@ export async function observe(
     counters && before?.counters && before.processId === member.processId
       ? await refusalsOf(look, member, counters.refused - before.counters.refused, before)
       : undefined;
+  const maintenance = info.capabilities.includes("MAINTENANCE")
+    ? await maintenanceOf(look, member)
+    : undefined;
   return {
     ...rest,
+    ...(maintenance === undefined ? {} : { maintenance }),
     status: info.status,
     version: info.version,
     sourceHash: info.sourceHash,
@@ -245,6 +254,21 @@ async function evaluationOf(
   }
 }
 
+/** Whether the fleet is being worked on, by the member that keeps it (MAINTENANCE_MODE). */
+async function maintenanceOf(look: Look, member: Member): Promise<Reading["maintenance"]> {
+  try {
+    const { maintenance } = SystemSchema.parse(await read(look, member, "SYSTEM_STATUS"));
+    return { enabled: maintenance.enabled, reason: maintenance.reason };
+  } catch (error) {
+    if (isUnusable(error)) return undefined;
+    throw error;
+  }
+}
+
+/** An answer that is none, or a refusal; a bug is neither. */
+const isUnusable = (error: unknown): boolean =>
+  error instanceof FleetError || error instanceof z.ZodError || error instanceof SyntaxError;
+
 /** Who was refused and why, where the process lets us read it. */
 async function refusalsOf(
   look: Look,
@@ -264,8 +288,7 @@ async function refusalsOf(
       );
     return said.length === 0 ? undefined : said.join(", ");
   } catch (error) {
-    if (error instanceof FleetError || error instanceof z.ZodError || error instanceof SyntaxError)
-      return undefined;
+    if (isUnusable(error)) return undefined;
     throw error;
   }
 }

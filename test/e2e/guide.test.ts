@@ -96,7 +96,7 @@ describe("the guide's fleet, as its players and operators see it", () => {
       expect(luaHeapKB).toBeGreaterThan(100);
       expect([slot === null, pendingSlots]).toEqual([false, 0]);
     }
-  });
+  }, 180_000);
 
   it("plays a battle between two players through the coordinator, and proves its replay", async () => {
     for (const player of [ash, gary]) {

@@ -125,6 +125,28 @@ test("a ledger that does not answer is a note, and a fleet without one is looked
   expect(none.json()).toMatchObject({ success: true, deploymentStatistics: null, dora: null });
 });
 
+test("while the fleet is in maintenance nothing about processes is raised", async () => {
+  const working =
+    (enabled: boolean): Behaviour =>
+    (request) => {
+      if (request.action === "SYSTEM_STATUS")
+        return { reply: { success: true, maintenance: { enabled, reason: "new disks" } } };
+      const answer = behave("UNHEALTHY")(request);
+      const capabilities =
+        request.action === "Info" && request.processId === idOf("shop") ? ["MAINTENANCE"] : [];
+      return { reply: { ...(answer.reply as object), capabilities } };
+    };
+  const during = await fleet(["monitor", "--once", "--json"], atHome(working(true)));
+  expect(during.json()).toMatchObject({
+    success: false,
+    fleet: { state: "UNHEALTHY" },
+    alerts: [],
+    notes: ["maintenance (new disks): no alerts about processes"],
+  });
+  const after = await fleet(["monitor", "--once", "--json"], atHome(working(false)));
+  expect(after.json<{ alerts: unknown[] }>().alerts).toHaveLength(3);
+});
+
 test("with alerts.ledger what is raised is also raised in the ledger, once", async () => {
   writeFileSync(
     join(cwd, "monitoring.yaml"),

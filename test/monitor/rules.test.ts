@@ -89,6 +89,15 @@ describe("a process", () => {
     expect(seen(waits(7, 5), waits(9, 5)).held).toEqual([
       "PROCESS_STUCK: slot 6 waits for its evaluation since 30 s, the newest is slot 9",
     ]);
+    // The scheduler does not answer for a round: what waits still waits.
+    const { slot: _slot, evaluatedSlot: _evaluated, ...blind } = reading();
+    expect(seen(waits(7, 5), waits(9, 5), blind).held.join()).toContain("PROCESS_STUCK");
+    expect(seen(waits(7, 5), blind, waits(9, 5)).held.join()).toContain("PROCESS_STUCK");
+    expect(seen(waits(7, 5), waits(9, 5), waits(9, 9)).held).toEqual([]);
+    expect(seen(waits(7, 5), { ...waits(9, 9), outcome: "unread" }, waits(11, 9)).known).toMatchObject({
+      pendingRounds: 1,
+      pendingSince: 90_000,
+    });
     expect(seen(waits(7, 5), { ...silent, slot: 9, evaluatedSlot: 5 }).held.join()).toContain(
       "PROCESS_STUCK",
     );
