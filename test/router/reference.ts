@@ -115,8 +115,7 @@ export class ReferenceRouter {
     this.metrics = { ...refOf(this.table as Table), since: this.at, services: {} };
   }
 
-  set(data: SetTraffic) | undefined },
-  ): TableRef & { mode: string; repeated: boolean; serial: number } {
+  set(data: SetTraffic): TableRef & { mode: string; repeated: boolean; serial: number } {
     this.tick();
     const mode = data.lease ? "rollout" : data.hold !== undefined ? "held" : "steady";
     const now = this.table;
