@@ -113,6 +113,11 @@ export const ProcessDeclarationSchema = z.strictObject({
   bundle: BundlingSchema.prefault({}),
   /** Codes of warnings and of bundling errors that are accepted, each with its reason. @default none */
   silence: z.record(z.string(), z.string()).default({}),
+  /**
+   * Whether a new process is spawned with its code, so that it runs from its first message on: one message less. What is too large
+   * for one message is loaded afterwards all the same. @default false
+   */
+  onBoot: z.boolean().default(false),
   /** Existing AO process to take over instead of spawning: its id, or `{ name }` as it was spawned. @default none */
   adopt: AdoptSchema.optional(),
   /** How its new code comes into use, and its traffic to it. @default the fleet's; the router and the ledger are loaded in place */

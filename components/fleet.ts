@@ -147,6 +147,7 @@ export class Fleet extends pulumi.ComponentResource {
           tags: declaration.tags,
           healthCheck: healthOf(fleet, declaration),
           timeoutSeconds: declaration.timeoutSeconds ?? fleet.timeoutSeconds,
+          onBoot: declaration.onBoot ? true : undefined,
           adopt: declaration.adopt,
           restore,
           ...besideOf(fleet, rollout, name, healthOf(fleet, declaration)),

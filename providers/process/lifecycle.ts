@@ -11,6 +11,7 @@ import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { type Beside, placeBeside } from "./beside.ts";
+import { BOOT_PATIENCE, bootLoads } from "./boot.ts";
 import { awaitHealthy, type Expected, nothingLoaded, type Place, probe } from "./health.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import { ensureModule } from "./module.ts";
@@ -248,7 +249,10 @@ async function ensureCode(
   const state = await stateFor(session, place, inputs, olds);
   const before = olds?.revision?.sourceHash ?? (await adoption())?.members[inputs.name]?.sourceHash;
   if (!place.fresh && before) await keepState(session, place, before, budget);
-  const load = await loadBundle(session, place, inputs, budget, state);
+  const booted = place.fresh ? bootLoads(place, inputs) : [];
+  const load =
+    (await committedLoad(session, place, inputs.bundle.hash, booted, budget, BOOT_PATIENCE)) ??
+    (await loadBundle(session, place, inputs, budget, state));
   crashPoint("process.loaded");
   await say(
     session,
@@ -292,7 +296,7 @@ async function loadedAlready(
   const { hash } = inputs.bundle;
   const known = olds?.revision?.processId === place.processId ? olds.revision : undefined;
   // Only what may run already is worth the question.
-  const sent = await loadsOf(session, place, hash);
+  const sent = [...(await loadsOf(session, place, hash)), ...(known ? [] : bootLoads(place, inputs))];
   if (known?.sourceHash !== hash && sent.length === 0) return undefined;
   const verdict = await probe(session, place, "LIVENESS", {}, budget).catch(nothingLoaded);
   if (verdict?.sourceHash !== hash || verdict.version !== inputs.version) return undefined;

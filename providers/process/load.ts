@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { explainLuaError, store } from "../../bundler/index.ts";
+import { explainLuaError, type StoredBundle, store } from "../../bundler/index.ts";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { adoption } from "../run/adoption.ts";
@@ -7,7 +7,7 @@ import { memberKey } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
 import type { Place } from "./health.ts";
 import { short } from "./health.ts";
-import { composeProgram, type RestoredState, readLoadOutcome } from "./program.ts";
+import { composeProgram, type Program, type RestoredState, readLoadOutcome } from "./program.ts";
 import type { ProcessInputs } from "./schema.ts";
 
 /** A load that the process itself says it committed. */
@@ -19,6 +19,34 @@ export interface Loaded {
   readonly handlers?: readonly string[];
   /** The shape of its states after it, where it says so. */
   readonly stateVersion?: string;
+}
+
+/** @throws FleetError BUNDLE_GONE */
+export async function storedBundle(
+  session: Session,
+  { name, bundle }: Pick<ProcessInputs, "name" | "bundle">,
+): Promise<StoredBundle> {
+  const stored = await store(join(session.scope.home, "bundles")).get(bundle.hash);
+  if (stored) return stored;
+  throw new FleetError({
+    code: "BUNDLE_GONE",
+    what: `The bundle of ${name} is not in the store.`,
+    got: `no ${bundle.hash} in ${session.scope.home}/bundles`,
+    expected: "the bundle that the program made",
+    remedy: "Run pulumi up from the project, which makes it again.",
+  });
+}
+
+/** What is evaluated to load a member's code in this run. */
+export async function programOf(
+  session: Session,
+  { name, bundle, version }: Pick<ProcessInputs, "name" | "bundle" | "version">,
+  text: string,
+  state?: RestoredState,
+): Promise<Program> {
+  const epoch = await session.deployment.epoch();
+  const release = session.deployment.id;
+  return composeProgram(text, { process: name, release, sourceHash: bundle.hash, version, epoch }, state);
 }
 
 /**
@@ -33,26 +61,9 @@ export async function loadBundle(
   budget: Budget,
   state?: RestoredState,
 ): Promise<Loaded> {
-  const bundles = store(join(session.scope.home, "bundles"));
-  const stored = await bundles.get(inputs.bundle.hash);
-  if (!stored) {
-    throw new FleetError({
-      code: "BUNDLE_GONE",
-      what: `The bundle of ${place.name} is not in the store.`,
-      got: `no ${inputs.bundle.hash} in ${session.scope.home}/bundles`,
-      expected: "the bundle that the program made",
-      remedy: "Run pulumi up from the project, which makes it again.",
-    });
-  }
+  const stored = await storedBundle(session, inputs);
   const epoch = await session.deployment.epoch();
-  const commit = {
-    process: place.name,
-    release: session.deployment.id,
-    sourceHash: inputs.bundle.hash,
-    version: inputs.version,
-    epoch,
-  };
-  const program = composeProgram(stored.text, commit, state);
+  const program = await programOf(session, inputs, stored.text, state);
   const intent = memberKey(
     session.scope,
     place.name,
@@ -141,18 +152,23 @@ export async function loadsOf(session: Session, place: Place, hash: string): Pro
   return [...sent, { id: taken.evalId, at: taken.loadedAt ?? Date.now() }];
 }
 
-/** The newest of them that the process committed. */
+/**
+ * The newest of them that the process committed.
+ *
+ * @param patience seconds for each; a message that is known to have arrived is worth more of them
+ */
 export async function committedLoad(
   session: Session,
   place: Place,
   hash: string,
   loads: readonly Load[],
   budget: Budget,
+  patience = 5,
 ): Promise<Loaded | undefined> {
   for (const load of loads) {
     const ref = { processId: place.processId, messageId: load.id, expectOutput: true };
     // A message that never arrived has no result: that is not worth the whole budget.
-    const found = await session.ao.evaluation(ref, within(budget, 5)).catch(() => undefined);
+    const found = await session.ao.evaluation(ref, within(budget, patience)).catch(() => undefined);
     const outcome = found?.error === undefined && found ? readLoadOutcome(found.output) : undefined;
     if (outcome?.kind !== "committed" || outcome.sourceHash !== hash) continue;
     if (load.key !== undefined) await session.ao.settle(load.key);

@@ -7,9 +7,10 @@ import { incarnationsIn, memberKey, newestIncarnation, onNetwork } from "../run/
 import { deploymentKey } from "../run/scope.ts";
 import type { Session } from "../run/session.ts";
 import { adopted } from "./adopt.ts";
+import { bootOf } from "./boot.ts";
 import type { Place } from "./health.ts";
-import { hasRival, isAhead, isForeign, isStopped } from "./observe.ts";
 import { publishedModule } from "./module.ts";
+import { hasRival, isAhead, isForeign, isStopped } from "./observe.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 export interface FoundPlace extends Place {
@@ -71,13 +72,14 @@ export async function ensurePlace(
  */
 export async function spawned(
   session: Session,
-  inputs: Pick<ProcessInputs, "name" | "tags">,
+  inputs: ProcessInputs,
   generation: number,
   module: string,
   budget: Budget,
 ): Promise<FoundPlace> {
   const { name } = inputs;
   const intent = memberKey(session.scope, name, generation, "spawn");
+  const boot = await bootOf(session, inputs);
   const sent = await session.ao.spawn(
     {
       intent,
@@ -89,8 +91,10 @@ export async function spawned(
         "Deployment-Key": deploymentKey(session.scope, name),
         Generation: String(generation),
         "Deployment-Id": session.deployment.id,
+        ...boot?.tags,
         ...inputs.tags,
       },
+      ...(boot === undefined ? {} : { data: boot.data }),
     },
     budget,
   );

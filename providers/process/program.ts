@@ -48,6 +48,20 @@ export function composeProgram(bundle: string, commit: Commit, state?: RestoredS
   };
 }
 
+/**
+ * The program as the data of a spawn (`On-Boot: Data`). An error must not leave it: a process whose boot failed can never evaluate
+ * anything again. So it is caught, the process lives without code, and the load by an ordinary Eval that follows says what is
+ * wrong. The chunk has the name that aos gives, so places in errors are those of a load. Pure.
+ */
+export function composeBoot({ text }: Program): string {
+  return [
+    `local chunk, failure = load(${luaString(text)}, "aos")`,
+    "if not chunk then return failure end",
+    "local _, output = pcall(chunk)",
+    "return output",
+  ].join("\n");
+}
+
 /** Lines before the bundle that a load may have. */
 const MOST_GUARD_LINES = 4;
 

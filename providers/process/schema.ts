@@ -92,6 +92,8 @@ export const ProcessInputsSchema = z.strictObject({
       digest: z.string().length(64),
     })
     .optional(),
+  /** Whether a new process is spawned with its code (`On-Boot: Data`), so that it runs from its first message on. @default false */
+  onBoot: z.boolean().optional(),
   /** Existing process to take over instead of spawning. Must belong to the stack's wallet. @default none */
   adopt: AdoptSchema.optional(),
   /** How other code comes into use. @default in place: one Eval into the process that runs */

@@ -22,7 +22,7 @@ import { checked, configureOnce } from "./fixture.ts";
 const repository = process.cwd();
 const PARTS = 41;
 const LIMIT = 100_000;
-const network = { kind: "local" as const, dir: ".fleet/localnet", maxMessageBytes: LIMIT };
+const network = { kind: "local" as const, dir: ".fleet/localnet", maxMessageBytes: 2 * LIMIT };
 const scopeOf = (home: string) => ({ project: "game", stack: "dev", home, build: "build" });
 const FAST = { timeoutSeconds: 30, intervalSeconds: 0.1, retries: 2 };
 
@@ -49,7 +49,8 @@ beforeAll(async () => {
   );
   for (let n = 0; n < PARTS; n += 1)
     await put(`processes/big/part${n}.lua`, `-- part ${n}\nreturn "${String(n % 10).repeat(LIMIT)}"\n`);
-  for (const name of ["one", "two"]) await put(`processes/${name}/process.lua`, head(name));
+  for (const name of ["one", "two", "booted"]) await put(`processes/${name}/process.lua`, head(name));
+  await put("processes/large/process.lua", `${head("large")}return "${"x".repeat(2 * LIMIT)}"\n`);
   await configureOnce();
 }, 60_000);
 afterAll(async () => {
@@ -68,8 +69,8 @@ const planned = (name: string, member: Record<string, unknown> = {}, home = ".fl
 /** A member as its declaration says, as Pulumi hands it on. */
 async function inputs(name: string, member: Record<string, unknown> = {}, home = ".fleet") {
   const plan = await planned(name, member, home);
-  const declared = plan.levels[0]?.[0]?.declared;
-  if (!declared) throw new Error(`${name} was not planned`);
+  const { declared, declaration } = plan.levels[0]?.[0] ?? {};
+  if (!declared || !declaration) throw new Error(`${name} was not planned`);
   const { sourceHash: hash, bytes, entry, modules, version, module } = declared;
   return checked({
     scope: scopeOf(home),
@@ -80,13 +81,14 @@ async function inputs(name: string, member: Record<string, unknown> = {}, home =
     bundle: { hash, bytes, entry, modules },
     healthCheck: FAST,
     timeoutSeconds: 60,
+    onBoot: declaration.onBoot,
   });
 }
 const create = async (...given: Parameters<typeof inputs>): Promise<ProcessOutputs> =>
   (await lifecycle.create(await inputs(...given))).outs;
 const session = (home = ".fleet"): Promise<Session> => sessionFor(scopeOf(home), network);
 
-describe("a program of 4 MB on a network that takes messages of 100 kB", () => {
+describe("a program of 4 MB on a network that takes messages of 200 kB", () => {
   let big: ProcessOutputs;
   const size = async () =>
     (
@@ -168,6 +170,44 @@ describe("an error in a handler of it", () => {
     // The load that failed: uploaded, and so read from the gateway.
     expect(ran.stdout).toContain("error  processes/big/part37.lua:2:15: attempt to index a nil value");
     expect((await run(["logs", "big"])).stdout).toMatch(/Eval from .*\n {4}code {3}[0-9a-f]{64}/);
+  }, 60_000);
+});
+
+describe("a process that is spawned with its code", () => {
+  const boot = { onBoot: true };
+  const orderOf = async (made: ProcessOutputs): Promise<string[]> => {
+    const { info } = await status(network.dir);
+    const history = await historyOf({ session: await session(), suUrl: info?.suUrl } as FleetSession, 30);
+    return (await history.range(made.processId, 0, 20)).map(({ action }) => action);
+  };
+
+  test("needs no load, and gets later ones as any other", async () => {
+    const made = await create("booted", boot);
+    expect(made.health.status).toBe("HEALTHY");
+    expect(made.revision).toMatchObject({ evalId: made.processId, sourceHash: made.bundle.hash });
+    expect(await orderOf(made)).toEqual(["(spawn)", "HEALTH_CHECK"]);
+    await put("processes/booted/process.lua", `${head("booted")}-- edited\n`);
+    const { outs } = await lifecycle.update("id", made, await inputs("booted", boot));
+    expect(outs.processId).toBe(made.processId);
+    expect(outs.revision?.evalId).not.toBe(made.processId);
+    expect((await orderOf(made)).filter((action) => action === "Eval")).toHaveLength(1);
+  }, 60_000);
+
+  test("whose code fails at the boot lives on, names the user's line, and takes the mended code", async () => {
+    await put("processes/failing/process.lua", `${head("failing")}local t = nil\nt.x = 1\n`);
+    const error = await create("failing", boot).catch((reason: unknown) => reason);
+    expect((error as PartialFailure).message).toContain("processes/failing/process.lua:4:1");
+    await put("processes/failing/process.lua", head("failing"));
+    const known = (error as PartialFailure).properties as unknown as ProcessOutputs;
+    const { outs } = await lifecycle.update("id", known, await inputs("failing", boot));
+    expect(outs.processId).toBe(known.processId);
+    expect(outs.health.status).toBe("HEALTHY");
+  }, 60_000);
+
+  test("that is too large for one message is loaded after the spawn", async () => {
+    const made = await create("large", boot);
+    expect(made.health.status).toBe("HEALTHY");
+    expect(made.revision?.evalId).not.toBe(made.processId);
   }, 60_000);
 });
 
