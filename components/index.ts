@@ -1,5 +1,6 @@
 export { FleetError } from "../core/errors.ts";
 export { ConfigBundle } from "../providers/config-bundle/resource.ts";
+export { open as openSealed } from "../providers/config-bundle/seal.ts";
 export { LocalNetwork } from "../providers/local-network/resource.ts";
 export { Process } from "../providers/process/resource.ts";
 export { Release } from "../providers/release/resource.ts";
