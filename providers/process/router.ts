@@ -38,7 +38,7 @@ export async function routerWord(
 /** Every process that a table may give a request to. Pure. */
 export function idsIn(table: Table | undefined): string[] {
   return Object.values(table?.services ?? {}).flatMap(({ routes, testers, mirror }) => [
-    ...routes.map(({ processId }) => processId),
+    ...routes.filter(({ weightBp }) => weightBp > 0).map(({ processId }) => processId),
     ...(testers ? [testers.processId] : []),
     ...(mirror === undefined ? [] : [mirror]),
   ]);

@@ -10,8 +10,9 @@ import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
+import { handOverBy } from "./hand-over.ts";
 import { measureBy } from "./measure.ts";
-import { finalOf, isSpreadAs } from "./plan.ts";
+import { finalOf, fromProven, isSpreadAs } from "./plan.ts";
 import { routerOf } from "./router.ts";
 import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
 import { type Standing, Walk } from "./walk.ts";
@@ -89,20 +90,27 @@ async function ensure(
 ): Promise<TrafficOutputs> {
   // Each message has its time; how long a rollout takes its intervals say.
   const budget = (): Budget => session.budget(inputs.timeoutSeconds);
-  const walk = new Walk(inputs, {
-    router: routerOf(session, inputs.router, budget),
-    measure: measureBy(session, inputs, budget),
-    wait: (ms) => sleep(ms),
-    tell: (phase, detail) => say(session, NAME, phase, detail),
-    slackMs: inputs.timeoutSeconds * 1000,
-  });
+  const router = routerOf(session, inputs.router, budget);
+  let walk: Walk | undefined;
+  const standing = (): Standing =>
+    walk?.standing ?? { phase: "PREPARING", table: undefined, slot: undefined, verdict: "" };
   try {
+    const { proven } = await router.look();
+    const wanted = { ...inputs, services: fromProven(inputs.services, proven) };
+    walk = new Walk(wanted, {
+      router,
+      measure: measureBy(session, wanted, budget),
+      handOver: handOverBy(session, budget, (name, detail) => say(session, name, "handed over", detail)),
+      wait: (ms) => sleep(ms),
+      tell: (phase, detail) => say(session, NAME, phase, detail),
+      slackMs: inputs.timeoutSeconds * 1000,
+    });
     await walk.run();
-    return outputsOf(inputs, raw, walk.standing, olds);
+    return outputsOf(inputs, raw, standing(), olds);
   } catch (error) {
     const why = error instanceof FleetError ? error.problems[0].what : String(error);
     await session.deployment.failed(why);
-    throw new PartialFailure(idOf(inputs), outputsOf(inputs, raw, walk.standing, olds), error);
+    throw new PartialFailure(idOf(inputs), outputsOf(inputs, raw, standing(), olds), error);
   }
 }
 

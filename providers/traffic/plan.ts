@@ -63,9 +63,43 @@ export const messageOf = (wanted: Wanted, step: number, services: Services): Set
   services,
 });
 
-/** Whether a table spreads requests as these services would. */
+/** Whether a table spreads requests as these services would. A route without a share is none. */
 export const isSpreadAs = (table: Pick<Table, "services"> | null | undefined, services: Services): boolean =>
-  table !== null && table !== undefined && canonicalJson(table.services) === canonicalJson(services);
+  table !== null && table !== undefined && spread(table.services) === spread(services);
+
+const spread = (services: Services): string =>
+  canonicalJson(
+    Object.fromEntries(
+      Object.entries(services).map(([name, service]) => [
+        name,
+        { ...service, routes: service.routes.filter(({ weightBp }) => weightBp > 0) },
+      ]),
+    ),
+  );
+
+/**
+ * The services with blue as the router knows it: what had their traffic in the last proven table. The declared one is of the time when
+ * green was made, and may have been replaced, and retired, since. Pure.
+ */
+export function fromProven(
+  services: TrafficInputs["services"],
+  proven: Pick<Table, "services"> | undefined,
+): TrafficInputs["services"] {
+  return Object.fromEntries(
+    Object.entries(services).map(([name, service]) => {
+      const used = proven?.services[name]?.routes.filter(({ weightBp }) => weightBp > 0) ?? [];
+      const others = used.filter(({ processId }) => processId !== service.green.processId);
+      if (used.length === 0 || others.some(({ processId }) => processId === service.blue?.processId))
+        return [name, service];
+      const { blue: _, ...rest } = service;
+      const [most] = others.sort((a, b) => b.weightBp - a.weightBp);
+      return [
+        name,
+        most ? { ...rest, blue: { processId: most.processId, sourceHash: most.revision } } : rest,
+      ];
+    }),
+  );
+}
 
 /** Process → code of all that get traffic from a table. */
 export function targetsOf(services: Services): Record<string, string> {

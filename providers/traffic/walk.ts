@@ -20,6 +20,7 @@ import {
   weightsText,
 } from "../../delivery/index.ts";
 import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../delivery/wire.ts";
+import { type HandOver, handings } from "./hand-over.ts";
 import type { Measure } from "./measure.ts";
 import {
   baseOf,
@@ -43,6 +44,8 @@ const PROOF_MS = 300;
 export interface Surroundings {
   readonly router: Router;
   readonly measure: Measure;
+  /** Brings the state of those that own theirs along. */
+  readonly handOver: HandOver;
   /** Lets so many milliseconds pass. */
   readonly wait: (ms: number) => Promise<void>;
   /** A line for who watches. */
@@ -77,6 +80,15 @@ export class Walk {
    *   TARGET_UNPROVEN (nothing was switched), TRAFFIC_TAKEN (somebody else moves it)
    */
   async run(): Promise<void> {
+    try {
+      await this.#run();
+    } catch (error) {
+      if (error instanceof FleetError && REVERTED.has(error.code)) await this.#followBack();
+      throw error;
+    }
+  }
+
+  async #run(): Promise<void> {
     let state = await this.#look();
     if (!state.table) state = await this.#begin();
     if (isForeign(state, this.#wanted)) state = await this.#reset(state);
@@ -106,7 +118,7 @@ export class Walk {
       "PREPARING",
       `${table ? tableName(table) : "a rollout"} was under way: from the last proven table`,
     );
-    if (table && proven) await this.#set({ ...asMessage(proven), ...expecting(state) });
+    if (table && proven) await this.#switch(state, { ...asMessage(proven), ...expecting(state) });
     return this.#look();
   }
 
@@ -173,7 +185,7 @@ export class Walk {
     if (!proven) throw taken("there is no proven table");
     const phase = phaseAt(steps, at.step);
     this.standing.phase = phase;
-    await this.#set({ ...message, ...expecting(from), lease: { forMs, revertTo: proven.release } });
+    await this.#switch(from, { ...message, ...expecting(from), lease: { forMs, revertTo: proven.release } });
     crashPoint("traffic.set");
     await this.#tell(phase, `${stepName(steps, at.step)}: ${weightsText({ services })}`);
     let left = step.intervalSeconds * 1000;
@@ -236,7 +248,7 @@ export class Walk {
     await this.#tell("FAILED", reason);
     if (!state.proven) throw taken("there is no proven table");
     await this.#tell("ROLLING_BACK", tableName(state.proven));
-    await this.#set({ ...asMessage(state.proven), ...expecting(state) });
+    await this.#switch(state, { ...asMessage(state.proven), ...expecting(state) });
     crashPoint("traffic.back");
     await this.#look();
     await this.#tell("ROLLED_BACK", weightsText(this.standing.table));
@@ -265,6 +277,26 @@ export class Walk {
     return state;
   }
 
+  /** A table that gives a service to another process takes the state along, where it owns one; the switch is at one slot. */
+  async #switch({ table }: TrafficState, message: SetTraffic): Promise<void> {
+    const list = handings(this.#wanted.services, table, message);
+    await this.#around.handOver.give(list);
+    try {
+      await this.#set(message);
+    } catch (error) {
+      await this.#around.handOver.undo(list);
+      throw error;
+    }
+  }
+
+  /** The router went back by itself: what the new revision did since the switch is in its state, and goes back too. */
+  async #followBack(): Promise<void> {
+    const { services } = this.#wanted;
+    const { table } = await this.#look();
+    if (!table) return;
+    await this.#around.handOver.give(handings(services, { services: finalOf(this.#wanted) }, table));
+  }
+
   async #set(message: SetTraffic): Promise<void> {
     const set = await this.#around.router.set(message);
     if (!set.repeated) this.standing.slot = set.slot;
@@ -275,6 +307,9 @@ export class Walk {
     await this.#around.tell(phase, detail);
   }
 }
+
+/** What ended a rollout when the router had gone back already. */
+const REVERTED = new Set(["ROLLOUT_ABORTED", "LEASE_ENDED"]);
 
 const stepName = (steps: readonly Step[], step: number): string =>
   `step ${step + 1} of ${steps.length}, ${percent(steps[step]?.weightBp ?? 0)}`;

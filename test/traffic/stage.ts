@@ -30,6 +30,9 @@ export class Stage {
   readonly told: { phase: Phase; detail: string }[] = [];
   /** Requests that each process got, of all since the stage was made. */
   readonly seen: Record<string, number> = {};
+  /** State that went from one process to another. */
+  readonly handed: string[] = [];
+  handingFails = false;
   /** Requests per second of each service. */
   rate = 20;
   /** Called before each of the walk's messages, with their number. */
@@ -70,6 +73,16 @@ export class Stage {
     const walk = new Walk(wanted, {
       router: this.#port(),
       measure: this.#measure(wanted),
+      handOver: {
+        give: async (list) => {
+          for (const { name, from, to } of list) this.handed.push(`${name} ${from[0]}→${to[0]}`);
+          if (this.handingFails && list.length > 0)
+            throw new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" });
+        },
+        undo: async (list) => {
+          for (const { name, from } of list) this.handed.push(`${name} ${from[0]} serves on`);
+        },
+      },
       wait: async (ms) => this.pass(ms),
       tell: async (phase, detail) => {
         this.told.push({ phase, detail });

@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { FleetError } from "../../core/errors.ts";
 import { FOLLOWS, type StrategyInput, StrategySchema, stepsOf } from "../../delivery/index.ts";
+import { fromProven } from "../../providers/traffic/plan.ts";
 import { BLUE, GREEN, Killed, SHOP_BLUE, SHOP_GREEN, Stage } from "./stage.ts";
 
 const codeOf = (error: unknown) => (error instanceof FleetError ? error.code : error);
@@ -288,5 +289,102 @@ describe("too little to say", () => {
     expect(codeOf((await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }))).error)).toBe("HELD");
     expect(stage.router.table?.reason).toMatch(/^4 measurements in a row could not be made/);
     expect(stage.router.at - started).toBeGreaterThan(4 * 60_000);
+  });
+});
+
+describe("a service that owns its state", () => {
+  const owned = (stage: Stage, strategy: StrategyInput = {}) => {
+    const wanted = stage.wanted({ trafficStrategy: "INSTANT", ...strategy });
+    const [battle] = Object.values(wanted.services);
+    return { ...wanted, services: { battle: { ...battle, state: "owned" as const } } } as typeof wanted;
+  };
+
+  it("has it handed over before the one message that switches it", async () => {
+    const stage = new Stage().steady();
+    const { error } = await stage.walk(owned(stage));
+    expect(error).toBeUndefined();
+    expect(stage.handed).toEqual(["battle b→g"]);
+    await stage.walk(owned(stage));
+    expect(stage.handed).toEqual(["battle b→g"]);
+  });
+
+  it("is not switched when its state cannot be handed over", async () => {
+    const stage = new Stage().steady();
+    stage.handingFails = true;
+    const { error } = await stage.walk(owned(stage));
+    expect(codeOf(error)).toBe("HANDOVER_FAILED");
+    expect(weights(stage)).toEqual({ b: 10_000 });
+    expect(stage.seen[GREEN]).toBeUndefined();
+  });
+
+  it("serves on where it was when the switch is refused", async () => {
+    const stage = new Stage().steady();
+    stage.before = (_message, kind) => {
+      // Somebody else changes the table between the hand-over and the switch.
+      if (kind === "set" && stage.handed.length === 1) stage.router.serial += 1;
+    };
+    const { error } = await stage.walk(owned(stage));
+    expect(codeOf(error)).toBe("STALE_STEP");
+    expect(stage.handed).toEqual(["battle b→g", "battle b serves on"]);
+  });
+
+  it("takes its newer state back when the new revision is judged bad", async () => {
+    const stage = new Stage().steady();
+    stage.behaviours[GREEN] = { errorRate: 0.5 };
+    const { error } = await stage.walk(owned(stage));
+    expect(codeOf(error)).toBe("ROLLED_BACK");
+    expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
+    expect(weights(stage)).toEqual({ b: 10_000 });
+  });
+
+  it("takes it back too when the router went back by itself", async () => {
+    const stage = new Stage().steady();
+    stage.before = () => {
+      if (stage.handed.length === 1 && stage.router.table?.mode === "rollout") stage.router.say("abort");
+    };
+    const { error } = await stage.walk(owned(stage));
+    expect(codeOf(error)).toBe("ROLLOUT_ABORTED");
+    expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
+  });
+});
+
+describe("blue", () => {
+  const service = (blue?: string) => ({
+    key: "sender",
+    state: "none" as const,
+    green: { processId: GREEN, sourceHash: "new" },
+    ...(blue === undefined ? {} : { blue: { processId: blue, sourceHash: "old" } }),
+  });
+  const table = (routes: [string, number][]) => ({
+    services: {
+      battle: {
+        key: "sender",
+        routes: routes.map(([processId, weightBp]) => ({ processId, revision: "r", weightBp })),
+      },
+    },
+  });
+  const blueOf = (declared: string | undefined, routes?: [string, number][]) =>
+    fromProven({ battle: service(declared) }, routes && table(routes)).battle?.blue?.processId;
+
+  it("is what had the traffic, and what was declared only before there is a table", () => {
+    expect(blueOf(BLUE)).toBe(BLUE);
+    expect(blueOf(BLUE, [[SHOP_BLUE, 10_000]])).toBe(SHOP_BLUE);
+    expect(blueOf(undefined, [[BLUE, 10_000]])).toBe(BLUE);
+  });
+
+  it("is nobody when green has all of it, whatever was declared when green was made", () => {
+    expect(blueOf(BLUE, [[GREEN, 10_000]])).toBeUndefined();
+    expect(
+      blueOf(BLUE, [
+        [GREEN, 10_000],
+        [BLUE, 0],
+      ]),
+    ).toBeUndefined();
+    expect(
+      blueOf(BLUE, [
+        [GREEN, 5000],
+        [BLUE, 5000],
+      ]),
+    ).toBe(BLUE);
   });
 });
