@@ -4,6 +4,7 @@ import { z } from "zod";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit.ts";
 import type { FleetSession, OpenOptions } from "./fleet-session.ts";
 import type { Host } from "./host.ts";
+import { openLog } from "./log.ts";
 import { Output } from "./output.ts";
 import { findProject } from "./project.ts";
 import type { Workspace } from "./workspace.ts";
@@ -81,8 +82,13 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
   return command.action(async () => {
     const raw = command.opts();
     const shared = SharedSchema.parse(raw);
-    const out = new Output(cli.host, shared);
-    const { context, close } = contextFor(cli, shared, out);
+    const projectDir = findProject(resolve(cli.host.cwd, shared.cwd ?? "."));
+    const level = cli.host.env.FLEET_LOG_LEVEL ?? (shared.verbose ? "debug" : "info");
+    const log = await openLog(projectDir, { command: spec.name, pid: process.pid }, level);
+    const out = new Output(cli.host, { ...shared, log: log.say });
+    const { context, close } = contextFor(cli, shared, out, projectDir);
+    const started = performance.now();
+    log.say("info", "begins");
     try {
       const options = spec.options.parse(raw);
       cli.exitCode = (await spec.run(context, options, command.args)) ?? EXIT.ok;
@@ -91,6 +97,8 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
       cli.exitCode = exitCodeOf(error);
     } finally {
       await close();
+      log.say("info", "ended", { exitCode: cli.exitCode, ms: Math.round(performance.now() - started) });
+      log.close();
     }
   });
 }
@@ -99,8 +107,8 @@ function contextFor(
   { host }: Cli,
   shared: z.output<typeof SharedSchema>,
   out: Output,
+  projectDir: string,
 ): { context: Context; close(): Promise<void> } {
-  const projectDir = findProject(resolve(host.cwd, shared.cwd ?? "."));
   const opened: FleetSession[] = [];
   let workspace: Promise<Workspace> | undefined;
   const context: Context = {

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { FleetError, formatProblem } from "../core/errors.ts";
+import type { LogLevel } from "./log.ts";
 
 /** Where a command's words go. Tests give their own. */
 export interface Streams {
@@ -21,6 +22,8 @@ export interface OutputOptions {
   readonly quiet?: boolean;
   /** Details on stderr. @default false */
   readonly verbose?: boolean;
+  /** Told everything that is said on stderr, whatever the options. @default nobody */
+  readonly log?: (level: LogLevel, text: string, more?: object) => void;
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -31,12 +34,14 @@ export class Output {
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly streams: Streams;
+  private readonly log: NonNullable<OutputOptions["log"]>;
 
   constructor(streams: Streams, options: OutputOptions = {}) {
     this.streams = streams;
     this.json = options.json ?? false;
     this.quiet = options.quiet ?? false;
     this.verbose = options.verbose ?? false;
+    this.log = options.log ?? (() => {});
   }
 
   /** True where lines may be redrawn. */
@@ -56,16 +61,19 @@ export class Output {
 
   /** What happens meanwhile, on stderr; silent with `--quiet`. */
   note(text: string): void {
+    this.log("info", text);
     if (!this.quiet) this.streams.stderr.write(`${text}\n`);
   }
 
   /** More of it, only with `--verbose`. */
   detail(text: string): void {
+    this.log("debug", text);
     if (this.verbose) this.streams.stderr.write(`${text}\n`);
   }
 
   /** What must be seen, on stderr, whatever the options. */
   alert(text: string): void {
+    this.log("warn", text);
     this.streams.stderr.write(`${text}\n`);
   }
 
@@ -77,6 +85,7 @@ export class Output {
   /** An error a person can fix: its problems and no stack; on stdout too, as JSON, with `--json`. Anything else keeps its stack. */
   error(error: unknown): void {
     if (error instanceof FleetError) {
+      this.log("error", error.problems[0].what, { code: error.code });
       for (const problem of error.problems) this.alert(formatProblem(problem));
       this.document({ success: false, error: { code: error.code, problems: error.problems } });
       return;

@@ -22,6 +22,7 @@ import { restoreCommand } from "./commands/restore.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { statisticsCommand } from "./commands/statistics.ts";
 import { statusCommand } from "./commands/status.ts";
+import { supportBundleCommand } from "./commands/support-bundle.ts";
 import { traceCommand } from "./commands/trace.ts";
 import { validateCommand } from "./commands/validate.ts";
 import type { Streams } from "./output.ts";
@@ -55,6 +56,7 @@ export function buildProgram(cli: Cli, version: string): Command {
     auditCommand,
     localnetCommand,
     doctorCommand,
+    supportBundleCommand,
     envCommand,
   ]) {
     program.addCommand(make(cli));

@@ -31,7 +31,7 @@ export interface CleanRequest {
 const MAX_LOG = 1024 * 1024;
 
 const ARTEFACTS = /^(deployment-manifest-.+\.json|rollback-.+\.json|.+-process\.lua)$/;
-const LOGS = /^(deploy-.+\.log|events-.+\.jsonl|.+_output\.txt\.\d+\.gz)$/;
+const LOGS = /^(deploy-.+\.log|fleet\.jsonl\.\d+|events-.+\.jsonl|.+_output\.txt\.\d+\.gz)$/;
 const APPENDED = /_output\.txt$/;
 
 /** Removes what is older than the window and what nobody needs; tells what. */

@@ -23,7 +23,7 @@ const LEAST = 12;
 const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi"];
 
 /** Shapes of secrets that belong into no artefact, whoever's they are. */
-const SHAPES: readonly (readonly [string, RegExp])[] = [
+export const SHAPES: readonly (readonly [string, RegExp])[] = [
   ["a private key (PEM)", /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/],
   ["a private key (JWK)", /\\*"d\\*"\s*:\s*\\*"[A-Za-z0-9_-]{80,}\\*"/],
   ["a token of Pulumi", /\bpul-[0-9a-f]{40}\b/],

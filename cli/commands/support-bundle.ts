@@ -1,0 +1,113 @@
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import type { Command } from "commander";
+import { z } from "zod";
+import { FleetError, formatProblem } from "../../core/errors.ts";
+import { doctor } from "../../toolchain/doctor.ts";
+import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { filesOf, journalOf, type Part, processOf } from "../support/collect.ts";
+import { redactFile } from "../support/redact.ts";
+import { secretsOf } from "../validate/secrets.ts";
+import { AT_ONCE, each } from "../validate/subject.ts";
+
+const Options = z.looseObject({
+  output: z.string().optional(),
+  offline: z.boolean().default(false),
+  messages: z.number(),
+  timeout: z.number(),
+});
+
+export function supportBundleCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "support-bundle",
+    summary: "pack what somebody needs who is to help, without secrets",
+    description:
+      "Packs versions, findings of doctor, settings, manifest, reports, logs, the journal without its signed bytes, and of each process " +
+      "what it says of itself and its newest messages (data cut at 300 characters) into one archive of mode 600. The numbers of the wallet, the " +
+      "passphrase, tokens and values under private names are taken out. Look into it before you send it: data of your users may be in messages.",
+    examples: [
+      ["npx fleet support-bundle", "build/support-<time>.tgz"],
+      ["npx fleet support-bundle --offline", "only what is on this machine"],
+    ],
+    define(command) {
+      command
+        .option("-o, --output <file>", "where it goes (default: build/support-<time>.tgz)")
+        .option("--offline", "ask no process")
+        .option("--messages <number>", "newest messages of each process", count(1), 25)
+        .option("--timeout <seconds>", "until one answer must be there", seconds, 20);
+    },
+    options: Options,
+    async run(context, options) {
+      const { out, host, projectDir } = context;
+      const workspace = await context.workspace();
+      const stack = await context.stack();
+      const secrets = await secretsOf(workspace, stack);
+      const findings = await doctor(projectDir, host.env);
+      const about = {
+        ...{ madeAt: new Date().toISOString(), stack, platform: process.platform, arch: process.arch },
+        node: process.version,
+      };
+      const parts: Part[] = [
+        { name: "about.json", text: JSON.stringify(about) },
+        { name: "doctor.json", text: JSON.stringify(findings) },
+        ...(await filesOf(projectDir)),
+        ...(options.offline ? [] : await ofTheFleet(context, options)),
+      ];
+      const time = new Date().toISOString().replace(/[-:]|\..*/g, "");
+      const file = resolve(projectDir, options.output ?? join("build", `support-${time}.tgz`));
+      await pack(
+        file,
+        `support-${time}`,
+        parts.map(({ name, text }) => ({ name, text: redactFile(name, text, secrets) })),
+      );
+      const { size } = await stat(file);
+      for (const { name } of parts) out.detail(name);
+      out.line(relative(host.cwd, file) || file);
+      out.note(
+        `${parts.length} files, ${Math.ceil(size / 1024)} kB; secrets are taken out, look into it before you send it`,
+      );
+      out.document({ success: true, file, bytes: size, files: parts.map(({ name }) => name) });
+      return EXIT.ok;
+    },
+  });
+}
+
+/** What processes and journal say; where the fleet cannot be reached, the reason. */
+async function ofTheFleet(
+  { out, ...context }: Context,
+  { timeout, messages }: z.output<typeof Options>,
+): Promise<Part[]> {
+  try {
+    const fleet = await context.fleet({ journal: "discard", wallet: false });
+    const history = await context.host.history(fleet, timeout);
+    const journal = await journalOf(fleet);
+    const processes = await each(fleet.members, AT_ONCE, (member) =>
+      processOf(fleet, history, member, { seconds: timeout, messages }),
+    );
+    return [journal, ...processes];
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    out.note(`the fleet could not be asked: ${formatProblem(error.problems[0])}`);
+    return [{ name: "unreachable.json", text: JSON.stringify({ problems: error.problems }) }];
+  }
+}
+
+async function pack(file: string, root: string, parts: readonly Part[]): Promise<void> {
+  const { create } = await import("tar");
+  const folder = await mkdtemp(join(tmpdir(), "fleet-support-"));
+  try {
+    for (const { name, text } of parts) {
+      const path = join(folder, root, name);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, text, { mode: 0o600 });
+    }
+    await mkdir(dirname(file), { recursive: true });
+    // Made before it is filled, so that nobody else can read it meanwhile.
+    await writeFile(file, "", { mode: 0o600 });
+    await create({ gzip: true, file, cwd: folder, portable: true }, [root]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,63 @@
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { redactText } from "./support/redact.ts";
+
+/** A command's log: one JSON object a line, in `build/logs/fleet.jsonl` of the project. */
+export interface CommandLog {
+  say(level: LogLevel, text: string, more?: object): void;
+  close(): void;
+}
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** Beyond so many bytes a log is put aside as `fleet.jsonl.1`, `.2`, …; so many are kept. */
+const MAX_BYTES = 4 * 1024 * 1024;
+const KEPT = 4;
+
+const SILENT: CommandLog = { say: () => {}, close: () => {} };
+
+/** Levels that FLEET_LOG_LEVEL may name, from the most to none. */
+const LEVELS = ["debug", "info", "warn", "error", "silent"];
+
+/**
+ * Opens the log of a project; one that never was set up (no `.fleet`) gets none.
+ *
+ * @param level from FLEET_LOG_LEVEL; default info, debug with --verbose, and `silent` writes none
+ */
+export async function openLog(
+  projectDir: string,
+  fields: Readonly<Record<string, unknown>>,
+  level: string,
+): Promise<CommandLog> {
+  if (level === "silent" || !existsSync(join(projectDir, ".fleet"))) return SILENT;
+  const path = join(projectDir, "build", "logs", "fleet.jsonl");
+  try {
+    rotate(path);
+    const { destination, pino } = await import("pino");
+    const file = destination({ dest: path, mkdir: true, sync: true });
+    // A full disk must not end a command; what it does matters more than its log.
+    file.on("error", () => {});
+    const logger: Logger = pino(
+      { base: fields, timestamp: () => `,"time":"${new Date().toISOString()}"`, level: known(level) },
+      file,
+    );
+    return {
+      say: (at, text, more = {}) => logger[at](more, redactText(text)),
+      close: () => file.end(),
+    };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return SILENT;
+  }
+}
+
+const known = (level: string): string => (LEVELS.includes(level) ? level : "info");
+
+/** Puts a long log aside. */
+export function rotate(path: string, most = MAX_BYTES, kept = KEPT): void {
+  if (!existsSync(path) || statSync(path).size <= most) return;
+  rmSync(`${path}.${kept}`, { force: true });
+  for (let n = kept - 1; n >= 1; n -= 1)
+    if (existsSync(`${path}.${n}`)) renameSync(`${path}.${n}`, `${path}.${n + 1}`);
+  renameSync(path, `${path}.1`);
+}

@@ -1,0 +1,141 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { rotate } from "../../cli/log.ts";
+import { REDACTED, redact, redactFile, redactText } from "../../cli/support/redact.ts";
+import { fleet, projectFolder } from "../cli/fakes.ts";
+import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
+
+const canary = (name: string) => `canary-${name}-${"x".repeat(90)}`;
+const JWK = { kty: "RSA", n: canary("n"), e: "AQAB", d: canary("d"), p: canary("p"), q: canary("q") };
+
+describe("what is taken out", () => {
+  test("known secrets, private names, keys, tokens, wherever they stand", () => {
+    const secrets = [{ name: "the passphrase", value: "only a test" }];
+    expect(redactText("say only a test please", secrets)).toBe(`say ${REDACTED} please`);
+    expect(redactText(`a ghp_${"a".repeat(36)} b`)).toBe(`a ${REDACTED} b`);
+    const pem = `-----BEGIN ${"PRIVATE"} KEY-----\nabc\n-----END ${"PRIVATE"} KEY-----`;
+    expect(redactText(`x${pem}y`)).not.toContain("abc");
+    expect(redact({ a: [{ apiKey: "k", n: 1 }], wallet: JWK, text: "only a test" }, secrets)).toEqual({
+      a: [{ apiKey: REDACTED, n: 1 }],
+      wallet: { ...JWK, d: REDACTED, p: REDACTED, q: REDACTED },
+      text: REDACTED,
+    });
+    expect(redact({ token: null, secret: "" })).toEqual({ token: null, secret: "" });
+  });
+
+  test("in YAML by its names, in half a JSON as in text", () => {
+    const yaml = "config:\n  game:apiToken: abc\n  game:network: local\nencryptionsalt: v1:abc\n";
+    expect(redactFile("Pulumi.dev.yaml", yaml, [])).toBe(
+      `config:\n  game:apiToken: ${REDACTED}\n  game:network: local\nencryptionsalt: ${REDACTED}\n`,
+    );
+    expect(redactFile("half.json", '{"password": "abc",', [])).toBe(`{"password": ${REDACTED}`);
+  });
+});
+
+describe("fleet support-bundle", () => {
+  let here: Simulated;
+  beforeAll(async () => {
+    here = await simulatedFleet();
+    const { home, scope } = here.stack;
+    writeFileSync(join(home, "wallet.json"), JSON.stringify(JWK), { mode: 0o600 });
+    writeFileSync(join(home, `Pulumi.${scope.stack}.yaml`), "config:\n  game:walletPath: wallet.json\n");
+    mkdirSync(join(home, "build/logs"), { recursive: true });
+    writeFileSync(join(home, "build/logs/deploy_output.txt"), `a log with ${JWK.d} in it\n`);
+    writeFileSync(join(home, "build/deployment-manifest.json"), JSON.stringify({ wallet: JWK, stack: "s" }));
+  }, 60_000);
+  afterAll(() => here.close());
+
+  function unpacked(file: string): string {
+    const folder = mkdtempSync(join(tmpdir(), "fleet-unpacked-"));
+    execFileSync("tar", ["-xzf", file, "-C", folder, "--strip-components=1"]);
+    return folder;
+  }
+
+  test("holds what helps, of every process, and no secret", async () => {
+    const ran = await here.run("support-bundle", "--json");
+    expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("secrets are taken out")]);
+    const { file, files } = ran.json<{ file: string; files: string[] }>();
+    expect(files).toEqual(
+      expect.arrayContaining([
+        ...["about.json", "doctor.json", "journal.json", "project/Pulumi.yaml"],
+        ...["build/deployment-manifest.json", "logs/deploy_output.txt", "processes/shop.json"],
+      ]),
+    );
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const folder = unpacked(file);
+    const shop = JSON.parse(readFileSync(join(folder, "processes/shop.json"), "utf8"));
+    expect(shop).toMatchObject({
+      name: "shop",
+      Info: { status: "ACTIVE" },
+      HEALTH_CHECK: { healthStatus: "HEALTHY" },
+    });
+    expect(shop.messages.map(({ action }: { action: string }) => action)).toContain("WIRE_PEERS");
+    const all = execFileSync(
+      "cat",
+      files.map((name) => join(folder, name)),
+      { encoding: "utf8" },
+    );
+    for (const member of ["d", "p", "q"] as const) expect(all).not.toContain(JWK[member]);
+    expect(all).toContain(REDACTED);
+  });
+
+  test("asks nobody when it is told so", async () => {
+    const sent = here.stack.net.oracle.counts().messages;
+    const ran = await here.run("support-bundle", "--offline", "--output", "help.tgz", "--json");
+    expect(ran.json<{ files: string[] }>().files.some((name) => name.startsWith("processes/"))).toBe(false);
+    expect(here.stack.net.oracle.counts().messages).toBe(sent);
+    expect(statSync(join(here.stack.home, "help.tgz")).size).toBeGreaterThan(100);
+  });
+});
+
+describe("the log of commands", () => {
+  const lines = (folder: string) =>
+    readFileSync(join(folder, "build/logs/fleet.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  test("one JSON object a line: begin, what was said, errors with their code, end with the exit code", async () => {
+    const folder = projectFolder();
+    mkdirSync(join(folder, ".fleet"));
+    await fleet(["validate", "--types", "nonsense", "--quiet"], { cwd: folder });
+    const log = lines(folder);
+    expect(log.map(({ msg }) => msg)).toEqual([
+      "begins",
+      expect.stringContaining("There is no validation of the type"),
+      expect.stringContaining("[TYPE_UNKNOWN]"),
+      "ended",
+    ]);
+    expect(log[1]).toMatchObject({ level: 50, command: "validate", code: "TYPE_UNKNOWN" });
+    expect(log.at(-1)).toMatchObject({
+      exitCode: 2,
+      ms: expect.any(Number),
+      time: expect.stringMatching(/Z$/),
+    });
+  });
+
+  test("none where it is turned off, and none in a folder that was never set up", async () => {
+    const folder = projectFolder();
+    await fleet(["validate", "--types", "nonsense"], { cwd: folder });
+    mkdirSync(join(folder, ".fleet"));
+    await fleet(["validate", "--types", "nonsense"], { cwd: folder, env: { FLEET_LOG_LEVEL: "silent" } });
+    expect(() => lines(folder)).toThrow("ENOENT");
+  });
+
+  test("a long one is put aside, and so many are kept", () => {
+    const path = join(mkdtempSync(join(tmpdir(), "fleet-log-")), "fleet.jsonl");
+    for (const text of ["first", "second", "third"]) {
+      writeFileSync(path, text.repeat(10));
+      rotate(path, 20, 2);
+    }
+    expect(readFileSync(`${path}.1`, "utf8")).toMatch(/^third/);
+    expect(readFileSync(`${path}.2`, "utf8")).toMatch(/^second/);
+    expect(() => statSync(`${path}.3`)).toThrow();
+    writeFileSync(path, "short");
+    rotate(path, 20, 2);
+    expect(readFileSync(path, "utf8")).toBe("short");
+  });
+});
