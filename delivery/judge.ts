@@ -52,9 +52,11 @@ function errorRate(rule: Rule<"errorRate">, service: ServiceMeasured): Said {
   const blue = service.blue && { events: service.blue.errors, n: ended(service.blue) };
   const alpha = 1 - rule.confidence;
   const own = share(green);
-  const limit = binomialTail(green.events, green.n, rule.max);
+  // Probes are asked for less than callers ask: good ones do not outweigh what went wrong for callers.
+  const callers = { events: service.green.errors, n: ended(service.green) };
+  const limit = Math.min(...[green, callers].map(({ events, n }) => binomialTail(events, n, rule.max)));
   const text = `${counted("green", green)}${probesText(service)}`;
-  if (own > rule.max && limit < alpha)
+  if (Math.max(own, share(callers)) > rule.max && limit < alpha)
     return say("fail", `${text}, more than the ${rate(rule.max)} allowed (${pText(limit, rule.confidence)})`);
   const beside = besides(blue, rule.minSamples);
   if (blue && beside === "") {

@@ -166,7 +166,7 @@ export class Walk {
       const next = decide(this.#wanted.strategy, steps, at, verdict, command);
       promoted = false;
       if (next.move.kind === "finish")
-        return this.#settle(state, servicesAt(this.#wanted, step.weightBp), verdict.text);
+        return this.#settle(state, servicesAt(this.#wanted, step.weightBp), "judged good");
       if (next.move.kind === "hold") return this.#hold(state, next.move);
       if (next.move.kind === "back") return this.#back(state, next.move.reason);
       if (next.move.kind === "watch")

@@ -60,6 +60,10 @@ describe("a verdict", () => {
     const bad = judge(DEFAULTS, of({ probes: { sent: 30, failed: 30, reason: "NO_REPLY" } }));
     expect(bad.outcome).toBe("fail");
     expect(bad.text).toContain("NO_REPLY");
+    // Good probes do not outweigh what went wrong for callers.
+    expect(judge(DEFAULTS, of({ green: metrics(0, 2), probes: { sent: 28, failed: 0 } })).outcome).toBe(
+      "fail",
+    );
   });
 
   it("keeps what could not be measured apart, behind what failed and before what is open", () => {

@@ -1,0 +1,197 @@
+/** Rollouts on the embedded network: the fleet's own coordinator, real aos, and clients who send throughout. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type BundleOptions, bundle, store } from "../../bundler/index.ts";
+import { type LocalNetworkInfo, start, stop } from "../../localnet/index.ts";
+import * as member from "../../providers/process/lifecycle.ts";
+import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import * as traffic from "../../providers/traffic/lifecycle.ts";
+import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
+import * as wiring from "../../providers/wiring/lifecycle.ts";
+import { makeJwk } from "../ao/wallets.ts";
+import { newPlayer, type Player } from "../e2e/player.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+let folder: string;
+let network: LocalNetworkInfo;
+let player: Player;
+let coordinator: ProcessOutputs;
+let blue: ProcessOutputs;
+let green: ProcessOutputs;
+let bad: ProcessOutputs;
+let held: TrafficOutputs;
+/** Every request that was ever sent, and what came back. */
+const sent: { id: string; by: string }[] = [];
+
+/** Counts what it was asked, by id; a bad one fails after it has counted nothing. */
+const program = (name: string, fails: boolean) => `
+local fleet = require("fleet")
+fleet.process { name = "${name}", processType = "BATTLE", version = "1.0.0", capabilities = { "FIGHTING" } }
+local S = fleet.state("seen", { ids = {} })
+fleet.on("FIGHT", { schema = { id = { type = "string", required = true } } }, function(data)
+  ${fails ? 'error("the new code is broken")' : ""}
+  S.ids[#S.ids + 1] = data.id
+  return { by = "${name}" }
+end)
+fleet.on("SEEN", { readonly = true }, function() return { ids = S.ids } end)
+`;
+
+const common = () => ({
+  scope: { project: "rollout", stack: "local", home: join(folder, ".fleet"), build: join(folder, "build") },
+  network: { kind: "local" as const, dir: join(folder, "network") },
+});
+
+async function make(name: string, source?: string): Promise<ProcessOutputs> {
+  const base: BundleOptions = {
+    name,
+    root: ROOT,
+    entry: `processes/${name}/process.lua`,
+    prelude: ["processes/lib/fleet/init.lua"],
+    search: ["processes/lib", "processes"],
+  };
+  if (source !== undefined) await writeFile(join(folder, `${name}.lua`), source);
+  const made = await bundle(source === undefined ? base : { ...base, entry: join(folder, `${name}.lua`) });
+  await store(join(folder, ".fleet", "bundles")).put(made);
+  const { inputs } = await member.check(
+    {},
+    {
+      ...common(),
+      name,
+      version: "1.0.0",
+      module: "aos",
+      bundle: {
+        hash: made.hash,
+        bytes: made.bytes,
+        entry: `${name}.lua`,
+        modules: Object.fromEntries(made.modules.map((module) => [module.name, module.hash])),
+      },
+      healthCheck: { intervalSeconds: 0.2 },
+    },
+  );
+  return (await member.create(inputs)).outs;
+}
+
+const ref = ({ processId, bundle: { hash } }: ProcessOutputs) => ({ processId, sourceHash: hash });
+const targetOf = ({ name, processId, generation }: ProcessOutputs) => ({ name, processId, generation });
+
+async function inputs(release: string, from: ProcessOutputs, to: ProcessOutputs, strategy: object = {}) {
+  const raw = {
+    ...common(),
+    router: targetOf(coordinator),
+    release,
+    services: { battle: { key: "data:id", state: "none", blue: ref(from), green: ref(to) } },
+    strategy: {
+      kind: "blue-green",
+      steps: [{ weightBp: 3000 }, { weightBp: 10_000 }],
+      intervalSeconds: 4,
+      checks: [{ kind: "health" }, { kind: "errorRate", minSamples: 5 }],
+      probes: 5,
+      ...strategy,
+    },
+  };
+  const checked = await traffic.check({}, raw);
+  expect(checked.failures).toEqual([]);
+  return checked.inputs;
+}
+
+/** Sends one after the other, in three lanes, until the work is over; every request must be answered. */
+async function whileSending<T>(work: Promise<T>): Promise<T> {
+  let over = false;
+  const lane = async (name: string) => {
+    for (let n = 0; !over; n += 1) {
+      const id = `${name}-${sent.length}-${n}`;
+      const entry = { id, by: "" };
+      sent.push(entry);
+      const answer = await player.route(coordinator.processId, "battle", "FIGHT", { id });
+      entry.by = answer.success ? String(answer.by) : String(answer.error?.code);
+    }
+  };
+  const lanes = Promise.all(["a", "b", "c"].map(lane));
+  try {
+    return await work;
+  } finally {
+    over = true;
+    await lanes;
+  }
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fleet-traffic-"));
+  network = await start(join(folder, "network"));
+  const jwk = JSON.stringify(await makeJwk());
+  member.configure({ get: (key: string) => (key === "wallet" ? jwk : undefined) });
+  [coordinator, blue, green, bad] = await Promise.all([
+    make("coordinator"),
+    make("battle-blue", program("battle-blue", false)),
+    make("battle-green", program("battle-green", false)),
+    make("battle-bad", program("battle-bad", true)),
+  ]);
+  await wiring.create({ ...common(), target: targetOf(coordinator), peers: { battle: blue.processId } });
+  player = await newPlayer(network);
+}, 120_000);
+
+afterAll(async () => {
+  await stop(join(folder, "network"));
+  await rm(folder, { recursive: true });
+});
+
+test("a canary moves all callers to the new revision while they send", async () => {
+  const { outs } = await whileSending(inputs("r1", blue, green).then(traffic.create));
+  held = outs;
+  expect(outs).toMatchObject({ phase: "COMPLETED", active: { battle: green.processId }, drift: [] });
+  expect(outs.verdict).toMatch(/^pass: /);
+  expect(outs.table).toMatchObject({ release: "r1", mode: "steady" });
+  expect(outs.slot).toBeGreaterThan(0);
+  expect(new Set(sent.map(({ by }) => by))).toEqual(new Set(["battle-blue", "battle-green"]));
+  expect((await player.route(coordinator.processId, "battle", "FIGHT", { id: "after" })).by).toBe(
+    "battle-green",
+  );
+  sent.push({ id: "after", by: "battle-green" });
+  // Nothing is left to do, and nobody changed it.
+  const { props } = await traffic.read("id", outs);
+  expect(props.drift).toEqual([]);
+  expect(await traffic.diff("id", outs, await inputs("r1", blue, green))).toMatchObject({ changes: false });
+  expect(await traffic.diff("id", outs, await inputs("r2", blue, green))).toMatchObject({ changes: false });
+}, 120_000);
+
+test("a broken one goes back while they send; only its share has seen it", async () => {
+  const before = sent.length;
+  const news = await inputs("r2", green, bad);
+  expect(await traffic.diff("id", held, news)).toMatchObject({ changes: true });
+  const failure = await whileSending(
+    traffic.update("id", held, news).then(
+      () => Promise.reject(new Error("it came through")),
+      (error: Error & { properties: TrafficOutputs }) => error,
+    ),
+  );
+  expect(failure.message).toMatch(/went back: all traffic is where it was\. \[ROLLED_BACK\]/);
+  expect(failure.properties).toMatchObject({ phase: "ROLLED_BACK", active: { battle: green.processId } });
+  const seen = sent.slice(before);
+  const exposed = seen.filter(({ by }) => by === "INTERNAL").length;
+  expect(exposed).toBeGreaterThan(0);
+  expect(new Set(seen.map(({ by }) => by))).toEqual(new Set(["battle-green", "INTERNAL"]));
+}, 120_000);
+
+test("nothing was lost and nothing doubled", async () => {
+  const ids = await Promise.all(
+    [blue, green].map(async ({ processId }) => (await player.ask(processId, "SEEN", {})).ids as string[]),
+  );
+  const all = ids.flat();
+  expect(new Set(all).size).toBe(all.length);
+  const answered = sent.filter(({ by }) => by.startsWith("battle-")).map(({ id }) => id);
+  expect([...all].sort()).toEqual(answered.sort());
+  console.log(
+    `${sent.length} requests: ${ids[0]?.length} to blue, ${ids[1]?.length} to green, ${sent.length - all.length} failed in the broken one`,
+  );
+}, 60_000);
+
+test("a table changed by hand is found, and what is deleted goes by wiring again", async () => {
+  const { props } = await traffic.read("id", { ...held, table: held.table && { ...held.table, step: 1 } });
+  expect(props.drift).toEqual([expect.stringMatching(/^battle 100 % \S+ \(release r1, step 3\) instead of/)]);
+  await traffic.remove("id", held);
+  expect((await player.route(coordinator.processId, "battle", "FIGHT", { id: "wired" })).by).toBe(
+    "battle-blue",
+  );
+}, 60_000);
