@@ -1,12 +1,10 @@
-import { readdir, readFile, rm, stat, truncate } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
 import { type ReleaseDocument, readRelease, releasePath } from "../../providers/release/document.ts";
-import { writeBytesAtomically } from "../../providers/run/files.ts";
 import { snapshotStore } from "../../providers/snapshot/store.ts";
 import { localReleases } from "../rollback/releases.ts";
 import { bundlesOf, modulesOf, type Retention, releasesToKeep, snapshotsToKeep } from "./retention.ts";
+import { rotateLogs } from "./rotate.ts";
 
 /** What a cleaning removed, or would remove: paths relative to the project. */
 export interface Cleaned {
@@ -27,12 +25,8 @@ export interface CleanRequest {
   readonly dryRun: boolean;
 }
 
-/** Logs beyond this are put away, in bytes. */
-const MAX_LOG = 1024 * 1024;
-
 const ARTEFACTS = /^(deployment-manifest-.+\.json|rollback-.+\.json|.+-process\.lua)$/;
 const LOGS = /^(deploy-.+\.log|fleet\.jsonl\.\d+|events-.+\.jsonl|.+_output\.txt\.\d+\.gz)$/;
-const APPENDED = /_output\.txt$/;
 
 /** Removes what is older than the window and what nobody needs; tells what. */
 export async function clean(request: CleanRequest): Promise<Cleaned> {
@@ -41,7 +35,7 @@ export async function clean(request: CleanRequest): Promise<Cleaned> {
   const build = join(projectDir, "build");
   const artefacts = await oldFiles(build, ARTEFACTS, retention.since);
   const logs = await oldFiles(join(build, "logs"), LOGS, retention.since);
-  const rotated = await rotate(join(build, "logs"), dryRun);
+  const rotated = await rotateLogs(join(build, "logs"), dryRun);
   const kept: ReleaseDocument[] = [];
   const goneReleases: string[] = [];
   let snapshots = 0;
@@ -92,20 +86,6 @@ async function oldFiles(folder: string, names: RegExp, since: number): Promise<s
     if (names.test(name) && (await stat(path)).mtimeMs < since) found.push(path);
   }
   return found;
-}
-
-/** Puts long logs away as `<name>.<time>.gz` and goes on with empty ones. */
-async function rotate(folder: string, dryRun: boolean): Promise<string[]> {
-  const rotated: string[] = [];
-  for (const name of await readdir(folder).catch(() => [])) {
-    const path = join(folder, name);
-    if (!APPENDED.test(name) || (await stat(path)).size <= MAX_LOG) continue;
-    rotated.push(path);
-    if (dryRun) continue;
-    await writeBytesAtomically(`${path}.${Date.now()}.gz`, await promisify(gzip)(await readFile(path)));
-    await truncate(path);
-  }
-  return rotated;
 }
 
 async function stacksIn(home: string, project: string): Promise<string[]> {

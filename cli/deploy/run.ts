@@ -2,6 +2,7 @@ import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { newDeploymentId } from "../../providers/run/id.ts";
 import { logName, type StepEvent } from "../../providers/run/progress.ts";
+import { rotateLogs } from "../cleanup/rotate.ts";
 import type { RunClock } from "./clock.ts";
 import type { Engine, EngineEvent, EngineResult } from "./engine.ts";
 import {
@@ -104,6 +105,7 @@ async function once(
   const logs = join(request.projectDir, "build", "logs");
   const log = join("build", "logs", logName(deploymentId));
   await mkdir(logs, { recursive: true });
+  await rotateLogs(logs);
   const progress = new Progress();
   const watcher = watch(progress, deploymentId);
   const events = join(logs, `events-${deploymentId}.jsonl`);

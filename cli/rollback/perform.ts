@@ -3,7 +3,7 @@ import { FleetError, formatProblem } from "../../core/errors.ts";
 import type { Context } from "../command.ts";
 import { startClock } from "../deploy/clock.ts";
 import type { Engine } from "../deploy/engine.ts";
-import { failureLines, standing } from "../deploy/report.ts";
+import { failureLines, reportLines, standing } from "../deploy/report.ts";
 import { type DeployOutcome, deploy } from "../deploy/run.ts";
 import { screenFor } from "../deploy/screen.ts";
 import type { FleetSession } from "../fleet-session.ts";
@@ -104,8 +104,10 @@ export async function perform(
     clock.stop();
   }
   crashPoint("rollback.deployed");
-  const touched =
-    standing(outcome, undefined).done.length > 0 || standing(outcome, undefined).failed.length > 0;
+  const { done, failed } = standing(outcome, undefined);
+  // Whoever found another run at work did nothing, however many steps heard that.
+  const isKeptOut = outcome.status === "occupied" || outcome.status === "locked";
+  const touched = switched !== undefined || done.length > 0 || (failed.length > 0 && !isKeptOut);
   let validation: Validated[] = [];
   if (outcome.status === "succeeded") {
     await phases.to("VALIDATING");
@@ -174,11 +176,16 @@ async function callersFirst(
 
 function statusOf(outcome: DeployOutcome, touched: boolean, validation: readonly Validated[]): RollbackPhase {
   if (outcome.status === "succeeded") return isGood(validation) ? "COMPLETED" : "PARTIAL";
-  return touched && standing(outcome, undefined).done.length > 0 ? "PARTIAL" : "FAILED";
+  if (touched) return standing(outcome, undefined).done.length > 0 ? "PARTIAL" : "FAILED";
+  return outcome.status === "occupied" || outcome.status === "locked" ? "CANCELLED" : "FAILED";
 }
 
 function say({ out }: Context, report: RollbackReport, outcome: DeployOutcome, touched: boolean): void {
-  for (const failure of outcome.failures) for (const line of failureLines(failure)) out.alert(line);
+  const isKeptOut = outcome.status === "occupied" || outcome.status === "locked";
+  const lines = isKeptOut
+    ? reportLines(outcome, report.stack, undefined)
+    : outcome.failures.flatMap((failure) => failureLines(failure));
+  for (const line of lines) out.alert(line);
   for (const { name, status, reasons } of report.validation) {
     if (reasons.length > 0 || status !== "HEALTHY") out.alert(`${name} is ${status}: ${reasons.join("; ")}`);
   }

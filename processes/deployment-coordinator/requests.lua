@@ -17,7 +17,7 @@ local NOTE = "recorded; a deployer works it off and reports its phases here"
 local ROLLBACK = {
   PENDING = { "PREPARING", "CANCELLED", "FAILED" },
   PREPARING = { "ROLLING_BACK", "CANCELLED", "FAILED" },
-  ROLLING_BACK = { "VALIDATING", "PARTIAL", "FAILED" },
+  ROLLING_BACK = { "VALIDATING", "PARTIAL", "CANCELLED", "FAILED" },
   VALIDATING = { "COMPLETED", "PARTIAL", "FAILED" },
   PARTIAL = { "ROLLING_BACK", "VALIDATING", "FAILED" },
 }

@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
 import { store } from "../../bundler/index.ts";
+import { MAX_LOG } from "../../cli/cleanup/rotate.ts";
 import { FleetError } from "../../core/errors.ts";
 import { hashOf, sha256 } from "../../core/hash.ts";
 import type { ReleaseDocument } from "../../providers/release/document.ts";
@@ -12,6 +14,7 @@ import {
   type Behaviour,
   began,
   ended,
+  failed,
   fakeAo,
   fakeEngine,
   fakeFleet,
@@ -69,6 +72,8 @@ let world: {
   runs: object[];
   plan: Parameters<typeof began>[];
   locked: boolean;
+  /** Another operator's run is alive when `up` begins. */
+  occupied: boolean;
 };
 
 beforeEach(() => {
@@ -81,6 +86,7 @@ beforeEach(() => {
     runs: [],
     plan: [["Process", "battle", "update"]],
     locked: false,
+    occupied: false,
   };
 });
 
@@ -124,6 +130,15 @@ async function rollback(args: readonly string[], asked: { choose?: number; confi
   const opened = fakeFleet(ao, [member("battle"), member(LEDGER)], LEDGER);
   Object.assign(opened.session.scope, { home: where.home });
   const engine = fakeEngine(async ({ kind, say }) => {
+    if (kind === "up" && world.occupied) {
+      const other = new FleetError({
+        code: "DEPLOYMENT_IN_PROGRESS",
+        what: "ann deploys now.",
+        remedy: "Wait.",
+      });
+      for (const event of failed("Process", "battle", other.message)) say(event);
+      return { ok: false };
+    }
     for (const step of kind === "preview" ? world.plan : [["Process", "battle", "update"] as const]) {
       say(began(...(step as Parameters<typeof began>)));
       say(ended(...(step as Parameters<typeof began>)));
@@ -141,7 +156,16 @@ async function rollback(args: readonly string[], asked: { choose?: number; confi
     tty: asked.choose !== undefined || asked.confirm !== undefined,
     ...asked,
     async pulumi(_workspace, words) {
-      if (words[0] === "config") set.push(words.slice(1, 4).join(" "));
+      const [command, verb, key, value] = words;
+      if (command === "config") {
+        set.push([verb, key].join(" "));
+        const settings = join(dir, "Pulumi.dev.yaml");
+        const others = readFileSync(settings, "utf8")
+          .split("\n")
+          .filter((line) => !line.includes(`:${key}:`));
+        const line = verb === "set" ? [`  ao-fleet:${key}: ${value}`] : [];
+        writeFileSync(settings, [...others.filter((one) => one !== ""), ...line, ""].join("\n"));
+      }
       const stdout = words[1] === "history" ? "[]" : '{"deployment":{"resources":[]}}';
       return { code: 0, stdout, output: "" } as never;
     },
@@ -276,7 +300,8 @@ describe("fleet rollback without an option", () => {
     const ran = await rollback([], { choose: 1, confirm: true });
     expect([ran.code, ran.stderr]).toEqual([0, expect.not.stringContaining("[")]);
     expect(ran.stdout).toContain("Back at deploy-1");
-    expect(ran.set).toEqual(["set release deploy-1"]);
+    expect(ran.set).toEqual(["set release"]);
+    expect(readFileSync(join(dir, "Pulumi.dev.yaml"), "utf8")).toContain("ao-fleet:release: deploy-1");
     expect(ran.runs.map(({ kind, env }) => [kind, JSON.parse(env.FLEET_PIN ?? "{}").release])).toEqual([
       ["preview", "deploy-1"],
       ["up", "deploy-1"],
@@ -293,14 +318,31 @@ describe("fleet rollback without an option", () => {
     expect(readFileSync(join(dir, "build/logs/rollback_output.txt"), "utf8")).toContain("COMPLETED deploy-2");
   });
 
+  it("takes its pin back when another operator's run is alive, and tells the ledger of no failure", async () => {
+    world.occupied = true;
+    const ran = await rollback(["--to", "1", "--yes", "--json"]);
+    expect([ran.code, ran.json()]).toMatchObject([5, { status: "CANCELLED" }]);
+    expect(ran.stderr).toContain("ann deploys now. [DEPLOYMENT_IN_PROGRESS]");
+    expect(ran.stderr).toContain("Nothing was changed.");
+    expect(ran.set).toEqual(["set release", "rm release"]);
+  });
+
+  it("puts a log that has grown long away before it adds to it", async () => {
+    const log = join(dir, "build/logs/rollback_output.txt");
+    await writeAtomically(log, "x".repeat(MAX_LOG + 1));
+    expect((await rollback(["--to", "1", "--yes"])).code).toBe(0);
+    expect(readFileSync(log, "utf8")).toMatch(/^\S+ rollback-\S+ COMPLETED .*\n$/);
+    const [away = ""] = readdirSync(join(dir, "build/logs")).filter((name) => name.endsWith(".gz"));
+    expect(gunzipSync(readFileSync(join(dir, "build/logs", away)))).toHaveLength(MAX_LOG + 1);
+  });
+
   it("in an emergency asks nothing, previews nothing and tells the ledger when it is over", async () => {
     const ran = await rollback(["--to", "deploy-1", "--emergency"]);
     expect([ran.code, ran.runs.map(({ kind }) => kind)]).toEqual([0, ["up"]]);
     expect(ran.sent).not.toContain("LEDGER");
     const told = ran.sent.indexOf("DEPLOYMENT_ROLLBACK");
     expect(told).toBeGreaterThan(ran.sent.indexOf("HEALTH_CHECK"));
-    writeFileSync(join(dir, "Pulumi.dev.yaml"), "config:\n  ao-fleet:release: deploy-1\n");
     const cleared = await rollback(["--clear"]);
-    expect([cleared.code, cleared.set]).toEqual([0, ["rm release --stack"]]);
+    expect([cleared.code, cleared.set]).toEqual([0, ["rm release"]]);
   });
 });

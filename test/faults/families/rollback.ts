@@ -24,7 +24,7 @@ const PROVIDER = [
   "process.loaded:1",
   "process.loaded:2",
   "process.judged:1",
-  "process.judged:3",
+  "process.judged:2",
   "config.sent",
   "wiring.sent",
   "release.begun",
