@@ -1,0 +1,85 @@
+import { generateKeyPairSync } from "node:crypto";
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { Hidden } from "../../components/hidden.ts";
+import { planPinned } from "../../components/pinned.ts";
+import { planFleet } from "../../components/plan.ts";
+import { hashOf } from "../../core/hash.ts";
+import { releasePath } from "../../providers/release/document.ts";
+
+const home = process.cwd();
+const folders = { home: ".fleet", build: "build" };
+const where = { home: ".fleet", project: "game", stack: "dev" };
+const pin = { release: "deploy-1", only: [] };
+const stack = { project: "game", stack: "dev", config: { get: () => undefined } };
+const sealTo = generateKeyPairSync("x25519").publicKey.export({ type: "spki", format: "pem" }).toString();
+
+const program = (token: Hidden | undefined) => ({
+  network: { kind: "local", dir: ".fleet/localnet" },
+  sealTo,
+  allowed: ["shop"],
+  configTypes: { MATCHMAKING: z.strictObject({ rounds: z.int() }) },
+  processes: {
+    shop: { lib: false },
+    battle: {
+      lib: false,
+      config: {
+        MATCHMAKING: { rounds: 3 },
+        SERVICES: { till: { member: "shop" } },
+        LOGGING_CONFIG: { logLevel: "WARN" },
+      },
+      ...(token ? { secrets: { ENVIRONMENT_VARS: { TOKEN: token } } } : {}),
+    },
+  },
+});
+
+beforeAll(async () => {
+  process.chdir(await mkdtemp(join(tmpdir(), "fleet-pinned-")));
+  for (const name of ["shop", "battle"]) {
+    await mkdir(`processes/${name}`, { recursive: true });
+    await writeFile(`processes/${name}/process.lua`, "return {}\n");
+  }
+  const plan = await planFleet(program(new Hidden("canary-then")), folders, () => undefined);
+  const declaration = Object.fromEntries(plan.levels.flat().map(({ name, declared }) => [name, declared]));
+  const release = {
+    deploymentId: "deploy-1",
+    releasedAt: "2026-01-01T00:00:00.000Z",
+    members: {},
+    scope: {},
+  };
+  for (const id of ["deploy-1", "current"]) {
+    const path = releasePath(where, id);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, JSON.stringify({ ...release, declaration, releaseHash: hashOf(declaration) }));
+  }
+  // A secret is named there, and not held.
+  expect(JSON.stringify(declaration)).not.toContain("canary");
+});
+afterAll(() => process.chdir(home));
+
+test("a release brings its settings, rules, services and who may change it back, with the secrets of now", async () => {
+  const plan = await planPinned(program(new Hidden("canary-now")), folders, pin, stack);
+  const battle = plan.levels.flat().find(({ name }) => name === "battle");
+  expect(battle?.declared).toMatchObject({
+    config: { MATCHMAKING: { rounds: 3 }, LOGGING_CONFIG: { logLevel: "WARN" }, ENVIRONMENT_VARS: {} },
+    rules: { MATCHMAKING: { type: "object" } },
+    secrets: { ENVIRONMENT_VARS: ["TOKEN"] },
+    ...{ sealTo, peers: ["shop"], allowed: ["shop"] },
+  });
+  expect(battle?.secrets?.ENVIRONMENT_VARS?.TOKEN?.reveal()).toBe("canary-now");
+});
+
+test("a secret that the release needs and the stack has no more is named, with what to do", async () => {
+  await expect(planPinned(program(undefined), folders, pin, stack)).rejects.toMatchObject({
+    problems: [
+      {
+        code: "SECRET_MISSING",
+        what: "battle needs the secret ENVIRONMENT_VARS.TOKEN, of which nothing here has a value.",
+        remedy: "npx pulumi config set --secret --path secrets.battle.ENVIRONMENT_VARS.TOKEN <value>",
+      },
+    ],
+  });
+});
