@@ -123,13 +123,16 @@ async function ask(
   member: Member,
 ): Promise<Pick<Reading, "outcome" | "health" | "detail" | "responseMs"> & { info?: Info }> {
   try {
-    const info = InfoSchema.parse(await read(look, member, "Info"));
+    const own = await infoOf(look, member);
     await look.pace.turn();
     const nonce = randomBytes(12).toString("hex");
     const start = look.clock.ticks();
     const raw = await call(look, member, "HEALTH_CHECK", { healthCheck: { checkType: "CONTINUOUS", nonce } });
     const responseMs = look.clock.ticks() - start;
     const verdict = VerdictSchema.parse(raw);
+    const { version, sourceHash, release, epoch } = verdict;
+    // A program without the fleet's library answers health checks itself, and need not know Info.
+    const info = own ?? { status: "", capabilities: [], version, sourceHash, release, epoch };
     if (verdict.nonce !== nonce) return { outcome: "wrong", detail: "it answered another check", info };
     const detail = verdict.checks
       .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
@@ -144,6 +147,17 @@ async function ask(
     const detail = `${brief(error.problems[0].what, 160)} [${error.code}]`;
     if (error.code === "RATE_LIMITED") return { outcome: "unread", detail };
     return { outcome: error.transient || error.code === "NO_REPLY" ? "silent" : "wrong", detail };
+  }
+}
+
+/** What a process says of itself; undefined when it does not know Info, or means something else by it. */
+async function infoOf(look: Look, member: Member): Promise<Info | undefined> {
+  try {
+    return InfoSchema.safeParse(await read(look, member, "Info")).data;
+  } catch (error) {
+    const unknown = error instanceof FleetError && ["NO_REPLY", "UNKNOWN_ACTION"].includes(error.code);
+    if (unknown || error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 

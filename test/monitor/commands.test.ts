@@ -112,6 +112,24 @@ test("what the ledger alerts of is taken over, but not what is judged here", asy
   expect(after.json<{ alerts: unknown[] }>().alerts).toMatchObject([{ type: "SECURITY_ALERT", count: 2 }]);
 });
 
+test("a program without the fleet's library is judged by the health checks that it answers itself", async () => {
+  const own =
+    (health: string): Behaviour =>
+    (request) =>
+      request.processId === idOf("shop") && request.action === "Info"
+        ? { output: "New Message From …" }
+        : behave(request.processId === idOf("shop") ? health : "HEALTHY")(request);
+  const well = await fleet(["monitor", "--once", "--json"], atHome(own("HEALTHY")));
+  expect(well.json()).toMatchObject({
+    success: true,
+    processes: [{}, { name: "shop", state: "HEALTHY", version: "1.0.0", messages: null, drift: [] }],
+  });
+  const ill = await fleet(["monitor", "--once", "--json"], atHome(own("UNHEALTHY")));
+  expect(ill.json<{ alerts: { type: string }[] }>().alerts.map(({ type }) => type)).toContain(
+    "PROCESS_UNHEALTHY",
+  );
+});
+
 test("a ledger that does not answer is a note, and a fleet without one is looked at all the same", async () => {
   const broken = await fleet(
     ["monitor", "--once"],

@@ -92,7 +92,7 @@ test("a silent process: a failed check at once, OFFLINE after three, over when i
   expect(open[0]).toEqual(["HEALTH_CHECK_FAILURE_RATE_HIGH fleet"]);
   expect(messages()).toEqual([
     "HEALTH_CHECK_FAILURE_RATE_HIGH fleet: 1 of 3 health checks failed, at most 5 % are expected: shop (no answer)",
-    "PROCESS_OFFLINE shop: 3 checks in a row were not answered: shop did not answer Info. [NO_REPLY]",
+    "PROCESS_OFFLINE shop: 3 checks in a row were not answered: shop did not answer HEALTH_CHECK. [NO_REPLY]",
   ]);
   const { report } = await fleet.round();
   expect(report).toMatchObject({
