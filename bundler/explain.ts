@@ -56,10 +56,26 @@ export function explainLuaError(raw: string, map: SourceMap, offsetLines = 0): E
 /** `file:line:column: message` and the source line with a mark under the place; several lines for a terminal. */
 export function formatLuaError(error: ExplainedError): string {
   if (error.file === undefined) return error.message;
-  const { file, line, column = 1, source = "" } = error;
+  const { file, line, column = 1 } = error;
   const lead = `${line} | `;
-  const shown = source.replace(/\t/g, " ");
-  return `${file}:${line}:${column}: ${error.message}\n  ${lead}${shown}\n  ${" ".repeat(lead.length + column - 1)}^`;
+  const { text, mark } = excerptOf(error);
+  return `${file}:${line}:${column}: ${error.message}\n  ${lead}${text}\n  ${" ".repeat(lead.length + mark)}^`;
+}
+
+/** Characters of a source line that are shown; data in a program may stand on lines of any length. */
+const SHOWN = 160;
+
+/** The source line around its column, one character for each, and where in it the column is, from 0. */
+export function excerptOf({ source = "", column = 1 }: Pick<ExplainedError, "source" | "column">): {
+  text: string;
+  mark: number;
+} {
+  const line = source.replace(/\t/g, " ");
+  if (line.length <= SHOWN) return { text: line, mark: column - 1 };
+  const start = Math.max(0, Math.min(column - 1 - SHOWN / 2, line.length - SHOWN));
+  const end = start + SHOWN;
+  const text = `${start > 0 ? "…" : ""}${line.slice(start, end)}${end < line.length ? "…" : ""}`;
+  return { text, mark: column - 1 - start + (start > 0 ? 1 : 0) };
 }
 
 /** aos puts what was printed before the error, and says the errors of handlers in a longer text of its own. */

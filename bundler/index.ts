@@ -3,7 +3,7 @@ export { bundle } from "./bundle.ts";
 export { forgetFacts } from "./cache.ts";
 export { changedModules, type ModuleChanges, type NamedHash } from "./changes.ts";
 export { luaConstant, luaString } from "./constants.ts";
-export { type ExplainedError, explainLuaError, formatLuaError } from "./explain.ts";
+export { type ExplainedError, excerptOf, explainLuaError, formatLuaError } from "./explain.ts";
 export { processFile, writeProcessFile } from "./process-file.ts";
 export { WARNING_CODES } from "./silence.ts";
 export { checkSize, kB, sizes } from "./size.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { explainLuaError, type StoredBundle, store } from "../../bundler/index.ts";
+import { excerptOf, explainLuaError, type StoredBundle, store } from "../../bundler/index.ts";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { adoption } from "../run/adoption.ts";
@@ -92,7 +92,7 @@ export async function loadBundle(
       code: "LUA_ERROR",
       what: `${place.name} could not be loaded: ${found.message}`,
       ...(at === undefined ? {} : { at }),
-      ...(found.source === undefined ? {} : { got: found.source.trim() }),
+      ...(found.source === undefined ? {} : { got: excerptOf(found).text.trim() }),
       remedy: "Mend the line and run pulumi up again; the process still runs what it ran before.",
     });
   }

@@ -106,6 +106,24 @@ describe("an error is shown at the user's own line", () => {
   });
 });
 
+test("a line of any length is shown around its column only", () => {
+  const source = `local data = "${"x".repeat(5000)}" .. t.name .. "${"y".repeat(5000)}"`;
+  const column = source.indexOf("t.name") + 1;
+  const error = {
+    message: "attempt to index a nil value (local 't')",
+    file: "a.lua",
+    line: 1,
+    column,
+    source,
+  };
+  const [head, shown = "", mark = ""] = formatLuaError(error).split("\n");
+  expect(head).toBe(`a.lua:1:${column}: attempt to index a nil value (local 't')`);
+  expect(shown.length).toBeLessThan(180);
+  expect(shown.slice(mark.indexOf("^"), mark.indexOf("^") + 6)).toBe("t.name");
+  for (const at of [1, source.length])
+    expect(formatLuaError({ ...error, column: at }).split("\n")[1]?.length).toBeLessThan(180);
+});
+
 describe("what is no place in the bundle stays text", () => {
   test.each([
     ["an error without a place", '\n\n\u001b[31merror:\n\u001b[0m[string ".handlers"]:723: plain', "plain"],
