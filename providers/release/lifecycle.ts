@@ -53,10 +53,15 @@ export async function remove(_id: string, _props: ReleaseOutputs): Promise<void>
 
 const idOf = (inputs: ReleaseInputs): string => deploymentKey(inputs.scope, "release");
 
-/** On a machine that has deployed only some of them, the manifest gets the others from the release. */
+/**
+ * What of the release the manifest does not name: members that another machine deployed, and revisions that traffic has just moved
+ * to or back to.
+ */
 async function missingIn(inputs: ReleaseInputs): Promise<Record<string, Partial<ManifestProcess>>> {
   const known = (await readManifest(inputs.scope))?.processes ?? {};
-  const missing = Object.entries(inputs.members).filter(([name]) => known[name]?.processId === undefined);
+  const missing = Object.entries(inputs.members).filter(
+    ([name, { processId }]) => known[name]?.processId !== processId,
+  );
   return Object.fromEntries(
     missing.map(([name, { processId, generation, evalId }]) => {
       const declared = inputs.declaration[name] ?? inputs.warm?.[name];
@@ -67,6 +72,7 @@ async function missingIn(inputs: ReleaseInputs): Promise<Record<string, Partial<
           generation,
           revision: evalId,
           status: "ACTIVE",
+          deploymentTime: new Date().toISOString(),
           dependencies: declared?.dependsOn ?? [],
           ...(declared === undefined
             ? {}
