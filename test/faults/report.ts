@@ -2,15 +2,20 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Verdict } from "./case.ts";
 
-/** What one family's run measured. */
-export interface FamilyResult {
-  readonly family: string;
+/** What one case measured, and when. */
+export interface KeptVerdict extends Verdict {
+  /** ISO time. */
   readonly at: string;
   /** The code that was measured, where the project knows it. */
   readonly commit?: string;
-  /** Cases that the family has; fewer verdicts mean that only a share was run. */
+}
+
+/** What one family's cases measured. */
+export interface FamilyResult {
+  readonly family: string;
+  /** Cases that the family has; fewer verdicts mean that only a share was ever run. */
   readonly listed: number;
-  readonly verdicts: readonly Verdict[];
+  readonly verdicts: readonly KeptVerdict[];
 }
 
 const FOLDER = join("build", "faults", "results");
@@ -46,10 +51,23 @@ const FAMILIES: Record<string, { readonly title: string; readonly open?: string 
   P1: { title: "random fleets, faults and operations" },
 };
 
-/** Keeps what a family's run measured; the next report is written from all that is kept. */
-export async function keepResult(result: FamilyResult): Promise<void> {
+/**
+ * Keeps what a case measured; the next report is written from all that is kept. A case that is not run stays as it was measured
+ * last, and the report says when that was.
+ *
+ * @param listed names of all cases that the family has
+ */
+export async function keepVerdict(listed: readonly string[], verdict: KeptVerdict): Promise<void> {
+  const { family } = verdict;
   await mkdir(FOLDER, { recursive: true });
-  await writeFile(join(FOLDER, `${result.family}.json`), `${JSON.stringify(result, null, 1)}\n`);
+  const earlier = (await keptResults()).find((result) => result.family === family)?.verdicts ?? [];
+  const newest = new Map([...earlier, verdict].map((one) => [one.name, one]));
+  const result: FamilyResult = {
+    family,
+    listed: listed.length,
+    verdicts: listed.flatMap((name) => newest.get(name) ?? []),
+  };
+  await writeFile(join(FOLDER, `${family}.json`), `${JSON.stringify(result, null, 1)}\n`);
 }
 
 export async function keptResults(): Promise<FamilyResult[]> {
@@ -70,7 +88,7 @@ const shown = (ms: number | undefined): string => (ms === undefined ? "–" : (m
 
 /** docs/reliability.md: only what was measured. */
 export function reportOf(results: readonly FamilyResult[]): string {
-  const rows = results.map(({ family, listed, verdicts, at, commit }) => {
+  const rows = results.map(({ family, listed, verdicts }) => {
     const times = verdicts.flatMap(({ recoveries }) => recoveries).sort((a, b) => a - b);
     const trials = verdicts.reduce((sum, one) => sum + one.trials, 0);
     const broken = verdicts.filter((one) => one.broken.length > 0);
@@ -81,7 +99,7 @@ export function reportOf(results: readonly FamilyResult[]): string {
       seedsOf(verdicts),
       String(broken.length),
       `${shown(percentile(times, 0.5))} / ${shown(percentile(times, 0.95))} / ${shown(times.at(-1))}`,
-      `${at.slice(0, 10)}${commit === undefined ? "" : ` at ${commit}`}`,
+      measuredAt(verdicts),
     ];
     return `| ${cells.join(" | ")} |`;
   });
@@ -94,7 +112,7 @@ export function reportOf(results: readonly FamilyResult[]): string {
 
 Written by \`npm run test:faults\` from what it measured; do not edit it. ${all.length} cases, ${broken.length} broken. Recovery over all of them: p50 ${shown(percentile(times, 0.5))} s, p95 ${shown(percentile(times, 0.95))} s, max ${shown(times.at(-1))} s.
 
-After every case these are checked against what the network really holds: **I1** one live process per member · **I2** every process is in state, journal or ledger · **I4** one effect per intent · **I5** nothing pending, nothing open in the journal · **I6** the next \`up\` changes and sends nothing · **I7** no part of the wallet in files or messages · **I8** journal and network agree. **I3** (traffic rows) has no traffic to look at yet. A family whose cases are "n of m" was measured in part. There are no retries; a time includes starting a process of its own, on a machine that other work may load.
+After every case these are checked against what the network really holds: **I1** one live process per member · **I2** every process is in state, journal or ledger · **I4** one effect per intent · **I5** nothing pending, nothing open in the journal · **I6** the next \`up\` changes and sends nothing · **I7** no part of the wallet in files or messages · **I8** journal and network agree. **I3** (traffic rows) has no traffic to look at yet. A case that was not run again stays as it was measured last. There are no retries; a time includes starting a process of its own, on a machine that other work may load.
 
 | family | cases | trials | seeds | broken | recovery p50 / p95 / max, s | measured |
 |---|---|---|---|---|---|---|
@@ -106,6 +124,18 @@ ${broken.length === 0 ? "Nothing is broken." : `## Broken\n\n${broken.map(({ fam
 
 ${[...missing.map((name) => `- ${name} (${FAMILIES[name]?.title}) was not run.`), ...open.map((line) => `- ${line[0]?.toUpperCase()}${line.slice(1)}.`), "- C3, H2, H3, T1, T2 and L1 need traffic and strategies."].join("\n")}
 `;
+}
+
+/** `2026-11-25 at 0fc2e36`, or `40 on 2026-11-25 at 0fc2e36, 225 on 2026-11-25 at aff92a7`: the newest code first. Pure. */
+export function measuredAt(verdicts: readonly KeptVerdict[]): string {
+  const newestFirst = [...verdicts].sort((a, b) => b.at.localeCompare(a.at));
+  const counts = new Map<string, number>();
+  for (const { at, commit } of newestFirst) {
+    const where = `${at.slice(0, 10)}${commit === undefined ? "" : ` at ${commit}`}`;
+    counts.set(where, (counts.get(where) ?? 0) + 1);
+  }
+  if (counts.size === 1) return [...counts.keys()].join();
+  return [...counts].map(([where, count]) => `${count} on ${where}`).join(", ");
 }
 
 function seedsOf(verdicts: readonly Verdict[]): string {
