@@ -20,6 +20,7 @@ import { monitorCommand } from "./commands/monitor.ts";
 import { queryCommand } from "./commands/query.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
+import { abortCommand, pauseCommand, promoteCommand, resumeCommand } from "./commands/rollout.ts";
 import { statisticsCommand } from "./commands/statistics.ts";
 import { statusCommand } from "./commands/status.ts";
 import { supportBundleCommand } from "./commands/support-bundle.ts";
@@ -42,6 +43,10 @@ export function buildProgram(cli: Cli, version: string): Command {
     alertsCommand,
     monitorCommand,
     historyCommand,
+    promoteCommand,
+    pauseCommand,
+    resumeCommand,
+    abortCommand,
     rollbackCommand,
     backupCommand,
     restoreCommand,

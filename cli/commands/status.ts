@@ -9,6 +9,7 @@ import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
 import { dryCall } from "../message.ts";
 import { brief, table } from "../table.ts";
+import { ROUTER, type ShownTraffic, trafficLines, trafficOf } from "../traffic.ts";
 
 /** One process as it is now, by its own word. */
 export interface StatusRow {
@@ -41,15 +42,17 @@ const Options = z.looseObject({
   quick: z.boolean().default(false),
   watch: z.union([z.boolean(), z.number()]).optional(),
   timeout: z.number(),
+  router: z.string().default(ROUTER),
   json: z.boolean().default(false),
 });
 
 export function statusCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "status",
-    summary: "show every process: health, version, code, epoch, release",
+    summary: "show every process: health, version, code, epoch, release; and the rollout",
     description:
       "Asks every process of the fleet itself, all at once, by a signed health check (LIVENESS). " +
+      "Where a router gives traffic by a table, its phase and each revision's share and figures too. " +
       "Exit code 1 when any is not HEALTHY.",
     examples: [
       ["npx fleet status", "the fleet of the selected stack"],
@@ -60,6 +63,7 @@ export function statusCommand(cli: Cli): Command {
       command
         .option("--quick", "read Info by dry-run: nothing is signed; for looking, not for judging")
         .option("-w, --watch [seconds]", "again and again, every so many seconds (default: 5)", seconds)
+        .option("--router <member>", "member whose table of traffic is shown", ROUTER)
         .option("--timeout <seconds>", "until every process must have answered", seconds, 30);
     },
     options: Options,
@@ -76,13 +80,16 @@ export function statusCommand(cli: Cli): Command {
       const fleet = await context.fleet({ journal: "discard", wallet: !options.quick });
       if (fleet.members.length === 0) return nothing(context, fleet);
       for (;;) {
-        const rows = await Promise.all(
-          fleet.members.map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
-        );
+        const router = fleet.members.find(({ name }) => name === options.router);
+        const [traffic, ...rows] = await Promise.all([
+          trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
+          ...fleet.members.map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
+        ]);
         const healthy = rows.every(({ health }) => health === (options.quick ? "ACTIVE" : "HEALTHY"));
         if (watch !== undefined && context.host.stdout.isTTY) context.host.stdout.write("\x1b[H\x1b[2J");
-        print(context, fleet, rows);
-        context.out.document({ success: healthy, stack: fleet.stack, processes: rows });
+        print(context, fleet, rows, traffic);
+        const shown = traffic === undefined ? {} : { traffic };
+        context.out.document({ success: healthy, stack: fleet.stack, processes: rows, ...shown });
         if (watch === undefined) return healthy ? EXIT.ok : EXIT.failed;
         await context.host.pause(watch);
       }
@@ -173,6 +180,7 @@ function print(
   { out }: Context,
   { project, stack, session }: FleetSession,
   rows: readonly StatusRow[],
+  traffic: ShownTraffic | undefined,
 ): void {
   out.line(`${project}/${stack} on ${session.networkName}`);
   const cells = rows.map((row) => [
@@ -190,6 +198,7 @@ function print(
   for (const { name, reasons } of rows) {
     for (const reason of reasons) out.line(`  ${name}: ${brief(reason, 200)}`);
   }
+  for (const line of traffic ? trafficLines(traffic) : []) out.line(line);
 }
 
 const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));

@@ -75,4 +75,7 @@ export interface TrafficOutputs extends TrafficInputs {
 }
 
 /** Answer to `PROVE_TARGETS`. */
-export const AskedSchema = z.looseObject({ count: z.number() });
+export const AskedSchema = z.looseObject({
+  /** Revisions that were asked now; what had proved itself for this release already is not asked again. */
+  count: z.number(),
+});

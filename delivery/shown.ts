@@ -1,0 +1,63 @@
+/** A router's state as people read it. Pure. */
+import type { Phase } from "./phase.ts";
+import { WHOLE } from "./strategy.ts";
+import { tableName } from "./table.ts";
+import type { Table, TrafficState } from "./wire.ts";
+
+/** The phase that a router's table is in; undefined where it has none. */
+export function phaseOf({ table, reverted }: Pick<TrafficState, "table" | "reverted">): Phase | undefined {
+  if (!table) return undefined;
+  if (table.mode === "held") return "HELD";
+  if (table.mode === "steady") return reverted && reverted.at >= table.at ? "ROLLED_BACK" : "COMPLETED";
+  const whole = Object.values(table.services).every(({ routes }) =>
+    routes.some(({ weightBp }) => weightBp === WHOLE),
+  );
+  return whole ? "MONITORING" : "TRAFFIC_SWITCHING";
+}
+
+/** `HELD, release 1a2b…, step 2: paused by hand`; when a lease ends, in seconds of the scheduler's time. */
+export function headline(state: TrafficState): string {
+  const { table, lease, reverted, at } = state;
+  const phase = phaseOf(state);
+  if (!table || phase === undefined) return "no table";
+  const more: string[] = [];
+  if (table.mode === "held" && table.reason !== undefined) more.push(table.reason);
+  if (lease) more.push(`goes back by itself in ${Math.max(0, Math.round((lease.untilMs - at) / 1000))} s`);
+  if (phase === "ROLLED_BACK" && reverted)
+    more.push(
+      `from ${tableName(reverted)}, ${reverted.why === "lease" ? "its lease ended" : "aborted by hand"}`,
+    );
+  return `${phase}, ${tableName(table)}${more.length > 0 ? `: ${more.join("; ")}` : ""}`;
+}
+
+/** One revision of a service as it is now. */
+export interface ShownRevision {
+  readonly service: string;
+  readonly processId: string;
+  readonly weightBp: number;
+  /** sha256 of the code that the router had proved. */
+  readonly sourceHash: string;
+  /** Since the step began. */
+  readonly requests: number;
+  readonly errors: number;
+}
+
+/** Every revision with a share or with requests in this step, by service. */
+export function revisionsOf({
+  table,
+  metrics,
+}: {
+  table?: Table | undefined;
+  metrics?: TrafficState["metrics"];
+}): ShownRevision[] {
+  return Object.entries(table?.services ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([service, { routes }]) =>
+      routes
+        .map(({ processId, weightBp, revision }) => {
+          const { requests = 0, errors = 0 } = metrics?.services[service]?.[processId] ?? {};
+          return { service, processId, weightBp, sourceHash: revision, requests, errors };
+        })
+        .filter(({ weightBp, requests }) => weightBp > 0 || requests > 0),
+    );
+}

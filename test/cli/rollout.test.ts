@@ -1,0 +1,132 @@
+import { expect, test } from "vitest";
+import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member } from "./fakes.ts";
+
+const GREEN = idOf("green");
+const BLUE = idOf("blue");
+const table = (mode: string, more: object = {}) => ({
+  release: "abcdef0123456789",
+  step: 2,
+  salt: "s",
+  mode,
+  at: 1000,
+  services: {
+    battle: {
+      key: "sender",
+      routes: [
+        { processId: GREEN, revision: "new-code", weightBp: 500 },
+        { processId: BLUE, revision: "old-code", weightBp: 9500 },
+      ],
+    },
+  },
+  ...more,
+});
+
+/** A coordinator with a rollout under way. */
+function rollout(change: object = {}): {
+  behave: Behaviour;
+  state: Record<string, unknown>;
+  said: unknown[];
+} {
+  const said: unknown[] = [];
+  const state: Record<string, unknown> = {
+    success: true,
+    table: table("rollout"),
+    lease: { untilMs: 61_000, revertTo: "old" },
+    metrics: {
+      release: "abcdef0123456789",
+      step: 2,
+      since: 0,
+      services: { battle: { [GREEN]: { requests: 12, answered: 11, errors: 1, refused: 0, latencies: [] } } },
+    },
+    proofs: [],
+    serial: 4,
+    epoch: 7,
+    at: 31_000,
+    ...change,
+  };
+  const behave: Behaviour = ({ action, data }) => {
+    if (action === "GET_TRAFFIC") return { reply: state };
+    if (action === "TRAFFIC_COMMAND") {
+      said.push(JSON.parse(data));
+      return { reply: { success: true, release: "abcdef0123456789", step: 2, mode: "held" } };
+    }
+    const nonce = data === "" || data === "{}" ? "" : (JSON.parse(data).healthCheck?.nonce ?? "");
+    return {
+      reply: {
+        success: true,
+        healthStatus: "HEALTHY",
+        status: "ACTIVE",
+        checks: [],
+        nonce,
+        version: "1.0.0",
+        sourceHash: HASH,
+        epoch: 7,
+        release: "r",
+      },
+    };
+  };
+  return { behave, state, said };
+}
+
+const run = (words: string[], behave: Behaviour, members = [member("coordinator"), member("battle")]) =>
+  fleet(words, { fleet: fakeFleet(fakeAo(behave), members) });
+
+test.each(["promote", "pause", "resume", "abort"])(
+  "%s tells the router, and shows what it says then",
+  async (command) => {
+    const { behave, said } = rollout();
+    const ran = await run([command], behave);
+    expect(ran.code).toBe(0);
+    expect(said).toEqual([{ command }]);
+    expect(ran.stdout).toContain(
+      "traffic: TRAFFIC_SWITCHING, release abcdef012345, step 2: goes back by itself in 30 s",
+    );
+    expect(ran.stdout).toMatch(/battle +5 % +green_+ +new-code +12 +1/);
+    const one = await run([command, "--release", "abcdef", "--json"], behave);
+    expect(one.json()).toMatchObject({
+      success: true,
+      command,
+      mode: "held",
+      traffic: { phase: "TRAFFIC_SWITCHING", step: 2 },
+    });
+    expect(said[1]).toEqual({ command, release: "abcdef" });
+  },
+);
+
+test("a refusal of the router ends with exit code 1, and a router that is not there is named", async () => {
+  const refusing: Behaviour = () => ({
+    reply: {
+      success: false,
+      error: { code: "NO_ROLLOUT", message: "no rollout is under way", remedy: "Begin one." },
+    },
+  });
+  const ran = await run(["abort"], refusing);
+  expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining("[NO_ROLLOUT]")]);
+  expect((await run(["abort"], refusing, [member("battle")])).stderr).toContain("[UNKNOWN_PROCESS]");
+});
+
+test("status shows phase, shares and figures; without a table it shows none", async () => {
+  for (const quick of [[], ["--quick"]]) {
+    const ran = await run(
+      ["status", ...quick],
+      rollout({ table: table("held", { reason: "paused by hand" }), lease: undefined }).behave,
+    );
+    expect(ran.stdout).toContain("traffic: HELD, release abcdef012345, step 2: paused by hand");
+    expect(ran.stdout).toMatch(/battle +95 % +blue_+ +old-code +0 +0/);
+  }
+  const reverted = { release: "bad", step: 3, why: "lease", at: 2000 };
+  const back = await run(
+    ["status", "--json"],
+    rollout({ table: table("steady"), reverted, lease: undefined }).behave,
+  );
+  expect(back.json()).toMatchObject({
+    success: true,
+    traffic: {
+      phase: "ROLLED_BACK",
+      revisions: [{ service: "battle", weightBp: 500, requests: 12 }, { weightBp: 9500 }],
+    },
+  });
+  const none = await run(["status"], rollout({ table: undefined }).behave);
+  expect(none.stdout).not.toContain("traffic");
+  expect(none.code).toBe(0);
+});
