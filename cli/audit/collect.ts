@@ -8,7 +8,7 @@ import type { History } from "../history.ts";
 import type { Member as FleetMember } from "../members.ts";
 import { ledgerOf, readLedger, runsOf } from "../rollback/ledger.ts";
 import { localReleases } from "../rollback/releases.ts";
-import type { Member, Sources } from "./check.ts";
+import type { Member, Sources } from "./sources.ts";
 
 const list = <T extends z.ZodType>(item: T) =>
   z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(item));

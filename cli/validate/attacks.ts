@@ -22,6 +22,7 @@ const CONTROL = [
   "UPDATE_CONFIG",
   "RESTORE_CONFIG",
   "WIRE_PEERS",
+  "ADMIT_PEER",
   "RETIRE",
   "DRAIN",
   "RESUME",

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Intent } from "../../ao/journal/index.ts";
-import { audit, type Sources } from "../../cli/audit/check.ts";
+import { audit } from "../../cli/audit/check.ts";
+import type { Sources } from "../../cli/audit/sources.ts";
 import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 
 const intent = (more: Partial<Intent>): Intent => ({
