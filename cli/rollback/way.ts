@@ -6,6 +6,7 @@ import type { DeclaredProcess } from "../../providers/release/schema.ts";
 import { ask } from "../../providers/run/control.ts";
 import { lastSnapshot } from "../../providers/snapshot/find.ts";
 import type { Snapshot } from "../../providers/snapshot/store.ts";
+import { takeSnapshot } from "../../providers/snapshot/take.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
@@ -97,7 +98,7 @@ async function wayOf(
   member: Member | undefined,
 ): Promise<MemberWay> {
   const to = { version: declared.version, sourceHash: declared.sourceHash };
-  if (!member) return { name, kind: "new", to };
+  if (!member) return anew(fleet, history, name, to, request.target.members[name]);
   const { processId } = member;
   if (request.silent.includes(name)) return { name, kind: "same", processId };
   const [info, warm] = await Promise.all([
@@ -143,6 +144,47 @@ async function wayOf(
   return { ...base, kind: "with-state", snapshot, lost };
 }
 
+/**
+ * A member that runs no more is made anew, with the state that its process of then ended with, where that has the shape that the
+ * release works on; else with the last one that was kept under that code.
+ */
+async function anew(
+  fleet: FleetSession,
+  history: () => Promise<History>,
+  name: string,
+  to: NonNullable<MemberWay["to"]>,
+  then: ReleaseDocument["members"][string] | undefined,
+): Promise<MemberWay> {
+  if (!then) return { name, kind: "new", to };
+  const { processId, generation, stateVersion } = then;
+  const place = { name, processId, generation };
+  // A retired process still exports.
+  const info = await infoOf(fleet, place).catch(nothingOf);
+  if (info && (stateVersion === undefined || info.stateVersion === stateVersion)) {
+    const occasion = {
+      reason: "restore" as const,
+      sourceHash: info.sourceHash,
+      deploymentId: `anew-${processId.slice(0, 12)}`,
+    };
+    const snapshot = await takeSnapshot(fleet.session, place, occasion, budgetOf(60)).catch(nothingOf);
+    if (snapshot) return { name, kind: "new", to, snapshot };
+  }
+  const snapshot = await lastSnapshot(fleet.session, place, to.sourceHash, budgetOf(60));
+  const lost = await lostSince(await history(), snapshot ?? { processId, slot: 0 }).catch(nothingOf);
+  return {
+    name,
+    kind: "new",
+    to,
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...(lost === undefined ? {} : { lost }),
+  };
+}
+
+function nothingOf(error: unknown): undefined {
+  if (error instanceof FleetError) return undefined;
+  throw error;
+}
+
 /** The process that the member had under the release, when it is another one and still runs that code. */
 async function warmOf(
   fleet: FleetSession,
@@ -151,16 +193,16 @@ async function warmOf(
   to: { readonly sourceHash: string },
 ): Promise<{ processId: string; epoch: number } | undefined> {
   if (processId === undefined || processId === member.processId) return undefined;
-  const info = await infoOf(fleet, { ...member, processId }).catch((error: unknown) => {
-    // Whatever it is, it is not warm.
-    if (error instanceof FleetError) return undefined;
-    throw error;
-  });
+  // Whatever one that does not answer is, it is not warm.
+  const info = await infoOf(fleet, { ...member, processId }).catch(nothingOf);
   if (info?.status !== "ACTIVE" || info.sourceHash !== to.sourceHash) return undefined;
   return { processId, epoch: info.epoch };
 }
 
-async function infoOf(fleet: FleetSession, member: Member): Promise<Info | undefined> {
+async function infoOf(
+  fleet: FleetSession,
+  member: Pick<Member, "name" | "processId" | "generation">,
+): Promise<Info | undefined> {
   try {
     return await ask(fleet.session, { ...member, action: "Info" }, InfoSchema, budgetOf(60));
   } catch (error) {
@@ -239,7 +281,6 @@ export function wayLines(ways: readonly MemberWay[]): string[] {
 
 function wordsOf({ kind, from, to, snapshot, lost }: MemberWay): string {
   const code = `${from ? `${from.version} ${from.sourceHash.slice(0, 8)}` : "?"} → ${to?.version} ${to?.sourceHash.slice(0, 8)}`;
-  if (kind === "new") return `is made anew: it does not run any more (${to?.version})`;
   if (kind === "beside") return "came later: it is kept as it runs, and nobody is told of it";
   if (kind === "warm") {
     const missed = lost && lost.messages > 0 ? `; ${lostWords(lost)} not in its state` : "";
@@ -247,6 +288,12 @@ function wordsOf({ kind, from, to, snapshot, lost }: MemberWay): string {
   }
   if (kind === "settings") return "same code; its settings and peers go with the release";
   if (kind === "in-place") return `in place, ${code}, its state is kept`;
+  if (kind === "new") {
+    const state = snapshot
+      ? `with its state of ${snapshot.takenAt} (${snapshot.digest.slice(0, 8)})`
+      : "without a state";
+    return `is made anew, ${state}: it does not run any more (${to?.version})${lost && lost.messages > 0 ? `; ${lostWords(lost)} lost` : ""}`;
+  }
   const when = snapshot ? ` of ${snapshot.takenAt} (${snapshot.digest.slice(0, 8)})` : "";
   return `in place, ${code}, with its state${when}${lost && lost.messages > 0 ? `; ${lostWords(lost)} lost` : ""}`;
 }

@@ -28,8 +28,11 @@ export interface Program {
  * The commit is the last statement: whoever reads its marker knows that everything before it ran.
  */
 export function composeProgram(bundle: string, commit: Commit, state?: RestoredState): Program {
+  // A process without code has nothing yet that could take a state: there the commit does.
   const restore =
-    state === undefined ? "" : ` Fleet.restore(${luaString(state.text)}, ${luaString(state.digest)})`;
+    state === undefined
+      ? ""
+      : ` local __s, __d, __n = ${luaString(state.text)}, ${luaString(state.digest)}, Fleet == nil if not __n then Fleet.restore(__s, __d) end`;
   // As many lines with a state as without: an error's line is mapped back by whoever reads it later.
   const guard = [
     `local __e = ${commit.epoch}`,
@@ -41,6 +44,7 @@ export function composeProgram(bundle: string, commit: Commit, state?: RestoredS
     `sourceHash = ${luaString(commit.sourceHash)}`,
     `version = ${luaString(commit.version)}`,
     `epoch = ${commit.epoch}`,
+    ...(state === undefined ? [] : ["state = __n and __s or nil, digest = __d"]),
   ].join(", ");
   return {
     text: `${guard.join("\n")}\n${bundle}\nreturn Fleet.commit({ ${fields} })`,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bundle, bundle } from "../../bundler/index.ts";
-import { composeProgram } from "../../providers/process/program.ts";
+import { composeProgram, type RestoredState } from "../../providers/process/program.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const LIBRARY = "processes/lib/fleet/init.lua";
@@ -14,6 +14,8 @@ export interface ProgramOptions {
   version?: string;
   /** Lua put in the place of the process' own entry. */
   source?: string;
+  /** States that it is loaded with. */
+  state?: RestoredState;
 }
 
 const bundles = new Map<string, Promise<Bundle>>();
@@ -24,13 +26,14 @@ export async function program(name: string, options: ProgramOptions = {}): Promi
   const found = bundles.get(key) ?? make(name, options.source);
   bundles.set(key, found);
   const { text, hash } = await found;
-  return composeProgram(text, {
+  const commit = {
     process: name,
     release: options.release ?? "r1",
     sourceHash: hash,
     version: options.version ?? "1.0.0",
     epoch: options.epoch ?? 1,
-  }).text;
+  };
+  return composeProgram(text, commit, options.state).text;
 }
 
 async function make(name: string, source: string | undefined): Promise<Bundle> {

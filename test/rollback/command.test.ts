@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { store } from "../../bundler/index.ts";
 import { MAX_LOG } from "../../cli/cleanup/rotate.ts";
 import { FleetError } from "../../core/errors.ts";
-import { hashOf, sha256 } from "../../core/hash.ts";
+import { canonicalJson, hashOf, sha256 } from "../../core/hash.ts";
 import type { ReleaseDocument } from "../../providers/release/document.ts";
 import { releasePath } from "../../providers/release/document.ts";
 import { writeAtomically } from "../../providers/run/files.ts";
@@ -62,6 +62,9 @@ const release = (
 const one = release("deploy-1", 1, "1.0.0");
 const two = release("deploy-2", 2, "2.0.0");
 
+const exported = { schema: 1, stateVersion: "1", states: { battle: { wins: 3 } } };
+const STATE = { state: exported, digest: sha256(canonicalJson(exported)) };
+
 let dir = "";
 /** What the world is like; each test spoils one thing of it. */
 let world: {
@@ -74,6 +77,8 @@ let world: {
   locked: boolean;
   /** Another operator's run is alive when `up` begins. */
   occupied: boolean;
+  /** Members that have a process, beside the ledger. */
+  running: string[];
 };
 
 beforeEach(() => {
@@ -87,10 +92,16 @@ beforeEach(() => {
     plan: [["Process", "battle", "update"]],
     locked: false,
     occupied: false,
+    running: ["battle"],
   };
 });
 
 const run = (entry: object, seq: number) => ({ seq, at: Date.parse("2026-01-03"), from: "me", ...entry });
+
+const reports = () =>
+  (existsSync(join(dir, "build")) ? readdirSync(join(dir, "build")) : []).filter((name) =>
+    name.startsWith("rollback-"),
+  );
 
 async function rollback(args: readonly string[], asked: { choose?: number; confirm?: boolean } = {}) {
   const where = { home: join(dir, ".fleet"), project: "ao-fleet", stack: "dev" };
@@ -121,13 +132,19 @@ async function rollback(args: readonly string[], asked: { choose?: number; confi
     const { sourceHash, version } = code ?? {};
     const same = { success: true, status: "ACTIVE", sourceHash, version, epoch: 4 };
     if (action === "Info") return { reply: { ...same, ...world.info } };
+    if (action === "EXPORT_STATE" && world.running.length === 0)
+      return { reply: { success: true, ...STATE, slot: 9 } };
     if (action !== "HEALTH_CHECK") return {};
     const { nonce } = JSON.parse(data).healthCheck;
     return { reply: { ...same, healthStatus: "HEALTHY", checks: [], nonce, release: "deploy-3" } };
   };
   const gone = new FleetError({ code: "NOT_FOUND", what: "There is no such message.", remedy: "None." });
   const ao = Object.assign(fakeAo(behave), { data: () => Promise.reject(gone) });
-  const opened = fakeFleet(ao, [member("battle"), member(LEDGER)], LEDGER);
+  const opened = fakeFleet(
+    ao,
+    [...world.running, LEDGER].map((name) => member(name)),
+    LEDGER,
+  );
   Object.assign(opened.session.scope, { home: where.home });
   const engine = fakeEngine(async ({ kind, say }) => {
     if (kind === "up" && world.occupied) {
@@ -275,7 +292,7 @@ describe("fleet rollback refuses, with nothing changed,", () => {
     expect(ran.json()).toMatchObject({ success: false, error: { code } });
     expect(ran.code).toBe(exit);
     expect(ran.touched).toBe(false);
-    expect(readdirSync(dir)).not.toContain("build");
+    expect(reports()).toEqual([]);
   });
 
   it("to go on where nobody can be asked and nobody said yes", async () => {
@@ -307,7 +324,7 @@ describe("fleet rollback without an option", () => {
       ["up", "deploy-1"],
     ]);
     expect(ran.sent.filter((action) => action === "DEPLOYMENT_ROLLBACK")).toHaveLength(5);
-    const [report] = readdirSync(join(dir, "build")).filter((name) => name.startsWith("rollback-"));
+    const [report] = reports();
     expect(JSON.parse(readFileSync(join(dir, "build", report ?? ""), "utf8"))).toMatchObject({
       status: "COMPLETED",
       requestId: "rollback-1",
@@ -325,6 +342,19 @@ describe("fleet rollback without an option", () => {
     expect(ran.stderr).toContain("ann deploys now. [DEPLOYMENT_IN_PROGRESS]");
     expect(ran.stderr).toContain("Nothing was changed.");
     expect(ran.set).toEqual(["set release", "rm release"]);
+  });
+
+  it("makes a member that runs no more anew, with the state that its process of then ended with", async () => {
+    world.running = [];
+    world.plan = [["Process", "battle", "create"]];
+    const ran = await rollback(["--to", "1", "--yes", "--json"]);
+    // Nothing made it in this test, so the rollback is not through.
+    const { status, members } = ran.json<{ status: string; members: object[] }>();
+    expect([ran.code, status]).toEqual([1, "PARTIAL"]);
+    expect(members[0]).toMatchObject({ name: "battle", kind: "new", snapshot: { digest: STATE.digest } });
+    expect(ran.stderr).toMatch(/battle +is made anew, with its state of /);
+    const { restore } = JSON.parse(ran.runs[1]?.env.FLEET_PIN ?? "{}");
+    expect(restore).toMatchObject({ states: { battle: STATE.digest } });
   });
 
   it("puts a log that has grown long away before it adds to it", async () => {

@@ -25,22 +25,31 @@ function commit.guard(given)
   return json.encode({ fleet = "refused", code = "STALE_EPOCH", epoch = store.epoch })
 end
 
---- Between the guard and the bundle of a load that goes back to an earlier state: the program finds that state as it was
--- exported, and no other. An error undoes the load as a whole.
--- @tparam string text what EXPORT_STATE gave, as JSON
--- @tparam string digest of it
-function commit.restore(text, digest)
-  local exported, problem = json.decode(text)
-  if problem or type(exported) ~= "table" then error("BAD_STATE: " .. tostring(problem or "no table") .. ". The load is undone.", 0) end
-  local given = type(exported.states) == "table" and exported.states or {}
-  for name in pairs(store.states) do
-    if given[name] == nil then store.states[name] = nil end
-  end
+local function bring(exported, digest)
   local ok, failure = pcall(state.import, exported, digest)
   if not ok then
     error((type(failure) == "table" and failure.code .. ": " .. failure.message or tostring(failure)) .. ". The load is undone.", 0)
   end
   store.stateVersion = exported.stateVersion
+end
+
+local function exportedIn(text)
+  local exported, problem = json.decode(text)
+  if problem or type(exported) ~= "table" then error("BAD_STATE: " .. tostring(problem or "no table") .. ". The load is undone.", 0) end
+  return exported
+end
+
+--- Between the guard and the bundle of a load that goes back to an earlier state: the program finds that state as it was
+-- exported, and no other. An error undoes the load as a whole.
+-- @tparam string text what EXPORT_STATE gave, as JSON
+-- @tparam string digest of it
+function commit.restore(text, digest)
+  local exported = exportedIn(text)
+  local given = type(exported.states) == "table" and exported.states or {}
+  for name in pairs(store.states) do
+    if given[name] == nil then store.states[name] = nil end
+  end
+  bring(exported, digest)
   return nil
 end
 
@@ -64,13 +73,15 @@ end
 
 --- The last statement of a load: migrates, asserts the invariants, puts the new declarations in force and writes the
 -- marker. Whoever reads the marker knows that everything before it ran.
--- @tparam table marker release, sourceHash, version, epoch, process
+-- @tparam table marker release, sourceHash, version, epoch, process; a process that is loaded for the first time may be given
+--   another one's `state` (what EXPORT_STATE gave, as JSON) and its `digest`: it begins with it
 -- @treturn string JSON text { fleet = "committed", sourceHash, epoch, handlers, actions, migrations, stateVersion }
 function commit.commit(marker)
   local earlier = store.marker and store.marker.version
   local process = store.process
   if process.name == "" then process.name = tostring(marker.process or "") end
   local version = tostring(marker.version or process.version)
+  if marker.state then bring(exportedIn(marker.state), marker.digest) end
   local migrations = migrate.run(version, earlier)
   local broken = registry.broken(true)
   if #broken > 0 then
