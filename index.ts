@@ -10,7 +10,11 @@ const fleet = await Fleet.create("pokerogue", {
   allowed: ["deployment-coordinator", "admin"],
   processes: {
     "deployment-coordinator": {},
-    admin: { peers: ["coordinator", "security"] },
+    admin: {
+      peers: ["coordinator", "security"],
+      // A round of health checks by the scheduler's cron, where a messenger unit is asked to monitor it.
+      tags: { "Cron-Interval": "30-seconds", "Cron-Tag-Action": "PERIODIC_HEALTH_CHECK" },
+    },
     coordinator: { peers: ["deployment-coordinator", "admin", "battle", "pokemon", "shop", "security"] },
     battle: { dependsOn: ["coordinator"], peers: ["coordinator", "security", "pokemon"], config: service },
     pokemon: {

@@ -60,6 +60,7 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
   const configuration = configurationOf(partsIn(raw));
   const declaration = parseDeclaration(raw, configuration);
   const chosen = chooseMembers(declaration, running);
+  const fleet = withIds(declaration, chosen);
   const levels = levelsOf(Object.fromEntries(chosen.map(({ name, process }) => [name, process.dependsOn])));
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
@@ -67,7 +68,7 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
   for (const { name, process, kept } of chosen) {
     try {
       const declared =
-        kept ?? (await declare(name, process, declaration, configuration.members[name], folders, warnings));
+        kept ?? (await declare(name, process, fleet, configuration.members[name], folders, warnings));
       const secrets = secretsOf(name, declared, configuration, problems);
       const origins = kept ? {} : { origins: configuration.members[name]?.origins ?? {} };
       planned.set(name, {
@@ -228,8 +229,20 @@ function chooseMembers(declaration: FleetDeclaration, running: Running): Chosen[
   throwAll(problems);
   return chosen.map((member) => ({
     ...member,
-    process: { ...member.process, peers: member.process.peers.filter((peer) => present.has(peer)) },
+    process: {
+      ...member.process,
+      peers: member.process.peers.filter((peer) => present.has(peer)),
+      allowed: member.process.allowed.filter((one) => present.has(one) || ADDRESS.test(one)),
+    },
   }));
+}
+
+/** Of a member that this run leaves out and that never ran there is no id, so nobody can be told to obey it. */
+function withIds(declaration: FleetDeclaration, chosen: readonly Chosen[]): FleetDeclaration {
+  if (declaration.allowed === undefined) return declaration;
+  const present = new Set(chosen.map(({ name }) => name));
+  const allowed = declaration.allowed.filter((one) => present.has(one) || ADDRESS.test(one));
+  return { ...declaration, allowed };
 }
 
 async function declare(

@@ -144,6 +144,20 @@ describe("only", () => {
     expect(all[1]?.declared.peers).toEqual(["coordinator"]);
   });
 
+  it("lets nobody change a member who never ran and has no id", async () => {
+    const wallet = "w".repeat(43);
+    const allowed = { only: ["coordinator"], allowed: ["coordinator", "shop", wallet] };
+    const made = await plan({ ...members, coordinator: { allowed: ["battle"] } }, allowed);
+    expect(made.levels.flat().map(({ declared: { allowed } }) => allowed)).toEqual([["coordinator", wallet]]);
+    const all = await plan({ ...members, coordinator: { allowed: ["battle"] } }, { ...allowed, only: [] });
+    expect(all.levels[0]?.[0]?.declared.allowed).toEqual(["coordinator", "shop", wallet, "battle"]);
+    const found = await problems(plan({ ...members, shop: { allowed: ["batle"] } }, { allowed: ["shpo"] }));
+    expect(found.map(({ code, at }) => `${code} ${at}`)).toEqual([
+      "UNKNOWN_MEMBER allowed.0",
+      "UNKNOWN_MEMBER processes.shop.allowed.0",
+    ]);
+  });
+
   it("refuses a member whose dependency neither runs nor is named", async () => {
     const found = await problems(plan(members, { only: ["battle"] }));
     expect(found[0]).toMatchObject({ code: "DEPENDENCY_NOT_RUNNING", remedy: '--only "coordinator battle"' });
