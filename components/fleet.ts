@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { capacityOf } from "../ao/network.ts";
 import { FleetError, formatProblem } from "../core/errors.ts";
 import { ConfigBundle } from "../providers/config-bundle/resource.ts";
 import type { Target } from "../providers/config-bundle/schema.ts";
@@ -71,7 +72,8 @@ export class Fleet extends pulumi.ComponentResource {
           ? await planFleet(input, folders, running)
           : await planPinned(input, folders, pin, { ...where, config });
       await keepExplanation(where, explanationOf(plan, new Date().toISOString()));
-      if (pulumi.runtime.isDryRun()) await preFlight(config, plan.declaration.network, modulesOf(plan));
+      if (pulumi.runtime.isDryRun())
+        await preFlight(config, plan.declaration.network, modulesOf(plan), needsUpload(plan));
       return new Fleet(name, plan, options);
     } catch (error) {
       if (error instanceof FleetError) throw new pulumi.RunError(error.message);
@@ -358,6 +360,14 @@ function sealed(secrets: Readonly<Record<string, Hidden>> | undefined, sealTo: s
   if (secrets === undefined || sealTo === undefined) return {};
   const open = Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()]);
   return { secretData: pulumi.secret(Object.fromEntries(open)), sealTo };
+}
+
+/** Whether a program or a module is to go by the upload. */
+function needsUpload({ declaration, levels }: FleetPlan): boolean {
+  const { maxMessageBytes } = capacityOf(declaration.network);
+  return levels
+    .flat()
+    .some(({ declared }) => declared.bytes > maxMessageBytes || hashOfOwn(declared.module) !== undefined);
 }
 
 /** Modules that must be on the network already. */

@@ -13,17 +13,21 @@ const PATIENCE = 15;
  * What would make every create fail, found before anything is sent: the wallet, the units, the module. The embedded
  * network is not looked at: it is started by the run itself.
  *
+ * @param modules those that must be on the network already
+ * @param upload whether something is to be uploaded
  * @throws FleetError with every problem at once
  */
 export async function preFlight(
   config: ProviderConfig,
   network: NetworkRef,
   modules: readonly string[],
+  upload = false,
 ): Promise<void> {
   const looks: Promise<unknown>[] = [walletProblem(config)];
   if (network.kind === "legacy") {
     const endpoints = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
-    for (const module of new Set(modules)) looks.push(lookAhead(endpoints, { module }, budgetOf(PATIENCE)));
+    const wanted = modules.length > 0 ? [...new Set(modules)].map((module) => ({ module })) : [{}];
+    for (const each of wanted) looks.push(lookAhead(endpoints, { ...each, upload }, budgetOf(PATIENCE)));
   }
   const problems: Problem[] = [];
   for (const settled of await Promise.allSettled(looks)) {

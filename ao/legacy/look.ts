@@ -14,12 +14,16 @@ import { preflight } from "./preflight.ts";
  */
 export function lookAhead(
   endpoints: NetworkEndpoints,
-  input: { module?: string },
+  input: { module?: string; upload?: boolean },
   budget: Budget,
 ): Promise<void> {
   const limits = { concurrency: 4, timeout: 20_000 };
   const index = unitAt("gateway", endpoints.graphqlUrl, limits);
+  const { uploadUrl } = endpoints;
   const parts = {
+    ...(input.upload === true && uploadUrl !== undefined
+      ? { upload: unitAt("upload service", uploadUrl, limits) }
+      : {}),
     mu: unitAt("messenger unit", endpoints.muUrl, limits),
     cu: unitAt("compute unit", endpoints.cuUrl, limits),
     backoff: defaultBackoff,

@@ -9,6 +9,8 @@ import type { Answer, Unit } from "./http.ts";
 export interface PreflightParts {
   readonly mu: Unit;
   readonly cu: Unit;
+  /** Where something is to be uploaded. */
+  readonly upload?: Unit;
   readonly backoff: Backoff;
   /** Asks the gateway's index for the module, with whatever retries. */
   module(id: string, budget: Budget): Promise<FoundItem>;
@@ -22,13 +24,15 @@ export interface PreflightParts {
  * @throws FleetError with the problem of each; transient when all of them are
  */
 export async function preflight(
-  { mu, cu, backoff, module, index }: PreflightParts,
+  { mu, cu, upload, backoff, module, index }: PreflightParts,
   input: { module?: string },
   budget: Budget,
 ): Promise<void> {
   const looks = [
     look(mu, isMessenger, budget, backoff),
     look(cu, isCompute, budget, backoff),
+    // Its root may be anything: an upload service is known by nothing but what it takes.
+    ...(upload === undefined ? [] : [look(upload, () => true, budget, backoff)]),
     input.module === undefined ? index(budget) : module(input.module, within(budget, MODULE_SECONDS)),
   ];
   const errors: FleetError[] = [];

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { preFlight } from "../../components/pre-flight.ts";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, type Problem } from "../../core/errors.ts";
 import { makeJwk } from "../ao/wallets.ts";
 import { type Simnet, startSimnet } from "../simnet/index.ts";
 
@@ -26,13 +26,16 @@ const config = (walletPath: string | undefined) => ({
 });
 const network = () => ({ kind: "legacy" as const, ...net.endpoints });
 
-async function codes(work: Promise<void>): Promise<string[]> {
+const codes = async (work: Promise<void>): Promise<string[]> =>
+  (await problems(work)).map(({ code }) => code);
+
+async function problems(work: Promise<void>): Promise<readonly Problem[]> {
   const error = await work.then(
     () => undefined,
     (reason: unknown) => reason,
   );
   expect(error).toBeInstanceOf(FleetError);
-  return (error as FleetError).problems.map(({ code }) => code);
+  return (error as FleetError).problems;
 }
 
 describe("before anything is sent", () => {
@@ -57,7 +60,20 @@ describe("before anything is sent", () => {
       expect(await codes(preFlight(config(path), network(), [net.module]))).toEqual([code]);
   });
 
-  it("everything that is wrong is told at once", async () => {
+  // Units that are down are waited for: at the same time as in the next one.
+  it.concurrent("an upload service is looked at where something is to be uploaded, units also without a module to look for", async () => {
+    const down = { ...network(), uploadUrl: "http://127.0.0.1:9" };
+    await preFlight(config(wallet), down, [net.module]);
+    await preFlight(config(wallet), { ...down, uploadUrl: net.endpoints.gatewayUrl }, [], true);
+    const wrong = { ...down, cuUrl: "http://127.0.0.1:9" };
+    const found = await problems(preFlight(config(wallet), wrong, [], true));
+    const said = found.map(({ what, got }) => `${what} ${got}`).join("\n");
+    expect(found).toHaveLength(2);
+    expect(said).toContain("upload service");
+    expect(said).toContain("compute unit");
+  });
+
+  it.concurrent("everything that is wrong is told at once", async () => {
     const page = createServer((_request, response) => response.end("<html>hello</html>"));
     await new Promise<void>((listening) => page.listen(0, "127.0.0.1", listening));
     const url = `http://127.0.0.1:${(page.address() as AddressInfo).port}`;
