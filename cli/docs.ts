@@ -88,7 +88,7 @@ function defaultOf({ defaultValue: value, negate }: Option): string {
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 
 /** The whole command tree, for pages and tests. */
-export function documentedProgram(): Command {
+export function documentedProgram(): Promise<Command> {
   return buildProgram({ host: realHost(), exitCode: 0 }, "0.0.0");
 }
 
@@ -100,5 +100,5 @@ export function termOf(argument: Argument): string {
 
 if (import.meta.main) {
   mkdirSync(docsDir, { recursive: true });
-  for (const [name, text] of docsPages(documentedProgram())) writeFileSync(join(docsDir, name), text);
+  for (const [name, text] of docsPages(await documentedProgram())) writeFileSync(join(docsDir, name), text);
 }

@@ -12,8 +12,8 @@ import { buildProgram } from "./program.ts";
 /** Runs `fleet` with the words after its name; returns the exit code. Never throws. */
 export async function main(words: readonly string[], host: Host = realHost()): Promise<number> {
   const cli: Cli = { host, exitCode: EXIT.ok };
-  const program = buildProgram(cli, version());
   try {
+    const program = await buildProgram(cli, version(), words);
     await program.parseAsync([...words], { from: "user" });
     return cli.exitCode;
   } catch (error) {

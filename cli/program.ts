@@ -1,72 +1,58 @@
 import { Command } from "commander";
 import type { Cli } from "./command.ts";
-import { adoptCommand } from "./commands/adopt.ts";
-import { alertsCommand } from "./commands/alerts.ts";
-import { auditCommand } from "./commands/audit.ts";
-import { backupCommand } from "./commands/backup.ts";
-import { bundleCommand } from "./commands/bundle.ts";
-import { callCommand } from "./commands/call.ts";
-import { cleanupCommand } from "./commands/cleanup.ts";
-import { configCommand } from "./commands/config.ts";
-import { dashboardCommand } from "./commands/dashboard.ts";
-import { deployCommand } from "./commands/deploy.ts";
-import { discoverCommand } from "./commands/discover.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { envCommand } from "./commands/env.ts";
-import { historyCommand } from "./commands/history.ts";
-import { localnetCommand } from "./commands/localnet.ts";
-import { logsCommand } from "./commands/logs.ts";
-import { monitorCommand } from "./commands/monitor.ts";
-import { queryCommand } from "./commands/query.ts";
-import { restoreCommand } from "./commands/restore.ts";
-import { rollbackCommand } from "./commands/rollback.ts";
-import { abortCommand, pauseCommand, promoteCommand, resumeCommand } from "./commands/rollout.ts";
-import { statisticsCommand } from "./commands/statistics.ts";
-import { statusCommand } from "./commands/status.ts";
-import { supportBundleCommand } from "./commands/support-bundle.ts";
-import { traceCommand } from "./commands/trace.ts";
-import { validateCommand } from "./commands/validate.ts";
 import type { Streams } from "./output.ts";
 
-/** The whole command line: help, docs and parsing come from this one tree. */
-export function buildProgram(cli: Cli, version: string): Command {
+/** Every command, in the order of the help. Each is loaded only when it is called: most need rooms that others do not. */
+const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
+  deploy: async (cli) => (await import("./commands/deploy.ts")).deployCommand(cli),
+  status: async (cli) => (await import("./commands/status.ts")).statusCommand(cli),
+  validate: async (cli) => (await import("./commands/validate.ts")).validateCommand(cli),
+  statistics: async (cli) => (await import("./commands/statistics.ts")).statisticsCommand(cli),
+  dashboard: async (cli) => (await import("./commands/dashboard.ts")).dashboardCommand(cli),
+  alerts: async (cli) => (await import("./commands/alerts.ts")).alertsCommand(cli),
+  monitor: async (cli) => (await import("./commands/monitor.ts")).monitorCommand(cli),
+  history: async (cli) => (await import("./commands/history.ts")).historyCommand(cli),
+  promote: async (cli) => (await import("./commands/rollout.ts")).promoteCommand(cli),
+  pause: async (cli) => (await import("./commands/rollout.ts")).pauseCommand(cli),
+  resume: async (cli) => (await import("./commands/rollout.ts")).resumeCommand(cli),
+  abort: async (cli) => (await import("./commands/rollout.ts")).abortCommand(cli),
+  rollback: async (cli) => (await import("./commands/rollback.ts")).rollbackCommand(cli),
+  backup: async (cli) => (await import("./commands/backup.ts")).backupCommand(cli),
+  restore: async (cli) => (await import("./commands/restore.ts")).restoreCommand(cli),
+  adopt: async (cli) => (await import("./commands/adopt.ts")).adoptCommand(cli),
+  cleanup: async (cli) => (await import("./commands/cleanup.ts")).cleanupCommand(cli),
+  config: async (cli) => (await import("./commands/config.ts")).configCommand(cli),
+  discover: async (cli) => (await import("./commands/discover.ts")).discoverCommand(cli),
+  call: async (cli) => (await import("./commands/call.ts")).callCommand(cli),
+  logs: async (cli) => (await import("./commands/logs.ts")).logsCommand(cli),
+  query: async (cli) => (await import("./commands/query.ts")).queryCommand(cli),
+  trace: async (cli) => (await import("./commands/trace.ts")).traceCommand(cli),
+  audit: async (cli) => (await import("./commands/audit.ts")).auditCommand(cli),
+  localnet: async (cli) => (await import("./commands/localnet.ts")).localnetCommand(cli),
+  doctor: async (cli) => (await import("./commands/doctor.ts")).doctorCommand(cli),
+  "support-bundle": async (cli) => (await import("./commands/support-bundle.ts")).supportBundleCommand(cli),
+  env: async (cli) => (await import("./commands/env.ts")).envCommand(cli),
+  bundle: async (cli) => (await import("./commands/bundle.ts")).bundleCommand(cli.host),
+};
+
+/**
+ * The command line: help, docs and parsing come from this one tree.
+ *
+ * @param words what was typed: of a known command only that one is made. @default all
+ */
+export async function buildProgram(
+  cli: Cli,
+  version: string,
+  words: readonly string[] = [],
+): Promise<Command> {
   const program = new Command("fleet")
     .description("Fleets of AO processes as code: preview, deploy with health checks, look, call.")
     .version(version, "-V, --version", "print the version")
     .helpCommand("help [command]", "show a command's options");
-  for (const make of [
-    deployCommand,
-    statusCommand,
-    validateCommand,
-    statisticsCommand,
-    dashboardCommand,
-    alertsCommand,
-    monitorCommand,
-    historyCommand,
-    promoteCommand,
-    pauseCommand,
-    resumeCommand,
-    abortCommand,
-    rollbackCommand,
-    backupCommand,
-    restoreCommand,
-    adoptCommand,
-    cleanupCommand,
-    configCommand,
-    discoverCommand,
-    callCommand,
-    logsCommand,
-    queryCommand,
-    traceCommand,
-    auditCommand,
-    localnetCommand,
-    doctorCommand,
-    supportBundleCommand,
-    envCommand,
-  ]) {
-    program.addCommand(make(cli));
-  }
-  program.addCommand(bundleCommand(cli.host));
+  const [first = ""] = words;
+  const named = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  const makers = named ? [named] : ["-V", "--version"].includes(first) ? [] : Object.values(COMMANDS);
+  for (const command of await Promise.all(makers.map((make) => make(cli)))) program.addCommand(command);
   settle(program, cli.host);
   return program;
 }

@@ -8,7 +8,8 @@ import { packageDir } from "../../toolchain/paths.ts";
 import { fakeAo, fakeFleet, fleet, projectFolder } from "./fakes.ts";
 
 const run = promisify(execFile);
-const commands = documentedProgram().commands;
+const program = await documentedProgram();
+const { commands } = program;
 const all = commands.flatMap((command) =>
   command.commands.length > 0
     ? command.commands.map((child) => ({ words: [command.name(), child.name()], command: child }))
@@ -82,7 +83,7 @@ test("env prints lines that a shell takes, with the backend of the nearest proje
 });
 
 test("the pages in docs/cli are what the definitions say (node cli/docs.ts writes them)", () => {
-  const pages = docsPages(documentedProgram());
+  const pages = docsPages(program);
   expect(readdirSync(docsDir).sort()).toEqual([...pages.keys()].sort());
   for (const [name, text] of pages) expect(readFileSync(join(docsDir, name), "utf8"), name).toBe(text);
 });
@@ -91,4 +92,18 @@ test("cli/fleet.mjs runs the CLI and says nothing else", async () => {
   const { stdout, stderr } = await run(process.execPath, [join(packageDir, "cli", "fleet.mjs"), "--version"]);
   expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   expect(stderr).toBe("");
+});
+
+test("a command starts without the rooms of the others", async () => {
+  const hooks = `import { register } from "node:module"; register("data:text/javascript," + encodeURIComponent(
+    "export async function load(url, context, next) { console.error(url); return next(url, context); }"));`;
+  const { stdout, stderr } = await run(
+    process.execPath,
+    ["--import", `data:text/javascript,${encodeURIComponent(hooks)}`, "cli/fleet.mjs", "env", "--help"],
+    { cwd: packageDir },
+  );
+  expect(stdout).toContain("fleet env");
+  expect(stderr).toContain("cli/commands/env.ts");
+  const loaded = stderr.split("\n").filter((url) => /\/(commands|bundler|localnet|monitor|hono)\//.test(url));
+  expect(loaded).toEqual([expect.stringMatching(/commands\/env\.ts$/)]);
 });

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { documentedProgram } from "../../cli/docs.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const program = documentedProgram();
+const program = await documentedProgram();
 
 test("every `fleet` command line in the documents is one that the command takes", () => {
   const pages = globSync(["*.md", "docs/*.md", "examples/**/*.md"], { cwd: root });

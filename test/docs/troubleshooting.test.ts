@@ -11,7 +11,7 @@ const calls = (page: string): string[] =>
       [...line.matchAll(/npx fleet (.*?)(?= {2,}#| \| | && |$)/g)].map(([, call = ""]) => call),
     );
 
-const program = documentedProgram();
+const program = await documentedProgram();
 const knows = (command: Command, option: string) =>
   command.options.some(({ long, short }) => long === option || short === option);
 
