@@ -1,5 +1,6 @@
 -- A coordinator's router with a way to run many short traces in one evaluation. Each begins with an empty router.
 local fleet = require("fleet")
+local calls = require("fleet.calls")
 local registry = require("fleet.registry")
 local router = require("fleet.router")
 local tables = require("fleet.router-table")
@@ -95,4 +96,62 @@ function CALLERS(text)
     lines[i] = table.concat(letters)
   end
   return table.concat(lines, "\n")
+end
+
+-- T2: so many requests under way at a switch of everything; each is answered twice, by whom it was given to.
+function FLIGHT(n)
+  local saved, outbox = Fleet.current, ao.outbox.Messages
+  empty()
+  Fleet.current = { id = "m", from = "deployer", at = 1000000, slot = 1 }
+  local first = #outbox
+  ops.p({ r = "r1", i = 1, good = true })
+  ops.p({ r = "r2", i = 2, good = true })
+  local steps = {
+    ops.s({ r = "r1", n = 0, w = { a = { { 1, 10000 } } } }),
+    ops.s({ r = "r2", n = 1, e = { "r1", 0 }, w = { a = { { 2, 5000 }, { 1, 5000 } } }, l = { 60000, "r1" } }),
+  }
+  for i = #outbox, first + 1, -1 do outbox[i] = nil end
+  local got = {}
+  for i = 1, n do
+    router.call("a", { player = "player-" .. i }, "FIGHT", { i = i }, function(answer)
+      got[#got + 1] = { i = i, by = answer.by, same = answer.i == i }
+    end)
+  end
+  local asked = {}
+  for i = #outbox, first + 1, -1 do
+    asked[#asked + 1] = outbox[i]
+    outbox[i] = nil
+  end
+  steps[3] = ops.s({ r = "r2", n = 2, e = { "r2", 1 }, w = { a = { { 2, 10000 }, { 1, 0 } } }, l = { 60000, "r1" } })
+  local function deliver(request, round)
+    local correlation
+    for _, tag in ipairs(request.Tags) do
+      if tag.name == "Correlation-Id" then correlation = tag.value end
+    end
+    local number = fleet.json.decode(request.Data).i
+    local msg = { Id = correlation .. round, From = request.Target, Action = "FIGHT-Response", Tags = { ["Correlation-Id"] = correlation } }
+    Fleet.current = {
+      id = msg.Id, from = msg.From, at = 1000500, slot = 2,
+      data = fleet.json.encode({ success = true, by = request.Target, i = number }),
+    }
+    if calls.isReply(msg) then calls.receive(msg) end
+  end
+  for round = 1, 2 do
+    for _, request in ipairs(asked) do deliver(request, round) end
+  end
+  local once, by, mixed = {}, {}, 0
+  for _, one in ipairs(got) do
+    once[one.i] = (once[one.i] or 0) + 1
+    by[one.by] = (by[one.by] or 0) + 1
+    if not one.same then mixed = mixed + 1 end
+  end
+  local lost, doubled = 0, 0
+  for i = 1, n do
+    if not once[i] then lost = lost + 1 elseif once[i] > 1 then doubled = doubled + 1 end
+  end
+  Fleet.current = saved
+  return fleet.json.encode({
+    sent = #asked, lost = lost, doubled = doubled, mixed = mixed, blue = by[id(1)] or 0, green = by[id(2)] or 0,
+    steps = steps, open = store.calls.count,
+  })
 end

@@ -94,3 +94,14 @@ test("T1: 10,000 senders at each share are ± 1 %, sticky, and only ever move to
   // Asked again it says the same.
   expect(await lines("CALLERS", { ...ask, shares: [500] })).toEqual([rows[2]]);
 }, 120_000);
+
+test("T2: 1,000 requests under way at a switch of everything: none is lost, doubled or mixed up", async () => {
+  const { output, error } = await router.eval("return FLIGHT(1000)");
+  expect(error).toBeUndefined();
+  const result = JSON.parse(output) as Record<string, number> & { blue: number; green: number };
+  console.log(output);
+  expect(result).toMatchObject({ sent: 1000, lost: 0, doubled: 0, mixed: 0, open: 0 });
+  expect(result.steps).toEqual(["steady", "rollout", "rollout"]);
+  expect(result.blue + result.green).toBe(1000);
+  expect(Math.abs(result.green - 500)).toBeLessThan(60);
+}, 120_000);
