@@ -110,7 +110,7 @@ export function reportOf(results: readonly FamilyResult[]): string {
   const times = all.flatMap(({ recoveries }) => recoveries).sort((a, b) => a - b);
   return `# Reliability, measured
 
-Written by \`npm run test:faults\` from what it measured; do not edit it. ${all.length} cases, ${broken.length} broken. Recovery over all of them: p50 ${shown(percentile(times, 0.5))} s, p95 ${shown(percentile(times, 0.95))} s, max ${shown(times.at(-1))} s.
+Written by \`npm run test:faults\` from what it measured; do not edit it. ${all.length} cases, ${broken.length} broken, each at the code that the last column names. Recovery over all of them: p50 ${shown(percentile(times, 0.5))} s, p95 ${shown(percentile(times, 0.95))} s, max ${shown(times.at(-1))} s.
 
 After every case these are checked against what the network really holds: **I1** one live process per member · **I2** every process is in state, journal or ledger · **I4** one effect per intent · **I5** nothing pending, nothing open in the journal · **I6** the next \`up\` changes and sends nothing · **I7** no part of the wallet in files or messages · **I8** journal and network agree. **I3** (traffic rows) has no traffic to look at yet. A case that was not run again stays as it was measured last. There are no retries; a time includes starting a process of its own, on a machine that other work may load.
 
@@ -131,7 +131,7 @@ export function measuredAt(verdicts: readonly KeptVerdict[]): string {
   const newestFirst = [...verdicts].sort((a, b) => b.at.localeCompare(a.at));
   const counts = new Map<string, number>();
   for (const { at, commit } of newestFirst) {
-    const where = `${at.slice(0, 10)}${commit === undefined ? "" : ` at ${commit}`}`;
+    const where = `${at.slice(0, 10)} at ${commit ?? "code that was not noted"}`;
     counts.set(where, (counts.get(where) ?? 0) + 1);
   }
   if (counts.size === 1) return [...counts.keys()].join();
