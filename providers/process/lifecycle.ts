@@ -17,7 +17,7 @@ import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import { ensureModule } from "./module.ts";
 import { observe } from "./observe.ts";
 import { ensurePlace, keptPlace } from "./place.ts";
-import { besideOthers, retained } from "./retention.ts";
+import { besideOthers, retained, servingOf } from "./retention.ts";
 import { retire } from "./retire.ts";
 import { revisionAt } from "./revisions.ts";
 import {
@@ -197,8 +197,9 @@ async function placed(
   budget: ReturnType<Session["budget"]>,
 ): Promise<Beside & { before: Revision | undefined }> {
   if (inputs.strategy === undefined) {
-    const place = await located(session, inputs, olds, budget);
-    return { place, held: olds?.revisions ?? [], isBack: false, before: olds?.revision };
+    const serving = olds?.strategy === undefined ? olds : await servingOf(session, olds, budget);
+    const place = await located(session, inputs, serving, budget);
+    return { place, held: olds?.revisions ?? [], isBack: false, before: serving?.revision };
   }
   const started = performance.now();
   const beside = await placeBeside(session, inputs, olds, budget);

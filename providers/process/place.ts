@@ -165,7 +165,11 @@ async function assertOwned(session: Session, place: Place, budget: Budget): Prom
 
 /** A state that is older than the journal may name a process that was retired since. */
 function isPast(session: Session, olds: ProcessOutputs): boolean {
-  const newest = incarnationsIn(session, olds.name).at(-1);
+  // Revisions that are held beside the one in use are none of its later lives.
+  const beside = new Set(olds.revisions?.map(({ processId }) => processId));
+  const newest = incarnationsIn(session, olds.name)
+    .filter(({ processId }) => processId === olds.processId || !beside.has(processId))
+    .at(-1);
   if (!newest || newest.generation < olds.generation) return false;
   return newest.processId === olds.processId ? newest.retired : true;
 }

@@ -2,7 +2,7 @@ import type { Budget } from "../../core/budget.ts";
 import { say } from "../run/progress.ts";
 import type { Session } from "../run/session.ts";
 import { retire } from "./retire.ts";
-import { surplus, wasProved, withWanted } from "./revisions.ts";
+import { revisionAt, surplus, wasProved, withWanted } from "./revisions.ts";
 import { routerWord } from "./router.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
@@ -41,4 +41,23 @@ export async function retained(
     revisions: revisions.filter((one) => !gone.includes(one)),
     ...(blue === undefined || blue.processId === processId ? {} : { blue }),
   };
+}
+
+/**
+ * The outputs as if what has the traffic had been wanted: where code is loaded in place from now on, it is loaded there, and not into
+ * a new revision that never served.
+ */
+export async function servingOf(
+  session: Session,
+  olds: ProcessOutputs,
+  budget: Budget,
+): Promise<ProcessOutputs> {
+  const word = await routerWord(session, olds.strategy?.router, budget);
+  const { revisions = [], revision: _, ...others } = olds;
+  const used = revisions.find(({ processId }) => processId === word?.proven[olds.name]?.processId);
+  const serving = used ?? revisions.find(wasProved) ?? revisions[0];
+  if (!serving) return olds;
+  const { processId, generation, moduleId } = serving;
+  const revision = revisionAt(revisions, processId);
+  return { ...others, revisions, processId, generation, moduleId, ...(revision && { revision }) };
 }

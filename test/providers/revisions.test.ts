@@ -159,6 +159,17 @@ describe("a revision in a new process", () => {
     expect(stack.processesOf("shop")).toHaveLength(2);
   });
 
+  it("is not loaded into another one when code comes in place again: neither a warm nor a failed one", async () => {
+    stack = await started();
+    const first = await createProcess(await shop(1));
+    const back = await update(await update(first, 2), 1);
+    expect((await update(back, 3, {})).processId).toBe(first.processId);
+    const error = await failure(update(back, 4, strategy(), { health: "UNHEALTHY" }));
+    const failed = error.properties as unknown as ProcessOutputs;
+    expect(failed.processId).not.toBe(first.processId);
+    expect((await update(failed, 5, {})).processId).toBe(first.processId);
+  });
+
   it("is removed with all that are held", async () => {
     stack = await started();
     const blue = await createProcess(await shop(1));
