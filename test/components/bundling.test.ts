@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
@@ -152,6 +152,42 @@ describe("where a program is", () => {
     });
     expect(await run({ source: "npm:@owner/game" })).toBe("from a package");
   });
+});
+
+test("the examples, as a fleet declares them: no warning, and the same bytes from any folder", async () => {
+  const examples = {
+    network: local,
+    processes: {
+      ledger: { lib: false, source: "examples/ledger", bundle: { state: ["Balances"] } },
+      arena: { lib: false, source: "examples/arena", bundle: { state: ["Fights"] } },
+      polls: {
+        lib: false,
+        source: "examples/polls",
+        bundle: {
+          state: ["Polls"],
+          include: ["rules.two-thirds"],
+          constants: { GREETING: "thanks", DEFAULT_RULE: "majority" },
+        },
+        silence: { LUA_REQUIRE_DYNAMIC: "rules are chosen by name" },
+      },
+    },
+  };
+  const made: string[][] = [];
+  for (const _ of ["here", "and in another folder"]) {
+    process.chdir(await mkdtemp(join(tmpdir(), "fleet-examples-")));
+    await cp(join(home, "examples"), "examples", { recursive: true });
+    const { levels, warnings } = await planFleet(
+      examples,
+      { home: ".fleet", build: "build" },
+      () => undefined,
+    );
+    expect(warnings).toEqual([]);
+    expect((await readdir("build")).sort()).toEqual(
+      ["arena", "ledger", "polls"].map((name) => `${name}-process.lua`),
+    );
+    made.push(levels.flat().map(({ declared }) => declared.sourceHash));
+  }
+  expect(made[0]).toEqual(made[1]);
 });
 
 describe("what cannot be", () => {
