@@ -5,7 +5,17 @@ import { CONFIG_TYPES, type ConfigType, isBuiltIn } from "../../providers/config
 import type { DeclaredProcess } from "../../providers/release/schema.ts";
 import { ask } from "../../providers/run/control.ts";
 import type { Member } from "../members.ts";
-import { AT_ONCE, each, Findings, type Found, patienceOf, type Subject, wordsOf } from "./subject.ts";
+import {
+  AT_ONCE,
+  each,
+  Findings,
+  type Found,
+  hasNoLibrary,
+  NO_LIBRARY,
+  patienceOf,
+  type Subject,
+  wordsOf,
+} from "./subject.ts";
 
 const InfoSchema = z.looseObject({
   sourceHash: z.string().default(""),
@@ -44,6 +54,7 @@ async function look(subject: Subject, member: Member, findings: Findings): Promi
   const { name } = member;
   const { session } = subject.fleet;
   const declared = subject.release?.declaration[name];
+  if (hasNoLibrary(subject, name)) return findings.add(name, "settings", "SKIP", NO_LIBRARY);
   try {
     const told = await tellConfigs(session, member, {}, patienceOf(subject));
     settings(name, declared, told.held, findings);

@@ -2,7 +2,17 @@ import { z } from "zod";
 import { probe } from "../../providers/process/health.ts";
 import { ask } from "../../providers/run/control.ts";
 import type { Member } from "../members.ts";
-import { AT_ONCE, each, Findings, type Found, patienceOf, type Subject, wordsOf } from "./subject.ts";
+import {
+  AT_ONCE,
+  each,
+  Findings,
+  type Found,
+  hasNoLibrary,
+  NO_LIBRARY,
+  patienceOf,
+  type Subject,
+  wordsOf,
+} from "./subject.ts";
 
 const KINDS = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"] as const;
 const names = z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.string()));
@@ -57,12 +67,15 @@ async function look(
       const bad = odd.some(({ status }) => status !== "DEGRADED");
       const words = odd.map(({ name: check, status, detail }) => `${check} is ${status}: ${detail}`);
       const detail = odd.length > 0 ? words.join("; ") : `${checks.length} checks are healthy`;
-      findings.judge(name, kind.toLowerCase(), !bad && checks.length > 0, detail);
+      if (checks.length === 0 && hasNoLibrary(subject, name))
+        findings.add(name, kind.toLowerCase(), "SKIP", "its program has no check of that kind");
+      else findings.judge(name, kind.toLowerCase(), !bad && checks.length > 0, detail);
     }
     const most = subject.thresholds.maxResponseMs;
     const took = `answered in ${Math.round(verdict.responseMs)} ms, ${most} ms are allowed`;
     findings.judge(name, "response", verdict.responseMs <= most, took, verdict.responseMs);
-    await identity(subject, member, expected, registered, findings);
+    if (hasNoLibrary(subject, name)) findings.add(name, "info", "SKIP", NO_LIBRARY);
+    else await identity(subject, member, expected, registered, findings);
     await progress(subject, member, slotOf(verdict), findings);
   } catch (error) {
     findings.add(name, "answers", "FAIL", wordsOf(error));

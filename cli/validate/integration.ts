@@ -5,7 +5,17 @@ import { ask } from "../../providers/run/control.ts";
 import type { Member } from "../members.ts";
 import { call } from "../message.ts";
 import type { Integration } from "./report.ts";
-import { AT_ONCE, each, Findings, type Found, patienceOf, type Subject, wordsOf } from "./subject.ts";
+import {
+  AT_ONCE,
+  each,
+  Findings,
+  type Found,
+  hasNoLibrary,
+  NO_LIBRARY,
+  patienceOf,
+  type Subject,
+  wordsOf,
+} from "./subject.ts";
 import { runWorkflow, workflowsOf } from "./workflows.ts";
 
 const ProbedSchema = z.looseObject({
@@ -56,6 +66,7 @@ async function edges(
     findings.add(name, `peer_${peer}`, result.status, result.detail, result.ms);
     integration[`${name} → ${peer}`] = result;
   };
+  if (hasNoLibrary(subject, name)) return findings.add(name, "peers", "SKIP", NO_LIBRARY);
   let peers: readonly string[] = subject.release?.declaration[name]?.peers ?? [];
   try {
     if (!subject.release?.declaration[name]) peers = await wiredPeers(subject, member);

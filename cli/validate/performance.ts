@@ -3,9 +3,12 @@ import { ask } from "../../providers/run/control.ts";
 import { keepBaseline, lastBaseline, regression } from "./baseline.ts";
 import { figuresOf, runLoad, type Sample } from "./load.ts";
 import type { Performance } from "./report.ts";
-import { codeOf, Findings, type Found, patienceOf, type Subject } from "./subject.ts";
+import { codeOf, Findings, type Found, hasNoLibrary, patienceOf, type Subject } from "./subject.ts";
 
-const StatisticsSchema = z.looseObject({ statistics: z.looseObject({ messages: z.number() }) });
+const AnswerSchema = z.union([
+  z.looseObject({ statistics: z.looseObject({ messages: z.number() }) }),
+  z.looseObject({ healthStatus: z.string() }),
+]);
 
 /**
  * Performance: signed messages at a set rate over all members in turn, each until its result is read; against the thresholds, and
@@ -24,8 +27,9 @@ export async function validatePerformance(subject: Subject): Promise<Found> {
     async request(n) {
       const member = members[n % members.length];
       if (!member) return;
-      const read = { ...member, action: "GET_STATISTICS" };
-      await ask(fleet.session, read, StatisticsSchema, patienceOf(subject));
+      // A program without the library answers health checks, and need not know statistics.
+      const action = hasNoLibrary(subject, member.name) ? "HEALTH_CHECK" : "GET_STATISTICS";
+      await ask(fleet.session, { ...member, action }, AnswerSchema, patienceOf(subject));
     },
   });
   const performance: Record<string, Performance> = {};

@@ -6,7 +6,16 @@ import { ask } from "../../providers/run/control.ts";
 import type { Member } from "../members.ts";
 import { attempt, forgedEpochs, hostileData, strangersAttacks } from "./attacks.ts";
 import { withStranger } from "./stranger.ts";
-import { each, Findings, type Found, patienceOf, type Subject, wordsOf } from "./subject.ts";
+import {
+  each,
+  Findings,
+  type Found,
+  hasNoLibrary,
+  NO_LIBRARY,
+  patienceOf,
+  type Subject,
+  wordsOf,
+} from "./subject.ts";
 
 const InfoSchema = z.looseObject({ epoch: z.number().int().default(0), owner: z.string().default("") });
 
@@ -32,6 +41,10 @@ const AT_ONCE = 4;
 async function look(subject: Subject, stranger: Ao, member: Member, findings: Findings): Promise<void> {
   const { name } = member;
   try {
+    if (hasNoLibrary(subject, name)) {
+      findings.add(name, "strangers", "SKIP", NO_LIBRARY);
+      return await strangersCode(subject, stranger, member, findings);
+    }
     const info = await ask(
       subject.fleet.session,
       { ...member, action: "Info" },

@@ -59,6 +59,15 @@ export class Findings {
   }
 }
 
+/** Why a test of a member that was declared with `lib: false` is left out. */
+export const NO_LIBRARY = "it runs without the fleet's library, which answers this";
+
+/** Whether a member was declared without the fleet's library: it answers health checks itself, and need not know any other action. */
+export function hasNoLibrary({ release }: Pick<Subject, "release">, name: string): boolean {
+  const modules = Object.keys(release?.declaration[name]?.modules ?? {});
+  return modules.length > 0 && !modules.some((module) => module.startsWith("fleet."));
+}
+
 /** Time for one answer. */
 export const patienceOf = ({ budget, patience }: Subject): Budget => within(budget, patience);
 

@@ -24,6 +24,8 @@ export interface Simulated {
   run(...words: string[]): ReturnType<typeof runCli>;
   /** Sends a message as the owner. */
   tell(name: string, action: string, data?: unknown, tags?: Record<string, string>): Promise<unknown>;
+  /** Writes the release anew, with other declared data of some members. */
+  declare(changes: Readonly<Record<string, object>>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -71,12 +73,17 @@ export async function simulatedFleet(scripts: Readonly<Record<string, Script>> =
     history,
     tell,
     run: (...words) => runCli([...words, "--stack", scope.stack], { fleet, history, cwd: home }),
+    declare: (changes) => release(stack, members, changes),
     close: () => stack.close(),
   };
 }
 
 /** The release as a deployment leaves it on this machine. */
-async function release({ scope, home }: Stack, members: readonly Member[]): Promise<void> {
+async function release(
+  { scope, home }: Stack,
+  members: readonly Member[],
+  changes: Readonly<Record<string, object>> = {},
+): Promise<void> {
   const declaration = Object.fromEntries(
     members.map(({ name, version, sourceHash }) => [
       name,
@@ -84,6 +91,7 @@ async function release({ scope, home }: Stack, members: readonly Member[]): Prom
         ...{ entry: "process.lua", sourceHash, version, module: "aos", dependsOn: [] },
         ...{ peers: edges[name] ?? [], modules: {}, bytes: 1 },
         config: name in edges ? { PROCESS_CONFIG: { maxConcurrentRequests: 5 } } : {},
+        ...changes[name],
       },
     ]),
   );

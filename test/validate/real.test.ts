@@ -68,3 +68,13 @@ test("the start of a release is found by its action, as the guide does", async (
   expect(messages.length).toBeGreaterThan(0);
   expect(JSON.parse(messages[0]?.data ?? "")).toMatchObject({ name: "counter", version: "1.0.0" });
 });
+
+test("after all that, ledger, journal, releases and processes agree, and the stranger is named", async () => {
+  const { stdout, code } = await fleet(project, ["audit", "--json"]);
+  const { findings } = JSON.parse(stdout) as { findings: { level: string; code: string }[] };
+  expect(findings.filter(({ level }) => level === "problem")).toEqual([]);
+  expect(code).toBe(0);
+  expect(findings.map(({ code: each }) => each)).toEqual(
+    expect.arrayContaining(["RELEASES", "EPOCHS", "REGISTRATIONS", "MESSAGES", "STRANGERS_REFUSED"]),
+  );
+});
