@@ -112,7 +112,13 @@ function inAnyOrder(releases: number, seed: number): FaultCase {
       for (const [index, release] of order.entries()) {
         const isAway = index % 2 === 1;
         const machine = isAway ? await otherMachine(project) : project;
-        const ran = await lab.recovering(() => back(machine, ["--to", ids[release - 1] ?? ""]));
+        const start = performance.now();
+        const ran = await lab.recovering(() =>
+          back(machine, ["--to", ids[release - 1] ?? "", "--emergency"]),
+        );
+        console.info(
+          `       to release ${release}${isAway ? " on another machine" : ""}: ${((performance.now() - start) / 1000).toFixed(1)} s`,
+        );
         if (!ran.text.includes("ALREADY_RUNNING"))
           broken.push(...wrong(`to ${release} of ${order.join(" ")}`, ran));
         broken.push(...differs(`at ${release}`, await ask(machine, 1), wanted(release, ++count)));
@@ -132,6 +138,12 @@ function emergency(): FaultCase {
     async run(lab) {
       const made = await cliFleet(lab);
       const { project, net } = made;
+      // The program says where the fleet lives; the command reads it from the stack's settings.
+      const places = Object.entries({ network: "legacy", ...net.endpoints });
+      const lines = [["walletPath", ".fleet/dev-wallet.json"], ...places].map(
+        ([key, value]) => `  faults:${key}: ${JSON.stringify(value)}`,
+      );
+      project.write("Pulumi.dev.yaml", `config:\n${lines.join("\n")}\n`);
       const first = await made.up();
       const id = currentOf(project, "faults");
       made.edit("battle", { slow: 1 });
