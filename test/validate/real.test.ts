@@ -27,7 +27,16 @@ beforeAll(async () => {
 afterAll(() => project.close());
 
 test("real processes pass all that they should, and fail the workflow that they must", async () => {
-  const words = ["--performance-duration", "3", "--rate", "3", "--max-average", "60000"];
+  const words = [
+    "--performance-duration",
+    "3",
+    "--rate",
+    "3",
+    "--max-average",
+    "60000",
+    "--max-response",
+    "60000",
+  ];
   const ran = await fleet(project, ["validate", ...words]);
   const report = project.json<ValidationReport>("build/validation-report.json");
   expect(report.findings.filter(({ status }) => status === "FAIL")).toEqual([
