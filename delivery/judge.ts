@@ -54,10 +54,17 @@ function errorRate(rule: Rule<"errorRate">, service: ServiceMeasured): Said {
   const own = share(green);
   // Probes are asked for less than callers ask: good ones do not outweigh what went wrong for callers.
   const callers = { events: service.green.errors, n: ended(service.green) };
-  const limit = Math.min(...[green, callers].map(({ events, n }) => binomialTail(events, n, rule.max)));
+  const limitOf = ({ events, n }: Count): number => binomialTail(events, n, rule.max);
+  const limit = limitOf(green);
   const text = `${counted("green", green)}${probesText(service)}`;
-  if (Math.max(own, share(callers)) > rule.max && limit < alpha)
-    return say("fail", `${text}, more than the ${rate(rule.max)} allowed (${pText(limit, rule.confidence)})`);
+  const worst = limitOf(callers) < limit ? callers : green;
+  if (share(worst) > rule.max && limitOf(worst) < alpha) {
+    const found = worst === callers ? `${counted("green", callers)} without the probes` : text;
+    return say(
+      "fail",
+      `${found}, more than the ${rate(rule.max)} allowed (${pText(limitOf(worst), rule.confidence)})`,
+    );
+  }
   const beside = besides(blue, rule.minSamples);
   if (blue && beside === "") {
     const p = fisher(blue, green);
