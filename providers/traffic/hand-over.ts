@@ -32,6 +32,8 @@ export interface HandOver {
    * @throws FleetError HANDOVER_FAILED; `from` serves on as it did
    */
   give(list: readonly Handing[]): Promise<void>;
+  /** Gives only to those that still drain: a run that died, after which the router went back by itself, left them so. */
+  recover(list: readonly Handing[]): Promise<void>;
   /** The switch did not come: `from` serves on. */
   undo(list: readonly Handing[]): Promise<void>;
 }
@@ -140,18 +142,24 @@ export function handOverBy(
     }
   };
 
-  return {
-    undo,
-    async give(list) {
-      for (const handing of list) {
-        try {
-          await one(handing);
-        } catch (error) {
-          await undo(list);
-          if (!(error instanceof FleetError)) throw error;
-          throw failed(handing.name, error);
-        }
+  const give = async (list: readonly Handing[]): Promise<void> => {
+    for (const handing of list) {
+      try {
+        await one(handing);
+      } catch (error) {
+        await undo(list);
+        if (!(error instanceof FleetError)) throw error;
+        throw failed(handing.name, error);
       }
+    }
+  };
+
+  return {
+    give,
+    undo,
+    async recover(list) {
+      for (const handing of list)
+        if ((await status(handing.name, handing.to)) === "DRAINING") await give([handing]);
     },
   };
 }

@@ -20,7 +20,7 @@ import {
   weightsText,
 } from "../../delivery/index.ts";
 import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../delivery/wire.ts";
-import { type HandOver, handings } from "./hand-over.ts";
+import { type Handing, type HandOver, handings } from "./hand-over.ts";
 import type { Measure } from "./measure.ts";
 import {
   baseOf,
@@ -91,6 +91,9 @@ export class Walk {
   async #run(): Promise<void> {
     let state = await this.#look();
     if (!state.table) state = await this.#begin();
+    // What the new revision did before the router went back is in its state alone.
+    if (state.reverted?.release === this.#wanted.release && state.table?.mode === "steady")
+      await this.#around.handOver.recover(this.#wayBack(state.table));
     if (isForeign(state, this.#wanted)) state = await this.#reset(state);
     if (isSteadyAt(state.table, this.#wanted)) return this.#complete("already as declared");
     const steps = stepsFrom(this.#wanted, state.proven);
@@ -248,7 +251,18 @@ export class Walk {
     await this.#tell("FAILED", reason);
     if (!state.proven) throw taken("there is no proven table");
     await this.#tell("ROLLING_BACK", tableName(state.proven));
-    await this.#switch(state, { ...asMessage(state.proven), ...expecting(state) });
+    try {
+      await this.#switch(state, { ...asMessage(state.proven), ...expecting(state) });
+    } catch (error) {
+      // The old revision cannot take what was done since: a person decides, and until then nothing of it is lost.
+      if (state.table && error instanceof FleetError && error.code === "HANDOVER_FAILED")
+        await this.#set({
+          ...asMessage(state.table),
+          ...expecting(state),
+          hold: `the state cannot go back; ${reason}`.slice(0, 300),
+        });
+      throw error;
+    }
     crashPoint("traffic.back");
     await this.#look();
     await this.#tell("ROLLED_BACK", weightsText(this.standing.table));
@@ -291,10 +305,12 @@ export class Walk {
 
   /** The router went back by itself: what the new revision did since the switch is in its state, and goes back too. */
   async #followBack(): Promise<void> {
-    const { services } = this.#wanted;
     const { table } = await this.#look();
-    if (!table) return;
-    await this.#around.handOver.give(handings(services, { services: finalOf(this.#wanted) }, table));
+    if (table) await this.#around.handOver.give(this.#wayBack(table));
+  }
+
+  #wayBack(table: Table): Handing[] {
+    return handings(this.#wanted.services, { services: finalOf(this.#wanted) }, table);
   }
 
   async #set(message: SetTraffic): Promise<void> {

@@ -79,6 +79,9 @@ export class Stage {
           if (this.handingFails && list.length > 0)
             throw new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" });
         },
+        recover: async (list) => {
+          for (const { name, from, to } of list) this.handed.push(`${name} ${from[0]}→${to[0]} if it drains`);
+        },
         undo: async (list) => {
           for (const { name, from } of list) this.handed.push(`${name} ${from[0]} serves on`);
         },

@@ -337,6 +337,31 @@ describe("a service that owns its state", () => {
     expect(weights(stage)).toEqual({ b: 10_000 });
   });
 
+  it("holds where it is when the state cannot go back", async () => {
+    const stage = new Stage().steady();
+    stage.behaviours[GREEN] = { errorRate: 0.5 };
+    stage.before = () => {
+      stage.handingFails = stage.router.table?.mode === "rollout";
+    };
+    const { error } = await stage.walk(owned(stage));
+    expect(codeOf(error)).toBe("HANDOVER_FAILED");
+    expect(stage.router.table?.mode).toBe("held");
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+  });
+
+  it("first fetches what was done before the router went back from a deployer that died", async () => {
+    const stage = new Stage().steady();
+    stage.before = () => {
+      if (stage.router.table?.mode === "rollout") throw new Killed();
+    };
+    expect((await stage.walk(owned(stage))).error).toBeInstanceOf(Killed);
+    stage.before = () => {};
+    stage.pass(600_000);
+    expect(weights(stage)).toEqual({ b: 10_000 });
+    expect((await stage.walk(owned(stage))).error).toBeUndefined();
+    expect(stage.handed).toEqual(["battle b→g", "battle g→b if it drains", "battle b→g"]);
+  });
+
   it("takes it back too when the router went back by itself", async () => {
     const stage = new Stage().steady();
     stage.before = () => {
