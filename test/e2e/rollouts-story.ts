@@ -1,0 +1,184 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { status } from "../../localnet/index.ts";
+import { newPlayer, type Player } from "./player.ts";
+import { newProject, type Project, type Ran } from "./project.ts";
+import { Crowd, rollingFleet, type Seen } from "./rollouts.ts";
+
+type Members = Record<string, { processId: string; health: string }>;
+
+let project: Project;
+let players: Player[];
+let ids: Members;
+/** What the shop has sold, as its clients know. */
+let sold = 0;
+
+/** One second for each step, and verdicts from what few clients send in it. */
+const QUICK = {
+  kind: "blue-green",
+  intervalSeconds: 1,
+  checks: [{ kind: "health" }, { kind: "errorRate", minSamples: 3, max: 0.2, tolerance: 0.2 }],
+  probes: 3,
+  windowSeconds: 0,
+};
+const up = (strategy: unknown): Promise<Ran> =>
+  project.pulumi([
+    "up",
+    "--yes",
+    "--skip-preview",
+    "--config",
+    `rolling:strategy=${typeof strategy === "string" ? strategy : JSON.stringify(strategy)}`,
+  ]);
+const now: Record<string, string> = { battle: "first", shop: "first" };
+function edition(member: "battle" | "shop", to: string): void {
+  project.edit(`processes/${member}/process.lua`, `edition = "${now[member]}"`, `edition = "${to}"`);
+  now[member] = to;
+}
+const editionsOf = (seen: readonly Seen[]) => [...new Set(seen.map((one) => one.edition))];
+
+/** A release while clients send: what they saw, and that no sale was lost or counted twice. */
+async function upUnderLoad(strategy: unknown): Promise<{ ran: Ran; crowd: Crowd }> {
+  const crowd = new Crowd(players, ids.coordinator?.processId ?? "");
+  const ran = await up(strategy);
+  await crowd.stop();
+  const sales = crowd.of("shop");
+  expect(sales.length).toBeGreaterThan(0);
+  expect(sales.filter(({ error }) => error !== undefined)).toEqual([]);
+  expect(sales.map(({ sum }) => sum)).toEqual(sales.map((_sale, index) => sold + index + 1));
+  sold += sales.length;
+  const before = ids;
+  ids = await project.output<Members>("processes");
+  expect(ids.coordinator).toEqual(before.coordinator);
+  return { ran, crowd };
+}
+
+/** One story: each release stands on the one before. `all`: one for each strategy, which takes minutes. */
+export function tellStory(all: boolean): void {
+  beforeAll(async () => {
+    project = await newProject("rolling", rollingFleet());
+  });
+  afterAll(() => project.close());
+
+  /** What runs before the first green. */
+  const earlier = all ? "third" : "first";
+
+  it("begins with a fleet in place", async () => {
+    const ran = await up("parallel");
+    expect(ran.text).not.toContain("error");
+    expect(ran.code).toBe(0);
+    ids = await project.output<Members>("processes");
+    const { info } = await status(join(project.dir, ".fleet/localnet"));
+    if (!info) throw new Error("the network is down");
+    const network = info;
+    players = await Promise.all([newPlayer(network), newPlayer(network)]);
+  });
+
+  if (all) {
+    it("sequential: one member at a time, in place", async () => {
+      edition("battle", "second");
+      edition("shop", "second");
+      const before = ids;
+      const { ran, crowd } = await upUnderLoad("sequential");
+      expect(ran.code).toBe(0);
+      expect(ids).toEqual(before);
+      const at = (text: string) => ran.text.search(new RegExp(text));
+      expect(at("battle +ready")).toBeLessThan(at("shop +loaded"));
+      expect(crowd.of("battle").filter(({ error }) => error !== undefined)).toEqual([]);
+      expect(crowd.of("shop").at(-1)?.edition).toBe("second");
+    });
+
+    it("rolling: the next batch when the one before stayed healthy", async () => {
+      edition("battle", "third");
+      edition("shop", "third");
+      const { ran, crowd } = await upUnderLoad({ kind: "rolling", maxParallel: 1, minHealthySeconds: 1 });
+      expect(ran.code).toBe(0);
+      expect(crowd.of("battle").at(-1)?.edition).toBe("third");
+    });
+  }
+
+  it("blue-green INSTANT: both services by one message, the shop's sum handed over", async () => {
+    edition("battle", "fourth");
+    edition("shop", "fourth");
+    const before = ids;
+    const { ran, crowd } = await upUnderLoad(QUICK);
+    expect(ran.text).toMatch(/shop +handed over state .* equal/);
+    expect(ran.text).toMatch(/traffic +COMPLETED/);
+    expect(ran.code).toBe(0);
+    expect(ids.shop?.processId).not.toBe(before.shop?.processId);
+    expect(ids.battle?.processId).not.toBe(before.battle?.processId);
+    const manifest = project.json<{ processes: Members }>("build/deployment-manifest.json");
+    expect(manifest.processes.shop?.processId).toBe(ids.shop?.processId);
+    expect(editionsOf(crowd.of("shop"))).toEqual([earlier, "fourth"]);
+    expect(crowd.of("battle").filter(({ error }) => error !== undefined)).toEqual([]);
+  });
+
+  it("goes back to a held revision without a spawn, and brings the sum along", async () => {
+    edition("battle", earlier);
+    edition("shop", earlier);
+    const { ran, crowd } = await upUnderLoad(QUICK);
+    expect(ran.text).toMatch(/shop +warm/);
+    expect(ran.text).not.toMatch(/(shop|battle) +spawned/);
+    expect(ran.code).toBe(0);
+    expect(editionsOf(crowd.of("shop"))).toEqual(["fourth", earlier]);
+  });
+
+  if (all) {
+    it("CANARY: a green that is unhealthy gets no traffic at all", async () => {
+      edition("battle", "sick");
+      project.edit(
+        "processes/battle/process.lua",
+        "local faulty",
+        'fleet.check("shelf", "READINESS", function() return false, "empty" end)\nlocal faulty',
+      );
+      const before = ids;
+      const { ran, crowd } = await upUnderLoad({ ...QUICK, trafficStrategy: "CANARY" });
+      expect(ran.code).not.toBe(0);
+      expect(ran.text).toContain("battle is deployed but UNHEALTHY");
+      expect(ids.battle?.processId).toBe(before.battle?.processId);
+      expect(editionsOf(crowd.of("battle"))).toEqual([earlier]);
+      project.edit("processes/battle/process.lua", "return false", "return true");
+      edition("battle", earlier);
+    });
+  }
+
+  it("CANARY: a green with faults goes back by itself", async () => {
+    edition("battle", "faulty");
+    project.edit("processes/battle/process.lua", "faulty = false", "faulty = true");
+    const before = ids;
+    const { ran, crowd } = await upUnderLoad({
+      ...QUICK,
+      trafficStrategy: "CANARY",
+      checks: [
+        ...QUICK.checks,
+        { kind: "probe", name: "hits", service: "battle", action: "HIT", expect: { success: true } },
+      ],
+    });
+    expect(ran.code).not.toBe(0);
+    expect(ran.text).toContain("ROLLED_BACK");
+    expect(ids.battle?.processId).toBe(before.battle?.processId);
+    expect(crowd.of("battle").at(-1)?.edition).toBe(earlier);
+    project.edit("processes/battle/process.lua", "faulty = true", "faulty = false");
+    edition("battle", "fifth");
+  });
+
+  if (all) {
+    it("GRADUAL: more and more, until all of it is green's", async () => {
+      const { ran, crowd } = await upUnderLoad({ ...QUICK, trafficStrategy: "GRADUAL" });
+      expect(ran.code).toBe(0);
+      for (const share of ["10 %", "25 %", "50 %", "75 %", "100 %"])
+        expect(ran.text).toContain(`of 5, ${share}`);
+      expect(crowd.of("battle").filter(({ error }) => error !== undefined)).toEqual([]);
+      expect(crowd.of("battle").at(-1)?.edition).toBe("fifth");
+    });
+
+    it("A_B_TEST: a steady split that promotes nobody", async () => {
+      edition("battle", "sixth");
+      const { ran, crowd } = await upUnderLoad({ ...QUICK, trafficStrategy: "A_B_TEST" });
+      expect(ran.code).toBe(0);
+      expect(crowd.of("battle").filter(({ error }) => error !== undefined)).toEqual([]);
+      const again = await up({ ...QUICK, trafficStrategy: "A_B_TEST" });
+      expect(again.text).toMatch(/\d+ unchanged/);
+      expect(again.text).not.toMatch(/to update|updated/);
+    });
+  }
+}
