@@ -55,7 +55,7 @@ beforeAll(async () => {
     if (release === 1) first = current(project).deploymentId;
     else second = current(project).deploymentId;
   }
-}, 300_000);
+}, 600_000);
 afterAll(() => project.close());
 
 it("fleet history lists every release with what changed, and marks the one that runs", async () => {
@@ -107,7 +107,7 @@ it("fleet rollback leaves a deployment for the one before it, validated, with a 
     operation: "list",
   });
   expect(alerts).toContainEqual(expect.objectContaining({ type: "ROLLBACK_EXECUTED", source: second }));
-}, 300_000);
+}, 600_000);
 
 it("goes to any release on a machine that has the backend, the wallet and the network only, with the command and without", async () => {
   const other = await otherMachine(project);
@@ -131,7 +131,7 @@ it("goes to any release on a machine that has the backend, the wallet and the ne
   } finally {
     for (const { dir } of [other, bare]) rmSync(join(dir), { recursive: true, force: true });
   }
-}, 300_000);
+}, 600_000);
 
 it("needs no coordinator with --manual, and says so when it does not answer", async () => {
   await (await ownerOf(project)).run(processOf(project, "deployment-coordinator"), "Handlers.list = {}");
@@ -141,4 +141,4 @@ it("needs no coordinator with --manual, and says so when it does not answer", as
   expect(refused.text).toContain("--manual");
   ok(await back(project, "--to", second, "--manual", "--emergency", "--reason", "the coordinator is gone"));
   expect(await look(project, 1)).toEqual(seen(3, ++count));
-}, 300_000);
+}, 600_000);
