@@ -2,6 +2,8 @@ import { z } from "zod";
 import type { FoundItem } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { publishedBefore } from "../../providers/process/module.ts";
+import { hashOfOwn } from "../../providers/process/module-store.ts";
 import { moduleId } from "../../providers/process/place.ts";
 import type { ReleaseDocument } from "../../providers/release/document.ts";
 import { releaseOnNetwork } from "../../providers/release/remote.ts";
@@ -117,6 +119,11 @@ export async function findMembers(
   const mine = [...ours, ...more.filter(({ owner, tags }) => isOurs(session, owner, tags))];
   return Promise.all(
     wanted.map(async (member) => {
+      const own = hashOfOwn(member.module);
+      const module =
+        own === undefined
+          ? moduleId(session, member.module)
+          : ((await publishedBefore(session, own, budget)) ?? "one that this wallet never published");
       const key = deploymentKey(session.scope, member.name);
       const belongs = ({ id, tags }: FoundItem) =>
         tags["Deployment-Key"] === key ||
@@ -126,7 +133,9 @@ export async function findMembers(
       const candidates = await Promise.all(
         mine
           .filter(belongs)
-          .map(async (item) => candidate(session, member, item, await infoOf(member.name, item), known)),
+          .map(async (item) =>
+            candidate(session, { ...member, module }, item, await infoOf(member.name, item), known),
+          ),
       );
       return {
         member,
@@ -164,7 +173,7 @@ function candidate(
   const isEntry = entry?.metadata?.sourceHash === sourceHash;
   const evalId = isLast ? last?.evalId : isEntry ? entry.metadata?.evalId : undefined;
   const loadedAt = isLast ? Date.parse(release?.releasedAt ?? "") : entry?.updatedAt;
-  const module = moduleId(session, member.module);
+  const { module } = member;
   const unfit =
     status === "RETIRED"
       ? "it was retired"

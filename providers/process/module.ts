@@ -13,6 +13,17 @@ const underWay = new WeakMap<Session, Map<string, Promise<string>>>();
 export const publishedModule = (session: Session, module: string): string | undefined =>
   known.get(session)?.get(module);
 
+/** The id under which this wallet published a module of the project's own; undefined when the index knows none. */
+export async function publishedBefore(
+  session: Pick<Session, "ao">,
+  hash: string,
+  budget: Budget,
+): Promise<string | undefined> {
+  const tags = { Type: "Module", "Module-Hash": hash };
+  const [shown] = await session.ao.find({ owners: [session.ao.address], tags }, budget);
+  return shown?.id;
+}
+
 /**
  * Makes sure that the module of a member is on the network, when it is one of the project's own; it is published once for its
  * content: who has it already, or finds it there under the wallet's address, publishes nothing. Members that share it wait for
@@ -54,9 +65,8 @@ async function publish(session: Session, member: string, hash: string, budget: B
     if (shown) return shown.id;
   }
   if (earlier === undefined) {
-    const tags = { Type: "Module", "Module-Hash": hash };
-    const [shown] = await session.ao.find({ owners: [session.ao.address], tags }, budget);
-    if (shown) return shown.id;
+    const shown = await publishedBefore(session, hash, budget);
+    if (shown !== undefined) return shown;
   }
   const own = await moduleStore(home).get(hash);
   if (!own) throw gone(hash, home);
