@@ -53,7 +53,7 @@ function world(
       );
       for (const id of slow) proven.add(id);
       slow.clear();
-      return { reply: { success: true, proven: state.table, ...state, proofs, epoch: 7, at: 1 } };
+      return { reply: { success: true, proven: state.table, ...state, proofs, serial: 4, epoch: 7, at: 1 } };
     }
     const request = JSON.parse(data);
     if (action === "PROVE_TARGETS") {
