@@ -63,6 +63,8 @@ process.on("unhandledRejection", (reason) =>
 );
 
 const modules = seedImages(store, units.scheduler, Date.now(), FIRST_HEIGHT);
+// Before the descriptor: who finds that one finds this line too.
+log(`ready, gateway ${units.urls.gateway}`);
 writeDescriptor(dir, {
   instance,
   pid: process.pid,
@@ -77,4 +79,3 @@ writeDescriptor(dir, {
   modules,
   startedAt: new Date().toISOString(),
 });
-log(`ready, gateway ${units.urls.gateway}`);
