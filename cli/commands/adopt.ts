@@ -13,8 +13,7 @@ import { startClock } from "../deploy/clock.ts";
 import { failureLines } from "../deploy/report.ts";
 import { runUp } from "../deploy/up.ts";
 import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
-import { ownerWords, recover } from "../recovery/index.ts";
-import { readStackConfig } from "../stack-config.ts";
+import { freeStack } from "../recovery/free.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({
@@ -70,14 +69,9 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
       remedy: "Add --yes to take over without a question, or --dry-run to look only.",
     });
   }
-  const stack = await context.stack();
-  const workspace = await context.workspace();
-  const { project } = readStackConfig(context.projectDir, stack);
-  const recovery = await recover(workspace, project, stack, (line) => out.note(line));
-  if (recovery.kind === "held") {
-    out.alert(`The stack ${stack} is held by ${recovery.locks.map(ownerWords).join(", ")}. [STACK_LOCKED]`);
-    return EXIT.locked;
-  }
+  const free = await freeStack(context);
+  if (!free) return EXIT.locked;
+  const { stack, workspace } = free;
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
   const clock = startClock(options.timeout, (why) => out.alert(`ending the preview: ${why}`));
   const declared = await declaredMembers(

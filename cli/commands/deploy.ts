@@ -7,7 +7,7 @@ import { type Plan, planLines, preview } from "../deploy/preview.ts";
 import { failureLines } from "../deploy/report.ts";
 import { runUp } from "../deploy/up.ts";
 import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
-import { ownerWords, recover } from "../recovery/index.ts";
+import { freeStack } from "../recovery/free.ts";
 import { readStackConfig } from "../stack-config.ts";
 
 const Options = z.looseObject({
@@ -74,14 +74,9 @@ async function run(context: Context, options: DeployOptions): Promise<ExitCode> 
       remedy: "Add --yes to deploy without a question, or --dry-run to look only.",
     });
   }
-  const stack = await context.stack();
-  const workspace = await context.workspace();
-  const { project } = readStackConfig(context.projectDir, stack);
-  const recovery = await recover(workspace, project, stack, (line) => out.note(line));
-  if (recovery.kind === "held") {
-    out.alert(`The stack ${stack} is held by ${recovery.locks.map(ownerWords).join(", ")}. [STACK_LOCKED]`);
-    return EXIT.locked;
-  }
+  const free = await freeStack(context);
+  if (!free) return EXIT.locked;
+  const { stack, workspace } = free;
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
   if (looksOnly || !options.yes) {
     const clock = startClock(options.timeout, (why) => out.alert(`ending the preview: ${why}`));

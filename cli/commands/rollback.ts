@@ -8,7 +8,7 @@ import { planLines, preview } from "../deploy/preview.ts";
 import { EXIT_OF, failureLines } from "../deploy/report.ts";
 import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import { ownerWords, recover } from "../recovery/index.ts";
+import { freeStack } from "../recovery/free.ts";
 import { newRollbackId } from "../rollback/id.ts";
 import type { KnownHistory } from "../rollback/known.ts";
 import { perform, pinEnvironment, withEnvironment } from "../rollback/perform.ts";
@@ -19,7 +19,6 @@ import type { KnownRelease } from "../rollback/releases.ts";
 import { surprises } from "../rollback/surprises.ts";
 import { targetOf } from "../rollback/target.ts";
 import { lostWords, type MemberWay, wayLines } from "../rollback/way.ts";
-import { readStackConfig } from "../stack-config.ts";
 import { historyFor } from "./history.ts";
 
 /** Seconds for which the ledger may be silent. */
@@ -90,16 +89,13 @@ export function rollbackCommand(cli: Cli): Command {
 async function run(context: Context, options: RollbackOptions): Promise<ExitCode> {
   const { host, out } = context;
   checkUsage(context, options);
-  const stack = await context.stack();
-  const workspace = await context.workspace();
-  if (options.clear) return clear(context, stack);
-  const { project } = readStackConfig(context.projectDir, stack);
-  const recovery = await recover(workspace, project, stack, (line) => out.note(line));
-  if (recovery.kind === "held") {
-    out.alert(`The stack ${stack} is held by ${recovery.locks.map(ownerWords).join(", ")}. [STACK_LOCKED]`);
+  if (options.clear) return clear(context, await context.stack());
+  const free = await freeStack(context);
+  if (!free) {
     out.document({ success: false, error: { code: "STACK_LOCKED" } });
     return EXIT.locked;
   }
+  const { stack, workspace } = free;
   const fleet = await context.fleet({ journal: "discard" });
   const { known, release } = await knownAndChosen(context, fleet, options);
   const rollbackId = newRollbackId(new Date());

@@ -1,0 +1,21 @@
+import type { Context } from "../command.ts";
+import { readStackConfig } from "../stack-config.ts";
+import type { Workspace } from "../workspace.ts";
+import { ownerWords, recover } from "./index.ts";
+
+/**
+ * The stack of a command, after what a killed run left in it was put right. Undefined, and said, when a living owner holds it: the
+ * command ends with EXIT.locked.
+ */
+export async function freeStack(
+  context: Context,
+): Promise<{ readonly stack: string; readonly workspace: Workspace } | undefined> {
+  const { out } = context;
+  const stack = await context.stack();
+  const workspace = await context.workspace();
+  const { project } = readStackConfig(context.projectDir, stack);
+  const recovery = await recover(workspace, project, stack, (line) => out.note(line));
+  if (recovery.kind !== "held") return { stack, workspace };
+  out.alert(`The stack ${stack} is held by ${recovery.locks.map(ownerWords).join(", ")}. [STACK_LOCKED]`);
+  return undefined;
+}
