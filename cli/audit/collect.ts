@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type Intent, readJournal } from "../../ao/journal/index.ts";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../../providers/run/control.ts";
+import { luaList } from "../../providers/run/lua-list.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import type { Member as FleetMember } from "../members.ts";
@@ -10,10 +11,8 @@ import { ledgerOf, readLedger, runsOf } from "../rollback/ledger.ts";
 import { localReleases } from "../rollback/releases.ts";
 import type { Member, Sources } from "./sources.ts";
 
-const list = <T extends z.ZodType>(item: T) =>
-  z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(item));
 const AuditSchema = z.looseObject({
-  entries: list(
+  entries: luaList(
     z.looseObject({
       at: z.number(),
       from: z.string(),
@@ -24,7 +23,7 @@ const AuditSchema = z.looseObject({
     }),
   ),
 });
-const InfoSchema = z.looseObject({ allowed: list(z.string()) });
+const InfoSchema = z.looseObject({ allowed: luaList(z.string()) });
 const RegisteredSchema = z.looseObject({
   processes: z.preprocess((value) => (Array.isArray(value) ? {} : value), z.record(z.string(), z.unknown())),
 });

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../../providers/run/control.ts";
+import { luaList } from "../../providers/run/lua-list.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { pickMember } from "../members.ts";
 import { table } from "../table.ts";
@@ -15,7 +16,7 @@ const FoundSchema = z.looseObject({
       z.looseObject({
         processType: z.string().default(""),
         version: z.string().default(""),
-        capabilities: z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.string())),
+        capabilities: luaList(z.string()),
         metadata: z.looseObject({ name: z.string().optional() }).optional(),
       }),
     ),

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { ProcessView } from "../../dashboard/view.ts";
 import { VerdictSchema } from "../../providers/process/health.ts";
+import { luaList } from "../../providers/run/lua-list.ts";
 import { drift, unanswered } from "../commands/status.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
@@ -12,7 +13,7 @@ const mapOf = <T extends z.ZodType>(item: T) =>
   z.preprocess((value) => (Array.isArray(value) || value == null ? {} : value), z.record(z.string(), item));
 const number = z.number().catch(0);
 const InfoSchema = z.looseObject({
-  capabilities: z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.string())),
+  capabilities: luaList(z.string()),
   version: z.string().default(""),
   sourceHash: z.string().default(""),
   epoch: z.number().nullish(),

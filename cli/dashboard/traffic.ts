@@ -1,5 +1,6 @@
 import type { TrafficView } from "../../dashboard/view.ts";
 import { type Metrics, TrafficStateSchema } from "../../delivery/wire.ts";
+import { percentile } from "../../monitor/statistics.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
 import { dryCall } from "../message.ts";
@@ -51,9 +52,8 @@ export function viewOf(state: ReturnType<typeof TrafficStateSchema.parse>): Traf
 function figures(metrics: Metrics | undefined, service: string, processId: string) {
   const found = metrics?.services[service]?.[processId];
   if (!found) return { requests: 0, errors: 0, p95Ms: null };
-  const sorted = [...found.latencies].sort((a, b) => a - b);
-  const p95Ms = sorted[Math.ceil(sorted.length * 0.95) - 1] ?? null;
-  return { requests: found.requests, errors: found.errors, p95Ms };
+  const { requests, errors, latencies } = found;
+  return { requests, errors, p95Ms: latencies.length === 0 ? null : percentile(latencies, 0.95) };
 }
 
 const time = (ms: number): string => new Date(ms).toISOString();

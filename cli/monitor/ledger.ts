@@ -4,6 +4,7 @@ import { isOpen, keyOf } from "../../monitor/book.ts";
 import type { LedgerView } from "../../monitor/round.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
 import { type AlertType, type Judgement, LEVELS, TYPE_NAMES } from "../../monitor/types.ts";
+import { luaList } from "../../providers/run/lua-list.ts";
 import type { Member } from "../members.ts";
 import { type LedgerEntry, LedgerPageSchema, runsOf } from "../rollback/ledger.ts";
 import { type Look, read } from "./observe.ts";
@@ -19,10 +20,8 @@ const TAKEN_OVER: readonly AlertType[] = [
   "SECURITY_ALERT",
 ];
 
-const list = <T extends z.ZodType>(item: T) =>
-  z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(item));
 const AlertsSchema = z.looseObject({
-  alerts: list(
+  alerts: luaList(
     z.looseObject({
       type: z.string(),
       source: z.string(),

@@ -6,6 +6,7 @@ import type { Limits } from "../../monitor/limits.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import type { Watched } from "../../monitor/watch.ts";
 import { VerdictSchema } from "../../providers/process/health.ts";
+import { luaList } from "../../providers/run/lua-list.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
@@ -23,7 +24,7 @@ const dictionary = <T extends z.ZodType>(value: T) =>
 
 const InfoSchema = z.looseObject({
   status: z.string(),
-  capabilities: z.preprocess((raw) => (Array.isArray(raw) ? raw : []), z.array(z.string())),
+  capabilities: luaList(z.string()),
   version: z.string().default(""),
   sourceHash: z.string().default(""),
   release: z.string().nullish(),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../../providers/run/control.ts";
+import { luaList } from "../../providers/run/lua-list.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
 
@@ -38,11 +39,9 @@ const EntrySchema = z.looseObject({
   reason: optionalText,
   releaseHash: optionalText,
 });
-const list = <T extends z.ZodType>(item: T) =>
-  z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(item));
 /** One page of LEDGER. */
 export const LedgerPageSchema = z.looseObject({
-  entries: list(EntrySchema),
+  entries: luaList(EntrySchema),
   next: z.number(),
   length: z.number(),
 });

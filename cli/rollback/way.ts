@@ -4,6 +4,7 @@ import { FleetError, type Problem } from "../../core/errors.ts";
 import type { ReleaseDocument } from "../../providers/release/document.ts";
 import type { DeclaredProcess } from "../../providers/release/schema.ts";
 import { ask } from "../../providers/run/control.ts";
+import { luaList } from "../../providers/run/lua-list.ts";
 import { lastSnapshot } from "../../providers/snapshot/find.ts";
 import type { Snapshot } from "../../providers/snapshot/store.ts";
 import { takeSnapshot } from "../../providers/snapshot/take.ts";
@@ -12,15 +13,13 @@ import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
 import { isReachable } from "./migrations.ts";
 
-const list = <T extends z.ZodType>(item: T) =>
-  z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(item));
 const InfoSchema = z.looseObject({
   status: z.string().default(""),
   version: z.string(),
   sourceHash: z.string().default(""),
   epoch: z.number().int(),
   stateVersion: z.string().default(""),
-  migrations: list(z.looseObject({ from: z.string(), to: z.string(), down: z.boolean() })),
+  migrations: luaList(z.looseObject({ from: z.string(), to: z.string(), down: z.boolean() })),
 });
 type Info = z.infer<typeof InfoSchema>;
 

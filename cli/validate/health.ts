@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { probe } from "../../providers/process/health.ts";
 import { ask } from "../../providers/run/control.ts";
+import { luaList } from "../../providers/run/lua-list.ts";
 import type { Member } from "../members.ts";
 import {
   AT_ONCE,
@@ -15,7 +16,7 @@ import {
 } from "./subject.ts";
 
 const KINDS = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"] as const;
-const names = z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.string()));
+const names = luaList(z.string());
 const InfoSchema = z.looseObject({
   name: z.string(),
   status: z.string(),

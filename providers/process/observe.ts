@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { ask } from "../run/control.ts";
+import { luaList } from "../run/lua-list.ts";
 import { rivalOf } from "../run/rival.ts";
 import type { Session } from "../run/session.ts";
 import { nothingLoaded, type Place, probe, short } from "./health.ts";
 import type { HealthOutput, ProcessOutputs } from "./schema.ts";
 
-const list = z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.string()));
+const list = luaList(z.string());
 const InfoSchema = z.looseObject({
   status: z.string(),
   version: z.string(),

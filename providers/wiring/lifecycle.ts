@@ -7,6 +7,7 @@ import type { Target } from "../config-bundle/schema.ts";
 import { nothingLoaded, probe } from "../process/health.ts";
 import { ask } from "../run/control.ts";
 import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
+import { luaList } from "../run/lua-list.ts";
 import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
@@ -28,7 +29,7 @@ const PeersSchema = z.preprocess(
 const WiredSchema = z.looseObject({ peers: PeersSchema });
 const AdmittedSchema = z.looseObject({ admitted: z.array(z.string()) });
 const AllowedSchema = z.looseObject({
-  allowed: z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.string())),
+  allowed: luaList(z.string()),
 });
 
 export async function check(_olds: Raw, news: Raw) {
