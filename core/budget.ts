@@ -4,17 +4,21 @@ export interface Budget {
   remaining(): number;
   /** The whole span in milliseconds, for messages. */
   readonly total: number;
+  /** True once work was given up for want of this time, be it that a rest too short for another try is left. */
+  readonly given?: { up: boolean };
 }
 
 export function budgetOf(seconds: number): Budget {
   const total = seconds * 1000;
   const end = performance.now() + total;
-  return { total, remaining: () => Math.max(0, end - performance.now()) };
+  return { total, remaining: () => Math.max(0, end - performance.now()), given: { up: false } };
 }
 
 /** A part of a budget: at most `seconds`, never more than what is left of the whole. */
 export function within(budget: Budget, seconds: number): Budget {
   const total = Math.min(seconds * 1000, budget.remaining());
   const end = performance.now() + total;
-  return { total, remaining: () => Math.max(0, Math.min(end - performance.now(), budget.remaining())) };
+  const remaining = () => Math.max(0, Math.min(end - performance.now(), budget.remaining()));
+  // A part that was cut to what the whole has left speaks for the whole.
+  return { total, remaining, ...(total < seconds * 1000 && budget.given ? { given: budget.given } : {}) };
 }

@@ -238,7 +238,7 @@ async function located(
 /** Loads the code unless the process itself says that it runs it. */
 async function ensureCode(
   session: Session,
-  place: Place & { fresh: boolean },
+  place: Place & { fresh: boolean; booted?: boolean },
   inputs: ProcessInputs,
   olds: ProcessOutputs | undefined,
   budget: ReturnType<Session["budget"]>,
@@ -250,7 +250,7 @@ async function ensureCode(
   const state = await stateFor(session, place, inputs, olds);
   const before = olds?.revision?.sourceHash ?? (await adoption())?.members[inputs.name]?.sourceHash;
   if (!place.fresh && before) await keepState(session, place, before, budget);
-  const booted = place.fresh ? bootLoads(place, inputs) : [];
+  const booted = place.booted === true ? bootLoads(place, inputs) : [];
   const load =
     (await committedLoad(session, place, inputs.bundle.hash, booted, budget, BOOT_PATIENCE)) ??
     (await loadBundle(session, place, inputs, budget, state));

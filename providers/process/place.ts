@@ -17,6 +17,8 @@ export interface FoundPlace extends Place {
   readonly moduleId: string;
   /** True when this call made it. */
   readonly fresh: boolean;
+  /** True when its spawn carried its code. */
+  readonly booted?: boolean;
 }
 
 /** An alias of the network, or the id itself. */
@@ -102,7 +104,7 @@ export async function spawned(
   if (name === session.scope.ledger) await session.deployment.assertFirst(made);
   else await session.deployment.assertKept(name, made);
   // The spawn stays open until its effect was read back, so that a unit that lost it gets it again.
-  return { name, generation, processId: sent.id, moduleId: module, fresh: true };
+  return { name, generation, processId: sent.id, moduleId: module, fresh: true, booted: boot !== undefined };
 }
 
 /**
