@@ -22,7 +22,8 @@ export function headline(state: TrafficState): string {
   if (!table || phase === undefined) return "no table";
   const more: string[] = [];
   if (table.mode === "held" && table.reason !== undefined) more.push(table.reason);
-  if (lease) more.push(`goes back by itself in ${Math.max(0, Math.round((lease.untilMs - at) / 1000))} s`);
+  const ends = lease?.onEnd === "hold" ? "is held" : "goes back by itself";
+  if (lease) more.push(`${ends} in ${Math.max(0, Math.round((lease.untilMs - at) / 1000))} s`);
   if (phase === "ROLLED_BACK" && reverted)
     more.push(
       `from ${tableName(reverted)}, ${reverted.why === "lease" ? "its lease ended" : "aborted by hand"}`,

@@ -56,7 +56,8 @@ export const SetTrafficSchema = z.strictObject({
   services: mapOf(ServiceRoutesSchema),
   /**
    * Ends by itself: `forMs` of the scheduler's time after this message the router returns to the proven table, which must be of
-   * the release `revertTo`. Without a lease the table is steady, and is the proven one from then on, unless `hold` says why not.
+   * the release `revertTo`; or, with `onEnd: "hold"`, it keeps the table and holds it, which is right where state was handed over to
+   * the new revision and the old one refuses. Without a lease the table is steady, and is the proven one from then on, unless `hold` says why not.
    */
   lease: z
     .strictObject({
@@ -66,6 +67,7 @@ export const SetTrafficSchema = z.strictObject({
         .min(1000)
         .max(7 * 86_400_000),
       revertTo: z.string().min(1).max(128),
+      onEnd: z.enum(["revert", "hold"]).optional(),
     })
     .optional(),
   /** Keeps the table without an end and without being the proven one: a gate, a pause, a verdict that needs a person. */
@@ -129,7 +131,9 @@ export const TrafficStateSchema = z.looseObject({
   table: TableSchema.optional(),
   /** The last steady one. */
   proven: TableSchema.optional(),
-  lease: z.looseObject({ untilMs: z.number(), revertTo: z.string() }).optional(),
+  lease: z
+    .looseObject({ untilMs: z.number(), revertTo: z.string(), onEnd: z.enum(["revert", "hold"]).optional() })
+    .optional(),
   /** What a person last said, about the table it was said of. */
   command: z
     .looseObject({
@@ -141,7 +145,13 @@ export const TrafficStateSchema = z.looseObject({
     .optional(),
   /** The last time that the router itself returned to the proven table: from where, when and why. */
   reverted: z
-    .looseObject({ ...TableRefSchema.shape, why: z.enum(["lease", "abort"]), at: z.number() })
+    .looseObject({
+      ...TableRefSchema.shape,
+      why: z.enum(["lease", "abort"]),
+      at: z.number(),
+      /** Where requests went until then. Routers of earlier versions do not say it. */
+      services: mapOf(z.looseObject(ServiceRoutesSchema.shape)).optional(),
+    })
     .optional(),
   metrics: MetricsSchema.optional(),
   /** Of the step before, so that a switch of everything can be compared with what was. */

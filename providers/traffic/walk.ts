@@ -91,9 +91,14 @@ export class Walk {
   async #run(): Promise<void> {
     let state = await this.#look();
     if (!state.table) state = await this.#begin();
-    // What the new revision did before the router went back is in its state alone.
-    if (state.reverted?.release === this.#wanted.release && state.table?.mode === "steady")
-      await this.#around.handOver.recover(this.#wayBack(state.table));
+    // What a new revision did before the router went back, of this release or another, is in its state alone.
+    const { reverted, table } = state;
+    if (table?.mode === "steady" && reverted?.services)
+      await this.#around.handOver.recover(
+        handings(this.#wanted.services, { services: reverted.services }, table),
+      );
+    else if (table?.mode === "steady" && reverted?.release === this.#wanted.release)
+      await this.#around.handOver.recover(this.#wayBack(table));
     if (isForeign(state, this.#wanted)) state = await this.#reset(state);
     if (isSteadyAt(state.table, this.#wanted)) return this.#complete("already as declared");
     const steps = stepsFrom(this.#wanted, state.proven);
@@ -188,7 +193,9 @@ export class Walk {
     if (!proven) throw taken("there is no proven table");
     const phase = phaseAt(steps, at.step);
     this.standing.phase = phase;
-    await this.#switch(from, { ...message, ...expecting(from), lease: { forMs, revertTo: proven.release } });
+    const isHanded = handings(this.#wanted.services, proven, message).length > 0;
+    const lease = { forMs, revertTo: proven.release, ...(isHanded ? { onEnd: "hold" as const } : {}) };
+    await this.#switch(from, { ...message, ...expecting(from), lease });
     crashPoint("traffic.set");
     await this.#tell(phase, `${stepName(steps, at.step)}: ${weightsText({ services })}`);
     let left = step.intervalSeconds * 1000;

@@ -89,7 +89,7 @@ export class ReferenceRouter {
   serial = 0;
   table: Table | undefined;
   proven: Table | undefined;
-  lease: { untilMs: number; revertTo: string } | undefined;
+  lease: TrafficState["lease"];
   command: TrafficState["command"];
   reverted: TrafficState["reverted"];
   readonly proofs = new Map<string, Proof>();
@@ -99,11 +99,24 @@ export class ReferenceRouter {
   /** Lets time pass; a message comes. */
   tick(ms = 0): void {
     this.at += ms;
-    if (this.lease && this.at >= this.lease.untilMs) this.#revert("lease");
+    if (!this.lease || this.at < this.lease.untilMs) return;
+    if (this.lease.onEnd === "hold") this.#hold();
+    else this.#revert("lease");
+  }
+
+  #hold(): void {
+    this.table = {
+      ...(this.table as Table),
+      mode: "held",
+      reason: "its deployer is gone, and the state is with the new revision",
+    };
+    this.lease = undefined;
+    this.serial += 1;
   }
 
   #revert(why: "lease" | "abort"): void {
-    this.reverted = { ...refOf(this.table as Table), why, at: this.at };
+    const { services } = this.table as Table;
+    this.reverted = { ...refOf(this.table as Table), why, at: this.at, services };
     this.table = this.proven;
     this.lease = undefined;
     this.serial += 1;
@@ -120,7 +133,11 @@ export class ReferenceRouter {
     const mode = data.lease ? "rollout" : data.hold !== undefined ? "held" : "steady";
     const now = this.table;
     const isSame = now !== undefined && same(now, data);
-    const until = data.lease && { untilMs: this.at + data.lease.forMs, revertTo: data.lease.revertTo };
+    const until = data.lease && {
+      untilMs: this.at + data.lease.forMs,
+      revertTo: data.lease.revertTo,
+      ...(data.lease.onEnd && { onEnd: data.lease.onEnd }),
+    };
     const isEqual = now !== undefined && content(now) === content(data);
     if (isSame && isEqual && now.mode === mode) {
       this.lease = until;

@@ -11,7 +11,7 @@ export type Op =
       e?: [string, number, number?];
       w: Record<string, [number, number][]>;
       t?: number;
-      l?: [number, string];
+      l?: [number, string, "revert" | "hold"];
       h?: string;
     }
   | { o: "p"; r: string; i: number; good: boolean }
@@ -100,7 +100,11 @@ function setting(
   if (expect)
     op.e = often(0.85) ? expect : [...expect, pick([router.serial, router.serial, router.serial + 1])];
   if (often(0.6))
-    op.l = [pick([1000, 5000, 60_000]), often(0.9) ? (proven?.release ?? "r1") : pick(["r1", "r2"])];
+    op.l = [
+      pick([1000, 5000, 60_000]),
+      often(0.9) ? (proven?.release ?? "r1") : pick(["r1", "r2"]),
+      pick(["revert", "hold"]),
+    ];
   else if (often(0.4)) op.h = "gate";
   if (op.l && often(0.03)) op.h = "both";
   if (often(0.15)) op.t = pick([2, 2, 3]);
@@ -167,7 +171,7 @@ function messageOf(op: Extract<Op, { o: "s" }>): Parameters<ReferenceRouter["set
     salt: `salt-${op.r}`,
     services,
     ...(op.e && { expect: { release, step, ...(serial === undefined ? {} : { serial }) } }),
-    ...(op.l && { lease: { forMs: op.l[0], revertTo: op.l[1] } }),
+    ...(op.l && { lease: { forMs: op.l[0], revertTo: op.l[1], onEnd: op.l[2] } }),
     ...(op.h === undefined ? {} : { hold: op.h }),
   };
 }

@@ -28,7 +28,7 @@ function ops.s(op)
     data.services[name] = { key = name == "b" and "data:id" or "sender", routes = routes }
     if op.t then data.services[name].testers = { tag = "Beta", value = "yes", processId = id(op.t) } end
   end
-  if op.l then data.lease = { forMs = op.l[1], revertTo = op.l[2] } end
+  if op.l then data.lease = { forMs = op.l[1], revertTo = op.l[2], onEnd = op.l[3] } end
   data.hold = op.h
   local result, reply = handle("SET_TRAFFIC", data)
   return result == "ok" and (reply.repeated and "again" or reply.mode) or result

@@ -349,7 +349,8 @@ describe("a service that owns its state", () => {
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
-  it("first fetches what was done before the router went back from a deployer that died", async () => {
+  /** A deployer that switched and died, so long ago that its lease is over. */
+  async function left(): Promise<Stage> {
     const stage = new Stage().steady();
     stage.before = () => {
       if (stage.router.table?.mode === "rollout") throw new Killed();
@@ -357,9 +358,41 @@ describe("a service that owns its state", () => {
     expect((await stage.walk(owned(stage))).error).toBeInstanceOf(Killed);
     stage.before = () => {};
     stage.pass(600_000);
-    expect(weights(stage)).toEqual({ b: 10_000 });
+    return stage;
+  }
+  const third = (stage: Stage) => {
+    const { services, ...rest } = owned(stage);
+    const green = { processId: "c".repeat(43), sourceHash: "c" };
+    return { ...rest, release: "r3", services: { battle: { ...services.battle, green } } } as typeof rest & {
+      services: typeof services;
+    };
+  };
+
+  it("stays where its state is when the deployer died: the old revision would refuse everything", async () => {
+    const stage = await left();
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+    expect(stage.router.table).toMatchObject({
+      mode: "held",
+      reason: expect.stringContaining("deployer is gone"),
+    });
     expect((await stage.walk(owned(stage))).error).toBeUndefined();
-    expect(stage.handed).toEqual(["battle b→g", "battle g→b if it drains", "battle b→g"]);
+    expect(stage.handed).toEqual(["battle b→g"]);
+    expect(stage.router.table?.mode).toBe("steady");
+  });
+
+  it("loses nothing of it to another release after a deployer that died", async () => {
+    const stage = await left();
+    expect((await stage.walk(third(stage))).error).toBeUndefined();
+    expect(stage.handed).toEqual(["battle b→g", "battle g→b", "battle b→c"]);
+    expect(weights(stage)).toEqual({ c: 10_000, b: 0 });
+  });
+
+  it("is fetched by whatever release comes first when a person went back after the deployer died", async () => {
+    const stage = await left();
+    stage.router.say("abort");
+    expect(weights(stage)).toEqual({ b: 10_000 });
+    expect((await stage.walk(third(stage))).error).toBeUndefined();
+    expect(stage.handed).toEqual(["battle b→g", "battle g→b if it drains", "battle b→c"]);
   });
 
   it("takes it back too when the router went back by itself", async () => {

@@ -19,7 +19,7 @@ local router = {}
 --- Proofs that are kept beyond those of the tables in use.
 local MOST_PROOFS = 64
 
--- table, proven, lease { untilMs, revertTo }, command, reverted, serial, proofs { id → { release, revision, status, at } }
+-- table, proven, lease { untilMs, revertTo, onEnd? }, command, reverted, serial, proofs { id → { release, revision, status, at } }
 local S = state.declare("traffic", { serial = 0, proofs = {} })
 
 local function refuse(code, message, remedy, more)
@@ -37,14 +37,21 @@ end
 
 local function revert(why)
   local from = S.table
-  S.reverted = { release = from.release, step = from.step, why = why, at = envelope.now() }
+  -- Who had the requests until now: what they did is in their state.
+  S.reverted = { release = from.release, step = from.step, why = why, at = envelope.now(), services = from.services }
   S.table, S.lease, S.serial = S.proven, nil, S.serial + 1
   metrics.roll(S.table.release, S.table.step)
 end
 
+-- The revisions before have handed their state over and refuse requests: going back would be an outage, so it stays here.
+local function hold()
+  S.table.mode, S.table.reason, S.lease, S.serial = "held", "its deployer is gone, and the state is with the new revision", nil, S.serial + 1
+end
+
 --- Ends a lease whose time is over. Runs at every message, whoever sent it, cron too.
 function router.tick()
-  if S.lease and envelope.now() >= S.lease.untilMs then revert("lease") end
+  if not S.lease or envelope.now() < S.lease.untilMs then return end
+  if S.lease.onEnd == "hold" then hold() else revert("lease") end
 end
 
 --- The process that a service's request goes to, and whether that is a tester's; nil where nothing is known of the service.
@@ -125,7 +132,8 @@ local function assertWhole(data)
 end
 
 local function lease(data)
-  return data.lease and { untilMs = envelope.now() + data.lease.forMs, revertTo = data.lease.revertTo } or nil
+  if not data.lease then return nil end
+  return { untilMs = envelope.now() + data.lease.forMs, revertTo = data.lease.revertTo, onEnd = data.lease.onEnd }
 end
 
 local function outcome(msg, repeated)
@@ -221,7 +229,10 @@ registry.on("SET_TRAFFIC", {
     services = { type = "object", required = true, maxKeys = 256, values = SERVICE },
     lease = {
       type = "object",
-      fields = { forMs = { type = "integer", required = true, min = 1000, max = 7 * 86400000 }, revertTo = NAME },
+      fields = {
+        forMs = { type = "integer", required = true, min = 1000, max = 7 * 86400000 }, revertTo = NAME,
+        onEnd = { type = "string", enum = { "revert", "hold" } },
+      },
     },
     hold = { type = "string", minLength = 1, maxLength = 300 },
   },
