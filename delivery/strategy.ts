@@ -90,6 +90,8 @@ export const StrategySchema = z.strictObject({
   steps: z.array(StepSchema).min(1).max(50).optional(),
   /** How long each step is watched, and the whole at the end. @default 60 */
   intervalSeconds: z.number().min(0).max(86_400).default(60),
+  /** Seconds beyond its interval that a step lasts when its deployer is gone; then the router goes back by itself. @default 120 */
+  leaseSeconds: z.number().min(5).max(86_400).optional(),
   /** How long a new revision may take until it is healthy, and traffic's own proof of it. @default 60 */
   healthCheckTimeout: z.number().positive().max(3600).default(60),
   /** Whether a failed rollout goes back by itself. With false, `onFailure: rollback` means `freeze`. @default true */

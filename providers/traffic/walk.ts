@@ -187,7 +187,9 @@ export class Walk {
   async #watch(steps: readonly Step[], at: Position, from: TrafficState, step: Step): Promise<TrafficState> {
     const { release } = this.#wanted;
     const services = servicesAt(this.#wanted, step.weightBp);
-    const forMs = Math.max(1000, Math.round(step.intervalSeconds * 1000 + this.#around.slackMs));
+    const { leaseSeconds } = this.#wanted.strategy;
+    const slack = leaseSeconds === undefined ? this.#around.slackMs : leaseSeconds * 1000;
+    const forMs = Math.max(1000, Math.round(step.intervalSeconds * 1000 + slack));
     const message = messageOf(this.#wanted, at.step + 1, services);
     const { proven } = from;
     if (!proven) throw taken("there is no proven table");
@@ -439,7 +441,7 @@ function leaseEnded({ reverted }: TrafficState): FleetError {
     what: "The router went back by itself: this run did not renew its lease in time. All traffic is where it was.",
     ...(reverted === undefined ? {} : { got: `step ${reverted.step}` }),
     remedy:
-      "Run pulumi up to begin the rollout again; raise timeoutSeconds of the traffic if the network is slow.",
+      "Run pulumi up to begin the rollout again; raise leaseSeconds of the strategy if the network is slow.",
   });
 }
 

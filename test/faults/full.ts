@@ -13,6 +13,7 @@ import { type FaultCase, runCase } from "./case.ts";
 import { lifecycleCases } from "./catalogue.ts";
 import { cliCases } from "./families/cli.ts";
 import { rollbackCases } from "./families/rollback.ts";
+import { rolloutCases } from "./families/rollouts.ts";
 import { keepVerdict, keptResults, reportOf } from "./report.ts";
 
 const { values } = parseArgs({
@@ -47,7 +48,7 @@ function head(): string | undefined {
 
 const commit = head();
 const wanted = values.family?.split(",");
-const all = [...lifecycleCases(), ...cliCases(), ...rollbackCases()];
+const all = [...lifecycleCases(), ...cliCases(), ...rollbackCases(), ...rolloutCases()];
 const families = [...new Set(all.map(({ family }) => family))].filter(
   (name) => wanted?.includes(name) ?? true,
 );

@@ -1,10 +1,12 @@
 import type { Script } from "../../simnet/program.ts";
 import { type FaultCase, failuresOf } from "../case.ts";
 import { Engine } from "../engine.ts";
-import { edited, smallFleet } from "../spec.ts";
+import { edited, type Spec, smallFleet } from "../spec.ts";
 
 interface Expectation {
   readonly script: Script;
+  /** Seconds that it must stay healthy. */
+  readonly stays?: number;
   /** What the error has to say; undefined: it comes up. */
   readonly says?: RegExp;
   readonly extra?: Record<string, unknown>;
@@ -22,6 +24,11 @@ const CASES: Record<string, Expectation> = {
     script: { health: "UNHEALTHY", reason: "the shelf is empty" },
     says: /the shelf is empty/,
   },
+  "is right first, wrong within the healthy time": {
+    script: { health: ["HEALTHY", "UNHEALTHY"], reason: "the shelf ran empty" },
+    stays: 1,
+    says: /the shelf ran empty/,
+  },
   "is unhealthy first": { script: { health: ["UNHEALTHY", "HEALTHY"] } },
   "is degraded": { script: { health: "DEGRADED" } },
   "is slow": { script: { slow: 300 }, extra: { maxResponseMs: 100 } },
@@ -29,14 +36,15 @@ const CASES: Record<string, Expectation> = {
 
 /** H1: an update brings code that is wrong in one way; the verdict, its reason, its time, and the way back. */
 export function badCode(name: string): FaultCase {
-  const { script, says, extra } = CASES[name] ?? { script: {} };
+  const { script, stays, says, extra } = CASES[name] ?? { script: {} };
   return {
     family: "H1",
     name,
     async run(lab) {
       const net = await lab.network();
       const health = { timeoutSeconds: 8, intervalSeconds: 0.2, ...extra };
-      const spec = smallFleet(net, await lab.folder(), { health });
+      const plain = smallFleet(net, await lab.folder(), { health });
+      const spec = stays === undefined ? plain : lasting(plain, "battle", stays);
       const first = await new Engine(spec).up();
       const started = performance.now();
       const result = await new Engine(edited(spec, ["battle"], script)).up();
@@ -54,5 +62,11 @@ export function badCode(name: string): FaultCase {
     },
   };
 }
+
+/** A member that has to stay healthy for so many seconds before its deployment counts. */
+const lasting = (spec: Spec, name: string, minHealthySeconds: number): Spec => ({
+  ...spec,
+  members: { ...spec.members, [name]: { ...spec.members[name], extra: { minHealthySeconds } } },
+});
 
 export const h1 = (): FaultCase[] => Object.keys(CASES).map(badCode);

@@ -1,0 +1,373 @@
+/** Rollouts on real evaluators, by the real pulumi command, while clients send: killed, gone bad, left behind, overtaken. */
+import { join } from "node:path";
+import { status } from "../../../localnet/index.ts";
+import { newPlayer, type Player } from "../../e2e/player.ts";
+import { newProject, type Project, type Ran } from "../../e2e/project.ts";
+import { Crowd, rollingFleet, type Seen } from "../../e2e/rollouts.ts";
+import type { FaultCase, Lab } from "../case.ts";
+
+type Members = Record<string, { processId: string }>;
+type Service = Seen["service"];
+
+/** Two steps of two seconds, and verdicts from what few clients send in them. */
+const QUICK = {
+  kind: "blue-green",
+  trafficStrategy: "CANARY",
+  steps: [{ weightBp: 3000 }, { weightBp: 10_000 }],
+  intervalSeconds: 2,
+  leaseSeconds: 20,
+  checks: [{ kind: "health" }, { kind: "errorRate", minSamples: 3, max: 0.2, tolerance: 0.2 }],
+  probes: 3,
+  windowSeconds: 0,
+};
+const INSTANT = { ...QUICK, trafficStrategy: "INSTANT", steps: undefined };
+/** One member's text: what it says that it is, and whether it can be broken from outside, or is broken from the start. */
+const BREAKABLE = `fleet.on("BREAK", { who = "anyone" }, function() faulty = true return {} end)\n`;
+
+/** A fleet in place, its clients, and what they bought. */
+class Theatre {
+  readonly project: Project;
+  readonly #players: readonly Player[];
+  readonly #now: Record<Service, string> = { battle: "first", shop: "first" };
+  readonly coordinator: string;
+  #sold = 0;
+  #count = 0;
+
+  private constructor(project: Project, players: readonly Player[], coordinator: string) {
+    this.project = project;
+    this.#players = players;
+    this.coordinator = coordinator;
+  }
+
+  static async open(lab: Lab): Promise<Theatre> {
+    const project = await newProject("rolling", rollingFleet());
+    lab.onEnd(() => project.close());
+    const ran = await project.pulumi(upWith("parallel"));
+    if (ran.code !== 0) throw new Error(`the first deployment: ${ran.text.slice(-1200)}`);
+    const { info } = await status(join(project.dir, ".fleet/localnet"));
+    if (!info) throw new Error("the network is down");
+    const players = await Promise.all([newPlayer(info), newPlayer(info)]);
+    const ids = await project.output<Members>("processes");
+    return new Theatre(project, players, ids.coordinator?.processId ?? "");
+  }
+
+  /** Another edition of a member; what it was is returned. */
+  edit(member: Service): string {
+    const before = this.#now[member];
+    this.#count += 1;
+    this.#now[member] = `e${this.#count}`;
+    this.project.edit(this.#path(member), `edition = "${before}"`, `edition = "${this.#now[member]}"`);
+    return before;
+  }
+
+  /** Back to the text of an edition before. */
+  take(member: Service, edition: string): void {
+    this.project.edit(this.#path(member), `edition = "${this.#now[member]}"`, `edition = "${edition}"`);
+    this.#now[member] = edition;
+  }
+
+  editionOf(member: Service): string {
+    return this.#now[member];
+  }
+
+  battle(from: string, to: string): void {
+    this.project.edit(this.#path("battle"), from, to);
+  }
+
+  #path(member: Service): string {
+    return `processes/${member}/process.lua`;
+  }
+
+  up(strategy: unknown, env?: Record<string, string>): Promise<Ran> {
+    return this.project.pulumi(upWith(strategy), env);
+  }
+
+  /** Clients who send while the work goes on, and what was wrong with what they got. */
+  async playing<T>(work: (player: Player) => Promise<T>): Promise<{ got: T; seen: Crowd; broken: string[] }> {
+    const seen = new Crowd(this.#players, this.coordinator);
+    let got: T;
+    try {
+      got = await work(this.#players[0] as Player);
+    } finally {
+      await seen.stop();
+    }
+    const sales = seen.of("shop");
+    const broken = sales
+      .filter(({ error }) => error !== undefined)
+      .map(({ error }) => `a sale failed: ${error}`);
+    const sums = sales.map(({ sum }) => sum);
+    const wrong = sums.findIndex((sum, index) => sum !== this.#sold + index + 1);
+    if (wrong >= 0)
+      broken.push(
+        `T: a sale was lost or counted twice: sum ${sums[wrong]} instead of ${this.#sold + wrong + 1}`,
+      );
+    if (sales.length === 0) broken.push("nobody bought anything");
+    this.#sold = sums.at(-1) ?? this.#sold;
+    return { got, seen, broken };
+  }
+
+  /** What the router says. */
+  async table(): Promise<{ mode: string; step: number; services: Record<string, { routes: Route[] }> }> {
+    const answer = (await this.#players[0]?.ask(this.coordinator, "GET_TRAFFIC", {})) as unknown as {
+      table: { mode: string; step: number; services: Record<string, { routes: Route[] }> };
+    };
+    return answer.table;
+  }
+
+  /** Everything of a service goes to one process, steadily. */
+  async wholly(member: Service): Promise<string | undefined> {
+    const { mode, services } = await this.table();
+    const used = services[member]?.routes.filter(({ weightBp }) => weightBp > 0) ?? [];
+    return mode === "steady" && used.length === 1 ? used[0]?.processId : undefined;
+  }
+
+  async breakGreen(player: Player): Promise<void> {
+    for (let tries = 0; tries < 200; tries += 1) {
+      const answer = await player.route(this.coordinator, "battle", "BREAK", { player: `saboteur ${tries}` });
+      if (answer.success) return;
+    }
+    throw new Error("the new revision got no traffic");
+  }
+}
+
+interface Route {
+  readonly processId: string;
+  readonly weightBp: number;
+}
+
+const upWith = (strategy: unknown): string[] => [
+  "up",
+  "--yes",
+  "--skip-preview",
+  "--config",
+  `rolling:strategy=${typeof strategy === "string" ? strategy : JSON.stringify(strategy)}`,
+];
+const went = (what: string, ran: Ran): string[] =>
+  ran.code === 0 ? [] : [`${what} ended with ${ran.code}: ${ran.text.slice(-1200)}`];
+const errorsOf = (seen: Crowd, member: Service): string[] =>
+  [...new Set(seen.of(member).flatMap(({ error }) => error ?? []))].map(
+    (error) => `${member} answered ${error}`,
+  );
+const oneOf = (what: string, seen: Crowd, member: Service, allowed: readonly string[]): string[] =>
+  [...new Set(seen.of(member).map(({ edition }) => edition))]
+    .filter((edition) => !allowed.includes(edition))
+    .map(
+      (edition) =>
+        `${what}: ${member} answered as ${JSON.stringify(edition)}, not as one of ${allowed.join(", ")}`,
+    );
+
+/** The provider of a rollout is killed at a point; the same `up` ends it, and nothing was lost or counted twice. */
+function killedAt(kind: "INSTANT" | "CANARY", points: readonly string[]): FaultCase {
+  return {
+    family: "K1",
+    name: `a rollout, ${kind}, on real evaluators`,
+    async run(lab) {
+      const stage = await Theatre.open(lab);
+      const strategy = kind === "INSTANT" ? INSTANT : QUICK;
+      const broken: string[] = [];
+      for (const point of points) {
+        const battle = [stage.edit("battle"), stage.editionOf("battle")];
+        const shop =
+          kind === "INSTANT" ? [stage.edit("shop"), stage.editionOf("shop")] : [stage.editionOf("shop")];
+        const played = await stage.playing(async () => {
+          const killed = await stage.up(strategy, { FLEET_CRASH_AT: point });
+          if (killed.code === 0) broken.push(`nothing was killed at ${point}`);
+          return lab.recovering(() => stage.up(strategy));
+        });
+        broken.push(
+          ...went(`up after ${point}`, played.got),
+          ...played.broken.map((line) => `${point}: ${line}`),
+        );
+        broken.push(...errorsOf(played.seen, "battle").map((line) => `${point}: ${line}`));
+        broken.push(
+          ...oneOf(point, played.seen, "battle", battle),
+          ...oneOf(point, played.seen, "shop", shop),
+        );
+        const again = await stage.up(strategy);
+        broken.push(...went(`one more up after ${point}`, again));
+        if (/to update|updated|created/.test(again.text))
+          broken.push(`one more up after ${point} changes something`);
+        const after = await stage.playing(() => stage.table());
+        broken.push(...oneOf(`after ${point}`, after.seen, "battle", battle.slice(-1)), ...after.broken);
+      }
+      lab.counts(points.length);
+      return broken;
+    },
+  };
+}
+
+/** H2: a revision that turns bad at a step goes back within that step, by itself. */
+function badAt(steps: readonly number[]): FaultCase {
+  return {
+    family: "H2",
+    name: "a revision turns bad at each step, on real evaluators",
+    async run(lab) {
+      const stage = await Theatre.open(lab);
+      const strategy = { ...QUICK, steps: steps.map((weightBp) => ({ weightBp })), intervalSeconds: 15 };
+      stage.battle('fleet.on("HIT"', `${BREAKABLE}fleet.on("HIT"`);
+      stage.battle('faulty and data.player ~= "probe"', "faulty");
+      const broken: string[] = [];
+      let before = "first";
+      for (const [index] of steps.entries()) {
+        stage.edit("battle");
+        const at = `step ${index + 1} of ${steps.length},`;
+        const played = await stage.playing(async (player) => {
+          const { child, ended } = stage.project.start(upWith(strategy));
+          let text = "";
+          const reached = new Promise<void>((done) => {
+            child.stdout?.on("data", (chunk: Buffer) => {
+              text += chunk;
+              if (text.includes(at)) done();
+            });
+            child.on("close", () => done());
+          });
+          await reached;
+          return lab.recovering(async () => {
+            await stage.breakGreen(player);
+            return ended;
+          });
+        });
+        const { text, code } = played.got;
+        if (code === 0 || !text.includes("ROLLED_BACK"))
+          broken.push(`bad at ${at} it came through: ${text.slice(-800)}`);
+        if (text.includes(`step ${index + 2} of ${steps.length},`))
+          broken.push(`bad at ${at} it got the next share`);
+        broken.push(...played.broken);
+        const after = await stage.playing(() => stage.table());
+        broken.push(
+          ...oneOf(`after ${at}`, after.seen, "battle", [before]),
+          ...errorsOf(after.seen, "battle"),
+        );
+        // The next one is of another text, since the same is held back as what failed.
+        before = "first";
+      }
+      lab.counts(steps.length);
+      return broken;
+    },
+  };
+}
+
+/** H3: the deployer dies at a step and nobody comes: the router goes back by itself. */
+function leftAt(points: readonly string[]): FaultCase {
+  return {
+    family: "H3",
+    name: "the deployer dies at a step and nobody comes, on real evaluators",
+    async run(lab) {
+      const stage = await Theatre.open(lab);
+      const broken: string[] = [];
+      // A table that can be gone back to.
+      stage.edit("battle");
+      broken.push(...went("the first rollout", await stage.up(QUICK)));
+      const serving = await stage.wholly("battle");
+      if (serving === undefined) return [...broken, "the first rollout left no steady table"];
+      for (const point of points) {
+        const before = stage.edit("battle");
+        const played = await stage.playing(async () => {
+          await stage.up(QUICK, { FLEET_CRASH_AT: point });
+          if ((await stage.table()).mode !== "rollout")
+            broken.push(`killed at ${point}, no rollout was under way`);
+          const from = performance.now();
+          await lab.recovering(async () => {
+            while ((await stage.wholly("battle")) !== serving && performance.now() - from < 120_000)
+              await new Promise((resolve) => setTimeout(resolve, 250));
+          });
+          return stage.wholly("battle");
+        });
+        if (played.got !== serving) broken.push(`after ${point} the router did not go back by itself`);
+        broken.push(...played.broken, ...errorsOf(played.seen, "battle"));
+        const after = await stage.playing(() => stage.table());
+        broken.push(...oneOf(`after ${point}`, after.seen, "battle", [before]));
+        stage.take("battle", before);
+        broken.push(...went(`the release before, after ${point}`, await stage.up(QUICK)));
+      }
+      lab.counts(points.length);
+      return broken;
+    },
+  };
+}
+
+/** H3: what was handed over stays where it is when nobody comes; the service serves on, and the next release takes it along. */
+function leftWithState(): FaultCase {
+  return {
+    family: "H3",
+    name: "the deployer dies after a hand-over and nobody comes, on real evaluators",
+    async run(lab) {
+      const stage = await Theatre.open(lab);
+      const broken: string[] = [];
+      const old = stage.edit("shop");
+      const left = stage.editionOf("shop");
+      const played = await stage.playing(async () => {
+        const killed = await stage.up(INSTANT, { FLEET_CRASH_AT: "traffic.set:1" });
+        if (killed.code === 0) broken.push("nothing was killed");
+        const from = performance.now();
+        while ((await stage.table()).mode !== "held" && performance.now() - from < 120_000)
+          await new Promise((resolve) => setTimeout(resolve, 250));
+        return (await stage.table()).mode;
+      });
+      broken.push(...played.broken, ...oneOf("left", played.seen, "shop", [old, left]));
+      if (played.got !== "held") broken.push(`the table is ${played.got} instead of held`);
+      const meanwhile = await stage.playing(() => stage.table());
+      broken.push(...meanwhile.broken, ...oneOf("held", meanwhile.seen, "shop", [left]));
+      stage.edit("shop");
+      const next = await stage.playing(() => lab.recovering(() => stage.up(INSTANT)));
+      broken.push(...went("another release", next.got), ...next.broken);
+      const after = await stage.playing(() => stage.table());
+      broken.push(...after.broken, ...oneOf("after it", after.seen, "shop", [stage.editionOf("shop")]));
+      return broken;
+    },
+  };
+}
+
+/** C3: a new release while another's rollout is under way, its deployer dead: from the last proven table, with the state. */
+function overtaken(): FaultCase {
+  return {
+    family: "C3",
+    name: "a new release during a rollout, on real evaluators",
+    async run(lab) {
+      const stage = await Theatre.open(lab);
+      const broken: string[] = [];
+      const runs: [unknown, Service, string][] = [
+        [QUICK, "battle", "traffic.set:1"],
+        [INSTANT, "shop", "traffic.set:1"],
+        [INSTANT, "shop", "handover.given:1"],
+      ];
+      for (const [strategy, member, point] of runs) {
+        const editions = [stage.edit(member), stage.editionOf(member)];
+        const played = await stage.playing(async () => {
+          const killed = await stage.up(strategy, { FLEET_CRASH_AT: point });
+          if (killed.code === 0) broken.push(`nothing was killed at ${point}`);
+          stage.edit(member);
+          editions.push(stage.editionOf(member));
+          return lab.recovering(() => stage.up(strategy));
+        });
+        broken.push(...went(`the newer release after ${point}`, played.got), ...played.broken);
+        broken.push(...oneOf(point, played.seen, member, editions), ...errorsOf(played.seen, "battle"));
+        const after = await stage.playing(() => stage.table());
+        broken.push(...after.broken, ...oneOf(`after ${point}`, after.seen, member, editions.slice(-1)));
+      }
+      lab.counts(runs.length);
+      return broken;
+    },
+  };
+}
+
+export const rolloutCases = (): FaultCase[] => [
+  killedAt("INSTANT", [
+    "handover.drained:1",
+    "handover.given:1",
+    "traffic.set:1",
+    "traffic.judged:1",
+    "traffic.settled:1",
+  ]),
+  killedAt("CANARY", [
+    "traffic.set:1",
+    "traffic.judged:1",
+    "traffic.set:2",
+    "traffic.judged:2",
+    "traffic.settled:1",
+  ]),
+  badAt([2000, 5000, 10_000]),
+  leftAt(["traffic.set:1", "traffic.set:2"]),
+  leftWithState(),
+  overtaken(),
+];
