@@ -84,17 +84,3 @@ fleet.on("DEPLOYMENT_MONITORING_REPORT", { data = false }, function(_, msg)
     generatedAt = now,
   }
 end)
-
--- Raised by peers that saw something themselves: the security process, the admin process.
-fleet.on("RAISE_ALERT", {
-  who = "peer",
-  schema = {
-    type = { type = "string", required = true, enum = alerts.NAMES },
-    source = { type = "string", required = true, minLength = 1, maxLength = 128 },
-    message = { type = "string", required = true, maxLength = 500 },
-    level = { type = "string", enum = { "INFO", "WARNING", "ERROR", "CRITICAL" } },
-  },
-}, function(data, msg)
-  local alert = alerts.raise(data.type, data.source, data.message, fleet.now(msg), data.level)
-  return { alertId = alert and alert.alertId or nil, silenced = alert == nil }
-end)

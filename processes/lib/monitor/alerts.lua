@@ -169,7 +169,7 @@ local FIELDS = {
   minutes = { type = "number", min = 1, max = 10080 },
 }
 
---- Declares `ALERT_MANAGEMENT`: anyone may list, a deployer may acknowledge, resolve, silence and unsilence.
+--- Declares `RAISE_ALERT` for peers, and `ALERT_MANAGEMENT`: anyone may list, a deployer may acknowledge, resolve, silence and unsilence.
 -- Data is the request itself or has it as `alertRequest`.
 function alerts.declare()
   local schema = { alertRequest = { type = "table", fields = FIELDS } }
@@ -182,6 +182,20 @@ function alerts.declare()
     end
     alerts.sweep(now)
     return OPERATIONS[operation](request, now, msg.From)
+  end)
+
+  -- What peers saw themselves: the security process reports incidents so.
+  fleet.on("RAISE_ALERT", {
+    who = "peer",
+    schema = {
+      type = { type = "string", required = true, enum = alerts.NAMES },
+      source = { type = "string", required = true, minLength = 1, maxLength = 128 },
+      message = { type = "string", required = true, maxLength = 500 },
+      level = { type = "string", enum = { "INFO", "WARNING", "ERROR", "CRITICAL" } },
+    },
+  }, function(data, msg)
+    local alert = alerts.raise(data.type, data.source, data.message, fleet.now(msg), data.level)
+    return { alertId = alert and alert.alertId or nil, silenced = alert == nil }
   end)
 end
 
