@@ -1,9 +1,11 @@
 /** Rollouts on real evaluators, by the real pulumi command, while clients send: killed, gone bad, left behind, overtaken. */
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { status } from "../../../localnet/index.ts";
+import { type LocalNetworkInfo, status } from "../../../localnet/index.ts";
 import { newPlayer, type Player } from "../../e2e/player.ts";
 import { newProject, type Project, type Ran } from "../../e2e/project.ts";
 import { Crowd, rollingFleet, type Seen } from "../../e2e/rollouts.ts";
+import { rngOf } from "../../simnet/rng.ts";
 import type { FaultCase, Lab } from "../case.ts";
 
 type Members = Record<string, { processId: string }>;
@@ -20,6 +22,16 @@ const QUICK = {
   probes: 3,
   windowSeconds: 0,
 };
+const POINTS = [
+  "process.spawned:1",
+  "process.loaded:1",
+  "handover.given:1",
+  "traffic.set:1",
+  "traffic.judged:1",
+  "traffic.settled:1",
+  "release.registered:1",
+  "none",
+];
 const INSTANT = { ...QUICK, trafficStrategy: "INSTANT", steps: undefined };
 /** One member's text: what it says that it is, and whether it can be broken from outside, or is broken from the start. */
 const BREAKABLE = `fleet.on("BREAK", { who = "anyone" }, function() faulty = true return {} end)\n`;
@@ -30,13 +42,20 @@ class Theatre {
   readonly #players: readonly Player[];
   readonly #now: Record<Service, string> = { battle: "first", shop: "first" };
   readonly coordinator: string;
+  readonly network: LocalNetworkInfo;
   #sold = 0;
   #count = 0;
 
-  private constructor(project: Project, players: readonly Player[], coordinator: string) {
+  private constructor(
+    project: Project,
+    players: readonly Player[],
+    coordinator: string,
+    network: LocalNetworkInfo,
+  ) {
     this.project = project;
     this.#players = players;
     this.coordinator = coordinator;
+    this.network = network;
   }
 
   static async open(lab: Lab): Promise<Theatre> {
@@ -48,7 +67,7 @@ class Theatre {
     if (!info) throw new Error("the network is down");
     const players = await Promise.all([newPlayer(info), newPlayer(info)]);
     const ids = await project.output<Members>("processes");
-    return new Theatre(project, players, ids.coordinator?.processId ?? "");
+    return new Theatre(project, players, ids.coordinator?.processId ?? "", info);
   }
 
   /** Another edition of a member; what it was is returned. */
@@ -119,6 +138,12 @@ class Theatre {
     const { mode, services } = await this.table();
     const used = services[member]?.routes.filter(({ weightBp }) => weightBp > 0) ?? [];
     return mode === "steady" && used.length === 1 ? used[0]?.processId : undefined;
+  }
+
+  /** Kilobytes of the coordinator's Lua heap. */
+  async heap(): Promise<number> {
+    const answer = await this.#players[0]?.ask(this.coordinator, "GET_STATISTICS", {});
+    return (answer as unknown as { statistics: { luaHeapKB: number } }).statistics.luaHeapKB;
   }
 
   async breakGreen(player: Player): Promise<void> {
@@ -351,7 +376,53 @@ function overtaken(): FaultCase {
   };
 }
 
+/** File handles and resident memory, MB, of a process of this machine. */
+async function usedBy(pid: number): Promise<{ handles: number; mb: number }> {
+  const text = await readFile(`/proc/${pid}/status`, "utf8");
+  const mb = Number(/VmRSS:\s+(\d+)/.exec(text)?.[1] ?? 0) / 1024;
+  return { handles: (await readdir(`/proc/${pid}/fd`)).length, mb: Math.round(mb) };
+}
+
+/** L1: release after release under load, each killed somewhere; nothing is lost, and what runs all the time does not grow. */
+function soak(rounds: number, seed: number): FaultCase {
+  return {
+    family: "L1",
+    name: `${rounds} releases under load, each killed somewhere, on real evaluators`,
+    seed,
+    async run(lab) {
+      const stage = await Theatre.open(lab);
+      const rng = rngOf(seed);
+      const broken: string[] = [];
+      const used: { handles: number; mb: number; heap: number }[] = [];
+      for (let round = 1; round <= rounds; round += 1) {
+        const member: Service = rng.next() < 0.5 ? "battle" : "shop";
+        const strategy = member === "battle" ? QUICK : INSTANT;
+        const point = POINTS[Math.floor(rng.next() * POINTS.length)] as string;
+        stage.edit(member);
+        const played = await stage.playing(async () => {
+          await stage.up(strategy, { FLEET_CRASH_AT: point });
+          return lab.recovering(() => stage.up(strategy));
+        });
+        const what = `round ${round}, ${member} killed at ${point}`;
+        broken.push(...went(what, played.got), ...played.broken.map((line) => `${what}: ${line}`));
+        broken.push(...errorsOf(played.seen, "battle").map((line) => `${what}: ${line}`));
+        used.push({ ...(await usedBy(stage.network.pid)), heap: await stage.heap() });
+      }
+      const [early, late] = [used[Math.floor(rounds / 3)], used.at(-1)];
+      for (const round of used) console.info(`       ${JSON.stringify(round)}`);
+      if (!early || !late) return broken;
+      if (late.handles > early.handles + 20)
+        broken.push(`the network holds ${late.handles} file handles, after a third ${early.handles}`);
+      if (late.heap > early.heap * 2)
+        broken.push(`the coordinator's heap grew from ${early.heap} to ${late.heap} kB`);
+      lab.counts(rounds);
+      return broken;
+    },
+  };
+}
+
 export const rolloutCases = (): FaultCase[] => [
+  soak(12, 1),
   killedAt("INSTANT", [
     "handover.drained:1",
     "handover.given:1",
