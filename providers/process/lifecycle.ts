@@ -116,6 +116,7 @@ async function ensure(
     owner: session.ao.address,
     ...(before === undefined ? {} : { revision: before }),
     ...(inputs.strategy === undefined && olds?.revisions === undefined ? {} : { revisions: [...held] }),
+    ...(inputs.strategy === undefined || olds?.blue === undefined ? {} : { blue: olds.blue }),
     health: { status: "UNKNOWN", reasons: [] },
     drift: [],
   };

@@ -24,12 +24,19 @@ export async function retained(
   outputs: ProcessOutputs,
   budget: Budget,
 ): Promise<ProcessOutputs> {
-  const { revisions = [], processId, blue: _, ...others } = outputs;
+  const { revisions = [], processId, blue: known, ...others } = outputs;
   if (strategy === undefined) return outputs;
   const word = await routerWord(session, strategy.router, budget);
   const last = revisions.find((one) => one.processId !== processId && wasProved(one));
-  const blue = word?.proven[name] ?? (last && { processId: last.processId, sourceHash: last.sourceHash });
-  const gone = word ? surplus(revisions, word.inUse, strategy.retention, new Date()) : [];
+  // What the router has no word of yet is where it was before the first of its rollouts began, however many died since.
+  const before =
+    strategy.router !== undefined && revisions.some((one) => one.processId === known?.processId)
+      ? known
+      : undefined;
+  const blue =
+    word?.proven[name] ?? before ?? (last && { processId: last.processId, sourceHash: last.sourceHash });
+  const inUse = new Set([...(word?.inUse ?? []), ...(blue ? [blue.processId] : [])]);
+  const gone = word ? surplus(revisions, inUse, strategy.retention, new Date()) : [];
   for (const one of gone) {
     const started = performance.now();
     await retire(session, { name, processId: one.processId, generation: one.generation }, budget);

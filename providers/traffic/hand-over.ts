@@ -46,17 +46,24 @@ const StatusSchema = z.looseObject({ status: z.string() });
 const OpenSchema = z.looseObject({ statistics: z.looseObject({ openCalls: z.number().default(0) }) });
 const ImportedSchema = z.looseObject({ digest: z.string() });
 
-/** What has to go from where to where so that a table's state follows its traffic: what owns its state and changes its process. Pure. */
+/**
+ * What has to go from where to where so that a table's state follows its traffic: what owns its state and changes its process. A service
+ * that a table does not name is where the wiring says: with blue. Pure.
+ */
 export function handings(
   services: TrafficInputs["services"],
   before: Pick<Table, "services"> | undefined,
   after: Pick<Table, "services">,
 ): Handing[] {
-  return Object.entries(services).flatMap(([name, { state }]): Handing[] => {
-    const [was, will] = [before?.services[name], after.services[name]];
-    if (state === "none" || !was || !will) return [];
-    const [from, to] = [heaviest(was), heaviest(will)];
-    return from === to ? [] : [{ name, from, to }];
+  return Object.entries(services).flatMap(([name, { state, blue }]): Handing[] => {
+    const placeIn = (table: Pick<Table, "services"> | undefined) => {
+      const routes = table?.services[name];
+      return routes === undefined ? blue?.processId : heaviest(routes);
+    };
+    const [from, to] = [placeIn(before), placeIn(after)];
+    return state === "none" || from === undefined || to === undefined || from === to
+      ? []
+      : [{ name, from, to }];
   });
 }
 

@@ -39,6 +39,18 @@ const failure = async (work: Promise<unknown>): Promise<PartialFailure> => {
 const statusOf = (id: string) => (stack.net.oracle.state(id) as { fleet: { status: string } }).fleet.status;
 
 describe("a revision in a new process", () => {
+  it("leaves what callers are wired to alone until a router has a word of it, however many rollouts died", async () => {
+    stack = await started();
+    const routed = { strategy: { ...strategy().strategy, router: "coordinator" } };
+    const base = await createProcess(await shop(1, {}));
+    const killed = await update(base, 2, routed);
+    const next = await update(killed, 3, routed);
+    expect(next.blue?.processId).toBe(base.processId);
+    expect(statusOf(base.processId)).toBe("ACTIVE");
+    const back = await update(next, 1, routed);
+    expect(back.processId).toBe(base.processId);
+  });
+
   it("comes beside the one that runs, which keeps its code and stays up", async () => {
     stack = await started();
     const blue = await createProcess(await shop(1));

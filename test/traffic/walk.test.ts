@@ -308,6 +308,20 @@ describe("a service that owns its state", () => {
     expect(stage.handed).toEqual(["battle b→g"]);
   });
 
+  it("is handed over too when the router has no word of it yet, and back when it goes back", async () => {
+    const joins = (stage: Stage) => {
+      const { services, ...rest } = owned(stage);
+      return { ...rest, services: { shop: services.battle } } as typeof rest & { services: typeof services };
+    };
+    const stage = new Stage().steady();
+    expect((await stage.walk(joins(stage))).error).toBeUndefined();
+    expect(stage.handed).toEqual(["shop b→g"]);
+    const bad = new Stage().steady();
+    bad.behaviours[GREEN] = { errorRate: 0.5 };
+    expect(codeOf((await bad.walk(joins(bad))).error)).toBe("ROLLED_BACK");
+    expect(bad.handed).toEqual(["shop b→g", "shop g→b"]);
+  });
+
   it("is not switched when its state cannot be handed over", async () => {
     const stage = new Stage().steady();
     stage.handingFails = true;
