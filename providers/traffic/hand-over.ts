@@ -34,6 +34,8 @@ export interface HandOver {
   give(list: readonly Handing[]): Promise<void>;
   /** Gives only to those that still drain: a run that died, after which the router went back by itself, left them so. */
   recover(list: readonly Handing[]): Promise<void>;
+  /** Who has the traffic and still drains serves on: a run died between its hand-over and its switch. */
+  serve(list: readonly Pick<Handing, "name" | "to">[]): Promise<void>;
   /** The switch did not come: `from` serves on. */
   undo(list: readonly Handing[]): Promise<void>;
 }
@@ -55,15 +57,22 @@ export function handings(
   before: Pick<Table, "services"> | undefined,
   after: Pick<Table, "services">,
 ): Handing[] {
-  return Object.entries(services).flatMap(([name, { state, blue }]): Handing[] => {
-    const placeIn = (table: Pick<Table, "services"> | undefined) => {
-      const routes = table?.services[name];
-      return routes === undefined ? blue?.processId : heaviest(routes);
-    };
-    const [from, to] = [placeIn(before), placeIn(after)];
-    return state === "none" || from === undefined || to === undefined || from === to
-      ? []
-      : [{ name, from, to }];
+  const had = new Map(owners(services, before).map(({ name, to }) => [name, to]));
+  return owners(services, after).flatMap(({ name, to }): Handing[] => {
+    const from = had.get(name);
+    return from === undefined || from === to ? [] : [{ name, from, to }];
+  });
+}
+
+/** Who has the state of what owns its own, by a table. Pure. */
+export function owners(
+  services: TrafficInputs["services"],
+  table: Pick<Table, "services"> | undefined,
+): Pick<Handing, "name" | "to">[] {
+  return Object.entries(services).flatMap(([name, { state, blue }]) => {
+    const routes = table?.services[name];
+    const to = routes === undefined ? blue?.processId : heaviest(routes);
+    return state === "none" || to === undefined ? [] : [{ name, to }];
   });
 }
 
@@ -164,6 +173,13 @@ export function handOverBy(
   return {
     give,
     undo,
+    async serve(list) {
+      for (const { name, to } of list) {
+        if ((await status(name, to)) !== "DRAINING") continue;
+        await control(name, to, "RESUME", StatusSchema);
+        await tell(name, `${to.slice(0, 8)} serves on: a run that died had begun to take its state`);
+      }
+    },
     async recover(list) {
       for (const handing of list)
         if ((await status(handing.name, handing.to)) === "DRAINING") await give([handing]);

@@ -20,7 +20,7 @@ import {
   weightsText,
 } from "../../delivery/index.ts";
 import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../delivery/wire.ts";
-import { type Handing, type HandOver, handings } from "./hand-over.ts";
+import { type Handing, type HandOver, handings, owners } from "./hand-over.ts";
 import type { Measure } from "./measure.ts";
 import {
   baseOf,
@@ -93,12 +93,14 @@ export class Walk {
     if (!state.table) state = await this.#begin();
     // What a new revision did before the router went back, of this release or another, is in its state alone.
     const { reverted, table } = state;
-    if (table?.mode === "steady" && reverted?.services)
+    const isBack = table?.mode === "steady" && reverted !== undefined && reverted.at > table.at;
+    if (isBack && reverted.services)
       await this.#around.handOver.recover(
         handings(this.#wanted.services, { services: reverted.services }, table),
       );
-    else if (table?.mode === "steady" && reverted?.release === this.#wanted.release)
+    else if (isBack && reverted.release === this.#wanted.release)
       await this.#around.handOver.recover(this.#wayBack(table));
+    await this.#around.handOver.serve(owners(this.#wanted.services, table));
     if (isForeign(state, this.#wanted)) state = await this.#reset(state);
     if (isSteadyAt(state.table, this.#wanted)) return this.#complete("already as declared");
     const steps = stepsFrom(this.#wanted, state.proven);

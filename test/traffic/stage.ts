@@ -79,6 +79,7 @@ export class Stage {
           if (this.handingFails && list.length > 0)
             throw new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" });
         },
+        serve: async () => {},
         recover: async (list) => {
           for (const { name, from, to } of list) this.handed.push(`${name} ${from[0]}→${to[0]} if it drains`);
         },
