@@ -33,7 +33,7 @@ const POINTS = [
   "none",
 ];
 const INSTANT = { ...QUICK, trafficStrategy: "INSTANT", steps: undefined };
-/** One member's text: what it says that it is, and whether it can be broken from outside, or is broken from the start. */
+/** Lets anybody break it. */
 const BREAKABLE = `fleet.on("BREAK", { who = "anyone" }, function() faulty = true return {} end)\n`;
 
 /** A fleet in place, its clients, and what they bought. */
@@ -214,6 +214,47 @@ function killedAt(kind: "INSTANT" | "CANARY", points: readonly string[]): FaultC
           broken.push(`one more up after ${point} changes something`);
         const after = await stage.playing(() => stage.table());
         broken.push(...oneOf(`after ${point}`, after.seen, "battle", battle.slice(-1)), ...after.broken);
+      }
+      lab.counts(points.length);
+      return broken;
+    },
+  };
+}
+
+/** The same on the way back from a release with a faulty member, whose other member took its state along and has to bring it back. */
+function killedGoingBack(points: readonly string[]): FaultCase {
+  return {
+    family: "K1",
+    name: "a rollout that goes back, INSTANT, on real evaluators",
+    async run(lab) {
+      const stage = await Theatre.open(lab);
+      const broken: string[] = [];
+      for (const point of points) {
+        const [battle, shop] = [stage.edit("battle"), stage.edit("shop")];
+        const shops = [shop, stage.editionOf("shop")];
+        stage.battle("local faulty = false", "local faulty = true");
+        const played = await stage.playing(async () => {
+          const killed = await stage.up(INSTANT, { FLEET_CRASH_AT: point });
+          if (killed.text.includes("ROLLED_BACK")) broken.push(`nothing was killed at ${point}`);
+          return lab.recovering(() => stage.up(INSTANT));
+        });
+        if (!played.got.text.includes("ROLLED_BACK"))
+          broken.push(`after ${point} it did not go back: ${played.got.text.slice(-1200)}`);
+        broken.push(
+          ...played.broken.map((line) => `${point}: ${line}`),
+          ...oneOf(point, played.seen, "shop", shops),
+        );
+        const after = await stage.playing(() => stage.table());
+        broken.push(
+          ...oneOf(`after ${point}`, after.seen, "battle", [battle]),
+          ...errorsOf(after.seen, "battle"),
+        );
+        broken.push(...oneOf(`after ${point}`, after.seen, "shop", [shop]), ...after.broken);
+        stage.battle("local faulty = true", "local faulty = false");
+        stage.take("battle", battle);
+        stage.take("shop", shop);
+        const mended = await stage.playing(() => stage.up(INSTANT));
+        broken.push(...went(`the release before, after ${point}`, mended.got), ...mended.broken);
       }
       lab.counts(points.length);
       return broken;
@@ -437,6 +478,7 @@ export const rolloutCases = (): FaultCase[] => [
     "traffic.judged:2",
     "traffic.settled:1",
   ]),
+  killedGoingBack(["handover.drained:2", "handover.given:2", "traffic.back:1"]),
   badAt([2000, 5000, 10_000]),
   leftAt(["traffic.set:1", "traffic.set:2"]),
   leftWithState(),
