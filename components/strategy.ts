@@ -101,7 +101,12 @@ export function rolloutProblems(fleet: FleetDeclaration): Problem[] {
       remedy: 'Declare router: "<member>", or take a strategy that loads code in place.',
     });
   const services = (list: readonly (readonly [string, unknown])[]) =>
-    Object.fromEntries(list.map(([name]) => [name, { state: processes[name]?.state ?? ("owned" as const) }]));
+    Object.fromEntries(
+      list.map(([name]) => [
+        name,
+        { state: processes[name]?.state ?? ("owned" as const), peers: processes[name]?.peers ?? [] },
+      ]),
+    );
   const adopted = members.flatMap(([name, { adopt }]) => (adopt === undefined ? [] : [name]));
   const around = { ...(router === undefined ? {} : { router }), adopted };
   if (strategy)

@@ -2,10 +2,18 @@ import type { Problem } from "../core/errors.ts";
 import { percent, stepsOf } from "./steps.ts";
 import { type StatePolicy, type Strategy, WHOLE } from "./strategy.ts";
 
+/** What matters of a service. */
+export interface CombinedService {
+  readonly state: StatePolicy;
+  readonly key?: string;
+  /** Members whose ids it is told. @default none */
+  readonly peers?: readonly string[];
+}
+
 /** What is looked at together with a strategy. */
 export interface Combined {
   /** Services whose traffic it moves, by name. */
-  readonly services: Readonly<Record<string, { readonly state: StatePolicy; readonly key?: string }>>;
+  readonly services: Readonly<Record<string, CombinedService>>;
   /** Member that carries the router. @default none */
   readonly router?: string;
   /** Members that were adopted. @default none */
@@ -16,13 +24,15 @@ export interface Combined {
  * Every combination that cannot work, as errors of the plan, all at once. `at` is the strategy's path in the declaration. Pure.
  *
  * Codes: TRAFFIC_NEEDS_BLUE_GREEN, STEPS_FALL, STEPS_END_EARLY, STEPS_NOT_SPLIT, ROLLING_ONLY, STATE_OWNED_SPLIT,
- * STATE_PARTITIONED_SPLIT, ROUTER_IN_PLACE, ADOPTED_IN_PLACE, PROBE_UNKNOWN_SERVICE, PROBE_TWICE, CHECK_NEEDS_TRAFFIC
+ * STATE_PARTITIONED_SPLIT, ROUTER_IN_PLACE, ADOPTED_IN_PLACE, PROBE_UNKNOWN_SERVICE, PROBE_TWICE, CHECK_NEEDS_TRAFFIC,
+ * MIRROR_HAS_EFFECTS, MIRROR_LAST
  */
 export function strategyProblems(strategy: Strategy, combined: Combined, at = "strategy"): Problem[] {
   return [
     ...kindProblems(strategy, at),
     ...stepProblems(strategy, at),
     ...stateProblems(strategy, combined, at),
+    ...mirrorProblems(strategy, combined, at),
     ...placeProblems(strategy, combined, at),
     ...checkProblems(strategy, combined, at),
   ];
@@ -126,6 +136,35 @@ function stateProblems(strategy: Strategy, { services }: Combined, at: string): 
       },
     ];
   });
+}
+
+function mirrorProblems(strategy: Strategy, { services, router }: Combined, at: string): Problem[] {
+  if (!isBlueGreen(strategy)) return [];
+  const steps = stepsOf(strategy);
+  if (!steps.some(({ mirror }) => mirror)) return [];
+  const problems: Problem[] = [];
+  if (steps.at(-1)?.mirror === true)
+    problems.push({
+      code: "MIRROR_LAST",
+      what: "The last step mirrors: what it ends with has no more copies to get.",
+      got: `mirror: true at ${percent(steps.at(-1)?.weightBp ?? 0)}`,
+      expected: "mirror on a step before the last",
+      remedy: "Drop it there, or add a step after it.",
+      at: `${at}.steps[${steps.length - 1}].mirror`,
+    });
+  for (const [name, { state, peers = [] }] of Object.entries(services)) {
+    const others = peers.filter((peer) => peer !== router);
+    if (state === "none" && others.length === 0) continue;
+    problems.push({
+      code: "MIRROR_HAS_EFFECTS",
+      what: `${name} would do for every copy what it does for a request: nobody sees the answer, but the effects are real.`,
+      got: state === "none" ? `peers ${others.join(", ")}` : `state: "${state}"`,
+      expected: 'state: "none", and no peers but the router',
+      remedy: `Drop mirror, or keep ${name} out of this strategy.`,
+      at,
+    });
+  }
+  return problems;
 }
 
 function placeProblems(strategy: Strategy, { services, router, adopted }: Combined, at: string): Problem[] {

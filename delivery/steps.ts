@@ -6,6 +6,8 @@ export interface Step {
   readonly intervalSeconds: number;
   /** Waits for `fleet promote` after its verdict. */
   readonly gate: boolean;
+  /** Green gets copies of all requests. */
+  readonly mirror: boolean;
 }
 
 /** Green's shares by the guide's names; a canary is one small share for several intervals, then all. */
@@ -24,10 +26,11 @@ export function stepsOf(strategy: Strategy): Step[] {
   const shares = SHARES[strategy.trafficStrategy ?? "INSTANT"].map(
     (weightBp): DeclaredStep => ({ weightBp }),
   );
-  return (strategy.steps ?? shares).map(({ weightBp, intervalSeconds, gate }) => ({
+  return (strategy.steps ?? shares).map(({ weightBp, intervalSeconds, gate, mirror }) => ({
     weightBp,
     intervalSeconds: intervalSeconds ?? strategy.intervalSeconds,
     gate: gate === "manual",
+    mirror: mirror === true,
   }));
 }
 

@@ -19,6 +19,8 @@ export const StepSchema = z.strictObject({
   intervalSeconds: z.number().min(0).max(86_400).optional(),
   /** `manual`: after a good verdict the rollout waits here until `fleet promote`. @default none */
   gate: z.literal("manual").optional(),
+  /** Green gets a copy of every request too: its answers are counted and dropped. For `state: "none"`, without peers but the router. */
+  mirror: z.literal(true).optional(),
 });
 export type DeclaredStep = z.infer<typeof StepSchema>;
 

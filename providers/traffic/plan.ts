@@ -22,20 +22,24 @@ export const moversOf = ({ services }: Pick<Wanted, "services">): string[] =>
     .filter((name) => moves(revisionsOf(services[name] as TrafficService)))
     .sort();
 
-/** All services with green at a share. */
-export function servicesAt({ services }: Pick<Wanted, "services">, weightBp: number): Services {
+/** All services with green at a share, and with copies where it gets any. */
+export function servicesAt(
+  { services }: Pick<Wanted, "services">,
+  { weightBp, mirror = false }: { readonly weightBp: number; readonly mirror?: boolean },
+): Services {
   return Object.fromEntries(
     Object.entries(services).map(([name, service]): [string, ServiceRoutes] => {
       const { testers, green, key } = service;
       const routes = routesAt(revisionsOf(service), weightBp);
       const tested = testers && moves(revisionsOf(service)) && { ...testers, processId: green.processId };
-      return [name, { key, routes, ...(tested && { testers: tested }) }];
+      const copied = mirror && moves(revisionsOf(service)) && { mirror: green.processId };
+      return [name, { key, routes, ...(tested && { testers: tested }), ...copied }];
     }),
   );
 }
 
 /** Before anything moves: all of it where it was. */
-export const baseOf = (wanted: Wanted): Services => servicesAt(wanted, 0);
+export const baseOf = (wanted: Wanted): Services => servicesAt(wanted, { weightBp: 0 });
 
 /** Steps that raise a share: those that green has already, as after a steady split, are passed over. */
 export function stepsFrom(wanted: Wanted, proven: Table | undefined): Step[] {
@@ -52,7 +56,7 @@ export function stepsFrom(wanted: Wanted, proven: Table | undefined): Step[] {
 
 /** The table at the end. */
 export function finalOf(wanted: Wanted): Services {
-  return servicesAt(wanted, stepsOf(wanted.strategy).at(-1)?.weightBp ?? WHOLE);
+  return servicesAt(wanted, { weightBp: stepsOf(wanted.strategy).at(-1)?.weightBp ?? WHOLE });
 }
 
 /** The message of a table, without what says how long it stays. */

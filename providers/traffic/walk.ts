@@ -175,8 +175,7 @@ export class Walk {
       const command = commandOf(state);
       const next = decide(this.#wanted.strategy, steps, at, verdict, command);
       promoted = false;
-      if (next.move.kind === "finish")
-        return this.#settle(state, servicesAt(this.#wanted, step.weightBp), "judged good");
+      if (next.move.kind === "finish") return this.#settle(state, finalOf(this.#wanted), "judged good");
       if (next.move.kind === "hold") return this.#hold(state, next.move);
       if (next.move.kind === "back") return this.#back(state, next.move.reason);
       if (next.move.kind === "watch")
@@ -188,7 +187,7 @@ export class Walk {
   /** Gives green its share under a lease, and lets the interval pass. Ends early when a person says so. */
   async #watch(steps: readonly Step[], at: Position, from: TrafficState, step: Step): Promise<TrafficState> {
     const { release } = this.#wanted;
-    const services = servicesAt(this.#wanted, step.weightBp);
+    const services = servicesAt(this.#wanted, step);
     const { leaseSeconds } = this.#wanted.strategy;
     const slack = leaseSeconds === undefined ? this.#around.slackMs : leaseSeconds * 1000;
     const forMs = Math.max(1000, Math.round(step.intervalSeconds * 1000 + slack));
@@ -339,7 +338,7 @@ export class Walk {
 const REVERTED = new Set(["ROLLOUT_ABORTED", "LEASE_ENDED"]);
 
 const stepName = (steps: readonly Step[], step: number): string =>
-  `step ${step + 1} of ${steps.length}, ${percent(steps[step]?.weightBp ?? 0)}`;
+  `step ${step + 1} of ${steps.length}, ${percent(steps[step]?.weightBp ?? 0)}${steps[step]?.mirror ? " and copies" : ""}`;
 
 const expecting = ({ table, serial }: TrafficState): Pick<SetTraffic, "expect"> =>
   table ? { expect: { release: table.release, step: table.step, serial } } : {};
@@ -366,7 +365,7 @@ const isSteadyAt = (table: Table | undefined, wanted: Wanted): boolean =>
 function resumeAt({ table }: TrafficState, wanted: Wanted, steps: readonly Step[]): Position | undefined {
   if (!table || table.mode === "steady" || table.release !== wanted.release) return undefined;
   const step = steps[table.step - 1];
-  if (!step || !isSpreadAs(table, servicesAt(wanted, step.weightBp))) return undefined;
+  if (!step || !isSpreadAs(table, servicesAt(wanted, step))) return undefined;
   return { step: table.step - 1, inconclusive: 0, errors: 0 };
 }
 

@@ -40,4 +40,4 @@ export function explainDrift(props: TrafficOutputs, state: TrafficState | undefi
 
 /** Shares at a step in words, for a plan. */
 export const sharesAt = (inputs: TrafficInputs, weightBp: number): string =>
-  weightsText({ services: servicesAt(inputs, weightBp) });
+  weightsText({ services: servicesAt(inputs, { weightBp }) });

@@ -30,15 +30,17 @@ describe("steps", () => {
     ["A_B_TEST", [5000]],
   ])("%s has the shares of the guide", (trafficStrategy, shares) => {
     const made = strategy({ trafficStrategy, intervalSeconds: 7 });
-    expect(stepsOf(made)).toEqual(shares.map((weightBp) => ({ weightBp, intervalSeconds: 7, gate: false })));
+    expect(stepsOf(made)).toEqual(
+      shares.map((weightBp) => ({ weightBp, intervalSeconds: 7, gate: false, mirror: false })),
+    );
     expect(isSplit(made)).toBe(trafficStrategy === "A_B_TEST");
   });
 
   it("takes declared ones, with their own intervals and gates", () => {
     const steps = [{ weightBp: 100, intervalSeconds: 5, gate: "manual" }, { weightBp: 10_000 }];
     expect(stepsOf(strategy({ steps }))).toEqual([
-      { weightBp: 100, intervalSeconds: 5, gate: true },
-      { weightBp: 10_000, intervalSeconds: 60, gate: false },
+      { weightBp: 100, intervalSeconds: 5, gate: true, mirror: false },
+      { weightBp: 10_000, intervalSeconds: 60, gate: false, mirror: false },
     ]);
   });
 
@@ -166,8 +168,28 @@ describe("combinations", () => {
       "none",
       ["STEPS_NOT_SPLIT"],
     ],
+    [{ kind: "blue-green", steps: [{ weightBp: 0, mirror: true }, { weightBp: 10_000 }] }, "none", []],
+    [
+      { kind: "blue-green", steps: [{ weightBp: 0, mirror: true }, { weightBp: 10_000 }] },
+      "owned",
+      ["MIRROR_HAS_EFFECTS"],
+    ],
+    [{ kind: "blue-green", steps: [{ weightBp: 10_000, mirror: true }] }, "none", ["MIRROR_LAST"]],
   ] as const)("%j with state %s", (given, state, expected) => {
     expect(codes(given, state)).toEqual(expected);
+  });
+
+  it("a mirror may call nobody but the router", () => {
+    const given = StrategySchema.parse({
+      kind: "blue-green",
+      steps: [{ weightBp: 0, mirror: true }, { weightBp: 10_000 }],
+    });
+    const problems = (peers: string[]) =>
+      strategyProblems(given, { services: { battle: { state: "none", peers } }, router: "coordinator" });
+    expect(problems(["coordinator"])).toEqual([]);
+    expect(problems(["coordinator", "shop"])).toMatchObject([
+      { code: "MIRROR_HAS_EFFECTS", got: "peers shop" },
+    ]);
   });
 
   it("the router and what was adopted stay in place; probes ask what moves; all is said at once", () => {

@@ -174,6 +174,21 @@ test("a broken one goes back while they send; only its share has seen it", async
   expect(new Set(seen.map(({ by }) => by))).toEqual(new Set(["battle-green", "INTERNAL"]));
 }, 120_000);
 
+test("a broken one is found by copies of what callers send: none of them sees it", async () => {
+  const before = sent.length;
+  const steps = [{ weightBp: 0, mirror: true }, { weightBp: 3000 }, { weightBp: 10_000 }];
+  const news = await inputs("r3", green, bad, { steps });
+  const failure = await whileSending(
+    traffic.update("id", held, news).then(
+      () => Promise.reject(new Error("it came through")),
+      (error: Error & { properties: TrafficOutputs }) => error,
+    ),
+  );
+  expect(failure.message).toMatch(/\[ROLLED_BACK\]/);
+  expect(failure.properties.verdict).toMatch(/^fail: .*errorRate of battle fails: green [1-9]\d* faults/);
+  expect(new Set(sent.slice(before).map(({ by }) => by))).toEqual(new Set(["battle-green"]));
+}, 120_000);
+
 test("nothing was lost and nothing doubled", async () => {
   const ids = await Promise.all(
     [blue, green].map(async ({ processId }) => (await player.ask(processId, "SEEN", {})).ids as string[]),
