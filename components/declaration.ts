@@ -122,7 +122,7 @@ export const ProcessDeclarationSchema = z.strictObject({
   adopt: AdoptSchema.optional(),
   /** How its new code comes into use, and its traffic to it. @default the fleet's; the router and the ledger are loaded in place */
   strategy: StrategySchema.optional(),
-  /** What its state allows: `none` splits freely; `partitioned` and `owned` switch as a whole, after a hand-over. @default "owned" */
+  /** What its state allows: `none` splits freely; `partitioned` by its callers' keys, which take along what they have; `owned` switches as a whole, after a hand-over. @default "owned" */
   state: StatePolicySchema.default("owned"),
   /** By what its callers are told apart when they are split: `sender`, `tag:<Name>` or `data:<member>`. @default "sender" */
   trafficKey: TrafficKeySchema.default("sender"),

@@ -166,8 +166,20 @@ function idleFields(
   members: readonly (readonly [string, ProcessDeclaration])[],
   fleet: FleetDeclaration,
 ): Problem[] {
-  return members.flatMap(([name, { testers }]) =>
-    testers === undefined || isBeside(fleet, name)
+  return members.flatMap(([name, { testers, state }]): Problem[] => {
+    if (testers === undefined) return [];
+    if (isBeside(fleet, name) && state !== "none")
+      return [
+        {
+          code: "TESTERS_NEED_NO_STATE",
+          what: `Testers would write to the new revision of ${name} before it has its state: what they did would be lost.`,
+          at: `processes.${name}.testers`,
+          got: `state: "${state ?? "owned"}"`,
+          expected: 'state: "none"',
+          remedy: 'Drop testers, or declare state: "none" if it keeps nothing between messages.',
+        },
+      ];
+    return isBeside(fleet, name)
       ? []
       : [
           {
@@ -178,8 +190,8 @@ function idleFields(
             expected: 'a strategy of kind "blue-green"',
             remedy: "Take that strategy, or drop testers.",
           },
-        ],
-  );
+        ];
+  });
 }
 
 /**

@@ -4,6 +4,7 @@ export { judge } from "./judge.ts";
 export { decide, FOLLOWS, isEnd, MOST_ERRORS, type Move, type Position, phaseAt } from "./machine.ts";
 export * from "./measurement.ts";
 export { type Phase, PhaseSchema } from "./phase.ts";
+export { type KeyRange, movedRanges, ownedRanges } from "./ranges.ts";
 export { headline, phaseOf, revisionsOf, type ShownRevision } from "./shown.ts";
 export { isSplit, percent, rolloutSeconds, type Step, stepsOf } from "./steps.ts";
 export * from "./strategy.ts";

@@ -149,7 +149,8 @@ export const TrafficStateSchema = z.looseObject({
       ...TableRefSchema.shape,
       why: z.enum(["lease", "abort"]),
       at: z.number(),
-      /** Where requests went until then. Routers of earlier versions do not say it. */
+      /** Where requests went until then, and by which salt. Routers of earlier versions do not say it. */
+      salt: z.string().optional(),
       services: mapOf(z.looseObject(ServiceRoutesSchema.shape)).optional(),
     })
     .optional(),

@@ -8,9 +8,10 @@ import { z } from "zod";
 import { crashPoint } from "../../ao/crash.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { heaviest } from "../../delivery/index.ts";
+import { heaviest, type KeyRange, movedRanges, ownedRanges, percent, WHOLE } from "../../delivery/index.ts";
 import type { Table } from "../../delivery/wire.ts";
 import { ask } from "../run/control.ts";
+import { luaList } from "../run/lua-list.ts";
 import type { Session } from "../run/session.ts";
 import { ExportedSchema } from "../snapshot/take.ts";
 import type { TrafficInputs } from "./schema.ts";
@@ -22,7 +23,12 @@ export interface Handing {
   readonly from: string;
   /** Process that gets it. */
   readonly to: string;
+  /** Only what these callers have. @default all of it */
+  readonly keys?: KeyRange;
 }
+
+/** Who has a service's state. */
+export type Owner = Pick<Handing, "name" | "to" | "keys">;
 
 /** Moves state between revisions. */
 export interface HandOver {
@@ -35,7 +41,7 @@ export interface HandOver {
   /** Gives only to those that still drain: a run that died, after which the router went back by itself, left them so. */
   recover(list: readonly Handing[]): Promise<void>;
   /** Who has the traffic and still drains serves on: a run died between its hand-over and its switch. */
-  serve(list: readonly Pick<Handing, "name" | "to">[]): Promise<void>;
+  serve(list: readonly Owner[]): Promise<void>;
   /** The switch did not come: `from` serves on. */
   undo(list: readonly Handing[]): Promise<void>;
 }
@@ -46,6 +52,14 @@ const CALLS = 30_000;
 
 const StatusSchema = z.looseObject({ status: z.string() });
 const OpenSchema = z.looseObject({ statistics: z.looseObject({ openCalls: z.number().default(0) }) });
+const RangesSchema = luaList(z.object({ from: z.number(), to: z.number() }));
+const SealedSchema = z.looseObject({ sealed: RangesSchema });
+const KeysSchema = z.looseObject({
+  open: z.number(),
+  salt: z.string(),
+  sealed: RangesSchema,
+  states: luaList(z.string()),
+});
 const ImportedSchema = z.looseObject({ digest: z.string() });
 
 /**
@@ -54,26 +68,49 @@ const ImportedSchema = z.looseObject({ digest: z.string() });
  */
 export function handings(
   services: TrafficInputs["services"],
-  before: Pick<Table, "services"> | undefined,
-  after: Pick<Table, "services">,
+  before: TableLike | undefined,
+  after: TableLike,
 ): Handing[] {
   const had = new Map(owners(services, before).map(({ name, to }) => [name, to]));
-  return owners(services, after).flatMap(({ name, to }): Handing[] => {
+  const whole = owners(services, after).flatMap(({ name, to, keys }): Handing[] => {
     const from = had.get(name);
-    return from === undefined || from === to ? [] : [{ name, from, to }];
+    return keys !== undefined || from === undefined || from === to ? [] : [{ name, from, to }];
   });
+  const byKey = partitioned(services).flatMap(({ name, blue }) =>
+    movedRanges(placed(name, blue, before), placed(name, blue, after)).map((moved) => ({ name, ...moved })),
+  );
+  return [...whole, ...byKey];
 }
 
-/** Who has the state of what owns its own, by a table. Pure. */
-export function owners(
-  services: TrafficInputs["services"],
-  table: Pick<Table, "services"> | undefined,
-): Pick<Handing, "name" | "to">[] {
-  return Object.entries(services).flatMap(([name, { state, blue }]) => {
+/** A table's shares, and the salt that says whose they are. */
+export type TableLike = Pick<Table, "services"> & { readonly salt?: string | undefined };
+
+/** Who has the state of what owns its own or keeps it by key, by a table. Pure. */
+export function owners(services: TrafficInputs["services"], table: TableLike | undefined): Owner[] {
+  const whole = Object.entries(services).flatMap(([name, { state, blue }]): Owner[] => {
     const routes = table?.services[name];
     const to = routes === undefined ? blue?.processId : heaviest(routes);
-    return state === "none" || to === undefined ? [] : [{ name, to }];
+    return state !== "owned" || to === undefined ? [] : [{ name, to }];
   });
+  const byKey = partitioned(services).flatMap(({ name, blue }) =>
+    ownedRanges(placed(name, blue, table)).map(({ processId: to, keys }) => ({ name, to, keys })),
+  );
+  return [...whole, ...byKey];
+}
+
+const partitioned = (services: TrafficInputs["services"]) =>
+  Object.entries(services).flatMap(([name, { state, blue }]) =>
+    state === "partitioned" ? [{ name, blue: blue?.processId }] : [],
+  );
+
+/** Where a service's requests go by a table; without an entry all of them to blue. */
+function placed(name: string, blue: string | undefined, table: TableLike | undefined) {
+  const routes = table?.services[name]?.routes;
+  if (routes !== undefined) return { routes, salt: table?.salt ?? "" };
+  return {
+    routes: blue === undefined ? [] : [{ processId: blue, weightBp: WHOLE }],
+    salt: table?.salt ?? "",
+  };
 }
 
 /** By signed messages to the processes themselves. */
@@ -101,10 +138,32 @@ export function handOverBy(
   const status = async (name: string, processId: string) =>
     (await ask(session, { ...place(name, processId), action: "Info" }, StatusSchema, budget())).status;
 
-  const copy = async ({ name, from, to }: Handing): Promise<{ digest: string; slot: number | undefined }> => {
-    const request = { ...place(name, from), action: "EXPORT_STATE" };
+  const keysOf = (name: string, processId: string, keys: KeyRange) =>
+    ask(session, { ...place(name, processId), action: "GET_KEYS", data: keys }, KeysSchema, budget());
+  /** Whether it refuses requests, of these callers or of all. */
+  const drains = async (name: string, processId: string, keys?: KeyRange): Promise<boolean> => {
+    if (keys === undefined) return (await status(name, processId)) === "DRAINING";
+    const { salt, sealed } = await keysOf(name, processId, keys);
+    return sealed.some(({ from, to }) => salt !== keys.salt || (from < keys.to && to > keys.from));
+  };
+  const resume = (name: string, processId: string, keys?: KeyRange): Promise<unknown> =>
+    keys === undefined
+      ? control(name, processId, "RESUME", StatusSchema)
+      : control(name, processId, "UNSEAL_KEYS", SealedSchema, keys);
+
+  const copy = async ({
+    name,
+    from,
+    to,
+    keys,
+  }: Handing): Promise<{ digest: string; slot: number | undefined }> => {
+    const request = {
+      ...place(name, from),
+      ...(keys ? { action: "EXPORT_KEYS", data: keys } : { action: "EXPORT_STATE" }),
+    };
     const { state, digest, slot } = await ask(session, request, ExportedSchema, budget());
-    const taken = await control(name, to, "IMPORT_STATE", ImportedSchema, { state, digest });
+    const sent = { ...keys, state, digest };
+    const taken = await control(name, to, keys ? "IMPORT_KEYS" : "IMPORT_STATE", ImportedSchema, sent);
     if (taken.digest === digest) return { digest, slot: slot ?? undefined };
     throw new FleetError({
       code: "DIGEST_MISMATCH",
@@ -116,11 +175,14 @@ export function handOverBy(
   };
 
   /** Calls to others that it waits for still change its state when they are answered. */
-  const quiet = async ({ name, from }: Handing): Promise<void> => {
-    const request = { ...place(name, from), action: "GET_STATISTICS" };
+  const quiet = async ({ name, from, keys }: Handing): Promise<void> => {
+    const open = async (): Promise<number> => {
+      if (keys) return (await keysOf(name, from, keys)).open;
+      const request = { ...place(name, from), action: "GET_STATISTICS" };
+      return (await ask(session, request, OpenSchema, budget())).statistics.openCalls;
+    };
     for (let waited = 0; waited < CALLS; waited += LOOK) {
-      const { statistics } = await ask(session, request, OpenSchema, budget());
-      if (statistics.openCalls === 0) return;
+      if ((await open()) === 0) return;
       await sleep(LOOK);
     }
     throw new FleetError({
@@ -132,8 +194,29 @@ export function handOverBy(
     });
   };
 
-  const one = async (handing: Handing): Promise<void> => {
+  const byKey = async (handing: Handing, keys: KeyRange): Promise<void> => {
     const { name, from, to } = handing;
+    const started = performance.now();
+    const { states } = await keysOf(name, from, keys);
+    if (states.length === 0) throw notByKey(name);
+    if (!(await drains(name, from, keys))) await copy(handing);
+    await control(name, from, "SEAL_KEYS", SealedSchema, keys);
+    crashPoint("handover.drained");
+    await quiet(handing);
+    const { digest, slot } = await copy(handing);
+    crashPoint("handover.given");
+    const at = slot === undefined ? "" : ` at slot ${slot}`;
+    const ms = Math.round(performance.now() - started);
+    const share = percent(keys.to - keys.from);
+    await tell(
+      name,
+      `keys of ${share} of callers, ${digest.slice(0, 8)}${at}: ${from.slice(0, 8)} → ${to.slice(0, 8)}, equal, ${ms} ms`,
+    );
+  };
+
+  const one = async (handing: Handing): Promise<void> => {
+    const { name, from, to, keys } = handing;
+    if (keys) return byKey(handing, keys);
     const started = performance.now();
     // While it serves on: what cannot be taken is known before anybody is refused.
     if ((await status(name, from)) === "ACTIVE") await copy(handing);
@@ -152,9 +235,9 @@ export function handOverBy(
   };
 
   const undo = async (list: readonly Handing[]): Promise<void> => {
-    for (const { name, from } of list) {
+    for (const { name, from, keys } of list) {
       // Whatever else is wrong, as many as can serve on do.
-      await control(name, from, "RESUME", StatusSchema).catch(() => {});
+      await resume(name, from, keys).catch(() => {});
     }
   };
 
@@ -174,17 +257,27 @@ export function handOverBy(
     give,
     undo,
     async serve(list) {
-      for (const { name, to } of list) {
-        if ((await status(name, to)) !== "DRAINING") continue;
-        await control(name, to, "RESUME", StatusSchema);
+      for (const { name, to, keys } of list) {
+        if (!(await drains(name, to, keys))) continue;
+        await resume(name, to, keys);
         await tell(name, `${to.slice(0, 8)} serves on: a run that died had begun to take its state`);
       }
     },
     async recover(list) {
       for (const handing of list)
-        if ((await status(handing.name, handing.to)) === "DRAINING") await give([handing]);
+        if (await drains(handing.name, handing.to, handing.keys)) await give([handing]);
     },
   };
+}
+
+function notByKey(name: string): FleetError {
+  return new FleetError({
+    code: "NOT_BY_KEY",
+    what: `${name} is declared with state: "partitioned", but keeps no state by its callers' keys.`,
+    got: "no state with partition = true",
+    expected: 'fleet.state("<name>", {}, { partition = true }) with the traffic\'s keys as its own',
+    remedy: `Declare it so in ${name}'s program, or take state: "owned" and INSTANT.`,
+  });
 }
 
 function failed(name: string, error: FleetError): FleetError {

@@ -96,7 +96,7 @@ export class Walk {
     const isBack = table?.mode === "steady" && reverted !== undefined && reverted.at > table.at;
     if (isBack && reverted.services)
       await this.#around.handOver.recover(
-        handings(this.#wanted.services, { services: reverted.services }, table),
+        handings(this.#wanted.services, { services: reverted.services, salt: reverted.salt }, table),
       );
     else if (isBack && reverted.release === this.#wanted.release)
       await this.#around.handOver.recover(this.#wayBack(table));
@@ -320,7 +320,7 @@ export class Walk {
   }
 
   #wayBack(table: Table): Handing[] {
-    return handings(this.#wanted.services, { services: finalOf(this.#wanted) }, table);
+    return handings(this.#wanted.services, messageOf(this.#wanted, 0, finalOf(this.#wanted)), table);
   }
 
   async #set(message: SetTraffic): Promise<void> {

@@ -74,7 +74,7 @@ describe("what cannot work is an error of the plan", () => {
       {
         coordinator: { strategy: { kind: "blue-green" } },
         ledger: { strategy: { kind: "blue-green" } },
-        bank: {},
+        bank: { testers: { tag: "Tester", value: "1" } },
         cards: { state: "partitioned", trafficKey: "data:player" },
         old: { state: "none", adopt: { name: "old" } },
         slow: { strategy: { kind: "rolling" }, testers: { tag: "Tester", value: "1" } },
@@ -86,9 +86,9 @@ describe("what cannot work is an error of the plan", () => {
       "ROLLING_OF_ONE processes.slow.strategy.kind",
       "ROUTER_IN_PLACE processes.coordinator.strategy",
       "STATE_OWNED_SPLIT strategy",
-      "STATE_PARTITIONED_SPLIT strategy",
       "STRATEGY_DIFFERS processes.coordinator.strategy",
       "STRATEGY_DIFFERS processes.ledger.strategy",
+      "TESTERS_NEED_NO_STATE processes.bank.testers",
       "TRAFFIC_NEEDS_BLUE_GREEN processes.slow.testers",
     ]);
   });

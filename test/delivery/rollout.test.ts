@@ -156,7 +156,8 @@ describe("combinations", () => {
     [{ kind: "blue-green" }, "owned", []],
     [{ kind: "blue-green", trafficStrategy: "CANARY" }, "owned", ["STATE_OWNED_SPLIT"]],
     [{ kind: "blue-green", trafficStrategy: "A_B_TEST" }, "owned", ["STATE_OWNED_SPLIT"]],
-    [{ kind: "blue-green", trafficStrategy: "GRADUAL" }, "partitioned", ["STATE_PARTITIONED_SPLIT"]],
+    [{ kind: "blue-green", trafficStrategy: "GRADUAL" }, "partitioned", []],
+    [{ kind: "blue-green", trafficStrategy: "A_B_TEST" }, "partitioned", ["STATE_PARTITIONED_SPLIT"]],
     [{ kind: "blue-green", trafficStrategy: "GRADUAL" }, "none", []],
     [
       { kind: "blue-green", steps: [{ weightBp: 500 }, { weightBp: 100 }] },

@@ -115,8 +115,8 @@ export class ReferenceRouter {
   }
 
   #revert(why: "lease" | "abort"): void {
-    const { services } = this.table as Table;
-    this.reverted = { ...refOf(this.table as Table), why, at: this.at, services };
+    const { services, salt } = this.table as Table;
+    this.reverted = { ...refOf(this.table as Table), why, at: this.at, salt, services };
     this.table = this.proven;
     this.lease = undefined;
     this.serial += 1;

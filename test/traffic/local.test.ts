@@ -1,21 +1,13 @@
 /** Rollouts on the embedded network: the fleet's own coordinator, real aos, and clients who send throughout. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type BundleOptions, bundle, store } from "../../bundler/index.ts";
-import { type LocalNetworkInfo, start, stop } from "../../localnet/index.ts";
-import * as member from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
-import { makeJwk } from "../ao/wallets.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
+import { Embedded, targetOf } from "./embedded.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..");
-let folder: string;
-let network: LocalNetworkInfo;
+let stage: Embedded;
 let player: Player;
 let coordinator: ProcessOutputs;
 let blue: ProcessOutputs;
@@ -38,63 +30,14 @@ end)
 fleet.on("SEEN", { readonly = true }, function() return { ids = S.ids } end)
 `;
 
-const common = () => ({
-  scope: { project: "rollout", stack: "local", home: join(folder, ".fleet"), build: join(folder, "build") },
-  network: { kind: "local" as const, dir: join(folder, "network") },
-});
-
-async function make(name: string, source?: string): Promise<ProcessOutputs> {
-  const base: BundleOptions = {
-    name,
-    root: ROOT,
-    entry: `processes/${name}/process.lua`,
-    prelude: ["processes/lib/fleet/init.lua"],
-    search: ["processes/lib", "processes"],
-  };
-  if (source !== undefined) await writeFile(join(folder, `${name}.lua`), source);
-  const made = await bundle(source === undefined ? base : { ...base, entry: join(folder, `${name}.lua`) });
-  await store(join(folder, ".fleet", "bundles")).put(made);
-  const { inputs } = await member.check(
-    {},
-    {
-      ...common(),
-      name,
-      version: "1.0.0",
-      module: "aos",
-      bundle: {
-        hash: made.hash,
-        bytes: made.bytes,
-        entry: `${name}.lua`,
-        modules: Object.fromEntries(made.modules.map((module) => [module.name, module.hash])),
-      },
-      healthCheck: { intervalSeconds: 0.2 },
-    },
-  );
-  return (await member.create(inputs)).outs;
-}
-
-const ref = ({ processId, bundle: { hash } }: ProcessOutputs) => ({ processId, sourceHash: hash });
-const targetOf = ({ name, processId, generation }: ProcessOutputs) => ({ name, processId, generation });
-
-async function inputs(release: string, from: ProcessOutputs, to: ProcessOutputs, strategy: object = {}) {
-  const raw = {
-    ...common(),
-    router: targetOf(coordinator),
-    release,
-    services: { battle: { key: "data:id", state: "none", blue: ref(from), green: ref(to) } },
-    strategy: {
-      kind: "blue-green",
-      steps: [{ weightBp: 3000 }, { weightBp: 10_000 }],
-      intervalSeconds: 4,
-      checks: [{ kind: "health" }, { kind: "errorRate", minSamples: 5 }],
-      probes: 5,
-      ...strategy,
-    },
-  };
-  const checked = await traffic.check({}, raw);
-  expect(checked.failures).toEqual([]);
-  return checked.inputs;
-}
+const inputs = (release: string, from: ProcessOutputs, to: ProcessOutputs, strategy: object = {}) =>
+  stage.traffic(coordinator, release, { key: "data:id", state: "none" }, [from, to], {
+    steps: [{ weightBp: 3000 }, { weightBp: 10_000 }],
+    intervalSeconds: 4,
+    checks: [{ kind: "health" }, { kind: "errorRate", minSamples: 5 }],
+    probes: 5,
+    ...strategy,
+  });
 
 /** Sends one after the other, in three lanes, until the work is over; every request must be answered. */
 async function whileSending<T>(work: Promise<T>): Promise<T> {
@@ -118,24 +61,22 @@ async function whileSending<T>(work: Promise<T>): Promise<T> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "fleet-traffic-"));
-  network = await start(join(folder, "network"));
-  const jwk = JSON.stringify(await makeJwk());
-  member.configure({ get: (key: string) => (key === "wallet" ? jwk : undefined) });
+  stage = await Embedded.open();
   [coordinator, blue, green, bad] = await Promise.all([
-    make("coordinator"),
-    make("battle-blue", program("battle-blue", false)),
-    make("battle-green", program("battle-green", false)),
-    make("battle-bad", program("battle-bad", true)),
+    stage.make("coordinator"),
+    stage.make("battle-blue", program("battle-blue", false)),
+    stage.make("battle-green", program("battle-green", false)),
+    stage.make("battle-bad", program("battle-bad", true)),
   ]);
-  await wiring.create({ ...common(), target: targetOf(coordinator), peers: { battle: blue.processId } });
-  player = await newPlayer(network);
+  await wiring.create({
+    ...stage.common(),
+    target: targetOf(coordinator),
+    peers: { battle: blue.processId },
+  });
+  player = await newPlayer(stage.network);
 }, 120_000);
 
-afterAll(async () => {
-  await stop(join(folder, "network"));
-  await rm(folder, { recursive: true });
-});
+afterAll(() => stage.close());
 
 test("a canary moves all callers to the new revision while they send", async () => {
   const { outs } = await whileSending(inputs("r1", blue, green).then(traffic.create));

@@ -11,6 +11,7 @@ local health = require("fleet.health")
 local json = require("fleet.json")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
+local partition = require("fleet.partition")
 local probe = require("fleet.probe")
 local registry = require("fleet.registry")
 local state = require("fleet.state")
@@ -243,6 +244,49 @@ on("IMPORT_STATE", {
   if not migrated then
     error(fail.new("NO_MIGRATION", tostring(problem), "Import into a process whose program can read this shape."))
   end
+  local broken = registry.broken()
+  if #broken > 0 then
+    error(fail.new("INVARIANT_BROKEN", broken[1].name .. ": " .. broken[1].detail, "The state was refused; nothing was changed."))
+  end
+  return { digest = digest }
+end)
+
+local SALT = { type = "string", required = true, minLength = 1, maxLength = 128 }
+local BUCKET = { type = "integer", required = true, min = 0, max = 10000 }
+local RANGE = { salt = SALT, from = BUCKET, to = BUCKET }
+
+on("EXPORT_KEYS", { who = "deployer", readonly = true, reserved = true, schema = RANGE }, function(range, msg)
+  local exported, digest = partition.export(range)
+  return { state = exported, digest = digest, slot = envelope.of(msg).slot }
+end)
+
+on("GET_KEYS", { readonly = true, reserved = true, schema = RANGE }, function(range)
+  local names = {}
+  for name in pairs(store.partitioned) do names[#names + 1] = name end
+  table.sort(names)
+  return { open = partition.open(range), salt = store.partition.salt, sealed = store.partition.ranges, states = names }
+end)
+
+on("SEAL_KEYS", { who = "deployer", control = true, reserved = true, schema = RANGE }, function(range)
+  partition.seal(range)
+  return { sealed = store.partition.ranges }
+end)
+
+on("UNSEAL_KEYS", { who = "deployer", control = true, reserved = true, schema = RANGE }, function(range)
+  partition.unseal(range)
+  return { sealed = store.partition.ranges }
+end)
+
+on("IMPORT_KEYS", {
+  who = "deployer", control = true, reserved = true, maxBytes = MAX_STATE_BYTES,
+  schema = {
+    salt = SALT, from = BUCKET, to = BUCKET,
+    state = { type = "table", required = true }, digest = { type = "string", required = true, maxLength = 128 },
+  },
+}, function(data)
+  local sealed = store.partition
+  require("fleet.run").onFailure(function() store.partition = sealed end)
+  local digest = partition.import(data, data.state, data.digest)
   local broken = registry.broken()
   if #broken > 0 then
     error(fail.new("INVARIANT_BROKEN", broken[1].name .. ": " .. broken[1].detail, "The state was refused; nothing was changed."))

@@ -68,6 +68,7 @@ function calls.open(target, name, action, data, continuation, options)
       target = target, name = name, action = action, continuation = continuation,
       deadline = envelope.now() + (options and options.timeout or calls.timeout()),
       origin = Fleet.context and Fleet.context.id,
+      key = Fleet.context and Fleet.context.key,
     }
     state.count = state.count + 1
     run.onFailure(function()
@@ -126,7 +127,7 @@ end
 local function continue(call, data, msg)
   local ok, raised, _, trace = run.protected(function()
     call.continuation(data, msg)
-  end, { id = call.origin })
+  end, { id = call.origin, key = call.key })
   stats.ran(not ok and not fail.is(raised))
   if ok then return end
   local failure = raised

@@ -8,6 +8,7 @@ local epoch = require("fleet.epoch")
 local fail = require("fleet.fail")
 local json = require("fleet.json")
 local once = require("fleet.once")
+local partition = require("fleet.partition")
 local registry = require("fleet.registry")
 local reply = require("fleet.reply")
 local run = require("fleet.run")
@@ -48,7 +49,10 @@ local function admit(entry, msg)
   if not auth.allows(entry.who, msg) then
     error(fail.new("FORBIDDEN", entry.action .. " is not for this sender", "Ask the owner of the process for the right to send it."))
   end
-  if not entry.always then admission.admit(entry, msg) end
+  if not entry.always then
+    partition.check(msg)
+    admission.admit(entry, msg)
+  end
   -- Before Data is read: a stale run learns that it is stale, whatever else it got wrong.
   local n = (entry.control or entry.epoch) and epoch.check(msg, not entry.control) or nil
   local data = readData(entry, msg)
@@ -121,7 +125,7 @@ local function handle(entry, msg)
       error("the handler of " .. entry.action .. " returned a " .. type(result) .. ", not a table", 0)
     end
     text = reply.success(result)
-  end, { readonly = entry.readonly, id = envelope.of(msg).id, onceKey = key })
+  end, { readonly = entry.readonly, id = envelope.of(msg).id, onceKey = key, key = partition.key(msg) })
   local faulty = not ok and not fail.is(raised)
   stats.ran(faulty)
   if ok and context.deferred then

@@ -38,7 +38,7 @@ end
 local function revert(why)
   local from = S.table
   -- Who had the requests until now: what they did is in their state.
-  S.reverted = { release = from.release, step = from.step, why = why, at = envelope.now(), services = from.services }
+  S.reverted = { release = from.release, step = from.step, why = why, at = envelope.now(), salt = from.salt, services = from.services }
   S.table, S.lease, S.serial = S.proven, nil, S.serial + 1
   metrics.roll(S.table.release, S.table.step)
 end
@@ -62,6 +62,17 @@ function router.target(service, request)
   return tables.choose(entry, S.table.salt, request)
 end
 
+-- The process needs a request's key where it keeps its state by key.
+local function named(entry, request, options)
+  local tags = { ["Traffic-Key"] = tables.key(entry.key, request) }
+  for name, value in pairs(options and options.tags or {}) do tags[name] = value end
+  local with = { tags = tags }
+  for name, value in pairs(options or {}) do
+    if name ~= "tags" then with[name] = value end
+  end
+  return with
+end
+
 --- Whether a service can be reached: by the table, or by wiring.
 function router.knows(service)
   return S.table ~= nil and S.table.services[service] ~= nil or wiring.peer(service) ~= nil
@@ -74,20 +85,21 @@ function router.call(service, request, action, data, continuation, options)
   local entry = S.table and S.table.services[service]
   if not entry then return wiring.call(service, action, data, continuation, options) end
   local id = tables.choose(entry, S.table.salt, request)
+  options = named(entry, request, options)
   local counted
   local correlation = calls.open(id, service, action, data, function(answer, msg)
     if counted then counted(answer) end
     if continuation then continuation(answer, msg) end
   end, options)
-  if options and options.uncounted then return correlation end
+  if options.uncounted then return correlation end
   counted = metrics.begin(service, id)
   if entry.mirror then
     local tags = { Mirror = "true" }
-    for name, value in pairs(options and options.tags or {}) do tags[name] = value end
+    for name, value in pairs(options.tags) do tags[name] = value end
     local seen
     -- Whatever becomes of the copy, the request itself goes on.
     local ok = pcall(calls.open, entry.mirror, service, action, data, function(answer) seen(answer) end, {
-      tags = tags, timeout = options and options.timeout,
+      tags = tags, timeout = options.timeout,
     })
     if ok then seen = metrics.begin(service, entry.mirror) end
   end

@@ -19,7 +19,7 @@ function run.protected(fn, options)
   local outbox = ao.outbox
   local messages, spawns, assignments = #outbox.Messages, #outbox.Spawns, #outbox.Assignments
   local handlers = #Handlers.list
-  local context = { id = options.id, onceKey = options.onceKey, undo = {} }
+  local context = { id = options.id, onceKey = options.onceKey, key = options.key, undo = {} }
   local before = Fleet.context
   Fleet.context = context
   local thread = coroutine.create(fn)

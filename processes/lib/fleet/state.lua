@@ -20,7 +20,7 @@ local UNDO = { copy = true, append = true, none = true }
 --- Declares a persistent table, or finds it.
 -- @tparam string name unique in the process, part of `EXPORT_STATE`
 -- @tparam ?table default its content the first time; never again
--- @tparam ?table options `undo`: `copy` (default), `append` or `none`
+-- @tparam ?table options `undo`: `copy` (default), `append` or `none` · `partition`: its keys are those of the service's traffic
 -- @treturn table always the same table for the same name
 function state.declare(name, default, options)
   if type(name) ~= "string" or name == "" then error("fleet.state needs a name", 3) end
@@ -28,6 +28,7 @@ function state.declare(name, default, options)
   if not UNDO[undo] then error("fleet.state " .. name .. ": undo is copy, append or none", 3) end
   if store.states[name] == nil then store.states[name] = default or {} end
   store.undo[name] = undo
+  if options and options.partition ~= nil then store.partitioned[name] = options.partition == true or nil end
   return store.states[name]
 end
 
@@ -148,9 +149,22 @@ function state.export()
   return exported, sha256(json.encode(exported))
 end
 
---- Replaces the content of the states with what `export` gave, keeping the tables themselves.
--- @raise a failure `DIGEST_MISMATCH` or `BAD_STATE`; nothing is changed then
-function state.import(exported, digest)
+--- What some keys have in the states that are kept by key, as `export` gives it.
+-- @tparam function belongs `function(key)`
+function state.slice(belongs)
+  local states = json.object()
+  for name in pairs(store.partitioned) do
+    local part = json.object()
+    for k, v in pairs(store.states[name] or {}) do
+      if belongs(tostring(k)) then part[k] = v end
+    end
+    states[name] = pack(part, name)
+  end
+  local exported = { schema = 1, stateVersion = store.stateVersion or "1", states = states }
+  return exported, sha256(json.encode(exported))
+end
+
+local function verified(exported, digest)
   local actual = sha256(json.encode(exported))
   if actual ~= digest then
     error(fail.new("DIGEST_MISMATCH", "the state has the digest " .. actual .. ", not the one given",
@@ -164,6 +178,36 @@ function state.import(exported, digest)
       error(fail.new("BAD_STATE", "the state " .. tostring(name) .. " is not a table", "Export it again."))
     end
   end
+  return actual
+end
+
+--- Replaces what some keys have with what `slice` gave.
+-- @raise a failure `DIGEST_MISMATCH`, `BAD_STATE` or `NO_MIGRATION`; nothing is changed then
+function state.replace(exported, digest, belongs)
+  local actual = verified(exported, digest)
+  if exported.stateVersion ~= (store.stateVersion or "1") then
+    error(fail.new("NO_MIGRATION", "keys of the shape " .. exported.stateVersion .. " cannot be put beside those of " .. (store.stateVersion or "1"),
+      "Switch a release that changes the shape as a whole: INSTANT."))
+  end
+  for name in pairs(exported.states) do
+    if not store.partitioned[name] then
+      error(fail.new("BAD_STATE", "the state " .. name .. " is not kept by key here", "Declare it with partition = true, or switch as a whole: INSTANT."))
+    end
+  end
+  for name in pairs(store.partitioned) do
+    local target = store.states[name]
+    for k in next, target do
+      if belongs(tostring(k)) then target[k] = nil end
+    end
+    for k, v in pairs(unpack(exported.states[name] or {})) do target[k] = v end
+  end
+  return actual
+end
+
+--- Replaces the content of the states with what `export` gave, keeping the tables themselves.
+-- @raise a failure `DIGEST_MISMATCH` or `BAD_STATE`; nothing is changed then
+function state.import(exported, digest)
+  local actual = verified(exported, digest)
   for name, value in pairs(exported.states) do
     local target = state.declare(name, {}, { undo = store.undo[name] })
     for k in next, target do target[k] = nil end

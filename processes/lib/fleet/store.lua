@@ -18,6 +18,9 @@ store.marker = store.marker
 --- Tables declared with `fleet.state`, and how each is undone.
 store.states = store.states or {}
 store.undo = store.undo or {}
+--- Names of the states that are kept by the caller's key, and the ranges of such keys that take no requests here.
+store.partitioned = store.partitioned or {}
+store.partition = store.partition or { salt = "", ranges = {} }
 --- Which shape the states have, and the migrations that every bundle so far brought.
 store.stateVersion = store.stateVersion
 store.migrations = store.migrations or {}

@@ -1,0 +1,109 @@
+/** Rollouts by the lifecycles themselves on an embedded network: the fleet's own coordinator and services of one's own, in real aos. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BundleOptions, bundle, store } from "../../bundler/index.ts";
+import { type LocalNetworkInfo, start, stop } from "../../localnet/index.ts";
+import * as member from "../../providers/process/lifecycle.ts";
+import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import * as traffic from "../../providers/traffic/lifecycle.ts";
+import { makeJwk } from "../ao/wallets.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+
+export class Embedded {
+  readonly network: LocalNetworkInfo;
+  readonly #folder: string;
+
+  private constructor(folder: string, network: LocalNetworkInfo) {
+    this.#folder = folder;
+    this.network = network;
+  }
+
+  static async open(): Promise<Embedded> {
+    const folder = await mkdtemp(join(tmpdir(), "fleet-traffic-"));
+    const network = await start(join(folder, "network"));
+    const jwk = JSON.stringify(await makeJwk());
+    member.configure({ get: (key: string) => (key === "wallet" ? jwk : undefined) });
+    return new Embedded(folder, network);
+  }
+
+  async close(): Promise<void> {
+    await stop(join(this.#folder, "network"));
+    await rm(this.#folder, { recursive: true });
+  }
+
+  /** Inputs that every resource has. */
+  common() {
+    const folder = this.#folder;
+    return {
+      scope: {
+        project: "rollout",
+        stack: "local",
+        home: join(folder, ".fleet"),
+        build: join(folder, "build"),
+      },
+      network: { kind: "local" as const, dir: join(folder, "network") },
+    };
+  }
+
+  /** Deploys a process with a text of its own, or the fleet's own one of that name. */
+  async make(name: string, source?: string): Promise<ProcessOutputs> {
+    const base: BundleOptions = {
+      name,
+      root: ROOT,
+      entry: `processes/${name}/process.lua`,
+      prelude: ["processes/lib/fleet/init.lua"],
+      search: ["processes/lib", "processes"],
+    };
+    if (source !== undefined) await writeFile(join(this.#folder, `${name}.lua`), source);
+    const made = await bundle(
+      source === undefined ? base : { ...base, entry: join(this.#folder, `${name}.lua`) },
+    );
+    await store(join(this.#folder, ".fleet", "bundles")).put(made);
+    const { inputs } = await member.check(
+      {},
+      {
+        ...this.common(),
+        name,
+        version: "1.0.0",
+        module: "aos",
+        bundle: {
+          hash: made.hash,
+          bytes: made.bytes,
+          entry: `${name}.lua`,
+          modules: Object.fromEntries(made.modules.map((module) => [module.name, module.hash])),
+        },
+        healthCheck: { intervalSeconds: 0.2 },
+      },
+    );
+    return (await member.create(inputs)).outs;
+  }
+
+  /** Inputs of a traffic resource that moves one service. */
+  async traffic(
+    coordinator: ProcessOutputs,
+    release: string,
+    service: { readonly key: string; readonly state: string },
+    [from, to]: readonly [ProcessOutputs, ProcessOutputs],
+    strategy: object,
+  ) {
+    const raw = {
+      ...this.common(),
+      router: targetOf(coordinator),
+      release,
+      services: { battle: { ...service, blue: ref(from), green: ref(to) } },
+      strategy: { kind: "blue-green", ...strategy },
+    };
+    const { inputs, failures } = await traffic.check({}, raw);
+    if (failures.length > 0) throw new Error(JSON.stringify(failures));
+    return inputs;
+  }
+}
+
+const ref = ({ processId, bundle: { hash } }: ProcessOutputs) => ({ processId, sourceHash: hash });
+export const targetOf = ({ name, processId, generation }: ProcessOutputs) => ({
+  name,
+  processId,
+  generation,
+});

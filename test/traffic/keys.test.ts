@@ -1,0 +1,139 @@
+/** State that is kept by its callers' keys moves with them, step by step, and comes back with what was done since. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import * as traffic from "../../providers/traffic/lifecycle.ts";
+import * as wiring from "../../providers/wiring/lifecycle.ts";
+import { newPlayer, type Player } from "../e2e/player.ts";
+import { Embedded, targetOf } from "./embedded.ts";
+
+let stage: Embedded;
+let player: Player;
+let coordinator: ProcessOutputs;
+let [blue, green, bad] = [] as unknown as [ProcessOutputs, ProcessOutputs, ProcessOutputs];
+/** What each caller's purse must have. */
+const sums = new Map<string, number>();
+const seen: { by: string; key: string; sum: number }[] = [];
+
+/** A purse for each player. A bad one fails for some of them. */
+const program = (name: string, fails: boolean) => `
+local fleet = require("fleet")
+fleet.process { name = "${name}", processType = "BATTLE", version = "1.0.0", capabilities = { "PURSES" } }
+local purses = fleet.state("purses", {}, { partition = true })
+fleet.on("EARN", { schema = { player = { type = "string", required = true } } }, function(data)
+  purses[data.player] = (purses[data.player] or 0) + 1
+  ${fails ? 'if #data.player % 2 == 0 then error("the new code is broken") end' : ""}
+  return { by = "${name}", sum = purses[data.player] }
+end)
+fleet.on("PURSES", { readonly = true }, function() return { purses = purses } end)
+`;
+
+const inputs = (release: string, from: ProcessOutputs, to: ProcessOutputs) =>
+  stage.traffic(coordinator, release, { key: "data:player", state: "partitioned" }, [from, to], {
+    steps: [{ weightBp: 3000 }, { weightBp: 7000 }, { weightBp: 10_000 }],
+    intervalSeconds: 1,
+    checks: [{ kind: "health" }, { kind: "errorRate", minSamples: 5 }],
+    probes: 5,
+  });
+
+async function earn(key: string): Promise<void> {
+  for (;;) {
+    const answer = await player.route(coordinator.processId, "battle", "EARN", { player: key });
+    if (answer.error?.code === "DRAINING") continue;
+    if (answer.error?.code === "INTERNAL") {
+      seen.push({ by: "fault", key, sum: 0 });
+      return;
+    }
+    const wanted = (sums.get(key) ?? 0) + 1;
+    sums.set(key, wanted);
+    seen.push({ by: String(answer.by), key, sum: Number(answer.sum) });
+    expect({ key, by: answer.by, sum: answer.sum }).toEqual({ key, by: answer.by, sum: wanted });
+    return;
+  }
+}
+
+/** Three lanes of callers, each with keys of its own, until the work is over. */
+async function whileEarning<T>(work: Promise<T>): Promise<T> {
+  let over = false;
+  const lane = async (name: string) => {
+    for (let n = 0; !over; n += 1) await earn(`${name}${"x".repeat(n % 12)}`);
+  };
+  const lanes = Promise.all(["a", "b", "c"].map(lane));
+  try {
+    return await work;
+  } finally {
+    over = true;
+    await lanes;
+  }
+}
+
+const pursesOf = async ({ processId }: ProcessOutputs) =>
+  (await player.ask(processId, "PURSES", {})).purses as Record<string, number>;
+
+beforeAll(async () => {
+  stage = await Embedded.open();
+  [coordinator, blue, green, bad] = await Promise.all([
+    stage.make("coordinator"),
+    stage.make("purse-blue", program("purse-blue", false)),
+    stage.make("purse-green", program("purse-green", false)),
+    stage.make("purse-bad", program("purse-bad", true)),
+  ]);
+  for (const each of [blue, green, bad])
+    await wiring.create({
+      ...stage.common(),
+      target: targetOf(each),
+      peers: { coordinator: coordinator.processId },
+    });
+  await wiring.create({
+    ...stage.common(),
+    target: targetOf(coordinator),
+    peers: { battle: blue.processId },
+  });
+  player = await newPlayer(stage.network);
+}, 120_000);
+
+afterAll(() => stage.close());
+
+test("each caller's purse moves with them, step by step, while they earn", async () => {
+  for (const key of ["a", "b", "cx"]) await earn(key);
+  const { outs } = await whileEarning(inputs("r1", blue, green).then(traffic.create));
+  expect(outs).toMatchObject({ phase: "COMPLETED", active: { battle: green.processId } });
+  expect(new Set(seen.map(({ by }) => by))).toEqual(new Set(["purse-blue", "purse-green"]));
+  await earn("a");
+  expect(await pursesOf(green)).toEqual(Object.fromEntries(sums));
+  // Nobody can change the copy that stayed behind, not directly either.
+  expect((await player.ask(blue.processId, "EARN", { player: "a" })).error?.code).toBe("DRAINING");
+}, 120_000);
+
+test("and comes back with what was earned meanwhile when the new revision is judged bad", async () => {
+  const from = seen.length;
+  const work = inputs("r2", green, bad).then((news) => traffic.create(news));
+  const error = await whileEarning(
+    work.then(
+      () => undefined,
+      (reason: Error) => reason,
+    ),
+  );
+  expect(error?.message).toContain("[ROLLED_BACK]");
+  const meanwhile = seen.slice(from);
+  expect(meanwhile.some(({ by }) => by === "purse-bad")).toBe(true);
+  expect(meanwhile.some(({ by }) => by === "fault")).toBe(true);
+  for (const key of sums.keys()) await earn(key);
+  expect(seen.slice(-sums.size).every(({ by }) => by === "purse-green")).toBe(true);
+  expect(await pursesOf(green)).toEqual(Object.fromEntries(sums));
+}, 120_000);
+
+test("a program that keeps nothing by key is told so before anybody is refused", async () => {
+  const owner = await stage.make(
+    "purse-whole",
+    program("purse-whole", false).replace(", { partition = true }", ""),
+  );
+  const error = await inputs("r3", green, owner)
+    .then((news) => traffic.create(news))
+    .then(
+      () => undefined,
+      (reason: Error) => reason,
+    );
+  expect(error?.message).toContain("HANDOVER_FAILED");
+  expect(error?.message).toMatch(/not kept by key here/);
+  await earn("a");
+}, 120_000);
