@@ -3,7 +3,7 @@ import { healthReport } from "./health.ts";
 import { isObject, type Json, Refusal } from "./reply.ts";
 import type { FleetState, ModelMessage, ModelProcess, ProcessState } from "./state.ts";
 import { tagOf } from "./state.ts";
-import { exportState, importState } from "./state-transfer.ts";
+import { exportKeys, exportState, importState, keys } from "./state-transfer.ts";
 
 /** What a handler sees. */
 export interface Request {
@@ -42,6 +42,8 @@ export interface Action {
 
 const control = { who: "deployer", control: true, always: true } as const;
 
+const RANGE = { salt: "string", from: "any", to: "any" } as const;
+
 /** The actions that every fleet process understands. */
 export const ACTIONS: Readonly<Record<string, Action>> = {
   Info: { always: true, noData: true, readonly: true, run: info },
@@ -73,6 +75,17 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     ...control,
     maxBytes: 8 * 1024 * 1024,
     check: needs({ state: "table", digest: "string" }),
+    run: importState,
+  },
+  // Scripted programs keep nothing by key: there is nothing to move, and nothing to refuse for it.
+  GET_KEYS: { always: true, readonly: true, check: needs(RANGE), run: keys },
+  EXPORT_KEYS: { who: "deployer", always: true, readonly: true, check: needs(RANGE), run: exportKeys },
+  SEAL_KEYS: { ...control, check: needs(RANGE), run: () => ({ sealed: [] }) },
+  UNSEAL_KEYS: { ...control, check: needs(RANGE), run: () => ({ sealed: [] }) },
+  IMPORT_KEYS: {
+    ...control,
+    maxBytes: 8 * 1024 * 1024,
+    check: needs({ ...RANGE, state: "table", digest: "string" }),
     run: importState,
   },
   SET_ALLOWED: {

@@ -116,6 +116,8 @@ const LIBRARY: readonly Step[] = [
   { action: "SET_ALLOWED", data: { allowed: [STRANGER] }, ...epoch(1) },
   { action: "SET_ALLOWED", data: { allowed: [STRANGER] } },
   { action: "EXPORT_STATE", from: STRANGER },
+  { action: "GET_KEYS", data: { salt: "r1", from: 0, to: 10_000 } },
+  { action: "EXPORT_KEYS", data: { salt: "r1", from: 0, to: 10_000 } },
   { action: "IMPORT_STATE", data: { state: STATE, digest: "no" }, ...epoch(2) },
   { action: "IMPORT_STATE", data: { state: STATE, digest: hashOf(STATE) }, ...epoch(2) },
   { action: "DRAIN", ...epoch(3) },
