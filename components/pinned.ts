@@ -75,7 +75,7 @@ export async function planPinned(
           tags: declared.tags ?? {},
           ...(healthCheck === undefined ? {} : { health: healthCheck }),
           ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
-          ...trafficPolicy(current?.policies?.[name] ?? target.policies?.[name]),
+          ...trafficPolicy(current?.policies?.[name] ?? target.policies?.[name], target.policies?.[name]),
         },
       })[name];
       if (!declaration) throw new Error(`no declaration of ${name}`);
@@ -115,14 +115,24 @@ export async function planPinned(
   }
 }
 
-/** How a member's traffic goes back: it is moved where it is moved now, and to a held revision at once. */
-function trafficPolicy(policy: z.infer<typeof MemberPolicySchema> | undefined): Record<string, unknown> {
+type MemberPolicy = z.infer<typeof MemberPolicySchema>;
+
+/**
+ * How a member's traffic goes back: it is moved where it is moved now, and to a held revision at once. Its testers are those of the
+ * release that it goes back to.
+ */
+function trafficPolicy(
+  policy: MemberPolicy | undefined,
+  then: MemberPolicy | undefined,
+): Record<string, unknown> {
   const { strategy, state, trafficKey, probes } = policy ?? {};
+  const testers = strategy === undefined ? undefined : then?.testers;
   return {
     // A member without one of its own is loaded in place, whatever the program says of the fleet as a whole.
     strategy: strategy === undefined ? { kind: "sequential" } : backwards(strategy),
     ...(state === undefined ? {} : { state }),
     ...(trafficKey === undefined ? {} : { trafficKey }),
+    ...(testers === undefined ? {} : { testers }),
     ...(probes === undefined ? {} : { probes }),
   };
 }

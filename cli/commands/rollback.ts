@@ -11,6 +11,7 @@ import type { FleetSession } from "../fleet-session.ts";
 import { freeStack } from "../recovery/free.ts";
 import { newRollbackId } from "../rollback/id.ts";
 import type { KnownHistory } from "../rollback/known.ts";
+import { lostWords } from "../rollback/lost.ts";
 import { perform, pinEnvironment, withEnvironment } from "../rollback/perform.ts";
 import type { RollbackType } from "../rollback/phases.ts";
 import { currentPin, setPin } from "../rollback/pin.ts";
@@ -18,7 +19,8 @@ import { type PreparedRollback, prepare } from "../rollback/prepare.ts";
 import type { KnownRelease } from "../rollback/releases.ts";
 import { surprises } from "../rollback/surprises.ts";
 import { targetOf } from "../rollback/target.ts";
-import { lostWords, type MemberWay, wayLines } from "../rollback/way.ts";
+import type { MemberWay } from "../rollback/way.ts";
+import { wayLines } from "../rollback/way-words.ts";
 import { historyFor } from "./history.ts";
 
 /** Seconds for which the ledger may be silent. */
@@ -105,6 +107,7 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
     restoreState: options.restoreState,
     manual: options.manual,
     traffic: known.traffic,
+    emergency: options.emergency,
     again: isFailed(known, options.deploymentId),
   });
   const engine = await host.engine(workspace, stack, (line) => out.note(line));

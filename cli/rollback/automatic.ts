@@ -5,10 +5,10 @@ import type { Engine } from "../deploy/engine.ts";
 import { standing } from "../deploy/report.ts";
 import type { DeployOutcome } from "../deploy/run.ts";
 import { newRollbackId } from "./id.ts";
+import { lostWords } from "./lost.ts";
 import { perform } from "./perform.ts";
 import { prepare } from "./prepare.ts";
 import { lastReport } from "./report.ts";
-import { lostWords } from "./way.ts";
 
 /** What came of an automatic rollback. */
 export type Automatic =
@@ -50,6 +50,7 @@ export async function rollBackAutomatically(
       restoreState: false,
       manual: false,
       traffic: known.traffic,
+      emergency: false,
       again: true,
     });
     const [diverged] = prepared.diverged;

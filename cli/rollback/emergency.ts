@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { canonicalJson } from "../../core/hash.ts";
 import { WHOLE } from "../../delivery/strategy.ts";
 import {
   ProveTargetsSchema,
@@ -14,6 +15,7 @@ import {
 import type { ReleaseDocument } from "../../providers/release/document.ts";
 import { ask } from "../../providers/run/control.ts";
 import type { FleetSession } from "../fleet-session.ts";
+import { nothingOf } from "./info.ts";
 import type { Traffic } from "./stack.ts";
 import type { MemberWay } from "./way.ts";
 
@@ -21,7 +23,7 @@ import type { MemberWay } from "./way.ts";
 export interface Switched {
   /** Services whose callers are back at the process of then. */
   readonly services: readonly string[];
-  /** Messages until they were: each is one call that sends it and one or more that read its result. */
+  /** Messages that it took: each is one call that sends it and one or more that read its result. */
   readonly messages: number;
   readonly seconds: number;
   /** The router's slot of the switch, where the network has one. */
@@ -31,12 +33,26 @@ export interface Switched {
 /** Seconds for all of it: what takes longer is left to the ordinary way. */
 const PATIENCE = 60;
 
+/** The table that was looked at is not in force any more. */
+const STALE = new Set(["STALE_STEP", "NO_ROLLOUT"]);
+
+/** The router's word; undefined when it does not answer: then the ordinary way says why. */
+export async function routerState(
+  fleet: FleetSession,
+  { router }: Traffic,
+): Promise<TrafficState | undefined> {
+  const { name, processId, generation } = router;
+  const request = { name, processId, generation, action: "GET_TRAFFIC" };
+  return ask(fleet.session, request, TrafficStateSchema, budgetOf(PATIENCE)).catch(nothingOf);
+}
+
 /**
- * Sends callers back to warm processes of an earlier release: the table is read, and one message to the router switches all
- * services at its slot. A rollout under way whose proven table is that release is aborted instead. Only what the router has proof
- * of gets traffic: where it has forgotten it, it asks again first.
+ * Sends callers back to warm processes of an earlier release: one message to the router switches all services at its slot. A rollout
+ * under way whose proven table is that release is aborted instead. Only what the router has proof of gets traffic: where it has
+ * forgotten it, it asks again first. Whose state has to be handed over first stays where it is: the run does that.
  *
- * @returns nothing where no process of then is warm, or the router has no table
+ * @param state the router's word, as it was looked at; where it has changed since, it is looked at once more
+ * @returns nothing where no process of then is warm, callers are back already, or the router has no table
  * @throws FleetError UNPROVEN_TARGET, STALE_STEP and what else the router says
  */
 export async function switchBack(
@@ -44,48 +60,83 @@ export async function switchBack(
   { router }: Traffic,
   target: ReleaseDocument,
   ways: readonly MemberWay[],
+  state: TrafficState,
   pause: (seconds: number) => Promise<void>,
 ): Promise<Switched | undefined> {
-  const warm = new Map(
-    ways.flatMap(({ name, kind, warm: id }) => (kind === "warm" && id ? [[name, id]] : [])),
+  const ready = ways.filter(
+    ({ kind, carries, lost }) => kind === "warm" && (carries !== true || lost !== undefined),
   );
-  if (warm.size === 0) return undefined;
+  if (ready.length === 0) return undefined;
   const started = performance.now();
   const talk = talkTo(fleet, router, budgetOf(PATIENCE), pause);
-  const state = await talk.look();
+  for (const { name, warm, drains, epoch } of ready)
+    if (drains && warm !== undefined) await talk.resume(name, warm, epoch ?? 0);
+  const attempt = (now: TrafficState) => switched(talk, now, target, ready);
+  const done = await attempt(state).catch(async (error) => {
+    if (!(error instanceof FleetError && STALE.has(error.code))) throw error;
+    return attempt(await talk.look());
+  });
+  return (
+    done && {
+      ...done,
+      messages: talk.messages(),
+      seconds: Math.round((performance.now() - started) / 10) / 100,
+    }
+  );
+}
+
+async function switched(
+  talk: ReturnType<typeof talkTo>,
+  state: TrafficState,
+  target: ReleaseDocument,
+  ready: readonly MemberWay[],
+): Promise<Pick<Switched, "services" | "slot"> | undefined> {
   const { table, proven } = state;
   if (!table) return undefined;
-  const services: Record<string, ServiceRoutes> = {};
-  for (const [name, { key, routes, testers, mirror }] of Object.entries(table.services)) {
-    const processId = warm.get(name);
-    services[name] =
-      processId === undefined
-        ? { key, routes, ...(testers ? { testers } : {}), ...(mirror === undefined ? {} : { mirror }) }
-        : {
-            key,
-            routes: [{ processId, revision: target.declaration[name]?.sourceHash ?? "", weightBp: WHOLE }],
-          };
-  }
-  const switched = Object.keys(services).filter((name) => warm.has(name));
-  if (switched.length === 0) return undefined;
-  const isProven = switched.every((name) => solely(proven, name) === warm.get(name));
-  const done =
-    table.mode !== "steady" && isProven
-      ? await talk.abort(table.release)
-      : await talk.set(state, target.releaseHash, services, switched);
-  return {
-    services: switched,
-    messages: talk.messages(),
-    seconds: Math.round((performance.now() - started) / 10) / 100,
-    ...(done.slot === undefined ? {} : { slot: done.slot }),
-  };
+  const warm = new Map(ready.map(({ name, warm: id }) => [name, id]));
+  const names = Object.keys(table.services).filter((name) => warm.has(name));
+  if (names.length === 0) return undefined;
+  const isBack = (of: TrafficState["table"]) => (name: string) => solely(of, name) === warm.get(name);
+  if (table.mode === "steady" && names.every(isBack(table))) return undefined;
+  // What else it moves would go back with it.
+  const moved = Object.keys(table.services).filter(
+    (name) => shares(table, name) !== shares(proven, name) && !warm.has(name),
+  );
+  if (table.mode !== "steady" && moved.length === 0 && names.every(isBack(proven)))
+    return { services: names, ...slotOf(await talk.abort(table.release)) };
+  const services = Object.fromEntries(
+    Object.entries(table.services).map(([name, service]): [string, ServiceRoutes] => {
+      const { key, routes, testers, mirror } = service;
+      const processId = warm.get(name);
+      if (processId === undefined)
+        return [
+          name,
+          { key, routes, ...(testers ? { testers } : {}), ...(mirror === undefined ? {} : { mirror }) },
+        ];
+      const revision = target.declaration[name]?.sourceHash ?? "";
+      return [name, { key, routes: [{ processId, revision, weightBp: WHOLE }] }];
+    }),
+  );
+  return { services: names, ...slotOf(await talk.set(state, target.releaseHash, services, names)) };
 }
+
+const slotOf = ({ slot }: { readonly slot?: number | undefined }) => (slot === undefined ? {} : { slot });
 
 /** The process that has all of a service's traffic in a table. */
 function solely(table: TrafficState["table"], name: string): string | undefined {
   const [only, ...others] = table?.services[name]?.routes.filter(({ weightBp }) => weightBp > 0) ?? [];
   return others.length === 0 ? only?.processId : undefined;
 }
+
+/** Who has how much of a service's traffic, to compare. */
+const shares = (table: TrafficState["table"], name: string): string =>
+  canonicalJson(
+    Object.fromEntries(
+      (table?.services[name]?.routes ?? [])
+        .filter(({ weightBp }) => weightBp > 0)
+        .map(({ processId, weightBp }) => [processId, weightBp]),
+    ),
+  );
 
 const DoneSchema = z.looseObject({ slot: z.number().optional() });
 
@@ -97,9 +148,15 @@ function talkTo(
 ) {
   let messages = 0;
   const { name, processId, generation } = router;
-  const tell = <T>(action: string, data: unknown, schema: z.ZodType<T>, epoch?: number): Promise<T> => {
+  const tell = <T>(
+    action: string,
+    data: unknown,
+    schema: z.ZodType<T>,
+    epoch?: number,
+    place = { name, processId, generation },
+  ): Promise<T> => {
     messages += 1;
-    const request = { name, processId, generation, action, data };
+    const request = { ...place, action, data };
     return ask(fleet.session, epoch === undefined ? request : { ...request, epoch }, schema, budget);
   };
   const look = () => tell("GET_TRAFFIC", {}, TrafficStateSchema);
@@ -121,10 +178,13 @@ function talkTo(
   return {
     messages: () => messages,
     look,
+    /** A process that drained takes requests again. */
+    resume: (member: string, id: string, epoch: number) =>
+      tell("RESUME", {}, DoneSchema, epoch, { name: member, processId: id, generation }),
     abort: (release: string) =>
       tell("TRAFFIC_COMMAND", TrafficCommandSchema.parse({ command: "abort", release }), DoneSchema),
     async set(
-      { table, epoch }: TrafficState,
+      { table, epoch, serial }: TrafficState,
       release: string,
       services: Record<string, ServiceRoutes>,
       switched: readonly string[],
@@ -133,7 +193,7 @@ function talkTo(
         release,
         step: table?.release === release ? table.step + 1 : 0,
         salt: release,
-        ...(table ? { expect: { release: table.release, step: table.step } } : {}),
+        ...(table ? { expect: { release: table.release, step: table.step, serial } } : {}),
         services,
       });
       const send = () => tell("SET_TRAFFIC", data, TrafficSetSchema, epoch);

@@ -154,16 +154,16 @@ export async function perform(
 async function callersFirst(
   { out, host }: Context,
   fleet: FleetSession,
-  { target, ways }: PreparedRollback,
+  { target, ways, table }: PreparedRollback,
   traffic: Traffic | undefined,
 ): Promise<Switched | undefined> {
-  if (!traffic) return undefined;
+  if (!traffic || !table) return undefined;
   try {
-    const switched = await switchBack(fleet, traffic, target, ways, host.pause);
+    const switched = await switchBack(fleet, traffic, target, ways, table, host.pause);
     if (switched) {
       const { services, messages, seconds } = switched;
       out.line(
-        `Callers of ${services.join(", ")} are back at ${target.deploymentId} after ${messages} messages, ${seconds} s. The rest follows.`,
+        `Callers of ${services.join(", ")} are back at ${target.deploymentId} after ${messages} message${messages === 1 ? "" : "s"}, ${seconds} s. The rest follows.`,
       );
     }
     return switched;

@@ -2,10 +2,12 @@ import { join } from "node:path";
 import type { Pin } from "../../components/pin.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
+import type { TrafficState } from "../../delivery/wire.ts";
 import { type ReleaseDocument, readRelease, verifiedRelease } from "../../providers/release/document.ts";
 import { ensureBundles, releaseOnNetwork } from "../../providers/release/remote.ts";
 import type { Context } from "../command.ts";
 import type { FleetSession } from "../fleet-session.ts";
+import { routerState } from "./emergency.ts";
 import { type KnownHistory, keepRelease } from "./known.ts";
 import { ledgerOf, releaseInLedger } from "./ledger.ts";
 import type { KnownRelease } from "./releases.ts";
@@ -24,6 +26,8 @@ export interface RollbackManner {
   readonly manual: boolean;
   /** The router, where traffic is given by a table. */
   readonly traffic: Traffic | undefined;
+  /** Callers first, before the run. */
+  readonly emergency: boolean;
   /** Also when the release runs already, as after an update that failed half-way. */
   readonly again: boolean;
 }
@@ -36,6 +40,8 @@ export interface PreparedRollback {
   readonly pin: Pin;
   /** Members whose life since then is given up, in words. */
   readonly diverged: readonly MemberWay[];
+  /** What the router says of itself; undefined where there is none, or no answer came. */
+  readonly table?: TrafficState;
   /** For a run without the coordinator: above what every process has. */
   readonly epoch?: number;
 }
@@ -63,15 +69,20 @@ export async function prepare(
   const names = Object.keys(target.declaration).filter(
     (name) => (manner.only.length === 0 || manner.only.includes(name)) && !silent.includes(name),
   );
-  await ensureBundles(target, names, where, reader, budgetOf(PATIENCE));
+  const { traffic } = manner;
+  const [table] = await Promise.all([
+    traffic && routerState(fleet, traffic),
+    ensureBundles(target, names, where, reader, budgetOf(PATIENCE)),
+  ]);
   const ways = await waysTo(fleet, () => context.host.history(fleet, PATIENCE), {
     target,
     only: manner.only,
     restoreState: manner.restoreState,
     silent,
-    owned: Object.entries(manner.traffic?.services ?? {}).flatMap(([name, { state }]) =>
-      state === "owned" ? [name] : [],
-    ),
+    traffic,
+    table,
+    besides: new Set(names.filter((name) => isBeside(target, known.current, name))),
+    emergency: manner.emergency,
   });
   throwAll(ways.flatMap(({ problem }) => problem ?? []));
   if (!manner.again) assertOther(target, known, ways, manner);
@@ -89,9 +100,14 @@ export async function prepare(
       ...(Object.keys(states).length > 0 ? { restore: { id: manner.rollbackId, states } } : {}),
     },
     diverged: ways.filter(({ lost }) => (lost?.messages ?? 0) > 0),
+    ...(table === undefined ? {} : { table }),
     ...(manner.manual ? { epoch: 1 + Math.max(0, ...ways.map(({ epoch }) => epoch ?? 0)) } : {}),
   };
 }
+
+/** Whether its code gets a process beside the one that serves: as it does now, whatever it did then. */
+const isBeside = (target: ReleaseDocument, current: ReleaseDocument | undefined, name: string): boolean =>
+  (current?.policies?.[name] ?? target.policies?.[name])?.strategy !== undefined;
 
 /** The release as a whole, from wherever it is. */
 async function documentOf(

@@ -64,8 +64,19 @@ const TrafficSchema = z.looseObject({
   services: z.record(z.string(), z.looseObject({ state: z.string().default("owned") })),
 });
 
+const HeldSchema = z.looseObject({
+  name: z.string(),
+  revisions: z.array(z.looseObject({ processId: z.string(), sourceHash: z.string(), version: z.string() })),
+});
+
+/** One revision of a member that is kept beside the one that serves. */
+export type Held = z.infer<typeof HeldSchema>["revisions"][number];
+
 /** The member that carries the router, and what the state of each service allows (`none`, `partitioned`, `owned`). */
-export type Traffic = z.infer<typeof TrafficSchema>;
+export interface Traffic extends z.infer<typeof TrafficSchema> {
+  /** Member → its revisions that the state of the stack names, the wanted one too. */
+  readonly held: Readonly<Record<string, readonly Held[]>>;
+}
 
 /** Reads the stack's state. The same command for every backend. */
 export async function stackState({ host, workspace, stack }: StackAsk): Promise<StackState> {
@@ -76,7 +87,13 @@ export async function stackState({ host, workspace, stack }: StackAsk): Promise<
   const [release] = releaseInState(resources);
   const table = resources.find(({ type }) => type.endsWith("dynamic/ao:Traffic"));
   const traffic = TrafficSchema.safeParse(table?.outputs).data;
-  return { ...(release ? { release } : {}), ...(traffic ? { traffic } : {}) };
+  const held = Object.fromEntries(
+    resources.flatMap(({ type, outputs }) => {
+      const found = type.endsWith("dynamic/ao:Process") ? HeldSchema.safeParse(outputs).data : undefined;
+      return found ? [[found.name, found.revisions] as const] : [];
+    }),
+  );
+  return { ...(release ? { release } : {}), ...(traffic ? { traffic: { ...traffic, held } } : {}) };
 }
 
 /**

@@ -105,6 +105,32 @@ export function fromProven(
   );
 }
 
+/**
+ * Process → code of all that must prove themselves for a release: what gets traffic from its last table, and on the way what does not
+ * have as much already. The old revisions do, and are not asked: the router keeps their proof of the release that they were of, and
+ * can give them all traffic back without a question. Pure.
+ */
+export function targetsFor(
+  wanted: Wanted,
+  steps: readonly Step[],
+  tables: readonly (Table | undefined)[],
+): Record<string, string> {
+  const least = Math.min(...steps.map(({ weightBp }) => weightBp));
+  const onTheWay = servicesAt(wanted, least);
+  const shareOf = (routes: ServiceRoutes["routes"] | undefined, id: string) =>
+    routes?.find(({ processId }) => processId === id)?.weightBp ?? 0;
+  return Object.fromEntries(
+    Object.entries(finalOf(wanted)).flatMap(([name, { routes }]) =>
+      routes
+        .filter(({ processId, weightBp }) => {
+          const held = tables.map((table) => shareOf(table?.services[name]?.routes, processId));
+          return weightBp > 0 || shareOf(onTheWay[name]?.routes, processId) > Math.max(0, ...held);
+        })
+        .map(({ processId, revision }) => [processId, revision]),
+    ),
+  );
+}
+
 /** Process → code of all that get traffic from a table. */
 export function targetsOf(services: Services): Record<string, string> {
   const routes = Object.values(services).flatMap((service) => service.routes);

@@ -30,6 +30,7 @@ import {
   moversOf,
   servicesAt,
   stepsFrom,
+  targetsFor,
   targetsOf,
   type Wanted,
 } from "./plan.ts";
@@ -104,8 +105,7 @@ export class Walk {
     if (isForeign(state, this.#wanted)) state = await this.#reset(state);
     if (isSteadyAt(state.table, this.#wanted)) return this.#complete("already as declared");
     const steps = stepsFrom(this.#wanted, state.proven);
-    const targets = targetsOf(finalOf(this.#wanted));
-    await this.#prove(targets);
+    await this.#prove(targetsFor(this.#wanted, steps, [state.table, state.proven]));
     const isThere = state.table?.mode === "steady" && isSpreadAs(state.table, finalOf(this.#wanted));
     if (moversOf(this.#wanted).length === 0 || isThere)
       return this.#settle(state, finalOf(this.#wanted), "nothing moves");

@@ -308,7 +308,7 @@ describe("fleet rollback without an option", () => {
     const ran = await rollback([], { choose: 1, confirm: false });
     expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("Nothing was changed.")]);
     expect(ran.stderr).toContain("to release 1 deploy-1");
-    expect(ran.stderr).toMatch(/battle +in place, 2\.0\.0 \w{8} → 1\.0\.0 \w{8}/);
+    expect(ran.stderr).toMatch(/battle +Eval of the stored bundle in place, 2\.0\.0 \w{8} → 1\.0\.0 \w{8}/);
     expect(ran.stderr).toMatch(/~ update process +battle/);
     expect(ran.touched).toBe(false);
   });
@@ -352,7 +352,7 @@ describe("fleet rollback without an option", () => {
     const { status, members } = ran.json<{ status: string; members: object[] }>();
     expect([ran.code, status]).toEqual([1, "PARTIAL"]);
     expect(members[0]).toMatchObject({ name: "battle", kind: "new", snapshot: { digest: STATE.digest } });
-    expect(ran.stderr).toMatch(/battle +is made anew, with its state of /);
+    expect(ran.stderr).toMatch(/battle +new process with imported state of /);
     const { restore } = JSON.parse(ran.runs[1]?.env.FLEET_PIN ?? "{}");
     expect(restore).toMatchObject({ states: { battle: STATE.digest } });
   });

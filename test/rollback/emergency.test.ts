@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { switchBack } from "../../cli/rollback/emergency.ts";
+import { routerState, switchBack } from "../../cli/rollback/emergency.ts";
 import type { Traffic } from "../../cli/rollback/stack.ts";
 import type { MemberWay } from "../../cli/rollback/way.ts";
-import { SetTrafficSchema } from "../../delivery/wire.ts";
+import { SetTrafficSchema, type TrafficState } from "../../delivery/wire.ts";
 import type { ReleaseDocument } from "../../providers/release/document.ts";
 import { type Behaviour, fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
 
@@ -16,8 +16,14 @@ const target = {
 const traffic: Traffic = {
   router: { name: "coordinator", processId: idOf("coordinator"), generation: 1 },
   services: {},
+  held: {},
 };
-const warm = (name: string): MemberWay => ({ name, kind: "warm", warm: idOf(`${name}-old`) });
+const warm = (name: string, more: Partial<MemberWay> = {}): MemberWay => ({
+  name,
+  kind: "warm",
+  warm: idOf(`${name}-old`),
+  ...more,
+});
 const route = (id: string, revision: string, weightBp = 10_000) => ({
   processId: idOf(id),
   revision,
@@ -37,6 +43,9 @@ const tableOf = (release: string, mode: string, shop: object[], battle: object[]
 });
 const green = tableOf("b".repeat(64), "steady", [route("shop", NEW)], [route("battle", NEW)]);
 
+/** How often its table was changed. */
+const SERIAL = 4;
+
 /** A router with a table; it knows a proof for each of `proven`. */
 function world(
   state: { table: object; proven?: object },
@@ -53,7 +62,9 @@ function world(
       );
       for (const id of slow) proven.add(id);
       slow.clear();
-      return { reply: { success: true, proven: state.table, ...state, proofs, serial: 4, epoch: 7, at: 1 } };
+      return {
+        reply: { success: true, proven: state.table, ...state, proofs, serial: SERIAL, epoch: 7, at: 1 },
+      };
     }
     const request = JSON.parse(data);
     if (action === "PROVE_TARGETS") {
@@ -61,7 +72,10 @@ function world(
       return { reply: { success: true, asked: [], count: 0 } };
     }
     if (action === "TRAFFIC_COMMAND") return { reply: { success: true, command: "abort" } };
-    const { services } = SetTrafficSchema.parse(request);
+    if (action === "RESUME") return { reply: { success: true, status: "ACTIVE" } };
+    const { services, expect: expected } = SetTrafficSchema.parse(request);
+    if (expected?.serial !== SERIAL)
+      return { reply: { success: false, error: { code: "STALE_STEP", message: "another is in force" } } };
     const asked = [services.battle, services.shop].flatMap((service) => service?.routes[0]?.processId ?? []);
     if (asked.some((id) => id.includes("old") && !proven.has(id)))
       return { reply: { success: false, error: { code: "UNPROVEN_TARGET", message: "no proof" } } };
@@ -81,12 +95,19 @@ function world(
   return { ao, fleet: fakeFleet(ao, [member("coordinator"), member("battle"), member("shop")]) };
 }
 const actions = (ao: ReturnType<typeof fakeAo>) => ao.sent.map(({ tags }) => tags.Action);
-const pause = async () => {};
 
-it("an emergency is two messages: the table is read, one message switches all services, and the others keep theirs", async () => {
-  const { ao, fleet } = world({ table: green });
-  const switched = await switchBack(fleet, traffic, target, [warm("battle"), warm("shop")], pause);
-  expect(switched).toMatchObject({ services: ["shop", "battle"], messages: 2, slot: 41 });
+/** The table is looked at, as it is while members are asked, then callers are sent back. */
+async function emergency({ fleet }: ReturnType<typeof world>, ways: readonly MemberWay[], known?: object) {
+  const state = known === undefined ? await routerState(fleet, traffic) : (known as TrafficState);
+  if (!state) throw new Error("no word of the router");
+  return switchBack(fleet, traffic, target, ways, state, async () => {});
+}
+
+it("one message switches all services, and the others keep theirs", async () => {
+  const made = world({ table: green });
+  const { ao } = made;
+  const switched = await emergency(made, [warm("battle"), warm("shop")]);
+  expect(switched).toMatchObject({ services: ["shop", "battle"], messages: 1, slot: 41 });
   expect(actions(ao)).toEqual(["GET_TRAFFIC", "SET_TRAFFIC"]);
   const sent = ao.sent[1];
   expect(sent?.tags.Epoch).toBe("7");
@@ -94,7 +115,7 @@ it("an emergency is two messages: the table is read, one message switches all se
     release: target.releaseHash,
     step: 0,
     salt: target.releaseHash,
-    expect: { release: green.release, step: 3 },
+    expect: { release: green.release, step: 3, serial: 4 },
     services: {
       shop: { key: "sender", routes: [route("shop-old", OLD)] },
       battle: { key: "data:battleId", routes: [route("battle-old", OLD)] },
@@ -107,15 +128,17 @@ it("a rollout under way whose proven table is that release is aborted by one mes
   const proven = tableOf(target.releaseHash, "steady", [route("shop-old", OLD)], [route("battle-old", OLD)]);
   const half = [route("battle-old", OLD, 5000), route("battle", NEW, 5000)];
   const table = tableOf(green.release, "rollout", [route("shop-old", OLD)], half);
-  const { ao, fleet } = world({ table, proven });
-  await switchBack(fleet, traffic, target, [warm("battle")], pause);
+  const made = world({ table, proven });
+  const { ao } = made;
+  await emergency(made, [warm("battle")]);
   expect(actions(ao)).toEqual(["GET_TRAFFIC", "TRAFFIC_COMMAND"]);
   expect(JSON.parse(ao.sent[1]?.data ?? "")).toEqual({ command: "abort", release: green.release });
 });
 
 it("what the router has no proof of any more is proved first", async () => {
-  const { ao, fleet } = world({ table: green }, new Set());
-  const switched = await switchBack(fleet, traffic, target, [warm("battle")], pause);
+  const made = world({ table: green }, new Set());
+  const { ao } = made;
+  const switched = await emergency(made, [warm("battle")]);
   expect(switched).toMatchObject({ services: ["battle"], slot: 41 });
   expect(actions(ao)).toEqual([
     "GET_TRAFFIC",
@@ -131,9 +154,44 @@ it("what the router has no proof of any more is proved first", async () => {
   });
 });
 
-it("says nothing to the router where no process of then is warm", async () => {
-  const { ao, fleet } = world({ table: green });
-  const ways: MemberWay[] = [{ name: "battle", kind: "in-place" }];
-  expect(await switchBack(fleet, traffic, target, ways, pause)).toBeUndefined();
-  expect(ao.sent).toEqual([]);
+it("a rollout that moves others too is not aborted: those keep their shares", async () => {
+  const proven = tableOf(target.releaseHash, "steady", [route("shop-old", OLD)], [route("battle-old", OLD)]);
+  const [shop, battle] = [route("shop", NEW), route("battle", NEW)];
+  const made = world({ table: tableOf(green.release, "rollout", [shop], [battle]), proven });
+  await emergency(made, [warm("battle")]);
+  expect(actions(made.ao)).toEqual(["GET_TRAFFIC", "SET_TRAFFIC"]);
+  const { services } = SetTrafficSchema.parse(JSON.parse(made.ao.sent[1]?.data ?? ""));
+  expect([services.shop?.routes, services.battle?.routes]).toEqual([[shop], [route("battle-old", OLD)]]);
+});
+
+it("whose state has to be handed over first stays, unless it is given up: then the process of then takes requests again", async () => {
+  const staying = world({ table: green });
+  await emergency(staying, [warm("shop", { carries: true, drains: true }), warm("battle")]);
+  const { services } = SetTrafficSchema.parse(JSON.parse(staying.ao.sent[1]?.data ?? ""));
+  expect([services.shop?.routes, services.battle?.routes]).toEqual([
+    green.services.shop.routes,
+    [route("battle-old", OLD)],
+  ]);
+  const given = world({ table: green });
+  const lost = { messages: 1, byAction: { BUY: 1 } };
+  await emergency(given, [warm("shop", { carries: true, drains: true, lost, epoch: 7 })]);
+  expect(actions(given.ao)).toEqual(["GET_TRAFFIC", "RESUME", "SET_TRAFFIC"]);
+  expect(given.ao.sent[1]).toMatchObject({ processId: idOf("shop-old"), tags: { Epoch: "7" } });
+});
+
+it("a table that changed since it was looked at is looked at once more", async () => {
+  const made = world({ table: green });
+  const state = await routerState(made.fleet, traffic);
+  const switched = await emergency(made, [warm("battle")], { ...state, serial: 3 });
+  expect(switched).toMatchObject({ messages: 3, slot: 41 });
+  expect(actions(made.ao).slice(1)).toEqual(["SET_TRAFFIC", "GET_TRAFFIC", "SET_TRAFFIC"]);
+});
+
+it("says nothing to the router where no process of then is warm, or callers are back already", async () => {
+  const none = world({ table: green });
+  expect(await emergency(none, [{ name: "battle", kind: "in-place" }])).toBeUndefined();
+  const back = tableOf(target.releaseHash, "steady", [route("shop-old", OLD)], [route("battle-old", OLD)]);
+  const done = world({ table: back });
+  expect(await emergency(done, [warm("battle"), warm("shop")])).toBeUndefined();
+  expect([...actions(none.ao), ...actions(done.ao)]).toEqual(["GET_TRAFFIC", "GET_TRAFFIC"]);
 });
