@@ -116,7 +116,7 @@ export function targetsFor(
   tables: readonly (Table | undefined)[],
 ): Record<string, string> {
   const least = Math.min(...steps.map(({ weightBp }) => weightBp));
-  const onTheWay = servicesAt(wanted, least);
+  const onTheWay = servicesAt(wanted, { weightBp: least });
   const shareOf = (routes: ServiceRoutes["routes"] | undefined, id: string) =>
     routes?.find(({ processId }) => processId === id)?.weightBp ?? 0;
   return Object.fromEntries(
