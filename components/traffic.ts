@@ -83,13 +83,15 @@ export function peersOf(
 
 /** A member as a service of the router. */
 export function serviceOf({ declared, declaration }: PlannedProcess, process: Process) {
-  const { state, trafficKey: key, testers } = declaration;
+  const { state, trafficKey: key, testers, probes } = declaration;
   return pulumi.all([process.processId, process.blue] as const).apply(([processId, blue]) => ({
     key,
     state,
     green: { processId, sourceHash: declared.sourceHash },
     ...(blue === undefined ? {} : { blue }),
     ...(testers === undefined ? {} : { testers }),
+    // Others might do for a probe what they do for a caller, again and again.
+    ...(state === "none" && probes.length > 0 ? { probes } : {}),
   }));
 }
 

@@ -9,8 +9,16 @@ import { type Finding, type Outcome, type Verdict, verdictOf } from "./verdict.t
 
 type Rule<K extends CheckRule["kind"]> = Extract<CheckRule, { kind: K }>;
 
-/** All checks on all services that have a new revision. Pure. */
-export function judge(rules: readonly CheckRule[], measurement: Measurement): Verdict {
+/**
+ * All checks on all services that have a new revision. Pure.
+ *
+ * @param looks verdicts that the whole rollout may take. Each look gets its part of what `confidence` leaves for error (Bonferroni), so
+ *   that it holds for the rollout and not for each look. Default 1.
+ */
+export function judge(declared: readonly CheckRule[], measurement: Measurement, looks = 1): Verdict {
+  const rules = declared.map((rule) =>
+    "confidence" in rule ? { ...rule, confidence: 1 - (1 - rule.confidence) / Math.max(1, looks) } : rule,
+  );
   const services = Object.entries(measurement.services).sort(([a], [b]) => (a < b ? -1 : 1));
   const findings = rules.flatMap((rule): Finding[] => {
     if (rule.kind === "probe") return [probe(rule, measurement)];
@@ -72,14 +80,31 @@ function errorRate(rule: Rule<"errorRate">, service: ServiceMeasured): Said {
     const compared = `${text} beside ${counted("blue", blue)}`;
     if (difference > rule.tolerance && p < alpha)
       return say("fail", `${compared}: worse by ${rate(difference)} (${pText(p, rule.confidence)})`);
-    if (green.n >= rule.minSamples && own <= rule.max)
+    if (green.n >= rule.minSamples && own <= rule.max && isTold(rule, callers, blue, service))
       return say("pass", `${compared}: at most ${rate(rule.max)} allowed (p = ${round(p)})`);
   }
   if (green.n < rule.minSamples) return say("inconclusive", `${text}, ${rule.minSamples} are needed`);
+  // There are callers, and so few of them came to green that what speaks for it is that it answers at all.
+  if (!isTold(rule, callers, blue, service))
+    return say(
+      "inconclusive",
+      `${text}, and blue has callers: ${rule.minSamples} of green's own are needed, or probes that the service declares`,
+    );
   // More than allowed, but so few that it may be bad luck.
   if (own > rule.max)
     return say("inconclusive", `${text}, ${rate(rule.max)} allowed (${pText(limit, rule.confidence)})`);
   return say("pass", `${text}, at most ${rate(rule.max)} allowed${beside}`);
+}
+
+/** Whether callers, or messages that the service declares, say that green's work is right; where blue has no callers either, `Info` must do. */
+function isTold(
+  { minSamples }: Rule<"errorRate">,
+  callers: Count,
+  blue: Count | undefined,
+  { probes, beside }: ServiceMeasured,
+): boolean {
+  const isUsed = beside === true && blue !== undefined && blue.n >= minSamples;
+  return !isUsed || callers.n >= minSamples || probes?.declared === true;
 }
 
 function refusals(rule: Rule<"refusals">, { green, blue }: ServiceMeasured): Said {

@@ -11,6 +11,8 @@ export interface Probes {
   readonly failed: number;
   /** Why the first of the failed ones did. */
   readonly reason?: string | undefined;
+  /** Whether they were messages that the service declares; otherwise they asked for `Info` and say nothing of its work. @default false */
+  readonly declared?: boolean | undefined;
 }
 
 /** A declared probe's answer: which expected members differ, or why there is none. */
@@ -21,6 +23,8 @@ export interface ServiceMeasured {
   readonly green: RevisionMetrics;
   /** Of the old revision; none when it had no share and nothing is known of before. */
   readonly blue?: RevisionMetrics | undefined;
+  /** Whether blue was measured at the same time, and not in the step before, when it had everything. @default false */
+  readonly beside?: boolean | undefined;
   readonly health?: HealthMeasured | undefined;
   readonly probes?: Probes | undefined;
 }

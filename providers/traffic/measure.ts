@@ -18,6 +18,13 @@ import { ask } from "../run/control.ts";
 import type { Session } from "../run/session.ts";
 import { moversOf, type Wanted } from "./plan.ts";
 
+/** A message and what its answer must have. */
+interface Asked {
+  readonly action: string;
+  readonly data?: Readonly<Record<string, unknown>> | undefined;
+  readonly expect?: Readonly<Record<string, unknown>> | undefined;
+}
+
 /** Probes that are under way at once. */
 const AT_ONCE = 5;
 
@@ -50,14 +57,15 @@ async function measured(
 ): Promise<ServiceMeasured> {
   const { strategy } = wanted;
   const place = placeOf(wanted, name);
-  const { green, blue } = figuresOf(wanted, name, state);
+  const { green, blue, beside } = figuresOf(wanted, name, state);
   const asksHealth = strategy.checks.some(({ kind }) => kind === "health");
   const missing = Math.min(strategy.probes, leastSamples(strategy.checks) - ended(green));
   return {
     green,
     blue,
+    beside,
     health: asksHealth ? await health(session, place, budget) : undefined,
-    probes: missing > 0 ? await probing(session, place, missing, budget) : undefined,
+    probes: missing > 0 ? await probing(session, place, fillers(wanted, name), missing, budget) : undefined,
   };
 }
 
@@ -66,13 +74,14 @@ export function figuresOf(
   wanted: Pick<Wanted, "services">,
   name: string,
   { metrics, before }: Pick<TrafficState, "metrics" | "before">,
-): { green: RevisionMetrics; blue: RevisionMetrics | undefined } {
+): { green: RevisionMetrics; blue: RevisionMetrics | undefined; beside: boolean } {
   const service = wanted.services[name];
   const of = (from: TrafficState["metrics"], id: string | undefined) =>
     id === undefined ? undefined : from?.services[name]?.[id];
   const now = of(metrics, service?.blue?.processId);
-  const blue = now && ended(now) > 0 ? now : of(before, service?.blue?.processId);
-  return { green: of(metrics, service?.green.processId) ?? UNSEEN, blue };
+  const beside = now !== undefined && ended(now) > 0;
+  const blue = beside ? now : of(before, service?.blue?.processId);
+  return { green: of(metrics, service?.green.processId) ?? UNSEEN, blue, beside };
 }
 
 /** Requests that the checks need; one is asked for at the least, for no traffic is never good. Pure. */
@@ -100,14 +109,35 @@ async function health(session: Session, place: Place, budget: Budget): Promise<H
   }
 }
 
+/** What may be asked again and again in the place of callers: what the service and the strategy declare for one that keeps nothing. */
+function fillers({ services, strategy }: Wanted, name: string): Asked[] {
+  const service = services[name];
+  if (service?.state !== "none") return [];
+  const rules = strategy.checks.flatMap((rule) =>
+    rule.kind === "probe" && rule.service === name ? [rule] : [],
+  );
+  return [...rules, ...(service.probes ?? [])];
+}
+
 /** Sends so many probes to green itself. What a unit loses is nobody's fault and counts for nothing. */
-async function probing(session: Session, place: Place, n: number, budget: Budget): Promise<Probes> {
+async function probing(
+  session: Session,
+  place: Place,
+  list: readonly Asked[],
+  n: number,
+  budget: Budget,
+): Promise<Probes> {
   let [sent, failed] = [0, 0];
   let reason: string | undefined;
-  const one = async () => {
+  const one = async (index: number) => {
+    const { action, data = {}, expect = {} } = list[index % list.length] ?? { action: "Info" };
     try {
-      await ask(session, { ...place, action: "Info" }, z.looseObject({}), within(budget, 30));
+      const answer = await ask(session, { ...place, action, data }, z.looseObject({}), within(budget, 30));
+      const [difference] = differences(answer, expect);
       sent += 1;
+      if (difference === undefined) return;
+      failed += 1;
+      reason ??= `${action}: ${difference}`;
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       if (error.transient) return;
@@ -116,8 +146,8 @@ async function probing(session: Session, place: Place, n: number, budget: Budget
     }
   };
   for (let at = 0; at < n; at += AT_ONCE)
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, n - at) }, one));
-  return { sent, failed, reason };
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, n - at) }, (_, index) => one(at + index)));
+  return { sent, failed, reason, declared: list.length > 0 };
 }
 
 async function declared(

@@ -4,6 +4,7 @@ import { StatePolicySchema, StrategySchema, TrafficKeySchema } from "../../deliv
 import type { Table } from "../../delivery/wire.ts";
 import { TargetSchema } from "../config-bundle/schema.ts";
 import { CommonInputs } from "../run/scope.ts";
+import { ProbeSchema } from "../wiring/schema.ts";
 
 /** One revision of a service: the AO process and the code that it must run. */
 export const RevisionRefSchema = z.strictObject({
@@ -34,6 +35,8 @@ export const TrafficServiceSchema = z.strictObject({
   green: RevisionRefSchema,
   /** Requests with this tag and value go to green from its proof on, whatever its share. @default none */
   testers: TestersSchema.optional(),
+  /** Messages that green must answer as expected, in the place of callers where there are too few; for `state: "none"`. @default none */
+  probes: z.array(ProbeSchema).max(50).optional(),
 });
 export type TrafficService = z.infer<typeof TrafficServiceSchema>;
 

@@ -14,6 +14,7 @@ import {
   percent,
   phaseAt,
   type Step,
+  stepsOf,
   tableName,
   type Verdict,
   verdictOf,
@@ -217,7 +218,10 @@ export class Walk {
   async #judge(state: TrafficState): Promise<Verdict> {
     let verdict: Verdict;
     try {
-      verdict = judge(this.#wanted.strategy.checks, await this.#around.measure(state));
+      const { strategy } = this.#wanted;
+      // Every step may be watched so often.
+      const looks = stepsOf(strategy).length * strategy.maxInconclusive;
+      verdict = judge(strategy.checks, await this.#around.measure(state), looks);
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       verdict = verdictOf([{ check: "measuring", outcome: "error", text: error.problems[0].what }]);

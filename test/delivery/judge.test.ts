@@ -60,6 +60,12 @@ describe("a verdict", () => {
     const bad = judge(DEFAULTS, of({ probes: { sent: 30, failed: 30, reason: "NO_REPLY" } }));
     expect(bad.outcome).toBe("fail");
     expect(bad.text).toContain("NO_REPLY");
+    // Where blue has callers at the same time, green's own are waited for, or what the service declares is asked.
+    const used = { green: metrics(5), blue: metrics(95), beside: true };
+    expect(judge(DEFAULTS, of({ ...used, probes: { sent: 25, failed: 0 } })).outcome).toBe("inconclusive");
+    expect(judge(DEFAULTS, of({ ...used, probes: { sent: 25, failed: 0, declared: true } })).outcome).toBe(
+      "pass",
+    );
     // Good probes do not outweigh what went wrong for callers.
     expect(judge(DEFAULTS, of({ green: metrics(0, 2), probes: { sent: 28, failed: 0 } })).outcome).toBe(
       "fail",

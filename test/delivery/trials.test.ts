@@ -78,3 +78,51 @@ test.each([
   );
   expect(result.pass / result.n).toBeLessThanOrEqual(bound);
 });
+
+/** Steps of a rollout, and how often each may be watched: the looks that one rollout may take. */
+const [STEPS, LOOKS] = [5, 15];
+
+test.each([
+  ["A/A, a rollout of five steps", GOOD, { max: 0.01, least: "pass" }],
+  ["A/B, a rollout of five steps, a fifth fails", { errorRate: 0.2, ms: 200 }, { max: 0, least: "fail" }],
+] as const)("%s: as often right as a single look", (what, green, { max, least }) => {
+  const next = random(13);
+  const ends = { pass: 0, fail: 0, open: 0 };
+  for (let n = 0; n < 500; n += 1) {
+    let outcome = "pass";
+    for (let step = 0; step < STEPS && outcome === "pass"; step += 1) {
+      const services = {
+        battle: {
+          green: sample(next, { ...green, requests: 100 }),
+          blue: sample(next, { ...GOOD, requests: 400 }),
+          beside: true,
+        },
+      };
+      outcome = judge(CHECKS, { services }, LOOKS).outcome;
+    }
+    ends[outcome === "pass" || outcome === "fail" ? outcome : "open"] += 1;
+  }
+  console.log(`${what}: ${ends.pass} came through, ${ends.fail} went back, ${ends.open} were left open`);
+  expect(least === "pass" ? ends.fail / 500 : ends.pass / 500).toBeLessThanOrEqual(max);
+});
+
+test("a bad revision that few callers get does not pass because it answers Info", () => {
+  const next = random(17);
+  const passes = { info: 0, declared: 0 };
+  for (let n = 0; n < 500; n += 1) {
+    const green = sample(next, { requests: 5, errorRate: 0.2, ms: 200 });
+    const blue = sample(next, { ...GOOD, requests: 95 });
+    // What the service declares fails as often as its callers' requests do.
+    const failed = Array.from({ length: 25 }, () => next() < 0.2).filter(Boolean).length;
+    const judged = (probes: object) =>
+      judge([...CHECKS].slice(0, 1), { services: { battle: { green, blue, beside: true, probes } as never } })
+        .outcome;
+    if (judged({ sent: 25, failed: 0 }) === "pass") passes.info += 1;
+    if (judged({ sent: 25, failed, declared: true }) === "pass") passes.declared += 1;
+  }
+  console.log(
+    `few callers: ${passes.info} of 500 passed by Info probes, ${passes.declared} by declared ones`,
+  );
+  expect(passes.info).toBe(0);
+  expect(passes.declared / 500).toBeLessThanOrEqual(0.05);
+});
