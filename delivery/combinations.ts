@@ -201,12 +201,12 @@ function checkProblems(strategy: Strategy, { services }: Combined, at: string): 
   const problems: Problem[] = [];
   const seen = new Set<string>();
   strategy.checks.forEach((rule, index) => {
-    if (rule.kind !== "probe") return;
+    if (rule.kind !== "probe" && rule.kind !== "invariant") return;
     const path = `${at}.checks[${index}]`;
     if (!names.includes(rule.service))
       problems.push({
         code: "PROBE_UNKNOWN_SERVICE",
-        what: `The probe ${rule.name} asks a service that this strategy does not move.`,
+        what: `The ${rule.kind} ${rule.name} asks a service that this strategy does not move.`,
         got: rule.service,
         expected: names.join(", "),
         remedy: "Name one of those.",
@@ -215,7 +215,7 @@ function checkProblems(strategy: Strategy, { services }: Combined, at: string): 
     if (seen.has(rule.name))
       problems.push({
         code: "PROBE_TWICE",
-        what: "Two probes have the same name, so a verdict could not say which of them failed.",
+        what: "Two probes or invariants have the same name, so a verdict could not say which of them failed.",
         got: rule.name,
         expected: "a name of its own for each",
         remedy: "Rename one.",

@@ -2,6 +2,7 @@
  * Judgement over plain measurements: does the new revision go on, back, or is there too little to say? Every finding says its
  * numbers. A share is condemned only by a test (Fisher, binomial, Mann-Whitney) and an effect that is large enough to matter.
  */
+import { canonicalJson } from "../core/hash.ts";
 import { ended, type Measurement, type ServiceMeasured } from "./measurement.ts";
 import { binomialTail, fisher, mannWhitney, median } from "./statistics.ts";
 import type { CheckRule } from "./strategy.ts";
@@ -22,6 +23,7 @@ export function judge(declared: readonly CheckRule[], measurement: Measurement, 
   const services = Object.entries(measurement.services).sort(([a], [b]) => (a < b ? -1 : 1));
   const findings = rules.flatMap((rule): Finding[] => {
     if (rule.kind === "probe") return [probe(rule, measurement)];
+    if (rule.kind === "invariant") return [invariant(rule, measurement)];
     return services.map(([name, service]) => ({
       check: `${rule.kind} of ${name}`,
       ...measured(rule, service),
@@ -32,7 +34,7 @@ export function judge(declared: readonly CheckRule[], measurement: Measurement, 
 
 type Said = Pick<Finding, "outcome" | "text">;
 
-function measured(rule: Exclude<CheckRule, Rule<"probe">>, service: ServiceMeasured): Said {
+function measured(rule: Exclude<CheckRule, Rule<"probe" | "invariant">>, service: ServiceMeasured): Said {
   switch (rule.kind) {
     case "health":
       return health(rule, service);
@@ -153,6 +155,28 @@ function probe(rule: Rule<"probe">, { probes }: Measurement): Finding {
   if ("problem" in answer) return { check, outcome: "error", text: answer.problem };
   if (answer.differences.length > 0) return { check, outcome: "fail", text: answer.differences.join("; ") };
   return { check, outcome: "pass", text: `${rule.service} answered ${rule.action} as expected` };
+}
+
+const HOLDS: Readonly<Record<Rule<"invariant">["relation"], (before: unknown, after: unknown) => boolean>> = {
+  equal: (before, after) => canonicalJson(before) === canonicalJson(after),
+  notLess: (before, after) => typeof before === "number" && typeof after === "number" && after >= before,
+  notMore: (before, after) => typeof before === "number" && typeof after === "number" && after <= before,
+};
+const RELATION = { equal: "the same", notLess: "not less", notMore: "not more" } as const;
+
+function invariant(rule: Rule<"invariant">, { invariants }: Measurement): Finding {
+  const check = `invariant ${rule.name}`;
+  const found = invariants?.[rule.name];
+  if (!found) return { check, outcome: "error", text: "it was not asked for" };
+  const { before, after } = found;
+  if ("problem" in after) return { check, outcome: "error", text: after.problem };
+  // Nobody can say whether it held: that is for a person.
+  if ("problem" in before)
+    return { check, outcome: "inconclusive", text: `nothing is known from before: ${before.problem}` };
+  const holds = HOLDS[rule.relation](before.value, after.value);
+  const shown = (value: unknown) => (value === undefined ? "nothing" : canonicalJson(value).slice(0, 80));
+  const text = `${rule.path} of ${rule.service} was ${shown(before.value)} and is ${shown(after.value)}, ${RELATION[rule.relation]} is allowed`;
+  return { check, outcome: holds ? "pass" : "fail", text };
 }
 
 /** No traffic is never a pass: where no rule counts requests, somebody must have asked green something all the same. */

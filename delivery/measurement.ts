@@ -18,6 +18,15 @@ export interface Probes {
 /** A declared probe's answer: which expected members differ, or why there is none. */
 export type ProbeMeasured = { readonly differences: readonly string[] } | { readonly problem: string };
 
+/** A value that has to be kept, or why there is none. */
+export type Kept = { readonly value: unknown } | { readonly problem: string };
+
+/** An invariant's values: of the old revision before traffic moved, of the new one now. */
+export interface InvariantMeasured {
+  readonly before: Kept;
+  readonly after: Kept;
+}
+
 /** One service in one interval: the new revision beside the old one, measured at the same time. */
 export interface ServiceMeasured {
   readonly green: RevisionMetrics;
@@ -35,6 +44,8 @@ export interface Measurement {
   readonly services: Readonly<Record<string, ServiceMeasured>>;
   /** Declared probes by name. */
   readonly probes?: Readonly<Record<string, ProbeMeasured>>;
+  /** Invariants by name. */
+  readonly invariants?: Readonly<Record<string, InvariantMeasured>>;
 }
 
 /** A revision that nobody asked anything. */

@@ -73,6 +73,21 @@ export const CheckRuleSchema = z.discriminatedUnion("kind", [
     /** Members that the reply must have, with these values; others do not matter. */
     expect: z.record(z.string(), z.unknown()),
   }),
+  z.strictObject({
+    kind: z.literal("invariant"),
+    /** Name of it, for the verdict. */
+    name: z.string().min(1).max(64),
+    /** The service whose revisions are asked: the old one before traffic moves, the new one at each step. */
+    service: z.string().min(1).max(64),
+    /** Action of the message; one that changes nothing. */
+    action: z.string().min(1).max(64),
+    /** Its data. @default an empty object */
+    data: z.record(z.string(), z.unknown()).default({}),
+    /** Where in the reply the value is: `sum`, `totals.gold`. */
+    path: z.string().regex(/^[\w-]+(\.[\w-]+)*$/, "names with dots between them"),
+    /** What must hold of the new revision's value: the same as before, not less, not more. @default "equal" */
+    relation: z.enum(["equal", "notLess", "notMore"]).default("equal"),
+  }),
 ]);
 export type CheckRule = z.infer<typeof CheckRuleSchema>;
 

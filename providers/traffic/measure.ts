@@ -6,6 +6,8 @@ import {
   type CheckRule,
   ended,
   type HealthMeasured,
+  type InvariantMeasured,
+  type Kept,
   type Measurement,
   type ProbeMeasured,
   type Probes,
@@ -29,23 +31,76 @@ interface Asked {
 const AT_ONCE = 5;
 
 /** Asks revisions themselves what the router's figures cannot say. */
-export type Measure = (state: TrafficState) => Promise<Measurement>;
+export interface Measure {
+  /** Before this run moves anything: what has to be kept. */
+  begin(): Promise<void>;
+  now(state: TrafficState): Promise<Measurement>;
+}
 
 /** Everything that a verdict needs: the router's figures, green's own word, declared probes, and probes where callers are few. */
 export function measureBy(session: Session, wanted: Wanted, budget: () => Budget): Measure {
-  return async (state) => {
-    const names = moversOf(wanted);
-    const services = Object.fromEntries(
-      await Promise.all(
-        names.map(async (name) => [name, await measured(session, wanted, name, state, budget())] as const),
-      ),
-    );
-    const probes: Record<string, ProbeMeasured> = {};
-    for (const rule of wanted.strategy.checks) {
-      if (rule.kind === "probe") probes[rule.name] = await declared(session, wanted, rule, budget());
+  const rules = wanted.strategy.checks;
+  const before = new Map<string, Kept>();
+  const kept = async (rule: Invariant, place: Place): Promise<Kept> => {
+    try {
+      const answer = await ask(
+        session,
+        { ...place, action: rule.action, data: rule.data },
+        AnySchema,
+        budget(),
+      );
+      return { value: valueAt(answer, rule.path) };
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      return { problem: error.problems[0].what };
     }
-    return { services, probes };
   };
+  const invariants = rules.flatMap((rule) => (rule.kind === "invariant" ? [rule] : []));
+  return {
+    async begin() {
+      for (const rule of invariants) before.set(rule.name, await kept(rule, servingOf(wanted, rule.service)));
+    },
+    async now(state) {
+      const names = moversOf(wanted);
+      const services = Object.fromEntries(
+        await Promise.all(
+          names.map(async (name) => [name, await measured(session, wanted, name, state, budget())] as const),
+        ),
+      );
+      const probes: Record<string, ProbeMeasured> = {};
+      for (const rule of rules) {
+        if (rule.kind === "probe") probes[rule.name] = await declared(session, wanted, rule, budget());
+      }
+      const held: Record<string, InvariantMeasured> = {};
+      for (const rule of invariants)
+        held[rule.name] = {
+          before: before.get(rule.name) ?? { problem: "it was not asked for" },
+          after: await kept(rule, placeOf(wanted, rule.service)),
+        };
+      return { services, probes, invariants: held };
+    },
+  };
+}
+
+type Invariant = Extract<CheckRule, { kind: "invariant" }>;
+const AnySchema = z.looseObject({});
+
+/** The value at `a.b.c` of a reply; undefined where there is none. Pure. */
+export const valueAt = (answer: unknown, path: string): unknown =>
+  path
+    .split(".")
+    .reduce<unknown>(
+      (at, name) =>
+        typeof at === "object" && at !== null ? (at as Record<string, unknown>)[name] : undefined,
+      answer,
+    );
+
+/** What serves before this release: blue, where something moves. */
+function servingOf(wanted: Wanted, name: string): Place {
+  const processId = wanted.services[name]?.blue?.processId;
+  return processId === undefined
+    ? placeOf(wanted, name)
+    : { name: `${name}@${processId.slice(0, 8)}`, processId, generation: 1 };
 }
 
 async function measured(

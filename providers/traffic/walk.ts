@@ -110,6 +110,7 @@ export class Walk {
     const isThere = state.table?.mode === "steady" && isSpreadAs(state.table, finalOf(this.#wanted));
     if (moversOf(this.#wanted).length === 0 || isThere)
       return this.#settle(state, finalOf(this.#wanted), "nothing moves");
+    await this.#around.measure.begin();
     await this.#walk(steps, state);
   }
 
@@ -221,7 +222,7 @@ export class Walk {
       const { strategy } = this.#wanted;
       // Every step may be watched so often.
       const looks = stepsOf(strategy).length * strategy.maxInconclusive;
-      verdict = judge(strategy.checks, await this.#around.measure(state), looks);
+      verdict = judge(strategy.checks, await this.#around.measure.now(state), looks);
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       verdict = verdictOf([{ check: "measuring", outcome: "error", text: error.problems[0].what }]);

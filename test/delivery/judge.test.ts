@@ -111,4 +111,40 @@ describe("a verdict", () => {
     expect(asked({ problem: "NO_REPLY" }).outcome).toBe("error");
     expect(judge(checks, of({ green: metrics(9) })).outcome).toBe("error");
   });
+
+  it.each([
+    ["equal", 5, 5, "pass"],
+    ["equal", { gold: 1, silver: 2 }, { silver: 2, gold: 1 }, "pass"],
+    ["equal", 5, 6, "fail"],
+    ["notLess", 5, 6, "pass"],
+    ["notLess", 5, 4, "fail"],
+    ["notLess", 5, "6", "fail"],
+    ["notMore", 5, 4, "pass"],
+    ["notMore", 5, 6, "fail"],
+  ] as const)("holds invariants: %s, %j before and %j now: %s", (relation, before, after, outcome) => {
+    const checks = rule({
+      kind: "invariant",
+      name: "gold",
+      service: "battle",
+      action: "SUM",
+      path: "sum",
+      relation,
+    });
+    const verdict = judge(checks, {
+      ...of({ green: metrics(9) }),
+      invariants: { gold: { before: { value: before }, after: { value: after } } },
+    });
+    expect(verdict.outcome).toBe(outcome);
+    expect(verdict.text).toContain("sum of battle was");
+  });
+
+  it("an invariant that could not be read now is an error; where nothing is known from before, a person decides", () => {
+    const checks = rule({ kind: "invariant", name: "gold", service: "battle", action: "SUM", path: "sum" });
+    const asked = (before: object, after: object) =>
+      judge(checks, { ...of({ green: metrics(9) }), invariants: { gold: { before, after } } as never })
+        .outcome;
+    expect(asked({ value: 1 }, { problem: "NO_REPLY" })).toBe("error");
+    expect(asked({ problem: "DRAINING" }, { value: 1 })).toBe("inconclusive");
+    expect(judge(checks, of({ green: metrics(9) })).outcome).toBe("error");
+  });
 });

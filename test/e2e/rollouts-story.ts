@@ -21,6 +21,14 @@ const QUICK = {
   probes: 3,
   windowSeconds: 0,
 };
+/** The same, and what was sold may not become less. */
+const WHOLE = {
+  ...QUICK,
+  checks: [
+    ...QUICK.checks,
+    { kind: "invariant", name: "sold", service: "shop", action: "SUM", path: "sum", relation: "notLess" },
+  ],
+};
 const up = (strategy: unknown): Promise<Ran> =>
   project.pulumi([
     "up",
@@ -100,8 +108,9 @@ export function tellStory(all: boolean): void {
     edition("battle", "fourth");
     edition("shop", "fourth");
     const before = ids;
-    const { ran, crowd } = await upUnderLoad(QUICK);
+    const { ran, crowd } = await upUnderLoad(WHOLE);
     expect(ran.text).toMatch(/shop +handed over state .* equal/);
+    expect(ran.text).toMatch(/invariant sold passes: sum of shop was \d+ and is \d+/);
     expect(ran.text).toMatch(/traffic +COMPLETED/);
     expect(ran.code).toBe(0);
     expect(ids.shop?.processId).not.toBe(before.shop?.processId);

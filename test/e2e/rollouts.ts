@@ -45,6 +45,7 @@ fleet.on("BUY", { who = "anyone" }, function(data)
   S.sum = S.sum + 1
   return { sum = S.sum, edition = "first" }
 end)
+fleet.on("SUM", { who = "anyone", readonly = true }, function() return { sum = S.sum } end)
 `,
   };
 }

@@ -130,6 +130,20 @@ test("a broken one is found by copies of what callers send: none of them sees it
   expect(new Set(sent.slice(before).map(({ by }) => by))).toEqual(new Set(["battle-green"]));
 }, 120_000);
 
+test("an invariant that the new revision breaks sends it back, with both values", async () => {
+  const broken = { kind: "invariant", name: "seen", service: "battle", action: "SEEN", path: "ids" };
+  const steps = [{ weightBp: 0 }, { weightBp: 10_000 }];
+  const news = await inputs("r4", green, blue, { steps, intervalSeconds: 1, checks: [broken] });
+  const error = await traffic.update("id", held, news).then(
+    () => undefined,
+    (reason: Error & { properties: TrafficOutputs }) => reason,
+  );
+  expect(error?.message).toMatch(/\[ROLLED_BACK\]/);
+  expect(error?.properties.verdict).toMatch(
+    /invariant seen fails: ids of battle was \[.* and is \[.*, the same is allowed/,
+  );
+}, 120_000);
+
 test("nothing was lost and nothing doubled", async () => {
   const ids = await Promise.all(
     [blue, green].map(async ({ processId }) => (await player.ask(processId, "SEEN", {})).ids as string[]),
