@@ -99,6 +99,8 @@ export const RevisionMetricsSchema = z.looseObject({
   errors: z.number(),
   /** Refused for a reason of the sender's. */
   refused: z.number(),
+  /** Told to ask again: its state was on its way to another revision. */
+  draining: z.number().optional(),
   latencies: z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.number())),
 });
 export type RevisionMetrics = z.infer<typeof RevisionMetricsSchema>;

@@ -136,7 +136,9 @@ export function figuresOf(
   const now = of(metrics, service?.blue?.processId);
   const beside = now !== undefined && ended(now) > 0;
   const blue = beside ? now : of(before, service?.blue?.processId);
-  return { green: of(metrics, service?.green.processId) ?? UNSEEN, blue, beside };
+  const own = of(metrics, service?.green.processId) ?? UNSEEN;
+  // Blue is told to drain by the rollout itself; green never is while it is judged.
+  return { green: { ...own, errors: own.errors + (own.draining ?? 0) }, blue, beside };
 }
 
 /** Requests that the checks need; one is asked for at the least, for no traffic is never good. Pure. */

@@ -12,7 +12,7 @@ local KEPT = 256
 
 --- Codes by which a revision has failed, rather than refused for a reason of the sender's.
 local FAULTS = {
-  INTERNAL = true, TIMEOUT = true, BAD_REPLY = true, CANCELLED = true, GONE = true, DRAINING = true, BUSY = true,
+  INTERNAL = true, TIMEOUT = true, BAD_REPLY = true, CANCELLED = true, GONE = true, BUSY = true,
   MEMORY_LIMIT = true,
 }
 
@@ -33,7 +33,7 @@ local function entry(of, service, id)
     of.services[service] = revisions
   end
   if not revisions[id] then
-    revisions[id] = { requests = 0, answered = 0, errors = 0, refused = 0, latencies = {}, next = 1 }
+    revisions[id] = { requests = 0, answered = 0, errors = 0, refused = 0, draining = 0, latencies = {}, next = 1 }
   end
   return revisions[id]
 end
@@ -50,6 +50,9 @@ function metrics.begin(service, id)
       one.answered = one.answered + 1
     elseif FAULTS[answer.error.code] then
       one.errors = one.errors + 1
+    elseif answer.error.code == "DRAINING" then
+      -- Of the old revision while its state goes to the new one, and then nobody's fault.
+      one.draining = (one.draining or 0) + 1
     else
       one.refused = one.refused + 1
     end
@@ -67,7 +70,8 @@ local function shown(of)
     services[service] = json.object()
     for id, one in pairs(revisions) do
       services[service][id] = {
-        requests = one.requests, answered = one.answered, errors = one.errors, refused = one.refused, latencies = one.latencies,
+        requests = one.requests, answered = one.answered, errors = one.errors, refused = one.refused, draining = one.draining,
+          latencies = one.latencies,
       }
     end
   end
