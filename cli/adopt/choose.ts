@@ -12,8 +12,8 @@ export type Verdict =
   | { readonly kind: "refused"; readonly why: string };
 
 /**
- * Which process a member takes over: the one that was named, the only one that lives, or of several the one that the last
- * release names, or the only one that the ledger knows. Pure.
+ * Which process a member takes over: the one that was named, the only one that lives, or of several the one that the router
+ * gives requests to, else that the last release names, else the only one that the ledger knows. Pure.
  */
 export function verdictOn({ member, candidates, others }: Found, named: string | undefined): Verdict {
   if (named !== undefined) {
@@ -33,8 +33,8 @@ export function verdictOn({ member, candidates, others }: Found, named: string |
   const [only, ...rest] = fit;
   if (!only) return { kind: "missing", why: whyMissing(member.name, candidates, others) };
   if (rest.length === 0) return { kind: "taken", candidate: only };
-  const released = fit.find((one) => one.released);
-  if (released) return { kind: "taken", candidate: released };
+  const serving = fit.find((one) => one.active) ?? fit.find((one) => one.released);
+  if (serving) return { kind: "taken", candidate: serving };
   const [registered, ...more] = fit.filter((one) => one.registered);
   if (registered && more.length === 0) return { kind: "taken", candidate: registered };
   return { kind: "several", candidates: fit };
@@ -101,6 +101,7 @@ export function candidateWords({
   version,
   sourceHash,
   since,
+  active,
   registered,
   released,
 }: Candidate): string {
@@ -109,6 +110,7 @@ export function candidateWords({
     `generation ${generation}`,
     code,
     ...(since === undefined ? [] : [`since ${since.slice(0, 10)}`]),
+    ...(active ? ["in the router's table"] : []),
     ...(released ? ["in the last release"] : registered ? ["in the ledger"] : []),
   ];
   return `${processId} ${parts.join(", ")}`;

@@ -24,6 +24,8 @@ export interface Declared {
   readonly members: readonly DeclaredMember[];
   /** The member that keeps the ledger. */
   readonly ledger?: string;
+  /** The member that carries the router, where traffic is given by a table. */
+  readonly router?: string;
   /** Where the program says that the fleet lives. */
   readonly network?: NetworkRef;
 }
@@ -36,6 +38,7 @@ const InputsSchema = z.looseObject({
   scope: z.looseObject({ ledger: z.string().optional() }),
   network: NetworkRefSchema,
   adopt: z.unknown().optional(),
+  strategy: z.looseObject({ router: z.string().optional() }).nullish(),
 });
 
 /** Previews the program against the stack's state: its members that are not in there. Changes nothing. */
@@ -46,15 +49,17 @@ export async function declaredMembers(
 ): Promise<Declared> {
   const members: DeclaredMember[] = [];
   let ledger: string | undefined;
+  let router: string | undefined;
   let network: NetworkRef | undefined;
   const collect = ({ resourcePreEvent }: EngineEvent) => {
     const metadata = resourcePreEvent?.metadata;
     if (!metadata || resourceOf(metadata.urn).kind !== "process") return;
     if (metadata.op === "delete") return;
-    const { name, module, version, bundle, scope, adopt, ...inputs } = InputsSchema.parse(
+    const { name, module, version, bundle, scope, adopt, strategy, ...inputs } = InputsSchema.parse(
       metadata.new?.inputs,
     );
     ledger ??= scope.ledger;
+    router ??= strategy?.router;
     network ??= placed(inputs.network, request.projectDir);
     if (metadata.op === "create")
       members.push({
@@ -70,6 +75,7 @@ export async function declaredMembers(
     plan,
     members,
     ...(ledger === undefined ? {} : { ledger }),
+    ...(router === undefined ? {} : { router }),
     ...(network === undefined ? {} : { network }),
   };
 }

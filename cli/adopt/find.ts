@@ -2,6 +2,9 @@ import { z } from "zod";
 import type { FoundItem } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { activeOf } from "../../delivery/index.ts";
+import { TrafficStateSchema } from "../../delivery/wire.ts";
+import type { Place } from "../../providers/process/health.ts";
 import { publishedBefore } from "../../providers/process/module.ts";
 import { hashOfOwn } from "../../providers/process/module-store.ts";
 import { moduleId } from "../../providers/process/place.ts";
@@ -21,6 +24,8 @@ export interface Candidate {
   readonly version: string;
   /** sha256 of the code that it says it runs; "" for none. */
   readonly sourceHash: string;
+  /** Whether the router gives it most of this member's requests. */
+  readonly active: boolean;
   /** Whether the ledger has it as this member's. */
   readonly registered: boolean;
   /** Whether the last release names it as this member's. */
@@ -84,14 +89,16 @@ const MOST = 1000;
  */
 export async function findMembers(
   session: Session,
-  { members, ledger }: Pick<Declared, "members" | "ledger">,
+  { members, ledger, router }: Pick<Declared, "members" | "ledger" | "router">,
   named: Readonly<Record<string, string>>,
   budget: Budget,
 ): Promise<Found[]> {
   const wanted = members.filter((member) => !member.named);
   const keys = new Map(wanted.map(({ name }) => [deploymentKey(session.scope, name), name]));
-  const ledgerKey = ledger === undefined ? undefined : deploymentKey(session.scope, ledger);
-  const all = [...new Set([...keys.keys(), ...(ledgerKey === undefined ? [] : [ledgerKey])])];
+  const keepers = [ledger, router].flatMap((name) =>
+    name === undefined ? [] : [deploymentKey(session.scope, name)],
+  );
+  const all = [...new Set([...keys.keys(), ...keepers])];
   if (all.length === 0) return [];
   const items = await session.ao.find(
     { tags: { Type: "Process", "Deployment-Key": all }, limit: MOST },
@@ -104,9 +111,16 @@ export async function findMembers(
     asked.set(id, known);
     return known;
   };
-  const registry = ledger === undefined ? {} : await registryOf(session, ledger, ours, infoOf, budget);
-  const release = await releaseOnNetwork({ ao: session.ao }, session.scope, undefined, budget);
-  const known = { registry, release };
+  const living = async <T>(name: string | undefined, use: (place: Place) => Promise<T>) => {
+    const place = name === undefined ? undefined : await livingOf(session, name, ours, infoOf);
+    return place && use(place);
+  };
+  const [registry = {}, active = {}, release] = await Promise.all([
+    living(ledger, (place) => registryOf(session, place, budget)),
+    living(router, (place) => activeIn(session, place, budget)),
+    releaseOnNetwork({ ao: session.ao }, session.scope, undefined, budget),
+  ]);
+  const known = { registry, active, release };
   const ids = new Set(ours.map(({ id }) => id));
   const elsewhere = [
     ...Object.values(named),
@@ -163,7 +177,15 @@ function candidate(
   member: DeclaredMember,
   { id, tags, block }: FoundItem,
   { status, version, sourceHash, owner = session.ao.address }: Info,
-  { registry, release }: { readonly registry: Registry; readonly release: ReleaseDocument | undefined },
+  {
+    registry,
+    active,
+    release,
+  }: {
+    readonly registry: Registry;
+    readonly active: Readonly<Record<string, string>>;
+    readonly release: ReleaseDocument | undefined;
+  },
 ): Candidate {
   const entry = registry[id];
   const last = release?.members[member.name];
@@ -188,6 +210,7 @@ function candidate(
     status,
     version,
     sourceHash,
+    active: active[member.name] === id,
     registered,
     released,
     ...(evalId === undefined ? {} : { evalId }),
@@ -212,24 +235,38 @@ async function info(
   }
 }
 
-/** What the ledger has registered; nothing where there is none that lives. */
-async function registryOf(
+/** The process of a member that keeps something for the fleet: the newest that lives and has its code. */
+async function livingOf(
   session: Session,
-  ledger: string,
+  name: string,
   ours: readonly FoundItem[],
   infoOf: (name: string, item: FoundItem) => Promise<Info>,
-  budget: Budget,
-): Promise<Registry> {
-  const key = deploymentKey(session.scope, ledger);
-  const ledgers = ours
+): Promise<Place | undefined> {
+  const key = deploymentKey(session.scope, name);
+  const items = ours
     .filter(({ tags }) => tags["Deployment-Key"] === key)
     .sort((a, b) => generationOf(b.tags) - generationOf(a.tags) || (a.id < b.id ? -1 : 1));
-  for (const item of ledgers) {
-    const { status } = await infoOf(ledger, item);
-    if (status === "RETIRED" || status === NONE.status) continue;
-    const place = { name: ledger, generation: generationOf(item.tags), processId: item.id };
-    const found = await ask(session, { ...place, action: "PROCESS_DISCOVERY" }, RegisteredSchema, budget);
-    return found.processes;
+  for (const item of items) {
+    const { status } = await infoOf(name, item);
+    if (status !== "RETIRED" && status !== NONE.status)
+      return { name, generation: generationOf(item.tags), processId: item.id };
   }
-  return {};
+  return undefined;
+}
+
+/** What the ledger has registered. */
+async function registryOf(session: Session, place: Place, budget: Budget): Promise<Registry> {
+  const found = await ask(session, { ...place, action: "PROCESS_DISCOVERY" }, RegisteredSchema, budget);
+  return found.processes;
+}
+
+/** Member → the process that the router gives most requests; nothing where it has no table, or is from before there was a router. */
+async function activeIn(session: Session, place: Place, budget: Budget): Promise<Record<string, string>> {
+  try {
+    const { table } = await ask(session, { ...place, action: "GET_TRAFFIC" }, TrafficStateSchema, budget);
+    return activeOf(table);
+  } catch (error) {
+    if (error instanceof FleetError && ["UNKNOWN_ACTION", "NO_REPLY"].includes(error.code)) return {};
+    throw error;
+  }
 }

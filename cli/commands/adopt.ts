@@ -34,7 +34,7 @@ export function adoptCommand(cli: Cli): Command {
     summary: "take a running fleet over into a stack whose state is lost or empty",
     description:
       "Rebuilds the stack's state from the program, the wallet and the network alone. It looks for the process of every declared " +
-      "member that the state does not know (by the key that its spawn carries, and in the ledger), shows what it found, asks, and " +
+      "member that the state does not know (by the key that its spawn carries, in the ledger, the last release and the router's table; of several, the one that serves), shows what it found, asks, and " +
       "runs up. A process that runs the declared code keeps it untouched; one that runs other code is loaded, its state kept. " +
       "Nothing is spawned: a member that is not found is an error, unless --allow-create is given.",
     examples: [
@@ -169,13 +169,13 @@ function show(
     const verdict = verdicts.get(name);
     if (named || verdict === undefined) return [name, "as the program names it", "", "", ""];
     if (verdict.kind !== "taken") return [name, verdict.kind, "", "", ""];
-    const { processId, generation, version, sourceHash, registered, released } = verdict.candidate;
+    const { processId, generation, version, sourceHash, active, registered, released } = verdict.candidate;
     return [
       name,
       processId,
       String(generation),
       codeWords(version, sourceHash, hash),
-      released ? "last release" : registered ? "ledger" : "key",
+      active ? "router" : released ? "last release" : registered ? "ledger" : "key",
     ];
   });
   out.line(`Found for ${stack}:`);

@@ -12,6 +12,7 @@ fleet.process({
 require("deployments")
 require("registrations")
 require("distribution")
+require("changes")
 require("requests")
 require("rounds")
 require("monitoring")

@@ -37,9 +37,24 @@ interface World {
   readonly retired?: readonly string[];
   /** Ids by name, as the ledger has them registered. */
   readonly registered?: Readonly<Record<string, string>>;
+  /** The process that battle's router gives nine of ten requests to, and the one that has the tenth. */
+  readonly routed?: readonly [most: string, rest: string];
 }
 
-function world({ items, retired = [], registered = {} }: World) {
+const tableOf = (most: string, rest: string) => ({
+  ...{ release: "r", step: 1, salt: "r", mode: "held", at: 1 },
+  services: {
+    battle: {
+      key: "sender",
+      routes: [
+        { processId: idOf(rest), revision: HASH, weightBp: 1000 },
+        { processId: idOf(most), revision: HASH, weightBp: 9000 },
+      ],
+    },
+  },
+});
+
+function world({ items, retired = [], registered = {}, routed }: World) {
   const ao = fakeAo(({ processId, action }) => {
     if (action === "Info")
       return {
@@ -50,6 +65,10 @@ function world({ items, retired = [], registered = {} }: World) {
           sourceHash: HASH,
         },
       };
+    if (action === "GET_TRAFFIC")
+      return routed
+        ? { reply: { success: true, table: tableOf(...routed), proofs: {}, serial: 1, epoch: 1, at: 1 } }
+        : { reply: { success: false, error: { code: "UNKNOWN_ACTION", message: "it is no router" } } };
     const processes = Object.fromEntries(
       Object.entries(registered).map(([name, id]) => [
         idOf(id),
@@ -81,6 +100,7 @@ const declared = (name: string): Partial<EngineEvent> =>
             bundle: { hash: HASH },
             scope: { project: "ao-fleet", stack: "dev", ledger: LEDGER },
             network: { kind: "local", dir: ".fleet/localnet" },
+            ...(name === "battle" ? { strategy: { kind: "new-process", router: LEDGER } } : {}),
           },
         },
       },
@@ -177,6 +197,15 @@ describe("fleet adopt", () => {
     const items = [...BOTH, item("two", "battle")];
     const { adoption } = await adopt(["--yes"], { items, registered: { battle: "two" } });
     expect(adoption?.members.battle?.processId).toBe(idOf("two"));
+  });
+
+  it("takes the one of several that the router gives most requests to, whatever is newer or registered", async () => {
+    const items = [...BOTH, item("two", "battle", { generation: 2 })];
+    const given = { items, registered: { battle: "two" } };
+    const serving = await adopt(["--yes"], { ...given, routed: ["one", "two"] });
+    expect(serving.adoption?.members.battle).toMatchObject({ processId: idOf("one"), generation: 1 });
+    const gone = await adopt(["--yes"], { ...given, retired: ["one"], routed: ["one", "two"] });
+    expect(gone.adoption?.members.battle?.processId).toBe(idOf("two"));
   });
 
   it("refuses an id that cannot be the member, and a name that is none", async () => {

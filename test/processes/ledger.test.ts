@@ -578,6 +578,32 @@ describe("with processes", () => {
     ).toBe("NO_CONFIG");
   });
 
+  test("what a deployer sent itself is in the record, and a stranger's word is not", async () => {
+    const w = await world();
+    const change = {
+      processId: "p".repeat(43),
+      configType: "LOGGING_CONFIG",
+      version: 3,
+      hash: "h".repeat(64),
+    };
+    const tell = (changes: object[], more: object = {}) =>
+      w.send("deployment-coordinator", {
+        Action: "CONFIG_CHANGED",
+        Data: { reason: "config rollback to previous", changes },
+        ...more,
+      });
+    expect((await tell([change, { ...change, configType: "PROCESS_CONFIG" }])).reply?.data).toMatchObject({
+      success: true,
+      recorded: 2,
+    });
+    expect((await tell([change], { From: "s".repeat(43) })).reply?.data).toMatchObject({ success: false });
+    expect((await tell([{ ...change, version: "x" }])).reply?.data).toMatchObject({ success: false });
+    expect(await ledger(w.get("deployment-coordinator"), { kind: "CONFIG_CHANGED" })).toMatchObject([
+      { ...change, reason: "config rollback to previous", from: OWNER },
+      { configType: "PROCESS_CONFIG" },
+    ]);
+  });
+
   test("who holds it already gets no message; a process keeps who asked for it; both are in the audit", async () => {
     const w = await world();
     await allow(w, "admin", "security");

@@ -133,6 +133,22 @@ it("goes to any release on a machine that has the backend, the wallet and the ne
   }
 }, 600_000);
 
+it("has settings that were brought back by hand in the ledger too", async () => {
+  const type = ["--type", "PROCESS_CONFIG", "--yes"];
+  ok(await fleet(project, ["config", "rollback", "counter", ...type]));
+  ok(await fleet(project, ["config", "rollback", "counter", ...type]));
+  const { entries } = await askLedger<{ entries: object[] }>(project, "LEDGER", {
+    since: 0,
+    kind: "CONFIG_CHANGED",
+  });
+  const entry = {
+    processId: processOf(project, "counter"),
+    configType: "PROCESS_CONFIG",
+    reason: "config rollback to previous",
+  };
+  expect(entries).toEqual([expect.objectContaining(entry), expect.objectContaining(entry)]);
+}, 600_000);
+
 it("needs no coordinator with --manual, and says so when it does not answer", async () => {
   await (await ownerOf(project)).run(processOf(project, "deployment-coordinator"), "Handlers.list = {}");
   const refused = await back(project, "--to", second);

@@ -10,6 +10,7 @@ import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { confirmed } from "../../config/confirm.ts";
 import { type ConfigFile, readFileText } from "../../config/file.ts";
 import { liveConfigs } from "../../config/live.ts";
+import { recordChanges } from "../../config/record.ts";
 import { SendOptions, sendConfigs, type Wanted } from "../../config/send.ts";
 import { DRIFT_NOTE } from "../../config/words.ts";
 import { EXIT } from "../../exit.ts";
@@ -61,6 +62,7 @@ export function importCommand(cli: Cli): Command {
       }
       if (!(await confirmed(context, yes, "Send them?"))) return EXIT.ok;
       const sent = await sendConfigs(fleet, wanted, timeout);
+      await recordChanges(fleet, sent, `config import of ${file.hash.slice(0, 8)}`, (line) => out.note(line));
       out.document({ success: true, stack: fleet.stack, sent });
       for (const { member, configType, version } of sent) out.line(`${member}: ${configType} v${version}`);
       out.note(DRIFT_NOTE);

@@ -4,6 +4,7 @@ import { explainData } from "../../../providers/config-bundle/words.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { confirmed } from "../../config/confirm.ts";
 import { declaredBy, liveConfigs } from "../../config/live.ts";
+import { recordChanges } from "../../config/record.ts";
 import { SendOptions, sendConfigs } from "../../config/send.ts";
 import { versionOf } from "../../config/versions.ts";
 import { DRIFT_NOTE } from "../../config/words.ts";
@@ -65,6 +66,7 @@ export function configRollbackCommand(cli: Cli): Command {
       }
       if (!(await confirmed(context, yes, "Send them?"))) return EXIT.ok;
       const sent = await sendConfigs(fleet, wanted, timeout);
+      await recordChanges(fleet, sent, `config rollback to ${to}`, (line) => out.note(line));
       out.document({ success: true, stack: fleet.stack, sent });
       for (const { member, version } of sent) out.line(`${member}: ${type} v${version}`);
       if (sent.length > 0) out.note(DRIFT_NOTE);
