@@ -22,6 +22,11 @@ export interface CliFleet {
   deploy(): Promise<Ran>;
   /** Any other command of `fleet` on the stack. */
   fleet(args: readonly string[]): Promise<Ran>;
+  /** Any command of `fleet`, still running. */
+  start(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): { readonly child: ChildProcess; readonly ended: Promise<Ran> };
   /** `fleet deploy`, still running. */
   startDeploy(env: Readonly<Record<string, string>>): {
     readonly child: ChildProcess;
@@ -87,6 +92,11 @@ export const processes = fleet.processes;
       project.dir,
       (line) => line.includes("dynamic-provider") && !/sh$/.test(line.split("\0")[0] ?? ""),
     );
+  const start: CliFleet["start"] = (args, env) => {
+    const started = fleetCommand(project.dir, args, env);
+    lab.onEnd(() => void started.child.kill("SIGKILL"));
+    return started;
+  };
   const commands = () => processesIn(project.dir, (line) => /(^|\/)pulumi\0/.test(line));
   lab.onEnd(async () => {
     signalAll([...(await providers()), ...(await commands())], "SIGKILL");
@@ -103,11 +113,8 @@ export const processes = fleet.processes;
     up,
     deploy: () => fleetCommand(project.dir, ["deploy", "--yes"]).ended,
     fleet: (args) => fleetCommand(project.dir, args).ended,
-    startDeploy(env) {
-      const started = fleetCommand(project.dir, ["deploy", "--yes"], env);
-      lab.onEnd(() => void started.child.kill("SIGKILL"));
-      return started;
-    },
+    start,
+    startDeploy: (env) => start(["deploy", "--yes"], env),
     expect,
     providers,
     commands,

@@ -48,6 +48,7 @@ const FAMILIES: Record<string, { readonly title: string; readonly open?: string 
   R1: { title: "a rollback is killed at every step, on real evaluators" },
   R2: { title: "ten releases returned to in random order, every second time on another machine" },
   R3: { title: "an emergency rollback" },
+  R4: { title: "the rollback command is killed while its up runs" },
   L1: { title: "release after release under load, each killed somewhere, on real evaluators" },
   P1: { title: "random fleets, faults and operations" },
 };

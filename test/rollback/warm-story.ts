@@ -142,7 +142,7 @@ export function tellStory(all: boolean): void {
     await allAt(proven, "second");
     const again = await forward();
     expect(again.text).toContain("GATE");
-    ok(await fleetCommand(fleet.project, ["promote", "--yes"]));
+    ok(await fleetCommand(fleet.project, ["promote"]));
     ok(await fleet.up());
     expect(idOf("battle")).not.toBe(proven);
     await allAt(idOf("battle"), "third");

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import type { FaultCase, Lab } from "../case.ts";
 import { type CliFleet, cliFleet, signalAll } from "../project.ts";
 
-async function until(holds: () => Promise<boolean> | boolean, seconds = 60): Promise<boolean> {
+/** Waits until something holds; false when it never did. */
+export async function until(holds: () => Promise<boolean> | boolean, seconds = 60): Promise<boolean> {
   const end = performance.now() + seconds * 1000;
   while (performance.now() < end) {
     if (await holds()) return true;
@@ -36,7 +37,7 @@ const isStopped = async (pid: number): Promise<boolean> => {
 };
 
 /** Waits until a provider stands still at its point. */
-async function stoppedProvider(fleet: CliFleet): Promise<number> {
+export async function stoppedProvider(fleet: CliFleet): Promise<number> {
   let stopped: number | undefined;
   await until(async () => {
     for (const pid of await fleet.providers()) if (await isStopped(pid)) stopped = pid;

@@ -4,7 +4,8 @@ import { chain } from "../../rollback/chain.ts";
 import { fleet, fleetProject, look, otherMachine, seen, write } from "../../rollback/fleet.ts";
 import { rngOf } from "../../simnet/rng.ts";
 import type { FaultCase } from "../case.ts";
-import { cliFleet } from "../project.ts";
+import { type CliFleet, cliFleet, signalAll } from "../project.ts";
+import { stoppedProvider, until } from "./cli.ts";
 
 const up = (project: Project, ...more: string[]) =>
   project.pulumi(["up", "--yes", "--skip-preview", ...more]);
@@ -130,6 +131,64 @@ function inAnyOrder(releases: number, seed: number): FaultCase {
   };
 }
 
+/** The command reads from the stack's settings where the fleet lives, which the program says too. */
+function writeSettings({ project, net }: CliFleet): void {
+  const places = Object.entries({ network: "legacy", ...net.endpoints });
+  const lines = [["walletPath", ".fleet/dev-wallet.json"], ...places].map(
+    ([key, value]) => `  faults:${key}: ${JSON.stringify(value)}`,
+  );
+  project.write("Pulumi.dev.yaml", `config:\n${lines.join("\n")}\n`);
+}
+
+/**
+ * K2 of a rollback: `fleet rollback` dies while its `up` runs and the provider is at a point, with the pulumi that it started or alone.
+ * Nobody helps the next command, be it the same one or `fleet deploy`, which is pinned to the release too.
+ */
+function rollbackKilledInUp(
+  at: string,
+  what: "with its pulumi" | "alone",
+  next: "rollback" | "deploy",
+): FaultCase {
+  return {
+    family: "R4",
+    name: `fleet rollback killed ${what} while its up is at ${at}, fleet ${next} follows`,
+    async run(lab) {
+      const made = await cliFleet(lab);
+      const { project } = made;
+      writeSettings(made);
+      const first = await made.up();
+      const id = currentOf(project, "faults");
+      const before = project.json<Manifest>("build/deployment-manifest.json").processes;
+      made.edit("battle", { slow: 1 });
+      made.edit("shop", { slow: 1 });
+      const broken = [...made.expect("first", first), ...made.expect("second", await made.up())];
+      const args = ["rollback", "--to", id, "--yes"];
+      const { child, ended } = made.start([...args, "--emergency"], { FLEET_STOP_AT: at });
+      const pid = await stoppedProvider(made);
+      const commands = await made.commands();
+      if (commands.length === 0) broken.push("there was no pulumi to kill");
+      // In this order: the kernel hangs up on a stopped process whose command dies, and this one is to live on.
+      process.kill(pid, "SIGCONT");
+      child.kill("SIGKILL");
+      if (what === "with its pulumi") signalAll(commands, "SIGKILL");
+      // A pulumi that lives brings its run to its end.
+      else if (!(await until(async () => (await made.commands()).length === 0)))
+        broken.push("the pulumi of the dead command still runs a minute later");
+      await ended;
+      if (!project.text("Pulumi.dev.yaml").includes(`faults:release: ${id}`)) broken.push("it is not pinned");
+      const again = await lab.recovering(() => made.fleet(next === "rollback" ? args : ["deploy", "--yes"]));
+      // Where its pulumi lived on, everything may be done.
+      if (!again.text.includes("ALREADY_RUNNING")) broken.push(...made.expect("the next command", again));
+      const now = project.json<Manifest>("build/deployment-manifest.json").processes;
+      for (const [name, { sourceHash, processId }] of Object.entries(before))
+        broken.push(...differs(name, [now[name]?.sourceHash, now[name]?.processId], [sourceHash, processId]));
+      return [...broken, ...(await made.check())];
+    },
+  };
+}
+
+type Manifest = { processes: Record<string, { sourceHash: string; processId: string }> };
+
 /** How many calls to the units an emergency rollback needs until the earlier code runs, and until it is through. */
 function emergency(): FaultCase {
   return {
@@ -138,12 +197,7 @@ function emergency(): FaultCase {
     async run(lab) {
       const made = await cliFleet(lab);
       const { project, net } = made;
-      // The program says where the fleet lives; the command reads it from the stack's settings.
-      const places = Object.entries({ network: "legacy", ...net.endpoints });
-      const lines = [["walletPath", ".fleet/dev-wallet.json"], ...places].map(
-        ([key, value]) => `  faults:${key}: ${JSON.stringify(value)}`,
-      );
-      project.write("Pulumi.dev.yaml", `config:\n${lines.join("\n")}\n`);
+      writeSettings(made);
       const first = await made.up();
       const id = currentOf(project, "faults");
       made.edit("battle", { slow: 1 });
@@ -180,5 +234,9 @@ export function rollbackCases(): FaultCase[] {
     rollbackKilled("command", COMMAND),
     inAnyOrder(10, 1),
     emergency(),
+    rollbackKilledInUp("process.loaded", "with its pulumi", "rollback"),
+    rollbackKilledInUp("process.loaded:2", "with its pulumi", "deploy"),
+    rollbackKilledInUp("release.begun", "with its pulumi", "rollback"),
+    rollbackKilledInUp("process.judged", "alone", "rollback"),
   ];
 }
