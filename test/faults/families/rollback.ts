@@ -182,10 +182,13 @@ function rollbackKilledInUp(
       const now = project.json<Manifest>("build/deployment-manifest.json").processes;
       for (const [name, { sourceHash, processId }] of Object.entries(before))
         broken.push(...differs(name, [now[name]?.sourceHash, now[name]?.processId], [sourceHash, processId]));
-      return [...broken, ...(await made.check())];
+      return [...broken, ...(await made.check({ asked: ASKED }))];
     },
   };
 }
+
+/** What `fleet rollback` itself asks and tells. */
+const ASKED = ["Info", "HEALTH_CHECK", "LEDGER", "DEPLOYMENT_STATUS", "DEPLOYMENT_ROLLBACK"];
 
 type Manifest = { processes: Record<string, { sourceHash: string; processId: string }> };
 
