@@ -74,10 +74,12 @@ export const isSpreadAs = (table: Pick<Table, "services"> | null | undefined, se
 const spread = (services: Services): string =>
   canonicalJson(
     Object.fromEntries(
-      Object.entries(services).map(([name, service]) => [
-        name,
-        { ...service, routes: service.routes.filter(({ weightBp }) => weightBp > 0) },
-      ]),
+      Object.entries(services).map(([name, { testers, ...service }]) => {
+        const routes = service.routes.filter(({ weightBp }) => weightBp > 0);
+        // Who is sent where everybody goes is sent nowhere else.
+        const isOwn = routes.some(({ processId }) => processId !== testers?.processId);
+        return [name, { ...service, routes, ...(testers && isOwn ? { testers } : {}) }];
+      }),
     ),
   );
 
