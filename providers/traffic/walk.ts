@@ -69,6 +69,8 @@ export class Walk {
   readonly standing: Standing = { phase: "PREPARING", table: undefined, slot: undefined, verdict: "" };
   readonly #wanted: Wanted;
   readonly #around: Surroundings;
+  /** Whether this run changed the router's table. */
+  #hasSet = false;
 
   constructor(wanted: Wanted, around: Surroundings) {
     this.#wanted = wanted;
@@ -85,9 +87,17 @@ export class Walk {
     try {
       await this.#run();
     } catch (error) {
+      if (await this.#wasLeft(error)) return this.#run();
       if (error instanceof FleetError && REVERTED.has(error.code)) await this.#followBack();
       throw error;
     }
+  }
+
+  /** Whether a step that this run was to go on from ended by its lease before the run could renew it: nothing is lost, it begins anew. */
+  async #wasLeft(error: unknown): Promise<boolean> {
+    if (this.#hasSet || !(error instanceof FleetError) || error.code !== "STALE_STEP") return false;
+    const { reverted, table } = await this.#look();
+    return table?.mode === "steady" && reverted?.release === this.#wanted.release && reverted.why === "lease";
   }
 
   async #run(): Promise<void> {
@@ -330,6 +340,7 @@ export class Walk {
 
   async #set(message: SetTraffic): Promise<void> {
     const set = await this.#around.router.set(message);
+    this.#hasSet = true;
     if (!set.repeated) this.standing.slot = set.slot;
   }
 

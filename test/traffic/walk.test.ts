@@ -176,6 +176,24 @@ describe("H3: a deployer that dies", () => {
     },
   );
 
+  it("a run that finds a step whose lease ends before it renews it begins anew", async () => {
+    const stage = new Stage().steady();
+    stage.before = () => {
+      if (stage.router.table?.step === 2) throw new Killed();
+    };
+    await stage.walk(stage.wanted({ trafficStrategy: "GRADUAL" }));
+    let looks = 0;
+    stage.before = (_message, kind) => {
+      looks += 1;
+      // It saw the step under way, and time passes until it speaks.
+      if (kind === "set" && looks < 10) stage.router.tick(600_000);
+      if (kind === "set") looks = 10;
+    };
+    expect(stage.router.table?.mode).toBe("rollout");
+    expect((await stage.walk(stage.wanted({ trafficStrategy: "GRADUAL" }))).error).toBeUndefined();
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+  });
+
   it("a run that comes before the lease ends goes on at the step that it finds", async () => {
     const stage = new Stage().steady();
     const wanted = stage.wanted({ trafficStrategy: "GRADUAL" });

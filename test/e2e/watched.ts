@@ -1,0 +1,192 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import type { Browser, Page } from "playwright-core";
+import { connectLegacy } from "../../ao/index.ts";
+import { loadWallet } from "../../ao/wallet.ts";
+import { store as bundles } from "../../bundler/index.ts";
+import type { Context } from "../../cli/command.ts";
+import { fleetSource } from "../../cli/dashboard/source.ts";
+import { openFleet } from "../../cli/fleet-session.ts";
+import { historyOf } from "../../cli/history.ts";
+import { type Host, realHost } from "../../cli/host.ts";
+import { storePath } from "../../cli/monitor/files.ts";
+import { type Monitor, monitorOf, type RoundResult } from "../../cli/monitor/monitor.ts";
+import { type MetricsServer, serveMetrics } from "../../cli/monitor/server.ts";
+import { Output } from "../../cli/output.ts";
+import { workspaceOf } from "../../cli/workspace.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { sha256 } from "../../core/hash.ts";
+import { type Dashboard, serveDashboard } from "../../dashboard/server.ts";
+import { type Alert, isOpen } from "../../monitor/book.ts";
+import { readSettings } from "../../monitor/settings.ts";
+import { type MonitorStore, openStore } from "../../monitor/store.ts";
+import { composeProgram } from "../../providers/process/program.ts";
+import { openBrowser } from "../dashboard/browser.ts";
+import { networkOf, ownerOf, processOf } from "../rollback/fleet.ts";
+import { Faults, startFaultProxy } from "../simnet/index.ts";
+import type { Project } from "./project.ts";
+
+const INTERVAL = 30_000;
+
+/** A deployed fleet on the embedded network with all that watches it: monitor, metrics endpoint, dashboard, a page in a browser. */
+export interface WatchedFleet {
+  /** Breaks the network for all who watch; what is returned mends it. */
+  breaks(fault: Parameters<Faults["add"]>[0]): () => void;
+  /** Each question of the monitor to a process takes so many milliseconds more, until what is returned is called. */
+  slows(processId: string, ms: number): () => void;
+  readonly store: MonitorStore;
+  readonly page: Page;
+  idOf(member: string): string;
+  /** One round, then the monitor's interval passes. */
+  round(): Promise<RoundResult>;
+  /** The monitor's alerts that are open, as `TYPE source`. */
+  open(): string[];
+  /** The newest alert of a type and source. */
+  alert(type: string, source: string): Alert | undefined;
+  /** Value of a metric, by the start of its line, as the endpoint serves it; undefined without such a line. */
+  metric(start: string): Promise<number | undefined>;
+  /** A message by the owner, who does not wait for what comes of it. */
+  send(member: string, action: string, data?: object): Promise<void>;
+  /** The owner loads other code by hand, or the deployed code again. */
+  loadByHand(member: string, change?: (source: string) => string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Watches the fleet of a project that is deployed. Time is what the test says, so that a busy machine is no slow process. */
+export async function watchFleet(project: Project, settings: string): Promise<WatchedFleet> {
+  const undo: (() => unknown)[] = [];
+  const network = await networkOf(project);
+  const { gatewayUrl: gateway, muUrl: mu, cuUrl: cu, suUrl: su } = network;
+  // A way to the network for each who watches: what the page asks is no question of the monitor's.
+  const [faults, pageFaults] = [new Faults(), new Faults()];
+  const proxy = await startFaultProxy({ gateway, mu, cu, su }, faults);
+  const pageProxy = await startFaultProxy({ gateway, mu, cu, su }, pageFaults);
+  undo.push(() => proxy.close());
+  undo.push(() => pageProxy.close());
+  const env = {
+    ...process.env,
+    PULUMI_BACKEND_URL: project.backend,
+    PULUMI_CONFIG_PASSPHRASE: "only a test",
+    NO_COLOR: "1",
+  };
+  const workspace = workspaceOf(project.dir, env);
+  const opened = await openFleet(workspace, "dev", { journal: "discard", note: () => {} });
+  undo.push(() => opened.close());
+  const wallet = await loadWallet({ path: join(project.dir, ".fleet/dev-wallet.json") });
+  const { journal } = opened.session;
+  const by = ({ urls }: typeof proxy) => {
+    const endpoints = {
+      ...opened.session.endpoints,
+      gatewayUrl: urls.gateway,
+      graphqlUrl: `${urls.gateway}/graphql`,
+      muUrl: urls.mu,
+      cuUrl: urls.cu,
+    };
+    const ao = connectLegacy({ endpoints, wallet, journal, limits: { firstLook: 0 } });
+    return { ...opened, session: { ...opened.session, ao }, suUrl: urls.su };
+  };
+  const [fleet, pageFleet] = [by(proxy), by(pageProxy)];
+
+  const store = openStore(storePath(fleet.session.scope));
+  undo.push(() => store.close());
+  let now = Date.now();
+  let ticks = 0;
+  const clock = {
+    now: () => now,
+    ticks: () => ticks,
+    sleep: async (ms: number) => {
+      now += ms;
+    },
+  };
+  const monitor: Monitor = monitorOf({
+    ...{ fleet, store, clock, env },
+    settings: readSettings(settings, "monitoring.yaml", env),
+    history: await historyOf(fleet, 10),
+    commits: async () => [],
+    lanes: 1,
+  });
+  let latest: RoundResult | undefined;
+  const server: MetricsServer = await serveMetrics(
+    { metrics: monitor.metrics, latest: () => latest?.report, fresh: () => latest !== undefined },
+    0,
+  );
+  undo.push(() => server.close());
+
+  const silent = Object.assign(new PassThrough(), { isTTY: false }).resume();
+  const host: Host = { ...realHost(), stdout: silent, stderr: silent, env, cwd: project.dir };
+  const context: Context = {
+    ...{ host, out: new Output(host), projectDir: project.dir },
+    workspace: async () => workspace,
+    stack: async () => "dev",
+    fleet: async () => pageFleet,
+  };
+  const dashboard: Dashboard = await serveDashboard(fleetSource(context, pageFleet), {
+    ...{ host: "127.0.0.1", port: 0, everySeconds: 0.2, allowActions: false },
+  });
+  undo.push(() => dashboard.close());
+  const browser: Browser = await openBrowser();
+  undo.push(() => browser.close());
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  await page.goto(`${dashboard.url}#/alerts`);
+  await page.waitForSelector("#alerts-title");
+
+  return {
+    ...{ store, page },
+    breaks(fault) {
+      const heals = [faults.add(fault), pageFaults.add(fault)];
+      return () => {
+        for (const heal of heals) heal();
+      };
+    },
+    slows: (id, ms) =>
+      faults.add({
+        on: "cu.dryrun",
+        match: ({ processId }) => processId === id,
+        fault: {
+          kind: "delay",
+          ms() {
+            ticks += ms;
+            return 0;
+          },
+        },
+      }),
+    idOf: (member) => processOf(project, member),
+    async round() {
+      latest = await monitor.round();
+      now += INTERVAL;
+      return latest;
+    },
+    open: () =>
+      store
+        .book()
+        .alerts.filter(isOpen)
+        .map(({ type, source }) => `${type} ${source}`),
+    alert: (type, source) =>
+      store.book().alerts.findLast((each) => each.type === type && each.source === source),
+    async metric(start) {
+      const text = await (await fetch(`${server.url}/metrics`)).text();
+      const line = text.split("\n").find((each) => each.startsWith(start));
+      return line === undefined ? undefined : Number(line.split(" ").at(-1));
+    },
+    async send(member, action, data = {}) {
+      const intent = `test/${randomUUID()}`;
+      const message = { intent, processId: processOf(project, member), tags: { Action: action } };
+      await opened.session.ao.send({ ...message, data: JSON.stringify(data) }, budgetOf(30));
+    },
+    async loadByHand(member, change = (source) => source) {
+      const { processes } = project.json<{
+        processes: Record<string, { sourceHash: string; version: string; processId: string }>;
+      }>("build/deployment-manifest.json");
+      const { sourceHash = "", version = "" } = processes[member] ?? {};
+      const deployed = (await bundles(join(project.dir, ".fleet/bundles")).get(sourceHash))?.text ?? "";
+      const text = change(deployed);
+      const marker = { process: member, release: "by-hand", sourceHash: sha256(text), version, epoch: 1 };
+      const owner = await ownerOf(project);
+      await owner.run(processOf(project, member), composeProgram(text, marker).text);
+    },
+    async close() {
+      for (const step of undo.reverse()) await step();
+    },
+  };
+}
