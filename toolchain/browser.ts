@@ -26,19 +26,27 @@ export async function findBrowser(env: Env = process.env): Promise<string | unde
   return places.find((place) => existsSync(place));
 }
 
+/** A way to a browser: what is said, the command and its arguments. */
+export type Way = readonly [string, string, readonly string[]];
+
 /**
  * Finds a browser, or installs one.
  *
+ * @param list ways that are tried one after the other. Default: apt as root on Debian, then playwright's own download.
  * @throws FleetError BROWSER_MISSING when none can be had
  */
-export async function ensureBrowser(log: Log = toStderr): Promise<string> {
-  const found = await findBrowser();
+export async function ensureBrowser(
+  log: Log = toStderr,
+  env: Env = process.env,
+  list: Iterable<Way> = ways(),
+): Promise<string> {
+  const found = await findBrowser(env);
   if (found !== undefined) return found;
   const tried: string[] = [];
-  for (const [what, command, args] of ways()) {
+  for (const [what, command, args] of list) {
     log(`browser: ${what}`);
-    const { code, output } = await run(command, args, { timeoutMs: 600_000 });
-    const now = await findBrowser();
+    const { code, output } = await run(command, [...args], { timeoutMs: 600_000 });
+    const now = await findBrowser(env);
     if (now !== undefined) return now;
     tried.push(`${what}: exit code ${code}, ${output.split("\n").at(-1) ?? ""}`);
   }
@@ -52,7 +60,7 @@ export async function ensureBrowser(log: Log = toStderr): Promise<string> {
   });
 }
 
-function* ways(): Generator<[string, string, string[]]> {
+function* ways(): Generator<Way> {
   if (existsSync("/usr/bin/apt-get") && process.getuid?.() === 0) {
     const install = ["install", "-y", "--no-install-recommends", "chromium"];
     yield ["apt-get install chromium", "apt-get", install];

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import { z } from "zod";
+import { acquireLock, type FileLock } from "../../ao/journal/lock.ts";
+import { FleetError } from "../../core/errors.ts";
 import { lineOf } from "../../monitor/notify/message.ts";
 import type { Report } from "../../monitor/report.ts";
 import { openStore } from "../../monitor/store.ts";
@@ -70,7 +72,12 @@ export function monitorCommand(cli: Cli): Command {
           ? read
           : { ...read, limits: { ...read.limits, intervalMs: options.interval * 1000 } };
       const fleet = await context.fleet({ journal: "discard", wallet: settings.alerts.ledger });
-      const store = openStore(storePath(fleet.session.scope));
+      const path = storePath(fleet.session.scope);
+      const store = openStore(path);
+      const lock = await alone(path).catch((error: unknown) => {
+        store.close();
+        throw error;
+      });
       try {
         const monitor = monitorOf({
           fleet,
@@ -85,10 +92,36 @@ export function monitorCommand(cli: Cli): Command {
         context.out.detail(file === undefined ? "settings: all defaults" : `settings: ${file}`);
         return await watch(context, monitor, rounds, options.metricsPort);
       } finally {
+        await lock.release();
         store.close();
       }
     },
   });
+}
+
+/** Milliseconds that another monitor's round may take until it is called running: one for cron ends by itself. */
+const PATIENCE = 5000;
+
+/**
+ * One monitor at a time: each would raise and send every alert again. A dead one's lock is taken over.
+ *
+ * @throws FleetError MONITOR_RUNNING, naming it
+ */
+async function alone(path: string): Promise<FileLock> {
+  try {
+    return await acquireLock(`${path}.lock`, { patience: PATIENCE });
+  } catch (error) {
+    if (!(error instanceof FleetError) || error.code !== "JOURNAL_LOCKED") throw error;
+    const { got } = error.problems[0];
+    throw new FleetError({
+      code: "MONITOR_RUNNING",
+      what: "Another monitor watches this stack: each of them would raise and send every alert again.",
+      ...(got === undefined ? {} : { got }),
+      expected: "one monitor of a stack",
+      remedy:
+        "Stop that one, or leave this one out: npx fleet alerts and npx fleet dashboard show what it found.",
+    });
+  }
 }
 
 async function watch(

@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { LIMITS } from "../../monitor/limits.ts";
+import type { State } from "../../monitor/reading.ts";
+import { countStates, passes } from "../../monitor/verdict.ts";
 import { probe } from "../../providers/process/health.ts";
 import { ask } from "../../providers/run/control.ts";
 import { luaList } from "../../providers/run/lua-list.ts";
@@ -39,16 +42,34 @@ type Registered = z.output<typeof RegisteredSchema>["processes"];
 export async function validateHealth(subject: Subject): Promise<Found> {
   const findings = new Findings("health");
   const registered = await registrations(subject);
-  await each(subject.members, AT_ONCE, (member) => look(subject, member, registered, findings));
+  const states = await each(subject.members, AT_ONCE, (member) =>
+    look(subject, member, registered, findings),
+  );
+  // Some of the members are no fleet.
+  if (subject.members.length < subject.fleet.members.length) return { findings: findings.all };
+  const counts = countStates(states);
+  const named = (["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE"] as const)
+    .filter((state) => counts[state] > 0)
+    .map((state) => `${counts[state]} ${state}`);
+  // As the monitor judges the fleet: a part of it may be degraded or away.
+  const allowed = `at least ${share(LIMITS.passHealthyShare)} healthy, at most ${share(LIMITS.passOfflineShare)} offline and ${share(LIMITS.passUnhealthyShare)} unhealthy`;
+  findings.judge(
+    "fleet",
+    "shares",
+    passes(counts, LIMITS),
+    `${named.join(", ")} of ${counts.total}; ${allowed}`,
+  );
   return { findings: findings.all };
 }
+
+const share = (value: number): string => `${value * 100} %`;
 
 async function look(
   subject: Subject,
   member: Member,
   registered: Registered | undefined,
   findings: Findings,
-): Promise<void> {
+): Promise<State> {
   const { name } = member;
   const { session } = subject.fleet;
   const declared = subject.release?.declaration[name];
@@ -56,12 +77,14 @@ async function look(
     version: declared?.version ?? member.version,
     sourceHash: declared?.sourceHash ?? member.sourceHash,
   };
+  let state: State = "OFFLINE";
   try {
     const wanted = {
       ...(expected.version === "" ? {} : { version: expected.version }),
       ...(expected.sourceHash === "" ? {} : { sourceHash: expected.sourceHash }),
     };
     const verdict = await probe(session, member, "ALL", wanted, patienceOf(subject));
+    state = verdict.healthStatus;
     for (const kind of KINDS) {
       const checks = verdict.checks.filter(({ checkType }) => checkType === kind);
       const odd = checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
@@ -81,6 +104,7 @@ async function look(
   } catch (error) {
     findings.add(name, "answers", "FAIL", wordsOf(error));
   }
+  return state;
 }
 
 /** Who it says that it is, against what is declared and what the ledger has. */

@@ -1,7 +1,10 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { beforeEach, expect, test } from "vitest";
+import { acquireLock } from "../../ao/journal/lock.ts";
 import { storePath } from "../../cli/monitor/files.ts";
 import { paceOf } from "../../cli/monitor/pace.ts";
 import { serveMetrics } from "../../cli/monitor/server.ts";
@@ -290,4 +293,28 @@ test("reads keep to what the units allow in a minute", async () => {
   expect(times).toEqual([...Array(6).fill(0), ...Array(6).fill(60), ...Array(6).fill(120), 180, 180]);
   expect(pace.least(18)).toBe(180_000);
   expect(paceOf(undefined, clock).least(1000)).toBe(0);
+});
+
+test("a second monitor of the stack is told who watches it; a dead one's place is taken", {
+  timeout: 60_000,
+}, async () => {
+  const given = atHome(behave());
+  const path = `${storePath(given.fleet.session.scope)}.lock`;
+  openStore(storePath(given.fleet.session.scope)).close();
+  const running = await acquireLock(path);
+  const refused = await fleet(["monitor", "--once"], given);
+  expect(refused.code).not.toBe(0);
+  expect(refused.stderr).toContain("MONITOR_RUNNING");
+  expect(refused.stderr).toContain(`process ${process.pid} on `);
+  expect(openStore(storePath(given.fleet.session.scope)).book().alerts).toEqual([]);
+  await running.release();
+  const dead = spawnSync(process.execPath, [
+    "--input-type=module",
+    "-e",
+    `import { acquireLock } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "../../ao/journal/lock.ts")).href)};
+     await acquireLock(${JSON.stringify(path)});
+     process.kill(process.pid, "SIGKILL");`,
+  ]);
+  expect(dead.signal).toBe("SIGKILL");
+  expect((await fleet(["monitor", "--once"], given)).code).toBe(0);
 });

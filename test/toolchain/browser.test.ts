@@ -1,0 +1,59 @@
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ensureBrowser, findBrowser } from "../../toolchain/browser.ts";
+
+let folder: string;
+const silent = () => {};
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fleet-browser-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const put = async (name: string) => {
+  const path = join(folder, name);
+  await writeFile(path, "#!/bin/sh\n");
+  await chmod(path, 0o755);
+  return path;
+};
+
+describe("the tests' browser", () => {
+  it("is the one that is named, whatever else there is", async () => {
+    expect(await findBrowser({ FLEET_BROWSER: "/opt/own/chrome", PATH: folder })).toBe("/opt/own/chrome");
+  });
+
+  it("is installed by the first way that brings one; the ways after it are not tried", async () => {
+    const none = { PATH: join(folder, "nothing-here") };
+    // Where playwright has its own already, that is the one.
+    const has = await findBrowser(none);
+    const said: string[] = [];
+    const list = [
+      ["fails", "sh", ["-c", "echo no such package; exit 3"]],
+      ["brings it", "sh", ["-c", `printf x > ${join(folder, "chromium")}`]],
+      ["is not needed", "sh", ["-c", `printf x > ${join(folder, "wrong")}`]],
+    ] as const;
+    const found = await ensureBrowser((line) => said.push(line), { PATH: folder }, list);
+    expect(found).toBe(has ?? join(folder, "chromium"));
+    expect(said).toEqual(has === undefined ? ["browser: fails", "browser: brings it"] : []);
+  });
+
+  it("is found on the PATH", async () => {
+    const path = await put("chromium");
+    expect(await findBrowser({ PATH: `/nothing:${folder}` })).toBe(path);
+    expect(await ensureBrowser(silent, { PATH: folder }, [])).toBe(path);
+  });
+
+  it("is asked for in words when there is none and none can be had", async () => {
+    const env = { PATH: join(folder, "nothing-here") };
+    if ((await findBrowser(env)) !== undefined) return;
+    const list = [
+      ["apt-get install chromium", "sh", ["-c", "echo E: no route to the archive; exit 100"]],
+    ] as const;
+    const error = (await ensureBrowser(silent, env, list).catch((reason: unknown) => reason)) as Error;
+    expect(error.message).toContain("BROWSER_MISSING");
+    expect(error.message).toContain("apt-get install chromium: exit code 100, E: no route to the archive");
+    expect(error.message).toContain("FLEET_BROWSER=/path/to/chrome npm test");
+  });
+});
