@@ -16,7 +16,7 @@ export async function runRollback(
   say: (line: string) => void,
 ): Promise<void> {
   const command = fileURLToPath(new URL("../fleet.mjs", import.meta.url));
-  const args = [command, "rollback", "--deployment-id", to, "--reason", reason, "--yes", "--stack", stack];
+  const args = [command, "rollback", "--to", to, "--reason", reason, "--yes", "--stack", stack];
   const child = spawn(process.execPath, args, {
     cwd: context.projectDir,
     env: { ...context.host.env },
@@ -40,6 +40,6 @@ export async function runRollback(
     what: `The rollback to ${to} ended with exit code ${code}.`,
     got: last.join("\n"),
     expected: "exit code 0",
-    remedy: `See its report in build/, then: npx fleet rollback --deployment-id ${to}`,
+    remedy: `See its report in build/, then: npx fleet rollback --to ${to}`,
   });
 }

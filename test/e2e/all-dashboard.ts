@@ -1,0 +1,153 @@
+/**
+ * What a person changes on the page is changed on the network: a rollout promoted, one aborted, the fleet taken back, on a real stack in a
+ * real browser. With FLEET_PICTURES=<folder> the Traffic page is kept as a picture.
+ */
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Context } from "../../cli/command.ts";
+import { fleetSource } from "../../cli/dashboard/source.ts";
+import { openFleet } from "../../cli/fleet-session.ts";
+import { type Host, realHost } from "../../cli/host.ts";
+import { Output } from "../../cli/output.ts";
+import { workspaceOf } from "../../cli/workspace.ts";
+import { type Dashboard, serveDashboard } from "../../dashboard/server.ts";
+import { status } from "../../localnet/index.ts";
+import { openBrowser } from "../dashboard/browser.ts";
+import { newPlayer, type Player } from "./player.ts";
+import { newProject, type Project, type Ran } from "./project.ts";
+import { rollingFleet } from "./rollouts.ts";
+
+const GATED = {
+  kind: "blue-green",
+  trafficStrategy: "CANARY",
+  steps: [{ weightBp: 3000, gate: "manual" }, { weightBp: 10_000 }],
+  intervalSeconds: 1,
+  checks: [{ kind: "health" }],
+};
+
+let project: Project;
+let player: Player;
+let coordinator: string;
+let dashboard: Dashboard;
+let browser: Browser;
+let page: Page;
+const undo: (() => unknown)[] = [];
+
+const up = (strategy: unknown): Promise<Ran> =>
+  project.pulumi([
+    "up",
+    "--yes",
+    "--skip-preview",
+    "--config",
+    `rolling:strategy=${typeof strategy === "string" ? strategy : JSON.stringify(strategy)}`,
+  ]);
+let edition = "first";
+function edit(to: string): void {
+  project.edit("processes/battle/process.lua", `edition = "${edition}"`, `edition = "${to}"`);
+  edition = to;
+}
+const hit = async (): Promise<string> =>
+  String((await player.route(coordinator, "battle", "HIT", { player: "somebody" })).edition);
+
+beforeAll(async () => {
+  project = await newProject("rolling", rollingFleet());
+  undo.push(() => project.close());
+  const first = await up("parallel");
+  if (first.code !== 0) throw new Error(first.text);
+  const { info } = await status(join(project.dir, ".fleet/localnet"));
+  if (!info) throw new Error("the network is down");
+  player = await newPlayer(info);
+  const ids = await project.output<Record<string, { processId: string }>>("processes");
+  coordinator = ids.coordinator?.processId ?? "";
+  const env = {
+    ...process.env,
+    PULUMI_BACKEND_URL: project.backend,
+    PULUMI_CONFIG_PASSPHRASE: "only a test",
+    NO_COLOR: "1",
+  };
+  const workspace = workspaceOf(project.dir, env);
+  const fleet = await openFleet(workspace, "dev", { journal: "discard", note: () => {} });
+  undo.push(() => fleet.close());
+  const silent = Object.assign(new PassThrough(), { isTTY: false }).resume();
+  const host: Host = { ...realHost(), stdout: silent, stderr: silent, env, cwd: project.dir };
+  const context: Context = {
+    ...{ host, out: new Output(host), projectDir: project.dir },
+    workspace: async () => workspace,
+    stack: async () => "dev",
+    fleet: async () => openFleet(workspace, "dev", { journal: "discard", note: () => {} }),
+  };
+  dashboard = await serveDashboard(fleetSource(context, fleet), {
+    ...{ host: "127.0.0.1", port: 0, everySeconds: 0.5, allowActions: true },
+  });
+  undo.push(() => dashboard.close());
+  browser = await openBrowser();
+  undo.push(() => browser.close());
+  page = await browser.newPage({ viewport: { width: 1280, height: 480 } });
+});
+afterAll(async () => {
+  for (const step of undo.reverse()) await step();
+});
+
+/** A button of the page, its dialog confirmed; ends when the page says that it is done. */
+async function press(name: string | RegExp, reason?: string): Promise<void> {
+  await page
+    .getByRole("button", { name, exact: typeof name === "string" })
+    .first()
+    .click();
+  const dialog = page.locator("dialog[open]");
+  if (reason !== undefined) await dialog.locator("input").fill(reason);
+  await dialog.locator("button.strong").click();
+  await dialog.getByRole("status").waitFor({ timeout: 200_000 });
+  await dialog.getByRole("button", { name: "Close" }).click();
+}
+
+const open = async (tab: string, title: string): Promise<void> => {
+  await page.goto(`${dashboard.url}#/${tab}`);
+  await page.waitForSelector(title);
+};
+
+describe("the page of a real fleet", () => {
+  it("promotes a rollout that waits at its gate", async () => {
+    edit("second");
+    const waits = await up(GATED);
+    expect(waits.code).not.toBe(0);
+    expect(waits.text).toContain("[GATE]");
+    await open("traffic", "#traffic-title");
+    await page.locator("#traffic-title", { hasText: "held" }).waitFor();
+    await page.locator("td", { hasText: "30 %" }).first().waitFor();
+    const pictures = process.env.FLEET_PICTURES;
+    if (pictures) await page.screenshot({ path: join(pictures, "dashboard-traffic.png") });
+    await press("promote");
+    const done = await up(GATED);
+    expect(done.text).toContain("COMPLETED");
+    expect(done.code).toBe(0);
+    expect(await hit()).toBe("second");
+    await page.locator("#traffic-title", { hasText: "steady" }).waitFor();
+  });
+
+  it("aborts another one: all of it is where it was, and the router says who did it", async () => {
+    edit("third");
+    expect((await up(GATED)).text).toContain("[GATE]");
+    await open("traffic", "#traffic-title");
+    await page.locator("td", { hasText: "30 %" }).first().waitFor();
+    await press("abort");
+    await page.locator("#traffic-title", { hasText: "steady" }).waitFor();
+    expect(await hit()).toBe("second");
+    const state = (await player.ask(coordinator, "GET_TRAFFIC", {})) as unknown as {
+      reverted: { why: string };
+    };
+    expect(state.reverted.why).toBe("abort");
+    await open("process/coordinator", "h2");
+    await page.getByRole("button", { name: "Show who tried to change it" }).click();
+    await page.locator("tr", { hasText: "TRAFFIC_COMMAND" }).first().waitFor();
+  });
+
+  it("takes the fleet back to the release that was chosen, with the reason", async () => {
+    await open("releases", "#releases-title");
+    await press(/^Roll back to 1$/, "the page was asked to");
+    expect(await hit()).toBe("first");
+    await page.locator("tr", { hasText: "rollback to" }).first().waitFor();
+  });
+});
