@@ -3,20 +3,32 @@
  * numbers. A share is condemned only by a test (Fisher, binomial, Mann-Whitney) and an effect that is large enough to matter.
  */
 import { canonicalJson } from "../core/hash.ts";
+import { besides, counted, pText, rate, round, type Said, say, share, withProbes } from "./counted.ts";
+import { errorRate } from "./error-rate.ts";
 import { ended, type Measurement, type ServiceMeasured } from "./measurement.ts";
-import { binomialTail, fisher, mannWhitney, median } from "./statistics.ts";
+import { fisher, mannWhitney, median } from "./statistics.ts";
 import type { CheckRule } from "./strategy.ts";
-import { type Finding, type Outcome, type Verdict, verdictOf } from "./verdict.ts";
+import { type Finding, type Verdict, verdictOf } from "./verdict.ts";
 
 type Rule<K extends CheckRule["kind"]> = Extract<CheckRule, { kind: K }>;
 
-/**
- * All checks on all services that have a new revision. Pure.
- *
- * @param looks verdicts that the whole rollout may take. Each look gets its part of what `confidence` leaves for error (Bonferroni), so
- *   that it holds for the rollout and not for each look. Default 1.
- */
-export function judge(declared: readonly CheckRule[], measurement: Measurement, looks = 1): Verdict {
+/** Which look of a rollout a verdict is. */
+export interface Look {
+  /**
+   * Verdicts that the whole rollout may take. Each gets its part of what `confidence` leaves for error (Bonferroni), so that it holds
+   * for the rollout and not for each look. @default 1
+   */
+  readonly looks?: number;
+  /** Whether the rollout holds if this one is open: hardly anybody asks, and nothing more is to be expected. @default false */
+  readonly isLast?: boolean;
+}
+
+/** All checks on all services that have a new revision. Pure. */
+export function judge(
+  declared: readonly CheckRule[],
+  measurement: Measurement,
+  { looks = 1, isLast = false }: Look = {},
+): Verdict {
   const rules = declared.map((rule) =>
     "confidence" in rule ? { ...rule, confidence: 1 - (1 - rule.confidence) / Math.max(1, looks) } : rule,
   );
@@ -26,20 +38,22 @@ export function judge(declared: readonly CheckRule[], measurement: Measurement, 
     if (rule.kind === "invariant") return [invariant(rule, measurement)];
     return services.map(([name, service]) => ({
       check: `${rule.kind} of ${name}`,
-      ...measured(rule, service),
+      ...measured(rule, service, isLast),
     }));
   });
   return verdictOf([...findings, ...sampled(rules, measurement)]);
 }
 
-type Said = Pick<Finding, "outcome" | "text">;
-
-function measured(rule: Exclude<CheckRule, Rule<"probe" | "invariant">>, service: ServiceMeasured): Said {
+function measured(
+  rule: Exclude<CheckRule, Rule<"probe" | "invariant">>,
+  service: ServiceMeasured,
+  isLast: boolean,
+): Said {
   switch (rule.kind) {
     case "health":
       return health(rule, service);
     case "errorRate":
-      return errorRate(rule, service);
+      return errorRate(rule, service, isLast);
     case "refusals":
       return refusals(rule, service);
     case "latency":
@@ -47,66 +61,12 @@ function measured(rule: Exclude<CheckRule, Rule<"probe" | "invariant">>, service
   }
 }
 
-const say = (outcome: Outcome, text: string): Said => ({ outcome, text });
-
 function health({ allowDegraded }: Rule<"health">, { health }: ServiceMeasured): Said {
   if (!health) return say("error", "it was not asked");
   if ("problem" in health) return say("error", health.problem);
   const why = health.reasons.length === 0 ? "" : ` (${health.reasons.join("; ")})`;
   const good = health.status === "HEALTHY" || (allowDegraded && health.status === "DEGRADED");
   return say(good ? "pass" : "fail", `${health.status}${why}`);
-}
-
-function errorRate(rule: Rule<"errorRate">, service: ServiceMeasured): Said {
-  const green = withProbes(service);
-  const blue = service.blue && { events: service.blue.errors, n: ended(service.blue) };
-  const alpha = 1 - rule.confidence;
-  const own = share(green);
-  // Probes are asked for less than callers ask: good ones do not outweigh what went wrong for callers.
-  const callers = { events: service.green.errors, n: ended(service.green) };
-  const limitOf = ({ events, n }: Count): number => binomialTail(events, n, rule.max);
-  const limit = limitOf(green);
-  const text = `${counted("green", green)}${probesText(service)}`;
-  const worst = limitOf(callers) < limit ? callers : green;
-  if (share(worst) > rule.max && limitOf(worst) < alpha) {
-    const found = worst === callers ? `${counted("green", callers)} without the probes` : text;
-    return say(
-      "fail",
-      `${found}, more than the ${rate(rule.max)} allowed (${pText(limitOf(worst), rule.confidence)})`,
-    );
-  }
-  const beside = besides(blue, rule.minSamples);
-  if (blue && beside === "") {
-    const p = fisher(blue, green);
-    const difference = own - share(blue);
-    const compared = `${text} beside ${counted("blue", blue)}`;
-    if (difference > rule.tolerance && p < alpha)
-      return say("fail", `${compared}: worse by ${rate(difference)} (${pText(p, rule.confidence)})`);
-    if (green.n >= rule.minSamples && own <= rule.max && isTold(rule, callers, blue, service))
-      return say("pass", `${compared}: at most ${rate(rule.max)} allowed (p = ${round(p)})`);
-  }
-  if (green.n < rule.minSamples) return say("inconclusive", `${text}, ${rule.minSamples} are needed`);
-  // There are callers, and so few of them came to green that what speaks for it is that it answers at all.
-  if (!isTold(rule, callers, blue, service))
-    return say(
-      "inconclusive",
-      `${text}, and blue has callers: ${rule.minSamples} of green's own are needed, or probes that the service declares`,
-    );
-  // More than allowed, but so few that it may be bad luck.
-  if (own > rule.max)
-    return say("inconclusive", `${text}, ${rate(rule.max)} allowed (${pText(limit, rule.confidence)})`);
-  return say("pass", `${text}, at most ${rate(rule.max)} allowed${beside}`);
-}
-
-/** Whether callers, or messages that the service declares, say that green's work is right; where blue has no callers either, `Info` must do. */
-function isTold(
-  { minSamples }: Rule<"errorRate">,
-  callers: Count,
-  blue: Count | undefined,
-  { probes, beside }: ServiceMeasured,
-): boolean {
-  const isUsed = beside === true && blue !== undefined && blue.n >= minSamples;
-  return !isUsed || callers.n >= minSamples || probes?.declared === true;
 }
 
 function refusals(rule: Rule<"refusals">, { green, blue }: ServiceMeasured): Said {
@@ -187,30 +147,3 @@ function sampled(rules: readonly CheckRule[], { services }: Measurement): Findin
     return [{ check: `traffic of ${name}`, outcome: "inconclusive", text: "nobody asked green anything" }];
   });
 }
-
-interface Count {
-  readonly events: number;
-  readonly n: number;
-}
-
-function withProbes({ green, probes }: ServiceMeasured): Count {
-  return { events: green.errors + (probes?.failed ?? 0), n: ended(green) + (probes?.sent ?? 0) };
-}
-
-function probesText({ probes }: ServiceMeasured): string {
-  if (!probes || probes.sent === 0) return "";
-  return `, ${probes.sent} of them probes${probes.reason === undefined ? "" : ` (${probes.reason})`}`;
-}
-
-/** Why the old revision is nothing to compare with; empty when it is. */
-function besides(blue: Count | undefined, least: number): string {
-  if (!blue) return "; nothing to compare with";
-  return blue.n < least ? `; blue's ${blue.n} requests are too few to compare with` : "";
-}
-
-const share = ({ events, n }: Count): number => (n === 0 ? 0 : events / n);
-const rate = (value: number): string => `${Number((value * 100).toFixed(2))} %`;
-const round = (value: number): number => Number(value.toPrecision(3));
-const pText = (p: number, confidence: number): string => `p = ${round(p)}, ${round(1 - confidence)} decides`;
-const counted = (who: string, count: Count, what = "faults"): string =>
-  `${who} ${count.events} ${what} in ${count.n} requests (${rate(share(count))})`;

@@ -30,6 +30,8 @@ export interface InvariantMeasured {
 /** One service in one interval: the new revision beside the old one, measured at the same time. */
 export interface ServiceMeasured {
   readonly green: RevisionMetrics;
+  /** How long green's figures were counted, by the scheduler's time. */
+  readonly ms?: number | undefined;
   /** Of the old revision; none when it had no share and nothing is known of before. */
   readonly blue?: RevisionMetrics | undefined;
   /** Whether blue was measured at the same time, and not in the step before, when it had everything. @default false */

@@ -119,6 +119,7 @@ async function measured(
     green,
     blue,
     beside,
+    ms: state.metrics && state.at - state.metrics.since,
     health: asksHealth ? await health(session, place, budget) : undefined,
     probes: missing > 0 ? await probing(session, place, fillers(wanted, name), missing, budget) : undefined,
   };
@@ -138,7 +139,7 @@ export function figuresOf(
   const blue = beside ? now : of(before, service?.blue?.processId);
   const own = of(metrics, service?.green.processId) ?? UNSEEN;
   // Blue is told to drain by the rollout itself; green never is while it is judged.
-  return { green: { ...own, errors: own.errors + (own.draining ?? 0) }, blue, beside };
+  return { green: { ...own, errors: own.errors + (own.draining ?? 0), draining: 0 }, blue, beside };
 }
 
 /** Requests that the checks need; one is asked for at the least, for no traffic is never good. Pure. */

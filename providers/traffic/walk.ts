@@ -179,7 +179,7 @@ export class Walk {
     for (;;) {
       const step = steps[at.step] as Step;
       if (!promoted) state = await this.#watch(steps, at, state, step);
-      const verdict = await this.#judge(state);
+      const verdict = await this.#judge(state, at);
       crashPoint("traffic.judged");
       // A person may have spoken while it was measured.
       state = await this.#look();
@@ -226,13 +226,14 @@ export class Walk {
     }
   }
 
-  async #judge(state: TrafficState): Promise<Verdict> {
+  async #judge(state: TrafficState, { inconclusive }: Position): Promise<Verdict> {
     let verdict: Verdict;
     try {
       const { strategy } = this.#wanted;
       // Every step may be watched so often.
       const looks = stepsOf(strategy).length * strategy.maxInconclusive;
-      verdict = judge(strategy.checks, await this.#around.measure.now(state), looks);
+      const isLast = inconclusive + 1 >= strategy.maxInconclusive;
+      verdict = judge(strategy.checks, await this.#around.measure.now(state), { looks, isLast });
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       verdict = verdictOf([{ check: "measuring", outcome: "error", text: error.problems[0].what }]);

@@ -54,9 +54,23 @@ describe("a verdict", () => {
   });
 
   it("takes probes where callers are too few, and says so", () => {
-    const good = judge(DEFAULTS, of({ green: metrics(5), probes: { sent: 25, failed: 0 } }));
+    const few = of({ green: metrics(5), probes: { sent: 25, failed: 0 } });
+    const good = judge(DEFAULTS, few, { isLast: true });
     expect(good.outcome).toBe("pass");
     expect(good.text).toContain("30 requests (0 %), 25 of them probes");
+    // While more are to be waited for, those who ask decide.
+    expect(judge(DEFAULTS, few)).toMatchObject({
+      outcome: "inconclusive",
+      text: expect.stringContaining("30 of green's own are needed"),
+    });
+    expect(judge(DEFAULTS, of({ probes: { sent: 30, failed: 0 } })).outcome).toBe("pass");
+    // Nobody asked in this interval, and somebody did before it.
+    const quiet = of({ blue: metrics(20), probes: { sent: 30, failed: 0 } });
+    expect(judge(DEFAULTS, quiet).outcome).toBe("inconclusive");
+    expect(judge(DEFAULTS, quiet, { isLast: true }).outcome).toBe("pass");
+    // One of few failed: a person decides.
+    const unlucky = of({ green: metrics(5, 1), probes: { sent: 24, failed: 0 } });
+    expect(judge(DEFAULTS, unlucky, { isLast: true }).outcome).toBe("inconclusive");
     const bad = judge(DEFAULTS, of({ probes: { sent: 30, failed: 30, reason: "NO_REPLY" } }));
     expect(bad.outcome).toBe("fail");
     expect(bad.text).toContain("NO_REPLY");
@@ -70,6 +84,19 @@ describe("a verdict", () => {
     expect(judge(DEFAULTS, of({ green: metrics(0, 2), probes: { sent: 28, failed: 0 } })).outcome).toBe(
       "fail",
     );
+  });
+
+  it("waits for answers that are late, not for those that are under way at any time", () => {
+    const latencies = Array.from({ length: 96 }, () => 1000);
+    const waiting = (ms: number) => of({ green: { ...metrics(96, 0, 0, latencies), requests: 104 }, ms });
+    // An answer takes a second: in 15 seconds seven of 104 are under way, in a minute two.
+    expect(judge(DEFAULTS, waiting(15_000)).outcome).toBe("pass");
+    expect(judge(DEFAULTS, waiting(60_000))).toMatchObject({
+      outcome: "inconclusive",
+      text: expect.stringContaining("8 of its callers' 104 requests have no answer yet"),
+    });
+    const hung = of({ green: { ...metrics(0), requests: 9 }, probes: { sent: 30, failed: 0 } });
+    expect(judge(DEFAULTS, hung, { isLast: true }).outcome).toBe("inconclusive");
   });
 
   it("keeps what could not be measured apart, behind what failed and before what is open", () => {

@@ -1,7 +1,10 @@
 /** How often the judge is wrong, by seeded trials: equal revisions that it condemns, bad ones that it lets pass. */
 import { expect, test } from "vitest";
 import { judge } from "../../delivery/judge.ts";
-import { StrategySchema } from "../../delivery/strategy.ts";
+import { decide, type Position } from "../../delivery/machine.ts";
+import { stepsOf } from "../../delivery/steps.ts";
+import { StrategySchema, type TrafficStrategy, WHOLE } from "../../delivery/strategy.ts";
+import type { RevisionMetrics } from "../../delivery/wire.ts";
 
 /** Numbers from 0 to 1 from a seed (mulberry32). */
 function random(seed: number): () => number {
@@ -98,7 +101,7 @@ test.each([
           beside: true,
         },
       };
-      outcome = judge(CHECKS, { services }, LOOKS).outcome;
+      outcome = judge(CHECKS, { services }, { looks: LOOKS }).outcome;
     }
     ends[outcome === "pass" || outcome === "fail" ? outcome : "open"] += 1;
   }
@@ -106,23 +109,170 @@ test.each([
   expect(least === "pass" ? ends.fail / 500 : ends.pass / 500).toBeLessThanOrEqual(max);
 });
 
-test("a bad revision that few callers get does not pass because it answers Info", () => {
-  const next = random(17);
-  const passes = { info: 0, declared: 0 };
-  for (let n = 0; n < 500; n += 1) {
-    const green = sample(next, { requests: 5, errorRate: 0.2, ms: 200 });
-    const blue = sample(next, { ...GOOD, requests: 95 });
-    // What the service declares fails as often as its callers' requests do.
-    const failed = Array.from({ length: 25 }, () => next() < 0.2).filter(Boolean).length;
-    const judged = (probes: object) =>
-      judge([...CHECKS].slice(0, 1), { services: { battle: { green, blue, beside: true, probes } as never } })
-        .outcome;
-    if (judged({ sent: 25, failed: 0 }) === "pass") passes.info += 1;
-    if (judged({ sent: 25, failed, declared: true }) === "pass") passes.declared += 1;
+/** What a revision does with a request of a caller or of a declared probe. */
+interface Quality {
+  /** Share that fails. */
+  readonly fails: number;
+  /** Share that is never answered: a fault by the next interval, when its time is over. */
+  readonly hangs: number;
+}
+
+interface Use {
+  readonly strategy: TrafficStrategy;
+  /** Callers' requests in an interval, to both revisions, on average. */
+  readonly callers: number;
+  readonly declared: boolean;
+}
+
+const NONE = { requests: 0, answered: 0, errors: 0, refused: 0, latencies: [] };
+
+/** How long an interval is, and an answer takes: so many of its requests are under way at its end. */
+const [INTERVAL_MS, TAKES_MS] = [60_000, 3_000];
+
+/** What a revision was asked since its step began, for one that is judged again and again. */
+class Counter {
+  requests = 0;
+  answered = 0;
+  errors = 0;
+  readonly refused = 0;
+  readonly latencies: number[] = [];
+  #underWay = { good: 0, bad: 0 };
+  readonly #next: () => number;
+  readonly #quality: Quality;
+
+  constructor(next: () => number, quality: Quality) {
+    [this.#next, this.#quality] = [next, quality];
   }
+
+  /** An interval with so many requests; those of the one before have ended by now. */
+  pass(requests: number): void {
+    this.requests += requests;
+    this.answered += this.#underWay.good;
+    this.errors += this.#underWay.bad;
+    this.#underWay = { good: 0, bad: 0 };
+    for (let i = 0; i < requests; i += 1) {
+      const hangs = this.#next() < this.#quality.hangs;
+      const isBad = hangs || this.#next() < this.#quality.fails;
+      const isUnderWay = hangs || this.#next() < TAKES_MS / INTERVAL_MS;
+      if (isUnderWay) this.#underWay[isBad ? "bad" : "good"] += 1;
+      else if (isBad) this.errors += 1;
+      else this.answered += 1;
+      if (!isUnderWay && this.latencies.length < 256) this.latencies.push(TAKES_MS);
+    }
+  }
+}
+
+/** One rollout by the rules of the walk: figures add up while a step is watched on, and begin anew at the next. */
+function rollout(next: () => number, use: Use, quality: Quality): "through" | "back" | "held" {
+  const strategy = StrategySchema.parse({ kind: "blue-green", trafficStrategy: use.strategy });
+  const checks = strategy.checks.filter(({ kind }) => kind !== "health");
+  const steps = stepsOf(strategy);
+  const looks = steps.length * strategy.maxInconclusive;
+  const fresh = () => ({ green: new Counter(next, quality), blue: new Counter(next, BLUE) });
+  let before = new Counter(next, BLUE);
+  before.pass(use.callers * 10);
+  let { green, blue } = fresh();
+  let at: Position = { step: 0, inconclusive: 0, errors: 0 };
+  for (let watched = 1; ; watched += 1) {
+    const share = (steps[at.step]?.weightBp ?? 0) / WHOLE;
+    const [toGreen, toBlue] = arrivals(next, use.callers, share);
+    green.pass(toGreen);
+    blue.pass(toBlue);
+    const beside = blue.requests > 0;
+    const sent = Math.max(0, strategy.probes - green.answered - green.errors);
+    const bad = use.declared ? quality.fails + quality.hangs : 0;
+    const failed = Array.from({ length: sent }, () => next() < bad).filter(Boolean).length;
+    const probes = sent > 0 ? { sent, failed, declared: use.declared } : undefined;
+    const battle = {
+      green: { ...green },
+      blue: { ...(beside ? blue : before) },
+      beside,
+      ms: watched * INTERVAL_MS,
+      probes,
+    };
+    const isLast = at.inconclusive + 1 >= strategy.maxInconclusive;
+    const verdict = judge(checks, { services: { battle } }, { looks, isLast });
+    const { move, at: to } = decide(strategy, steps, at, verdict);
+    at = to;
+    if (move.kind === "finish") return "through";
+    if (move.kind === "back") return "back";
+    if (move.kind === "hold") return "held";
+    if (move.kind === "watch") continue;
+    before = beside ? blue : before;
+    ({ green, blue } = fresh());
+    watched = 0;
+  }
+}
+
+const BLUE: Quality = { fails: 0.01, hangs: 0 };
+
+/** Requests of an interval to green and to blue: as many as on average, more or less (a Poisson process in small pieces). */
+function arrivals(next: () => number, callers: number, share: number): [number, number] {
+  let [green, blue] = [0, 0];
+  for (let i = 0; i < callers * 20; i += 1) {
+    if (next() >= 1 / 20) continue;
+    if (next() < share) green += 1;
+    else blue += 1;
+  }
+  return [green, blue];
+}
+
+const QUALITIES = {
+  good: BLUE,
+  "a fifth fails": { fails: 0.2, hangs: 0 },
+  "a fifth hangs": { fails: 0, hangs: 0.2 },
+  "all hang": { fails: 0, hangs: 1 },
+} as const;
+
+function rollouts(use: Use, quality: keyof typeof QUALITIES) {
+  const next = random(13);
+  const ends = { through: 0, back: 0, held: 0 };
+  for (let n = 0; n < 500; n += 1) ends[rollout(next, use, QUALITIES[quality])] += 1;
+  const how = `${use.strategy}, ${use.callers} callers an interval, ${use.declared ? "declared" : "Info"} probes`;
   console.log(
-    `few callers: ${passes.info} of 500 passed by Info probes, ${passes.declared} by declared ones`,
+    `${how}, ${quality}: ${ends.through} through, ${ends.back} went back, ${ends.held} held (of 500)`,
   );
-  expect(passes.info).toBe(0);
-  expect(passes.declared / 500).toBeLessThanOrEqual(0.05);
+  return ends;
+}
+
+const STRATEGIES = ["INSTANT", "CANARY", "GRADUAL"] as const;
+
+test.each(
+  STRATEGIES.flatMap((strategy) =>
+    [5, 10, 50, 400].flatMap((callers) =>
+      [false, true].map((declared) => ({ strategy, callers, declared }) as const),
+    ),
+  ),
+)(
+  "whole rollouts of a bad revision rarely come through: $strategy, $callers callers, declared $declared",
+  (use) => {
+    expect(rollouts(use, "a fifth fails").through / 500).toBeLessThanOrEqual(0.05);
+    expect(rollouts(use, "all hang").through).toBe(0);
+    // What hangs is known for a fault an interval later than what fails.
+    expect(rollouts(use, "a fifth hangs").through / 500).toBeLessThanOrEqual(0.12);
+  },
+);
+
+test.each(
+  STRATEGIES.flatMap((strategy) => [
+    { strategy, callers: 0, declared: false, least: 500 },
+    { strategy, callers: 0, declared: true, least: 480 },
+    { strategy, callers: 5, declared: true, least: 480 },
+    { strategy, callers: 50, declared: true, least: 480 },
+    { strategy, callers: 1000, declared: false, least: 480 },
+  ]),
+)(
+  "whole rollouts of equal code come through: $strategy, $callers callers, declared $declared",
+  ({ least, ...use }) => {
+    const { through, back } = rollouts(use, "good");
+    expect(through).toBeGreaterThanOrEqual(least);
+    expect(back).toBeLessThanOrEqual(5);
+  },
+);
+
+test("equal code with few callers and nothing declared is held for a person, not condemned", () => {
+  for (const strategy of STRATEGIES)
+    for (const callers of [5, 20, 100]) {
+      expect(rollouts({ strategy, callers, declared: false }, "good").back).toBeLessThanOrEqual(5);
+    }
 });
