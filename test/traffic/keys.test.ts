@@ -27,18 +27,26 @@ end)
 fleet.on("PURSES", { readonly = true }, function() return { purses = purses } end)
 `;
 
-const inputs = (release: string, from: ProcessOutputs, to: ProcessOutputs) =>
+const inputs = (release: string, from: ProcessOutputs, to: ProcessOutputs, changes: object = {}) =>
   stage.traffic(coordinator, release, { key: "data:player", state: "partitioned" }, [from, to], {
     steps: [{ weightBp: 3000 }, { weightBp: 7000 }, { weightBp: 10_000 }],
     intervalSeconds: 1,
     checks: [{ kind: "health" }, { kind: "errorRate", minSamples: 5 }],
-    probes: 5,
+    // Who earns is waited for, however slow the machine is.
+    maxInconclusive: 60,
+    ...changes,
   });
 
+/** A hand-over takes seconds; a key that is refused for longer than this has been forgotten. */
+const DRAINS_MS = 30_000;
+
 async function earn(key: string): Promise<void> {
-  for (;;) {
+  for (const began = Date.now(); ; ) {
     const answer = await player.route(coordinator.processId, "battle", "EARN", { player: key });
-    if (answer.error?.code === "DRAINING") continue;
+    if (answer.error?.code === "DRAINING") {
+      if (Date.now() - began > DRAINS_MS) throw new Error(`${key} is still told DRAINING`);
+      continue;
+    }
     if (answer.error?.code === "INTERNAL") {
       seen.push({ by: "fault", key, sum: 0 });
       return;
@@ -122,12 +130,40 @@ test("and comes back with what was earned meanwhile when the new revision is jud
   expect(await pursesOf(green)).toEqual(Object.fromEntries(sums));
 }, 120_000);
 
+test("a rollout that holds in the middle serves every key; another release takes the state along", async () => {
+  const third = await stage.make("purse-third", program("purse-third", false));
+  const fourth = await stage.make("purse-fourth", program("purse-fourth", false));
+  for (const each of [third, fourth])
+    await wiring.create({
+      ...stage.common(),
+      target: targetOf(each),
+      peers: { coordinator: coordinator.processId },
+    });
+  const from = seen.length;
+  const gated = { steps: [{ weightBp: 5000, gate: "manual" }, { weightBp: 10_000 }] };
+  const error = await whileEarning(
+    inputs("r3", green, third, gated)
+      .then((news) => traffic.create(news))
+      .then(
+        () => undefined,
+        (reason: Error) => reason,
+      ),
+  );
+  expect(error?.message).toContain("[GATE]");
+  for (const key of sums.keys()) await earn(key);
+  expect(new Set(seen.slice(from).map(({ by }) => by))).toEqual(new Set(["purse-green", "purse-third"]));
+  const { outs } = await whileEarning(inputs("r4", green, fourth).then(traffic.create));
+  expect(outs).toMatchObject({ phase: "COMPLETED", active: { battle: fourth.processId } });
+  expect(await pursesOf(fourth)).toEqual(Object.fromEntries(sums));
+  green = fourth;
+}, 120_000);
+
 test("a program that keeps nothing by key is told so before anybody is refused", async () => {
   const owner = await stage.make(
     "purse-whole",
     program("purse-whole", false).replace(", { partition = true }", ""),
   );
-  const error = await inputs("r3", green, owner)
+  const error = await inputs("r5", green, owner)
     .then((news) => traffic.create(news))
     .then(
       () => undefined,

@@ -13,10 +13,10 @@ local tables = require("fleet.router-table")
 
 local partition = {}
 
---- The router's word for whose request a message is; nil where no peer says so.
+--- The router's word for whose request a message is, also one that it carries for a player; nil where no peer says so.
 function partition.key(msg)
   local key = envelope.tag(msg, "Traffic-Key")
-  if type(key) == "string" and key ~= "" and auth.allows("peer", msg) then return key end
+  if type(key) == "string" and key ~= "" and auth.isKnown(msg) then return key end
   return nil
 end
 
