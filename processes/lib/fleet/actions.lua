@@ -231,6 +231,14 @@ on("EXPORT_STATE", { who = "deployer", data = false, readonly = true, reserved =
   return { state = exported, digest = digest, slot = envelope.of(msg).slot }
 end)
 
+-- What a program says of its own state must hold of what is imported too.
+local function assertInvariants()
+  local broken = registry.broken()
+  if #broken > 0 then
+    error(fail.new("INVARIANT_BROKEN", broken[1].name .. ": " .. broken[1].detail, "The state was refused; nothing was changed."))
+  end
+end
+
 on("IMPORT_STATE", {
   who = "deployer", control = true, reserved = true, maxBytes = MAX_STATE_BYTES,
   schema = { state = { type = "table", required = true }, digest = { type = "string", required = true, maxLength = 128 } },
@@ -244,10 +252,7 @@ on("IMPORT_STATE", {
   if not migrated then
     error(fail.new("NO_MIGRATION", tostring(problem), "Import into a process whose program can read this shape."))
   end
-  local broken = registry.broken()
-  if #broken > 0 then
-    error(fail.new("INVARIANT_BROKEN", broken[1].name .. ": " .. broken[1].detail, "The state was refused; nothing was changed."))
-  end
+  assertInvariants()
   return { digest = digest }
 end)
 
@@ -287,10 +292,7 @@ on("IMPORT_KEYS", {
   local sealed = store.partition
   require("fleet.run").onFailure(function() store.partition = sealed end)
   local digest = partition.import(data, data.state, data.digest)
-  local broken = registry.broken()
-  if #broken > 0 then
-    error(fail.new("INVARIANT_BROKEN", broken[1].name .. ": " .. broken[1].detail, "The state was refused; nothing was changed."))
-  end
+  assertInvariants()
   return { digest = digest }
 end)
 
