@@ -25,7 +25,7 @@ export interface Combined {
  *
  * Codes: TRAFFIC_NEEDS_BLUE_GREEN, STEPS_FALL, STEPS_END_EARLY, STEPS_NOT_SPLIT, ROLLING_ONLY, STATE_OWNED_SPLIT,
  * STATE_PARTITIONED_SPLIT, ROUTER_IN_PLACE, ADOPTED_IN_PLACE, PROBE_UNKNOWN_SERVICE, PROBE_TWICE, CHECK_NEEDS_TRAFFIC,
- * MIRROR_HAS_EFFECTS, MIRROR_LAST
+ * INVARIANT_OF_A_PART, MIRROR_HAS_EFFECTS, MIRROR_LAST
  */
 export function strategyProblems(strategy: Strategy, combined: Combined, at = "strategy"): Problem[] {
   return [
@@ -198,6 +198,7 @@ function placeProblems(strategy: Strategy, { services, router, adopted }: Combin
 function checkProblems(strategy: Strategy, { services }: Combined, at: string): Problem[] {
   if (!isBlueGreen(strategy)) return [];
   const names = Object.keys(services).sort();
+  const splits = stepsOf(strategy).some(({ weightBp }) => weightBp > 0 && weightBp < WHOLE);
   const problems: Problem[] = [];
   const seen = new Set<string>();
   strategy.checks.forEach((rule, index) => {
@@ -211,6 +212,15 @@ function checkProblems(strategy: Strategy, { services }: Combined, at: string): 
         expected: names.join(", "),
         remedy: "Name one of those.",
         at: `${path}.service`,
+      });
+    if (rule.kind === "invariant" && splits && services[rule.service]?.state === "partitioned")
+      problems.push({
+        code: "INVARIANT_OF_A_PART",
+        what: `${rule.service} keeps its state by key: on the way green has a part of it, and the old revision's whole is nothing to compare that with.`,
+        got: `invariant ${rule.name} beside steps of a part`,
+        expected: "fleet.invariant in the program, or INSTANT",
+        remedy: "Say in the program what must hold of every key: each import and each health check asks it.",
+        at: path,
       });
     if (seen.has(rule.name))
       problems.push({

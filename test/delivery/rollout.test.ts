@@ -149,6 +149,8 @@ describe("combinations", () => {
       ({ code }) => code,
     );
 
+  const SUM = { kind: "invariant", name: "gold", service: "battle", action: "SUM", path: "sum" } as const;
+
   test.each([
     [{ kind: "sequential", trafficStrategy: "CANARY" }, "none", ["TRAFFIC_NEEDS_BLUE_GREEN"]],
     [{ kind: "parallel", maxParallel: 2 }, "none", ["ROLLING_ONLY"]],
@@ -176,6 +178,13 @@ describe("combinations", () => {
       ["MIRROR_HAS_EFFECTS"],
     ],
     [{ kind: "blue-green", steps: [{ weightBp: 10_000, mirror: true }] }, "none", ["MIRROR_LAST"]],
+    [
+      { kind: "blue-green", trafficStrategy: "GRADUAL", checks: [SUM] },
+      "partitioned",
+      ["INVARIANT_OF_A_PART"],
+    ],
+    [{ kind: "blue-green", trafficStrategy: "GRADUAL", checks: [SUM] }, "none", []],
+    [{ kind: "blue-green", trafficStrategy: "INSTANT", checks: [SUM] }, "partitioned", []],
   ] as const)("%j with state %s", (given, state, expected) => {
     expect(codes(given, state)).toEqual(expected);
   });
