@@ -59,7 +59,7 @@ export const SettingsSchema = z.strictObject({
       off: z.array(type).default([]),
       /** Other levels than the types' own. */
       levels: z.partialRecord(type, z.enum(LEVELS)).default({}),
-      /** Also raise in the fleet's ledger (RAISE_ALERT): one signed message for each alert. */
+      /** Also raise in the fleet's ledger (RAISE_ALERT), and acknowledge and resolve there: one signed message for each change. */
       ledger: z.boolean().default(false),
     })
     .prefault({}),

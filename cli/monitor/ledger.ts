@@ -13,7 +13,7 @@ import { type Look, read } from "./observe.ts";
 export const LEDGER_READS = 2;
 
 /** What only the ledger can know; everything else is judged from what the monitor itself sees. */
-const TAKEN_OVER: readonly AlertType[] = [
+export const TAKEN_OVER: readonly AlertType[] = [
   "CONFIG_DISTRIBUTION_FAILED",
   "ROLLBACK_EXECUTED",
   "ROLLBACK_FAILED",
@@ -32,6 +32,13 @@ const AlertsSchema = z.looseObject({
   ),
 });
 
+/** What the ledger said: for a round, and its own list of alerts as far as that could be read. */
+export interface LedgerLook extends LedgerView {
+  readonly alerts: readonly LedgerAlert[] | undefined;
+}
+
+export type LedgerAlert = z.infer<typeof AlertsSchema>["alerts"][number];
+
 /** The ledger as it is now: its new entries are added to the store. What cannot be read is a note and not the end. */
 export async function lookAtLedger(
   look: Look,
@@ -39,7 +46,7 @@ export async function lookAtLedger(
   members: readonly Member[],
   store: MonitorStore,
   note: (text: string) => void,
-): Promise<LedgerView> {
+): Promise<LedgerLook> {
   const attempt = async <T>(what: string, work: () => Promise<T>, otherwise: T): Promise<T> => {
     try {
       return await work();
@@ -55,8 +62,9 @@ export async function lookAtLedger(
     }
   };
   await attempt("its entries", () => readEntries(look, ledger, store), undefined);
-  const judgements = await attempt("its alerts", () => readAlerts(look, ledger, members, store), []);
-  return { name: ledger.name, runs: runsOf(store.entries<LedgerEntry>()), judgements };
+  const alerts = await attempt("its alerts", () => readAlerts(look, ledger), undefined);
+  const judgements = alerts ? takenOver(alerts, members, store) : [];
+  return { name: ledger.name, runs: runsOf(store.entries<LedgerEntry>()), judgements, alerts };
 }
 
 async function readEntries(look: Look, ledger: Member, store: MonitorStore): Promise<void> {
@@ -69,13 +77,16 @@ async function readEntries(look: Look, ledger: Member, store: MonitorStore): Pro
   }
 }
 
-async function readAlerts(
-  look: Look,
-  ledger: Member,
+async function readAlerts(look: Look, ledger: Member): Promise<LedgerAlert[]> {
+  return AlertsSchema.parse(await read(look, ledger, "ALERT_MANAGEMENT", { operation: "list" })).alerts;
+}
+
+/** What of the ledger's own alerts is one here too. Pure. */
+function takenOver(
+  alerts: readonly LedgerAlert[],
   members: readonly Member[],
   store: MonitorStore,
-): Promise<Judgement[]> {
-  const { alerts } = AlertsSchema.parse(await read(look, ledger, "ALERT_MANAGEMENT", { operation: "list" }));
+): Judgement[] {
   const names = new Set(members.map(({ name }) => name));
   // Refusals of a member are judged from its own counters.
   const isTaken = (type: AlertType, source: string) =>

@@ -1,7 +1,3 @@
-import { randomUUID } from "node:crypto";
-import { z } from "zod";
-import { budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
 import type { Change } from "../../monitor/book.ts";
 import { type Metrics, metricsOf } from "../../monitor/metrics.ts";
 import type { Origin } from "../../monitor/notify/message.ts";
@@ -12,7 +8,6 @@ import { type LedgerView, takeRound } from "../../monitor/round.ts";
 import type { Settings } from "../../monitor/settings.ts";
 import { performanceOf } from "../../monitor/statistics.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
-import { ask } from "../../providers/run/control.ts";
 import { readManifest } from "../../providers/run/manifest.ts";
 import type { Env } from "../../toolchain/paths.ts";
 import type { FleetSession } from "../fleet-session.ts";
@@ -20,6 +15,7 @@ import type { History } from "../history.ts";
 import { type KnownFleet, knownFleet, type Member } from "../members.ts";
 import type { Clock } from "./clock.ts";
 import { LEDGER_READS, lookAtLedger } from "./ledger.ts";
+import { LedgerCopy } from "./ledger-copy.ts";
 import { type Expected, type Look, observe, READS } from "./observe.ts";
 import { type Pace, paceOf } from "./pace.ts";
 
@@ -68,6 +64,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
   const shared = origin.network === "local" ? undefined : SHARED_READS_PER_MINUTE;
   const pace: Pace = paceOf(settings.readsPerMinute ?? shared, clock);
   const metrics = metricsOf(origin);
+  const inLedger = settings.alerts.ledger ? new LedgerCopy(fleet.session, store) : undefined;
   let commits: readonly number[] | undefined;
   let commitsFor = -1;
   const reads = fleet.members.length * READS + (fleet.ledger === undefined ? 0 : LEDGER_READS);
@@ -105,7 +102,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
       const outcome = takeRound(store, round, settings, ledger, commits);
       const deliveries = options.notify === false ? [] : await tell(options, origin, outcome.changes);
       for (const { receiver, reason } of deliveries) if (reason) note(`${receiver} was not told: ${reason}`);
-      if (settings.alerts.ledger && keeper) await raise(fleet, keeper, outcome.changes, note);
+      if (inLedger && keeper) await inLedger.update(keeper, ledger?.alerts, outcome.changes, note);
       const { changes, ...shown } = outcome;
       const snapshot = {
         at,
@@ -169,30 +166,4 @@ function tell(
   changes: readonly Change[],
 ): Promise<Delivery[]> {
   return changes.length === 0 ? Promise.resolve([]) : notify(settings.receivers, changes, origin, { env });
-}
-
-/** Raises in the ledger what was raised here: one signed message each. */
-async function raise(
-  { session }: FleetSession,
-  ledger: Member,
-  changes: readonly Change[],
-  note: (text: string) => void,
-): Promise<void> {
-  for (const { kind, alert } of changes) {
-    if (kind !== "raised") continue;
-    const { type, source, message, level } = alert;
-    const data = { type, source, message, level };
-    const tags = { "Correlation-Id": randomUUID() };
-    try {
-      await ask(
-        session,
-        { ...ledger, action: "RAISE_ALERT", data, tags },
-        z.looseObject({ success: z.literal(true) }),
-        budgetOf(30),
-      );
-    } catch (error) {
-      if (!(error instanceof FleetError)) throw error;
-      note(`${ledger.name} was not told of ${type} ${source} [${error.code}]`);
-    }
-  }
 }

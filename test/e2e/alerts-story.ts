@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { fleetProject, networkOf, processOf } from "../rollback/fleet.ts";
+import { askLedger, fleetProject, networkOf, processOf } from "../rollback/fleet.ts";
 import { newPlayer, type Player } from "./player.ts";
 import type { Project } from "./project.ts";
 import { type WatchedFleet, watchFleet } from "./watched.ts";
@@ -60,7 +60,7 @@ function watched(): void {
     );
     const ran = await project.pulumi(["up", "--yes", "--skip-preview"]);
     if (ran.code !== 0) throw new Error(ran.text);
-    fleet = await watchFleet(project, "limits: { timeoutMs: 3000 }");
+    fleet = await watchFleet(project, "limits: { timeoutMs: 3000 }\nalerts: { ledger: true }");
     stranger = await newPlayer(await networkOf(project));
   }, 300_000);
   afterAll(async () => {
@@ -202,5 +202,14 @@ export function tellAlerts(all: boolean): void {
     await roundsUntil(() => fleet.open().length === 0);
     await row("PROCESS_OFFLINE", "reader").filter({ hasText: "RESOLVED" }).waitFor();
     await fleet.page.locator("#count", { hasText: "3 of 3 processes are healthy" }).waitFor();
+  });
+
+  it("the ledger has been told of all of it, and of its end", async () => {
+    await fleet.round();
+    const { alerts } = await askLedger<{ alerts: Record<string, string>[] }>(project, "ALERT_MANAGEMENT", {});
+    const told = alerts.map(({ type, source, state }) => `${type} ${source} ${state}`);
+    expect(told).toContain("PROCESS_DRIFT reader RESOLVED");
+    expect(told).toContain("PROCESS_OFFLINE reader RESOLVED");
+    expect(told.filter((each) => !each.endsWith("RESOLVED"))).toEqual([]);
   });
 }

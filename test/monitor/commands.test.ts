@@ -168,14 +168,27 @@ test("while the fleet is in maintenance nothing about processes is raised", asyn
   expect(after.json<{ alerts: unknown[] }>().alerts).toHaveLength(3);
 });
 
-test("with alerts.ledger what is raised is also raised in the ledger, once", async () => {
+test("with alerts.ledger the ledger has what is raised, acknowledged and resolved here, each by one message", async () => {
   writeFileSync(
     join(cwd, "monitoring.yaml"),
     "alerts: { ledger: true, off: [HEALTH_CHECK_FAILURE_RATE_HIGH] }",
   );
+  // A ledger that keeps what it is told; the first message is lost.
+  const kept: { type: string; source: string; state: string; level: string }[] = [];
+  let [health, losses] = ["UNHEALTHY" as "UNHEALTHY" | "HEALTHY", 1];
   const behaviour: Behaviour = (request) => {
-    if (request.action === "RAISE_ALERT") return { reply: { success: true } };
-    return behave(request.processId === idOf("shop") ? "UNHEALTHY" : "HEALTHY")(request);
+    const data = JSON.parse(request.data || "{}");
+    if (request.action === "RAISE_ALERT") {
+      if (losses-- > 0) return { reply: { success: false, error: { code: "BUSY", message: "later" } } };
+      kept.push({ ...data, state: "OPEN" });
+      return { reply: { success: true } };
+    }
+    if (request.action === "ALERT_MANAGEMENT") {
+      const states: Record<string, string> = { acknowledge: "ACKNOWLEDGED", resolve: "RESOLVED" };
+      for (const each of kept) each.state = states[data.operation] ?? each.state;
+      return { reply: { success: true, alerts: kept } };
+    }
+    return behave(request.processId === idOf("shop") ? health : "HEALTHY")(request);
   };
   const given = atHome(behaviour);
   // A reply to a signed message is read from its evaluation.
@@ -185,13 +198,22 @@ test("with alerts.ledger what is raised is also raised in the ledger, once", asy
     ref.messageId.startsWith("message-")
       ? ao.evaluation(ref, {} as never)
       : { messageId: "", output: "", messages: [], spawns: [] };
-  await fleet(["monitor", "--rounds", "2", "--interval", "1"], given);
-  expect(ao.sent.map(({ tags, data }) => [tags.Action, JSON.parse(data)])).toEqual([
-    [
-      "RAISE_ALERT",
-      { type: "PROCESS_UNHEALTHY", source: "shop", message: "it says so itself", level: "ERROR" },
-    ],
+  const told = () => ao.sent.splice(0).map(({ tags, data }) => [tags.Action, JSON.parse(data)]);
+  const raised = { type: "PROCESS_UNHEALTHY", source: "shop", message: "it says so itself", level: "ERROR" };
+  const of = { type: "PROCESS_UNHEALTHY", source: "shop" };
+  const rounds = (n: number) => fleet(["monitor", "--rounds", `${n}`, "--interval", "1"], given);
+  await rounds(3);
+  expect(told()).toEqual([
+    ["RAISE_ALERT", raised],
+    ["RAISE_ALERT", raised],
   ]);
+  expect((await fleet(["alerts", "acknowledge", "alert-1"], { cwd })).code).toBe(0);
+  await rounds(2);
+  expect(told()).toEqual([["ALERT_MANAGEMENT", { operation: "acknowledge", ...of }]]);
+  health = "HEALTHY";
+  await rounds(3);
+  expect(told()).toEqual([["ALERT_MANAGEMENT", { operation: "resolve", ...of }]]);
+  expect(kept).toMatchObject([{ ...of, state: "RESOLVED" }]);
 });
 
 test("options that cannot be together, and settings that are wrong, are said before anything is read", async () => {

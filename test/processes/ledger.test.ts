@@ -235,6 +235,24 @@ describe("alerts", () => {
     expect(await alerts(p)).toEqual([]);
   });
 
+  test("who raised them knows no ids: type and source say which are acknowledged and resolved", async () => {
+    const p = await base.clone();
+    const states = async () => (await alerts(p)).map((each) => each[2]);
+    const of = { type: "SECURITY_ALERT", source: "s" };
+    await raise(p);
+    await raise(p, { source: "t" });
+    const acknowledged = await manage(p, { operation: "acknowledge", ...of });
+    expect(acknowledged.alerts).toMatchObject([{ source: "s", state: "ACKNOWLEDGED" }]);
+    expect(await states()).toEqual(["ACKNOWLEDGED", "OPEN"]);
+    await manage(p, { operation: "resolve", ...of });
+    expect(await states()).toEqual(["RESOLVED", "OPEN"]);
+    expect(await manage(p, { operation: "resolve", ...of })).toMatchObject({ success: true });
+    expect((await manage(p, { operation: "resolve", type: "SECURITY_ALERT" })).error?.code).toBe(
+      "UNKNOWN_ALERT",
+    );
+    expect((await manage(p, { operation: "resolve", ...of }, STRANGER)).error?.code).toBe("FORBIDDEN");
+  });
+
   test("silence holds for its time; managing is for deployers", async () => {
     const p = await base.clone();
     await manage(p, {

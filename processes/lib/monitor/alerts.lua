@@ -117,11 +117,25 @@ function alerts.resolve(kind, source, now)
   end
 end
 
-local function find(id)
-  for _, alert in ipairs(state.list) do
-    if alert.alertId == id then return alert end
+-- One by its id, or all of a type and source that are not over: none of these is no fault, it is as wanted.
+local function find(request)
+  if not request.alertId and request.type and request.source then
+    local found = {}
+    for _, alert in ipairs(state.list) do
+      if alert.type == request.type and alert.source == request.source and alert.state ~= "RESOLVED" then found[#found + 1] = alert end
+    end
+    return found
   end
-  error(fleet.fail("UNKNOWN_ALERT", "there is no alert " .. tostring(id), "ALERT_MANAGEMENT with operation list names them."))
+  for _, alert in ipairs(state.list) do
+    if alert.alertId == request.alertId then return { alert } end
+  end
+  error(fleet.fail("UNKNOWN_ALERT", "there is no alert " .. tostring(request.alertId), "ALERT_MANAGEMENT with operation list names them."))
+end
+
+local function each(request, change)
+  local found = find(request)
+  for _, alert in ipairs(found) do change(alert) end
+  return { alert = found[#found], alerts = found }
 end
 
 local OPERATIONS = {}
@@ -131,19 +145,19 @@ function OPERATIONS.list(request)
 end
 
 function OPERATIONS.acknowledge(request, now, by)
-  local alert = find(request.alertId)
-  if alert.state == "OPEN" then
-    alert.state, alert.acknowledgedAt, alert.acknowledgedBy = "ACKNOWLEDGED", now, by
-  end
-  return { alert = alert }
+  return each(request, function(alert)
+    if alert.state == "OPEN" then
+      alert.state, alert.acknowledgedAt, alert.acknowledgedBy = "ACKNOWLEDGED", now, by
+    end
+  end)
 end
 
 function OPERATIONS.resolve(request, now, by)
-  local alert = find(request.alertId)
-  if alert.state ~= "RESOLVED" then
-    alert.state, alert.resolvedAt, alert.resolvedBy = "RESOLVED", now, by
-  end
-  return { alert = alert }
+  return each(request, function(alert)
+    if alert.state ~= "RESOLVED" then
+      alert.state, alert.resolvedAt, alert.resolvedBy = "RESOLVED", now, by
+    end
+  end)
 end
 
 function OPERATIONS.silence(request, now)
@@ -170,6 +184,7 @@ local FIELDS = {
 }
 
 --- Declares `RAISE_ALERT` for peers, and `ALERT_MANAGEMENT`: anyone may list, a deployer may acknowledge, resolve, silence and unsilence.
+-- Whose alert that is `alertId` says, or `type` and `source` together.
 -- Data is the request itself or has it as `alertRequest`.
 function alerts.declare()
   local schema = { alertRequest = { type = "table", fields = FIELDS } }

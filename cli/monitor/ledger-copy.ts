@@ -1,0 +1,81 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { type Alert, type Change, keyOf } from "../../monitor/book.ts";
+import type { MonitorStore } from "../../monitor/store.ts";
+import { ask } from "../../providers/run/control.ts";
+import type { Session } from "../../providers/run/session.ts";
+import type { Member } from "../members.ts";
+import { type LedgerAlert, TAKEN_OVER } from "./ledger.ts";
+
+const AnswerSchema = z.looseObject({ success: z.literal(true) });
+
+/**
+ * Alerts of the monitor in the fleet's ledger (`alerts.ledger`): raised there by one signed message each, acknowledged and resolved
+ * when they are here, so that nothing escalates there that somebody knows of.
+ */
+export class LedgerCopy {
+  readonly #session: Session;
+  readonly #store: MonitorStore;
+  /** Raised here, and not taken there yet. */
+  readonly #due = new Map<string, Alert>();
+
+  constructor(session: Session, store: MonitorStore) {
+    [this.#session, this.#store] = [session, store];
+  }
+
+  /**
+   * Brings the ledger to what is known here.
+   *
+   * @param there its alerts as they were read in this round; undefined where they could not be
+   */
+  async update(
+    ledger: Member,
+    there: readonly LedgerAlert[] | undefined,
+    changes: readonly Change[],
+    note: (text: string) => void,
+  ): Promise<void> {
+    for (const { kind, alert } of changes) {
+      if (TAKEN_OVER.includes(alert.type)) continue;
+      if (kind === "raised") this.#due.set(keyOf(alert), alert);
+      if (kind === "resolved") this.#due.delete(keyOf(alert));
+    }
+    const send = async (alert: Alert, action: string, data: object) => {
+      try {
+        const tags = { "Correlation-Id": randomUUID() };
+        await ask(this.#session, { ...ledger, action, data, tags }, AnswerSchema, budgetOf(30));
+        return true;
+      } catch (error) {
+        if (!(error instanceof FleetError)) throw error;
+        note(`${ledger.name} was not told of ${alert.type} ${alert.source} [${error.code}]`);
+        return false;
+      }
+    };
+    for (const [key, alert] of this.#due) {
+      const { type, source, message, level } = alert;
+      if (await send(alert, "RAISE_ALERT", { type, source, message, level })) this.#due.delete(key);
+    }
+    for (const alert of this.#store.book().alerts.filter((each, at, all) => isNewest(each, at, all))) {
+      const operation = wanted(
+        alert,
+        there?.find((each) => each.state !== "RESOLVED" && isOf(each, alert)),
+      );
+      const { type, source } = alert;
+      if (operation) await send(alert, "ALERT_MANAGEMENT", { operation, type, source });
+    }
+  }
+}
+
+const isOf = (one: { type: string; source: string }, other: { type: string; source: string }): boolean =>
+  one.type === other.type && one.source === other.source;
+
+const isNewest = (alert: Alert, at: number, all: readonly Alert[]): boolean =>
+  !all.slice(at + 1).some((each) => isOf(each, alert));
+
+/** What the ledger is to be told of an alert that it has open. Pure. */
+function wanted(here: Alert, there: LedgerAlert | undefined): "acknowledge" | "resolve" | undefined {
+  if (!there || TAKEN_OVER.includes(here.type)) return undefined;
+  if (here.state === "RESOLVED") return "resolve";
+  return here.state === "ACKNOWLEDGED" && there.state === "OPEN" ? "acknowledge" : undefined;
+}
