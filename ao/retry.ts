@@ -76,7 +76,7 @@ const telling = new Set([
 ]);
 
 function gaveUp(what: string, budget: Budget, tries: number, last: FleetError | undefined): FleetError {
-  if (budget.given) budget.given.up = true;
+  if (budget.gaveUp) budget.gaveUp.isSo = true;
   const problem: Problem = {
     code: last && telling.has(last.code) ? last.code : "BUDGET_SPENT",
     what: `Gave up on ${what} after ${tries} ${tries === 1 ? "try" : "tries"} within ${seconds(budget.total)}`,

@@ -5,13 +5,13 @@ export interface Budget {
   /** The whole span in milliseconds, for messages. */
   readonly total: number;
   /** True once work was given up for want of this time, be it that a rest too short for another try is left. */
-  readonly given?: { up: boolean };
+  readonly gaveUp?: { isSo: boolean };
 }
 
 export function budgetOf(seconds: number): Budget {
   const total = seconds * 1000;
   const end = performance.now() + total;
-  return { total, remaining: () => Math.max(0, end - performance.now()), given: { up: false } };
+  return { total, remaining: () => Math.max(0, end - performance.now()), gaveUp: { isSo: false } };
 }
 
 /** A part of a budget: at most `seconds`, never more than what is left of the whole. */
@@ -20,5 +20,5 @@ export function within(budget: Budget, seconds: number): Budget {
   const end = performance.now() + total;
   const remaining = () => Math.max(0, Math.min(end - performance.now(), budget.remaining()));
   // A part that was cut to what the whole has left speaks for the whole.
-  return { total, remaining, ...(total < seconds * 1000 && budget.given ? { given: budget.given } : {}) };
+  return { total, remaining, ...(total < seconds * 1000 && budget.gaveUp ? { gaveUp: budget.gaveUp } : {}) };
 }

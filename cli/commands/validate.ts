@@ -4,7 +4,7 @@ import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { readRelease } from "../../providers/release/document.ts";
 import { writeAtomically } from "../../providers/run/files.ts";
-import { type Cli, type Context, defineCommand, names, positive, seconds } from "../command.ts";
+import { type Cli, type Context, count, defineCommand, names, positive, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { membersNamed } from "../state/members.ts";
 import { brief, table } from "../table.ts";
@@ -32,6 +32,8 @@ const Options = z.looseObject({
   maxP95: z.number().optional(),
   maxRegression: z.number(),
   maxResponse: z.number(),
+  healthRetries: z.number(),
+  retryDelay: z.number(),
   junit: z.string(),
 });
 
@@ -67,6 +69,13 @@ export function validateCommand(cli: Cli): Command {
           1.5,
         )
         .option("--max-response <ms>", "longest answer to a health check", positive, 5000)
+        .option(
+          "--health-retries <number>",
+          "how often a member that is not well is looked at again",
+          count(0),
+          3,
+        )
+        .option("--retry-delay <seconds>", "between two such looks", seconds, 10)
         .option("--junit <file>", "where the JUnit report goes", join("build", "validation-report.xml"));
     },
     options: Options,
@@ -93,6 +102,7 @@ export function validateCommand(cli: Cli): Command {
         performanceSeconds: options.performanceDuration,
         rate: options.rate,
         patience: options.answerTimeout,
+        retries: { most: options.healthRetries, seconds: options.retryDelay },
         history: await context.host.history(fleet, options.answerTimeout),
         projectDir: context.projectDir,
         note: (line: string) => context.out.note(line),

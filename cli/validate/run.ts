@@ -37,7 +37,7 @@ export async function runValidation(subject: Subject, options: RunOptions): Prom
     validationTimestamp: began.toISOString(),
     validationDuration: Number(((performance.now() - started) / 1000).toFixed(1)),
     validationTypes: [...types],
-    timedOut: budget.remaining() === 0 || budget.given?.up === true,
+    timedOut: budget.remaining() === 0 || budget.gaveUp?.isSo === true,
     project: fleet.project,
     stack: fleet.stack,
     network: fleet.session.networkName,

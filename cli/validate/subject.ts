@@ -21,6 +21,8 @@ export interface Subject {
   readonly rate: number;
   /** Seconds that one answer may take. */
   readonly patience: number;
+  /** A member that is not well is looked at again so often, so many seconds apart: what is passing is no finding. */
+  readonly retries: { readonly most: number; readonly seconds: number };
   readonly history: History;
   readonly projectDir: string;
   readonly note: (line: string) => void;

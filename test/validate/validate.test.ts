@@ -174,8 +174,9 @@ describe("a fleet that is well", () => {
 describe("a fleet that is not", () => {
   test("fails where it is not well, with the reason, in report, logs and JUnit", async () => {
     const words = ["--types", "health,integration,performance", "--performance-duration", "1", "--rate", "6"];
-    const ran = await bad.run("validate", ...words);
+    const ran = await bad.run("validate", ...words, "--retry-delay", "0.1");
     expect(ran.code).toBe(1);
+    expect(ran.stderr).toContain("battle not well: again in 0.1 s (3 of 3)");
     const seen = report(bad);
     expect(fitsSchema(seen)).toEqual([]);
     expect(seen.results).toMatchObject({
@@ -198,5 +199,25 @@ describe("a fleet that is not", () => {
     expect(read(bad, "build/validation-report.xml")).toContain(
       '<failure message="shop did not answer [TIMEOUT]"',
     );
+  }, 60_000);
+
+  test("what is passing is no finding: a member that is not well is looked at again, the others are not", async () => {
+    const once = await simulatedFleet({
+      battle: { health: ["HEALTHY", "UNHEALTHY", "UNHEALTHY", "HEALTHY"] },
+    });
+    try {
+      const ran = await once.run("validate", "--types", "health", "--retry-delay", "0.1", ...patient);
+      expect([ran.code, ran.stderr]).toEqual([
+        0,
+        expect.stringContaining("battle not well: again in 0.1 s (1 of 3)"),
+      ]);
+      expect(ran.stderr).not.toContain("(2 of 3)");
+      expect(report(once).results).toMatchObject({
+        battle_health_startup: "PASS",
+        fleet_health_shares: "PASS",
+      });
+    } finally {
+      await once.close();
+    }
   }, 60_000);
 });
