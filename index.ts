@@ -11,8 +11,9 @@ const fleet = await Fleet.create("pokerogue", {
   processes: {
     "deployment-coordinator": {},
     admin: {
-      peers: ["coordinator", "security"],
-      // A round of health checks by the scheduler's cron, where a messenger unit is asked to monitor it.
+      // Whom it watches: all of them.
+      peers: ["deployment-coordinator", "coordinator", "battle", "pokemon", "shop", "security"],
+      // A round of health checks by cron: the messenger unit is asked to drive it.
       tags: { "Cron-Interval": "30-seconds", "Cron-Tag-Action": "PERIODIC_HEALTH_CHECK" },
     },
     coordinator: { peers: ["deployment-coordinator", "admin", "battle", "pokemon", "shop", "security"] },

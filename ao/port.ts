@@ -37,6 +37,14 @@ export interface Ao {
    */
   awaitReady(processId: string, budget: Budget): Promise<void>;
 
+  /**
+   * Asks the messenger unit to drive a process' crons (its `Cron-Interval` tags), or to stop it. Asked twice it is done once. A unit
+   * keeps that to itself: it cannot be read back.
+   *
+   * @returns false where the unit offers no such thing
+   */
+  monitor(input: { processId: string; on: boolean }, budget: Budget): Promise<boolean>;
+
   /** Marks the intent as done: its effect was read back, so the same key may never be reused for a resend. */
   settle(intent: string): Promise<void>;
 

@@ -101,7 +101,7 @@ export const ProcessDeclarationSchema = z.strictObject({
   allowed: allowed.default([]),
   /** AO module: an alias of the network, an id, or a WebAssembly file of the project. Fixed at the spawn. @default the fleet's */
   module: z.union([z.string().min(1), WasmModuleSchema]).optional(),
-  /** Extra spawn tags. @default none */
+  /** Extra spawn tags. With `Cron-Interval` the messenger unit is asked to drive its crons. @default none */
   tags: z.record(z.string(), z.string()).default({}),
   /** When a new revision counts as healthy; what is not named is the fleet's. @default the fleet's */
   health: HealthPolicySchema.partial().optional(),

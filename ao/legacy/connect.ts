@@ -10,6 +10,7 @@ import { effectsOf } from "./effects.ts";
 import { findAll, readData, readPage } from "./gateway.ts";
 import { unitAt } from "./http.ts";
 import { moduleLoader } from "./modules.ts";
+import { postMonitor } from "./monitor.ts";
 import { preflight } from "./preflight.ts";
 
 export interface LegacyOptions {
@@ -130,6 +131,13 @@ export function connectLegacy({
     async awaitReady(processId, budget) {
       await evaluation({ processId, messageId: processId }, budget);
     },
+    monitor: (input, budget) =>
+      retrying(
+        `asking for the crons of the process ${input.processId}`,
+        budget,
+        () => postMonitor(mu, wallet, input, budget),
+        backoff,
+      ),
     settle: (intent) => journal.settle(intent),
     dryrun: ({ processId, tags, data }, budget) =>
       retrying(

@@ -5,7 +5,7 @@ import { type Limiter, limiterOf } from "../limiter.ts";
 /** One HTTP exchange with a unit. */
 export interface Call {
   readonly url: string;
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "DELETE";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
 }

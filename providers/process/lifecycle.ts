@@ -12,6 +12,7 @@ import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { type Beside, placeBeside } from "./beside.ts";
 import { BOOT_PATIENCE, bootLoads } from "./boot.ts";
+import { driveCron } from "./cron.ts";
 import { awaitHealthy, type Expected, nothingLoaded, type Place, probe } from "./health.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import { ensureModule } from "./module.ts";
@@ -84,8 +85,8 @@ export async function remove(_id: string, props: ProcessOutputs) {
   const started = performance.now();
   const beside = (props.revisions ?? []).filter(({ processId }) => processId !== props.processId);
   for (const { processId, generation } of beside)
-    await retire(session, { name: props.name, processId, generation }, budget);
-  await retire(session, place, budget);
+    await retire(session, { name: props.name, processId, generation }, props, budget);
+  await retire(session, place, props, budget);
   crashPoint("process.retired");
   await record(session, { [props.name]: undefined });
   await say(session, props.name, "retired", props.processId.slice(0, 8), started);
@@ -124,6 +125,7 @@ async function ensure(
     const { revision: _, ...others } = olds ?? {};
     const view = olds && ({ ...others, ...(before && { revision: before }) } as ProcessOutputs);
     const revision = await ensureCode(session, place, inputs, view, budget);
+    await driveCron(session, place, inputs, budget);
     const started = performance.now();
     const expected = { version: inputs.version, sourceHash: inputs.bundle.hash };
     const health = await healthOf(session, place, expected, inputs, budget);

@@ -39,7 +39,7 @@ export async function retained(
   const gone = word ? surplus(revisions, inUse, strategy.retention, new Date()) : [];
   for (const one of gone) {
     const started = performance.now();
-    await retire(session, { name, processId: one.processId, generation: one.generation }, budget);
+    await retire(session, { name, processId: one.processId, generation: one.generation }, outputs, budget);
     await say(session, name, "retired", `${one.processId.slice(0, 8)}, held no longer`, started);
   }
   return {

@@ -4,14 +4,22 @@ import { FleetError } from "../../core/errors.ts";
 import { ask } from "../run/control.ts";
 import { incarnationsIn } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
+import { stopCron } from "./cron.ts";
 import type { Place } from "./health.ts";
+import type { ProcessInputs } from "./schema.ts";
 
 /** AO processes are permanent: a retired one answers `GONE` from now on. Done twice, it is done once. */
-export async function retire(session: Session, place: Place, budget: Budget): Promise<void> {
+export async function retire(
+  session: Session,
+  place: Place,
+  { tags }: Pick<ProcessInputs, "tags">,
+  budget: Budget,
+): Promise<void> {
   const { name, processId, generation } = place;
   // A run that died after it had retired the process left only the state behind.
   const isDone = incarnationsIn(session, name).some((one) => one.processId === processId && one.retired);
   if (isDone) return;
+  await stopCron(session, place, tags, budget);
   try {
     const epoch = await session.deployment.epoch();
     const request = { name, processId, generation, action: "RETIRE", epoch };

@@ -77,7 +77,7 @@ export const ProcessInputsSchema = z.strictObject({
   dependencies: z.array(z.string()).default([]),
   /** The code to run, by hash; the text is in the store under `.fleet/bundles`. */
   bundle: BundleRefSchema,
-  /** Extra spawn tags. They are fixed at the spawn. */
+  /** Extra spawn tags, fixed at the spawn. With `Cron-Interval` the messenger unit is asked to drive its crons until it is retired. */
   tags: z.record(z.string(), z.string()).default({}),
   /** When the new revision counts as healthy. */
   healthCheck: HealthPolicySchema.prefault({}),

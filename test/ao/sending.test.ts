@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DataItem } from "@dha-team/arbundles";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
 import { budgetOf } from "../../core/budget.ts";
@@ -197,5 +198,39 @@ describe("preflight", () => {
     const { endpoints } = units;
     const other = connectLegacy({ endpoints, wallet, journal, limits: { backoff: { base: 5, cap: 20 } } });
     await expect(other.preflight({}, budgetOf(0.2))).rejects.toMatchObject({ code: "UNIT_NOT_AO" });
+  });
+});
+
+describe("a process' crons are driven by the messenger unit", () => {
+  const answers = (...replies: Reply[]) =>
+    units.script(({ endpoint, nth }) =>
+      endpoint === "mu.monitor" ? replies[Math.min(nth, replies.length) - 1] : undefined,
+    );
+  const monitor = (on: boolean, seconds = 5) => ao.monitor({ processId: P, on }, budgetOf(seconds));
+
+  test.each<[string, boolean, Reply[], boolean]>([
+    ["begun", true, [{ text: "Monitoring process" }], true],
+    ["begun before", true, [{ status: 500, text: "Error: Process already being monitored" }], true],
+    ["ended", false, [{ text: "Process deleted" }], true],
+    [
+      "ended before",
+      false,
+      [{ status: 500, text: "Cannot read properties of undefined (reading 'stop')" }],
+      true,
+    ],
+    ["begun at the second try", true, [{ status: 500, text: "fetch failed" }, { text: "ok" }], true],
+    ["offered nowhere", true, [{ status: 404, text: "Not Found" }], false],
+  ])("%s", async (_what, on, replies, expected) => {
+    answers(...replies);
+    expect(await monitor(on)).toBe(expected);
+    const [request] = units.requests;
+    expect(request?.path).toBe(`/mu/monitor/${P}`);
+    expect(new DataItem(request?.body ?? Buffer.alloc(0)).target.slice(0, 42)).toBe(P.slice(1));
+    expect(units.count("mu.monitor")).toBe(replies.length);
+  });
+
+  test("a unit that refuses is an error", async () => {
+    answers({ status: 400, text: "Signed data item is required" });
+    await expect(monitor(true)).rejects.toThrow(/UNIT_REFUSED/);
   });
 });

@@ -5,6 +5,7 @@ import type { NetworkEndpoints } from "../../ao/port.ts";
 
 export type Endpoint =
   | "mu.post"
+  | "mu.monitor"
   | "mu.assign"
   | "upload"
   | "mu.root"
@@ -118,6 +119,7 @@ export async function startUnits(): Promise<Units> {
 
 function endpointOf({ url = "", method }: IncomingMessage): Endpoint {
   if (url.startsWith("/mu/?process-id=")) return "mu.assign";
+  if (url.startsWith("/mu/monitor/")) return "mu.monitor";
   if (url.startsWith("/tx") && method === "POST") return "upload";
   if (url.startsWith("/mu")) return method === "POST" ? "mu.post" : "mu.root";
   if (url.startsWith("/cu/results/")) return "cu.results";
@@ -133,6 +135,8 @@ function usual({ endpoint, body }: Request): Reply {
       return { status: 202, json: { message: "Processing DataItem", id: new DataItem(body).id } };
     case "mu.assign":
       return { status: 202, json: { message: "Processing Assignment", id: "assignment" } };
+    case "mu.monitor":
+      return { text: "Monitoring process" };
     case "upload":
       return { json: { id: new DataItem(body).id } };
     case "mu.root":

@@ -91,6 +91,7 @@ export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: stri
     awaitReady: never,
     find: async () => [],
     data: never,
+    monitor: never,
     preflight: never,
   };
 }

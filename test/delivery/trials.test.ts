@@ -4,7 +4,6 @@ import { judge } from "../../delivery/judge.ts";
 import { decide, type Position } from "../../delivery/machine.ts";
 import { stepsOf } from "../../delivery/steps.ts";
 import { StrategySchema, type TrafficStrategy, WHOLE } from "../../delivery/strategy.ts";
-import type { RevisionMetrics } from "../../delivery/wire.ts";
 
 /** Numbers from 0 to 1 from a seed (mulberry32). */
 function random(seed: number): () => number {
@@ -124,7 +123,7 @@ interface Use {
   readonly declared: boolean;
 }
 
-const NONE = { requests: 0, answered: 0, errors: 0, refused: 0, latencies: [] };
+const _NONE = { requests: 0, answered: 0, errors: 0, refused: 0, latencies: [] };
 
 /** How long an interval is, and an answer takes: so many of its requests are under way at its end. */
 const [INTERVAL_MS, TAKES_MS] = [60_000, 3_000];

@@ -228,6 +228,20 @@ describe("the guide's fleet, as its players and operators see it", () => {
     expect(stdout).toContain("PURCHASE");
   });
 
+  it("is checked by its admin process every 30 seconds, which nobody asks but the messenger unit", async () => {
+    const asked = async () =>
+      (await owner.ask(ids.admin ?? "", "SYSTEM_STATUS", {})) as unknown as {
+        systemStatus: string;
+        processes: Record<string, { state: string }>;
+      };
+    for (const end = Date.now() + 60_000; (await asked()).systemStatus === "UNKNOWN" && Date.now() < end; )
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    const { systemStatus, processes } = await asked();
+    expect(systemStatus).toBe("HEALTHY");
+    const others = MEMBERS.filter((name) => name !== "admin").map((name) => ids[name]);
+    expect(Object.keys(processes)).toEqual(expect.arrayContaining(others));
+  }, 90_000);
+
   it("deploys an edit of one member with --only and leaves the others as they run", async () => {
     project.edit("processes/battle/process.lua", "local fleet = require", "-- edited\nlocal fleet = require");
     project.edit("processes/shop/process.lua", "local fleet = require", "-- edited\nlocal fleet = require");

@@ -49,6 +49,10 @@ beforeAll(async () => {
   );
   for (let n = 0; n < PARTS; n += 1)
     await put(`processes/big/part${n}.lua`, `-- part ${n}\nreturn "${String(n % 10).repeat(LIMIT)}"\n`);
+  await put(
+    "processes/clock/process.lua",
+    `${head("clock")}local ticks = fleet.state("ticks", { n = 0 })\nfleet.on("TICK", { who = fleet.isCron, data = false }, function() ticks.n = ticks.n + 1 end)\nfleet.on("TICKS", { who = "anyone", readonly = true }, function() return { n = ticks.n } end)\n`,
+  );
   for (const name of ["one", "two", "booted"]) await put(`processes/${name}/process.lua`, head(name));
   await put("processes/large/process.lua", `${head("large")}return "${"x".repeat(2 * LIMIT)}"\n`);
   await configureOnce();
@@ -82,6 +86,7 @@ async function inputs(name: string, member: Record<string, unknown> = {}, home =
     healthCheck: FAST,
     timeoutSeconds: 60,
     onBoot: declaration.onBoot,
+    tags: declaration.tags,
   });
 }
 const create = async (...given: Parameters<typeof inputs>): Promise<ProcessOutputs> =>
@@ -247,3 +252,42 @@ describe("a WebAssembly module of the project's own", () => {
     expect(await published()).toHaveLength(1);
   }, 60_000);
 });
+
+test("the crons that a process was spawned with are driven, until it is retired", async () => {
+  const tags = { "Cron-Interval": "1-second", "Cron-Tag-Action": "TICK" };
+  const clock = await create("clock", { tags });
+  const place = { name: "clock", generation: 1, processId: clock.processId };
+  const ticks = async () =>
+    (
+      await ask(
+        await session(),
+        { ...place, action: "TICKS" },
+        z.looseObject({ n: z.number() }),
+        budgetOf(30),
+      )
+    ).n;
+  const ticksOf = async (most: number) => {
+    for (const end = Date.now() + 20_000; Date.now() < end; ) {
+      const n = await ticks();
+      if (n >= most) return n;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    return ticks();
+  };
+  expect(await ticksOf(2)).toBeGreaterThanOrEqual(2);
+  // Asked for again, it is done once.
+  await lifecycle.update("clock", clock, await inputs("clock", { tags }));
+  const driven = async () => {
+    const { info } = await status(network.dir);
+    const edges = (await (
+      await fetch(`${info?.cuUrl}/results/${clock.processId}?sort=DESC&limit=100`)
+    ).json()) as {
+      edges: { cursor: string }[];
+    };
+    return edges.edges.filter(({ cursor }) => /"cron":"/.test(atob(cursor))).length;
+  };
+  await lifecycle.remove("clock", clock);
+  const at = await driven();
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  expect(await driven()).toBe(at);
+}, 120_000);

@@ -1,0 +1,34 @@
+import type { Budget } from "../../core/budget.ts";
+import { unitRefused } from "../errors.ts";
+import type { Wallet } from "../wallet.ts";
+import type { Unit } from "./http.ts";
+
+/** What a messenger unit says that drives the crons already, or drives none. */
+const IS_SO = { on: /already being monitored/i, off: /monitor not found|reading 'stop'/i } as const;
+
+/**
+ * One try to have a process' crons driven by the messenger unit, or not any more; as aoconnect's `monitor` and `unmonitor` do.
+ *
+ * @returns false where the unit knows no such route
+ * @throws UnitError when it did not do it
+ */
+export async function postMonitor(
+  mu: Unit,
+  wallet: Wallet,
+  { processId, on }: { readonly processId: string; readonly on: boolean },
+  budget: Budget,
+): Promise<boolean> {
+  const { raw } = await wallet.sign({ data: "monitor", tags: [], target: processId });
+  const answer = await mu.ask(
+    {
+      method: on ? "POST" : "DELETE",
+      url: `${mu.url}/monitor/${processId}`,
+      headers: { "content-type": "application/octet-stream" },
+      body: raw,
+    },
+    budget,
+  );
+  if (answer.ok || IS_SO[on ? "on" : "off"].test(answer.excerpt)) return true;
+  if ([404, 405, 501].includes(answer.status)) return false;
+  throw unitRefused(mu.name, mu.url, answer.status, answer.excerpt);
+}
