@@ -101,6 +101,24 @@ export class Embedded {
   }
 }
 
+/** Has three callers call, each one thing after the other (their names, and how many before it), until the work is over. */
+export async function whileCalling<T>(
+  work: Promise<T>,
+  call: (caller: string, n: number) => Promise<void>,
+): Promise<T> {
+  let over = false;
+  const lane = async (caller: string) => {
+    for (let n = 0; !over; n += 1) await call(caller, n);
+  };
+  const lanes = Promise.all(["a", "b", "c"].map(lane));
+  try {
+    return await work;
+  } finally {
+    over = true;
+    await lanes;
+  }
+}
+
 const ref = ({ processId, bundle: { hash } }: ProcessOutputs) => ({ processId, sourceHash: hash });
 export const targetOf = ({ name, processId, generation }: ProcessOutputs) => ({
   name,

@@ -4,7 +4,7 @@ import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
-import { Embedded, targetOf } from "./embedded.ts";
+import { Embedded, targetOf, whileCalling } from "./embedded.ts";
 
 let stage: Embedded;
 let player: Player;
@@ -59,20 +59,9 @@ async function earn(key: string): Promise<void> {
   }
 }
 
-/** Three lanes of callers, each with keys of its own, until the work is over. */
-async function whileEarning<T>(work: Promise<T>): Promise<T> {
-  let over = false;
-  const lane = async (name: string) => {
-    for (let n = 0; !over; n += 1) await earn(`${name}${"x".repeat(n % 12)}`);
-  };
-  const lanes = Promise.all(["a", "b", "c"].map(lane));
-  try {
-    return await work;
-  } finally {
-    over = true;
-    await lanes;
-  }
-}
+/** Callers with keys of their own earn until the work is over. */
+const whileEarning = <T>(work: Promise<T>): Promise<T> =>
+  whileCalling(work, (caller, n) => earn(`${caller}${"x".repeat(n % 12)}`));
 
 const pursesOf = async ({ processId }: ProcessOutputs) =>
   (await player.ask(processId, "PURSES", {})).purses as Record<string, number>;

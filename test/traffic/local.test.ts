@@ -5,7 +5,7 @@ import * as traffic from "../../providers/traffic/lifecycle.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
-import { Embedded, targetOf } from "./embedded.ts";
+import { Embedded, targetOf, whileCalling } from "./embedded.ts";
 
 let stage: Embedded;
 let player: Player;
@@ -40,25 +40,14 @@ const inputs = (release: string, from: ProcessOutputs, to: ProcessOutputs, strat
   });
 
 /** Sends one after the other, in three lanes, until the work is over; every request must be answered. */
-async function whileSending<T>(work: Promise<T>): Promise<T> {
-  let over = false;
-  const lane = async (name: string) => {
-    for (let n = 0; !over; n += 1) {
-      const id = `${name}-${sent.length}-${n}`;
-      const entry = { id, by: "" };
-      sent.push(entry);
-      const answer = await player.route(coordinator.processId, "battle", "FIGHT", { id });
-      entry.by = answer.success ? String(answer.by) : String(answer.error?.code);
-    }
-  };
-  const lanes = Promise.all(["a", "b", "c"].map(lane));
-  try {
-    return await work;
-  } finally {
-    over = true;
-    await lanes;
-  }
-}
+const whileSending = <T>(work: Promise<T>): Promise<T> =>
+  whileCalling(work, async (caller, n) => {
+    const id = `${caller}-${sent.length}-${n}`;
+    const entry = { id, by: "" };
+    sent.push(entry);
+    const answer = await player.route(coordinator.processId, "battle", "FIGHT", { id });
+    entry.by = answer.success ? String(answer.by) : String(answer.error?.code);
+  });
 
 beforeAll(async () => {
   stage = await Embedded.open();
