@@ -24,14 +24,20 @@ const ROUTER = "coordinator";
 export const routerOf = ({ router, processes }: FleetDeclaration): string | undefined =>
   router ?? (processes[ROUTER] === undefined ? undefined : ROUTER);
 
+/** Whether a member's process gets ticks from the network's clock. */
+const hasCron = (member: ProcessDeclaration | undefined): boolean =>
+  member?.tags["Cron-Interval"] !== undefined;
+
 /**
  * Whether a member's new code comes into a process beside the old one. What the fleet declares as a whole does not count for the
- * router and the ledger, which everything hangs on: they are loaded in place. Pure.
+ * router and the ledger, which everything hangs on, and not for members with crons, which would tick twice: they are loaded in
+ * place. Pure.
  */
 export function isBeside(fleet: FleetDeclaration, name: string): boolean {
   const own = fleet.processes[name]?.strategy;
   if (own !== undefined) return own.kind === "blue-green";
-  return fleet.strategy?.kind === "blue-green" && name !== routerOf(fleet) && name !== fleet.ledger;
+  const isFixed = name === routerOf(fleet) || name === fleet.ledger || hasCron(fleet.processes[name]);
+  return fleet.strategy?.kind === "blue-green" && !isFixed;
 }
 
 /** What each member waits for, and which of them move traffic; `order` is the one in which they are made. Pure. */
@@ -111,11 +117,13 @@ export function rolloutProblems(fleet: FleetDeclaration): Problem[] {
   const around = { ...(router === undefined ? {} : { router }), adopted };
   if (strategy)
     problems.push(...strategyProblems(strategy, { ...around, services: services(inherited) }, "strategy"));
-  for (const [name, { strategy: own }] of members) {
+  for (const [name, member] of members) {
+    const { strategy: own } = member;
     if (own === undefined) continue;
     const at = `processes.${name}.strategy`;
     problems.push(...strategyProblems(own, { ...around, services: services([[name, own]]) }, at));
     if (own.kind === "blue-green" && name === ledger) problems.push(ledgerInPlace(name, at));
+    if (own.kind === "blue-green" && hasCron(member)) problems.push(cronInPlace(name, at));
     if (own.kind === "rolling") problems.push(rollingOfOne(name, at));
   }
   return [...problems, ...differing(fleet, named), ...idleFields(members, fleet)];
@@ -129,6 +137,17 @@ function ledgerInPlace(name: string, at: string): Problem {
     got: 'kind: "blue-green"',
     expected: '"sequential", which loads it in place',
     remedy: `Declare strategy: { kind: "sequential" } for ${name}.`,
+  };
+}
+
+function cronInPlace(name: string, at: string): Problem {
+  return {
+    code: "CRON_IN_PLACE",
+    what: `${name} has a cron: while two revisions live, each would tick, and what a tick does would be done twice.`,
+    at,
+    got: 'kind: "blue-green" beside the tag Cron-Interval',
+    expected: '"sequential", which loads it in place',
+    remedy: `Declare strategy: { kind: "sequential" } for ${name}, or give the cron to a member of its own.`,
   };
 }
 

@@ -48,6 +48,15 @@ describe("who gets a process beside the old one", () => {
     expect(ORDER.filter((name) => isBeside(declared, name))).toEqual(["battle", "shop"]);
   });
 
+  it("is nobody who has a cron: two revisions would tick", () => {
+    const ticking = { ...GAME, shop: { tags: { "Cron-Interval": "1-hour" } } };
+    const declared = fleet({ strategy: { kind: "blue-green" } }, ticking);
+    expect(isBeside(declared, "shop")).toBe(false);
+    const own = { ...GAME, shop: { ...ticking.shop, strategy: { kind: "blue-green" } } };
+    expect(codes({}, own)).toEqual(["CRON_IN_PLACE processes.shop.strategy"]);
+    expect(codes({ strategy: { kind: "blue-green" } }, ticking)).toEqual([]);
+  });
+
   it("is whoever says so, and nobody who says otherwise", () => {
     const own = { ...GAME, battle: { state: "none", strategy: { kind: "blue-green" } } };
     expect(ORDER.filter((name) => isBeside(fleet({}, own), name))).toEqual(["battle"]);
