@@ -97,7 +97,10 @@ export class Walk {
   async #wasLeft(error: unknown): Promise<boolean> {
     if (this.#hasSet || !(error instanceof FleetError) || error.code !== "STALE_STEP") return false;
     const { reverted, table } = await this.#look();
-    return table?.mode === "steady" && reverted?.release === this.#wanted.release && reverted.why === "lease";
+    const { release } = this.#wanted;
+    // Where state was handed over the table is held; otherwise it went back.
+    if (table?.mode === "held") return table.release === release;
+    return table?.mode === "steady" && reverted?.release === release && reverted.why === "lease";
   }
 
   async #run(): Promise<void> {

@@ -412,6 +412,23 @@ describe("a service that owns its state", () => {
     expect(stage.router.table?.mode).toBe("steady");
   });
 
+  it("goes on where the lease ended between the run's look and its word", async () => {
+    const stage = new Stage().steady();
+    stage.before = () => {
+      if (stage.router.table?.mode === "rollout") throw new Killed();
+    };
+    await stage.walk(owned(stage));
+    expect(stage.router.table?.mode).toBe("rollout");
+    let isLate = true;
+    stage.before = (_message, kind) => {
+      if (kind === "set" && isLate) stage.router.tick(600_000);
+      if (kind === "set") isLate = false;
+    };
+    expect((await stage.walk(owned(stage))).error).toBeUndefined();
+    expect(stage.handed).toEqual(["battle b→g"]);
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+  });
+
   it("loses nothing of it to another release after a deployer that died", async () => {
     const stage = await left();
     expect((await stage.walk(third(stage))).error).toBeUndefined();
