@@ -3,18 +3,11 @@
  * real browser. With FLEET_PICTURES=<folder> the Traffic page is kept as a picture.
  */
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Context } from "../../cli/command.ts";
-import { fleetSource } from "../../cli/dashboard/source.ts";
 import { openFleet } from "../../cli/fleet-session.ts";
-import { type Host, realHost } from "../../cli/host.ts";
-import { Output } from "../../cli/output.ts";
-import { workspaceOf } from "../../cli/workspace.ts";
-import { type Dashboard, serveDashboard } from "../../dashboard/server.ts";
 import { status } from "../../localnet/index.ts";
-import { openBrowser } from "../dashboard/browser.ts";
+import { placeOf, type ShownPage, showPage } from "./page.ts";
 import { newPlayer, type Player } from "./player.ts";
 import { newProject, type Project, type Ran } from "./project.ts";
 import { rollingFleet } from "./rollouts.ts";
@@ -30,8 +23,7 @@ const GATED = {
 let project: Project;
 let player: Player;
 let coordinator: string;
-let dashboard: Dashboard;
-let browser: Browser;
+let shown: ShownPage;
 let page: Page;
 const undo: (() => unknown)[] = [];
 
@@ -61,30 +53,13 @@ beforeAll(async () => {
   player = await newPlayer(info);
   const ids = await project.output<Record<string, { processId: string }>>("processes");
   coordinator = ids.coordinator?.processId ?? "";
-  const env = {
-    ...process.env,
-    PULUMI_BACKEND_URL: project.backend,
-    PULUMI_CONFIG_PASSPHRASE: "only a test",
-    NO_COLOR: "1",
-  };
-  const workspace = workspaceOf(project.dir, env);
-  const fleet = await openFleet(workspace, "dev", { journal: "discard", note: () => {} });
-  undo.push(() => fleet.close());
-  const silent = Object.assign(new PassThrough(), { isTTY: false }).resume();
-  const host: Host = { ...realHost(), stdout: silent, stderr: silent, env, cwd: project.dir };
-  const context: Context = {
-    ...{ host, out: new Output(host), projectDir: project.dir },
-    workspace: async () => workspace,
-    stack: async () => "dev",
-    fleet: async () => openFleet(workspace, "dev", { journal: "discard", note: () => {} }),
-  };
-  dashboard = await serveDashboard(fleetSource(context, fleet), {
-    ...{ host: "127.0.0.1", port: 0, everySeconds: 0.5, allowActions: true },
-  });
-  undo.push(() => dashboard.close());
-  browser = await openBrowser();
-  undo.push(() => browser.close());
-  page = await browser.newPage({ viewport: { width: 1280, height: 480 } });
+  const fleet = async () =>
+    openFleet(placeOf(project).workspace, "dev", { journal: "discard", note: () => {} });
+  const opened = await fleet();
+  undo.push(() => opened.close());
+  shown = await showPage(project, opened, { fleet, height: 480, everySeconds: 0.5, allowActions: true });
+  undo.push(() => shown.close());
+  page = shown.page;
 });
 afterAll(async () => {
   for (const step of undo.reverse()) await step();
@@ -104,7 +79,7 @@ async function press(name: string | RegExp, reason?: string): Promise<void> {
 }
 
 const open = async (tab: string, title: string): Promise<void> => {
-  await page.goto(`${dashboard.url}#/${tab}`);
+  await page.goto(`${shown.url}#/${tab}`);
   await page.waitForSelector(title);
 };
 

@@ -1,30 +1,23 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { connectLegacy } from "../../ao/index.ts";
 import { loadWallet } from "../../ao/wallet.ts";
 import { store as bundles } from "../../bundler/index.ts";
-import type { Context } from "../../cli/command.ts";
-import { fleetSource } from "../../cli/dashboard/source.ts";
 import { openFleet } from "../../cli/fleet-session.ts";
 import { historyOf } from "../../cli/history.ts";
-import { type Host, realHost } from "../../cli/host.ts";
 import { storePath } from "../../cli/monitor/files.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../cli/monitor/monitor.ts";
 import { type MetricsServer, serveMetrics } from "../../cli/monitor/server.ts";
-import { Output } from "../../cli/output.ts";
-import { workspaceOf } from "../../cli/workspace.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { sha256 } from "../../core/hash.ts";
-import { type Dashboard, serveDashboard } from "../../dashboard/server.ts";
 import { type Alert, isOpen } from "../../monitor/book.ts";
 import { readSettings } from "../../monitor/settings.ts";
 import { type MonitorStore, openStore } from "../../monitor/store.ts";
 import { composeProgram } from "../../providers/process/program.ts";
-import { openBrowser } from "../dashboard/browser.ts";
 import { networkOf, ownerOf, processOf } from "../rollback/fleet.ts";
 import { Faults, startFaultProxy } from "../simnet/index.ts";
+import { placeOf, showPage } from "./page.ts";
 import type { Project } from "./project.ts";
 
 const INTERVAL = 30_000;
@@ -64,13 +57,7 @@ export async function watchFleet(project: Project, settings: string): Promise<Wa
   const pageProxy = await startFaultProxy({ gateway, mu, cu, su }, pageFaults);
   undo.push(() => proxy.close());
   undo.push(() => pageProxy.close());
-  const env = {
-    ...process.env,
-    PULUMI_BACKEND_URL: project.backend,
-    PULUMI_CONFIG_PASSPHRASE: "only a test",
-    NO_COLOR: "1",
-  };
-  const workspace = workspaceOf(project.dir, env);
+  const { env, workspace } = placeOf(project);
   const opened = await openFleet(workspace, "dev", { journal: "discard", note: () => {} });
   undo.push(() => opened.close());
   const wallet = await loadWallet({ path: join(project.dir, ".fleet/dev-wallet.json") });
@@ -113,22 +100,12 @@ export async function watchFleet(project: Project, settings: string): Promise<Wa
   );
   undo.push(() => server.close());
 
-  const silent = Object.assign(new PassThrough(), { isTTY: false }).resume();
-  const host: Host = { ...realHost(), stdout: silent, stderr: silent, env, cwd: project.dir };
-  const context: Context = {
-    ...{ host, out: new Output(host), projectDir: project.dir },
-    workspace: async () => workspace,
-    stack: async () => "dev",
-    fleet: async () => pageFleet,
-  };
-  const dashboard: Dashboard = await serveDashboard(fleetSource(context, pageFleet), {
-    ...{ host: "127.0.0.1", port: 0, everySeconds: 0.2, allowActions: false },
+  const shown = await showPage(project, pageFleet, {
+    ...{ fleet: async () => pageFleet, height: 900, everySeconds: 0.2, allowActions: false },
   });
-  undo.push(() => dashboard.close());
-  const browser: Browser = await openBrowser();
-  undo.push(() => browser.close());
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  await page.goto(`${dashboard.url}#/alerts`);
+  undo.push(() => shown.close());
+  const { page } = shown;
+  await page.goto(`${shown.url}#/alerts`);
   await page.waitForSelector("#alerts-title");
 
   return {

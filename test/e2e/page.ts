@@ -1,0 +1,74 @@
+/** The dashboard of a real stack in a real browser. */
+import { PassThrough } from "node:stream";
+import type { Page } from "playwright-core";
+import type { Context } from "../../cli/command.ts";
+import { fleetSource } from "../../cli/dashboard/source.ts";
+import type { FleetSession } from "../../cli/fleet-session.ts";
+import { type Host, realHost } from "../../cli/host.ts";
+import { Output } from "../../cli/output.ts";
+import { type Workspace, workspaceOf } from "../../cli/workspace.ts";
+import { serveDashboard } from "../../dashboard/server.ts";
+import { openBrowser } from "../dashboard/browser.ts";
+import type { Project } from "./project.ts";
+
+/** What commands find around them in a project of a test. */
+export function placeOf(project: Project): { env: NodeJS.ProcessEnv; workspace: Workspace } {
+  const env = {
+    ...process.env,
+    PULUMI_BACKEND_URL: project.backend,
+    PULUMI_CONFIG_PASSPHRASE: "only a test",
+    NO_COLOR: "1",
+  };
+  return { env, workspace: workspaceOf(project.dir, env) };
+}
+
+export interface ShownPage {
+  readonly page: Page;
+  /** The dashboard's address, with its token where it has one. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the page of a fleet and opens it in a browser.
+ *
+ * @param shown what it shows; actions get a session of their own from `fleet`
+ */
+export async function showPage(
+  project: Project,
+  shown: FleetSession,
+  {
+    fleet,
+    height,
+    ...served
+  }: {
+    readonly fleet: () => Promise<FleetSession>;
+    readonly height: number;
+    readonly everySeconds: number;
+    readonly allowActions: boolean;
+  },
+): Promise<ShownPage> {
+  const { env, workspace } = placeOf(project);
+  const silent = Object.assign(new PassThrough(), { isTTY: false }).resume();
+  const host: Host = { ...realHost(), stdout: silent, stderr: silent, env, cwd: project.dir };
+  const context: Context = {
+    ...{ host, out: new Output(host), projectDir: project.dir },
+    workspace: async () => workspace,
+    stack: async () => "dev",
+    fleet,
+  };
+  const dashboard = await serveDashboard(fleetSource(context, shown), {
+    host: "127.0.0.1",
+    port: 0,
+    ...served,
+  });
+  const browser = await openBrowser();
+  const page = await browser.newPage({ viewport: { width: 1280, height } });
+  return {
+    ...{ page, url: dashboard.url },
+    async close() {
+      await browser.close();
+      await dashboard.close();
+    },
+  };
+}
