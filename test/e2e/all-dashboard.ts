@@ -10,7 +10,7 @@ import { status } from "../../localnet/index.ts";
 import { placeOf, type ShownPage, showPage } from "./page.ts";
 import { newPlayer, type Player } from "./player.ts";
 import { newProject, type Project, type Ran } from "./project.ts";
-import { rollingFleet } from "./rollouts.ts";
+import { rollingFleet, upWith } from "./rollouts.ts";
 
 const GATED = {
   kind: "blue-green",
@@ -27,14 +27,7 @@ let shown: ShownPage;
 let page: Page;
 const undo: (() => unknown)[] = [];
 
-const up = (strategy: unknown): Promise<Ran> =>
-  project.pulumi([
-    "up",
-    "--yes",
-    "--skip-preview",
-    "--config",
-    `rolling:strategy=${typeof strategy === "string" ? strategy : JSON.stringify(strategy)}`,
-  ]);
+const up = (strategy: unknown): Promise<Ran> => project.pulumi(upWith(strategy));
 let edition = "first";
 function edit(to: string): void {
   project.edit("processes/battle/process.lua", `edition = "${edition}"`, `edition = "${to}"`);

@@ -10,7 +10,7 @@ import type { Recording } from "../../docs/rollout-picture.ts";
 import { status } from "../../localnet/index.ts";
 import { newPlayer, type Player } from "./player.ts";
 import { newProject, type Project } from "./project.ts";
-import { rollingFleet } from "./rollouts.ts";
+import { rollingFleet, upWith } from "./rollouts.ts";
 
 const PATH = "processes/battle/process.lua";
 const CANARY = {
@@ -21,14 +21,6 @@ const CANARY = {
   checks: [{ kind: "health" }, { kind: "errorRate", minSamples: 5 }],
   windowSeconds: 0,
 };
-
-const upWith = (strategy: unknown): string[] => [
-  "up",
-  "--yes",
-  "--skip-preview",
-  "--config",
-  `rolling:strategy=${typeof strategy === "string" ? strategy : JSON.stringify(strategy)}`,
-];
 
 interface Answered {
   readonly table?: {

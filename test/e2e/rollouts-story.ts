@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { status } from "../../localnet/index.ts";
 import { newPlayer, type Player } from "./player.ts";
 import { newProject, type Project, type Ran } from "./project.ts";
-import { Crowd, rollingFleet, type Seen } from "./rollouts.ts";
+import { Crowd, rollingFleet, type Seen, upWith } from "./rollouts.ts";
 
 type Members = Record<string, { processId: string; health: string }>;
 
@@ -29,14 +29,7 @@ const WHOLE = {
     { kind: "invariant", name: "sold", service: "shop", action: "SUM", path: "sum", relation: "notLess" },
   ],
 };
-const up = (strategy: unknown): Promise<Ran> =>
-  project.pulumi([
-    "up",
-    "--yes",
-    "--skip-preview",
-    "--config",
-    `rolling:strategy=${typeof strategy === "string" ? strategy : JSON.stringify(strategy)}`,
-  ]);
+const up = (strategy: unknown): Promise<Ran> => project.pulumi(upWith(strategy));
 const now: Record<string, string> = { battle: "first", shop: "first" };
 function edition(member: "battle" | "shop", to: string): void {
   project.edit(`processes/${member}/process.lua`, `edition = "${now[member]}"`, `edition = "${to}"`);

@@ -99,3 +99,12 @@ async function wish(player: Player, coordinator: string, service: Seen["service"
     };
   }
 }
+
+/** `pulumi up` of that fleet by a strategy: a kind, or a whole one. */
+export const upWith = (strategy: unknown): string[] => [
+  "up",
+  "--yes",
+  "--skip-preview",
+  "--config",
+  `rolling:strategy=${typeof strategy === "string" ? strategy : JSON.stringify(strategy)}`,
+];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type LocalNetworkInfo, status } from "../../../localnet/index.ts";
 import { newPlayer, type Player } from "../../e2e/player.ts";
 import { newProject, type Project, type Ran } from "../../e2e/project.ts";
-import { Crowd, rollingFleet, type Seen } from "../../e2e/rollouts.ts";
+import { Crowd, rollingFleet, type Seen, upWith } from "../../e2e/rollouts.ts";
 import { rngOf } from "../../simnet/rng.ts";
 import type { FaultCase, Lab } from "../case.ts";
 
@@ -160,13 +160,6 @@ interface Route {
   readonly weightBp: number;
 }
 
-const upWith = (strategy: unknown): string[] => [
-  "up",
-  "--yes",
-  "--skip-preview",
-  "--config",
-  `rolling:strategy=${typeof strategy === "string" ? strategy : JSON.stringify(strategy)}`,
-];
 const went = (what: string, ran: Ran): string[] =>
   ran.code === 0 ? [] : [`${what} ended with ${ran.code}: ${ran.text.slice(-1200)}`];
 const errorsOf = (seen: Crowd, member: Service): string[] =>
