@@ -67,7 +67,8 @@ export interface Change {
 }
 
 /** The key under which an alert is one and the same. */
-export const keyOf = ({ type, source }: Pick<Alert, "type" | "source">): string => `${type}/${source}`;
+export const keyOf = ({ type, source }: { readonly type: string; readonly source: string }): string =>
+  `${type}/${source}`;
 
 export const isOpen = ({ state }: Alert): boolean => state !== "RESOLVED";
 

@@ -7,7 +7,7 @@ import type { MonitorStore } from "../../monitor/store.ts";
 import { ask } from "../../providers/run/control.ts";
 import type { Session } from "../../providers/run/session.ts";
 import type { Member } from "../members.ts";
-import { type LedgerAlert, TAKEN_OVER } from "./ledger.ts";
+import { isLedgers, type LedgerAlert } from "./ledger.ts";
 
 const AnswerSchema = z.looseObject({ success: z.literal(true) });
 
@@ -28,16 +28,18 @@ export class LedgerCopy {
   /**
    * Brings the ledger to what is known here.
    *
+   * @param members those whose refusals the monitor judges itself
    * @param there its alerts as they were read in this round; undefined where they could not be
    */
   async update(
     ledger: Member,
+    members: readonly Member[],
     there: readonly LedgerAlert[] | undefined,
     changes: readonly Change[],
     note: (text: string) => void,
   ): Promise<void> {
     for (const { kind, alert } of changes) {
-      if (TAKEN_OVER.includes(alert.type)) continue;
+      if (isLedgers(alert, members)) continue;
       if (kind === "raised") this.#due.set(keyOf(alert), alert);
       if (kind === "resolved") this.#due.delete(keyOf(alert));
     }
@@ -56,26 +58,22 @@ export class LedgerCopy {
       const { type, source, message, level } = alert;
       if (await send(alert, "RAISE_ALERT", { type, source, message, level })) this.#due.delete(key);
     }
-    for (const alert of this.#store.book().alerts.filter((each, at, all) => isNewest(each, at, all))) {
-      const operation = wanted(
-        alert,
-        there?.find((each) => each.state !== "RESOLVED" && isOf(each, alert)),
-      );
+    const open = new Map(
+      there?.filter(({ state }) => state !== "RESOLVED").map((alert) => [keyOf(alert), alert.state]),
+    );
+    // The newest of a type and source comes last.
+    const here = new Map(this.#store.book().alerts.map((alert) => [keyOf(alert), alert]));
+    for (const [key, alert] of here) {
+      const operation = isLedgers(alert, members) ? undefined : wanted(alert.state, open.get(key));
       const { type, source } = alert;
       if (operation) await send(alert, "ALERT_MANAGEMENT", { operation, type, source });
     }
   }
 }
 
-const isOf = (one: { type: string; source: string }, other: { type: string; source: string }): boolean =>
-  one.type === other.type && one.source === other.source;
-
-const isNewest = (alert: Alert, at: number, all: readonly Alert[]): boolean =>
-  !all.slice(at + 1).some((each) => isOf(each, alert));
-
-/** What the ledger is to be told of an alert that it has open. Pure. */
-function wanted(here: Alert, there: LedgerAlert | undefined): "acknowledge" | "resolve" | undefined {
-  if (!there || TAKEN_OVER.includes(here.type)) return undefined;
-  if (here.state === "RESOLVED") return "resolve";
-  return here.state === "ACKNOWLEDGED" && there.state === "OPEN" ? "acknowledge" : undefined;
+/** What the ledger is to be told of an alert that is open there in a state. Pure. */
+function wanted(here: Alert["state"], there: string | undefined): "acknowledge" | "resolve" | undefined {
+  if (there === undefined) return undefined;
+  if (here === "RESOLVED") return "resolve";
+  return here === "ACKNOWLEDGED" && there === "OPEN" ? "acknowledge" : undefined;
 }

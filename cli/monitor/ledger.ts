@@ -13,12 +13,19 @@ import { type Look, read } from "./observe.ts";
 export const LEDGER_READS = 2;
 
 /** What only the ledger can know; everything else is judged from what the monitor itself sees. */
-export const TAKEN_OVER: readonly AlertType[] = [
+const TAKEN_OVER: readonly AlertType[] = [
   "CONFIG_DISTRIBUTION_FAILED",
   "ROLLBACK_EXECUTED",
   "ROLLBACK_FAILED",
   "SECURITY_ALERT",
 ];
+
+/** Whether an alert is the ledger's to raise and to end. Refusals of a member are judged from its own counters. Pure. */
+export const isLedgers = (
+  { type, source }: { readonly type: AlertType; readonly source: string },
+  members: readonly Member[],
+): boolean =>
+  TAKEN_OVER.includes(type) && !(type === "SECURITY_ALERT" && members.some(({ name }) => name === source));
 
 const AlertsSchema = z.looseObject({
   alerts: luaList(
@@ -87,20 +94,16 @@ function takenOver(
   members: readonly Member[],
   store: MonitorStore,
 ): Judgement[] {
-  const names = new Set(members.map(({ name }) => name));
-  // Refusals of a member are judged from its own counters.
-  const isTaken = (type: AlertType, source: string) =>
-    TAKEN_OVER.includes(type) && !(type === "SECURITY_ALERT" && names.has(source));
   const latest = new Map<string, Judgement>();
   // What the ledger has forgotten is over.
   for (const alert of store.book().alerts) {
     const { type, source } = alert;
-    if (isOpen(alert) && isTaken(type, source))
+    if (isOpen(alert) && isLedgers(alert, members))
       latest.set(keyOf(alert), { type, source, holds: false, message: "" });
   }
   for (const { type: text, source, message, level, state } of alerts) {
     const type = TYPE_NAMES.find((name) => name === text);
-    if (!type || !isTaken(type, source)) continue;
+    if (!type || !isLedgers({ type, source }, members)) continue;
     // What somebody acknowledged there needs nobody here.
     latest.set(keyOf({ type, source }), { type, source, message, level, holds: state === "OPEN" });
   }

@@ -102,7 +102,8 @@ export function monitorOf(options: MonitorOptions): Monitor {
       const outcome = takeRound(store, round, settings, ledger, commits);
       const deliveries = options.notify === false ? [] : await tell(options, origin, outcome.changes);
       for (const { receiver, reason } of deliveries) if (reason) note(`${receiver} was not told: ${reason}`);
-      if (inLedger && keeper) await inLedger.update(keeper, ledger?.alerts, outcome.changes, note);
+      if (inLedger && keeper)
+        await inLedger.update(keeper, known.members, ledger?.alerts, outcome.changes, note);
       const { changes, ...shown } = outcome;
       const snapshot = {
         at,

@@ -208,6 +208,7 @@ export function tellAlerts(all: boolean): void {
     await fleet.round();
     const { alerts } = await askLedger<{ alerts: Record<string, string>[] }>(project, "ALERT_MANAGEMENT", {});
     const told = alerts.map(({ type, source, state }) => `${type} ${source} ${state}`);
+    expect(told).toContain("SECURITY_ALERT reader RESOLVED");
     expect(told).toContain("PROCESS_DRIFT reader RESOLVED");
     expect(told).toContain("PROCESS_OFFLINE reader RESOLVED");
     expect(told.filter((each) => !each.endsWith("RESOLVED"))).toEqual([]);

@@ -20,6 +20,7 @@ const behave =
     if (action === "LEDGER")
       return { reply: { success: true, entries: ENTRIES, next: ENTRIES.length, length: ENTRIES.length } };
     if (action === "ALERT_MANAGEMENT") return { reply: { success: true, alerts } };
+    if (action === "AUDIT") return { reply: { success: true, entries: [] } };
     const base = { success: true, version: "1.0.0", sourceHash: HASH, epoch: 7, release: "r" };
     const stats = { messages: 10, errors: 0, refused: 0, luaHeapKB: 2048, startedAt: 0 };
     if (action === "Info") return { reply: { ...base, status: "ACTIVE", configVersions: [], stats } };
@@ -175,7 +176,7 @@ test("with alerts.ledger the ledger has what is raised, acknowledged and resolve
   );
   // A ledger that keeps what it is told; the first message is lost.
   const kept: { type: string; source: string; state: string; level: string }[] = [];
-  let [health, losses] = ["UNHEALTHY" as "UNHEALTHY" | "HEALTHY", 1];
+  let [health, losses, refused] = ["UNHEALTHY" as "UNHEALTHY" | "HEALTHY", 1, 0];
   const behaviour: Behaviour = (request) => {
     const data = JSON.parse(request.data || "{}");
     if (request.action === "RAISE_ALERT") {
@@ -188,7 +189,13 @@ test("with alerts.ledger the ledger has what is raised, acknowledged and resolve
       for (const each of kept) each.state = states[data.operation] ?? each.state;
       return { reply: { success: true, alerts: kept } };
     }
-    return behave(request.processId === idOf("shop") ? health : "HEALTHY")(request);
+    const { reply } = behave(request.processId === idOf("shop") ? health : "HEALTHY")(request) as {
+      reply: object;
+    };
+    const isShop = request.action === "Info" && request.processId === idOf("shop");
+    return {
+      reply: isShop ? { ...reply, stats: { messages: 10, errors: 0, refused, luaHeapKB: 2048, startedAt: 0 } } : reply,
+    };
   };
   const given = atHome(behaviour);
   // A reply to a signed message is read from its evaluation.
@@ -214,6 +221,13 @@ test("with alerts.ledger the ledger has what is raised, acknowledged and resolve
   await rounds(3);
   expect(told()).toEqual([["ALERT_MANAGEMENT", { operation: "resolve", ...of }]]);
   expect(kept).toMatchObject([{ ...of, state: "RESOLVED" }]);
+  // What a member refuses is seen by the monitor alone: its ledger is told.
+  refused = 6;
+  await rounds(1);
+  const attack = { type: "SECURITY_ALERT", source: "shop" };
+  expect(told()).toEqual([["RAISE_ALERT", expect.objectContaining(attack)]]);
+  await rounds(2);
+  expect(told()).toEqual([["ALERT_MANAGEMENT", { operation: "resolve", ...attack }]]);
 });
 
 test("options that cannot be together, and settings that are wrong, are said before anything is read", async () => {
