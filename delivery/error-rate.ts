@@ -26,21 +26,20 @@ export function errorRate(rule: Rule, service: ServiceMeasured, isLast: boolean)
   const blue = service.blue && { events: service.blue.errors, n: ended(service.blue) };
   const text = `${counted("green", all)}${probesText(service)}`;
   const beside = besides(blue, rule.minSamples);
+  const compared = beside === "" ? blue : undefined;
   // Probes are asked for less than callers ask: good ones do not outweigh what went wrong for callers.
   const fault =
-    faultOf(rule, all, beside === "" ? blue : undefined, text) ??
-    faultOf(
-      rule,
-      callers,
-      beside === "" ? blue : undefined,
-      `${counted("green", callers)} without the probes`,
-    );
+    faultOf(rule, all, compared, text) ??
+    faultOf(rule, callers, compared, `${counted("green", callers)} without the probes`);
   if (fault !== undefined) return say("fail", fault);
   const open = openness(rule, service, { callers, all, isLast });
   if (open !== undefined) return say("inconclusive", `${text}${open}`);
-  const compared = blue && beside === "" ? ` beside ${counted("blue", blue)}` : "";
-  const numbers = blue && beside === "" ? ` (p = ${round(fisher(blue, all))})` : beside;
-  return say("pass", `${text}${compared}, at most ${rate(rule.max)} allowed${numbers}`);
+  const allowed = `at most ${rate(rule.max)} allowed`;
+  if (!compared) return say("pass", `${text}, ${allowed}${beside}`);
+  return say(
+    "pass",
+    `${text} beside ${counted("blue", compared)}, ${allowed} (p = ${round(fisher(compared, all))})`,
+  );
 }
 
 /** What condemns a count: more faults than allowed, or more than blue's, by a test and by enough to matter. */

@@ -71,35 +71,29 @@ interface Looked {
 
 /** One look at each; those that are not well get more of them, for it may be passing. The last look counts. */
 async function looksAt(subject: Subject, registered: Registered | undefined): Promise<Looked[]> {
-  const lookAll = (members: readonly Member[]) =>
-    each(members, AT_ONCE, async (member): Promise<Looked> => {
+  const { members, budget, retries } = subject;
+  const looks = new Map<Member, Looked>();
+  let due = members;
+  for (let n = 1; ; n += 1) {
+    await each(due, AT_ONCE, async (member) => {
       const findings = new Findings("health");
       const state = await look(subject, member, registered, findings);
-      return { state, found: findings.all };
+      looks.set(member, { state, found: findings.all });
     });
-  const looks = await lookAll(subject.members);
-  const { most, seconds } = subject.retries;
-  for (let n = 1; n <= most; n += 1) {
-    const again = subject.members.filter((_, at) => mayPass(looks[at]));
-    if (again.length === 0 || subject.budget.remaining() <= seconds * 1000) break;
-    subject.note(
-      `health: ${again.map(({ name }) => name).join(", ")} not well: again in ${seconds} s (${n} of ${most})`,
-    );
-    await sleep(seconds * 1000);
-    const later = await lookAll(again);
-    again.forEach((member, at) => {
-      looks[subject.members.indexOf(member)] = later[at] as Looked;
-    });
+    due = members.filter((member) => looks.get(member)?.found.some(mayPass));
+    if (due.length === 0 || n > retries.most || budget.remaining() <= retries.seconds * 1000) break;
+    const names = due.map(({ name }) => name).join(", ");
+    subject.note(`health: ${names} not well: again in ${retries.seconds} s (${n} of ${retries.most})`);
+    await sleep(retries.seconds * 1000);
   }
-  return looks;
+  return members.flatMap((member) => looks.get(member) ?? []);
 }
 
 /** What time may heal; another version or code than declared it does not. */
 const PASSING = new Set([...KINDS.map((kind) => kind.toLowerCase()), "answers", "response", "slots"]);
 
-const mayPass = (looked: Looked | undefined): boolean =>
-  looked?.found.some(({ status, test }) => status === "FAIL" && PASSING.has(test.slice("health_".length))) ===
-  true;
+const mayPass = ({ status, test }: Finding): boolean =>
+  status === "FAIL" && PASSING.has(test.slice("health_".length));
 
 const share = (value: number): string => `${value * 100} %`;
 

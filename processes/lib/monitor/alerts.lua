@@ -108,24 +108,22 @@ function alerts.counts()
   return counts
 end
 
+local function openOf(kind, source)
+  local found = {}
+  for _, alert in ipairs(state.list) do
+    if alert.type == kind and alert.source == source and alert.state ~= "RESOLVED" then found[#found + 1] = alert end
+  end
+  return found
+end
+
 --- The problem is over: what is open of a type and source is resolved.
 function alerts.resolve(kind, source, now)
-  for _, alert in ipairs(state.list) do
-    if alert.type == kind and alert.source == source and alert.state ~= "RESOLVED" then
-      alert.state, alert.resolvedAt = "RESOLVED", now
-    end
-  end
+  for _, alert in ipairs(openOf(kind, source)) do alert.state, alert.resolvedAt = "RESOLVED", now end
 end
 
 -- One by its id, or all of a type and source that are not over: none of these is no fault, it is as wanted.
 local function find(request)
-  if not request.alertId and request.type and request.source then
-    local found = {}
-    for _, alert in ipairs(state.list) do
-      if alert.type == request.type and alert.source == request.source and alert.state ~= "RESOLVED" then found[#found + 1] = alert end
-    end
-    return found
-  end
+  if not request.alertId and request.type and request.source then return openOf(request.type, request.source) end
   for _, alert in ipairs(state.list) do
     if alert.alertId == request.alertId then return { alert } end
   end
