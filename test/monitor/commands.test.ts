@@ -194,7 +194,9 @@ test("with alerts.ledger the ledger has what is raised, acknowledged and resolve
     };
     const isShop = request.action === "Info" && request.processId === idOf("shop");
     return {
-      reply: isShop ? { ...reply, stats: { messages: 10, errors: 0, refused, luaHeapKB: 2048, startedAt: 0 } } : reply,
+      reply: isShop
+        ? { ...reply, stats: { messages: 10, errors: 0, refused, luaHeapKB: 2048, startedAt: 0 } }
+        : reply,
     };
   };
   const given = atHome(behaviour);
