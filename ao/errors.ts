@@ -105,6 +105,20 @@ export function unitRefused(unit: UnitName, url: string, status: number, text: s
   );
 }
 
+/** `SCHEDULER_UNKNOWN`: the gateway does not say where the scheduler's unit is. */
+export function schedulerUnknown(scheduler: string, indexUrl: string, url: string | undefined): UnitError {
+  return new UnitError(
+    {
+      code: "SCHEDULER_UNKNOWN",
+      what: `The gateway's index at ${indexUrl} does not say where the scheduler ${scheduler} is`,
+      got: url === undefined ? "no Scheduler-Location of that address" : `the Url ${url}`,
+      expected: "an item Scheduler-Location with a Url, signed by the scheduler",
+      remedy: "Check `scheduler` and `gatewayUrl` in the stack's settings, or set `suUrl`.",
+    },
+    "transient",
+  );
+}
+
 /** `PROCESS_UNKNOWN`: the units do not know such a process: not yet, or never. */
 export function processUnknown(processId: string, got: string): UnitError {
   return new UnitError(

@@ -22,6 +22,8 @@ export const LegacyRefSchema = z.strictObject({
   cuUrl: url.default("https://cu.ao-testnet.xyz"),
   /** The address of the scheduler for new processes. Default: the well-known one. */
   scheduler: address.default("_GQ33BkPtZrqxA84vM8Zk-N2aO0toNNu_C-l-rawrBA"),
+  /** The unit of that scheduler. Default: the address that the scheduler published on the gateway (`Scheduler-Location`). */
+  suUrl: url.optional(),
   /** The address whose pushes between processes are trusted. Default: the well-known messenger unit's. */
   authority: address.default("fcoN_xJeisVsPXA-trzVAuIiqO3ydLQxM-L4XbrQKzY"),
   /**
@@ -58,14 +60,16 @@ export async function resolveNetwork(
 ): Promise<NetworkEndpoints> {
   const parsed = NetworkRefSchema.parse(ref);
   if (parsed.kind === "local") {
-    const { gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority } = await local(parsed.dir);
+    const { gatewayUrl, graphqlUrl, muUrl, cuUrl, suUrl, scheduler, authority } = await local(parsed.dir);
     const { maxMessageBytes } = capacityOf(ref);
     const uploadUrl = gatewayUrl;
-    return { gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority, uploadUrl, maxMessageBytes };
+    const units = { gatewayUrl, graphqlUrl, muUrl, cuUrl, ...(suUrl === undefined ? {} : { suUrl }) };
+    return { ...units, scheduler, authority, uploadUrl, maxMessageBytes };
   }
-  const { kind: _, graphqlUrl, uploadUrl, ...rest } = parsed;
+  const { kind: _, graphqlUrl, suUrl, uploadUrl, ...rest } = parsed;
   return {
     ...rest,
+    ...(suUrl === undefined ? {} : { suUrl }),
     ...(uploadUrl === undefined ? {} : { uploadUrl }),
     maxMessageBytes: capacityOf(ref).maxMessageBytes,
     graphqlUrl: graphqlUrl ?? `${rest.gatewayUrl.replace(/\/+$/, "")}/graphql`,

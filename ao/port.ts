@@ -143,6 +143,8 @@ export interface NetworkEndpoints {
   readonly muUrl: string;
   readonly cuUrl: string;
   readonly scheduler: string;
+  /** The unit of that scheduler. Default: what its `Scheduler-Location` on the gateway says. */
+  readonly suUrl?: string;
   /** Who may push messages between processes: the MU's address. */
   readonly authority: string;
   /** Takes data items of any size; where there is none, nothing can be uploaded. */

@@ -66,6 +66,7 @@ export function networkOf(config: StackConfig, projectDir: string): NetworkRef {
     "graphqlUrl",
     "muUrl",
     "cuUrl",
+    "suUrl",
     "scheduler",
     "authority",
     "uploadUrl",

@@ -84,6 +84,7 @@ function networkOf(config: pulumi.Config) {
   const kind = config.require("network");
   if (kind === "local") return { kind: "local" as const, dir: config.require("localDir") };
   const uploadUrl = config.get("uploadUrl") ?? "";
+  const suUrl = config.get("suUrl") ?? "";
   const maxMessageBytes = config.getNumber("maxMessageBytes");
   return {
     kind: kind as "legacy",
@@ -92,6 +93,7 @@ function networkOf(config: pulumi.Config) {
     cuUrl: config.require("cuUrl"),
     scheduler: config.require("scheduler"),
     authority: config.require("authority"),
+    ...(suUrl === "" ? {} : { suUrl }),
     ...(uploadUrl === "" ? {} : { uploadUrl }),
     ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
   };

@@ -13,6 +13,9 @@ export type Endpoint =
   | "cu.results"
   | "cu.dryrun"
   | "cu.root"
+  | "su.process"
+  | "su.message"
+  | "su.range"
   | "graphql"
   | "data";
 
@@ -32,7 +35,10 @@ export type Reply =
 
 export type Script = (request: Request) => Reply | undefined | Promise<Reply | undefined>;
 
-/** A small network of scripted units on loopback. Without a script it accepts everything and answers every result with "ok". */
+/**
+ * A small network of scripted units on loopback. Without a script it accepts everything and answers every result with "ok". Its
+ * scheduler knows what the messenger unit accepted without a script, and what was assigned.
+ */
 export interface Units {
   readonly endpoints: NetworkEndpoints;
   readonly requests: Request[];
@@ -78,6 +84,7 @@ export async function startUnits(): Promise<Units> {
   const requests: Request[] = [];
   const posted: string[] = [];
   const uploaded: string[] = [];
+  const taken = new Set<string>();
 
   const server = createServer(async (incoming, response) => {
     const chunks: Buffer[] = [];
@@ -89,7 +96,10 @@ export async function startUnits(): Promise<Units> {
     requests.push(request);
     if (endpoint === "mu.post") posted.push(new DataItem(body).id);
     if (endpoint === "upload") uploaded.push(new DataItem(body).id);
-    await give(response, (await script(request)) ?? usual(request));
+    const scripted = await script(request);
+    if (scripted === undefined && endpoint === "mu.post") taken.add(new DataItem(body).id);
+    if (scripted === undefined && endpoint === "mu.assign") taken.add(query(request, "assign"));
+    await give(response, scripted ?? usual(request, taken));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -99,6 +109,7 @@ export async function startUnits(): Promise<Units> {
       graphqlUrl: `${base}/graphql`,
       muUrl: `${base}/mu`,
       cuUrl: `${base}/cu`,
+      suUrl: `${base}/su`,
       scheduler: SCHEDULER,
       authority: AUTHORITY,
     },
@@ -126,11 +137,38 @@ function endpointOf({ url = "", method }: IncomingMessage): Endpoint {
   if (url.startsWith("/cu/result/")) return "cu.result";
   if (url.startsWith("/cu/dry-run")) return "cu.dryrun";
   if (url.startsWith("/cu")) return "cu.root";
+  if (url.startsWith("/su/processes/")) return "su.process";
+  if (url.startsWith("/su/")) return url.includes("from=") ? "su.range" : "su.message";
   return url.startsWith("/graphql") ? "graphql" : "data";
 }
 
-function usual({ endpoint, body }: Request): Reply {
+const query = ({ path }: Request, name: string) => new URL(path, "http://units").searchParams.get(name) ?? "";
+
+/** What a scheduler unit says of something that it does not know. */
+export const notFound: Reply = { status: 400, json: { error: "Message or Process not found" } };
+
+const entry = (id: string, message: { id: string } | null) => ({
+  message,
+  assignment: { id: `assignment of ${id}`, tags: [{ name: "Message", value: id }] },
+});
+
+function usual(request: Request, taken: ReadonlySet<string>): Reply {
+  const { endpoint, body, path } = request;
+  const named = path.split("/").at(-1)?.split("?")[0] ?? "";
   switch (endpoint) {
+    case "su.process":
+      return taken.has(named)
+        ? { json: { process_id: named } }
+        : { status: 400, json: { error: 'NotFound("Process not found")' } };
+    case "su.message":
+      return taken.has(named) ? { json: entry(named, { id: named }) } : notFound;
+    case "su.range":
+      return {
+        json: {
+          page_info: { has_next_page: false },
+          edges: [...taken].map((id, n) => ({ cursor: String(n), node: entry(id, null) })),
+        },
+      };
     case "mu.post":
       return { status: 202, json: { message: "Processing DataItem", id: new DataItem(body).id } };
     case "mu.assign":

@@ -1,0 +1,153 @@
+import { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import { schedulerUnknown, UnitError, unitNotAo, unitRefused } from "../errors.ts";
+import type { NetworkEndpoints } from "../port.ts";
+import { readPage } from "./gateway.ts";
+import type { Answer, Unit } from "./http.ts";
+
+/** An item that a scheduler unit may have given its place. */
+export type Placed =
+  | { readonly kind: "spawn"; readonly id: string; readonly scheduler: string }
+  | { readonly kind: "message"; readonly id: string; readonly processId: string }
+  /** One that was uploaded and then assigned; `since`: milliseconds since 1970, before it was assigned. */
+  | { readonly kind: "assigned"; readonly id: string; readonly processId: string; readonly since: number };
+
+/** The scheduler units of a network: where they are, and what they have taken. Every call is one try. */
+export interface Schedulers {
+  /**
+   * The unit of a scheduler's address, looked up once.
+   *
+   * @throws UnitError SCHEDULER_UNKNOWN, or as the gateway failed; transient
+   */
+  locate(scheduler: string, budget: Budget): Promise<Unit>;
+  /**
+   * Whether the scheduler of its process has the item.
+   *
+   * @returns false only when that unit said that it does not know it
+   * @throws UnitError when nobody can say; transient
+   */
+  has(item: Placed, budget: Budget): Promise<boolean>;
+}
+
+/** Milliseconds by which the clocks of a deployer and of a scheduler may differ. */
+const CLOCK_SKEW = 600_000;
+
+/** Entries a page. Small: a page carries the data of its messages. */
+const PAGE = 50;
+
+const tagsSchema = z.array(z.looseObject({ name: z.string(), value: z.string() }));
+const ProcessSchema = z.looseObject({ process_id: z.string() });
+const EntrySchema = z.looseObject({
+  message: z.looseObject({ id: z.string() }).nullish(),
+  assignment: z.looseObject({ id: z.string(), tags: tagsSchema }),
+});
+const PageSchema = z.looseObject({
+  page_info: z.looseObject({ has_next_page: z.boolean() }),
+  edges: z.array(z.looseObject({ cursor: z.string(), node: EntrySchema })),
+});
+
+export function schedulersOf(parts: {
+  readonly endpoints: Pick<NetworkEndpoints, "scheduler" | "suUrl">;
+  /** The gateway's index. */
+  readonly index: Unit;
+  /** A scheduler unit at an address. */
+  unit(url: string): Unit;
+}): Schedulers {
+  const { endpoints, index } = parts;
+  const units = new Map<string, Unit>();
+  const ofProcess = new Map<string, string>();
+  if (endpoints.suUrl !== undefined) units.set(endpoints.scheduler, parts.unit(endpoints.suUrl));
+
+  async function locate(scheduler: string, budget: Budget): Promise<Unit> {
+    const known = units.get(scheduler);
+    if (known) return known;
+    const query = { owners: [scheduler], tags: { "Data-Protocol": "ao", Type: "Scheduler-Location" } };
+    const { items } = await readPage(index, query, { first: 1 }, budget);
+    const url = items[0]?.tags.Url;
+    if (url === undefined || !URL.canParse(url)) throw schedulerUnknown(scheduler, index.url, url);
+    const unit = parts.unit(url);
+    units.set(scheduler, unit);
+    return unit;
+  }
+
+  /** The process' own scheduler; the network's where the index does not show the process yet. */
+  async function schedulerOf(processId: string, budget: Budget): Promise<string> {
+    const known = ofProcess.get(processId);
+    if (known !== undefined) return known;
+    const { items } = await readPage(index, { ids: [processId] }, { first: 1 }, budget);
+    const named = items.find(({ id }) => id === processId)?.tags.Scheduler;
+    if (named !== undefined) ofProcess.set(processId, named);
+    return named ?? endpoints.scheduler;
+  }
+
+  /** Asks a scheduler's unit; one that cannot be reached may have moved, so its place is looked up again next time. */
+  async function asked(
+    scheduler: string,
+    path: string,
+    budget: Budget,
+  ): Promise<{ su: Unit; answer: Answer }> {
+    const su = await locate(scheduler, budget);
+    try {
+      return { su, answer: await su.ask({ url: `${su.url}/${path}` }, budget) };
+    } catch (error) {
+      if (!(scheduler === endpoints.scheduler && endpoints.suUrl !== undefined)) units.delete(scheduler);
+      throw error;
+    }
+  }
+
+  async function assigned(item: Placed & { kind: "assigned" }, budget: Budget): Promise<boolean> {
+    const { id, processId, since } = item;
+    const scheduler = await schedulerOf(processId, budget);
+    for (let from = String(since - CLOCK_SKEW); ; ) {
+      const query = new URLSearchParams({ "process-id": processId, from, limit: String(PAGE) });
+      const { su, answer } = await asked(scheduler, `${processId}?${query}`, budget);
+      const page = answer.ok ? PageSchema.safeParse(answer.json).data : undefined;
+      if (!page) throw unclear(su, answer);
+      if (page.edges.some(({ node }) => isOf(node, id))) return true;
+      const last = page.edges.at(-1)?.cursor;
+      if (!page.page_info.has_next_page || last === undefined || last === from) return false;
+      from = last;
+    }
+  }
+
+  return {
+    locate,
+    async has(item, budget) {
+      const { kind, id } = item;
+      if (kind === "assigned") return assigned(item, budget);
+      const scheduler = kind === "spawn" ? item.scheduler : await schedulerOf(item.processId, budget);
+      const path = kind === "spawn" ? `processes/${id}` : `${id}?process-id=${item.processId}`;
+      const { su, answer } = await asked(scheduler, path, budget);
+      if (saysNotFound(answer)) return false;
+      if (!answer.ok) throw unclear(su, answer);
+      const entry = EntrySchema.safeParse(answer.json).data;
+      const isThere =
+        kind === "spawn"
+          ? ProcessSchema.safeParse(answer.json).data?.process_id === id
+          : entry !== undefined && isOf(entry, id);
+      if (!isThere) throw unclear(su, answer);
+      return true;
+    },
+  };
+}
+
+const isOf = ({ message, assignment }: z.infer<typeof EntrySchema>, id: string) =>
+  message?.id === id || assignment.tags.some(({ name, value }) => name === "Message" && value === id);
+
+/**
+ * The unit's own "not found". Its failures come with 400, too (`DatabaseError(…)`), and a proxy's 404 says nothing about what
+ * the unit has: only its error's name tells.
+ */
+function saysNotFound({ status, json }: Answer): boolean {
+  if (status !== 400 && status !== 404) return false;
+  const error = (json as { error?: unknown } | null | undefined)?.error;
+  return typeof error === "string" && /^NotFound\(|^Message or Process not found$/.test(error);
+}
+
+/** An answer that does not settle whether the unit has the item: asking again can. */
+function unclear(su: Unit, answer: Answer): UnitError {
+  const error = answer.ok
+    ? unitNotAo(su.name, su.url, `${answer.status} ${answer.excerpt}`)
+    : unitRefused(su.name, su.url, answer.status, answer.excerpt);
+  return new UnitError(error.problems[0], "transient");
+}

@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { unitAt } from "../../ao/legacy/http.ts";
+import { type Placed, type Schedulers, schedulersOf } from "../../ao/legacy/scheduler.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { notFound, page, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
+
+let units: Units;
+
+const ID = "i".repeat(43);
+const P = "p".repeat(43);
+const OTHER = "t".repeat(43);
+const limits = { concurrency: 2, timeout: 2000 };
+const spawn: Placed = { kind: "spawn", id: ID, scheduler: SCHEDULER };
+const message: Placed = { kind: "message", id: ID, processId: P };
+const assigned: Placed = { kind: "assigned", id: ID, processId: P, since: 1_000_000 };
+
+beforeAll(async () => {
+  units = await startUnits();
+});
+afterAll(() => units.close());
+beforeEach(() => {
+  units.requests.length = 0;
+  units.script(() => undefined);
+});
+
+function schedulers(suUrl: string | undefined = units.endpoints.suUrl): Schedulers {
+  return schedulersOf({
+    endpoints: { scheduler: SCHEDULER, ...(suUrl === undefined ? {} : { suUrl }) },
+    index: unitAt("gateway", units.endpoints.graphqlUrl, limits),
+    unit: (url) => unitAt("scheduler unit", url, limits),
+  });
+}
+const location = (owner: string, url: string) => ({
+  ...{ id: "l".repeat(43), recipient: "", owner: { address: owner } },
+  tags: [
+    { name: "Data-Protocol", value: "ao" },
+    { name: "Type", value: "Scheduler-Location" },
+    { name: "Url", value: url },
+  ],
+});
+const says = (reply: Reply) =>
+  units.script(({ endpoint }) => (endpoint.startsWith("su.") ? reply : undefined));
+
+const entry = (id: string, message: { id: string } | null) => ({
+  message,
+  assignment: { id: "a", tags: [{ name: "Message", value: id }] },
+});
+
+test.each<[string, Placed, Reply, boolean]>([
+  ["a process that is there", spawn, { json: { process_id: ID, tags: [] } }, true],
+  ["a process that is not", spawn, { status: 400, json: { error: 'NotFound("Process not found")' } }, false],
+  [
+    "a process that a router of schedulers does not know",
+    spawn,
+    { status: 400, json: { error: 'NotFound("Process scheduler not found")' } },
+    false,
+  ],
+  ["a message that is there", message, { json: entry(ID, { id: ID }) }, true],
+  ["a message that is not", message, notFound, false],
+  [
+    "an assignment that is there",
+    assigned,
+    {
+      json: { page_info: { has_next_page: false }, edges: [{ cursor: "1", node: entry(ID, null) }] },
+    },
+    true,
+  ],
+  [
+    "an assignment that is not",
+    assigned,
+    { json: { page_info: { has_next_page: false }, edges: [] } },
+    false,
+  ],
+])("the scheduler says of %s whether it has it", async (_, item, reply, expected) => {
+  says(reply);
+  expect(await schedulers().has(item, budgetOf(5))).toBe(expected);
+});
+
+test.each<[string, Placed, Reply]>([
+  ["its store failed", spawn, { status: 400, json: { error: 'DatabaseError("connection closed")' } }],
+  ["a proxy has a page of its own for it", spawn, { status: 404, text: "<h1>404 Not Found</h1>" }],
+  ["a proxy says 404 in JSON", spawn, { status: 404, json: { error: "route not found" } }],
+  ["it is in trouble", message, { status: 503, json: { error: "NotFound" } }],
+  ["the answer is for something else", spawn, { json: { process_id: OTHER } }],
+  ["the answer breaks off", message, { json: entry(ID, { id: ID }), cut: true }],
+  ["something else answers", message, { text: "<h1>It works!</h1>" }],
+  ["the list is refused", assigned, { status: 400, json: { error: "missing field `process-id`" } }],
+  ["the connection breaks", spawn, "reset"],
+])("nobody can say while %s", async (_, item, reply) => {
+  says(reply);
+  await expect(schedulers().has(item, budgetOf(5))).rejects.toMatchObject({ transient: true });
+});
+
+test("the list of assignments is read to its end, with the process named", async () => {
+  const pages = [entry("x", null), entry(ID, null)].map((node, n) => ({
+    page_info: { has_next_page: n === 0 },
+    edges: [{ cursor: `${n + 7}`, node }],
+  }));
+  units.script(({ endpoint, nth }) => (endpoint === "su.range" ? { json: pages[nth - 1] } : undefined));
+  expect(await schedulers().has(assigned, budgetOf(5))).toBe(true);
+  const paths = units.requests
+    .filter(({ endpoint }) => endpoint === "su.range")
+    .map(({ path }) => new URL(path, "http://u"));
+  expect(paths.map(({ pathname }) => pathname)).toEqual([`/su/${P}`, `/su/${P}`]);
+  expect(paths.map(({ searchParams }) => searchParams.get("process-id"))).toEqual([P, P]);
+  expect(paths.map(({ searchParams }) => searchParams.get("from"))).toEqual(["400000", "7"]);
+});
+
+test("a scheduler is found once, by the location that it published", async () => {
+  const asked: unknown[] = [];
+  units.script(({ endpoint, body }) => {
+    if (endpoint !== "graphql") return undefined;
+    asked.push(JSON.parse(body.toString("utf8")).variables.owners);
+    return { json: page([location(OTHER, `${units.endpoints.gatewayUrl}/su/`)]) };
+  });
+  const found = schedulers();
+  const item: Placed = { ...spawn, scheduler: OTHER };
+  expect(await found.has(item, budgetOf(5))).toBe(false);
+  expect(await found.has(item, budgetOf(5))).toBe(false);
+  expect(asked).toEqual([[OTHER]]);
+  expect(units.count("su.process")).toBe(2);
+});
+
+test("a scheduler that moved is looked up again when its old address is dead", async () => {
+  const urls = ["http://127.0.0.1:9", `${units.endpoints.gatewayUrl}/su`];
+  units.script(({ endpoint, nth }) =>
+    endpoint === "graphql" ? { json: page([location(OTHER, urls[nth - 1] ?? "")]) } : undefined,
+  );
+  const found = schedulers();
+  const item: Placed = { ...spawn, scheduler: OTHER };
+  await expect(found.has(item, budgetOf(5))).rejects.toMatchObject({ code: "UNIT_DOWN", transient: true });
+  expect(await found.has(item, budgetOf(5))).toBe(false);
+});
+
+test("a message is asked of its process' own scheduler", async () => {
+  units.script(({ endpoint, body }) => {
+    if (endpoint !== "graphql") return undefined;
+    const { ids } = JSON.parse(body.toString("utf8")).variables;
+    const process = { ...location("o", ""), id: P, tags: [{ name: "Scheduler", value: OTHER }] };
+    return { json: page([ids ? process : location(OTHER, `${units.endpoints.gatewayUrl}/su`)]) };
+  });
+  expect(await schedulers("http://127.0.0.1:9").has(message, budgetOf(5))).toBe(false);
+  expect(units.requests.map(({ endpoint }) => endpoint)).toEqual(["graphql", "graphql", "su.message"]);
+});
+
+test("a scheduler without a location is named, with what to set", async () => {
+  units.script(({ endpoint }) => (endpoint === "graphql" ? { json: page([]) } : undefined));
+  const lost = schedulers("").has({ ...spawn, scheduler: OTHER }, budgetOf(5));
+  await expect(lost).rejects.toMatchObject({
+    code: "SCHEDULER_UNKNOWN",
+    problems: [{ remedy: expect.stringContaining("suUrl") }],
+  });
+});
