@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
 import { ask } from "../run/control.ts";
+import { luaList } from "../run/lua-list.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { say } from "../run/progress.ts";
 import { deploymentKey } from "../run/scope.ts";
@@ -8,11 +10,13 @@ import type { Session } from "../run/session.ts";
 import { fitting, type ReleaseDocument } from "./document.ts";
 import type { ReleaseInputs } from "./schema.ts";
 
+/** What a member says of itself. A program that knows nothing of the fleet says nothing, or nothing of this. */
 const InfoSchema = z.looseObject({
-  processType: z.string(),
-  version: z.string(),
-  capabilities: z.array(z.string()),
+  processType: z.string().catch(""),
+  version: z.string().catch(""),
+  capabilities: luaList(z.string()),
 });
+type Info = z.infer<typeof InfoSchema>;
 const RegisteredSchema = z.looseObject({
   processes: z.preprocess(
     (value) => (Array.isArray(value) ? {} : value),
@@ -35,7 +39,10 @@ export interface LedgerHold {
   readonly epoch: number;
 }
 
-/** Registers every member that the ledger does not know as it runs now, each with what it says of itself. */
+/**
+ * Registers every member that the ledger does not know as it runs now, each with what it says of itself. A plain program says no
+ * type and perhaps no version: it is registered by its name, at the version that was declared.
+ */
 export async function register(
   session: Session,
   ledger: LedgerHold,
@@ -49,13 +56,15 @@ export async function register(
   await Promise.all(
     fresh.map(async ([name, member]) => {
       const started = performance.now();
-      const info = await ask(session, { name, ...member, action: "Info" }, InfoSchema, budget);
+      const info = await ask(session, { name, ...member, action: "Info" }, InfoSchema, budget).catch(unsaid);
+      const processType = info.processType || name;
+      const declared = inputs.declaration[name];
       const processRegistration = {
         processId: member.processId,
-        processType: info.processType,
-        version: info.version,
+        processType,
+        version: info.version || (declared?.version ?? ""),
         capabilities: info.capabilities,
-        metadata: { name, evalId: member.evalId, sourceHash: inputs.declaration[name]?.sourceHash },
+        metadata: { name, evalId: member.evalId, sourceHash: declared?.sourceHash },
       };
       await ask(
         session,
@@ -63,9 +72,16 @@ export async function register(
         DoneSchema,
         budget,
       );
-      await say(session, name, "registered", info.processType, started);
+      await say(session, name, "registered", processType, started);
     }),
   );
+}
+
+/** For `catch`: a program without the fleet's library does not answer `Info`, or answers it in a shape of its own. */
+function unsaid(error: unknown): Info {
+  const isOwn = error instanceof FleetError && ["NO_REPLY", "BAD_REPLY"].includes(error.code);
+  if (isOwn) return { processType: "", version: "", capabilities: [] };
+  throw error;
 }
 
 /**

@@ -14,7 +14,13 @@ export interface Stack {
   readonly home: string;
   readonly scope: { project: string; stack: string; home: string; build: string; ledger?: string };
   /** Inputs of a process whose Lua text is scripted; the same `text` gives the same bundle. */
-  inputs(name: string, script?: Script, extra?: Record<string, unknown>): Promise<Record<string, unknown>>;
+  inputs(
+    name: string,
+    script?: Script,
+    extra?: Record<string, unknown>,
+    /** Whether the program says what it is, by `fleet.process`; a plain aos program does not. @default true */
+    declares?: boolean,
+  ): Promise<Record<string, unknown>>;
   /** The AO processes of a member, as the network really has them. */
   processesOf(name: string): { id: string; tags: Readonly<Record<string, string>> }[];
   /** Evals that the network took for a member. */
@@ -54,10 +60,13 @@ export async function simulatedStack(
     net,
     home,
     scope,
-    async inputs(name, script = {}, extra = {}) {
+    async inputs(name, script = {}, extra = {}, declares = true) {
       const root = join(home, `src-${name}`);
       await mkdir(root, { recursive: true });
-      const text = `fleet.process{ name = "${name}", processType = "${name.toUpperCase()}", version = "1.0.0", capabilities = {} }\n--[[sim: ${JSON.stringify(script)}]]\n`;
+      const head = declares
+        ? `fleet.process{ name = "${name}", processType = "${name.toUpperCase()}", version = "1.0.0", capabilities = {} }\n`
+        : "";
+      const text = `${head}--[[sim: ${JSON.stringify(script)}]]\n`;
       await writeFile(join(root, "process.lua"), `local s = [==[\n${text}]==]\n${text}return s\n`);
       const made = await bundle({ name, entry: "process.lua", root });
       await store(join(scope.home, "bundles")).put(made);

@@ -173,4 +173,35 @@ describe("a release", () => {
     expect(manifest.processes.battle).toMatchObject({ processId: battle.processId, status: "ACTIVE" });
     expect(await release.diff("id", outs, raw)).toMatchObject({ changes: false });
   });
+
+  it.each([
+    ["says nothing of what it is", {}],
+    ["does not answer Info at all", { missing: ["Info"] }],
+  ])("registers a member by its name when its program %s, and so does every later run", async (_, later) => {
+    stack = await simulatedStack({ ledger: "deployment-coordinator" });
+    const ledger = await createProcess(await stack.inputs("deployment-coordinator"));
+    const token = await createProcess(await stack.inputs("token", later, {}, false));
+    const member = (outs: typeof ledger, evalId = outs.revision?.evalId ?? "") => ({
+      processId: outs.processId,
+      generation: outs.generation,
+      evalId,
+    });
+    const raw = {
+      ...(await common()),
+      declaration: { "deployment-coordinator": declaredOf(ledger), token: declaredOf(token) },
+      members: { "deployment-coordinator": member(ledger), token: member(token) },
+      evidence: {},
+    };
+    const registered = () =>
+      stack.net.oracle.state(ledger.processId)?.fleet?.ledger?.registered[token.processId];
+    const { outs } = await release.create(raw);
+    expect(registered()).toMatchObject({
+      processType: "token",
+      version: "1.0.0",
+      metadata: { name: "token" },
+    });
+    const next = { ...raw, members: { ...raw.members, token: member(token, "e".repeat(43)) } };
+    await release.update("id", outs, next);
+    expect(registered()).toMatchObject({ processType: "token", metadata: { evalId: "e".repeat(43) } });
+  });
 });

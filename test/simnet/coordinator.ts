@@ -17,6 +17,7 @@ export const LEDGER_ACTIONS: Readonly<Record<string, Action>> = {
     check: (data) => {
       needs({ processRegistration: "table" })(data);
       needs({ processId: "string", processType: "string", version: "string" })(given(data));
+      hasText(given(data), "processType");
     },
     run: register,
   },
@@ -198,6 +199,20 @@ function status({ fleet, message, data }: Request): Json {
   if (!deployment)
     throw new Refusal("UNKNOWN_DEPLOYMENT", `there is no deployment ${id}`, "Name one that LEDGER lists.");
   return { ...deployment, phase: deployment.status };
+}
+
+/** As the ledger's schema: a text of 1 character or more. */
+function hasText(data: Json, path: string): void {
+  if (data[path] !== "") return;
+  const problem = { path, got: "a text of 0 characters", expected: "1 or more characters" };
+  throw new Refusal(
+    "INVALID_DATA",
+    `${path} is ${problem.got}, expected ${problem.expected}`,
+    "Correct it.",
+    {
+      problems: [problem],
+    },
+  );
 }
 
 function register(request: Request): Json {

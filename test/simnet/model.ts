@@ -115,7 +115,10 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
   state.fleet = {
     ...(stored ?? freshFleet(message.timestamp)),
     name: program.name ?? (stored?.name || commit.process),
-    processType: program.processType ?? commit.process.toUpperCase().replaceAll("-", "_"),
+    // As the library: a program that does not say what it is has no type.
+    processType:
+      program.processType ??
+      (program.name === undefined ? "" : program.name.toUpperCase().replaceAll("-", "_")),
     capabilities: [...program.capabilities],
     version: commit.version,
     release: commit.release,
