@@ -92,7 +92,7 @@ export class Fleet extends pulumi.ComponentResource {
     const active = Object.fromEntries(
       Object.entries(this.members).map(([member, process]) => [
         member,
-        activeOf(member, process, traffic?.active),
+        activeOf(member, process, plan.rollout.beside.has(member) ? traffic?.active : undefined),
       ]),
     );
     const callers = traffic ? this.#callers(plan, common, configs, active, traffic) : {};

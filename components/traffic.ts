@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hashOf } from "../core/hash.ts";
 import type { Process } from "../providers/process/resource.ts";
-import type { HealthPolicy, ProcessInputs } from "../providers/process/schema.ts";
+import type { HealthPolicy, ProcessInputs, Revision } from "../providers/process/schema.ts";
 import type { DeclaredProcess } from "../providers/release/schema.ts";
 import type { FleetDeclaration } from "./declaration.ts";
 import type { FleetPlan, PlannedProcess } from "./plan.ts";
@@ -15,32 +15,38 @@ export interface ActiveMember {
   readonly stateVersion?: string;
 }
 
-/** The revision of a member that has the traffic; the wanted one where none moves. */
+/**
+ * The revision of a member that has the traffic; without `active`, the wanted one. Only a member whose traffic moves is asked for its
+ * `revisions`: an output that a state does not have is unknown in every preview, and whatever is made of it shows as a change.
+ */
 export function activeOf(
   name: string,
   process: Process,
   active: pulumi.Output<Readonly<Record<string, string>>> | undefined,
 ): pulumi.Output<ActiveMember> {
-  const none: Readonly<Record<string, string>> = {};
+  const { processId, generation, revision } = process;
+  if (active === undefined)
+    return pulumi.all([processId, generation, revision] as const).apply(([id, count, wanted]) => ({
+      processId: id,
+      generation: count,
+      ...loadOf(wanted),
+    }));
   return pulumi
-    .all([
-      process.processId,
-      process.generation,
-      process.revision,
-      process.revisions,
-      active ?? pulumi.output(none),
-    ] as const)
-    .apply(([processId, generation, wanted, held, given]): ActiveMember => {
+    .all([processId, generation, revision, process.revisions, active] as const)
+    .apply(([id, count, wanted, held, given]): ActiveMember => {
       const used = held?.find((one) => one.processId === given?.[name]);
-      const revision = used ?? wanted;
       return {
-        processId: used?.processId ?? processId,
-        generation: used?.generation ?? generation,
-        evalId: revision?.evalId ?? "",
-        ...(revision?.stateVersion === undefined ? {} : { stateVersion: revision.stateVersion }),
+        processId: used?.processId ?? id,
+        generation: used?.generation ?? count,
+        ...loadOf(used ?? wanted),
       };
     });
 }
+
+const loadOf = (revision: Revision | undefined): Pick<ActiveMember, "evalId" | "stateVersion"> => ({
+  evalId: revision?.evalId ?? "",
+  ...(revision?.stateVersion === undefined ? {} : { stateVersion: revision.stateVersion }),
+});
 
 /** What of a process' inputs says how its new code comes into use. */
 export function besideOf(

@@ -255,6 +255,19 @@ describe("the guide's fleet, as its players and operators see it", () => {
     );
     expect(Object.keys(manifest.processes).sort()).toEqual(MEMBERS);
     expect(manifest.processes.shop?.processId).toBe(ids.shop);
+    const idle = await fleet("deploy", "--only", "battle", "--dry-run", "--expect-no-changes", "--json");
+    expect([idle.code, idle.code === 0 ? "" : idle.stdout]).toEqual([0, ""]);
+  }, 180_000);
+
+  it("announces nothing and does nothing when nothing changed, also after a refresh", async () => {
+    for (const member of ["battle", "shop"])
+      project.edit(`processes/${member}/process.lua`, "-- edited\n", "");
+    expect((await fleet("deploy", "--yes")).code).toBe(0);
+    expect(await project.idle()).toBe("");
+    const refreshed = await project.pulumi(["refresh", "--yes", "--skip-preview", "--expect-no-changes"]);
+    expect([refreshed.code, refreshed.code === 0 ? "" : refreshed.text]).toEqual([0, ""]);
+    const preview = await project.pulumi(["preview", "--expect-no-changes"]);
+    expect([preview.code, preview.code === 0 ? "" : preview.text]).toEqual([0, ""]);
   }, 180_000);
 
   it("is on the dashboard as it is, and what changes shows by itself", async () => {

@@ -25,6 +25,8 @@ export interface Project {
   pulumi(args: readonly string[], env?: Record<string, string>): Promise<Ran>;
   /** The same, still running. */
   start(args: readonly string[], env?: Record<string, string>): { child: ChildProcess; ended: Promise<Ran> };
+  /** Nothing is announced and nothing is done: "", else what an idle preview or an idle up says instead. */
+  idle(): Promise<string>;
   output<T>(name: string): Promise<T>;
   json<T>(path: string): T;
   text(path: string): string;
@@ -143,6 +145,12 @@ export function projectIn(dir: string, backend = `file://${dir}/.fleet`): Projec
       });
       const ended = new Promise<Ran>((done) => child.on("close", (code) => done({ code: code ?? 1, text })));
       return { child, ended };
+    },
+    async idle() {
+      const preview = await project.pulumi(["preview", "--expect-no-changes"]);
+      if (preview.code !== 0) return `preview: ${preview.text}`;
+      const up = await project.pulumi(["up", "--yes", "--skip-preview", "--expect-no-changes"]);
+      return up.code === 0 ? "" : `up: ${up.text}`;
     },
     async output(name) {
       const { text } = await project.pulumi(["stack", "output", name, "--json"]);

@@ -35,7 +35,7 @@ export interface CliFleet {
   /** What did not work, with the end of what the command said. */
   expect(what: string, ran: Ran, code?: "zero" | "not zero"): string[];
   /**
-   * I1 to I8, with `pulumi up --expect-no-changes` as the next run.
+   * I1 to I9, with `pulumi preview` and `pulumi up --expect-no-changes` as the next runs.
    *
    * @param options `asked`: actions that `fleet` itself sent, which it keeps in no journal
    */
@@ -146,6 +146,9 @@ export const processes = fleet.processes;
         )
           broken.push(`I8: the message ${id} (${tags.Action}) of ${from} is not in the journal`);
       const before = net.oracle.counts().messages;
+      const preview = await project.pulumi(["preview", "--expect-no-changes"]);
+      if (preview.code !== 0)
+        broken.push(`I9: an idle preview announces something: ${preview.text.slice(-600)}`);
       const next = await up({}, "--expect-no-changes");
       if (next.code !== 0) broken.push(`I6: the next up changes something: ${next.text.slice(-600)}`);
       const sent = net.oracle.counts().messages - before;

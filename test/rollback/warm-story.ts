@@ -37,7 +37,7 @@ async function allAt(processId: string, edition: string): Promise<void> {
   expect(idOf("battle")).toBe(processId);
   expect((await fleet.project.output<Members>("processes")).battle?.processId).toBe(processId);
   expect(await fleet.hit()).toBe(edition);
-  ok(await fleet.up("--expect-no-changes"));
+  expect(await fleet.project.idle()).toBe("");
 }
 
 /** One story: each step stands on the one before. `all`: takes minutes. */
@@ -173,7 +173,7 @@ export function tellStory(all: boolean): void {
     expect(ran.text).toMatch(/shop +handed over state/);
     expect([idOf("shop"), await fleet.processes()]).toEqual([was, spawned]);
     expect(await fleet.sell()).toBe(++sold);
-    ok(await fleet.up("--expect-no-changes"));
+    expect(await fleet.project.idle()).toBe("");
     ok(await forward());
     expect(await fleet.sell()).toBe(++sold);
   });
@@ -197,6 +197,6 @@ export function tellStory(all: boolean): void {
     expect(await fleet.sell()).toBe(sold + 1);
     // Only that one went back.
     expect(await fleet.hit()).toBe("third");
-    ok(await fleet.up("--expect-no-changes"));
+    expect(await fleet.project.idle()).toBe("");
   });
 }
