@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import { type NetworkRef, NetworkRefSchema } from "../ao/network.ts";
+import { defaultOf } from "../components/setting-table.ts";
 import { FleetError } from "../core/errors.ts";
 
 const ProjectFileSchema = z.looseObject({
@@ -11,7 +12,7 @@ const ProjectFileSchema = z.looseObject({
 });
 const StackFileSchema = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() });
 
-/** A stack's settings as Pulumi's files say them: Pulumi.yaml's defaults under Pulumi.<stack>.yaml. */
+/** A stack's settings as Pulumi's files say them: the defaults, then Pulumi.yaml's, under Pulumi.<stack>.yaml. */
 export interface StackConfig {
   readonly project: string;
   readonly stack: string;
@@ -41,7 +42,8 @@ export function readStackConfig(projectDir: string, stack: string): StackConfig 
     const value = values[`${name}:${key}`] ?? values[key];
     if (value !== undefined) return value;
     const declared = defaults[key] ?? defaults[`${name}:${key}`];
-    return isRecord(declared) ? (declared.value ?? declared.default) : declared;
+    const preset = isRecord(declared) ? (declared.value ?? declared.default) : declared;
+    return preset ?? defaultOf(key);
   };
   return {
     project: name,
@@ -60,7 +62,7 @@ export function readStackConfig(projectDir: string, stack: string): StackConfig 
 
 /** Where the stack's fleet lives. @throws FleetError NETWORK_INVALID */
 export function networkOf(config: StackConfig, projectDir: string): NetworkRef {
-  const kind = config.get("network") ?? "local";
+  const kind = config.get("network");
   const fields = [
     "gatewayUrl",
     "graphqlUrl",
@@ -78,7 +80,7 @@ export function networkOf(config: StackConfig, projectDir: string): NetworkRef {
   const capacity = limit === undefined ? {} : { maxMessageBytes: Number(limit) };
   const ref =
     kind === "local"
-      ? { kind, dir: join(projectDir, config.get("localDir") ?? ".fleet/localnet") }
+      ? { kind, dir: join(projectDir, config.get("localDir") ?? "") }
       : { kind, ...Object.fromEntries(fields), ...capacity };
   const parsed = NetworkRefSchema.safeParse(ref);
   if (parsed.success) return parsed.data;

@@ -1,25 +1,34 @@
-import type * as pulumi from "@pulumi/pulumi";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { parse } from "yaml";
+import { formatProblem } from "../core/errors.ts";
 import type { Kind, StrategyInput } from "../delivery/strategy.ts";
+import { type StackValues, settingProblems } from "./setting-problems.ts";
+import { defaultOf, type SettingKey } from "./setting-table.ts";
 
 /**
- * The stack's config as parts of a fleet's declaration. Keys, types, defaults and descriptions are in `Pulumi.yaml`, so
- * here every value exists; whether it is a good one is checked with the declaration as a whole.
+ * The stack's config as parts of a fleet's declaration. Every setting has a type, and most have a default (`setting-table.ts`);
+ * whether a value is a good one is checked with the declaration as a whole.
+ *
+ * @throws pulumi.RunError with every problem of the stack's settings at once: SETTING_INVALID, SETTING_UNKNOWN, SETTING_ELSEWHERE
  */
 export function settings(config: pulumi.Config) {
+  checkSettings(config);
   const only = (process.env.FLEET_ONLY ?? config.get("only") ?? "")
     .split(/[\s,]+/)
     .filter((name) => name !== "");
   return {
     network: networkOf(config),
-    module: config.require("module"),
-    version: config.require("version"),
+    module: text(config, "module"),
+    version: text(config, "version"),
     health: {
-      timeoutSeconds: config.requireNumber("healthTimeoutSeconds"),
-      intervalSeconds: config.requireNumber("healthIntervalSeconds"),
-      retries: config.requireNumber("healthRetries"),
+      timeoutSeconds: number(config, "healthTimeoutSeconds"),
+      intervalSeconds: number(config, "healthIntervalSeconds"),
+      retries: number(config, "healthRetries"),
     },
-    timeoutSeconds: config.requireNumber("timeoutSeconds"),
-    protect: config.requireBoolean("protect"),
+    timeoutSeconds: number(config, "timeoutSeconds"),
+    protect: text(config, "protect") === "true",
     ...(only.length > 0 ? { only } : {}),
     ...strategyOf(config),
     ...ofStack(config),
@@ -31,8 +40,8 @@ export function settings(config: pulumi.Config) {
  * handed on as it is, and refused where the declaration is checked.
  */
 function strategyOf(config: pulumi.Config): { strategy?: StrategyInput } {
-  const given = config.get("strategy");
-  if (given === undefined || given === "") return {};
+  const given = text(config, "strategy");
+  if (given === "") return {};
   if (!given.trimStart().startsWith("{")) return { strategy: { kind: given as Kind } };
   try {
     return { strategy: JSON.parse(given) as StrategyInput };
@@ -69,32 +78,71 @@ function secretKeys(): readonly string[] {
   return Array.isArray(keys) ? keys.map(String) : [];
 }
 
-/** Settings that every game service of the guide's fleet gets. */
+/**
+ * Settings that every game service of the guide's fleet gets.
+ *
+ * @throws pulumi.RunError as `settings` does
+ */
 export function serviceConfig(config: pulumi.Config) {
+  checkSettings(config);
   return {
     PROCESS_CONFIG: {
-      maxConcurrentRequests: config.requireNumber("maxConcurrentRequests"),
-      requestTimeout: config.requireNumber("requestTimeoutMs"),
+      maxConcurrentRequests: number(config, "maxConcurrentRequests"),
+      requestTimeout: number(config, "requestTimeoutMs"),
       enableMetrics: true,
     },
   };
 }
 
 function networkOf(config: pulumi.Config) {
-  const kind = config.require("network");
-  if (kind === "local") return { kind: "local" as const, dir: config.require("localDir") };
-  const uploadUrl = config.get("uploadUrl") ?? "";
-  const suUrl = config.get("suUrl") ?? "";
-  const maxMessageBytes = config.getNumber("maxMessageBytes");
+  const kind = text(config, "network");
+  if (kind === "local") return { kind: "local" as const, dir: text(config, "localDir") };
+  const uploadUrl = text(config, "uploadUrl");
+  const suUrl = text(config, "suUrl");
   return {
     kind: kind as "legacy",
-    gatewayUrl: config.require("gatewayUrl"),
-    muUrl: config.require("muUrl"),
-    cuUrl: config.require("cuUrl"),
-    scheduler: config.require("scheduler"),
-    authority: config.require("authority"),
+    gatewayUrl: text(config, "gatewayUrl"),
+    muUrl: text(config, "muUrl"),
+    cuUrl: text(config, "cuUrl"),
+    scheduler: text(config, "scheduler"),
+    authority: text(config, "authority"),
     ...(suUrl === "" ? {} : { suUrl }),
     ...(uploadUrl === "" ? {} : { uploadUrl }),
-    ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
+    maxMessageBytes: number(config, "maxMessageBytes"),
   };
+}
+
+/** The value that the stack has, or the default. */
+function text(config: pulumi.Config, key: SettingKey): string {
+  return config.get(key) ?? defaultOf(key) ?? "";
+}
+
+const number = (config: pulumi.Config, key: SettingKey): number => Number(text(config, key));
+
+/** All of the stack's settings, whoever asks for some of them: nobody should need a preview for each mistake. */
+function checkSettings(config: pulumi.Config): void {
+  const problems = settingProblems(valuesOf(config));
+  if (problems.length > 0) throw new pulumi.RunError(problems.map(formatProblem).join("\n"));
+}
+
+function valuesOf(config: pulumi.Config): StackValues {
+  return {
+    project: config.name,
+    stack: pulumi.getStack(),
+    values: pulumi.runtime.allConfig(),
+    secret: secretKeys(),
+    declared: declaredKeys(process.cwd()),
+  };
+}
+
+/** Keys under `config` in the nearest Pulumi.yaml; none when it cannot be read, which Pulumi has judged before. */
+function declaredKeys(from: string): string[] {
+  for (let at = from; ; at = dirname(at)) {
+    const file = join(at, "Pulumi.yaml");
+    if (existsSync(file)) {
+      const project = parse(readFileSync(file, "utf8")) as { config?: unknown } | null;
+      return Object.keys(project?.config ?? {});
+    }
+    if (dirname(at) === at) return [];
+  }
 }

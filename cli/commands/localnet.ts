@@ -125,7 +125,7 @@ export function localnetCommand(cli: Cli): Command {
 
 /** Without asking pulumi: the folder rarely differs between stacks, so the dev stack's is the default. */
 function folderOf({ projectDir }: Context, { dir, stack }: DirOptions): string {
-  const folder = dir ?? readStackConfig(projectDir, stack ?? "dev").get("localDir") ?? ".fleet/localnet";
+  const folder = dir ?? readStackConfig(projectDir, stack ?? "dev").get("localDir") ?? "";
   return isAbsolute(folder) ? folder : join(projectDir, folder);
 }
 

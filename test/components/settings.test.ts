@@ -1,0 +1,163 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { afterEach, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { readStackConfig } from "../../cli/stack-config.ts";
+import { type StackValues, settingProblems } from "../../components/setting-problems.ts";
+import { SETTINGS, type Setting } from "../../components/setting-table.ts";
+import { serviceConfig, settings } from "../../components/settings.ts";
+import { packageDir } from "../../toolchain/paths.ts";
+import { sandbox } from "../toolchain/sandbox.ts";
+
+const table: Readonly<Record<string, Setting>> = SETTINGS;
+
+function stack(values: Record<string, string>): pulumi.Config {
+  pulumi.runtime.setAllConfig(values);
+  return new pulumi.Config("two");
+}
+afterEach(() => pulumi.runtime.setAllConfig({}));
+
+const problems = (values: Record<string, string>, declared: string[] = []) =>
+  settingProblems({ project: "two", stack: "dev", values, secret: [], declared } satisfies StackValues);
+
+describe("defaults", () => {
+  test("hold without any config", () => {
+    const config = stack({});
+    expect(settings(config)).toEqual({
+      network: { kind: "local", dir: ".fleet/localnet" },
+      module: "aos",
+      version: "1.0.0",
+      health: { timeoutSeconds: 300, intervalSeconds: 10, retries: 3 },
+      timeoutSeconds: 600,
+      protect: false,
+      strategy: { kind: "parallel" },
+    });
+    expect(serviceConfig(config).PROCESS_CONFIG).toEqual({
+      maxConcurrentRequests: 100,
+      requestTimeout: 30_000,
+      enableMetrics: true,
+    });
+  });
+
+  test("give way to the stack's values", () => {
+    const config = stack({
+      "two:network": "legacy",
+      "two:cuUrl": "https://cu.example.org",
+      "two:protect": "true",
+      "two:healthRetries": "0",
+      "two:strategy": '{"kind":"rolling","batchSize":2}',
+    });
+    expect(settings(config)).toMatchObject({
+      network: { kind: "legacy", cuUrl: "https://cu.example.org", muUrl: SETTINGS.muUrl.default },
+      health: { retries: 0 },
+      protect: true,
+      strategy: { kind: "rolling", batchSize: 2 },
+    });
+  });
+
+  test("are those of this repository's Pulumi.yaml, types and descriptions too", () => {
+    const { config } = parse(readFileSync(join(packageDir, "Pulumi.yaml"), "utf8"));
+    const withDefault = Object.entries(table).filter(([, setting]) => setting.default !== undefined);
+    expect(config).toEqual(Object.fromEntries(withDefault));
+  });
+
+  test("stand in docs/configuration.md, with the descriptions", () => {
+    const page = readFileSync(join(packageDir, "docs/configuration.md"), "utf8");
+    const rows = Object.entries(table)
+      .filter(([, { internal }]) => internal !== true)
+      .map(([key, { type, default: preset, description }]) => {
+        const shown = preset === undefined ? "–" : preset === "" ? "none" : `\`${preset}\``;
+        return `| \`${key}\` | ${type} | ${shown} | ${description} |`;
+      });
+    expect(page.match(/^\| `\w+` \| (string|integer|boolean|object) \|.*$/gm)).toEqual(rows);
+  });
+
+  test("are what fleet's commands read, too", () => {
+    const box = sandbox();
+    writeFileSync(box.file("Pulumi.yaml"), "name: two\nruntime: nodejs\n");
+    const config = readStackConfig(box.dir, "dev");
+    for (const [key, setting] of Object.entries(table)) {
+      const expected = setting.default === undefined ? undefined : String(setting.default);
+      expect(config.get(key), key).toBe(expected);
+    }
+  });
+});
+
+describe("mistakes", () => {
+  test("are told all at once, whichever part of the settings is asked for", () => {
+    const config = stack({
+      "two:healthRetries": "many",
+      "two:protect": "yes",
+      "two:requestTimeoutMs": "1.5",
+      "two:overrides": "[]",
+      "two:netwrok": "local",
+      "ao-fleet:muUrl": "https://mu.example.org",
+    });
+    for (const read of [settings, serviceConfig]) {
+      let said = "";
+      try {
+        read(config);
+      } catch (error) {
+        expect(pulumi.RunError.isInstance(error)).toBe(true);
+        said = String(error);
+      }
+      for (const key of [
+        "healthRetries",
+        "protect",
+        "requestTimeoutMs",
+        "overrides",
+        "netwrok",
+        "two:muUrl",
+      ]) {
+        expect(said).toContain(key);
+      }
+      expect(said).toContain('perhaps "network"');
+      expect(said.match(/\[SETTING_\w+\]/g)).toHaveLength(6);
+    }
+  });
+
+  test.each([
+    ["netwrok", "network"],
+    ["newtork", "network"],
+    ["Network", "network"],
+    ["walletpath", "walletPath"],
+    ["walletPaht", "walletPath"],
+    ["modul", "module"],
+    ["healthTimeoutSecond", "healthTimeoutSeconds"],
+    ["healthTimeout", "healthTimeoutSeconds"],
+    ["stratgy", "strategy"],
+  ])("%s is taken for %s", (key, near) => {
+    expect(problems({ [`two:${key}`]: "x" })).toMatchObject([
+      { code: "SETTING_UNKNOWN", got: `two:${key}`, expected: `perhaps "${near}"`, at: "Pulumi.dev.yaml" },
+    ]);
+    expect(problems({ [`two:${key}`]: "x" }, [key])).toEqual([]);
+    expect(problems({ [`two:${key}`]: "x" }, [`two:${key}`])).toEqual([]);
+  });
+
+  test.each(["session", "tone", "webhookToken", "region", "domain", "url", "authorities2", "modes", "max"])(
+    "%s is the program's own",
+    (key) => {
+      expect(problems({ [`two:${key}`]: "x" })).toEqual([]);
+    },
+  );
+
+  test("other namespaces are nobody's business, but for settings under the package's name", () => {
+    expect(problems({ "aws:network": "x", "pulumi:tags": "{}", "ao-fleet:unknown": "x" })).toEqual([]);
+    expect(problems({ "ao-fleet:network": "legacy" })).toMatchObject([
+      { code: "SETTING_ELSEWHERE", expected: "two:network" },
+    ]);
+  });
+
+  test("a secret is not repeated", () => {
+    const values = { "two:healthRetries": "hunter2" };
+    const [problem] = settingProblems({
+      project: "two",
+      stack: "dev",
+      values,
+      secret: ["two:healthRetries"],
+      declared: [],
+    });
+    expect(JSON.stringify(problem)).not.toContain("hunter2");
+  });
+});
