@@ -51,7 +51,10 @@ export interface Ao {
   /** A read without effect. Cached, rate limited and unauthenticated on real units: for display, never for a verdict. */
   dryrun(input: { processId: string; tags: Tags; data?: string }, budget: Budget): Promise<Evaluation>;
 
-  /** Evaluated messages of a process, oldest first; `cursor` goes on after an earlier page. */
+  /**
+   * Evaluated messages of a process, oldest first; `cursor` goes on after an earlier page, whose `next` it is. A page without
+   * `next` has no entries: only it says that there are no more.
+   */
   results(
     input: { processId: string; cursor?: string; limit?: number; newestFirst?: boolean },
     budget: Budget,

@@ -41,6 +41,14 @@ const PageSchema = z.looseObject({
   edges: z.array(z.looseObject({ node: NodeSchema })),
 });
 
+/** Messages of one call to the scheduler unit. */
+const PAGE = 500;
+
+/** What of an open fleet the history needs. */
+export interface HistoryParts extends Pick<FleetSession, "suUrl"> {
+  readonly session: Pick<FleetSession["session"], "ao" | "endpoints">;
+}
+
 /** Reads the order of a process, as its scheduler unit has it. */
 export interface History {
   /** The newest slot; undefined when the process has none. */
@@ -51,25 +59,39 @@ export interface History {
   result(processId: string, messageId: string): Promise<Evaluation | undefined>;
 }
 
-/** The history over the legacy protocol: the scheduler unit for the order, the compute unit for the results. */
-export async function historyOf(fleet: FleetSession, seconds: number): Promise<History> {
+/**
+ * The history over the legacy protocol: the scheduler unit for the order, the compute unit for the results.
+ *
+ * @param page messages of one call to the scheduler unit
+ */
+export async function historyOf(fleet: HistoryParts, seconds: number, page = PAGE): Promise<History> {
   const budget = budgetOf(seconds);
   const su = (fleet.suUrl ?? (await schedulerUrl(fleet, budget))).replace(/\/+$/, "");
   return {
     async latest(processId) {
       const answer = await get(`${su}/${processId}/latest`);
-      if (answer === undefined) return undefined;
-      return scheduled(NodeSchema.parse(answer)).slot;
+      if (answer !== "refused") return scheduled(NodeSchema.parse(answer)).slot;
+      // The unit does not count the spawn among the messages: a process that got none yet is found by itself.
+      return (await get(`${su}/processes/${processId}`)) === "refused" ? undefined : 0;
     },
     async range(processId, from, to) {
-      const query = new URLSearchParams({ "from-nonce": String(from), "to-nonce": String(to), limit: "500" });
-      const answer = await get(`${su}/${processId}?${query}`);
-      const page = PageSchema.safeParse(answer);
-      if (!page.success) throw notScheduler(su, z.prettifyError(page.error));
-      const found = page.data.edges
-        .map(({ node }) => scheduled(node))
-        .filter(({ slot }) => slot >= from && slot <= to)
-        .sort((a, b) => a.slot - b.slot);
+      const found: Scheduled[] = [];
+      // The place to go on after is exclusive, and -1 brings the spawn, too.
+      for (let after = from - 1; after < to; ) {
+        const query = new URLSearchParams({
+          "process-id": processId,
+          "from-nonce": String(after),
+          "to-nonce": String(to),
+          limit: String(page),
+        });
+        const { edges, page_info } = pageIn(su, await get(`${su}/${processId}?${query}`));
+        const slots = edges.map(({ node }) => scheduled(node));
+        found.push(...slots.filter(({ slot }) => slot >= from && slot <= to));
+        const last = Math.max(after, ...slots.map(({ slot }) => slot));
+        if (page_info?.has_next_page !== true || last === after) break;
+        after = last;
+      }
+      found.sort((a, b) => a.slot - b.slot);
       return withAssigned(fleet.session.ao, found, budget);
     },
     async result(processId, messageId) {
@@ -130,7 +152,7 @@ const record = (tags: readonly { name: string; value: string }[]): Record<string
   Object.fromEntries(tags.map(({ name, value }) => [name, value]));
 
 /** The newest location that the scheduler published. */
-async function schedulerUrl({ session }: FleetSession, budget: Budget): Promise<string> {
+async function schedulerUrl({ session }: HistoryParts, budget: Budget): Promise<string> {
   const { scheduler } = session.endpoints;
   const [found] = await session.ao.find(
     { owners: [scheduler], tags: { "Data-Protocol": "ao", Type: "Scheduler-Location" }, limit: 1 },
@@ -146,6 +168,7 @@ async function schedulerUrl({ session }: FleetSession, budget: Budget): Promise<
   });
 }
 
+/** What the unit tells, or that it refused the question (400, 404): it knows no such process or message, or the call was wrong. */
 async function get(url: string): Promise<unknown> {
   let response: Response;
   try {
@@ -163,14 +186,19 @@ async function get(url: string): Promise<unknown> {
     );
   }
   const text = await response.text();
-  // "Latest message not available": a process without any message.
-  if (response.status === 400 || response.status === 404) return undefined;
+  if (response.status === 400 || response.status === 404) return "refused";
   if (!response.ok) throw notScheduler(url, `${response.status} ${text.slice(0, 200)}`);
   try {
     return JSON.parse(text);
   } catch {
     throw notScheduler(url, text.slice(0, 200));
   }
+}
+
+function pageIn(su: string, answer: unknown): z.infer<typeof PageSchema> {
+  const page = PageSchema.safeParse(answer);
+  if (page.success) return page.data;
+  throw notScheduler(su, answer === "refused" ? "it refused the call" : z.prettifyError(page.error));
 }
 
 function notScheduler(url: string, got: string): FleetError {

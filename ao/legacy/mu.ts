@@ -76,12 +76,22 @@ const known: readonly Known[] = [
     remedy: "Read the unit's words and mend the tags.",
   },
   {
-    text: /Cannot destructure property 'url'/,
+    // The words of the unit before and since it keeps the schedulers' locations itself.
+    text: /Cannot destructure property 'url'|Scheduler location not found/,
     code: "SCHEDULER_UNKNOWN",
     belief: "permanent",
     says: "names a scheduler that the network does not know",
     expected: "the address of a scheduler that published its location",
     remedy: "Set `scheduler` in the network's settings to the one that this network uses.",
+  },
+  {
+    // Its limit for each wallet and process comes as a 500.
+    text: /Rate limit exceeded/i,
+    code: "RATE_LIMITED",
+    belief: "transient",
+    says: "is more than the messenger unit takes from this wallet for now",
+    expected: "a call rate that the unit allows",
+    remedy: "Wait, send less at once, or use units of your own.",
   },
   {
     text: /gateway tx for assigning/i,
@@ -92,7 +102,7 @@ const known: readonly Known[] = [
     remedy: "Try again later; if it stays so, check that `uploadUrl` and the gateway belong together.",
   },
   {
-    text: /reading 'tags'/,
+    text: /reading 'tags'|Process not found/,
     code: "PROCESS_UNKNOWN",
     belief: "transient",
     says: "is for a process that the gateway does not show yet",

@@ -179,7 +179,7 @@ export function sqliteStore(path: string): Store {
         : Number.MAX_SAFE_INTEGER;
       return records<EvaluationRecord>(
         rows(
-          `SELECT record FROM evaluations WHERE process = ? AND seq > ? AND seq <= ? AND failed = 0
+          `SELECT record FROM evaluations WHERE process = ? AND seq > ? AND seq <= ?
            ORDER BY seq ${descending ? "DESC" : "ASC"} LIMIT ?`,
           ...[process, low, high, limit],
         ),

@@ -9,18 +9,19 @@ export function computeUnit(
   endpoint: ReturnType<typeof endpoints>,
   store: Store,
   evaluating: Evaluating,
+  /** Its own address. */
+  address: string,
 ): Hono {
   const app = new Hono();
   app.get(
     "/",
-    endpoint("cu.health", () => Response.json({ status: "ok", timestamp: Date.now() })),
+    endpoint("cu.health", () => Response.json({ address, timestamp: Date.now() })),
   );
 
   app.get(
     "/result/:message",
     endpoint("cu.result", async ({ req }) => {
-      const process = req.query("process-id");
-      if (!process) throw new UnitError(422, "a process-id query parameter is required");
+      const process = processIn(req.query("process-id"));
       return Response.json(await evaluating.result(process, req.param("message") ?? "", req.raw.signal));
     }),
   );
@@ -28,12 +29,11 @@ export function computeUnit(
   app.post(
     "/dry-run",
     endpoint("cu.dryrun", async ({ req }) => {
-      const process = req.query("process-id");
-      if (!process) throw new UnitError(422, "a process-id query parameter is required");
-      const body: unknown = await req.json().catch(() => null);
-      if (body === null || typeof body !== "object")
-        throw new UnitError(422, "a message is required as the body");
-      return Response.json(await evaluating.dryRun(process, body as Record<string, unknown>));
+      const { text, type } = { text: await req.text(), type: req.header("content-type") ?? "" };
+      const body = bodyOf(text, type);
+      if (body instanceof Response) return body;
+      const process = processIn(req.query("process-id"));
+      return Response.json(await evaluating.dryRun(process, messageIn(body)));
     }),
   );
 
@@ -46,17 +46,21 @@ export function computeUnit(
       // The order within a cursor goes before the one asked for: a cursor read in the other direction would go astray.
       const order = start?.sort ?? end?.sort ?? sort;
       const size = Number(limit);
-      if (!Number.isSafeInteger(size) || size < 1)
-        throw new UnitError(422, "limit must be a positive number");
+      if (sort !== "ASC" && sort !== "DESC") {
+        throw invalid("sort", `Invalid enum value. Expected 'ASC' | 'DESC', received '${sort}'`);
+      }
+      if (Number.isNaN(size)) throw invalid("limit", "Expected number, received nan");
       const found = store.evaluations(req.param("process") ?? "", {
         ...(start ? { from: start } : {}),
         ...(end ? { to: end } : {}),
         descending: order === "DESC",
-        limit: size + 1,
+        limit: Math.max(0, Math.trunc(size) + 1),
       });
+      // Failed ones are left out after the page was cut: a page with one of them may say that there is no next.
+      const shown = found.filter(({ result }) => result.Error === undefined);
       return Response.json({
-        pageInfo: { hasNextPage: found.length > size },
-        edges: found.slice(0, size).map((each) => ({ node: each.result, cursor: cursorOf(each, order) })),
+        pageInfo: { hasNextPage: shown.length > size },
+        edges: shown.slice(0, size).map((each) => ({ node: outboxOf(each), cursor: cursorOf(each, order) })),
       });
     }),
   );
@@ -82,7 +86,12 @@ function cursorOf({ timestamp, ordinate, cron }: EvaluationRecord, sort: string)
   return btoa(JSON.stringify({ timestamp, ordinate: String(ordinate), cron: cron ?? undefined, sort }));
 }
 
-/** A cursor, or a plain timestamp. */
+/** Results in a list name neither their message nor what they cost. */
+function outboxOf({ result: { Messages, Assignments, Spawns, Output, Error: error } }: EvaluationRecord) {
+  return { Messages, Assignments, Spawns, Output, ...(error === undefined ? {} : { Error: error }) };
+}
+
+/** A cursor; anything else is taken as a timestamp, and compared as text. */
 function parseCursor(text: string): EvaluationPoint & { sort?: string } {
   try {
     const { timestamp, ordinate, cron, sort } = JSON.parse(atob(text)) as Record<string, unknown>;
@@ -95,7 +104,72 @@ function parseCursor(text: string): EvaluationPoint & { sort?: string } {
     };
   } catch {
     const timestamp = Number(text);
-    if (Number.isNaN(timestamp)) throw new UnitError(422, `${text} is neither a cursor nor a timestamp`);
-    return { timestamp };
+    // Letters come after digits.
+    return { timestamp: Number.isNaN(timestamp) ? Number.MAX_SAFE_INTEGER : timestamp };
   }
 }
+
+/** What the real unit says of a call that does not fit its schema: 500, each fault after the name that it is at. */
+const invalid = (name: string, fault: string) => new UnitError(500, `'${name}': ${fault}.`);
+
+function processIn(given: string | undefined): string {
+  if (given === undefined) throw invalid("processId", "Required");
+  if (given === "") throw invalid("processId", "a process-id query parameter is required");
+  return given;
+}
+
+/** The body as its type says; an answer of the server itself when it cannot be read. */
+function bodyOf(text: string, type: string): unknown {
+  const refuse = (status: number, error: string, code: string, message: string) =>
+    Response.json({ statusCode: status, code, error, message }, { status });
+  if (/^text\/plain\b/.test(type)) return text;
+  if (!/^application\/json\b/.test(type)) {
+    if (text === "") return undefined;
+    return refuse(
+      415,
+      "Unsupported Media Type",
+      "FST_ERR_CTP_INVALID_MEDIA_TYPE",
+      `Unsupported Media Type${type === "" ? "" : `: ${type}`}`,
+    );
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    const code = text === "" ? "FST_ERR_CTP_EMPTY_JSON_BODY" : "FST_ERR_CTP_INVALID_JSON_BODY";
+    const message = "Body is not valid JSON but content-type is set to 'application/json'";
+    return refuse(400, "Bad Request", code, message);
+  }
+}
+
+/** A message to run dry; fields that it does not know are kept. */
+function messageIn(body: unknown): Record<string, unknown> {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw invalid("dryRun", body === undefined ? "Required" : `Expected object, received ${kindOf(body)}`);
+  }
+  const message = body as Record<string, unknown>;
+  const faults = ["Id", "Signature", "Owner", "Target", "Anchor"].flatMap((name) => {
+    const value = message[name];
+    return value === undefined || value === null || typeof value === "string"
+      ? []
+      : [`'${name}': Expected string, received ${kindOf(value)}.`];
+  });
+  const { Tags: tags } = message;
+  if (tags !== undefined && tags !== null) {
+    if (!Array.isArray(tags)) faults.push(`'Tags': Expected array, received ${kindOf(tags)}.`);
+    else faults.push(...tags.flatMap(faultsOfTag));
+  }
+  if (faults.length > 0) throw new UnitError(500, faults.join(" | "));
+  return message;
+}
+
+function faultsOfTag(tag: unknown): string[] {
+  if (typeof tag !== "object" || tag === null) return [`'Tags': Expected object, received ${kindOf(tag)}.`];
+  return ["name", "value"].flatMap((key) => {
+    const value = (tag as Record<string, unknown>)[key];
+    if (typeof value === "string") return [];
+    return [`'Tags': ${value === undefined ? "Required" : `Expected string, received ${kindOf(value)}`}.`];
+  });
+}
+
+const kindOf = (value: unknown): string =>
+  value === null ? "null" : Array.isArray(value) ? "array" : typeof value;

@@ -128,8 +128,9 @@ export function evaluating(context: UnitContext, push: () => void): Evaluating {
 
     async result(process, id, signal) {
       const assignment = store.assignment(process, id);
-      if (store.process(process) === undefined) throw new UnitError(500, notFound(process));
-      if (assignment === undefined) throw new UnitError(500, notFound(id));
+      if (store.process(process) === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
+      if (assignment === undefined)
+        throw new UnitError(500, schedulerSays("message", "Message or Process not found"));
       for (;;) {
         const found = store.evaluation(process, assignment.message);
         if (found) return found.result;
@@ -152,10 +153,12 @@ export function evaluating(context: UnitContext, push: () => void): Evaluating {
 
     async dryRun(id, body) {
       const process = store.process(id);
-      if (process === undefined) throw new UnitError(500, notFound(id));
+      if (process === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
       const last = store.lastAssignment(id);
-      // As the real unit: everything scheduled so far first.
-      if (last) await this.result(id, last.message, new AbortController().signal);
+      // As the real unit: everything scheduled so far first, and nothing where there is nothing but the spawn.
+      if (last === undefined || last.nonce === 0)
+        throw new UnitError(500, schedulerSays("latest message", "Latest message not available"));
+      await this.result(id, last.message, new AbortController().signal);
       const tags = (Array.isArray(body.Tags) ? body.Tags : []) as Tag[];
       const owner = String(body.Owner ?? "1234");
       const message = {
@@ -176,7 +179,7 @@ export function evaluating(context: UnitContext, push: () => void): Evaluating {
 
     async state(id) {
       const process = store.process(id);
-      if (process === undefined) throw new UnitError(500, notFound(id));
+      if (process === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
       const last = store.lastAssignment(id);
       if (last) await this.result(id, last.message, new AbortController().signal);
       const memory = memories.get(id) ?? new Uint8Array();
@@ -207,6 +210,11 @@ function rootOf(tags: readonly Tag[]): string | undefined {
   return tags.find(({ name }) => name === "Pushed-For")?.value;
 }
 
-function notFound(id: string): string {
-  return `Error: Encountered Error fetching ${id} from Scheduler Unit: 400: {"error":"Message or Process not found"}`;
+/** What the real unit says of a process that the gateway does not show: it falls over the missing item. */
+const PROCESS_UNKNOWN = "TypeError: Cannot read properties of undefined (reading 'tags')";
+
+/** How the compute unit reports what the scheduler unit said. */
+function schedulerSays(about: string, text: string): string {
+  const said = JSON.stringify({ error: text });
+  return `Error: Error Encountered when loading ${about} from Scheduler Unit: 400: ${said}`;
 }

@@ -75,7 +75,7 @@ export async function createUnits(options: UnitsOptions): Promise<Units> {
     gateway: gateway(endpoint, context, until),
     mu: messengerUnit(endpoint, { scheduling: order, monitoring: monitors }),
     su: schedulerUnit(endpoint, context, order),
-    cu: computeUnit(endpoint, store, evaluation),
+    cu: computeUnit(endpoint, store, evaluation, context.messenger.address),
   };
   const servers = await Promise.all(
     NAMES.map((name) =>

@@ -43,7 +43,7 @@ export function monitoring(context: UnitContext, evaluating: Evaluating): Monito
   return {
     start(process) {
       if (context.store.process(process) === undefined)
-        throw new UnitError(500, `Process ${process} not found`);
+        throw new UnitError(500, "Cannot read properties of undefined (reading 'owner')");
       if (timers.has(process)) throw new UnitError(500, "Process already being monitored");
       try {
         begin(process);

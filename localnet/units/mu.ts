@@ -68,8 +68,10 @@ export async function signedItem(
 ): Promise<ParsedItem | Response> {
   const body = await bodyUpTo(context, megabytes);
   if (body instanceof Response) return body;
-  if (!(await isSigned(body))) {
-    throw new UnitError(500, "A valid and signed data item must be provided as the body");
+  // A body under another type is not read at all.
+  const isBinary = /^application\/octet-stream\b/.test(context.req.header("content-type") ?? "");
+  if (!isBinary || !(await isSigned(body))) {
+    throw new UnitError(500, "'body': A valid and signed data item must be provided as the body.");
   }
   return parseItem(body);
 }

@@ -5,11 +5,16 @@ import type { UnitContext } from "./context.ts";
 import { type endpoints, UnitError } from "./http.ts";
 import { asText } from "./message.ts";
 import { signedItem } from "./mu.ts";
+import { placeIn, QueryRefused, schedulerQuery } from "./query.ts";
 import type { Scheduling } from "./scheduling.ts";
 
-const PAGE = 5000;
+/** Entries of an answer when the call names no `limit`. */
+const PAGE = 100;
 
-/** The scheduler unit: shows each process' order. */
+/** What a range call may say; more is ignored. */
+const RANGE = ["process-id", "from", "to", "limit", "from-nonce", "to-nonce", "show-anchor"] as const;
+
+/** The scheduler unit: shows each process' order, and takes no more liberties with a call than the real one. */
 export function schedulerUnit(
   endpoint: ReturnType<typeof endpoints>,
   context: UnitContext,
@@ -18,6 +23,15 @@ export function schedulerUnit(
   const { store } = context;
   const app = new Hono();
   const notFound = () => new UnitError(400, "Message or Process not found");
+  const strict: typeof endpoint = (name, handler) =>
+    endpoint(name, async (request) => {
+      try {
+        return await handler(request);
+      } catch (error) {
+        if (error instanceof QueryRefused) return error.response();
+        throw error;
+      }
+    });
 
   app.get(
     "/",
@@ -28,6 +42,8 @@ export function schedulerUnit(
   app.post(
     "/",
     endpoint("su.post", async (request) => {
+      // Only messenger units may post, and they come through a proxy that says who they are.
+      if (request.req.header("x-real-ip") === undefined) throw new UnitError(400, "Access denied");
       const item = await signedItem(request);
       if (item instanceof Response) return item;
       const { timestamp } = await scheduling.schedule(item);
@@ -38,15 +54,22 @@ export function schedulerUnit(
     "/timestamp",
     endpoint("su.timestamp", () => {
       const now = context.now();
-      return Response.json({ timestamp: now, block_height: paddedHeight(context.chain.heightAt(now)) });
+      return Response.json({
+        timestamp: String(now),
+        block_height: paddedHeight(context.chain.heightAt(now)),
+      });
     }),
+  );
+  app.get(
+    "/health",
+    endpoint("su.health", () => new Response(null)),
   );
   app.get(
     "/processes/:process",
     endpoint("su.process", (request) => {
       const id = request.req.param("process") ?? "";
       const item = store.process(id) && store.item(id);
-      if (!item) throw notFound();
+      if (!item) throw new UnitError(400, 'NotFound("Process not found")');
       return Response.json({
         ...messageJson(store.data(id), item),
         id: undefined,
@@ -60,42 +83,53 @@ export function schedulerUnit(
     "/:process/latest",
     endpoint("su.latest", (request) => {
       const last = store.lastAssignment(request.req.param("process") ?? "");
-      if (last === undefined) throw new UnitError(400, "Latest message not available");
+      // The spawn is kept apart from the messages: a process that got none has no latest one.
+      if (last === undefined || last.nonce === 0) throw new UnitError(400, "Latest message not available");
       return Response.json(node(context, last));
     }),
   );
   app.get(
     "/:id",
-    endpoint("su.read", (request) => {
+    strict("su.read", (request) => {
       const id = request.req.param("id") ?? "";
-      const query = request.req.query();
-      const process = query["process-id"] ?? id;
-      const isProcess = store.process(id) !== undefined;
-      if (!isProcess) {
-        const found = store.assignment(process, id);
-        if (found === undefined) throw notFound();
-        return Response.json(node(context, found));
-      }
-      const number = (name: string) =>
-        query[name] === undefined || Number.isNaN(Number(query[name])) ? undefined : Number(query[name]);
-      const limit = Math.min(number("limit") ?? PAGE, PAGE);
-      const range = {
-        from: number("from"),
-        to: number("to"),
-        fromNonce: number("from-nonce"),
-        toNonce: number("to-nonce"),
-      };
-      const defined = Object.fromEntries(Object.entries(range).filter(([, value]) => value !== undefined));
-      const found = store.assignments(id, { ...defined, limit: limit + 1 });
-      return Response.json({
-        page_info: { has_next_page: found.length > limit },
-        edges: found
-          .slice(0, limit)
-          .map((each) => ({ node: node(context, each), cursor: String(each.timestamp) })),
-      });
+      const query = schedulerQuery(request.req.url, RANGE, ["process-id"]);
+      const process = query["process-id"] ?? "";
+      const one = store.process(id) === undefined ? store.assignment(process, id) : undefined;
+      if (one) return Response.json(node(context, one));
+      if (store.process(id) === undefined) throw notFound();
+      return Response.json(orderOf(context, id, query));
     }),
   );
   return app;
+}
+
+/**
+ * A part of a process' order. Nonces go before times, the first of a range is exclusive and the last inclusive; the spawn comes
+ * only where no first is named, or the nonce -1.
+ */
+function orderOf(context: UnitContext, process: string, query: Readonly<Record<string, string>>) {
+  const [fromNonce, toNonce] = [placeIn(query["from-nonce"], 32), placeIn(query["to-nonce"], 32)];
+  const byNonce = fromNonce !== undefined || toNonce !== undefined;
+  const [from, to] = byNonce ? [] : [placeIn(query.from, 64), placeIn(query.to, 64)];
+  const first = byNonce ? fromNonce : from;
+  const withSpawn = first === undefined || (byNonce && first === -1);
+  const limit = Number(query.limit ?? PAGE);
+  const messages = context.store.assignments(process, {
+    fromNonce: Math.max(1, (fromNonce ?? 0) + 1),
+    ...(toNonce === undefined ? {} : { toNonce }),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+    limit: Math.max(0, withSpawn ? limit : limit + 1),
+  });
+  const spawn = withSpawn ? context.store.assignments(process, { toNonce: 0, limit: 1 }) : [];
+  const shown = [...spawn, ...messages].slice(0, Math.max(limit, spawn.length));
+  return {
+    page_info: { has_next_page: spawn.length + messages.length > shown.length },
+    edges: shown.map((each) => ({
+      node: node(context, each),
+      cursor: String(byNonce ? each.nonce : each.timestamp),
+    })),
+  };
 }
 
 /** A message with its assignment. An assigned item comes without the message: it is read from the gateway. */

@@ -96,6 +96,11 @@ describe("the messenger unit's 500 means many things", () => {
       },
     ],
     [
+      "SCHEDULER_UNKNOWN",
+      "scheduler",
+      { status: 500, json: { error: "Error: Scheduler location not found for address abc" } },
+    ],
+    [
       "MESSAGE_TOO_LARGE",
       "10 MB",
       { status: 413, text: "<html><h1>413 Request Entity Too Large</h1></html>" },
@@ -117,6 +122,15 @@ describe("the messenger unit's 500 means many things", () => {
     const { id } = await send();
     expect(units.posted).toEqual([id]);
     expect(journal.byId(id)?.state).toBe("sent");
+  });
+
+  test.each([
+    ["PROCESS_UNKNOWN", "Error: Process not found: abc"],
+    ["RATE_LIMITED", "Error: Rate limit exceeded"],
+  ])("%s passes: the time ends it, and the code says why", async (code, error) => {
+    posts({ status: 500, json: { error } });
+    await expect(send(0.2)).rejects.toMatchObject({ code, transient: true });
+    expect(units.posted.length).toBeGreaterThan(1);
   });
 
   test("a refusal that stays is believed at the third time", async () => {

@@ -1,3 +1,4 @@
+import { CALLS } from "./calls.ts";
 import { type ContractClient, list, output, type UnitResult, until } from "./client.ts";
 
 /** What a case may use. */
@@ -20,8 +21,8 @@ const NOBODY = "nobody".padEnd(43, "0");
 const REPLY =
   'Handlers.add("ping", "Ping", function(m) m.reply({ Action = "Pong", Data = "pong " .. m.Data }) end)';
 
-/** Every promise by name. The names are the keys of the tables of known differences. */
-export const CASES = {
+/** What happens to processes and messages, by name. The names are the keys of the tables of known differences. */
+export const PROMISES = {
   "the id of a spawn is the id of its data item": {
     faithful: { same: true, length: 43 },
     async observe({ owner }) {
@@ -381,6 +382,9 @@ export const CASES = {
     },
   },
 } satisfies Record<string, Case>;
+
+/** Every promise, those about the calls themselves included. */
+export const CASES = { ...PROMISES, ...CALLS };
 
 export type CaseName = keyof typeof CASES;
 

@@ -21,6 +21,7 @@ export function networkContract(
   name: string,
   start: () => Promise<ContractNetwork>,
   known: KnownDifferences = {},
+  cases: Readonly<Record<string, Case>> = CASES,
 ): void {
   describe(`the contract of a network: ${name}`, () => {
     let network: ContractNetwork;
@@ -41,7 +42,7 @@ export function networkContract(
       await network?.close();
     }, 60_000);
 
-    for (const [title, { faithful, observe }] of Object.entries(CASES) as [CaseName, Case][]) {
+    for (const [title, { faithful, observe }] of Object.entries(cases) as [CaseName, Case][]) {
       const difference = known[title];
       test(difference ? `${title} (differs: ${difference.says})` : title, async () => {
         const seen = await observe({ owner, stranger, shared });

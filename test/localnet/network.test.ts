@@ -97,6 +97,7 @@ test("a module published as a data item can be used by its id", async () => {
   const { gatewayUrl, scheduler } = network.endpoints;
   const answer = await fetch(`${gatewayUrl}/tx`, {
     method: "POST",
+    headers: { "content-type": "application/octet-stream" },
     body: item.raw as Uint8Array<ArrayBuffer>,
   });
   expect(await answer.json()).toMatchObject({ id: item.id, owner: client.wallet.address });
@@ -126,7 +127,11 @@ test("a process of a module that nobody published answers with an error until so
   const result = async () =>
     String(((await client.ao.result({ process: spawn.id, message: spawn.id })) as { error?: string }).error);
   expect(await result()).toMatch(/not found/);
-  await fetch(`${gatewayUrl}/tx`, { method: "POST", body: item.raw as Uint8Array<ArrayBuffer> });
+  await fetch(`${gatewayUrl}/tx`, {
+    method: "POST",
+    headers: { "content-type": "application/octet-stream" },
+    body: item.raw as Uint8Array<ArrayBuffer>,
+  });
   expect(await result()).toMatch(/CompileError/);
 });
 

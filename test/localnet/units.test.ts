@@ -64,7 +64,11 @@ async function world(options: Partial<UnitsOptions> = {}) {
       ...(target === undefined ? {} : { target }),
     });
   const post = (raw: Uint8Array) =>
-    fetch(units.urls.mu, { method: "POST", body: raw as Uint8Array<ArrayBuffer> });
+    fetch(units.urls.mu, {
+      method: "POST",
+      headers: { "content-type": "application/octet-stream" },
+      body: raw as Uint8Array<ArrayBuffer>,
+    });
   const spawn = async (tags: Record<string, string> = {}) => {
     const { id, raw } = await item("Process", { Module: "m", Scheduler: units.scheduler, ...tags });
     expect((await post(raw)).status).toBe(202);
@@ -124,13 +128,12 @@ test("a failed evaluation keeps the earlier memory and is left out of the result
   ] as const) {
     const seen: unknown[] = [];
     let from = "";
-    for (let more = true; more; ) {
-      const { pageInfo, edges } = await page(
-        `sort=${sort}&limit=1${from && `&from=${encodeURIComponent(from)}`}`,
-      );
+    // Until a page is empty: one that a failed evaluation fell into says too early that it is the last.
+    for (;;) {
+      const { edges } = await page(`sort=${sort}&limit=1${from && `&from=${encodeURIComponent(from)}`}`);
+      if (edges.length === 0) break;
       seen.push(...outputs(edges));
       from = edges.at(-1)?.cursor ?? "";
-      more = pageInfo.hasNextPage;
     }
     expect(seen).toEqual(expected);
   }
@@ -139,7 +142,7 @@ test("a failed evaluation keeps the earlier memory and is left out of the result
     `from=${encodeURIComponent(all[0]?.cursor ?? "")}&to=${encodeURIComponent(all[1]?.cursor ?? "")}`,
   );
   expect(outputs(until.edges)).toEqual([" one"]);
-  expect((await page("limit=0")) as object).toHaveProperty("error");
+  expect(await page("limit=0")).toEqual({ pageInfo: { hasNextPage: true }, edges: [] });
 });
 
 test("the same push, signed twice, is one message; two messages of a wallet are two", async () => {
@@ -275,7 +278,10 @@ test("what cannot be scheduled is refused with the text of the real unit", async
   const wrong = (await item("Message", {}, id)).raw.map((byte, index, all) =>
     index === all.length - 1 ? byte ^ 1 : byte,
   );
-  expect(await says(wrong)).toEqual([500, "A valid and signed data item must be provided as the body"]);
+  expect(await says(wrong)).toEqual([
+    500,
+    "'body': A valid and signed data item must be provided as the body.",
+  ]);
   expect(await says((await item("Letter", {}, id)).raw)).toEqual([
     500,
     expect.stringContaining("Tag 'Type'"),
@@ -311,6 +317,7 @@ test("a dry-run sees what was scheduled before it and changes nothing", async ()
   await send(id, "one");
   const dry = await fetch(`${units.urls.cu}/dry-run?process-id=${id}`, {
     method: "POST",
+    headers: { "content-type": "application/json" },
     body: JSON.stringify({
       Id: "1234",
       Target: id,

@@ -88,7 +88,8 @@ export async function warmFleet(): Promise<WarmFleet> {
     async told() {
       type Node = { message: { tags: Tag[] } | null; assignment: { tags: Tag[] } };
       type Tag = { name: string; value: string };
-      const { edges } = (await su(`?from-nonce=${slot}&to-nonce=100000&limit=2000`)) as {
+      const range = `process-id=${processOf(project, "coordinator")}&from-nonce=${slot - 1}&to-nonce=100000`;
+      const { edges } = (await su(`?${range}&limit=2000`)) as {
         edges: { node: Node }[];
       };
       const tag = (tags: readonly Tag[], name: string) => tags.find((one) => one.name === name)?.value;

@@ -71,7 +71,11 @@ test("several hundred processes live in one process of Node", async () => {
         data: " ",
         tags: Object.entries(tags).map(([name, value]) => ({ name, value })),
       });
-      const response = await fetch(net.endpoints.muUrl, { method: "POST", body: new Uint8Array(item.raw) });
+      const response = await fetch(net.endpoints.muUrl, {
+        method: "POST",
+        headers: { "content-type": "application/octet-stream" },
+        body: new Uint8Array(item.raw),
+      });
       await response.text();
       return response.status;
     };

@@ -67,7 +67,11 @@ export function sameBytesAgain(seed: number): FaultCase {
               const wait = rng.next() * 300;
               late.push(
                 new Promise((done) => setTimeout(done, wait)).then(() =>
-                  fetch(net.endpoints.muUrl, { method: "POST", body: new Uint8Array(body) }),
+                  fetch(net.endpoints.muUrl, {
+                    method: "POST",
+                    headers: { "content-type": "application/octet-stream" },
+                    body: new Uint8Array(body),
+                  }),
                 ),
               );
             }

@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Ao, connectLegacy, type Journal, openJournal } from "../../ao/index.ts";
+import { type History, historyOf } from "../../cli/history.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { makeWallet } from "../ao/wallets.ts";
+import { type Simnet, startSimnet } from "../simnet/index.ts";
+
+/** The order of a process, read from a scheduler unit as strict as the real one. */
+let folder: string;
+let net: Simnet;
+let journal: Journal;
+let ao: Ao;
+let spawned: string;
+let busy: string;
+
+/** @param page messages of one call */
+const history = (page?: number): Promise<History> =>
+  historyOf({ session: { ao, endpoints: net.endpoints }, suUrl: net.suUrl }, 20, page);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fleet-history-"));
+  net = await startSimnet();
+  journal = await openJournal(join(folder, "p.s.jsonl"));
+  ao = connectLegacy({
+    endpoints: net.endpoints,
+    wallet: await makeWallet(),
+    journal,
+    limits: { firstLook: 0 },
+  });
+  const { scheduler, authority } = net.endpoints;
+  const spawn = async (intent: string) => {
+    const { id } = await ao.spawn(
+      { intent, module: net.module, scheduler, authority, tags: {} },
+      budgetOf(20),
+    );
+    await ao.awaitReady(id, budgetOf(20));
+    return id;
+  };
+  [spawned, busy] = [await spawn("a"), await spawn("b")];
+  for (const word of ["one", "two", "three", "four", "five"]) {
+    const sent = { intent: word, processId: busy, tags: { Action: word }, data: word };
+    await ao.send(sent, budgetOf(20));
+  }
+}, 60_000);
+afterAll(async () => {
+  await journal.close();
+  await net.close();
+  await rm(folder, { recursive: true });
+});
+
+const actions = async (from: number, to: number, page?: number) =>
+  (await (await history(page)).range(busy, from, to)).map(({ slot, action }) => `${slot} ${action}`);
+
+test("a range has its first slot and its last, and the spawn where it begins at 0", async () => {
+  expect(await actions(2, 3)).toEqual(["2 two", "3 three"]);
+  expect(await actions(5, 5)).toEqual(["5 five"]);
+  expect(await actions(0, 1)).toEqual(["0 (spawn)", "1 one"]);
+  expect(await actions(4, 90)).toEqual(["4 four", "5 five"]);
+  expect(await actions(6, 90)).toEqual([]);
+});
+
+test("a range that is longer than a page is whole", async () => {
+  expect(await actions(0, 5, 2)).toEqual(["0 (spawn)", "1 one", "2 two", "3 three", "4 four", "5 five"]);
+  expect(await actions(1, 4, 2)).toEqual(["1 one", "2 two", "3 three", "4 four"]);
+});
+
+test("the newest slot of a process without messages is its spawn's; an unknown process has none", async () => {
+  const read = await history();
+  expect(await read.latest(busy)).toBe(5);
+  expect(await read.latest(spawned)).toBe(0);
+  expect(await read.range(spawned, 0, 0)).toMatchObject([{ slot: 0, messageId: spawned }]);
+  expect(await read.latest("x".repeat(43))).toBeUndefined();
+});
