@@ -6,4 +6,5 @@ export { type Intent, type Journal, type JournalOptions, openJournal, readJourna
 export { connectLegacy, type LegacyLimits, type LegacyOptions } from "./legacy/connect.ts";
 export { type NetworkRef, NetworkRefSchema, resolveNetwork } from "./network.ts";
 export type * from "./port.ts";
+export { type Asked, type Relation, relationOf, replyAmong, replyNaming } from "./replies.ts";
 export { type ItemFields, loadWallet, type SignedItem, type Wallet, type WalletSource } from "./wallet.ts";

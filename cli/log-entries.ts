@@ -1,4 +1,5 @@
 import type { Evaluation } from "../ao/port.ts";
+import { relationOf } from "../ao/replies.ts";
 import type { Entry, History, Scheduled } from "./history.ts";
 import { faultIn } from "./lua-errors.ts";
 
@@ -88,10 +89,13 @@ export function luaErrorIn(result: Pick<Evaluation, "error" | "output" | "messag
   return undefined;
 }
 
-/** It failed, or the process refused it. */
-export function isError({ result }: Entry): boolean {
+/** It failed, or the process refused it: what it told others in the same evaluation is about their messages. */
+export function isError({ result, from, messageId, tags: sent }: Entry): boolean {
   if (result && luaErrorIn(result) !== undefined) return true;
+  const asked = { address: from, messageId, tags: sent };
   return (result?.messages ?? []).some(
-    ({ tags }) => tags.Action === "Error-Response" || tags.Status === "error",
+    (message) =>
+      (message.tags.Action === "Error-Response" || message.tags.Status === "error") &&
+      relationOf(message, asked) !== "other",
   );
 }

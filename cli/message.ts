@@ -1,9 +1,12 @@
-import { randomUUID } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { looksLikeInbox } from "../ao/inbox.ts";
 import type { Evaluation, OutMessage, Tags } from "../ao/port.ts";
-import { budgetOf } from "../core/budget.ts";
+import { type Asked, replyAmong, replyNaming } from "../ao/replies.ts";
+import { type Budget, budgetOf } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
 import type { FleetSession } from "./fleet-session.ts";
+import { type History, historyOf } from "./history.ts";
 import type { Member } from "./members.ts";
 
 export interface Call {
@@ -30,18 +33,23 @@ export interface Reply {
   readonly error?: string;
 }
 
+/** Milliseconds between two looks for an answer that comes later. */
+const LOOK = 300;
+
 /**
  * Sends a signed message and waits for the reply, wherever it comes: in the message's own evaluation, or, when the process
- * asks its peers first, in a later one with the same Correlation-Id.
+ * asks others first, in a later one, where it is known by the request's Correlation-Id or Reference, or by having been made by a
+ * message that was pushed for this one.
  *
  * @throws FleetError NO_REPLY, REPLY_LATE and whatever the network says
  */
-export async function call({ session }: FleetSession, call: Call): Promise<Reply> {
+export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
+  const { session } = fleet;
   const { ao } = session;
   const { processId, name } = call.member;
   const budget = budgetOf(call.seconds);
   const correlation = call.tags["Correlation-Id"] ?? randomUUID();
-  const tags = { Action: call.action, "Correlation-Id": correlation, ...call.tags };
+  const tags = taggedFor(call.action, call.tags, correlation);
   // Every call is one of its own: the key is never used again, so nothing of an earlier one is sent for it.
   const intent = `cli/${session.scope.project}/${session.scope.stack}/${name}/${call.action}/${correlation}`;
   const sent = await ao.send({ intent, processId, tags, data: call.data }, budget);
@@ -51,51 +59,104 @@ export async function call({ session }: FleetSession, call: Call): Promise<Reply
   }
   const evaluation = await ao.evaluation({ processId, messageId: sent.id }, budget);
   await ao.settle(intent);
-  const reply = replyIn(evaluation, sent.id, ao.address, call.action);
+  const asked = { address: ao.address, messageId: sent.id, tags };
+  const reply = replyIn(evaluation, asked);
   if (reply) return reply;
   // Messages to others: the process asks them first and answers later.
   if (evaluation.messages.length === 0) throw noReply(call, evaluation);
+  const chain = await chainOf(fleet, call.seconds, processId, asked);
   while (budget.remaining() > 500) {
-    const { items } = await ao.results({ processId, limit: 25, newestFirst: true }, budget);
-    for (const item of items) {
-      const later = item.messages.find(
-        (message) => message.target === ao.address && message.tags["Correlation-Id"] === correlation,
-      );
-      if (later) return asReply(sent.id, later, item);
-    }
-    await sleep(300);
+    const later = (await named(fleet, processId, asked, budget)) ?? (await chain());
+    if (later) return later;
+    await sleep(LOOK);
   }
   throw late(call, sent.id, evaluation);
 }
 
+/** A request's tags: two of them are there to be named in the reply. aos' own `msg.reply` gives `Reference` back as `X-Reference`. */
+const taggedFor = (action: string, given: Tags, correlation: string): Tags => ({
+  Action: action,
+  "Correlation-Id": correlation,
+  Reference: String(randomInt(1, 2 ** 47)),
+  ...given,
+});
+
+/** Looks among the newest evaluations for a reply that names the request. */
+async function named(
+  { session }: FleetSession,
+  processId: string,
+  asked: Asked,
+  budget: Budget,
+): Promise<Reply | undefined> {
+  const { items } = await session.ao.results({ processId, limit: 25, newestFirst: true }, budget);
+  for (const item of items) {
+    const later = replyNaming(item.messages, asked);
+    if (later) return asReply(asked.messageId, later, item);
+  }
+  return undefined;
+}
+
+/** Slots before the first look that may hold what was pushed for the request already. */
+const BEFORE = 25;
+
+/**
+ * Looks, at each call a little further, through the messages that the process got for the request, which the network marks as pushed
+ * for it: what it then says to who asked is the answer, whether or not it names the request.
+ */
+async function chainOf(
+  fleet: FleetSession,
+  seconds: number,
+  processId: string,
+  asked: Asked,
+): Promise<() => Promise<Reply | undefined>> {
+  const history = await historyOf(fleet, seconds).catch(unseen);
+  let next: number | undefined;
+  const look = async (from: History): Promise<Reply | undefined> => {
+    const latest = await from.latest(processId);
+    if (latest === undefined) return undefined;
+    next ??= Math.max(0, latest - BEFORE);
+    for (const { slot, messageId, tags } of await from.range(processId, next, latest)) {
+      if (tags["Pushed-For"] === asked.messageId) {
+        const result = await from.result(processId, messageId);
+        // Not evaluated yet: looked at again.
+        if (!result) return undefined;
+        const later = replyAmong(result.messages, asked);
+        if (later) return asReply(asked.messageId, later, result);
+      }
+      next = slot + 1;
+    }
+    return undefined;
+  };
+  return async () => (history ? look(history).catch(unseen) : undefined);
+}
+
+/** For `catch`: the order of messages cannot be read here, so only a reply that names the request is found. */
+function unseen(error: unknown): undefined {
+  if (error instanceof FleetError) return undefined;
+  throw error;
+}
+
 /** A read without effect: nothing is signed, the process' memory stays. For looking, not for judging. */
 export async function dryCall({ session }: FleetSession, call: Omit<Call, "wait">): Promise<Reply> {
+  const tags = taggedFor(call.action, call.tags, randomUUID());
   const evaluation = await session.ao.dryrun(
-    { processId: call.member.processId, tags: { Action: call.action, ...call.tags }, data: call.data },
+    { processId: call.member.processId, tags, data: call.data },
     budgetOf(call.seconds),
   );
-  const reply = replyIn(evaluation, "", session.ao.address, call.action);
+  const reply = replyIn(evaluation, { address: session.ao.address, messageId: "", tags });
   if (reply) return reply;
   throw noReply({ ...call, wait: true }, evaluation);
 }
 
-/** The message to us that answers the action; with an error or an output of an Eval, that. */
-export function replyIn(
-  evaluation: Evaluation,
-  messageId: string,
-  address: string,
-  action: string,
-): Reply | undefined {
+/** The message to us that answers the request, in the request's own evaluation; with an error or an output of an Eval, that. */
+export function replyIn(evaluation: Evaluation, asked: Asked): Reply | undefined {
+  const { messageId } = asked;
   if (evaluation.error !== undefined) {
     return { messageId, action: "", tags: {}, data: "", output: evaluation.output, error: evaluation.error };
   }
-  const ours = evaluation.messages.filter(({ target }) => target === address);
-  const named = ours.find(
-    ({ tags }) => tags.Action === `${action}-Response` || tags.Action === "Error-Response",
-  );
-  const message = named ?? ours[0];
+  const message = replyAmong(evaluation.messages, asked);
   if (message) return asReply(messageId, message, evaluation);
-  const inInbox = /New Message From/.test(evaluation.output);
+  const inInbox = looksLikeInbox(evaluation, asked.address);
   if (evaluation.output !== "" && !inInbox && evaluation.messages.length === 0) {
     return { messageId, action: "", tags: {}, data: "", output: evaluation.output };
   }
@@ -110,13 +171,20 @@ const asReply = (messageId: string, { tags, data }: OutMessage, { output }: Eval
   output,
 });
 
-function noReply({ member, action }: Call, { output }: Evaluation): FleetError {
+function noReply({ member, action }: Call, evaluation: Evaluation): FleetError {
+  const isInbox = looksLikeInbox(evaluation);
   return new FleetError({
     code: "NO_REPLY",
     what: `${member.name} did not answer ${action}.`,
-    got: output === "" ? "an empty result" : output.slice(0, 300),
-    expected: `a message ${action}-Response`,
-    remedy: `Is the fleet's code loaded in it, and the action spelt right? npx fleet status; npx fleet call ${member.name} Info`,
+    got: isInbox
+      ? "no handler took it: it is in the inbox"
+      : evaluation.output === ""
+        ? "an empty result: it was evaluated without an error, and nobody was sent anything"
+        : evaluation.output.slice(0, 300),
+    expected: "a message to who asked",
+    remedy: isInbox
+      ? `Is the action spelt right, and the program loaded? npx fleet status; npx fleet call ${member.name} Info`
+      : `What it did is done. A program that answers nobody is sent to with --no-wait; npx fleet logs ${member.name} shows it.`,
   });
 }
 
@@ -126,7 +194,7 @@ function late({ member, action, seconds }: Call, messageId: string, { messages }
     code: "REPLY_LATE",
     what: `${member.name} took ${action} but has not answered yet.`,
     got: `nothing within ${seconds} s; it sent ${asked} and waits`,
-    expected: `a message ${action}-Response`,
+    expected: "a message to who asked",
     remedy: `Its reply will be in npx fleet logs ${member.name}; the message is ${messageId}. Or give it more --timeout.`,
   });
 }

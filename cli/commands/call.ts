@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
+import { faultOf } from "../../delivery/faults.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
 import { EXIT, type ExitCode, UsageError } from "../exit.ts";
 import { luaErrorIn } from "../log-entries.ts";
@@ -27,7 +28,9 @@ export function callCommand(cli: Cli): Command {
     summary: "send one message to a process and print its reply",
     description:
       "Signs one message with the stack's wallet, sends it, and waits for the reply of the process itself, also when it asks " +
-      "its peers first. Exit code 1 when the reply says `success: false` or the process failed.",
+      "its peers first. The reply is known by the call's Correlation-Id, by aos' own X-Reference, or by being made for this message; " +
+      "what a process says to this wallet about other messages is never taken for it. Exit code 1 when the process failed or the " +
+      "reply marks a fault: `success: false`, a tag Error, an action Error or …-Error.",
     examples: [
       ["npx fleet call battle Info", "who it is and how it is"],
       [`npx fleet call shop GET_ITEMS --data '{"page":1}'`, "with data"],
@@ -151,22 +154,22 @@ async function show(
     });
   }
   const data = jsonOf(reply.data) ?? (reply.data === "" ? reply.output : reply.data);
-  const failed =
-    typeof data === "object" && data !== null && (data as { success?: unknown }).success === false;
+  const failed = faultOf(reply) !== undefined;
   const told = faultIn(reply.data);
   const fault = told === undefined ? undefined : await explain(told, source);
   if (reply.action !== "") out.note(`${reply.action} from ${member.name}`);
+  else if (reply.tags.Error !== undefined) out.note(`an error from ${member.name}: ${reply.tags.Error}`);
   if (fault !== undefined) out.note(fault);
   out.line(typeof data === "string" ? data : JSON.stringify(data, null, 2));
   out.document({
-    success: !failed && reply.action !== "Error-Response",
+    success: !failed,
     messageId: reply.messageId,
     action: reply.action,
     tags: reply.tags,
     data,
     ...(fault === undefined ? {} : { explained: fault }),
   });
-  return failed || reply.action === "Error-Response" ? EXIT.failed : EXIT.ok;
+  return failed ? EXIT.failed : EXIT.ok;
 }
 
 function jsonOf(text: string): unknown {

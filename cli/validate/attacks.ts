@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Ao, Evaluation, Tags } from "../../ao/port.ts";
+import { type Asked, replyAmong } from "../../ao/replies.ts";
 import type { Budget } from "../../core/budget.ts";
 
 /** One message that must be refused, and how its answer must look. */
@@ -117,17 +118,17 @@ export async function attempt(
   budget: Budget,
 ): Promise<Outcome> {
   const intent = `validate/${processId}/${action}/${randomUUID()}`;
-  const sent = await ao.send({ intent, processId, tags: { Action: action, ...tags }, data }, budget);
+  const all = { Action: action, ...tags };
+  const sent = await ao.send({ intent, processId, tags: all, data }, budget);
   const evaluation = await ao.evaluation({ processId, messageId: sent.id }, budget);
   await ao.settle(intent);
-  return { code: outcomeOf(evaluation, ao.address), evaluation };
+  return { code: outcomeOf(evaluation, { address: ao.address, messageId: sent.id, tags: all }), evaluation };
 }
 
-function outcomeOf(evaluation: Evaluation, address: string): string {
+function outcomeOf(evaluation: Evaluation, asked: Asked): string {
   if (evaluation.error !== undefined) return "failed";
-  const reply = evaluation.messages.find(
-    ({ target, tags }) => target === address && /-Response$/.test(tags.Action ?? ""),
-  );
+  const answers = evaluation.messages.filter(({ tags }) => /-Response$/.test(tags.Action ?? ""));
+  const reply = replyAmong(answers, asked);
   if (!reply) return "nothing";
   try {
     const data: unknown = JSON.parse(reply.data);

@@ -1,6 +1,7 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { z } from "zod";
-import type { Evaluation } from "../../ao/port.ts";
+import type { Evaluation, OutMessage, Tags } from "../../ao/port.ts";
+import { replyAmong } from "../../ao/replies.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
@@ -40,6 +41,39 @@ export async function ask<T>(
   schema: z.ZodType<T>,
   budget: Budget,
 ): Promise<T> {
+  return sent(session, request, budget, (evaluation, tags) =>
+    parse(request, schema, replyOf(session, request, evaluation, tags)),
+  );
+}
+
+/**
+ * Sends a read and returns the reply of the process in whatever shape it has: of a plain aos program any message to us is one that
+ * answers nobody else.
+ *
+ * @throws FleetError NO_REPLY, PROCESS_ERROR
+ */
+export async function askPlain(
+  session: Sender,
+  request: Omit<Request, "epoch">,
+  budget: Budget,
+): Promise<OutMessage> {
+  const reference = String(randomInt(1, 2 ** 47));
+  const plain = { ...request, tags: { Reference: reference, ...request.tags } };
+  return sent(session, plain, budget, (evaluation, tags) => {
+    assertRan(request, evaluation);
+    const asked = { address: session.ao.address, messageId: evaluation.messageId, tags };
+    const reply = replyAmong(evaluation.messages, asked);
+    if (reply) return reply;
+    throw unanswered(session, request, evaluation);
+  });
+}
+
+async function sent<T>(
+  session: Sender,
+  request: Request,
+  budget: Budget,
+  read: (evaluation: Evaluation, tags: Tags) => T,
+): Promise<T> {
   const data = canonicalJson(request.data ?? {});
   const { project, stack } = session.scope;
   const content = sha256(`${data}\n${canonicalJson(request.tags ?? {})}`).slice(0, 16);
@@ -60,7 +94,7 @@ export async function ask<T>(
     },
   );
   try {
-    const reply = parse(request, schema, replyOf(session, request, evaluation));
+    const reply = read(evaluation, tags);
     await session.ao.settle(intent);
     return reply;
   } catch (error) {
@@ -80,36 +114,47 @@ async function evaluated(
   return session.ao.evaluation({ processId, messageId: sent.id }, budget);
 }
 
-function replyOf(
-  session: Sender,
-  request: Request,
-  evaluation: Evaluation,
-): { action: string; data: string } {
-  if (evaluation.error !== undefined) {
-    throw new FleetError({
-      code: "PROCESS_ERROR",
-      what: `${request.name} failed while it handled ${request.action}.`,
-      got: evaluation.error,
-      expected: `a reply ${request.action}-Response`,
-      remedy: `npx fleet logs ${request.name}`,
-    });
-  }
-  for (const message of evaluation.messages) {
-    const action = message.tags.Action ?? "";
-    if (message.target !== session.ao.address) continue;
-    if (action === `${request.action}-Response` || action === "Error-Response")
-      return { action, data: message.data };
-  }
+/**
+ * What the process said to this very message. Its evaluation may hold answers to others too: a request that waited for a peer is
+ * answered when the next message comes, whoever's that is.
+ */
+function replyOf(session: Sender, request: Request, evaluation: Evaluation, tags: Tags): OutMessage {
+  assertRan(request, evaluation);
+  const asked = { address: session.ao.address, messageId: evaluation.messageId, tags };
+  const answers = evaluation.messages.filter(({ tags: { Action } }) =>
+    [`${request.action}-Response`, "Error-Response"].includes(Action ?? ""),
+  );
+  const reply = replyAmong(answers, asked);
+  if (reply) return reply;
+  throw unanswered(session, request, evaluation);
+}
+
+function assertRan(request: Pick<Request, "name" | "action">, { error }: Evaluation): void {
+  if (error === undefined) return;
   throw new FleetError({
+    code: "PROCESS_ERROR",
+    what: `${request.name} failed while it handled ${request.action}.`,
+    got: error,
+    expected: `a reply ${request.action}-Response`,
+    remedy: `npx fleet logs ${request.name}`,
+  });
+}
+
+function unanswered(
+  session: Sender,
+  request: Pick<Request, "name" | "action">,
+  { output }: Evaluation,
+): FleetError {
+  return new FleetError({
     code: "NO_REPLY",
     what: `${request.name} did not answer ${request.action}.`,
-    got: evaluation.output === "" ? "an empty result" : evaluation.output.slice(0, 300),
+    got: output === "" ? "an empty result" : output.slice(0, 300),
     expected: `a message ${request.action}-Response to ${session.ao.address}`,
     remedy: "Is the fleet's code loaded in it? npx fleet status shows what it runs; pulumi up loads it.",
   });
 }
 
-function parse<T>(request: Request, schema: z.ZodType<T>, reply: { action: string; data: string }): T {
+function parse<T>(request: Request, schema: z.ZodType<T>, reply: OutMessage): T {
   let json: unknown;
   try {
     json = JSON.parse(reply.data);

@@ -1,10 +1,12 @@
-import { randomUUID } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { OutMessage } from "../../ao/port.ts";
+import { replyAmong, replyNaming } from "../../ao/replies.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
+import { faultOf } from "../../delivery/faults.ts";
 import type { Target } from "../config-bundle/schema.ts";
 import { memberKey } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
@@ -27,7 +29,7 @@ export async function proveProbe(
 ): Promise<void> {
   const reply = await replyTo(session, target, action, canonicalJson(data), budget);
   const got = parsed(reply.data);
-  const isError = reply.tags.Action === "Error-Response" || got.success === false;
+  const isError = faultOf(reply) !== undefined;
   const wants = Object.entries(expect);
   const wrong = wants.filter(([key, value]) => !isDeepStrictEqual(got[key], value)).map(([key]) => key);
   // An error may be what is expected.
@@ -52,26 +54,32 @@ async function replyTo(
   const { ao } = session;
   const correlation = randomUUID();
   const intent = memberKey(session.scope, name, generation, `${action}/probe/${correlation}`);
-  const tags = { Action: action, "Content-Type": "application/json", "Correlation-Id": correlation };
-  const isReply = ({ target, tags: given }: OutMessage) =>
-    target === ao.address &&
-    given["Correlation-Id"] === correlation &&
-    (given.Action === `${action}-Response` || given.Action === "Error-Response");
+  const reference = String(randomInt(1, 2 ** 47));
+  const tags = {
+    Action: action,
+    "Content-Type": "application/json",
+    "Correlation-Id": correlation,
+    Reference: reference,
+  };
   try {
     const sent = await ao.send({ intent, processId, tags, data }, budget);
     const first = await ao.evaluation({ processId, messageId: sent.id }, budget);
-    let found = first.messages.find(isReply);
+    const asked = { address: ao.address, messageId: sent.id, tags };
+    let found = first.error === undefined ? replyAmong(first.messages, asked) : undefined;
     while (!found && first.error === undefined && first.messages.length > 0 && budget.remaining() > LOOK) {
       await sleep(LOOK);
       const { items } = await ao.results({ processId, limit: 25, newestFirst: true }, budget);
-      found = items.flatMap(({ messages }) => messages).find(isReply);
+      found = replyNaming(
+        items.flatMap(({ messages }) => messages),
+        asked,
+      );
     }
     if (found) return found;
     throw new FleetError({
       code: "PROBE_UNANSWERED",
       what: `${name} did not answer ${action}: integration test failed.`,
       got: first.error ?? (first.messages.length > 0 ? "messages to others, and no reply" : "no reply"),
-      expected: `a message ${action}-Response`,
+      expected: "a message to who asked",
       remedy: `npx fleet logs ${name}`,
       at: `processes.${name}.probes`,
     });

@@ -182,10 +182,47 @@ test("call waits for a reply that comes after the process asked a peer", async (
   expect(ran.json()).toMatchObject({ success: true, data: { late: true } });
 });
 
+const toUs = (tags: Evaluation["messages"][number]["tags"], data = "") => ({ target: ADDRESS, tags, data });
+
+test("call takes no answer to another message for its own", async () => {
+  const timeout = toUs(
+    { Action: "Error-Response", "Correlation-Id": "another call" },
+    '{"success":false,"error":{"code":"TIMEOUT","message":"the answer took too long"}}',
+  );
+  const notice = toUs({ Action: "Error", "Fleet-Notice": "Error" }, '{"name":"battle"}');
+  const ao = fakeAo(({ tags }) => ({
+    messages: [
+      timeout,
+      notice,
+      toUs({ "X-Reference": "77", Action: "Move-Response" }, "another's"),
+      toUs({ "X-Reference": tags.Reference ?? "" }, '{"moves":222}'),
+    ],
+  }));
+  const ran = await fleet(["call", "battle", "Move", "--json"], { fleet: fakeFleet(ao, two) });
+  expect(ran.json()).toMatchObject({ success: true, data: { moves: 222 } });
+  expect(ran.code).toBe(0);
+  const alone = fakeAo(() => ({ messages: [timeout, notice] }));
+  const late = await fleet(["call", "battle", "Move", "--timeout", "1"], { fleet: fakeFleet(alone, two) });
+  expect(late).toMatchObject({ code: 1, stderr: expect.stringContaining("[REPLY_LATE]") });
+});
+
+test.each([
+  ["a text", toUs({}, "moved"), 0, "moved"],
+  ["a number", toUs({ Action: "Moved" }, "222"), 0, 222],
+  ["a list", toUs({}, "[1,2]"), 0, [1, 2]],
+  ["a tag Error", toUs({ Error: "no such place" }), 1, ""],
+  ["an action that ends in -Error", toUs({ Action: "Move-Error" }, "no"), 1, "no"],
+])("call shows a plain program's own reply: %s", async (_what, message, code, data) => {
+  const ao = fakeAo(() => ({ messages: [message] }));
+  const ran = await fleet(["call", "battle", "Move", "--json"], { fleet: fakeFleet(ao, two) });
+  expect(ran.json()).toMatchObject({ success: code === 0, data });
+  expect(ran.code).toBe(code);
+});
+
 test("call says what came back when there is no reply, an error, or only an output", async () => {
   const silent = await fleet(["call", "battle", "X"], {
     fleet: fakeFleet(
-      fakeAo(() => ({ output: "New Message From AAA: Action = X" })),
+      fakeAo(() => ({ output: "New Message From AAA...AAA: Action = X" })),
       two,
     ),
   });

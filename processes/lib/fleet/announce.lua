@@ -20,7 +20,9 @@ local function tell(action, data)
   local target = listener()
   if not target then return false end
   data.name = store.process.name
-  ao.send({ Target = target, Data = json.encode(data), Tags = { { name = "Action", value = action } } })
+  -- It may go to who sent the message at hand, and is no answer to it.
+  local tags = { { name = "Action", value = action }, { name = "Fleet-Notice", value = action } }
+  ao.send({ Target = target, Data = json.encode(data), Tags = tags })
   return true
 end
 

@@ -1,0 +1,56 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import type { Tags } from "../../ao/port.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { ask, askPlain } from "../../providers/run/control.ts";
+import { proveProbe } from "../../providers/wiring/probes.ts";
+import { ADDRESS, type Behaviour, fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
+
+const toUs = (tags: Tags, data = "") => ({ target: ADDRESS, tags, data });
+const TIMEOUT = toUs(
+  { Action: "Error-Response", "Correlation-Id": "another call" },
+  '{"success":false,"error":{"code":"TIMEOUT","message":"the answer took too long"}}',
+);
+const session = (behave: Behaviour) => fakeFleet(fakeAo(behave), [member("battle")]).session;
+const place = { name: "battle", generation: 1, processId: idOf("battle") };
+const Any = z.looseObject({});
+
+describe("a control message", () => {
+  test("is not failed by an answer to another message that its evaluation brought", async () => {
+    const ours = toUs({ Action: "DRAIN-Response", "Correlation-Id": "message-0" }, '{"success":true,"n":1}');
+    const one = session(() => ({ messages: [TIMEOUT, ours] }));
+    expect(await ask(one, { ...place, action: "DRAIN", epoch: 1 }, Any, budgetOf(5))).toMatchObject({ n: 1 });
+  });
+
+  test("is not answered by it either", async () => {
+    const one = session(() => ({ messages: [TIMEOUT] }));
+    const asked = ask(one, { ...place, action: "DRAIN", epoch: 1 }, Any, budgetOf(5));
+    await expect(asked).rejects.toMatchObject({ code: "NO_REPLY" });
+  });
+});
+
+test("a plain program's reply is read in its own shape", async () => {
+  const one = session(({ tags }) => ({
+    messages: [TIMEOUT, toUs({ "X-Reference": tags.Reference ?? "" }, "222")],
+  }));
+  expect((await askPlain(one, { ...place, action: "Move" }, budgetOf(5))).data).toBe("222");
+  const silent = session(() => ({ messages: [TIMEOUT] }));
+  await expect(askPlain(silent, { ...place, action: "Move" }, budgetOf(5))).rejects.toMatchObject({
+    code: "NO_REPLY",
+  });
+});
+
+describe("a declared probe", () => {
+  const probe = { action: "Move", data: {}, expect: {} };
+  test("takes a plain program's reply, and no other's", async () => {
+    const one = session(() => ({ messages: [TIMEOUT, toUs({}, '{"moves":222}')] }));
+    await proveProbe(one, place, { ...probe, expect: { moves: 222 } }, budgetOf(5));
+    const wrong = proveProbe(one, place, { ...probe, expect: { moves: 1 } }, budgetOf(5));
+    await expect(wrong).rejects.toMatchObject({ code: "PROBE_FAILED" });
+  });
+
+  test("is failed by a tag Error", async () => {
+    const one = session(() => ({ messages: [toUs({ Error: "no such place" }, "")] }));
+    await expect(proveProbe(one, place, probe, budgetOf(5))).rejects.toMatchObject({ code: "PROBE_FAILED" });
+  });
+});
