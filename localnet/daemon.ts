@@ -1,28 +1,46 @@
 import { randomUUID } from "node:crypto";
 import { join, resolve } from "node:path";
-import { CONTROL_PATH, readDescriptor, removeDescriptor, STORE_FILE, writeDescriptor } from "./descriptor.ts";
+import {
+  CONTROL_PATH,
+  EXIT,
+  isPublished,
+  publishDescriptor,
+  removeDescriptor,
+  STORE_FILE,
+} from "./descriptor.ts";
 import { seedImages, storedModule } from "./modules.ts";
+import { isPermitted, register, revoke, unregister } from "./permits.ts";
 import { FIRST_HEIGHT } from "./scheduler/blocks.ts";
 import { StoreBusy, sqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 import { createUnits } from "./units/index.ts";
 import { wasmEvaluator } from "./wasm/evaluator.ts";
 
-/** Exit code when another daemon has the folder. */
-const EXIT_BUSY = 3;
+/** Milliseconds between two looks whether the folder still names this daemon. */
+const LOOK = 1000;
+/** Milliseconds that closing may take. All that was answered is in the store by then. */
+const CLOSING = 10_000;
 
 const dir = resolve(process.argv[2] ?? ".");
+const permit = process.argv[3] ?? "";
+const self = { permit, pid: process.pid };
 const log = (line: string) => process.stdout.write(`${new Date().toISOString()} ${line}\n`);
 
 function openStore(): Store {
   try {
     return sqliteStore(join(dir, STORE_FILE));
   } catch (error) {
-    if (error instanceof StoreBusy) process.exit(EXIT_BUSY);
+    if (error instanceof StoreBusy) process.exit(EXIT.busy);
     throw error;
   }
 }
 
+process.on("exit", () => {
+  revoke(dir, permit);
+  unregister(dir, self);
+});
+// In this order: a stop that revokes in between finds the registration.
+if (!register(dir, self) || !isPermitted(dir, permit)) process.exit(EXIT.revoked);
 const store = openStore();
 const instance = randomUUID();
 let stopping = false;
@@ -37,25 +55,26 @@ const units = await createUnits({
     app.post(`${CONTROL_PATH}/stop/:instance`, (context) => {
       if (context.req.param("instance") !== instance)
         return Response.json({ error: "another instance" }, { status: 409 });
-      setImmediate(stop);
+      setImmediate(() => stop());
       return Response.json({ stopping: true });
     });
   },
 });
 
-function stop(): void {
+function stop(code: number = 0): void {
   if (stopping) return;
   stopping = true;
   log("stopping");
-  if (readDescriptor(dir)?.instance === instance) removeDescriptor(dir);
+  if (isPublished(dir, instance)) removeDescriptor(dir);
+  setTimeout(() => process.exit(code), CLOSING).unref();
   void units.close().finally(() => {
     store.close();
     log("stopped");
-    process.exit(0);
+    process.exit(code);
   });
 }
-process.on("SIGTERM", stop);
-process.on("SIGINT", stop);
+process.on("SIGTERM", () => stop());
+process.on("SIGINT", () => stop());
 // The terminal that started it may close.
 process.on("SIGHUP", () => {});
 process.on("unhandledRejection", (reason) =>
@@ -65,7 +84,7 @@ process.on("unhandledRejection", (reason) =>
 const modules = seedImages(store, units.scheduler, Date.now(), FIRST_HEIGHT);
 // Before the descriptor: who finds that one finds this line too.
 log(`ready, gateway ${units.urls.gateway}`);
-writeDescriptor(dir, {
+const published = publishDescriptor(dir, permit, {
   instance,
   pid: process.pid,
   dir,
@@ -79,3 +98,11 @@ writeDescriptor(dir, {
   modules,
   startedAt: new Date().toISOString(),
 });
+if (!published) stop(EXIT.revoked);
+else
+  setInterval(() => {
+    if (isPublished(dir, instance)) return;
+    // Nobody can find this network any more: its folder was removed, or another one was published there.
+    log("the folder is gone, or another network's");
+    stop();
+  }, LOOK).unref();

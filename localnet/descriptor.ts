@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { permitFile } from "./permits.ts";
 
 /** Where a running embedded network is; all URLs are on loopback. */
 export interface LocalNetworkInfo {
@@ -27,6 +28,14 @@ export interface Descriptor extends LocalNetworkInfo {
   readonly instance: string;
 }
 
+/** How a daemon ends that may not be the folder's network. */
+export const EXIT = {
+  /** Another one has the folder's store open. */
+  busy: 3,
+  /** Its permit was revoked. */
+  revoked: 4,
+} as const;
+
 export const STORE_FILE = "network.sqlite";
 export const LOG_FILE = "localnet.log";
 const DESCRIPTOR_FILE = "network.json";
@@ -42,12 +51,32 @@ export function readDescriptor(dir: string): Descriptor | undefined {
   }
 }
 
-/** Replaces the file in one step: a reader sees the earlier or the new one. */
-export function writeDescriptor(dir: string, descriptor: Descriptor): void {
-  mkdirSync(dir, { recursive: true });
-  const temporary = join(dir, `${DESCRIPTOR_FILE}.${process.pid}`);
-  writeFileSync(temporary, `${JSON.stringify(descriptor, null, 2)}\n`);
-  renameSync(temporary, join(dir, DESCRIPTOR_FILE));
+/**
+ * Gives the permit's file the descriptor's content, and then its name: in one step, and only while the permit is there. False when it
+ * was revoked, or the folder is gone.
+ */
+export function publishDescriptor(dir: string, permit: string, descriptor: Descriptor): boolean {
+  const file = permitFile(dir, permit);
+  try {
+    const open = openSync(file, "r+");
+    writeSync(open, `${JSON.stringify(descriptor, null, 2)}\n`);
+    closeSync(open);
+    renameSync(file, join(dir, DESCRIPTOR_FILE));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/** Whether the folder is there and names this daemon. A file that cannot be read for another reason than its absence says nothing. */
+export function isPublished(dir: string, instance: string): boolean {
+  try {
+    const text = readFileSync(join(dir, DESCRIPTOR_FILE), "utf8");
+    return (JSON.parse(text) as Partial<Descriptor>).instance === instance;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ENOENT";
+  }
 }
 
 export function removeDescriptor(dir: string): void {

@@ -1,20 +1,21 @@
-import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { budgetOf } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
+import { isAlive, kill } from "../core/processes.ts";
 import {
   CONTROL_PATH,
   type Descriptor,
+  isPublished,
   LOG_FILE,
   type LocalNetworkInfo,
   readDescriptor,
   removeDescriptor,
   STORE_FILE,
 } from "./descriptor.ts";
+import { type Daemon, launch } from "./launch.ts";
+import { isQuiet, lives, registered, revokeAll, unregister } from "./permits.ts";
 
 export type { LocalNetworkInfo } from "./descriptor.ts";
 
@@ -34,52 +35,93 @@ export interface StartOptions {
   readonly log?: (line: string) => void;
 }
 
-/** Starts the network of a folder, or finds it running; answers when it answers. Errors: LOCALNET_START. */
+/**
+ * Starts the network of a folder, or finds it running; answers when it answers. A daemon that this call launched and that is not that
+ * network has ended by then, as it has when the call fails. Errors: LOCALNET_START, LOCALNET_STOPPED.
+ */
 export async function start(dir: string, options: StartOptions = {}): Promise<LocalNetworkInfo> {
   const folder = resolve(dir);
   const budget = budgetOf(options.timeoutSeconds ?? 60);
   mkdirSync(folder, { recursive: true });
-  let daemon = null as ReturnType<typeof launch> | null;
-  while (budget.remaining() > 0) {
-    const { running, info } = await status(folder);
-    if (running && info) return info;
-    // An ended daemon may only have lost the race against another one, or against one that is still stopping.
-    if (daemon === null || daemon.ended()) {
-      if (daemon?.failed()) break;
-      options.log?.(`starting the embedded network in ${folder}`);
-      daemon = launch(folder);
+  let daemon: Daemon | undefined;
+  let network: LocalNetworkInfo | undefined;
+  try {
+    while (budget.remaining() > 0) {
+      const { running, info } = await status(folder);
+      if (running && info) {
+        network = info;
+        return network;
+      }
+      if (daemon?.end() === "stopped") throw stopped(folder);
+      if (daemon?.end() === "failed") break;
+      // One that lost the race lost it against another one, or against one that is still stopping.
+      if (daemon === undefined || daemon.end() === "lost") {
+        options.log?.(`starting the embedded network in ${folder}`);
+        daemon = launch(folder);
+      }
+      await Promise.race([daemon.exit, sleep(50)]);
+      if (daemon.end() === "lost") await sleep(100);
     }
-    await Promise.race([daemon.exit, sleep(50)]);
-    if (daemon.ended()) await sleep(100);
+  } finally {
+    if (daemon?.pid !== network?.pid) await daemon?.dismiss();
   }
   throw new FleetError({
     code: "LOCALNET_START",
     what: `The embedded network in ${folder} did not start.`,
-    got: daemon?.busy()
-      ? "another daemon has the folder open and does not answer"
-      : (await logs(folder, 5)) || "no output",
+    got:
+      daemon?.end() === "lost"
+        ? "another daemon has the folder open and does not answer"
+        : (await logs(folder, 5)) || "no output",
     expected: `an answer within ${budget.total / 1000} s`,
-    remedy: `Read ${join(folder, LOG_FILE)}. If the folder is damaged, reset it: all its processes are lost then.`,
+    remedy:
+      daemon?.end() === "lost"
+        ? "End it: npx fleet localnet stop"
+        : `Read ${join(folder, LOG_FILE)}. If the folder is damaged, reset it: all its processes are lost then.`,
   });
 }
 
-/** Ends the network of a folder and waits until it is gone. False when it was not running. */
+function stopped(folder: string): FleetError {
+  return new FleetError({
+    code: "LOCALNET_STOPPED",
+    what: `The embedded network in ${folder} was stopped while it started.`,
+    expected: "nobody stops it meanwhile",
+    remedy: "Run the command again.",
+  });
+}
+
+/**
+ * Ends the network of a folder, and every daemon that a start before this call launched on it: none is left, and none comes up later.
+ * A start that waits meanwhile fails with LOCALNET_STOPPED. False when there was nothing to end.
+ */
 export async function stop(dir: string): Promise<boolean> {
   const folder = resolve(dir);
+  revokeAll(folder);
   const descriptor = readDescriptor(folder);
-  if (descriptor === undefined || !(await answers(descriptor))) return false;
-  const url = `${descriptor.gatewayUrl}${CONTROL_PATH}/stop/${descriptor.instance}`;
-  await fetch(url, { method: "POST", signal: AbortSignal.timeout(5000) }).catch(() => {});
-  const budget = budgetOf(20);
-  while (alive(descriptor.pid)) {
-    if (budget.remaining() === 0) {
-      // It said its instance a moment ago, so the process id is its own.
-      process.kill(descriptor.pid, "SIGKILL");
-      removeDescriptor(folder);
-    }
+  const answered = descriptor !== undefined && (await answers(descriptor));
+  const daemons = registered(folder);
+  for (const { pid } of daemons) {
+    // Only the published one has something to close.
+    if (pid !== descriptor?.pid) kill(pid);
+    else if (!answered) kill(pid, "SIGTERM");
+  }
+  if (answered) {
+    const url = `${descriptor.gatewayUrl}${CONTROL_PATH}/stop/${descriptor.instance}`;
+    await fetch(url, { method: "POST", signal: AbortSignal.timeout(5000) }).catch(() => {});
+  }
+  const budget = budgetOf(answered ? 20 : 3);
+  const left = () => [
+    ...daemons.filter(lives).map(({ pid }) => pid),
+    // A daemon of an earlier version is not registered. It said its instance a moment ago, so the process id is its own.
+    ...(answered && isAlive(descriptor.pid) ? [descriptor.pid] : []),
+  ];
+  for (let pids = left(); pids.length > 0; pids = left()) {
+    if (budget.remaining() === 0) for (const pid of pids) kill(pid);
     await sleep(25);
   }
-  return true;
+  for (const daemon of daemons) unregister(folder, daemon);
+  const ended = answered || daemons.length > 0;
+  if (ended && descriptor && isPublished(folder, descriptor.instance)) removeDescriptor(folder);
+  return ended;
 }
 
 /** Whether the network of a folder answers now. Asks the daemon itself: a process id may belong to something else by now. */
@@ -93,11 +135,14 @@ export async function status(dir: string): Promise<{ running: boolean; info?: Lo
 /** Stops the network of a folder and forgets everything in it. */
 export async function reset(dir: string): Promise<void> {
   const folder = resolve(dir);
-  await stop(folder);
-  removeDescriptor(folder);
-  for (const suffix of ["", "-wal", "-shm", "-journal"])
-    rmSync(join(folder, STORE_FILE + suffix), { force: true });
-  rmSync(join(folder, LOG_FILE), { force: true });
+  do {
+    await stop(folder);
+    removeDescriptor(folder);
+    for (const suffix of ["", "-wal", "-shm", "-journal"])
+      rmSync(join(folder, STORE_FILE + suffix), { force: true });
+    rmSync(join(folder, LOG_FILE), { force: true });
+    // A daemon that was started meanwhile may have the store open that was removed.
+  } while (!isQuiet(folder));
 }
 
 /** The last lines that the daemon wrote; "" when there are none. */
@@ -115,64 +160,4 @@ async function answers({ gatewayUrl, instance }: Descriptor): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The exit code of a daemon that found another one on its folder. */
-const EXIT_BUSY = 3;
-
-function launch(folder: string) {
-  const output = openSync(join(folder, LOG_FILE), "a");
-  const program = fileURLToPath(import.meta.resolve("./daemon.ts"));
-  const flags = ["--experimental-wasm-memory64", "--disable-warning=ExperimentalWarning"];
-  const child = spawn(nodeBinary(), [...flags, program, folder], {
-    detached: true,
-    stdio: ["ignore", output, output],
-    cwd: folder,
-    env: withoutNodeOptions(),
-  });
-  closeSync(output);
-  let code: number | null | undefined;
-  const exit = new Promise<void>((resolve) => {
-    child.on("exit", (status) => {
-      code = status ?? 1;
-      resolve();
-    });
-    child.on("error", () => {
-      code = 1;
-      resolve();
-    });
-  });
-  child.unref();
-  return {
-    exit,
-    busy: () => code === EXIT_BUSY,
-    ended: () => code !== undefined,
-    failed: () => code !== undefined && code !== EXIT_BUSY && code !== 0,
-  };
-}
-
-/** The Node 22 that is installed with the packages: the evaluator's images need it, whatever Node runs the caller. */
-function nodeBinary(): string {
-  try {
-    const manifest = createRequire(import.meta.url).resolve("node/package.json");
-    const binary = join(dirname(manifest), "bin", process.platform === "win32" ? "node.exe" : "node");
-    return existsSync(binary) ? binary : process.execPath;
-  } catch {
-    return process.execPath;
-  }
-}
-
-/** Options meant for the caller (inspectors, loaders, heap limits) are not the daemon's. */
-function withoutNodeOptions(): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _, ...rest } = process.env;
-  return rest;
 }

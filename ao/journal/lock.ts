@@ -5,6 +5,7 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
+import { bornOf, isAlive } from "../../core/processes.ts";
 import { seconds } from "../errors.ts";
 
 /** A lock held by this process until it is released or the process ends. */
@@ -149,25 +150,6 @@ async function breakLock(path: string, dead: Owner | undefined): Promise<void> {
     await unlink(aside);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-function bornOf(pid: number): string {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The second field, a name in brackets, may hold spaces: count from its end. Start time is field 22.
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  } catch {
-    return "";
   }
 }
 

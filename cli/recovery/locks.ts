@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { isAlive, startedAt } from "./processes.ts";
+import { isAlive, startedAt } from "../../core/processes.ts";
 
 const LockSchema = z.looseObject({
   pid: z.int(),

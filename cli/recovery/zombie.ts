@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { isAlive, parentOf } from "./processes.ts";
+import { isAlive, parentOf } from "../../core/processes.ts";
 
 const OwnerSchema = z.looseObject({ pid: z.int(), host: z.string() });
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { stackLocks } from "../../cli/recovery/locks.ts";
 import { withoutPending } from "../../cli/recovery/pending.ts";
-import { isAlive, parentOf, startedAt } from "../../cli/recovery/processes.ts";
 import { endZombie } from "../../cli/recovery/zombie.ts";
+import { isAlive, parentOf, startedAt } from "../../core/processes.ts";
 
 /** The pid of a process that has ended. */
 async function deadPid(): Promise<number> {

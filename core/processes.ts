@@ -1,0 +1,94 @@
+/** What this machine tells about its processes. On Linux from /proc, elsewhere from `ps`; what neither tells is undefined. */
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** Whether a process lives. One of another user counts as alive; one that only waits to be reaped does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  return statFields(pid)?.[0] !== "Z";
+}
+
+/** A text that a later process with the same pid does not have; "" where the system does not tell. */
+export function bornOf(pid: number): string {
+  return statFields(pid)?.[19] ?? "";
+}
+
+/** When a living process was started, in milliseconds since 1970; undefined where the system does not tell. */
+export function startedAt(pid: number): number | undefined {
+  try {
+    const ticks = Number(statFields(pid)?.[19]);
+    const uptime = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);
+    return Number.isFinite(ticks) ? Date.now() - uptime * 1000 + ticks * 10 : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The parent's pid. A process whose parent died belongs to pid 1, or to the nearest ancestor that takes orphans. */
+export function parentOf(pid: number): number | undefined {
+  const found = Number(statFields(pid)?.[1] ?? ps(pid, "ppid"));
+  return Number.isInteger(found) && found > 0 ? found : undefined;
+}
+
+/** The command line, its words joined by blanks; undefined for one that is gone. */
+export function commandOf(pid: number): string | undefined {
+  if (process.platform !== "linux") return ps(pid, "args");
+  return procFile(pid, "cmdline")?.replaceAll("\0", " ").trim() || undefined;
+}
+
+/** The working directory; undefined where it cannot be read (another user's process, another system). */
+export function folderOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The environment that a process was started with, as `NAME=value`; undefined where it cannot be read. */
+export function environmentOf(pid: number): readonly string[] | undefined {
+  return procFile(pid, "environ")?.split("\0");
+}
+
+/** The pids of this machine; none where the system does not tell. */
+export function allProcesses(): number[] {
+  if (process.platform !== "linux") return (ps(undefined, "pid") ?? "").split(/\s+/).map(Number);
+  return readdirSync("/proc").map(Number).filter(Number.isInteger);
+}
+
+/** Ends a process at once, if it lives. */
+export function kill(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // Gone between two looks, or not ours to end.
+  }
+}
+
+/** Linux: the fields of /proc/<pid>/stat after the command's name, which may hold blanks and brackets. */
+function statFields(pid: number): string[] | undefined {
+  const text = procFile(pid, "stat");
+  return text?.slice(text.lastIndexOf(")") + 2).split(" ");
+}
+
+function procFile(pid: number, name: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function ps(pid: number | undefined, column: string): string | undefined {
+  if (process.platform === "linux" || process.platform === "win32") return undefined;
+  try {
+    const which = pid === undefined ? ["-A"] : ["-p", String(pid)];
+    return execFileSync("ps", [...which, "-o", `${column}=`], { encoding: "utf8" }).trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}

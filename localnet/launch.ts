@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { kill } from "../core/processes.ts";
+import { EXIT, LOG_FILE, readDescriptor } from "./descriptor.ts";
+import { isPermitted, makePermit, register, revoke, unregister } from "./permits.ts";
+
+/** A daemon that this process launched. */
+export interface Daemon {
+  readonly pid: number | undefined;
+  /** Settles when it has ended. */
+  readonly exit: Promise<void>;
+  /** How it ended; undefined while it runs. `lost`: another one has the folder open. `stopped`: a stop came before it was up. */
+  end(): "lost" | "stopped" | "failed" | undefined;
+  /** Ends it and waits until it is gone, unless it is the folder's network by now. */
+  dismiss(): Promise<void>;
+}
+
+/** Starts a daemon on a folder that is there. */
+export function launch(folder: string): Daemon {
+  const output = openSync(join(folder, LOG_FILE), "a");
+  const permit = makePermit(folder);
+  const program = fileURLToPath(import.meta.resolve("./daemon.ts"));
+  const flags = ["--experimental-wasm-memory64", "--disable-warning=ExperimentalWarning"];
+  const child = spawn(nodeBinary(), [...flags, program, folder, permit], {
+    detached: true,
+    stdio: ["ignore", output, output],
+    cwd: folder,
+    env: environment(),
+  });
+  closeSync(output);
+  let ended: ReturnType<Daemon["end"]>;
+  const exit = new Promise<void>((resolve) => {
+    const end = (code: number | null) => {
+      const revoked = !revoke(folder, permit) && (code === null || code === 0);
+      ended = code === EXIT.busy ? "lost" : code === EXIT.revoked || revoked ? "stopped" : "failed";
+      if (child.pid !== undefined) unregister(folder, { permit, pid: child.pid });
+      resolve();
+    };
+    child.on("exit", end);
+    child.on("error", () => end(1));
+  });
+  child.unref();
+  if (child.pid !== undefined) register(folder, { permit, pid: child.pid });
+  // A stop that came before the registration has not seen this one: it must not begin at all.
+  if (!isPermitted(folder, permit)) child.kill("SIGKILL");
+  return {
+    pid: child.pid,
+    exit,
+    end: () => ended,
+    async dismiss() {
+      const { pid } = child;
+      if (ended !== undefined || pid === undefined) return;
+      const published = !revoke(folder, permit) && readDescriptor(folder)?.pid === pid;
+      if (published) return;
+      child.ref();
+      kill(pid);
+      await exit;
+    },
+  };
+}
+
+/** The Node 22 that is installed with the packages: the evaluator's images need it, whatever Node runs the caller. */
+function nodeBinary(): string {
+  try {
+    const manifest = createRequire(import.meta.url).resolve("node/package.json");
+    const binary = join(dirname(manifest), "bin", process.platform === "win32" ? "node.exe" : "node");
+    return existsSync(binary) ? binary : process.execPath;
+  } catch {
+    return process.execPath;
+  }
+}
+
+/** Options meant for the caller (inspectors, loaders, heap limits) are not the daemon's: it has a variable of its own for them. */
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _, FLEET_LOCALNET_NODE_OPTIONS: own, ...rest } = process.env;
+  return own === undefined ? rest : { ...rest, NODE_OPTIONS: own };
+}
