@@ -31,9 +31,11 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
     search,
     externals: options.externals ?? [],
     aliases: options.aliases ?? {},
+    library: options.library?.folder,
   });
   const cache: FactCache = { folder: options.cache };
-  const graph = follow({ root, prelude, entry, include: options.include ?? [] }, resolver, cache);
+  const { include = [], library } = options;
+  const graph = follow({ root, prelude, entry, include, library }, resolver, cache);
   const order = [...prelude, entry].map(({ path }) => fileOf(graph, path));
   const constants = options.constants ?? {};
   const found = lint({
@@ -81,8 +83,9 @@ function findStarts(options: BundleOptions, root: string, search: readonly strin
     }
   };
   const entry = found(() => findEntry(options.entry, root, files));
+  const named = options.library === undefined ? search : [options.library.folder, ...search];
   const prelude = (options.prelude ?? []).flatMap(
-    (file) => found(() => preludeFile(file, root, search, files)) ?? [],
+    (file) => found(() => preludeFile(file, root, named, files)) ?? [],
   );
   if (missing.length > 0 || !entry) {
     const errors = [...constantProblems(options.constants ?? {}), ...missing];

@@ -61,11 +61,22 @@ export function identityOf(path: string): string {
   }
 }
 
+/** A folder of Lua modules that belongs to no project, and the name that stands for it in labels. */
+export interface Library {
+  /** Absolute. */
+  readonly folder: string;
+  readonly label: string;
+}
+
 /**
- * How a file is called in the output: relative to the root; from `node_modules/` on for packages; for any other place
- * outside the root, relative to the folder that was searched. Never a path of this machine.
+ * How a file is called in the output: below the library's label where it is one of the library's, wherever that is installed;
+ * relative to the root; from `node_modules/` on for packages; for any other place outside the root, relative to the folder that was
+ * searched. Never a path of this machine.
  */
-export function labelOf(path: string, root: string, searched: string): string {
+export function labelOf(path: string, root: string, searched: string, library?: Library): string {
+  if (library && path.startsWith(library.folder + sep)) {
+    return `${library.label}/${posix(relative(library.folder, path))}`;
+  }
   const inside = posix(relative(root, path));
   if (inside !== ".." && !inside.startsWith("../") && !/^[A-Za-z]:/.test(inside)) return inside;
   const absolute = posix(path);

@@ -4,7 +4,7 @@ import { FleetError, type Problem } from "../core/errors.ts";
 import { type FactCache, factsOf, offsetIn } from "./cache.ts";
 import type { Facts, Found, RequireFact } from "./facts.ts";
 import { PARENT, SELF } from "./facts.ts";
-import { identityOf, labelOf } from "./files.ts";
+import { identityOf, type Library, labelOf } from "./files.ts";
 import type { Resolver } from "./resolve.ts";
 import { positionAt, readSource } from "./source.ts";
 
@@ -41,6 +41,7 @@ export interface Starts {
   readonly prelude: readonly { readonly path: string; readonly searched: string; readonly name: string }[];
   readonly entry: { readonly path: string; readonly searched: string };
   readonly include: readonly string[];
+  readonly library: Library | undefined;
 }
 
 /** Follows every `require` from the starts on. Collects all problems instead of stopping at the first. */
@@ -54,8 +55,9 @@ export function follow(starts: Starts, resolver: Resolver, cache: FactCache): Gr
     const identity = identityOf(path);
     const known = byIdentity.get(identity);
     if (known) return known;
-    let file = labelOf(path, starts.root, searched);
-    for (let n = 2; labels.has(file); n++) file = `${n}:${labelOf(path, starts.root, searched)}`;
+    const label = labelOf(path, starts.root, searched, starts.library);
+    let file = label;
+    for (let n = 2; labels.has(file); n++) file = `${n}:${label}`;
     labels.add(file);
     const { text, hash } = readSource(readFileSync(path));
     const facts = factsOf(text, hash, cache);

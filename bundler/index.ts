@@ -4,6 +4,7 @@ export { forgetFacts } from "./cache.ts";
 export { changedModules, type ModuleChanges, type NamedHash } from "./changes.ts";
 export { luaConstant, luaString } from "./constants.ts";
 export { type ExplainedError, excerptOf, explainLuaError, formatLuaError } from "./explain.ts";
+export type { Library } from "./files.ts";
 export { processFile, writeProcessFile } from "./process-file.ts";
 export { WARNING_CODES } from "./silence.ts";
 export { checkSize, kB, sizes } from "./size.ts";

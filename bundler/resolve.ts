@@ -15,6 +15,8 @@ export interface ResolveOptions {
   readonly search: readonly string[];
   readonly externals: readonly string[];
   readonly aliases: Readonly<Record<string, string>>;
+  /** A folder of `search` whose files belong together, also where it lies inside a package. */
+  readonly library: string | undefined;
 }
 
 const PROCESS: Resolution = { to: "process" };
@@ -57,6 +59,8 @@ export class Resolver {
 
   /** The folders in which a package's or a searched library's own files lie; none for the project's files. */
   #home(from: string): string[] {
+    const { library } = this.#options;
+    if (library !== undefined && from.startsWith(library + sep)) return [library];
     const own = packageRoot(from);
     if (own !== undefined) return [own, join(own, "src"), join(own, "lua")];
     const home = this.#options.search.find((folder) => from.startsWith(folder + sep));

@@ -1,4 +1,5 @@
 import type { Problem } from "../core/errors.ts";
+import type { Library } from "./files.ts";
 
 /** What one bundle is made of. Every path may be absolute or relative to `root`. */
 export interface BundleOptions {
@@ -15,6 +16,8 @@ export interface BundleOptions {
   readonly prelude?: readonly string[];
   /** Further folders in which `require` names are searched, after the entry's folder and `root`. Default: none. */
   readonly search?: readonly string[];
+  /** One of `search` that is installed outside the project: its files are named by its label. Default: none. */
+  readonly library?: Library;
   /** Modules that are only required by computed names. They are carried and can be required by these names. */
   readonly include?: readonly string[];
   /** Names left to the process' own `require`; a trailing `*` matches any rest. aos' own modules need not be listed. */

@@ -1,23 +1,27 @@
 #!/usr/bin/env node
 /**
- * The `fleet` command on any Node from 20: the CLI is TypeScript, which Node 22 runs by itself. On any other line of Node it
- * starts the pinned one and hands everything over.
+ * The `fleet` command on any Node from 20: the pinned line of Node runs the CLI (TypeScript in the repository, JavaScript in the
+ * published package). On any other line of Node it starts the pinned one and hands everything over.
  */
 import { spawn } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { missingDependencies, pinnedNode } from "../toolchain/packages.mjs";
 
-const packageDir = dirname(dirname(realpathSync(fileURLToPath(import.meta.url))));
-const pinned = join(packageDir, "node_modules", ".bin", "node");
+const here = realpathSync(fileURLToPath(import.meta.url));
+const packageDir = dirname(dirname(here));
+const pinned = pinnedNode(packageDir);
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 
-if (!existsSync(join(packageDir, "node_modules", "commander"))) {
+const missing = missingDependencies(packageDir, { commander: "", pulumi: "", zod: "" });
+if (missing !== undefined) {
   process.stderr.write(
     [
       "The npm packages are not installed. [PACKAGES_MISSING]",
-      `  at:       ${join(packageDir, "node_modules")}`,
-      `  to do:    run \`npm start\` (or \`npm install\`) in ${packageDir}\n`,
+      `  got:      ${missing}`,
+      `  expected: in a node_modules folder at or above ${packageDir}`,
+      "  to do:    run `npm install` in your project (in a clone of ao-fleet: `npm start`)\n",
     ].join("\n"),
   );
   process.exit(1);
@@ -30,16 +34,15 @@ if (major === 22 && minor >= 18) {
   process.on("warning", (warning) => {
     if (warning.name !== "ExperimentalWarning") process.stderr.write(`${warning.name}: ${warning.message}\n`);
   });
-  const { main } = await import("./main.ts");
+  const source = new URL("./main.ts", import.meta.url);
+  const { main } = await import(existsSync(source) ? source.href : "./main.js");
   process.exitCode = await main(process.argv.slice(2));
 } else {
   handOver();
 }
 
 function handOver() {
-  const child = spawn(pinned, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-    stdio: "inherit",
-  });
+  const child = spawn(pinned, [here, ...process.argv.slice(2)], { stdio: "inherit" });
   // The terminal sends SIGINT to both; this one must stay until the other has ended properly.
   process.on("SIGINT", () => {});
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
@@ -49,7 +52,7 @@ function handOver() {
         "The pinned Node could not be started. [NODE_MISSING]",
         `  got:      ${error.message}`,
         `  expected: ${pinned}, or a Node 22.18 or later of the same line on the PATH`,
-        `  to do:    run \`npm start\` in ${packageDir}\n`,
+        "  to do:    run `npm rebuild node` (a newer npm: `npm rebuild node --allow-scripts=node`)\n",
       ].join("\n"),
     );
     process.exit(1);

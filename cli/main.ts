@@ -1,8 +1,6 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { CommanderError } from "commander";
 import { FleetError } from "../core/errors.ts";
-import { packageDir } from "../toolchain/paths.ts";
+import { manifest } from "../toolchain/paths.ts";
 import type { Cli } from "./command.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { type Host, realHost } from "./host.ts";
@@ -13,7 +11,7 @@ import { buildProgram } from "./program.ts";
 export async function main(words: readonly string[], host: Host = realHost()): Promise<number> {
   const cli: Cli = { host, exitCode: EXIT.ok };
   try {
-    const program = await buildProgram(cli, version(), words);
+    const program = await buildProgram(cli, manifest().version, words);
     await program.parseAsync([...words], { from: "user" });
     return cli.exitCode;
   } catch (error) {
@@ -21,9 +19,4 @@ export async function main(words: readonly string[], host: Host = realHost()): P
     new Output(host).error(error);
     return error instanceof FleetError ? exitCodeOf(error) : EXIT.failed;
   }
-}
-
-function version(): string {
-  const manifest = JSON.parse(readFileSync(join(packageDir, "package.json"), "utf8")) as { version: string };
-  return manifest.version;
 }

@@ -29,6 +29,7 @@ const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
   trace: async (cli) => (await import("./commands/trace.ts")).traceCommand(cli),
   audit: async (cli) => (await import("./commands/audit.ts")).auditCommand(cli),
   localnet: async (cli) => (await import("./commands/localnet.ts")).localnetCommand(cli),
+  setup: async (cli) => (await import("./commands/setup.ts")).setupCommand(cli),
   doctor: async (cli) => (await import("./commands/doctor.ts")).doctorCommand(cli),
   "support-bundle": async (cli) => (await import("./commands/support-bundle.ts")).supportBundleCommand(cli),
   env: async (cli) => (await import("./commands/env.ts")).envCommand(cli),

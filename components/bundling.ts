@@ -1,6 +1,8 @@
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { capacityOf, type NetworkRef } from "../ao/network.ts";
-import { type Bundle, bundle, checkSize, forgetFacts } from "../bundler/index.ts";
+import { type Bundle, bundle, checkSize, forgetFacts, type Library } from "../bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import { IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
@@ -28,6 +30,19 @@ export function programOf(
   });
 }
 
+const OWN_LIBRARY = "processes/lib";
+
+/**
+ * The Lua library: the one that this package brings, wherever it is installed; a project with a `fleet` in its own `processes/lib`
+ * (this repository) keeps that.
+ */
+function libraryFor(root: string): Library {
+  const own = resolve(root, OWN_LIBRARY);
+  if (existsSync(join(own, "fleet", "init.lua"))) return { folder: own, label: OWN_LIBRARY };
+  const brought = join(dirname(fileURLToPath(import.meta.url)), "..", OWN_LIBRARY);
+  return { folder: brought, label: "ao-fleet" };
+}
+
 /** The file or folder that a member's program starts with, relative to the project. */
 export const entryOf = (name: string, { source }: Pick<ProcessDeclaration, "source">): string =>
   source ?? `processes/${name}/process.lua`;
@@ -45,15 +60,18 @@ export async function bundleMember(
 ): Promise<Bundle> {
   const entry = entryOf(name, process);
   const { search, budget, ...own } = process.bundle;
+  const root = globalThis.process.cwd();
+  const library = libraryFor(root);
   // Of settings, not of code.
   const { [IDLE]: _, ...silence } = process.silence;
   try {
     const made = await bundle({
       name,
       entry,
-      root: globalThis.process.cwd(),
-      search: [...search, "processes/lib", ...above(entry)],
-      ...(process.lib ? { prelude: ["processes/lib/fleet/init.lua"] } : {}),
+      root,
+      search: [...search, OWN_LIBRARY, library.folder, ...above(entry)],
+      library,
+      ...(process.lib ? { prelude: [join(library.folder, "fleet", "init.lua")] } : {}),
       silence,
       budget: budget.maxBytes === undefined ? {} : { maxBytes: budget.maxBytes },
       cache: join(home, "facts"),

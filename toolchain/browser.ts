@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { FleetError } from "../core/errors.ts";
+import { packageFolder } from "./packages.mjs";
 import { type Env, packageDir } from "./paths.ts";
 import { type Log, toStderr } from "./progress.ts";
 import { run } from "./run.ts";
@@ -67,6 +68,6 @@ function* ways(): Generator<Way> {
     yield ["apt-get update", "apt-get", ["update"]];
     yield ["apt-get install chromium, after an update", "apt-get", install];
   }
-  const cli = join(packageDir, "node_modules", "playwright-core", "cli.js");
+  const cli = join(packageFolder(packageDir, "playwright-core") ?? "", "cli.js");
   yield ["playwright's own download", process.execPath, [cli, "install", "chromium"]];
 }

@@ -5,8 +5,8 @@ import { FleetError } from "../core/errors.ts";
 import { environment } from "./env.ts";
 import { findPip, lookAtGo, requiredGo } from "./go.ts";
 import { isInstalled, launcherVersion } from "./install.ts";
-import { packagesProblem } from "./packages.mjs";
-import { cliDir, type Env, packageDir, passphraseFile, walletFile } from "./paths.ts";
+import { missingDependencies, packagesProblem, pinnedNode } from "./packages.mjs";
+import { cliDir, type Env, isRepository, manifest, packageDir, passphraseFile, walletFile } from "./paths.ts";
 import { readProject } from "./project.ts";
 import { run } from "./run.ts";
 import { tooWide } from "./secrets.ts";
@@ -15,7 +15,7 @@ import { tooWide } from "./secrets.ts";
 export interface Finding {
   /** Short and stable: `node`, `packages`, `pulumi CLI`, `go`, … */
   readonly name: string;
-  /** False when `npm start` or `pulumi` would not work because of it. */
+  /** False when `pulumi` would not work because of it. */
   readonly ok: boolean;
   readonly version?: string;
   /** Where it is, or what is wrong with it. Never a secret. */
@@ -24,7 +24,10 @@ export interface Finding {
   readonly remedy?: string;
 }
 
-const SET_UP = "Run `npm start`, or `npm test`: either makes it.";
+const SET_UP = "Run `npx fleet setup`: it makes what is missing.";
+
+/** npm skips install scripts where it is told to, and a newer one where nobody approved them. */
+const NODE = "Run `npm rebuild node` (a newer npm: `npm rebuild node --allow-scripts=node`).";
 
 /** Looks at everything, in the order in which the set-up needs it. Never throws. Takes about a second. */
 export async function doctor(projectDir: string = process.cwd(), env: Env = process.env): Promise<Finding[]> {
@@ -42,16 +45,19 @@ export async function doctor(projectDir: string = process.cwd(), env: Env = proc
 
 async function lookAtNode(env: Env): Promise<Finding> {
   const name = "node";
-  const pinned = join(packageDir, "node_modules", ".bin", "node");
+  const pinned = pinnedNode(packageDir);
   const answer = await run(pinned, ["--version"], { env, timeoutMs: 10_000 });
-  if (answer.code !== 0) return { name, ok: false, detail: `${pinned} does not run`, remedy: SET_UP };
+  if (answer.code !== 0) return { name, ok: false, detail: `${pinned} does not run`, remedy: NODE };
   return { name, ok: true, version: answer.stdout, detail: pinned };
 }
 
 function lookAtPackages(): Finding {
-  const problem = packagesProblem(packageDir);
+  const problem = isRepository
+    ? packagesProblem(packageDir)
+    : missingDependencies(packageDir, manifest().dependencies);
+  const detail = isRepository ? "as package-lock.json says" : "all that ao-fleet depends on";
   return problem === undefined
-    ? { name: "packages", ok: true, detail: "as package-lock.json says" }
+    ? { name: "packages", ok: true, detail }
     : { name: "packages", ok: false, detail: problem, remedy: "Run `npm install`." };
 }
 
@@ -82,7 +88,7 @@ async function lookAtCli(env: Env): Promise<Finding> {
     name,
     ok: false,
     detail: `${bin}/pulumi does not run: ${answer.output.slice(0, 200)}`,
-    remedy: `Remove ${cliDir(version, env)}, then run \`npm start\`.`,
+    remedy: `Remove ${cliDir(version, env)}, then run \`npx fleet setup\`.`,
   };
 }
 
@@ -128,7 +134,7 @@ function lookAtSecret(name: string, file: string): Finding {
     return { name, ok: false, detail: `${file} has mode ${wide}`, remedy: `Run \`chmod 600 ${file}\`.` };
   }
   if (readFileSync(file).length === 0) {
-    return { name, ok: false, detail: `${file} is empty`, remedy: "Remove it, then run `npm start`." };
+    return { name, ok: false, detail: `${file} is empty`, remedy: "Remove it, then run `npx fleet setup`." };
   }
   return { name, ok: true, detail: file };
 }

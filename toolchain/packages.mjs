@@ -1,10 +1,10 @@
 /**
- * The npm packages, installed when they are missing or are not what package-lock.json names.
+ * The npm packages: where they are, and their installation when they are missing or are not what package-lock.json names.
  * Plain JavaScript on any Node from 20: nothing is installed yet when this runs.
  */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { withLock } from "./lock.mjs";
 
 const FIELDS = ["dependencies", "devDependencies", "optionalDependencies"];
@@ -17,9 +17,37 @@ function json(file) {
   }
 }
 
-/** The Node that everything after the set-up runs on, whatever the machine has. */
-export function pinnedNode(project) {
-  return join(project, "node_modules", ".bin", "node");
+/** The nearest `node_modules/<path>` at or above a folder, as Node looks for packages: npm may put them next to this one, or far above. */
+function nearestModule(from, ...path) {
+  for (let at = from; ; at = dirname(at)) {
+    const place = join(at, "node_modules", ...path);
+    if (existsSync(place)) return place;
+    if (dirname(at) === at) return undefined;
+  }
+}
+
+/** The folder of an installed package, seen from a folder; undefined when it is not installed. */
+export function packageFolder(from, name) {
+  const manifest = nearestModule(from, name, "package.json");
+  return manifest && dirname(manifest);
+}
+
+/** The folders with the commands of packages (`node_modules/.bin`), seen from a folder: each once, those that are missing left out. */
+export function commandFolders(from, names) {
+  const found = names.flatMap((name) => nearestModule(from, ".bin", name) ?? []);
+  return [...new Set(found.map((command) => dirname(command)))];
+}
+
+/** The Node that everything after the set-up runs on, whatever the machine has; the file may be missing. */
+export function pinnedNode(from) {
+  const home = packageFolder(from, "node") ?? join(from, "node_modules", "node");
+  return join(home, "bin", process.platform === "win32" ? "node.exe" : "node");
+}
+
+/** Which of a package's dependencies are not installed where Node looks for them, in words; undefined when all are. */
+export function missingDependencies(from, dependencies) {
+  const missing = Object.keys(dependencies).filter((name) => packageFolder(from, name) === undefined);
+  return missing.length === 0 ? undefined : `not installed: ${missing.join(", ")}`;
 }
 
 /** Why the packages have to be installed, in words; undefined when they are as package-lock.json says. */

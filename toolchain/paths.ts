@@ -1,10 +1,24 @@
-/** Where things are: the project, the launcher's folder, the toolchain's own cache. Nothing here touches the disk. */
+/** Where things are: the project, the launcher's folder, the toolchain's own cache. */
+
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The folder of the package itself: it holds toolchain/ and node_modules/. */
+/** The folder that holds toolchain/ and the other rooms: the repository, or `dist` of the installed package. */
 export const packageDir: string = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Whether this is the repository, with the guide's fleet in it, and not a package that a project depends on. */
+export const isRepository: boolean = existsSync(join(packageDir, "package-lock.json"));
+
+/** What package.json says: of the repository, or of the installed package. */
+export function manifest(): {
+  readonly version: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+} {
+  const folder = existsSync(join(packageDir, "package.json")) ? packageDir : dirname(packageDir);
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+}
 
 /** Variables of the environment that move things; `process.env` unless a test gives another. */
 export type Env = Readonly<Record<string, string | undefined>>;

@@ -1,8 +1,8 @@
 /** Everything between a clone and a working `npx pulumi up`, except the npm packages (packages.mjs does those). */
-import { constants, copyFileSync, existsSync, lstatSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureCli, type Way } from "./install.ts";
-import { packageDir } from "./paths.ts";
+import { isRepository, packageDir, privateDir } from "./paths.ts";
 import { type Log, toStderr } from "./progress.ts";
 import { readProject } from "./project.ts";
 import { ensureSecrets } from "./secrets.ts";
@@ -13,9 +13,12 @@ import { ensureSecrets } from "./secrets.ts";
  */
 export async function setUp(projectDir: string, log: Log = toStderr): Promise<Way> {
   linkFleet();
-  const { backendDir } = readProject(projectDir);
+  const { name, backendDir } = readProject(projectDir);
   await ensureSecrets(projectDir, log);
-  copyOnce(join(packageDir, "toolchain", "dev-stack.yaml"), join(projectDir, "Pulumi.dev.yaml"));
+  // Secrets, state and wallets are in it: no project should have to remember to ignore it.
+  writeOnce(join(privateDir(projectDir), ".gitignore"), "*\n");
+  const settings = readFileSync(join(packageDir, "toolchain", "dev-stack.yaml"), "utf8");
+  writeOnce(join(projectDir, "Pulumi.dev.yaml"), settings.replaceAll("ao-fleet:", `${name}:`));
   // pulumi refuses a file backend whose folder is not there.
   if (backendDir !== undefined) mkdirSync(backendDir, { recursive: true, mode: 0o700 });
   return ensureCli({ log });
@@ -23,6 +26,7 @@ export async function setUp(projectDir: string, log: Log = toStderr): Promise<Wa
 
 /** npm links the commands of dependencies, not a package's own: with this, `npx fleet` needs no look at a registry. */
 function linkFleet(): void {
+  if (!isRepository) return;
   const link = join(packageDir, "node_modules", ".bin", "fleet");
   if (existsSync(link) || !existsSync(join(packageDir, "cli", "fleet.mjs"))) return;
   if (lstatSync(link, { throwIfNoEntry: false })) rmSync(link);
@@ -34,11 +38,11 @@ function linkFleet(): void {
   }
 }
 
-/** Pulumi keeps the salt of the local passphrase in a stack's file: the dev stack's is made here, not committed. */
-function copyOnce(from: string, to: string): void {
-  if (existsSync(to)) return;
+/** What is there is the user's own. (Pulumi keeps the salt of the local passphrase in a stack's file: the dev stack's is not committed.) */
+function writeOnce(file: string, text: string): void {
+  if (existsSync(file)) return;
   try {
-    copyFileSync(from, to, constants.COPYFILE_EXCL);
+    writeFileSync(file, text, { flag: "wx" });
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }

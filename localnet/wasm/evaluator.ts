@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
+import { sibling } from "../../core/sibling.ts";
 import type { EvaluationInput, Evaluator, ModuleSource } from "../evaluator.ts";
 import type { EvaluationResult, ProcessRecord } from "../types.ts";
 import type { Answer, Order } from "./worker.ts";
@@ -51,7 +52,7 @@ export function wasmEvaluator(options: WasmEvaluatorOptions): Evaluator {
   }
 
   function addWorker(): PoolWorker {
-    const thread = new Worker(new URL("./worker.ts", import.meta.url));
+    const thread = new Worker(sibling(import.meta.url, "worker"));
     const worker: PoolWorker = { thread, modules: new Set(), holds: new Map(), job: null, timer: null };
     thread.on("message", (answer: Answer) => finish(worker, answer));
     thread.on("error", (error) => lose(worker, { failure: String(error) }));

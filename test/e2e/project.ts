@@ -55,8 +55,6 @@ export async function newProject(name: string, files: Record<string, string>): P
   const project = projectIn(dir);
   for (const [path, text] of Object.entries({ ...skeleton, ...files })) project.write(path, text);
   chmodSync(join(dir, ".fleet/dev-wallet.json"), 0o600);
-  mkdirSync(join(dir, "processes"), { recursive: true });
-  symlinkSync(join(repository, "processes", "lib"), join(dir, "processes", "lib"));
   const made = await project.pulumi(["stack", "init", "dev"]);
   if (made.code !== 0) throw new Error(made.text);
   return project;

@@ -75,7 +75,7 @@ describe("the packages", () => {
       "package.json": { dependencies: { zod: "4.0.0" } },
       "package-lock.json": { packages: lock },
       "node_modules/.package-lock.json": { packages: { "node_modules/zod": { version: "4.0.0" } } },
-      "node_modules/.bin/node": "a program",
+      "node_modules/node/bin/node": "a program",
     };
     change(files);
     for (const [name, content] of Object.entries(files)) {
@@ -109,7 +109,7 @@ describe("the packages", () => {
 
   test("without the pinned Node are not complete", () => {
     const box = project();
-    rmSync(box.file("node_modules/.bin/node"));
+    rmSync(box.file("node_modules/node/bin/node"));
     expect(packagesProblem(box.dir)).toBe("the pinned Node is missing from node_modules/node");
   });
 });

@@ -113,8 +113,16 @@ describe("the set-up", () => {
     vi.stubEnv("PULUMI_HOME", box.env.PULUMI_HOME);
     onTestFinished(() => void vi.unstubAllEnvs());
     expect(await setUp(box.dir, box.log)).toBe("present");
-    expect(readdirSync(box.file(".fleet")).sort()).toEqual(["dev-passphrase", "dev-wallet.json"]);
-    expect(readFileSync(box.file("Pulumi.dev.yaml"), "utf8")).toContain("ao-fleet:network: local");
+    expect(readdirSync(box.file(".fleet")).sort()).toEqual([
+      ".gitignore",
+      "dev-passphrase",
+      "dev-wallet.json",
+    ]);
+    expect(readFileSync(box.file(".fleet/.gitignore"), "utf8")).toBe("*\n");
+    // The settings of this project, whatever it is called.
+    const settings = readFileSync(box.file("Pulumi.dev.yaml"), "utf8");
+    expect(settings).toContain("tried:network: local");
+    expect(settings).not.toContain("ao-fleet:");
     // The user's own from now on.
     writeFileSync(box.file("Pulumi.dev.yaml"), "config: {}\n");
     const said = box.lines.length;
@@ -132,7 +140,7 @@ describe("the doctor", () => {
     for (const name of ["pulumi CLI", "backend", "dev passphrase", "dev wallet"]) {
       expect(byName.get(name), name).toMatchObject({
         ok: false,
-        remedy: expect.stringContaining("npm start"),
+        remedy: expect.stringContaining("npx fleet setup"),
       });
     }
     expect(byName.get("go")).toMatchObject({ ok: false, detail: "on the PATH: there is none" });

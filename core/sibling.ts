@@ -1,0 +1,12 @@
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/**
+ * The program `name` next to a module, for a thread or a process of its own: TypeScript in the repository, JavaScript in the
+ * published package.
+ *
+ * @param from the module's `import.meta.url`
+ */
+export function sibling(from: string, name: string): URL {
+  return new URL(`./${name}${extname(fileURLToPath(from))}`, from);
+}

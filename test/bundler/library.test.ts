@@ -1,0 +1,78 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { bundle } from "../../bundler/index.ts";
+import { packageDir } from "../../toolchain/paths.ts";
+
+const made: string[] = [];
+afterAll(() => {
+  for (const folder of made) rmSync(folder, { recursive: true });
+});
+
+const PROGRAM = 'local fleet = require("fleet")\nlocal json = require("json")\nreturn fleet, json\n';
+
+/** A project somewhere, with the library somewhere else. */
+async function bundled(layout: {
+  readonly project: string;
+  readonly library: string;
+  /** The library's folder is a symbolic link to it. */
+  readonly linked?: true;
+  readonly files?: Record<string, string>;
+  readonly search?: string[];
+}) {
+  const top = mkdtempSync(join(tmpdir(), "fleet-library-"));
+  made.push(top);
+  const [root, library] = [join(top, layout.project), join(top, layout.library)];
+  const files = { "processes/counter/process.lua": PROGRAM, ...layout.files };
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  mkdirSync(dirname(library), { recursive: true });
+  const source = join(packageDir, "processes/lib");
+  if (layout.linked) symlinkSync(source, library);
+  else cpSync(source, library, { recursive: true });
+  return bundle({
+    name: "counter",
+    entry: "processes/counter/process.lua",
+    root,
+    search: [...(layout.search ?? []), "processes/lib", library, "processes"],
+    library: { folder: library, label: "ao-fleet" },
+    prelude: [join(library, "fleet/init.lua")],
+  });
+}
+
+test("a program's bytes do not depend on where the library is installed", async () => {
+  const places = [
+    { project: "own", library: "own/node_modules/ao-fleet/dist/processes/lib" },
+    { project: "work/packages/own", library: "work/node_modules/ao-fleet/dist/processes/lib" },
+    { project: "own", library: "own/node_modules/.pnpm/ao-fleet@1/node_modules/ao-fleet/dist/processes/lib" },
+    { project: "mit Leerzeichen/größe 日本", library: "mit Leerzeichen/node_modules/ao-fleet/processes/lib" },
+    { project: "own", library: "a clone/processes/lib" },
+    { project: "own", library: "own/node_modules/ao-fleet/processes/lib", linked: true as const },
+    { project: "own", library: "own/node_modules/ao-fleet/lib", search: ["."] },
+  ];
+  const bundles = await Promise.all(places.map(bundled));
+  expect(new Set(bundles.map(({ hash }) => hash)).size).toBe(1);
+  const files = bundles[0]?.modules.map(({ file }) => file) ?? [];
+  expect(files).toContain("processes/counter/process.lua");
+  expect(files).toContain("ao-fleet/fleet/init.lua");
+  expect(files.filter((file) => !/^(ao-fleet\/fleet|processes\/counter)\//.test(file))).toEqual([]);
+  expect(bundles[0]?.modules.find(({ file }) => file === "ao-fleet/fleet/init.lua")?.name).toBe("fleet");
+});
+
+test("a project's own files do not take the place of the library's", async () => {
+  const trap = 'error("not the library")\n';
+  const made = await bundled({
+    project: "own",
+    library: "own/node_modules/ao-fleet/dist/processes/lib",
+    files: {
+      "processes/counter/fleet/health.lua": trap,
+      "fleet/state.lua": trap,
+      "processes/fleet/envelope.lua": trap,
+      "processes/lib/fleet/registry.lua": trap,
+    },
+  });
+  expect(made.text).not.toContain("not the library");
+});

@@ -1,0 +1,93 @@
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { commandFolders, missingDependencies, packageFolder, pinnedNode } from "../../toolchain/packages.mjs";
+import { packageDir } from "../../toolchain/paths.ts";
+import { run } from "../../toolchain/run.ts";
+import { type Sandbox, sandbox } from "./sandbox.ts";
+
+function install(box: Sandbox, ...places: string[]): void {
+  for (const place of places) {
+    const isCommand = /\.bin\/[^/]+$/.test(place);
+    const file = box.file(isCommand ? place : join(place, "package.json"));
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, "{}");
+  }
+}
+
+describe("packages are found as Node finds them", () => {
+  test.each([
+    ["next to the package", "own/node_modules/ao-fleet/dist", "own/node_modules"],
+    ["inside it", "own/node_modules/ao-fleet/dist", "own/node_modules/ao-fleet/node_modules"],
+    ["at the root of a workspace", "work/packages/own/node_modules/ao-fleet/dist", "work/node_modules"],
+    [
+      "in pnpm's store",
+      "own/node_modules/.pnpm/ao-fleet@1/node_modules/ao-fleet/dist",
+      "own/node_modules/.pnpm/ao-fleet@1/node_modules",
+    ],
+    ["in a path with spaces", "mein Projekt ü/node_modules/ao-fleet/dist", "mein Projekt ü/node_modules"],
+  ])("%s", (_name, from, modules) => {
+    const box = sandbox();
+    install(box, join(modules, "node"), join(modules, "@pulumi/pulumi"), join(modules, ".bin/pulumi"));
+    const here = box.file(from);
+    expect(packageFolder(here, "node")).toBe(box.file(join(modules, "node")));
+    expect(packageFolder(here, "@pulumi/pulumi")).toBe(box.file(join(modules, "@pulumi/pulumi")));
+    expect(pinnedNode(here)).toBe(box.file(join(modules, "node/bin/node")));
+    expect(commandFolders(here, ["node", "pulumi"])).toEqual([box.file(join(modules, ".bin"))]);
+    expect(missingDependencies(here, { node: "1", zod: "1", yaml: "1" })).toBe("not installed: zod, yaml");
+    expect(missingDependencies(here, { node: "1" })).toBeUndefined();
+  });
+
+  test("the nearest wins, and commands may be in several folders", () => {
+    const box = sandbox();
+    install(box, "node_modules/node", "node_modules/ao-fleet/node_modules/node");
+    install(box, "node_modules/.bin/pulumi", "node_modules/ao-fleet/node_modules/.bin/node");
+    const here = box.file("node_modules/ao-fleet/dist");
+    expect(packageFolder(here, "node")).toBe(box.file("node_modules/ao-fleet/node_modules/node"));
+    expect(commandFolders(here, ["node", "pulumi"])).toEqual([
+      box.file("node_modules/ao-fleet/node_modules/.bin"),
+      box.file("node_modules/.bin"),
+    ]);
+  });
+});
+
+describe("the command", () => {
+  /** A copy of what starts it, with hoisted packages that are links to the real ones. */
+  function hoisted(names: string[]): Sandbox {
+    const box = sandbox();
+    const files = ["cli/fleet.mjs", "toolchain/packages.mjs", "toolchain/lock.mjs"];
+    for (const file of files) {
+      const to = box.file(join("node_modules/ao-fleet/dist", file));
+      mkdirSync(dirname(to), { recursive: true });
+      writeFileSync(to, readFileSync(join(packageDir, file)));
+    }
+    const main = "export const main = async (words) => (console.log(process.version, ...words), 7);";
+    writeFileSync(box.file("node_modules/ao-fleet/dist/cli/main.js"), main);
+    writeFileSync(box.file("node_modules/ao-fleet/package.json"), '{"type":"module"}');
+    for (const name of names) {
+      symlinkSync(join(packageDir, "node_modules", name), box.file(join("node_modules", name)));
+    }
+    mkdirSync(box.file("node_modules/.bin"));
+    symlinkSync("../ao-fleet/dist/cli/fleet.mjs", box.file("node_modules/.bin/fleet"));
+    return box;
+  }
+
+  test("runs on the pinned Node from hoisted packages, whatever Node is first on the PATH", async () => {
+    const box = hoisted(["commander", "pulumi", "zod", "node"]);
+    const others = (process.env.PATH ?? "")
+      .split(delimiter)
+      .filter((folder) => !folder.includes("node_modules"));
+    const ran = await run("node", [box.file("node_modules/.bin/fleet"), "status", "a b"], {
+      cwd: box.dir,
+      env: { ...process.env, PATH: others.join(delimiter) },
+    });
+    expect(ran).toMatchObject({ code: 7, output: expect.stringMatching(/^v22\.\d+\.\d+ status a b$/) });
+  });
+
+  test("names what is not installed", async () => {
+    const box = hoisted(["commander", "node"]);
+    const ran = await run(process.execPath, [box.file("node_modules/.bin/fleet")], { cwd: box.dir });
+    expect(ran.code).toBe(1);
+    expect(ran.output).toMatch(/PACKAGES_MISSING[\s\S]*not installed: pulumi, zod[\s\S]*npm install/);
+  });
+});
