@@ -7,11 +7,14 @@ import type { Engine } from "./deploy/engine.ts";
 import type { FleetSession, OpenOptions } from "./fleet-session.ts";
 import type { History } from "./history.ts";
 import type { Streams } from "./output.ts";
+import { tolerateClosedPipe } from "./pipes.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** All that commands touch outside themselves. `realHost` is this machine; tests give fakes. */
 export interface Host extends Streams {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  /** False once whoever read stdout is gone: a command without an end has nothing more to do then. */
+  isRead(): boolean;
   readonly env: Env;
   /** Folder in which the command was called. */
   readonly cwd: string;
@@ -45,8 +48,11 @@ export interface Choice<T> {
 /** This machine. Heavy rooms are loaded by the commands that need them, so that the others start at once. */
 export function realHost(): Host {
   const { stdin, stdout, stderr, env } = process;
+  const isRead = tolerateClosedPipe(stdout);
+  tolerateClosedPipe(stderr);
   return {
     stdin,
+    isRead,
     stdout,
     stderr,
     env,

@@ -14,3 +14,9 @@ export const PhaseSchema = z.enum([
   "ROLLED_BACK",
 ]);
 export type Phase = z.infer<typeof PhaseSchema>;
+
+/** Codes of errors with which a run ends although nothing failed: the rollout waits for a person. */
+const WAITING: ReadonlySet<string> = new Set(["HELD", "PAUSED", "GATE"]);
+
+/** Whether a run that ended with this code waits for a person instead of having failed. Pure. */
+export const isWaitingCode = (code: string | undefined): boolean => code !== undefined && WAITING.has(code);

@@ -21,7 +21,8 @@ export function headline(state: TrafficState): string {
   const phase = phaseOf(state);
   if (!table || phase === undefined) return "no table";
   const more: string[] = [];
-  if (table.mode === "held" && table.reason !== undefined) more.push(table.reason);
+  if (mayGoOn(state)) more.push("a person let it go on: the next deployment does");
+  else if (table.mode === "held" && table.reason !== undefined) more.push(table.reason);
   const ends = lease?.onEnd === "hold" ? "is held" : "goes back by itself";
   if (lease) more.push(`${ends} in ${Math.max(0, Math.round((lease.untilMs - at) / 1000))} s`);
   if (phase === "ROLLED_BACK" && reverted)
@@ -29,6 +30,13 @@ export function headline(state: TrafficState): string {
       `from ${tableName(reverted)}, ${reverted.why === "lease" ? "its lease ended" : "aborted by hand"}`,
     );
   return `${phase}, ${tableName(table)}${more.length > 0 ? `: ${more.join("; ")}` : ""}`;
+}
+
+/** Whether a person has let a held step go on, and no run has taken it up yet. */
+export function mayGoOn({ table, command }: Pick<TrafficState, "table" | "command">): boolean {
+  if (table?.mode !== "held" || command === undefined) return false;
+  const isItsOwn = command.release === table.release && command.step === table.step;
+  return isItsOwn && (command.command === "promote" || command.command === "resume");
 }
 
 /** One revision of a service as it is now. */

@@ -4,7 +4,7 @@ export interface Run {
   /** Milliseconds since 1970, scheduler's time. */
   readonly startedAt: number;
   readonly finishedAt?: number;
-  /** RUNNING, COMPLETED, FAILED or ROLLED_BACK. */
+  /** RUNNING, COMPLETED, FAILED, ROLLED_BACK, or HELD: its rollout waits for a person, which is neither good nor bad. */
   readonly status: string;
   /** A rollback brought the fleet away from it. */
   readonly rolledBack: boolean;
@@ -28,11 +28,14 @@ export interface Figures {
 export const wentWrong = ({ status, rolledBack }: Run): boolean =>
   rolledBack || status === "FAILED" || status === "ROLLED_BACK";
 
+const isHeld = ({ status }: Run): boolean => status === "HELD";
+
 const wasRolledBack = ({ status, rolledBack }: Run): boolean => rolledBack || status === "ROLLED_BACK";
 
 /** The guide's deployment statistics. Pure. */
 export function figuresOf(runs: readonly Run[]): Figures {
   const active = runs.filter(({ status }) => status === "RUNNING").length;
+  const held = runs.filter(isHeld).length;
   const back = runs.filter(wasRolledBack).length;
   const failed = runs.filter(wentWrong).length;
   const seconds = runs.flatMap(({ startedAt, finishedAt }) =>
@@ -40,7 +43,7 @@ export function figuresOf(runs: readonly Run[]): Figures {
   );
   return {
     totalDeployments: runs.length,
-    successfulDeployments: runs.length - active - failed,
+    successfulDeployments: runs.length - active - held - failed,
     failedDeployments: failed,
     rolledBackDeployments: back,
     activeDeployments: active,
@@ -74,6 +77,7 @@ const DAY = 86_400_000;
 export function doraOf(runs: readonly Run[], commits: readonly number[], now: number, windowDays = 30): Dora {
   const from = now - windowDays * DAY;
   const finished = runs
+    .filter((run) => !isHeld(run))
     .flatMap((run) => (run.finishedAt === undefined ? [] : [{ ...run, finishedAt: run.finishedAt }]))
     .sort((a, b) => a.finishedAt - b.finishedAt);
   const good = finished.filter((run) => !wentWrong(run));

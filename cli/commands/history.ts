@@ -69,6 +69,7 @@ export async function historyFor(
 const COLOUR = {
   succeeded: "green",
   failed: "red",
+  held: "yellow",
   interrupted: "red",
   running: "cyan",
   "rolled-back": "yellow",

@@ -86,7 +86,7 @@ async function follow(
   say: (entry: LogEntry) => Promise<unknown>,
 ): Promise<void> {
   let running = sourceHash;
-  for (let shown = after; ; ) {
+  for (let shown = after; host.isRead(); ) {
     await host.pause(1);
     const latest = await history.latest(processId);
     if (latest === undefined || latest <= shown) continue;

@@ -18,7 +18,7 @@ import { currentPin, setPin } from "../rollback/pin.ts";
 import { type PreparedRollback, prepare } from "../rollback/prepare.ts";
 import type { KnownRelease } from "../rollback/releases.ts";
 import { surprises } from "../rollback/surprises.ts";
-import { targetOf } from "../rollback/target.ts";
+import { lastOf, nothingEarlier, targetOf } from "../rollback/target.ts";
 import type { MemberWay } from "../rollback/way.ts";
 import { wayLines } from "../rollback/way-words.ts";
 import { historyFor } from "./history.ts";
@@ -163,15 +163,7 @@ function checkUsage({ host }: Context, options: RollbackOptions): void {
       "Drop one of them.",
     );
   }
-  if (host.stdin.isTTY) return;
-  if (to === undefined && deploymentId === undefined) {
-    throw wrong(
-      "NOT_CHOSEN",
-      "Nobody can be asked here, and no release was named.",
-      "--to <number or deployment id>, or --deployment-id <id>",
-      "npx fleet history lists the releases.",
-    );
-  }
+  if (host.stdin.isTTY || (to === undefined && deploymentId === undefined)) return;
   if (!yes && !dryRun && !emergency) {
     throw wrong(
       "NOT_CONFIRMED",
@@ -209,7 +201,15 @@ async function chosen(
     });
   }
   const others = [...known.releases].reverse();
-  if (others.length < 2) return targetOf(known.releases, known.runs, { to: "" });
+  if (others.length < 2) throw nothingEarlier(known);
+  if (!host.stdin.isTTY) {
+    throw new UsageError({
+      code: "NOT_CHOSEN",
+      what: "Not a terminal, and no release was named.",
+      expected: `--to <number or deployment id>, ${lastOf(known.releases)}; or --deployment-id <id>`,
+      remedy: "npx fleet history lists the releases.",
+    });
+  }
   return host.choose(
     "Go back to which release?",
     others.map((release) => ({

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { tableName } from "../../delivery/table.ts";
 import type { TrafficCommand } from "../../delivery/wire.ts";
 import { ask } from "../../providers/run/control.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
@@ -12,8 +13,10 @@ interface Words {
   readonly summary: string;
   readonly description: string;
   readonly example: string;
-  /** What is said afterwards. */
+  /** What the router did, by its own answer. */
   readonly done: string;
+  /** What comes next where the step is held: a run that waits for a person has ended. */
+  readonly next?: string;
 }
 
 const WORDS: Readonly<Record<TrafficCommand, Words>> = {
@@ -23,20 +26,23 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
       "A rollout under way goes to its next step now. One that waits goes on with the next `fleet deploy`. A verdict against the " +
       "new revision is overruled only where the strategy does not go back by itself.",
     example: "the new revision gets its next share",
-    done: "The rollout may go on. One that waits goes on with: npx fleet deploy",
+    done: "Promoted",
+    next: "It goes on with: npx fleet deploy",
   },
   pause: {
     summary: "keep a rollout at the share that it has",
     description:
       "The run that watches it ends with exit code 4; the shares stay, without an end, until resume or abort.",
     example: "the shares stay as they are",
-    done: "The rollout is paused. It goes on with: npx fleet resume, then npx fleet deploy",
+    done: "Paused",
+    next: "It goes on with: npx fleet resume, then npx fleet deploy",
   },
   resume: {
     summary: "let a paused rollout go on",
     description: "Takes a pause back. The next `fleet deploy` goes on at the step where it was.",
     example: "then npx fleet deploy goes on",
-    done: "The pause is over. It goes on with: npx fleet deploy",
+    done: "Resumed",
+    next: "It goes on with: npx fleet deploy",
   },
   abort: {
     summary: "send all traffic back to where it was before the rollout, at once",
@@ -44,7 +50,7 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
       "The router returns to its last proven table with this message, whether anybody is deploying or not. The new revisions stay, " +
       "without traffic.",
     example: "all traffic is where it was",
-    done: "All traffic is where it was.",
+    done: "Aborted: all traffic is where it was before",
   },
 };
 
@@ -70,7 +76,9 @@ const commandOf =
         const request = { name: router.name, processId, generation, action: "TRAFFIC_COMMAND", data };
         const said = await ask(fleet.session, request, SaidSchema, fleet.session.budget(timeout));
         const traffic = await trafficOf(fleet, router, { quick: false, seconds: timeout });
-        context.out.line(WORDS[command].done);
+        const { done, next } = WORDS[command];
+        context.out.line(`${done}: ${tableName(said)}.`);
+        if (next !== undefined && said.mode === "held") context.out.line(next);
         for (const line of traffic ? trafficLines(traffic) : []) context.out.line(line);
         context.out.document({
           success: true,

@@ -90,7 +90,7 @@ export function statusCommand(cli: Cli): Command {
         print(context, fleet, rows, traffic);
         const shown = traffic === undefined ? {} : { traffic };
         context.out.document({ success: healthy, stack: fleet.stack, processes: rows, ...shown });
-        if (watch === undefined) return healthy ? EXIT.ok : EXIT.failed;
+        if (watch === undefined || !context.host.isRead()) return healthy ? EXIT.ok : EXIT.failed;
         await context.host.pause(watch);
       }
     },

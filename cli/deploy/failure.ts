@@ -1,4 +1,5 @@
 import type { Problem } from "../../core/errors.ts";
+import { isWaitingCode } from "../../delivery/phase.ts";
 import type { Diagnostic, ToldFailure } from "./progress.ts";
 
 /** Why one member, or the run as a whole, failed. */
@@ -8,9 +9,6 @@ export interface Failure {
   /** As the provider or the program said it; a text that is no such problem has the code `ENGINE`. */
   readonly problems: readonly Problem[];
 }
-
-/** Codes with which a rollout ends that waits for somebody: held, paused, at a gate. */
-const WAITING = new Set(["HELD", "PAUSED", "GATE"]);
 
 /** The errors of a run by member, each said once. Pure. */
 export function failuresOf(diagnostics: readonly Diagnostic[]): Failure[] {
@@ -47,7 +45,7 @@ export function isOccupied(failures: readonly Failure[]): boolean {
 /** Whether nothing failed: the rollout waits. */
 export function isWaiting(failures: readonly Failure[]): boolean {
   const all = failures.flatMap(({ problems }) => problems);
-  return all.length > 0 && all.every(({ code }) => WAITING.has(code));
+  return all.length > 0 && all.every(({ code }) => isWaitingCode(code));
 }
 
 const FIELD = /^ {2}(at|got|expected|to do): +(.*)$/;

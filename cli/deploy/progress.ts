@@ -2,7 +2,8 @@ import type { StepEvent } from "../../providers/run/progress.ts";
 import type { EngineEvent } from "./engine.ts";
 import { type Kind, memberOf, resourceOf } from "./urn.ts";
 
-export type RowState = "waiting" | "running" | "done" | "same" | "failed";
+/** `held`: its rollout waits for a person. */
+export type RowState = "waiting" | "running" | "done" | "same" | "held" | "failed";
 
 /** One step that a member has gone through. */
 export interface Phase {
@@ -110,6 +111,7 @@ export class Progress {
     row.since ??= now - (event.seconds ?? 0) * 1000;
     row.took = now - row.since;
     if (event.phase === "failed" || event.phase === "unhealthy") row.state = "failed";
+    else if (event.phase === "waiting") row.state = "held";
     else if (row.state === "waiting" || row.state === "same")
       row.state = row.running.size > 0 ? "running" : "done";
   }
@@ -124,7 +126,7 @@ export class Progress {
     if (metadata.op === "same") return;
     row.running.add(metadata.urn);
     row.since ??= now;
-    if (row.state !== "failed") row.state = "running";
+    if (row.state !== "failed" && row.state !== "held") row.state = "running";
   }
 
   #end(metadata: { urn: string; op: string }, now: number, state: "done" | "same" | "failed"): void {
@@ -133,7 +135,8 @@ export class Progress {
     const row = this.#row(memberOf(resource), resource.kind);
     row.running.delete(metadata.urn);
     if (row.since !== undefined) row.took = now - row.since;
-    if (state === "failed") row.state = "failed";
+    // To the engine a rollout that waits is a failed step.
+    if (state === "failed" && row.state !== "held") row.state = "failed";
     else if (row.state === "running" && row.running.size === 0) row.state = "done";
     else if (row.state === "waiting" && state === "same") row.state = "same";
   }

@@ -1,7 +1,8 @@
 import { formatProblem } from "../../core/errors.ts";
 import type { Manifest } from "../../providers/run/manifest.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
-import type { Failure } from "./failure.ts";
+import { type Failure, isWaiting } from "./failure.ts";
+import type { RowState } from "./progress.ts";
 import type { DeployOutcome, DeployStatus } from "./run.ts";
 
 export const EXIT_OF: Readonly<Record<DeployStatus, ExitCode>> = {
@@ -17,6 +18,8 @@ export const EXIT_OF: Readonly<Record<DeployStatus, ExitCode>> = {
 /** What became of each member in a run that did not succeed. */
 export interface Standing {
   readonly failed: readonly string[];
+  /** Its rollout waits for a person. */
+  readonly held: readonly string[];
   /** Deployed by this run. */
   readonly done: readonly string[];
   /** Not touched: they run what they ran before. */
@@ -27,12 +30,13 @@ export interface Standing {
 
 export function standing({ progress, failures }: DeployOutcome, manifest: Manifest | undefined): Standing {
   const rows = progress.rows().filter(({ kind }) => kind === "process");
+  const rowsThat = (state: RowState) => rows.filter((row) => row.state === state).map(({ name }) => name);
+  const held = new Set([...rowsThat("held"), ...membersOf(failures.filter((one) => isWaiting([one])))]);
   const failed = new Set([
-    ...failures.flatMap(({ member }) => (member === undefined ? [] : [member])),
-    ...rows.filter(({ state }) => state === "failed").map(({ name }) => name),
+    ...membersOf(failures.filter((one) => !isWaiting([one]))),
+    ...rowsThat("failed").filter((name) => !held.has(name)),
   ]);
-  const by = (state: string) =>
-    rows.filter((row) => row.state === state && !failed.has(row.name)).map(({ name }) => name);
+  const by = (state: RowState) => rowsThat(state).filter((name) => !failed.has(name) && !held.has(name));
   const touched = new Set(
     rows.filter(({ state }) => state !== "same" && state !== "waiting").map(({ name }) => name),
   );
@@ -44,6 +48,7 @@ export function standing({ progress, failures }: DeployOutcome, manifest: Manife
   ]);
   return {
     failed: [...failed],
+    held: [...held],
     done: by("done"),
     asBefore: [...asBefore],
     notYet: by("waiting").filter((name) => !asBefore.has(name)),
@@ -81,21 +86,24 @@ export function reportLines(outcome: DeployOutcome, stack: string, manifest: Man
     lines.push("The run was interrupted. Run the same command again: it goes on from here.");
   }
   for (const failure of failures) lines.push(...failureLines(failure));
-  const { failed, done, asBefore, notYet } = standing(outcome, manifest);
+  const { failed, held, done, asBefore, notYet } = standing(outcome, manifest);
   lines.push("");
   const list = (title: string, names: readonly string[]) => {
     if (names.length > 0) lines.push(`${title.padEnd(22)} ${names.join(", ")}`);
   };
   list("failed:", failed);
+  list("waiting:", held);
   list("deployed in this run:", done);
   list("running as before:", asBefore);
   list("not reached:", notYet);
   lines.push(`${"log:".padEnd(22)} ${outcome.log}`);
-  if (status === "failed") lines.push(`${"next:".padEnd(22)} ${next(failures)}`);
-  if (status === "held")
-    lines.push(`${"next:".padEnd(22)} the rollout waits; run the same command again to go on`);
+  if (status === "failed") lines.push(`${"next:".padEnd(22)} ${afterFailure(failures, manifest)}`);
+  if (status === "held") lines.push(`${"next:".padEnd(22)} ${afterHold(failures)}`);
   return lines;
 }
+
+const membersOf = (failures: readonly Failure[]): string[] =>
+  failures.flatMap(({ member }) => (member === undefined ? [] : [member]));
 
 /** Problems of one failure, each said to be the member's unless it says so itself. */
 export function failureLines({ member, problems }: Failure): string[] {
@@ -105,11 +113,15 @@ export function failureLines({ member, problems }: Failure): string[] {
   });
 }
 
-function next(failures: readonly Failure[]): string {
-  const member = failures.find((failure) => failure.member !== undefined)?.member;
-  const look =
-    member === undefined || member === "release" || member === "local network"
-      ? ""
-      : `; npx fleet logs ${member} --errors shows what it did`;
-  return `mend it, then npx fleet deploy again: it goes on from here${look}`;
+/** Names only commands that can work: there are logs of a member that has a process, and of nothing else. */
+function afterFailure(failures: readonly Failure[], manifest: Manifest | undefined): string {
+  const member = membersOf(failures).find((name) => manifest?.processes[name]?.processId !== undefined);
+  const look = member === undefined ? "" : `; npx fleet logs ${member} --errors shows what it did`;
+  return `fix it, then run npx fleet deploy again: it goes on from here${look}`;
+}
+
+/** The same command again would wait again: first a person decides. */
+function afterHold(failures: readonly Failure[]): string {
+  const isPaused = failures.some(({ problems }) => problems.some(({ code }) => code === "PAUSED"));
+  return `npx fleet ${isPaused ? "resume" : "promote"}, then npx fleet deploy goes on; npx fleet abort sends all traffic back`;
 }

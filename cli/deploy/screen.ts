@@ -68,11 +68,12 @@ function plainScreen(output: Output): Screen {
   return {
     engine(event) {
       const failed = event.resOpFailedEvent?.metadata;
-      if (failed) say(`${memberOf(resourceOf(failed.urn)).padEnd(22)} ${failed.op} failed`);
+      // Every other kind tells its own steps, its end among them.
+      if (failed && resourceOf(failed.urn).kind === "network")
+        say(`${memberOf(resourceOf(failed.urn)).padEnd(22)} ${failed.op} failed`);
       const ended = event.resOutputsEvent?.metadata;
       if (!ended || ended.op === "same") return;
       const resource = resourceOf(ended.urn);
-      // Every other kind tells its own steps.
       if (resource.kind === "network") say(`${memberOf(resource).padEnd(22)} ${ended.op}`);
     },
     step(event) {

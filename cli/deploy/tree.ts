@@ -8,9 +8,17 @@ const MARK: Readonly<Record<RowState, string>> = {
   running: "",
   done: "✓",
   same: "=",
+  held: "‖",
   failed: "✗",
 };
-const COLOUR = { waiting: "dim", running: "cyan", done: "green", same: "dim", failed: "red" } as const;
+const COLOUR = {
+  waiting: "dim",
+  running: "cyan",
+  done: "green",
+  same: "dim",
+  held: "yellow",
+  failed: "red",
+} as const;
 
 /** The run as a tree: its head, then one branch a member with the phases that it went through. */
 export function treeLines(
@@ -43,7 +51,7 @@ export function treeLines(
 /** As many rows as fit, in their order: what failed or runs before what is done or waits. */
 function fitting(rows: readonly Row[], room: number): readonly Row[] {
   if (rows.length <= room) return rows;
-  const first = ["failed", "running", "done", "waiting", "same"] satisfies RowState[];
+  const first = ["failed", "held", "running", "done", "waiting", "same"] satisfies RowState[];
   const kept = new Set(
     [...rows].sort((a, b) => first.indexOf(a.state) - first.indexOf(b.state)).slice(0, Math.max(1, room)),
   );

@@ -25,9 +25,10 @@ export function resourceOf(urn: string): ResourceName {
 
 /** The member that a config or wiring belongs to: `battle-process-config` → battle. */
 export function memberOf({ name, kind }: ResourceName): string {
-  if (kind === "wiring") return name.replace(/-wiring$/, "");
+  if (kind === "wiring") return name.replace(/-wiring(-new)?$/, "");
   if (kind === "config") return name.replace(/-(process-config|[a-z]+-[a-z]+)$/, "");
   if (kind === "network") return "local network";
   if (kind === "release") return "release";
+  if (kind === "traffic") return "traffic";
   return name;
 }

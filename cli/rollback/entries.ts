@@ -10,7 +10,7 @@ export interface HistoryEntry {
   /** ISO 8601: when it was through, or began where it never was. */
   readonly at: string;
   readonly kind: "deploy" | "rollback" | "destroy";
-  readonly result: "succeeded" | "failed" | "running" | "interrupted" | "rolled-back";
+  readonly result: "succeeded" | "failed" | "held" | "running" | "interrupted" | "rolled-back";
   /** Git author of the commit, else the address that signed. */
   readonly who: string;
   /** Commit, where the project is in git; with `+` when files differed from it. */
@@ -68,7 +68,7 @@ export function historyOfStack(
       deploymentId: run.deploymentId,
       at: new Date(run.finishedAt ?? run.startedAt).toISOString(),
       kind: "deploy",
-      result: run.status === "RUNNING" ? "running" : never ? "interrupted" : "failed",
+      result: never ? "interrupted" : resultOfRun(run.status),
       ...about(update || undefined, run),
       changed: [],
       ...(run.reason === undefined ? {} : { reason: run.reason }),
@@ -111,6 +111,9 @@ function covers({ startTime, endTime }: StackUpdate, time: number): boolean {
   const end = endTime === undefined ? Number.POSITIVE_INFINITY : Date.parse(endTime) + 1500;
   return time >= Date.parse(startTime) - 1000 && time <= end;
 }
+
+const resultOfRun = (status: string): HistoryEntry["result"] =>
+  status === "RUNNING" ? "running" : status === "HELD" ? "held" : "failed";
 
 const resultOf = (result: string): HistoryEntry["result"] =>
   result === "in-progress" ? "running" : result === "succeeded" ? "succeeded" : "failed";

@@ -13,7 +13,7 @@ export interface LedgerRun {
   /** Milliseconds since 1970, scheduler's time. */
   readonly startedAt: number;
   readonly finishedAt?: number;
-  /** RUNNING, COMPLETED, FAILED or ROLLED_BACK. */
+  /** RUNNING, COMPLETED, FAILED, HELD (its rollout waits for a person) or ROLLED_BACK. */
   readonly status: string;
   readonly from: string;
   readonly strategy?: string;

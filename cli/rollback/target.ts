@@ -70,15 +70,30 @@ function before(
   throw nothing(left.deploymentId);
 }
 
+/** A stack with one release, or none, has no way back. */
+export function nothingEarlier({ releases }: { readonly releases: readonly KnownRelease[] }): FleetError {
+  const [only] = releases;
+  return new FleetError({
+    code: "NOTHING_TO_RETURN_TO",
+    what: only
+      ? `This stack has one release, ${only.deploymentId}: there is no earlier one to return to.`
+      : "This stack has no release yet.",
+    expected: "two releases that succeeded",
+    remedy: only
+      ? "Fix it and deploy again; or take the fleet down: npx pulumi destroy"
+      : "Deploy first: npx fleet deploy",
+  });
+}
+
 const nothing = (id: string): FleetError =>
   new FleetError({
     code: "NOTHING_TO_RETURN_TO",
     what: `There is no release before ${id}.`,
     expected: "an earlier release that succeeded",
-    remedy: "Mend it and deploy again; or take the fleet down: npx pulumi destroy",
+    remedy: "Fix it and deploy again; or take the fleet down: npx pulumi destroy",
   });
 
-function lastOf(releases: readonly KnownRelease[]): string {
+export function lastOf(releases: readonly KnownRelease[]): string {
   if (releases.length === 0) return "a release; none was deployed yet";
   const last = releases.slice(-5).reverse();
   return `one of ${last.map(({ number, deploymentId }) => `${number} (${deploymentId})`).join(", ")}`;

@@ -16,7 +16,8 @@ local state = fleet.state("deployments", {
 })
 
 local STRATEGIES = { "SEQUENTIAL", "PARALLEL", "DEPENDENCY_AWARE", "BLUE_GREEN", "ROLLING" }
-local ENDS = { "COMPLETED", "FAILED", "ROLLED_BACK" }
+--- HELD: its rollout waits for a person, and a later run goes on. Neither a success nor a failure.
+local ENDS = { "COMPLETED", "FAILED", "ROLLED_BACK", "HELD" }
 
 local REQUEST = {
   deploymentId = { type = "string", minLength = 1, maxLength = 128 },
@@ -68,7 +69,8 @@ end
 local function finishAs(deployment, status, reason, msg)
   deployment.status, deployment.phase, deployment.reason = status, status, reason
   deployment.finishedAt = fleet.now(msg)
-  if status == "COMPLETED" then state.successful = state.successful + 1 else state.failed = state.failed + 1 end
+  if status == "COMPLETED" then state.successful = state.successful + 1
+  elseif status ~= "HELD" then state.failed = state.failed + 1 end
   if status == "ROLLED_BACK" then state.rolledBack = state.rolledBack + 1 end
   state.seconds = state.seconds + math.max(0, deployment.finishedAt - deployment.startedAt) / 1000
   state.timed = state.timed + 1
@@ -243,7 +245,8 @@ end
 function deployments.rolledBack(id, msg)
   local deployment = state.byId[id]
   if not deployment or deployment.status == "ROLLED_BACK" then return end
-  if deployment.status == "COMPLETED" then state.successful = state.successful - 1 else state.failed = state.failed - 1 end
+  if deployment.status == "COMPLETED" then state.successful = state.successful - 1
+  elseif deployment.status ~= "HELD" then state.failed = state.failed - 1 end
   deployment.status, deployment.phase, deployment.rolledBackAt = "ROLLED_BACK", "ROLLED_BACK", fleet.now(msg)
   state.rolledBack = state.rolledBack + 1
   state.failed = state.failed + 1

@@ -138,12 +138,15 @@ export class Deployment {
     clearInterval(this.#beat);
   }
 
-  /** Writes into the ledger that this run failed: once, and only if that can be done at once. Never throws. */
-  async failed(reason: string): Promise<void> {
+  /**
+   * Writes into the ledger that this run failed, or that its rollout waits for a person (`HELD`): once, and only if that can be done at
+   * once. Never throws.
+   */
+  async failed(reason: string, status: "FAILED" | "HELD" = "FAILED"): Promise<void> {
     const running = this.#running;
     if (!running) return;
     this.ended();
-    await this.#write(running, "finish", { status: "FAILED", reason: reason.slice(0, 500) }).catch(() => {});
+    await this.#write(running, "finish", { status, reason: reason.slice(0, 500) }).catch(() => {});
   }
 
   /** One message about this run to the ledger that it began on. */

@@ -9,7 +9,7 @@ export interface StepEvent {
   readonly deploymentId: string;
   /** Member or resource: `battle`, `release`. */
   readonly name: string;
-  /** `spawned`, `loaded`, `ready`, `configured`, `wired`, `failed`, … */
+  /** `spawned`, `loaded`, `ready`, `configured`, `wired`, `failed`, `waiting` (a rollout that is held), … */
   readonly phase: string;
   readonly detail: string;
   readonly seconds?: number;

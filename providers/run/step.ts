@@ -1,5 +1,6 @@
 import type { NetworkRef } from "../../ao/network.ts";
 import { FleetError } from "../../core/errors.ts";
+import { isWaitingCode } from "../../delivery/phase.ts";
 import { PartialFailure } from "./partial.ts";
 import { type StepEvent, tell } from "./progress.ts";
 import type { Scope } from "./scope.ts";
@@ -31,18 +32,24 @@ export async function step<T>(
       at: new Date().toISOString(),
       deploymentId,
       name,
-      phase: "failed",
       ...failure(error),
     });
     throw error;
   }
 }
 
-/** What an event says of an error. Pure. */
-export function failure(error: unknown): Pick<StepEvent, "detail" | "code" | "transient"> {
+/** What an event says of an error: that the step failed, or that a rollout waits for a person. Pure. */
+export function failure(error: unknown): Pick<StepEvent, "phase" | "detail" | "code" | "transient"> {
   const cause = error instanceof PartialFailure ? error.cause : error;
-  if (cause instanceof FleetError)
-    return { detail: cause.problems[0].what, code: cause.code, transient: cause.transient };
+  if (cause instanceof FleetError) {
+    const { code, transient } = cause;
+    return {
+      phase: isWaitingCode(code) ? "waiting" : "failed",
+      detail: cause.problems[0].what,
+      code,
+      transient,
+    };
+  }
   const [detail = ""] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
-  return { detail, transient: false };
+  return { phase: "failed", detail, transient: false };
 }

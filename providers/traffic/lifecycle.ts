@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { activeOf, isSplit } from "../../delivery/index.ts";
+import { isWaitingCode } from "../../delivery/phase.ts";
 import type { Table } from "../../delivery/wire.ts";
 import { nothingLoaded } from "../process/health.ts";
 import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
@@ -109,7 +110,8 @@ async function ensure(
     return outputsOf(inputs, raw, standing(), olds);
   } catch (error) {
     const why = error instanceof FleetError ? error.problems[0].what : String(error);
-    await session.deployment.failed(why);
+    const waits = error instanceof FleetError && isWaitingCode(error.code);
+    await session.deployment.failed(why, waits ? "HELD" : "FAILED");
     throw new PartialFailure(idOf(inputs), outputsOf(inputs, raw, standing(), olds), error);
   }
 }

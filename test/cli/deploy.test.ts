@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { began, ended, failed, fakeEngine, fleet, projectFolder, type Script } from "./fakes.ts";
@@ -16,8 +16,14 @@ const LUA_ERROR =
   "battle could not be loaded: oops [LUA_ERROR]\n  at:       processes/battle/process.lua:3:4\n  to do:    Mend the line.\n";
 
 /** What the providers tell of a step that failed. */
-const told = ({ env }: Parameters<Script>[0], name: string, code: string, transient: boolean): void => {
-  const event = { at: "now", deploymentId: "d", name, phase: "failed", detail: "", code, transient };
+const told = (
+  { env }: Parameters<Script>[0],
+  name: string,
+  code: string,
+  transient: boolean,
+  phase = "failed",
+): void => {
+  const event = { at: "now", deploymentId: "d", name, phase, detail: "", code, transient };
   appendFileSync(env.FLEET_EVENTS ?? "", `${JSON.stringify(event)}\n`);
 };
 
@@ -77,14 +83,23 @@ describe("fleet deploy", () => {
   });
 
   test("names what failed and why, what is deployed and what to do next", async () => {
-    const { code, stderr } = await deploy(["--yes"], async ({ say }) => {
+    const cwd = projectFolder();
+    const battle = { processId: "b", status: "ACTIVE", deploymentTime: "now", dependencies: [] };
+    const manifest = {
+      ...{ deploymentTimestamp: "now", deploymentDuration: 1, deploymentId: "d", epoch: 1 },
+      ...{ project: "ao-fleet", stack: "dev", network: "local", owner: "me", processes: { battle } },
+    };
+    mkdirSync(join(cwd, "build"), { recursive: true });
+    writeFileSync(join(cwd, "build/deployment-manifest.json"), JSON.stringify(manifest));
+    const failing: Script = async ({ say }) => {
       say(began("Process", "coordinator"));
       say(ended("Process", "coordinator"));
       say(began("Process", "battle"));
       for (const event of failed("Process", "battle", LUA_ERROR)) say(event);
       say({ diagnosticEvent: { severity: "error", message: "update failed\n", color: "never" } });
       return { ok: false };
-    });
+    };
+    const { code, stderr } = await fleet(["deploy", "--yes"], { engine: fakeEngine(failing), cwd });
     expect(code).toBe(1);
     expect(stderr).toContain(
       "battle could not be loaded: oops [LUA_ERROR]\n  at:       processes/battle/process.lua:3:4",
@@ -195,17 +210,48 @@ describe("fleet deploy", () => {
     expect(stderr).toContain("npx pulumi cancel --stack dev");
   });
 
-  test("a rollout that waits is code 4", async () => {
-    const { code } = await deploy(["--yes"], async ({ say }) => {
-      for (const event of failed(
-        "Traffic",
-        "traffic",
-        "The rollout is on hold. [HELD]\n  to do:    Promote it.",
-      ))
-        say(event);
-      return { ok: false };
-    });
-    expect(code).toBe(4);
+  test.each([
+    ["HELD", "promote"],
+    ["GATE", "promote"],
+    ["PAUSED", "resume"],
+  ])(
+    "a rollout that waits (%s) is code 4, is no failure, and goes on after fleet %s",
+    async (held, command) => {
+      const ran = await deploy(["--yes"], async (run) => {
+        const { say } = run;
+        say(began("Process", "battle"));
+        say(ended("Process", "battle"));
+        told(run, "traffic", held, false, "waiting");
+        for (const event of failed(
+          "Traffic",
+          "rolling-traffic",
+          `The rollout waits. [${held}]\n  to do:    Look.`,
+        ))
+          say(event);
+        return { ok: false };
+      });
+      expect(ran.code).toBe(4);
+      expect(ran.stderr).not.toContain("failed");
+      expect(ran.stderr).toMatch(/waiting: +traffic\n/);
+      expect(ran.stderr).toMatch(/deployed in this run: +battle\n/);
+      expect(ran.stderr).toMatch(
+        new RegExp(`next: +npx fleet ${command}, then npx fleet deploy goes on; npx fleet abort `),
+      );
+    },
+  );
+
+  test("names no command that cannot work: what has no process has no logs", async () => {
+    for (const [type, name] of [
+      ["Traffic", "rolling-traffic"],
+      ["Process", "never-spawned"],
+    ] as const) {
+      const { code, stderr } = await deploy(["--yes"], async ({ say }) => {
+        for (const event of failed(type, name, "No. [X]\n  to do:    Look.")) say(event);
+        return { ok: false };
+      });
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/next: +fix it, then run npx fleet deploy again: it goes on from here\n/);
+    }
   });
 
   const plan: Script = async ({ say, kind }) => {

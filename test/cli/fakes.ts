@@ -216,6 +216,7 @@ export async function fleet(
     stdout: stdout.stream,
     stderr: stderr.stream,
     env: { PATH: process.env.PATH ?? "", ...fakes.env },
+    isRead: () => true,
     cwd: fakes.cwd ?? process.cwd(),
     workspace: async (projectDir) => ({
       projectDir,

@@ -71,27 +71,33 @@ function rollout(change: object = {}): {
 const run = (words: string[], behave: Behaviour, members = [member("coordinator"), member("battle")]) =>
   fleet(words, { fleet: fakeFleet(fakeAo(behave), members) });
 
-test.each(["promote", "pause", "resume", "abort"])(
-  "%s tells the router, and shows what it says then",
-  async (command) => {
-    const { behave, said } = rollout();
-    const ran = await run([command], behave);
-    expect(ran.code).toBe(0);
-    expect(said).toEqual([{ command }]);
-    expect(ran.stdout).toContain(
-      "traffic: TRAFFIC_SWITCHING, release abcdef012345, step 2: goes back by itself in 30 s",
-    );
-    expect(ran.stdout).toMatch(/battle +5 % +green_+ +new-code +12 +1/);
-    const one = await run([command, "--release", "abcdef", "--json"], behave);
-    expect(one.json()).toMatchObject({
-      success: true,
-      command,
-      mode: "held",
-      traffic: { phase: "TRAFFIC_SWITCHING", step: 2 },
-    });
-    expect(said[1]).toEqual({ command, release: "abcdef" });
-  },
-);
+test.each([
+  ["promote", "Promoted: release abcdef012345, step 2.\nIt goes on with: npx fleet deploy\n"],
+  [
+    "pause",
+    "Paused: release abcdef012345, step 2.\nIt goes on with: npx fleet resume, then npx fleet deploy\n",
+  ],
+  ["resume", "Resumed: release abcdef012345, step 2.\nIt goes on with: npx fleet deploy\n"],
+  ["abort", "Aborted: all traffic is where it was before: release abcdef012345, step 2.\n"],
+])("%s tells the router, and shows what it says then", async (command, confirmed) => {
+  const { behave, said } = rollout();
+  const ran = await run([command], behave);
+  expect(ran.code).toBe(0);
+  expect(ran.stdout.startsWith(confirmed)).toBe(true);
+  expect(said).toEqual([{ command }]);
+  expect(ran.stdout).toContain(
+    "traffic: TRAFFIC_SWITCHING, release abcdef012345, step 2: goes back by itself in 30 s",
+  );
+  expect(ran.stdout).toMatch(/battle +5 % +green_+ +new-code +12 +1/);
+  const one = await run([command, "--release", "abcdef", "--json"], behave);
+  expect(one.json()).toMatchObject({
+    success: true,
+    command,
+    mode: "held",
+    traffic: { phase: "TRAFFIC_SWITCHING", step: 2 },
+  });
+  expect(said[1]).toEqual({ command, release: "abcdef" });
+});
 
 test("a refusal of the router ends with exit code 1, and a router that is not there is named", async () => {
   const refusing: Behaviour = () => ({
@@ -103,6 +109,20 @@ test("a refusal of the router ends with exit code 1, and a router that is not th
   const ran = await run(["abort"], refusing);
   expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining("[NO_ROLLOUT]")]);
   expect((await run(["abort"], refusing, [member("battle")])).stderr).toContain("[UNKNOWN_PROCESS]");
+});
+
+test("a held step that a person let go on is not shown as one that waits for a person", async () => {
+  const held = table("held", { reason: "a gate at 10 %: fleet promote goes on" });
+  const word = (command: string, step: number) => ({
+    ...{ command, release: "abcdef0123456789", step, by: "ann", at: 2000 },
+  });
+  const shown = async (command: object) =>
+    (await run(["status"], rollout({ table: held, lease: undefined, command }).behave)).stdout;
+  expect(await shown(word("promote", 2))).toContain(
+    "step 2: a person let it go on: the next deployment does",
+  );
+  for (const other of [word("promote", 1), word("pause", 2)])
+    expect(await shown(other)).toContain("step 2: a gate at 10 %: fleet promote goes on");
 });
 
 test("status shows phase, shares and figures; without a table it shows none", async () => {

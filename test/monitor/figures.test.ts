@@ -30,6 +30,10 @@ test("the guide's statistics are counted from the ledger's runs", () => {
     averageDeploymentTime: 70,
     rollbackRate: 25,
   });
+  const held: Run = { deploymentId: "h", startedAt: 0, finishedAt: 1000, status: "HELD", rolledBack: false };
+  const { successfulDeployments, failedDeployments } = figuresOf(runs);
+  expect(figuresOf([...runs, held])).toMatchObject({ successfulDeployments, failedDeployments });
+  expect(doraOf([held], [], 2000)).toMatchObject({ deploymentFrequency: 0, changeFailureRate: null });
   expect(figuresOf([])).toMatchObject({ totalDeployments: 0, averageDeploymentTime: 0, rollbackRate: 0 });
 });
 

@@ -197,6 +197,19 @@ test("failure and rollback rates alert after more than ten deployments, and are 
   ]);
 });
 
+test("a run whose rollout waits for a person is neither a success nor a failure, and alerts nobody", async () => {
+  const p = await base.clone();
+  for (let epoch = 1; epoch <= 12; epoch += 1) {
+    await phase(p, "begin", `d${epoch}`, epoch);
+    expect(await phase(p, "finish", `d${epoch}`, epoch + 1, { status: "HELD" })).toMatchObject({
+      status: "HELD",
+    });
+  }
+  const { statistics } = await ask(p, { Action: "GET_STATISTICS" });
+  expect(statistics).toMatchObject({ totalDeployments: 12, successfulDeployments: 0, failedDeployments: 0 });
+  expect(await alerts(p)).toEqual([]);
+});
+
 test("deployments that take too long alert", async () => {
   const p = await base.clone();
   await phase(p, "begin", "slow", 1);

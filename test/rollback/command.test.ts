@@ -295,6 +295,20 @@ describe("fleet rollback refuses, with nothing changed,", () => {
     expect(reports()).toEqual([]);
   });
 
+  it.each([[[]], [["--manual"]]])("when the stack has one release and no other: %j", async (words) => {
+    world.releases = [two];
+    const ran = await rollback([...words, "--yes"]);
+    expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining("[NOTHING_TO_RETURN_TO]")]);
+    expect(ran.stderr).toContain("This stack has one release, deploy-2");
+    expect(ran.touched).toBe(false);
+  });
+
+  it("to guess a release where nobody can be asked, and names those that there are", async () => {
+    const ran = await rollback(["--yes", "--json"]);
+    const problems = [{ expected: expect.stringContaining("2 (deploy-2), 1 (deploy-1)") }];
+    expect([ran.code, ran.json()]).toMatchObject([2, { error: { code: "NOT_CHOSEN", problems } }]);
+  });
+
   it("to go on where nobody can be asked and nobody said yes", async () => {
     const ran = await rollback(["--to", "1", "--json"]);
     expect([ran.code, ran.json()]).toMatchObject([2, { error: { code: "NOT_CONFIRMED" } }]);

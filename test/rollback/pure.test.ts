@@ -240,6 +240,8 @@ describe("the history", () => {
       { deploymentId: "d2", status: "FAILED" },
       { deploymentId: "d5", status: "RUNNING" },
     ]);
+    const held = { deploymentId: "d6", status: "HELD", startedAt: 0, from: "me", rolledBack: false };
+    expect(historyOfStack([], [held], []).map(({ result }) => result)).toEqual(["held"]);
     const lines = historyOfStack(mergeReleases([], runs, undefined), runs, []);
     expect(lines.map(({ deploymentId, result, number }) => [deploymentId, result, number])).toEqual([
       ["d5", "running", undefined],

@@ -169,7 +169,7 @@ function finish(request: Request): Json {
   if (deployment.status !== "RUNNING") return answer(deployment);
   if (data.manifest !== undefined) deployment.manifest = data.manifest;
   const wanted = data.status;
-  const state = wanted === "FAILED" || wanted === "ROLLED_BACK" ? wanted : "COMPLETED";
+  const state = wanted === "FAILED" || wanted === "ROLLED_BACK" || wanted === "HELD" ? wanted : "COMPLETED";
   end(request, deployment, state, typeof data.reason === "string" ? data.reason : undefined);
   return answer(deployment);
 }

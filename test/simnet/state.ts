@@ -142,7 +142,7 @@ export interface LedgerState {
 export interface Deployment {
   deploymentId: string;
   epoch: number;
-  status: "RUNNING" | "COMPLETED" | "FAILED" | "ROLLED_BACK";
+  status: "RUNNING" | "COMPLETED" | "FAILED" | "ROLLED_BACK" | "HELD";
   startedAt: number;
   /** When it was last heard of. */
   seenAt: number;
