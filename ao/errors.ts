@@ -17,11 +17,13 @@ export class UnitError extends FleetError {
   readonly belief: Belief;
   /** The unit asked for this much patience, in milliseconds. */
   readonly retryAfter: number | undefined;
+  /** True when it is certain that the unit did nothing: the call never reached it, or it refused the call by its status. */
+  readonly hadNoEffect: boolean;
 
   constructor(
     problem: Problem,
     belief: Belief,
-    options: { cause?: unknown; retryAfter?: number | undefined } = {},
+    options: { cause?: unknown; retryAfter?: number | undefined; hadNoEffect?: boolean } = {},
   ) {
     super(problem, {
       transient: belief !== "permanent",
@@ -29,6 +31,7 @@ export class UnitError extends FleetError {
     });
     this.belief = belief;
     this.retryAfter = options.retryAfter;
+    this.hadNoEffect = options.hadNoEffect ?? false;
   }
 }
 
@@ -43,12 +46,35 @@ export function unitDown(unit: UnitName, url: string, cause: unknown): UnitError
       remedy: `Check the network's address in the stack's settings and that the ${unit} runs.`,
     },
     "transient",
-    { cause },
+    { cause, hadNoEffect: unreached.has(codeOf(cause)) },
   );
 }
 
-/** `UNIT_SLOW`: no whole answer came in time. */
-export function unitSlow(unit: UnitName, url: string, milliseconds: number): UnitError {
+/** Codes with which no connection came about, so nothing was sent. */
+const unreached = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+/** The code of what was thrown, or of what caused it. */
+function codeOf(thrown: unknown): string {
+  for (let at = thrown; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === "string") return code;
+  }
+  return "";
+}
+
+/**
+ * `UNIT_SLOW`: no whole answer came in time.
+ *
+ * @param wasSent false when the time was over before the call began
+ */
+export function unitSlow(unit: UnitName, url: string, milliseconds: number, wasSent = true): UnitError {
   return new UnitError(
     {
       code: "UNIT_SLOW",
@@ -58,6 +84,7 @@ export function unitSlow(unit: UnitName, url: string, milliseconds: number): Uni
       remedy: "Try again later, raise the time limit, or choose another unit.",
     },
     "transient",
+    { hadNoEffect: !wasSent },
   );
 }
 
@@ -86,7 +113,7 @@ export function rateLimited(unit: UnitName, url: string, retryAfter: number | un
       remedy: "Wait, lower the concurrency, or use units of your own.",
     },
     "transient",
-    { retryAfter },
+    { retryAfter, hadNoEffect: true },
   );
 }
 
@@ -102,6 +129,8 @@ export function unitRefused(unit: UnitName, url: string, status: number, text: s
       remedy: passing ? "Try again later." : "Read the unit's words; the call itself has to change.",
     },
     passing ? "transient" : "doubtful",
+    // 408 and 409 are said of a call that may have been taken; a 404 comes from a proxy that has nobody behind it.
+    { hadNoEffect: status >= 400 && status < 500 && ![408, 409].includes(status) },
   );
 }
 
@@ -128,6 +157,37 @@ export function processUnknown(processId: string, got: string): UnitError {
       got,
       expected: "a process that the gateway shows; a new one takes seconds to minutes",
       remedy: "Try again later; if it stays so, check the id and that it lives on this network.",
+    },
+    "transient",
+  );
+}
+
+/**
+ * `PROCESS_RUINED`: the order that the scheduler keeps of the process has a hole, so no compute unit evaluates anything beyond it.
+ * Nothing repairs that. Believed when it comes three times running.
+ */
+export function processRuined(processId: string, unit: UnitName, url: string, got: string): UnitError {
+  return new UnitError(
+    {
+      code: "PROCESS_RUINED",
+      what: `The process ${processId} can never evaluate a message again: its order at the scheduler has a hole, as after a spawn that was posted twice`,
+      got: `${got} (${unit} at ${url})`,
+      expected: "an order whose hash chain is whole",
+      remedy: "Replace the process by a new one; its state is lost.",
+    },
+    "doubtful",
+  );
+}
+
+/** `NOT_ARRIVED`: the scheduler does not have it, but it may still be on its way there. */
+export function notArrived(id: string, milliseconds: number): UnitError {
+  return new UnitError(
+    {
+      code: "NOT_ARRIVED",
+      what: `The item ${id} may still be on its way to the scheduler`,
+      got: "a scheduler that does not know it yet",
+      expected: `an item that has arrived, or ${seconds(milliseconds)} more without it`,
+      remedy: "Try again later.",
     },
     "transient",
   );

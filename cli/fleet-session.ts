@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { type Journal, openJournal } from "../ao/journal/index.ts";
-import { connectLegacy } from "../ao/legacy/connect.ts";
+import { connectLegacy, EMBEDDED_LIMITS } from "../ao/legacy/connect.ts";
 import { type NetworkRef, resolveNetwork } from "../ao/network.ts";
 import { loadWallet, type Wallet } from "../ao/wallet.ts";
 import { budgetOf } from "../core/budget.ts";
@@ -74,7 +74,7 @@ export async function openFleet(
     endpoints,
     wallet,
     journal,
-    limits: network.kind === "local" ? { firstLook: 0 } : {},
+    limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
   });
   const session: Session = {
     scope,

@@ -5,6 +5,7 @@ import { MAX_MESSAGE_BYTES } from "../network.ts";
 import type { Ao, Evaluation, NetworkEndpoints } from "../port.ts";
 import { type Backoff, defaultBackoff, retrying } from "../retry.ts";
 import type { Wallet } from "../wallet.ts";
+import { arrivalOf } from "./arrival.ts";
 import { readDryrun, readResult, readResults } from "./cu.ts";
 import { effectsOf } from "./effects.ts";
 import { findAll, readData, readPage } from "./gateway.ts";
@@ -12,6 +13,7 @@ import { unitAt } from "./http.ts";
 import { moduleLoader } from "./modules.ts";
 import { postMonitor } from "./monitor.ts";
 import { preflight } from "./preflight.ts";
+import { schedulersOf } from "./scheduler.ts";
 
 export interface LegacyOptions {
   readonly endpoints: NetworkEndpoints;
@@ -32,11 +34,22 @@ export interface LegacyLimits {
    * compute units lose outgoing messages of a fresh process that is asked at once. 0 where that is known not to happen.
    */
   readonly firstLook?: number;
-  /** Milliseconds after which a message that the network does not know is posted again, doubled each time. Default 10,000. */
+  /**
+   * Milliseconds after which it is asked whether a message that has no result was lost, doubled each time; it is posted again when
+   * the scheduler does not have it. Default 10,000.
+   */
   readonly repostAfter?: number;
+  /**
+   * Milliseconds that a post may still be on its way after its connection ended: so long, a scheduler that does not know it
+   * proves nothing. Default 5,000.
+   */
+  readonly inFlight?: number;
   /** How waits between tries grow. */
   readonly backoff?: Partial<Backoff>;
 }
+
+/** For the embedded network: its compute unit has no race with a fresh process, and a post is scheduled at once or not at all. */
+export const EMBEDDED_LIMITS: LegacyLimits = { firstLook: 0, inFlight: 500 };
 
 /** An AO network of the legacy protocol (messenger, compute and scheduler units), the embedded one included. */
 export function connectLegacy({
@@ -46,7 +59,8 @@ export function connectLegacy({
   limits = {},
   log = () => {},
 }: LegacyOptions): Ao {
-  const { concurrency = 8, callSeconds = 30, firstLook = 400, repostAfter = 10_000 } = limits;
+  const { concurrency = 8, callSeconds = 30, firstLook = 400 } = limits;
+  const { repostAfter = 10_000, inFlight = 5000 } = limits;
   const backoff = { ...defaultBackoff, ...limits.backoff };
   const unitLimits = { concurrency, timeout: callSeconds * 1000 };
   const mu = unitAt("messenger unit", endpoints.muUrl, unitLimits);
@@ -60,8 +74,15 @@ export function connectLegacy({
   const fresh = new Map<string, number>();
   const warm = new Set<string>();
 
+  const unit = (url: string) => unitAt("scheduler unit", url, unitLimits);
+  const arrival = arrivalOf({
+    schedulers: schedulersOf({ endpoints, index, unit }),
+    inFlight,
+    isShown: async (id, budget) =>
+      (await readPage(index, { ids: [id] }, { first: 1 }, budget)).items.length > 0,
+  });
   const effects = effectsOf({
-    ...{ wallet, journal, mu, upload, maxMessageBytes, backoff, log },
+    ...{ wallet, journal, mu, upload, maxMessageBytes, backoff, log, arrival },
     module: modules.load,
   });
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
-import { notEvaluated, processUnknown, unitNotAo, unitRefused } from "../errors.ts";
+import { notEvaluated, processRuined, processUnknown, unitNotAo, unitRefused } from "../errors.ts";
 import type { Evaluation, Tags } from "../port.ts";
 import type { Answer, Unit } from "./http.ts";
 import { evaluationIn, failureIn } from "./shapes.ts";
@@ -114,6 +114,9 @@ function checkAnswer(cu: Unit, answer: Answer, processId: string): void {
   const text = failure ?? answer.excerpt;
   if (answer.ok && failure === undefined) return;
   if (/reading 'tags'/.test(text)) throw processUnknown(processId, `${answer.status} ${text}`);
+  if (answer.status === 422 && /HashChain invalid/.test(text)) {
+    throw processRuined(processId, cu.name, cu.url, `${answer.status} ${text}`);
+  }
   if (answer.ok) throw unitRefused(cu.name, cu.url, 500, text);
   throw unitRefused(cu.name, cu.url, answer.status, text);
 }

@@ -7,6 +7,7 @@ import type { Intent, Journal } from "../journal/index.ts";
 import type { FoundItem, MessageInput, PublishInput, Sent, SpawnInput } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { ItemFields, SignedItem, Wallet } from "../wallet.ts";
+import { type Arrival, mayHaveCome, type Way } from "./arrival.ts";
 import { checkTags, fieldsOfMessage, fieldsOfSpawn } from "./compose.ts";
 import type { Unit } from "./http.ts";
 import { postItem } from "./mu.ts";
@@ -23,18 +24,22 @@ export interface EffectParts {
   readonly maxMessageBytes: number;
   readonly backoff: Backoff;
   readonly log: (line: string) => void;
+  readonly arrival: Arrival;
   /** Looks a module up, with whatever retries. */
   module(id: string, budget: Budget): Promise<FoundItem>;
 }
 
-/** Sends what changes the network: signed once, journaled, then sent until a unit took it. */
+/**
+ * Sends what changes the network: signed once, journaled, then sent until a unit took it. After a post whose outcome is unknown
+ * (a time-out, a broken connection, a failing unit, a run that was killed) it is asked first whether the network has it.
+ */
 export interface Effects {
   spawn(input: SpawnInput, budget: Budget): Promise<Sent>;
   send(input: MessageInput, budget: Budget): Promise<Sent>;
   publish(input: PublishInput, budget: Budget): Promise<Sent>;
   /**
-   * Posts the bytes of an open intent once more: a unit took them and seems to have lost them. The network knows them by
-   * their id, so it stays one message. Nothing happens when the id is not an open intent; a failure is only logged.
+   * Posts the bytes of an open intent once more, where the scheduler says that it does not have them: a unit took them and lost
+   * them. Nothing happens when the id is not an open intent, or when it is being sent; a failure is only logged.
    */
   repost(id: string, budget: Budget): Promise<void>;
 }
@@ -42,11 +47,13 @@ export interface Effects {
 /** Most of the time is for other things: a module that stays unknown for so many seconds is believed to be. */
 export const MODULE_SECONDS = 15;
 
-/** A process that stays unknown for so many tries has its spawn posted again. */
+/** After so many tries for a process that stays unknown, it is asked whether its spawn was lost. */
 const LOST_AFTER = 4;
 
 export function effectsOf(parts: EffectParts): Effects {
-  const { wallet, journal, mu, upload, maxMessageBytes, backoff, log, module } = parts;
+  const { wallet, journal, mu, upload, maxMessageBytes, backoff, log, arrival, module } = parts;
+  /** What is being sent, by id: nothing is posted by two at once. */
+  const turns = new Map<string, Promise<unknown>>();
 
   async function once(
     input: Pick<Intent, "key" | "kind" | "target" | "content">,
@@ -61,47 +68,84 @@ export function effectsOf(parts: EffectParts): Effects {
         `${input.key}: sends the spawn ${intent.id} as it was signed earlier, since it may be on the network already`,
       );
     }
-    await retrying(
-      `sending ${whatIs(intent)}`,
-      budget,
-      (tries) =>
-        post(intent, item, budget).catch(async (error: unknown) => {
-          // Somebody said that the spawn was taken, and the network does not know the process: perhaps it never arrived.
-          if (isUnknownProcess(error) && tries % LOST_AFTER === 0) await repost(intent.target, budget);
-          throw error;
-        }),
-      backoff,
-    );
+    await inTurn(intent.id, () => deliver(intent, item, resent, budget));
     crashPoint("ao.after-send");
     await journal.sent(input.key);
     crashPoint("ao.after-answer");
     return { id: intent.id, resent };
   }
 
+  async function inTurn<T>(id: string, task: () => Promise<T>): Promise<T> {
+    const turn = (turns.get(id) ?? Promise.resolve()).then(task, task);
+    turns.set(id, turn);
+    try {
+      return await turn;
+    } finally {
+      if (turns.get(id) === turn) turns.delete(id);
+    }
+  }
+
+  /** @param mayBeThere whether it may have been posted before */
+  async function deliver(intent: Intent, item: SignedItem, mayBeThere: boolean, budget: Budget) {
+    let isInDoubt = mayBeThere;
+    const way = wayOf(intent, item);
+    await retrying(
+      `sending ${whatIs(intent)}`,
+      budget,
+      async (tries) => {
+        const known = journal.byId(intent.id) ?? intent;
+        if (isInDoubt && (await arrival.hasCome({ intent: known, item, way }, budget))) return;
+        try {
+          await post(intent, item, budget);
+        } catch (error) {
+          // While it is not uploaded, nothing was assigned.
+          const isBegun = way !== "assign" || uploaded.has(intent.id);
+          isInDoubt = isBegun && mayHaveCome(error, intent.kind);
+          if (isInDoubt) arrival.doubt(intent.id);
+          // Somebody said that the spawn was taken, and the network does not know the process: perhaps it was lost.
+          if (isUnknownProcess(error) && tries % LOST_AFTER === 0) await repost(intent.target, budget);
+          throw error;
+        }
+      },
+      backoff,
+    );
+  }
+
   /** Taken by the upload in this run: while the gateway is behind, the bytes are not sent with each try. */
   const uploaded = new Set<string>();
 
+  function wayOf({ kind }: Intent, { raw }: SignedItem): Way {
+    if (kind === "upload") return "upload";
+    const isLarge = kind === "message" && raw.length > maxMessageBytes && upload !== undefined;
+    return isLarge ? "assign" : "post";
+  }
+
   async function post(intent: Intent, item: SignedItem, budget: Budget): Promise<void> {
     const posted = { ...item, what: whatIs(intent) };
-    const isLarge = intent.kind === "message" && item.raw.length > maxMessageBytes && upload !== undefined;
-    if (intent.kind !== "upload" && !isLarge) return postItem(mu, posted, budget);
+    const way = wayOf(intent, item);
+    if (way === "post") return postItem(mu, posted, budget);
     if (upload === undefined) throw noUpload(posted.what);
     if (!uploaded.has(item.id)) await uploadItem(upload, posted, budget);
     uploaded.add(item.id);
     crashPoint("ao.after-upload");
-    if (isLarge) await assignItem(mu, intent.target, posted, budget);
+    if (way === "assign") await assignItem(mu, intent.target, posted, budget);
   }
 
   async function repost(id: string, budget: Budget): Promise<void> {
     const intent = journal.byId(id);
-    if (intent?.state !== "signed" && intent?.state !== "sent") return;
-    uploaded.delete(id);
-    try {
-      await post(intent, await journal.item(intent), budget);
-      log(`sent ${whatIs(intent)} once more: the network did not know it`);
-    } catch (error) {
-      log(`could not send ${whatIs(intent)} once more: ${reasonOf(error)}`);
-    }
+    if ((intent?.state !== "signed" && intent?.state !== "sent") || turns.has(id)) return;
+    await inTurn(id, async () => {
+      try {
+        const item = await journal.item(intent);
+        if (await arrival.hasCome({ intent, item, way: wayOf(intent, item) }, budget)) return;
+        uploaded.delete(id);
+        await post(intent, item, budget);
+        log(`sent ${whatIs(intent)} once more: the network did not know it`);
+      } catch (error) {
+        if (mayHaveCome(error, intent.kind)) arrival.doubt(id);
+        log(`could not send ${whatIs(intent)} once more: ${reasonOf(error)}`);
+      }
+    });
   }
 
   return {

@@ -52,14 +52,14 @@ export function unitAt(name: UnitName, url: string, { concurrency, timeout }: Un
       return limiter.run(
         patience,
         () => exchange(name, base, call, Math.min(timeout, budget.remaining())),
-        () => unitSlow(name, base, patience),
+        () => unitSlow(name, base, patience, false),
       );
     },
   };
 }
 
 async function exchange(name: UnitName, base: string, call: Call, milliseconds: number): Promise<Answer> {
-  if (milliseconds <= 0) throw unitSlow(name, base, 0);
+  if (milliseconds <= 0) throw unitSlow(name, base, 0, false);
   const signal = AbortSignal.timeout(Math.ceil(milliseconds));
   let response: Response;
   let bytes: Uint8Array;

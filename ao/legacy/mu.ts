@@ -55,6 +55,8 @@ interface Known {
   readonly says: string;
   readonly expected: string;
   readonly remedy: string;
+  /** The scheduler said it before it wrote anything. */
+  readonly hadNoEffect?: true;
 }
 
 /** A messenger unit answers 500 to nearly everything: only its text tells what lasts. */
@@ -100,6 +102,7 @@ const known: readonly Known[] = [
     says: "was uploaded, and the gateway does not show it yet",
     expected: "an item that the gateway shows; a new one takes seconds to minutes",
     remedy: "Try again later; if it stays so, check that `uploadUrl` and the gateway belong together.",
+    hadNoEffect: true,
   },
   {
     text: /reading 'tags'|Process not found/,
@@ -127,8 +130,10 @@ function refusalOf(mu: Unit, answer: Answer, { raw, what }: Posted): UnitError {
   }
   const reason = known.find(({ text }) => text.test(answer.excerpt));
   if (!reason) return unitRefused(mu.name, mu.url, answer.ok ? 500 : answer.status, answer.excerpt);
-  const { code, belief, says, expected, remedy } = reason;
-  return new UnitError({ code, what: `${upper(what)} ${says}`, got, expected, remedy }, belief);
+  const { code, belief, says, expected, remedy, hadNoEffect = false } = reason;
+  return new UnitError({ code, what: `${upper(what)} ${says}`, got, expected, remedy }, belief, {
+    hadNoEffect,
+  });
 }
 
 const upper = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -71,7 +71,7 @@ export function schedulersOf(parts: {
   }
 
   /** The process' own scheduler; the network's where the index does not show the process yet. */
-  async function schedulerOf(processId: string, budget: Budget): Promise<string> {
+  async function schedulerOfProcess(processId: string, budget: Budget): Promise<string> {
     const known = ofProcess.get(processId);
     if (known !== undefined) return known;
     const { items } = await readPage(index, { ids: [processId] }, { first: 1 }, budget);
@@ -97,7 +97,7 @@ export function schedulersOf(parts: {
 
   async function assigned(item: Placed & { kind: "assigned" }, budget: Budget): Promise<boolean> {
     const { id, processId, since } = item;
-    const scheduler = await schedulerOf(processId, budget);
+    const scheduler = await schedulerOfProcess(processId, budget);
     for (let from = String(since - CLOCK_SKEW); ; ) {
       const query = new URLSearchParams({ "process-id": processId, from, limit: String(PAGE) });
       const { su, answer } = await asked(scheduler, `${processId}?${query}`, budget);
@@ -115,7 +115,7 @@ export function schedulersOf(parts: {
     async has(item, budget) {
       const { kind, id } = item;
       if (kind === "assigned") return assigned(item, budget);
-      const scheduler = kind === "spawn" ? item.scheduler : await schedulerOf(item.processId, budget);
+      const scheduler = kind === "spawn" ? item.scheduler : await schedulerOfProcess(item.processId, budget);
       const path = kind === "spawn" ? `processes/${id}` : `${id}?process-id=${item.processId}`;
       const { su, answer } = await asked(scheduler, path, budget);
       if (saysNotFound(answer)) return false;
@@ -142,6 +142,12 @@ function saysNotFound({ status, json }: Answer): boolean {
   if (status !== 400 && status !== 404) return false;
   const error = (json as { error?: unknown } | null | undefined)?.error;
   return typeof error === "string" && /^NotFound\(|^Message or Process not found$/.test(error);
+}
+
+/** The scheduler that a signed spawn names. It is read from the bytes: an earlier run may have signed them with other settings. */
+export async function schedulerOf(raw: Uint8Array): Promise<string> {
+  const { DataItem } = await import("@dha-team/arbundles");
+  return new DataItem(Buffer.from(raw)).tags.find(({ name }) => name === "Scheduler")?.value ?? "";
 }
 
 /** An answer that does not settle whether the unit has the item: asking again can. */

@@ -9,14 +9,27 @@ export interface Place {
   readonly timestamp: number;
 }
 
-export function nextPlace(last: Assignment | undefined, now: number): Place {
+export function nextPlace(last: Placed | undefined, now: number): Place {
   if (last === undefined) return { nonce: 0, hashChain: "", timestamp: now };
-  const link = Buffer.concat([Buffer.from(last.hashChain, "base64url"), Buffer.from(last.id, "base64url")]);
   return {
     nonce: last.nonce + 1,
-    hashChain: createHash("sha256").update(link).digest("base64url"),
+    hashChain: linkAfter(last),
     timestamp: Math.max(now, last.timestamp),
   };
+}
+
+/** An entry, as far as the next one depends on it. */
+export type Placed = Pick<Assignment, "id" | "nonce" | "hashChain" | "timestamp">;
+
+/** The hash chain of the entry that follows. */
+function linkAfter({ hashChain, id }: Placed): string {
+  const link = Buffer.concat([Buffer.from(hashChain, "base64url"), Buffer.from(id, "base64url")]);
+  return createHash("sha256").update(link).digest("base64url");
+}
+
+/** Whether an entry continues the chain of the one that was evaluated before it. */
+export function continues(earlier: Placed | undefined, next: Placed): boolean {
+  return earlier === undefined ? next.nonce === 0 : next.hashChain === linkAfter(earlier);
 }
 
 /** The tags of an assignment item, as a scheduler unit signs them. */

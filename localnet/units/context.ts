@@ -4,6 +4,13 @@ import type { Chain } from "../scheduler/blocks.ts";
 import type { Store } from "../store/store.ts";
 import type { ItemRecord } from "../types.ts";
 
+/**
+ * What becomes of a process whose spawn is posted a second time. `ruins`: as the scheduler unit with process assignment does it;
+ * the post is accepted, a nonce is used up for an entry that is not there, and the compute unit refuses all that comes after.
+ * `refused`: as a message that is posted again.
+ */
+export type SpawnedTwice = "ruins" | "refused";
+
 /** What the parts of the units share. */
 export interface UnitContext {
   readonly store: Store;
@@ -13,6 +20,8 @@ export interface UnitContext {
   readonly messenger: ItemSigner;
   /** Signs assignments; its address is the scheduler. */
   readonly scheduler: ItemSigner;
+  /** What a spawn does that comes again. */
+  readonly spawnedTwice: SpawnedTwice;
   now(): number;
   log(line: string): void;
 }

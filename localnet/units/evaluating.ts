@@ -1,3 +1,4 @@
+import { continues } from "../scheduler/order.ts";
 import type {
   Assignment,
   Effect,
@@ -66,7 +67,7 @@ export function evaluating(context: UnitContext, push: () => void): Evaluating {
     while (!closing) {
       const nonce = store.lastEvaluated(process) + 1;
       const [next] = store.assignments(process, { fromNonce: nonce, limit: 1 });
-      if (next) await evaluateScheduled(next);
+      if (next) await evaluateScheduled(next, nonce);
       else {
         const tick = ticks.get(process)?.shift();
         if (tick === undefined) break;
@@ -76,7 +77,11 @@ export function evaluating(context: UnitContext, push: () => void): Evaluating {
     failing.delete(process);
   }
 
-  async function evaluateScheduled(assignment: Assignment): Promise<void> {
+  async function evaluateScheduled(assignment: Assignment, nonce: number): Promise<void> {
+    const [earlier] = store.assignments(assignment.process, { fromNonce: nonce - 1, limit: 1 });
+    if (!continues(nonce === 0 ? undefined : earlier, assignment)) {
+      throw new UnitError(422, `HashChain invalid on message ${assignment.message}`);
+    }
     const item = store.item(assignment.message);
     const data = store.data(assignment.message);
     if (item === undefined || data === undefined)
@@ -140,7 +145,7 @@ export function evaluating(context: UnitContext, push: () => void): Evaluating {
           const done = (failure?: Error) => {
             set.delete(done);
             signal.removeEventListener("abort", aborted);
-            if (failure) reject(new UnitError(500, failure.message));
+            if (failure) reject(failure instanceof UnitError ? failure : new UnitError(500, failure.message));
             else resolve();
           };
           const aborted = () => done(new Error("the client went away"));

@@ -6,7 +6,7 @@ import { type ItemSigner, itemSigner } from "../ans104.ts";
 import type { Evaluator } from "../evaluator.ts";
 import { chain } from "../scheduler/blocks.ts";
 import type { Store } from "../store/store.ts";
-import { publish, type UnitContext } from "./context.ts";
+import { publish, type SpawnedTwice, type UnitContext } from "./context.ts";
 import { computeUnit } from "./cu.ts";
 import { evaluating } from "./evaluating.ts";
 import { gateway } from "./gateway.ts";
@@ -30,6 +30,8 @@ export interface UnitsOptions extends Hooks {
   readonly blockSeconds?: number;
   /** How long the index is behind, in milliseconds, asked at each query. Default: not at all. */
   readonly indexLag?: () => number;
+  /** What a spawn does that is posted a second time. @default "ruins", as the real scheduler unit */
+  readonly spawnedTwice?: SpawnedTwice;
   /** More routes on the gateway's port, before its own. */
   readonly extra?: (app: Hono) => void;
   /** Default: nothing is logged. */
@@ -60,6 +62,7 @@ export async function createUnits(options: UnitsOptions): Promise<Units> {
     chain: chain(Number(remembered(store, "genesis", () => String(now()))), options.blockSeconds ?? 10),
     messenger: signerOf(store, "messenger"),
     scheduler: signerOf(store, "scheduler"),
+    spawnedTwice: options.spawnedTwice ?? "ruins",
     now,
     log,
   };

@@ -83,7 +83,8 @@ export function pushing(context: UnitContext, scheduling: Scheduling): Pushing {
     );
     // The anchor keeps two equal spawns of one process apart.
     const item = await messenger.sign(fields(Data, tags, undefined, Anchor));
-    await once(scheduling.schedule(item));
+    // A spawn that was scheduled before a crash must not be scheduled again: that would ruin the process.
+    if (store.process(item.id) === undefined) await scheduling.schedule(item);
     const success = await messenger.sign({
       data: " ",
       target: effect.process,

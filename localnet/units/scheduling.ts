@@ -1,12 +1,12 @@
 import type { ParsedItem } from "../ans104.ts";
-import { assignmentTags, deepHash, nextPlace } from "../scheduler/order.ts";
+import { assignmentTags, deepHash, nextPlace, type Placed } from "../scheduler/order.ts";
 import { type Assignment, type ItemRecord, tagValue } from "../types.ts";
 import { publish, type UnitContext } from "./context.ts";
 import { UnitError } from "./http.ts";
 
 export interface Scheduling {
   /** Gives a process or a message its place. Throws UnitError when it cannot have one. */
-  schedule(item: ParsedItem): Promise<Assignment>;
+  schedule(item: ParsedItem): Promise<Placed>;
   /** Gives an item that exists already a place in another process' order, too. */
   assign(process: string, item: string, exclude: readonly string[]): Promise<Assignment>;
 }
@@ -28,12 +28,34 @@ export function scheduling(context: UnitContext, wake: (process: string) => void
     return turn;
   }
 
+  /** The newest place of a process, the one of a spawn that came again included. */
+  function lastPlaced(process: string): Placed | undefined {
+    const last = store.lastAssignment(process);
+    const hole = store.meta(holeOf(process));
+    if (hole === undefined) return last;
+    const lost = JSON.parse(hole) as Placed;
+    return last === undefined || lost.nonce > last.nonce ? lost : last;
+  }
+
+  /** A place that no entry fills: the next one continues a chain that nobody can read. */
+  async function useUp(process: string): Promise<Placed> {
+    const { nonce, hashChain, timestamp } = nextPlace(lastPlaced(process), context.now());
+    const tags = assignmentTags({
+      ...{ process, message: null, place: { nonce, hashChain, timestamp }, exclude: [] },
+      height: chain.heightAt(timestamp),
+    });
+    const { id } = await scheduler.sign({ data: "", tags, target: process });
+    const lost: Placed = { id, nonce, hashChain, timestamp };
+    store.setMeta(holeOf(process), JSON.stringify(lost));
+    return lost;
+  }
+
   async function append(
     process: string,
     entry: { message: string; assigned: boolean; exclude: readonly string[]; deepHash: string | null },
     also: () => void,
   ): Promise<Assignment> {
-    const place = nextPlace(store.lastAssignment(process), context.now());
+    const place = nextPlace(lastPlaced(process), context.now());
     const height = chain.heightAt(place.timestamp);
     const { message, assigned, exclude } = entry;
     const isProcess = message === process && place.nonce === 0;
@@ -53,7 +75,7 @@ export function scheduling(context: UnitContext, wake: (process: string) => void
     return assignment;
   }
 
-  function scheduleProcess(item: ParsedItem): Promise<Assignment> {
+  function scheduleProcess(item: ParsedItem): Promise<Placed> {
     const wanted = tagValue(item.tags, "Scheduler");
     if (wanted !== scheduler.address) {
       // The real unit finds no Scheduler-Location and fails with just this text.
@@ -68,7 +90,8 @@ export function scheduling(context: UnitContext, wake: (process: string) => void
     if (boot !== undefined && boot !== "Data" && store.item(boot) === undefined) {
       throw new UnitError(500, schedulerSays("Invalid tx id for On-Boot tag"));
     }
-    return inTurn(item.id, () => {
+    return inTurn<Placed>(item.id, () => {
+      if (context.spawnedTwice === "ruins" && store.process(item.id)) return useUp(item.id);
       refuseKnown(item.id, item.id);
       const process = { id: item.id, owner: item.owner, module, scheduler: wanted, tags: item.tags };
       return append(item.id, { message: item.id, assigned: false, exclude: [], deepHash: null }, () => {
@@ -117,6 +140,9 @@ export function scheduling(context: UnitContext, wake: (process: string) => void
     },
   };
 }
+
+/** Where the store keeps the place of a spawn that came again, of a process that is ruined by it. */
+export const holeOf = (process: string) => `hole.${process}`;
 
 /** Whether an item is a process or a message, by its earliest `Type` tag; throws for anything else. */
 export function kindOf(item: Pick<ParsedItem, "tags">): "Process" | "Message" {

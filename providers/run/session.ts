@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type Journal, openJournal } from "../../ao/journal/index.ts";
-import { connectLegacy } from "../../ao/legacy/connect.ts";
+import { connectLegacy, EMBEDDED_LIMITS } from "../../ao/legacy/connect.ts";
 import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
 import type { Ao, NetworkEndpoints } from "../../ao/port.ts";
 import { loadWallet } from "../../ao/wallet.ts";
@@ -77,8 +77,7 @@ async function open(scope: Scope, network: NetworkRef): Promise<Session> {
     endpoints,
     wallet,
     journal,
-    // The embedded compute unit has no such race with a fresh process.
-    limits: network.kind === "local" ? { firstLook: 0 } : {},
+    limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
   });
   const inherited = await leftOpen(journal);
   const session: Session = {

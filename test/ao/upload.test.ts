@@ -30,7 +30,7 @@ function connect(extra: { uploadUrl?: string } = { uploadUrl: units.endpoints.ga
     endpoints: { ...units.endpoints, maxMessageBytes: 20_000, ...extra },
     wallet,
     journal,
-    limits: { backoff: { base: 5, cap: 20, floor: 1 } },
+    limits: { inFlight: 20, backoff: { base: 5, cap: 20, floor: 1 } },
   });
 }
 const send = (data = LARGE, through = ao) => {

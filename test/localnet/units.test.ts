@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { request } from "node:http";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { type ItemSigner, itemSigner } from "../../localnet/ans104.ts";
 import type { EvaluationInput, Evaluator } from "../../localnet/evaluator.ts";
 import { sqliteStore } from "../../localnet/store/sqlite.ts";
@@ -266,6 +266,49 @@ test("the index answers a wrong query with its errors, and counts", async () => 
     '{ transactions(tags: [{ name: "Kind", values: ["k"], op: NEQ }, { name: "Type", values: ["Process"] }]) { count } }',
   );
   expect(not.data?.transactions).toEqual({ count: "1" });
+});
+
+describe("a spawn that is posted again", () => {
+  async function twice(options: Partial<UnitsOptions> = {}) {
+    const made = await world(options);
+    const { id, raw } = await made.item("Process", { Module: "m", Scheduler: made.units.scheduler });
+    const answers = [await made.post(raw), await made.post(raw)];
+    const status = async (message: string) => {
+      const response = await fetch(`${made.units.urls.cu}/result/${message}?process-id=${id}`);
+      return [response.status, ((await response.json()) as { error?: string }).error];
+    };
+    return { ...made, id, answers: answers.map((answer) => answer.status), status };
+  }
+
+  test("uses up a place, and nothing that comes after is evaluated", async () => {
+    const store = sqliteStore(":memory:");
+    const { id, answers, send, status, units, spawn, result } = await twice({ store });
+    expect(answers).toEqual([202, 202]);
+    const message = await send(id, "lost");
+    expect(await status(message)).toEqual([422, `HashChain invalid on message ${message}`]);
+    expect((await status(id))[0]).toBe(200);
+    const order = (await (await fetch(`${units.urls.su}/${id}?process-id=${id}`)).json()) as {
+      edges: { node: { assignment: { tags: { name: string; value: string }[] } } }[];
+    };
+    const nonces = order.edges.map(({ node }) => tagValue(node.assignment.tags, "Nonce"));
+    expect(nonces).toEqual(["0", "2"]);
+    const other = await spawn();
+    expect((await result(other, await send(other, "free"))).Output).toBe(" free");
+
+    // It stays so when the units were started again; on another port, since the client keeps its connections.
+    await units.close();
+    store.setMeta("port.cu", "0");
+    const again = await createUnits({ store, evaluator: wordEvaluator() });
+    open.push(again);
+    const response = await fetch(`${again.urls.cu}/result/${message}?process-id=${id}`);
+    expect(response.status).toBe(422);
+  });
+
+  test("is refused where the units are told to", async () => {
+    const { id, answers, send, result } = await twice({ spawnedTwice: "refused" });
+    expect(answers).toEqual([202, 500]);
+    expect((await result(id, await send(id, "next"))).Output).toBe(" next");
+  });
 });
 
 test("what cannot be scheduled is refused with the text of the real unit", async () => {

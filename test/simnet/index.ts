@@ -1,6 +1,7 @@
 import type { NetworkEndpoints } from "../../ao/port.ts";
 import { sqliteStore } from "../../localnet/store/sqlite.ts";
 import type { Store } from "../../localnet/store/store.ts";
+import type { SpawnedTwice } from "../../localnet/units/context.ts";
 import { createUnits } from "../../localnet/units/index.ts";
 import { type Behaviours, behavioursOf } from "./behaviours.ts";
 import { type EvaluatorKnobs, simulatedEvaluator } from "./evaluator.ts";
@@ -29,6 +30,8 @@ export interface SimnetOptions {
   readonly faults?: FaultScript;
   /** Seconds between blocks. Default 1. */
   readonly blockSeconds?: number;
+  /** What a spawn does that is posted a second time. Default `ruins`, as the real scheduler unit. */
+  readonly spawnedTwice?: SpawnedTwice;
 }
 
 /** A network whose processes are models, behind a fault proxy: thousands of them in one process of Node. */
@@ -69,6 +72,7 @@ export async function startSimnet(options: SimnetOptions = {}): Promise<Simnet> 
     evaluator: simulatedEvaluator(knobs),
     blockSeconds: options.blockSeconds ?? 1,
     indexLag: () => index.lag,
+    ...(options.spawnedTwice === undefined ? {} : { spawnedTwice: options.spawnedTwice }),
   });
   const faults = new Faults(options.faults);
   const base = latencyFaults(options.latency);
@@ -80,6 +84,7 @@ export async function startSimnet(options: SimnetOptions = {}): Promise<Simnet> 
       graphqlUrl: `${proxy.urls.gateway}/graphql`,
       muUrl: proxy.urls.mu,
       cuUrl: proxy.urls.cu,
+      suUrl: proxy.urls.su,
       scheduler: units.scheduler,
       authority: units.authority,
     },

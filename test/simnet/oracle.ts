@@ -1,5 +1,6 @@
 import type { Store } from "../../localnet/store/store.ts";
 import type { EvaluationResult } from "../../localnet/types.ts";
+import { holeOf } from "../../localnet/units/scheduling.ts";
 import { readState } from "./evaluator.ts";
 import type { ProcessState, Tag } from "./state.ts";
 
@@ -14,6 +15,8 @@ export interface OracleProcess {
   readonly slot: number;
   /** Milliseconds since 1970, when it was accepted. */
   readonly at: number;
+  /** Its spawn was posted again: nothing that comes after is ever evaluated. */
+  readonly ruined: boolean;
 }
 
 /** A message in a process' order. */
@@ -63,6 +66,7 @@ export function oracleOf(store: Store): Oracle {
       return {
         ...{ id, owner: record.owner, module: record.module, tags: firsts(record.tags) },
         ...{ slot: store.lastAssignment(id)?.nonce ?? 0, at: item.timestamp },
+        ruined: store.meta(holeOf(id)) !== undefined,
       };
     },
     byDeploymentKey: ((key?: string) => {
@@ -122,7 +126,10 @@ function messagesOf(store: Store, process: string): OracleMessage[] {
 
 function isQuiet(store: Store): boolean {
   if (store.effects(1).length > 0) return false;
-  return store.processIds().every((id) => (store.lastAssignment(id)?.nonce ?? -1) <= store.lastEvaluated(id));
+  const isRuined = (id: string) => store.meta(holeOf(id)) !== undefined;
+  return store
+    .processIds()
+    .every((id) => isRuined(id) || (store.lastAssignment(id)?.nonce ?? -1) <= store.lastEvaluated(id));
 }
 
 function firsts(tags: readonly Tag[]): Record<string, string> {

@@ -1,0 +1,334 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
+import type { LegacyLimits } from "../../ao/legacy/connect.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { AUTHORITY, MODULE, ok, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
+import { makeWallet } from "./wallets.ts";
+
+/** A spawn that is posted twice is a process that never works: what decides between one post and two. */
+let wallet: Wallet;
+let units: Units;
+let folder: string;
+let journal: Journal;
+let ao: Ao;
+
+const limits: LegacyLimits = {
+  firstLook: 0,
+  inFlight: 0,
+  callSeconds: 0.5,
+  backoff: { base: 5, cap: 20, floor: 1 },
+};
+const connect = (more: LegacyLimits = {}) =>
+  connectLegacy({ endpoints: units.endpoints, wallet, journal, limits: { ...limits, ...more } });
+const spawn = (through = ao, seconds = 5) =>
+  through.spawn(
+    { intent: "k", module: MODULE, scheduler: SCHEDULER, authority: AUTHORITY, tags: { Name: "battle" } },
+    budgetOf(seconds),
+  );
+
+beforeAll(async () => {
+  wallet = await makeWallet();
+  folder = await mkdtemp(join(tmpdir(), "fleet-arrival-"));
+  units = await startUnits();
+});
+afterAll(async () => {
+  await units.close();
+  await rm(folder, { recursive: true });
+});
+beforeEach(async ({ task }) => {
+  units.requests.length = 0;
+  units.posted.length = 0;
+  units.uploaded.length = 0;
+  units.script(() => undefined);
+  journal = await openJournal(join(folder, `${task.id}.jsonl`));
+  ao = connect();
+});
+afterEach(() => journal.close());
+
+const there = (id: string): Reply => ({ json: { process_id: id } });
+const absent: Reply = { status: 400, json: { error: 'NotFound("Process not found")' } };
+const count = (of: string) => units.requests.filter(({ endpoint }) => endpoint === of).length;
+/** The post comes in and its outcome is not told; the scheduler answers what it is asked as given, the last answer stays. */
+function posted(reply: Reply, ...scheduler: ((id: string) => Reply)[]): void {
+  units.script(({ endpoint, nth }) => {
+    if (endpoint === "mu.post") return nth === 1 ? reply : undefined;
+    if (endpoint !== "su.process") return undefined;
+    return scheduler[Math.min(nth, scheduler.length) - 1]?.(units.posted[0] ?? "");
+  });
+}
+
+/** What leaves it open whether the messenger unit handed the item on. */
+const open: [string, Reply][] = [
+  ["the connection breaks", "reset"],
+  ["no answer comes in time", "hang"],
+  ["the unit fails", { status: 500, json: { error: "TypeError: fetch failed" } }],
+  ["a proxy answers for it", { status: 502, text: "<h1>Bad Gateway</h1>" }],
+  ["a proxy waited too long", { status: 408, text: "Request Timeout" }],
+  ["the answer breaks off", { status: 202, json: { message: "Processing DataItem" }, cut: true }],
+  ["the answer is for another item", { status: 202, json: { id: "other" } }],
+];
+
+describe("a spawn whose post was not answered", () => {
+  test.each(open)("is not posted again when it came: %s", async (_, reply) => {
+    posted(reply, there);
+    const { id } = await spawn();
+    expect(units.posted).toEqual([id]);
+    expect(count("su.process")).toBe(1);
+    expect(journal.byId(id)?.state).toBe("sent");
+  });
+
+  test.each(open)("is posted again when the scheduler does not have it: %s", async (_, reply) => {
+    posted(reply, () => absent);
+    const { id } = await spawn();
+    expect(units.posted).toEqual([id, id]);
+    expect(count("su.process")).toBe(1);
+  });
+
+  test.each<[string, Reply]>([
+    ["is down", "reset"],
+    ["fails", { status: 503, text: "busy" }],
+    ["fails in its store", { status: 400, json: { error: "DatabaseError(PoolTimeout)" } }],
+    ["is behind a proxy that knows no such route", { status: 404, text: "<h1>Not Found</h1>" }],
+  ])("waits while the scheduler %s, and is not posted", async (_, reply) => {
+    posted("reset", ...Array<() => Reply>(5).fill(() => reply), there);
+    const { id } = await spawn();
+    expect(units.posted).toEqual([id]);
+    expect(count("su.process")).toBe(6);
+  });
+
+  test("is not posted when nobody can say within the time, and the error names who could not", async () => {
+    posted("reset", () => ({ status: 503, text: "busy" }));
+    const given = spawn(ao, 0.5);
+    await expect(given).rejects.toMatchObject({ transient: true });
+    await expect(given).rejects.toThrow(/sending the spawn .*scheduler unit .*503 busy/s);
+    expect(units.posted).toHaveLength(1);
+    posted("reset", there);
+    expect(await spawn()).toEqual({ id: units.posted[0], resent: true });
+    expect(units.posted).toHaveLength(1);
+  });
+
+  test("may still be on its way: a scheduler that does not know it yet is asked again", async () => {
+    posted(
+      "reset",
+      () => absent,
+      () => absent,
+      () => absent,
+      there,
+    );
+    const { id } = await spawn(connect({ inFlight: 60_000 }));
+    expect(units.posted).toEqual([id]);
+    expect(count("su.process")).toBe(4);
+  });
+
+  test.each<[string, Reply]>([
+    ["too many calls", { status: 429, headers: { "retry-after": "0" } }],
+    ["a bad request", { status: 400, text: "Bad Request" }],
+    ["forbidden", { status: 403, text: "" }],
+    ["no route", { status: 404, text: "Not Found" }],
+  ])("is posted again unasked when it was refused: %s", async (_, reply) => {
+    posted(reply, () => absent);
+    const { id } = await spawn();
+    expect(units.posted).toEqual([id, id]);
+    expect(count("su.process")).toBe(0);
+  });
+
+  test("is tried again unasked while nobody listens", async () => {
+    const gone = createServer();
+    await new Promise<void>((done) => gone.listen(0, "127.0.0.1", done));
+    const { port } = gone.address() as AddressInfo;
+    await new Promise((done) => gone.close(done));
+    const dead = connectLegacy({
+      endpoints: { ...units.endpoints, muUrl: `http://127.0.0.1:${port}` },
+      ...{ wallet, journal, limits },
+    });
+    await expect(spawn(dead, 0.3)).rejects.toMatchObject({ code: "UNIT_DOWN" });
+    expect(count("su.process")).toBe(0);
+  });
+});
+
+describe("a spawn of an earlier run", () => {
+  /** It was signed and perhaps posted; then the run died. */
+  async function signed(): Promise<string> {
+    posted("reset", () => ({ status: 503, text: "busy" }));
+    await expect(spawn(ao, 0.2)).rejects.toThrow();
+    expect(journal.open()).toMatchObject([{ state: "signed" }]);
+    units.requests.length = 0;
+    units.script(() => undefined);
+    return journal.open()[0]?.id ?? "";
+  }
+
+  test.each<[string, Reply | undefined, number]>([
+    ["that came is not posted", there("?"), 0],
+    ["that did not come is posted", absent, 1],
+  ])("%s", async (_, scheduler, posts) => {
+    const id = await signed();
+    const before = units.posted.length;
+    units.script(({ endpoint }) =>
+      endpoint === "su.process" ? (scheduler === absent ? absent : there(id)) : undefined,
+    );
+    expect(await spawn(connect())).toEqual({ id, resent: true });
+    expect(units.posted.length - before).toBe(posts);
+  });
+
+  test("that a unit took is not posted while nobody can say", async () => {
+    const { id } = await spawn();
+    expect(journal.byId(id)?.state).toBe("sent");
+    units.script(({ endpoint }) => (endpoint.startsWith("su.") ? { status: 503, text: "busy" } : undefined));
+    expect(await spawn(connect())).toEqual({ id, resent: true });
+    expect(units.posted).toEqual([id]);
+  });
+
+  test("that a unit took and lost is posted again", async () => {
+    const { id } = await spawn();
+    units.script(({ endpoint }) => (endpoint === "su.process" ? absent : undefined));
+    expect(await spawn(connect())).toEqual({ id, resent: true });
+    expect(units.posted).toEqual([id, id]);
+  });
+});
+
+test("a spawn that is asked for twice at once is posted once", async () => {
+  units.script(async ({ endpoint }) => {
+    if (endpoint === "mu.post") await new Promise((done) => setTimeout(done, 50));
+    return undefined;
+  });
+  const [one, two] = await Promise.all([spawn(), spawn()]);
+  expect(two.id).toBe(one.id);
+  expect(units.posted).toEqual([one.id]);
+});
+
+describe("a process that the compute unit does not know", () => {
+  const unknown: Reply = {
+    status: 500,
+    json: { error: "Cannot read properties of undefined (reading 'tags')" },
+  };
+  /** Several wait for results of a process whose spawn was taken; the gateway needs some looks until it shows it. */
+  async function awaited(scheduler: (id: string) => Reply): Promise<string[]> {
+    const eager = connect({ repostAfter: 1 });
+    const { id } = await spawn(eager);
+    const looks = new Map<string, number>();
+    units.script(({ endpoint, path }) => {
+      if (endpoint === "su.process") return scheduler(id);
+      if (endpoint !== "cu.result") return undefined;
+      looks.set(path, (looks.get(path) ?? 0) + 1);
+      return (looks.get(path) ?? 0) < 12 ? unknown : ok("up");
+    });
+    const waits = ["a", "b", "c"].map((letter) =>
+      eager.evaluation({ processId: id, messageId: letter.repeat(43) }, budgetOf(10)),
+    );
+    await Promise.all(waits);
+    return units.posted.map((posted) => (posted === id ? "spawn" : posted));
+  }
+
+  test("is not spawned again while the gateway is behind: its scheduler has it", async () => {
+    expect(await awaited(there)).toEqual(["spawn"]);
+    expect(count("su.process")).toBeGreaterThan(0);
+  });
+
+  test("is spawned again once when its scheduler lost it, however many wait for it", async () => {
+    let lost = true;
+    const posts = await awaited((id) => {
+      if (units.posted.length > 1) lost = false;
+      return lost ? absent : there(id);
+    });
+    expect(posts).toEqual(["spawn", "spawn"]);
+  });
+
+  test("is not spawned again while nobody can say", async () => {
+    expect(await awaited(() => ({ status: 503, text: "busy" }))).toEqual(["spawn"]);
+  });
+
+  test("and that messages cannot be sent to is not spawned again either", async () => {
+    const { id } = await spawn();
+    units.script(({ endpoint, nth }) => (endpoint === "mu.post" && nth < 12 ? unknown : undefined));
+    await ao.send({ intent: "m", processId: id, tags: { Action: "Eval" }, data: "1" }, budgetOf(10));
+    expect(units.posted.filter((posted) => posted === id)).toEqual([id]);
+    expect(count("su.process")).toBeGreaterThan(0);
+  });
+});
+
+describe("a message whose post was not answered", () => {
+  const P = "p".repeat(43);
+  const send = () => ao.send({ intent: "m", processId: P, tags: { Action: "Eval" }, data: "1" }, budgetOf(5));
+
+  test.each<[string, (id: string) => Reply, number]>([
+    ["is not posted again when it came", (id) => ({ json: entry(id) }), 1],
+    [
+      "is posted again when it did not",
+      () => ({ status: 400, json: { error: "Message or Process not found" } }),
+      2,
+    ],
+    ["is posted again when nobody can say: it is one message", () => ({ status: 503, text: "busy" }), 2],
+  ])("%s", async (_, scheduler, posts) => {
+    units.script(({ endpoint, nth }) => {
+      if (endpoint === "mu.post" && nth === 1) return "reset";
+      return endpoint === "su.message" ? scheduler(units.posted[0] ?? "") : undefined;
+    });
+    await send();
+    expect(units.posted).toHaveLength(posts);
+    expect(count("su.message")).toBe(1);
+  });
+});
+
+const entry = (id: string) => ({
+  message: { id },
+  assignment: { id: "a", tags: [{ name: "Message", value: id }] },
+});
+
+describe("a message that is uploaded and assigned", () => {
+  const P = `${"p".repeat(42)}o`;
+  const uploading = (more: LegacyLimits = {}) =>
+    connectLegacy({
+      endpoints: { ...units.endpoints, uploadUrl: units.endpoints.gatewayUrl, maxMessageBytes: 20_000 },
+      ...{ wallet, journal, limits: { ...limits, ...more } },
+    });
+  const send = (through: Ao, seconds = 5) =>
+    through.send(
+      { intent: "m", processId: P, tags: { Action: "Eval" }, data: "x".repeat(30_000) },
+      budgetOf(seconds),
+    );
+  const range = (ids: string[]): Reply => ({
+    json: {
+      page_info: { has_next_page: false },
+      edges: ids.map((id) => ({ cursor: "1", node: { ...entry(id), message: null } })),
+    },
+  });
+
+  test.each<[string, (id: string) => Reply, number]>([
+    ["is not assigned again when it was", (id) => range([id]), 1],
+    ["is assigned again when it was not", () => range([]), 2],
+  ])("%s", async (_, scheduler, assignments) => {
+    units.script(({ endpoint, nth }) => {
+      if (endpoint === "mu.assign" && nth === 1) return "reset";
+      return endpoint === "su.range" ? scheduler(units.uploaded[0] ?? "") : undefined;
+    });
+    const { id } = await send(uploading());
+    expect(units.uploaded).toEqual([id]);
+    expect(count("mu.assign")).toBe(assignments);
+  });
+
+  test("is not assigned again while nobody can say", async () => {
+    units.script(({ endpoint }) => {
+      if (endpoint === "mu.assign") return "reset";
+      return endpoint === "su.range" ? { status: 503, text: "busy" } : undefined;
+    });
+    await expect(send(uploading(), 0.3)).rejects.toMatchObject({ transient: true });
+    expect(count("mu.assign")).toBe(1);
+  });
+});
+
+test("an upload of an earlier run that the gateway shows is not sent again", async () => {
+  const through = connectLegacy({
+    endpoints: { ...units.endpoints, uploadUrl: units.endpoints.gatewayUrl },
+    ...{ wallet, journal, limits },
+  });
+  const publish = () =>
+    through.publish({ intent: "u", tags: { Type: "Module" }, data: new Uint8Array(3) }, budgetOf(5));
+  const first = await publish();
+  expect(await publish()).toEqual({ id: first.id, resent: true });
+  expect(units.uploaded).toEqual([first.id]);
+});
