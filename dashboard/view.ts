@@ -4,7 +4,7 @@
 export interface ProcessView {
   readonly name: string;
   readonly processId: string;
-  /** HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or RETIRED. */
+  /** HEALTHY, DEGRADED, UNHEALTHY, OFFLINE, RETIRED, or UNKNOWN where it could not be heard. */
   readonly health: string;
   readonly version: string;
   /** sha256 of the code that it runs. */

@@ -6,14 +6,16 @@ import type { Delivery } from "./notify/send.ts";
 import { STATES, type State } from "./reading.ts";
 import { LEVELS } from "./types.ts";
 import type { StateCounts } from "./verdict.ts";
-import type { Watched } from "./watch.ts";
+import { stateNow, type Watched } from "./watch.ts";
+
+const SHOWN = [...STATES, "UNKNOWN"] as const;
 
 /** All that one round shows. */
 export interface Snapshot {
   readonly at: number;
   readonly seconds: number;
   readonly watched: readonly Watched[];
-  readonly state: State;
+  readonly state: State | "UNKNOWN";
   readonly passed: boolean;
   readonly counts: StateCounts;
   readonly alerts: readonly Alert[];
@@ -39,7 +41,11 @@ export function metricsOf(origin: Origin): Metrics {
     new Counter<L>({ name, help, labelNames, ...shared });
   const process = ["process"] as const;
 
-  const up = gauge("aofleet_process_up", "1 when the process is HEALTHY or DEGRADED, else 0", process);
+  const up = gauge(
+    "aofleet_process_up",
+    "1 when the process is HEALTHY or DEGRADED, else 0; of one that could not be heard, as it was before",
+    process,
+  );
   const state = gauge("aofleet_process_state", "1 for the state in which the process is, 0 for the others", [
     "process",
     "state",
@@ -150,18 +156,11 @@ export function metricsOf(origin: Origin): Metrics {
       ])
         each.reset();
       for (const each of [messages, errors, refused]) each.reset();
-      for (const {
-        name,
-        processId,
-        state: now,
-        reading,
-        counters,
-        misses: missed,
-        lastAnswerAt,
-      } of watched) {
+      for (const each of watched) {
+        const { name, processId, state: now, reading, counters, misses: missed, lastAnswerAt } = each;
         const label = { process: name };
         up.set(label, now === "HEALTHY" || now === "DEGRADED" ? 1 : 0);
-        for (const each of STATES) state.set({ ...label, state: each }, each === now ? 1 : 0);
+        for (const one of SHOWN) state.set({ ...label, state: one }, one === stateNow(each) ? 1 : 0);
         const { version = "", sourceHash = "", release = "" } = reading;
         info.set({ ...label, process_id: processId, version, source_hash: sourceHash, release }, 1);
         misses.set(label, missed);
@@ -182,7 +181,7 @@ export function metricsOf(origin: Origin): Metrics {
           answer.observe(label, reading.responseMs / 1000);
       }
       latest = snapshot.at;
-      for (const each of STATES) {
+      for (const each of SHOWN) {
         fleetState.set({ state: each }, each === snapshot.state ? 1 : 0);
         processes.set({ state: each }, snapshot.counts[each]);
       }

@@ -18,9 +18,12 @@ export interface Reading {
   readonly processId: string;
   /**
    * `answered`: by its own word. `silent`: no answer. `wrong`: an answer that is none. `unread`: nobody asked it, because the
-   * units allow no more reads now; such a round says nothing about it.
+   * units allow no more reads now; such a round says nothing about it. `unknown`: it was asked and not heard, because a unit was
+   * slow, down or failed; such a round says nothing about it either, but that it is not known to be well.
    */
-  readonly outcome: "answered" | "silent" | "wrong" | "unread";
+  readonly outcome: "answered" | "silent" | "wrong" | "unread" | "unknown";
+  /** Why it did not answer: `NO_REPLY`, `UNIT_SLOW`, … */
+  readonly code?: string;
   /** Its own word; only when it answered. */
   readonly health?: Exclude<State, "OFFLINE">;
   /** Checks that are not healthy, or why there was no answer. */

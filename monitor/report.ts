@@ -3,9 +3,10 @@ import type { Snapshot } from "./metrics.ts";
 import type { Origin } from "./notify/message.ts";
 import type { Performance } from "./statistics.ts";
 import { LEVELS, TYPE_NAMES } from "./types.ts";
+import { stateNow, type Watched } from "./watch.ts";
 
 const figure = z.number().nullable();
-const state = z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE"]);
+const state = z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE", "UNKNOWN"]);
 const time = z.iso.datetime();
 
 /** One round as `fleet monitor --once --json` prints it; published as `docs/monitoring/report.schema.json`. */
@@ -25,6 +26,7 @@ export const ReportSchema = z
         DEGRADED: z.number(),
         UNHEALTHY: z.number(),
         OFFLINE: z.number(),
+        UNKNOWN: z.number().describe("Could not be heard: a unit was slow, down or failed"),
         total: z.number(),
       }),
     }),
@@ -32,9 +34,12 @@ export const ReportSchema = z
       z.object({
         name: z.string(),
         processId: z.string(),
-        state: z.enum([...state.options, "UNKNOWN"]),
+        state,
         since: time,
-        outcome: z.enum(["answered", "silent", "wrong", "unread"]),
+        lastState: state.describe("As it was when it was last heard; `state`, unless that is UNKNOWN now"),
+        lastAnswerAt: time.nullable(),
+        outcome: z.enum(["answered", "silent", "wrong", "unread", "unknown"]),
+        code: z.string().describe("Why it did not answer: NO_REPLY, UNIT_SLOW, …; empty when it did"),
         misses: z.number(),
         responseMs: figure,
         version: z.string(),
@@ -127,29 +132,14 @@ export function reportOf(
     at: iso(snapshot.at),
     seconds: Math.round(snapshot.seconds * 1000) / 1000,
     fleet: { state: snapshot.state, passed: snapshot.passed, counts },
-    processes: watched.map(({ name, processId, state, since, misses, reading, counters }) => ({
-      name,
-      processId,
-      state,
-      since: iso(since),
-      outcome: reading.outcome,
-      misses,
-      responseMs: reading.responseMs === undefined ? null : Math.round(reading.responseMs),
-      version: reading.version ?? "",
-      sourceHash: reading.sourceHash ?? "",
-      release: reading.release ?? "",
-      epoch: reading.epoch ?? null,
-      slot: reading.slot ?? null,
-      pendingSlots:
-        reading.slot === undefined
-          ? null
-          : Math.max(0, reading.slot - (reading.evaluatedSlot ?? reading.slot)),
-      messages: counters?.messages ?? null,
-      errors: counters?.errors ?? null,
-      refused: counters?.refused ?? null,
-      luaHeapKB: counters?.luaHeapKB ?? null,
-      drift: [...(reading.drift ?? [])],
-      detail: reading.detail ?? "",
+    processes: watched.map((each) => ({
+      name: each.name,
+      processId: each.processId,
+      state: stateNow(each),
+      since: iso(stateNow(each) === "UNKNOWN" ? (each.unknownSince ?? each.since) : each.since),
+      lastState: each.state,
+      lastAnswerAt: each.lastAnswerAt === undefined ? null : iso(each.lastAnswerAt),
+      ...figuresOf(each),
     })),
     deploymentStatistics: figures ? (statistics as Report["deploymentStatistics"]) : null,
     performanceMetrics: performance,
@@ -161,5 +151,27 @@ export function reportOf(
     })),
     notifications: [...snapshot.deliveries],
     notes: [...notes],
+  };
+}
+
+function figuresOf({ reading, misses, counters }: Watched) {
+  return {
+    outcome: reading.outcome,
+    code: reading.code ?? "",
+    misses,
+    responseMs: reading.responseMs === undefined ? null : Math.round(reading.responseMs),
+    version: reading.version ?? "",
+    sourceHash: reading.sourceHash ?? "",
+    release: reading.release ?? "",
+    epoch: reading.epoch ?? null,
+    slot: reading.slot ?? null,
+    pendingSlots:
+      reading.slot === undefined ? null : Math.max(0, reading.slot - (reading.evaluatedSlot ?? reading.slot)),
+    messages: counters?.messages ?? null,
+    errors: counters?.errors ?? null,
+    refused: counters?.refused ?? null,
+    luaHeapKB: counters?.luaHeapKB ?? null,
+    drift: [...(reading.drift ?? [])],
+    detail: reading.detail ?? "",
   };
 }

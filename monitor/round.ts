@@ -6,7 +6,7 @@ import type { Settings } from "./settings.ts";
 import type { MonitorStore } from "./store.ts";
 import type { Judgement } from "./types.ts";
 import { countStates, overall, passes, type StateCounts } from "./verdict.ts";
-import { type Watched, watch } from "./watch.ts";
+import { stateNow, type Watched, watch } from "./watch.ts";
 
 /** What the ledger said in a round. */
 export interface LedgerView {
@@ -20,7 +20,7 @@ export interface LedgerView {
 /** What came of a round. */
 export interface Outcome {
   readonly watched: readonly Watched[];
-  readonly state: State;
+  readonly state: State | "UNKNOWN";
   readonly passed: boolean;
   readonly counts: StateCounts;
   readonly figures?: Figures;
@@ -49,7 +49,9 @@ export function takeRound(
       watch(known.get(reading.name), reading, round.at, limits),
     );
     // Before the first answer, or the last miss that decides, the round's own word counts: silence is no health.
-    const states = watched.map(({ state }) => (state === "UNKNOWN" ? "OFFLINE" : state));
+    const states = watched.map((each) =>
+      each.state === "UNKNOWN" && each.reading.outcome !== "unknown" ? "OFFLINE" : stateNow(each),
+    );
     const counts = countStates(states);
     const figures = ledger && figuresOf(ledger.runs);
     const keeper = watched.find(({ name }) => name === ledger?.name);

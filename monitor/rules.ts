@@ -22,7 +22,13 @@ export function judgeRound(round: Round, watched: readonly Watched[], limits: Li
 function checks({ readings }: Round, limits: Limits): Judgement {
   const asked = readings.filter(({ outcome }) => outcome !== "unread");
   const failed = asked.filter(({ outcome, health }) => outcome !== "answered" || health === "UNHEALTHY");
-  const names = failed.map(({ name, outcome }) => (outcome === "silent" ? `${name} (no answer)` : name));
+  const names = failed.map(({ name, outcome, code }) =>
+    outcome === "silent"
+      ? `${name} (no answer)`
+      : outcome === "unknown"
+        ? `${name} (unknown${code === undefined ? "" : `: ${code}`})`
+        : name,
+  );
   return {
     type: "HEALTH_CHECK_FAILURE_RATE_HIGH",
     source: FLEET,
@@ -47,6 +53,7 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Judge
     },
   ];
   if (!asked) return judgements;
+  if (reading.outcome === "unknown") return [...judgements, ...unknown(each, seconds, limits)];
   const answered = misses === 0;
   judgements.push({
     type: "PROCESS_OFFLINE",
@@ -97,6 +104,15 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Judge
     });
   }
   return judgements;
+}
+
+/** Nothing is known of it: what holds goes on to hold. When that lasts, somebody should know that nobody watches it. */
+function unknown(each: Watched, seconds: (since: number) => number, limits: Limits): Judgement[] {
+  const { name: source, state, reading, unknownRounds = 0, unknownSince = 0 } = each;
+  if (unknownRounds < limits.missesToOffline) return [];
+  const detail = reading.detail === undefined ? "" : `: ${reading.detail}`;
+  const message = `nothing is known of it since ${seconds(unknownSince)} s, it was ${state} before${detail}`;
+  return [{ type: "PROCESS_DEGRADED", source, holds: true, message: short(message) }];
 }
 
 /** By its own counters, or by evaluations that failed as a whole and left nothing to count. */

@@ -144,7 +144,8 @@ function keptOf(at: number, { name, state, misses, reading, delta }: Watched): K
   return {
     at,
     name,
-    state,
+    // A round in which it could not be heard counts neither for its availability nor against it.
+    state: reading.outcome === "unknown" ? "UNKNOWN" : state,
     ...(misses > 0 || responseMs === undefined ? {} : { responseMs }),
     ...(slot === undefined ? {} : { slot }),
     ...(delta === undefined ? {} : { delta }),

@@ -11,6 +11,10 @@ export interface Watched {
   readonly since: number;
   /** Rounds in a row without an answer. */
   readonly misses: number;
+  /** Rounds in a row in which it could not be heard, for a unit's sake. @default 0 */
+  readonly unknownRounds?: number;
+  /** When the first of those was. */
+  readonly unknownSince?: number;
   readonly lastAnswerAt?: number;
   /** The latest answer. */
   readonly reading: Reading;
@@ -24,14 +28,18 @@ export interface Watched {
   readonly pendingRounds: number;
 }
 
-/** Takes a reading in. A process that does not answer keeps its state until it missed often enough. Pure. */
+/**
+ * Takes a reading in. A process that does not answer keeps its state until it missed often enough; one that was not asked or not
+ * heard keeps it as long as that lasts. Pure.
+ */
 export function watch(before: Watched | undefined, read: Reading, at: number, limits: Limits): Watched {
   const earlier = before?.processId === read.processId ? before : undefined;
   const pending = pendingOf(earlier, read, at);
-  if (read.outcome === "unread") {
-    if (!earlier) return { ...blank(read, at), ...pending };
+  if (read.outcome === "unread" || read.outcome === "unknown") {
+    const unknown = read.outcome === "unknown" ? unheard(earlier, at) : {};
+    if (!earlier) return { ...blank(read, at), ...pending, ...unknown };
     const { pendingSince: _since, ...rest } = earlier;
-    return { ...rest, reading: { ...earlier.reading, ...read }, ...pending };
+    return { ...rest, reading: { ...earlier.reading, ...read }, ...pending, ...unknown };
   }
   const reading = keepSlots(earlier, read);
   const missed = reading.outcome === "silent";
@@ -57,6 +65,15 @@ export function watch(before: Watched | undefined, read: Reading, at: number, li
     ...pending,
   };
 }
+
+const unheard = (earlier: Watched | undefined, at: number) => ({
+  unknownRounds: (earlier?.unknownRounds ?? 0) + 1,
+  unknownSince: earlier?.unknownSince ?? at,
+});
+
+/** What it is now: UNKNOWN when it could not be heard in the latest round, whatever it was before. */
+export const stateNow = ({ state, reading }: Watched): State | "UNKNOWN" =>
+  reading.outcome === "unknown" ? "UNKNOWN" : state;
 
 /** The state by one answer. */
 export function stateOf(reading: Reading, limits: Limits): State {

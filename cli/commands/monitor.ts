@@ -10,6 +10,7 @@ import { type Cli, type Context, count, defineCommand, seconds } from "../comman
 import { EXIT, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
+import { lastWords } from "../last-known.ts";
 import { type Clock, realClock } from "../monitor/clock.ts";
 import { commitTimes } from "../monitor/commits.ts";
 import { settingsOf, storePath } from "../monitor/files.ts";
@@ -199,7 +200,7 @@ const COLOUR = {
   DEGRADED: "yellow",
   UNHEALTHY: "red",
   OFFLINE: "red",
-  UNKNOWN: "red",
+  UNKNOWN: "yellow",
 } as const;
 
 function show({ out }: Context, { report, changes }: RoundResult, whole: boolean): void {
@@ -226,7 +227,7 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
       figure(each.errors),
       figure(each.refused),
       figure(each.luaHeapKB, " kB"),
-      brief([each.detail, ...each.drift].filter(Boolean).join("; "), 80),
+      brief([lastWord(each, report.at), each.detail, ...each.drift].filter(Boolean).join("; "), 120),
     ]);
     const heading = [
       "process",
@@ -260,6 +261,12 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
     );
     return ["", ...table(heading, rows), "", ...figures, ...(lines.length > 0 ? ["", ...lines] : [])];
   }
+}
+
+/** Of a process that could not be heard: what it was before, and for how long nothing is known. */
+function lastWord({ state, lastState, lastAnswerAt }: Report["processes"][number], at: string): string {
+  if (state !== "UNKNOWN" || lastAnswerAt === null) return "";
+  return lastWords({ health: lastState, at: Date.parse(lastAnswerAt) }, Date.parse(at));
 }
 
 function doraText(dora: Report["dora"]): string {

@@ -1,22 +1,30 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
 import { probe } from "../../providers/process/health.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
+import { type LastKnown, lastKnown, lastWords, rememberHeard } from "../last-known.ts";
 import type { Member } from "../members.ts";
 import { dryCall } from "../message.ts";
 import { brief, table } from "../table.ts";
 import { ROUTER, type ShownTraffic, trafficLines, trafficOf } from "../traffic.ts";
+import { unansweredBy } from "../unanswered.ts";
 
 /** One process as it is now, by its own word. */
 export interface StatusRow {
   readonly name: string;
   readonly processId: string;
-  /** HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or RETIRED; with `--quick` the status of Info: ACTIVE, … */
+  /**
+   * HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or RETIRED; with `--quick` the status of Info: ACTIVE, … UNKNOWN where a unit was slow,
+   * down or failed, so that the process was not heard: version, code, epoch and release are those last heard then.
+   */
   readonly health: string;
+  /** Why there is no verdict: `NO_REPLY`, `UNIT_SLOW`, … */
+  readonly code?: string;
+  /** Of a process that is UNKNOWN: what it was when it was last heard, and when (ISO 8601). */
+  readonly lastKnown?: { readonly health: string; readonly at: string };
   readonly version: string;
   /** sha256 of the code that it runs. */
   readonly sourceHash: string;
@@ -85,6 +93,7 @@ export function statusCommand(cli: Cli): Command {
           trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
           ...fleet.members.map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
         ]);
+        rememberHeard(fleet.session.scope, heardOf(rows, Date.now()));
         const healthy = rows.every(({ health }) => health === (options.quick ? "ACTIVE" : "HEALTHY"));
         if (watch !== undefined && context.host.stdout.isTTY) context.host.stdout.write("\x1b[H\x1b[2J");
         print(context, fleet, rows, traffic);
@@ -95,6 +104,17 @@ export function statusCommand(cli: Cli): Command {
       }
     },
   });
+}
+
+/** What is worth remembering of a look: what was really heard. */
+function heardOf(rows: readonly StatusRow[], at: number): ReadonlyMap<string, LastKnown> {
+  const heard = rows.filter(({ code, responseMs }) => code === undefined && responseMs !== null);
+  return new Map(
+    heard.map(({ processId, health, version, sourceHash, epoch, release }) => [
+      processId,
+      { health, at, version, sourceHash, epoch, release },
+    ]),
+  );
 }
 
 async function check(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
@@ -115,7 +135,7 @@ async function check(fleet: FleetSession, member: Member, timeout: number): Prom
       reasons: [...reasons, ...drift(member, verdict.sourceHash)],
     };
   } catch (error) {
-    return unanswered(base, error);
+    return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
   }
 }
 
@@ -136,7 +156,7 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
       reasons: drift(member, info.sourceHash),
     };
   } catch (error) {
-    return unanswered(base, error);
+    return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
   }
 }
 
@@ -146,25 +166,31 @@ export function drift({ sourceHash }: Member, runs: string): string[] {
   return [`it runs code ${short(runs)} instead of ${short(sourceHash)}`];
 }
 
-/** A process that does not answer is a row, not the end of the command. A bug is the end. */
+/**
+ * A process that does not answer is a row, not the end of the command. A bug is the end.
+ *
+ * @param last what it said when it was last heard
+ */
 export function unanswered(
   base: Pick<StatusRow, "name" | "processId" | "generation">,
   error: unknown,
+  last?: LastKnown,
+  now = Date.now(),
 ): StatusRow {
-  const bad = error instanceof SyntaxError || error instanceof z.ZodError;
-  if (!(error instanceof FleetError) && !bad) throw error;
-  const code = error instanceof FleetError ? error.code : "BAD_REPLY";
-  const offline = (error instanceof FleetError && error.transient) || code === "NO_REPLY";
+  const { state, code, what } = unansweredBy(error);
+  const known = state === "UNKNOWN" ? last : undefined;
   return {
     ...base,
-    health: code === "GONE" ? "RETIRED" : offline ? "OFFLINE" : "UNHEALTHY",
-    version: "",
-    sourceHash: "",
-    epoch: null,
-    release: "",
+    health: state,
+    code,
+    ...(known ? { lastKnown: { health: known.health, at: new Date(known.at).toISOString() } } : {}),
+    version: known?.version ?? "",
+    sourceHash: known?.sourceHash ?? "",
+    epoch: known?.epoch ?? null,
+    release: known?.release ?? "",
     responseMs: null,
     reasons: [
-      error instanceof FleetError ? `${error.problems[0].what} [${code}]` : "its Info is not as it should be",
+      `${state === "UNKNOWN" ? "unknown: " : ""}${what} [${code}]${known ? `; ${lastWords(known, now)}` : ""}`,
     ],
   };
 }
@@ -174,6 +200,7 @@ const COLOUR: Readonly<Record<string, "green" | "yellow" | "red">> = {
   ACTIVE: "green",
   DEGRADED: "yellow",
   DRAINING: "yellow",
+  UNKNOWN: "yellow",
 };
 
 function print(

@@ -5,6 +5,7 @@ import { VerdictSchema } from "../../providers/process/health.ts";
 import { luaList } from "../../providers/run/lua-list.ts";
 import { drift, unanswered } from "../commands/status.ts";
 import type { FleetSession } from "../fleet-session.ts";
+import { lastKnown, rememberHeard } from "../last-known.ts";
 import type { Member } from "../members.ts";
 import { dryCall } from "../message.ts";
 
@@ -34,7 +35,8 @@ export interface Looked {
 
 /**
  * Asks a process for its health and for what it says of itself, by dry-runs: nothing is signed, nothing changes. For looking, not
- * for judging. A process that does not answer is OFFLINE.
+ * for judging. A process that does not answer is OFFLINE; one that could not be heard, since a unit was slow, down or failed, is
+ * UNKNOWN, with what it said last.
  */
 export async function lookAt(
   fleet: FleetSession,
@@ -60,19 +62,27 @@ export async function lookAt(
       .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
       .map((check) => `${check.name} is ${check.status}${check.detail ? `: ${check.detail}` : ""}`);
     const { version, sourceHash, peers, configVersions } = info;
+    const [epoch, release] = [info.epoch ?? null, info.release ?? ""];
+    const heard = { health: verdict.healthStatus, at: Date.now(), version, sourceHash, epoch, release };
+    rememberHeard(fleet.session.scope, new Map([[processId, heard]]));
     return {
       capabilities: info.capabilities,
       view: {
         ...{ name, processId, generation, version, sourceHash, peers, configVersions, ...more },
         health: verdict.healthStatus,
-        epoch: info.epoch ?? null,
-        release: info.release ?? "",
+        ...{ epoch, release },
         reasons: [...reasons, ...drift(member, sourceHash)],
         figures: info.stats ?? null,
       },
     };
   } catch (error) {
-    const { responseMs: _, ...row } = unanswered({ name, processId, generation }, error);
+    const last = lastKnown(fleet.session.scope).get(processId);
+    const {
+      responseMs: _,
+      code: _code,
+      lastKnown: _last,
+      ...row
+    } = unanswered({ name, processId, generation }, error, last);
     return { capabilities: [], view: { ...row, peers: {}, configVersions: {}, figures: null, ...more } };
   }
 }

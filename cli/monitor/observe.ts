@@ -12,6 +12,7 @@ import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
 import { dryCall } from "../message.ts";
 import { brief } from "../table.ts";
+import { unansweredBy } from "../unanswered.ts";
 import type { Clock } from "./clock.ts";
 import type { Pace } from "./pace.ts";
 
@@ -122,7 +123,7 @@ type Info = z.output<typeof InfoSchema>;
 async function ask(
   look: Look,
   member: Member,
-): Promise<Pick<Reading, "outcome" | "health" | "detail" | "responseMs"> & { info?: Info }> {
+): Promise<Pick<Reading, "outcome" | "code" | "health" | "detail" | "responseMs"> & { info?: Info }> {
   try {
     const own = await infoOf(look, member);
     await look.pace.turn();
@@ -142,12 +143,11 @@ async function ask(
     const health = verdict.healthStatus === "OFFLINE" ? "UNHEALTHY" : verdict.healthStatus;
     return { outcome: "answered", health, responseMs, info, ...(detail === "" ? {} : { detail }) };
   } catch (error) {
-    if (error instanceof z.ZodError || error instanceof SyntaxError)
-      return { outcome: "wrong", detail: "its answer is not as it should be" };
-    if (!(error instanceof FleetError)) throw error;
-    const detail = `${brief(error.problems[0].what, 160)} [${error.code}]`;
-    if (error.code === "RATE_LIMITED") return { outcome: "unread", detail };
-    return { outcome: error.transient || error.code === "NO_REPLY" ? "silent" : "wrong", detail };
+    const { state, code, what } = unansweredBy(error);
+    const detail = `${brief(what, 160)} [${code}]`;
+    if (code === "RATE_LIMITED") return { outcome: "unread", code, detail };
+    const outcome = state === "OFFLINE" ? "silent" : state === "UNKNOWN" ? "unknown" : "wrong";
+    return { outcome, code, detail };
   }
 }
 

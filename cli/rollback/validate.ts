@@ -1,9 +1,9 @@
 import { budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
 import { judge, probe } from "../../providers/process/health.ts";
 import { HealthPolicySchema } from "../../providers/process/schema.ts";
 import type { ReleaseDocument } from "../../providers/release/document.ts";
 import type { FleetSession } from "../fleet-session.ts";
+import { unansweredBy } from "../unanswered.ts";
 import type { MemberWay } from "./way.ts";
 
 /** What a member says of itself after a rollback. */
@@ -38,8 +38,8 @@ export async function validate(
         const { version, sourceHash } = verdict;
         return { name, processId: member.processId, status, reasons, version, sourceHash };
       } catch (error) {
-        if (!(error instanceof FleetError)) throw error;
-        return { name, processId: member.processId, status: "OFFLINE", reasons: [error.problems[0].what] };
+        const { state, what } = unansweredBy(error);
+        return { name, processId: member.processId, status: state, reasons: [what] };
       }
     }),
   );

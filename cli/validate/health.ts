@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
 import { LIMITS } from "../../monitor/limits.ts";
 import type { State } from "../../monitor/reading.ts";
 import { countStates, passes } from "../../monitor/verdict.ts";
@@ -7,6 +8,7 @@ import { probe } from "../../providers/process/health.ts";
 import { ask } from "../../providers/run/control.ts";
 import { luaList } from "../../providers/run/lua-list.ts";
 import type { Member } from "../members.ts";
+import { unansweredBy } from "../unanswered.ts";
 import type { Finding } from "./report.ts";
 import {
   AT_ONCE,
@@ -50,7 +52,7 @@ export async function validateHealth(subject: Subject): Promise<Found> {
   // Some of the members are no fleet.
   if (subject.members.length < subject.fleet.members.length) return { findings: findings.all };
   const counts = countStates(states);
-  const named = (["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE"] as const)
+  const named = (["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE", "UNKNOWN"] as const)
     .filter((state) => counts[state] > 0)
     .map((state) => `${counts[state]} ${state}`);
   // As the monitor judges the fleet: a part of it may be degraded or away.
@@ -65,7 +67,7 @@ export async function validateHealth(subject: Subject): Promise<Found> {
 }
 
 interface Looked {
-  readonly state: State;
+  readonly state: State | "UNKNOWN";
   readonly found: readonly Finding[];
 }
 
@@ -102,7 +104,7 @@ async function look(
   member: Member,
   registered: Registered | undefined,
   findings: Findings,
-): Promise<State> {
+): Promise<State | "UNKNOWN"> {
   const { name } = member;
   const { session } = subject.fleet;
   const declared = subject.release?.declaration[name];
@@ -110,7 +112,8 @@ async function look(
     version: declared?.version ?? member.version,
     sourceHash: declared?.sourceHash ?? member.sourceHash,
   };
-  let state: State = "OFFLINE";
+  let state: State | "UNKNOWN" = "OFFLINE";
+  let heard = false;
   try {
     const wanted = {
       ...(expected.version === "" ? {} : { version: expected.version }),
@@ -118,6 +121,7 @@ async function look(
     };
     const verdict = await probe(session, member, "ALL", wanted, patienceOf(subject));
     state = verdict.healthStatus;
+    heard = true;
     for (const kind of KINDS) {
       const checks = verdict.checks.filter(({ checkType }) => checkType === kind);
       const odd = checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
@@ -135,7 +139,9 @@ async function look(
     else await identity(subject, member, expected, registered, findings);
     await progress(subject, member, slotOf(verdict), findings);
   } catch (error) {
-    findings.add(name, "answers", "FAIL", wordsOf(error));
+    const unknown = error instanceof FleetError && unansweredBy(error).state === "UNKNOWN";
+    if (unknown && !heard) state = "UNKNOWN";
+    findings.add(name, "answers", "FAIL", `${unknown ? "unknown: " : ""}${wordsOf(error)}`);
   }
   return state;
 }

@@ -24,6 +24,7 @@ const KIND = {
   RESOLVED: "good",
   INFO: "calm",
   DEGRADED: "warn",
+  UNKNOWN: "warn",
   WARNING: "warn",
   held: "warn",
   running: "calm",

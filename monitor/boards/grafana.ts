@@ -21,7 +21,7 @@ interface Panel {
 
 const FLEET = 'project="$project",stack="$stack"';
 const PROCESS = `${FLEET},process=~"$process"`;
-const STATES = ["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE"];
+const STATES = ["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE", "UNKNOWN"];
 
 const PANELS: readonly Panel[] = [
   {
@@ -237,7 +237,7 @@ function stepsOf({ redFrom, redBelow }: Panel): object[] {
 }
 
 function stateMappings(): object[] {
-  const colours = ["green", "yellow", "orange", "red"];
+  const colours = ["green", "yellow", "orange", "red", "blue"];
   const options = Object.fromEntries(
     STATES.map((state, index) => [String(index + 1), { text: state, color: colours[index], index }]),
   );

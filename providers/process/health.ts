@@ -115,7 +115,9 @@ export async function awaitHealthy(
       last = judge(await probe(session, place, "ALL", expected, time), expected, policy);
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
-      last = { status: error.transient ? "OFFLINE" : "UNHEALTHY", reasons: [error.problems[0].what] };
+      // A unit that is slow or down says nothing about the process.
+      const status = error.code === "NO_REPLY" ? "OFFLINE" : error.transient ? "UNKNOWN" : "UNHEALTHY";
+      last = { status, reasons: [error.problems[0].what] };
       if (error.code === "STALE_EPOCH" || error.code === "FORBIDDEN") throw error;
     }
     if (last.status === "HEALTHY" || last.status === "DEGRADED") return last;

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Evaluation } from "../../ao/port.ts";
 import type { Scheduled } from "../../cli/history.ts";
@@ -87,6 +90,57 @@ test("status shows a silent process as OFFLINE, other code as drift, and asks th
       { name: "shop", health: "OFFLINE", epoch: null, reasons: [expect.stringContaining("[NO_REPLY]")] },
     ],
   });
+});
+
+test("status says unknown, with what was known before, of a process whose compute unit is slow or down", async () => {
+  let slow = false;
+  const down = new FleetError(
+    { code: "UNIT_SLOW", what: "The compute unit at http://cu did not answer in time", remedy: "Wait." },
+    { transient: true },
+  );
+  const behave: Behaviour = (request) => {
+    if (slow && request.processId === idOf("shop")) throw down;
+    return healthy()(request);
+  };
+  const known = fakeFleet(fakeAo(behave), two);
+  const home = await mkdtemp(join(tmpdir(), "fleet-status-"));
+  Object.assign(known.session.scope, { home });
+  const shown = async () => {
+    const ran = await fleet(["status", "--json"], { fleet: known });
+    return { code: ran.code, shop: (ran.json() as { processes: Record<string, unknown>[] }).processes[1] };
+  };
+  slow = true;
+  expect(await shown()).toMatchObject({
+    code: 1,
+    shop: {
+      health: "UNKNOWN",
+      code: "UNIT_SLOW",
+      version: "",
+      reasons: [expect.stringMatching(/^unknown: .*\[UNIT_SLOW\]$/)],
+    },
+  });
+  slow = false;
+  expect((await shown()).code).toBe(0);
+  slow = true;
+  expect(await shown()).toMatchObject({
+    code: 1,
+    shop: {
+      ...{
+        health: "UNKNOWN",
+        code: "UNIT_SLOW",
+        version: "1.0.0",
+        sourceHash: HASH,
+        epoch: 7,
+        release: "deploy-1",
+      },
+      lastKnown: { health: "HEALTHY", at: expect.any(String) },
+      reasons: [expect.stringMatching(/^unknown: .*\[UNIT_SLOW\]; it was HEALTHY \d+ s ago$/)],
+    },
+  });
+  const text = await fleet(["status"], { fleet: known });
+  expect(text.stdout).toContain("UNKNOWN");
+  expect(text.stdout).not.toContain("OFFLINE");
+  await rm(home, { recursive: true });
 });
 
 test("status --quick signs nothing", async () => {

@@ -104,6 +104,38 @@ test("a silent process: a failed check at once, OFFLINE after three, over when i
   expect(await fleet.rounds(1)).toEqual([[]]);
 });
 
+test.each([
+  ["is slow", "UNIT_SLOW", { kind: "hang" }],
+  ["restarts", "UNIT_DOWN", { kind: "reset" }],
+] as const)(
+  "a compute unit that %s: unknown, never OFFLINE, with what was known before",
+  async (_how, code, fault) => {
+    await fleet.close();
+    fleet = await watching(["ledger", "shop"], "limits: { timeoutMs: 100 }");
+    await fleet.rounds(1);
+    fleet.net.faults.add({ on: "cu.dryrun", fault });
+    const open = await fleet.rounds(4);
+    expect(open[0]).toEqual(["HEALTH_CHECK_FAILURE_RATE_HIGH fleet"]);
+    expect(open.flat().filter((each) => each.startsWith("PROCESS_OFFLINE"))).toEqual([]);
+    expect(open[3]).toEqual(expect.arrayContaining(["PROCESS_DEGRADED shop"]));
+    expect(messages()[0]).toContain(`shop (unknown: ${code})`);
+    const { report } = await fleet.round();
+    expect(report).toMatchObject({
+      success: false,
+      fleet: { state: "UNKNOWN", passed: false, counts: { OFFLINE: 0, UNKNOWN: 2, total: 2 } },
+    });
+    expect(report.processes.find(({ name }) => name === "shop")).toMatchObject({
+      ...{ state: "UNKNOWN", lastState: "HEALTHY", outcome: "unknown", code, misses: 0 },
+      ...{ lastAnswerAt: expect.any(String), version: "1.0.0" },
+    });
+    expect(await metric('aofleet_process_state{process="shop",state="UNKNOWN"')).toBe(1);
+    expect(await metric('aofleet_process_state{process="shop",state="OFFLINE"')).toBe(0);
+    fleet.net.faults.clear();
+    expect(await fleet.rounds(1)).toEqual([[]]);
+  },
+  60_000,
+);
+
 test("an erring process", async () => {
   await fleet.load("shop", { errors: ["BUY"] });
   await fleet.rounds(1);

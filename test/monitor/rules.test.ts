@@ -4,7 +4,7 @@ import { LIMITS } from "../../monitor/limits.ts";
 import type { Counters, Reading, State } from "../../monitor/reading.ts";
 import { judgeProcess, judgeRound } from "../../monitor/rules.ts";
 import { countStates, overall, passes } from "../../monitor/verdict.ts";
-import { type Watched, watch } from "../../monitor/watch.ts";
+import { stateNow, type Watched, watch } from "../../monitor/watch.ts";
 
 const counters = (messages: number, errors = 0, refused = 0): Counters => ({
   messages,
@@ -120,6 +120,43 @@ describe("a process", () => {
     ).toHaveLength(1);
   });
 
+  test("that could not be heard keeps its state, is never OFFLINE for it, and after three rounds somebody is told", () => {
+    const unheard: Reading = {
+      ...{ name: "shop", processId: "S", outcome: "unknown", code: "UNIT_SLOW" },
+      detail: "The compute unit did not answer in time [UNIT_SLOW]",
+    };
+    const first = seen(reading(), unheard);
+    expect(first.known).toMatchObject({
+      state: "HEALTHY",
+      misses: 0,
+      lastAnswerAt: 30_000,
+      unknownSince: 60_000,
+    });
+    expect(stateNow(first.known)).toBe("UNKNOWN");
+    expect(first.held).toEqual([
+      "HEALTH_CHECK_FAILURE_RATE_HIGH: 1 of 1 health checks failed, at most 5 % are expected: shop (unknown: UNIT_SLOW)",
+    ]);
+    const long = seen(reading(), ...Array<Reading>(20).fill(unheard));
+    expect(long.known).toMatchObject({
+      state: "HEALTHY",
+      misses: 0,
+      unknownRounds: 20,
+      unknownSince: 60_000,
+    });
+    expect(long.held.slice(1)).toEqual([
+      "PROCESS_DEGRADED: nothing is known of it since 570 s, it was HEALTHY before: The compute unit did not answer in time [UNIT_SLOW]",
+    ]);
+    // What was OFFLINE or UNHEALTHY before stays so, and misses are not counted on.
+    expect(seen(reading(), silent, silent, unheard, silent).known).toMatchObject({
+      state: "OFFLINE",
+      misses: 3,
+    });
+    expect(seen(reading(), silent, silent, unheard).known).toMatchObject({ state: "HEALTHY", misses: 2 });
+    const back = seen(reading(), unheard, reading());
+    expect([back.known.unknownRounds, stateNow(back.known), back.held]).toEqual([undefined, "HEALTHY", []]);
+    expect(seen(unheard).known.state).toBe("UNKNOWN");
+  });
+
   test("may differ from the manifest while a deployment runs", () => {
     const known = watch(undefined, reading({ drift: ["other code"] }), 0, LIMITS);
     const round = { at: 0, readings: [reading()], deploying: true };
@@ -147,6 +184,22 @@ describe("the fleet", () => {
   ] as const)("%j is %s", (counts, state, passed) => {
     expect([overall(counts, LIMITS), passes(counts, LIMITS)]).toEqual([state, passed]);
   });
+
+  test.each([
+    [7, 0, "UNKNOWN"],
+    [0, 7, "HEALTHY"],
+    [1, 6, "HEALTHY"],
+    [2, 5, "UNKNOWN"],
+  ] as const)(
+    "of which %i could not be heard and %i are healthy is %s, and passes only without the former",
+    (u, h, state) => {
+      const counts = countStates([
+        ...Array<"UNKNOWN">(u).fill("UNKNOWN"),
+        ...Array<State>(h).fill("HEALTHY"),
+      ]);
+      expect([overall(counts, LIMITS), passes(counts, LIMITS)]).toEqual([state, u === 0]);
+    },
+  );
 
   test("never passes while it is OFFLINE or UNHEALTHY", () => {
     const n = fc.nat(40);
