@@ -17,6 +17,7 @@ import { awaitHealthy, type Expected, nothingLoaded, type Place, probe } from ".
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import { ensureModule } from "./module.ts";
 import { observe } from "./observe.ts";
+import { assertOwner } from "./owner.ts";
 import { ensurePlace, keptPlace } from "./place.ts";
 import { besideOthers, retained, servingOf } from "./retention.ts";
 import { retire } from "./retire.ts";
@@ -41,6 +42,7 @@ export async function check(_olds: Raw, news: Raw) {
 
 /** Says in words what changes and why. Needs no network: what may have drifted was found by the last refresh. */
 export async function diff(_id: string, olds: ProcessOutputs, rawNews: Raw) {
+  await assertOwner(olds);
   const news = ProcessInputsSchema.parse(ownInputs(rawNews));
   if (news.strategy === undefined && olds.module !== news.module && olds.moduleId !== news.module) {
     throw new FleetError({

@@ -42,7 +42,10 @@ export async function observe(session: Session, place: Place, props: ProcessOutp
   // The index may have been behind when both were made: a refresh is the next occasion to see it.
   const rival = place.name === session.scope.ledger ? await rivalOf(session, place) : undefined;
   if (rival) drift.push(`${RIVAL} ${rival.processId}`);
-  return { health: { status: verdict.healthStatus, reasons }, drift };
+  // Processes whose library says nothing of it in their verdict are retired all the same.
+  const isRetired = info.status === "RETIRED";
+  if (isRetired && reasons.length === 0) reasons.push("service: it is retired");
+  return { health: { status: isRetired ? "UNHEALTHY" : verdict.healthStatus, reasons }, drift };
 }
 
 const stoppedWords = (status: "RETIRED" | "DRAINING"): string =>

@@ -55,6 +55,19 @@ async function configured(): Promise<ProviderConfig> {
   return config;
 }
 
+let address: Promise<string> | undefined;
+
+/** The address of the stack's wallet, without a session. @throws FleetError when no wallet can be read */
+export function walletAddress(): Promise<string> {
+  address ??= configured()
+    .then((given) => loadWallet(walletSource(given)))
+    .then((wallet) => wallet.address);
+  address.catch(() => {
+    address = undefined;
+  });
+  return address;
+}
+
 const sessions = new Map<string, Promise<Session>>();
 let whole: Budget | undefined;
 

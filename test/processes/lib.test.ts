@@ -225,8 +225,11 @@ test("retired: everything but the fleet's own actions answers GONE; resumed: as 
   for (const action of ["PING", "ADD", "anything"]) expect(await codeOf(p, { Action: action })).toBe("GONE");
   expect((await ask(p, { Action: "Info" }))?.data.status).toBe("RETIRED");
   expect((await ask(p, { Action: "HEALTH_CHECK" }))?.data.healthStatus).toBe("UNHEALTHY");
+  const alive = async () => (await ask(p, { Action: "HEALTH_CHECK", Data: { checkType: "LIVENESS" } }))?.data;
+  expect(await alive()).toMatchObject({ healthStatus: "UNHEALTHY" });
   expect(await control("EXPORT_STATE")).toBe("ok");
   expect(await control("RESUME")).toBe("ok");
+  expect(await alive()).toMatchObject({ healthStatus: "HEALTHY" });
   expect(await codeOf(p, { Action: "PING" })).toBe("ok");
 });
 

@@ -175,6 +175,22 @@ describe("diff", () => {
     const other = await checked(await stack.inputs("battle", {}, { module: "x".repeat(43) }));
     await expect(lifecycle.diff("id", outs, other)).rejects.toThrow(/MODULE_FIXED/);
   });
+
+  it("refuses a wallet that does not own the process, with both addresses, until a refresh says otherwise", async () => {
+    stack = await simulatedStack();
+    const inputs = await checked(await stack.inputs("battle"));
+    const outs = await createProcess(await stack.inputs("battle"));
+    const owner = "o".repeat(43);
+    const wrong = { ...outs, owner };
+    const refused = await lifecycle.diff("id", wrong, inputs).catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: "WRONG_WALLET",
+      problems: [{ got: `the wallet ${outs.owner}`, expected: expect.stringContaining(owner) }],
+    });
+    // The process itself says that it belongs to this wallet.
+    const { props } = await lifecycle.read("id", wrong);
+    expect(await lifecycle.diff("id", props, inputs)).toMatchObject({ changes: true });
+  });
 });
 
 describe("read", () => {
@@ -189,6 +205,15 @@ describe("read", () => {
     expect(
       await lifecycle.diff("id", found.props, await checked(await stack.inputs("battle"))),
     ).toMatchObject({ changes: true });
+  });
+
+  it("does not say that a retired process is healthy, as a state of before its retirement does", async () => {
+    stack = await simulatedStack();
+    const outs = await createProcess(await stack.inputs("battle"));
+    await lifecycle.remove("id", outs);
+    const { props } = await lifecycle.read("id", outs);
+    expect(props.health).toEqual({ status: "UNHEALTHY", reasons: ["service: it is retired"] });
+    expect(props.drift).toEqual(["it is retired instead of active"]);
   });
 
   it("never reports a network that does not answer as an absent process", async () => {

@@ -108,7 +108,11 @@ function builtin(checkType: Kind, { fleet, state }: Request, asked: Json): Check
     ];
   }
   if (checkType === "LIVENESS")
-    return [check("invariants", true, "all hold"), check("calls", true, "0 of 256 wait")];
+    return [
+      ...(fleet.status === "RETIRED" ? [check("service", false, "it is retired")] : []),
+      check("invariants", true, "all hold"),
+      check("calls", true, "0 of 256 wait"),
+    ];
   return [
     check("errorRate", true, `${fleet.stats.messages} requests are too few to judge`),
     check("luaHeap", true, "0.0 MB, no limit set"),

@@ -63,6 +63,8 @@ function builtin.READINESS(add)
 end
 
 function builtin.LIVENESS(add)
+  -- It still answers, but it serves nobody and never will again.
+  if store.status == "RETIRED" then add("service", "UNHEALTHY", "it is retired") end
   local broken = registry.broken()
   for _, each in ipairs(broken) do add("invariant " .. each.name, "UNHEALTHY", each.detail) end
   if #broken == 0 then add("invariants", "HEALTHY", "all hold") end
