@@ -2,8 +2,7 @@
 -- several of them.
 local fleet = require("fleet")
 local validate = require("fleet.validate")
-local router = require("fleet.router")
-local carry = require("carry")
+local carry = require("fleet.carry")
 local routing = require("routing")
 local runs = require("runs")
 local saga = require("saga")
@@ -21,32 +20,7 @@ local function refuse(code, message, remedy, more)
   error(fleet.fail(code, message, remedy, more))
 end
 
-fleet.on("ROUTE", {
-  who = "anyone",
-  once = true,
-  schema = {
-    service = { type = "string", required = true, maxLength = 64 },
-    action = { type = "string", required = true, maxLength = 64 },
-    data = { type = "table" },
-  },
-}, function(data, msg)
-  carry.on(msg, data.service, data.action, data.data or fleet.object())
-end)
-
-Handlers.add("coordinator.service", carry.matches, carry.handle)
-
-fleet.on("LIST_SERVICES", { who = "anyone", readonly = true }, function()
-  local names = {}
-  for name in pairs(fleet.peers()) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  local services = {}
-  for i, name in ipairs(names) do
-    services[i] = { service = name, processId = fleet.peer(name), open = routing.OPEN[name] or false }
-  end
-  return { services = services, count = #services }
-end)
+carry.serve(routing)
 
 fleet.on("LIST_WORKFLOWS", { who = "anyone", readonly = true }, function()
   local list = {}

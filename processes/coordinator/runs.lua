@@ -1,5 +1,6 @@
 --- The workflows that run and that have run: each a saga on plain data, driven by calls to the services.
 local fleet = require("fleet")
+local carry = require("fleet.carry")
 local router = require("fleet.router")
 local saga = require("saga")
 local workflows = require("workflows")
@@ -14,7 +15,7 @@ local state = fleet.state("workflows", { byId = {}, ended = {} })
 --- How long a step may take, in ms: a service may itself ask another one, so twice what a call may take.
 --- @return integer
 function runs.patience()
-  return 2 * fleet.config("PROCESS_CONFIG", "requestTimeout", 30000)
+  return carry.patience()
 end
 
 local advance

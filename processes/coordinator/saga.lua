@@ -7,7 +7,7 @@ local workflows = require("workflows")
 local saga = {}
 
 --- Codes that leave open whether the step has happened.
-saga.IN_DOUBT = { TIMEOUT = true, BAD_REPLY = true, CANCELLED = true }
+saga.IN_DOUBT = { TIMEOUT = true, BAD_REPLY = true, SERVICE_FAULT = true, CANCELLED = true }
 --- How often a taking back is tried.
 saga.UNDO_ATTEMPTS = 3
 

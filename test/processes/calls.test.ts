@@ -62,9 +62,9 @@ test("a reply counts once, from the one who was asked, and from nobody else", as
 
 test.each([
   ["an error", { success: false, error: { code: "NOPE", message: "m", remedy: "r" } }, "NOPE"],
-  ["no JSON", "oops", "BAD_REPLY"],
-  ["an error without a shape", { success: false, error: "text" }, "BAD_REPLY"],
-  ["an error with nothing", { success: false }, "BAD_REPLY"],
+  ["no JSON", "oops", "SERVICE_FAULT"],
+  ["an error without a shape", { success: false, error: "text" }, "SERVICE_FAULT"],
+  ["an error with nothing", { success: false }, "SERVICE_FAULT"],
 ])("a reply that is %s comes back as %s", async (_what, data, code) => {
   const p = await base.clone();
   const done = await answer(p, tagOf(await ask(p), "Correlation-Id"), data, { Action: "Error-Response" });

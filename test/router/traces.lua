@@ -134,7 +134,8 @@ function FLIGHT(n)
       id = msg.Id, from = msg.From, at = 1000500, slot = 2,
       data = fleet.json.encode({ success = true, by = request.Target, i = number }),
     }
-    if calls.isReply(msg) then calls.receive(msg) end
+    local call = require("fleet.matching").find(msg)
+    if call then calls.receive(msg, call) end
   end
   for round = 1, 2 do
     for _, request in ipairs(asked) do deliver(request, round) end

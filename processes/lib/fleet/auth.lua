@@ -70,12 +70,16 @@ function auth.isRule(who)
   return who == nil or type(who) == "function" or ROLES[who] ~= nil
 end
 
---- On whose behalf a message acts: the sender, or whom the wired coordinator names in `On-Behalf-Of`.
+-- The fleet's router: the wired coordinator, or the member that the deployer named as the router when it told the peers.
+local function isRouter(from)
+  return from ~= nil and (from == store.peers.coordinator or from == store.router)
+end
+
+--- On whose behalf a message acts: the sender, or whom the fleet's router names in `On-Behalf-Of`.
 -- From anybody else that tag means nothing.
 function auth.player(msg)
   local behalf = envelope.tag(msg, "On-Behalf-Of")
-  local coordinator = store.peers.coordinator
-  if behalf and behalf ~= "" and #behalf <= 128 and coordinator and msg.From == coordinator then return behalf end
+  if behalf and behalf ~= "" and #behalf <= 128 and isRouter(msg.From) then return behalf end
   return msg.From
 end
 

@@ -1,10 +1,12 @@
 --- Calls to wired peers, and requests whose reply has to wait for one. Nothing blocks: the reply is another message,
 -- and what does not come is given up at the first message after its time, by scheduler time.
+local answers = require("fleet.answer")
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
 local json = require("fleet.json")
 local log = require("fleet.log")
+local matching = require("fleet.matching")
 local once = require("fleet.once")
 local reply = require("fleet.reply")
 local run = require("fleet.run")
@@ -39,15 +41,15 @@ end
 -- @tparam string name how it is called in errors
 -- @tparam string action
 -- @tparam ?table data sent as JSON
--- @tparam ?function continuation `function(reply, msg)`; reply is the data of the answer, or
---   `{ success = false, error = { code = "TIMEOUT" | "BAD_REPLY" | "CANCELLED", … } }`; msg is nil unless it came
--- @tparam ?table options `tags`: further tags · `timeout`: ms
+-- @tparam ?function continuation `function(reply, msg, raw)`; reply is the answer's data as `fleet.answer` reads it, or
+--   `{ success = false, error = { code = "TIMEOUT" | "CANCELLED", … } }`; msg and raw ({ text, action, tags }) are nil unless it came
+-- @tparam ?table options `tags`: further tags · `timeout`: ms · `text`: sent as Data in the place of `data` · `faultWhen`: see `fleet.faults`
 -- @treturn string the correlation id
 -- @raise a failure `BUSY` when too many calls are open
 function calls.open(target, name, action, data, continuation, options)
   if type(target) ~= "string" or target == "" then error("a call needs the id of a process, not " .. type(target), 0) end
   if type(action) ~= "string" or action == "" then error("a call needs an action, not " .. type(action), 0) end
-  local text = json.encode(data or json.object())
+  local text = options and options.text or json.encode(data or json.object())
   local state = store.calls
   if continuation and state.count >= calls.MOST then
     error(fail.new("BUSY", state.count .. " calls of this process wait already", "Send the request again later."))
@@ -62,10 +64,11 @@ function calls.open(target, name, action, data, continuation, options)
   for key in pairs(options and options.tags or {}) do more[#more + 1] = key end
   table.sort(more)
   for _, key in ipairs(more) do tags[#tags + 1] = { name = key, value = tostring(options.tags[key]) } end
-  ao.send({ Target = target, Data = text, Tags = tags })
+  local sent = ao.send({ Target = target, Data = text, Tags = tags })
   if continuation then
     state.open[correlation] = {
       target = target, name = name, action = action, continuation = continuation,
+      reference = matching.reference(sent), chain = envelope.chain(), faultWhen = options and options.faultWhen,
       deadline = envelope.now() + (options and options.timeout or calls.timeout()),
       origin = Fleet.context and Fleet.context.id,
       key = Fleet.context and Fleet.context.key,
@@ -101,7 +104,7 @@ function calls.later(msg)
   return nil
 end
 
-local function settle(id, ok, text)
+local function settle(id, ok, text, tags)
   local deferred = store.calls.deferred
   local entry = deferred[id]
   deferred[id] = nil
@@ -110,30 +113,39 @@ local function settle(id, ok, text)
     deferred[id] = entry
     if entry.onceKey and finished then store.answered.byKey[entry.onceKey] = finished end
   end)
-  once.finish(entry.onceKey, ok, text)
-  reply.send(entry.address, ok, text)
+  reply.send(entry.address, ok, text, tags)
+  run.aside("once", once.finish, entry.onceKey, ok, text, tags)
 end
 
 --- Answers a message whose reply was put off. A second answer is dropped and logged.
-function calls.answer(msg, ok, text)
+-- @tparam ?table tags further ones of the reply, by name
+function calls.answer(msg, ok, text, tags)
   local id = envelope.of(msg).id
   if store.calls.deferred[id] then
-    settle(id, ok, text)
+    settle(id, ok, text, tags)
   else
     log.write("WARN", "a reply to " .. tostring(msg.Action) .. " was given twice, or never put off with fleet.later")
   end
 end
 
-local function continue(call, data, msg)
+-- What was asked for has happened where it was asked for, whatever becomes of the answer here.
+local function unusable(call, data, raised, msg)
+  local done = msg ~= nil and data.success == true
+  return fail.new("INTERNAL", "the reply to " .. call.action .. " could not be used: " .. tostring(raised):sub(1, 300),
+    (done and call.name .. " has done it; only here nothing was changed." or "Here nothing was changed.")
+      .. " Tell the owner of the process; its LOGS have the details.",
+    { doneBy = done and call.name or nil })
+end
+
+local function continue(call, data, msg, raw)
   local ok, raised, _, trace = run.protected(function()
-    call.continuation(data, msg)
+    call.continuation(data, msg, raw)
   end, { id = call.origin, key = call.key })
-  stats.ran(not ok and not fail.is(raised))
+  run.aside("stats", stats.ran, not ok and not fail.is(raised))
   if ok then return end
   local failure = raised
   if not fail.is(raised) then
-    failure = fail.new("INTERNAL", "the reply to " .. call.action .. " could not be used: " .. tostring(raised):sub(1, 300),
-      "Nothing was changed. Tell the owner of the process; its LOGS have the details.")
+    failure = unusable(call, data, raised, msg)
     Fleet.fault(call.action .. "-Response", trace or tostring(raised))
   end
   if call.origin and store.calls.deferred[call.origin] then settle(call.origin, false, reply.failure(failure)) end
@@ -150,23 +162,12 @@ local function close(correlation)
   return call
 end
 
---- Whether a message is the reply to an open call of ours: by its correlation id and by who sent it.
-function calls.isReply(msg)
-  if not reply.isResponse(msg.Action) then return false end
-  local call = store.calls.open[envelope.tag(msg, "Correlation-Id") or ""]
-  return call ~= nil and call.target == msg.From
-end
-
 --- Hands a reply to the function that waits for it.
-function calls.receive(msg)
-  local call = close(envelope.tag(msg, "Correlation-Id"))
-  local data, problem = json.decode(envelope.of(msg).data)
-  if type(data) ~= "table" then
-    data = failed("BAD_REPLY", call.name .. " answered " .. call.action .. " with no JSON: " .. tostring(problem), "Look at its program.")
-  elseif (msg.Action == "Error-Response" or data.success == false) and not (type(data.error) == "table" and type(data.error.code) == "string") then
-    data = failed("BAD_REPLY", call.name .. " answered " .. call.action .. " with an error of no known shape", "Look at its program.")
-  end
-  continue(call, data, msg)
+-- @tparam string correlation what `fleet.matching` found
+function calls.receive(msg, correlation)
+  local call = close(correlation)
+  local data, raw = answers.read(call, msg)
+  continue(call, data, msg, raw)
 end
 
 local function due(entries, now)

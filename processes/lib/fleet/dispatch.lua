@@ -6,7 +6,9 @@ local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local epoch = require("fleet.epoch")
 local fail = require("fleet.fail")
+local handlers = require("fleet.handlers")
 local json = require("fleet.json")
+local matching = require("fleet.matching")
 local once = require("fleet.once")
 local partition = require("fleet.partition")
 local registry = require("fleet.registry")
@@ -77,33 +79,34 @@ local function guarded(entry)
   return entry.control or (entry.who ~= nil and entry.who ~= "anyone") and not entry.readonly
 end
 
+-- The reply goes first: what the library writes down of a message that was handled is no reason to lose its answer.
 local function answer(entry, to, ok, text, code, msg)
-  if guarded(entry) or (not ok and code == "FORBIDDEN") then
-    audit.record(msg.From, entry.action, ok and "ok" or "refused", code)
-  end
   if not entry.silent then reply.send(to, ok, text) end
+  if guarded(entry) or (not ok and code == "FORBIDDEN") then
+    run.aside("audit", audit.record, msg.From, entry.action, ok and "ok" or "refused", code)
+  end
 end
 
 local function refuse(entry, to, failure, msg)
-  stats.refused(failure.code)
+  run.aside("stats", stats.refused, failure.code)
   answer(entry, to, false, reply.failure(failure), failure.code, msg)
 end
 
 local function fault(entry, to, raised, msg, trace)
   local what = tostring(type(raised) == "table" and (raised.message or "a table was raised") or raised)
   local text = reply.failure(fail.new("INTERNAL", entry.action .. " failed: " .. what:sub(1, 300),
-    "Nothing was changed. Tell the owner of the process; its LOGS have the details."))
+    "Its states are as they were before. Tell the owner of the process; its LOGS have the details."))
   answer(entry, to, false, text, "INTERNAL", msg)
   Fleet.fault(entry.action, trace or what)
 end
 
 local function handle(entry, msg)
-  stats.count(entry.action)
+  run.aside("stats", stats.count, entry.action)
   local to = reply.address(msg)
   local admitted, data = pcall(admit, entry, msg)
   if not admitted then
     if fail.is(data) then return refuse(entry, to, data, msg) end
-    stats.ran(true)
+    run.aside("stats", stats.ran, true)
     return fault(entry, to, data, msg)
   end
   local key
@@ -112,7 +115,7 @@ local function handle(entry, msg)
     local earlier = once.find(key)
     if earlier then
       -- While the first one's reply is still to come there is nothing to repeat.
-      if earlier.text and not entry.silent then reply.send(to, earlier.ok, earlier.text) end
+      if earlier.text and not entry.silent then reply.send(to, earlier.ok, earlier.text, earlier.tags) end
       return
     end
     once.begin(key)
@@ -127,22 +130,22 @@ local function handle(entry, msg)
     text = reply.success(result)
   end, { readonly = entry.readonly, id = envelope.of(msg).id, onceKey = key, key = partition.key(msg) })
   local faulty = not ok and not fail.is(raised)
-  stats.ran(faulty)
+  run.aside("stats", stats.ran, faulty)
   if ok and context.deferred then
-    if guarded(entry) then audit.record(msg.From, entry.action, "ok", "DEFERRED") end
+    if guarded(entry) then run.aside("audit", audit.record, msg.From, entry.action, "ok", "DEFERRED") end
     return
   end
   if ok then
-    once.finish(key, true, text)
+    run.aside("once", once.finish, key, true, text)
     return answer(entry, to, true, text, nil, msg)
   end
   if faulty then
-    once.forget(key)
+    run.aside("once", once.forget, key)
     return fault(entry, to, raised, msg, trace)
   end
-  stats.refused()
+  run.aside("stats", stats.refused)
   text = reply.failure(raised)
-  once.finish(key, false, text)
+  run.aside("once", once.finish, key, false, text)
   answer(entry, to, false, text, raised.code, msg)
 end
 
@@ -154,14 +157,15 @@ end
 --- Whether the message is the fleet's to handle: a reply that is waited for, a declared action, or anything at all
 -- while the process takes nothing.
 function dispatch.matches(msg)
-  if calls.isReply(msg) then return true end
+  if matching.find(msg) then return true end
   return isRequest(msg) and (registry.find(msg.Action) ~= nil or STOPPED[store.status] ~= nil)
 end
 
 --- Handles what `matches` took.
 function dispatch.handle(msg)
-  if calls.isReply(msg) then
-    calls.receive(msg)
+  local call = matching.find(msg)
+  if call then
+    calls.receive(msg, call)
     return calls.expire()
   end
   calls.expire()
@@ -171,24 +175,11 @@ function dispatch.handle(msg)
   reply.send(reply.address(msg), false, reply.failure(fail.new(table.unpack(STOPPED[store.status]))))
 end
 
-local function matchesLater(msg)
-  local past = false
-  local utils = require(".utils")
-  for _, each in ipairs(Handlers.list) do
-    if past and each.name ~= "_default" then
-      local ok, match = pcall(utils.matchesSpec, msg, each.pattern)
-      if ok and match and match ~= 0 and match ~= "skip" then return true end
-    end
-    if each.name == "fleet.unknown" then past = true end
-  end
-  return false
-end
-
 --- What nothing else takes. A process that declares itself with `fleet.process` answers or drops it here; the inbox
 -- of a program that knows nothing of the fleet stays its own.
 function dispatch.matchesUnknown(msg)
   if type(msg.Action) ~= "string" or msg.Action == "" or msg.Action == "Eval" or msg.Tags.Type == "Process" then return false end
-  if matchesLater(msg) then return false end
+  if handlers.takes(msg) then return false end
   if store.process.declared then return true end
   return isRequest(msg) and "continue" or false
 end
@@ -196,7 +187,8 @@ end
 --- Answers an unknown action with `UNKNOWN_ACTION`; an answer that nobody waits for is dropped.
 function dispatch.unknown(msg)
   calls.expire()
-  if not isRequest(msg) then return end
+  -- What aos' own `msg.reply` made, and nobody waits for any more, is no request either.
+  if not isRequest(msg) or envelope.tag(msg, "X-Reference") then return end
   stats.refused()
   reply.send(reply.address(msg), false, reply.failure(fail.new(
     "UNKNOWN_ACTION",

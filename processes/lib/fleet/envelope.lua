@@ -44,6 +44,13 @@ local function dropContentType(msg)
   end
 end
 
+local function rawTag(msg, name)
+  for _, tag in ipairs(type(msg.Tags) == "table" and msg.Tags or {}) do
+    if type(tag) == "table" and tag.name == name then return type(tag.value) == "string" and tag.value or nil end
+  end
+  return nil
+end
+
 local function trimInbox()
   if not store.process.declared or type(Inbox) ~= "table" then return end
   while #Inbox > INBOX do table.remove(Inbox, 1) end
@@ -65,12 +72,17 @@ local function wrap(original)
       slot = math.tointeger(tonumber(msg.Nonce)),
       cron = msg.Cron == true or msg.Cron == "true",
       data = msg.Data,
+      -- Who signs for itself says what it likes; what a messenger pushed carries the messenger's word.
+      pushedFor = msg.Owner ~= msg.From and rawTag(msg, "Pushed-For") or nil,
     }
     local stats = store.stats
     stats.messages = stats.messages + 1
     stats.lastMessageAt = Fleet.current.at
     -- Only what this bundle set: a later one begins without.
-    if envelope.before then pcall(envelope.before) end
+    if envelope.before then
+      local ok, raised = pcall(envelope.before)
+      if not ok and Fleet.fault then pcall(Fleet.fault, "before a message", tostring(raised)) end
+    end
     dropContentType(msg)
     local result = original(msg)
     for _, field in ipairs(OWN_FIELDS) do
@@ -103,6 +115,16 @@ function envelope.of(msg)
     cron = false,
     data = msg and msg.Data,
   }
+end
+
+--- The first message of the chain that the message at hand was pushed for; nil where it was not pushed, or the network does not say.
+function envelope.pushedFor()
+  return Fleet.current and Fleet.current.pushedFor
+end
+
+--- The first message of the chain that what is sent now belongs to.
+function envelope.chain()
+  return Fleet.current and (Fleet.current.pushedFor or Fleet.current.id)
 end
 
 --- Scheduler time in milliseconds of the message being handled.

@@ -11,7 +11,7 @@ function once.key(sender, action, correlation)
   return sender .. "\n" .. action .. "\n" .. correlation
 end
 
---- The earlier run: { ok, text } or, while its reply is still to come, { pending = true }.
+--- The earlier run: { ok, text, tags? } or, while its reply is still to come, { pending = true }.
 function once.find(key)
   return store.answered.byKey[key]
 end
@@ -31,8 +31,8 @@ function once.begin(key)
 end
 
 --- Keeps the reply.
-function once.finish(key, ok, text)
-  if key and store.answered.byKey[key] then store.answered.byKey[key] = { ok = ok, text = text } end
+function once.finish(key, ok, text, tags)
+  if key and store.answered.byKey[key] then store.answered.byKey[key] = { ok = ok, text = text, tags = tags } end
 end
 
 --- Forgets a request that had a fault: it changed nothing and may be sent again.

@@ -40,7 +40,8 @@ end
 
 --- Sends a text that `success` or `failure` made.
 -- @tparam table to what `reply.address` gave
-function reply.send(to, ok, text)
+-- @tparam ?table more further tags by name; those of the reply itself come first
+function reply.send(to, ok, text, more)
   if to.target == nil or to.target == "" then return end
   local tags = {
     { name = "Action", value = ok and to.action .. "-Response" or "Error-Response" },
@@ -49,6 +50,10 @@ function reply.send(to, ok, text)
     { name = "Request-Action", value = to.action },
   }
   if to.reference then tags[#tags + 1] = { name = "X-Reference", value = to.reference } end
+  local names = {}
+  for name in pairs(more or {}) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do tags[#tags + 1] = { name = name, value = tostring(more[name]) } end
   ao.send({ Target = to.target, Data = text, Tags = tags })
 end
 

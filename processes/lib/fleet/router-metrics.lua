@@ -12,7 +12,7 @@ local KEPT = 256
 
 --- Codes by which a revision has failed, rather than refused for a reason of the sender's.
 local FAULTS = {
-  INTERNAL = true, TIMEOUT = true, BAD_REPLY = true, CANCELLED = true, GONE = true, BUSY = true,
+  INTERNAL = true, TIMEOUT = true, BAD_REPLY = true, SERVICE_FAULT = true, CANCELLED = true, GONE = true, BUSY = true,
   MEMORY_LIMIT = true,
 }
 
@@ -39,7 +39,17 @@ local function entry(of, service, id)
 end
 
 --- Counts a request; the function that is returned counts its answer, in the step in which it was asked.
+-- @treturn function `function(answer)`: what `fleet.answer` read. Neither raises: a figure that cannot be kept is a fault of the process
+--   and no reason to lose an answer.
 function metrics.begin(service, id)
+  local count = run.aside("traffic metrics", metrics.count, service, id)
+  return function(answer)
+    if count then run.aside("traffic metrics", count, answer) end
+  end
+end
+
+--- As `begin`, and raises.
+function metrics.count(service, id)
   local of = M.now
   if not of then return function() end end
   local one, started = entry(of, service, id), envelope.now()

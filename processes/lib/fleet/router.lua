@@ -6,6 +6,7 @@
 local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
+local faults = require("fleet.faults")
 local json = require("fleet.json")
 local metrics = require("fleet.router-metrics")
 local registry = require("fleet.registry")
@@ -70,7 +71,26 @@ local function named(entry, request, options)
   for name, value in pairs(options or {}) do
     if name ~= "tags" then with[name] = value end
   end
+  with.faultWhen = with.faultWhen or entry.faultWhen
   return with
+end
+
+--- What the table has of a service, or nil.
+function router.entry(service)
+  return S.table and S.table.services[service] or nil
+end
+
+--- Names of all services that can be reached, sorted.
+function router.services()
+  local names, seen = {}, {}
+  local function add(name)
+    if not seen[name] then names[#names + 1] = name end
+    seen[name] = true
+  end
+  for name in pairs(S.table and S.table.services or {}) do add(name) end
+  for name in pairs(wiring.all()) do add(name) end
+  table.sort(names)
+  return names
 end
 
 --- Whether a service can be reached: by the table, or by wiring.
@@ -87,9 +107,9 @@ function router.call(service, request, action, data, continuation, options)
   local id = tables.choose(entry, S.table.salt, request)
   options = named(entry, request, options)
   local counted
-  local correlation = calls.open(id, service, action, data, function(answer, msg)
+  local correlation = calls.open(id, service, action, data, function(answer, msg, raw)
     if counted then counted(answer) end
-    if continuation then continuation(answer, msg) end
+    if continuation then continuation(answer, msg, raw) end
   end, options)
   if options.uncounted then return correlation end
   counted = metrics.begin(service, id)
@@ -98,8 +118,10 @@ function router.call(service, request, action, data, continuation, options)
     for name, value in pairs(options.tags) do tags[name] = value end
     local seen
     -- Whatever becomes of the copy, the request itself goes on.
-    local ok = pcall(calls.open, entry.mirror, service, action, data, function(answer) seen(answer) end, {
-      tags = tags, timeout = options.timeout,
+    local ok = pcall(calls.open, entry.mirror, service, action, data, function(answer)
+      if seen then seen(answer) end
+    end, {
+      tags = tags, timeout = options.timeout, text = options.text, faultWhen = options.faultWhen,
     })
     if ok then seen = metrics.begin(service, entry.mirror) end
   end
@@ -230,6 +252,8 @@ local SERVICE = {
       fields = { tag = { type = "string", required = true, minLength = 1, maxLength = 64 }, value = NAME, processId = ID },
     },
     mirror = optional(ID),
+    faultWhen = faults.SCHEMA,
+    actions = { type = "list", maxLength = 200, items = { type = "string", minLength = 1, maxLength = 64 } },
   },
 }
 

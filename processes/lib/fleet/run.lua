@@ -43,6 +43,16 @@ function run.protected(fn, options)
   return ok, result, context, trace
 end
 
+--- Does what is the library's own and nobody's request: bookkeeping, figures. An error in it is recorded as a fault of the process and
+-- takes nothing back.
+-- @return what the function returned, or nil after an error
+function run.aside(what, fn, ...)
+  local ok, result = pcall(fn, ...)
+  if ok then return result end
+  pcall(Fleet.fault, what, tostring(result))
+  return nil
+end
+
 --- Has something undone if the handler that runs now fails.
 function run.onFailure(fn)
   local context = Fleet.context

@@ -1,0 +1,159 @@
+--- Carrying messages to the fleet's services and their answers back, in whatever shape they have: `require("fleet.carry").serve()` makes
+-- a process the front door of its fleet.
+--
+-- ```lua
+-- local fleet = require("fleet")
+-- fleet.process { name = "router", version = "1.0.0", capabilities = { "TRAFFIC_ROUTING" } }
+-- require("fleet.carry").serve()
+-- ```
+--
+-- Who asks sends any action with the tag `Service`, or `ROUTE`. The service gets the same action, data and tags from the router, with who
+-- asked in `On-Behalf-Of`; a tag that says something of the message itself, such as `Reply-To` or `Cron`, is not handed on.
+local answers = require("fleet.answer")
+local auth = require("fleet.auth")
+local calls = require("fleet.calls")
+local envelope = require("fleet.envelope")
+local fail = require("fleet.fail")
+local json = require("fleet.json")
+local once = require("fleet.once")
+local registry = require("fleet.registry")
+local reply = require("fleet.reply")
+local router = require("fleet.router")
+local rules = require("fleet.carry-rules")
+local run = require("fleet.run")
+
+local carry = {}
+
+--- Largest Data that is carried, in bytes.
+carry.MAX_BYTES = 1024 * 1024
+
+local options = {}
+
+--- How long a service may take, in ms: it may itself ask another one, so twice what a call may take.
+function carry.patience()
+  return 2 * calls.timeout()
+end
+
+local function served()
+  local names = {}
+  for _, name in ipairs(router.services()) do
+    if rules.open(name, router.entry(name), options) ~= false then names[#names + 1] = name end
+  end
+  return names
+end
+
+-- A success goes back as it came; of a fault or a refusal the code and the words are told in the library's shape.
+local function back(msg)
+  return function(answer, _, raw)
+    if not answer.success then
+      local tags = raw and raw.tags or nil
+      return calls.answer(msg, false, reply.failure(fail.new(answer.error.code, answer.error.message, answer.error.remedy, answer.error)), tags)
+    end
+    local tags = raw.tags
+    if raw.action ~= "" and raw.action ~= tostring(msg.Action) .. "-Response" and not reply.isResponse(raw.action) then
+      tags["Reply-Action"] = raw.action
+    end
+    calls.answer(msg, true, raw.text, tags)
+  end
+end
+
+--- Sends on in the sender's name, to the revision that the table gives the sender; the service's answer becomes the answer to the message.
+-- @tparam table given `data`: read, where it is a JSON object · `text`: as it is sent on, else `data` as JSON · `tags`
+function carry.on(msg, service, action, given)
+  local ok, code, message, remedy =
+    rules.allowed(service, action, router.knows(service), router.entry(service), options, served())
+  if not ok then error(fail.new(code, message, remedy)) end
+  calls.later(msg)
+  local player = auth.player(msg)
+  local request = {
+    player = player, data = given.data,
+    tag = function(name) return envelope.tag(msg, name) end,
+  }
+  local tags = given.tags or {}
+  tags["On-Behalf-Of"] = player
+  router.call(service, request, action, given.data, back(msg), {
+    timeout = carry.patience(), tags = tags, text = given.text, uncounted = rules.OBSERVED[action],
+  })
+end
+
+--- Whether a message names its service by a tag: it is carried as it is. Actions that the router has itself, such as Info, stay its own;
+-- ROUTE carries those too.
+function carry.matches(msg)
+  local service, action = envelope.tag(msg, "Service"), msg.Action
+  return service ~= nil and type(action) == "string" and action ~= "" and not reply.isResponse(action) and action ~= "Eval"
+end
+
+local function read(msg)
+  local text = envelope.of(msg).data
+  if text == nil then text = "" end
+  if type(text) ~= "string" then
+    error(fail.new("BAD_JSON", "Data is no text", "send a text as Data"))
+  elseif #text > carry.MAX_BYTES then
+    error(fail.new("TOO_LARGE", "Data has " .. #text .. " bytes, at most " .. carry.MAX_BYTES .. " are carried", "send less at once"))
+  end
+  local data, problem
+  if text == "" then data = json.object() else data, problem = json.decode(text) end
+  if type(data) == "table" then
+    return { data = data, text = (text ~= "" or not options.objects) and text or nil, tags = answers.tags(msg) }
+  end
+  if options.objects then
+    error(fail.new("BAD_JSON", "Data is not a JSON object: " .. tostring(problem or "it is a " .. type(data)), "send a JSON object as Data"))
+  end
+  return { text = text, tags = answers.tags(msg) }
+end
+
+--- Carries such a message, at most once for a correlation id.
+function carry.handle(msg)
+  local to = reply.address(msg)
+  local key = once.key(auth.player(msg), "Service/" .. msg.Action, to.correlation)
+  local earlier = once.find(key)
+  if earlier then
+    -- While the first one's answer is still to come there is nothing to repeat.
+    if earlier.text then reply.send(to, earlier.ok, earlier.text, earlier.tags) end
+    return
+  end
+  once.begin(key)
+  local ok, raised = run.protected(function()
+    carry.on(msg, envelope.tag(msg, "Service"), msg.Action, read(msg))
+  end, { id = msg.Id, readonly = true, onceKey = key })
+  if not ok then
+    once.forget(key)
+    if not fail.is(raised) then
+      Fleet.fault(msg.Action, tostring(raised))
+      raised = fail.new("INTERNAL", "the message could not be carried", "tell the owner of the router; its LOGS have the details")
+    end
+    reply.send(to, false, reply.failure(raised))
+  end
+end
+
+--- Makes this process a front door.
+-- @tparam ?table given `open`: service → true, false or the list of its actions that are carried for anybody (default: all actions, or
+--   those that its declaration names (`routed`), of services to which the deployer gave a table; of other peers only Info, HEALTH_CHECK and
+--   GET_STATISTICS) · `declared = false`: only what `open` names · `objects`: Data must be a JSON object · `handler`: name of the handler
+function carry.serve(given)
+  options = given or {}
+  registry.on("ROUTE", {
+    who = "anyone", once = true,
+    schema = {
+      service = { type = "string", required = true, maxLength = 64 },
+      action = { type = "string", required = true, maxLength = 64 },
+      data = { type = "table" },
+    },
+  }, function(data, msg)
+    carry.on(msg, data.service, data.action, { data = data.data or json.object() })
+  end)
+  registry.on("LIST_SERVICES", { who = "anyone", readonly = true }, function()
+    local services = {}
+    for i, name in ipairs(router.services()) do
+      local open = rules.open(name, router.entry(name), options)
+      services[i] = {
+        service = name, processId = router.target(name, { player = "" }), open = open ~= false,
+        actions = type(open) == "table" and open or nil,
+      }
+    end
+    return { services = services, count = #services }
+  end)
+  Handlers.add(options.handler or "fleet.service", carry.matches, carry.handle)
+end
+
+return carry
