@@ -72,6 +72,7 @@ const telling = new Set([
   "RATE_LIMITED",
   "PROCESS_UNKNOWN",
   "MODULE_UNKNOWN",
+  "SCHEDULER_UNKNOWN",
   "DATA_UNKNOWN",
 ]);
 

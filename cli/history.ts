@@ -1,5 +1,9 @@
 import { z } from "zod";
+import { unitNotAo } from "../ao/errors.ts";
+import { type Unit, unitAt } from "../ao/legacy/http.ts";
+import { schedulersOf } from "../ao/legacy/scheduler.ts";
 import type { Ao, Evaluation, Tags } from "../ao/port.ts";
+import { retrying } from "../ao/retry.ts";
 import { type Budget, budgetOf, within } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
 import type { FleetSession } from "./fleet-session.ts";
@@ -41,6 +45,9 @@ const PageSchema = z.looseObject({
   edges: z.array(z.looseObject({ node: NodeSchema })),
 });
 
+/** Seconds that one call may take. */
+const CALL_SECONDS = 30;
+
 /** Messages of one call to the scheduler unit. */
 const PAGE = 500;
 
@@ -66,13 +73,14 @@ export interface History {
  */
 export async function historyOf(fleet: HistoryParts, seconds: number, page = PAGE): Promise<History> {
   const budget = budgetOf(seconds);
-  const su = (fleet.suUrl ?? (await schedulerUrl(fleet, budget))).replace(/\/+$/, "");
+  const su = await schedulerUnit(fleet, budget);
+  const get = (path: string) => ask(su, path);
   return {
     async latest(processId) {
-      const answer = await get(`${su}/${processId}/latest`);
+      const answer = await get(`${processId}/latest`);
       if (answer !== "refused") return scheduled(NodeSchema.parse(answer)).slot;
       // The unit does not count the spawn among the messages: a process that got none yet is found by itself.
-      return (await get(`${su}/processes/${processId}`)) === "refused" ? undefined : 0;
+      return (await get(`processes/${processId}`)) === "refused" ? undefined : 0;
     },
     async range(processId, from, to) {
       const found: Scheduled[] = [];
@@ -84,7 +92,7 @@ export async function historyOf(fleet: HistoryParts, seconds: number, page = PAG
           "to-nonce": String(to),
           limit: String(page),
         });
-        const { edges, page_info } = pageIn(su, await get(`${su}/${processId}?${query}`));
+        const { edges, page_info } = pageIn(su, await get(`${processId}?${query}`));
         const slots = edges.map(({ node }) => scheduled(node));
         found.push(...slots.filter(({ slot }) => slot >= from && slot <= to));
         const last = Math.max(after, ...slots.map(({ slot }) => slot));
@@ -151,62 +159,36 @@ async function withAssigned(
 const record = (tags: readonly { name: string; value: string }[]): Record<string, string> =>
   Object.fromEntries(tags.map(({ name, value }) => [name, value]));
 
-/** The newest location that the scheduler published. */
-async function schedulerUrl({ session }: HistoryParts, budget: Budget): Promise<string> {
-  const { scheduler } = session.endpoints;
-  const [found] = await session.ao.find(
-    { owners: [scheduler], tags: { "Data-Protocol": "ao", Type: "Scheduler-Location" }, limit: 1 },
-    budget,
-  );
-  if (found?.tags.Url) return found.tags.Url;
-  throw new FleetError({
-    code: "SCHEDULER_UNKNOWN",
-    what: `The network does not say where the scheduler ${scheduler} is.`,
-    got: found ? "a location without Url" : "no Scheduler-Location",
-    expected: "an item Scheduler-Location with a Url, signed by the scheduler",
-    remedy: "Check `scheduler` and `gatewayUrl` in the stack's settings.",
+/** The unit of the network's scheduler, as the settings or its own record say. */
+function schedulerUnit({ suUrl, session }: HistoryParts, budget: Budget): Promise<Unit> {
+  const { scheduler, graphqlUrl } = session.endpoints;
+  const limits = { concurrency: 8, timeout: CALL_SECONDS * 1000 };
+  const known = suUrl ?? session.endpoints.suUrl;
+  const schedulers = schedulersOf({
+    endpoints: { scheduler, ...(known === undefined ? {} : { suUrl: known }) },
+    index: unitAt("gateway", graphqlUrl, limits),
+    unit: (url) => unitAt("scheduler unit", url, limits),
   });
+  return retrying("finding the scheduler unit", within(budget, CALL_SECONDS), () =>
+    schedulers.locate(scheduler, within(budget, CALL_SECONDS)),
+  );
 }
 
 /** What the unit tells, or that it refused the question (400, 404): it knows no such process or message, or the call was wrong. */
-async function get(url: string): Promise<unknown> {
-  let response: Response;
-  try {
-    response = await fetch(url, { signal: AbortSignal.timeout(30_000) });
-  } catch (error) {
-    throw new FleetError(
-      {
-        code: "UNIT_DOWN",
-        what: `The scheduler unit at ${new URL(url).origin} cannot be reached.`,
-        got: error instanceof Error ? error.message : String(error),
-        expected: "a scheduler unit that answers",
-        remedy: "Try again later; for the embedded network: npx fleet localnet status",
-      },
-      { transient: true },
-    );
-  }
-  const text = await response.text();
-  if (response.status === 400 || response.status === 404) return "refused";
-  if (!response.ok) throw notScheduler(url, `${response.status} ${text.slice(0, 200)}`);
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw notScheduler(url, text.slice(0, 200));
-  }
+async function ask(su: Unit, path: string): Promise<unknown> {
+  const answer = await su.ask({ url: `${su.url}/${path}` }, budgetOf(CALL_SECONDS));
+  if (answer.status === 400 || answer.status === 404) return "refused";
+  if (!answer.ok || answer.json === undefined)
+    throw unitNotAo(su.name, su.url, `${answer.status} ${answer.excerpt}`);
+  return answer.json;
 }
 
-function pageIn(su: string, answer: unknown): z.infer<typeof PageSchema> {
+function pageIn(su: Unit, answer: unknown): z.infer<typeof PageSchema> {
   const page = PageSchema.safeParse(answer);
   if (page.success) return page.data;
-  throw notScheduler(su, answer === "refused" ? "it refused the call" : z.prettifyError(page.error));
-}
-
-function notScheduler(url: string, got: string): FleetError {
-  return new FleetError({
-    code: "UNIT_NOT_AO",
-    what: `What answers at ${new URL(url).origin} is not a scheduler unit as it is known here.`,
-    got,
-    expected: "the JSON answer of a scheduler unit",
-    remedy: "Check the address and any proxy on the way.",
-  });
+  throw unitNotAo(
+    su.name,
+    su.url,
+    answer === "refused" ? "it refused the call" : z.prettifyError(page.error),
+  );
 }

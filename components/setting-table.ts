@@ -30,6 +30,11 @@ export const SETTINGS = {
     description: "Gateway that serves data and the index (legacy)",
     default: "https://arweave.net",
   },
+  graphqlUrl: {
+    type: "string",
+    description: "Serves the index (legacy). Empty for /graphql below the gateway",
+    default: "",
+  },
   muUrl: {
     type: "string",
     description: "Messenger unit (legacy)",

@@ -99,9 +99,11 @@ function networkOf(config: pulumi.Config) {
   if (kind === "local") return { kind: "local" as const, dir: text(config, "localDir") };
   const uploadUrl = text(config, "uploadUrl");
   const suUrl = text(config, "suUrl");
+  const graphqlUrl = text(config, "graphqlUrl");
   return {
     kind: kind as "legacy",
     gatewayUrl: text(config, "gatewayUrl"),
+    ...(graphqlUrl === "" ? {} : { graphqlUrl }),
     muUrl: text(config, "muUrl"),
     cuUrl: text(config, "cuUrl"),
     scheduler: text(config, "scheduler"),

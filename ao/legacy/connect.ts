@@ -75,8 +75,9 @@ export function connectLegacy({
   const warm = new Set<string>();
 
   const unit = (url: string) => unitAt("scheduler unit", url, unitLimits);
+  const schedulers = schedulersOf({ endpoints, index, unit });
   const arrival = arrivalOf({
-    schedulers: schedulersOf({ endpoints, index, unit }),
+    schedulers,
     inFlight,
     isShown: async (id, budget) =>
       (await readPage(index, { ids: [id] }, { first: 1 }, budget)).items.length > 0,
@@ -184,6 +185,7 @@ export function connectLegacy({
           cu,
           backoff,
           module: modules.load,
+          scheduler: (time) => schedulers.locate(endpoints.scheduler, time),
           index: (time) => find({ tags: { "Data-Protocol": "ao" }, limit: 1 }, time),
         },
         input,

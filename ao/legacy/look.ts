@@ -5,6 +5,7 @@ import { readPage } from "./gateway.ts";
 import { unitAt } from "./http.ts";
 import { moduleLoader } from "./modules.ts";
 import { preflight } from "./preflight.ts";
+import { schedulersOf } from "./scheduler.ts";
 
 /**
  * Looks whether a network can take a fleet: every unit answers and is what it should be, and the module is there. Needs no
@@ -19,6 +20,8 @@ export function lookAhead(
 ): Promise<void> {
   const limits = { concurrency: 4, timeout: 20_000 };
   const index = unitAt("gateway", endpoints.graphqlUrl, limits);
+  const unit = (url: string) => unitAt("scheduler unit", url, limits);
+  const schedulers = schedulersOf({ endpoints, index, unit });
   const { uploadUrl } = endpoints;
   const parts = {
     ...(input.upload === true && uploadUrl !== undefined
@@ -27,6 +30,7 @@ export function lookAhead(
     mu: unitAt("messenger unit", endpoints.muUrl, limits),
     cu: unitAt("compute unit", endpoints.cuUrl, limits),
     backoff: defaultBackoff,
+    scheduler: (time: Budget) => schedulers.locate(endpoints.scheduler, time),
     module: moduleLoader(index, defaultBackoff).load,
     index: (time: Budget) => readPage(index, { tags: { "Data-Protocol": "ao" } }, { first: 1 }, time),
   };

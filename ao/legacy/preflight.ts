@@ -14,6 +14,8 @@ export interface PreflightParts {
   readonly backoff: Backoff;
   /** Asks the gateway's index for the module, with whatever retries. */
   module(id: string, budget: Budget): Promise<FoundItem>;
+  /** Looks up the unit of the network's scheduler: one try. */
+  scheduler(budget: Budget): Promise<Unit>;
   /** Asks the gateway's index for nothing in particular: throws when it is not one. */
   index(budget: Budget): Promise<unknown>;
 }
@@ -24,13 +26,14 @@ export interface PreflightParts {
  * @throws FleetError with the problem of each; transient when all of them are
  */
 export async function preflight(
-  { mu, cu, upload, backoff, module, index }: PreflightParts,
+  { mu, cu, upload, backoff, module, scheduler, index }: PreflightParts,
   input: { module?: string },
   budget: Budget,
 ): Promise<void> {
   const looks = [
     look(mu, isMessenger, budget, backoff),
     look(cu, isCompute, budget, backoff),
+    lookAtScheduler(scheduler, budget, backoff),
     // Its root may be anything: an upload service is known by nothing but what it takes.
     ...(upload === undefined ? [] : [look(upload, () => true, budget, backoff)]),
     input.module === undefined ? index(budget) : module(input.module, within(budget, MODULE_SECONDS)),
@@ -48,6 +51,16 @@ export async function preflight(
       cause: errors[0],
     });
   }
+}
+
+/** Where its record says, and whether it answers there: without it no spawn and no message gets a place. */
+async function lookAtScheduler(
+  scheduler: PreflightParts["scheduler"],
+  budget: Budget,
+  backoff: Backoff,
+): Promise<void> {
+  const su = await retrying("finding the scheduler unit", budget, () => scheduler(budget), backoff);
+  await look(su, isScheduler, budget, backoff);
 }
 
 function look(
@@ -79,6 +92,16 @@ const isMessenger = (answer: Answer) =>
 
 /** The real one answers `{ address, timestamp }`, others one of the two. */
 const isCompute = (answer: Answer) => answer.ok && (/compute unit/i.test(answer.excerpt) || isStatus(answer));
+
+/**
+ * The real one answers `{ address, timestamp }`, the time as text. One that only routes to others refuses a call that names no
+ * process with a 400 and `{ error }`: it is there all the same.
+ */
+function isScheduler({ ok, status, json }: Answer): boolean {
+  const { address, timestamp, error } = (json ?? {}) as Record<string, unknown>;
+  if (ok) return typeof address === "string" || ["string", "number"].includes(typeof timestamp);
+  return status === 400 && typeof error === "string";
+}
 
 function isStatus({ json }: Answer): boolean {
   if (typeof json !== "object" || json === null) return false;

@@ -5,7 +5,7 @@ import { DataItem } from "@dha-team/arbundles";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
 import { budgetOf } from "../../core/budget.ts";
-import { MODULE, page, type Reply, startUnits, type Units } from "./units.ts";
+import { MODULE, page, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
 import { makeWallet } from "./wallets.ts";
 
 let wallet: Wallet;
@@ -176,8 +176,51 @@ describe("preflight", () => {
   test("passes when every unit is what it should be", async () => {
     await look();
     expect(new Set(units.requests.map(({ endpoint }) => endpoint))).toEqual(
-      new Set(["mu.root", "cu.root", "graphql"]),
+      new Set(["mu.root", "cu.root", "su.root", "graphql"]),
     );
+  });
+
+  test("finds the scheduler by its record, and asks whether it answers there", async () => {
+    const { suUrl, ...endpoints } = units.endpoints;
+    const located = (url: string) => ({
+      ...{ id: "l", recipient: "", owner: { address: SCHEDULER } },
+      tags: [{ name: "Url", value: url }],
+    });
+    let at = suUrl ?? "";
+    units.script(({ endpoint, body }) =>
+      endpoint === "graphql" && body.toString().includes("Scheduler-Location")
+        ? { json: page(at === "" ? [] : [located(at)]) }
+        : undefined,
+    );
+    const limits = { backoff: { base: 5, cap: 20, floor: 1 } };
+    const check = (seconds: number) =>
+      connectLegacy({ endpoints, wallet, journal, limits }).preflight({}, budgetOf(seconds));
+    await check(5);
+    expect(units.count("su.root")).toBe(1);
+    at = "http://127.0.0.1:9";
+    await expect(check(0.2)).rejects.toMatchObject({
+      problems: [
+        {
+          code: "UNIT_DOWN",
+          what: expect.stringContaining("scheduler unit"),
+          got: expect.stringContaining(at),
+        },
+      ],
+    });
+    at = "";
+    await expect(check(0.2)).rejects.toMatchObject({ problems: [{ code: "SCHEDULER_UNKNOWN" }] });
+  });
+
+  test.each<[string, Reply, boolean]>([
+    ["that only routes", { status: 400, json: { error: "No process-id query parameter provided" } }, true],
+    ["that tells the time as a number", { json: { timestamp: 1700000000000 } }, true],
+    ["that is a web page", { text: "<h1>It works!</h1>" }, false],
+    ["that is another program's JSON", { json: { hello: "world" } }, false],
+  ])("a scheduler %s: %j", async (_what, reply, passes) => {
+    units.script(({ endpoint }) => (endpoint === "su.root" ? reply : undefined));
+    const looked = look(1);
+    if (passes) await looked;
+    else await expect(looked).rejects.toMatchObject({ problems: [{ code: "UNIT_NOT_AO" }] });
   });
 
   test("names every problem at once", async () => {

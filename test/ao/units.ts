@@ -13,6 +13,7 @@ export type Endpoint =
   | "cu.results"
   | "cu.dryrun"
   | "cu.root"
+  | "su.root"
   | "su.process"
   | "su.message"
   | "su.range"
@@ -138,6 +139,7 @@ function endpointOf({ url = "", method }: IncomingMessage): Endpoint {
   if (url.startsWith("/cu/dry-run")) return "cu.dryrun";
   if (url.startsWith("/cu")) return "cu.root";
   if (url.startsWith("/su/processes/")) return "su.process";
+  if (url === "/su/") return "su.root";
   if (url.startsWith("/su/")) return url.includes("from=") ? "su.range" : "su.message";
   return url.startsWith("/graphql") ? "graphql" : "data";
 }
@@ -156,6 +158,8 @@ function usual(request: Request, taken: ReadonlySet<string>): Reply {
   const { endpoint, body, path } = request;
   const named = path.split("/").at(-1)?.split("?")[0] ?? "";
   switch (endpoint) {
+    case "su.root":
+      return { json: { timestamp: "1700000000000", address: SCHEDULER } };
     case "su.process":
       return taken.has(named)
         ? { json: { process_id: named } }

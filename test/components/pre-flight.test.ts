@@ -73,6 +73,15 @@ describe("before anything is sent", () => {
     expect(said).toContain("compute unit");
   });
 
+  it.concurrent("a scheduler that is not there is told, be it by its record or by its address", async () => {
+    const { suUrl: _, ...elsewhere } = network();
+    const unknown = { ...elsewhere, scheduler: "x".repeat(43) };
+    expect(await codes(preFlight(config(wallet), unknown, [net.module]))).toEqual(["SCHEDULER_UNKNOWN"]);
+    const down = { ...network(), suUrl: "http://127.0.0.1:9" };
+    const [problem] = await problems(preFlight(config(wallet), down, [net.module]));
+    expect(problem).toMatchObject({ code: "UNIT_DOWN", what: expect.stringContaining("scheduler unit") });
+  });
+
   it.concurrent("everything that is wrong is told at once", async () => {
     const page = createServer((_request, response) => response.end("<html>hello</html>"));
     await new Promise<void>((listening) => page.listen(0, "127.0.0.1", listening));

@@ -44,12 +44,16 @@ describe("defaults", () => {
     const config = stack({
       "two:network": "legacy",
       "two:cuUrl": "https://cu.example.org",
+      "two:graphqlUrl": "https://index.example.org/graphql",
       "two:protect": "true",
       "two:healthRetries": "0",
       "two:strategy": '{"kind":"rolling","batchSize":2}',
     });
     expect(settings(config)).toMatchObject({
-      network: { kind: "legacy", cuUrl: "https://cu.example.org", muUrl: SETTINGS.muUrl.default },
+      network: {
+        ...{ kind: "legacy", cuUrl: "https://cu.example.org", muUrl: SETTINGS.muUrl.default },
+        graphqlUrl: "https://index.example.org/graphql",
+      },
       health: { retries: 0 },
       protect: true,
       strategy: { kind: "rolling", batchSize: 2 },
