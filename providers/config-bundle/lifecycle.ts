@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
-import { nothingLoaded } from "../process/health.ts";
+import { neverLoaded, nothingLoaded } from "../process/health.ts";
 import { assumeKept, type CheckFailure, checkInputs, ownInputs } from "../run/inputs.ts";
 import { record } from "../run/manifest.ts";
 import { memberKey } from "../run/members.ts";
@@ -146,7 +146,7 @@ async function clear(
   await Promise.all(
     targets.map(async (target) => {
       const budget = session.budget(timeoutSeconds);
-      const told = await tellConfigs(session, target, { configType }, budget).catch(nothingLoaded);
+      const told = await tellConfigs(session, target, { configType }, budget).catch(neverLoaded);
       const held = told?.held[configType];
       if (held?.hash !== hash) return;
       await withdraw(session, target, { configType, hash, version: held.version }, budget, true);

@@ -4,7 +4,7 @@ import { adoption, assertMayCreate } from "../run/adoption.ts";
 import { ask } from "../run/control.ts";
 import { type Incarnation, incarnationsIn, onNetwork } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
-import { nothingLoaded, type Place } from "./health.ts";
+import { neverLoaded, type Place } from "./health.ts";
 import { committedLoad, loadsOf } from "./load.ts";
 import { type FoundPlace, moduleId, spawned } from "./place.ts";
 import { isWanted, revisionsOf } from "./revisions.ts";
@@ -131,7 +131,7 @@ async function identify(
 ): Promise<HeldRevision | "empty" | "retired"> {
   const { name, processId, generation } = place;
   const request = { name, processId, generation, action: "Info" };
-  const info = await ask(session, request, InfoSchema, budget).catch(nothingLoaded);
+  const info = await ask(session, request, InfoSchema, budget).catch(neverLoaded);
   if (!info || info.sourceHash === "") return "empty";
   if (info.status === "RETIRED") return "retired";
   const { sourceHash, version, release } = info;

@@ -5,6 +5,7 @@ import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../run/control.ts";
 import type { Session } from "../run/session.ts";
+import { HandChangesSchema, notOurs } from "./code-drift.ts";
 import { CheckSchema, type HealthOutput, type HealthPolicy } from "./schema.ts";
 
 export const VerdictSchema = z.looseObject({
@@ -16,6 +17,8 @@ export const VerdictSchema = z.looseObject({
   epoch: z.number().int(),
   /** Deployment that loaded the code. */
   release: z.string().optional(),
+  /** What was changed by hand since; absent where the library is older. */
+  changedByHand: HandChangesSchema,
 });
 
 export type Verdict = z.infer<typeof VerdictSchema>;
@@ -127,8 +130,13 @@ export async function awaitHealthy(
 
 export const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
 
-/** For `catch`: a process that does not answer has none of the fleet's code; any other failure stays one. */
-export function nothingLoaded(error: unknown): undefined {
+/** For `catch`: a process that does not answer never had the fleet's code; any other failure stays one. */
+export function neverLoaded(error: unknown): undefined {
   if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
   throw error;
+}
+
+/** For `catch` in a refresh: a process whose own handlers of the fleet are gone or hidden tells nothing; any other failure stays one. */
+export function nothingLoaded(error: unknown): undefined {
+  notOurs(error);
 }

@@ -12,8 +12,9 @@ import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { type Beside, placeBeside } from "./beside.ts";
 import { BOOT_PATIENCE, bootLoads } from "./boot.ts";
+import { changesIn, handWords, notOurs, strangersIn } from "./code-drift.ts";
 import { driveCron } from "./cron.ts";
-import { awaitHealthy, type Expected, nothingLoaded, type Place, probe } from "./health.ts";
+import { awaitHealthy, type Expected, type Place, probe } from "./health.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import { ensureModule } from "./module.ts";
 import { observe } from "./observe.ts";
@@ -248,7 +249,9 @@ async function ensureCode(
   olds: ProcessOutputs | undefined,
   budget: ReturnType<Session["budget"]>,
 ): Promise<NonNullable<ProcessOutputs["revision"]>> {
-  const kept = place.fresh ? undefined : await loadedAlready(session, place, inputs, olds, budget);
+  const { kept, strangers = [] } = place.fresh
+    ? { kept: undefined }
+    : await loadedAlready(session, place, inputs, olds, budget);
   // It runs already, so a state that it was to be loaded with is not put back any more.
   if (kept) return inputs.restore === undefined ? kept : { ...kept, restored: inputs.restore.id };
   const started = performance.now();
@@ -258,7 +261,7 @@ async function ensureCode(
   const booted = place.booted === true ? bootLoads(place, inputs) : [];
   const load =
     (await committedLoad(session, place, inputs.bundle.hash, booted, budget, BOOT_PATIENCE)) ??
-    (await loadBundle(session, place, inputs, budget, state));
+    (await loadBundle(session, place, inputs, budget, state, strangers));
   crashPoint("process.loaded");
   await say(
     session,
@@ -267,6 +270,9 @@ async function ensureCode(
     `${Math.max(1, Math.round(inputs.bundle.bytes / 1000))} kB`,
     started,
   );
+  const repaired = [...(load.repaired ?? []), ...strangers.map(added)];
+  if (repaired.length > 0)
+    await say(session, inputs.name, "repaired", `changed by hand: ${handWords(repaired).join("; ")}`);
   const revision = revisionOf(place, inputs, load, session.deployment.id);
   return state === undefined || inputs.restore === undefined
     ? revision
@@ -291,24 +297,34 @@ function revisionOf(
   };
 }
 
-/** The revision, when the process itself says that it runs the declared code and the message that loaded it is known. */
+const added = (name: string) => ({ kind: "HANDLER", change: "ADDED", name });
+
+/**
+ * The revision, when the process itself says that it runs the declared code, as it was loaded, and the message that loaded it is
+ * known. Otherwise nothing, with the handlers that were added by hand and that a load does not take away by itself.
+ */
 async function loadedAlready(
   session: Session,
   place: Place,
   inputs: ProcessInputs,
   olds: ProcessOutputs | undefined,
   budget: ReturnType<Session["budget"]>,
-): Promise<ProcessOutputs["revision"]> {
+): Promise<{ kept: ProcessOutputs["revision"]; strangers?: string[] }> {
   const { hash } = inputs.bundle;
   const known = olds?.revision?.processId === place.processId ? olds.revision : undefined;
   // Only what may run already is worth the question.
   const sent = [...(await loadsOf(session, place, hash)), ...(known ? [] : bootLoads(place, inputs))];
-  if (known?.sourceHash !== hash && sent.length === 0) return undefined;
-  const verdict = await probe(session, place, "LIVENESS", {}, budget).catch(nothingLoaded);
-  if (verdict?.sourceHash !== hash || verdict.version !== inputs.version) return undefined;
-  if (known?.sourceHash === hash && known.version === inputs.version) return known;
+  if (known?.sourceHash !== hash && sent.length === 0) return { kept: undefined };
+  const verdict = await probe(session, place, "LIVENESS", {}, budget).catch(notOurs);
+  if (typeof verdict === "string") return { kept: undefined };
+  if (verdict.sourceHash !== hash || verdict.version !== inputs.version) return { kept: undefined };
+  const loaded = known?.sourceHash === hash && known.version === inputs.version ? known : undefined;
+  const changes = await changesIn(session, place, verdict, loaded, budget);
+  if (changes.length > 0)
+    return { kept: undefined, strangers: verdict.changedByHand ? [] : strangersIn(changes) };
+  if (loaded) return { kept: loaded };
   const load = await committedLoad(session, place, hash, sent, budget);
-  return load && revisionOf(place, inputs, load, verdict.release ?? "");
+  return { kept: load && revisionOf(place, inputs, load, verdict.release ?? "") };
 }
 
 function unhealthy(name: string, health: HealthOutput): FleetError {

@@ -5,6 +5,7 @@ import { FleetError } from "../../core/errors.ts";
 import { adoption } from "../run/adoption.ts";
 import { memberKey } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
+import type { HandChange } from "./code-drift.ts";
 import type { Place } from "./health.ts";
 import { short } from "./health.ts";
 import { composeProgram, type Program, type RestoredState, readLoadOutcome } from "./program.ts";
@@ -19,6 +20,8 @@ export interface Loaded {
   readonly handlers?: readonly string[];
   /** The shape of its states after it, where it says so. */
   readonly stateVersion?: string;
+  /** What had been changed by hand before and was put back, where it says so. */
+  readonly repaired?: readonly HandChange[];
 }
 
 /** @throws FleetError BUNDLE_GONE */
@@ -43,14 +46,21 @@ export async function programOf(
   { name, bundle, version }: Pick<ProcessInputs, "name" | "bundle" | "version">,
   text: string,
   state?: RestoredState,
+  strangers?: readonly string[],
 ): Promise<Program> {
   const epoch = await session.deployment.epoch();
   const release = session.deployment.id;
-  return composeProgram(text, { process: name, release, sourceHash: bundle.hash, version, epoch }, state);
+  return composeProgram(
+    text,
+    { process: name, release, sourceHash: bundle.hash, version, epoch },
+    state,
+    strangers,
+  );
 }
 
 /**
- * Loads the declared bundle with one Eval and returns when the process itself says that it committed it.
+ * Loads the declared bundle with one Eval and returns when the process itself says that it committed it. Handlers named as
+ * `strangers` are removed first.
  *
  * @throws FleetError BUNDLE_GONE, LUA_ERROR (at the user's file and line), STALE_EPOCH, NOT_OWNER, LOAD_UNCLEAR
  */
@@ -60,10 +70,11 @@ export async function loadBundle(
   inputs: ProcessInputs,
   budget: Budget,
   state?: RestoredState,
+  strangers?: readonly string[],
 ): Promise<Loaded> {
   const stored = await storedBundle(session, inputs);
   const epoch = await session.deployment.epoch();
-  const program = await programOf(session, inputs, stored.text, state);
+  const program = await programOf(session, inputs, stored.text, state, strangers);
   const intent = memberKey(
     session.scope,
     place.name,
@@ -180,10 +191,11 @@ export async function committedLoad(
 const loaded = (
   evalId: string,
   at: number,
-  { handlers, stateVersion }: Pick<Loaded, "handlers" | "stateVersion">,
+  { handlers, stateVersion, repaired }: Pick<Loaded, "handlers" | "stateVersion" | "repaired">,
 ): Loaded => ({
   evalId,
   at,
   ...(handlers === undefined ? {} : { handlers }),
   ...(stateVersion === undefined ? {} : { stateVersion }),
+  ...(repaired === undefined ? {} : { repaired }),
 });

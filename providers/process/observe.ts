@@ -3,7 +3,8 @@ import { ask } from "../run/control.ts";
 import { luaList } from "../run/lua-list.ts";
 import { rivalOf } from "../run/rival.ts";
 import type { Session } from "../run/session.ts";
-import { nothingLoaded, type Place, probe, short } from "./health.ts";
+import { codeChanges, HandChangesSchema, handWords, notOurs } from "./code-drift.ts";
+import { type Place, probe, short } from "./health.ts";
 import type { HealthOutput, ProcessOutputs } from "./schema.ts";
 
 const list = luaList(z.string());
@@ -14,6 +15,7 @@ const InfoSchema = z.looseObject({
   epoch: z.number().int(),
   owner: z.string().optional(),
   handlers: list,
+  changedByHand: HandChangesSchema,
 });
 type Info = z.infer<typeof InfoSchema>;
 
@@ -26,14 +28,11 @@ export interface Observed {
 /** Asks a process what it is and how it is, by signed messages, and says what differs from what the last run made. */
 export async function observe(session: Session, place: Place, props: ProcessOutputs): Promise<Observed> {
   const budget = session.budget(Math.min(60, props.timeoutSeconds));
-  const info = await ask(session, { ...place, action: "Info" }, InfoSchema, budget).catch(nothingLoaded);
-  const verdict = info && (await probe(session, place, "LIVENESS", {}, budget).catch(nothingLoaded));
-  if (!info || !verdict) {
-    return {
-      health: { status: "OFFLINE", reasons: ["it does not answer the fleet's probes"] },
-      drift: ["the fleet's handlers are gone"],
-    };
-  }
+  const info = await ask(session, { ...place, action: "Info" }, InfoSchema, budget).catch(notOurs);
+  if (typeof info === "string") return unanswered(info);
+  // All kinds, as after a load: what an update would call unhealthy must not be unchanged.
+  const verdict = await probe(session, place, "ALL", {}, budget).catch(notOurs);
+  if (typeof verdict === "string") return unanswered(verdict);
   const reasons = verdict.checks
     .filter((item) => item.status === "UNHEALTHY")
     .map((item) => `${item.name}: ${item.detail ?? item.status}`);
@@ -47,6 +46,11 @@ export async function observe(session: Session, place: Place, props: ProcessOutp
   if (isRetired && reasons.length === 0) reasons.push("service: it is retired");
   return { health: { status: isRetired ? "UNHEALTHY" : verdict.healthStatus, reasons }, drift };
 }
+
+const unanswered = (why: string): Observed => ({
+  health: { status: "OFFLINE", reasons: ["it does not answer the fleet's probes"] },
+  drift: [why],
+});
 
 const stoppedWords = (status: "RETIRED" | "DRAINING"): string =>
   `it is ${status.toLowerCase()} instead of active`;
@@ -88,12 +92,6 @@ export function explainDrift(
     drift.push(`${FOREIGN} ${info.owner} instead of ${props.owner}`);
   if (info.status === "RETIRED" || info.status === "DRAINING") drift.push(stoppedWords(info.status));
   if (info.epoch > ledgerEpoch) drift.push(`${AHEAD} ${info.epoch}, the ledger at ${ledgerEpoch}`);
-  const known = props.revision?.handlers;
-  if (known) {
-    const gone = known.filter((name) => !info.handlers.includes(name));
-    const added = info.handlers.filter((name) => !known.includes(name));
-    if (gone.length > 0) drift.push(`handlers are gone: ${gone.join(", ")}`);
-    if (added.length > 0) drift.push(`handlers were added: ${added.join(", ")}`);
-  }
+  drift.push(...handWords(codeChanges(props.revision, info)));
   return drift;
 }

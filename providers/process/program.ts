@@ -1,5 +1,6 @@
 import { luaString } from "../../bundler/index.ts";
 import { sha256 } from "../../core/hash.ts";
+import { type HandChange, HandChangesSchema } from "./code-drift.ts";
 
 /** The Lua text of one load: guard, bundle, commit – one Eval, which happens as a whole or not at all. Pure. */
 export interface Commit {
@@ -24,19 +25,30 @@ export interface Program {
 }
 
 /**
+ * The text of a load. `strangers` are handlers that are removed before the bundle runs: they were added by hand.
+ *
  * A refused epoch is a returned value, not an error: an error would also discard the count of refusals.
  * The commit is the last statement: whoever reads its marker knows that everything before it ran.
  */
-export function composeProgram(bundle: string, commit: Commit, state?: RestoredState): Program {
+export function composeProgram(
+  bundle: string,
+  commit: Commit,
+  state?: RestoredState,
+  strangers: readonly string[] = [],
+): Program {
   // A process without code has nothing yet that could take a state: there the commit does.
   const restore =
     state === undefined
       ? ""
       : ` local __s, __d, __n = ${luaString(state.text)}, ${luaString(state.digest)}, Fleet == nil if not __n then Fleet.restore(__s, __d) end`;
+  const drop =
+    strangers.length === 0
+      ? ""
+      : ` for _, name in ipairs({ ${strangers.map(luaString).join(", ")} }) do Handlers.remove(name) end`;
   // As many lines with a state as without: an error's line is mapped back by whoever reads it later.
   const guard = [
     `local __e = ${commit.epoch}`,
-    `if Fleet and Fleet.guard then local refused = Fleet.guard(__e) if refused then return refused end end${restore}`,
+    `if Fleet and Fleet.guard then local refused = Fleet.guard(__e) if refused then return refused end end${drop}${restore}`,
   ];
   const fields = [
     `process = ${luaString(commit.process)}`,
@@ -89,6 +101,8 @@ export type LoadOutcome =
       readonly handlers?: readonly string[];
       /** The shape of the states after it. */
       readonly stateVersion?: string;
+      /** What had been changed by hand before. */
+      readonly repaired?: readonly HandChange[];
     }
   | { readonly kind: "refused"; readonly code: string; readonly epoch: number }
   | { readonly kind: "unclear" };
@@ -101,6 +115,7 @@ export function readLoadOutcome(output: string): LoadOutcome {
     const marker = parseObject(line.slice(start, line.lastIndexOf("}") + 1));
     if (marker?.fleet === "committed" && typeof marker.sourceHash === "string") {
       const { sourceHash, handlers, stateVersion } = marker;
+      const repaired = HandChangesSchema.safeParse(marker.repaired).data ?? [];
       // Lua's JSON writes an empty table as `[]` or `{}`.
       const named = Array.isArray(handlers) && handlers.every((name) => typeof name === "string");
       return {
@@ -108,6 +123,7 @@ export function readLoadOutcome(output: string): LoadOutcome {
         sourceHash,
         ...(named ? { handlers: handlers as string[] } : {}),
         ...(typeof stateVersion === "string" ? { stateVersion } : {}),
+        ...(repaired.length > 0 ? { repaired } : {}),
       };
     }
     if (marker?.fleet === "refused") {

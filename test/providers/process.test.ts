@@ -1,11 +1,23 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { budgetOf } from "../../core/budget.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { PartialFailure } from "../../providers/run/partial.ts";
+import { sessionFor } from "../../providers/run/session.ts";
 import type { Behaviours } from "../simnet/index.ts";
 import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 let stack: Stack;
 afterEach(() => stack.close());
+
+/** An Eval by the owner's own hand. */
+async function evaluate({ scope, net }: Stack, processId: string, lua: string): Promise<string> {
+  const { ao } = await sessionFor(scope, { kind: "legacy", ...net.endpoints });
+  const sent = await ao.send(
+    { intent: `by-hand/${processId}`, processId, tags: { Action: "Eval" }, data: lua },
+    budgetOf(10),
+  );
+  return (await ao.evaluation({ processId, messageId: sent.id }, budgetOf(10))).output;
+}
 
 const failure = async (work: Promise<unknown>): Promise<PartialFailure> => {
   const error = await work.then(
@@ -212,8 +224,33 @@ describe("read", () => {
     const outs = await createProcess(await stack.inputs("battle"));
     await lifecycle.remove("id", outs);
     const { props } = await lifecycle.read("id", outs);
-    expect(props.health).toEqual({ status: "UNHEALTHY", reasons: ["service: it is retired"] });
+    expect(props.health).toEqual({ status: "UNHEALTHY", reasons: ["status: RETIRED"] });
     expect(props.drift).toEqual(["it is retired instead of active"]);
+  });
+
+  it("names a handler that was added by hand, and the next update takes it away, whatever library is loaded", async () => {
+    for (const older of [false, true]) {
+      stack = await simulatedStack();
+      const inputs = await stack.inputs("battle", { older });
+      const outs = await createProcess(inputs);
+      expect(await evaluate(stack, outs.processId, 'Handlers.add("hack", "X", function(m) end)')).toBe("1");
+      const { props } = await lifecycle.read("id", outs);
+      expect(props.drift).toEqual(["handlers were added: hack"]);
+      const again = await lifecycle.update("id", props as never, await checked(inputs));
+      expect(again.outs).toMatchObject({ health: { status: "HEALTHY" }, drift: [] });
+      expect(again.outs.revision?.handlers).toEqual(["fleet", "fleet.unknown"]);
+      expect((await lifecycle.read("id", again.outs)).props).toEqual(again.outs);
+      expect(stack.evalsOf("battle")).toBe(3);
+    }
+  });
+
+  it("is as strict as an update: what a check after a load calls unhealthy is not healthy in a refresh", async () => {
+    stack = await simulatedStack();
+    const outs = await createProcess(
+      await stack.inputs("battle", { health: ["HEALTHY", "UNHEALTHY"], reason: "no room" }),
+    );
+    const { props } = await lifecycle.read("id", outs);
+    expect(props.health).toMatchObject({ status: "UNHEALTHY" });
   });
 
   it("never reports a network that does not answer as an absent process", async () => {

@@ -165,6 +165,13 @@ export function actionsOf(fleet: FleetState): string[] {
   return [...new Set([...Object.keys(ACTIONS), ...fleet.actions])].sort();
 }
 
+/** What an Eval by hand added to the handlers of a loaded process. */
+export function changedByHand({ handlers }: ProcessState): Json[] {
+  return handlers
+    .filter(({ byHand }) => byHand)
+    .map(({ name }) => ({ kind: "HANDLER", change: "ADDED", name }));
+}
+
 function info({ process, fleet, state, message }: Request): Json {
   const actions = actionsOf(fleet);
   return {
@@ -175,7 +182,8 @@ function info({ process, fleet, state, message }: Request): Json {
     capabilities: fleet.capabilities,
     endpoints: actions,
     actions,
-    handlers: fleet.handlers,
+    handlers: [...fleet.handlers, ...changedByHand(state).map(({ name }) => String(name))],
+    ...(state.script.older ? {} : { changedByHand: changedByHand(state) }),
     epoch: fleet.epoch,
     release: state.script.release ?? fleet.release,
     sourceHash: state.script.sourceHash ?? fleet.sourceHash,

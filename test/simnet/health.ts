@@ -1,4 +1,4 @@
-import type { Request } from "./fleet.ts";
+import { changedByHand, type Request } from "./fleet.ts";
 import type { HealthStatus } from "./program.ts";
 import { isObject, type Json, Refusal } from "./reply.ts";
 
@@ -63,6 +63,7 @@ export function healthReport(request: Request): Json {
     version: state.script.version ?? fleet.version,
     sourceHash: state.script.sourceHash ?? fleet.sourceHash,
     release: state.script.release ?? fleet.release,
+    ...(state.script.older ? {} : { changedByHand: changedByHand(state) }),
     epoch: fleet.epoch,
     slot: message.slot,
     at: message.timestamp,
@@ -93,10 +94,12 @@ function builtin(checkType: Kind, { fleet, state }: Request, asked: Json): Check
           ),
         ]
       : [];
+  const byHand = changedByHand(state).map(({ name }) => `handler ${name} was added`);
   if (checkType === "STARTUP")
     return [
       check("program", true, `release ${fleet.release}, code ${fleet.sourceHash.slice(0, 8)}`),
       check("handlers", true, "first: fleet"),
+      ...(state.script.older ? [] : [check("code", byHand.length === 0, byHand.join(", "))]),
       ...same("version", asked.expectedVersion, state.script.version ?? fleet.version),
       ...same("sourceHash", asked.expectedSourceHash, state.script.sourceHash ?? fleet.sourceHash),
     ];

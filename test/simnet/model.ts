@@ -10,7 +10,7 @@ import {
   outMessage,
 } from "./aos.ts";
 import { answer } from "./dispatch.ts";
-import { actionsOf } from "./fleet.ts";
+import { actionsOf, changedByHand } from "./fleet.ts";
 import { isTable, LuaError, parse, run, type Scope, type Table, text, type Value } from "./lua.ts";
 import { type Program, readProgram } from "./program.ts";
 import type { FleetState, ModelMessage, ModelOut, ModelProcess, ModelResult, ProcessState } from "./state.ts";
@@ -111,6 +111,10 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
     throw new LuaFailure(evalError(`[string "aos"]:${program.error?.line ?? 1}: ${failure}`));
   state.script = program.script;
   if (!program.commit) return "";
+  const repaired = changedByHand(state);
+  state.handlers = state.handlers.filter(
+    ({ name, byHand }) => !program.strangers.includes(name) && !(byHand && !program.script.older),
+  );
   const { commit } = program;
   state.fleet = {
     ...(stored ?? freshFleet(message.timestamp)),
@@ -136,7 +140,8 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
     fleet: "committed",
     sourceHash,
     epoch,
-    handlers,
+    handlers: [...handlers, ...state.handlers.filter(({ byHand }) => byHand).map(({ name }) => name)],
+    ...(program.script.older || repaired.length === 0 ? {} : { repaired }),
     actions: actionsOf(state.fleet),
     migrations: 0,
     stateVersion: "1",
@@ -259,7 +264,7 @@ function scopeOf(state: ProcessState, process: ModelProcess, message: ModelMessa
       "Handlers.add": ([name, action, fn]) => {
         if (fn === null || typeof fn !== "object" || isTable(fn))
           throw new LuaError('[string "aos"]:1: invalid handler');
-        const handler = { name: text(name), action: text(action), fn };
+        const handler = { name: text(name), action: text(action), fn, byHand: state.fleet !== undefined };
         state.handlers = [...state.handlers.filter((other) => other.name !== handler.name), handler];
         return state.handlers.length;
       },

@@ -22,6 +22,8 @@ export interface Script {
   readonly sourceHash?: string;
   /** Replies carry another nonce than the one asked with. */
   readonly wrongNonce?: boolean;
+  /** Its library is an earlier one, which does not look for changes by hand: a load leaves them. */
+  readonly older?: boolean;
   /** Config of these types is refused as INVALID_CONFIG. */
   readonly refuseConfig?: readonly string[];
   /** The state that EXPORT_STATE hands out. */
@@ -35,6 +37,8 @@ export interface Program {
   /** The guard's epoch; undefined when the text has no guard. */
   readonly guard?: number;
   readonly commit?: Commit;
+  /** Handlers that the load removes by name. */
+  readonly strangers: readonly string[];
   /** The commit is the marker of a bundle without the library. */
   readonly plain: boolean;
   readonly script: Script;
@@ -60,6 +64,7 @@ const MARKER = /--\[\[\s*sim:\s*(\{[\s\S]*?\})\s*\]\]/;
 const GUARD = /local __e\s*=\s*(\d+)/;
 const COMMIT = /Fleet\.commit\(\s*\{([\s\S]*?)\}\s*\)/g;
 const PLAIN = /\{[^{}]*"fleet"\s*:\s*"committed"[^{}]*\}/g;
+const STRANGERS = /for _, name in ipairs\(\{([^}]*)\}\) do Handlers\.remove\(name\) end/;
 const ERROR = /^error\(\s*(["'])(.*?)\1\s*(?:,\s*\d+\s*)?\)/m;
 const ON = /^(?!\s*--).*?\b[Ff]leet\.on\(\s*["']([\w-]+)["']/gm;
 const DECLARED = /^(?!\s*--).*?\b[Ff]leet\.process\s*\(?\s*\{([\s\S]*?)\n?\}\s*\)?\s*(?:;|\n|$)/gm;
@@ -83,6 +88,7 @@ export function readProgram(source: string): Program | undefined {
   return {
     ...(guard === undefined ? {} : { guard: Number(guard) }),
     ...(commit ? { commit: commit.fields } : {}),
+    strangers: strings(STRANGERS.exec(source)?.[1] ?? ""),
     plain: commit?.plain ?? false,
     script,
     ...(name === undefined ? {} : { name }),

@@ -59,7 +59,8 @@ export interface ProcessState {
   globals: Table;
   inbox: number;
   reference: number;
-  handlers: { name: string; action: string; fn: Closure }[];
+  /** Added with `Handlers.add`; `byHand`: into a process that was loaded. */
+  handlers: { name: string; action: string; fn: Closure; byHand: boolean }[];
   script: Script;
   fleet?: FleetState;
 }

@@ -8,6 +8,7 @@ local config = require("fleet.config")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
 local health = require("fleet.health")
+local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
@@ -36,6 +37,7 @@ end
 on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
   local process, marker = store.process, store.marker
   local actions = registry.actions()
+  local changed = integrity.found()
   return {
     name = process.name,
     processType = process.processType,
@@ -45,6 +47,7 @@ on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
     endpoints = #process.endpoints > 0 and process.endpoints or actions,
     actions = actions,
     handlers = commit.handlers(),
+    changedByHand = changed,
     epoch = store.epoch,
     release = marker and marker.release or "",
     sourceHash = marker and marker.sourceHash or "",

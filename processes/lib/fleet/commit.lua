@@ -5,6 +5,7 @@ local announce = require("fleet.announce")
 local dispatch = require("fleet.dispatch")
 local envelope = require("fleet.envelope")
 local epoch = require("fleet.epoch")
+local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
@@ -14,12 +15,17 @@ local store = require("fleet.store")
 
 local commit = {}
 
---- Refuses a load of an earlier run by a value, since an error would discard the count of refusals too.
+--- Refuses a load of an earlier run by a value, since an error would discard the count of refusals too. A load that goes on finds
+-- the handlers and functions as they were before anybody changed them by hand.
 -- @tparam number given the epoch of the run
 -- @treturn ?string nil to go on, or the JSON text of the refusal
 function commit.guard(given)
   local n = epoch.parse(given)
-  if not epoch.isStale(n) then return nil end
+  if not epoch.isStale(n) then
+    -- What is loaded now replaces the program; what a hand did to aos itself, or put before the program, is undone here.
+    Fleet.repaired = integrity.repair()
+    return nil
+  end
   store.stats.refused = store.stats.refused + 1
   store.stats.staleEpochs = store.stats.staleEpochs + 1
   return json.encode({ fleet = "refused", code = "STALE_EPOCH", epoch = store.epoch })
@@ -75,7 +81,8 @@ end
 -- marker. Whoever reads the marker knows that everything before it ran.
 -- @tparam table marker release, sourceHash, version, epoch, process; a process that is loaded for the first time may be given
 --   another one's `state` (what EXPORT_STATE gave, as JSON) and its `digest`: it begins with it
--- @treturn string JSON text { fleet = "committed", sourceHash, epoch, handlers, actions, migrations, stateVersion }
+-- @treturn string JSON text { fleet = "committed", sourceHash, epoch, handlers, actions, migrations, stateVersion }, and
+--   `repaired` when something was changed by hand before
 function commit.commit(marker)
   local earlier = store.marker and store.marker.version
   local process = store.process
@@ -96,12 +103,15 @@ function commit.commit(marker)
   }
   if store.stats.startedAt == 0 then store.stats.startedAt = envelope.now() end
   if store.status == "INITIALIZING" then store.status = "ACTIVE" end
+  local repaired = Fleet.repaired or {}
+  Fleet.repaired = nil
+  integrity.reset()
   calls.expire()
   log.write("INFO", "committed release " .. store.marker.release .. ", version " .. version .. ", code " .. store.marker.sourceHash:sub(1, 12))
   announce.startup()
   return json.encode({
     fleet = "committed", sourceHash = store.marker.sourceHash, epoch = store.epoch, handlers = commit.handlers(),
-    actions = registry.actions(), migrations = migrations, stateVersion = store.stateVersion,
+    actions = registry.actions(), migrations = migrations, stateVersion = store.stateVersion, repaired = #repaired > 0 and repaired or nil,
   })
 end
 

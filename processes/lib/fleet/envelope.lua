@@ -2,6 +2,7 @@
 -- aos copies every tag over the message: a stranger's tag `Timestamp`, `Id` or `Nonce` would hide the scheduler's.
 -- It also decodes Data before any handler runs when a tag says JSON, and the evaluation fails when it is not. So
 -- `ao.normalize` is wrapped: the scheduler's own fields win, and a content type that is not true is dropped.
+local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local store = require("fleet.store")
 
@@ -60,9 +61,18 @@ local function trimInbox()
   end
 end
 
+local function isEval(msg)
+  for _, tag in ipairs(type(msg.Tags) == "table" and msg.Tags or {}) do
+    if type(tag) == "table" and tag.name == "Action" and tag.value == "Eval" then return true end
+  end
+  return false
+end
+
 local function wrap(original)
   return function(msg)
     trimInbox()
+    -- Whatever it finds, the message is handled.
+    pcall(integrity.turn, isEval(msg))
     local own = {}
     for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
     Fleet.current = {

@@ -2,6 +2,7 @@
 local calls = require("fleet.calls")
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
+local integrity = require("fleet.integrity")
 local registry = require("fleet.registry")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
@@ -43,6 +44,8 @@ function builtin.STARTUP(add, request)
   local found = false
   for _, each in ipairs(Handlers.list) do found = found or each.name == "fleet" end
   add("handlers", found and "HEALTHY" or "UNHEALTHY", found and "first: " .. tostring(first and first.name) or "the fleet's handler is gone")
+  local byHand = integrity.words()
+  add("code", byHand == "" and "HEALTHY" or "UNHEALTHY", byHand == "" and "as it was loaded" or "changed by hand: " .. byHand)
   local function same(name, expected, actual)
     if expected == nil then return end
     local ok = expected == actual
@@ -116,6 +119,7 @@ function health.report(request, msg)
     builtin[kind](add, request)
     own(kind, add)
   end
+  local changed = integrity.found()
   return {
     healthStatus = worst,
     checks = checks,
@@ -123,6 +127,7 @@ function health.report(request, msg)
     version = health.version(),
     sourceHash = store.marker and store.marker.sourceHash or "",
     release = store.marker and store.marker.release or "",
+    changedByHand = changed,
     epoch = store.epoch,
     slot = envelope.of(msg).slot,
     at = envelope.of(msg).at,

@@ -151,6 +151,12 @@ const BY_HAND: Record<string, ByHand> = {
     change: (owner, battle) =>
       owner.say(battle, { Action: "Eval" }, `--[[sim:{"missing":["HEALTH_CHECK","Info"]}]]`),
   },
+  "a handler added": {
+    at: "battle",
+    says: /handlers were added: hack/,
+    change: (owner, battle) =>
+      owner.say(battle, { Action: "Eval" }, 'Handlers.add("hack", "Move", function(m) end)'),
+  },
   "config edited": {
     at: "battle-config",
     says: /holds other PROCESS_CONFIG/,

@@ -1,0 +1,266 @@
+--- Which running code was changed by hand. Code comes into a process by Evals alone: what an Eval that is no load leaves changed is
+-- the hand's, what any other message changes is the program's own business. So the code is written down when an Eval begins and
+-- compared when the next message begins; between the two nothing is kept, and an idle process costs nothing.
+--
+-- Compared by identity: handlers (name, pattern, function, order), declared actions, checks and invariants, global functions, and
+-- functions one table deep: those of loaded modules and of global tables. Not seen: locals and upvalues, functions deeper in tables,
+-- metatables, data, and what an Eval puts off to a later message (`Receive`).
+local integrity = {}
+
+-- A table with more fields holds data; walking through it at every Eval would cost more than it tells.
+local MOST_FIELDS = 5000
+-- What is told of one kind; the count of all is told beside it.
+local MOST_TOLD = 20
+
+local function state()
+  if type(Fleet.integrity) ~= "table" then Fleet.integrity = { hand = {} } end
+  return Fleet.integrity
+end
+
+-- A table of patterns or resolvers can be edited in place: its shape tells.
+local function shape(value, depth)
+  depth = depth or 0
+  if type(value) ~= "table" then return depth > 0 and tostring(value) or "" end
+  if depth > 4 then return "…" end
+  local parts = {}
+  for key, each in next, value do parts[#parts + 1] = tostring(key) .. "=" .. shape(each, depth + 1) end
+  table.sort(parts)
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+-- aos' own, for messages that are waited for: they come and go.
+local function isPassing(name)
+  return name:find("^_once_") ~= nil
+end
+
+local function takeHandlers(items, order)
+  local count = {}
+  for _, entry in ipairs(Handlers.list) do
+    local name = tostring(entry.name)
+    if not isPassing(name) then
+      count[name] = (count[name] or 0) + 1
+      local key = "HANDLER " .. name .. (count[name] > 1 and "#" .. count[name] or "")
+      items[key] = {
+        kind = "HANDLER", name = name, entry = entry,
+        parts = { entry.pattern, entry.handle, shape(entry.pattern), shape(entry.handle) },
+      }
+      order[#order + 1] = key
+    end
+  end
+end
+
+local function takeFunctions(items, prefix, of)
+  local fields = 0
+  for key, value in next, of do
+    fields = fields + 1
+    if fields > MOST_FIELDS then return end
+    if type(key) == "string" and type(value) == "function" then
+      local name = prefix .. key
+      items["FUNCTION " .. name] = { kind = "FUNCTION", name = name, of = of, key = key, parts = { value } }
+    end
+  end
+end
+
+local function sortedNames(of)
+  local names, fields = {}, 0
+  for key, value in next, of do
+    fields = fields + 1
+    if type(key) == "string" and type(value) == "table" then names[#names + 1] = key end
+  end
+  table.sort(names)
+  return names
+end
+
+local function takeCode(items)
+  takeFunctions(items, "", _G)
+  -- The same table under two names is told once, under the global one.
+  local seen = { [_G] = true }
+  for _, of in ipairs({ _G, package.loaded }) do
+    for _, name in ipairs(sortedNames(of)) do
+      local found = rawget(of, name)
+      if not seen[found] then
+        seen[found] = true
+        takeFunctions(items, name .. ".", found)
+      end
+    end
+  end
+end
+
+local function takeDeclared(items)
+  local live = Fleet.live or {}
+  for action, entry in pairs(live.actions or {}) do
+    items["ACTION " .. action] = { kind = "ACTION", name = action, parts = { entry, entry.handler, entry.who, entry.schema } }
+  end
+  for kind, list in pairs({ CHECK = live.checks or {}, INVARIANT = live.invariants or {} }) do
+    for i, each in ipairs(list) do
+      items[kind .. " " .. i .. " " .. each.name] = { kind = kind, name = each.name, parts = { each, each.fn } }
+    end
+  end
+end
+
+local function snapshot()
+  local items, order = {}, {}
+  takeHandlers(items, order)
+  takeCode(items)
+  takeDeclared(items)
+  return { items = items, order = order }
+end
+
+-- aos makes some functions of its own anew for each message, always from the same line of its own files.
+local function isRemade(was, is)
+  if not (debug and debug.getinfo) or type(was) ~= "function" or type(is) ~= "function" then return false end
+  local a, b = debug.getinfo(was, "S"), debug.getinfo(is, "S")
+  return a.source ~= "aos" and a.what ~= "C" and a.source == b.source and a.linedefined == b.linedefined
+end
+
+local function isSame(was, is)
+  for i = 1, 2 do
+    local a, b = was.parts[i], is.parts[i]
+    if not rawequal(a, b) and not isRemade(a, b) then return false end
+  end
+  return was.parts[3] == is.parts[3] and was.parts[4] == is.parts[4]
+end
+
+-- The order of those that both have.
+local function isMoved(before, after)
+  local at, place = 0, {}
+  for i, key in ipairs(after.order) do place[key] = i end
+  for _, key in ipairs(before.order) do
+    local here = place[key]
+    if here then
+      if here < at then return true end
+      at = here
+    end
+  end
+  return false
+end
+
+-- What the hand touched first is what there was before it.
+local function note(before, after)
+  local hand = state().hand
+  for key, was in pairs(before.items) do
+    local is = after.items[key]
+    if not (is and isSame(was, is)) and hand[key] == nil then hand[key] = { was = was } end
+  end
+  for key, is in pairs(after.items) do
+    -- A function that is new hides nothing; a handler, an action and a check may.
+    if not before.items[key] and is.kind ~= "FUNCTION" and hand[key] == nil then hand[key] = { added = is } end
+  end
+  local touched = isMoved(before, after)
+  for key in pairs(hand) do touched = touched or key:sub(1, 8) == "HANDLER " end
+  if touched and state().order == nil then state().order = before.order end
+end
+
+local function settle()
+  local own = state()
+  local before = own.pending
+  own.pending = nil
+  if before then note(before, snapshot()) end
+end
+
+--- To be called when a message begins, before anything handles it.
+-- @tparam boolean isEval whether it is one that may bring code
+function integrity.turn(isEval)
+  settle()
+  if isEval and Fleet.live then state().pending = snapshot() end
+end
+
+--- A load is what is wanted: from now on its code is compared with.
+function integrity.reset()
+  Fleet.integrity = { hand = {} }
+end
+
+local WORDS = { GONE = 1, ADDED = 2, CHANGED = 3, MOVED = 4 }
+
+--- What differs now from what was there before the hand came; what it put back itself does not.
+-- @treturn table a list of { kind = HANDLER, ACTION, CHECK, INVARIANT or FUNCTION, change = GONE, ADDED, CHANGED or MOVED, name }
+function integrity.found()
+  local own = state()
+  settle()
+  local found = {}
+  if next(own.hand) == nil and own.order == nil then return found end
+  local now = snapshot()
+  for key, each in pairs(own.hand) do
+    local is = now.items[key]
+    local change
+    if each.added then
+      change = is and "ADDED"
+    elseif not is then
+      change = "GONE"
+    elseif not isSame(each.was, is) then
+      change = "CHANGED"
+    end
+    local item = each.added or each.was
+    if change then found[#found + 1] = { kind = item.kind, change = change, name = item.name } end
+  end
+  if own.order and isMoved({ order = own.order }, now) then
+    found[#found + 1] = { kind = "HANDLER", change = "MOVED", name = "" }
+  end
+  table.sort(found, function(a, b)
+    if a.kind ~= b.kind then return a.kind < b.kind end
+    if a.name ~= b.name then return a.name < b.name end
+    return WORDS[a.change] < WORDS[b.change]
+  end)
+  local told = {}
+  for i = 1, math.min(#found, MOST_TOLD) do told[i] = found[i] end
+  return told, #found
+end
+
+local VERBS = { GONE = "is gone", ADDED = "was added", CHANGED = "was changed", MOVED = "order was changed" }
+
+--- The same in words, for people.
+function integrity.words()
+  local found, all = integrity.found()
+  local words = {}
+  for i, each in ipairs(found) do
+    words[i] = each.kind:lower() .. (each.name == "" and "" or " " .. each.name) .. " " .. VERBS[each.change]
+  end
+  if all and all > #found then words[#words + 1] = (all - #found) .. " more" end
+  return table.concat(words, ", ")
+end
+
+local function putHandlers(own)
+  local list, entries, taken, ordered = Handlers.list, {}, {}, {}
+  local now = snapshot().items
+  local dropped, before = {}, {}
+  for key, each in pairs(own.hand) do
+    if each.added and each.added.kind == "HANDLER" then dropped[each.added.entry] = true end
+    if each.was and each.was.kind == "HANDLER" then
+      before[key] = (now[key] or each.was).entry
+      before[key].pattern, before[key].handle = each.was.parts[1], each.was.parts[2]
+    end
+  end
+  for _, key in ipairs(own.order) do
+    local entry = before[key] or now[key] and now[key].entry
+    if entry and not dropped[entry] then
+      ordered[#ordered + 1] = entry
+      taken[entry] = true
+    end
+  end
+  -- Handlers that came meanwhile keep their side: those that wait for an answer stand first.
+  for _, entry in ipairs(list) do
+    if not taken[entry] and not dropped[entry] and isPassing(tostring(entry.name)) then entries[#entries + 1] = entry end
+  end
+  for _, entry in ipairs(ordered) do entries[#entries + 1] = entry end
+  for _, entry in ipairs(list) do
+    if not taken[entry] and not dropped[entry] and not isPassing(tostring(entry.name)) then entries[#entries + 1] = entry end
+  end
+  for i = 1, math.max(#list, #entries) do list[i] = entries[i] end
+end
+
+--- Puts back what the hand changed of functions and handlers, so that a load starts from what the program and aos had. Declarations
+-- need none of it: a load makes them anew.
+-- @treturn table what was found
+function integrity.repair()
+  local found = integrity.found()
+  local own = state()
+  for _, each in pairs(own.hand) do
+    local was = each.was
+    if was and was.kind == "FUNCTION" then rawset(was.of, was.key, was.parts[1]) end
+  end
+  if own.order then putHandlers(own) end
+  integrity.reset()
+  return found
+end
+
+return integrity

@@ -1,0 +1,145 @@
+import { cp, mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { planFleet } from "../../components/plan.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { stop } from "../../localnet/index.ts";
+import * as lifecycle from "../../providers/process/lifecycle.ts";
+import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { endRun, type Session, sessionFor } from "../../providers/run/session.ts";
+import { checked, configureOnce } from "./fixture.ts";
+
+/** Plain aos programs, in real aos on the embedded network: what an operator does to them by hand, and what the tool makes of it. */
+
+const repository = process.cwd();
+const network = { kind: "local" as const, dir: ".fleet/localnet" };
+const scope = { project: "game", stack: "dev", home: ".fleet", build: "build" };
+const FAST = { timeoutSeconds: 30, intervalSeconds: 0.1, retries: 1 };
+
+const TOKEN = `
+Balances = Balances or { bank = 100 }
+function Transfer(msg) Balances.bank = Balances.bank - 1 msg.reply({ Data = tostring(Balances.bank) }) end
+Handlers.add("legacy", { Action = "Legacy" }, function(msg) msg.reply({ Data = "legacy" }) end)
+Handlers.add("transfer", { Action = "Transfer" }, function(msg) Transfer(msg) end)
+`;
+
+async function put(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}
+
+beforeAll(async () => {
+  process.chdir(await mkdtemp(join(tmpdir(), "fleet-plain-")));
+  await cp(join(repository, "processes/lib"), "processes/lib", { recursive: true });
+  await put("processes/token/process.lua", TOKEN);
+  await configureOnce();
+}, 60_000);
+afterAll(async () => {
+  await endRun();
+  await stop(network.dir);
+  process.chdir(repository);
+});
+
+async function inputs(name: string, member: Record<string, unknown> = {}) {
+  const plan = await planFleet(
+    { network, processes: { [name]: { health: FAST, ...member } } } as Parameters<typeof planFleet>[0],
+    { home: ".fleet", build: "build" },
+    () => undefined,
+  );
+  const { declared } = plan.levels[0]?.[0] ?? {};
+  if (!declared) throw new Error(`${name} was not planned`);
+  const { sourceHash: hash, bytes, entry, modules, version, module } = declared;
+  return checked({
+    ...{ scope, network, name, version, module, bundle: { hash, bytes, entry, modules } },
+    ...{ healthCheck: FAST, timeoutSeconds: 60 },
+  });
+}
+
+const session = (): Promise<Session> => sessionFor(scope, network);
+let sent = 0;
+
+/** A message by the owner's own hand, as from a console; the data of the first reply, or the output. */
+async function hand(made: ProcessOutputs, tags: Record<string, string>, data = ""): Promise<string> {
+  const { ao } = await session();
+  const { id } = await ao.send(
+    { intent: `hand-${sent++}`, processId: made.processId, tags, data },
+    budgetOf(30),
+  );
+  const done = await ao.evaluation({ processId: made.processId, messageId: id }, budgetOf(30));
+  if (done.error !== undefined) throw new Error(done.error);
+  return done.messages[0]?.data ?? done.output;
+}
+const evaluate = (made: ProcessOutputs, lua: string) => hand(made, { Action: "Eval" }, lua);
+const refreshed = async (made: ProcessOutputs): Promise<ProcessOutputs> =>
+  (await lifecycle.read("game/dev/token", made)).props as ProcessOutputs;
+
+describe("a plain program that somebody changes by hand", () => {
+  let made: ProcessOutputs;
+  beforeAll(async () => {
+    made = (await lifecycle.create(await inputs("token"))).outs;
+    expect(await hand(made, { Action: "Transfer" })).toBe("99");
+  }, 60_000);
+
+  test("refreshes of an idle process find nothing, and the program's own use and reading Evals are no change", async () => {
+    for (let n = 0; n < 5; n += 1) expect(await refreshed(made)).toEqual(made);
+    await evaluate(made, "return Balances.bank");
+    await hand(made, { Action: "Legacy" });
+    expect(await refreshed(made)).toEqual(made);
+    const { outs } = await lifecycle.update("id", made, await inputs("token"));
+    expect(outs.revision).toEqual(made.revision);
+  }, 60_000);
+
+  test.each([
+    [
+      "shadowed",
+      'Handlers.prepend("hack", { Action = "Legacy" }, function() end)',
+      "handlers were added: hack",
+    ],
+    ["removed", 'Handlers.remove("legacy")', "handlers are gone: legacy"],
+    [
+      "wrapped",
+      'for _, h in ipairs(Handlers.list) do if h.name == "legacy" then h.handle = function() end end end',
+      "handlers were changed: legacy",
+    ],
+    ["overwritten behind its handler", "function Transfer() end", "functions were changed: Transfer"],
+    ["without the fleet's handler", 'Handlers.remove("fleet")', "the fleet's handlers are gone"],
+    [
+      "behind a handler that takes everything but Evals",
+      'Handlers.prepend("all", function(m) return m.Action ~= "Eval" end, function(m) m.reply({ Data = "hack" }) end)',
+      "the fleet's handlers are gone or hidden",
+    ],
+    [
+      "behind a handler that answers in its own shape",
+      'Handlers.prepend("all", function(m) return m.Action ~= "Eval" end, function(m) m.reply({ Action = m.Action .. "-Response" }) end)',
+      "another handler answers the fleet's probes",
+    ],
+  ])(
+    "%s: the refresh names it, the next update repairs it, and the state stays",
+    async (_, lua, words) => {
+      await evaluate(made, lua);
+      const found = await refreshed(made);
+      expect(found.drift).toEqual([words]);
+      expect(["UNHEALTHY", "OFFLINE"]).toContain(found.health.status);
+      const news = await inputs("token");
+      expect((await lifecycle.diff("id", found, news)).changes).toBe(true);
+      const { outs } = await lifecycle.update("id", found, news);
+      expect(outs).toMatchObject({ processId: made.processId, health: { status: "HEALTHY" }, drift: [] });
+      expect(outs.revision?.evalId).not.toBe(made.revision?.evalId);
+      made = outs;
+      expect(await hand(made, { Action: "Legacy" })).toBe("legacy");
+      const before = Number(await evaluate(made, "return Balances.bank"));
+      expect(Number(await hand(made, { Action: "Transfer" }))).toBe(before - 1);
+      expect(await refreshed(made)).toEqual(made);
+    },
+    60_000,
+  );
+
+  test("an update that was not told of it by a refresh repairs it all the same, when it has anything to do", async () => {
+    await evaluate(made, 'Handlers.remove("legacy")');
+    const { outs } = await lifecycle.update("id", made, await inputs("token"));
+    expect(outs.health.status).toBe("HEALTHY");
+    made = outs;
+    expect(await hand(made, { Action: "Legacy" })).toBe("legacy");
+  }, 60_000);
+});
