@@ -224,7 +224,10 @@ describe("read", () => {
     const outs = await createProcess(await stack.inputs("battle"));
     await lifecycle.remove("id", outs);
     const { props } = await lifecycle.read("id", outs);
-    expect(props.health).toEqual({ status: "UNHEALTHY", reasons: ["status: RETIRED"] });
+    expect(props.health).toEqual({
+      status: "UNHEALTHY",
+      reasons: ["status: RETIRED", "service: it is retired"],
+    });
     expect(props.drift).toEqual(["it is retired instead of active"]);
   });
 
