@@ -31,6 +31,7 @@ export function analyse(text: string, places = false): Facts {
       requires: [],
       handlers: [],
       globals: [],
+      locals: [],
       limits: [],
       publishesItself: false,
     };
@@ -72,11 +73,14 @@ class Reader {
       case "LocalStatement":
         this.#all(node.init, place);
         node.variables.forEach((variable, i) => {
-          this.#scope.declare(variable.name, offsetOf(variable), this.#found.kindOf(node.init[i]));
+          const keeps = (place & LAZY) === 0 && this.#found.keeps(node.init[i]);
+          this.#scope.declare(variable.name, offsetOf(variable), this.#found.kindOf(node.init[i]), keeps);
         });
         return;
       case "AssignmentStatement":
-        for (const target of node.variables) this.#assign(target, place);
+        node.variables.forEach((target, i) => {
+          this.#assign(target, place, node.init[i]?.type !== "FunctionDeclaration");
+        });
         this.#all(node.init, place);
         return;
       case "CallStatement":
@@ -127,28 +131,29 @@ class Reader {
     this.#scope.close();
   }
 
-  #assign(target: Expression, place: Place): void {
+  #assign(target: Expression, place: Place, data: boolean): void {
+    if (data && (place & LAZY) !== 0) this.#found.changed(target);
     if (target.type !== "Identifier") {
       if (memberPath(target)?.startsWith("package.loaded") || isPackageLoaded(target))
         this.#found.publishesItself = true;
       if (target.type === "MemberExpression" && target.base.type === "Identifier") {
         if (target.base.name === "_G" && !this.#scope.find("_G"))
-          this.#found.global(target.identifier.name, target);
+          this.#found.global(target.identifier.name, target, data);
       }
       this.#expression(target, place);
       return;
     }
     const variable = this.#scope.use(target.name, offsetOf(target));
     if (variable) variable.kind = undefined;
-    else this.#found.global(target.name, target);
+    else this.#found.global(target.name, target, data);
   }
 
   #declareFunction(node: FunctionDeclaration, place: Place): void {
     const { identifier } = node;
     if (identifier?.type === "Identifier") {
       if (node.isLocal) this.#scope.declare(identifier.name, offsetOf(identifier));
-      else this.#assign(identifier, place);
-    } else if (identifier) this.#assign(identifier, place);
+      else this.#assign(identifier, place, false);
+    } else if (identifier) this.#assign(identifier, place, false);
     this.#function(node, place);
   }
 
@@ -248,6 +253,8 @@ class Reader {
       return;
     }
     this.#all(args, place);
+    if ((path === "table.insert" || path === "table.remove") && (place & LAZY) !== 0)
+      this.#found.changed(args[0]);
     if (this.#found.isRequire(base)) this.#require(args[0], offset, place);
     this.#found.handler(base, args, offset);
   }

@@ -5,7 +5,7 @@ import { constantProblems } from "./constants.ts";
 import { emit } from "./emit.ts";
 import { Files, posix } from "./files.ts";
 import { dotted, entryMissing, follow, type Graph } from "./graph.ts";
-import { lint } from "./lint.ts";
+import { keepsOf, lint } from "./lint.ts";
 import { minifyLua } from "./minify.ts";
 import { packageEntry, Resolver } from "./resolve.ts";
 import { applySilence } from "./silence.ts";
@@ -67,7 +67,11 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
     options.silence ?? {},
   );
   throwAll(size.errors);
-  return { ...made, warnings: [...silenced.warnings, ...size.warnings] satisfies Problem[] };
+  return {
+    ...made,
+    keeps: keepsOf(graph),
+    warnings: [...silenced.warnings, ...size.warnings] satisfies Problem[],
+  };
 }
 
 /** What is to be run; when some of it is not there, that is told with whatever else is wrong with the options. */

@@ -5,7 +5,7 @@ import { analyse } from "./analyse.ts";
 import type { Facts } from "./facts.ts";
 
 /** Raised whenever the facts or how they are found change, so that older remembered ones are not used. */
-const FORMAT = 3;
+const FORMAT = 4;
 const MOST = 8_000;
 
 /** What is known of texts by their hash: in this process, and in a folder when one is given. */
@@ -42,8 +42,8 @@ export function offsetIn(text: string, hash: string, order: number): number {
     if (located.size >= 100) located.clear();
     located.set(hash, facts);
   }
-  const { requires, handlers, globals, limits } = facts;
-  for (const list of [requires, handlers, globals, limits]) {
+  const { requires, handlers, globals, locals, limits } = facts;
+  for (const list of [requires, handlers, globals, locals, limits]) {
     const found = list.find((candidate) => candidate.order === order);
     if (found) return found.offset;
   }

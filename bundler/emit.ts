@@ -25,7 +25,7 @@ const RUNTIME = readFileSync(new URL("./runtime.lua", import.meta.url), "utf8")
   .join("\n");
 
 /** Writes the one chunk. Modules are functions in a table, each with Lua's limits of its own, sorted by file. */
-export function emit(emission: Emission): Omit<Bundle, "warnings"> {
+export function emit(emission: Emission): Omit<Bundle, "warnings" | "keeps"> {
   const { name, order, constants } = emission;
   const sorted = [...emission.modules].sort((a, b) => (a.file < b.file ? -1 : 1));
   const parts: string[] = ["do local __fleet_modules = {}\n"];

@@ -33,6 +33,13 @@ export interface HandlerFact extends Found {
 export interface GlobalFact extends Found {
   readonly name: string;
   readonly count: number;
+  /** Something else than a function is assigned to it somewhere. */
+  readonly data: boolean;
+}
+
+/** A local of the module itself, a table or a number, that its functions change: state that nothing outside of it can see. */
+export interface LocalFact extends Found {
+  readonly name: string;
 }
 
 /** Something that Lua itself refuses though its grammar allows it. */
@@ -46,6 +53,7 @@ export interface Facts {
   readonly requires: readonly RequireFact[];
   readonly handlers: readonly HandlerFact[];
   readonly globals: readonly GlobalFact[];
+  readonly locals: readonly LocalFact[];
   readonly limits: readonly LimitFact[];
   /** The module writes to `package.loaded`, a known way to make a cycle work. */
   readonly publishesItself: boolean;

@@ -9,6 +9,14 @@ export { processFile, writeProcessFile } from "./process-file.ts";
 export { WARNING_CODES } from "./silence.ts";
 export { checkSize, kB, sizes } from "./size.ts";
 export { type BundleStore, type StoredBundle, store } from "./store.ts";
-export type { Bundle, BundledModule, BundleOptions, LineSpan, MappedModule, SourceMap } from "./types.ts";
+export type {
+  Bundle,
+  BundledModule,
+  BundleOptions,
+  Keeps,
+  LineSpan,
+  MappedModule,
+  SourceMap,
+} from "./types.ts";
 export { readWasm, type WasmFacts } from "./wasm.ts";
 export { type WatchReport, watchBundle } from "./watch.ts";

@@ -5,6 +5,7 @@ import type { Files } from "./files.ts";
 import { labelOf } from "./files.ts";
 import { type Graph, type GraphModule, lineOf, placeOf } from "./graph.ts";
 import type { Findings } from "./silence.ts";
+import type { Keeps } from "./types.ts";
 
 export interface LintInput {
   readonly graph: Graph;
@@ -34,6 +35,20 @@ export function lint(input: LintInput): Findings {
   };
 }
 
+/** What the program's own modules keep between messages. */
+export function keepsOf(graph: Graph): Keeps {
+  const own = graph.modules.filter((module) => !module.library);
+  const names = own.flatMap(({ facts }) =>
+    facts.globals.filter(({ name, data }) => data && !AOS_GLOBALS.has(name)).map(({ name }) => name),
+  );
+  return {
+    globals: [...new Set(names)].sort(),
+    locals: own.flatMap((module) =>
+      module.facts.locals.map((fact) => ({ name: fact.name, at: placeOf(module, fact) })),
+    ),
+  };
+}
+
 function globals(module: GraphModule, { state }: LintInput): Problem[] {
   const undeclared = module.facts.globals.filter(
     ({ name }) => !state.includes(name) && !AOS_GLOBALS.has(name),
@@ -46,7 +61,8 @@ function globals(module: GraphModule, { state }: LintInput): Problem[] {
       what: `${module.file} assigns globals that are not declared as state.`,
       got: undeclared.map(({ name, count }) => (count > 1 ? `${name} (${count} times)` : name)).join(", "),
       expected: "locals, or names listed in `state`",
-      remedy: "Write `local` before the first assignment, or add the name to the process' `state`.",
+      remedy:
+        "Write `local` before the first assignment if it is a slip; or name it in `bundle: { state: [...] }`, or in `state: { globals: [...] }`, which hand-overs carry.",
       at: placeOf(module, first),
     },
   ];

@@ -1,5 +1,5 @@
 import type { Expression } from "luaparse";
-import type { Facts, HandlerFact, LimitFact, RequireFact } from "./facts.ts";
+import type { Facts, HandlerFact, LimitFact, LocalFact, RequireFact } from "./facts.ts";
 import { offsetOf } from "./parse.ts";
 import { foldName, isAlways, memberPath } from "./reading.ts";
 import { Scope, type Variable } from "./scope.ts";
@@ -13,7 +13,8 @@ export class Recorder {
   publishesItself = false;
   readonly #requires: RequireFact[] = [];
   readonly #handlers: HandlerFact[] = [];
-  readonly #globals = new Map<string, { order: number; offset: number; count: number }>();
+  readonly #globals = new Map<string, { order: number; offset: number; count: number; data: boolean }>();
+  readonly #locals = new Map<string, LocalFact>();
   readonly #limits: LimitFact[] = [];
   #order = 0;
   #ownEnvironment = false;
@@ -24,6 +25,7 @@ export class Recorder {
       requires: this.#requires,
       handlers: this.#handlers,
       globals: [...this.#globals].map(([name, found]) => ({ name, ...found })),
+      locals: [...this.#locals.values()],
       limits: this.#limits,
       publishesItself: this.publishesItself,
     };
@@ -35,13 +37,31 @@ export class Recorder {
   }
 
   /** An assignment to a name that is no local. */
-  global(name: string, node: Expression): void {
+  global(name: string, node: Expression, data: boolean): void {
     if (name === "_ENV") this.#ownEnvironment = true;
     // Under an environment of the module's own, a name that is no local is a field of that table.
     if (this.#ownEnvironment || this.scope.find("_ENV")) return;
     const found = this.#globals.get(name);
-    if (found) found.count++;
-    else this.#globals.set(name, { order: this.#order++, offset: offsetOf(node), count: 1 });
+    if (found) {
+      found.count++;
+      found.data ||= data;
+    } else this.#globals.set(name, { order: this.#order++, offset: offsetOf(node), count: 1, data });
+  }
+
+  /** A change, inside a function, of a variable or of the table that it holds. */
+  changed(target: Expression | undefined): void {
+    let base = target;
+    while (base?.type === "MemberExpression" || base?.type === "IndexExpression") base = base.base;
+    if (base?.type !== "Identifier" || this.scope.find(base.name)?.keeps !== true) return;
+    const { name } = base;
+    if (!this.#locals.has(name))
+      this.#locals.set(name, { name, order: this.#order++, offset: offsetOf(base) });
+  }
+
+  /** Whether a local keeps something from its declaration on: a table, an earlier one or a new table, a number. */
+  keeps(init: Expression | undefined): boolean {
+    if (init?.type === "LogicalExpression") return init.operator === "or" && this.keeps(init.right);
+    return init?.type === "TableConstructorExpression" || init?.type === "NumericLiteral";
   }
 
   /** A call of `require`, or `require` handed to `pcall`. */

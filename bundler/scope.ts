@@ -1,6 +1,8 @@
 /** A local variable and what is known of its value. */
 export interface Variable {
   readonly owner: FunctionScope;
+  /** A table or a number of the module itself, from its declaration on. */
+  readonly keeps: boolean;
   /** Forgotten as soon as the variable is assigned again. */
   kind:
     | { readonly is: "require" }
@@ -62,7 +64,7 @@ export class Scope {
     this.#function.active += count;
   }
 
-  declare(name: string, offset: number, kind?: Variable["kind"]): void {
+  declare(name: string, offset: number, kind?: Variable["kind"], keeps = false): void {
     const owner = this.#function;
     owner.active++;
     if (owner.active > MAX_LOCALS && !owner.full) {
@@ -72,7 +74,7 @@ export class Scope {
     const block = this.#blocks[this.#blocks.length - 1];
     if (!block) return;
     block.names ??= new Map();
-    block.names.set(name, { owner, kind });
+    block.names.set(name, { owner, kind, keeps });
   }
 
   /** The local that the name means here, or undefined for a global. */

@@ -74,6 +74,14 @@ export interface MappedModule {
   readonly source: string;
 }
 
+/** State of a program that knows nothing of the fleet's. */
+export interface Keeps {
+  /** Globals that hold something else than functions, aos' own aside, sorted. */
+  readonly globals: readonly string[];
+  /** Locals of modules that their functions change: nothing outside can see them. */
+  readonly locals: readonly { readonly name: string; readonly at: string }[];
+}
+
 export interface Bundle {
   readonly name: string;
   /** One Lua chunk. Lines may stand before it and a statement, `return` included, may follow it. */
@@ -84,6 +92,8 @@ export interface Bundle {
   readonly bytes: number;
   readonly modules: readonly BundledModule[];
   readonly map: SourceMap;
+  /** What the program's own modules keep between messages, as far as their texts show. */
+  readonly keeps: Keeps;
   /** What was noticed and not silenced; none of it keeps the program from loading. */
   readonly warnings: readonly Problem[];
 }

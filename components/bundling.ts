@@ -6,6 +6,7 @@ import { type Bundle, bundle, checkSize, forgetFacts, type Library } from "../bu
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import { IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
+import { DECLARED, globalsOf, silenceOfCode } from "./known-state.ts";
 import { declareModule } from "./module.ts";
 import { whole } from "./whole.ts";
 
@@ -62,8 +63,9 @@ export async function bundleMember(
   const { search, budget, ...own } = process.bundle;
   const root = globalThis.process.cwd();
   const library = libraryFor(root);
+  const globals = globalsOf(process.state);
   // Of settings, not of code.
-  const { [IDLE]: _, ...silence } = process.silence;
+  const { [IDLE]: _, ...silence } = silenceOfCode(process.silence);
   try {
     const made = await bundle({
       name,
@@ -76,6 +78,12 @@ export async function bundleMember(
       budget: budget.maxBytes === undefined ? {} : { maxBytes: budget.maxBytes },
       cache: join(home, "facts"),
       ...own,
+      ...(globals === undefined
+        ? {}
+        : {
+            state: [...own.state, ...globals],
+            constants: { ...own.constants, ...(process.lib ? { [DECLARED]: globals.join(",") } : {}) },
+          }),
     });
     const { maxMessageBytes, uploads } = capacityOf(network);
     if (!uploads) checkSize(made, maxMessageBytes - ENVELOPE);

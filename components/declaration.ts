@@ -1,7 +1,7 @@
 import type { Output } from "@pulumi/pulumi";
 import { z } from "zod";
 import { NetworkRefSchema } from "../ao/network.ts";
-import { StatePolicySchema, StrategySchema, TrafficKeySchema } from "../delivery/strategy.ts";
+import { GlobalsSchema, StatePolicySchema, StrategySchema, TrafficKeySchema } from "../delivery/strategy.ts";
 import type { CONFIG_TYPES, ConfigType } from "../providers/config-bundle/types.ts";
 import { AdoptSchema, HealthPolicySchema } from "../providers/process/schema.ts";
 import { TestersSchema } from "../providers/traffic/schema.ts";
@@ -81,6 +81,18 @@ export const WasmModuleSchema = z.strictObject({
   tags: z.record(z.string(), z.string()).default({}),
 });
 
+/** What a member's state allows, or the globals that are its state. */
+export const StateSchema = z.union(
+  [
+    StatePolicySchema,
+    z.strictObject({
+      /** Globals that a hand-over, a backup and a rollback carry, and no others. */
+      globals: GlobalsSchema,
+    }),
+  ],
+  { error: '"none", "partitioned", "owned", or { globals: ["Balances", …] }' },
+);
+
 /** One member as a person declares it. */
 export const ProcessDeclarationSchema = z.strictObject({
   /** The program, relative to the project: a Lua file, a folder, or `npm:<package>`. @default "processes/<name>/process.lua" */
@@ -122,8 +134,12 @@ export const ProcessDeclarationSchema = z.strictObject({
   adopt: AdoptSchema.optional(),
   /** How its new code comes into use, and its traffic to it. @default the fleet's; the router and the ledger are loaded in place */
   strategy: StrategySchema.optional(),
-  /** What its state allows: `none` splits freely; `partitioned` by its callers' keys, which take along what they have; `owned` switches as a whole, after a hand-over. @default "owned" */
-  state: StatePolicySchema.default("owned"),
+  /**
+   * What its state allows: `none` splits freely; `partitioned` by its callers' keys, which take along what they have; `owned` switches as a
+   * whole, after a hand-over. `{ globals: [...] }` is `owned`, and names the globals that go along; otherwise those that messages changed are
+   * found. Local variables of the program never go along. @default "owned"
+   */
+  state: StateSchema.default("owned"),
   /** By what its callers are told apart when they are split: `sender`, `tag:<Name>` or `data:<member>`. @default "sender" */
   trafficKey: TrafficKeySchema.default("sender"),
   /** Requests with this tag and value go to a new revision as soon as it is proved, whatever its share. @default none */

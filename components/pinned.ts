@@ -125,12 +125,12 @@ function trafficPolicy(
   policy: MemberPolicy | undefined,
   then: MemberPolicy | undefined,
 ): Record<string, unknown> {
-  const { strategy, state, trafficKey, probes } = policy ?? {};
+  const { strategy, state, globals, trafficKey, probes } = policy ?? {};
   const testers = strategy === undefined ? undefined : then?.testers;
   return {
     // A member without one of its own is loaded in place, whatever the program says of the fleet as a whole.
     strategy: strategy === undefined ? { kind: "sequential" } : backwards(strategy),
-    ...(state === undefined ? {} : { state }),
+    ...(globals === undefined ? (state === undefined ? {} : { state }) : { state: { globals } }),
     ...(trafficKey === undefined ? {} : { trafficKey }),
     ...(testers === undefined ? {} : { testers }),
     ...(probes === undefined ? {} : { probes }),

@@ -8,9 +8,10 @@ import { type Configuration, configurationOf, IDLE } from "./configuration.ts";
 import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration } from "./declaration.ts";
 import { levelsOf, unknownNames } from "./graph.ts";
 import type { Hidden } from "./hidden.ts";
+import { stateFindings } from "./known-state.ts";
 import { type MemberConfig, partsIn } from "./layers.ts";
 import { nearest, problemsOf } from "./problems.ts";
-import { type Rollout, rolloutOf, rolloutProblems } from "./strategy.ts";
+import { isBeside, type Rollout, rolloutOf, rolloutProblems } from "./strategy.ts";
 
 /** A member with everything known before anything is spent. */
 export interface PlannedProcess {
@@ -68,7 +69,12 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
   for (const { name, process, kept } of chosen) {
     try {
       const declared =
-        kept ?? (await declare(name, process, fleet, configuration.members[name], folders, warnings));
+        kept ??
+        (await declare(name, process, fleet, configuration.members[name], folders, {
+          warnings,
+          problems,
+          running: running(name),
+        }));
       const secrets = secretsOf(name, declared, configuration, problems);
       const origins = kept ? {} : { origins: configuration.members[name]?.origins ?? {} };
       planned.set(name, {
@@ -251,17 +257,31 @@ async function declare(
   fleet: FleetDeclaration,
   config: MemberConfig | undefined,
   folders: PlanFolders,
-  warnings: Problem[],
+  around: {
+    readonly warnings: Problem[];
+    readonly problems: Problem[];
+    running: DeclaredProcess | undefined;
+  },
 ): Promise<DeclaredProcess> {
   const { module, made } = await programOf(name, process, fleet, folders.home);
   await store(join(folders.home, "bundles")).put(made);
   await writeAtomically(join(folders.build, `${name}-process.lua`), made.text);
-  warnings.push(...made.warnings);
+  const { hash: sourceHash, keeps } = made;
+  const state = stateFindings({
+    name,
+    process,
+    isBeside: isBeside(fleet, name),
+    keeps,
+    sourceHash,
+    running: around.running,
+  });
+  around.problems.push(...state.problems);
+  around.warnings.push(...made.warnings, ...state.warnings);
   const secrets = Object.entries(config?.secrets ?? {}).map(([type, own]) => [type, Object.keys(own).sort()]);
   const allowed = [...new Set([...(fleet.allowed ?? []), ...process.allowed])];
   return {
     entry: entryOf(name, process),
-    sourceHash: made.hash,
+    sourceHash,
     version: process.version ?? fleet.version,
     module,
     dependsOn: process.dependsOn,

@@ -2,6 +2,7 @@ import type { Problem } from "../core/errors.ts";
 import { strategyProblems } from "../delivery/combinations.ts";
 import { type Strategy, StrategySchema } from "../delivery/strategy.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
+import { policyOf } from "./known-state.ts";
 
 /** What the members' strategies come to, for the fleet as a whole. */
 export interface Rollout {
@@ -110,7 +111,7 @@ export function rolloutProblems(fleet: FleetDeclaration): Problem[] {
     Object.fromEntries(
       list.map(([name]) => [
         name,
-        { state: processes[name]?.state ?? ("owned" as const), peers: processes[name]?.peers ?? [] },
+        { state: policyOf(processes[name]?.state), peers: processes[name]?.peers ?? [] },
       ]),
     );
   const adopted = members.flatMap(([name, { adopt }]) => (adopt === undefined ? [] : [name]));
@@ -187,13 +188,14 @@ function idleFields(
 ): Problem[] {
   return members.flatMap(([name, { testers, state }]): Problem[] => {
     if (testers === undefined) return [];
-    if (isBeside(fleet, name) && state !== "none")
+    const policy = policyOf(state);
+    if (isBeside(fleet, name) && policy !== "none")
       return [
         {
           code: "TESTERS_NEED_NO_STATE",
           what: `Testers would write to the new revision of ${name} before it has its state: what they did would be lost.`,
           at: `processes.${name}.testers`,
-          got: `state: "${state ?? "owned"}"`,
+          got: `state: "${policy}"`,
           expected: 'state: "none"',
           remedy: 'Drop testers, or declare state: "none" if it keeps nothing between messages.',
         },

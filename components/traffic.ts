@@ -4,6 +4,7 @@ import type { Process } from "../providers/process/resource.ts";
 import type { HealthPolicy, ProcessInputs, Revision } from "../providers/process/schema.ts";
 import type { DeclaredProcess } from "../providers/release/schema.ts";
 import type { FleetDeclaration } from "./declaration.ts";
+import { globalsOf, policyOf } from "./known-state.ts";
 import type { FleetPlan, PlannedProcess } from "./plan.ts";
 import { type Rollout, strategyOf } from "./strategy.ts";
 
@@ -89,13 +90,16 @@ export function peersOf(
 
 /** A member as a service of the router. */
 export function serviceOf({ declared, declaration }: PlannedProcess, process: Process) {
-  const { state, trafficKey: key, testers, probes } = declaration;
+  const { trafficKey: key, testers, probes } = declaration;
+  const state = policyOf(declaration.state);
+  const globals = globalsOf(declaration.state);
   return pulumi.all([process.processId, process.blue] as const).apply(([processId, blue]) => ({
     key,
     state,
     green: { processId, sourceHash: declared.sourceHash },
     ...(blue === undefined ? {} : { blue }),
     ...(testers === undefined ? {} : { testers }),
+    ...(globals === undefined ? {} : { globals: [...globals] }),
     // Others might do for a probe what they do for a caller, again and again.
     ...(state === "none" && probes.length > 0 ? { probes } : {}),
   }));
@@ -115,11 +119,18 @@ export const releaseHashOf = (plan: FleetPlan): string => hashOf(declarationOf(p
 /** What has to be known of a member to move its traffic again. */
 export function trafficPolicyOf({ declaration: fleet, rollout }: FleetPlan, name: string) {
   const { state, trafficKey, testers, probes = [] } = fleet.processes[name] ?? {};
+  const globals = globalsOf(state);
   const strategy = rollout.beside.has(name) ? strategyOf(fleet, name) : undefined;
   return {
     ...(strategy === undefined
       ? {}
-      : { strategy, state, trafficKey, ...(testers === undefined ? {} : { testers }) }),
+      : {
+          strategy,
+          state: policyOf(state),
+          ...(globals === undefined ? {} : { globals: [...globals] }),
+          trafficKey,
+          ...(testers === undefined ? {} : { testers }),
+        }),
     ...(probes.length > 0 ? { probes } : {}),
   };
 }

@@ -148,6 +148,11 @@ export type Strategy = z.infer<typeof StrategySchema>;
 export const StatePolicySchema = z.enum(["none", "partitioned", "owned"]);
 export type StatePolicy = z.infer<typeof StatePolicySchema>;
 
+/** Names of globals of a program, as Lua writes them. */
+export const GlobalsSchema = z
+  .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of a global"))
+  .max(500);
+
 /** By what a service's callers are told apart: the sender, a tag of the message, or a member of its data. */
 export const TrafficKeySchema = z
   .string()

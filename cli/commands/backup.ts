@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
+import { contentsWords } from "../../providers/snapshot/contents.ts";
 import type { Snapshot } from "../../providers/snapshot/store.ts";
 import { takeSnapshot } from "../../providers/snapshot/take.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
@@ -46,9 +47,15 @@ export function backupCommand(cli: Cli): Command {
         }
       }
       out.document({ success: failed.length === 0, stack: fleet.stack, snapshots: taken, failed });
-      const rows = taken.map(({ member, digest, slot, bytes }) => [member, digest, String(slot), `${bytes}`]);
+      const rows = taken.map(({ member, digest, slot, bytes, states = [], globals = [] }) => [
+        member,
+        digest,
+        String(slot),
+        `${bytes}`,
+        contentsWords({ states, globals }),
+      ]);
       if (rows.length > 0)
-        for (const line of table(["process", "digest", "slot", "bytes"], rows)) out.line(line);
+        for (const line of table(["process", "digest", "slot", "bytes", "holds"], rows)) out.line(line);
       return failed.length === 0 ? EXIT.ok : EXIT.failed;
     },
   });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import { ask } from "../../providers/run/control.ts";
+import { contentsOf, contentsWords, StateSchema } from "../../providers/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../providers/snapshot/store.ts";
 import { takeSnapshot } from "../../providers/snapshot/take.ts";
 import { type Cli, type Context, defineCommand } from "../command.ts";
@@ -90,9 +91,10 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
   for (const { member, snapshot, text } of wanted) {
     const now = await putBack(fleet, member, snapshot, text);
     restored.push({ member: member.name, digest: snapshot.digest, ...now });
+    const holds = contentsWords(contentsOf(StateSchema.parse(JSON.parse(text))));
     const migrated = now.equal ? "equal by digest" : `migrated to shape ${now.stateVersion}`;
     out.line(
-      `${member.name}: state ${snapshot.digest.slice(0, 12)} of ${snapshot.takenAt} is back, ${migrated}`,
+      `${member.name}: state ${snapshot.digest.slice(0, 12)} of ${snapshot.takenAt} is back, ${holds}, ${migrated}`,
     );
   }
   out.document({ success: true, stack: fleet.stack, restored });
@@ -172,7 +174,10 @@ function words({
   bytes,
   sourceHash,
   stateVersion,
+  states,
+  globals,
 }: Snapshot): string {
+  const holds = states === undefined ? "" : `, holds ${contentsWords({ states, globals: globals ?? [] })}`;
   const code = sourceHash === "" ? "" : `, code ${sourceHash.slice(0, 8)}`;
-  return `${member.padEnd(22)} ${digest.slice(0, 16)}  ${takenAt}  ${reason.padEnd(7)} ${deploymentId}  ${bytes} bytes, shape ${stateVersion}${code}`;
+  return `${member.padEnd(22)} ${digest.slice(0, 16)}  ${takenAt}  ${reason.padEnd(7)} ${deploymentId}  ${bytes} bytes, shape ${stateVersion}${holds}${code}`;
 }

@@ -43,19 +43,16 @@ export async function storedBundle(
 /** What is evaluated to load a member's code in this run. */
 export async function programOf(
   session: Session,
-  { name, bundle, version }: Pick<ProcessInputs, "name" | "bundle" | "version">,
+  { name, bundle, version, adopt }: Pick<ProcessInputs, "name" | "bundle" | "version" | "adopt">,
   text: string,
   state?: RestoredState,
   strangers?: readonly string[],
 ): Promise<Program> {
   const epoch = await session.deployment.epoch();
   const release = session.deployment.id;
-  return composeProgram(
-    text,
-    { process: name, release, sourceHash: bundle.hash, version, epoch },
-    state,
-    strangers,
-  );
+  const adopted = adopt === undefined ? {} : { adopted: true };
+  const commit = { process: name, release, sourceHash: bundle.hash, version, epoch, ...adopted };
+  return composeProgram(text, commit, state, strangers);
 }
 
 /**

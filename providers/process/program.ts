@@ -9,6 +9,8 @@ export interface Commit {
   readonly sourceHash: string;
   readonly version: string;
   readonly epoch: number;
+  /** Whether another program ran in the process before the fleet's did. @default false */
+  readonly adopted?: boolean;
 }
 
 /** A state to go back to: the program that is loaded finds it as it was exported. */
@@ -47,7 +49,8 @@ export function composeProgram(
       : ` for _, name in ipairs({ ${strangers.map(luaString).join(", ")} }) do Handlers.remove(name) end`;
   // As many lines with a state as without: an error's line is mapped back by whoever reads it later.
   const guard = [
-    `local __e = ${commit.epoch}`,
+    // Which globals there are before the bundle runs tells whose they are.
+    `local __e, __g = ${commit.epoch}, {} for k, v in next, _G do __g[k] = v end`,
     `if Fleet and Fleet.guard then local refused = Fleet.guard(__e) if refused then return refused end end${drop}${restore}`,
   ];
   const fields = [
@@ -56,7 +59,9 @@ export function composeProgram(
     `sourceHash = ${luaString(commit.sourceHash)}`,
     `version = ${luaString(commit.version)}`,
     `epoch = ${commit.epoch}`,
-    ...(state === undefined ? [] : ["state = __n and __s or nil, digest = __d"]),
+    "before = __g",
+    ...(commit.adopted === true ? ["adopted = true"] : []),
+    ...(state === undefined ? [] : ["state = __s, digest = __d, restored = not __n"]),
   ].join(", ");
   return {
     text: `${guard.join("\n")}\n${bundle}\nreturn Fleet.commit({ ${fields} })`,

@@ -2,7 +2,8 @@ import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { say } from "../run/progress.ts";
 import type { Session } from "../run/session.ts";
-import { snapshotStore } from "../snapshot/store.ts";
+import { contentsWords, isEmpty } from "../snapshot/contents.ts";
+import { type Snapshot, snapshotStore } from "../snapshot/store.ts";
 import { takeSnapshot } from "../snapshot/take.ts";
 import type { Place } from "./health.ts";
 import type { RestoredState } from "./program.ts";
@@ -28,11 +29,19 @@ export async function keepState(
       { reason: "upgrade", sourceHash },
       within(budget, PATIENCE),
     );
-    await say(session, place.name, "kept", `state ${taken.digest.slice(0, 8)}, ${taken.bytes} bytes`);
+    await say(session, place.name, "kept", keptWords(taken));
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     await say(session, place.name, "kept", `no state: ${error.problems[0].what}`);
   }
+}
+
+/** An empty state is no backup of anything. */
+function keptWords(taken: Snapshot): string {
+  const contents = { states: taken.states ?? [], globals: taken.globals ?? [] };
+  if (isEmpty(contents))
+    return "no state: no table of fleet.state holds anything, and no message changed a global";
+  return `state ${taken.digest.slice(0, 8)}, ${contentsWords(contents)}, ${taken.bytes} bytes`;
 }
 
 /**

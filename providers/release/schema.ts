@@ -1,5 +1,10 @@
 import { z } from "zod";
-import { StatePolicySchema, StrategySchema, TrafficKeySchema } from "../../delivery/strategy.ts";
+import {
+  GlobalsSchema,
+  StatePolicySchema,
+  StrategySchema,
+  TrafficKeySchema,
+} from "../../delivery/strategy.ts";
 import type { Rule } from "../config-bundle/rules.ts";
 import { HealthPolicySchema } from "../process/schema.ts";
 import { CommonInputs } from "../run/scope.ts";
@@ -64,6 +69,8 @@ export const MemberPolicySchema = z.strictObject({
   strategy: StrategySchema.optional(),
   /** What its state allows. @default "owned" */
   state: StatePolicySchema.optional(),
+  /** Globals that are its state, where the declaration names them. @default those that messages changed */
+  globals: GlobalsSchema.optional(),
   /** By what its callers are told apart. @default "sender" */
   trafficKey: TrafficKeySchema.optional(),
   /** Who gets its new revision first. */

@@ -3,8 +3,8 @@ import { FleetError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 import type { Place } from "../process/health.ts";
 import type { Session } from "../run/session.ts";
+import { contentsOf, ExportedSchema } from "./contents.ts";
 import { type Snapshot, snapshotStore } from "./store.ts";
-import { ExportedSchema } from "./take.ts";
 
 /** Snapshots on the network that are looked at, the newest ones. */
 const MOST = 20;
@@ -59,6 +59,7 @@ async function fromNetwork(
       sourceHash,
       stateVersion: read.stateVersion,
       bytes: Buffer.byteLength(read.text),
+      ...read.contents,
     };
     newest = { snapshot, text: read.text };
   }
@@ -75,7 +76,13 @@ async function resultOf(session: Session, { processId }: Place, messageId: strin
     const { state, digest, slot } = exported.data;
     const text = canonicalJson(state);
     if (sha256(text) !== digest) return undefined;
-    return { text, digest, slot: slot ?? 0, stateVersion: state.stateVersion };
+    return {
+      text,
+      digest,
+      slot: slot ?? 0,
+      stateVersion: state.stateVersion,
+      contents: contentsOf(state),
+    };
   } catch (error) {
     // One that was never evaluated is none; another one may be there.
     if (error instanceof FleetError || error instanceof SyntaxError) return undefined;

@@ -31,6 +31,10 @@ export const SnapshotSchema = z.strictObject({
   stateVersion: z.string(),
   /** Bytes of the text. */
   bytes: z.number().int(),
+  /** Names of the registered tables that had anything in them. @default not written down by earlier versions */
+  states: z.array(z.string()).optional(),
+  /** Names of the globals that are in it. @default not written down by earlier versions */
+  globals: z.array(z.string()).optional(),
 });
 
 export type Snapshot = z.infer<typeof SnapshotSchema>;

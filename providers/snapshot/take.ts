@@ -1,18 +1,11 @@
-import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 import type { Place } from "../process/health.ts";
 import { ask } from "../run/control.ts";
 import type { Session } from "../run/session.ts";
+import { contentsOf, ExportedSchema } from "./contents.ts";
 import { type Snapshot, snapshotStore } from "./store.ts";
-
-/** What EXPORT_STATE answers. */
-export const ExportedSchema = z.looseObject({
-  digest: z.string(),
-  slot: z.number().int().nullish(),
-  state: z.looseObject({ stateVersion: z.string() }),
-});
 
 /** Why and of what code a snapshot is taken. */
 export type Occasion = Pick<Snapshot, "reason" | "sourceHash"> & { readonly deploymentId?: string };
@@ -55,6 +48,7 @@ export async function takeSnapshot(
     sourceHash,
     stateVersion: reply.state.stateVersion,
     bytes: Buffer.byteLength(text),
+    ...contentsOf(reply.state),
   };
   await snapshotStore(session.scope).put(snapshot, text);
   return snapshot;

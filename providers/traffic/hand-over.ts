@@ -13,7 +13,9 @@ import type { Table } from "../../delivery/wire.ts";
 import { ask } from "../run/control.ts";
 import { luaList } from "../run/lua-list.ts";
 import type { Session } from "../run/session.ts";
-import { ExportedSchema } from "../snapshot/take.ts";
+import { type Exported, ExportedSchema } from "../snapshot/contents.ts";
+import { globalsSeen } from "./globals-seen.ts";
+import { callsOpen, carriedWords, failed, notByKey, notSeen } from "./hand-over-words.ts";
 import type { TrafficInputs } from "./schema.ts";
 
 /** One service's state on its way. */
@@ -118,6 +120,7 @@ export function handOverBy(
   session: Session,
   budget: () => Budget,
   tell: (name: string, detail: string) => Promise<void>,
+  globalsOf: (name: string) => readonly string[] | undefined = () => undefined,
 ): HandOver {
   // Two revisions of one member are told the same: their intents need names of their own.
   const place = (name: string, processId: string) => ({
@@ -151,20 +154,29 @@ export function handOverBy(
       ? control(name, processId, "RESUME", StatusSchema)
       : control(name, processId, "UNSEAL_KEYS", SealedSchema, keys);
 
-  const copy = async ({
-    name,
-    from,
-    to,
-    keys,
-  }: Handing): Promise<{ digest: string; slot: number | undefined }> => {
+  const exported = async ({ name, from, keys }: Handing): Promise<Exported> => {
+    const globals = globalsOf(name);
     const request = {
       ...place(name, from),
-      ...(keys ? { action: "EXPORT_KEYS", data: keys } : { action: "EXPORT_STATE" }),
+      ...(keys
+        ? { action: "EXPORT_KEYS", data: keys }
+        : { action: "EXPORT_STATE", data: globals === undefined ? {} : { globals } }),
     };
-    const { state, digest, slot } = await ask(session, request, ExportedSchema, budget());
+    const given = await ask(session, request, ExportedSchema, budget());
+    if (keys === undefined && given.globals === undefined) {
+      // A library from before it saw them: what it says is not all that there is.
+      const left = await globalsSeen(session, place(name, from), budget());
+      if (left.length > 0) throw notSeen(name, from, left);
+    }
+    return given;
+  };
+
+  const copy = async (handing: Handing, given: Exported): Promise<void> => {
+    const { name, to, keys } = handing;
+    const { state, digest } = given;
     const sent = { ...keys, state, digest };
     const taken = await control(name, to, keys ? "IMPORT_KEYS" : "IMPORT_STATE", ImportedSchema, sent);
-    if (taken.digest === digest) return { digest, slot: slot ?? undefined };
+    if (taken.digest === digest) return;
     throw new FleetError({
       code: "DIGEST_MISMATCH",
       what: `${name} did not take the state that it was given.`,
@@ -185,32 +197,35 @@ export function handOverBy(
       if ((await open()) === 0) return;
       await sleep(LOOK);
     }
-    throw new FleetError({
-      code: "CALLS_OPEN",
-      what: `${name} still waits for answers of others after ${CALLS / 1000} s.`,
-      got: "open calls",
-      expected: "none, so that its state stands still",
-      remedy: `npx fleet logs ${name}; run pulumi up again.`,
-    });
+    throw callsOpen(name, CALLS / 1000);
+  };
+
+  /** What it has when no handler of the program waits for an answer any more: such a one holds state that nobody can see. */
+  const still = async (handing: Handing): Promise<Exported> => {
+    for (let waited = 0; waited < CALLS; waited += LOOK) {
+      const given = await exported(handing);
+      if ((given.globals?.waiting ?? 0) === 0) return given;
+      await sleep(LOOK);
+    }
+    throw callsOpen(handing.name, CALLS / 1000);
   };
 
   const byKey = async (handing: Handing, keys: KeyRange): Promise<void> => {
-    const { name, from, to } = handing;
+    const { name, from } = handing;
     const started = performance.now();
     const { states } = await keysOf(name, from, keys);
     if (states.length === 0) throw notByKey(name);
-    if (!(await drains(name, from, keys))) await copy(handing);
+    if (!(await drains(name, from, keys))) await copy(handing, await exported(handing));
     await control(name, from, "SEAL_KEYS", SealedSchema, keys);
     crashPoint("handover.drained");
     await quiet(handing);
-    const { digest, slot } = await copy(handing);
+    const given = await exported(handing);
+    await copy(handing, given);
     crashPoint("handover.given");
-    const at = slot === undefined ? "" : ` at slot ${slot}`;
     const ms = Math.round(performance.now() - started);
-    const share = percent(keys.to - keys.from);
     await tell(
       name,
-      `keys of ${share} of callers, ${digest.slice(0, 8)}${at}: ${from.slice(0, 8)} → ${to.slice(0, 8)}, equal, ${ms} ms`,
+      `keys of ${percent(keys.to - keys.from)} of callers, ${carriedWords(handing, given)}, ${ms} ms`,
     );
   };
 
@@ -219,19 +234,16 @@ export function handOverBy(
     if (keys) return byKey(handing, keys);
     const started = performance.now();
     // While it serves on: what cannot be taken is known before anybody is refused.
-    if ((await status(name, from)) === "ACTIVE") await copy(handing);
+    if ((await status(name, from)) === "ACTIVE") await copy(handing, await exported(handing));
     await control(name, from, "DRAIN", StatusSchema);
     crashPoint("handover.drained");
     await quiet(handing);
-    const { digest, slot } = await copy(handing);
+    const given = await still(handing);
+    await copy(handing, given);
     if ((await status(name, to)) !== "ACTIVE") await control(name, to, "RESUME", StatusSchema);
     crashPoint("handover.given");
-    const at = slot === undefined ? "" : ` at slot ${slot}`;
     const ms = Math.round(performance.now() - started);
-    await tell(
-      name,
-      `state ${digest.slice(0, 8)}${at}: ${from.slice(0, 8)} → ${to.slice(0, 8)}, equal, ${ms} ms`,
-    );
+    await tell(name, `state ${carriedWords(handing, given)}, ${ms} ms`);
   };
 
   const undo = async (list: readonly Handing[]): Promise<void> => {
@@ -268,28 +280,4 @@ export function handOverBy(
         if (await drains(handing.name, handing.to, handing.keys)) await give([handing]);
     },
   };
-}
-
-function notByKey(name: string): FleetError {
-  return new FleetError({
-    code: "NOT_BY_KEY",
-    what: `${name} is declared with state: "partitioned", but keeps no state by its callers' keys.`,
-    got: "no state with partition = true",
-    expected: 'fleet.state("<name>", {}, { partition = true }) with the traffic\'s keys as its own',
-    remedy: `Declare it so in ${name}'s program, or take state: "owned" and INSTANT.`,
-  });
-}
-
-function failed(name: string, error: FleetError): FleetError {
-  const { what, got, remedy } = error.problems[0];
-  return new FleetError(
-    {
-      code: "HANDOVER_FAILED",
-      what: `${name} could not hand its state over: ${what}`,
-      ...(got === undefined ? {} : { got }),
-      expected: "the same state, by its digest, on both sides",
-      remedy: `The revision that served serves on. ${remedy}`,
-    },
-    { transient: error.transient },
-  );
 }

@@ -101,7 +101,12 @@ async function ensure(
     walk = new Walk(wanted, {
       router,
       measure: measureBy(session, wanted, budget),
-      handOver: handOverBy(session, budget, (name, detail) => say(session, name, "handed over", detail)),
+      handOver: handOverBy(
+        session,
+        budget,
+        (name, detail) => say(session, name, "handed over", detail),
+        (name) => wanted.services[name]?.globals,
+      ),
       wait: (ms) => sleep(ms),
       tell: (phase, detail) => say(session, NAME, phase, detail),
       slackMs: inputs.timeoutSeconds * 1000,

@@ -1,6 +1,11 @@
 import { z } from "zod";
 import type { Phase } from "../../delivery/phase.ts";
-import { StatePolicySchema, StrategySchema, TrafficKeySchema } from "../../delivery/strategy.ts";
+import {
+  GlobalsSchema,
+  StatePolicySchema,
+  StrategySchema,
+  TrafficKeySchema,
+} from "../../delivery/strategy.ts";
 import type { Table } from "../../delivery/wire.ts";
 import { TargetSchema } from "../config-bundle/schema.ts";
 import { CommonInputs } from "../run/scope.ts";
@@ -29,6 +34,8 @@ export const TrafficServiceSchema = z.strictObject({
   key: TrafficKeySchema.default("sender"),
   /** What its state allows. @default "owned" */
   state: StatePolicySchema.default("owned"),
+  /** Globals that are its state, and no others. @default those that messages changed */
+  globals: GlobalsSchema.optional(),
   /** What had the traffic before this release; left out, or equal to green, when nothing moves. */
   blue: RevisionRefSchema.optional(),
   /** What shall have it. */

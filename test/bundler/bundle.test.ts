@@ -112,7 +112,7 @@ describe("what a bundle says of itself", () => {
     writeFileSync(
       join(options.cache, file ?? ""),
       JSON.stringify({
-        format: 3,
+        format: 4,
         facts: {
           fault: { message: "from the cache", offset: 0 },
           requires: [],

@@ -16,6 +16,8 @@ export interface ProgramOptions {
   source?: string;
   /** States that it is loaded with. */
   state?: RestoredState;
+  /** Whether another program ran in the process before. */
+  adopted?: boolean;
 }
 
 const bundles = new Map<string, Promise<Bundle>>();
@@ -32,6 +34,7 @@ export async function program(name: string, options: ProgramOptions = {}): Promi
     sourceHash: hash,
     version: options.version ?? "1.0.0",
     epoch: options.epoch ?? 1,
+    ...(options.adopted === undefined ? {} : { adopted: options.adopted }),
   };
   return composeProgram(text, commit, options.state).text;
 }

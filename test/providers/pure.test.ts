@@ -13,7 +13,7 @@ describe("a program", () => {
     const { text, offsetLines } = composeProgram("BUNDLE", commit);
     const lines = text.split("\n");
     expect(lines[offsetLines]).toBe("BUNDLE");
-    expect(lines.at(-1)).toMatch(/^return Fleet\.commit\(\{ .*epoch = 3 \}\)$/);
+    expect(lines.at(-1)).toMatch(/^return Fleet\.commit\(\{ .*epoch = 3, before = __g \}\)$/);
   });
   it("never lets a field end its own literal", () => {
     fc.assert(

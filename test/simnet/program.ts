@@ -61,7 +61,7 @@ export interface Commit {
 }
 
 const MARKER = /--\[\[\s*sim:\s*(\{[\s\S]*?\})\s*\]\]/;
-const GUARD = /local __e\s*=\s*(\d+)/;
+const GUARD = /local __e\b[\w, ]*=\s*(\d+)/;
 const COMMIT = /Fleet\.commit\(\s*\{([\s\S]*?)\}\s*\)/g;
 const PLAIN = /\{[^{}]*"fleet"\s*:\s*"committed"[^{}]*\}/g;
 const STRANGERS = /for _, name in ipairs\(\{([^}]*)\}\) do Handlers\.remove\(name\) end/;

@@ -7,6 +7,7 @@ local commit = require("fleet.commit")
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
+local globals = require("fleet.globals")
 local health = require("fleet.health")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
@@ -229,9 +230,15 @@ turn("RETIRE", "RETIRED")
 turn("DRAIN", "DRAINING")
 turn("RESUME", "ACTIVE")
 
-on("EXPORT_STATE", { who = "deployer", data = false, readonly = true, reserved = true }, function(_, msg)
-  local exported, digest = state.export()
-  return { state = exported, digest = digest, slot = envelope.of(msg).slot }
+on("EXPORT_STATE", {
+  who = "deployer", readonly = true, reserved = true,
+  schema = { globals = { type = "array", maxLength = 1000, items = { type = "string", minLength = 1, maxLength = 128 } } },
+}, function(data, msg)
+  local exported, digest, found = state.export(data.globals)
+  return {
+    state = exported, digest = digest, slot = envelope.of(msg).slot,
+    globals = { carried = found.carried, left = found.left, waiting = globals.waiting() },
+  }
 end)
 
 -- What a program says of its own state must hold of what is imported too.
@@ -249,7 +256,8 @@ on("IMPORT_STATE", {
   local before = store.stateVersion
   -- One step for the undo: a shape that cannot be migrated leaves nothing of the import.
   require("fleet.run").onFailure(function() store.stateVersion = before end)
-  local digest = state.import(data.state, data.digest)
+  local digest, undo = state.import(data.state, data.digest)
+  require("fleet.run").onFailure(undo)
   store.stateVersion = data.state.stateVersion
   local migrated, problem = pcall(migrate.run, health.version(), nil)
   if not migrated then

@@ -5,6 +5,7 @@ local announce = require("fleet.announce")
 local dispatch = require("fleet.dispatch")
 local envelope = require("fleet.envelope")
 local epoch = require("fleet.epoch")
+local globals = require("fleet.globals")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local log = require("fleet.log")
@@ -22,6 +23,7 @@ local commit = {}
 function commit.guard(given)
   local n = epoch.parse(given)
   if not epoch.isStale(n) then
+    globals.before()
     -- What is loaded now replaces the program; what a hand did to aos itself, or put before the program, is undone here.
     Fleet.repaired = integrity.repair()
     return nil
@@ -79,8 +81,9 @@ end
 
 --- The last statement of a load: migrates, asserts the invariants, puts the new declarations in force and writes the
 -- marker. Whoever reads the marker knows that everything before it ran.
--- @tparam table marker release, sourceHash, version, epoch, process; a process that is loaded for the first time may be given
---   another one's `state` (what EXPORT_STATE gave, as JSON) and its `digest`: it begins with it
+-- @tparam table marker release, sourceHash, version, epoch, process; `before`: all globals before the bundle ran; `adopted`: another
+--   program ran here first; `state` (what EXPORT_STATE gave, as JSON) and its `digest`: what it is to have, whatever its load made of it.
+--   A process that is loaded for the first time gets it here, any other had it from `restore` already and gets its globals once more.
 -- @treturn string JSON text { fleet = "committed", sourceHash, epoch, handlers, actions, migrations, stateVersion }, and
 --   `repaired` when something was changed by hand before
 function commit.commit(marker)
@@ -88,7 +91,13 @@ function commit.commit(marker)
   local process = store.process
   if process.name == "" then process.name = tostring(marker.process or "") end
   local version = tostring(marker.version or process.version)
-  if marker.state then bring(exportedIn(marker.state), marker.digest) end
+  globals.loaded(marker.before, marker.adopted ~= true and not (marker.before and marker.before.Fleet))
+  if marker.state and not marker.restored then
+    bring(exportedIn(marker.state), marker.digest)
+  elseif marker.state then
+    local exported = exportedIn(marker.state)
+    globals.import(exported.globals, exported.tables)
+  end
   local migrations = migrate.run(version, earlier)
   local broken = registry.broken(true)
   if #broken > 0 then

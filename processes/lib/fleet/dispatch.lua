@@ -154,11 +154,12 @@ local function isRequest(msg)
   return type(action) == "string" and action ~= "" and action ~= "Eval" and not reply.isResponse(action)
 end
 
---- Whether the message is the fleet's to handle: a reply that is waited for, a declared action, or anything at all
--- while the process takes nothing.
+--- Whether the message is the fleet's to handle: a reply that is waited for, a declared action, or anything at all but the owner's
+-- Eval while the process takes nothing: what a handler of the program did now would be in no state that was handed over.
 function dispatch.matches(msg)
   if matching.find(msg) then return true end
-  return isRequest(msg) and (registry.find(msg.Action) ~= nil or STOPPED[store.status] ~= nil)
+  if STOPPED[store.status] then return not (msg.Action == "Eval" and msg.From == auth.owner()) end
+  return isRequest(msg) and registry.find(msg.Action) ~= nil
 end
 
 --- Handles what `matches` took.
@@ -172,6 +173,7 @@ function dispatch.handle(msg)
   local entry = registry.find(msg.Action)
   if entry then return handle(entry, msg) end
   stats.refused()
+  if not isRequest(msg) then return end
   reply.send(reply.address(msg), false, reply.failure(fail.new(table.unpack(STOPPED[store.status]))))
 end
 

@@ -7,8 +7,10 @@
 -- `undoTables` of GET_STATISTICS says how many) and is spared by `readonly` handlers. A large list that only grows
 -- declares `undo = "append"`: its length alone is remembered, its entries are never changed. A state with
 -- `undo = "none"` is left as the failing handler left it: for what checks everything before it changes anything.
--- Globals and local variables are not undone: what must not be lost or half-written belongs here.
+-- Globals and local variables are not undone: what must not be half-written belongs here. Globals are moved (`fleet.globals`), local
+-- variables are not.
 local fail = require("fleet.fail")
+local globals = require("fleet.globals")
 local json = require("fleet.json")
 local sha256 = require("fleet.sha256")
 local store = require("fleet.store")
@@ -79,7 +81,8 @@ end
 local SPELLED = { __pairs = true, __int = true, __float = true }
 local SAFE = 9007199254740991
 
-local function pack(value, path)
+-- `above`: the tables on the way from the root to the value; one that is met again contains itself.
+local function pack(value, path, above)
   local kind = type(value)
   if kind == "number" then
     if math.type(value) == "integer" and (value > SAFE or value < -SAFE) then
@@ -98,6 +101,13 @@ local function pack(value, path)
   elseif kind ~= "table" then
     error(fail.new("EXPORT_UNSUPPORTED", path .. " is a " .. kind .. " and cannot be moved", "Keep plain data in states."))
   end
+  above = above or {}
+  if above[value] then
+    error(fail.new("EXPORT_UNSUPPORTED", path .. " contains itself and cannot be moved", "Keep plain data in states."))
+  elseif next(above) ~= nil and getmetatable(value) ~= nil and not json.isObject(value) then
+    error(fail.new("EXPORT_UNSUPPORTED", path .. " has a metatable and cannot be moved", "Keep plain data in states."))
+  end
+  above[value] = true
   local plain = json.isArray(value)
   if not plain then
     plain = true
@@ -107,8 +117,9 @@ local function pack(value, path)
   end
   if plain then
     local copy = {}
-    if next(value) == nil and json.isObject(value) then return json.object(copy) end
-    for k, v in pairs(value) do copy[k] = pack(v, path .. "." .. tostring(k)) end
+    if next(value) == nil and json.isObject(value) then copy = json.object(copy) end
+    for k, v in pairs(value) do copy[k] = pack(v, path .. "." .. tostring(k), above) end
+    above[value] = nil
     return copy
   end
   local list = {}
@@ -116,8 +127,9 @@ local function pack(value, path)
     if type(k) == "table" or type(k) == "function" then
       error(fail.new("EXPORT_UNSUPPORTED", path .. " has a key that is a " .. type(k), "Use texts and numbers as keys."))
     end
-    list[#list + 1] = { pack(k, path), pack(v, path .. "." .. tostring(k)) }
+    list[#list + 1] = { pack(k, path), pack(v, path .. "." .. tostring(k), above) }
   end
+  above[value] = nil
   table.sort(list, function(a, b) return json.encode(a[1]) < json.encode(b[1]) end)
   return { __pairs = list }
 end
@@ -139,14 +151,18 @@ local function unpack(value)
   return result
 end
 
---- All states as plain JSON data, with the digest (sha256 of its canonical JSON) that proves a copy equal.
--- @treturn table { schema, stateVersion, states }
+--- All states and the program's globals as plain JSON data, with the digest (sha256 of its canonical JSON) that proves a copy equal.
+-- @tparam ?table names of globals instead of those that the program declares or that were found
+-- @treturn table { schema, stateVersion, states }, and with globals `schema` 2, which no earlier library takes, `globals` and `tables`
 -- @treturn string 64 hex digits
-function state.export()
+-- @treturn table { carried, left }: names of globals that are in it, and of others that messages changed
+function state.export(names)
   local states = json.object()
   for name, value in pairs(store.states) do states[name] = pack(value, name) end
   local exported = { schema = 1, stateVersion = store.stateVersion or "1", states = states }
-  return exported, sha256(json.encode(exported))
+  local found, carried, left = globals.export(names)
+  if #carried > 0 then exported.schema, exported.globals, exported.tables = 2, found.globals, found.tables end
+  return exported, sha256(json.encode(exported)), { carried = carried, left = left }
 end
 
 --- What some keys have in the states that are kept by key, as `export` gives it.
@@ -170,7 +186,8 @@ local function verified(exported, digest)
     error(fail.new("DIGEST_MISMATCH", "the state has the digest " .. actual .. ", not the one given",
       "Send the state exactly as EXPORT_STATE gave it, with its digest."))
   end
-  if exported.schema ~= 1 or type(exported.states) ~= "table" or type(exported.stateVersion) ~= "string" then
+  local isKnown = exported.schema == 1 or exported.schema == 2 and type(exported.globals) == "table" and type(exported.tables) == "table"
+  if not isKnown or type(exported.states) ~= "table" or type(exported.stateVersion) ~= "string" then
     error(fail.new("BAD_STATE", "the state is not what EXPORT_STATE of this library gives", "Export it from a process of this fleet."))
   end
   for name, value in pairs(exported.states) do
@@ -204,16 +221,19 @@ function state.replace(exported, digest, belongs)
   return actual
 end
 
---- Replaces the content of the states with what `export` gave, keeping the tables themselves.
+--- Replaces the content of the states and of the globals with what `export` gave, keeping the tables themselves.
+-- @treturn string the digest
+-- @treturn function() that undoes what the globals got; what the states got is undone with the handler that fails
 -- @raise a failure `DIGEST_MISMATCH` or `BAD_STATE`; nothing is changed then
 function state.import(exported, digest)
   local actual = verified(exported, digest)
+  local undo = globals.import(exported.globals, exported.tables)
   for name, value in pairs(exported.states) do
     local target = state.declare(name, {}, { undo = store.undo[name] })
     for k in next, target do target[k] = nil end
     for k, v in pairs(unpack(value)) do target[k] = v end
   end
-  return actual
+  return actual, undo
 end
 
 return state

@@ -1,0 +1,238 @@
+--- Plain Lua data as JSON, and back, with nothing rounded or dropped: for the globals of programs that know nothing of the fleet.
+--
+-- What JSON has no word for is spelled out: integers beyond 2^53 (`__int`), floats that JSON would turn into integers, infinity and NaN
+-- (`__float`), bytes that are no UTF-8 (`__bytes`, in hex), keys that are no text (`__pairs`), big integers of aos' own `.bint` (`__bint`).
+-- A table that is reached twice, or lies deep, is written once in a list (`tables`), and each place refers to it (`__ref`): so tables that
+-- share or contain each other arrive as they were. Whatever has behaviour (functions, metatables, coroutines, userdata) is refused by its path.
+local fail = require("fleet.fail")
+local json = require("fleet.json")
+
+local exact = {}
+
+local SPELLED = { __int = true, __float = true, __bytes = true, __pairs = true, __bint = true, __ref = true, __nil = true }
+local SAFE = 9007199254740991
+--- Tables in one another that are written in place; JSON is read no deeper than 64 levels, of which `__pairs` takes three.
+local DEEP = 12
+
+local function refuse(path, what)
+  error(fail.new("EXPORT_UNSUPPORTED", path .. " " .. what .. " and cannot be moved",
+    "Keep plain data in it, or name what is to be carried: state: { globals: [...] } in the declaration."))
+end
+
+--- `name.key` or `name[1]`, as a person would write it.
+local function below(path, key)
+  if type(key) == "string" and key:match("^[%a_][%w_]*$") then return path .. "." .. key end
+  local shown = type(key) == "string" and string.format("%q", key:sub(1, 60)) or tostring(key)
+  return path .. "[" .. shown .. "]"
+end
+
+-- The class that made a big integer, when it is aos' own.
+local function bintBits(value)
+  local class = getmetatable(value)
+  local bits = type(class) == "table" and rawget(class, "bits")
+  local module = package.loaded[".bint"]
+  if math.type(bits) ~= "integer" or not module then return nil end
+  local ok, known = pcall(module, bits)
+  return ok and rawequal(known, class) and bits or nil
+end
+
+local function isMarked(value)
+  return json.isObject(value) or rawequal(value, json.NULL)
+end
+
+local function number(value)
+  if math.type(value) == "integer" then
+    if value > SAFE or value < -SAFE then return { __int = string.format("%d", value) } end
+    return value
+  end
+  if value ~= value then return { __float = "nan" } end
+  if value == math.huge then return { __float = "inf" } end
+  if value == -math.huge then return { __float = "-inf" } end
+  if value ~= math.floor(value) then return value end
+  local text = string.format("%.17g", value)
+  return { __float = text:find("[%.e]") and text or text .. ".0" }
+end
+
+local function text(value)
+  if utf8.len(value) and not value:find("\xED[\xA0-\xBF]") then return value end
+  return { __bytes = (value:gsub(".", function(c) return string.format("%02x", c:byte()) end)) }
+end
+
+-- How often each table is reached. Everything else is looked at by `pack`, which knows the path.
+local function counted(roots)
+  local count, stack = {}, {}
+  for _, root in pairs(roots) do
+    if type(root) == "table" then stack[#stack + 1] = root end
+  end
+  while #stack > 0 do
+    local t = table.remove(stack)
+    count[t] = (count[t] or 0) + 1
+    if count[t] == 1 and not bintBits(t) then
+      for _, v in next, t do
+        if type(v) == "table" then stack[#stack + 1] = v end
+      end
+    end
+  end
+  return count
+end
+
+--- @tparam table roots name → value; what is nil is named in `gone`
+-- @tparam ?table gone names that have no value
+-- @treturn table name → packed value
+-- @treturn table list of packed tables, which `__ref` counts from 1
+-- @raise a failure EXPORT_UNSUPPORTED that names the path
+function exact.pack(roots, gone)
+  local count = counted(roots)
+  local ids, queue, tables = {}, {}, {}
+  local pack
+
+  local function body(t, path, depth)
+    local keys, plain = {}, true
+    for k in next, t do
+      keys[#keys + 1] = k
+      if type(k) ~= "string" or SPELLED[k] or not utf8.len(k) or k:find("\xED[\xA0-\xBF]") then plain = false end
+    end
+    if #keys == 0 then return json.isObject(t) and json.object() or {} end
+    if plain then
+      table.sort(keys)
+      local copy = json.object()
+      for _, k in ipairs(keys) do copy[k] = pack(t[k], below(path, k), depth + 1) end
+      return copy
+    end
+    if json.isArray(t) then
+      local copy = {}
+      for i = 1, #keys do copy[i] = pack(rawget(t, i), below(path, i), depth + 1) end
+      return copy
+    end
+    local list, order = {}, {}
+    for _, k in ipairs(keys) do
+      local kind = type(k)
+      if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then refuse(path, "has a key that is a " .. kind) end
+      local key = kind == "number" and number(k) or kind == "string" and text(k) or k
+      list[#list + 1] = { key, k }
+      order[list[#list]] = json.encode(key)
+    end
+    table.sort(list, function(a, b) return order[a] < order[b] end)
+    for _, pair in ipairs(list) do pair[2] = pack(rawget(t, pair[2]), below(path, pair[2]), depth + 1) end
+    return { __pairs = list }
+  end
+
+  pack = function(value, path, depth)
+    local kind = type(value)
+    if kind == "number" then return number(value) end
+    if kind == "string" then return text(value) end
+    if kind == "boolean" then return value end
+    if kind ~= "table" then refuse(path, "is a " .. kind) end
+    if getmetatable(value) ~= nil and not isMarked(value) then
+      local bits = bintBits(value)
+      if not bits then refuse(path, "has a metatable") end
+      local words = {}
+      for i = 1, rawlen(value) do words[i] = number(rawget(value, i)) end
+      return { __bint = { bits, words } }
+    end
+    if count[value] > 1 or depth >= DEEP then
+      if not ids[value] then
+        queue[#queue + 1] = { value, path }
+        ids[value] = #queue
+      end
+      return { __ref = ids[value] }
+    end
+    return body(value, path, depth)
+  end
+
+  local names, packed = {}, json.object()
+  for name in pairs(roots) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do packed[name] = pack(roots[name], name, 1) end
+  for _, name in ipairs(gone or {}) do packed[name] = { __nil = true } end
+  local at = 1
+  while queue[at] do
+    tables[at] = body(queue[at][1], queue[at][2], 1)
+    at = at + 1
+  end
+  return packed, tables
+end
+
+local FLOATS = { inf = math.huge, ["-inf"] = -math.huge, nan = 0 / 0 }
+
+--- What `pack` wrote, in the tables that are there where they are: whoever holds one of them sees what came.
+-- @tparam table packed name → packed value
+-- @tparam table tables the list beside it
+-- @tparam table existing name → what is there now
+-- @tparam ?table foreign tables that are not to be filled: table → true
+-- @treturn table name → value; a name that has none is left out
+function exact.unpack(packed, tables, existing, foreign)
+  local made, queue, used = {}, {}, {}
+  for t in pairs(foreign or {}) do used[t] = true end
+  local build
+
+  -- A table to fill, and what it had: a table that is there is used once, for the first that comes to its place.
+  local function target(there)
+    if type(there) ~= "table" or used[there] or bintBits(there) then return {}, {} end
+    used[there] = true
+    local had = {}
+    for k, v in next, there do had[k] = v end
+    -- What is no data stays: whoever reads back what came finds it and says so.
+    for k, v in next, had do
+      if type(v) ~= "function" then rawset(there, k, nil) end
+    end
+    return there, had
+  end
+
+  local function fill(t, had, from)
+    if type(from.__pairs) == "table" then
+      for _, pair in ipairs(from.__pairs) do
+        local key = build(pair[1])
+        rawset(t, key, build(pair[2], had[key]))
+      end
+      return t
+    end
+    for k, v in next, from do rawset(t, k, build(v, had[k])) end
+    if next(from) == nil and json.isObject(from) and getmetatable(t) == nil then json.object(t) end
+    return t
+  end
+
+  build = function(value, there)
+    if type(value) ~= "table" then return value end
+    if type(value.__int) == "string" then return math.tointeger(tonumber(value.__int)) end
+    if type(value.__float) == "string" then return FLOATS[value.__float] or tonumber(value.__float) end
+    if type(value.__bytes) == "string" then
+      return (value.__bytes:gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end))
+    end
+    if type(value.__bint) == "table" then
+      local words = {}
+      for i, word in ipairs(value.__bint[2]) do words[i] = build(word) end
+      local ok, module = pcall(require, ".bint")
+      if not ok then error(fail.new("BAD_STATE", "big integers of .bint came, which this process does not have", "Use the same AO module.")) end
+      return setmetatable(words, module(value.__bint[1]))
+    end
+    if math.type(value.__ref) == "integer" then
+      local id = value.__ref
+      if not made[id] then
+        local had
+        made[id], had = target(there)
+        queue[#queue + 1] = { made[id], had, tables[id] }
+      end
+      return made[id]
+    end
+    local t, had = target(there)
+    return fill(t, had, value)
+  end
+
+  local result = {}
+  local names = {}
+  for name in pairs(packed) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local value = packed[name]
+    if not (type(value) == "table" and value.__nil == true) then result[name] = build(value, existing[name]) end
+  end
+  local at = 1
+  while queue[at] do
+    fill(table.unpack(queue[at]))
+    at = at + 1
+  end
+  return result
+end
+
+return exact

@@ -1,0 +1,70 @@
+/** What a hand-over says: what it carried and what that rests on, and why it could not be done. Pure. */
+import { FleetError } from "../../core/errors.ts";
+import { canonicalJson } from "../../core/hash.ts";
+import { contentsOf, contentsWords, type Exported, isEmpty } from "../snapshot/contents.ts";
+import type { Handing } from "./hand-over.ts";
+
+/** What was carried, from where to where, and what the claim rests on. Pure. */
+export function carriedWords(
+  { from, to, keys }: Handing,
+  { state, digest, slot, globals }: Exported,
+): string {
+  const way = `${from.slice(0, 8)} → ${to.slice(0, 8)}`;
+  const at = slot === undefined || slot === null ? "" : ` at slot ${slot}`;
+  const contents = contentsOf(state);
+  const left = globals?.left ?? [];
+  const behind = left.length === 0 ? "" : `, left behind as declared: ${left.join(", ")}`;
+  if (isEmpty(contents)) {
+    const why = keys
+      ? "these callers have nothing in it"
+      : "no table of fleet.state holds anything, and no message changed a global; local variables are not carried";
+    return `carried nothing${at}: ${way}, ${why}${behind}`;
+  }
+  return `${digest.slice(0, 8)}${at}: ${way}, ${contentsWords(contents)}, ${canonicalJson(state).length} bytes, equal by digest${behind}`;
+}
+
+export function callsOpen(name: string, seconds: number): FleetError {
+  return new FleetError({
+    code: "CALLS_OPEN",
+    what: `${name} still waits for answers of others after ${seconds} s.`,
+    got: "open calls, or handlers in Receive",
+    expected: "none, so that its state stands still",
+    remedy: `npx fleet logs ${name}; run pulumi up again, or declare strategy: { kind: "sequential" }, which loads it in place.`,
+  });
+}
+
+export function notSeen(name: string, processId: string, globals: readonly string[]): FleetError {
+  return new FleetError({
+    code: "STATE_NOT_KNOWN",
+    what: `${name} has globals that its library cannot carry: ${processId.slice(0, 8)} runs an earlier one, which sees registered tables alone.`,
+    got: globals.join(", "),
+    expected: "a running process with this version of the fleet's library",
+    remedy: `Declare strategy: { kind: "sequential" } for ${name} and run pulumi up once: its code is loaded in place, with everything that it has. Or state: "none", if nothing of that is needed.`,
+  });
+}
+
+export function notByKey(name: string): FleetError {
+  return new FleetError({
+    code: "NOT_BY_KEY",
+    what: `${name} is declared with state: "partitioned", but keeps no state by its callers' keys.`,
+    got: "no state with partition = true",
+    expected: 'fleet.state("<name>", {}, { partition = true }) with the traffic\'s keys as its own',
+    remedy: `Declare it so in ${name}'s program, or take state: "owned" and INSTANT.`,
+  });
+}
+
+export function failed(name: string, error: FleetError): FleetError {
+  // It says itself what is at stake and what to do.
+  if (error.code === "STATE_NOT_KNOWN") return error;
+  const { what, got, remedy } = error.problems[0];
+  return new FleetError(
+    {
+      code: "HANDOVER_FAILED",
+      what: `${name} could not hand its state over: ${what}`,
+      ...(got === undefined ? {} : { got }),
+      expected: "the same state, by its digest, on both sides",
+      remedy: `The revision that served serves on. ${remedy}`,
+    },
+    { transient: error.transient },
+  );
+}

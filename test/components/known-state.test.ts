@@ -1,0 +1,158 @@
+/** What a plan says of state that a hand-over would not carry. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { planFleet, type Running } from "../../components/plan.ts";
+import { FleetError, type Problem } from "../../core/errors.ts";
+import type { DeclaredProcess } from "../../providers/release/schema.ts";
+
+const home = process.cwd();
+let folder: string;
+
+const TOKEN = `
+Ticker = "TKN"
+Balances = Balances or { owner = 100 }
+function helper() return 1 end
+Other = function() end
+local Seen, count, Names = {}, 0, Names or {}
+local function forget() Seen = {} end
+Handlers.add("Mint", "Mint", function(msg)
+  Seen[msg.From], count = true, count + 1
+  table.insert(Names, msg.From)
+  Balances.owner = Balances.owner + 1
+  local mine = {}
+  mine.x = 1
+end)
+local Fixed = { fee = 1 }
+Fixed.fee = 2
+`;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fleet-state-"));
+  process.chdir(folder);
+  await write("processes/lib/fleet/init.lua", "Fleet = Fleet or {}\nreturn Fleet\n");
+  await write("processes/coordinator/process.lua", "return 1\n");
+  await write("processes/token/process.lua", TOKEN);
+});
+afterAll(async () => {
+  process.chdir(home);
+  await rm(folder, { recursive: true });
+});
+
+async function write(path: string, text: string): Promise<void> {
+  await mkdir(dirname(join(folder, path)), { recursive: true });
+  await writeFile(join(folder, path), text);
+}
+
+async function plan(token: object, running: Running = () => undefined) {
+  const raw = {
+    network: { kind: "local", dir: ".fleet/localnet" },
+    strategy: { kind: "blue-green" },
+    processes: { coordinator: {}, token: { silence: { LUA_GLOBAL_UNDECLARED: "a token" }, ...token } },
+  };
+  try {
+    const made = await planFleet(raw, { home: ".fleet", build: "build" }, running);
+    return { problems: [], warnings: made.warnings, made };
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    return { problems: error.problems, warnings: [], made: undefined };
+  }
+}
+const codes = (found: readonly Problem[]) => found.map(({ code }) => code);
+
+/** A release that runs, with these modules. */
+const runs =
+  (modules: Record<string, string>): Running =>
+  (name) =>
+    name === "token" ? ({ sourceHash: "another", modules } as unknown as DeclaredProcess) : undefined;
+
+describe("a program whose state the library finds in its globals", () => {
+  it("is told which locals its handlers change, at their places", async () => {
+    const { problems, warnings } = await plan({});
+    expect(problems).toEqual([]);
+    expect(warnings).toMatchObject([
+      {
+        code: "STATE_IN_LOCALS",
+        at: "processes.token.state",
+        got: "Seen (processes/token/process.lua:7:25), count (processes/token/process.lua:9:19), Names (processes/token/process.lua:10:16)",
+      },
+    ]);
+  });
+
+  it.each([
+    ["in place", { strategy: { kind: "sequential" } }],
+    ["without a state", { state: "none" }],
+    ["with a reason", { silence: { STATE_IN_LOCALS: "caches" } }],
+  ])("is told nothing %s", async (_, token) => {
+    const silence = { LUA_GLOBAL_UNDECLARED: "a token", ...("silence" in token ? token.silence : {}) };
+    const { problems, warnings } = await plan({ ...token, silence });
+    expect([problems, warnings]).toEqual([[], []]);
+  });
+
+  it("hands over what runs with a library that sees globals, and is refused where one does not, naming them", async () => {
+    expect((await plan({}, runs({ "fleet.globals": "1" }))).problems).toEqual([]);
+    const { problems } = await plan({}, runs({ "fleet.state": "1" }));
+    expect(problems).toMatchObject([
+      {
+        code: "STATE_NOT_KNOWN",
+        at: "processes.token.state",
+        got: "Balances, Ticker, local Seen, local count, local Names (in its source)",
+      },
+    ]);
+    for (const offer of ['kind: "sequential"', 'state: "none"']) expect(problems[0]?.remedy).toContain(offer);
+    expect((await plan({ strategy: { kind: "sequential" } }, runs({}))).problems).toEqual([]);
+  });
+
+  it("is refused without the library, by name, whatever runs", async () => {
+    const { problems } = await plan({ lib: false });
+    expect(codes(problems)).toEqual(["STATE_NOT_KNOWN"]);
+    expect(problems[0]?.got).toContain("Balances");
+    expect((await plan({ lib: false, state: "none" })).problems).toEqual([]);
+    expect((await plan({ lib: false, strategy: { kind: "sequential" } })).problems).toEqual([]);
+  });
+});
+
+describe("state: { globals }", () => {
+  it("is owned, and is part of the code: the library is told the names by the bundle", async () => {
+    const [declared, other] = [
+      await plan({ state: { globals: ["Balances"] } }),
+      await plan({ state: { globals: ["Balances", "Ticker"] } }),
+    ];
+    const hash = (made: typeof declared) => made.made?.levels.flat().find(({ name }) => name === "token");
+    expect(hash(declared)?.declared.sourceHash).not.toBe(hash(other)?.declared.sourceHash);
+    // Names that are declared are no slips of the pen.
+    const { warnings } = await plan({ state: { globals: ["Balances", "Ticker"] }, silence: {} });
+    expect(codes(warnings)).toEqual(["LUA_GLOBAL_UNDECLARED", "STATE_IN_LOCALS"]);
+    expect(warnings[0]?.got).toBe("helper, Other");
+    const split = await plan({
+      state: { globals: ["Balances"] },
+      strategy: { kind: "blue-green", trafficStrategy: "GRADUAL" },
+    });
+    expect(codes(split.problems)).toContain("STATE_OWNED_SPLIT");
+  });
+
+  it("names globals that the program assigns: a misspelt one would be lost", async () => {
+    const { problems } = await plan({ state: { globals: ["Balance"] } });
+    expect(problems).toMatchObject([
+      {
+        code: "STATE_GLOBAL_UNKNOWN",
+        got: "Balance",
+        expected: 'perhaps "Balances"; some of Balances, Ticker',
+      },
+    ]);
+    const silence = { STATE_GLOBAL_UNKNOWN: "made by a computed name" };
+    expect((await plan({ state: { globals: ["Balance"] }, silence })).problems).toEqual([]);
+  });
+
+  it.each([
+    [{ globals: ["a b"] }, "BAD_VALUE"],
+    [{ globals: "Balances" }, "BAD_VALUE"],
+    [{ global: ["Balances"] }, "BAD_VALUE"],
+    ["owns", "BAD_VALUE"],
+  ])("is refused as %j", async (state, code) => {
+    const { problems } = await plan({ state });
+    expect(codes(problems)).toEqual([code]);
+    expect(problems[0]?.at).toMatch(/^processes\.token\.state/);
+  });
+});

@@ -1,0 +1,338 @@
+/** Globals of programs that know nothing of the fleet: which of them are state, and how exactly they are carried. */
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { canonicalJson, sha256 } from "../../core/hash.ts";
+import { type Aos, address, boot } from "./aos.ts";
+
+const STRANGER = address("stranger");
+
+/** A token without a line of the fleet's in it. */
+const TOKEN = `
+Variant = "1.0"
+FEE = 3
+Balances = Balances or { owner = 100 }
+json = require("json")
+utils = { add = function(a, b) return a + b end }
+Handlers.add("Mint", Handlers.utils.hasMatchingTag("Action", "Mint"), function(msg)
+  Balances.owner = utils.add(Balances.owner, 5)
+  Minted = (Minted or 0) + 5
+  msg.reply({ Data = json.encode(Balances) })
+end)
+Handlers.add("Later", Handlers.utils.hasMatchingTag("Action", "Later"), function(msg)
+  local answer = Receive({ Action = "Go" })
+  Balances.owner = 1000
+end)
+Handlers.add("Noted", function(msg) return msg.Tags.Note ~= nil end, function(msg) Noted = msg.Tags.Note end)
+`;
+const NEXT = TOKEN.replace('"1.0"', '"2.0"').replace("FEE = 3", "FEE = 5");
+
+let made = 0;
+const token = (source = TOKEN, more: object = {}) =>
+  boot("token", { source, id: address(`token-${made++}`), ...more });
+const mint = (p: Aos) => p.send({ From: STRANGER, Action: "Mint" });
+
+interface Exported {
+  readonly state: { schema: number; globals?: Record<string, unknown> };
+  readonly digest: string;
+  readonly globals: { carried: string[]; left: string[]; waiting: number };
+}
+
+async function exported(p: Aos, data: object = {}): Promise<Exported> {
+  const { reply } = await p.send({ Action: "EXPORT_STATE", Data: data });
+  if (reply?.data.success !== true) throw new Error(JSON.stringify(reply?.data));
+  const { state, digest, globals } = reply.data as unknown as Exported;
+  expect(sha256(canonicalJson(state))).toBe(digest);
+  return { state, digest, globals };
+}
+
+async function refused(p: Aos, data: object = {}): Promise<string> {
+  const { reply } = await p.send({ Action: "EXPORT_STATE", Data: data });
+  return `${reply?.data.error?.code}: ${reply?.data.error?.message}`;
+}
+
+const taken = (p: Aos, { state, digest }: Pick<Exported, "state" | "digest">) =>
+  p.send({ Action: "IMPORT_STATE", Epoch: "1", Data: { state, digest } });
+
+describe("which globals are state", () => {
+  test("those that messages changed; settings, modules and tables of functions are the code's own", async () => {
+    const p = await token();
+    expect((await exported(p)).globals).toEqual({ carried: [], left: [], waiting: 0 });
+    expect((await exported(p)).state).toEqual({ schema: 1, stateVersion: "1", states: {} });
+    await mint(p);
+    await mint(p);
+    const { state, globals } = await exported(p);
+    expect(globals.carried).toEqual(["Balances", "Minted"]);
+    expect(state).toMatchObject({ schema: 2, globals: { Balances: { owner: 110 }, Minted: 10 } });
+  });
+
+  test("the new code's settings count, and what was minted is there", async () => {
+    const [from, to] = [await token(), await token(NEXT)];
+    await mint(from);
+    await mint(from);
+    expect((await taken(to, await exported(from))).reply?.data.success).toBe(true);
+    expect(await to.value("{ Variant, FEE, Balances.owner, Minted }")).toEqual(["2.0", 5, 110, 10]);
+    // Whoever holds the table sees what came, and the copy is equal.
+    await mint(to);
+    expect(await to.value("Balances.owner")).toBe(115);
+    expect((await exported(from)).digest).not.toBe((await exported(to)).digest);
+  });
+
+  test("in place too: a load over it changes nothing of what is state", async () => {
+    const p = await token();
+    await mint(p);
+    await p.load({ source: NEXT, version: "2.0.0" });
+    expect((await exported(p)).globals.carried).toEqual(["Balances", "Minted"]);
+    expect(await p.value("{ Variant, Balances.owner }")).toEqual(["2.0", 105]);
+  });
+
+  test("what a load changed again is still state: nothing is left behind", async () => {
+    const p = await token();
+    await mint(p);
+    await p.load({ source: NEXT.replace("Balances or", "Balances and { owner = Balances.owner + 0 } or") });
+    expect((await exported(p)).globals.carried).toEqual(["Balances", "Minted"]);
+  });
+
+  test("a global that a message removed is gone on the other side, and one that it did not touch is as loaded", async () => {
+    const program = `${TOKEN} Draft = { 1, 2 } Handlers.add("Clear", "Clear", function() Draft = nil end)`;
+    const [from, to, third] = [await token(program), await token(program), await token(program)];
+    await from.send({ From: STRANGER, Action: "Clear" });
+    const first = await exported(from);
+    await taken(to, first);
+    expect(await to.value("Draft == nil")).toBe(true);
+    expect((await exported(to)).digest).toBe(first.digest);
+    // An earlier state comes back: what was no state then is as it was loaded.
+    await mint(to);
+    expect((await taken(to, await exported(third))).reply?.data.success).toBe(true);
+    expect(await to.value("{ #Draft, Balances.owner, Minted == nil }")).toEqual([2, 100, true]);
+    expect((await exported(to)).globals.carried).toEqual([]);
+  });
+
+  test("declared ones are carried, and no others, which are named", async () => {
+    const p = await token(`${TOKEN}\nFLEET_STATE_GLOBALS = "Balances,Missing"`);
+    await mint(p);
+    expect((await exported(p)).globals).toMatchObject({ carried: ["Balances", "Missing"], left: ["Minted"] });
+    expect(await p.value("FLEET_STATE_GLOBALS == nil")).toBe(true);
+    // The declaration of the code that takes it over counts.
+    expect((await exported(p, { globals: ["Minted"] })).globals).toMatchObject({
+      carried: ["Minted"],
+      left: ["Balances"],
+    });
+    await p.load({ source: TOKEN });
+    expect((await exported(p)).globals.carried).toEqual(["Balances", "Minted"]);
+  });
+
+  test("of a program that ran before the fleet came, all that it had is state, and nothing of aos'", async () => {
+    const p = await boot("token", { bare: true, id: address("old-token") });
+    await p.eval(TOKEN.replace("{ owner = 100 }", "{ owner = 107 }"));
+    await p.send({ From: STRANGER, Action: "Unknown" });
+    const loaded = await p.load({ source: NEXT, adopted: true });
+    expect(loaded.output).toContain("committed");
+    // Whether `Variant` was changed before nobody can tell any more.
+    expect((await exported(p)).globals.carried).toEqual(["Balances", "FEE", "Variant"]);
+    await mint(p);
+    expect((await exported(p)).state.globals).toMatchObject({ Balances: { owner: 112 }, Minted: 5 });
+  });
+
+  test("a process that refuses requests keeps what it exported, whatever the program matches", async () => {
+    const p = await token();
+    await mint(p);
+    await p.send({ Action: "DRAIN", Epoch: "1" });
+    const before = await exported(p);
+    expect((await mint(p)).reply?.data.error?.code).toBe("DRAINING");
+    for (const more of [{ Action: "Eval" }, { Action: "Noted-Response" }, {}])
+      await p.send({ From: STRANGER, Note: "x", Data: "Balances = {}", ...more });
+    expect((await exported(p)).digest).toBe(before.digest);
+  });
+
+  test("a handler that waits for an answer is counted: what it will do is in no table", async () => {
+    const p = await token();
+    await p.send({ From: STRANGER, Action: "Later" });
+    await p.send({ Action: "DRAIN", Epoch: "1" });
+    expect((await exported(p)).globals.waiting).toBe(1);
+    await p.send({ From: STRANGER, Action: "Go" });
+    expect((await exported(p)).globals.waiting).toBe(0);
+    expect(await p.value("Balances.owner")).toBe(1000);
+  });
+});
+
+describe("what cannot be carried is refused by its path", () => {
+  test.each([
+    ["S = { deep = { f = print } }", "S.deep.f is a function"],
+    ["S = coroutine.create(print)", "S is a thread"],
+    ["S = io.stdout", "S is a userdata"],
+    ["S = { setmetatable({}, { __index = {} }) }", "S[1] has a metatable"],
+    ["S = { ['a b'] = { [{}] = 1 } }", 'S["a b"] has a key that is a table'],
+    ["utils.add = nil utils.sub = print", "utils.sub is a function"],
+    ["_G[7] = 1", "a global whose name is a number"],
+  ])("%s", async (lua, text) => {
+    const p = await token();
+    await p.eval(lua);
+    expect(await refused(p)).toContain(`EXPORT_UNSUPPORTED: ${text}`);
+  });
+
+  test("by the library's states too: cycles and metatables", async () => {
+    const p = await boot("lib", {
+      source: `local fleet = require("fleet") fleet.process { name = "lib" } S = nil
+        local s = fleet.state("s", {}) fleet.on("BREAK", {}, function(data) s.a = { b = {} } if data.meta then setmetatable(s.a.b, {}) else s.a.b.c = s.a end end)`,
+    });
+    await p.send({ Action: "BREAK", Data: { meta: true } });
+    expect(await refused(p)).toContain("s.a.b has a metatable");
+    await p.send({ Action: "BREAK", Data: {} });
+    expect(await refused(p)).toContain("s.a.b.c contains itself");
+  });
+
+  test("a code that gave the global behaviour does not take it, and is as before", async () => {
+    const [from, to] = [
+      await token(),
+      await token(`${NEXT}\nsetmetatable(Balances, { __index = function() return 0 end })`),
+    ];
+    await mint(from);
+    const answer = await taken(to, await exported(from));
+    expect(answer.reply?.data.error?.message).toContain("Balances has a metatable");
+    expect(await to.value("{ Balances.owner, Minted == nil }")).toEqual([100, true]);
+  });
+
+  test("names of aos' own, and a text that was changed", async () => {
+    const p = await token();
+    await mint(p);
+    const { state } = await exported(p);
+    for (const name of ["Owner", "Handlers", "Inbox", "print", "Fleet", "ao"]) {
+      const forged = { ...state, globals: { [name]: 1 } };
+      const answer = await taken(p, { state: forged, digest: sha256(canonicalJson(forged)) });
+      expect(answer.reply?.data.error?.code).toBe("BAD_STATE");
+    }
+    const forged = { ...state, globals: { Balances: { owner: 1 } } };
+    expect((await taken(p, { state: forged, digest: "0".repeat(64) })).reply?.data.error?.code).toBe(
+      "DIGEST_MISMATCH",
+    );
+    expect(await p.value("Balances.owner")).toBe(105);
+  });
+});
+
+/** Compares two values as Lua sees them: kinds of numbers, NaN, and which places share a table. */
+const SAME = `
+local function same(a, b, seen)
+  if type(a) ~= type(b) or math.type(a) ~= math.type(b) then return false end
+  if type(a) == "number" then return (a ~= a and b ~= b) or (a == b and 1 / a == 1 / b) end
+  if type(a) ~= "table" then return a == b end
+  if seen[a] or seen[b] then return seen[a] == b and seen[b] == a end
+  seen[a], seen[b] = b, a
+  if getmetatable(a) ~= getmetatable(b) then return false end
+  for k, v in next, a do if not same(v, rawget(b, k), seen) then return false end end
+  for k in next, b do if rawget(a, k) == nil then return false end end
+  return true
+end`;
+
+const bytes = fc
+  .uint8Array({ maxLength: 12 })
+  .map((list) => `"${[...list].map((n) => `\\x${n.toString(16).padStart(2, "0")}`).join("")}"`);
+const text = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 8 }).map((s) =>
+    JSON.stringify(s)
+      .replace(/\\u([0-9a-f]{4})/g, "\\u{$1}")
+      .replaceAll("\\/", "/"),
+  ),
+  fc.constantFrom(
+    '"__ref"',
+    '"__pairs"',
+    '"__int"',
+    '"__nil"',
+    '""',
+    '"1"',
+    '"true"',
+    '"\\u{1F600}"',
+    '"\\u{FFFD}"',
+  ),
+);
+const float = fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => {
+  const hex = Object.is(n, -0) ? "-0.0" : n.toExponential();
+  return `(${hex.includes("e") && !hex.includes(".") ? hex.replace("e", ".0e") : hex})`;
+});
+const integer = fc.bigInt({ min: -(2n ** 63n) + 1n, max: 2n ** 63n - 1n }).map((n) => `(${n})`);
+const scalar = fc.oneof(
+  fc.integer().map((n) => `(${n})`),
+  integer,
+  float,
+  text,
+  bytes,
+  fc.constantFrom(
+    "true",
+    "false",
+    "math.huge",
+    "-math.huge",
+    "(0/0)",
+    "math.mininteger",
+    "5.0",
+    "1e300",
+    "-0.0",
+  ),
+);
+const key = fc.oneof(
+  text,
+  bytes,
+  fc.integer({ min: -3, max: 5 }).map((n) => `(${n})`),
+  fc.constantFrom("true", "false", "1.5", "math.huge", "math.maxinteger", "2.0^60 + 0.5"),
+);
+/** Lua that fills `t`, a list of tables, which refer to each other at will. */
+const tables = fc.integer({ min: 1, max: 6 }).chain((count) =>
+  fc
+    .array(
+      fc.record({
+        at: fc.integer({ min: 1, max: count }),
+        key,
+        value: fc.oneof(
+          { weight: 3, arbitrary: scalar },
+          { weight: 2, arbitrary: fc.integer({ min: 1, max: count }).map((n) => `t[${n}]`) },
+          { weight: 1, arbitrary: fc.constant("{}") },
+          { weight: 1, arbitrary: fc.integer({ min: -9, max: 9 }).map((n) => `bint(${n})`) },
+        ),
+      }),
+      { maxLength: 20 },
+    )
+    .map((sets) => [
+      `local bint = require(".bint")(256) local t = {} for i = 1, ${count} do t[i] = {} end`,
+      ...sets.map(({ at, key: k, value }) => `t[${at}][${k}] = ${value}`),
+    ]),
+);
+
+describe("what is carried arrives as it was", () => {
+  let from: Aos;
+  let to: Aos;
+  beforeAll(async () => {
+    from = await token();
+    to = await token();
+  }, 60_000);
+  afterAll(async () => {
+    await from.drop();
+    await to.drop();
+  });
+
+  test("any plain data: kinds of numbers, bytes, keys, shared tables, cycles, big integers", async () => {
+    await fc.assert(
+      fc.asyncProperty(tables, tables, scalar, async (a, b, c) => {
+        const values = (name: string, lines: string[]) => `do ${lines.join("\n")} ${name} = t[1] end`;
+        const made = `${values("A", a)}\n${values("B", b)}\nC = ${c}\nD = A\nBalances = { owner = B }`;
+        expect((await from.eval(made)).error).toBeUndefined();
+        // Whatever the other side has there before.
+        expect((await to.eval(values("A", b))).error).toBeUndefined();
+        const sent = await exported(from);
+        const answer = (await taken(to, sent)).reply?.data;
+        expect(answer).toEqual({ success: true, digest: sent.digest });
+        expect((await exported(to)).digest).toBe(sent.digest);
+        const wanted = made.replace(/(^|\n)(do|C =|D =|Balances =)/g, "$1$2");
+        const check = `${SAME}\nlocal got = { A, B, C, D, Balances }\n${wanted}\nreturn tostring(same(got, { A, B, C, D, Balances }, {}))`;
+        expect((await to.eval(check)).output).toBe("true");
+      }),
+      { numRuns: 60 },
+    );
+  }, 120_000);
+
+  test("a chain of 3,000 tables, and 5,000 balances", async () => {
+    await from.eval(`A = {} local at = A for i = 1, 3000 do at.next = { n = i } at = at.next end B = {}
+      for i = 1, 5000 do B["address-" .. i] = tostring(i * 1000000007) end`);
+    const sent = await exported(from);
+    expect((await taken(to, sent)).reply?.data.digest).toBe(sent.digest);
+    const check = `local n, at = 0, A while at.next do at = at.next n = n + at.n end return n .. " " .. B["address-4999"]`;
+    expect((await to.eval(check)).output).toBe("4501500 4999000034993");
+  }, 60_000);
+});

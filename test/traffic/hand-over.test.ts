@@ -1,0 +1,127 @@
+/** What a hand-over claims, and on what; and programs whose state it cannot see. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { type Exported, ExportedSchema } from "../../providers/snapshot/contents.ts";
+import { carriedWords } from "../../providers/traffic/hand-over-words.ts";
+import * as traffic from "../../providers/traffic/lifecycle.ts";
+import * as wiring from "../../providers/wiring/lifecycle.ts";
+import { newPlayer, type Player } from "../e2e/player.ts";
+import { Embedded, targetOf } from "./embedded.ts";
+
+const handing = { name: "shop", from: "blueblueblue", to: "greengreengreen" };
+const exported = (state: object, more: object = {}): Exported =>
+  ExportedSchema.parse({ digest: "ab".repeat(32), slot: 7, state: { stateVersion: "1", ...state }, ...more });
+const known = (left: string[] = []) => ({ globals: { carried: [], left, waiting: 0 } });
+
+describe("what a hand-over says", () => {
+  it.each([
+    [{ states: { shop: { sum: 1 }, empty: {} } }, "1 state (shop), 59 bytes, equal by digest"],
+    [{ states: {}, globals: { Balances: { a: 1 } } }, "1 global (Balances), 63 bytes, equal by digest"],
+    [
+      { states: { a: [1] }, globals: { B: 1, C: 2 } },
+      "1 state (a), 2 globals (B, C), 63 bytes, equal by digest",
+    ],
+  ])("%j", (state, words) => {
+    expect(carriedWords(handing, exported(state))).toBe(`abababab at slot 7: blueblue → greengre, ${words}`);
+  });
+
+  it.each([[{ states: {} }], [{ states: { shop: {}, list: [] } }]])(
+    "never that nothing is equal: %j",
+    (state) => {
+      const words = carriedWords(handing, exported(state, known(["Hook"])));
+      expect(words).toBe(
+        "carried nothing at slot 7: blueblue → greengre, no table of fleet.state holds anything, and no message changed a global; local variables are not carried, left behind as declared: Hook",
+      );
+      expect(words).not.toContain("equal");
+    },
+  );
+});
+
+const TOKEN = (name: string, more = "") => `
+Edition = "${name}"
+Balances = Balances or { owner = 100 }
+local function answer(msg, data)
+  msg.reply({ Data = require("json").encode(data), ["Correlation-Id"] = msg.Tags["Correlation-Id"] })
+end
+local function on(action, fn) Handlers.add(action, Handlers.utils.hasMatchingTag("Action", action), fn) end
+on("Mint", function(msg) Balances.owner = Balances.owner + 5 answer(msg, { success = true }) end)
+on("Sum", function(msg) answer(msg, { success = true, edition = Edition, sum = Balances.owner }) end)
+on("Later", function(msg)
+  answer(msg, { success = true })
+  local go = Receive({ Action = "Go" })
+  Balances.owner = Balances.owner + 1000
+  answer(go, { success = true })
+end)
+${more}
+`;
+/** As a library from before it knew of globals answers. */
+const EARLIER = `Fleet.staged.actions.EXPORT_STATE.handler = function()
+  local state, digest = require("fleet.state").export({})
+  return { state = state, digest = digest, slot = 1 }
+end`;
+
+describe("a token that knows nothing of the fleet", () => {
+  let stage: Embedded;
+  let player: Player;
+  let [coordinator, blue, green, earlier, third] = [] as ProcessOutputs[];
+
+  beforeAll(async () => {
+    stage = await Embedded.open();
+    [coordinator, blue, green, earlier, third] = (await Promise.all([
+      stage.make("coordinator"),
+      stage.make("token-blue", TOKEN("blue")),
+      stage.make("token-green", TOKEN("green")),
+      stage.make("token-earlier", TOKEN("earlier", EARLIER)),
+      stage.make("token-third", TOKEN("third")),
+    ])) as ProcessOutputs[];
+    for (const each of [blue, green, earlier, third] as ProcessOutputs[])
+      await wiring.create({
+        ...stage.common(),
+        target: targetOf(each),
+        peers: { coordinator: (coordinator as ProcessOutputs).processId },
+      });
+    player = await newPlayer(stage.network);
+  }, 120_000);
+  afterAll(() => stage.close());
+
+  const ask = (process: ProcessOutputs | undefined, action: string) =>
+    player.ask(process?.processId ?? "", action, {});
+  const moved = async (release: string, from: ProcessOutputs | undefined, to: ProcessOutputs | undefined) =>
+    traffic.create(
+      await stage.traffic(
+        coordinator as ProcessOutputs,
+        release,
+        { key: "sender", state: "owned" },
+        [from as ProcessOutputs, to as ProcessOutputs],
+        { intervalSeconds: 0, checks: [{ kind: "health" }] },
+      ),
+    );
+
+  it("is handed over when a handler that waits for an answer has got it, and not before", async () => {
+    await ask(blue, "Mint");
+    await ask(blue, "Later");
+    const move = moved("r1", blue, green);
+    // It drains: nobody else gets in, but the answer does.
+    while ((await ask(blue, "Mint")).error?.code !== "DRAINING");
+    await ask(blue, "Go");
+    expect((await move).outs).toMatchObject({ phase: "COMPLETED" });
+    const { sum, edition } = await ask(green, "Sum");
+    expect(edition).toBe("green");
+    expect(Number(sum) % 5).toBe(0);
+    expect(Number(sum)).toBeGreaterThanOrEqual(1105);
+    expect(await ask(blue, "Sum")).toMatchObject({ error: { code: "DRAINING" } });
+  });
+
+  it("is not handed over by a library that does not see its globals, which are named; it serves on", async () => {
+    expect((await moved("r2", green, earlier)).outs).toMatchObject({ phase: "COMPLETED" });
+    const { sum } = await ask(earlier, "Sum");
+    const error = await moved("r3", earlier, third).then(
+      () => undefined,
+      (reason: Error) => reason,
+    );
+    expect(error?.message).toContain("[STATE_NOT_KNOWN]");
+    expect(error?.message).toContain("Balances, Edition");
+    await ask(earlier, "Mint");
+    expect(await ask(earlier, "Sum")).toMatchObject({ edition: "earlier", sum: Number(sum) + 5 });
+  });
+});
