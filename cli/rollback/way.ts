@@ -9,6 +9,7 @@ import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
 import { anew } from "./anew.ts";
+import { globalsLeft } from "./globals.ts";
 import { infoOf } from "./info.ts";
 import { type Lost, lostSince } from "./lost.ts";
 import { isReachable } from "./migrations.ts";
@@ -100,9 +101,16 @@ async function wayOf(
     infoOf(fleet, { ...member, processId: servingOf(request, member) }),
     warmOf(fleet, request, member, to),
   ]);
-  if (warm) return warmWay(history, request, member, warm, info, to);
   const isThere = info?.sourceHash === to.sourceHash && info.version === to.version;
-  if (request.besides.has(name) && !isThere) return nextWay(request, member, info, to);
+  const isNext = request.besides.has(name) && !isThere;
+  if (warm || isNext) {
+    const way = warm
+      ? await warmWay(history, request, member, warm, info, to)
+      : nextWay(request, member, info, to);
+    if (way.carries !== true || way.problem || !info) return way;
+    const problem = await globalsLeft(fleet, member, servingOf(request, member), declared);
+    return problem === undefined ? way : { ...way, problem };
+  }
   if (!info) return { name, kind: "in-place", processId, to };
   const { version, sourceHash, epoch } = info;
   const base = { name, processId, from: { version, sourceHash }, to, epoch };

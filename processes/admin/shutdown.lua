@@ -31,6 +31,16 @@ local function command(job, step, action, use)
   end, { tags = { Epoch = job.epoch } })
 end
 
+-- Names of what has anything in it, sorted.
+local function filled(list)
+  local names = {}
+  for name, value in pairs(type(list) == "table" and list or {}) do
+    if type(value) ~= "table" or next(value) ~= nil then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
 local NEXT = {}
 
 function NEXT.PENDING(job, step)
@@ -47,6 +57,8 @@ function NEXT.DRAINING(job, step, now)
   end
   command(job, step, "EXPORT_STATE", function(reply)
     step.status, step.digest, step.slot = "DRAINED", reply.digest, reply.slot
+    -- A digest of nothing preserves nothing, and this says so.
+    step.holds = { states = filled(reply.state and reply.state.states), globals = filled(reply.state and reply.state.globals) }
   end)
 end
 

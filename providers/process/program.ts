@@ -61,7 +61,7 @@ export function composeProgram(
     `epoch = ${commit.epoch}`,
     "before = __g",
     ...(commit.adopted === true ? ["adopted = true"] : []),
-    ...(state === undefined ? [] : ["state = __s, digest = __d, restored = not __n"]),
+    ...(state === undefined ? [] : ["state = __n and __s or nil, again = not __n and __s or nil, digest = __d"]),
   ].join(", ");
   return {
     text: `${guard.join("\n")}\n${bundle}\nreturn Fleet.commit({ ${fields} })`,

@@ -197,6 +197,10 @@ describe("GRACEFUL_SHUTDOWN", () => {
     expect(done).toMatchObject({ status: "COMPLETED", steps: [{ name: "security", status: "GONE" }] });
     expect(await send(w, "Info", {}, {}, "security")).toMatchObject({ status: "RETIRED" });
     expect((await send(w, "EXPORT_STATE", {}, {}, "security")).digest).toBe(done?.steps[0]?.digest);
+    // What the digest is of: an empty list preserves nothing, and says so.
+    expect(done?.steps[0]).toMatchObject({
+      holds: { states: expect.arrayContaining([expect.any(String)]), globals: [] },
+    });
   });
 
   test("stops at what a target refuses, visibly, and touches nothing after it", async () => {

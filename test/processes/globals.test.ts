@@ -107,6 +107,28 @@ describe("which globals are state", () => {
     expect((await exported(to)).globals.carried).toEqual([]);
   });
 
+  test("an earlier state comes back with its code: in place, and in a new process", async () => {
+    const p = await token();
+    await mint(p);
+    const { state, digest } = await exported(p);
+    const then = { text: canonicalJson(state), digest };
+    await mint(p);
+    // Whatever the load makes of them: what was state is what it was then.
+    const source = `${NEXT}\nBalances = { owner = 1 }`;
+    expect((await p.load({ source, state: then, version: "2.0.0" })).output).toContain("committed");
+    expect(await p.value("{ Variant, Balances.owner, Minted }")).toEqual(["2.0", 105, 5]);
+    expect((await exported(p)).digest).toBe(digest);
+    const fresh = await token(source, { state: then });
+    expect(await fresh.value("{ Variant, Balances.owner, Minted }")).toEqual(["2.0", 105, 5]);
+    expect((await exported(fresh)).digest).toBe(digest);
+    const bad = {
+      text: canonicalJson({ ...state, globals: { Owner: "me" } }),
+      digest: sha256(canonicalJson({ ...state, globals: { Owner: "me" } })),
+    };
+    expect((await p.load({ source, state: bad })).error).toContain("BAD_STATE: the global Owner");
+    expect(await p.value("Balances.owner")).toBe(105);
+  });
+
   test("declared ones are carried, and no others, which are named", async () => {
     const p = await token(`${TOKEN}\nFLEET_STATE_GLOBALS = "Balances,Missing"`);
     await mint(p);

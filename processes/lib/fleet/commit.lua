@@ -33,11 +33,13 @@ function commit.guard(given)
   return json.encode({ fleet = "refused", code = "STALE_EPOCH", epoch = store.epoch })
 end
 
+local function undone(failure)
+  error((type(failure) == "table" and failure.code .. ": " .. failure.message or tostring(failure)) .. ". The load is undone.", 0)
+end
+
 local function bring(exported, digest)
   local ok, failure = pcall(state.import, exported, digest)
-  if not ok then
-    error((type(failure) == "table" and failure.code .. ": " .. failure.message or tostring(failure)) .. ". The load is undone.", 0)
-  end
+  if not ok then undone(failure) end
   store.stateVersion = exported.stateVersion
 end
 
@@ -82,8 +84,9 @@ end
 --- The last statement of a load: migrates, asserts the invariants, puts the new declarations in force and writes the
 -- marker. Whoever reads the marker knows that everything before it ran.
 -- @tparam table marker release, sourceHash, version, epoch, process; `before`: all globals before the bundle ran; `adopted`: another
---   program ran here first; `state` (what EXPORT_STATE gave, as JSON) and its `digest`: what it is to have, whatever its load made of it.
---   A process that is loaded for the first time gets it here, any other had it from `restore` already and gets its globals once more.
+--   program ran here first. A process that is loaded for the first time may be given another one's `state` (what EXPORT_STATE gave, as
+--   JSON) and its `digest`: it begins with it. One that `restore` gave a state has it in `again`: its globals are set once more, whatever
+--   the load made of them.
 -- @treturn string JSON text { fleet = "committed", sourceHash, epoch, handlers, actions, migrations, stateVersion }, and
 --   `repaired` when something was changed by hand before
 function commit.commit(marker)
@@ -92,11 +95,11 @@ function commit.commit(marker)
   if process.name == "" then process.name = tostring(marker.process or "") end
   local version = tostring(marker.version or process.version)
   globals.loaded(marker.before, marker.adopted ~= true and not (marker.before and marker.before.Fleet))
-  if marker.state and not marker.restored then
-    bring(exportedIn(marker.state), marker.digest)
-  elseif marker.state then
-    local exported = exportedIn(marker.state)
-    globals.import(exported.globals, exported.tables)
+  if marker.state then bring(exportedIn(marker.state), marker.digest) end
+  if marker.again then
+    local exported = exportedIn(marker.again)
+    local ok, failure = pcall(globals.import, exported.globals, exported.tables)
+    if not ok then undone(failure) end
   end
   local migrations = migrate.run(version, earlier)
   local broken = registry.broken(true)
