@@ -61,7 +61,9 @@ export function composeProgram(
     `epoch = ${commit.epoch}`,
     "before = __g",
     ...(commit.adopted === true ? ["adopted = true"] : []),
-    ...(state === undefined ? [] : ["state = __n and __s or nil, again = not __n and __s or nil, digest = __d"]),
+    ...(state === undefined
+      ? []
+      : ["state = __n and __s or nil, again = not __n and __s or nil, digest = __d"]),
   ].join(", ");
   return {
     text: `${guard.join("\n")}\n${bundle}\nreturn Fleet.commit({ ${fields} })`,
