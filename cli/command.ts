@@ -86,7 +86,7 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
     const level = cli.host.env.FLEET_LOG_LEVEL ?? (shared.verbose ? "debug" : "info");
     const log = await openLog(projectDir, { command: spec.name, pid: process.pid }, level);
     const out = new Output(cli.host, { ...shared, log: log.say });
-    const { context, close } = contextFor(cli, shared, out, projectDir);
+    const { context, close } = contextFor(cli, shared, out, projectDir, spec.stack !== false);
     const started = performance.now();
     log.say("info", "begins");
     try {
@@ -108,18 +108,27 @@ function contextFor(
   shared: z.output<typeof SharedSchema>,
   out: Output,
   projectDir: string,
+  hasStack: boolean,
 ): { context: Context; close(): Promise<void> } {
   const opened: FleetSession[] = [];
   let workspace: Promise<Workspace> | undefined;
+  let stack: Promise<string> | undefined;
+  // Which stack it is can be asked without a passphrase; whatever else is asked needs that stack's own.
+  const name = () => {
+    stack ??= host.workspace(projectDir).then((any) => host.stackName(any, shared.stack));
+    return stack;
+  };
   const context: Context = {
     host,
     out,
     projectDir,
     workspace() {
-      workspace ??= host.workspace(projectDir);
+      workspace ??= hasStack
+        ? name().then((stack) => host.workspace(projectDir, stack))
+        : host.workspace(projectDir);
       return workspace;
     },
-    stack: async () => host.stackName(await context.workspace(), shared.stack),
+    stack: name,
     async fleet(options) {
       const stack = await context.stack();
       const fleet = await host.openFleet(await context.workspace(), stack, {

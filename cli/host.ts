@@ -18,7 +18,7 @@ export interface Host extends Streams {
   readonly env: Env;
   /** Folder in which the command was called. */
   readonly cwd: string;
-  workspace(projectDir: string): Promise<Workspace>;
+  workspace(projectDir: string, stack?: string): Promise<Workspace>;
   stackName(workspace: Workspace, named: string | undefined): Promise<string>;
   openFleet(workspace: Workspace, stack: string, options: OpenOptions): Promise<FleetSession>;
   history(fleet: FleetSession, seconds: number): Promise<History>;
@@ -57,7 +57,8 @@ export function realHost(): Host {
     stderr,
     env,
     cwd: process.cwd(),
-    workspace: async (projectDir) => (await import("./workspace.ts")).workspaceOf(projectDir, env),
+    workspace: async (projectDir, stack) =>
+      (await import("./workspace.ts")).workspaceOf(projectDir, env, stack),
     stackName: async (workspace, named) => (await import("./workspace.ts")).stackName(workspace, named),
     openFleet: async (...input) => (await import("./fleet-session.ts")).openFleet(...input),
     history: async (...input) => (await import("./history.ts")).historyOf(...input),

@@ -17,10 +17,11 @@ export interface Workspace {
   readonly pulumi: string;
 }
 
-export function workspaceOf(projectDir: string, env: Env): Workspace {
+/** @param stack whose passphrase is meant; without it the dev stack's */
+export function workspaceOf(projectDir: string, env: Env, stack?: string): Workspace {
   return {
     projectDir,
-    env: { ...env, ...environment(projectDir, env) },
+    env: { ...env, ...environment(projectDir, env, stack) },
     pulumi: join(cliDir(launcherVersion(), env), "bin", "pulumi"),
   };
 }

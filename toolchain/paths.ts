@@ -43,9 +43,12 @@ export function privateDir(projectDir: string): string {
   return join(projectDir, ".fleet");
 }
 
-/** The passphrase of the dev stack's secrets, made once by the set-up. Mode 600. */
-export function passphraseFile(projectDir: string): string {
-  return join(privateDir(projectDir), "dev-passphrase");
+/** The stack that the set-up makes and everything else is about unless it says otherwise. */
+export const DEV = "dev";
+
+/** The passphrase of a stack's secrets, mode 600. The set-up makes the dev stack's; each other stack has its own, or is asked for it. */
+export function passphraseFile(projectDir: string, stack: string = DEV): string {
+  return join(privateDir(projectDir), `${stack}-passphrase`);
 }
 
 /** The wallet of the dev stack (an Arweave RSA key as JWK), made once by the set-up. Mode 600. */

@@ -26,8 +26,9 @@ const newKeyPair = promisify(generateKeyPair);
 export async function ensureSecrets(projectDir: string, log: Log): Promise<void> {
   const folder = privateDir(projectDir);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  narrow(folder, 0o700, log);
   const passphrase = passphraseFile(projectDir);
+  // In a fresh clone the folder is as git made it, and empty: nothing was readable.
+  narrow(folder, 0o700, existsSync(passphrase) ? log : () => {});
   if (!existsSync(passphrase)) {
     refuseNewPassphrase(projectDir);
     writeOnce(passphrase, randomBytes(32).toString("base64url"));

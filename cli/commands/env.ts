@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { environment, exportLines } from "../../toolchain/env.ts";
+import { environment, exportLines, makeBackend } from "../../toolchain/env.ts";
+import { DEV } from "../../toolchain/paths.ts";
 import { type Cli, defineCommand } from "../command.ts";
 
 export function envCommand(cli: Cli): Command {
@@ -8,13 +9,18 @@ export function envCommand(cli: Cli): Command {
     name: "env",
     summary: "print what a bare pulumi needs in this shell",
     description:
-      "Prints `export` lines for a shell: node_modules/.bin on the PATH, the backend, the dev stack's passphrase file. " +
-      "What is set already is kept.",
-    examples: [['eval "$(npx fleet env)"', "then `pulumi up` works in this shell"]],
+      "Prints `export` lines for a shell: node_modules/.bin on the PATH, the backend, whose folder is made, and the stack's passphrase file " +
+      "(.fleet/<stack>-passphrase) where there is one. What is set already is kept, but the dev stack's passphrase is never another stack's.",
+    examples: [
+      ['eval "$(npx fleet env)"', "then `pulumi up` works in this shell"],
+      ['eval "$(npx fleet env --stack prod)"', "the same for the stack prod"],
+    ],
     stack: false,
-    options: z.looseObject({}),
-    async run({ out, host, projectDir }) {
-      const variables = environment(projectDir, host.env);
+    define: (command) => command.option("-s, --stack <name>", "stack that the shell is for", DEV),
+    options: z.looseObject({ stack: z.string() }),
+    async run({ out, host, projectDir }, { stack }) {
+      const variables = environment(projectDir, host.env, stack);
+      makeBackend(variables.PULUMI_BACKEND_URL ?? host.env.PULUMI_BACKEND_URL);
       out.line(exportLines(variables).trimEnd());
       out.document(variables);
       return undefined;

@@ -69,6 +69,20 @@ describe("the environment", () => {
     expect(exportLines(environment(box.dir, {}))).not.toContain("secret");
   });
 
+  test("never gives another stack the dev stack's passphrase", () => {
+    mkdirSync(box.file(".fleet"));
+    writeFileSync(passphraseFile(box.dir), "of dev");
+    const name = "PULUMI_CONFIG_PASSPHRASE_FILE";
+    expect(environment(box.dir, {}, "prod")).not.toHaveProperty(name);
+    // In a shell that was made for dev, by `fleet env`.
+    const shell = { [name]: passphraseFile(box.dir) };
+    expect(exportLines(environment(box.dir, shell, "prod"))).toContain(`unset ${name}\n`);
+    writeFileSync(passphraseFile(box.dir, "prod"), "of prod");
+    for (const env of [{}, shell])
+      expect(environment(box.dir, env, "prod")[name]).toBe(passphraseFile(box.dir, "prod"));
+    expect(environment(box.dir, { [name]: "/theirs" }, "prod")).not.toHaveProperty(name);
+  });
+
   test("survives a shell, quotes included", () => {
     expect(exportLines({ A: "it's $HOME", B: "" })).toBe("export A='it'\\''s $HOME'\nexport B=''\n");
   });
