@@ -11,6 +11,20 @@ export interface Backoff {
   readonly cap: number;
   /** Milliseconds; no wait is shorter. Default 20. */
   readonly floor: number;
+  /** Told of work that waits: after every try that failed, and every second of one that goes on. @default nobody */
+  readonly observe?: (wait: Wait) => void;
+}
+
+/** Work that has not succeeded yet, as an observer is told of it. */
+export interface Wait {
+  /** "sending message …" */
+  readonly what: string;
+  /** Milliseconds since it began. */
+  readonly waited: number;
+  /** Milliseconds that it may still take. */
+  readonly left: number;
+  /** What the latest try ended with: the unit and its words. None while the first goes on. */
+  readonly last?: Problem;
 }
 
 export const defaultBackoff: Backoff = { base: 150, cap: 5000, floor: 20 };
@@ -20,6 +34,9 @@ const BELIEVED_AFTER = 3;
 
 /** Milliseconds; a try without an answer in less than this does not make the unit slow. */
 const SHORT_TRY = 1000;
+
+/** Milliseconds between two words about a try that goes on. */
+const BEAT = 1000;
 
 /** Milliseconds before try number `tries + 1`: exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015). */
 export function backoffOf(tries: number, { base, cap, floor }: Backoff = defaultBackoff): number {
@@ -41,6 +58,34 @@ export async function retrying<T>(
   backoff: Backoff = defaultBackoff,
 ): Promise<T> {
   let last: FleetError | undefined;
+  const began = performance.now();
+  const tell = () =>
+    backoff.observe?.({
+      what,
+      waited: performance.now() - began,
+      left: budget.remaining(),
+      ...(last ? { last: last.problems[0] } : {}),
+    });
+  const beat = backoff.observe && setInterval(tell, BEAT).unref();
+  try {
+    return await trying(what, budget, attempt, backoff, (error) => {
+      last = error;
+      tell();
+    });
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+/** @param failed told the latest answer after each try that may be repeated */
+async function trying<T>(
+  what: string,
+  budget: Budget,
+  attempt: (tries: number) => Promise<T>,
+  backoff: Backoff,
+  failed: (error: FleetError) => void,
+): Promise<T> {
+  let last: FleetError | undefined;
   let refusals = 0;
   for (let tries = 1; ; tries += 1) {
     if (budget.remaining() <= 0) throw gaveUp(what, budget, tries - 1, last);
@@ -57,6 +102,7 @@ export async function retrying<T>(
       // A try that only the end of the budget cut short says nothing about the unit: the answer before it does.
       const cutShort = error.code === "UNIT_SLOW" && performance.now() - started < SHORT_TRY;
       last = cutShort ? (last ?? error) : error;
+      failed(last);
       const wait = Math.max(unitError?.retryAfter ?? 0, backoffOf(tries, backoff));
       if (wait >= budget.remaining()) throw gaveUp(what, budget, tries, last);
       await sleep(wait);

@@ -3,7 +3,7 @@ import { notEvaluated, UnitError } from "../errors.ts";
 import type { Journal } from "../journal/index.ts";
 import { MAX_MESSAGE_BYTES } from "../network.ts";
 import type { Ao, Evaluation, NetworkEndpoints } from "../port.ts";
-import { type Backoff, defaultBackoff, retrying } from "../retry.ts";
+import { type Backoff, defaultBackoff, retrying, type Wait } from "../retry.ts";
 import type { Wallet } from "../wallet.ts";
 import { arrivalOf } from "./arrival.ts";
 import { readDryrun, readResult, readResults } from "./cu.ts";
@@ -22,6 +22,8 @@ export interface LegacyOptions {
   readonly limits?: LegacyLimits;
   /** Told what a person may want to know, one line each. Default: nobody. */
   readonly log?: (line: string) => void;
+  /** Told of calls that have to be repeated or take long, while they wait. Default: nobody. */
+  readonly onWait?: (wait: Wait) => void;
 }
 
 export interface LegacyLimits {
@@ -58,10 +60,11 @@ export function connectLegacy({
   journal,
   limits = {},
   log = () => {},
+  onWait,
 }: LegacyOptions): Ao {
   const { concurrency = 8, callSeconds = 30, firstLook = 400 } = limits;
   const { repostAfter = 10_000, inFlight = 5000 } = limits;
-  const backoff = { ...defaultBackoff, ...limits.backoff };
+  const backoff = { ...defaultBackoff, ...limits.backoff, ...(onWait ? { observe: onWait } : {}) };
   const unitLimits = { concurrency, timeout: callSeconds * 1000 };
   const mu = unitAt("messenger unit", endpoints.muUrl, unitLimits);
   const cu = unitAt("compute unit", endpoints.cuUrl, unitLimits);

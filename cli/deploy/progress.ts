@@ -97,6 +97,8 @@ export class Progress {
   }
 
   step(event: StepEvent, now: number): void {
+    // About the network's units, not about a member.
+    if (event.phase === "delayed") return;
     const name = event.phase === "configured" ? memberOf({ name: event.name, kind: "config" }) : event.name;
     const row = this.#row(name, "process");
     row.phases.push({

@@ -29,6 +29,11 @@ function liveScreen(output: Output, progress: Progress, head: string): Screen {
     if (height > 0) stderr.write(`\x1b[${height}A\x1b[0J`);
     height = 0;
   };
+  const note = (text: string) => {
+    clear();
+    stderr.write(`${text}\n`);
+    draw();
+  };
   const draw = () => {
     clear();
     const now = performance.now();
@@ -46,12 +51,10 @@ function liveScreen(output: Output, progress: Progress, head: string): Screen {
   const timer = setInterval(draw, 120);
   return {
     engine() {},
-    step() {},
-    note(text) {
-      clear();
-      stderr.write(`${text}\n`);
-      draw();
+    step(event) {
+      if (event.phase === "delayed") note(event.detail);
     },
+    note,
     close() {
       clearInterval(timer);
       draw();

@@ -9,7 +9,10 @@ export interface StepEvent {
   readonly deploymentId: string;
   /** Member or resource: `battle`, `release`. */
   readonly name: string;
-  /** `spawned`, `loaded`, `ready`, `configured`, `wired`, `failed`, `waiting` (a rollout that is held), … */
+  /**
+   * `spawned`, `loaded`, `ready`, `configured`, `wired`, `failed`, `waiting` (a rollout that is held), `delayed` (the run waits for a
+   * unit of the network, named in the detail), …
+   */
   readonly phase: string;
   readonly detail: string;
   readonly seconds?: number;

@@ -9,7 +9,9 @@ import { canonicalJson } from "../../core/hash.ts";
 import { Deployment } from "./deployment.ts";
 import { operatorOf } from "./operator.ts";
 import { endWithParent } from "./parent.ts";
+import { say } from "./progress.ts";
 import type { Scope } from "./scope.ts";
+import { WaitBoard } from "./wait-board.ts";
 import { walletSource } from "./wallet.ts";
 
 /** What Pulumi hands to `configure`: the stack's config with secrets opened. Never kept beyond this module. */
@@ -86,10 +88,12 @@ async function open(scope: Scope, network: NetworkRef): Promise<Session> {
   const wallet = await loadWallet(walletSource(await configured()));
   const { endpoints, modules } = await placeOf(network);
   const journal = await openJournal(join(scope.home, "journal", `${scope.project}.${scope.stack}.jsonl`));
+  const board = new WaitBoard((line) => void say(session, "units", "delayed", line));
   const ao = connectLegacy({
     endpoints,
     wallet,
     journal,
+    onWait: (wait) => board.observe(wait),
     limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
   });
   const inherited = await leftOpen(journal);

@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { unitDown } from "../../ao/errors.ts";
 import { crashPoint, looksLikeInbox, NetworkRefSchema, resolveNetwork } from "../../ao/index.ts";
 import { excerptOf, retryAfterOf } from "../../ao/legacy/http.ts";
 import { evaluationIn, outputText, tagsOf } from "../../ao/legacy/shapes.ts";
 import { limiterOf } from "../../ao/limiter.ts";
-import { backoffOf, retrying } from "../../ao/retry.ts";
+import { backoffOf, retrying, type Wait } from "../../ao/retry.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 
@@ -32,6 +33,31 @@ describe("retry", () => {
     const permanent = new FleetError({ code: "X", what: "no", remedy: "none" });
     await expect(failing(permanent)).rejects.toBe(permanent);
     expect(tries).toBe(1);
+  });
+
+  test("tells an observer what waits, for how long, and what the latest try ended with", async () => {
+    const seen: Wait[] = [];
+    let tries = 0;
+    const backoff = { base: 1, cap: 2, floor: 1, observe: (wait: Wait) => void seen.push(wait) };
+    const down = () => unitDown("scheduler unit", "http://su", new Error("ECONNREFUSED"));
+    const work = async () => {
+      tries += 1;
+      if (tries < 3) throw down();
+      return "done";
+    };
+    expect(await retrying("sending it", budgetOf(5), work, backoff)).toBe("done");
+    expect(seen).toHaveLength(2);
+    for (const { what, last, waited, left } of seen) {
+      expect([what, last?.code, last?.what]).toEqual([
+        "sending it",
+        "UNIT_DOWN",
+        "The scheduler unit at http://su cannot be reached",
+      ]);
+      expect(waited + left).toBeLessThanOrEqual(5000);
+    }
+    seen.length = 0;
+    expect(await retrying("at once", budgetOf(5), async () => 1, backoff)).toBe(1);
+    expect(seen).toEqual([]);
   });
 
   test("does not begin without any time left", async () => {
