@@ -44,14 +44,21 @@ export async function check(projectDir: string, filters: readonly string[], log:
   }
   if (filters.length === 0 || filters.some((filter) => filter.includes("dashboard"))) await browser(log);
   const file = join(projectDir, "build", "test-report.json");
-  rmSync(file, { force: true });
+  const leftFile = join(projectDir, "build", "left-processes.json");
+  for (const old of [file, leftFile]) rmSync(old, { force: true });
   mkdirSync(dirname(file), { recursive: true });
   const vitest = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...filters];
-  const code = await runHere(join(bin, "vitest"), vitest, options);
+  const code = await runHere(join(bin, "vitest"), vitest, {
+    ...options,
+    env: { ...env, FLEET_LEFT_PROCESSES: leftFile },
+  });
   const tests = existsSync(file)
     ? countTests(readFileSync(file, "utf8"))
     : { passed: 0, failed: 0, skipped: 0 };
-  const { line, ok } = verdict(tests, failedGates, code);
+  const left = existsSync(leftFile) ? leftProcesses(readFileSync(leftFile, "utf8")) : [];
+  for (const { pid, file: test, command } of left)
+    log(`left running by ${test ?? "a test"}: ${pid} ${command}`);
+  const { line, ok } = verdict(tests, failedGates, code, left.length);
   process.stdout.write(`\n${line}\n`);
   return ok ? 0 : 1;
 }
@@ -79,17 +86,26 @@ export function countTests(json: string): Count {
   };
 }
 
+const leftReport = z.array(z.object({ pid: z.number(), command: z.string(), file: z.string().optional() }));
+
+/** The processes that outlived the tests, as the tests' set-up wrote them down. */
+export function leftProcesses(json: string): z.infer<typeof leftReport> {
+  return leftReport.parse(JSON.parse(json));
+}
+
 /**
- * The closing line, alone on its line so that machines can read it. Each failed gate counts as one failure, so does a
- * runner that failed without a failed test (an unhandled error) or that ran no test: success never has an exit code.
+ * The closing line, alone on its line so that machines can read it. Each failed gate counts as one failure, so does each
+ * process that a test left running. A runner that failed without either (an unhandled error), or that ran no test, counts as
+ * one, too: success never has an exit code.
  */
 export function verdict(
   tests: Count,
   failedGates: readonly string[],
   runnerCode: number,
+  leftProcesses = 0,
 ): { line: string; ok: boolean } {
-  let failed = tests.failed + failedGates.length;
-  if (tests.failed === 0 && (runnerCode !== 0 || tests.passed === 0)) failed += 1;
+  let failed = tests.failed + failedGates.length + leftProcesses;
+  if (tests.failed + leftProcesses === 0 && (runnerCode !== 0 || tests.passed === 0)) failed += 1;
   const skipped = tests.skipped > 0 ? `, ${tests.skipped} skipped` : "";
   return { line: `${tests.passed} passed, ${failed} failed${skipped}`, ok: failed === 0 };
 }

@@ -21,6 +21,11 @@ describe("npm test's closing line", () => {
     expect(verdict(tests, gates, code)).toEqual({ line, ok });
   });
 
+  test("each process that a test left running is a failure, also beside failed tests", () => {
+    expect(verdict(clean, [], 1, 2)).toEqual({ line: "3 passed, 2 failed", ok: false });
+    expect(verdict({ ...clean, failed: 1 }, [], 1, 1).line).toBe("3 passed, 2 failed");
+  });
+
   test("a test file that does not load is a failure", () => {
     const report = {
       numPassedTests: 4,
