@@ -1,6 +1,7 @@
 /** What this machine tells about its processes. On Linux from /proc, elsewhere from `ps`; what neither tells is undefined. */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 
 /** Whether a process lives. One of another user counts as alive; one that only waits to be reaped does not. */
 export function isAlive(pid: number): boolean {
@@ -34,10 +35,26 @@ export function parentOf(pid: number): number | undefined {
   return Number.isInteger(found) && found > 0 ? found : undefined;
 }
 
-/** The command line, its words joined by blanks; undefined for one that is gone. */
-export function commandOf(pid: number): string | undefined {
-  if (process.platform !== "linux") return ps(pid, "args");
-  return procFile(pid, "cmdline")?.replaceAll("\0", " ").trim() || undefined;
+/** The words of its command line, the program first; undefined for one that is gone. Elsewhere than on Linux a blank ends a word. */
+export function argumentsOf(pid: number): readonly string[] | undefined {
+  if (process.platform !== "linux") return ps(pid, "args")?.split(/\s+/);
+  const text = procFile(pid, "cmdline");
+  return text ? text.replace(/\0$/, "").split("\0") : undefined;
+}
+
+/** Its nearest ancestor that runs a program of that name; undefined when there is none. */
+export function ancestorNamed(pid: number, name: string): number | undefined {
+  for (let at = parentOf(pid); at !== undefined; at = parentOf(at)) {
+    if (programOf(at) === name) return at;
+    if (at === 1) return undefined;
+  }
+  return undefined;
+}
+
+/** The name of its program, without folder and `.exe`; undefined for one that is gone. */
+export function programOf(pid: number): string | undefined {
+  const [program] = argumentsOf(pid) ?? [];
+  return program === undefined ? undefined : basename(program).replace(/\.exe$/, "");
 }
 
 /** The working directory; undefined where it cannot be read (another user's process, another system). */

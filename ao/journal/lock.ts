@@ -22,6 +22,8 @@ export interface LockOptions {
   readonly heartbeat?: number;
   /** An owner that gave no sign for so many milliseconds has lost the lock. Default 12,000. */
   readonly stale?: number;
+  /** Told in one line when a lock that is empty or cut was replaced. Default: standard error. */
+  readonly note?: (line: string) => void;
 }
 
 const OwnerSchema = z.object({
@@ -35,12 +37,13 @@ const OwnerSchema = z.object({
 type Owner = z.infer<typeof OwnerSchema>;
 
 /**
- * Takes the lock file, or waits for it. A dead owner is noticed at once (same machine), a silent one after `stale`.
+ * Takes the lock file, or waits for it. A dead owner is noticed at once (same machine), a silent one after `stale`. A lock that is empty
+ * or cut does not say whose it is: it counts as held as long as somebody gives signs of life on it.
  *
  * @throws FleetError `JOURNAL_LOCKED`, transient, naming the owner
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<FileLock> {
-  const { patience = 15_000, heartbeat = 2000, stale = 12_000 } = options;
+  const { patience = 15_000, heartbeat = 2000, stale = 12_000, note = console.error } = options;
   const owner: Owner = {
     nonce: randomUUID(),
     pid: process.pid,
@@ -51,7 +54,8 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   const end = performance.now() + patience;
   while (!(await tryTake(path, owner))) {
     const holder = await readOwner(path);
-    if (holder && isOver(holder, stale)) {
+    if (holder && isOver(holder, holder.owner ? stale : 2 * heartbeat)) {
+      if (!holder.owner) note(`the lock ${path} is empty or cut, and nobody holds it: replaced`);
       await breakLock(path, holder.owner);
       continue;
     }
@@ -135,8 +139,8 @@ async function readOwner(path: string): Promise<Holder | undefined> {
 }
 
 function isOver({ owner, silence }: Holder, stale: number): boolean {
-  if (!owner || silence > stale) return true;
-  if (owner.host !== hostname()) return false;
+  if (silence > stale) return true;
+  if (!owner || owner.host !== hostname()) return false;
   return !isAlive(owner.pid) || bornOf(owner.pid) !== owner.born;
 }
 

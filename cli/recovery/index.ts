@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { FleetError } from "../../core/errors.ts";
 import { run } from "../../toolchain/run.ts";
 import type { Workspace } from "../workspace.ts";
-import { type StackLock, stackLocks } from "./locks.ts";
+import { isTorn, type StackLock, stackLocks } from "./locks.ts";
 import { withoutPending } from "./pending.ts";
-import { endZombie } from "./zombie.ts";
+import { endZombies, removeTornLock } from "./zombie.ts";
 
 export type { StackLock } from "./locks.ts";
 
@@ -28,21 +28,30 @@ export async function recover(
   stack: string,
   log: (line: string) => void,
 ): Promise<Recovery> {
-  const locks = await stackLocks(workspace.env.PULUMI_BACKEND_URL, project, stack);
+  const { projectDir, env } = workspace;
+  const locks = await stackLocks(env.PULUMI_BACKEND_URL, projectDir, project, stack);
   const held = locks.filter(({ owner }) => owner !== "dead");
   if (held.length > 0) return { kind: "held", locks: held };
-  const zombie = await endZombie(join(workspace.projectDir, ".fleet"), project, stack);
-  if (zombie !== undefined) log(`recovery: a provider of a killed run (pid ${zombie}) has ended`);
+  for (const { pid, what } of await endZombies(projectDir, project, stack))
+    log(`recovery: a ${what} of a killed run (pid ${pid}) has ended`);
+  const torn = await removeTornLock(projectDir, project, stack);
+  if (torn !== undefined) log(`recovery: the lock ${torn} is cut, and nobody holds it: removed`);
   if (locks.length === 0) return { kind: "free" };
-  for (const { pid, since } of locks)
-    log(`recovery: the lock of pid ${pid} (since ${since}) is stale, that process is gone: removed`);
+  for (const lock of locks)
+    log(
+      isTorn(lock)
+        ? `recovery: the lock ${lock.path} is cut (${lock.bytes} bytes), and no pulumi works on this stack: removed`
+        : `recovery: the lock of pid ${lock.pid} (since ${lock.since}) is stale, that process is gone: removed`,
+    );
   await pulumi(workspace, ["cancel", "--yes", "--stack", stack]);
   await clearPending(workspace, stack, log);
   return { kind: "free" };
 }
 
-/** `alice@host (pid 4242, since 2026-…)`. */
-export function ownerWords({ username, hostname, pid, since }: StackLock): string {
+/** `alice on host (pid 4242, since 2026-…)`. */
+export function ownerWords(lock: StackLock): string {
+  if (isTorn(lock)) return `pulumi (pid ${lock.pid}; the lock ${lock.path} is cut)`;
+  const { username, hostname, pid, since } = lock;
   return `${username} on ${hostname} (pid ${pid}, since ${since})`;
 }
 

@@ -78,9 +78,32 @@ describe("a journal that another process holds", () => {
     await (await openJournal(path, { patience: 1000 })).close();
   });
 
-  test("is free when the lock is no lock, and kept when its owner is on another machine", async () => {
-    await writeFile(`${path}.lock`, "garbage");
-    await (await openJournal(path, { patience: 1000 })).close();
+  test.each(["", "garbage", '{"nonce":"n","pid":1'])(
+    "is free when its lock is torn (%j) and nobody gives signs of life on it; that is said once",
+    async (text) => {
+      await writeFile(`${path}.lock`, text);
+      const lines: string[] = [];
+      const options = { patience: 3000, heartbeat: 50, note: (line: string) => lines.push(line) };
+      await (await openJournal(path, options)).close();
+      expect(lines).toEqual([`the lock ${path}.lock is empty or cut, and nobody holds it: replaced`]);
+    },
+  );
+
+  test("is not taken from a living one whose lock was torn, which then cannot write any more", async () => {
+    const { child, next } = await holder();
+    await writeFile(`${path}.lock`, "");
+    await expect(openJournal(path, { patience: 500, heartbeat: 5000 })).rejects.toMatchObject({
+      code: "JOURNAL_LOCKED",
+    });
+    child.stdin?.write("go\n");
+    expect(await next()).toBe("JOURNAL_LOST");
+    const gone = ended(child);
+    child.stdin?.end();
+    child.kill();
+    await gone;
+  });
+
+  test("is kept when its owner is on another machine", async () => {
     const lock = { nonce: "n", pid: 1, born: "", host: "elsewhere", at: "2026-01-01T00:00:00.000Z" };
     await writeFile(`${path}.lock`, JSON.stringify(lock));
     await expect(openJournal(path, { patience: 100 })).rejects.toThrow("process 1 on elsewhere");

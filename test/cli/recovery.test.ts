@@ -1,12 +1,16 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
-import { describe, expect, it } from "vitest";
-import { stackLocks } from "../../cli/recovery/locks.ts";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, it } from "vitest";
+import { ownerWords } from "../../cli/recovery/index.ts";
+import { stackLocks, type TornLock } from "../../cli/recovery/locks.ts";
 import { withoutPending } from "../../cli/recovery/pending.ts";
-import { endZombie } from "../../cli/recovery/zombie.ts";
-import { isAlive, parentOf, startedAt } from "../../core/processes.ts";
+import { endZombies, removeTornLock } from "../../cli/recovery/zombie.ts";
+import { isAlive, kill, parentOf, startedAt } from "../../core/processes.ts";
 
 /** The pid of a process that has ended. */
 async function deadPid(): Promise<number> {
@@ -49,13 +53,34 @@ describe("a stack's lock", () => {
     ],
   ])("%s", async (_name, lock, owner) => {
     const url = await backend([await lock()]);
-    expect((await stackLocks(url, "game", "dev")).map((found) => found.owner)).toEqual([owner]);
+    expect((await stackLocks(url, tmpdir(), "game", "dev")).map((found) => found.owner)).toEqual([owner]);
   });
 
+  it.each(["", "{", '{"pid":12'])(
+    "that is torn (%j) is nobody's, unless a pulumi works there",
+    async (text) => {
+      const url = await backend([]);
+      const path = join(fileURLToPath(url), ".pulumi/locks/organization/game/dev/torn.json");
+      await writeFile(path, text);
+      const projectDir = await mkdtemp(join(tmpdir(), "fleet-project-"));
+      const torn = { path, bytes: text.length };
+      expect(await stackLocks(url, projectDir, "game", "dev")).toEqual([
+        { ...torn, pid: undefined, owner: "dead" },
+      ]);
+      const engine = spawn("sleep", ["60"], { argv0: "/opt/pulumi", cwd: projectDir });
+      const ended = new Promise((done) => engine.once("exit", done));
+      const [held] = await stackLocks(url, projectDir, "game", "dev");
+      engine.kill();
+      await ended;
+      expect(held).toEqual({ ...torn, pid: engine.pid, owner: "alive" });
+      expect(ownerWords(held as TornLock)).toBe(`pulumi (pid ${engine.pid}; the lock ${path} is cut)`);
+    },
+  );
+
   it("is no file for a stack that nobody holds, nor for a backend that is a service", async () => {
-    expect(await stackLocks(await backend([]), "game", "prod")).toEqual([]);
-    expect(await stackLocks("https://api.example.com", "game", "dev")).toEqual([]);
-    expect(await stackLocks(undefined, "game", "dev")).toEqual([]);
+    expect(await stackLocks(await backend([]), tmpdir(), "game", "prod")).toEqual([]);
+    expect(await stackLocks("https://api.example.com", tmpdir(), "game", "dev")).toEqual([]);
+    expect(await stackLocks(undefined, tmpdir(), "game", "dev")).toEqual([]);
   });
 });
 
@@ -81,28 +106,85 @@ describe("a process", () => {
   });
 });
 
-describe("a provider that outlived its pulumi", () => {
-  async function journalHeldBy(pid: number): Promise<string> {
-    const home = await mkdtemp(join(tmpdir(), "fleet-zombie-"));
-    await mkdir(join(home, "journal"));
-    await writeFile(join(home, "journal/game.dev.jsonl.lock"), JSON.stringify({ pid, host: hostname() }));
-    return home;
-  }
-
-  it("is ended", async () => {
-    // The shell ends at once, so what it started belongs to nobody.
-    const shell = spawn("sh", ["-c", "sleep 60 >/dev/null 2>&1 & echo $!"]);
-    const pid = await new Promise<number>((found) =>
-      shell.stdout.once("data", (text) => found(Number(text))),
-    );
-    await new Promise((ended) => shell.once("exit", ended));
-    expect(await endZombie(await journalHeldBy(pid), "game", "dev")).toBe(pid);
-    await expect.poll(() => isAlive(pid)).toBe(false);
+describe("what outlived its pulumi", () => {
+  const PROVIDER = "node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js";
+  const WRAPPER = "pulumi-resource-pulumi-nodejs";
+  const started: number[] = [];
+  afterEach(() => {
+    for (const pid of started.splice(0)) kill(pid);
   });
 
-  it("is none while its parent lives, nor when nobody holds the journal", async () => {
-    expect(await endZombie(await journalHeldBy(process.pid), "game", "dev")).toBeUndefined();
-    expect(await endZombie(await journalHeldBy(await deadPid()), "game", "dev")).toBeUndefined();
-    expect(await endZombie(tmpdir(), "game", "dev")).toBeUndefined();
+  /** A project whose provider does nothing, started by a shell of the name that Pulumi's has. */
+  async function newProject(): Promise<string> {
+    const dir = await mkdtemp(join(tmpdir(), "fleet zombie ü-"));
+    await mkdir(dirname(join(dir, PROVIDER)), { recursive: true });
+    await mkdir(join(dir, ".fleet/journal"), { recursive: true });
+    await writeFile(join(dir, PROVIDER), "setInterval(() => {}, 1000); console.log(process.pid);");
+    await writeFile(join(dir, WRAPPER), `"${process.execPath}" "${join(dir, PROVIDER)}" "$@"; exit\n`);
+    return dir;
+  }
+
+  /** Starts a provider under an engine of that name; answers the pids of the engine and the provider. */
+  async function startedBy(name: string, dir: string, address: string) {
+    const engine = spawn("sh", ["-c", `sh "${join(dir, WRAPPER)}" ${address} & wait`], {
+      cwd: dir,
+      argv0: name,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const provider = await new Promise<number>((found) =>
+      engine.stdout.once("data", (text) => found(Number(text))),
+    );
+    const wrapper = parentOf(provider) ?? 0;
+    started.push(provider, wrapper, engine.pid ?? 0);
+    const end = async () => {
+      const ended = new Promise((done) => engine.once("exit", done));
+      engine.kill("SIGKILL");
+      await ended;
+    };
+    return { provider, wrapper, end };
+  }
+
+  const end = (dir: string) => endZombies(dir, "game", "dev");
+
+  it("is ended, with the shell that is its parent, and without any lock", async () => {
+    const dir = await newProject();
+    const { provider, wrapper, end: killEngine } = await startedBy("/opt/pulumi", dir, "127.0.0.1:1");
+    expect(await end(dir)).toEqual([]);
+    await killEngine();
+    const orphans = await end(dir);
+    expect(new Set(orphans)).toEqual(
+      new Set([
+        { pid: provider, what: "provider" },
+        { pid: wrapper, what: "shell of a provider" },
+      ]),
+    );
+    expect([provider, wrapper].map(isAlive)).toEqual([false, false]);
+  });
+
+  it("is none while an engine of another name answers at its address, nor in another project", async () => {
+    const dir = await newProject();
+    const server = createServer().listen(0, "127.0.0.1");
+    await new Promise((ready) => server.once("listening", ready));
+    const { port } = server.address() as AddressInfo;
+    const { provider } = await startedBy("/opt/embedding-program", dir, `127.0.0.1:${port}`);
+    expect(await end(dir)).toEqual([]);
+    await new Promise((closed) => server.close(closed));
+    expect(await end(await newProject())).toEqual([]);
+    expect(isAlive(provider)).toBe(true);
+    expect((await end(dir)).map(({ pid }) => pid)).toContain(provider);
+  });
+
+  it.each([
+    ["", true],
+    ['{"pid":1,"ho', true],
+    [JSON.stringify({ pid: process.pid, host: hostname() }), false],
+  ])("leaves a journal's lock %j, which is removed when it is torn: %s", async (text, isTorn) => {
+    const dir = await newProject();
+    const path = join(dir, ".fleet/journal/game.dev.jsonl.lock");
+    await writeFile(path, text);
+    expect(await end(dir)).toEqual([]);
+    expect(await removeTornLock(dir, "game", "dev")).toBe(isTorn ? path : undefined);
+    expect(existsSync(path)).toBe(!isTorn);
+    expect(await removeTornLock(dir, "game", "prod")).toBeUndefined();
   });
 });

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { allProcesses, commandOf, environmentOf, isAlive, kill, parentOf } from "../../core/processes.ts";
+import { allProcesses, argumentsOf, environmentOf, isAlive, kill, parentOf } from "../../core/processes.ts";
 
 /** The run that a process belongs to. */
 const RUN = "FLEET_TEST_RUN";
@@ -58,6 +58,6 @@ function leftOf(run: string): Left[] {
     const environment = environmentOf(pid);
     if (!environment?.includes(`${RUN}=${run}`)) return [];
     const file = environment.find((entry) => entry.startsWith(`${FILE}=`))?.slice(FILE.length + 1);
-    return [{ pid, command: commandOf(pid) ?? "", file }];
+    return [{ pid, command: argumentsOf(pid)?.join(" ") ?? "", file }];
   });
 }

@@ -1,0 +1,82 @@
+/** Pulumi's processes on this machine: engines, and what they started. */
+import { realpathSync } from "node:fs";
+import { connect } from "node:net";
+import { sep } from "node:path";
+import {
+  allProcesses,
+  ancestorNamed,
+  argumentsOf,
+  environmentOf,
+  folderOf,
+  programOf,
+} from "../../core/processes.ts";
+
+/** What an engine starts in a project's folder, by what its command line holds. */
+const STARTED: readonly (readonly [what: string, path: RegExp])[] = [
+  ["provider", /[\\/]cmd[\\/]dynamic-provider([\\/]|$)/],
+  ["shell of a provider", /[\\/]pulumi-resource-pulumi-nodejs$/],
+  ["language host", /[\\/]pulumi-language-nodejs$/],
+  ["program", /[\\/]@pulumi[\\/]pulumi[\\/]cmd[\\/]run([\\/]|$)/],
+];
+
+/** A process that outlived the engine that started it. */
+export interface Orphan {
+  readonly pid: number;
+  /** `provider`, `language host`, … */
+  readonly what: string;
+}
+
+/** A `pulumi` that works in a project's folder or on its backend. */
+export function engineOf(projectDir: string, backendUrl: string | undefined): number | undefined {
+  const isOurs = (pid: number) =>
+    isWithin(pid, projectDir) ||
+    (backendUrl !== undefined && environmentOf(pid)?.includes(`PULUMI_BACKEND_URL=${backendUrl}`) === true);
+  return allProcesses().find((pid) => programOf(pid) === "pulumi" && isOurs(pid));
+}
+
+/**
+ * What engines of this project started and left: no `pulumi` is among its ancestors, and nobody answers at the engine's address that
+ * it was given. Neither needs a lock, so those of a preview are found too, whatever process took them over.
+ *
+ * @param known processes to look at where the system does not list its own
+ */
+export async function orphansOf(projectDir: string, known: readonly number[]): Promise<Orphan[]> {
+  const pids = process.platform === "linux" ? allProcesses() : known;
+  const found = await Promise.all(
+    pids.map(async (pid): Promise<Orphan[]> => {
+      const words = argumentsOf(pid)?.slice(0, 3) ?? [];
+      const what = STARTED.find(([, path]) => words.some((word) => path.test(word)))?.[0];
+      if (what === undefined || !isWithin(pid, projectDir)) return [];
+      if (ancestorNamed(pid, "pulumi") !== undefined || (await hasEngine(pid))) return [];
+      return [{ pid, what }];
+    }),
+  );
+  return found.flat();
+}
+
+/** Whether it works in the folder, or in one below it. True where the system does not tell. */
+function isWithin(pid: number, folder: string): boolean {
+  const at = folderOf(pid);
+  if (at === undefined) return process.platform !== "linux";
+  const real = realpathSync(folder);
+  return at === real || at.startsWith(real + sep);
+}
+
+/** An engine whose name is not `pulumi` is known by its address, which every process that it starts is given. */
+async function hasEngine(pid: number): Promise<boolean> {
+  const ports = (argumentsOf(pid) ?? []).flatMap((word) => /^127\.0\.0\.1:(\d+)$/.exec(word)?.[1] ?? []);
+  const answers = await Promise.all(ports.map((port) => isOpen(Number(port))));
+  return answers.includes(true);
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    const end = (open: boolean) => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.once("connect", () => end(true)).once("error", () => end(false));
+    socket.setTimeout(1000, () => end(false));
+  });
+}
