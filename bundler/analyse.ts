@@ -1,7 +1,7 @@
 import type { Chunk, Expression, FunctionDeclaration, Identifier, Statement } from "luaparse";
 import type { Facts } from "./facts.ts";
 import { inParentheses, offsetOf, parseLua } from "./parse.ts";
-import { isPackageLoaded, leftOf, memberPath } from "./reading.ts";
+import { leftOf, memberPath } from "./reading.ts";
 import { Recorder } from "./recorder.ts";
 
 /**
@@ -34,6 +34,7 @@ export function analyse(text: string, places = false): Facts {
       locals: [],
       limits: [],
       publishesItself: false,
+      provides: [],
     };
   }
   return new Reader().read(parsed.chunk);
@@ -82,6 +83,8 @@ class Reader {
           this.#assign(target, place, node.init[i]?.type !== "FunctionDeclaration");
         });
         this.#all(node.init, place);
+        // Put there when the values are known: what they require themselves comes before.
+        for (const [i, target] of node.variables.entries()) this.#found.packageEntry(target, node.init[i]);
         return;
       case "CallStatement":
         this.#expression(node.expression, place);
@@ -134,8 +137,6 @@ class Reader {
   #assign(target: Expression, place: Place, data: boolean): void {
     if (data && (place & LAZY) !== 0) this.#found.changed(target);
     if (target.type !== "Identifier") {
-      if (memberPath(target)?.startsWith("package.loaded") || isPackageLoaded(target))
-        this.#found.publishesItself = true;
       if (target.type === "MemberExpression" && target.base.type === "Identifier") {
         if (target.base.name === "_G" && !this.#scope.find("_G"))
           this.#found.global(target.identifier.name, target, data);

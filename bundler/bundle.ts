@@ -1,12 +1,14 @@
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
+import { ANY_IMAGE, imageModules } from "./aos-modules.ts";
 import type { FactCache } from "./cache.ts";
 import { constantProblems } from "./constants.ts";
 import { emit } from "./emit.ts";
 import { Files, posix } from "./files.ts";
-import { dotted, entryMissing, follow, type Graph } from "./graph.ts";
+import { dotted, follow, type Graph } from "./graph.ts";
 import { keepsOf, lint } from "./lint.ts";
 import { minifyLua } from "./minify.ts";
+import { entryMissing } from "./problems.ts";
 import { packageEntry, Resolver } from "./resolve.ts";
 import { applySilence } from "./silence.ts";
 import { budgetProblems } from "./size.ts";
@@ -17,6 +19,7 @@ import type { Bundle, BundleOptions } from "./types.ts";
  * machine and in every folder.
  *
  * @throws FleetError with all problems at once: `LUA_ENTRY_MISSING`, `LUA_SYNTAX`, `LUA_LIMIT`, `LUA_MODULE_MISSING`,
+ * `LUA_MODULE_OUTSIDE`,
  * `LUA_REQUIRE_CYCLE`, `BUNDLE_TOO_LARGE`, `CONSTANT_INVALID`, `SILENCE_INVALID`.
  */
 export async function bundle(options: BundleOptions): Promise<Bundle> {
@@ -25,8 +28,11 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
   const files = new Files();
   const search = (options.search ?? []).map((folder) => resolve(root, folder));
   const { entry, prelude } = findStarts(options, root, search, files);
+  const image =
+    typeof options.image === "string" ? imageModules(options.image) : (options.image ?? ANY_IMAGE);
   const resolver = new Resolver(files, {
     root,
+    image,
     entryFolder: dirname(entry.path),
     search,
     externals: options.externals ?? [],
@@ -35,13 +41,14 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
   });
   const cache: FactCache = { folder: options.cache };
   const { include = [], library } = options;
-  const graph = follow({ root, prelude, entry, include, library }, resolver, cache);
+  const graph = follow({ root, image: image.name, prelude, entry, include, library }, resolver, cache);
   const order = [...prelude, entry].map(({ path }) => fileOf(graph, path));
   const constants = options.constants ?? {};
   const found = lint({
     graph,
     order,
     files,
+    image: image.name,
     ...(entry.folder === undefined ? {} : { owned: entry.folder }),
     root,
     state: options.state ?? [],

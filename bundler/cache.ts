@@ -5,7 +5,7 @@ import { analyse } from "./analyse.ts";
 import type { Facts } from "./facts.ts";
 
 /** Raised whenever the facts or how they are found change, so that older remembered ones are not used. */
-const FORMAT = 4;
+const FORMAT = 5;
 const MOST = 8_000;
 
 /** What is known of texts by their hash: in this process, and in a folder when one is given. */

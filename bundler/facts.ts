@@ -42,6 +42,13 @@ export interface LocalFact extends Found {
   readonly name: string;
 }
 
+/** A name that is put into `package.loaded` or `package.preload`: a program that is a bundle already does so. */
+export interface ProvideFact {
+  readonly name: string;
+  /** See `Found`. */
+  readonly order: number;
+}
+
 /** Something that Lua itself refuses though its grammar allows it. */
 export interface LimitFact extends Found {
   readonly what: string;
@@ -57,6 +64,8 @@ export interface Facts {
   readonly limits: readonly LimitFact[];
   /** The module writes to `package.loaded`, a known way to make a cycle work. */
   readonly publishesItself: boolean;
+  /** Modules that it brings itself. */
+  readonly provides: readonly ProvideFact[];
 }
 
 export const SELF = "\0self";

@@ -1,18 +1,20 @@
 import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { FleetError, type Problem } from "../core/errors.ts";
-import { type FactCache, factsOf, offsetIn } from "./cache.ts";
-import type { Facts, Found, RequireFact } from "./facts.ts";
+import type { Problem } from "../core/errors.ts";
+import { type FactCache, factsOf } from "./cache.ts";
+import type { Facts, RequireFact } from "./facts.ts";
 import { PARENT, SELF } from "./facts.ts";
 import { identityOf, type Library, labelOf } from "./files.ts";
-import type { Resolver } from "./resolve.ts";
-import { positionAt, readSource } from "./source.ts";
+import { faults, notFound } from "./problems.ts";
+import type { Resolution, Resolver } from "./resolve.ts";
+import { readSource } from "./source.ts";
 
 /** A `require` with what it leads to: a module's file, or undefined for the process' own `require`. */
 export interface Edge {
   readonly name: string;
   readonly fact: RequireFact;
   readonly to: string | undefined;
+  /** Left to the process though nobody knows whether its image carries the module. */
+  readonly assumed?: true;
 }
 
 /** One Lua file of the program. `file` is its identity: one file, one module, however it is named. */
@@ -38,6 +40,8 @@ export interface Graph {
 /** What may start a program: the files to run in order, and names that are only computed. */
 export interface Starts {
   readonly root: string;
+  /** How the image under the program is called in errors. */
+  readonly image: string;
   readonly prelude: readonly { readonly path: string; readonly searched: string; readonly name: string }[];
   readonly entry: { readonly path: string; readonly searched: string };
   readonly include: readonly string[];
@@ -48,6 +52,7 @@ export interface Starts {
 export function follow(starts: Starts, resolver: Resolver, cache: FactCache): Graph {
   const modules: GraphModule[] = [];
   const problems: Problem[] = [];
+  const unfound: { readonly name: string; readonly problem: Problem }[] = [];
   const byIdentity = new Map<string, GraphModule>();
   const labels = new Set<string>();
 
@@ -88,14 +93,17 @@ export function follow(starts: Starts, resolver: Resolver, cache: FactCache): Gr
       }
       const name = expand(fact.name, module.name);
       if (name === undefined) continue;
-      const found = resolver.resolve(name, module.path);
+      // What the module itself has put into `package` before is what Lua takes, whatever files there are.
+      const brought = module.facts.provides.some((each) => each.name === name && each.order < fact.order);
+      const found: Resolution = brought ? { to: "process" } : resolver.resolve(name, module.path);
       if (found.to === "nothing") {
-        if (!fact.guarded) problems.push(missing(name, found.searched, module, fact, starts.root));
+        if (!fact.guarded) unfound.push({ name, problem: notFound(name, found, module, fact, starts) });
         module.edges.push({ name, fact, to: undefined });
         continue;
       }
       if (found.to === "process") {
-        module.edges.push({ name, fact, to: undefined });
+        const assumed = found.assumed === true && !fact.guarded;
+        module.edges.push({ name, fact, to: undefined, ...(assumed ? { assumed } : {}) });
         continue;
       }
       const count = modules.length;
@@ -117,8 +125,10 @@ export function follow(starts: Starts, resolver: Resolver, cache: FactCache): Gr
     const found = resolver.resolve(name, starts.entry.path);
     if (found.to === "file") start(found.path, found.searched, name, false);
     else if (found.to === "nothing")
-      problems.push(missing(name, found.searched, undefined, undefined, starts.root));
+      unfound.push({ name, problem: notFound(name, found, undefined, undefined, starts) });
   }
+  const brought = new Set(modules.flatMap(({ facts }) => facts.provides.map(({ name }) => name)));
+  problems.push(...unfound.filter(({ name }) => !brought.has(name)).map(({ problem }) => problem));
   for (const module of modules) problems.push(...faults(module));
   return { modules, problems };
 }
@@ -139,77 +149,4 @@ export function isRelative(name: string): boolean {
 function expand(name: string | undefined, self: string): string | undefined {
   if (name === undefined || !name.includes("\0")) return name;
   return name.replaceAll(PARENT, self.replace(/[^.]+$/, "")).replaceAll(SELF, self);
-}
-
-/** `file:line:column` of something found in a module. */
-export function placeOf(module: GraphModule, found: Found): string {
-  return placeAt(module, offsetIn(module.text, module.hash, found.order));
-}
-
-function placeAt({ text, file }: GraphModule, offset: number): string {
-  const { line, column } = positionAt(text, offset);
-  return `${file}:${line}:${column}`;
-}
-
-function faults(module: GraphModule): Problem[] {
-  const { facts, text, file } = module;
-  const problems: Problem[] = facts.limits.map((limit) => ({
-    code: "LUA_LIMIT",
-    what: `Lua cannot compile ${file}: it has ${limit.what}.`,
-    expected: "no more than Lua 5.3 allows",
-    remedy: "Move part of the function into another one, or keep the values in a table.",
-    at: placeOf(module, limit),
-  }));
-  if (facts.fault) {
-    problems.push({
-      code: "LUA_SYNTAX",
-      what: `${file} is not valid Lua 5.3: ${facts.fault.message}.`,
-      got: lineAt(text, facts.fault.offset),
-      remedy: "Correct the line, or the one before it where a bracket or an `end` is missing.",
-      at: placeAt(module, facts.fault.offset),
-    });
-  }
-  return problems;
-}
-
-/** The line on which something found stands, without white space around it. */
-export function lineOf(module: GraphModule, found: Found): string {
-  return lineAt(module.text, offsetIn(module.text, module.hash, found.order));
-}
-
-function lineAt(text: string, offset: number): string {
-  const start = text.lastIndexOf("\n", offset - 1) + 1;
-  const end = text.indexOf("\n", offset);
-  return text.slice(start, end === -1 ? undefined : end).trim();
-}
-
-function missing(
-  name: string,
-  searched: readonly string[],
-  from: GraphModule | undefined,
-  fact: Found | undefined,
-  root: string,
-): Problem {
-  const looked = searched.map((path) => labelOf(path, root, dirname(resolve(path))));
-  return {
-    code: "LUA_MODULE_MISSING",
-    what: from
-      ? `${from.file} requires ${JSON.stringify(name)}, which is not there.`
-      : `The included module ${JSON.stringify(name)} is not there.`,
-    expected: `one of: ${[...new Set(looked)].join(", ")}`,
-    remedy:
-      "Create the file, correct the name, add its folder to `search`, or name it in `externals` when the process has it.",
-    at: from && fact ? placeOf(from, fact) : "include",
-  };
-}
-
-/** The entry of a program cannot be found. */
-export function entryMissing(entry: string, looked: readonly string[]): FleetError {
-  return new FleetError({
-    code: "LUA_ENTRY_MISSING",
-    what: `The Lua program ${JSON.stringify(entry)} is not there.`,
-    expected: `one of: ${looked.join(", ")}`,
-    remedy: "Correct the path; it is taken relative to the project's folder.",
-    at: "entry",
-  });
 }

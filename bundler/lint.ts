@@ -3,7 +3,8 @@ import type { Problem } from "../core/errors.ts";
 import { AOS_GLOBALS, isPlainAosModule } from "./aos-modules.ts";
 import type { Files } from "./files.ts";
 import { labelOf } from "./files.ts";
-import { type Graph, type GraphModule, lineOf, placeOf } from "./graph.ts";
+import type { Graph, GraphModule } from "./graph.ts";
+import { lineOf, placeOf } from "./problems.ts";
 import type { Findings } from "./silence.ts";
 import type { Keeps } from "./types.ts";
 
@@ -12,6 +13,8 @@ export interface LintInput {
   /** Files that are run, in order. */
   readonly order: readonly string[];
   readonly files: Files;
+  /** How the image under the program is called. */
+  readonly image: string;
   /** A folder that belongs to this program alone: what lies in it and is not required is unused. */
   readonly owned?: string;
   readonly root: string;
@@ -29,6 +32,7 @@ export function lint(input: LintInput): Findings {
       ...own.flatMap((module) => globals(module, input)),
       ...own.flatMap(dynamic),
       ...own.flatMap(shadows),
+      ...assumed(input),
       ...swallowing(input, modules),
       ...unused(input, modules),
     ],
@@ -90,6 +94,23 @@ function shadows(module: GraphModule): Problem[] {
       remedy: `Rename the file, or add ${JSON.stringify(name)} to \`externals\` to get aos' own.`,
       at: placeOf(module, fact),
     }));
+}
+
+/** Modules that are taken as those of an image that nobody here knows; the load says whether they are. */
+function assumed({ graph, image }: LintInput): Problem[] {
+  const seen = new Set<string>();
+  return graph.modules.flatMap((module) =>
+    module.edges
+      .filter((edge) => edge.assumed === true && !seen.has(edge.name) && seen.add(edge.name))
+      .map(({ name, fact }) => ({
+        code: "LUA_MODULE_ASSUMED",
+        what: `${module.file} requires ${JSON.stringify(name)}, which is no file; it is taken as a module of the image.`,
+        got: `the image ${image}, whose modules are not known here`,
+        expected: "a module of the image: the load fails at this line when it has none of that name",
+        remedy: `Add ${JSON.stringify(name)} to \`externals\` when the image has it, or create the file.`,
+        at: placeOf(module, fact),
+      })),
+  );
 }
 
 /** Requires that certainly run while their module loads and lead back to it. */

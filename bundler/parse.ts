@@ -14,7 +14,8 @@ const EOF = 1;
 const STRING = 2;
 const NUMBER = 16;
 
-const LUA = { luaVersion: "5.3", comments: false, encodingMode: "none" } as const;
+/** How every text is read. */
+export const LUA = { luaVersion: "5.3", comments: false, encodingMode: "none" } as const;
 
 // Its complaint about a text's first token looks at the token of the text before; the first text of all has one too now.
 luaparse.parse("", LUA);
@@ -61,7 +62,10 @@ export function parseLua(text: string, places = false): Parsed {
     const { index } = error as SyntaxError & { index?: number };
     return {
       fault: {
-        message: error.message.replace(/^\[\d+:-?\d+\] /, ""),
+        // What ends the chunk too early is what was found; what was expected is the end.
+        message: error.message
+          .replace(/^\[\d+:-?\d+\] /, "")
+          .replace(/^unexpected keyword ('\w+') near '<eof>'$/, "'<eof>' expected near $1"),
         offset: Math.min(index ?? 0, text.length),
       },
     };

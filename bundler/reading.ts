@@ -102,7 +102,12 @@ export function memberPath(node: Expression, most = 4): string | undefined {
   return base === undefined ? undefined : `${base}.${node.identifier.name}`;
 }
 
-/** `package.loaded[…]`, under `_G` too. */
-export function isPackageLoaded(node: Expression): boolean {
-  return node.type === "IndexExpression" && /^(_G\.)?package\.loaded$/.test(memberPath(node.base) ?? "");
+/** Which table of `package` a field belongs to, under `_G` too, and its key: the name itself or what gives it. */
+export function packageEntryOf(
+  node: Expression,
+): { readonly table: string; readonly key: string | Expression } | undefined {
+  if (node.type !== "IndexExpression" && node.type !== "MemberExpression") return undefined;
+  const table = /^(?:_G\.)?package\.(loaded|preload)$/.exec(memberPath(node.base) ?? "")?.[1];
+  if (table === undefined) return undefined;
+  return { table, key: node.type === "IndexExpression" ? node.index : node.identifier.name };
 }

@@ -1,7 +1,7 @@
 import type { Expression } from "luaparse";
-import type { Facts, HandlerFact, LimitFact, LocalFact, RequireFact } from "./facts.ts";
+import type { Facts, HandlerFact, LimitFact, LocalFact, ProvideFact, RequireFact } from "./facts.ts";
 import { offsetOf } from "./parse.ts";
-import { foldName, isAlways, memberPath } from "./reading.ts";
+import { foldName, isAlways, memberPath, packageEntryOf } from "./reading.ts";
 import { Scope, type Variable } from "./scope.ts";
 
 const HANDLER_METHODS = new Set(["add", "append", "prepend", "once"]);
@@ -16,6 +16,7 @@ export class Recorder {
   readonly #globals = new Map<string, { order: number; offset: number; count: number; data: boolean }>();
   readonly #locals = new Map<string, LocalFact>();
   readonly #limits: LimitFact[] = [];
+  readonly #provides: ProvideFact[] = [];
   #order = 0;
   #ownEnvironment = false;
 
@@ -28,7 +29,19 @@ export class Recorder {
       locals: [...this.#locals.values()],
       limits: this.#limits,
       publishesItself: this.publishesItself,
+      provides: this.#provides,
     };
+  }
+
+  /** An assignment to a field of `package.loaded` or `package.preload`; nil takes a module away again. */
+  packageEntry(target: Expression, value: Expression | undefined): void {
+    const entry = packageEntryOf(target);
+    if (!entry) return;
+    if (entry.table === "loaded") this.publishesItself = true;
+    const { key } = entry;
+    const name = typeof key === "string" ? key : foldName(key, (name) => this.scope.find(name));
+    if (name !== undefined && value?.type !== "NilLiteral")
+      this.#provides.push({ name, order: this.#order++ });
   }
 
   /** Something that Lua refuses though its grammar allows it. */

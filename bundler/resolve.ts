@@ -1,13 +1,16 @@
 import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve, sep } from "node:path";
-import { isDottedAosModule, isPlainAosModule } from "./aos-modules.ts";
-import type { Files } from "./files.ts";
+import type { ImageModules } from "./aos-modules.ts";
+import { type Files, identityOf } from "./files.ts";
 
-/** Where a `require` leads: to a file, to the process' own `require`, or nowhere. */
+/**
+ * Where a `require` leads: to a file, to the process' own `require`, or nowhere. `assumed`: nobody knows whether the
+ * image carries it. `outside`: a file that the name leads to and that is not the project's; it was not read.
+ */
 export type Resolution =
   | { readonly to: "file"; readonly path: string; readonly searched: string }
-  | { readonly to: "process" }
-  | { readonly to: "nothing"; readonly searched: readonly string[] };
+  | { readonly to: "process"; readonly assumed?: true }
+  | { readonly to: "nothing"; readonly searched: readonly string[]; readonly outside?: string };
 
 export interface ResolveOptions {
   readonly root: string;
@@ -17,6 +20,7 @@ export interface ResolveOptions {
   readonly aliases: Readonly<Record<string, string>>;
   /** A folder of `search` whose files belong together, also where it lies inside a package. */
   readonly library: string | undefined;
+  readonly image: ImageModules;
 }
 
 const PROCESS: Resolution = { to: "process" };
@@ -26,35 +30,64 @@ export class Resolver {
   readonly #files: Files;
   readonly #options: ResolveOptions;
   readonly #shared = new Map<string, Resolution>();
+  /** The folders that belong to the project, and what they are after symbolic links. */
+  readonly #own: readonly string[];
+  readonly #ownIdentities: readonly string[];
+  /** Folders that every file of the project is searched in. */
+  readonly #everyones: ReadonlySet<string>;
 
   constructor(files: Files, options: ResolveOptions) {
     this.#files = files;
     this.#options = options;
+    this.#own = [...new Set([options.root, options.entryFolder, ...options.search])];
+    this.#ownIdentities = this.#own.map(identityOf);
+    this.#everyones = new Set(this.#own);
   }
 
-  /** `from` is the requiring file. Order: alias, external, aos' dotted names, `./`, folders, aos' names, packages. */
+  /**
+   * `from` is the requiring file. Order: alias, external, the image's dotted names, `./`, folders, the image's plain
+   * names, packages. No name leads to a file outside of the project, the `search` folders and the packages.
+   */
   resolve(name: string, from: string): Resolution {
     const alias = Object.hasOwn(this.#options.aliases, name) ? this.#options.aliases[name] : undefined;
     if (alias !== undefined && alias !== name) return this.#alias(alias, from);
     if (this.#options.externals.some((pattern) => matches(pattern, name))) return PROCESS;
-    if (isDottedAosModule(name)) return PROCESS;
-    if (/^\.\.?\//.test(name)) return this.#inFolders(name, [dirname(from)]);
+    const carried = this.#options.image.carries(name);
+    const dotted = /^\.+[^./]/.test(name);
+    if (dotted && carried) return PROCESS;
+    if (/^\.\.?\//.test(name)) return this.#relative(name, from);
     const home = this.#home(from);
     const foreign = home.length > 0 && !home.some((folder) => isWithin(this.#options.entryFolder, folder));
     const key = home.length === 0 ? name : undefined;
     const known = key === undefined ? undefined : this.#shared.get(key);
     if (known?.to === "file") return known;
-    const plain = name.startsWith(".") ? name.slice(1) : name;
+    const plain = name.replace(/^\.+/, "");
     // A library written for aos gets aos' own module, whatever the project calls its files.
-    const folders = foreign && isPlainAosModule(name) ? home : this.#folders(home, foreign, from);
+    const folders = foreign && carried ? home : this.#folders(home, foreign, from);
     const found = this.#inFolders(plain, folders);
     if (found.to === "file") {
-      // What the requirer's own folder answers holds for that folder only.
-      if (key !== undefined && found.searched !== dirname(from)) this.#shared.set(key, found);
+      // What the requirer's own folders answer holds for those folders only.
+      if (key !== undefined && this.#everyones.has(found.searched)) this.#shared.set(key, found);
       return found;
     }
-    if (isPlainAosModule(name)) return PROCESS;
-    return this.#inPackages(plain, from, found.to === "nothing" ? found.searched : []);
+    if (carried) return PROCESS;
+    const packaged = this.#inPackages(plain, from, found);
+    if (packaged.to === "file" || foreign) return packaged;
+    // A program that lies deeper in the project may name its modules from any folder above it.
+    const above = this.#inFolders(
+      plain,
+      upwards(dirname(from)).filter((folder) => this.#isOwn(folder)),
+    );
+    if (above.to === "file") return above;
+    return dotted && carried === undefined ? { to: "process", assumed: true } : packaged;
+  }
+
+  /** A name that begins with `./` or `../`: from the requiring file on, else as aos' `.load` reads it, from the entry's folder on. */
+  #relative(name: string, from: string): Resolution {
+    const found = this.#inFolders(name, [dirname(from)]);
+    if (found.to === "file") return found;
+    const again = this.#inFolders(name.replace(/^(\.\.?\/)+/, ""), [this.#options.entryFolder]);
+    return again.to === "file" ? again : found;
   }
 
   /** The folders in which a package's or a searched library's own files lie; none for the project's files. */
@@ -73,6 +106,10 @@ export class Resolver {
     return [...new Set([...first, ...search, dirname(from)])];
   }
 
+  #isOwn(path: string): boolean {
+    return this.#own.some((folder) => isWithin(path, folder));
+  }
+
   #alias(target: string, from: string): Resolution {
     const path = isAbsolute(target) ? target : resolve(this.#options.root, target);
     if (this.#files.isFile(path)) return { to: "file", path, searched: this.#options.root };
@@ -83,22 +120,46 @@ export class Resolver {
   #inFolders(name: string, folders: readonly string[]): Resolution {
     const searched: string[] = [];
     const forms = candidates(name);
+    let outside: string | undefined;
     for (const folder of folders) {
       for (const candidate of forms) {
-        const path = resolve(folder, candidate);
-        if (this.#files.isFile(path)) return { to: "file", path, searched: folder };
+        // Joined, not resolved: a name that begins with a slash is no path of this machine.
+        const path = join(folder, candidate);
+        if (!this.#belongs(path, folder)) {
+          outside ??= path;
+          continue;
+        }
+        if (this.#files.isFile(path)) {
+          if (this.#leadsOut(path, folder)) outside ??= path;
+          else return { to: "file", path, searched: folder };
+        }
         searched.push(path);
       }
     }
-    return { to: "nothing", searched };
+    return { to: "nothing", searched, ...(outside === undefined ? {} : { outside }) };
   }
 
-  #inPackages(name: string, from: string, searched: readonly string[]): Resolution {
+  /** True for a path in the project, or in the package that is searched. */
+  #belongs(path: string, folder: string): boolean {
+    return this.#isOwn(path) || isWithin(path, packageRoot(join(folder, "x")) ?? folder);
+  }
+
+  /** True when symbolic links lead from a path that belongs to the project to a file that does not. */
+  #leadsOut(path: string, folder: string): boolean {
+    const file = identityOf(path);
+    // A linked package is its own place, wherever it lies.
+    const home = identityOf(packageRoot(join(folder, "x")) ?? folder);
+    return !isWithin(file, home) && !this.#ownIdentities.some((own) => isWithin(file, own));
+  }
+
+  #inPackages(name: string, from: string, found: Resolution): Resolution {
+    const before = found.to === "nothing" ? found : { searched: [] };
     const parts = name.startsWith("@")
       ? /^(@[^/]+\/[^/.]+)(?:[/.](.+))?$/.exec(name)
       : /^([^/.]+)(?:[/.](.+))?$/.exec(name);
     const [, packageName, rest] = parts ?? [];
-    const looked = [...searched];
+    const looked = [...before.searched];
+    let outside = "outside" in before ? before.outside : undefined;
     if (packageName !== undefined) {
       const folders = [...new Set([...upwards(dirname(from)), ...upwards(this.#options.root)])];
       for (const folder of folders) {
@@ -110,14 +171,17 @@ export class Resolver {
           looked.push(join(home, "init.lua"));
           continue;
         }
-        const found = this.#inFolders(rest, [home, join(home, "src"), join(home, "lua")]);
-        if (found.to === "file") return found;
-        if (found.to === "nothing") looked.push(...found.searched);
+        const inside = this.#inFolders(rest, [home, join(home, "src"), join(home, "lua")]);
+        if (inside.to === "file") return inside;
+        if (inside.to === "nothing") {
+          looked.push(...inside.searched);
+          outside ??= inside.outside;
+        }
       }
-      if (looked.length === searched.length)
+      if (looked.length === before.searched.length)
         looked.push(join(this.#options.root, "node_modules", packageName));
     }
-    return { to: "nothing", searched: looked };
+    return { to: "nothing", searched: looked, ...(outside === undefined ? {} : { outside }) };
   }
 }
 
@@ -137,7 +201,9 @@ export function packageEntry(files: Files, home: string): string | undefined {
   const base = home.slice(home.lastIndexOf("/") + 1);
   return [...named, "init.lua", `${base}.lua`, "src/init.lua", `src/${base}.lua`, "main.lua", "index.lua"]
     .map((name) => join(home, name))
-    .find((path) => files.isFile(path));
+    .find(
+      (path) => isWithin(path, home) && files.isFile(path) && isWithin(identityOf(path), identityOf(home)),
+    );
 }
 
 /** The file names that a `require` name may mean, most usual first. */

@@ -1,4 +1,5 @@
 import type { Problem } from "../core/errors.ts";
+import type { ImageModules } from "./aos-modules.ts";
 import type { Library } from "./files.ts";
 
 /** What one bundle is made of. Every path may be absolute or relative to `root`. */
@@ -20,7 +21,12 @@ export interface BundleOptions {
   readonly library?: Library;
   /** Modules that are only required by computed names. They are carried and can be required by these names. */
   readonly include?: readonly string[];
-  /** Names left to the process' own `require`; a trailing `*` matches any rest. aos' own modules need not be listed. */
+  /**
+   * The image that the program will run on: an id, the name of an aos image, or what is known of one's own. Default: a
+   * module that any aos image carries is taken as the image's.
+   */
+  readonly image?: string | ImageModules;
+  /** Names left to the process' own `require`; a trailing `*` matches any rest. The image's own modules need not be listed. */
   readonly externals?: readonly string[];
   /** Another name for a module: name → module name or file. Wins over everything, aos' own modules included. */
   readonly aliases?: Readonly<Record<string, string>>;

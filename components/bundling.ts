@@ -1,8 +1,17 @@
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { capacityOf, type NetworkRef } from "../ao/network.ts";
-import { type Bundle, bundle, checkSize, forgetFacts, type Library } from "../bundler/index.ts";
+import { capacityOf } from "../ao/network.ts";
+import {
+  type Bundle,
+  bundle,
+  checkSize,
+  forgetFacts,
+  type ImageModules,
+  type Library,
+  wasmModules,
+} from "../bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import { IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
@@ -27,7 +36,7 @@ export function programOf(
   const at = process.module === undefined ? "module" : `processes.${name}.module`;
   return whole({
     module: declareModule(process.module ?? fleet.module, at, fleet.network, home),
-    made: bundleMember(name, process, fleet.network, home),
+    made: bundleMember(name, process, fleet, home),
   });
 }
 
@@ -56,9 +65,11 @@ export const entryOf = (name: string, { source }: Pick<ProcessDeclaration, "sour
 export async function bundleMember(
   name: string,
   process: ProcessDeclaration,
-  network: NetworkRef,
+  fleet: Pick<FleetDeclaration, "network" | "module">,
   home: string,
 ): Promise<Bundle> {
+  const { network } = fleet;
+  const image = await imageOf(process.module ?? fleet.module);
   const entry = entryOf(name, process);
   const { search, budget, ...own } = process.bundle;
   const root = globalThis.process.cwd();
@@ -77,6 +88,7 @@ export async function bundleMember(
       silence,
       budget: budget.maxBytes === undefined ? {} : { maxBytes: budget.maxBytes },
       cache: join(home, "facts"),
+      ...(image === undefined ? {} : { image }),
       ...own,
       ...(globals === undefined
         ? {}
@@ -92,6 +104,14 @@ export async function bundleMember(
     if (error instanceof FleetError) throwAll(error.problems.map((problem) => located(name, problem)));
     throw error;
   }
+}
+
+/** What is known of the image under a member: by its name or id, else from the bytes of the file that it is declared with. */
+async function imageOf(module: FleetDeclaration["module"]): Promise<string | ImageModules | undefined> {
+  if (typeof module === "string") return module;
+  const wasm = await readFile(module.wasm).catch(() => undefined);
+  // That the file is missing is told by the module itself.
+  return wasm && wasmModules(module.wasm, wasm);
 }
 
 /** Forgets what was found in files a month ago and earlier. */

@@ -112,13 +112,14 @@ describe("what a bundle says of itself", () => {
     writeFileSync(
       join(options.cache, file ?? ""),
       JSON.stringify({
-        format: 4,
+        format: 5,
         facts: {
           fault: { message: "from the cache", offset: 0 },
           requires: [],
           handlers: [],
           globals: [],
           limits: [],
+          provides: [],
         },
       }),
     );

@@ -56,6 +56,57 @@ describe("what cannot be loaded is an error of the plan", () => {
     expect(problem?.expected).not.toContain("/tmp");
   });
 
+  test.each([
+    ["local function f()\n  if x then\n    y()\n  end\n", "main.lua:5:1", "function", 1, "end"],
+    ["function f()\n  for i = 1, 2 do g()", "main.lua:2:22", "for", 2, "end"],
+    ["while a do\n  do b() end\n", "main.lua:3:1", "while", 1, "end"],
+    ["repeat\n  if a then b() end\n", "main.lua:3:1", "repeat", 1, "until"],
+    ["local t = {\n  1,\n  { 2 }", "main.lua:3:8", "{", 1, "}"],
+    ["\nprint((1 + 2)", "main.lua:2:14", "(", 2, ")"],
+    ['Handlers.add("a", function(m)\n  m.reply({})\n', "main.lua:3:1", "function", 1, "end"],
+    ["-- end ] }\nlocal s = 'end' if a then", "main.lua:2:26", "if", 2, "end"],
+  ])("a file that ends too early says what is open, and where: %j", async (text, at, word, line, awaited) => {
+    const [problem] = await problems({ "main.lua": text });
+    expect(problem).toMatchObject({
+      code: "LUA_SYNTAX",
+      at,
+      what: `main.lua is not valid Lua 5.3: '${awaited}' expected near '<eof>'.`,
+      got: "the end of the file",
+      expected: `'${awaited}' to close '${word}' at main.lua:${line}: ${text.split("\n")[line - 1]?.trim()}`,
+      remedy: expect.stringContaining(`'${word}' of line ${line}`),
+    });
+  });
+
+  test("a file that ends in the middle of an expression, a string or a comment says so", async () => {
+    const ends = async (text: string) => {
+      const [problem] = await problems({ "main.lua": text });
+      return [problem?.what.replace("main.lua is not valid Lua 5.3: ", ""), problem?.got, problem?.at];
+    };
+    const end = "the end of the file";
+    expect(await ends("local x =\n")).toEqual(["<expression> expected near '<eof>'.", end, "main.lua:2:1"]);
+    expect(await ends("\nx = [[abc")).toEqual([
+      "unfinished long string (starting at line 2) near '<eof>'.",
+      end,
+      "main.lua:2:10",
+    ]);
+    expect(await ends("--[[ c\n")).toEqual([
+      "unfinished long comment (starting at line 1) near '<eof>'.",
+      end,
+      "main.lua:2:1",
+    ]);
+    expect(await ends("x = 1\nend")).toEqual(["'<eof>' expected near 'end'.", "end", "main.lua:2:1"]);
+  });
+
+  test("a block that another word closes says what it waits for", async () => {
+    const [problem] = await problems({ "main.lua": "f(function()\n  return 1\n)" });
+    expect(problem).toMatchObject({
+      at: "main.lua:3:1",
+      what: "main.lua is not valid Lua 5.3: 'end' expected near ')'.",
+      got: ")",
+      expected: "'end' to close 'function' at main.lua:1: f(function()",
+    });
+  });
+
   test("a name that differs in case only is missing, also where the file system would not mind", async () => {
     expect(found(await problems({ "main.lua": 'require("Lib")', "lib.lua": "" }))).toEqual([
       "LUA_MODULE_MISSING main.lua:1:1",

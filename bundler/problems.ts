@@ -1,0 +1,120 @@
+import { dirname, relative, resolve } from "node:path";
+import { FleetError, type Problem } from "../core/errors.ts";
+import { imagesWith } from "./aos-modules.ts";
+import { offsetIn } from "./cache.ts";
+import type { Facts, Found } from "./facts.ts";
+import { labelOf, posix } from "./files.ts";
+import type { GraphModule, Starts } from "./graph.ts";
+import type { Resolution } from "./resolve.ts";
+import { positionAt } from "./source.ts";
+import { openerAt } from "./unclosed.ts";
+
+/** `file:line:column` of something found in a module. */
+export function placeOf(module: GraphModule, found: Found): string {
+  return placeAt(module, offsetIn(module.text, module.hash, found.order));
+}
+
+function placeAt({ text, file }: GraphModule, offset: number): string {
+  const { line, column } = positionAt(text, offset);
+  return `${file}:${line}:${column}`;
+}
+
+/** What keeps a module from compiling. */
+export function faults(module: GraphModule): Problem[] {
+  const { facts, file } = module;
+  const problems: Problem[] = facts.limits.map((limit) => ({
+    code: "LUA_LIMIT",
+    what: `Lua cannot compile ${file}: it has ${limit.what}.`,
+    expected: "no more than Lua 5.3 allows",
+    remedy: "Move part of the function into another one, or keep the values in a table.",
+    at: placeOf(module, limit),
+  }));
+  if (facts.fault) problems.push(syntaxProblem(module, facts.fault));
+  return problems;
+}
+
+/** What the parser met, and what it waits for: the end of a file is named, and the line that opened what is not closed. */
+function syntaxProblem(module: GraphModule, { message, offset }: NonNullable<Facts["fault"]>): Problem {
+  const { text, file } = module;
+  const atEnd = text.slice(offset).trim() === "";
+  const awaited = /^'(end|until|\}|\)|\])' expected/.exec(message)?.[1];
+  const opener = awaited === undefined ? undefined : openerAt(text, offset);
+  const opened = opener && positionAt(text, opener.offset).line;
+  return {
+    code: "LUA_SYNTAX",
+    what: `${file} is not valid Lua 5.3: ${message}.`,
+    got: atEnd ? "the end of the file" : lineAt(text, offset),
+    ...(opener === undefined
+      ? {}
+      : {
+          expected: `'${awaited}' to close '${opener.word}' at ${file}:${opened}: ${lineAt(text, opener.offset)}`,
+        }),
+    remedy:
+      opener === undefined
+        ? "Correct the line, or the one before it where a bracket or an `end` is missing."
+        : `Close the '${opener.word}' of line ${opened}, or a block inside it that its \`${awaited}\` closed instead.`,
+    at: placeAt(module, offset),
+  };
+}
+
+/** The line on which something found stands, without white space around it. */
+export function lineOf(module: GraphModule, found: Found): string {
+  return lineAt(module.text, offsetIn(module.text, module.hash, found.order));
+}
+
+function lineAt(text: string, offset: number): string {
+  const start = text.lastIndexOf("\n", offset - 1) + 1;
+  const end = text.indexOf("\n", offset);
+  return text.slice(start, end === -1 ? undefined : end).trim();
+}
+
+/** A name that leads to no module, or to a file that is not the project's. */
+export function notFound(
+  name: string,
+  { searched, outside }: Extract<Resolution, { to: "nothing" }>,
+  from: GraphModule | undefined,
+  fact: Found | undefined,
+  { root, image }: Starts,
+): Problem {
+  const at = from && fact ? placeOf(from, fact) : "include";
+  const quoted = JSON.stringify(name);
+  if (outside !== undefined) {
+    return {
+      code: "LUA_MODULE_OUTSIDE",
+      what: from
+        ? `${from.file} requires ${quoted}, which leads out of the project.`
+        : `The included module ${quoted} leads out of the project.`,
+      got: posix(relative(root, outside)),
+      expected:
+        "a file in the project, in a `search` folder or in a package; symbolic links may not leave them",
+      remedy: "Move the file into the project, or add the folder that it is in to `search`.",
+      at,
+    };
+  }
+  const looked = searched.map((path) => labelOf(path, root, dirname(resolve(path))));
+  const others = imagesWith(name);
+  return {
+    code: "LUA_MODULE_MISSING",
+    what: from
+      ? `${from.file} requires ${quoted}, which is not there.`
+      : `The included module ${quoted} is not there.`,
+    ...(others.length > 0 ? { got: `the image ${image}, which does not carry it` } : {}),
+    expected: `one of: ${[...new Set(looked)].join(", ")}`,
+    remedy:
+      others.length > 0
+        ? `Declare a \`module\` that carries it, such as ${others.join(" or ")}, or create the file.`
+        : "Create the file, correct the name, add its folder to `search`, or name it in `externals` when the process has it.",
+    at,
+  };
+}
+
+/** The entry of a program cannot be found. */
+export function entryMissing(entry: string, looked: readonly string[]): FleetError {
+  return new FleetError({
+    code: "LUA_ENTRY_MISSING",
+    what: `The Lua program ${JSON.stringify(entry)} is not there.`,
+    expected: `one of: ${looked.join(", ")}`,
+    remedy: "Correct the path; it is taken relative to the project's folder.",
+    at: "entry",
+  });
+}

@@ -1,0 +1,124 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { AOS_IMAGES, IN_EVERY_IMAGE } from "../../bundler/aos-images.ts";
+import { imageModules, wasmModules } from "../../bundler/aos-modules.ts";
+import { type BundleOptions, explainLuaError } from "../../bundler/index.ts";
+import { FleetError, type Problem } from "../../core/errors.ts";
+import { askedImages } from "../../docs/aos-modules.ts";
+import { packagedImages } from "../../localnet/images.ts";
+import { aos, evaluate } from "./aos.ts";
+import { bundled } from "./project.ts";
+
+const UNKNOWN = "u".repeat(43);
+
+async function problems(
+  text: string,
+  image: NonNullable<BundleOptions["image"]>,
+): Promise<readonly Problem[]> {
+  const error = await bundled({ "main.lua": text }, { image }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof FleetError) return error.problems;
+  throw error ?? new Error("expected the bundle to be refused");
+}
+
+test("the modules of each image are what the image itself answers", async () => {
+  const written = AOS_IMAGES.map(({ name, id, modules }) => ({
+    name,
+    id,
+    modules: [...IN_EVERY_IMAGE, ...modules].sort(),
+  }));
+  const asked = (await askedImages()).map((image) => ({ ...image, modules: [...image.modules].sort() }));
+  expect(asked).toEqual(written);
+});
+
+describe("a module of the image is left to the image", () => {
+  test("also one that is loaded at its first use only", async () => {
+    const { text, warnings } = await bundled(
+      {
+        "main.lua": 'local bint = require(".bint")(256)\nR = tostring(bint("9007199254740993") + 1)',
+      },
+      { image: "aos", state: ["R"] },
+    );
+    expect(warnings).toEqual([]);
+    expect(await evaluate(`${text}\nreturn R`)).toBe("9007199254740994");
+  });
+
+  test("in each image, by every name that it has", async () => {
+    for (const { name, modules } of AOS_IMAGES) {
+      const names = [...IN_EVERY_IMAGE, ...modules].filter((each) => each !== ".eval");
+      const requires = names.map((each) => `local _ = require(${JSON.stringify(each)})`).join(" ");
+      const { warnings } = await bundled({ "main.lua": `R = function() ${requires} end` }, { image: name });
+      expect(warnings.map(({ code }) => code)).toEqual(["LUA_GLOBAL_UNDECLARED"]);
+    }
+  });
+
+  test("lsqlite3 is carried by one image: the others refuse it in the plan and name that one", async () => {
+    const text = 'local sqlite = require("lsqlite3")\nR = type(sqlite.open_memory)';
+    const [missing] = await problems(text, "aos");
+    expect(missing).toMatchObject({
+      code: "LUA_MODULE_MISSING",
+      at: "main.lua:1:16",
+      got: "the image aos-2.0.6, which does not carry it",
+      remedy: expect.stringContaining("aos-sqlite"),
+    });
+    const made = await bundled({ "main.lua": text }, { image: "aos-sqlite" });
+    const [loaded] = await aos([{ eval: `${made.text}\nreturn R` }], "sqlite");
+    expect(loaded).toMatchObject({ error: undefined, output: expect.stringContaining("function") });
+  });
+
+  test("its own spelling only: bint without the dot is nobody's", async () => {
+    expect((await problems('require("bint")', "aos")).map(({ code }) => code)).toEqual([
+      "LUA_MODULE_MISSING",
+    ]);
+    await expect(evaluate('return require("bint")')).rejects.toThrow(/module 'bint' not found/);
+  });
+
+  test("a project's file of a name that this image does not have is the project's", async () => {
+    const files = { "main.lua": 'R = require(".boot")', "boot.lua": 'return "own"' };
+    expect((await bundled(files, { image: "aos-sqlite" })).modules.map(({ file }) => file)).toEqual([
+      "boot.lua",
+      "main.lua",
+    ]);
+    expect((await bundled(files, { image: "aos" })).modules.map(({ file }) => file)).toEqual(["main.lua"]);
+  });
+});
+
+describe("an image that nobody here knows", () => {
+  test("a leading-dot name that is no file is taken as the image's, with a warning", async () => {
+    const text = 'local a = require(".native")\nlocal b = require(".native")\nlocal c = require(".utils")';
+    const { warnings } = await bundled({ "main.lua": text }, { image: UNKNOWN });
+    expect(warnings.map(({ code, at, got }) => ({ code, at, got }))).toEqual([
+      {
+        code: "LUA_MODULE_ASSUMED",
+        at: "main.lua:1:11",
+        got: `the image ${UNKNOWN}, whose modules are not known here`,
+      },
+    ]);
+    expect((await problems('require("native")', UNKNOWN)).map(({ code }) => code)).toEqual([
+      "LUA_MODULE_MISSING",
+    ]);
+  });
+
+  test("when the image has none of that name, the load says so at the user's line", async () => {
+    const { text, map } = await bundled({ "main.lua": '\nlocal a = require(".native")' }, { image: UNKNOWN });
+    const [loaded] = await aos([{ eval: text }]);
+    expect(explainLuaError(loaded?.error ?? "", map)).toMatchObject({
+      file: "main.lua",
+      line: 2,
+      message: expect.stringContaining("module '.native' not found"),
+    });
+  });
+
+  test("a WebAssembly file of one's own: its modules are read from its bytes", async () => {
+    for (const { name, read } of packagedImages()) {
+      const own = wasmModules("own.wasm", read());
+      const known = imageModules(name);
+      for (const module of [...IN_EVERY_IMAGE, ".ao", ".assignment", ".boot", "lsqlite3", ".native", "bint"])
+        expect([name, module, own.carries(module)]).toEqual([name, module, known.carries(module)]);
+    }
+    const own = wasmModules("own.wasm", readFileSync(new URL(import.meta.url)));
+    expect((await problems('require(".nati")', own)).map(({ code }) => code)).toEqual(["LUA_MODULE_MISSING"]);
+  });
+});
