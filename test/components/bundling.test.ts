@@ -320,3 +320,23 @@ describe("what was found in a file is remembered in .fleet/facts", () => {
     expect(await readdir(".fleet/facts")).toHaveLength(2);
   });
 });
+
+describe("the image under a member decides which modules are there", () => {
+  const sqlite = { [main]: 'R = type(require("lsqlite3").open_memory) .. type(require(".bint"))' };
+
+  test("by the name of an image, the fleet's or the member's own", async () => {
+    await write(sqlite);
+    expect(found(await refused(plan({})))).toEqual([`LUA_MODULE_MISSING ${main}:1:10`]);
+    await plan({ module: "aos-sqlite" });
+    const fleet = { network: local, module: "aos-sqlite", processes: { game: { lib: false } } };
+    await planFleet(fleet, { home: ".fleet", build: "build" }, () => undefined);
+  });
+
+  test("an id that nobody here knows is a warning, not an error", async () => {
+    await write({ [main]: 'R = require(".native")' });
+    const { warnings } = await plan({ module: "n".repeat(43), bundle: { state: ["R"] } });
+    expect(found(warnings).filter((each) => each.startsWith("LUA"))).toEqual([
+      `LUA_MODULE_ASSUMED ${main}:1:5`,
+    ]);
+  });
+});
