@@ -3,6 +3,7 @@ import { store } from "../bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import type { DeclaredProcess } from "../providers/release/schema.ts";
 import { writeAtomically } from "../providers/run/files.ts";
+import { replaceable } from "../providers/run/replacing.ts";
 import { distinct, entryOf, programOf, tidyFacts } from "./bundling.ts";
 import { type Configuration, configurationOf, IDLE } from "./configuration.ts";
 import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration } from "./declaration.ts";
@@ -202,17 +203,22 @@ interface Chosen {
 function chooseMembers(declaration: FleetDeclaration, running: Running): Chosen[] {
   const { only, processes } = declaration;
   const all = Object.entries(processes).map(([name, process]) => ({ name, process }));
-  if (only === undefined || only.length === 0) return all;
   const known = Object.keys(processes);
-  const problems: Problem[] = only
-    .filter((name) => !known.includes(name))
-    .map((name) => ({
-      code: "UNKNOWN_PROCESS",
-      what: `--only names "${name}", which is not in the fleet.`,
-      got: name,
-      expected: `some of ${known.join(", ")}`,
-      remedy: "Mend the name.",
-    }));
+  const unknown = (option: string, names: readonly string[]): Problem[] =>
+    names
+      .filter((name) => !known.includes(name))
+      .map((name) => ({
+        code: "UNKNOWN_PROCESS",
+        what: `${option} names "${name}", which is not in the fleet.`,
+        got: name,
+        expected: `some of ${known.join(", ")}`,
+        remedy: "Correct the name.",
+      }));
+  const problems = [...unknown("--only", only ?? []), ...unknown("--replace", replaceable())];
+  if (only === undefined || only.length === 0) {
+    throwAll(problems);
+    return all;
+  }
   const chosen = all.flatMap(({ name, process }): Chosen[] => {
     if (only.includes(name)) return [{ name, process }];
     const kept = running(name);

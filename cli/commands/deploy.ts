@@ -19,6 +19,7 @@ const Options = z.looseObject({
   dryRun: z.boolean().default(false),
   expectNoChanges: z.boolean().default(false),
   rollbackOnFailure: z.boolean().optional(),
+  replace: z.array(z.string()).default([]),
   takeOver: z.boolean().default(false),
   yes: z.boolean().default(false),
 });
@@ -50,6 +51,11 @@ export function deployCommand(cli: Cli): Command {
         .option(
           "--rollback-on-failure",
           "go back to the last release when it fails (stack setting: rollbackOnFailure)",
+        )
+        .option(
+          "--replace <names>",
+          "give these members a new process if theirs is ruined (PROCESS_RUINED); its state is lost, its id changes",
+          names,
         )
         .option(
           "--take-over",

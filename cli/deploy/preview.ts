@@ -2,7 +2,7 @@ import type { RunClock } from "./clock.ts";
 import type { Engine, EngineEvent } from "./engine.ts";
 import { type Failure, failuresOf, lockHolders } from "./failure.ts";
 import { type Diagnostic, type PlannedStep, Progress } from "./progress.ts";
-import { runEnvironment } from "./run.ts";
+import { type DeployRequest, runEnvironment } from "./run.ts";
 
 export interface Plan {
   readonly ok: boolean;
@@ -25,14 +25,14 @@ export interface Plan {
  */
 export async function preview(
   engine: Engine,
-  request: { readonly only: readonly string[]; readonly parallel: number; readonly refresh: boolean },
+  request: Pick<DeployRequest, "only" | "replace" | "parallel" | "refresh">,
   clock: RunClock,
   listen: (event: EngineEvent) => void = () => {},
 ): Promise<Plan> {
   const progress = new Progress();
   const result = await engine.run({
     kind: "preview",
-    env: runEnvironment(request.only, clock),
+    env: runEnvironment(request, clock),
     parallel: request.parallel,
     refresh: request.refresh,
     signal: clock.signal,

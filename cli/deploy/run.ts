@@ -25,6 +25,8 @@ export interface DeployRequest {
   readonly retries: number;
   readonly parallel: number;
   readonly refresh: boolean;
+  /** Members that get a new process if theirs is ruined; its state is lost. @default none */
+  readonly replace?: readonly string[];
   /** Take the fleet from another operator's run that the ledger holds for alive. @default false */
   readonly takeOver?: boolean;
   /** More for the environment of the program and the providers. */
@@ -122,7 +124,7 @@ async function once(
   try {
     const run = engine.run({
       kind: "up",
-      env: runEnvironment(request.only, clock, {
+      env: runEnvironment(request, clock, {
         ...request.env,
         ...(request.takeOver ? { FLEET_TAKE_OVER: "1" } : {}),
         FLEET_DEPLOYMENT_ID: deploymentId,
@@ -168,7 +170,7 @@ function failuresIn(progress: Progress, result: EngineResult | undefined): Failu
 
 /** What the program and the providers are told about a run. */
 export function runEnvironment(
-  only: readonly string[],
+  { only, replace = [] }: Pick<DeployRequest, "only" | "replace">,
   clock: Pick<RunClock, "remaining">,
   more: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
@@ -176,6 +178,7 @@ export function runEnvironment(
   return {
     ...more,
     ...(only.length > 0 ? { FLEET_ONLY: only.join(" ") } : {}),
+    ...(replace.length > 0 ? { FLEET_REPLACE: replace.join(" ") } : {}),
     ...(Number.isFinite(left) ? { FLEET_TIMEOUT: String(Math.max(1, Math.round(left))) } : {}),
   };
 }

@@ -8,6 +8,7 @@ import { neverLoaded, type Place } from "./health.ts";
 import { committedLoad, loadsOf } from "./load.ts";
 import { type FoundPlace, moduleId, spawned } from "./place.ts";
 import { isWanted, revisionsOf } from "./revisions.ts";
+import { isToBeReplaced, recordRuin, saysRuined, withWayOn } from "./ruined.ts";
 import type { HeldRevision, ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** Where the wanted revision is to run, and what runs beside it. */
@@ -46,9 +47,15 @@ export async function placeBeside(
   const candidates = held
     .filter((one) => isWanted(one, inputs, module))
     .sort((a, b) => Number(b.processId === taken) - Number(a.processId === taken));
+  let instead: FoundPlace["instead"];
   for (const one of candidates) {
     const place = { name, processId: one.processId, generation: one.generation };
-    if (!(await inService(session, place, budget))) {
+    const isGone = await isToBeReplaced(session, place, budget);
+    if (isGone) {
+      await recordRuin(session, place, budget);
+      instead = { processId: place.processId, generation: place.generation };
+    }
+    if (isGone || !(await inService(session, place, budget))) {
       held.splice(held.indexOf(one), 1);
       continue;
     }
@@ -70,7 +77,7 @@ export async function placeBeside(
   await assertMayCreate(name);
   await session.deployment.epoch();
   const place = await spawned(session, inputs, empty?.generation ?? highest + 1, module, budget);
-  return { place, held, isBack: false };
+  return { place: { ...place, ...(instead === undefined ? {} : { instead }) }, held, isBack: false };
 }
 
 interface Look {
@@ -131,7 +138,11 @@ async function identify(
 ): Promise<HeldRevision | "empty" | "retired"> {
   const { name, processId, generation } = place;
   const request = { name, processId, generation, action: "Info" };
-  const info = await ask(session, request, InfoSchema, budget).catch(neverLoaded);
+  const info = await ask(session, request, InfoSchema, budget).catch((error: unknown) =>
+    // Nobody wrote down that it was ever used, and it never can be.
+    saysRuined(error) ? ("ruined" as const) : neverLoaded(error),
+  );
+  if (info === "ruined") return "retired";
   if (!info || info.sourceHash === "") return "empty";
   if (info.status === "RETIRED") return "retired";
   const { sourceHash, version, release } = info;
@@ -154,7 +165,11 @@ async function identify(
 
 /** Whether a held process can be used: one that somebody retired cannot, one that drains is set going again. */
 async function inService(session: Session, place: Place, budget: Budget): Promise<boolean> {
-  const info = await ask(session, { ...place, action: "Info" }, InfoSchema, budget);
+  const info = await ask(session, { ...place, action: "Info" }, InfoSchema, budget).catch(
+    (error: unknown) => {
+      throw withWayOn(place.name, error);
+    },
+  );
   if (info.status === "RETIRED") return false;
   if (info.status === "DRAINING") {
     const epoch = await session.deployment.epoch();

@@ -121,12 +121,15 @@ export async function awaitHealthy(
       // A unit that is slow or down says nothing about the process.
       const status = error.code === "NO_REPLY" ? "OFFLINE" : error.transient ? "UNKNOWN" : "UNHEALTHY";
       last = { status, reasons: [error.problems[0].what] };
-      if (error.code === "STALE_EPOCH" || error.code === "FORBIDDEN") throw error;
+      if (FINAL.has(error.code)) throw error;
     }
     if (last.status === "HEALTHY" || last.status === "DEGRADED") return last;
   }
   return last;
 }
+
+/** Another probe would say the same. */
+const FINAL = new Set(["STALE_EPOCH", "FORBIDDEN", "PROCESS_RUINED"]);
 
 export const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
 

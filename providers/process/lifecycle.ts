@@ -7,6 +7,7 @@ import { type ManifestProcess, record } from "../run/manifest.ts";
 import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
+import { mayReplace } from "../run/replacing.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
@@ -17,12 +18,13 @@ import { driveCron } from "./cron.ts";
 import { awaitHealthy, type Expected, type Place, probe } from "./health.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import { ensureModule } from "./module.ts";
-import { observe } from "./observe.ts";
+import { type Observed, observe } from "./observe.ts";
 import { assertOwner } from "./owner.ts";
-import { ensurePlace, keptPlace } from "./place.ts";
+import { ensurePlace, type FoundPlace, keptPlace } from "./place.ts";
 import { besideOthers, retained, servingOf } from "./retention.ts";
 import { retire } from "./retire.ts";
 import { revisionAt } from "./revisions.ts";
+import { saysRuined, withWayOn } from "./ruined.ts";
 import {
   type HealthOutput,
   type ProcessInputs,
@@ -56,6 +58,7 @@ export async function diff(_id: string, olds: ProcessOutputs, rawNews: Raw) {
     });
   }
   const reasons = explainChanges(olds, news);
+  if (mayReplace(news.name)) reasons.push("a new process if this one is ruined (--replace)");
   for (const reason of reasons) console.log(`${news.name}: ${reason}`);
   return { changes: reasons.length > 0, replaces: [], deleteBeforeReplace: false };
 }
@@ -75,8 +78,15 @@ export async function update(_id: string, olds: ProcessOutputs, raw: Raw) {
 export async function read(id: string, props: ProcessOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const place: Place = { name: props.name, generation: props.generation, processId: props.processId };
-  const { health, drift } = await observe(session, place, props);
+  const { health, drift } = await observe(session, place, props).catch(observedRuin);
   return { id, props: { ...props, health, drift } };
+}
+
+/** For `catch`: a ruined process is a finding, not a failure of the refresh. */
+function observedRuin(error: unknown): Observed {
+  if (!saysRuined(error)) throw error;
+  const { what, got = "" } = error.problems[0];
+  return { health: { status: "OFFLINE", reasons: [`ruined: ${got}`] }, drift: [what] };
 }
 
 /** AO processes are permanent: deleting one means that it answers `GONE` from now on. Done twice, it is done once. */
@@ -104,7 +114,9 @@ async function ensure(
 ): Promise<ProcessOutputs> {
   const budget = session.budget(inputs.timeoutSeconds);
   await ensureModule(session, inputs, olds, budget);
-  const { place, held, before } = await placed(session, inputs, olds, budget);
+  const { place, held, before } = await placed(session, inputs, olds, budget).catch((error: unknown) => {
+    throw withWayOn(inputs.name, error);
+  });
   // While another revision has the traffic, that one is what runs.
   const isAlone = held.every(({ processId }) => processId === place.processId);
   const noted = async (entry: () => Partial<ManifestProcess>) => {
@@ -121,6 +133,7 @@ async function ensure(
     ...(before === undefined ? {} : { revision: before }),
     ...(inputs.strategy === undefined && olds?.revisions === undefined ? {} : { revisions: [...held] }),
     ...(inputs.strategy === undefined || olds?.blue === undefined ? {} : { blue: olds.blue }),
+    ...ruinedOf(olds, place),
     health: { status: "UNKNOWN", reasons: [] },
     drift: [],
   };
@@ -168,6 +181,12 @@ async function ensure(
   }
 }
 
+/** What the state keeps of the processes that this member lost. */
+function ruinedOf(olds: ProcessOutputs | undefined, { instead }: FoundPlace): Pick<ProcessOutputs, "ruined"> {
+  const ruined = [...(olds?.ruined ?? []), ...(instead === undefined ? [] : [instead])];
+  return ruined.length === 0 ? {} : { ruined };
+}
+
 /** Healthy, and where it must stay so for a while, still so after it. */
 async function healthOf(
   session: Session,
@@ -185,7 +204,7 @@ async function healthOf(
 
 /** A member that is ahead of the ledger refuses every run: the ledger is brought up to it, and that is said. */
 async function explained(session: Session, place: Place, error: unknown): Promise<unknown> {
-  if (!(error instanceof FleetError) || error.code !== "STALE_EPOCH") return error;
+  if (!(error instanceof FleetError) || error.code !== "STALE_EPOCH") return withWayOn(place.name, error);
   const behind = await session.deployment.catchUp(place, place.name).catch(() => false);
   if (!behind) return error;
   return new FleetError({
@@ -230,13 +249,18 @@ async function located(
   budget: ReturnType<Session["budget"]>,
 ) {
   const kept = olds?.processId === undefined ? undefined : await keptPlace(session, inputs, olds, budget);
-  if (kept) return kept;
+  if (kept && !kept.fresh) return kept;
   const started = performance.now();
-  const place = await ensurePlace(session, inputs, budget);
+  const place = kept ?? (await ensurePlace(session, inputs, budget));
   await record(session, {
     [inputs.name]: { processId: place.processId, status: "INITIALIZING", dependencies: inputs.dependencies },
   });
-  await say(session, inputs.name, place.fresh ? "spawned" : "found", place.processId.slice(0, 8), started);
+  const instead =
+    place.instead === undefined
+      ? ""
+      : `, in place of ${place.instead.processId.slice(0, 8)}, which is ruined`;
+  const phase = place.fresh ? "spawned" : "found";
+  await say(session, inputs.name, phase, `${place.processId.slice(0, 8)}${instead}`, started);
   crashPoint("process.spawned");
   return place;
 }

@@ -11,6 +11,7 @@ import { bootOf } from "./boot.ts";
 import type { Place } from "./health.ts";
 import { publishedModule } from "./module.ts";
 import { hasRival, isAhead, isForeign, isStopped } from "./observe.ts";
+import { isToBeReplaced, recordRuin } from "./ruined.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 export interface FoundPlace extends Place {
@@ -19,6 +20,8 @@ export interface FoundPlace extends Place {
   readonly fresh: boolean;
   /** True when its spawn carried its code. */
   readonly booted?: boolean;
+  /** The ruined process in whose place this one came. */
+  readonly instead?: { readonly processId: string; readonly generation: number };
 }
 
 /** An alias of the network, or the id itself. */
@@ -44,6 +47,8 @@ export async function ensurePlace(
   session: Session,
   inputs: ProcessInputs,
   budget: Budget,
+  /** The process that the state names, when it is ruined and may be replaced. */
+  ruined?: Pick<Place, "processId" | "generation">,
 ): Promise<FoundPlace> {
   const { name } = inputs;
   const module = moduleId(session, inputs.module);
@@ -52,7 +57,15 @@ export async function ensurePlace(
     return { name, generation: 1, processId, moduleId: module, fresh: false };
   }
   const newest = await newestIncarnation(session, name, budget);
-  if (newest && !newest.retired && !newest.unsent) {
+  const isLive = newest !== undefined && !newest.retired && !newest.unsent;
+  const isSame = newest?.processId === ruined?.processId;
+  const gone =
+    ruined !== undefined && (isSame || !isLive)
+      ? ruined
+      : isLive && (await isToBeReplaced(session, { name, ...newest }, budget))
+        ? newest
+        : undefined;
+  if (isLive && gone === undefined) {
     return {
       name,
       generation: newest.generation,
@@ -64,8 +77,13 @@ export async function ensurePlace(
   await assertMayCreate(name);
   // Before anything is spent: who does not get the epoch stops here.
   await session.deployment.epoch();
-  const generation = newest?.unsent && !newest.retired ? newest.generation : (newest?.generation ?? 0) + 1;
-  return spawned(session, inputs, generation, module, budget);
+  if (gone) await recordRuin(session, { name, ...gone }, budget);
+  const highest = Math.max(newest?.generation ?? 0, gone?.generation ?? 0);
+  const generation = newest?.unsent && !newest.retired ? newest.generation : highest + 1;
+  const place = await spawned(session, inputs, generation, module, budget);
+  if (gone === undefined) return place;
+  const { processId } = gone;
+  return { ...place, instead: { processId, generation: gone.generation } };
 }
 
 /**
@@ -120,6 +138,7 @@ export async function keptPlace(
   if (isPast(session, olds)) return undefined;
   const { processId, generation } = olds;
   const place = { name: inputs.name, processId, generation };
+  if (await isToBeReplaced(session, place, budget)) return ensurePlace(session, inputs, budget, place);
   if (isForeign(olds.drift)) await assertOwned(session, place, budget);
   if (isAhead(olds.drift)) await session.deployment.catchUp(place, inputs.name);
   if (hasRival(olds.drift)) {

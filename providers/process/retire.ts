@@ -6,6 +6,7 @@ import { incarnationsIn } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
 import { stopCron } from "./cron.ts";
 import type { Place } from "./health.ts";
+import { saysRuined } from "./ruined.ts";
 import type { ProcessInputs } from "./schema.ts";
 
 /** AO processes are permanent: a retired one answers `GONE` from now on. Done twice, it is done once. */
@@ -26,6 +27,7 @@ export async function retire(
     await ask(session, request, z.looseObject({}), budget);
   } catch (error) {
     // Nothing that could answer was ever loaded: there are no handlers to retire. It is found again if the member comes back.
-    if (!(error instanceof FleetError && error.code === "NO_REPLY")) throw error;
+    // One that is ruined answers nobody any more.
+    if (!(error instanceof FleetError && error.code === "NO_REPLY") && !saysRuined(error)) throw error;
   }
 }

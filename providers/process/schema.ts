@@ -189,6 +189,17 @@ export const ProcessOutputsSchema = ProcessInputsSchema.extend({
       sourceHash: z.string(),
     })
     .optional(),
+  /** AO processes that this member lost, oldest first: their order at the scheduler has a hole. Never taken again. @default none */
+  ruined: z
+    .array(
+      z.strictObject({
+        /** The AO process id. */
+        processId: z.string(),
+        /** Which of the member's AO processes it was. */
+        generation: z.number().int().positive(),
+      }),
+    )
+    .optional(),
   /** What the process last said of its health. */
   health: HealthOutputSchema,
   /** What a refresh found changed by hand, in words. */

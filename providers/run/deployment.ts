@@ -3,6 +3,7 @@ import { FleetError } from "../../core/errors.ts";
 import { ask } from "./control.ts";
 import { newDeploymentId } from "./id.ts";
 import { type Incarnation, newestIncarnation } from "./members.ts";
+import { mayReplace } from "./replacing.ts";
 import { giveUp, yieldToRival } from "./rival.ts";
 import type { Session } from "./session.ts";
 
@@ -210,11 +211,15 @@ export class Deployment {
     const ledger = await this.#lastLedger();
     if (!ledger) return undefined;
     const request = { ...this.#to(ledger), action: "Info" };
+    const ledgerName = request.name;
     try {
       const info = await ask(session, request, InfoSchema, session.budget(60));
       return { ledger, epoch: info.epoch, retired: info.status === "RETIRED" };
     } catch (error) {
       if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
+      // One that is ruined and may be replaced has no epoch to tell: the run begins as on a fleet without a ledger.
+      if (error instanceof FleetError && error.code === "PROCESS_RUINED" && mayReplace(ledgerName))
+        return undefined;
       throw error;
     }
   }

@@ -74,6 +74,15 @@ describe("fleet deploy", () => {
     expect(ran.stderr).toBe("");
   });
 
+  test("hands --replace on, to the preview too", async () => {
+    const { engine } = await deploy(["--yes", "--replace", "battle, shop"], good);
+    expect(engine.runs[0]?.env).toMatchObject({ FLEET_REPLACE: "battle shop" });
+    const { engine: looks } = await deploy(["--dry-run", "--replace", "battle"], good);
+    expect(looks.runs[0]).toMatchObject({ kind: "preview", env: { FLEET_REPLACE: "battle" } });
+    const { engine: plain } = await deploy(["--yes"], good);
+    expect(plain.runs[0]?.env).not.toHaveProperty("FLEET_REPLACE");
+  });
+
   test("hands --only and --timeout to the program and the providers, and selects nothing", async () => {
     const { engine } = await deploy(["--yes", "--only", "coordinator, battle", "--timeout", "600"], good);
     expect(engine.runs[0]?.env).toMatchObject({ FLEET_ONLY: "coordinator battle", FLEET_TIMEOUT: "600" });

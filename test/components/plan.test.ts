@@ -167,6 +167,17 @@ describe("only", () => {
     const found = await problems(plan(members, { only: ["battel"] }));
     expect(found[0]).toMatchObject({ code: "UNKNOWN_PROCESS" });
   });
+
+  it("refuses to replace a member that is not in the fleet", async () => {
+    process.env.FLEET_REPLACE = "battle, shopp";
+    try {
+      const found = await problems(plan(members));
+      expect(found).toMatchObject([{ code: "UNKNOWN_PROCESS", got: "shopp" }]);
+      expect(found[0]?.what).toContain("--replace");
+    } finally {
+      delete process.env.FLEET_REPLACE;
+    }
+  });
 });
 
 describe("levels", () => {

@@ -7,6 +7,7 @@ import { pushed, saidAgain, sameBytesAgain, strangers, wrongEpochs } from "./fam
 import {
   answersLost,
   callsFail,
+  gatewayBehind,
   indexBehind,
   ordinaryDay,
   staleVerdicts,
@@ -43,6 +44,7 @@ export function lifecycleCases(): FaultCase[] {
     ...[5, 20, 50].flatMap((percent) => seeds(4).map((seed) => callsFail(percent, seed))),
     staleVerdicts(1000, 1),
     ...[0, 20, 1200].map(indexBehind),
+    gatewayBehind(15),
     unitsBehind(),
     ...seeds(3).map(ordinaryDay),
     ...seeds(3).map(sameBytesAgain),

@@ -5,7 +5,7 @@ import { badCode } from "./families/health.ts";
 import { everyField, luaInjection } from "./families/inputs.ts";
 import { killedInCreate, killedInUpdate } from "./families/k1.ts";
 import { pushed, sameBytesAgain, strangers, wrongEpochs } from "./families/messages.ts";
-import { answersLost, callsFail, indexBehind, staleVerdicts } from "./families/network.ts";
+import { answersLost, callsFail, gatewayBehind, indexBehind, staleVerdicts } from "./families/network.ts";
 import { randomStory } from "./families/random.ts";
 import { changedByHand, givenAway, nothingLeft, olderState, twoOperators } from "./families/states.ts";
 import { stopped } from "./families/stopped.ts";
@@ -23,6 +23,7 @@ const CASES: FaultCase[] = [
   callsFail(5, 2),
   staleVerdicts(20, 2),
   indexBehind(1200),
+  gatewayBehind(15),
   sameBytesAgain(1),
   wrongEpochs(),
   pushed("missing"),

@@ -78,6 +78,38 @@ export function providerKilled(phase: "create" | "update", crashAt: string): Fau
   };
 }
 
+/**
+ * K1 with the real command: the gateway is behind, and the provider is killed while it waits for the processes that it has just
+ * spawned. One bare `up` recovers, and no process is lost.
+ */
+export function providerKilledWaiting(): FaultCase {
+  return {
+    family: "K1",
+    name: "pulumi, create, waiting for the gateway",
+    async run(lab) {
+      const fleet = await cliFleet(lab);
+      fleet.net.behaviours.gatewayLag(15_000);
+      const { ended } = fleet.project.start(["up", "--yes", "--skip-preview", "--parallel", "16"]);
+      // Messages to a process that is not shown were refused some times: the run waits for the gateway.
+      const waits = () =>
+        fleet.net.faults.injected.filter(({ endpoint }) => endpoint === "mu.post").length > 6;
+      const isWaiting = await until(waits);
+      const made = fleet.net.oracle.processes().map(({ id }) => id);
+      signalAll(await fleet.providers(), "SIGKILL");
+      const died = await ended;
+      const back = await lab.recovering(() => fleet.up());
+      return [
+        ...(isWaiting ? [] : ["the run did not wait for the gateway"]),
+        ...fleet.expect("the run whose provider died", died, "not zero"),
+        ...fleet.expect("recovery", back),
+        ...(made.length > 0 ? [] : ["nothing was spawned before it died"]),
+        ...(back.text.includes("the call itself has to change") ? ["recovery ends in a dead end"] : []),
+        ...(await fleet.check()),
+      ];
+    },
+  };
+}
+
 /** K2: the command dies while its provider is at a point; the provider lives on, for a moment. */
 export function commandKilled(
   phase: "create" | "update",
@@ -358,6 +390,7 @@ export function cliCases(): FaultCase[] {
     providerKilled("create", "release.finished"),
     providerKilled("update", "ao.after-journal:4"),
     providerKilled("update", "process.judged:1"),
+    providerKilledWaiting(),
     commandKilled("create", "ao.after-send:2"),
     commandKilled("create", "process.spawned:1"),
     commandKilled("create", "config.sent"),

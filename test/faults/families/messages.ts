@@ -56,7 +56,7 @@ export function sameBytesAgain(seed: number): FaultCase {
       const spec = smallFleet(net, await lab.folder());
       const rng = rngOf(seed);
       const seen = new Set<string>();
-      const late: Promise<unknown>[] = [];
+      const late: Promise<Response>[] = [];
       // A spawn's bytes are not among them: whoever posts those again ruins the process, on real units as here.
       net.faults.add({
         on: "mu.message",
@@ -81,10 +81,15 @@ export function sameBytesAgain(seed: number): FaultCase {
         },
       });
       const result = await new Engine(spec).up();
-      await Promise.all(late);
+      const answers = await Promise.all((await Promise.all(late)).map((answer) => answer.text()));
       lab.counts(late.length);
       net.faults.clear();
-      return [...failuresOf("up", result), ...(await lab.check(spec, net))];
+      const strange = answers.filter((text) => !text.includes("MessageExists"));
+      return [
+        ...failuresOf("up", result),
+        ...strange.map((text) => `a copy was answered with ${text.slice(0, 200)}`),
+        ...(await lab.check(spec, net)),
+      ];
     },
   };
 }

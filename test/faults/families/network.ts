@@ -136,6 +136,21 @@ export function indexBehind(seconds: number): FaultCase {
   };
 }
 
+/** N4: the gateway, and the units with it, show a new process late; nothing else is wrong with a first deployment. */
+export function gatewayBehind(seconds: number): FaultCase {
+  return {
+    family: "N4",
+    name: `gateway ${seconds} s behind`,
+    async run(lab) {
+      const net = await lab.network();
+      const spec = smallFleet(net, await lab.folder(), { timeoutSeconds: 120 });
+      net.behaviours.gatewayLag(seconds * 1000);
+      const result = await lab.recovering(() => new Engine(spec).up());
+      return [...failuresOf("up", result), ...(await lab.check(spec, net))];
+    },
+  };
+}
+
 /** N4: the units do not know a new process for longer than a create may take. */
 export function unitsBehind(): FaultCase {
   return {

@@ -1,0 +1,67 @@
+import { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { ask } from "../run/control.ts";
+import { mayReplace } from "../run/replacing.ts";
+import type { Session } from "../run/session.ts";
+import type { Place } from "./health.ts";
+
+/** Whether an error says that nothing can ever be evaluated in a process again. */
+export const saysRuined = (error: unknown): error is FleetError =>
+  error instanceof FleetError && error.code === "PROCESS_RUINED";
+
+/**
+ * Whether a process is ruined and this run may make a new one in its place. It is asked anew by a message: what was evaluated
+ * before still has its result. Any answer of the process, a refusal too, shows that it works.
+ *
+ * @throws FleetError when nobody can say; transient
+ */
+export async function isToBeReplaced(session: Session, place: Place, budget: Budget): Promise<boolean> {
+  if (!mayReplace(place.name)) return false;
+  const { name, processId, generation } = place;
+  try {
+    await ask(session, { name, processId, generation, action: "Info" }, z.looseObject({}), budget);
+  } catch (error) {
+    if (saysRuined(error)) return true;
+    if (error instanceof FleetError && error.transient) throw error;
+  }
+  return false;
+}
+
+/**
+ * Writes into the ledger that a process is ruined, and takes it from the registry. Done twice, the second time only says it again.
+ * A ledger that is ruined itself cannot be told.
+ */
+export async function recordRuin(session: Session, place: Place, budget: Budget): Promise<void> {
+  const { name, processId } = place;
+  if (name === session.scope.ledger) return;
+  const found = await session.deployment.ledgerEpoch();
+  if (!found) return;
+  const { ledger, epoch } = found;
+  const to = { name: session.scope.ledger ?? "", ...ledger, epoch };
+  const deploymentId = session.deployment.id;
+  const processes = { [name]: { status: "RUINED", processId, reason: "PROCESS_RUINED" } };
+  const progress = {
+    action: "DEPLOY_PROCESS",
+    tags: { Phase: "progress", "Deployment-Id": deploymentId },
+    data: { deployRequest: { deploymentId, processes } },
+  };
+  const anything = z.looseObject({});
+  await ask(session, { ...to, ...progress }, anything, budget);
+  await ask(session, { ...to, action: "PROCESS_DEREGISTRATION", data: { processId } }, anything, budget);
+}
+
+/** What can be done about a ruined member; any other error as it is. */
+export function withWayOn(name: string, error: unknown): unknown {
+  if (!saysRuined(error) || error.problems[0].at !== undefined) return error;
+  const [problem] = error.problems;
+  return new FleetError(
+    {
+      ...problem,
+      what: `${name} is ruined. ${problem.what}`,
+      at: `processes.${name}`,
+      remedy: `Its state is lost. To give it a new process: npx fleet deploy --replace ${name} (or FLEET_REPLACE=${name} pulumi up). Its id changes, its peers are rewired, and the ledger keeps the old id as RUINED.`,
+    },
+    { cause: error.cause },
+  );
+}

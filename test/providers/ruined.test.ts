@@ -1,0 +1,203 @@
+import { afterEach, expect, test } from "vitest";
+import * as lifecycle from "../../providers/process/lifecycle.ts";
+import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { PartialFailure } from "../../providers/run/partial.ts";
+import { endRun } from "../../providers/run/session.ts";
+import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
+
+/** A process whose spawn came to the scheduler twice never evaluates a message again: found, named, and replaced with consent. */
+let stack: Stack;
+let spawns: Map<string, Uint8Array>;
+
+afterEach(async () => {
+  delete process.env.FLEET_REPLACE;
+  delete process.env.FLEET_TAKE_OVER;
+  await endRun();
+  await stack.close();
+});
+
+async function simulated(ledger?: string): Promise<void> {
+  stack = await simulatedStack(ledger === undefined ? {} : { ledger });
+  spawns = new Map();
+  stack.net.faults.add({
+    on: "mu.spawn",
+    fault: {
+      kind: "rewrite",
+      with(answer, { body, messageId = "" }) {
+        spawns.set(messageId, new Uint8Array(body));
+        return answer;
+      },
+    },
+  });
+}
+
+const post = (body: Uint8Array<ArrayBuffer>) =>
+  fetch(stack.net.endpoints.muUrl, {
+    method: "POST",
+    headers: { "content-type": "application/octet-stream" },
+    body,
+  });
+
+/** Somebody posts the bytes of a spawn again: they are public. */
+async function ruin(id: string): Promise<void> {
+  const { status } = await post(spawns.get(id) as Uint8Array<ArrayBuffer>);
+  expect(status).toBe(202);
+  expect(stack.net.oracle.process(id)?.ruined).toBe(true);
+}
+
+async function failed(work: Promise<unknown>): Promise<Error & { properties?: ProcessOutputs }> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(Error);
+  return error as Error;
+}
+
+const update = async (olds: ProcessOutputs, raw: Record<string, unknown>) =>
+  (await lifecycle.update("id", olds, await checked(raw))).outs;
+
+test("an update of a ruined process says what happened and how to go on, and spawns nothing", async () => {
+  await simulated();
+  const first = await createProcess(await stack.inputs("battle"));
+  await ruin(first.processId);
+  const error = await failed(update(first, await stack.inputs("battle", { slow: 1 })));
+  expect(error).toBeInstanceOf(PartialFailure);
+  expect(error.message).toContain("battle is ruined");
+  expect(error.message).toContain("[PROCESS_RUINED]");
+  expect(error.message).toContain(first.processId);
+  expect(error.message).toContain("HashChain invalid");
+  expect(error.message).toContain("fleet deploy --replace battle");
+  expect(error.message).not.toContain("the call itself has to change");
+  expect(error.properties?.processId).toBe(first.processId);
+  expect(stack.processesOf("battle")).toHaveLength(1);
+});
+
+test("a create that finds its process ruined says so", async () => {
+  await simulated();
+  const inputs = await stack.inputs("battle");
+  const first = await createProcess(inputs);
+  await ruin(first.processId);
+  const error = await failed(createProcess(inputs));
+  expect(error.message).toContain("fleet deploy --replace battle");
+  expect(stack.processesOf("battle")).toHaveLength(1);
+});
+
+test("with consent it gets a new process: state and ledger keep the old id, and nobody takes it again", async () => {
+  await simulated("deployment-coordinator");
+  const keeper = await createProcess(await stack.inputs("deployment-coordinator"));
+  const inputs = await stack.inputs("battle");
+  const first = await createProcess(inputs);
+  await ruin(first.processId);
+  process.env.FLEET_REPLACE = "shop battle";
+  const second = await update(first, inputs);
+  expect(second).toMatchObject({
+    generation: 2,
+    health: { status: "HEALTHY" },
+    ruined: [{ processId: first.processId, generation: 1 }],
+  });
+  expect(second.processId).not.toBe(first.processId);
+  expect(stack.processesOf("battle").map(({ id }) => id)).toEqual([first.processId, second.processId]);
+  const ledger = stack.net.oracle.state(keeper.processId)?.fleet?.ledger;
+  expect(ledger?.entries).toContainEqual(
+    expect.objectContaining({
+      kind: "PROCESS_PROGRESS",
+      process: "battle",
+      status: "RUINED",
+      processId: first.processId,
+    }),
+  );
+
+  // Said once more, the new one works: nothing is replaced.
+  expect((await update(second, await stack.inputs("battle", { slow: 1 }))).processId).toBe(second.processId);
+  delete process.env.FLEET_REPLACE;
+  const third = await update(second, await stack.inputs("battle"));
+  expect(third).toMatchObject({ processId: second.processId, ruined: second.ruined });
+  // Neither without the state, nor without state and journal.
+  expect((await createProcess(inputs)).processId).toBe(second.processId);
+  const other = await simulatedStack({
+    net: stack.net,
+    stack: stack.scope.stack,
+    ledger: "deployment-coordinator",
+  });
+  process.env.FLEET_TAKE_OVER = "1";
+  expect((await createProcess(await other.inputs("battle"))).processId).toBe(second.processId);
+}, 60_000);
+
+test("a run that died after the new spawn goes on with it, without being told again", async () => {
+  await simulated();
+  const inputs = await stack.inputs("battle");
+  const first = await createProcess(inputs);
+  await ruin(first.processId);
+  process.env.FLEET_REPLACE = "battle";
+  const second = await update(first, inputs);
+  delete process.env.FLEET_REPLACE;
+  expect((await update(first, inputs)).processId).toBe(second.processId);
+});
+
+test("consent changes nothing for a process that works", async () => {
+  await simulated();
+  const inputs = await stack.inputs("battle");
+  const first = await createProcess(inputs);
+  process.env.FLEET_REPLACE = "battle";
+  expect((await lifecycle.diff("id", first, inputs)).changes).toBe(true);
+  const second = await update(first, inputs);
+  expect(second.processId).toBe(first.processId);
+  expect(second.ruined).toBeUndefined();
+  delete process.env.FLEET_REPLACE;
+  expect((await lifecycle.diff("id", second, inputs)).changes).toBe(false);
+});
+
+test("a refresh names it, and the next up looks at it", async () => {
+  await simulated();
+  const inputs = await stack.inputs("battle");
+  const first = await createProcess(inputs);
+  await ruin(first.processId);
+  const { props } = await lifecycle.read("id", first);
+  expect(props.health).toMatchObject({ status: "OFFLINE" });
+  expect(props.health.reasons.join()).toContain("HashChain invalid");
+  expect((await lifecycle.diff("id", props, inputs)).changes).toBe(true);
+  expect((await failed(update(props, inputs))).message).toContain("[PROCESS_RUINED]");
+});
+
+test("beside others: a ruined revision is named, and replaced with consent", async () => {
+  await simulated();
+  const strategy = { kind: "new-process", retention: {} };
+  const inputs = await stack.inputs("battle", {}, { strategy });
+  const first = await createProcess(inputs);
+  await ruin(first.processId);
+  expect((await failed(update(first, inputs))).message).toContain("fleet deploy --replace battle");
+  process.env.FLEET_REPLACE = "battle";
+  const second = await update(first, inputs);
+  expect(second).toMatchObject({ generation: 2, health: { status: "HEALTHY" } });
+  expect(second.ruined).toEqual([{ processId: first.processId, generation: 1 }]);
+  expect(second.revisions?.map(({ processId }) => processId)).toEqual([second.processId]);
+});
+
+test("a ruined member can be removed", async () => {
+  await simulated();
+  const first = await createProcess(await stack.inputs("battle"));
+  await ruin(first.processId);
+  await lifecycle.remove("id", first);
+});
+
+test("a spawn that the messenger unit takes twice by itself is named at its first create", async () => {
+  await simulated();
+  stack.net.faults.add({
+    on: "mu.spawn",
+    times: 1,
+    fault: {
+      kind: "rewrite",
+      async with(answer, { body }) {
+        await post(new Uint8Array(body));
+        return answer;
+      },
+    },
+  });
+  const inputs = await stack.inputs("battle");
+  const error = await failed(createProcess(inputs));
+  expect(error.message).toContain("[PROCESS_RUINED]");
+  process.env.FLEET_REPLACE = "battle";
+  const outs = await update(error.properties as ProcessOutputs, inputs);
+  expect(outs).toMatchObject({ generation: 2, health: { status: "HEALTHY" } });
+});
