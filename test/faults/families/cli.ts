@@ -88,7 +88,7 @@ export function providerKilledWaiting(): FaultCase {
     name: "pulumi, create, waiting for the gateway",
     async run(lab) {
       const fleet = await cliFleet(lab);
-      fleet.net.behaviours.gatewayLag(15_000);
+      fleet.net.behaviours.gatewayLag(6000);
       const { ended } = fleet.project.start(["up", "--yes", "--skip-preview", "--parallel", "16"]);
       // Messages to a process that is not shown were refused some times: the run waits for the gateway.
       const waits = () =>
