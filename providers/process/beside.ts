@@ -3,12 +3,13 @@ import type { Budget } from "../../core/budget.ts";
 import { adoption, assertMayCreate } from "../run/adoption.ts";
 import { ask } from "../run/control.ts";
 import { type Incarnation, incarnationsIn, onNetwork } from "../run/members.ts";
+import { saysRuined, withWayOn } from "../run/replacing.ts";
 import type { Session } from "../run/session.ts";
 import { neverLoaded, type Place } from "./health.ts";
 import { committedLoad, loadsOf } from "./load.ts";
 import { type FoundPlace, moduleId, spawned } from "./place.ts";
 import { isWanted, revisionsOf } from "./revisions.ts";
-import { isToBeReplaced, recordRuin, saysRuined, withWayOn } from "./ruined.ts";
+import { isToBeReplaced, recordRuin } from "./ruined.ts";
 import type { HeldRevision, ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** Where the wanted revision is to run, and what runs beside it. */

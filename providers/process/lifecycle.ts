@@ -7,7 +7,7 @@ import { type ManifestProcess, record } from "../run/manifest.ts";
 import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
-import { mayReplace } from "../run/replacing.ts";
+import { mayReplace, saysRuined, withWayOn } from "../run/replacing.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
@@ -24,7 +24,6 @@ import { ensurePlace, type FoundPlace, keptPlace } from "./place.ts";
 import { besideOthers, retained, servingOf } from "./retention.ts";
 import { retire } from "./retire.ts";
 import { revisionAt } from "./revisions.ts";
-import { saysRuined, withWayOn } from "./ruined.ts";
 import {
   type HealthOutput,
   type ProcessInputs,

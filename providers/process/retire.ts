@@ -3,10 +3,10 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../run/control.ts";
 import { incarnationsIn } from "../run/members.ts";
+import { saysRuined } from "../run/replacing.ts";
 import type { Session } from "../run/session.ts";
 import { stopCron } from "./cron.ts";
 import type { Place } from "./health.ts";
-import { saysRuined } from "./ruined.ts";
 import type { ProcessInputs } from "./schema.ts";
 
 /** AO processes are permanent: a retired one answers `GONE` from now on. Done twice, it is done once. */

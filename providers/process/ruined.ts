@@ -2,13 +2,9 @@ import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../run/control.ts";
-import { mayReplace } from "../run/replacing.ts";
+import { mayReplace, saysRuined } from "../run/replacing.ts";
 import type { Session } from "../run/session.ts";
 import type { Place } from "./health.ts";
-
-/** Whether an error says that nothing can ever be evaluated in a process again. */
-export const saysRuined = (error: unknown): error is FleetError =>
-  error instanceof FleetError && error.code === "PROCESS_RUINED";
 
 /**
  * Whether a process is ruined and this run may make a new one in its place. It is asked anew by a message: what was evaluated
@@ -49,19 +45,4 @@ export async function recordRuin(session: Session, place: Place, budget: Budget)
   const anything = z.looseObject({});
   await ask(session, { ...to, ...progress }, anything, budget);
   await ask(session, { ...to, action: "PROCESS_DEREGISTRATION", data: { processId } }, anything, budget);
-}
-
-/** What can be done about a ruined member; any other error as it is. */
-export function withWayOn(name: string, error: unknown): unknown {
-  if (!saysRuined(error) || error.problems[0].at !== undefined) return error;
-  const [problem] = error.problems;
-  return new FleetError(
-    {
-      ...problem,
-      what: `${name} is ruined. ${problem.what}`,
-      at: `processes.${name}`,
-      remedy: `Its state is lost. To give it a new process: npx fleet deploy --replace ${name} (or FLEET_REPLACE=${name} pulumi up). Its id changes, its peers are rewired, and the ledger keeps the old id as RUINED.`,
-    },
-    { cause: error.cause },
-  );
 }

@@ -3,7 +3,7 @@ import { FleetError } from "../../core/errors.ts";
 import { ask } from "./control.ts";
 import { newDeploymentId } from "./id.ts";
 import { type Incarnation, newestIncarnation } from "./members.ts";
-import { mayReplace } from "./replacing.ts";
+import { mayReplace, saysRuined, withWayOn } from "./replacing.ts";
 import { giveUp, yieldToRival } from "./rival.ts";
 import type { Session } from "./session.ts";
 
@@ -217,10 +217,10 @@ export class Deployment {
       return { ledger, epoch: info.epoch, retired: info.status === "RETIRED" };
     } catch (error) {
       if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
-      // One that is ruined and may be replaced has no epoch to tell: the run begins as on a fleet without a ledger.
-      if (error instanceof FleetError && error.code === "PROCESS_RUINED" && mayReplace(ledgerName))
-        return undefined;
-      throw error;
+      if (!saysRuined(error)) throw error;
+      // One that may be replaced has no epoch to tell: the run begins as on a fleet without a ledger.
+      if (mayReplace(ledgerName)) return undefined;
+      throw new FleetError({ ...withWayOn(ledgerName, error).problems[0], code: "LEDGER_RUINED" });
     }
   }
 

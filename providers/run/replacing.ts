@@ -1,3 +1,5 @@
+import { FleetError } from "../../core/errors.ts";
+
 /**
  * Members that may get a new process in this run when theirs is ruined: somebody agreed that the state of the old one is lost.
  * Names in `FLEET_REPLACE`, apart by spaces or commas. A process that works is never replaced.
@@ -7,3 +9,24 @@ export function replaceable(): readonly string[] {
 }
 
 export const mayReplace = (name: string): boolean => replaceable().includes(name);
+
+/** Whether an error says that nothing can ever be evaluated in a process again. */
+export const saysRuined = (error: unknown): error is FleetError =>
+  error instanceof FleetError && error.code === "PROCESS_RUINED";
+
+/** What can be done about a ruined member; any other error as it is. */
+export function withWayOn(name: string, error: FleetError): FleetError;
+export function withWayOn(name: string, error: unknown): unknown;
+export function withWayOn(name: string, error: unknown): unknown {
+  if (!saysRuined(error) || error.problems[0].at !== undefined) return error;
+  const [problem] = error.problems;
+  return new FleetError(
+    {
+      ...problem,
+      what: `${name} is ruined. ${problem.what}`,
+      at: `processes.${name}`,
+      remedy: `Its state is lost. To give it a new process: npx fleet deploy --replace ${name} (or FLEET_REPLACE=${name} pulumi up). Its id changes, its peers are rewired, and the ledger keeps the old id as RUINED.`,
+    },
+    { cause: error.cause },
+  );
+}

@@ -201,3 +201,29 @@ test("a spawn that the messenger unit takes twice by itself is named at its firs
   const outs = await update(error.properties as ProcessOutputs, inputs);
   expect(outs).toMatchObject({ generation: 2, health: { status: "HEALTHY" } });
 });
+
+test("a ruined ledger is named by every member, and replaced with consent; the fleet goes on with it", async () => {
+  const name = "deployment-coordinator";
+  await simulated(name);
+  const ledger = await createProcess(await stack.inputs(name));
+  const battle = await createProcess(await stack.inputs("battle"));
+  await endRun();
+  // The fleet has an epoch that the new ledger does not know.
+  const later = await update(battle, await stack.inputs("battle", { slow: 1 }));
+  await endRun();
+  await ruin(ledger.processId);
+  const error = await failed(update(later, await stack.inputs("battle")));
+  expect(error.message).toContain("[LEDGER_RUINED]");
+  expect(error.message).toContain(`fleet deploy --replace ${name}`);
+  await endRun();
+
+  process.env.FLEET_REPLACE = name;
+  const second = await update(ledger, await stack.inputs(name));
+  expect(second).toMatchObject({ generation: 2, health: { status: "HEALTHY" } });
+  const behind = await failed(update(later, await stack.inputs("battle")));
+  expect(behind.message).toContain("The ledger was brought up to it. Run pulumi up again.");
+  await endRun();
+  delete process.env.FLEET_REPLACE;
+  const third = await update(behind.properties as ProcessOutputs, await stack.inputs("battle"));
+  expect(third).toMatchObject({ processId: battle.processId, health: { status: "HEALTHY" } });
+});
