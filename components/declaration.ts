@@ -1,6 +1,7 @@
 import type { Output } from "@pulumi/pulumi";
 import { z } from "zod";
 import { NetworkRefSchema } from "../ao/network.ts";
+import { FaultRulesSchema, RoutedSchema } from "../delivery/faults.ts";
 import { GlobalsSchema, StatePolicySchema, StrategySchema, TrafficKeySchema } from "../delivery/strategy.ts";
 import type { CONFIG_TYPES, ConfigType } from "../providers/config-bundle/types.ts";
 import { AdoptSchema, HealthPolicySchema } from "../providers/process/schema.ts";
@@ -142,6 +143,13 @@ export const ProcessDeclarationSchema = z.strictObject({
   state: StateSchema.default("owned"),
   /** By what its callers are told apart when they are split: `sender`, `tag:<Name>` or `data:<member>`. @default "sender" */
   trafficKey: TrafficKeySchema.default("sender"),
+  /**
+   * What marks its reply as a fault, where it does not answer as the fleet's library does; the first rule that holds decides.
+   * @default aos' conventions: a tag `Error`, an action `Error` or `…-Error`, `success: false`
+   */
+  faultWhen: FaultRulesSchema.optional(),
+  /** Its actions that the router carries for anybody. @default all but those of the fleet's library, where its traffic is given by a table */
+  routed: RoutedSchema.optional(),
   /** Requests with this tag and value go to a new revision as soon as it is proved, whatever its share. @default none */
   testers: TestersSchema.optional(),
   /** Messages that it must answer as expected when it knows its peers, before anything is built on it. @default none */

@@ -209,7 +209,7 @@ export class Fleet extends pulumi.ComponentResource {
             ...common,
             ...(isBeside ? { name: resource, newOnly: true } : {}),
             target: this.#target(name),
-            ...peersOf(member, this.members, wanted),
+            ...peersOf(member, this.members, wanted, plan.rollout.router),
             ...(probes.length > 0 ? { probes } : {}),
             ...(admitting.length > 0
               ? { admit: pulumi.all(admitting.map((other) => this.#target(other.name))) }
@@ -282,7 +282,7 @@ export class Fleet extends pulumi.ComponentResource {
               processId,
               generation,
             })),
-            ...peersOf(member, this.members, idOf),
+            ...peersOf(member, this.members, idOf, plan.rollout.router),
             ...(isBeside || declaration.probes.length === 0 ? {} : { probes: declaration.probes }),
             healthCheck: healthOf(plan.declaration, declaration),
             timeoutSeconds: 120,

@@ -118,21 +118,23 @@ export async function planPinned(
 type MemberPolicy = z.infer<typeof MemberPolicySchema>;
 
 /**
- * How a member's traffic goes back: it is moved where it is moved now, and to a held revision at once. Its testers are those of the
- * release that it goes back to.
+ * How a member's traffic goes back: it is moved where it is moved now, and to a held revision at once. Its testers, what is carried to
+ * it and what marks its faults are those of the release that it goes back to.
  */
 function trafficPolicy(
   policy: MemberPolicy | undefined,
   then: MemberPolicy | undefined,
 ): Record<string, unknown> {
   const { strategy, state, globals, trafficKey, probes } = policy ?? {};
-  const testers = strategy === undefined ? undefined : then?.testers;
+  const { testers, faultWhen, routed } = (strategy === undefined ? undefined : then) ?? {};
   return {
     // A member without one of its own is loaded in place, whatever the program says of the fleet as a whole.
     strategy: strategy === undefined ? { kind: "sequential" } : backwards(strategy),
     ...(globals === undefined ? (state === undefined ? {} : { state }) : { state: { globals } }),
     ...(trafficKey === undefined ? {} : { trafficKey }),
     ...(testers === undefined ? {} : { testers }),
+    ...(faultWhen === undefined ? {} : { faultWhen }),
+    ...(routed === undefined ? {} : { routed }),
     ...(probes === undefined ? {} : { probes }),
   };
 }

@@ -105,7 +105,8 @@ export function rolloutProblems(fleet: FleetDeclaration): Problem[] {
       at: "router",
       got: "no router",
       expected: `a member named "${ROUTER}", or another one that has the router's capability`,
-      remedy: 'Declare router: "<member>", or take a strategy that loads code in place.',
+      remedy:
+        'Declare router: "<member>" for a member whose program ends in require("fleet.carry").serve(), or take a strategy that loads code in place.',
     });
   const services = (list: readonly (readonly [string, unknown])[]) =>
     Object.fromEntries(

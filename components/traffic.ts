@@ -79,18 +79,20 @@ export function peersOf(
   { declared }: PlannedProcess,
   members: Readonly<Record<string, Process>>,
   idOf: (name: string) => pulumi.Output<string>,
+  router: string | undefined,
 ) {
   const peers = Object.fromEntries(declared.peers.map((peer) => [peer, idOf(peer)]));
   const deployers = declared.allowed?.map((one) => [one, members[one] ? idOf(one) : one]);
   return {
     peers: pulumi.output(peers),
+    ...(router !== undefined && declared.peers.includes(router) ? { router } : {}),
     ...(deployers === undefined ? {} : { deployers: pulumi.output(Object.fromEntries(deployers)) }),
   };
 }
 
 /** A member as a service of the router. */
 export function serviceOf({ declared, declaration }: PlannedProcess, process: Process) {
-  const { trafficKey: key, testers, probes } = declaration;
+  const { trafficKey: key, testers, probes, faultWhen, routed } = declaration;
   const state = policyOf(declaration.state);
   const globals = globalsOf(declaration.state);
   return pulumi.all([process.processId, process.blue] as const).apply(([processId, blue]) => ({
@@ -100,6 +102,8 @@ export function serviceOf({ declared, declaration }: PlannedProcess, process: Pr
     ...(blue === undefined ? {} : { blue }),
     ...(testers === undefined ? {} : { testers }),
     ...(globals === undefined ? {} : { globals: [...globals] }),
+    ...(faultWhen === undefined ? {} : { faultWhen }),
+    ...(routed === undefined ? {} : { routed }),
     // Others might do for a probe what they do for a caller, again and again.
     ...(state === "none" && probes.length > 0 ? { probes } : {}),
   }));
@@ -118,7 +122,7 @@ export const releaseHashOf = (plan: FleetPlan): string => hashOf(declarationOf(p
 
 /** What has to be known of a member to move its traffic again. */
 export function trafficPolicyOf({ declaration: fleet, rollout }: FleetPlan, name: string) {
-  const { state, trafficKey, testers, probes = [] } = fleet.processes[name] ?? {};
+  const { state, trafficKey, testers, faultWhen, routed, probes = [] } = fleet.processes[name] ?? {};
   const globals = globalsOf(state);
   const strategy = rollout.beside.has(name) ? strategyOf(fleet, name) : undefined;
   return {
@@ -130,6 +134,8 @@ export function trafficPolicyOf({ declaration: fleet, rollout }: FleetPlan, name
           ...(globals === undefined ? {} : { globals: [...globals] }),
           trafficKey,
           ...(testers === undefined ? {} : { testers }),
+          ...(faultWhen === undefined ? {} : { faultWhen }),
+          ...(routed === undefined ? {} : { routed }),
         }),
     ...(probes.length > 0 ? { probes } : {}),
   };

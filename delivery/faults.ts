@@ -27,6 +27,9 @@ export type FaultRule = z.infer<typeof FaultRuleSchema>;
 
 export const FaultRulesSchema = z.array(FaultRuleSchema).max(20);
 
+/** Actions of a service that a router carries for anybody. */
+export const RoutedSchema = z.array(z.string().min(1).max(64)).max(200);
+
 /** aos' own conventions, where a service declares none: a tag `Error`, an action `Error` or `…-Error`, `success: false`. */
 export const DEFAULT_FAULTS: readonly FaultRule[] = [
   { tag: "Error" },

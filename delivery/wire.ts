@@ -3,6 +3,7 @@
  * unless it is marked, so maps are read leniently.
  */
 import { z } from "zod";
+import { FaultRulesSchema, RoutedSchema } from "./faults.ts";
 import { TrafficKeySchema, WHOLE } from "./strategy.ts";
 
 const ProcessId = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "an AO process id");
@@ -33,6 +34,10 @@ export const ServiceRoutesSchema = z.strictObject({
     .optional(),
   /** Gets a copy of every request; its answers are counted and thrown away. */
   mirror: ProcessId.optional(),
+  /** What marks a reply as a fault. @default aos' conventions */
+  faultWhen: FaultRulesSchema.optional(),
+  /** The actions that are carried for anybody. @default all but those of the fleet's library */
+  actions: RoutedSchema.optional(),
 });
 export type ServiceRoutes = z.infer<typeof ServiceRoutesSchema>;
 

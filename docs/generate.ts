@@ -32,6 +32,7 @@ export const commentFiles: readonly string[] = [
   "components/declaration.ts",
   "components/fleet.ts",
   "delivery/strategy.ts",
+  "delivery/faults.ts",
   "providers/run/scope.ts",
   "providers/config-bundle/types.ts",
   ...NOUNS.flatMap((noun) => [`providers/${noun}/schema.ts`, `providers/${noun}/resource.ts`]),

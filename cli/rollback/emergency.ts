@@ -106,15 +106,23 @@ async function switched(
     return { services: names, ...slotOf(await talk.abort(table.release)) };
   const services = Object.fromEntries(
     Object.entries(table.services).map(([name, service]): [string, ServiceRoutes] => {
-      const { key, routes, testers, mirror } = service;
+      const { key, routes, testers, mirror, faultWhen, actions } = service;
+      const rules = {
+        ...(faultWhen === undefined ? {} : { faultWhen }),
+        ...(actions === undefined ? {} : { actions }),
+      };
       const processId = warm.get(name);
       if (processId === undefined)
         return [
           name,
-          { key, routes, ...(testers ? { testers } : {}), ...(mirror === undefined ? {} : { mirror }) },
+          {
+            ...{ key, routes, ...rules },
+            ...(testers ? { testers } : {}),
+            ...(mirror === undefined ? {} : { mirror }),
+          },
         ];
       const revision = target.declaration[name]?.sourceHash ?? "";
-      return [name, { key, routes: [{ processId, revision, weightBp: WHOLE }] }];
+      return [name, { key, routes: [{ processId, revision, weightBp: WHOLE }], ...rules }];
     }),
   );
   return { services: names, ...slotOf(await talk.set(state, target.releaseHash, services, names)) };

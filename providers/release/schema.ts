@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { FaultRulesSchema, RoutedSchema } from "../../delivery/faults.ts";
 import {
   GlobalsSchema,
   StatePolicySchema,
@@ -75,6 +76,10 @@ export const MemberPolicySchema = z.strictObject({
   trafficKey: TrafficKeySchema.optional(),
   /** Who gets its new revision first. */
   testers: TestersSchema.optional(),
+  /** What marks a reply of its as a fault. @default aos' conventions */
+  faultWhen: FaultRulesSchema.optional(),
+  /** Its actions that the router carries for anybody. @default all but those of the fleet's library */
+  routed: RoutedSchema.optional(),
   /** Messages that it must answer as expected. */
   probes: z.array(ProbeSchema).optional(),
 });

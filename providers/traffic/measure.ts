@@ -18,6 +18,7 @@ import type { RevisionMetrics, TrafficState } from "../../delivery/wire.ts";
 import { type Place, probe } from "../process/health.ts";
 import { ask } from "../run/control.ts";
 import type { Session } from "../run/session.ts";
+import { answerTo } from "./answer.ts";
 import { moversOf, type Wanted } from "./plan.ts";
 
 /** A message and what its answer must have. */
@@ -43,12 +44,7 @@ export function measureBy(session: Session, wanted: Wanted, budget: () => Budget
   const before = new Map<string, Kept>();
   const kept = async (rule: Invariant, place: Place): Promise<Kept> => {
     try {
-      const answer = await ask(
-        session,
-        { ...place, action: rule.action, data: rule.data },
-        AnySchema,
-        budget(),
-      );
+      const answer = await answerTo(session, wanted, rule.service, place, rule, budget());
       return { value: valueAt(answer, rule.path) };
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
@@ -83,7 +79,6 @@ export function measureBy(session: Session, wanted: Wanted, budget: () => Budget
 }
 
 type Invariant = Extract<CheckRule, { kind: "invariant" }>;
-const AnySchema = z.looseObject({});
 
 /** The value at `a.b.c` of a reply; undefined where there is none. Pure. */
 export const valueAt = (answer: unknown, path: string): unknown =>
@@ -121,7 +116,7 @@ async function measured(
     beside,
     ms: state.metrics && state.at - state.metrics.since,
     health: asksHealth ? await health(session, place, budget) : undefined,
-    probes: missing > 0 ? await probing(session, place, fillers(wanted, name), missing, budget) : undefined,
+    probes: missing > 0 ? await probing(session, wanted, name, missing, budget) : undefined,
   };
 }
 
@@ -180,18 +175,22 @@ function fillers({ services, strategy }: Wanted, name: string): Asked[] {
 /** Sends so many probes to green itself. What a unit loses is nobody's fault and counts for nothing. */
 async function probing(
   session: Session,
-  place: Place,
-  list: readonly Asked[],
+  wanted: Wanted,
+  name: string,
   n: number,
   budget: Budget,
 ): Promise<Probes> {
+  const [place, list] = [placeOf(wanted, name), fillers(wanted, name)];
   let [sent, failed] = [0, 0];
   let reason: string | undefined;
   const one = async (index: number) => {
-    const { action, data = {}, expect = {} } = list[index % list.length] ?? { action: "Info" };
+    const asked: Asked | undefined = list[index % list.length];
+    const action = asked?.action ?? "Info";
     try {
-      const answer = await ask(session, { ...place, action, data }, z.looseObject({}), within(budget, 30));
-      const [difference] = differences(answer, expect);
+      const answer = asked
+        ? await answerTo(session, wanted, name, place, asked, within(budget, 30))
+        : await ask(session, { ...place, action }, z.looseObject({}), within(budget, 30));
+      const [difference] = differences(answer, asked?.expect ?? {});
       sent += 1;
       if (difference === undefined) return;
       failed += 1;
@@ -214,9 +213,10 @@ async function declared(
   { service, action, data, expect }: Extract<CheckRule, { kind: "probe" }>,
   budget: Budget,
 ): Promise<ProbeMeasured> {
-  const request = { ...placeOf(wanted, service), action, data };
   try {
-    return { differences: differences(await ask(session, request, z.looseObject({}), budget), expect) };
+    const place = placeOf(wanted, service);
+    const answer = await answerTo(session, wanted, service, place, { action, data }, budget);
+    return { differences: differences(answer, expect) };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     if (error.transient || error.code === "NO_REPLY") return { problem: error.problems[0].what };

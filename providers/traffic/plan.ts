@@ -29,11 +29,12 @@ export function servicesAt(
 ): Services {
   return Object.fromEntries(
     Object.entries(services).map(([name, service]): [string, ServiceRoutes] => {
-      const { testers, green, key } = service;
+      const { testers, green, key, faultWhen, routed } = service;
       const routes = routesAt(revisionsOf(service), weightBp);
       const tested = testers && moves(revisionsOf(service)) && { ...testers, processId: green.processId };
       const copied = mirror && moves(revisionsOf(service)) && { mirror: green.processId };
-      return [name, { key, routes, ...(tested && { testers: tested }), ...copied }];
+      const said = { ...(faultWhen && { faultWhen }), ...(routed && { actions: routed }) };
+      return [name, { key, routes, ...(tested && { testers: tested }), ...copied, ...said }];
     }),
   );
 }

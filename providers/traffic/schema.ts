@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { FaultRulesSchema, RoutedSchema } from "../../delivery/faults.ts";
 import type { Phase } from "../../delivery/phase.ts";
 import {
   GlobalsSchema,
@@ -42,6 +43,10 @@ export const TrafficServiceSchema = z.strictObject({
   green: RevisionRefSchema,
   /** Requests with this tag and value go to green from its proof on, whatever its share. @default none */
   testers: TestersSchema.optional(),
+  /** What marks a reply of its as a fault. @default aos' conventions */
+  faultWhen: FaultRulesSchema.optional(),
+  /** Its actions that the router carries for anybody. @default all but those of the fleet's library */
+  routed: RoutedSchema.optional(),
   /** Messages that green must answer as expected, in the place of callers where there are too few; for `state: "none"`. @default none */
   probes: z.array(ProbeSchema).max(50).optional(),
 });

@@ -16,10 +16,10 @@ export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): strin
     const [from, to] = [before[name], after[name]];
     if (!from) reasons.push(`${name} joins`);
     else if (!to) reasons.push(`${name} leaves`);
-    else if (!isSpreadAs({ services: { [name]: from } }, { [name]: to }))
-      reasons.push(
-        `${weightsText({ services: { [name]: from } })} becomes ${weightsText({ services: { [name]: to } })}`,
-      );
+    else if (!isSpreadAs({ services: { [name]: from } }, { [name]: to })) {
+      const [was, is] = [from, to].map((one) => weightsText({ services: { [name]: one } }));
+      reasons.push(was === is ? `${name} is routed by other rules` : `${was} becomes ${is}`);
+    }
   }
   return reasons;
 }

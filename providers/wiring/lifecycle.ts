@@ -194,12 +194,14 @@ async function admit(
 
 async function wire(
   session: Session,
-  { target, peers }: WiringInputs,
+  { target, peers, router }: WiringInputs,
   hash: string,
   budget: Budget,
 ): Promise<Record<string, string>> {
   const epoch = await session.deployment.epoch();
-  const request = { ...target, action: "WIRE_PEERS", epoch, data: { peers, hash } };
+  const named = router === undefined ? undefined : peers[router];
+  const data = { peers, hash, ...(named === undefined ? {} : { router: named }) };
+  const request = { ...target, action: "WIRE_PEERS", epoch, data };
   return (await ask(session, request, WiredSchema, budget)).peers;
 }
 

@@ -21,6 +21,8 @@ export const WiringInputsSchema = z.strictObject({
   target: TargetSchema,
   /** Peer name → AO process id. Replaces the whole table. */
   peers: z.record(z.string(), z.string()),
+  /** Peer that carries the fleet's router: whom it names in `On-Behalf-Of` is who asked. @default the peer "coordinator" */
+  router: z.string().optional(),
   /**
    * Who may change the target beside its owner: name → address of a wallet or id of a process. Replaces the whole list. What is
    * declared nowhere is left as it is. @default none

@@ -15,8 +15,21 @@ export interface Player {
   readonly address: string;
   /** Asks a process directly. */
   ask(processId: string, action: string, data: object): Promise<Answer>;
+  /** The same with any text and tags, and the reply as it came. */
+  say(
+    processId: string,
+    action: string,
+    data: string,
+    tags?: Readonly<Record<string, string>>,
+  ): Promise<Said>;
   /** Asks a service through the coordinator, and waits for what the coordinator brings back. */
   route(coordinator: string, service: string, action: string, data: object): Promise<Answer>;
+}
+
+/** A reply, in whatever shape it has. */
+export interface Said {
+  readonly tags: Readonly<Record<string, string>>;
+  readonly data: string;
 }
 
 interface Outgoing {
@@ -36,25 +49,22 @@ export async function newPlayer(network: LocalNetworkInfo, jwk?: Record<string, 
     CU_URL: network.cuUrl,
   });
 
-  async function send(process: string, action: string, data: object, correlation: string): Promise<string> {
-    const tags = [
-      { name: "Action", value: action },
-      { name: "Correlation-Id", value: correlation },
-    ];
-    return String(await ao.message({ process, signer, tags, data: JSON.stringify(data) }));
-  }
-
-  const mine = (messages: readonly Outgoing[], correlation: string): Answer | undefined => {
+  const mine = (messages: readonly Outgoing[], correlation: string): Said | undefined => {
     const found = messages.find(
       ({ Target, Tags }) =>
         Target === address &&
         Tags.some(({ name, value }) => name === "Correlation-Id" && value === correlation),
     );
-    return found && (JSON.parse(found.Data) as Answer);
+    return (
+      found && {
+        data: found.Data,
+        tags: Object.fromEntries(found.Tags.map(({ name, value }) => [name, value])),
+      }
+    );
   };
 
   /** A reply that needs another process comes in a later evaluation: it is looked for in the newest ones. */
-  async function later(process: string, correlation: string): Promise<Answer> {
+  async function later(process: string, correlation: string): Promise<Said> {
     for (let look = 0; look < 150; look += 1) {
       const { edges } = await ao.results({ process, sort: "DESC", limit: 25 });
       for (const { node } of edges) {
@@ -66,15 +76,20 @@ export async function newPlayer(network: LocalNetworkInfo, jwk?: Record<string, 
     throw new Error(`no answer to ${correlation}`);
   }
 
-  async function ask(process: string, action: string, data: object): Promise<Answer> {
+  const say: Player["say"] = async (process, action, data, more = {}) => {
     const correlation = randomUUID();
-    const message = await send(process, action, data, correlation);
+    const named = { Action: action, "Correlation-Id": correlation, ...more };
+    const tags = Object.entries(named).map(([name, value]) => ({ name, value }));
+    const message = String(await ao.message({ process, signer, tags, data }));
     const { Messages } = await ao.result({ process, message });
     return mine(Messages as Outgoing[], correlation) ?? (await later(process, correlation));
-  }
+  };
+  const ask: Player["ask"] = async (process, action, data) =>
+    JSON.parse((await say(process, action, JSON.stringify(data))).data) as Answer;
 
   return {
     address,
+    say,
     ask,
     route: (coordinator, service, action, data) => ask(coordinator, "ROUTE", { service, action, data }),
   };

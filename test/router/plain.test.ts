@@ -1,5 +1,7 @@
 /** Programs without a line of the fleet's in them, behind a router, on real aos. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { type FaultRule, faultOf } from "../../delivery/faults.ts";
+import { TrafficStateSchema } from "../../delivery/wire.ts";
 import { type Aos, address, boot, type Reply } from "../processes/aos.ts";
 import { World } from "../processes/world.ts";
 
@@ -181,6 +183,23 @@ describe("what a service gets", () => {
   });
 });
 
+test("a service of the library takes the router's word for who asked, once the deployer named the router", async () => {
+  const service = `
+local fleet = require("fleet")
+fleet.process { name = "lib", version = "1.0.0", capabilities = {} }
+fleet.on("WHO", {}, function(_, msg) return { player = fleet.player(msg) } end)
+`;
+  const lib = await boot("lib", { source: service });
+  const id = world.get("router").id;
+  const who = async (Data: object) => {
+    await lib.send({ Action: "WIRE_PEERS", Epoch: "1", Data });
+    const asked = { From: id, Action: "WHO", "On-Behalf-Of": PLAYER };
+    return (await lib.send(asked)).reply?.data.player;
+  };
+  expect(await who({ peers: { front: id } })).toBe(id);
+  expect(await who({ peers: { front: id }, router: id })).toBe(PLAYER);
+});
+
 test("two requests of one chain that wait at one program which names nothing: nobody's reply is guessed", async () => {
   const router = await boot("two", {
     source: `
@@ -226,4 +245,102 @@ test("figures that cannot be kept are a fault of the router's, and the reply is 
   const logs = await world.send("router", { Action: "LOGS" });
   expect(logs.reply?.text).toContain("traffic metrics: ");
   expect(logs.reply?.text).toContain("no room");
+});
+
+describe("what a table says of a service", () => {
+  const set = async (services: object, release: string) => {
+    const { reply } = await world.send("router", {
+      Action: "SET_TRAFFIC",
+      Epoch: "1",
+      Data: { release, step: 0, salt: "s", services },
+    });
+    return code(reply);
+  };
+  const figures = async () => {
+    const { reply } = await world.send("router", { From: PLAYER, Action: "GET_TRAFFIC" });
+    const { metrics } = TrafficStateSchema.parse(reply?.data);
+    return metrics?.services.token?.[world.get("token").id];
+  };
+  const routes = (name: string) => [{ processId: world.get(name).id, revision: "r", weightBp: 10_000 }];
+
+  test("marks its faults and its refusals, and names the actions that are carried", async () => {
+    const fresh = await boot("router", {
+      source: ROUTER.replace(/serve \{.*\}/, "serve()"),
+    });
+    world.processes.set("router", fresh);
+    for (const name of ["token", "closed"])
+      await fresh.eval(
+        `Fleet.store.states.traffic.proofs["${world.get(name).id}"] = { release = "r1", revision = "r", status = "proven", at = 0 }`,
+      );
+    const faultWhen = [
+      { tag: "Error", matches: "Insufficient*", as: "refusal" },
+      { field: "moves", equals: 7 },
+    ];
+    const services = {
+      token: { key: "sender", routes: routes("token"), faultWhen },
+      closed: { key: "sender", routes: routes("closed"), actions: ["Move"] },
+    };
+    expect(await set(services, "r1")).toBe("ok");
+    expect(code(await one("token", "Refuse"))).toBe("SERVICE_REFUSED");
+    expect(code(await one("token", "Table"))).toBe("SERVICE_FAULT");
+    // Declared rules take the place of the default.
+    expect((await one("token", "Fail")).status).toBe("ok");
+    expect(await figures()).toMatchObject({ requests: 3, refused: 1, errors: 1, answered: 1 });
+    expect((await one("closed", "Move")).status).toBe("ok");
+    expect(code(await one("closed", "Send"))).toBe("ACTION_NOT_ROUTED");
+  });
+
+  test.each([
+    ["a rule that looks nowhere at all", [{ tga: "Error" }]],
+    ["no list", { tag: "Error" }],
+  ])("is refused with %s", async (_what, faultWhen) => {
+    expect(await set({ token: { key: "sender", routes: routes("token"), faultWhen } }, "r1")).toBe(
+      "INVALID_DATA",
+    );
+  });
+});
+
+test("Lua and TypeScript judge replies alike", async () => {
+  const rules: (readonly FaultRule[] | undefined)[] = [
+    undefined,
+    [],
+    [
+      { tag: "Error", matches: "In*nt", as: "refusal" },
+      { tag: "Action", matches: "a.b-*%" },
+    ],
+    [{ field: "state.code", equals: 500 }, { field: "ok", equals: false }, { field: "failed" }],
+  ];
+  const tags: Record<string, string>[] = [
+    {},
+    { Error: "Insufficient" },
+    { Error: "" },
+    { Action: "Transfer-Error" },
+    { Action: "Error" },
+    { Action: "Error-Response" },
+    { Action: "a.b-c%" },
+    { Action: "axb-c%" },
+  ];
+  const data = [
+    "",
+    "text",
+    "7",
+    "[1]",
+    '{"success":false}',
+    '{"success":"no"}',
+    '{"state":{"code":500}}',
+    '{"state":7}',
+  ];
+  data.push('{"ok":false}', '{"failed":true}', '{"failed":""}', '{"failed":{}}', '{"failed":0}');
+  const cases = rules.flatMap((rule) => tags.flatMap((tag) => data.map((text) => ({ rule, tag, text }))));
+  const lua = await world.get("router").value(`(function()
+    local json, faults, out = require("fleet.json"), require("fleet.faults"), {}
+    for i, one in ipairs(json.decode([==[${JSON.stringify(cases)}]==])) do
+      local data
+      if one.text ~= "" then data = json.decode(one.text) end
+      out[i] = faults.judge(one.tag, data, one.rule) or "none"
+    end
+    return out
+  end)()`);
+  expect(lua).toEqual(cases.map(({ rule, tag, text }) => faultOf({ tags: tag, data: text }, rule) ?? "none"));
+  expect(new Set(lua as string[])).toEqual(new Set(["none", "fault", "refusal"]));
 });

@@ -1,0 +1,52 @@
+import { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { faultOf } from "../../delivery/faults.ts";
+import type { Place } from "../process/health.ts";
+import { askPlain } from "../run/control.ts";
+import type { Session } from "../run/session.ts";
+import type { Wanted } from "./plan.ts";
+
+/** A refusal in the library's shape. */
+const RefusalSchema = z.looseObject({ error: z.looseObject({ message: z.string() }) });
+
+/**
+ * The answer to a declared message, in whatever shape the program has: a JSON object as it is, anything else as `data`.
+ *
+ * @throws FleetError SERVICE_FAULT for one that marks a fault, NO_REPLY, PROCESS_ERROR
+ */
+export async function answerTo(
+  session: Session,
+  { services }: Pick<Wanted, "services">,
+  service: string,
+  place: Place,
+  {
+    action,
+    data,
+  }: { readonly action: string; readonly data?: Readonly<Record<string, unknown>> | undefined },
+  budget: Budget,
+): Promise<Readonly<Record<string, unknown>>> {
+  const reply = await askPlain(session, { ...place, action, data }, budget);
+  const value = jsonOf(reply.data);
+  if (faultOf(reply, services[service]?.faultWhen) !== undefined) {
+    const refusal = RefusalSchema.safeParse(value);
+    const words = refusal.success
+      ? refusal.data.error.message
+      : (reply.tags.Error ?? reply.data.slice(0, 200));
+    throw new FleetError({
+      code: "SERVICE_FAULT",
+      what: `${place.name} refused ${action}: ${words}`,
+      remedy: `npx fleet logs ${service}`,
+    });
+  }
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? (value as Record<string, unknown>) : { data: value ?? reply.data };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

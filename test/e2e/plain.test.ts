@@ -1,0 +1,156 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { status } from "../../localnet/index.ts";
+import { newPlayer, type Player, type Said } from "./player.ts";
+import { newProject, type Project, type Ran } from "./project.ts";
+
+/** Two programs that know nothing of the fleet, behind a router and beside a ledger, by the real pulumi. */
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const LEDGER = "processes/deployment-coordinator";
+const ledger = readdirSync(join(repository, LEDGER)).map((file) => [
+  `${LEDGER}/${file}`,
+  readFileSync(join(repository, LEDGER, file), "utf8"),
+]);
+
+const INDEX = `import * as pulumi from "@pulumi/pulumi";
+import { Fleet, settings } from "ao-fleet";
+const fleet = await Fleet.create("plain", {
+  ...settings(new pulumi.Config()),
+  ledger: "deployment-coordinator",
+  router: "router",
+  strategy: {
+    kind: "blue-green", steps: [{ weightBp: 3000 }, { weightBp: 10000 }], intervalSeconds: 1, probes: 3, windowSeconds: 0,
+    checks: [{ kind: "health" }, { kind: "errorRate", minSamples: 3, max: 0.2, tolerance: 0.2 }],
+  },
+  processes: {
+    "deployment-coordinator": {},
+    router: { dependsOn: ["deployment-coordinator"] },
+    quote: { dependsOn: ["router"], state: "none", trafficKey: "tag:Key", probes: [{ action: "Price", expect: { price: 3 } }] },
+    token: { dependsOn: ["router"], state: "none", routed: ["Move"], faultWhen: [{ tag: "Error", matches: "Insufficient*", as: "refusal" }] },
+  },
+});
+export const processes = fleet.processes;
+`;
+const ROUTER = `local fleet = require("fleet")
+fleet.process { name = "router", version = "1.0.0", capabilities = { "TRAFFIC_ROUTING" } }
+require("fleet.carry").serve()
+`;
+const QUOTE = `local json = require("json")
+Handlers.add("Price", "Price", function(m) m.reply({ Data = json.encode({ price = 3, edition = "first" }) }) end)
+Handlers.add("Open", "Open", function(m) ao.send({ Target = m.From, Data = "open, " .. m.Data }) end)
+`;
+const TOKEN = `local json = require("json")
+Handlers.add("Move", "Move", function(m)
+  if m.Quantity == "5" then m.reply({ Error = "Insufficient Balance!" }) return end
+  moves = (moves or 0) + 1
+  m.reply({ Data = json.encode({ moves = moves }) })
+end)
+Handlers.add("Mint", "Mint", function(m) m.reply({ Data = "minted" }) end)
+`;
+
+let project: Project;
+let player: Player;
+type Members = Record<string, { processId: string; health: string }>;
+let ids: Members;
+
+function fleet(...args: string[]): Promise<{ code: number; text: string }> {
+  const node = join(repository, "node_modules/.bin/node");
+  const env = {
+    ...process.env,
+    PATH: `${join(repository, "node_modules/.bin")}:${process.env.PATH}`,
+    PULUMI_BACKEND_URL: project.backend,
+    PULUMI_CONFIG_PASSPHRASE: "only a test",
+  };
+  return new Promise((done) => {
+    const child = execFile(
+      node,
+      [join(repository, "cli/fleet.mjs"), ...args, "--stack", "dev"],
+      { cwd: project.dir, env },
+      (_error, stdout, stderr) => done({ code: child.exitCode ?? 1, text: stdout + stderr }),
+    );
+  });
+}
+const carried = async (service: string, action: string, data: string, tags: Record<string, string> = {}) =>
+  player.say(ids.router?.processId ?? "", action, data, { Service: service, ...tags });
+
+/** A release while callers of many keys ask, one after the other, and what they were told. */
+async function upWhileAsked(): Promise<{ ran: Ran; seen: Said[] }> {
+  const seen: Said[] = [];
+  let isOver = false;
+  const asking = (async () => {
+    for (let key = 0; !isOver; key += 1)
+      seen.push(await carried("quote", "Price", "", { Key: `k${key % 50}` }));
+  })();
+  const ran = await project.pulumi(["up", "--yes", "--skip-preview"]);
+  isOver = true;
+  await asking;
+  return { ran, seen };
+}
+
+beforeAll(async () => {
+  project = await newProject("plain", {
+    ...Object.fromEntries(ledger),
+    "index.ts": INDEX,
+    "processes/router/process.lua": ROUTER,
+    "processes/quote/process.lua": QUOTE,
+    "processes/token/process.lua": TOKEN,
+  });
+});
+afterAll(() => project.close());
+
+describe("a fleet of plain programs with a ledger and a router", { timeout: 240_000 }, () => {
+  it("comes up, registered by their names", async () => {
+    const ran = await project.pulumi(["up", "--yes", "--skip-preview"]);
+    expect(ran.text).not.toContain("error");
+    expect(ran.code).toBe(0);
+    expect(ran.text).toMatch(/quote +registered quote/);
+    ids = await project.output<Members>("processes");
+    const { info } = await status(join(project.dir, ".fleet/localnet"));
+    if (!info) throw new Error("the network is down");
+    player = await newPlayer(info);
+  });
+
+  it("gives callers the programs' own replies through the router", async () => {
+    const price = await carried("quote", "Price", "");
+    expect([price.tags.Action, price.data]).toEqual(["Price-Response", '{"price":3,"edition":"first"}']);
+    expect((await carried("quote", "Open", "says who?")).data).toBe("open, says who?");
+    expect(JSON.parse((await carried("token", "Move", "")).data)).toEqual({ moves: 1 });
+    const refused = await carried("token", "Move", "", { Quantity: "5" });
+    expect(JSON.parse(refused.data)).toMatchObject({ success: false, error: { code: "SERVICE_REFUSED" } });
+    const closed = await carried("token", "Mint", "");
+    expect(JSON.parse(closed.data)).toMatchObject({ error: { code: "ACTION_NOT_ROUTED" } });
+  });
+
+  it("answers fleet call in its own words", async () => {
+    const moved = await fleet("call", "token", "Move", "--json");
+    expect(moved).toMatchObject({ code: 0, text: expect.stringContaining('"moves": 2') });
+    const refused = await fleet("call", "token", "Move", "--tag", "Quantity=5");
+    expect(refused).toMatchObject({ code: 1, text: expect.stringContaining("Insufficient Balance!") });
+  });
+
+  it("moves traffic step by step to a new edition, and registers it by its name again", async () => {
+    project.edit("processes/quote/process.lua", '"first"', '"second"');
+    const { ran, seen } = await upWhileAsked();
+    expect(ran.text).toMatch(/step 1 of 2, 30 %/);
+    expect(ran.text).toMatch(/COMPLETED/);
+    expect(ran.text).toMatch(/quote +registered quote/);
+    expect(ran.code).toBe(0);
+    expect(seen.map(({ data }) => JSON.parse(data).price)).toEqual(seen.map(() => 3));
+    expect(JSON.parse((await carried("quote", "Price", "")).data).edition).toBe("second");
+  });
+
+  it("goes back from an edition that answers its callers with a tag Error", async () => {
+    const taken = 'if m["On-Behalf-Of"] then m.reply({ Error = "no price" }) return end m.reply';
+    project.edit("processes/quote/process.lua", "m.reply", taken);
+    const { ran, seen } = await upWhileAsked();
+    expect(ran.text).toMatch(/errorRate of quote fails: green \d+ faults in \d+ requests/);
+    expect(ran.text).toMatch(/ROLLED_BACK/);
+    expect(ran.code).not.toBe(0);
+    expect(seen.some(({ data }) => JSON.parse(data).error?.code === "SERVICE_FAULT")).toBe(true);
+    expect(JSON.parse((await carried("quote", "Price", "")).data).edition).toBe("second");
+  });
+});
