@@ -53,6 +53,7 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
     root,
     state: options.state ?? [],
     constants: Object.keys(constants),
+    shared: options.shared ?? [],
   });
   const silenced = applySilence(
     {

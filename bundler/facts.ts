@@ -25,6 +25,8 @@ export interface RequireFact extends Found {
 export interface HandlerFact extends Found {
   readonly method: string;
   readonly name: string | undefined;
+  /** The one action that its pattern takes, where that can be read. */
+  readonly action?: string;
   /** True when the pattern takes every message and lets none through to later handlers. */
   readonly swallows: boolean;
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Problem } from "../core/errors.ts";
+import { FLEET_PREFIX } from "../core/fleet-actions.ts";
 import { AOS_GLOBALS, isPlainAosModule } from "./aos-modules.ts";
 import type { Files } from "./files.ts";
 import { labelOf } from "./files.ts";
@@ -20,6 +21,8 @@ export interface LintInput {
   readonly root: string;
   readonly state: readonly string[];
   readonly constants: readonly string[];
+  /** Actions that the prelude answers unless the program does. */
+  readonly shared: readonly string[];
 }
 
 /** Looks for what loads but will surprise. Silencing comes later. */
@@ -33,6 +36,7 @@ export function lint(input: LintInput): Findings {
       ...own.flatMap(dynamic),
       ...own.flatMap(shadows),
       ...assumed(input),
+      ...own.flatMap((module) => sharedActions(module, input)),
       ...swallowing(input, modules),
       ...unused(input, modules),
     ],
@@ -111,6 +115,20 @@ function assumed({ graph, image }: LintInput): Problem[] {
         at: placeOf(module, fact),
       })),
   );
+}
+
+/** Handlers of the program for actions that every process of a fleet answers. */
+function sharedActions(module: GraphModule, { shared }: LintInput): Problem[] {
+  return module.facts.handlers
+    .filter(({ action }) => action !== undefined && shared.includes(action))
+    .map((handler) => ({
+      code: "LUA_ACTION_SHARED",
+      what: `${module.file} answers ${handler.action} itself, which the fleet's library answers in every process.`,
+      got: `the handler ${JSON.stringify(handler.name ?? "?")}`,
+      expected: `the program's handler answers ${handler.action}, the library answers ${FLEET_PREFIX}${handler.action}`,
+      remedy: `Nothing has to change: the fleet's own tools ask for ${FLEET_PREFIX}${handler.action}. Silence the warning with the reason, or rename the action.`,
+      at: placeOf(module, handler),
+    }));
 }
 
 /** Requires that certainly run while their module loads and lead back to it. */

@@ -62,6 +62,44 @@ export function isAlways(pattern: Expression): boolean {
   return only.type === "ReturnStatement" && only.arguments.length === 1 && only.arguments.every(isBreak);
 }
 
+/**
+ * The action that a handler's pattern takes: `"Ping"`, `{ Action = "Ping" }`, `Handlers.utils.hasMatchingTag("Action", "Ping")`, or a
+ * function that returns `msg.Action == "Ping"`. Undefined for any other pattern.
+ */
+export function actionOf(pattern: Expression): string | undefined {
+  switch (pattern.type) {
+    case "StringLiteral":
+      return stringValue(pattern.raw);
+    case "TableConstructorExpression": {
+      const field = pattern.fields.find(
+        (each) => each.type === "TableKeyString" && each.key.name === "Action",
+      );
+      return field?.value.type === "StringLiteral" ? stringValue(field.value.raw) : undefined;
+    }
+    case "CallExpression": {
+      const [tag, value] = pattern.arguments;
+      if (memberPath(pattern.base) !== "Handlers.utils.hasMatchingTag") return undefined;
+      if (tag?.type !== "StringLiteral" || stringValue(tag.raw) !== "Action") return undefined;
+      return value?.type === "StringLiteral" ? stringValue(value.raw) : undefined;
+    }
+    case "FunctionDeclaration": {
+      const [only, ...more] = pattern.body as Statement[];
+      if (only?.type !== "ReturnStatement" || more.length > 0) return undefined;
+      const [value] = only.arguments;
+      if (value?.type !== "BinaryExpression" || value.operator !== "==") return undefined;
+      const [parameter] = pattern.parameters;
+      const from = parameter?.type === "Identifier" ? parameter.name : undefined;
+      const { left, right } = value;
+      const path = memberPath(left);
+      if (from === undefined || (path !== `${from}.Action` && path !== `${from}.Tags.Action`))
+        return undefined;
+      return right.type === "StringLiteral" ? stringValue(right.raw) : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
 function isBreak(value: Expression): boolean {
   switch (value.type) {
     case "BooleanLiteral":

@@ -1,7 +1,7 @@
 import type { Expression } from "luaparse";
 import type { Facts, HandlerFact, LimitFact, LocalFact, ProvideFact, RequireFact } from "./facts.ts";
 import { offsetOf } from "./parse.ts";
-import { foldName, isAlways, memberPath, packageEntryOf } from "./reading.ts";
+import { actionOf, foldName, isAlways, memberPath, packageEntryOf } from "./reading.ts";
 import { Scope, type Variable } from "./scope.ts";
 
 const HANDLER_METHODS = new Set(["add", "append", "prepend", "once"]);
@@ -123,9 +123,12 @@ export class Recorder {
     if (variable ? variable.kind?.is !== "handlers" : owner.name !== "Handlers") return;
     const name = args[0] && foldName(args[0], () => undefined);
     const pattern = args.length > 2 ? args[1] : undefined;
+    // `Handlers.add("Ping", handle)`: the name is the action.
+    const action = pattern === undefined ? (args.length === 2 ? name : undefined) : actionOf(pattern);
     this.#handlers.push({
       method,
       name,
+      ...(action === undefined ? {} : { action }),
       swallows: pattern !== undefined && isAlways(pattern),
       order: this.#order++,
       offset,

@@ -38,6 +38,8 @@ export interface BundleOptions {
   readonly budget?: { readonly maxBytes?: number };
   /** Codes of warnings (and of the errors that may be left to the process) that are accepted, each with the reason. */
   readonly silence?: Readonly<Record<string, string>>;
+  /** Actions that the prelude answers unless the program has a handler of its own, which is warned of. Default: none. */
+  readonly shared?: readonly string[];
   /** Globals that the program owns as its state; assigning any other is warned of. */
   readonly state?: readonly string[];
   /** A folder that remembers what was found in each source text between runs. Default: only this process remembers. */

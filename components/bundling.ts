@@ -13,6 +13,7 @@ import {
   wasmModules,
 } from "../bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
+import { FLEET_ACTIONS } from "../core/fleet-actions.ts";
 import { IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { DECLARED, globalsOf, silenceOfCode } from "./known-state.ts";
@@ -84,7 +85,7 @@ export async function bundleMember(
       root,
       search: [...search, OWN_LIBRARY, library.folder, ...above(entry)],
       library,
-      ...(process.lib ? { prelude: [join(library.folder, "fleet", "init.lua")] } : {}),
+      ...(process.lib ? { prelude: [join(library.folder, "fleet", "init.lua")], shared: FLEET_ACTIONS } : {}),
       silence,
       budget: budget.maxBytes === undefined ? {} : { maxBytes: budget.maxBytes },
       cache: join(home, "facts"),

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
+import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { probe } from "../../providers/process/health.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
@@ -143,7 +144,13 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
   const base = { name: member.name, processId: member.processId, generation: member.generation };
   const started = performance.now();
   try {
-    const reply = await dryCall(fleet, { member, action: "Info", data: "", tags: {}, seconds: timeout });
+    const reply = await dryCall(fleet, {
+      member,
+      action: "Info",
+      data: "",
+      tags: FLEET_REQUEST,
+      seconds: timeout,
+    });
     const info = InfoSchema.parse(JSON.parse(reply.data));
     return {
       ...base,

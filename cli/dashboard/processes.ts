@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type { ProcessView } from "../../dashboard/view.ts";
 import { VerdictSchema } from "../../providers/process/health.ts";
 import { luaList } from "../../providers/run/lua-list.ts";
@@ -51,10 +52,10 @@ export async function lookAt(
         member,
         action: "HEALTH_CHECK",
         data: JSON.stringify({ healthCheck }),
-        tags: {},
+        tags: FLEET_REQUEST,
         seconds: 20,
       }),
-      dryCall(fleet, { member, action: "Info", data: "", tags: {}, seconds: 20 }),
+      dryCall(fleet, { member, action: "Info", data: "", tags: FLEET_REQUEST, seconds: 20 }),
     ]);
     const verdict = VerdictSchema.parse(JSON.parse(health.data));
     const info = InfoSchema.parse(JSON.parse(said.data));

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
+import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type {
   Action,
   AuditView,
@@ -106,7 +107,13 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
     async audit(name) {
       const now = await current();
       const member = pickMember(now, name);
-      const reply = await dryCall(now, { member, action: "AUDIT", data: "{}", tags: {}, seconds: 30 });
+      const reply = await dryCall(now, {
+        member,
+        action: "AUDIT",
+        data: "{}",
+        tags: FLEET_REQUEST,
+        seconds: 30,
+      });
       const audit = AuditSchema.safeParse(JSON.parse(reply.data));
       if (!audit.success) {
         throw new FleetError({

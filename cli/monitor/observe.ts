@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type { Limits } from "../../monitor/limits.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import type { Watched } from "../../monitor/watch.ts";
@@ -175,7 +176,11 @@ async function call(
   data: unknown,
 ): Promise<unknown> {
   // Units answer equal dry-runs from a cache.
-  const tags = { "Content-Type": "application/json", Nonce: randomBytes(8).toString("hex") };
+  const tags = {
+    "Content-Type": "application/json",
+    Nonce: randomBytes(8).toString("hex"),
+    ...FLEET_REQUEST,
+  };
   // A late answer says more than none: it is waited for beyond the time that it should have taken.
   const seconds = (3 * limits.timeoutMs) / 1000;
   const reply = await dryCall(fleet, { member, action, data: JSON.stringify(data), tags, seconds });

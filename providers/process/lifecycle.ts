@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { crashPoint } from "../../ao/crash.ts";
 import { FleetError } from "../../core/errors.ts";
+import { FLEET_PREFIX } from "../../core/fleet-actions.ts";
 import { adoption } from "../run/adoption.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
 import { type ManifestProcess, record } from "../run/manifest.ts";
@@ -296,6 +297,13 @@ async function ensureCode(
   const repaired = [...(load.repaired ?? []), ...strangers.map(added)];
   if (repaired.length > 0)
     await say(session, inputs.name, "repaired", `changed by hand: ${handWords(repaired).join("; ")}`);
+  for (const { action, handler } of load.answeredByProgram ?? [])
+    await say(
+      session,
+      inputs.name,
+      "answers",
+      `${action} itself (handler ${handler}); the fleet's answer is at ${FLEET_PREFIX}${action}`,
+    );
   const revision = revisionOf(place, inputs, load, session.deployment.id);
   return state === undefined || inputs.restore === undefined
     ? revision

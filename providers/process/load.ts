@@ -8,7 +8,13 @@ import type { Session } from "../run/session.ts";
 import type { HandChange } from "./code-drift.ts";
 import type { Place } from "./health.ts";
 import { short } from "./health.ts";
-import { composeProgram, type Program, type RestoredState, readLoadOutcome } from "./program.ts";
+import {
+  composeProgram,
+  type OwnAnswer,
+  type Program,
+  type RestoredState,
+  readLoadOutcome,
+} from "./program.ts";
 import type { ProcessInputs } from "./schema.ts";
 
 /** A load that the process itself says it committed. */
@@ -22,6 +28,8 @@ export interface Loaded {
   readonly stateVersion?: string;
   /** What had been changed by hand before and was put back, where it says so. */
   readonly repaired?: readonly HandChange[];
+  /** Actions of the library that the program answers itself. */
+  readonly answeredByProgram?: readonly OwnAnswer[];
 }
 
 /** @throws FleetError BUNDLE_GONE */
@@ -188,11 +196,12 @@ export async function committedLoad(
 const loaded = (
   evalId: string,
   at: number,
-  { handlers, stateVersion, repaired }: Pick<Loaded, "handlers" | "stateVersion" | "repaired">,
+  { handlers, stateVersion, repaired, answeredByProgram }: Omit<Loaded, "evalId" | "at">,
 ): Loaded => ({
   evalId,
   at,
   ...(handlers === undefined ? {} : { handlers }),
   ...(stateVersion === undefined ? {} : { stateVersion }),
   ...(repaired === undefined ? {} : { repaired }),
+  ...(answeredByProgram === undefined ? {} : { answeredByProgram }),
 });

@@ -1,5 +1,7 @@
+import { z } from "zod";
 import { luaString } from "../../bundler/index.ts";
 import { sha256 } from "../../core/hash.ts";
+import { luaList } from "../run/lua-list.ts";
 import { type HandChange, HandChangesSchema } from "./code-drift.ts";
 
 /** The Lua text of one load: guard, bundle, commit – one Eval, which happens as a whole or not at all. Pure. */
@@ -101,6 +103,10 @@ export function bundleIn(program: string, hash: string): string | undefined {
   return undefined;
 }
 
+const OwnAnswerSchema = z.looseObject({ action: z.string(), handler: z.string() });
+/** An action of the library for which the program has a handler of its own. */
+export type OwnAnswer = z.infer<typeof OwnAnswerSchema>;
+
 export type LoadOutcome =
   | {
       readonly kind: "committed";
@@ -110,6 +116,8 @@ export type LoadOutcome =
       readonly stateVersion?: string;
       /** What had been changed by hand before. */
       readonly repaired?: readonly HandChange[];
+      /** Actions of the library that the program answers itself, and with which handler. */
+      readonly answeredByProgram?: readonly OwnAnswer[];
     }
   | { readonly kind: "refused"; readonly code: string; readonly epoch: number }
   | { readonly kind: "unclear" };
@@ -122,6 +130,7 @@ export function readLoadOutcome(output: string): LoadOutcome {
     const marker = parseObject(line.slice(start, line.lastIndexOf("}") + 1));
     if (marker?.fleet === "committed" && typeof marker.sourceHash === "string") {
       const { sourceHash, handlers, stateVersion } = marker;
+      const answered = luaList(OwnAnswerSchema).safeParse(marker.answeredByProgram).data ?? [];
       const repaired = HandChangesSchema.safeParse(marker.repaired).data ?? [];
       // Lua's JSON writes an empty table as `[]` or `{}`.
       const named = Array.isArray(handlers) && handlers.every((name) => typeof name === "string");
@@ -131,6 +140,7 @@ export function readLoadOutcome(output: string): LoadOutcome {
         ...(named ? { handlers: handlers as string[] } : {}),
         ...(typeof stateVersion === "string" ? { stateVersion } : {}),
         ...(repaired.length > 0 ? { repaired } : {}),
+        ...(answered.length > 0 ? { answeredByProgram: answered } : {}),
       };
     }
     if (marker?.fleet === "refused") {

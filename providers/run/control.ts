@@ -4,6 +4,7 @@ import type { Evaluation, OutMessage, Tags } from "../../ao/port.ts";
 import { replyAmong } from "../../ao/replies.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 import type { Session } from "./session.ts";
 
@@ -41,8 +42,14 @@ export async function ask<T>(
   schema: z.ZodType<T>,
   budget: Budget,
 ): Promise<T> {
-  return sent(session, request, budget, (evaluation, tags) =>
-    parse(request, schema, replyOf(session, request, evaluation, tags)),
+  // The program may have a handler of its own for `Info`: what is asked here is the library. An epoch says so by itself.
+  const own = request.epoch === undefined ? FLEET_REQUEST : {};
+  return sent(
+    session,
+    request,
+    budget,
+    (evaluation, tags) => parse(request, schema, replyOf(session, request, evaluation, tags)),
+    own,
   );
 }
 
@@ -73,6 +80,7 @@ async function sent<T>(
   request: Request,
   budget: Budget,
   read: (evaluation: Evaluation, tags: Tags) => T,
+  own: Tags = {},
 ): Promise<T> {
   const data = canonicalJson(request.data ?? {});
   const { project, stack } = session.scope;
@@ -84,6 +92,7 @@ async function sent<T>(
     Action: request.action,
     "Content-Type": "application/json",
     ...(nonce === undefined ? { Epoch: String(request.epoch) } : { Nonce: nonce }),
+    ...own,
     ...request.tags,
   };
   if (nonce === undefined) await session.supersede(step, intent);

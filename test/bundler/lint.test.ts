@@ -259,6 +259,28 @@ describe("what loads and may surprise is a warning", () => {
     expect(warned(await bundled({ "one.lua": "", "two.lua": "" }, { entry: "one.lua" }))).toEqual([]);
   });
 
+  test.each([
+    'Handlers.add("info", "Info", f)',
+    'Handlers.prepend("info", { Action = "Info" }, f)',
+    'Handlers.add("info", Handlers.utils.hasMatchingTag("Action", "Info"), f)',
+    'Handlers.add("info", function(m) return m.Tags.Action == "Info" end, f)',
+    'Handlers.add("Info", f)',
+  ])("warns of a handler for an action that every process answers, and names both: %s", async (handler) => {
+    const files = { "main.lua": `local f = print\n${handler}\nHandlers.add("b", "Balance", f)\n` };
+    const bundle = await bundled(files, { shared: ["Info", "AUDIT"] });
+    expect(bundle.warnings).toEqual([
+      expect.objectContaining({
+        code: "LUA_ACTION_SHARED",
+        what: expect.stringContaining("main.lua answers Info itself"),
+        expected: expect.stringContaining("Fleet.Info"),
+        at: "main.lua:2:1",
+      }),
+    ]);
+    expect((await bundled(files)).warnings).toEqual([]);
+    const silence = { LUA_ACTION_SHARED: "wallets need it" };
+    expect((await bundled(files, { shared: ["Info"], silence })).warnings).toEqual([]);
+  });
+
   test("nothing is said of the prelude's own code", async () => {
     const files = {
       "main.lua": "",

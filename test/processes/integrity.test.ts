@@ -73,7 +73,7 @@ const BY_HAND: readonly (readonly [string, string, readonly string[]])[] = [
   ],
   [
     "the order changed",
-    "local l = Handlers.list table.insert(l, table.remove(l, 1)) table.insert(l, table.remove(l, 1)) table.insert(l, 1, table.remove(l, #l)) table.insert(l, #l - 1, table.remove(l, 2))",
+    'local l = Handlers.list for n, h in ipairs(l) do if h.name == "legacy" then table.insert(l, n + 1, table.remove(l, n)) break end end',
     ["HANDLER MOVED"],
   ],
   ["a global function overwritten", "function Transfer() end", ["FUNCTION CHANGED Transfer"]],

@@ -21,6 +21,9 @@ const TOKEN = `
 Balances = Balances or { bank = 100 }
 function Transfer(msg) Balances.bank = Balances.bank - 1 msg.reply({ Data = tostring(Balances.bank) }) end
 Handlers.add("legacy", { Action = "Legacy" }, function(msg) msg.reply({ Data = "legacy" }) end)
+Handlers.add("info", Handlers.utils.hasMatchingTag("Action", "Info"), function(msg)
+  msg.reply({ Ticker = "TKN", Denomination = "12", Data = "a token" })
+end)
 Handlers.add("transfer", { Action = "Transfer" }, function(msg) Transfer(msg) end)
 `;
 
@@ -74,6 +77,22 @@ const evaluate = (made: ProcessOutputs, lua: string) => hand(made, { Action: "Ev
 const refreshed = async (made: ProcessOutputs): Promise<ProcessOutputs> =>
   (await lifecycle.read("game/dev/token", made)).props as ProcessOutputs;
 
+test("the plan warns of an action that the program and the fleet both answer", async () => {
+  const { warnings } = await planFleet(
+    { network, processes: { token: {} } },
+    { home: ".fleet", build: "build" },
+    () => undefined,
+  );
+  expect(warnings).toContainEqual(
+    expect.objectContaining({
+      code: "LUA_ACTION_SHARED",
+      got: 'the handler "info"',
+      expected: expect.stringContaining("Fleet.Info"),
+      at: "processes/token/process.lua:5:1",
+    }),
+  );
+});
+
 describe("a plain program that somebody changes by hand", () => {
   let made: ProcessOutputs;
   beforeAll(async () => {
@@ -85,6 +104,12 @@ describe("a plain program that somebody changes by hand", () => {
     for (let n = 0; n < 5; n += 1) expect(await refreshed(made)).toEqual(made);
     await evaluate(made, "return Balances.bank");
     await hand(made, { Action: "Legacy" });
+    // Its own Info is its own, for wallets and explorers; the fleet asked for the other one all along.
+    expect(await hand(made, { Action: "Info" })).toBe("a token");
+    expect(JSON.parse(await hand(made, { Action: "Fleet.Info" }))).toMatchObject({
+      success: true,
+      name: "token",
+    });
     expect(await refreshed(made)).toEqual(made);
     const { outs } = await lifecycle.update("id", made, await inputs("token"));
     expect(outs.revision).toEqual(made.revision);

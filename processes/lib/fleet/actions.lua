@@ -16,6 +16,7 @@ local migrate = require("fleet.migrate")
 local partition = require("fleet.partition")
 local probe = require("fleet.probe")
 local registry = require("fleet.registry")
+local shared = require("fleet.shared")
 local state = require("fleet.state")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
@@ -25,7 +26,7 @@ local wiring = require("fleet.wiring")
 local MAX_STATE_BYTES = 8 * 1024 * 1024
 
 local function on(action, options, handler)
-  options.always = true
+  options.always, options.builtin = true, true
   registry.on(action, options, handler)
 end
 
@@ -48,6 +49,7 @@ on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
     endpoints = #process.endpoints > 0 and process.endpoints or actions,
     actions = actions,
     handlers = commit.handlers(),
+    answeredByProgram = shared.answered(registry.builtins()),
     changedByHand = changed,
     epoch = store.epoch,
     release = marker and marker.release or "",

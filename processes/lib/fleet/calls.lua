@@ -8,8 +8,10 @@ local json = require("fleet.json")
 local log = require("fleet.log")
 local matching = require("fleet.matching")
 local once = require("fleet.once")
+local registry = require("fleet.registry")
 local reply = require("fleet.reply")
 local run = require("fleet.run")
+local shared = require("fleet.shared")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
 
@@ -60,6 +62,8 @@ function calls.open(target, name, action, data, continuation, options)
     { name = "Action", value = action },
     { name = "Correlation-Id", value = correlation },
   }
+  -- A peer's program may have a health check of its own; `Info` is left to the caller, who may mean the program's.
+  if action ~= "Info" and registry.isBuiltin(action) then tags[#tags + 1] = { name = shared.TAG, value = "1" } end
   local more = {}
   for key in pairs(options and options.tags or {}) do more[#more + 1] = key end
   table.sort(more)

@@ -11,6 +11,7 @@ local json = require("fleet.json")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
 local registry = require("fleet.registry")
+local shared = require("fleet.shared")
 local state = require("fleet.state")
 local store = require("fleet.store")
 
@@ -124,6 +125,7 @@ function commit.commit(marker)
   return json.encode({
     fleet = "committed", sourceHash = store.marker.sourceHash, epoch = store.epoch, handlers = commit.handlers(),
     actions = registry.actions(), migrations = migrations, stateVersion = store.stateVersion, repaired = #repaired > 0 and repaired or nil,
+    answeredByProgram = shared.answered(registry.builtins()),
   })
 end
 

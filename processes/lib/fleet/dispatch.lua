@@ -14,6 +14,7 @@ local partition = require("fleet.partition")
 local registry = require("fleet.registry")
 local reply = require("fleet.reply")
 local run = require("fleet.run")
+local shared = require("fleet.shared")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
 local validate = require("fleet.validate")
@@ -154,12 +155,15 @@ local function isRequest(msg)
   return type(action) == "string" and action ~= "" and action ~= "Eval" and not reply.isResponse(action)
 end
 
---- Whether the message is the fleet's to handle: a reply that is waited for, a declared action, or anything at all but the owner's
--- Eval while the process takes nothing: what a handler of the program did now would be in no state that was handed over.
+--- Whether the message is the fleet's to handle: a reply that is waited for, a declared action that the program has no handler of its
+-- own for, or anything at all but the owner's Eval while the process takes nothing: what a handler of the program did now would be in no
+-- state that was handed over.
 function dispatch.matches(msg)
   if matching.find(msg) then return true end
   if STOPPED[store.status] then return not (msg.Action == "Eval" and msg.From == auth.owner()) end
-  return isRequest(msg) and registry.find(msg.Action) ~= nil
+  if not isRequest(msg) then return false end
+  local entry = registry.find(msg.Action)
+  return entry ~= nil and not shared.isPrograms(entry, msg)
 end
 
 --- Handles what `matches` took.

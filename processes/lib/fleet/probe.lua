@@ -2,6 +2,7 @@
 local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local json = require("fleet.json")
+local shared = require("fleet.shared")
 local store = require("fleet.store")
 
 local probe = {}
@@ -44,7 +45,7 @@ function probe.run(data, msg)
         peers[name] = result
         waiting = waiting - 1
         if waiting == 0 then Fleet.reply(msg, { peers = peers }) end
-      end, { timeout = data.timeout })
+      end, { timeout = data.timeout, tags = { [shared.TAG] = "1" } })
     end
   end
   return nil

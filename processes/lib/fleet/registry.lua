@@ -4,9 +4,12 @@ local auth = require("fleet.auth")
 
 local registry = {}
 
+-- Before an action of the library, for whoever means it and not the program's own of that name.
+local PREFIX = "Fleet."
+
 local CHECK_TYPES = { STARTUP = true, READINESS = true, LIVENESS = true, PERFORMANCE = true }
 
-Fleet.staged = { actions = {}, checks = {}, invariants = {} }
+Fleet.staged = { actions = {}, builtins = {}, checks = {}, invariants = {} }
 
 local function staged()
   return Fleet.staged
@@ -30,6 +33,7 @@ function registry.on(action, options, handler)
   if type(action) ~= "string" or action == "" or #action > 64 then error("fleet.on needs an action of 1 to 64 characters", 3) end
   if type(handler) ~= "function" then error("fleet.on " .. action .. " needs a handler", 3) end
   if not auth.isRule(options.who) then error("fleet.on " .. action .. ": who is unknown: " .. tostring(options.who), 3) end
+  if action:sub(1, #PREFIX) == PREFIX then error("fleet.on cannot take " .. action .. ": such names are the library's own", 3) end
   if action == "Eval" or action:sub(-9) == "-Response" then error("fleet.on cannot take " .. action, 3) end
   local before = staged().actions[action]
   if before and before.reserved then error("fleet.on cannot replace " .. action .. ": every process answers it alike", 3) end
@@ -37,11 +41,27 @@ function registry.on(action, options, handler)
   for key, value in pairs(options) do entry[key] = value end
   entry.action, entry.handler = action, handler
   staged().actions[action] = entry
+  if entry.builtin then staged().builtins[action] = entry end
 end
 
---- The declaration of an action, or nil.
+--- The declaration of an action, or nil. `Fleet.<action>` is the library's own, also where the program declared another.
 function registry.find(action)
-  return type(action) == "string" and live().actions[action] or nil
+  if type(action) ~= "string" then return nil end
+  if action:sub(1, #PREFIX) == PREFIX then return (live().builtins or {})[action:sub(#PREFIX + 1)] end
+  return live().actions[action]
+end
+
+--- Names of the actions that every process answers, sorted.
+function registry.builtins()
+  local names = {}
+  for name in pairs(live().builtins or {}) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+--- Whether every process answers an action.
+function registry.isBuiltin(action)
+  return (live().builtins or {})[action] ~= nil
 end
 
 --- Names of all actions, sorted.

@@ -1,0 +1,34 @@
+/**
+ * Actions that every process with the fleet's library answers. A program's own handler for one of them wins; the fleet's answer stands
+ * under `Fleet.<action>`.
+ */
+export const FLEET_ACTIONS = [
+  "ADMIT_PEER",
+  "AUDIT",
+  "DRAIN",
+  "EXPORT_KEYS",
+  "EXPORT_STATE",
+  "GET_CONFIG",
+  "GET_KEYS",
+  "GET_STATISTICS",
+  "HEALTH_CHECK",
+  "IMPORT_KEYS",
+  "IMPORT_STATE",
+  "Info",
+  "LOGS",
+  "PROBE_PEERS",
+  "RESTORE_CONFIG",
+  "RESUME",
+  "RETIRE",
+  "SEAL_KEYS",
+  "SET_ALLOWED",
+  "UNSEAL_KEYS",
+  "UPDATE_CONFIG",
+  "WIRE_PEERS",
+] as const;
+
+/** Before the name of an action: the fleet's, whatever handlers the program has. */
+export const FLEET_PREFIX = "Fleet.";
+
+/** Tags of a message that means the fleet's action, though the program may have one of that name. */
+export const FLEET_REQUEST = { "Fleet-Request": "1" } as const;
