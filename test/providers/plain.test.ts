@@ -128,7 +128,7 @@ describe("a plain program that somebody changes by hand", () => {
       "handlers were changed: legacy",
     ],
     ["overwritten behind its handler", "function Transfer() end", "functions were changed: Transfer"],
-    ["without the fleet's handler", 'Handlers.remove("fleet")', "the fleet's handlers are gone"],
+    ["without the fleet's handler", 'Handlers.remove("fleet")', "the fleet's handlers are gone or hidden"],
     [
       "behind a handler that takes everything but Evals",
       'Handlers.prepend("all", function(m) return m.Action ~= "Eval" end, function(m) m.reply({ Data = "hack" }) end)',

@@ -183,6 +183,7 @@ function info({ process, fleet, state, message }: Request): Json {
     endpoints: actions,
     actions,
     handlers: [...fleet.handlers, ...changedByHand(state).map(({ name }) => String(name))],
+    ...(state.script.older ? {} : { answeredByProgram: [] }),
     ...(state.script.older ? {} : { changedByHand: changedByHand(state) }),
     epoch: fleet.epoch,
     release: state.script.release ?? fleet.release,

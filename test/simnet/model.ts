@@ -142,6 +142,8 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
     epoch,
     handlers: [...handlers, ...state.handlers.filter(({ byHand }) => byHand).map(({ name }) => name)],
     ...(program.script.older || repaired.length === 0 ? {} : { repaired }),
+    // A scripted program answers nothing itself.
+    answeredByProgram: [],
     actions: actionsOf(state.fleet),
     migrations: 0,
     stateVersion: "1",
