@@ -128,7 +128,22 @@ export function rolloutProblems(fleet: FleetDeclaration): Problem[] {
     if (own.kind === "blue-green" && hasCron(member)) problems.push(cronInPlace(name, at));
     if (own.kind === "rolling") problems.push(rollingOfOne(name, at));
   }
+  const unprovable = members.filter(
+    ([name, { lib, state }]) => isBeside(fleet, name) && !lib && policyOf(state) === "none",
+  );
+  problems.push(...unprovable.map(([name]) => withoutProof(name)));
   return [...problems, ...differing(fleet, named), ...idleFields(members, fleet)];
+}
+
+function withoutProof(name: string): Problem {
+  return {
+    code: "NO_LIBRARY_NO_PROOF",
+    what: `${name} is to get traffic from the router, but without the fleet's library (lib: false) nothing in it answers the router's health check.`,
+    at: `processes.${name}.lib`,
+    got: "lib: false beside a new process",
+    expected: "a program that answers HEALTH_CHECK, which the library does, or code that is loaded in place",
+    remedy: `Leave lib: false out, or declare strategy: { kind: "sequential" } for ${name}.`,
+  };
 }
 
 function ledgerInPlace(name: string, at: string): Problem {

@@ -57,6 +57,14 @@ describe("who gets a process beside the old one", () => {
     expect(codes({ strategy: { kind: "blue-green" } }, ticking)).toEqual([]);
   });
 
+  it("is nobody without the library: the router could not prove it", () => {
+    const bare = { ...GAME, shop: { state: "none", lib: false } };
+    expect(codes({ strategy: { kind: "blue-green" } }, bare)).toEqual([
+      "NO_LIBRARY_NO_PROOF processes.shop.lib",
+    ]);
+    expect(codes({}, bare)).toEqual([]);
+  });
+
   it("is whoever says so, and nobody who says otherwise", () => {
     const own = { ...GAME, battle: { state: "none", strategy: { kind: "blue-green" } } };
     expect(ORDER.filter((name) => isBeside(fleet({}, own), name))).toEqual(["battle"]);

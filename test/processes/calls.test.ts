@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Aos, address, boot, MESSENGER, type SendResult } from "./aos.ts";
+import { type Aos, address, boot, MESSENGER, OWNER, readReply, type SendResult } from "./aos.ts";
 import { COUNTER } from "./programs.ts";
 
 const STRANGER = address("stranger");
@@ -102,9 +102,81 @@ test("a continuation that fails changes nothing and answers INTERNAL", async () 
   const p = await base.clone();
   const done = await answer(p, tagOf(await ask(p, { fail: true }), "Correlation-Id"), { success: true });
   const reply = done.messages.find(({ Target }) => Target === STRANGER);
-  expect(JSON.parse(reply?.Data ?? "").error.code).toBe("INTERNAL");
+  const { error } = JSON.parse(reply?.Data ?? "");
+  // What the peer did is done: nothing is claimed of it.
+  expect(error).toMatchObject({ code: "INTERNAL", doneBy: "friend" });
   expect(await p.value("Fleet.store.states.counter.n")).toBe(0);
   expect(await p.value("Fleet.store.stats.errors")).toBe(1);
+});
+
+describe("what the library does after a handler", () => {
+  test.each([
+    ["audit", "record", { From: OWNER, Action: "FOR_DEPLOYERS" }, "ok"],
+    ["audit", "record", { From: STRANGER, Action: "FOR_DEPLOYERS" }, "error"],
+    ["stats", "ran", { From: STRANGER, Action: "ADD", Data: { by: 1 } }, "ok"],
+    ["stats", "count", { From: STRANGER, Action: "ADD", Data: { by: 1 } }, "ok"],
+    ["once", "finish", { From: STRANGER, Action: "ADD_ONCE", Data: { by: 1 } }, "ok"],
+    ["stats", "refused", { From: STRANGER, Action: "ADD", Data: { by: 0 } }, "error"],
+  ])(
+    "fails in %s.%s: the reply is delivered, what was done stays, and the fault is logged",
+    async (module, name, message, status) => {
+      const p = await base.clone();
+      await p.eval(`require("fleet.${module}").${name} = function() error("no room") end`);
+      const { error, messages } = await p.send(message);
+      expect(error).toBeUndefined();
+      const replies = messages
+        .map(readReply)
+        .filter(({ target, tags }) => target === message.From && !tags["Fleet-Notice"]);
+      expect(replies.map((one) => one.status)).toEqual([status]);
+      const added = status === "ok" && message.Action.startsWith("ADD") ? 1 : 0;
+      expect(await p.value("Fleet.store.states.counter.n")).toBe(added);
+      const logs = await p.value("Fleet.store.logs.entries");
+      expect(JSON.stringify(logs)).toContain("no room");
+    },
+  );
+});
+
+test.each([
+  ["a text", "oops", { success: true, data: "oops" }],
+  ["a number", "7", { success: true, data: 7 }],
+  ["a list", "[1,2]", { success: true, data: [1, 2] }],
+  ["nothing", "", { success: true, data: "" }],
+  ["an object of its own", { moves: 222 }, { success: true, moves: 222 }],
+  ["a success that is no boolean", { success: "yes" }, { success: true }],
+])("a reply of another shape is one: %s", async (_what, data, expected) => {
+  const p = await base.clone();
+  const done = await answer(p, tagOf(await ask(p), "Correlation-Id"), data);
+  expect(JSON.parse(done.messages[0]?.Data ?? "").got).toEqual(expected);
+});
+
+test("a reply is matched by aos' X-Reference, whatever its action, and only from whom was asked", async () => {
+  const p = await base.clone();
+  const asked = await ask(p);
+  const reference = String(tagOf(asked, "Reference"));
+  const say = (From: string, tags: Record<string, string>) =>
+    p.send({ From, Owner: MESSENGER, Data: '{"moves":1}', Tags: tags });
+  expect((await say(STRANGER, { "X-Reference": reference })).messages).toEqual([]);
+  expect((await say(FRIEND, { "X-Reference": `${reference}0` })).messages).toEqual([]);
+  const done = await say(FRIEND, { "X-Reference": reference, Action: "PING" });
+  expect(JSON.parse(done.messages[0]?.Data ?? "").got).toMatchObject({ moves: 1 });
+});
+
+test("a reply that names nothing is matched by its chain, where the messenger says it and one call waits", async () => {
+  const p = await base.clone();
+  const root = "r".repeat(43);
+  await p.send({ From: STRANGER, Owner: MESSENGER, Action: "ASK", Data: {}, Tags: { "Pushed-For": root } });
+  const say = (tags: Record<string, string>, Owner = MESSENGER) =>
+    p.send({ From: FRIEND, Owner, Data: "plain", Tags: tags });
+  expect((await say({ "Pushed-For": "s".repeat(43) })).messages).toEqual([]);
+  // Who signs for itself may write what it likes.
+  expect((await say({ "Pushed-For": root }, FRIEND)).messages).toEqual([]);
+  // A request of the same chain, and an answer to another message, are no answers to this.
+  const asking = await say({ "Pushed-For": root, Action: "TIME" });
+  expect(asking.messages.map(({ Target }) => Target)).toEqual([FRIEND]);
+  expect((await say({ "Pushed-For": root, "X-Reference": "999999" })).messages).toEqual([]);
+  expect((await say({ "Pushed-For": root, "Fleet-Notice": "STARTUP" })).messages).toEqual([]);
+  const done = await say({ "Pushed-For": root });
+  expect(JSON.parse(done.messages[0]?.Data ?? "").got).toEqual({ success: true, data: "plain" });
 });
 
 test("PROCESS_CONFIG limits how many calls wait, and for how long", async () => {

@@ -325,6 +325,23 @@ test("a program that knows nothing of the fleet is observable, keeps its inbox a
   expect(await codeOf(p, { Action: "Balance" })).toBe("GONE");
 });
 
+test("what a program's own handler took and let go on is not called unknown", async () => {
+  const p = await boot("token", {
+    source: `${FOREIGN}
+Handlers.add("mint", function(m) return m.Action == "Mint" and "continue" end, function(m) Balances[m.From] = 1 end)
+`,
+  });
+  const minted = await p.send({ From: STRANGER, Action: "Mint" });
+  expect(minted.messages).toEqual([]);
+  expect(await p.value(`Balances["${STRANGER}"]`)).toBe(1);
+  // Who only watches everything knows no action.
+  expect(await codeOf(p, { Action: "Burn" })).toBe("UNKNOWN_ACTION");
+  // Nor is a late answer of another program's a request.
+  expect((await p.send({ From: STRANGER, Action: "Burn", Tags: { "X-Reference": "5" } })).messages).toEqual(
+    [],
+  );
+});
+
 test("an Eval by a stranger changes nothing and says so", async () => {
   const p = await base.clone();
   const result = await p.send({ From: STRANGER, Action: "Eval", Data: "Owner = 'me'" });
