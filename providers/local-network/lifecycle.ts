@@ -1,4 +1,5 @@
 import { type LocalNetworkInfo, start, status, stop } from "../../localnet/index.ts";
+import { addUser, isUser, removeUser, usersOf } from "../../localnet/users.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
 import { type LocalNetworkInputs, LocalNetworkInputsSchema, type LocalNetworkOutputs } from "./schema.ts";
 
@@ -11,13 +12,17 @@ export async function check(_olds: Raw, news: Raw) {
   return checkInputs(LocalNetworkInputsSchema, news);
 }
 
-/** Gone after a reboot is a change: it is started again on the same folder, so ids and state are as before. */
+/**
+ * Gone after a reboot is a change: it is started again on the same folder, so ids and state are as before. So is a user that is not known
+ * in the folder, as after an earlier version or when the folder was removed.
+ */
 export async function diff(_id: string, olds: LocalNetworkOutputs, rawNews: Raw) {
   const news = LocalNetworkInputsSchema.parse(ownInputs(rawNews));
   if (olds.dir !== news.dir) return { changes: true, replaces: ["dir"] };
   const { running } = await status(news.dir);
   if (!running) console.log("local network: is not running: start it again on the same folder");
-  return { changes: !running, replaces: [] };
+  const isKnown = news.user === undefined || isUser(news.dir, news.user);
+  return { changes: !running || !isKnown, replaces: [] };
 }
 
 export async function create(raw: Raw) {
@@ -25,21 +30,37 @@ export async function create(raw: Raw) {
   return { id: `localnet:${inputs.dir}`, outs: await ensure(inputs, raw) };
 }
 
-export async function update(_id: string, _olds: LocalNetworkOutputs, raw: Raw) {
-  return { outs: await ensure(LocalNetworkInputsSchema.parse(ownInputs(raw)), raw) };
+export async function update(_id: string, olds: LocalNetworkOutputs, raw: Raw) {
+  const inputs = LocalNetworkInputsSchema.parse(ownInputs(raw));
+  const outs = await ensure(inputs, raw);
+  if (olds.user !== undefined && olds.user !== inputs.user) removeUser(inputs.dir, olds.user);
+  return { outs };
 }
 
 export async function read(id: string, props: LocalNetworkOutputs) {
   return { id, props };
 }
 
-export async function remove(_id: string, props: LocalNetworkOutputs): Promise<void> {
-  await stop(props.dir);
+/** Stops the network unless somebody else needs it: another fleet or stack on the same folder, or this fleet under a new name. */
+export async function remove(_id: string, { dir, user }: LocalNetworkOutputs): Promise<void> {
+  if (user !== undefined) removeUser(dir, user);
+  const others = usersOf(dir);
+  if (others.length > 0) return console.log(`local network: keeps running for ${others.join(", ")}`);
+  await stop(dir);
+  // Somebody who came meanwhile found it running. Nothing is lost by a stop.
+  if (usersOf(dir).length > 0) await start(dir);
 }
 
 async function ensure(inputs: LocalNetworkInputs, raw: Raw): Promise<LocalNetworkOutputs> {
   const started = performance.now();
-  const info = await start(inputs.dir, { timeoutSeconds: inputs.timeoutSeconds });
+  const { dir, user, timeoutSeconds } = inputs;
+  const isNew = user !== undefined && !isUser(dir, user);
+  // Before the start: who deletes the last other user sees this one, or it starts the network again.
+  if (user !== undefined) addUser(dir, user);
+  const info = await start(dir, { timeoutSeconds }).catch((error: unknown) => {
+    if (isNew) removeUser(dir, user);
+    throw error;
+  });
   console.log(
     `${"local network".padEnd(22)} running at ${info.gatewayUrl}  ${((performance.now() - started) / 1000).toFixed(1)} s`,
   );

@@ -7,7 +7,7 @@ const provider = thin("local-network");
 /** Arguments of the embedded network. */
 export type LocalNetworkArgs = { [K in keyof LocalNetworkInputs]: pulumi.Input<LocalNetworkInputs[K]> };
 
-/** The embedded AO network of a dev stack: real evaluator, own units, loopback only. It outlives `pulumi up`; destroy stops it. */
+/** The embedded AO network of a dev stack: real evaluator, own units, loopback only. It outlives `pulumi up`; the last user's destroy stops it. */
 export class LocalNetwork extends pulumi.dynamic.Resource {
   declare readonly gatewayUrl: pulumi.Output<string>;
   declare readonly muUrl: pulumi.Output<string>;
@@ -24,6 +24,7 @@ export class LocalNetwork extends pulumi.dynamic.Resource {
       modules: undefined,
       schemaVersion: undefined,
     };
-    super(provider, name, { ...args, ...outputs }, options, "ao", "LocalNetwork");
+    const user = `${pulumi.getProject()}/${pulumi.getStack()}/${name}`;
+    super(provider, name, { user, ...args, ...outputs }, options, "ao", "LocalNetwork");
   }
 }

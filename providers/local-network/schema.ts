@@ -3,6 +3,11 @@ import { z } from "zod";
 export const LocalNetworkInputsSchema = z.strictObject({
   /** Folder of ids, state and ports, relative to the project. */
   dir: z.string().min(1),
+  /**
+   * Who needs the network. Several resources may share a folder: one that is deleted stops the network only when no other user is left.
+   * @default project, stack and the resource's own name
+   */
+  user: z.string().min(1).optional(),
   /** Seconds until all units must answer. */
   timeoutSeconds: z.number().positive().default(60),
 });

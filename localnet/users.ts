@@ -1,0 +1,50 @@
+/** Who needs the network of a folder: a file for each in `<dir>/users`, so that the last one that goes can stop it. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const folderOf = (dir: string) => join(dir, "users");
+
+/** Names may hold anything and be long: the file's name is a hash, its content the name. */
+const fileOf = (dir: string, user: string) =>
+  join(folderOf(dir), createHash("sha256").update(user).digest("hex").slice(0, 32));
+
+/** Told twice, it is one user. */
+export function addUser(dir: string, user: string): void {
+  mkdirSync(folderOf(dir), { recursive: true });
+  const file = fileOf(dir, user);
+  writeFileSync(`${file}.${process.pid}`, user);
+  renameSync(`${file}.${process.pid}`, file);
+}
+
+export function removeUser(dir: string, user: string): void {
+  rmSync(fileOf(dir, user), { force: true });
+}
+
+export const isUser = (dir: string, user: string): boolean => existsSync(fileOf(dir, user));
+
+/** All users, sorted. */
+export function usersOf(dir: string): string[] {
+  let files: string[];
+  try {
+    files = readdirSync(folderOf(dir));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+  // A name with a dot is being written.
+  return files
+    .filter((file) => !file.includes("."))
+    .flatMap((file) => textOf(join(folderOf(dir), file)))
+    .sort();
+}
+
+/** None when it was removed between two looks. */
+function textOf(file: string): string[] {
+  try {
+    return [readFileSync(file, "utf8")];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}

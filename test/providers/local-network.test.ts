@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { status, stop } from "../../localnet/index.ts";
+import { usersOf } from "../../localnet/users.ts";
+import * as lifecycle from "../../providers/local-network/lifecycle.ts";
+import { newProject } from "../e2e/project.ts";
+
+/** Deletion of a LocalNetwork while others live on its network, against the real daemon. */
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+function folder(): string {
+  const dir = mkdtempSync(join(tmpdir(), "local-network-"));
+  cleanups.push(async () => {
+    await stop(dir);
+    rmSync(dir, { recursive: true, force: true });
+  });
+  return dir;
+}
+
+const pidOf = async (dir: string) => {
+  const { running, info } = await status(dir);
+  return running ? info?.pid : undefined;
+};
+
+test("a network is stopped by the deletion of its last user, not of another one", async () => {
+  const dir = folder();
+  const { outs: a } = await lifecycle.create({ dir, user: "game/dev/a-network" });
+  const { outs: b } = await lifecycle.create({ dir, user: "game/staging/a-network" });
+  const pid = await pidOf(dir);
+  await lifecycle.remove("a", a);
+  // A deletion that is done again, as after a crash, is one.
+  await lifecycle.remove("a", a);
+  expect(usersOf(dir)).toEqual(["game/staging/a-network"]);
+  expect(await pidOf(dir)).toBe(pid);
+  await lifecycle.remove("b", b);
+  expect(await pidOf(dir)).toBeUndefined();
+});
+
+test("a state of an earlier version becomes a user by one update, and its deletion stops no other's network", async () => {
+  const dir = folder();
+  const user = "game/dev/new-network";
+  const { outs } = await lifecycle.create({ dir, user });
+  const { user: _, ...earlier } = outs;
+  const inputs = { dir, user: "game/dev/old-network" };
+  expect(await lifecycle.diff("id", outs, { dir, user })).toEqual({ changes: false, replaces: [] });
+  expect(await lifecycle.diff("id", earlier, inputs)).toEqual({ changes: true, replaces: [] });
+  await lifecycle.remove("id", earlier);
+  expect(await pidOf(dir)).toBeDefined();
+  const updated = await lifecycle.update("id", earlier, inputs);
+  expect(await lifecycle.diff("id", updated.outs, inputs)).toEqual({ changes: false, replaces: [] });
+  expect(usersOf(dir)).toEqual(["game/dev/new-network", "game/dev/old-network"]);
+  // Under another name it is the same user.
+  await lifecycle.update("id", updated.outs, { dir, user: "game/dev/other-network" });
+  expect(usersOf(dir)).toEqual(["game/dev/new-network", "game/dev/other-network"]);
+});
+
+test("a network that cannot be started has no user", async () => {
+  const dir = folder();
+  writeFileSync(join(dir, "network.sqlite"), "this is no database, however long it is ".repeat(40));
+  await expect(lifecycle.create({ dir, user: "game/dev/a-network" })).rejects.toMatchObject({
+    code: "LOCALNET_START",
+  });
+  expect(usersOf(dir)).toEqual([]);
+});
+
+test("by the real pulumi: renamed, shared with another stack and moved off, the others' network runs on", async () => {
+  const program = (name: string) => `import { LocalNetwork } from "ao-fleet";
+new LocalNetwork("${name}", { dir: ".fleet/localnet", timeoutSeconds: 60 });
+`;
+  const project = await newProject("shared", { "index.ts": program("first") });
+  cleanups.push(() => project.close());
+  const network = join(project.dir, ".fleet/localnet");
+  const run = async (...args: string[]) => {
+    const ran = await project.pulumi([...args, "--non-interactive"]);
+    expect(ran).toMatchObject({ code: 0 });
+    return ran.text;
+  };
+  await run("up", "--yes", "--stack", "dev");
+  const pid = await pidOf(network);
+  project.write("index.ts", program("second"));
+  expect(await run("up", "--yes", "--stack", "dev")).toContain("keeps running for shared/dev/second");
+  expect(await pidOf(network)).toBe(pid);
+  await run("preview", "--expect-no-changes", "--stack", "dev");
+
+  await run("stack", "init", "other");
+  await run("up", "--yes", "--stack", "other");
+  project.write("index.ts", 'import "ao-fleet";\n');
+  await run("up", "--yes", "--stack", "other");
+  expect(await pidOf(network)).toBe(pid);
+  await run("destroy", "--yes", "--stack", "dev");
+  expect(await pidOf(network)).toBeUndefined();
+}, 180_000);
