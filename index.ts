@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Fleet, serviceConfig, settings } from "./components/index.ts";
+import { Fleet, healthCron, serviceConfig, settings } from "./components/index.ts";
 
 const config = new pulumi.Config();
 const service = serviceConfig(config);
@@ -13,8 +13,8 @@ const fleet = await Fleet.create("pokerogue", {
     admin: {
       // Whom it watches: all of them.
       peers: ["deployment-coordinator", "coordinator", "battle", "pokemon", "shop", "security"],
-      // A round of health checks by cron: the messenger unit is asked to drive it.
-      tags: { "Cron-Interval": "30-seconds", "Cron-Tag-Action": "PERIODIC_HEALTH_CHECK" },
+      // A round of health checks by cron, where the stack has one.
+      tags: healthCron(config),
     },
     coordinator: { peers: ["deployment-coordinator", "admin", "battle", "pokemon", "shop", "security"] },
     battle: { dependsOn: ["coordinator"], peers: ["coordinator", "security", "pokemon"], config: service },

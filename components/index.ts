@@ -7,4 +7,4 @@ export { Release } from "../providers/release/resource.ts";
 export { Wiring } from "../providers/wiring/resource.ts";
 export type { FleetInput, ProcessInput } from "./declaration.ts";
 export { Fleet } from "./fleet.ts";
-export { serviceConfig, settings } from "./settings.ts";
+export { healthCron, serviceConfig, settings } from "./settings.ts";

@@ -6,6 +6,7 @@ import { writeAtomically } from "../providers/run/files.ts";
 import { replaceable } from "../providers/run/replacing.ts";
 import { distinct, entryOf, programOf, tidyFacts } from "./bundling.ts";
 import { type Configuration, configurationOf, IDLE } from "./configuration.ts";
+import { cronFindings } from "./cron.ts";
 import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration } from "./declaration.ts";
 import { levelsOf, unknownNames } from "./graph.ts";
 import type { Hidden } from "./hidden.ts";
@@ -91,6 +92,7 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
       problems.push(...error.problems);
     }
   }
+  warnings.push(...cronFindings(declaration, [...planned.keys()]));
   await tidyFacts(folders.home);
   throwAll(distinct(problems));
   return {

@@ -118,6 +118,12 @@ export const SETTINGS = {
     description: "Whether fleet deploy goes back to the last release by itself when it fails half-way",
     default: false,
   },
+  withoutBackup: {
+    type: "boolean",
+    description:
+      "Whether code is changed also where the state of a process could not be kept before; else such a deployment stops (BACKUP_FAILED)",
+    default: false,
+  },
   maxConcurrentRequests: {
     type: "integer",
     description: "Deferred requests that one game service may have open at once",
@@ -127,6 +133,12 @@ export const SETTINGS = {
     type: "integer",
     description: "Milliseconds after which a deferred request is answered with a time-out",
     default: 30_000,
+  },
+  healthCronSeconds: {
+    type: "integer",
+    description:
+      "Seconds between two rounds of the admin process' health checks by a cron, whose messages are permanent; 0 for none",
+    default: 0,
   },
   walletPath: {
     type: "string",

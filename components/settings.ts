@@ -94,6 +94,19 @@ export function serviceConfig(config: pulumi.Config) {
   };
 }
 
+/**
+ * Spawn tags of the guide's admin process: a round of health checks by a cron, which the messenger unit is asked to drive. A stack
+ * chooses it (`healthCronSeconds`), since every message of a round is permanent.
+ *
+ * @returns no tags where the stack has no cron
+ * @throws pulumi.RunError as `settings` does
+ */
+export function healthCron(config: pulumi.Config): Record<string, string> {
+  checkSettings(config);
+  const every = number(config, "healthCronSeconds");
+  return every > 0 ? { "Cron-Interval": `${every}-seconds`, "Cron-Tag-Action": "PERIODIC_HEALTH_CHECK" } : {};
+}
+
 function networkOf(config: pulumi.Config) {
   const kind = text(config, "network");
   if (kind === "local") return { kind: "local" as const, dir: text(config, "localDir") };

@@ -5,6 +5,7 @@ import { startClock } from "../deploy/clock.ts";
 import type { Engine } from "../deploy/engine.ts";
 import { type Plan, planLines, preview } from "../deploy/preview.ts";
 import { failureLines } from "../deploy/report.ts";
+import type { DeployOutcome } from "../deploy/run.ts";
 import { runUp } from "../deploy/up.ts";
 import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
 import { freeStack } from "../recovery/free.ts";
@@ -21,6 +22,7 @@ const Options = z.looseObject({
   rollbackOnFailure: z.boolean().optional(),
   replace: z.array(z.string()).default([]),
   takeOver: z.boolean().default(false),
+  withoutBackup: z.boolean().default(false),
   yes: z.boolean().default(false),
 });
 type DeployOptions = z.output<typeof Options>;
@@ -60,6 +62,10 @@ export function deployCommand(cli: Cli): Command {
         .option(
           "--take-over",
           "take the fleet from another operator's deployment that the ledger still holds for alive; its later messages are refused",
+        )
+        .option(
+          "--without-backup",
+          "change code also where a state could not be kept before (stack setting: withoutBackup)",
         )
         .option("-y, --yes", "do not show the plan and do not ask")
         .addHelpText("after", `\n${exitCodesText()}`);
@@ -139,12 +145,29 @@ async function up(
   engine: Engine,
   options: DeployOptions,
 ): Promise<ExitCode> {
-  const { code, outcome } = await runUp(context, stack, engine, options);
+  const first = await runUp(context, stack, engine, options);
+  const again = await goesOnWithoutBackup(context, first.outcome, options);
+  const { code, outcome } = again
+    ? await runUp(context, stack, engine, { ...options, withoutBackup: true })
+    : first;
   if (outcome.status === "failed" && goesBack(context, stack, options)) {
     const { rollBackAutomatically } = await import("../rollback/automatic.ts");
     await rollBackAutomatically(context, engine, outcome, options.parallel);
   }
   return code;
+}
+
+/** Whether a run that stopped only since states could not be kept is to go on without them. Asked where somebody can be asked. */
+async function goesOnWithoutBackup(
+  { host, out }: Context,
+  { status, failures }: DeployOutcome,
+  { yes, withoutBackup }: DeployOptions,
+): Promise<boolean> {
+  const stopped = failures.filter(({ problems }) => problems.some(({ code }) => code === "BACKUP_FAILED"));
+  if (status !== "failed" || stopped.length === 0 || stopped.length < failures.length) return false;
+  if (withoutBackup || yes || out.json || !host.stdin.isTTY) return false;
+  const names = stopped.map(({ member }) => member ?? "a process").join(", ");
+  return host.confirm(`Change the code of ${names} without a backup of the state?`);
 }
 
 const goesBack = ({ projectDir }: Context, stack: string, { rollbackOnFailure }: DeployOptions): boolean =>

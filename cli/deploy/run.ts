@@ -29,6 +29,8 @@ export interface DeployRequest {
   readonly replace?: readonly string[];
   /** Take the fleet from another operator's run that the ledger holds for alive. @default false */
   readonly takeOver?: boolean;
+  /** Change code also where a state could not be kept before. @default false */
+  readonly withoutBackup?: boolean;
   /** More for the environment of the program and the providers. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -127,6 +129,7 @@ async function once(
       env: runEnvironment(request, clock, {
         ...request.env,
         ...(request.takeOver ? { FLEET_TAKE_OVER: "1" } : {}),
+        ...(request.withoutBackup ? { FLEET_WITHOUT_BACKUP: "1" } : {}),
         FLEET_DEPLOYMENT_ID: deploymentId,
         FLEET_EVENTS: events,
       }),

@@ -14,6 +14,7 @@ import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import { type KnownFleet, knownFleet, type Member } from "../members.ts";
 import type { Clock } from "./clock.ts";
+import { CronWatch } from "./crons.ts";
 import { LEDGER_READS, lookAtLedger } from "./ledger.ts";
 import { LedgerCopy } from "./ledger-copy.ts";
 import { type Expected, type Look, observe, READS } from "./observe.ts";
@@ -65,6 +66,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
   const pace: Pace = paceOf(settings.readsPerMinute ?? shared, clock);
   const metrics = metricsOf(origin);
   const inLedger = settings.alerts.ledger ? new LedgerCopy(fleet.session, store) : undefined;
+  const crons = new CronWatch(fleet, clock);
   let commits: readonly number[] | undefined;
   let commitsFor = -1;
   const reads = fleet.members.length * READS + (fleet.ledger === undefined ? 0 : LEDGER_READS);
@@ -91,6 +93,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
         store,
         options.lanes ?? LANES,
       );
+      await crons.update(known.members, note);
       const runs = ledger?.runs.length ?? 0;
       if (commits === undefined || runs !== commitsFor) {
         commits = await options.commits();

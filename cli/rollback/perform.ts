@@ -42,10 +42,14 @@ export const withEnvironment = (engine: Engine, env: Readonly<Record<string, str
   run: (request) => engine.run({ ...request, env: { ...request.env, ...env } }),
 });
 
-/** The environment of a run that builds a pinned fleet. */
+/**
+ * The environment of a run that builds a pinned fleet. It does not stop for a state that cannot be kept: the code that it replaces may be
+ * what keeps a process from answering, and going back is what was decided.
+ */
 export function pinEnvironment({ pin, epoch }: PreparedRollback): Record<string, string> {
   return {
     FLEET_PIN: JSON.stringify(pin),
+    FLEET_WITHOUT_BACKUP: "1",
     ...(epoch === undefined ? {} : { FLEET_MANUAL_EPOCH: String(epoch) }),
   };
 }

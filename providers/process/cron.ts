@@ -8,17 +8,28 @@ import type { ProcessInputs } from "./schema.ts";
 /** Seconds that a messenger unit may take to begin or to end it. */
 const PATIENCE = 60;
 
-/** Has the crons driven that a process was spawned with. What cannot be read back is asked for at every create and update. */
+type Wanted = Pick<ProcessInputs, "tags" | "adopt">;
+
+const intervalOf = ({ tags, adopt }: Wanted): string | undefined =>
+  // An adopted process has the tags that it was spawned with.
+  adopt === undefined ? tags["Cron-Interval"] : undefined;
+
+/** Has the crons driven that a process was spawned with. What cannot be read back is asked for at every create, update and refresh. */
 export async function driveCron(
   session: Session,
   { name, processId }: Place,
-  { tags, adopt }: Pick<ProcessInputs, "tags" | "adopt">,
+  wanted: Wanted,
+  before: Wanted | undefined,
   budget: Budget,
 ): Promise<void> {
-  // An adopted process has the tags that it was spawned with.
-  if (adopt !== undefined || tags["Cron-Interval"] === undefined) return;
+  const interval = intervalOf(wanted);
+  if (interval === undefined) {
+    if (before && intervalOf(before) !== undefined)
+      await stopCron(session, { name, processId }, before.tags, budget);
+    return;
+  }
   const isDriven = await session.ao.monitor({ processId, on: true }, within(budget, PATIENCE));
-  const every = `every ${tags["Cron-Interval"].replace("-", " ")}`;
+  const every = `every ${interval.replace("-", " ")}`;
   await say(
     session,
     name,
@@ -27,10 +38,29 @@ export async function driveCron(
   );
 }
 
+/**
+ * Asks for the crons again while a process is looked at: a messenger unit that lost its memory drives none, and tells nobody. What it
+ * answers is no finding about the process.
+ */
+export async function askForCronAgain(
+  session: Session,
+  place: Place,
+  wanted: Wanted,
+  budget: Budget,
+): Promise<void> {
+  if (intervalOf(wanted) === undefined) return;
+  try {
+    await driveCron(session, place, wanted, undefined, budget);
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    await say(session, place.name, "cron", `may not be driven [${error.code}]: the next refresh asks again`);
+  }
+}
+
 /** Nothing is left to be driven in a retired process. A unit that does not end it sends ticks that are refused: no reason to fail. */
 export async function stopCron(
   session: Session,
-  { name, processId }: Place,
+  { name, processId }: Pick<Place, "name" | "processId">,
   tags: ProcessInputs["tags"],
   budget: Budget,
 ): Promise<void> {

@@ -15,11 +15,11 @@ import { step } from "../run/step.ts";
 import { type Beside, placeBeside } from "./beside.ts";
 import { BOOT_PATIENCE, bootLoads } from "./boot.ts";
 import { changesIn, handWords, notOurs, strangersIn } from "./code-drift.ts";
-import { driveCron } from "./cron.ts";
+import { askForCronAgain, driveCron } from "./cron.ts";
 import { awaitHealthy, type Expected, type Place, probe } from "./health.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import { ensureModule } from "./module.ts";
-import { type Observed, observe } from "./observe.ts";
+import { isStopped, type Observed, observe } from "./observe.ts";
 import { assertOwner } from "./owner.ts";
 import { ensurePlace, type FoundPlace, keptPlace } from "./place.ts";
 import { besideOthers, retained, servingOf } from "./retention.ts";
@@ -79,6 +79,7 @@ export async function read(id: string, props: ProcessOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const place: Place = { name: props.name, generation: props.generation, processId: props.processId };
   const { health, drift } = await observe(session, place, props).catch(observedRuin);
+  if (!isStopped(drift)) await askForCronAgain(session, place, props, session.budget(props.timeoutSeconds));
   return { id, props: { ...props, health, drift } };
 }
 
@@ -141,7 +142,7 @@ async function ensure(
     const { revision: _, ...others } = olds ?? {};
     const view = olds && ({ ...others, ...(before && { revision: before }) } as ProcessOutputs);
     const revision = await ensureCode(session, place, inputs, view, budget);
-    await driveCron(session, place, inputs, budget);
+    await driveCron(session, place, inputs, olds, budget);
     const started = performance.now();
     const expected = { version: inputs.version, sourceHash: inputs.bundle.hash };
     const health = await healthOf(session, place, expected, inputs, budget);
@@ -281,7 +282,10 @@ async function ensureCode(
   const started = performance.now();
   const state = await stateFor(session, place, inputs, olds);
   const before = olds?.revision?.sourceHash ?? (await adoption())?.members[inputs.name]?.sourceHash;
-  if (!place.fresh && before) await keepState(session, place, before, budget);
+  // Of a process whose state was lost, nothing is known but that it runs the fleet's code.
+  const modules = olds?.bundle?.modules;
+  const hasLibrary = modules === undefined || Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));
+  if (!place.fresh && before) await keepState(session, place, before, hasLibrary, budget);
   const booted = place.booted === true ? bootLoads(place, inputs) : [];
   const load =
     (await committedLoad(session, place, inputs.bundle.hash, booted, budget, BOOT_PATIENCE)) ??

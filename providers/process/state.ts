@@ -13,13 +13,18 @@ import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 const PATIENCE = 60;
 
 /**
- * Keeps the states of a process before other code comes into it. One that cannot be asked is upgraded all the same, since the
- * upgrade may be its cure; that nothing was kept is said.
+ * Keeps the states of a process before other code comes into it. Where that does not work, the run stops: whether to go on without is
+ * for a person or the stack to say, since nothing could be brought back later. A program without the fleet's library exports nothing,
+ * which was known when it was declared so: that is said.
+ *
+ * @param hasLibrary whether the code that runs carries the fleet's library
+ * @throws FleetError BACKUP_FAILED; transient when the reason is
  */
 export async function keepState(
   session: Session,
   place: Place,
   sourceHash: string,
+  hasLibrary: boolean,
   budget: Budget,
 ): Promise<void> {
   try {
@@ -32,8 +37,25 @@ export async function keepState(
     await say(session, place.name, "kept", keptWords(taken));
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    await say(session, place.name, "kept", `no state: ${error.problems[0].what}`);
+    const isPlain = !hasLibrary && error.code === "NO_REPLY";
+    if (!isPlain && session.withoutBackup !== true) throw backupFailed(place, error);
+    await say(session, place.name, "kept", `no state: ${error.problems[0].what} [${error.code}]`);
   }
+}
+
+function backupFailed({ name }: Place, cause: FleetError): FleetError {
+  const [{ what, got }] = cause.problems;
+  return new FleetError(
+    {
+      code: "BACKUP_FAILED",
+      what: `The state of ${name} could not be kept, so its code was not changed.`,
+      got: `${what}${got === undefined ? "" : `: ${got}`} [${cause.code}]`,
+      expected: "a backup that a rollback can bring back",
+      remedy:
+        "Run the deployment again; or go on without a backup: npx fleet deploy --without-backup, FLEET_WITHOUT_BACKUP=1 pulumi up, or the stack setting withoutBackup.",
+    },
+    { transient: cause.transient, cause },
+  );
 }
 
 /** An empty state is no backup of anything. */

@@ -12,6 +12,10 @@ export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): strin
   if (olds.version !== news.version) reasons.push(`version ${olds.version} → ${news.version}`);
   if ((olds.strategy === undefined) !== (news.strategy === undefined))
     reasons.push(news.strategy ? "from now on beside, not in place" : "from now on in place");
+  const cron = (from: { readonly tags?: ProcessInputs["tags"] }) => from.tags?.["Cron-Interval"];
+  if (cron(olds) !== undefined && cron(news) === undefined) reasons.push("its cron is driven no longer");
+  if (cron(olds) === undefined && cron(news) !== undefined)
+    reasons.push("its cron is driven, where it was spawned with one: tags are fixed at the spawn");
   for (const finding of olds.drift) reasons.push(`changed by hand: ${finding}`);
   const { status, reasons: why } = olds.health;
   if (status !== "HEALTHY" && status !== "DEGRADED")

@@ -33,6 +33,8 @@ export interface Session {
   operator(): Promise<string>;
   /** A budget for one resource: its own seconds, cut by what is left of the whole run (`FLEET_TIMEOUT`). */
   budget(seconds: number): Budget;
+  /** Whether code may be changed where the state could not be kept before: `FLEET_WITHOUT_BACKUP=1`, or the stack's `withoutBackup`. */
+  readonly withoutBackup?: boolean;
   /** Gives up messages of one step that an earlier run left open, all but the one that is sent now. */
   supersede(step: string, intent: string): Promise<void>;
 }
@@ -85,7 +87,8 @@ export function sessionFor(scope: Scope, network: NetworkRef): Promise<Session> 
 }
 
 async function open(scope: Scope, network: NetworkRef): Promise<Session> {
-  const wallet = await loadWallet(walletSource(await configured()));
+  const given = await configured();
+  const wallet = await loadWallet(walletSource(given));
   const { endpoints, modules } = await placeOf(network);
   const journal = await openJournal(join(scope.home, "journal", `${scope.project}.${scope.stack}.jsonl`));
   const board = new WaitBoard((line) => void say(session, "units", "delayed", line));
@@ -106,6 +109,7 @@ async function open(scope: Scope, network: NetworkRef): Promise<Session> {
     networkName: network.kind,
     deployment: new Deployment(() => session),
     operator: () => operatorOf(scope.home),
+    withoutBackup: process.env.FLEET_WITHOUT_BACKUP === "1" || given.get("withoutBackup") === "true",
     budget(seconds) {
       whole ??= budgetOf(runSeconds());
       return within(whole, seconds);

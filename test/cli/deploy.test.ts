@@ -312,3 +312,36 @@ describe("fleet deploy", () => {
     expect(stderr).toContain("[DEPENDENCY_CYCLE]\n  got:      a → b → a");
   });
 });
+
+describe("a state that could not be kept", () => {
+  const BACKUP_FAILED =
+    "The state of battle could not be kept, so its code was not changed. [BACKUP_FAILED]\n  got:      slow [UNIT_SLOW]\n  to do:    Run it again.\n";
+  const kept: Script = async (run) => {
+    if (run.kind === "preview") {
+      run.say(began("Process", "battle", "update"));
+      run.say(summary({ update: 1 }));
+      return { ok: true };
+    }
+    if (run.env.FLEET_WITHOUT_BACKUP === "1") return good(run);
+    run.say(began("Process", "battle"));
+    for (const event of failed("Process", "battle", BACKUP_FAILED)) run.say(event);
+    return { ok: false, text: "failed" };
+  };
+
+  test("is a question where somebody can be asked, and the answer decides", async () => {
+    const yes = await deploy([], kept, { tty: true, confirm: true });
+    expect(yes.code).toBe(0);
+    const ups = yes.engine.runs.filter(({ kind }) => kind === "up");
+    expect(ups.map(({ env }) => env.FLEET_WITHOUT_BACKUP)).toEqual([undefined, "1"]);
+  });
+
+  test("ends the run with its code where nobody can be asked; a flag goes on", async () => {
+    const stopped = await deploy(["--yes"], kept);
+    expect(stopped.code).toBe(1);
+    expect(stopped.stderr).toContain("[BACKUP_FAILED]");
+    expect(stopped.engine.runs).toHaveLength(1);
+    const told = await deploy(["--yes", "--without-backup"], kept);
+    expect(told.code).toBe(0);
+    expect(told.engine.runs[0]?.env.FLEET_WITHOUT_BACKUP).toBe("1");
+  });
+});

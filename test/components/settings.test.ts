@@ -6,7 +6,7 @@ import { parse } from "yaml";
 import { readStackConfig } from "../../cli/stack-config.ts";
 import { type StackValues, settingProblems } from "../../components/setting-problems.ts";
 import { SETTINGS, type Setting } from "../../components/setting-table.ts";
-import { serviceConfig, settings } from "../../components/settings.ts";
+import { healthCron, serviceConfig, settings } from "../../components/settings.ts";
 import { packageDir } from "../../toolchain/paths.ts";
 import { sandbox } from "../toolchain/sandbox.ts";
 
@@ -38,6 +38,18 @@ describe("defaults", () => {
       requestTimeout: 30_000,
       enableMetrics: true,
     });
+  });
+
+  test("have no cron; a stack may choose one for the admin process", () => {
+    expect(healthCron(stack({}))).toEqual({});
+    expect(healthCron(stack({ "two:healthCronSeconds": "30" }))).toEqual({
+      "Cron-Interval": "30-seconds",
+      "Cron-Tag-Action": "PERIODIC_HEALTH_CHECK",
+    });
+    const dev = parse(readFileSync(join(packageDir, "toolchain", "dev-stack.yaml"), "utf8")) as {
+      config: Record<string, unknown>;
+    };
+    expect(dev.config["ao-fleet:healthCronSeconds"]).toBe(30);
   });
 
   test("give way to the stack's values", () => {

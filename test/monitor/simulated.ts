@@ -126,6 +126,7 @@ export async function watching(
       scope,
       ao,
       journal: { void: async () => {} },
+      endpoints: net.endpoints,
       networkName: "local",
       supersede: async () => {},
     },

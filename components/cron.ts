@@ -1,0 +1,52 @@
+import type { Problem } from "../core/errors.ts";
+import type { FleetDeclaration } from "./declaration.ts";
+
+const SECONDS: Readonly<Record<string, number>> = {
+  second: 1,
+  minute: 60,
+  hour: 3600,
+  day: 86_400,
+  week: 604_800,
+  month: 2_629_800,
+  year: 31_557_600,
+  // Arweave's blocks come every two minutes.
+  block: 120,
+};
+
+/** How often a `Cron-Interval` (`30-seconds`) ticks in a day; undefined for one that is none. Pure. */
+export function ticksADay(interval: string): number | undefined {
+  const [, amount, unit = ""] = /^(\d+)-([a-z]+?)s?$/.exec(interval.trim()) ?? [];
+  const seconds = SECONDS[unit];
+  const every = Number(amount);
+  return seconds === undefined || !(every > 0) ? undefined : 86_400 / (every * seconds);
+}
+
+/**
+ * What a member's cron leaves on a network for ever, where it is not the embedded one: a warning of the plan with the number. A tick
+ * itself is no message; what it makes the process send is, and the answers are. Pure.
+ */
+export function cronFindings({ network, processes }: FleetDeclaration, names: readonly string[]): Problem[] {
+  if (network.kind === "local") return [];
+  return names.flatMap((name): Problem[] => {
+    const member = processes[name];
+    const interval = member?.tags["Cron-Interval"];
+    const ticks = interval === undefined ? undefined : ticksADay(interval);
+    if (member === undefined || interval === undefined || ticks === undefined) return [];
+    const peers = member.peers.length;
+    const count = (value: number) => Math.round(value).toLocaleString("en");
+    const toPeers =
+      peers === 0
+        ? ""
+        : `; with a message to each of its ${peers} peers and their answers, ${count(ticks * peers * 2)}`;
+    return [
+      {
+        code: "CRON_PERMANENT",
+        what: `The cron of ${name} ticks ${count(ticks)} times a day, and every message that a tick sends is kept for ever.`,
+        at: `processes.${name}.tags.Cron-Interval`,
+        got: `${interval}: with one message a tick ${count(ticks)} permanent messages a day${toPeers}`,
+        expected: "as many as the stack is to pay for",
+        remedy: "Make the interval longer, or leave the cron out on this stack.",
+      },
+    ];
+  });
+}

@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { AGAIN_MS, CronWatch } from "../../cli/monitor/crons.ts";
+import { FleetError } from "../../core/errors.ts";
+import { fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
+
+test("crons are asked for in the first round and then hourly, of those alone that have one; a failure is asked again at once", async () => {
+  const asked: string[] = [];
+  let answer: () => boolean = () => true;
+  const ao = {
+    ...fakeAo(() => ({})),
+    monitor: async ({ processId, on }: { processId: string; on: boolean }) => {
+      asked.push(`${processId} ${on}`);
+      return answer();
+    },
+  };
+  let now = 0;
+  const clock = { now: () => now, ticks: () => now, sleep: async () => {} };
+  const members = [member("clock"), member("shop"), member("old", { status: "RETIRED" })];
+  const crons = new CronWatch(fakeFleet(ao, members), clock, async () => new Set(["clock", "old"]));
+  const notes: string[] = [];
+  const round = async () => {
+    await crons.update(members, (text) => void notes.push(text));
+    now += 60_000;
+    return asked.splice(0);
+  };
+  const call = `${idOf("clock")} true`;
+  expect(await round()).toEqual([call]);
+  expect(await round()).toEqual([]);
+  now = AGAIN_MS;
+  expect(await round()).toEqual([call]);
+  expect(notes).toEqual([]);
+
+  now += AGAIN_MS;
+  answer = () => {
+    throw new FleetError({ code: "WALLET_MISSING", what: "No wallet is configured", remedy: "Set one." });
+  };
+  expect(await round()).toEqual([call]);
+  expect(notes.splice(0)).toEqual([
+    "clock: its cron could not be asked for again: No wallet is configured [WALLET_MISSING]",
+  ]);
+  answer = () => false;
+  expect(await round()).toEqual([call]);
+  expect(notes).toEqual(["clock: the network's messenger unit drives no crons"]);
+  expect(await round()).toEqual([]);
+});

@@ -1,0 +1,67 @@
+import { afterEach, expect, test } from "vitest";
+import * as lifecycle from "../../providers/process/lifecycle.ts";
+import { endRun } from "../../providers/run/session.ts";
+import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
+
+let stack: Stack;
+afterEach(async () => {
+  delete process.env.FLEET_WITHOUT_BACKUP;
+  await stack.close();
+});
+
+/** Every dry word of the unit about the export fails; all else goes on. */
+function noExports(status: number): () => void {
+  const ids = new Set<string>();
+  const watch = stack.net.faults.add({
+    on: "mu.post",
+    match: ({ item }) => {
+      if (item?.tags.Action === "EXPORT_STATE") ids.add(item.id);
+      return false;
+    },
+    fault: { kind: "reset" },
+  });
+  const fail = stack.net.faults.add({
+    on: "cu.result",
+    match: ({ messageId }) => messageId !== undefined && ids.has(messageId),
+    fault: { kind: "status", status, body: '{"error":"the unit refuses"}' },
+  });
+  return () => {
+    watch();
+    fail();
+  };
+}
+
+const edited = async (name: string) =>
+  checked(await stack.inputs(name, { reason: "edited" }, { timeoutSeconds: 20 }));
+
+test("a state that could not be kept stops the change, with a code and a way on, and the next run goes on", async () => {
+  stack = await simulatedStack();
+  const shop = await createProcess(await stack.inputs("shop"));
+  const calm = noExports(403);
+  const error = await lifecycle.update("id", shop, await edited("shop")).then(
+    () => undefined,
+    (reason: unknown) => reason as Error,
+  );
+  expect(error?.message).toContain("[BACKUP_FAILED]");
+  expect(error?.message).toContain("[UNIT_REFUSED]");
+  expect(error?.message).toContain("--without-backup");
+  expect(stack.evalsOf("shop")).toBe(1);
+  expect(stack.net.oracle.state(shop.processId)).toMatchObject({
+    fleet: { sourceHash: shop.revision?.sourceHash },
+  });
+  calm();
+  const { outs } = await lifecycle.update("id", shop, await edited("shop"));
+  expect(outs.health.status).toBe("HEALTHY");
+  expect(stack.evalsOf("shop")).toBe(2);
+});
+
+test("a run that was told to go on without a backup does, and says so", async () => {
+  stack = await simulatedStack();
+  const shop = await createProcess(await stack.inputs("shop"));
+  await endRun();
+  process.env.FLEET_WITHOUT_BACKUP = "1";
+  noExports(403);
+  const { outs } = await lifecycle.update("id", shop, await edited("shop"));
+  expect(outs.revision?.sourceHash).not.toBe(shop.revision?.sourceHash);
+  expect(stack.evalsOf("shop")).toBe(2);
+});
