@@ -89,7 +89,11 @@ export async function openFleet(
     // Every message of a command has a key of its own: nothing of an earlier one is left open under it.
     supersede: async () => {},
   };
-  const known = await knownFleet(scope, () => exportState(workspace, stack));
+  const known = await knownFleet(scope, () => exportState(workspace, stack)).catch(async (error: unknown) => {
+    // Nobody else can release the journal's lock.
+    await close();
+    throw error;
+  });
   return {
     ...known,
     project: config.project,

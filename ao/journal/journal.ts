@@ -127,6 +127,7 @@ class SharedJournal {
 
   static async open(path: string, options: JournalOptions): Promise<SharedJournal> {
     const lock = await guarded(path, () => acquireLock(`${path}.lock`, options));
+    let appender: DiskParts["appender"] | undefined;
     try {
       const text = await readIfThere(path);
       const { records, size, dropped } = parseJournal(path, text ?? Buffer.alloc(0));
@@ -134,7 +135,7 @@ class SharedJournal {
       const intents = new Intents();
       for (const record of records) intents.apply(record);
       const blobs = blobsIn(`${path}.blobs`);
-      const appender = await openAppender(path, size);
+      appender = await openAppender(path, size);
       const journal = new SharedJournal(
         path,
         { isNew: text === undefined, dropped },
@@ -144,6 +145,7 @@ class SharedJournal {
       if (size > COMPACT_ABOVE && intents.closedBytes > size / 2) await journal.compact();
       return journal;
     } catch (error) {
+      await appender?.close().catch(() => {});
       await lock.release();
       throw error;
     }
@@ -170,8 +172,11 @@ class SharedJournal {
 
   async end(): Promise<void> {
     await Promise.allSettled(this.turns.values());
-    await this.appender.close();
-    await this.lock.release();
+    try {
+      await this.appender.close();
+    } finally {
+      await this.lock.release();
+    }
   }
 
   private inTurn<T>(key: string, task: () => Promise<T>): Promise<T> {

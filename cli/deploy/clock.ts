@@ -2,7 +2,7 @@ import { abortAgain } from "./engine.ts";
 
 /** Seconds that running steps get to end by themselves after the time is over, before pulumi is told to stop at once. */
 const GRACE = 15;
-/** Seconds until a pulumi that does not stop even then is left alone. */
+/** Seconds until a pulumi that does not stop even then is killed. */
 const LAST = 10;
 
 export type Ended = "timeout" | "interrupted";

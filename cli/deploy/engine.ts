@@ -1,4 +1,6 @@
 import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
+import { kill } from "../../core/processes.ts";
+import { enginesUnder } from "../recovery/engines.ts";
 import { definedOnly, openStack, type Workspace } from "../workspace.ts";
 
 export type { EngineEvent };
@@ -24,6 +26,8 @@ export type EngineResult =
 /** Pulumi's engine, as far as `deploy` needs it. Tests give their own. */
 export interface Engine {
   run(request: EngineRun): Promise<EngineResult>;
+  /** Ends a pulumi that obeyed neither interrupt, so that it does not go on after its command. The next deploy recovers the stack. */
+  kill?(): void;
 }
 
 /** Pulumi over its Automation API, on a stack of a project. */
@@ -31,6 +35,9 @@ export async function pulumiEngine(workspace: Workspace, stackName: string): Pro
   const { ConcurrentUpdateError, CommandError } = await import("@pulumi/pulumi/automation/index.js");
   const stack = await openStack(workspace, stackName);
   return {
+    kill() {
+      for (const pid of enginesUnder(process.pid)) kill(pid);
+    },
     async run({ kind, env, parallel, refresh, onEvent, signal }) {
       stack.workspace.envVars = { ...definedOnly(workspace.env), ...env };
       let text = "";

@@ -141,7 +141,11 @@ async function once(
         watcher.engine(event);
       },
     });
-    result = await Promise.race([run, clock.hopeless.then(() => undefined)]);
+    const killed = clock.hopeless.then(() => {
+      engine.kill?.();
+      return undefined;
+    });
+    result = await Promise.race([run, killed]);
   } finally {
     clock.signal.removeEventListener("abort", noteBusy);
     await steps.stop();

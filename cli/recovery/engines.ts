@@ -8,6 +8,7 @@ import {
   argumentsOf,
   environmentOf,
   folderOf,
+  parentOf,
   programOf,
 } from "../../core/processes.ts";
 
@@ -32,6 +33,16 @@ export function engineOf(projectDir: string, backendUrl: string | undefined): nu
     isWithin(pid, projectDir) ||
     (backendUrl !== undefined && environmentOf(pid)?.includes(`PULUMI_BACKEND_URL=${backendUrl}`) === true);
   return allProcesses().find((pid) => programOf(pid) === "pulumi" && isOurs(pid));
+}
+
+/** The engines that a process started, itself or through others. */
+export function enginesUnder(root: number): number[] {
+  const isUnder = (pid: number) => {
+    let at = parentOf(pid);
+    while (at !== undefined && at > 1 && at !== root) at = parentOf(at);
+    return at === root;
+  };
+  return allProcesses().filter((pid) => programOf(pid) === "pulumi" && isUnder(pid));
 }
 
 /**

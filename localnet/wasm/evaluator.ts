@@ -157,6 +157,8 @@ export function wasmEvaluator(options: WasmEvaluatorOptions): Evaluator {
 
     async close() {
       closed = true;
+      // No worker will ever take these up: whoever waits for one would wait for ever.
+      for (const { settle } of queue.splice(0)) settle({ failure: "the evaluator is closed" }, null);
       await Promise.all(workers.map((worker) => worker.thread.terminate()));
     },
   };

@@ -99,7 +99,11 @@ async function open(scope: Scope, network: NetworkRef): Promise<Session> {
     onWait: (wait) => board.observe(wait),
     limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
   });
-  const inherited = await leftOpen(journal);
+  const inherited = await leftOpen(journal).catch(async (error: unknown) => {
+    // This attempt is forgotten: the end of the run would not close its journal.
+    await journal.close();
+    throw error;
+  });
   const session: Session = {
     scope,
     ao,

@@ -6,6 +6,7 @@ import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
+import { enginesUnder } from "../../cli/recovery/engines.ts";
 import { ownerWords } from "../../cli/recovery/index.ts";
 import { stackLocks, type TornLock } from "../../cli/recovery/locks.ts";
 import { withoutPending } from "../../cli/recovery/pending.ts";
@@ -82,6 +83,19 @@ describe("a stack's lock", () => {
     expect(await stackLocks("https://api.example.com", tmpdir(), "game", "dev")).toEqual([]);
     expect(await stackLocks(undefined, tmpdir(), "game", "dev")).toEqual([]);
   });
+});
+
+it("the engines under a process are found also through others, and nobody else's", async () => {
+  const code = `const child = require("node:child_process").spawn("sleep", ["60"], { argv0: "/opt/pulumi" });
+    console.log(child.pid);`;
+  const between = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+  const engine = await new Promise<number>((found) =>
+    between.stdout.once("data", (text) => found(Number(text))),
+  );
+  const found = [process.pid, between.pid ?? 0, engine].map(enginesUnder);
+  kill(engine);
+  await new Promise((ended) => between.once("exit", ended));
+  expect(found).toEqual([[engine], [engine], []]);
 });
 
 describe("pending operations", () => {

@@ -130,3 +130,13 @@ test("a memory that outgrows the image's limit is an error, not the end", async 
 test("a module that nobody has is no result", async () => {
   await expect(new Live(evaluatorWith(), "p", "m".repeat(43)).boot()).rejects.toThrow("was not found");
 });
+
+test("evaluations that wait for a thread end with the evaluator", async () => {
+  const evaluator = evaluatorWith({ workers: 1 });
+  const lives = ["p", "q", "r"].map((letter) => new Live(evaluator, letter));
+  const boots = lives.map((live) => live.boot().then(String, (error: Error) => error.message));
+  await evaluator.close?.();
+  const [first, ...waiting] = await Promise.all(boots);
+  expect(first).toBe("the evaluating thread ended");
+  expect(waiting).toEqual(["the evaluator is closed", "the evaluator is closed"]);
+});
