@@ -35,7 +35,7 @@ const allowed = z.array(
 
 /** How the Lua of a member becomes one text. Paths are relative to the project. */
 export const BundlingSchema = z.strictObject({
-  /** Further folders in which `require` finds modules, before `processes/lib` and the folder above the program's own. @default none */
+  /** Further folders in which `require` finds modules, before `processes/lib`, the library that the package brings and the folder above the program's own. @default none */
   search: z.array(z.string().min(1)).default([]),
   /** Modules left to the process' own `require`; a trailing `*` matches any rest. aos' own need not be named. @default none */
   externals: z.array(z.string().min(1)).default([]),
@@ -120,7 +120,7 @@ export const ProcessDeclarationSchema = z.strictObject({
   health: HealthPolicySchema.partial().optional(),
   /** Seconds for a create or update of this process. @default the fleet's */
   timeoutSeconds: z.number().positive().optional(),
-  /** Whether `processes/lib` is put before the program. @default true */
+  /** Whether the library (`fleet`) is put before the program. @default true */
   lib: z.boolean().default(true),
   /** How its Lua becomes one text. */
   bundle: BundlingSchema.prefault({}),

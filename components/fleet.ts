@@ -18,6 +18,7 @@ import { readPin } from "./pin.ts";
 import { planPinned } from "./pinned.ts";
 import { type FleetPlan, type PlannedProcess, planFleet } from "./plan.ts";
 import { preFlight } from "./pre-flight.ts";
+import { checkWorkingFolder } from "./project-file.ts";
 import { runningRelease } from "./running.ts";
 import { openSecrets } from "./secrets.ts";
 import {
@@ -61,6 +62,7 @@ export class Fleet extends pulumi.ComponentResource {
     options?: pulumi.ComponentResourceOptions,
   ): Promise<Fleet> {
     try {
+      checkWorkingFolder(process.cwd());
       const input = await openSecrets(given);
       const where = { home: HOME, project: pulumi.getProject(), stack: pulumi.getStack() };
       const running = await runningRelease(where);

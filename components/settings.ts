@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
 import { formatProblem } from "../core/errors.ts";
 import type { Kind, StrategyInput } from "../delivery/strategy.ts";
+import { projectFile } from "./project-file.ts";
 import { type StackValues, settingProblems } from "./setting-problems.ts";
 import { defaultOf, type SettingKey } from "./setting-table.ts";
 
@@ -150,14 +150,10 @@ function valuesOf(config: pulumi.Config): StackValues {
   };
 }
 
-/** Keys under `config` in the nearest Pulumi.yaml; none when it cannot be read, which Pulumi has judged before. */
+/** Keys under `config` in the project's file; none when it cannot be read, which Pulumi has judged before. */
 function declaredKeys(from: string): string[] {
-  for (let at = from; ; at = dirname(at)) {
-    const file = join(at, "Pulumi.yaml");
-    if (existsSync(file)) {
-      const project = parse(readFileSync(file, "utf8")) as { config?: unknown } | null;
-      return Object.keys(project?.config ?? {});
-    }
-    if (dirname(at) === at) return [];
-  }
+  const file = projectFile(from);
+  if (file === undefined) return [];
+  const project = parse(readFileSync(file, "utf8")) as { config?: unknown } | null;
+  return Object.keys(project?.config ?? {});
 }

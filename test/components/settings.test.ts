@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { afterEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { readStackConfig } from "../../cli/stack-config.ts";
+import { checkWorkingFolder } from "../../components/project-file.ts";
 import { type StackValues, settingProblems } from "../../components/setting-problems.ts";
 import { SETTINGS, type Setting } from "../../components/setting-table.ts";
 import { healthCron, serviceConfig, settings } from "../../components/settings.ts";
@@ -97,6 +98,18 @@ describe("defaults", () => {
       const expected = setting.default === undefined ? undefined : String(setting.default);
       expect(config.get(key), key).toBe(expected);
     }
+  });
+});
+
+describe("the project's folder", () => {
+  test("is where the program has to run", () => {
+    const box = sandbox();
+    expect(() => checkWorkingFolder(box.dir)).not.toThrow();
+    writeFileSync(box.file("Pulumi.yaml"), "name: two\nruntime: nodejs\nmain: infra/index.ts\n");
+    expect(() => checkWorkingFolder(box.dir)).not.toThrow();
+    expect(() => checkWorkingFolder(box.file("infra"))).toThrow(
+      /PROGRAM_ELSEWHERE[\s\S]*Pulumi\.yaml[\s\S]*infra/,
+    );
   });
 });
 
