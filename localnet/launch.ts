@@ -4,7 +4,9 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { kill } from "../core/processes.ts";
+import { sibling } from "../core/sibling.ts";
 import { EXIT, LOG_FILE, readDescriptor } from "./descriptor.ts";
+import { imageFolder } from "./images.ts";
 import { isPermitted, makePermit, register, revoke, unregister } from "./permits.ts";
 
 /** A daemon that this process launched. */
@@ -20,9 +22,11 @@ export interface Daemon {
 
 /** Starts a daemon on a folder that is there. */
 export function launch(folder: string): Daemon {
+  // Told by the caller, not by a daemon that nobody sees.
+  imageFolder();
   const output = openSync(join(folder, LOG_FILE), "a");
   const permit = makePermit(folder);
-  const program = fileURLToPath(import.meta.resolve("./daemon.ts"));
+  const program = fileURLToPath(sibling(import.meta.url, "daemon"));
   const flags = ["--experimental-wasm-memory64", "--disable-warning=ExperimentalWarning"];
   const child = spawn(nodeBinary(), [...flags, program, folder, permit], {
     detached: true,

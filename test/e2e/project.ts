@@ -98,17 +98,34 @@ async function copyFolder(from: string, to: string): Promise<void> {
   await cp(from, to, { recursive: true });
 }
 
-/** The project in a folder that is there already. */
-export function projectIn(dir: string, backend = `file://${dir}/.fleet`): Project {
+/** Where a project's commands are, and the environment that they run in. */
+export interface Commands {
+  readonly bin: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** The repository's commands; a passphrase that is no secret. */
+function commandsHere(backend: string): Commands {
   const bin = join(repository, "node_modules", ".bin");
-  const environment = {
-    ...process.env,
-    PATH: `${bin}:${process.env.PATH}`,
-    PULUMI_BACKEND_URL: backend,
-    PULUMI_CONFIG_PASSPHRASE: "only a test",
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-    NO_COLOR: "1",
+  return {
+    bin,
+    env: {
+      ...process.env,
+      PATH: `${bin}:${process.env.PATH}`,
+      PULUMI_BACKEND_URL: backend,
+      PULUMI_CONFIG_PASSPHRASE: "only a test",
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      NO_COLOR: "1",
+    },
   };
+}
+
+/** The project in a folder that is there already. */
+export function projectIn(
+  dir: string,
+  backend = `file://${dir}/.fleet`,
+  { bin, env: environment }: Commands = commandsHere(backend),
+): Project {
   const project: Project = {
     dir,
     backend,

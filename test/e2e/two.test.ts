@@ -1,20 +1,29 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, createSigner } from "@permaweb/aoconnect/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LocalNetworkInfo, status } from "../../localnet/index.ts";
+import { packageDir } from "../../toolchain/paths.ts";
 import { makeJwk } from "../ao/wallets.ts";
-import { newProject, type Project } from "./project.ts";
-import { twoProcesses } from "./two.ts";
+import { installed, type Packed, type PackedProject, pack, runIn } from "./packed.ts";
+import { classicProject, ownProject } from "./two.ts";
 
-let project: Project;
+const top = mkdtempSync(join(tmpdir(), "fleet-packed-"));
+let packed: Packed;
+let project: PackedProject;
 type Members = Record<string, { processId: string; health: string }>;
 
 beforeAll(async () => {
-  project = await newProject("two", twoProcesses);
+  packed = await pack(top);
+  project = await installed(packed, "two", ownProject);
+}, 600_000);
+afterAll(async () => {
+  await project?.close();
+  rmSync(top, { recursive: true, force: true });
 });
-afterAll(() => project.close());
 
 async function network(): Promise<LocalNetworkInfo> {
   const { info } = await status(join(project.dir, ".fleet/localnet"));
@@ -51,9 +60,94 @@ const messagesOf = async (processId: string): Promise<number> => {
 
 const up = (...args: string[]) => project.pulumi(["up", "--yes", "--skip-preview", ...args]);
 
+describe("the package", () => {
+  it("has all that runs and nothing that is private", () => {
+    const names = [...packed.files.keys()];
+    for (const file of [
+      "dist/components/index.js",
+      "dist/components/index.d.ts",
+      "dist/cli/fleet.mjs",
+      "dist/localnet/daemon.js",
+      "dist/localnet/wasm/worker.js",
+      "dist/bundler/runtime.lua",
+      "dist/processes/lib/fleet/init.lua",
+      "dist/dashboard/page/index.html",
+      "dist/toolchain/dev-stack.yaml",
+      "dist/toolchain/go/pulumi/go.sum",
+    ]) {
+      expect(names).toContain(file);
+    }
+    const other = names.filter(
+      (name) => !/^(dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(name),
+    );
+    expect(other).toEqual([]);
+    const kinds = new Set(names.map((name) => /(\.d)?\.\w+$/.exec(name)?.[0]));
+    expect(kinds).not.toContain(".ts");
+    const rooms = new Set(names.map((name) => /^dist\/([^/]+)/.exec(name)?.[1] ?? ""));
+    expect(
+      [...rooms].filter((room) => /^(test|docs|bench|examples|build|scripts|node_modules)$/.test(room)),
+    ).toEqual([]);
+    expect(names.filter((name) => /wallet\.json|passphrase|\.env|processes\/(?!lib\/)/.test(name))).toEqual(
+      [],
+    );
+    expect([...packed.files.values()].reduce((sum, size) => sum + size, 0)).toBeLessThan(5_000_000);
+  });
+
+  it("leaves the repository's package.json as it was", () => {
+    expect(packed.after).toBe(readFileSync(join(packageDir, "package.json"), "utf8"));
+  });
+
+  it("has types that a strict compiler takes, and a misspelt peer does not compile", async () => {
+    const tsc = join(packageDir, "node_modules", "typescript", "bin", "tsc");
+    const wrong = project.text("index.ts").replace('peers: ["reader"]', 'peers: ["raeder"]');
+    project.write("wrong.ts", wrong);
+    const strict = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022"];
+    const ran = await runIn(project.dir, process.execPath, [tsc, ...strict, "index.ts", "wrong.ts"]);
+    expect(ran.text.match(/error TS/g)).toHaveLength(1);
+    expect(ran.text).toMatch(/^wrong\.ts.*'"raeder"' is not assignable to type '"counter" \| "reader"'/m);
+  });
+
+  it("is what a state of an earlier version asks for by name", () => {
+    const { resolve } = createRequire(`${project.dir}/`);
+    const nouns = ["config-bundle", "local-network", "process", "release", "traffic", "wiring"];
+    for (const noun of nouns) {
+      const path = resolve(`ao-fleet/providers/${noun}/lifecycle`);
+      expect(path).toBe(join(project.top, "node_modules/ao-fleet/dist/providers", noun, "lifecycle.js"));
+      expect(existsSync(path)).toBe(true);
+    }
+  });
+});
+
 /** One story, told in order: each step stands on the one before. */
-describe("a fleet of two, from nothing to destroyed", () => {
+describe("a fleet of two in a project of one's own, from nothing to destroyed", () => {
   let ids: Members;
+
+  it("is set up by one command, with hoisted packages and another Node on the PATH", async () => {
+    const before = await project.fleet(["doctor", "--json"]);
+    expect(before.code).toBe(1);
+    const missing = JSON.parse(before.text).findings.filter(({ ok }: { ok: boolean }) => !ok);
+    expect(missing.map(({ name }: { name: string }) => name)).toEqual([
+      "backend",
+      "dev passphrase",
+      "dev wallet",
+    ]);
+    expect((await project.fleet(["setup"])).text).toContain(`ready: ${project.dir}`);
+    expect(await project.fleet(["doctor"])).toMatchObject({ code: 0 });
+    expect(project.text("Pulumi.dev.yaml")).toContain("two:network: local");
+    await project.enter();
+    expect((await project.pulumi(["stack", "init", "dev"])).code).toBe(0);
+  });
+
+  it("refuses a misspelt setting, and names the one that is meant", async () => {
+    await project.pulumi(["config", "set", "netwrok", "legacy"]);
+    await project.pulumi(["config", "set", "healthRetries", "many"]);
+    const ran = await project.pulumi(["preview"]);
+    expect(ran.code).not.toBe(0);
+    expect(ran.text).toMatch(/"netwrok" is not a setting[\s\S]*perhaps "network"/);
+    expect(ran.text).toContain('Invalid value for the setting "healthRetries"');
+    await project.pulumi(["config", "rm", "netwrok"]);
+    await project.pulumi(["config", "set", "healthRetries", "3"]);
+  });
 
   it("comes up in order and healthy", async () => {
     const ran = await up();
@@ -78,6 +172,7 @@ describe("a fleet of two, from nothing to destroyed", () => {
     const ran = await up("--expect-no-changes");
     expect(ran.text).toContain("9 unchanged");
     expect(ran.code).toBe(0);
+    expect((await project.pulumi(["preview", "--expect-no-changes"])).code).toBe(0);
     expect(await messagesOf(ids.counter?.processId ?? "")).toBe(before);
   });
 
@@ -154,6 +249,25 @@ describe("a fleet of two, from nothing to destroyed", () => {
     expect(await project.output<Members>("processes")).toEqual(ids);
   });
 
+  it("answers to every command of fleet", async () => {
+    const status = await project.fleet(["status", "--json"]);
+    expect(JSON.parse(status.text).processes).toMatchObject([{ name: "counter" }, { name: "reader" }]);
+    const elsewhere = await runIn(tmpdir(), join(project.top, "node_modules/.bin/fleet"), [
+      "status",
+      "-C",
+      project.dir,
+    ]);
+    expect(elsewhere.text).toContain(ids.reader?.processId);
+    expect(elsewhere.code).toBe(0);
+    expect((await project.fleet(["call", "reader", "GREET"])).text).toContain("good evening");
+    expect((await project.fleet(["logs", "counter"])).text).toContain("ADD-Response");
+    expect((await project.fleet(["history"])).text).toMatch(/^\*\d+ .*succeeded/m);
+    const types = ["--types", "health,integration", "--json"];
+    const validated = await project.fleet(["validate", ...types]);
+    expect(validated.code).toBe(0);
+    expect(existsSync(join(project.dir, "build/validation-report.json"))).toBe(true);
+  });
+
   it("finds nothing in an idle refresh", async () => {
     const ran = await project.pulumi(["refresh", "--yes", "--skip-preview", "--expect-no-changes"]);
     expect(ran.text).toContain("9 unchanged");
@@ -179,4 +293,19 @@ describe("a fleet of two, from nothing to destroyed", () => {
     expect(ran.code).toBe(0);
     expect((await status(join(project.dir, ".fleet/localnet"))).running).toBe(false);
   });
+});
+
+it("a CommonJS project that Pulumi compiles works too, and its types are checked", async () => {
+  const classic = await project.neighbour("classic", classicProject);
+  symlinkSync(join(packageDir, "node_modules/typescript"), join(project.top, "node_modules/typescript"));
+  expect(await classic.fleet(["setup"])).toMatchObject({ code: 0 });
+  await classic.enter();
+  await classic.pulumi(["stack", "init", "dev"]);
+  const ran = await classic.pulumi(["preview"]);
+  expect(ran.text).toContain("9 to create");
+  expect(ran.code).toBe(0);
+  classic.edit("index.ts", 'peers: ["reader"]', 'peers: ["raeder"]');
+  expect((await classic.pulumi(["preview"])).text).toContain(
+    `'"raeder"' is not assignable to type '"counter" | "reader"'`,
+  );
 });

@@ -2,17 +2,18 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The program that the README shows, so that what it shows is what runs. */
-function programOfReadme(): string {
+/** The block of a language that the README shows under "In a program of your own", so that what it shows is what runs. */
+function shown(language: "ts" | "yaml" | "lua"): string {
   const readme = join(dirname(fileURLToPath(import.meta.url)), "../../README.md");
-  const block = /```ts\n([\s\S]*?)```/.exec(readFileSync(readme, "utf8"))?.[1];
-  if (block === undefined) throw new Error("README.md has no block of TypeScript");
+  const section = readFileSync(readme, "utf8").split("## In a program of your own")[1] ?? "";
+  const block = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(section)?.[1];
+  if (block === undefined) throw new Error(`README.md has no block of ${language}`);
   return block;
 }
 
 /** Two processes that call each other, as a person would write them: the smallest fleet with an order and a circle of peers. */
 export const twoProcesses: Record<string, string> = {
-  "index.ts": programOfReadme(),
+  "index.ts": shown("ts"),
   "processes/counter/process.lua": `local fleet = require("fleet")
 local adding = require("adding")
 fleet.process{ name = "counter", processType = "COUNTER", version = "1.0.0", capabilities = { "COUNTING" } }
@@ -23,8 +24,18 @@ fleet.on("ADD", { who = "anyone", schema = { by = { type = "integer", required =
 end)
 `,
   "processes/counter/adding.lua": "return { add = function(a, b) return a + b end }\n",
-  "processes/reader/process.lua": `local fleet = require("fleet")
-fleet.process{ name = "reader", processType = "READER", version = "1.0.0", capabilities = {} }
-fleet.on("GREET", { who = "anyone" }, function() return { greeting = "hello" } end)
-`,
+  "processes/reader/process.lua": shown("lua"),
+};
+
+/** The same as the README has it, with the project's file. */
+export const ownProject: Record<string, string> = { "Pulumi.yaml": shown("yaml"), ...twoProcesses };
+
+/** The same without `"type": "module"`: Pulumi compiles it, and the program is a function that it calls. */
+export const classicProject: Record<string, string> = {
+  ...twoProcesses,
+  "package.json": JSON.stringify({ name: "classic", main: "index.ts" }),
+  "Pulumi.yaml": shown("yaml").replace("name: two", "name: classic"),
+  "index.ts": shown("ts")
+    .replace("const config =", "export = async () => {\nconst config =")
+    .replace("export const processes = fleet.processes;", "return { processes: fleet.processes };\n};"),
 };
