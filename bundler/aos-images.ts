@@ -5,6 +5,8 @@ export interface AosImage {
   readonly name: string;
   readonly id: string;
   readonly modules: readonly string[];
+  /** The largest Eval in bytes of JSON, where it is less than a bundle may need: its stack is small. */
+  readonly maxEvalBytes?: number;
 }
 
 /** Modules that every image below carries. */
@@ -103,5 +105,6 @@ export const AOS_IMAGES: readonly AosImage[] = [
     name: "aos-sqlite",
     id: "ghSkge2sIUD_F00ym5sEimC63BDBuBrq4b5OcwxOjiw",
     modules: ["lsqlite3"],
+    maxEvalBytes: 60000,
   },
 ];

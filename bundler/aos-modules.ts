@@ -6,6 +6,8 @@ export interface ImageModules {
   readonly name: string;
   /** True or false where it is known whether the image carries the module; undefined where nobody knows. */
   carries(module: string): boolean | undefined;
+  /** The largest Eval in bytes of JSON, where the image takes less than the network. */
+  readonly maxEvalBytes?: number;
 }
 
 const EVERY: ReadonlySet<string> = new Set(IN_EVERY_IMAGE);
@@ -28,7 +30,12 @@ export function imageModules(image: string): ImageModules {
   const found = known ?? (image === "aos" ? AOS_IMAGES[0] : undefined);
   if (!found) return { name: image, carries: (module) => EVERY.has(module) || undefined };
   const own = new Set(found.modules);
-  return { name: found.name, carries: (module) => EVERY.has(module) || own.has(module) };
+  const { name, maxEvalBytes } = found;
+  return {
+    name,
+    carries: (module) => EVERY.has(module) || own.has(module),
+    ...(maxEvalBytes === undefined ? {} : { maxEvalBytes }),
+  };
 }
 
 /**

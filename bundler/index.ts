@@ -1,5 +1,5 @@
 /** Lua files in, one deterministic bundle with a source map out. Knows no network and no Pulumi. */
-export { type ImageModules, wasmModules } from "./aos-modules.ts";
+export { type ImageModules, imageModules, wasmModules } from "./aos-modules.ts";
 export { bundle } from "./bundle.ts";
 export { forgetFacts } from "./cache.ts";
 export { changedModules, type ModuleChanges, type NamedHash } from "./changes.ts";
@@ -8,7 +8,7 @@ export { type ExplainedError, excerptOf, explainLuaError, formatLuaError } from 
 export type { Library } from "./files.ts";
 export { processFile, writeProcessFile } from "./process-file.ts";
 export { WARNING_CODES } from "./silence.ts";
-export { checkSize, kB, sizes } from "./size.ts";
+export { checkImage, checkSize, kB, sizes } from "./size.ts";
 export { type BundleStore, type StoredBundle, store } from "./store.ts";
 export type {
   Bundle,

@@ -1,4 +1,5 @@
 import { FleetError, type Problem } from "../core/errors.ts";
+import type { ImageModules } from "./aos-modules.ts";
 import type { Bundle, BundledModule } from "./types.ts";
 
 type Sized = Pick<Bundle, "name" | "bytes" | "modules">;
@@ -18,6 +19,28 @@ export function checkSize(bundle: Sized, limitBytes: number): void {
     expected: `at most ${kB(limitBytes)}`,
     remedy:
       "Set `minify: true`, move data into a config bundle or split the process; or give the network an `uploadUrl`, and it is loaded from there.",
+  });
+}
+
+/**
+ * Refuses a bundle that the image under it cannot take: an image with a small stack traps on a larger message, whatever
+ * the network takes.
+ *
+ * @param around bytes of the message beside the bundle
+ * @throws FleetError `BUNDLE_TOO_LARGE` with the limit, the size by module and what to do
+ */
+export function checkImage(bundle: Sized & Pick<Bundle, "text">, image: ImageModules, around: number): void {
+  const { name, maxEvalBytes } = image;
+  // The image reads the message as JSON, where line ends and quotes take two bytes.
+  const bytes = Buffer.byteLength(JSON.stringify(bundle.text)) + around;
+  if (maxEvalBytes === undefined || bytes <= maxEvalBytes) return;
+  throw new FleetError({
+    code: "BUNDLE_TOO_LARGE",
+    what: `The bundle of ${bundle.name} is larger than the image ${name} can evaluate.`,
+    got: `${kB(bytes)} as a message: ${sizes(bundle.modules)}`,
+    expected: `at most ${kB(maxEvalBytes)}: its stack is small, and it traps on more`,
+    remedy:
+      "Declare another `module`, such as one of your own that is built with a larger stack; or `lib: false` and `minify: true`.",
   });
 }
 

@@ -6,9 +6,11 @@ import { capacityOf } from "../ao/network.ts";
 import {
   type Bundle,
   bundle,
+  checkImage,
   checkSize,
   forgetFacts,
   type ImageModules,
+  imageModules,
   type Library,
   wasmModules,
 } from "../bundler/index.ts";
@@ -22,6 +24,8 @@ import { whole } from "./whole.ts";
 
 /** Bytes of a message beside the bundle: signature, tags, guard and commit. */
 const ENVELOPE = 8_000;
+/** Bytes of what is evaluated beside the bundle, as an image reads it: tags, guard and commit. */
+const AROUND = 3_000;
 
 /**
  * What a member runs: its bundle, and the module under it as it is declared.
@@ -100,6 +104,7 @@ export async function bundleMember(
     });
     const { maxMessageBytes, uploads } = capacityOf(network);
     if (!uploads) checkSize(made, maxMessageBytes - ENVELOPE);
+    if (image) checkImage(made, image, AROUND);
     return made;
   } catch (error) {
     if (error instanceof FleetError) throwAll(error.problems.map((problem) => located(name, problem)));
@@ -108,8 +113,8 @@ export async function bundleMember(
 }
 
 /** What is known of the image under a member: by its name or id, else from the bytes of the file that it is declared with. */
-async function imageOf(module: FleetDeclaration["module"]): Promise<string | ImageModules | undefined> {
-  if (typeof module === "string") return module;
+async function imageOf(module: FleetDeclaration["module"]): Promise<ImageModules | undefined> {
+  if (typeof module === "string") return imageModules(module);
   const wasm = await readFile(module.wasm).catch(() => undefined);
   // That the file is missing is told by the module itself.
   return wasm && wasmModules(module.wasm, wasm);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isExactNumber } from "./json.ts";
 
 /** Lower-case hex sha256 of a text (as UTF-8) or of bytes. */
 export function sha256(data: string | Uint8Array): string {
@@ -15,7 +16,8 @@ function byCodePoint(a: string, b: string): number {
 
 /** JSON with keys sorted by code point and no white space: equal data gives equal text. `undefined` members are left out. */
 export function canonicalJson(value: unknown): string {
-  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
+  if (value === null || typeof value !== "object" || isExactNumber(value))
+    return JSON.stringify(value) ?? "null";
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   const members = Object.entries(value)
     .filter(([, member]) => member !== undefined)

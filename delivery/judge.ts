@@ -3,6 +3,7 @@
  * numbers. A share is condemned only by a test (Fisher, binomial, Mann-Whitney) and an effect that is large enough to matter.
  */
 import { canonicalJson } from "../core/hash.ts";
+import { compareNumbers } from "../core/json.ts";
 import { besides, counted, pText, rate, round, type Said, say, share, withProbes } from "./counted.ts";
 import { errorRate } from "./error-rate.ts";
 import { ended, type Measurement, type ServiceMeasured } from "./measurement.ts";
@@ -119,8 +120,8 @@ function probe(rule: Rule<"probe">, { probes }: Measurement): Finding {
 
 const HOLDS: Readonly<Record<Rule<"invariant">["relation"], (before: unknown, after: unknown) => boolean>> = {
   equal: (before, after) => canonicalJson(before) === canonicalJson(after),
-  notLess: (before, after) => typeof before === "number" && typeof after === "number" && after >= before,
-  notMore: (before, after) => typeof before === "number" && typeof after === "number" && after <= before,
+  notLess: (before, after) => (compareNumbers(after, before) ?? -1) >= 0,
+  notMore: (before, after) => (compareNumbers(after, before) ?? 1) <= 0,
 };
 const RELATION = { equal: "the same", notLess: "not less", notMore: "not more" } as const;
 

@@ -5,23 +5,37 @@
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { modulesIn } from "../localnet/image-modules.ts";
+import { largestEval, modulesIn } from "../localnet/image-modules.ts";
 import { packagedImages } from "../localnet/images.ts";
 import { wasmEvaluator } from "../localnet/wasm/evaluator.ts";
 
 const FILE = join(dirname(fileURLToPath(import.meta.url)), "..", "bundler", "aos-images.ts");
 
-/** What every packaged image carries, by its name, with its id. */
-export async function askedImages(): Promise<{ name: string; id: string; modules: string[] }[]> {
+/** What is tried, in bytes: more than any bundle needs, and what an image with a stack of 64 kB takes. */
+const SIZES = [4_000_000, 60_000];
+
+interface Asked {
+  readonly name: string;
+  readonly id: string;
+  readonly modules: string[];
+  /** The largest Eval in bytes, where it is less than a bundle may need. */
+  readonly maxEvalBytes?: number;
+}
+
+/** What every packaged image carries and takes, by its name, with its id. */
+export async function askedImages(): Promise<Asked[]> {
   const images = packagedImages().map(({ name, id, tags, read }) => ({
     ...{ name, id, owner: "O".repeat(43), tags, wasm: read() },
   }));
   const evaluator = wasmEvaluator({ workers: 1, loadModule: (id) => images.find((each) => each.id === id) });
   try {
-    const asked = [];
+    const asked: Asked[] = [];
     for (const image of images) {
       const { name, id } = image;
-      asked.push({ name, id, modules: await modulesIn(evaluator, image) });
+      const modules = await modulesIn(evaluator, image);
+      const largest = await largestEval(evaluator, image, SIZES);
+      const small = largest === SIZES[0] ? {} : { maxEvalBytes: largest ?? 0 };
+      asked.push({ name, id, modules, ...small });
     }
     return asked;
   } finally {
@@ -33,13 +47,14 @@ export async function askedImages(): Promise<{ name: string; id: string; modules
 function written(images: Awaited<ReturnType<typeof askedImages>>): string {
   const [first] = images;
   const all = (first?.modules ?? []).filter((name) => images.every(({ modules }) => modules.includes(name)));
-  const known = images.flatMap(({ name, id, modules }) => {
+  const known = images.flatMap(({ name, id, modules, maxEvalBytes }) => {
     const own = modules.filter((each) => !all.includes(each)).map((each) => JSON.stringify(each));
     return [
       "  {",
       `    name: ${JSON.stringify(name)},`,
       `    id: ${JSON.stringify(id)},`,
       `    modules: [${own.join(", ")}],`,
+      ...(maxEvalBytes === undefined ? [] : [`    maxEvalBytes: ${maxEvalBytes},`]),
       "  },",
     ];
   });
@@ -51,6 +66,8 @@ function written(images: Awaited<ReturnType<typeof askedImages>>): string {
     "  readonly name: string;",
     "  readonly id: string;",
     "  readonly modules: readonly string[];",
+    "  /** The largest Eval in bytes of JSON, where it is less than a bundle may need: its stack is small. */",
+    "  readonly maxEvalBytes?: number;",
     "}",
     "",
     "/** Modules that every image below carries. */",

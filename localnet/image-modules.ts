@@ -48,13 +48,8 @@ return table.concat(list, " ")`;
 
 const OWNER = "O".repeat(43);
 
-/**
- * The names of the Lua modules that an aos image carries, sorted: asked from the image itself, in a process that is
- * booted for it. Modules like `.bint` are in `package.loaded` only after their first use, so its searchers are asked.
- *
- * @throws Error when the image does not boot or cannot evaluate
- */
-export async function modulesIn(evaluator: Evaluator, { id: module, wasm }: ModuleSource): Promise<string[]> {
+/** Boots a process of the image and evaluates a text in it. @throws Error when the image does not, or traps */
+async function evaluated(evaluator: Evaluator, { id: module }: ModuleSource, code: string): Promise<string> {
   const tags = Object.entries({ Type: "Process", Module: module }).map(([name, value]) => ({ name, value }));
   const process: ProcessRecord = { id: "M".repeat(43), owner: OWNER, module, scheduler: OWNER, tags };
   let memory: Uint8Array | null = null;
@@ -71,10 +66,35 @@ export async function modulesIn(evaluator: Evaluator, { id: module, wasm }: Modu
     return made.result.Output;
   };
   await evaluate({ Id: process.id, Tags: tags });
-  const code = question(candidateNames(wasm));
   const output = await evaluate({ Tags: [{ name: "Action", value: "Eval" }], Data: code });
   const { data } = output as { data: string | { output: unknown } };
-  return String(typeof data === "object" ? data.output : data)
-    .trim()
-    .split(" ");
+  return String(typeof data === "object" ? data.output : data).trim();
+}
+
+/**
+ * The names of the Lua modules that an aos image carries, sorted: asked from the image itself, in a process that is
+ * booted for it. Modules like `.bint` are in `package.loaded` only after their first use, so its searchers are asked.
+ *
+ * @throws Error when the image does not boot or cannot evaluate
+ */
+export async function modulesIn(evaluator: Evaluator, module: ModuleSource): Promise<string[]> {
+  return (await evaluated(evaluator, module, question(candidateNames(module.wasm)))).split(" ");
+}
+
+/**
+ * The largest of some sizes in bytes that the image evaluates. Images whose stack is small trap on a message that does
+ * not fit into it.
+ */
+export async function largestEval(
+  evaluator: Evaluator,
+  module: ModuleSource,
+  sizes: readonly number[],
+): Promise<number | undefined> {
+  for (const size of [...sizes].sort((a, b) => b - a)) {
+    const answer = await evaluated(evaluator, module, `return "fits" --${"x".repeat(size - 16)}`).catch(
+      () => undefined,
+    );
+    if (answer?.includes("fits") === true) return size;
+  }
+  return undefined;
 }

@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
+import { parseJson } from "../../core/json.ts";
 import { faultOf } from "../../delivery/faults.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
 import { EXIT, type ExitCode, UsageError } from "../exit.ts";
@@ -174,7 +175,7 @@ async function show(
 
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
+import { parseJson } from "../../core/json.ts";
 import { ask } from "../../providers/run/control.ts";
 import { contentsOf, contentsWords, StateSchema } from "../../providers/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../providers/snapshot/store.ts";
@@ -91,7 +92,7 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
   for (const { member, snapshot, text } of wanted) {
     const now = await putBack(fleet, member, snapshot, text);
     restored.push({ member: member.name, digest: snapshot.digest, ...now });
-    const holds = contentsWords(contentsOf(StateSchema.parse(JSON.parse(text))));
+    const holds = contentsWords(contentsOf(StateSchema.parse(parseJson(text))));
     const migrated = now.equal ? "equal by digest" : `migrated to shape ${now.stateVersion}`;
     out.line(
       `${member.name}: state ${snapshot.digest.slice(0, 12)} of ${snapshot.takenAt} is back, ${holds}, ${migrated}`,
@@ -150,7 +151,7 @@ async function putBack(
   const { epoch, sourceHash } = await nowOf(fleet, member);
   const occasion = { sourceHash, deploymentId: `restore-${snapshot.digest.slice(0, 12)}` };
   const kept = await takeSnapshot(fleet.session, member, { reason: "restore", ...occasion }, budget);
-  const data = { state: JSON.parse(text), digest: snapshot.digest };
+  const data = { state: parseJson(text), digest: snapshot.digest };
   await ask(fleet.session, { ...member, action: "IMPORT_STATE", epoch, data }, DoneSchema, budget);
   const after = await takeSnapshot(fleet.session, member, { reason: "restore", ...occasion }, budget);
   const equal = after.digest === snapshot.digest;

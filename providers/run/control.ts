@@ -6,6 +6,7 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
+import { parseJson, rounded } from "../../core/json.ts";
 import type { Session } from "./session.ts";
 
 const ErrorSchema = z.object({
@@ -163,10 +164,16 @@ function unanswered(
   });
 }
 
+/** Fields that are declared as numbers are taken as doubles; what is passed on keeps its digits. */
+function readBy<T>(schema: z.ZodType<T>, json: unknown) {
+  const exact = schema.safeParse(json);
+  return exact.success ? exact : schema.safeParse(rounded(json));
+}
+
 function parse<T>(request: Request, schema: z.ZodType<T>, reply: OutMessage): T {
   let json: unknown;
   try {
-    json = JSON.parse(reply.data);
+    json = parseJson(reply.data);
   } catch {
     json = undefined;
   }
@@ -184,7 +191,7 @@ function parse<T>(request: Request, schema: z.ZodType<T>, reply: OutMessage): T 
     );
   }
   const parsed = z.looseObject({ success: z.literal(true) }).safeParse(json).success
-    ? schema.safeParse(json)
+    ? readBy(schema, json)
     : undefined;
   if (parsed?.success) return parsed.data;
   throw new FleetError({

@@ -1,6 +1,7 @@
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
+import { parseJson } from "../../core/json.ts";
 import type { Place } from "../process/health.ts";
 import type { Session } from "../run/session.ts";
 import { contentsOf, ExportedSchema } from "./contents.ts";
@@ -71,7 +72,7 @@ async function resultOf(session: Session, { processId }: Place, messageId: strin
   try {
     const { messages } = await session.ao.evaluation({ processId, messageId }, within(budget, 20));
     const reply = messages.find(({ tags }) => tags.Action === "EXPORT_STATE-Response");
-    const exported = ExportedSchema.safeParse(JSON.parse(reply?.data ?? "null"));
+    const exported = ExportedSchema.safeParse(parseJson(reply?.data ?? "null"));
     if (!exported.success) return undefined;
     const { state, digest, slot } = exported.data;
     const text = canonicalJson(state);

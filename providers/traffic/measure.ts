@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
+import { rounded } from "../../core/json.ts";
 import {
   type CheckRule,
   ended,
@@ -231,7 +232,7 @@ export function differences(
 ): string[] {
   const text = (value: unknown) => (value === undefined ? "nothing" : canonicalJson(value).slice(0, 80));
   return Object.entries(expect).flatMap(([key, value]) =>
-    canonicalJson(answer[key]) === canonicalJson(value)
+    canonicalJson(rounded(answer[key])) === canonicalJson(value)
       ? []
       : [`${key} is ${text(answer[key])}, expected ${text(value)}`],
   );

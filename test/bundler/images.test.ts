@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { AOS_IMAGES, IN_EVERY_IMAGE } from "../../bundler/aos-images.ts";
 import { imageModules, wasmModules } from "../../bundler/aos-modules.ts";
-import { type BundleOptions, explainLuaError } from "../../bundler/index.ts";
+import { type BundleOptions, checkImage, explainLuaError } from "../../bundler/index.ts";
 import { FleetError, type Problem } from "../../core/errors.ts";
 import { askedImages } from "../../docs/aos-modules.ts";
 import { packagedImages } from "../../localnet/images.ts";
@@ -24,10 +24,9 @@ async function problems(
 }
 
 test("the modules of each image are what the image itself answers", async () => {
-  const written = AOS_IMAGES.map(({ name, id, modules }) => ({
-    name,
-    id,
-    modules: [...IN_EVERY_IMAGE, ...modules].sort(),
+  const written = AOS_IMAGES.map((image) => ({
+    ...image,
+    modules: [...IN_EVERY_IMAGE, ...image.modules].sort(),
   }));
   const asked = (await askedImages()).map((image) => ({ ...image, modules: [...image.modules].sort() }));
   expect(asked).toEqual(written);
@@ -83,6 +82,20 @@ describe("a module of the image is left to the image", () => {
     ]);
     expect((await bundled(files, { image: "aos" })).modules.map(({ file }) => file)).toEqual(["main.lua"]);
   });
+});
+
+test("an image with a small stack: what it cannot evaluate is refused in the plan, as JSON has it", async () => {
+  const made = async (bytes: number) =>
+    await bundled({ "main.lua": `R = [[${"\n".repeat(bytes / 2)}${"x".repeat(bytes / 2)}]]` });
+  const sqlite = imageModules("aos-sqlite");
+  const small = await made(20_000);
+  expect(() => checkImage(small, sqlite, 3_000)).not.toThrow();
+  const [loaded] = await aos([{ eval: `${small.text}\nreturn tostring(#R)` }], "sqlite");
+  expect(loaded).toMatchObject({ error: undefined, output: "19999" });
+  const large = await made(50_000);
+  expect(() => checkImage(large, sqlite, 3_000)).toThrow(/aos-sqlite.*at most 60 kB/s);
+  await expect(aos([{ eval: large.text }], "sqlite")).rejects.toThrow("out of bounds");
+  expect(() => checkImage(large, imageModules("aos"), 3_000)).not.toThrow();
 });
 
 describe("an image that nobody here knows", () => {

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import type { Evaluation } from "../../ao/port.ts";
 import type { Scheduled } from "../../cli/history.ts";
 import { FleetError } from "../../core/errors.ts";
+import { parseJson } from "../../core/json.ts";
 import { ADDRESS, type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member } from "./fakes.ts";
 
 /** A process that answers as the fleet's library does. */
@@ -43,6 +44,15 @@ const healthy =
   };
 
 const two = [member("battle"), member("shop", { generation: 2 })];
+
+test("call shows every digit of a reply, as text and as JSON", async () => {
+  const reply = parseJson('{"balance":9007199254740993,"supply":340282366920938463463374607431768211455}');
+  const ao = fakeAo(() => ({ reply }));
+  const shown = await fleet(["call", "battle", "X"], { fleet: fakeFleet(ao, two) });
+  expect(shown.stdout).toContain('"balance": 9007199254740993,');
+  const json = await fleet(["call", "battle", "X", "--json"], { fleet: fakeFleet(ao, two) });
+  expect(json.stdout).toMatch(/"supply": ?340282366920938463463374607431768211455/);
+});
 
 test("status shows every process by its own word, and succeeds when all are HEALTHY", async () => {
   const ao = fakeAo(healthy());

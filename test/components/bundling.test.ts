@@ -332,6 +332,16 @@ describe("the image under a member decides which modules are there", () => {
     await planFleet(fleet, { home: ".fleet", build: "build" }, () => undefined);
   });
 
+  test("a bundle that its stack cannot hold is refused, whatever the network takes", async () => {
+    await write(sqlite);
+    const [problem] = await refused(plan({ module: "aos-sqlite", lib: true }));
+    expect(problem).toMatchObject({
+      code: "BUNDLE_TOO_LARGE",
+      at: "processes.game.source",
+      what: "The bundle of game is larger than the image aos-sqlite can evaluate.",
+    });
+  });
+
   test("an id that nobody here knows is a warning, not an error", async () => {
     await write({ [main]: 'R = require(".native")' });
     const { warnings } = await plan({ module: "n".repeat(43), bundle: { state: ["R"] } });

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from "vitest";
+import { parseJson } from "../../core/json.ts";
 import { judge } from "../../delivery/judge.ts";
 import { type ServiceMeasured, UNSEEN } from "../../delivery/measurement.ts";
 import { type CheckRule, StrategySchema } from "../../delivery/strategy.ts";
@@ -139,7 +140,14 @@ describe("a verdict", () => {
     expect(judge(checks, of({ green: metrics(9) })).outcome).toBe("error");
   });
 
+  /** As it comes from a process: beyond 2^53 a double would say that these are the same. */
+  const big = (digits: string) => parseJson(digits);
   it.each([
+    ["equal", big("9007199254740993"), big("9007199254740993"), "pass"],
+    ["equal", big("9007199254740993"), big("9007199254740992"), "fail"],
+    ["notLess", big("9007199254740993"), big("9007199254740992"), "fail"],
+    ["notLess", big("9007199254740992"), big("9007199254740993"), "pass"],
+    ["notMore", big("9223372036854775806"), big("9223372036854775807"), "fail"],
     ["equal", 5, 5, "pass"],
     ["equal", { gold: 1, silver: 2 }, { silver: 2, gold: 1 }, "pass"],
     ["equal", 5, 6, "fail"],

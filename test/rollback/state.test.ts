@@ -57,6 +57,22 @@ it("states are kept and put back, equal by digest, with what was there before ke
   expect(await add(0)).toBe(12);
 }, 300_000);
 
+it("integers beyond 2^53 are shown, kept and put back with every digit", async () => {
+  const ask = async (by: string) => {
+    const ran = await fleet(project, ["call", "counter", "ADD", "--data", `{"by":${by}}`]);
+    ok(ran);
+    return /"n": (-?\d+)/.exec(ran.stdout)?.[1];
+  };
+  expect(await ask("9007199254740981")).toBe("9007199254740993");
+  const kept = await fleet(project, ["backup", "counter", "--json"]);
+  ok(kept);
+  const [{ digest }] = JSON.parse(kept.stdout).snapshots;
+  expect(await ask("2")).toBe("9007199254740995");
+  ok(await fleet(project, ["restore", "counter", "--digest", digest, "--yes"]));
+  expect(await ask("0")).toBe("9007199254740993");
+  expect(await ask("-9007199254740981")).toBe("12");
+}, 300_000);
+
 it("a way back that would lose messages is explained and not gone, until that is accepted", async () => {
   project.write("processes/counter/process.lua", upgraded);
   await up();

@@ -1,0 +1,76 @@
+/** What newer engines can do and the language's declarations do not know yet. */
+const engine = JSON as unknown as {
+  rawJSON?: (text: string) => unknown;
+  isRawJSON?: (value: unknown) => boolean;
+};
+
+/** A number as it was written, whose digits no double holds. */
+export interface ExactNumber {
+  readonly rawJSON: string;
+}
+
+/** Only texts with so many digits in a row, or so large an exponent, can hold such a number. */
+const SUSPECT = /[\d.]{16}|\d[eE]\+?\d{3}/;
+
+/**
+ * Parses JSON and keeps every digit: a number that a double would change (an integer beyond 2^53, more than 17 digits, an
+ * overflow) becomes an `ExactNumber`, which `JSON.stringify` and `canonicalJson` write as it was. Processes count in integers of
+ * 64 bits and in texts of any length; what is only shown, copied or compared must not lose digits on the way.
+ *
+ * @throws SyntaxError
+ */
+export function parseJson(text: string): unknown {
+  const { rawJSON } = engine;
+  if (rawJSON === undefined || !SUSPECT.test(text)) return JSON.parse(text);
+  const keep = (_key: string, value: unknown, context?: { source?: string }): unknown => {
+    const source = context?.source;
+    return typeof value === "number" && source !== undefined && !holds(value, source)
+      ? rawJSON(source)
+      : value;
+  };
+  return JSON.parse(text, keep as (key: string, value: unknown) => unknown);
+}
+
+/** Whether a double says the same as its text did. */
+function holds(value: number, source: string): boolean {
+  if (!Number.isFinite(value)) return false;
+  if (/^-?\d+$/.test(source)) return String(value) === source || Object.is(value, -0);
+  const digits = source
+    .replace(/[eE].*$/, "")
+    .replace(/\D/g, "")
+    .replace(/^0+|0+$/g, "");
+  return digits.length <= 17;
+}
+
+/** True for what `parseJson` makes of a number that no double holds. */
+export function isExactNumber(value: unknown): value is ExactNumber {
+  return engine.isRawJSON?.(value) === true;
+}
+
+/** Less than, equal to or greater than 0, as for sorting; undefined when one of the two is no number. */
+export function compareNumbers(a: unknown, b: unknown): number | undefined {
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  const [one, other] = [integerOf(a), integerOf(b)];
+  if (one !== undefined && other !== undefined) return one < other ? -1 : one > other ? 1 : 0;
+  const [near, far] = [numberOf(a), numberOf(b)];
+  return near === undefined || far === undefined ? undefined : near - far;
+}
+
+/** The nearest double of a number, exact or not; undefined for anything else. */
+export function numberOf(value: unknown): number | undefined {
+  if (typeof value === "number") return value;
+  return isExactNumber(value) ? Number(value.rawJSON) : undefined;
+}
+
+/** The same data with every exact number as its nearest double, to compare with what a program's own numbers can say. */
+export function rounded(value: unknown): unknown {
+  if (isExactNumber(value)) return Number(value.rawJSON);
+  if (Array.isArray(value)) return value.map(rounded);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, rounded(member)]));
+}
+
+function integerOf(value: unknown): bigint | undefined {
+  if (Number.isInteger(value)) return BigInt(value as number);
+  return isExactNumber(value) && /^-?\d+$/.test(value.rawJSON) ? BigInt(value.rawJSON) : undefined;
+}

@@ -1,0 +1,61 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { canonicalJson, hashOf, sha256 } from "../../core/hash.ts";
+import { compareNumbers, isExactNumber, numberOf, parseJson, rounded } from "../../core/json.ts";
+
+const BIG = "9007199254740993";
+
+describe("no digit is lost", () => {
+  test.each([
+    BIG,
+    "-9007199254740993",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "18446744073709551615",
+    "340282366920938463463374607431768211455",
+    "1000000000000000000000",
+    "0.12345678901234567890123",
+    "1e400",
+    "-1E+999",
+  ])("%s", (number) => {
+    const text = `{"a":[${number}],"b":"${number}"}`;
+    expect(JSON.stringify(parseJson(text))).toBe(text);
+    expect(canonicalJson(parseJson(text))).toBe(text);
+    expect(sha256(text)).toBe(hashOf(parseJson(text)));
+  });
+
+  test("a number that a double holds is a number, as JSON.parse reads it", () => {
+    const text =
+      '[0,-0,1,9007199254740991,9007199254740992,9007199254740994,1.5,0.1,1e3,1e300,5e-324,1.7976931348623157e308,"9007199254740993"]';
+    expect(parseJson(text)).toEqual(JSON.parse(text));
+    fc.assert(
+      fc.property(fc.json(), (json) => {
+        expect(rounded(parseJson(json))).toEqual(JSON.parse(json));
+      }),
+    );
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 80n), max: 2n ** 80n }), (integer) => {
+        expect(canonicalJson(parseJson(String(integer)))).toBe(String(integer));
+        expect(numberOf(parseJson(String(integer)))).toBe(Number(integer));
+      }),
+    );
+  });
+
+  test("what is no JSON is none", () => {
+    for (const text of ["", `{"a":${BIG}`, `0${BIG}`, "nil"])
+      expect(() => parseJson(text)).toThrow(SyntaxError);
+  });
+});
+
+test("exact numbers are compared by all their digits", () => {
+  const big = parseJson(BIG);
+  expect(isExactNumber(big)).toBe(true);
+  expect(isExactNumber({ rawJSON: BIG })).toBe(false);
+  expect(compareNumbers(big, 9007199254740992)).toBeGreaterThan(0);
+  expect(compareNumbers(9007199254740994, big)).toBeGreaterThan(0);
+  expect(compareNumbers(big, parseJson(BIG))).toBe(0);
+  expect(compareNumbers(big, 1.5)).toBeGreaterThan(0);
+  expect(compareNumbers(1, 2)).toBeLessThan(0);
+  expect(compareNumbers(big, BIG)).toBeUndefined();
+  expect(compareNumbers(undefined, 1)).toBeUndefined();
+});
