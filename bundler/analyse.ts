@@ -161,6 +161,8 @@ class Reader {
   #function(node: FunctionDeclaration, place: Place): void {
     this.#scope.enter(offsetOf(node));
     const { identifier } = node;
+    if ((place & LAZY) === 0)
+      this.#found.outermost = identifier?.type === "Identifier" ? identifier.name : undefined;
     if (identifier?.type === "MemberExpression" && identifier.indexer === ":") {
       this.#scope.declare("self", offsetOf(node));
     }
@@ -254,6 +256,7 @@ class Reader {
       return;
     }
     this.#all(args, place);
+    if ((place & LAZY) === 0) this.#found.callAtLoad(base);
     if ((path === "table.insert" || path === "table.remove") && (place & LAZY) !== 0)
       this.#found.changed(args[0]);
     if (this.#found.isRequire(base)) this.#require(args[0], offset, place);

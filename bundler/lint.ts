@@ -45,7 +45,8 @@ export function lint(input: LintInput): Findings {
 
 /** What the program's own modules keep between messages. */
 export function keepsOf(graph: Graph): Keeps {
-  const own = graph.modules.filter((module) => !module.library);
+  // What the fleet's own library keeps, it moves itself.
+  const own = graph.modules.filter(({ library, name }) => !library && !name.startsWith("fleet."));
   const names = own.flatMap(({ facts }) =>
     facts.globals.filter(({ name, data }) => data && !AOS_GLOBALS.has(name)).map(({ name }) => name),
   );

@@ -14,7 +14,11 @@ export class Recorder {
   readonly #requires: RequireFact[] = [];
   readonly #handlers: HandlerFact[] = [];
   readonly #globals = new Map<string, { order: number; offset: number; count: number; data: boolean }>();
-  readonly #locals = new Map<string, LocalFact>();
+  readonly #locals = new Map<string, LocalFact & { readonly by: Set<string | undefined> }>();
+  /** Functions of the module that it calls itself while it loads. */
+  readonly #calledAtLoad = new Set<string>();
+  /** Name of the module's function that the walk is in; undefined for one without a name. */
+  outermost: string | undefined;
   readonly #limits: LimitFact[] = [];
   readonly #provides: ProvideFact[] = [];
   #order = 0;
@@ -26,7 +30,7 @@ export class Recorder {
       requires: this.#requires,
       handlers: this.#handlers,
       globals: [...this.#globals].map(([name, found]) => ({ name, ...found })),
-      locals: [...this.#locals.values()],
+      locals: this.#localFacts(),
       limits: this.#limits,
       publishesItself: this.publishesItself,
       provides: this.#provides,
@@ -67,8 +71,27 @@ export class Recorder {
     while (base?.type === "MemberExpression" || base?.type === "IndexExpression") base = base.base;
     if (base?.type !== "Identifier" || this.scope.find(base.name)?.keeps !== true) return;
     const { name } = base;
-    if (!this.#locals.has(name))
-      this.#locals.set(name, { name, order: this.#order++, offset: offsetOf(base) });
+    const found = this.#locals.get(name);
+    if (found) found.by.add(this.outermost);
+    else
+      this.#locals.set(name, {
+        name,
+        order: this.#order++,
+        offset: offsetOf(base),
+        by: new Set([this.outermost]),
+      });
+  }
+
+  /** A call while the module loads. */
+  callAtLoad(base: Expression): void {
+    if (base.type === "Identifier") this.#calledAtLoad.add(base.name);
+  }
+
+  /** What is changed only by functions that run while the module loads is made again by every load. */
+  #localFacts(): LocalFact[] {
+    return [...this.#locals.values()]
+      .filter(({ by }) => ![...by].every((name) => name !== undefined && this.#calledAtLoad.has(name)))
+      .map(({ by: _, ...fact }) => fact);
   }
 
   /** Whether a local keeps something from its declaration on: a table, an earlier one or a new table, a number. */

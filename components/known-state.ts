@@ -48,12 +48,12 @@ export function stateFindings(member: StateInPlan): { problems: Problem[]; warni
   const accepted = ({ code }: Problem) => !SILENCEABLE.includes(code) || !process.silence[code];
   const declared = globalsOf(process.state);
   const problems = (declared ?? [])
-    .filter((one) => !keeps.globals.includes(one))
+    // The name of the process is aos' own, and programs give themselves one.
+    .filter((one) => one !== "Name" && !keeps.globals.includes(one))
     .map((one) => unknownGlobal(name, one, keeps.globals));
-  if (!isBeside || policyOf(process.state) === "none")
-    return { problems: problems.filter(accepted), warnings: [] };
-  const warnings = keeps.locals.length > 0 ? [inLocals(name, keeps)] : [];
-  problems.push(...notSeen(member));
+  const isStateless = policyOf(process.state) === "none";
+  const warnings = keeps.locals.length > 0 && !isStateless ? [inLocals(name, keeps)] : [];
+  if (isBeside && !isStateless) problems.push(...notSeen(member));
   return { problems: problems.filter(accepted), warnings: warnings.filter(accepted) };
 }
 
@@ -62,7 +62,7 @@ function notSeen({ name, process, keeps, sourceHash, running }: StateInPlan): Pr
   const found = [...keeps.globals, ...keeps.locals.map((local) => `local ${local.name}`)];
   const got = found.length === 0 ? "no globals in its source" : `${found.join(", ")} (in its source)`;
   const at = `processes.${name}.state`;
-  const remedy = `Declare strategy: { kind: "sequential" } for ${name}, which loads its code in place and keeps everything; or state: "none" if it keeps nothing between messages`;
+  const remedy = `Declare strategy: { kind: "sequential" } for ${name}, which loads its code in place and keeps its globals; or state: "none" if it keeps nothing between messages`;
   if (!process.lib)
     return [
       {
@@ -104,10 +104,10 @@ function inLocals(name: string, { locals }: Keeps): Problem {
   const places = locals.map((local) => `${local.name} (${local.at})`);
   return {
     code: "STATE_IN_LOCALS",
-    what: `${name} changes local variables of its modules, which no hand-over can see: a new process begins without what is in them.`,
+    what: `${name} changes local variables of its modules: every load makes them anew, in place and in a new process, and what was in them is lost.`,
     at: `processes.${name}.state`,
     got: places.slice(0, 8).join(", ") + (places.length > 8 ? `, … ${places.length - 8} more` : ""),
-    expected: "state in globals, or in tables of fleet.state",
-    remedy: `Make globals of them if they are state. Caches are accepted with silence: { STATE_IN_LOCALS: "<reason>" }; strategy: { kind: "sequential" } keeps everything.`,
+    expected: "state in globals (`Name = Name or {}`), or in tables of fleet.state",
+    remedy: `Make globals of them if they are state. Caches are accepted with silence: { STATE_IN_LOCALS: "<reason>" }.`,
   };
 }

@@ -26,6 +26,9 @@ Handlers.add("Mint", "Mint", function(msg)
 end)
 local Fixed = { fee = 1 }
 Fixed.fee = 2
+local Made = {}
+local function define(name) Made[name] = true end
+define("one")
 `;
 
 beforeAll(async () => {
@@ -80,8 +83,12 @@ describe("a program whose state the library finds in its globals", () => {
     ]);
   });
 
+  it("is told so in place too: every load makes locals anew", async () => {
+    const { problems, warnings } = await plan({ strategy: { kind: "sequential" } });
+    expect([problems, codes(warnings)]).toEqual([[], ["STATE_IN_LOCALS"]]);
+  });
+
   it.each([
-    ["in place", { strategy: { kind: "sequential" } }],
     ["without a state", { state: "none" }],
     ["with a reason", { silence: { STATE_IN_LOCALS: "caches" } }],
   ])("is told nothing %s", async (_, token) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { bundlesOf, modulesOf, releasesToKeep, snapshotsToKeep } from "../../cli/cleanup/retention.ts";
 import { describeChanges } from "../../cli/rollback/changes.ts";
 import { historyOfStack } from "../../cli/rollback/entries.ts";
+import { globalsLeft, unreadable } from "../../cli/rollback/globals.ts";
 import { type LedgerEntry, type LedgerRun, runsOf } from "../../cli/rollback/ledger.ts";
 import { isReachable } from "../../cli/rollback/migrations.ts";
 import { mergeReleases, releaseInState } from "../../cli/rollback/releases.ts";
@@ -341,5 +342,19 @@ describe("what cleaning keeps", () => {
       [...snapshotsToKeep(all, new Set(["x"]), { ...retention, since })].map(({ slot }) => slot).sort();
     expect(days(Date.parse(at(30)))).toEqual([2, 20]);
     expect(days(Date.parse(at(3)))).toEqual([2, 20, 3].sort());
+  });
+});
+
+describe("a state in globals", () => {
+  it("has no way back to a release whose library takes none, and is named before anything is changed", async () => {
+    expect(unreadable("token", ["Balances", "Minted"])).toMatchObject({
+      code: "NO_WAY_BACK",
+      got: "Balances, Minted",
+    });
+    expect(unreadable("shop", [])).toBeUndefined();
+    // A release that carries globals is not asked for.
+    const fleet = undefined as never;
+    const then = { modules: { "fleet.globals": "1" } };
+    expect(await globalsLeft(fleet, undefined as never, "id", then)).toBeUndefined();
   });
 });
