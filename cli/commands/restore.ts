@@ -153,7 +153,10 @@ async function putBack(
   const kept = await takeSnapshot(fleet.session, member, { reason: "restore", ...occasion }, budget);
   const data = { state: parseJson(text), digest: snapshot.digest };
   await ask(fleet.session, { ...member, action: "IMPORT_STATE", epoch, data }, DoneSchema, budget);
-  const after = await takeSnapshot(fleet.session, member, { reason: "restore", ...occasion }, budget);
+  // Compared with what was kept: one from before globals were carried says nothing of them.
+  const { globals } = StateSchema.parse(data.state);
+  const whole = globals !== undefined;
+  const after = await takeSnapshot(fleet.session, member, { reason: "restore", ...occasion }, budget, whole);
   const equal = after.digest === snapshot.digest;
   if (equal || after.stateVersion !== snapshot.stateVersion)
     return { equal, stateVersion: after.stateVersion, kept: kept.digest };

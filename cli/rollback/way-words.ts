@@ -12,7 +12,10 @@ function wordsOf({ kind, from, to, warm, carries, snapshot, lost }: MemberWay): 
   const after = `${to?.version} ${to?.sourceHash.slice(0, 8)}`;
   const code = `${from ? `${from.version} ${from.sourceHash.slice(0, 8)}` : "?"} → ${after}`;
   const missed = lost && lost.messages > 0 ? `; ${lostWords(lost)} lost` : "";
-  const taken = snapshot ? `state of ${snapshot.takenAt} (${snapshot.digest.slice(0, 8)})` : undefined;
+  const isEmpty = snapshot?.states?.length === 0 && snapshot.globals?.length === 0;
+  const taken = snapshot
+    ? `${isEmpty ? "empty " : ""}state of ${snapshot.takenAt} (${snapshot.digest.slice(0, 8)})`
+    : undefined;
   const brought = carries === true && !lost ? ", its state of now is handed over" : "";
   switch (kind) {
     case "beside":

@@ -14,6 +14,7 @@ export type Occasion = Pick<Snapshot, "reason" | "sourceHash"> & { readonly depl
  * Asks a process for its states and keeps them. They are believed only when their canonical text has the digest that the process
  * gave. The message carries `Snapshot-Reason`, `Deployment-Id` and `Source-Hash`: its result is the snapshot too, on any machine.
  *
+ * @param whole whether it says also that there are no globals; one from before globals were carried says nothing of them
  * @throws FleetError DIGEST_MISMATCH, and what the process answers (NO_REPLY, EXPORT_UNSUPPORTED, FORBIDDEN, …)
  */
 export async function takeSnapshot(
@@ -21,11 +22,13 @@ export async function takeSnapshot(
   place: Place,
   occasion: Occasion,
   budget: Budget,
+  whole = true,
 ): Promise<Snapshot> {
   const { name: member, processId, generation } = place;
   const { reason, sourceHash, deploymentId = session.deployment.id } = occasion;
   const tags = { "Snapshot-Reason": reason, "Deployment-Id": deploymentId, "Source-Hash": sourceHash };
-  const reply = await ask(session, { ...place, action: "EXPORT_STATE", tags }, ExportedSchema, budget);
+  const data = { whole };
+  const reply = await ask(session, { ...place, action: "EXPORT_STATE", tags, data }, ExportedSchema, budget);
   const text = canonicalJson(reply.state);
   if (sha256(text) !== reply.digest) {
     throw new FleetError({

@@ -160,7 +160,7 @@ export function handOverBy(
       ...place(name, from),
       ...(keys
         ? { action: "EXPORT_KEYS", data: keys }
-        : { action: "EXPORT_STATE", data: globals === undefined ? {} : { globals } }),
+        : { action: "EXPORT_STATE", data: { whole: true, ...(globals === undefined ? {} : { globals }) } }),
     };
     const given = await ask(session, request, ExportedSchema, budget());
     if (keys === undefined && given.globals === undefined) {

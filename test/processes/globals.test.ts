@@ -102,9 +102,15 @@ describe("which globals are state", () => {
     expect((await exported(to)).digest).toBe(first.digest);
     // An earlier state comes back: what was no state then is as it was loaded.
     await mint(to);
-    expect((await taken(to, await exported(third))).reply?.data.success).toBe(true);
+    const none = await exported(third, { whole: true });
+    expect(none.state).toEqual({ schema: 1, stateVersion: "1", states: {}, globals: {}, tables: [] });
+    expect((await taken(to, none)).reply?.data.success).toBe(true);
     expect(await to.value("{ #Draft, Balances.owner, Minted == nil }")).toEqual([2, 100, true]);
     expect((await exported(to)).globals.carried).toEqual([]);
+    // One from before globals were carried says nothing of them: they stay.
+    await mint(to);
+    expect((await taken(to, await exported(third))).reply?.data.success).toBe(true);
+    expect(await to.value("Balances.owner")).toBe(105);
   });
 
   test("an earlier state comes back with its code: in place, and in a new process", async () => {

@@ -234,9 +234,12 @@ turn("RESUME", "ACTIVE")
 
 on("EXPORT_STATE", {
   who = "deployer", readonly = true, reserved = true,
-  schema = { globals = { type = "array", maxLength = 1000, items = { type = "string", minLength = 1, maxLength = 128 } } },
+  schema = {
+    globals = { type = "array", maxLength = 1000, items = { type = "string", minLength = 1, maxLength = 128 } },
+    whole = { type = "boolean" },
+  },
 }, function(data, msg)
-  local exported, digest, found = state.export(data.globals)
+  local exported, digest, found = state.export(data.globals, data.whole)
   return {
     state = exported, digest = digest, slot = envelope.of(msg).slot,
     globals = { carried = found.carried, left = found.left, waiting = globals.waiting() },

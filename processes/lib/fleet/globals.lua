@@ -226,10 +226,10 @@ local function assertCame(packed, tables, values)
 end
 
 --- Sets the globals that an export carried, in the tables that are there. What it does not carry is as it was loaded.
--- @tparam ?table packed, tables as `export` gave them; nil: nothing is carried
+-- @tparam ?table packed, tables as `export` gave them; nil: the export says nothing of globals, and they stay
 -- @treturn function() that undoes it
 function globals.import(packed, tables)
-  packed, tables = packed or json.object(), tables or {}
+  if packed == nil then return function() end end
   if type(packed) ~= "table" or type(tables) ~= "table" then
     error(fail.new("BAD_STATE", "the globals are not what EXPORT_STATE of this library gives", "Export the state again."))
   end

@@ -153,15 +153,17 @@ end
 
 --- All states and the program's globals as plain JSON data, with the digest (sha256 of its canonical JSON) that proves a copy equal.
 -- @tparam ?table names of globals instead of those that the program declares or that were found
+-- @tparam ?boolean whole says also that there are no globals, so that whoever takes it has none either
 -- @treturn table { schema, stateVersion, states }, and with globals `schema` 2, which no earlier library takes, `globals` and `tables`
 -- @treturn string 64 hex digits
 -- @treturn table { carried, left }: names of globals that are in it, and of others that messages changed
-function state.export(names)
+function state.export(names, whole)
   local states = json.object()
   for name, value in pairs(store.states) do states[name] = pack(value, name) end
   local exported = { schema = 1, stateVersion = store.stateVersion or "1", states = states }
   local found, carried, left = globals.export(names)
-  if #carried > 0 then exported.schema, exported.globals, exported.tables = 2, found.globals, found.tables end
+  if #carried > 0 then exported.schema = 2 end
+  if #carried > 0 or whole then exported.globals, exported.tables = found.globals, found.tables end
   return exported, sha256(json.encode(exported)), { carried = carried, left = left }
 end
 
