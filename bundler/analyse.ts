@@ -136,6 +136,7 @@ class Reader {
 
   #assign(target: Expression, place: Place, data: boolean): void {
     if (data && (place & LAZY) !== 0) this.#found.changed(target);
+    if (!data && (place & LAZY) === 0) this.#found.method(target);
     if (target.type !== "Identifier") {
       if (target.type === "MemberExpression" && target.base.type === "Identifier") {
         if (target.base.name === "_G" && !this.#scope.find("_G"))

@@ -17,6 +17,7 @@ export class Recorder {
   readonly #locals = new Map<string, LocalFact & { readonly by: Set<string | undefined> }>();
   /** Functions of the module that it calls itself while it loads. */
   readonly #calledAtLoad = new Set<string>();
+  readonly #withMethods = new Set<string>();
   /** Name of the module's function that the walk is in; undefined for one without a name. */
   outermost: string | undefined;
   readonly #limits: LimitFact[] = [];
@@ -82,6 +83,12 @@ export class Recorder {
       });
   }
 
+  /** A function that is put into a table: of a local, that is a module's own table, which its users may well fill while they load. */
+  method(target: Expression): void {
+    if (target.type === "MemberExpression" && target.base.type === "Identifier")
+      this.#withMethods.add(target.base.name);
+  }
+
   /** A call while the module loads. */
   callAtLoad(base: Expression): void {
     if (base.type === "Identifier") this.#calledAtLoad.add(base.name);
@@ -90,6 +97,7 @@ export class Recorder {
   /** What is changed only by functions that run while the module loads is made again by every load. */
   #localFacts(): LocalFact[] {
     return [...this.#locals.values()]
+      .filter(({ name }) => !this.#withMethods.has(name))
       .filter(({ by }) => ![...by].every((name) => name !== undefined && this.#calledAtLoad.has(name)))
       .map(({ by: _, ...fact }) => fact);
   }

@@ -29,6 +29,8 @@ Fixed.fee = 2
 local Made = {}
 local function define(name) Made[name] = true end
 define("one")
+local M = { kinds = {} }
+function M.register(name) M.kinds[name] = true end
 `;
 
 beforeAll(async () => {

@@ -199,7 +199,8 @@ end
 local function assertForeign(name)
   local isOwn = known.aos[name] or OWN[name]
   if type(name) ~= "string" or isOwn and name ~= "Name" or type(rawget(_G, name)) == "function" or isModule(rawget(_G, name)) then
-    error(fail.new("BAD_STATE", "the global " .. tostring(name) .. " is not the program's to set", "Export the state again."))
+    error(fail.new("BAD_STATE", "the global " .. tostring(name) .. " is not the program's to set",
+      "Name what is to be carried: state: { globals: [...] } in the declaration."))
   end
 end
 
