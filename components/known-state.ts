@@ -62,7 +62,7 @@ function notSeen({ name, process, keeps, sourceHash, running }: StateInPlan): Pr
   const found = [...keeps.globals, ...keeps.locals.map((local) => `local ${local.name}`)];
   const got = found.length === 0 ? "no globals in its source" : `${found.join(", ")} (in its source)`;
   const at = `processes.${name}.state`;
-  const remedy = `Declare strategy: { kind: "sequential" } for ${name}, which loads its code in place and keeps its globals; or state: "none" if it keeps nothing between messages`;
+  const inPlace = `Declare strategy: { kind: "sequential" } for ${name}, which loads its code in place and keeps its globals`;
   if (!process.lib)
     return [
       {
@@ -71,7 +71,7 @@ function notSeen({ name, process, keeps, sourceHash, running }: StateInPlan): Pr
         at,
         got,
         expected: "a program that can be asked for its state, or one without any",
-        remedy: `${remedy}; or leave lib: false out.`,
+        remedy: `${inPlace}; or leave lib: false out.`,
       },
     ];
   const isOld = running !== undefined && running.modules[SEES_GLOBALS] === undefined;
@@ -83,7 +83,7 @@ function notSeen({ name, process, keeps, sourceHash, running }: StateInPlan): Pr
       at,
       got,
       expected: "a running process with this version of the fleet's library",
-      remedy: `${remedy}. Loaded in place once, it can be handed over from then on.`,
+      remedy: `${inPlace}: from then on it can be handed over. Or state: "none", if it keeps nothing between messages.`,
     },
   ];
 }
