@@ -284,8 +284,9 @@ async function ensureCode(
   const before = olds?.revision?.sourceHash ?? (await adoption())?.members[inputs.name]?.sourceHash;
   // Of a process whose state was lost, nothing is known but that it runs the fleet's code.
   const modules = olds?.bundle?.modules;
-  const hasLibrary = modules === undefined || Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));
-  if (!place.fresh && before) await keepState(session, place, before, hasLibrary, budget);
+  const plain = modules !== undefined && !Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));
+  const how = { plain, repair: before === inputs.bundle.hash };
+  if (!place.fresh && before) await keepState(session, place, before, how, budget);
   const booted = place.booted === true ? bootLoads(place, inputs) : [];
   const load =
     (await committedLoad(session, place, inputs.bundle.hash, booted, budget, BOOT_PATIENCE)) ??

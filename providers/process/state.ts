@@ -14,17 +14,18 @@ const PATIENCE = 60;
 
 /**
  * Keeps the states of a process before other code comes into it. Where that does not work, the run stops: whether to go on without is
- * for a person or the stack to say, since nothing could be brought back later. A program without the fleet's library exports nothing,
- * which was known when it was declared so: that is said.
+ * for a person or the stack to say, since nothing could be brought back later. It is only said where there is nothing to decide: the
+ * same code is loaded again, which is how a process is repaired whose handlers were removed by hand, or the program has not the fleet's
+ * library and exports nothing.
  *
- * @param hasLibrary whether the code that runs carries the fleet's library
+ * @param how `repair`: with the code that it had; `plain`: the code that runs carries no library of the fleet's
  * @throws FleetError BACKUP_FAILED; transient when the reason is
  */
 export async function keepState(
   session: Session,
   place: Place,
   sourceHash: string,
-  hasLibrary: boolean,
+  how: { readonly repair: boolean; readonly plain: boolean },
   budget: Budget,
 ): Promise<void> {
   try {
@@ -37,8 +38,8 @@ export async function keepState(
     await say(session, place.name, "kept", keptWords(taken));
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    const isPlain = !hasLibrary && error.code === "NO_REPLY";
-    if (!isPlain && session.withoutBackup !== true) throw backupFailed(place, error);
+    const isPlain = how.plain && error.code === "NO_REPLY";
+    if (!how.repair && !isPlain && session.withoutBackup !== true) throw backupFailed(place, error);
     await say(session, place.name, "kept", `no state: ${error.problems[0].what} [${error.code}]`);
   }
 }

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { endRun } from "../../providers/run/session.ts";
-import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
+import { checked, createProcess, evaluate, type Stack, simulatedStack } from "./fixture.ts";
 
 let stack: Stack;
 afterEach(async () => {
@@ -53,6 +53,18 @@ test("a state that could not be kept stops the change, with a code and a way on,
   const { outs } = await lifecycle.update("id", shop, await edited("shop"));
   expect(outs.health.status).toBe("HEALTHY");
   expect(stack.evalsOf("shop")).toBe(2);
+});
+
+test("a repair, which loads the code again that was there, does not stop for it", async () => {
+  stack = await simulatedStack();
+  const inputs = await stack.inputs("shop");
+  const shop = await createProcess(inputs);
+  expect(await evaluate(stack, shop.processId, 'Handlers.add("hack", "X", function(m) end)')).toBe("1");
+  const { props } = await lifecycle.read("id", shop);
+  expect(props.drift).toEqual(["handlers were added: hack"]);
+  noExports(403);
+  const { outs } = await lifecycle.update("id", props as never, await checked(inputs));
+  expect(outs).toMatchObject({ health: { status: "HEALTHY" }, drift: [] });
 });
 
 test("a run that was told to go on without a backup does, and says so", async () => {

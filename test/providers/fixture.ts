@@ -2,9 +2,11 @@ import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundle, store } from "../../bundler/index.ts";
+import { budgetOf } from "../../core/budget.ts";
 import * as configBundle from "../../providers/config-bundle/lifecycle.ts";
 import * as process from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { sessionFor } from "../../providers/run/session.ts";
 import { makeJwk } from "../ao/wallets.ts";
 import { type Script, type Simnet, type SimnetOptions, startSimnet } from "../simnet/index.ts";
 
@@ -106,4 +108,14 @@ export async function checked(raw: Record<string, unknown>): Promise<Record<stri
 
 export async function createProcess(raw: Record<string, unknown>): Promise<ProcessOutputs> {
   return (await process.create(await checked(raw))).outs;
+}
+
+/** An Eval by the owner's own hand. */
+export async function evaluate({ scope, net }: Stack, processId: string, lua: string): Promise<string> {
+  const { ao } = await sessionFor(scope, { kind: "legacy", ...net.endpoints });
+  const sent = await ao.send(
+    { intent: `by-hand/${processId}`, processId, tags: { Action: "Eval" }, data: lua },
+    budgetOf(10),
+  );
+  return (await ao.evaluation({ processId, messageId: sent.id }, budgetOf(10))).output;
 }

@@ -1,23 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { budgetOf } from "../../core/budget.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { PartialFailure } from "../../providers/run/partial.ts";
-import { sessionFor } from "../../providers/run/session.ts";
 import type { Behaviours } from "../simnet/index.ts";
-import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
+import { checked, createProcess, evaluate, type Stack, simulatedStack } from "./fixture.ts";
 
 let stack: Stack;
 afterEach(() => stack.close());
-
-/** An Eval by the owner's own hand. */
-async function evaluate({ scope, net }: Stack, processId: string, lua: string): Promise<string> {
-  const { ao } = await sessionFor(scope, { kind: "legacy", ...net.endpoints });
-  const sent = await ao.send(
-    { intent: `by-hand/${processId}`, processId, tags: { Action: "Eval" }, data: lua },
-    budgetOf(10),
-  );
-  return (await ao.evaluation({ processId, messageId: sent.id }, budgetOf(10))).output;
-}
 
 const failure = async (work: Promise<unknown>): Promise<PartialFailure> => {
   const error = await work.then(
