@@ -86,13 +86,9 @@ new LocalNetwork("${name}", { dir: ".fleet/localnet", timeoutSeconds: 60 });
   project.write("index.ts", program("second"));
   expect(await run("up", "--yes", "--stack", "dev")).toContain("keeps running for shared/dev/second");
   expect(await pidOf(network)).toBe(pid);
-  await run("preview", "--expect-no-changes", "--stack", "dev");
-
   await run("stack", "init", "other");
   await run("up", "--yes", "--stack", "other");
   project.write("index.ts", 'import "ao-fleet";\n');
   await run("up", "--yes", "--stack", "other");
   expect(await pidOf(network)).toBe(pid);
-  await run("destroy", "--yes", "--stack", "dev");
-  expect(await pidOf(network)).toBeUndefined();
-}, 180_000);
+}, 240_000);
