@@ -141,7 +141,9 @@ async function ask(
       .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
       .map(({ name, detail: why }) => (why ? `${name}: ${why}` : name))
       .join("; ");
-    const health = verdict.healthStatus === "OFFLINE" ? "UNHEALTHY" : verdict.healthStatus;
+    // A retired process answers well, and serves nobody.
+    const said = info.status === "RETIRED" ? "UNHEALTHY" : verdict.healthStatus;
+    const health = said === "OFFLINE" ? "UNHEALTHY" : said;
     return { outcome: "answered", health, responseMs, info, ...(detail === "" ? {} : { detail }) };
   } catch (error) {
     const { state, code, what } = unansweredBy(error);

@@ -182,7 +182,10 @@ test("a drifting process: somebody loaded other code by hand, or retired it", as
   expect(messages()[0]).toMatch(/^PROCESS_DRIFT bank: it runs code [0-9a-f]{8} instead of [0-9a-f]{8}$/);
   await fleet.send("bank", "RETIRE", {}, { tags: { Epoch: "1" } });
   await fleet.rounds(1);
-  expect(messages()[0]).toMatch(/it is retired; it runs code/);
+  expect(messages()).toContainEqual(
+    expect.stringMatching(/^PROCESS_DRIFT bank: it is retired; it runs code/),
+  );
+  expect(await metric('aofleet_process_state{process="bank",state="UNHEALTHY"')).toBe(1);
   expect(await metric('aofleet_process_drift{process="bank"')).toBe(1);
 });
 
