@@ -268,6 +268,23 @@ describe("a fleet of two in a project of one's own, from nothing to destroyed", 
     expect(existsSync(join(project.dir, "build/validation-report.json"))).toBe(true);
   });
 
+  it("goes back to the release before", async () => {
+    const { entries } = JSON.parse((await project.fleet(["history", "--json"])).text);
+    const [, before] = entries.filter(({ number }: { number?: number }) => number !== undefined);
+    const back = await project.fleet(["rollback", "--to", `${before.number}`, "--reason", "a test", "--yes"]);
+    expect(back.text).toContain("The stack is pinned to it.");
+    expect(back.code).toBe(0);
+    expect((await project.fleet(["call", "reader", "GREET"])).text).toContain("hello");
+    expect(await project.output<Members>("processes")).toMatchObject(ids);
+  });
+
+  it("follows the program again, and is idle then", async () => {
+    expect((await project.fleet(["rollback", "--clear"])).code).toBe(0);
+    expect((await up()).code).toBe(0);
+    expect((await project.fleet(["call", "reader", "GREET"])).text).toContain("good evening");
+    expect(await project.idle()).toBe("");
+  });
+
   it("finds nothing in an idle refresh", async () => {
     const ran = await project.pulumi(["refresh", "--yes", "--skip-preview", "--expect-no-changes"]);
     expect(ran.text).toContain("9 unchanged");
