@@ -1,5 +1,5 @@
 /** Lua files in, one deterministic bundle with a source map out. Knows no network and no Pulumi. */
-export { type ImageModules, imageModules, wasmModules } from "./aos-modules.ts";
+export { AOS_GLOBALS, type ImageModules, imageModules, wasmModules } from "./aos-modules.ts";
 export { bundle } from "./bundle.ts";
 export { forgetFacts } from "./cache.ts";
 export { changedModules, type ModuleChanges, type NamedHash } from "./changes.ts";

@@ -120,7 +120,7 @@ export const ProcessDeclarationSchema = z.strictObject({
   health: HealthPolicySchema.partial().optional(),
   /** Seconds for a create or update of this process. @default the fleet's */
   timeoutSeconds: z.number().positive().optional(),
-  /** Whether the library (`fleet`) is put before the program. @default true */
+  /** Whether the library (`fleet`) is put before the program; without it nothing of the fleet is in the process. @default true */
   lib: z.boolean().default(true),
   /** How its Lua becomes one text. */
   bundle: BundlingSchema.prefault({}),

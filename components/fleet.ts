@@ -152,6 +152,7 @@ export class Fleet extends pulumi.ComponentResource {
           healthCheck: healthOf(fleet, declaration),
           timeoutSeconds: declaration.timeoutSeconds ?? fleet.timeoutSeconds,
           onBoot: declaration.onBoot ? true : undefined,
+          lib: declared.lib,
           adopt: declaration.adopt,
           restore,
           ...besideOf(fleet, rollout, name, healthOf(fleet, declaration)),

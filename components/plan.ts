@@ -4,6 +4,7 @@ import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import type { DeclaredProcess } from "../providers/release/schema.ts";
 import { writeAtomically } from "../providers/run/files.ts";
 import { replaceable } from "../providers/run/replacing.ts";
+import { bareProblems, isWithoutLibrary } from "./bare.ts";
 import { distinct, entryOf, programOf, tidyFacts } from "./bundling.ts";
 import { type Configuration, configurationOf, IDLE } from "./configuration.ts";
 import { cronFindings } from "./cron.ts";
@@ -285,6 +286,9 @@ async function declare(
   });
   around.problems.push(...state.problems);
   around.warnings.push(...made.warnings, ...state.warnings);
+  const modules = Object.fromEntries(made.modules.map((module) => [module.name, module.hash]));
+  const bare = isWithoutLibrary(process, modules);
+  if (bare) throwAll(bareProblems(name, process, fleet, config));
   const secrets = Object.entries(config?.secrets ?? {}).map(([type, own]) => [type, Object.keys(own).sort()]);
   const allowed = [...new Set([...(fleet.allowed ?? []), ...process.allowed])];
   return {
@@ -294,12 +298,13 @@ async function declare(
     module,
     dependsOn: process.dependsOn,
     peers: process.peers,
-    config: config?.data ?? {},
-    modules: Object.fromEntries(made.modules.map((module) => [module.name, module.hash])),
+    config: bare ? {} : (config?.data ?? {}),
+    modules,
     bytes: made.bytes,
+    ...(bare ? { lib: false as const } : {}),
     ...(Object.keys(process.tags).length > 0 ? { tags: process.tags } : {}),
-    ...(Object.keys(config?.rules ?? {}).length > 0 ? { rules: config?.rules } : {}),
+    ...(!bare && Object.keys(config?.rules ?? {}).length > 0 ? { rules: config?.rules } : {}),
     ...(secrets.length > 0 ? { secrets: Object.fromEntries(secrets), sealTo: config?.sealTo } : {}),
-    ...(fleet.allowed !== undefined || allowed.length > 0 ? { allowed } : {}),
+    ...(!bare && (fleet.allowed !== undefined || allowed.length > 0) ? { allowed } : {}),
   };
 }

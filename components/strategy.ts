@@ -31,13 +31,17 @@ const hasCron = (member: ProcessDeclaration | undefined): boolean =>
 
 /**
  * Whether a member's new code comes into a process beside the old one. What the fleet declares as a whole does not count for the
- * router and the ledger, which everything hangs on, and not for members with crons, which would tick twice: they are loaded in
- * place. Pure.
+ * router and the ledger, which everything hangs on, not for members with crons, which would tick twice, and not for members without
+ * the library, which can neither be drained nor prove themselves: they are loaded in place. Pure.
  */
 export function isBeside(fleet: FleetDeclaration, name: string): boolean {
   const own = fleet.processes[name]?.strategy;
   if (own !== undefined) return own.kind === "blue-green";
-  const isFixed = name === routerOf(fleet) || name === fleet.ledger || hasCron(fleet.processes[name]);
+  const isFixed =
+    name === routerOf(fleet) ||
+    name === fleet.ledger ||
+    hasCron(fleet.processes[name]) ||
+    fleet.processes[name]?.lib === false;
   return fleet.strategy?.kind === "blue-green" && !isFixed;
 }
 

@@ -12,6 +12,7 @@ import { mayReplace, saysRuined, withWayOn } from "../run/replacing.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
+import { awaitBare, bareChanges, isBare, lookAt } from "./bare.ts";
 import { type Beside, placeBeside } from "./beside.ts";
 import { BOOT_PATIENCE, bootLoads } from "./boot.ts";
 import { changesIn, handWords, notOurs, strangersIn } from "./code-drift.ts";
@@ -145,7 +146,7 @@ async function ensure(
     await driveCron(session, place, inputs, olds, budget);
     const started = performance.now();
     const expected = { version: inputs.version, sourceHash: inputs.bundle.hash };
-    const health = await healthOf(session, place, expected, inputs, budget);
+    const health = await healthOf(session, place, expected, inputs, budget, revision.code);
     const outputs = besideOthers({ ...known, revision, health });
     crashPoint("process.judged");
     await noted(() => manifestEntry(inputs, outputs, health));
@@ -193,14 +194,19 @@ async function healthOf(
   session: Session,
   place: Place,
   expected: Expected,
-  { healthCheck, minHealthySeconds }: ProcessInputs,
+  { healthCheck, minHealthySeconds, lib }: ProcessInputs,
   budget: ReturnType<Session["budget"]>,
+  code: readonly string[] = [],
 ): Promise<HealthOutput> {
-  const first = await awaitHealthy(session, place, expected, healthCheck, budget);
+  const look = (policy: typeof healthCheck) =>
+    isBare({ lib })
+      ? awaitBare(session, place, code, policy, budget)
+      : awaitHealthy(session, place, expected, policy, budget);
+  const first = await look(healthCheck);
   const up = first.status === "HEALTHY" || first.status === "DEGRADED";
   if (!up || minHealthySeconds === undefined || minHealthySeconds === 0) return first;
   await sleep(Math.min(minHealthySeconds * 1000, budget.remaining()));
-  return awaitHealthy(session, place, expected, { ...healthCheck, retries: 0 }, budget);
+  return look({ ...healthCheck, retries: 0 });
 }
 
 /** A member that is ahead of the ledger refuses every run: the ledger is brought up to it, and that is said. */
@@ -274,7 +280,7 @@ async function ensureCode(
   olds: ProcessOutputs | undefined,
   budget: ReturnType<Session["budget"]>,
 ): Promise<NonNullable<ProcessOutputs["revision"]>> {
-  const { kept, strangers = [] } = place.fresh
+  const { kept, strangers = [] }: Awaited<ReturnType<typeof loadedAlready>> = place.fresh
     ? { kept: undefined }
     : await loadedAlready(session, place, inputs, olds, budget);
   // It runs already, so a state that it was to be loaded with is not put back any more.
@@ -286,7 +292,9 @@ async function ensureCode(
   const modules = olds?.bundle?.modules;
   const plain = modules !== undefined && !Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));
   const how = { plain, repair: before === inputs.bundle.hash };
-  if (!place.fresh && before) await keepState(session, place, before, how, budget);
+  if (!place.fresh && before && olds?.lib === false)
+    await say(session, inputs.name, "kept", "no state: it has no library, which would export it");
+  else if (!place.fresh && before) await keepState(session, place, before, how, budget);
   const booted = place.booted === true ? bootLoads(place, inputs) : [];
   const load =
     (await committedLoad(session, place, inputs.bundle.hash, booted, budget, BOOT_PATIENCE)) ??
@@ -318,7 +326,7 @@ async function ensureCode(
 function revisionOf(
   { processId }: Place,
   { bundle, version }: ProcessInputs,
-  { evalId, at, handlers, stateVersion }: Loaded,
+  { evalId, at, handlers, stateVersion, code }: Loaded,
   deploymentId: string,
 ): NonNullable<ProcessOutputs["revision"]> {
   return {
@@ -330,6 +338,7 @@ function revisionOf(
     deploymentId,
     ...(handlers === undefined ? {} : { handlers: [...handlers] }),
     ...(stateVersion === undefined ? {} : { stateVersion }),
+    ...(code === undefined ? {} : { code: [...code] }),
   };
 }
 
@@ -351,6 +360,7 @@ async function loadedAlready(
   // Only what may run already is worth the question.
   const sent = [...(await loadsOf(session, place, hash)), ...(known ? [] : bootLoads(place, inputs))];
   if (known?.sourceHash !== hash && sent.length === 0) return { kept: undefined };
+  if (isBare(inputs)) return loadedBare(session, place, inputs, known, sent, budget);
   const verdict = await probe(session, place, "LIVENESS", {}, budget).catch(notOurs);
   if (typeof verdict === "string") return { kept: undefined };
   if (verdict.sourceHash !== hash || verdict.version !== inputs.version) return { kept: undefined };
@@ -361,6 +371,24 @@ async function loadedAlready(
   if (loaded) return { kept: loaded };
   const load = await committedLoad(session, place, hash, sent, budget);
   return { kept: load && revisionOf(place, inputs, load, verdict.release ?? "") };
+}
+
+/** The same where no library says what runs: the code that runs now is that which a known load of this bundle left. */
+async function loadedBare(
+  session: Session,
+  place: Place,
+  inputs: ProcessInputs,
+  known: ProcessOutputs["revision"],
+  sent: Awaited<ReturnType<typeof loadsOf>>,
+  budget: ReturnType<Session["budget"]>,
+): Promise<{ kept: ProcessOutputs["revision"]; strangers?: string[] }> {
+  const { hash } = inputs.bundle;
+  const isSame = known?.sourceHash === hash && known.version === inputs.version;
+  const load = isSame ? undefined : await committedLoad(session, place, hash, sent, budget);
+  const kept = isSame ? known : load && revisionOf(place, inputs, load, "");
+  if (kept?.code === undefined) return { kept: undefined };
+  const changes = bareChanges(kept.code, (await lookAt(session, place, budget)).code);
+  return changes.length > 0 ? { kept: undefined, strangers: strangersIn(changes) } : { kept };
 }
 
 function unhealthy(name: string, health: HealthOutput): FleetError {

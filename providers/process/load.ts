@@ -5,6 +5,7 @@ import { FleetError } from "../../core/errors.ts";
 import { adoption } from "../run/adoption.ts";
 import { memberKey } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
+import { composeBare, isBare } from "./bare.ts";
 import type { HandChange } from "./code-drift.ts";
 import type { Place } from "./health.ts";
 import { short } from "./health.ts";
@@ -26,6 +27,8 @@ export interface Loaded {
   readonly handlers?: readonly string[];
   /** The shape of its states after it, where it says so. */
   readonly stateVersion?: string;
+  /** Without the library: the code after it. */
+  readonly code?: readonly string[];
   /** What had been changed by hand before and was put back, where it says so. */
   readonly repaired?: readonly HandChange[];
   /** Actions of the library that the program answers itself. */
@@ -51,7 +54,7 @@ export async function storedBundle(
 /** What is evaluated to load a member's code in this run. */
 export async function programOf(
   session: Session,
-  { name, bundle, version, adopt }: Pick<ProcessInputs, "name" | "bundle" | "version" | "adopt">,
+  { name, bundle, version, adopt, lib }: Pick<ProcessInputs, "name" | "bundle" | "version" | "adopt" | "lib">,
   text: string,
   state?: RestoredState,
   strangers?: readonly string[],
@@ -60,7 +63,9 @@ export async function programOf(
   const release = session.deployment.id;
   const adopted = adopt === undefined ? {} : { adopted: true };
   const commit = { process: name, release, sourceHash: bundle.hash, version, epoch, ...adopted };
-  return composeProgram(text, commit, state, strangers);
+  return isBare({ lib })
+    ? composeBare(text, commit, strangers)
+    : composeProgram(text, commit, state, strangers);
 }
 
 /**
@@ -196,12 +201,13 @@ export async function committedLoad(
 const loaded = (
   evalId: string,
   at: number,
-  { handlers, stateVersion, repaired, answeredByProgram }: Omit<Loaded, "evalId" | "at">,
+  { handlers, stateVersion, repaired, answeredByProgram, code }: Omit<Loaded, "evalId" | "at">,
 ): Loaded => ({
   evalId,
   at,
   ...(handlers === undefined ? {} : { handlers }),
   ...(stateVersion === undefined ? {} : { stateVersion }),
+  ...(code === undefined ? {} : { code }),
   ...(repaired === undefined ? {} : { repaired }),
   ...(answeredByProgram === undefined ? {} : { answeredByProgram }),
 });

@@ -3,6 +3,7 @@ import { ask } from "../run/control.ts";
 import { luaList } from "../run/lua-list.ts";
 import { rivalOf } from "../run/rival.ts";
 import type { Session } from "../run/session.ts";
+import { isBare, observeBare } from "./bare.ts";
 import { codeChanges, HandChangesSchema, handWords, notOurs } from "./code-drift.ts";
 import { type Place, probe, short } from "./health.ts";
 import type { HealthOutput, ProcessOutputs } from "./schema.ts";
@@ -28,6 +29,7 @@ export interface Observed {
 /** Asks a process what it is and how it is, by signed messages, and says what differs from what the last run made. */
 export async function observe(session: Session, place: Place, props: ProcessOutputs): Promise<Observed> {
   const budget = session.budget(Math.min(60, props.timeoutSeconds));
+  if (isBare(props)) return observeBare(session, place, props.revision?.code, budget);
   const info = await ask(session, { ...place, action: "Info" }, InfoSchema, budget).catch(notOurs);
   if (typeof info === "string") return unanswered(info);
   // All kinds, as after a load: what an update would call unhealthy must not be unchanged.

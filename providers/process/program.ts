@@ -2,6 +2,7 @@ import { z } from "zod";
 import { luaString } from "../../bundler/index.ts";
 import { sha256 } from "../../core/hash.ts";
 import { luaList } from "../run/lua-list.ts";
+import { codeOf, handlersIn } from "./bare.ts";
 import { type HandChange, HandChangesSchema } from "./code-drift.ts";
 
 /** The Lua text of one load: guard, bundle, commit – one Eval, which happens as a whole or not at all. Pure. */
@@ -114,6 +115,8 @@ export type LoadOutcome =
       readonly handlers?: readonly string[];
       /** The shape of the states after it. */
       readonly stateVersion?: string;
+      /** Without the library: the code after it. */
+      readonly code?: readonly string[];
       /** What had been changed by hand before. */
       readonly repaired?: readonly HandChange[];
       /** Actions of the library that the program answers itself, and with which handler. */
@@ -130,6 +133,7 @@ export function readLoadOutcome(output: string): LoadOutcome {
     const marker = parseObject(line.slice(start, line.lastIndexOf("}") + 1));
     if (marker?.fleet === "committed" && typeof marker.sourceHash === "string") {
       const { sourceHash, handlers, stateVersion } = marker;
+      const code = codeOf(marker);
       const answered = luaList(OwnAnswerSchema).safeParse(marker.answeredByProgram).data ?? [];
       const repaired = HandChangesSchema.safeParse(marker.repaired).data ?? [];
       // Lua's JSON writes an empty table as `[]` or `{}`.
@@ -139,6 +143,7 @@ export function readLoadOutcome(output: string): LoadOutcome {
         sourceHash,
         ...(named ? { handlers: handlers as string[] } : {}),
         ...(typeof stateVersion === "string" ? { stateVersion } : {}),
+        ...(code === undefined ? {} : { code, handlers: handlersIn(code) }),
         ...(repaired.length > 0 ? { repaired } : {}),
         ...(answered.length > 0 ? { answeredByProgram: answered } : {}),
       };

@@ -5,6 +5,7 @@ import { ask } from "../run/control.ts";
 import { incarnationsIn } from "../run/members.ts";
 import { saysRuined } from "../run/replacing.ts";
 import type { Session } from "../run/session.ts";
+import { isBare, retireBare } from "./bare.ts";
 import { stopCron } from "./cron.ts";
 import type { Place } from "./health.ts";
 import type { ProcessInputs } from "./schema.ts";
@@ -13,7 +14,7 @@ import type { ProcessInputs } from "./schema.ts";
 export async function retire(
   session: Session,
   place: Place,
-  { tags }: Pick<ProcessInputs, "tags">,
+  { tags, lib }: Pick<ProcessInputs, "tags" | "lib">,
   budget: Budget,
 ): Promise<void> {
   const { name, processId, generation } = place;
@@ -21,6 +22,7 @@ export async function retire(
   const isDone = incarnationsIn(session, name).some((one) => one.processId === processId && one.retired);
   if (isDone) return;
   await stopCron(session, place, tags, budget);
+  if (isBare({ lib })) return retireBare(session, place, budget);
   try {
     const epoch = await session.deployment.epoch();
     const request = { name, processId, generation, action: "RETIRE", epoch };

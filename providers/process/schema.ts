@@ -94,6 +94,8 @@ export const ProcessInputsSchema = z.strictObject({
     .optional(),
   /** Whether a new process is spawned with its code (`On-Boot: Data`), so that it runs from its first message on. @default false */
   onBoot: z.boolean().optional(),
+  /** Whether the fleet's library is in the bundle; without it aos itself is asked what it runs. @default true */
+  lib: z.boolean().optional(),
   /** Existing process to take over instead of spawning. Must belong to the stack's wallet. @default none */
   adopt: AdoptSchema.optional(),
   /** How other code comes into use. @default in place: one Eval into the process that runs */
@@ -142,6 +144,8 @@ export const RevisionSchema = z.strictObject({
   deploymentId: z.string(),
   /** Names of the handlers that it had then; what a refresh compares with. */
   handlers: z.array(z.string()).optional(),
+  /** Without the library: handlers and functions that it had then, as `<kind> <sum> <name>`. */
+  code: z.array(z.string()).optional(),
   /** The shape of its states then. */
   stateVersion: z.string().optional(),
   /** The rollback that put an earlier state back with it. */

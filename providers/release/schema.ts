@@ -34,6 +34,8 @@ export const DeclaredProcessSchema = z.strictObject({
   modules: z.record(z.string(), z.string()),
   /** UTF-8 bytes of the bundle. */
   bytes: z.number(),
+  /** False where the fleet's library is not in the bundle. */
+  lib: z.literal(false).optional(),
   /** Extra spawn tags, where it has any. */
   tags: z.record(z.string(), z.string()).optional(),
   /** Rules of config types of the fleet's own, where it has any. */

@@ -92,6 +92,7 @@ export async function onNetwork(session: Session, name: string, budget: Budget):
     .sort((a, b) => a.generation - b.generation || (a.processId < b.processId ? 1 : -1));
 }
 
+const NOT_SAID = ["NO_REPLY", "BAD_REPLY", "UNKNOWN_ACTION", "PROCESS_ERROR"];
 const StatusSchema = z.looseObject({ status: z.string() });
 
 /** Asks the process itself; one that was never loaded is not retired. */
@@ -105,7 +106,8 @@ export async function isRetired(
     const info = await ask(session, { name, generation, processId, action: "Info" }, StatusSchema, budget);
     return info.status === "RETIRED";
   } catch (error) {
-    if (error instanceof FleetError && error.code === "NO_REPLY") return false;
+    // A plain program may answer what it likes: only the library says that it is retired.
+    if (error instanceof FleetError && NOT_SAID.includes(error.code)) return false;
     throw error;
   }
 }

@@ -45,8 +45,8 @@ const fleet = await Fleet.create("canary", {
   config: { LOGGING_CONFIG: { logLevel: "WARN" }, ENVIRONMENT_VARS: { OPEN: config.get("open") ?? "yes" } },
   allowed: ["deployment-coordinator"],
   processes: {
-    "deployment-coordinator": { lib: false },
-    battle: { lib: false, secrets: { ENVIRONMENT_VARS: { API_KEY: config.requireSecret("apiKey") } } },
+    "deployment-coordinator": {},
+    battle: { secrets: { ENVIRONMENT_VARS: { API_KEY: config.requireSecret("apiKey") } } },
   },
 });
 export const processes = fleet.processes;

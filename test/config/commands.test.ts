@@ -231,7 +231,7 @@ describe("fleet config", () => {
         network: { kind: "local", dir: "x" },
         config: { LOGGING_CONFIG: { logLevel: "WARN" }, RESOURCE_LIMITS: { maxCpuPercent: 50 } },
         overrides: { battle: { LOGGING_CONFIG: { logLevel: "DEBUG" } } },
-        processes: { battle: { lib: false, config: { PROCESS_CONFIG: { requestTimeout: 5 } } } },
+        processes: { battle: { config: { PROCESS_CONFIG: { requestTimeout: 5 } } } },
       },
       { home: ".fleet", build: "build" },
       () => undefined,

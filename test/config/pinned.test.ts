@@ -23,9 +23,8 @@ const program = (token: Hidden | undefined) => ({
   allowed: ["shop"],
   configTypes: { MATCHMAKING: z.strictObject({ rounds: z.int() }) },
   processes: {
-    shop: { lib: false },
+    shop: {},
     battle: {
-      lib: false,
       config: {
         MATCHMAKING: { rounds: 3 },
         SERVICES: { till: { member: "shop" } },

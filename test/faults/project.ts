@@ -55,9 +55,7 @@ const MEMBERS = {
 export async function cliFleet(lab: Lab): Promise<CliFleet> {
   const net = await lab.network();
   const network = JSON.stringify({ kind: "legacy", ...net.endpoints });
-  const processes = Object.entries(MEMBERS).map(
-    ([name, member]) => `    "${name}": { lib: false, ...${member} },`,
-  );
+  const processes = Object.entries(MEMBERS).map(([name, member]) => `    "${name}": ${member},`);
   const project = await newProject("faults", {
     "index.ts": `import { Fleet } from "ao-fleet";
 

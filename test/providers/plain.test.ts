@@ -52,10 +52,10 @@ async function inputs(name: string, member: Record<string, unknown> = {}) {
   );
   const { declared } = plan.levels[0]?.[0] ?? {};
   if (!declared) throw new Error(`${name} was not planned`);
-  const { sourceHash: hash, bytes, entry, modules, version, module } = declared;
+  const { sourceHash: hash, bytes, entry, modules, version, module, lib } = declared;
   return checked({
     ...{ scope, network, name, version, module, bundle: { hash, bytes, entry, modules } },
-    ...{ healthCheck: FAST, timeoutSeconds: 60 },
+    ...{ healthCheck: FAST, timeoutSeconds: 60, lib },
   });
 }
 
@@ -167,4 +167,128 @@ describe("a plain program that somebody changes by hand", () => {
     made = outs;
     expect(await hand(made, { Action: "Legacy" })).toBe("legacy");
   }, 60_000);
+});
+
+describe("a member without the library", () => {
+  const BARE = { lib: false };
+  const bare = () => inputs("bare", BARE);
+  const seen = async (from: ProcessOutputs): Promise<ProcessOutputs> =>
+    (await lifecycle.read("game/dev/bare", from)).props as ProcessOutputs;
+  let made: ProcessOutputs;
+
+  beforeAll(async () => {
+    await put("processes/bare/process.lua", TOKEN);
+    made = (await lifecycle.create(await bare())).outs;
+  }, 60_000);
+
+  test("has nothing of the fleet in it, and is healthy by what aos answers", async () => {
+    expect(made).toMatchObject({ lib: false, health: { status: "HEALTHY", reasons: [] } });
+    expect(made.revision?.handlers).toEqual(["legacy", "info", "transfer"]);
+    expect(await evaluate(made, "return tostring(Fleet) .. tostring(ao.outbox ~= nil)")).toBe("niltrue");
+    expect(await hand(made, { Action: "Info" })).toBe("a token");
+    expect(await hand(made, { Action: "Transfer" })).toBe("99");
+  }, 60_000);
+
+  test("an idle refresh finds nothing, an update loads nothing, other code comes in with the state kept", async () => {
+    expect(await seen(made)).toEqual(made);
+    expect((await lifecycle.diff("id", made, await bare())).changes).toBe(false);
+    const idle = await lifecycle.update("id", made, await bare());
+    expect(idle.outs.revision).toEqual(made.revision);
+    await put("processes/bare/process.lua", TOKEN.replace('"legacy" })', '"newer" })'));
+    made = (await lifecycle.update("id", made, await bare())).outs;
+    expect(await hand(made, { Action: "Legacy" })).toBe("newer");
+    expect(await hand(made, { Action: "Transfer" })).toBe("98");
+    await put("processes/bare/process.lua", TOKEN);
+    made = (await lifecycle.update("id", made, await bare())).outs;
+    expect(await hand(made, { Action: "Legacy" })).toBe("legacy");
+    expect(await hand(made, { Action: "Transfer" })).toBe("97");
+    expect(await seen(made)).toEqual(made);
+  }, 60_000);
+
+  test.each([
+    [
+      "shadowed",
+      'Handlers.prepend("hack", { Action = "Legacy" }, function() end)',
+      "handlers were added: hack",
+    ],
+    ["removed", 'Handlers.remove("legacy")', "handlers are gone: legacy"],
+    [
+      "wrapped",
+      'for _, h in ipairs(Handlers.list) do if h.name == "legacy" then local f = h.handle h.handle = function(m) return f(m) end end end',
+      "handlers were changed: legacy",
+    ],
+    ["overwritten behind its handler", "function Transfer() end", "functions were changed: Transfer"],
+  ])(
+    "%s: the refresh names it, the next update repairs it",
+    async (_, lua, words) => {
+      await evaluate(made, lua);
+      const found = await seen(made);
+      expect(found).toMatchObject({ drift: [words], health: { status: "UNHEALTHY" } });
+      const { outs } = await lifecycle.update("id", found, await bare());
+      expect(outs).toMatchObject({ processId: made.processId, health: { status: "HEALTHY" }, drift: [] });
+      made = outs;
+      expect(await hand(made, { Action: "Legacy" })).toBe("legacy");
+      expect(await seen(made)).toEqual(made);
+    },
+    60_000,
+  );
+
+  test("an error of a load is shown at the user's own line, and the process runs on as before", async () => {
+    await put("processes/bare/process.lua", `${TOKEN}local t = nil\nt.x = 1\n`);
+    const error = await lifecycle.update("id", made, await bare()).catch((reason: unknown) => reason);
+    expect(String((error as Error).message)).toContain("processes/bare/process.lua:10:1");
+    await put("processes/bare/process.lua", TOKEN);
+    expect(await hand(made, { Action: "Legacy" })).toBe("legacy");
+  }, 60_000);
+
+  test("loses the library that it had, and gets it back", async () => {
+    const withLibrary = (await lifecycle.update("id", made, await inputs("bare"))).outs;
+    expect(await evaluate(withLibrary, "return type(Fleet)")).toBe("table");
+    expect(withLibrary.health.status).toBe("HEALTHY");
+    made = (await lifecycle.update("id", withLibrary, await bare())).outs;
+    expect(made.health).toEqual({ status: "HEALTHY", reasons: [] });
+    expect(await evaluate(made, "return type(Fleet)")).toBe("nil");
+    expect(made.revision?.handlers).toEqual(["legacy", "info", "transfer"]);
+    expect(await seen(made)).toEqual(made);
+  }, 60_000);
+
+  test("goes on answering when it is retired, and is never taken again", async () => {
+    await lifecycle.remove("id", made);
+    await lifecycle.remove("id", made);
+    expect(await hand(made, { Action: "Legacy" })).toBe("legacy");
+    const next = (await lifecycle.create(await bare())).outs;
+    expect(next.generation).toBe(2);
+    expect(next.processId).not.toBe(made.processId);
+  }, 60_000);
+
+  test("what only the library does is refused by the plan, all at once", async () => {
+    const plan = planFleet(
+      {
+        network,
+        ledger: "token",
+        config: { PROCESS_CONFIG: { requestTimeout: 7 } },
+        processes: {
+          token: {
+            lib: false,
+            peers: ["bare"],
+            allowed: ["bare"],
+            config: { PROCESS_CONFIG: { requestTimeout: 5 } },
+          },
+          bare: BARE,
+        },
+      },
+      { home: ".fleet", build: "build" },
+      () => undefined,
+    );
+    const problems = await plan.then(
+      () => [],
+      (error: { problems: { code: string; at: string }[] }) => error.problems,
+    );
+    expect(problems.map(({ code, at }) => `${code} ${at}`)).toEqual([
+      "LIB_REQUIRED processes.token.config",
+      "LIB_REQUIRED processes.token.peers",
+      "LIB_REQUIRED processes.token.allowed",
+      "LIB_REQUIRED processes.token.lib",
+    ]);
+  });
 });

@@ -1,0 +1,42 @@
+import type { Problem } from "../core/errors.ts";
+import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
+import type { MemberConfig } from "./layers.ts";
+import { routerOf } from "./strategy.ts";
+
+/** Whether nothing of the fleet is in a member's bundle: declared so, and the program does not require the library itself. Pure. */
+export const isWithoutLibrary = (
+  { lib }: Pick<ProcessDeclaration, "lib">,
+  modules: Readonly<Record<string, string>>,
+): boolean => !lib && modules["fleet.dispatch"] === undefined;
+
+/** What is declared of a member without the library that only the library does, all at once. Settings of the fleet pass it by. Pure. */
+export function bareProblems(
+  name: string,
+  process: ProcessDeclaration,
+  fleet: FleetDeclaration,
+  config: MemberConfig | undefined,
+): Problem[] {
+  const own = Object.entries(config?.origins ?? {}).flatMap(([type, origins]) =>
+    Object.values(origins).some((layer) => layer.includes(`.${name}`)) ? [type] : [],
+  );
+  const needs: [field: string, got: string, isDeclared: boolean][] = [
+    ["config", own.join(", "), own.length > 0],
+    ["secrets", Object.keys(config?.secrets ?? {}).join(", "), Object.keys(config?.secrets ?? {}).length > 0],
+    ["peers", process.peers.join(", "), process.peers.length > 0],
+    ["allowed", process.allowed.join(", "), process.allowed.length > 0],
+    ["probes", `${process.probes.length} probes`, process.probes.length > 0],
+    ["strategy", "blue-green", process.strategy?.kind === "blue-green"],
+    ["lib", "the ledger", fleet.ledger === name],
+    ["lib", "the router", fleet.ledger !== name && routerOf(fleet) === name],
+  ];
+  return needs
+    .filter(([, , isDeclared]) => isDeclared)
+    .map(([field, got]) => ({
+      code: "LIB_REQUIRED",
+      what: `${name} has no library of the fleet (lib: false), which ${field === "lib" ? "its part in the fleet" : `its ${field}`} would need.`,
+      at: `processes.${name}.${field}`,
+      got,
+      expected: field === "lib" ? "a member with the library" : `no ${field}, or the library`,
+      remedy: `Drop lib: false of ${name}${field === "lib" ? "" : `, or its ${field}`}.`,
+    }));
+}
