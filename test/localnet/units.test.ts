@@ -311,6 +311,48 @@ describe("a spawn that is posted again", () => {
   });
 });
 
+test("a spawn that a process asked for is scheduled once, also when the network dies before it is noted", async () => {
+  const store = sqliteStore(":memory:");
+  const spawns = (): EvaluationResult => {
+    const Tags = [{ name: "Module", value: "m" }];
+    return { Output: "", Messages: [], Spawns: [{ Tags, Anchor: "5".repeat(32) }], Assignments: [] };
+  };
+  const evaluator: Evaluator = {
+    evaluate: async ({ memory, message }) => ({
+      memory,
+      result:
+        tagValue(message.Tags, "Word") === "spawn" ? spawns() : { ...spawns(), Output: "ok", Spawns: [] },
+    }),
+  };
+  // What was done cannot be noted: the next units find the effect again.
+  const dying = () => {
+    throw new Error("killed");
+  };
+  const { units, spawn, send, wallet } = await world({ store: { ...store, removeEffect: dying }, evaluator });
+  const parent = await spawn();
+  await send(parent, "spawn");
+  await expect.poll(() => store.processIds().length).toBe(2);
+  const [child = ""] = store.processIds().filter((id) => id !== parent);
+  await units.close();
+  for (const name of ["gateway", "mu", "su", "cu"]) store.setMeta(`port.${name}`, "0");
+  const again = await createUnits({ store, evaluator });
+  open.push(again);
+  await expect.poll(() => store.effects(1)).toEqual([]);
+  const tags = [
+    { name: "Data-Protocol", value: "ao" },
+    { name: "Type", value: "Message" },
+  ];
+  const { id, raw } = await wallet.sign({ data: "data", tags, target: child });
+  const posted = await fetch(again.urls.mu, {
+    method: "POST",
+    headers: { "content-type": "application/octet-stream" },
+    body: raw as Uint8Array<ArrayBuffer>,
+  });
+  expect(posted.status).toBe(202);
+  const result = await fetch(`${again.urls.cu}/result/${id}?process-id=${child}`);
+  expect([result.status, await result.json()]).toMatchObject([200, { Output: "ok" }]);
+});
+
 test("what cannot be scheduled is refused with the text of the real unit", async () => {
   const { item, post, spawn, units } = await world();
   const says = async (raw: Uint8Array) => {
