@@ -57,12 +57,14 @@ describe("who gets a process beside the old one", () => {
     expect(codes({ strategy: { kind: "blue-green" } }, ticking)).toEqual([]);
   });
 
-  it("is nobody without the library: the router could not prove it", () => {
-    const bare = { ...GAME, shop: { state: "none", lib: false } };
-    expect(codes({ strategy: { kind: "blue-green" } }, bare)).toEqual([
-      "NO_LIBRARY_NO_PROOF processes.shop.lib",
-    ]);
-    expect(codes({}, bare)).toEqual([]);
+  it("is nobody without the library: the fleet's strategy passes it by, one of its own could not be proved", () => {
+    const bare = { state: "none", lib: false };
+    const declared = fleet({ strategy: { kind: "blue-green" } }, { ...GAME, shop: bare });
+    expect(isBeside(declared, "shop")).toBe(false);
+    expect(codes({ strategy: { kind: "blue-green" } }, { ...GAME, shop: bare })).toEqual([]);
+    expect(codes({}, { ...GAME, shop: bare })).toEqual([]);
+    const own = { ...GAME, shop: { ...bare, strategy: { kind: "blue-green" } } };
+    expect(codes({}, own)).toContain("NO_LIBRARY_NO_PROOF processes.shop.lib");
   });
 
   it("is whoever says so, and nobody who says otherwise", () => {
