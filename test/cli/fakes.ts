@@ -101,7 +101,12 @@ export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): 
     scope: { project: "ao-fleet", stack: "dev", home: "/nowhere/.fleet", build: "/nowhere/build" },
     ao,
     journal: { void: async () => {} },
-    endpoints: {},
+    // Nobody listens there.
+    endpoints: {
+      scheduler: "s".repeat(43),
+      suUrl: "http://127.0.0.1:9",
+      graphqlUrl: "http://127.0.0.1:9/graphql",
+    },
     modules: {},
     networkName: "local",
     deployment: { id: "deploy-test" },
