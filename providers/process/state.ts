@@ -37,7 +37,8 @@ export async function keepState(
     );
     await say(session, place.name, "kept", keptWords(taken));
   } catch (error) {
-    if (!(error instanceof FleetError)) throw error;
+    // Of a ruined process nothing can be kept any more: that is what is to be said of it.
+    if (!(error instanceof FleetError) || error.code === "PROCESS_RUINED") throw error;
     const isPlain = how.plain && error.code === "NO_REPLY";
     if (!how.repair && !isPlain && session.withoutBackup !== true) throw backupFailed(place, error);
     await say(session, place.name, "kept", `no state: ${error.problems[0].what} [${error.code}]`);

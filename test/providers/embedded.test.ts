@@ -22,7 +22,7 @@ import { checked, configureOnce } from "./fixture.ts";
 const repository = process.cwd();
 const PARTS = 41;
 const LIMIT = 100_000;
-const network = { kind: "local" as const, dir: ".fleet/localnet", maxMessageBytes: 2 * LIMIT };
+const network = { kind: "local" as const, dir: ".fleet/localnet", maxMessageBytes: 3 * LIMIT };
 const scopeOf = (home: string) => ({ project: "game", stack: "dev", home, build: "build" });
 const FAST = { timeoutSeconds: 30, intervalSeconds: 0.1, retries: 2 };
 
@@ -54,7 +54,7 @@ beforeAll(async () => {
     `${head("clock")}local ticks = fleet.state("ticks", { n = 0 })\nfleet.on("TICK", { who = fleet.isCron, data = false }, function() ticks.n = ticks.n + 1 end)\nfleet.on("TICKS", { who = "anyone", readonly = true }, function() return { n = ticks.n } end)\n`,
   );
   for (const name of ["one", "two", "booted"]) await put(`processes/${name}/process.lua`, head(name));
-  await put("processes/large/process.lua", `${head("large")}return "${"x".repeat(2 * LIMIT)}"\n`);
+  await put("processes/large/process.lua", `${head("large")}return "${"x".repeat(3 * LIMIT)}"\n`);
   await configureOnce();
 }, 60_000);
 afterAll(async () => {
