@@ -111,14 +111,22 @@ local function named(entry)
   return type(entry.metadata) == "table" and type(entry.metadata.name) == "string" and entry.metadata.name or nil
 end
 
---- Resolves names of the fleet, process types and ids to ids. Without a list: all that are registered.
+--- Whether it was registered as a process without the fleet's library, which answers none of the fleet's actions.
+local function isBare(entry)
+  return entry ~= nil and type(entry.metadata) == "table" and entry.metadata.lib == false
+end
+
+--- Resolves names of the fleet, process types and ids to ids. Without a list: all that are registered and have the
+-- fleet's library.
 -- @tparam ?table wanted a list
 -- @treturn table a sorted list of ids
--- @raise a failure `UNKNOWN_PROCESS` that lists what is not known
+-- @raise a failure `UNKNOWN_PROCESS` that lists what is not known, `LIB_REQUIRED` that lists who has no library
 function registrations.resolve(wanted)
-  local ids, seen, unknown = {}, {}, {}
+  local ids, seen, unknown, bare = {}, {}, {}, {}
   local function add(id)
-    if not seen[id] then
+    if isBare(state.byId[id]) then
+      bare[#bare + 1] = registrations.name(id)
+    elseif not seen[id] then
       seen[id] = true
       ids[#ids + 1] = id
     end
@@ -140,6 +148,10 @@ function registrations.resolve(wanted)
   end
   if #unknown > 0 then
     error(fleet.fail("UNKNOWN_PROCESS", "not registered: " .. table.concat(unknown, ", "):sub(1, 300), "PROCESS_DISCOVERY lists what is."))
+  end
+  if #bare > 0 and wanted ~= nil and #wanted > 0 then
+    local names = table.concat(bare, ", "):sub(1, 300)
+    error(fleet.fail("LIB_REQUIRED", "without the fleet's library, which would answer this: " .. names, "Name others."))
   end
   table.sort(ids)
   return ids

@@ -24,7 +24,7 @@ const RegisteredSchema = z.looseObject({
       z.string(),
       z.looseObject({
         version: z.string().optional(),
-        metadata: z.looseObject({ evalId: z.string().optional() }).optional(),
+        metadata: z.looseObject({ evalId: z.string().optional(), lib: z.boolean().optional() }).optional(),
       }),
     ),
   ),
@@ -41,7 +41,8 @@ export interface LedgerHold {
 
 /**
  * Registers every member that the ledger does not know as it runs now, each with what it says of itself. A plain program says no
- * type and perhaps no version: it is registered by its name, at the version that was declared.
+ * type and perhaps no version: it is registered by its name, at the version that was declared. One without the library is not asked, and
+ * is registered as such, so that the ledger asks it nothing either.
  */
 export async function register(
   session: Session,
@@ -50,21 +51,26 @@ export async function register(
   budget: Budget,
 ): Promise<void> {
   const known = await ask(session, { ...ledger, action: "PROCESS_DISCOVERY" }, RegisteredSchema, budget);
-  const fresh = Object.entries(inputs.members).filter(
-    ([, member]) => known.processes[member.processId]?.metadata?.evalId !== member.evalId,
-  );
+  const fresh = Object.entries(inputs.members).filter(([name, member]) => {
+    const { evalId, lib } = known.processes[member.processId]?.metadata ?? {};
+    return evalId !== member.evalId || lib !== inputs.declaration[name]?.lib;
+  });
   await Promise.all(
     fresh.map(async ([name, member]) => {
       const started = performance.now();
-      const info = await ask(session, { name, ...member, action: "Info" }, InfoSchema, budget).catch(unsaid);
-      const processType = info.processType || name;
       const declared = inputs.declaration[name];
+      const lib = declared?.lib;
+      const info =
+        lib === false
+          ? UNSAID
+          : await ask(session, { name, ...member, action: "Info" }, InfoSchema, budget).catch(unsaid);
+      const processType = info.processType || name;
       const processRegistration = {
         processId: member.processId,
         processType,
         version: info.version || (declared?.version ?? ""),
         capabilities: info.capabilities,
-        metadata: { name, evalId: member.evalId, sourceHash: declared?.sourceHash },
+        metadata: { name, evalId: member.evalId, sourceHash: declared?.sourceHash, lib },
       };
       await ask(
         session,
@@ -77,10 +83,12 @@ export async function register(
   );
 }
 
+const UNSAID: Info = { processType: "", version: "", capabilities: [] };
+
 /** For `catch`: a program without the fleet's library does not answer `Info`, or answers it in a shape of its own. */
 function unsaid(error: unknown): Info {
   const isOwn = error instanceof FleetError && ["NO_REPLY", "BAD_REPLY"].includes(error.code);
-  if (isOwn) return { processType: "", version: "", capabilities: [] };
+  if (isOwn) return UNSAID;
   throw error;
 }
 

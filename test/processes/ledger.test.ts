@@ -501,6 +501,28 @@ describe("with processes", () => {
     expect((await ask(base, { Action: "DEPLOYMENT_HEALTH_CHECK" })).error?.code).toBe("NO_PROCESSES");
   });
 
+  test("a process that was registered without the library is asked nothing: by no round, and by name only with an error", async () => {
+    const w = await world();
+    const BARE = {
+      processId: "bare",
+      processType: "token",
+      version: "1",
+      metadata: { name: "token", lib: false },
+    };
+    await send(w, "PROCESS_REGISTRATION", { processRegistration: BARE });
+    const round = await send(w, "DEPLOYMENT_HEALTH_CHECK");
+    expect(round).toMatchObject({ healthStatus: "HEALTHY", passed: true, counts: { HEALTHY: 2, total: 2 } });
+    expect(round.processHealthResults).not.toHaveProperty("bare");
+    for (const name of ["token", "bare"]) {
+      const { error } = await send(w, "DEPLOYMENT_HEALTH_CHECK", {
+        healthCheck: { targetProcesses: [name] },
+      });
+      expect(error).toMatchObject({ code: "LIB_REQUIRED", message: expect.stringContaining("token") });
+    }
+    // It is registered all the same.
+    expect((await send(w, "PROCESS_DISCOVERY")).processes).toHaveProperty("bare");
+  });
+
   test("a config that only some took is PARTIAL, taken back from them, alerts, and is never current", async () => {
     const w = await world();
     await allow(w, "admin");

@@ -174,6 +174,37 @@ describe("a release", () => {
     expect(await release.diff("id", outs, raw)).toMatchObject({ changes: false });
   });
 
+  it("registers a member without the library as such, and asks it nothing", async () => {
+    stack = await simulatedStack({ ledger: "deployment-coordinator" });
+    const ledger = await createProcess(await stack.inputs("deployment-coordinator"));
+    const token = await createProcess(await stack.inputs("token"));
+    const { processId, generation, revision } = token;
+    const member = (outs: typeof ledger) => ({
+      ...{ processId: outs.processId, generation: outs.generation, evalId: outs.revision?.evalId ?? "" },
+    });
+    const asked = actions(processId, "Info");
+    const raw = {
+      ...(await common()),
+      declaration: {
+        "deployment-coordinator": declaredOf(ledger),
+        token: { ...declaredOf(token), lib: false as const },
+      },
+      members: {
+        "deployment-coordinator": member(ledger),
+        token: { processId, generation, evalId: revision?.evalId ?? "" },
+      },
+      evidence: {},
+    };
+    await release.create(raw);
+    expect(stack.net.oracle.state(ledger.processId)?.fleet?.ledger?.registered[processId]).toMatchObject({
+      processType: "token",
+      version: "1.0.0",
+      capabilities: [],
+      metadata: { lib: false },
+    });
+    expect(actions(processId, "Info")).toBe(asked);
+  });
+
   it.each([
     ["says nothing of what it is", {}],
     ["does not answer Info at all", { missing: ["Info"] }],
