@@ -17,6 +17,10 @@ export interface Member {
   readonly sourceHash: string;
   /** As the manifest says: ACTIVE, INITIALIZING, UNHEALTHY, … */
   readonly status: string;
+  /** False where nothing of the fleet's library is in the process, as it was deployed: none of the library's actions is answered. */
+  readonly lib?: false;
+  /** Of such a process: the code after its load, as an Eval of its owner reads it. */
+  readonly code?: readonly string[];
 }
 
 /** What is known of a fleet from the files of its project. */
@@ -31,7 +35,8 @@ const ProcessStateSchema = z.looseObject({
   processId: z.string(),
   generation: z.number(),
   version: z.string(),
-  revision: z.looseObject({ sourceHash: z.string() }).optional(),
+  revision: z.looseObject({ sourceHash: z.string(), code: z.array(z.string()).optional() }).optional(),
+  lib: z.boolean().optional(),
   health: z.looseObject({ status: z.string() }).optional(),
 });
 const StateSchema = z.looseObject({
@@ -41,7 +46,13 @@ const StateSchema = z.looseObject({
       .default([]),
   }),
 });
-const ReleaseFileSchema = z.looseObject({ scope: z.looseObject({ ledger: z.string().optional() }) });
+const ReleaseFileSchema = z.looseObject({
+  scope: z.looseObject({ ledger: z.string().optional() }),
+  declaration: z
+    .record(z.string(), z.looseObject({ lib: z.boolean().optional(), sourceHash: z.string().optional() }))
+    .default({}),
+});
+type ReleaseFile = z.output<typeof ReleaseFileSchema>;
 
 /**
  * The members of a stack: from the manifest; where that is gone or another stack's, from the stack's state.
@@ -50,8 +61,10 @@ const ReleaseFileSchema = z.looseObject({ scope: z.looseObject({ ledger: z.strin
  */
 export async function knownFleet(scope: Scope, state: () => Promise<unknown>): Promise<KnownFleet> {
   const manifest = await readManifest(scope);
-  const members = manifest ? fromManifest(manifest.processes) : fromState(await state());
-  const ledger = (await ledgerOf(scope)) ?? scope.ledger ?? guideLedger(members);
+  const release = await currentRelease(scope);
+  const found = manifest ? fromManifest(manifest.processes) : fromState(await state());
+  const members = found.map((member) => asDeclared(member, release));
+  const ledger = release?.scope.ledger ?? scope.ledger ?? guideLedger(members);
   return ledger === undefined ? { members } : { members, ledger };
 }
 
@@ -69,6 +82,7 @@ function fromManifest(
             version: entry.version ?? "",
             sourceHash: entry.sourceHash ?? "",
             status: entry.status,
+            ...bareOf(entry.lib, entry.code),
           },
         ],
   );
@@ -83,13 +97,27 @@ function fromState(raw: unknown): Member[] {
     const { name, processId, generation, version, revision, health } = found.data;
     const up = health?.status === "HEALTHY" || health?.status === "DEGRADED";
     const status = up ? "ACTIVE" : (health?.status ?? "UNKNOWN");
-    return [{ name, processId, generation, version, sourceHash: revision?.sourceHash ?? "", status }];
+    const bare = bareOf(found.data.lib, revision?.code);
+    return [
+      { name, processId, generation, version, sourceHash: revision?.sourceHash ?? "", status, ...bare },
+    ];
   });
 }
 
-async function ledgerOf(scope: Scope): Promise<string | undefined> {
+function bareOf(lib: boolean | undefined, code: readonly string[] | undefined): Pick<Member, "lib" | "code"> {
+  return lib === false ? { lib, ...(code === undefined ? {} : { code }) } : {};
+}
+
+async function currentRelease(scope: Scope): Promise<ReleaseFile | undefined> {
   const path = join(scope.home, "releases", `${scope.project}.${scope.stack}`, "current.json");
-  return ReleaseFileSchema.safeParse(await readJson(path)).data?.scope.ledger;
+  return ReleaseFileSchema.safeParse(await readJson(path)).data;
+}
+
+/** A manifest of an earlier version does not say who has no library; the release does, of the code that it declared. */
+function asDeclared(member: Member, release: ReleaseFile | undefined): Member {
+  const declared = release?.declaration[member.name];
+  const isSame = declared?.sourceHash === member.sourceHash;
+  return isSame && declared?.lib === false ? { ...member, lib: false } : member;
 }
 
 /** Before the first release is through, the guide's name tells. */

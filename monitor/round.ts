@@ -48,9 +48,10 @@ export function takeRound(
     const watched = round.readings.map((reading) =>
       watch(known.get(reading.name), reading, round.at, limits),
     );
-    // Before the first answer, or the last miss that decides, the round's own word counts: silence is no health.
+    // Before the first answer, or the last miss that decides, the round's own word counts: silence is no health. Of who was not
+    // asked nothing is known.
     const states = watched.map((each) =>
-      each.state === "UNKNOWN" && each.reading.outcome !== "unknown" ? "OFFLINE" : stateNow(each),
+      each.state === "UNKNOWN" && each.reading.outcome === "silent" ? "OFFLINE" : stateNow(each),
     );
     const counts = countStates(states);
     const figures = ledger && figuresOf(ledger.runs);

@@ -4,6 +4,7 @@ import { type Intent, readJournal } from "../../ao/journal/index.ts";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../../providers/run/control.ts";
 import { luaList } from "../../providers/run/lua-list.ts";
+import { isBare, NO_LIBRARY } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import type { Member as FleetMember } from "../members.ts";
@@ -98,7 +99,10 @@ async function memberOf(
   const latest = await history.latest(processId);
   const order =
     latest === undefined ? [] : await history.range(processId, Math.max(0, latest - reach + 1), latest);
-  const [audited, info] = [await read("AUDIT", AuditSchema), await read("Info", InfoSchema)];
+  if (isBare(member)) note(`${name}: keeps no audit: ${NO_LIBRARY}`);
+  const [audited, info] = isBare(member)
+    ? []
+    : [await read("AUDIT", AuditSchema), await read("Info", InfoSchema)];
   return {
     name,
     processId,

@@ -7,7 +7,7 @@ import type { Snapshot } from "../../providers/snapshot/store.ts";
 import { takeSnapshot } from "../../providers/snapshot/take.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { membersNamed, nowOf } from "../state/members.ts";
+import { membersWithLibrary, nowOf } from "../state/members.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({ timeout: z.number() });
@@ -31,7 +31,7 @@ export function backupCommand(cli: Cli): Command {
     options: Options,
     async run({ out, ...context }, { timeout }, names) {
       const fleet = await context.fleet({ journal: "discard" });
-      const members = membersNamed(fleet, names, true);
+      const members = membersWithLibrary(fleet, names, true, (line) => out.note(line));
       const deploymentId = `backup-${new Date().toISOString().replace(/[-:]|\..*/g, "")}`;
       const taken: Snapshot[] = [];
       const failed: { member: string; code: string; what: string }[] = [];

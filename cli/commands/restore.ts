@@ -12,7 +12,7 @@ import { EXIT, type ExitCode, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
 import { ownerWords, recover } from "../recovery/index.ts";
-import { membersNamed, nowOf } from "../state/members.ts";
+import { membersWithLibrary, nowOf } from "../state/members.ts";
 
 const Options = z.looseObject({
   all: z.boolean().default(false),
@@ -61,7 +61,7 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
     });
   }
   const fleet = await context.fleet({ journal: "discard", wallet: !options.list });
-  const members = membersNamed(fleet, names, options.all || options.list);
+  const members = membersWithLibrary(fleet, names, options.all || options.list, (line) => out.note(line));
   const store = snapshotStore(fleet.session.scope);
   if (options.list) {
     const snapshots = (await Promise.all(members.map(({ name }) => store.list(name)))).flat();

@@ -7,7 +7,7 @@ import { type Cli, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
-import { membersNamed } from "../state/members.ts";
+import { membersWithLibrary } from "../state/members.ts";
 import { table } from "../table.ts";
 
 const number = z.number().default(0);
@@ -58,7 +58,9 @@ export function statisticsCommand(cli: Cli): Command {
     async run({ out, ...context }, { timeout }, names) {
       const fleet = await context.fleet({ journal: "discard" });
       const asked = await Promise.all(
-        membersNamed(fleet, names, true).map((member) => statisticsOf(fleet, member, timeout)),
+        membersWithLibrary(fleet, names, true, (line) => out.note(line)).map((member) =>
+          statisticsOf(fleet, member, timeout),
+        ),
       );
       const known = asked.flatMap((one) => (one.statistics ? [{ ...one, statistics: one.statistics }] : []));
       const heading = [

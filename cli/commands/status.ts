@@ -3,6 +3,7 @@ import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { probe } from "../../providers/process/health.ts";
+import { type BareLook, glanceAtBare, isBare, lookAtBare } from "../bare.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
@@ -19,7 +20,8 @@ export interface StatusRow {
   readonly processId: string;
   /**
    * HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or RETIRED; with `--quick` the status of Info: ACTIVE, … UNKNOWN where a unit was slow,
-   * down or failed, so that the process was not heard: version, code, epoch and release are those last heard then.
+   * down or failed, so that the process was not heard: version, code, epoch and release are those last heard then. A member without
+   * the library is HEALTHY or UNHEALTHY with `--quick` too, or UNKNOWN where a dry run cannot tell.
    */
   readonly health: string;
   /** Why there is no verdict: `NO_REPLY`, `UNIT_SLOW`, … */
@@ -61,6 +63,7 @@ export function statusCommand(cli: Cli): Command {
     summary: "show every process: health, version, code, epoch, release; and the rollout",
     description:
       "Asks every process of the fleet itself, all at once, by a signed health check (LIVENESS). " +
+      "A member without the library (lib: false) is judged by what aos answers a signed Eval that reads its code. " +
       "Where a router gives traffic by a table, its phase and each revision's share and figures too. " +
       "Exit code 1 when any is not HEALTHY.",
     examples: [
@@ -95,7 +98,9 @@ export function statusCommand(cli: Cli): Command {
           ...fleet.members.map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
         ]);
         rememberHeard(fleet.session.scope, heardOf(rows, Date.now()));
-        const healthy = rows.every(({ health }) => health === (options.quick ? "ACTIVE" : "HEALTHY"));
+        const healthy = rows.every(
+          ({ health }) => health === "HEALTHY" || (options.quick && health === "ACTIVE"),
+        );
         if (watch !== undefined && context.host.stdout.isTTY) context.host.stdout.write("\x1b[H\x1b[2J");
         print(context, fleet, rows, traffic);
         const shown = traffic === undefined ? {} : { traffic };
@@ -121,6 +126,7 @@ function heardOf(rows: readonly StatusRow[], at: number): ReadonlyMap<string, La
 async function check(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
   const base = { name: member.name, processId: member.processId, generation: member.generation };
   try {
+    if (isBare(member)) return bareRow(member, await lookAtBare(fleet, member, budgetOf(timeout)));
     const verdict = await probe(fleet.session, base, "LIVENESS", {}, budgetOf(timeout));
     const reasons = verdict.checks
       .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
@@ -144,6 +150,7 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
   const base = { name: member.name, processId: member.processId, generation: member.generation };
   const started = performance.now();
   try {
+    if (isBare(member)) return bareRow(member, await glanceAtBare(fleet, member, budgetOf(timeout)));
     const reply = await dryCall(fleet, {
       member,
       action: "Info",
@@ -165,6 +172,12 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
   } catch (error) {
     return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
   }
+}
+
+/** Version and code are those of the last run: nothing in the process says them. */
+function bareRow(member: Member, look: BareLook): StatusRow {
+  const { name, processId, generation, version, sourceHash } = member;
+  return { name, processId, generation, version, sourceHash, epoch: null, release: "", ...look };
 }
 
 /** In words, when a process runs other code than the last run left it with. */

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { budgetOf } from "../../core/budget.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type { ProcessView } from "../../dashboard/view.ts";
 import { VerdictSchema } from "../../providers/process/health.ts";
 import { luaList } from "../../providers/run/lua-list.ts";
+import { glanceAtBare, isBare } from "../bare.ts";
 import { drift, unanswered } from "../commands/status.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { lastKnown, rememberHeard } from "../last-known.ts";
@@ -37,7 +39,8 @@ export interface Looked {
 /**
  * Asks a process for its health and for what it says of itself, by dry-runs: nothing is signed, nothing changes. For looking, not
  * for judging. A process that does not answer is OFFLINE; one that could not be heard, since a unit was slow, down or failed, is
- * UNKNOWN, with what it said last.
+ * UNKNOWN, with what it said last. A member without the library is asked what aos itself answers, and is UNKNOWN where that cannot be
+ * told.
  */
 export async function lookAt(
   fleet: FleetSession,
@@ -46,6 +49,24 @@ export async function lookAt(
 ): Promise<Looked> {
   const { name, processId, generation } = member;
   try {
+    if (isBare(member)) {
+      const { health, reasons } = await glanceAtBare(fleet, member, budgetOf(20));
+      const { version, sourceHash } = member;
+      const known = {
+        name,
+        processId,
+        generation,
+        version,
+        sourceHash,
+        peers: {},
+        configVersions: {},
+        ...more,
+      };
+      return {
+        capabilities: [],
+        view: { ...known, health, epoch: null, release: "", reasons, figures: null },
+      };
+    }
     const healthCheck = { checkType: "LIVENESS", nonce: randomUUID() };
     const [health, said] = await Promise.all([
       dryCall(fleet, {

@@ -11,6 +11,7 @@ import type {
   Source,
 } from "../../dashboard/view.ts";
 import { readManifest } from "../../providers/run/manifest.ts";
+import { isBare, NO_LIBRARY } from "../bare.ts";
 import type { Context } from "../command.ts";
 import { historyFor } from "../commands/history.ts";
 import type { FleetSession } from "../fleet-session.ts";
@@ -107,6 +108,7 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
     async audit(name) {
       const now = await current();
       const member = pickMember(now, name);
+      if (isBare(member)) throw withoutAudit(name);
       const reply = await dryCall(now, {
         member,
         action: "AUDIT",
@@ -246,6 +248,15 @@ async function perform(
   if (!router) throw noRouter(fleet);
   await order(fleet, router, "TRAFFIC_COMMAND", { command: action.kind });
 }
+
+const withoutAudit = (name: string): FleetError =>
+  new FleetError({
+    code: "LIB_REQUIRED",
+    what: `${name} keeps no audit: ${NO_LIBRARY}.`,
+    got: "lib: false",
+    expected: "a member with the library",
+    remedy: `Its messages are in the network's own order: npx fleet logs ${name}`,
+  });
 
 const noRouter = ({ members }: FleetSession): FleetError =>
   new FleetError({

@@ -8,6 +8,7 @@ import type { Reading } from "../../monitor/reading.ts";
 import type { Watched } from "../../monitor/watch.ts";
 import { VerdictSchema } from "../../providers/process/health.ts";
 import { luaList } from "../../providers/run/lua-list.ts";
+import { glanceAtBare, isBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
@@ -90,6 +91,8 @@ export async function observe(
   const [slots, said] = await Promise.all([slotsOf(look, member, before), ask(look, member)]);
   const reading: Reading = { ...base, ...slots, ...said };
   const { info, ...rest } = { ...reading, info: said.info };
+  // Nothing in a process without the library says which version and code it runs: they are those of the last run.
+  if (isBare(member)) return { ...rest, version: member.version, sourceHash: member.sourceHash };
   if (!info) return rest;
   const drift = driftOf(expected, info);
   const counters = info.stats && {
@@ -126,6 +129,7 @@ async function ask(
   member: Member,
 ): Promise<Pick<Reading, "outcome" | "code" | "health" | "detail" | "responseMs"> & { info?: Info }> {
   try {
+    if (isBare(member)) return await glance(look, member);
     const own = await infoOf(look, member);
     await look.pace.turn();
     const nonce = randomBytes(12).toString("hex");
@@ -134,7 +138,7 @@ async function ask(
     const responseMs = look.clock.ticks() - start;
     const verdict = VerdictSchema.parse(raw);
     const { version, sourceHash, release, epoch } = verdict;
-    // A program without the fleet's library answers health checks itself, and need not know Info.
+    // A program of its own may answer health checks itself, and need not know Info.
     const info = own ?? { status: "", capabilities: [], version, sourceHash, release, epoch };
     if (verdict.nonce !== nonce) return { outcome: "wrong", detail: "it answered another check", info };
     const detail = verdict.checks
@@ -154,6 +158,23 @@ async function ask(
   }
 }
 
+/** A member without the library: what aos answers a dry run of its owner's Eval. Where that cannot tell, the round says nothing of it. */
+async function glance(
+  look: Look,
+  member: Member,
+): Promise<Pick<Reading, "outcome" | "code" | "health" | "detail" | "responseMs">> {
+  await look.pace.turn();
+  const start = look.clock.ticks();
+  const { health, code, reasons } = await glanceAtBare(look.fleet, member, budgetOf(patienceOf(look)));
+  const detail = brief(reasons.join("; "), 300);
+  if (health === "UNKNOWN") return { outcome: "unread", detail, ...(code === undefined ? {} : { code }) };
+  const responseMs = look.clock.ticks() - start;
+  return { outcome: "answered", health, responseMs, ...(detail === "" ? {} : { detail }) };
+}
+
+/** Seconds. A late answer says more than none: it is waited for beyond the time that it should have taken. */
+const patienceOf = ({ limits }: Look): number => (3 * limits.timeoutMs) / 1000;
+
 /** What a process says of itself; undefined when it does not know Info, or means something else by it. */
 async function infoOf(look: Look, member: Member): Promise<Info | undefined> {
   try {
@@ -171,21 +192,15 @@ export async function read(look: Look, member: Member, action: string, data: unk
   return call(look, member, action, data);
 }
 
-async function call(
-  { fleet, limits }: Look,
-  member: Member,
-  action: string,
-  data: unknown,
-): Promise<unknown> {
+async function call(look: Look, member: Member, action: string, data: unknown): Promise<unknown> {
   // Units answer equal dry-runs from a cache.
   const tags = {
     "Content-Type": "application/json",
     Nonce: randomBytes(8).toString("hex"),
     ...FLEET_REQUEST,
   };
-  // A late answer says more than none: it is waited for beyond the time that it should have taken.
-  const seconds = (3 * limits.timeoutMs) / 1000;
-  const reply = await dryCall(fleet, { member, action, data: JSON.stringify(data), tags, seconds });
+  const seconds = patienceOf(look);
+  const reply = await dryCall(look.fleet, { member, action, data: JSON.stringify(data), tags, seconds });
   if (reply.error !== undefined) {
     throw new FleetError({
       code: "PROCESS_ERROR",

@@ -2,6 +2,7 @@ import { budgetOf } from "../../core/budget.ts";
 import { judge, probe } from "../../providers/process/health.ts";
 import { HealthPolicySchema } from "../../providers/process/schema.ts";
 import type { ReleaseDocument } from "../../providers/release/document.ts";
+import { isBare, lookAtBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { unansweredBy } from "../unanswered.ts";
 import type { MemberWay } from "./way.ts";
@@ -33,6 +34,10 @@ export async function validate(
       const expected = { version: declared.version, sourceHash: declared.sourceHash };
       const policy = target.policies?.[name]?.healthCheck ?? HealthPolicySchema.parse({});
       try {
+        if (isBare(member)) {
+          const { health: status, reasons } = await lookAtBare(fleet, member, budgetOf(60));
+          return { name, processId: member.processId, status, reasons };
+        }
         const verdict = await probe(fleet.session, member, "ALL", expected, budgetOf(60));
         const { status, reasons } = judge(verdict, expected, policy);
         const { version, sourceHash } = verdict;

@@ -5,6 +5,7 @@ import type { ReleaseDocument } from "../../providers/release/document.ts";
 import type { DeclaredProcess } from "../../providers/release/schema.ts";
 import { lastSnapshot } from "../../providers/snapshot/find.ts";
 import type { Snapshot } from "../../providers/snapshot/store.ts";
+import { isBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
@@ -85,6 +86,16 @@ export async function waysTo(
   return [...ways, ...beside.map(({ name, processId }): MemberWay => ({ name, processId, kind: "beside" }))];
 }
 
+/** Nothing in a process without the library can be asked, and none of its state is kept: what the last run left is what runs. */
+function bareWay(
+  { name, processId, version, sourceHash }: Member,
+  to: NonNullable<MemberWay["to"]>,
+): MemberWay {
+  const isThere = sourceHash === to.sourceHash && version === to.version;
+  const from = { version, sourceHash };
+  return { name, processId, kind: isThere ? "settings" : "in-place", from, to };
+}
+
 async function wayOf(
   fleet: FleetSession,
   history: () => Promise<History>,
@@ -97,6 +108,7 @@ async function wayOf(
   if (!member) return anew(fleet, history, name, to, request.target.members[name]);
   const { processId } = member;
   if (request.silent.includes(name)) return { name, kind: "same", processId };
+  if (isBare(member)) return bareWay(member, to);
   const [info, warm] = await Promise.all([
     infoOf(fleet, { ...member, processId: servingOf(request, member) }),
     warmOf(fleet, request, member, to),

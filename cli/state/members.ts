@@ -2,6 +2,7 @@ import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../../providers/run/control.ts";
+import { isBare, NO_LIBRARY } from "../bare.ts";
 import { UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { type Member, pickMember } from "../members.ts";
@@ -23,6 +24,35 @@ export function membersNamed(fleet: FleetSession, names: readonly string[], all:
     what: `The stack ${fleet.stack} has no process.`,
     expected: "a deployed fleet",
     remedy: "npx fleet deploy",
+  });
+}
+
+/**
+ * The same for a command that asks the library's actions (states, settings, statistics): with `all` those that have it.
+ *
+ * @param note told of each that is left out
+ * @throws FleetError LIB_REQUIRED where one without it was named, and what `membersNamed` throws
+ */
+export function membersWithLibrary(
+  fleet: FleetSession,
+  names: readonly string[],
+  all: boolean,
+  note: (line: string) => void,
+): readonly Member[] {
+  const members = membersNamed(fleet, names, all);
+  if (names.length > 0) return members.map(withLibrary);
+  for (const { name } of members.filter(isBare)) note(`${name} is left out: ${NO_LIBRARY}`);
+  return members.filter((member) => !isBare(member));
+}
+
+function withLibrary(member: Member): Member {
+  if (!isBare(member)) return member;
+  throw new FleetError({
+    code: "LIB_REQUIRED",
+    what: `${member.name} cannot be asked: ${NO_LIBRARY}.`,
+    got: "lib: false",
+    expected: "a member with the library",
+    remedy: "Name others.",
   });
 }
 

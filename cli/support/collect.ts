@@ -4,6 +4,7 @@ import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../../providers/run/control.ts";
 import { journals } from "../audit/collect.ts";
+import { isBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
@@ -66,7 +67,7 @@ export async function processOf(
       said[name] = { failed: error.problems };
     }
   };
-  for (const action of READS)
+  for (const action of isBare(member) ? [] : READS)
     await tried(action, () =>
       ask(fleet.session, { ...member, action }, Anything, fleet.session.budget(seconds)),
     );

@@ -4,6 +4,7 @@ import { type Held, tellConfigs } from "../../providers/config-bundle/held.ts";
 import { CONFIG_TYPES, type ConfigType, isBuiltIn } from "../../providers/config-bundle/types.ts";
 import type { DeclaredProcess } from "../../providers/release/schema.ts";
 import { ask } from "../../providers/run/control.ts";
+import { NO_LIBRARY } from "../bare.ts";
 import type { Member } from "../members.ts";
 import {
   AT_ONCE,
@@ -11,7 +12,7 @@ import {
   Findings,
   type Found,
   hasNoLibrary,
-  NO_LIBRARY,
+  judgeBareCode,
   patienceOf,
   type Subject,
   wordsOf,
@@ -54,8 +55,13 @@ async function look(subject: Subject, member: Member, findings: Findings): Promi
   const { name } = member;
   const { session } = subject.fleet;
   const declared = subject.release?.declaration[name];
-  if (hasNoLibrary(subject, name)) return findings.add(name, "settings", "SKIP", NO_LIBRARY);
   try {
+    if (hasNoLibrary(subject, name)) {
+      findings.add(name, "settings", "SKIP", NO_LIBRARY);
+      findings.add(name, "peers", "SKIP", NO_LIBRARY);
+      await judgeBareCode(subject, member, "source", findings);
+      return findings.add(name, "owner", "PASS", "takes Evals of the stack's wallet");
+    }
     const told = await tellConfigs(session, member, {}, patienceOf(subject));
     settings(name, declared, told.held, findings);
     const info = await ask(session, { ...member, action: "Info" }, InfoSchema, patienceOf(subject));

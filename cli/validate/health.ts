@@ -7,6 +7,7 @@ import { countStates, passes } from "../../monitor/verdict.ts";
 import { probe } from "../../providers/process/health.ts";
 import { ask } from "../../providers/run/control.ts";
 import { luaList } from "../../providers/run/lua-list.ts";
+import { NO_LIBRARY } from "../bare.ts";
 import type { Member } from "../members.ts";
 import { unansweredBy } from "../unanswered.ts";
 import type { Finding } from "./report.ts";
@@ -16,7 +17,7 @@ import {
   Findings,
   type Found,
   hasNoLibrary,
-  NO_LIBRARY,
+  judgeBareCode,
   patienceOf,
   type Subject,
   wordsOf,
@@ -115,6 +116,7 @@ async function look(
   let state: State | "UNKNOWN" = "OFFLINE";
   let heard = false;
   try {
+    if (hasNoLibrary(subject, name)) return await lookBare(subject, member, findings);
     const wanted = {
       ...(expected.version === "" ? {} : { version: expected.version }),
       ...(expected.sourceHash === "" ? {} : { sourceHash: expected.sourceHash }),
@@ -128,15 +130,10 @@ async function look(
       const bad = odd.some(({ status }) => status !== "DEGRADED");
       const words = odd.map(({ name: check, status, detail }) => `${check} is ${status}: ${detail}`);
       const detail = odd.length > 0 ? words.join("; ") : `${checks.length} checks are healthy`;
-      if (checks.length === 0 && hasNoLibrary(subject, name))
-        findings.add(name, kind.toLowerCase(), "SKIP", "its program has no check of that kind");
-      else findings.judge(name, kind.toLowerCase(), !bad && checks.length > 0, detail);
+      findings.judge(name, kind.toLowerCase(), !bad && checks.length > 0, detail);
     }
-    const most = subject.thresholds.maxResponseMs;
-    const took = `answered in ${Math.round(verdict.responseMs)} ms, ${most} ms are allowed`;
-    findings.judge(name, "response", verdict.responseMs <= most, took, verdict.responseMs);
-    if (hasNoLibrary(subject, name)) findings.add(name, "info", "SKIP", NO_LIBRARY);
-    else await identity(subject, member, expected, registered, findings);
+    responds(subject, name, verdict.responseMs, findings);
+    await identity(subject, member, expected, registered, findings);
     await progress(subject, member, slotOf(verdict), findings);
   } catch (error) {
     const unknown = error instanceof FleetError && unansweredBy(error).state === "UNKNOWN";
@@ -144,6 +141,31 @@ async function look(
     findings.add(name, "answers", "FAIL", `${unknown ? "unknown: " : ""}${wordsOf(error)}`);
   }
   return state;
+}
+
+function responds({ thresholds }: Subject, name: string, ms: number, findings: Findings): void {
+  const most = thresholds.maxResponseMs;
+  const took = `answered in ${Math.round(ms)} ms, ${most} ms are allowed`;
+  findings.judge(name, "response", ms <= most, took, ms);
+}
+
+/** What only the library answers of a member's health. */
+const OF_LIBRARY = ["startup", "readiness", "performance", "info", "version", "capabilities"] as const;
+
+/** A member without the library: that aos answers its owner in time, with the code that was loaded, at a new slot. */
+async function lookBare(subject: Subject, member: Member, findings: Findings): Promise<State> {
+  const { name, processId } = member;
+  for (const test of OF_LIBRARY) findings.add(name, test, "SKIP", NO_LIBRARY);
+  const before = await subject.history.latest(processId);
+  const { health, responseMs } = await judgeBareCode(subject, member, "code", findings);
+  findings.add(name, "liveness", "PASS", "aos answered an Eval of its owner");
+  responds(subject, name, responseMs ?? 0, findings);
+  const after = await subject.history.latest(processId);
+  if (before === undefined || after === undefined)
+    findings.add(name, "slots", "SKIP", "the scheduler does not tell its slots");
+  else
+    findings.judge(name, "slots", after > before, `slot ${before} → ${after}, the Eval between is evaluated`);
+  return health === "HEALTHY" ? "HEALTHY" : "UNHEALTHY";
 }
 
 /** Who it says that it is, against what is declared and what the ledger has. */

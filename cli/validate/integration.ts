@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../../providers/run/control.ts";
+import { NO_LIBRARY } from "../bare.ts";
 import type { Member } from "../members.ts";
 import { call } from "../message.ts";
 import type { Integration } from "./report.ts";
@@ -11,7 +12,6 @@ import {
   Findings,
   type Found,
   hasNoLibrary,
-  NO_LIBRARY,
   patienceOf,
   type Subject,
   wordsOf,
@@ -71,6 +71,11 @@ async function edges(
   try {
     if (!subject.release?.declaration[name]) peers = await wiredPeers(subject, member);
     if (peers.length === 0) return findings.add(name, "peers", "SKIP", "it calls nobody");
+    // A peer without the library answers no probe: its own actions are the program's to call.
+    for (const peer of peers)
+      if (hasNoLibrary(subject, peer)) say(peer, { status: "SKIP", detail: `${peer}: ${NO_LIBRARY}` });
+    peers = peers.filter((peer) => !hasNoLibrary(subject, peer));
+    if (peers.length === 0) return;
     const probed = await probe(subject, member, peers);
     for (const peer of peers) say(peer, verdict(subject, peer, probed[peer]));
   } catch (error) {

@@ -1,14 +1,12 @@
 import { z } from "zod";
 import { ask } from "../../providers/run/control.ts";
+import { NO_LIBRARY } from "../bare.ts";
 import { keepBaseline, lastBaseline, regression } from "./baseline.ts";
 import { figuresOf, runLoad, type Sample } from "./load.ts";
 import type { Performance } from "./report.ts";
 import { codeOf, Findings, type Found, hasNoLibrary, patienceOf, type Subject } from "./subject.ts";
 
-const AnswerSchema = z.union([
-  z.looseObject({ statistics: z.looseObject({ messages: z.number() }) }),
-  z.looseObject({ healthStatus: z.string() }),
-]);
+const AnswerSchema = z.looseObject({ statistics: z.looseObject({ messages: z.number() }) });
 
 /**
  * Performance: signed messages at a set rate over all members in turn, each until its result is read; against the thresholds, and
@@ -16,8 +14,11 @@ const AnswerSchema = z.union([
  */
 export async function validatePerformance(subject: Subject): Promise<Found> {
   const findings = new Findings("performance");
-  const { members, fleet, rate, performanceSeconds: seconds, budget, thresholds } = subject;
-  if (members.length === 0) return { findings: [] };
+  const { fleet, rate, performanceSeconds: seconds, budget, thresholds } = subject;
+  const members = subject.members.filter(({ name }) => !hasNoLibrary(subject, name));
+  for (const { name } of subject.members)
+    if (hasNoLibrary(subject, name)) findings.add(name, "load", "SKIP", NO_LIBRARY);
+  if (members.length === 0) return { findings: findings.all };
   subject.note(`performance: ${rate} messages a second over ${members.length} processes for ${seconds} s`);
   const samples = await runLoad({
     rate,
@@ -27,9 +28,7 @@ export async function validatePerformance(subject: Subject): Promise<Found> {
     async request(n) {
       const member = members[n % members.length];
       if (!member) return;
-      // A program without the library answers health checks, and need not know statistics.
-      const action = hasNoLibrary(subject, member.name) ? "HEALTH_CHECK" : "GET_STATISTICS";
-      await ask(fleet.session, { ...member, action }, AnswerSchema, patienceOf(subject));
+      await ask(fleet.session, { ...member, action: "GET_STATISTICS" }, AnswerSchema, patienceOf(subject));
     },
   });
   const performance: Record<string, Performance> = {};

@@ -3,19 +3,11 @@ import { z } from "zod";
 import type { Ao } from "../../ao/port.ts";
 import { probe } from "../../providers/process/health.ts";
 import { ask } from "../../providers/run/control.ts";
+import { NO_LIBRARY } from "../bare.ts";
 import type { Member } from "../members.ts";
 import { attempt, forgedEpochs, hostileData, strangersAttacks } from "./attacks.ts";
 import { withStranger } from "./stranger.ts";
-import {
-  each,
-  Findings,
-  type Found,
-  hasNoLibrary,
-  NO_LIBRARY,
-  patienceOf,
-  type Subject,
-  wordsOf,
-} from "./subject.ts";
+import { each, Findings, type Found, hasNoLibrary, patienceOf, type Subject, wordsOf } from "./subject.ts";
 
 const InfoSchema = z.looseObject({ epoch: z.number().int().default(0), owner: z.string().default("") });
 

@@ -1,6 +1,7 @@
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { ReleaseDocument } from "../../providers/release/document.ts";
+import { type BareLook, isBare, lookAtBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
@@ -61,13 +62,35 @@ export class Findings {
   }
 }
 
-/** Why a test of a member that was declared with `lib: false` is left out. */
-export const NO_LIBRARY = "it runs without the fleet's library, which answers this";
+/** Whether a member was declared without the fleet's library (`lib: false`); where no release is known, whether it was deployed so. */
+export function hasNoLibrary({ release, fleet }: Pick<Subject, "release" | "fleet">, name: string): boolean {
+  const declared = release?.declaration[name];
+  return declared === undefined
+    ? fleet.members.some((member) => member.name === name && isBare(member))
+    : declared.lib === false;
+}
 
-/** Whether a member was declared without the fleet's library: it answers health checks itself, and need not know any other action. */
-export function hasNoLibrary({ release }: Pick<Subject, "release">, name: string): boolean {
-  const modules = Object.keys(release?.declaration[name]?.modules ?? {});
-  return modules.length > 0 && !modules.some((module) => module.startsWith("fleet."));
+/** What was changed by hand in the code of a member without the library, as aos itself answers a signed Eval of its owner. */
+export async function judgeBareCode(
+  subject: Subject,
+  member: Member,
+  test: string,
+  findings: Findings,
+): Promise<BareLook> {
+  const look = await lookAtBare(subject.fleet, member, patienceOf(subject));
+  const { health, reasons } = look;
+  if (member.code === undefined)
+    findings.add(member.name, test, "SKIP", "it is not known on this machine what code it was loaded with");
+  else
+    findings.judge(
+      member.name,
+      test,
+      health === "HEALTHY",
+      health === "HEALTHY"
+        ? `runs the code that was loaded, ${member.sourceHash.slice(0, 8)}`
+        : reasons.join("; "),
+    );
+  return look;
 }
 
 /** Time for one answer. */

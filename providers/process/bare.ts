@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Evaluation } from "../../ao/port.ts";
 import { AOS_GLOBALS, luaString } from "../../bundler/index.ts";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
@@ -83,7 +84,7 @@ export function composeBare(bundle: string, commit: Commit, strangers: readonly 
   };
 }
 
-interface Look {
+export interface Look {
   readonly code: readonly string[];
   readonly responseMs: number;
 }
@@ -97,21 +98,45 @@ export async function lookAt(session: Session, place: Place, budget: Budget): Pr
   const { name, processId, generation } = place;
   const nonce = randomBytes(12).toString("hex");
   const intent = memberKey(session.scope, name, generation, `look/${nonce}`);
-  const data = `return ${CODE}(${luaString(JSON.stringify({ fleet: "alive", nonce }))})`;
+  const data = questionOf(nonce);
   const start = performance.now();
   const { id } = await session.ao.send({ intent, processId, tags: { Action: "Eval" }, data }, budget);
   const done = await session.ao.evaluation({ processId, messageId: id, expectOutput: true }, budget);
   await session.ao.settle(intent);
   const responseMs = performance.now() - start;
-  const code = codeIn(done.output, nonce);
-  if (code) return { code, responseMs };
-  const isForeign = /New Message From/.test(done.output);
+  return { code: codeOr(name, done, nonce), responseMs };
+}
+
+/**
+ * The same by a dry run: nothing is signed and nothing is left behind. For looking, not for judging.
+ *
+ * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY
+ */
+export async function glanceAt(
+  { ao }: Pick<Session, "ao">,
+  { name, processId }: Pick<Place, "name" | "processId">,
+  budget: Budget,
+): Promise<Look> {
+  const nonce = randomBytes(12).toString("hex");
+  const start = performance.now();
+  const input = { processId, tags: { Action: "Eval" }, data: questionOf(nonce) };
+  const done = await ao.dryrun(input, budget);
+  return { code: codeOr(name, done, nonce), responseMs: performance.now() - start };
+}
+
+const questionOf = (nonce: string): string =>
+  `return ${CODE}(${luaString(JSON.stringify({ fleet: "alive", nonce }))})`;
+
+function codeOr(name: string, { output, error }: Pick<Evaluation, "output" | "error">, nonce: string) {
+  const code = codeIn(output, nonce);
+  if (code) return code;
+  const isForeign = /New Message From/.test(output);
   throw new FleetError({
-    code: done.error !== undefined ? "PROCESS_ERROR" : isForeign ? "NOT_OWNER" : "NO_REPLY",
+    code: error !== undefined ? "PROCESS_ERROR" : isForeign ? "NOT_OWNER" : "NO_REPLY",
     what: isForeign
       ? `${name} does not take an Eval from this wallet.`
       : `${name} did not answer an Eval that reads its handlers.`,
-    got: done.error ?? (done.output.slice(0, 300) || "an empty output"),
+    got: error ?? (output.slice(0, 300) || "an empty output"),
     expected: "the handlers that run, with the nonce that was sent",
     remedy: isForeign ? "Use the wallet that owns it." : `npx fleet logs ${name}`,
   });

@@ -417,5 +417,8 @@ function manifestEntry(
     module: outputs.moduleId,
     generation: outputs.generation,
     ...(outputs.revision === undefined ? {} : { revision: outputs.revision.evalId }),
+    // Named in any case: a member that got the library must not keep what was noted before.
+    lib: isBare(inputs) ? false : undefined,
+    code: isBare(inputs) ? outputs.revision?.code : undefined,
   };
 }

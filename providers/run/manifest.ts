@@ -16,6 +16,10 @@ export const ManifestProcessSchema = z.looseObject({
   generation: z.number().optional(),
   revision: z.string().optional(),
   configVersions: z.record(z.string(), z.number()).optional(),
+  /** False where nothing of the fleet's library is in the process. */
+  lib: z.literal(false).optional(),
+  /** Of such a process: the code after its load, as an Eval of its owner reads it. */
+  code: z.array(z.string()).optional(),
 });
 
 /** `build/deployment-manifest.json`: the guide's keys, and beyond them what is needed to find and trust the fleet again. */

@@ -106,36 +106,6 @@ describe("a fleet that is well", () => {
     expect(ran.stdout).toMatch(/\d+ passed, 0 failed, 0 skipped/);
   });
 
-  test("of a member without the library, only what any program answers is asked", async () => {
-    await good.declare({ shop: { modules: { process: "x" } } });
-    const words = [
-      "--process",
-      "shop",
-      "--performance-duration",
-      "1",
-      "--max-average",
-      "60000",
-      "--max-regression",
-      "1e9",
-      ...patient,
-    ];
-    const ran = await good.run("validate", ...words);
-    await good.declare({});
-    expect([ran.code, ran.stdout]).toEqual([
-      0,
-      expect.stringContaining("it runs without the fleet's library"),
-    ]);
-    expect(report(good).results).toMatchObject({
-      shop_health_startup: "PASS",
-      shop_health_info: "SKIP",
-      shop_configuration_settings: "SKIP",
-      shop_integration_peers: "SKIP",
-      shop_security_strangers: "SKIP",
-      shop_security_code: "PASS",
-      shop_performance_success: "PASS",
-    });
-  });
-
   test("drift by hand is found, with the words for it", async () => {
     const epoch = String(await good.fleet.session.deployment.epoch());
     const config = { configType: "PROCESS_CONFIG", configData: { maxConcurrentRequests: 6 }, version: 2 };

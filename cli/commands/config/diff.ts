@@ -9,7 +9,7 @@ import { declaredBy, type Live, liveConfigs } from "../../config/live.ts";
 import { versionOf } from "../../config/versions.ts";
 import { authorOf, whenOf } from "../../config/words.ts";
 import { EXIT } from "../../exit.ts";
-import { membersNamed } from "../../state/members.ts";
+import { membersWithLibrary } from "../../state/members.ts";
 
 const Options = z.looseObject({
   timeout: z.number(),
@@ -40,7 +40,7 @@ export function diffCommand(cli: Cli): Command {
     options: Options,
     async run({ out, ...context }, { timeout, type, from, to }, names) {
       const fleet = await context.fleet({ journal: "discard" });
-      const members = membersNamed(fleet, names, true);
+      const members = membersWithLibrary(fleet, names, true, (line) => out.note(line));
       const versions = from !== undefined || to !== undefined;
       const ask = { configType: type, history: versions, seconds: timeout };
       const live = await liveConfigs(fleet, members, ask);

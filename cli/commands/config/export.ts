@@ -6,7 +6,7 @@ import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { type ConfigFileEntry, fileText } from "../../config/file.ts";
 import { declaredBy, liveConfigs } from "../../config/live.ts";
 import { EXIT } from "../../exit.ts";
-import { membersNamed } from "../../state/members.ts";
+import { membersWithLibrary } from "../../state/members.ts";
 
 const Options = z.looseObject({
   timeout: z.number(),
@@ -35,10 +35,14 @@ export function exportCommand(cli: Cli): Command {
     options: Options,
     async run({ out, host, ...context }, { timeout, type, file }, names) {
       const fleet = await context.fleet({ journal: "discard" });
-      const live = await liveConfigs(fleet, membersNamed(fleet, names, true), {
-        configType: type,
-        seconds: timeout,
-      });
+      const live = await liveConfigs(
+        fleet,
+        membersWithLibrary(fleet, names, true, (line) => out.note(line)),
+        {
+          configType: type,
+          seconds: timeout,
+        },
+      );
       const declared = (await declaredBy(fleet)) ?? {};
       const members = live.map(({ member, told }) => {
         const rules = declared[member.name]?.rules ?? {};

@@ -5,7 +5,7 @@ import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { liveConfigs } from "../../config/live.ts";
 import { authorOf, fieldsOf, whenOf } from "../../config/words.ts";
 import { EXIT } from "../../exit.ts";
-import { membersNamed } from "../../state/members.ts";
+import { membersWithLibrary } from "../../state/members.ts";
 import { brief, table } from "../../table.ts";
 
 const Options = z.looseObject({ timeout: z.number(), type: z.string().optional() });
@@ -30,11 +30,15 @@ export function configHistoryCommand(cli: Cli): Command {
     options: Options,
     async run({ out, ...context }, { timeout, type }, names) {
       const fleet = await context.fleet({ journal: "discard" });
-      const live = await liveConfigs(fleet, membersNamed(fleet, names, true), {
-        configType: type,
-        history: true,
-        seconds: timeout,
-      });
+      const live = await liveConfigs(
+        fleet,
+        membersWithLibrary(fleet, names, true, (line) => out.note(line)),
+        {
+          configType: type,
+          history: true,
+          seconds: timeout,
+        },
+      );
       const versions = live.flatMap(({ member, told }) =>
         Object.entries(told.history)
           .sort(([a], [b]) => a.localeCompare(b))

@@ -9,7 +9,7 @@ import { SendOptions, sendConfigs } from "../../config/send.ts";
 import { versionOf } from "../../config/versions.ts";
 import { DRIFT_NOTE } from "../../config/words.ts";
 import { EXIT } from "../../exit.ts";
-import { membersNamed } from "../../state/members.ts";
+import { membersWithLibrary } from "../../state/members.ts";
 
 const Options = SendOptions.extend({ type: z.string(), to: z.string() });
 
@@ -39,11 +39,15 @@ export function configRollbackCommand(cli: Cli): Command {
     async run(context, { timeout, yes, type, to }, names) {
       const { out } = context;
       const fleet = await context.fleet({ journal: "discard" });
-      const live = await liveConfigs(fleet, membersNamed(fleet, names, false), {
-        configType: type,
-        history: true,
-        seconds: timeout,
-      });
+      const live = await liveConfigs(
+        fleet,
+        membersWithLibrary(fleet, names, false, (line) => out.note(line)),
+        {
+          configType: type,
+          history: true,
+          seconds: timeout,
+        },
+      );
       const declared = (await declaredBy(fleet)) ?? {};
       const wanted = live.map((one) => {
         const version = versionOf(one, type, to);

@@ -4,7 +4,7 @@ import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { liveConfigs } from "../../config/live.ts";
 import { authorOf, fieldsOf, whenOf } from "../../config/words.ts";
 import { EXIT } from "../../exit.ts";
-import { membersNamed } from "../../state/members.ts";
+import { membersWithLibrary } from "../../state/members.ts";
 import { table } from "../../table.ts";
 
 const Options = z.looseObject({ timeout: z.number(), type: z.string().optional() });
@@ -29,10 +29,14 @@ export function showCommand(cli: Cli): Command {
     options: Options,
     async run({ out, ...context }, { timeout, type }, names) {
       const fleet = await context.fleet({ journal: "discard" });
-      const live = await liveConfigs(fleet, membersNamed(fleet, names, true), {
-        configType: type,
-        seconds: timeout,
-      });
+      const live = await liveConfigs(
+        fleet,
+        membersWithLibrary(fleet, names, true, (line) => out.note(line)),
+        {
+          configType: type,
+          seconds: timeout,
+        },
+      );
       const members = live.map(({ member, told }) => [member.name, told.held] as const);
       out.document({ success: true, stack: fleet.stack, members: Object.fromEntries(members) });
       const rows = live.flatMap(({ member, told }) =>

@@ -1,0 +1,280 @@
+/** Commands that look at a fleet, on a member without the library (`lib: false`): only what aos itself answers is asked of it. */
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { collect } from "../../cli/audit/collect.ts";
+import { lookAt } from "../../cli/dashboard/processes.ts";
+import type { FleetSession } from "../../cli/fleet-session.ts";
+import type { History } from "../../cli/history.ts";
+import { knownFleet } from "../../cli/members.ts";
+import { monitorOf } from "../../cli/monitor/monitor.ts";
+import { waysTo } from "../../cli/rollback/way.ts";
+import { membersNamed, membersWithLibrary } from "../../cli/state/members.ts";
+import { validateConfiguration } from "../../cli/validate/configuration.ts";
+import { validateHealth } from "../../cli/validate/health.ts";
+import { validateIntegration } from "../../cli/validate/integration.ts";
+import { validatePerformance } from "../../cli/validate/performance.ts";
+import type { Subject } from "../../cli/validate/subject.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { isOpen } from "../../monitor/book.ts";
+import { readSettings } from "../../monitor/settings.ts";
+import { openStore } from "../../monitor/store.ts";
+import { recordInManifest } from "../../providers/run/manifest.ts";
+import { ScopeSchema } from "../../providers/run/scope.ts";
+import { ADDRESS, type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member } from "./fakes.ts";
+
+const CODE = ["HANDLER a1.b2 move", "FUNCTION c3 Transfer"];
+const token = member("token", { lib: false, code: CODE });
+
+/** aos with a plain program in it: it runs Evals of its owner and takes nothing else. */
+const plain =
+  (code: readonly string[] = CODE): Behaviour =>
+  ({ action, data }) => {
+    const nonce = /"nonce\W+([0-9a-f]{24})/.exec(data)?.[1];
+    if (action !== "Eval" || nonce === undefined) return {};
+    return { output: JSON.stringify({ fleet: "alive", nonce, code }) };
+  };
+/** aos that does not take this wallet for its owner. */
+const foreign: Behaviour = () => ({ output: "New Message From abc...def: Action = Eval" });
+/** aos whose program fails on everything. */
+const failing: Behaviour = () => ({ error: "boom" });
+
+const fleetOf = (behave: Behaviour, members = [token]) => {
+  const ao = fakeAo(behave);
+  return { ao, session: fakeFleet(ao, members) };
+};
+const actionsOf = ({ sent }: ReturnType<typeof fakeAo>) => [...new Set(sent.map(({ tags }) => tags.Action))];
+
+test.each([
+  ["HEALTHY", plain(), 0, []],
+  [
+    "UNHEALTHY",
+    plain(["HANDLER a1.XX move", "FUNCTION c3 Transfer"]),
+    1,
+    ["code: handlers were changed: move"],
+  ],
+  ["UNHEALTHY", foreign, 1, [expect.stringContaining("[NOT_OWNER]")]],
+  ["UNHEALTHY", failing, 1, [expect.stringContaining("[PROCESS_ERROR]")]],
+])("status is %s by a signed Eval", async (health, behave, code, reasons) => {
+  const { ao, session } = fleetOf(behave);
+  const ran = await fleet(["status", "--json"], { fleet: session });
+  expect(ran.json()).toMatchObject({ processes: [{ name: "token", health, reasons }] });
+  expect([ran.code, actionsOf(ao)]).toEqual([code, ["Eval"]]);
+});
+
+test.each([
+  ["HEALTHY", plain(), 0],
+  ["UNHEALTHY", plain(["FUNCTION c3 Transfer"]), 1],
+  ["UNKNOWN", foreign, 1],
+  ["UNKNOWN", () => ({}), 1],
+  ["UNHEALTHY", failing, 1],
+] as const)("status --quick is %s by a dry run, and signs nothing", async (health, behave, code) => {
+  const { ao, session } = fleetOf(behave);
+  const ran = await fleet(["status", "--quick", "--json"], { fleet: session });
+  expect([ran.code, ao.sent]).toEqual([code, []]);
+  const [row] = ran.json<{ processes: { health: string; reasons: string[] }[] }>().processes;
+  expect(row?.health).toBe(health);
+  if (health === "UNKNOWN") expect(row?.reasons.join()).toContain("no library of the fleet (lib: false)");
+});
+
+/** The monitor's last of four rounds: enough for a silent process to be OFFLINE. */
+async function watched(behave: Behaviour) {
+  const { session, ao } = fleetOf(behave);
+  const store = openStore(":memory:");
+  const clock = { now: () => 1, ticks: () => 1, sleep: async () => {} };
+  const settings = readSettings("", "monitoring.yaml", {});
+  const monitor = monitorOf({
+    ...{ fleet: session, history: undefined, store, settings, clock, env: {} },
+    commits: async () => [],
+    notify: false,
+  });
+  let result = await monitor.round();
+  for (let n = 0; n < 3; n += 1) result = await monitor.round();
+  const alerts = store
+    .book()
+    .alerts.filter(isOpen)
+    .map(({ type }) => type);
+  store.close();
+  const [process] = result.report.processes;
+  return {
+    state: process?.state,
+    alerts,
+    version: process?.version,
+    counts: result.report.fleet,
+    sent: ao.sent,
+  };
+}
+
+test("monitor reads it by dry runs: healthy, changed by hand, or not known, which is no alert", async () => {
+  expect(await watched(plain())).toMatchObject({
+    ...{ state: "HEALTHY", alerts: [], version: "1.0.0", sent: [] },
+    counts: { state: "HEALTHY", passed: true },
+  });
+  expect(await watched(plain([]))).toMatchObject({
+    state: "UNHEALTHY",
+    alerts: expect.arrayContaining(["PROCESS_UNHEALTHY"]),
+  });
+  expect(await watched(foreign)).toMatchObject({
+    ...{ state: "UNKNOWN", alerts: [], sent: [] },
+    counts: { state: "UNKNOWN", passed: false },
+  });
+});
+
+test("the dashboard shows it by a dry run", async () => {
+  const look = async (behave: Behaviour) =>
+    (await lookAt(fleetOf(behave).session, token, { dependsOn: [], explorer: null })).view;
+  expect(await look(plain())).toMatchObject({ health: "HEALTHY", sourceHash: HASH, reasons: [] });
+  expect(await look(plain([]))).toMatchObject({ health: "UNHEALTHY" });
+  expect(await look(foreign)).toMatchObject({ health: "UNKNOWN" });
+});
+
+/** The order of a process that gets one message between two looks. */
+function historyOf(): History {
+  let latest = 4;
+  return { latest: async () => latest++, range: async () => [] } as unknown as History;
+}
+
+function subjectOf(session: FleetSession, members = session.members): Subject {
+  const declare = ({ name, version, sourceHash, lib }: (typeof members)[number]) => ({
+    ...{ entry: "process.lua", sourceHash, version, module: "aos", dependsOn: [], config: {}, bytes: 1 },
+    ...{ peers: name === "shop" ? ["token"] : [], modules: { process: "x" } },
+    ...(lib === false ? { lib } : {}),
+  });
+  const declaration = Object.fromEntries(members.map((each) => [each.name, declare(each)]));
+  const release = {
+    deploymentId: "deploy-1",
+    releaseHash: "",
+    releasedAt: "",
+    declaration,
+    members: {},
+    scope: {},
+  };
+  return {
+    ...{
+      fleet: session,
+      members,
+      release,
+      budget: budgetOf(30),
+      performanceSeconds: 1,
+      rate: 5,
+      patience: 5,
+    },
+    thresholds: { minSuccessRate: 95, maxAverageMs: 1e6, maxRegression: 2, maxResponseMs: 1e6 },
+    ...{ retries: { most: 0, seconds: 0 }, history: historyOf(), projectDir: "/nowhere", note: () => {} },
+  };
+}
+
+test("validate passes what aos answers, and skips by name what the library would", async () => {
+  const { ao, session } = fleetOf(plain());
+  const results = async (validate: typeof validateHealth) =>
+    Object.fromEntries(
+      (await validate(subjectOf(session))).findings.map(({ test, status }) => [test, status]),
+    );
+  expect(await results(validateHealth)).toEqual({
+    ...{ health_startup: "SKIP", health_readiness: "SKIP", health_performance: "SKIP", health_info: "SKIP" },
+    ...{ health_version: "SKIP", health_capabilities: "SKIP", health_code: "PASS", health_liveness: "PASS" },
+    ...{ health_response: "PASS", health_slots: "PASS", health_shares: "PASS" },
+  });
+  expect(await results(validateConfiguration)).toEqual({
+    ...{ configuration_declaration: "PASS", configuration_settings: "SKIP", configuration_peers: "SKIP" },
+    ...{ configuration_source: "PASS", configuration_owner: "PASS" },
+  });
+  expect(await results(validatePerformance)).toEqual({ performance_load: "SKIP" });
+  expect(actionsOf(ao)).toEqual(["Eval"]);
+});
+
+test("validate fails on changed code and on a process that does not answer its owner", async () => {
+  const failed = async (behave: Behaviour) =>
+    (await validateHealth(subjectOf(fleetOf(behave).session))).findings
+      .filter(({ status, process }) => status === "FAIL" && process === "token")
+      .map(({ test, detail }) => `${test}: ${detail}`);
+  expect(await failed(plain([]))).toEqual([
+    "health_code: code: handlers are gone: move; code: functions are gone: Transfer",
+  ]);
+  expect(await failed(() => ({}))).toEqual([expect.stringMatching(/^health_answers: .*\[NO_REPLY\]/)]);
+});
+
+test("validate does not have a member call a peer that answers no probe", async () => {
+  const { ao, session } = fleetOf(plain(), [member("shop"), token]);
+  const { integration } = await validateIntegration(subjectOf(session, [member("shop"), token]));
+  expect(integration?.["shop → token"]).toMatchObject({ status: "SKIP" });
+  expect(ao.sent).toEqual([]);
+});
+
+test("audit asks it for none, rollback asks it nothing, backups pass it by", async () => {
+  const { ao, session } = fleetOf(plain());
+  const notes: string[] = [];
+  const options = { reach: 5, seconds: 5, note: (line: string) => notes.push(line) };
+  const { members } = await collect(session, historyOf(), options);
+  expect(members).toEqual([{ name: "token", processId: idOf("token"), messages: [] }]);
+  const { release } = subjectOf(session);
+  if (!release) throw new Error("no release");
+  const request = { target: release, only: [], restoreState: false, silent: [], besides: new Set<string>() };
+  const ways = await waysTo(session, async () => historyOf(), { ...request, emergency: false });
+  expect(ways).toMatchObject([{ name: "token", kind: "settings", processId: idOf("token") }]);
+  expect(membersWithLibrary(session, [], true, (line) => notes.push(line))).toEqual([]);
+  expect(() => membersWithLibrary(session, ["token"], false, () => {})).toThrow(
+    expect.objectContaining({ code: "LIB_REQUIRED" }),
+  );
+  expect(membersNamed(session, [], true)).toEqual([token]);
+  expect(notes).toEqual([
+    expect.stringContaining("token: keeps no audit"),
+    expect.stringContaining("token is left out"),
+  ]);
+  expect(ao.sent).toEqual([]);
+});
+
+test("settings and statistics of the others are shown without it", async () => {
+  const { ao, session } = fleetOf(
+    ({ action }) => ({
+      reply: action === "GET_STATISTICS" ? { success: true, statistics: {} } : { success: true, configs: {} },
+    }),
+    [member("shop"), token],
+  );
+  for (const words of [["statistics"], ["config", "show"]]) {
+    const ran = await fleet(words, { fleet: session });
+    expect([words, ran.code, ran.stderr]).toEqual([words, 0, expect.stringContaining("token is left out")]);
+  }
+  expect(new Set(ao.sent.map(({ processId }) => processId))).toEqual(new Set([idOf("shop")]));
+});
+
+test("which member has no library is known from the manifest, and from the state where there is none", async () => {
+  const home = await mkdtemp(join(tmpdir(), "fleet-bare-"));
+  const scope = ScopeSchema.parse({ project: "p", stack: "s", home, build: join(home, "build") });
+  const known = async (state: unknown) => (await knownFleet(scope, async () => state)).members;
+  const { name, processId, generation, version } = token;
+  const outputs = {
+    name,
+    processId,
+    generation,
+    version,
+    lib: false,
+    revision: { sourceHash: HASH, code: CODE },
+  };
+  const resource = { type: "pulumi-nodejs:dynamic/ao:Process", outputs };
+  expect(await known({ deployment: { resources: [resource] } })).toMatchObject([{ lib: false, code: CODE }]);
+  const head = {
+    deploymentTimestamp: "",
+    deploymentDuration: 1,
+    deploymentId: "d",
+    epoch: 1,
+    network: "",
+    owner: ADDRESS,
+  };
+  const entry = { processId, status: "ACTIVE", sourceHash: HASH };
+  await recordInManifest(scope, head, { token: { ...entry, lib: false, code: CODE } });
+  expect(await known(undefined)).toMatchObject([{ name, lib: false, code: CODE }]);
+  // A manifest from before it said so: the release does.
+  await recordInManifest(scope, head, { token: { ...entry, lib: undefined, code: undefined } });
+  const release = { scope: {}, declaration: { token: { lib: false, sourceHash: HASH } } };
+  await mkdir(join(home, "releases/p.s"), { recursive: true });
+  await writeFile(join(home, "releases/p.s/current.json"), JSON.stringify(release));
+  expect(await known(undefined)).toMatchObject([{ name, lib: false }]);
+  // With its next load it has the library.
+  await recordInManifest(scope, head, {
+    token: { ...entry, sourceHash: "cd", lib: undefined, code: undefined },
+  });
+  expect(Object.keys((await known(undefined))[0] ?? {})).not.toContain("lib");
+  expect(await readFile(join(home, "build/deployment-manifest.json"), "utf8")).not.toContain("HANDLER");
+});

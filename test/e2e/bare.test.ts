@@ -1,0 +1,140 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newProject, type Project } from "./project.ts";
+
+/** A member without the library beside a ledger and a member that names it as a peer, by the real pulumi. */
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const LEDGER = "processes/deployment-coordinator";
+const ledger = readdirSync(join(repository, LEDGER)).map((file) => [
+  `${LEDGER}/${file}`,
+  readFileSync(join(repository, LEDGER, file), "utf8"),
+]);
+
+const INDEX = `import * as pulumi from "@pulumi/pulumi";
+import { Fleet, settings } from "ao-fleet";
+const fleet = await Fleet.create("bare", {
+  ...settings(new pulumi.Config()),
+  ledger: "deployment-coordinator",
+  processes: {
+    "deployment-coordinator": {},
+    shop: { dependsOn: ["deployment-coordinator"], peers: ["token"] },
+    token: { lib: false },
+  },
+});
+export const processes = fleet.processes;
+`;
+const SHOP = `local fleet = require("fleet")
+fleet.process { name = "shop", version = "1.0.0", capabilities = {} }
+`;
+const TOKEN = `moves = moves or 0
+Handlers.add("Info", "Info", function(m) m.reply({ Ticker = "TKN", Data = "a token" }) end)
+Handlers.add("Move", "Move", function(m)
+  moves = moves + 1
+  m.reply({ Data = "first " .. moves })
+end)
+`;
+
+let project: Project;
+type Members = Record<string, { processId: string; health: string }>;
+let ids: Members;
+
+function fleet(...args: string[]): Promise<{ code: number; text: string; json: () => unknown }> {
+  const env = {
+    ...process.env,
+    PATH: `${join(repository, "node_modules/.bin")}:${process.env.PATH}`,
+    PULUMI_BACKEND_URL: project.backend,
+    PULUMI_CONFIG_PASSPHRASE: "only a test",
+  };
+  return new Promise((done) => {
+    const child = execFile(
+      join(repository, "node_modules/.bin/node"),
+      [join(repository, "cli/fleet.mjs"), ...args, "--stack", "dev"],
+      { cwd: project.dir, env },
+      (_error, stdout, stderr) =>
+        done({ code: child.exitCode ?? 1, text: stdout + stderr, json: () => JSON.parse(stdout) }),
+    );
+  });
+}
+const move = async () => (await fleet("call", "token", "Move")).text;
+
+beforeAll(async () => {
+  project = await newProject("bare", {
+    ...Object.fromEntries(ledger),
+    "index.ts": INDEX,
+    "processes/shop/process.lua": SHOP,
+    "processes/token/process.lua": TOKEN,
+  });
+});
+afterAll(() => project.close());
+
+describe("a member without the library", { timeout: 240_000 }, () => {
+  it("is previewed, comes up, and the next run finds nothing to do", async () => {
+    const preview = await project.pulumi(["preview"]);
+    expect([preview.code, preview.text]).toEqual([0, expect.not.stringContaining("error")]);
+    const up = await project.pulumi(["up", "--yes", "--skip-preview"]);
+    expect([up.code, up.text]).toEqual([0, expect.stringMatching(/token +registered token/)]);
+    ids = await project.output<Members>("processes");
+    expect(ids.token?.health).toBe("HEALTHY");
+    expect(await project.idle()).toBe("");
+    expect(await move()).toContain("first 1");
+  });
+
+  it("is HEALTHY in status, signed and by dry run, and passes what validate can ask", async () => {
+    for (const more of [[], ["--quick"]]) {
+      const shown = await fleet("status", "--json", ...more);
+      expect([shown.code, shown.json()]).toEqual([
+        0,
+        expect.objectContaining({
+          success: true,
+          processes: expect.arrayContaining([
+            expect.objectContaining({ name: "token", health: "HEALTHY", version: "1.0.0", reasons: [] }),
+          ]),
+        }),
+      ]);
+    }
+    const ran = await fleet("validate", "--types", "health");
+    expect([ran.code, ran.text]).toEqual([0, expect.stringContaining("it runs without the fleet's library")]);
+    expect(project.json<{ results: object }>("build/validation-report.json").results).toMatchObject({
+      token_health_code: "PASS",
+      token_health_liveness: "PASS",
+      token_health_slots: "PASS",
+      token_health_startup: "SKIP",
+      token_health_info: "SKIP",
+      shop_health_startup: "PASS",
+      fleet_health_shares: "PASS",
+    });
+  });
+
+  it("is asked nothing in the ledger's rounds", async () => {
+    const round = await fleet("call", "deployment-coordinator", "DEPLOYMENT_HEALTH_CHECK", "--data", "{}");
+    expect(round).toMatchObject({ code: 0, text: expect.stringContaining('"passed": true') });
+    expect(round.text).toContain(ids.shop?.processId);
+    expect(round.text).not.toContain(ids.token?.processId);
+  });
+
+  it("takes other code in place, and is named when a hand changed it", async () => {
+    project.edit("processes/token/process.lua", '"first "', '"second "');
+    const up = await project.pulumi(["up", "--yes", "--skip-preview"]);
+    expect([up.code, up.text]).toEqual([0, expect.stringMatching(/token +loaded/)]);
+    expect(await move()).toContain("second 2");
+    await fleet("call", "token", "Eval", "--raw", "--data", 'Handlers.remove("Move")');
+    const shown = await fleet("status");
+    expect([shown.code, shown.text]).toEqual([
+      1,
+      expect.stringContaining("token: code: handlers are gone: Move"),
+    ]);
+  });
+
+  it("goes back, keeps its state, and is destroyed", async () => {
+    const back = await fleet("rollback", "--to", "1", "--yes");
+    expect([back.code, back.text]).toEqual([0, expect.stringContaining("token")]);
+    expect(await move()).toContain("first 3");
+    expect(await fleet("status")).toMatchObject({ code: 0 });
+    const gone = await project.pulumi(["destroy", "--yes", "--skip-preview"]);
+    expect([gone.code, gone.text]).toEqual([0, expect.stringMatching(/token +retired/)]);
+  });
+});
