@@ -13,6 +13,8 @@ export interface Scheduled {
   /** Its slot: 0 is the process itself. */
   readonly slot: number;
   readonly messageId: string;
+  /** Where the message was uploaded and then assigned: the assignment, under which real compute units keep the result. */
+  readonly assignmentId?: string;
   /** Scheduler's time, milliseconds; 0 when it says none. */
   readonly timestamp: number;
   /** The process that pushed it, or the address that signed it. */
@@ -62,9 +64,12 @@ export interface History {
   latest(processId: string): Promise<number | undefined>;
   /** Messages from one slot to another, both included, oldest first. */
   range(processId: string, from: number, to: number): Promise<Scheduled[]>;
-  /** What came of a message; undefined when there is no result within a few seconds. */
-  result(processId: string, messageId: string): Promise<Evaluation | undefined>;
+  /** What came of a message, by `resultIdOf`; undefined when there is no result within a few seconds. */
+  result(processId: string, resultId: string): Promise<Evaluation | undefined>;
 }
+
+/** What the result of a message is asked for by. */
+export const resultIdOf = ({ messageId, assignmentId }: Scheduled): string => assignmentId ?? messageId;
 
 /**
  * The history over the legacy protocol: the scheduler unit for the order, the compute unit for the results.
@@ -102,9 +107,10 @@ export async function historyOf(fleet: HistoryParts, seconds: number, page = PAG
       found.sort((a, b) => a.slot - b.slot);
       return withAssigned(fleet.session.ao, found, budget);
     },
-    async result(processId, messageId) {
+    async result(processId, resultId) {
       try {
-        return await fleet.session.ao.evaluation({ processId, messageId }, within(budgetOf(20), 20));
+        const ref = { processId, messageId: resultId };
+        return await fleet.session.ao.evaluation(ref, within(budgetOf(20), 20));
       } catch (error) {
         if (error instanceof FleetError && error.transient) return undefined;
         throw error;
@@ -119,6 +125,7 @@ function scheduled({ message, assignment }: z.infer<typeof NodeSchema>): Schedul
   return {
     slot: Number(order.Nonce ?? -1),
     messageId: message?.id ?? order.Message ?? "",
+    ...(message ? {} : { assignmentId: assignment.id }),
     timestamp: Number(order.Timestamp ?? 0),
     from: tags["From-Process"] ?? message?.owner.address ?? "",
     action: tags.Action ?? (tags.Type === "Process" ? "(spawn)" : ""),

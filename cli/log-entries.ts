@@ -1,6 +1,6 @@
 import type { Evaluation } from "../ao/port.ts";
 import { relationOf } from "../ao/replies.ts";
-import type { Entry, History, Scheduled } from "./history.ts";
+import { type Entry, type History, resultIdOf, type Scheduled } from "./history.ts";
 import { faultIn } from "./lua-errors.ts";
 
 /** A message, its result, and whose code handled it. */
@@ -47,7 +47,7 @@ export function withResults(
 ): Promise<Entry[]> {
   return Promise.all(
     page.map(async (scheduled): Promise<Entry> => {
-      const result = await history.result(processId, scheduled.messageId);
+      const result = await history.result(processId, resultIdOf(scheduled));
       return result ? { ...scheduled, result } : scheduled;
     }),
   );

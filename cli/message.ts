@@ -6,7 +6,7 @@ import { type Asked, replyAmong, replyNaming } from "../ao/replies.ts";
 import { type Budget, budgetOf } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
 import type { FleetSession } from "./fleet-session.ts";
-import { type History, historyOf } from "./history.ts";
+import { type History, historyOf, resultIdOf } from "./history.ts";
 import type { Member } from "./members.ts";
 
 export interface Call {
@@ -115,9 +115,10 @@ async function chainOf(
     const latest = await from.latest(processId);
     if (latest === undefined) return undefined;
     next ??= Math.max(0, latest - BEFORE);
-    for (const { slot, messageId, tags } of await from.range(processId, next, latest)) {
+    for (const scheduled of await from.range(processId, next, latest)) {
+      const { slot, tags } = scheduled;
       if (tags["Pushed-For"] === asked.messageId) {
-        const result = await from.result(processId, messageId);
+        const result = await from.result(processId, resultIdOf(scheduled));
         // Not evaluated yet: looked at again.
         if (!result) return undefined;
         const later = replyAmong(result.messages, asked);

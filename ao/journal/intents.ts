@@ -23,11 +23,12 @@ export class Intents {
     const id = this.current.get(record.key);
     const entry = id === undefined ? undefined : this.all.get(id);
     if (!entry || entry.intent.n !== record.n) return;
-    const { reason } = record;
+    const { reason, assignment } = record;
     entry.intent = {
       ...entry.intent,
       state: record.kind,
       ...(reason === undefined ? {} : { reason }),
+      ...(assignment === undefined ? {} : { assignment }),
     };
     if (record.kind === "sent") return;
     this.closedBytes += "raw" in entry.body ? entry.body.raw.length : 0;
@@ -75,11 +76,15 @@ export class Intents {
         this.all.delete(intent.id);
         return [];
       }
-      const { kind, state, reason, ...rest } = intent;
+      const { kind, state, reason, assignment, ...rest } = intent;
       const signed: JournalRecord = { ...rest, kind: "signed", what: kind, ...("gone" in body ? {} : body) };
       if (state === "signed") return [signed];
       const { key, n, at } = intent;
-      return [signed, { kind: state, key, n, at, ...(reason === undefined ? {} : { reason }) }];
+      const more = {
+        ...(reason === undefined ? {} : { reason }),
+        ...(assignment === undefined ? {} : { assignment }),
+      };
+      return [signed, { kind: state, key, n, at, ...more }];
     });
   }
 }

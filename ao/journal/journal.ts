@@ -29,8 +29,8 @@ export interface Journal {
     input: Pick<Intent, "key" | "kind" | "target" | "signer" | "content">,
     sign: () => Promise<SignedItem>,
   ): Promise<{ readonly intent: Intent; readonly item: SignedItem; readonly resent: boolean }>;
-  /** Notes that a unit accepted it. */
-  sent(key: string): Promise<void>;
+  /** Notes that a unit accepted it, and under which assignment where it has one; a newer assignment replaces an earlier one. */
+  sent(key: string, assignment?: string): Promise<void>;
   /** Notes that its effect was read back: the same key then means a new effect. Nothing open is no error. */
   settle(key: string): Promise<void>;
   /** Gives it up: it is never sent again. Nothing open is no error. */
@@ -158,9 +158,10 @@ class SharedJournal {
       dropped: this.dropped,
       signed: (key) => this.intents.openOf(key),
       record: (input, sign) => this.inTurn(input.key, () => this.record(input, sign)),
-      sent: (key) => this.inTurn(key, () => this.move(key, "sent")),
+      sent: (key, assignment) =>
+        this.inTurn(key, () => this.move(key, "sent", assignment === undefined ? {} : { assignment })),
       settle: (key) => this.inTurn(key, () => this.move(key, "settled")),
-      void: (key, reason) => this.inTurn(key, () => this.move(key, "voided", reason)),
+      void: (key, reason) => this.inTurn(key, () => this.move(key, "voided", { reason })),
       open: () => this.intents.list().filter(isOpen),
       history: () => this.intents.list(),
       byId: (id) => this.intents.byId(id),
@@ -197,7 +198,7 @@ class SharedJournal {
       if (sameContent && earlier.signer === input.signer) {
         return { intent: earlier, item: await this.item(earlier), resent: true };
       }
-      await this.move(input.key, "voided", sameContent ? "another signer" : "other content");
+      await this.move(input.key, "voided", { reason: sameContent ? "another signer" : "other content" });
     }
     crashPoint("ao.before-sign");
     const item = await sign();
@@ -222,11 +223,17 @@ class SharedJournal {
     return { intent, item, resent: false };
   }
 
-  private async move(key: string, kind: "sent" | "settled" | "voided", reason?: string): Promise<void> {
+  private async move(
+    key: string,
+    kind: "sent" | "settled" | "voided",
+    more: Pick<Intent, "reason" | "assignment"> = {},
+  ): Promise<void> {
     const intent = this.intents.openOf(key);
-    if (!intent || intent.state === kind) return;
+    if (!intent) return;
+    const isNews = more.assignment !== undefined && more.assignment !== intent.assignment;
+    if (intent.state === kind && !isNews) return;
     const body = this.intents.bodyOf(intent.id);
-    await this.write({ kind, key, n: intent.n, at: Date.now(), ...(reason === undefined ? {} : { reason }) });
+    await this.write({ kind, key, n: intent.n, at: Date.now(), ...more });
     if (kind !== "sent" && body && "blob" in body) await this.blobs.drop(body.blob);
   }
 

@@ -32,6 +32,8 @@ export interface Intent {
   readonly state: IntentState;
   /** Why it was voided. */
   readonly reason?: string;
+  /** The assignment that gave an uploaded message its place: real compute units keep the result under this id only. */
+  readonly assignment?: string;
 }
 
 /** Where the signed bytes are: in the record, or in a file beside the journal named by this sha256. */
@@ -60,6 +62,7 @@ const LaterSchema = z.object({
   n: z.int().positive(),
   at: z.number(),
   reason: z.string().optional(),
+  assignment: z.string().optional(),
 });
 
 /** One line of the journal. */

@@ -8,6 +8,19 @@ import { type Placed, type Schedulers, schedulerOf } from "./scheduler.ts";
 /** Which way an item goes: to the messenger unit, by the upload and an assignment, or to the upload alone. */
 export type Way = "post" | "assign" | "upload";
 
+/** What decides the way. */
+export interface Ways {
+  /** Bytes of a message above which it goes by the upload. */
+  readonly maxMessageBytes: number;
+  /** Whether the network has a service that takes items of any size. */
+  readonly hasUpload: boolean;
+}
+
+export function wayOf({ kind }: Pick<Intent, "kind">, { raw }: SignedItem, ways: Ways): Way {
+  if (kind === "upload") return "upload";
+  return kind === "message" && raw.length > ways.maxMessageBytes && ways.hasUpload ? "assign" : "post";
+}
+
 /**
  * Knows whether a post may have got through, and finds out whether it did. A spawn that is posted twice takes two places in the
  * order of its process, and no compute unit evaluates anything after that; so a second post needs a scheduler that says no.

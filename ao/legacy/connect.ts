@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Budget } from "../../core/budget.ts";
 import { notEvaluated, UnitError } from "../errors.ts";
 import type { Journal } from "../journal/index.ts";
 import { MAX_MESSAGE_BYTES } from "../network.ts";
@@ -6,6 +7,7 @@ import type { Ao, Evaluation, NetworkEndpoints } from "../port.ts";
 import { type Backoff, defaultBackoff, retrying, type Wait } from "../retry.ts";
 import type { Wallet } from "../wallet.ts";
 import { arrivalOf } from "./arrival.ts";
+import { resultIdsOf } from "./assigned.ts";
 import { readDryrun, readResult, readResults } from "./cu.ts";
 import { effectsOf } from "./effects.ts";
 import { findAll, readData, readPage } from "./gateway.ts";
@@ -79,16 +81,19 @@ export function connectLegacy({
 
   const unit = (url: string) => unitAt("scheduler unit", url, unitLimits);
   const schedulers = schedulersOf({ endpoints, index, unit });
+  const shown = async (id: string, budget: Budget) =>
+    (await readPage(index, { ids: [id] }, { first: 1 }, budget)).items[0];
   const arrival = arrivalOf({
     schedulers,
     inFlight,
-    isShown: async (id, budget) =>
-      (await readPage(index, { ids: [id] }, { first: 1 }, budget)).items.length > 0,
+    isShown: async (id, budget) => (await shown(id, budget)) !== undefined,
   });
+  const ways = { maxMessageBytes, hasUpload: upload !== undefined };
   const effects = effectsOf({
-    ...{ wallet, journal, mu, upload, maxMessageBytes, backoff, log, arrival },
+    ...{ wallet, journal, mu, upload, ways, backoff, log, arrival },
     module: modules.load,
   });
+  const resultIds = resultIdsOf({ journal, schedulers, ways, shown });
 
   const find: Ao["find"] = (query, budget) =>
     findAll(query, (page) =>
@@ -107,12 +112,14 @@ export function connectLegacy({
     }
     let repostAt = performance.now() + repostAfter;
     let patience = repostAfter;
+    let isSought = false;
     return retrying(
       `waiting for the result of the message ${messageId}`,
       budget,
       async () => {
         try {
-          const result = await readResult(cu, processId, messageId, budget);
+          const resultId = await resultIds.of(messageId, budget);
+          const result = await readResult(cu, processId, { messageId, resultId }, budget);
           if (expectOutput && isEmpty(result)) throw notEvaluated(processId, messageId, "an empty output");
           if (!isEmpty(result)) {
             warm.add(processId);
@@ -120,6 +127,13 @@ export function connectLegacy({
           }
           return result;
         } catch (error) {
+          if (isUnknownThere(error) && !isSought) {
+            // What the compute unit said counts, whoever else cannot be asked.
+            isSought = await resultIds.seek({ processId, messageId }, budget).then(
+              () => true,
+              () => false,
+            );
+          }
           if (isUnknownThere(error) && performance.now() >= repostAt) {
             await effects.repost(processId, budget);
             if (messageId !== processId) await effects.repost(messageId, budget);

@@ -9,15 +9,16 @@ import { evaluationIn, failureIn } from "./shapes.ts";
 /**
  * One look at a message's result.
  *
+ * @param resultId what the unit keeps it under: the message's id, or that of its assignment
  * @throws UnitError `NOT_EVALUATED`, `PROCESS_UNKNOWN` or a failure of the unit, all transient
  */
 export async function readResult(
   cu: Unit,
   processId: string,
-  messageId: string,
+  { messageId, resultId }: { messageId: string; resultId: string },
   budget: Budget,
 ): Promise<Evaluation> {
-  const url = `${cu.url}/result/${encodeURIComponent(messageId)}?process-id=${encodeURIComponent(processId)}`;
+  const url = `${cu.url}/result/${encodeURIComponent(resultId)}?process-id=${encodeURIComponent(processId)}`;
   const answer = await cu.ask({ url }, budget);
   if (answer.status === 202) throw notEvaluated(processId, messageId, `202 ${answer.excerpt}`);
   checkAnswer(cu, answer, processId);

@@ -7,7 +7,7 @@ import type { Intent, Journal } from "../journal/index.ts";
 import type { FoundItem, MessageInput, PublishInput, Sent, SpawnInput } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { ItemFields, SignedItem, Wallet } from "../wallet.ts";
-import { type Arrival, mayHaveCome, type Way } from "./arrival.ts";
+import { type Arrival, mayHaveCome, type Ways, wayOf } from "./arrival.ts";
 import { checkTags, fieldsOfMessage, fieldsOfSpawn } from "./compose.ts";
 import type { Unit } from "./http.ts";
 import { postItem } from "./mu.ts";
@@ -20,8 +20,7 @@ export interface EffectParts {
   readonly mu: Unit;
   /** Takes items of any size, where the network has one. */
   readonly upload: Unit | undefined;
-  /** Bytes of a message above which it goes by the upload. */
-  readonly maxMessageBytes: number;
+  readonly ways: Ways;
   readonly backoff: Backoff;
   readonly log: (line: string) => void;
   readonly arrival: Arrival;
@@ -51,7 +50,7 @@ export const MODULE_SECONDS = 15;
 const LOST_AFTER = 4;
 
 export function effectsOf(parts: EffectParts): Effects {
-  const { wallet, journal, mu, upload, maxMessageBytes, backoff, log, arrival, module } = parts;
+  const { wallet, journal, mu, upload, ways, backoff, log, arrival, module } = parts;
   /** What is being sent, by id: nothing is posted by two at once. */
   const turns = new Map<string, Promise<unknown>>();
 
@@ -68,9 +67,9 @@ export function effectsOf(parts: EffectParts): Effects {
         `${input.key}: sends the spawn ${intent.id} as it was signed earlier, since it may be on the network already`,
       );
     }
-    await inTurn(intent.id, () => deliver(intent, item, resent, budget));
+    const assignment = await inTurn(intent.id, () => deliver(intent, item, resent, budget));
     crashPoint("ao.after-send");
-    await journal.sent(input.key);
+    await journal.sent(input.key, assignment);
     crashPoint("ao.after-answer");
     return { id: intent.id, resent };
   }
@@ -85,18 +84,26 @@ export function effectsOf(parts: EffectParts): Effects {
     }
   }
 
-  /** @param mayBeThere whether it may have been posted before */
-  async function deliver(intent: Intent, item: SignedItem, mayBeThere: boolean, budget: Budget) {
+  /**
+   * @param mayBeThere whether it may have been posted before
+   * @returns its assignment, where it has one and this call learnt it
+   */
+  async function deliver(
+    intent: Intent,
+    item: SignedItem,
+    mayBeThere: boolean,
+    budget: Budget,
+  ): Promise<string | undefined> {
     let isInDoubt = mayBeThere;
-    const way = wayOf(intent, item);
-    await retrying(
+    const way = wayOf(intent, item, ways);
+    return retrying(
       `sending ${whatIs(intent)}`,
       budget,
       async (tries) => {
         const known = journal.byId(intent.id) ?? intent;
-        if (isInDoubt && (await arrival.hasCome({ intent: known, item, way }, budget))) return;
+        if (isInDoubt && (await arrival.hasCome({ intent: known, item, way }, budget))) return undefined;
         try {
-          await post(intent, item, budget);
+          return await post(intent, item, budget);
         } catch (error) {
           // While it is not uploaded, nothing was assigned.
           const isBegun = way !== "assign" || uploaded.has(intent.id);
@@ -114,21 +121,16 @@ export function effectsOf(parts: EffectParts): Effects {
   /** Taken by the upload in this run: while the gateway is behind, the bytes are not sent with each try. */
   const uploaded = new Set<string>();
 
-  function wayOf({ kind }: Intent, { raw }: SignedItem): Way {
-    if (kind === "upload") return "upload";
-    const isLarge = kind === "message" && raw.length > maxMessageBytes && upload !== undefined;
-    return isLarge ? "assign" : "post";
-  }
-
-  async function post(intent: Intent, item: SignedItem, budget: Budget): Promise<void> {
+  /** @returns its assignment, where it has one and the unit names it */
+  async function post(intent: Intent, item: SignedItem, budget: Budget): Promise<string | undefined> {
     const posted = { ...item, what: whatIs(intent) };
-    const way = wayOf(intent, item);
+    const way = wayOf(intent, item, ways);
     if (way === "post") return postItem(mu, posted, budget);
     if (upload === undefined) throw noUpload(posted.what);
     if (!uploaded.has(item.id)) await uploadItem(upload, posted, budget);
     uploaded.add(item.id);
     crashPoint("ao.after-upload");
-    if (way === "assign") await assignItem(mu, intent.target, posted, budget);
+    return way === "assign" ? assignItem(mu, intent.target, posted, budget) : undefined;
   }
 
   async function repost(id: string, budget: Budget): Promise<void> {
@@ -137,9 +139,10 @@ export function effectsOf(parts: EffectParts): Effects {
     await inTurn(id, async () => {
       try {
         const item = await journal.item(intent);
-        if (await arrival.hasCome({ intent, item, way: wayOf(intent, item) }, budget)) return;
+        if (await arrival.hasCome({ intent, item, way: wayOf(intent, item, ways) }, budget)) return;
         uploaded.delete(id);
-        await post(intent, item, budget);
+        const assignment = await post(intent, item, budget);
+        if (assignment !== undefined) await journal.sent(intent.key, assignment);
         log(`sent ${whatIs(intent)} once more: the network did not know it`);
       } catch (error) {
         if (mayHaveCome(error, intent.kind)) arrival.doubt(id);

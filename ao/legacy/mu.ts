@@ -18,30 +18,33 @@ export interface Posted {
 /**
  * One try to hand a signed item to the messenger unit. That it has the item already is success: it is one message.
  *
+ * @returns the id of the assignment, where one was asked for and the unit names it
  * @throws UnitError when it did not take it
  */
 export async function postItem(
   mu: Unit,
   { id, raw, what, processId, assign = false }: Posted,
   budget: Budget,
-): Promise<void> {
+): Promise<string | undefined> {
   const call = assign
     ? { url: `${mu.url}/?process-id=${processId}&assign=${id}` }
     : { url: mu.url, headers: { "content-type": "application/octet-stream" }, body: raw };
   const answer = await mu.ask({ method: "POST", ...call }, budget);
-  if (isKnownAlready(answer)) return;
+  if (isKnownAlready(answer)) return undefined;
   // A proxy, or a unit in trouble, may say "fine" around a failure.
   if (answer.ok && failureIn(answer.json) === undefined) {
     const given = answer.json;
     if (typeof given !== "object" || given === null) {
       throw unitNotAo(mu.name, mu.url, `${answer.status} ${answer.excerpt}`);
     }
-    // An assignment has an id of its own.
-    const named = assign ? undefined : (given as { id?: unknown }).id;
-    if (typeof named === "string" && named !== "" && named !== id) {
+    const { id: told } = given as { id?: unknown };
+    const named = typeof told === "string" && told !== "" ? told : undefined;
+    // An assignment has an id of its own; a unit that gives the item's does not know the assignment's.
+    if (assign) return named === id ? undefined : named;
+    if (named !== undefined && named !== id) {
       throw unitNotAo(mu.name, mu.url, `the id ${named} for the item ${id}`);
     }
-    return;
+    return undefined;
   }
   throw refusalOf(mu, answer, { id, raw, what, ...(processId === undefined ? {} : { processId }) });
 }

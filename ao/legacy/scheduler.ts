@@ -9,8 +9,16 @@ import type { Answer, Unit } from "./http.ts";
 export type Placed =
   | { readonly kind: "spawn"; readonly id: string; readonly scheduler: string }
   | { readonly kind: "message"; readonly id: string; readonly processId: string }
-  /** One that was uploaded and then assigned; `since`: milliseconds since 1970, before it was assigned. */
-  | { readonly kind: "assigned"; readonly id: string; readonly processId: string; readonly since: number };
+  | Assigned;
+
+/** One that was uploaded and then assigned. */
+export interface Assigned {
+  readonly kind: "assigned";
+  readonly id: string;
+  readonly processId: string;
+  /** Milliseconds since 1970, before it was assigned. */
+  readonly since: number;
+}
 
 /** The scheduler units of a network: where they are, and what they have taken. Every call is one try. */
 export interface Schedulers {
@@ -27,6 +35,13 @@ export interface Schedulers {
    * @throws UnitError when nobody can say; transient
    */
   has(item: Placed, budget: Budget): Promise<boolean>;
+  /**
+   * The id of the assignment that gave an uploaded message its place.
+   *
+   * @returns undefined only when its unit's list was read to the end without it
+   * @throws UnitError when nobody can say; transient
+   */
+  assignmentOf(item: Omit<Assigned, "kind">, budget: Budget): Promise<string | undefined>;
 }
 
 /** Milliseconds by which the clocks of a deployer and of a scheduler may differ. */
@@ -95,26 +110,30 @@ export function schedulersOf(parts: {
     }
   }
 
-  async function assigned(item: Placed & { kind: "assigned" }, budget: Budget): Promise<boolean> {
-    const { id, processId, since } = item;
+  async function assignmentOf(
+    { id, processId, since }: Omit<Assigned, "kind">,
+    budget: Budget,
+  ): Promise<string | undefined> {
     const scheduler = await schedulerOfProcess(processId, budget);
-    for (let from = String(since - CLOCK_SKEW); ; ) {
+    for (let from = String(Math.max(0, since - CLOCK_SKEW)); ; ) {
       const query = new URLSearchParams({ "process-id": processId, from, limit: String(PAGE) });
       const { su, answer } = await asked(scheduler, `${processId}?${query}`, budget);
       const page = answer.ok ? PageSchema.safeParse(answer.json).data : undefined;
       if (!page) throw unclear(su, answer);
-      if (page.edges.some(({ node }) => isOf(node, id))) return true;
+      const found = page.edges.find(({ node }) => isOf(node, id));
+      if (found) return found.node.assignment.id;
       const last = page.edges.at(-1)?.cursor;
-      if (!page.page_info.has_next_page || last === undefined || last === from) return false;
+      if (!page.page_info.has_next_page || last === undefined || last === from) return undefined;
       from = last;
     }
   }
 
   return {
     locate,
+    assignmentOf,
     async has(item, budget) {
       const { kind, id } = item;
-      if (kind === "assigned") return assigned(item, budget);
+      if (kind === "assigned") return (await assignmentOf(item, budget)) !== undefined;
       const scheduler = kind === "spawn" ? item.scheduler : await schedulerOfProcess(item.processId, budget);
       const path = kind === "spawn" ? `processes/${id}` : `${id}?process-id=${item.processId}`;
       const { su, answer } = await asked(scheduler, path, budget);

@@ -67,6 +67,7 @@ export async function uploadItem(upload: Unit, { id, raw, what }: Uploaded, budg
  * process sees it as one that was sent to it: same sender, same tags, the data read from the gateway. (permaweb/ao: `POST
  * /?process-id=…&assign=…` of the messenger unit.)
  *
+ * @returns the id of the assignment; undefined where the unit does not name it, as when it has the assignment already
  * @throws UnitError NOT_SHOWN while the gateway does not show the item yet; transient
  */
 export function assignItem(
@@ -74,6 +75,6 @@ export function assignItem(
   processId: string,
   { id, raw, what }: Uploaded,
   budget: Budget,
-): Promise<void> {
+): Promise<string | undefined> {
   return postItem(mu, { id, raw, what, processId, assign: true }, budget);
 }

@@ -10,7 +10,7 @@ import { VerdictSchema } from "../../providers/process/health.ts";
 import { luaList } from "../../providers/run/lua-list.ts";
 import { glanceAtBare, isBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { History } from "../history.ts";
+import { type History, resultIdOf, type Scheduled } from "../history.ts";
 import type { Member } from "../members.ts";
 import { dryCall } from "../message.ts";
 import { brief } from "../table.ts";
@@ -257,13 +257,13 @@ async function slotsOf(
     const fresh = await history.range(processId, Math.max((known ?? slot - 1) + 1, slot - RESULTS + 1), slot);
     const newest = fresh.at(-1);
     if (!newest) return { slot };
-    const resultOf = (messageId: string) =>
-      evaluationOf(fleet, { processId, messageId }, limits.timeoutMs / 1000);
-    const last = await resultOf(newest.messageId);
+    const resultOf = (scheduled: Scheduled) =>
+      evaluationOf(fleet, { processId, messageId: resultIdOf(scheduled) }, limits.timeoutMs / 1000);
+    const last = await resultOf(newest);
     if (last === "none") return { slot, evaluatedSlot: known ?? slot - 1 };
     // What was there before the first round is no news.
     if (known === undefined) return { slot, evaluatedSlot: slot };
-    const earlier = await Promise.all(fresh.slice(0, -1).map(({ messageId }) => resultOf(messageId)));
+    const earlier = await Promise.all(fresh.slice(0, -1).map(resultOf));
     const errors = [...earlier, last].flatMap((result) => (result === "none" ? [] : (result.error ?? [])));
     const failed = { count: errors.length, of: fresh.length, error: oneLine(errors.at(-1) ?? "") };
     return { slot, evaluatedSlot: slot, ...(errors.length > 0 ? { failed } : {}) };

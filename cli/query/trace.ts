@@ -1,4 +1,4 @@
-import type { Entry, History, Scheduled } from "../history.ts";
+import { type Entry, type History, resultIdOf, type Scheduled } from "../history.ts";
 import { isError } from "../log-entries.ts";
 import type { Member } from "../members.ts";
 
@@ -63,7 +63,7 @@ export async function traceOf(
     });
     const entries = await Promise.all(
       fresh.map(async ({ member, scheduled }) => {
-        const result = await history.result(member.processId, scheduled.messageId);
+        const result = await history.result(member.processId, resultIdOf(scheduled));
         return { member, entry: result ? { ...scheduled, result } : (scheduled as Entry) };
       }),
     );

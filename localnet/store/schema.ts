@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS assignments (
   timestamp INTEGER NOT NULL, deep_hash TEXT, record TEXT NOT NULL, PRIMARY KEY (process, nonce)
 );
 CREATE UNIQUE INDEX IF NOT EXISTS assignments_message ON assignments (process, message);
+CREATE INDEX IF NOT EXISTS assignments_of_message ON assignments (message);
 CREATE INDEX IF NOT EXISTS assignments_id ON assignments (id);
 CREATE INDEX IF NOT EXISTS assignments_deep_hash ON assignments (process, deep_hash) WHERE deep_hash IS NOT NULL;
 

@@ -132,11 +132,17 @@ export function sqliteStore(path: string): Store {
       record<Assignment>(
         row("SELECT record FROM assignments WHERE process = ? ORDER BY nonce DESC LIMIT 1", process),
       ),
-    assignment: (process, id) =>
+    assignment: (process, message) =>
       record<Assignment>(
-        row("SELECT record FROM assignments WHERE process = ? AND message = ?", process, id),
-      ) ??
-      record<Assignment>(row("SELECT record FROM assignments WHERE id = ? AND process = ?", id, process)),
+        row("SELECT record FROM assignments WHERE process = ? AND message = ?", process, message),
+      ),
+    placed: (id) =>
+      record<Assignment>(
+        row(
+          "SELECT record FROM assignments WHERE (message = ? OR id = ?) AND nonce > 0 ORDER BY timestamp, rowid LIMIT 1",
+          ...[id, id],
+        ),
+      ),
     hasDeepHash: (process, hash) =>
       row("SELECT 1 AS found FROM assignments WHERE process = ? AND deep_hash = ?", process, hash) !==
       undefined,

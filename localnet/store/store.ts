@@ -24,8 +24,10 @@ export interface Store {
   append(assignment: Assignment): void;
   /** The newest entry of a process' order. */
   lastAssignment(process: string): Assignment | undefined;
-  /** By message id or assignment id. */
-  assignment(process: string, id: string): Assignment | undefined;
+  /** The entry of a message in a process' order. */
+  assignment(process: string, message: string): Assignment | undefined;
+  /** The oldest entry of any process with this message or assignment id; the entries of spawns are left out. */
+  placed(id: string): Assignment | undefined;
   hasDeepHash(process: string, deepHash: string): boolean;
   assignments(process: string, range: AssignmentRange): Assignment[];
 

@@ -11,6 +11,7 @@ import type { UnitContext } from "./context.ts";
 import { UnitError } from "./http.ts";
 import { memoryCache } from "./memory-cache.ts";
 import { evaluatedMessage, fromOf } from "./message.ts";
+import { shownAs } from "./scheduling.ts";
 
 /** A message that a cron makes. */
 export interface CronTick {
@@ -24,8 +25,8 @@ export interface CronTick {
 export interface Evaluating {
   /** Evaluates what is scheduled for a process and not evaluated yet, in order. */
   wake(process: string): void;
-  /** The result of a message, once it is evaluated. Throws UnitError when it never will be. */
-  result(process: string, message: string, signal: AbortSignal): Promise<EvaluationResult>;
+  /** What a message or an assignment came to, once it is evaluated. Throws UnitError when it never will be. */
+  result(process: string, id: string, signal: AbortSignal): Promise<EvaluationResult>;
   dryRun(process: string, body: Record<string, unknown>): Promise<EvaluationResult>;
   /** Evaluates a cron message after what is scheduled now; a second one of the same cron is dropped while one waits. */
   tick(process: string, tick: CronTick): void;
@@ -128,32 +129,38 @@ export function evaluating(context: UnitContext, push: () => void): Evaluating {
     for (const waiter of waiters.get(process) ?? []) waiter(failure);
   }
 
+  /** The result of an entry, when it is there. */
+  async function evaluated({ process, message }: Assignment, signal: AbortSignal): Promise<EvaluationResult> {
+    for (;;) {
+      const found = store.evaluation(process, message);
+      if (found) return found.result;
+      await new Promise<void>((resolve, reject) => {
+        const set = waiters.get(process) ?? new Set();
+        waiters.set(process, set);
+        const done = (failure?: Error) => {
+          set.delete(done);
+          signal.removeEventListener("abort", aborted);
+          if (failure) reject(failure instanceof UnitError ? failure : new UnitError(500, failure.message));
+          else resolve();
+        };
+        const aborted = () => done(new Error("the client went away"));
+        set.add(done);
+        signal.addEventListener("abort", aborted);
+        wake(process);
+      });
+    }
+  }
+
   return {
     wake,
 
     async result(process, id, signal) {
-      const assignment = store.assignment(process, id);
       if (store.process(process) === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
+      // As the real unit: the scheduler unit says where the id belongs, even to another process than the one that was named.
+      const assignment = id === process ? store.assignment(process, process) : shownAs(store, id);
       if (assignment === undefined)
         throw new UnitError(500, schedulerSays("message", "Message or Process not found"));
-      for (;;) {
-        const found = store.evaluation(process, assignment.message);
-        if (found) return found.result;
-        await new Promise<void>((resolve, reject) => {
-          const set = waiters.get(process) ?? new Set();
-          waiters.set(process, set);
-          const done = (failure?: Error) => {
-            set.delete(done);
-            signal.removeEventListener("abort", aborted);
-            if (failure) reject(failure instanceof UnitError ? failure : new UnitError(500, failure.message));
-            else resolve();
-          };
-          const aborted = () => done(new Error("the client went away"));
-          set.add(done);
-          signal.addEventListener("abort", aborted);
-          wake(process);
-        });
-      }
+      return evaluated(assignment, signal);
     },
 
     async dryRun(id, body) {
@@ -163,7 +170,7 @@ export function evaluating(context: UnitContext, push: () => void): Evaluating {
       // As the real unit: everything scheduled so far first, and nothing where there is nothing but the spawn.
       if (last === undefined || last.nonce === 0)
         throw new UnitError(500, schedulerSays("latest message", "Latest message not available"));
-      await this.result(id, last.message, new AbortController().signal);
+      await evaluated(last, new AbortController().signal);
       const tags = (Array.isArray(body.Tags) ? body.Tags : []) as Tag[];
       const owner = String(body.Owner ?? "1234");
       const message = {
@@ -186,7 +193,7 @@ export function evaluating(context: UnitContext, push: () => void): Evaluating {
       const process = store.process(id);
       if (process === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
       const last = store.lastAssignment(id);
-      if (last) await this.result(id, last.message, new AbortController().signal);
+      if (last) await evaluated(last, new AbortController().signal);
       const memory = memories.get(id) ?? new Uint8Array();
       return { memory: (await evaluator.expand?.(process, memory)) ?? memory, last };
     },

@@ -1,5 +1,6 @@
 import type { ParsedItem } from "../ans104.ts";
 import { assignmentTags, deepHash, nextPlace, type Placed } from "../scheduler/order.ts";
+import type { Store } from "../store/store.ts";
 import { type Assignment, type ItemRecord, tagValue } from "../types.ts";
 import { publish, type UnitContext } from "./context.ts";
 import { UnitError } from "./http.ts";
@@ -139,6 +140,15 @@ export function scheduling(context: UnitContext, wake: (process: string) => void
       });
     },
   };
+}
+
+/**
+ * The entry that an id shows, whatever process the call names: the oldest with it. A message that was only assigned is shown by its
+ * assignment's id and not by its own.
+ */
+export function shownAs(store: Pick<Store, "placed">, id: string): Assignment | undefined {
+  const found = store.placed(id);
+  return found?.assigned === true && found.id !== id ? undefined : found;
 }
 
 /** Where the store keeps the place of a spawn that came again, of a process that is ruined by it. */

@@ -6,7 +6,7 @@ import { type endpoints, UnitError } from "./http.ts";
 import { asText } from "./message.ts";
 import { signedItem } from "./mu.ts";
 import { placeIn, QueryRefused, schedulerQuery } from "./query.ts";
-import type { Scheduling } from "./scheduling.ts";
+import { type Scheduling, shownAs } from "./scheduling.ts";
 
 /** Entries of an answer when the call names no `limit`. */
 const PAGE = 100;
@@ -93,8 +93,7 @@ export function schedulerUnit(
     strict("su.read", (request) => {
       const id = request.req.param("id") ?? "";
       const query = schedulerQuery(request.req.url, RANGE, ["process-id"]);
-      const process = query["process-id"] ?? "";
-      const one = store.process(id) === undefined ? store.assignment(process, id) : undefined;
+      const one = shownAs(store, id);
       if (one) return Response.json(node(context, one));
       if (store.process(id) === undefined) throw notFound();
       return Response.json(orderOf(context, id, query));

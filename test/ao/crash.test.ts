@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readJournal } from "../../ao/index.ts";
-import { MODULE, startUnits } from "./units.ts";
+import { assignmentOf, MODULE, startUnits } from "./units.ts";
 import { makeJwk } from "./wallets.ts";
 
 let folder: string;
@@ -37,6 +37,11 @@ test("killed at each step of a message that is uploaded, a deploy makes one mess
   expect(units.uploaded).toEqual([message, message]);
   const assigned = units.requests.filter(({ endpoint }) => endpoint === "mu.assign").map(({ path }) => path);
   expect(assigned).toEqual([`/mu/?process-id=${process}&assign=${message}`]);
+  // The answer died with the run that got it: the scheduler's list names the assignment, and the result is under it.
+  const assignment = assignmentOf(message ?? "");
+  expect((await readJournal(journal)).find(({ id }) => id === message)).toMatchObject({ assignment });
+  const asked = units.requests.filter(({ endpoint }) => endpoint === "cu.result").map(({ path }) => path);
+  expect(asked).toEqual([`/cu/result/${assignment}?process-id=${process}`]);
   await units.close();
 }, 120_000);
 

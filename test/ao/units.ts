@@ -86,6 +86,7 @@ export async function startUnits(): Promise<Units> {
   const posted: string[] = [];
   const uploaded: string[] = [];
   const taken = new Set<string>();
+  const assigned = new Set<string>();
 
   const server = createServer(async (incoming, response) => {
     const chunks: Buffer[] = [];
@@ -99,8 +100,11 @@ export async function startUnits(): Promise<Units> {
     if (endpoint === "upload") uploaded.push(new DataItem(body).id);
     const scripted = await script(request);
     if (scripted === undefined && endpoint === "mu.post") taken.add(new DataItem(body).id);
-    if (scripted === undefined && endpoint === "mu.assign") taken.add(query(request, "assign"));
-    await give(response, scripted ?? usual(request, taken));
+    if (scripted === undefined && endpoint === "mu.assign") {
+      taken.add(query(request, "assign"));
+      assigned.add(query(request, "assign"));
+    }
+    await give(response, scripted ?? usual(request, taken, assigned));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -149,12 +153,24 @@ const query = ({ path }: Request, name: string) => new URL(path, "http://units")
 /** What a scheduler unit says of something that it does not know. */
 export const notFound: Reply = { status: 400, json: { error: "Message or Process not found" } };
 
+/** The id of the assignment of an uploaded message. */
+export const assignmentOf = (id: string) => `a${id.slice(1)}`;
+
 const entry = (id: string, message: { id: string } | null) => ({
   message,
-  assignment: { id: `assignment of ${id}`, tags: [{ name: "Message", value: id }] },
+  assignment: { id: assignmentOf(id), tags: [{ name: "Message", value: id }] },
 });
 
-function usual(request: Request, taken: ReadonlySet<string>): Reply {
+/** What a compute unit says of a message that its scheduler unit does not know, as one that was only assigned. */
+const unknownResult: Reply = {
+  status: 500,
+  json: {
+    error:
+      'Error: Error Encountered when loading message from Scheduler Unit: 400: {"error":"Message or Process not found"}',
+  },
+};
+
+function usual(request: Request, taken: ReadonlySet<string>, assigned: ReadonlySet<string>): Reply {
   const { endpoint, body, path } = request;
   const named = path.split("/").at(-1)?.split("?")[0] ?? "";
   switch (endpoint) {
@@ -176,7 +192,12 @@ function usual(request: Request, taken: ReadonlySet<string>): Reply {
     case "mu.post":
       return { status: 202, json: { message: "Processing DataItem", id: new DataItem(body).id } };
     case "mu.assign":
-      return { status: 202, json: { message: "Processing Assignment", id: "assignment" } };
+      return {
+        status: 202,
+        json: { message: "Processing Assignment", id: assignmentOf(query(request, "assign")) },
+      };
+    case "cu.result":
+      return assigned.has(named) ? unknownResult : ok("ok");
     case "mu.monitor":
       return { text: "Monitoring process" };
     case "upload":

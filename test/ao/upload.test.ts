@@ -3,9 +3,25 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataItem } from "@dha-team/arbundles";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
+import {
+  type Ao,
+  connectLegacy,
+  type Journal,
+  openJournal,
+  readJournal,
+  type Wallet,
+} from "../../ao/index.ts";
 import { budgetOf } from "../../core/budget.ts";
-import { AUTHORITY, type Endpoint, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
+import {
+  AUTHORITY,
+  assignmentOf,
+  type Endpoint,
+  page,
+  type Reply,
+  SCHEDULER,
+  startUnits,
+  type Units,
+} from "./units.ts";
 import { makeWallet } from "./wallets.ts";
 
 const P = `${"p".repeat(42)}o`;
@@ -155,6 +171,104 @@ describe("a message larger than the messenger unit takes", () => {
     answers({ "mu.post": [{ status: 413, text: "<pre>PayloadTooLargeError</pre>" }] });
     await expect(send(LARGE, connect({}))).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
   });
+});
+
+describe("the result of a message that was uploaded", () => {
+  const asked = () =>
+    units.requests
+      .filter(({ endpoint }) => endpoint === "cu.result")
+      .map(({ path }) => path.split("/").at(-1)?.split("?")[0]);
+  const result = (messageId: string, through = ao) =>
+    through.evaluation({ processId: P, messageId, expectOutput: true }, budgetOf(5));
+
+  test("is asked for by the assignment that the messenger unit named, and journaled with it", async () => {
+    const { id } = await send();
+    expect(journal.byId(id)?.assignment).toBe(assignmentOf(id));
+    expect(await result(id)).toMatchObject({ messageId: id, output: "ok" });
+    expect(asked()).toEqual([assignmentOf(id)]);
+    expect(units.count("su.range")).toBe(0);
+  });
+
+  test.each<[string, Reply]>([
+    ["has it already", { status: 500, json: { error: 'MessageExists("Deep hash already exists")' } }],
+    ["names nothing", { status: 202, json: { message: "Processing Assignment" } }],
+    ["names the message", { status: 202, json: { id: "the message" } }],
+  ])("is found by the scheduler's list where the messenger unit %s", async (_, reply) => {
+    units.script(({ endpoint, path }) => {
+      const known = units.uploaded[0] ?? "";
+      if (endpoint === "mu.assign")
+        return typeof reply === "object" && (reply.json as { id?: string }).id !== undefined
+          ? { ...reply, json: { id: new URL(path, "http://units").searchParams.get("assign") } }
+          : reply;
+      if (endpoint === "cu.result" && path.includes(known)) return { status: 500, json: { error: "Error" } };
+      return endpoint === "su.range" ? listed(known) : undefined;
+    });
+    const { id } = await send();
+    expect(journal.byId(id)).toMatchObject({ state: "sent" });
+    expect(journal.byId(id)).not.toHaveProperty("assignment");
+    expect(await result(id)).toMatchObject({ output: "ok" });
+    expect(await result(id)).toMatchObject({ output: "ok" });
+    expect(asked()).toEqual([assignmentOf(id), assignmentOf(id)]);
+    expect(journal.byId(id)?.assignment).toBe(assignmentOf(id));
+    expect(units.count("su.range")).toBe(1);
+  });
+
+  test("is waited for while nobody can say which assignment it is", async () => {
+    units.script(({ endpoint, nth }) => {
+      if (endpoint === "mu.assign") return { status: 202, json: {} };
+      if (endpoint !== "su.range") return undefined;
+      return nth < 3 ? { status: 503, text: "busy" } : listed(units.uploaded[0] ?? "");
+    });
+    const { id } = await send();
+    expect(await result(id)).toMatchObject({ output: "ok" });
+    expect(asked()).toEqual([assignmentOf(id)]);
+  });
+
+  test("is known to a later run, also when the journal was rewritten and the message settled", async () => {
+    const { id } = await send();
+    await journal.compact();
+    const read = async () => (await readJournal(journal.path)).find((known) => known.id === id);
+    expect(await read()).toMatchObject({ state: "sent", assignment: assignmentOf(id) });
+    await ao.settle(`k${intent}`);
+    await journal.compact();
+    expect(await read()).toMatchObject({ state: "settled", assignment: assignmentOf(id) });
+    expect(await result(id)).toMatchObject({ output: "ok" });
+    expect(asked()).toEqual([assignmentOf(id)]);
+  });
+
+  test("of another deployer is found by the scheduler's list", async () => {
+    const foreign = "f".repeat(43);
+    const node = {
+      ...{ id: foreign, recipient: P, owner: { address: AUTHORITY } },
+      tags: [{ name: "Type", value: "Message" }],
+      block: { height: 1, timestamp: 1_700_000_000 },
+    };
+    units.script(({ endpoint, path }) => {
+      if (endpoint === "graphql") return { json: page([node]) };
+      if (endpoint === "su.range") return listed(foreign);
+      if (endpoint !== "cu.result" || !path.includes(foreign)) return undefined;
+      return { status: 500, json: { error: "Message or Process not found" } };
+    });
+    expect(await result(foreign)).toMatchObject({ messageId: foreign, output: "ok" });
+    expect(asked()).toEqual([foreign, assignmentOf(foreign)]);
+    expect(units.count("su.range")).toBe(1);
+  });
+});
+
+/** A scheduler's list with the assignment of this message. */
+const listed = (id: string): Reply => ({
+  json: {
+    page_info: { has_next_page: false },
+    edges: [
+      {
+        cursor: "1",
+        node: {
+          message: null,
+          assignment: { id: assignmentOf(id), tags: [{ name: "Message", value: id }] },
+        },
+      },
+    ],
+  },
 });
 
 describe("publishing", () => {

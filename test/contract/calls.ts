@@ -182,6 +182,47 @@ export const CALLS = {
       };
     },
   },
+  "a message that was uploaded and assigned is known by its assignment's id alone": {
+    faithful: {
+      assign: { status: 202, message: "Processing Assignment", isOwn: true },
+      result: { status: 200, output: "2" },
+      byMessage: error(
+        500,
+        'Error: Error Encountered when loading message from Scheduler Unit: 400: {"error":"Message or Process not found"}',
+      ),
+      place: { status: 200, message: null, names: true },
+      placeByMessage: error(400, "Message or Process not found"),
+      listed: true,
+    },
+    async observe({ owner }) {
+      const id = await owner.spawn();
+      await owner.evaluated(id, id);
+      const item = await owner.item(id, { Action: "Eval" }, "return 1 + 1");
+      await fetch(`${owner.network.endpoints.gatewayUrl}/tx`, {
+        method: "POST",
+        headers: { "content-type": "application/octet-stream" },
+        body: item.raw as Uint8Array<ArrayBuffer>,
+      });
+      const assign = await call(owner, "mu", `/?process-id=${id}&assign=${item.id}`, { method: "POST" });
+      const { id: assignment, message } = assign.says as { id: string; message: string };
+      const result = await call(owner, "cu", `/result/${assignment}?process-id=${id}`);
+      const place = await call(owner, "su", `/${assignment}?process-id=${id}`);
+      const node = place.says as Placed;
+      const order = (await call(owner, "su", `/${id}?process-id=${id}`)).says as {
+        edges: { node: Placed }[];
+      };
+      return {
+        assign: { status: assign.status, message, isOwn: assignment !== item.id },
+        result: { status: result.status, output: output(result.says as never) },
+        byMessage: await call(owner, "cu", `/result/${item.id}?process-id=${id}`),
+        place: { status: place.status, message: node.message, names: namesMessage(node, item.id) },
+        placeByMessage: await call(owner, "su", `/${item.id}?process-id=${id}`),
+        listed: order.edges.some(
+          ({ node: each }) => each.assignment.id === assignment && namesMessage(each, item.id),
+        ),
+      };
+    },
+  },
   "a dry run wants the process' id and a message as JSON": {
     faithful: {
       missing: error(500, "'processId': Required."),
@@ -303,6 +344,17 @@ export const CALLS = {
     },
   },
 } satisfies Record<string, Case>;
+
+interface Placed {
+  readonly message: unknown;
+  readonly assignment: {
+    readonly id: string;
+    readonly tags: readonly { readonly name: string; readonly value: string }[];
+  };
+}
+
+const namesMessage = ({ assignment }: Placed, id: string) =>
+  assignment.tags.some(({ name, value }) => name === "Message" && value === id);
 
 interface Page {
   readonly pageInfo: { readonly hasNextPage: boolean };

@@ -405,18 +405,19 @@ export const PROMISES = {
     },
   },
   "an assignment brings a message to another process": {
-    faithful: { assigned: true, evaluated: true },
+    faithful: { assigned: "an id of its own", evaluated: "as assigned", byMessage: "as sent" },
     async observe({ owner, shared }) {
       const [a, b] = [await shared(), await owner.spawn()];
       const message = await owner.message(a, { Action: "Notice" }, "x");
       await owner.evaluated(a, message);
-      const assigned = await owner.ao.assign({ process: b, message }).then(
-        () => true,
-        () => false,
-      );
-      if (!assigned) return { assigned, evaluated: false };
-      const result = await owner.evaluated(b, message);
-      return { assigned, evaluated: problem(result) === undefined };
+      const assignment = await owner.ao.assign({ process: b, message }).catch(() => undefined);
+      if (assignment === undefined) return { assigned: false };
+      return {
+        assigned: assignment === message ? "the message's id" : "an id of its own",
+        evaluated: howTaken(await owner.evaluated(b, assignment)),
+        // The message's own id stands for the process that it was sent to, whichever is named.
+        byMessage: howTaken(await owner.evaluated(b, message)),
+      };
     },
   },
 } satisfies Record<string, Case>;
@@ -436,6 +437,10 @@ const FIND = `query Find($ids: [ID!], $owners: [String!], $recipients: [String!]
     edges { cursor node { id recipient owner { address } tags { name value } } }
   }
 }`;
+
+/** A process says of a message that was sent to another one that it does not trust the assignment. */
+const howTaken = (result: UnitResult) =>
+  /assignment is not trusted/i.test(output(result) ?? "") ? "as assigned" : "as sent";
 
 function problem(result: UnitResult): string | undefined {
   return result.Error ?? (result.error === undefined ? undefined : String(result.error));

@@ -64,8 +64,7 @@ test("an assigned message is the process' own to trust", async () => {
   await client.eval(to, 'Handlers.add("note", "Note", function(m) NOTE = m.Data .. " for " .. m.Target end)');
   await client.eval(to, 'ao.addAssignable("notes", function(m) return m.Action == "Note" end)');
   const message = await client.message(from, { Action: "Note" }, "text");
-  await client.ao.assign({ process: to, message });
-  await client.evaluated(to, message);
+  await client.evaluated(to, await client.ao.assign({ process: to, message }));
   expect(await read(to, "NOTE")).toBe(`text for ${from}`);
   await expect(client.ao.assign({ process: to, message })).rejects.toThrow(/MessageExists/);
 });

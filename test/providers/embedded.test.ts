@@ -112,10 +112,17 @@ describe("a program of 4 MB on a network that takes messages of 200 kB", () => {
     expect(await size()).toBe(PARTS * LIMIT);
     const { info } = await status(network.dir);
     const evalId = big.revision?.evalId ?? "";
-    const node = await (await fetch(`${info?.suUrl}/${evalId}?process-id=${big.processId}`)).json();
-    // What was assigned is read from the gateway: the scheduler has no copy of it.
-    expect(node).toMatchObject({ message: null, assignment: { target: big.processId } });
-    const { ao } = await session();
+    const { ao, journal } = await session();
+    const read = async (unit: string | undefined, id: string | undefined) =>
+      (await fetch(`${unit}/${id}?process-id=${big.processId}`)).json();
+    // What was assigned is read from the gateway: the scheduler has no copy of it, and knows only the assignment.
+    const { assignment } = journal.byId(evalId) ?? {};
+    expect(await read(info?.suUrl, evalId)).toEqual({ error: "Message or Process not found" });
+    expect(await read(info?.suUrl, assignment)).toMatchObject({
+      message: null,
+      assignment: { id: assignment, target: big.processId },
+    });
+    expect(await read(`${info?.cuUrl}/result`, evalId)).toHaveProperty("error");
     const [item] = await ao.find({ ids: [evalId] }, budgetOf(10));
     expect(item).toMatchObject({ owner: big.owner, recipient: big.processId, tags: { Action: "Eval" } });
   }, 60_000);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Ao, connectLegacy, type Journal, openJournal } from "../../ao/index.ts";
-import { type History, historyOf } from "../../cli/history.ts";
+import { type History, historyOf, resultIdOf } from "../../cli/history.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { makeWallet } from "../ao/wallets.ts";
 import { type Simnet, startSimnet } from "../simnet/index.ts";
@@ -65,6 +65,27 @@ test("a range has its first slot and its last, and the spawn where it begins at 
 test("a range that is longer than a page is whole", async () => {
   expect(await actions(0, 5, 2)).toEqual(["0 (spawn)", "1 one", "2 two", "3 three", "4 four", "5 five"]);
   expect(await actions(1, 4, 2)).toEqual(["1 one", "2 two", "3 three", "4 four"]);
+});
+
+test("a message that was uploaded and assigned is shown with what it says, and with its result", async () => {
+  const { scheduler, authority, gatewayUrl } = net.endpoints;
+  const uploading = connectLegacy({
+    endpoints: { ...net.endpoints, uploadUrl: gatewayUrl, maxMessageBytes: 2000 },
+    ...{ wallet: await makeWallet(), journal, limits: { firstLook: 0 } },
+  });
+  const spawn = { intent: "c", module: net.module, scheduler, authority, tags: {} };
+  const { id: processId } = await uploading.spawn(spawn, budgetOf(20));
+  const data = `return 1 + 1 --${"x".repeat(3000)}`;
+  const sent = await uploading.send(
+    { intent: "large", processId, tags: { Action: "Eval" }, data },
+    budgetOf(20),
+  );
+  // `ao` stands for somebody who reads without the sender's journal.
+  const read = await history();
+  const [one] = await read.range(processId, 1, 1);
+  expect(one).toMatchObject({ messageId: sent.id, action: "Eval", from: uploading.address, data });
+  expect(one?.assignmentId).toBe(journal.byId(sent.id)?.assignment);
+  expect(await read.result(processId, one ? resultIdOf(one) : "")).toMatchObject({ output: "2" });
 });
 
 test("the newest slot of a process without messages is its spawn's; an unknown process has none", async () => {
