@@ -109,6 +109,21 @@ describe("a member without the library", { timeout: 240_000 }, () => {
     });
   });
 
+  it("is healthy to the monitor, which raises nothing, and an audit finds no problem", async () => {
+    const round = await fleet("monitor", "--once", "--json");
+    expect([round.code, round.json()]).toEqual([
+      0,
+      expect.objectContaining({
+        processes: expect.arrayContaining([expect.objectContaining({ name: "token", state: "HEALTHY" })]),
+        alerts: [],
+      }),
+    ]);
+    expect(await fleet("audit")).toMatchObject({
+      code: 0,
+      text: expect.stringContaining("token: keeps no audit"),
+    });
+  });
+
   it("is asked nothing in the ledger's rounds", async () => {
     const round = await fleet("call", "deployment-coordinator", "DEPLOYMENT_HEALTH_CHECK", "--data", "{}");
     expect(round).toMatchObject({ code: 0, text: expect.stringContaining('"passed": true') });
