@@ -153,8 +153,8 @@ const query = ({ path }: Request, name: string) => new URL(path, "http://units")
 /** What a scheduler unit says of something that it does not know. */
 export const notFound: Reply = { status: 400, json: { error: "Message or Process not found" } };
 
-/** The id of the assignment of an uploaded message. */
-export const assignmentOf = (id: string) => `a${id.slice(1)}`;
+/** The id of the assignment of an uploaded message: never that of a message. */
+export const assignmentOf = (id: string) => `assigned-${id.slice(9)}`;
 
 const entry = (id: string, message: { id: string } | null) => ({
   message,

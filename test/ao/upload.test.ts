@@ -7,6 +7,7 @@ import {
   type Ao,
   connectLegacy,
   type Journal,
+  type LegacyLimits,
   openJournal,
   readJournal,
   type Wallet,
@@ -41,12 +42,15 @@ let journal: Journal;
 let ao: Ao;
 let intent = 0;
 
-function connect(extra: { uploadUrl?: string } = { uploadUrl: units.endpoints.gatewayUrl }): Ao {
+function connect(
+  extra: { uploadUrl?: string } = { uploadUrl: units.endpoints.gatewayUrl },
+  limits: LegacyLimits = {},
+): Ao {
   return connectLegacy({
     endpoints: { ...units.endpoints, maxMessageBytes: 20_000, ...extra },
     wallet,
     journal,
-    limits: { inFlight: 20, backoff: { base: 5, cap: 20, floor: 1 } },
+    limits: { ...limits, inFlight: 20, backoff: { base: 5, cap: 20, floor: 1 } },
   });
 }
 const send = (data = LARGE, through = ao) => {
@@ -234,6 +238,22 @@ describe("the result of a message that was uploaded", () => {
     expect(await read()).toMatchObject({ state: "settled", assignment: assignmentOf(id) });
     expect(await result(id)).toMatchObject({ output: "ok" });
     expect(asked()).toEqual([assignmentOf(id)]);
+  });
+
+  test("that the scheduler lost is under the assignment that it is given anew", async () => {
+    units.script(({ endpoint, nth, path }) => {
+      if (endpoint === "mu.assign") return { status: 202, json: { id: `assignment${nth}` } };
+      if (endpoint === "su.range") return { json: { page_info: { has_next_page: false }, edges: [] } };
+      if (endpoint !== "cu.result" || path.includes("assignment2")) return undefined;
+      return { status: 500, json: { error: "Message or Process not found" } };
+    });
+    const impatient = connect(undefined, { repostAfter: 10 });
+    const { id } = await send(LARGE, impatient);
+    expect(journal.byId(id)?.assignment).toBe("assignment1");
+    expect(await result(id, impatient)).toMatchObject({ output: "ok" });
+    expect(units.count("mu.assign")).toBe(2);
+    expect(journal.byId(id)?.assignment).toBe("assignment2");
+    expect(asked().at(-1)).toBe("assignment2");
   });
 
   test("of another deployer is found by the scheduler's list", async () => {
