@@ -5,7 +5,7 @@ import type { TrafficCommand } from "../../delivery/wire.ts";
 import { ask } from "../../providers/run/control.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { pickMember } from "../members.ts";
-import { ROUTER, trafficLines, trafficOf } from "../traffic.ts";
+import { routerName, trafficLines, trafficOf } from "../traffic.ts";
 
 const SaidSchema = z.looseObject({ release: z.string(), step: z.number(), mode: z.string() });
 
@@ -63,14 +63,21 @@ const commandOf =
       description: `${WORDS[command].description} It is a message to the router: no lock of the stack is needed.`,
       examples: [[`npx fleet ${command}`, WORDS[command].example]],
       define(it) {
-        it.option("--router <member>", "member that carries the router", ROUTER)
+        it.option(
+          "--router <member>",
+          "member that carries the router (default: coordinator, else the one that the stack's state names)",
+        )
           .option("--release <hash>", "only if this release is being rolled out")
           .option("--timeout <seconds>", "until the router must have answered", seconds, 30);
       },
-      options: z.looseObject({ router: z.string(), release: z.string().optional(), timeout: z.number() }),
-      async run(context, { router: name, release, timeout }) {
+      options: z.looseObject({
+        router: z.string().optional(),
+        release: z.string().optional(),
+        timeout: z.number(),
+      }),
+      async run(context, { router: named, release, timeout }) {
         const fleet = await context.fleet({ journal: "keep" });
-        const router = pickMember(fleet, name);
+        const router = pickMember(fleet, await routerName(context, fleet, named));
         const { processId, generation } = router;
         const data = release === undefined ? { command } : { command, release };
         const request = { name: router.name, processId, generation, action: "TRAFFIC_COMMAND", data };

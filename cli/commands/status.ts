@@ -11,7 +11,7 @@ import { type LastKnown, lastKnown, lastWords, rememberHeard } from "../last-kno
 import type { Member } from "../members.ts";
 import { dryCall } from "../message.ts";
 import { brief, table } from "../table.ts";
-import { ROUTER, type ShownTraffic, trafficLines, trafficOf } from "../traffic.ts";
+import { routerName, type ShownTraffic, trafficLines, trafficOf } from "../traffic.ts";
 import { unansweredBy } from "../unanswered.ts";
 
 /** One process as it is now, by its own word. */
@@ -53,7 +53,7 @@ const Options = z.looseObject({
   quick: z.boolean().default(false),
   watch: z.union([z.boolean(), z.number()]).optional(),
   timeout: z.number(),
-  router: z.string().default(ROUTER),
+  router: z.string().optional(),
   json: z.boolean().default(false),
 });
 
@@ -75,7 +75,7 @@ export function statusCommand(cli: Cli): Command {
       command
         .option("--quick", "read Info by dry-run: nothing is signed; for looking, not for judging")
         .option("-w, --watch [seconds]", "again and again, every so many seconds (default: 5)", seconds)
-        .option("--router <member>", "member whose table of traffic is shown", ROUTER)
+        .option("--router <member>", "member whose table of traffic is shown (default: as for promote)")
         .option("--timeout <seconds>", "until every process must have answered", seconds, 30);
     },
     options: Options,
@@ -91,8 +91,9 @@ export function statusCommand(cli: Cli): Command {
       }
       const fleet = await context.fleet({ journal: "discard", wallet: !options.quick });
       if (fleet.members.length === 0) return nothing(context, fleet);
+      const carrier = await routerName(context, fleet, options.router);
       for (;;) {
-        const router = fleet.members.find(({ name }) => name === options.router);
+        const router = fleet.members.find(({ name }) => name === carrier);
         const [traffic, ...rows] = await Promise.all([
           trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
           ...fleet.members.map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
@@ -127,7 +128,7 @@ async function check(fleet: FleetSession, member: Member, timeout: number): Prom
   const base = { name: member.name, processId: member.processId, generation: member.generation };
   try {
     if (isBare(member)) return bareRow(member, await lookAtBare(fleet, member, budgetOf(timeout)));
-    const verdict = await probe(fleet.session, base, "LIVENESS", {}, budgetOf(timeout));
+    const verdict = await probe(fleet.session, base, "ALL", {}, budgetOf(timeout));
     const reasons = verdict.checks
       .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
       .map(({ name, status, detail }) => `${name} is ${status}${detail ? `: ${detail}` : ""}`);

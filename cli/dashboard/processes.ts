@@ -67,7 +67,7 @@ export async function lookAt(
         view: { ...known, health, epoch: null, release: "", reasons, figures: null },
       };
     }
-    const healthCheck = { checkType: "LIVENESS", nonce: randomUUID() };
+    const healthCheck = { checkType: "ALL", nonce: randomUUID() };
     const [health, said] = await Promise.all([
       dryCall(fleet, {
         member,

@@ -104,7 +104,11 @@ export async function remove(_id: string, props: ProcessOutputs) {
   await retire(session, place, props, budget);
   crashPoint("process.retired");
   await record(session, { [props.name]: undefined });
-  await say(session, props.name, "retired", props.processId.slice(0, 8), started);
+  const id = props.processId.slice(0, 8);
+  // Without the library nothing in it can answer that it is gone.
+  if (isBare(props))
+    await say(session, props.name, "forgotten", `${id}: it has no library, and answers on`, started);
+  else await say(session, props.name, "retired", id, started);
 }
 
 /** Observe → ensure → load → verify: the same road for create, update, repair and recovery. */
@@ -237,7 +241,7 @@ async function placed(
   const beside = await placeBeside(session, inputs, olds, budget);
   const { place, held, isBack } = beside;
   const phase = place.fresh ? "spawned" : isBack ? "warm" : "found";
-  const others = held.length - (isBack ? 1 : 0);
+  const others = held.filter(({ processId }) => processId !== place.processId).length;
   await say(
     session,
     inputs.name,

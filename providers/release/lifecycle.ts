@@ -27,7 +27,12 @@ export async function diff(_id: string, olds: ReleaseOutputs, rawNews: Raw) {
   const news = ReleaseInputsSchema.parse(raw);
   const reasons: string[] = [];
   if (hashOf(news.declaration) !== olds.releaseHash) reasons.push("the declaration changed");
-  if (hashOf(news.members) !== hashOf(olds.members)) reasons.push("processes were loaded anew");
+  const loaded = Object.entries(news.members).filter(
+    ([name, member]) => hashOf(member) !== hashOf(olds.members[name] ?? null),
+  );
+  if (loaded.length > 0) reasons.push("processes were loaded anew");
+  const left = Object.keys(olds.members).filter((name) => news.members[name] === undefined);
+  if (left.length > 0) reasons.push(`members left: ${left.sort().join(", ")}`);
   if (hashOf(news.evidence) !== hashOf(olds.evidence)) reasons.push("settings or wiring were sent anew");
   if (hashOf(news.warm ?? {}) !== hashOf(olds.warm ?? {})) reasons.push("other members run beside it");
   for (const reason of reasons) console.log(`release: ${reason}`);

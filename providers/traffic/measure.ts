@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
@@ -17,7 +16,6 @@ import {
 } from "../../delivery/index.ts";
 import type { RevisionMetrics, TrafficState } from "../../delivery/wire.ts";
 import { type Place, probe } from "../process/health.ts";
-import { ask } from "../run/control.ts";
 import type { Session } from "../run/session.ts";
 import { answerTo } from "./answer.ts";
 import { moversOf, type Wanted } from "./plan.ts";
@@ -185,17 +183,15 @@ async function probing(
   let [sent, failed] = [0, 0];
   let reason: string | undefined;
   const one = async (index: number) => {
-    const asked: Asked | undefined = list[index % list.length];
-    const action = asked?.action ?? "Info";
+    // Asked as a caller asks: a program that answers `Info` itself is heard, not the library.
+    const asked: Asked = list[index % list.length] ?? { action: "Info" };
     try {
-      const answer = asked
-        ? await answerTo(session, wanted, name, place, asked, within(budget, 30))
-        : await ask(session, { ...place, action }, z.looseObject({}), within(budget, 30));
-      const [difference] = differences(answer, asked?.expect ?? {});
+      const answer = await answerTo(session, wanted, name, place, asked, within(budget, 30));
+      const [difference] = differences(answer, asked.expect ?? {});
       sent += 1;
       if (difference === undefined) return;
       failed += 1;
-      reason ??= `${action}: ${difference}`;
+      reason ??= `${asked.action}: ${difference}`;
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       if (error.transient) return;

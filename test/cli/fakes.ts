@@ -233,7 +233,9 @@ export async function fleet(
     history: fakes.history ? async () => fakes.history as History : missing("history"),
     engine: fakes.engine ? async () => fakes.engine as Engine : missing("engine"),
     localnet: async () => fakes.localnet as Awaited<ReturnType<Host["localnet"]>>,
-    pulumi: fakes.pulumi ?? missing("pulumi"),
+    // As in a project whose stack was never made.
+    pulumi:
+      fakes.pulumi ?? (async () => ({ code: 1, stdout: "", output: "error: no stack named 'dev' found" })),
     async choose(_question, choices) {
       const chosen = choices[fakes.choose ?? -1];
       if (!chosen) throw new Error("nobody chooses in this test");

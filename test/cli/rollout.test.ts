@@ -125,6 +125,19 @@ test("a held step that a person let go on is not shown as one that waits for a p
     expect(await shown(other)).toContain("step 2: a gate at 10 %: fleet promote goes on");
 });
 
+test("the router is the member that the stack's state names, where it is not the coordinator", async () => {
+  const { behave, said } = rollout();
+  const router = { name: "gate", processId: idOf("gate"), generation: 1 };
+  const resources = [{ type: "pulumi-nodejs:dynamic/ao:Traffic", outputs: { router, services: {} } }];
+  const stdout = JSON.stringify({ deployment: { resources } });
+  const members = [member("gate"), member("battle")];
+  const ran = await fleet(["abort"], {
+    fleet: fakeFleet(fakeAo(behave), members),
+    pulumi: async () => ({ code: 0, stdout, output: stdout }),
+  });
+  expect([ran.code, said]).toEqual([0, [{ command: "abort" }]]);
+});
+
 test("status shows phase, shares and figures; without a table it shows none", async () => {
   for (const quick of [[], ["--quick"]]) {
     const ran = await run(
