@@ -75,6 +75,8 @@ test("status shows every process by its own word, and succeeds when all are HEAL
     })),
   });
   expect(ao.sent.map(({ tags }) => tags.Action)).toEqual(["HEALTH_CHECK", "HEALTH_CHECK"]);
+  // All kinds: what was changed by hand is a check of another kind than liveness.
+  expect(ao.sent.map(({ data }) => JSON.parse(data).healthCheck.checkType)).toEqual(["ALL", "ALL"]);
   const text = await fleet(["status"], { fleet: fakeFleet(ao, two) });
   expect(text.stdout).toContain(
     `shop     ${idOf("shop")}  HEALTHY  1.0.0    ${HASH.slice(0, 8)}  2    7      deploy-1`,

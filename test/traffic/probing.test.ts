@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { budgetOf } from "../../core/budget.ts";
+import { StrategySchema } from "../../delivery/strategy.ts";
+import type { TrafficState } from "../../delivery/wire.ts";
+import { measureBy } from "../../providers/traffic/measure.ts";
+import { type Answer, fakeAo, fakeFleet, idOf } from "../cli/fakes.ts";
+
+const green = { processId: idOf("green"), sourceHash: "new" };
+const blue = { processId: idOf("blue"), sourceHash: "old" };
+const wanted = {
+  release: "r",
+  services: { token: { key: "sender" as const, state: "owned" as const, green, blue } },
+  strategy: StrategySchema.parse({
+    kind: "blue-green",
+    probes: 3,
+    checks: [{ kind: "errorRate", minSamples: 3, max: 0.05 }],
+  }),
+};
+const state: TrafficState = { proofs: {}, serial: 1, epoch: 0, at: 0 };
+
+/** What is measured of a green that answers `Info` so, and the library's `Info` well. */
+async function probesOf(own: Answer) {
+  const ao = fakeAo(({ tags }) =>
+    tags["Fleet-Request"] === undefined ? own : { reply: { success: true, status: "ACTIVE" } },
+  );
+  const { session } = fakeFleet(ao, []);
+  const { services } = await measureBy(session, wanted, () => budgetOf(10)).now(state);
+  expect(ao.sent.map(({ tags }) => tags.Action)).toEqual(["Info", "Info", "Info"]);
+  return services.token?.probes;
+}
+
+test("green is asked for Info as a caller asks it: the program's own answer counts, whatever its shape", async () => {
+  expect(await probesOf({ reply: { Ticker: "T" } })).toMatchObject({ sent: 3, failed: 0 });
+  expect(await probesOf({ reply: [1, 2] })).toMatchObject({ sent: 3, failed: 0 });
+});
+
+test("a program that fails on its own Info is not spoken for by the library's", async () => {
+  expect(await probesOf({ error: "no info" })).toMatchObject({ sent: 3, failed: 3 });
+});
