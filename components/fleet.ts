@@ -247,6 +247,9 @@ export class Fleet extends pulumi.ComponentResource {
         router: this.#target(router),
         release: releaseHashOf(plan),
         services: Object.fromEntries(services),
+        code: Object.fromEntries(
+          all.flatMap(({ name: one, declared }) => (beside.has(one) ? [[one, declared.sourceHash]] : [])),
+        ),
         strategy,
         timeoutSeconds: 120,
       },

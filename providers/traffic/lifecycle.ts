@@ -17,7 +17,7 @@ import { finalOf, fromProven, isSpreadAs } from "./plan.ts";
 import { routerOf } from "./router.ts";
 import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
 import { type Standing, Walk } from "./walk.ts";
-import { explainDrift, explainTraffic } from "./words.ts";
+import { explainComing, explainDrift, explainTraffic } from "./words.ts";
 
 export { configure };
 
@@ -32,6 +32,9 @@ export async function check(_olds: Raw, news: Raw) {
 
 /** Traffic follows where it shall go: another release alone, in which nothing moves, is no change. */
 export async function diff(_id: string, olds: TrafficOutputs, rawNews: Raw) {
+  const coming = explainComing(olds, ownInputs(rawNews));
+  for (const reason of coming) console.log(`${NAME}: ${reason}`);
+  if (coming.length > 0) return { changes: true, replaces: [] };
   const raw = assumeKept(olds, ownInputs(rawNews));
   // A revision that does not exist yet: it will get traffic.
   if (hasUnknown(raw)) return { changes: true };

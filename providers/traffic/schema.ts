@@ -62,6 +62,11 @@ export const TrafficInputsSchema = z.strictObject({
   salt: z.string().min(1).max(128).optional(),
   /** All services of the fleet that the router carries, those that do not change too. */
   services: z.record(z.string(), TrafficServiceSchema),
+  /**
+   * sha256 of the code that each service is to run: known in a preview, when its process is not known yet.
+   * @default what `services` says
+   */
+  code: z.record(z.string(), z.string()).optional(),
   /** How traffic moves. */
   strategy: StrategySchema.prefault({}),
   /** Seconds that the messages of one step may take, without its interval. @default 120 */

@@ -1,6 +1,7 @@
 /** Why traffic changes, and what was changed by hand. Pure. */
 import { isSame, tableName, weightsText } from "../../delivery/index.ts";
 import type { TrafficState } from "../../delivery/wire.ts";
+import { hasUnknown, UNKNOWN } from "../run/inputs.ts";
 import { finalOf, isSpreadAs, servicesAt } from "./plan.ts";
 import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
 
@@ -22,6 +23,22 @@ export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): strin
     }
   }
   return reasons;
+}
+
+/** Services whose process is not known before the run, by the code that they shall run: those with other code than now will move. */
+export function explainComing(
+  { services }: Pick<TrafficOutputs, "services">,
+  news: Readonly<Record<string, unknown>>,
+): string[] {
+  const code = typeof news.code === "object" && news.code !== null ? Object.entries(news.code) : [];
+  const coming = typeof news.services === "object" && news.services !== null ? news.services : {};
+  return code.flatMap(([name, hash]) => {
+    const was = services[name]?.green.sourceHash;
+    if (!hasUnknown((coming as Record<string, unknown>)[name]) || was === hash || hash === UNKNOWN) return [];
+    return [
+      `${name} moves${was === undefined ? "" : ` from ${was.slice(0, 8)}`} to ${String(hash).slice(0, 8)}`,
+    ];
+  });
 }
 
 /** What the router's table is, against the one that the last run left. */

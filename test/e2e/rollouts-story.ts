@@ -30,6 +30,8 @@ const WHOLE = {
   ],
 };
 const up = (strategy: unknown): Promise<Ran> => project.pulumi(upWith(strategy));
+const preview = (strategy: unknown): Promise<Ran> =>
+  project.pulumi(["preview", "--config", `strategy=${JSON.stringify(strategy)}`]);
 const now: Record<string, string> = { battle: "first", shop: "first" };
 function edition(member: "battle" | "shop", to: string): void {
   project.edit(`processes/${member}/process.lua`, `edition = "${now[member]}"`, `edition = "${to}"`);
@@ -104,6 +106,7 @@ export function tellStory(all: boolean): void {
     edition("battle", "fourth");
     edition("shop", "fourth");
     const before = ids;
+    if (!all) expect((await preview(WHOLE)).text).toMatch(/ao:Traffic rolling-traffic create/);
     const { ran, crowd } = await upUnderLoad(WHOLE);
     expect(ran.text).toMatch(/shop +handed over state .* equal/);
     expect(ran.text).toMatch(/invariant sold passes: sum of shop was \d+ and is \d+/);
@@ -121,6 +124,9 @@ export function tellStory(all: boolean): void {
   it("goes back to a held revision without a spawn, and brings the sum along", async () => {
     edition("battle", earlier);
     edition("shop", earlier);
+    const plan = await preview(QUICK);
+    expect(plan.text).toMatch(/ao:Traffic rolling-traffic update/);
+    expect(plan.text).toMatch(/traffic: shop moves from [0-9a-f]{8} to [0-9a-f]{8}/);
     const { ran, crowd } = await upUnderLoad(QUICK);
     expect(ran.text).toMatch(/shop +warm/);
     expect(ran.text).not.toMatch(/(shop|battle) +spawned/);
