@@ -150,6 +150,9 @@ describe("a member without the library", { timeout: 240_000 }, () => {
     expect(await move()).toContain("first 3");
     expect(await fleet("status")).toMatchObject({ code: 0 });
     const gone = await project.pulumi(["destroy", "--yes", "--skip-preview"]);
-    expect([gone.code, gone.text]).toEqual([0, expect.stringMatching(/token +retired/)]);
+    expect([gone.code, gone.text]).toEqual([
+      0,
+      expect.stringMatching(/token +forgotten \S+: it has no library/),
+    ]);
   });
 });
