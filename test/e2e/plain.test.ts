@@ -141,6 +141,7 @@ describe("a fleet of plain programs with a ledger and a router", { timeout: 240_
     expect(ran.code).toBe(0);
     expect(seen.map(({ data }) => JSON.parse(data).price)).toEqual(seen.map(() => 3));
     expect(JSON.parse((await carried("quote", "Price", "")).data).edition).toBe("second");
+    expect(await project.idle()).toBe("");
   });
 
   it("goes back from an edition that answers its callers with a tag Error", async () => {

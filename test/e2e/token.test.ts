@@ -96,6 +96,7 @@ describe("a token that knows nothing of the fleet", () => {
     );
     // The new code's own settings count.
     expect(await ask("Sum")).toBe("TKN 2 110");
+    expect(await project.idle()).toBe("");
   });
 
   it("goes back to the earlier release with what was minted since", async () => {
