@@ -37,10 +37,10 @@ export function environment(
   return variables;
 }
 
-/** Makes the folder of a file backend, readable by its owner only: pulumi itself refuses to begin in one that is not there. */
-export function makeBackend(url: string | undefined): void {
-  if (url?.startsWith("file://"))
-    mkdirSync(url.slice("file://".length).replace(/\?.*$/, ""), { recursive: true, mode: 0o700 });
+/** Makes the folder of the project's file backend, readable by its owner only: pulumi refuses to begin in one that is not there. */
+export function makeBackend(projectDir: string): void {
+  const { backendDir } = readProject(projectDir);
+  if (backendDir !== undefined) mkdirSync(backendDir, { recursive: true, mode: 0o700 });
 }
 
 /** `export NAME='value'` lines for `eval "$(npx fleet env)"` in sh, bash and zsh; `unset NAME` for what has no value. */

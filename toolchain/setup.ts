@@ -1,6 +1,7 @@
 /** Everything between a clone and a working `npx pulumi up`, except the npm packages (packages.mjs does those). */
-import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeBackend } from "./env.ts";
 import { ensureCli, type Way } from "./install.ts";
 import { isRepository, packageDir, privateDir } from "./paths.ts";
 import { type Log, toStderr } from "./progress.ts";
@@ -13,14 +14,13 @@ import { ensureSecrets } from "./secrets.ts";
  */
 export async function setUp(projectDir: string, log: Log = toStderr): Promise<Way> {
   linkFleet();
-  const { name, backendDir } = readProject(projectDir);
+  const { name } = readProject(projectDir);
   await ensureSecrets(projectDir, log);
   // Secrets, state and wallets are in it: no project should have to remember to ignore it.
   writeOnce(join(privateDir(projectDir), ".gitignore"), "*\n");
   const settings = readFileSync(join(packageDir, "toolchain", "dev-stack.yaml"), "utf8");
   writeOnce(join(projectDir, "Pulumi.dev.yaml"), settings.replaceAll("ao-fleet:", `${name}:`));
-  // pulumi refuses a file backend whose folder is not there.
-  if (backendDir !== undefined) mkdirSync(backendDir, { recursive: true, mode: 0o700 });
+  makeBackend(projectDir);
   return ensureCli({ log });
 }
 

@@ -20,7 +20,7 @@ export function envCommand(cli: Cli): Command {
     options: z.looseObject({ stack: z.string() }),
     async run({ out, host, projectDir }, { stack }) {
       const variables = environment(projectDir, host.env, stack);
-      makeBackend(variables.PULUMI_BACKEND_URL ?? host.env.PULUMI_BACKEND_URL);
+      makeBackend(projectDir);
       out.line(exportLines(variables).trimEnd());
       out.document(variables);
       return undefined;
