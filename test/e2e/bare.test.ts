@@ -1,18 +1,8 @@
-import { execFile } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { newProject, type Project } from "./project.ts";
+import { fleet as fleetCommand } from "../rollback/fleet.ts";
+import { newProject, type Project, processFiles } from "./project.ts";
 
 /** A member without the library beside a ledger and a member that names it as a peer, by the real pulumi. */
-
-const repository = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const LEDGER = "processes/deployment-coordinator";
-const ledger = readdirSync(join(repository, LEDGER)).map((file) => [
-  `${LEDGER}/${file}`,
-  readFileSync(join(repository, LEDGER, file), "utf8"),
-]);
 
 const INDEX = `import * as pulumi from "@pulumi/pulumi";
 import { Fleet, settings } from "ao-fleet";
@@ -42,28 +32,15 @@ let project: Project;
 type Members = Record<string, { processId: string; health: string }>;
 let ids: Members;
 
-function fleet(...args: string[]): Promise<{ code: number; text: string; json: () => unknown }> {
-  const env = {
-    ...process.env,
-    PATH: `${join(repository, "node_modules/.bin")}:${process.env.PATH}`,
-    PULUMI_BACKEND_URL: project.backend,
-    PULUMI_CONFIG_PASSPHRASE: "only a test",
-  };
-  return new Promise((done) => {
-    const child = execFile(
-      join(repository, "node_modules/.bin/node"),
-      [join(repository, "cli/fleet.mjs"), ...args, "--stack", "dev"],
-      { cwd: project.dir, env },
-      (_error, stdout, stderr) =>
-        done({ code: child.exitCode ?? 1, text: stdout + stderr, json: () => JSON.parse(stdout) }),
-    );
-  });
+async function fleet(...args: string[]) {
+  const ran = await fleetCommand(project, [...args, "--stack", "dev"]);
+  return { ...ran, json: () => JSON.parse(ran.stdout) };
 }
 const move = async () => (await fleet("call", "token", "Move")).text;
 
 beforeAll(async () => {
   project = await newProject("bare", {
-    ...Object.fromEntries(ledger),
+    ...processFiles("deployment-coordinator"),
     "index.ts": INDEX,
     "processes/shop/process.lua": SHOP,
     "processes/token/process.lua": TOKEN,

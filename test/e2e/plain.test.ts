@@ -1,20 +1,11 @@
-import { execFile } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { status } from "../../localnet/index.ts";
+import { fleet as fleetCommand } from "../rollback/fleet.ts";
 import { newPlayer, type Player, type Said } from "./player.ts";
-import { newProject, type Project, type Ran } from "./project.ts";
+import { newProject, type Project, processFiles, type Ran } from "./project.ts";
 
 /** Two programs that know nothing of the fleet, behind a router and beside a ledger, by the real pulumi. */
-
-const repository = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const LEDGER = "processes/deployment-coordinator";
-const ledger = readdirSync(join(repository, LEDGER)).map((file) => [
-  `${LEDGER}/${file}`,
-  readFileSync(join(repository, LEDGER, file), "utf8"),
-]);
 
 const INDEX = `import * as pulumi from "@pulumi/pulumi";
 import { Fleet, settings } from "ao-fleet";
@@ -57,23 +48,7 @@ let player: Player;
 type Members = Record<string, { processId: string; health: string }>;
 let ids: Members;
 
-function fleet(...args: string[]): Promise<{ code: number; text: string }> {
-  const node = join(repository, "node_modules/.bin/node");
-  const env = {
-    ...process.env,
-    PATH: `${join(repository, "node_modules/.bin")}:${process.env.PATH}`,
-    PULUMI_BACKEND_URL: project.backend,
-    PULUMI_CONFIG_PASSPHRASE: "only a test",
-  };
-  return new Promise((done) => {
-    const child = execFile(
-      node,
-      [join(repository, "cli/fleet.mjs"), ...args, "--stack", "dev"],
-      { cwd: project.dir, env },
-      (_error, stdout, stderr) => done({ code: child.exitCode ?? 1, text: stdout + stderr }),
-    );
-  });
-}
+const fleet = (...args: string[]) => fleetCommand(project, [...args, "--stack", "dev"]);
 const carried = async (service: string, action: string, data: string, tags: Record<string, string> = {}) =>
   player.say(ids.router?.processId ?? "", action, data, { Service: service, ...tags });
 
@@ -93,7 +68,7 @@ async function upWhileAsked(): Promise<{ ran: Ran; seen: Said[] }> {
 
 beforeAll(async () => {
   project = await newProject("plain", {
-    ...Object.fromEntries(ledger),
+    ...processFiles("deployment-coordinator"),
     "index.ts": INDEX,
     "processes/router/process.lua": ROUTER,
     "processes/quote/process.lua": QUOTE,

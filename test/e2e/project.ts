@@ -1,5 +1,14 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,6 +40,15 @@ export interface Project {
   json<T>(path: string): T;
   text(path: string): string;
   close(): Promise<void>;
+}
+
+/** The files of one of the guide's processes, as a project declares them. */
+export function processFiles(name: string): Record<string, string> {
+  const folder = `processes/${name}`;
+  const files = readdirSync(join(repository, folder));
+  return Object.fromEntries(
+    files.map((file) => [`${folder}/${file}`, readFileSync(join(repository, folder, file), "utf8")]),
+  );
 }
 
 /** A program that uses the package as somebody's dependency. `files` are written over the skeleton. */

@@ -1,20 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Player } from "./player.ts";
-
-const repository = join(dirname(fileURLToPath(import.meta.url)), "../..");
+import { processFiles } from "./project.ts";
 
 /** The guide's own coordinator before two small services: one keeps nothing between messages, the other one a sum. */
 export function rollingFleet(): Record<string, string> {
-  const folder = join(repository, "processes/coordinator");
-  const coordinator = readdirSync(folder).map((file) => [
-    `processes/coordinator/${file}`,
-    readFileSync(join(folder, file), "utf8"),
-  ]);
   return {
-    ...Object.fromEntries(coordinator),
+    ...processFiles("coordinator"),
     "index.ts": `import * as pulumi from "@pulumi/pulumi";
 import { Fleet, settings } from "ao-fleet";
 const config = new pulumi.Config();
