@@ -13,6 +13,7 @@ let coordinator: ProcessOutputs;
 let blue: ProcessOutputs;
 let green: ProcessOutputs;
 let bad: ProcessOutputs;
+let mirrored: ProcessOutputs;
 let held: TrafficOutputs;
 /** Every request that was ever sent, and what came back. */
 const sent: { id: string; by: string }[] = [];
@@ -51,11 +52,12 @@ const whileSending = <T>(work: Promise<T>): Promise<T> =>
 
 beforeAll(async () => {
   stage = await Embedded.open();
-  [coordinator, blue, green, bad] = await Promise.all([
+  [coordinator, blue, green, bad, mirrored] = await Promise.all([
     stage.make("coordinator"),
     stage.make("battle-blue", program("battle-blue", false)),
     stage.make("battle-green", program("battle-green", false)),
     stage.make("battle-bad", program("battle-bad", true)),
+    stage.make("battle-mirrored", program("battle-mirrored", true)),
   ]);
   await wiring.create({
     ...stage.common(),
@@ -107,7 +109,8 @@ test("a broken one goes back while they send; only its share has seen it", async
 test("a broken one is found by copies of what callers send: none of them sees it", async () => {
   const before = sent.length;
   const steps = [{ weightBp: 0, mirror: true }, { weightBp: 3000 }, { weightBp: 10_000 }];
-  const news = await inputs("r3", green, bad, { steps });
+  // One that nobody has called yet: what failed a rollout before may be UNHEALTHY by its own count, and then gets no traffic at all.
+  const news = await inputs("r3", green, mirrored, { steps });
   const failure = await whileSending(
     traffic.update("id", held, news).then(
       () => Promise.reject(new Error("it came through")),
