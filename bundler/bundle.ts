@@ -52,6 +52,7 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
     ...(entry.folder === undefined ? {} : { owned: entry.folder }),
     root,
     state: options.state ?? [],
+    ...(options.carried === undefined ? {} : { carried: options.carried }),
     constants: Object.keys(constants),
     shared: options.shared ?? [],
   });

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Problem } from "../core/errors.ts";
 import { FLEET_PREFIX } from "../core/fleet-actions.ts";
 import { AOS_GLOBALS, isPlainAosModule } from "./aos-modules.ts";
+import type { GlobalFact } from "./facts.ts";
 import type { Files } from "./files.ts";
 import { labelOf } from "./files.ts";
 import type { Graph, GraphModule } from "./graph.ts";
@@ -20,6 +21,8 @@ export interface LintInput {
   readonly owned?: string;
   readonly root: string;
   readonly state: readonly string[];
+  /** The only globals that a hand-over carries; undefined where it carries whatever messages changed. */
+  readonly carried?: readonly string[];
   readonly constants: readonly string[];
   /** Actions that the prelude answers unless the program does. */
   readonly shared: readonly string[];
@@ -58,20 +61,48 @@ export function keepsOf(graph: Graph): Keeps {
   };
 }
 
-function globals(module: GraphModule, { state }: LintInput): Problem[] {
-  const undeclared = module.facts.globals.filter(
-    ({ name }) => !state.includes(name) && !AOS_GLOBALS.has(name),
+/**
+ * Globals that a hand-over leaves behind, where the declaration says which it carries; else those that the program's own list of
+ * globals does not name. Without either nothing is lost: the library carries every global that a message changed.
+ */
+function globals(module: GraphModule, { state, carried }: LintInput): Problem[] {
+  const foreign = module.facts.globals.filter(({ name }) => !AOS_GLOBALS.has(name));
+  if (carried !== undefined)
+    // Functions are code: every load makes them.
+    return undeclared(
+      module,
+      foreign.filter(({ name, data }) => data && !carried.includes(name)),
+      {
+        what: `${module.file} assigns globals that a hand-over to a new process leaves behind.`,
+        expected: "globals that the declaration's `state` carries, or locals",
+        remedy:
+          "Name those that messages change in `state: { globals: [...] }`. Make the others `local`, or silence the warning with the reason: every load makes them anew.",
+      },
+    );
+  if (state.length === 0) return [];
+  return undeclared(
+    module,
+    foreign.filter(({ name }) => !state.includes(name)),
+    {
+      what: `${module.file} assigns globals that the list of its globals does not name.`,
+      expected: "locals, or names listed in `bundle: { state: [...] }`",
+      remedy: "Write `local` before the first assignment if it is a slip, or add it to the list.",
+    },
   );
-  const [first] = undeclared;
+}
+
+function undeclared(
+  module: GraphModule,
+  found: readonly GlobalFact[],
+  words: Pick<Problem, "what" | "expected" | "remedy">,
+): Problem[] {
+  const [first] = found;
   if (!first) return [];
   return [
     {
       code: "LUA_GLOBAL_UNDECLARED",
-      what: `${module.file} assigns globals that are not declared as state.`,
-      got: undeclared.map(({ name, count }) => (count > 1 ? `${name} (${count} times)` : name)).join(", "),
-      expected: "locals, or names listed in `state`",
-      remedy:
-        "Write `local` before the first assignment if it is a slip; or name it in `bundle: { state: [...] }`, or in `state: { globals: [...] }`, which hand-overs carry.",
+      ...words,
+      got: found.map(({ name, count }) => (count > 1 ? `${name} (${count} times)` : name)).join(", "),
       at: placeOf(module, first),
     },
   ];

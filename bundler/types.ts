@@ -40,8 +40,10 @@ export interface BundleOptions {
   readonly silence?: Readonly<Record<string, string>>;
   /** Actions that the prelude answers unless the program has a handler of its own, which is warned of. Default: none. */
   readonly shared?: readonly string[];
-  /** Globals that the program owns as its state; assigning any other is warned of. */
+  /** All globals that the program may assign; where some are named, assigning any other is warned of. @default any */
   readonly state?: readonly string[];
+  /** The only globals that a hand-over carries: data in any other is warned of. @default whatever messages changed is carried */
+  readonly carried?: readonly string[];
   /** A folder that remembers what was found in each source text between runs. Default: only this process remembers. */
   readonly cache?: string;
 }

@@ -18,7 +18,7 @@ import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import { FLEET_ACTIONS } from "../core/fleet-actions.ts";
 import { IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
-import { DECLARED, globalsOf, silenceOfCode } from "./known-state.ts";
+import { carriedOf, DECLARED, globalsOf, silenceOfCode } from "./known-state.ts";
 import { declareModule } from "./module.ts";
 import { whole } from "./whole.ts";
 
@@ -80,6 +80,7 @@ export async function bundleMember(
   const root = globalThis.process.cwd();
   const library = libraryFor(root);
   const globals = globalsOf(process.state);
+  const carried = carriedOf(process);
   // Of settings, not of code.
   const { [IDLE]: _, ...silence } = silenceOfCode(process.silence);
   try {
@@ -95,12 +96,10 @@ export async function bundleMember(
       cache: join(home, "facts"),
       ...(image === undefined ? {} : { image }),
       ...own,
-      ...(globals === undefined
-        ? {}
-        : {
-            state: [...own.state, ...globals],
-            constants: { ...own.constants, ...(process.lib ? { [DECLARED]: globals.join(",") } : {}) },
-          }),
+      ...(carried === undefined ? {} : { carried }),
+      ...(globals !== undefined && process.lib
+        ? { constants: { ...own.constants, [DECLARED]: globals.join(",") } }
+        : {}),
     });
     const { maxMessageBytes, uploads } = capacityOf(network);
     if (!uploads) checkSize(made, maxMessageBytes - ENVELOPE);

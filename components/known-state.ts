@@ -16,6 +16,18 @@ export const policyOf = (state: State | undefined): StatePolicy =>
 export const globalsOf = (state: State | undefined): readonly string[] | undefined =>
   typeof state === "object" ? state.globals : undefined;
 
+/**
+ * The only globals that a hand-over carries; undefined where it carries whatever messages changed. Without the library nothing is ever
+ * handed over: the code is loaded in place, and its globals stay.
+ */
+export function carriedOf({
+  lib,
+  state,
+}: Pick<ProcessDeclaration, "lib" | "state">): readonly string[] | undefined {
+  if (!lib) return undefined;
+  return policyOf(state) === "none" ? [] : globalsOf(state);
+}
+
 /** Global with which a bundle tells the library which globals are declared. */
 export const DECLARED = "FLEET_STATE_GLOBALS";
 

@@ -38,7 +38,7 @@ describe("fleet bundle", () => {
   });
 
   test("says everything as one JSON document, warnings included", async () => {
-    const root = project({ "main.lua": "X = 1" });
+    const root = project({ "main.lua": "require(X)" });
     const { stdout } = await fleetBundle(
       root,
       "main.lua",
@@ -52,8 +52,8 @@ describe("fleet bundle", () => {
       success: true,
       name: "p",
       map: null,
-      modules: [{ file: "main.lua", bytes: 6 }],
-      warnings: [{ code: "LUA_GLOBAL_UNDECLARED", at: "main.lua:1:1" }],
+      modules: [{ file: "main.lua", bytes: 11 }],
+      warnings: [{ code: "LUA_REQUIRE_DYNAMIC", at: "main.lua:1:1" }],
     });
   });
 

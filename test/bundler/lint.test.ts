@@ -191,7 +191,7 @@ local function f() ${Array.from({ length: 150 }, (_, i) => `local b${i}`).join("
 });
 
 describe("what loads and may surprise is a warning", () => {
-  test("globals that are assigned and not declared as state", async () => {
+  test("globals that are assigned, where the list of the program's globals names others", async () => {
     const main =
       "local a = 1\na = 2\nBalances = Balances or {}\nfunction helper() count = (count or 0) + 1 end\n_G.other = 1\nBalances = {}\nName = 'x'\nlocal function f(p) p = 1 end";
     const bundle = await bundled({ "main.lua": main }, { state: ["other"] });
@@ -206,8 +206,23 @@ describe("what loads and may surprise is a warning", () => {
       warned(await bundled({ "main.lua": main }, { state: ["Balances", "helper", "count", "other"] })),
     ).toEqual([]);
     expect(
-      warned(await bundled({ "main.lua": main }, { silence: { LUA_GLOBAL_UNDECLARED: "an old program" } })),
+      warned(
+        await bundled(
+          { "main.lua": main },
+          { state: ["other"], silence: { LUA_GLOBAL_UNDECLARED: "an old program" } },
+        ),
+      ),
     ).toEqual([]);
+    // Without a list, and without a declared state, whatever messages change is carried.
+    expect(warned(await bundled({ "main.lua": main }))).toEqual([]);
+  });
+
+  test("data in globals that a hand-over leaves behind", async () => {
+    const main = "Balances = Balances or {}\nTicker = 'T'\nfunction helper() end\nName = 'x'";
+    const { warnings } = await bundled({ "main.lua": main }, { carried: ["Balances"], state: ["Ticker"] });
+    expect(warnings).toEqual([
+      expect.objectContaining({ code: "LUA_GLOBAL_UNDECLARED", got: "Ticker", at: "main.lua:2:1" }),
+    ]);
   });
 
   test.each([

@@ -96,11 +96,11 @@ describe("an option of the declaration reaches the process", () => {
     );
   });
 
-  test("state: its names are not warned of, others are", async () => {
+  test("state: where it names globals, others are warned of", async () => {
     await write({ [main]: "Battles = Battles or {}\nTypo = 1\n" });
     const codes = async (state: string[]) =>
       (await plan({ bundle: { state } })).warnings.map(({ got }) => got);
-    expect(await codes([])).toEqual(["Battles, Typo"]);
+    expect(await codes([])).toEqual([]);
     expect(await codes(["Battles"])).toEqual(["Typo"]);
     expect(await codes(["Battles", "Typo"])).toEqual([]);
   });
@@ -249,7 +249,6 @@ describe("what cannot be", () => {
   });
 
   test.each([
-    ["LUA_GLOBAL_UNDECLARED", "Count = 1", {}],
     [
       "LUA_HANDLER_SWALLOWS",
       'Handlers.add("all", function() return true end, print)\nHandlers.add("b", "b", print)',
@@ -268,14 +267,14 @@ describe("what cannot be", () => {
     await write({
       "processes/game/process.lua": 'return require("shared.util")',
       "processes/shop/process.lua": 'return require("shared.util")',
-      "processes/shared/util.lua": "Oops = 1",
+      "processes/shared/util.lua": "return function(name) return require(name) end",
     });
     const { warnings } = await planFleet(
       { network: local, processes: { game: { lib: false }, shop: { lib: false } } },
       { home: ".fleet", build: "build" },
       () => undefined,
     );
-    expect(found(warnings)).toEqual(["LUA_GLOBAL_UNDECLARED processes/shared/util.lua:1:1"]);
+    expect(found(warnings)).toEqual(["LUA_REQUIRE_DYNAMIC processes/shared/util.lua:1:30"]);
   });
 });
 
