@@ -7,21 +7,35 @@ import { reasonOf } from "../errors.ts";
 
 /** Appends lines to one file; what it acknowledged survives a loss of power. */
 export interface Appender {
-  /** Resolves when the text is on disk. Calls at the same time share one flush. */
-  append(text: string): Promise<void>;
-  /** Puts other content in the file's place, at once and whole. */
-  replace(text: string): Promise<void>;
+  /**
+   * Resolves when the text is on disk. Calls at the same time share one flush.
+   *
+   * @param written called as soon as it is on disk, before anything else is done to the file
+   */
+  append(text: string, written?: () => void): Promise<void>;
+  /**
+   * Puts other content in the file's place, at once and whole.
+   *
+   * @param content called when every append before it is on disk and was told so: what it returns may rest on them
+   */
+  replace(content: () => string): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
  * @param size bytes of the file that are good: everything after them is cut off
- * @throws FleetError `JOURNAL_UNWRITABLE` here and in every call
+ * @param assertMine called right before each change of the file, and throws when somebody else may be writing it by now
+ * @throws FleetError `JOURNAL_UNWRITABLE` here and in every call; what `assertMine` throws
  */
-export async function openAppender(path: string, size: number): Promise<Appender> {
+export async function openAppender(
+  path: string,
+  size: number,
+  assertMine: () => void = () => {},
+): Promise<Appender> {
   let file = await guarded(path, () => open(path, "a", 0o600));
   let good = size;
-  let waiting: { text: string; done: () => void; failed: (error: unknown) => void }[] = [];
+  let waiting: { text: string; written: () => void; done: () => void; failed: (error: unknown) => void }[] =
+    [];
   let turn: Promise<void> = Promise.resolve();
 
   /** One thing at a time touches the file. */
@@ -41,6 +55,7 @@ export async function openAppender(path: string, size: number): Promise<Appender
     try {
       await guarded(path, async () => {
         const bytes = Buffer.from(batch.map(({ text }) => text).join(""));
+        assertMine();
         try {
           await file.appendFile(bytes);
           await file.datasync();
@@ -51,6 +66,7 @@ export async function openAppender(path: string, size: number): Promise<Appender
         }
         good += bytes.length;
       });
+      for (const { written } of batch) written();
       for (const { done } of batch) done();
     } catch (error) {
       for (const { failed } of batch) failed(error);
@@ -64,16 +80,17 @@ export async function openAppender(path: string, size: number): Promise<Appender
   });
 
   return {
-    append(text) {
+    append(text, written = () => {}) {
       return new Promise<void>((done, failed) => {
-        waiting.push({ text, done, failed });
+        waiting.push({ text, written, done, failed });
         void inTurn(flush);
       });
     },
-    replace(text) {
+    replace(content) {
       return inTurn(() =>
         guarded(path, async () => {
-          await writeWhole(path, text);
+          const text = content();
+          await writeWhole(path, text, assertMine);
           await file.close();
           file = await open(path, "a", 0o600);
           good = Buffer.byteLength(text);
@@ -131,14 +148,23 @@ export function blobsIn(folder: string): Blobs {
   };
 }
 
-/** Written beside it, flushed, renamed, and the folder flushed: whole or not at all. */
-async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+/**
+ * Written next to it, flushed, renamed, and the folder flushed: whole or not at all.
+ *
+ * @param mayReplace called last before the rename; nothing is replaced when it throws
+ */
+async function writeWhole(
+  path: string,
+  content: string | Uint8Array,
+  mayReplace: () => void = () => {},
+): Promise<void> {
   const draft = `${path}.${randomUUID()}`;
   const file = await open(draft, "wx", 0o600);
   try {
     await file.writeFile(content);
     await file.sync();
     await file.close();
+    mayReplace();
     await rename(draft, path);
   } catch (error) {
     await file.close().catch(() => {});

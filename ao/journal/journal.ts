@@ -135,7 +135,7 @@ class SharedJournal {
       const intents = new Intents();
       for (const record of records) intents.apply(record);
       const blobs = blobsIn(`${path}.blobs`);
-      appender = await openAppender(path, size);
+      appender = await openAppender(path, size, () => lock.assertHeld());
       const journal = new SharedJournal(
         path,
         { isNew: text === undefined, dropped },
@@ -238,9 +238,8 @@ class SharedJournal {
   }
 
   private async write(record: JournalRecord): Promise<void> {
-    this.lock.assertHeld();
-    await this.appender.append(encodeRecord(record));
-    this.intents.apply(record);
+    // In the file's own turn: a compaction that follows at once must know of it.
+    await this.appender.append(encodeRecord(record), () => this.intents.apply(record));
   }
 
   private async item(intent: Intent): Promise<SignedItem> {
@@ -252,8 +251,7 @@ class SharedJournal {
   }
 
   private async compact(): Promise<void> {
-    this.lock.assertHeld();
-    await this.appender.replace(this.intents.compacted().map(encodeRecord).join(""));
+    await this.appender.replace(() => this.intents.compacted().map(encodeRecord).join(""));
   }
 }
 

@@ -1,8 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Journal, openJournal, readJournal } from "../../ao/index.ts";
+import { openAppender } from "../../ao/journal/disk.ts";
 import { decodeRecord } from "../../ao/journal/records.ts";
 
 let folder: string;
@@ -125,6 +127,69 @@ describe("what was recorded", () => {
       ]);
       expect((await journal.record(input("small"), () => item())).intent.n).toBe(2);
     });
+  });
+
+  test("keeps a record that was being written when it was asked for", async () => {
+    const other = await openJournal(path);
+    await withJournal(async (journal) => {
+      await journal.record(input("closed"), () => item());
+      await journal.settle("closed");
+      let writing: Promise<unknown> | undefined;
+      await new Promise<void>((wasSigned) => {
+        writing = other.record(input("late"), () => {
+          wasSigned();
+          return item();
+        });
+      });
+      // The record reaches the file's queue in these steps; it cannot reach the disk, since the event loop does not turn.
+      for (let step = 0; step < 100; step += 1) await Promise.resolve();
+      const compacting = journal.compact();
+      const after = other.record(input("later"), () => item());
+      await Promise.all([writing, compacting, after]);
+      await other.sent("late");
+    });
+    await other.close();
+    expect((await readJournal(path)).map(({ key, state }) => `${key} ${state}`)).toEqual([
+      "closed settled",
+      "late sent",
+      "later signed",
+    ]);
+  });
+
+  test("replaces nothing when another process took the file over meanwhile", async () => {
+    const late = JSON.stringify({
+      nonce: "n",
+      pid: process.pid,
+      born: "",
+      host: "elsewhere",
+      at: "2026-01-01T00:00:00Z",
+    });
+    await withJournal(async (journal) => {
+      await journal.record(input("mine"), () => item());
+      const compacting = journal.compact();
+      writeFileSync(`${path}.lock`, late);
+      appendFileSync(path, "a record of the other's\n");
+      await expect(compacting).rejects.toMatchObject({ code: "JOURNAL_LOST" });
+      await expect(journal.settle("mine")).rejects.toMatchObject({ code: "JOURNAL_LOST" });
+    });
+    expect(readFileSync(path, "utf8").trimEnd().split("\n")[1]).toBe("a record of the other's");
+    expect((await readdir(join(path, ".."))).filter((name) => !/lock$/.test(name))).toEqual(["p.s.jsonl"]);
+  });
+
+  test("asks whose the file is when the new one is written, right before it takes the place", async () => {
+    await mkdir(join(path, ".."), { recursive: true });
+    const drafts = () => readdirSync(join(path, "..")).length - 1;
+    let isMine = true;
+    const appender = await openAppender(path, 0, () => {
+      if (drafts() > 0) isMine = false;
+      if (!isMine) throw new Error("lost");
+    });
+    await appender.append("one\n");
+    await expect(appender.replace(() => "other\n")).rejects.toThrow("lost");
+    await expect(appender.append("two\n")).rejects.toThrow("lost");
+    await appender.close();
+    expect(await readFile(path, "utf8")).toBe("one\n");
+    expect(drafts()).toBe(0);
   });
 
   test("is rewritten by itself when most of a big file is old", async () => {
