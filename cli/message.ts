@@ -5,6 +5,7 @@ import type { Evaluation, OutMessage, Tags } from "../ao/port.ts";
 import { type Asked, replyAmong, replyNaming } from "../ao/replies.ts";
 import { type Budget, budgetOf } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
+import { wasRun } from "./evaluated.ts";
 import type { FleetSession } from "./fleet-session.ts";
 import { type History, historyOf, resultIdOf } from "./history.ts";
 import type { Member } from "./members.ts";
@@ -31,6 +32,8 @@ export interface Reply {
   readonly output: string;
   /** The Lua error of the evaluation. */
   readonly error?: string;
+  /** An Eval that aos ran, and that answered nobody: its output, if it has any, is all that it says. */
+  readonly ran?: true;
 }
 
 /** Milliseconds between two looks for an answer that comes later. */
@@ -41,7 +44,7 @@ const LOOK = 300;
  * asks others first, in a later one, where it is known by the request's Correlation-Id or Reference, or by having been made by a
  * message that was pushed for this one.
  *
- * @throws FleetError NO_REPLY, REPLY_LATE and whatever the network says
+ * @throws FleetError NO_REPLY, REPLY_LATE, NOT_OWNER for an Eval that was not run, and whatever the network says
  */
 export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
   const { session } = fleet;
@@ -62,6 +65,7 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
   const asked = { address: ao.address, messageId: sent.id, tags };
   const reply = replyIn(evaluation, asked);
   if (reply) return reply;
+  if (call.action === "Eval") return ranEval(fleet, call, evaluation);
   // Messages to others: the process asks them first and answers later.
   if (evaluation.messages.length === 0) throw noReply(call, evaluation);
   const chain = await chainOf(fleet, call.seconds, processId, asked);
@@ -138,7 +142,8 @@ function unseen(error: unknown): undefined {
 }
 
 /** A read without effect: nothing is signed, the process' memory stays. For looking, not for judging. */
-export async function dryCall({ session }: FleetSession, call: Omit<Call, "wait">): Promise<Reply> {
+export async function dryCall(fleet: FleetSession, call: Omit<Call, "wait">): Promise<Reply> {
+  const { session } = fleet;
   const tags = taggedFor(call.action, call.tags, randomUUID());
   const evaluation = await session.ao.dryrun(
     { processId: call.member.processId, tags, data: call.data },
@@ -146,7 +151,15 @@ export async function dryCall({ session }: FleetSession, call: Omit<Call, "wait"
   );
   const reply = replyIn(evaluation, { address: session.ao.address, messageId: "", tags });
   if (reply) return reply;
+  if (call.action === "Eval") return ranEval(fleet, { ...call, wait: true }, evaluation);
   throw noReply({ ...call, wait: true }, evaluation);
+}
+
+/** An Eval's reply is its output, whatever it sent to others. */
+async function ranEval(fleet: FleetSession, call: Call, evaluation: Evaluation): Promise<Reply> {
+  const { output, messageId } = evaluation;
+  if (!(await wasRun(fleet, call.member, evaluation, call.seconds))) throw noReply(call, evaluation);
+  return { messageId, action: "", tags: {}, data: "", output, ran: true };
 }
 
 /** The message to us that answers the request, in the request's own evaluation; with an error or an output of an Eval, that. */

@@ -4,14 +4,17 @@ import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
+import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { parseJson } from "../../core/json.ts";
 import { faultOf } from "../../delivery/faults.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
 import { EXIT, type ExitCode, UsageError } from "../exit.ts";
+import type { FleetSession } from "../fleet-session.ts";
 import { luaErrorIn } from "../log-entries.ts";
 import { faultIn, luaExplainer } from "../lua-errors.ts";
 import { type Member, pickMember } from "../members.ts";
 import { call, dryCall, type Reply } from "../message.ts";
+import { withLibrary } from "../state/members.ts";
 
 const Options = z.looseObject({
   data: z.string().optional(),
@@ -71,6 +74,7 @@ export function callCommand(cli: Cli): Command {
         context.out.document({ success: true, messageId: reply.messageId });
         return EXIT.ok;
       }
+      if (reply.ran && reply.output === "") return showRan(context, fleet, member, reply);
       return show(context, fleet.session.scope.home, member, action, reply);
     },
   });
@@ -114,12 +118,14 @@ async function readData(path: string): Promise<string> {
 
 const EpochSchema = z.looseObject({ epoch: z.number().int() });
 
-async function epochOf(fleet: Parameters<typeof call>[0], member: Member, timeout: number): Promise<string> {
+async function epochOf(fleet: FleetSession, member: Member, timeout: number): Promise<string> {
+  withLibrary(member);
   const info = await call(fleet, {
     member,
     action: "Info",
     data: "",
-    tags: {},
+    // The program may answer Info itself, without an epoch.
+    tags: FLEET_REQUEST,
     seconds: timeout,
     wait: true,
   });
@@ -132,6 +138,42 @@ async function epochOf(fleet: Parameters<typeof call>[0], member: Member, timeou
     expected: "an Info with an epoch",
     remedy: "Is the fleet's code loaded in it? npx fleet status",
   });
+}
+
+/** Says what was read of an Eval that returned nothing, and where in the process's order it stands, if that can be read. */
+async function showRan(
+  { host, out }: Context,
+  fleet: FleetSession,
+  { processId }: Member,
+  { messageId }: Reply,
+): Promise<ExitCode> {
+  const slot = messageId === "" ? undefined : await slotOf(host, fleet, processId, messageId);
+  const where = messageId === "" ? "in a dry run" : slot === undefined ? "" : `at slot ${slot}`;
+  out.line(`evaluated${where === "" ? "" : ` ${where}`}: no output, no error`);
+  out.document({ success: true, messageId, action: "", tags: {}, data: "", slot: slot ?? null });
+  return EXIT.ok;
+}
+
+/** Newest slots among which the one of a message that was just evaluated is looked for. */
+const NEWEST = 100;
+
+async function slotOf(
+  host: Context["host"],
+  fleet: FleetSession,
+  processId: string,
+  messageId: string,
+): Promise<number | undefined> {
+  try {
+    const history = await host.history(fleet, 10);
+    const latest = await history.latest(processId);
+    if (latest === undefined) return undefined;
+    const newest = await history.range(processId, Math.max(0, latest - NEWEST), latest);
+    return newest.find((one) => one.messageId === messageId)?.slot;
+  } catch (error) {
+    // The Eval is done, and its result was read; only its place is not known.
+    if (error instanceof FleetError) return undefined;
+    throw error;
+  }
 }
 
 async function show(

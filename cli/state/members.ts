@@ -45,7 +45,8 @@ export function membersWithLibrary(
   return members.filter((member) => !isBare(member));
 }
 
-function withLibrary(member: Member): Member {
+/** @throws FleetError LIB_REQUIRED */
+export function withLibrary(member: Member): Member {
   if (!isBare(member)) return member;
   throw new FleetError({
     code: "LIB_REQUIRED",

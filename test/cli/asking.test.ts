@@ -3,10 +3,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Evaluation } from "../../ao/port.ts";
-import type { Scheduled } from "../../cli/history.ts";
+import type { History, Scheduled } from "../../cli/history.ts";
 import { FleetError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
-import { ADDRESS, type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member } from "./fakes.ts";
+import {
+  ADDRESS,
+  type Answer,
+  type Behaviour,
+  fakeAo,
+  fakeFleet,
+  fleet,
+  HASH,
+  idOf,
+  member,
+} from "./fakes.ts";
 
 /** A process that answers as the fleet's library does. */
 const healthy =
@@ -307,6 +317,107 @@ test("call says what came back when there is no reply, an error, or only an outp
     ),
   });
   expect(evaluated).toMatchObject({ code: 0, stdout: "ran return 2\n" });
+});
+
+/** aos that belongs to this wallet: it runs Evals, and those of a dry run that reverse a text say it. */
+const ours =
+  (answer: Answer = {}): Behaviour =>
+  ({ data }) => {
+    const nonce = /string\.reverse\("([0-9a-f]+)"\)/.exec(data)?.[1];
+    return nonce === undefined ? answer : { output: [...nonce].reverse().join("") };
+  };
+const ordered: History = {
+  latest: async () => 12,
+  range: async () => [
+    { slot: 12, messageId: "message-0", timestamp: 0, from: ADDRESS, action: "Eval", tags: {}, data: "" },
+  ],
+  result: async () => undefined,
+};
+const spawnedBy = (owner: string, behave: Behaviour) => {
+  const ao = fakeAo(behave);
+  return Object.assign(ao, {
+    find: async () => [{ id: idOf("battle"), owner, recipient: "", tags: {} }],
+  });
+};
+const assignment = ["call", "battle", "Eval", "--raw", "--data", "Limit = 5"];
+
+test("call says of an Eval that returns nothing that it was evaluated, and where", async () => {
+  const given = { fleet: fakeFleet(fakeAo(ours()), two), history: ordered };
+  expect(await fleet(assignment, given)).toMatchObject({
+    code: 0,
+    stdout: "evaluated at slot 12: no output, no error\n",
+  });
+  const json = await fleet([...assignment, "--json"], given);
+  expect(json.json()).toMatchObject({ success: true, data: "" });
+  // Not found in the order: nothing is said of a slot.
+  const elsewhere = { ...ordered, range: async () => [] };
+  const ran = await fleet(assignment, {
+    ...given,
+    fleet: fakeFleet(fakeAo(ours()), two),
+    history: elsewhere,
+  });
+  expect(ran).toMatchObject({ code: 0, stdout: "evaluated: no output, no error\n" });
+  const dry = await fleet([...assignment, "--dry-run"], { fleet: fakeFleet(fakeAo(ours()), two) });
+  expect(dry).toMatchObject({ code: 0, stdout: "evaluated in a dry run: no output, no error\n" });
+});
+
+test("call does not wait for a reply to an Eval that sends something to others", async () => {
+  const sends = ours({
+    output: "sent",
+    messages: [{ target: idOf("shop"), tags: { Action: "X" }, data: "" }],
+  });
+  const ran = await fleet(assignment, { fleet: fakeFleet(fakeAo(sends), two) });
+  expect(ran).toMatchObject({ code: 0, stdout: "sent\n" });
+});
+
+test("call takes for run what the spawner of the process sent, where a unit takes no Eval in dry runs", async () => {
+  const mine = {
+    fleet: fakeFleet(
+      spawnedBy(ADDRESS, () => ({})),
+      two,
+    ),
+    history: ordered,
+  };
+  expect((await fleet(assignment, mine)).code).toBe(0);
+  // Nobody knows whose it is.
+  const unknown = await fleet(assignment, {
+    fleet: fakeFleet(
+      fakeAo(() => ({})),
+      two,
+    ),
+    history: ordered,
+  });
+  expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining("[NO_REPLY]") });
+});
+
+test.each([
+  ["went to the inbox", { output: "New Message From AAA...AAA: Action = Eval" }],
+  ["vanished without a word", {}],
+])("call names the owner and the wallet where another wallet's Eval %s", async (_, answer) => {
+  const owner = "O".repeat(43);
+  const ran = await fleet(assignment, {
+    fleet: fakeFleet(
+      spawnedBy(owner, () => answer),
+      two,
+    ),
+  });
+  expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining("[NOT_OWNER]") });
+  for (const address of [owner, ADDRESS]) expect(ran.stderr).toContain(address);
+});
+
+test("call --control asks the library for the epoch, and refuses a member without it before anything is sent", async () => {
+  const ao = fakeAo(({ action }) => ({
+    reply: { success: true, ...(action === "Info" ? { epoch: 7 } : {}) },
+  }));
+  expect((await fleet(["call", "battle", "DRAIN", "--control"], { fleet: fakeFleet(ao, two) })).code).toBe(0);
+  expect(ao.sent.map(({ tags }) => [tags.Action, tags["Fleet-Request"]])).toEqual([
+    ["Info", "1"],
+    ["DRAIN", undefined],
+  ]);
+  const bare = fakeFleet(ao, [member("token", { lib: false })]);
+  const refused = await fleet(["call", "token", "DRAIN", "--control"], { fleet: bare });
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("[LIB_REQUIRED]") });
+  expect(ao.sent).toHaveLength(2);
 });
 
 test("call takes data from stdin and from a file, and refuses what is no JSON before anything is sent", async () => {

@@ -1,9 +1,12 @@
+import { generateKeyPairSync } from "node:crypto";
 import { copyFile, cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { connectLegacy, EMBEDDED_LIMITS } from "../../ao/legacy/connect.ts";
+import { loadWallet } from "../../ao/wallet.ts";
 import type { FleetSession } from "../../cli/fleet-session.ts";
 import { historyOf } from "../../cli/history.ts";
 import { planFleet } from "../../components/plan.ts";
@@ -143,8 +146,8 @@ describe("an error in a handler of it", () => {
   const place = "processes/big/price.lua:3:20: attempt to index a nil value (local 'shop')";
   const shown = [place, "  3 |   return { price = shop.price }", "                         ^"];
 
-  async function run(words: readonly string[]) {
-    const held = await session();
+  async function run(words: readonly string[], held?: Session) {
+    held ??= await session();
     const { info } = await status(network.dir);
     const [made] = await held.ao.find({ tags: { Type: "Process", Name: "big" } }, budgetOf(10));
     const { sourceHash = "" } = (await planned("big")).levels[0]?.[0]?.declared ?? {};
@@ -168,6 +171,29 @@ describe("an error in a handler of it", () => {
     const plain = await run(["call", "big", "Plain"]);
     expect(plain.code).toBe(1);
     expect(plain.stderr).toContain(place);
+  }, 60_000);
+
+  test("an Eval that returns nothing is told with its slot; a stranger is told the owner and its own wallet", async () => {
+    const mine = await session();
+    const done = await run(["call", "big", "Eval", "--raw", "--data", "Limit = 5"]);
+    expect([done.code, done.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^evaluated at slot \d+: no output, no error\n$/),
+    ]);
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 4096 });
+    const wallet = await loadWallet({ jwk: privateKey.export({ format: "jwk" }) });
+    const { endpoints, journal } = mine;
+    const foreign = { ...mine, ao: connectLegacy({ endpoints, wallet, journal, limits: EMBEDDED_LIMITS }) };
+    for (const [words, code] of [
+      [["Eval", "--raw", "--data", "Limit = 6"], "NOT_OWNER"],
+      [["DRAIN", "--control"], "FORBIDDEN"],
+    ] as const) {
+      const { code: exit, stdout, stderr } = await run(["call", "big", ...words], foreign);
+      expect([exit, stdout + stderr]).toEqual([1, expect.stringContaining(code)]);
+      for (const address of [mine.ao.address, wallet.address]) expect(stdout + stderr).toContain(address);
+    }
+    const kept = await run(["call", "big", "Eval", "--raw", "--data", "return Limit"]);
+    expect(kept.stdout).toBe("5\n");
   }, 60_000);
 
   test("is shown by fleet logs there, and the upload is known as the load that it was", async () => {

@@ -49,14 +49,14 @@ function find(fleet: FleetState, action: string): Action | undefined {
 
 /** In the library's order: stopped, role, epoch, data, schema; only then is the epoch taken. */
 function admit(entry: Action, request: Request, action: string): Json {
-  const { fleet, message } = request;
+  const { fleet, message, process } = request;
   const halted = stopped(fleet);
   if (halted && !entry.always) throw halted;
   if (!allowed(entry.who ?? "anyone", request))
     throw new Refusal(
       "FORBIDDEN",
       `${action} is not for this sender`,
-      "Ask the owner of the process for the right to send it.",
+      `The sender is ${message.from}, the owner of the process ${process.owner}: use the owner's wallet, or ask the owner for the right to send it.`,
     );
   const given = tagOf(message.tags, "Epoch") !== undefined;
   const epoch = entry.control || (entry.optionalEpoch && given) ? epochOf(request) : undefined;

@@ -50,7 +50,9 @@ local function admit(entry, msg)
     error(fail.new(table.unpack(STOPPED[store.status])))
   end
   if not auth.allows(entry.who, msg) then
-    error(fail.new("FORBIDDEN", entry.action .. " is not for this sender", "Ask the owner of the process for the right to send it."))
+    error(fail.new("FORBIDDEN", entry.action .. " is not for this sender", string.format(
+      "The sender is %s, the owner of the process %s: use the owner's wallet, or ask the owner for the right to send it.",
+      tostring(msg.From), auth.owner())))
   end
   if not entry.always then
     partition.check(msg)
