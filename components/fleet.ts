@@ -212,7 +212,7 @@ export class Fleet extends pulumi.ComponentResource {
             ...common,
             ...(isBeside ? { name: resource, newOnly: true } : {}),
             target: this.#target(name),
-            ...peersOf(member, this.members, wanted, plan.rollout.router),
+            ...peersOf(member, plan, this.members, wanted),
             ...(probes.length > 0 ? { probes } : {}),
             ...(admitting.length > 0
               ? { admit: pulumi.all(admitting.map((other) => this.#target(other.name))) }
@@ -288,7 +288,7 @@ export class Fleet extends pulumi.ComponentResource {
               processId,
               generation,
             })),
-            ...peersOf(member, this.members, idOf, plan.rollout.router),
+            ...peersOf(member, plan, this.members, idOf),
             ...(isBeside || declaration.probes.length === 0 ? {} : { probes: declaration.probes }),
             healthCheck: healthOf(plan.declaration, declaration),
             timeoutSeconds: 120,

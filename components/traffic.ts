@@ -74,17 +74,20 @@ export function besideOf(
 export const isWired = ({ declared }: PlannedProcess): boolean =>
   declared.peers.length > 0 || declared.allowed !== undefined;
 
-/** The ids that a member is told: of its peers, and of who may change it. */
+/** The ids that a member is told: of its peers, which of these have no library, and of who may change it. */
 export function peersOf(
   { declared }: PlannedProcess,
+  { levels, rollout: { router } }: Pick<FleetPlan, "levels" | "rollout">,
   members: Readonly<Record<string, Process>>,
   idOf: (name: string) => pulumi.Output<string>,
-  router: string | undefined,
 ) {
+  const bare = new Set(levels.flat().flatMap((one) => (one.declared.lib === false ? [one.name] : [])));
+  const withoutLibrary = declared.peers.filter((peer) => bare.has(peer)).sort();
   const peers = Object.fromEntries(declared.peers.map((peer) => [peer, idOf(peer)]));
   const deployers = declared.allowed?.map((one) => [one, members[one] ? idOf(one) : one]);
   return {
     peers: pulumi.output(peers),
+    ...(withoutLibrary.length > 0 ? { withoutLibrary } : {}),
     ...(router !== undefined && declared.peers.includes(router) ? { router } : {}),
     ...(deployers === undefined ? {} : { deployers: pulumi.output(Object.fromEntries(deployers)) }),
   };

@@ -24,6 +24,9 @@ local function ask(id, request, done)
   local started, limits = fleet.now(), thresholds.all()
   state.asked = state.asked + 1
   fleet.ask(id, "HEALTH_CHECK", { healthCheck = request }, function(reply, answer)
+    local mute = targets.mute(id)
+    -- Asked before it was known that nothing in it can answer.
+    if mute then return done("UNKNOWN", reply, nil, { state = "UNKNOWN", detail = mute.detail }) end
     local outcome = verdict.ofReply(reply)
     local responseMs = answer and math.max(0, fleet.now() - started) or nil
     if answer then
@@ -40,7 +43,7 @@ local function judge(ids, limits)
   local states = {}
   for _, id in ipairs(ids) do
     local entry = targets.known(id)
-    states[id] = entry and entry.state ~= "UNKNOWN" and entry.state or "OFFLINE"
+    states[id] = targets.mute(id) and "UNKNOWN" or entry and entry.state ~= "UNKNOWN" and entry.state or "OFFLINE"
   end
   local counts = verdict.count(states)
   return verdict.overall(counts, limits), verdict.passes(counts, limits), counts
@@ -70,8 +73,29 @@ fleet.on("ADMIN_HEALTH_CHECK", {
     error(fleet.fail("NO_PROCESSES", "no process is watched, so none can be healthy", "Wire peers, or name targetProcessId."))
   end
   local names = targets.all()
-  local results, open = fleet.object(), #ids
+  local results, asked = fleet.object(), {}
   for _, id in ipairs(ids) do
+    local mute = targets.mute(id)
+    if mute then
+      results[id] = { name = names[id], healthStatus = "UNKNOWN", state = "UNKNOWN", code = mute.code, detail = mute.detail }
+    else
+      asked[#asked + 1] = id
+    end
+  end
+  local function verdictOf()
+    local limits = thresholds.all()
+    local states = {}
+    for each, result in pairs(results) do states[each] = result.healthStatus end
+    local counts = verdict.count(states)
+    return {
+      validationId = data.validationId, deploymentId = data.deploymentId, targetProcessId = data.targetProcessId,
+      healthStatus = verdict.overall(counts, limits), passed = verdict.passes(counts, limits), counts = counts, results = results,
+      retryAfterSeconds = counts.OFFLINE > 0 and limits.retryDelayMs / 1000 or nil, urgency = data.urgency,
+    }
+  end
+  local open = #asked
+  if open == 0 then return verdictOf() end
+  for _, id in ipairs(asked) do
     local request = { checkType = data.checkType or "ALL", nonce = fleet.correlation(msg), deploymentId = data.deploymentId }
     ask(id, request, function(outcome, reply, responseMs, entry)
       results[id] = {
@@ -79,16 +103,7 @@ fleet.on("ADMIN_HEALTH_CHECK", {
         release = reply.release, epoch = reply.epoch, responseMs = responseMs, detail = entry.detail,
       }
       open = open - 1
-      if open > 0 then return end
-      local limits = thresholds.all()
-      local states = {}
-      for each, result in pairs(results) do states[each] = result.healthStatus end
-      local counts = verdict.count(states)
-      fleet.reply(msg, {
-        validationId = data.validationId, deploymentId = data.deploymentId, targetProcessId = data.targetProcessId,
-        healthStatus = verdict.overall(counts, limits), passed = verdict.passes(counts, limits), counts = counts, results = results,
-        retryAfterSeconds = counts.OFFLINE > 0 and limits.retryDelayMs / 1000 or nil, urgency = data.urgency,
-      })
+      if open == 0 then fleet.reply(msg, verdictOf()) end
     end)
   end
   return fleet.later(msg)
@@ -98,9 +113,10 @@ end)
 function checks.round(now, force)
   local limits = thresholds.all()
   if not force and state.rounds > 0 and now - state.lastRoundAt < limits.intervalMs then return 0 end
-  local _, ids = targets.all()
+  local ids = targets.asked(now)
   state.rounds, state.lastRoundAt = state.rounds + 1, now
   local open, failed = #ids, 0
+  if open == 0 then alerts.resolve("HEALTH_CHECK_FAILURE_RATE_HIGH", "fleet", now) end
   for _, id in ipairs(ids) do
     ask(id, { checkType = "CONTINUOUS", nonce = "round-" .. state.rounds }, function(outcome)
       open = open - 1

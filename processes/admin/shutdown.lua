@@ -102,6 +102,14 @@ fleet.on("GRACEFUL_SHUTDOWN", {
       wanted[name] = nil
     end
   end
+  local mute = {}
+  for _, name in ipairs(order) do
+    if targets.mute(targets.resolve(name)) then mute[#mute + 1] = name end
+  end
+  if #mute > 0 then
+    local names = table.concat(mute, ", "):sub(1, 300)
+    error(fleet.fail("LIB_REQUIRED", "without the fleet's library, which would drain and retire them: " .. names, "Name others."))
+  end
   state.seq = state.seq + 1
   local job = {
     shutdownId = "shutdown-" .. state.seq, status = "RUNNING", startedAt = fleet.now(msg), by = msg.From,

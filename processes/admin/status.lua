@@ -22,9 +22,10 @@ fleet.on("SYSTEM_STATUS", { data = false, readonly = true }, function(_, msg)
   local names, ids = targets.all()
   local processes = fleet.object()
   for _, id in ipairs(ids) do
-    local entry = targets.known(id) or {}
+    local mute = targets.mute(id)
+    local entry = mute or targets.known(id) or {}
     processes[id] = {
-      name = names[id], state = entry.state or "UNKNOWN", misses = entry.misses or 0, lastCheckAt = entry.lastCheckAt,
+      name = names[id], code = entry.code, state = entry.state or "UNKNOWN", misses = entry.misses or 0, lastCheckAt = entry.lastCheckAt,
       lastAnswerAt = entry.lastAnswerAt, responseMs = entry.responseMs, since = entry.since, detail = entry.detail,
     }
   end

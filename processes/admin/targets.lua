@@ -1,4 +1,5 @@
---- The processes that are watched, and what is known of each: the wired peers, and ids that a deployer had checked.
+--- The processes that are watched, and what is known of each: the wired peers, and ids that a deployer had checked. A peer without
+-- the fleet's library answers no health check: it is listed and not asked.
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local maintenance = require("maintenance")
@@ -25,6 +26,29 @@ function targets.all()
   for id in pairs(names) do ids[#ids + 1] = id end
   table.sort(ids)
   return names, ids
+end
+
+--- Why a process cannot be asked, or nil.
+-- @treturn ?table `code`, and `detail` for people
+function targets.mute(id)
+  if not fleet.peersWithoutLibrary()[id] then return nil end
+  return { code = "LIB_REQUIRED", detail = "no library of the fleet: `fleet status` asks aos itself" }
+end
+
+--- The sorted ids that can be asked. What was known of the others is forgotten, and their alerts are over: nobody can check either.
+function targets.asked(now)
+  local names, ids = targets.all()
+  local asked = {}
+  for _, id in ipairs(ids) do
+    if not targets.mute(id) then
+      asked[#asked + 1] = id
+    elseif state.known[id] then
+      state.known[id] = nil
+      alerts.resolve("PROCESS_OFFLINE", names[id], now)
+      alerts.resolve("PROCESS_UNHEALTHY", names[id], now)
+    end
+  end
+  return asked
 end
 
 --- The id of a peer's name or of a known id; an id that nobody knows is taken as it is.
@@ -62,20 +86,9 @@ function targets.note(id, outcome, responseMs, detail, now)
   return entry
 end
 
---- What is known of a process, or nil.
+--- What is known of a process: nothing of one that cannot be asked, or was not yet.
 function targets.known(id)
-  return state.known[id]
-end
-
---- States of all that are watched: id → state (UNKNOWN before the first check), and the number of unknown ones.
-function targets.states()
-  local states, unknown = {}, 0
-  local names = targets.all()
-  for id in pairs(names) do
-    local entry = state.known[id]
-    if entry and entry.state ~= "UNKNOWN" then states[id] = entry.state else unknown = unknown + 1 end
-  end
-  return states, unknown
+  return not targets.mute(id) and state.known[id] or nil
 end
 
 return targets

@@ -9,6 +9,11 @@ local MOST = 1000
 
 local state = fleet.state("registrations", { byId = {}, count = 0 })
 
+-- Whether it was registered as a process without the fleet's library, which answers none of the fleet's actions.
+local function isBare(entry)
+  return entry ~= nil and type(entry.metadata) == "table" and entry.metadata.lib == false
+end
+
 local TEXT = { type = "string", maxLength = 256 }
 
 fleet.on("PROCESS_REGISTRATION", {
@@ -41,6 +46,8 @@ fleet.on("PROCESS_REGISTRATION", {
     metadata = given.metadata, registrationTime = known and known.registrationTime or fleet.now(msg), updatedAt = fleet.now(msg),
     lastStartup = known and known.lastStartup, health = known and known.health,
   }
+  -- What was found while it had the library is nothing that anybody could check again.
+  if isBare(entry) then entry.health = nil end
   state.byId[given.processId] = entry
   if not known then state.count = state.count + 1 end
   ledger.write(known and "PROCESS_UPDATED" or "PROCESS_REGISTERED", {
@@ -111,21 +118,16 @@ local function named(entry)
   return type(entry.metadata) == "table" and type(entry.metadata.name) == "string" and entry.metadata.name or nil
 end
 
---- Whether it was registered as a process without the fleet's library, which answers none of the fleet's actions.
-local function isBare(entry)
-  return entry ~= nil and type(entry.metadata) == "table" and entry.metadata.lib == false
-end
-
 --- Resolves names of the fleet, process types and ids to ids. Without a list: all that are registered and have the
 -- fleet's library.
 -- @tparam ?table wanted a list
 -- @treturn table a sorted list of ids
 -- @raise a failure `UNKNOWN_PROCESS` that lists what is not known, `LIB_REQUIRED` that lists who has no library
 function registrations.resolve(wanted)
-  local ids, seen, unknown, bare = {}, {}, {}, {}
+  local ids, seen, unknown, bare, without = {}, {}, {}, {}, fleet.peersWithoutLibrary()
   local function add(id)
-    if isBare(state.byId[id]) then
-      bare[#bare + 1] = registrations.name(id)
+    if isBare(state.byId[id]) or without[id] then
+      bare[#bare + 1] = without[id] or registrations.name(id)
     elseif not seen[id] then
       seen[id] = true
       ids[#ids + 1] = id

@@ -26,7 +26,12 @@ const PeersSchema = z.preprocess(
   (value) => (Array.isArray(value) && value.length === 0 ? {} : value),
   z.record(z.string(), z.string()),
 );
-const WiredSchema = z.looseObject({ peers: PeersSchema });
+/** An earlier library says nothing of who has none. */
+const WiredSchema = z.looseObject({ peers: PeersSchema, withoutLibrary: luaList(z.string()).optional() });
+const InfoSchema = z
+  .looseObject({ peers: PeersSchema, allowed: luaList(z.string()) })
+  .extend({ peersWithoutLibrary: luaList(z.string()).optional() });
+type Table = Pick<WiringInputs, "peers" | "withoutLibrary">;
 const AdmittedSchema = z.looseObject({ admitted: z.array(z.string()) });
 const AllowedSchema = z.looseObject({
   allowed: luaList(z.string()),
@@ -45,7 +50,7 @@ export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
   const isSame = olds.target.processId === news.target.processId;
   if (news.newOnly && isSame && olds.drift.length === 0) return { changes: false, replaces: [] };
   const reasons = [
-    ...explainPeers(olds.peers, news.peers),
+    ...explainTable(olds, news),
     ...explainDeployers(olds.deployers ?? {}, Object.values(news.deployers ?? {}), news.deployers),
     ...olds.drift.map((finding) => `changed by hand: ${finding}`),
   ];
@@ -62,6 +67,17 @@ export function explainPeers(before: Record<string, string>, after: Record<strin
     if (before[name] === undefined) return [`peer ${name} joins`];
     return [after[name] === undefined ? `peer ${name} leaves` : `peer ${name} is another process`];
   });
+}
+
+/** As `explainPeers`, and `peer token has no library` of who stays. Pure. */
+export function explainTable(before: Table, after: Table): string[] {
+  const [had, has] = [before, after].map(({ withoutLibrary = [] }) => new Set(withoutLibrary));
+  const stays = Object.keys(after.peers).filter((name) => before.peers[name] !== undefined);
+  const changed = stays.filter((name) => had?.has(name) !== has?.has(name)).sort();
+  return [
+    ...explainPeers(before.peers, after.peers),
+    ...changed.map((name) => `peer ${name} has ${has?.has(name) ? "no" : "the"} library`),
+  ];
 }
 
 /** `admin may change it`, `admin may not change it any more`. Pure. */
@@ -99,7 +115,7 @@ export async function read(id: string, props: WiringOutputs) {
   const info = await infoOf(session, props).catch(nothingLoaded);
   const drift = info
     ? [
-        ...explainPeers(props.peers, info.peers),
+        ...explainTable(props, heldBy(info, props)),
         ...(props.deployers ? explainDeployers(props.deployers, info.allowed) : []),
       ]
     : [`${props.target.name} does not answer`];
@@ -122,22 +138,22 @@ async function ensure(
   raw: Raw,
   olds: WiringOutputs | undefined,
 ): Promise<WiringOutputs> {
-  const { target, peers } = inputs;
+  const { target } = inputs;
   const budget = session.budget(inputs.timeoutSeconds);
   const started = performance.now();
-  const hash = hashOf(peers);
+  const hash = tableHash(inputs);
   const outputs: WiringOutputs = { ...raw, ...inputs, schemaVersion: 1, hash, drift: [] };
   try {
-    const told = (await wiredAlready(session, inputs, hash)) ?? (await wire(session, inputs, hash, budget));
+    const told = (await wiredAlready(session, inputs)) ?? (await wire(session, inputs, hash, budget));
     await allow(session, inputs, olds, budget);
     await admit(session, inputs, budget);
     crashPoint("wiring.sent");
-    if (hashOf(told) !== hash) {
+    if (tableHash(told) !== hash) {
       throw new FleetError({
         code: "WIRING_NOT_TAKEN",
         what: `${target.name} does not hold the peers that it was told.`,
-        got: Object.keys(told).join(", ") || "none",
-        expected: Object.keys(peers).join(", "),
+        got: wordsOf(told),
+        expected: wordsOf(inputs),
         remedy: `npx fleet logs ${target.name}`,
       });
     }
@@ -147,7 +163,7 @@ async function ensure(
     await session.deployment.failed(error instanceof FleetError ? error.problems[0].what : String(error));
     throw new PartialFailure(idOf(inputs), { ...outputs, drift: ["the last wiring was not proved"] }, error);
   }
-  await say(session, target.name, "wired", Object.keys(peers).join(", "), started);
+  await say(session, target.name, "wired", wordsOf(inputs), started);
   return outputs;
 }
 
@@ -192,32 +208,26 @@ async function admit(
   );
 }
 
-async function wire(
-  session: Session,
-  { target, peers, router }: WiringInputs,
-  hash: string,
-  budget: Budget,
-): Promise<Record<string, string>> {
+async function wire(session: Session, inputs: WiringInputs, hash: string, budget: Budget): Promise<Table> {
+  const { target, peers, router, withoutLibrary } = inputs;
   const epoch = await session.deployment.epoch();
   const named = router === undefined ? undefined : peers[router];
-  const data = { peers, hash, ...(named === undefined ? {} : { router: named }) };
+  const bare = withoutLibrary === undefined ? {} : { withoutLibrary };
+  const data = { peers, hash, ...bare, ...(named === undefined ? {} : { router: named }) };
   const request = { ...target, action: "WIRE_PEERS", epoch, data };
-  return (await ask(session, request, WiredSchema, budget)).peers;
+  const told = await ask(session, request, WiredSchema, budget);
+  return heldBy({ peers: told.peers, peersWithoutLibrary: told.withoutLibrary }, inputs);
 }
 
 /** What a run that died had told it before the state knew: only then is it worth asking. */
-async function wiredAlready(
-  session: Session,
-  inputs: WiringInputs,
-  hash: string,
-): Promise<Record<string, string> | undefined> {
+async function wiredAlready(session: Session, inputs: WiringInputs): Promise<Table | undefined> {
   const { name, generation } = inputs.target;
   const step = memberKey(session.scope, name, generation, "WIRE_PEERS/");
   if (!session.journal.history().some(({ key }) => key.startsWith(step))) return undefined;
-  const { peers } = await infoOf(session, inputs);
-  if (hashOf(peers) !== hash) return undefined;
+  const held = heldBy(await infoOf(session, inputs), inputs);
+  if (tableHash(held) !== tableHash(inputs)) return undefined;
   await session.supersede(step, "");
-  return peers;
+  return held;
 }
 
 /** Tells who may change it, where that is declared and not so already. */
@@ -246,9 +256,22 @@ async function allow(
 }
 
 const infoOf = (session: Session, props: WiringInputs) =>
-  ask(
-    session,
-    { ...props.target, action: "Info" },
-    WiredSchema.extend(AllowedSchema.shape),
-    session.budget(props.timeoutSeconds),
-  );
+  ask(session, { ...props.target, action: "Info" }, InfoSchema, session.budget(props.timeoutSeconds));
+
+/** The table that a process says it holds. One of an earlier version cannot hold who has no library: then that is as it was told. */
+const heldBy = (
+  { peers, peersWithoutLibrary }: Pick<z.output<typeof InfoSchema>, "peers" | "peersWithoutLibrary">,
+  told: Table,
+): Table => ({
+  peers,
+  withoutLibrary: peersWithoutLibrary ?? told.withoutLibrary,
+});
+
+/** Of `peers` alone where all have the library, as earlier versions made it. Pure. */
+const tableHash = ({ peers, withoutLibrary = [] }: Table): string =>
+  withoutLibrary.length === 0 ? hashOf(peers) : hashOf({ peers, withoutLibrary: [...withoutLibrary].sort() });
+
+const wordsOf = ({ peers, withoutLibrary = [] }: Table): string =>
+  Object.keys(peers)
+    .map((name) => (withoutLibrary.includes(name) ? `${name} (no library)` : name))
+    .join(", ") || "none";

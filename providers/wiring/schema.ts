@@ -21,6 +21,11 @@ export const WiringInputsSchema = z.strictObject({
   target: TargetSchema,
   /** Peer name → AO process id. Replaces the whole table. */
   peers: z.record(z.string(), z.string()),
+  /**
+   * Names among `peers` that run without the fleet's library (`lib: false`): the target asks them for nothing that the library would
+   * answer, and judges none of them. A target whose own library is older takes no notice. @default none
+   */
+  withoutLibrary: z.array(z.string()).optional(),
   /** Peer that carries the fleet's router: whom it names in `On-Behalf-Of` is who asked. @default the peer "coordinator" */
   router: z.string().optional(),
   /**
@@ -50,7 +55,7 @@ export type WiringInputs = z.infer<typeof WiringInputsSchema>;
 export interface WiringOutputs extends WiringInputs {
   /** Shape of these outputs; later code reads every earlier one. */
   readonly schemaVersion: 1;
-  /** Content hash of the table. */
+  /** Content hash of the table: of `peers`, and of `withoutLibrary` where there are such. */
   readonly hash: string;
   /** What a refresh found changed by hand, in words. */
   readonly drift: string[];

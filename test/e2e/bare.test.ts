@@ -12,6 +12,7 @@ const fleet = await Fleet.create("bare", {
   processes: {
     "deployment-coordinator": {},
     shop: { dependsOn: ["deployment-coordinator"], peers: ["token"] },
+    admin: { dependsOn: ["shop"], peers: ["shop", "token"] },
     token: { lib: false },
   },
 });
@@ -40,6 +41,7 @@ const move = async () => (await fleet("call", "token", "Move")).text;
 
 beforeAll(async () => {
   project = await newProject("bare", {
+    ...processFiles("admin"),
     ...processFiles("deployment-coordinator"),
     "index.ts": INDEX,
     "processes/shop/process.lua": SHOP,
@@ -106,6 +108,23 @@ describe("a member without the library", { timeout: 240_000 }, () => {
     expect(round).toMatchObject({ code: 0, text: expect.stringContaining('"passed": true') });
     expect(round.text).toContain(ids.shop?.processId);
     expect(round.text).not.toContain(ids.token?.processId);
+  });
+
+  it("is UNKNOWN to the admin process, which does not ask it and judges the others", async () => {
+    const { code, text } = await fleet("call", "admin", "ADMIN_HEALTH_CHECK", "--data", "{}");
+    const reply = JSON.parse(text.slice(text.indexOf("{"), text.lastIndexOf("}") + 1));
+    expect([code, reply]).toMatchObject([
+      0,
+      {
+        healthStatus: "HEALTHY",
+        passed: true,
+        counts: { HEALTHY: 1, UNKNOWN: 1, total: 2 },
+        results: {
+          [String(ids.shop?.processId)]: { healthStatus: "HEALTHY" },
+          [String(ids.token?.processId)]: { name: "token", healthStatus: "UNKNOWN", code: "LIB_REQUIRED" },
+        },
+      },
+    ]);
   });
 
   it("takes other code in place, and is named when a hand changed it", async () => {

@@ -115,6 +115,78 @@ test("a round starts when the interval is over, however often it is asked, and a
   });
 });
 
+describe("a peer without the library", () => {
+  const MUTE = { state: "UNKNOWN", code: "LIB_REQUIRED", detail: expect.stringContaining("fleet status") };
+  const wired = (w: World, withoutLibrary: string[]) => w.wire(PEERS, 1, withoutLibrary);
+  const ghostOf = async (w: World) =>
+    Object.values((await send(w, "SYSTEM_STATUS")).processes as Record<string, ReplyData>).find(
+      ({ name }) => name === "ghost",
+    );
+
+  test("is never asked, is UNKNOWN and says why, raises nothing, and counts as neither well nor ill", async () => {
+    const w = await fleet(["admin", "security"], { peers: PEERS, withoutLibrary: ["ghost"] });
+    const ghost = address("absent-ghost");
+    for (let round = 0; round < 4; round++) {
+      const { reply, deliveries } = await w.send("admin", { Action: "PERIODIC_HEALTH_CHECK" });
+      expect(reply?.data).toMatchObject({ asked: 1 });
+      expect(deliveries.filter(({ target }) => target === ghost)).toEqual([]);
+      w.advance(30_000);
+    }
+    expect(await send(w, "SYSTEM_STATUS")).toMatchObject({
+      systemStatus: "HEALTHY",
+      passed: true,
+      counts: { HEALTHY: 1, OFFLINE: 0, UNKNOWN: 1, total: 2 },
+      processes: { [ghost]: { name: "ghost", misses: 0, ...MUTE } },
+    });
+    expect(await alerts(w)).toEqual([]);
+    expect(await send(w, "ADMIN_HEALTH_CHECK")).toMatchObject({
+      healthStatus: "HEALTHY",
+      passed: true,
+      results: { [ghost]: { name: "ghost", healthStatus: "UNKNOWN", ...MUTE } },
+    });
+    // Of nobody that could be asked nothing is claimed: neither ill, nor fit for a release.
+    for (const targetProcessId of ["ghost", ghost])
+      expect(await send(w, "ADMIN_HEALTH_CHECK", { targetProcessId })).toMatchObject({
+        healthStatus: "UNKNOWN",
+        passed: false,
+        results: { [ghost]: { name: "ghost", ...MUTE } },
+      });
+    expect((await send(w, "MONITORING_STATISTICS")).statistics).toMatchObject({ checks: 5, failed: 0 });
+    const { error } = await send(
+      w,
+      "GRACEFUL_SHUTDOWN",
+      { targetProcesses: ["security", "ghost"] },
+      { Epoch: "5" },
+    );
+    expect(error).toMatchObject({ code: "LIB_REQUIRED", message: expect.stringMatching(/: ghost$/) });
+  });
+
+  test("is OFFLINE no more once the wiring says so, and its alert is over; with the library it is asked again", async () => {
+    const w = await world();
+    for (let round = 0; round < 4; round++) {
+      await send(w, "PERIODIC_HEALTH_CHECK");
+      w.advance(30_000);
+    }
+    expect(await ghostOf(w)).toMatchObject({ state: "OFFLINE" });
+    // A check is under way when the wiring comes: that nobody answers it counts for nothing.
+    await send(w, "PERIODIC_HEALTH_CHECK");
+    await wired(w, ["ghost"]);
+    expect(await ghostOf(w)).toMatchObject(MUTE);
+    expect(await send(w, "SYSTEM_STATUS")).toMatchObject({ systemStatus: "HEALTHY", passed: true });
+    for (let round = 0; round < 2; round++) {
+      w.advance(30_000);
+      await send(w, "PERIODIC_HEALTH_CHECK");
+    }
+    expect((await alerts(w)).sort()).toEqual([
+      ["HEALTH_CHECK_FAILURE_RATE_HIGH", "fleet", "RESOLVED"],
+      ["PROCESS_OFFLINE", "ghost", "RESOLVED"],
+    ]);
+    await wired(w, []);
+    w.advance(30_000);
+    expect(await send(w, "PERIODIC_HEALTH_CHECK")).toMatchObject({ asked: 2 });
+  });
+});
+
 test("maintenance keeps checking and does not alert", async () => {
   const w = await alone();
   expect(

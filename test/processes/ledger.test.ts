@@ -519,6 +519,10 @@ describe("with processes", () => {
       });
       expect(error).toMatchObject({ code: "LIB_REQUIRED", message: expect.stringContaining("token") });
     }
+    // One that only the wiring tells of is asked no more than that.
+    await w.wire({ "deployment-coordinator": ["coin"] }, 1, ["coin"]);
+    const coin = await send(w, "DEPLOYMENT_HEALTH_CHECK", { healthCheck: { targetProcesses: ["coin"] } });
+    expect(coin.error).toMatchObject({ code: "LIB_REQUIRED", message: expect.stringContaining("coin") });
     // It is registered all the same.
     expect((await send(w, "PROCESS_DISCOVERY")).processes).toHaveProperty("bare");
   });

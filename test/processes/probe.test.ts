@@ -33,6 +33,22 @@ test("calls every wired peer, and tells which process answered under which name"
   expect(refused.deliveries).toHaveLength(1);
 });
 
+test("a peer without the library is not asked, and not called silent", async () => {
+  const world = await fleet(["coordinator", "shop"], {
+    peers: { coordinator: ["shop", "token"], shop: [] },
+    withoutLibrary: ["token"],
+  });
+  const { reply, deliveries } = await probe(world);
+  const processId = address("absent-token");
+  expect(reply?.data).toMatchObject({
+    peers: { shop: { ok: true }, token: { ok: false, code: "LIB_REQUIRED", processId } },
+  });
+  expect(deliveries.filter(({ target }) => target === processId)).toEqual([]);
+  expect((await probe(world, { peers: ["token"] })).reply?.data).toMatchObject({
+    peers: { token: { code: "LIB_REQUIRED" } },
+  });
+});
+
 test("a peer that does not answer is told apart, at the next message after its time", async () => {
   const world = await fleet(["coordinator", "shop"], { peers: { coordinator: ["shop", "away"], shop: [] } });
   const { reply } = await probe(world, { timeout: 5000 });

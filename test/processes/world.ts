@@ -28,6 +28,8 @@ export interface WorldResult {
 export interface WorldOptions extends BootOptions {
   /** name → names of its peers; by default everybody knows everybody. */
   peers?: Record<string, string[]>;
+  /** Names that everybody who calls them is told to be without the library. */
+  withoutLibrary?: string[];
   /** Drop a message: what a network that loses it would do. */
   lose?: (delivery: Delivery) => boolean;
 }
@@ -90,7 +92,11 @@ export class World {
   }
 
   /** Wires every process with the ids of its peers. */
-  async wire(peers: Record<string, string[]> = {}, epoch = 1): Promise<void> {
+  async wire(
+    peers: Record<string, string[]> = {},
+    epoch = 1,
+    withoutLibrary: readonly string[] = [],
+  ): Promise<void> {
     for (const [name, process] of this.processes) {
       const wanted = peers[name] ?? [...this.processes.keys()].filter((each) => each !== name);
       const ids = Object.fromEntries(
@@ -99,7 +105,14 @@ export class World {
       const { reply } = await this.send(name, {
         From: process.owner,
         Action: "WIRE_PEERS",
-        Data: { peers: ids, hash: "wiring" },
+        Data: {
+          peers: ids,
+          hash: "wiring",
+          // As the deployer does: a table in which everybody has the library says nothing of it.
+          ...(withoutLibrary.some((each) => ids[each])
+            ? { withoutLibrary: withoutLibrary.filter((each) => ids[each]) }
+            : {}),
+        },
         Epoch: String(epoch),
       });
       if (reply?.status !== "ok") throw new Error(`${name} was not wired: ${reply?.text}`);
@@ -116,7 +129,7 @@ export class World {
 export async function fleet(names: readonly string[], options: WorldOptions = {}): Promise<World> {
   const world = new World();
   for (const name of names) world.processes.set(name, await boot(name, options));
-  await world.wire(options.peers);
+  await world.wire(options.peers, 1, options.withoutLibrary);
   world.lose = options.lose;
   return world;
 }

@@ -102,6 +102,38 @@ describe("a wiring", () => {
     expect((await wiring.read("id", outs)).props.drift).toEqual(["peer shop is another process"]);
   });
 
+  it("says who has no library; one that learns it later is told then, and lost knowledge is drift", async () => {
+    stack = await simulatedStack();
+    const battle = await createProcess(await stack.inputs("battle"));
+    const [shop, token] = ["s".repeat(43), "t".repeat(43)];
+    // As an earlier version wrote it.
+    const raw = { ...(await common()), target: targetOf(battle), peers: { shop, token } };
+    const { outs } = await wiring.create(raw);
+    const held = () => stack.net.oracle.state(battle.processId)?.fleet?.withoutLibrary;
+    expect([outs, held()]).toEqual([expect.not.objectContaining({ withoutLibrary: expect.anything() }), []]);
+    const more = { ...raw, withoutLibrary: ["token"] };
+    expect(await wiring.diff("id", outs, more)).toMatchObject({ changes: true });
+    const { outs: told } = await wiring.update("id", outs, more);
+    expect([held(), told.hash === outs.hash]).toEqual([["token"], false]);
+    expect((await wiring.read("id", told)).props).toEqual(told);
+    expect(await wiring.diff("id", told, more)).toMatchObject({ changes: false });
+    expect((await wiring.read("id", outs)).props.drift).toEqual(["peer token has no library"]);
+    const { outs: again } = await wiring.update("id", told, raw);
+    expect([held(), again.hash]).toEqual([[], outs.hash]);
+    expect((await wiring.read("id", told)).props.drift).toEqual(["peer token has the library"]);
+  });
+
+  it("wires a process of an earlier version, which takes no notice of who has no library", async () => {
+    stack = await simulatedStack();
+    const battle = await createProcess(await stack.inputs("battle", { older: true }));
+    const raw = { ...(await common()), target: targetOf(battle), peers: { token: "t".repeat(43) } };
+    const more = { ...raw, withoutLibrary: ["token"] };
+    const { outs } = await wiring.create(more);
+    expect(stack.net.oracle.state(battle.processId)?.fleet?.peers).toEqual(raw.peers);
+    expect((await wiring.read("id", outs)).props).toEqual(outs);
+    expect(await wiring.diff("id", outs, more)).toMatchObject({ changes: false });
+  });
+
   it("tells who may change the target, once; who was let in by hand is drift, and is put out again", async () => {
     stack = await simulatedStack();
     const ledger = await createProcess(await stack.inputs("deployment-coordinator"));

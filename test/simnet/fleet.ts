@@ -195,6 +195,7 @@ function info({ process, fleet, state, message }: Request): Json {
     ),
     peers: fleet.peers,
     peersHash: fleet.peersHash,
+    ...(state.script.older ? {} : { peersWithoutLibrary: fleet.withoutLibrary }),
     allowed: fleet.allowed,
     owner: process.owner,
     stats: statistics(fleet),
@@ -203,7 +204,7 @@ function info({ process, fleet, state, message }: Request): Json {
   };
 }
 
-function wirePeers({ fleet, data }: Request): Json {
+function wirePeers({ fleet, state, data }: Request): Json {
   const { router, hash = "" } = data;
   const peers = isObject(data.peers) ? data.peers : {};
   const problems = Object.entries(peers).flatMap(([name, id]) => {
@@ -213,6 +214,10 @@ function wirePeers({ fleet, data }: Request): Json {
       return [{ path: `peers.${name}`, got: String(id), expected: "a process id" }];
     return [];
   });
+  const without = state.script.older ? undefined : namesIn(data.withoutLibrary);
+  for (const name of without ?? [])
+    if (peers[name] === undefined)
+      problems.push({ path: "withoutLibrary", got: name, expected: "names among peers" });
   if (problems.length > 0)
     throw new Refusal("INVALID_DATA", "the peers cannot be used", "Send peers as { name: processId }.", {
       problems,
@@ -229,8 +234,17 @@ function wirePeers({ fleet, data }: Request): Json {
   fleet.peersHash = String(hash);
   if (typeof router === "string") fleet.router = router;
   else delete fleet.router;
-  return { peers, hash: fleet.peersHash, ...(typeof router === "string" ? { router } : {}) };
+  if (without !== undefined) fleet.withoutLibrary = without;
+  return {
+    peers,
+    hash: fleet.peersHash,
+    ...(typeof router === "string" ? { router } : {}),
+    ...(without === undefined ? {} : { withoutLibrary: without }),
+  };
 }
+
+const namesIn = (list: unknown): string[] =>
+  Array.isArray(list) ? [...new Set(list.map(String))].sort() : [];
 
 const latest = (ids: readonly string[], id: string): string[] =>
   [...ids.filter((each) => each !== id), id].slice(-8);
@@ -267,6 +281,11 @@ function probePeers({ fleet, state, data }: Request): Json {
     const processId = fleet.peers[name];
     if (processId === undefined)
       return [name, { ok: false, code: "PEER_UNKNOWN", message: "no such peer is wired" }];
+    if (fleet.withoutLibrary.includes(name))
+      return [
+        name,
+        { ok: false, code: "LIB_REQUIRED", message: "it runs without the fleet's library", processId },
+      ];
     if (state.script.deaf?.includes(name))
       return [name, { ok: false, code: "TIMEOUT", message: `${name} did not answer`, processId, ms: 30_000 }];
     return [name, { ok: true, name, status: "ACTIVE", version: fleet.version, processId, ms: 0 }];

@@ -161,6 +161,7 @@ function freshFleet(startedAt: number): FleetState {
       peers: {},
       admitted: {},
       peersHash: "",
+      withoutLibrary: [],
       allowed: [],
       state: {},
       audit: [],

@@ -89,6 +89,7 @@ export interface FleetState {
   /** name → ids that are peers under it beside that one. */
   admitted: Record<string, string[]>;
   router?: string;
+  withoutLibrary: string[];
   peersHash: string;
   allowed: string[];
   state: Record<string, unknown>;

@@ -59,6 +59,7 @@ on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
     configVersions = copy(config.versions()),
     peers = copy(store.peers),
     peersHash = store.peersHash,
+    peersWithoutLibrary = store.withoutLibrary,
     allowed = store.allowed,
     owner = auth.owner(),
     stats = stats.report(),
@@ -144,11 +145,20 @@ on("GET_CONFIG", {
   }
 end)
 
+-- A list of names as a set.
+local function named(list)
+  local set = {}
+  for _, name in ipairs(list or {}) do set[name] = true end
+  return set
+end
+
 on("WIRE_PEERS", {
   who = "deployer", control = true, reserved = true,
   schema = {
     peers = { type = "table", required = true },
     router = { type = "string", maxLength = 128 },
+    -- Names among `peers` that run without the library. Deployers of earlier versions do not send it.
+    withoutLibrary = { type = "array", maxLength = 1000, items = { type = "string", minLength = 1, maxLength = 64 } },
     hash = { type = "string", maxLength = 128 },
   },
 }, function(data)
@@ -163,15 +173,23 @@ on("WIRE_PEERS", {
       peers[name] = id
     end
   end
+  local without = {}
+  for name in pairs(named(data.withoutLibrary)) do
+    if data.peers[name] == nil then
+      problems[#problems + 1] = { path = "withoutLibrary", got = name, expected = "names among peers" }
+    end
+    without[#without + 1] = name
+  end
+  table.sort(without)
   if count > 1000 then problems = { { path = "peers", got = count .. " peers", expected = "at most 1000" } } end
   if #problems > 0 then
     table.sort(problems, function(a, b) return a.path < b.path end)
     error(fail.new("INVALID_DATA", "the peers cannot be used: " .. problems[1].path .. " is " .. problems[1].got,
       "Send peers as { name: processId }.", { problems = problems }))
   end
-  wiring.replace(peers, data.hash or "", data.router)
+  wiring.replace(peers, data.hash or "", data.router, without)
   announce.startup()
-  return { peers = peers, hash = store.peersHash, router = data.router }
+  return { peers = peers, hash = store.peersHash, router = data.router, withoutLibrary = without }
 end)
 
 on("ADMIT_PEER", {

@@ -103,6 +103,8 @@ Fleet.later = calls.later
 Fleet.peer = wiring.peer
 --- All wired peers: name → id (a copy).
 Fleet.peers = wiring.all
+--- The wired peers without the fleet's library, which answer none of its actions: id → name.
+Fleet.peersWithoutLibrary = wiring.withoutLibrary
 --- Calls a wired peer; see `wiring.call`.
 Fleet.call = wiring.call
 --- Calls any process: `fleet.ask(id, action, data, function(reply, msg) end, options)`.

@@ -4,6 +4,7 @@ local envelope = require("fleet.envelope")
 local json = require("fleet.json")
 local shared = require("fleet.shared")
 local store = require("fleet.store")
+local wiring = require("fleet.wiring")
 
 local probe = {}
 
@@ -22,31 +23,34 @@ local function told(answer)
   return { ok = false, code = answer.error.code, message = tostring(answer.error.message):sub(1, 200) }
 end
 
---- Asks each peer for its Info; answers the message when all have answered or were given up.
+--- Asks each peer for its Info; answers the message when all have answered or were given up. A peer without the library, which
+-- would not answer, is not asked: `LIB_REQUIRED`.
 -- @tparam table data `peers`: names (default: all that are wired) · `timeout`: ms that one may take
 -- @return table? the result, where there is nobody to wait for
 function probe.run(data, msg)
-  local peers, waiting, at = json.object(), 0, envelope.of(msg).at
-  for _, name in ipairs(known(data.peers)) do
-    if store.peers[name] then
-      waiting = waiting + 1
-    else
-      peers[name] = { ok = false, code = "PEER_UNKNOWN", message = "no such peer is wired" }
-    end
-  end
-  if waiting == 0 then return { peers = peers } end
-  calls.later(msg)
+  local peers, asked, without, at = json.object(), {}, wiring.withoutLibrary(), envelope.of(msg).at
   for _, name in ipairs(known(data.peers)) do
     local id = store.peers[name]
-    if id then
-      calls.open(id, name, "Info", nil, function(answer)
-        local result = told(answer)
-        result.processId, result.ms = id, envelope.now() - at
-        peers[name] = result
-        waiting = waiting - 1
-        if waiting == 0 then Fleet.reply(msg, { peers = peers }) end
-      end, { timeout = data.timeout, tags = { [shared.TAG] = "1" } })
+    if not id then
+      peers[name] = { ok = false, code = "PEER_UNKNOWN", message = "no such peer is wired" }
+    elseif without[id] then
+      peers[name] = { ok = false, code = "LIB_REQUIRED", message = "it runs without the fleet's library", processId = id }
+    else
+      asked[#asked + 1] = name
     end
+  end
+  local waiting = #asked
+  if waiting == 0 then return { peers = peers } end
+  calls.later(msg)
+  for _, name in ipairs(asked) do
+    local id = store.peers[name]
+    calls.open(id, name, "Info", nil, function(answer)
+      local result = told(answer)
+      result.processId, result.ms = id, envelope.now() - at
+      peers[name] = result
+      waiting = waiting - 1
+      if waiting == 0 then Fleet.reply(msg, { peers = peers }) end
+    end, { timeout = data.timeout, tags = { [shared.TAG] = "1" } })
   end
   return nil
 end

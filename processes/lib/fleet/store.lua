@@ -35,6 +35,8 @@ store.rates = store.rates or { buckets = {}, count = 0 }
 store.peers = store.peers or {}
 store.peersHash = store.peersHash or ""
 store.router = store.router
+--- Names of peers without the fleet's library, sorted: what answers none of the fleet's actions.
+store.withoutLibrary = store.withoutLibrary or {}
 --- name → ids of the latest processes that are peers under it beside the one that is called, newest last: revisions that come and go.
 store.admitted = store.admitted or {}
 --- Addresses that may deploy beside the owner.

@@ -17,6 +17,13 @@ function wiring.all()
   return result
 end
 
+--- The peers that run without the fleet's library and answer none of its actions: id → name.
+function wiring.withoutLibrary()
+  local result = {}
+  for _, name in ipairs(store.withoutLibrary) do result[store.peers[name]] = name end
+  return result
+end
+
 --- Calls a wired peer by its name.
 -- @tparam string name
 -- @tparam string action
@@ -51,14 +58,15 @@ end
 
 --- Takes a new table of peers. A process that had a name until now may have asked for something that goes on: it is still one of
 -- that name's; whoever's name is gone is none any more.
-function wiring.replace(peers, hash, router)
+-- @tparam table without names of the peers without the library, all in `peers`
+function wiring.replace(peers, hash, router, without)
   for name, id in pairs(store.peers) do
     if peers[name] ~= nil and peers[name] ~= id then wiring.admit(name, id) end
   end
   for name in pairs(store.admitted) do
     if peers[name] == nil then store.admitted[name] = nil end
   end
-  store.peers, store.peersHash, store.router = peers, hash, router
+  store.peers, store.peersHash, store.router, store.withoutLibrary = peers, hash, router, without
 end
 
 --- Calls any process by its id.

@@ -21,10 +21,10 @@ function verdict.ofReply(reply)
   return code == "TIMEOUT" and "OFFLINE" or "UNHEALTHY"
 end
 
---- Counts states.
+--- Counts states. UNKNOWN is of whom nobody can ask: in `total`, and neither well nor ill.
 -- @tparam table states key → state
 function verdict.count(states)
-  local counts = { HEALTHY = 0, DEGRADED = 0, UNHEALTHY = 0, OFFLINE = 0, total = 0 }
+  local counts = { HEALTHY = 0, DEGRADED = 0, UNHEALTHY = 0, OFFLINE = 0, UNKNOWN = 0, total = 0 }
   for _, state in pairs(states) do
     counts[state] = (counts[state] or 0) + 1
     counts.total = counts.total + 1
@@ -33,21 +33,22 @@ function verdict.count(states)
 end
 
 --- One state for all: more than a quarter OFFLINE → OFFLINE; fewer than 95 % up (healthy or degraded) → UNHEALTHY; more
--- than a quarter DEGRADED → DEGRADED. Nothing to judge is never a pass: UNHEALTHY.
+-- than a quarter DEGRADED → DEGRADED; all of those that can be asked. UNKNOWN where none can, and UNHEALTHY where there is none at
+-- all: nothing to judge is never a pass.
 function verdict.overall(counts, limits)
   limits = limits or verdict.DEFAULTS
-  local n = counts.total
-  if n == 0 then return "UNHEALTHY" end
+  local n = counts.total - counts.UNKNOWN
+  if n == 0 then return counts.total > 0 and "UNKNOWN" or "UNHEALTHY" end
   if counts.OFFLINE / n > limits.offlineShare then return "OFFLINE" end
   if (counts.HEALTHY + counts.DEGRADED) / n < limits.healthyShare then return "UNHEALTHY" end
   if counts.DEGRADED / n > limits.degradedShare then return "DEGRADED" end
   return "HEALTHY"
 end
 
---- Whether a release may go on: at least 95 % healthy, at most 10 % offline, at most 5 % unhealthy.
+--- Whether a release may go on: at least 95 % healthy, at most 10 % offline, at most 5 % unhealthy, of those that can be asked.
 function verdict.passes(counts, limits)
   limits = limits or verdict.DEFAULTS
-  local n = counts.total
+  local n = counts.total - counts.UNKNOWN
   return n > 0
     and counts.HEALTHY / n >= limits.passHealthyShare
     and counts.OFFLINE / n <= limits.passOfflineShare
