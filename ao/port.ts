@@ -32,6 +32,13 @@ export interface Ao {
   ): Promise<Evaluation>;
 
   /**
+   * Whether a message has its place in the order of its process, so that its result will come. Waits while nobody can say.
+   *
+   * @returns false only when the unit that gives the places said that it does not know it
+   */
+  isPlaced(ref: { processId: string; messageId: string }, budget: Budget): Promise<boolean>;
+
+  /**
    * Waits until the network shows a new process: its boot was evaluated. The first message may be sent earlier, but its
    * result cannot be read earlier.
    */

@@ -1,5 +1,5 @@
 import type { Budget } from "../../core/budget.ts";
-import type { Journal } from "../journal/index.ts";
+import type { Intent, Journal } from "../journal/index.ts";
 import type { FoundItem } from "../port.ts";
 import { type Ways, wayOf } from "./arrival.ts";
 import type { Schedulers } from "./scheduler.ts";
@@ -18,17 +18,24 @@ export interface ResultIds {
    */
   of(messageId: string, budget: Budget): Promise<string>;
   /**
-   * Looks for the assignment of a message that the journal does not have and the compute unit does not know: another
-   * deployer may have uploaded it. `of` knows it from then on. Nothing is asked on a network without an upload service.
+   * Looks for the assignment of a message that the journal does not have, or has given up, and the compute unit does not know:
+   * another deployer or an earlier run may have uploaded it. `of` knows it from then on. Nothing is asked on a network without an upload service.
    *
    * @throws UnitError when nobody can say; transient
    */
   seek(ref: { processId: string; messageId: string }, budget: Budget): Promise<void>;
+  /**
+   * Whether a message has its place in the order of its process. `of` knows its assignment from then on.
+   *
+   * @returns false only when its scheduler said that it does not know it
+   * @throws UnitError when nobody can say; transient
+   */
+  isPlaced(ref: { processId: string; messageId: string }, budget: Budget): Promise<boolean>;
 }
 
 export interface ResultIdParts {
   readonly journal: Pick<Journal, "byId" | "item" | "sent">;
-  readonly schedulers: Pick<Schedulers, "assignmentOf">;
+  readonly schedulers: Pick<Schedulers, "assignmentOf" | "has">;
   readonly ways: Ways;
   /** The item as the gateway's index shows it: one try. */
   shown(id: string, budget: Budget): Promise<FoundItem | undefined>;
@@ -40,16 +47,39 @@ const BEFORE_BLOCK = 24 * 60 * 60 * 1000;
 export function resultIdsOf({ journal, schedulers, ways, shown }: ResultIdParts): ResultIds {
   /** Messages that have their results under their own ids. */
   const own = new Set<string>();
-  /** Assignments of messages that others sent. */
+  /** Assignments of messages that others sent, or that were given up: the bytes that would tell their way are gone. */
   const foreign = new Map<string, string>();
+
+  /** Looks for the assignment; undefined where there is none. */
+  async function assigned(
+    { processId, messageId }: { processId: string; messageId: string },
+    budget: Budget,
+  ): Promise<string | undefined> {
+    const known = foreign.get(messageId) ?? journal.byId(messageId)?.assignment;
+    if (known !== undefined || !ways.hasUpload) return known;
+    const since = await earliest(processId, messageId, budget);
+    if (since === undefined) return undefined;
+    const found = await schedulers.assignmentOf({ id: messageId, processId, since }, budget);
+    if (found !== undefined) foreign.set(messageId, found);
+    return found;
+  }
+
+  /** Milliseconds since 1970 before which it was not assigned; undefined where it is no message to the process. */
+  async function earliest(processId: string, messageId: string, budget: Budget): Promise<number | undefined> {
+    const intent = journal.byId(messageId);
+    if (intent !== undefined) return intent.at;
+    const item = await shown(messageId, budget);
+    if (item?.recipient !== processId || item.tags.Type !== "Message") return undefined;
+    return item.block === undefined ? 0 : item.block.timestamp * 1000 - BEFORE_BLOCK;
+  }
 
   return {
     async of(messageId, budget) {
       const intent = journal.byId(messageId);
       if (intent === undefined) return foreign.get(messageId) ?? messageId;
       if (intent.assignment !== undefined) return intent.assignment;
-      const isOpen = intent.state === "signed" || intent.state === "sent";
-      if (own.has(messageId) || !isOpen) return messageId;
+      if (!isOpen(intent)) return foreign.get(messageId) ?? messageId;
+      if (own.has(messageId)) return messageId;
       if (wayOf(intent, await journal.item(intent), ways) !== "assign") {
         own.add(messageId);
         return messageId;
@@ -60,14 +90,19 @@ export function resultIdsOf({ journal, schedulers, ways, shown }: ResultIdParts)
       return found ?? messageId;
     },
 
-    async seek({ processId, messageId }, budget) {
-      if (!ways.hasUpload || messageId === processId) return;
-      if (foreign.has(messageId) || journal.byId(messageId) !== undefined) return;
-      const item = await shown(messageId, budget);
-      if (item?.recipient !== processId || item.tags.Type !== "Message") return;
-      const since = item.block === undefined ? 0 : item.block.timestamp * 1000 - BEFORE_BLOCK;
-      const found = await schedulers.assignmentOf({ id: messageId, processId, since }, budget);
-      if (found !== undefined) foreign.set(messageId, found);
+    async seek(ref, budget) {
+      if (ref.messageId === ref.processId) return;
+      const intent = journal.byId(ref.messageId);
+      // Of one that is open, `of` asks itself.
+      if (intent === undefined || !isOpen(intent)) await assigned(ref, budget);
+    },
+
+    async isPlaced({ processId, messageId }, budget) {
+      if (journal.byId(messageId)?.state === "settled") return true;
+      if (await schedulers.has({ kind: "message", id: messageId, processId }, budget)) return true;
+      return (await assigned({ processId, messageId }, budget)) !== undefined;
     },
   };
 }
+
+const isOpen = ({ state }: Intent) => state === "signed" || state === "sent";

@@ -167,6 +167,13 @@ export function connectLegacy({
       return sent;
     },
     evaluation,
+    isPlaced: (ref, budget) =>
+      retrying(
+        `asking whether the message ${ref.messageId} arrived`,
+        budget,
+        () => resultIds.isPlaced(ref, budget),
+        backoff,
+      ),
     async awaitReady(processId, budget) {
       await evaluation({ processId, messageId: processId }, budget);
     },

@@ -10,7 +10,7 @@ import type { ProcessInputs } from "./schema.ts";
 const ENVELOPE = 8_000;
 
 /** Seconds for the result of a boot. Without one the code is loaded by a message of its own, so it might be loaded twice. */
-export const BOOT_PATIENCE = 60;
+const BOOT_PATIENCE = 60;
 
 /**
  * What a spawn carries so that the process runs its code from its first message on; nothing when that was not asked for, when a
@@ -29,4 +29,6 @@ export async function bootOf(
 
 /** The spawn as a load: what the process said at its boot tells whether it was one. */
 export const bootLoads = ({ processId }: Place, inputs: ProcessInputs): Load[] =>
-  inputs.onBoot === true && inputs.restore === undefined ? [{ id: processId, at: Date.now() }] : [];
+  inputs.onBoot === true && inputs.restore === undefined
+    ? [{ id: processId, at: Date.now(), patience: BOOT_PATIENCE }]
+    : [];

@@ -14,7 +14,7 @@ import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { awaitBare, bareChanges, isBare, lookAt } from "./bare.ts";
 import { type Beside, placeBeside } from "./beside.ts";
-import { BOOT_PATIENCE, bootLoads } from "./boot.ts";
+import { bootLoads } from "./boot.ts";
 import { changesIn, handWords, notOurs, strangersIn } from "./code-drift.ts";
 import { askForCronAgain, driveCron } from "./cron.ts";
 import { awaitHealthy, type Expected, type Place, probe } from "./health.ts";
@@ -301,7 +301,7 @@ async function ensureCode(
   else if (!place.fresh && before) await keepState(session, place, before, how, budget);
   const booted = place.booted === true ? bootLoads(place, inputs) : [];
   const load =
-    (await committedLoad(session, place, inputs.bundle.hash, booted, budget, BOOT_PATIENCE)) ??
+    (await committedLoad(session, place, inputs.bundle.hash, booted, budget)) ??
     (await loadBundle(session, place, inputs, budget, state, strangers));
   crashPoint("process.loaded");
   await say(

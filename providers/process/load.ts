@@ -155,6 +155,8 @@ export interface Load {
   readonly at: number;
   /** Its intent, where this machine's journal has it. */
   readonly key?: string;
+  /** Seconds after which it counts as none, where a unit may have no result for it. @default it is waited for */
+  readonly patience?: number;
 }
 
 /**
@@ -174,9 +176,10 @@ export async function loadsOf(session: Session, place: Place, hash: string): Pro
 }
 
 /**
- * The newest of them that the process committed.
+ * The newest of them that the process committed. One that has its place in the process' order is waited for as any load is, since
+ * its code would run twice if it were sent once more; one that never arrived has no result.
  *
- * @param patience seconds for each; a message that is known to have arrived is worth more of them
+ * @throws FleetError when the budget ends before it is known what became of them
  */
 export async function committedLoad(
   session: Session,
@@ -184,18 +187,36 @@ export async function committedLoad(
   hash: string,
   loads: readonly Load[],
   budget: Budget,
-  patience = 5,
 ): Promise<Loaded | undefined> {
   for (const load of loads) {
-    const ref = { processId: place.processId, messageId: load.id, expectOutput: true };
-    // A message that never arrived has no result: that is not worth the whole budget.
-    const found = await session.ao.evaluation(ref, within(budget, patience)).catch(() => undefined);
-    const outcome = found?.error === undefined && found ? readLoadOutcome(found.output) : undefined;
-    if (outcome?.kind !== "committed" || outcome.sourceHash !== hash) continue;
-    if (load.key !== undefined) await session.ao.settle(load.key);
-    return loaded(load.id, load.at, outcome);
+    const ref = { processId: place.processId, messageId: load.id };
+    // What the ledger names was evaluated by then, and a boot comes with its process.
+    if (load.key !== undefined && !(await session.ao.isPlaced(ref, budget))) continue;
+    const { patience } = load;
+    const found =
+      patience === undefined
+        ? await committed(session, load, hash, ref.processId, budget)
+        : await committed(session, load, hash, ref.processId, within(budget, patience)).catch(
+            () => undefined,
+          );
+    if (found) return found;
   }
   return undefined;
+}
+
+/** What the process said after this load, where it committed this code. */
+async function committed(
+  session: Session,
+  { id, at, key }: Load,
+  hash: string,
+  processId: string,
+  budget: Budget,
+): Promise<Loaded | undefined> {
+  const found = await session.ao.evaluation({ processId, messageId: id, expectOutput: true }, budget);
+  const outcome = found.error === undefined ? readLoadOutcome(found.output) : undefined;
+  if (outcome?.kind !== "committed" || outcome.sourceHash !== hash) return undefined;
+  if (key !== undefined) await session.ao.settle(key);
+  return loaded(id, at, outcome);
 }
 
 const loaded = (

@@ -273,6 +273,59 @@ describe("the result of a message that was uploaded", () => {
     expect(asked()).toEqual([foreign, assignmentOf(foreign)]);
     expect(units.count("su.range")).toBe(1);
   });
+
+  test("of a run that died before it knew the assignment is found, also when the message was given up", async () => {
+    units.script(({ endpoint, path }) => {
+      const known = units.uploaded[0] ?? "";
+      if (endpoint === "mu.assign") return { status: 202, json: {} };
+      if (endpoint === "su.range") return listed(known);
+      const isUnknown = endpoint === "su.message" || (endpoint === "cu.result" && path.includes(known));
+      return isUnknown ? { status: 500, json: { error: "Message or Process not found" } } : undefined;
+    });
+    const { id } = await send();
+    await journal.void(`k${intent}`, "its run has ended");
+    await journal.compact();
+    expect(await result(id)).toMatchObject({ messageId: id, output: "ok" });
+    expect(asked()).toEqual([id, assignmentOf(id)]);
+    expect(units.count("mu.assign")).toBe(1);
+  });
+});
+
+describe("whether a message has its place", () => {
+  const isPlaced = (messageId: string) => ao.isPlaced({ processId: P, messageId }, budgetOf(5));
+  const NOT_FOUND: Reply = { status: 400, json: { error: "Message or Process not found" } };
+  const nobody = { json: { page_info: { has_next_page: false }, edges: [] } };
+
+  test("is its scheduler's to say, by the message or by its assignment", async () => {
+    let range: Reply = nobody;
+    units.script(({ endpoint }) => {
+      if (endpoint === "mu.assign") return { status: 202, json: {} };
+      if (endpoint === "su.message") return NOT_FOUND;
+      return endpoint === "su.range" ? range : undefined;
+    });
+    const { id } = await send();
+    expect(await isPlaced(id)).toBe(false);
+    range = listed(id);
+    expect(await isPlaced(id)).toBe(true);
+  });
+
+  test("is asked until somebody can say", async () => {
+    units.script(({ endpoint, nth }) => {
+      if (endpoint === "mu.assign") return { status: 202, json: {} };
+      if (endpoint === "su.range") return nobody;
+      if (endpoint !== "su.message") return undefined;
+      return nth < 3 ? { status: 503, text: "busy" } : NOT_FOUND;
+    });
+    expect(await isPlaced((await send()).id)).toBe(false);
+    expect(units.count("su.message")).toBe(3);
+  });
+
+  test("needs no question once its effect was read", async () => {
+    const { id } = await send();
+    await ao.settle(`k${intent}`);
+    expect(await isPlaced(id)).toBe(true);
+    expect(units.count("su.message") + units.count("su.range")).toBe(0);
+  });
 });
 
 /** A scheduler's list with the assignment of this message. */

@@ -89,6 +89,7 @@ export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: stri
     spawn: never,
     publish: never,
     awaitReady: never,
+    isPlaced: never,
     find: async () => [],
     data: never,
     monitor: never,
