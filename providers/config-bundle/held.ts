@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { hashOf } from "../../core/hash.ts";
 import { ask, type Sender } from "../run/control.ts";
+import { withWayOn } from "../run/replacing.ts";
 import type { Target } from "./schema.ts";
 
 const version = z.union([z.number(), z.string()]);
@@ -65,7 +66,10 @@ export async function tellConfigs(
   data: { readonly configType?: string; readonly history?: boolean },
   budget: Budget,
 ): Promise<Told> {
-  const reply = await ask(session, { ...target, action: "GET_CONFIG", data }, HeldSchema, budget);
+  const request = { ...target, action: "GET_CONFIG", data };
+  const reply = await ask(session, request, HeldSchema, budget).catch((error: unknown) => {
+    throw withWayOn(target.name, error);
+  });
   return {
     held: Object.fromEntries(Object.entries(reply.configs).map(([type, entry]) => [type, heldOf(entry)])),
     highest: Object.fromEntries(

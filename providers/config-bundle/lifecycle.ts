@@ -8,6 +8,7 @@ import { record } from "../run/manifest.ts";
 import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
+import { saysRuined } from "../run/replacing.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
@@ -113,12 +114,13 @@ export async function update(_id: string, olds: ConfigBundleOutputs, raw: Raw) {
 export async function read(id: string, props: ConfigBundleOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const wanted = { ...props.configData, ...props.sealed };
-  const findings = await Promise.all(
+  const findings: string[][] = await Promise.all(
     props.targets.map(async (target) => {
       const budget = session.budget(props.timeoutSeconds);
       const told = await tellConfigs(session, target, { configType: props.configType }, budget).catch(
         tellsNothing,
       );
+      if (told === "ruined") return [];
       if (told === "refused") return [`${target.name} does not tell this wallet what it holds`];
       const held = told?.held[props.configType];
       return held?.hash === props.hash ? [] : [explainHeld(target.name, props.configType, wanted, held)];
@@ -128,7 +130,7 @@ export async function read(id: string, props: ConfigBundleOutputs) {
 }
 
 /** For `catch` in a refresh: a process that was given to another wallet refuses to tell; one refusal must not end the refresh. */
-function tellsNothing(error: unknown): "refused" | undefined {
+function tellsNothing(error: unknown): ReturnType<typeof nothingLoaded> | "refused" {
   return error instanceof FleetError && error.code === "FORBIDDEN" ? "refused" : nothingLoaded(error);
 }
 
@@ -146,7 +148,10 @@ async function clear(
   await Promise.all(
     targets.map(async (target) => {
       const budget = session.budget(timeoutSeconds);
-      const told = await tellConfigs(session, target, { configType }, budget).catch(neverLoaded);
+      const told = await tellConfigs(session, target, { configType }, budget).catch((error: unknown) =>
+        // One that is ruined obeys no settings any more.
+        saysRuined(error) ? undefined : neverLoaded(error),
+      );
       const held = told?.held[configType];
       if (held?.hash !== hash) return;
       await withdraw(session, target, { configType, hash, version: held.version }, budget, true);

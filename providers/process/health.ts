@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../run/control.ts";
+import { saysRuined } from "../run/replacing.ts";
 import type { Session } from "../run/session.ts";
 import { HandChangesSchema, notOurs } from "./code-drift.ts";
 import { CheckSchema, type HealthOutput, type HealthPolicy } from "./schema.ts";
@@ -139,7 +140,11 @@ export function neverLoaded(error: unknown): undefined {
   throw error;
 }
 
-/** For `catch` in a refresh: a process whose own handlers of the fleet are gone or hidden tells nothing; any other failure stays one. */
-export function nothingLoaded(error: unknown): undefined {
+/**
+ * For `catch` in a refresh of what a process holds: one whose own handlers of the fleet are gone or hidden tells nothing, and one that
+ * is ruined is found by the refresh of the process itself; any other failure stays one.
+ */
+export function nothingLoaded(error: unknown): "ruined" | undefined {
+  if (saysRuined(error)) return "ruined";
   notOurs(error);
 }

@@ -84,11 +84,11 @@ export async function read(id: string, props: ProcessOutputs) {
   return { id, props: { ...props, health, drift } };
 }
 
-/** For `catch`: a ruined process is a finding, not a failure of the refresh. */
+/** For `catch`: a ruined process is a finding, not a failure of the refresh. The same at each refresh: no id of a message is in it. */
 function observedRuin(error: unknown): Observed {
   if (!saysRuined(error)) throw error;
-  const { what, got = "" } = error.problems[0];
-  return { health: { status: "OFFLINE", reasons: [`ruined: ${got}`] }, drift: [what] };
+  const reasons = ["ruined: the compute unit answers HashChain invalid for everything that is sent to it"];
+  return { health: { status: "OFFLINE", reasons, code: "PROCESS_RUINED" }, drift: [] };
 }
 
 /** AO processes are permanent: deleting one means that it answers `GONE` from now on. Done twice, it is done once. */

@@ -124,6 +124,8 @@ export const HealthOutputSchema = z.strictObject({
   status: z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE", "UNKNOWN"]),
   /** One line for each check that did not pass. */
   reasons: z.array(z.string()),
+  /** PROCESS_RUINED: it never evaluates a message again. @default none */
+  code: z.literal("PROCESS_RUINED").optional(),
 });
 
 export type HealthOutput = z.infer<typeof HealthOutputSchema>;

@@ -1,3 +1,4 @@
+import { wayOn } from "../run/replacing.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** Why a process would be updated, in words; empty when nothing changes. Pure. */
@@ -17,8 +18,10 @@ export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): strin
   if (cron(olds) === undefined && cron(news) !== undefined)
     reasons.push("its cron is driven, where it was spawned with one: tags are fixed at the spawn");
   for (const finding of olds.drift) reasons.push(`changed by hand: ${finding}`);
-  const { status, reasons: why } = olds.health;
-  if (status !== "HEALTHY" && status !== "DEGRADED")
+  const { status, reasons: why, code } = olds.health;
+  if (code === "PROCESS_RUINED")
+    reasons.push(`${olds.processId} is ${why.join("; ")} [${code}]. ${wayOn(olds.name)}`);
+  else if (status !== "HEALTHY" && status !== "DEGRADED")
     reasons.push(`was ${status}${why[0] ? ` (${why[0]})` : ""}: check again`);
   return reasons;
 }

@@ -14,6 +14,10 @@ export const mayReplace = (name: string): boolean => replaceable().includes(name
 export const saysRuined = (error: unknown): error is FleetError =>
   error instanceof FleetError && error.code === "PROCESS_RUINED";
 
+/** What gives a ruined member a process again. Pure. */
+export const wayOn = (name: string): string =>
+  `Its state is lost unless a backup has it. To give it a new process: npx fleet deploy --replace ${name} (or FLEET_REPLACE=${name} pulumi up)`;
+
 /** What can be done about a ruined member; any other error as it is. */
 export function withWayOn(name: string, error: FleetError): FleetError;
 export function withWayOn(name: string, error: unknown): unknown;
@@ -25,7 +29,7 @@ export function withWayOn(name: string, error: unknown): unknown {
       ...problem,
       what: `${name} is ruined. ${problem.what}`,
       at: `processes.${name}`,
-      remedy: `Its state is lost. To give it a new process: npx fleet deploy --replace ${name} (or FLEET_REPLACE=${name} pulumi up). Its id changes, its peers are rewired, and the ledger keeps the old id as RUINED.`,
+      remedy: `${wayOn(name)}. Its id changes, its peers are rewired, and the ledger keeps the old id as RUINED.`,
     },
     { cause: error.cause },
   );

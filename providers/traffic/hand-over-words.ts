@@ -53,9 +53,29 @@ export function notByKey(name: string): FleetError {
   });
 }
 
+/** What is said when a rollout goes on without the state of a ruined process. Pure. */
+export const lostWords = (name: string, processId: string): string =>
+  `${processId.slice(0, 8)} is ruined and cannot hand its state over: the new revision begins without it; if there is a backup: npx fleet restore ${name}`;
+
+/** What has the traffic, and with it the state, never evaluates a message again. */
+export function servingRuined(name: string, processId: string, cause: FleetError): FleetError {
+  const { got } = cause.problems[0];
+  return new FleetError(
+    {
+      code: "SERVING_RUINED",
+      what: `${name} is ruined: its revision ${processId}, which has the traffic, can never evaluate a message again, so its state cannot be handed over.`,
+      ...(got === undefined ? {} : { got }),
+      expected: "a revision that can export its state",
+      at: `processes.${name}`,
+      remedy: `Its state is lost unless a backup has it. To give the traffic to the new revision without it: npx fleet deploy --replace ${name} (or FLEET_REPLACE=${name} pulumi up), then npx fleet restore ${name} if there is a backup. The ledger keeps the old id as RUINED.`,
+    },
+    { cause },
+  );
+}
+
 export function failed(name: string, error: FleetError): FleetError {
-  // It says itself what is at stake and what to do.
-  if (error.code === "STATE_NOT_KNOWN") return error;
+  // They say themselves what is at stake and what to do.
+  if (error.code === "STATE_NOT_KNOWN" || error.code === "SERVING_RUINED") return error;
   const { what, got, remedy } = error.problems[0];
   return new FleetError(
     {

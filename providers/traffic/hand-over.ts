@@ -16,6 +16,7 @@ import type { Session } from "../run/session.ts";
 import { type Exported, ExportedSchema } from "../snapshot/contents.ts";
 import { globalsSeen } from "./globals-seen.ts";
 import { callsOpen, carriedWords, failed, notByKey, notSeen } from "./hand-over-words.ts";
+import { losing } from "./lost.ts";
 import type { TrafficInputs } from "./schema.ts";
 
 /** One service's state on its way. */
@@ -32,12 +33,12 @@ export interface Handing {
 /** Who has a service's state. */
 export type Owner = Pick<Handing, "name" | "to" | "keys">;
 
-/** Moves state between revisions. */
+/** Moves state between revisions. What a ruined one had is lost: with consent the rollout goes on without it. */
 export interface HandOver {
   /**
    * Brings the state over and leaves `from` refusing new requests.
    *
-   * @throws FleetError HANDOVER_FAILED; `from` serves on as it did
+   * @throws FleetError HANDOVER_FAILED; `from` serves on as it did. SERVING_RUINED; `from` is ruined, and nobody agreed to lose its state
    */
   give(list: readonly Handing[]): Promise<void>;
   /** Gives only to those that still drain: a run that died, after which the router went back by itself, left them so. */
@@ -119,7 +120,7 @@ function placed(name: string, blue: string | undefined, table: TableLike | undef
 export function handOverBy(
   session: Session,
   budget: () => Budget,
-  tell: (name: string, detail: string) => Promise<void>,
+  tell: (name: string, detail: string, phase?: string) => Promise<void>,
   globalsOf: (name: string) => readonly string[] | undefined = () => undefined,
 ): HandOver {
   // Two revisions of one member are told the same: their intents need names of their own.
@@ -149,6 +150,13 @@ export function handOverBy(
     const { salt, sealed } = await keysOf(name, processId, keys);
     return sealed.some(({ from, to }) => salt !== keys.salt || (from < keys.to && to > keys.from));
   };
+  const assertLosable = losing(session, budget, tell);
+  /** Whether it drains; `undefined` when all that it had is lost. */
+  const drainsYet = (owner: Owner): Promise<boolean | undefined> =>
+    drains(owner.name, owner.to, owner.keys).catch(async (error: unknown) => {
+      await assertLosable(owner, error);
+      return undefined;
+    });
   const resume = (name: string, processId: string, keys?: KeyRange): Promise<unknown> =>
     keys === undefined
       ? control(name, processId, "RESUME", StatusSchema)
@@ -256,6 +264,8 @@ export function handOverBy(
   const give = async (list: readonly Handing[]): Promise<void> => {
     for (const handing of list) {
       try {
+        const { name, from, keys } = handing;
+        if ((await drainsYet({ name, to: from, ...(keys && { keys }) })) === undefined) continue;
         await one(handing);
       } catch (error) {
         await undo(list);
@@ -269,15 +279,15 @@ export function handOverBy(
     give,
     undo,
     async serve(list) {
-      for (const { name, to, keys } of list) {
-        if (!(await drains(name, to, keys))) continue;
+      for (const owner of list) {
+        if (!(await drainsYet(owner))) continue;
+        const { name, to, keys } = owner;
         await resume(name, to, keys);
         await tell(name, `${to.slice(0, 8)} serves on: a run that died had begun to take its state`);
       }
     },
     async recover(list) {
-      for (const handing of list)
-        if (await drains(handing.name, handing.to, handing.keys)) await give([handing]);
+      for (const handing of list) if (await drainsYet(handing)) await give([handing]);
     },
   };
 }

@@ -59,6 +59,7 @@ export async function read(id: string, props: TrafficOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const router = routerOf(session, props.router, () => session.budget(props.timeoutSeconds));
   const state = await router.look().catch(nothingLoaded);
+  if (state === "ruined") return { id, props };
   return { id, props: { ...props, drift: explainDrift(props, state) } };
 }
 
@@ -73,7 +74,8 @@ export async function remove(_id: string, props: TrafficOutputs): Promise<void> 
     await router.set({ release, step: at + 1, salt, services: {}, expect: { release, step: at, serial } });
     await say(session, NAME, "removed", "requests go where the wiring says");
   } catch (error) {
-    if (!(error instanceof FleetError) || !["NO_REPLY", "GONE"].includes(error.code)) throw error;
+    if (!(error instanceof FleetError) || !["NO_REPLY", "GONE", "PROCESS_RUINED"].includes(error.code))
+      throw error;
   }
 }
 
@@ -107,7 +109,7 @@ async function ensure(
       handOver: handOverBy(
         session,
         budget,
-        (name, detail) => say(session, name, "handed over", detail),
+        (name, detail, phase = "handed over") => say(session, name, phase, detail),
         (name) => wanted.services[name]?.globals,
       ),
       wait: (ms) => sleep(ms),

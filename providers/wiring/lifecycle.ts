@@ -11,6 +11,7 @@ import { luaList } from "../run/lua-list.ts";
 import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
+import { withWayOn } from "../run/replacing.ts";
 import { deploymentKey } from "../run/scope.ts";
 import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
@@ -113,6 +114,7 @@ export async function read(id: string, props: WiringOutputs) {
   if (props.newOnly) return { id, props };
   const session = await sessionFor(props.scope, props.network);
   const info = await infoOf(session, props).catch(nothingLoaded);
+  if (info === "ruined") return { id, props };
   const drift = info
     ? [
         ...explainTable(props, heldBy(info, props)),
@@ -161,7 +163,11 @@ async function ensure(
     for (const one of inputs.probes ?? []) await proveProbe(session, target, one, budget);
   } catch (error) {
     await session.deployment.failed(error instanceof FleetError ? error.problems[0].what : String(error));
-    throw new PartialFailure(idOf(inputs), { ...outputs, drift: ["the last wiring was not proved"] }, error);
+    throw new PartialFailure(
+      idOf(inputs),
+      { ...outputs, drift: ["the last wiring was not proved"] },
+      withWayOn(target.name, error),
+    );
   }
   await say(session, target.name, "wired", wordsOf(inputs), started);
   return outputs;

@@ -1,8 +1,11 @@
 import { afterEach, expect, test } from "vitest";
+import * as config from "../../providers/config-bundle/lifecycle.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
-import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { ProcessInputsSchema, type ProcessOutputs } from "../../providers/process/schema.ts";
+import { explainChanges } from "../../providers/process/words.ts";
 import { PartialFailure } from "../../providers/run/partial.ts";
 import { endRun } from "../../providers/run/session.ts";
+import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 /** A process whose spawn came to the scheduler twice never evaluates a message again: found, named, and replaced with consent. */
@@ -156,6 +159,14 @@ test("a refresh names it, and the next up looks at it", async () => {
   const { props } = await lifecycle.read("id", first);
   expect(props.health).toMatchObject({ status: "OFFLINE" });
   expect(props.health.reasons.join()).toContain("HashChain invalid");
+  const [said, ...others] = explainChanges(props, ProcessInputsSchema.parse(inputs));
+  expect(others).toEqual([]);
+  expect(said).toContain(`${first.processId} is ruined`);
+  expect(said).toContain("[PROCESS_RUINED]");
+  expect(said).toContain("fleet deploy --replace battle");
+  // Nobody changed anything by hand, and looked at once more it is the same.
+  expect(props.drift).toEqual([]);
+  expect((await lifecycle.read("id", props)).props).toEqual(props);
   expect((await lifecycle.diff("id", props, inputs)).changes).toBe(true);
   expect((await failed(update(props, inputs))).message).toContain("[PROCESS_RUINED]");
 });
@@ -173,6 +184,40 @@ test("beside others: a ruined revision is named, and replaced with consent", asy
   expect(second.ruined).toEqual([{ processId: first.processId, generation: 1 }]);
   expect(second.revisions?.map(({ processId }) => processId)).toEqual([second.processId]);
 });
+
+test("its wiring and its settings leave the finding to it, name the way on when they change, and let go of it", async () => {
+  await simulated();
+  const battle = await createProcess(await stack.inputs("battle"));
+  const shop = await createProcess(await stack.inputs("shop"));
+  const common = { scope: stack.scope, network: { kind: "legacy", ...stack.net.endpoints } };
+  const { name, processId, generation } = battle;
+  const target = { name, processId, generation };
+  const peers = { shop: shop.processId };
+  const wired = (await wiring.create({ ...common, target, peers })).outs;
+  const settings = (maxConcurrentRequests: number) => ({
+    ...common,
+    name: "process",
+    configType: "PROCESS_CONFIG",
+    configData: { maxConcurrentRequests },
+    targets: [target],
+    timeoutSeconds: 20,
+  });
+  const configured = (await config.create(settings(5))).outs;
+  await ruin(processId);
+  expect((await wiring.read("id", wired)).props).toEqual(wired);
+  expect((await config.read("id", configured)).props).toEqual(configured);
+  const changes = [
+    wiring.update("id", wired, { ...common, target, peers: { shop: processId } }),
+    config.update("id", configured, settings(6)),
+  ];
+  for (const change of changes)
+    expect((await failed(change)).message).toContain("fleet deploy --replace battle");
+  // A new process in its place gets both.
+  const second = { name: shop.name, processId: shop.processId, generation: 1 };
+  const moved = await config.update("id", configured, { ...settings(5), targets: [second] });
+  expect(moved.outs.targets).toEqual([second]);
+  await config.remove("id", configured);
+}, 60_000);
 
 test("a ruined member can be removed", async () => {
   await simulated();

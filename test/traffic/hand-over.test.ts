@@ -1,11 +1,13 @@
 /** What a hand-over claims, and on what; and programs whose state it cannot see. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { type Exported, ExportedSchema } from "../../providers/snapshot/contents.ts";
 import { carriedWords } from "../../providers/traffic/hand-over-words.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
+import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
+import { ruin } from "../localnet/ruin.ts";
 import { Embedded, targetOf } from "./embedded.ts";
 
 const handing = { name: "shop", from: "blueblueblue", to: "greengreengreen" };
@@ -63,18 +65,19 @@ end`;
 describe("a token that knows nothing of the fleet", () => {
   let stage: Embedded;
   let player: Player;
-  let [coordinator, blue, green, earlier, third] = [] as ProcessOutputs[];
+  let [coordinator, blue, green, earlier, third, fourth] = [] as ProcessOutputs[];
 
   beforeAll(async () => {
     stage = await Embedded.open();
-    [coordinator, blue, green, earlier, third] = (await Promise.all([
+    [coordinator, blue, green, earlier, third, fourth] = (await Promise.all([
       stage.make("coordinator"),
       stage.make("token-blue", TOKEN("blue")),
       stage.make("token-green", TOKEN("green")),
       stage.make("token-earlier", TOKEN("earlier", EARLIER)),
       stage.make("token-third", TOKEN("third")),
+      stage.make("token-fourth", TOKEN("fourth")),
     ])) as ProcessOutputs[];
-    for (const each of [blue, green, earlier, third] as ProcessOutputs[])
+    for (const each of [blue, green, earlier, third, fourth] as ProcessOutputs[])
       await wiring.create({
         ...stage.common(),
         target: targetOf(each),
@@ -82,16 +85,24 @@ describe("a token that knows nothing of the fleet", () => {
       });
     player = await newPlayer(stage.network);
   }, 120_000);
+  afterEach(() => {
+    delete process.env.FLEET_REPLACE;
+  });
   afterAll(() => stage.close());
 
   const ask = (process: ProcessOutputs | undefined, action: string) =>
     player.ask(process?.processId ?? "", action, {});
-  const moved = async (release: string, from: ProcessOutputs | undefined, to: ProcessOutputs | undefined) =>
+  const moved = async (
+    release: string,
+    from: ProcessOutputs | undefined,
+    to: ProcessOutputs | undefined,
+    state = "owned",
+  ) =>
     traffic.create(
       await stage.traffic(
         coordinator as ProcessOutputs,
         release,
-        { key: "sender", state: "owned" },
+        { key: "sender", state },
         [from as ProcessOutputs, to as ProcessOutputs],
         { intervalSeconds: 0, checks: [{ kind: "health" }] },
       ),
@@ -124,4 +135,31 @@ describe("a token that knows nothing of the fleet", () => {
     await ask(earlier, "Mint");
     expect(await ask(earlier, "Sum")).toMatchObject({ edition: "earlier", sum: Number(sum) + 5 });
   });
+
+  it.each([
+    ["owned", () => [earlier, third]],
+    ["partitioned", () => [third, fourth]],
+  ] as const)(
+    "is ruined while it serves (%s): with consent the new revision begins without the state",
+    async (state, revisions) => {
+      const [from, to] = revisions();
+      expect(await ruin(stage.network, from?.processId ?? "")).toBe(202);
+      const error: unknown = await moved(`${state}-1`, from, to, state).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(Error);
+      const { message, properties } = error as Error & { properties: TrafficOutputs };
+      expect(message).toContain("[SERVING_RUINED]");
+      expect(message).toContain("fleet deploy --replace battle");
+      expect(message).toContain(from?.processId);
+      expect(properties.active.battle).toBe(from?.processId);
+
+      process.env.FLEET_REPLACE = "battle";
+      const { outs } = await moved(`${state}-1`, from, to, state);
+      expect(outs).toMatchObject({ phase: "COMPLETED", active: { battle: to?.processId } });
+      expect(await ask(to, "Sum")).toMatchObject({ sum: 100 });
+
+      // What is ruined is behind it: the next runs need no consent.
+      delete process.env.FLEET_REPLACE;
+      expect((await moved(`${state}-1`, from, to, state)).outs.phase).toBe("COMPLETED");
+    },
+  );
 });

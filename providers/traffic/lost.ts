@@ -1,0 +1,29 @@
+/** State that nobody can hand over: what has it is ruined. */
+import type { Budget } from "../../core/budget.ts";
+import { recordRuin } from "../process/ruined.ts";
+import { mayReplace, saysRuined } from "../run/replacing.ts";
+import type { Session } from "../run/session.ts";
+import type { Owner } from "./hand-over.ts";
+import { lostWords, servingRuined } from "./hand-over-words.ts";
+
+/**
+ * For `catch`: a ruined process without whose state the run may go on is said, and written into the ledger, once; any other failure
+ * stays one.
+ *
+ * @throws FleetError SERVING_RUINED when nobody agreed to lose its state
+ */
+export function losing(
+  session: Session,
+  budget: () => Budget,
+  tell: (name: string, detail: string, phase: string) => Promise<void>,
+): (owner: Owner, error: unknown) => Promise<void> {
+  const known = new Set<string>();
+  return async ({ name, to: processId }, error) => {
+    if (!saysRuined(error)) throw error;
+    if (!mayReplace(name)) throw servingRuined(name, processId, error);
+    if (known.has(processId)) return;
+    await recordRuin(session, { name, processId, generation: 1 }, budget());
+    await tell(name, lostWords(name, processId), "state lost");
+    known.add(processId);
+  };
+}
