@@ -17,22 +17,21 @@ import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { proveProbe } from "./probes.ts";
 import { type WiringInputs, WiringInputsSchema, type WiringOutputs } from "./schema.ts";
+import {
+  explainDeployers,
+  explainTable,
+  heldBy,
+  InfoSchema,
+  type Table,
+  tableHash,
+  WiredSchema,
+  wordsOf,
+} from "./table.ts";
 
 export { configure };
 
 type Raw = Record<string, unknown>;
 
-/** Lua's JSON writes an empty table as `[]`. */
-const PeersSchema = z.preprocess(
-  (value) => (Array.isArray(value) && value.length === 0 ? {} : value),
-  z.record(z.string(), z.string()),
-);
-/** An earlier library says nothing of who has none. */
-const WiredSchema = z.looseObject({ peers: PeersSchema, withoutLibrary: luaList(z.string()).optional() });
-const InfoSchema = z
-  .looseObject({ peers: PeersSchema, allowed: luaList(z.string()) })
-  .extend({ peersWithoutLibrary: luaList(z.string()).optional() });
-type Table = Pick<WiringInputs, "peers" | "withoutLibrary">;
 const AdmittedSchema = z.looseObject({ admitted: z.array(z.string()) });
 const AllowedSchema = z.looseObject({
   allowed: luaList(z.string()),
@@ -58,46 +57,6 @@ export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
   if (olds.target.processId !== news.target.processId) reasons.push("the process is another one");
   for (const reason of reasons) console.log(`${news.target.name} wiring: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
-}
-
-/** `battle joins`, `shop is another process`, `admin leaves`. Pure. */
-export function explainPeers(before: Record<string, string>, after: Record<string, string>): string[] {
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  return names.flatMap((name) => {
-    if (before[name] === after[name]) return [];
-    if (before[name] === undefined) return [`peer ${name} joins`];
-    return [after[name] === undefined ? `peer ${name} leaves` : `peer ${name} is another process`];
-  });
-}
-
-/** As `explainPeers`, and `peer token has no library` of who stays. Pure. */
-export function explainTable(before: Table, after: Table): string[] {
-  const [had, has] = [before, after].map(({ withoutLibrary = [] }) => new Set(withoutLibrary));
-  const stays = Object.keys(after.peers).filter((name) => before.peers[name] !== undefined);
-  const changed = stays.filter((name) => had?.has(name) !== has?.has(name)).sort();
-  return [
-    ...explainPeers(before.peers, after.peers),
-    ...changed.map((name) => `peer ${name} has ${has?.has(name) ? "no" : "the"} library`),
-  ];
-}
-
-/** `admin may change it`, `admin may not change it any more`. Pure. */
-export function explainDeployers(
-  before: Readonly<Record<string, string>>,
-  after: readonly string[],
-  named: Readonly<Record<string, string>> = before,
-): string[] {
-  const names = new Map(
-    [...Object.entries(before), ...Object.entries(named)].map(([name, id]) => [id, name]),
-  );
-  const held = new Set(Object.values(before));
-  const reasons = [
-    ...after.filter((id) => !held.has(id)).map((id) => `${names.get(id) ?? id} may change it`),
-    ...[...held]
-      .filter((id) => !after.includes(id))
-      .map((id) => `${names.get(id)} may not change it any more`),
-  ];
-  return reasons.sort();
 }
 
 export async function create(raw: Raw) {
@@ -263,21 +222,3 @@ async function allow(
 
 const infoOf = (session: Session, props: WiringInputs) =>
   ask(session, { ...props.target, action: "Info" }, InfoSchema, session.budget(props.timeoutSeconds));
-
-/** The table that a process says it holds. One of an earlier version cannot hold who has no library: then that is as it was told. */
-const heldBy = (
-  { peers, peersWithoutLibrary }: Pick<z.output<typeof InfoSchema>, "peers" | "peersWithoutLibrary">,
-  told: Table,
-): Table => ({
-  peers,
-  withoutLibrary: peersWithoutLibrary ?? told.withoutLibrary,
-});
-
-/** Of `peers` alone where all have the library, as earlier versions made it. Pure. */
-const tableHash = ({ peers, withoutLibrary = [] }: Table): string =>
-  withoutLibrary.length === 0 ? hashOf(peers) : hashOf({ peers, withoutLibrary: [...withoutLibrary].sort() });
-
-const wordsOf = ({ peers, withoutLibrary = [] }: Table): string =>
-  Object.keys(peers)
-    .map((name) => (withoutLibrary.includes(name) ? `${name} (no library)` : name))
-    .join(", ") || "none";

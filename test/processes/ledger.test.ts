@@ -519,6 +519,14 @@ describe("with processes", () => {
       });
       expect(error).toMatchObject({ code: "LIB_REQUIRED", message: expect.stringContaining("token") });
     }
+    // What was found of one while it had the library says nothing of it any more.
+    const found = async () => {
+      const all = (await send(w, "PROCESS_DISCOVERY")).processes as Record<string, ReplyData>;
+      return all[w.get("admin").id]?.health;
+    };
+    expect(await found()).toMatchObject({ status: "HEALTHY" });
+    await register(w, "admin", { metadata: { name: "admin", lib: false } });
+    expect(await found()).toBeUndefined();
     // One that only the wiring tells of is asked no more than that.
     await w.wire({ "deployment-coordinator": ["coin"] }, 1, ["coin"]);
     const coin = await send(w, "DEPLOYMENT_HEALTH_CHECK", { healthCheck: { targetProcesses: ["coin"] } });

@@ -5,7 +5,7 @@ import { judge } from "../../providers/process/health.ts";
 import { composeProgram, readLoadOutcome } from "../../providers/process/program.ts";
 import { explainModules } from "../../providers/process/words.ts";
 import { assumeKept, UNKNOWN } from "../../providers/run/inputs.ts";
-import { explainPeers } from "../../providers/wiring/lifecycle.ts";
+import { explainPeers } from "../../providers/wiring/table.ts";
 
 describe("a program", () => {
   const commit = { process: "battle", release: "r", sourceHash: "h", version: "1.0.0", epoch: 3 };

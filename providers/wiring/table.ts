@@ -1,0 +1,80 @@
+/** The table of peers: how it is compared, and what a process says of the one that it holds. */
+import { z } from "zod";
+import { hashOf } from "../../core/hash.ts";
+import { luaList } from "../run/lua-list.ts";
+import type { WiringInputs } from "./schema.ts";
+
+/** Lua's JSON writes an empty table as `[]`. */
+const PeersSchema = z.preprocess(
+  (value) => (Array.isArray(value) && value.length === 0 ? {} : value),
+  z.record(z.string(), z.string()),
+);
+/** An earlier library says nothing of who has none. */
+export const WiredSchema = z.looseObject({
+  peers: PeersSchema,
+  withoutLibrary: luaList(z.string()).optional(),
+});
+export const InfoSchema = z
+  .looseObject({ peers: PeersSchema, allowed: luaList(z.string()) })
+  .extend({ peersWithoutLibrary: luaList(z.string()).optional() });
+/** Whom a process is told as its peers. */
+export type Table = Pick<WiringInputs, "peers" | "withoutLibrary">;
+
+/** `battle joins`, `shop is another process`, `admin leaves`. Pure. */
+export function explainPeers(before: Record<string, string>, after: Record<string, string>): string[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  return names.flatMap((name) => {
+    if (before[name] === after[name]) return [];
+    if (before[name] === undefined) return [`peer ${name} joins`];
+    return [after[name] === undefined ? `peer ${name} leaves` : `peer ${name} is another process`];
+  });
+}
+
+/** As `explainPeers`, and `peer token has no library` of who stays. Pure. */
+export function explainTable(before: Table, after: Table): string[] {
+  const [had, has] = [before, after].map(({ withoutLibrary = [] }) => new Set(withoutLibrary));
+  const stays = Object.keys(after.peers).filter((name) => before.peers[name] !== undefined);
+  const changed = stays.filter((name) => had?.has(name) !== has?.has(name)).sort();
+  return [
+    ...explainPeers(before.peers, after.peers),
+    ...changed.map((name) => `peer ${name} has ${has?.has(name) ? "no" : "the"} library`),
+  ];
+}
+
+/** `admin may change it`, `admin may not change it any more`. Pure. */
+export function explainDeployers(
+  before: Readonly<Record<string, string>>,
+  after: readonly string[],
+  named: Readonly<Record<string, string>> = before,
+): string[] {
+  const names = new Map(
+    [...Object.entries(before), ...Object.entries(named)].map(([name, id]) => [id, name]),
+  );
+  const held = new Set(Object.values(before));
+  const reasons = [
+    ...after.filter((id) => !held.has(id)).map((id) => `${names.get(id) ?? id} may change it`),
+    ...[...held]
+      .filter((id) => !after.includes(id))
+      .map((id) => `${names.get(id)} may not change it any more`),
+  ];
+  return reasons.sort();
+}
+
+/** The table that a process says it holds. One of an earlier version cannot hold who has no library: then that is as it was told. */
+export const heldBy = (
+  { peers, peersWithoutLibrary }: Pick<z.output<typeof InfoSchema>, "peers" | "peersWithoutLibrary">,
+  told: Table,
+): Table => ({
+  peers,
+  withoutLibrary: peersWithoutLibrary ?? told.withoutLibrary,
+});
+
+/** Of `peers` alone where all have the library, as earlier versions made it. Pure. */
+export const tableHash = ({ peers, withoutLibrary = [] }: Table): string =>
+  withoutLibrary.length === 0 ? hashOf(peers) : hashOf({ peers, withoutLibrary: [...withoutLibrary].sort() });
+
+/** The names of a table, for people. Pure. */
+export const wordsOf = ({ peers, withoutLibrary = [] }: Table): string =>
+  Object.keys(peers)
+    .map((name) => (withoutLibrary.includes(name) ? `${name} (no library)` : name))
+    .join(", ") || "none";
