@@ -38,7 +38,10 @@ export function historyCommand(cli: Cli): Command {
     async run(context, options) {
       const fleet = await context.fleet({ journal: "discard", wallet: options.ledger });
       const known = await historyFor(context, fleet, options.ledger ? options.timeout : 0);
-      const entries = historyOfStack(known.releases, known.runs, known.updates).slice(0, options.limit);
+      const entries = historyOfStack(known.releases, known.runs, known.updates, known.heldAt).slice(
+        0,
+        options.limit,
+      );
       const { withoutLedger } = known;
       context.out.document({
         success: true,

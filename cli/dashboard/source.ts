@@ -86,7 +86,9 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
         stack: now.stack,
         network: now.session.networkName,
         processes: looked.map(({ view }): ProcessView => view),
-        releases: known ? historyOfStack(known.releases, known.runs, known.updates).map(releaseView) : [],
+        releases: known
+          ? historyOfStack(known.releases, known.runs, known.updates, known.heldAt).map(releaseView)
+          : [],
         traffic,
         alerts: [...monitoredAlerts(scope), ...alerts.flat()],
         problems,

@@ -31,11 +31,14 @@ export interface HistoryEntry {
 /**
  * Releases, the ledger's runs and the stack's own updates as one list, newest first. An update belongs to the deployment that ended
  * (or began) while it ran. Pure.
+ *
+ * @param heldAt when updates left the rollout waiting for a person: pulumi's own history calls them failed
  */
 export function historyOfStack(
   releases: readonly KnownRelease[],
   runs: readonly LedgerRun[],
   updates: readonly StackUpdate[],
+  heldAt: readonly string[] = [],
 ): HistoryEntry[] {
   const free = new Set(updates.filter(({ kind }) => kind === "update" || kind === "destroy"));
   const updateAt = (time: number): StackUpdate | undefined => {
@@ -85,7 +88,7 @@ export function historyOfStack(
     entries.push({
       at: update.endTime ?? update.startTime,
       kind: update.kind === "destroy" ? "destroy" : "deploy",
-      result: resultOf(update.result),
+      result: isHeld(update, heldAt) ? "held" : resultOf(update.result),
       ...about(update, undefined),
       changed: [],
       current: false,
@@ -111,6 +114,12 @@ function covers({ startTime, endTime }: StackUpdate, time: number): boolean {
   const end = endTime === undefined ? Number.POSITIVE_INFINITY : Date.parse(endTime) + 1500;
   return time >= Date.parse(startTime) - 1000 && time <= end;
 }
+
+/** The rollout was left waiting while this update ran, and an update that waits ends as a failed one. */
+const isHeld = (update: StackUpdate, heldAt: readonly string[]): boolean =>
+  update.kind === "update" &&
+  update.result === "failed" &&
+  heldAt.some((time) => covers(update, Date.parse(time)));
 
 const resultOfRun = (status: string): HistoryEntry["result"] =>
   status === "RUNNING" ? "running" : status === "HELD" ? "held" : "failed";

@@ -6,7 +6,7 @@ import type { FleetSession } from "../fleet-session.ts";
 import { type LedgerRun, ledgerOf, readLedger, runsOf } from "./ledger.ts";
 import { type KnownRelease, localReleases, mergeReleases } from "./releases.ts";
 import {
-  releasesOfHistory,
+  pastStates,
   type StackAsk,
   type StackUpdate,
   stackState,
@@ -19,6 +19,8 @@ export interface KnownHistory {
   readonly releases: readonly KnownRelease[];
   readonly runs: readonly LedgerRun[];
   readonly updates: readonly StackUpdate[];
+  /** When updates left the rollout waiting for a person, ISO 8601, as the stack's states say. */
+  readonly heldAt: readonly string[];
   /** What runs now. */
   readonly current?: ReleaseDocument;
   /** The router of now, where traffic is given by a table. */
@@ -39,8 +41,11 @@ export async function readHistory(
   ask: StackAsk,
   askLedger: number,
 ): Promise<KnownHistory> {
-  const [updates, { release: ofState, traffic }] = await Promise.all([stackUpdates(ask), stackState(ask)]);
-  const ofHistory = await releasesOfHistory(ask, updates);
+  const [updates, { release: ofState, traffic, heldAt }] = await Promise.all([
+    stackUpdates(ask),
+    stackState(ask),
+  ]);
+  const past = await pastStates(ask, updates);
   const local = await localReleases(where);
   let runs: LedgerRun[] = [];
   let withoutLedger: FleetError | undefined;
@@ -54,11 +59,12 @@ export async function readHistory(
     }
   }
   const current = await whatRuns(where, ofState);
-  const documents = [...ofHistory, ...(ofState ? [ofState] : []), ...local];
+  const documents = [...past.releases, ...(ofState ? [ofState] : []), ...local];
   return {
     releases: mergeReleases(documents, runs, current?.deploymentId),
     runs,
     updates,
+    heldAt: [...past.heldAt, ...(heldAt === undefined ? [] : [heldAt])],
     ...(current === undefined ? {} : { current }),
     ...(traffic === undefined ? {} : { traffic }),
     ...(withoutLedger === undefined ? {} : { withoutLedger }),

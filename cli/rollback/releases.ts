@@ -74,6 +74,8 @@ export function mergeReleases(
 /** A resource in a state or checkpoint. */
 export interface StateResource {
   readonly type: string;
+  /** When an update last wrote it, ISO 8601. */
+  readonly modified?: string | undefined;
   readonly outputs?: unknown;
   readonly initErrors?: readonly string[] | null | undefined;
 }
@@ -84,5 +86,17 @@ export function releaseInState(resources: readonly StateResource[]): ReleaseDocu
     if (!type.endsWith("dynamic/ao:Release") || (initErrors?.length ?? 0) > 0) return [];
     const release = verifiedRelease(outputs);
     return release ? [release] : [];
+  });
+}
+
+/**
+ * When an update left the rollout waiting for a person, by a state or checkpoint: nothing where the last rollout in it did not, or where
+ * another resource failed, which makes its update a failed one. Pure.
+ */
+export function heldInState(resources: readonly StateResource[]): string[] {
+  const failed = resources.filter(({ initErrors }) => (initErrors?.length ?? 0) > 0);
+  return failed.flatMap(({ type, outputs, modified }) => {
+    if (failed.length > 1 || modified === undefined || !type.endsWith("dynamic/ao:Traffic")) return [];
+    return (outputs as { phase?: unknown } | null | undefined)?.phase === "HELD" ? [modified] : [];
   });
 }

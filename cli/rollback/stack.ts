@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { ReleaseDocument } from "../../providers/release/document.ts";
 import type { Host } from "../host.ts";
 import type { Workspace } from "../workspace.ts";
-import { releaseInState } from "./releases.ts";
+import { heldInState, releaseInState, type StateResource } from "./releases.ts";
 
 const UpdateSchema = z.looseObject({
   kind: z.string(),
@@ -44,6 +44,7 @@ const StateSchema = z.looseObject({
     .array(
       z.looseObject({
         type: z.string(),
+        modified: z.string().optional(),
         outputs: z.record(z.string(), z.unknown()).optional(),
         initErrors: z.array(z.string()).nullish(),
       }),
@@ -57,6 +58,8 @@ export interface StackState {
   readonly release?: ReleaseDocument;
   /** The router of a fleet whose traffic is given by a table. */
   readonly traffic?: Traffic;
+  /** When an update left the rollout waiting for a person, ISO 8601; undefined when the last one did not. */
+  readonly heldAt?: string;
 }
 
 const TrafficSchema = z.looseObject({
@@ -85,6 +88,7 @@ export async function stackState({ host, workspace, stack }: StackAsk): Promise<
   const state = z.looseObject({ deployment: StateSchema }).safeParse(JSON.parse(answer.stdout));
   const resources = state.data?.deployment.resources ?? [];
   const [release] = releaseInState(resources);
+  const [heldAt] = heldInState(resources);
   const table = resources.find(({ type }) => type.endsWith("dynamic/ao:Traffic"));
   const traffic = TrafficSchema.safeParse(table?.outputs).data;
   const held = Object.fromEntries(
@@ -93,30 +97,39 @@ export async function stackState({ host, workspace, stack }: StackAsk): Promise<
       return found ? [[found.name, found.revisions] as const] : [];
     }),
   );
-  return { ...(release ? { release } : {}), ...(traffic ? { traffic: { ...traffic, held } } : {}) };
+  return {
+    ...(release ? { release } : {}),
+    ...(traffic ? { traffic: { ...traffic, held } } : {}),
+    ...(heldAt === undefined ? {} : { heldAt }),
+  };
+}
+
+/** What the checkpoints of a stack's earlier updates say. */
+export interface PastStates {
+  readonly releases: readonly ReleaseDocument[];
+  /** When updates left the rollout waiting for a person, ISO 8601. */
+  readonly heldAt: readonly string[];
 }
 
 /**
- * The releases in the checkpoints that a file backend keeps of every finished update. Other backends keep theirs where the
+ * What is in the checkpoints that a file backend keeps of every finished update. Other backends keep theirs where the
  * command line does not reach them, but for Pulumi Cloud, which exports a version.
  */
-export async function releasesOfHistory(
-  ask: StackAsk,
-  updates: readonly StackUpdate[],
-): Promise<ReleaseDocument[]> {
+export async function pastStates(ask: StackAsk, updates: readonly StackUpdate[]): Promise<PastStates> {
   const url = ask.workspace.env.PULUMI_BACKEND_URL;
-  return url?.startsWith("file://") ? fromFiles(ask, url) : fromVersions(ask, updates);
+  const found = await (url?.startsWith("file://") ? fromFiles(ask, url) : fromVersions(ask, updates));
+  return { releases: found.flatMap(releaseInState), heldAt: found.flatMap(heldInState) };
 }
 
-async function fromFiles({ project, stack, workspace }: StackAsk, url: string): Promise<ReleaseDocument[]> {
+async function fromFiles({ project, stack, workspace }: StackAsk, url: string): Promise<StateResource[][]> {
   const root = folderOf(url, workspace.projectDir);
   const folder = join(root, ".pulumi", "history", project, stack);
-  const found: ReleaseDocument[] = [];
+  const found: StateResource[][] = [];
   for (const name of (await readdir(folder).catch(() => [])).sort()) {
     if (!/\.checkpoint\.json(\.gz)?$/.test(name)) continue;
     const bytes = await readFile(join(folder, name));
     const text = name.endsWith(".gz") ? (await promisify(gunzip)(bytes)).toString() : bytes.toString();
-    found.push(...inCheckpoint(text));
+    found.push(inCheckpoint(text));
   }
   return found;
 }
@@ -130,10 +143,10 @@ function folderOf(url: string, projectDir: string): string {
 
 const CheckpointSchema = z.looseObject({ checkpoint: z.looseObject({ latest: StateSchema.nullish() }) });
 
-function inCheckpoint(text: string): ReleaseDocument[] {
+function inCheckpoint(text: string): StateResource[] {
   try {
     const { checkpoint } = CheckpointSchema.parse(JSON.parse(text));
-    return releaseInState(checkpoint.latest?.resources ?? []);
+    return checkpoint.latest?.resources ?? [];
   } catch {
     // A file that a killed run cut short tells nothing.
     return [];
@@ -143,16 +156,16 @@ function inCheckpoint(text: string): ReleaseDocument[] {
 async function fromVersions(
   { host, workspace, stack }: StackAsk,
   updates: readonly StackUpdate[],
-): Promise<ReleaseDocument[]> {
-  const found: ReleaseDocument[] = [];
+): Promise<StateResource[][]> {
+  const found: StateResource[][] = [];
   for (const { kind, result, version } of updates) {
-    if (kind !== "update" || result !== "succeeded" || version === 0) continue;
+    if (kind !== "update" || result === "in-progress" || version === 0) continue;
     const args = ["stack", "export", "--version", String(version), "--stack", stack];
     const answer = await host.pulumi(workspace, args);
     // A backend that refuses one version refuses all.
     if (answer.code !== 0) return found;
     const state = z.looseObject({ deployment: StateSchema }).safeParse(JSON.parse(answer.stdout));
-    if (state.success) found.push(...releaseInState(state.data.deployment.resources ?? []));
+    if (state.success) found.push(state.data.deployment.resources ?? []);
   }
   return found;
 }

@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { bundlesOf, modulesOf, releasesToKeep, snapshotsToKeep } from "../../cli/cleanup/retention.ts";
 import { describeChanges } from "../../cli/rollback/changes.ts";
@@ -5,7 +8,8 @@ import { historyOfStack } from "../../cli/rollback/entries.ts";
 import { globalsLeft, unreadable } from "../../cli/rollback/globals.ts";
 import { type LedgerEntry, type LedgerRun, runsOf } from "../../cli/rollback/ledger.ts";
 import { isReachable } from "../../cli/rollback/migrations.ts";
-import { mergeReleases, releaseInState } from "../../cli/rollback/releases.ts";
+import { heldInState, mergeReleases, releaseInState } from "../../cli/rollback/releases.ts";
+import { pastStates } from "../../cli/rollback/stack.ts";
 import { surprises } from "../../cli/rollback/surprises.ts";
 import { targetOf } from "../../cli/rollback/target.ts";
 import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../components/pin.ts";
@@ -268,6 +272,67 @@ describe("the history", () => {
       ["deploy", "failed", "Ann", "01234567+"],
       ["deploy", "succeeded", "Ann", "01234567+"],
     ]);
+  });
+  it("says held of an update that left its rollout waiting, also without a ledger", () => {
+    const traffic = (phase: string, modified: string, initErrors: string[] = ["it waits"]) => ({
+      ...{ type: "pulumi-nodejs:dynamic/ao:Traffic", modified, initErrors },
+      outputs: { phase },
+    });
+    const broken = { type: "pulumi-nodejs:dynamic/ao:Process", initErrors: ["no"], modified: at(4) };
+    const states = [
+      [traffic("HELD", at(2))],
+      // The next update failed before it came to the traffic.
+      [traffic("HELD", at(2)), { ...broken, modified: at(3) }],
+      [traffic("HELD", at(4)), broken],
+      [traffic("ROLLED_BACK", at(5))],
+      [traffic("HELD", at(6), [])],
+    ];
+    const update = (day: number, result = "failed") => ({
+      ...{ kind: "update", startTime: at(day), endTime: at(day), message: "", environment: {} },
+      ...{ result, version: 0, resourceChanges: { update: 1 } },
+    });
+    const updates = [7, 6, 5, 4, 3, 2].map((day) => update(day));
+    const lines = historyOfStack([], [], updates, states.flatMap(heldInState));
+    expect(lines.map(({ at: time, result }) => [time, result])).toEqual([
+      [at(7), "failed"],
+      [at(6), "failed"],
+      [at(5), "failed"],
+      [at(4), "failed"],
+      [at(3), "failed"],
+      [at(2), "held"],
+    ]);
+  });
+  it("reads which updates were held from the checkpoints of a file backend", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fleet-history-"));
+    const history = join(folder, ".pulumi", "history", "game", "dev");
+    await mkdir(history, { recursive: true });
+    const checkpoint = (phase: string, modified: string) => ({
+      version: 3,
+      checkpoint: {
+        latest: {
+          resources: [
+            {
+              ...{ type: "pulumi-nodejs:dynamic/ao:Traffic", outputs: { phase }, initErrors: ["it waits"] },
+              modified,
+            },
+          ],
+        },
+      },
+    });
+    const put = (name: string, value: unknown) => writeFile(join(history, name), JSON.stringify(value));
+    await put("dev-1.checkpoint.json", checkpoint("HELD", at(1)));
+    await put("dev-2.checkpoint.json", checkpoint("COMPLETED", at(2)));
+    await writeFile(join(history, "dev-3.checkpoint.json"), "{");
+    const past = await pastStates(
+      {
+        host: { pulumi: async () => ({ code: 1, stdout: "", stderr: "", output: "" }) },
+        workspace: { projectDir: folder, env: { PULUMI_BACKEND_URL: `file://${folder}` } } as never,
+        ...{ project: "game", stack: "dev" },
+      },
+      [],
+    );
+    expect(past).toEqual({ releases: [], heldAt: [at(1)] });
+    await rm(folder, { recursive: true });
   });
   it("marks what a rollback went away from, also without a ledger", () => {
     const lines = historyOfStack(mergeReleases([one, two, three, back], [], "d4"), [], []);
