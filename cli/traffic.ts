@@ -2,28 +2,10 @@ import { FleetError } from "../core/errors.ts";
 import { headline, percent, phaseOf, revisionsOf } from "../delivery/index.ts";
 import { type TrafficState, TrafficStateSchema } from "../delivery/wire.ts";
 import { ask } from "../providers/run/control.ts";
-import type { Context } from "./command.ts";
 import type { FleetSession } from "./fleet-session.ts";
 import type { Member } from "./members.ts";
 import { dryCall } from "./message.ts";
-import { stackState } from "./rollback/stack.ts";
 import { table } from "./table.ts";
-
-/** The member that carries the router where the fleet names no other one. */
-const ROUTER = "coordinator";
-
-/** The member that carries the router: the one named, `coordinator` where there is one, else the one that the stack's state names. */
-export async function routerName(
-  context: Context,
-  { members, project, stack }: FleetSession,
-  named: string | undefined,
-): Promise<string> {
-  if (named !== undefined) return named;
-  if (members.some(({ name }) => name === ROUTER)) return ROUTER;
-  const { host } = context;
-  const { traffic } = await stackState({ host, workspace: await context.workspace(), project, stack });
-  return traffic?.router.name ?? ROUTER;
-}
 
 /** What `status` says of traffic. */
 export interface ShownTraffic {

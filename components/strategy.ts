@@ -19,7 +19,7 @@ export interface Rollout {
 }
 
 /** Carries the router where no other member is named. */
-const ROUTER = "coordinator";
+export const ROUTER = "coordinator";
 
 /** The member that carries the router. Pure. */
 export const routerOf = ({ router, processes }: FleetDeclaration): string | undefined =>

@@ -6,7 +6,7 @@ import type { DeclaredProcess } from "../providers/release/schema.ts";
 import type { FleetDeclaration } from "./declaration.ts";
 import { globalsOf, policyOf } from "./known-state.ts";
 import type { FleetPlan, PlannedProcess } from "./plan.ts";
-import { type Rollout, strategyOf } from "./strategy.ts";
+import { ROUTER, type Rollout, strategyOf } from "./strategy.ts";
 
 /** The process of a member that callers get, as the release names it. */
 export interface ActiveMember {
@@ -88,7 +88,9 @@ export function peersOf(
   return {
     peers: pulumi.output(peers),
     ...(withoutLibrary.length > 0 ? { withoutLibrary } : {}),
-    ...(router !== undefined && declared.peers.includes(router) ? { router } : {}),
+    ...(router !== undefined && [router, ROUTER].some((name) => declared.peers.includes(name))
+      ? { router }
+      : {}),
     ...(deployers === undefined ? {} : { deployers: pulumi.output(Object.fromEntries(deployers)) }),
   };
 }

@@ -4,8 +4,8 @@ import { tableName } from "../../delivery/table.ts";
 import type { TrafficCommand } from "../../delivery/wire.ts";
 import { ask } from "../../providers/run/control.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
-import { pickMember } from "../members.ts";
-import { routerName, trafficLines, trafficOf } from "../traffic.ts";
+import { noRouter, routerIn } from "../router.ts";
+import { trafficLines, trafficOf } from "../traffic.ts";
 
 const SaidSchema = z.looseObject({ release: z.string(), step: z.number(), mode: z.string() });
 
@@ -65,7 +65,7 @@ const commandOf =
       define(it) {
         it.option(
           "--router <member>",
-          "member that carries the router (default: coordinator, else the one that the stack's state names)",
+          "member that carries the router (default: the one that the stack's state names)",
         )
           .option("--release <hash>", "only if this release is being rolled out")
           .option("--timeout <seconds>", "until the router must have answered", seconds, 30);
@@ -77,7 +77,8 @@ const commandOf =
       }),
       async run(context, { router: named, release, timeout }) {
         const fleet = await context.fleet({ journal: "keep" });
-        const router = pickMember(fleet, await routerName(context, fleet, named));
+        const router = await routerIn(context, fleet, named);
+        if (!router) throw noRouter(fleet);
         const { processId, generation } = router;
         const data = release === undefined ? { command } : { command, release };
         const request = { name: router.name, processId, generation, action: "TRAFFIC_COMMAND", data };

@@ -10,8 +10,9 @@ import type { FleetSession } from "../fleet-session.ts";
 import { type LastKnown, lastKnown, lastWords, rememberHeard } from "../last-known.ts";
 import type { Member } from "../members.ts";
 import { dryCall } from "../message.ts";
+import { routerIn } from "../router.ts";
 import { brief, table } from "../table.ts";
-import { routerName, type ShownTraffic, trafficLines, trafficOf } from "../traffic.ts";
+import { type ShownTraffic, trafficLines, trafficOf } from "../traffic.ts";
 import { unansweredBy } from "../unanswered.ts";
 
 /** One process as it is now, by its own word. */
@@ -91,9 +92,8 @@ export function statusCommand(cli: Cli): Command {
       }
       const fleet = await context.fleet({ journal: "discard", wallet: !options.quick });
       if (fleet.members.length === 0) return nothing(context, fleet);
-      const carrier = await routerName(context, fleet, options.router);
+      const router = await routerIn(context, fleet, options.router);
       for (;;) {
-        const router = fleet.members.find(({ name }) => name === carrier);
         const [traffic, ...rows] = await Promise.all([
           trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
           ...fleet.members.map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),

@@ -22,6 +22,7 @@ import { knownFleet, type Member, pickMember } from "../members.ts";
 import { dryCall } from "../message.ts";
 import { type HistoryEntry, historyOfStack } from "../rollback/entries.ts";
 import type { KnownHistory } from "../rollback/known.ts";
+import { noRouter } from "../router.ts";
 import { brief } from "../table.ts";
 import { acknowledge, alertsOf, order } from "./alerts.ts";
 import { differenceOf } from "./difference.ts";
@@ -73,13 +74,15 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
       };
       const able = (capability: string): Member[] =>
         now.members.filter((_, index) => looked[index]?.capabilities.includes(capability));
-      [router] = able("TRAFFIC_ROUTING");
-      const [traffic, alerts, known] = await Promise.all([
+      const capable = able("TRAFFIC_ROUTING");
+      // Several may be able to; the table is in the one that the stack's state names.
+      const known = await or(releases(now, manifest?.deploymentId), undefined);
+      router = capable.find(({ name }) => name === known?.traffic?.router.name) ?? capable[0];
+      const [traffic, alerts] = await Promise.all([
         router ? or(trafficOf(now, router), null) : null,
         Promise.all(
           ["DEPLOYMENT_COORDINATION", "MONITORING"].flatMap(able).map((each) => or(alertsOf(now, each), [])),
         ),
-        or(releases(now, manifest?.deploymentId), undefined),
       ]);
       const observation: Observation = {
         project: now.project,
@@ -258,13 +261,4 @@ const withoutAudit = (name: string): FleetError =>
     got: "lib: false",
     expected: "a member with the library",
     remedy: `Its messages are in the network's own order: npx fleet logs ${name}`,
-  });
-
-const noRouter = ({ members }: FleetSession): FleetError =>
-  new FleetError({
-    code: "NO_ROUTER",
-    what: "No process of this fleet carries the router.",
-    got: members.map(({ name }) => name).join(", "),
-    expected: "a member with the capability TRAFFIC_ROUTING",
-    remedy: "Only fleets with a router have rollouts to promote, pause or abort.",
   });

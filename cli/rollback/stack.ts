@@ -60,12 +60,17 @@ export interface StackState {
   readonly traffic?: Traffic;
   /** When an update left the rollout waiting for a person, ISO 8601; undefined when the last one did not. */
   readonly heldAt?: string;
+  /** The member that carries the router; null where the state names none; undefined where no state could be read. */
+  readonly router?: string | null;
 }
 
 const TrafficSchema = z.looseObject({
   router: z.looseObject({ name: z.string(), processId: z.string(), generation: z.number() }),
   services: z.record(z.string(), z.looseObject({ state: z.string().default("owned") })),
 });
+
+/** A member that gets processes beside older ones; it is in the state before the table of traffic is. */
+const BesideSchema = z.looseObject({ strategy: z.looseObject({ router: z.string() }) });
 
 const HeldSchema = z.looseObject({
   name: z.string(),
@@ -97,7 +102,12 @@ export async function stackState({ host, workspace, stack }: StackAsk): Promise<
       return found ? [[found.name, found.revisions] as const] : [];
     }),
   );
+  const beside = resources.flatMap(({ type, outputs }) =>
+    type.endsWith("dynamic/ao:Process") ? (BesideSchema.safeParse(outputs).data?.strategy.router ?? []) : [],
+  );
+  const router = traffic?.router.name ?? beside[0] ?? null;
   return {
+    router,
     ...(release ? { release } : {}),
     ...(traffic ? { traffic: { ...traffic, held } } : {}),
     ...(heldAt === undefined ? {} : { heldAt }),

@@ -176,7 +176,8 @@ async function admit(
 async function wire(session: Session, inputs: WiringInputs, hash: string, budget: Budget): Promise<Table> {
   const { target, peers, router, withoutLibrary } = inputs;
   const epoch = await session.deployment.epoch();
-  const named = router === undefined ? undefined : peers[router];
+  // A router that is no peer here is nobody's id: without a word of it the peer "coordinator" would count as the router.
+  const named = router === undefined ? undefined : (peers[router] ?? "");
   const bare = withoutLibrary === undefined ? {} : { withoutLibrary };
   const data = { peers, hash, ...bare, ...(named === undefined ? {} : { router: named }) };
   const request = { ...target, action: "WIRE_PEERS", epoch, data };

@@ -26,7 +26,7 @@ export const WiringInputsSchema = z.strictObject({
    * answer, and judges none of them. A target whose own library is older takes no notice. @default none
    */
   withoutLibrary: z.array(z.string()).optional(),
-  /** Peer that carries the fleet's router: whom it names in `On-Behalf-Of` is who asked. @default the peer "coordinator" */
+  /** Member that carries the fleet's router: where it is a peer, whom it names in `On-Behalf-Of` is who asked. @default the peer "coordinator" */
   router: z.string().optional(),
   /**
    * Who may change the target beside its owner: name → address of a wallet or id of a process. Replaces the whole list. What is

@@ -68,8 +68,18 @@ function rollout(change: object = {}): {
   return { behave, state, said };
 }
 
-const run = (words: string[], behave: Behaviour, members = [member("coordinator"), member("battle")]) =>
-  fleet(words, { fleet: fakeFleet(fakeAo(behave), members) });
+/** A stack whose state has these resources. */
+const stateOf = (resources: readonly object[]) => {
+  const stdout = JSON.stringify({ deployment: { resources } });
+  return async () => ({ code: 0, stdout, output: stdout });
+};
+const trafficIn = (name: string) => ({
+  type: "pulumi-nodejs:dynamic/ao:Traffic",
+  outputs: { router: { name, processId: idOf(name), generation: 1 }, services: {} },
+});
+const fleetMembers = [member("coordinator"), member("battle")];
+const run = (words: string[], behave: Behaviour, members = fleetMembers, router = "coordinator") =>
+  fleet(words, { fleet: fakeFleet(fakeAo(behave), members), pulumi: stateOf([trafficIn(router)]) });
 
 test.each([
   ["promote", "Promoted: release abcdef012345, step 2.\nIt goes on with: npx fleet deploy\n"],
@@ -108,7 +118,7 @@ test("a refusal of the router ends with exit code 1, and a router that is not th
   });
   const ran = await run(["abort"], refusing);
   expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining("[NO_ROLLOUT]")]);
-  expect((await run(["abort"], refusing, [member("battle")])).stderr).toContain("[UNKNOWN_PROCESS]");
+  expect((await run(["abort"], refusing, [member("battle")])).stderr).toContain("[NO_ROUTER]");
 });
 
 test("a held step that a person let go on is not shown as one that waits for a person", async () => {
@@ -125,17 +135,44 @@ test("a held step that a person let go on is not shown as one that waits for a p
     expect(await shown(other)).toContain("step 2: a gate at 10 %: fleet promote goes on");
 });
 
-test("the router is the member that the stack's state names, where it is not the coordinator", async () => {
+/** Where the router is `gate`, only that one may be told. */
+const gated: Behaviour = (request) => {
+  const { behave } = rollout();
+  if (request.action === "TRAFFIC_COMMAND" && request.processId !== idOf("gate"))
+    throw new Error("no router");
+  if (request.action === "Info" && request.tags["Fleet-Request"] === "1")
+    return {
+      reply: { success: true, capabilities: request.processId === idOf("gate") ? ["TRAFFIC_ROUTING"] : [] },
+    };
+  return behave(request);
+};
+const beside = {
+  type: "pulumi-nodejs:dynamic/ao:Process",
+  outputs: { name: "battle", strategy: { kind: "new-process", router: "gate" } },
+};
+
+test.each([
+  ["by its table of traffic", stateOf([trafficIn("gate"), beside])],
+  ["by a member beside, before there is a table", stateOf([beside])],
+  [
+    "by its own word, where no state can be read",
+    async () => ({ code: 1, stdout: "", output: "no such stack" }),
+  ],
+])("the router is found %s, beside a member that is called coordinator", async (_, pulumi) => {
+  const members = [member("coordinator"), member("gate"), member("battle")];
+  const ao = fakeAo(gated);
+  const ran = await fleet(["abort"], { fleet: fakeFleet(ao, members), pulumi });
+  expect([ran.code, ran.stderr]).toEqual([0, ""]);
+  const told = ao.sent.filter(({ tags }) => tags.Action === "TRAFFIC_COMMAND");
+  expect(told.map(({ processId }) => processId)).toEqual([idOf("gate")]);
+});
+
+test("a fleet whose state names no router has none, whoever is called coordinator", async () => {
   const { behave, said } = rollout();
-  const router = { name: "gate", processId: idOf("gate"), generation: 1 };
-  const resources = [{ type: "pulumi-nodejs:dynamic/ao:Traffic", outputs: { router, services: {} } }];
-  const stdout = JSON.stringify({ deployment: { resources } });
-  const members = [member("gate"), member("battle")];
-  const ran = await fleet(["abort"], {
-    fleet: fakeFleet(fakeAo(behave), members),
-    pulumi: async () => ({ code: 0, stdout, output: stdout }),
-  });
-  expect([ran.code, said]).toEqual([0, [{ command: "abort" }]]);
+  const given = { fleet: fakeFleet(fakeAo(behave), fleetMembers), pulumi: stateOf([]) };
+  const ran = await fleet(["abort"], given);
+  expect([ran.code, ran.stderr, said]).toEqual([1, expect.stringContaining("[NO_ROUTER]"), []]);
+  expect((await fleet(["status"], given)).stdout).not.toContain("traffic:");
 });
 
 test("status shows phase, shares and figures; without a table it shows none", async () => {

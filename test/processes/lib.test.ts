@@ -264,6 +264,22 @@ test("On-Behalf-Of counts from the wired coordinator only", async () => {
   expect(await p.value("Fleet.store.states.counter.byName")).toEqual({ ash: 1, [PEER]: 1, [STRANGER]: 1 });
 });
 
+test.each([
+  ["a peer", address("gate"), { ash: 1, [address("coordinator")]: 1 }],
+  ["no peer of it", "", { [address("gate")]: 1, [address("coordinator")]: 1 }],
+])(
+  "On-Behalf-Of does not count from a peer called coordinator where the router is %s",
+  async (_, router, by) => {
+    const p = await base.clone();
+    const [gate, coordinator] = [address("gate"), address("coordinator")];
+    const peers = router === "" ? { coordinator } : { coordinator, gate };
+    await ask(p, { Action: "WIRE_PEERS", From: OWNER, Epoch: "1", Data: { peers, router } });
+    for (const from of [gate, coordinator])
+      await ask(p, { Action: "ADD", From: from, Data: { by: 1 }, "On-Behalf-Of": "ash" });
+    expect(await p.value("Fleet.store.states.counter.byName")).toEqual(by);
+  },
+);
+
 test("audit: strangers' refusals are kept apart, so that they push out nothing", async () => {
   const p = await base.clone();
   await ask(p, { Action: "SET_ALLOWED", From: OWNER, Data: { allowed: [DEPLOYER] } });

@@ -50,6 +50,13 @@ describe("the wiring of a new revision", () => {
     expect(fleetOf(shop).fleet.admitted).toEqual({ battle: [battle.processId] });
   });
 
+  it("says that the router is no peer, so that one called coordinator does not count as it", async () => {
+    const peers = { coordinator: other };
+    const { outs } = await wiring.create(raw({ peers, router: "gate" }));
+    const { fleet } = stack.net.oracle.state(battle.processId) as { fleet: { router?: string } };
+    expect([outs.peers, fleet.router]).toEqual([peers, ""]);
+  });
+
   it("asks what was declared and wants the declared answer", async () => {
     const probes = [{ action: "Info", data: {}, expect: { name: "battle", success: true } }];
     await wiring.create(raw({ probes }));

@@ -70,9 +70,10 @@ function auth.isRule(who)
   return who == nil or type(who) == "function" or ROLES[who] ~= nil
 end
 
--- The fleet's router: the wired coordinator, or the member that the deployer named as the router when it told the peers.
+-- The fleet's router: the member that the deployer named as the router when it told the peers, else the wired coordinator, which
+-- deployers of earlier versions do not name.
 local function isRouter(from)
-  return from ~= nil and (from == store.peers.coordinator or from == store.router)
+  return from ~= nil and from == (store.router or store.peers.coordinator)
 end
 
 --- On whose behalf a message acts: the sender, or whom the fleet's router names in `On-Behalf-Of`.
