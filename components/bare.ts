@@ -9,6 +9,10 @@ export const isWithoutLibrary = (
   modules: Readonly<Record<string, string>>,
 ): boolean => !lib && modules["fleet.dispatch"] === undefined;
 
+/** A declared state, as it is written. */
+const stateWords = (state: ProcessDeclaration["state"]): string =>
+  typeof state === "object" ? `{ globals: [${state.globals.join(", ")}] }` : state;
+
 /** What is declared of a member without the library that only the library does, all at once. Settings of the fleet pass it by. Pure. */
 export function bareProblems(
   name: string,
@@ -25,6 +29,12 @@ export function bareProblems(
     ["peers", process.peers.join(", "), process.peers.length > 0],
     ["allowed", process.allowed.join(", "), process.allowed.length > 0],
     ["probes", `${process.probes.length} probes`, process.probes.length > 0],
+    [
+      "state",
+      stateWords(process.state),
+      typeof process.state === "object" || process.state === "partitioned",
+    ],
+    ["trafficKey", process.trafficKey, process.trafficKey !== "sender"],
     ["strategy", "blue-green", process.strategy?.kind === "blue-green"],
     ["lib", "the ledger", fleet.ledger === name],
     ["lib", "the router", fleet.ledger !== name && routerOf(fleet) === name],

@@ -64,7 +64,7 @@ export function stateFindings(member: StateInPlan): { problems: Problem[]; warni
     .filter((one) => one !== "Name" && !keeps.globals.includes(one))
     .map((one) => unknownGlobal(name, one, keeps.globals));
   const isStateless = policyOf(process.state) === "none";
-  const warnings = keeps.locals.length > 0 && !isStateless ? [inLocals(name, keeps)] : [];
+  const warnings = keeps.locals.length > 0 && !isStateless ? [inLocals(member)] : [];
   if (isBeside && !isStateless) problems.push(...notSeen(member));
   return { problems: problems.filter(accepted), warnings: warnings.filter(accepted) };
 }
@@ -112,14 +112,15 @@ function unknownGlobal(name: string, global: string, known: readonly string[]): 
   };
 }
 
-function inLocals(name: string, { locals }: Keeps): Problem {
+function inLocals({ name, process, keeps: { locals } }: StateInPlan): Problem {
+  const { lib } = process;
   const places = locals.map((local) => `${local.name} (${local.at})`);
   return {
     code: "STATE_IN_LOCALS",
-    what: `${name} changes local variables of its modules: every load makes them anew, in place and in a new process, and what was in them is lost.`,
+    what: `${name} changes local variables of its modules: every load makes them anew, ${lib ? "in place and in a new process, " : ""}and what was in them is lost.`,
     at: `processes.${name}.state`,
     got: places.slice(0, 8).join(", ") + (places.length > 8 ? `, … ${places.length - 8} more` : ""),
-    expected: "state in globals (`Name = Name or {}`), or in tables of fleet.state",
+    expected: `state in globals (\`Name = Name or {}\`)${lib ? ", or in tables of fleet.state" : ""}`,
     remedy: `Make globals of them if they are state. Caches are accepted with silence: { STATE_IN_LOCALS: "<reason>" }.`,
   };
 }

@@ -119,6 +119,26 @@ describe("a program whose state the library finds in its globals", () => {
   });
 });
 
+describe("a member without the library", () => {
+  it.each([
+    [{ state: { globals: ["Balances"] } }, "state", "{ globals: [Balances] }"],
+    [{ state: "partitioned" }, "state", "partitioned"],
+    [{ trafficKey: "tag:Player" }, "trafficKey", "tag:Player"],
+  ])("is refused %j: nothing hands its state over or splits its callers", async (token, field, got) => {
+    const { problems } = await plan({ lib: false, ...token });
+    expect(problems).toMatchObject([{ code: "LIB_REQUIRED", at: `processes.token.${field}`, got }]);
+  });
+
+  it("may say that it keeps nothing, and is told of locals what it can do itself", async () => {
+    expect((await plan({ lib: false, state: "none" })).problems).toEqual([]);
+    const { warnings } = await plan({ lib: false });
+    expect(warnings).toMatchObject([
+      { code: "STATE_IN_LOCALS", expected: "state in globals (`Name = Name or {}`)" },
+    ]);
+    expect(warnings[0]?.what).not.toContain("new process");
+  });
+});
+
 describe("globals that a hand-over leaves behind", () => {
   const left = async (token: object) =>
     (await plan(token)).warnings
