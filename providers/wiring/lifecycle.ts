@@ -24,6 +24,7 @@ import {
   InfoSchema,
   type Table,
   tableHash,
+  tableOf,
   WiredSchema,
   wordsOf,
 } from "./table.ts";
@@ -50,7 +51,7 @@ export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
   const isSame = olds.target.processId === news.target.processId;
   if (news.newOnly && isSame && olds.drift.length === 0) return { changes: false, replaces: [] };
   const reasons = [
-    ...explainTable(olds, news),
+    ...explainTable(tableOf(olds), tableOf(news)),
     ...explainDeployers(olds.deployers ?? {}, Object.values(news.deployers ?? {}), news.deployers),
     ...olds.drift.map((finding) => `changed by hand: ${finding}`),
   ];
@@ -76,7 +77,7 @@ export async function read(id: string, props: WiringOutputs) {
   if (info === "ruined") return { id, props };
   const drift = info
     ? [
-        ...explainTable(props, heldBy(info, props)),
+        ...explainTable(tableOf(props), heldBy(info, tableOf(props))),
         ...(props.deployers ? explainDeployers(props.deployers, info.allowed) : []),
       ]
     : [`${props.target.name} does not answer`];
@@ -102,10 +103,11 @@ async function ensure(
   const { target } = inputs;
   const budget = session.budget(inputs.timeoutSeconds);
   const started = performance.now();
-  const hash = tableHash(inputs);
+  const table = tableOf(inputs);
+  const hash = tableHash(table);
   const outputs: WiringOutputs = { ...raw, ...inputs, schemaVersion: 1, hash, drift: [] };
   try {
-    const told = (await wiredAlready(session, inputs)) ?? (await wire(session, inputs, hash, budget));
+    const told = (await wiredAlready(session, inputs, table)) ?? (await wire(session, inputs, table, budget));
     await allow(session, inputs, olds, budget);
     await admit(session, inputs, budget);
     crashPoint("wiring.sent");
@@ -173,25 +175,33 @@ async function admit(
   );
 }
 
-async function wire(session: Session, inputs: WiringInputs, hash: string, budget: Budget): Promise<Table> {
-  const { target, peers, router, withoutLibrary } = inputs;
+async function wire(
+  session: Session,
+  { target }: WiringInputs,
+  table: Table,
+  budget: Budget,
+): Promise<Table> {
+  const { peers, routerId, withoutLibrary } = table;
   const epoch = await session.deployment.epoch();
-  // A router that is no peer here is nobody's id: without a word of it the peer "coordinator" would count as the router.
-  const named = router === undefined ? undefined : (peers[router] ?? "");
   const bare = withoutLibrary === undefined ? {} : { withoutLibrary };
-  const data = { peers, hash, ...bare, ...(named === undefined ? {} : { router: named }) };
+  const router = routerId === undefined ? {} : { router: routerId };
+  const data = { peers, hash: tableHash(table), ...bare, ...router };
   const request = { ...target, action: "WIRE_PEERS", epoch, data };
   const told = await ask(session, request, WiredSchema, budget);
-  return heldBy({ peers: told.peers, peersWithoutLibrary: told.withoutLibrary }, inputs);
+  return heldBy({ ...told, peersWithoutLibrary: told.withoutLibrary }, table);
 }
 
 /** What a run that died had told it before the state knew: only then is it worth asking. */
-async function wiredAlready(session: Session, inputs: WiringInputs): Promise<Table | undefined> {
+async function wiredAlready(
+  session: Session,
+  inputs: WiringInputs,
+  table: Table,
+): Promise<Table | undefined> {
   const { name, generation } = inputs.target;
   const step = memberKey(session.scope, name, generation, "WIRE_PEERS/");
   if (!session.journal.history().some(({ key }) => key.startsWith(step))) return undefined;
-  const held = heldBy(await infoOf(session, inputs), inputs);
-  if (tableHash(held) !== tableHash(inputs)) return undefined;
+  const held = heldBy(await infoOf(session, inputs), table);
+  if (tableHash(held) !== tableHash(table)) return undefined;
   await session.supersede(step, "");
   return held;
 }

@@ -13,12 +13,31 @@ const PeersSchema = z.preprocess(
 export const WiredSchema = z.looseObject({
   peers: PeersSchema,
   withoutLibrary: luaList(z.string()).optional(),
+  router: z.string().optional(),
 });
 export const InfoSchema = z
   .looseObject({ peers: PeersSchema, allowed: luaList(z.string()) })
-  .extend({ peersWithoutLibrary: luaList(z.string()).optional() });
+  .extend({ peersWithoutLibrary: luaList(z.string()).optional(), router: z.string().optional() });
+
 /** Whom a process is told as its peers. */
-export type Table = Pick<WiringInputs, "peers" | "withoutLibrary">;
+export interface Table extends Pick<WiringInputs, "peers" | "withoutLibrary"> {
+  /** Process id of the router, `""` where it is no peer; absent: the peer called coordinator, if there is one. */
+  readonly routerId?: string | undefined;
+}
+
+/** The table that a declaration means. Pure. */
+export const tableOf = ({ peers, withoutLibrary, router }: WiringInputs): Table => ({
+  peers,
+  withoutLibrary,
+  // A router that is no peer here is nobody's id: without a word of it the peer "coordinator" would count as the router.
+  ...(router === undefined ? {} : { routerId: peers[router] ?? "" }),
+});
+
+/** The name of the peer whose word counts for those it calls for; undefined where nobody's does. Pure. */
+const routerNameOf = ({ peers, routerId }: Table): string | undefined => {
+  const id = routerId ?? peers.coordinator;
+  return Object.keys(peers).find((name) => peers[name] === id);
+};
 
 /** `battle joins`, `shop is another process`, `admin leaves`. Pure. */
 export function explainPeers(before: Record<string, string>, after: Record<string, string>): string[] {
@@ -30,14 +49,16 @@ export function explainPeers(before: Record<string, string>, after: Record<strin
   });
 }
 
-/** As `explainPeers`, and `peer token has no library` of who stays. Pure. */
+/** As `explainPeers`, and `peer token has no library` of who stays, `the router is gate`. Pure. */
 export function explainTable(before: Table, after: Table): string[] {
   const [had, has] = [before, after].map(({ withoutLibrary = [] }) => new Set(withoutLibrary));
   const stays = Object.keys(after.peers).filter((name) => before.peers[name] !== undefined);
   const changed = stays.filter((name) => had?.has(name) !== has?.has(name)).sort();
+  const [routed, routes] = [routerNameOf(before), routerNameOf(after)];
   return [
     ...explainPeers(before.peers, after.peers),
     ...changed.map((name) => `peer ${name} has ${has?.has(name) ? "no" : "the"} library`),
+    ...(routed === routes ? [] : [`the router is ${routes ?? "none of the peers"}`]),
   ];
 }
 
@@ -60,18 +81,24 @@ export function explainDeployers(
   return reasons.sort();
 }
 
-/** The table that a process says it holds. One of an earlier version cannot hold who has no library: then that is as it was told. */
+/** The table that a process says it holds. One of an earlier version says less: then the rest is as it was told. */
 export const heldBy = (
-  { peers, peersWithoutLibrary }: Pick<z.output<typeof InfoSchema>, "peers" | "peersWithoutLibrary">,
+  said: Pick<z.output<typeof InfoSchema>, "peers" | "peersWithoutLibrary" | "router">,
   told: Table,
-): Table => ({
-  peers,
-  withoutLibrary: peersWithoutLibrary ?? told.withoutLibrary,
-});
+): Table =>
+  said.peersWithoutLibrary === undefined
+    ? { ...told, peers: said.peers }
+    : { peers: said.peers, withoutLibrary: said.peersWithoutLibrary, routerId: said.router };
 
-/** Of `peers` alone where all have the library, as earlier versions made it. Pure. */
-export const tableHash = ({ peers, withoutLibrary = [] }: Table): string =>
-  withoutLibrary.length === 0 ? hashOf(peers) : hashOf({ peers, withoutLibrary: [...withoutLibrary].sort() });
+/** Of `peers` alone where all have the library and no router is named, as earlier versions made it. Pure. */
+export const tableHash = ({ peers, withoutLibrary = [], routerId }: Table): string =>
+  withoutLibrary.length === 0 && routerId === undefined
+    ? hashOf(peers)
+    : hashOf({
+        peers,
+        withoutLibrary: [...withoutLibrary].sort(),
+        ...(routerId === undefined ? {} : { routerId }),
+      });
 
 /** The names of a table, for people. Pure. */
 export const wordsOf = ({ peers, withoutLibrary = [] }: Table): string =>

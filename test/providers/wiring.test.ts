@@ -50,6 +50,21 @@ describe("the wiring of a new revision", () => {
     expect(fleetOf(shop).fleet.admitted).toEqual({ battle: [battle.processId] });
   });
 
+  it("is told another router, also where the peers stay", async () => {
+    const peers = { gate: other, door: shop.processId };
+    const told = (router: string) => ({ ...raw({ peers, router }), newOnly: undefined, name: undefined });
+    const held = () =>
+      (stack.net.oracle.state(battle.processId) as { fleet: { router?: string } }).fleet.router;
+    const { outs } = await wiring.create(told("gate"));
+    expect(held()).toBe(other);
+    expect(await wiring.diff("id", outs, told("gate"))).toMatchObject({ changes: false });
+    expect(await wiring.diff("id", outs, told("door"))).toMatchObject({ changes: true });
+    const { outs: next } = await wiring.update("id", outs, told("door"));
+    expect([held(), next.hash === outs.hash]).toEqual([shop.processId, false]);
+    expect((await wiring.read("id", next)).props.drift).toEqual([]);
+    expect((await wiring.read("id", outs)).props.drift).toEqual(["the router is door"]);
+  });
+
   it("says that the router is no peer, so that one called coordinator does not count as it", async () => {
     const peers = { coordinator: other };
     const { outs } = await wiring.create(raw({ peers, router: "gate" }));

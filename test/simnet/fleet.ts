@@ -196,6 +196,7 @@ function info({ process, fleet, state, message }: Request): Json {
     peers: fleet.peers,
     peersHash: fleet.peersHash,
     ...(state.script.older ? {} : { peersWithoutLibrary: fleet.withoutLibrary }),
+    ...(state.script.older || fleet.router === undefined ? {} : { router: fleet.router }),
     allowed: fleet.allowed,
     owner: process.owner,
     stats: statistics(fleet),

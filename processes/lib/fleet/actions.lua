@@ -60,6 +60,7 @@ on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
     peers = copy(store.peers),
     peersHash = store.peersHash,
     peersWithoutLibrary = store.withoutLibrary,
+    router = store.router,
     allowed = store.allowed,
     owner = auth.owner(),
     stats = stats.report(),
