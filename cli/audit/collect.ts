@@ -2,15 +2,16 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type Intent, readJournal } from "../../ao/journal/index.ts";
 import { FleetError } from "../../core/errors.ts";
+import { isQuestion } from "../../providers/process/bare-code.ts";
 import { ask } from "../../providers/run/control.ts";
 import { luaList } from "../../providers/run/lua-list.ts";
 import { isBare, NO_LIBRARY } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { History } from "../history.ts";
+import type { History, Scheduled } from "../history.ts";
 import type { Member as FleetMember } from "../members.ts";
 import { ledgerOf, readLedger, runsOf } from "../rollback/ledger.ts";
 import { localReleases } from "../rollback/releases.ts";
-import type { Member, Sources } from "./sources.ts";
+import type { Member, Seen, Sources } from "./sources.ts";
 
 const AuditSchema = z.looseObject({
   entries: luaList(
@@ -78,6 +79,15 @@ export async function journals({
   return [...own, ...cli.filter(({ key }) => key.startsWith(`cli/${project}/${stack}/`))];
 }
 
+/** What an audit keeps of a message. Pure. */
+export const seenOf = ({ messageId, action, from, slot, data }: Scheduled): Seen => ({
+  messageId,
+  action,
+  from,
+  slot,
+  ...(action === "Eval" && isQuestion(data) ? { isHealthCheck: true } : {}),
+});
+
 async function memberOf(
   fleet: FleetSession,
   history: History,
@@ -106,7 +116,7 @@ async function memberOf(
   return {
     name,
     processId,
-    messages: order.map(({ messageId, action, from, slot }) => ({ messageId, action, from, slot })),
+    messages: order.map(seenOf),
     ...(audited === undefined ? {} : { entries: audited.entries }),
     ...(info === undefined ? {} : { allowed: info.allowed }),
   };

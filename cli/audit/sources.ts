@@ -17,6 +17,8 @@ export interface Seen {
   readonly action: string;
   readonly from: string;
   readonly slot: number;
+  /** Whether it is an Eval whose whole text is the health check of a member without the library: it reads code and changes nothing. */
+  readonly isHealthCheck?: boolean;
 }
 
 /** An entry of a process' own audit. */

@@ -10,6 +10,7 @@ import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { memberKey } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
+import { CODE, questionOf } from "./bare-code.ts";
 import { type HandChange, handWords } from "./code-drift.ts";
 import type { Place } from "./health.ts";
 import type { Commit, Program } from "./program.ts";
@@ -17,57 +18,6 @@ import type { HealthOutput, HealthPolicy, ProcessInputs } from "./schema.ts";
 
 /** Whether a member runs without the library. */
 export const isBare = ({ lib }: Pick<ProcessInputs, "lib">): boolean => lib === false;
-
-/**
- * Lua, one line: adds to a JSON object the running code as lines `<kind> <sum> <name>`: handlers in their order, then the functions that
- * came by Evals: global ones, and those in global tables and loaded modules. The sum is of a function's bytecode and of the functions in
- * its upvalues, since aos wraps what handlers are given; so a function that the program registers again is the same.
- */
-const CODE = String.raw`(function(m)
-local list, found, names = {}, {}, {}
-local function sum(s) local h = 5381 for i = 1, #s do h = h * 33 + s:byte(i) end return string.format('%x', h) end
-local function walk(v, d, texts, seen, out)
-if seen[v] then return end
-seen[v] = true
-local ok, code = pcall(string.dump, v, true)
-out[#out + 1] = ok and code or tostring(v)
-for i = 1, d < 3 and 60 or 0 do
-local n, u = debug.getupvalue(v, i)
-if n == nil then break end
-if type(u) == 'function' then walk(u, d + 1, texts, seen, out) elseif texts and type(u) == 'string' then out[#out + 1] = u end
-end
-end
-local function of(v, d, texts)
-if type(v) == 'function' then local out = {} walk(v, 0, texts, {}, out) return sum(table.concat(out)) end
-if type(v) ~= 'table' then return sum(tostring(v)) end
-if d > 4 then return '' end
-local p = {} for k, e in next, v do p[#p + 1] = tostring(k) .. '=' .. of(e, d + 1, texts) end
-table.sort(p) return sum(table.concat(p, ','))
-end
-local function put(kind, v, name)
-list[#list + 1] = '"' .. (kind .. ' ' .. v .. ' ' .. name):gsub('[%c"\\\128-\255]', function(c) return string.format('\\u%04x', c:byte()) end) .. '"'
-end
-local function take(prefix, t)
-local n = 0
-for k, v in next, t do
-n = n + 1
-if n > 5000 then return end
-if type(k) == 'string' and type(v) == 'function' and debug.getinfo(v, 'S').source == 'aos' then found[prefix .. k] = v end
-end
-end
-for _, h in ipairs(Handlers.list) do
-local n = tostring(h.name)
-if n:sub(1, 1) ~= '_' then put('HANDLER', of(h.pattern, 0, true) .. '.' .. of(h.handle, 0), n) end
-end
-take('', _G)
-for _, t in ipairs({ _G, package.loaded }) do
-for k, v in next, t do if type(k) == 'string' and type(v) == 'table' and v ~= _G then take(k .. '.', v) end end
-end
-for k in next, found do names[#names + 1] = k end
-table.sort(names)
-for _, k in ipairs(names) do put('FUNCTION', (of(found[k], 0)), k) end
-return m:sub(1, -2) .. ',"code":[' .. table.concat(list, ',') .. ']}'
-end)`.replaceAll("\n", " ");
 
 /** A load of a bundle without the library. What an earlier bundle with the library left is removed, once its epoch agrees. Pure. */
 export function composeBare(bundle: string, commit: Commit, strangers: readonly string[] = []): Program {
@@ -123,9 +73,6 @@ export async function glanceAt(
   const done = await ao.dryrun(input, budget);
   return { code: codeOr(name, done, nonce), responseMs: performance.now() - start };
 }
-
-const questionOf = (nonce: string): string =>
-  `return ${CODE}(${luaString(JSON.stringify({ fleet: "alive", nonce }))})`;
 
 function codeOr(name: string, { output, error }: Pick<Evaluation, "output" | "error">, nonce: string) {
   const code = codeIn(output, nonce);

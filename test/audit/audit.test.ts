@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Intent } from "../../ao/journal/index.ts";
 import { audit } from "../../cli/audit/check.ts";
-import type { Sources } from "../../cli/audit/sources.ts";
+import { seenOf } from "../../cli/audit/collect.ts";
+import type { Member, Sources } from "../../cli/audit/sources.ts";
+import { questionOf } from "../../providers/process/bare-code.ts";
 import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 
 const intent = (more: Partial<Intent>): Intent => ({
@@ -104,6 +106,31 @@ describe("what a person should know is a note", () => {
     const sources = { ...whole, ...(more as Partial<Sources>) };
     expect(codes(sources, "note")).toContain(code);
     expect(codes(sources, "problem")).toEqual([]);
+  });
+
+  describe("an Eval of nobody's journal", () => {
+    const question = questionOf("0123456789abcdef01234567");
+    const evals = (data: string, from = "owner") => {
+      const tags = { Action: "Eval" };
+      const seen = seenOf({ slot: 8, messageId: "e", timestamp: 0, from, action: "Eval", tags, data });
+      const messages = [...(shop?.messages ?? []), seen];
+      return codes({ ...whole, members: [{ ...shop, messages } as Member] }, "note");
+    };
+
+    test("is no note where the owner asks a member without the library how it is", () => {
+      expect(evals(question)).toEqual([]);
+    });
+
+    test.each([
+      ["asks the same from another address", question, "eve"],
+      ["runs code before the question", `Balances = {} ${question}`, "owner"],
+      ["runs code behind it", `${question} .. tostring(os.exit())`, "owner"],
+      ["says of other code that it is the question", `return 1 -- ${question}`, "owner"],
+      ["reads in another way", question.replace("Handlers.list", "Handlers.all()"), "owner"],
+      ["carries code in the nonce", questionOf("\"}') Balances = {} --"), "owner"],
+    ])("is one where it %s", (_, data, from) => {
+      expect(evals(data, from)).toEqual(["EVAL_ELSEWHERE"]);
+    });
   });
 
   test("a deployer that the process allows is no stranger", () => {
