@@ -98,6 +98,38 @@ test("what is not answered in time is given up at the next message, by scheduler
   ]);
 });
 
+describe("what is not answered in time is given up whoever takes the next message", () => {
+  const OWN = `Handlers.add("own", "Own", function(m) Send({ Target = m.From, Data = "own" }) end)`;
+  test.each([
+    ["a handler of the program", { From: STRANGER, Action: "Own" }, "aos2_0_3.wasm"],
+    ["a handler of the program, in aos 2.0.6", { From: STRANGER, Action: "Own" }, "aos2_0_6.wasm"],
+    ["the owner's Eval", { Action: "Eval", Data: "return 1" }, "aos2_0_6.wasm"],
+    ["the inbox", { From: STRANGER, Data: "hello" }, "aos2_0_3.wasm"],
+  ])("%s", async (_what, message, image) => {
+    const p = await boot("counter", { source: COUNTER, image });
+    await p.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers: { friend: FRIEND } } });
+    await p.eval(OWN);
+    await ask(p);
+    const told = ({ messages }: SendResult) =>
+      messages
+        .filter(({ Tags }) => Tags.some(({ name, value }) => name === "Correlation-Id" && value === "q"))
+        .map(({ Target, Data }) => [Target, JSON.parse(Data ?? "").error?.code]);
+    p.now += 20_000;
+    expect(told(await p.send(message))).toEqual([]);
+    p.now += 10_000;
+    expect(told(await p.send(message))).toEqual([[STRANGER, "TIMEOUT"]]);
+    expect(told(await p.send(message))).toEqual([]);
+  });
+
+  test("but what that message answers is not, however late it is", async () => {
+    const p = await base.clone();
+    const correlation = tagOf(await ask(p), "Correlation-Id");
+    p.now += 3_600_000;
+    const done = await answer(p, correlation, { success: true });
+    expect(done.messages.map(({ Data }) => JSON.parse(Data ?? "").success)).toEqual([true]);
+  });
+});
+
 test("a continuation that fails changes nothing and answers INTERNAL", async () => {
   const p = await base.clone();
   const done = await answer(p, tagOf(await ask(p, { fail: true }), "Correlation-Id"), { success: true });

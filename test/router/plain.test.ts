@@ -137,6 +137,24 @@ describe("what marks a fault", () => {
   });
 });
 
+test("a carried request that nobody answers ends while nothing but carried requests comes in", async () => {
+  expect(await ask("token", "Crash")).toEqual([]);
+  const first = `c${count}`;
+  const told: unknown[] = [];
+  for (let second = 0; second < 70; second += 10) {
+    world.advance(10_000);
+    const { deliveries } = await world.send("router", {
+      From: PLAYER,
+      Action: "Crash",
+      Service: "token",
+      "Correlation-Id": `of second ${second}`,
+      Data: "{}",
+    });
+    told.push(...deliveries.filter(({ correlationId }) => correlationId === first).map(code));
+  }
+  expect(told).toEqual(["TIMEOUT"]);
+});
+
 describe("what a service gets", () => {
   test("is the sender's data and tags, in the sender's name, without what a tag could turn round", async () => {
     const Tags = {

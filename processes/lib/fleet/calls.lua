@@ -183,22 +183,25 @@ local function due(entries, now)
   return ids
 end
 
---- Gives up what waited too long. Runs at every message.
-function calls.expire()
+--- Gives up what waited too long. Runs at every message, whoever handles it: a process may get nothing but messages that the program's
+-- own handlers take.
+-- @tparam table msg the call that it answers, and who waits for that, are not given up, however late the answer is
+function calls.expire(msg)
   local now, state = envelope.now(), store.calls
-  if state.count > 0 then
-    for _, correlation in ipairs(due(state.open, now)) do
-      if state.open[correlation] then
-        local call = close(correlation)
-        continue(call, failed("TIMEOUT", call.name .. " did not answer " .. call.action .. " in time", "Is it running? Send the request again."))
-      end
+  local calling = due(state.open, now)
+  local waiting = due(state.deferred, now)
+  if #calling == 0 and #waiting == 0 then return end
+  local answered = matching.find(msg)
+  local asker = answered and state.open[answered].origin
+  for _, correlation in ipairs(calling) do
+    if state.open[correlation] and correlation ~= answered then
+      local call = close(correlation)
+      continue(call, failed("TIMEOUT", call.name .. " did not answer " .. call.action .. " in time", "Is it running? Send the request again."))
     end
   end
-  if next(state.deferred) ~= nil then
-    for _, id in ipairs(due(state.deferred, now)) do
-      if state.deferred[id] then
-        settle(id, false, reply.failure(fail.new("TIMEOUT", "the answer took too long", "Send the request again.")))
-      end
+  for _, id in ipairs(waiting) do
+    if state.deferred[id] and id ~= asker then
+      settle(id, false, reply.failure(fail.new("TIMEOUT", "the answer took too long", "Send the request again.")))
     end
   end
 end

@@ -1,6 +1,5 @@
 --- The frame of a load: a guard before the bundle, a commit after it. Both answer with a value; an error in between
 -- aborts the load as a whole.
-local calls = require("fleet.calls")
 local announce = require("fleet.announce")
 local dispatch = require("fleet.dispatch")
 local envelope = require("fleet.envelope")
@@ -77,7 +76,7 @@ end
 -- First, so that a catch-all of the program cannot hide the fleet; last, for what nobody takes.
 local function place()
   Handlers.remove("fleet")
-  Handlers.prepend("fleet", dispatch.matches, dispatch.handle)
+  Handlers.prepend("fleet", dispatch.first, dispatch.handle)
   Handlers.remove("fleet.unknown")
   Handlers.append("fleet.unknown", dispatch.matchesUnknown, dispatch.unknown)
 end
@@ -119,7 +118,6 @@ function commit.commit(marker)
   local repaired = Fleet.repaired or {}
   Fleet.repaired = nil
   integrity.reset()
-  calls.expire()
   log.write("INFO", "committed release " .. store.marker.release .. ", version " .. version .. ", code " .. store.marker.sourceHash:sub(1, 12))
   announce.startup()
   return json.encode({

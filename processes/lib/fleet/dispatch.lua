@@ -168,14 +168,17 @@ function dispatch.matches(msg)
   return entry ~= nil and not shared.isPrograms(entry, msg)
 end
 
---- Handles what `matches` took.
+--- The pattern of the first of all handlers, so that it sees every message: `matches`, after what the time of the message ends.
+-- It is done here since aos empties the outbox after `ao.normalize`.
+function dispatch.first(msg)
+  run.aside("calls that wait too long", calls.expire, msg)
+  return dispatch.matches(msg)
+end
+
+--- Handles what `first` took.
 function dispatch.handle(msg)
   local call = matching.find(msg)
-  if call then
-    calls.receive(msg, call)
-    return calls.expire()
-  end
-  calls.expire()
+  if call then return calls.receive(msg, call) end
   local entry = registry.find(msg.Action)
   if entry then return handle(entry, msg) end
   stats.refused()
@@ -194,7 +197,6 @@ end
 
 --- Answers an unknown action with `UNKNOWN_ACTION`; an answer that nobody waits for is dropped.
 function dispatch.unknown(msg)
-  calls.expire()
   -- What aos' own `msg.reply` made, and nobody waits for any more, is no request either.
   if not isRequest(msg) or envelope.tag(msg, "X-Reference") then return end
   stats.refused()

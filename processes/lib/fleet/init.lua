@@ -167,7 +167,7 @@ function Fleet.replyError(msg, code, message, remedy)
 end
 
 -- Registered under these names by every load, so that a runtime which removes what is gone keeps them.
-Handlers.prepend("fleet", dispatch.matches, dispatch.handle)
+Handlers.prepend("fleet", dispatch.first, dispatch.handle)
 Handlers.append("fleet.unknown", dispatch.matchesUnknown, dispatch.unknown)
 
 return Fleet
