@@ -153,6 +153,10 @@ test("a carried request that nobody answers ends while nothing but carried reque
     told.push(...deliveries.filter(({ correlationId }) => correlationId === first).map(code));
   }
   expect(told).toEqual(["TIMEOUT"]);
+  // The later ones too, before the next test.
+  world.advance(61_000);
+  const { deliveries } = await world.send("router", { Action: "Cron", Cron: true });
+  expect(deliveries.filter(({ target }) => target === PLAYER).map(code)).toContain("TIMEOUT");
 });
 
 describe("what a service gets", () => {
