@@ -83,17 +83,35 @@ export function peersOf(
 ) {
   const bare = new Set(levels.flat().flatMap((one) => (one.declared.lib === false ? [one.name] : [])));
   const withoutLibrary = declared.peers.filter((peer) => bare.has(peer)).sort();
+  // Plain records of outputs: one id that is not known yet leaves the others known.
   const peers = Object.fromEntries(declared.peers.map((peer) => [peer, idOf(peer)]));
-  const deployers = declared.allowed?.map((one) => [one, members[one] ? idOf(one) : one]);
+  const deployers = declared.allowed?.map((one) => [one, members[one] ? idOf(one) : one] as const);
   return {
-    peers: pulumi.output(peers),
+    peers,
     ...(withoutLibrary.length > 0 ? { withoutLibrary } : {}),
     ...(router !== undefined && [router, ROUTER].some((name) => declared.peers.includes(name))
       ? { router }
       : {}),
-    ...(deployers === undefined ? {} : { deployers: pulumi.output(Object.fromEntries(deployers)) }),
+    ...(deployers === undefined ? {} : { deployers: Object.fromEntries(deployers) }),
   };
 }
+
+/** The code of these members, of those whose new code gets a process of its own. */
+export function codeOf(
+  { levels, rollout: { beside } }: Pick<FleetPlan, "levels" | "rollout">,
+  names: readonly string[],
+): { code?: Record<string, string> } {
+  const moving = levels.flat().filter(({ name }) => beside.has(name) && names.includes(name));
+  if (moving.length === 0) return {};
+  return { code: Object.fromEntries(moving.map(({ name, declared }) => [name, declared.sourceHash])) };
+}
+
+/** Members of whom a member is told anything, and itself. */
+export const namedBy = ({ name, declared }: PlannedProcess): string[] => [
+  name,
+  ...declared.peers,
+  ...(declared.allowed ?? []),
+];
 
 /** A member as a service of the router. */
 export function serviceOf({ declared, declaration }: PlannedProcess, process: Process) {

@@ -3,7 +3,8 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
 import { neverLoaded, nothingLoaded } from "../process/health.ts";
-import { assumeKept, type CheckFailure, checkInputs, ownInputs } from "../run/inputs.ts";
+import { othersIn } from "../run/coming.ts";
+import { assumeKept, type CheckFailure, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { record } from "../run/manifest.ts";
 import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
@@ -65,11 +66,16 @@ function introduce(inputs: Raw): void {
 const namesOf = (targets: readonly Target[]): string => targets.map(({ name }) => name).join(", ");
 
 export async function diff(_id: string, olds: ConfigBundleOutputs, rawNews: Raw) {
-  const raw = assumeKept(olds, ownInputs(rawNews));
+  const own = ownInputs(rawNews);
+  const raw = assumeKept(olds, own);
   const parsed = ConfigBundleInputsSchema.safeParse(raw);
   // Something is not known and was not there before: it joins.
   if (!parsed.success) return { changes: true };
-  const reasons = explainChanges(olds, parsed.data);
+  const coming = hasUnknown(own.targets) ? othersIn(olds.code, own.code) : [];
+  const reasons = [
+    ...coming.map((name) => `goes to ${name} too: it will be another process`),
+    ...explainChanges(olds, parsed.data),
+  ];
   for (const reason of reasons) console.log(`${parsed.data.name}: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
 }

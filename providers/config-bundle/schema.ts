@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CodeSchema } from "../run/coming.ts";
 import { CommonInputs } from "../run/scope.ts";
 import { checkValue } from "./check.ts";
 import { RULES } from "./lua.ts";
@@ -42,6 +43,11 @@ export const ConfigBundleInputsSchema = z
     sealTo: z.string().optional(),
     /** The members that get them. One whose hash is equal gets no message. */
     targets: z.array(TargetSchema).min(1),
+    /**
+     * sha256 of the code of the targets, by name, where new code gets a process of its own: says in a preview that
+     * the process will be another one, when its id is not known yet. @default none
+     */
+    code: CodeSchema.optional(),
     /** Seconds for a whole create or update. */
     timeoutSeconds: z.number().positive().default(120),
   })

@@ -1,7 +1,8 @@
 /** Why traffic changes, and what was changed by hand. Pure. */
 import { isSame, tableName, weightsText } from "../../delivery/index.ts";
 import type { TrafficState } from "../../delivery/wire.ts";
-import { hasUnknown, UNKNOWN } from "../run/inputs.ts";
+import { memberIn, withOtherCode } from "../run/coming.ts";
+import { hasUnknown } from "../run/inputs.ts";
 import { finalOf, isSpreadAs, servicesAt } from "./plan.ts";
 import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
 
@@ -30,15 +31,15 @@ export function explainComing(
   { services }: Pick<TrafficOutputs, "services">,
   news: Readonly<Record<string, unknown>>,
 ): string[] {
-  const code = typeof news.code === "object" && news.code !== null ? Object.entries(news.code) : [];
-  const coming = typeof news.services === "object" && news.services !== null ? news.services : {};
-  return code.flatMap(([name, hash]) => {
-    const was = services[name]?.green.sourceHash;
-    if (!hasUnknown((coming as Record<string, unknown>)[name]) || was === hash || hash === UNKNOWN) return [];
-    return [
-      `${name} moves${was === undefined ? "" : ` from ${was.slice(0, 8)}`} to ${String(hash).slice(0, 8)}`,
-    ];
-  });
+  const had = Object.fromEntries(
+    Object.entries(services).map(([name, { green }]) => [name, green.sourceHash]),
+  );
+  return withOtherCode(had, news.code)
+    .filter(({ name }) => hasUnknown(memberIn(news.services, name)))
+    .map(
+      ({ name, was, is }) =>
+        `${name} moves${was === undefined ? "" : ` from ${was.slice(0, 8)}`} to ${is.slice(0, 8)}`,
+    );
 }
 
 /** What the router's table is, against the one that the last run left. */

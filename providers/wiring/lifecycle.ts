@@ -18,6 +18,7 @@ import { step } from "../run/step.ts";
 import { proveProbe } from "./probes.ts";
 import { type WiringInputs, WiringInputsSchema, type WiringOutputs } from "./schema.ts";
 import {
+  explainComing,
   explainDeployers,
   explainTable,
   heldBy,
@@ -43,14 +44,18 @@ export async function check(_olds: Raw, news: Raw) {
 }
 
 export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
-  const raw = assumeKept(olds, ownInputs(rawNews));
+  const own = ownInputs(rawNews);
+  const raw = assumeKept(olds, own);
   const parsed = WiringInputsSchema.safeParse(raw);
   // Something is not known and was not there before: it joins.
   if (!parsed.success) return { changes: true };
   const news = parsed.data;
   const isSame = olds.target.processId === news.target.processId;
-  if (news.newOnly && isSame && olds.drift.length === 0) return { changes: false, replaces: [] };
+  const coming = explainComing(olds, own);
+  if (news.newOnly && isSame && coming.length === 0 && olds.drift.length === 0)
+    return { changes: false, replaces: [] };
   const reasons = [
+    ...coming,
     ...explainTable(tableOf(olds), tableOf(news)),
     ...explainDeployers(olds.deployers ?? {}, Object.values(news.deployers ?? {}), news.deployers),
     ...olds.drift.map((finding) => `changed by hand: ${finding}`),

@@ -4,8 +4,13 @@ import type { WiringInputs } from "./schema.ts";
 
 const provider = thin("wiring");
 
+/** Names and ids, some of which may not be known yet. */
+type Ids = Readonly<Record<string, pulumi.Input<string>>>;
+
 /** Arguments of a wiring: each plain or an output of another resource. */
-export type WiringArgs = { [K in keyof WiringInputs]: pulumi.Input<WiringInputs[K]> };
+export type WiringArgs = {
+  [K in keyof Omit<WiringInputs, "peers" | "deployers">]: pulumi.Input<WiringInputs[K]>;
+} & { peers: Ids; deployers?: Ids };
 
 /** Tells one process its peers' ids after all of them exist, then proves that it is ready with them. */
 export class Wiring extends pulumi.dynamic.Resource {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { TargetSchema } from "../config-bundle/schema.ts";
 import { HealthPolicySchema } from "../process/schema.ts";
+import { CodeSchema } from "../run/coming.ts";
 import { CommonInputs } from "../run/scope.ts";
 
 /** A message, and what the reply must say: that a process does with its peers what it is for. */
@@ -42,6 +43,11 @@ export const WiringInputsSchema = z.strictObject({
    * @default false
    */
   newOnly: z.boolean().optional(),
+  /**
+   * sha256 of the code of the target and of its peers, by name, where new code gets a process of its own: says in a preview that
+   * the process will be another one, when its id is not known yet. @default none
+   */
+  code: CodeSchema.optional(),
   /** Name of the resource where a target has several wirings. @default "<target>-wiring" */
   name: z.string().optional(),
   /** How long it may take until the target is ready with its peers. */

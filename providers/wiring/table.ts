@@ -1,8 +1,10 @@
 /** The table of peers: how it is compared, and what a process says of the one that it holds. */
 import { z } from "zod";
 import { hashOf } from "../../core/hash.ts";
+import { memberIn, othersIn } from "../run/coming.ts";
+import { hasUnknown } from "../run/inputs.ts";
 import { luaList } from "../run/lua-list.ts";
-import type { WiringInputs } from "./schema.ts";
+import type { WiringInputs, WiringOutputs } from "./schema.ts";
 
 /** Lua's JSON writes an empty table as `[]`. */
 const PeersSchema = z.preprocess(
@@ -60,6 +62,25 @@ export function explainTable(before: Table, after: Table): string[] {
     ...changed.map((name) => `peer ${name} has ${has?.has(name) ? "no" : "the"} library`),
     ...(routed === routes ? [] : [`the router is ${routes ?? "none of the peers"}`]),
   ];
+}
+
+/**
+ * The same of processes that are not known before the run, by the code that they shall run: `peer token will be another process`.
+ * A wiring that tells only whom it did not tell yet asks for its target alone. Pure.
+ */
+export function explainComing(
+  { code, target }: Pick<WiringOutputs, "code" | "target">,
+  news: Readonly<Record<string, unknown>>,
+): string[] {
+  return othersIn(code, news.code).flatMap((name) => {
+    if (name === target.name) return hasUnknown(news.target) ? ["the process will be another one"] : [];
+    if (news.newOnly) return [];
+    const isPeer = hasUnknown(memberIn(news.peers, name));
+    if (isPeer) return [`peer ${name} will be another process`];
+    return hasUnknown(memberIn(news.deployers, name))
+      ? [`${name}, which may change it, will be another process`]
+      : [];
+  });
 }
 
 /** `admin may change it`, `admin may not change it any more`. Pure. */

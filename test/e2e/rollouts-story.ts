@@ -128,6 +128,10 @@ export function tellStory(all: boolean): void {
     expect(plan.text).toMatch(/ao:Traffic rolling-traffic update/);
     expect(plan.text).toMatch(/traffic: shop moves from [0-9a-f]{8} to [0-9a-f]{8}/);
     const { ran, crowd } = await upUnderLoad(QUICK);
+    // The preview showed what the run changed: wirings and settings of other processes, too.
+    const changed = ({ text }: Ran) => [...new Set(text.match(/~ +ao:\w+ \S+/g))].sort();
+    expect(changed(plan)).toEqual(changed(ran));
+    expect(plan.text).toContain("peer shop will be another process");
     expect(ran.text).toMatch(/shop +warm/);
     expect(ran.text).not.toMatch(/(shop|battle) +spawned/);
     expect(ran.code).toBe(0);

@@ -1,6 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import * as config from "../../providers/config-bundle/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { UNKNOWN } from "../../providers/run/inputs.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
+import type { WiringOutputs } from "../../providers/wiring/schema.ts";
 import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 let stack: Stack;
@@ -19,6 +22,85 @@ afterEach(() => stack.close());
 const targetOf = ({ name, processId, generation }: ProcessOutputs) => ({ name, processId, generation });
 const fleetOf = ({ processId }: ProcessOutputs) =>
   stack.net.oracle.state(processId) as { fleet: { admitted: Record<string, string[]> } };
+
+describe("a preview, which does not know new processes yet", () => {
+  const [before, after] = ["a".repeat(64), "b".repeat(64)];
+  const raw = (more: object = {}) => ({
+    ...common,
+    target: targetOf(shop),
+    peers: { battle: battle.processId },
+    code: { battle: before },
+    ...more,
+  });
+  const unknown = { peers: { battle: UNKNOWN } };
+  let lines: string[];
+  beforeEach(() => {
+    lines = [];
+    vi.spyOn(console, "log").mockImplementation((line: string) => lines.push(line));
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+  const shown = async (olds: object, news: object) => {
+    lines = [];
+    const { changes } = await wiring.diff("id", olds as WiringOutputs, news as Record<string, unknown>);
+    return [changes, ...lines];
+  };
+
+  it("announces that a caller is told another process, by the code of its peer", async () => {
+    const { outs } = await wiring.create(raw());
+    expect(await shown(outs, raw({ ...unknown, code: { battle: after } }))).toEqual([
+      true,
+      "shop wiring: peer battle will be another process",
+    ]);
+    const target = { target: UNKNOWN, code: { shop: after } };
+    expect(await shown({ ...outs, code: { shop: before } }, raw(target))).toEqual([
+      true,
+      "shop wiring: the process will be another one",
+    ]);
+    expect(await shown(outs, raw({ peers: { ...outs.peers, door: UNKNOWN } }))).toEqual([true]);
+  });
+
+  it("is silent where the code stays, where the process is known, and where an earlier version told no code", async () => {
+    const { outs } = await wiring.create(raw());
+    expect(await shown(outs, raw(unknown))).toEqual([false]);
+    expect(await shown(outs, raw({ code: { battle: after } }))).toEqual([false]);
+    const { code: _, ...earlier } = outs;
+    expect(await shown(earlier, raw({ ...unknown, code: { battle: after } }))).toEqual([false]);
+    // Its strategy is new, its process stays.
+    expect(await shown({ ...outs, code: {} }, raw(unknown))).toEqual([false]);
+  });
+
+  it("announces settings that go to a new process, and is silent where they go to the same one", async () => {
+    const settings = {
+      ...{ ...common, name: "shop-process-config", configType: "PROCESS_CONFIG" },
+      ...{ configData: { requestTimeout: 5 }, targets: [targetOf(shop)], code: { shop: before } },
+    };
+    const { outs } = await config.create(settings);
+    const coming = async (code: string, targets: unknown) => {
+      lines = [];
+      const { changes } = await config.diff("id", outs, { ...settings, code: { shop: code }, targets });
+      return [changes, ...lines];
+    };
+    expect(await coming(after, [UNKNOWN])).toEqual([
+      true,
+      "shop-process-config: goes to shop too: it will be another process",
+    ]);
+    expect(await coming(before, [UNKNOWN])).toEqual([false]);
+    expect(await coming(after, [targetOf(shop)])).toEqual([false]);
+  });
+
+  it("announces of a new revision's own wiring its own process alone", async () => {
+    const own = (more: object) => raw({ name: "shop-wiring-new", newOnly: true, ...more });
+    const { outs } = await wiring.create(own({ code: { shop: before } }));
+    const news = { target: UNKNOWN, ...unknown };
+    expect(await shown(outs, own({ ...news, code: { shop: before } }))).toEqual([false]);
+    expect(await shown(outs, own({ ...news, code: { shop: after } }))).toMatchObject([
+      true,
+      /will be another/,
+    ]);
+  });
+});
 
 describe("the wiring of a new revision", () => {
   const other = "n".repeat(43);
