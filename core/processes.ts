@@ -35,7 +35,12 @@ export function parentOf(pid: number): number | undefined {
   return Number.isInteger(found) && found > 0 ? found : undefined;
 }
 
-/** The words of its command line, the program first; undefined for one that is gone. Elsewhere than on Linux a blank ends a word. */
+/** Whether it is a part of Linux' kernel: those have no command line. */
+export function isKernelThread(pid: number): boolean {
+  return process.platform === "linux" && (pid === 2 || parentOf(pid) === 2) && !procFile(pid, "cmdline");
+}
+
+/** The words of its command line, the program first; undefined for one that is gone or ending. Elsewhere than on Linux a blank ends a word. */
 export function argumentsOf(pid: number): readonly string[] | undefined {
   if (process.platform !== "linux") return ps(pid, "args")?.split(/\s+/);
   const text = procFile(pid, "cmdline");

@@ -11,7 +11,7 @@
 import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import { argumentsOf, isAlive } from "../core/processes.ts";
+import { argumentsOf, isAlive, isKernelThread } from "../core/processes.ts";
 
 /** A daemon that was launched on a folder. */
 export interface Registered {
@@ -92,7 +92,11 @@ export function registered(dir: string): Registered[] {
  * for it. Where the system tells no command line, nothing is ended by pid: a daemon without a permit ends by itself.
  */
 export function lives({ permit, pid }: Registered): boolean {
-  return isAlive(pid) && (argumentsOf(pid)?.includes(permit) ?? false);
+  const words = argumentsOf(pid);
+  if (!isAlive(pid)) return false;
+  if (words !== undefined) return words.includes(permit);
+  // On Linux a process that is ending loses its memory, and the command line with it, before its files and sockets are closed.
+  return process.platform === "linux" && !isKernelThread(pid);
 }
 
 /** Whether nobody wants a daemon on the folder and none that was launched lives. */
