@@ -14,6 +14,7 @@ import { Wiring } from "../providers/wiring/resource.ts";
 import type { FleetInput } from "./declaration.ts";
 import { explanationOf, keepExplanation } from "./explained.ts";
 import type { Hidden } from "./hidden.ts";
+import { policyOf } from "./known-state.ts";
 import { readPin } from "./pin.ts";
 import { planPinned } from "./pinned.ts";
 import { type FleetPlan, type PlannedProcess, planFleet } from "./plan.ts";
@@ -155,6 +156,7 @@ export class Fleet extends pulumi.ComponentResource {
           timeoutSeconds: declaration.timeoutSeconds ?? fleet.timeoutSeconds,
           onBoot: declaration.onBoot ? true : undefined,
           lib: declared.lib,
+          state: policyOf(declaration.state) === "none" ? "none" : undefined,
           adopt: declaration.adopt,
           restore,
           ...besideOf(fleet, rollout, name, healthOf(fleet, declaration)),

@@ -150,7 +150,10 @@ export function trafficPolicyOf({ declaration: fleet, rollout }: FleetPlan, name
   const strategy = rollout.beside.has(name) ? strategyOf(fleet, name) : undefined;
   return {
     ...(strategy === undefined
-      ? {}
+      ? // Where code is loaded in place, it says whether what messages gave is kept.
+        policyOf(state) === "none"
+        ? { state: "none" as const }
+        : {}
       : {
           strategy,
           state: policyOf(state),

@@ -18,6 +18,7 @@ import { bootLoads } from "./boot.ts";
 import { changesIn, handWords, notOurs, strangersIn } from "./code-drift.ts";
 import { askForCronAgain, driveCron } from "./cron.ts";
 import { awaitHealthy, type Expected, type Place, probe } from "./health.ts";
+import { keptLines } from "./kept.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import { ensureModule } from "./module.ts";
 import { isStopped, type Observed, observe } from "./observe.ts";
@@ -296,13 +297,18 @@ async function ensureCode(
   const modules = olds?.bundle?.modules;
   const plain = modules !== undefined && !Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));
   const how = { plain, repair: before === inputs.bundle.hash };
-  if (!place.fresh && before && olds?.lib === false)
-    await say(session, inputs.name, "kept", "no state: it has no library, which would export it");
-  else if (!place.fresh && before) await keepState(session, place, before, how, budget);
+  const wasBare = !place.fresh && before !== undefined && olds?.lib === false;
+  if (wasBare) await say(session, inputs.name, "saved", "no state: it has no library, which would export it");
+  const backup =
+    !place.fresh && before && !wasBare ? await keepState(session, place, before, how, budget) : undefined;
   const booted = place.booted === true ? bootLoads(place, inputs) : [];
   const load =
     (await committedLoad(session, place, inputs.bundle.hash, booted, budget)) ??
-    (await loadBundle(session, place, inputs, budget, state, strangers));
+    (await loadBundle(session, place, inputs, budget, {
+      state,
+      strangers,
+      ...(wasBare ? { adopted: true } : {}),
+    }));
   crashPoint("process.loaded");
   await say(
     session,
@@ -311,6 +317,9 @@ async function ensureCode(
     `${Math.max(1, Math.round(inputs.bundle.bytes / 1000))} kB`,
     started,
   );
+  if (!place.fresh)
+    for (const { phase, text } of keptLines(inputs, load.kept, before !== undefined, backup))
+      await say(session, inputs.name, phase, text);
   const repaired = [...(load.repaired ?? []), ...strangers.map(added)];
   if (repaired.length > 0)
     await say(session, inputs.name, "repaired", `changed by hand: ${handWords(repaired).join("; ")}`);

@@ -9,6 +9,7 @@ import { composeBare, isBare } from "./bare.ts";
 import type { HandChange } from "./code-drift.ts";
 import type { Place } from "./health.ts";
 import { short } from "./health.ts";
+import type { Kept } from "./kept.ts";
 import {
   composeProgram,
   type OwnAnswer,
@@ -33,6 +34,8 @@ export interface Loaded {
   readonly repaired?: readonly HandChange[];
   /** Actions of the library that the program answers itself. */
   readonly answeredByProgram?: readonly OwnAnswer[];
+  /** What became of what messages gave, where it says so. */
+  readonly kept?: Kept;
 }
 
 /** @throws FleetError BUNDLE_GONE */
@@ -51,26 +54,34 @@ export async function storedBundle(
   });
 }
 
+/** What a load finds in its process. */
+export interface Found {
+  /** The state that the code is loaded with. */
+  readonly state?: RestoredState | undefined;
+  /** Handlers that were added by hand, which are removed first. */
+  readonly strangers?: readonly string[];
+  /** Whether a program without the library ran there before. @default as `adopt` says */
+  readonly adopted?: boolean;
+}
+
 /** What is evaluated to load a member's code in this run. */
 export async function programOf(
   session: Session,
-  { name, bundle, version, adopt, lib }: Pick<ProcessInputs, "name" | "bundle" | "version" | "adopt" | "lib">,
+  { name, bundle, version, adopt, lib, state: policy }: ProcessInputs,
   text: string,
-  state?: RestoredState,
-  strangers?: readonly string[],
+  { state, strangers, adopted = adopt !== undefined }: Found = {},
 ): Promise<Program> {
   const epoch = await session.deployment.epoch();
   const release = session.deployment.id;
-  const adopted = adopt === undefined ? {} : { adopted: true };
-  const commit = { process: name, release, sourceHash: bundle.hash, version, epoch, ...adopted };
+  const keeps = policy !== "none";
+  const commit = { process: name, release, sourceHash: bundle.hash, version, epoch, adopted, keeps };
   return isBare({ lib })
     ? composeBare(text, commit, strangers)
     : composeProgram(text, commit, state, strangers);
 }
 
 /**
- * Loads the declared bundle with one Eval and returns when the process itself says that it committed it. Handlers named as
- * `strangers` are removed first.
+ * Loads the declared bundle with one Eval and returns when the process itself says that it committed it.
  *
  * @throws FleetError BUNDLE_GONE, LUA_ERROR (at the user's file and line), STALE_EPOCH, NOT_OWNER, LOAD_UNCLEAR
  */
@@ -79,12 +90,11 @@ export async function loadBundle(
   place: Place,
   inputs: ProcessInputs,
   budget: Budget,
-  state?: RestoredState,
-  strangers?: readonly string[],
+  found?: Found,
 ): Promise<Loaded> {
   const stored = await storedBundle(session, inputs);
   const epoch = await session.deployment.epoch();
-  const program = await programOf(session, inputs, stored.text, state, strangers);
+  const program = await programOf(session, inputs, stored.text, found);
   const intent = memberKey(
     session.scope,
     place.name,
@@ -222,7 +232,7 @@ async function committed(
 const loaded = (
   evalId: string,
   at: number,
-  { handlers, stateVersion, repaired, answeredByProgram, code }: Omit<Loaded, "evalId" | "at">,
+  { handlers, stateVersion, repaired, answeredByProgram, code, kept }: Omit<Loaded, "evalId" | "at">,
 ): Loaded => ({
   evalId,
   at,
@@ -231,4 +241,5 @@ const loaded = (
   ...(code === undefined ? {} : { code }),
   ...(repaired === undefined ? {} : { repaired }),
   ...(answeredByProgram === undefined ? {} : { answeredByProgram }),
+  ...(kept === undefined ? {} : { kept }),
 });

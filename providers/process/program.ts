@@ -4,6 +4,7 @@ import { sha256 } from "../../core/hash.ts";
 import { luaList } from "../run/lua-list.ts";
 import { codeOf, handlersIn } from "./bare.ts";
 import { type HandChange, HandChangesSchema } from "./code-drift.ts";
+import { type Kept, KeptSchema } from "./kept.ts";
 
 /** The Lua text of one load: guard, bundle, commit – one Eval, which happens as a whole or not at all. Pure. */
 export interface Commit {
@@ -14,6 +15,8 @@ export interface Commit {
   readonly epoch: number;
   /** Whether another program ran in the process before the fleet's did. @default false */
   readonly adopted?: boolean;
+  /** Whether the program finds what messages gave, also where its code assigns it at load. @default true */
+  readonly keeps?: boolean;
 }
 
 /** A state to go back to: the program that is loaded finds it as it was exported. */
@@ -64,6 +67,7 @@ export function composeProgram(
     `epoch = ${commit.epoch}`,
     "before = __g",
     ...(commit.adopted === true ? ["adopted = true"] : []),
+    ...(commit.keeps === false ? ['keep = "none"'] : []),
     ...(state === undefined
       ? []
       : ["state = __n and __s or nil, again = not __n and __s or nil, digest = __d"]),
@@ -121,6 +125,8 @@ export type LoadOutcome =
       readonly repaired?: readonly HandChange[];
       /** Actions of the library that the program answers itself, and with which handler. */
       readonly answeredByProgram?: readonly OwnAnswer[];
+      /** What became of what messages gave; a library from before it looked says nothing. */
+      readonly kept?: Kept;
     }
   | { readonly kind: "refused"; readonly code: string; readonly epoch: number }
   | { readonly kind: "unclear" };
@@ -135,6 +141,7 @@ export function readLoadOutcome(output: string): LoadOutcome {
       const { sourceHash, handlers, stateVersion } = marker;
       const code = codeOf(marker);
       const answered = luaList(OwnAnswerSchema).safeParse(marker.answeredByProgram).data ?? [];
+      const kept = KeptSchema.safeParse(marker.kept).data;
       const repaired = HandChangesSchema.safeParse(marker.repaired).data ?? [];
       // Lua's JSON writes an empty table as `[]` or `{}`.
       const named = Array.isArray(handlers) && handlers.every((name) => typeof name === "string");
@@ -146,6 +153,7 @@ export function readLoadOutcome(output: string): LoadOutcome {
         ...(code === undefined ? {} : { code, handlers: handlersIn(code) }),
         ...(repaired.length > 0 ? { repaired } : {}),
         ...(answered.length > 0 ? { answeredByProgram: answered } : {}),
+        ...(kept === undefined ? {} : { kept }),
       };
     }
     if (marker?.fleet === "refused") {

@@ -96,6 +96,8 @@ export const ProcessInputsSchema = z.strictObject({
   onBoot: z.boolean().optional(),
   /** Whether the fleet's library is in the bundle; without it aos itself is asked what it runs. @default true */
   lib: z.boolean().optional(),
+  /** `none`: what messages gave is not kept where the code assigns it at load. @default it is put back */
+  state: z.literal("none").optional(),
   /** Existing process to take over instead of spawning. Must belong to the stack's wallet. @default none */
   adopt: AdoptSchema.optional(),
   /** How other code comes into use. @default in place: one Eval into the process that runs */

@@ -19,6 +19,7 @@ const PATIENCE = 60;
  * library and exports nothing.
  *
  * @param how `repair`: with the code that it had; `plain`: the code that runs carries no library of the fleet's
+ * @returns what was taken; nothing where the run goes on without
  * @throws FleetError BACKUP_FAILED; transient when the reason is
  */
 export async function keepState(
@@ -27,7 +28,7 @@ export async function keepState(
   sourceHash: string,
   how: { readonly repair: boolean; readonly plain: boolean },
   budget: Budget,
-): Promise<void> {
+): Promise<Snapshot | undefined> {
   try {
     const taken = await takeSnapshot(
       session,
@@ -35,13 +36,15 @@ export async function keepState(
       { reason: "upgrade", sourceHash },
       within(budget, PATIENCE),
     );
-    await say(session, place.name, "kept", keptWords(taken));
+    await say(session, place.name, "saved", savedWords(taken));
+    return taken;
   } catch (error) {
     // Of a ruined process nothing can be kept any more: that is what is to be said of it.
     if (!(error instanceof FleetError) || error.code === "PROCESS_RUINED") throw error;
     const isPlain = how.plain && error.code === "NO_REPLY";
     if (!how.repair && !isPlain && session.withoutBackup !== true) throw backupFailed(place, error);
-    await say(session, place.name, "kept", `no state: ${error.problems[0].what} [${error.code}]`);
+    await say(session, place.name, "saved", `no state: ${error.problems[0].what} [${error.code}]`);
+    return undefined;
   }
 }
 
@@ -61,7 +64,7 @@ function backupFailed({ name }: Place, cause: FleetError): FleetError {
 }
 
 /** An empty state is no backup of anything. */
-function keptWords(taken: Snapshot): string {
+function savedWords(taken: Snapshot): string {
   const contents = { states: taken.states ?? [], globals: taken.globals ?? [] };
   if (isEmpty(contents))
     return "no state: no table of fleet.state holds anything, and no message changed a global";

@@ -1,4 +1,5 @@
 import { wayOn } from "../run/replacing.ts";
+import { isBare } from "./bare.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** Why a process would be updated, in words; empty when nothing changes. Pure. */
@@ -7,6 +8,8 @@ export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): strin
   if (olds.bundle.hash !== news.bundle.hash) {
     const how = news.strategy === undefined ? "in place" : besideWords(olds, news);
     reasons.push(`${how}, ${explainModules(olds.bundle.modules, news.bundle.modules)}`);
+    // Nothing in such a process could compare its state, and put anything back.
+    if (isBare(news)) reasons.push("without the library its code decides what of its state stays");
   } else if (olds.revision === undefined) reasons.push("code was never loaded: load it");
   if (news.strategy !== undefined && olds.module !== news.module)
     reasons.push(`module ${olds.module} → ${news.module}`);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { planFleet, type Running } from "../../components/plan.ts";
+import { trafficPolicyOf } from "../../components/traffic.ts";
 import { FleetError, type Problem } from "../../core/errors.ts";
 import type { DeclaredProcess } from "../../providers/release/schema.ts";
 
@@ -206,4 +207,11 @@ describe("state: { globals }", () => {
     expect(codes(problems)).toEqual([code]);
     expect(problems[0]?.at).toMatch(/^processes\.token\.state/);
   });
+});
+
+it("a release keeps what a load in place has to know of the state, for its way back", () => {
+  const plan = (state: unknown) =>
+    ({ declaration: { processes: { token: { state } } }, rollout: { beside: new Set() } }) as never;
+  expect(trafficPolicyOf(plan("none"), "token")).toEqual({ state: "none" });
+  expect(trafficPolicyOf(plan(undefined), "token")).toEqual({});
 });

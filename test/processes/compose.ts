@@ -18,6 +18,8 @@ export interface ProgramOptions {
   state?: RestoredState;
   /** Whether another program ran in the process before. */
   adopted?: boolean;
+  /** Whether what messages gave is kept. */
+  keeps?: boolean;
 }
 
 const bundles = new Map<string, Promise<Bundle>>();
@@ -35,6 +37,7 @@ export async function program(name: string, options: ProgramOptions = {}): Promi
     version: options.version ?? "1.0.0",
     epoch: options.epoch ?? 1,
     ...(options.adopted === undefined ? {} : { adopted: options.adopted }),
+    ...(options.keeps === undefined ? {} : { keeps: options.keeps }),
   };
   return composeProgram(text, commit, options.state).text;
 }

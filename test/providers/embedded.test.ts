@@ -90,6 +90,7 @@ async function inputs(name: string, member: Record<string, unknown> = {}, home =
     timeoutSeconds: 60,
     onBoot: declaration.onBoot,
     tags: declaration.tags,
+    lib: declared.lib,
   });
 }
 const create = async (...given: Parameters<typeof inputs>): Promise<ProcessOutputs> =>
@@ -246,6 +247,46 @@ describe("a process that is spawned with its code", () => {
     const made = await create("large", boot);
     expect(made.health.status).toBe("HEALTHY");
     expect(made.revision?.evalId).not.toBe(made.processId);
+  }, 60_000);
+});
+
+describe("an edit in place that assigns what messages gave", () => {
+  const write = (state: string) =>
+    put(
+      "processes/notes/process.lua",
+      `${state}\nHandlers.add("Add", "Add", function(msg) table.insert(Notes, msg.Data) end)\n`,
+    );
+  const log = async () => (await readFile("build/logs/deploy_output.txt", "utf8")).replace(/ +/g, " ");
+  async function say({ processId }: ProcessOutputs, action: string, data: string): Promise<string> {
+    const { ao } = await session();
+    const intent = `test/${action}/${data}`;
+    const { id } = await ao.send({ intent, processId, tags: { Action: action }, data }, budgetOf(30));
+    const expectOutput = action === "Eval";
+    return (await ao.evaluation({ processId, messageId: id, expectOutput }, budgetOf(30))).output;
+  }
+  const update = async (made: ProcessOutputs, member = {}): Promise<ProcessOutputs> =>
+    (await lifecycle.update("id", made, await inputs("notes", member))).outs;
+
+  test("keeps it, and says so; code that had no library is named for what it assigns", async () => {
+    await write("Notes = Notes or {}");
+    const bare = await create("notes", { lib: false });
+    await say(bare, "Add", "milk");
+    // The first load with the library finds another program's state: it is the code's, and not without a word.
+    await write("Notes = {}");
+    const made = await update(bare);
+    expect(await log()).toContain("notes reset Notes: assigned or changed by the code at load;");
+    for (const note of ["eggs", "tea"]) await say(made, "Add", note);
+    await write("Notes = {} -- edited");
+    const next = await update(made);
+    expect(await say(next, "Eval", "return table.concat(Notes, ',')")).toBe("eggs,tea");
+    const text = await log();
+    expect(text).toMatch(/notes saved state [0-9a-f]{8}, 1 global \(Notes\), \d+ bytes/);
+    expect(text).toContain(
+      "notes kept 1 global (Notes): as messages left it, compared after the code had run",
+    );
+    expect(text).toContain(
+      "notes kept Notes: the code assigns it at load; the value that messages gave it was put back",
+    );
   }, 60_000);
 });
 

@@ -142,6 +142,9 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
     epoch,
     handlers: [...handlers, ...state.handlers.filter(({ byHand }) => byHand).map(({ name }) => name)],
     ...(program.script.older || repaired.length === 0 ? {} : { repaired }),
+    ...(stored === undefined || program.script.older
+      ? {}
+      : { kept: program.script.kept ?? { globals: [], states: [], changes: [] } }),
     // A scripted program answers nothing itself.
     answeredByProgram: [],
     actions: actionsOf(state.fleet),

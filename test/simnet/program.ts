@@ -28,6 +28,8 @@ export interface Script {
   readonly refuseConfig?: readonly string[];
   /** The state that EXPORT_STATE hands out. */
   readonly state?: Readonly<Record<string, unknown>>;
+  /** What a load over an earlier one says of the state. @default nothing was there */
+  readonly kept?: Readonly<Record<string, unknown>>;
 }
 
 export type HealthStatus = "HEALTHY" | "DEGRADED" | "UNHEALTHY";

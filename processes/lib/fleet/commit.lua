@@ -7,6 +7,7 @@ local epoch = require("fleet.epoch")
 local globals = require("fleet.globals")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
+local keep = require("fleet.keep")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
 local registry = require("fleet.registry")
@@ -15,6 +16,9 @@ local state = require("fleet.state")
 local store = require("fleet.store")
 
 local commit = {}
+
+-- The library is evaluated before the program: this is what messages gave.
+local memory = keep.take()
 
 --- Refuses a load of an earlier run by a value, since an error would discard the count of refusals too. A load that goes on finds
 -- the handlers and functions as they were before anybody changed them by hand.
@@ -84,17 +88,21 @@ end
 --- The last statement of a load: migrates, asserts the invariants, puts the new declarations in force and writes the
 -- marker. Whoever reads the marker knows that everything before it ran.
 -- @tparam table marker release, sourceHash, version, epoch, process; `before`: all globals before the bundle ran; `adopted`: another
---   program ran here first. A process that is loaded for the first time may be given another one's `state` (what EXPORT_STATE gave, as
+--   program ran here first; `keep`: "none" where what messages gave is not to be kept. A process that is loaded for the first time may be given another one's `state` (what EXPORT_STATE gave, as
 --   JSON) and its `digest`: it begins with it. One that `restore` gave a state has it in `again`: its globals are set once more, whatever
 --   the load made of them.
 -- @treturn string JSON text { fleet = "committed", sourceHash, epoch, handlers, actions, migrations, stateVersion }, and
---   `repaired` when something was changed by hand before
+--   `repaired` when something was changed by hand before, `kept` (see `keep.settle`) when there was something to keep
 function commit.commit(marker)
   local earlier = store.marker and store.marker.version
   local process = store.process
   if process.name == "" then process.name = tostring(marker.process or "") end
   local version = tostring(marker.version or process.version)
-  globals.loaded(marker.before, marker.adopted ~= true and not (marker.before and marker.before.Fleet))
+  local own = marker.adopted ~= true and not (marker.before and marker.before.Fleet)
+  globals.declare()
+  local kept = keep.settle(memory, { before = marker.before, restored = marker.again ~= nil, own = own, keep = marker.keep })
+  memory = nil
+  globals.loaded(marker.before, own)
   if marker.state then bring(exportedIn(marker.state), marker.digest) end
   if marker.again then
     local exported = exportedIn(marker.again)
@@ -123,7 +131,7 @@ function commit.commit(marker)
   return json.encode({
     fleet = "committed", sourceHash = store.marker.sourceHash, epoch = store.epoch, handlers = commit.handlers(),
     actions = registry.actions(), migrations = migrations, stateVersion = store.stateVersion, repaired = #repaired > 0 and repaired or nil,
-    answeredByProgram = shared.answered(registry.builtins()),
+    kept = kept, answeredByProgram = shared.answered(registry.builtins()),
   })
 end
 

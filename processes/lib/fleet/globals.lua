@@ -118,6 +118,36 @@ function globals.before()
   if known.seen then look() end
 end
 
+--- Whether an earlier load took down whose the globals are.
+function globals.isKnown()
+  return known.seen
+end
+
+local function declaredIn(text)
+  if type(text) ~= "string" then return nil end
+  local names = {}
+  for name in text:gmatch("[^,]+") do names[#names + 1] = name end
+  return names
+end
+
+--- Names of all globals that may be state.
+function globals.names()
+  local names, listed = candidates(), {}
+  for _, name in ipairs(names) do listed[name] = true end
+  for _, list in ipairs({ { "Name" }, known.declared or {}, declaredIn(rawget(_G, DECLARED)) or {} }) do
+    for _, name in ipairs(list) do
+      if not listed[name] then names[#names + 1], listed[name] = name, true end
+    end
+  end
+  return names
+end
+
+--- Takes down which globals the bundle that is being loaded declares.
+function globals.declare()
+  known.declared = declaredIn(rawget(_G, DECLARED))
+  rawset(_G, DECLARED, nil)
+end
+
 -- Whether a load made a table of functions anew: what it holds is the load's, whoever ran before.
 local function isLibrary(value)
   if type(value) ~= "table" then return false end
@@ -127,18 +157,24 @@ local function isLibrary(value)
   return false
 end
 
+--- What a hand-over of the program that is being loaded would do with a global: KEPT, or LEFT where messages changed one that is not
+-- declared; nil for the code's own. Before the first load was taken down every one that is not aos' is LEFT.
+function globals.role(name)
+  if not known.seen then
+    return not OWN[name] and not isLibrary(rawget(_G, name)) and "LEFT" or nil
+  end
+  for _, each in ipairs(known.declared or {}) do
+    if each == name then return "KEPT" end
+  end
+  if not known.changed[name] then return nil end
+  return known.declared and "LEFT" or "KEPT"
+end
+
 --- At the end of a load: whose the globals are.
 -- @tparam ?table before all globals as they were before the bundle ran
 -- @tparam boolean own whether no program but the fleet's ran in this process before
 function globals.loaded(before, own)
   before = before or {}
-  local declared = rawget(_G, DECLARED)
-  rawset(_G, DECLARED, nil)
-  known.declared = nil
-  if type(declared) == "string" then
-    known.declared = {}
-    for name in declared:gmatch("[^,]+") do table.insert(known.declared, name) end
-  end
   if not known.seen then
     for name, value in next, before do
       if type(name) == "string" and (own or OWN[name] or isModule(value)) then known.aos[name] = true end

@@ -1,0 +1,242 @@
+--- What messages gave, kept across a load in place, as a hand-over to a new process would carry it.
+--
+-- The library is evaluated before the program: there every table of `fleet.state` and every global that may be state is remembered by
+-- reference, with a flat copy of each table in it. At the commit they are compared. What the code assigned anew, changed or removed is put
+-- back: in the tables that the new code made, where it made some, since its functions may hold them. What the code added to a table that
+-- it found stays, and so does behaviour (functions, metatables), which is always the code's. Comparing is by reference, in time
+-- proportional to the state; no digest is taken.
+local globals = require("fleet.globals")
+local store = require("fleet.store")
+
+local keep = {}
+
+local function same(a, b)
+  return rawequal(a, b) or (a ~= a and b ~= b)
+end
+
+local function isCode(value)
+  local kind = type(value)
+  return kind == "function" or kind == "thread" or kind == "userdata"
+end
+
+-- Big integers of aos are tables, but values: whoever holds one expects it never to change.
+local function isValue(value)
+  local class = getmetatable(value)
+  return type(class) == "table" and rawget(class, "bits") ~= nil
+end
+
+-- Tables that are not the program's alone, wherever it refers to them.
+local function foreign()
+  local found = { [_G] = true, [store] = true }
+  if type(Fleet) == "table" then found[Fleet] = true end
+  for _, module in pairs(package.loaded) do
+    if type(module) == "table" then found[module] = true end
+  end
+  return found
+end
+
+-- Copies of all tables that are reached from a value and were not met before.
+local function walk(memory, value)
+  local queue, at = {}, 1
+  local function meet(t)
+    if type(t) ~= "table" or memory.copies[t] or memory.foreign[t] then return end
+    memory.copies[t] = {}
+    queue[#queue + 1] = t
+  end
+  meet(value)
+  while queue[at] do
+    local t = queue[at]
+    local copy = memory.copies[t]
+    for k, v in next, t do
+      copy[k] = v
+      if type(k) == "table" then meet(k) end
+      if type(v) == "table" then meet(v) end
+    end
+    at = at + 1
+  end
+end
+
+--- Remembers what there is before the program is evaluated.
+-- @treturn table for `settle`
+function keep.take()
+  local memory = { roots = {}, copies = {}, foreign = foreign() }
+  for _, name in ipairs(globals.names()) do memory.roots[#memory.roots + 1] = { kind = "GLOBAL", name = name, value = rawget(_G, name) } end
+  local names = {}
+  for name in pairs(store.states) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do memory.roots[#memory.roots + 1] = { kind = "STATE", name = name, value = store.states[name] } end
+  for _, root in ipairs(memory.roots) do walk(memory, root.value) end
+  return memory
+end
+
+local function current(root)
+  if root.kind == "STATE" then return store.states[root.name] end
+  return rawget(_G, root.name)
+end
+
+-- Calls `visit(table, copy)` for all remembered tables of a value.
+local function each(memory, value, seen, visit)
+  local stack = { value }
+  while #stack > 0 do
+    local t = table.remove(stack)
+    local copy = memory.copies[t]
+    if copy and not seen[t] then
+      seen[t] = true
+      visit(t, copy)
+      for k, v in next, copy do
+        if type(k) == "table" then stack[#stack + 1] = k end
+        if type(v) == "table" then stack[#stack + 1] = v end
+      end
+    end
+  end
+end
+
+-- What the load did to tables that were there: table → "CHANGED" or "ADDED".
+local function touched(memory)
+  local found = {}
+  for t, copy in next, memory.copies do
+    for k, v in next, copy do
+      if not isCode(v) and not same(rawget(t, k), v) then
+        found[t] = "CHANGED"
+        break
+      end
+    end
+    if not found[t] then
+      for k, v in next, t do
+        if copy[k] == nil and not isCode(v) then
+          found[t] = "ADDED"
+          break
+        end
+      end
+    end
+  end
+  return found
+end
+
+-- What the load did to a root: nil, "CHANGED", "ADDED", or "CODE" where its name stands for code now.
+local function verdict(memory, root, marks)
+  local now = current(root)
+  if isCode(root.value) or type(root.value) == "table" and memory.foreign[root.value] then return nil end
+  if root.value == nil then return now ~= nil and not isCode(now) and "ADDED" or nil end
+  if not same(root.value, now) then
+    return (isCode(now) or type(now) == "table" and memory.foreign[now]) and "CODE" or "CHANGED"
+  end
+  if next(marks) == nil then return nil end
+  local found
+  each(memory, root.value, {}, function(t)
+    if marks[t] == "CHANGED" or not found then found = marks[t] or found end
+  end)
+  return found
+end
+
+-- Which new table takes the place of which old one. None takes two places, and none that others use is filled.
+local function pairUp(memory, roots)
+  local swap, used = {}, {}
+  local function pair(old, new, isRoot)
+    local copy = memory.copies[old]
+    if not copy or type(new) ~= "table" or rawequal(old, new) or swap[old] or memory.copies[new] or memory.foreign[new] then return end
+    if isValue(old) or isValue(new) or used[new] == true or used[new] == "GLOBAL" and not isRoot then return end
+    swap[old], used[new] = new, true
+    for k, v in next, copy do
+      if type(v) == "table" then pair(v, rawget(new, k)) end
+    end
+  end
+  for name, value in next, _G do
+    if type(name) == "string" and type(value) == "table" then used[value] = "GLOBAL" end
+  end
+  for _, root in ipairs(roots) do pair(root.value, current(root), true) end
+  return swap
+end
+
+local function putBack(memory, wanted, marks)
+  local reassigned = {}
+  for _, root in ipairs(wanted) do
+    if not same(root.value, current(root)) then reassigned[#reassigned + 1] = root end
+  end
+  local swap, seen = pairUp(memory, reassigned), {}
+  local hasSwap = next(swap) ~= nil
+  -- No table is a key of nil.
+  local function now(value)
+    return value ~= nil and swap[value] or value
+  end
+  local function write(t, copy)
+    local into = swap[t] or t
+    if not hasSwap and marks[t] ~= "CHANGED" then return end
+    local behaviour = {}
+    for k, v in next, into do
+      if isCode(v) then behaviour[k] = v end
+      if swap[t] then rawset(into, k, nil) end
+    end
+    if swap[t] then
+      for k, v in next, behaviour do rawset(into, k, v) end
+    end
+    for k, v in next, copy do
+      if not isCode(v) then rawset(into, now(k), now(v)) elseif type(k) == "table" and swap[k] then rawset(into, swap[k], v) end
+      if type(k) == "table" and swap[k] and not swap[t] then rawset(into, k, nil) end
+    end
+  end
+  for _, root in ipairs(wanted) do each(memory, root.value, seen, write) end
+  for _, root in ipairs(reassigned) do rawset(_G, root.name, now(root.value)) end
+  for t in next, seen do
+    for k, v in next, memory.copies[t] do
+      if not isCode(v) and not same(rawget(swap[t] or t, now(k)), now(v)) then
+        error("STATE_NOT_KEPT: what messages gave could not be put back. The load is undone.", 0)
+      end
+    end
+  end
+  for _, root in ipairs(wanted) do
+    if not same(current(root), now(root.value)) then error("STATE_NOT_KEPT: " .. root.name .. " could not be put back. The load is undone.", 0) end
+  end
+end
+
+-- What other statements of the load than the program's did before the library was there: the constants of a bundle.
+local function correct(memory, before)
+  for _, root in ipairs(memory.roots) do
+    if root.kind == "GLOBAL" and not same(root.value, before[root.name]) then
+      root.value = before[root.name]
+      walk(memory, root.value)
+    end
+  end
+end
+
+--- At the commit, before anything else reads the state: puts back what messages gave and the code assigned, and says what the load did.
+-- @tparam table memory of `take`
+-- @tparam ?table given `before`: all globals as they were before the bundle · `restored`: an earlier state was put there since ·
+--   `own`: no program but the fleet's ran here before · `keep`: "none" where nothing is to be kept
+-- @treturn ?table { globals, states: names of what is as messages left it, changes: { kind, name, change, why } }; nil where nothing is
+--   known that could be kept. `change`: PUT_BACK · ADDED: the code added to it · RESET: the code's value counts, `why` NONE, NOT_DECLARED
+--   or CODE · ASSIGNED: by the first load over another program, of which nothing is known
+function keep.settle(memory, given)
+  if given.before and not given.restored then correct(memory, given.before) end
+  local isFirst = not globals.isKnown()
+  if isFirst and given.own then return nil end
+  local marks, wanted, changes = touched(memory), {}, {}
+  local kept = { GLOBAL = {}, STATE = {} }
+  local needsPutBack = false
+  for _, root in ipairs(memory.roots) do
+    local role = root.kind == "STATE" and "STATE" or globals.role(root.name)
+    local found = role and verdict(memory, root, marks)
+    local isKept = role and (role == "STATE" or role == "KEPT") and given.keep ~= "none"
+    local change, why
+    if isFirst and root.kind == "GLOBAL" then
+      isKept = false
+      if found and root.value ~= nil then change = "ASSIGNED" end
+    elseif found == "CODE" then
+      isKept, change, why = false, "RESET", "CODE"
+    elseif found and isKept then
+      change = found == "CHANGED" and "PUT_BACK" or "ADDED"
+    elseif found == "CHANGED" then
+      change, why = "RESET", given.keep == "none" and "NONE" or "NOT_DECLARED"
+    end
+    if change then changes[#changes + 1] = { kind = root.kind, name = root.name, change = change, why = why } end
+    if isKept then
+      wanted[#wanted + 1] = root
+      needsPutBack = needsPutBack or change == "PUT_BACK"
+      if root.value ~= nil and (root.kind == "GLOBAL" or next(root.value) ~= nil) then table.insert(kept[root.kind], root.name) end
+    end
+  end
+  if needsPutBack then putBack(memory, wanted, marks) end
+  return { globals = kept.GLOBAL, states = kept.STATE, changes = changes }
+end
+
+return keep

@@ -1,0 +1,81 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { keptLines } from "../../providers/process/kept.ts";
+import * as lifecycle from "../../providers/process/lifecycle.ts";
+import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
+
+/** What a run says of a state after a load in place. */
+
+let stack: Stack;
+beforeEach(async () => {
+  stack = await simulatedStack();
+});
+afterEach(() => stack.close());
+
+const log = async () =>
+  (await readFile(join(stack.scope.build, "logs", "deploy_output.txt"), "utf8")).replace(/ +/g, " ");
+
+const change = (name: string, what: string, why?: string) => ({ kind: "GLOBAL", name, change: what, why });
+
+async function edited(kept: Record<string, unknown>, extra: Record<string, unknown> = {}) {
+  const made = await createProcess(await stack.inputs("notes", { state: { seen: { n: 1 } } }));
+  const next = await stack.inputs("notes", { kept, state: { seen: { n: 1 } } }, extra);
+  await lifecycle.update("id", made, await checked(next));
+  return log();
+}
+
+test("a state that was saved is called kept when the process compared it, and what was put back is named", async () => {
+  const text = await edited({ globals: ["Notes"], states: ["seen"], changes: [change("Notes", "PUT_BACK")] });
+  expect(text).toMatch(/notes saved state [0-9a-f]{8}, 1 state \(seen\), \d+ bytes/);
+  expect(text).toContain("notes kept 1 state (seen), 1 global (Notes): as messages left it, compared after");
+  expect(text).toContain(
+    "notes kept Notes: the code assigns it at load; the value that messages gave it was put back",
+  );
+});
+
+test("nothing is called kept that was not compared", async () => {
+  const made = await createProcess(await stack.inputs("notes", { state: { seen: { n: 1 } } }));
+  await lifecycle.update(
+    "id",
+    made,
+    await checked(await stack.inputs("notes", { older: true, state: { seen: { n: 2 } } })),
+  );
+  const text = await log();
+  expect(text).toMatch(/notes saved state [0-9a-f]{8}/);
+  expect(text).toContain("notes kept not compared: the library of this code is an earlier one");
+  expect(text).not.toContain("as messages left it");
+});
+
+test("what the declaration lets go is called reset, with the way back where a backup has it", async () => {
+  const reset = [{ ...change("seen", "RESET", "NONE"), kind: "STATE" }, change("Notes", "RESET", "NONE")];
+  const text = await edited({ globals: [], states: [], changes: reset }, { state: "none" });
+  const digest = /saved state ([0-9a-f]{8})/.exec(text)?.[1];
+  expect(text).toContain(
+    `notes reset fleet.state seen: the code assigns it at load, and state: "none" keeps nothing. npx fleet restore notes --digest ${digest} brings it back`,
+  );
+  expect(text).toContain(
+    'notes reset Notes: the code assigns it at load, and state: "none" keeps nothing. No backup has it',
+  );
+  expect(
+    JSON.stringify(stack.net.oracle.messages((await stack.processesOf("notes"))[0]?.id ?? "")),
+  ).toContain(String.raw`keep = \"none\"`);
+});
+
+test("a first load over another program names what it assigned", () => {
+  const changes = [change("Notes", "ASSIGNED"), change("Log", "ADDED")];
+  expect(keptLines({ name: "notes" }, { globals: [], states: [], changes }, false, undefined)).toEqual([
+    { phase: "kept", text: "Log: the code added to it at load, and that stays" },
+    {
+      phase: "reset",
+      text: expect.stringMatching(/^Notes: assigned or changed by the code at load; it is the first/),
+    },
+  ]);
+  expect(keptLines({ name: "notes" }, undefined, false, undefined)).toEqual([]);
+});
+
+test("without the library the run makes no claim", () => {
+  expect(keptLines({ name: "notes", lib: false }, undefined, true, undefined)).toEqual([
+    { phase: "kept", text: "not compared: without the library its code decides what of its state stays" },
+  ]);
+});
