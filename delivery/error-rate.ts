@@ -75,19 +75,24 @@ function openness(
 ): string | undefined {
   const { green, blue, probes, beside } = service;
   const least = rule.minSamples;
-  const late = overdue(service);
-  if (late > 0 && (waiting(green) > ended(green) || green.errors + late > rule.max * green.requests))
-    return `; ${waiting(green)} of its callers' ${green.requests} requests have no answer yet`;
-  if (all.n < least) return `, ${least} are needed`;
   const told = probes?.declared === true ? all : callers;
-  // Answering Info is no work: it speaks for green only where there is no work, or so little that waiting brings no more.
-  const asked = green.requests + (beside === true && blue ? blue.requests : 0);
+  const isByInfo = told.n < least;
+  const old = lateByAge(service, isByInfo);
+  const late = old + crowding(service, old);
+  const asks = Math.max(green.requests, unanswered(green));
+  const tooMany = unanswered(green) > ended(green) || green.errors + late > rule.max * asks;
+  if ((isByInfo && old > 0) || (late > 0 && tooMany)) return openText(service);
+  if (all.n < least) return `, ${least} are needed`;
+  // Answering Info is no work: it speaks for green only where there is no work, or so little that waiting brings no more, and green
+  // did all of that.
+  const asked = asks + (beside === true && blue ? blue.requests : 0);
   const isUnused = isLast ? asked < least : asked === 0 && (blue?.requests ?? 0) === 0;
-  if (told.n < least && !isUnused)
+  if (isByInfo && !isUnused)
     return `, and callers ask: ${least} of green's own are needed, or probes that the service declares`;
-  const worst = told.n < least ? Math.max(share(callers), share(all)) : share(told);
+  if (isByInfo && asks > 0 && ended(green) === 0) return openText(service);
+  const worst = isByInfo ? Math.max(share(callers), share(all)) : share(told);
   // More than allowed, but so few that it may be bad luck.
-  if (worst > rule.max) {
+  if (worst > rule.max || (isByInfo && callers.events > 0)) {
     const p = binomialTail(callers.events, callers.n, rule.max);
     return `, ${rate(rule.max)} allowed (${pText(p, rule.confidence)})`;
   }
@@ -97,11 +102,37 @@ function openness(
 /** Requests that have not come to an end. */
 const waiting = (of: RevisionMetrics): number => Math.max(0, of.requests - ended(of) - (of.draining ?? 0));
 
-/** Waiting ones beyond those that are under way at any time: one, and as many as come in while an answer takes (Little's law). */
-function overdue({ green, ms }: ServiceMeasured): number {
+/** An answer takes a moment, however short the interval is. */
+const LEAST_LATE_MS = 1000;
+
+/** Requests that have no answer, of this step or of one before. */
+const unanswered = (of: RevisionMetrics): number => Math.max(waiting(of), of.open?.length ?? 0);
+
+/**
+ * Requests that are open for longer than an interval and than any answer of green's took. Where `Info` has to speak for green, no answer
+ * is early for being slow at other times; a router that does not say their age leaves that open for all.
+ */
+function lateByAge({ green, intervalMs }: ServiceMeasured, isByInfo: boolean): number {
+  if (green.open === undefined) return isByInfo ? waiting(green) : 0;
+  const slowest = isByInfo ? 0 : Math.max(0, ...green.latencies);
+  const longest = Math.max(intervalMs ?? Number.POSITIVE_INFINITY, LEAST_LATE_MS, slowest);
+  return green.open.filter((age) => age >= longest).length;
+}
+
+/** Of the others those beyond what is under way at any time: one, and as many as come in while an answer takes (Little's law). */
+function crowding({ green, ms }: ServiceMeasured, old: number): number {
   const takes = green.latencies.length === 0 ? 0 : mean(green.latencies);
   const underWay = ms === undefined || ms <= 0 ? 0 : (green.requests * takes) / ms;
-  return Math.max(0, waiting(green) - 1 - underWay);
+  return Math.max(0, waiting(green) - old - 1 - underWay);
+}
+
+/** How many requests have no answer, of how many, since when, and where they are. */
+function openText({ green, revision }: ServiceMeasured): string {
+  const [oldest] = green.open ?? [];
+  const asked = Math.max(green.requests, unanswered(green));
+  const since = oldest === undefined ? "" : `, the oldest for ${round(oldest / 1000)} s`;
+  const where = revision === undefined ? "" : ` of ${revision}`;
+  return `; ${unanswered(green)} of its callers' ${asked} requests have no answer yet${where}${since}`;
 }
 
 function probesText({ probes }: ServiceMeasured): string {

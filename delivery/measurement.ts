@@ -30,6 +30,10 @@ export interface InvariantMeasured {
 /** One service in one interval: the new revision beside the old one, measured at the same time. */
 export interface ServiceMeasured {
   readonly green: RevisionMetrics;
+  /** Green's name and the beginning of its process id, as `token@1a2b3c4d`. @default none */
+  readonly revision?: string | undefined;
+  /** How long one interval of its step is: a request that is open for longer is not simply under way. @default any age is young */
+  readonly intervalMs?: number | undefined;
   /** How long green's figures were counted, by the scheduler's time. */
   readonly ms?: number | undefined;
   /** Of the old revision; none when it had no share and nothing is known of before. */

@@ -106,7 +106,14 @@ export const RevisionMetricsSchema = z.looseObject({
   refused: z.number(),
   /** Told to ask again: its state was on its way to another revision. */
   draining: z.number().optional(),
+  /** Faults, in this step, of requests that were asked in an earlier one, where they are counted. Routers of earlier versions do not say it. */
+  earlier: z.number().optional(),
   latencies: z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.number())),
+  /**
+   * How long each request has been without an answer, whatever step it was asked in: of the scheduler's time, in ms, the oldest 256
+   * first. Routers of earlier versions do not say it, nor does any of the step before.
+   */
+  open: z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.number())).optional(),
 });
 export type RevisionMetrics = z.infer<typeof RevisionMetricsSchema>;
 

@@ -12,6 +12,7 @@ import {
   type ProbeMeasured,
   type Probes,
   type ServiceMeasured,
+  stepsOf,
   UNSEEN,
 } from "../../delivery/index.ts";
 import type { RevisionMetrics, TrafficState } from "../../delivery/wire.ts";
@@ -109,8 +110,11 @@ async function measured(
   const { green, blue, beside } = figuresOf(wanted, name, state);
   const asksHealth = strategy.checks.some(({ kind }) => kind === "health");
   const missing = Math.min(strategy.probes, leastSamples(strategy.checks) - ended(green));
+  const step = stepsOf(strategy)[(state.table?.step ?? 1) - 1];
   return {
     green,
+    revision: `${name}@${place.processId.slice(0, 8)}`,
+    intervalMs: (step?.intervalSeconds ?? strategy.intervalSeconds) * 1000,
     blue,
     beside,
     ms: state.metrics && state.at - state.metrics.since,
@@ -133,7 +137,10 @@ export function figuresOf(
   const blue = beside ? now : of(before, service?.blue?.processId);
   const own = of(metrics, service?.green.processId) ?? UNSEEN;
   // Blue is told to drain by the rollout itself; green never is while it is judged.
-  return { green: { ...own, errors: own.errors + (own.draining ?? 0), draining: 0 }, blue, beside };
+  // What a step before this one was judged without.
+  const earlier = own.earlier ?? 0;
+  const errors = own.errors + (own.draining ?? 0) + earlier;
+  return { green: { ...own, requests: own.requests + earlier, errors, draining: 0 }, blue, beside };
 }
 
 /** Requests that the checks need; one is asked for at the least, for no traffic is never good. Pure. */

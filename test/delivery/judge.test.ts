@@ -100,6 +100,69 @@ describe("a verdict", () => {
     expect(judge(DEFAULTS, hung, { isLast: true }).outcome).toBe("inconclusive");
   });
 
+  describe("of requests without an answer", () => {
+    const crashing = (open: number[] | undefined, more: Partial<ServiceMeasured> = {}) =>
+      of({
+        green: { ...metrics(0), requests: 1, ...(open === undefined ? {} : { open }) },
+        blue: metrics(20),
+        ms: 15_000,
+        intervalMs: 5_000,
+        probes: { sent: 30, failed: 0 },
+        revision: "battle@1a2b3c4d",
+        ...more,
+      });
+    it.each([
+      ["one that is older than an interval", crashing([14_900])],
+      ["one that is young, of a revision that has answered nobody", crashing([100])],
+      ["one whose age the router does not say", crashing(undefined)],
+      [
+        "one of an earlier step, where nobody asked in this one",
+        crashing([23_000], { green: { ...metrics(0), open: [23_000] } }),
+      ],
+      [
+        "an old one beside answered ones",
+        crashing([14_900], { green: { ...metrics(6), requests: 7, open: [14_900] } }),
+      ],
+    ])("never passes by Info over %s", (_what, measured) => {
+      expect(judge(DEFAULTS, measured, { isLast: true })).toMatchObject({
+        outcome: "inconclusive",
+        text: expect.stringMatching(/; 1 of its callers' \d requests have no answer yet of battle@1a2b3c4d/),
+      });
+    });
+
+    it("says how old the oldest is", () => {
+      expect(judge(DEFAULTS, crashing([23_400, 900]), { isLast: true }).text).toContain(
+        "the oldest for 23.4 s",
+      );
+    });
+
+    it("passes over one that has just come in, beside those that were answered", () => {
+      const green = { ...metrics(6), requests: 7, open: [300] };
+      expect(judge(DEFAULTS, crashing([], { green }), { isLast: true }).outcome).toBe("pass");
+    });
+
+    it("never passes by Info over a fault of a caller's, and condemns when all of them are", () => {
+      const green = { ...metrics(24, 1), open: [] };
+      const few = crashing([], { green, probes: { sent: 5, failed: 0 } });
+      expect(judge(DEFAULTS, few, { isLast: true }).outcome).toBe("inconclusive");
+      expect(judge(DEFAULTS, crashing([], { green: { ...metrics(0, 3), open: [] } })).outcome).toBe("fail");
+    });
+
+    it("takes a slow service for no bad one: it may be open, and passes once its own answers are as slow", () => {
+      const open = [19_000, 14_000, 9_000, 4_000];
+      const starting = crashing([], { green: { ...metrics(0), requests: 4, open } });
+      expect(judge(DEFAULTS, starting, { isLast: true }).outcome).toBe("inconclusive");
+      const all = crashing([], { green: { ...metrics(0), requests: 900, open: Array(256).fill(59_000) } });
+      expect(judge(DEFAULTS, all).outcome).toBe("inconclusive");
+      const latencies = Array.from({ length: 40 }, () => 20_000);
+      const running = { ...metrics(40, 0, 0, latencies), requests: 44, open };
+      expect(judge(DEFAULTS, crashing([], { green: running, ms: 220_000 })).outcome).toBe("pass");
+      // One that is older than any answer took is not merely slow.
+      const stuck = { ...running, open: [90_000, 80_000, 70_000, 60_000] };
+      expect(judge(DEFAULTS, crashing([], { green: stuck, ms: 220_000 })).outcome).toBe("inconclusive");
+    });
+  });
+
   it("keeps what could not be measured apart, behind what failed and before what is open", () => {
     const problem = { problem: "no answer within 60 s" };
     expect(judge(DEFAULTS, of({ green: metrics(100), health: problem })).outcome).toBe("error");

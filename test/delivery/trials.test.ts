@@ -135,6 +135,8 @@ class Counter {
   errors = 0;
   readonly refused = 0;
   readonly latencies: number[] = [];
+  /** Ages of what has no answer, as the router says them. */
+  open: number[] = [];
   #underWay = { good: 0, bad: 0 };
   readonly #next: () => number;
   readonly #quality: Quality;
@@ -149,12 +151,15 @@ class Counter {
     this.answered += this.#underWay.good;
     this.errors += this.#underWay.bad;
     this.#underWay = { good: 0, bad: 0 };
+    this.open = [];
     for (let i = 0; i < requests; i += 1) {
       const hangs = this.#next() < this.#quality.hangs;
       const isBad = hangs || this.#next() < this.#quality.fails;
       const isUnderWay = hangs || this.#next() < TAKES_MS / INTERVAL_MS;
-      if (isUnderWay) this.#underWay[isBad ? "bad" : "good"] += 1;
-      else if (isBad) this.errors += 1;
+      if (isUnderWay) {
+        this.#underWay[isBad ? "bad" : "good"] += 1;
+        this.open.push(hangs ? INTERVAL_MS / 2 : TAKES_MS / 2);
+      } else if (isBad) this.errors += 1;
       else this.answered += 1;
       if (!isUnderWay && this.latencies.length < 256) this.latencies.push(TAKES_MS);
     }
@@ -187,6 +192,7 @@ function rollout(next: () => number, use: Use, quality: Quality): "through" | "b
       blue: { ...(beside ? blue : before) },
       beside,
       ms: watched * INTERVAL_MS,
+      intervalMs: INTERVAL_MS,
       probes,
     };
     const isLast = at.inconclusive + 1 >= strategy.maxInconclusive;
@@ -253,3 +259,44 @@ test.each(CELLS)("whole rollouts: $strategy, $callers callers, declared $declare
   expect(rollouts(use, "a fifth hangs").through / 500).toBeLessThanOrEqual(0.12);
   expect(rollouts(use, "all hang").through).toBe(0);
 });
+
+test.each([1, 2, 5, 15, 45, 90, 600])(
+  "whole rollouts: a program whose handler raises sends nothing, one caller, intervals of %i s: none comes through",
+  (seconds) => {
+    const next = random(17);
+    const ends = { through: 0, back: 0, held: 0 };
+    for (let n = 0; n < 500; n += 1) ends[oneCaller(next, seconds)] += 1;
+    console.log(
+      `INSTANT, 1 caller, Info probes, all raise, ${seconds} s: ${ends.through} through, ${ends.back} went back, ${ends.held} held (of 500)`,
+    );
+    expect(ends.through).toBe(0);
+  },
+);
+
+/** The router's time for a carried request, in seconds, and the longest pause of the caller between two of them. */
+const [PATIENCE, PAUSE] = [60, 10];
+
+/** One caller who asks green again when the router has told it of the time-out; green answers Info and nothing else. */
+function oneCaller(next: () => number, intervalSeconds: number): "through" | "back" | "held" {
+  const strategy = StrategySchema.parse({ kind: "blue-green", intervalSeconds });
+  const checks = strategy.checks.filter(({ kind }) => kind !== "health");
+  const steps = stepsOf(strategy);
+  const looks = steps.length * strategy.maxInconclusive;
+  const before = { requests: 20, answered: 20, errors: 0, refused: 0, latencies: [] };
+  // It asks in the first interval: of one whom nobody asked nobody knows.
+  let [errors, asked] = [0, next() * Math.min(PAUSE, intervalSeconds)];
+  let at: Position = { step: 0, inconclusive: 0, errors: 0 };
+  for (let now = intervalSeconds; ; now += intervalSeconds) {
+    for (; asked + PATIENCE <= now; asked += PATIENCE + next() * PAUSE) errors += 1;
+    const open = asked <= now ? [(now - asked) * 1000] : [];
+    const green = { requests: errors + open.length, answered: 0, errors, refused: 0, latencies: [], open };
+    const probes = { sent: Math.max(0, strategy.probes - errors), failed: 0 };
+    const token = { green, blue: before, ms: now * 1000, intervalMs: intervalSeconds * 1000, probes };
+    const isLast = at.inconclusive + 1 >= strategy.maxInconclusive;
+    const decided = decide(strategy, steps, at, judge(checks, { services: { token } }, { looks, isLast }));
+    at = decided.at;
+    if (decided.move.kind === "finish") return "through";
+    if (decided.move.kind === "back") return "back";
+    if (decided.move.kind === "hold") return "held";
+  }
+}

@@ -411,6 +411,38 @@ describe("figures", () => {
       errors: 2,
       latencies: [120, 30, 5],
     });
-    expect(later.metrics?.services).toEqual({});
+    // That it failed no judgement of that step knew, so this one says it too.
+    expect(later.metrics?.services.battle?.[id]).toMatchObject({
+      requests: 0,
+      errors: 0,
+      earlier: 1,
+      open: [],
+    });
+    expect(later.before?.services.battle?.[id]?.earlier).toBeUndefined();
+  });
+
+  test("tell how long each request has been open, whatever step it was asked in, and nothing of what is not counted", async () => {
+    const p = await half();
+    const first = (await ask(p)).messages[0];
+    const id = first?.Target ?? "";
+    p.now += 9_000;
+    await p.send({ From: PLAYER, Action: "Info", Service: "battle" });
+    await ask(p);
+    p.now += 3_000;
+    const ages = async () =>
+      (await look(p)).metrics?.services.battle?.[id]?.open?.map((ms) => Math.round(ms / 1000));
+    const [old, young] = (await ages()) ?? [];
+    expect(old).toBeGreaterThanOrEqual(12);
+    expect(young).toBeLessThan(9);
+    const back = await p.send({ From: p.owner, Action: "TRAFFIC_COMMAND", Data: { command: "abort" } });
+    expect(code(back.reply)).toBe("ok");
+    const state = await look(p);
+    expect(state.metrics?.services.battle?.[id]).toMatchObject({
+      requests: 0,
+      open: [expect.any(Number), expect.any(Number)],
+    });
+    expect(state.before?.services.battle?.[id]?.requests).toBe(2);
+    await answer(p, id, first, { success: true });
+    expect(await ages()).toHaveLength(1);
   });
 });

@@ -37,3 +37,28 @@ test("green is asked for Info as a caller asks it: the program's own answer coun
 test("a program that fails on its own Info is not spoken for by the library's", async () => {
   expect(await probesOf({ error: "no info" })).toMatchObject({ sent: 3, failed: 3 });
 });
+
+test("a plain program's request that has no answer is told with its age, and with a fault of an earlier step", async () => {
+  const ao = fakeAo(() => ({ reply: { Ticker: "T" } }));
+  const { session } = fakeFleet(ao, []);
+  const services = {
+    token: {
+      [green.processId]: {
+        requests: 1,
+        answered: 0,
+        errors: 0,
+        refused: 0,
+        earlier: 1,
+        latencies: [],
+        open: [23_000],
+      },
+    },
+  };
+  const metrics = { release: "r", step: 1, since: 0, services };
+  const measured = await measureBy(session, wanted, () => budgetOf(10)).now({ ...state, metrics });
+  expect(measured.services.token).toMatchObject({
+    green: { requests: 2, errors: 1, open: [23_000] },
+    revision: `token@${green.processId.slice(0, 8)}`,
+    intervalMs: 60_000,
+  });
+});

@@ -46,6 +46,7 @@ end
 -- @tparam ?function continuation `function(reply, msg, raw)`; reply is the answer's data as `fleet.answer` reads it, or
 --   `{ success = false, error = { code = "TIMEOUT" | "CANCELLED", … } }`; msg and raw ({ text, action, tags }) are nil unless it came
 -- @tparam ?table options `tags`: further tags · `timeout`: ms · `text`: sent as Data in the place of `data` · `faultWhen`: see `fleet.faults`
+--   · `counted`: `calls.counted` gives it while it is open
 -- @treturn string the correlation id
 -- @raise a failure `BUSY` when too many calls are open
 function calls.open(target, name, action, data, continuation, options)
@@ -74,6 +75,7 @@ function calls.open(target, name, action, data, continuation, options)
       target = target, name = name, action = action, continuation = continuation,
       reference = matching.reference(sent), chain = envelope.chain(), faultWhen = options and options.faultWhen,
       deadline = envelope.now() + (options and options.timeout or calls.timeout()),
+      at = envelope.now(), counted = options and options.counted or nil,
       origin = Fleet.context and Fleet.context.id,
       key = Fleet.context and Fleet.context.key,
     }
@@ -203,6 +205,14 @@ function calls.expire(msg)
     if state.deferred[id] and id ~= asker then
       settle(id, false, reply.failure(fail.new("TIMEOUT", "the answer took too long", "Send the request again.")))
     end
+  end
+end
+
+--- Calls each open call that is `counted`: `fn(name, target, ms)`, with how long it has been open.
+function calls.counted(fn)
+  local now = envelope.now()
+  for _, call in pairs(store.calls.open) do
+    if call.counted then fn(call.name, call.target, math.max(0, now - call.at)) end
   end
 end
 

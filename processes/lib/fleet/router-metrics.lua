@@ -1,5 +1,6 @@
 --- What the router counts by itself, per service and revision, anew for each step: requests, how they ended, and how long they
 -- took by the scheduler's time. Kept apart from states that are undone: a count is of what happened.
+local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local run = require("fleet.run")
 local state = require("fleet.state")
@@ -60,6 +61,11 @@ function metrics.count(service, id)
       one.answered = one.answered + 1
     elseif FAULTS[answer.error.code] then
       one.errors = one.errors + 1
+      -- The step in which it was asked was judged without it.
+      if of ~= M.now then
+        local now = entry(M.now, service, id)
+        now.earlier = (now.earlier or 0) + 1
+      end
     elseif answer.error.code == "DRAINING" then
       -- Of the old revision while its state goes to the new one, and then nobody's fault.
       one.draining = (one.draining or 0) + 1
@@ -73,24 +79,49 @@ function metrics.count(service, id)
   end
 end
 
+local NONE = { requests = 0, answered = 0, errors = 0, refused = 0, draining = 0, latencies = {} }
+
+local function figures(one)
+  return {
+    requests = one.requests, answered = one.answered, errors = one.errors, refused = one.refused, draining = one.draining,
+    latencies = one.latencies, earlier = one.earlier,
+  }
+end
+
 local function shown(of)
   if not of then return nil end
   local services = json.object()
   for service, revisions in pairs(of.services) do
     services[service] = json.object()
-    for id, one in pairs(revisions) do
-      services[service][id] = {
-        requests = one.requests, answered = one.answered, errors = one.errors, refused = one.refused, draining = one.draining,
-          latencies = one.latencies,
-      }
-    end
+    for id, one in pairs(revisions) do services[service][id] = figures(one) end
   end
   return { release = of.release, step = of.step, since = of.since, services = services }
 end
 
---- The figures of the step and of the one before, for a reply.
+-- For how long each revision's requests have been without an answer, whatever step they were asked in; the oldest first.
+local function ages(services)
+  for _, revisions in pairs(services) do
+    for _, one in pairs(revisions) do one.open = {} end
+  end
+  calls.counted(function(service, id, ms)
+    services[service] = services[service] or json.object()
+    local one = services[service][id] or figures(NONE)
+    services[service][id], one.open = one, one.open or {}
+    table.insert(one.open, ms)
+  end)
+  for _, revisions in pairs(services) do
+    for _, one in pairs(revisions) do
+      table.sort(one.open, function(a, b) return a > b end)
+      for i = #one.open, KEPT + 1, -1 do one.open[i] = nil end
+    end
+  end
+end
+
+--- The figures of the step, with what is open now, and of the one before, for a reply.
 function metrics.report()
-  return shown(M.now), shown(M.before)
+  local now = shown(M.now)
+  if now then ages(now.services) end
+  return now, shown(M.before)
 end
 
 return metrics

@@ -106,6 +106,7 @@ function router.call(service, request, action, data, continuation, options)
   if not entry then return wiring.call(service, action, data, continuation, options) end
   local id = tables.choose(entry, S.table.salt, request)
   options = named(entry, request, options)
+  options.counted = not options.uncounted
   local counted
   local correlation = calls.open(id, service, action, data, function(answer, msg, raw)
     if counted then counted(answer) end
@@ -121,7 +122,7 @@ function router.call(service, request, action, data, continuation, options)
     local ok = pcall(calls.open, entry.mirror, service, action, data, function(answer)
       if seen then seen(answer) end
     end, {
-      tags = tags, timeout = options.timeout, text = options.text, faultWhen = options.faultWhen,
+      tags = tags, timeout = options.timeout, text = options.text, faultWhen = options.faultWhen, counted = true,
     })
     if ok then seen = metrics.begin(service, entry.mirror) end
   end
