@@ -74,7 +74,7 @@ function notSeen({ name, process, keeps, sourceHash, running }: StateInPlan): Pr
   const found = [...keeps.globals, ...keeps.locals.map((local) => `local ${local.name}`)];
   const got = found.length === 0 ? "no globals in its source" : `${found.join(", ")} (in its source)`;
   const at = `processes.${name}.state`;
-  const inPlace = `Declare strategy: { kind: "sequential" } for ${name}, which loads its code in place and keeps its globals`;
+  const inPlace = `Declare strategy: { kind: "sequential" } for ${name}, which loads its code in place, where globals stay that the code does not assign`;
   if (!process.lib)
     return [
       {

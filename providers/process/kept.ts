@@ -28,6 +28,8 @@ export const KeptSchema = z.looseObject({
   /** Names of tables of `fleet.state` that are. */
   states: luaList(z.string()),
   changes: luaList(KeptChangeSchema),
+  /** Migrations that ran after it was compared. @default none */
+  migrations: z.number().optional(),
 });
 
 export type Kept = z.infer<typeof KeptSchema>;
@@ -63,12 +65,13 @@ export function keptLines(
       : "the library of this code is an earlier one, which does not look";
     return [{ phase: "kept", text: `not compared: ${why}` }];
   }
-  const { states, globals, changes } = kept;
+  const { states, globals, changes, migrations = 0 } = kept;
+  const since = migrations === 0 ? "" : `; ${migrations} migration${migrations === 1 ? "" : "s"} ran since`;
   const lines: KeptLine[] = [];
   if (states.length + globals.length > 0)
     lines.push({
       phase: "kept",
-      text: `${contentsWords({ states, globals })}: as messages left it, compared after the code had run`,
+      text: `${contentsWords({ states, globals })}: as messages left it, compared after the code had run${since}`,
     });
   const of = (change: string, why?: string) =>
     changes.filter((one) => one.change === change && (why === undefined || one.why === why));

@@ -39,7 +39,7 @@ export function notSeen(name: string, processId: string, globals: readonly strin
     what: `${name} has globals that its library cannot carry: ${processId.slice(0, 8)} runs an earlier one, which sees registered tables alone.`,
     got: globals.join(", "),
     expected: "a running process with this version of the fleet's library",
-    remedy: `Declare strategy: { kind: "sequential" } for ${name} and run pulumi up once: its code is loaded in place and keeps its globals. Or state: "none", if nothing of that is needed.`,
+    remedy: `Declare strategy: { kind: "sequential" } for ${name} and run pulumi up once: its code is loaded in place, where globals stay that it does not assign. Or state: "none", if nothing of that is needed.`,
   });
 }
 

@@ -172,6 +172,20 @@ describe("a load in place keeps what messages gave", () => {
     expect(await p.value("Count")).toBe(2);
   });
 
+  test("a conversion of the shape belongs into a migration, which runs on what was kept", async () => {
+    const p = await withNotes();
+    const outcome = readLoadOutcome(
+      (
+        await p.load({
+          source: `${notes()} local fleet = require("fleet")
+            fleet.migrate { from = "1", to = "2", up = function() Notes = { list = Notes } end }`,
+        })
+      ).output,
+    );
+    expect(outcome).toMatchObject({ kept: { globals: ["Count", "Notes"], changes: [], migrations: 1 } });
+    expect(await p.value("{ Notes.list[1], Notes.list[2] }")).toEqual(["milk", "eggs"]);
+  });
+
   test("a load that fails leaves everything as it was", async () => {
     const p = await withNotes();
     const before = await digest(p);

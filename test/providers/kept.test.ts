@@ -79,3 +79,13 @@ test("without the library the run makes no claim", () => {
     { phase: "kept", text: "not compared: without the library its code decides what of its state stays" },
   ]);
 });
+
+test("migrations that changed it since are counted", () => {
+  const kept = { globals: ["Notes"], states: [], changes: [], migrations: 1 };
+  expect(keptLines({ name: "notes" }, kept, true, undefined)).toEqual([
+    {
+      phase: "kept",
+      text: "1 global (Notes): as messages left it, compared after the code had run; 1 migration ran since",
+    },
+  ]);
+});

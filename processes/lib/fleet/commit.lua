@@ -110,6 +110,7 @@ function commit.commit(marker)
     if not ok then undone(failure) end
   end
   local migrations = migrate.run(version, earlier)
+  if kept and migrations > 0 then kept.migrations = migrations end
   local broken = registry.broken(true)
   if #broken > 0 then
     error("INVARIANT_BROKEN: " .. broken[1].name .. ": " .. broken[1].detail .. ". The load is undone.", 0)
