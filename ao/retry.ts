@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { amount } from "../core/amount.ts";
 import type { Budget } from "../core/budget.ts";
 import { FleetError, type Problem } from "../core/errors.ts";
 import { seconds, UnitError } from "./errors.ts";
@@ -126,7 +127,7 @@ function gaveUp(what: string, budget: Budget, tries: number, last: FleetError | 
   if (budget.gaveUp) budget.gaveUp.isSo = true;
   const problem: Problem = {
     code: last && telling.has(last.code) ? last.code : "BUDGET_SPENT",
-    what: `Gave up on ${what} after ${tries} ${tries === 1 ? "try" : "tries"} within ${seconds(budget.total)}`,
+    what: `Gave up on ${what} after ${amount(tries, "try", "tries")} within ${seconds(budget.total)}`,
     got: last
       ? `${last.problems[0].what}: ${last.problems[0].got ?? last.code}`
       : "no time left before the first try",

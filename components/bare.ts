@@ -1,3 +1,4 @@
+import { amount } from "../core/amount.ts";
 import type { Problem } from "../core/errors.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import type { MemberConfig } from "./layers.ts";
@@ -28,7 +29,7 @@ export function bareProblems(
     ["secrets", Object.keys(config?.secrets ?? {}).join(", "), Object.keys(config?.secrets ?? {}).length > 0],
     ["peers", process.peers.join(", "), process.peers.length > 0],
     ["allowed", process.allowed.join(", "), process.allowed.length > 0],
-    ["probes", `${process.probes.length} probes`, process.probes.length > 0],
+    ["probes", amount(process.probes.length, "probe"), process.probes.length > 0],
     [
       "state",
       stateWords(process.state),

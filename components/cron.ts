@@ -1,3 +1,4 @@
+import { amount } from "../core/amount.ts";
 import type { Problem } from "../core/errors.ts";
 import type { FleetDeclaration } from "./declaration.ts";
 
@@ -37,7 +38,7 @@ export function cronFindings({ network, processes }: FleetDeclaration, names: re
     const toPeers =
       peers === 0
         ? ""
-        : `; with a message to each of its ${peers} peers and their answers, ${count(ticks * peers * 2)}`;
+        : `; with a message to each of its ${amount(peers, "peer and its answer", "peers and their answers")}, ${count(ticks * peers * 2)}`;
     return [
       {
         code: "CRON_PERMANENT",

@@ -1,4 +1,5 @@
 /** Counts of requests, and how findings say them. */
+import { amount } from "../core/amount.ts";
 import { ended, type ServiceMeasured } from "./measurement.ts";
 import type { Finding, Outcome } from "./verdict.ts";
 
@@ -21,7 +22,9 @@ export function withProbes({ green, probes }: ServiceMeasured): Count {
 /** Why the old revision is nothing to compare with; empty when it is. */
 export function besides(blue: Count | undefined, least: number): string {
   if (!blue) return "; nothing to compare with";
-  return blue.n < least ? `; blue's ${blue.n} requests are too few to compare with` : "";
+  return blue.n < least
+    ? `; blue's ${amount(blue.n, "request is", "requests are")} too few to compare with`
+    : "";
 }
 
 export const share = ({ events, n }: Count): number => (n === 0 ? 0 : events / n);
@@ -29,5 +32,7 @@ export const rate = (value: number): string => `${Number((value * 100).toFixed(2
 export const round = (value: number): number => Number(value.toPrecision(3));
 export const pText = (p: number, confidence: number): string =>
   `p = ${round(p)}, ${round(1 - confidence)} decides`;
-export const counted = (who: string, count: Count, what = "faults"): string =>
-  `${who} ${count.events} ${what} in ${count.n} requests (${rate(share(count))})`;
+export const counted = (who: string, count: Count, one = "fault", many?: string): string =>
+  `${who} ${amount(count.events, one, many)} in ${amount(count.n, "request")} (${rate(share(count))})`;
+/** `20 are needed`. */
+export const needed = (least: number): string => amount(least, "is needed", "are needed");

@@ -1,9 +1,11 @@
 /** The check of faults: green's callers beside blue's, and what probes may say where they are few. */
 import { mean } from "simple-statistics";
+import { amount } from "../core/amount.ts";
 import {
   besides,
   type Count,
   counted,
+  needed,
   pText,
   rate,
   round,
@@ -82,13 +84,13 @@ function openness(
   const asks = Math.max(green.requests, unanswered(green));
   const tooMany = unanswered(green) > ended(green) || green.errors + late > rule.max * asks;
   if ((isByInfo && old > 0) || (late > 0 && tooMany)) return openText(service);
-  if (all.n < least) return `, ${least} are needed`;
+  if (all.n < least) return `, ${needed(least)}`;
   // Answering Info is no work: it speaks for green only where there is no work, or so little that waiting brings no more, and green
   // did all of that.
   const asked = asks + (beside === true && blue ? blue.requests : 0);
   const isUnused = isLast ? asked < least : asked === 0 && (blue?.requests ?? 0) === 0;
   if (isByInfo && !isUnused)
-    return `, and callers ask: ${least} of green's own are needed, or probes that the service declares`;
+    return `, and callers ask: ${amount(least, "of green's own is", "of green's own are")} needed, or probes that the service declares`;
   if (isByInfo && asks > 0 && ended(green) === 0) return openText(service);
   const worst = isByInfo ? Math.max(share(callers), share(all)) : share(told);
   // More than allowed, but so few that it may be bad luck.

@@ -2,9 +2,21 @@
  * Judgement over plain measurements: does the new revision go on, back, or is there too little to say? Every finding says its
  * numbers. A share is condemned only by a test (Fisher, binomial, Mann-Whitney) and an effect that is large enough to matter.
  */
+import { amount } from "../core/amount.ts";
 import { canonicalJson } from "../core/hash.ts";
 import { compareNumbers } from "../core/json.ts";
-import { besides, counted, pText, rate, round, type Said, say, share, withProbes } from "./counted.ts";
+import {
+  besides,
+  counted,
+  needed,
+  pText,
+  rate,
+  round,
+  type Said,
+  say,
+  share,
+  withProbes,
+} from "./counted.ts";
 import { errorRate } from "./error-rate.ts";
 import { ended, type Measurement, type ServiceMeasured } from "./measurement.ts";
 import { fisher, mannWhitney, median } from "./statistics.ts";
@@ -73,13 +85,13 @@ function health({ allowDegraded }: Rule<"health">, { health }: ServiceMeasured):
 function refusals(rule: Rule<"refusals">, { green, blue }: ServiceMeasured): Said {
   const own = { events: green.refused, n: ended(green) };
   const other = blue && { events: blue.refused, n: ended(blue) };
-  const text = counted("green", own, "refused");
+  const text = counted("green", own, "refused", "refused");
   const beside = besides(other, rule.minSamples);
   // Whether a refusal is right only the old revision can tell, which is asked the same.
   if (!other || beside !== "") return say("pass", `${text}${beside}`);
   const p = fisher(other, own);
   const difference = share(own) - share(other);
-  const compared = `${text} beside ${counted("blue", other, "refused")}`;
+  const compared = `${text} beside ${counted("blue", other, "refused", "refused")}`;
   if (difference > rule.tolerance && p < 1 - rule.confidence)
     return say("fail", `${compared}: more by ${rate(difference)} (${pText(p, rule.confidence)})`);
   return say("pass", `${compared} (p = ${round(p)})`);
@@ -88,9 +100,9 @@ function refusals(rule: Rule<"refusals">, { green, blue }: ServiceMeasured): Sai
 function latency(rule: Rule<"latency">, { green, blue }: ServiceMeasured): Said {
   const own = green.latencies;
   if (own.length < rule.minSamples)
-    return say("inconclusive", `${own.length} answers of green, ${rule.minSamples} are needed`);
+    return say("inconclusive", `${amount(own.length, "answer")} of green, ${needed(rule.minSamples)}`);
   const middle = median(own);
-  const text = `median ${round(middle)} ms of ${own.length} answers`;
+  const text = `median ${round(middle)} ms of ${amount(own.length, "answer")}`;
   if (rule.maxMs !== undefined && middle > rule.maxMs)
     return say("fail", `${text}, more than the ${rule.maxMs} ms allowed`);
   const other = blue?.latencies ?? [];
@@ -98,7 +110,7 @@ function latency(rule: Rule<"latency">, { green, blue }: ServiceMeasured): Said 
     return rule.maxMs === undefined
       ? say(
           "inconclusive",
-          `${text}; ${other.length} answers of blue to compare with, ${rule.minSamples} are needed`,
+          `${text}; ${amount(other.length, "answer")} of blue to compare with, ${needed(rule.minSamples)}`,
         )
       : say("pass", `${text}, at most ${rule.maxMs} ms allowed`);
   const { p, effect, method } = mannWhitney(other, own);

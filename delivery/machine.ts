@@ -2,6 +2,7 @@
  * How a rollout goes on: a verdict and what people said, in; the next move, out. Everything that must outlive a crash is in the
  * router's table, so a run that takes over begins with the same `Position`.
  */
+import { amount } from "../core/amount.ts";
 import type { Phase } from "./phase.ts";
 import { percent, type Step } from "./steps.ts";
 import { type Strategy, WHOLE } from "./strategy.ts";
@@ -88,13 +89,13 @@ export function decide(
   if (command !== "promote") {
     if (verdict.outcome === "error") {
       const errors = at.errors + 1;
-      const reason = `${errors} measurements in a row could not be made: ${verdict.text}`;
+      const reason = `${amount(errors, "measurement")} in a row could not be made: ${verdict.text}`;
       if (errors >= MOST_ERRORS) return still({ kind: "hold", why: "error", reason }, { errors: 0 });
       return still({ kind: "watch", reason: verdict.text }, { errors });
     }
     if (verdict.outcome === "inconclusive") {
       const inconclusive = at.inconclusive + 1;
-      const reason = `${inconclusive} intervals without enough to judge by: ${verdict.text}`;
+      const reason = `${amount(inconclusive, "interval")} without enough to judge by: ${verdict.text}`;
       if (inconclusive >= strategy.maxInconclusive)
         return still({ kind: "hold", why: "inconclusive", reason }, { inconclusive: 0, errors: 0 });
       return still({ kind: "watch", reason: verdict.text }, { inconclusive, errors: 0 });

@@ -1,3 +1,4 @@
+import { amount } from "../core/amount.ts";
 import type { Figures } from "./deployments.ts";
 import type { Limits } from "./limits.ts";
 import type { Round } from "./reading.ts";
@@ -60,7 +61,7 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Judge
     source,
     holds: state === "OFFLINE",
     message: short(
-      `${misses} checks in a row were not answered${reading.detail ? `: ${reading.detail}` : ""}`,
+      `${amount(misses, "check in a row was", "checks in a row were")} not answered${reading.detail ? `: ${reading.detail}` : ""}`,
     ),
   });
   // Silence says nothing of what the process thinks: what holds goes on to hold until it speaks.
@@ -90,7 +91,7 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Judge
       source,
       holds: delta.refused >= limits.refusals,
       message: short(
-        `it refused ${delta.refused} messages since the last round${reading.refusals ? `: ${reading.refusals}` : ""}`,
+        `it refused ${amount(delta.refused, "message")} since the last round${reading.refusals ? `: ${reading.refusals}` : ""}`,
       ),
     });
   }
@@ -145,13 +146,13 @@ export function judgeDeployments(figures: Figures, source: string, limits: Limit
       type: "DEPLOYMENT_FAILURE_RATE_HIGH",
       source,
       holds: total > limits.deploymentSample && failures > limits.failureRate,
-      message: `${percent(failures)} of ${finished} deployments failed, at most ${percent(limits.failureRate)} are expected`,
+      message: `${percent(failures)} of ${amount(finished, "deployment")} failed, at most ${percent(limits.failureRate)} are expected`,
     },
     {
       type: "ROLLBACK_RATE_HIGH",
       source,
       holds: total > limits.deploymentSample && rollbacks > limits.rollbackRate,
-      message: `${percent(rollbacks)} of ${total} deployments were rolled back, at most ${percent(limits.rollbackRate)} are expected`,
+      message: `${percent(rollbacks)} of ${amount(total, "deployment")} were rolled back, at most ${percent(limits.rollbackRate)} are expected`,
     },
     {
       type: "DEPLOYMENT_TIME_EXCEEDED",
@@ -177,7 +178,7 @@ export function judgeCoordinator(each: Watched, limits: Limits): Judgement[] {
       source,
       holds: erring || slow,
       message: erring
-        ? `${percent(delta.errors / delta.messages)} of ${delta.messages} messages ended in a fault`
+        ? `${percent(delta.errors / delta.messages)} of ${amount(delta.messages, "message")} ended in a fault`
         : `it answered in ${Math.round(reading.responseMs ?? 0)} ms, at most ${limits.responseMs} ms are expected`,
     },
   ];

@@ -1,3 +1,4 @@
+import { amount } from "../../core/amount.ts";
 import type { Problem } from "../../core/errors.ts";
 import type { Choice } from "../host.ts";
 import type { Candidate, Found } from "./find.ts";
@@ -74,7 +75,7 @@ function problemOf(name: string, verdict: Exclude<Verdict, { kind: "taken" }>): 
   if (verdict.kind === "several") {
     return {
       code: "ADOPT_SEVERAL",
-      what: `${verdict.candidates.length} processes live that ${name} could take over.`,
+      what: `${amount(verdict.candidates.length, "process lives", "processes live")} that ${name} could take over.`,
       got: verdict.candidates.map(candidateWords).join("; "),
       expected: "one",
       remedy: `Name the one that is meant: --process ${name}=<id>`,

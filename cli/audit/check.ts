@@ -1,3 +1,4 @@
+import { amount } from "../../core/amount.ts";
 import { audited } from "./processes.ts";
 import { type AuditFinding, type Sources, say } from "./sources.ts";
 
@@ -63,14 +64,14 @@ function releases({ runs, releases: kept }: Sources): AuditFinding[] {
             "note",
             "RELEASE_ELSEWHERE",
             "fleet",
-            `${elsewhere.length} releases of the ledger are not on this machine: made elsewhere, or cleaned away`,
+            `${amount(elsewhere.length, "release of the ledger is", "releases of the ledger are")} not on this machine: made elsewhere, or cleaned away`,
           ),
         ];
   const good = say(
     "ok",
     "RELEASES",
     "fleet",
-    `${kept.length} releases of this machine are in the ledger as they are here`,
+    `${amount(kept.length, "release of this machine is in the ledger as it is here", "releases of this machine are in the ledger as they are here")}`,
   );
   return [...odd, ...notes, ...(odd.length === 0 ? [good] : [])];
 }
@@ -122,7 +123,14 @@ function epochs({ runs, journal }: Sources): AuditFinding[] {
     ];
   return used.size === 0
     ? []
-    : [say("ok", "EPOCHS", "fleet", `${used.size} epochs of this machine's journal are the ledger's`)];
+    : [
+        say(
+          "ok",
+          "EPOCHS",
+          "fleet",
+          `${amount(used.size, "epoch of this machine's journal is", "epochs of this machine's journal are")} the ledger's`,
+        ),
+      ];
 }
 
 function registrations({ registered, members }: Sources): AuditFinding[] {
@@ -137,7 +145,14 @@ function registrations({ registered, members }: Sources): AuditFinding[] {
       say("note", "REGISTERED_BESIDE", "fleet", `${id} is registered in the ledger, and no member now`),
     ),
     ...(missing.length === 0
-      ? [say("ok", "REGISTRATIONS", "fleet", `${members.length} members are registered`)]
+      ? [
+          say(
+            "ok",
+            "REGISTRATIONS",
+            "fleet",
+            `${amount(members.length, "member is", "members are")} registered`,
+          ),
+        ]
       : []),
   ];
 }

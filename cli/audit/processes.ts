@@ -1,3 +1,4 @@
+import { amount } from "../../core/amount.ts";
 import { type AuditFinding, type Seen, type Sources, say } from "./sources.ts";
 
 /** What processes saw against what this machine signed, and who else was there. Pure. */
@@ -34,7 +35,7 @@ function messages({ owner, journal, members }: Sources): AuditFinding[] {
         "note",
         "INTENTS_OPEN",
         "fleet",
-        `${open.length} signed messages were not read back yet; the next run goes on with them`,
+        `${amount(open.length, "signed message was", "signed messages were")} not read back yet; the next run goes on with ${open.length === 1 ? "it" : "them"}`,
       ),
     );
   let compared = 0;
@@ -56,7 +57,7 @@ function messages({ owner, journal, members }: Sources): AuditFinding[] {
           "problem",
           "MESSAGE_ABSENT",
           name,
-          `${absent.length} messages that this machine read back are not in its order: ${absent[0]?.key}`,
+          `${amount(absent.length, "message that this machine read back is", "messages that this machine read back are")} not in its order: ${absent[0]?.key}`,
         ),
       );
     // Commands that only look keep no journal: their health checks are known by what they are.
@@ -69,13 +70,18 @@ function messages({ owner, journal, members }: Sources): AuditFinding[] {
           "note",
           "EVAL_ELSEWHERE",
           name,
-          `${loads.length} Evals were not signed on this machine, the last at slot ${loads.at(-1)?.slot} by ${loads.at(-1)?.from}`,
+          `${amount(loads.length, "Eval was", "Evals were")} not signed on this machine, the last at slot ${loads.at(-1)?.slot} by ${loads.at(-1)?.from}`,
         ),
       );
   }
   return [
     ...findings,
-    say("ok", "MESSAGES", "fleet", `${compared} messages of the journal are in the order of their processes`),
+    say(
+      "ok",
+      "MESSAGES",
+      "fleet",
+      `${amount(compared, "message of the journal is in the order of its process", "messages of the journal are in the order of their processes")}`,
+    ),
   ];
 }
 
@@ -103,7 +109,7 @@ function strangers({ owner, members }: Sources): AuditFinding[] {
               "note",
               "STRANGERS_REFUSED",
               name,
-              `${tries} messages of ${senders.length} strangers were refused: ${senders.slice(0, 3).join(", ")}${senders.length > 3 ? ", …" : ""}`,
+              `${amount(tries, "message")} of ${amount(senders.length, "stranger")} ${tries === 1 ? "was" : "were"} refused: ${senders.slice(0, 3).join(", ")}${senders.length > 3 ? ", …" : ""}`,
             ),
           ]
         : []),

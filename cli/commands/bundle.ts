@@ -9,6 +9,7 @@ import {
   watchBundle,
   writeProcessFile,
 } from "../../bundler/index.ts";
+import { amount } from "../../core/amount.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
 
 interface Flags {
@@ -129,7 +130,7 @@ function text(made: Bundle, out: string, report: boolean): string {
   const lines = made.warnings.map((warning) => `warning: ${formatProblem(warning)}`);
   const count = made.modules.length;
   lines.push(
-    `${out === "-" ? made.name : relative(".", out)}: ${kB(made.bytes)} from ${count} module${count === 1 ? "" : "s"}, sha256 ${made.hash}`,
+    `${out === "-" ? made.name : relative(".", out)}: ${kB(made.bytes)} from ${amount(count, "module")}, sha256 ${made.hash}`,
   );
   if (report) {
     const sorted = [...made.modules].sort((a, b) => b.bytes - a.bytes || (a.file < b.file ? -1 : 1));

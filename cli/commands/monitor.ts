@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { acquireLock, type FileLock } from "../../ao/journal/lock.ts";
+import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import { lineOf } from "../../monitor/notify/message.ts";
 import type { Report } from "../../monitor/report.ts";
@@ -211,7 +212,7 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
   const open = report.alerts.length;
   const fit = out.style(COLOUR[state], state);
   out.line(
-    `${report.at} ${report.project}/${report.stack} ${fit}: ${counts.HEALTHY} of ${counts.total} healthy, ${open} ${open === 1 ? "alert" : "alerts"} open`,
+    `${report.at} ${report.project}/${report.stack} ${fit}: ${counts.HEALTHY} of ${counts.total} healthy, ${amount(open, "alert")} open`,
   );
   if (whole) for (const line of details(report)) out.line(line);
 

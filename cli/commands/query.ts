@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
+import { amount } from "../../core/amount.ts";
 import { type Cli, count, defineCommand, names, pair } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { type KnownFleet, pickMember } from "../members.ts";
@@ -64,7 +65,7 @@ export function queryCommand(cli: Cli): Command {
       );
       for (const record of records) context.out.line(lineOf(record, fleet));
       const where = looked ? `slots ${looked.from} to ${looked.to}` : "no message at all";
-      context.out.note(`${records.length} messages; looked through ${where}`);
+      context.out.note(`${amount(records.length, "message")}; looked through ${where}`);
       context.out.document({
         success: true,
         process: member.name,

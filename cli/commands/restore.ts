@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { amount } from "../../core/amount.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
@@ -133,7 +134,7 @@ async function snapshotFor(
       : `There is no such kept state of ${member.name}.`,
     got: several
       ? [...digests].map((one) => one.slice(0, 16)).join(", ")
-      : `${kept.length} kept states, none fits`,
+      : `${amount(kept.length, "kept state")}, none fits`,
     expected: "one snapshot whose text is in the store",
     remedy: `npx fleet restore ${member.name} --list shows what is kept.`,
   });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
+import { amount } from "../../core/amount.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
 import { doctor } from "../../toolchain/doctor.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
@@ -66,7 +67,7 @@ export function supportBundleCommand(cli: Cli): Command {
       for (const { name } of parts) out.detail(name);
       out.line(relative(host.cwd, file) || file);
       out.note(
-        `${parts.length} files, ${Math.ceil(size / 1024)} kB; secrets are taken out, look into it before you send it`,
+        `${amount(parts.length, "file")}, ${Math.ceil(size / 1024)} kB; secrets are taken out, look into it before you send it`,
       );
       out.document({ success: true, file, bytes: size, files: parts.map(({ name }) => name) });
       return EXIT.ok;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import { type Cli, count, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -33,7 +34,7 @@ export function traceCommand(cli: Cli): Command {
         throw new FleetError({
           code: "TRACE_EMPTY",
           what: `No process of the stack ${fleet.stack} has a message with the correlation id ${id}.`,
-          expected: `one among the last ${reach} messages of each process`,
+          expected: `one among the last ${amount(reach, "message")} of each process`,
           remedy: "Check the id, or look further back with --reach.",
         });
       }

@@ -1,3 +1,4 @@
+import { amount } from "../../core/amount.ts";
 import type { Snapshot } from "../../providers/snapshot/store.ts";
 import type { History } from "../history.ts";
 
@@ -56,5 +57,5 @@ export function lostWords({ messages, byAction }: Lost): string {
     .sort(([, a], [, b]) => b - a)
     .map(([action, count]) => `${count} ${action || "without action"}`);
   const more = parts.length > 5 ? `, … ${parts.length - 5} more` : "";
-  return `${messages} message${messages === 1 ? "" : "s"} (${parts.slice(0, 5).join(", ")}${more}) ${messages === 1 ? "is" : "are"}`;
+  return `${amount(messages, "message")} (${parts.slice(0, 5).join(", ")}${more}) ${messages === 1 ? "is" : "are"}`;
 }

@@ -1,4 +1,5 @@
 import { crashPoint } from "../../ao/crash.ts";
+import { amount } from "../../core/amount.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
 import type { Context } from "../command.ts";
 import { startClock } from "../deploy/clock.ts";
@@ -167,7 +168,7 @@ async function callersFirst(
     if (switched) {
       const { services, messages, seconds } = switched;
       out.line(
-        `Callers of ${services.join(", ")} are back at ${target.deploymentId} after ${messages} message${messages === 1 ? "" : "s"}, ${seconds} s. The rest follows.`,
+        `Callers of ${services.join(", ")} are back at ${target.deploymentId} after ${amount(messages, "message")}, ${seconds} s. The rest follows.`,
       );
     }
     return switched;

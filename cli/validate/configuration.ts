@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { amount } from "../../core/amount.ts";
 import { hashOf } from "../../core/hash.ts";
 import { type Held, tellConfigs } from "../../providers/config-bundle/held.ts";
 import { CONFIG_TYPES, type ConfigType, isBuiltIn } from "../../providers/config-bundle/types.ts";
@@ -43,7 +44,7 @@ export async function validateConfiguration(subject: Subject): Promise<Found> {
     const missing = Object.keys(release.declaration).filter(
       (name) => !fleet.members.some((member) => member.name === name),
     );
-    const detail = `${Object.keys(release.declaration).length} members as release ${release.deploymentId} declares`;
+    const detail = `${amount(Object.keys(release.declaration).length, "member")} as release ${release.deploymentId} declares`;
     const lacks = `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} declared and not there`;
     findings.judge("fleet", "declaration", missing.length === 0, missing.length === 0 ? detail : lacks);
   }

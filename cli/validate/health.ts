@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import { LIMITS } from "../../monitor/limits.ts";
 import type { State } from "../../monitor/reading.ts";
@@ -129,7 +130,8 @@ async function look(
       const odd = checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
       const bad = odd.some(({ status }) => status !== "DEGRADED");
       const words = odd.map(({ name: check, status, detail }) => `${check} is ${status}: ${detail}`);
-      const detail = odd.length > 0 ? words.join("; ") : `${checks.length} checks are healthy`;
+      const detail =
+        odd.length > 0 ? words.join("; ") : `${amount(checks.length, "check is", "checks are")} healthy`;
       findings.judge(name, kind.toLowerCase(), !bad && checks.length > 0, detail);
     }
     responds(subject, name, verdict.responseMs, findings);

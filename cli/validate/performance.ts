@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { amount } from "../../core/amount.ts";
 import { ask } from "../../providers/run/control.ts";
 import { NO_LIBRARY } from "../bare.ts";
 import { keepBaseline, lastBaseline, regression } from "./baseline.ts";
@@ -19,7 +20,9 @@ export async function validatePerformance(subject: Subject): Promise<Found> {
   for (const { name } of subject.members)
     if (hasNoLibrary(subject, name)) findings.add(name, "load", "SKIP", NO_LIBRARY);
   if (members.length === 0) return { findings: findings.all };
-  subject.note(`performance: ${rate} messages a second over ${members.length} processes for ${seconds} s`);
+  subject.note(
+    `performance: ${amount(rate, "message")} a second over ${amount(members.length, "process", "processes")} for ${seconds} s`,
+  );
   const samples = await runLoad({
     rate,
     seconds,

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, relative } from "node:path";
+import { amount } from "../../core/amount.ts";
 import { readStackConfig } from "../stack-config.ts";
 import { secretOf, type Workspace } from "../workspace.ts";
 import type { Findings } from "./subject.ts";
@@ -125,7 +126,7 @@ export async function validateSecrets(
     "fleet",
     "secrets",
     leaks.length === 0,
-    leaks.length === 0 ? `none in ${files} files` : words,
+    leaks.length === 0 ? `none in ${amount(files, "file")}` : words,
   );
   const path = readStackConfig(projectDir, stack).get("walletPath") ?? env.FLEET_WALLET;
   const mode = path === undefined ? undefined : await stat(absolute(projectDir, path)).catch(() => undefined);

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Ao } from "../../ao/port.ts";
+import { amount } from "../../core/amount.ts";
 import { probe } from "../../providers/process/health.ts";
 import { ask } from "../../providers/run/control.ts";
 import { NO_LIBRARY } from "../bare.ts";
@@ -109,7 +110,7 @@ async function epochs(subject: Subject, member: Member, current: number, finding
   }
   const detail =
     taken.length === 0
-      ? `${forged.length} forged epochs are refused, ${current} is the current one`
+      ? `${amount(forged.length, "forged epoch is", "forged epochs are")} refused, ${current} is the current one`
       : `not refused as STALE_EPOCH: ${taken.join(", ")}`;
   findings.judge(member.name, "epochs", taken.length === 0, detail);
 }
@@ -141,7 +142,7 @@ async function replay(subject: Subject, member: Member, findings: Findings): Pro
     name,
     "replay",
     good,
-    `a message posted twice is in its order ${times === 1 ? "once" : `${times} times`}`,
+    `a message posted twice is in its order ${times === 1 ? "once" : amount(times, "time")}`,
   );
 }
 

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
+import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import { numberOf, parseJson } from "../../core/json.ts";
 import { pickMember } from "../members.ts";
@@ -91,7 +92,7 @@ export async function runWorkflow(subject: Subject, { steps }: Workflow): Promis
       return { status: "FAIL", detail: `${where}: ${wordsOf(error)}`, ms: took() };
     }
   }
-  return { status: "PASS", detail: `${steps.length} steps in ${took()} ms`, ms: took() };
+  return { status: "PASS", detail: `${amount(steps.length, "step")} in ${took()} ms`, ms: took() };
 }
 
 /** What of an expectation is not so, in words; undefined when all is. Pure. */

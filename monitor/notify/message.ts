@@ -1,3 +1,4 @@
+import { amount } from "../../core/amount.ts";
 import type { Alert, Change } from "../book.ts";
 import type { Level } from "../types.ts";
 
@@ -30,10 +31,11 @@ export function titleOf(changes: readonly Change[], { project, stack }: Origin):
   const bad = changes.filter(({ kind }) => kind !== "resolved").map(({ alert }) => alert);
   const over = changes.length - bad.length;
   const where = `${project}/${stack}`;
-  if (bad.length === 0) return `${where}: ${over === 1 ? "an alert is over" : `${over} alerts are over`}`;
+  if (bad.length === 0)
+    return `${where}: ${over === 1 ? "an alert is over" : `${amount(over, "alert")} are over`}`;
   const worst = worstOf(bad);
   const types = [...new Set(bad.map(({ type }) => type))].join(", ");
-  return `${where}: ${worst} ${types}${bad.length > 1 ? ` (${bad.length} alerts)` : ""}`;
+  return `${where}: ${worst} ${types}${bad.length > 1 ? ` (${amount(bad.length, "alert")})` : ""}`;
 }
 
 /** The lines under the title; what is too much is counted. */

@@ -1,3 +1,4 @@
+import { amount } from "../../core/amount.ts";
 import { canonicalJson } from "../../core/hash.ts";
 import type { Rule } from "./rules.ts";
 
@@ -71,16 +72,16 @@ function misfit(value: unknown, rule: Rule): string | undefined {
   if (typeof value === "number") return inRange(value, rule) ? undefined : describe(value);
   if (typeof value === "string") {
     const length = lengthOf(value);
-    if (!within(length, rule.minLength, rule.maxLength)) return `a text of ${length} characters`;
+    if (!within(length, rule.minLength, rule.maxLength)) return `a text of ${amount(length, "character")}`;
     const fits =
       rule.like === undefined || (Buffer.byteLength(value) <= 4096 && new RegExp(rule.like).test(value));
     return fits ? undefined : describe(value);
   }
   if (Array.isArray(value))
-    return within(value.length, rule.minLength, rule.maxLength) ? undefined : `${value.length} items`;
+    return within(value.length, rule.minLength, rule.maxLength) ? undefined : amount(value.length, "item");
   if (rule.type === "object") {
     const count = Object.values(value as object).filter((member) => member !== undefined).length;
-    return within(count, rule.minKeys, rule.maxKeys) ? undefined : `${count} members`;
+    return within(count, rule.minKeys, rule.maxKeys) ? undefined : amount(count, "member");
   }
   return undefined;
 }
@@ -146,12 +147,12 @@ function takes(rule: Rule): string {
   switch (rule.type) {
     case "string": {
       const like = rule.pattern === undefined ? "" : ` like ${rule.like ?? rule.pattern}`;
-      return `${kind}${amount(rule.minLength, rule.maxLength, "characters")}${like}`;
+      return `${kind}${bounds(rule.minLength, rule.maxLength, "characters")}${like}`;
     }
     case "list":
-      return `${kind}${amount(rule.minLength, rule.maxLength, "items")}`;
+      return `${kind}${bounds(rule.minLength, rule.maxLength, "items")}`;
     case "object":
-      return `${kind}${amount(rule.minKeys, rule.maxKeys, "members")}`;
+      return `${kind}${bounds(rule.minKeys, rule.maxKeys, "members")}`;
     case "integer":
     case "number":
       return `${kind}${range(rule)}`;
@@ -169,7 +170,7 @@ function range({ min, max, above, below }: Rule): string {
   return low !== undefined || high !== undefined ? ` ${low ?? high}` : "";
 }
 
-function amount(least: number | undefined, most: number | undefined, unit: string): string {
+function bounds(least: number | undefined, most: number | undefined, unit: string): string {
   if (least !== undefined && most !== undefined) return ` of ${least} to ${most} ${unit}`;
   if (least !== undefined) return ` of at least ${least} ${unit}`;
   return most === undefined ? "" : ` of at most ${most} ${unit}`;

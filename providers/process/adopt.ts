@@ -1,4 +1,5 @@
 import type { FoundItem } from "../../ao/port.ts";
+import { amount } from "../../core/amount.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { isRetired } from "../run/members.ts";
@@ -77,7 +78,7 @@ async function candidate(session: Session, { name, adopt }: Wish, budget: Budget
   if (others.length > 0) {
     throw new FleetError({
       code: "ADOPT_SEVERAL",
-      what: `${found.length} processes of this wallet have the name that ${name} is to take over.`,
+      what: `${amount(found.length, "process of this wallet has", "processes of this wallet have")} the name that ${name} is to take over.`,
       at,
       got: found.map(describe).join("; "),
       expected: "one process",

@@ -1,3 +1,4 @@
+import { amount } from "../../core/amount.ts";
 import { wayOn } from "../run/replacing.ts";
 import { isBare } from "./bare.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
@@ -51,9 +52,7 @@ export function explainModules(before: Record<string, string>, after: Record<str
   ] as const;
   const words = parts
     .filter(([names]) => names.length > 0)
-    .map(
-      ([names, verb]) => `${names.length} module${names.length === 1 ? "" : "s"} ${verb} (${listed(names)})`,
-    );
+    .map(([names, verb]) => `${amount(names.length, "module")} ${verb} (${listed(names)})`);
   return words.length > 0 ? words.join(", ") : "same modules, other order or options";
 }
 

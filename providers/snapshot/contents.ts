@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { amount } from "../../core/amount.ts";
 import { luaList } from "../run/lua-list.ts";
 
 /** The states and globals of an export; everything of it is kept as it came, since its digest is of the whole. */
@@ -58,5 +59,5 @@ const MOST = 6;
 function counted(names: readonly string[], noun: string): string {
   if (names.length === 0) return "";
   const more = names.length > MOST ? `, … ${names.length - MOST} more` : "";
-  return `${names.length} ${noun}${names.length === 1 ? "" : "s"} (${names.slice(0, MOST).join(", ")}${more})`;
+  return `${amount(names.length, noun)} (${names.slice(0, MOST).join(", ")}${more})`;
 }

@@ -2,7 +2,9 @@
  * One rollout: observe the router, go on at the step that it is at, walk the steps. All that has to outlive a crash is in the
  * router's table; this holds nothing but counters of the interval.
  */
+
 import { crashPoint } from "../../ao/crash.ts";
+import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import {
   decide,
@@ -152,7 +154,7 @@ export class Walk {
     const { release, strategy } = this.#wanted;
     const ids = Object.keys(targets);
     if (ids.length === 0) return;
-    await this.#tell("HEALTH_VALIDATION", `the router asks ${ids.length} revisions`);
+    await this.#tell("HEALTH_VALIDATION", `the router asks ${amount(ids.length, "revision")}`);
     await this.#around.router.prove(release, targets);
     const of = (state: TrafficState, id: string) => {
       const proof = state.proofs[id];
@@ -410,7 +412,8 @@ function requestsText({ metrics }: TrafficState, release: string): string {
   if (metrics?.release !== release) return "no requests yet";
   const parts = Object.entries(metrics.services).flatMap(([name, revisions]) =>
     Object.entries(revisions).map(
-      ([id, one]) => `${name} ${id.slice(0, 8)} ${one.requests} requests, ${one.errors} faults`,
+      ([id, one]) =>
+        `${name} ${id.slice(0, 8)} ${amount(one.requests, "request")}, ${amount(one.errors, "fault")}`,
     ),
   );
   return parts.length === 0 ? "no requests yet" : parts.sort().join("; ");

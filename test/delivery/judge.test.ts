@@ -23,7 +23,7 @@ describe("a verdict", () => {
     const verdict = judge(DEFAULTS, of({ green: metrics(99, 1), blue: metrics(495, 5) }));
     expect(verdict.outcome).toBe("pass");
     expect(verdict.text).toContain(
-      "green 1 faults in 100 requests (1 %) beside blue 5 faults in 500 requests (1 %)",
+      "green 1 fault in 100 requests (1 %) beside blue 5 faults in 500 requests (1 %)",
     );
   });
 

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
+import { amount } from "../../../core/amount.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { type ConfigFileEntry, fileText } from "../../config/file.ts";
 import { declaredBy, liveConfigs } from "../../config/live.ts";
@@ -67,7 +68,9 @@ export function exportCommand(cli: Cli): Command {
       await writeFile(path, text);
       const count = members.reduce((sum, [, types]) => sum + Object.keys(types).length, 0);
       out.document({ success: true, stack: fleet.stack, file: path, count });
-      out.line(`${count} settings of ${members.length} processes are in ${path}`);
+      out.line(
+        `${amount(count, "setting")} of ${amount(members.length, "process", "processes")} ${count === 1 ? "is" : "are"} in ${path}`,
+      );
       return EXIT.ok;
     },
   });

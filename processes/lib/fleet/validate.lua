@@ -122,6 +122,8 @@ local function sorted(t)
   return keys
 end
 
+local function counted(n, noun) return n .. " " .. noun .. (n == 1 and "" or "s") end
+
 -- What of a value itself does not fit, in words, or nil.
 local function misfit(value, rule)
   local kind = rule.type or "any"
@@ -135,13 +137,13 @@ local function misfit(value, rule)
     if not inRange(value, rule) then return validate.describe(value) end
   elseif type(value) == "string" then
     local n = length(value)
-    if not within(n, rule.minLength, rule.maxLength) then return "a text of " .. n .. " characters" end
+    if not within(n, rule.minLength, rule.maxLength) then return "a text of " .. counted(n, "character") end
     if rule.pattern and (#value > 4096 or not value:find(rule.pattern)) then return validate.describe(value) end
   elseif kind == "array" or kind == "list" then
-    if not within(#value, rule.minLength, rule.maxLength) then return #value .. " items" end
+    if not within(#value, rule.minLength, rule.maxLength) then return counted(#value, "item") end
   elseif kind == "object" then
     local n = #sorted(value)
-    if not within(n, rule.minKeys, rule.maxKeys) then return n .. " members" end
+    if not within(n, rule.minKeys, rule.maxKeys) then return counted(n, "member") end
   end
   return nil
 end
