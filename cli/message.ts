@@ -5,6 +5,7 @@ import type { Evaluation, OutMessage, Tags } from "../ao/port.ts";
 import { type Asked, replyAmong, replyNaming } from "../ao/replies.ts";
 import { type Budget, budgetOf } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
+import { faultBehind } from "./carried.ts";
 import { wasRun } from "./evaluated.ts";
 import type { FleetSession } from "./fleet-session.ts";
 import { type History, historyOf, resultIdOf } from "./history.ts";
@@ -38,6 +39,9 @@ export interface Reply {
 
 /** Milliseconds between two looks for an answer that comes later. */
 const LOOK = 300;
+
+/** Seconds to find out why none came. */
+const LOOK_SECONDS = 20;
 
 /**
  * Sends a signed message and waits for the reply, wherever it comes: in the message's own evaluation, or, when the process
@@ -74,7 +78,7 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
     if (later) return later;
     await sleep(LOOK);
   }
-  throw late(call, sent.id, evaluation);
+  throw late(call, sent.id, evaluation, await faultBehind(fleet, sent.id, evaluation.messages, LOOK_SECONDS));
 }
 
 /** A request's tags: two of them are there to be named in the reply. aos' own `msg.reply` gives `Reference` back as `X-Reference`. */
@@ -202,13 +206,18 @@ function noReply({ member, action }: Call, evaluation: Evaluation): FleetError {
   });
 }
 
-function late({ member, action, seconds }: Call, messageId: string, { messages }: Evaluation): FleetError {
+function late(
+  { member, action, seconds }: Call,
+  messageId: string,
+  { messages }: Evaluation,
+  fault: string | undefined,
+): FleetError {
   const asked = [...new Set(messages.map(({ tags }) => tags.Action ?? "a message"))].join(", ");
   return new FleetError({
     code: "REPLY_LATE",
     what: `${member.name} took ${action} but has not answered yet.`,
-    got: `nothing within ${seconds} s; it sent ${asked} and waits`,
+    got: `nothing within ${seconds} s; it sent ${asked}${fault === undefined ? " and waits" : `. ${fault}`}`,
     expected: "a message to who asked",
-    remedy: `Its reply will be in npx fleet logs ${member.name}; the message is ${messageId}. Or give it more --timeout.`,
+    remedy: `npx fleet trace ${messageId} shows what became of it in each process. Or give it more --timeout.`,
   });
 }

@@ -51,7 +51,8 @@ export function callCommand(cli: Cli): Command {
         .option("--control", "send the process' own epoch along, as control actions need it")
         .option("--dry-run", "evaluate it without sending: nothing is signed and nothing changes")
         .option("--no-wait", "end when the network took it; print its id")
-        .option("--timeout <seconds>", "until the reply must be there", seconds, 60);
+        // A router answers TIMEOUT itself, at its first message after 60 s: that may be the admin's round, every 30 s.
+        .option("--timeout <seconds>", "until the reply must be there", seconds, 120);
     },
     options: Options,
     async run(context, options, [name = "", action = ""]) {

@@ -1,9 +1,13 @@
 /** A plain aos program whose handler raises, behind the generic router, with one caller: on the embedded network, in real aos. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { FleetSession } from "../../cli/fleet-session.ts";
+import { historyOf } from "../../cli/history.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { sessionFor } from "../../providers/run/session.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
+import { fleet as runCli } from "../cli/fakes.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
 import { Embedded, targetOf } from "./embedded.ts";
 
@@ -16,6 +20,19 @@ const token = (balance: string) => `
 Handlers.add("Info", "Info", function(msg) msg.reply({ Ticker = "TOK", Data = "a token" }) end)
 Handlers.add("Balance", "Balance", function(msg) msg.reply({ Data = ${balance} }) end)
 `;
+
+/** What a command of the project would say, of the fleet as it is here. */
+async function fleet(...words: string[]) {
+  const { scope, network } = stage.common();
+  const session = await sessionFor(scope, network);
+  const members = [router, blue, green].map(({ name, processId, generation, version, bundle }) => ({
+    ...{ name, processId, generation, version },
+    ...{ sourceHash: bundle.hash, status: "ACTIVE" },
+  }));
+  const { project, stack } = scope;
+  const made: FleetSession = { project, stack, members, session, close: async () => {} };
+  return runCli(words, { fleet: made, history: await historyOf(made, 30) });
+}
 
 let stage: Embedded;
 let player: Player;
@@ -62,3 +79,18 @@ test("it is never judged good by Info: its only caller has no answer, and a pers
   expect(held.properties).toMatchObject({ phase: "HELD", table: { mode: "held" } });
   expect(held.properties.verdict).toMatch(/^inconclusive: /);
 }, 120_000);
+
+test("who calls through the router learns which handler raised, and a trace shows it", async () => {
+  const late = await fleet("call", "router", "Balance", "--tag", "Service=battle", "--timeout", "3");
+  expect(late.code).toBe(1);
+  expect(late.stderr).toContain("[REPLY_LATE]");
+  expect(late.stderr).toMatch(
+    /it sent Balance\. Balance failed in token-green at slot \d+: .*concatenate a nil value/s,
+  );
+  const id = /npx fleet trace (\S+) shows/.exec(late.stderr)?.[1] ?? "";
+  const traced = await fleet("trace", id);
+  expect(traced.code).toBe(1);
+  expect(traced.stdout).toMatch(
+    /token-green slot \d+ {2}Balance from router \(error\)\n.*concatenate a nil value/,
+  );
+}, 60_000);
