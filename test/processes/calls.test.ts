@@ -141,6 +141,16 @@ test("a continuation that fails changes nothing and answers INTERNAL", async () 
   expect(await p.value("Fleet.store.stats.errors")).toBe(1);
 });
 
+test("a handler of the program's own that raises leaves nothing in the process, not even a count", async () => {
+  const p = await base.clone();
+  await p.eval(
+    'Raised = 0 Handlers.add("raises", "Raise", function() Raised = Raised + 1 error("boom") end)',
+  );
+  const raised = await p.send({ From: STRANGER, Action: "Raise" });
+  expect(raised).toMatchObject({ error: expect.stringContaining("boom"), messages: [] });
+  expect(await p.value("{ Raised, Fleet.store.stats.errors, #Errors }")).toEqual([0, 0, 0]);
+});
+
 describe("what the library does after a handler", () => {
   test.each([
     ["audit", "record", { From: OWNER, Action: "FOR_DEPLOYERS" }, "ok"],
