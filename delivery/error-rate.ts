@@ -83,7 +83,7 @@ function openness(
   const late = old + crowding(service, old);
   const asks = Math.max(green.requests, unanswered(green));
   const tooMany = unanswered(green) > ended(green) || green.errors + late > rule.max * asks;
-  if ((isByInfo && old > 0) || (late > 0 && tooMany)) return openText(service);
+  if ((isByInfo && old > 0) || (late > 0 && tooMany)) return `; ${openText(service)}`;
   if (all.n < least) return `, ${needed(least)}`;
   // Answering Info is no work: it speaks for green only where there is no work, or so little that waiting brings no more, and green
   // did all of that.
@@ -91,7 +91,7 @@ function openness(
   const isUnused = isLast ? asked < least : asked === 0 && (blue?.requests ?? 0) === 0;
   if (isByInfo && !isUnused)
     return `, and callers ask: ${amount(least, "of green's own is", "of green's own are")} needed, or probes that the service declares`;
-  if (isByInfo && asks > 0 && ended(green) === 0) return openText(service);
+  if (isByInfo && asks > 0 && ended(green) === 0) return `; ${openText(service)}`;
   const worst = isByInfo ? Math.max(share(callers), share(all)) : share(told);
   // More than allowed, but so few that it may be bad luck.
   if (worst > rule.max || (isByInfo && callers.events > 0)) {
@@ -108,7 +108,7 @@ const waiting = (of: RevisionMetrics): number => Math.max(0, of.requests - ended
 const LEAST_LATE_MS = 1000;
 
 /** Requests that have no answer, of this step or of one before. */
-const unanswered = (of: RevisionMetrics): number => Math.max(waiting(of), of.open?.length ?? 0);
+export const unanswered = (of: RevisionMetrics): number => Math.max(waiting(of), of.open?.length ?? 0);
 
 /**
  * Requests that are open for longer than an interval and than any answer of green's took. Where `Info` has to speak for green, no answer
@@ -129,12 +129,12 @@ function crowding({ green, ms }: ServiceMeasured, old: number): number {
 }
 
 /** How many requests have no answer, of how many, since when, and where they are. */
-function openText({ green, revision }: ServiceMeasured): string {
+export function openText({ green, revision }: ServiceMeasured): string {
   const [oldest] = green.open ?? [];
   const asked = Math.max(green.requests, unanswered(green));
   const since = oldest === undefined ? "" : `, the oldest for ${round(oldest / 1000)} s`;
   const where = revision === undefined ? "" : ` of ${revision}`;
-  return `; ${unanswered(green)} of its callers' ${asked} requests have no answer yet${where}${since}`;
+  return `${unanswered(green)} of its callers' ${asked} requests have no answer yet${where}${since}`;
 }
 
 function probesText({ probes }: ServiceMeasured): string {

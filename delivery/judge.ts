@@ -17,7 +17,7 @@ import {
   share,
   withProbes,
 } from "./counted.ts";
-import { errorRate } from "./error-rate.ts";
+import { errorRate, openText, unanswered } from "./error-rate.ts";
 import { ended, type Measurement, type ServiceMeasured } from "./measurement.ts";
 import { fisher, mannWhitney, median } from "./statistics.ts";
 import type { CheckRule } from "./strategy.ts";
@@ -156,7 +156,12 @@ function invariant(rule: Rule<"invariant">, { invariants }: Measurement): Findin
 function sampled(rules: readonly CheckRule[], { services }: Measurement): Finding[] {
   if (rules.some(({ kind }) => kind === "errorRate" || kind === "latency")) return [];
   return Object.entries(services).flatMap(([name, service]): Finding[] => {
-    if (withProbes(service).n > 0) return [];
-    return [{ check: `traffic of ${name}`, outcome: "inconclusive", text: "nobody asked green anything" }];
+    const check = `traffic of ${name}`;
+    if (withProbes(service).n === 0)
+      return [{ check, outcome: "inconclusive", text: "nobody asked green anything" }];
+    // Probes by Info do not speak for a green that has answered none of those who asked it.
+    if (service.probes?.declared === true || unanswered(service.green) === 0 || ended(service.green) > 0)
+      return [];
+    return [{ check, outcome: "inconclusive", text: openText(service) }];
   });
 }

@@ -130,6 +130,17 @@ describe("a verdict", () => {
       });
     });
 
+    it("never takes probes by Info for traffic where no rule counts requests", () => {
+      const measured = crashing([14_900]);
+      const verdict = judge(rule({ kind: "health" }), measured, { isLast: true });
+      expect(verdict).toMatchObject({
+        outcome: "inconclusive",
+        text: expect.stringContaining("1 of its callers' 1 requests have no answer yet"),
+      });
+      const answered = crashing([], { green: metrics(1) });
+      expect(judge(rule({ kind: "health" }), answered).outcome).toBe("pass");
+    });
+
     it("says how old the oldest is", () => {
       expect(judge(DEFAULTS, crashing([23_400, 900]), { isLast: true }).text).toContain(
         "the oldest for 23.4 s",
