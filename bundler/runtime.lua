@@ -216,16 +216,37 @@ local function start(bundle, modules, names, own, primary, private, order)
     undo[#undo + 1] = { handler, "pattern", handler.pattern }
     undo[#undo + 1] = { handler, "handle", handler.handle }
   end
-  local done, fault = pcall(main)
+  -- Lua puts a place before texts alone: of any other value it is found where it is raised.
+  local place = ""
+  local done, fault = xpcall(main, function(raised)
+    local level, frame = 2, nil
+    repeat
+      frame = type(raised) ~= "string" and debug and debug.getinfo and debug.getinfo(level, "Sl")
+      level = level + 1
+    until not frame or (frame.source == "aos" and frame.currentline > 0)
+    place = frame and '[string "aos"]:' .. frame.currentline .. ": " or ""
+    return raised
+  end)
   if not done then
     for i = #undo, 1, -1 do
       undo[i][1][undo[i][2]] = undo[i][3]
     end
     refill(list, entries)
     -- aos can show nothing but text: any other error value would take the evaluator down.
-    if type(fault) == "table" and not (getmetatable(fault) or {}).__tostring then
-      fault = tostring(fault.code or "error") .. ": " .. tostring(fault.message or "a table was raised")
+    if type(fault) ~= "table" then
+      fault = type(fault) == "string" and fault or place .. "a value was raised: " .. tostring(fault)
+    elseif not (getmetatable(fault) or {}).__tostring then
+      if fault.message ~= nil then
+        fault = tostring(fault.code or "error") .. ": " .. tostring(fault.message)
+      else
+        local fields = {}
+        for key, field in pairs(fault) do
+          fields[#fields + 1] = tostring(key) .. " = " .. (type(field) == "table" and "{…}" or tostring(field))
+        end
+        table.sort(fields)
+        fault = place .. "a table was raised: { " .. table.concat(fields, ", ", 1, math.min(#fields, 8)) .. " }"
+      end
     end
-    error(type(fault) == "string" and fault or tostring(fault), 0)
+    error(tostring(fault), 0)
   end
 end

@@ -34,7 +34,8 @@ export function callCommand(cli: Cli): Command {
       "Signs one message with the stack's wallet, sends it, and waits for the reply of the process itself, also when it asks " +
       "its peers first. The reply is known by the call's Correlation-Id, by aos' own X-Reference, or by being made for this message; " +
       "what a process says to this wallet about other messages is never taken for it. Exit code 1 when the process failed or the " +
-      "reply marks a fault: `success: false`, a tag Error, an action Error or …-Error.",
+      "reply marks a fault: `success: false`, a tag Error, an action Error or …-Error. With --json, `text` is what the process said, and " +
+      "`data` the same, parsed where it is a JSON object or list.",
     examples: [
       ["npx fleet call battle Info", "who it is and how it is"],
       [`npx fleet call shop GET_ITEMS --data '{"page":1}'`, "with data"],
@@ -151,7 +152,7 @@ async function showRan(
   const slot = messageId === "" ? undefined : await slotOf(host, fleet, processId, messageId);
   const where = messageId === "" ? "in a dry run" : slot === undefined ? "" : `at slot ${slot}`;
   out.line(`evaluated${where === "" ? "" : ` ${where}`}: no output, no error`);
-  out.document({ success: true, messageId, action: "", tags: {}, data: "", slot: slot ?? null });
+  out.document({ success: true, messageId, action: "", tags: {}, data: "", text: "", slot: slot ?? null });
   return EXIT.ok;
 }
 
@@ -197,7 +198,8 @@ async function show(
       remedy: `Mend its code; npx fleet logs ${member.name} --errors shows more.`,
     });
   }
-  const data = jsonOf(reply.data) ?? (reply.data === "" ? reply.output : reply.data);
+  const said = reply.data === "" ? reply.output : reply.data;
+  const data = structureOf(reply.data) ?? said;
   const failed = faultOf(reply) !== undefined;
   const told = faultIn(reply.data);
   const fault = told === undefined ? undefined : await explain(told, source);
@@ -211,9 +213,17 @@ async function show(
     action: reply.action,
     tags: reply.tags,
     data,
+    text: said,
     ...(fault === undefined ? {} : { explained: fault }),
   });
   return failed ? EXIT.failed : EXIT.ok;
+}
+
+/** An object or a list that a text is as JSON. Any other text is what the process said: `500` is no number, and `null` not nothing. */
+function structureOf(text: string): object | undefined {
+  const value = jsonOf(text);
+  // A number with all its digits is an object, too.
+  return /^\s*[[{]/.test(text) && typeof value === "object" && value !== null ? value : undefined;
 }
 
 function jsonOf(text: string): unknown {

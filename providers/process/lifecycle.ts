@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { crashPoint } from "../../ao/crash.ts";
+import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_PREFIX } from "../../core/fleet-actions.ts";
 import { adoption } from "../run/adoption.ts";
@@ -105,7 +106,8 @@ export async function remove(_id: string, props: ProcessOutputs) {
   await retire(session, place, props, budget);
   crashPoint("process.retired");
   await record(session, { [props.name]: undefined });
-  const id = props.processId.slice(0, 8);
+  const others = beside.length === 0 ? "" : ` and ${amount(beside.length, "other revision")}`;
+  const id = `${props.processId.slice(0, 8)}${others}`;
   // Without the library nothing in it can answer that it is gone.
   if (isBare(props))
     await say(session, props.name, "forgotten", `${id}: it has no library, and answers on`, started);

@@ -124,7 +124,7 @@ export async function loadBundle(
       what: `${place.name} could not be loaded: ${found.message}`,
       ...(at === undefined ? {} : { at }),
       ...(found.source === undefined ? {} : { got: excerptOf(found).text.trim() }),
-      remedy: "Mend the line and run pulumi up again; the process still runs what it ran before.",
+      remedy: `${at === undefined ? `Find what the program raises while it loads (npx fleet logs ${place.name} shows what it printed), mend it` : "Mend the line"} and run pulumi up again; the process still runs what it ran before.`,
     });
   }
   const outcome = readLoadOutcome(evaluation.output);

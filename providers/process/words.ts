@@ -25,6 +25,11 @@ export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): strin
   const { status, reasons: why, code } = olds.health;
   if (code === "PROCESS_RUINED")
     reasons.push(`${olds.processId} is ${why.join("; ")} [${code}]. ${wayOn(olds.name)}`);
+  else if (status === "UNKNOWN")
+    // Of its health nothing is known: it may serve on as before.
+    reasons.push(
+      `${why[0] ? `its health is not known (${why[0]})` : "the last run ended before its health check"}: check again`,
+    );
   else if (status !== "HEALTHY" && status !== "DEGRADED")
     reasons.push(`was ${status}${why[0] ? ` (${why[0]})` : ""}: check again`);
   return reasons;

@@ -55,6 +55,24 @@ describe("an error is shown at the user's own line", () => {
     });
   });
 
+  test.each([
+    [
+      "a table without a message",
+      "error({ code = 5, why = 'no' })",
+      "a table was raised: { code = 5, why = no }",
+    ],
+    ["a number", "error(7)", "a value was raised: 7"],
+    ["nothing", "error()", "a value was raised: nil"],
+  ])("for a value that is no text, at the place where it is raised: %s", async (_, raised, message) => {
+    const { text, map } = await bundled({
+      "main.lua": "require('a')",
+      "a.lua": `\nlocal function f()\n  ${raised}\nend\nf()`,
+    });
+    const [result] = await aos([{ eval: text }]);
+    const found = explainLuaError(result?.error ?? "", map);
+    expect(found).toMatchObject({ message, file: "a.lua", line: 3 });
+  });
+
   test("that compiling gives, when a faulty text is evaluated all the same", async () => {
     const { text, map } = await bundled({ "main.lua": "local a = 1\nlocal b = 2\nreturn a + b\n" });
     const [result] = await aos([{ eval: text.replace("local b = 2", "local b = = 2") }]);

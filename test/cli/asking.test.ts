@@ -284,14 +284,16 @@ test("call takes no answer to another message for its own", async () => {
 
 test.each([
   ["a text", toUs({}, "moved"), 0, "moved"],
-  ["a number", toUs({ Action: "Moved" }, "222"), 0, 222],
+  ["digits", toUs({ Action: "Moved" }, "222"), 0, "222"],
+  ["digits beyond a double", toUs({}, "12345678901234567890"), 0, "12345678901234567890"],
+  ["null", toUs({}, "null"), 0, "null"],
   ["a list", toUs({}, "[1,2]"), 0, [1, 2]],
   ["a tag Error", toUs({ Error: "no such place" }), 1, ""],
   ["an action that ends in -Error", toUs({ Action: "Move-Error" }, "no"), 1, "no"],
 ])("call shows a plain program's own reply: %s", async (_what, message, code, data) => {
   const ao = fakeAo(() => ({ messages: [message] }));
   const ran = await fleet(["call", "battle", "Move", "--json"], { fleet: fakeFleet(ao, two) });
-  expect(ran.json()).toMatchObject({ success: code === 0, data });
+  expect(ran.json()).toMatchObject({ success: code === 0, data, text: message.data });
   expect(ran.code).toBe(code);
 });
 

@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { revisionsOf, surplus } from "../../providers/process/revisions.ts";
 import type { HeldRevision, ProcessOutputs } from "../../providers/process/schema.ts";
+import { explainChanges } from "../../providers/process/words.ts";
 import { PartialFailure } from "../../providers/run/partial.ts";
 import { endRun } from "../../providers/run/session.ts";
 import type { Script } from "../simnet/index.ts";
@@ -93,6 +94,22 @@ describe("a revision in a new process", () => {
     expect(again.generation).toBe(4);
   });
 
+  it("is retired with its member, and the line of the removal counts the others", async () => {
+    stack = await started();
+    const hour = strategy({ windowSeconds: 3600 });
+    const third = await update(await update(await createProcess(await shop(1, hour)), 2, hour), 3, hour);
+    const lines: string[] = [];
+    const log = vi.spyOn(console, "log").mockImplementation((line: string) => lines.push(line));
+    await lifecycle.remove("id", third);
+    log.mockRestore();
+    expect(third.revisions?.map(({ processId }) => statusOf(processId))).toEqual([
+      "RETIRED",
+      "RETIRED",
+      "RETIRED",
+    ]);
+    expect(lines.join("\n")).toContain(`${third.processId.slice(0, 8)} and 2 other revisions`);
+  });
+
   it("stays within its window, however many there are", async () => {
     stack = await started();
     const hour = strategy({ windowSeconds: 3600 });
@@ -122,6 +139,12 @@ describe("a revision in a new process", () => {
     const blue = await createProcess(await shop(1));
     const error = await failure(update(blue, 2, strategy(), { evalError: "attempt to index a nil value" }));
     const state = error.properties as unknown as ProcessOutputs;
+    // No line is known, so none is to be mended.
+    expect(error.message).toContain("Find what the program raises while it loads");
+    // It was not judged, so its health is no finding.
+    expect(explainChanges(state, (await shop(2)) as never)).toContain(
+      "the last run ended before its health check: check again",
+    );
     expect(state.revisions?.map(({ processId }) => processId)).toEqual([blue.processId]);
     const mended = await update(state, 3);
     expect(mended.processId).toBe(state.processId);
