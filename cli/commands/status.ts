@@ -10,6 +10,7 @@ import type { FleetSession } from "../fleet-session.ts";
 import { type LastKnown, lastKnown, lastWords, rememberHeard } from "../last-known.ts";
 import type { Member } from "../members.ts";
 import { dryCall } from "../message.ts";
+import { whileReplaced } from "../replaced.ts";
 import { routerIn } from "../router.ts";
 import { brief, table } from "../table.ts";
 import { type ShownTraffic, trafficLines, trafficOf } from "../traffic.ts";
@@ -38,6 +39,10 @@ export interface StatusRow {
   readonly release: string;
   /** Milliseconds until it answered. */
   readonly responseMs: number | null;
+  /** It takes no new requests, and nothing else is wrong with it. */
+  readonly drains?: true;
+  /** Id of the revision that replaces it in a rollout that is under way: then it is DRAINING, and not ill. */
+  readonly replacedBy?: string;
   /** What is not as it should be. */
   readonly reasons: readonly string[];
 }
@@ -66,6 +71,7 @@ export function statusCommand(cli: Cli): Command {
       "Asks every process of the fleet itself, all at once, by a signed health check (LIVENESS). " +
       "A member without the library (lib: false) is judged by what aos answers a signed Eval that reads its code. " +
       "Where a router gives traffic by a table, its phase and each revision's share and figures too. " +
+      "A revision that drains while a rollout replaces it is shown with its successor and counts as well. " +
       "Exit code 1 when any is not HEALTHY.",
     examples: [
       ["npx fleet status", "the fleet of the selected stack"],
@@ -94,13 +100,15 @@ export function statusCommand(cli: Cli): Command {
       if (fleet.members.length === 0) return nothing(context, fleet);
       const router = await routerIn(context, fleet, options.router);
       for (;;) {
-        const [traffic, ...rows] = await Promise.all([
+        const [traffic, ...found] = await Promise.all([
           trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
           ...fleet.members.map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
         ]);
-        rememberHeard(fleet.session.scope, heardOf(rows, Date.now()));
+        rememberHeard(fleet.session.scope, heardOf(found, Date.now()));
+        const rows = whileReplaced(found, traffic);
         const healthy = rows.every(
-          ({ health }) => health === "HEALTHY" || (options.quick && health === "ACTIVE"),
+          ({ health, replacedBy }) =>
+            health === "HEALTHY" || (options.quick && health === "ACTIVE") || replacedBy !== undefined,
         );
         if (watch !== undefined && context.host.stdout.isTTY) context.host.stdout.write("\x1b[H\x1b[2J");
         print(context, fleet, rows, traffic);
@@ -129,9 +137,12 @@ async function check(fleet: FleetSession, member: Member, timeout: number): Prom
   try {
     if (isBare(member)) return bareRow(member, await lookAtBare(fleet, member, budgetOf(timeout)));
     const verdict = await probe(fleet.session, base, "ALL", {}, budgetOf(timeout));
-    const reasons = verdict.checks
-      .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
-      .map(({ name, status, detail }) => `${name} is ${status}${detail ? `: ${detail}` : ""}`);
+    const odd = verdict.checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
+    const other = drift(member, verdict.sourceHash);
+    const isDraining = odd.every(({ name, detail }) => name === "status" && detail === "DRAINING");
+    const reasons = odd.map(
+      ({ name, status, detail }) => `${name} is ${status}${detail ? `: ${detail}` : ""}`,
+    );
     return {
       ...base,
       health: verdict.healthStatus,
@@ -140,7 +151,8 @@ async function check(fleet: FleetSession, member: Member, timeout: number): Prom
       epoch: verdict.epoch,
       release: typeof verdict.release === "string" ? verdict.release : "",
       responseMs: Math.round(verdict.responseMs),
-      reasons: [...reasons, ...drift(member, verdict.sourceHash)],
+      ...(odd.length > 0 && isDraining && other.length === 0 ? { drains: true } : {}),
+      reasons: [...reasons, ...other],
     };
   } catch (error) {
     return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
@@ -160,6 +172,7 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
       seconds: timeout,
     });
     const info = InfoSchema.parse(JSON.parse(reply.data));
+    const other = drift(member, info.sourceHash);
     return {
       ...base,
       health: info.status,
@@ -168,7 +181,8 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
       epoch: info.epoch ?? null,
       release: info.release ?? "",
       responseMs: Math.round(performance.now() - started),
-      reasons: drift(member, info.sourceHash),
+      ...(info.status === "DRAINING" && other.length === 0 ? { drains: true } : {}),
+      reasons: other,
     };
   } catch (error) {
     return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member } from "./fakes.ts";
 
 const GREEN = idOf("green");
@@ -199,4 +199,52 @@ test("status shows phase, shares and figures; without a table it shows none", as
   const none = await run(["status"], rollout({ table: undefined }).behave);
   expect(none.stdout).not.toContain("traffic");
   expect(none.code).toBe(0);
+});
+
+describe("status of an old revision that drains", () => {
+  const whole = { key: "sender", routes: [{ processId: GREEN, revision: "new-code", weightBp: 10_000 }] };
+  const moved = (mode: string) => ({ table: table(mode, { services: { battle: whole } }) });
+  const draining =
+    (change: object, also: readonly object[] = []): Behaviour =>
+    (asked) => {
+      const { behave } = rollout(change);
+      const answer = behave(asked);
+      if (asked.processId !== idOf("battle") || answer.reply === undefined) return answer;
+      const checks = [
+        { name: "status", checkType: "READINESS", status: "UNHEALTHY", detail: "DRAINING" },
+        ...also,
+      ];
+      return {
+        reply: { ...(answer.reply as object), healthStatus: "UNHEALTHY", status: "DRAINING", checks },
+      };
+    };
+
+  test.each([[[]], [["--quick"]]])(
+    "names its successor and is no fault while the rollout runs %j",
+    async (options) => {
+      const ran = await run(["status", "--json", ...options], draining(moved("rollout")));
+      const { processes } = ran.json<{ processes: Record<string, unknown>[] }>();
+      expect(processes.find(({ name }) => name === "battle")).toMatchObject({
+        health: "DRAINING",
+        replacedBy: GREEN,
+        reasons: [`being replaced by ${GREEN}`],
+      });
+      expect(ran.code).toBe(0);
+    },
+  );
+
+  test.each<[string, object, readonly object[]]>([
+    ["when the rollout is over", { ...moved("steady"), lease: undefined }, []],
+    ["when no other revision has traffic", { table: table("rollout", { services: {} }) }, []],
+    [
+      "when more is wrong with it",
+      moved("rollout"),
+      [{ name: "stock", checkType: "LIVENESS", status: "UNHEALTHY", detail: "no shelf" }],
+    ],
+  ])("counts as UNHEALTHY %s", async (_, change, also) => {
+    const ran = await run(["status", "--json"], draining(change, also));
+    const { processes } = ran.json<{ processes: Record<string, unknown>[] }>();
+    expect(processes.find(({ name }) => name === "battle")).toMatchObject({ health: "UNHEALTHY" });
+    expect(ran.code).toBe(1);
+  });
 });
