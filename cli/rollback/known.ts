@@ -23,6 +23,8 @@ export interface KnownHistory {
   readonly heldAt: readonly string[];
   /** What runs now. */
   readonly current?: ReleaseDocument;
+  /** Whether the stack's state does not say that `current` runs: a run brought it there, and failed or was killed before it was written down. */
+  readonly unrecorded: boolean;
   /** The router of now, where traffic is given by a table. */
   readonly traffic?: Traffic;
   /** Why the ledger is not in it; undefined when it is, or when the fleet has none. */
@@ -41,7 +43,7 @@ export async function readHistory(
   ask: StackAsk,
   askLedger: number,
 ): Promise<KnownHistory> {
-  const [updates, { release: ofState, traffic, heldAt }] = await Promise.all([
+  const [updates, { release: ofState, hasRelease, traffic, heldAt }] = await Promise.all([
     stackUpdates(ask),
     stackState(ask),
   ]);
@@ -66,6 +68,7 @@ export async function readHistory(
     updates,
     heldAt: [...past.heldAt, ...(heldAt === undefined ? [] : [heldAt])],
     ...(current === undefined ? {} : { current }),
+    unrecorded: hasRelease && ofState?.deploymentId !== current?.deploymentId,
     ...(traffic === undefined ? {} : { traffic }),
     ...(withoutLedger === undefined ? {} : { withoutLedger }),
   };

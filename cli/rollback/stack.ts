@@ -56,6 +56,8 @@ const StateSchema = z.looseObject({
 export interface StackState {
   /** What runs, wherever it was deployed from. */
   readonly release?: ReleaseDocument;
+  /** Whether there is a release in it at all; one that failed is none that runs. */
+  readonly hasRelease: boolean;
   /** The router of a fleet whose traffic is given by a table. */
   readonly traffic?: Traffic;
   /** When an update left the rollout waiting for a person, ISO 8601; undefined when the last one did not. */
@@ -89,7 +91,7 @@ export interface Traffic extends z.infer<typeof TrafficSchema> {
 /** Reads the stack's state. The same command for every backend. */
 export async function stackState({ host, workspace, stack }: StackAsk): Promise<StackState> {
   const answer = await host.pulumi(workspace, ["stack", "export", "--stack", stack]);
-  if (answer.code !== 0) return {};
+  if (answer.code !== 0) return { hasRelease: false };
   const state = z.looseObject({ deployment: StateSchema }).safeParse(JSON.parse(answer.stdout));
   const resources = state.data?.deployment.resources ?? [];
   const [release] = releaseInState(resources);
@@ -109,6 +111,7 @@ export async function stackState({ host, workspace, stack }: StackAsk): Promise<
   return {
     router,
     ...(release ? { release } : {}),
+    hasRelease: resources.some(({ type }) => type.endsWith("dynamic/ao:Release")),
     ...(traffic ? { traffic: { ...traffic, held } } : {}),
     ...(heldAt === undefined ? {} : { heldAt }),
   };

@@ -79,6 +79,10 @@ let world: {
   occupied: boolean;
   /** Members that have a process, beside the ledger. */
   running: string[];
+  /** The stack's state. */
+  resources: object[];
+  /** What runs after an `up`. */
+  goal: ReleaseDocument;
 };
 
 beforeEach(() => {
@@ -93,6 +97,8 @@ beforeEach(() => {
     locked: false,
     occupied: false,
     running: ["battle"],
+    resources: [],
+    goal: one,
   };
 });
 
@@ -160,7 +166,7 @@ async function rollback(args: readonly string[], asked: { choose?: number; confi
       say(began(...(step as Parameters<typeof began>)));
       say(ended(...(step as Parameters<typeof began>)));
     }
-    if (kind === "up") code = one.declaration.battle;
+    if (kind === "up") code = world.goal.declaration.battle;
     return { ok: true };
   });
   const set: string[] = [];
@@ -183,7 +189,8 @@ async function rollback(args: readonly string[], asked: { choose?: number; confi
         const line = verb === "set" ? [`  ao-fleet:${key}: ${value}`] : [];
         writeFileSync(settings, [...others.filter((one) => one !== ""), ...line, ""].join("\n"));
       }
-      const stdout = words[1] === "history" ? "[]" : '{"deployment":{"resources":[]}}';
+      const state = JSON.stringify({ deployment: { resources: world.resources } });
+      const stdout = words[1] === "history" ? "[]" : state;
       return { code: 0, stdout, output: "" } as never;
     },
   });
@@ -347,6 +354,16 @@ describe("fleet rollback without an option", () => {
       validation: [{ name: "battle", status: "HEALTHY" }],
     });
     expect(readFileSync(join(dir, "build/logs/rollback_output.txt"), "utf8")).toContain("COMPLETED deploy-2");
+  });
+
+  it.each([
+    ["is of the release before", { outputs: { ...one } }],
+    ["is of one that failed", { outputs: { ...two }, initErrors: ["its pulumi was killed"] }],
+  ])("runs up for what runs already where the stack's state %s", async (_, more) => {
+    world.resources = [{ type: "pulumi-nodejs:dynamic/ao:Release", ...more }];
+    world.goal = two;
+    const { code, runs } = await rollback(["--to", "deploy-2", "--yes"]);
+    expect([code, runs.map(({ kind }) => kind)]).toEqual([0, ["preview", "up"]]);
   });
 
   it("takes its pin back when another operator's run is alive, and tells the ledger of no failure", async () => {
