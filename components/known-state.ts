@@ -17,16 +17,15 @@ export const globalsOf = (state: State | undefined): readonly string[] | undefin
   typeof state === "object" ? state.globals : undefined;
 
 /**
- * The only globals that a hand-over carries; undefined where it carries whatever messages changed. Without the library nothing is ever
- * handed over: the code is loaded in place, and its globals stay.
+ * The globals that are to be warned of when they are not among them; undefined where there is nothing to warn of. A hand-over carries
+ * whatever messages changed, unless the declaration names globals; `state: "none"` says that nothing is to be carried. Without the
+ * library nothing is ever handed over: the code is loaded in place, and its globals stay.
  */
-export function carriedOf({
+export const carriedOf = ({
   lib,
   state,
-}: Pick<ProcessDeclaration, "lib" | "state">): readonly string[] | undefined {
-  if (!lib) return undefined;
-  return policyOf(state) === "none" ? [] : globalsOf(state);
-}
+}: Pick<ProcessDeclaration, "lib" | "state">): readonly string[] | undefined =>
+  lib ? globalsOf(state) : undefined;
 
 /** Global with which a bundle tells the library which globals are declared. */
 export const DECLARED = "FLEET_STATE_GLOBALS";

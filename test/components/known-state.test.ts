@@ -152,6 +152,7 @@ describe("globals that a hand-over leaves behind", () => {
     ["whatever messages changed is carried", {}],
     ["all of its data is named", { state: { globals: ["Balances", "Ticker"] } }],
     ["there is no hand-over without the library", { lib: false, state: "none" }],
+    ["the declaration says that nothing is to be carried", { state: "none" }],
   ])("are none where %s", async (_, token) => {
     expect(await left(token)).toEqual([]);
   });
@@ -163,7 +164,6 @@ describe("globals that a hand-over leaves behind", () => {
       { state: { globals: ["Balances"] }, bundle: { state: ["Ticker"] } },
       "Ticker",
     ],
-    ["no state is declared", { state: "none" }, "Ticker, Balances"],
   ])("are named where %s", async (_, token, names) => {
     expect(await left(token)).toEqual([[behind, names]]);
   });
