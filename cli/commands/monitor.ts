@@ -11,12 +11,12 @@ import { type Cli, type Context, count, defineCommand, seconds } from "../comman
 import { EXIT, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
-import { lastWords } from "../last-known.ts";
 import { type Clock, realClock } from "../monitor/clock.ts";
 import { commitTimes } from "../monitor/commits.ts";
 import { settingsOf, storePath } from "../monitor/files.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../monitor/monitor.ts";
 import { type MetricsServer, serveMetrics } from "../monitor/server.ts";
+import { figureLines, lastWord } from "../monitor/words.ts";
 import { brief, table } from "../table.ts";
 
 const Options = z.looseObject({
@@ -216,7 +216,7 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
   );
   if (whole) for (const line of details(report)) out.line(line);
 
-  function details({ processes, alerts, deploymentStatistics, performanceMetrics, dora }: Report): string[] {
+  function details({ processes, alerts }: Report): string[] {
     const figure = (value: number | null, unit = "") => (value === null ? "" : `${value}${unit}`);
     const rows = processes.map((each) => [
       each.name,
@@ -242,42 +242,18 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
       "heap",
       "",
     ];
-    const days = dora?.deploymentFrequency;
-    const figures = [
-      ...(deploymentStatistics
-        ? [
-            `deployments: ${deploymentStatistics.totalDeployments}, ${deploymentStatistics.failedDeployments} failed, ` +
-              `${deploymentStatistics.averageDeploymentTime.toFixed(1)} s on average, rollback rate ${deploymentStatistics.rollbackRate.toFixed(1)} %`,
-          ]
-        : []),
-      ...(days === undefined
-        ? []
-        : [`DORA, 30 days: ${days.toFixed(2)} deployments a day, ${doraText(dora)}`]),
-      `last hour: ${figure(performanceMetrics.messageProcessingTime, " ms") || "nothing"} per check, ` +
-        `${figure(performanceMetrics.throughput) || "no"} messages a minute`,
-    ];
     const lines = alerts.map(
       ({ level, type, source, message, alertId, state: how }) =>
         `${alertId} ${level} ${type} ${source}: ${message}${how === "ACKNOWLEDGED" ? " (acknowledged)" : ""}`,
     );
-    return ["", ...table(heading, rows), "", ...figures, ...(lines.length > 0 ? ["", ...lines] : [])];
+    return [
+      "",
+      ...table(heading, rows),
+      "",
+      ...figureLines(report),
+      ...(lines.length > 0 ? ["", ...lines] : []),
+    ];
   }
-}
-
-/** Of a process that could not be heard: what it was before, and for how long nothing is known. */
-function lastWord({ state, lastState, lastAnswerAt }: Report["processes"][number], at: string): string {
-  if (state !== "UNKNOWN" || lastAnswerAt === null) return "";
-  return lastWords({ health: lastState, at: Date.parse(lastAnswerAt) }, Date.parse(at));
-}
-
-function doraText(dora: Report["dora"]): string {
-  const seconds = (value: number | null | undefined) =>
-    value == null ? "unknown" : `${Math.round(value)} s`;
-  const share = dora?.changeFailureRate;
-  return (
-    `lead time ${seconds(dora?.leadTimeSeconds)}, change failure rate ${share == null ? "unknown" : `${(share * 100).toFixed(1)} %`}, ` +
-    `time to restore ${seconds(dora?.timeToRestoreSeconds)}`
-  );
 }
 
 /** For commander: a port, or 0. */

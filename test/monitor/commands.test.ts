@@ -72,6 +72,10 @@ test("monitor --once prints processes, deployments, DORA and alerts; code 0 when
   expect(ran.stdout).toMatch(/shop +HEALTHY +\d+ ms +4 +0 +10 +0 +0 +2048 kB/);
   expect(ran.stdout).toContain("deployments: 1, 0 failed, 90.0 s on average, rollback rate 0.0 %");
   expect(ran.stdout).toContain("DORA, 30 days: 0.03 deployments a day");
+  // One round counts messages, and knows no rate.
+  expect(ran.stdout).toMatch(
+    /^last hour: \S+ ms per check, messages a minute unknown \(the rate takes two answers of a process\)$/m,
+  );
   // Nothing was signed.
   expect(given.ao.sent).toEqual([]);
   const json = await fleet(["monitor", "--once", "--json"], atHome(behave()));

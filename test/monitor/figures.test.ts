@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { figureLines } from "../../cli/monitor/words.ts";
 import { doraOf, figuresOf, type Run } from "../../monitor/deployments.ts";
 import { LIMITS } from "../../monitor/limits.ts";
 import { judgeDeployments } from "../../monitor/rules.ts";
@@ -119,4 +120,30 @@ test("performance figures come from what was measured, and are null where nothin
     availability: 2 / 3,
   });
   expect(Object.values(performanceOf([])).every((value) => value === null)).toBe(true);
+});
+
+test("what was not measured is unknown in the words, and a measured zero is a number", () => {
+  const last = (messageProcessingTime: number | null, throughput: number | null) =>
+    figureLines({
+      deploymentStatistics: null,
+      dora: null,
+      performanceMetrics: { ...performanceOf([]), messageProcessingTime, throughput },
+    });
+  expect(last(null, null)).toEqual([
+    "last hour: no check was answered, messages a minute unknown (the rate takes two answers of a process)",
+  ]);
+  expect(last(0.5, 0)).toEqual(["last hour: 0.5 ms per check, 0 messages a minute"]);
+  const none = {
+    ...{ totalDeployments: 0, successfulDeployments: 0, failedDeployments: 0, rolledBackDeployments: 0 },
+    ...{ activeDeployments: 0, averageDeploymentTime: 0, rollbackRate: 0 },
+  };
+  const words = figureLines({
+    deploymentStatistics: none,
+    dora: doraOf([], [], 0),
+    performanceMetrics: performanceOf([]),
+  });
+  expect(words.slice(0, 2)).toEqual([
+    "deployments: none yet",
+    "DORA, 30 days: 0.00 deployments a day, lead time unknown, change failure rate unknown, time to restore unknown",
+  ]);
 });
