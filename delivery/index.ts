@@ -1,3 +1,11 @@
+export {
+  type Approval,
+  ApprovalSchema,
+  approvalText,
+  overruledText,
+  type Promotion,
+  PromotionSchema,
+} from "./approval.ts";
 export { type Combined, strategyProblems } from "./combinations.ts";
 export { type Exposure, exposureOf, isWithinShare } from "./exposure.ts";
 export { judge } from "./judge.ts";

@@ -52,9 +52,9 @@ export interface Position {
 export type Move =
   /** The same share for another interval. */
   | { readonly kind: "watch"; readonly reason: string }
-  | { readonly kind: "step"; readonly to: number }
-  /** The table becomes the steady one. */
-  | { readonly kind: "finish" }
+  | { readonly kind: "step"; readonly to: number; readonly by: "judge" | "person" }
+  /** The table becomes the steady one. `by`: `judge` where the verdict is good, `person` where somebody promoted it without one. */
+  | { readonly kind: "finish"; readonly by: "judge" | "person" }
   /** Waits for a person, or for the next run; `gate` when that was declared. */
   | {
       readonly kind: "hold";
@@ -108,8 +108,12 @@ export function decide(
         reason: `a gate at ${percent(step.weightBp)}: fleet promote goes on`,
       });
   }
-  if (at.step + 1 >= steps.length) return still({ kind: "finish" }, { inconclusive: 0, errors: 0 });
-  return { move: { kind: "step", to: at.step + 1 }, at: { step: at.step + 1, inconclusive: 0, errors: 0 } };
+  const by = verdict.outcome === "pass" ? "judge" : "person";
+  if (at.step + 1 >= steps.length) return still({ kind: "finish", by }, { inconclusive: 0, errors: 0 });
+  return {
+    move: { kind: "step", to: at.step + 1, by },
+    at: { step: at.step + 1, inconclusive: 0, errors: 0 },
+  };
 }
 
 /** The phase while a step is watched: all of the traffic is switched at the last one. */

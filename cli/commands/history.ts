@@ -6,7 +6,7 @@ import { type Cli, type Context, count, defineCommand, seconds } from "../comman
 import { EXIT } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Output } from "../output.ts";
-import { type HistoryEntry, historyOfStack } from "../rollback/entries.ts";
+import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
 import { type KnownHistory, readHistory } from "../rollback/known.ts";
 import { brief, table } from "../table.ts";
 
@@ -86,10 +86,7 @@ function historyLines(entries: readonly HistoryEntry[], out: Output): string[] {
     entry.deploymentId ?? "",
     brief(entry.who, 20),
     entry.git ?? "",
-    entry.kind === "rollback" ? `rollback to ${entry.to}` : brief(whatOf(entry), 60),
+    entry.kind === "rollback" && entry.reason === undefined ? whatOf(entry) : brief(whatOf(entry), 80),
   ]);
   return table([" #", "when", "result", "deployment", "who", "commit", "what"], rows);
 }
-
-const whatOf = (entry: HistoryEntry): string =>
-  entry.kind === "destroy" ? "destroyed" : (entry.reason ?? entry.changed.join("; "));

@@ -20,7 +20,7 @@ import { isError, type LogEntry, newestEntries } from "../log-entries.ts";
 import { luaExplainer } from "../lua-errors.ts";
 import { knownFleet, type Member, pickMember } from "../members.ts";
 import { dryCall } from "../message.ts";
-import { type HistoryEntry, historyOfStack } from "../rollback/entries.ts";
+import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
 import type { KnownHistory } from "../rollback/known.ts";
 import { noRouter } from "../router.ts";
 import { brief } from "../table.ts";
@@ -167,12 +167,7 @@ function releaseView(entry: HistoryEntry): ReleaseView {
     result: entry.result,
     who: entry.who,
     commit: entry.git ?? null,
-    what:
-      entry.kind === "rollback"
-        ? `rollback to ${entry.to}`
-        : entry.kind === "destroy"
-          ? "destroyed"
-          : (entry.reason ?? entry.changed.join("; ")),
+    what: whatOf(entry),
     current: entry.current,
   };
 }

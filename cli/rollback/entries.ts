@@ -1,3 +1,4 @@
+import { type Approval, overruledText } from "../../delivery/approval.ts";
 import type { LedgerRun } from "./ledger.ts";
 import type { KnownRelease } from "./releases.ts";
 import type { StackUpdate } from "./stack.ts";
@@ -22,7 +23,9 @@ export interface HistoryEntry {
   readonly changed: readonly string[];
   /** The release that a rollback brought back. */
   readonly to?: string;
-  /** Why it failed or was left. */
+  /** Who let its traffic through, where its run ended a rollout: the judge, or a person without a good verdict. */
+  readonly letThrough?: Approval["letThrough"];
+  /** Why it failed or was left; of a release, what verdicts a person overruled. */
   readonly reason?: string;
   /** Whether it is what runs now. */
   readonly current: boolean;
@@ -49,7 +52,10 @@ export function historyOfStack(
   const left = leftBy(releases);
   const entries = releases.map((release): HistoryEntry => {
     const run = runs.find(({ deploymentId }) => deploymentId === release.deploymentId);
-    const { number, deploymentId, releasedAt, changed, pinnedTo, current } = release;
+    const { number, deploymentId, releasedAt, changed, pinnedTo, current, document } = release;
+    const approval = document?.approval;
+    const overruled =
+      (approval && overruledText(approval)) ?? (run?.status === "COMPLETED" ? run.reason : undefined);
     const wasLeft = run?.rolledBack || run?.status === "ROLLED_BACK" || left.has(deploymentId);
     return {
       number,
@@ -59,6 +65,8 @@ export function historyOfStack(
       result: wasLeft && !current ? "rolled-back" : "succeeded",
       ...about(updateAt(Date.parse(releasedAt)), run),
       changed,
+      ...(approval === undefined ? {} : { letThrough: approval.letThrough }),
+      ...(overruled === undefined ? {} : { reason: overruled }),
       ...(pinnedTo === undefined ? {} : { to: pinnedTo }),
       current,
     };
@@ -126,6 +134,13 @@ const resultOfRun = (status: string): HistoryEntry["result"] =>
 
 const resultOf = (result: string): HistoryEntry["result"] =>
   result === "in-progress" ? "running" : result === "succeeded" ? "succeeded" : "failed";
+
+/** What a line of the history says of an entry: why it ended so, what a person overruled, what was changed. Pure. */
+export function whatOf({ kind, to, reason, changed }: HistoryEntry): string {
+  if (kind === "destroy") return "destroyed";
+  const why = reason === undefined ? [] : [reason];
+  return (kind === "rollback" ? [`rollback to ${to}`, ...why] : [...why, ...changed]).join("; ");
+}
 
 function about(
   update: StackUpdate | undefined,

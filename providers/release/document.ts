@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
+import { ApprovalSchema } from "../../delivery/approval.ts";
 import { readJson } from "../run/files.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { Scope } from "../run/scope.ts";
@@ -26,6 +27,7 @@ export const ReleaseDocumentSchema = z.looseObject({
   policies: z.record(z.string(), MemberPolicySchema).optional(),
   warm: z.record(z.string(), DeclaredProcessSchema).optional(),
   pinned: PinnedSchema.optional(),
+  approval: ApprovalSchema.optional(),
   scope: z.looseObject({ ledger: z.string().optional() }),
 });
 
@@ -36,7 +38,8 @@ const MAX_MANIFEST = 400_000;
 
 /** What of a release's outputs is the release. Pure. */
 export function documentOf(outputs: Omit<ReleaseOutputs, "network" | "evidence">): ReleaseDocument {
-  const { deploymentId, releaseHash, releasedAt, declaration, members, policies, warm, pinned } = outputs;
+  const { deploymentId, releaseHash, releasedAt, declaration, members, policies, warm, pinned, approval } =
+    outputs;
   const { project, stack, ledger } = outputs.scope;
   return {
     deploymentId,
@@ -47,6 +50,7 @@ export function documentOf(outputs: Omit<ReleaseOutputs, "network" | "evidence">
     ...(policies === undefined ? {} : { policies }),
     ...(warm === undefined ? {} : { warm }),
     ...(pinned === undefined ? {} : { pinned }),
+    ...(approval === undefined ? {} : { approval }),
     scope: { project, stack, ...(ledger === undefined ? {} : { ledger }) },
   };
 }

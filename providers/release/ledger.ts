@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { overruledText } from "../../delivery/approval.ts";
 import { ask } from "../run/control.ts";
 import { luaList } from "../run/lua-list.ts";
 import type { Manifest } from "../run/manifest.ts";
@@ -104,6 +105,8 @@ export async function finish(
   budget: Budget,
 ): Promise<void> {
   const { id } = session.deployment;
+  const { approval } = manifest.release;
+  const reason = approval && overruledText(approval)?.slice(0, 500);
   await ask(
     session,
     {
@@ -115,7 +118,13 @@ export async function finish(
         "Deployment-Key": deploymentKey(session.scope, "release"),
       },
       data: {
-        deployRequest: { deploymentId: id, status: "COMPLETED", releaseHash, manifest: fitting(manifest) },
+        deployRequest: {
+          deploymentId: id,
+          status: "COMPLETED",
+          ...(reason === undefined ? {} : { reason }),
+          releaseHash,
+          manifest: fitting(manifest),
+        },
       },
     },
     DoneSchema,

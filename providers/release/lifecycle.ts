@@ -105,6 +105,7 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
     deploymentId: deployment.id,
     epoch: 0,
     releasedAt,
+    ...(deployment.approval === undefined ? {} : { approval: deployment.approval }),
   };
   try {
     const hold = await deployment.ledgerEpoch();

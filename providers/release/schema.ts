@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Approval } from "../../delivery/approval.ts";
 import { FaultRulesSchema, RoutedSchema } from "../../delivery/faults.ts";
 import {
   GlobalsSchema,
@@ -125,4 +126,6 @@ export interface ReleaseOutputs extends ReleaseInputs {
   readonly epoch: number;
   /** When it was through, ISO 8601. */
   readonly releasedAt: string;
+  /** Who let its traffic through, where the run ended a rollout: the judge, or a person without a good verdict. @default none */
+  readonly approval?: Approval;
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { activeOf, isSplit } from "../../delivery/index.ts";
-import { isWaitingCode } from "../../delivery/phase.ts";
+import { isWaitingCode, type Phase } from "../../delivery/phase.ts";
 import type { Table } from "../../delivery/wire.ts";
 import { nothingLoaded } from "../process/health.ts";
 import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
@@ -16,7 +16,7 @@ import { measureBy } from "./measure.ts";
 import { finalOf, fromProven, isSpreadAs } from "./plan.ts";
 import { routerOf } from "./router.ts";
 import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
-import { type Standing, Walk } from "./walk.ts";
+import { NOT_BEGUN, type Standing, Walk } from "./walk.ts";
 import { explainComing, explainDrift, explainTraffic } from "./words.ts";
 
 export { configure };
@@ -98,12 +98,14 @@ async function ensure(
   const budget = (): Budget => session.budget(inputs.timeoutSeconds);
   const router = routerOf(session, inputs.router, budget);
   let walk: Walk | undefined;
-  const standing = (): Standing =>
-    walk?.standing ?? { phase: "PREPARING", table: undefined, slot: undefined, verdict: "" };
+  // Steps that a person promoted in an earlier run of the same rollout.
+  const promoted =
+    olds?.release === inputs.release && olds.phase !== "COMPLETED" ? (olds.promoted ?? []) : [];
+  const standing = (): Standing => walk?.standing ?? { ...NOT_BEGUN, promoted };
   try {
     const { proven } = await router.look();
     const wanted = { ...inputs, services: fromProven(inputs.services, proven) };
-    walk = new Walk(wanted, {
+    const around = {
       router,
       measure: measureBy(session, wanted, budget),
       handOver: handOverBy(
@@ -112,12 +114,16 @@ async function ensure(
         (name, detail, phase = "handed over") => say(session, name, phase, detail),
         (name) => wanted.services[name]?.globals,
       ),
-      wait: (ms) => sleep(ms),
-      tell: (phase, detail) => say(session, NAME, phase, detail),
+      wait: (ms: number) => sleep(ms),
+      tell: (phase: Phase, detail: string) => say(session, NAME, phase, detail),
       slackMs: inputs.timeoutSeconds * 1000,
-    });
+    };
+    walk = new Walk(wanted, around, promoted);
     await walk.run();
-    return outputsOf(inputs, raw, standing(), olds);
+    const outputs = outputsOf(inputs, raw, standing(), olds);
+    if (outputs.letThrough !== null)
+      session.deployment.approval = { letThrough: outputs.letThrough, promoted: [...outputs.promoted] };
+    return outputs;
   } catch (error) {
     const why = error instanceof FleetError ? error.problems[0].what : String(error);
     const waits = error instanceof FleetError && isWaitingCode(error.code);
@@ -129,10 +135,13 @@ async function ensure(
 function outputsOf(
   inputs: TrafficInputs,
   raw: Raw,
-  { phase, table, slot, verdict }: Standing,
+  { phase, table, slot, verdict, letThrough, promoted }: Standing,
   olds: TrafficOutputs | undefined,
 ): TrafficOutputs {
   const known: Table | null = table ?? olds?.table ?? null;
+  // A run that found all of it as declared let nothing through: an earlier one did.
+  const before = phase === "COMPLETED" && olds?.release === inputs.release ? olds : undefined;
+  const isOld = letThrough === undefined && before?.letThrough !== undefined && before.letThrough !== null;
   const split = isSplit(inputs.strategy) && isSpreadAs(known, finalOf(inputs));
   return {
     ...raw,
@@ -144,6 +153,8 @@ function outputsOf(
     phase,
     slot: slot ?? olds?.slot ?? null,
     verdict: verdict === "" && !split ? (olds?.verdict ?? "") : verdict,
+    letThrough: letThrough ?? before?.letThrough ?? null,
+    promoted: isOld ? (before.promoted ?? []) : promoted,
     drift: [],
   };
 }

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Approval, Promotion } from "../../delivery/approval.ts";
 import type { Phase } from "../../delivery/phase.ts";
 import type { Table } from "../../delivery/wire.ts";
 import { thin } from "../thin.ts";
@@ -21,6 +22,10 @@ export class Traffic extends pulumi.dynamic.Resource {
   declare readonly slot: pulumi.Output<number | null>;
   /** The last verdict in words, with its numbers. */
   declare readonly verdict: pulumi.Output<string>;
+  /** Who let the release keep its traffic: the judge, or a person without a good verdict; null where neither is known. */
+  declare readonly letThrough: pulumi.Output<Approval["letThrough"] | null>;
+  /** Steps that a person promoted without a good verdict. */
+  declare readonly promoted: pulumi.Output<readonly Promotion[]>;
   declare readonly drift: pulumi.Output<string[]>;
 
   constructor(name: string, args: TrafficArgs, options?: pulumi.CustomResourceOptions) {
@@ -31,6 +36,8 @@ export class Traffic extends pulumi.dynamic.Resource {
       phase: undefined,
       slot: undefined,
       verdict: undefined,
+      letThrough: undefined,
+      promoted: undefined,
       drift: undefined,
       schemaVersion: undefined,
     };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Approval, Promotion } from "../../delivery/approval.ts";
 import { FaultRulesSchema, RoutedSchema } from "../../delivery/faults.ts";
 import type { Phase } from "../../delivery/phase.ts";
 import {
@@ -90,6 +91,10 @@ export interface TrafficOutputs extends TrafficInputs {
   readonly slot: number | null;
   /** The last verdict in words, with its numbers. */
   readonly verdict: string;
+  /** Who let the release keep its traffic: the judge by a good verdict, or a person without one; null where neither is known. */
+  readonly letThrough: Approval["letThrough"] | null;
+  /** Steps of the release's rollout that a person promoted without a good verdict, each with that verdict. */
+  readonly promoted: readonly Promotion[];
   /** What a refresh found changed by hand, in words. */
   readonly drift: string[];
 }

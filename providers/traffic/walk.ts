@@ -7,12 +7,15 @@ import { crashPoint } from "../../ao/crash.ts";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import {
+  type Approval,
+  approvalText,
   decide,
   isSame,
   judge,
   type Move,
   type Phase,
   type Position,
+  type Promotion,
   percent,
   phaseAt,
   type Step,
@@ -64,17 +67,33 @@ export interface Standing {
   table: Table | undefined;
   slot: number | undefined;
   verdict: string;
+  /** Who let it through; undefined before its end, and where nothing moved. */
+  letThrough: Approval["letThrough"] | undefined;
+  /** Steps that a person promoted without a good verdict. */
+  promoted: readonly Promotion[];
 }
+
+/** Of a rollout that has not begun. */
+export const NOT_BEGUN: Readonly<Standing> = {
+  phase: "PREPARING",
+  table: undefined,
+  slot: undefined,
+  verdict: "",
+  letThrough: undefined,
+  promoted: [],
+};
 
 /** A rollout of one release. `standing` is right at any time, also after an error. */
 export class Walk {
-  readonly standing: Standing = { phase: "PREPARING", table: undefined, slot: undefined, verdict: "" };
+  readonly standing: Standing;
   readonly #wanted: Wanted;
   readonly #around: Surroundings;
   /** Whether this run changed the router's table. */
   #hasSet = false;
 
-  constructor(wanted: Wanted, around: Surroundings) {
+  /** @param promoted what earlier runs of this rollout left of `standing`, where it goes on. @default none */
+  constructor(wanted: Wanted, around: Surroundings, promoted: readonly Promotion[] = []) {
+    this.standing = { ...NOT_BEGUN, promoted };
     this.#wanted = wanted;
     this.#around = around;
   }
@@ -178,6 +197,8 @@ export class Walk {
     if (at !== undefined) await this.#tell("TRAFFIC_SWITCHING", `goes on at ${stepName(steps, at.step)}`);
     const waits = at && stillWaits(state, steps, at, this.#wanted);
     if (waits) throw this.#held(waits, state.table?.reason ?? "");
+    // One that begins anew has every step judged again.
+    if (at === undefined) this.standing.promoted = [];
     at ??= { step: 0, inconclusive: 0, errors: 0 };
     // Who promoted a waiting step has waited long enough.
     let promoted = commandOf(state) === "promote" && state.table?.mode === "held";
@@ -192,7 +213,10 @@ export class Walk {
       const command = commandOf(state);
       const next = decide(this.#wanted.strategy, steps, at, verdict, command);
       promoted = false;
-      if (next.move.kind === "finish") return this.#settle(state, finalOf(this.#wanted), "judged good");
+      const isPast = next.move.kind === "finish" || next.move.kind === "step";
+      if (isPast && verdict.outcome !== "pass")
+        this.#overruled(state, at, step, verdict.outcome, verdict.text);
+      if (next.move.kind === "finish") return this.#finish(state, next.move.by, step);
       if (next.move.kind === "hold") return this.#hold(state, next.move);
       if (next.move.kind === "back") return this.#back(state, next.move.reason);
       if (next.move.kind === "watch")
@@ -248,11 +272,34 @@ export class Walk {
     return verdict;
   }
 
+  /** A person let a step pass that was not judged good. */
+  #overruled(
+    { command }: TrafficState,
+    at: Position,
+    { weightBp }: Step,
+    outcome: Promotion["outcome"],
+    verdict: string,
+  ): void {
+    const promotion = { step: at.step + 1, weightBp, by: command?.by ?? "", outcome, verdict };
+    this.standing.promoted = [...this.standing.promoted, promotion];
+  }
+
+  async #finish(state: TrafficState, letThrough: Approval["letThrough"], { weightBp }: Step): Promise<void> {
+    const approval = { letThrough, promoted: [...this.standing.promoted] };
+    await this.#settle(state, finalOf(this.#wanted), approvalText(approval, weightBp), letThrough);
+  }
+
   /** The table becomes the steady one. */
-  async #settle(state: TrafficState, services: SetTraffic["services"], why: string): Promise<void> {
+  async #settle(
+    state: TrafficState,
+    services: SetTraffic["services"],
+    why: string,
+    letThrough?: Approval["letThrough"],
+  ): Promise<void> {
     const { release } = this.#wanted;
     const step = state.table?.release === release ? state.table.step + 1 : 1;
     await this.#set({ ...messageOf(this.#wanted, step, services), ...expecting(state) });
+    this.standing.letThrough = letThrough;
     crashPoint("traffic.settled");
     await this.#complete(why);
   }

@@ -62,10 +62,10 @@ describe("the next move", () => {
 
   it("goes on after a pass, and finishes after the last", () => {
     expect(next("pass")).toEqual({
-      move: { kind: "step", to: 1 },
+      move: { kind: "step", to: 1, by: "judge" },
       at: { step: 1, inconclusive: 0, errors: 0 },
     });
-    expect(next("pass", { ...START, step: 3 }).move).toEqual({ kind: "finish" });
+    expect(next("pass", { ...START, step: 3 }).move).toEqual({ kind: "finish", by: "judge" });
   });
 
   it("goes back after a fail, or stays where it is if that is wished", () => {
@@ -97,8 +97,8 @@ describe("the next move", () => {
     const at = (outcome: Outcome, command?: "promote" | "pause" | "abort") =>
       decide(strategy(), gated, START, verdict(outcome), command).move;
     expect(at("pass")).toMatchObject({ kind: "hold", why: "gate" });
-    expect(at("pass", "promote")).toEqual({ kind: "step", to: 1 });
-    expect(at("inconclusive", "promote")).toEqual({ kind: "step", to: 1 });
+    expect(at("pass", "promote")).toEqual({ kind: "step", to: 1, by: "judge" });
+    expect(at("inconclusive", "promote")).toEqual({ kind: "step", to: 1, by: "person" });
     expect(at("pass", "pause")).toMatchObject({ kind: "hold", why: "paused" });
     expect(at("pass", "abort")).toMatchObject({ kind: "back" });
   });

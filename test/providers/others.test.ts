@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import * as config from "../../providers/config-bundle/lifecycle.ts";
+import { verifiedRelease } from "../../providers/release/document.ts";
 import * as release from "../../providers/release/lifecycle.ts";
 import { manifestPath } from "../../providers/run/manifest.ts";
+import { sessionFor } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
@@ -204,6 +206,36 @@ describe("a release", () => {
     expect(Object.keys(manifest.processes).sort()).toEqual(["battle", "deployment-coordinator"]);
     expect(manifest.processes.battle).toMatchObject({ processId: battle.processId, status: "ACTIVE" });
     expect(await release.diff("id", outs, raw)).toMatchObject({ changes: false });
+  });
+
+  it("says in the ledger and in its outputs that a person let its traffic through, and what the verdict was", async () => {
+    stack = await simulatedStack({ ledger: "deployment-coordinator" });
+    const ledger = await createProcess(await stack.inputs("deployment-coordinator"));
+    const { processId, generation, revision } = ledger;
+    const raw = {
+      ...(await common()),
+      declaration: { "deployment-coordinator": declaredOf(ledger) },
+      members: { "deployment-coordinator": { processId, generation, evalId: revision?.evalId ?? "" } },
+      evidence: {},
+    };
+    const { deployment } = await sessionFor(raw.scope, raw.network);
+    const verdict = "errorRate of calc is open";
+    const last = { step: 2, weightBp: 10_000, by: "ann", outcome: "inconclusive" as const, verdict };
+    deployment.approval = { letThrough: "person", promoted: [last] };
+    const { outs } = await release.create(raw);
+    expect(outs.approval).toEqual(deployment.approval);
+    expect(verifiedRelease(outs)?.approval).toEqual(deployment.approval);
+    const finished = stack.net.oracle
+      .messages(processId)
+      .filter(({ tags }) => tags.Phase === "finish")
+      .map(({ data }) => JSON.parse(String(data)).deployRequest);
+    expect(finished).toMatchObject([
+      {
+        status: "COMPLETED",
+        reason: `promoted by hand, not judged good: inconclusive: ${verdict}`,
+        manifest: { release: { approval: { letThrough: "person" } } },
+      },
+    ]);
   });
 
   it("registers a member without the library as such, and asks it nothing", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { bundlesOf, modulesOf, releasesToKeep, snapshotsToKeep } from "../../cli/cleanup/retention.ts";
 import { describeChanges } from "../../cli/rollback/changes.ts";
-import { historyOfStack } from "../../cli/rollback/entries.ts";
+import { historyOfStack, whatOf } from "../../cli/rollback/entries.ts";
 import { globalsLeft, unreadable } from "../../cli/rollback/globals.ts";
 import { type LedgerEntry, type LedgerRun, runsOf } from "../../cli/rollback/ledger.ts";
 import { isReachable } from "../../cli/rollback/migrations.ts";
@@ -252,6 +252,31 @@ describe("the history", () => {
       ["d5", "running", undefined],
       ["d2", "interrupted", undefined],
       ["d1", "rolled-back", 1],
+    ]);
+  });
+  it("says of a release that a person let it through without a good verdict, and which verdict that was", () => {
+    const verdict = "errorRate of calc is open: 0 requests";
+    const promoted = [{ step: 2, weightBp: 10_000, by: "ann", outcome: "inconclusive" as const, verdict }];
+    const documents = [
+      { ...one, approval: { letThrough: "judge" as const, promoted: [] } },
+      { ...two, approval: { letThrough: "person" as const, promoted } },
+    ];
+    // What is in the ledger alone has it in words.
+    const runs = runsOf([
+      entry(5, "DEPLOYMENT_FINISHED", {
+        ...{ deploymentId: "d5", status: "COMPLETED", releaseHash: "5" },
+        reason: "promoted by hand, not judged good: fail: no",
+      }),
+    ]);
+    const lines = historyOfStack(mergeReleases(documents, runs, "d5"), runs, []);
+    expect(lines.map(({ result, letThrough, reason }) => [result, letThrough, reason])).toEqual([
+      ["succeeded", undefined, "promoted by hand, not judged good: fail: no"],
+      ["succeeded", "person", `promoted by hand, not judged good: inconclusive: ${verdict}`],
+      ["succeeded", "judge", undefined],
+    ]);
+    expect(lines.slice(1).map(whatOf)).toEqual([
+      expect.stringMatching(/^promoted by hand, not judged good: inconclusive: .*; \w/),
+      expect.not.stringContaining("by hand"),
     ]);
   });
   it("joins each release with the update that made it, and keeps updates that failed", () => {

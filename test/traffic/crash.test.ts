@@ -1,5 +1,5 @@
 /** A plain aos program whose handler raises, behind the generic router, with one caller: on the embedded network, in real aos. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { FleetSession } from "../../cli/fleet-session.ts";
 import { historyOf } from "../../cli/history.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
@@ -39,6 +39,8 @@ let player: Player;
 let router: ProcessOutputs;
 let blue: ProcessOutputs;
 let green: ProcessOutputs;
+/** What the first rollout left. */
+let left: { inputs: Record<string, unknown>; outputs: TrafficOutputs };
 
 beforeAll(async () => {
   stage = await Embedded.open();
@@ -78,6 +80,7 @@ test("it is never judged good by Info: its only caller has no answer, and a pers
   );
   expect(held.properties).toMatchObject({ phase: "HELD", table: { mode: "held" } });
   expect(held.properties.verdict).toMatch(/^inconclusive: /);
+  left = { inputs, outputs: held.properties };
 }, 120_000);
 
 test("who calls through the router learns which handler raised, and a trace shows it", async () => {
@@ -94,3 +97,23 @@ test("who calls through the router learns which handler raised, and a trace show
     /token-green slot \d+ {2}Balance from router \(error\)\n.*concatenate a nil value/,
   );
 }, 60_000);
+
+test("who promotes it all the same is said to have let it through: nothing says that it was judged good", async () => {
+  expect(left.outputs).toMatchObject({ letThrough: null, promoted: [] });
+  const promoted = await fleet("promote");
+  expect(promoted.stderr).toBe("");
+  const lines = vi.spyOn(console, "log");
+  const { outs } = await traffic.update("traffic", left.outputs, left.inputs);
+  const said = lines.mock.calls.flat().join("\n");
+  lines.mockRestore();
+  expect(outs).toMatchObject({
+    phase: "COMPLETED",
+    letThrough: "person",
+    promoted: [{ step: 1, weightBp: 10_000, by: expect.stringMatching(/^[\w-]{43}$/) }],
+  });
+  expect(outs.promoted[0]?.outcome).not.toBe("pass");
+  expect(said).toMatch(/COMPLETED battle 100 % \S+ \(promoted by hand, not judged good: /);
+  // A later run that finds it so does not take it for its own, and forgets nothing.
+  const { outs: later } = await traffic.update("traffic", outs, left.inputs);
+  expect(later).toMatchObject({ letThrough: "person", promoted: outs.promoted });
+}, 120_000);

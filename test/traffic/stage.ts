@@ -1,10 +1,16 @@
 /** A rollout on a stage: the reference router, callers who send throughout, and time that passes when the walk waits. */
 import { FleetError } from "../../core/errors.ts";
-import { type Phase, type StrategyInput, StrategySchema, UNSEEN } from "../../delivery/index.ts";
+import {
+  type Phase,
+  type Promotion,
+  type StrategyInput,
+  StrategySchema,
+  UNSEEN,
+} from "../../delivery/index.ts";
 import { figuresOf, type Measure } from "../../providers/traffic/measure.ts";
 import { moversOf, type Wanted } from "../../providers/traffic/plan.ts";
 import type { Router } from "../../providers/traffic/router.ts";
-import { Walk } from "../../providers/traffic/walk.ts";
+import { type Surroundings, Walk } from "../../providers/traffic/walk.ts";
 import { ReferenceRouter, Refused } from "../router/reference.ts";
 
 export const BLUE = "b".repeat(43);
@@ -69,8 +75,8 @@ export class Stage {
   }
 
   /** Walks; gives the walk and what it ended with. */
-  async walk(wanted: Wanted): Promise<{ walk: Walk; error: unknown }> {
-    const walk = new Walk(wanted, {
+  async walk(wanted: Wanted, promoted: readonly Promotion[] = []): Promise<{ walk: Walk; error: unknown }> {
+    const around: Surroundings = {
       router: this.#port(),
       measure: this.#measure(wanted),
       handOver: {
@@ -92,7 +98,8 @@ export class Stage {
         this.told.push({ phase, detail });
       },
       slackMs: 30_000,
-    });
+    };
+    const walk = new Walk(wanted, around, promoted);
     try {
       await walk.run();
       return { walk, error: undefined };

@@ -310,6 +310,117 @@ describe("too little to say", () => {
   });
 });
 
+describe("who let it through", () => {
+  const open = /^errorRate of battle is open: green 0 faults in 0 requests/;
+  const lastLine = (stage: Stage) => stage.told.at(-1);
+
+  it("is the judge where every step was judged good", async () => {
+    const stage = new Stage().steady();
+    const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }));
+    expect(walk.standing).toMatchObject({ letThrough: "judge", promoted: [] });
+    expect(lastLine(stage)?.detail).toMatch(/\(judged good at 100 %\)$/);
+    const split = new Stage().steady();
+    await split.walk(split.wanted({ trafficStrategy: "A_B_TEST" }));
+    expect(lastLine(split)?.detail).toMatch(/\(judged good at 50 %\)$/);
+  });
+
+  it("is a person where a held last step was promoted, and nothing says that it was judged good", async () => {
+    const stage = new Stage().steady();
+    stage.rate = 0;
+    const wanted = stage.wanted({ trafficStrategy: "INSTANT" });
+    const held = await stage.walk(wanted);
+    expect(codeOf(held.error)).toBe("HELD");
+    expect(held.walk.standing).toMatchObject({ letThrough: undefined, promoted: [] });
+    stage.router.say("promote", "ann");
+    const { walk, error } = await stage.walk(wanted);
+    expect(error).toBeUndefined();
+    expect(walk.standing).toMatchObject({
+      phase: "COMPLETED",
+      letThrough: "person",
+      promoted: [
+        {
+          step: 1,
+          weightBp: 10_000,
+          by: "ann",
+          outcome: "inconclusive",
+          verdict: expect.stringMatching(open),
+        },
+      ],
+    });
+    expect(lastLine(stage)?.detail).toMatch(
+      /\(promoted by hand, not judged good: inconclusive: errorRate of battle is open: /,
+    );
+    expect(stage.told.filter(({ detail }) => detail.includes("(judged good"))).toEqual([]);
+    // Who comes later finds it done, and was not the one who let it through.
+    const later = await stage.walk(wanted);
+    expect(later.walk.standing).toMatchObject({ phase: "COMPLETED", letThrough: undefined });
+  });
+
+  it("is a person where a frozen failure was promoted", async () => {
+    const stage = new Stage().steady();
+    stage.behaviours[GREEN] = { errorRate: 0.6 };
+    const wanted = stage.wanted({ trafficStrategy: "INSTANT", onFailure: "freeze" });
+    expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
+    stage.router.say("promote");
+    const { walk } = await stage.walk(wanted);
+    expect(walk.standing).toMatchObject({ letThrough: "person", promoted: [{ step: 1, outcome: "fail" }] });
+    expect(lastLine(stage)?.detail).toContain(
+      "(promoted by hand, not judged good: fail: errorRate of battle",
+    );
+  });
+
+  it("is the judge at the end, with the steps that a person promoted in this run and in those before it", async () => {
+    const stage = new Stage().steady();
+    stage.rate = 0;
+    const wanted = stage.wanted({ trafficStrategy: "CANARY" });
+    await stage.walk(wanted);
+    stage.router.say("promote");
+    const second = await stage.walk(wanted);
+    expect([codeOf(second.error), second.walk.standing.promoted.length]).toEqual(["HELD", 1]);
+    stage.router.say("promote");
+    stage.before = () => {
+      if (stage.router.table?.step === 3) stage.rate = 200;
+    };
+    const { walk, error } = await stage.walk(wanted, second.walk.standing.promoted);
+    expect(error).toBeUndefined();
+    expect(walk.standing).toMatchObject({
+      letThrough: "judge",
+      promoted: [
+        { step: 1, weightBp: 500, outcome: "inconclusive" },
+        { step: 2, weightBp: 500, outcome: "inconclusive" },
+      ],
+    });
+    expect(lastLine(stage)?.detail).toMatch(
+      /\(judged good at 100 %; promoted by hand before, not judged good: step 1, 5 % \(inconclusive: .*\), step 2, 5 % \(/,
+    );
+  });
+
+  it("is the judge where a gate was opened by hand after a good verdict", async () => {
+    const stage = new Stage().steady();
+    const wanted = stage.wanted({ steps: [{ weightBp: 10_000, gate: "manual" }] });
+    expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
+    stage.router.say("promote");
+    const { walk } = await stage.walk(wanted);
+    expect(walk.standing).toMatchObject({ letThrough: "judge", promoted: [] });
+    expect(lastLine(stage)?.detail).toMatch(/\(judged good at 100 %\)$/);
+  });
+
+  it("begins anew with a rollout that begins anew", async () => {
+    const stage = new Stage().steady();
+    const promoted = [{ step: 1, weightBp: 500, by: "ann", outcome: "error" as const, verdict: "no answer" }];
+    const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }), promoted);
+    expect(walk.standing).toMatchObject({ letThrough: "judge", promoted: [] });
+  });
+
+  it("is nobody where nothing moves", async () => {
+    const stage = new Stage().steady();
+    await stage.walk(stage.wanted({ trafficStrategy: "INSTANT" }));
+    const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "INSTANT" }, { release: "r3" }));
+    expect(walk.standing).toMatchObject({ phase: "COMPLETED", letThrough: undefined, promoted: [] });
+    expect(lastLine(stage)?.detail).toContain("(nothing moves)");
+  });
+});
+
 describe("a service that owns its state", () => {
   const owned = (stage: Stage, strategy: StrategyInput = {}) => {
     const wanted = stage.wanted({ trafficStrategy: "INSTANT", ...strategy });
