@@ -2,7 +2,7 @@ import type { StepEvent } from "../../providers/run/progress.ts";
 import type { EngineEvent } from "./engine.ts";
 import { type Kind, memberOf, resourceOf } from "./urn.ts";
 
-/** `held`: its rollout waits for a person. */
+/** `done`: this run changed it. `same`: it was looked at, and nothing was changed. `held`: its rollout waits for a person. */
 export type RowState = "waiting" | "running" | "done" | "same" | "held" | "failed";
 
 /** One step that a member has gone through. */
@@ -48,13 +48,45 @@ export interface PlannedStep {
   readonly differs: readonly string[];
 }
 
+/** Steps that change a member, none of them told while it is only read back. All others look at it, keep what it has, or tell how it is. */
+const CHANGING: ReadonlySet<string> = new Set([
+  "spawned",
+  "loaded",
+  "warm",
+  "repaired",
+  "configured",
+  "wired",
+  "handed over",
+  "retired",
+  "forgotten",
+]);
+
+/** Operations by which the engine looks at a resource. */
+const READS: ReadonlySet<string> = new Set(["refresh", "read"]);
+
 interface Entry {
   kind: Kind;
-  state: RowState;
+  /** What is final: failed or held. */
+  end?: "failed" | "held";
   phases: Phase[];
   running: Set<string>;
+  /** Whether the engine changed a resource of it. Reading one back changes none. */
+  isWorked: boolean;
+  /** Whether the engine found a resource of it as it is declared. */
+  isSame: boolean;
+  /** Whether its own steps told of a change, or else of none. @default nothing was told */
+  told?: "changed" | "unchanged";
   since?: number;
   took?: number;
+}
+
+/** Steps are told beside the engine's events and may come after them: the state is what all of them say together. */
+function stateOf({ end, running, isWorked, isSame, told }: Entry): RowState {
+  if (end !== undefined) return end;
+  if (running.size > 0) return "running";
+  // An update of a stack's state alone, as after a run that died, changes no process.
+  if (told === "changed" || (isWorked && told === undefined)) return "done";
+  return isWorked || isSame ? "same" : "waiting";
 }
 
 /** What is known of a run from the engine's events and the providers' steps. Pure: the clock is given. */
@@ -74,7 +106,14 @@ export class Progress {
   }
 
   rows(): Row[] {
-    return [...this.#rows].map(([name, { running: _, ...entry }]) => ({ name, ...entry }));
+    return [...this.#rows].map(([name, entry]) => {
+      const { kind, phases, since, took } = entry;
+      return {
+        ...{ name, kind, state: stateOf(entry), phases },
+        ...(since === undefined ? {} : { since }),
+        ...(took === undefined ? {} : { took }),
+      };
+    });
   }
 
   /** Members with a step that has begun and not ended, with its last phase. */
@@ -87,8 +126,8 @@ export class Progress {
   apply(event: EngineEvent, now: number): void {
     const { resourcePreEvent: begun, resOutputsEvent: ended, resOpFailedEvent: failed } = event;
     if (begun) this.#begin(begun.metadata, now);
-    if (ended) this.#end(ended.metadata, now, ended.metadata.op === "same" ? "same" : "done");
-    if (failed) this.#end(failed.metadata, now, "failed");
+    if (ended) this.#end(ended.metadata, now, false);
+    if (failed) this.#end(failed.metadata, now, true);
     if (event.diagnosticEvent) this.#diagnose(event.diagnosticEvent);
     if (event.summaryEvent) {
       this.changes = event.summaryEvent.resourceChanges;
@@ -112,10 +151,10 @@ export class Progress {
     }
     row.since ??= now - (event.seconds ?? 0) * 1000;
     row.took = now - row.since;
-    if (event.phase === "failed" || event.phase === "unhealthy") row.state = "failed";
-    else if (event.phase === "waiting") row.state = "held";
-    else if (row.state === "waiting" || row.state === "same")
-      row.state = row.running.size > 0 ? "running" : "done";
+    if (event.phase === "failed" || event.phase === "unhealthy") row.end = "failed";
+    else if (event.phase === "waiting") row.end = "held";
+    else if (CHANGING.has(event.phase)) row.told = "changed";
+    else row.told ??= "unchanged";
   }
 
   #begin(metadata: { urn: string; op: string; diffs?: string[] }, now: number): void {
@@ -128,19 +167,18 @@ export class Progress {
     if (metadata.op === "same") return;
     row.running.add(metadata.urn);
     row.since ??= now;
-    if (row.state !== "failed" && row.state !== "held") row.state = "running";
   }
 
-  #end(metadata: { urn: string; op: string }, now: number, state: "done" | "same" | "failed"): void {
-    const resource = resourceOf(metadata.urn);
+  #end({ urn, op }: { urn: string; op: string }, now: number, isFailed: boolean): void {
+    const resource = resourceOf(urn);
     if (resource.kind === "other") return;
     const row = this.#row(memberOf(resource), resource.kind);
-    row.running.delete(metadata.urn);
+    row.running.delete(urn);
     if (row.since !== undefined) row.took = now - row.since;
     // To the engine a rollout that waits is a failed step.
-    if (state === "failed" && row.state !== "held") row.state = "failed";
-    else if (row.state === "running" && row.running.size === 0) row.state = "done";
-    else if (row.state === "waiting" && state === "same") row.state = "same";
+    if (isFailed) row.end ??= "failed";
+    else if (op === "same") row.isSame = true;
+    else if (!READS.has(op)) row.isWorked = true;
   }
 
   #diagnose({ urn, severity, message }: NonNullable<EngineEvent["diagnosticEvent"]>): void {
@@ -162,7 +200,7 @@ export class Progress {
     let row = this.#rows.get(name);
     if (!row) {
       const own = name === "release" ? "release" : kind === "config" || kind === "wiring" ? "process" : kind;
-      row = { kind: own, state: "waiting", phases: [], running: new Set() };
+      row = { kind: own, phases: [], running: new Set(), isWorked: false, isSame: false };
       this.#rows.set(name, row);
     }
     return row;

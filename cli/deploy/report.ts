@@ -20,9 +20,9 @@ export interface Standing {
   readonly failed: readonly string[];
   /** Its rollout waits for a person. */
   readonly held: readonly string[];
-  /** Deployed by this run. */
+  /** Changed by this run: spawned, loaded, configured, wired, … */
   readonly done: readonly string[];
-  /** Not touched: they run what they ran before. */
+  /** Not changed, perhaps looked at: they run what they ran before. */
   readonly asBefore: readonly string[];
   /** Not reached, and not running before. */
   readonly notYet: readonly string[];

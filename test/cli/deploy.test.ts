@@ -19,7 +19,7 @@ const LUA_ERROR =
 const told = (
   { env }: Parameters<Script>[0],
   name: string,
-  code: string,
+  code: string | undefined,
   transient: boolean,
   phase = "failed",
 ): void => {
@@ -117,6 +117,41 @@ describe("fleet deploy", () => {
     expect(stderr).toMatch(/deployed in this run: +coordinator\n/);
     expect(stderr).toContain("npx fleet logs battle --errors");
     expect(stderr).not.toContain("update failed [ENGINE]");
+  });
+
+  test("calls deployed what this run changed, and not what it read back or found as wanted", async () => {
+    const cwd = projectFolder();
+    const entry = (processId: string) => ({
+      ...{ processId, status: "ACTIVE", deploymentTime: "now", dependencies: [] },
+    });
+    const manifest = {
+      ...{ deploymentTimestamp: "now", deploymentDuration: 1, deploymentId: "d", epoch: 1 },
+      ...{ project: "ao-fleet", stack: "dev", network: "local", owner: "me" },
+      processes: { calc: entry("c"), notes: entry("n"), token: entry("t"), battle: entry("b") },
+    };
+    mkdirSync(join(cwd, "build"), { recursive: true });
+    writeFileSync(join(cwd, "build/deployment-manifest.json"), JSON.stringify(manifest));
+    const script: Script = async (run) => {
+      const { say } = run;
+      for (const name of ["calc", "notes", "token", "battle"]) {
+        say(began("Process", name, "refresh"));
+        say(ended("Process", name, "refresh"));
+      }
+      // A run that died had loaded it: only the stack's state did not say so.
+      say(began("Process", "notes", "update"));
+      told(run, "notes", undefined, false, "ready");
+      say(ended("Process", "notes", "update"));
+      say(began("Process", "token", "update"));
+      told(run, "token", undefined, false, "loaded");
+      told(run, "token", undefined, false, "ready");
+      say(ended("Process", "token", "update"));
+      for (const event of failed("Process", "battle", LUA_ERROR)) say(event);
+      return { ok: false };
+    };
+    const { stderr } = await fleet(["deploy", "--yes", "--refresh"], { engine: fakeEngine(script), cwd });
+    expect(stderr).toMatch(/deployed in this run: +token\n/);
+    expect(stderr).toMatch(/running as before: +notes, calc\n/);
+    expect(stderr).toMatch(/failed: +battle\n/);
   });
 
   test("tells pulumi's own words when nothing else says why", async () => {

@@ -86,6 +86,86 @@ describe("progress", () => {
     expect(progress.rows()[2]).toMatchObject({ name: "c", state: "failed" });
   });
 
+  type Told = ["begin" | "end", string, string?] | ["step", string];
+  const rowAfter = (...told: Told[]) => {
+    const progress = new Progress();
+    progress.expect(["a"]);
+    for (const [what, ...given] of told) {
+      const [first, op = "update"] = given as [string, string?];
+      if (what === "step") progress.step(step("a", first), 0);
+      else {
+        const event = (what === "begin" ? began : ended)(first, first === "Process" ? "a" : "a-wiring", op);
+        progress.apply({ sequence: 0, timestamp: 0, ...event }, 0);
+      }
+    }
+    return progress.rows()[0]?.state;
+  };
+  const readBack: Told[] = [
+    ["begin", "Process", "refresh"],
+    ["end", "Process", "refresh"],
+  ];
+
+  test.each<[string, string, Told[]]>([
+    ["only read back", "waiting", readBack],
+    ["read back, with a cron that was asked for again", "waiting", [...readBack, ["step", "cron"]]],
+    [
+      "read back, and as it is declared",
+      "same",
+      [...readBack, ["begin", "Process", "same"], ["end", "Process", "same"]],
+    ],
+    [
+      "updated in the stack's state, where its code ran already",
+      "same",
+      [
+        ["begin", "Process"],
+        ["step", "ready"],
+        ["end", "Process"],
+      ],
+    ],
+    [
+      "updated so, with the step told late",
+      "same",
+      [
+        ["begin", "Process"],
+        ["end", "Process"],
+        ["step", "ready"],
+      ],
+    ],
+    [
+      "loaded",
+      "done",
+      [
+        ["begin", "Process"],
+        ["step", "loaded"],
+        ["step", "ready"],
+        ["end", "Process"],
+      ],
+    ],
+    [
+      "loaded, with the steps told late",
+      "done",
+      [
+        ["begin", "Process"],
+        ["end", "Process"],
+        ["step", "loaded"],
+        ["step", "ready"],
+      ],
+    ],
+    [
+      "wired anew, its code as before",
+      "done",
+      [
+        ["end", "Process", "same"],
+        ["begin", "Wiring"],
+        ["step", "wired"],
+        ["end", "Wiring"],
+      ],
+    ],
+    ["read back, then at work", "running", [...readBack, ["begin", "Process"]]],
+  ])("a member that was %s is %s", (_what, state, told) => {
+    expect(rowAfter(...told)).toBe(state);
+  });
+
   test("is drawn as a tree that fits the terminal", () => {
     const style = (_style: unknown, text: string) => text;
     const lines = treeLines("deploying", events(), { now: 3000, columns: 60, rows: 24, style });
