@@ -54,13 +54,18 @@ async function looked(fleet: FleetSession, member: Member, seconds: number): Pro
 
 /** The lines of `status`. */
 export function trafficLines({ headline: head, revisions }: ShownTraffic): string[] {
-  const rows = revisions.map(({ service, processId, weightBp, sourceHash, requests, errors }) => [
+  const rows = revisions.map(({ service, processId, weightBp, sourceHash, requests, errors, open }) => [
     service,
     percent(weightBp),
     processId,
     sourceHash.slice(0, 8),
     String(requests),
     String(errors),
+    String(open),
   ]);
-  return ["", `traffic: ${head}`, ...table(["service", "share", "id", "code", "requests", "faults"], rows)];
+  return [
+    "",
+    `traffic: ${head}`,
+    ...table(["service", "share", "id", "code", "requests", "faults", "open"], rows),
+  ];
 }

@@ -132,9 +132,15 @@ function crowding({ green, ms }: ServiceMeasured, old: number): number {
 export function openText({ green, revision }: ServiceMeasured): string {
   const [oldest] = green.open ?? [];
   const asked = Math.max(green.requests, unanswered(green));
-  const since = oldest === undefined ? "" : `, the oldest for ${round(oldest / 1000)} s`;
-  const where = revision === undefined ? "" : ` of ${revision}`;
-  return `${unanswered(green)} of its callers' ${asked} requests have no answer yet${where}${since}`;
+  const open = unanswered(green);
+  const which =
+    asked === 1
+      ? "its callers' only request has"
+      : `${open} of its callers' ${amount(asked, "request")} ${open === 1 ? "has" : "have"}`;
+  const where = revision === undefined ? "" : ` from ${revision}`;
+  const since =
+    oldest === undefined ? "" : `, ${open === 1 ? "" : "the oldest "}for ${round(oldest / 1000)} s`;
+  return `${which} no answer yet${where}${since}`;
 }
 
 function probesText({ probes }: ServiceMeasured): string {

@@ -1,8 +1,10 @@
 /** A router's state as people read it. Pure. */
+import { amount } from "../core/amount.ts";
+import { unanswered } from "./error-rate.ts";
 import type { Phase } from "./phase.ts";
 import { WHOLE } from "./strategy.ts";
 import { tableName } from "./table.ts";
-import type { Table, TrafficState } from "./wire.ts";
+import type { RevisionMetrics, Table, TrafficState } from "./wire.ts";
 
 /** The phase that a router's table is in; undefined where it has none. */
 export function phaseOf({ table, reverted }: Pick<TrafficState, "table" | "reverted">): Phase | undefined {
@@ -46,12 +48,23 @@ export interface ShownRevision {
   readonly weightBp: number;
   /** sha256 of the code that the router had proved. */
   readonly sourceHash: string;
-  /** Since the step began. */
+  /** Since the step began, with those of earlier steps whose faults became known in it. */
   readonly requests: number;
   readonly errors: number;
+  /** Requests without an answer by now, whatever step they were asked in. */
+  readonly open: number;
 }
 
-/** Every revision with a share or with requests in this step, by service. */
+/** A revision's figures as people read them: the same that a verdict counts. Pure. */
+export function figuresShown(
+  found: RevisionMetrics | undefined,
+): Pick<ShownRevision, "requests" | "errors" | "open"> {
+  if (!found) return { requests: 0, errors: 0, open: 0 };
+  const { requests, errors, earlier = 0 } = found;
+  return { requests: requests + earlier, errors: errors + earlier, open: unanswered(found) };
+}
+
+/** Every revision of the table with a share, or with requests that were asked or are open in this step, by service. */
 export function revisionsOf({
   table,
   metrics,
@@ -64,9 +77,22 @@ export function revisionsOf({
     .flatMap(([service, { routes }]) =>
       routes
         .map(({ processId, weightBp, revision }) => {
-          const { requests = 0, errors = 0 } = metrics?.services[service]?.[processId] ?? {};
-          return { service, processId, weightBp, sourceHash: revision, requests, errors };
+          const figures = figuresShown(metrics?.services[service]?.[processId]);
+          return { service, processId, weightBp, sourceHash: revision, ...figures };
         })
-        .filter(({ weightBp, requests }) => weightBp > 0 || requests > 0),
+        .filter(({ weightBp, requests, open }) => weightBp > 0 || requests > 0 || open > 0),
     );
+}
+
+/** What the revisions of a table were asked, for a line of a run: `battle 1a2b3c4d 7 requests, 1 fault, 2 without an answer`. Pure. */
+export function requestsText(state: Pick<TrafficState, "table" | "metrics">): string {
+  const all = revisionsOf(state);
+  if (all.every(({ requests, open }) => requests === 0 && open === 0)) return "no requests yet";
+  return all
+    .map(({ service, processId, requests, errors, open }) => {
+      const counts = [amount(requests, "request"), amount(errors, "fault")];
+      if (open > 0) counts.push(`${open} without an answer`);
+      return `${service} ${processId.slice(0, 8)} ${counts.join(", ")}`;
+    })
+    .join("; ");
 }

@@ -1,4 +1,5 @@
 import type { TrafficView } from "../../dashboard/view.ts";
+import { figuresShown } from "../../delivery/index.ts";
 import { type Metrics, TrafficStateSchema } from "../../delivery/wire.ts";
 import { percentile } from "../../monitor/statistics.ts";
 import type { FleetSession } from "../fleet-session.ts";
@@ -51,9 +52,8 @@ export function viewOf(state: ReturnType<typeof TrafficStateSchema.parse>): Traf
 
 function figures(metrics: Metrics | undefined, service: string, processId: string) {
   const found = metrics?.services[service]?.[processId];
-  if (!found) return { requests: 0, errors: 0, p95Ms: null };
-  const { requests, errors, latencies } = found;
-  return { requests, errors, p95Ms: latencies.length === 0 ? null : percentile(latencies, 0.95) };
+  const latencies = found?.latencies ?? [];
+  return { ...figuresShown(found), p95Ms: latencies.length === 0 ? null : percentile(latencies, 0.95) };
 }
 
 const time = (ms: number): string => new Date(ms).toISOString();

@@ -24,10 +24,10 @@ export function Traffic({ view }) {
       ({ service, routes }) => html`<h3>${service}</h3>
       <div class="shares" aria-hidden="true">${routes.map((route, index) => (route.weightBp > 0 ? html`<span class=${`share s${index % 4}`} style=${{ flexGrow: route.weightBp }}>${percent(route.weightBp)}</span>` : null))}</div>
       <div class="scroll" tabindex="0" role="region" aria-label=${`Traffic of ${service}`}><table>
-        <thead><tr>${["revision", "process", "share", "requests", "errors", "p95"].map((head, index) => html`<th scope="col" class=${index > 1 ? "number" : ""}>${head}</th>`)}</tr></thead>
+        <thead><tr>${["revision", "process", "share", "requests", "faults", "open", "p95"].map((head, index) => html`<th scope="col" class=${index > 1 ? "number" : ""}>${head}</th>`)}</tr></thead>
         <tbody>${routes.map(
           (route) =>
-            html`<tr key=${route.processId}><th scope="row"><${Id} id=${route.revision} /></th><td>${nameOf(route.processId) ?? ""} <${Id} id=${route.processId} /></td><td class="number">${percent(route.weightBp)}</td><td class="number">${route.requests}</td><td class="number">${route.errors}</td><td class="number">${route.p95Ms === null ? "–" : `${route.p95Ms} ms`}</td></tr>`,
+            html`<tr key=${route.processId}><th scope="row"><${Id} id=${route.revision} /></th><td>${nameOf(route.processId) ?? ""} <${Id} id=${route.processId} /></td><td class="number">${percent(route.weightBp)}</td><td class="number">${route.requests}</td><td class="number">${route.errors}</td><td class="number">${route.open}</td><td class="number">${route.p95Ms === null ? "–" : `${route.p95Ms} ms`}</td></tr>`,
         )}</tbody>
       </table></div>`,
     )}

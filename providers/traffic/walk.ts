@@ -18,6 +18,7 @@ import {
   type Promotion,
   percent,
   phaseAt,
+  requestsText,
   type Step,
   stepsOf,
   tableName,
@@ -227,7 +228,6 @@ export class Walk {
 
   /** Gives green its share under a lease, and lets the interval pass. Ends early when a person says so. */
   async #watch(steps: readonly Step[], at: Position, from: TrafficState, step: Step): Promise<TrafficState> {
-    const { release } = this.#wanted;
     const services = servicesAt(this.#wanted, step);
     const { leaseSeconds } = this.#wanted.strategy;
     const slack = leaseSeconds === undefined ? this.#around.slackMs : leaseSeconds * 1000;
@@ -251,7 +251,7 @@ export class Walk {
       this.#assertOurs(state, at);
       const command = commandOf(state);
       if (left <= 0 || command === "promote" || command === "pause") return state;
-      await this.#tell(phase, `${stepName(steps, at.step)}: ${requestsText(state, release)}`);
+      await this.#tell(phase, `${stepName(steps, at.step)}: ${requestsText(state)}`);
     }
   }
 
@@ -453,17 +453,6 @@ function stillWaits(
   const freezes =
     strategy.onFailure === "freeze" || (strategy.onFailure === "rollback" && !strategy.rollbackOnFailure);
   return freezes && state.table.reason?.includes(" fails: ") ? "failed" : undefined;
-}
-
-function requestsText({ metrics }: TrafficState, release: string): string {
-  if (metrics?.release !== release) return "no requests yet";
-  const parts = Object.entries(metrics.services).flatMap(([name, revisions]) =>
-    Object.entries(revisions).map(
-      ([id, one]) =>
-        `${name} ${id.slice(0, 8)} ${amount(one.requests, "request")}, ${amount(one.errors, "fault")}`,
-    ),
-  );
-  return parts.length === 0 ? "no requests yet" : parts.sort().join("; ");
 }
 
 function unproven(reasons: readonly string[]): FleetError {

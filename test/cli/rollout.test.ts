@@ -135,6 +135,35 @@ test("a held step that a person let go on is not shown as one that waits for a p
     expect(await shown(other)).toContain("step 2: a gate at 10 %: fleet promote goes on");
 });
 
+test("status shows how many requests have no answer, also of a revision that has no share any more", async () => {
+  const figures = { requests: 14, answered: 0, errors: 0, refused: 0, latencies: [] };
+  const none = { ...figures, requests: 0 };
+  const metrics = (battle: object) => ({
+    release: "abcdef0123456789",
+    step: 2,
+    since: 0,
+    services: { battle },
+  });
+  const rows = async (battle: object, services?: object) => {
+    const changed = { metrics: metrics(battle), ...(services ? { table: table("held", { services }) } : {}) };
+    return (await run(["status"], rollout(changed).behave)).stdout;
+  };
+  const open = await rows({ [GREEN]: { ...figures, open: [20_000, 9_000] } });
+  expect(open).toMatch(/service +share +id +code +requests +faults +open/);
+  expect(open).toMatch(/battle +5 % +green_+ +new-code +14 +0 +14\n/);
+  // A router of an earlier version says no ages.
+  expect(await rows({ [GREEN]: figures })).toMatch(/new-code +14 +0 +14\n/);
+  const routes = [
+    { processId: GREEN, revision: "new-code", weightBp: 10_000 },
+    { processId: BLUE, revision: "old-code", weightBp: 0 },
+  ];
+  const left = { [GREEN]: { ...none, earlier: 2, open: [] }, [BLUE]: { ...none, open: [900] } };
+  const after = await rows(left, { battle: { key: "sender", routes } });
+  // Faults of an earlier step's requests count in the step in which they became known, as in a verdict.
+  expect(after).toMatch(/100 % +green_+ +new-code +2 +2 +0\n/);
+  expect(after).toMatch(/0 % +blue_+ +old-code +0 +0 +1\n/);
+});
+
 /** Where the router is `gate`, only that one may be told. */
 const gated: Behaviour = (request) => {
   const { behave } = rollout();

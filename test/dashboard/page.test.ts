@@ -142,6 +142,9 @@ describe("the page", () => {
     await open();
     await page.goto(`${dashboard.url}#/traffic`);
     await page.waitForSelector("text=30 %");
+    expect(await page.locator("main thead th").allTextContents()).toContain("open");
+    const cells = await page.locator("main tbody tr").nth(1).locator("td.number").allTextContents();
+    expect(cells).toEqual(["30 %", "30", "1", "4", "–"]);
     expect(await page.locator("main button").count()).toBe(0);
     const answer = await fetch(`${dashboard.url}api/actions`, {
       method: "POST",
@@ -252,6 +255,7 @@ const traffic = () => ({
           weightBp: 7000,
           requests: 70,
           errors: 0,
+          open: 0,
           p95Ms: 20,
         },
         {
@@ -260,6 +264,7 @@ const traffic = () => ({
           weightBp: 3000,
           requests: 30,
           errors: 1,
+          open: 4,
           p95Ms: null,
         },
       ],

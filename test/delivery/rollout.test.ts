@@ -10,6 +10,7 @@ import {
   type Outcome,
   type Position,
   phaseAt,
+  requestsText,
   routesAt,
   StrategySchema,
   stepsOf,
@@ -17,6 +18,7 @@ import {
   type Verdict,
   weightsText,
 } from "../../delivery/index.ts";
+import type { RevisionMetrics } from "../../delivery/wire.ts";
 
 const strategy = (given: object = {}) => StrategySchema.parse({ kind: "blue-green", ...given });
 const verdict = (outcome: Outcome): Verdict => ({ outcome, text: `it is ${outcome}`, findings: [] });
@@ -119,6 +121,36 @@ describe("the next move", () => {
         }
         throw new Error("sixty verdicts and no end");
       }),
+    );
+  });
+});
+
+describe("the figures of a step", () => {
+  const [green, blue, former] = ["g", "b", "f"].map((id) => id.repeat(43)) as [string, string, string];
+  const none = { requests: 0, answered: 0, errors: 0, refused: 0, latencies: [] };
+  const stateWith = (quote: Record<string, RevisionMetrics>) => {
+    const routes = routesAt(
+      { green: { processId: green, revision: "n" }, blue: { processId: blue, revision: "o" } },
+      500,
+    );
+    const services = { quote: { key: "sender", routes } };
+    const table = { release: "r2", step: 1, salt: "s", mode: "rollout" as const, at: 0, services };
+    return { table, metrics: { release: "r2", step: 1, since: 0, services: { quote } } };
+  };
+
+  test("leave out a revision of an earlier rollout, of which nothing but an open request is left", () => {
+    const left = { [former]: { ...none, open: [50_000] } };
+    expect(requestsText(stateWith(left))).toBe("no requests yet");
+    const asked = { ...left, [blue]: { ...none, requests: 5, answered: 5, open: [] } };
+    expect(requestsText(stateWith(asked))).toBe(
+      "quote gggggggg 0 requests, 0 faults; quote bbbbbbbb 5 requests, 0 faults",
+    );
+  });
+
+  test("say how many requests have no answer", () => {
+    const asked = { [green]: { ...none, requests: 14, errors: 1, answered: 11, open: [9000, 10] } };
+    expect(requestsText(stateWith(asked))).toContain(
+      "quote gggggggg 14 requests, 1 fault, 2 without an answer",
     );
   });
 });

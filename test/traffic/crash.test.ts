@@ -76,7 +76,7 @@ test("it is never judged good by Info: its only caller has no answer, and a pers
   const held = await rollout;
   await calling;
   expect(held.message).toContain(
-    `1 of its callers' 1 requests have no answer yet of battle@${green.processId.slice(0, 8)}, the oldest for `,
+    `its callers' only request has no answer yet from battle@${green.processId.slice(0, 8)}, for `,
   );
   expect(held.properties).toMatchObject({ phase: "HELD", table: { mode: "held" } });
   expect(held.properties.verdict).toMatch(/^inconclusive: /);
