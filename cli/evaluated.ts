@@ -21,7 +21,7 @@ type Ownership =
  * @throws FleetError NOT_OWNER, with the owner and the wallet
  */
 export async function wasRun(
-  { session }: FleetSession,
+  { session }: Pick<FleetSession, "session">,
   member: Member,
   evaluation: Pick<Evaluation, "output" | "error">,
   seconds: number,

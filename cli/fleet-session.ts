@@ -12,8 +12,10 @@ import { operatorOf } from "../providers/run/operator.ts";
 import { ScopeSchema } from "../providers/run/scope.ts";
 import type { Session } from "../providers/run/session.ts";
 import { run } from "../toolchain/run.ts";
-import { type KnownFleet, knownFleet } from "./members.ts";
+import type { KnownFleet } from "./members.ts";
+import { servingFleet } from "./serving.ts";
 import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts";
+import { fleetInState } from "./stated.ts";
 import { secretOf, type Workspace } from "./workspace.ts";
 
 /** A command's hold on the fleet of one stack: who its members are, and the network in the name of the stack's wallet. */
@@ -89,7 +91,8 @@ export async function openFleet(
     // Every message of a command has a key of its own: nothing of an earlier one is left open under it.
     supersede: async () => {},
   };
-  const known = await knownFleet(scope, () => exportState(workspace, stack)).catch(async (error: unknown) => {
+  const stated = async () => fleetInState(await exportState(workspace, stack));
+  const known = await servingFleet(session, { stated, note: options.note }).catch(async (error: unknown) => {
     // Nobody else can release the journal's lock.
     await close();
     throw error;

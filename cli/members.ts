@@ -3,8 +3,9 @@ import { z } from "zod";
 import { nearest } from "../components/problems.ts";
 import { FleetError } from "../core/errors.ts";
 import { readJson } from "../providers/run/files.ts";
-import { readManifest } from "../providers/run/manifest.ts";
+import { type Manifest, readManifest } from "../providers/run/manifest.ts";
 import type { Scope } from "../providers/run/scope.ts";
+import type { StatedRevision } from "./stated.ts";
 
 /** One process of the fleet, as the last run left it. */
 export interface Member {
@@ -23,54 +24,68 @@ export interface Member {
   readonly code?: readonly string[];
 }
 
-/** What is known of a fleet from the files of its project. */
+/** What is known of a fleet from the files of its project, or from its stack's state. */
 export interface KnownFleet {
   readonly members: readonly Member[];
   /** The member that keeps the ledger. */
   readonly ledger?: string;
+  /** The member that carries the router, where traffic is given by a table. */
+  readonly router?: string;
+  /** Member → its revisions by the stack's state, where that was read. */
+  readonly revisions?: Readonly<Record<string, readonly StatedRevision[]>>;
 }
 
-const ProcessStateSchema = z.looseObject({
-  name: z.string(),
-  processId: z.string(),
-  generation: z.number(),
-  version: z.string(),
-  revision: z.looseObject({ sourceHash: z.string(), code: z.array(z.string()).optional() }).optional(),
-  lib: z.boolean().optional(),
-  health: z.looseObject({ status: z.string() }).optional(),
-});
-const StateSchema = z.looseObject({
-  deployment: z.looseObject({
-    resources: z
-      .array(z.looseObject({ type: z.string(), outputs: z.record(z.string(), z.unknown()).optional() }))
-      .default([]),
-  }),
-});
 const ReleaseFileSchema = z.looseObject({
   scope: z.looseObject({ ledger: z.string().optional() }),
   declaration: z
     .record(z.string(), z.looseObject({ lib: z.boolean().optional(), sourceHash: z.string().optional() }))
     .default({}),
+  policies: z.record(z.string(), z.looseObject({ strategy: z.unknown() })).default({}),
 });
 type ReleaseFile = z.output<typeof ReleaseFileSchema>;
 
 /**
- * The members of a stack: from the manifest; where that is gone or another stack's, from the stack's state.
+ * The members of a stack as the last run left them: from its manifest; those that it does not name, since there is none or an unfinished
+ * run began it in a fresh clone, from the stack's state. Commands take `servingFleet`, which asks the router too.
  *
- * @param state reads the stack's state, as `pulumi stack export` prints it; undefined when there is no such stack
+ * @param stated the fleet as the stack's state has it; asked only where the manifest leaves something open
  */
-export async function knownFleet(scope: Scope, state: () => Promise<unknown>): Promise<KnownFleet> {
+export async function knownFleet(scope: Scope, stated: () => Promise<KnownFleet>): Promise<KnownFleet> {
   const manifest = await readManifest(scope);
   const release = await currentRelease(scope);
-  const found = manifest ? fromManifest(manifest.processes) : fromState(await state());
-  const members = found.map((member) => asDeclared(member, release));
+  const named = fromManifest(manifest?.processes ?? {});
+  const noted = Object.values(manifest?.processes ?? {}).flatMap((entry) => entry.router ?? [])[0];
+  const found = isWhole(named, noted, release) ? undefined : await stated();
+  const others = found?.members.filter(({ name }) => named.every((one) => one.name !== name)) ?? [];
+  const members = [...named, ...others].map((member) => asDeclared(member, release));
   const ledger = release?.scope.ledger ?? scope.ledger ?? guideLedger(members);
-  return ledger === undefined ? { members } : { members, ledger };
+  const router = noted ?? found?.router;
+  return {
+    members,
+    ...(ledger === undefined ? {} : { ledger }),
+    ...(router === undefined ? {} : { router }),
+    ...(found?.revisions === undefined ? {} : { revisions: found.revisions }),
+  };
 }
 
-function fromManifest(
-  processes: NonNullable<Awaited<ReturnType<typeof readManifest>>>["processes"],
-): Member[] {
+/**
+ * Whether the manifest says all that the state could: every member of the release, and of one that moves traffic the router, which the
+ * manifests of earlier versions do not name. Pure.
+ */
+function isWhole(
+  named: readonly Member[],
+  router: string | undefined,
+  release: ReleaseFile | undefined,
+): boolean {
+  if (release === undefined) return false;
+  const moves = Object.values(release.policies).some(({ strategy }) => strategy !== undefined);
+  const names = new Set(named.map(({ name }) => name));
+  return (
+    Object.keys(release.declaration).every((name) => names.has(name)) && (router !== undefined || !moves)
+  );
+}
+
+function fromManifest(processes: Manifest["processes"]): Member[] {
   return Object.entries(processes).flatMap(([name, entry]) =>
     entry.processId === undefined
       ? []
@@ -86,22 +101,6 @@ function fromManifest(
           },
         ],
   );
-}
-
-function fromState(raw: unknown): Member[] {
-  const state = StateSchema.safeParse(raw);
-  if (!state.success) return [];
-  return state.data.deployment.resources.flatMap(({ type, outputs }) => {
-    const found = type.endsWith("dynamic/ao:Process") ? ProcessStateSchema.safeParse(outputs) : undefined;
-    if (!found?.success) return [];
-    const { name, processId, generation, version, revision, health } = found.data;
-    const up = health?.status === "HEALTHY" || health?.status === "DEGRADED";
-    const status = up ? "ACTIVE" : (health?.status ?? "UNKNOWN");
-    const bare = bareOf(found.data.lib, revision?.code);
-    return [
-      { name, processId, generation, version, sourceHash: revision?.sourceHash ?? "", status, ...bare },
-    ];
-  });
 }
 
 function bareOf(lib: boolean | undefined, code: readonly string[] | undefined): Pick<Member, "lib" | "code"> {

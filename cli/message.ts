@@ -146,7 +146,10 @@ function unseen(error: unknown): undefined {
 }
 
 /** A read without effect: nothing is signed, the process' memory stays. For looking, not for judging. */
-export async function dryCall(fleet: FleetSession, call: Omit<Call, "wait">): Promise<Reply> {
+export async function dryCall(
+  fleet: Pick<FleetSession, "session">,
+  call: Omit<Call, "wait">,
+): Promise<Reply> {
   const { session } = fleet;
   const tags = taggedFor(call.action, call.tags, randomUUID());
   const evaluation = await session.ao.dryrun(
@@ -160,7 +163,11 @@ export async function dryCall(fleet: FleetSession, call: Omit<Call, "wait">): Pr
 }
 
 /** An Eval's reply is its output, whatever it sent to others. */
-async function ranEval(fleet: FleetSession, call: Call, evaluation: Evaluation): Promise<Reply> {
+async function ranEval(
+  fleet: Pick<FleetSession, "session">,
+  call: Call,
+  evaluation: Evaluation,
+): Promise<Reply> {
   const { output, messageId } = evaluation;
   if (!(await wasRun(fleet, call.member, evaluation, call.seconds))) throw noReply(call, evaluation);
   return { messageId, action: "", tags: {}, data: "", output, ran: true };

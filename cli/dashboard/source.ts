@@ -18,11 +18,12 @@ import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import { isError, type LogEntry, newestEntries } from "../log-entries.ts";
 import { luaExplainer } from "../lua-errors.ts";
-import { knownFleet, type Member, pickMember } from "../members.ts";
+import { type Member, pickMember } from "../members.ts";
 import { dryCall } from "../message.ts";
 import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
 import type { KnownHistory } from "../rollback/known.ts";
 import { noRouter } from "../router.ts";
+import { servingFleet } from "../serving.ts";
 import { brief } from "../table.ts";
 import { acknowledge, alertsOf, order } from "./alerts.ts";
 import { differenceOf } from "./difference.ts";
@@ -40,8 +41,9 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
   const explorer = (kind: "entity" | "message", id: string): string | null =>
     fleet.session.networkName === "local" ? null : `https://www.ao.link/#/${kind}/${id}`;
   const current = async (): Promise<FleetSession> => {
-    const known = await knownFleet(scope, async () => undefined);
-    return known.members.length === 0 ? fleet : { ...fleet, ...known };
+    // That the router does not answer is among the problems that the page shows.
+    const known = await servingFleet(fleet.session, { stated: async () => fleet, note: () => {} });
+    return { ...fleet, ...known };
   };
   const releases = rememberedReleases(context);
   let reader: Promise<History> | undefined;

@@ -12,7 +12,8 @@ import { readManifest } from "../../providers/run/manifest.ts";
 import type { Env } from "../../toolchain/paths.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
-import { type KnownFleet, knownFleet, type Member } from "../members.ts";
+import type { KnownFleet, Member } from "../members.ts";
+import { servingFleet } from "../serving.ts";
 import type { Clock } from "./clock.ts";
 import { CronWatch } from "./crons.ts";
 import { LEDGER_READS, lookAtLedger } from "./ledger.ts";
@@ -69,7 +70,10 @@ export function monitorOf(options: MonitorOptions): Monitor {
   const crons = new CronWatch(fleet, clock);
   let commits: readonly number[] | undefined;
   let commitsFor = -1;
-  const reads = fleet.members.length * READS + (fleet.ledger === undefined ? 0 : LEDGER_READS);
+  const reads =
+    fleet.members.length * READS +
+    (fleet.ledger === undefined ? 0 : LEDGER_READS) +
+    (fleet.router === undefined ? 0 : 1);
 
   return {
     metrics,
@@ -81,7 +85,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
       const note = (text: string) => {
         notes.push(text);
       };
-      const known = await membersNow(fleet);
+      const known = await membersNow(fleet, pace, note);
       if (known.members.length === 0) note("The stack has no processes yet. Deploy it: npx fleet deploy");
       const look: Look = { fleet, history: options.history, limits: settings.limits, pace, clock };
       const keeper = known.members.find(({ name }) => name === known.ledger);
@@ -123,21 +127,26 @@ export function monitorOf(options: MonitorOptions): Monitor {
   };
 }
 
-/** As the manifest has them now: a deployment may have changed it since the monitor started. */
-async function membersNow(fleet: FleetSession): Promise<KnownFleet> {
-  const known = await knownFleet(fleet.session.scope, async () => undefined);
+/** As the manifest and the router have them now: a deployment may have changed them since the monitor started. */
+async function membersNow(
+  fleet: FleetSession,
+  pace: Pace,
+  note: (line: string) => void,
+): Promise<Pick<KnownFleet, "members" | "ledger">> {
+  const turn = () => pace.turn();
+  const known = await servingFleet(fleet.session, { stated: async () => fleet, note, turn });
   const ledger = known.ledger ?? fleet.ledger;
-  const members = known.members.length > 0 ? known.members : fleet.members;
-  return { members, ...(ledger === undefined ? {} : { ledger }) };
+  return { members: known.members, ...(ledger === undefined ? {} : { ledger }) };
 }
 
 /** What every member should be running. */
 async function expectations(fleet: FleetSession): Promise<(member: Member) => Expected> {
   const manifest = await readManifest(fleet.session.scope);
-  return ({ name, sourceHash }) => ({
-    sourceHash,
-    configVersions: manifest?.processes[name]?.configVersions ?? {},
-  });
+  return ({ name, processId, sourceHash }) => {
+    const entry = manifest?.processes[name];
+    // Of another process than the one that serves, the settings say nothing of this one.
+    return { sourceHash, configVersions: (entry?.processId === processId && entry.configVersions) || {} };
+  };
 }
 
 async function readAll(

@@ -19,7 +19,7 @@ export interface Part {
 /** Bytes of the end of a log. */
 const MOST = 512 * 1024;
 const FILES = /^(Pulumi(\.[\w-]+)?\.yaml|package\.json|index\.ts|validation\.yaml)$/;
-const REPORTS = /^(deployment-manifest\.json|validation-report\.(json|xml)|rollback-.*\.json)$/;
+const REPORTS = /^(deployment-manifest(\.[\w.-]+)?\.json|validation-report\.(json|xml)|rollback-.*\.json)$/;
 const LOGS = /(\.txt|\.log|\.jsonl)$/;
 
 /** The project's own files, reports and logs of this machine. */

@@ -130,6 +130,7 @@ async function ensure(
   const isAlone = held.every(({ processId }) => processId === place.processId);
   const noted = async (entry: () => Partial<ManifestProcess>) => {
     if (isAlone || inputs.strategy === undefined) await record(session, { [inputs.name]: entry() });
+    else await record(session, { [inputs.name]: { router: inputs.strategy.router } });
   };
   const known: ProcessOutputs = {
     ...raw,
@@ -435,5 +436,6 @@ function manifestEntry(
     // Named in any case: a member that got the library must not keep what was noted before.
     lib: isBare(inputs) ? false : undefined,
     code: isBare(inputs) ? outputs.revision?.code : undefined,
+    router: inputs.strategy?.router,
   };
 }

@@ -20,6 +20,8 @@ export const ManifestProcessSchema = z.looseObject({
   lib: z.literal(false).optional(),
   /** Of such a process: the code after its load, as an Eval of its owner reads it. */
   code: z.array(z.string()).optional(),
+  /** Where its new code gets a process beside the old one: the member that carries the router, whose table has the last word on which of them serves. */
+  router: z.string().optional(),
 });
 
 /** `build/deployment-manifest.json`: the guide's keys, and beyond them what is needed to find and trust the fleet again. */
@@ -39,15 +41,24 @@ export const ManifestSchema = z.looseObject({
 export type Manifest = z.infer<typeof ManifestSchema>;
 export type ManifestProcess = z.infer<typeof ManifestProcessSchema>;
 
+/** Of the latest deployment, whichever stack's it was. */
 export const manifestPath = (scope: Scope): string => join(scope.build, "deployment-manifest.json");
+/** Of the latest deployment of this stack. */
+export const stackManifestPath = (scope: Scope): string =>
+  join(scope.build, `deployment-manifest.${scope.project}.${scope.stack}.json`);
 export const keptManifestPath = (scope: Scope, id: string): string =>
   join(scope.build, `deployment-manifest-${id}.json`);
 
-/** The manifest of this stack on disk; another stack's is none of ours. */
+/**
+ * The manifest of this stack on disk: the latest one, or, where another stack was deployed since, this stack's own. Another stack's is
+ * never taken, whatever its file is called. Earlier versions wrote only the latest one.
+ */
 export async function readManifest(scope: Scope): Promise<Manifest | undefined> {
-  const parsed = ManifestSchema.safeParse(await readJson(manifestPath(scope)).catch(() => undefined));
-  if (!parsed.success) return undefined;
-  return parsed.data.project === scope.project && parsed.data.stack === scope.stack ? parsed.data : undefined;
+  for (const path of [manifestPath(scope), stackManifestPath(scope)]) {
+    const { data } = ManifestSchema.safeParse(await readJson(path).catch(() => undefined));
+    if (data?.project === scope.project && data.stack === scope.stack) return data;
+  }
+  return undefined;
 }
 
 /** What the running deployment says of itself in the manifest. */
@@ -84,6 +95,7 @@ export function recordInManifest(
     }
     const manifest: Manifest = { ...head, project: scope.project, stack: scope.stack, processes: merged };
     const text = `${JSON.stringify(manifest, null, 2)}\n`;
+    await writeAtomically(stackManifestPath(scope), text);
     await writeAtomically(manifestPath(scope), text);
     await writeAtomically(keptManifestPath(scope, head.deploymentId), text);
     return manifest;

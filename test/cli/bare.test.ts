@@ -11,6 +11,7 @@ import { knownFleet } from "../../cli/members.ts";
 import { monitorOf } from "../../cli/monitor/monitor.ts";
 import { waysTo } from "../../cli/rollback/way.ts";
 import { membersNamed, membersWithLibrary } from "../../cli/state/members.ts";
+import { fleetInState } from "../../cli/stated.ts";
 import { validateConfiguration } from "../../cli/validate/configuration.ts";
 import { validateHealth } from "../../cli/validate/health.ts";
 import { validateIntegration } from "../../cli/validate/integration.ts";
@@ -242,7 +243,7 @@ test("settings and statistics of the others are shown without it", async () => {
 test("which member has no library is known from the manifest, and from the state where there is none", async () => {
   const home = await mkdtemp(join(tmpdir(), "fleet-bare-"));
   const scope = ScopeSchema.parse({ project: "p", stack: "s", home, build: join(home, "build") });
-  const known = async (state: unknown) => (await knownFleet(scope, async () => state)).members;
+  const known = async (state: unknown) => (await knownFleet(scope, async () => fleetInState(state))).members;
   const { name, processId, generation, version } = token;
   const outputs = {
     name,

@@ -1,0 +1,110 @@
+/** A fleet as the state of its stack has it: who has the traffic, never what merely runs. Pure. */
+import { z } from "zod";
+import type { KnownFleet, Member } from "./members.ts";
+
+const RevisionSchema = z.looseObject({
+  processId: z.string(),
+  sourceHash: z.string().default(""),
+  version: z.string().optional(),
+  generation: z.number().optional(),
+  health: z.string().optional(),
+  code: z.array(z.string()).optional(),
+});
+/** One revision of a member that the state names. States of earlier versions say less. */
+export type StatedRevision = z.output<typeof RevisionSchema>;
+
+const ProcessSchema = z.looseObject({
+  name: z.string(),
+  processId: z.string(),
+  generation: z.number(),
+  version: z.string(),
+  revision: z.looseObject({ sourceHash: z.string(), code: z.array(z.string()).optional() }).optional(),
+  revisions: z.array(RevisionSchema).optional(),
+  blue: z.looseObject({ processId: z.string(), sourceHash: z.string() }).optional(),
+  strategy: z.looseObject({ router: z.string().optional() }).optional(),
+  lib: z.boolean().optional(),
+  health: z.looseObject({ status: z.string() }).optional(),
+});
+type StatedProcess = z.output<typeof ProcessSchema>;
+
+const TrafficSchema = z.looseObject({
+  router: z.looseObject({ name: z.string() }),
+  active: z.record(z.string(), z.string()).default({}),
+});
+
+const StateSchema = z.looseObject({
+  deployment: z.looseObject({
+    resources: z
+      .array(z.looseObject({ type: z.string(), outputs: z.record(z.string(), z.unknown()).optional() }))
+      .nullish(),
+  }),
+});
+
+/** @param raw as `pulumi stack export` prints it; a fleet without members where it is none */
+export function fleetInState(raw: unknown): KnownFleet {
+  const resources = StateSchema.safeParse(raw).data?.deployment.resources ?? [];
+  const outputsOf = <T extends z.ZodType>(type: string, schema: T) =>
+    resources.flatMap((each) => {
+      const found = each.type.endsWith(`dynamic/ao:${type}`) ? schema.safeParse(each.outputs) : undefined;
+      return found?.success ? [found.data] : [];
+    });
+  const processes = outputsOf("Process", ProcessSchema);
+  const [traffic] = outputsOf("Traffic", TrafficSchema);
+  const router = traffic?.router.name ?? processes.flatMap(({ strategy }) => strategy?.router ?? [])[0];
+  const held = processes.flatMap(({ name, revisions }) => (revisions ? [[name, revisions] as const] : []));
+  return {
+    members: processes.map((process) => servingIn(process, traffic?.active[process.name])),
+    ...(router === undefined ? {} : { router }),
+    ...(held.length === 0 ? {} : { revisions: Object.fromEntries(held) }),
+  };
+}
+
+/**
+ * The member as the process that has its traffic. A member that is loaded in place has one process; before a table names a member
+ * that is beside older revisions, what had the traffic until then has it still.
+ */
+function servingIn(process: StatedProcess, active: string | undefined): Member {
+  const { name, processId, generation, version, revision, revisions, health, blue, lib } = process;
+  const wanted: Member = {
+    name,
+    processId,
+    generation,
+    version,
+    sourceHash: revision?.sourceHash ?? "",
+    status: statusOf(health?.status),
+    ...(lib === false ? { lib } : {}),
+    ...(lib === false && revision?.code !== undefined ? { code: revision.code } : {}),
+  };
+  const serving = process.strategy === undefined ? processId : (active ?? blue?.processId ?? processId);
+  return asRevision(wanted, serving, revisions, serving === blue?.processId ? blue.sourceHash : "");
+}
+
+/**
+ * The same member as another of its processes. What is not known of that one is not said.
+ *
+ * @param known revisions of the member by the stack's state
+ * @param sourceHash of the code that it runs, where it is known from elsewhere
+ */
+export function asRevision(
+  member: Member,
+  processId: string,
+  known: readonly StatedRevision[] | undefined,
+  sourceHash: string,
+): Member {
+  if (processId === member.processId) return member;
+  const found = known?.find((one) => one.processId === processId);
+  const { code: _, ...rest } = member;
+  return {
+    ...rest,
+    processId,
+    generation: found?.generation ?? member.generation,
+    version: found?.version ?? "",
+    sourceHash: sourceHash === "" ? (found?.sourceHash ?? "") : sourceHash,
+    status: statusOf(found?.health),
+    ...(member.lib === false && found?.code !== undefined ? { code: found.code } : {}),
+  };
+}
+
+/** In the manifest's words. */
+const statusOf = (health: string | undefined): string =>
+  health === "HEALTHY" || health === "DEGRADED" ? "ACTIVE" : (health ?? "UNKNOWN");

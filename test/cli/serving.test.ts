@@ -1,0 +1,227 @@
+/** Who answers to a member's name: what has its traffic, whatever the state wants and whichever stack was deployed last. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import { servingFleet } from "../../cli/serving.ts";
+import { fleetInState } from "../../cli/stated.ts";
+import { FleetError } from "../../core/errors.ts";
+import { manifestPath, readManifest, recordInManifest } from "../../providers/run/manifest.ts";
+import { type Scope, ScopeSchema } from "../../providers/run/scope.ts";
+import type { Session } from "../../providers/run/session.ts";
+import { ADDRESS, type Behaviour, fakeAo, fakeFleet, idOf } from "./fakes.ts";
+
+const [GATE, BLUE, GREEN] = [idOf("gate"), idOf("blue"), idOf("green")];
+let scope: Scope;
+beforeEach(() => {
+  const home = mkdtempSync(join(tmpdir(), "fleet-serving-"));
+  scope = ScopeSchema.parse({ project: "p", stack: "dev", home, build: join(home, "build") });
+});
+
+const revision = (processId: string, version: string, generation: number) => ({
+  processId,
+  version,
+  generation,
+  sourceHash: `${version}-code`,
+  health: "HEALTHY",
+});
+const [older, newer] = [revision(BLUE, "1.0.0", 1), revision(GREEN, "2.0.0", 2)];
+
+/** The state after a rollout of `quote`: the wanted revision is the new one, whoever has the traffic. */
+const stateOf = ({ active, more = {} }: { active?: string; more?: object }) => ({
+  deployment: {
+    resources: [
+      { type: "pulumi:pulumi:Stack", outputs: {} },
+      {
+        type: "pulumi-nodejs:dynamic/ao:Process",
+        outputs: { name: "gate", processId: GATE, generation: 1, version: "1.0.0" },
+      },
+      {
+        type: "pulumi-nodejs:dynamic/ao:Process",
+        outputs: {
+          ...{ name: "quote", processId: GREEN, generation: 2, version: "2.0.0" },
+          revision: newer,
+          revisions: [newer, older],
+          strategy: { kind: "new-process", router: "gate" },
+          blue: { processId: BLUE, sourceHash: "1.0.0-code" },
+          health: { status: "HEALTHY" },
+          ...more,
+        },
+      },
+      ...(active === undefined
+        ? []
+        : [
+            {
+              type: "pulumi-nodejs:dynamic/ao:Traffic",
+              outputs: {
+                router: { name: "gate", processId: GATE, generation: 1 },
+                active: { quote: active },
+              },
+            },
+          ]),
+    ],
+  },
+});
+
+/** A router that gives so many of 10,000 requests to the new revision. */
+const giving =
+  (green: number): Behaviour =>
+  ({ processId, action }) => {
+    if (processId !== GATE || action !== "GET_TRAFFIC") throw new Error(`${action} to ${processId}`);
+    const routes = [
+      { processId: GREEN, revision: "2.0.0-code", weightBp: green },
+      { processId: BLUE, revision: "1.0.0-code", weightBp: 10_000 - green },
+    ].filter(({ weightBp }) => weightBp > 0);
+    const services = { quote: { key: "sender", routes } };
+    const table = { release: "r", step: 1, salt: "s", mode: "steady", at: 1, services };
+    return { reply: { success: true, table, proofs: [], serial: 1, epoch: 1, at: 2 } };
+  };
+const silent: Behaviour = () => {
+  throw new FleetError({ code: "UNIT_DOWN", what: "The unit is down.", expected: "a unit", remedy: "Wait." });
+};
+
+async function serving(router: Behaviour, state: unknown) {
+  const notes: string[] = [];
+  const session = { ...fakeFleet(fakeAo(router), []).session, scope } as Session;
+  const known = await servingFleet(session, {
+    stated: async () => fleetInState(state),
+    note: (line) => notes.push(line),
+  });
+  return {
+    notes,
+    quote: known.members.find(({ name }) => name === "quote"),
+    names: known.members.map(({ name }) => name),
+  };
+}
+
+const head = {
+  ...{
+    deploymentTimestamp: "",
+    deploymentDuration: 1,
+    deploymentId: "d",
+    epoch: 1,
+    network: "local",
+    owner: ADDRESS,
+  },
+};
+const entry = (processId: string, more: object = {}) => ({
+  processId,
+  status: "ACTIVE",
+  dependencies: [],
+  ...more,
+});
+const asOlder = {
+  processId: BLUE,
+  generation: 1,
+  version: "1.0.0",
+  sourceHash: "1.0.0-code",
+  status: "ACTIVE",
+};
+const asNewer = {
+  processId: GREEN,
+  generation: 2,
+  version: "2.0.0",
+  sourceHash: "2.0.0-code",
+  status: "ACTIVE",
+};
+
+describe("without a manifest, as in a fresh clone, a name is", () => {
+  test.each([
+    ["after an abort that the state does not know of", giving(0), GREEN, asOlder],
+    ["after an abort whose table the state has", giving(0), BLUE, asOlder],
+    ["during a held canary", giving(3000), BLUE, asOlder],
+    ["past the middle of a rollout", giving(7000), BLUE, asNewer],
+    ["after a release", giving(10_000), GREEN, asNewer],
+    ["after a run that died behind the switch", giving(10_000), BLUE, asNewer],
+    ["when a run died before the first table", giving(0), undefined, asOlder],
+  ])("%s", async (_, router, active, expected) => {
+    const { quote, notes } = await serving(router, stateOf(active === undefined ? {} : { active }));
+    expect([quote, notes]).toEqual([{ name: "quote", ...expected }, []]);
+  });
+
+  test("where the router cannot be asked, what the state's table names; and that is said", async () => {
+    for (const [active, expected] of [
+      [BLUE, asOlder],
+      [GREEN, asNewer],
+    ] as const) {
+      const { quote, notes } = await serving(silent, stateOf({ active }));
+      expect(quote).toEqual({ name: "quote", ...expected });
+      expect(notes).toEqual([expect.stringMatching(/gate does not say who has the traffic.*\[UNIT_DOWN\]/)]);
+    }
+  });
+
+  test("the one process of a member that is loaded in place, also where a table is left over", async () => {
+    const inPlace = stateOf({ active: BLUE, more: { strategy: undefined, blue: undefined } });
+    expect((await serving(silent, inPlace)).quote).toMatchObject({ processId: GREEN });
+  });
+
+  test("the wanted one where a state of an earlier version knows nothing else", async () => {
+    const early = stateOf({ more: { strategy: undefined, blue: undefined, revisions: undefined } });
+    const { quote, notes } = await serving(silent, early);
+    expect([quote, notes]).toEqual([{ name: "quote", ...asNewer }, []]);
+  });
+});
+
+describe("with a manifest", () => {
+  const members = { gate: entry(GATE), quote: entry(BLUE, { ...asOlder, router: "gate" }) };
+
+  test("the router has the last word: what a lease, a promotion or a dead run left has the traffic", async () => {
+    await recordInManifest(scope, head, members);
+    expect((await serving(giving(10_000), stateOf({ active: BLUE }))).quote).toEqual({
+      name: "quote",
+      ...asNewer,
+    });
+    expect((await serving(giving(0), stateOf({ active: GREEN }))).quote).toEqual({
+      name: "quote",
+      ...asOlder,
+    });
+    // What no state describes is not described.
+    expect((await serving(giving(10_000), undefined)).quote).toMatchObject({
+      ...{ processId: GREEN, version: "", sourceHash: "2.0.0-code", status: "UNKNOWN" },
+    });
+  });
+
+  test("of an earlier version, which names no router, the state does where the release moves traffic", async () => {
+    await recordInManifest(scope, head, { ...members, quote: entry(BLUE, asOlder) });
+    mkdirSync(join(scope.home, "releases/p.dev"), { recursive: true });
+    const current = {
+      ...{ scope: {}, declaration: { gate: {}, quote: {} } },
+      policies: { gate: {}, quote: { strategy: { kind: "blue-green" } } },
+    };
+    writeFileSync(join(scope.home, "releases/p.dev/current.json"), JSON.stringify(current));
+    expect((await serving(giving(10_000), stateOf({ active: BLUE }))).quote).toEqual({
+      name: "quote",
+      ...asNewer,
+    });
+  });
+
+  test("that an unfinished run began in a fresh clone, the state names the others", async () => {
+    await recordInManifest(scope, head, { gate: entry(GATE), quote: { configVersions: { LIMITS: 2 } } });
+    const { quote, names } = await serving(giving(3000), stateOf({ active: BLUE }));
+    expect([names, quote]).toEqual([["gate", "quote"], { name: "quote", ...asOlder }]);
+  });
+
+  test("another stack that is deployed in the same folder takes nothing away, nor does its removal", async () => {
+    const two = { ...scope, stack: "two" };
+    await recordInManifest(scope, head, members);
+    await recordInManifest(two, { ...head, deploymentId: "e" }, { quote: entry(idOf("other")) });
+    // The documented file is of the latest deployment.
+    expect(JSON.parse(readFileSync(manifestPath(scope), "utf8"))).toMatchObject({ stack: "two" });
+    expect((await readManifest(scope))?.processes.quote?.processId).toBe(BLUE);
+    expect((await readManifest(two))?.processes.quote?.processId).toBe(idOf("other"));
+    expect((await serving(silent, stateOf({ active: GREEN }))).quote).toMatchObject({ processId: BLUE });
+    await recordInManifest(two, { ...head, deploymentId: "f" }, { quote: undefined });
+    expect((await readManifest(scope))?.processes.quote?.processId).toBe(BLUE);
+    // A run of one member keeps the others' entries.
+    await recordInManifest(scope, { ...head, deploymentId: "g" }, { gate: { version: "3" } });
+    expect(Object.keys((await readManifest(scope))?.processes ?? {})).toEqual(["gate", "quote"]);
+  });
+
+  test("of an earlier version, there is the latest deployment's only; another project's is nobody's", async () => {
+    await recordInManifest(scope, head, members);
+    rmSync(join(scope.build, "deployment-manifest.p.dev.json"));
+    expect((await readManifest(scope))?.processes.quote?.processId).toBe(BLUE);
+    expect(await readManifest({ ...scope, project: "q" })).toBeUndefined();
+    expect(await readManifest({ ...scope, stack: "two" })).toBeUndefined();
+  });
+});
