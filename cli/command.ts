@@ -57,6 +57,16 @@ export interface CommandSpec<O extends z.ZodType> {
   ) => Promise<ExitCode | undefined>;
 }
 
+/** Before an id that begins with a hyphen, while options are parsed; nobody types it. */
+const MARK = "\u2060";
+
+/** A word for the parser of options: one id in 64 begins with a hyphen, and is no option. Pure. */
+export const asWord = (word: string): string => (/^-[\w-]{42}$/.test(word) ? `${MARK}${word}` : word);
+
+/** Undoes `asWord`, wherever the parser put the word. Pure. */
+const typed = (value: unknown): unknown =>
+  typeof value === "string" ? value.replaceAll(MARK, "") : Array.isArray(value) ? value.map(typed) : value;
+
 const shown = new WeakMap<Command, CommandSpec<z.ZodType>["examples"]>();
 
 /** The examples of a command, for its page; none for a command that was not made by `defineCommand`. */
@@ -80,7 +90,10 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
     .addHelpText("after", examplesText(spec.examples));
   shown.set(command, spec.examples);
   return command.action(async () => {
-    const raw = command.opts();
+    const raw = Object.fromEntries(
+      Object.entries(command.opts()).map(([name, value]) => [name, typed(value)]),
+    );
+    const args = command.args.map((word) => String(typed(word)));
     const shared = SharedSchema.parse(raw);
     const projectDir = findProject(resolve(cli.host.cwd, shared.cwd ?? "."));
     const level = cli.host.env.FLEET_LOG_LEVEL ?? (shared.verbose ? "debug" : "info");
@@ -91,7 +104,7 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
     log.say("info", "begins");
     try {
       const options = spec.options.parse(raw);
-      cli.exitCode = (await spec.run(context, options, command.args)) ?? EXIT.ok;
+      cli.exitCode = (await spec.run(context, options, args)) ?? EXIT.ok;
     } catch (error) {
       out.error(error);
       cli.exitCode = exitCodeOf(error);

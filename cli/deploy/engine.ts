@@ -15,7 +15,7 @@ export interface EngineRun {
   /** Read back every resource first. */
   readonly refresh: boolean;
   readonly onEvent: (event: EngineEvent) => void;
-  /** Each `abort` event asks pulumi once to end: the first lets running steps finish, the second does not. */
+  /** Each `abort` event asks pulumi once to end: the first lets running steps finish, the second does not. Aborted before: nothing begins. */
   readonly signal: AbortSignal;
 }
 
@@ -39,18 +39,25 @@ export async function pulumiEngine(workspace: Workspace, stackName: string): Pro
       for (const pid of enginesUnder(process.pid)) kill(pid);
     },
     async run({ kind, env, parallel, refresh, onEvent, signal }) {
+      if (signal.aborted) return { ok: false, text: "", locked: false };
       stack.workspace.envVars = { ...definedOnly(workspace.env), ...env };
+      const { relayed, begun } = relay(signal);
       let text = "";
       const options = {
         parallel,
         refresh,
-        signal,
-        onEvent,
+        signal: relayed,
+        onEvent: (event: EngineEvent) => {
+          begun();
+          onEvent(event);
+        },
         color: "never" as const,
         onOutput: (part: string) => {
+          begun();
           text += part;
         },
         onError: (part: string) => {
+          begun();
           text += part;
         },
       };
@@ -62,6 +69,31 @@ export async function pulumiEngine(workspace: Workspace, stackName: string): Pro
         if (!(error instanceof CommandError)) throw error;
         return { ok: false, text: text || error.message, locked: error instanceof ConcurrentUpdateError };
       }
+    },
+  };
+}
+
+/**
+ * Hands requests to end on to a pulumi that listens for them only once it runs: those that come before `begun` are handed on then.
+ */
+export function relay(signal: AbortSignal): { readonly relayed: AbortSignal; begun(): void } {
+  const controller = new AbortController();
+  let runs = false;
+  let waiting = 0;
+  const ask = () => {
+    if (controller.signal.aborted) abortAgain(controller.signal);
+    else controller.abort();
+  };
+  signal.addEventListener("abort", () => {
+    if (runs) ask();
+    else waiting += 1;
+  });
+  return {
+    relayed: controller.signal,
+    begun() {
+      if (runs) return;
+      runs = true;
+      for (; waiting > 0; waiting -= 1) ask();
     },
   };
 }

@@ -1,15 +1,20 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { startClock } from "../../cli/deploy/clock.ts";
+import { abortAgain, relay } from "../../cli/deploy/engine.ts";
 import { deploy } from "../../cli/deploy/run.ts";
 
+afterEach(() => void vi.useRealTimers());
+
 test("a pulumi that obeys neither interrupt is killed when its command gives up", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
   const asked: string[] = [];
   const engine = {
     run: ({ signal }: { signal: AbortSignal }) => {
       signal.addEventListener("abort", () => asked.push("interrupt"));
+      queueMicrotask(() => vi.advanceTimersByTime(60_000));
       return new Promise<never>(() => {});
     },
     kill: () => void asked.push("kill"),
@@ -17,7 +22,7 @@ test("a pulumi that obeys neither interrupt is killed when its command gives up"
   const projectDir = mkdtempSync(join(tmpdir(), "fleet-hopeless-"));
   const request = { projectDir, only: [], retries: 0, parallel: 1, refresh: false };
   const watcher = { engine() {}, step() {}, note() {}, close() {} };
-  const clock = startClock(0.05, () => {}, { soft: 0.05, hard: 0.05 });
+  const clock = startClock(30, () => {}, { soft: 20, hard: 10 });
   const outcome = await deploy(
     engine,
     request,
@@ -28,4 +33,20 @@ test("a pulumi that obeys neither interrupt is killed when its command gives up"
   clock.stop();
   expect(outcome.status).toBe("timeout");
   expect(asked).toEqual(["interrupt", "interrupt", "kill"]);
+});
+
+test("a pulumi that does not run yet is interrupted as often as somebody asked, once it does", () => {
+  const controller = new AbortController();
+  const { relayed, begun } = relay(controller.signal);
+  let interrupts = 0;
+  relayed.addEventListener("abort", () => {
+    interrupts += 1;
+  });
+  controller.abort();
+  expect([interrupts, relayed.aborted]).toEqual([0, false]);
+  begun();
+  begun();
+  expect(interrupts).toBe(1);
+  abortAgain(controller.signal);
+  expect(interrupts).toBe(2);
 });

@@ -54,6 +54,30 @@ test.each([
   expect(ran.stdout).toBe("");
 });
 
+test("an id that begins with a hyphen is an argument, and no option", async () => {
+  const at = `-${"a_-".repeat(14)}`;
+  const asked: string[] = [];
+  const history = {
+    latest: async (processId: string) => void asked.push(processId),
+    range: async () => [],
+  };
+  for (const words of [
+    ["logs", at],
+    ["query", "--limit", "3", at, "--json"],
+  ]) {
+    const ran = await fleet(words, {
+      fleet: fakeFleet(
+        fakeAo(() => ({})),
+        [],
+        "deployment-coordinator",
+      ),
+      history: history as never,
+    });
+    expect(ran.stderr).not.toContain("option");
+  }
+  expect(asked).toEqual([at, at]);
+});
+
 test("an error with --json is one document on stdout, and words on stderr", async () => {
   const ran = await fleet(["call", "nobody", "Info", "--json"], {
     fleet: fakeFleet(
