@@ -19,6 +19,7 @@ import { FLEET_ACTIONS } from "../core/fleet-actions.ts";
 import { IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { carriedOf, DECLARED, globalsOf, silenceOfCode } from "./known-state.ts";
+import { LATENCY } from "./latency.ts";
 import { declareModule } from "./module.ts";
 import { whole } from "./whole.ts";
 
@@ -82,7 +83,7 @@ export async function bundleMember(
   const globals = globalsOf(process.state);
   const carried = carriedOf(process);
   // Of settings, not of code.
-  const { [IDLE]: _, ...silence } = silenceOfCode(process.silence);
+  const { [IDLE]: _idle, [LATENCY]: _latency, ...silence } = silenceOfCode(process.silence);
   try {
     const made = await bundle({
       name,

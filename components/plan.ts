@@ -12,6 +12,7 @@ import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration 
 import { levelsOf, unknownNames } from "./graph.ts";
 import type { Hidden } from "./hidden.ts";
 import { stateFindings } from "./known-state.ts";
+import { latencyFindings } from "./latency.ts";
 import { type MemberConfig, partsIn } from "./layers.ts";
 import { nearest, problemsOf } from "./problems.ts";
 import { isBeside, type Rollout, rolloutOf, rolloutProblems } from "./strategy.ts";
@@ -94,6 +95,7 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
     }
   }
   warnings.push(...cronFindings(declaration, [...planned.keys()]));
+  warnings.push(...latencyFindings(declaration, levels.flat()));
   await tidyFacts(folders.home);
   throwAll(distinct(problems));
   return {

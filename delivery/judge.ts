@@ -97,10 +97,14 @@ function refusals(rule: Rule<"refusals">, { green, blue }: ServiceMeasured): Sai
   return say("pass", `${compared} (p = ${round(p)})`);
 }
 
-function latency(rule: Rule<"latency">, { green, blue }: ServiceMeasured): Said {
+/** Probes go to green itself: the router, which times blue's answers, does not time them, so they cannot be compared with anything. */
+function latency(rule: Rule<"latency">, { green, blue, probes }: ServiceMeasured): Said {
   const own = green.latencies;
   if (own.length < rule.minSamples)
-    return say("inconclusive", `${amount(own.length, "answer")} of green, ${needed(rule.minSamples)}`);
+    return say(
+      "inconclusive",
+      `${amount(own.length, "answer")} of green's callers timed by the router, ${needed(rule.minSamples)}${probes && probes.sent > 0 ? "; probes are not timed" : ""}`,
+    );
   const middle = median(own);
   const text = `median ${round(middle)} ms of ${amount(own.length, "answer")}`;
   if (rule.maxMs !== undefined && middle > rule.maxMs)

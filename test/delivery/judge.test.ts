@@ -200,6 +200,15 @@ describe("a verdict", () => {
     expect(judge(most, of({ green: metrics(60, 0, 0, base) }))).toMatchObject({ outcome: "fail" });
   });
 
+  it("takes no probes for the callers of a latency check, and says so", () => {
+    const checks = rule({ kind: "latency", minSamples: 5 });
+    const quiet = of({ probes: { sent: 30, failed: 0, declared: true } });
+    expect(judge(checks, quiet, { isLast: true })).toMatchObject({
+      outcome: "inconclusive",
+      text: "latency of battle is open: 0 answers of green's callers timed by the router, 5 are needed; probes are not timed",
+    });
+  });
+
   it("reads declared probes: as expected, otherwise, or not at all", () => {
     const checks = rule({
       kind: "probe",

@@ -121,6 +121,8 @@ interface Use {
   /** Callers' requests in an interval, to both revisions, on average. */
   readonly callers: number;
   readonly declared: boolean;
+  /** @default the strategy's own */
+  readonly checks?: readonly object[];
 }
 
 const _NONE = { requests: 0, answered: 0, errors: 0, refused: 0, latencies: [] };
@@ -168,7 +170,11 @@ class Counter {
 
 /** One rollout by the rules of the walk: figures add up while a step is watched on, and begin anew at the next. */
 function rollout(next: () => number, use: Use, quality: Quality): "through" | "back" | "held" {
-  const strategy = StrategySchema.parse({ kind: "blue-green", trafficStrategy: use.strategy });
+  const strategy = StrategySchema.parse({
+    kind: "blue-green",
+    trafficStrategy: use.strategy,
+    ...(use.checks === undefined ? {} : { checks: use.checks }),
+  });
   const checks = strategy.checks.filter(({ kind }) => kind !== "health");
   const steps = stepsOf(strategy);
   const looks = steps.length * strategy.maxInconclusive;
@@ -259,6 +265,23 @@ test.each(CELLS)("whole rollouts: $strategy, $callers callers, declared $declare
   expect(rollouts(use, "a fifth hangs").through / 500).toBeLessThanOrEqual(0.12);
   expect(rollouts(use, "all hang").through).toBe(0);
 });
+
+test.each([
+  ["INSTANT", 0, true, "held"],
+  ["CANARY", 0, false, "held"],
+  ["CANARY", 0, true, "held"],
+  ["CANARY", 20, true, "held"],
+  ["CANARY", 1000, false, "through"],
+] as const)(
+  "whole rollouts with a latency check: %s, %i callers, declared %s: a good release is %s",
+  (strategy, callers, declared, end) => {
+    const checks = [{ kind: "errorRate" }, { kind: "latency" }];
+    const ends = rollouts({ strategy, callers, declared, checks }, "good");
+    // Probes are not timed: where nobody calls, a person decides.
+    expect(ends[end] / 500).toBeGreaterThanOrEqual(0.96);
+    expect(ends.back / 500).toBeLessThanOrEqual(0.01);
+  },
+);
 
 test.each([1, 2, 5, 15, 45, 90, 600])(
   "whole rollouts: a program whose handler raises sends nothing, one caller, intervals of %i s: none comes through",

@@ -1,0 +1,38 @@
+/** How many callers a strategy's latency checks need: probes do not stand in for them. */
+import { stepsOf } from "./steps.ts";
+import { type Strategy, WHOLE } from "./strategy.ts";
+
+/** The step of a rollout that needs the most callers for a latency check. */
+export interface CallersNeeded {
+  /** Index of the check. */
+  readonly check: number;
+  readonly minSamples: number;
+  /** Green's share at that step, in basis points. */
+  readonly weightBp: number;
+  /** Requests of callers to a service while the step may be watched; infinite where one of the revisions gets none of them. */
+  readonly requests: number;
+  /** For how long it may be watched until the rollout holds, in seconds. */
+  readonly seconds: number;
+}
+
+/**
+ * For each latency check the step that needs the most callers. Green's answers are needed at each step, and blue's beside them where
+ * nothing but the comparison decides (no `maxMs`) and blue gets requests; at 100 % blue's are those of the step before. Pure.
+ */
+export function callersNeeded(strategy: Strategy): CallersNeeded[] {
+  const steps = stepsOf(strategy);
+  return strategy.checks.flatMap((rule, check): CallersNeeded[] => {
+    if (rule.kind !== "latency") return [];
+    const { minSamples } = rule;
+    const needs = steps.map(({ weightBp, mirror, intervalSeconds }): CallersNeeded => {
+      const green = mirror ? 1 : weightBp / WHOLE;
+      const blue = 1 - weightBp / WHOLE;
+      const least = rule.maxMs === undefined && blue > 0 ? Math.min(green, blue) : green;
+      const requests = least === 0 ? Number.POSITIVE_INFINITY : Math.ceil(minSamples / least);
+      return { check, minSamples, weightBp, requests, seconds: intervalSeconds * strategy.maxInconclusive };
+    });
+    const rate = ({ requests, seconds }: CallersNeeded) => requests / Math.max(seconds, 1);
+    const [first, ...others] = needs;
+    return first ? [others.reduce((most, one) => (rate(one) > rate(most) ? one : most), first)] : [];
+  });
+}
