@@ -1,6 +1,7 @@
 import type { Budget } from "../../core/budget.ts";
-import type { NetworkEndpoints } from "../port.ts";
-import { defaultBackoff } from "../retry.ts";
+import type { Ao, NetworkEndpoints } from "../port.ts";
+import { defaultBackoff, retrying } from "../retry.ts";
+import { readDryrun } from "./cu.ts";
 import { readPage } from "./gateway.ts";
 import { unitAt } from "./http.ts";
 import { moduleLoader } from "./modules.ts";
@@ -35,4 +36,19 @@ export function lookAhead(
     index: (time: Budget) => readPage(index, { tags: { "Data-Protocol": "ao" } }, { first: 1 }, time),
   };
   return preflight(parts, input, budget);
+}
+
+/** Dry runs as an address, without its key and without a journal: a preview holds neither. */
+export function dryRunsAs(endpoints: NetworkEndpoints, address: string): Pick<Ao, "address" | "dryrun"> {
+  const cu = unitAt("compute unit", endpoints.cuUrl, { concurrency: 4, timeout: 20_000 });
+  return {
+    address,
+    dryrun: ({ processId, tags, data }, budget) =>
+      retrying(
+        `a dry run on the process ${processId}`,
+        budget,
+        () => readDryrun(cu, { processId, owner: address, tags, data }, budget),
+        defaultBackoff,
+      ),
+  };
 }

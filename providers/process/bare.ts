@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Evaluation } from "../../ao/port.ts";
+import type { Ao, Evaluation } from "../../ao/port.ts";
 import { AOS_GLOBALS, luaString } from "../../bundler/index.ts";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
@@ -63,7 +63,7 @@ export async function lookAt(session: Session, place: Place, budget: Budget): Pr
  * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY
  */
 export async function glanceAt(
-  { ao }: Pick<Session, "ao">,
+  { ao }: { readonly ao: Pick<Ao, "dryrun"> },
   { name, processId }: Pick<Place, "name" | "processId">,
   budget: Budget,
 ): Promise<Look> {
@@ -152,21 +152,28 @@ export function bareChanges(known: readonly string[], now: readonly string[]): H
   return changes;
 }
 
-/** What such a member is: aos answers, with the code that was loaded. */
+/** What such a member is: aos answers, with the code that was loaded. It runs an Eval of nobody but its owner. */
 export async function observeBare(
   session: Session,
   place: Place,
   code: readonly string[] | undefined,
   budget: Budget,
-): Promise<{ health: HealthOutput; drift: string[] }> {
+): Promise<{ health: HealthOutput; drift: string[]; owner?: string }> {
   try {
     const { code: now } = await lookAt(session, place, budget);
     const drift = code === undefined ? [] : handWords(bareChanges(code, now));
     const status = drift.length > 0 ? "UNHEALTHY" : "HEALTHY";
-    return { health: { status, reasons: drift.map((line) => `code: ${line}`) }, drift };
+    return {
+      health: { status, reasons: drift.map((line) => `code: ${line}`) },
+      drift,
+      owner: session.ao.address,
+    };
   } catch (error) {
     if (!(error instanceof FleetError) || error.transient) throw error;
     const { what } = error.problems[0];
+    // To whom it belongs then, nothing in it says. Its code may be what it was: nobody has seen it.
+    if (error.code === "NOT_OWNER")
+      return { health: { status: "OFFLINE", reasons: [what], code: "NOT_OWNER" }, drift: [] };
     return { health: { status: "OFFLINE", reasons: [what] }, drift: [what] };
   }
 }

@@ -46,9 +46,19 @@ export async function check(_olds: Raw, news: Raw) {
   return checkInputs(ProcessInputsSchema, news);
 }
 
-/** Says in words what changes and why. Needs no network: what may have drifted was found by the last refresh. */
-export async function diff(_id: string, olds: ProcessOutputs, rawNews: Raw) {
-  await assertOwner(olds);
+/**
+ * Ids of what was read and not compared since. A refresh compares what it has just read, still with the wallet before: a process that it
+ * finds given away is a finding, and no error.
+ */
+const justRead = new Set<string>();
+
+/**
+ * Says in words what changes and why. What may have drifted was found by the last refresh: the network is asked only where the state
+ * does not say that this wallet owns the process.
+ */
+export async function diff(id: string, olds: ProcessOutputs, rawNews: Raw) {
+  const isRefresh = justRead.delete(id);
+  const isGiven = !isRefresh && (await assertOwner(olds));
   const news = ProcessInputsSchema.parse(ownInputs(rawNews));
   if (news.strategy === undefined && olds.module !== news.module && olds.moduleId !== news.module) {
     throw new FleetError({
@@ -61,6 +71,7 @@ export async function diff(_id: string, olds: ProcessOutputs, rawNews: Raw) {
     });
   }
   const reasons = explainChanges(olds, news);
+  if (isGiven) reasons.push("it was given to this wallet: check it, and note the owner");
   if (mayReplace(news.name)) reasons.push("a new process if this one is ruined (--replace)");
   for (const reason of reasons) console.log(`${news.name}: ${reason}`);
   return { changes: reasons.length > 0, replaces: [], deleteBeforeReplace: false };
@@ -81,9 +92,10 @@ export async function update(_id: string, olds: ProcessOutputs, raw: Raw) {
 export async function read(id: string, props: ProcessOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const place: Place = { name: props.name, generation: props.generation, processId: props.processId };
-  const { health, drift } = await observe(session, place, props).catch(observedRuin);
+  const { health, drift, owner = props.owner } = await observe(session, place, props).catch(observedRuin);
   if (!isStopped(drift)) await askForCronAgain(session, place, props, session.budget(props.timeoutSeconds));
-  return { id, props: { ...props, health, drift } };
+  justRead.add(id);
+  return { id, props: { ...props, owner, health, drift } };
 }
 
 /** For `catch`: a ruined process is a finding, not a failure of the refresh. The same at each refresh: no id of a message is in it. */

@@ -18,6 +18,7 @@ import {
   readLoadOutcome,
 } from "./program.ts";
 import type { ProcessInputs } from "./schema.ts";
+import { wrongWallet } from "./wrong-wallet.ts";
 
 /** A load that the process itself says it committed. */
 export interface Loaded {
@@ -141,13 +142,7 @@ export async function loadBundle(
     });
   }
   if (/New Message From/.test(evaluation.output)) {
-    throw new FleetError({
-      code: "NOT_OWNER",
-      what: `${place.name} does not accept code from this wallet.`,
-      got: session.ao.address,
-      expected: "the owner of the process",
-      remedy: "Use the wallet that spawned it: pulumi config set walletPath <file>",
-    });
+    throw wrongWallet(place.name, session.ao.address, [place]);
   }
   throw new FleetError({
     code: "LOAD_UNCLEAR",

@@ -24,6 +24,8 @@ export interface Observed {
   readonly health: HealthOutput;
   /** What was changed by hand, in words. */
   readonly drift: string[];
+  /** Address of the wallet to which it belongs, by its own word; undefined where it did not say. */
+  readonly owner?: string;
 }
 
 /** Asks a process what it is and how it is, by signed messages, and says what differs from what the last run made. */
@@ -39,14 +41,15 @@ export async function observe(session: Session, place: Place, props: ProcessOutp
     .filter((item) => item.status === "UNHEALTHY")
     .map((item) => `${item.name}: ${item.detail ?? item.status}`);
   const ledgerEpoch = await session.deployment.currentEpoch();
-  const drift = explainDrift(props, info, ledgerEpoch);
+  const drift = explainDrift(props, info, ledgerEpoch, session.ao.address);
   // The index may have been behind when both were made: a refresh is the next occasion to see it.
   const rival = place.name === session.scope.ledger ? await rivalOf(session, place) : undefined;
   if (rival) drift.push(`${RIVAL} ${rival.processId}`);
   // Processes whose library says nothing of it in their verdict are retired all the same.
   const isRetired = info.status === "RETIRED";
   if (isRetired && reasons.length === 0) reasons.push("service: it is retired");
-  return { health: { status: isRetired ? "UNHEALTHY" : verdict.healthStatus, reasons }, drift };
+  const health = { status: isRetired ? ("UNHEALTHY" as const) : verdict.healthStatus, reasons };
+  return { health, drift, ...(info.owner === undefined ? {} : { owner: info.owner }) };
 }
 
 const unanswered = (why: string): Observed => ({
@@ -62,12 +65,6 @@ const RIVAL = "somebody else made the ledger that counts:";
 /** Whether a refresh found that another operator's ledger counts. */
 export const hasRival = (drift: readonly string[]): boolean => drift.some((line) => line.startsWith(RIVAL));
 
-const FOREIGN = "it belongs to";
-
-/** Whether a refresh found that the process was given to another wallet. */
-export const isForeign = (drift: readonly string[]): boolean =>
-  drift.some((line) => line.startsWith(FOREIGN));
-
 const AHEAD = "it is at epoch";
 
 /** Whether a refresh found that the process is ahead of the ledger. */
@@ -78,11 +75,16 @@ export function isStopped(drift: readonly string[]): boolean {
   return drift.includes(stoppedWords("RETIRED")) || drift.includes(stoppedWords("DRAINING"));
 }
 
-/** What a process says of itself against what is known of it. Pure. */
+/**
+ * What a process says of itself against what is known of it. Pure.
+ *
+ * @param wallet address of the wallet that asks
+ */
 export function explainDrift(
-  props: Pick<ProcessOutputs, "version" | "bundle" | "revision" | "owner">,
+  props: Pick<ProcessOutputs, "version" | "bundle" | "revision">,
   info: Info,
   ledgerEpoch: number,
+  wallet: string,
 ): string[] {
   const drift: string[] = [];
   const hash = props.revision?.sourceHash ?? props.bundle.hash;
@@ -90,8 +92,8 @@ export function explainDrift(
     drift.push(`it runs code ${short(info.sourceHash)} instead of ${short(hash)}`);
   if (info.version !== props.version)
     drift.push(`it reports version ${info.version} instead of ${props.version}`);
-  if (info.owner !== undefined && info.owner !== props.owner)
-    drift.push(`${FOREIGN} ${info.owner} instead of ${props.owner}`);
+  if (info.owner !== undefined && info.owner !== wallet)
+    drift.push(`it belongs to ${info.owner} instead of ${wallet}`);
   if (info.status === "RETIRED" || info.status === "DRAINING") drift.push(stoppedWords(info.status));
   if (info.epoch > ledgerEpoch) drift.push(`${AHEAD} ${info.epoch}, the ledger at ${ledgerEpoch}`);
   drift.push(...handWords(codeChanges(props.revision, info)));

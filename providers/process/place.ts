@@ -7,12 +7,14 @@ import { incarnationsIn, memberKey, newestIncarnation, onNetwork } from "../run/
 import { deploymentKey } from "../run/scope.ts";
 import type { Session } from "../run/session.ts";
 import { adopted } from "./adopt.ts";
+import { isBare } from "./bare.ts";
 import { bootOf } from "./boot.ts";
 import type { Place } from "./health.ts";
 import { publishedModule } from "./module.ts";
-import { hasRival, isAhead, isForeign, isStopped } from "./observe.ts";
+import { hasRival, isAhead, isStopped } from "./observe.ts";
 import { isToBeReplaced, recordRuin } from "./ruined.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
+import { assertOwned } from "./wrong-wallet.ts";
 
 export interface FoundPlace extends Place {
   readonly moduleId: string;
@@ -139,7 +141,8 @@ export async function keptPlace(
   const { processId, generation } = olds;
   const place = { name: inputs.name, processId, generation };
   if (await isToBeReplaced(session, place, budget)) return ensurePlace(session, inputs, budget, place);
-  if (isForeign(olds.drift)) await assertOwned(session, place, budget);
+  // Where nothing in it says to whom it belongs, the next Eval does.
+  if (olds.owner !== session.ao.address && !isBare(olds)) await assertOwned(session, place, budget);
   if (isAhead(olds.drift)) await session.deployment.catchUp(place, inputs.name);
   if (hasRival(olds.drift)) {
     await session.deployment.epoch();
@@ -161,27 +164,6 @@ export async function keptPlace(
     await ask(session, { ...place, action: "RESUME", epoch }, z.looseObject({}), budget);
   }
   return { ...place, moduleId: moduleId(session, inputs.module), fresh: false };
-}
-
-const OwnerSchema = z.looseObject({ owner: z.string().optional() });
-
-/**
- * Asks a process to whom it belongs now.
- *
- * @throws FleetError NOT_OWNER: nobody but its owner can load code into it or give it back
- */
-async function assertOwned(session: Session, place: Place, budget: Budget): Promise<void> {
-  const { owner } = await ask(session, { ...place, action: "Info" }, OwnerSchema, budget);
-  const { address } = session.ao;
-  if (owner === undefined || owner === address) return;
-  throw new FleetError({
-    code: "NOT_OWNER",
-    what: `${place.name} was given to another wallet: this one can change nothing in it.`,
-    at: `processes.${place.name}`,
-    got: owner,
-    expected: address,
-    remedy: `Whoever has that wallet can give it back by the Eval \`Owner = "${address}"\` to ${place.processId}. Or deploy with that wallet, or declare a new member in its place.`,
-  });
 }
 
 /** A state that is older than the journal may name a process that was retired since. */

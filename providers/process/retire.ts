@@ -9,6 +9,7 @@ import { isBare, retireBare } from "./bare.ts";
 import { stopCron } from "./cron.ts";
 import type { Place } from "./health.ts";
 import type { ProcessInputs } from "./schema.ts";
+import { assertOwned } from "./wrong-wallet.ts";
 
 /** AO processes are permanent: a retired one answers `GONE` from now on. Done twice, it is done once. */
 export async function retire(
@@ -30,6 +31,8 @@ export async function retire(
   } catch (error) {
     // Nothing that could answer was ever loaded: there are no handlers to retire. It is found again if the member comes back.
     // One that is ruined answers nobody any more.
+    if (error instanceof FleetError && error.code === "FORBIDDEN")
+      await assertOwned(session, place, budget, error);
     if (!(error instanceof FleetError && error.code === "NO_REPLY") && !saysRuined(error)) throw error;
   }
 }

@@ -126,8 +126,11 @@ export const HealthOutputSchema = z.strictObject({
   status: z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE", "UNKNOWN"]),
   /** One line for each check that did not pass. */
   reasons: z.array(z.string()),
-  /** PROCESS_RUINED: it never evaluates a message again. @default none */
-  code: z.literal("PROCESS_RUINED").optional(),
+  /**
+   * PROCESS_RUINED: it never evaluates a message again. NOT_OWNER: it has no library, and does not run an Eval of the wallet that asked.
+   * @default none
+   */
+  code: z.enum(["PROCESS_RUINED", "NOT_OWNER"]).optional(),
 });
 
 export type HealthOutput = z.infer<typeof HealthOutputSchema>;
@@ -182,7 +185,7 @@ export const ProcessOutputsSchema = ProcessInputsSchema.extend({
   generation: z.number().int().positive(),
   /** The AO module's id. */
   moduleId: z.string(),
-  /** Address of the wallet that owns it. */
+  /** Address of the wallet that owns it, as it said when it was last deployed or refreshed. */
   owner: z.string(),
   /** The deployed version that the program wants: the AO process, its code and the message that loaded it. */
   revision: RevisionSchema.optional(),

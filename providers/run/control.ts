@@ -184,6 +184,8 @@ function parse<T>(request: Request, schema: z.ZodType<T>, reply: OutMessage): T 
       {
         code,
         what: `${request.name} refused ${request.action}: ${message}`,
+        // Of a member with several processes its name does not say which one has another owner.
+        ...(code === "FORBIDDEN" ? { got: `from the process ${request.processId}` } : {}),
         remedy: remedy ?? `npx fleet logs ${request.name}`,
       },
       // The other run ends, or is found dead.

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Intent } from "../../ao/journal/index.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { adoption } from "./adoption.ts";
@@ -55,11 +56,15 @@ export async function newestIncarnation(
 }
 
 /** What the journal knows of a member, oldest first; a spawn that was given up is not among them. */
-export function incarnationsIn(session: Session, name: string): Incarnation[] {
-  const prefix = `${deploymentKey(session.scope, name)}/g`;
+export const incarnationsIn = (session: Session, name: string): Incarnation[] =>
+  incarnationsOf(session.journal.history(), session.scope, name);
+
+/** The same of a journal's entries. Pure. */
+export function incarnationsOf(entries: Iterable<Intent>, scope: Scope, name: string): Incarnation[] {
+  const prefix = `${deploymentKey(scope, name)}/g`;
   const made = new Map<number, Incarnation>();
   const retired = new Set<number>();
-  for (const { key, kind, state, id } of session.journal.history()) {
+  for (const { key, kind, state, id } of entries) {
     if (!key.startsWith(prefix)) continue;
     const [generation, step] = key.slice(prefix.length).split("/");
     const number = Number(generation);

@@ -170,7 +170,7 @@ function runSeconds(): number {
 }
 
 /** Where the units are. The embedded network is started when it is down, so that refresh and destroy work after a reboot. */
-async function placeOf(
+export async function placeOf(
   network: NetworkRef,
 ): Promise<{ endpoints: NetworkEndpoints; modules: Record<string, string> }> {
   let modules: Record<string, string> = {};

@@ -58,9 +58,16 @@ export async function update(_id: string, olds: TrafficOutputs, raw: Raw) {
 export async function read(id: string, props: TrafficOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const router = routerOf(session, props.router, () => session.budget(props.timeoutSeconds));
-  const state = await router.look().catch(nothingLoaded);
+  const state = await router.look().catch(tellsNothing);
   if (state === "ruined") return { id, props };
+  if (state === "refused")
+    return { id, props: { ...props, drift: [`${props.router.name} does not tell this wallet its traffic`] } };
   return { id, props: { ...props, drift: explainDrift(props, state) } };
+}
+
+/** For `catch` in a refresh: a router that was given to another wallet refuses to tell; one refusal must not end the refresh. */
+function tellsNothing(error: unknown): ReturnType<typeof nothingLoaded> | "refused" {
+  return error instanceof FleetError && error.code === "FORBIDDEN" ? "refused" : nothingLoaded(error);
 }
 
 /** An empty table: requests go where the wiring says. A router that is gone needs none. */

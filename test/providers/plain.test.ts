@@ -36,6 +36,7 @@ beforeAll(async () => {
   process.chdir(await mkdtemp(join(tmpdir(), "fleet-plain-")));
   await cp(join(repository, "processes/lib"), "processes/lib", { recursive: true });
   await put("processes/token/process.lua", TOKEN);
+  await put("processes/gone/process.lua", TOKEN);
   await configureOnce();
 }, 60_000);
 afterAll(async () => {
@@ -250,6 +251,36 @@ describe("a member without the library", () => {
     expect(await evaluate(made, "return type(Fleet)")).toBe("nil");
     expect(made.revision?.handlers).toEqual(["legacy", "info", "transfer"]);
     expect(await seen(made)).toEqual(made);
+  }, 60_000);
+
+  test("belongs to whom it says, where the state names another wallet: in the plan, and from a refresh on", async () => {
+    const elsewhere = "o".repeat(43);
+    const given = { ...made, owner: elsewhere };
+    expect(await lifecycle.diff("id", given, await bare())).toMatchObject({ changes: true });
+    expect(await seen(given)).toEqual(made);
+    // The wallet before this one refreshed it.
+    const reasons = ["bare does not take an Eval from this wallet."];
+    const refused: ProcessOutputs = { ...given, health: { status: "OFFLINE", reasons, code: "NOT_OWNER" } };
+    expect(await lifecycle.diff("id", refused, await bare())).toMatchObject({ changes: true });
+    expect((await lifecycle.update("id", refused, await bare())).outs).toEqual(made);
+  }, 60_000);
+
+  test("is named with its id at preview where it was given to a wallet that it does not tell", async () => {
+    const { outs: other } = await lifecycle.create(await inputs("gone", BARE));
+    await evaluate(other, `Owner = "${"o".repeat(43)}"`);
+    const found = await seen(other);
+    expect(found).toMatchObject({ health: { status: "OFFLINE", code: "NOT_OWNER" }, drift: [] });
+    for (const state of [found, { ...other, owner: "o".repeat(43) }])
+      await expect(lifecycle.diff("id", state, await inputs("gone", BARE))).rejects.toMatchObject({
+        code: "WRONG_WALLET",
+        problems: [
+          {
+            got: `the wallet ${made.owner}`,
+            expected: expect.stringContaining(`gone: ${other.processId}`),
+            remedy: expect.stringContaining(`-- ${other.processId} Eval`),
+          },
+        ],
+      });
   }, 60_000);
 
   test("goes on answering when it is retired, and is never taken again", async () => {

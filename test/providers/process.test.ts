@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import type { FleetError } from "../../core/errors.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { PartialFailure } from "../../providers/run/partial.ts";
 import type { Behaviours } from "../simnet/index.ts";
@@ -176,20 +177,76 @@ describe("diff", () => {
     await expect(lifecycle.diff("id", outs, other)).rejects.toThrow(/MODULE_FIXED/);
   });
 
-  it("refuses a wallet that does not own the process, with both addresses, until a refresh says otherwise", async () => {
+  it("asks the process itself where the state names another wallet: what was given to this one needs no refresh", async () => {
+    stack = await simulatedStack();
+    const inputs = await checked(await stack.inputs("battle"));
+    const outs = await createProcess(await stack.inputs("battle"));
+    const given = { ...outs, owner: "o".repeat(43) };
+    expect(await lifecycle.diff("id", given, inputs)).toMatchObject({ changes: true });
+    const { outs: noted } = await lifecycle.update("id", given, inputs);
+    expect(noted).toEqual(outs);
+    const { props } = await lifecycle.read("id", given);
+    expect(props).toEqual(outs);
+    expect(await lifecycle.diff("id", props as typeof outs, inputs)).toMatchObject({ changes: false });
+  });
+
+  it("refuses a wallet that does not own the process, with both addresses and the command that gives it away", async () => {
     stack = await simulatedStack();
     const inputs = await checked(await stack.inputs("battle"));
     const outs = await createProcess(await stack.inputs("battle"));
     const owner = "o".repeat(43);
-    const wrong = { ...outs, owner };
-    const refused = await lifecycle.diff("id", wrong, inputs).catch((error: unknown) => error);
-    expect(refused).toMatchObject({
+    await evaluate(stack, outs.processId, `Owner = "${owner}"`);
+    const refused = {
       code: "WRONG_WALLET",
-      problems: [{ got: `the wallet ${outs.owner}`, expected: expect.stringContaining(owner) }],
+      problems: [
+        {
+          got: `the wallet ${outs.owner}`,
+          expected: expect.stringMatching(new RegExp(`${owner}.*\\n +battle: ${outs.processId}$`)),
+          remedy: expect.stringContaining(
+            `npx fleet call --raw --data "Owner = '${outs.owner}'" -- ${outs.processId} Eval`,
+          ),
+        },
+      ],
+    };
+    await expect(lifecycle.diff("id", { ...outs, owner }, inputs)).rejects.toMatchObject(refused);
+    const { props } = await lifecycle.read("id", outs);
+    expect(props).toMatchObject({ owner, drift: [`it belongs to ${owner} instead of ${outs.owner}`] });
+    // The same at each refresh, which compares what it has read, and finds no error in it.
+    expect(await lifecycle.diff("id", props as typeof outs, inputs)).toMatchObject({ changes: true });
+    expect((await lifecycle.read("id", props as typeof outs)).props).toEqual(props);
+    expect(await lifecycle.diff("id", props as typeof outs, inputs)).toMatchObject({ changes: true });
+    await expect(lifecycle.diff("id", props as typeof outs, inputs)).rejects.toMatchObject(refused);
+    // Of an earlier version's state the sentence alone says it.
+    const earlier = { ...props, owner: outs.owner } as typeof outs;
+    await expect(lifecycle.diff("id", earlier, inputs)).rejects.toMatchObject(refused);
+    await expect(lifecycle.remove("id", outs)).rejects.toMatchObject(refused);
+  });
+
+  it("names in one error all processes of the stack that are to be given away, with revisions that are held", async () => {
+    stack = await simulatedStack();
+    const owner = "o".repeat(43);
+    const beside = { strategy: { kind: "new-process", retention: { revisions: 2, windowSeconds: 3600 } } };
+    const shop = async (slow: number) => checked(await stack.inputs("shop", { slow }, beside));
+    const blue = await createProcess(await shop(1));
+    const { outs: green } = await lifecycle.update("id", blue, await shop(2));
+    const battle = await createProcess(await stack.inputs("battle"));
+    const next = await createProcess(await stack.inputs("next"));
+    // Somebody gave away, or back, what the stack names, and forgot what is held.
+    for (const one of [blue, battle]) await evaluate(stack, one.processId, `Owner = "${owner}"`);
+    const error = await lifecycle
+      .diff("id", { ...green, owner }, await shop(2))
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "WRONG_WALLET", problems: [{ at: "processes.shop" }] });
+    const [{ expected = "", remedy }] = (error as FleetError).problems;
+    expect(expected).toContain(`shop (held): ${blue.processId}`);
+    for (const text of [expected, remedy]) {
+      expect(text).toContain(battle.processId);
+      for (const ours of [green, next]) expect(text).not.toContain(ours.processId);
+    }
+    await expect(lifecycle.remove("id", green)).rejects.toMatchObject({
+      code: "WRONG_WALLET",
+      problems: [{ remedy: expect.stringContaining(`-- ${blue.processId} Eval`) }],
     });
-    // The process itself says that it belongs to this wallet.
-    const { props } = await lifecycle.read("id", wrong);
-    expect(await lifecycle.diff("id", props, inputs)).toMatchObject({ changes: true });
   });
 });
 

@@ -244,7 +244,7 @@ export function givenAway(): FaultCase {
         ...failuresOf("refresh", found),
         ...(named ? [] : [`not named: ${JSON.stringify(found.drift)}`]),
         ...elsewhere.map((at) => `a change was seen at ${at} too`),
-        ...(helpless.errors.some(({ name, code }) => name === "battle" && code === "NOT_OWNER")
+        ...(helpless.errors.some(({ name, code }) => name === "battle" && code === "WRONG_WALLET")
           ? []
           : [`up did not say that battle is another's: ${JSON.stringify(helpless.errors)}`]),
         ...(again.drift.battle ? [`given back, still there: ${again.drift.battle}`] : []),

@@ -1,0 +1,78 @@
+import { z } from "zod";
+import { amount } from "../../core/amount.ts";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { ask } from "../run/control.ts";
+import type { Session } from "../run/session.ts";
+import type { Place } from "./health.ts";
+
+/** An AO process that does not belong to the stack's wallet. */
+export interface Foreign {
+  /** Member whose process it is. */
+  readonly name: string;
+  readonly processId: string;
+  /** Address of the wallet to which it belongs; undefined where the process does not say. */
+  readonly owner?: string;
+  /** What it is, where it is not the process in use: `held`. */
+  readonly note?: string;
+}
+
+/**
+ * What to do about processes of another wallet: each with its id and the command that gives it away. Pure.
+ *
+ * @param name member at whose turn it was found
+ * @param wallet address of the stack's wallet
+ */
+export function wrongWallet(
+  name: string,
+  wallet: string,
+  list: readonly Foreign[],
+  cause?: unknown,
+): FleetError {
+  const owners = [...new Set(list.map(({ owner }) => owner))];
+  const whose = (owner: string | undefined) =>
+    owner === undefined ? "another wallet, which it does not name" : `the wallet ${owner}`;
+  const lines = list.map(
+    (one) =>
+      `\n              ${labelOf(one)}: ${one.processId}${owners.length > 1 ? `, of ${whose(one.owner)}` : ""}`,
+  );
+  const commands = list.map(
+    (one) =>
+      `\n              npx fleet call --raw --data "Owner = '${wallet}'" -- ${one.processId} Eval   # ${labelOf(one)}`,
+  );
+  const processes = amount(list.length, "process", "processes");
+  return new FleetError(
+    {
+      code: "WRONG_WALLET",
+      what: `The wallet of this stack does not own ${processes} of it, so it cannot change ${list.length === 1 ? "it" : "them"}.`,
+      at: `processes.${name}`,
+      got: `the wallet ${wallet}`,
+      expected: `${owners.length === 1 ? whose(owners[0]) : "their owners' wallets"}, which ${owners.length === 1 ? "owns" : "own"}${lines.join("")}`,
+      remedy: `Configure the owner's wallet: npx pulumi config set walletPath <file>. If the fleet is to belong to ${wallet}, give it every process first, with the owner's wallet configured, and then deploy with this one (docs/environments.md):${commands.join("")}`,
+    },
+    cause === undefined ? {} : { cause },
+  );
+}
+
+const labelOf = ({ name, note }: Foreign): string => (note === undefined ? name : `${name} (${note})`);
+
+const OwnerSchema = z.looseObject({ owner: z.string().optional() });
+
+/**
+ * Asks a process with the library, by a signed message, to whom it belongs now.
+ *
+ * @throws FleetError `WRONG_WALLET`: nobody but its owner can load it, retire it or give it away
+ */
+export async function assertOwned(
+  session: Session,
+  place: Place,
+  budget: Budget,
+  cause?: unknown,
+): Promise<void> {
+  const { name, processId, generation } = place;
+  const request = { name, processId, generation, action: "Info" };
+  const { owner } = await ask(session, request, OwnerSchema, budget);
+  const { address } = session.ao;
+  if (owner === undefined || owner === address) return;
+  throw wrongWallet(name, address, [{ name, processId, owner }], cause);
+}
