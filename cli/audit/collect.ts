@@ -9,7 +9,7 @@ import { isBare, NO_LIBRARY } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History, Scheduled } from "../history.ts";
 import type { Member as FleetMember } from "../members.ts";
-import { ledgerOf, readLedger, runsOf } from "../rollback/ledger.ts";
+import { ledgerOf, readLedger, ruinedIn, runsOf } from "../rollback/ledger.ts";
 import { localReleases } from "../rollback/releases.ts";
 import type { Member, Seen, Sources } from "./sources.ts";
 
@@ -51,7 +51,7 @@ export async function collect(
   ]);
   return {
     owner: ao.address,
-    ...(entries === undefined ? {} : { runs: runsOf(entries) }),
+    ...(entries === undefined ? {} : { runs: runsOf(entries), ruined: ruinedIn(entries) }),
     ...(registered === undefined ? {} : { registered }),
     journal,
     releases,

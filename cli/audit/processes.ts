@@ -9,19 +9,28 @@ export const audited = (sources: Sources): AuditFinding[] => [
 ];
 
 /** Every process that this machine made is a member, or was retired. */
-function spawns({ journal, members }: Sources): AuditFinding[] {
+function spawns({ journal, members, ruined = [] }: Sources): AuditFinding[] {
   const made = journal.filter(({ kind, state }) => kind === "spawn" && state !== "voided");
   const retired = new Set(journal.filter(({ key }) => key.includes("/RETIRE/")).map(({ target }) => target));
   const current = new Set(members.map(({ processId }) => processId));
   const lost = made.filter(({ id }) => !current.has(id) && !retired.has(id));
-  return lost.map(({ id, key }) =>
-    say(
+  return lost.map(({ id, key }) => {
+    const about = key.split("/")[2] ?? "fleet";
+    // Nothing can retire it: it never evaluates a message again.
+    if (ruined.includes(id))
+      return say(
+        "note",
+        "PROCESS_RUINED",
+        about,
+        `the process ${id} is ruined, and another one took its place`,
+      );
+    return say(
       "note",
       "PROCESS_LEFT",
-      key.split("/")[2] ?? "fleet",
+      about,
       `the process ${id} was made, is no member and was not retired: kept warm, or lost`,
-    ),
-  );
+    );
+  });
 }
 
 /** What was read back is in the order of its process; what was not is still to be done. */

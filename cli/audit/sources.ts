@@ -50,6 +50,8 @@ export interface Sources {
   readonly runs?: readonly LedgerRun[];
   /** Process ids that are registered in the ledger. */
   readonly registered?: readonly string[];
+  /** Process ids that a run found ruined and replaced, as the ledger has them. */
+  readonly ruined?: readonly string[];
   /** What this machine signed: the deployments' journal and the command line's. */
   readonly journal: readonly Intent[];
   /** Releases that are kept on this machine. */

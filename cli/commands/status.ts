@@ -3,6 +3,7 @@ import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { probe } from "../../providers/process/health.ts";
+import { wayOn } from "../../providers/run/replacing.ts";
 import { type BareLook, glanceAtBare, isBare, lookAtBare } from "../bare.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
@@ -226,6 +227,7 @@ export function unanswered(
     responseMs: null,
     reasons: [
       `${state === "UNKNOWN" ? "unknown: " : ""}${what} [${code}]${known ? `; ${lastWords(known, now)}` : ""}`,
+      ...(code === "PROCESS_RUINED" ? [wayOn(base.name)] : []),
     ],
   };
 }

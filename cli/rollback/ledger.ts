@@ -38,6 +38,7 @@ const EntrySchema = z.looseObject({
   strategy: optionalText,
   reason: optionalText,
   releaseHash: optionalText,
+  processId: z.string().nullish(),
 });
 /** One page of LEDGER. */
 export const LedgerPageSchema = z.looseObject({
@@ -53,7 +54,7 @@ export function ledgerOf(fleet: FleetSession): Member | undefined {
   return fleet.members.find(({ name }) => name === fleet.ledger);
 }
 
-/** All entries that tell of runs and rollbacks. @throws FleetError what the ledger or the network says */
+/** All entries that tell of runs, rollbacks and single processes. @throws FleetError what the ledger or the network says */
 export async function readLedger(
   fleet: FleetSession,
   ledger: Member,
@@ -74,7 +75,13 @@ export async function readLedger(
   }
 }
 
-const KINDS = new Set(["DEPLOYMENT_BEGUN", "DEPLOYMENT_FINISHED", "ROLLBACK_PHASE"]);
+const KINDS = new Set(["DEPLOYMENT_BEGUN", "DEPLOYMENT_FINISHED", "ROLLBACK_PHASE", "PROCESS_PROGRESS"]);
+
+/** Ids of processes that a run found ruined and replaced. Pure. */
+export const ruinedIn = (entries: readonly LedgerEntry[]): string[] =>
+  entries.flatMap(({ kind, status, processId }) =>
+    kind === "PROCESS_PROGRESS" && status === "RUINED" && typeof processId === "string" ? [processId] : [],
+  );
 
 /** Entries as runs, in the order in which they began. Pure. */
 export function runsOf(entries: readonly LedgerEntry[]): LedgerRun[] {

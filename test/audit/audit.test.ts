@@ -84,6 +84,7 @@ describe("what a person should know is a note", () => {
     ["RELEASE_ELSEWHERE", { releases: [] }],
     ["REGISTERED_BESIDE", { registered: ["shop-id", "old"] }],
     ["PROCESS_LEFT", { journal: [intent({ kind: "spawn", id: "lost", target: "" })] }],
+    ["PROCESS_RUINED", { journal: [intent({ kind: "spawn", id: "old", target: "" })], ruined: ["old"] }],
     ["INTENTS_OPEN", { journal: [intent({ state: "sent" })] }],
     [
       "STRANGERS_REFUSED",
@@ -106,6 +107,18 @@ describe("what a person should know is a note", () => {
     const sources = { ...whole, ...(more as Partial<Sources>) };
     expect(codes(sources, "note")).toContain(code);
     expect(codes(sources, "problem")).toEqual([]);
+  });
+
+  test("a process that the ledger knows as ruined is not said to be kept warm or lost", () => {
+    const journal = [intent({ kind: "spawn", id: "old", target: "", key: "game/dev/shop/g1/spawn/x/e1/1" })];
+    const findings = audit({ ...whole, journal, ruined: ["old"] });
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        ...{ code: "PROCESS_RUINED", about: "shop" },
+        what: "the process old is ruined, and another one took its place",
+      }),
+    );
+    expect(findings.map(({ code }) => code)).not.toContain("PROCESS_LEFT");
   });
 
   describe("an Eval of nobody's journal", () => {

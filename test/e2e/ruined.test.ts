@@ -63,6 +63,7 @@ describe("a member whose process is ruined", { timeout: 240_000 }, () => {
 
     const shown = await fleet("status");
     expect([shown.code, shown.text]).toEqual([1, expect.stringContaining("[PROCESS_RUINED]")]);
+    expect(shown.text).toContain(WAY_ON);
     const refreshed = await project.pulumi(["refresh", "--yes", "--skip-preview"]);
     expect([refreshed.code, refreshed.text]).toEqual([0, expect.any(String)]);
     const preview = await project.pulumi(["preview"]);
@@ -109,6 +110,8 @@ describe("a member whose process is ruined", { timeout: 240_000 }, () => {
     };
     const outputs = deployment.resources.map((one) => one.outputs).find((one) => one?.processId === after);
     expect(outputs).toMatchObject({ generation: 2, ruined: [{ processId: before, generation: 1 }] });
-    expect((await fleet("audit")).text).toContain(before);
+    const { text } = await fleet("audit");
+    expect(text).toContain(`the process ${before} is ruined, and another one took its place`);
+    expect(text).not.toContain(`the process ${before} was made`);
   });
 });
