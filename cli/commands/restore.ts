@@ -1,19 +1,17 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
-import { budgetOf } from "../../core/budget.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
-import { ask } from "../../providers/run/control.ts";
 import { contentsOf, contentsWords, StateSchema } from "../../providers/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../providers/snapshot/store.ts";
-import { takeSnapshot } from "../../providers/snapshot/take.ts";
 import { type Cli, type Context, defineCommand } from "../command.ts";
 import { EXIT, type ExitCode, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
 import { ownerWords, recover } from "../recovery/index.ts";
-import { membersWithLibrary, nowOf } from "../state/members.ts";
+import { membersWithLibrary } from "../state/members.ts";
+import { putBack, putBackLines } from "../state/put-back.ts";
 
 const Options = z.looseObject({
   all: z.boolean().default(false),
@@ -91,13 +89,13 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
   }
   const restored = [];
   for (const { member, snapshot, text } of wanted) {
-    const now = await putBack(fleet, member, snapshot, text);
-    restored.push({ member: member.name, digest: snapshot.digest, ...now });
-    const holds = contentsWords(contentsOf(StateSchema.parse(parseJson(text))));
-    const migrated = now.equal ? "equal by digest" : `migrated to shape ${now.stateVersion}`;
-    out.line(
-      `${member.name}: state ${snapshot.digest.slice(0, 12)} of ${snapshot.takenAt} is back, ${holds}, ${migrated}`,
-    );
+    const done = await putBack(fleet, member, snapshot, text);
+    const { before, ...more } = done;
+    const held = { states: before.states ?? [], globals: before.globals ?? [] };
+    restored.push({ member: member.name, digest: snapshot.digest, kept: before.digest, held, ...more });
+    // Earlier versions did not write down what is in a snapshot.
+    const contents = contentsOf(StateSchema.parse(parseJson(text)));
+    for (const line of putBackLines(member.name, { ...snapshot, ...contents }, done)) out.line(line);
   }
   out.document({ success: true, stack: fleet.stack, restored });
   return EXIT.ok;
@@ -137,36 +135,6 @@ async function snapshotFor(
       : `${amount(kept.length, "kept state")}, none fits`,
     expected: "one snapshot whose text is in the store",
     remedy: `npx fleet restore ${member.name} --list shows what is kept.`,
-  });
-}
-
-const DoneSchema = z.looseObject({ digest: z.string() });
-
-async function putBack(
-  fleet: FleetSession,
-  member: Member,
-  snapshot: Snapshot,
-  text: string,
-): Promise<{ equal: boolean; stateVersion: string; kept: string }> {
-  const budget = budgetOf(120);
-  const { epoch, sourceHash } = await nowOf(fleet, member);
-  const occasion = { sourceHash, deploymentId: `restore-${snapshot.digest.slice(0, 12)}` };
-  const kept = await takeSnapshot(fleet.session, member, { reason: "restore", ...occasion }, budget);
-  const data = { state: parseJson(text), digest: snapshot.digest };
-  await ask(fleet.session, { ...member, action: "IMPORT_STATE", epoch, data }, DoneSchema, budget);
-  // Compared with what was kept: one from before globals were carried says nothing of them.
-  const { globals } = StateSchema.parse(data.state);
-  const whole = globals !== undefined;
-  const after = await takeSnapshot(fleet.session, member, { reason: "restore", ...occasion }, budget, whole);
-  const equal = after.digest === snapshot.digest;
-  if (equal || after.stateVersion !== snapshot.stateVersion)
-    return { equal, stateVersion: after.stateVersion, kept: kept.digest };
-  throw new FleetError({
-    code: "STATE_DIFFERS",
-    what: `${member.name} took the state, but does not hold it as it was kept.`,
-    got: after.digest,
-    expected: snapshot.digest,
-    remedy: `Somebody used it meanwhile, or its code declares other states now. What it held before: npx fleet restore ${member.name} --digest ${kept.digest.slice(0, 12)}`,
   });
 }
 

@@ -80,13 +80,15 @@ export function keptLines(
   };
   say("kept", of("PUT_BACK"), "the code assigns it at load; the value that messages gave it was put back");
   say("kept", of("ADDED"), "the code added to it at load, and that stays");
+  const digest = backup?.digest.slice(0, 8);
+  // A process takes no state that sets a name of its code, and takes none in part.
+  const isBlocked = of("RESET", "CODE").some((one) => isIn(backup, one));
+  const back = isBlocked
+    ? `The backup ${digest} has it, and code that leaves its names free takes it: npx fleet restore ${name} --digest ${digest}`
+    : `npx fleet restore ${name} --digest ${digest} brings it back, with the rest of the state of then`;
   for (const [why, text] of Object.entries(WHY)) {
     const [saved, lost] = halves(of("RESET", why), (one) => isIn(backup, one));
-    say(
-      "reset",
-      saved,
-      `${text}. npx fleet restore ${name} --digest ${backup?.digest.slice(0, 8)} brings it back`,
-    );
+    say("reset", saved, `${text}. ${back}`);
     say("reset", lost, `${text}. No backup has it`);
   }
   say(

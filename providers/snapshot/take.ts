@@ -10,24 +10,41 @@ import { type Snapshot, snapshotStore } from "./store.ts";
 /** Why and of what code a snapshot is taken. */
 export type Occasion = Pick<Snapshot, "reason" | "sourceHash"> & { readonly deploymentId?: string };
 
+/** States as a process exported them: believed, and not kept yet. */
+export interface Taken {
+  readonly snapshot: Snapshot;
+  /** Canonical JSON. */
+  readonly text: string;
+  /** Names of the globals that are in it. */
+  readonly carried: readonly string[];
+  /** Names of others that messages changed. */
+  readonly left: readonly string[];
+}
+
+export interface Extent {
+  /** Whether it says also that there are no globals; one from before globals were carried says nothing of them. @default true */
+  readonly whole?: boolean;
+  /** The globals that are in it. @default those that the declaration names, else those that messages changed */
+  readonly globals?: readonly string[];
+}
+
 /**
- * Asks a process for its states and keeps them. They are believed only when their canonical text has the digest that the process
- * gave. The message carries `Snapshot-Reason`, `Deployment-Id` and `Source-Hash`: its result is the snapshot too, on any machine.
+ * Asks a process for its states. They are believed only when their canonical text has the digest that the process gave. The message
+ * carries `Snapshot-Reason`, `Deployment-Id` and `Source-Hash`: its result is the snapshot too, on any machine.
  *
- * @param whole whether it says also that there are no globals; one from before globals were carried says nothing of them
  * @throws FleetError DIGEST_MISMATCH, and what the process answers (NO_REPLY, EXPORT_UNSUPPORTED, FORBIDDEN, …)
  */
-export async function takeSnapshot(
+export async function exportState(
   session: Session,
   place: Place,
   occasion: Occasion,
   budget: Budget,
-  whole = true,
-): Promise<Snapshot> {
+  { whole = true, globals }: Extent = {},
+): Promise<Taken> {
   const { name: member, processId, generation } = place;
   const { reason, sourceHash, deploymentId = session.deployment.id } = occasion;
   const tags = { "Snapshot-Reason": reason, "Deployment-Id": deploymentId, "Source-Hash": sourceHash };
-  const data = { whole };
+  const data = { whole, ...(globals === undefined ? {} : { globals }) };
   const reply = await ask(session, { ...place, action: "EXPORT_STATE", tags, data }, ExportedSchema, budget);
   const text = canonicalJson(reply.state);
   if (sha256(text) !== reply.digest) {
@@ -53,6 +70,18 @@ export async function takeSnapshot(
     bytes: Buffer.byteLength(text),
     ...contentsOf(reply.state),
   };
+  const { carried = [], left = [] } = reply.globals ?? {};
+  return { snapshot, text, carried, left };
+}
+
+/** The same, kept in the store. */
+export async function takeSnapshot(
+  session: Session,
+  place: Place,
+  occasion: Occasion,
+  budget: Budget,
+): Promise<Snapshot> {
+  const { snapshot, text } = await exportState(session, place, occasion, budget);
   await snapshotStore(session.scope).put(snapshot, text);
   return snapshot;
 }

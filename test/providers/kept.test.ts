@@ -7,6 +7,8 @@ import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts
 
 /** What a run says of a state after a load in place. */
 
+const HASH = "ab".repeat(32);
+
 let stack: Stack;
 beforeEach(async () => {
   stack = await simulatedStack();
@@ -52,7 +54,7 @@ test("what the declaration lets go is called reset, with the way back where a ba
   const text = await edited({ globals: [], states: [], changes: reset }, { state: "none" });
   const digest = /saved state ([0-9a-f]{8})/.exec(text)?.[1];
   expect(text).toContain(
-    `notes reset fleet.state seen: the code assigns it at load, and state: "none" keeps nothing. npx fleet restore notes --digest ${digest} brings it back`,
+    `notes reset fleet.state seen: the code assigns it at load, and state: "none" keeps nothing. npx fleet restore notes --digest ${digest} brings it back, with the rest of the state of then`,
   );
   expect(text).toContain(
     'notes reset Notes: the code assigns it at load, and state: "none" keeps nothing. No backup has it',
@@ -60,6 +62,18 @@ test("what the declaration lets go is called reset, with the way back where a ba
   expect(
     JSON.stringify(stack.net.oracle.messages((await stack.processesOf("notes"))[0]?.id ?? "")),
   ).toContain(String.raw`keep = \"none\"`);
+});
+
+test("no way back is promised that the process would refuse: a name that stands for code now takes no state", () => {
+  const changes = [change("Notes", "RESET", "NONE"), change("Log", "RESET", "CODE")];
+  const backup = { digest: HASH, states: [], globals: ["Log", "Notes"] };
+  const lines = keptLines({ name: "notes" }, { globals: [], states: [], changes }, true, backup);
+  const back =
+    "The backup abababab has it, and code that leaves its names free takes it: npx fleet restore notes --digest abababab";
+  expect(lines.map(({ text }) => text)).toEqual([
+    `Notes: the code assigns it at load, and state: "none" keeps nothing. ${back}`,
+    `Log: the name stands for code now. ${back}`,
+  ]);
 });
 
 test("a first load over another program names what it assigned", () => {
