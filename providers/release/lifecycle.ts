@@ -1,5 +1,6 @@
 import { crashPoint } from "../../ao/crash.ts";
 import { hashOf } from "../../core/hash.ts";
+import { approvalOf, forgetApproval } from "../run/approval.ts";
 import { writeAtomically } from "../run/files.ts";
 import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { type ManifestProcess, readManifest, record } from "../run/manifest.ts";
@@ -96,6 +97,7 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
   const started = performance.now();
   const releaseHash = hashOf(inputs.declaration);
   const { deployment } = session;
+  const approval = await approvalOf(inputs.scope, releaseHash);
   const releasedAt = new Date().toISOString();
   const outputs = {
     ...raw,
@@ -105,7 +107,7 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
     deploymentId: deployment.id,
     epoch: 0,
     releasedAt,
-    ...(deployment.approval === undefined ? {} : { approval: deployment.approval }),
+    ...(approval === undefined ? {} : { approval }),
   };
   try {
     const hold = await deployment.ledgerEpoch();
@@ -131,6 +133,7 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
     const text = `${JSON.stringify({ ...ownInputs({ ...release }), manifest }, null, 2)}\n`;
     await writeAtomically(releasePath(inputs.scope, deployment.id), text);
     await writeAtomically(releasePath(inputs.scope, "current"), text);
+    await forgetApproval(inputs.scope);
     await say(session, "release", "deployment phase completed", deployment.id, started);
     return release;
   } catch (error) {

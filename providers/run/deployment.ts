@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
-import type { Approval } from "../../delivery/approval.ts";
 import { ask } from "./control.ts";
 import { newDeploymentId } from "./id.ts";
 import { type Incarnation, newestIncarnation } from "./members.ts";
@@ -27,8 +26,6 @@ const BEATEN = new Set(["STALE_EPOCH", "DEPLOYMENT_IN_PROGRESS"]);
 export class Deployment {
   readonly id: string;
   readonly startedAt = new Date();
-  /** Who let its traffic through; undefined where this run ended no rollout. */
-  approval: Approval | undefined;
   readonly #session: () => Session;
   #epoch: Promise<number> | undefined;
   #current: Promise<number> | undefined;

@@ -5,6 +5,7 @@ import { activeOf, isSplit } from "../../delivery/index.ts";
 import { isWaitingCode, type Phase } from "../../delivery/phase.ts";
 import type { Table } from "../../delivery/wire.ts";
 import { nothingLoaded } from "../process/health.ts";
+import { keepApproval } from "../run/approval.ts";
 import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { say } from "../run/progress.ts";
@@ -128,8 +129,10 @@ async function ensure(
     walk = new Walk(wanted, around, promoted);
     await walk.run();
     const outputs = outputsOf(inputs, raw, standing(), olds);
-    if (outputs.letThrough !== null)
-      session.deployment.approval = { letThrough: outputs.letThrough, promoted: [...outputs.promoted] };
+    // Found as declared, it was let through by a run before, which kept that.
+    const { letThrough } = walk.standing;
+    if (letThrough !== undefined)
+      await keepApproval(inputs.scope, inputs.release, { letThrough, promoted: [...outputs.promoted] });
     return outputs;
   } catch (error) {
     const why = error instanceof FleetError ? error.problems[0].what : String(error);

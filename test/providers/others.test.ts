@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { hashOf } from "../../core/hash.ts";
 import * as config from "../../providers/config-bundle/lifecycle.ts";
 import { verifiedRelease } from "../../providers/release/document.ts";
 import * as release from "../../providers/release/lifecycle.ts";
+import { keepApproval } from "../../providers/run/approval.ts";
 import { manifestPath } from "../../providers/run/manifest.ts";
-import { sessionFor } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
@@ -218,13 +219,14 @@ describe("a release", () => {
       members: { "deployment-coordinator": { processId, generation, evalId: revision?.evalId ?? "" } },
       evidence: {},
     };
-    const { deployment } = await sessionFor(raw.scope, raw.network);
     const verdict = "errorRate of calc is open";
     const last = { step: 2, weightBp: 10_000, by: "ann", outcome: "inconclusive" as const, verdict };
-    deployment.approval = { letThrough: "person", promoted: [last] };
+    const approval = { letThrough: "person" as const, promoted: [last] };
+    // The run that ended the rollout may have failed since, and this be another one.
+    await keepApproval(raw.scope, hashOf(raw.declaration), approval);
     const { outs } = await release.create(raw);
-    expect(outs.approval).toEqual(deployment.approval);
-    expect(verifiedRelease(outs)?.approval).toEqual(deployment.approval);
+    expect(outs.approval).toEqual(approval);
+    expect(verifiedRelease(outs)?.approval).toEqual(approval);
     const finished = stack.net.oracle
       .messages(processId)
       .filter(({ tags }) => tags.Phase === "finish")
@@ -236,6 +238,14 @@ describe("a release", () => {
         manifest: { release: { approval: { letThrough: "person" } } },
       },
     ]);
+    // A repair of the same release lets nothing through, and says nothing of it.
+    expect(
+      (await release.update("id", outs, { ...raw, evidence: { x: "2" } })).outs.approval,
+    ).toBeUndefined();
+    await keepApproval(raw.scope, "another release", approval);
+    expect(
+      (await release.update("id", outs, { ...raw, evidence: { x: "3" } })).outs.approval,
+    ).toBeUndefined();
   });
 
   it("registers a member without the library as such, and asks it nothing", async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { FleetSession } from "../../cli/fleet-session.ts";
 import { historyOf } from "../../cli/history.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { approvalOf } from "../../providers/run/approval.ts";
 import { sessionFor } from "../../providers/run/session.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
@@ -113,6 +114,8 @@ test("who promotes it all the same is said to have let it through: nothing says 
   });
   expect(outs.promoted[0]?.outcome).not.toBe("pass");
   expect(said).toMatch(/COMPLETED battle 100 % \S+ \(promoted by hand, not judged good: /);
+  const { letThrough, promoted: steps } = outs;
+  expect(await approvalOf(outs.scope, outs.release)).toEqual({ letThrough, promoted: steps });
   // A later run that finds it so does not take it for its own, and forgets nothing.
   const { outs: later } = await traffic.update("traffic", outs, left.inputs);
   expect(later).toMatchObject({ letThrough: "person", promoted: outs.promoted });
