@@ -20,3 +20,6 @@ const WAITING: ReadonlySet<string> = new Set(["HELD", "PAUSED", "GATE"]);
 
 /** Whether a run that ended with this code waits for a person instead of having failed. Pure. */
 export const isWaitingCode = (code: string | undefined): boolean => code !== undefined && WAITING.has(code);
+
+/** Whether a rollout in this phase has come to its end at the router too: only a new one changes the table then. Pure. */
+export const isOver = (phase: Phase): boolean => phase === "COMPLETED" || phase === "ROLLED_BACK";

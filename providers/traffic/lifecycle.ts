@@ -17,6 +17,7 @@ import { measureBy } from "./measure.ts";
 import { finalOf, fromProven, isSpreadAs } from "./plan.ts";
 import { routerOf } from "./router.ts";
 import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
+import { standingNow } from "./standing.ts";
 import { NOT_BEGUN, type Standing, Walk } from "./walk.ts";
 import { explainComing, explainDrift, explainTraffic } from "./words.ts";
 
@@ -63,7 +64,8 @@ export async function read(id: string, props: TrafficOutputs) {
   if (state === "ruined") return { id, props };
   if (state === "refused")
     return { id, props: { ...props, drift: [`${props.router.name} does not tell this wallet its traffic`] } };
-  return { id, props: { ...props, drift: explainDrift(props, state) } };
+  const now = state ? standingNow(props, state) : props;
+  return { id, props: { ...now, drift: explainDrift(now, state) } };
 }
 
 /** For `catch` in a refresh: a router that was given to another wallet refuses to tell; one refusal must not end the refresh. */

@@ -85,9 +85,9 @@ export interface TrafficOutputs extends TrafficInputs {
   readonly table: Table | null;
   /** Its step. */
   readonly step: number;
-  /** Where the rollout is, in the guide's words. */
+  /** Where the rollout is, in the guide's words: as the last run left it, or a refresh found it. */
   readonly phase: Phase;
-  /** Slot at which that table came into force; null where the network has none. */
+  /** Slot at which that table came into force; null where the network has none, or the router returned to it by itself. */
   readonly slot: number | null;
   /** The last verdict in words, with its numbers. */
   readonly verdict: string;

@@ -1,16 +1,23 @@
 /** Why traffic changes, and what was changed by hand. Pure. */
 import { isSame, tableName, weightsText } from "../../delivery/index.ts";
+import { isOver } from "../../delivery/phase.ts";
 import type { TrafficState } from "../../delivery/wire.ts";
 import { memberIn, withOtherCode } from "../run/coming.ts";
 import { hasUnknown } from "../run/inputs.ts";
 import { finalOf, isSpreadAs, servicesAt } from "./plan.ts";
 import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
 
-/** `battle moves from 1a2b3c4d to 9f8e7d6c`; empty when all traffic is where the inputs want it. */
+/**
+ * `battle 100 % 1a2b3c4d becomes battle 100 % 9f8e7d6c`; empty when all traffic is where the inputs want it. Of a rollout that was not over,
+ * the state is only what the last run left: the router may have gone on, or back, since.
+ */
 export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): string[] {
   const reasons = olds.drift.map((finding) => `changed by hand: ${finding}`);
   if (olds.router.processId !== news.router.processId) reasons.push("the router is another process");
-  if (olds.phase !== "COMPLETED") reasons.push(`the last rollout ended ${olds.phase}`);
+  const stated = isOver(olds.phase) ? "" : ", as the state has it,";
+  if (stated !== "")
+    reasons.push(`the last rollout ended ${olds.phase}, as the state has it: pulumi refresh asks the router`);
+  else if (olds.phase !== "COMPLETED") reasons.push(`the last rollout ended ${olds.phase}`);
   if (isSpreadAs(olds.table, finalOf(news))) return reasons;
   const before = olds.table?.services ?? {};
   const after = finalOf(news);
@@ -20,7 +27,7 @@ export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): strin
     else if (!to) reasons.push(`${name} leaves`);
     else if (!isSpreadAs({ services: { [name]: from } }, { [name]: to })) {
       const [was, is] = [from, to].map((one) => weightsText({ services: { [name]: one } }));
-      reasons.push(was === is ? `${name} is routed by other rules` : `${was} becomes ${is}`);
+      reasons.push(was === is ? `${name} is routed by other rules` : `${was}${stated} becomes ${is}`);
     }
   }
   return reasons;

@@ -9,23 +9,29 @@ import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import { makeJwk } from "../ao/wallets.ts";
 
+type Jwk = Awaited<ReturnType<typeof makeJwk>>;
+
 const ROOT = join(import.meta.dirname, "..", "..");
 
 export class Embedded {
   readonly network: LocalNetworkInfo;
+  /** Of the stack's wallet. */
+  readonly jwk: Jwk;
   readonly #folder: string;
 
-  private constructor(folder: string, network: LocalNetworkInfo) {
+  private constructor(folder: string, network: LocalNetworkInfo, jwk: Jwk) {
     this.#folder = folder;
     this.network = network;
+    this.jwk = jwk;
   }
 
   static async open(): Promise<Embedded> {
     const folder = await mkdtemp(join(tmpdir(), "fleet-traffic-"));
     const network = await start(join(folder, "network"));
-    const jwk = JSON.stringify(await makeJwk());
-    member.configure({ get: (key: string) => (key === "wallet" ? jwk : undefined) });
-    return new Embedded(folder, network);
+    const jwk = await makeJwk();
+    const wallet = JSON.stringify(jwk);
+    member.configure({ get: (key: string) => (key === "wallet" ? wallet : undefined) });
+    return new Embedded(folder, network, jwk);
   }
 
   async close(): Promise<void> {

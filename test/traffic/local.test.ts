@@ -1,5 +1,5 @@
 /** Rollouts on the embedded network: the fleet's own coordinator, real aos, and clients who send throughout. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
@@ -9,6 +9,8 @@ import { Embedded, targetOf, whileCalling } from "./embedded.ts";
 
 let stage: Embedded;
 let player: Player;
+/** With the stack's wallet. */
+let owner: Player;
 let coordinator: ProcessOutputs;
 let blue: ProcessOutputs;
 let green: ProcessOutputs;
@@ -65,6 +67,7 @@ beforeAll(async () => {
     peers: { battle: blue.processId },
   });
   player = await newPlayer(stage.network);
+  owner = await newPlayer(stage.network, stage.jwk);
 }, 120_000);
 
 afterAll(() => stage.close());
@@ -148,6 +151,42 @@ test("nothing was lost and nothing doubled", async () => {
     `${sent.length} requests: ${ids[0]?.length} to blue, ${ids[1]?.length} to green, ${sent.length - all.length} failed in the broken one`,
   );
 }, 60_000);
+
+test("what was aborted by hand is said as the state has it, until a refresh asks the router", async () => {
+  const steps = [{ weightBp: 3000, gate: "manual" }, { weightBp: 10_000 }];
+  const news = await inputs("r5", green, blue, { steps, intervalSeconds: 1, checks: [{ kind: "health" }] });
+  const left = await traffic.update("id", held, news).then(
+    () => Promise.reject(new Error("it did not stop at the gate")),
+    (reason: Error & { properties: TrafficOutputs }) => reason.properties,
+  );
+  expect(left).toMatchObject({ phase: "HELD", step: 1, active: { battle: green.processId } });
+  expect((await traffic.read("id", left)).props).toEqual(left);
+  const aborted = await owner.ask(coordinator.processId, "TRAFFIC_COMMAND", { command: "abort" });
+  expect(aborted).toMatchObject({ success: true, release: "r5" });
+  const lines = vi.spyOn(console, "log").mockImplementation(() => {});
+  const planned = async (olds: TrafficOutputs) => {
+    lines.mockClear();
+    expect(await traffic.diff("id", olds, news)).toMatchObject({ changes: true });
+    return lines.mock.calls.map(([line]) => String(line));
+  };
+  try {
+    const [to, from] = [blue, green].map(({ processId }) => processId.slice(0, 8));
+    expect(await planned(left)).toEqual([
+      "traffic: the last rollout ended HELD, as the state has it: pulumi refresh asks the router",
+      `traffic: battle 30 % ${to} + 70 % ${from}, as the state has it, becomes battle 100 % ${to}`,
+    ]);
+    const { props } = await traffic.read("id", left);
+    expect(props).toMatchObject({ phase: "ROLLED_BACK", active: { battle: green.processId }, drift: [] });
+    expect(props.table).toMatchObject({ release: "r1", mode: "steady" });
+    expect(await planned(props)).toEqual([
+      "traffic: the last rollout ended ROLLED_BACK",
+      `traffic: battle 100 % ${from} becomes battle 100 % ${to}`,
+    ]);
+    expect((await traffic.read("id", props)).props).toEqual(props);
+  } finally {
+    lines.mockRestore();
+  }
+}, 120_000);
 
 test("a table changed by hand is found, and what is deleted goes by wiring again", async () => {
   const { props } = await traffic.read("id", { ...held, table: held.table && { ...held.table, step: 1 } });

@@ -1,0 +1,68 @@
+import { expect, test } from "vitest";
+import type { Phase } from "../../delivery/phase.ts";
+import type { Table, TrafficState } from "../../delivery/wire.ts";
+import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
+import { standingNow } from "../../providers/traffic/standing.ts";
+import { explainDrift } from "../../providers/traffic/words.ts";
+
+const [BLUE, GREEN] = ["b".repeat(43), "g".repeat(43)];
+const table = (release: string, step: number, green: number, mode: Table["mode"], at: number): Table => ({
+  ...{ release, step, mode, at, salt: "s" },
+  services: {
+    quote: {
+      key: "sender",
+      routes: [
+        { processId: GREEN, revision: "new", weightBp: green },
+        { processId: BLUE, revision: "old", weightBp: 10_000 - green },
+      ],
+    },
+  },
+});
+const proven = table("r1", 3, 0, "steady", 100);
+const half = table("r2", 2, 6000, "rollout", 200);
+const left = (phase: Phase, at: Table) =>
+  ({
+    phase,
+    table: at,
+    step: at.step,
+    active: { quote: GREEN },
+    slot: 7,
+    drift: [],
+  }) as unknown as TrafficOutputs;
+const state = (now: Table, reverted?: TrafficState["reverted"]): TrafficState => ({
+  ...{ table: now, proofs: {}, serial: 1, epoch: 1, at: 900 },
+  ...(reverted ? { reverted } : {}),
+});
+const reverted = { release: "r2", step: 2, why: "lease" as const, at: 300 };
+
+test.each([
+  [
+    "a lease that ended gave the traffic back",
+    "TRAFFIC_SWITCHING",
+    state(proven, reverted),
+    "ROLLED_BACK",
+    BLUE,
+  ],
+  ["an abort gave it back", "HELD", state(proven, { ...reverted, why: "abort" }), "ROLLED_BACK", BLUE],
+  ["a lease that ended held the table", "MONITORING", state({ ...half, mode: "held" }), "HELD", GREEN],
+] as const)("%s: a refresh writes it, and calls it no drift", (_, phase, now, then, active) => {
+  const found = standingNow(left(phase, half), now);
+  expect(found).toMatchObject({
+    phase: then,
+    table: now.table,
+    step: now.table?.step,
+    active: { quote: active },
+  });
+  expect(explainDrift(found, now)).toEqual([]);
+  expect(standingNow(found, now)).toEqual(found);
+});
+
+test.each([
+  ["the table is the one that was left", "HELD", state({ ...half, mode: "held" })],
+  ["the rollout was over", "COMPLETED", state(proven, reverted)],
+  ["somebody else set the table", "HELD", state(table("by-hand", 1, 100, "steady", 400), reverted)],
+  ["the router has none", "HELD", { ...state(half), table: undefined }],
+] as const)("nothing is written where %s", (_, phase, now) => {
+  const props = left(phase, half);
+  expect(standingNow(props, now as TrafficState)).toBe(props);
+});
