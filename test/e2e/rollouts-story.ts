@@ -1,4 +1,6 @@
-import { join } from "node:path";
+import { execFile } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { status } from "../../localnet/index.ts";
 import { newPlayer, type Player } from "./player.ts";
@@ -37,6 +39,19 @@ function edition(member: "battle" | "shop", to: string): void {
   project.edit(`processes/${member}/process.lua`, `edition = "${now[member]}"`, `edition = "${to}"`);
   now[member] = to;
 }
+/** The `fleet` command in the project's folder. */
+const fleet = (...args: string[]): Promise<{ code: number; stdout: string }> =>
+  new Promise((done) => {
+    const env = {
+      ...process.env,
+      PULUMI_BACKEND_URL: project.backend,
+      PULUMI_CONFIG_PASSPHRASE: "only a test",
+    };
+    const words = [resolve("cli/fleet.mjs"), ...args];
+    const child = execFile(process.execPath, words, { cwd: project.dir, env }, (_error, stdout) =>
+      done({ code: child.exitCode ?? 1, stdout }),
+    );
+  });
 const editionsOf = (seen: readonly Seen[]) => [...new Set(seen.map((one) => one.edition))];
 
 /** A release while clients send: what they saw, and that no sale was lost or counted twice. */
@@ -176,6 +191,36 @@ export function tellStory(all: boolean): void {
     expect(crowd.of("battle").at(-1)?.edition).toBe(earlier);
     project.edit("processes/battle/process.lua", "faulty = true", "faulty = false");
     edition("battle", "fifth");
+  });
+
+  it("names who serves after an abort, also once another stack was deployed in the folder", async () => {
+    const steps = [{ weightBp: 3000, gate: "manual" }, { weightBp: 10_000 }];
+    const canary = { ...QUICK, trafficStrategy: "CANARY", checks: [{ kind: "health" }], steps };
+    const ran = await up(canary);
+    expect(ran.text).toContain("[GATE]");
+    expect((await fleet("abort")).code).toBe(0);
+    project.write("Pulumi.two.yaml", project.text("Pulumi.dev.yaml"));
+    for (const args of [
+      ["stack", "init", "two", "--no-select"],
+      [...upWith("sequential"), "--stack", "two"],
+    ])
+      expect(await project.pulumi(args)).toMatchObject({ code: 0 });
+    expect(project.json("build/deployment-manifest.json")).toMatchObject({ stack: "two" });
+    const battle = { name: "battle", processId: ids.battle?.processId };
+    const seen = async () => {
+      const status = JSON.parse((await fleet("status", "--quick", "--json", "--stack", "dev")).stdout);
+      const call = JSON.parse((await fleet("call", "battle", "HIT", "--json", "--stack", "dev")).stdout);
+      return [status.processes, call.data];
+    };
+    const right = [expect.arrayContaining([expect.objectContaining(battle)]), { edition: earlier }];
+    expect(await seen()).toMatchObject(right);
+    // As in a fresh clone: neither a manifest nor a release, but the state.
+    for (const folder of ["build", ".fleet/releases"]) rmSync(join(project.dir, folder), { recursive: true });
+    expect(await seen()).toMatchObject(right);
+    const { text } = await preview(canary);
+    expect(text).toContain(
+      "the last rollout ended HELD, as the state has it: pulumi refresh asks the router",
+    );
   });
 
   if (all) {

@@ -12,7 +12,8 @@ const config = new pulumi.Config();
 const splits = /GRADUAL|CANARY|A_B_TEST/.test(config.get("strategy") ?? "");
 const fleet = await Fleet.create("rolling", {
   ...settings(config),
-  processes: {
+  // A second stack of the project has a fleet of its own.
+  processes: pulumi.getStack() === "two" ? { coordinator: {} } : {
     coordinator: { peers: ["battle", "shop"] },
     battle: { dependsOn: ["coordinator"], peers: ["coordinator"], state: "none", trafficKey: "data:player",
       probes: [{ action: "HIT", data: { player: "probe" }, expect: { success: true } }] },
