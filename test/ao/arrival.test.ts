@@ -34,21 +34,20 @@ const spawn = (through = ao, seconds = 5) =>
 beforeAll(async () => {
   wallet = await makeWallet();
   folder = await mkdtemp(join(tmpdir(), "fleet-arrival-"));
-  units = await startUnits();
 });
 afterAll(async () => {
-  await units.close();
   await rm(folder, { recursive: true });
 });
+// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
 beforeEach(async ({ task }) => {
-  units.requests.length = 0;
-  units.posted.length = 0;
-  units.uploaded.length = 0;
-  units.script(() => undefined);
+  units = await startUnits();
   journal = await openJournal(join(folder, `${task.id}.jsonl`));
   ao = connect();
 });
-afterEach(() => journal.close());
+afterEach(async () => {
+  await journal.close();
+  await units.close();
+});
 
 const there = (id: string): Reply => ({ json: { process_id: id } });
 const absent: Reply = { status: 400, json: { error: 'NotFound("Process not found")' } };

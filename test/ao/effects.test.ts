@@ -28,17 +28,14 @@ const spawnInput = (intent: string) => ({
 beforeAll(async () => {
   wallet = await makeWallet();
   folder = await mkdtemp(join(tmpdir(), "fleet-ao-"));
-  units = await startUnits();
 });
 afterAll(async () => {
-  await units.close();
   await rm(folder, { recursive: true });
 });
+// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
 beforeEach(async (context) => {
-  units.requests.length = 0;
-  units.posted.length = 0;
+  units = await startUnits();
   lines.length = 0;
-  units.script(() => undefined);
   journal = await openJournal(join(folder, `${context.task.id}.jsonl`));
   ao = connectLegacy({
     endpoints: units.endpoints,
@@ -48,7 +45,10 @@ beforeEach(async (context) => {
     log: (line) => lines.push(line),
   });
 });
-afterEach(() => journal.close());
+afterEach(async () => {
+  await journal.close();
+  await units.close();
+});
 
 describe("a spawn", () => {
   test("is the item that the wallet signed, with the tags of the protocol", async () => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataItem } from "@dha-team/arbundles";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
@@ -18,14 +18,18 @@ let journal: Journal;
 beforeAll(async () => {
   wallet = await makeWallet();
   folder = await mkdtemp(join(tmpdir(), "fleet-faults-"));
-  units = await startUnits();
   journal = await openJournal(join(folder, "p.s.jsonl"));
 });
 afterAll(async () => {
   await journal.close();
-  await units.close();
   await rm(folder, { recursive: true });
 });
+
+// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
+beforeEach(async () => {
+  units = await startUnits();
+});
+afterEach(() => units.close());
 
 const faults: readonly Reply[] = [
   // The unit says that it took the message, and forgets it.
@@ -49,7 +53,6 @@ test.each([
   async ({ share, seed }) => {
     const random = mulberry32(seed);
     const taken = new Map<string, number>();
-    units.posted.length = 0;
     units.script(({ endpoint, path, body }) => {
       const fault = random() < share ? faults[Math.floor(random() * faults.length)] : undefined;
       // What breaks the way back comes after the effect in half of the cases: then only the answer is lost.

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   type Ao,
   connectLegacy,
@@ -49,19 +49,18 @@ function results(...replies: (Reply | undefined)[]): void {
 beforeAll(async () => {
   wallet = await makeWallet();
   folder = await mkdtemp(join(tmpdir(), "fleet-reads-"));
-  units = await startUnits();
   journal = await openJournal(join(folder, "p.s.jsonl"));
 });
 afterAll(async () => {
   await journal.close();
-  await units.close();
   await rm(folder, { recursive: true });
 });
-beforeEach(() => {
-  units.requests.length = 0;
-  units.script(() => undefined);
+// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
+beforeEach(async () => {
+  units = await startUnits();
   ao = connect();
 });
+afterEach(() => units.close());
 
 describe("evaluation", () => {
   test("gives output, outbox, spawns and gas", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { unitAt } from "../../ao/legacy/http.ts";
 import { type Placed, type Schedulers, schedulersOf } from "../../ao/legacy/scheduler.ts";
 import { budgetOf } from "../../core/budget.ts";
@@ -14,14 +14,11 @@ const spawn: Placed = { kind: "spawn", id: ID, scheduler: SCHEDULER };
 const message: Placed = { kind: "message", id: ID, processId: P };
 const assigned: Placed = { kind: "assigned", id: ID, processId: P, since: 1_000_000 };
 
-beforeAll(async () => {
+// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
+beforeEach(async () => {
   units = await startUnits();
 });
-afterAll(() => units.close());
-beforeEach(() => {
-  units.requests.length = 0;
-  units.script(() => undefined);
-});
+afterEach(() => units.close());
 
 function schedulers(suUrl: string | undefined = units.endpoints.suUrl): Schedulers {
   return schedulersOf({

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataItem } from "@dha-team/arbundles";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { MODULE, page, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
@@ -33,8 +33,15 @@ function posts(...replies: (Reply | undefined)[]): void {
 beforeAll(async () => {
   wallet = await makeWallet();
   folder = await mkdtemp(join(tmpdir(), "fleet-sending-"));
-  units = await startUnits();
   journal = await openJournal(join(folder, "p.s.jsonl"));
+});
+afterAll(async () => {
+  await journal.close();
+  await rm(folder, { recursive: true });
+});
+// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
+beforeEach(async () => {
+  units = await startUnits();
   ao = connectLegacy({
     endpoints: units.endpoints,
     wallet,
@@ -42,15 +49,7 @@ beforeAll(async () => {
     limits: { backoff: { base: 5, cap: 20, floor: 1 } },
   });
 });
-afterAll(async () => {
-  await journal.close();
-  await units.close();
-  await rm(folder, { recursive: true });
-});
-beforeEach(() => {
-  units.requests.length = 0;
-  units.posted.length = 0;
-});
+afterEach(() => units.close());
 
 describe("the messenger unit's 500 means many things", () => {
   test.each<[string, Reply]>([
@@ -164,7 +163,6 @@ describe("what a network would refuse is refused before it is signed", () => {
 });
 
 describe("preflight", () => {
-  beforeEach(() => units.script(() => undefined));
   const look = (seconds = 5, module: string | undefined = MODULE) =>
     connectLegacy({
       endpoints: units.endpoints,

@@ -39,6 +39,9 @@ export type Script = (request: Request) => Reply | undefined | Promise<Reply | u
 /**
  * A small network of scripted units on loopback. Without a script it accepts everything and answers every result with "ok". Its
  * scheduler knows what the messenger unit accepted without a script, and what was assigned.
+ *
+ * Each test has its own. Where a call's time ends while its bytes are on their way, it ends here and arrives there all the same, as on any
+ * network: units that a test hands on would count it, and answer it, as a request of the next test.
  */
 export interface Units {
   readonly endpoints: NetworkEndpoints;

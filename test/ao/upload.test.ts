@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataItem } from "@dha-team/arbundles";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   type Ao,
   connectLegacy,
@@ -74,21 +74,18 @@ function answers(script: Partial<Record<Endpoint, (Reply | undefined)[]>>): void
 beforeAll(async () => {
   wallet = await makeWallet();
   folder = await mkdtemp(join(tmpdir(), "fleet-upload-"));
-  units = await startUnits();
   journal = await openJournal(join(folder, "p.s.jsonl"));
-  ao = connect();
 });
 afterAll(async () => {
   await journal.close();
-  await units.close();
   await rm(folder, { recursive: true });
 });
-beforeEach(() => {
-  units.requests.length = 0;
-  units.posted.length = 0;
-  units.uploaded.length = 0;
-  units.script(() => undefined);
+// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
+beforeEach(async () => {
+  units = await startUnits();
+  ao = connect();
 });
+afterEach(() => units.close());
 
 describe("a message larger than the messenger unit takes", () => {
   test("is uploaded, addressed to its process, and assigned to it", async () => {
