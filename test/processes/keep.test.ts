@@ -134,6 +134,9 @@ describe("a load in place keeps what messages gave", () => {
     const p = await withNotes();
     const found = await load(p, "function Notes() end");
     expect(found).toMatchObject({ globals: ["Count"], changes: ["RESET GLOBAL Notes CODE"] });
+    // It is state no more: what is left can be kept and handed over.
+    const { globals } = (await p.send({ Action: "EXPORT_STATE" })).reply?.data ?? {};
+    expect(globals).toMatchObject({ carried: ["Count"], left: [] });
   });
 
   test("big integers of aos stay values: none that the new code holds is changed", async () => {

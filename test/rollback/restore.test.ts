@@ -177,3 +177,15 @@ test("what is not declared and cannot be written down does not stop a restore, a
     `What it held before (1 global (Notes), without ${done.notKept.join(", ")}, which could not be kept)`,
   );
 }, 60_000);
+
+test("a backup that sets a name of the code is refused by the process, and nothing is changed", async () => {
+  const { p, restore, load, backup } = await running();
+  const { digest } = await backup();
+  await load(program(`Notes = Notes or {}\nfunction Seen() end`).replace("Seen = (Seen or 0) + 1", ""));
+  await add(p, "salt");
+  await expect(restore(digest)).rejects.toMatchObject({ code: "BAD_STATE" });
+  expect(await p.value("{ table.concat(Notes, ','), type(Seen) }")).toEqual([
+    "milk,eggs,tea,salt",
+    "function",
+  ]);
+}, 60_000);

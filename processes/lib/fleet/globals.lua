@@ -181,6 +181,13 @@ function globals.loaded(before, own)
     end
     known.aos[DECLARED] = nil
   end
+  -- A name that the load made a name of code is state no more: there is nothing of it that could be moved.
+  for name in pairs(known.changed) do
+    local value = rawget(_G, name)
+    if not rawequal(value, before[name]) and (type(value) == "function" or isModule(value)) then
+      known.changed[name], known.loaded[name] = nil, nil
+    end
+  end
   local room = MOST
   for _, name in ipairs(candidates()) do
     local value, earlier = rawget(_G, name), before[name]
