@@ -40,11 +40,10 @@ export function wrongWallet(
     (one) =>
       `\n              npx fleet call --raw --data "Owner = '${wallet}'" -- ${one.processId} Eval   # ${labelOf(one)}`,
   );
-  const processes = amount(list.length, "process", "processes");
   return new FleetError(
     {
       code: "WRONG_WALLET",
-      what: `The wallet of this stack does not own ${processes} of it, so it cannot change ${list.length === 1 ? "it" : "them"}.`,
+      what: `${amount(list.length, "process of this stack belongs", "processes of this stack belong")} to another wallet, so this one cannot change ${list.length === 1 ? "it" : "them"}.`,
       at: `processes.${name}`,
       got: `the wallet ${wallet}`,
       expected: `${owners.length === 1 ? whose(owners[0]) : "their owners' wallets"}, which ${owners.length === 1 ? "owns" : "own"}${lines.join("")}`,
