@@ -42,6 +42,8 @@ Handlers.add("Move", "Move", function(m)
 end)
 Handlers.add("Mint", "Mint", function(m) m.reply({ Data = "minted" }) end)
 `;
+/** Answers callers with an error, and the deployer well. */
+const TAKEN = 'if m["On-Behalf-Of"] then m.reply({ Error = "no price" }) return end m.reply';
 
 let project: Project;
 let player: Player;
@@ -120,13 +122,33 @@ describe("a fleet of plain programs with a ledger and a router", { timeout: 240_
   });
 
   it("goes back from an edition that answers its callers with a tag Error", async () => {
-    const taken = 'if m["On-Behalf-Of"] then m.reply({ Error = "no price" }) return end m.reply';
-    project.edit("processes/quote/process.lua", "m.reply", taken);
+    project.edit("processes/quote/process.lua", "m.reply", TAKEN);
     const { ran, seen } = await upWhileAsked();
     expect(ran.text).toMatch(/errorRate of quote fails: green \d+ faults in \d+ requests/);
     expect(ran.text).toMatch(/ROLLED_BACK/);
     expect(ran.code).not.toBe(0);
     expect(seen.some(({ data }) => JSON.parse(data).error?.code === "SERVICE_FAULT")).toBe(true);
     expect(JSON.parse((await carried("quote", "Price", "")).data).edition).toBe("second");
+  });
+
+  it("says of a rollout that was held and promoted that a person let it through, and so does the history", async () => {
+    project.edit("processes/quote/process.lua", TAKEN, "m.reply");
+    project.edit("processes/token/process.lua", '"minted"', '"minted anew"');
+    const steps = "steps: [{ weightBp: 3000 }, { weightBp: 10000 }], intervalSeconds: 1, probes: 3,";
+    project.edit("index.ts", steps, "intervalSeconds: 1, probes: 0, maxInconclusive: 1,");
+    const held = await project.pulumi(["up", "--yes", "--skip-preview"]);
+    expect(held.text).toMatch(/\[HELD\]/);
+    expect((await fleet("promote")).text).toContain("Promoted: ");
+    const ran = await project.pulumi(["up", "--yes", "--skip-preview"]);
+    expect(ran.code).toBe(0);
+    const reason = "promoted by hand, not judged good: inconclusive: errorRate of token is open";
+    expect(ran.text).toContain(`(${reason}`);
+    expect(ran.text).not.toContain("(judged good");
+    const { entries } = JSON.parse((await fleet("history", "--json")).text);
+    expect(entries[0]).toMatchObject({ result: "succeeded", letThrough: "person", current: true });
+    expect(entries[0].reason.startsWith(reason)).toBe(true);
+    expect((await fleet("history")).text).toContain("promoted by hand, not judged good");
+    expect((await fleet("call", "deployment-coordinator", "LEDGER", "--json")).text).toContain(reason);
+    expect(await project.idle()).toBe("");
   });
 });
