@@ -14,7 +14,7 @@ const fleet = await Fleet.create("plain", {
   ledger: "deployment-coordinator",
   router: "router",
   strategy: {
-    kind: "blue-green", steps: [{ weightBp: 3000 }, { weightBp: 10000 }], intervalSeconds: 1, probes: 3, windowSeconds: 0,
+    kind: "blue-green", steps: [{ weightBp: 3000 }, { weightBp: 10000 }], intervalSeconds: 1, maxInconclusive: 60, probes: 3, windowSeconds: 0,
     checks: [{ kind: "health" }, { kind: "errorRate", minSamples: 3, max: 0.2, tolerance: 0.2 }],
   },
   processes: {
@@ -134,7 +134,8 @@ describe("a fleet of plain programs with a ledger and a router", { timeout: 240_
   it("says of a rollout that was held and promoted that a person let it through, and so does the history", async () => {
     project.edit("processes/quote/process.lua", TAKEN, "m.reply");
     project.edit("processes/token/process.lua", '"minted"', '"minted anew"');
-    const steps = "steps: [{ weightBp: 3000 }, { weightBp: 10000 }], intervalSeconds: 1, probes: 3,";
+    const steps =
+      "steps: [{ weightBp: 3000 }, { weightBp: 10000 }], intervalSeconds: 1, maxInconclusive: 60, probes: 3,";
     project.edit("index.ts", steps, "intervalSeconds: 1, probes: 0, maxInconclusive: 1,");
     const held = await project.pulumi(["up", "--yes", "--skip-preview"]);
     expect(held.text).toMatch(/\[HELD\]/);
