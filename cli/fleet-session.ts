@@ -12,7 +12,7 @@ import { operatorOf } from "../providers/run/operator.ts";
 import { ScopeSchema } from "../providers/run/scope.ts";
 import type { Session } from "../providers/run/session.ts";
 import { run } from "../toolchain/run.ts";
-import type { KnownFleet } from "./members.ts";
+import { type KnownFleet, knownFleet } from "./members.ts";
 import { servingFleet } from "./serving.ts";
 import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts";
 import { fleetInState } from "./stated.ts";
@@ -39,6 +39,8 @@ export interface OpenOptions {
   readonly wallet?: boolean;
   /** Where the fleet lives, when the program was asked. @default as the stack's config says */
   readonly network?: NetworkRef;
+  /** False where every call counts: members are what the last deployment left, and the caller asks the router itself. @default true */
+  readonly asksRouter?: boolean;
   readonly note: (line: string) => void;
 }
 
@@ -92,7 +94,11 @@ export async function openFleet(
     supersede: async () => {},
   };
   const stated = async () => fleetInState(await exportState(workspace, stack));
-  const known = await servingFleet(session, { stated, note: options.note }).catch(async (error: unknown) => {
+  const found =
+    options.asksRouter === false
+      ? knownFleet(session.scope, stated)
+      : servingFleet(session, { stated, note: options.note });
+  const known = await found.catch(async (error: unknown) => {
     // Nobody else can release the journal's lock.
     await close();
     throw error;

@@ -98,7 +98,7 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
     return EXIT.locked;
   }
   const { stack, workspace } = free;
-  const fleet = await context.fleet({ journal: "discard" });
+  const fleet = await context.fleet({ journal: "discard", asksRouter: !options.emergency });
   const { known, release } = await knownAndChosen(context, fleet, options);
   const rollbackId = newRollbackId(new Date());
   const prepared = await prepare(context, fleet, known, release, {

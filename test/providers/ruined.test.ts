@@ -207,11 +207,11 @@ test("its wiring and its settings leave the finding to it, name the way on when 
   expect((await wiring.read("id", wired)).props).toEqual(wired);
   expect((await config.read("id", configured)).props).toEqual(configured);
   const changes = [
-    wiring.update("id", wired, { ...common, target, peers: { shop: processId } }),
-    config.update("id", configured, settings(6)),
+    () => wiring.update("id", wired, { ...common, target, peers: { shop: processId } }),
+    () => config.update("id", configured, settings(6)),
   ];
   for (const change of changes)
-    expect((await failed(change)).message).toContain("fleet deploy --replace battle");
+    expect((await failed(change())).message).toContain("fleet deploy --replace battle");
   // A new process in its place gets both.
   const second = { name: shop.name, processId: shop.processId, generation: 1 };
   const moved = await config.update("id", configured, { ...settings(5), targets: [second] });
