@@ -33,7 +33,7 @@ export interface Reply {
   readonly output: string;
   /** The Lua error of the evaluation. */
   readonly error?: string;
-  /** An Eval that aos ran, and that answered nobody: its output, if it has any, is all that it says. */
+  /** An Eval that aos ran and that sent no reply: `output` is its only answer, and may be empty. */
   readonly ran?: true;
 }
 

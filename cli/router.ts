@@ -14,8 +14,8 @@ import { stackState } from "./rollback/stack.ts";
 const ASKED = 15;
 
 /**
- * The member that carries the router: the one named; else the one in the stack's state, by its table of traffic or by its members that
- * are beside older revisions; where no state can be read, the first that has the capability by its own word.
+ * The member that carries the router: the one named; else the one that the last run noted, or that the stack's state has, by its table of
+ * traffic or by its members that are beside older revisions; where no state can be read, the first that has the capability by its own word.
  *
  * @returns undefined where the fleet has none
  * @throws FleetError UNKNOWN_PROCESS
@@ -28,6 +28,9 @@ export async function routerIn(
   if (named !== undefined) return pickMember(fleet, named);
   const { host } = context;
   const { members, project, stack } = fleet;
+  // Known since the fleet was opened: reading the state takes a pulumi of its own.
+  const known = members.find(({ name }) => name === fleet.router);
+  if (known) return known;
   const { router } = await stackState({ host, workspace: await context.workspace(), project, stack });
   if (router === undefined) return capable(fleet);
   return router === null ? undefined : members.find(({ name }) => name === router);

@@ -89,7 +89,11 @@ function messages({ owner, journal, members }: Sources): AuditFinding[] {
       "ok",
       "MESSAGES",
       "fleet",
-      `${amount(compared, "message of the journal is in the order of its process", "messages of the journal are in the order of their processes")}`,
+      amount(
+        compared,
+        "message of the journal is in the order of its process",
+        "messages of the journal are in the order of their processes",
+      ),
     ),
   ];
 }

@@ -31,7 +31,7 @@ export function backupCommand(cli: Cli): Command {
     options: Options,
     async run({ out, ...context }, { timeout }, names) {
       const fleet = await context.fleet({ journal: "discard" });
-      const members = membersWithLibrary(fleet, names, true, (line) => out.note(line));
+      const members = membersWithLibrary(fleet, names, true, out);
       const deploymentId = `backup-${new Date().toISOString().replace(/[-:]|\..*/g, "")}`;
       const taken: Snapshot[] = [];
       const failed: { member: string; code: string; what: string }[] = [];

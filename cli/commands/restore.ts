@@ -60,7 +60,7 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
     });
   }
   const fleet = await context.fleet({ journal: "discard", wallet: !options.list });
-  const members = membersWithLibrary(fleet, names, options.all || options.list, (line) => out.note(line));
+  const members = membersWithLibrary(fleet, names, options.all || options.list, out);
   const store = snapshotStore(fleet.session.scope);
   if (options.list) {
     const snapshots = (await Promise.all(members.map(({ name }) => store.list(name)))).flat();

@@ -58,9 +58,7 @@ export function statisticsCommand(cli: Cli): Command {
     async run({ out, ...context }, { timeout }, names) {
       const fleet = await context.fleet({ journal: "discard" });
       const asked = await Promise.all(
-        membersWithLibrary(fleet, names, true, (line) => out.note(line)).map((member) =>
-          statisticsOf(fleet, member, timeout),
-        ),
+        membersWithLibrary(fleet, names, true, out).map((member) => statisticsOf(fleet, member, timeout)),
       );
       const known = asked.flatMap((one) => (one.statistics ? [{ ...one, statistics: one.statistics }] : []));
       const heading = [

@@ -1,4 +1,4 @@
-import { abortAgain } from "./engine.ts";
+import { interrupt } from "./engine.ts";
 
 /** Seconds that running steps get to end by themselves after the time is over, before pulumi is told to stop at once. */
 const GRACE = 15;
@@ -52,8 +52,7 @@ export function startClock(
       tellEnded();
       onEnd(why);
     }
-    if (controller.signal.aborted) abortAgain(controller.signal);
-    else controller.abort();
+    interrupt(controller);
   };
   if (limit !== undefined) {
     after(limit, () => end("timeout"));

@@ -80,12 +80,8 @@ export function relay(signal: AbortSignal): { readonly relayed: AbortSignal; beg
   const controller = new AbortController();
   let runs = false;
   let waiting = 0;
-  const ask = () => {
-    if (controller.signal.aborted) abortAgain(controller.signal);
-    else controller.abort();
-  };
   signal.addEventListener("abort", () => {
-    if (runs) ask();
+    if (runs) interrupt(controller);
     else waiting += 1;
   });
   return {
@@ -93,12 +89,13 @@ export function relay(signal: AbortSignal): { readonly relayed: AbortSignal; beg
     begun() {
       if (runs) return;
       runs = true;
-      for (; waiting > 0; waiting -= 1) ask();
+      for (; waiting > 0; waiting -= 1) interrupt(controller);
     },
   };
 }
 
-/** Asks for another, harder end on a signal that was already aborted: pulumi gives up what runs on its second interrupt. */
-export function abortAgain(signal: AbortSignal): void {
-  signal.dispatchEvent(new Event("abort"));
+/** Asks once more for an end. Each time is an event of its own, also on a signal that is aborted: pulumi gives up what runs on its second interrupt. */
+export function interrupt(controller: AbortController): void {
+  if (controller.signal.aborted) controller.signal.dispatchEvent(new Event("abort"));
+  else controller.abort();
 }

@@ -6,6 +6,7 @@ import { isBare, NO_LIBRARY } from "../bare.ts";
 import { UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { type Member, pickMember } from "../members.ts";
+import type { Output } from "../output.ts";
 
 /** The members that a command is about: those named, or all. @throws FleetError UNKNOWN_PROCESS, NOTHING_DEPLOYED */
 export function membersNamed(fleet: FleetSession, names: readonly string[], all: boolean): readonly Member[] {
@@ -30,18 +31,18 @@ export function membersNamed(fleet: FleetSession, names: readonly string[], all:
 /**
  * The same for a command that asks the library's actions (states, settings, statistics): with `all` those that have it.
  *
- * @param note told of each that is left out
+ * @param out told of each that is left out
  * @throws FleetError LIB_REQUIRED where one without it was named, and what `membersNamed` throws
  */
 export function membersWithLibrary(
   fleet: FleetSession,
   names: readonly string[],
   all: boolean,
-  note: (line: string) => void,
+  out: Pick<Output, "note">,
 ): readonly Member[] {
   const members = membersNamed(fleet, names, all);
   if (names.length > 0) return members.map(withLibrary);
-  for (const { name } of members.filter(isBare)) note(`${name} is left out: ${NO_LIBRARY}`);
+  for (const { name } of members.filter(isBare)) out.note(`${name} is left out: ${NO_LIBRARY}`);
   return members.filter((member) => !isBare(member));
 }
 

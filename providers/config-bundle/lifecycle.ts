@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import type { FleetError } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
-import { neverLoaded, nothingLoaded } from "../process/health.ts";
+import { neverLoaded, tellsNothing } from "../process/health.ts";
 import { othersIn } from "../run/coming.ts";
 import { assumeKept, type CheckFailure, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { record } from "../run/manifest.ts";
@@ -133,11 +133,6 @@ export async function read(id: string, props: ConfigBundleOutputs) {
     }),
   );
   return { id, props: { ...props, drift: findings.flat() } };
-}
-
-/** For `catch` in a refresh: a process that was given to another wallet refuses to tell; one refusal must not end the refresh. */
-function tellsNothing(error: unknown): ReturnType<typeof nothingLoaded> | "refused" {
-  return error instanceof FleetError && error.code === "FORBIDDEN" ? "refused" : nothingLoaded(error);
 }
 
 /** Without a declaration the defaults hold: the settings are taken back, unless somebody has put others there since. */

@@ -148,3 +148,7 @@ export function nothingLoaded(error: unknown): "ruined" | undefined {
   if (saysRuined(error)) return "ruined";
   notOurs(error);
 }
+
+/** The same, where whoever does not own the process may not ask: one that was given to another wallet refuses, which must not end the refresh. */
+export const tellsNothing = (error: unknown): ReturnType<typeof nothingLoaded> | "refused" =>
+  error instanceof FleetError && error.code === "FORBIDDEN" ? "refused" : nothingLoaded(error);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { amount } from "../../core/amount.ts";
 import { luaList } from "../run/lua-list.ts";
 import { contentsWords } from "../snapshot/contents.ts";
 import type { Snapshot } from "../snapshot/store.ts";
@@ -66,7 +67,7 @@ export function keptLines(
     return [{ phase: "kept", text: `not compared: ${why}` }];
   }
   const { states, globals, changes, migrations = 0 } = kept;
-  const since = migrations === 0 ? "" : `; ${migrations} migration${migrations === 1 ? "" : "s"} ran since`;
+  const since = migrations === 0 ? "" : `; ${amount(migrations, "migration")} ran since`;
   const lines: KeptLine[] = [];
   if (states.length + globals.length > 0)
     lines.push({

@@ -181,8 +181,8 @@ export async function loadsOf(session: Session, place: Place, hash: string): Pro
 }
 
 /**
- * The newest of them that the process committed. One that has its place in the process' order is waited for as any load is, since
- * its code would run twice if it were sent once more; one that never arrived has no result.
+ * Finds the newest of these loads that the process committed. Waits for a load that the scheduler accepted, since sending it again
+ * would run its code twice. Skips one that never arrived.
  *
  * @throws FleetError when the budget ends before it is known what became of them
  */

@@ -29,10 +29,10 @@ export async function retire(
     const request = { name, processId, generation, action: "RETIRE", epoch };
     await ask(session, request, z.looseObject({}), budget);
   } catch (error) {
-    // Nothing that could answer was ever loaded: there are no handlers to retire. It is found again if the member comes back.
-    // One that is ruined answers nobody any more.
     if (error instanceof FleetError && error.code === "FORBIDDEN")
       await assertOwned(session, place, budget, error);
+    // Nothing that could answer was ever loaded: there are no handlers to retire. It is found again if the member comes back.
+    // One that is ruined answers nobody any more.
     if (!(error instanceof FleetError && error.code === "NO_REPLY") && !saysRuined(error)) throw error;
   }
 }

@@ -7,7 +7,7 @@ import { UNKNOWN } from "./inputs.ts";
  */
 export const CodeSchema = z.record(z.string(), z.string());
 
-/** Members that are to run other code than before, each with the code of then, if there was any. Pure. */
+/** Members whose code changes, with the hash before (undefined for a new member) and after. Pure. */
 export function withOtherCode(
   before: Readonly<Record<string, string>>,
   after: unknown,
@@ -20,8 +20,8 @@ export function withOtherCode(
 }
 
 /**
- * Names among them whose code of then is known: they will be other processes. Of the others nothing is said: a member whose strategy alone
- * changes keeps its process. Pure.
+ * Names of the members whose code changes and was known before: they get another process. A member without a known code is left out,
+ * since it keeps its process when only its strategy changes. Pure.
  */
 export const othersIn = (before: Readonly<Record<string, string>> | undefined, after: unknown): string[] =>
   withOtherCode(before ?? {}, after)

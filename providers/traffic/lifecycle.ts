@@ -4,7 +4,7 @@ import { FleetError } from "../../core/errors.ts";
 import { activeOf, isSplit } from "../../delivery/index.ts";
 import { isWaitingCode, type Phase } from "../../delivery/phase.ts";
 import type { Table } from "../../delivery/wire.ts";
-import { nothingLoaded } from "../process/health.ts";
+import { tellsNothing } from "../process/health.ts";
 import { keepApproval } from "../run/approval.ts";
 import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial.ts";
@@ -66,11 +66,6 @@ export async function read(id: string, props: TrafficOutputs) {
     return { id, props: { ...props, drift: [`${props.router.name} does not tell this wallet its traffic`] } };
   const now = state ? standingNow(props, state) : props;
   return { id, props: { ...now, drift: explainDrift(now, state) } };
-}
-
-/** For `catch` in a refresh: a router that was given to another wallet refuses to tell; one refusal must not end the refresh. */
-function tellsNothing(error: unknown): ReturnType<typeof nothingLoaded> | "refused" {
-  return error instanceof FleetError && error.code === "FORBIDDEN" ? "refused" : nothingLoaded(error);
 }
 
 /** An empty table: requests go where the wiring says. A router that is gone needs none. */

@@ -10,6 +10,7 @@ import {
 } from "../../delivery/strategy.ts";
 import type { Table } from "../../delivery/wire.ts";
 import { TargetSchema } from "../config-bundle/schema.ts";
+import { CodeSchema } from "../run/coming.ts";
 import { CommonInputs } from "../run/scope.ts";
 import { ProbeSchema } from "../wiring/schema.ts";
 
@@ -67,7 +68,7 @@ export const TrafficInputsSchema = z.strictObject({
    * sha256 of the code that each service is to run: known in a preview, when its process is not known yet.
    * @default what `services` says
    */
-  code: z.record(z.string(), z.string()).optional(),
+  code: CodeSchema.optional(),
   /** How traffic moves. */
   strategy: StrategySchema.prefault({}),
   /** Seconds that the messages of one step may take, without its interval. @default 120 */

@@ -2,7 +2,6 @@
  * One rollout: observe the router, go on at the step that it is at, walk the steps. All that has to outlive a crash is in the
  * router's table; this holds nothing but counters of the interval.
  */
-
 import { crashPoint } from "../../ao/crash.ts";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";

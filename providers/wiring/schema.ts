@@ -61,7 +61,7 @@ export type WiringInputs = z.infer<typeof WiringInputsSchema>;
 export interface WiringOutputs extends WiringInputs {
   /** Shape of these outputs; later code reads every earlier one. */
   readonly schemaVersion: 1;
-  /** Content hash of the table: of `peers`, and of `withoutLibrary` where there are such. */
+  /** Content hash of the table: of `peers`, and of `withoutLibrary` and the router's id where they are told. */
   readonly hash: string;
   /** What a refresh found changed by hand, in words. */
   readonly drift: string[];

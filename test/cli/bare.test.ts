@@ -214,8 +214,8 @@ test("audit asks it for none, rollback asks it nothing, backups pass it by", asy
   const request = { target: release, only: [], restoreState: false, silent: [], besides: new Set<string>() };
   const ways = await waysTo(session, async () => historyOf(), { ...request, emergency: false });
   expect(ways).toMatchObject([{ name: "token", kind: "settings", processId: idOf("token") }]);
-  expect(membersWithLibrary(session, [], true, (line) => notes.push(line))).toEqual([]);
-  expect(() => membersWithLibrary(session, ["token"], false, () => {})).toThrow(
+  expect(membersWithLibrary(session, [], true, { note: (line) => void notes.push(line) })).toEqual([]);
+  expect(() => membersWithLibrary(session, ["token"], false, { note() {} })).toThrow(
     expect.objectContaining({ code: "LIB_REQUIRED" }),
   );
   expect(membersNamed(session, [], true)).toEqual([token]);

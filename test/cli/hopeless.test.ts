@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { startClock } from "../../cli/deploy/clock.ts";
-import { abortAgain, relay } from "../../cli/deploy/engine.ts";
+import { interrupt, relay } from "../../cli/deploy/engine.ts";
 import { deploy } from "../../cli/deploy/run.ts";
 
 afterEach(() => void vi.useRealTimers());
@@ -42,11 +42,11 @@ test("a pulumi that does not run yet is interrupted as often as somebody asked, 
   relayed.addEventListener("abort", () => {
     interrupts += 1;
   });
-  controller.abort();
+  interrupt(controller);
   expect([interrupts, relayed.aborted]).toEqual([0, false]);
   begun();
   begun();
   expect(interrupts).toBe(1);
-  abortAgain(controller.signal);
+  interrupt(controller);
   expect(interrupts).toBe(2);
 });

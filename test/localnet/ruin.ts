@@ -12,7 +12,7 @@ const SpawnSchema = z.object({
 });
 
 /**
- * Posts the bytes of a process' spawn again, as anybody may: they are public. From then on no unit evaluates anything in it.
+ * Posts a process's spawn again, as anybody can: the bytes are public. After that no compute unit evaluates its messages.
  *
  * @returns status of the answer
  */

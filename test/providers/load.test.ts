@@ -26,7 +26,7 @@ const noResultOfLoads = () =>
 
 const log = () => readFile(join(stack.scope.build, "logs", "deploy_output.txt"), "utf8").catch(() => "");
 
-it("is waited for as any load is, told of, and never sent again", async () => {
+it("is waited for like any other load, reported, and never sent again", async () => {
   stack = await simulatedStack();
   const first = await createProcess(await stack.inputs("battle"));
   // The next run knows nothing of it but what the journal says.

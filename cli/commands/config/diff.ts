@@ -40,7 +40,7 @@ export function diffCommand(cli: Cli): Command {
     options: Options,
     async run({ out, ...context }, { timeout, type, from, to }, names) {
       const fleet = await context.fleet({ journal: "discard" });
-      const members = membersWithLibrary(fleet, names, true, (line) => out.note(line));
+      const members = membersWithLibrary(fleet, names, true, out);
       const versions = from !== undefined || to !== undefined;
       const ask = { configType: type, history: versions, seconds: timeout };
       const live = await liveConfigs(fleet, members, ask);

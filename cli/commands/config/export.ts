@@ -36,14 +36,10 @@ export function exportCommand(cli: Cli): Command {
     options: Options,
     async run({ out, host, ...context }, { timeout, type, file }, names) {
       const fleet = await context.fleet({ journal: "discard" });
-      const live = await liveConfigs(
-        fleet,
-        membersWithLibrary(fleet, names, true, (line) => out.note(line)),
-        {
-          configType: type,
-          seconds: timeout,
-        },
-      );
+      const live = await liveConfigs(fleet, membersWithLibrary(fleet, names, true, out), {
+        configType: type,
+        seconds: timeout,
+      });
       const declared = (await declaredBy(fleet)) ?? {};
       const members = live.map(({ member, told }) => {
         const rules = declared[member.name]?.rules ?? {};

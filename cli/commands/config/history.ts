@@ -30,15 +30,11 @@ export function configHistoryCommand(cli: Cli): Command {
     options: Options,
     async run({ out, ...context }, { timeout, type }, names) {
       const fleet = await context.fleet({ journal: "discard" });
-      const live = await liveConfigs(
-        fleet,
-        membersWithLibrary(fleet, names, true, (line) => out.note(line)),
-        {
-          configType: type,
-          history: true,
-          seconds: timeout,
-        },
-      );
+      const live = await liveConfigs(fleet, membersWithLibrary(fleet, names, true, out), {
+        configType: type,
+        history: true,
+        seconds: timeout,
+      });
       const versions = live.flatMap(({ member, told }) =>
         Object.entries(told.history)
           .sort(([a], [b]) => a.localeCompare(b))

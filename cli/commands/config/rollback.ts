@@ -39,15 +39,11 @@ export function configRollbackCommand(cli: Cli): Command {
     async run(context, { timeout, yes, type, to }, names) {
       const { out } = context;
       const fleet = await context.fleet({ journal: "discard" });
-      const live = await liveConfigs(
-        fleet,
-        membersWithLibrary(fleet, names, false, (line) => out.note(line)),
-        {
-          configType: type,
-          history: true,
-          seconds: timeout,
-        },
-      );
+      const live = await liveConfigs(fleet, membersWithLibrary(fleet, names, false, out), {
+        configType: type,
+        history: true,
+        seconds: timeout,
+      });
       const declared = (await declaredBy(fleet)) ?? {};
       const wanted = live.map((one) => {
         const version = versionOf(one, type, to);

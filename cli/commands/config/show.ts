@@ -29,14 +29,10 @@ export function showCommand(cli: Cli): Command {
     options: Options,
     async run({ out, ...context }, { timeout, type }, names) {
       const fleet = await context.fleet({ journal: "discard" });
-      const live = await liveConfigs(
-        fleet,
-        membersWithLibrary(fleet, names, true, (line) => out.note(line)),
-        {
-          configType: type,
-          seconds: timeout,
-        },
-      );
+      const live = await liveConfigs(fleet, membersWithLibrary(fleet, names, true, out), {
+        configType: type,
+        seconds: timeout,
+      });
       const members = live.map(({ member, told }) => [member.name, told.held] as const);
       out.document({ success: true, stack: fleet.stack, members: Object.fromEntries(members) });
       const rows = live.flatMap(({ member, told }) =>
