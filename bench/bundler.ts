@@ -9,7 +9,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bundle } from "../bundler/index.ts";
+import { bundle } from "../src/bundler/index.ts";
 
 interface Input {
   readonly label: string;

@@ -1,5 +1,5 @@
-import { amount } from "../core/amount.ts";
-import type { Problem } from "../core/errors.ts";
+import { amount } from "../src/core/amount.ts";
+import type { Problem } from "../src/core/errors.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import type { MemberConfig } from "./layers.ts";
 import { routerOf } from "./strategy.ts";

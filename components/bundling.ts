@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { capacityOf } from "../ao/network.ts";
+import { capacityOf } from "../src/ao/network.ts";
 import {
   type Bundle,
   bundle,
@@ -13,9 +12,9 @@ import {
   imageModules,
   type Library,
   wasmModules,
-} from "../bundler/index.ts";
-import { FleetError, type Problem, throwAll } from "../core/errors.ts";
-import { FLEET_ACTIONS } from "../core/fleet-actions.ts";
+} from "../src/bundler/index.ts";
+import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
+import { FLEET_ACTIONS } from "../src/core/fleet-actions.ts";
 import { IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { carriedOf, DECLARED, globalsOf, silenceOfCode } from "./known-state.ts";
@@ -46,18 +45,17 @@ export function programOf(
   });
 }
 
-const OWN_LIBRARY = "processes/lib";
+/** Where a project keeps modules that several of its programs share, unless `bundle.search` says otherwise. */
+const SHARED = "processes/lib";
 
 /**
- * The Lua library: the one that this package brings, wherever it is installed; a project with a `fleet` in its own `processes/lib`
- * (this repository) keeps that.
+ * The Lua library of this package, wherever it is installed: never the working directory's. One label, so that a bundle is the same text
+ * in the repository and in a project that depends on the package.
  */
-function libraryFor(root: string): Library {
-  const own = resolve(root, OWN_LIBRARY);
-  if (existsSync(join(own, "fleet", "init.lua"))) return { folder: own, label: OWN_LIBRARY };
-  const brought = join(dirname(fileURLToPath(import.meta.url)), "..", OWN_LIBRARY);
-  return { folder: brought, label: "ao-fleet" };
-}
+const LIBRARY: Library = {
+  folder: fileURLToPath(new URL("../src/runtime", import.meta.url)),
+  label: "ao-fleet",
+};
 
 /** The file or folder that a member's program starts with, relative to the project. */
 export const entryOf = (name: string, { source }: Pick<ProcessDeclaration, "source">): string =>
@@ -79,7 +77,6 @@ export async function bundleMember(
   const entry = entryOf(name, process);
   const { search, budget, ...own } = process.bundle;
   const root = globalThis.process.cwd();
-  const library = libraryFor(root);
   const globals = globalsOf(process.state);
   const carried = carriedOf(process);
   // Of settings, not of code.
@@ -89,9 +86,9 @@ export async function bundleMember(
       name,
       entry,
       root,
-      search: [...search, OWN_LIBRARY, library.folder, ...above(entry)],
-      library,
-      ...(process.lib ? { prelude: [join(library.folder, "fleet", "init.lua")], shared: FLEET_ACTIONS } : {}),
+      search: [...search, SHARED, LIBRARY.folder, ...above(entry)],
+      library: LIBRARY,
+      ...(process.lib ? { prelude: [join(LIBRARY.folder, "fleet", "init.lua")], shared: FLEET_ACTIONS } : {}),
       silence,
       budget: budget.maxBytes === undefined ? {} : { maxBytes: budget.maxBytes },
       cache: join(home, "facts"),

@@ -1,5 +1,5 @@
-import { amount } from "../core/amount.ts";
-import type { Problem } from "../core/errors.ts";
+import { amount } from "../src/core/amount.ts";
+import type { Problem } from "../src/core/errors.ts";
 import type { FleetDeclaration } from "./declaration.ts";
 
 const SECONDS: Readonly<Record<string, number>> = {

@@ -1,12 +1,17 @@
 import type { Output } from "@pulumi/pulumi";
 import { z } from "zod";
-import { NetworkRefSchema } from "../ao/network.ts";
-import { FaultRulesSchema, RoutedSchema } from "../delivery/faults.ts";
-import { GlobalsSchema, StatePolicySchema, StrategySchema, TrafficKeySchema } from "../delivery/strategy.ts";
 import type { CONFIG_TYPES, ConfigType } from "../providers/config-bundle/types.ts";
 import { AdoptSchema, HealthPolicySchema } from "../providers/process/schema.ts";
 import { TestersSchema } from "../providers/traffic/schema.ts";
 import { ProbeSchema } from "../providers/wiring/schema.ts";
+import { NetworkRefSchema } from "../src/ao/network.ts";
+import { FaultRulesSchema, RoutedSchema } from "../src/delivery/faults.ts";
+import {
+  GlobalsSchema,
+  StatePolicySchema,
+  StrategySchema,
+  TrafficKeySchema,
+} from "../src/delivery/strategy.ts";
 import { Hidden } from "./hidden.ts";
 
 const name = z

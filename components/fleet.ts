@@ -1,6 +1,4 @@
 import * as pulumi from "@pulumi/pulumi";
-import { capacityOf } from "../ao/network.ts";
-import { FleetError, formatProblem } from "../core/errors.ts";
 import { ConfigBundle } from "../providers/config-bundle/resource.ts";
 import type { Target } from "../providers/config-bundle/schema.ts";
 import { LocalNetwork } from "../providers/local-network/resource.ts";
@@ -11,6 +9,8 @@ import { Release } from "../providers/release/resource.ts";
 import type { Scope } from "../providers/run/scope.ts";
 import { Traffic } from "../providers/traffic/resource.ts";
 import { Wiring } from "../providers/wiring/resource.ts";
+import { capacityOf } from "../src/ao/network.ts";
+import { FleetError, formatProblem } from "../src/core/errors.ts";
 import type { FleetInput } from "./declaration.ts";
 import { explanationOf, keepExplanation } from "./explained.ts";
 import type { Hidden } from "./hidden.ts";

@@ -1,4 +1,4 @@
-import { FleetError, type Problem, throwAll } from "../core/errors.ts";
+import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { nearest } from "./problems.ts";
 
 /** Who must be healthy before whom: name → names. */

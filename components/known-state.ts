@@ -1,8 +1,9 @@
 /** What a plan knows of a member's state: its policy, its globals, and what could get lost without a word. Pure. */
-import type { Keeps } from "../bundler/index.ts";
-import type { Problem } from "../core/errors.ts";
-import type { StatePolicy } from "../delivery/strategy.ts";
+
 import type { DeclaredProcess } from "../providers/release/schema.ts";
+import type { Keeps } from "../src/bundler/index.ts";
+import type { Problem } from "../src/core/errors.ts";
+import type { StatePolicy } from "../src/delivery/strategy.ts";
 import type { ProcessDeclaration } from "./declaration.ts";
 import { nearest } from "./problems.ts";
 

@@ -1,6 +1,6 @@
-import type { Problem } from "../core/errors.ts";
-import { callersNeeded } from "../delivery/callers.ts";
-import { percent } from "../delivery/steps.ts";
+import type { Problem } from "../src/core/errors.ts";
+import { callersNeeded } from "../src/delivery/callers.ts";
+import { percent } from "../src/delivery/steps.ts";
 import type { FleetDeclaration } from "./declaration.ts";
 import { rolloutOf } from "./strategy.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { FleetError } from "../core/errors.ts";
+import { FleetError } from "../src/core/errors.ts";
 
 /** What a stack is pinned to: an earlier release that it is built from instead of the program. */
 export const PinSchema = z.strictObject({

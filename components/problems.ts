@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Problem } from "../core/errors.ts";
+import type { Problem } from "../src/core/errors.ts";
 
 /** Every zod issue as a problem at its path; an unknown key comes with the nearest known one. */
 export function problemsOf(error: z.ZodError, raw: unknown, schema: z.ZodType): Problem[] {

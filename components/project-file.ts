@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { FleetError } from "../core/errors.ts";
+import { FleetError } from "../src/core/errors.ts";
 
 /** The project's file of Pulumi, in a folder or the nearest one above it; undefined when there is none (a test's program). */
 export function projectFile(from: string): string | undefined {

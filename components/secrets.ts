@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type Problem, throwAll } from "../core/errors.ts";
+import { type Problem, throwAll } from "../src/core/errors.ts";
 import { Hidden } from "./hidden.ts";
 
 /** Fields whose outputs are opened; below them, and nowhere else, a declaration has secrets. */

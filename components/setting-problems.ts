@@ -1,4 +1,4 @@
-import type { Problem } from "../core/errors.ts";
+import type { Problem } from "../src/core/errors.ts";
 import { edits, nearest } from "./problems.ts";
 import { SETTINGS, type Setting } from "./setting-table.ts";
 

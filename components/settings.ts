@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
-import { formatProblem } from "../core/errors.ts";
-import type { Kind, StrategyInput } from "../delivery/strategy.ts";
+import { formatProblem } from "../src/core/errors.ts";
+import type { Kind, StrategyInput } from "../src/delivery/strategy.ts";
 import { projectFile } from "./project-file.ts";
 import { type StackValues, settingProblems } from "./setting-problems.ts";
 import { defaultOf, type SettingKey } from "./setting-table.ts";

@@ -1,6 +1,6 @@
-import type { Problem } from "../core/errors.ts";
-import { strategyProblems } from "../delivery/combinations.ts";
-import { type Strategy, StrategySchema } from "../delivery/strategy.ts";
+import type { Problem } from "../src/core/errors.ts";
+import { strategyProblems } from "../src/delivery/combinations.ts";
+import { type Strategy, StrategySchema } from "../src/delivery/strategy.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { policyOf } from "./known-state.ts";
 

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hashOf } from "../core/hash.ts";
 import type { Process } from "../providers/process/resource.ts";
 import type { HealthPolicy, ProcessInputs, Revision } from "../providers/process/schema.ts";
 import type { DeclaredProcess } from "../providers/release/schema.ts";
+import { hashOf } from "../src/core/hash.ts";
 import type { FleetDeclaration } from "./declaration.ts";
 import { globalsOf, policyOf } from "./known-state.ts";
 import type { FleetPlan, PlannedProcess } from "./plan.ts";

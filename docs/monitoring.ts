@@ -3,12 +3,12 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { grafanaBoard } from "../monitor/boards/grafana.ts";
-import { rulesYaml } from "../monitor/boards/rules.ts";
-import { metricsOf } from "../monitor/metrics.ts";
-import { WebhookSchema } from "../monitor/notify/webhook.ts";
-import { ReportSchema } from "../monitor/report.ts";
-import { SettingsSchema } from "../monitor/settings.ts";
+import { grafanaBoard } from "../src/monitor/boards/grafana.ts";
+import { rulesYaml } from "../src/monitor/boards/rules.ts";
+import { metricsOf } from "../src/monitor/metrics.ts";
+import { WebhookSchema } from "../src/monitor/notify/webhook.ts";
+import { ReportSchema } from "../src/monitor/report.ts";
+import { SettingsSchema } from "../src/monitor/settings.ts";
 
 const docs = dirname(fileURLToPath(import.meta.url));
 const BEGIN = "<!-- made by node docs/monitoring.ts -->";

@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { brokenImports, importRules } from "../toolchain/imports.ts";
-import { packageDir } from "../toolchain/paths.ts";
+import { brokenImports, importRules } from "../src/toolchain/imports.ts";
+import { packageDir } from "../src/toolchain/paths.ts";
 
 describe("imports go one way", () => {
   let broken: Map<string, string[]>;
@@ -21,21 +21,21 @@ describe("the rules bite", () => {
 
   test("each planted offence is found, and only those", async () => {
     const files: Record<string, string> = {
-      "index.ts": 'import "./components/fleet.ts"; import "./ao/send.ts";',
-      "components/fleet.ts": 'import "../providers/process/resource.ts"; import "../cli/main.ts";',
-      "providers/process/resource.ts": 'import "@pulumi/pulumi"; import "../../ao/send.ts";',
+      "index.ts": 'import "./components/fleet.ts"; import "./src/ao/send.ts";',
+      "components/fleet.ts": 'import "../providers/process/resource.ts"; import "../src/cli/main.ts";',
+      "providers/process/resource.ts": 'import "@pulumi/pulumi"; import "../../src/ao/send.ts";',
       "providers/process/lifecycle.ts":
-        'import "@pulumi/pulumi"; import "../../localnet/net.ts"; import "../../cli/main.ts";',
-      "providers/run/session.ts": 'export const net = () => import("../../localnet/net.ts");',
-      "ao/send.ts":
+        'import "@pulumi/pulumi"; import "../../src/localnet/net.ts"; import "../../src/cli/main.ts";',
+      "providers/run/session.ts": 'export const net = () => import("../../src/localnet/net.ts");',
+      "src/ao/send.ts":
         'import { hash } from "../core/hash.ts"; hash(); import type { B } from "../bundler/b.ts"; type C = B;',
-      "bundler/b.ts": "export interface B { a: number }",
-      "delivery/d.ts": 'export const load = () => import("@pulumi/pulumi");',
-      "localnet/net.ts": 'import "../toolchain/t.ts"; import "node:fs";',
-      "toolchain/t.ts": 'import "../core/hash.ts";',
-      "core/hash.ts": 'import "zod"; import "node:crypto"; import "./a.ts"; export const hash = () => {};',
-      "core/a.ts": 'import "./hash.ts";',
-      "cli/main.ts": 'import "../toolchain/t.ts"; import "../index.ts";',
+      "src/bundler/b.ts": "export interface B { a: number }",
+      "src/delivery/d.ts": 'export const load = () => import("@pulumi/pulumi");',
+      "src/localnet/net.ts": 'import "../toolchain/t.ts"; import "node:fs";',
+      "src/toolchain/t.ts": 'import "../core/hash.ts";',
+      "src/core/hash.ts": 'import "zod"; import "node:crypto"; import "./a.ts"; export const hash = () => {};',
+      "src/core/a.ts": 'import "./hash.ts";',
+      "src/cli/main.ts": 'import "../toolchain/t.ts"; import "../../index.ts";',
     };
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(dirname(join(folder, path)), { recursive: true });
@@ -46,17 +46,17 @@ describe("the rules bite", () => {
     const circles = broken.get("nothing goes round in a circle") ?? [];
     broken.delete("nothing goes round in a circle");
     expect(Object.fromEntries(broken)).toEqual({
-      "the program composes components": ["index.ts → ao/send.ts"],
-      "components look down only": ["components/fleet.ts → cli/main.ts"],
-      "providers look down only": ["providers/process/lifecycle.ts → cli/main.ts"],
-      "localnet is loaded only when it is asked for": ["providers/process/lifecycle.ts → localnet/net.ts"],
+      "the program composes components": ["index.ts → src/ao/send.ts"],
+      "components look down only": ["components/fleet.ts → src/cli/main.ts"],
+      "providers look down only": ["providers/process/lifecycle.ts → src/cli/main.ts"],
+      "localnet is loaded only when it is asked for": ["providers/process/lifecycle.ts → src/localnet/net.ts"],
       "lifecycles do not know Pulumi": ["providers/process/lifecycle.ts → @pulumi/pulumi"],
-      "ao knows core only": ["ao/send.ts → bundler/b.ts"],
-      "delivery knows core only": ["delivery/d.ts → @pulumi/pulumi"],
-      "localnet knows core only": ["localnet/net.ts → toolchain/t.ts"],
-      "core imports nothing": ["core/hash.ts → zod"],
-      "cli uses all but the program": ["cli/main.ts → index.ts"],
+      "ao knows core only": ["src/ao/send.ts → src/bundler/b.ts"],
+      "delivery knows core only": ["src/delivery/d.ts → @pulumi/pulumi"],
+      "localnet knows core only": ["src/localnet/net.ts → src/toolchain/t.ts"],
+      "core imports nothing": ["src/core/hash.ts → zod"],
+      "cli uses all but the program": ["src/cli/main.ts → index.ts"],
     });
-    expect(circles).toEqual(expect.arrayContaining([expect.stringMatching(/core\/(a|hash)\.ts → core\//)]));
+    expect(circles).toEqual(expect.arrayContaining([expect.stringMatching(/core\/(a|hash)\.ts → src\/core\//)]));
   });
 });

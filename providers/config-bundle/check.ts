@@ -1,5 +1,5 @@
-import { amount } from "../../core/amount.ts";
-import { canonicalJson } from "../../core/hash.ts";
+import { amount } from "../../src/core/amount.ts";
+import { canonicalJson } from "../../src/core/hash.ts";
 import type { Rule } from "./rules.ts";
 
 /** A value that a rule does not take. A process says the same of it, with the same words. */

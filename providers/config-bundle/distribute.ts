@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { crashPoint } from "../../ao/crash.ts";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError, type Problem } from "../../core/errors.ts";
+import { crashPoint } from "../../src/ao/crash.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError, type Problem } from "../../src/core/errors.ts";
 import { ask, type Sender } from "../run/control.ts";
 import type { Deployment } from "../run/deployment.ts";
 import type { Session } from "../run/session.ts";

@@ -3,4 +3,4 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { luaRules } from "./lua.ts";
 
-writeFileSync(join(import.meta.dirname, "../../processes/lib/fleet/config-rules.lua"), luaRules());
+writeFileSync(join(import.meta.dirname, "../../src/runtime/fleet/config-rules.lua"), luaRules());

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Budget } from "../../core/budget.ts";
-import { hashOf } from "../../core/hash.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { hashOf } from "../../src/core/hash.ts";
 import { ask, type Sender } from "../run/control.ts";
 import { withWayOn } from "../run/replacing.ts";
 import type { Target } from "./schema.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Budget } from "../../core/budget.ts";
-import type { FleetError } from "../../core/errors.ts";
-import { hashOf } from "../../core/hash.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import type { FleetError } from "../../src/core/errors.ts";
+import { hashOf } from "../../src/core/hash.ts";
 import { neverLoaded, tellsNothing } from "../process/health.ts";
 import { othersIn } from "../run/coming.ts";
 import { assumeKept, type CheckFailure, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";

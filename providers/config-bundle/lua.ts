@@ -1,4 +1,4 @@
-import { luaConstant } from "../../bundler/index.ts";
+import { luaConstant } from "../../src/bundler/index.ts";
 import { type Rule, ruleOf } from "./rules.ts";
 import { CONFIG_TYPES } from "./types.ts";
 
@@ -7,7 +7,7 @@ export const RULES: Readonly<Record<string, Rule>> = Object.fromEntries(
   Object.entries(CONFIG_TYPES).map(([name, schema]) => [name, ruleOf(schema).rule]),
 );
 
-/** The text of `processes/lib/fleet/config-rules.lua`. Pure. */
+/** The text of `src/runtime/fleet/config-rules.lua`. Pure. */
 export function luaRules(): string {
   const lines = Object.keys(RULES)
     .sort()

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { luaPattern } from "./pattern.ts";
 
-/** What a value may be, as plain data: the language that a process checks settings by (`processes/lib/fleet/validate.lua`). */
+/** What a value may be, as plain data: the language that a process checks settings by (`src/runtime/fleet/validate.lua`). */
 export interface Rule {
   readonly type: "string" | "integer" | "number" | "boolean" | "object" | "list" | "any";
   readonly required?: boolean;

@@ -50,7 +50,7 @@ export const ServiceSchema = z
 
 /**
  * The settings that every process knows. The first six are the guide's; unknown keys are refused. The rules that a process
- * checks them by (`processes/lib/fleet/config-rules.lua`) are made from these schemas.
+ * checks them by (`src/runtime/fleet/config-rules.lua`) are made from these schemas.
  *
  * `idle` says why nothing on AO can enforce a setting: it is kept and reported.
  */

@@ -1,4 +1,4 @@
-import { hashOf } from "../../core/hash.ts";
+import { hashOf } from "../../src/core/hash.ts";
 import type { Held } from "./held.ts";
 import { isSealed } from "./seal.ts";
 

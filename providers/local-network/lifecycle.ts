@@ -1,5 +1,5 @@
-import { type LocalNetworkInfo, start, status, stop } from "../../localnet/index.ts";
-import { addUser, isUser, removeUser, usersOf } from "../../localnet/users.ts";
+import { type LocalNetworkInfo, start, status, stop } from "../../src/localnet/index.ts";
+import { addUser, isUser, removeUser, usersOf } from "../../src/localnet/users.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
 import { type LocalNetworkInputs, LocalNetworkInputsSchema, type LocalNetworkOutputs } from "./schema.ts";
 

@@ -1,7 +1,7 @@
-import type { FoundItem } from "../../ao/port.ts";
-import { amount } from "../../core/amount.ts";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import type { FoundItem } from "../../src/ao/port.ts";
+import { amount } from "../../src/core/amount.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { isRetired } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
 import type { ProcessInputs } from "./schema.ts";

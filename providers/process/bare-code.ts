@@ -1,5 +1,5 @@
 /** Lua with which a member without the library is asked for the code that runs. */
-import { luaString } from "../../bundler/index.ts";
+import { luaString } from "../../src/bundler/index.ts";
 
 /**
  * Lua, one line: adds to a JSON object the running code as lines `<kind> <sum> <name>`: handlers in their order, then the functions that

@@ -4,10 +4,10 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Ao, Evaluation } from "../../ao/port.ts";
-import { AOS_GLOBALS, luaString } from "../../bundler/index.ts";
-import { type Budget, within } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import type { Ao, Evaluation } from "../../src/ao/port.ts";
+import { AOS_GLOBALS, luaString } from "../../src/bundler/index.ts";
+import { type Budget, within } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { memberKey } from "../run/members.ts";
 import type { Session } from "../run/session.ts";
 import { CODE, questionOf } from "./bare-code.ts";

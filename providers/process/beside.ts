@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Budget } from "../../core/budget.ts";
+import type { Budget } from "../../src/core/budget.ts";
 import { adoption, assertMayCreate } from "../run/adoption.ts";
 import { ask } from "../run/control.ts";
 import { type Incarnation, incarnationsIn, onNetwork } from "../run/members.ts";

@@ -1,5 +1,5 @@
-import { MAX_MESSAGE_BYTES } from "../../ao/network.ts";
-import type { Tags } from "../../ao/port.ts";
+import { MAX_MESSAGE_BYTES } from "../../src/ao/network.ts";
+import type { Tags } from "../../src/ao/port.ts";
 import type { Session } from "../run/session.ts";
 import type { Place } from "./health.ts";
 import { type Load, programOf, storedBundle } from "./load.ts";

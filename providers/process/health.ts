@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { type Budget, within } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { type Budget, within } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { ask } from "../run/control.ts";
 import { saysRuined } from "../run/replacing.ts";
 import type { Session } from "../run/session.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { amount } from "../../core/amount.ts";
+import { amount } from "../../src/core/amount.ts";
 import { luaList } from "../run/lua-list.ts";
 import { contentsWords } from "../snapshot/contents.ts";
 import type { Snapshot } from "../snapshot/store.ts";

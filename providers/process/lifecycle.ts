@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { crashPoint } from "../../ao/crash.ts";
-import { amount } from "../../core/amount.ts";
-import { FleetError } from "../../core/errors.ts";
-import { FLEET_PREFIX } from "../../core/fleet-actions.ts";
+import { crashPoint } from "../../src/ao/crash.ts";
+import { amount } from "../../src/core/amount.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { FLEET_PREFIX } from "../../src/core/fleet-actions.ts";
 import { adoption } from "../run/adoption.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
 import { type ManifestProcess, record } from "../run/manifest.ts";

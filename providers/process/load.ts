@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { excerptOf, explainLuaError, type StoredBundle, store } from "../../bundler/index.ts";
-import { type Budget, within } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { excerptOf, explainLuaError, type StoredBundle, store } from "../../src/bundler/index.ts";
+import { type Budget, within } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { adoption } from "../run/adoption.ts";
 import { memberKey } from "../run/members.ts";
 import type { Session } from "../run/session.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { hashOf, sha256 } from "../../core/hash.ts";
+import { hashOf, sha256 } from "../../src/core/hash.ts";
 import { readJson, writeAtomically, writeBytesAtomically } from "../run/files.ts";
 
 /** A WebAssembly module of the project's own, as it is published. */

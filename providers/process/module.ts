@@ -1,5 +1,5 @@
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { say } from "../run/progress.ts";
 import type { Session } from "../run/session.ts";
 import { hashOfOwn, moduleStore } from "./module-store.ts";

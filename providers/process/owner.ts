@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { readJournal } from "../../ao/journal/index.ts";
-import { dryRunsAs } from "../../ao/legacy/look.ts";
-import type { Ao } from "../../ao/port.ts";
-import { type Budget, budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
-import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
+import { readJournal } from "../../src/ao/journal/index.ts";
+import { dryRunsAs } from "../../src/ao/legacy/look.ts";
+import type { Ao } from "../../src/ao/port.ts";
+import { type Budget, budgetOf } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { FLEET_REQUEST } from "../../src/core/fleet-actions.ts";
 import { readManifest } from "../run/manifest.ts";
 import { incarnationsOf } from "../run/members.ts";
 import { saysRuined } from "../run/replacing.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { luaString } from "../../bundler/index.ts";
-import { sha256 } from "../../core/hash.ts";
+import { luaString } from "../../src/bundler/index.ts";
+import { sha256 } from "../../src/core/hash.ts";
 import { luaList } from "../run/lua-list.ts";
 import { codeOf, handlersIn } from "./bare.ts";
 import { type HandChange, HandChangesSchema } from "./code-drift.ts";

@@ -1,4 +1,4 @@
-import type { Budget } from "../../core/budget.ts";
+import type { Budget } from "../../src/core/budget.ts";
 import { say } from "../run/progress.ts";
 import type { Session } from "../run/session.ts";
 import { retire } from "./retire.ts";

@@ -1,6 +1,6 @@
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
-import { type Table, TrafficStateSchema } from "../../delivery/wire.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { type Table, TrafficStateSchema } from "../../src/delivery/wire.ts";
 import { ask } from "../run/control.ts";
 import { newestIncarnation } from "../run/members.ts";
 import type { Session } from "../run/session.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { ask } from "../run/control.ts";
 import { mayReplace, saysRuined } from "../run/replacing.ts";
 import type { Session } from "../run/session.ts";

@@ -1,4 +1,4 @@
-import { amount } from "../../core/amount.ts";
+import { amount } from "../../src/core/amount.ts";
 import { wayOn } from "../run/replacing.ts";
 import { isBare } from "./bare.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";

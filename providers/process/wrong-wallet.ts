@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { amount } from "../../core/amount.ts";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { amount } from "../../src/core/amount.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { ask } from "../run/control.ts";
 import type { Session } from "../run/session.ts";
 import type { Place } from "./health.ts";

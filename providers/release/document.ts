@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { FleetError } from "../../core/errors.ts";
-import { hashOf } from "../../core/hash.ts";
-import { ApprovalSchema } from "../../delivery/approval.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { hashOf } from "../../src/core/hash.ts";
+import { ApprovalSchema } from "../../src/delivery/approval.ts";
 import { readJson } from "../run/files.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { Scope } from "../run/scope.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
-import { overruledText } from "../../delivery/approval.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { overruledText } from "../../src/delivery/approval.ts";
 import { ask } from "../run/control.ts";
 import { luaList } from "../run/lua-list.ts";
 import type { Manifest } from "../run/manifest.ts";

@@ -1,5 +1,5 @@
-import { crashPoint } from "../../ao/crash.ts";
-import { hashOf } from "../../core/hash.ts";
+import { crashPoint } from "../../src/ao/crash.ts";
+import { hashOf } from "../../src/core/hash.ts";
 import { approvalOf, forgetApproval } from "../run/approval.ts";
 import { writeAtomically } from "../run/files.ts";
 import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";

@@ -2,14 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { openJournal } from "../../ao/journal/index.ts";
-import { connectLegacy } from "../../ao/legacy/connect.ts";
-import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
-import type { Ao, FoundItem } from "../../ao/port.ts";
-import { loadWallet } from "../../ao/wallet.ts";
-import { store } from "../../bundler/index.ts";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { openJournal } from "../../src/ao/journal/index.ts";
+import { connectLegacy } from "../../src/ao/legacy/connect.ts";
+import { type NetworkRef, resolveNetwork } from "../../src/ao/network.ts";
+import type { Ao, FoundItem } from "../../src/ao/port.ts";
+import { loadWallet } from "../../src/ao/wallet.ts";
+import { store } from "../../src/bundler/index.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { bundleIn } from "../process/program.ts";
 import { writeAtomically } from "../run/files.ts";
 import { deploymentKey, type Scope } from "../run/scope.ts";
@@ -30,7 +30,7 @@ export interface Reader {
 export async function networkReader(network: NetworkRef, config: ProviderConfig): Promise<Reader> {
   const wallet = await loadWallet(walletSource(config));
   const endpoints = await resolveNetwork(network, async (dir) =>
-    (await import("../../localnet/index.ts")).start(dir),
+    (await import("../../src/localnet/index.ts")).start(dir),
   );
   const folder = await mkdtemp(join(tmpdir(), "fleet-read-"));
   const journal = await openJournal(join(folder, "journal.jsonl"));

@@ -1,12 +1,12 @@
 import { z } from "zod";
-import type { Approval } from "../../delivery/approval.ts";
-import { FaultRulesSchema, RoutedSchema } from "../../delivery/faults.ts";
+import type { Approval } from "../../src/delivery/approval.ts";
+import { FaultRulesSchema, RoutedSchema } from "../../src/delivery/faults.ts";
 import {
   GlobalsSchema,
   StatePolicySchema,
   StrategySchema,
   TrafficKeySchema,
-} from "../../delivery/strategy.ts";
+} from "../../src/delivery/strategy.ts";
 import type { Rule } from "../config-bundle/rules.ts";
 import { HealthPolicySchema } from "../process/schema.ts";
 import { CommonInputs } from "../run/scope.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { readJson } from "./files.ts";
 
 /** What `fleet adopt` found for one member and was told to take. */

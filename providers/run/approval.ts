@@ -5,7 +5,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { type Approval, ApprovalSchema } from "../../delivery/approval.ts";
+import { type Approval, ApprovalSchema } from "../../src/delivery/approval.ts";
 import { readJson, writeAtomically } from "./files.ts";
 import type { Scope } from "./scope.ts";
 

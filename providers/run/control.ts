@@ -1,12 +1,12 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { z } from "zod";
-import type { Evaluation, OutMessage, Tags } from "../../ao/port.ts";
-import { replyAmong } from "../../ao/replies.ts";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
-import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
-import { canonicalJson, sha256 } from "../../core/hash.ts";
-import { parseJson, rounded } from "../../core/json.ts";
+import type { Evaluation, OutMessage, Tags } from "../../src/ao/port.ts";
+import { replyAmong } from "../../src/ao/replies.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { FLEET_REQUEST } from "../../src/core/fleet-actions.ts";
+import { canonicalJson, sha256 } from "../../src/core/hash.ts";
+import { parseJson, rounded } from "../../src/core/json.ts";
 import type { Session } from "./session.ts";
 
 const ErrorSchema = z.object({

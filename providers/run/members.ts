@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Intent } from "../../ao/journal/index.ts";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import type { Intent } from "../../src/ao/journal/index.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { adoption } from "./adoption.ts";
 import { ask } from "./control.ts";
 import { deploymentKey, type Scope } from "./scope.ts";

@@ -1,4 +1,4 @@
-import { FleetError } from "../../core/errors.ts";
+import { FleetError } from "../../src/core/errors.ts";
 
 /**
  * What Pulumi records when something failed after the resource exists: its id and all that is known, so the next `up`

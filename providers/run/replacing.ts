@@ -1,4 +1,4 @@
-import { FleetError } from "../../core/errors.ts";
+import { FleetError } from "../../src/core/errors.ts";
 
 /**
  * Members that may get a new process in this run when theirs is ruined: somebody agreed that the state of the old one is lost.

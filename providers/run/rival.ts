@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { ask } from "./control.ts";
 import { type Incarnation, incarnationsIn, memberKey, onNetwork } from "./members.ts";
 import { deploymentKey } from "./scope.ts";

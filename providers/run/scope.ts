@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { NetworkRefSchema } from "../../ao/network.ts";
+import { NetworkRefSchema } from "../../src/ao/network.ts";
 
 /** Names what belongs together: which stack of which project, and where its files are kept (relative to the project). */
 export const ScopeSchema = z.strictObject({

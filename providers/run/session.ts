@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import { type Journal, openJournal } from "../../ao/journal/index.ts";
-import { connectLegacy, EMBEDDED_LIMITS } from "../../ao/legacy/connect.ts";
-import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
-import type { Ao, NetworkEndpoints } from "../../ao/port.ts";
-import { loadWallet } from "../../ao/wallet.ts";
-import { type Budget, budgetOf, within } from "../../core/budget.ts";
-import { canonicalJson } from "../../core/hash.ts";
+import { type Journal, openJournal } from "../../src/ao/journal/index.ts";
+import { connectLegacy, EMBEDDED_LIMITS } from "../../src/ao/legacy/connect.ts";
+import { type NetworkRef, resolveNetwork } from "../../src/ao/network.ts";
+import type { Ao, NetworkEndpoints } from "../../src/ao/port.ts";
+import { loadWallet } from "../../src/ao/wallet.ts";
+import { type Budget, budgetOf, within } from "../../src/core/budget.ts";
+import { canonicalJson } from "../../src/core/hash.ts";
 import { Deployment } from "./deployment.ts";
 import { operatorOf } from "./operator.ts";
 import { endWithParent } from "./parent.ts";
@@ -175,7 +175,7 @@ export async function placeOf(
 ): Promise<{ endpoints: NetworkEndpoints; modules: Record<string, string> }> {
   let modules: Record<string, string> = {};
   const endpoints = await resolveNetwork(network, async (dir) => {
-    const localnet = await import("../../localnet/index.ts");
+    const localnet = await import("../../src/localnet/index.ts");
     const info = await localnet.start(dir);
     modules = info.modules;
     return info;

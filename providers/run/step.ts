@@ -1,6 +1,6 @@
-import type { NetworkRef } from "../../ao/network.ts";
-import { FleetError } from "../../core/errors.ts";
-import { isWaitingCode } from "../../delivery/phase.ts";
+import type { NetworkRef } from "../../src/ao/network.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { isWaitingCode } from "../../src/delivery/phase.ts";
 import { PartialFailure } from "./partial.ts";
 import { type StepEvent, tell } from "./progress.ts";
 import type { Scope } from "./scope.ts";

@@ -1,5 +1,5 @@
-import { seconds } from "../../ao/errors.ts";
-import type { Wait } from "../../ao/retry.ts";
+import { seconds } from "../../src/ao/errors.ts";
+import type { Wait } from "../../src/ao/retry.ts";
 
 /** Milliseconds of waiting after which people are told for the first time. Most answers of units that are not ready come sooner. */
 const FIRST = 5_000;

@@ -1,5 +1,5 @@
-import type { WalletSource } from "../../ao/wallet.ts";
-import { FleetError } from "../../core/errors.ts";
+import type { WalletSource } from "../../src/ao/wallet.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import type { ProviderConfig } from "./session.ts";
 
 export type { WalletSource };

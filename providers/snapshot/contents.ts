@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { amount } from "../../core/amount.ts";
+import { amount } from "../../src/core/amount.ts";
 import { luaList } from "../run/lua-list.ts";
 
 /** The states and globals of an export; everything of it is kept as it came, since its digest is of the whole. */

@@ -1,7 +1,7 @@
-import { type Budget, within } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
-import { canonicalJson, sha256 } from "../../core/hash.ts";
-import { parseJson } from "../../core/json.ts";
+import { type Budget, within } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { canonicalJson, sha256 } from "../../src/core/hash.ts";
+import { parseJson } from "../../src/core/json.ts";
 import type { Place } from "../process/health.ts";
 import type { Session } from "../run/session.ts";
 import { contentsOf, ExportedSchema } from "./contents.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { z } from "zod";
-import { sha256 } from "../../core/hash.ts";
+import { sha256 } from "../../src/core/hash.ts";
 import { readJson, writeAtomically, writeBytesAtomically } from "../run/files.ts";
 import type { Scope } from "../run/scope.ts";
 

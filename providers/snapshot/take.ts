@@ -1,6 +1,6 @@
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
-import { canonicalJson, sha256 } from "../../core/hash.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { canonicalJson, sha256 } from "../../src/core/hash.ts";
 import type { Place } from "../process/health.ts";
 import { ask } from "../run/control.ts";
 import type { Session } from "../run/session.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
-import { faultOf } from "../../delivery/faults.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { faultOf } from "../../src/delivery/faults.ts";
 import type { Place } from "../process/health.ts";
 import { askPlain } from "../run/control.ts";
 import type { Session } from "../run/session.ts";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Budget } from "../../core/budget.ts";
+import type { Budget } from "../../src/core/budget.ts";
 import type { Session } from "../run/session.ts";
 
 /** Globals that aos has beside its functions and modules: of a process that never took down which were there first. */

@@ -1,6 +1,6 @@
 /** What a hand-over says: what it carried and what that rests on, and why it could not be done. Pure. */
-import { FleetError } from "../../core/errors.ts";
-import { canonicalJson } from "../../core/hash.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { canonicalJson } from "../../src/core/hash.ts";
 import { contentsOf, contentsWords, type Exported, isEmpty } from "../snapshot/contents.ts";
 import type { Handing } from "./hand-over.ts";
 

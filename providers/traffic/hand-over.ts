@@ -5,11 +5,18 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { crashPoint } from "../../ao/crash.ts";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
-import { heaviest, type KeyRange, movedRanges, ownedRanges, percent, WHOLE } from "../../delivery/index.ts";
-import type { Table } from "../../delivery/wire.ts";
+import { crashPoint } from "../../src/ao/crash.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import {
+  heaviest,
+  type KeyRange,
+  movedRanges,
+  ownedRanges,
+  percent,
+  WHOLE,
+} from "../../src/delivery/index.ts";
+import type { Table } from "../../src/delivery/wire.ts";
 import { ask } from "../run/control.ts";
 import { luaList } from "../run/lua-list.ts";
 import type { Session } from "../run/session.ts";

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
-import { activeOf, isSplit } from "../../delivery/index.ts";
-import { isWaitingCode, type Phase } from "../../delivery/phase.ts";
-import type { Table } from "../../delivery/wire.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { activeOf, isSplit } from "../../src/delivery/index.ts";
+import { isWaitingCode, type Phase } from "../../src/delivery/phase.ts";
+import type { Table } from "../../src/delivery/wire.ts";
 import { tellsNothing } from "../process/health.ts";
 import { keepApproval } from "../run/approval.ts";
 import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";

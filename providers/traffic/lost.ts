@@ -1,5 +1,5 @@
 /** State that nobody can hand over: what has it is ruined. */
-import type { Budget } from "../../core/budget.ts";
+import type { Budget } from "../../src/core/budget.ts";
 import { recordRuin } from "../process/ruined.ts";
 import { mayReplace, saysRuined } from "../run/replacing.ts";
 import type { Session } from "../run/session.ts";

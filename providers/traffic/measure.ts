@@ -1,7 +1,7 @@
-import { type Budget, within } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
-import { canonicalJson } from "../../core/hash.ts";
-import { rounded } from "../../core/json.ts";
+import { type Budget, within } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { canonicalJson } from "../../src/core/hash.ts";
+import { rounded } from "../../src/core/json.ts";
 import {
   type CheckRule,
   ended,
@@ -14,8 +14,8 @@ import {
   type ServiceMeasured,
   stepsOf,
   UNSEEN,
-} from "../../delivery/index.ts";
-import type { RevisionMetrics, TrafficState } from "../../delivery/wire.ts";
+} from "../../src/delivery/index.ts";
+import type { RevisionMetrics, TrafficState } from "../../src/delivery/wire.ts";
 import { type Place, probe } from "../process/health.ts";
 import type { Session } from "../run/session.ts";
 import { answerTo } from "./answer.ts";

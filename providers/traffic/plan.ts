@@ -1,7 +1,7 @@
 /** What a release makes of its services, step by step. Pure. */
-import { canonicalJson } from "../../core/hash.ts";
-import { moves, type Revisions, routesAt, type Step, stepsOf, WHOLE } from "../../delivery/index.ts";
-import type { ServiceRoutes, SetTraffic, Table } from "../../delivery/wire.ts";
+import { canonicalJson } from "../../src/core/hash.ts";
+import { moves, type Revisions, routesAt, type Step, stepsOf, WHOLE } from "../../src/delivery/index.ts";
+import type { ServiceRoutes, SetTraffic, Table } from "../../src/delivery/wire.ts";
 import type { TrafficInputs, TrafficService } from "./schema.ts";
 
 /** What of the inputs says where traffic goes. */

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Approval, Promotion } from "../../delivery/approval.ts";
-import type { Phase } from "../../delivery/phase.ts";
-import type { Table } from "../../delivery/wire.ts";
+import type { Approval, Promotion } from "../../src/delivery/approval.ts";
+import type { Phase } from "../../src/delivery/phase.ts";
+import type { Table } from "../../src/delivery/wire.ts";
 import { thin } from "../thin.ts";
 import type { TrafficInputs } from "./schema.ts";
 

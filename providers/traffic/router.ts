@@ -1,12 +1,12 @@
 import type { z } from "zod";
-import type { Budget } from "../../core/budget.ts";
+import type { Budget } from "../../src/core/budget.ts";
 import {
   type TrafficSetSchema as SetSchema,
   type SetTraffic,
   TrafficSetSchema,
   type TrafficState,
   TrafficStateSchema,
-} from "../../delivery/wire.ts";
+} from "../../src/delivery/wire.ts";
 import type { Target } from "../config-bundle/schema.ts";
 import { ask } from "../run/control.ts";
 import type { Session } from "../run/session.ts";

@@ -1,14 +1,14 @@
 import { z } from "zod";
-import type { Approval, Promotion } from "../../delivery/approval.ts";
-import { FaultRulesSchema, RoutedSchema } from "../../delivery/faults.ts";
-import type { Phase } from "../../delivery/phase.ts";
+import type { Approval, Promotion } from "../../src/delivery/approval.ts";
+import { FaultRulesSchema, RoutedSchema } from "../../src/delivery/faults.ts";
+import type { Phase } from "../../src/delivery/phase.ts";
 import {
   GlobalsSchema,
   StatePolicySchema,
   StrategySchema,
   TrafficKeySchema,
-} from "../../delivery/strategy.ts";
-import type { Table } from "../../delivery/wire.ts";
+} from "../../src/delivery/strategy.ts";
+import type { Table } from "../../src/delivery/wire.ts";
 import { TargetSchema } from "../config-bundle/schema.ts";
 import { CodeSchema } from "../run/coming.ts";
 import { CommonInputs } from "../run/scope.ts";

@@ -1,7 +1,7 @@
 /** Where a rollout is that a run left before its end. Pure. */
-import { activeOf, isSame, phaseOf } from "../../delivery/index.ts";
-import { isOver } from "../../delivery/phase.ts";
-import type { TrafficState } from "../../delivery/wire.ts";
+import { activeOf, isSame, phaseOf } from "../../src/delivery/index.ts";
+import { isOver } from "../../src/delivery/phase.ts";
+import type { TrafficState } from "../../src/delivery/wire.ts";
 import type { TrafficOutputs } from "./schema.ts";
 
 /**

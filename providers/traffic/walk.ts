@@ -2,9 +2,9 @@
  * One rollout: observe the router, go on at the step that it is at, walk the steps. All that has to outlive a crash is in the
  * router's table; this holds nothing but counters of the interval.
  */
-import { crashPoint } from "../../ao/crash.ts";
-import { amount } from "../../core/amount.ts";
-import { FleetError } from "../../core/errors.ts";
+import { crashPoint } from "../../src/ao/crash.ts";
+import { amount } from "../../src/core/amount.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import {
   type Approval,
   approvalText,
@@ -24,8 +24,8 @@ import {
   type Verdict,
   verdictOf,
   weightsText,
-} from "../../delivery/index.ts";
-import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../delivery/wire.ts";
+} from "../../src/delivery/index.ts";
+import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../src/delivery/wire.ts";
 import { type Handing, type HandOver, handings, owners } from "./hand-over.ts";
 import type { Measure } from "./measure.ts";
 import {

@@ -1,7 +1,7 @@
 /** Why traffic changes, and what was changed by hand. Pure. */
-import { isSame, tableName, weightsText } from "../../delivery/index.ts";
-import { isOver } from "../../delivery/phase.ts";
-import type { TrafficState } from "../../delivery/wire.ts";
+import { isSame, tableName, weightsText } from "../../src/delivery/index.ts";
+import { isOver } from "../../src/delivery/phase.ts";
+import type { TrafficState } from "../../src/delivery/wire.ts";
 import { memberIn, withOtherCode } from "../run/coming.ts";
 import { hasUnknown } from "../run/inputs.ts";
 import { finalOf, isSpreadAs, servicesAt } from "./plan.ts";

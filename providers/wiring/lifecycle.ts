@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { crashPoint } from "../../ao/crash.ts";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
-import { hashOf } from "../../core/hash.ts";
+import { crashPoint } from "../../src/ao/crash.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { hashOf } from "../../src/core/hash.ts";
 import type { Target } from "../config-bundle/schema.ts";
 import { nothingLoaded, probe } from "../process/health.ts";
 import { ask } from "../run/control.ts";

@@ -1,12 +1,12 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import type { OutMessage } from "../../ao/port.ts";
-import { replyAmong, replyNaming } from "../../ao/replies.ts";
-import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
-import { canonicalJson } from "../../core/hash.ts";
-import { faultOf } from "../../delivery/faults.ts";
+import type { OutMessage } from "../../src/ao/port.ts";
+import { replyAmong, replyNaming } from "../../src/ao/replies.ts";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { canonicalJson } from "../../src/core/hash.ts";
+import { faultOf } from "../../src/delivery/faults.ts";
 import type { Target } from "../config-bundle/schema.ts";
 import { memberKey } from "../run/members.ts";
 import type { Session } from "../run/session.ts";

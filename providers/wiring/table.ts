@@ -1,6 +1,6 @@
 /** The table of peers: how it is compared, and what a process says of the one that it holds. */
 import { z } from "zod";
-import { hashOf } from "../../core/hash.ts";
+import { hashOf } from "../../src/core/hash.ts";
 import { memberIn, othersIn } from "../run/coming.ts";
 import { hasUnknown } from "../run/inputs.ts";
 import { luaList } from "../run/lua-list.ts";

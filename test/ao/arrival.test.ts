@@ -4,9 +4,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
-import type { LegacyLimits } from "../../ao/legacy/connect.ts";
-import { budgetOf } from "../../core/budget.ts";
+import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../src/ao/index.ts";
+import type { LegacyLimits } from "../../src/ao/legacy/connect.ts";
+import { budgetOf } from "../../src/core/budget.ts";
 import { AUTHORITY, MODULE, ok, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
 import { makeWallet } from "./wallets.ts";
 

@@ -6,9 +6,9 @@
  *     node child.ts fill   <journal>                                writes until it fails
  */
 import { createInterface } from "node:readline";
-import { connectLegacy, type Journal, loadWallet, openJournal } from "../../ao/index.ts";
-import { budgetOf } from "../../core/budget.ts";
-import type { FleetError } from "../../core/errors.ts";
+import { connectLegacy, type Journal, loadWallet, openJournal } from "../../src/ao/index.ts";
+import { budgetOf } from "../../src/core/budget.ts";
+import type { FleetError } from "../../src/core/errors.ts";
 
 const [task, path = "", wallet = "", endpoints = "{}", size = "0"] = process.argv.slice(2);
 const say = (line: string) => process.stdout.write(`${line}\n`);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readJournal } from "../../ao/index.ts";
+import { readJournal } from "../../src/ao/index.ts";
 import { assignmentOf, MODULE, startUnits } from "./units.ts";
 import { makeJwk } from "./wallets.ts";
 

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataItem } from "@dha-team/arbundles";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
-import { budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { connectLegacy, type Journal, openJournal, type Wallet } from "../../src/ao/index.ts";
+import { budgetOf } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { ok, type Reply, startUnits, type Units } from "./units.ts";
 import { makeWallet } from "./wallets.ts";
 

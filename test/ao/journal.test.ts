@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Journal, openJournal, readJournal } from "../../ao/index.ts";
-import { openAppender } from "../../ao/journal/disk.ts";
-import { decodeRecord } from "../../ao/journal/records.ts";
+import { type Journal, openJournal, readJournal } from "../../src/ao/index.ts";
+import { openAppender } from "../../src/ao/journal/disk.ts";
+import { decodeRecord } from "../../src/ao/journal/records.ts";
 
 let folder: string;
 let path: string;

@@ -11,9 +11,9 @@ import {
   openJournal,
   resolveNetwork,
   type Wallet,
-} from "../../ao/index.ts";
-import { budgetOf } from "../../core/budget.ts";
-import { type LocalNetworkInfo, start, stop } from "../../localnet/index.ts";
+} from "../../src/ao/index.ts";
+import { budgetOf } from "../../src/core/budget.ts";
+import { type LocalNetworkInfo, start, stop } from "../../src/localnet/index.ts";
 import { makeWallet } from "./wallets.ts";
 
 /** One walk through the port against the embedded network, with real aos behind it. */

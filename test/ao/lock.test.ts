@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { openJournal, readJournal } from "../../ao/index.ts";
+import { openJournal, readJournal } from "../../src/ao/index.ts";
 
 let folder: string;
 let path: string;

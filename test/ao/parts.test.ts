@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { unitDown } from "../../ao/errors.ts";
-import { crashPoint, looksLikeInbox, NetworkRefSchema, resolveNetwork } from "../../ao/index.ts";
-import { excerptOf, retryAfterOf } from "../../ao/legacy/http.ts";
-import { evaluationIn, outputText, tagsOf } from "../../ao/legacy/shapes.ts";
-import { limiterOf } from "../../ao/limiter.ts";
-import { backoffOf, retrying, type Wait } from "../../ao/retry.ts";
-import { budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { unitDown } from "../../src/ao/errors.ts";
+import { crashPoint, looksLikeInbox, NetworkRefSchema, resolveNetwork } from "../../src/ao/index.ts";
+import { excerptOf, retryAfterOf } from "../../src/ao/legacy/http.ts";
+import { evaluationIn, outputText, tagsOf } from "../../src/ao/legacy/shapes.ts";
+import { limiterOf } from "../../src/ao/limiter.ts";
+import { backoffOf, retrying, type Wait } from "../../src/ao/retry.ts";
+import { budgetOf } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 
 describe("retry", () => {
   test("waits are never outside their bounds, however many tries", () => {

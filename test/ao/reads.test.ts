@@ -9,8 +9,8 @@ import {
   type LegacyLimits,
   openJournal,
   type Wallet,
-} from "../../ao/index.ts";
-import { budgetOf } from "../../core/budget.ts";
+} from "../../src/ao/index.ts";
+import { budgetOf } from "../../src/core/budget.ts";
 import {
   AUTHORITY,
   MODULE,

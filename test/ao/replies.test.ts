@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { looksLikeInbox, relationOf, replyAmong, replyNaming } from "../../ao/index.ts";
-import type { OutMessage, Tags } from "../../ao/port.ts";
+import { looksLikeInbox, relationOf, replyAmong, replyNaming } from "../../src/ao/index.ts";
+import type { OutMessage, Tags } from "../../src/ao/port.ts";
 
 const US = "us".padEnd(43, "_");
 const asked = {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { unitAt } from "../../ao/legacy/http.ts";
-import { type Placed, type Schedulers, schedulersOf } from "../../ao/legacy/scheduler.ts";
-import { budgetOf } from "../../core/budget.ts";
+import { unitAt } from "../../src/ao/legacy/http.ts";
+import { type Placed, type Schedulers, schedulersOf } from "../../src/ao/legacy/scheduler.ts";
+import { budgetOf } from "../../src/core/budget.ts";
 import { notFound, page, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
 
 let units: Units;

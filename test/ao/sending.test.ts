@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataItem } from "@dha-team/arbundles";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../ao/index.ts";
-import { budgetOf } from "../../core/budget.ts";
+import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../src/ao/index.ts";
+import { budgetOf } from "../../src/core/budget.ts";
 import { MODULE, page, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
 import { makeWallet } from "./wallets.ts";
 

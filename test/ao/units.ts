@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DataItem } from "@dha-team/arbundles";
-import type { NetworkEndpoints } from "../../ao/port.ts";
+import type { NetworkEndpoints } from "../../src/ao/port.ts";
 
 export type Endpoint =
   | "mu.post"

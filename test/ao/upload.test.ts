@@ -11,8 +11,8 @@ import {
   openJournal,
   readJournal,
   type Wallet,
-} from "../../ao/index.ts";
-import { budgetOf } from "../../core/budget.ts";
+} from "../../src/ao/index.ts";
+import { budgetOf } from "../../src/core/budget.ts";
 import {
   AUTHORITY,
   assignmentOf,

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataItem } from "@dha-team/arbundles";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadWallet } from "../../ao/index.ts";
-import type { FleetError } from "../../core/errors.ts";
+import { loadWallet } from "../../src/ao/index.ts";
+import type { FleetError } from "../../src/core/errors.ts";
 import { makeJwk } from "./wallets.ts";
 
 let folder: string;

@@ -1,6 +1,6 @@
 import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
-import { loadWallet, type Wallet } from "../../ao/wallet.ts";
+import { loadWallet, type Wallet } from "../../src/ao/wallet.ts";
 
 /** A key of the kind that Arweave uses, made here and used nowhere else. */
 export async function makeJwk(bits = 4096): Promise<Record<string, string>> {

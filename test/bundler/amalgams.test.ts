@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { evaluate } from "./aos.ts";
 import { bundled } from "./project.ts";
 

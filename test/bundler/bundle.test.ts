@@ -1,8 +1,8 @@
 import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { bundle, changedModules, store } from "../../bundler/index.ts";
-import { sha256 } from "../../core/hash.ts";
+import { bundle, changedModules, store } from "../../src/bundler/index.ts";
+import { sha256 } from "../../src/core/hash.ts";
 import { bundled, project } from "./project.ts";
 
 const FILES = {
@@ -105,7 +105,7 @@ describe("what a bundle says of itself", () => {
     const first = await bundle(options);
     const [file] = readdirSync(options.cache);
     expect(file).toBe(`${first.modules[0]?.hash}.json`);
-    const { forget } = await import("../../bundler/cache.ts");
+    const { forget } = await import("../../src/bundler/cache.ts");
     writeFileSync(join(options.cache, file ?? ""), '{"format":');
     forget();
     expect((await bundle(options)).hash).toBe(first.hash);

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import luaparse from "luaparse";
 import { afterEach, expect, test, vi } from "vitest";
-import { forget } from "../../bundler/cache.ts";
-import { bundle } from "../../bundler/index.ts";
+import { forget } from "../../src/bundler/cache.ts";
+import { bundle } from "../../src/bundler/index.ts";
 import { project } from "./project.ts";
 
 /** What was found in a text is remembered by the text's hash: what did not change is not parsed again. */

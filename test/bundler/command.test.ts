@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Bundle, processFile, type SourceMap, watchBundle } from "../../bundler/index.ts";
-import { bundleCommand } from "../../cli/commands/bundle.ts";
-import type { FleetError } from "../../core/errors.ts";
+import { type Bundle, processFile, type SourceMap, watchBundle } from "../../src/bundler/index.ts";
+import { bundleCommand } from "../../src/cli/commands/bundle.ts";
+import type { FleetError } from "../../src/core/errors.ts";
 import { project } from "./project.ts";
 
 /** Runs the command as if it was typed in the project's folder. */

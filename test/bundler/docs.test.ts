@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { WARNING_CODES } from "../../bundler/index.ts";
+import { WARNING_CODES } from "../../src/bundler/index.ts";
 
 const docs = readFileSync(new URL("../../docs/bundling.md", import.meta.url), "utf8");
 
@@ -17,7 +17,7 @@ test("every feature in the docs names a test that exists", () => {
 });
 
 test("every code that the bundler gives is in the docs", () => {
-  const folder = new URL("../../bundler/", import.meta.url);
+  const folder = new URL("../../src/bundler/", import.meta.url);
   const codes = new Set<string>(WARNING_CODES);
   for (const file of readdirSync(folder).filter((name) => name.endsWith(".ts"))) {
     for (const [, code] of readFileSync(new URL(file, folder), "utf8").matchAll(/code: "([A-Z_]+)"/g))

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { type BundleOptions, bundle } from "../../bundler/index.ts";
+import { type BundleOptions, bundle } from "../../src/bundler/index.ts";
 import { type AosStep, aos } from "./aos.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

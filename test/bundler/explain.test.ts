@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { explainLuaError, formatLuaError } from "../../bundler/index.ts";
+import { explainLuaError, formatLuaError } from "../../src/bundler/index.ts";
 import { aos, IMAGES } from "./aos.ts";
 import { bundled } from "./project.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { BundleOptions } from "../../bundler/index.ts";
+import type { BundleOptions } from "../../src/bundler/index.ts";
 import { aos, evaluate } from "./aos.ts";
 import { bundled } from "./project.ts";
 

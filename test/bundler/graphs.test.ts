@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { luaString } from "../../bundler/index.ts";
+import { luaString } from "../../src/bundler/index.ts";
 import { evaluate } from "./aos.ts";
 import { bundled } from "./project.ts";
 

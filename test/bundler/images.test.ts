@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { AOS_IMAGES, IN_EVERY_IMAGE } from "../../bundler/aos-images.ts";
-import { imageModules, wasmModules } from "../../bundler/aos-modules.ts";
-import { type BundleOptions, checkImage, explainLuaError } from "../../bundler/index.ts";
-import { FleetError, type Problem } from "../../core/errors.ts";
 import { askedImages } from "../../docs/aos-modules.ts";
-import { packagedImages } from "../../localnet/images.ts";
+import { AOS_IMAGES, IN_EVERY_IMAGE } from "../../src/bundler/aos-images.ts";
+import { imageModules, wasmModules } from "../../src/bundler/aos-modules.ts";
+import { type BundleOptions, checkImage, explainLuaError } from "../../src/bundler/index.ts";
+import { FleetError, type Problem } from "../../src/core/errors.ts";
+import { packagedImages } from "../../src/localnet/images.ts";
 import { aos, evaluate } from "./aos.ts";
 import { bundled } from "./project.ts";
 

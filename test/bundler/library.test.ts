@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { bundle } from "../../bundler/index.ts";
-import { packageDir } from "../../toolchain/paths.ts";
+import { bundle } from "../../src/bundler/index.ts";
+import { packageDir } from "../../src/toolchain/paths.ts";
 
 const made: string[] = [];
 afterAll(() => {
@@ -30,7 +30,7 @@ async function bundled(layout: {
     writeFileSync(join(root, path), text);
   }
   mkdirSync(dirname(library), { recursive: true });
-  const source = join(packageDir, "processes/lib");
+  const source = join(packageDir, "src/runtime");
   if (layout.linked) symlinkSync(source, library);
   else cpSync(source, library, { recursive: true });
   return bundle({
@@ -45,12 +45,12 @@ async function bundled(layout: {
 
 test("a program's bytes do not depend on where the library is installed", async () => {
   const places = [
-    { project: "own", library: "own/node_modules/ao-fleet/dist/processes/lib" },
-    { project: "work/packages/own", library: "work/node_modules/ao-fleet/dist/processes/lib" },
-    { project: "own", library: "own/node_modules/.pnpm/ao-fleet@1/node_modules/ao-fleet/dist/processes/lib" },
-    { project: "mit Leerzeichen/größe 日本", library: "mit Leerzeichen/node_modules/ao-fleet/processes/lib" },
-    { project: "own", library: "a clone/processes/lib" },
-    { project: "own", library: "own/node_modules/ao-fleet/processes/lib", linked: true as const },
+    { project: "own", library: "own/node_modules/ao-fleet/dist/src/runtime" },
+    { project: "work/packages/own", library: "work/node_modules/ao-fleet/dist/src/runtime" },
+    { project: "own", library: "own/node_modules/.pnpm/ao-fleet@1/node_modules/ao-fleet/dist/src/runtime" },
+    { project: "mit Leerzeichen/größe 日本", library: "mit Leerzeichen/node_modules/ao-fleet/src/runtime" },
+    { project: "own", library: "a clone/src/runtime" },
+    { project: "own", library: "own/node_modules/ao-fleet/src/runtime", linked: true as const },
     { project: "own", library: "own/node_modules/ao-fleet/lib", search: ["."] },
   ];
   const bundles = await Promise.all(places.map(bundled));
@@ -66,7 +66,7 @@ test("a project's own files do not take the place of the library's", async () =>
   const trap = 'error("not the library")\n';
   const made = await bundled({
     project: "own",
-    library: "own/node_modules/ao-fleet/dist/processes/lib",
+    library: "own/node_modules/ao-fleet/dist/src/runtime",
     files: {
       "processes/counter/fleet/health.lua": trap,
       "fleet/state.lua": trap,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type Bundle, type BundleOptions, checkSize } from "../../bundler/index.ts";
-import { FleetError, type Problem } from "../../core/errors.ts";
+import { type Bundle, type BundleOptions, checkSize } from "../../src/bundler/index.ts";
+import { FleetError, type Problem } from "../../src/core/errors.ts";
 import { bundled } from "./project.ts";
 
 type Files = Record<string, string>;

@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type BundleOptions, bundle } from "../../bundler/index.ts";
-import { FleetError } from "../../core/errors.ts";
+import { type BundleOptions, bundle } from "../../src/bundler/index.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { project } from "./project.ts";
 
 /** A project beside which there is a file that is nobody's business. */

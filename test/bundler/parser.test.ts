@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { analyse } from "../../bundler/analyse.ts";
-import { bundle, luaString } from "../../bundler/index.ts";
-import { minifyLua } from "../../bundler/minify.ts";
-import { readSource } from "../../bundler/source.ts";
-import { FleetError } from "../../core/errors.ts";
+import { analyse } from "../../src/bundler/analyse.ts";
+import { bundle, luaString } from "../../src/bundler/index.ts";
+import { minifyLua } from "../../src/bundler/minify.ts";
+import { readSource } from "../../src/bundler/source.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { evaluate } from "./aos.ts";
 import { project } from "./project.ts";
 

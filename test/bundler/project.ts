@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll } from "vitest";
-import { type Bundle, type BundleOptions, bundle } from "../../bundler/index.ts";
+import { type Bundle, type BundleOptions, bundle } from "../../src/bundler/index.ts";
 
 const made: string[] = [];
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bundle } from "../../bundler/index.ts";
+import { bundle } from "../../src/bundler/index.ts";
 import { aos, evaluate } from "./aos.ts";
 import { project } from "./project.ts";
 

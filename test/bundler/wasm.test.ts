@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readWasm } from "../../bundler/index.ts";
+import { readWasm } from "../../src/bundler/index.ts";
 
 /** A WebAssembly binary is read for its exports and its kind of memory, without compiling it. */
 

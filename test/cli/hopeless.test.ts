@@ -2,9 +2,9 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { startClock } from "../../cli/deploy/clock.ts";
-import { interrupt, relay } from "../../cli/deploy/engine.ts";
-import { deploy } from "../../cli/deploy/run.ts";
+import { startClock } from "../../src/cli/deploy/clock.ts";
+import { interrupt, relay } from "../../src/cli/deploy/engine.ts";
+import { deploy } from "../../src/cli/deploy/run.ts";
 
 afterEach(() => void vi.useRealTimers());
 

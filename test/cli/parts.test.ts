@@ -1,18 +1,18 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseProblems } from "../../cli/deploy/failure.ts";
-import { Progress } from "../../cli/deploy/progress.ts";
-import { treeLines } from "../../cli/deploy/tree.ts";
-import { memberOf, resourceOf } from "../../cli/deploy/urn.ts";
-import { knownFleet } from "../../cli/members.ts";
-import { findProject } from "../../cli/project.ts";
-import { networkOf, readStackConfig } from "../../cli/stack-config.ts";
-import { fleetInState } from "../../cli/stated.ts";
-import { brief, table } from "../../cli/table.ts";
-import { formatProblem, type Problem } from "../../core/errors.ts";
 import { ScopeSchema } from "../../providers/run/scope.ts";
-import { packageDir } from "../../toolchain/paths.ts";
+import { parseProblems } from "../../src/cli/deploy/failure.ts";
+import { Progress } from "../../src/cli/deploy/progress.ts";
+import { treeLines } from "../../src/cli/deploy/tree.ts";
+import { memberOf, resourceOf } from "../../src/cli/deploy/urn.ts";
+import { knownFleet } from "../../src/cli/members.ts";
+import { findProject } from "../../src/cli/project.ts";
+import { networkOf, readStackConfig } from "../../src/cli/stack-config.ts";
+import { fleetInState } from "../../src/cli/stated.ts";
+import { brief, table } from "../../src/cli/table.ts";
+import { formatProblem, type Problem } from "../../src/core/errors.ts";
+import { packageDir } from "../../src/toolchain/paths.ts";
 import { began, ended, failed, projectFolder, urn } from "./fakes.ts";
 
 test("problems are read back as they were written, several and with long values", () => {

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 test("a command whose reader is gone ends quietly: fleet … | head", async () => {
   const script = "set -o pipefail; node $0 doctor | true; echo code $?";
   const text = await new Promise<string>((done) => {
-    execFile("bash", ["-c", script, resolve("cli/fleet.mjs")], (_error, stdout, stderr) =>
+    execFile("bash", ["-c", script, resolve("src/cli/fleet.mjs")], (_error, stdout, stderr) =>
       done(stdout + stderr),
     );
   });

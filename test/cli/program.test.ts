@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { docsDir, docsPages, documentedProgram, termOf } from "../../cli/docs.ts";
-import { packageDir } from "../../toolchain/paths.ts";
+import { docsDir, docsPages, documentedProgram, termOf } from "../../src/cli/docs.ts";
+import { packageDir } from "../../src/toolchain/paths.ts";
 import { fakeAo, fakeFleet, fleet, projectFolder } from "./fakes.ts";
 
 const run = promisify(execFile);
@@ -107,14 +107,14 @@ test("env prints lines that a shell takes, with the backend of the nearest proje
   expect((await fleet(["env", "--json", "-C", folder])).json()).toHaveProperty("PATH");
 });
 
-test("the pages in docs/cli are what the definitions say (node cli/docs.ts writes them)", () => {
+test("the pages in docs/cli are what the definitions say (node src/cli/docs.ts writes them)", () => {
   const pages = docsPages(program);
   expect(readdirSync(docsDir).sort()).toEqual([...pages.keys()].sort());
   for (const [name, text] of pages) expect(readFileSync(join(docsDir, name), "utf8"), name).toBe(text);
 });
 
-test("cli/fleet.mjs runs the CLI and says nothing else", async () => {
-  const { stdout, stderr } = await run(process.execPath, [join(packageDir, "cli", "fleet.mjs"), "--version"]);
+test("src/cli/fleet.mjs runs the CLI and says nothing else", async () => {
+  const { stdout, stderr } = await run(process.execPath, [join(packageDir, "src", "cli", "fleet.mjs"), "--version"]);
   expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   expect(stderr).toBe("");
 });
@@ -124,11 +124,11 @@ test("a command starts without the rooms of the others", async () => {
     "export async function load(url, context, next) { console.error(url); return next(url, context); }"));`;
   const { stdout, stderr } = await run(
     process.execPath,
-    ["--import", `data:text/javascript,${encodeURIComponent(hooks)}`, "cli/fleet.mjs", "env", "--help"],
+    ["--import", `data:text/javascript,${encodeURIComponent(hooks)}`, "src/cli/fleet.mjs", "env", "--help"],
     { cwd: packageDir },
   );
   expect(stdout).toContain("fleet env");
-  expect(stderr).toContain("cli/commands/env.ts");
+  expect(stderr).toContain("src/cli/commands/env.ts");
   // What is in the package; where that is says nothing.
   const files = stderr.replaceAll(pathToFileURL(packageDir).href, "").split("\n");
   const loaded = files.filter((file) => /\/(commands|bundler|localnet|monitor|hono)\//.test(file));

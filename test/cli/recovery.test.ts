@@ -6,12 +6,12 @@ import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
-import { enginesUnder } from "../../cli/recovery/engines.ts";
-import { ownerWords } from "../../cli/recovery/index.ts";
-import { stackLocks, type TornLock } from "../../cli/recovery/locks.ts";
-import { withoutPending } from "../../cli/recovery/pending.ts";
-import { endZombies, removeTornLock } from "../../cli/recovery/zombie.ts";
-import { isAlive, kill, parentOf, startedAt } from "../../core/processes.ts";
+import { enginesUnder } from "../../src/cli/recovery/engines.ts";
+import { ownerWords } from "../../src/cli/recovery/index.ts";
+import { stackLocks, type TornLock } from "../../src/cli/recovery/locks.ts";
+import { withoutPending } from "../../src/cli/recovery/pending.ts";
+import { endZombies, removeTornLock } from "../../src/cli/recovery/zombie.ts";
+import { isAlive, kill, parentOf, startedAt } from "../../src/core/processes.ts";
 
 /** The pid of a process that has ended. */
 async function deadPid(): Promise<number> {

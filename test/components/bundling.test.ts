@@ -3,9 +3,9 @@ import { cp, mkdir, mkdtemp, readdir, readFile, utimes, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { explainLuaError, store } from "../../bundler/index.ts";
 import { type FleetPlan, planFleet } from "../../components/plan.ts";
-import { FleetError, type Problem } from "../../core/errors.ts";
+import { explainLuaError, store } from "../../src/bundler/index.ts";
+import { FleetError, type Problem } from "../../src/core/errors.ts";
 import { evaluate } from "../bundler/aos.ts";
 
 /** Every option of a member's `bundle`, through a fleet's declaration; what it makes is evaluated in real aos. */

@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { planFleet, type Running } from "../../components/plan.ts";
 import { trafficPolicyOf } from "../../components/traffic.ts";
-import { FleetError, type Problem } from "../../core/errors.ts";
 import type { DeclaredProcess } from "../../providers/release/schema.ts";
+import { FleetError, type Problem } from "../../src/core/errors.ts";
 
 const home = process.cwd();
 let folder: string;
@@ -37,7 +37,6 @@ function M.register(name) M.kinds[name] = true end
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "fleet-state-"));
   process.chdir(folder);
-  await write("processes/lib/fleet/init.lua", "Fleet = Fleet or {}\nreturn Fleet\n");
   await write("processes/coordinator/process.lua", "return 1\n");
   await write("processes/token/process.lua", TOKEN);
 });

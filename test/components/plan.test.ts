@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { levelsOf } from "../../components/graph.ts";
 import { planFleet, type Running } from "../../components/plan.ts";
 import { nearest } from "../../components/problems.ts";
-import { FleetError } from "../../core/errors.ts";
 import type { DeclaredProcess } from "../../providers/release/schema.ts";
+import { FleetError } from "../../src/core/errors.ts";
 
 const home = process.cwd();
 let folder: string;
@@ -18,7 +18,6 @@ const local = { kind: "local", dir: ".fleet/localnet" };
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "fleet-plan-"));
   process.chdir(folder);
-  await write("processes/lib/fleet/init.lua", "Fleet = Fleet or {}\nreturn Fleet\n");
   for (const name of ["coordinator", "battle", "shop"]) {
     await write(`processes/${name}/process.lua`, `local util = require("${name}.util")\nreturn util\n`);
     await write(`processes/${name}/util.lua`, "return {}\n");

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { preFlight } from "../../components/pre-flight.ts";
-import { FleetError, type Problem } from "../../core/errors.ts";
+import { FleetError, type Problem } from "../../src/core/errors.ts";
 import { makeJwk } from "../ao/wallets.ts";
 import { type Simnet, startSimnet } from "../simnet/index.ts";
 

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { readStackConfig } from "../../cli/stack-config.ts";
 import { checkWorkingFolder } from "../../components/project-file.ts";
 import { type StackValues, settingProblems } from "../../components/setting-problems.ts";
 import { SETTINGS, type Setting } from "../../components/setting-table.ts";
 import { healthCron, serviceConfig, settings } from "../../components/settings.ts";
-import { packageDir } from "../../toolchain/paths.ts";
+import { readStackConfig } from "../../src/cli/stack-config.ts";
+import { packageDir } from "../../src/toolchain/paths.ts";
 import { sandbox } from "../toolchain/sandbox.ts";
 
 const table: Readonly<Record<string, Setting>> = SETTINGS;
@@ -47,7 +47,7 @@ describe("defaults", () => {
       "Cron-Interval": "30-seconds",
       "Cron-Tag-Action": "PERIODIC_HEALTH_CHECK",
     });
-    const dev = parse(readFileSync(join(packageDir, "toolchain", "dev-stack.yaml"), "utf8")) as {
+    const dev = parse(readFileSync(join(packageDir, "src", "toolchain", "dev-stack.yaml"), "utf8")) as {
       config: Record<string, unknown>;
     };
     expect(dev.config["ao-fleet:healthCronSeconds"]).toBe(30);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type FleetDeclaration, FleetDeclarationSchema } from "../../components/declaration.ts";
 import { backwards, isBeside, rolloutOf, rolloutProblems } from "../../components/strategy.ts";
-import { strategyProblems } from "../../delivery/combinations.ts";
-import { StrategySchema } from "../../delivery/strategy.ts";
+import { strategyProblems } from "../../src/delivery/combinations.ts";
+import { StrategySchema } from "../../src/delivery/strategy.ts";
 
 const fleet = (more: object, processes: Record<string, object>): FleetDeclaration =>
   FleetDeclarationSchema.parse({ network: { kind: "local", dir: "net" }, ...more, processes });

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { luaString } from "../../bundler/index.ts";
-import { canonicalJson, hashOf } from "../../core/hash.ts";
 import { checkValue, type Misfit } from "../../providers/config-bundle/check.ts";
 import { luaRules, RULES } from "../../providers/config-bundle/lua.ts";
 import { luaPattern } from "../../providers/config-bundle/pattern.ts";
 import { type Rule, ruleOf } from "../../providers/config-bundle/rules.ts";
 import { CONFIG_TYPES, type ConfigType } from "../../providers/config-bundle/types.ts";
+import { luaString } from "../../src/bundler/index.ts";
+import { canonicalJson, hashOf } from "../../src/core/hash.ts";
 import { type Aos, boot } from "../processes/aos.ts";
 
 let aos: Aos;
@@ -128,7 +128,7 @@ const aCase: fc.Arbitrary<Case> = fc.oneof(
 
 describe("a config's checks", () => {
   test("the rules in Lua are what the schemas make (node providers/config-bundle/generate.ts)", () => {
-    const file = join(import.meta.dirname, "../../processes/lib/fleet/config-rules.lua");
+    const file = join(import.meta.dirname, "../../src/runtime/fleet/config-rules.lua");
     expect(readFileSync(file, "utf8")).toBe(luaRules());
   });
 

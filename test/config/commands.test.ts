@@ -4,15 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import type { FleetSession } from "../../cli/fleet-session.ts";
 import { explanationOf, keepExplanation } from "../../components/explained.ts";
 import { planFleet } from "../../components/plan.ts";
-import { hashOf } from "../../core/hash.ts";
 import * as config from "../../providers/config-bundle/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { releasePath } from "../../providers/release/document.ts";
 import { ask } from "../../providers/run/control.ts";
 import { sessionFor } from "../../providers/run/session.ts";
+import type { FleetSession } from "../../src/cli/fleet-session.ts";
+import { hashOf } from "../../src/core/hash.ts";
 import { projectFolder, fleet as run } from "../cli/fakes.ts";
 import { createProcess, type Stack, simulatedStack } from "../providers/fixture.ts";
 

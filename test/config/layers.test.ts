@@ -7,7 +7,7 @@ import { FleetDeclarationSchema } from "../../components/declaration.ts";
 import { Hidden } from "../../components/hidden.ts";
 import { type FleetConfigParts, partsIn } from "../../components/layers.ts";
 import { problemsOf } from "../../components/problems.ts";
-import { formatProblem } from "../../core/errors.ts";
+import { formatProblem } from "../../src/core/errors.ts";
 
 const CANARY = "canary-7f3a";
 const sealTo = generateKeyPairSync("x25519").publicKey.export({ type: "spki", format: "pem" }).toString();

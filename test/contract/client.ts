@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { createRequire } from "node:module";
 import { connect } from "@permaweb/aoconnect";
-import type { NetworkEndpoints } from "../../ao/port.ts";
+import type { NetworkEndpoints } from "../../src/ao/port.ts";
 
 const { ArweaveSigner, createData } = createRequire(import.meta.url)(
   "@dha-team/arbundles",

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { start, stop } from "../../localnet/index.ts";
+import { start, stop } from "../../src/localnet/index.ts";
 import type { ContractNetwork } from "./client.ts";
 import { networkContract } from "./suite.ts";
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { amount } from "../../core/amount.ts";
+import { amount } from "../../src/core/amount.ts";
 
 test.each([
   [amount(1, "request"), "1 request"],
@@ -16,7 +16,7 @@ test.each([
 /** Things that are counted, in whatever file. What is never one (bytes, ms) and what Lua says alike (characters) is left out. */
 const COUNTED =
   "alerts|answers|checks|deployments|Evals|faults|files|intervals|measurements|members|messages|modules|processes|releases|requests|revisions|settings|slots|steps|strangers|targets|tries";
-const FOLDERS = ["ao", "bundler", "cli", "components", "delivery", "localnet", "monitor", "providers"];
+const FOLDERS = ["components", "providers", "src"];
 
 test("no text counts with a plural that is there whatever the number", () => {
   const number = "[^}]*(?:length|size|count|tries|requests|errors|total|reach)";

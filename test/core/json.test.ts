@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { canonicalJson, hashOf, sha256 } from "../../core/hash.ts";
-import { compareNumbers, isExactNumber, numberOf, parseJson, rounded } from "../../core/json.ts";
+import { canonicalJson, hashOf, sha256 } from "../../src/core/hash.ts";
+import { compareNumbers, isExactNumber, numberOf, parseJson, rounded } from "../../src/core/json.ts";
 
 const BIG = "9007199254740993";
 

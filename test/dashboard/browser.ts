@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { expect } from "vitest";
-import { findBrowser } from "../../toolchain/browser.ts";
+import { findBrowser } from "../../src/toolchain/browser.ts";
 
 /** A real browser, without a window. */
 export async function openBrowser(): Promise<Browser> {

@@ -1,5 +1,5 @@
-import { FleetError } from "../../core/errors.ts";
-import type { Action, Observation, ProcessView, Source } from "../../dashboard/view.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import type { Action, Observation, ProcessView, Source } from "../../src/dashboard/view.ts";
 
 const id = (name: string) => `${name.replaceAll("-", "_")}${"x".repeat(43)}`.slice(0, 43);
 

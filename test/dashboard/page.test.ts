@@ -1,7 +1,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { FleetError } from "../../core/errors.ts";
-import { type Dashboard, serveDashboard } from "../../dashboard/server.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { type Dashboard, serveDashboard } from "../../src/dashboard/server.ts";
 import { expectAccessible, openBrowser } from "./browser.ts";
 import { FakeSource, guideFleet, processView } from "./fixture.ts";
 

@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
-import { type Dashboard, type DashboardOptions, serveDashboard } from "../../dashboard/server.ts";
-import { watch } from "../../dashboard/watch.ts";
+import { type Dashboard, type DashboardOptions, serveDashboard } from "../../src/dashboard/server.ts";
+import { watch } from "../../src/dashboard/watch.ts";
 import { FakeSource, guideFleet } from "./fixture.ts";
 
 let open: Dashboard | undefined;

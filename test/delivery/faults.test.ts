@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { FaultRulesSchema, faultOf, globbed } from "../../delivery/faults.ts";
+import { FaultRulesSchema, faultOf, globbed } from "../../src/delivery/faults.ts";
 
 describe("what marks a fault where a service declares nothing", () => {
   test.each([

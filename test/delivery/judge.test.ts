@@ -1,8 +1,8 @@
 import { describe, expect, it, test } from "vitest";
-import { parseJson } from "../../core/json.ts";
-import { judge } from "../../delivery/judge.ts";
-import { type ServiceMeasured, UNSEEN } from "../../delivery/measurement.ts";
-import { type CheckRule, StrategySchema } from "../../delivery/strategy.ts";
+import { parseJson } from "../../src/core/json.ts";
+import { judge } from "../../src/delivery/judge.ts";
+import { type ServiceMeasured, UNSEEN } from "../../src/delivery/measurement.ts";
+import { type CheckRule, StrategySchema } from "../../src/delivery/strategy.ts";
 
 const DEFAULTS = StrategySchema.parse({ kind: "blue-green" }).checks;
 const rule = (given: object): CheckRule[] => StrategySchema.parse({ checks: [given] }).checks;

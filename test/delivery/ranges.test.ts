@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { movedRanges, ownedRanges } from "../../delivery/index.ts";
+import { movedRanges, ownedRanges } from "../../src/delivery/index.ts";
 
 const table = (salt: string, ...routes: [string, number][]) => ({
   salt,

@@ -17,8 +17,8 @@ import {
   strategyProblems,
   type Verdict,
   weightsText,
-} from "../../delivery/index.ts";
-import type { RevisionMetrics } from "../../delivery/wire.ts";
+} from "../../src/delivery/index.ts";
+import type { RevisionMetrics } from "../../src/delivery/wire.ts";
 
 const strategy = (given: object = {}) => StrategySchema.parse({ kind: "blue-green", ...given });
 const verdict = (outcome: Outcome): Verdict => ({ outcome, text: `it is ${outcome}`, findings: [] });

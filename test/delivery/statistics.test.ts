@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from "vitest";
-import { binomialTail, fisher, mannWhitney, median, normalCdf } from "../../delivery/statistics.ts";
+import { binomialTail, fisher, mannWhitney, median, normalCdf } from "../../src/delivery/statistics.ts";
 
 /** All ways to choose `k` of `n` places. */
 function* choices(n: number, k: number, from = 0): Generator<number[]> {

@@ -1,9 +1,9 @@
 /** How often the judge is wrong, by seeded trials: equal revisions that it condemns, bad ones that it lets pass. */
 import { expect, test } from "vitest";
-import { judge } from "../../delivery/judge.ts";
-import { decide, type Position } from "../../delivery/machine.ts";
-import { stepsOf } from "../../delivery/steps.ts";
-import { StrategySchema, type TrafficStrategy, WHOLE } from "../../delivery/strategy.ts";
+import { judge } from "../../src/delivery/judge.ts";
+import { decide, type Position } from "../../src/delivery/machine.ts";
+import { stepsOf } from "../../src/delivery/steps.ts";
+import { StrategySchema, type TrafficStrategy, WHOLE } from "../../src/delivery/strategy.ts";
 
 /** Numbers from 0 to 1 from a seed (mulberry32). */
 function random(seed: number): () => number {

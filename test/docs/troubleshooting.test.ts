@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { expect, test } from "vitest";
-import { documentedProgram } from "../../cli/docs.ts";
+import { documentedProgram } from "../../src/cli/docs.ts";
 
 /** Every `npx fleet …` in the code blocks of a page, without comments and what it is piped into. */
 const calls = (page: string): string[] =>

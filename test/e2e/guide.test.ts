@@ -2,9 +2,9 @@ import { execFile, spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { FleetView } from "../../dashboard/view.ts";
-import { type LocalNetworkInfo, status } from "../../localnet/index.ts";
-import { ReportSchema } from "../../monitor/report.ts";
+import type { FleetView } from "../../src/dashboard/view.ts";
+import { type LocalNetworkInfo, status } from "../../src/localnet/index.ts";
+import { ReportSchema } from "../../src/monitor/report.ts";
 import { openBrowser } from "../dashboard/browser.ts";
 import { newPlayer, type Player } from "./player.ts";
 import { cloneProject, type Project } from "./project.ts";
@@ -18,7 +18,7 @@ let ash: Player;
 let gary: Player;
 let owner: Player;
 
-const entry = resolve("cli/fleet.mjs");
+const entry = resolve("src/cli/fleet.mjs");
 const asThere = () => ({
   cwd: project.dir,
   env: {

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join, relative } from "node:path";
 import { list } from "tar";
-import { packageDir } from "../../toolchain/paths.ts";
+import { packageDir } from "../../src/toolchain/paths.ts";
 import { type Project, projectIn, type Ran } from "./project.ts";
 
 /** Not in a clone. */

@@ -1,13 +1,13 @@
 /** The dashboard of a real stack in a real browser. */
 import { PassThrough } from "node:stream";
 import type { Page } from "playwright-core";
-import type { Context } from "../../cli/command.ts";
-import { fleetSource } from "../../cli/dashboard/source.ts";
-import type { FleetSession } from "../../cli/fleet-session.ts";
-import { type Host, realHost } from "../../cli/host.ts";
-import { Output } from "../../cli/output.ts";
-import { type Workspace, workspaceOf } from "../../cli/workspace.ts";
-import { serveDashboard } from "../../dashboard/server.ts";
+import type { Context } from "../../src/cli/command.ts";
+import { fleetSource } from "../../src/cli/dashboard/source.ts";
+import type { FleetSession } from "../../src/cli/fleet-session.ts";
+import { type Host, realHost } from "../../src/cli/host.ts";
+import { Output } from "../../src/cli/output.ts";
+import { type Workspace, workspaceOf } from "../../src/cli/workspace.ts";
+import { serveDashboard } from "../../src/dashboard/server.ts";
 import { openBrowser } from "../dashboard/browser.ts";
 import type { Project } from "./project.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { status } from "../../localnet/index.ts";
+import { status } from "../../src/localnet/index.ts";
 import { fleet as fleetCommand } from "../rollback/fleet.ts";
 import { newPlayer, type Player, type Said } from "./player.ts";
 import { newProject, type Project, processFiles, type Ran } from "./project.ts";

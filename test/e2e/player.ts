@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { connect, createSigner } from "@permaweb/aoconnect/node";
-import { loadWallet } from "../../ao/wallet.ts";
-import type { LocalNetworkInfo } from "../../localnet/index.ts";
+import { loadWallet } from "../../src/ao/wallet.ts";
+import type { LocalNetworkInfo } from "../../src/localnet/index.ts";
 import { makeJwk } from "../ao/wallets.ts";
 
 export interface Answer {

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { stop } from "../../localnet/index.ts";
+import { stop } from "../../src/localnet/index.ts";
 import { makeJwk } from "../ao/wallets.ts";
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -88,12 +88,7 @@ export async function cloneProject(): Promise<Project> {
     "node_modules",
     "components",
     "providers",
-    "core",
-    "ao",
-    "bundler",
-    "localnet",
-    "cli",
-    "toolchain",
+    "src",
   ]) {
     symlinkSync(join(repository, entry), join(dir, entry));
   }
@@ -109,7 +104,7 @@ export async function cloneProject(): Promise<Project> {
 }
 
 /** The dev stack's settings as the set-up gives them to a clone. */
-const devStack = (): string => readFileSync(join(repository, "toolchain/dev-stack.yaml"), "utf8");
+const devStack = (): string => readFileSync(join(repository, "src/toolchain/dev-stack.yaml"), "utf8");
 
 async function copyFolder(from: string, to: string): Promise<void> {
   const { cp } = await import("node:fs/promises");

@@ -7,7 +7,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Recording } from "../../docs/rollout-picture.ts";
-import { status } from "../../localnet/index.ts";
+import { status } from "../../src/localnet/index.ts";
 import { newPlayer, type Player } from "./player.ts";
 import { newProject, type Project } from "./project.ts";
 import { rollingFleet, upWith } from "./rollouts.ts";

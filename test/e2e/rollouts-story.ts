@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { status } from "../../localnet/index.ts";
+import { status } from "../../src/localnet/index.ts";
 import { newPlayer, type Player } from "./player.ts";
 import { newProject, type Project, type Ran } from "./project.ts";
 import { Crowd, rollingFleet, type Seen, upWith } from "./rollouts.ts";
@@ -47,7 +47,7 @@ const fleet = (...args: string[]): Promise<{ code: number; stdout: string }> =>
       PULUMI_BACKEND_URL: project.backend,
       PULUMI_CONFIG_PASSPHRASE: "only a test",
     };
-    const words = [resolve("cli/fleet.mjs"), ...args];
+    const words = [resolve("src/cli/fleet.mjs"), ...args];
     const child = execFile(process.execPath, words, { cwd: project.dir, env }, (_error, stdout) =>
       done({ code: child.exitCode ?? 1, stdout }),
     );

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { status } from "../../localnet/index.ts";
+import { status } from "../../src/localnet/index.ts";
 import { ruin } from "../localnet/ruin.ts";
 import { fleet as fleetCommand } from "../rollback/fleet.ts";
 import { newProject, type Project, processFiles } from "./project.ts";

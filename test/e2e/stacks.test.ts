@@ -38,7 +38,7 @@ it("makes each stack of a fresh clone with a bare pulumi, each with a passphrase
   // As after npm start: dev's secrets are there, and its variables are in the shell.
   writeFileSync(join(dir, ".fleet/dev-passphrase"), "of-dev", { mode: 0o600 });
   writeFileSync(join(dir, ".fleet/prod-passphrase"), "of-prod", { mode: 0o600 });
-  const fleet = "node cli/fleet.mjs";
+  const fleet = "node src/cli/fleet.mjs";
   shell(
     `eval "$(${fleet} env)"; eval "$(${fleet} env --stack prod)"; pulumi stack init prod --non-interactive; pulumi config set --secret --stack prod token abc`,
   );

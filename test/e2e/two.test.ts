@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, createSigner } from "@permaweb/aoconnect/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type LocalNetworkInfo, status } from "../../localnet/index.ts";
-import { packageDir } from "../../toolchain/paths.ts";
+import { type LocalNetworkInfo, status } from "../../src/localnet/index.ts";
+import { packageDir } from "../../src/toolchain/paths.ts";
 import { makeJwk } from "../ao/wallets.ts";
 import { installed, type Packed, type PackedProject, pack, runIn } from "./packed.ts";
 import { classicProject, ownProject } from "./two.ts";
@@ -66,14 +66,14 @@ describe("the package", () => {
     for (const file of [
       "dist/components/index.js",
       "dist/components/index.d.ts",
-      "dist/cli/fleet.mjs",
-      "dist/localnet/daemon.js",
-      "dist/localnet/wasm/worker.js",
-      "dist/bundler/runtime.lua",
-      "dist/processes/lib/fleet/init.lua",
-      "dist/dashboard/page/index.html",
-      "dist/toolchain/dev-stack.yaml",
-      "dist/toolchain/go/pulumi/go.sum",
+      "dist/src/cli/fleet.mjs",
+      "dist/src/localnet/daemon.js",
+      "dist/src/localnet/wasm/worker.js",
+      "dist/src/bundler/runtime.lua",
+      "dist/src/runtime/fleet/init.lua",
+      "dist/src/dashboard/page/index.html",
+      "dist/src/toolchain/dev-stack.yaml",
+      "dist/src/toolchain/go/pulumi/go.sum",
     ]) {
       expect(names).toContain(file);
     }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { connectLegacy, loadWallet, openJournal, type WalletSource } from "../../ao/index.ts";
-import { budgetOf } from "../../core/budget.ts";
+import { connectLegacy, loadWallet, openJournal, type WalletSource } from "../../src/ao/index.ts";
+import { budgetOf } from "../../src/core/budget.ts";
 import type { Simnet } from "../simnet/index.ts";
 import type { Lab } from "./case.ts";
 

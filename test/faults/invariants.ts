@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readJournal } from "../../ao/journal/index.ts";
+import { readJournal } from "../../src/ao/journal/index.ts";
 import type { Oracle, OracleMessage } from "../simnet/index.ts";
 import type { State } from "./engine.ts";
 import { Engine } from "./engine.ts";

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import { readJournal } from "../../ao/journal/index.ts";
+import { readJournal } from "../../src/ao/journal/index.ts";
 import { newProject, type Project, type Ran } from "../e2e/project.ts";
 import type { Simnet } from "../simnet/index.ts";
 import type { Script } from "../simnet/program.ts";
@@ -188,7 +188,7 @@ function fleetCommand(
   const [name = "", ...rest] = words;
   const child = spawn(
     process.execPath,
-    ["node_modules/ao-fleet/cli/fleet.mjs", name, "--stack", "dev", ...rest],
+    ["node_modules/ao-fleet/src/cli/fleet.mjs", name, "--stack", "dev", ...rest],
     { cwd: dir, env, stdio: ["ignore", "pipe", "pipe"] },
   );
   let text = "";

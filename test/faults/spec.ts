@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { bundle, store } from "../../bundler/index.ts";
-import { hashOf } from "../../core/hash.ts";
+import { bundle, store } from "../../src/bundler/index.ts";
+import { hashOf } from "../../src/core/hash.ts";
 import type { Simnet } from "../simnet/index.ts";
 import type { Script } from "../simnet/program.ts";
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { type LocalNetworkInfo, logs, reset, start, status, stop } from "../../localnet/index.ts";
+import { type LocalNetworkInfo, logs, reset, start, status, stop } from "../../src/localnet/index.ts";
 import { output, until } from "../contract/client.ts";
 import { asContract, clientOf, temporaryFolder } from "./network.ts";
 

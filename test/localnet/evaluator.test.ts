@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from "vitest";
-import type { Evaluator } from "../../localnet/evaluator.ts";
-import { packagedImages } from "../../localnet/images.ts";
-import type { EvaluatedMessage, ProcessRecord } from "../../localnet/types.ts";
-import { wasmEvaluator } from "../../localnet/wasm/evaluator.ts";
+import type { Evaluator } from "../../src/localnet/evaluator.ts";
+import { packagedImages } from "../../src/localnet/images.ts";
+import type { EvaluatedMessage, ProcessRecord } from "../../src/localnet/types.ts";
+import { wasmEvaluator } from "../../src/localnet/wasm/evaluator.ts";
 
 const OWNER = "O".repeat(43);
 const images = packagedImages();

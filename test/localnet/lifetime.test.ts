@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { isAlive } from "../../core/processes.ts";
-import { reset, start, status, stop } from "../../localnet/index.ts";
+import { isAlive } from "../../src/core/processes.ts";
+import { reset, start, status, stop } from "../../src/localnet/index.ts";
 import { until } from "../contract/client.ts";
 import { type Held, held, type Step } from "./held.ts";
 import { temporaryFolder } from "./network.ts";
@@ -34,7 +34,7 @@ const daemons = (dir: string): string[] => readdirSync(join(dir, "daemons"));
 
 /** `start` in a process of its own, which is killed as soon as its daemon stands still. */
 async function launchedByKilled(dir: string): Promise<Held> {
-  const code = `const { start } = await import(${JSON.stringify(new URL("../../localnet/index.ts", import.meta.url).href)});
+  const code = `const { start } = await import(${JSON.stringify(new URL("../../src/localnet/index.ts", import.meta.url).href)});
     await start(${JSON.stringify(dir)});`;
   let caller: number | undefined;
   const daemon = await slow("boot", () => {

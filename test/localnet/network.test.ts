@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { moduleTags } from "../../localnet/images.ts";
+import { moduleTags } from "../../src/localnet/images.ts";
 import { type ContractClient, list, output, until } from "../contract/client.ts";
 import { clientOf, freshNetwork, residentMegabytes } from "./network.ts";
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LocalNetworkInfo, start, stop } from "../../localnet/index.ts";
+import { type LocalNetworkInfo, start, stop } from "../../src/localnet/index.ts";
 import { ContractClient, type ContractNetwork, testWallet } from "../contract/client.ts";
 
 /** A folder of its own, removed with the network that may run in it. */

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { afterEach, expect, test } from "vitest";
-import { isAlive } from "../../core/processes.ts";
-import { lives } from "../../localnet/permits.ts";
+import { isAlive } from "../../src/core/processes.ts";
+import { lives } from "../../src/localnet/permits.ts";
 
 /** Which process is the daemon of a permit. */
 

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { isSigned, itemSigner, parseItem } from "../../localnet/ans104.ts";
-import { chain, FIRST_HEIGHT } from "../../localnet/scheduler/blocks.ts";
-import { parseCrons } from "../../localnet/scheduler/cron.ts";
-import { deepHash, nextPlace } from "../../localnet/scheduler/order.ts";
-import type { Assignment } from "../../localnet/types.ts";
-import { memoryCache } from "../../localnet/units/memory-cache.ts";
-import { evaluatedMessage } from "../../localnet/units/message.ts";
+import { isSigned, itemSigner, parseItem } from "../../src/localnet/ans104.ts";
+import { chain, FIRST_HEIGHT } from "../../src/localnet/scheduler/blocks.ts";
+import { parseCrons } from "../../src/localnet/scheduler/cron.ts";
+import { deepHash, nextPlace } from "../../src/localnet/scheduler/order.ts";
+import type { Assignment } from "../../src/localnet/types.ts";
+import { memoryCache } from "../../src/localnet/units/memory-cache.ts";
+import { evaluatedMessage } from "../../src/localnet/units/message.ts";
 import {
   copyPages,
   decodeSnapshot,
@@ -14,7 +14,7 @@ import {
   encodeSnapshot,
   PAGE,
   restore,
-} from "../../localnet/wasm/snapshot.ts";
+} from "../../src/localnet/wasm/snapshot.ts";
 
 const tags = (pairs: Record<string, string>) =>
   Object.entries(pairs).map(([name, value]) => ({ name, value }));

@@ -1,6 +1,6 @@
 import { createData } from "@dha-team/arbundles";
 import { z } from "zod";
-import type { LocalNetworkInfo } from "../../localnet/descriptor.ts";
+import type { LocalNetworkInfo } from "../../src/localnet/descriptor.ts";
 
 /** What the scheduler unit shows anybody of a spawn. */
 const SpawnSchema = z.object({

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { request } from "node:http";
 import { afterEach, describe, expect, test } from "vitest";
-import { type ItemSigner, itemSigner } from "../../localnet/ans104.ts";
-import type { EvaluationInput, Evaluator } from "../../localnet/evaluator.ts";
-import { sqliteStore } from "../../localnet/store/sqlite.ts";
-import { type EvaluationResult, tagValue } from "../../localnet/types.ts";
-import { createUnits, type Units, type UnitsOptions } from "../../localnet/units/index.ts";
+import { type ItemSigner, itemSigner } from "../../src/localnet/ans104.ts";
+import type { EvaluationInput, Evaluator } from "../../src/localnet/evaluator.ts";
+import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
+import { type EvaluationResult, tagValue } from "../../src/localnet/types.ts";
+import { createUnits, type Units, type UnitsOptions } from "../../src/localnet/units/index.ts";
 
 /** Keeps the list of `Word` tags as its memory; `fail` fails, `send:<process>` sends, `block` waits. */
 function wordEvaluator(): Evaluator & { release(): void; active: number; most: number } {

@@ -5,12 +5,12 @@ import { parser } from "@prometheus-io/lezer-promql";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { monitoringFiles } from "../../docs/monitoring.ts";
-import { BOARD_EXPRESSIONS } from "../../monitor/boards/grafana.ts";
-import { PROM_RULES } from "../../monitor/boards/rules.ts";
-import { metricsOf } from "../../monitor/metrics.ts";
-import { SettingsSchema } from "../../monitor/settings.ts";
-import { TYPE_NAMES } from "../../monitor/types.ts";
-import { packageDir } from "../../toolchain/paths.ts";
+import { BOARD_EXPRESSIONS } from "../../src/monitor/boards/grafana.ts";
+import { PROM_RULES } from "../../src/monitor/boards/rules.ts";
+import { metricsOf } from "../../src/monitor/metrics.ts";
+import { SettingsSchema } from "../../src/monitor/settings.ts";
+import { TYPE_NAMES } from "../../src/monitor/types.ts";
+import { packageDir } from "../../src/toolchain/paths.ts";
 
 const docs = join(packageDir, "docs");
 const { registry } = metricsOf({ project: "", stack: "", network: "" });

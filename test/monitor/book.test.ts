@@ -10,8 +10,8 @@ import {
   resolve,
   silence,
   unsilence,
-} from "../../monitor/book.ts";
-import type { Judgement } from "../../monitor/types.ts";
+} from "../../src/monitor/book.ts";
+import type { Judgement } from "../../src/monitor/types.ts";
 
 const MINUTE = 60_000;
 const offline = (holds = true, source = "shop"): Judgement => ({

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, expect, test } from "vitest";
-import { acquireLock } from "../../ao/journal/lock.ts";
-import { storePath } from "../../cli/monitor/files.ts";
-import { paceOf } from "../../cli/monitor/pace.ts";
-import { serveMetrics } from "../../cli/monitor/server.ts";
-import { apply, EMPTY_BOOK } from "../../monitor/book.ts";
-import { metricsOf } from "../../monitor/metrics.ts";
-import { openStore } from "../../monitor/store.ts";
+import { acquireLock } from "../../src/ao/journal/lock.ts";
+import { storePath } from "../../src/cli/monitor/files.ts";
+import { paceOf } from "../../src/cli/monitor/pace.ts";
+import { serveMetrics } from "../../src/cli/monitor/server.ts";
+import { apply, EMPTY_BOOK } from "../../src/monitor/book.ts";
+import { metricsOf } from "../../src/monitor/metrics.ts";
+import { openStore } from "../../src/monitor/store.ts";
 import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member, projectFolder } from "../cli/fakes.ts";
 
 /** A process that answers as the fleet's library does; the ledger also knows its runs and alerts. */
@@ -353,7 +353,7 @@ test("a second monitor of the stack is told who watches it; a dead one's place i
   const dead = spawnSync(process.execPath, [
     "--input-type=module",
     "-e",
-    `import { acquireLock } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "../../ao/journal/lock.ts")).href)};
+    `import { acquireLock } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "../../src/ao/journal/lock.ts")).href)};
      await acquireLock(${JSON.stringify(path)});
      process.kill(process.pid, "SIGKILL");`,
   ]);

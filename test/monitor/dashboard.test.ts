@@ -2,11 +2,11 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../cli/dashboard/monitored.ts";
-import { storePath } from "../../cli/monitor/files.ts";
-import { apply, EMPTY_BOOK } from "../../monitor/book.ts";
-import { openStore } from "../../monitor/store.ts";
 import { ScopeSchema } from "../../providers/run/scope.ts";
+import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../src/cli/dashboard/monitored.ts";
+import { storePath } from "../../src/cli/monitor/files.ts";
+import { apply, EMPTY_BOOK } from "../../src/monitor/book.ts";
+import { openStore } from "../../src/monitor/store.ts";
 
 test("the dashboard shows what the monitor raised, the newest first, and acknowledges it", () => {
   const home = mkdtempSync(join(tmpdir(), "fleet-monitored-"));

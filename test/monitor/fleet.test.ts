@@ -2,8 +2,8 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { isOpen } from "../../monitor/book.ts";
-import { ReportSchema } from "../../monitor/report.ts";
+import { isOpen } from "../../src/monitor/book.ts";
+import { ReportSchema } from "../../src/monitor/report.ts";
 import { type Watching, watching } from "./simulated.ts";
 
 let fleet: Watching;

@@ -3,11 +3,11 @@ import type { AddressInfo } from "node:net";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import type { Alert, Change } from "../../monitor/book.ts";
-import { notify } from "../../monitor/notify/send.ts";
-import { postsTo } from "../../monitor/notify/shapes.ts";
-import { WebhookSchema } from "../../monitor/notify/webhook.ts";
-import { ReceiverSchema } from "../../monitor/settings.ts";
+import type { Alert, Change } from "../../src/monitor/book.ts";
+import { notify } from "../../src/monitor/notify/send.ts";
+import { postsTo } from "../../src/monitor/notify/shapes.ts";
+import { WebhookSchema } from "../../src/monitor/notify/webhook.ts";
+import { ReceiverSchema } from "../../src/monitor/settings.ts";
 import { watching } from "./simulated.ts";
 
 const origin = { project: "game", stack: "prod", network: "legacy" };

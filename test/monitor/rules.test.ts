@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { LIMITS } from "../../monitor/limits.ts";
-import type { Counters, Reading, State } from "../../monitor/reading.ts";
-import { judgeProcess, judgeRound } from "../../monitor/rules.ts";
-import { countStates, overall, passes } from "../../monitor/verdict.ts";
-import { stateNow, type Watched, watch } from "../../monitor/watch.ts";
+import { LIMITS } from "../../src/monitor/limits.ts";
+import type { Counters, Reading, State } from "../../src/monitor/reading.ts";
+import { judgeProcess, judgeRound } from "../../src/monitor/rules.ts";
+import { countStates, overall, passes } from "../../src/monitor/verdict.ts";
+import { stateNow, type Watched, watch } from "../../src/monitor/watch.ts";
 
 const counters = (messages: number, errors = 0, refused = 0): Counters => ({
   messages,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { LIMITS } from "../../monitor/limits.ts";
-import { readSettings } from "../../monitor/settings.ts";
+import { LIMITS } from "../../src/monitor/limits.ts";
+import { readSettings } from "../../src/monitor/settings.ts";
 
 test("no file means all defaults", () => {
   expect(readSettings(undefined, "monitoring.yaml", {})).toMatchObject({

@@ -1,17 +1,17 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connectLegacy, openJournal, type Wallet } from "../../ao/index.ts";
-import type { Ao, Tags } from "../../ao/port.ts";
-import type { FleetSession } from "../../cli/fleet-session.ts";
-import { historyOf } from "../../cli/history.ts";
-import type { Member } from "../../cli/members.ts";
-import { type Monitor, monitorOf, type RoundResult } from "../../cli/monitor/monitor.ts";
-import { budgetOf } from "../../core/budget.ts";
-import { sha256 } from "../../core/hash.ts";
-import { isOpen } from "../../monitor/book.ts";
-import { readSettings } from "../../monitor/settings.ts";
-import { type MonitorStore, openStore } from "../../monitor/store.ts";
+import { connectLegacy, openJournal, type Wallet } from "../../src/ao/index.ts";
+import type { Ao, Tags } from "../../src/ao/port.ts";
+import type { FleetSession } from "../../src/cli/fleet-session.ts";
+import { historyOf } from "../../src/cli/history.ts";
+import type { Member } from "../../src/cli/members.ts";
+import { type Monitor, monitorOf, type RoundResult } from "../../src/cli/monitor/monitor.ts";
+import { budgetOf } from "../../src/core/budget.ts";
+import { sha256 } from "../../src/core/hash.ts";
+import { isOpen } from "../../src/monitor/book.ts";
+import { readSettings } from "../../src/monitor/settings.ts";
+import { type MonitorStore, openStore } from "../../src/monitor/store.ts";
 import { makeWallet } from "../ao/wallets.ts";
 import { type Script, type Simnet, startSimnet } from "../simnet/index.ts";
 

@@ -2,10 +2,10 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { Reading } from "../../monitor/reading.ts";
-import { takeRound } from "../../monitor/round.ts";
-import { readSettings } from "../../monitor/settings.ts";
-import { openStore } from "../../monitor/store.ts";
+import type { Reading } from "../../src/monitor/reading.ts";
+import { takeRound } from "../../src/monitor/round.ts";
+import { readSettings } from "../../src/monitor/settings.ts";
+import { openStore } from "../../src/monitor/store.ts";
 
 const settings = readSettings("retention: { readingsHours: 1 }", "m.yaml", {});
 const healthy: Reading = {

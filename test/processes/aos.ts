@@ -10,7 +10,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
-import { sha256 } from "../../core/hash.ts";
+import { sha256 } from "../../src/core/hash.ts";
 import type { Evaluation, OutMessage, RawMessage, Tag, WorkerRequest } from "./aos-wire.ts";
 import { type ProgramOptions, program } from "./compose.ts";
 

@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Bundle, bundle } from "../../bundler/index.ts";
 import { composeProgram, type RestoredState } from "../../providers/process/program.ts";
+import { type Bundle, bundle } from "../../src/bundler/index.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const LIBRARY = "processes/lib/fleet/init.lua";
+const LIBRARY = "src/runtime/fleet/init.lua";
 
 export interface ProgramOptions {
   epoch?: number;
@@ -43,7 +43,7 @@ export async function program(name: string, options: ProgramOptions = {}): Promi
 }
 
 async function make(name: string, source: string | undefined): Promise<Bundle> {
-  const options = { name, root: ROOT, prelude: [LIBRARY], search: ["processes/lib", "processes"] };
+  const options = { name, root: ROOT, prelude: [LIBRARY], search: ["src/runtime", "processes"] };
   if (source === undefined) return bundle({ ...options, entry: `processes/${name}/process.lua` });
   const folder = mkdtempSync(join(tmpdir(), "fleet-lua-"));
   try {

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "vitest";
-import { hashOf } from "../../core/hash.ts";
+import { hashOf } from "../../src/core/hash.ts";
 import { type Aos, address, boot } from "./aos.ts";
 import { COUNTER } from "./programs.ts";
 

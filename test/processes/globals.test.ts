@@ -1,7 +1,7 @@
 /** Globals of programs that know nothing of the fleet: which of them are state, and how exactly they are carried. */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { canonicalJson, sha256 } from "../../core/hash.ts";
+import { canonicalJson, sha256 } from "../../src/core/hash.ts";
 import { type Aos, address, boot } from "./aos.ts";
 
 const STRANGER = address("stranger");

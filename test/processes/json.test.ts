@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
-import { luaString } from "../../bundler/index.ts";
-import { canonicalJson, sha256 } from "../../core/hash.ts";
+import { luaString } from "../../src/bundler/index.ts";
+import { canonicalJson, sha256 } from "../../src/core/hash.ts";
 import { type Aos, boot } from "./aos.ts";
 import { COUNTER } from "./programs.ts";
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { canonicalJson, hashOf, sha256 } from "../../core/hash.ts";
+import { canonicalJson, hashOf, sha256 } from "../../src/core/hash.ts";
 import { type Aos, address, boot, OWNER, type ReplyData, type SendOptions } from "./aos.ts";
 import { fleet, type World } from "./world.ts";
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { FLEET_ACTIONS, FLEET_REQUEST } from "../../core/fleet-actions.ts";
+import { FLEET_ACTIONS, FLEET_REQUEST } from "../../src/core/fleet-actions.ts";
 import { type Aos, address, boot, OWNER } from "./aos.ts";
 import { COUNTER } from "./programs.ts";
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { canonicalJson, sha256 } from "../../core/hash.ts";
+import { canonicalJson, sha256 } from "../../src/core/hash.ts";
 import { type Aos, address, boot } from "./aos.ts";
 import { COUNTER } from "./programs.ts";
 

@@ -3,9 +3,9 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
-import { connectLegacy, loadWallet, openJournal } from "../../ao/index.ts";
-import { budgetOf } from "../../core/budget.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
+import { connectLegacy, loadWallet, openJournal } from "../../src/ao/index.ts";
+import { budgetOf } from "../../src/core/budget.ts";
 import { makeJwk } from "../ao/wallets.ts";
 import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
 

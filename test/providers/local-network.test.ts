@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { status, stop } from "../../localnet/index.ts";
-import { usersOf } from "../../localnet/users.ts";
 import * as lifecycle from "../../providers/local-network/lifecycle.ts";
+import { status, stop } from "../../src/localnet/index.ts";
+import { usersOf } from "../../src/localnet/users.ts";
 import { newProject } from "../e2e/project.ts";
 
 /** Deletion of a LocalNetwork while others live on its network, against the real daemon. */

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { isAlive } from "../../core/processes.ts";
+import { isAlive } from "../../src/core/processes.ts";
 import { until } from "../contract/client.ts";
 
 const parent = new URL("../../providers/run/parent.ts", import.meta.url).href;

@@ -1,13 +1,13 @@
-import { cp, mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { planFleet } from "../../components/plan.ts";
-import { budgetOf } from "../../core/budget.ts";
-import { stop } from "../../localnet/index.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { endRun, type Session, sessionFor } from "../../providers/run/session.ts";
+import { budgetOf } from "../../src/core/budget.ts";
+import { stop } from "../../src/localnet/index.ts";
 import { checked, configureOnce } from "./fixture.ts";
 
 /** Plain aos programs, in real aos on the embedded network: what an operator does to them by hand, and what the tool makes of it. */
@@ -34,7 +34,6 @@ async function put(path: string, text: string): Promise<void> {
 
 beforeAll(async () => {
   process.chdir(await mkdtemp(join(tmpdir(), "fleet-plain-")));
-  await cp(join(repository, "processes/lib"), "processes/lib", { recursive: true });
   await put("processes/token/process.lua", TOKEN);
   await put("processes/gone/process.lua", TOKEN);
   await configureOnce();

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { FleetError } from "../../core/errors.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { PartialFailure } from "../../providers/run/partial.ts";
+import type { FleetError } from "../../src/core/errors.ts";
 import type { Behaviours } from "../simnet/index.ts";
 import { checked, createProcess, evaluate, type Stack, simulatedStack } from "./fixture.ts";
 

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Ao, connectLegacy, type Journal, openJournal } from "../../ao/index.ts";
-import { type History, historyOf, resultIdOf } from "../../cli/history.ts";
-import { budgetOf } from "../../core/budget.ts";
+import { type Ao, connectLegacy, type Journal, openJournal } from "../../src/ao/index.ts";
+import { type History, historyOf, resultIdOf } from "../../src/cli/history.ts";
+import { budgetOf } from "../../src/core/budget.ts";
 import { makeWallet } from "../ao/wallets.ts";
 import { type Simnet, startSimnet } from "../simnet/index.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { time } from "../../cli/commands/query.ts";
-import { type MessageRecord, matches } from "../../cli/query/records.ts";
+import { time } from "../../src/cli/commands/query.ts";
+import { type MessageRecord, matches } from "../../src/cli/query/records.ts";
 import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 
 let here: Simulated;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { canonicalJson } from "../../core/hash.ts";
+import { canonicalJson } from "../../src/core/hash.ts";
 import { type Aos, boot } from "../processes/aos.ts";
 import { program } from "../processes/compose.ts";
 

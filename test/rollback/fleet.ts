@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { connect, createSigner } from "@permaweb/aoconnect/node";
-import { type LocalNetworkInfo, status } from "../../localnet/index.ts";
+import { type LocalNetworkInfo, status } from "../../src/localnet/index.ts";
 import { newPlayer } from "../e2e/player.ts";
 import { newProject, type Project, projectIn, type Ran } from "../e2e/project.ts";
 
@@ -139,7 +139,7 @@ export function fleet(
   };
   return new Promise((done) => {
     const options = { cwd: project.dir, env: environment, maxBuffer: 64 * 1024 * 1024 };
-    const entry = join(repository, "cli/fleet.mjs");
+    const entry = join(repository, "src/cli/fleet.mjs");
     const child = execFile(process.execPath, [entry, ...args], options, (_error, stdout, stderr) => {
       done({ code: child.exitCode ?? 1, text: stdout + stderr, stdout });
     });

@@ -2,20 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bundlesOf, modulesOf, releasesToKeep, snapshotsToKeep } from "../../cli/cleanup/retention.ts";
-import { describeChanges } from "../../cli/rollback/changes.ts";
-import { historyOfStack, whatOf } from "../../cli/rollback/entries.ts";
-import { globalsLeft, unreadable } from "../../cli/rollback/globals.ts";
-import { type LedgerEntry, type LedgerRun, runsOf } from "../../cli/rollback/ledger.ts";
-import { isReachable } from "../../cli/rollback/migrations.ts";
-import { heldInState, mergeReleases, releaseInState } from "../../cli/rollback/releases.ts";
-import { pastStates } from "../../cli/rollback/stack.ts";
-import { surprises } from "../../cli/rollback/surprises.ts";
-import { targetOf } from "../../cli/rollback/target.ts";
 import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../components/pin.ts";
 import { chosenMembers, isReversed } from "../../components/pinned.ts";
-import { FleetError } from "../../core/errors.ts";
-import { hashOf, sha256 } from "../../core/hash.ts";
 import { bundleIn, composeProgram } from "../../providers/process/program.ts";
 import {
   documentOf,
@@ -26,6 +14,18 @@ import {
 import type { DeclaredProcess, ReleaseOutputs } from "../../providers/release/schema.ts";
 import type { Manifest } from "../../providers/run/manifest.ts";
 import type { Snapshot } from "../../providers/snapshot/store.ts";
+import { bundlesOf, modulesOf, releasesToKeep, snapshotsToKeep } from "../../src/cli/cleanup/retention.ts";
+import { describeChanges } from "../../src/cli/rollback/changes.ts";
+import { historyOfStack, whatOf } from "../../src/cli/rollback/entries.ts";
+import { globalsLeft, unreadable } from "../../src/cli/rollback/globals.ts";
+import { type LedgerEntry, type LedgerRun, runsOf } from "../../src/cli/rollback/ledger.ts";
+import { isReachable } from "../../src/cli/rollback/migrations.ts";
+import { heldInState, mergeReleases, releaseInState } from "../../src/cli/rollback/releases.ts";
+import { pastStates } from "../../src/cli/rollback/stack.ts";
+import { surprises } from "../../src/cli/rollback/surprises.ts";
+import { targetOf } from "../../src/cli/rollback/target.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { hashOf, sha256 } from "../../src/core/hash.ts";
 
 const declared = (code: string, more: Partial<DeclaredProcess> = {}): DeclaredProcess => ({
   entry: "processes/x/process.lua",

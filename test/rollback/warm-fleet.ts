@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type TrafficState, TrafficStateSchema } from "../../delivery/wire.ts";
+import { type TrafficState, TrafficStateSchema } from "../../src/delivery/wire.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
 import { newProject, type Project, type Ran } from "../e2e/project.ts";
 import { rollingFleet } from "../e2e/rollouts.ts";

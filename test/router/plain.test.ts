@@ -1,7 +1,7 @@
 /** Programs without a line of the fleet's in them, behind a router, on real aos. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { type FaultRule, faultOf } from "../../delivery/faults.ts";
-import { TrafficStateSchema } from "../../delivery/wire.ts";
+import { type FaultRule, faultOf } from "../../src/delivery/faults.ts";
+import { TrafficStateSchema } from "../../src/delivery/wire.ts";
 import { type Aos, address, boot, type Reply } from "../processes/aos.ts";
 import { World } from "../processes/world.ts";
 

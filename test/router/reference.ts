@@ -13,7 +13,7 @@ import type {
   TableRef,
   TrafficCommand,
   TrafficState,
-} from "../../delivery/wire.ts";
+} from "../../src/delivery/wire.ts";
 
 /** Refused, with a code. */
 export class Refused extends Error {

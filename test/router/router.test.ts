@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { TrafficStateSchema } from "../../delivery/wire.ts";
+import { TrafficStateSchema } from "../../src/delivery/wire.ts";
 import { type Aos, address, boot, MESSENGER, type Reply, type SendResult } from "../processes/aos.ts";
 
 const BLUE = address("blue");

@@ -1,5 +1,5 @@
 /** Random traces of a router, and what the reference says of each. */
-import type { SetTraffic } from "../../delivery/wire.ts";
+import type { SetTraffic } from "../../src/delivery/wire.ts";
 import { ReferenceRouter, Refused } from "./reference.ts";
 
 /** One step of a trace, in the few letters that `traces.lua` reads. */

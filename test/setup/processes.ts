@@ -6,7 +6,14 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { allProcesses, argumentsOf, environmentOf, isAlive, kill, parentOf } from "../../core/processes.ts";
+import {
+  allProcesses,
+  argumentsOf,
+  environmentOf,
+  isAlive,
+  kill,
+  parentOf,
+} from "../../src/core/processes.ts";
 
 /** The run that a process belongs to. */
 const RUN = "FLEET_TEST_RUN";

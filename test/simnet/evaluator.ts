@@ -1,5 +1,5 @@
-import type { EvaluationInput, Evaluator } from "../../localnet/evaluator.ts";
-import type { EvaluationResult } from "../../localnet/types.ts";
+import type { EvaluationInput, Evaluator } from "../../src/localnet/evaluator.ts";
+import type { EvaluationResult } from "../../src/localnet/types.ts";
 import { evaluate } from "./model.ts";
 import type { ModelMessage, ProcessState } from "./state.ts";
 

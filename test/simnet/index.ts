@@ -1,8 +1,8 @@
-import type { NetworkEndpoints } from "../../ao/port.ts";
-import { sqliteStore } from "../../localnet/store/sqlite.ts";
-import type { Store } from "../../localnet/store/store.ts";
-import type { SpawnedTwice } from "../../localnet/units/context.ts";
-import { createUnits } from "../../localnet/units/index.ts";
+import type { NetworkEndpoints } from "../../src/ao/port.ts";
+import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
+import type { Store } from "../../src/localnet/store/store.ts";
+import type { SpawnedTwice } from "../../src/localnet/units/context.ts";
+import { createUnits } from "../../src/localnet/units/index.ts";
 import { type Behaviours, behavioursOf } from "./behaviours.ts";
 import { type EvaluatorKnobs, simulatedEvaluator } from "./evaluator.ts";
 import { type FaultScript, Faults, type Selector } from "./faults.ts";

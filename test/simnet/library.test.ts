@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { hashOf } from "../../core/hash.ts";
+import { hashOf } from "../../src/core/hash.ts";
 import { type Aos, address, boot, OWNER } from "../processes/aos.ts";
 import { program } from "../processes/compose.ts";
 import { evaluate } from "./model.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { hashOf } from "../../core/hash.ts";
+import { hashOf } from "../../src/core/hash.ts";
 import { evaluate } from "./model.ts";
 import type { ModelMessage, ModelProcess, ModelResult, ProcessState } from "./state.ts";
 import { tagOf } from "./state.ts";

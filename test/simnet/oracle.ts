@@ -1,6 +1,6 @@
-import type { Store } from "../../localnet/store/store.ts";
-import type { EvaluationResult } from "../../localnet/types.ts";
-import { holeOf } from "../../localnet/units/scheduling.ts";
+import type { Store } from "../../src/localnet/store/store.ts";
+import type { EvaluationResult } from "../../src/localnet/types.ts";
+import { holeOf } from "../../src/localnet/units/scheduling.ts";
 import { readState } from "./evaluator.ts";
 import type { ProcessState, Tag } from "./state.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { itemSigner } from "../../localnet/ans104.ts";
+import { itemSigner } from "../../src/localnet/ans104.ts";
 import { ContractClient, output, testWallet } from "../contract/client.ts";
 import { type Simnet, startSimnet } from "./index.ts";
 

@@ -1,4 +1,4 @@
-import { hashOf } from "../../core/hash.ts";
+import { hashOf } from "../../src/core/hash.ts";
 import type { Request } from "./fleet.ts";
 import { isObject, type Json, Refusal } from "./reply.ts";
 

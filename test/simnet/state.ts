@@ -65,7 +65,7 @@ export interface ProcessState {
   fleet?: FleetState;
 }
 
-/** What `processes/lib` keeps. */
+/** What `src/runtime` keeps. */
 export interface FleetState {
   name: string;
   processType: string;

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { rotate } from "../../cli/log.ts";
-import { REDACTED, redact, redactFile, redactText } from "../../cli/support/redact.ts";
+import { rotate } from "../../src/cli/log.ts";
+import { REDACTED, redact, redactFile, redactText } from "../../src/cli/support/redact.ts";
 import { fleet, projectFolder } from "../cli/fakes.ts";
 import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 

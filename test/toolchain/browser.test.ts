@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ensureBrowser, findBrowser } from "../../toolchain/browser.ts";
+import { ensureBrowser, findBrowser } from "../../src/toolchain/browser.ts";
 
 let folder: string;
 const silent = () => {};

@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { countTests, verdict } from "../../toolchain/check.ts";
-import { packagesProblem } from "../../toolchain/packages.mjs";
-import { packageDir } from "../../toolchain/paths.ts";
-import { summary } from "../../toolchain/start.ts";
+import { countTests, verdict } from "../../src/toolchain/check.ts";
+import { packagesProblem } from "../../src/toolchain/packages.mjs";
+import { packageDir } from "../../src/toolchain/paths.ts";
+import { summary } from "../../src/toolchain/start.ts";
 import { type Sandbox, sandbox } from "./sandbox.ts";
 
 describe("npm test's closing line", () => {

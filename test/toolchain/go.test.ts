@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { expect, test } from "vitest";
-import { findPip, goFromPip, isNewEnough, lookAtGo, requiredGo } from "../../toolchain/go.ts";
+import { findPip, goFromPip, isNewEnough, lookAtGo, requiredGo } from "../../src/toolchain/go.ts";
 import { sandbox } from "./sandbox.ts";
 
 test.each([

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { FleetError } from "../../core/errors.ts";
-import { ensureCli, isInstalled, type Job, type Ways } from "../../toolchain/install.ts";
-import { cliDir, packageDir } from "../../toolchain/paths.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { ensureCli, isInstalled, type Job, type Ways } from "../../src/toolchain/install.ts";
+import { cliDir, packageDir } from "../../src/toolchain/paths.ts";
 import { fakeCli, fakeGo, installed, left, node, type Sandbox, sandbox, until } from "./sandbox.ts";
 
 const version = "1.2.3";

@@ -2,9 +2,9 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { isAlive } from "../../core/processes.ts";
-import { leftProcesses } from "../../toolchain/check.ts";
-import { packageDir } from "../../toolchain/paths.ts";
+import { isAlive } from "../../src/core/processes.ts";
+import { leftProcesses } from "../../src/toolchain/check.ts";
+import { packageDir } from "../../src/toolchain/paths.ts";
 
 let folder: string;
 afterEach(() => rmSync(folder, { recursive: true, force: true }));

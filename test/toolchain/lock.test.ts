@@ -2,11 +2,11 @@ import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { withLock } from "../../toolchain/lock.mjs";
-import { packageDir } from "../../toolchain/paths.ts";
+import { withLock } from "../../src/toolchain/lock.mjs";
+import { packageDir } from "../../src/toolchain/paths.ts";
 import { node, sandbox, until } from "./sandbox.ts";
 
-const LOCK = JSON.stringify(join(packageDir, "toolchain", "lock.mjs"));
+const LOCK = JSON.stringify(join(packageDir, "src", "toolchain", "lock.mjs"));
 
 function holder(folder: string, fields: Record<string, unknown>): string {
   mkdirSync(folder, { recursive: true });

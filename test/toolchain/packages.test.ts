@@ -1,9 +1,14 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { commandFolders, missingDependencies, packageFolder, pinnedNode } from "../../toolchain/packages.mjs";
-import { packageDir } from "../../toolchain/paths.ts";
-import { run } from "../../toolchain/run.ts";
+import {
+  commandFolders,
+  missingDependencies,
+  packageFolder,
+  pinnedNode,
+} from "../../src/toolchain/packages.mjs";
+import { packageDir } from "../../src/toolchain/paths.ts";
+import { run } from "../../src/toolchain/run.ts";
 import { type Sandbox, sandbox } from "./sandbox.ts";
 
 function install(box: Sandbox, ...places: string[]): void {
@@ -55,20 +60,20 @@ describe("the command", () => {
   /** A copy of what starts it, with hoisted packages that are links to the real ones. */
   function hoisted(names: string[]): Sandbox {
     const box = sandbox();
-    const files = ["cli/fleet.mjs", "toolchain/packages.mjs", "toolchain/lock.mjs"];
+    const files = ["src/cli/fleet.mjs", "src/toolchain/packages.mjs", "src/toolchain/lock.mjs"];
     for (const file of files) {
       const to = box.file(join("node_modules/ao-fleet/dist", file));
       mkdirSync(dirname(to), { recursive: true });
       writeFileSync(to, readFileSync(join(packageDir, file)));
     }
     const main = "export const main = async (words) => (console.log(process.version, ...words), 7);";
-    writeFileSync(box.file("node_modules/ao-fleet/dist/cli/main.js"), main);
+    writeFileSync(box.file("node_modules/ao-fleet/dist/src/cli/main.js"), main);
     writeFileSync(box.file("node_modules/ao-fleet/package.json"), '{"type":"module"}');
     for (const name of names) {
       symlinkSync(join(packageDir, "node_modules", name), box.file(join("node_modules", name)));
     }
     mkdirSync(box.file("node_modules/.bin"));
-    symlinkSync("../ao-fleet/dist/cli/fleet.mjs", box.file("node_modules/.bin/fleet"));
+    symlinkSync("../ao-fleet/dist/src/cli/fleet.mjs", box.file("node_modules/.bin/fleet"));
     return box;
   }
 

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
-import { cliDir, type Env } from "../../toolchain/paths.ts";
+import { cliDir, type Env } from "../../src/toolchain/paths.ts";
 
 export interface Sandbox {
   readonly dir: string;

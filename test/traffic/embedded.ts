@@ -2,11 +2,11 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BundleOptions, bundle, store } from "../../bundler/index.ts";
-import { type LocalNetworkInfo, start, stop } from "../../localnet/index.ts";
 import * as member from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
+import { type BundleOptions, bundle, store } from "../../src/bundler/index.ts";
+import { type LocalNetworkInfo, start, stop } from "../../src/localnet/index.ts";
 import { makeJwk } from "../ao/wallets.ts";
 
 type Jwk = Awaited<ReturnType<typeof makeJwk>>;
@@ -59,8 +59,8 @@ export class Embedded {
       name,
       root: ROOT,
       entry: `processes/${name}/process.lua`,
-      prelude: ["processes/lib/fleet/init.lua"],
-      search: ["processes/lib", "processes"],
+      prelude: ["src/runtime/fleet/init.lua"],
+      search: ["src/runtime", "processes"],
     };
     if (source !== undefined) await writeFile(join(this.#folder, `${name}.lua`), source);
     const made = await bundle(

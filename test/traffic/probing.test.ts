@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { budgetOf } from "../../core/budget.ts";
-import { StrategySchema } from "../../delivery/strategy.ts";
-import type { TrafficState } from "../../delivery/wire.ts";
 import { measureBy } from "../../providers/traffic/measure.ts";
+import { budgetOf } from "../../src/core/budget.ts";
+import { StrategySchema } from "../../src/delivery/strategy.ts";
+import type { TrafficState } from "../../src/delivery/wire.ts";
 import { type Answer, fakeAo, fakeFleet, idOf } from "../cli/fakes.ts";
 
 const green = { processId: idOf("green"), sourceHash: "new" };

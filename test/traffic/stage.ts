@@ -1,16 +1,17 @@
 /** A rollout on a stage: the reference router, callers who send throughout, and time that passes when the walk waits. */
-import { FleetError } from "../../core/errors.ts";
+
+import { figuresOf, type Measure } from "../../providers/traffic/measure.ts";
+import { moversOf, type Wanted } from "../../providers/traffic/plan.ts";
+import type { Router } from "../../providers/traffic/router.ts";
+import { type Surroundings, Walk } from "../../providers/traffic/walk.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import {
   type Phase,
   type Promotion,
   type StrategyInput,
   StrategySchema,
   UNSEEN,
-} from "../../delivery/index.ts";
-import { figuresOf, type Measure } from "../../providers/traffic/measure.ts";
-import { moversOf, type Wanted } from "../../providers/traffic/plan.ts";
-import type { Router } from "../../providers/traffic/router.ts";
-import { type Surroundings, Walk } from "../../providers/traffic/walk.ts";
+} from "../../src/delivery/index.ts";
 import { ReferenceRouter, Refused } from "../router/reference.ts";
 
 export const BLUE = "b".repeat(43);

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import type { Phase } from "../../delivery/phase.ts";
-import type { Table, TrafficState } from "../../delivery/wire.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import { standingNow } from "../../providers/traffic/standing.ts";
 import { explainDrift } from "../../providers/traffic/words.ts";
+import type { Phase } from "../../src/delivery/phase.ts";
+import type { Table, TrafficState } from "../../src/delivery/wire.ts";
 
 const [BLUE, GREEN] = ["b".repeat(43), "g".repeat(43)];
 const table = (release: string, step: number, green: number, mode: Table["mode"], at: number): Table => ({

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
-import { FleetError } from "../../core/errors.ts";
-import { FOLLOWS, type StrategyInput, StrategySchema, stepsOf } from "../../delivery/index.ts";
 import { fromProven } from "../../providers/traffic/plan.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { FOLLOWS, type StrategyInput, StrategySchema, stepsOf } from "../../src/delivery/index.ts";
 import { BLUE, GREEN, Killed, SHOP_BLUE, SHOP_GREEN, Stage } from "./stage.ts";
 
 const codeOf = (error: unknown) => (error instanceof FleetError ? error.code : error);

@@ -1,7 +1,7 @@
 /** Rollouts on real evaluators, by the real pulumi command, while clients send: killed, gone bad, left behind, overtaken. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type LocalNetworkInfo, status } from "../../../localnet/index.ts";
+import { type LocalNetworkInfo, status } from "../../../src/localnet/index.ts";
 import { newPlayer, type Player } from "../../e2e/player.ts";
 import { newProject, type Project, type Ran } from "../../e2e/project.ts";
 import { Crowd, rollingFleet, type Seen, upWith } from "../../e2e/rollouts.ts";

@@ -1,0 +1,272 @@
+import { z } from "zod";
+import type { Place } from "../../../providers/process/health.ts";
+import { publishedBefore } from "../../../providers/process/module.ts";
+import { hashOfOwn } from "../../../providers/process/module-store.ts";
+import { moduleId } from "../../../providers/process/place.ts";
+import type { ReleaseDocument } from "../../../providers/release/document.ts";
+import { releaseOnNetwork } from "../../../providers/release/remote.ts";
+import { ask } from "../../../providers/run/control.ts";
+import { deploymentKey } from "../../../providers/run/scope.ts";
+import type { Session } from "../../../providers/run/session.ts";
+import type { FoundItem } from "../../ao/port.ts";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { activeOf } from "../../delivery/index.ts";
+import { TrafficStateSchema } from "../../delivery/wire.ts";
+import type { Declared, DeclaredMember } from "./declared.ts";
+
+/** A process of this wallet that a member may take over. */
+export interface Candidate {
+  readonly processId: string;
+  readonly generation: number;
+  /** As it says itself; UNLOADED when it answers nothing, as one that was only spawned. */
+  readonly status: string;
+  readonly version: string;
+  /** sha256 of the code that it says it runs; "" for none. */
+  readonly sourceHash: string;
+  /** Whether the router gives it most of this member's requests. */
+  readonly active: boolean;
+  /** Whether the ledger has it as this member's. */
+  readonly registered: boolean;
+  /** Whether the last release names it as this member's. */
+  readonly released: boolean;
+  /** The message that loaded it, and about when: what release or ledger say. */
+  readonly evalId?: string;
+  readonly loadedAt?: number;
+  /** When it was spawned, ISO 8601, where the network tells. */
+  readonly since?: string;
+  /** Why it cannot be taken: another module or owner, retired. */
+  readonly unfit?: string;
+}
+
+/** What the network has for one member. */
+export interface Found {
+  readonly member: DeclaredMember;
+  /** Newest first; of one generation the lowest id first. */
+  readonly candidates: readonly Candidate[];
+  /** Processes with this member's key that belong to other wallets. */
+  readonly others: readonly { readonly processId: string; readonly owner: string }[];
+}
+
+const InfoSchema = z.looseObject({
+  status: z.string(),
+  version: z.string().default(""),
+  sourceHash: z.string().default(""),
+  owner: z.string().optional(),
+});
+type Info = z.infer<typeof InfoSchema>;
+
+const RegisteredSchema = z.looseObject({
+  processes: z.preprocess(
+    (value) => (Array.isArray(value) ? {} : value),
+    z.record(
+      z.string(),
+      z.looseObject({
+        updatedAt: z.number().optional(),
+        metadata: z
+          .looseObject({
+            name: z.string().optional(),
+            evalId: z.string().optional(),
+            sourceHash: z.string().optional(),
+          })
+          .optional(),
+      }),
+    ),
+  ),
+});
+type Registry = z.infer<typeof RegisteredSchema>["processes"];
+
+const NONE: Info = { status: "UNLOADED", version: "", sourceHash: "" };
+
+/** Items that one question may bring. */
+const MOST = 1000;
+
+/**
+ * Looks for every member's process: by the key that its spawn carries, in the ledger and the last release, and where a person named an id, there.
+ * Each is asked what it is. Nothing is changed.
+ *
+ * @param named ids by member, as the command line gives them
+ */
+export async function findMembers(
+  session: Session,
+  { members, ledger, router }: Pick<Declared, "members" | "ledger" | "router">,
+  named: Readonly<Record<string, string>>,
+  budget: Budget,
+): Promise<Found[]> {
+  const wanted = members.filter((member) => !member.named);
+  const keys = new Map(wanted.map(({ name }) => [deploymentKey(session.scope, name), name]));
+  const keepers = [ledger, router].flatMap((name) =>
+    name === undefined ? [] : [deploymentKey(session.scope, name)],
+  );
+  const all = [...new Set([...keys.keys(), ...keepers])];
+  if (all.length === 0) return [];
+  const items = await session.ao.find(
+    { tags: { Type: "Process", "Deployment-Key": all }, limit: MOST },
+    budget,
+  );
+  const ours = items.filter(({ owner }) => owner === session.ao.address);
+  const asked = new Map<string, Promise<Info>>();
+  const infoOf = (name: string, { id, tags }: FoundItem): Promise<Info> => {
+    const known = asked.get(id) ?? info(session, name, id, generationOf(tags), budget);
+    asked.set(id, known);
+    return known;
+  };
+  const living = async <T>(name: string | undefined, use: (place: Place) => Promise<T>) => {
+    const place = name === undefined ? undefined : await livingOf(session, name, ours, infoOf);
+    return place && use(place);
+  };
+  const [registry = {}, active = {}, release] = await Promise.all([
+    living(ledger, (place) => registryOf(session, place, budget)),
+    living(router, (place) => activeIn(session, place, budget)),
+    releaseOnNetwork({ ao: session.ao }, session.scope, undefined, budget),
+  ]);
+  const known = { registry, active, release };
+  const ids = new Set(ours.map(({ id }) => id));
+  const elsewhere = [
+    ...Object.values(named),
+    ...Object.entries(registry).flatMap(([id, { metadata }]) =>
+      wanted.some(({ name }) => name === metadata?.name) ? [id] : [],
+    ),
+    ...wanted.flatMap(({ name }) => release?.members[name]?.processId ?? []),
+  ].filter((id) => !ids.has(id));
+  const more = elsewhere.length === 0 ? [] : await session.ao.find({ ids: elsewhere, limit: MOST }, budget);
+  const mine = [...ours, ...more.filter(({ owner, tags }) => isOurs(session, owner, tags))];
+  return Promise.all(
+    wanted.map(async (member) => {
+      const own = hashOfOwn(member.module);
+      const module =
+        own === undefined
+          ? moduleId(session, member.module)
+          : ((await publishedBefore(session, own, budget)) ?? "one that this wallet never published");
+      const key = deploymentKey(session.scope, member.name);
+      const belongs = ({ id, tags }: FoundItem) =>
+        tags["Deployment-Key"] === key ||
+        registry[id]?.metadata?.name === member.name ||
+        release?.members[member.name]?.processId === id ||
+        named[member.name] === id;
+      const candidates = await Promise.all(
+        mine
+          .filter(belongs)
+          .map(async (item) =>
+            candidate(session, { ...member, module }, item, await infoOf(member.name, item), known),
+          ),
+      );
+      return {
+        member,
+        candidates: candidates.sort(
+          (a, b) => b.generation - a.generation || (a.processId < b.processId ? -1 : 1),
+        ),
+        others: [...items, ...more]
+          .filter((item) => belongs(item) && item.owner !== session.ao.address)
+          .map(({ id, owner }) => ({ processId: id, owner })),
+      };
+    }),
+  );
+}
+
+const isOurs = (session: Session, owner: string, tags: FoundItem["tags"]): boolean =>
+  owner === session.ao.address && tags.Type === "Process";
+
+function generationOf(tags: FoundItem["tags"]): number {
+  const count = Number(tags.Generation);
+  return Number.isInteger(count) && count > 0 ? count : 1;
+}
+
+function candidate(
+  session: Session,
+  member: DeclaredMember,
+  { id, tags, block }: FoundItem,
+  { status, version, sourceHash, owner = session.ao.address }: Info,
+  {
+    registry,
+    active,
+    release,
+  }: {
+    readonly registry: Registry;
+    readonly active: Readonly<Record<string, string>>;
+    readonly release: ReleaseDocument | undefined;
+  },
+): Candidate {
+  const entry = registry[id];
+  const last = release?.members[member.name];
+  const released = last?.processId === id;
+  const registered = entry?.metadata?.name === member.name;
+  const isLast = released && release?.declaration[member.name]?.sourceHash === sourceHash;
+  const isEntry = entry?.metadata?.sourceHash === sourceHash;
+  const evalId = isLast ? last?.evalId : isEntry ? entry.metadata?.evalId : undefined;
+  const loadedAt = isLast ? Date.parse(release?.releasedAt ?? "") : entry?.updatedAt;
+  const { module } = member;
+  const unfit =
+    status === "RETIRED"
+      ? "it was retired"
+      : owner !== session.ao.address
+        ? `it was given to ${owner}`
+        : tags.Module === module
+          ? undefined
+          : `its module is ${tags.Module ?? "unknown"}, declared is ${module}`;
+  return {
+    processId: id,
+    generation: generationOf(tags),
+    status,
+    version,
+    sourceHash,
+    active: active[member.name] === id,
+    registered,
+    released,
+    ...(evalId === undefined ? {} : { evalId }),
+    ...(evalId === undefined || loadedAt === undefined ? {} : { loadedAt }),
+    ...(block ? { since: new Date(block.timestamp * 1000).toISOString() } : {}),
+    ...(unfit === undefined ? {} : { unfit }),
+  };
+}
+
+async function info(
+  session: Session,
+  name: string,
+  processId: string,
+  generation: number,
+  budget: Budget,
+): Promise<Info> {
+  try {
+    return await ask(session, { name, generation, processId, action: "Info" }, InfoSchema, budget);
+  } catch (error) {
+    if (error instanceof FleetError && error.code === "NO_REPLY") return NONE;
+    throw error;
+  }
+}
+
+/** The process of a member that keeps something for the fleet: the newest that lives and has its code. */
+async function livingOf(
+  session: Session,
+  name: string,
+  ours: readonly FoundItem[],
+  infoOf: (name: string, item: FoundItem) => Promise<Info>,
+): Promise<Place | undefined> {
+  const key = deploymentKey(session.scope, name);
+  const items = ours
+    .filter(({ tags }) => tags["Deployment-Key"] === key)
+    .sort((a, b) => generationOf(b.tags) - generationOf(a.tags) || (a.id < b.id ? -1 : 1));
+  for (const item of items) {
+    const { status } = await infoOf(name, item);
+    if (status !== "RETIRED" && status !== NONE.status)
+      return { name, generation: generationOf(item.tags), processId: item.id };
+  }
+  return undefined;
+}
+
+/** What the ledger has registered. */
+async function registryOf(session: Session, place: Place, budget: Budget): Promise<Registry> {
+  const found = await ask(session, { ...place, action: "PROCESS_DISCOVERY" }, RegisteredSchema, budget);
+  return found.processes;
+}
+
+/** Member → the process that the router gives most requests; nothing where it has no table, or is from before there was a router. */
+async function activeIn(session: Session, place: Place, budget: Budget): Promise<Record<string, string>> {
+  try {
+    const { table } = await ask(session, { ...place, action: "GET_TRAFFIC" }, TrafficStateSchema, budget);
+    return activeOf(table);
+  } catch (error) {
+    if (error instanceof FleetError && ["UNKNOWN_ACTION", "NO_REPLY"].includes(error.code)) return {};
+    throw error;
+  }
+}

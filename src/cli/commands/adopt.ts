@@ -1,0 +1,225 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { z } from "zod";
+import type { Adoption } from "../../../providers/run/adoption.ts";
+import { writeAtomically } from "../../../providers/run/files.ts";
+import { throwAll } from "../../core/errors.ts";
+import { choicesOf, problemsOf, type Verdict, verdictOn } from "../adopt/choose.ts";
+import { declaredMembers } from "../adopt/declared.ts";
+import { type Candidate, findMembers } from "../adopt/find.ts";
+import { type Cli, type Context, count, defineCommand, names, pair, seconds } from "../command.ts";
+import { startClock } from "../deploy/clock.ts";
+import { failureLines } from "../deploy/report.ts";
+import { runUp } from "../deploy/up.ts";
+import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
+import { freeStack } from "../recovery/free.ts";
+import { table } from "../table.ts";
+
+const Options = z.looseObject({
+  process: z.record(z.string(), z.string()).default({}),
+  only: z.array(z.string()).default([]),
+  allowCreate: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
+  takeOver: z.boolean().default(false),
+  timeout: z.number().optional(),
+  parallel: z.number(),
+  yes: z.boolean().default(false),
+});
+type AdoptOptions = z.output<typeof Options>;
+
+export function adoptCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "adopt",
+    summary: "take a running fleet over into a stack whose state is lost or empty",
+    description:
+      "Rebuilds the stack's state from the program, the wallet and the network alone. It looks for the process of every declared " +
+      "member that the state does not know (by the key that its spawn carries, in the ledger, the last release and the router's table; of several, the one that serves), shows what it found, asks, and " +
+      "runs up. A process that runs the declared code keeps it untouched; one that runs other code is loaded, its state kept. " +
+      "Nothing is spawned: a member that is not found is an error, unless --allow-create is given.",
+    examples: [
+      ["npx fleet adopt --dry-run", "what is there to take over"],
+      ["npx fleet adopt", "look, ask, take over"],
+      ["npx fleet adopt --process battle=<id> --yes", "this one of several"],
+    ],
+    define(command) {
+      command
+        .option("--process <name=id>", "take this AO process for that member (repeatable)", pair)
+        .option("--only <names>", "these members only", names)
+        .option("--allow-create", "make the members that are not found")
+        .option("--dry-run", "show what was found, and change nothing")
+        .option("--take-over", "also while the ledger holds another operator's deployment for alive")
+        .option("--timeout <seconds>", "end the run when it takes longer (exit code 124)", seconds)
+        .option("--parallel <number>", "steps at once", count(1), 32)
+        .option("-y, --yes", "do not ask")
+        .addHelpText("after", `\n${exitCodesText()}`);
+    },
+    options: Options,
+    run,
+  });
+}
+
+async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
+  const { host, out } = context;
+  if (!options.dryRun && !options.yes && !host.stdin.isTTY) {
+    throw new UsageError({
+      code: "NOT_CONFIRMED",
+      what: "Nobody can be asked here, and --yes was not given.",
+      expected: "a terminal, or --yes",
+      remedy: "Add --yes to take over without a question, or --dry-run to look only.",
+    });
+  }
+  const free = await freeStack(context);
+  if (!free) return EXIT.locked;
+  const { stack, workspace } = free;
+  const engine = await host.engine(workspace, stack, (line) => out.note(line));
+  const clock = startClock(options.timeout, (why) => out.alert(`ending the preview: ${why}`));
+  const declared = await declaredMembers(
+    engine,
+    { ...options, projectDir: context.projectDir },
+    clock,
+  ).finally(() => clock.stop());
+  if (!declared.plan.ok) {
+    for (const failure of declared.plan.failures) for (const line of failureLines(failure)) out.alert(line);
+    out.document({ success: false, stack, failures: declared.plan.failures });
+    return declared.plan.locked ? EXIT.locked : EXIT.failed;
+  }
+  const verdicts = await look(context, declared, options);
+  show(context, stack, declared.members, verdicts);
+  const problems = problemsOf(verdicts, options);
+  const taken = takenOf(verdicts);
+  if (options.dryRun || problems.length > 0 || declared.members.length === 0) {
+    throwAll(problems);
+    out.document({ success: true, stack, dryRun: options.dryRun, ...listed(verdicts) });
+    if (declared.members.length === 0) out.note(`The state of ${stack} knows every declared member.`);
+    return EXIT.ok;
+  }
+  const others = declared.members.length - taken.size;
+  const question = `Take ${taken.size} over into ${stack}${others > 0 ? ` and let ${others} be made or named by the program` : ""}?`;
+  if (!options.yes && !(await host.confirm(question))) {
+    out.note("Nothing was changed.");
+    return EXIT.ok;
+  }
+  const path = join(context.projectDir, ".fleet", `adoption-${process.pid}.json`);
+  await writeAtomically(path, JSON.stringify(adoptionOf(taken, options.allowCreate)));
+  try {
+    const { code } = await runUp(context, stack, engine, {
+      only: options.only,
+      retries: 0,
+      parallel: options.parallel,
+      refresh: false,
+      takeOver: options.takeOver,
+      timeout: options.timeout,
+      doing: "adopting",
+      env: { FLEET_ADOPT: path },
+      document: listed(verdicts),
+    });
+    return code;
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+/** What is to become of each member; who is there to be asked chooses where several live. */
+async function look(
+  context: Context,
+  declared: Awaited<ReturnType<typeof declaredMembers>>,
+  options: AdoptOptions,
+): Promise<Map<string, Verdict>> {
+  const { host } = context;
+  const known = new Set(declared.members.map(({ name }) => name));
+  for (const name of Object.keys(options.process)) {
+    if (known.has(name)) continue;
+    throw new UsageError({
+      code: "UNKNOWN_PROCESS",
+      what: `"${name}" is no member that is to be taken over.`,
+      at: "--process",
+      got: name,
+      expected: known.size > 0 ? `one of ${[...known].join(", ")}` : "a member that the state does not know",
+      remedy: "Mend the name.",
+    });
+  }
+  if (known.size === 0) return new Map();
+  const fleet = await context.fleet({
+    journal: "discard",
+    ...(declared.network === undefined ? {} : { network: declared.network }),
+  });
+  const found = await findMembers(fleet.session, declared, options.process, fleet.session.budget(120));
+  const verdicts = new Map<string, Verdict>();
+  for (const one of found) {
+    const { name } = one.member;
+    let verdict = verdictOn(one, options.process[name]);
+    if (verdict.kind === "several" && host.stdin.isTTY && !options.yes && !options.dryRun) {
+      const candidate = await host.choose(`Which process is ${name}?`, choicesOf(verdict.candidates));
+      verdict = { kind: "taken", candidate };
+    }
+    verdicts.set(name, verdict);
+  }
+  return verdicts;
+}
+
+function show(
+  { out }: Context,
+  stack: string,
+  members: readonly { readonly name: string; readonly hash: string; readonly named: boolean }[],
+  verdicts: ReadonlyMap<string, Verdict>,
+): void {
+  if (members.length === 0) return;
+  const rows = members.map(({ name, hash, named }) => {
+    const verdict = verdicts.get(name);
+    if (named || verdict === undefined) return [name, "as the program names it", "", "", ""];
+    if (verdict.kind !== "taken") return [name, verdict.kind, "", "", ""];
+    const { processId, generation, version, sourceHash, active, registered, released } = verdict.candidate;
+    return [
+      name,
+      processId,
+      String(generation),
+      codeWords(version, sourceHash, hash),
+      active ? "router" : released ? "last release" : registered ? "ledger" : "key",
+    ];
+  });
+  out.line(`Found for ${stack}:`);
+  for (const line of table(["process", "id", "generation", "code", "found by"], rows)) out.line(line);
+}
+
+function codeWords(version: string, runs: string, declared: string): string {
+  if (runs === "") return "none yet: it is loaded";
+  return runs === declared ? `${version}, as declared` : `${version}, other code: it is loaded anew`;
+}
+
+function takenOf(verdicts: ReadonlyMap<string, Verdict>): Map<string, Candidate> {
+  return new Map(
+    [...verdicts].flatMap(([name, verdict]) =>
+      verdict.kind === "taken" ? [[name, verdict.candidate] as const] : [],
+    ),
+  );
+}
+
+function adoptionOf(taken: ReadonlyMap<string, Candidate>, allowCreate: boolean): Adoption {
+  return {
+    allowCreate,
+    members: Object.fromEntries(
+      [...taken].map(([name, { processId, generation, sourceHash, evalId, loadedAt }]) => [
+        name,
+        {
+          processId,
+          generation,
+          sourceHash,
+          ...(evalId === undefined ? {} : { evalId }),
+          ...(loadedAt === undefined ? {} : { loadedAt }),
+        },
+      ]),
+    ),
+  };
+}
+
+/** For `--json`. */
+function listed(verdicts: ReadonlyMap<string, Verdict>): Record<string, unknown> {
+  const missing = [...verdicts].flatMap(([name, verdict]) =>
+    verdict.kind === "missing" ? [{ name, why: verdict.why }] : [],
+  );
+  return {
+    adopted: Object.fromEntries(takenOf(verdicts)),
+    missing,
+  };
+}

@@ -1,0 +1,62 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { contentsWords } from "../../../providers/snapshot/contents.ts";
+import type { Snapshot } from "../../../providers/snapshot/store.ts";
+import { takeSnapshot } from "../../../providers/snapshot/take.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError, formatProblem } from "../../core/errors.ts";
+import { type Cli, defineCommand, seconds } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { membersWithLibrary, nowOf } from "../state/members.ts";
+import { table } from "../table.ts";
+
+const Options = z.looseObject({ timeout: z.number() });
+
+export function backupCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "backup",
+    summary: "keep the states of processes as they are now",
+    description:
+      "Asks each process for its states at one slot and keeps them, gzipped, under their digest in .fleet/snapshots. The same is done " +
+      "before every upgrade by itself. Exit code 1 when a process could not be kept.",
+    examples: [
+      ["npx fleet backup", "all members"],
+      ["npx fleet backup battle shop", "these two"],
+    ],
+    define(command) {
+      command
+        .argument("[members...]", "names of members (default: all)")
+        .option("--timeout <seconds>", "until every process must have answered", seconds, 120);
+    },
+    options: Options,
+    async run({ out, ...context }, { timeout }, names) {
+      const fleet = await context.fleet({ journal: "discard" });
+      const members = membersWithLibrary(fleet, names, true, out);
+      const deploymentId = `backup-${new Date().toISOString().replace(/[-:]|\..*/g, "")}`;
+      const taken: Snapshot[] = [];
+      const failed: { member: string; code: string; what: string }[] = [];
+      for (const member of members) {
+        try {
+          const { sourceHash } = await nowOf(fleet, member);
+          const occasion = { reason: "backup" as const, sourceHash, deploymentId };
+          taken.push(await takeSnapshot(fleet.session, member, occasion, budgetOf(timeout)));
+        } catch (error) {
+          if (!(error instanceof FleetError)) throw error;
+          failed.push({ member: member.name, code: error.code, what: error.problems[0].what });
+          out.alert(formatProblem(error.problems[0]));
+        }
+      }
+      out.document({ success: failed.length === 0, stack: fleet.stack, snapshots: taken, failed });
+      const rows = taken.map(({ member, digest, slot, bytes, states = [], globals = [] }) => [
+        member,
+        digest,
+        String(slot),
+        `${bytes}`,
+        contentsWords({ states, globals }),
+      ]);
+      if (rows.length > 0)
+        for (const line of table(["process", "digest", "slot", "bytes", "holds"], rows)) out.line(line);
+      return failed.length === 0 ? EXIT.ok : EXIT.failed;
+    },
+  });
+}

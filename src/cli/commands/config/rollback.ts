@@ -1,0 +1,76 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { explainData } from "../../../../providers/config-bundle/words.ts";
+import { type Cli, defineCommand, seconds } from "../../command.ts";
+import { confirmed } from "../../config/confirm.ts";
+import { declaredBy, liveConfigs } from "../../config/live.ts";
+import { recordChanges } from "../../config/record.ts";
+import { SendOptions, sendConfigs } from "../../config/send.ts";
+import { versionOf } from "../../config/versions.ts";
+import { DRIFT_NOTE } from "../../config/words.ts";
+import { EXIT } from "../../exit.ts";
+import { membersWithLibrary } from "../../state/members.ts";
+
+const Options = SendOptions.extend({ type: z.string(), to: z.string() });
+
+export function configRollbackCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "rollback",
+    summary: "bring back an earlier version of a type, now",
+    description:
+      "Sends the settings of an earlier version again, as a new version: versions only grow. All members take it, or every one gets back " +
+      "what it held. For an emergency: code and settings go back together with `fleet rollback`.",
+    examples: [
+      ["npx fleet config rollback battle --type PROCESS_CONFIG", "the one before that in force"],
+      [
+        "npx fleet config rollback battle shop --type LOGGING_CONFIG --to 2 --yes",
+        "a certain one, without a question",
+      ],
+    ],
+    define(command) {
+      command
+        .argument("<members...>", "names of members")
+        .requiredOption("--type <config type>", "which settings")
+        .option("--to <version>", "a version that each of them remembers", "previous")
+        .option("-y, --yes", "do not ask")
+        .option("--timeout <seconds>", "until every process must have answered", seconds, 120);
+    },
+    options: Options,
+    async run(context, { timeout, yes, type, to }, names) {
+      const { out } = context;
+      const fleet = await context.fleet({ journal: "discard" });
+      const live = await liveConfigs(fleet, membersWithLibrary(fleet, names, false, out), {
+        configType: type,
+        history: true,
+        seconds: timeout,
+      });
+      const declared = (await declaredBy(fleet)) ?? {};
+      const wanted = live.map((one) => {
+        const version = versionOf(one, type, to);
+        const rule = declared[one.member.name]?.rules?.[type];
+        return {
+          member: one.member,
+          configType: type,
+          data: version.configData,
+          rule,
+          version: version.version,
+        };
+      });
+      for (const { member, data, version } of wanted) {
+        const held = live.find((one) => one.member === member)?.told.held[type];
+        const fields = explainData(held?.data ?? {}, data);
+        out.line(
+          `${member.name} ${type}: back to v${version}${fields.length === 0 ? ", which it holds already" : ""}`,
+        );
+        for (const field of fields) out.line(`  ${field}`);
+      }
+      if (!(await confirmed(context, yes, "Send them?"))) return EXIT.ok;
+      const sent = await sendConfigs(fleet, wanted, timeout);
+      await recordChanges(fleet, sent, `config rollback to ${to}`, (line) => out.note(line));
+      out.document({ success: true, stack: fleet.stack, sent });
+      for (const { member, version } of sent) out.line(`${member}: ${type} v${version}`);
+      if (sent.length > 0) out.note(DRIFT_NOTE);
+      return EXIT.ok;
+    },
+  });
+}

@@ -1,0 +1,83 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { ask } from "../../../providers/run/control.ts";
+import { luaList } from "../../../providers/run/lua-list.ts";
+import { FleetError } from "../../core/errors.ts";
+import { type Cli, defineCommand, seconds } from "../command.ts";
+import { pickMember } from "../members.ts";
+import { table } from "../table.ts";
+
+const FoundSchema = z.looseObject({
+  // An empty Lua table becomes an empty JSON list.
+  processes: z.preprocess(
+    (value) => (Array.isArray(value) && value.length === 0 ? {} : value),
+    z.record(
+      z.string(),
+      z.looseObject({
+        processType: z.string().default(""),
+        version: z.string().default(""),
+        capabilities: luaList(z.string()),
+        metadata: z.looseObject({ name: z.string().optional() }).optional(),
+      }),
+    ),
+  ),
+});
+
+export function discoverCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "discover",
+    summary: "list the processes that are registered in the fleet's ledger",
+    description:
+      "Asks the process that keeps the ledger (the deployment coordinator) for what is registered there: PROCESS_DISCOVERY.",
+    examples: [
+      ["npx fleet discover", "every registered process"],
+      ["npx fleet discover --type BATTLE", "those of one type"],
+    ],
+    define(command) {
+      command
+        .option("-t, --type <type>", "only processes of this type, as they call it in Info")
+        .option("--timeout <seconds>", "until the ledger must have answered", seconds, 30);
+    },
+    options: z.looseObject({ type: z.string().optional(), timeout: z.number() }),
+    async run(context, { type, timeout }) {
+      const fleet = await context.fleet({ journal: "discard" });
+      if (fleet.ledger === undefined) {
+        throw new FleetError({
+          code: "NO_LEDGER",
+          what: `The fleet of the stack ${fleet.stack} has no ledger, so nothing is registered.`,
+          expected: "a member that `ledger` in index.ts names, deployed",
+          remedy: "npx fleet status lists the members; npx fleet deploy deploys the ledger.",
+        });
+      }
+      const ledger = pickMember(fleet, fleet.ledger);
+      const found = await ask(
+        fleet.session,
+        {
+          name: ledger.name,
+          generation: ledger.generation,
+          processId: ledger.processId,
+          action: "PROCESS_DISCOVERY",
+          tags: type === undefined ? {} : { "Process-Type": type },
+        },
+        FoundSchema,
+        fleet.session.budget(timeout),
+      );
+      const processes = Object.entries(found.processes).map(([processId, info]) => ({
+        processId,
+        name: info.metadata?.name ?? "",
+        ...info,
+      }));
+      const rows = processes.map(({ name, processType, processId, version, capabilities }) => [
+        name,
+        processType,
+        processId,
+        version,
+        capabilities.join(" "),
+      ]);
+      for (const line of table(["process", "type", "id", "version", "capabilities"], rows))
+        context.out.line(line);
+      context.out.document({ success: true, count: processes.length, processes });
+      return undefined;
+    },
+  });
+}

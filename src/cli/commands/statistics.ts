@@ -1,0 +1,117 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { ask } from "../../../providers/run/control.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError, formatProblem } from "../../core/errors.ts";
+import { type Cli, defineCommand, seconds } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import type { Member } from "../members.ts";
+import { membersWithLibrary } from "../state/members.ts";
+import { table } from "../table.ts";
+
+const number = z.number().default(0);
+const StatisticsSchema = z.looseObject({
+  messages: number,
+  errors: number,
+  refused: number,
+  staleEpochs: number,
+  luaHeapKB: number,
+  openCalls: number,
+  /** Milliseconds since 1970, scheduler's time; 0 for never. */
+  startedAt: number,
+  lastMessageAt: number,
+  byAction: z.preprocess(
+    (value) => (Array.isArray(value) ? {} : value),
+    z.record(z.string(), z.number()).default({}),
+  ),
+});
+const ReplySchema = z.looseObject({ statistics: StatisticsSchema });
+type Statistics = z.output<typeof StatisticsSchema>;
+
+const DEPLOYMENTS = [
+  "totalDeployments",
+  "successfulDeployments",
+  "failedDeployments",
+  "rolledBackDeployments",
+  "averageDeploymentTime",
+  "rollbackRate",
+] as const;
+
+export function statisticsCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "statistics",
+    summary: "show what processes counted: messages, errors, refusals, memory, deployments",
+    description:
+      "Asks every process for its own figures (GET_STATISTICS): counted by itself, nothing is estimated. The deployment coordinator adds " +
+      "those of the deployments. Exit code 1 when a process did not answer.",
+    examples: [
+      ["npx fleet statistics", "all members"],
+      ["npx fleet statistics coordinator --json", "one, with its messages by action"],
+    ],
+    define(command) {
+      command
+        .argument("[members...]", "names of members (default: all)")
+        .option("--timeout <seconds>", "until every process must have answered", seconds, 30);
+    },
+    options: z.looseObject({ timeout: z.number() }),
+    async run({ out, ...context }, { timeout }, names) {
+      const fleet = await context.fleet({ journal: "discard" });
+      const asked = await Promise.all(
+        membersWithLibrary(fleet, names, true, out).map((member) => statisticsOf(fleet, member, timeout)),
+      );
+      const known = asked.flatMap((one) => (one.statistics ? [{ ...one, statistics: one.statistics }] : []));
+      const heading = [
+        "process",
+        "messages",
+        "errors",
+        "refused",
+        "stale",
+        "heap kB",
+        "open calls",
+        "last message",
+      ];
+      const rows = known.map(({ name, statistics }) => [
+        name,
+        ...[statistics.messages, statistics.errors, statistics.refused, statistics.staleEpochs].map(String),
+        statistics.luaHeapKB.toFixed(0),
+        String(statistics.openCalls),
+        statistics.lastMessageAt > 0
+          ? new Date(statistics.lastMessageAt).toISOString().slice(0, 19)
+          : "never",
+      ]);
+      if (rows.length > 0) for (const line of table(heading, rows)) out.line(line);
+      for (const { name, statistics } of known) {
+        const figures = DEPLOYMENTS.filter((key) => typeof statistics[key] === "number");
+        if (figures.length > 0)
+          out.line(`${name}: ${figures.map((key) => `${key} ${statistics[key]}`).join(", ")}`);
+        const busiest = Object.entries(statistics.byAction).sort(([, a], [, b]) => b - a);
+        if (busiest.length > 0)
+          out.detail(`${name}: ${busiest.map(([action, n]) => `${action} ${n}`).join(", ")}`);
+      }
+      const silent = asked.filter(({ statistics }) => statistics === undefined);
+      for (const { error } of silent) if (error) out.alert(formatProblem(error));
+      out.document({ success: silent.length === 0, stack: fleet.stack, processes: asked });
+      return silent.length === 0 ? EXIT.ok : EXIT.failed;
+    },
+  });
+}
+
+interface Asked {
+  readonly name: string;
+  readonly processId: string;
+  readonly statistics?: Statistics;
+  readonly error?: FleetError["problems"][0];
+}
+
+async function statisticsOf(fleet: FleetSession, member: Member, timeout: number): Promise<Asked> {
+  const { name, processId } = member;
+  try {
+    const read = { ...member, action: "GET_STATISTICS" };
+    const { statistics } = await ask(fleet.session, read, ReplySchema, budgetOf(timeout));
+    return { name, processId, statistics };
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    return { name, processId, error: error.problems[0] };
+  }
+}

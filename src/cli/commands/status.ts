@@ -1,0 +1,274 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { probe } from "../../../providers/process/health.ts";
+import { wayOn } from "../../../providers/run/replacing.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
+import { type BareLook, glanceAtBare, isBare, lookAtBare } from "../bare.ts";
+import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
+import { EXIT, UsageError } from "../exit.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import { type LastKnown, lastKnown, lastWords, rememberHeard } from "../last-known.ts";
+import type { Member } from "../members.ts";
+import { dryCall } from "../message.ts";
+import { whileReplaced } from "../replaced.ts";
+import { routerIn } from "../router.ts";
+import { brief, table } from "../table.ts";
+import { type ShownTraffic, trafficLines, trafficOf } from "../traffic.ts";
+import { unansweredBy } from "../unanswered.ts";
+
+/** One process as it is now, by its own word. */
+export interface StatusRow {
+  readonly name: string;
+  readonly processId: string;
+  /**
+   * HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or RETIRED; with `--quick` the status of Info: ACTIVE, … UNKNOWN where a unit was slow,
+   * down or failed, so that the process was not heard: version, code, epoch and release are those last heard then. A member without
+   * the library is HEALTHY or UNHEALTHY with `--quick` too, or UNKNOWN where a dry run cannot tell.
+   */
+  readonly health: string;
+  /** Why there is no verdict: `NO_REPLY`, `UNIT_SLOW`, … */
+  readonly code?: string;
+  /** Of a process that is UNKNOWN: what it was when it was last heard, and when (ISO 8601). */
+  readonly lastKnown?: { readonly health: string; readonly at: string };
+  readonly version: string;
+  /** sha256 of the code that it runs. */
+  readonly sourceHash: string;
+  readonly generation: number;
+  readonly epoch: number | null;
+  /** Id of the deployment that loaded it. */
+  readonly release: string;
+  /** Milliseconds until it answered. */
+  readonly responseMs: number | null;
+  /** It takes no new requests, and nothing else is wrong with it. */
+  readonly drains?: true;
+  /** Id of the revision that replaces it in a rollout that is under way: then it is DRAINING, and not ill. */
+  readonly replacedBy?: string;
+  /** What is not as it should be. */
+  readonly reasons: readonly string[];
+}
+
+const InfoSchema = z.looseObject({
+  status: z.string(),
+  version: z.string().default(""),
+  sourceHash: z.string().default(""),
+  epoch: z.number().nullish(),
+  release: z.string().nullish(),
+});
+
+const Options = z.looseObject({
+  quick: z.boolean().default(false),
+  watch: z.union([z.boolean(), z.number()]).optional(),
+  timeout: z.number(),
+  router: z.string().optional(),
+  json: z.boolean().default(false),
+});
+
+export function statusCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "status",
+    summary: "show every process: health, version, code, epoch, release; and the rollout",
+    description:
+      "Asks every process of the fleet itself, all at once, by a signed health check (LIVENESS). " +
+      "A member without the library (lib: false) is judged by what aos answers a signed Eval that reads its code. " +
+      "Where a router gives traffic by a table, its phase and each revision's share and figures too. " +
+      "A revision that drains while a rollout replaces it is shown with its successor and counts as well. " +
+      "Exit code 1 when any is not HEALTHY.",
+    examples: [
+      ["npx fleet status", "the fleet of the selected stack"],
+      ["npx fleet status --quick", "without signing anything (Info, by dry-run)"],
+      ["npx fleet status --watch 10", "again every 10 seconds"],
+    ],
+    define(command) {
+      command
+        .option("--quick", "read Info by dry-run: nothing is signed; for looking, not for judging")
+        .option("-w, --watch [seconds]", "again and again, every so many seconds (default: 5)", seconds)
+        .option("--router <member>", "member whose table of traffic is shown (default: as for promote)")
+        .option("--timeout <seconds>", "until every process must have answered", seconds, 30);
+    },
+    options: Options,
+    async run(context, options) {
+      const watch = options.watch === true ? 5 : options.watch || undefined;
+      if (watch !== undefined && options.json) {
+        throw new UsageError({
+          code: "OPTIONS_CLASH",
+          what: "--watch has no end, so it cannot be one JSON document.",
+          expected: "--watch or --json",
+          remedy: "Drop one of them.",
+        });
+      }
+      const fleet = await context.fleet({ journal: "discard", wallet: !options.quick });
+      if (fleet.members.length === 0) return nothing(context, fleet);
+      const router = await routerIn(context, fleet, options.router);
+      for (;;) {
+        const [traffic, ...found] = await Promise.all([
+          trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
+          ...fleet.members.map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
+        ]);
+        rememberHeard(fleet.session.scope, heardOf(found, Date.now()));
+        const rows = whileReplaced(found, traffic);
+        const healthy = rows.every(
+          ({ health, replacedBy }) =>
+            health === "HEALTHY" || (options.quick && health === "ACTIVE") || replacedBy !== undefined,
+        );
+        if (watch !== undefined && context.host.stdout.isTTY) context.host.stdout.write("\x1b[H\x1b[2J");
+        print(context, fleet, rows, traffic);
+        const shown = traffic === undefined ? {} : { traffic };
+        context.out.document({ success: healthy, stack: fleet.stack, processes: rows, ...shown });
+        if (watch === undefined || !context.host.isRead()) return healthy ? EXIT.ok : EXIT.failed;
+        await context.host.pause(watch);
+      }
+    },
+  });
+}
+
+/** What is worth remembering of a look: what was really heard. */
+function heardOf(rows: readonly StatusRow[], at: number): ReadonlyMap<string, LastKnown> {
+  const heard = rows.filter(({ code, responseMs }) => code === undefined && responseMs !== null);
+  return new Map(
+    heard.map(({ processId, health, version, sourceHash, epoch, release }) => [
+      processId,
+      { health, at, version, sourceHash, epoch, release },
+    ]),
+  );
+}
+
+async function check(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
+  const base = { name: member.name, processId: member.processId, generation: member.generation };
+  try {
+    if (isBare(member)) return bareRow(member, await lookAtBare(fleet, member, budgetOf(timeout)));
+    const verdict = await probe(fleet.session, base, "ALL", {}, budgetOf(timeout));
+    const odd = verdict.checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
+    const other = drift(member, verdict.sourceHash);
+    const isDraining = odd.every(({ name, detail }) => name === "status" && detail === "DRAINING");
+    const reasons = odd.map(
+      ({ name, status, detail }) => `${name} is ${status}${detail ? `: ${detail}` : ""}`,
+    );
+    return {
+      ...base,
+      health: verdict.healthStatus,
+      version: verdict.version,
+      sourceHash: verdict.sourceHash,
+      epoch: verdict.epoch,
+      release: typeof verdict.release === "string" ? verdict.release : "",
+      responseMs: Math.round(verdict.responseMs),
+      ...(odd.length > 0 && isDraining && other.length === 0 ? { drains: true } : {}),
+      reasons: [...reasons, ...other],
+    };
+  } catch (error) {
+    return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
+  }
+}
+
+async function look(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
+  const base = { name: member.name, processId: member.processId, generation: member.generation };
+  const started = performance.now();
+  try {
+    if (isBare(member)) return bareRow(member, await glanceAtBare(fleet, member, budgetOf(timeout)));
+    const reply = await dryCall(fleet, {
+      member,
+      action: "Info",
+      data: "",
+      tags: FLEET_REQUEST,
+      seconds: timeout,
+    });
+    const info = InfoSchema.parse(JSON.parse(reply.data));
+    const other = drift(member, info.sourceHash);
+    return {
+      ...base,
+      health: info.status,
+      version: info.version,
+      sourceHash: info.sourceHash,
+      epoch: info.epoch ?? null,
+      release: info.release ?? "",
+      responseMs: Math.round(performance.now() - started),
+      ...(info.status === "DRAINING" && other.length === 0 ? { drains: true } : {}),
+      reasons: other,
+    };
+  } catch (error) {
+    return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
+  }
+}
+
+/** Version and code are those of the last run: nothing in the process says them. */
+function bareRow(member: Member, look: BareLook): StatusRow {
+  const { name, processId, generation, version, sourceHash } = member;
+  return { name, processId, generation, version, sourceHash, epoch: null, release: "", ...look };
+}
+
+/** In words, when a process runs other code than the last run left it with. */
+export function drift({ sourceHash }: Member, runs: string): string[] {
+  if (sourceHash === "" || sourceHash === runs) return [];
+  return [`it runs code ${short(runs)} instead of ${short(sourceHash)}`];
+}
+
+/**
+ * A process that does not answer is a row, not the end of the command. A bug is the end.
+ *
+ * @param last what it said when it was last heard
+ */
+export function unanswered(
+  base: Pick<StatusRow, "name" | "processId" | "generation">,
+  error: unknown,
+  last?: LastKnown,
+  now = Date.now(),
+): StatusRow {
+  const { state, code, what } = unansweredBy(error);
+  const known = state === "UNKNOWN" ? last : undefined;
+  return {
+    ...base,
+    health: state,
+    code,
+    ...(known ? { lastKnown: { health: known.health, at: new Date(known.at).toISOString() } } : {}),
+    version: known?.version ?? "",
+    sourceHash: known?.sourceHash ?? "",
+    epoch: known?.epoch ?? null,
+    release: known?.release ?? "",
+    responseMs: null,
+    reasons: [
+      `${state === "UNKNOWN" ? "unknown: " : ""}${what} [${code}]${known ? `; ${lastWords(known, now)}` : ""}`,
+      ...(code === "PROCESS_RUINED" ? [wayOn(base.name)] : []),
+    ],
+  };
+}
+
+const COLOUR: Readonly<Record<string, "green" | "yellow" | "red">> = {
+  HEALTHY: "green",
+  ACTIVE: "green",
+  DEGRADED: "yellow",
+  DRAINING: "yellow",
+  UNKNOWN: "yellow",
+};
+
+function print(
+  { out }: Context,
+  { project, stack, session }: FleetSession,
+  rows: readonly StatusRow[],
+  traffic: ShownTraffic | undefined,
+): void {
+  out.line(`${project}/${stack} on ${session.networkName}`);
+  const cells = rows.map((row) => [
+    row.name,
+    row.processId,
+    out.style(COLOUR[row.health] ?? "red", row.health),
+    row.version,
+    short(row.sourceHash),
+    String(row.generation),
+    row.epoch === null ? "" : String(row.epoch),
+    row.release,
+  ]);
+  const heading = ["process", "id", "health", "version", "code", "gen", "epoch", "release"];
+  for (const line of table(heading, cells)) out.line(line);
+  for (const { name, reasons } of rows) {
+    for (const reason of reasons) out.line(`  ${name}: ${brief(reason, 200)}`);
+  }
+  for (const line of traffic ? trafficLines(traffic) : []) out.line(line);
+}
+
+const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
+
+function nothing({ out }: Context, { stack }: FleetSession) {
+  out.line(`The stack ${stack} has no processes yet. Deploy it: npx fleet deploy`);
+  out.document({ success: true, stack, processes: [] });
+  return EXIT.ok;
+}

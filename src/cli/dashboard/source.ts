@@ -1,0 +1,261 @@
+import { z } from "zod";
+import { readManifest } from "../../../providers/run/manifest.ts";
+import { FleetError } from "../../core/errors.ts";
+import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
+import type {
+  Action,
+  AuditView,
+  MessageView,
+  Observation,
+  ProcessView,
+  ReleaseView,
+  Source,
+} from "../../dashboard/view.ts";
+import { isBare, NO_LIBRARY } from "../bare.ts";
+import type { Context } from "../command.ts";
+import { historyFor } from "../commands/history.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import type { History } from "../history.ts";
+import { isError, type LogEntry, newestEntries } from "../log-entries.ts";
+import { luaExplainer } from "../lua-errors.ts";
+import { type Member, pickMember } from "../members.ts";
+import { dryCall } from "../message.ts";
+import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
+import type { KnownHistory } from "../rollback/known.ts";
+import { noRouter } from "../router.ts";
+import { servingFleet } from "../serving.ts";
+import { brief } from "../table.ts";
+import { acknowledge, alertsOf, order } from "./alerts.ts";
+import { differenceOf } from "./difference.ts";
+import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "./monitored.ts";
+import { lookAt } from "./processes.ts";
+import { runRollback } from "./rollback.ts";
+import { trafficOf } from "./traffic.ts";
+
+/** Milliseconds after which the stack's history is read again, though no other release is current. */
+const HISTORY_FOR = 60_000;
+
+/** The fleet of a command's stack, for the dashboard. Reads by dry-runs and files; actions are signed by the stack's wallet. */
+export function fleetSource(context: Context, fleet: FleetSession): Source {
+  const { scope } = fleet.session;
+  const explorer = (kind: "entity" | "message", id: string): string | null =>
+    fleet.session.networkName === "local" ? null : `https://www.ao.link/#/${kind}/${id}`;
+  const current = async (): Promise<FleetSession> => {
+    // That the router does not answer is among the problems that the page shows.
+    const known = await servingFleet(fleet.session, { stated: async () => fleet, note: () => {} });
+    return { ...fleet, ...known };
+  };
+  const releases = rememberedReleases(context);
+  let reader: Promise<History> | undefined;
+  const history = (now: FleetSession): Promise<History> => {
+    reader ??= context.host.history(now, 24 * 3600);
+    return reader;
+  };
+  let router: Member | undefined;
+  return {
+    async observe() {
+      const now = await current();
+      const manifest = await readManifest(scope);
+      const looked = await Promise.all(
+        now.members.map((member) =>
+          lookAt(now, member, {
+            dependsOn: manifest?.processes[member.name]?.dependencies ?? [],
+            explorer: explorer("entity", member.processId),
+          }),
+        ),
+      );
+      const problems: string[] = [];
+      const or = async <T>(what: Promise<T>, otherwise: T): Promise<T> => {
+        try {
+          return await what;
+        } catch (error) {
+          if (!(error instanceof FleetError)) throw error;
+          problems.push(`${error.problems[0].what} [${error.code}]`);
+          return otherwise;
+        }
+      };
+      const able = (capability: string): Member[] =>
+        now.members.filter((_, index) => looked[index]?.capabilities.includes(capability));
+      const capable = able("TRAFFIC_ROUTING");
+      // Several may be able to; the table is in the one that the stack's state names.
+      const known = await or(releases(now, manifest?.deploymentId), undefined);
+      router = capable.find(({ name }) => name === known?.traffic?.router.name) ?? capable[0];
+      const [traffic, alerts] = await Promise.all([
+        router ? or(trafficOf(now, router), null) : null,
+        Promise.all(
+          ["DEPLOYMENT_COORDINATION", "MONITORING"].flatMap(able).map((each) => or(alertsOf(now, each), [])),
+        ),
+      ]);
+      const observation: Observation = {
+        project: now.project,
+        stack: now.stack,
+        network: now.session.networkName,
+        processes: looked.map(({ view }): ProcessView => view),
+        releases: known
+          ? historyOfStack(known.releases, known.runs, known.updates, known.heldAt).map(releaseView)
+          : [],
+        traffic,
+        alerts: [...monitoredAlerts(scope), ...alerts.flat()],
+        problems,
+      };
+      return observation;
+    },
+    async messages(name, before, limit) {
+      const now = await current();
+      const member = pickMember(now, name);
+      const read = await history(now);
+      const latest = before === undefined ? await read.latest(member.processId) : before - 1;
+      if (latest === undefined || latest < 0) return [];
+      const options = { limit, errors: false };
+      const entries = await newestEntries(read, member.processId, latest, options, member.sourceHash);
+      const explain = luaExplainer(scope.home);
+      const views = entries.map((entry) => messageView(entry, explain, explorer("message", entry.messageId)));
+      return (await Promise.all(views)).reverse();
+    },
+    async audit(name) {
+      const now = await current();
+      const member = pickMember(now, name);
+      if (isBare(member)) throw withoutAudit(name);
+      const reply = await dryCall(now, {
+        member,
+        action: "AUDIT",
+        data: "{}",
+        tags: FLEET_REQUEST,
+        seconds: 30,
+      });
+      const audit = AuditSchema.safeParse(JSON.parse(reply.data));
+      if (!audit.success) {
+        throw new FleetError({
+          code: "AUDIT_UNREADABLE",
+          what: `${name} does not show its audit to ${now.session.ao.address}.`,
+          got: brief(reply.data, 200),
+          expected: "the owner's wallet, or one that was let in",
+          remedy: "Start the dashboard with the stack's wallet.",
+        });
+      }
+      return audit.data.entries
+        .map(({ at, ...entry }): AuditView => ({ ...entry, at: new Date(at).toISOString() }))
+        .reverse();
+    },
+    async difference(from, to) {
+      const known = await releases(await current(), undefined);
+      return differenceOf(documentOf(known, from), documentOf(known, to));
+    },
+    async act(action, say) {
+      const now = await current();
+      await perform(context, now, router, action, say);
+      say(`done: ${action.kind}`);
+    },
+  };
+}
+
+/** The history of the stack takes two calls of pulumi: it is kept until another release runs, or for a while. */
+function rememberedReleases(context: Context) {
+  let kept: { id: string | undefined; until: number; history: Promise<KnownHistory> } | undefined;
+  return (fleet: FleetSession, id: string | undefined): Promise<KnownHistory> => {
+    if (!kept || (id !== undefined && kept.id !== id) || Date.now() > kept.until) {
+      kept = { id: id ?? kept?.id, until: Date.now() + HISTORY_FOR, history: historyFor(context, fleet, 0) };
+    }
+    return kept.history;
+  };
+}
+
+function releaseView(entry: HistoryEntry): ReleaseView {
+  return {
+    number: entry.number ?? null,
+    deploymentId: entry.deploymentId ?? null,
+    at: entry.at,
+    kind: entry.kind,
+    result: entry.result,
+    who: entry.who,
+    commit: entry.git ?? null,
+    what: whatOf(entry),
+    current: entry.current,
+  };
+}
+
+function documentOf({ releases }: KnownHistory, id: string) {
+  const document = releases.find(({ deploymentId }) => deploymentId === id)?.document;
+  if (document) return document;
+  throw new FleetError({
+    code: "RELEASE_UNKNOWN",
+    what: `What the release ${id} declared is not on this machine.`,
+    got: id,
+    expected: releases.map(({ deploymentId }) => deploymentId).join(", ") || "a release",
+    remedy: "npx fleet history lists all that is known.",
+  });
+}
+
+const text = z.string().nullish().catch("");
+const AuditSchema = z.looseObject({
+  entries: z.preprocess(
+    (value) => (Array.isArray(value) ? value : []),
+    z.array(
+      z
+        .looseObject({
+          seq: z.number(),
+          at: z.number(),
+          from: z.string(),
+          action: z.string(),
+          outcome: text,
+          code: text,
+        })
+        .transform(({ seq, at, from, action, outcome, code }) => ({
+          ...{ seq, at, from, action },
+          outcome: outcome ?? "",
+          code: code ?? "",
+        })),
+    ),
+  ),
+});
+
+async function messageView(
+  entry: LogEntry,
+  explain: ReturnType<typeof luaExplainer>,
+  explorer: string | null,
+): Promise<MessageView> {
+  const { result } = entry;
+  const outcome: string[] = [];
+  if (!result) outcome.push("no result yet");
+  if (result?.error !== undefined) outcome.push(await explain(result.error, entry.source));
+  if (result?.output) outcome.push(brief(result.output, 2000));
+  for (const { target, tags, data } of result?.messages ?? []) {
+    const what = `${tags.Action ?? "a message"}${tags.Status === "error" ? " (error)" : ""}`;
+    outcome.push(`sent ${what} to ${target}  ${brief(data, 2000)}`);
+  }
+  return {
+    slot: entry.slot,
+    id: entry.messageId,
+    at: entry.timestamp > 0 ? new Date(entry.timestamp).toISOString() : null,
+    from: entry.from,
+    action: entry.action,
+    data: entry.isLoad ? `the code ${entry.source ?? ""}` : brief(entry.data, 4000),
+    outcome,
+    failed: isError(entry),
+    explorer,
+  };
+}
+
+async function perform(
+  context: Context,
+  fleet: FleetSession,
+  router: Member | undefined,
+  action: Action,
+  say: (line: string) => void,
+): Promise<void> {
+  if (action.kind === "acknowledge" && isMonitored(action.alert))
+    return acknowledgeMonitored(fleet.session.scope, action.alert);
+  if (action.kind === "acknowledge") return acknowledge(fleet, action.alert);
+  if (action.kind === "rollback") return runRollback(context, fleet.stack, action, say);
+  if (!router) throw noRouter(fleet);
+  await order(fleet, router, "TRAFFIC_COMMAND", { command: action.kind });
+}
+
+const withoutAudit = (name: string): FleetError =>
+  new FleetError({
+    code: "LIB_REQUIRED",
+    what: `${name} keeps no audit: ${NO_LIBRARY}.`,
+    got: "lib: false",
+    expected: "a member with the library",
+    remedy: `Its messages are in the network's own order: npx fleet logs ${name}`,
+  });

@@ -1,0 +1,91 @@
+import type { StepEvent } from "../../../providers/run/progress.ts";
+import type { Output } from "../output.ts";
+import type { EngineEvent } from "./engine.ts";
+import type { Progress } from "./progress.ts";
+import { phaseText, treeLines } from "./tree.ts";
+import { memberOf, resourceOf } from "./urn.ts";
+
+/** Shows a run while it goes on, on stderr. */
+export interface Screen {
+  engine(event: EngineEvent): void;
+  step(event: StepEvent): void;
+  /** Says something above the tree, or as a line. */
+  note(text: string): void;
+  /** Leaves the last picture standing. */
+  close(): void;
+}
+
+/** The tree redrawn on a terminal; a line for each step elsewhere (CI logs); nothing with `--quiet` or `--json`. */
+export function screenFor(output: Output, progress: Progress, head: string): Screen {
+  if (output.live) return liveScreen(output, progress, head);
+  return plainScreen(output);
+}
+
+function liveScreen(output: Output, progress: Progress, head: string): Screen {
+  const { stderr } = output.streams;
+  const began = performance.now();
+  let height = 0;
+  const clear = () => {
+    if (height > 0) stderr.write(`\x1b[${height}A\x1b[0J`);
+    height = 0;
+  };
+  const note = (text: string) => {
+    clear();
+    stderr.write(`${text}\n`);
+    draw();
+  };
+  const draw = () => {
+    clear();
+    const now = performance.now();
+    const look = {
+      now,
+      columns: stderr.columns ?? 80,
+      rows: stderr.rows ?? 24,
+      style: output.style.bind(output),
+    };
+    const lines = treeLines(`${head}  ${((now - began) / 1000).toFixed(0)} s`, progress, look);
+    stderr.write(`${lines.join("\n")}\n`);
+    height = lines.length;
+  };
+  draw();
+  const timer = setInterval(draw, 120);
+  return {
+    engine() {},
+    step(event) {
+      if (event.phase === "delayed") note(event.detail);
+    },
+    note,
+    close() {
+      clearInterval(timer);
+      draw();
+      height = 0;
+    },
+  };
+}
+
+function plainScreen(output: Output): Screen {
+  const began = performance.now();
+  const say = (text: string) => {
+    if (!output.json || output.verbose) output.note(`${elapsed(began)}  ${text}`);
+  };
+  return {
+    engine(event) {
+      const failed = event.resOpFailedEvent?.metadata;
+      // Every other kind tells its own steps, its end among them.
+      if (failed && resourceOf(failed.urn).kind === "network")
+        say(`${memberOf(resourceOf(failed.urn)).padEnd(22)} ${failed.op} failed`);
+      const ended = event.resOutputsEvent?.metadata;
+      if (!ended || ended.op === "same") return;
+      const resource = resourceOf(ended.urn);
+      if (resource.kind === "network") say(`${memberOf(resource).padEnd(22)} ${ended.op}`);
+    },
+    step(event) {
+      const took = event.seconds === undefined ? "" : `  ${event.seconds.toFixed(1)} s`;
+      say(`${event.name.padEnd(22)} ${phaseText(event)}${took}`);
+    },
+    note: say,
+    close() {},
+  };
+}
+
+const elapsed = (began: number): string => `${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s`;

@@ -1,0 +1,43 @@
+import { existsSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { StepEvent } from "../../../providers/run/progress.ts";
+
+/**
+ * Follows the file to which the providers append their steps as JSON lines (FLEET_EVENTS), until it is stopped; what was
+ * written by then is still read.
+ */
+export function followSteps(path: string, onStep: (event: StepEvent) => void): { stop(): Promise<void> } {
+  let offset = 0;
+  let ended = false;
+  const read = async () => {
+    if (!existsSync(path)) return;
+    const file = await open(path, "r");
+    try {
+      const { size } = await file.stat();
+      if (size <= offset) return;
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - offset), 0, size - offset, offset);
+      // A line that is still being written is read with the next look.
+      const whole = buffer.subarray(0, bytesRead).lastIndexOf("\n") + 1;
+      offset += whole;
+      for (const line of buffer.toString("utf8", 0, whole).split("\n")) {
+        if (line !== "") onStep(JSON.parse(line) as StepEvent);
+      }
+    } finally {
+      await file.close();
+    }
+  };
+  const loop = (async () => {
+    while (!ended) {
+      await read();
+      await sleep(100);
+    }
+    await read();
+  })();
+  return {
+    async stop() {
+      ended = true;
+      await loop;
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { join } from "node:path";
+import type { z } from "zod";
+import { readManifest } from "../../../providers/run/manifest.ts";
+import { ScopeSchema } from "../../../providers/run/scope.ts";
+import type { Context } from "../command.ts";
+import { EXIT, type ExitCode } from "../exit.ts";
+import { readStackConfig } from "../stack-config.ts";
+import { table } from "../table.ts";
+import { startClock } from "./clock.ts";
+import type { Engine } from "./engine.ts";
+import type { Progress } from "./progress.ts";
+import { EXIT_OF, reportLines, standing } from "./report.ts";
+import { type DeployOutcome, type DeployRequest, deploy } from "./run.ts";
+import { screenFor } from "./screen.ts";
+
+/** An `up` of a whole stack, as commands that deploy run it. */
+export interface UpRequest extends Omit<DeployRequest, "projectDir"> {
+  /** Seconds after which the run is ended. @default none */
+  readonly timeout?: number | undefined;
+  /** What the head of the live picture says before the stack's name. @default "deploying" */
+  readonly doing?: string;
+  /** More for the document that `--json` writes. */
+  readonly document?: Readonly<Record<string, unknown>>;
+}
+
+/** Runs `up`, shows it while it goes on, and says how it ended. */
+export async function runUp(
+  context: Context,
+  stack: string,
+  engine: Engine,
+  { timeout, doing = "deploying", document = {}, ...request }: UpRequest,
+): Promise<{ code: ExitCode; outcome: DeployOutcome }> {
+  const { out, projectDir } = context;
+  const scope = ScopeSchema.parse({
+    project: readStackConfig(projectDir, stack).project,
+    stack,
+    home: join(projectDir, ".fleet"),
+    build: join(projectDir, "build"),
+  });
+  const before = await readManifest(scope);
+  const expected = request.only.length > 0 ? request.only : Object.keys(before?.processes ?? {});
+  let note = (text: string) => out.alert(text);
+  const clock = startClock(timeout, (why) =>
+    note(
+      why === "timeout"
+        ? `the time of ${timeout} s is over: ending the run`
+        : "ending after the steps that run now; interrupt again to stop at once",
+    ),
+  );
+  try {
+    const watch = (progress: Progress, id: string) => {
+      progress.expect(expected);
+      const screen = screenFor(out, progress, `${doing} ${scope.project}/${stack}  ${id}`);
+      note = screen.note;
+      return screen;
+    };
+    const outcome = await deploy(engine, { ...request, projectDir }, clock, watch, context.host.pause);
+    return { code: await report(context, stack, scope, outcome, document), outcome };
+  } finally {
+    clock.stop();
+  }
+}
+
+async function report(
+  { out }: Context,
+  stack: string,
+  scope: z.output<typeof ScopeSchema>,
+  outcome: DeployOutcome,
+  document: Readonly<Record<string, unknown>>,
+): Promise<ExitCode> {
+  const manifest = await readManifest(scope);
+  const { progress, failures, status, deploymentId, attempts, seconds: took, busy, holders, log } = outcome;
+  for (const { text, severity } of progress.diagnostics) if (severity === "warning") out.note(text);
+  out.document({
+    success: status === "succeeded",
+    status,
+    stack,
+    ...document,
+    deploymentId,
+    attempts,
+    durationSeconds: took,
+    changes: progress.changes,
+    failures,
+    ...(status === "succeeded" ? {} : { standing: standing(outcome, manifest) }),
+    ...(status === "timeout" ? { stillGoingOn: busy } : {}),
+    ...(status === "locked" ? { lockedBy: holders } : {}),
+    processes: manifest?.processes ?? {},
+    manifest: "build/deployment-manifest.json",
+    log,
+  });
+  if (status !== "succeeded") {
+    for (const line of reportLines(outcome, stack, manifest)) out.alert(line);
+    return EXIT_OF[status];
+  }
+  const rows = Object.entries(manifest?.processes ?? {}).map(([name, entry]) => [
+    name,
+    entry.processId ?? "",
+    entry.status,
+    entry.version ?? "",
+  ]);
+  for (const line of table(["process", "id", "status", "version"], rows)) out.line(line);
+  const changed = Object.entries(progress.changes).filter(([op, n]) => op !== "same" && n > 0);
+  const words = changed.map(([op, n]) => `${op} ${n}`).join(", ");
+  out.line(
+    `\nDeployed in ${took} s: ${words || "no changes"}.  manifest: build/deployment-manifest.json  log: ${log}`,
+  );
+  return EXIT.ok;
+}

@@ -1,0 +1,179 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { Deployment } from "../../providers/run/deployment.ts";
+import { operatorOf } from "../../providers/run/operator.ts";
+import { ScopeSchema } from "../../providers/run/scope.ts";
+import type { Session } from "../../providers/run/session.ts";
+import { type Journal, openJournal } from "../ao/journal/index.ts";
+import { connectLegacy, EMBEDDED_LIMITS } from "../ao/legacy/connect.ts";
+import { type NetworkRef, resolveNetwork } from "../ao/network.ts";
+import { loadWallet, type Wallet } from "../ao/wallet.ts";
+import { budgetOf } from "../core/budget.ts";
+import { FleetError } from "../core/errors.ts";
+import { run } from "../toolchain/run.ts";
+import { type KnownFleet, knownFleet } from "./members.ts";
+import { servingFleet } from "./serving.ts";
+import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts";
+import { fleetInState } from "./stated.ts";
+import { secretOf, type Workspace } from "./workspace.ts";
+
+/** A command's hold on the fleet of one stack: who its members are, and the network in the name of the stack's wallet. */
+export interface FleetSession extends KnownFleet {
+  readonly project: string;
+  readonly stack: string;
+  /** For the providers' functions: `ask`, `probe`. */
+  readonly session: Session;
+  /** The scheduler unit, where it is known without asking the network. */
+  readonly suUrl?: string;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /**
+   * `keep`: what is signed goes into `.fleet/journal/cli.jsonl`, which no deployment locks. `discard`: it is forgotten with
+   * the session, for messages without effect; such sessions do not wait for each other.
+   */
+  readonly journal: "keep" | "discard";
+  /** False for reads: a stack without a wallet can be looked at. @default true */
+  readonly wallet?: boolean;
+  /** Where the fleet lives, when the program was asked. @default as the stack's config says */
+  readonly network?: NetworkRef;
+  /** False where every call counts: members are what the last deployment left, and the caller asks the router itself. @default true */
+  readonly asksRouter?: boolean;
+  readonly note: (line: string) => void;
+}
+
+/**
+ * Opens the fleet of a stack. The embedded network of a local stack is started when it is down.
+ *
+ * @throws FleetError PROJECT_UNREADABLE, NETWORK_INVALID, WALLET_MISSING, LOCALNET_START, JOURNAL_LOCKED
+ */
+export async function openFleet(
+  workspace: Workspace,
+  stack: string,
+  options: OpenOptions,
+): Promise<FleetSession> {
+  const { projectDir } = workspace;
+  const config = readStackConfig(projectDir, stack);
+  const scope = ScopeSchema.parse({
+    project: config.project,
+    stack,
+    home: join(projectDir, ".fleet"),
+    build: join(projectDir, "build"),
+  });
+  const network = options.network ?? networkOf(config, projectDir);
+  const wallet =
+    options.wallet === false ? await walletOrNone(workspace, config) : await walletOf(workspace, config);
+  let suUrl: string | undefined;
+  let modules: Readonly<Record<string, string>> = {};
+  const endpoints = await resolveNetwork(network, async (dir) => {
+    const localnet = await import("../localnet/index.ts");
+    const info = await localnet.start(dir, { log: options.note });
+    ({ suUrl, modules } = info);
+    return info;
+  });
+  const { journal, close } = await openCliJournal(scope.home, options.journal);
+  const ao = connectLegacy({
+    endpoints,
+    wallet,
+    journal,
+    limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
+  });
+  const session: Session = {
+    scope,
+    ao,
+    journal,
+    endpoints,
+    modules,
+    networkName: network.kind,
+    deployment: new Deployment(() => session),
+    operator: () => operatorOf(scope.home),
+    budget: budgetOf,
+    // Every message of a command has a key of its own: nothing of an earlier one is left open under it.
+    supersede: async () => {},
+  };
+  const stated = async () => fleetInState(await exportState(workspace, stack));
+  const found =
+    options.asksRouter === false
+      ? knownFleet(session.scope, stated)
+      : servingFleet(session, { stated, note: options.note });
+  const known = await found.catch(async (error: unknown) => {
+    // Nobody else can release the journal's lock.
+    await close();
+    throw error;
+  });
+  return {
+    ...known,
+    project: config.project,
+    stack,
+    session,
+    ...(suUrl === undefined ? {} : { suUrl }),
+    close,
+  };
+}
+
+async function openCliJournal(
+  home: string,
+  kind: OpenOptions["journal"],
+): Promise<{ journal: Journal; close(): Promise<void> }> {
+  if (kind === "keep") {
+    const journal = await openJournal(join(home, "journal", "cli.jsonl"));
+    return { journal, close: () => journal.close() };
+  }
+  const folder = await mkdtemp(join(tmpdir(), "fleet-"));
+  const journal = await openJournal(join(folder, "journal.jsonl"));
+  return {
+    journal,
+    async close() {
+      await journal.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function exportState(workspace: Workspace, stack: string): Promise<unknown> {
+  const answer = await run(workspace.pulumi, ["stack", "export", "--stack", stack, "--non-interactive"], {
+    cwd: workspace.projectDir,
+    env: workspace.env,
+  });
+  return answer.code === 0 ? JSON.parse(answer.stdout) : undefined;
+}
+
+/** As the providers choose it: the secret `wallet`, else `walletPath`, else FLEET_WALLET. */
+async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wallet> {
+  if (config.isSecret("wallet")) {
+    const jwk = await secretOf(workspace, config.stack, "wallet");
+    if (jwk === undefined) {
+      throw new FleetError({
+        code: "WALLET_LOCKED",
+        what: `The wallet of the stack ${config.stack} could not be decrypted.`,
+        expected: "the stack's passphrase",
+        remedy: "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE.",
+      });
+    }
+    return loadWallet({ jwk });
+  }
+  const path = config.get("walletPath") ?? workspace.env.FLEET_WALLET;
+  if (path !== undefined)
+    return loadWallet({ path: isAbsolute(path) ? path : join(workspace.projectDir, path) });
+  throw new FleetError({
+    code: "WALLET_MISSING",
+    what: `No wallet is configured for the stack ${config.stack}.`,
+    expected: "the path of an Arweave JWK file, readable by you alone",
+    remedy: `npx pulumi config set walletPath <file> --stack ${config.stack}`,
+  });
+}
+
+/** For reads: nobody, when there is no wallet. */
+async function walletOrNone(workspace: Workspace, config: StackConfig): Promise<Wallet> {
+  try {
+    return await walletOf(workspace, config);
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    return {
+      address: "0".repeat(43),
+      sign: () => Promise.reject(error),
+    };
+  }
+}

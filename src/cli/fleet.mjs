@@ -1,0 +1,65 @@
+#!/usr/bin/env node
+/**
+ * The `fleet` command on any Node from 20: the pinned line of Node runs the CLI (TypeScript in the repository, JavaScript in the
+ * published package). On any other line of Node it starts the pinned one and hands everything over.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { missingDependencies, pinnedNode } from "../toolchain/packages.mjs";
+
+const here = realpathSync(fileURLToPath(import.meta.url));
+const packageDir = join(dirname(here), "..", "..");
+const pinned = pinnedNode(packageDir);
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+
+const missing = missingDependencies(packageDir, { commander: "", pulumi: "", zod: "" });
+if (missing !== undefined) {
+  process.stderr.write(
+    [
+      "The npm packages are not installed. [PACKAGES_MISSING]",
+      `  got:      ${missing}`,
+      `  expected: in a node_modules folder at or above ${packageDir}`,
+      "  to do:    run `npm install` in your project (in a clone of ao-fleet: `npm start`)\n",
+    ].join("\n"),
+  );
+  process.exit(1);
+}
+
+// Later lines of Node refuse the flag without which the larger images do not run, so only the pinned line runs the CLI.
+if (major === 22 && minor >= 18) {
+  // "Type stripping is experimental" would be the first line of every command.
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) => {
+    if (warning.name !== "ExperimentalWarning") process.stderr.write(`${warning.name}: ${warning.message}\n`);
+  });
+  const source = new URL("./main.ts", import.meta.url);
+  const { main } = await import(existsSync(source) ? source.href : "./main.js");
+  process.exitCode = await main(process.argv.slice(2));
+} else {
+  handOver();
+}
+
+function handOver() {
+  const child = spawn(pinned, [here, ...process.argv.slice(2)], { stdio: "inherit" });
+  // The terminal sends SIGINT to both; this one must stay until the other has ended properly.
+  process.on("SIGINT", () => {});
+  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    process.stderr.write(
+      [
+        "The pinned Node could not be started. [NODE_MISSING]",
+        `  got:      ${error.message}`,
+        `  expected: ${pinned}, or a Node 22.18 or later of the same line on the PATH`,
+        "  to do:    run `npm rebuild node` (a newer npm: `npm rebuild node --allow-scripts=node`)\n",
+      ].join("\n"),
+    );
+    process.exit(1);
+  });
+  child.on("exit", (code, signal) => {
+    if (!signal) process.exit(code ?? 1);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}

@@ -1,0 +1,35 @@
+import { existsSync, readFileSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import type { Scope } from "../../../providers/run/scope.ts";
+import { FleetError } from "../../core/errors.ts";
+import { readSettings, type Settings } from "../../monitor/settings.ts";
+import type { Env } from "../../toolchain/paths.ts";
+
+/** Where a stack's figures and alerts are kept. */
+export const storePath = ({ home, project, stack }: Pick<Scope, "home" | "project" | "stack">): string =>
+  join(home, "monitor", `${project}.${stack}.sqlite`);
+
+/**
+ * The settings: the file named, else `monitoring.<stack>.yaml`, else `monitoring.yaml`, else all defaults.
+ *
+ * @throws FleetError SETTINGS_MISSING, SETTINGS_INVALID
+ */
+export function settingsOf(
+  projectDir: string,
+  stack: string,
+  named: string | undefined,
+  env: Env,
+): { settings: Settings; file?: string } {
+  const candidates = named === undefined ? [`monitoring.${stack}.yaml`, "monitoring.yaml"] : [named];
+  const paths = candidates.map((name) => (isAbsolute(name) ? name : join(projectDir, name)));
+  const file = paths.find((path) => existsSync(path));
+  if (file !== undefined) return { settings: readSettings(readFileSync(file, "utf8"), file, env), file };
+  if (named === undefined) return { settings: readSettings(undefined, "monitoring.yaml", env) };
+  throw new FleetError({
+    code: "SETTINGS_MISSING",
+    what: `There is no file ${named}.`,
+    got: paths[0] ?? named,
+    expected: "a YAML file with the monitor's settings",
+    remedy: "Mend the path. Without --config, monitoring.yaml is read, or the defaults hold.",
+  });
+}

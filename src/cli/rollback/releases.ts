@@ -1,0 +1,102 @@
+import { readdir } from "node:fs/promises";
+import {
+  type ReleaseDocument,
+  readRelease,
+  releasesDir,
+  verifiedRelease,
+} from "../../../providers/release/document.ts";
+import type { Where } from "../../../providers/release/remote.ts";
+import { describeChanges } from "./changes.ts";
+import type { LedgerRun } from "./ledger.ts";
+
+/** A release that succeeded: what can be returned to. */
+export interface KnownRelease {
+  /** Counts the releases of the stack in the order of time, from 1. */
+  readonly number: number;
+  readonly deploymentId: string;
+  /** When it was through, ISO 8601. */
+  readonly releasedAt: string;
+  readonly releaseHash: string;
+  /** All of it, where this machine or the stack's history has it. */
+  readonly document?: ReleaseDocument;
+  /** What differs from the release before it, in words. */
+  readonly changed: readonly string[];
+  /** Whether it runs now. */
+  readonly current: boolean;
+  /** The release that it brought back. */
+  readonly pinnedTo?: string;
+}
+
+/** Releases kept on this machine, oldest first. A damaged file is none; `fleet rollback` to it says so. */
+export async function localReleases(where: Where): Promise<ReleaseDocument[]> {
+  const names = await readdir(releasesDir(where)).catch(() => []);
+  const found: ReleaseDocument[] = [];
+  for (const name of names) {
+    const id = /^(.+)\.json$/.exec(name)?.[1];
+    if (id === undefined || id === "current") continue;
+    const release = await readRelease(where, id).catch(() => undefined);
+    if (release) found.push(release);
+  }
+  return found;
+}
+
+/** All releases that any source knows, each once, numbered by time. Pure. */
+export function mergeReleases(
+  documents: readonly ReleaseDocument[],
+  runs: readonly LedgerRun[],
+  current: string | undefined,
+): KnownRelease[] {
+  const byId = new Map<string, { at: string; hash: string; document?: ReleaseDocument }>();
+  for (const { deploymentId, finishedAt, status, releaseHash } of runs) {
+    if (status !== "COMPLETED" || releaseHash === undefined || finishedAt === undefined) continue;
+    byId.set(deploymentId, { at: new Date(finishedAt).toISOString(), hash: releaseHash });
+  }
+  for (const document of documents) {
+    const { deploymentId, releasedAt, releaseHash } = document;
+    byId.set(deploymentId, { at: releasedAt, hash: releaseHash, document });
+  }
+  const sorted = [...byId].sort(([, a], [, b]) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  return sorted.map(([deploymentId, { at, hash, document }], index): KnownRelease => {
+    const before = sorted[index - 1]?.[1].document;
+    return {
+      number: index + 1,
+      deploymentId,
+      releasedAt: at,
+      releaseHash: hash,
+      ...(document === undefined ? {} : { document }),
+      changed: document ? describeChanges(index === 0 ? undefined : (before ?? "unknown"), document) : [],
+      current: deploymentId === current,
+      ...(document?.pinned === undefined ? {} : { pinnedTo: document.pinned.deploymentId }),
+    };
+  });
+}
+
+/** A resource in a state or checkpoint. */
+export interface StateResource {
+  readonly type: string;
+  /** When an update last wrote it, ISO 8601. */
+  readonly modified?: string | undefined;
+  readonly outputs?: unknown;
+  readonly initErrors?: readonly string[] | null | undefined;
+}
+
+/** The release in a state of the stack as pulumi exports it, or in a checkpoint of its history; one that failed is none. Pure. */
+export function releaseInState(resources: readonly StateResource[]): ReleaseDocument[] {
+  return resources.flatMap(({ type, outputs, initErrors }) => {
+    if (!type.endsWith("dynamic/ao:Release") || (initErrors?.length ?? 0) > 0) return [];
+    const release = verifiedRelease(outputs);
+    return release ? [release] : [];
+  });
+}
+
+/**
+ * When an update left the rollout waiting for a person, by a state or checkpoint: nothing where the last rollout in it did not, or where
+ * another resource failed, which makes its update a failed one. Pure.
+ */
+export function heldInState(resources: readonly StateResource[]): string[] {
+  const failed = resources.filter(({ initErrors }) => (initErrors?.length ?? 0) > 0);
+  return failed.flatMap(({ type, outputs, modified }) => {
+    if (failed.length > 1 || modified === undefined || !type.endsWith("dynamic/ao:Traffic")) return [];
+    return (outputs as { phase?: unknown } | null | undefined)?.phase === "HELD" ? [modified] : [];
+  });
+}

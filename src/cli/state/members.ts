@@ -1,0 +1,69 @@
+import { z } from "zod";
+import { ask } from "../../../providers/run/control.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { isBare, NO_LIBRARY } from "../bare.ts";
+import { UsageError } from "../exit.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import { type Member, pickMember } from "../members.ts";
+import type { Output } from "../output.ts";
+
+/** The members that a command is about: those named, or all. @throws FleetError UNKNOWN_PROCESS, NOTHING_DEPLOYED */
+export function membersNamed(fleet: FleetSession, names: readonly string[], all: boolean): readonly Member[] {
+  if (names.length > 0) return names.map((name) => pickMember(fleet, name));
+  if (!all) {
+    throw new UsageError({
+      code: "NOT_CHOSEN",
+      what: "No process was named.",
+      expected: "names of members, or --all",
+      remedy: `Name some of ${fleet.members.map(({ name }) => name).join(", ")}; or add --all.`,
+    });
+  }
+  if (fleet.members.length > 0) return fleet.members;
+  throw new FleetError({
+    code: "NOTHING_DEPLOYED",
+    what: `The stack ${fleet.stack} has no process.`,
+    expected: "a deployed fleet",
+    remedy: "npx fleet deploy",
+  });
+}
+
+/**
+ * The same for a command that asks the library's actions (states, settings, statistics): with `all` those that have it.
+ *
+ * @param out told of each that is left out
+ * @throws FleetError LIB_REQUIRED where one without it was named, and what `membersNamed` throws
+ */
+export function membersWithLibrary(
+  fleet: FleetSession,
+  names: readonly string[],
+  all: boolean,
+  out: Pick<Output, "note">,
+): readonly Member[] {
+  const members = membersNamed(fleet, names, all);
+  if (names.length > 0) return members.map(withLibrary);
+  for (const { name } of members.filter(isBare)) out.note(`${name} is left out: ${NO_LIBRARY}`);
+  return members.filter((member) => !isBare(member));
+}
+
+/** @throws FleetError LIB_REQUIRED */
+export function withLibrary(member: Member): Member {
+  if (!isBare(member)) return member;
+  throw new FleetError({
+    code: "LIB_REQUIRED",
+    what: `${member.name} cannot be asked: ${NO_LIBRARY}.`,
+    got: "lib: false",
+    expected: "a member with the library",
+    remedy: "Name others.",
+  });
+}
+
+const NowSchema = z.looseObject({
+  sourceHash: z.string().default(""),
+  stateVersion: z.string().default(""),
+  epoch: z.number().int(),
+});
+
+/** What a process says of itself now. */
+export const nowOf = (fleet: FleetSession, member: Member): Promise<z.output<typeof NowSchema>> =>
+  ask(fleet.session, { ...member, action: "Info" }, NowSchema, budgetOf(60));

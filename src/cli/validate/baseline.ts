@@ -1,0 +1,59 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { readJson, writeAtomically } from "../../../providers/run/files.ts";
+import type { Scope } from "../../../providers/run/scope.ts";
+import type { Performance } from "./report.ts";
+
+const BaselineSchema = z.looseObject({
+  deploymentId: z.string(),
+  /** ISO 8601. */
+  measuredAt: z.string(),
+  network: z.string(),
+  /** Requests a second on the fleet as a whole. */
+  rate: z.number(),
+  processes: z.record(z.string(), z.looseObject({ averageMs: z.number(), p95Ms: z.number() })),
+});
+
+/** What a release was measured at: kept on this machine, one file a release. */
+export type Baseline = z.infer<typeof BaselineSchema>;
+
+type Where = Pick<Scope, "home" | "project" | "stack">;
+const folder = ({ home, project, stack }: Where): string => join(home, "validation", `${project}.${stack}`);
+
+/** The newest measurement of another release at the same rate on the same kind of network; undefined when there is none. */
+export async function lastBaseline(
+  where: Where,
+  now: Pick<Baseline, "deploymentId" | "network" | "rate">,
+): Promise<Baseline | undefined> {
+  const found: Baseline[] = [];
+  for (const name of await readdir(folder(where)).catch(() => [])) {
+    const parsed = BaselineSchema.safeParse(await readJson(join(folder(where), name)).catch(() => undefined));
+    if (!parsed.success) continue;
+    const { deploymentId, network, rate } = parsed.data;
+    if (deploymentId !== now.deploymentId && network === now.network && rate === now.rate)
+      found.push(parsed.data);
+  }
+  return found.sort((a, b) => b.measuredAt.localeCompare(a.measuredAt))[0];
+}
+
+/** Keeps what a release was measured at. */
+export async function keepBaseline(where: Where, baseline: Baseline): Promise<void> {
+  if (!/^[\w.-]{1,128}$/.test(baseline.deploymentId)) return;
+  const path = join(folder(where), `${baseline.deploymentId}.json`);
+  await writeAtomically(path, `${JSON.stringify(baseline, null, 2)}\n`);
+}
+
+/** Milliseconds by which times differ on an idle machine anyway. */
+const NOISE_MS = 50;
+
+/** Whether a process became slower, and the words for it. Pure. */
+export function regression(
+  now: Pick<Performance, "p95Ms">,
+  before: { readonly p95Ms: number },
+  factor: number,
+): { readonly worse: boolean; readonly detail: string } {
+  const worse = now.p95Ms > before.p95Ms * factor && now.p95Ms - before.p95Ms > NOISE_MS;
+  const change = before.p95Ms === 0 ? "" : ` (×${(now.p95Ms / before.p95Ms).toFixed(2)})`;
+  return { worse, detail: `p95 ${before.p95Ms} → ${now.p95Ms} ms${change}, ×${factor} is allowed` };
+}

@@ -1,0 +1,99 @@
+import { z } from "zod";
+
+/**
+ * What marks a reply of a program as a fault, for programs that do not answer as the fleet's library does. A rule looks at a tag of the
+ * reply or at a member of its JSON data; without `equals` and `matches` it holds where there is one that is neither empty nor false.
+ */
+export const FaultRuleSchema = z
+  .strictObject({
+    /** Name of a tag of the reply. */
+    tag: z.string().min(1).max(64).optional(),
+    /** A member of its JSON data, `a.b` for one within another. */
+    field: z.string().min(1).max(128).optional(),
+    /** The value that marks it. */
+    equals: z.union([z.string().max(256), z.number(), z.boolean()]).optional(),
+    /** A text that marks it, `*` for any rest: `*-Error`. */
+    matches: z.string().min(1).max(128).optional(),
+    /** `fault`: the program failed · `refusal`: it refused for the sender's sake, which says nothing of its work. @default "fault" */
+    as: z.enum(["fault", "refusal"]).optional(),
+  })
+  .refine(({ tag, field }) => (tag === undefined) !== (field === undefined), {
+    error: "either `tag` or `field`",
+  })
+  .refine(({ equals, matches }) => equals === undefined || matches === undefined, {
+    error: "`equals` or `matches`, not both",
+  });
+export type FaultRule = z.infer<typeof FaultRuleSchema>;
+
+export const FaultRulesSchema = z.array(FaultRuleSchema).max(20);
+
+/** Actions of a service that a router carries for anybody. */
+export const RoutedSchema = z.array(z.string().min(1).max(64)).max(200);
+
+/** aos' own conventions, where a service declares none: a tag `Error`, an action `Error` or `…-Error`, `success: false`. */
+export const DEFAULT_FAULTS: readonly FaultRule[] = [
+  { tag: "Error" },
+  { tag: "Action", equals: "Error" },
+  { tag: "Action", equals: "Error-Response" },
+  { tag: "Action", matches: "*-Error" },
+  { field: "success", equals: false },
+];
+
+/** A reply as it came. */
+export interface Answered {
+  readonly tags: Readonly<Record<string, string>>;
+  readonly data: string;
+}
+
+/**
+ * What a reply is by the first rule that holds; the same is decided in Lua by `src/runtime/fleet/faults.lua`. Pure.
+ *
+ * @returns undefined for a reply that is neither
+ */
+export function faultOf(
+  { tags, data }: Answered,
+  rules: readonly FaultRule[] = DEFAULT_FAULTS,
+): "fault" | "refusal" | undefined {
+  const json = jsonOf(data);
+  const found = rules.find((rule) => {
+    const value = rule.tag !== undefined ? tags[rule.tag] : at(json, rule.field ?? "");
+    if (rule.equals !== undefined) return value === rule.equals;
+    if (rule.matches !== undefined) return typeof value === "string" && globbed(rule.matches, value);
+    return value !== undefined && value !== null && value !== false && value !== "";
+  });
+  return found && (found.as ?? "fault");
+}
+
+/** Whether a text fits a pattern in which `*` stands for any text. Pure. */
+export function globbed(pattern: string, text: string): boolean {
+  const [first = "", ...rest] = pattern.split("*");
+  const last = rest.pop();
+  if (last === undefined) return text === first;
+  if (!text.startsWith(first)) return false;
+  let from = first.length;
+  for (const part of rest) {
+    const found = text.indexOf(part, from);
+    if (found < 0) return false;
+    from = found + part.length;
+  }
+  return text.length - last.length >= from && text.endsWith(last);
+}
+
+const at = (json: unknown, path: string): unknown =>
+  path
+    .split(".")
+    .reduce<unknown>(
+      (of, name) =>
+        typeof of === "object" && of !== null && Object.hasOwn(of, name)
+          ? (of as Record<string, unknown>)[name]
+          : undefined,
+      json,
+    );
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

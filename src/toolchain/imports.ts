@@ -1,0 +1,113 @@
+/**
+ * Which room may import which: index.ts → components → providers → src/{ao, delivery, bundler} → src/core, and nothing back.
+ * A test runs it over the work tree, so that the arrows are kept by a program and not by memory.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { cruise, type IRegularForbiddenRuleType } from "dependency-cruiser";
+
+/** Everything that is searched. */
+const ROOMS = ["index.ts", "components", "providers", "src", "bench"];
+
+interface Arrow {
+  /** Stable, greppable name of the rule; also the name of its test. */
+  readonly name: string;
+  /** The importing room: a folder, or a file. */
+  readonly from: string;
+  /** Rooms that it may import besides its own; everything else in the project is refused. */
+  readonly rooms: readonly string[];
+  /** What it must not import from node_modules. `all` means no package at all. */
+  readonly packages?: "all" | "pulumi";
+}
+
+const THINKING = ["src/ao", "src/delivery", "src/bundler"];
+/** What the commands and the page may use. */
+const ALL = [
+  "components",
+  "providers",
+  ...THINKING,
+  ...["src/monitor", "src/core", "src/localnet", "src/toolchain"],
+];
+
+/** One rule for each room. */
+const ARROWS: readonly Arrow[] = [
+  { name: "core imports nothing", from: "src/core", rooms: [], packages: "all" },
+  ...["ao", "delivery", "bundler", "monitor", "localnet", "toolchain"].map(
+    (room): Arrow => ({
+      name: `${room} knows core only`,
+      from: `src/${room}`,
+      rooms: ["src/core"],
+      packages: "pulumi",
+    }),
+  ),
+  { name: "providers look down only", from: "providers", rooms: [...THINKING, "src/core", "src/localnet"] },
+  { name: "components look down only", from: "components", rooms: ["providers", ...THINKING, "src/core"] },
+  { name: "cli uses all but the program", from: "src/cli", rooms: [...ALL, "src/dashboard"] },
+  { name: "dashboard uses all but the program", from: "src/dashboard", rooms: ALL },
+  { name: "the program composes components", from: "index.ts", rooms: ["components", "src/core"] },
+];
+
+/** The pattern of everything in a room, or of one file. */
+const within = (room: string): string =>
+  room.endsWith(".ts") ? `^${room.replace(".", "\\.")}$` : `^${room}/`;
+
+const PULUMI = "(^|/)node_modules/@pulumi/|^@pulumi/";
+
+const rules: IRegularForbiddenRuleType[] = [
+  ...ARROWS.flatMap(({ name, from, rooms, packages }): IRegularForbiddenRuleType[] => {
+    const allowed = [...rooms, from].map(within);
+    const outside = ["^node_modules/", "^[a-z]+:"];
+    const rule = (to: IRegularForbiddenRuleType["to"]): IRegularForbiddenRuleType => ({
+      name,
+      severity: "error",
+      from: { path: within(from) },
+      to,
+    });
+    return [
+      rule({ pathNot: [...allowed, ...outside], dependencyTypes: ["local", "localmodule"] }),
+      ...(packages === "all" ? [rule({ dependencyTypesNot: ["core", "local"] })] : []),
+      ...(packages === "pulumi" ? [rule({ path: PULUMI })] : []),
+    ];
+  }),
+  {
+    // A deploy to a real network never loads the embedded one.
+    name: "localnet is loaded only when it is asked for",
+    severity: "error",
+    from: { path: "^(providers|components)/", pathNot: "^providers/local-network/" },
+    to: { path: "^src/localnet/", dependencyTypesNot: ["dynamic-import", "type-only"] },
+  },
+  {
+    name: "lifecycles do not know Pulumi",
+    severity: "error",
+    from: { path: "^providers/.*/(lifecycle|schema)\\.ts$" },
+    to: { path: PULUMI },
+  },
+  {
+    name: "nothing goes round in a circle",
+    severity: "error",
+    from: {},
+    to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+  },
+];
+
+/** The names of all rules, for one test each. */
+export const importRules: readonly string[] = [...new Set(rules.map(({ name }) => name as string))];
+
+/** The broken rules of the work tree in `projectDir`, by rule: `from → to` lines. Empty when all arrows hold. */
+export async function brokenImports(projectDir: string): Promise<Map<string, string[]>> {
+  const present = ROOMS.filter((room) => existsSync(join(projectDir, room)));
+  const result = await cruise(present, {
+    baseDir: projectDir,
+    ruleSet: { forbidden: rules },
+    validate: true,
+    // `import type` counts: a type is knowledge of another room too.
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: "node_modules" },
+  });
+  if (typeof result.output === "string") throw new Error(result.output);
+  const broken = new Map<string, string[]>();
+  for (const { rule, from, to } of result.output.summary.violations) {
+    broken.set(rule.name, [...(broken.get(rule.name) ?? []), `${from} → ${to}`]);
+  }
+  return broken;
+}

