@@ -33,7 +33,8 @@ describe("the rules bite", () => {
       "src/delivery/d.ts": 'export const load = () => import("@pulumi/pulumi");',
       "src/localnet/net.ts": 'import "../toolchain/t.ts"; import "node:fs";',
       "src/toolchain/t.ts": 'import "../core/hash.ts";',
-      "src/core/hash.ts": 'import "zod"; import "node:crypto"; import "./a.ts"; export const hash = () => {};',
+      "src/core/hash.ts":
+        'import "zod"; import "node:crypto"; import "./a.ts"; export const hash = () => {};',
       "src/core/a.ts": 'import "./hash.ts";',
       "src/cli/main.ts": 'import "../toolchain/t.ts"; import "../../index.ts";',
     };
@@ -49,7 +50,9 @@ describe("the rules bite", () => {
       "the program composes components": ["index.ts → src/ao/send.ts"],
       "components look down only": ["components/fleet.ts → src/cli/main.ts"],
       "providers look down only": ["providers/process/lifecycle.ts → src/cli/main.ts"],
-      "localnet is loaded only when it is asked for": ["providers/process/lifecycle.ts → src/localnet/net.ts"],
+      "localnet is loaded only when it is asked for": [
+        "providers/process/lifecycle.ts → src/localnet/net.ts",
+      ],
       "lifecycles do not know Pulumi": ["providers/process/lifecycle.ts → @pulumi/pulumi"],
       "ao knows core only": ["src/ao/send.ts → src/bundler/b.ts"],
       "delivery knows core only": ["src/delivery/d.ts → @pulumi/pulumi"],
@@ -57,6 +60,8 @@ describe("the rules bite", () => {
       "core imports nothing": ["src/core/hash.ts → zod"],
       "cli uses all but the program": ["src/cli/main.ts → index.ts"],
     });
-    expect(circles).toEqual(expect.arrayContaining([expect.stringMatching(/core\/(a|hash)\.ts → src\/core\//)]));
+    expect(circles).toEqual(
+      expect.arrayContaining([expect.stringMatching(/core\/(a|hash)\.ts → src\/core\//)]),
+    );
   });
 });

@@ -114,7 +114,10 @@ test("the pages in docs/cli are what the definitions say (node src/cli/docs.ts w
 });
 
 test("src/cli/fleet.mjs runs the CLI and says nothing else", async () => {
-  const { stdout, stderr } = await run(process.execPath, [join(packageDir, "src", "cli", "fleet.mjs"), "--version"]);
+  const { stdout, stderr } = await run(process.execPath, [
+    join(packageDir, "src", "cli", "fleet.mjs"),
+    "--version",
+  ]);
   expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   expect(stderr).toBe("");
 });

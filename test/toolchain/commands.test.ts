@@ -120,7 +120,7 @@ describe("the packages", () => {
 });
 
 test("an unknown verb is refused with the ones there are", () => {
-  const main = join(packageDir, "toolchain", "main.ts");
+  const main = join(packageDir, "src", "toolchain", "main.ts");
   const { status, stderr } = spawnSync(process.execPath, [main, "deploy"], { encoding: "utf8" });
   expect(status).toBe(1);
   expect(stderr).toMatch(/VERB_UNKNOWN[\s\S]*setup, start, test, fleet/);

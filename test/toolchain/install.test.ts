@@ -143,7 +143,7 @@ test("a failing build reports the compiler's words", async () => {
 function installer(box: Sandbox, env: Sandbox["env"]): ReturnType<typeof node> {
   const source = `
     import { appendFileSync } from "node:fs";
-    import { ensureCli } from ${JSON.stringify(join(packageDir, "toolchain", "install.ts"))};
+    import { ensureCli } from ${JSON.stringify(join(packageDir, "src", "toolchain", "install.ts"))};
     const log = (line) => appendFileSync("${box.file("log")}", line + "\\n");
     console.log(await ensureCli({ version: "${version}", log }));`;
   return node({ ...box, env }, source);
