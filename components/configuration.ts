@@ -1,9 +1,9 @@
 import type { z } from "zod";
-import { checkValue, type Misfit } from "../providers/config-bundle/check.ts";
-import { RULES } from "../providers/config-bundle/lua.ts";
-import { type Rule, ruleOf } from "../providers/config-bundle/rules.ts";
-import { publicKeyProblem } from "../providers/config-bundle/seal.ts";
 import type { Problem } from "../src/core/errors.ts";
+import { checkValue, type Misfit } from "../src/fleet/config/check.ts";
+import { RULES } from "../src/fleet/config/lua.ts";
+import { type Rule, ruleOf } from "../src/fleet/config/rules.ts";
+import { publicKeyProblem } from "../src/fleet/config/seal.ts";
 import { type FleetConfigParts, layered, type MemberConfig } from "./layers.ts";
 import { nearest } from "./problems.ts";
 

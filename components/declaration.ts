@@ -1,9 +1,6 @@
 import type { Output } from "@pulumi/pulumi";
 import { z } from "zod";
-import type { CONFIG_TYPES, ConfigType } from "../providers/config-bundle/types.ts";
-import { AdoptSchema, HealthPolicySchema } from "../providers/process/schema.ts";
-import { TestersSchema } from "../providers/traffic/schema.ts";
-import { ProbeSchema } from "../providers/wiring/schema.ts";
+import { AdoptSchema } from "../providers/process/schema.ts";
 import { NetworkRefSchema } from "../src/ao/network.ts";
 import { FaultRulesSchema, RoutedSchema } from "../src/delivery/faults.ts";
 import {
@@ -12,6 +9,10 @@ import {
   StrategySchema,
   TrafficKeySchema,
 } from "../src/delivery/strategy.ts";
+import { TestersSchema } from "../src/delivery/testers.ts";
+import type { CONFIG_TYPES, ConfigType } from "../src/fleet/config/types.ts";
+import { ProbeSchema } from "../src/fleet/health/probe-message.ts";
+import { HealthPolicySchema } from "../src/fleet/health/schema.ts";
 import { Hidden } from "./hidden.ts";
 
 const name = z

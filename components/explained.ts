@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { RULES } from "../providers/config-bundle/lua.ts";
-import { readJson, writeAtomically } from "../providers/run/files.ts";
-import type { Scope } from "../providers/run/scope.ts";
+import { RULES } from "../src/fleet/config/lua.ts";
+import { readJson, writeAtomically } from "../src/fleet/files.ts";
+import type { Scope } from "../src/fleet/session/scope.ts";
 import type { FleetPlan } from "./plan.ts";
 
 const SettingSchema = z.strictObject({

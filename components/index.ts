@@ -1,10 +1,10 @@
 export { ConfigBundle } from "../providers/config-bundle/resource.ts";
-export { open as openSealed } from "../providers/config-bundle/seal.ts";
 export { LocalNetwork } from "../providers/local-network/resource.ts";
 export { Process } from "../providers/process/resource.ts";
 export { Release } from "../providers/release/resource.ts";
 export { Wiring } from "../providers/wiring/resource.ts";
 export { FleetError } from "../src/core/errors.ts";
+export { open as openSealed } from "../src/fleet/config/seal.ts";
 export type { FleetInput, ProcessInput } from "./declaration.ts";
 export { Fleet } from "./fleet.ts";
 export { healthCron, serviceConfig, settings } from "./settings.ts";

@@ -1,9 +1,9 @@
 /** What a plan knows of a member's state: its policy, its globals, and what could get lost without a word. Pure. */
 
-import type { DeclaredProcess } from "../providers/release/schema.ts";
 import type { Keeps } from "../src/bundler/index.ts";
 import type { Problem } from "../src/core/errors.ts";
 import type { StatePolicy } from "../src/delivery/strategy.ts";
+import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import type { ProcessDeclaration } from "./declaration.ts";
 import { nearest } from "./problems.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Rule } from "../providers/config-bundle/rules.ts";
+import type { Rule } from "../src/fleet/config/rules.ts";
 import { Hidden } from "./hidden.ts";
 
 /** Settings by config type. */

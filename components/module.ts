@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { moduleStore, ownModule } from "../providers/process/module-store.ts";
 import { capacityOf, type NetworkRef } from "../src/ao/network.ts";
 import { readWasm } from "../src/bundler/index.ts";
 import { FleetError, type Problem } from "../src/core/errors.ts";
+import { moduleStore, ownModule } from "../src/fleet/code/module-store.ts";
 import type { WasmModule } from "./declaration.ts";
 
 /** `Module-Format` where none is declared: what the current aos images of either kind are. */

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import type { z } from "zod";
-import { type ReleaseDocument, readRelease } from "../providers/release/document.ts";
-import { ensureBundles, networkReader, type Reader, releaseOnNetwork } from "../providers/release/remote.ts";
-import type { DeclaredProcess, MemberPolicySchema } from "../providers/release/schema.ts";
-import { writeAtomically } from "../providers/run/files.ts";
-import type { ProviderConfig } from "../providers/run/session.ts";
 import { store } from "../src/bundler/index.ts";
 import { budgetOf } from "../src/core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
+import { writeAtomically } from "../src/fleet/files.ts";
+import type { DeclaredProcess, MemberPolicySchema } from "../src/fleet/releases/declared.ts";
+import { type ReleaseDocument, readRelease } from "../src/fleet/releases/document.ts";
+import { ensureBundles, networkReader, type Reader, releaseOnNetwork } from "../src/fleet/releases/remote.ts";
+import type { ProviderConfig } from "../src/fleet/session/session.ts";
 import { configurationOf } from "./configuration.ts";
 import { type FleetDeclaration, FleetDeclarationSchema } from "./declaration.ts";
 import { levelsOf } from "./graph.ts";

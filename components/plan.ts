@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import type { DeclaredProcess } from "../providers/release/schema.ts";
-import { writeAtomically } from "../providers/run/files.ts";
-import { replaceable } from "../providers/run/replacing.ts";
 import { store } from "../src/bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
+import { writeAtomically } from "../src/fleet/files.ts";
+import { replaceable } from "../src/fleet/members/ruined.ts";
+import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import { bareProblems, isWithoutLibrary } from "./bare.ts";
 import { distinct, entryOf, programOf, tidyFacts } from "./bundling.ts";
 import { type Configuration, configurationOf, IDLE } from "./configuration.ts";

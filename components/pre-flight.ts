@@ -1,10 +1,10 @@
-import type { ProviderConfig } from "../providers/run/session.ts";
-import { type WalletSource, walletSource } from "../providers/run/wallet.ts";
 import { lookAhead } from "../src/ao/legacy/look.ts";
 import { type NetworkRef, resolveNetwork } from "../src/ao/network.ts";
 import { loadWallet } from "../src/ao/wallet.ts";
 import { budgetOf } from "../src/core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
+import type { ProviderConfig } from "../src/fleet/session/session.ts";
+import { type WalletSource, walletSource } from "../src/fleet/session/wallet.ts";
 
 /** Seconds that a preview waits for units that do not answer. */
 const PATIENCE = 15;

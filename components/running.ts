@@ -1,4 +1,4 @@
-import { type ReleaseDocument, readRelease } from "../providers/release/document.ts";
+import { type ReleaseDocument, readRelease } from "../src/fleet/releases/document.ts";
 import type { Running } from "./plan.ts";
 
 /** How members are declared by the release that succeeded last in this stack; nothing runs where there is none. */

@@ -1,8 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Process } from "../providers/process/resource.ts";
-import type { HealthPolicy, ProcessInputs, Revision } from "../providers/process/schema.ts";
-import type { DeclaredProcess } from "../providers/release/schema.ts";
+import type { ProcessInputs } from "../providers/process/schema.ts";
 import { hashOf } from "../src/core/hash.ts";
+import type { HealthPolicy } from "../src/fleet/health/schema.ts";
+import type { Revision } from "../src/fleet/members/revision.ts";
+import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import type { FleetDeclaration } from "./declaration.ts";
 import { globalsOf, policyOf } from "./known-state.ts";
 import type { FleetPlan, PlannedProcess } from "./plan.ts";

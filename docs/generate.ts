@@ -9,17 +9,14 @@ import { z } from "zod";
 import { FleetDeclarationSchema, ProcessDeclarationSchema } from "../components/declaration.ts";
 import { CONFIG_TYPES, ConfigBundleInputsSchema } from "../providers/config-bundle/schema.ts";
 import { LocalNetworkInputsSchema } from "../providers/local-network/schema.ts";
-import {
-  HealthPolicySchema,
-  ProcessInputsSchema,
-  ProcessOutputsSchema,
-} from "../providers/process/schema.ts";
+import { ProcessInputsSchema, ProcessOutputsSchema } from "../providers/process/schema.ts";
 import { ReleaseInputsSchema } from "../providers/release/schema.ts";
-import { ScopeSchema } from "../providers/run/scope.ts";
 import { TrafficInputsSchema } from "../providers/traffic/schema.ts";
 import { WiringInputsSchema } from "../providers/wiring/schema.ts";
 import { NetworkRefSchema } from "../src/ao/network.ts";
 import { StrategySchema } from "../src/delivery/strategy.ts";
+import { HealthPolicySchema } from "../src/fleet/health/schema.ts";
+import { ScopeSchema } from "../src/fleet/session/scope.ts";
 import { Comments } from "./comments.ts";
 import { type Elsewhere, type Row, rowsOf } from "./fields.ts";
 
@@ -33,8 +30,14 @@ export const commentFiles: readonly string[] = [
   "components/fleet.ts",
   "src/delivery/strategy.ts",
   "src/delivery/faults.ts",
-  "providers/run/scope.ts",
-  "providers/config-bundle/types.ts",
+  "src/delivery/testers.ts",
+  "src/fleet/config/types.ts",
+  "src/fleet/health/probe-message.ts",
+  "src/fleet/health/schema.ts",
+  "src/fleet/members/revision.ts",
+  "src/fleet/members/target.ts",
+  "src/fleet/releases/declared.ts",
+  "src/fleet/session/scope.ts",
   ...NOUNS.flatMap((noun) => [`providers/${noun}/schema.ts`, `providers/${noun}/resource.ts`]),
 ];
 
@@ -155,7 +158,7 @@ export const pages: readonly Page[] = [
       section("Health", inputs(HealthPolicySchema, "HealthPolicySchema", {})),
       section("Scope", inputs(ScopeSchema, "ScopeSchema", {})),
     ],
-    sources: ["src/ao/network.ts", "providers/process/schema.ts", "providers/run/scope.ts"],
+    sources: ["src/ao/network.ts", "src/fleet/health/schema.ts", "src/fleet/session/scope.ts"],
   },
 ];
 

@@ -2,29 +2,25 @@ import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import type { FleetError } from "../../src/core/errors.ts";
 import { hashOf } from "../../src/core/hash.ts";
-import { neverLoaded, tellsNothing } from "../process/health.ts";
+import { distribute, type Shipment, withdraw } from "../../src/fleet/config/distribute.ts";
+import { type Held, tellConfigs, wholeVersion } from "../../src/fleet/config/held.ts";
+import { seal } from "../../src/fleet/config/seal.ts";
+import { explainData, explainHeld, show } from "../../src/fleet/config/words.ts";
+import { neverLoaded, tellsNothing } from "../../src/fleet/health/probe.ts";
+import { record } from "../../src/fleet/members/manifest.ts";
+import { memberKey } from "../../src/fleet/members/members.ts";
+import { saysRuined } from "../../src/fleet/members/ruined.ts";
+import type { Target } from "../../src/fleet/members/target.ts";
+import { say } from "../../src/fleet/session/progress.ts";
+import { deploymentKey } from "../../src/fleet/session/scope.ts";
+import { configure, type Session, sessionFor } from "../../src/fleet/session/session.ts";
 import { othersIn } from "../run/coming.ts";
 import { assumeKept, type CheckFailure, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
-import { record } from "../run/manifest.ts";
-import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
-import { say } from "../run/progress.ts";
-import { saysRuined } from "../run/replacing.ts";
-import { deploymentKey } from "../run/scope.ts";
-import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
-import { distribute, type Shipment, withdraw } from "./distribute.ts";
-import { type Held, tellConfigs, wholeVersion } from "./held.ts";
-import {
-  type ConfigBundleInputs,
-  ConfigBundleInputsSchema,
-  type ConfigBundleOutputs,
-  type Target,
-} from "./schema.ts";
-import { seal } from "./seal.ts";
-import { explainData, explainHeld, show } from "./words.ts";
+import { type ConfigBundleInputs, ConfigBundleInputsSchema, type ConfigBundleOutputs } from "./schema.ts";
 
-export { explainData } from "./words.ts";
+export { explainData } from "../../src/fleet/config/words.ts";
 export { configure };
 
 type Raw = Record<string, unknown>;

@@ -1,24 +1,13 @@
 import { z } from "zod";
+import { checkValue } from "../../src/fleet/config/check.ts";
+import { RULES } from "../../src/fleet/config/lua.ts";
+import type { Rule } from "../../src/fleet/config/rules.ts";
+import { publicKeyProblem } from "../../src/fleet/config/seal.ts";
+import { TargetSchema } from "../../src/fleet/members/target.ts";
+import { CommonInputs } from "../../src/fleet/session/scope.ts";
 import { CodeSchema } from "../run/coming.ts";
-import { CommonInputs } from "../run/scope.ts";
-import { checkValue } from "./check.ts";
-import { RULES } from "./lua.ts";
-import type { Rule } from "./rules.ts";
-import { publicKeyProblem } from "./seal.ts";
 
-export { CONFIG_TYPES } from "./types.ts";
-
-/** A member that receives a message from another resource of the fleet. */
-export const TargetSchema = z.strictObject({
-  /** Its name in the fleet. */
-  name: z.string(),
-  /** Its AO process id. */
-  processId: z.string(),
-  /** Counts the AO processes that this member has had, from 1. */
-  generation: z.number().int().positive(),
-});
-
-export type Target = z.infer<typeof TargetSchema>;
+export { CONFIG_TYPES } from "../../src/fleet/config/types.ts";
 
 /** Longest secret, so that it fits into a setting when it is sealed. */
 const MAX_SECRET = 2048;

@@ -2,8 +2,8 @@ import type { FoundItem } from "../../src/ao/port.ts";
 import { amount } from "../../src/core/amount.ts";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { isRetired } from "../run/members.ts";
-import type { Session } from "../run/session.ts";
+import { isRetired } from "../../src/fleet/members/members.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import type { ProcessInputs } from "./schema.ts";
 
 interface Wish {

@@ -1,16 +1,17 @@
 import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
-import { adoption, assertMayCreate } from "../run/adoption.ts";
-import { ask } from "../run/control.ts";
-import { type Incarnation, incarnationsIn, onNetwork } from "../run/members.ts";
-import { saysRuined, withWayOn } from "../run/replacing.ts";
-import type { Session } from "../run/session.ts";
-import { neverLoaded, type Place } from "./health.ts";
+import { neverLoaded, type Place } from "../../src/fleet/health/probe.ts";
+import { adoption, assertMayCreate } from "../../src/fleet/members/adoption.ts";
+import { type Incarnation, incarnationsIn, onNetwork } from "../../src/fleet/members/members.ts";
+import type { HeldRevision } from "../../src/fleet/members/revision.ts";
+import { saysRuined, withWayOn } from "../../src/fleet/members/ruined.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import { committedLoad, loadsOf } from "./load.ts";
 import { type FoundPlace, moduleId, spawned } from "./place.ts";
 import { isWanted, revisionsOf } from "./revisions.ts";
 import { isToBeReplaced, recordRuin } from "./ruined.ts";
-import type { HeldRevision, ProcessInputs, ProcessOutputs } from "./schema.ts";
+import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** Where the wanted revision is to run, and what runs beside it. */
 export interface Beside {

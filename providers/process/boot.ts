@@ -1,9 +1,9 @@
 import { MAX_MESSAGE_BYTES } from "../../src/ao/network.ts";
 import type { Tags } from "../../src/ao/port.ts";
-import type { Session } from "../run/session.ts";
-import type { Place } from "./health.ts";
+import { composeBoot } from "../../src/fleet/code/program.ts";
+import type { Place } from "../../src/fleet/health/probe.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import { type Load, programOf, storedBundle } from "./load.ts";
-import { composeBoot } from "./program.ts";
 import type { ProcessInputs } from "./schema.ts";
 
 /** Bytes of a spawn beside its data: signature and tags. */

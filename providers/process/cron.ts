@@ -1,8 +1,8 @@
 import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { say } from "../run/progress.ts";
-import type { Session } from "../run/session.ts";
-import type { Place } from "./health.ts";
+import type { Place } from "../../src/fleet/health/probe.ts";
+import { say } from "../../src/fleet/session/progress.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import type { ProcessInputs } from "./schema.ts";
 
 /** Seconds that a messenger unit may take to begin or to end it. */

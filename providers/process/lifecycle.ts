@@ -3,38 +3,34 @@ import { crashPoint } from "../../src/ao/crash.ts";
 import { amount } from "../../src/core/amount.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { FLEET_PREFIX } from "../../src/core/fleet-actions.ts";
-import { adoption } from "../run/adoption.ts";
+import { awaitBare, bareChanges, isBare, lookAt } from "../../src/fleet/code/bare.ts";
+import { keptLines } from "../../src/fleet/code/kept.ts";
+import { ensureModule } from "../../src/fleet/code/module.ts";
+import { changesIn, handWords, notOurs, strangersIn } from "../../src/fleet/health/code-drift.ts";
+import { awaitHealthy, type Expected, type Place, probe } from "../../src/fleet/health/probe.ts";
+import type { HealthOutput } from "../../src/fleet/health/schema.ts";
+import { adoption } from "../../src/fleet/members/adoption.ts";
+import { type ManifestProcess, record } from "../../src/fleet/members/manifest.ts";
+import { memberKey } from "../../src/fleet/members/members.ts";
+import type { Revision } from "../../src/fleet/members/revision.ts";
+import { mayReplace, saysRuined, withWayOn } from "../../src/fleet/members/ruined.ts";
+import { say } from "../../src/fleet/session/progress.ts";
+import { deploymentKey } from "../../src/fleet/session/scope.ts";
+import { configure, type Session, sessionFor } from "../../src/fleet/session/session.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
-import { type ManifestProcess, record } from "../run/manifest.ts";
-import { memberKey } from "../run/members.ts";
 import { PartialFailure } from "../run/partial.ts";
-import { say } from "../run/progress.ts";
-import { mayReplace, saysRuined, withWayOn } from "../run/replacing.ts";
-import { deploymentKey } from "../run/scope.ts";
-import { configure, type Session, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
-import { awaitBare, bareChanges, isBare, lookAt } from "./bare.ts";
 import { type Beside, placeBeside } from "./beside.ts";
 import { bootLoads } from "./boot.ts";
-import { changesIn, handWords, notOurs, strangersIn } from "./code-drift.ts";
 import { askForCronAgain, driveCron } from "./cron.ts";
-import { awaitHealthy, type Expected, type Place, probe } from "./health.ts";
-import { keptLines } from "./kept.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
-import { ensureModule } from "./module.ts";
 import { isStopped, type Observed, observe } from "./observe.ts";
 import { assertOwner } from "./owner.ts";
 import { ensurePlace, type FoundPlace, keptPlace } from "./place.ts";
 import { besideOthers, retained, servingOf } from "./retention.ts";
 import { retire } from "./retire.ts";
 import { revisionAt } from "./revisions.ts";
-import {
-  type HealthOutput,
-  type ProcessInputs,
-  ProcessInputsSchema,
-  type ProcessOutputs,
-  type Revision,
-} from "./schema.ts";
+import { type ProcessInputs, ProcessInputsSchema, type ProcessOutputs } from "./schema.ts";
 import { keepState, stateFor } from "./state.ts";
 import { explainChanges } from "./words.ts";
 

@@ -2,21 +2,21 @@ import { join } from "node:path";
 import { excerptOf, explainLuaError, type StoredBundle, store } from "../../src/bundler/index.ts";
 import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { adoption } from "../run/adoption.ts";
-import { memberKey } from "../run/members.ts";
-import type { Session } from "../run/session.ts";
-import { composeBare, isBare } from "./bare.ts";
-import type { HandChange } from "./code-drift.ts";
-import type { Place } from "./health.ts";
-import { short } from "./health.ts";
-import type { Kept } from "./kept.ts";
+import { composeBare, isBare } from "../../src/fleet/code/bare.ts";
+import type { Kept } from "../../src/fleet/code/kept.ts";
 import {
   composeProgram,
   type OwnAnswer,
   type Program,
   type RestoredState,
   readLoadOutcome,
-} from "./program.ts";
+} from "../../src/fleet/code/program.ts";
+import type { HandChange } from "../../src/fleet/health/code-drift.ts";
+import type { Place } from "../../src/fleet/health/probe.ts";
+import { short } from "../../src/fleet/health/probe.ts";
+import { adoption } from "../../src/fleet/members/adoption.ts";
+import { memberKey } from "../../src/fleet/members/members.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import type { ProcessInputs } from "./schema.ts";
 import { wrongWallet } from "./wrong-wallet.ts";
 

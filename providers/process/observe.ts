@@ -1,12 +1,13 @@
 import { z } from "zod";
-import { ask } from "../run/control.ts";
-import { luaList } from "../run/lua-list.ts";
-import { rivalOf } from "../run/rival.ts";
-import type { Session } from "../run/session.ts";
-import { isBare, observeBare } from "./bare.ts";
-import { codeChanges, HandChangesSchema, handWords, notOurs } from "./code-drift.ts";
-import { type Place, probe, short } from "./health.ts";
-import type { HealthOutput, ProcessOutputs } from "./schema.ts";
+import { isBare, observeBare } from "../../src/fleet/code/bare.ts";
+import { codeChanges, HandChangesSchema, handWords, notOurs } from "../../src/fleet/health/code-drift.ts";
+import { type Place, probe, short } from "../../src/fleet/health/probe.ts";
+import type { HealthOutput } from "../../src/fleet/health/schema.ts";
+import { rivalOf } from "../../src/fleet/members/rival.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
+import { luaList } from "../../src/fleet/protocol/lua-list.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
+import type { ProcessOutputs } from "./schema.ts";
 
 const list = luaList(z.string());
 const InfoSchema = z.looseObject({

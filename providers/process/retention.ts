@@ -1,6 +1,6 @@
 import type { Budget } from "../../src/core/budget.ts";
-import { say } from "../run/progress.ts";
-import type { Session } from "../run/session.ts";
+import { say } from "../../src/fleet/session/progress.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import { retire } from "./retire.ts";
 import { revisionAt, surplus, wasProved, withWanted } from "./revisions.ts";
 import { routerWord } from "./router.ts";

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { ask } from "../run/control.ts";
-import { incarnationsIn } from "../run/members.ts";
-import { saysRuined } from "../run/replacing.ts";
-import type { Session } from "../run/session.ts";
-import { isBare, retireBare } from "./bare.ts";
+import { isBare, retireBare } from "../../src/fleet/code/bare.ts";
+import type { Place } from "../../src/fleet/health/probe.ts";
+import { incarnationsIn } from "../../src/fleet/members/members.ts";
+import { saysRuined } from "../../src/fleet/members/ruined.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import { stopCron } from "./cron.ts";
-import type { Place } from "./health.ts";
 import type { ProcessInputs } from "./schema.ts";
 import { assertOwned } from "./wrong-wallet.ts";
 

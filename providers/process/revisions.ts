@@ -1,11 +1,6 @@
-import type {
-  HealthOutput,
-  HeldRevision,
-  ProcessInputs,
-  ProcessOutputs,
-  Retention,
-  Revision,
-} from "./schema.ts";
+import type { HealthOutput } from "../../src/fleet/health/schema.ts";
+import type { HeldRevision, Revision } from "../../src/fleet/members/revision.ts";
+import type { ProcessInputs, ProcessOutputs, Retention } from "./schema.ts";
 
 /** The revisions that a state names, the wanted one first; also of a state from before there were several. Pure. */
 export function revisionsOf(olds: ProcessOutputs | undefined): HeldRevision[] {

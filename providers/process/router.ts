@@ -1,9 +1,9 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { type Table, TrafficStateSchema } from "../../src/delivery/wire.ts";
-import { ask } from "../run/control.ts";
-import { newestIncarnation } from "../run/members.ts";
-import type { Session } from "../run/session.ts";
+import { newestIncarnation } from "../../src/fleet/members/members.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 
 /** What the fleet's router says of who has traffic. */
 export interface RouterWord {

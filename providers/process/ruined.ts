@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { ask } from "../run/control.ts";
-import { mayReplace, saysRuined } from "../run/replacing.ts";
-import type { Session } from "../run/session.ts";
-import type { Place } from "./health.ts";
+import type { Place } from "../../src/fleet/health/probe.ts";
+import { mayReplace, saysRuined } from "../../src/fleet/members/ruined.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 
 /**
  * Whether a process is ruined and this run may make a new one in its place. It is asked anew by a message: what was evaluated

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { CommonInputs } from "../run/scope.ts";
+import { HealthOutputSchema, HealthPolicySchema } from "../../src/fleet/health/schema.ts";
+import { HeldRevisionSchema, RevisionSchema } from "../../src/fleet/members/revision.ts";
+import { CommonInputs } from "../../src/fleet/session/scope.ts";
 
 /** The one Lua text of a member and what it was made of: declared data, the same on every machine. */
 export const BundleRefSchema = z.strictObject({
@@ -12,20 +14,6 @@ export const BundleRefSchema = z.strictObject({
   /** Content hash by module name; tells which modules an edit changed. */
   modules: z.record(z.string(), z.string()),
 });
-
-/** When a new revision counts as healthy, and how long it may take. */
-export const HealthPolicySchema = z.strictObject({
-  /** How long a new revision may take until it is healthy. @default 300 */
-  timeoutSeconds: z.number().positive().max(3600).default(300),
-  /** Pause between two probes of a revision that is not healthy yet. @default 10 */
-  intervalSeconds: z.number().min(0.05).max(300).default(10),
-  /** Probes after the first that may be unhealthy before the verdict is final. @default 3 */
-  retries: z.number().int().min(0).max(100).default(3),
-  /** The slowest answer, sent to read back, that still counts as performing. @default 5000 */
-  maxResponseMs: z.number().positive().default(5000),
-});
-
-export type HealthPolicy = z.infer<typeof HealthPolicySchema>;
 
 /** An existing process to take over: its AO id, or the `Name` that it was spawned with by this stack's wallet. */
 export const AdoptSchema = z.union([
@@ -107,73 +95,6 @@ export const ProcessInputsSchema = z.strictObject({
 });
 
 export type ProcessInputs = z.infer<typeof ProcessInputsSchema>;
-
-/** One line of a process' answer to `HEALTH_CHECK`. */
-export const CheckSchema = z.looseObject({
-  /** Name of the check; the process' own ones are here too. */
-  name: z.string(),
-  /** STARTUP, READINESS, LIVENESS or PERFORMANCE. */
-  checkType: z.string(),
-  /** HEALTHY, DEGRADED or UNHEALTHY. */
-  status: z.string(),
-  /** Why, in the process' words. */
-  detail: z.string().optional(),
-});
-
-/** What the process last said of itself. No moving values: an idle refresh shows no change. */
-export const HealthOutputSchema = z.strictObject({
-  /** OFFLINE: it did not answer. UNKNOWN: nobody could ask yet. */
-  status: z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE", "UNKNOWN"]),
-  /** One line for each check that did not pass. */
-  reasons: z.array(z.string()),
-  /**
-   * PROCESS_RUINED: it never evaluates a message again. NOT_OWNER: it has no library, and does not run an Eval of the wallet that asked.
-   * @default none
-   */
-  code: z.enum(["PROCESS_RUINED", "NOT_OWNER"]).optional(),
-});
-
-export type HealthOutput = z.infer<typeof HealthOutputSchema>;
-
-/** One deployed version of a member. */
-export const RevisionSchema = z.strictObject({
-  /** The AO process that runs it. */
-  processId: z.string(),
-  /** sha256 of the bundle's text. */
-  sourceHash: z.string(),
-  /** Id of the one message that loaded it. */
-  evalId: z.string(),
-  /** Version that the process reports. */
-  version: z.string(),
-  /** When it was loaded, ISO 8601. */
-  loadedAt: z.string(),
-  /** The run that loaded it. */
-  deploymentId: z.string(),
-  /** Names of the handlers that it had then; what a refresh compares with. */
-  handlers: z.array(z.string()).optional(),
-  /** Without the library: handlers and functions that it had then, as `<kind> <sum> <name>`. */
-  code: z.array(z.string()).optional(),
-  /** The shape of its states then. */
-  stateVersion: z.string().optional(),
-  /** The rollback that put an earlier state back with it. */
-  restored: z.string().optional(),
-});
-
-export type Revision = z.infer<typeof RevisionSchema>;
-
-/** A revision that is held in a process of its own. */
-export const HeldRevisionSchema = RevisionSchema.extend({
-  /** Which of the member's AO processes it is. */
-  generation: z.number().int().positive(),
-  /** The AO module that the process was spawned with. */
-  moduleId: z.string(),
-  /** What it said of its health when it was last wanted. */
-  health: HealthOutputSchema.shape.status,
-  /** When another one came in its place, ISO 8601. */
-  replacedAt: z.string().optional(),
-});
-
-export type HeldRevision = z.infer<typeof HeldRevisionSchema>;
 
 /** Beside the inputs, what the create or update made true. */
 export const ProcessOutputsSchema = ProcessInputsSchema.extend({

@@ -1,12 +1,12 @@
 import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { say } from "../run/progress.ts";
-import type { Session } from "../run/session.ts";
-import { contentsWords, isEmpty } from "../snapshot/contents.ts";
-import { type Snapshot, snapshotStore } from "../snapshot/store.ts";
-import { takeSnapshot } from "../snapshot/take.ts";
-import type { Place } from "./health.ts";
-import type { RestoredState } from "./program.ts";
+import type { RestoredState } from "../../src/fleet/code/program.ts";
+import type { Place } from "../../src/fleet/health/probe.ts";
+import { say } from "../../src/fleet/session/progress.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
+import { contentsWords, isEmpty } from "../../src/fleet/snapshot/contents.ts";
+import { type Snapshot, snapshotStore } from "../../src/fleet/snapshot/store.ts";
+import { takeSnapshot } from "../../src/fleet/snapshot/take.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** Seconds that a snapshot may hold up an upgrade. */

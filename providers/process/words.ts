@@ -1,6 +1,6 @@
 import { amount } from "../../src/core/amount.ts";
-import { wayOn } from "../run/replacing.ts";
-import { isBare } from "./bare.ts";
+import { isBare } from "../../src/fleet/code/bare.ts";
+import { wayOn } from "../../src/fleet/members/ruined.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** Why a process would be updated, in words; empty when nothing changes. Pure. */

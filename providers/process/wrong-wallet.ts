@@ -2,9 +2,9 @@ import { z } from "zod";
 import { amount } from "../../src/core/amount.ts";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { ask } from "../run/control.ts";
-import type { Session } from "../run/session.ts";
-import type { Place } from "./health.ts";
+import type { Place } from "../../src/fleet/health/probe.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 
 /** An AO process that does not belong to the stack's wallet. */
 export interface Foreign {

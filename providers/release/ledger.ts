@@ -2,13 +2,13 @@ import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { overruledText } from "../../src/delivery/approval.ts";
-import { ask } from "../run/control.ts";
-import { luaList } from "../run/lua-list.ts";
-import type { Manifest } from "../run/manifest.ts";
-import { say } from "../run/progress.ts";
-import { deploymentKey } from "../run/scope.ts";
-import type { Session } from "../run/session.ts";
-import { fitting, type ReleaseDocument } from "./document.ts";
+import type { Manifest } from "../../src/fleet/members/manifest.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
+import { luaList } from "../../src/fleet/protocol/lua-list.ts";
+import { fitting, type ReleaseDocument } from "../../src/fleet/releases/document.ts";
+import { say } from "../../src/fleet/session/progress.ts";
+import { deploymentKey } from "../../src/fleet/session/scope.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import type { ReleaseInputs } from "./schema.ts";
 
 /** What a member says of itself. A program that knows nothing of the fleet says nothing, or nothing of this. */

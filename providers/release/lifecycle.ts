@@ -1,15 +1,15 @@
 import { crashPoint } from "../../src/ao/crash.ts";
 import { hashOf } from "../../src/core/hash.ts";
-import { approvalOf, forgetApproval } from "../run/approval.ts";
-import { writeAtomically } from "../run/files.ts";
+import { writeAtomically } from "../../src/fleet/files.ts";
+import { type ManifestProcess, readManifest, record } from "../../src/fleet/members/manifest.ts";
+import { approvalOf, forgetApproval } from "../../src/fleet/releases/approval.ts";
+import { documentOf, releasePath } from "../../src/fleet/releases/document.ts";
+import { say } from "../../src/fleet/session/progress.ts";
+import { deploymentKey } from "../../src/fleet/session/scope.ts";
+import { configure, type Session } from "../../src/fleet/session/session.ts";
 import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
-import { type ManifestProcess, readManifest, record } from "../run/manifest.ts";
 import { PartialFailure } from "../run/partial.ts";
-import { say } from "../run/progress.ts";
-import { deploymentKey } from "../run/scope.ts";
-import { configure, type Session } from "../run/session.ts";
 import { step } from "../run/step.ts";
-import { documentOf, releasePath } from "./document.ts";
 import { finish, register } from "./ledger.ts";
 import { type ReleaseInputs, ReleaseInputsSchema, type ReleaseOutputs } from "./schema.ts";
 

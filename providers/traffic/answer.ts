@@ -2,9 +2,9 @@ import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { faultOf } from "../../src/delivery/faults.ts";
-import type { Place } from "../process/health.ts";
-import { askPlain } from "../run/control.ts";
-import type { Session } from "../run/session.ts";
+import type { Place } from "../../src/fleet/health/probe.ts";
+import { askPlain } from "../../src/fleet/protocol/ask.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import type { Wanted } from "./plan.ts";
 
 /** A refusal in the library's shape. */

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Budget } from "../../src/core/budget.ts";
-import type { Session } from "../run/session.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 
 /** Globals that aos has beside its functions and modules: of a process that never took down which were there first. */
 const OWN = "Bell Colors Errors HANDLER_PRINT_LOGS Inbox Name Nonce Owner Seeded Version _VERSION Fleet";

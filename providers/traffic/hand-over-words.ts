@@ -1,7 +1,7 @@
 /** What a hand-over says: what it carried and what that rests on, and why it could not be done. Pure. */
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
-import { contentsOf, contentsWords, type Exported, isEmpty } from "../snapshot/contents.ts";
+import { contentsOf, contentsWords, type Exported, isEmpty } from "../../src/fleet/snapshot/contents.ts";
 import type { Handing } from "./hand-over.ts";
 
 /** What was carried, from where to where, and what the claim rests on. Pure. */

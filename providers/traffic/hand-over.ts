@@ -17,10 +17,10 @@ import {
   WHOLE,
 } from "../../src/delivery/index.ts";
 import type { Table } from "../../src/delivery/wire.ts";
-import { ask } from "../run/control.ts";
-import { luaList } from "../run/lua-list.ts";
-import type { Session } from "../run/session.ts";
-import { type Exported, ExportedSchema } from "../snapshot/contents.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
+import { luaList } from "../../src/fleet/protocol/lua-list.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
+import { type Exported, ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
 import { globalsSeen } from "./globals-seen.ts";
 import { callsOpen, carriedWords, failed, notByKey, notSeen } from "./hand-over-words.ts";
 import { losing } from "./lost.ts";

@@ -1,8 +1,8 @@
 /** State that nobody can hand over: what has it is ruined. */
 import type { Budget } from "../../src/core/budget.ts";
+import { mayReplace, saysRuined } from "../../src/fleet/members/ruined.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import { recordRuin } from "../process/ruined.ts";
-import { mayReplace, saysRuined } from "../run/replacing.ts";
-import type { Session } from "../run/session.ts";
 import type { Owner } from "./hand-over.ts";
 import { lostWords, servingRuined } from "./hand-over-words.ts";
 

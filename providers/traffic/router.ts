@@ -7,9 +7,9 @@ import {
   type TrafficState,
   TrafficStateSchema,
 } from "../../src/delivery/wire.ts";
-import type { Target } from "../config-bundle/schema.ts";
-import { ask } from "../run/control.ts";
-import type { Session } from "../run/session.ts";
+import type { Target } from "../../src/fleet/members/target.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import { AskedSchema } from "./schema.ts";
 
 /** What a rollout asks of a router. */

@@ -8,11 +8,12 @@ import {
   StrategySchema,
   TrafficKeySchema,
 } from "../../src/delivery/strategy.ts";
+import { TestersSchema } from "../../src/delivery/testers.ts";
 import type { Table } from "../../src/delivery/wire.ts";
-import { TargetSchema } from "../config-bundle/schema.ts";
+import { ProbeSchema } from "../../src/fleet/health/probe-message.ts";
+import { TargetSchema } from "../../src/fleet/members/target.ts";
+import { CommonInputs } from "../../src/fleet/session/scope.ts";
 import { CodeSchema } from "../run/coming.ts";
-import { CommonInputs } from "../run/scope.ts";
-import { ProbeSchema } from "../wiring/schema.ts";
 
 /** One revision of a service: the AO process and the code that it must run. */
 export const RevisionRefSchema = z.strictObject({
@@ -22,14 +23,6 @@ export const RevisionRefSchema = z.strictObject({
   sourceHash: z.string().min(1),
 });
 export type RevisionRef = z.infer<typeof RevisionRefSchema>;
-
-/** Requests with a tag of this name and value. */
-export const TestersSchema = z.strictObject({
-  /** Name of the tag. */
-  tag: z.string().min(1).max(64),
-  /** Its value. */
-  value: z.string().min(1).max(128),
-});
 
 /** One service of the fleet, by its member's name. */
 export const TrafficServiceSchema = z.strictObject({

@@ -7,10 +7,10 @@ import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { faultOf } from "../../src/delivery/faults.ts";
-import type { Target } from "../config-bundle/schema.ts";
-import { memberKey } from "../run/members.ts";
-import type { Session } from "../run/session.ts";
-import type { Probe } from "./schema.ts";
+import type { Probe } from "../../src/fleet/health/probe-message.ts";
+import { memberKey } from "../../src/fleet/members/members.ts";
+import type { Target } from "../../src/fleet/members/target.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 
 /** Milliseconds between two looks for an answer that comes later. */
 const LOOK = 250;

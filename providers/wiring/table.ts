@@ -1,9 +1,9 @@
 /** The table of peers: how it is compared, and what a process says of the one that it holds. */
 import { z } from "zod";
 import { hashOf } from "../../src/core/hash.ts";
+import { luaList } from "../../src/fleet/protocol/lua-list.ts";
 import { memberIn, othersIn } from "../run/coming.ts";
 import { hasUnknown } from "../run/inputs.ts";
-import { luaList } from "../run/lua-list.ts";
 import type { WiringInputs, WiringOutputs } from "./schema.ts";
 
 /** Lua's JSON writes an empty table as `[]`. */

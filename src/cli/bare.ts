@@ -1,7 +1,7 @@
-import { bareChanges, glanceAt, type Look, lookAt } from "../../providers/process/bare.ts";
-import { handWords } from "../../providers/process/code-drift.ts";
 import type { Budget } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
+import { bareChanges, glanceAt, type Look, lookAt } from "../fleet/code/bare.ts";
+import { handWords } from "../fleet/health/code-drift.ts";
 import type { FleetSession } from "./fleet-session.ts";
 import type { Member } from "./members.ts";
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import type { Scope } from "../../providers/run/scope.ts";
+import type { Scope } from "../fleet/session/scope.ts";
 
 const LastSchema = z.object({
   health: z.string(),

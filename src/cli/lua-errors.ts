@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { composeProgram } from "../../providers/process/program.ts";
 import { explainLuaError, formatLuaError, type SourceMap, store } from "../bundler/index.ts";
+import { composeProgram } from "../fleet/code/program.ts";
 
 /** Lines that a deployment puts before a bundle. */
 const { offsetLines } = composeProgram("", {

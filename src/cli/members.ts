@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { nearest } from "../../components/problems.ts";
-import { readJson } from "../../providers/run/files.ts";
-import { type Manifest, readManifest } from "../../providers/run/manifest.ts";
-import type { Scope } from "../../providers/run/scope.ts";
 import { FleetError } from "../core/errors.ts";
+import { readJson } from "../fleet/files.ts";
+import { type Manifest, readManifest } from "../fleet/members/manifest.ts";
+import type { Scope } from "../fleet/session/scope.ts";
 import type { StatedRevision } from "./stated.ts";
 
 /** One process of the fleet, as the last run left it. */

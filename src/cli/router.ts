@@ -1,8 +1,8 @@
 /** Which member of a fleet carries the router: told by what a member is, never by what it is called. */
 import { z } from "zod";
-import { luaList } from "../../providers/run/lua-list.ts";
 import { FleetError } from "../core/errors.ts";
 import { FLEET_REQUEST } from "../core/fleet-actions.ts";
+import { luaList } from "../fleet/protocol/lua-list.ts";
 import { isBare } from "./bare.ts";
 import type { Context } from "./command.ts";
 import type { FleetSession } from "./fleet-session.ts";

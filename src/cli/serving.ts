@@ -1,9 +1,9 @@
 /** Who answers to a member's name now: one way for every command. */
 
-import type { Session } from "../../providers/run/session.ts";
 import { FleetError } from "../core/errors.ts";
 import { heaviest } from "../delivery/table.ts";
 import { type TrafficState, TrafficStateSchema } from "../delivery/wire.ts";
+import type { Session } from "../fleet/session/session.ts";
 import { type KnownFleet, knownFleet } from "./members.ts";
 import { dryCall } from "./message.ts";
 import { asRevision } from "./stated.ts";

@@ -1,7 +1,7 @@
-import { ask } from "../../providers/run/control.ts";
 import { FleetError } from "../core/errors.ts";
 import { headline, percent, phaseOf, revisionsOf } from "../delivery/index.ts";
 import { type TrafficState, TrafficStateSchema } from "../delivery/wire.ts";
+import { ask } from "../fleet/protocol/ask.ts";
 import type { FleetSession } from "./fleet-session.ts";
 import type { Member } from "./members.ts";
 import { dryCall } from "./message.ts";

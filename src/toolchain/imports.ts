@@ -1,5 +1,5 @@
 /**
- * Which room may import which: index.ts → components → providers → src/{ao, delivery, bundler} → src/core, and nothing back.
+ * Which room may import which: index.ts → components → providers → src/fleet → src/{ao, delivery, bundler} → src/core, and nothing back.
  * A test runs it over the work tree, so that the arrows are kept by a program and not by memory.
  */
 import { existsSync } from "node:fs";
@@ -20,13 +20,14 @@ interface Arrow {
   readonly packages?: "all" | "pulumi";
 }
 
-const THINKING = ["src/ao", "src/delivery", "src/bundler"];
+const MACHINERY = ["src/ao", "src/delivery", "src/bundler", "src/core"];
 /** What the commands and the page may use. */
 const ALL = [
   "components",
   "providers",
-  ...THINKING,
-  ...["src/monitor", "src/core", "src/localnet", "src/toolchain"],
+  "src/fleet",
+  ...MACHINERY,
+  ...["src/monitor", "src/localnet", "src/toolchain"],
 ];
 
 /** One rule for each room. */
@@ -40,8 +41,15 @@ const ARROWS: readonly Arrow[] = [
       packages: "pulumi",
     }),
   ),
-  { name: "providers look down only", from: "providers", rooms: [...THINKING, "src/core", "src/localnet"] },
-  { name: "components look down only", from: "components", rooms: ["providers", ...THINKING, "src/core"] },
+  // The embedded network by a dynamic import alone.
+  {
+    name: "fleet knows no resource",
+    from: "src/fleet",
+    rooms: [...MACHINERY, "src/localnet"],
+    packages: "pulumi",
+  },
+  { name: "providers look down only", from: "providers", rooms: ["src/fleet", ...MACHINERY, "src/localnet"] },
+  { name: "components look down only", from: "components", rooms: ["providers", "src/fleet", ...MACHINERY] },
   { name: "cli uses all but the program", from: "src/cli", rooms: [...ALL, "src/dashboard"] },
   { name: "dashboard uses all but the program", from: "src/dashboard", rooms: ALL },
   { name: "the program composes components", from: "index.ts", rooms: ["components", "src/core"] },
@@ -73,7 +81,7 @@ const rules: IRegularForbiddenRuleType[] = [
     // A deploy to a real network never loads the embedded one.
     name: "localnet is loaded only when it is asked for",
     severity: "error",
-    from: { path: "^(providers|components)/", pathNot: "^providers/local-network/" },
+    from: { path: "^(providers|components|src/fleet)/", pathNot: "^providers/local-network/" },
     to: { path: "^src/localnet/", dependencyTypesNot: ["dynamic-import", "type-only"] },
   },
   {

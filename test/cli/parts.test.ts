@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { ScopeSchema } from "../../providers/run/scope.ts";
 import { parseProblems } from "../../src/cli/deploy/failure.ts";
 import { Progress } from "../../src/cli/deploy/progress.ts";
 import { treeLines } from "../../src/cli/deploy/tree.ts";
@@ -12,6 +11,7 @@ import { networkOf, readStackConfig } from "../../src/cli/stack-config.ts";
 import { fleetInState } from "../../src/cli/stated.ts";
 import { brief, table } from "../../src/cli/table.ts";
 import { formatProblem, type Problem } from "../../src/core/errors.ts";
+import { ScopeSchema } from "../../src/fleet/session/scope.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { began, ended, failed, projectFolder, urn } from "./fakes.ts";
 

@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { manifestPath, readManifest, recordInManifest } from "../../providers/run/manifest.ts";
-import { type Scope, ScopeSchema } from "../../providers/run/scope.ts";
-import type { Session } from "../../providers/run/session.ts";
 import { servingFleet } from "../../src/cli/serving.ts";
 import { fleetInState } from "../../src/cli/stated.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { manifestPath, readManifest, recordInManifest } from "../../src/fleet/members/manifest.ts";
+import { type Scope, ScopeSchema } from "../../src/fleet/session/scope.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import { ADDRESS, type Behaviour, fakeAo, fakeFleet, idOf } from "./fakes.ts";
 
 const [GATE, BLUE, GREEN] = [idOf("gate"), idOf("blue"), idOf("green")];

@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { planFleet, type Running } from "../../components/plan.ts";
 import { trafficPolicyOf } from "../../components/traffic.ts";
-import type { DeclaredProcess } from "../../providers/release/schema.ts";
 import { FleetError, type Problem } from "../../src/core/errors.ts";
+import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";
 
 const home = process.cwd();
 let folder: string;

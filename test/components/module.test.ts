@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { planFleet } from "../../components/plan.ts";
-import { moduleStore } from "../../providers/process/module-store.ts";
 import { FleetError, type Problem } from "../../src/core/errors.ts";
+import { moduleStore } from "../../src/fleet/code/module-store.ts";
 
 /** `module: { wasm: "…" }` in a declaration, up to the plan. */
 

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { levelsOf } from "../../components/graph.ts";
 import { planFleet, type Running } from "../../components/plan.ts";
 import { nearest } from "../../components/problems.ts";
-import type { DeclaredProcess } from "../../providers/release/schema.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";
 
 const home = process.cwd();
 let folder: string;

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { checkValue, type Misfit } from "../../providers/config-bundle/check.ts";
-import { luaRules, RULES } from "../../providers/config-bundle/lua.ts";
-import { luaPattern } from "../../providers/config-bundle/pattern.ts";
-import { type Rule, ruleOf } from "../../providers/config-bundle/rules.ts";
-import { CONFIG_TYPES, type ConfigType } from "../../providers/config-bundle/types.ts";
 import { luaString } from "../../src/bundler/index.ts";
 import { canonicalJson, hashOf } from "../../src/core/hash.ts";
+import { checkValue, type Misfit } from "../../src/fleet/config/check.ts";
+import { luaRules, RULES } from "../../src/fleet/config/lua.ts";
+import { luaPattern } from "../../src/fleet/config/pattern.ts";
+import { type Rule, ruleOf } from "../../src/fleet/config/rules.ts";
+import { CONFIG_TYPES, type ConfigType } from "../../src/fleet/config/types.ts";
 import { type Aos, boot } from "../processes/aos.ts";
 
 let aos: Aos;

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { open } from "../../providers/config-bundle/seal.ts";
+import { open } from "../../src/fleet/config/seal.ts";
 import { newProject, type Project, type Ran } from "../e2e/project.ts";
 import { type Simnet, startSimnet } from "../simnet/index.ts";
 

@@ -3,10 +3,10 @@ import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import * as config from "../../providers/config-bundle/lifecycle.ts";
 import type { ConfigBundleOutputs } from "../../providers/config-bundle/schema.ts";
-import { open } from "../../providers/config-bundle/seal.ts";
 import * as process from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { hashOf } from "../../src/core/hash.ts";
+import { open } from "../../src/fleet/config/seal.ts";
 import { createProcess, type Stack, simulatedStack } from "../providers/fixture.ts";
 import { anyFault } from "../simnet/index.ts";
 

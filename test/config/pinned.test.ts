@@ -7,8 +7,8 @@ import { z } from "zod";
 import { Hidden } from "../../components/hidden.ts";
 import { planPinned } from "../../components/pinned.ts";
 import { planFleet } from "../../components/plan.ts";
-import { releasePath } from "../../providers/release/document.ts";
 import { hashOf } from "../../src/core/hash.ts";
+import { releasePath } from "../../src/fleet/releases/document.ts";
 
 const home = process.cwd();
 const folders = { home: ".fleet", build: "build" };

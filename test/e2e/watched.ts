@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { composeProgram } from "../../providers/process/program.ts";
 import { connectLegacy } from "../../src/ao/index.ts";
 import { loadWallet } from "../../src/ao/wallet.ts";
 import { store as bundles } from "../../src/bundler/index.ts";
@@ -12,6 +11,7 @@ import { type Monitor, monitorOf, type RoundResult } from "../../src/cli/monitor
 import { type MetricsServer, serveMetrics } from "../../src/cli/monitor/server.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { sha256 } from "../../src/core/hash.ts";
+import { composeProgram } from "../../src/fleet/code/program.ts";
 import { type Alert, isOpen } from "../../src/monitor/book.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 import { type MonitorStore, openStore } from "../../src/monitor/store.ts";

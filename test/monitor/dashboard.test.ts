@@ -2,9 +2,9 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ScopeSchema } from "../../providers/run/scope.ts";
 import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../src/cli/dashboard/monitored.ts";
 import { storePath } from "../../src/cli/monitor/files.ts";
+import { ScopeSchema } from "../../src/fleet/session/scope.ts";
 import { apply, EMPTY_BOOK } from "../../src/monitor/book.ts";
 import { openStore } from "../../src/monitor/store.ts";
 

@@ -1,6 +1,6 @@
 /** What a load in place does to what messages gave: as a hand-over to a new process would carry it. */
 import { describe, expect, test } from "vitest";
-import { readLoadOutcome } from "../../providers/process/program.ts";
+import { readLoadOutcome } from "../../src/fleet/code/program.ts";
 import { type Aos, address, boot } from "./aos.ts";
 import { type ProgramOptions, program } from "./compose.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { ask, askPlain } from "../../providers/run/control.ts";
 import { proveProbe } from "../../providers/wiring/probes.ts";
 import type { Tags } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
+import { ask, askPlain } from "../../src/fleet/protocol/ask.ts";
 import { ADDRESS, type Behaviour, fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
 
 const toUs = (tags: Tags, data = "") => ({ target: ADDRESS, tags, data });

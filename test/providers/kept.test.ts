@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { keptLines } from "../../providers/process/kept.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
+import { keptLines } from "../../src/fleet/code/kept.ts";
 import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 /** What a run says of a state after a load in place. */

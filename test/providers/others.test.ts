@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import * as config from "../../providers/config-bundle/lifecycle.ts";
-import { verifiedRelease } from "../../providers/release/document.ts";
 import * as release from "../../providers/release/lifecycle.ts";
-import { keepApproval } from "../../providers/run/approval.ts";
-import { manifestPath } from "../../providers/run/manifest.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { hashOf } from "../../src/core/hash.ts";
+import { manifestPath } from "../../src/fleet/members/manifest.ts";
+import { keepApproval } from "../../src/fleet/releases/approval.ts";
+import { verifiedRelease } from "../../src/fleet/releases/document.ts";
 import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 let stack: Stack;

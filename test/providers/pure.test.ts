@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { explainData } from "../../providers/config-bundle/lifecycle.ts";
-import { judge } from "../../providers/process/health.ts";
-import { composeProgram, readLoadOutcome } from "../../providers/process/program.ts";
 import { explainModules } from "../../providers/process/words.ts";
 import { assumeKept, UNKNOWN } from "../../providers/run/inputs.ts";
 import { explainPeers } from "../../providers/wiring/table.ts";
+import { composeProgram, readLoadOutcome } from "../../src/fleet/code/program.ts";
+import { judge } from "../../src/fleet/health/probe.ts";
 
 describe("a program", () => {
   const commit = { process: "battle", release: "r", sourceHash: "h", version: "1.0.0", epoch: 3 };

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { nextNotice, WaitBoard } from "../../providers/run/wait-board.ts";
 import type { Wait } from "../../src/ao/retry.ts";
 import { Progress } from "../../src/cli/deploy/progress.ts";
+import { nextNotice, WaitBoard } from "../../src/fleet/session/wait-board.ts";
 import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 const problem = (code: string, what: string) => ({ code, what, remedy: "Wait." });

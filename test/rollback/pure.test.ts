@@ -4,16 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../components/pin.ts";
 import { chosenMembers, isReversed } from "../../components/pinned.ts";
-import { bundleIn, composeProgram } from "../../providers/process/program.ts";
-import {
-  documentOf,
-  fitting,
-  type ReleaseDocument,
-  verifiedRelease,
-} from "../../providers/release/document.ts";
-import type { DeclaredProcess, ReleaseOutputs } from "../../providers/release/schema.ts";
-import type { Manifest } from "../../providers/run/manifest.ts";
-import type { Snapshot } from "../../providers/snapshot/store.ts";
+import type { ReleaseOutputs } from "../../providers/release/schema.ts";
 import { bundlesOf, modulesOf, releasesToKeep, snapshotsToKeep } from "../../src/cli/cleanup/retention.ts";
 import { describeChanges } from "../../src/cli/rollback/changes.ts";
 import { historyOfStack, whatOf } from "../../src/cli/rollback/entries.ts";
@@ -26,6 +17,16 @@ import { surprises } from "../../src/cli/rollback/surprises.ts";
 import { targetOf } from "../../src/cli/rollback/target.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { hashOf, sha256 } from "../../src/core/hash.ts";
+import { bundleIn, composeProgram } from "../../src/fleet/code/program.ts";
+import type { Manifest } from "../../src/fleet/members/manifest.ts";
+import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";
+import {
+  documentOf,
+  fitting,
+  type ReleaseDocument,
+  verifiedRelease,
+} from "../../src/fleet/releases/document.ts";
+import type { Snapshot } from "../../src/fleet/snapshot/store.ts";
 
 const declared = (code: string, more: Partial<DeclaredProcess> = {}): DeclaredProcess => ({
   entry: "processes/x/process.lua",

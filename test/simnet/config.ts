@@ -1,7 +1,7 @@
-import { checkValue, type Misfit } from "../../providers/config-bundle/check.ts";
-import { RULES } from "../../providers/config-bundle/lua.ts";
-import type { Rule } from "../../providers/config-bundle/rules.ts";
 import { canonicalJson, sha256 } from "../../src/core/hash.ts";
+import { checkValue, type Misfit } from "../../src/fleet/config/check.ts";
+import { RULES } from "../../src/fleet/config/lua.ts";
+import type { Rule } from "../../src/fleet/config/rules.ts";
 import type { Request } from "./fleet.ts";
 import { isObject, type Json, Refusal } from "./reply.ts";
 import type { FleetState, HeldConfig } from "./state.ts";

@@ -1,11 +1,11 @@
 /** What a hand-over claims, and on what; and programs whose state it cannot see. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
-import { type Exported, ExportedSchema } from "../../providers/snapshot/contents.ts";
 import { carriedWords } from "../../providers/traffic/hand-over-words.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
+import { type Exported, ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
 import { ruin } from "../localnet/ruin.ts";
 import { Embedded, targetOf } from "./embedded.ts";

@@ -1,18 +1,18 @@
 import { z } from "zod";
-import type { Place } from "../../../providers/process/health.ts";
-import { publishedBefore } from "../../../providers/process/module.ts";
-import { hashOfOwn } from "../../../providers/process/module-store.ts";
 import { moduleId } from "../../../providers/process/place.ts";
-import type { ReleaseDocument } from "../../../providers/release/document.ts";
-import { releaseOnNetwork } from "../../../providers/release/remote.ts";
-import { ask } from "../../../providers/run/control.ts";
-import { deploymentKey } from "../../../providers/run/scope.ts";
-import type { Session } from "../../../providers/run/session.ts";
 import type { FoundItem } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { activeOf } from "../../delivery/index.ts";
 import { TrafficStateSchema } from "../../delivery/wire.ts";
+import { publishedBefore } from "../../fleet/code/module.ts";
+import { hashOfOwn } from "../../fleet/code/module-store.ts";
+import type { Place } from "../../fleet/health/probe.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
+import { releaseOnNetwork } from "../../fleet/releases/remote.ts";
+import { deploymentKey } from "../../fleet/session/scope.ts";
+import type { Session } from "../../fleet/session/session.ts";
 import type { Declared, DeclaredMember } from "./declared.ts";
 
 /** A process of this wallet that a member may take over. */

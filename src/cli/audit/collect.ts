@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { isQuestion } from "../../../providers/process/bare-code.ts";
-import { ask } from "../../../providers/run/control.ts";
-import { luaList } from "../../../providers/run/lua-list.ts";
 import { type Intent, readJournal } from "../../ao/journal/index.ts";
 import { FleetError } from "../../core/errors.ts";
+import { isQuestion } from "../../fleet/code/bare-code.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
 import { isBare, NO_LIBRARY } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History, Scheduled } from "../history.ts";

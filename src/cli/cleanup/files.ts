@@ -1,7 +1,7 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type ReleaseDocument, readRelease, releasePath } from "../../../providers/release/document.ts";
-import { snapshotStore } from "../../../providers/snapshot/store.ts";
+import { type ReleaseDocument, readRelease, releasePath } from "../../fleet/releases/document.ts";
+import { snapshotStore } from "../../fleet/snapshot/store.ts";
 import { localReleases } from "../rollback/releases.ts";
 import { bundlesOf, modulesOf, type Retention, releasesToKeep, snapshotsToKeep } from "./retention.ts";
 import { rotateLogs } from "./rotate.ts";

@@ -1,6 +1,6 @@
-import { hashOfOwn } from "../../../providers/process/module-store.ts";
-import type { ReleaseDocument } from "../../../providers/release/document.ts";
-import type { Snapshot } from "../../../providers/snapshot/store.ts";
+import { hashOfOwn } from "../../fleet/code/module-store.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
+import type { Snapshot } from "../../fleet/snapshot/store.ts";
 
 /** What is never forgotten, whatever its age. */
 export interface Retention {

@@ -2,7 +2,7 @@ import { readdir, readFile, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { writeBytesAtomically } from "../../../providers/run/files.ts";
+import { writeBytesAtomically } from "../../fleet/files.ts";
 
 /** Logs beyond this are put away, in bytes. */
 export const MAX_LOG = 1024 * 1024;

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { contentsWords } from "../../../providers/snapshot/contents.ts";
-import type { Snapshot } from "../../../providers/snapshot/store.ts";
-import { takeSnapshot } from "../../../providers/snapshot/take.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
+import { contentsWords } from "../../fleet/snapshot/contents.ts";
+import type { Snapshot } from "../../fleet/snapshot/store.ts";
+import { takeSnapshot } from "../../fleet/snapshot/take.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { membersWithLibrary, nowOf } from "../state/members.ts";

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { ask } from "../../../providers/run/control.ts";
-import { luaList } from "../../../providers/run/lua-list.ts";
 import { FleetError } from "../../core/errors.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { pickMember } from "../members.ts";
 import { table } from "../table.ts";

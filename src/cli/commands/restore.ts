@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { contentsOf, contentsWords, StateSchema } from "../../../providers/snapshot/contents.ts";
-import { type Snapshot, snapshotStore } from "../../../providers/snapshot/store.ts";
 import { amount } from "../../core/amount.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
+import { contentsOf, contentsWords, StateSchema } from "../../fleet/snapshot/contents.ts";
+import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { type Cli, type Context, defineCommand } from "../command.ts";
 import { EXIT, type ExitCode, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { ask } from "../../../providers/run/control.ts";
 import { tableName } from "../../delivery/table.ts";
 import type { TrafficCommand } from "../../delivery/wire.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { noRouter, routerIn } from "../router.ts";
 import { trafficLines, trafficOf } from "../traffic.ts";

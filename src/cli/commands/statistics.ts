@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { ask } from "../../../providers/run/control.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";

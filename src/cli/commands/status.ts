@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { probe } from "../../../providers/process/health.ts";
-import { wayOn } from "../../../providers/run/replacing.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
+import { probe } from "../../fleet/health/probe.ts";
+import { wayOn } from "../../fleet/members/ruined.ts";
 import { type BareLook, glanceAtBare, isBare, lookAtBare } from "../bare.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";

@@ -1,9 +1,9 @@
 import { isAbsolute, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
-import { readRelease } from "../../../providers/release/document.ts";
-import { writeAtomically } from "../../../providers/run/files.ts";
 import { budgetOf } from "../../core/budget.ts";
+import { writeAtomically } from "../../fleet/files.ts";
+import { readRelease } from "../../fleet/releases/document.ts";
 import { type Cli, type Context, count, defineCommand, names, positive, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { membersNamed } from "../state/members.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Rule } from "../../../providers/config-bundle/rules.ts";
 import { FleetError, type Problem, throwAll } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
+import type { Rule } from "../../fleet/config/rules.ts";
 
 const EntrySchema = z.strictObject({
   configData: z.record(z.string(), z.unknown()),

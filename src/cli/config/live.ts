@@ -1,8 +1,8 @@
-import { type Told, tellConfigs } from "../../../providers/config-bundle/held.ts";
-import { readRelease } from "../../../providers/release/document.ts";
-import type { DeclaredProcess } from "../../../providers/release/schema.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, type Problem } from "../../core/errors.ts";
+import { type Told, tellConfigs } from "../../fleet/config/held.ts";
+import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
+import { readRelease } from "../../fleet/releases/document.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { ask } from "../../../providers/run/control.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { ledgerOf } from "../rollback/ledger.ts";
 import type { Sent } from "./send.ts";

@@ -1,13 +1,8 @@
 import { z } from "zod";
-import {
-  type Distributor,
-  distribute,
-  type Shipment,
-  withdraw,
-} from "../../../providers/config-bundle/distribute.ts";
-import type { Rule } from "../../../providers/config-bundle/rules.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { hashOf } from "../../core/hash.ts";
+import { type Distributor, distribute, type Shipment, withdraw } from "../../fleet/config/distribute.ts";
+import type { Rule } from "../../fleet/config/rules.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
 import { nowOf } from "../state/members.ts";

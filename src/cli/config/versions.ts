@@ -1,5 +1,5 @@
-import type { HistoryEntry } from "../../../providers/config-bundle/held.ts";
 import { FleetError } from "../../core/errors.ts";
+import type { HistoryEntry } from "../../fleet/config/held.ts";
 import { UsageError } from "../exit.ts";
 import { type Live, noConfig } from "./live.ts";
 

@@ -1,5 +1,5 @@
-import type { Held, HistoryEntry } from "../../../providers/config-bundle/held.ts";
-import { show } from "../../../providers/config-bundle/words.ts";
+import type { Held, HistoryEntry } from "../../fleet/config/held.ts";
+import { show } from "../../fleet/config/words.ts";
 import type { FleetSession } from "../fleet-session.ts";
 
 /** An address as people know it: a member's name, `you`, or itself. Pure. */

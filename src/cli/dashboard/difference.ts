@@ -1,6 +1,6 @@
-import type { ReleaseDocument } from "../../../providers/release/document.ts";
-import type { DeclaredProcess } from "../../../providers/release/schema.ts";
 import type { DifferenceView } from "../../dashboard/view.ts";
+import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 
 /** What two releases declare differently, member by member, field by field. Pure. */
 export function differenceOf(before: ReleaseDocument, after: ReleaseDocument): DifferenceView[] {

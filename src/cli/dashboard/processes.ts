@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { VerdictSchema } from "../../../providers/process/health.ts";
-import { luaList } from "../../../providers/run/lua-list.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type { ProcessView } from "../../dashboard/view.ts";
+import { VerdictSchema } from "../../fleet/health/probe.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
 import { glanceAtBare, isBare } from "../bare.ts";
 import { drift, unanswered } from "../commands/status.ts";
 import type { FleetSession } from "../fleet-session.ts";

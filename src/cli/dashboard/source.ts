@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { readManifest } from "../../../providers/run/manifest.ts";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type {
@@ -11,6 +10,7 @@ import type {
   ReleaseView,
   Source,
 } from "../../dashboard/view.ts";
+import { readManifest } from "../../fleet/members/manifest.ts";
 import { isBare, NO_LIBRARY } from "../bare.ts";
 import type { Context } from "../command.ts";
 import { historyFor } from "../commands/history.ts";

@@ -1,4 +1,4 @@
-import type { StepEvent } from "../../../providers/run/progress.ts";
+import type { StepEvent } from "../../fleet/session/progress.ts";
 import type { EngineEvent } from "./engine.ts";
 import { type Kind, memberOf, resourceOf } from "./urn.ts";
 

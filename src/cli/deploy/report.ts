@@ -1,5 +1,5 @@
-import type { Manifest } from "../../../providers/run/manifest.ts";
 import { formatProblem } from "../../core/errors.ts";
+import type { Manifest } from "../../fleet/members/manifest.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { type Failure, isWaiting } from "./failure.ts";
 import type { RowState } from "./progress.ts";

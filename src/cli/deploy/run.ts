@@ -1,7 +1,7 @@
 import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { newDeploymentId } from "../../../providers/run/id.ts";
-import { logName, type StepEvent } from "../../../providers/run/progress.ts";
+import { newDeploymentId } from "../../fleet/session/deployment-id.ts";
+import { logName, type StepEvent } from "../../fleet/session/progress.ts";
 import { rotateLogs } from "../cleanup/rotate.ts";
 import type { RunClock } from "./clock.ts";
 import type { Engine, EngineEvent, EngineResult } from "./engine.ts";

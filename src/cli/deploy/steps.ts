@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { StepEvent } from "../../../providers/run/progress.ts";
+import type { StepEvent } from "../../fleet/session/progress.ts";
 
 /**
  * Follows the file to which the providers append their steps as JSON lines (FLEET_EVENTS), until it is stopped; what was

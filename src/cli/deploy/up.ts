@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { z } from "zod";
-import { readManifest } from "../../../providers/run/manifest.ts";
-import { ScopeSchema } from "../../../providers/run/scope.ts";
+import { readManifest } from "../../fleet/members/manifest.ts";
+import { ScopeSchema } from "../../fleet/session/scope.ts";
 import type { Context } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { readStackConfig } from "../stack-config.ts";

@@ -1,6 +1,6 @@
-import { readRelease } from "../../../providers/release/document.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { readRelease } from "../../fleet/releases/document.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
 import type { Clock } from "./clock.ts";

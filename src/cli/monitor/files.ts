@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import type { Scope } from "../../../providers/run/scope.ts";
 import { FleetError } from "../../core/errors.ts";
+import type { Scope } from "../../fleet/session/scope.ts";
 import { readSettings, type Settings } from "../../monitor/settings.ts";
 import type { Env } from "../../toolchain/paths.ts";
 

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { ask } from "../../../providers/run/control.ts";
-import type { Session } from "../../../providers/run/session.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import type { Session } from "../../fleet/session/session.ts";
 import { type Alert, type Change, keyOf } from "../../monitor/book.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
 import type { Member } from "../members.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { luaList } from "../../../providers/run/lua-list.ts";
 import { FleetError } from "../../core/errors.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
 import { isOpen, keyOf } from "../../monitor/book.ts";
 import type { LedgerView } from "../../monitor/round.ts";
 import type { MonitorStore } from "../../monitor/store.ts";

@@ -1,4 +1,4 @@
-import { readManifest } from "../../../providers/run/manifest.ts";
+import { readManifest } from "../../fleet/members/manifest.ts";
 import type { Change } from "../../monitor/book.ts";
 import { type Metrics, metricsOf } from "../../monitor/metrics.ts";
 import type { Origin } from "../../monitor/notify/message.ts";

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import { VerdictSchema } from "../../../providers/process/health.ts";
-import { luaList } from "../../../providers/run/lua-list.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
+import { VerdictSchema } from "../../fleet/health/probe.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
 import type { Limits } from "../../monitor/limits.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import type { Watched } from "../../monitor/watch.ts";

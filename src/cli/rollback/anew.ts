@@ -1,7 +1,7 @@
-import type { ReleaseDocument } from "../../../providers/release/document.ts";
-import { lastSnapshot } from "../../../providers/snapshot/find.ts";
-import { takeSnapshot } from "../../../providers/snapshot/take.ts";
 import { budgetOf } from "../../core/budget.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
+import { lastSnapshot } from "../../fleet/snapshot/find.ts";
+import { takeSnapshot } from "../../fleet/snapshot/take.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import { infoOf, nothingOf } from "./info.ts";

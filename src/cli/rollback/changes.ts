@@ -1,6 +1,6 @@
-import type { ReleaseDocument } from "../../../providers/release/document.ts";
-import type { DeclaredProcess } from "../../../providers/release/schema.ts";
 import { hashOf } from "../../core/hash.ts";
+import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 
 /** What differs from one release to the next, a few words a member: `counter code, config`, `late joins`. Pure. */
 export function describeChanges(

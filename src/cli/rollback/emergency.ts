@@ -1,6 +1,4 @@
 import { z } from "zod";
-import type { ReleaseDocument } from "../../../providers/release/document.ts";
-import { ask } from "../../../providers/run/control.ts";
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
@@ -14,6 +12,8 @@ import {
   type TrafficState,
   TrafficStateSchema,
 } from "../../delivery/wire.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { nothingOf } from "./info.ts";
 import type { Traffic } from "./stack.ts";

@@ -1,8 +1,8 @@
-import type { DeclaredProcess } from "../../../providers/release/schema.ts";
-import { ask } from "../../../providers/run/control.ts";
-import { contentsOf, ExportedSchema } from "../../../providers/snapshot/contents.ts";
 import { budgetOf } from "../../core/budget.ts";
 import type { Problem } from "../../core/errors.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
+import { contentsOf, ExportedSchema } from "../../fleet/snapshot/contents.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
 

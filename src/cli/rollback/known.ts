@@ -1,7 +1,7 @@
-import { type ReleaseDocument, readRelease, releasePath } from "../../../providers/release/document.ts";
-import type { Where } from "../../../providers/release/remote.ts";
-import { writeAtomically } from "../../../providers/run/files.ts";
 import { FleetError } from "../../core/errors.ts";
+import { writeAtomically } from "../../fleet/files.ts";
+import { type ReleaseDocument, readRelease, releasePath } from "../../fleet/releases/document.ts";
+import type { Where } from "../../fleet/releases/remote.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { type LedgerRun, ledgerOf, readLedger, runsOf } from "./ledger.ts";
 import { type KnownRelease, localReleases, mergeReleases } from "./releases.ts";

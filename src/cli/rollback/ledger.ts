@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { ask } from "../../../providers/run/control.ts";
-import { luaList } from "../../../providers/run/lua-list.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
 

@@ -1,5 +1,5 @@
-import type { Snapshot } from "../../../providers/snapshot/store.ts";
 import { amount } from "../../core/amount.ts";
+import type { Snapshot } from "../../fleet/snapshot/store.ts";
 import type { History } from "../history.ts";
 
 /** What was sent to a process since its earlier state was kept, control messages aside. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { ask } from "../../../providers/run/control.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
 

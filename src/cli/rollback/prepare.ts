@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { Pin } from "../../../components/pin.ts";
-import { type ReleaseDocument, readRelease, verifiedRelease } from "../../../providers/release/document.ts";
-import { ensureBundles, releaseOnNetwork } from "../../../providers/release/remote.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import type { TrafficState } from "../../delivery/wire.ts";
+import { type ReleaseDocument, readRelease, verifiedRelease } from "../../fleet/releases/document.ts";
+import { ensureBundles, releaseOnNetwork } from "../../fleet/releases/remote.ts";
 import type { Context } from "../command.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { routerState } from "./emergency.ts";

@@ -4,8 +4,8 @@ import {
   readRelease,
   releasesDir,
   verifiedRelease,
-} from "../../../providers/release/document.ts";
-import type { Where } from "../../../providers/release/remote.ts";
+} from "../../fleet/releases/document.ts";
+import type { Where } from "../../fleet/releases/remote.ts";
 import { describeChanges } from "./changes.ts";
 import type { LedgerRun } from "./ledger.ts";
 

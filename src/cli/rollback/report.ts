@@ -1,7 +1,7 @@
 import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { readJson, writeAtomically } from "../../../providers/run/files.ts";
+import { readJson, writeAtomically } from "../../fleet/files.ts";
 
 const text = z.string();
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { z } from "zod";
-import type { ReleaseDocument } from "../../../providers/release/document.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import type { Host } from "../host.ts";
 import type { Workspace } from "../workspace.ts";
 import { heldInState, releaseInState, type StateResource } from "./releases.ts";

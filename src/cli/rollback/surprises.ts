@@ -1,5 +1,5 @@
-import type { ReleaseDocument } from "../../../providers/release/document.ts";
 import { type Problem, throwAll } from "../../core/errors.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import type { PlannedStep } from "../deploy/progress.ts";
 import type { MemberWay } from "./way.ts";
 

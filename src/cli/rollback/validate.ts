@@ -1,7 +1,7 @@
-import { judge, probe } from "../../../providers/process/health.ts";
-import { HealthPolicySchema } from "../../../providers/process/schema.ts";
-import type { ReleaseDocument } from "../../../providers/release/document.ts";
 import { budgetOf } from "../../core/budget.ts";
+import { judge, probe } from "../../fleet/health/probe.ts";
+import { HealthPolicySchema } from "../../fleet/health/schema.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { isBare, lookAtBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { unansweredBy } from "../unanswered.ts";

@@ -1,10 +1,10 @@
-import type { ReleaseDocument } from "../../../providers/release/document.ts";
-import type { DeclaredProcess } from "../../../providers/release/schema.ts";
-import { lastSnapshot } from "../../../providers/snapshot/find.ts";
-import type { Snapshot } from "../../../providers/snapshot/store.ts";
 import { budgetOf } from "../../core/budget.ts";
 import type { Problem } from "../../core/errors.ts";
 import type { TrafficState } from "../../delivery/wire.ts";
+import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
+import { lastSnapshot } from "../../fleet/snapshot/find.ts";
+import type { Snapshot } from "../../fleet/snapshot/store.ts";
 import { isBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";

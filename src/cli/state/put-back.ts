@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { ask } from "../../../providers/run/control.ts";
-import { contentsWords, StateSchema } from "../../../providers/snapshot/contents.ts";
-import { type Snapshot, snapshotStore } from "../../../providers/snapshot/store.ts";
-import { exportState, type Occasion, type Taken } from "../../../providers/snapshot/take.ts";
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import { contentsWords, StateSchema } from "../../fleet/snapshot/contents.ts";
+import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
+import { exportState, type Occasion, type Taken } from "../../fleet/snapshot/take.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members.ts";
 import { nowOf } from "./members.ts";

@@ -1,8 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { ask } from "../../../providers/run/control.ts";
 import { FleetError } from "../../core/errors.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
 import { journals } from "../audit/collect.ts";
 import { isBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";

@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { readJson, writeAtomically } from "../../../providers/run/files.ts";
-import type { Scope } from "../../../providers/run/scope.ts";
+import { readJson, writeAtomically } from "../../fleet/files.ts";
+import type { Scope } from "../../fleet/session/scope.ts";
 import type { Performance } from "./report.ts";
 
 const BaselineSchema = z.looseObject({

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { type Held, tellConfigs } from "../../../providers/config-bundle/held.ts";
-import { CONFIG_TYPES, type ConfigType, isBuiltIn } from "../../../providers/config-bundle/types.ts";
-import type { DeclaredProcess } from "../../../providers/release/schema.ts";
-import { ask } from "../../../providers/run/control.ts";
 import { amount } from "../../core/amount.ts";
 import { hashOf } from "../../core/hash.ts";
+import { type Held, tellConfigs } from "../../fleet/config/held.ts";
+import { CONFIG_TYPES, type ConfigType, isBuiltIn } from "../../fleet/config/types.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import { NO_LIBRARY } from "../bare.ts";
 import type { Member } from "../members.ts";
 import {

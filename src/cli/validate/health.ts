@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { probe } from "../../../providers/process/health.ts";
-import { ask } from "../../../providers/run/control.ts";
-import { luaList } from "../../../providers/run/lua-list.ts";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
+import { probe } from "../../fleet/health/probe.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
 import { LIMITS } from "../../monitor/limits.ts";
 import type { State } from "../../monitor/reading.ts";
 import { countStates, passes } from "../../monitor/verdict.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { ask } from "../../../providers/run/control.ts";
 import { FleetError } from "../../core/errors.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
 import { NO_LIBRARY } from "../bare.ts";
 import type { Member } from "../members.ts";
 import { call } from "../message.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { ask } from "../../../providers/run/control.ts";
 import { amount } from "../../core/amount.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
 import { NO_LIBRARY } from "../bare.ts";
 import { keepBaseline, lastBaseline, regression } from "./baseline.ts";
 import { figuresOf, runLoad, type Sample } from "./load.ts";

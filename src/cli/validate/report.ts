@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { writeAtomically } from "../../../providers/run/files.ts";
+import { writeAtomically } from "../../fleet/files.ts";
 
 /** What can be validated, in the order in which it is. */
 export const VALIDATION_TYPES = [

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { probe } from "../../../providers/process/health.ts";
-import { ask } from "../../../providers/run/control.ts";
 import type { Ao } from "../../ao/port.ts";
 import { amount } from "../../core/amount.ts";
+import { probe } from "../../fleet/health/probe.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
 import { NO_LIBRARY } from "../bare.ts";
 import type { Member } from "../members.ts";
 import { attempt, forgedEpochs, hostileData, strangersAttacks } from "./attacks.ts";

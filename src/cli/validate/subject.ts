@@ -1,6 +1,6 @@
-import type { ReleaseDocument } from "../../../providers/release/document.ts";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { type BareLook, isBare, lookAtBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";

@@ -3,10 +3,10 @@ import luaparse from "luaparse";
 import { planFleet } from "../../../components/plan.ts";
 import * as configBundle from "../../../providers/config-bundle/lifecycle.ts";
 import * as processes from "../../../providers/process/lifecycle.ts";
-import { composeProgram } from "../../../providers/process/program.ts";
 import * as release from "../../../providers/release/lifecycle.ts";
 import * as wiring from "../../../providers/wiring/lifecycle.ts";
 import { FleetError } from "../../../src/core/errors.ts";
+import { composeProgram } from "../../../src/fleet/code/program.ts";
 import type { FaultCase } from "../case.ts";
 import { declare, smallFleet } from "../spec.ts";
 

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import type { HistoryEntry } from "../../../../providers/config-bundle/held.ts";
-import { explainData } from "../../../../providers/config-bundle/words.ts";
-import type { DeclaredProcess } from "../../../../providers/release/schema.ts";
 import { FleetError } from "../../../core/errors.ts";
+import type { HistoryEntry } from "../../../fleet/config/held.ts";
+import { explainData } from "../../../fleet/config/words.ts";
+import type { DeclaredProcess } from "../../../fleet/releases/declared.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { declaredBy, type Live, liveConfigs } from "../../config/live.ts";
 import { versionOf } from "../../config/versions.ts";

@@ -7,9 +7,9 @@ import {
   type Explanation,
   readExplanation,
 } from "../../../../components/explained.ts";
-import { RULES } from "../../../../providers/config-bundle/lua.ts";
-import { show } from "../../../../providers/config-bundle/words.ts";
 import { FleetError } from "../../../core/errors.ts";
+import { RULES } from "../../../fleet/config/lua.ts";
+import { show } from "../../../fleet/config/words.ts";
 import { type Cli, defineCommand } from "../../command.ts";
 import { originOf } from "../../config/words.ts";
 import { EXIT } from "../../exit.ts";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import type { HistoryEntry } from "../../../../providers/config-bundle/held.ts";
+import type { HistoryEntry } from "../../../fleet/config/held.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { liveConfigs } from "../../config/live.ts";
 import { authorOf, fieldsOf, whenOf } from "../../config/words.ts";

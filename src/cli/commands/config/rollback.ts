@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { explainData } from "../../../../providers/config-bundle/words.ts";
+import { explainData } from "../../../fleet/config/words.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { confirmed } from "../../config/confirm.ts";
 import { declaredBy, liveConfigs } from "../../config/live.ts";

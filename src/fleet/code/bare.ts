@@ -1,0 +1,219 @@
+/**
+ * Members without the fleet's library (`lib: false`): nothing of the fleet is in the process, so what can be known is what aos itself
+ * answers an Eval of the owner. The text of such an Eval leaves no global behind.
+ */
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Ao, Evaluation } from "../../ao/port.ts";
+import { AOS_GLOBALS, luaString } from "../../bundler/index.ts";
+import { type Budget, within } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { type HandChange, handWords } from "../health/code-drift.ts";
+import type { Place } from "../health/probe.ts";
+import type { HealthOutput, HealthPolicy } from "../health/schema.ts";
+import { memberKey } from "../members/members.ts";
+import type { Session } from "../session/session.ts";
+import { CODE, questionOf } from "./bare-code.ts";
+import type { Commit, Program } from "./program.ts";
+
+/** Whether a member runs without the library. */
+export const isBare = ({ lib }: { readonly lib?: boolean | undefined }): boolean => lib === false;
+
+/** A load of a bundle without the library. What an earlier bundle with the library left is removed, once its epoch agrees. Pure. */
+export function composeBare(bundle: string, commit: Commit, strangers: readonly string[] = []): Program {
+  const drop = strangers.map((name) => ` Handlers.remove(${luaString(name)})`).join("");
+  const guard = [
+    `local __e = ${commit.epoch}`,
+    `if Fleet and Fleet.guard then local refused = Fleet.guard(__e) if refused then return refused end if Fleet.aosNormalize and ao.normalize == Fleet.normalize then ao.normalize = Fleet.aosNormalize end Handlers.remove("fleet") Handlers.remove("fleet.unknown") Fleet = nil end${drop}`,
+  ];
+  const { release, sourceHash, version, epoch, process } = commit;
+  const marker = JSON.stringify({ fleet: "committed", release, sourceHash, version, epoch, process });
+  return {
+    text: `${guard.join("\n")}\n${bundle}\nreturn ${CODE}(${luaString(marker)})`,
+    offsetLines: guard.length,
+  };
+}
+
+export interface Look {
+  readonly code: readonly string[];
+  readonly responseMs: number;
+}
+
+/**
+ * Asks aos itself, by an Eval at a slot of now, what code runs.
+ *
+ * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY
+ */
+export async function lookAt(session: Session, place: Place, budget: Budget): Promise<Look> {
+  const { name, processId, generation } = place;
+  const nonce = randomBytes(12).toString("hex");
+  const intent = memberKey(session.scope, name, generation, `look/${nonce}`);
+  const data = questionOf(nonce);
+  const start = performance.now();
+  const { id } = await session.ao.send({ intent, processId, tags: { Action: "Eval" }, data }, budget);
+  const done = await session.ao.evaluation({ processId, messageId: id, expectOutput: true }, budget);
+  await session.ao.settle(intent);
+  const responseMs = performance.now() - start;
+  return { code: codeOr(name, done, nonce), responseMs };
+}
+
+/**
+ * The same by a dry run: nothing is signed and nothing is left behind. For looking, not for judging.
+ *
+ * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY
+ */
+export async function glanceAt(
+  { ao }: { readonly ao: Pick<Ao, "dryrun"> },
+  { name, processId }: Pick<Place, "name" | "processId">,
+  budget: Budget,
+): Promise<Look> {
+  const nonce = randomBytes(12).toString("hex");
+  const start = performance.now();
+  const input = { processId, tags: { Action: "Eval" }, data: questionOf(nonce) };
+  const done = await ao.dryrun(input, budget);
+  return { code: codeOr(name, done, nonce), responseMs: performance.now() - start };
+}
+
+function codeOr(name: string, { output, error }: Pick<Evaluation, "output" | "error">, nonce: string) {
+  const code = codeIn(output, nonce);
+  if (code) return code;
+  const isForeign = /New Message From/.test(output);
+  throw new FleetError({
+    code: error !== undefined ? "PROCESS_ERROR" : isForeign ? "NOT_OWNER" : "NO_REPLY",
+    what: isForeign
+      ? `${name} does not take an Eval from this wallet.`
+      : `${name} did not answer an Eval that reads its handlers.`,
+    got: error ?? (output.slice(0, 300) || "an empty output"),
+    expected: "the handlers that run, with the nonce that was sent",
+    remedy: isForeign ? "Use the wallet that owns it." : `npx fleet logs ${name}`,
+  });
+}
+
+function codeIn(output: string, nonce: string): string[] | undefined {
+  for (const line of output.split("\n")) {
+    const start = line.indexOf('{"fleet":"alive"');
+    if (start < 0 || !line.includes(nonce)) continue;
+    try {
+      return codeOf(JSON.parse(line.slice(start, line.lastIndexOf("}") + 1)) as Record<string, unknown>);
+    } catch {
+      return undefined;
+    }
+  }
+  return undefined;
+}
+
+/** The lines of a marker; names come as bytes. Pure. */
+export function codeOf({ code }: Record<string, unknown>): string[] | undefined {
+  if (!Array.isArray(code)) return undefined;
+  return code.map((line) => Buffer.from(String(line), "latin1").toString("utf8"));
+}
+
+interface Item {
+  readonly kind: string;
+  readonly sum: string;
+  readonly name: string;
+}
+
+function itemsOf(code: readonly string[], kind: string): Item[] {
+  const items = code.map((line) => {
+    const [kind = "", sum = "", ...name] = line.split(" ");
+    return { kind, sum, name: name.join(" ") };
+  });
+  return items.filter((item) => item.kind === kind);
+}
+
+/** Names of the handlers in such lines. Pure. */
+export const handlersIn = (code: readonly string[]): string[] =>
+  itemsOf(code, "HANDLER").map(({ name }) => name);
+
+/**
+ * What differs from the code after the load. A handler behind all known ones takes nothing from them, and a function of a new name
+ * replaces none: both may be the program's own doing and are no change. Pure.
+ */
+export function bareChanges(known: readonly string[], now: readonly string[]): HandChange[] {
+  const changes: HandChange[] = [];
+  for (const kind of ["HANDLER", "FUNCTION"]) {
+    const [before, after] = [itemsOf(known, kind), itemsOf(now, kind)];
+    for (const { name, sum } of before) {
+      const found = after.find((item) => item.name === name);
+      if (!found) changes.push({ kind, change: "GONE", name });
+      else if (found.sum !== sum) changes.push({ kind, change: "CHANGED", name });
+    }
+    const isKnown = ({ name }: Item) => before.some((item) => item.name === name);
+    const last = after.findLastIndex(isKnown);
+    for (const [at, item] of after.entries()) {
+      const hides = kind === "HANDLER" ? at < last : AOS_GLOBALS.has(item.name);
+      if (!isKnown(item) && hides) changes.push({ kind, change: "ADDED", name: item.name });
+    }
+  }
+  const order = handlersIn(now).filter((name) => handlersIn(known).includes(name));
+  const wanted = handlersIn(known).filter((name) => order.includes(name));
+  if (order.join("\n") !== wanted.join("\n")) changes.push({ kind: "HANDLER", change: "MOVED", name: "" });
+  return changes;
+}
+
+/** What such a member is: aos answers, with the code that was loaded. It runs an Eval of nobody but its owner. */
+export async function observeBare(
+  session: Session,
+  place: Place,
+  code: readonly string[] | undefined,
+  budget: Budget,
+): Promise<{ health: HealthOutput; drift: string[]; owner?: string }> {
+  try {
+    const { code: now } = await lookAt(session, place, budget);
+    const drift = code === undefined ? [] : handWords(bareChanges(code, now));
+    const status = drift.length > 0 ? "UNHEALTHY" : "HEALTHY";
+    return {
+      health: { status, reasons: drift.map((line) => `code: ${line}`) },
+      drift,
+      owner: session.ao.address,
+    };
+  } catch (error) {
+    if (!(error instanceof FleetError) || error.transient) throw error;
+    const { what } = error.problems[0];
+    // To whom it belongs then, nothing in it says. Its code may be what it was: nobody has seen it.
+    if (error.code === "NOT_OWNER")
+      return { health: { status: "OFFLINE", reasons: [what], code: "NOT_OWNER" }, drift: [] };
+    return { health: { status: "OFFLINE", reasons: [what] }, drift: [what] };
+  }
+}
+
+/** Looks until aos answers with the code of the load, or the policy's time or tries are spent. */
+export async function awaitBare(
+  session: Session,
+  place: Place,
+  code: readonly string[],
+  policy: HealthPolicy,
+  budget: Budget,
+): Promise<HealthOutput> {
+  const time = within(budget, policy.timeoutSeconds);
+  let last: HealthOutput = { status: "UNKNOWN", reasons: ["no Eval was answered"] };
+  for (let attempt = 0; attempt <= policy.retries && time.remaining() > 0; attempt += 1) {
+    if (attempt > 0) await sleep(Math.min(policy.intervalSeconds * 1000, time.remaining()));
+    try {
+      const { code: now, responseMs } = await lookAt(session, place, time);
+      const changed = handWords(bareChanges(code, now));
+      if (changed.length > 0) last = { status: "UNHEALTHY", reasons: changed.map((line) => `code: ${line}`) };
+      else if (responseMs <= policy.maxResponseMs) return { status: "HEALTHY", reasons: [] };
+      else {
+        const took = `performance: answered in ${Math.round(responseMs)} ms, at most ${policy.maxResponseMs} ms are allowed`;
+        return { status: "DEGRADED", reasons: [took] };
+      }
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      last = { status: error.transient ? "OFFLINE" : "UNHEALTHY", reasons: [error.problems[0].what] };
+    }
+  }
+  return last;
+}
+
+/** Notes that a member is retired: the process itself cannot be told. */
+export async function retireBare(session: Session, place: Place, budget: Budget): Promise<void> {
+  const { name, processId, generation } = place;
+  const epoch = await session.deployment.epoch();
+  const intent = memberKey(session.scope, name, generation, `RETIRE/e${epoch}`);
+  const data = "return 'retired'";
+  const { id } = await session.ao.send({ intent, processId, tags: { Action: "Eval" }, data }, budget);
+  await session.ao.evaluation({ processId, messageId: id, expectOutput: true }, budget);
+  await session.ao.settle(intent);
+}

@@ -1,0 +1,111 @@
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { say } from "../session/progress.ts";
+import type { Session } from "../session/session.ts";
+import { hashOfOwn, moduleStore } from "./module-store.ts";
+
+/** A member's module as declared: an alias, an id, or `wasm:<hash>` of one in the store. */
+interface Declared {
+  readonly name: string;
+  readonly module: string;
+}
+
+/** The module that a member was deployed with. */
+interface Published {
+  readonly module: string;
+  readonly moduleId?: string;
+}
+
+/** What this run knows of own modules: name → id on the session's network. */
+const known = new WeakMap<Session, Map<string, string>>();
+const underWay = new WeakMap<Session, Map<string, Promise<string>>>();
+
+/** The id of a module of the project's own, once `ensureModule` ran. */
+export const publishedModule = (session: Session, module: string): string | undefined =>
+  known.get(session)?.get(module);
+
+/** The id under which this wallet published a module of the project's own; undefined when the index knows none. */
+export async function publishedBefore(
+  session: Pick<Session, "ao">,
+  hash: string,
+  budget: Budget,
+): Promise<string | undefined> {
+  const tags = { Type: "Module", "Module-Hash": hash };
+  const [shown] = await session.ao.find({ owners: [session.ao.address], tags }, budget);
+  return shown?.id;
+}
+
+/**
+ * Makes sure that the module of a member is on the network, when it is one of the project's own; it is published once for its
+ * content: who has it already, or finds it there under the wallet's address, publishes nothing. Members that share it wait for
+ * each other.
+ *
+ * @throws FleetError MODULE_GONE, NO_UPLOAD
+ */
+export async function ensureModule(
+  session: Session,
+  inputs: Declared,
+  olds: Published | undefined,
+  budget: Budget,
+): Promise<void> {
+  const hash = hashOfOwn(inputs.module);
+  if (hash === undefined || publishedModule(session, inputs.module) !== undefined) return;
+  const isKept = olds?.module === inputs.module && olds.moduleId !== undefined;
+  const works = of(underWay, session);
+  const work = isKept
+    ? Promise.resolve(olds.moduleId)
+    : (works.get(hash) ?? publish(session, inputs.name, hash, budget));
+  if (!isKept) works.set(hash, work);
+  try {
+    of(known, session).set(inputs.module, await work);
+  } finally {
+    works.delete(hash);
+  }
+}
+
+async function publish(session: Session, member: string, hash: string, budget: Budget): Promise<string> {
+  const { project, stack, home } = session.scope;
+  const intent = `${project}/${stack}/module/${hash}`;
+  const earlier = session.journal
+    .history()
+    .filter(({ key, state }) => key === intent && state !== "voided")
+    .at(-1);
+  if (earlier?.state === "settled") {
+    // The journal may be older than the network: one that was reset does not have it any more.
+    const [shown] = await session.ao.find({ ids: [earlier.id] }, budget);
+    if (shown) return shown.id;
+  }
+  if (earlier === undefined) {
+    const shown = await publishedBefore(session, hash, budget);
+    if (shown !== undefined) return shown;
+  }
+  const own = await moduleStore(home).get(hash);
+  if (!own) throw gone(hash, home);
+  // Before anything is spent: who does not get the epoch stops here.
+  await session.deployment.epoch();
+  const started = performance.now();
+  const { id } = await session.ao.publish(
+    { intent, tags: { ...own.tags, "Module-Hash": hash }, data: own.wasm },
+    budget,
+  );
+  // Open until the index shows it, so that a run that dies before sends the same bytes again.
+  if ((await session.ao.find({ ids: [id] }, budget)).length > 0) await session.ao.settle(intent);
+  const kB = Math.max(1, Math.round(own.wasm.length / 1000));
+  await say(session, member, "published", `module ${id.slice(0, 8)}, ${kB} kB`, started);
+  return id;
+}
+
+function of<T>(held: WeakMap<Session, Map<string, T>>, session: Session): Map<string, T> {
+  const map = held.get(session) ?? new Map<string, T>();
+  held.set(session, map);
+  return map;
+}
+
+const gone = (hash: string, home: string) =>
+  new FleetError({
+    code: "MODULE_GONE",
+    what: "The project's own module is not in the store, and this wallet did not publish it.",
+    got: `no ${hash} in ${home}/modules`,
+    expected: "the .wasm file that the release was made with",
+    remedy: "Run it from the machine that has the file, or declare the module by its id on the network.",
+  });

@@ -1,0 +1,173 @@
+import { z } from "zod";
+import { luaString } from "../../bundler/index.ts";
+import { sha256 } from "../../core/hash.ts";
+import { type HandChange, HandChangesSchema } from "../health/code-drift.ts";
+import { luaList } from "../protocol/lua-list.ts";
+import { codeOf, handlersIn } from "./bare.ts";
+import { type Kept, KeptSchema } from "./kept.ts";
+
+/** The Lua text of one load: guard, bundle, commit – one Eval, which happens as a whole or not at all. Pure. */
+export interface Commit {
+  readonly process: string;
+  readonly release: string;
+  readonly sourceHash: string;
+  readonly version: string;
+  readonly epoch: number;
+  /** Whether another program ran in the process before the fleet's did. @default false */
+  readonly adopted?: boolean;
+  /** Whether the program finds what messages gave, also where its code assigns it at load. @default true */
+  readonly keeps?: boolean;
+}
+
+/** A state to go back to: the program that is loaded finds it as it was exported. */
+export interface RestoredState {
+  /** What EXPORT_STATE gave, as JSON. */
+  readonly text: string;
+  readonly digest: string;
+}
+
+export interface Program {
+  readonly text: string;
+  /** Lines before the bundle's first line, to map an error's line back. */
+  readonly offsetLines: number;
+}
+
+/**
+ * The text of a load. `strangers` are handlers that are removed before the bundle runs: they were added by hand.
+ *
+ * A refused epoch is a returned value, not an error: an error would also discard the count of refusals.
+ * The commit is the last statement: whoever reads its marker knows that everything before it ran.
+ */
+export function composeProgram(
+  bundle: string,
+  commit: Commit,
+  state?: RestoredState,
+  strangers: readonly string[] = [],
+): Program {
+  // A process without code has nothing yet that could take a state: there the commit does.
+  const restore =
+    state === undefined
+      ? ""
+      : ` local __s, __d, __n = ${luaString(state.text)}, ${luaString(state.digest)}, Fleet == nil if not __n then Fleet.restore(__s, __d) end`;
+  const drop =
+    strangers.length === 0
+      ? ""
+      : ` for _, name in ipairs({ ${strangers.map(luaString).join(", ")} }) do Handlers.remove(name) end`;
+  // As many lines with a state as without: an error's line is mapped back by whoever reads it later.
+  const guard = [
+    // Which globals there are before the bundle runs tells whose they are.
+    `local __e, __g = ${commit.epoch}, {} for k, v in next, _G do __g[k] = v end`,
+    `if Fleet and Fleet.guard then local refused = Fleet.guard(__e) if refused then return refused end end${drop}${restore}`,
+  ];
+  const fields = [
+    `process = ${luaString(commit.process)}`,
+    `release = ${luaString(commit.release)}`,
+    `sourceHash = ${luaString(commit.sourceHash)}`,
+    `version = ${luaString(commit.version)}`,
+    `epoch = ${commit.epoch}`,
+    "before = __g",
+    ...(commit.adopted === true ? ["adopted = true"] : []),
+    ...(commit.keeps === false ? ['keep = "none"'] : []),
+    ...(state === undefined
+      ? []
+      : ["state = __n and __s or nil, again = not __n and __s or nil, digest = __d"]),
+  ].join(", ");
+  return {
+    text: `${guard.join("\n")}\n${bundle}\nreturn Fleet.commit({ ${fields} })`,
+    offsetLines: guard.length,
+  };
+}
+
+/**
+ * The program as the data of a spawn (`On-Boot: Data`). An error must not leave it: a process whose boot failed can never evaluate
+ * anything again. So it is caught, the process lives without code, and the load by an ordinary Eval that follows says what is
+ * wrong. The chunk has the name that aos gives, so places in errors are those of a load. Pure.
+ */
+export function composeBoot({ text }: Program): string {
+  return [
+    `local chunk, failure = load(${luaString(text)}, "aos")`,
+    "if not chunk then return failure end",
+    "local _, output = pcall(chunk)",
+    "return output",
+  ].join("\n");
+}
+
+/** Lines before the bundle that a load may have. */
+const MOST_GUARD_LINES = 4;
+
+/** The bundle in the text of a load, known by its hash; undefined when it is not in there. Pure. */
+export function bundleIn(program: string, hash: string): string | undefined {
+  const end = program.lastIndexOf("\n");
+  let start = 0;
+  for (let lines = 0; lines <= MOST_GUARD_LINES && start <= end; lines += 1) {
+    const text = program.slice(start, end);
+    if (sha256(text) === hash) return text;
+    start = program.indexOf("\n", start) + 1;
+    if (start === 0) return undefined;
+  }
+  return undefined;
+}
+
+const OwnAnswerSchema = z.looseObject({ action: z.string(), handler: z.string() });
+/** An action of the library for which the program has a handler of its own. */
+export type OwnAnswer = z.infer<typeof OwnAnswerSchema>;
+
+export type LoadOutcome =
+  | {
+      readonly kind: "committed";
+      readonly sourceHash: string;
+      readonly handlers?: readonly string[];
+      /** The shape of the states after it. */
+      readonly stateVersion?: string;
+      /** Without the library: the code after it. */
+      readonly code?: readonly string[];
+      /** What had been changed by hand before. */
+      readonly repaired?: readonly HandChange[];
+      /** Actions of the library that the program answers itself, and with which handler. */
+      readonly answeredByProgram?: readonly OwnAnswer[];
+      /** What became of what messages gave; a library from before it looked says nothing. */
+      readonly kept?: Kept;
+    }
+  | { readonly kind: "refused"; readonly code: string; readonly epoch: number }
+  | { readonly kind: "unclear" };
+
+/** What the process says of a load: reads the marker wherever prints of the program put it. */
+export function readLoadOutcome(output: string): LoadOutcome {
+  for (const line of output.split("\n").reverse()) {
+    const start = line.indexOf('{"');
+    if (start < 0 || !line.includes('"fleet"')) continue;
+    const marker = parseObject(line.slice(start, line.lastIndexOf("}") + 1));
+    if (marker?.fleet === "committed" && typeof marker.sourceHash === "string") {
+      const { sourceHash, handlers, stateVersion } = marker;
+      const code = codeOf(marker);
+      const answered = luaList(OwnAnswerSchema).safeParse(marker.answeredByProgram).data ?? [];
+      const kept = KeptSchema.safeParse(marker.kept).data;
+      const repaired = HandChangesSchema.safeParse(marker.repaired).data ?? [];
+      // Lua's JSON writes an empty table as `[]` or `{}`.
+      const named = Array.isArray(handlers) && handlers.every((name) => typeof name === "string");
+      return {
+        kind: "committed",
+        sourceHash,
+        ...(named ? { handlers: handlers as string[] } : {}),
+        ...(typeof stateVersion === "string" ? { stateVersion } : {}),
+        ...(code === undefined ? {} : { code, handlers: handlersIn(code) }),
+        ...(repaired.length > 0 ? { repaired } : {}),
+        ...(answered.length > 0 ? { answeredByProgram: answered } : {}),
+        ...(kept === undefined ? {} : { kept }),
+      };
+    }
+    if (marker?.fleet === "refused") {
+      return { kind: "refused", code: String(marker.code), epoch: Number(marker.epoch) };
+    }
+  }
+  return { kind: "unclear" };
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,99 @@
+import { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import { hashOf } from "../../core/hash.ts";
+import { withWayOn } from "../members/ruined.ts";
+import type { Target } from "../members/target.ts";
+import { ask, type Sender } from "../protocol/ask.ts";
+
+const version = z.union([z.number(), z.string()]);
+/** Lua's JSON writes an empty table as `[]`. */
+const object = <V extends z.ZodType>(values: V) =>
+  z.preprocess(
+    (value) => (Array.isArray(value) && value.length === 0 ? {} : value),
+    z.record(z.string(), values),
+  );
+const EntrySchema = z.looseObject({
+  configData: object(z.unknown()).optional(),
+  version,
+  hash: z.string(),
+  /** Scheduler's time, milliseconds. */
+  at: z.number().optional(),
+  by: z.string().optional(),
+  requestedBy: z.string().optional(),
+  notEnforceable: z.array(z.string()).optional(),
+});
+const MarkSchema = z.looseObject({ at: z.number(), by: z.string() });
+const HistoryEntrySchema = EntrySchema.extend({
+  current: z.boolean().optional(),
+  takenBack: MarkSchema.optional(),
+  cleared: MarkSchema.optional(),
+});
+const HeldSchema = z.looseObject({
+  configs: object(EntrySchema),
+  highest: object(version).default({}),
+  history: object(z.array(HistoryEntrySchema)).optional(),
+});
+
+/** One version of a config as a process tells it. */
+export type HistoryEntry = z.infer<typeof HistoryEntrySchema>;
+
+/** What a process holds of a type. */
+export interface Held {
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly version: number | string;
+  /** Recomputed from the data. */
+  readonly hash: string;
+  readonly at?: number;
+  readonly by?: string;
+  /** Whoever asked `by` for it, where that was another process. */
+  readonly requestedBy?: string;
+  readonly notEnforceable: readonly string[];
+}
+
+/** What a process tells of its configs. */
+export interface Told {
+  readonly held: Readonly<Record<string, Held>>;
+  /** Highest version that there ever was of a type, as a whole number. */
+  readonly highest: Readonly<Record<string, number>>;
+  /** The latest versions, oldest first; only where they were asked for. */
+  readonly history: Readonly<Record<string, readonly HistoryEntry[]>>;
+}
+
+/** Asks a process what it holds, by a signed message. */
+export async function tellConfigs(
+  session: Sender,
+  target: Target,
+  data: { readonly configType?: string; readonly history?: boolean },
+  budget: Budget,
+): Promise<Told> {
+  const request = { ...target, action: "GET_CONFIG", data };
+  const reply = await ask(session, request, HeldSchema, budget).catch((error: unknown) => {
+    throw withWayOn(target.name, error);
+  });
+  return {
+    held: Object.fromEntries(Object.entries(reply.configs).map(([type, entry]) => [type, heldOf(entry)])),
+    highest: Object.fromEntries(
+      Object.entries(reply.highest).map(([type, highest]) => [type, wholeVersion(highest)]),
+    ),
+    history: reply.history ?? {},
+  };
+}
+
+function heldOf(entry: z.infer<typeof EntrySchema>): Held {
+  const { configData: data = {}, version: held, at, by, requestedBy, notEnforceable = [] } = entry;
+  return {
+    data,
+    version: held,
+    hash: hashOf(data),
+    notEnforceable,
+    ...(at === undefined ? {} : { at }),
+    ...(by === undefined ? {} : { by }),
+    ...(requestedBy === undefined ? {} : { requestedBy }),
+  };
+}
+
+/** The whole part of a version: clients may write `"2.1.0"`. Pure. */
+export function wholeVersion(given: number | string): number {
+  const value = Math.floor(typeof given === "number" ? given : Number.parseInt(given, 10));
+  return Number.isSafeInteger(value) && value > 0 ? value : 0;
+}

@@ -1,0 +1,154 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { type Budget, within } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { saysRuined } from "../members/ruined.ts";
+import { ask } from "../protocol/ask.ts";
+import type { Session } from "../session/session.ts";
+import { HandChangesSchema, notOurs } from "./code-drift.ts";
+import { CheckSchema, type HealthOutput, type HealthPolicy } from "./schema.ts";
+
+export const VerdictSchema = z.looseObject({
+  healthStatus: z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE"]),
+  checks: z.array(CheckSchema),
+  nonce: z.string(),
+  version: z.string(),
+  sourceHash: z.string(),
+  epoch: z.number().int(),
+  /** Deployment that loaded the code. */
+  release: z.string().optional(),
+  /** What was changed by hand since; absent where the library is older. */
+  changedByHand: HandChangesSchema,
+});
+
+export type Verdict = z.infer<typeof VerdictSchema>;
+
+export interface Place {
+  readonly name: string;
+  readonly generation: number;
+  readonly processId: string;
+}
+
+export interface Expected {
+  readonly version: string;
+  readonly sourceHash: string;
+}
+
+/** One signed probe: the process' own word at a slot after the probe was sent, with the nonce to prove it. */
+export async function probe(
+  session: Session,
+  place: Place,
+  checkType: "ALL" | "READINESS" | "LIVENESS",
+  expected: Partial<Expected>,
+  budget: Budget,
+): Promise<Verdict & { responseMs: number }> {
+  const nonce = randomBytes(12).toString("hex");
+  const start = performance.now();
+  const healthCheck = {
+    checkType,
+    nonce,
+    expectedVersion: expected.version,
+    expectedSourceHash: expected.sourceHash,
+    deploymentId: session.deployment.id,
+  };
+  const verdict = await ask(
+    session,
+    { ...place, action: "HEALTH_CHECK", data: { healthCheck } },
+    VerdictSchema,
+    budget,
+  );
+  if (verdict.nonce !== nonce) {
+    throw new FleetError({
+      code: "STALE_VERDICT",
+      what: `${place.name} answered another probe than the one that was sent.`,
+      got: `nonce ${verdict.nonce}`,
+      expected: `nonce ${nonce}`,
+      remedy: "The compute unit serves an old result; run pulumi up again.",
+    });
+  }
+  return { ...verdict, responseMs: performance.now() - start };
+}
+
+/** The verdict on a revision, in words: the process' own checks and what the client measured. Pure. */
+export function judge(
+  verdict: Verdict & { responseMs: number },
+  expected: Expected,
+  policy: HealthPolicy,
+): HealthOutput {
+  const reasons = verdict.checks
+    .filter((check) => check.status !== "HEALTHY" && check.status !== "PASS")
+    .map(
+      (check) =>
+        `${check.checkType.toLowerCase()} check "${check.name}" is ${check.status}${check.detail ? `: ${check.detail}` : ""}`,
+    );
+  let status: HealthOutput["status"] = verdict.healthStatus;
+  if (verdict.version !== expected.version) {
+    reasons.push(`startup: runs version ${verdict.version}, expected ${expected.version}`);
+    status = "UNHEALTHY";
+  }
+  if (verdict.sourceHash !== expected.sourceHash) {
+    reasons.push(`startup: runs code ${short(verdict.sourceHash)}, expected ${short(expected.sourceHash)}`);
+    status = "UNHEALTHY";
+  }
+  if (verdict.responseMs > policy.maxResponseMs) {
+    reasons.push(
+      `performance: answered in ${Math.round(verdict.responseMs)} ms, at most ${policy.maxResponseMs} ms are allowed`,
+    );
+    if (status === "HEALTHY") status = "DEGRADED";
+  }
+  return { status, reasons };
+}
+
+/**
+ * Probes until the revision is healthy or the policy's time or tries are spent. DEGRADED goes on, and is said.
+ * A probe that cannot be read counts as a failed one; a refusal is final.
+ */
+export async function awaitHealthy(
+  session: Session,
+  place: Place,
+  expected: Expected,
+  policy: HealthPolicy,
+  budget: Budget,
+): Promise<HealthOutput> {
+  const time = within(budget, policy.timeoutSeconds);
+  let last: HealthOutput = { status: "UNKNOWN", reasons: ["no probe was answered"] };
+  for (let attempt = 0; attempt <= policy.retries && time.remaining() > 0; attempt += 1) {
+    if (attempt > 0) await sleep(Math.min(policy.intervalSeconds * 1000, time.remaining()));
+    try {
+      last = judge(await probe(session, place, "ALL", expected, time), expected, policy);
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      // A unit that is slow or down says nothing about the process.
+      const status = error.code === "NO_REPLY" ? "OFFLINE" : error.transient ? "UNKNOWN" : "UNHEALTHY";
+      last = { status, reasons: [error.problems[0].what] };
+      if (FINAL.has(error.code)) throw error;
+    }
+    if (last.status === "HEALTHY" || last.status === "DEGRADED") return last;
+  }
+  return last;
+}
+
+/** Another probe would say the same. */
+const FINAL = new Set(["STALE_EPOCH", "FORBIDDEN", "PROCESS_RUINED"]);
+
+export const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
+
+/** For `catch`: a process that does not answer never had the fleet's code; any other failure stays one. */
+export function neverLoaded(error: unknown): undefined {
+  if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
+  throw error;
+}
+
+/**
+ * For `catch` in a refresh of what a process holds: one whose own handlers of the fleet are gone or hidden tells nothing, and one that
+ * is ruined is found by the refresh of the process itself; any other failure stays one.
+ */
+export function nothingLoaded(error: unknown): "ruined" | undefined {
+  if (saysRuined(error)) return "ruined";
+  notOurs(error);
+}
+
+/** The same, where whoever does not own the process may not ask: one that was given to another wallet refuses, which must not end the refresh. */
+export const tellsNothing = (error: unknown): ReturnType<typeof nothingLoaded> | "refused" =>
+  error instanceof FleetError && error.code === "FORBIDDEN" ? "refused" : nothingLoaded(error);

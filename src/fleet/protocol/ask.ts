@@ -1,0 +1,206 @@
+import { randomBytes, randomInt } from "node:crypto";
+import { z } from "zod";
+import type { Evaluation, OutMessage, Tags } from "../../ao/port.ts";
+import { replyAmong } from "../../ao/replies.ts";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
+import { canonicalJson, sha256 } from "../../core/hash.ts";
+import { parseJson, rounded } from "../../core/json.ts";
+import type { Session } from "../session/session.ts";
+
+const ErrorSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  remedy: z.string().optional(),
+});
+
+/** What a message needs of a session. */
+export type Sender = Pick<Session, "scope" | "ao" | "journal" | "supersede">;
+
+export interface Request {
+  /** Member's name, for the intent's key and for errors. */
+  readonly name: string;
+  readonly generation: number;
+  readonly processId: string;
+  readonly action: string;
+  readonly data?: unknown;
+  /** Sent as the tag `Epoch`; control actions need it. */
+  readonly epoch?: number;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Sends one signed message and returns the reply that the process itself gave when it evaluated it, parsed by `schema`.
+ * A reply is read from the evaluation's outbox, at the slot of the message: never from the absence of an error.
+ * A request without an epoch is a read: it is a new message each time, since an answer to an earlier one says nothing of now.
+ *
+ * @throws FleetError NO_REPLY (dropped or not understood), the process' own code (FORBIDDEN, STALE_EPOCH, …), BAD_REPLY
+ */
+export async function ask<T>(
+  session: Sender,
+  request: Request,
+  schema: z.ZodType<T>,
+  budget: Budget,
+): Promise<T> {
+  // The program may have a handler of its own for `Info`: what is asked here is the library. An epoch says so by itself.
+  const own = request.epoch === undefined ? FLEET_REQUEST : {};
+  return sent(
+    session,
+    request,
+    budget,
+    (evaluation, tags) => parse(request, schema, replyOf(session, request, evaluation, tags)),
+    own,
+  );
+}
+
+/**
+ * Sends a read and returns the reply of the process in whatever shape it has: of a plain aos program any message to us is one that
+ * answers nobody else.
+ *
+ * @throws FleetError NO_REPLY, PROCESS_ERROR
+ */
+export async function askPlain(
+  session: Sender,
+  request: Omit<Request, "epoch">,
+  budget: Budget,
+): Promise<OutMessage> {
+  const reference = String(randomInt(1, 2 ** 47));
+  const plain = { ...request, tags: { Reference: reference, ...request.tags } };
+  return sent(session, plain, budget, (evaluation, tags) => {
+    assertRan(request, evaluation);
+    const asked = { address: session.ao.address, messageId: evaluation.messageId, tags };
+    const reply = replyAmong(evaluation.messages, asked);
+    if (reply) return reply;
+    throw unanswered(session, request, evaluation);
+  });
+}
+
+async function sent<T>(
+  session: Sender,
+  request: Request,
+  budget: Budget,
+  read: (evaluation: Evaluation, tags: Tags) => T,
+  own: Tags = {},
+): Promise<T> {
+  const data = canonicalJson(request.data ?? {});
+  const { project, stack } = session.scope;
+  const content = sha256(`${data}\n${canonicalJson(request.tags ?? {})}`).slice(0, 16);
+  const nonce = request.epoch === undefined ? randomBytes(8).toString("hex") : undefined;
+  const step = `${project}/${stack}/${request.name}/g${request.generation}/${request.action}/`;
+  const intent = `${step}${content}/${nonce === undefined ? `e${request.epoch}` : `read-${nonce}`}`;
+  const tags: Record<string, string> = {
+    Action: request.action,
+    "Content-Type": "application/json",
+    ...(nonce === undefined ? { Epoch: String(request.epoch) } : { Nonce: nonce }),
+    ...own,
+    ...request.tags,
+  };
+  if (nonce === undefined) await session.supersede(step, intent);
+  const evaluation = await evaluated(session, request.processId, { intent, tags, data }, budget).catch(
+    async (error: unknown) => {
+      if (nonce !== undefined) await session.journal.void(intent, "nobody waits for it any more");
+      throw error;
+    },
+  );
+  try {
+    const reply = read(evaluation, tags);
+    await session.ao.settle(intent);
+    return reply;
+  } catch (error) {
+    // It was evaluated and refused: the same bytes can have no other effect, so a later try is a new message.
+    await session.journal.void(intent, error instanceof FleetError ? error.code : "BAD_REPLY");
+    throw error;
+  }
+}
+
+async function evaluated(
+  session: Sender,
+  processId: string,
+  message: { intent: string; tags: Record<string, string>; data: string },
+  budget: Budget,
+): Promise<Evaluation> {
+  const sent = await session.ao.send({ processId, ...message }, budget);
+  return session.ao.evaluation({ processId, messageId: sent.id }, budget);
+}
+
+/**
+ * What the process said to this very message. Its evaluation may hold answers to others too: a request that waited for a peer is
+ * answered when the next message comes, whoever's that is.
+ */
+function replyOf(session: Sender, request: Request, evaluation: Evaluation, tags: Tags): OutMessage {
+  assertRan(request, evaluation);
+  const asked = { address: session.ao.address, messageId: evaluation.messageId, tags };
+  const answers = evaluation.messages.filter(({ tags: { Action } }) =>
+    [`${request.action}-Response`, "Error-Response"].includes(Action ?? ""),
+  );
+  const reply = replyAmong(answers, asked);
+  if (reply) return reply;
+  throw unanswered(session, request, evaluation);
+}
+
+function assertRan(request: Pick<Request, "name" | "action">, { error }: Evaluation): void {
+  if (error === undefined) return;
+  throw new FleetError({
+    code: "PROCESS_ERROR",
+    what: `${request.name} failed while it handled ${request.action}.`,
+    got: error,
+    expected: `a reply ${request.action}-Response`,
+    remedy: `npx fleet logs ${request.name}`,
+  });
+}
+
+function unanswered(
+  session: Sender,
+  request: Pick<Request, "name" | "action">,
+  { output }: Evaluation,
+): FleetError {
+  return new FleetError({
+    code: "NO_REPLY",
+    what: `${request.name} did not answer ${request.action}.`,
+    got: output === "" ? "an empty result" : output.slice(0, 300),
+    expected: `a message ${request.action}-Response to ${session.ao.address}`,
+    remedy: "Is the fleet's code loaded in it? npx fleet status shows what it runs; pulumi up loads it.",
+  });
+}
+
+/** Fields that are declared as numbers are taken as doubles; what is passed on keeps its digits. */
+function readBy<T>(schema: z.ZodType<T>, json: unknown) {
+  const exact = schema.safeParse(json);
+  return exact.success ? exact : schema.safeParse(rounded(json));
+}
+
+function parse<T>(request: Request, schema: z.ZodType<T>, reply: OutMessage): T {
+  let json: unknown;
+  try {
+    json = parseJson(reply.data);
+  } catch {
+    json = undefined;
+  }
+  const failure = z.object({ success: z.literal(false), error: ErrorSchema }).safeParse(json);
+  if (failure.success) {
+    const { code, message, remedy } = failure.data.error;
+    throw new FleetError(
+      {
+        code,
+        what: `${request.name} refused ${request.action}: ${message}`,
+        // Of a member with several processes its name does not say which one has another owner.
+        ...(code === "FORBIDDEN" ? { got: `from the process ${request.processId}` } : {}),
+        remedy: remedy ?? `npx fleet logs ${request.name}`,
+      },
+      // The other run ends, or is found dead.
+      { transient: code === "DEPLOYMENT_IN_PROGRESS" },
+    );
+  }
+  const parsed = z.looseObject({ success: z.literal(true) }).safeParse(json).success
+    ? readBy(schema, json)
+    : undefined;
+  if (parsed?.success) return parsed.data;
+  throw new FleetError({
+    code: "BAD_REPLY",
+    what: `${request.name} answered ${request.action} with something that is no such reply.`,
+    got: reply.data.slice(0, 300),
+    expected: parsed ? z.prettifyError(parsed.error) : "{ success: true, … } or { success: false, error }",
+    remedy: `Does ${request.name} handle ${request.action} itself? Its own handler hides the fleet's; rename it.`,
+  });
+}

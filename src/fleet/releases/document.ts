@@ -1,0 +1,116 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import { hashOf } from "../../core/hash.ts";
+import { ApprovalSchema } from "../../delivery/approval.ts";
+import { readJson } from "../files.ts";
+import type { Manifest } from "../members/manifest.ts";
+import type { Scope } from "../session/scope.ts";
+import { DeclaredProcessSchema, MemberPolicySchema, MemberSchema, PinnedSchema } from "./declared.ts";
+
+/**
+ * A release, complete: the fleet can be built again from it alone. In `.fleet/releases`, in the state of the stack, and in the
+ * data of the message that wrote it into the ledger. `releaseHash` is the hash of `declaration`; whoever reads it checks that.
+ */
+export const ReleaseDocumentSchema = z.looseObject({
+  deploymentId: z.string().min(1),
+  releaseHash: z.string(),
+  releasedAt: z.string(),
+  declaration: z.record(z.string(), DeclaredProcessSchema),
+  members: z.record(z.string(), MemberSchema),
+  policies: z.record(z.string(), MemberPolicySchema).optional(),
+  warm: z.record(z.string(), DeclaredProcessSchema).optional(),
+  pinned: PinnedSchema.optional(),
+  approval: ApprovalSchema.optional(),
+  scope: z.looseObject({ ledger: z.string().optional() }),
+});
+
+export type ReleaseDocument = z.infer<typeof ReleaseDocumentSchema>;
+
+/** Bytes of a manifest that the ledger surely takes; it refuses more than 512 kB. */
+const MAX_MANIFEST = 400_000;
+
+/** What a release is made of, as the resource has it. */
+interface Released {
+  readonly deploymentId: string;
+  readonly releaseHash: string;
+  readonly releasedAt: string;
+  readonly declaration: ReleaseDocument["declaration"];
+  readonly members: ReleaseDocument["members"];
+  readonly policies?: ReleaseDocument["policies"];
+  readonly warm?: ReleaseDocument["warm"];
+  readonly pinned?: ReleaseDocument["pinned"];
+  readonly approval?: ReleaseDocument["approval"];
+  readonly scope: Pick<Scope, "project" | "stack" | "ledger">;
+}
+
+/** What of a release's outputs is the release. Pure. */
+export function documentOf(outputs: Released): ReleaseDocument {
+  const { deploymentId, releaseHash, releasedAt, declaration, members, policies, warm, pinned, approval } =
+    outputs;
+  const { project, stack, ledger } = outputs.scope;
+  return {
+    deploymentId,
+    releaseHash,
+    releasedAt,
+    declaration,
+    members,
+    ...(policies === undefined ? {} : { policies }),
+    ...(warm === undefined ? {} : { warm }),
+    ...(pinned === undefined ? {} : { pinned }),
+    ...(approval === undefined ? {} : { approval }),
+    scope: { project, stack, ...(ledger === undefined ? {} : { ledger }) },
+  };
+}
+
+/** The manifest without the release where both are too much for one message: the release is in the stack's state all the same. Pure. */
+export function fitting(manifest: Manifest & { readonly release: ReleaseDocument }): Manifest {
+  if (Buffer.byteLength(JSON.stringify(manifest)) <= MAX_MANIFEST) return manifest;
+  const { release: _, ...rest } = manifest;
+  return rest;
+}
+
+/** The release in a text or value from anywhere; undefined when it is none, or not what its hash says. Pure. */
+export function verifiedRelease(value: unknown): ReleaseDocument | undefined {
+  const parsed = ReleaseDocumentSchema.safeParse(value);
+  if (!parsed.success || hashOf(parsed.data.declaration) !== parsed.data.releaseHash) return undefined;
+  return parsed.data;
+}
+
+/** Where releases of a stack are kept on this machine. */
+export const releasesDir = (scope: Pick<Scope, "home" | "project" | "stack">): string =>
+  join(scope.home, "releases", `${scope.project}.${scope.stack}`);
+
+/** `.fleet/releases/<project>.<stack>/<deployment id>.json`; `current.json` is the last one that succeeded. */
+export function releasePath(scope: Pick<Scope, "home" | "project" | "stack">, id: string): string {
+  return join(releasesDir(scope), `${id}.json`);
+}
+
+/**
+ * A release as it is kept on this machine; undefined when it is not here.
+ *
+ * @param id its deployment id, or `current`
+ * @throws FleetError RELEASE_DAMAGED when the file is not what its hash says
+ */
+export async function readRelease(
+  scope: Pick<Scope, "home" | "project" | "stack">,
+  id: string,
+): Promise<ReleaseDocument | undefined> {
+  if (!/^[\w.-]{1,128}$/.test(id)) return undefined;
+  const path = releasePath(scope, id);
+  const found = await readJson(path).catch((error: unknown) => {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  });
+  if (found === undefined) return undefined;
+  const release = verifiedRelease(found);
+  if (release) return release;
+  throw new FleetError({
+    code: "RELEASE_DAMAGED",
+    what: `The release ${id} is on this machine, but not as it was written.`,
+    at: path,
+    got: "a file whose declaration has another hash than it says",
+    expected: "the release as it was written",
+    remedy: "Remove the file: the release is then read from the ledger or the network.",
+  });
+}

@@ -1,0 +1,144 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { openJournal } from "../../ao/journal/index.ts";
+import { connectLegacy } from "../../ao/legacy/connect.ts";
+import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
+import type { Ao, FoundItem } from "../../ao/port.ts";
+import { loadWallet } from "../../ao/wallet.ts";
+import { store } from "../../bundler/index.ts";
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { bundleIn } from "../code/program.ts";
+import { writeAtomically } from "../files.ts";
+import { deploymentKey, type Scope } from "../session/scope.ts";
+import type { ProviderConfig } from "../session/session.ts";
+import { walletSource } from "../session/wallet.ts";
+import { type ReleaseDocument, releasePath, verifiedRelease } from "./document.ts";
+
+/** Where a stack's files are, and which stack. */
+export type Where = Pick<Scope, "home" | "project" | "stack">;
+
+/** Reads of the network in the name of the stack's wallet. Nothing is signed with it, and no journal is locked. */
+export interface Reader {
+  readonly ao: Pick<Ao, "address" | "find" | "data">;
+  close(): Promise<void>;
+}
+
+/** Opens the network for reading; the embedded one is started when it is down. */
+export async function networkReader(network: NetworkRef, config: ProviderConfig): Promise<Reader> {
+  const wallet = await loadWallet(walletSource(config));
+  const endpoints = await resolveNetwork(network, async (dir) =>
+    (await import("../../localnet/index.ts")).start(dir),
+  );
+  const folder = await mkdtemp(join(tmpdir(), "fleet-read-"));
+  const journal = await openJournal(join(folder, "journal.jsonl"));
+  return {
+    ao: connectLegacy({ endpoints, wallet, journal, limits: {} }),
+    async close() {
+      await journal.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const FinishSchema = z.looseObject({
+  deployRequest: z.looseObject({
+    status: z.string(),
+    manifest: z.looseObject({ release: z.unknown() }),
+  }),
+});
+
+const epochOf = ({ tags }: FoundItem): number => Number(tags.Epoch ?? -1);
+
+/**
+ * A release as the message that wrote it into the ledger has it, verified by its hash, and kept on this machine from then on. The
+ * ledger itself is not asked.
+ *
+ * @param id its deployment id; without one the last release of the stack
+ */
+export async function releaseOnNetwork(
+  { ao }: Pick<Reader, "ao">,
+  where: Where,
+  id: string | undefined,
+  budget: Budget,
+): Promise<ReleaseDocument | undefined> {
+  const tags = {
+    Action: "DEPLOY_PROCESS",
+    Phase: "finish",
+    "Deployment-Key": deploymentKey(where, "release"),
+    ...(id === undefined ? {} : { "Deployment-Id": id }),
+  };
+  const found = await ao.find({ owners: [ao.address], tags }, budget);
+  for (const item of found.sort((a, b) => epochOf(b) - epochOf(a))) {
+    const release = releaseIn(Buffer.from(await ao.data(item.id, budget)).toString("utf8"));
+    if (release === undefined || (id !== undefined && release.deploymentId !== id)) continue;
+    const text = `${JSON.stringify(release, null, 2)}\n`;
+    await writeAtomically(releasePath(where, release.deploymentId), text);
+    if (id === undefined) await writeAtomically(releasePath(where, "current"), text);
+    return release;
+  }
+  return undefined;
+}
+
+function releaseIn(text: string): ReleaseDocument | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const parsed = FinishSchema.safeParse(json);
+  if (!parsed.success || parsed.data.deployRequest.status !== "COMPLETED") return undefined;
+  return verifiedRelease(parsed.data.deployRequest.manifest.release);
+}
+
+/**
+ * Makes sure that the store has the bundles of these members: what is missing is taken out of the messages that loaded them,
+ * verified by its hash.
+ *
+ * @param reader opened only when something is missing
+ * @throws FleetError BUNDLE_GONE, naming every one that cannot be had
+ */
+export async function ensureBundles(
+  release: ReleaseDocument,
+  names: readonly string[],
+  where: Where,
+  reader: () => Promise<Reader>,
+  budget: Budget,
+): Promise<void> {
+  const bundles = store(join(where.home, "bundles"));
+  const gone: string[] = [];
+  for (const name of names) {
+    const hash = release.declaration[name]?.sourceHash ?? "";
+    if (await bundles.get(hash)) continue;
+    const text = await bundleOnNetwork(await reader(), release.members[name]?.evalId, hash, budget);
+    if (text === undefined) gone.push(`${name} (${hash.slice(0, 12)})`);
+    // Its source map is not on the network: an error in it is shown at the bundle's own line.
+    else await writeAtomically(bundles.path(hash), text);
+  }
+  if (gone.length === 0) return;
+  throw new FleetError({
+    code: "BUNDLE_GONE",
+    what: `The release ${release.deploymentId} cannot be built again: code of it is gone.`,
+    got: `neither in ${where.home}/bundles nor on the network: ${gone.join(", ")}`,
+    expected: "every bundle of the release",
+    remedy: "Choose another release (npx fleet history), or check out its commit and deploy that.",
+  });
+}
+
+async function bundleOnNetwork(
+  { ao }: Reader,
+  evalId: string | undefined,
+  hash: string,
+  budget: Budget,
+): Promise<string | undefined> {
+  if (!evalId) return undefined;
+  try {
+    return bundleIn(Buffer.from(await ao.data(evalId, budget)).toString("utf8"), hash);
+  } catch (error) {
+    if (error instanceof FleetError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,270 @@
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import { type Incarnation, newestIncarnation } from "../members/members.ts";
+import { giveUp, yieldToRival } from "../members/rival.ts";
+import { mayReplace, saysRuined, withWayOn } from "../members/ruined.ts";
+import { ask } from "../protocol/ask.ts";
+import { newDeploymentId } from "./deployment-id.ts";
+import type { Session } from "./session.ts";
+
+const BeginSchema = z.looseObject({ deploymentId: z.string(), epoch: z.number().int() });
+const InfoSchema = z.looseObject({ epoch: z.number().int(), status: z.string() });
+
+/**
+ * Milliseconds between two signs of life of a run that goes on. The ledger keeps other operators out for some of these
+ * (`ALIVE` in processes/deployment-coordinator/deployments.lua); most runs end before the first.
+ */
+const BEAT = 45_000;
+
+/** With these another run got the epoch: beginning once more would fence that one out. */
+const BEATEN = new Set(["STALE_EPOCH", "DEPLOYMENT_IN_PROGRESS"]);
+
+/**
+ * One run that changes a fleet. It has an id from the start and takes the epoch once, at its first change, by
+ * compare-and-set on the ledger; every control message of the run carries exactly that epoch.
+ */
+export class Deployment {
+  readonly id: string;
+  readonly startedAt = new Date();
+  readonly #session: () => Session;
+  #epoch: Promise<number> | undefined;
+  #current: Promise<number> | undefined;
+  /** The entry of this run in the ledger, while it is neither finished nor failed there. */
+  #running: { ledger: Incarnation; epoch: number } | undefined;
+  /** The ledger that this run began on. */
+  #begunOn: string | undefined;
+  #beat: NodeJS.Timeout | undefined;
+  /** The first deployment was another operator's. */
+  #lost: FleetError | undefined;
+  /** Another run got the epoch. */
+  #beaten: FleetError | undefined;
+
+  constructor(session: () => Session) {
+    this.#session = session;
+    this.id = process.env.FLEET_DEPLOYMENT_ID ?? newDeploymentId(this.startedAt);
+  }
+
+  /** Seconds since the run's first change. */
+  seconds(): number {
+    return Math.round((Date.now() - this.startedAt.getTime()) / 100) / 10;
+  }
+
+  /**
+   * The run's epoch; 0 while the fleet has no ledger yet. The first caller takes it, the others wait for that one.
+   *
+   * @throws FleetError DEPLOYMENT_IN_PROGRESS when another operator's run is alive, STALE_EPOCH when one came and went
+   *   meanwhile, LEDGER_TAKEN when the very first one was lost
+   */
+  epoch(): Promise<number> {
+    const manual = manualEpoch();
+    if (manual !== undefined) return Promise.resolve(manual);
+    if (this.#lost) return Promise.reject(this.#lost);
+    if (this.#beaten) return Promise.reject(this.#beaten);
+    this.#epoch ??= this.#begin().catch((error: unknown) => {
+      this.#epoch = undefined;
+      // This run is over, for all its resources.
+      if (error instanceof FleetError && BEATEN.has(error.code)) this.#beaten = error;
+      throw error;
+    });
+    return this.#epoch;
+  }
+
+  /** As `epoch`, for who needs the ledger: when the run began without one, or on a dead one, and it exists by now, begins on it. */
+  async ledgerEpoch(): Promise<{ ledger: Incarnation; epoch: number } | undefined> {
+    if (manualEpoch() !== undefined) return undefined;
+    const ledger = await this.#ledger();
+    if (!ledger) return undefined;
+    await this.epoch();
+    if (this.#begunOn !== ledger.processId) this.#epoch = undefined;
+    await this.epoch();
+    await this.assertFirst(ledger);
+    return { ledger, epoch: await this.epoch() };
+  }
+
+  /**
+   * Two operators who do not know of each other may make the first ledger at the same time. The lower id counts; who has the
+   * other one retires all that it made and stops.
+   *
+   * @throws FleetError LEDGER_TAKEN; from then on every `epoch()` of this run does
+   */
+  async assertFirst(ledger: Pick<Incarnation, "processId" | "generation">): Promise<void> {
+    if (this.#lost) throw this.#lost;
+    const epoch = await (this.#epoch ?? 0);
+    this.#lost = await yieldToRival(this.#session(), ledger, epoch);
+    if (this.#lost) throw this.#lost;
+  }
+
+  /** When the first deployment was lost meanwhile, retires a process that was made beside it and throws. */
+  async assertKept(name: string, one: Pick<Incarnation, "processId" | "generation">): Promise<void> {
+    if (!this.#lost) return;
+    await giveUp(this.#session(), name, one, await (this.#epoch ?? 0));
+    throw this.#lost;
+  }
+
+  /** The ledger's epoch as it is now, without taking one; 0 while there is none. Asked once a run that only looks. */
+  currentEpoch(): Promise<number> {
+    this.#current ??= this.#readEpoch().catch((error: unknown) => {
+      this.#current = undefined;
+      throw error;
+    });
+    return this.#current;
+  }
+
+  /**
+   * Brings the ledger up to the epoch of a member that is ahead of it, as when somebody raised that one by hand or the ledger
+   * was made anew: the next run begins beyond it.
+   *
+   * @returns whether the ledger was behind
+   */
+  async catchUp(member: Pick<Incarnation, "processId" | "generation">, name: string): Promise<boolean> {
+    const session = this.#session();
+    const budget = session.budget(30);
+    const ledger = await this.#ledger();
+    if (!ledger) return false;
+    const { epoch } = await ask(session, { name, ...member, action: "Info" }, InfoSchema, budget);
+    const { epoch: behind } = await ask(session, { ...this.#to(ledger), action: "Info" }, InfoSchema, budget);
+    if (epoch <= behind) return false;
+    await ask(session, { ...this.#to(ledger), action: "RESUME", epoch }, z.looseObject({}), budget);
+    return true;
+  }
+
+  /** The run is written into the ledger as finished. */
+  finished(): void {
+    this.ended();
+  }
+
+  /** Gives no sign of life any more; whatever the ledger holds of the run stays. */
+  ended(): void {
+    this.#running = undefined;
+    clearInterval(this.#beat);
+  }
+
+  /**
+   * Writes into the ledger that this run failed, or that its rollout waits for a person (`HELD`): once, and only if that can be done at
+   * once. Never throws.
+   */
+  async failed(reason: string, status: "FAILED" | "HELD" = "FAILED"): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    this.ended();
+    await this.#write(running, "finish", { status, reason: reason.slice(0, 500) }).catch(() => {});
+  }
+
+  /** One message about this run to the ledger that it began on. */
+  #write(
+    { ledger, epoch }: { ledger: Incarnation; epoch: number },
+    phase: "progress" | "finish",
+    request: Readonly<Record<string, unknown>>,
+  ): Promise<unknown> {
+    const session = this.#session();
+    return ask(
+      session,
+      {
+        ...this.#to(ledger),
+        action: "DEPLOY_PROCESS",
+        epoch,
+        tags: { Phase: phase, "Deployment-Id": this.id },
+        data: { deployRequest: { deploymentId: this.id, ...request } },
+      },
+      z.looseObject({}),
+      session.budget(10),
+    );
+  }
+
+  /** Tells the ledger from time to time that the run goes on, so that another operator's does not take it for dead. */
+  #keepAlive(running: { ledger: Incarnation; epoch: number }): void {
+    let beat = 0;
+    this.#beat = setInterval(() => {
+      beat += 1;
+      // One that is lost or refused changes nothing here: the next change is refused too, and says why.
+      void this.#write(running, "progress", { beat }).catch(() => {});
+    }, BEAT);
+    this.#beat.unref();
+  }
+
+  /** The ledger in use. */
+  async #ledger(): Promise<Incarnation | undefined> {
+    const newest = await this.#lastLedger();
+    return newest?.retired ? undefined : newest;
+  }
+
+  /** The newest ledger, dead or alive. */
+  async #lastLedger(): Promise<Incarnation | undefined> {
+    const session = this.#session();
+    const name = session.scope.ledger;
+    if (name === undefined) return undefined;
+    const newest = await newestIncarnation(session, name, session.budget(60));
+    return newest?.unsent ? undefined : newest;
+  }
+
+  #to({ generation, processId }: Incarnation) {
+    return { name: this.#session().scope.ledger ?? "", generation, processId };
+  }
+
+  /** 0 too for a ledger that was spawned but never loaded: it has no epoch yet, and this run is the one that loads it. */
+  async #readEpoch(): Promise<number> {
+    return (await this.#ledgerInfo())?.epoch ?? 0;
+  }
+
+  async #ledgerInfo(): Promise<{ ledger: Incarnation; epoch: number; retired: boolean } | undefined> {
+    const session = this.#session();
+    const ledger = await this.#lastLedger();
+    if (!ledger) return undefined;
+    const request = { ...this.#to(ledger), action: "Info" };
+    const ledgerName = request.name;
+    try {
+      const info = await ask(session, request, InfoSchema, session.budget(60));
+      return { ledger, epoch: info.epoch, retired: info.status === "RETIRED" };
+    } catch (error) {
+      if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
+      if (!saysRuined(error)) throw error;
+      // One that may be replaced has no epoch to tell: the run begins as on a fleet without a ledger.
+      if (mayReplace(ledgerName)) return undefined;
+      throw new FleetError({ ...withWayOn(ledgerName, error).problems[0], code: "LEDGER_RUINED" });
+    }
+  }
+
+  async #begin(): Promise<number> {
+    const session = this.#session();
+    const found = await this.#ledgerInfo();
+    if (!found) return 0;
+    const { ledger, epoch: current, retired } = found;
+    // A retired ledger takes no run any more, and its epoch rises no more: what is left of its fleet still takes that one, and
+    // the next generation starts from it.
+    if (retired) return current;
+    const begun = await ask(
+      session,
+      {
+        ...this.#to(ledger),
+        action: "DEPLOY_PROCESS",
+        epoch: current,
+        tags: { Phase: "begin", "Deployment-Id": this.id },
+        data: {
+          deployRequest: {
+            deploymentId: this.id,
+            deploymentStrategy: "DEPENDENCY_AWARE",
+            operator: await session.operator(),
+            ...(process.env.FLEET_TAKE_OVER === "1" ? { takeOver: true } : {}),
+          },
+        },
+      },
+      BeginSchema,
+      session.budget(60),
+    );
+    this.#begunOn = ledger.processId;
+    this.#running = { ledger, epoch: begun.epoch };
+    this.#keepAlive(this.#running);
+    // What was signed before there was an epoch has had its time.
+    await session.supersede("", "");
+    return begun.epoch;
+  }
+}
+
+/**
+ * The epoch of a run without the coordinator (`fleet rollback --manual`): above what every process has, chosen by who began it. The
+ * ledger is neither asked nor told; it is brought up to it by the next run.
+ */
+function manualEpoch(): number | undefined {
+  const given = Number(process.env.FLEET_MANUAL_EPOCH);
+  return Number.isSafeInteger(given) && given > 0 ? given : undefined;
+}

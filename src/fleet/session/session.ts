@@ -1,0 +1,184 @@
+import { join } from "node:path";
+import { type Journal, openJournal } from "../../ao/journal/index.ts";
+import { connectLegacy, EMBEDDED_LIMITS } from "../../ao/legacy/connect.ts";
+import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
+import type { Ao, NetworkEndpoints } from "../../ao/port.ts";
+import { loadWallet } from "../../ao/wallet.ts";
+import { type Budget, budgetOf, within } from "../../core/budget.ts";
+import { canonicalJson } from "../../core/hash.ts";
+import { Deployment } from "./deployment.ts";
+import { operatorOf } from "./operator.ts";
+import { endWithParent } from "./parent.ts";
+import { say } from "./progress.ts";
+import type { Scope } from "./scope.ts";
+import { WaitBoard } from "./wait-board.ts";
+import { walletSource } from "./wallet.ts";
+
+/** What Pulumi hands to `configure`: the stack's config with secrets opened. Never kept beyond this module. */
+export interface ProviderConfig {
+  get(key: string): string | undefined;
+}
+
+/** One run's hold on one network in the name of one stack. */
+export interface Session {
+  readonly scope: Scope;
+  readonly ao: Ao;
+  readonly journal: Journal;
+  readonly endpoints: NetworkEndpoints;
+  /** Module ids by alias (`aos`), on networks that name some. */
+  readonly modules: Readonly<Record<string, string>>;
+  readonly networkName: string;
+  readonly deployment: Deployment;
+  /** Who deploys, as the ledger is told: the same for every run from this folder. */
+  operator(): Promise<string>;
+  /** A budget for one resource: its own seconds, cut by what is left of the whole run (`FLEET_TIMEOUT`). */
+  budget(seconds: number): Budget;
+  /** Whether code may be changed where the state could not be kept before: `FLEET_WITHOUT_BACKUP=1`, or the stack's `withoutBackup`. */
+  readonly withoutBackup?: boolean;
+  /** Gives up messages of one step that an earlier run left open, all but the one that is sent now. */
+  supersede(step: string, intent: string): Promise<void>;
+}
+
+let config: ProviderConfig | undefined;
+let announce: () => void = () => {};
+const announced = new Promise<void>((resolve) => {
+  announce = resolve;
+});
+
+/** Called by every provider of the process; all get the same config, so the first is enough. */
+export function configure(given: ProviderConfig): void {
+  config ??= given;
+  endWithParent();
+  announce();
+}
+
+/** Pulumi does not wait for `configure` before parallel calls, so every method waits here. */
+async function configured(): Promise<ProviderConfig> {
+  await announced;
+  if (!config) throw new Error("configured() before configure()");
+  return config;
+}
+
+let address: Promise<string> | undefined;
+
+/** The address of the stack's wallet, without a session. @throws FleetError when no wallet can be read */
+export function walletAddress(): Promise<string> {
+  address ??= configured()
+    .then((given) => loadWallet(walletSource(given)))
+    .then((wallet) => wallet.address);
+  address.catch(() => {
+    address = undefined;
+  });
+  return address;
+}
+
+const sessions = new Map<string, Promise<Session>>();
+let whole: Budget | undefined;
+
+/** The session for a scope and network, made once per provider process; a failed attempt is not kept. */
+export function sessionFor(scope: Scope, network: NetworkRef): Promise<Session> {
+  const key = canonicalJson({ scope, network });
+  const known = sessions.get(key);
+  if (known) return known;
+  const made = open(scope, network);
+  sessions.set(key, made);
+  made.catch(() => sessions.delete(key));
+  return made;
+}
+
+async function open(scope: Scope, network: NetworkRef): Promise<Session> {
+  const given = await configured();
+  const wallet = await loadWallet(walletSource(given));
+  const { endpoints, modules } = await placeOf(network);
+  const journal = await openJournal(join(scope.home, "journal", `${scope.project}.${scope.stack}.jsonl`));
+  const board = new WaitBoard((line) => void say(session, "units", "delayed", line));
+  const ao = connectLegacy({
+    endpoints,
+    wallet,
+    journal,
+    onWait: (wait) => board.observe(wait),
+    limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
+  });
+  const inherited = await leftOpen(journal).catch(async (error: unknown) => {
+    // This attempt is forgotten: the end of the run would not close its journal.
+    await journal.close();
+    throw error;
+  });
+  const session: Session = {
+    scope,
+    ao,
+    journal,
+    endpoints,
+    modules,
+    networkName: network.kind,
+    deployment: new Deployment(() => session),
+    operator: () => operatorOf(scope.home),
+    withoutBackup: process.env.FLEET_WITHOUT_BACKUP === "1" || given.get("withoutBackup") === "true",
+    budget(seconds) {
+      whole ??= budgetOf(runSeconds());
+      return within(whole, seconds);
+    },
+    async supersede(step, intent) {
+      for (const key of inherited) {
+        if (key === intent || !key.startsWith(step)) continue;
+        inherited.delete(key);
+        await journal.void(key, "superseded");
+      }
+    },
+  };
+  return session;
+}
+
+/** Keys that earlier runs left open, by journal: looked at once a run, when nothing of this run is open yet. */
+const left = new Map<string, Set<string>>();
+
+/**
+ * What an earlier run was about to do and nobody waits for any more is never sent again: reads, and whatever carries an
+ * epoch that has passed. Spawns and uploads stay, messages of a fleet without a ledger, and what retires a process, since the epoch of a
+ * retired ledger passes no more: their bytes may mean the same in the next run. A run that begins voids what it does not need.
+ */
+async function leftOpen(journal: Journal): Promise<Set<string>> {
+  const known = left.get(journal.path);
+  if (known) return known;
+  const keys = new Set<string>();
+  left.set(journal.path, keys);
+  for (const { kind, key } of journal.open()) {
+    if (kind !== "message") continue;
+    if (key.endsWith("/e0") || key.includes("/RETIRE/")) keys.add(key);
+    else await journal.void(key, "its run has ended");
+  }
+  return keys;
+}
+
+/** Ends this process' run: journals are closed and what comes next is another run, with a deployment and an epoch of its own. */
+export async function endRun(): Promise<void> {
+  const open = await Promise.allSettled(sessions.values());
+  sessions.clear();
+  left.clear();
+  whole = undefined;
+  for (const result of open) {
+    if (result.status !== "fulfilled") continue;
+    result.value.deployment.ended();
+    await result.value.journal.close();
+  }
+}
+
+/** `fleet deploy --timeout` for the run as a whole; a bare `pulumi up` has an hour. */
+function runSeconds(): number {
+  const given = Number(process.env.FLEET_TIMEOUT);
+  return Number.isFinite(given) && given > 0 ? given : 3600;
+}
+
+/** Where the units are. The embedded network is started when it is down, so that refresh and destroy work after a reboot. */
+export async function placeOf(
+  network: NetworkRef,
+): Promise<{ endpoints: NetworkEndpoints; modules: Record<string, string> }> {
+  let modules: Record<string, string> = {};
+  const endpoints = await resolveNetwork(network, async (dir) => {
+    const localnet = await import("../../localnet/index.ts");
+    const info = await localnet.start(dir);
+    modules = info.modules;
+    return info;
+  });
+  return { endpoints, modules };
+}
