@@ -166,7 +166,7 @@ export const pages: readonly Page[] = [
 export function markdown({ title, intro, sections, sources }: Page): string {
   const parts = sections.map(({ title: heading, rows }) => `## ${heading}\n\n${table(rows)}`);
   const links = sources.map((source) => `[${source}](../../${source})`).join(", ");
-  const note = `Made by \`npm run docs\` from ${links}; edit the comments there.`;
+  const note = `Made by \`node docs/generate.ts\` from ${links}; edit the comments there.`;
   return `${[`# ${title}`, intro, ...parts, note].join("\n\n")}\n`;
 }
 
