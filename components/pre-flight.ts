@@ -1,4 +1,4 @@
-import { lookAhead } from "../src/ao/legacy/look.ts";
+import { lookAhead } from "../src/ao/connect.ts";
 import { type NetworkRef, resolveNetwork } from "../src/ao/network.ts";
 import { loadWallet } from "../src/ao/wallet.ts";
 import { budgetOf } from "../src/core/budget.ts";
@@ -27,7 +27,8 @@ export async function preFlight(
   if (network.kind === "legacy") {
     const endpoints = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
     const wanted = modules.length > 0 ? [...new Set(modules)].map((module) => ({ module })) : [{}];
-    for (const each of wanted) looks.push(lookAhead(endpoints, { ...each, upload }, budgetOf(PATIENCE)));
+    for (const each of wanted)
+      looks.push(lookAhead({ kind: network.kind, endpoints }, { ...each, upload }, budgetOf(PATIENCE)));
   }
   const problems: Problem[] = [];
   for (const settled of await Promise.allSettled(looks)) {

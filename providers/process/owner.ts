@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { dryRunsAs } from "../../src/ao/connect.ts";
 import { readJournal } from "../../src/ao/journal/index.ts";
-import { dryRunsAs } from "../../src/ao/legacy/look.ts";
 import type { Ao } from "../../src/ao/port.ts";
 import { type Budget, budgetOf } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
@@ -48,7 +48,10 @@ export async function assertOwner(props: ProcessOutputs): Promise<boolean> {
   const address = await walletAddress();
   const isNoted = owner === address && health?.code !== "NOT_OWNER";
   if (isNoted && (props.drift ?? []).length === 0) return false;
-  const ao = dryRunsAs((await placeOf(props.network)).endpoints, address);
+  const ao = dryRunsAs(
+    { kind: props.network.kind, endpoints: (await placeOf(props.network)).endpoints },
+    address,
+  );
   const budget = budgetOf(PATIENCE);
   const own = processesOf(props);
   const found = await foreignAmong(ao, own, budget, (one) =>

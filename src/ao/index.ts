@@ -1,4 +1,6 @@
 /** The network: connect, sign, journal, send, read back. Knows nothing of Pulumi, of delivery or of bundles. */
+
+export { type ConnectOptions, connect, dryRunsAs, lookAhead, type Place } from "./connect.ts";
 export { crashPoint } from "./crash.ts";
 export { UnitError } from "./errors.ts";
 export { assertOwner, looksLikeInbox } from "./inbox.ts";

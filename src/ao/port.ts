@@ -67,6 +67,12 @@ export interface Ao {
     budget: Budget,
   ): Promise<{ items: (Evaluation & { cursor: string })[]; next?: string }>;
 
+  /** The newest slot of a process: 0 where it has got no message yet; undefined when the network does not know it. */
+  latest(processId: string, budget: Budget): Promise<number | undefined>;
+
+  /** Messages of a process from one slot to another, both included, oldest first. Slot 0 is the process itself. */
+  range(input: { processId: string; from: number; to: number }, budget: Budget): Promise<Scheduled[]>;
+
   /** Data items the gateway knows, newest first. Indexes lag: never a proof of absence. */
   find(
     query: {
@@ -129,6 +135,22 @@ export interface Evaluation {
   /** The Lua error, colours removed, wrappers kept. The memory is the earlier one then. */
   readonly error?: string;
   readonly gasUsed?: number;
+}
+
+/** One message of a process, at its place in the order. */
+export interface Scheduled {
+  /** Its slot: 0 is the process itself. */
+  readonly slot: number;
+  readonly messageId: string;
+  /** Where the message was uploaded and then assigned: the assignment, under which real compute units keep the result. */
+  readonly assignmentId?: string;
+  /** Scheduler's time, milliseconds; 0 when it says none. */
+  readonly timestamp: number;
+  /** The process that pushed it, or the address that signed it. */
+  readonly from: string;
+  readonly action: string;
+  readonly tags: Tags;
+  readonly data: string;
 }
 
 export interface OutMessage {

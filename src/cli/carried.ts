@@ -1,8 +1,8 @@
 /** What became of a message where the process that got it sent it on. */
 import type { OutMessage } from "../ao/port.ts";
 import { FleetError } from "../core/errors.ts";
+import { type History, historyOf, resultIdOf } from "../fleet/history.ts";
 import type { FleetSession } from "./fleet-session.ts";
-import { type History, historyOf, resultIdOf } from "./history.ts";
 import { luaErrorIn } from "./log-entries.ts";
 import { luaExplainer } from "./lua-errors.ts";
 
@@ -23,7 +23,7 @@ export async function faultBehind(
   seconds: number,
 ): Promise<string | undefined> {
   try {
-    const history = await historyOf(fleet, seconds);
+    const history = historyOf(fleet, seconds);
     for (const processId of new Set(sent.map(({ target }) => target))) {
       if (processId === fleet.session.ao.address) continue;
       const fault = await faultAt(fleet, history, processId, messageId);

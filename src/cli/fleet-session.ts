@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
+import { connect } from "../ao/connect.ts";
 import { type Journal, openJournal } from "../ao/journal/index.ts";
-import { connectLegacy, EMBEDDED_LIMITS } from "../ao/legacy/connect.ts";
 import { type NetworkRef, resolveNetwork } from "../ao/network.ts";
 import { loadWallet, type Wallet } from "../ao/wallet.ts";
 import { budgetOf } from "../core/budget.ts";
@@ -24,8 +24,6 @@ export interface FleetSession extends KnownFleet {
   readonly stack: string;
   /** For the providers' functions: `ask`, `probe`. */
   readonly session: Session;
-  /** The scheduler unit, where it is known without asking the network. */
-  readonly suUrl?: string;
   close(): Promise<void>;
 }
 
@@ -65,21 +63,15 @@ export async function openFleet(
   const network = options.network ?? networkOf(config, projectDir);
   const wallet =
     options.wallet === false ? await walletOrNone(workspace, config) : await walletOf(workspace, config);
-  let suUrl: string | undefined;
   let modules: Readonly<Record<string, string>> = {};
   const endpoints = await resolveNetwork(network, async (dir) => {
     const localnet = await import("../localnet/index.ts");
     const info = await localnet.start(dir, { log: options.note });
-    ({ suUrl, modules } = info);
+    ({ modules } = info);
     return info;
   });
   const { journal, close } = await openCliJournal(scope.home, options.journal);
-  const ao = connectLegacy({
-    endpoints,
-    wallet,
-    journal,
-    limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
-  });
+  const ao = connect({ kind: network.kind, endpoints }, { wallet, journal });
   const session: Session = {
     scope,
     ao,
@@ -108,7 +100,6 @@ export async function openFleet(
     project: config.project,
     stack,
     session,
-    ...(suUrl === undefined ? {} : { suUrl }),
     close,
   };
 }

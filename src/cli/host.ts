@@ -1,11 +1,11 @@
 import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { History } from "../fleet/history.ts";
 import type * as Localnet from "../localnet/index.ts";
 import type { Env } from "../toolchain/paths.ts";
 import { type RunResult, run } from "../toolchain/run.ts";
 import type { Engine } from "./deploy/engine.ts";
 import type { FleetSession, OpenOptions } from "./fleet-session.ts";
-import type { History } from "./history.ts";
 import type { Streams } from "./output.ts";
 import { tolerateClosedPipe } from "./pipes.ts";
 import type { Workspace } from "./workspace.ts";
@@ -61,7 +61,7 @@ export function realHost(): Host {
       (await import("./workspace.ts")).workspaceOf(projectDir, env, stack),
     stackName: async (workspace, named) => (await import("./workspace.ts")).stackName(workspace, named),
     openFleet: async (...input) => (await import("./fleet-session.ts")).openFleet(...input),
-    history: async (...input) => (await import("./history.ts")).historyOf(...input),
+    history: async (...input) => (await import("../fleet/history.ts")).historyOf(...input),
     async engine(workspace, stack, note) {
       const { ensureCli } = await import("./workspace.ts");
       await ensureCli(workspace, note);

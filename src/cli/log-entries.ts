@@ -1,6 +1,6 @@
-import type { Evaluation } from "../ao/port.ts";
+import type { Evaluation, Scheduled } from "../ao/port.ts";
 import { relationOf } from "../ao/replies.ts";
-import { type Entry, type History, resultIdOf, type Scheduled } from "./history.ts";
+import { type Entry, type History, resultIdOf } from "../fleet/history.ts";
 import { faultIn } from "./lua-errors.ts";
 
 /** A message, its result, and whose code handled it. */

@@ -5,10 +5,10 @@ import type { Evaluation, OutMessage, Tags } from "../ao/port.ts";
 import { type Asked, replyAmong, replyNaming } from "../ao/replies.ts";
 import { type Budget, budgetOf } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
+import { historyOf, resultIdOf } from "../fleet/history.ts";
 import { faultBehind } from "./carried.ts";
 import { wasRun } from "./evaluated.ts";
 import type { FleetSession } from "./fleet-session.ts";
-import { type History, historyOf, resultIdOf } from "./history.ts";
 import type { Member } from "./members.ts";
 
 export interface Call {
@@ -72,7 +72,7 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
   if (call.action === "Eval") return ranEval(fleet, call, evaluation);
   // Messages to others: the process asks them first and answers later.
   if (evaluation.messages.length === 0) throw noReply(call, evaluation);
-  const chain = await chainOf(fleet, call.seconds, processId, asked);
+  const chain = chainOf(fleet, call.seconds, processId, asked);
   while (budget.remaining() > 500) {
     const later = (await named(fleet, processId, asked, budget)) ?? (await chain());
     if (later) return later;
@@ -111,22 +111,22 @@ const BEFORE = 25;
  * Looks, at each call a little further, through the messages that the process got for the request, which the network marks as pushed
  * for it: what it then says to who asked is the answer, whether or not it names the request.
  */
-async function chainOf(
+function chainOf(
   fleet: FleetSession,
   seconds: number,
   processId: string,
   asked: Asked,
-): Promise<() => Promise<Reply | undefined>> {
-  const history = await historyOf(fleet, seconds).catch(unseen);
+): () => Promise<Reply | undefined> {
+  const history = historyOf(fleet, seconds);
   let next: number | undefined;
-  const look = async (from: History): Promise<Reply | undefined> => {
-    const latest = await from.latest(processId);
+  const look = async (): Promise<Reply | undefined> => {
+    const latest = await history.latest(processId);
     if (latest === undefined) return undefined;
     next ??= Math.max(0, latest - BEFORE);
-    for (const scheduled of await from.range(processId, next, latest)) {
+    for (const scheduled of await history.range(processId, next, latest)) {
       const { slot, tags } = scheduled;
       if (tags["Pushed-For"] === asked.messageId) {
-        const result = await from.result(processId, resultIdOf(scheduled));
+        const result = await history.result(processId, resultIdOf(scheduled));
         // Not evaluated yet: looked at again.
         if (!result) return undefined;
         const later = replyAmong(result.messages, asked);
@@ -136,7 +136,7 @@ async function chainOf(
     }
     return undefined;
   };
-  return async () => (history ? look(history).catch(unseen) : undefined);
+  return () => look().catch(unseen);
 }
 
 /** For `catch`: the order of messages cannot be read here, so only a reply that names the request is found. */

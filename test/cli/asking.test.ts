@@ -2,10 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { Evaluation } from "../../src/ao/port.ts";
-import type { History, Scheduled } from "../../src/cli/history.ts";
+import type { Evaluation, Scheduled } from "../../src/ao/port.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { parseJson } from "../../src/core/json.ts";
+import type { History } from "../../src/fleet/history.ts";
 import {
   ADDRESS,
   type Answer,

@@ -5,11 +5,11 @@ import { PassThrough } from "node:stream";
 import type { Ao, Evaluation, Tags } from "../../src/ao/port.ts";
 import type { Engine, EngineEvent, EngineRun } from "../../src/cli/deploy/engine.ts";
 import type { FleetSession } from "../../src/cli/fleet-session.ts";
-import type { History } from "../../src/cli/history.ts";
 import type { Host } from "../../src/cli/host.ts";
 import { main } from "../../src/cli/main.ts";
 import type { Member } from "../../src/cli/members.ts";
 import { budgetOf } from "../../src/core/budget.ts";
+import type { History } from "../../src/fleet/history.ts";
 
 export const ADDRESS = "A".repeat(43);
 export const idOf = (name: string): string => name.padEnd(43, "_").slice(0, 43);
@@ -91,6 +91,8 @@ export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: stri
     awaitReady: never,
     isPlaced: never,
     find: async () => [],
+    latest: async () => undefined,
+    range: async () => [],
     data: never,
     monitor: never,
     preflight: never,

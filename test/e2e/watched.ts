@@ -5,13 +5,13 @@ import { connectLegacy } from "../../src/ao/index.ts";
 import { loadWallet } from "../../src/ao/wallet.ts";
 import { store as bundles } from "../../src/bundler/index.ts";
 import { openFleet } from "../../src/cli/fleet-session.ts";
-import { historyOf } from "../../src/cli/history.ts";
 import { storePath } from "../../src/cli/monitor/files.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../src/cli/monitor/monitor.ts";
 import { type MetricsServer, serveMetrics } from "../../src/cli/monitor/server.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { sha256 } from "../../src/core/hash.ts";
 import { composeProgram } from "../../src/fleet/code/program.ts";
+import { historyOf } from "../../src/fleet/history.ts";
 import { type Alert, isOpen } from "../../src/monitor/book.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 import { type MonitorStore, openStore } from "../../src/monitor/store.ts";
@@ -89,7 +89,7 @@ export async function watchFleet(project: Project, settings: string): Promise<Wa
   const monitor: Monitor = monitorOf({
     ...{ fleet, store, clock, env },
     settings: readSettings(settings, "monitoring.yaml", env),
-    history: await historyOf(fleet, 10),
+    history: historyOf(fleet, 10),
     commits: async () => [],
     lanes: 1,
   });

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { connectLegacy, openJournal, type Wallet } from "../../src/ao/index.ts";
 import type { Ao, Tags } from "../../src/ao/port.ts";
 import type { FleetSession } from "../../src/cli/fleet-session.ts";
-import { historyOf } from "../../src/cli/history.ts";
 import type { Member } from "../../src/cli/members.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../src/cli/monitor/monitor.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { sha256 } from "../../src/core/hash.ts";
+import { historyOf } from "../../src/fleet/history.ts";
 import { isOpen } from "../../src/monitor/book.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 import { type MonitorStore, openStore } from "../../src/monitor/store.ts";
@@ -146,7 +146,7 @@ export async function watching(
   const monitor = monitorOf({
     ...{ fleet, store, clock, env },
     settings: readSettings(text, "monitoring.yaml", env),
-    history: await historyOf(fleet, 10),
+    history: historyOf(fleet, 10),
     commits: async () => [],
     lanes: 1,
   });

@@ -12,8 +12,8 @@ import { PartialFailure } from "../../providers/run/partial.ts";
 import { connectLegacy, EMBEDDED_LIMITS } from "../../src/ao/legacy/connect.ts";
 import { loadWallet } from "../../src/ao/wallet.ts";
 import type { FleetSession } from "../../src/cli/fleet-session.ts";
-import { historyOf } from "../../src/cli/history.ts";
 import { budgetOf } from "../../src/core/budget.ts";
+import { historyOf } from "../../src/fleet/history.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { endRun, type Session, sessionFor } from "../../src/fleet/session/session.ts";
 import { status, stop } from "../../src/localnet/index.ts";
@@ -148,7 +148,6 @@ describe("an error in a handler of it", () => {
 
   async function run(words: readonly string[], held?: Session) {
     held ??= await session();
-    const { info } = await status(network.dir);
     const [made] = await held.ao.find({ tags: { Type: "Process", Name: "big" } }, budgetOf(10));
     const { sourceHash = "" } = (await planned("big")).levels[0]?.[0]?.declared ?? {};
     const opened: FleetSession = {
@@ -156,10 +155,9 @@ describe("an error in a handler of it", () => {
       stack: "dev",
       members: [member("big", { processId: made?.id ?? "", sourceHash })],
       session: held,
-      suUrl: info?.suUrl ?? "",
       close: async () => {},
     };
-    return fleet(words, { fleet: opened, history: await historyOf(opened, 30) });
+    return fleet(words, { fleet: opened, history: historyOf(opened, 30) });
   }
 
   test("is shown by fleet call at the user's own line", async () => {
@@ -214,8 +212,7 @@ describe("an error in a handler of it", () => {
 describe("a process that is spawned with its code", () => {
   const boot = { onBoot: true };
   const orderOf = async (made: ProcessOutputs): Promise<string[]> => {
-    const { info } = await status(network.dir);
-    const history = await historyOf({ session: await session(), suUrl: info?.suUrl } as FleetSession, 30);
+    const history = historyOf({ session: await session() }, 30);
     return (await history.range(made.processId, 0, 20)).map(({ action }) => action);
   };
 

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Ao, connectLegacy, type Journal, openJournal } from "../../src/ao/index.ts";
-import { type History, historyOf, resultIdOf } from "../../src/cli/history.ts";
+import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../src/ao/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
+import { type History, historyOf, resultIdOf } from "../../src/fleet/history.ts";
 import { makeWallet } from "../ao/wallets.ts";
 import { type Simnet, startSimnet } from "../simnet/index.ts";
 
@@ -16,17 +16,27 @@ let ao: Ao;
 let spawned: string;
 let busy: string;
 
+let wallet: Wallet;
+
 /** @param page messages of one call */
-const history = (page?: number): Promise<History> =>
-  historyOf({ session: { ao, endpoints: net.endpoints }, suUrl: net.suUrl }, 20, page);
+const history = (page = 500): History =>
+  historyOf(
+    {
+      session: {
+        ao: connectLegacy({ endpoints: net.endpoints, wallet, journal, limits: { firstLook: 0, page } }),
+      },
+    },
+    20,
+  );
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "fleet-history-"));
   net = await startSimnet();
   journal = await openJournal(join(folder, "p.s.jsonl"));
+  wallet = await makeWallet();
   ao = connectLegacy({
     endpoints: net.endpoints,
-    wallet: await makeWallet(),
+    wallet,
     journal,
     limits: { firstLook: 0 },
   });
@@ -52,7 +62,7 @@ afterAll(async () => {
 });
 
 const actions = async (from: number, to: number, page?: number) =>
-  (await (await history(page)).range(busy, from, to)).map(({ slot, action }) => `${slot} ${action}`);
+  (await history(page).range(busy, from, to)).map(({ slot, action }) => `${slot} ${action}`);
 
 test("a range has its first slot and its last, and the spawn where it begins at 0", async () => {
   expect(await actions(2, 3)).toEqual(["2 two", "3 three"]);
@@ -81,7 +91,7 @@ test("a message that was uploaded and assigned is shown with what it says, and w
     budgetOf(20),
   );
   // `ao` stands for somebody who reads without the sender's journal.
-  const read = await history();
+  const read = history();
   const [one] = await read.range(processId, 1, 1);
   expect(one).toMatchObject({ messageId: sent.id, action: "Eval", from: uploading.address, data });
   expect(one?.assignmentId).toBe(journal.byId(sent.id)?.assignment);
@@ -89,7 +99,7 @@ test("a message that was uploaded and assigned is shown with what it says, and w
 });
 
 test("the newest slot of a process without messages is its spawn's; an unknown process has none", async () => {
-  const read = await history();
+  const read = history();
   expect(await read.latest(busy)).toBe(5);
   expect(await read.latest(spawned)).toBe(0);
   expect(await read.range(spawned, 0, 0)).toMatchObject([{ slot: 0, messageId: spawned }]);

@@ -5,7 +5,7 @@ import * as traffic from "../../providers/traffic/lifecycle.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import type { FleetSession } from "../../src/cli/fleet-session.ts";
-import { historyOf } from "../../src/cli/history.ts";
+import { historyOf } from "../../src/fleet/history.ts";
 import { approvalOf } from "../../src/fleet/releases/approval.ts";
 import { sessionFor } from "../../src/fleet/session/session.ts";
 import { fleet as runCli } from "../cli/fakes.ts";
@@ -32,7 +32,7 @@ async function fleet(...words: string[]) {
   }));
   const { project, stack } = scope;
   const made: FleetSession = { project, stack, members, session, close: async () => {} };
-  return runCli(words, { fleet: made, history: await historyOf(made, 30) });
+  return runCli(words, { fleet: made, history: historyOf(made, 30) });
 }
 
 let stage: Embedded;

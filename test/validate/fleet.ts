@@ -2,10 +2,10 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { FleetSession } from "../../src/cli/fleet-session.ts";
-import { type History, historyOf } from "../../src/cli/history.ts";
 import type { Member } from "../../src/cli/members.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { hashOf } from "../../src/core/hash.ts";
+import { type History, historyOf } from "../../src/fleet/history.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { sessionFor } from "../../src/fleet/session/session.ts";
 import { fleet as runCli } from "../cli/fakes.ts";
@@ -45,7 +45,7 @@ export async function simulatedFleet(scripts: Readonly<Record<string, Script>> =
     ...{ project: scope.project, stack: scope.stack, members, ledger: LEDGER, session },
     ...{ suUrl: net.suUrl, close: async () => {} },
   };
-  const history = await historyOf(fleet, 30);
+  const history = historyOf(fleet, 30);
   const of = (name: string) => {
     const member = members.find((each) => each.name === name);
     if (!member) throw new Error(`no ${name}`);

@@ -11,6 +11,7 @@ import { resultIdsOf } from "./assigned.ts";
 import { readDryrun, readResult, readResults } from "./cu.ts";
 import { effectsOf } from "./effects.ts";
 import { findAll, readData, readPage } from "./gateway.ts";
+import { historyAt } from "./history.ts";
 import { unitAt } from "./http.ts";
 import { moduleLoader } from "./modules.ts";
 import { postMonitor } from "./monitor.ts";
@@ -50,6 +51,8 @@ export interface LegacyLimits {
   readonly inFlight?: number;
   /** How waits between tries grow. */
   readonly backoff?: Partial<Backoff>;
+  /** Messages of one call for the order of a process. Default 500. */
+  readonly page?: number;
 }
 
 /** For the embedded network: its compute unit has no race with a fresh process, and a post is scheduled at once or not at all. */
@@ -99,6 +102,9 @@ export function connectLegacy({
     findAll(query, (page) =>
       retrying("asking the gateway's index", budget, () => readPage(index, query, page, budget), backoff),
     );
+
+  const data: Ao["data"] = (id, budget) =>
+    retrying(`reading the data of ${id}`, budget, () => readData(gateway, id, budget), backoff);
 
   const noteSent = (processId: string) => {
     if (!warm.has(processId)) fresh.set(processId, performance.now());
@@ -200,8 +206,11 @@ export function connectLegacy({
         backoff,
       ),
     find,
-    data: (id, budget) =>
-      retrying(`reading the data of ${id}`, budget, () => readData(gateway, id, budget), backoff),
+    data,
+    ...historyAt({
+      ...{ find, data, unit: (budget: Budget) => schedulers.locate(endpoints.scheduler, budget) },
+      ...(limits.page === undefined ? {} : { page: limits.page }),
+    }),
     preflight: (input, budget) =>
       preflight(
         {

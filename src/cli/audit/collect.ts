@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { type Intent, readJournal } from "../../ao/journal/index.ts";
+import type { Scheduled } from "../../ao/port.ts";
 import { FleetError } from "../../core/errors.ts";
 import { isQuestion } from "../../fleet/code/bare-code.ts";
+import type { History } from "../../fleet/history.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import { luaList } from "../../fleet/protocol/lua-list.ts";
 import { isBare, NO_LIBRARY } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { History, Scheduled } from "../history.ts";
 import type { Member as FleetMember } from "../members.ts";
 import { ledgerOf, readLedger, ruinedIn, runsOf } from "../rollback/ledger.ts";
 import { localReleases } from "../rollback/releases.ts";

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import type { History } from "../../fleet/history.ts";
 import { type Cli, type Context, count, defineCommand } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
-import type { History } from "../history.ts";
 import {
   isError,
   type LogEntry,

@@ -9,8 +9,6 @@ import type { Report } from "../../monitor/report.ts";
 import { openStore } from "../../monitor/store.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
-import type { FleetSession } from "../fleet-session.ts";
-import type { History } from "../history.ts";
 import { type Clock, realClock } from "../monitor/clock.ts";
 import { commitTimes } from "../monitor/commits.ts";
 import { settingsOf, storePath } from "../monitor/files.ts";
@@ -83,7 +81,7 @@ export function monitorCommand(cli: Cli): Command {
       try {
         const monitor = monitorOf({
           fleet,
-          history: await historyOrNone(context, fleet),
+          history: await context.host.history(fleet, 30),
           store,
           settings,
           clock: realClock,
@@ -173,16 +171,6 @@ export async function repeat(
     each(await monitor.round());
     if (n === rounds) return;
     await clock.sleep(Math.max(0, started + monitor.intervalMs - clock.now()), signal);
-  }
-}
-
-/** The scheduler's order is a help and no need: without it slots are not shown. */
-async function historyOrNone(context: Context, fleet: FleetSession): Promise<History | undefined> {
-  try {
-    return await context.host.history(fleet, 30);
-  } catch (error) {
-    context.out.detail(`slots are not watched: ${error instanceof Error ? error.message : String(error)}`);
-    return undefined;
   }
 }
 

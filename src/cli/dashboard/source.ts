@@ -10,12 +10,12 @@ import type {
   ReleaseView,
   Source,
 } from "../../dashboard/view.ts";
+import type { History } from "../../fleet/history.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";
 import { isBare, NO_LIBRARY } from "../bare.ts";
 import type { Context } from "../command.ts";
 import { historyFor } from "../commands/history.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { History } from "../history.ts";
 import { isError, type LogEntry, newestEntries } from "../log-entries.ts";
 import { luaExplainer } from "../lua-errors.ts";
 import { type Member, pickMember } from "../members.ts";

@@ -1,3 +1,4 @@
+import type { History } from "../../fleet/history.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";
 import type { Change } from "../../monitor/book.ts";
 import { type Metrics, metricsOf } from "../../monitor/metrics.ts";
@@ -11,7 +12,6 @@ import { performanceOf } from "../../monitor/statistics.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
 import type { Env } from "../../toolchain/paths.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { History } from "../history.ts";
 import type { KnownFleet, Member } from "../members.ts";
 import { servingFleet } from "../serving.ts";
 import type { Clock } from "./clock.ts";

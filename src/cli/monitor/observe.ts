@@ -1,16 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import type { Scheduled } from "../../ao/port.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { VerdictSchema } from "../../fleet/health/probe.ts";
+import { type History, resultIdOf } from "../../fleet/history.ts";
 import { luaList } from "../../fleet/protocol/lua-list.ts";
 import type { Limits } from "../../monitor/limits.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import type { Watched } from "../../monitor/watch.ts";
 import { glanceAtBare, isBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import { type History, resultIdOf, type Scheduled } from "../history.ts";
 import type { Member } from "../members.ts";
 import { dryCall } from "../message.ts";
 import { brief } from "../table.ts";

@@ -1,4 +1,5 @@
-import type { Entry, History, Scheduled } from "../history.ts";
+import type { Scheduled } from "../../ao/port.ts";
+import type { Entry, History } from "../../fleet/history.ts";
 import { isError, type LogEntry, withResults } from "../log-entries.ts";
 
 /** One message that a process received or sent, on its own: what a filter chooses among. */

@@ -1,4 +1,5 @@
-import { type Entry, type History, resultIdOf, type Scheduled } from "../history.ts";
+import type { Scheduled } from "../../ao/port.ts";
+import { type Entry, type History, resultIdOf } from "../../fleet/history.ts";
 import { isError } from "../log-entries.ts";
 import type { Member } from "../members.ts";
 

@@ -1,9 +1,9 @@
 import { budgetOf } from "../../core/budget.ts";
+import type { History } from "../../fleet/history.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { lastSnapshot } from "../../fleet/snapshot/find.ts";
 import { takeSnapshot } from "../../fleet/snapshot/take.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { History } from "../history.ts";
 import { infoOf, nothingOf } from "./info.ts";
 import { lostSince } from "./lost.ts";
 import type { MemberWay } from "./way.ts";

@@ -1,6 +1,6 @@
 import { amount } from "../../core/amount.ts";
+import type { History } from "../../fleet/history.ts";
 import type { Snapshot } from "../../fleet/snapshot/store.ts";
-import type { History } from "../history.ts";
 
 /** What was sent to a process since its earlier state was kept, control messages aside. */
 export interface Lost {

@@ -1,8 +1,8 @@
 /** Members whose code gets a process beside the one that serves: the process of then, where it still runs, or another new one. */
 import type { Problem } from "../../core/errors.ts";
 import { heaviest } from "../../delivery/index.ts";
+import type { History } from "../../fleet/history.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
 import { type Info, infoOf, nothingOf } from "./info.ts";
 import { lostSince } from "./lost.ts";

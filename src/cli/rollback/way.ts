@@ -1,13 +1,13 @@
 import { budgetOf } from "../../core/budget.ts";
 import type { Problem } from "../../core/errors.ts";
 import type { TrafficState } from "../../delivery/wire.ts";
+import type { History } from "../../fleet/history.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { lastSnapshot } from "../../fleet/snapshot/find.ts";
 import type { Snapshot } from "../../fleet/snapshot/store.ts";
 import { isBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
 import { anew } from "./anew.ts";
 import { globalsLeft } from "./globals.ts";

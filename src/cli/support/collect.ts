@@ -2,11 +2,11 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
+import type { History } from "../../fleet/history.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import { journals } from "../audit/collect.ts";
 import { isBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
 import { findRecords } from "../query/records.ts";
 

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { connect } from "../../ao/connect.ts";
 import { openJournal } from "../../ao/journal/index.ts";
-import { connectLegacy } from "../../ao/legacy/connect.ts";
 import type { Ao } from "../../ao/port.ts";
 import { loadWallet } from "../../ao/wallet.ts";
 import type { FleetSession } from "../fleet-session.ts";
@@ -22,7 +22,9 @@ export async function withStranger<T>(
   const folder = await mkdtemp(join(tmpdir(), "fleet-"));
   const journal = await openJournal(join(folder, "journal.jsonl"));
   try {
-    return await run(connectLegacy({ endpoints: session.endpoints, wallet, journal }));
+    return await run(
+      connect({ kind: session.networkName, endpoints: session.endpoints }, { wallet, journal }),
+    );
   } finally {
     await journal.close();
     await rm(folder, { recursive: true, force: true });

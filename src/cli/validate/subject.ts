@@ -1,9 +1,9 @@
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import type { History } from "../../fleet/history.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { type BareLook, isBare, lookAtBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { History } from "../history.ts";
 import type { Member } from "../members.ts";
 import type { Finding, Integration, Performance, Thresholds, ValidationType } from "./report.ts";
 

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { connect } from "../../ao/connect.ts";
 import { openJournal } from "../../ao/journal/index.ts";
-import { connectLegacy } from "../../ao/legacy/connect.ts";
 import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
 import type { Ao, FoundItem } from "../../ao/port.ts";
 import { loadWallet } from "../../ao/wallet.ts";
@@ -35,7 +35,7 @@ export async function networkReader(network: NetworkRef, config: ProviderConfig)
   const folder = await mkdtemp(join(tmpdir(), "fleet-read-"));
   const journal = await openJournal(join(folder, "journal.jsonl"));
   return {
-    ao: connectLegacy({ endpoints, wallet, journal, limits: {} }),
+    ao: connect({ kind: network.kind, endpoints }, { wallet, journal }),
     async close() {
       await journal.close();
       await rm(folder, { recursive: true, force: true });

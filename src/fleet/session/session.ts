@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { connect } from "../../ao/connect.ts";
 import { type Journal, openJournal } from "../../ao/journal/index.ts";
-import { connectLegacy, EMBEDDED_LIMITS } from "../../ao/legacy/connect.ts";
 import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
 import type { Ao, NetworkEndpoints } from "../../ao/port.ts";
 import { loadWallet } from "../../ao/wallet.ts";
@@ -27,7 +27,7 @@ export interface Session {
   readonly endpoints: NetworkEndpoints;
   /** Module ids by alias (`aos`), on networks that name some. */
   readonly modules: Readonly<Record<string, string>>;
-  readonly networkName: string;
+  readonly networkName: NetworkRef["kind"];
   readonly deployment: Deployment;
   /** Who deploys, as the ledger is told: the same for every run from this folder. */
   operator(): Promise<string>;
@@ -92,13 +92,10 @@ async function open(scope: Scope, network: NetworkRef): Promise<Session> {
   const { endpoints, modules } = await placeOf(network);
   const journal = await openJournal(join(scope.home, "journal", `${scope.project}.${scope.stack}.jsonl`));
   const board = new WaitBoard((line) => void say(session, "units", "delayed", line));
-  const ao = connectLegacy({
-    endpoints,
-    wallet,
-    journal,
-    onWait: (wait) => board.observe(wait),
-    limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
-  });
+  const ao = connect(
+    { kind: network.kind, endpoints },
+    { wallet, journal, onWait: (wait) => board.observe(wait) },
+  );
   const inherited = await leftOpen(journal).catch(async (error: unknown) => {
     // This attempt is forgotten: the end of the run would not close its journal.
     await journal.close();

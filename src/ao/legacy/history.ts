@@ -1,0 +1,142 @@
+import { z } from "zod";
+import { type Budget, within } from "../../core/budget.ts";
+import { unitNotAo } from "../errors.ts";
+import type { Ao, Scheduled } from "../port.ts";
+import { retrying } from "../retry.ts";
+import type { Unit } from "./http.ts";
+
+const tag = z.object({ name: z.string(), value: z.string() });
+const NodeSchema = z.looseObject({
+  message: z
+    .looseObject({
+      id: z.string(),
+      owner: z.looseObject({ address: z.string() }),
+      tags: z.array(tag),
+      data: z.string().nullish(),
+    })
+    .nullish(),
+  assignment: z.looseObject({ id: z.string(), tags: z.array(tag) }),
+});
+const PageSchema = z.looseObject({
+  page_info: z.looseObject({ has_next_page: z.boolean() }).optional(),
+  edges: z.array(z.looseObject({ node: NodeSchema })),
+});
+
+/** Seconds that one call may take. */
+const CALL_SECONDS = 30;
+
+/** Messages of one call to the scheduler unit. */
+const PAGE = 500;
+
+/** What the order of a process is read by. */
+export interface HistoryParts extends Pick<Ao, "find" | "data"> {
+  /** The scheduler unit; one try. */
+  unit(budget: Budget): Promise<Unit>;
+  /** Messages of one call. @default 500 */
+  readonly page?: number;
+}
+
+/** The order of processes, as their scheduler unit has it. */
+export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
+  const page = parts.page ?? PAGE;
+  const unit = (budget: Budget) =>
+    retrying("finding the scheduler unit", within(budget, CALL_SECONDS), () =>
+      parts.unit(within(budget, CALL_SECONDS)),
+    );
+  return {
+    async latest(processId, budget) {
+      const su = await unit(budget);
+      const answer = await ask(su, `${processId}/latest`, budget);
+      if (answer !== "refused") return scheduled(NodeSchema.parse(answer)).slot;
+      // The unit does not count the spawn among the messages: a process that got none yet is found by itself.
+      return (await ask(su, `processes/${processId}`, budget)) === "refused" ? undefined : 0;
+    },
+    async range({ processId, from, to }, budget) {
+      const su = await unit(budget);
+      const found: Scheduled[] = [];
+      // The place to go on after is exclusive, and -1 brings the spawn, too.
+      for (let after = from - 1; after < to; ) {
+        const query = new URLSearchParams({
+          "process-id": processId,
+          "from-nonce": String(after),
+          "to-nonce": String(to),
+          limit: String(page),
+        });
+        const { edges, page_info } = pageIn(su, await ask(su, `${processId}?${query}`, budget));
+        const slots = edges.map(({ node }) => scheduled(node));
+        found.push(...slots.filter(({ slot }) => slot >= from && slot <= to));
+        const last = Math.max(after, ...slots.map(({ slot }) => slot));
+        if (page_info?.has_next_page !== true || last === after) break;
+        after = last;
+      }
+      found.sort((a, b) => a.slot - b.slot);
+      return withAssigned(parts, found, budget);
+    },
+  };
+}
+
+function scheduled({ message, assignment }: z.infer<typeof NodeSchema>): Scheduled {
+  const order = record(assignment.tags);
+  const tags = record(message?.tags ?? []);
+  return {
+    slot: Number(order.Nonce ?? -1),
+    messageId: message?.id ?? order.Message ?? "",
+    ...(message ? {} : { assignmentId: assignment.id }),
+    timestamp: Number(order.Timestamp ?? 0),
+    from: tags["From-Process"] ?? message?.owner.address ?? "",
+    action: tags.Action ?? (tags.Type === "Process" ? "(spawn)" : ""),
+    tags,
+    data: message?.data ?? "",
+  };
+}
+
+/**
+ * A message that was uploaded and then assigned is not at the scheduler: what it says is read from the gateway. One that the
+ * gateway does not show stays without.
+ */
+async function withAssigned(
+  ao: Pick<Ao, "find" | "data">,
+  found: readonly Scheduled[],
+  budget: Budget,
+): Promise<Scheduled[]> {
+  const ids = found.filter(({ from }) => from === "").map(({ messageId }) => messageId);
+  if (ids.length === 0) return [...found];
+  const items = new Map((await ao.find({ ids, limit: ids.length }, budget)).map((item) => [item.id, item]));
+  return Promise.all(
+    found.map(async (one) => {
+      const item = one.from === "" ? items.get(one.messageId) : undefined;
+      if (!item) return one;
+      const data = await ao.data(item.id, budget);
+      const { tags, owner } = item;
+      return {
+        ...one,
+        from: tags["From-Process"] ?? owner,
+        action: tags.Action ?? "",
+        tags,
+        data: new TextDecoder().decode(data),
+      };
+    }),
+  );
+}
+
+const record = (tags: readonly { name: string; value: string }[]): Record<string, string> =>
+  Object.fromEntries(tags.map(({ name, value }) => [name, value]));
+
+/** What the unit tells, or that it refused the question (400, 404): it knows no such process or message, or the call was wrong. */
+async function ask(su: Unit, path: string, budget: Budget): Promise<unknown> {
+  const answer = await su.ask({ url: `${su.url}/${path}` }, within(budget, CALL_SECONDS));
+  if (answer.status === 400 || answer.status === 404) return "refused";
+  if (!answer.ok || answer.json === undefined)
+    throw unitNotAo(su.name, su.url, `${answer.status} ${answer.excerpt}`);
+  return answer.json;
+}
+
+function pageIn(su: Unit, answer: unknown): z.infer<typeof PageSchema> {
+  const page = PageSchema.safeParse(answer);
+  if (page.success) return page.data;
+  throw unitNotAo(
+    su.name,
+    su.url,
+    answer === "refused" ? "it refused the call" : z.prettifyError(page.error),
+  );
+}
