@@ -7,7 +7,7 @@ import { writeAtomically } from "../src/fleet/files.ts";
 import type { DeclaredProcess, MemberPolicySchema } from "../src/fleet/releases/declared.ts";
 import { type ReleaseDocument, readRelease } from "../src/fleet/releases/document.ts";
 import { ensureBundles, networkReader, type Reader, releaseOnNetwork } from "../src/fleet/releases/remote.ts";
-import type { ProviderConfig } from "../src/fleet/session/session.ts";
+import type { StackSettings } from "../src/fleet/session/session.ts";
 import { configurationOf } from "./configuration.ts";
 import { type FleetDeclaration, FleetDeclarationSchema } from "./declaration.ts";
 import { levelsOf } from "./graph.ts";
@@ -25,7 +25,7 @@ const PATIENCE = 120;
 export interface PinnedStack {
   readonly project: string;
   readonly stack: string;
-  readonly config: ProviderConfig;
+  readonly config: StackSettings;
 }
 
 /**

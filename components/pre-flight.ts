@@ -3,7 +3,7 @@ import { type NetworkRef, resolveNetwork } from "../src/ao/network.ts";
 import { loadWallet } from "../src/ao/wallet.ts";
 import { budgetOf } from "../src/core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
-import type { ProviderConfig } from "../src/fleet/session/session.ts";
+import type { StackSettings } from "../src/fleet/session/session.ts";
 import { type WalletSource, walletSource } from "../src/fleet/session/wallet.ts";
 
 /** Seconds that a preview waits for units that do not answer. */
@@ -18,7 +18,7 @@ const PATIENCE = 15;
  * @throws FleetError with every problem at once
  */
 export async function preFlight(
-  config: ProviderConfig,
+  config: StackSettings,
   network: NetworkRef,
   modules: readonly string[],
   upload = false,
@@ -41,7 +41,7 @@ export async function preFlight(
   throwAll(problems);
 }
 
-async function walletProblem(config: ProviderConfig): Promise<void> {
+async function walletProblem(config: StackSettings): Promise<void> {
   const source: WalletSource = walletSource(config);
   await loadWallet(source);
 }

@@ -13,10 +13,11 @@ import { saysRuined } from "../../src/fleet/members/ruined.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
-import { configure, type Session, sessionFor } from "../../src/fleet/session/session.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import { othersIn } from "../run/coming.ts";
 import { assumeKept, type CheckFailure, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial.ts";
+import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { type ConfigBundleInputs, ConfigBundleInputsSchema, type ConfigBundleOutputs } from "./schema.ts";
 

@@ -6,9 +6,10 @@ import { approvalOf, forgetApproval } from "../../src/fleet/releases/approval.ts
 import { documentOf, releasePath } from "../../src/fleet/releases/document.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
-import { configure, type Session } from "../../src/fleet/session/session.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial.ts";
+import { configure } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { finish, register } from "./ledger.ts";
 import { type ReleaseInputs, ReleaseInputsSchema, type ReleaseOutputs } from "./schema.ts";

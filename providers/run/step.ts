@@ -3,8 +3,9 @@ import { FleetError } from "../../src/core/errors.ts";
 import { isWaitingCode } from "../../src/delivery/phase.ts";
 import { type StepEvent, tell } from "../../src/fleet/session/progress.ts";
 import type { Scope } from "../../src/fleet/session/scope.ts";
-import { type Session, sessionFor } from "../../src/fleet/session/session.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import { PartialFailure } from "./partial.ts";
+import { sessionFor } from "./session.ts";
 
 /** Where a step happens and what it is about. */
 export interface StepPlace {

@@ -1,14 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { connect } from "../ao/connect.ts";
 import { type Journal, openJournal } from "../ao/journal/index.ts";
-import { type NetworkRef, resolveNetwork } from "../ao/network.ts";
+import type { NetworkRef } from "../ao/network.ts";
 import { loadWallet, type Wallet } from "../ao/wallet.ts";
-import { budgetOf } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
-import { Deployment } from "../fleet/session/deployment.ts";
-import { operatorOf } from "../fleet/session/operator.ts";
+import { openSession } from "../fleet/session/open.ts";
 import { ScopeSchema } from "../fleet/session/scope.ts";
 import type { Session } from "../fleet/session/session.ts";
 import { run } from "../toolchain/run.ts";
@@ -63,45 +60,21 @@ export async function openFleet(
   const network = options.network ?? networkOf(config, projectDir);
   const wallet =
     options.wallet === false ? await walletOrNone(workspace, config) : await walletOf(workspace, config);
-  let modules: Readonly<Record<string, string>> = {};
-  const endpoints = await resolveNetwork(network, async (dir) => {
-    const localnet = await import("../localnet/index.ts");
-    const info = await localnet.start(dir, { log: options.note });
-    ({ modules } = info);
-    return info;
-  });
   const { journal, close } = await openCliJournal(scope.home, options.journal);
-  const ao = connect({ kind: network.kind, endpoints }, { wallet, journal });
-  const session: Session = {
-    scope,
-    ao,
-    journal,
-    endpoints,
-    modules,
-    networkName: network.kind,
-    deployment: new Deployment(() => session),
-    operator: () => operatorOf(scope.home),
-    budget: budgetOf,
+  try {
     // Every message of a command has a key of its own: nothing of an earlier one is left open under it.
-    supersede: async () => {},
-  };
-  const stated = async () => fleetInState(await exportState(workspace, stack));
-  const found =
-    options.asksRouter === false
-      ? knownFleet(session.scope, stated)
-      : servingFleet(session, { stated, note: options.note });
-  const known = await found.catch(async (error: unknown) => {
+    const session = await openSession({ scope, network, wallet, journal, note: options.note });
+    const stated = async () => fleetInState(await exportState(workspace, stack));
+    const known =
+      options.asksRouter === false
+        ? await knownFleet(session.scope, stated)
+        : await servingFleet(session, { stated, note: options.note });
+    return { ...known, project: config.project, stack, session, close };
+  } catch (error) {
     // Nobody else can release the journal's lock.
     await close();
     throw error;
-  });
-  return {
-    ...known,
-    project: config.project,
-    stack,
-    session,
-    close,
-  };
+  }
 }
 
 async function openCliJournal(

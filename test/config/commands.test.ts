@@ -8,11 +8,11 @@ import { explanationOf, keepExplanation } from "../../components/explained.ts";
 import { planFleet } from "../../components/plan.ts";
 import * as config from "../../providers/config-bundle/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { sessionFor } from "../../providers/run/session.ts";
 import type { FleetSession } from "../../src/cli/fleet-session.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { releasePath } from "../../src/fleet/releases/document.ts";
-import { sessionFor } from "../../src/fleet/session/session.ts";
 import { projectFolder, fleet as run } from "../cli/fakes.ts";
 import { createProcess, type Stack, simulatedStack } from "../providers/fixture.ts";
 

@@ -3,9 +3,9 @@ import * as configBundle from "../../providers/config-bundle/lifecycle.ts";
 import * as processes from "../../providers/process/lifecycle.ts";
 import * as release from "../../providers/release/lifecycle.ts";
 import { PartialFailure } from "../../providers/run/partial.ts";
+import { endRun } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { readJson, writeAtomically } from "../../src/fleet/files.ts";
-import { endRun } from "../../src/fleet/session/session.ts";
 import { type Declared, declare, type Spec } from "./spec.ts";
 
 type Raw = Record<string, unknown>;

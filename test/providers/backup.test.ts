@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
-import { endRun } from "../../src/fleet/session/session.ts";
+import { endRun } from "../../providers/run/session.ts";
 import { checked, createProcess, evaluate, type Stack, simulatedStack } from "./fixture.ts";
 
 let stack: Stack;

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import * as configBundle from "../../providers/config-bundle/lifecycle.ts";
 import * as process from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { sessionFor } from "../../providers/run/session.ts";
 import { bundle, store } from "../../src/bundler/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
-import { sessionFor } from "../../src/fleet/session/session.ts";
 import { makeJwk } from "../ao/wallets.ts";
 import { type Script, type Simnet, type SimnetOptions, startSimnet } from "../simnet/index.ts";
 

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
-import { endRun } from "../../src/fleet/session/session.ts";
+import { endRun } from "../../providers/run/session.ts";
 import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 /** A load that an earlier run sent, before that run's state was written. */

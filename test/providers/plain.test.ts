@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { planFleet } from "../../components/plan.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { endRun, sessionFor } from "../../providers/run/session.ts";
 import { budgetOf } from "../../src/core/budget.ts";
-import { endRun, type Session, sessionFor } from "../../src/fleet/session/session.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 import { stop } from "../../src/localnet/index.ts";
 import { checked, configureOnce } from "./fixture.ts";
 

@@ -4,8 +4,8 @@ import { revisionsOf, surplus } from "../../providers/process/revisions.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { explainChanges } from "../../providers/process/words.ts";
 import { PartialFailure } from "../../providers/run/partial.ts";
+import { endRun } from "../../providers/run/session.ts";
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";
-import { endRun } from "../../src/fleet/session/session.ts";
 import type { Script } from "../simnet/index.ts";
 import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
 

@@ -4,8 +4,8 @@ import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { ProcessInputsSchema, type ProcessOutputs } from "../../providers/process/schema.ts";
 import { explainChanges } from "../../providers/process/words.ts";
 import { PartialFailure } from "../../providers/run/partial.ts";
+import { endRun } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
-import { endRun } from "../../src/fleet/session/session.ts";
 import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 /** A process whose spawn came to the scheduler twice never evaluates a message again: found, named, and replaced with consent. */

@@ -1,13 +1,13 @@
 /** A plain aos program whose handler raises, behind the generic router, with one caller: on the embedded network, in real aos. */
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { sessionFor } from "../../providers/run/session.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import type { FleetSession } from "../../src/cli/fleet-session.ts";
 import { historyOf } from "../../src/fleet/history.ts";
 import { approvalOf } from "../../src/fleet/releases/approval.ts";
-import { sessionFor } from "../../src/fleet/session/session.ts";
 import { fleet as runCli } from "../cli/fakes.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
 import { Embedded, targetOf } from "./embedded.ts";

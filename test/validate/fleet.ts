@@ -1,13 +1,13 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { sessionFor } from "../../providers/run/session.ts";
 import type { FleetSession } from "../../src/cli/fleet-session.ts";
 import type { Member } from "../../src/cli/members.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { type History, historyOf } from "../../src/fleet/history.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
-import { sessionFor } from "../../src/fleet/session/session.ts";
 import { fleet as runCli } from "../cli/fakes.ts";
 import { createProcess, type Stack, simulatedStack } from "../providers/fixture.ts";
 import type { Script } from "../simnet/index.ts";

@@ -13,7 +13,7 @@ import { FleetError } from "../../core/errors.ts";
 import { bundleIn } from "../code/program.ts";
 import { writeAtomically } from "../files.ts";
 import { deploymentKey, type Scope } from "../session/scope.ts";
-import type { ProviderConfig } from "../session/session.ts";
+import type { StackSettings } from "../session/session.ts";
 import { walletSource } from "../session/wallet.ts";
 import { type ReleaseDocument, releasePath, verifiedRelease } from "./document.ts";
 
@@ -27,7 +27,7 @@ export interface Reader {
 }
 
 /** Opens the network for reading; the embedded one is started when it is down. */
-export async function networkReader(network: NetworkRef, config: ProviderConfig): Promise<Reader> {
+export async function networkReader(network: NetworkRef, config: StackSettings): Promise<Reader> {
   const wallet = await loadWallet(walletSource(config));
   const endpoints = await resolveNetwork(network, async (dir) =>
     (await import("../../localnet/index.ts")).start(dir),

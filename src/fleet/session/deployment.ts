@@ -5,7 +5,7 @@ import { giveUp, yieldToRival } from "../members/rival.ts";
 import { mayReplace, saysRuined, withWayOn } from "../members/ruined.ts";
 import { ask } from "../protocol/ask.ts";
 import { newDeploymentId } from "./deployment-id.ts";
-import type { Session } from "./session.ts";
+import type { Run, Session } from "./session.ts";
 
 const BeginSchema = z.looseObject({ deploymentId: z.string(), epoch: z.number().int() });
 const InfoSchema = z.looseObject({ epoch: z.number().int(), status: z.string() });
@@ -19,11 +19,8 @@ const BEAT = 45_000;
 /** With these another run got the epoch: beginning once more would fence that one out. */
 const BEATEN = new Set(["STALE_EPOCH", "DEPLOYMENT_IN_PROGRESS"]);
 
-/**
- * One run that changes a fleet. It has an id from the start and takes the epoch once, at its first change, by
- * compare-and-set on the ledger; every control message of the run carries exactly that epoch.
- */
-export class Deployment {
+/** The run of a session: what the ledger is told of it, and the epoch that it took there. */
+export class Deployment implements Run {
   readonly id: string;
   readonly startedAt = new Date();
   readonly #session: () => Session;
@@ -44,17 +41,10 @@ export class Deployment {
     this.id = process.env.FLEET_DEPLOYMENT_ID ?? newDeploymentId(this.startedAt);
   }
 
-  /** Seconds since the run's first change. */
   seconds(): number {
     return Math.round((Date.now() - this.startedAt.getTime()) / 100) / 10;
   }
 
-  /**
-   * The run's epoch; 0 while the fleet has no ledger yet. The first caller takes it, the others wait for that one.
-   *
-   * @throws FleetError DEPLOYMENT_IN_PROGRESS when another operator's run is alive, STALE_EPOCH when one came and went
-   *   meanwhile, LEDGER_TAKEN when the very first one was lost
-   */
   epoch(): Promise<number> {
     const manual = manualEpoch();
     if (manual !== undefined) return Promise.resolve(manual);
@@ -69,7 +59,6 @@ export class Deployment {
     return this.#epoch;
   }
 
-  /** As `epoch`, for who needs the ledger: when the run began without one, or on a dead one, and it exists by now, begins on it. */
   async ledgerEpoch(): Promise<{ ledger: Incarnation; epoch: number } | undefined> {
     if (manualEpoch() !== undefined) return undefined;
     const ledger = await this.#ledger();
@@ -81,12 +70,6 @@ export class Deployment {
     return { ledger, epoch: await this.epoch() };
   }
 
-  /**
-   * Two operators who do not know of each other may make the first ledger at the same time. The lower id counts; who has the
-   * other one retires all that it made and stops.
-   *
-   * @throws FleetError LEDGER_TAKEN; from then on every `epoch()` of this run does
-   */
   async assertFirst(ledger: Pick<Incarnation, "processId" | "generation">): Promise<void> {
     if (this.#lost) throw this.#lost;
     const epoch = await (this.#epoch ?? 0);
@@ -94,14 +77,12 @@ export class Deployment {
     if (this.#lost) throw this.#lost;
   }
 
-  /** When the first deployment was lost meanwhile, retires a process that was made beside it and throws. */
   async assertKept(name: string, one: Pick<Incarnation, "processId" | "generation">): Promise<void> {
     if (!this.#lost) return;
     await giveUp(this.#session(), name, one, await (this.#epoch ?? 0));
     throw this.#lost;
   }
 
-  /** The ledger's epoch as it is now, without taking one; 0 while there is none. Asked once a run that only looks. */
   currentEpoch(): Promise<number> {
     this.#current ??= this.#readEpoch().catch((error: unknown) => {
       this.#current = undefined;
@@ -110,12 +91,6 @@ export class Deployment {
     return this.#current;
   }
 
-  /**
-   * Brings the ledger up to the epoch of a member that is ahead of it, as when somebody raised that one by hand or the ledger
-   * was made anew: the next run begins beyond it.
-   *
-   * @returns whether the ledger was behind
-   */
   async catchUp(member: Pick<Incarnation, "processId" | "generation">, name: string): Promise<boolean> {
     const session = this.#session();
     const budget = session.budget(30);
@@ -128,21 +103,15 @@ export class Deployment {
     return true;
   }
 
-  /** The run is written into the ledger as finished. */
   finished(): void {
     this.ended();
   }
 
-  /** Gives no sign of life any more; whatever the ledger holds of the run stays. */
   ended(): void {
     this.#running = undefined;
     clearInterval(this.#beat);
   }
 
-  /**
-   * Writes into the ledger that this run failed, or that its rollout waits for a person (`HELD`): once, and only if that can be done at
-   * once. Never throws.
-   */
   async failed(reason: string, status: "FAILED" | "HELD" = "FAILED"): Promise<void> {
     const running = this.#running;
     if (!running) return;

@@ -1,25 +1,15 @@
-import { join } from "node:path";
-import { connect } from "../../ao/connect.ts";
-import { type Journal, openJournal } from "../../ao/journal/index.ts";
-import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
+import type { Journal } from "../../ao/journal/index.ts";
+import type { NetworkRef } from "../../ao/network.ts";
 import type { Ao, NetworkEndpoints } from "../../ao/port.ts";
-import { loadWallet } from "../../ao/wallet.ts";
-import { type Budget, budgetOf, within } from "../../core/budget.ts";
-import { canonicalJson } from "../../core/hash.ts";
-import { Deployment } from "./deployment.ts";
-import { operatorOf } from "./operator.ts";
-import { endWithParent } from "./parent.ts";
-import { say } from "./progress.ts";
+import type { Budget } from "../../core/budget.ts";
 import type { Scope } from "./scope.ts";
-import { WaitBoard } from "./wait-board.ts";
-import { walletSource } from "./wallet.ts";
 
-/** What Pulumi hands to `configure`: the stack's config with secrets opened. Never kept beyond this module. */
-export interface ProviderConfig {
+/** Reads one setting of the stack by its key, secrets opened. Never kept: settings hold the wallet. */
+export interface StackSettings {
   get(key: string): string | undefined;
 }
 
-/** One run's hold on one network in the name of one stack. */
+/** One run's hold on one network in the name of one stack: of a provider, or of a command. */
 export interface Session {
   readonly scope: Scope;
   readonly ao: Ao;
@@ -28,7 +18,7 @@ export interface Session {
   /** Module ids by alias (`aos`), on networks that name some. */
   readonly modules: Readonly<Record<string, string>>;
   readonly networkName: NetworkRef["kind"];
-  readonly deployment: Deployment;
+  readonly deployment: Run;
   /** Who deploys, as the ledger is told: the same for every run from this folder. */
   operator(): Promise<string>;
   /** A budget for one resource: its own seconds, cut by what is left of the whole run (`FLEET_TIMEOUT`). */
@@ -39,143 +29,55 @@ export interface Session {
   supersede(step: string, intent: string): Promise<void>;
 }
 
-let config: ProviderConfig | undefined;
-let announce: () => void = () => {};
-const announced = new Promise<void>((resolve) => {
-  announce = resolve;
-});
-
-/** Called by every provider of the process; all get the same config, so the first is enough. */
-export function configure(given: ProviderConfig): void {
-  config ??= given;
-  endWithParent();
-  announce();
+/** One AO process of a member. */
+interface ProcessRef {
+  readonly processId: string;
+  readonly generation: number;
 }
-
-/** Pulumi does not wait for `configure` before parallel calls, so every method waits here. */
-async function configured(): Promise<ProviderConfig> {
-  await announced;
-  if (!config) throw new Error("configured() before configure()");
-  return config;
-}
-
-let address: Promise<string> | undefined;
-
-/** The address of the stack's wallet, without a session. @throws FleetError when no wallet can be read */
-export function walletAddress(): Promise<string> {
-  address ??= configured()
-    .then((given) => loadWallet(walletSource(given)))
-    .then((wallet) => wallet.address);
-  address.catch(() => {
-    address = undefined;
-  });
-  return address;
-}
-
-const sessions = new Map<string, Promise<Session>>();
-let whole: Budget | undefined;
-
-/** The session for a scope and network, made once per provider process; a failed attempt is not kept. */
-export function sessionFor(scope: Scope, network: NetworkRef): Promise<Session> {
-  const key = canonicalJson({ scope, network });
-  const known = sessions.get(key);
-  if (known) return known;
-  const made = open(scope, network);
-  sessions.set(key, made);
-  made.catch(() => sessions.delete(key));
-  return made;
-}
-
-async function open(scope: Scope, network: NetworkRef): Promise<Session> {
-  const given = await configured();
-  const wallet = await loadWallet(walletSource(given));
-  const { endpoints, modules } = await placeOf(network);
-  const journal = await openJournal(join(scope.home, "journal", `${scope.project}.${scope.stack}.jsonl`));
-  const board = new WaitBoard((line) => void say(session, "units", "delayed", line));
-  const ao = connect(
-    { kind: network.kind, endpoints },
-    { wallet, journal, onWait: (wait) => board.observe(wait) },
-  );
-  const inherited = await leftOpen(journal).catch(async (error: unknown) => {
-    // This attempt is forgotten: the end of the run would not close its journal.
-    await journal.close();
-    throw error;
-  });
-  const session: Session = {
-    scope,
-    ao,
-    journal,
-    endpoints,
-    modules,
-    networkName: network.kind,
-    deployment: new Deployment(() => session),
-    operator: () => operatorOf(scope.home),
-    withoutBackup: process.env.FLEET_WITHOUT_BACKUP === "1" || given.get("withoutBackup") === "true",
-    budget(seconds) {
-      whole ??= budgetOf(runSeconds());
-      return within(whole, seconds);
-    },
-    async supersede(step, intent) {
-      for (const key of inherited) {
-        if (key === intent || !key.startsWith(step)) continue;
-        inherited.delete(key);
-        await journal.void(key, "superseded");
-      }
-    },
-  };
-  return session;
-}
-
-/** Keys that earlier runs left open, by journal: looked at once a run, when nothing of this run is open yet. */
-const left = new Map<string, Set<string>>();
 
 /**
- * What an earlier run was about to do and nobody waits for any more is never sent again: reads, and whatever carries an
- * epoch that has passed. Spawns and uploads stay, messages of a fleet without a ledger, and what retires a process, since the epoch of a
- * retired ledger passes no more: their bytes may mean the same in the next run. A run that begins voids what it does not need.
+ * One run that changes a fleet. It has an id from the start and takes the epoch once, at its first change, by
+ * compare-and-set on the ledger; every control message of the run carries exactly that epoch.
  */
-async function leftOpen(journal: Journal): Promise<Set<string>> {
-  const known = left.get(journal.path);
-  if (known) return known;
-  const keys = new Set<string>();
-  left.set(journal.path, keys);
-  for (const { kind, key } of journal.open()) {
-    if (kind !== "message") continue;
-    if (key.endsWith("/e0") || key.includes("/RETIRE/")) keys.add(key);
-    else await journal.void(key, "its run has ended");
-  }
-  return keys;
-}
-
-/** Ends this process' run: journals are closed and what comes next is another run, with a deployment and an epoch of its own. */
-export async function endRun(): Promise<void> {
-  const open = await Promise.allSettled(sessions.values());
-  sessions.clear();
-  left.clear();
-  whole = undefined;
-  for (const result of open) {
-    if (result.status !== "fulfilled") continue;
-    result.value.deployment.ended();
-    await result.value.journal.close();
-  }
-}
-
-/** `fleet deploy --timeout` for the run as a whole; a bare `pulumi up` has an hour. */
-function runSeconds(): number {
-  const given = Number(process.env.FLEET_TIMEOUT);
-  return Number.isFinite(given) && given > 0 ? given : 3600;
-}
-
-/** Where the units are. The embedded network is started when it is down, so that refresh and destroy work after a reboot. */
-export async function placeOf(
-  network: NetworkRef,
-): Promise<{ endpoints: NetworkEndpoints; modules: Record<string, string> }> {
-  let modules: Record<string, string> = {};
-  const endpoints = await resolveNetwork(network, async (dir) => {
-    const localnet = await import("../../localnet/index.ts");
-    const info = await localnet.start(dir);
-    modules = info.modules;
-    return info;
-  });
-  return { endpoints, modules };
+export interface Run {
+  readonly id: string;
+  readonly startedAt: Date;
+  /** Seconds since the run's first change. */
+  seconds(): number;
+  /**
+   * The run's epoch; 0 while the fleet has no ledger yet. The first caller takes it, the others wait for that one.
+   *
+   * @throws FleetError DEPLOYMENT_IN_PROGRESS when another operator's run is alive, STALE_EPOCH when one came and went
+   *   meanwhile, LEDGER_TAKEN when the very first one was lost
+   */
+  epoch(): Promise<number>;
+  /** As `epoch`, for who needs the ledger: when the run began without one, or on a dead one, and it exists by now, begins on it. */
+  ledgerEpoch(): Promise<{ ledger: ProcessRef; epoch: number } | undefined>;
+  /**
+   * Two operators who do not know of each other may make the first ledger at the same time. The lower id counts; who has the
+   * other one retires all that it made and stops.
+   *
+   * @throws FleetError LEDGER_TAKEN; from then on every `epoch()` of this run does
+   */
+  assertFirst(ledger: ProcessRef): Promise<void>;
+  /** When the first deployment was lost meanwhile, retires a process that was made beside it and throws. */
+  assertKept(name: string, one: ProcessRef): Promise<void>;
+  /** The ledger's epoch as it is now, without taking one; 0 while there is none. Asked once a run that only looks. */
+  currentEpoch(): Promise<number>;
+  /**
+   * Brings the ledger up to the epoch of a member that is ahead of it, as when somebody raised that one by hand or the ledger
+   * was made anew: the next run begins beyond it.
+   *
+   * @returns whether the ledger was behind
+   */
+  catchUp(member: ProcessRef, name: string): Promise<boolean>;
+  /** The run is written into the ledger as finished. */
+  finished(): void;
+  /** Gives no sign of life any more; whatever the ledger holds of the run stays. */
+  ended(): void;
+  /**
+   * Writes into the ledger that this run failed, or that its rollout waits for a person (`HELD`): once, and only if that can be done at
+   * once. Never throws.
+   */
+  failed(reason: string, status?: "FAILED" | "HELD"): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { WalletSource } from "../../ao/wallet.ts";
 import { FleetError } from "../../core/errors.ts";
-import type { ProviderConfig } from "./session.ts";
+import type { StackSettings } from "./session.ts";
 
 export type { WalletSource };
 
@@ -9,7 +9,7 @@ export type { WalletSource };
  *
  * @throws FleetError WALLET_MISSING when none is named
  */
-export function walletSource(config: ProviderConfig): WalletSource {
+export function walletSource(config: StackSettings): WalletSource {
   const jwk = config.get("wallet");
   if (jwk !== undefined) return { jwk };
   const path = config.get("walletPath") ?? process.env.FLEET_WALLET;

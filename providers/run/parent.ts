@@ -1,4 +1,4 @@
-import { ancestorNamed, bornOf, isAlive, parentOf } from "../../core/processes.ts";
+import { ancestorNamed, bornOf, isAlive, parentOf } from "../../src/core/processes.ts";
 
 /** Milliseconds between two looks at who started this process. */
 const INTERVAL = 500;

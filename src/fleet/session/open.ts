@@ -1,0 +1,53 @@
+import { connect } from "../../ao/connect.ts";
+import type { Journal } from "../../ao/journal/index.ts";
+import type { NetworkRef } from "../../ao/network.ts";
+import type { Wallet } from "../../ao/wallet.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { Deployment } from "./deployment.ts";
+import { operatorOf } from "./operator.ts";
+import { placeOf } from "./place.ts";
+import { say } from "./progress.ts";
+import type { Scope } from "./scope.ts";
+import type { Session } from "./session.ts";
+import { WaitBoard } from "./wait-board.ts";
+
+/** What a session is opened with. Who opens it closes the journal. */
+export interface OpenSession {
+  readonly scope: Scope;
+  readonly network: NetworkRef;
+  readonly wallet: Wallet;
+  readonly journal: Journal;
+  /** Told what is done to start the embedded network. @default nobody */
+  readonly note?: (line: string) => void;
+  /** Whether people are told, as steps of the run, which unit it waits for. @default false */
+  readonly tellsWaits?: boolean;
+  /** @default budgets that know of no whole */
+  readonly budget?: Session["budget"];
+  /** @default nothing is left open by an earlier run */
+  readonly supersede?: Session["supersede"];
+  /** @default false */
+  readonly withoutBackup?: boolean;
+}
+
+/** A hold on a network in the name of a stack: for a provider and for a command alike. */
+export async function openSession(options: OpenSession): Promise<Session> {
+  const { scope, network, wallet, journal, withoutBackup = false } = options;
+  const { endpoints, modules } = await placeOf(network, options.note);
+  const board = new WaitBoard((line) => void say(session, "units", "delayed", line));
+  const ao = connect(
+    { kind: network.kind, endpoints },
+    {
+      ...{ wallet, journal },
+      ...(options.tellsWaits === true ? { onWait: (wait) => board.observe(wait) } : {}),
+    },
+  );
+  const session: Session = {
+    ...{ scope, ao, journal, endpoints, modules, withoutBackup },
+    networkName: network.kind,
+    deployment: new Deployment(() => session),
+    operator: () => operatorOf(scope.home),
+    budget: options.budget ?? budgetOf,
+    supersede: options.supersede ?? (async () => {}),
+  };
+  return session;
+}

@@ -1,0 +1,21 @@
+import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
+import type { NetworkEndpoints } from "../../ao/port.ts";
+
+/**
+ * Where the units are. The embedded network is started when it is down, so that refresh and destroy work after a reboot.
+ *
+ * @param note told what is done to start it
+ */
+export async function placeOf(
+  network: NetworkRef,
+  note?: (line: string) => void,
+): Promise<{ endpoints: NetworkEndpoints; modules: Readonly<Record<string, string>> }> {
+  let modules: Readonly<Record<string, string>> = {};
+  const endpoints = await resolveNetwork(network, async (dir) => {
+    const localnet = await import("../../localnet/index.ts");
+    const info = await localnet.start(dir, note === undefined ? {} : { log: note });
+    modules = info.modules;
+    return info;
+  });
+  return { endpoints, modules };
+}
