@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
-import { neverLoaded, type Place } from "../../src/fleet/health/probe.ts";
+import { neverLoaded } from "../../src/fleet/health/probe.ts";
+import type { Place } from "../../src/fleet/health/verdict.ts";
 import { adoption, assertMayCreate } from "../../src/fleet/members/adoption.ts";
 import { type Incarnation, incarnationsIn, onNetwork } from "../../src/fleet/members/members.ts";
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";

@@ -1,7 +1,7 @@
 import { MAX_MESSAGE_BYTES } from "../../src/ao/network.ts";
 import type { Tags } from "../../src/ao/port.ts";
 import { composeBoot } from "../../src/fleet/code/program.ts";
-import type { Place } from "../../src/fleet/health/probe.ts";
+import type { Place } from "../../src/fleet/health/verdict.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Load, programOf, storedBundle } from "./load.ts";
 import type { ProcessInputs } from "./schema.ts";

@@ -7,8 +7,9 @@ import { awaitBare, bareChanges, isBare, lookAt } from "../../src/fleet/code/bar
 import { keptLines } from "../../src/fleet/code/kept.ts";
 import { ensureModule } from "../../src/fleet/code/module.ts";
 import { changesIn, handWords, notOurs, strangersIn } from "../../src/fleet/health/code-drift.ts";
-import { awaitHealthy, type Expected, type Place, probe } from "../../src/fleet/health/probe.ts";
+import { awaitHealthy, probe } from "../../src/fleet/health/probe.ts";
 import type { HealthOutput } from "../../src/fleet/health/schema.ts";
+import type { Expected, Place } from "../../src/fleet/health/verdict.ts";
 import { adoption } from "../../src/fleet/members/adoption.ts";
 import { type ManifestProcess, record } from "../../src/fleet/members/manifest.ts";
 import { memberKey } from "../../src/fleet/members/members.ts";

@@ -3,17 +3,11 @@ import { excerptOf, explainLuaError, type StoredBundle, store } from "../../src/
 import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { composeBare, isBare } from "../../src/fleet/code/bare.ts";
+import type { Program, RestoredState } from "../../src/fleet/code/commit.ts";
 import type { Kept } from "../../src/fleet/code/kept.ts";
-import {
-  composeProgram,
-  type OwnAnswer,
-  type Program,
-  type RestoredState,
-  readLoadOutcome,
-} from "../../src/fleet/code/program.ts";
-import type { HandChange } from "../../src/fleet/health/code-drift.ts";
-import type { Place } from "../../src/fleet/health/probe.ts";
+import { composeProgram, type OwnAnswer, readLoadOutcome } from "../../src/fleet/code/program.ts";
 import { short } from "../../src/fleet/health/probe.ts";
+import type { HandChange, Place } from "../../src/fleet/health/verdict.ts";
 import { adoption } from "../../src/fleet/members/adoption.ts";
 import { memberKey } from "../../src/fleet/members/members.ts";
 import type { Session } from "../../src/fleet/session/session.ts";

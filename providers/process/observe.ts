@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { isBare, observeBare } from "../../src/fleet/code/bare.ts";
-import { codeChanges, HandChangesSchema, handWords, notOurs } from "../../src/fleet/health/code-drift.ts";
-import { type Place, probe, short } from "../../src/fleet/health/probe.ts";
+import { codeChanges, handWords, notOurs } from "../../src/fleet/health/code-drift.ts";
+import { probe, short } from "../../src/fleet/health/probe.ts";
 import type { HealthOutput } from "../../src/fleet/health/schema.ts";
+import { HandChangesSchema, type Place } from "../../src/fleet/health/verdict.ts";
 import { rivalOf } from "../../src/fleet/members/rival.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { luaList } from "../../src/fleet/protocol/lua-list.ts";

@@ -3,7 +3,7 @@ import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { isBare } from "../../src/fleet/code/bare.ts";
 import { publishedModule } from "../../src/fleet/code/module.ts";
-import type { Place } from "../../src/fleet/health/probe.ts";
+import type { Place } from "../../src/fleet/health/verdict.ts";
 import { assertMayCreate } from "../../src/fleet/members/adoption.ts";
 import { incarnationsIn, memberKey, newestIncarnation, onNetwork } from "../../src/fleet/members/members.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { isBare, retireBare } from "../../src/fleet/code/bare.ts";
-import type { Place } from "../../src/fleet/health/probe.ts";
+import type { Place } from "../../src/fleet/health/verdict.ts";
 import { incarnationsIn } from "../../src/fleet/members/members.ts";
 import { saysRuined } from "../../src/fleet/members/ruined.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";

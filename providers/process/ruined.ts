@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import type { Place } from "../../src/fleet/health/probe.ts";
+import type { Place } from "../../src/fleet/health/verdict.ts";
 import { mayReplace, saysRuined } from "../../src/fleet/members/ruined.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import type { Session } from "../../src/fleet/session/session.ts";

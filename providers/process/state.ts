@@ -1,7 +1,7 @@
 import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import type { RestoredState } from "../../src/fleet/code/program.ts";
-import type { Place } from "../../src/fleet/health/probe.ts";
+import type { RestoredState } from "../../src/fleet/code/commit.ts";
+import type { Place } from "../../src/fleet/health/verdict.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { contentsWords, isEmpty } from "../../src/fleet/snapshot/contents.ts";

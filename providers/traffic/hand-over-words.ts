@@ -2,7 +2,7 @@
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { contentsOf, contentsWords, type Exported, isEmpty } from "../../src/fleet/snapshot/contents.ts";
-import type { Handing } from "./hand-over.ts";
+import type { Handing } from "./handing.ts";
 
 /** What was carried, from where to where, and what the claim rests on. Pure. */
 export function carriedWords(

@@ -23,22 +23,9 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import { type Exported, ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
 import { globalsSeen } from "./globals-seen.ts";
 import { callsOpen, carriedWords, failed, notByKey, notSeen } from "./hand-over-words.ts";
+import type { Handing, Owner } from "./handing.ts";
 import { losing } from "./lost.ts";
 import type { TrafficInputs } from "./schema.ts";
-
-/** One service's state on its way. */
-export interface Handing {
-  readonly name: string;
-  /** Process that has the state. */
-  readonly from: string;
-  /** Process that gets it. */
-  readonly to: string;
-  /** Only what these callers have. @default all of it */
-  readonly keys?: KeyRange;
-}
-
-/** Who has a service's state. */
-export type Owner = Pick<Handing, "name" | "to" | "keys">;
 
 /** Moves state between revisions. What a ruined one had is lost: with consent the rollout goes on without it. */
 export interface HandOver {

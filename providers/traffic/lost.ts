@@ -3,8 +3,8 @@ import type { Budget } from "../../src/core/budget.ts";
 import { mayReplace, saysRuined } from "../../src/fleet/members/ruined.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { recordRuin } from "../process/ruined.ts";
-import type { Owner } from "./hand-over.ts";
 import { lostWords, servingRuined } from "./hand-over-words.ts";
+import type { Owner } from "./handing.ts";
 
 /**
  * For `catch`: a ruined process without whose state the run may go on is said, and written into the ledger, once; any other failure

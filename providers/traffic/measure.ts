@@ -16,7 +16,8 @@ import {
   UNSEEN,
 } from "../../src/delivery/index.ts";
 import type { RevisionMetrics, TrafficState } from "../../src/delivery/wire.ts";
-import { type Place, probe } from "../../src/fleet/health/probe.ts";
+import { probe } from "../../src/fleet/health/probe.ts";
+import type { Place } from "../../src/fleet/health/verdict.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { answerTo } from "./answer.ts";
 import { moversOf, type Wanted } from "./plan.ts";

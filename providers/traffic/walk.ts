@@ -26,7 +26,8 @@ import {
   weightsText,
 } from "../../src/delivery/index.ts";
 import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../src/delivery/wire.ts";
-import { type Handing, type HandOver, handings, owners } from "./hand-over.ts";
+import { type HandOver, handings, owners } from "./hand-over.ts";
+import type { Handing } from "./handing.ts";
 import type { Measure } from "./measure.ts";
 import {
   baseOf,

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { sha256 } from "../core/hash.ts";
 import { isDottedAosModule, isPlainAosModule } from "./aos-modules.ts";
 import { constantLines, luaString } from "./constants.ts";
-import { type GraphModule, isRelative } from "./graph.ts";
+import { isRelative } from "./graph.ts";
+import type { GraphModule } from "./graph-module.ts";
 import { countLines } from "./source.ts";
 import type { Bundle, BundledModule, MappedModule } from "./types.ts";
 

@@ -1,51 +1,17 @@
 import { readFileSync } from "node:fs";
 import type { Problem } from "../core/errors.ts";
 import { type FactCache, factsOf } from "./cache.ts";
-import type { Facts, RequireFact } from "./facts.ts";
 import { PARENT, SELF } from "./facts.ts";
-import { identityOf, type Library, labelOf } from "./files.ts";
+import { identityOf, labelOf } from "./files.ts";
+import type { GraphModule, Starts } from "./graph-module.ts";
 import { faults, notFound } from "./problems.ts";
 import type { Resolution, Resolver } from "./resolve.ts";
 import { readSource } from "./source.ts";
-
-/** A `require` with what it leads to: a module's file, or undefined for the process' own `require`. */
-export interface Edge {
-  readonly name: string;
-  readonly fact: RequireFact;
-  readonly to: string | undefined;
-  /** Left to the process though nobody knows whether its image carries the module. */
-  readonly assumed?: true;
-}
-
-/** One Lua file of the program. `file` is its identity: one file, one module, however it is named. */
-export interface GraphModule {
-  readonly file: string;
-  readonly path: string;
-  /** The name it is first required by, else its path with dots. */
-  name: string;
-  readonly text: string;
-  readonly hash: string;
-  readonly facts: Facts;
-  readonly edges: Edge[];
-  /** Part of the prelude, or reached from it alone: not the author's own code. */
-  readonly library: boolean;
-}
 
 export interface Graph {
   /** In the order in which the modules are met when requires are followed. */
   readonly modules: GraphModule[];
   readonly problems: Problem[];
-}
-
-/** What may start a program: the files to run in order, and names that are only computed. */
-export interface Starts {
-  readonly root: string;
-  /** How the image under the program is called in errors. */
-  readonly image: string;
-  readonly prelude: readonly { readonly path: string; readonly searched: string; readonly name: string }[];
-  readonly entry: { readonly path: string; readonly searched: string };
-  readonly include: readonly string[];
-  readonly library: Library | undefined;
 }
 
 /** Follows every `require` from the starts on. Collects all problems instead of stopping at the first. */

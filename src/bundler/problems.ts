@@ -4,7 +4,7 @@ import { imagesWith } from "./aos-modules.ts";
 import { offsetIn } from "./cache.ts";
 import type { Facts, Found } from "./facts.ts";
 import { labelOf, posix } from "./files.ts";
-import type { GraphModule, Starts } from "./graph.ts";
+import type { GraphModule, Starts } from "./graph-module.ts";
 import type { Resolution } from "./resolve.ts";
 import { positionAt } from "./source.ts";
 import { openerAt } from "./unclosed.ts";

@@ -3,7 +3,7 @@ import { FleetError } from "../core/errors.ts";
 import { bareChanges, glanceAt, type Look, lookAt } from "../fleet/code/bare.ts";
 import { handWords } from "../fleet/health/code-drift.ts";
 import type { FleetSession } from "./fleet-session.ts";
-import type { Member } from "./members.ts";
+import type { Member } from "./member.ts";
 
 /** Why a member that was deployed with `lib: false` is not asked. */
 export const NO_LIBRARY = "it runs without the fleet's library, which answers this";

@@ -5,7 +5,7 @@ import type { Evaluation } from "../ao/port.ts";
 import { type Budget, budgetOf } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
 import type { FleetSession } from "./fleet-session.ts";
-import type { Member } from "./members.ts";
+import type { Member } from "./member.ts";
 
 /** What is known of a process and the wallet of the session. */
 type Ownership =

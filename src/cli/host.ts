@@ -60,7 +60,7 @@ export function realHost(): Host {
     workspace: async (projectDir, stack) =>
       (await import("./workspace.ts")).workspaceOf(projectDir, env, stack),
     stackName: async (workspace, named) => (await import("./workspace.ts")).stackName(workspace, named),
-    openFleet: async (...input) => (await import("./fleet-session.ts")).openFleet(...input),
+    openFleet: async (...input) => (await import("./open-fleet.ts")).openFleet(...input),
     history: async (...input) => (await import("../fleet/history.ts")).historyOf(...input),
     async engine(workspace, stack, note) {
       const { ensureCli } = await import("./workspace.ts");

@@ -5,35 +5,7 @@ import { FleetError } from "../core/errors.ts";
 import { readJson } from "../fleet/files.ts";
 import { type Manifest, readManifest } from "../fleet/members/manifest.ts";
 import type { Scope } from "../fleet/session/scope.ts";
-import type { StatedRevision } from "./stated.ts";
-
-/** One process of the fleet, as the last run left it. */
-export interface Member {
-  readonly name: string;
-  readonly processId: string;
-  /** Counts the AO processes that this member has had. */
-  readonly generation: number;
-  readonly version: string;
-  /** sha256 of the deployed bundle; "" when none was ever loaded. */
-  readonly sourceHash: string;
-  /** As the manifest says: ACTIVE, INITIALIZING, UNHEALTHY, … */
-  readonly status: string;
-  /** False where nothing of the fleet's library is in the process, as it was deployed: none of the library's actions is answered. */
-  readonly lib?: false;
-  /** Of such a process: the code after its load, as an Eval of its owner reads it. */
-  readonly code?: readonly string[];
-}
-
-/** What is known of a fleet from the files of its project, or from its stack's state. */
-export interface KnownFleet {
-  readonly members: readonly Member[];
-  /** The member that keeps the ledger. */
-  readonly ledger?: string;
-  /** The member that carries the router, where traffic is given by a table. */
-  readonly router?: string;
-  /** Member → its revisions by the stack's state, where that was read. */
-  readonly revisions?: Readonly<Record<string, readonly StatedRevision[]>>;
-}
+import type { KnownFleet, Member } from "./member.ts";
 
 const ReleaseFileSchema = z.looseObject({
   scope: z.looseObject({ ledger: z.string().optional() }),

@@ -9,7 +9,7 @@ import { historyOf, resultIdOf } from "../fleet/history.ts";
 import { faultBehind } from "./carried.ts";
 import { wasRun } from "./evaluated.ts";
 import type { FleetSession } from "./fleet-session.ts";
-import type { Member } from "./members.ts";
+import type { Member } from "./member.ts";
 
 export interface Call {
   readonly member: Member;

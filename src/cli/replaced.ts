@@ -1,4 +1,4 @@
-import type { StatusRow } from "./commands/status.ts";
+import type { StatusRow } from "./status-row.ts";
 import type { ShownTraffic } from "./traffic.ts";
 
 /** Phases in which a rollout has not come to its end. */

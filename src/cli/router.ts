@@ -6,7 +6,8 @@ import { luaList } from "../fleet/protocol/lua-list.ts";
 import { isBare } from "./bare.ts";
 import type { Context } from "./command.ts";
 import type { FleetSession } from "./fleet-session.ts";
-import { type Member, pickMember } from "./members.ts";
+import type { Member } from "./member.ts";
+import { pickMember } from "./members.ts";
 import { dryCall } from "./message.ts";
 import { stackState } from "./rollback/stack.ts";
 

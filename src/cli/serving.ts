@@ -4,7 +4,8 @@ import { FleetError } from "../core/errors.ts";
 import { heaviest } from "../delivery/table.ts";
 import { type TrafficState, TrafficStateSchema } from "../delivery/wire.ts";
 import type { Session } from "../fleet/session/session.ts";
-import { type KnownFleet, knownFleet } from "./members.ts";
+import type { KnownFleet } from "./member.ts";
+import { knownFleet } from "./members.ts";
 import { dryCall } from "./message.ts";
 import { asRevision } from "./stated.ts";
 

@@ -1,17 +1,7 @@
 /** A fleet as the state of its stack has it: who has the traffic, never what merely runs. Pure. */
 import { z } from "zod";
-import type { KnownFleet, Member } from "./members.ts";
-
-const RevisionSchema = z.looseObject({
-  processId: z.string(),
-  sourceHash: z.string().default(""),
-  version: z.string().optional(),
-  generation: z.number().optional(),
-  health: z.string().optional(),
-  code: z.array(z.string()).optional(),
-});
-/** One revision of a member that the state names. States of earlier versions say less. */
-export type StatedRevision = z.output<typeof RevisionSchema>;
+import type { KnownFleet, Member } from "./member.ts";
+import { RevisionSchema, type StatedRevision } from "./stated-revision.ts";
 
 const ProcessSchema = z.looseObject({
   name: z.string(),

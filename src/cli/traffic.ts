@@ -3,7 +3,7 @@ import { headline, percent, phaseOf, revisionsOf } from "../delivery/index.ts";
 import { type TrafficState, TrafficStateSchema } from "../delivery/wire.ts";
 import { ask } from "../fleet/protocol/ask.ts";
 import type { FleetSession } from "./fleet-session.ts";
-import type { Member } from "./members.ts";
+import type { Member } from "./member.ts";
 import { dryCall } from "./message.ts";
 import { table } from "./table.ts";
 

@@ -7,7 +7,7 @@ import type { Engine, EngineEvent, EngineRun } from "../../src/cli/deploy/engine
 import type { FleetSession } from "../../src/cli/fleet-session.ts";
 import type { Host } from "../../src/cli/host.ts";
 import { main } from "../../src/cli/main.ts";
-import type { Member } from "../../src/cli/members.ts";
+import type { Member } from "../../src/cli/member.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import type { History } from "../../src/fleet/history.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { connectLegacy, openJournal, type Wallet } from "../../src/ao/index.ts";
 import type { Ao, Tags } from "../../src/ao/port.ts";
 import type { FleetSession } from "../../src/cli/fleet-session.ts";
-import type { Member } from "../../src/cli/members.ts";
+import type { Member } from "../../src/cli/member.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../src/cli/monitor/monitor.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { sha256 } from "../../src/core/hash.ts";

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bundle, bundle } from "../../src/bundler/index.ts";
-import { composeProgram, type RestoredState } from "../../src/fleet/code/program.ts";
+import type { RestoredState } from "../../src/fleet/code/commit.ts";
+import { composeProgram } from "../../src/fleet/code/program.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const LIBRARY = "src/runtime/fleet/init.lua";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { sessionFor } from "../../providers/run/session.ts";
 import type { FleetSession } from "../../src/cli/fleet-session.ts";
-import type { Member } from "../../src/cli/members.ts";
+import type { Member } from "../../src/cli/member.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { type History, historyOf } from "../../src/fleet/history.ts";

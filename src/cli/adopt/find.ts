@@ -7,7 +7,7 @@ import { activeOf } from "../../delivery/index.ts";
 import { TrafficStateSchema } from "../../delivery/wire.ts";
 import { publishedBefore } from "../../fleet/code/module.ts";
 import { hashOfOwn } from "../../fleet/code/module-store.ts";
-import type { Place } from "../../fleet/health/probe.ts";
+import type { Place } from "../../fleet/health/verdict.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { releaseOnNetwork } from "../../fleet/releases/remote.ts";

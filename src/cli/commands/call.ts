@@ -12,7 +12,8 @@ import { EXIT, type ExitCode, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { luaErrorIn } from "../log-entries.ts";
 import { faultIn, luaExplainer } from "../lua-errors.ts";
-import { type Member, pickMember } from "../members.ts";
+import type { Member } from "../member.ts";
+import { pickMember } from "../members.ts";
 import { call, dryCall, type Reply } from "../message.ts";
 import { withLibrary } from "../state/members.ts";
 

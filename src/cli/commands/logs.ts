@@ -12,7 +12,8 @@ import {
   withSources,
 } from "../log-entries.ts";
 import { luaExplainer } from "../lua-errors.ts";
-import { type KnownFleet, type Member, pickMember } from "../members.ts";
+import type { KnownFleet, Member } from "../member.ts";
+import { pickMember } from "../members.ts";
 import { brief } from "../table.ts";
 
 const Options = z.looseObject({

@@ -8,7 +8,7 @@ import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { type Cli, type Context, defineCommand } from "../command.ts";
 import { EXIT, type ExitCode, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { ownerWords, recover } from "../recovery/index.ts";
 import { membersWithLibrary } from "../state/members.ts";
 import { putBack, putBackLines } from "../state/put-back.ts";

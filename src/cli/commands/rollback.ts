@@ -12,6 +12,7 @@ import { freeStack } from "../recovery/free.ts";
 import { newRollbackId } from "../rollback/id.ts";
 import type { KnownHistory } from "../rollback/known.ts";
 import { lostWords } from "../rollback/lost.ts";
+import type { MemberWay } from "../rollback/member-way.ts";
 import { perform, pinEnvironment, withEnvironment } from "../rollback/perform.ts";
 import type { RollbackType } from "../rollback/phases.ts";
 import { currentPin, setPin } from "../rollback/pin.ts";
@@ -19,7 +20,6 @@ import { type PreparedRollback, prepare } from "../rollback/prepare.ts";
 import type { KnownRelease } from "../rollback/releases.ts";
 import { surprises } from "../rollback/surprises.ts";
 import { lastOf, nothingEarlier, targetOf } from "../rollback/target.ts";
-import type { MemberWay } from "../rollback/way.ts";
 import { wayLines } from "../rollback/way-words.ts";
 import { historyFor } from "./history.ts";
 

@@ -6,7 +6,7 @@ import { ask } from "../../fleet/protocol/ask.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { membersWithLibrary } from "../state/members.ts";
 import { table } from "../table.ts";
 

@@ -9,44 +9,14 @@ import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { type LastKnown, lastKnown, lastWords, rememberHeard } from "../last-known.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { dryCall } from "../message.ts";
 import { whileReplaced } from "../replaced.ts";
 import { routerIn } from "../router.ts";
+import type { StatusRow } from "../status-row.ts";
 import { brief, table } from "../table.ts";
 import { type ShownTraffic, trafficLines, trafficOf } from "../traffic.ts";
 import { unansweredBy } from "../unanswered.ts";
-
-/** One process as it is now, by its own word. */
-export interface StatusRow {
-  readonly name: string;
-  readonly processId: string;
-  /**
-   * HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or RETIRED; with `--quick` the status of Info: ACTIVE, … UNKNOWN where a unit was slow,
-   * down or failed, so that the process was not heard: version, code, epoch and release are those last heard then. A member without
-   * the library is HEALTHY or UNHEALTHY with `--quick` too, or UNKNOWN where a dry run cannot tell.
-   */
-  readonly health: string;
-  /** Why there is no verdict: `NO_REPLY`, `UNIT_SLOW`, … */
-  readonly code?: string;
-  /** Of a process that is UNKNOWN: what it was when it was last heard, and when (ISO 8601). */
-  readonly lastKnown?: { readonly health: string; readonly at: string };
-  readonly version: string;
-  /** sha256 of the code that it runs. */
-  readonly sourceHash: string;
-  readonly generation: number;
-  readonly epoch: number | null;
-  /** Id of the deployment that loaded it. */
-  readonly release: string;
-  /** Milliseconds until it answered. */
-  readonly responseMs: number | null;
-  /** It takes no new requests, and nothing else is wrong with it. */
-  readonly drains?: true;
-  /** Id of the revision that replaces it in a rollout that is under way: then it is DRAINING, and not ill. */
-  readonly replacedBy?: string;
-  /** What is not as it should be. */
-  readonly reasons: readonly string[];
-}
 
 const InfoSchema = z.looseObject({
   status: z.string(),

@@ -4,7 +4,7 @@ import { type Told, tellConfigs } from "../../fleet/config/held.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import { readRelease } from "../../fleet/releases/document.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 
 /** What a process says of its settings now. */
 export interface Live {

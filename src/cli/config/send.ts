@@ -4,7 +4,7 @@ import { hashOf } from "../../core/hash.ts";
 import { type Distributor, distribute, type Shipment, withdraw } from "../../fleet/config/distribute.ts";
 import type { Rule } from "../../fleet/config/rules.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { nowOf } from "../state/members.ts";
 import { liveConfigs } from "./live.ts";
 

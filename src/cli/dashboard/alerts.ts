@@ -2,7 +2,8 @@ import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import type { AlertView } from "../../dashboard/view.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import { type Member, pickMember } from "../members.ts";
+import type { Member } from "../member.ts";
+import { pickMember } from "../members.ts";
 import { call, dryCall } from "../message.ts";
 
 const ListSchema = z.looseObject({

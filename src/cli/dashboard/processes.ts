@@ -3,13 +3,13 @@ import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type { ProcessView } from "../../dashboard/view.ts";
-import { VerdictSchema } from "../../fleet/health/probe.ts";
+import { VerdictSchema } from "../../fleet/health/verdict.ts";
 import { luaList } from "../../fleet/protocol/lua-list.ts";
 import { glanceAtBare, isBare } from "../bare.ts";
 import { drift, unanswered } from "../commands/status.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { lastKnown, rememberHeard } from "../last-known.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { dryCall } from "../message.ts";
 
 /** Lua writes an empty table as a list. */

@@ -3,7 +3,7 @@ import { figuresShown } from "../../delivery/index.ts";
 import { type Metrics, TrafficStateSchema } from "../../delivery/wire.ts";
 import { percentile } from "../../monitor/statistics.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { dryCall } from "../message.ts";
 
 /** The table of the fleet's router; null when it has none yet. */

@@ -2,7 +2,7 @@ import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { readRelease } from "../../fleet/releases/document.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import type { Clock } from "./clock.ts";
 
 /** Milliseconds after which a messenger unit is asked again. It keeps to itself whether it drives a cron, and may have forgotten. */

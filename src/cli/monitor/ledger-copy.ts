@@ -6,7 +6,7 @@ import { ask } from "../../fleet/protocol/ask.ts";
 import type { Session } from "../../fleet/session/session.ts";
 import { type Alert, type Change, keyOf } from "../../monitor/book.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { isLedgers, type LedgerAlert } from "./ledger.ts";
 
 const AnswerSchema = z.looseObject({ success: z.literal(true) });

@@ -5,7 +5,7 @@ import { isOpen, keyOf } from "../../monitor/book.ts";
 import type { LedgerView } from "../../monitor/round.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
 import { type AlertType, type Judgement, LEVELS, TYPE_NAMES } from "../../monitor/types.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { type LedgerEntry, LedgerPageSchema, runsOf } from "../rollback/ledger.ts";
 import { type Look, read } from "./observe.ts";
 

@@ -12,7 +12,7 @@ import { performanceOf } from "../../monitor/statistics.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
 import type { Env } from "../../toolchain/paths.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { KnownFleet, Member } from "../members.ts";
+import type { KnownFleet, Member } from "../member.ts";
 import { servingFleet } from "../serving.ts";
 import type { Clock } from "./clock.ts";
 import { CronWatch } from "./crons.ts";

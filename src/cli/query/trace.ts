@@ -1,7 +1,7 @@
 import type { Scheduled } from "../../ao/port.ts";
 import { type Entry, type History, resultIdOf } from "../../fleet/history.ts";
 import { isError } from "../log-entries.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 
 /** One message on the way of a request through the fleet. */
 export interface Hop {

@@ -6,7 +6,7 @@ import { takeSnapshot } from "../../fleet/snapshot/take.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { infoOf, nothingOf } from "./info.ts";
 import { lostSince } from "./lost.ts";
-import type { MemberWay } from "./way.ts";
+import type { MemberWay } from "./member-way.ts";
 
 /**
  * A member that runs no more is made anew, with the state that its process of then ended with, where that has the shape that the

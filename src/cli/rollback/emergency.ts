@@ -16,8 +16,8 @@ import { ask } from "../../fleet/protocol/ask.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { nothingOf } from "./info.ts";
+import type { MemberWay } from "./member-way.ts";
 import type { Traffic } from "./stack.ts";
-import type { MemberWay } from "./way.ts";
 
 /** What callers got back before anything else was done. */
 export interface Switched {

@@ -4,7 +4,7 @@ import { ask } from "../../fleet/protocol/ask.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import { contentsOf, ExportedSchema } from "../../fleet/snapshot/contents.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 
 /** Module of the library that carries globals. */
 const CARRIES = "fleet.globals";

@@ -4,7 +4,7 @@ import { FleetError } from "../../core/errors.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import { luaList } from "../../fleet/protocol/lua-list.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 
 const InfoSchema = z.looseObject({
   status: z.string().default(""),

@@ -3,7 +3,7 @@ import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 
 /** The phases of a rollback, as the vocabulary has them. */
 export type RollbackPhase =

@@ -10,9 +10,10 @@ import type { FleetSession } from "../fleet-session.ts";
 import { routerState } from "./emergency.ts";
 import { type KnownHistory, keepRelease } from "./known.ts";
 import { ledgerOf, releaseInLedger } from "./ledger.ts";
+import type { MemberWay } from "./member-way.ts";
 import type { KnownRelease } from "./releases.ts";
 import type { Traffic } from "./stack.ts";
-import { type MemberWay, waysTo } from "./way.ts";
+import { waysTo } from "./way.ts";
 
 /** Seconds for what is read from the network before anything is changed. */
 const PATIENCE = 120;

@@ -1,7 +1,7 @@
 import { type Problem, throwAll } from "../../core/errors.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import type { PlannedStep } from "../deploy/progress.ts";
-import type { MemberWay } from "./way.ts";
+import type { MemberWay } from "./member-way.ts";
 
 /**
  * Holds the engine's plan against the ways that were worked out: no process is replaced or retired, and none is made but those that

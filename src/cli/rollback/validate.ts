@@ -5,7 +5,7 @@ import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { isBare, lookAtBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { unansweredBy } from "../unanswered.ts";
-import type { MemberWay } from "./way.ts";
+import type { MemberWay } from "./member-way.ts";
 
 /** What a member says of itself after a rollback. */
 export interface Validated {

@@ -3,11 +3,11 @@ import type { Problem } from "../../core/errors.ts";
 import { heaviest } from "../../delivery/index.ts";
 import type { History } from "../../fleet/history.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { type Info, infoOf, nothingOf } from "./info.ts";
 import { lostSince } from "./lost.ts";
+import type { MemberWay, WayRequest } from "./member-way.ts";
 import { isReachable } from "./migrations.ts";
-import type { MemberWay, WayRequest } from "./way.ts";
 
 type Code = NonNullable<MemberWay["to"]>;
 

@@ -1,5 +1,5 @@
 import { lostWords } from "./lost.ts";
-import type { MemberWay } from "./way.ts";
+import type { MemberWay } from "./member-way.ts";
 
 /** A line for each member that something happens to. */
 export function wayLines(ways: readonly MemberWay[]): string[] {

@@ -5,7 +5,8 @@ import { ask } from "../../fleet/protocol/ask.ts";
 import { isBare, NO_LIBRARY } from "../bare.ts";
 import { UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import { type Member, pickMember } from "../members.ts";
+import type { Member } from "../member.ts";
+import { pickMember } from "../members.ts";
 import type { Output } from "../output.ts";
 
 /** The members that a command is about: those named, or all. @throws FleetError UNKNOWN_PROCESS, NOTHING_DEPLOYED */

@@ -7,7 +7,7 @@ import { ask } from "../../fleet/protocol/ask.ts";
 import { journals } from "../audit/collect.ts";
 import { isBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { findRecords } from "../query/records.ts";
 
 /** A file of the bundle: its name in it, and its content before it is redacted. */

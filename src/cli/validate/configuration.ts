@@ -6,7 +6,7 @@ import { CONFIG_TYPES, type ConfigType, isBuiltIn } from "../../fleet/config/typ
 import { ask } from "../../fleet/protocol/ask.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import { NO_LIBRARY } from "../bare.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import {
   AT_ONCE,
   each,

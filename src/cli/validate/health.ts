@@ -9,7 +9,7 @@ import { LIMITS } from "../../monitor/limits.ts";
 import type { State } from "../../monitor/reading.ts";
 import { countStates, passes } from "../../monitor/verdict.ts";
 import { NO_LIBRARY } from "../bare.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { unansweredBy } from "../unanswered.ts";
 import type { Finding } from "./report.ts";
 import {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import { NO_LIBRARY } from "../bare.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { call } from "../message.ts";
 import type { Integration } from "./report.ts";
 import {

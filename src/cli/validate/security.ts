@@ -5,7 +5,7 @@ import { amount } from "../../core/amount.ts";
 import { probe } from "../../fleet/health/probe.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import { NO_LIBRARY } from "../bare.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import { attempt, forgedEpochs, hostileData, strangersAttacks } from "./attacks.ts";
 import { withStranger } from "./stranger.ts";
 import { each, Findings, type Found, hasNoLibrary, patienceOf, type Subject, wordsOf } from "./subject.ts";

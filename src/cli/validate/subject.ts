@@ -4,7 +4,7 @@ import type { History } from "../../fleet/history.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { type BareLook, isBare, lookAtBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../members.ts";
+import type { Member } from "../member.ts";
 import type { Finding, Integration, Performance, Thresholds, ValidationType } from "./report.ts";
 
 /** What is validated, and with what. */

@@ -8,13 +8,13 @@ import type { Ao, Evaluation } from "../../ao/port.ts";
 import { AOS_GLOBALS, luaString } from "../../bundler/index.ts";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { type HandChange, handWords } from "../health/code-drift.ts";
-import type { Place } from "../health/probe.ts";
+import { handWords } from "../health/code-drift.ts";
 import type { HealthOutput, HealthPolicy } from "../health/schema.ts";
+import type { HandChange, Place } from "../health/verdict.ts";
 import { memberKey } from "../members/members.ts";
 import type { Session } from "../session/session.ts";
 import { CODE, questionOf } from "./bare-code.ts";
-import type { Commit, Program } from "./program.ts";
+import type { Commit, Program } from "./commit.ts";
 
 /** Whether a member runs without the library. */
 export const isBare = ({ lib }: { readonly lib?: boolean | undefined }): boolean => lib === false;

@@ -1,36 +1,11 @@
 import { z } from "zod";
 import { luaString } from "../../bundler/index.ts";
 import { sha256 } from "../../core/hash.ts";
-import { type HandChange, HandChangesSchema } from "../health/code-drift.ts";
+import { type HandChange, HandChangesSchema } from "../health/verdict.ts";
 import { luaList } from "../protocol/lua-list.ts";
 import { codeOf, handlersIn } from "./bare.ts";
+import type { Commit, Program, RestoredState } from "./commit.ts";
 import { type Kept, KeptSchema } from "./kept.ts";
-
-/** The Lua text of one load: guard, bundle, commit – one Eval, which happens as a whole or not at all. Pure. */
-export interface Commit {
-  readonly process: string;
-  readonly release: string;
-  readonly sourceHash: string;
-  readonly version: string;
-  readonly epoch: number;
-  /** Whether another program ran in the process before the fleet's did. @default false */
-  readonly adopted?: boolean;
-  /** Whether the program finds what messages gave, also where its code assigns it at load. @default true */
-  readonly keeps?: boolean;
-}
-
-/** A state to go back to: the program that is loaded finds it as it was exported. */
-export interface RestoredState {
-  /** What EXPORT_STATE gave, as JSON. */
-  readonly text: string;
-  readonly digest: string;
-}
-
-export interface Program {
-  readonly text: string;
-  /** Lines before the bundle's first line, to map an error's line back. */
-  readonly offsetLines: number;
-}
 
 /**
  * The text of a load. `strangers` are handlers that are removed before the bundle runs: they were added by hand.

@@ -5,21 +5,8 @@ import type { Revision } from "../members/revision.ts";
 import { ask } from "../protocol/ask.ts";
 import { luaList } from "../protocol/lua-list.ts";
 import type { Session } from "../session/session.ts";
-import type { Place, Verdict } from "./probe.ts";
-
-/** One thing in the running code that an Eval by hand left changed, as the process itself says. */
-export const HandChangeSchema = z.looseObject({
-  /** HANDLER, ACTION, CHECK, INVARIANT or FUNCTION. */
-  kind: z.string(),
-  /** GONE, ADDED, CHANGED or MOVED. */
-  change: z.string(),
-  /** Empty where the change is one of the order. */
-  name: z.string(),
-});
-export type HandChange = z.infer<typeof HandChangeSchema>;
-
-/** Absent in the answers of a process whose library does not look for it yet. */
-export const HandChangesSchema = luaList(HandChangeSchema).optional();
+import type { Place, Verdict } from "./verdict.ts";
+import { type HandChange, HandChangesSchema } from "./verdict.ts";
 
 const VERBS: Readonly<Record<string, string>> = { GONE: "gone", ADDED: "added", CHANGED: "changed" };
 

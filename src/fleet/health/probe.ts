@@ -1,39 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { saysRuined } from "../members/ruined.ts";
 import { ask } from "../protocol/ask.ts";
 import type { Session } from "../session/session.ts";
-import { HandChangesSchema, notOurs } from "./code-drift.ts";
-import { CheckSchema, type HealthOutput, type HealthPolicy } from "./schema.ts";
-
-export const VerdictSchema = z.looseObject({
-  healthStatus: z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE"]),
-  checks: z.array(CheckSchema),
-  nonce: z.string(),
-  version: z.string(),
-  sourceHash: z.string(),
-  epoch: z.number().int(),
-  /** Deployment that loaded the code. */
-  release: z.string().optional(),
-  /** What was changed by hand since; absent where the library is older. */
-  changedByHand: HandChangesSchema,
-});
-
-export type Verdict = z.infer<typeof VerdictSchema>;
-
-export interface Place {
-  readonly name: string;
-  readonly generation: number;
-  readonly processId: string;
-}
-
-export interface Expected {
-  readonly version: string;
-  readonly sourceHash: string;
-}
+import { notOurs } from "./code-drift.ts";
+import type { HealthOutput, HealthPolicy } from "./schema.ts";
+import { type Expected, type Place, type Verdict, VerdictSchema } from "./verdict.ts";
 
 /** One signed probe: the process' own word at a slot after the probe was sent, with the nonce to prove it. */
 export async function probe(

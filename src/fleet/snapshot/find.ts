@@ -2,7 +2,7 @@ import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 import { parseJson } from "../../core/json.ts";
-import type { Place } from "../health/probe.ts";
+import type { Place } from "../health/verdict.ts";
 import type { Session } from "../session/session.ts";
 import { contentsOf, ExportedSchema } from "./contents.ts";
 import { type Snapshot, snapshotStore } from "./store.ts";

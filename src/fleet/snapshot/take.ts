@@ -1,7 +1,7 @@
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
-import type { Place } from "../health/probe.ts";
+import type { Place } from "../health/verdict.ts";
 import { ask } from "../protocol/ask.ts";
 import type { Session } from "../session/session.ts";
 import { contentsOf, ExportedSchema } from "./contents.ts";

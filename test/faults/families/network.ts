@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { endRun, sessionFor } from "../../../providers/run/session.ts";
 import { budgetOf } from "../../../src/core/budget.ts";
-import { awaitHealthy, type Expected } from "../../../src/fleet/health/probe.ts";
+import { awaitHealthy } from "../../../src/fleet/health/probe.ts";
 import { HealthPolicySchema } from "../../../src/fleet/health/schema.ts";
+import type { Expected } from "../../../src/fleet/health/verdict.ts";
 import { anyFault, type Simnet } from "../../simnet/index.ts";
 import { rngOf } from "../../simnet/rng.ts";
 import { type FaultCase, failuresOf, type Lab } from "../case.ts";

@@ -1,0 +1,13 @@
+import { z } from "zod";
+
+export const RevisionSchema = z.looseObject({
+  processId: z.string(),
+  sourceHash: z.string().default(""),
+  version: z.string().optional(),
+  generation: z.number().optional(),
+  health: z.string().optional(),
+  code: z.array(z.string()).optional(),
+});
+
+/** One revision of a member that the state names. States of earlier versions say less. */
+export type StatedRevision = z.output<typeof RevisionSchema>;
