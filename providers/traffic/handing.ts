@@ -10,5 +10,6 @@ export interface Handing {
   /** Only what these callers have. @default all of it */
   readonly keys?: KeyRange;
 }
+
 /** Who has a service's state. */
 export type Owner = Pick<Handing, "name" | "to" | "keys">;

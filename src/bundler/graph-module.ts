@@ -9,6 +9,7 @@ export interface Edge {
   /** Left to the process though nobody knows whether its image carries the module. */
   readonly assumed?: true;
 }
+
 /** One Lua file of the program. `file` is its identity: one file, one module, however it is named. */
 export interface GraphModule {
   readonly file: string;
@@ -22,6 +23,7 @@ export interface GraphModule {
   /** Part of the prelude, or reached from it alone: not the author's own code. */
   readonly library: boolean;
 }
+
 /** What may start a program: the files to run in order, and names that are only computed. */
 export interface Starts {
   readonly root: string;

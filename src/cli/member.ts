@@ -16,6 +16,7 @@ export interface Member {
   /** Of such a process: the code after its load, as an Eval of its owner reads it. */
   readonly code?: readonly string[];
 }
+
 /** What is known of a fleet from the files of its project, or from its stack's state. */
 export interface KnownFleet {
   readonly members: readonly Member[];

@@ -78,6 +78,7 @@ async function exportState(workspace: Workspace, stack: string): Promise<unknown
   });
   return answer.code === 0 ? JSON.parse(answer.stdout) : undefined;
 }
+
 /** As the providers choose it: the secret `wallet`, else `walletPath`, else FLEET_WALLET. */
 async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wallet> {
   if (config.isSecret("wallet")) {
@@ -102,6 +103,7 @@ async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wall
     remedy: `npx pulumi config set walletPath <file> --stack ${config.stack}`,
   });
 }
+
 /** For reads: nobody, when there is no wallet. */
 async function walletOrNone(workspace: Workspace, config: StackConfig): Promise<Wallet> {
   try {

@@ -1,4 +1,4 @@
-/** The Lua text of one load: guard, bundle, commit – one Eval, which happens as a whole or not at all. Pure. */
+/** What a load writes down in the process as its last step. */
 export interface Commit {
   readonly process: string;
   readonly release: string;
@@ -10,6 +10,7 @@ export interface Commit {
   /** Whether the program finds what messages gave, also where its code assigns it at load. @default true */
   readonly keeps?: boolean;
 }
+
 /** A state to go back to: the program that is loaded finds it as it was exported. */
 export interface RestoredState {
   /** What EXPORT_STATE gave, as JSON. */

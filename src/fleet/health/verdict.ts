@@ -11,10 +11,12 @@ export const HandChangeSchema = z.looseObject({
   /** Empty where the change is one of the order. */
   name: z.string(),
 });
+
 export type HandChange = z.infer<typeof HandChangeSchema>;
 
 /** Absent in the answers of a process whose library does not look for it yet. */
 export const HandChangesSchema = luaList(HandChangeSchema).optional();
+
 export const VerdictSchema = z.looseObject({
   healthStatus: z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE"]),
   checks: z.array(CheckSchema),
