@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
+import { brief } from "../../core/brief.ts";
 import { formatProblem } from "../../core/errors.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -8,7 +9,7 @@ import type { FleetSession } from "../fleet-session.ts";
 import type { Output } from "../output.ts";
 import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
 import { type KnownHistory, readHistory } from "../rollback/known.ts";
-import { brief, table } from "../table.ts";
+import { table } from "../table.ts";
 
 const Options = z.looseObject({
   limit: z.number(),

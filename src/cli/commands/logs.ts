@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { brief } from "../../core/brief.ts";
 import type { History } from "../../fleet/history.ts";
 import { type Cli, type Context, count, defineCommand } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
@@ -14,7 +15,6 @@ import {
 import { luaExplainer } from "../lua-errors.ts";
 import type { KnownFleet, Member } from "../member.ts";
 import { pickMember } from "../members.ts";
-import { brief } from "../table.ts";
 
 const Options = z.looseObject({
   limit: z.number(),

@@ -3,6 +3,7 @@ import { InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { acquireLock, type FileLock } from "../../ao/journal/lock.ts";
 import { amount } from "../../core/amount.ts";
+import { brief } from "../../core/brief.ts";
 import { FleetError } from "../../core/errors.ts";
 import { lineOf } from "../../monitor/notify/message.ts";
 import type { Report } from "../../monitor/report.ts";
@@ -15,7 +16,7 @@ import { settingsOf, storePath } from "../monitor/files.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../monitor/monitor.ts";
 import { type MetricsServer, serveMetrics } from "../monitor/server.ts";
 import { figureLines, lastWord } from "../monitor/words.ts";
-import { brief, table } from "../table.ts";
+import { table } from "../table.ts";
 
 const Options = z.looseObject({
   once: z.boolean().default(false),

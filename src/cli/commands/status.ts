@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { brief } from "../../core/brief.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { probe } from "../../fleet/health/probe.ts";
@@ -14,7 +15,7 @@ import { dryCall } from "../message.ts";
 import { whileReplaced } from "../replaced.ts";
 import { routerIn } from "../router.ts";
 import type { StatusRow } from "../status-row.ts";
-import { brief, table } from "../table.ts";
+import { table } from "../table.ts";
 import { type ShownTraffic, trafficLines, trafficOf } from "../traffic.ts";
 import { unansweredBy } from "../unanswered.ts";
 

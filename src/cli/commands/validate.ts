@@ -1,13 +1,14 @@
 import { isAbsolute, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
+import { brief } from "../../core/brief.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { writeAtomically } from "../../fleet/files.ts";
 import { readRelease } from "../../fleet/releases/document.ts";
 import { type Cli, type Context, count, defineCommand, names, positive, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { membersNamed } from "../state/members.ts";
-import { brief, table } from "../table.ts";
+import { table } from "../table.ts";
 import { junitOf } from "../validate/junit.ts";
 import { logFindings } from "../validate/logs.ts";
 import {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { brief } from "../../core/brief.ts";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type {
@@ -25,7 +26,6 @@ import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.t
 import type { KnownHistory } from "../rollback/known.ts";
 import { noRouter } from "../router.ts";
 import { servingFleet } from "../serving.ts";
-import { brief } from "../table.ts";
 import { acknowledge, alertsOf, order } from "./alerts.ts";
 import { differenceOf } from "./difference.ts";
 import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "./monitored.ts";

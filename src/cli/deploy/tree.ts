@@ -1,5 +1,5 @@
+import { brief } from "../../core/brief.ts";
 import type { Output } from "../output.ts";
-import { brief } from "../table.ts";
 import type { Phase, Progress, Row, RowState } from "./progress.ts";
 
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];

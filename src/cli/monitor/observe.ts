@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { Scheduled } from "../../ao/port.ts";
+import { brief } from "../../core/brief.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
@@ -14,7 +15,6 @@ import { glanceAtBare, isBare } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../member.ts";
 import { dryCall } from "../message.ts";
-import { brief } from "../table.ts";
 import { unansweredBy } from "../unanswered.ts";
 import type { Clock } from "./clock.ts";
 import type { Pace } from "./pace.ts";

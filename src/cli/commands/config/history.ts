@@ -1,12 +1,13 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { brief } from "../../../core/brief.ts";
 import type { HistoryEntry } from "../../../fleet/config/held.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { liveConfigs } from "../../config/live.ts";
 import { authorOf, fieldsOf, whenOf } from "../../config/words.ts";
 import { EXIT } from "../../exit.ts";
 import { membersWithLibrary } from "../../state/members.ts";
-import { brief, table } from "../../table.ts";
+import { table } from "../../table.ts";
 
 const Options = z.looseObject({ timeout: z.number(), type: z.string().optional() });
 

@@ -1,0 +1,7 @@
+/** The first line, cut to so many characters. */
+
+export function brief(text: string, width: number): string {
+  const [line = "", ...more] = text.trim().split("\n");
+  const cut = more.length > 0 || line.length > width;
+  return cut ? `${line.slice(0, Math.max(0, width - 1))}…` : line;
+}
