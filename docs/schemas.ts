@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { RollbackReportSchema } from "../src/cli/rollback/report.ts";
-import { ValidationReportSchema } from "../src/cli/validate/report.ts";
 import { ManifestSchema } from "../src/fleet/members/manifest.ts";
+import { RollbackReportSchema } from "../src/operations/rollback/report.ts";
+import { ValidationReportSchema } from "../src/operations/validate/report.ts";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "schemas");
 

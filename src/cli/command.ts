@@ -1,13 +1,13 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
+import type { FleetSession, OpenOptions } from "../fleet/fleet-session.ts";
+import type { Workspace } from "../operations/workspace/workspace.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit.ts";
-import type { FleetSession, OpenOptions } from "./fleet-session.ts";
 import type { Host } from "./host.ts";
 import { openLog } from "./log.ts";
 import { Output } from "./output.ts";
 import { findProject } from "./project.ts";
-import type { Workspace } from "./workspace.ts";
 
 /** One call of `fleet`: where it runs, and how it ends. */
 export interface Cli {

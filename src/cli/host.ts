@@ -1,14 +1,14 @@
 import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { FleetSession, OpenOptions } from "../fleet/fleet-session.ts";
 import type { History } from "../fleet/history.ts";
 import type * as Localnet from "../localnet/index.ts";
+import type { Engine } from "../operations/deploy/engine.ts";
+import type { Workspace } from "../operations/workspace/workspace.ts";
 import type { Env } from "../toolchain/paths.ts";
 import { type RunResult, run } from "../toolchain/run.ts";
-import type { Engine } from "./deploy/engine.ts";
-import type { FleetSession, OpenOptions } from "./fleet-session.ts";
 import type { Streams } from "./output.ts";
 import { tolerateClosedPipe } from "./pipes.ts";
-import type { Workspace } from "./workspace.ts";
 
 /** All that commands touch outside themselves. `realHost` is this machine; tests give fakes. */
 export interface Host extends Streams {
@@ -58,18 +58,20 @@ export function realHost(): Host {
     env,
     cwd: process.cwd(),
     workspace: async (projectDir, stack) =>
-      (await import("./workspace.ts")).workspaceOf(projectDir, env, stack),
-    stackName: async (workspace, named) => (await import("./workspace.ts")).stackName(workspace, named),
-    openFleet: async (...input) => (await import("./open-fleet.ts")).openFleet(...input),
+      (await import("../operations/workspace/workspace.ts")).workspaceOf(projectDir, env, stack),
+    stackName: async (workspace, named) =>
+      (await import("../operations/workspace/workspace.ts")).stackName(workspace, named),
+    openFleet: async (...input) =>
+      (await import("../operations/workspace/open-fleet.ts")).openFleet(...input),
     history: async (...input) => (await import("../fleet/history.ts")).historyOf(...input),
     async engine(workspace, stack, note) {
-      const { ensureCli } = await import("./workspace.ts");
+      const { ensureCli } = await import("../operations/workspace/workspace.ts");
       await ensureCli(workspace, note);
-      return (await import("./deploy/engine.ts")).pulumiEngine(workspace, stack);
+      return (await import("../operations/deploy/engine.ts")).pulumiEngine(workspace, stack);
     },
     localnet: () => import("../localnet/index.ts"),
     async pulumi(workspace, args) {
-      const { ensureCli } = await import("./workspace.ts");
+      const { ensureCli } = await import("../operations/workspace/workspace.ts");
       await ensureCli(workspace, (line) => stderr.write(`${line}\n`));
       const { projectDir: cwd, env: whole, pulumi } = workspace;
       return run(pulumi, [...args, "--non-interactive"], { cwd, env: whole });

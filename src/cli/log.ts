@@ -1,7 +1,7 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { redactText } from "./support/redact.ts";
+import { redactText } from "../operations/support/redact.ts";
 
 /** A command's log: one JSON object a line, in `build/logs/fleet.jsonl` of the project. */
 export interface CommandLog {

@@ -2,14 +2,14 @@
 import { z } from "zod";
 import { FleetError } from "../core/errors.ts";
 import { FLEET_REQUEST } from "../core/fleet-actions.ts";
+import type { FleetSession } from "../fleet/fleet-session.ts";
+import { isBare } from "../fleet/health/bare.ts";
+import { pickMember } from "../fleet/members/known.ts";
+import type { Member } from "../fleet/members/member.ts";
+import { dryCall } from "../fleet/protocol/call.ts";
 import { luaList } from "../fleet/protocol/lua-list.ts";
-import { isBare } from "./bare.ts";
+import { stackState } from "../operations/rollback/stack.ts";
 import type { Context } from "./command.ts";
-import type { FleetSession } from "./fleet-session.ts";
-import type { Member } from "./member.ts";
-import { pickMember } from "./members.ts";
-import { dryCall } from "./message.ts";
-import { stackState } from "./rollback/stack.ts";
 
 /** Seconds that the members get to say what they are. */
 const ASKED = 15;

@@ -1,10 +1,10 @@
 import { FleetError } from "../core/errors.ts";
 import { headline, percent, phaseOf, revisionsOf } from "../delivery/index.ts";
 import { type TrafficState, TrafficStateSchema } from "../delivery/wire.ts";
+import type { FleetSession } from "../fleet/fleet-session.ts";
+import type { Member } from "../fleet/members/member.ts";
 import { ask } from "../fleet/protocol/ask.ts";
-import type { FleetSession } from "./fleet-session.ts";
-import type { Member } from "./member.ts";
-import { dryCall } from "./message.ts";
+import { dryCall } from "../fleet/protocol/call.ts";
 import { table } from "./table.ts";
 
 /** What `status` says of traffic. */

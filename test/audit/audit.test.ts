@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Intent } from "../../src/ao/journal/index.ts";
-import { audit } from "../../src/cli/audit/check.ts";
-import { seenOf } from "../../src/cli/audit/collect.ts";
-import type { Member, Sources } from "../../src/cli/audit/sources.ts";
 import { questionOf } from "../../src/fleet/code/bare-code.ts";
+import { audit } from "../../src/operations/audit/check.ts";
+import { seenOf } from "../../src/operations/audit/collect.ts";
+import type { Member, Sources } from "../../src/operations/audit/sources.ts";
 import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 
 const intent = (more: Partial<Intent>): Intent => ({

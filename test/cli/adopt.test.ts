@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { FoundItem } from "../../src/ao/port.ts";
-import type { EngineEvent, EngineRun } from "../../src/cli/deploy/engine.ts";
 import type { Adoption } from "../../src/fleet/members/adoption.ts";
+import type { EngineEvent, EngineRun } from "../../src/operations/deploy/engine.ts";
 import {
   ADDRESS,
   ended,

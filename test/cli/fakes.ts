@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import type { Ao, Evaluation, Tags } from "../../src/ao/port.ts";
-import type { Engine, EngineEvent, EngineRun } from "../../src/cli/deploy/engine.ts";
-import type { FleetSession } from "../../src/cli/fleet-session.ts";
 import type { Host } from "../../src/cli/host.ts";
 import { main } from "../../src/cli/main.ts";
-import type { Member } from "../../src/cli/member.ts";
 import { budgetOf } from "../../src/core/budget.ts";
+import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import type { History } from "../../src/fleet/history.ts";
+import type { Member } from "../../src/fleet/members/member.ts";
+import type { Engine, EngineEvent, EngineRun } from "../../src/operations/deploy/engine.ts";
 
 export const ADDRESS = "A".repeat(43);
 export const idOf = (name: string): string => name.padEnd(43, "_").slice(0, 43);

@@ -2,9 +2,9 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { startClock } from "../../src/cli/deploy/clock.ts";
-import { interrupt, relay } from "../../src/cli/deploy/engine.ts";
-import { deploy } from "../../src/cli/deploy/run.ts";
+import { startClock } from "../../src/operations/deploy/clock.ts";
+import { interrupt, relay } from "../../src/operations/deploy/engine.ts";
+import { deploy } from "../../src/operations/deploy/run.ts";
 
 afterEach(() => void vi.useRealTimers());
 

@@ -1,18 +1,18 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseProblems } from "../../src/cli/deploy/failure.ts";
-import { Progress } from "../../src/cli/deploy/progress.ts";
 import { treeLines } from "../../src/cli/deploy/tree.ts";
-import { memberOf, resourceOf } from "../../src/cli/deploy/urn.ts";
-import { knownFleet } from "../../src/cli/members.ts";
 import { findProject } from "../../src/cli/project.ts";
-import { networkOf, readStackConfig } from "../../src/cli/stack-config.ts";
-import { fleetInState } from "../../src/cli/stated.ts";
 import { table } from "../../src/cli/table.ts";
 import { brief } from "../../src/core/brief.ts";
 import { formatProblem, type Problem } from "../../src/core/errors.ts";
+import { knownFleet } from "../../src/fleet/members/known.ts";
+import { fleetInState } from "../../src/fleet/members/stated.ts";
 import { ScopeSchema } from "../../src/fleet/session/scope.ts";
+import { parseProblems } from "../../src/operations/deploy/failure.ts";
+import { Progress } from "../../src/operations/deploy/progress.ts";
+import { memberOf, resourceOf } from "../../src/operations/deploy/urn.ts";
+import { networkOf, readStackConfig } from "../../src/operations/workspace/stack-config.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { began, ended, failed, projectFolder, urn } from "./fakes.ts";
 

@@ -6,12 +6,12 @@ import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
-import { enginesUnder } from "../../src/cli/recovery/engines.ts";
-import { ownerWords } from "../../src/cli/recovery/index.ts";
-import { stackLocks, type TornLock } from "../../src/cli/recovery/locks.ts";
-import { withoutPending } from "../../src/cli/recovery/pending.ts";
-import { endZombies, removeTornLock } from "../../src/cli/recovery/zombie.ts";
 import { isAlive, kill, parentOf, startedAt } from "../../src/core/processes.ts";
+import { enginesUnder } from "../../src/operations/recover/engines.ts";
+import { ownerWords } from "../../src/operations/recover/index.ts";
+import { stackLocks, type TornLock } from "../../src/operations/recover/locks.ts";
+import { withoutPending } from "../../src/operations/recover/pending.ts";
+import { endZombies, removeTornLock } from "../../src/operations/recover/zombie.ts";
 
 /** The pid of a process that has ended. */
 async function deadPid(): Promise<number> {

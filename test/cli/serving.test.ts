@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { servingFleet } from "../../src/cli/serving.ts";
-import { fleetInState } from "../../src/cli/stated.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { manifestPath, readManifest, recordInManifest } from "../../src/fleet/members/manifest.ts";
+import { servingFleet } from "../../src/fleet/members/serving.ts";
+import { fleetInState } from "../../src/fleet/members/stated.ts";
 import { type Scope, ScopeSchema } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { ADDRESS, type Behaviour, fakeAo, fakeFleet, idOf } from "./fakes.ts";

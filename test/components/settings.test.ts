@@ -7,7 +7,7 @@ import { checkWorkingFolder } from "../../components/project-file.ts";
 import { type StackValues, settingProblems } from "../../components/setting-problems.ts";
 import { SETTINGS, type Setting } from "../../components/setting-table.ts";
 import { healthCron, serviceConfig, settings } from "../../components/settings.ts";
-import { readStackConfig } from "../../src/cli/stack-config.ts";
+import { readStackConfig } from "../../src/operations/workspace/stack-config.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { sandbox } from "../toolchain/sandbox.ts";
 

@@ -5,8 +5,8 @@
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openFleet } from "../../src/cli/open-fleet.ts";
 import { status } from "../../src/localnet/index.ts";
+import { openFleet } from "../../src/operations/workspace/open-fleet.ts";
 import { placeOf, type ShownPage, showPage } from "./page.ts";
 import { newPlayer, type Player } from "./player.ts";
 import { newProject, type Project, type Ran } from "./project.ts";

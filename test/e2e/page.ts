@@ -3,11 +3,11 @@ import { PassThrough } from "node:stream";
 import type { Page } from "playwright-core";
 import type { Context } from "../../src/cli/command.ts";
 import { fleetSource } from "../../src/cli/dashboard/source.ts";
-import type { FleetSession } from "../../src/cli/fleet-session.ts";
 import { type Host, realHost } from "../../src/cli/host.ts";
 import { Output } from "../../src/cli/output.ts";
-import { type Workspace, workspaceOf } from "../../src/cli/workspace.ts";
 import { serveDashboard } from "../../src/dashboard/server.ts";
+import type { FleetSession } from "../../src/fleet/fleet-session.ts";
+import { type Workspace, workspaceOf } from "../../src/operations/workspace/workspace.ts";
 import { openBrowser } from "../dashboard/browser.ts";
 import type { Project } from "./project.ts";
 

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, expect, test } from "vitest";
 import { acquireLock } from "../../src/ao/journal/lock.ts";
-import { storePath } from "../../src/cli/monitor/files.ts";
-import { paceOf } from "../../src/cli/monitor/pace.ts";
-import { serveMetrics } from "../../src/cli/monitor/server.ts";
 import { apply, EMPTY_BOOK } from "../../src/monitor/book.ts";
 import { metricsOf } from "../../src/monitor/metrics.ts";
 import { openStore } from "../../src/monitor/store.ts";
+import { storePath } from "../../src/operations/observe/files.ts";
+import { paceOf } from "../../src/operations/observe/pace.ts";
+import { serveMetrics } from "../../src/operations/observe/server.ts";
 import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member, projectFolder } from "../cli/fakes.ts";
 
 /** A process that answers as the fleet's library does; the ledger also knows its runs and alerts. */

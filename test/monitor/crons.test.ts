@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { AGAIN_MS, CronWatch } from "../../src/cli/monitor/crons.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { AGAIN_MS, CronWatch } from "../../src/operations/observe/crons.ts";
 import { fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
 
 test("crons are asked for in the first round and then hourly, of those alone that have one; a failure is asked again at once", async () => {

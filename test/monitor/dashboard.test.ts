@@ -2,11 +2,11 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../src/cli/dashboard/monitored.ts";
-import { storePath } from "../../src/cli/monitor/files.ts";
 import { ScopeSchema } from "../../src/fleet/session/scope.ts";
 import { apply, EMPTY_BOOK } from "../../src/monitor/book.ts";
 import { openStore } from "../../src/monitor/store.ts";
+import { storePath } from "../../src/operations/observe/files.ts";
+import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../src/operations/view/monitored.ts";
 
 test("the dashboard shows what the monitor raised, the newest first, and acknowledges it", () => {
   const home = mkdtempSync(join(tmpdir(), "fleet-monitored-"));

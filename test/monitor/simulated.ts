@@ -3,15 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectLegacy, openJournal, type Wallet } from "../../src/ao/index.ts";
 import type { Ao, Tags } from "../../src/ao/port.ts";
-import type { FleetSession } from "../../src/cli/fleet-session.ts";
-import type { Member } from "../../src/cli/member.ts";
-import { type Monitor, monitorOf, type RoundResult } from "../../src/cli/monitor/monitor.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { sha256 } from "../../src/core/hash.ts";
+import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import { historyOf } from "../../src/fleet/history.ts";
+import type { Member } from "../../src/fleet/members/member.ts";
 import { isOpen } from "../../src/monitor/book.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 import { type MonitorStore, openStore } from "../../src/monitor/store.ts";
+import { type Monitor, monitorOf, type RoundResult } from "../../src/operations/observe/monitor.ts";
 import { makeWallet } from "../ao/wallets.ts";
 import { type Script, type Simnet, startSimnet } from "../simnet/index.ts";
 

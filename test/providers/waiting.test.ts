@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Wait } from "../../src/ao/retry.ts";
-import { Progress } from "../../src/cli/deploy/progress.ts";
 import { nextNotice, WaitBoard } from "../../src/fleet/session/wait-board.ts";
+import { Progress } from "../../src/operations/deploy/progress.ts";
 import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 const problem = (code: string, what: string) => ({ code, what, remedy: "Wait." });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { time } from "../../src/cli/commands/query.ts";
-import { type MessageRecord, matches } from "../../src/cli/query/records.ts";
+import { type MessageRecord, matches } from "../../src/operations/trace/records.ts";
 import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 
 let here: Simulated;

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readdir, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { clean } from "../../src/cli/cleanup/files.ts";
 import { hashOf } from "../../src/core/hash.ts";
+import { clean } from "../../src/operations/cleanup/files.ts";
 
 /** Stores are emptied of what no kept release needs and what is older than the window. */
 

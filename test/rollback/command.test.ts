@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
 import { store } from "../../src/bundler/index.ts";
-import { MAX_LOG } from "../../src/cli/cleanup/rotate.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson, hashOf, sha256 } from "../../src/core/hash.ts";
 import { writeAtomically } from "../../src/fleet/files.ts";
 import type { ReleaseDocument } from "../../src/fleet/releases/document.ts";
 import { releasePath } from "../../src/fleet/releases/document.ts";
+import { MAX_LOG } from "../../src/operations/cleanup/rotate.ts";
 import {
   type Behaviour,
   began,

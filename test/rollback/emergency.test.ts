@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { routerState, switchBack } from "../../src/cli/rollback/emergency.ts";
-import type { MemberWay } from "../../src/cli/rollback/member-way.ts";
-import type { Traffic } from "../../src/cli/rollback/stack.ts";
 import { SetTrafficSchema, type TrafficState } from "../../src/delivery/wire.ts";
 import type { ReleaseDocument } from "../../src/fleet/releases/document.ts";
+import { routerState, switchBack } from "../../src/operations/rollback/emergency.ts";
+import type { MemberWay } from "../../src/operations/rollback/member-way.ts";
+import type { Traffic } from "../../src/operations/rollback/stack.ts";
 import { type Behaviour, fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
 
 const OLD = "1".repeat(64);

@@ -5,16 +5,6 @@ import { describe, expect, it } from "vitest";
 import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../components/pin.ts";
 import { chosenMembers, isReversed } from "../../components/pinned.ts";
 import type { ReleaseOutputs } from "../../providers/release/schema.ts";
-import { bundlesOf, modulesOf, releasesToKeep, snapshotsToKeep } from "../../src/cli/cleanup/retention.ts";
-import { describeChanges } from "../../src/cli/rollback/changes.ts";
-import { historyOfStack, whatOf } from "../../src/cli/rollback/entries.ts";
-import { globalsLeft, unreadable } from "../../src/cli/rollback/globals.ts";
-import { type LedgerEntry, type LedgerRun, runsOf } from "../../src/cli/rollback/ledger.ts";
-import { isReachable } from "../../src/cli/rollback/migrations.ts";
-import { heldInState, mergeReleases, releaseInState } from "../../src/cli/rollback/releases.ts";
-import { pastStates } from "../../src/cli/rollback/stack.ts";
-import { surprises } from "../../src/cli/rollback/surprises.ts";
-import { targetOf } from "../../src/cli/rollback/target.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { hashOf, sha256 } from "../../src/core/hash.ts";
 import { bundleIn, composeProgram } from "../../src/fleet/code/program.ts";
@@ -27,6 +17,21 @@ import {
   verifiedRelease,
 } from "../../src/fleet/releases/document.ts";
 import type { Snapshot } from "../../src/fleet/snapshot/store.ts";
+import {
+  bundlesOf,
+  modulesOf,
+  releasesToKeep,
+  snapshotsToKeep,
+} from "../../src/operations/cleanup/retention.ts";
+import { describeChanges } from "../../src/operations/rollback/changes.ts";
+import { historyOfStack, whatOf } from "../../src/operations/rollback/entries.ts";
+import { globalsLeft, unreadable } from "../../src/operations/rollback/globals.ts";
+import { type LedgerEntry, type LedgerRun, runsOf } from "../../src/operations/rollback/ledger.ts";
+import { isReachable } from "../../src/operations/rollback/migrations.ts";
+import { heldInState, mergeReleases, releaseInState } from "../../src/operations/rollback/releases.ts";
+import { pastStates } from "../../src/operations/rollback/stack.ts";
+import { surprises } from "../../src/operations/rollback/surprises.ts";
+import { targetOf } from "../../src/operations/rollback/target.ts";
 
 const declared = (code: string, more: Partial<DeclaredProcess> = {}): DeclaredProcess => ({
   entry: "processes/x/process.lua",

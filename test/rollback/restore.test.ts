@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Ao, Evaluation } from "../../src/ao/port.ts";
-import type { FleetSession } from "../../src/cli/fleet-session.ts";
-import { putBack, putBackLines } from "../../src/cli/state/put-back.ts";
 import { budgetOf } from "../../src/core/budget.ts";
+import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import { snapshotStore } from "../../src/fleet/snapshot/store.ts";
 import { exportState, takeSnapshot } from "../../src/fleet/snapshot/take.ts";
+import { putBack, putBackLines } from "../../src/operations/backup/put-back.ts";
 import { fakeAo, fakeFleet, member } from "../cli/fakes.ts";
 import { type Aos, address, boot, OWNER } from "../processes/aos.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rotate } from "../../src/cli/log.ts";
-import { REDACTED, redact, redactFile, redactText } from "../../src/cli/support/redact.ts";
+import { REDACTED, redact, redactFile, redactText } from "../../src/operations/support/redact.ts";
 import { fleet, projectFolder } from "../cli/fakes.ts";
 import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 

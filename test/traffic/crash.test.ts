@@ -5,7 +5,7 @@ import { sessionFor } from "../../providers/run/session.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
-import type { FleetSession } from "../../src/cli/fleet-session.ts";
+import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import { historyOf } from "../../src/fleet/history.ts";
 import { approvalOf } from "../../src/fleet/releases/approval.ts";
 import { fleet as runCli } from "../cli/fakes.ts";

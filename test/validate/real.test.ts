@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { ValidationReport } from "../../src/cli/validate/report.ts";
+import type { ValidationReport } from "../../src/operations/validate/report.ts";
 import type { Project } from "../e2e/project.ts";
 import { fleet, fleetProject } from "../rollback/fleet.ts";
 import { fitsSchema } from "./schema.ts";

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ValidationReport } from "../../src/cli/validate/report.ts";
+import type { ValidationReport } from "../../src/operations/validate/report.ts";
 import { type Simulated, simulatedFleet } from "./fleet.ts";
 import { fitsSchema } from "./schema.ts";
 

@@ -1,7 +1,7 @@
 import { amount } from "../../core/amount.ts";
 import type { Problem } from "../../core/errors.ts";
+import type { Candidate, Found } from "../../operations/adopt/find.ts";
 import type { Choice } from "../host.ts";
-import type { Candidate, Found } from "./find.ts";
 
 /** What is to become of one member. */
 export type Verdict =

@@ -17,10 +17,10 @@ import {
 import { deliver } from "../../monitor/notify/send.ts";
 import { openStore } from "../../monitor/store.ts";
 import { TYPE_NAMES, TYPES } from "../../monitor/types.ts";
+import { settingsOf, storePath } from "../../operations/observe/files.ts";
+import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import { type Cli, type Context, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { settingsOf, storePath } from "../monitor/files.ts";
-import { readStackConfig } from "../stack-config.ts";
 import { table } from "../table.ts";
 
 /** `fleet alerts`: what `fleet monitor` raised. */

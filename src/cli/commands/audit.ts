@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { audit } from "../audit/check.ts";
-import { collect } from "../audit/collect.ts";
+import { audit } from "../../operations/audit/check.ts";
+import { collect } from "../../operations/audit/collect.ts";
 import { type Cli, count, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { table } from "../table.ts";

@@ -7,14 +7,14 @@ import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { parseJson } from "../../core/json.ts";
 import { faultOf } from "../../delivery/faults.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { pickMember } from "../../fleet/members/known.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { call, dryCall, type Reply } from "../../fleet/protocol/call.ts";
+import { luaErrorIn } from "../../operations/trace/log-entries.ts";
+import { faultIn, luaExplainer } from "../../operations/trace/lua-errors.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
 import { EXIT, type ExitCode, UsageError } from "../exit.ts";
-import type { FleetSession } from "../fleet-session.ts";
-import { luaErrorIn } from "../log-entries.ts";
-import { faultIn, luaExplainer } from "../lua-errors.ts";
-import type { Member } from "../member.ts";
-import { pickMember } from "../members.ts";
-import { call, dryCall, type Reply } from "../message.ts";
 import { withLibrary } from "../state/members.ts";
 
 const Options = z.looseObject({

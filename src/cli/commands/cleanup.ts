@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
-import { clean } from "../cleanup/files.ts";
+import { clean } from "../../operations/cleanup/files.ts";
+import { currentPin } from "../../operations/rollback/pin.ts";
+import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import { type Cli, count, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { currentPin } from "../rollback/pin.ts";
-import { readStackConfig } from "../stack-config.ts";
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 

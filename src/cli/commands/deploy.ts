@@ -1,15 +1,15 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { startClock } from "../../operations/deploy/clock.ts";
+import type { Engine } from "../../operations/deploy/engine.ts";
+import { type Plan, planLines, preview } from "../../operations/deploy/preview.ts";
+import type { DeployOutcome } from "../../operations/deploy/run.ts";
+import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
-import { startClock } from "../deploy/clock.ts";
-import type { Engine } from "../deploy/engine.ts";
-import { type Plan, planLines, preview } from "../deploy/preview.ts";
 import { failureLines } from "../deploy/report.ts";
-import type { DeployOutcome } from "../deploy/run.ts";
 import { runUp } from "../deploy/up.ts";
 import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
 import { freeStack } from "../recovery/free.ts";
-import { readStackConfig } from "../stack-config.ts";
 
 const Options = z.looseObject({
   only: z.array(z.string()).default([]),

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
+import { pickMember } from "../../fleet/members/known.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import { luaList } from "../../fleet/protocol/lua-list.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
-import { pickMember } from "../members.ts";
 import { table } from "../table.ts";
 
 const FoundSchema = z.looseObject({

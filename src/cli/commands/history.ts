@@ -3,12 +3,12 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../core/brief.ts";
 import { formatProblem } from "../../core/errors.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { type HistoryEntry, historyOfStack, whatOf } from "../../operations/rollback/entries.ts";
+import { type KnownHistory, readHistory } from "../../operations/rollback/known.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import type { FleetSession } from "../fleet-session.ts";
 import type { Output } from "../output.ts";
-import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
-import { type KnownHistory, readHistory } from "../rollback/known.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({

@@ -2,9 +2,9 @@ import { isAbsolute, join } from "node:path";
 import { Command } from "commander";
 import { z } from "zod";
 import type { LocalNetworkInfo } from "../../localnet/index.ts";
+import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
-import { readStackConfig } from "../stack-config.ts";
 
 const DirSchema = z.looseObject({ dir: z.string().optional(), stack: z.string().optional() });
 type DirOptions = z.output<typeof DirSchema>;

@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../core/brief.ts";
 import type { History } from "../../fleet/history.ts";
-import { type Cli, type Context, count, defineCommand } from "../command.ts";
-import { EXIT, UsageError } from "../exit.ts";
+import { pickMember } from "../../fleet/members/known.ts";
+import type { KnownFleet, Member } from "../../fleet/members/member.ts";
 import {
   isError,
   type LogEntry,
@@ -11,10 +11,10 @@ import {
   newestEntries,
   withResults,
   withSources,
-} from "../log-entries.ts";
-import { luaExplainer } from "../lua-errors.ts";
-import type { KnownFleet, Member } from "../member.ts";
-import { pickMember } from "../members.ts";
+} from "../../operations/trace/log-entries.ts";
+import { luaExplainer } from "../../operations/trace/lua-errors.ts";
+import { type Cli, type Context, count, defineCommand } from "../command.ts";
+import { EXIT, UsageError } from "../exit.ts";
 
 const Options = z.looseObject({
   limit: z.number(),

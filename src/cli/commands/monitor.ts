@@ -8,14 +8,14 @@ import { FleetError } from "../../core/errors.ts";
 import { lineOf } from "../../monitor/notify/message.ts";
 import type { Report } from "../../monitor/report.ts";
 import { openStore } from "../../monitor/store.ts";
+import { type Clock, realClock } from "../../operations/observe/clock.ts";
+import { commitTimes } from "../../operations/observe/commits.ts";
+import { settingsOf, storePath } from "../../operations/observe/files.ts";
+import { type Monitor, monitorOf, type RoundResult } from "../../operations/observe/monitor.ts";
+import { type MetricsServer, serveMetrics } from "../../operations/observe/server.ts";
+import { figureLines, lastWord } from "../../operations/observe/words.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
-import { type Clock, realClock } from "../monitor/clock.ts";
-import { commitTimes } from "../monitor/commits.ts";
-import { settingsOf, storePath } from "../monitor/files.ts";
-import { type Monitor, monitorOf, type RoundResult } from "../monitor/monitor.ts";
-import { type MetricsServer, serveMetrics } from "../monitor/server.ts";
-import { figureLines, lastWord } from "../monitor/words.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({

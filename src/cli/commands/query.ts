@@ -2,11 +2,11 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { brief } from "../../core/brief.ts";
+import { pickMember } from "../../fleet/members/known.ts";
+import type { KnownFleet } from "../../fleet/members/member.ts";
+import { type Filter, findRecords, type MessageRecord } from "../../operations/trace/records.ts";
 import { type Cli, count, defineCommand, names, pair } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import type { KnownFleet } from "../member.ts";
-import { pickMember } from "../members.ts";
-import { type Filter, findRecords, type MessageRecord } from "../query/records.ts";
 import { span } from "./cleanup.ts";
 
 const Options = z.looseObject({

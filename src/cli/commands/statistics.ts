@@ -2,11 +2,11 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import type { Member } from "../../fleet/members/member.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../member.ts";
 import { membersWithLibrary } from "../state/members.ts";
 import { table } from "../table.ts";
 

@@ -3,21 +3,21 @@ import { z } from "zod";
 import { brief } from "../../core/brief.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { type BareLook, glanceAtBare, isBare, lookAtBare } from "../../fleet/health/bare.ts";
 import { probe } from "../../fleet/health/probe.ts";
+import type { Member } from "../../fleet/members/member.ts";
 import { wayOn } from "../../fleet/members/ruined.ts";
-import { type BareLook, glanceAtBare, isBare, lookAtBare } from "../bare.ts";
+import { dryCall } from "../../fleet/protocol/call.ts";
+import { type LastKnown, lastKnown, lastWords, rememberHeard } from "../../operations/observe/last-known.ts";
+import { whileReplaced } from "../../operations/observe/replaced.ts";
+import type { StatusRow } from "../../operations/observe/status-row.ts";
+import { unansweredBy } from "../../operations/observe/unanswered.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
-import type { FleetSession } from "../fleet-session.ts";
-import { type LastKnown, lastKnown, lastWords, rememberHeard } from "../last-known.ts";
-import type { Member } from "../member.ts";
-import { dryCall } from "../message.ts";
-import { whileReplaced } from "../replaced.ts";
 import { routerIn } from "../router.ts";
-import type { StatusRow } from "../status-row.ts";
 import { table } from "../table.ts";
 import { type ShownTraffic, trafficLines, trafficOf } from "../traffic.ts";
-import { unansweredBy } from "../unanswered.ts";
 
 const InfoSchema = z.looseObject({
   status: z.string(),

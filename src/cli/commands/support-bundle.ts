@@ -5,13 +5,13 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
+import { filesOf, journalOf, type Part, processOf } from "../../operations/support/collect.ts";
+import { redactFile } from "../../operations/support/redact.ts";
+import { secretsOf } from "../../operations/validate/secrets.ts";
+import { AT_ONCE, each } from "../../operations/validate/subject.ts";
 import { doctor } from "../../toolchain/doctor.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { filesOf, journalOf, type Part, processOf } from "../support/collect.ts";
-import { redactFile } from "../support/redact.ts";
-import { secretsOf } from "../validate/secrets.ts";
-import { AT_ONCE, each } from "../validate/subject.ts";
 
 const Options = z.looseObject({
   output: z.string().optional(),

@@ -2,10 +2,10 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
+import { luaExplainer } from "../../operations/trace/lua-errors.ts";
+import { type Hop, traceOf } from "../../operations/trace/trace.ts";
 import { type Cli, count, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { luaExplainer } from "../lua-errors.ts";
-import { type Hop, traceOf } from "../query/trace.ts";
 
 const Options = z.looseObject({ reach: z.number() });
 

@@ -5,21 +5,21 @@ import { brief } from "../../core/brief.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { writeAtomically } from "../../fleet/files.ts";
 import { readRelease } from "../../fleet/releases/document.ts";
-import { type Cli, type Context, count, defineCommand, names, positive, seconds } from "../command.ts";
-import { EXIT, UsageError } from "../exit.ts";
-import { membersNamed } from "../state/members.ts";
-import { table } from "../table.ts";
-import { junitOf } from "../validate/junit.ts";
-import { logFindings } from "../validate/logs.ts";
+import { junitOf } from "../../operations/validate/junit.ts";
+import { logFindings } from "../../operations/validate/logs.ts";
 import {
   type Finding,
   VALIDATION_TYPES,
   type ValidationReport,
   type ValidationType,
   writeReport,
-} from "../validate/report.ts";
-import { runValidation } from "../validate/run.ts";
-import { validateSecrets } from "../validate/secrets.ts";
+} from "../../operations/validate/report.ts";
+import { runValidation } from "../../operations/validate/run.ts";
+import { validateSecrets } from "../../operations/validate/secrets.ts";
+import { type Cli, type Context, count, defineCommand, names, positive, seconds } from "../command.ts";
+import { EXIT, UsageError } from "../exit.ts";
+import { membersNamed } from "../state/members.ts";
+import { table } from "../table.ts";
 
 const Options = z.looseObject({
   types: z.array(z.string()).default([...VALIDATION_TYPES]),

@@ -11,27 +11,27 @@ import type {
   ReleaseView,
   Source,
 } from "../../dashboard/view.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { isBare, NO_LIBRARY } from "../../fleet/health/bare.ts";
 import type { History } from "../../fleet/history.ts";
+import { pickMember } from "../../fleet/members/known.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";
-import { isBare, NO_LIBRARY } from "../bare.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { servingFleet } from "../../fleet/members/serving.ts";
+import { dryCall } from "../../fleet/protocol/call.ts";
+import { type HistoryEntry, historyOfStack, whatOf } from "../../operations/rollback/entries.ts";
+import type { KnownHistory } from "../../operations/rollback/known.ts";
+import { isError, type LogEntry, newestEntries } from "../../operations/trace/log-entries.ts";
+import { luaExplainer } from "../../operations/trace/lua-errors.ts";
+import { acknowledge, alertsOf, order } from "../../operations/view/alerts.ts";
+import { differenceOf } from "../../operations/view/difference.ts";
+import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../operations/view/monitored.ts";
+import { lookAt } from "../../operations/view/processes.ts";
+import { trafficOf } from "../../operations/view/traffic.ts";
 import type { Context } from "../command.ts";
 import { historyFor } from "../commands/history.ts";
-import type { FleetSession } from "../fleet-session.ts";
-import { isError, type LogEntry, newestEntries } from "../log-entries.ts";
-import { luaExplainer } from "../lua-errors.ts";
-import type { Member } from "../member.ts";
-import { pickMember } from "../members.ts";
-import { dryCall } from "../message.ts";
-import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
-import type { KnownHistory } from "../rollback/known.ts";
 import { noRouter } from "../router.ts";
-import { servingFleet } from "../serving.ts";
-import { acknowledge, alertsOf, order } from "./alerts.ts";
-import { differenceOf } from "./difference.ts";
-import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "./monitored.ts";
-import { lookAt } from "./processes.ts";
 import { runRollback } from "./rollback.ts";
-import { trafficOf } from "./traffic.ts";
 
 /** Milliseconds after which the stack's history is read again, though no other release is current. */
 const HISTORY_FOR = 60_000;

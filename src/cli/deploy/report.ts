@@ -1,9 +1,9 @@
 import { formatProblem } from "../../core/errors.ts";
 import type { Manifest } from "../../fleet/members/manifest.ts";
+import { type Failure, isWaiting } from "../../operations/deploy/failure.ts";
+import type { RowState } from "../../operations/deploy/progress.ts";
+import type { DeployOutcome, DeployStatus } from "../../operations/deploy/run.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
-import { type Failure, isWaiting } from "./failure.ts";
-import type { RowState } from "./progress.ts";
-import type { DeployOutcome, DeployStatus } from "./run.ts";
 
 export const EXIT_OF: Readonly<Record<DeployStatus, ExitCode>> = {
   succeeded: EXIT.ok,

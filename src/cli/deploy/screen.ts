@@ -1,9 +1,9 @@
 import type { StepEvent } from "../../fleet/session/progress.ts";
+import type { EngineEvent } from "../../operations/deploy/engine.ts";
+import type { Progress } from "../../operations/deploy/progress.ts";
+import { memberOf, resourceOf } from "../../operations/deploy/urn.ts";
 import type { Output } from "../output.ts";
-import type { EngineEvent } from "./engine.ts";
-import type { Progress } from "./progress.ts";
 import { phaseText, treeLines } from "./tree.ts";
-import { memberOf, resourceOf } from "./urn.ts";
 
 /** Shows a run while it goes on, on stderr. */
 export interface Screen {

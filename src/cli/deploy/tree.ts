@@ -1,6 +1,6 @@
 import { brief } from "../../core/brief.ts";
+import type { Phase, Progress, Row, RowState } from "../../operations/deploy/progress.ts";
 import type { Output } from "../output.ts";
-import type { Phase, Progress, Row, RowState } from "./progress.ts";
 
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const MARK: Readonly<Record<RowState, string>> = {

@@ -2,15 +2,15 @@ import { join } from "node:path";
 import type { z } from "zod";
 import { readManifest } from "../../fleet/members/manifest.ts";
 import { ScopeSchema } from "../../fleet/session/scope.ts";
+import { startClock } from "../../operations/deploy/clock.ts";
+import type { Engine } from "../../operations/deploy/engine.ts";
+import type { Progress } from "../../operations/deploy/progress.ts";
+import { type DeployOutcome, type DeployRequest, deploy } from "../../operations/deploy/run.ts";
+import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import type { Context } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
-import { readStackConfig } from "../stack-config.ts";
 import { table } from "../table.ts";
-import { startClock } from "./clock.ts";
-import type { Engine } from "./engine.ts";
-import type { Progress } from "./progress.ts";
 import { EXIT_OF, reportLines, standing } from "./report.ts";
-import { type DeployOutcome, type DeployRequest, deploy } from "./run.ts";
 import { screenFor } from "./screen.ts";
 
 /** An `up` of a whole stack, as commands that deploy run it. */

@@ -1,7 +1,7 @@
+import { ownerWords, recover } from "../../operations/recover/index.ts";
+import { readStackConfig } from "../../operations/workspace/stack-config.ts";
+import type { Workspace } from "../../operations/workspace/workspace.ts";
 import type { Context } from "../command.ts";
-import { readStackConfig } from "../stack-config.ts";
-import type { Workspace } from "../workspace.ts";
-import { ownerWords, recover } from "./index.ts";
 
 /**
  * The stack of a command, after what a killed run left in it was put right. Undefined, and said, when a living owner holds it: the

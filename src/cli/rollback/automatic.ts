@@ -1,14 +1,14 @@
 import { FleetError, formatProblem } from "../../core/errors.ts";
+import type { Engine } from "../../operations/deploy/engine.ts";
+import type { DeployOutcome } from "../../operations/deploy/run.ts";
+import { newRollbackId } from "../../operations/rollback/id.ts";
+import { lostWords } from "../../operations/rollback/lost.ts";
+import { lastReport } from "../../operations/rollback/report.ts";
 import type { Context } from "../command.ts";
 import { historyFor } from "../commands/history.ts";
-import type { Engine } from "../deploy/engine.ts";
 import { standing } from "../deploy/report.ts";
-import type { DeployOutcome } from "../deploy/run.ts";
-import { newRollbackId } from "./id.ts";
-import { lostWords } from "./lost.ts";
 import { perform } from "./perform.ts";
 import { prepare } from "./prepare.ts";
-import { lastReport } from "./report.ts";
 
 /** What came of an automatic rollback. */
 export type Automatic =

@@ -1,21 +1,21 @@
 import { crashPoint } from "../../ao/crash.ts";
 import { amount } from "../../core/amount.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { startClock } from "../../operations/deploy/clock.ts";
+import type { Engine } from "../../operations/deploy/engine.ts";
+import { type DeployOutcome, deploy } from "../../operations/deploy/run.ts";
+import { type Switched, switchBack } from "../../operations/rollback/emergency.ts";
+import { ledgerOf } from "../../operations/rollback/ledger.ts";
+import { currentPin, setPin } from "../../operations/rollback/pin.ts";
+import { type RollbackReport, reportPath, writeReport } from "../../operations/rollback/report.ts";
+import type { Traffic } from "../../operations/rollback/stack.ts";
+import { isGood, type Validated, validate } from "../../operations/rollback/validate.ts";
 import type { Context } from "../command.ts";
-import { startClock } from "../deploy/clock.ts";
-import type { Engine } from "../deploy/engine.ts";
 import { failureLines, reportLines, standing } from "../deploy/report.ts";
-import { type DeployOutcome, deploy } from "../deploy/run.ts";
 import { screenFor } from "../deploy/screen.ts";
-import type { FleetSession } from "../fleet-session.ts";
-import { type Switched, switchBack } from "./emergency.ts";
-import { ledgerOf } from "./ledger.ts";
 import { openPhases, type RollbackPhase, type RollbackRequest } from "./phases.ts";
-import { currentPin, setPin } from "./pin.ts";
 import type { PreparedRollback } from "./prepare.ts";
-import { type RollbackReport, reportPath, writeReport } from "./report.ts";
-import type { Traffic } from "./stack.ts";
-import { isGood, type Validated, validate } from "./validate.ts";
 
 export interface PerformRequest extends RollbackRequest {
   readonly rollbackId: string;

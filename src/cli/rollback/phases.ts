@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import type { Member } from "../../fleet/members/member.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
-import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../member.ts";
 
 /** The phases of a rollback, as the vocabulary has them. */
 export type RollbackPhase =

@@ -3,17 +3,17 @@ import type { Pin } from "../../../components/pin.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import type { TrafficState } from "../../delivery/wire.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { type ReleaseDocument, readRelease, verifiedRelease } from "../../fleet/releases/document.ts";
 import { ensureBundles, releaseOnNetwork } from "../../fleet/releases/remote.ts";
+import { routerState } from "../../operations/rollback/emergency.ts";
+import { type KnownHistory, keepRelease } from "../../operations/rollback/known.ts";
+import { ledgerOf, releaseInLedger } from "../../operations/rollback/ledger.ts";
+import type { MemberWay } from "../../operations/rollback/member-way.ts";
+import type { KnownRelease } from "../../operations/rollback/releases.ts";
+import type { Traffic } from "../../operations/rollback/stack.ts";
+import { waysTo } from "../../operations/rollback/way.ts";
 import type { Context } from "../command.ts";
-import type { FleetSession } from "../fleet-session.ts";
-import { routerState } from "./emergency.ts";
-import { type KnownHistory, keepRelease } from "./known.ts";
-import { ledgerOf, releaseInLedger } from "./ledger.ts";
-import type { MemberWay } from "./member-way.ts";
-import type { KnownRelease } from "./releases.ts";
-import type { Traffic } from "./stack.ts";
-import { waysTo } from "./way.ts";
 
 /** Seconds for what is read from the network before anything is changed. */
 const PATIENCE = 120;

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { isBare, NO_LIBRARY } from "../../fleet/health/bare.ts";
+import { pickMember } from "../../fleet/members/known.ts";
+import type { Member } from "../../fleet/members/member.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
-import { isBare, NO_LIBRARY } from "../bare.ts";
 import { UsageError } from "../exit.ts";
-import type { FleetSession } from "../fleet-session.ts";
-import type { Member } from "../member.ts";
-import { pickMember } from "../members.ts";
 import type { Output } from "../output.ts";
 
 /** The members that a command is about: those named, or all. @throws FleetError UNKNOWN_PROCESS, NOTHING_DEPLOYED */

@@ -4,10 +4,10 @@ import { FleetError } from "../../../core/errors.ts";
 import type { HistoryEntry } from "../../../fleet/config/held.ts";
 import { explainData } from "../../../fleet/config/words.ts";
 import type { DeclaredProcess } from "../../../fleet/releases/declared.ts";
+import { declaredBy, type Live, liveConfigs } from "../../../operations/settings/live.ts";
+import { authorOf, whenOf } from "../../../operations/settings/words.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
-import { declaredBy, type Live, liveConfigs } from "../../config/live.ts";
 import { versionOf } from "../../config/versions.ts";
-import { authorOf, whenOf } from "../../config/words.ts";
 import { EXIT } from "../../exit.ts";
 import { membersWithLibrary } from "../../state/members.ts";
 

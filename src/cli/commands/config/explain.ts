@@ -10,11 +10,11 @@ import {
 import { FleetError } from "../../../core/errors.ts";
 import { RULES } from "../../../fleet/config/lua.ts";
 import { show } from "../../../fleet/config/words.ts";
+import { pickMember } from "../../../fleet/members/known.ts";
+import { originOf } from "../../../operations/settings/words.ts";
+import { readStackConfig } from "../../../operations/workspace/stack-config.ts";
 import { type Cli, defineCommand } from "../../command.ts";
-import { originOf } from "../../config/words.ts";
 import { EXIT } from "../../exit.ts";
-import { pickMember } from "../../members.ts";
-import { readStackConfig } from "../../stack-config.ts";
 import { table } from "../../table.ts";
 
 const Options = z.looseObject({ type: z.string().optional(), defaults: z.boolean().default(true) });

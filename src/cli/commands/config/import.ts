@@ -6,16 +6,16 @@ import { FleetError, type Problem, throwAll } from "../../../core/errors.ts";
 import { checkValue } from "../../../fleet/config/check.ts";
 import { RULES } from "../../../fleet/config/lua.ts";
 import { explainData } from "../../../fleet/config/words.ts";
+import type { FleetSession } from "../../../fleet/fleet-session.ts";
+import { pickMember } from "../../../fleet/members/known.ts";
+import { type ConfigFile, readFileText } from "../../../operations/settings/file.ts";
+import { liveConfigs } from "../../../operations/settings/live.ts";
+import { recordChanges } from "../../../operations/settings/record.ts";
+import { SendOptions, sendConfigs, type Wanted } from "../../../operations/settings/send.ts";
+import { DRIFT_NOTE } from "../../../operations/settings/words.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { confirmed } from "../../config/confirm.ts";
-import { type ConfigFile, readFileText } from "../../config/file.ts";
-import { liveConfigs } from "../../config/live.ts";
-import { recordChanges } from "../../config/record.ts";
-import { SendOptions, sendConfigs, type Wanted } from "../../config/send.ts";
-import { DRIFT_NOTE } from "../../config/words.ts";
 import { EXIT } from "../../exit.ts";
-import type { FleetSession } from "../../fleet-session.ts";
-import { pickMember } from "../../members.ts";
 
 const Options = SendOptions.extend({ type: z.string().optional() });
 

@@ -1,13 +1,13 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { explainData } from "../../../fleet/config/words.ts";
+import { declaredBy, liveConfigs } from "../../../operations/settings/live.ts";
+import { recordChanges } from "../../../operations/settings/record.ts";
+import { SendOptions, sendConfigs } from "../../../operations/settings/send.ts";
+import { DRIFT_NOTE } from "../../../operations/settings/words.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { confirmed } from "../../config/confirm.ts";
-import { declaredBy, liveConfigs } from "../../config/live.ts";
-import { recordChanges } from "../../config/record.ts";
-import { SendOptions, sendConfigs } from "../../config/send.ts";
 import { versionOf } from "../../config/versions.ts";
-import { DRIFT_NOTE } from "../../config/words.ts";
 import { EXIT } from "../../exit.ts";
 import { membersWithLibrary } from "../../state/members.ts";
 

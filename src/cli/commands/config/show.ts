@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { liveConfigs } from "../../../operations/settings/live.ts";
+import { authorOf, fieldsOf, whenOf } from "../../../operations/settings/words.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
-import { liveConfigs } from "../../config/live.ts";
-import { authorOf, fieldsOf, whenOf } from "../../config/words.ts";
 import { EXIT } from "../../exit.ts";
 import { membersWithLibrary } from "../../state/members.ts";
 import { table } from "../../table.ts";

@@ -1,0 +1,120 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { nearest } from "../../../components/problems.ts";
+import { FleetError } from "../../core/errors.ts";
+import { readJson } from "../files.ts";
+import type { Scope } from "../session/scope.ts";
+import { type Manifest, readManifest } from "./manifest.ts";
+import type { KnownFleet, Member } from "./member.ts";
+
+const ReleaseFileSchema = z.looseObject({
+  scope: z.looseObject({ ledger: z.string().optional() }),
+  declaration: z
+    .record(z.string(), z.looseObject({ lib: z.boolean().optional(), sourceHash: z.string().optional() }))
+    .default({}),
+  policies: z.record(z.string(), z.looseObject({ strategy: z.unknown() })).default({}),
+});
+type ReleaseFile = z.output<typeof ReleaseFileSchema>;
+
+/**
+ * The members of a stack as the last run left them: from its manifest; those that it does not name, since there is none or an unfinished
+ * run began it in a fresh clone, from the stack's state. Commands take `servingFleet`, which asks the router too.
+ *
+ * @param stated the fleet as the stack's state has it; asked only where the manifest leaves something open
+ */
+export async function knownFleet(scope: Scope, stated: () => Promise<KnownFleet>): Promise<KnownFleet> {
+  const manifest = await readManifest(scope);
+  const release = await currentRelease(scope);
+  const named = fromManifest(manifest?.processes ?? {});
+  const noted = Object.values(manifest?.processes ?? {}).flatMap((entry) => entry.router ?? [])[0];
+  const found = isWhole(named, noted, release) ? undefined : await stated();
+  const others = found?.members.filter(({ name }) => named.every((one) => one.name !== name)) ?? [];
+  const members = [...named, ...others].map((member) => asDeclared(member, release));
+  const ledger = release?.scope.ledger ?? scope.ledger ?? guideLedger(members);
+  const router = noted ?? found?.router;
+  return {
+    members,
+    ...(ledger === undefined ? {} : { ledger }),
+    ...(router === undefined ? {} : { router }),
+    ...(found?.revisions === undefined ? {} : { revisions: found.revisions }),
+  };
+}
+
+/**
+ * Whether the manifest says all that the state could: every member of the release, and of one that moves traffic the router, which the
+ * manifests of earlier versions do not name. Pure.
+ */
+function isWhole(
+  named: readonly Member[],
+  router: string | undefined,
+  release: ReleaseFile | undefined,
+): boolean {
+  if (release === undefined) return false;
+  const moves = Object.values(release.policies).some(({ strategy }) => strategy !== undefined);
+  const names = new Set(named.map(({ name }) => name));
+  return (
+    Object.keys(release.declaration).every((name) => names.has(name)) && (router !== undefined || !moves)
+  );
+}
+
+function fromManifest(processes: Manifest["processes"]): Member[] {
+  return Object.entries(processes).flatMap(([name, entry]) =>
+    entry.processId === undefined
+      ? []
+      : [
+          {
+            name,
+            processId: entry.processId,
+            generation: entry.generation ?? 1,
+            version: entry.version ?? "",
+            sourceHash: entry.sourceHash ?? "",
+            status: entry.status,
+            ...bareOf(entry.lib, entry.code),
+          },
+        ],
+  );
+}
+
+function bareOf(lib: boolean | undefined, code: readonly string[] | undefined): Pick<Member, "lib" | "code"> {
+  return lib === false ? { lib, ...(code === undefined ? {} : { code }) } : {};
+}
+
+async function currentRelease(scope: Scope): Promise<ReleaseFile | undefined> {
+  const path = join(scope.home, "releases", `${scope.project}.${scope.stack}`, "current.json");
+  return ReleaseFileSchema.safeParse(await readJson(path)).data;
+}
+
+/** A manifest of an earlier version does not say who has no library; the release does, of the code that it declared. */
+function asDeclared(member: Member, release: ReleaseFile | undefined): Member {
+  const declared = release?.declaration[member.name];
+  const isSame = declared?.sourceHash === member.sourceHash;
+  return isSame && declared?.lib === false ? { ...member, lib: false } : member;
+}
+
+/** Before the first release is through, the guide's name tells. */
+function guideLedger(members: readonly Member[]): string | undefined {
+  return members.find(({ name }) => name === "deployment-coordinator")?.name;
+}
+
+/**
+ * The member of that name or AO id. An id that is no member's is taken as it is: any process can be asked.
+ *
+ * @throws FleetError UNKNOWN_PROCESS, with the nearest name
+ */
+export function pickMember({ members }: KnownFleet, wanted: string): Member {
+  const found = members.find(({ name, processId }) => name === wanted || processId === wanted);
+  if (found) return found;
+  if (/^[A-Za-z0-9_-]{43}$/.test(wanted)) {
+    return { name: wanted, processId: wanted, generation: 1, version: "", sourceHash: "", status: "UNKNOWN" };
+  }
+  const names = members.map(({ name }) => name);
+  const near = nearest(wanted, names);
+  throw new FleetError({
+    code: "UNKNOWN_PROCESS",
+    what: `This stack has no process "${wanted}".`,
+    got: wanted,
+    expected: names.length > 0 ? `one of ${names.join(", ")}, or an AO id` : "a deployed fleet, or an AO id",
+    remedy:
+      names.length === 0 ? "Deploy it: npx fleet deploy" : `Mend the name${near ? `: "${near}"?` : "."}`,
+  });
+}

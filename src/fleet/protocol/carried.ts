@@ -1,0 +1,57 @@
+/** What became of a message where the process that got it sent it on. */
+import type { OutMessage } from "../../ao/port.ts";
+import { FleetError } from "../../core/errors.ts";
+import { luaErrorIn } from "../../operations/trace/log-entries.ts";
+import { luaExplainer } from "../../operations/trace/lua-errors.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import { type History, historyOf, resultIdOf } from "../history.ts";
+
+/** Slots of each process that are looked through for what was pushed for a message. */
+const REACH = 200;
+
+/**
+ * The first fault in a process that was sent something for a message: its name, slot and Lua error. A handler that raises sends nothing, so
+ * whoever asked it waits until the time is over, and only its own evaluation says why.
+ *
+ * @param sent what the message's own evaluation sent
+ * @returns undefined where there is none, or the order of messages cannot be read
+ */
+export async function faultBehind(
+  fleet: FleetSession,
+  messageId: string,
+  sent: readonly OutMessage[],
+  seconds: number,
+): Promise<string | undefined> {
+  try {
+    const history = historyOf(fleet, seconds);
+    for (const processId of new Set(sent.map(({ target }) => target))) {
+      if (processId === fleet.session.ao.address) continue;
+      const fault = await faultAt(fleet, history, processId, messageId);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof FleetError) return undefined;
+    throw error;
+  }
+}
+
+async function faultAt(
+  fleet: FleetSession,
+  history: History,
+  processId: string,
+  messageId: string,
+): Promise<string | undefined> {
+  const member = fleet.members.find((each) => each.processId === processId);
+  const latest = await history.latest(processId);
+  if (latest === undefined) return undefined;
+  const messages = await history.range(processId, Math.max(0, latest - REACH + 1), latest);
+  for (const scheduled of messages.filter(({ tags }) => tags["Pushed-For"] === messageId)) {
+    const result = await history.result(processId, resultIdOf(scheduled));
+    const error = result && luaErrorIn(result);
+    if (error === undefined) continue;
+    const said = await luaExplainer(fleet.session.scope.home)(error, member?.sourceHash);
+    return `${scheduled.action} failed in ${member?.name ?? processId} at slot ${scheduled.slot}: ${said}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,124 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { type Intent, readJournal } from "../../ao/journal/index.ts";
+import type { Scheduled } from "../../ao/port.ts";
+import { FleetError } from "../../core/errors.ts";
+import { isQuestion } from "../../fleet/code/bare-code.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { isBare, NO_LIBRARY } from "../../fleet/health/bare.ts";
+import type { History } from "../../fleet/history.ts";
+import type { Member as FleetMember } from "../../fleet/members/member.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { ledgerOf, readLedger, ruinedIn, runsOf } from "../rollback/ledger.ts";
+import { localReleases } from "../rollback/releases.ts";
+import type { Member, Seen, Sources } from "./sources.ts";
+
+const AuditSchema = z.looseObject({
+  entries: luaList(
+    z.looseObject({
+      at: z.number(),
+      from: z.string(),
+      action: z.string(),
+      outcome: z.string(),
+      code: z.string().optional(),
+      count: z.number().default(1),
+    }),
+  ),
+});
+const InfoSchema = z.looseObject({ allowed: luaList(z.string()) });
+const RegisteredSchema = z.looseObject({
+  processes: z.preprocess((value) => (Array.isArray(value) ? {} : value), z.record(z.string(), z.unknown())),
+});
+
+/** Reads all sides. A process that does not answer has no entries: its health is another command's. */
+export async function collect(
+  fleet: FleetSession,
+  history: History,
+  {
+    reach,
+    seconds,
+    note,
+  }: { readonly reach: number; readonly seconds: number; readonly note: (line: string) => void },
+): Promise<Sources> {
+  const { scope, ao } = fleet.session;
+  const ledger = ledgerOf(fleet);
+  const [entries, registered, journal, releases, members] = await Promise.all([
+    ledger && readLedger(fleet, ledger, seconds),
+    ledger && registeredIn(fleet, ledger, seconds),
+    journals(scope),
+    localReleases(scope),
+    Promise.all(fleet.members.map((member) => memberOf(fleet, history, member, reach, seconds, note))),
+  ]);
+  return {
+    owner: ao.address,
+    ...(entries === undefined ? {} : { runs: runsOf(entries), ruined: ruinedIn(entries) }),
+    ...(registered === undefined ? {} : { registered }),
+    journal,
+    releases,
+    members,
+    now: Date.now(),
+  };
+}
+
+async function registeredIn(fleet: FleetSession, ledger: FleetMember, seconds: number): Promise<string[]> {
+  const read = { ...ledger, action: "PROCESS_DISCOVERY" };
+  const { processes } = await ask(fleet.session, read, RegisteredSchema, fleet.session.budget(seconds));
+  return Object.keys(processes);
+}
+
+/** What this machine signed for the stack: by deployments and by the command line. Taken from nobody: a deployment may go on. */
+export async function journals({
+  home,
+  project,
+  stack,
+}: Pick<FleetSession["session"]["scope"], "home" | "project" | "stack">): Promise<readonly Intent[]> {
+  const [own, cli] = await Promise.all([
+    readJournal(join(home, "journal", `${project}.${stack}.jsonl`)),
+    readJournal(join(home, "journal", "cli.jsonl")),
+  ]);
+  return [...own, ...cli.filter(({ key }) => key.startsWith(`cli/${project}/${stack}/`))];
+}
+
+/** What an audit keeps of a message. Pure. */
+export const seenOf = ({ messageId, action, from, slot, data }: Scheduled): Seen => ({
+  messageId,
+  action,
+  from,
+  slot,
+  ...(action === "Eval" && isQuestion(data) ? { isHealthCheck: true } : {}),
+});
+
+async function memberOf(
+  fleet: FleetSession,
+  history: History,
+  member: FleetMember,
+  reach: number,
+  seconds: number,
+  note: (line: string) => void,
+): Promise<Member> {
+  const { name, processId } = member;
+  const read = async <T>(action: string, schema: z.ZodType<T>): Promise<T | undefined> => {
+    try {
+      return await ask(fleet.session, { ...member, action }, schema, fleet.session.budget(seconds));
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      note(`${name}: ${error.problems[0].what} [${error.code}]`);
+      return undefined;
+    }
+  };
+  const latest = await history.latest(processId);
+  const order =
+    latest === undefined ? [] : await history.range(processId, Math.max(0, latest - reach + 1), latest);
+  if (isBare(member)) note(`${name}: keeps no audit: ${NO_LIBRARY}`);
+  const [audited, info] = isBare(member)
+    ? []
+    : [await read("AUDIT", AuditSchema), await read("Info", InfoSchema)];
+  return {
+    name,
+    processId,
+    messages: order.map(seenOf),
+    ...(audited === undefined ? {} : { entries: audited.entries }),
+    ...(info === undefined ? {} : { allowed: info.allowed }),
+  };
+}

@@ -1,0 +1,101 @@
+import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
+import { kill } from "../../core/processes.ts";
+import { enginesUnder } from "../recover/engines.ts";
+import { definedOnly, openStack, type Workspace } from "../workspace/workspace.ts";
+
+export type { EngineEvent };
+
+/** One preview or up. */
+export interface EngineRun {
+  readonly kind: "preview" | "up";
+  /** Added to the environment of pulumi, the program and the providers. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Steps at once. */
+  readonly parallel: number;
+  /** Read back every resource first. */
+  readonly refresh: boolean;
+  readonly onEvent: (event: EngineEvent) => void;
+  /** Each `abort` event asks pulumi once to end: the first lets running steps finish, the second does not. Aborted before: nothing begins. */
+  readonly signal: AbortSignal;
+}
+
+export type EngineResult =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly text: string; readonly locked: boolean };
+
+/** Pulumi's engine, as far as `deploy` needs it. Tests give their own. */
+export interface Engine {
+  run(request: EngineRun): Promise<EngineResult>;
+  /** Ends a pulumi that obeyed neither interrupt, so that it does not go on after its command. The next deploy recovers the stack. */
+  kill?(): void;
+}
+
+/** Pulumi over its Automation API, on a stack of a project. */
+export async function pulumiEngine(workspace: Workspace, stackName: string): Promise<Engine> {
+  const { ConcurrentUpdateError, CommandError } = await import("@pulumi/pulumi/automation/index.js");
+  const stack = await openStack(workspace, stackName);
+  return {
+    kill() {
+      for (const pid of enginesUnder(process.pid)) kill(pid);
+    },
+    async run({ kind, env, parallel, refresh, onEvent, signal }) {
+      if (signal.aborted) return { ok: false, text: "", locked: false };
+      stack.workspace.envVars = { ...definedOnly(workspace.env), ...env };
+      const { relayed, begun } = relay(signal);
+      let text = "";
+      const options = {
+        parallel,
+        refresh,
+        signal: relayed,
+        onEvent: (event: EngineEvent) => {
+          begun();
+          onEvent(event);
+        },
+        color: "never" as const,
+        onOutput: (part: string) => {
+          begun();
+          text += part;
+        },
+        onError: (part: string) => {
+          begun();
+          text += part;
+        },
+      };
+      try {
+        if (kind === "preview") await stack.preview(options);
+        else await stack.up(options);
+        return { ok: true, text };
+      } catch (error) {
+        if (!(error instanceof CommandError)) throw error;
+        return { ok: false, text: text || error.message, locked: error instanceof ConcurrentUpdateError };
+      }
+    },
+  };
+}
+
+/**
+ * Hands requests to end on to a pulumi that listens for them only once it runs: those that come before `begun` are handed on then.
+ */
+export function relay(signal: AbortSignal): { readonly relayed: AbortSignal; begun(): void } {
+  const controller = new AbortController();
+  let runs = false;
+  let waiting = 0;
+  signal.addEventListener("abort", () => {
+    if (runs) interrupt(controller);
+    else waiting += 1;
+  });
+  return {
+    relayed: controller.signal,
+    begun() {
+      if (runs) return;
+      runs = true;
+      for (; waiting > 0; waiting -= 1) interrupt(controller);
+    },
+  };
+}
+
+/** Asks once more for an end. Each time is an event of its own, also on a signal that is aborted: pulumi gives up what runs on its second interrupt. */
+export function interrupt(controller: AbortController): void {
+  if (controller.signal.aborted) controller.signal.dispatchEvent(new Event("abort"));
+  else controller.abort();
+}

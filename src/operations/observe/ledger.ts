@@ -1,0 +1,111 @@
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { isOpen, keyOf } from "../../monitor/book.ts";
+import type { LedgerView } from "../../monitor/round.ts";
+import type { MonitorStore } from "../../monitor/store.ts";
+import { type AlertType, type Judgement, LEVELS, TYPE_NAMES } from "../../monitor/types.ts";
+import { type LedgerEntry, LedgerPageSchema, runsOf } from "../rollback/ledger.ts";
+import { type Look, read } from "./observe.ts";
+
+/** Reads of the compute unit that a look at the ledger takes, unless it has much news. */
+export const LEDGER_READS = 2;
+
+/** What only the ledger can know; everything else is judged from what the monitor itself sees. */
+const TAKEN_OVER: readonly AlertType[] = [
+  "CONFIG_DISTRIBUTION_FAILED",
+  "ROLLBACK_EXECUTED",
+  "ROLLBACK_FAILED",
+  "SECURITY_ALERT",
+];
+
+/** Whether an alert is the ledger's to raise and to end. Refusals of a member are judged from its own counters. Pure. */
+export const isLedgers = (
+  { type, source }: { readonly type: AlertType; readonly source: string },
+  members: readonly Member[],
+): boolean =>
+  TAKEN_OVER.includes(type) && !(type === "SECURITY_ALERT" && members.some(({ name }) => name === source));
+
+const AlertsSchema = z.looseObject({
+  alerts: luaList(
+    z.looseObject({
+      type: z.string(),
+      source: z.string(),
+      message: z.string().default(""),
+      level: z.enum(LEVELS),
+      state: z.string(),
+    }),
+  ),
+});
+
+/** What the ledger said: for a round, and its own list of alerts as far as that could be read. */
+export interface LedgerLook extends LedgerView {
+  readonly alerts: readonly LedgerAlert[] | undefined;
+}
+
+export type LedgerAlert = z.infer<typeof AlertsSchema>["alerts"][number];
+
+/** The ledger as it is now: its new entries are added to the store. What cannot be read is a note and not the end. */
+export async function lookAtLedger(
+  look: Look,
+  ledger: Member,
+  members: readonly Member[],
+  store: MonitorStore,
+  note: (text: string) => void,
+): Promise<LedgerLook> {
+  const attempt = async <T>(what: string, work: () => Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      const bad = error instanceof z.ZodError || error instanceof SyntaxError;
+      if (!(error instanceof FleetError) && !bad) throw error;
+      const unknown = error instanceof FleetError && error.code === "UNKNOWN_ACTION";
+      if (!unknown)
+        note(
+          `${ledger.name}: ${what} could not be read [${error instanceof FleetError ? error.code : "BAD_REPLY"}]`,
+        );
+      return otherwise;
+    }
+  };
+  await attempt("its entries", () => readEntries(look, ledger, store), undefined);
+  const alerts = await attempt("its alerts", () => readAlerts(look, ledger), undefined);
+  const judgements = alerts ? takenOver(alerts, members, store) : [];
+  return { name: ledger.name, runs: runsOf(store.entries<LedgerEntry>()), judgements, alerts };
+}
+
+async function readEntries(look: Look, ledger: Member, store: MonitorStore): Promise<void> {
+  for (;;) {
+    const since = store.lastSeq(ledger.processId);
+    const page = LedgerPageSchema.parse(await read(look, ledger, "LEDGER", { since, limit: 200 }));
+    const fresh = page.entries.filter(({ seq }) => seq > since);
+    if (fresh.length > 0) store.addEntries(ledger.processId, fresh);
+    if (fresh.length === 0 || page.next >= page.length) return;
+  }
+}
+
+async function readAlerts(look: Look, ledger: Member): Promise<LedgerAlert[]> {
+  return AlertsSchema.parse(await read(look, ledger, "ALERT_MANAGEMENT", { operation: "list" })).alerts;
+}
+
+/** What of the ledger's own alerts is one here too. Pure. */
+function takenOver(
+  alerts: readonly LedgerAlert[],
+  members: readonly Member[],
+  store: MonitorStore,
+): Judgement[] {
+  const latest = new Map<string, Judgement>();
+  // What the ledger has forgotten is over.
+  for (const alert of store.book().alerts) {
+    const { type, source } = alert;
+    if (isOpen(alert) && isLedgers(alert, members))
+      latest.set(keyOf(alert), { type, source, holds: false, message: "" });
+  }
+  for (const { type: text, source, message, level, state } of alerts) {
+    const type = TYPE_NAMES.find((name) => name === text);
+    if (!type || !isLedgers({ type, source }, members)) continue;
+    // What somebody acknowledged there needs nobody here.
+    latest.set(keyOf({ type, source }), { type, source, message, level, holds: state === "OPEN" });
+  }
+  return [...latest.values()];
+}

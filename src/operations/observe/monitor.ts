@@ -1,0 +1,182 @@
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import type { History } from "../../fleet/history.ts";
+import { readManifest } from "../../fleet/members/manifest.ts";
+import type { KnownFleet, Member } from "../../fleet/members/member.ts";
+import { servingFleet } from "../../fleet/members/serving.ts";
+import type { Change } from "../../monitor/book.ts";
+import { type Metrics, metricsOf } from "../../monitor/metrics.ts";
+import type { Origin } from "../../monitor/notify/message.ts";
+import { type Delivery, notify } from "../../monitor/notify/send.ts";
+import type { Reading } from "../../monitor/reading.ts";
+import { type Report, reportOf } from "../../monitor/report.ts";
+import { type LedgerView, takeRound } from "../../monitor/round.ts";
+import type { Settings } from "../../monitor/settings.ts";
+import { performanceOf } from "../../monitor/statistics.ts";
+import type { MonitorStore } from "../../monitor/store.ts";
+import type { Env } from "../../toolchain/paths.ts";
+import type { Clock } from "./clock.ts";
+import { CronWatch } from "./crons.ts";
+import { LEDGER_READS, lookAtLedger } from "./ledger.ts";
+import { LedgerCopy } from "./ledger-copy.ts";
+import { type Expected, type Look, observe, READS } from "./observe.ts";
+import { type Pace, paceOf } from "./pace.ts";
+
+const HOUR = 3_600_000;
+const LANES = 4;
+/** What legacy compute units allow one address by default. */
+const SHARED_READS_PER_MINUTE = 6;
+
+export interface MonitorOptions {
+  readonly fleet: FleetSession;
+  /** The scheduler's order; none where it cannot be asked. */
+  readonly history: History | undefined;
+  readonly store: MonitorStore;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly env: Env;
+  /** Times of the project's commits, for DORA's lead time. */
+  readonly commits: () => Promise<readonly number[]>;
+  /** Processes that are looked at at once. @default 4 */
+  readonly lanes?: number;
+  /** Tells receivers. @default true */
+  readonly notify?: boolean;
+}
+
+/** What one round found, and what it told. */
+export interface RoundResult {
+  readonly report: Report;
+  readonly changes: readonly Change[];
+}
+
+/** Looks at a fleet round by round. */
+export interface Monitor {
+  readonly metrics: Metrics;
+  /** Milliseconds from one round to the next: the interval, or longer where the units allow no more reads. */
+  readonly intervalMs: number;
+  round(): Promise<RoundResult>;
+}
+
+export function monitorOf(options: MonitorOptions): Monitor {
+  const { fleet, settings, clock, store } = options;
+  const origin: Origin = {
+    project: fleet.project,
+    stack: fleet.stack,
+    network: fleet.session.networkName,
+  };
+  const shared = origin.network === "local" ? undefined : SHARED_READS_PER_MINUTE;
+  const pace: Pace = paceOf(settings.readsPerMinute ?? shared, clock);
+  const metrics = metricsOf(origin);
+  const inLedger = settings.alerts.ledger ? new LedgerCopy(fleet.session, store) : undefined;
+  const crons = new CronWatch(fleet, clock);
+  let commits: readonly number[] | undefined;
+  let commitsFor = -1;
+  const reads =
+    fleet.members.length * READS +
+    (fleet.ledger === undefined ? 0 : LEDGER_READS) +
+    (fleet.router === undefined ? 0 : 1);
+
+  return {
+    metrics,
+    intervalMs: Math.max(settings.limits.intervalMs, pace.least(reads)),
+    async round() {
+      const at = clock.now();
+      const started = clock.ticks();
+      const notes: string[] = [];
+      const note = (text: string) => {
+        notes.push(text);
+      };
+      const known = await membersNow(fleet, pace, note);
+      if (known.members.length === 0) note("The stack has no processes yet. Deploy it: npx fleet deploy");
+      const look: Look = { fleet, history: options.history, limits: settings.limits, pace, clock };
+      const keeper = known.members.find(({ name }) => name === known.ledger);
+      const ledger = keeper && (await lookAtLedger(look, keeper, known.members, store, note));
+      const readings = await readAll(
+        look,
+        known.members,
+        await expectations(fleet),
+        store,
+        options.lanes ?? LANES,
+      );
+      await crons.update(known.members, note);
+      const runs = ledger?.runs.length ?? 0;
+      if (commits === undefined || runs !== commitsFor) {
+        commits = await options.commits();
+        commitsFor = runs;
+      }
+      const work = readings.find(({ maintenance }) => maintenance?.enabled)?.maintenance;
+      if (work) note(`maintenance${work.reason ? ` (${work.reason})` : ""}: no alerts about processes`);
+      const round = { at, readings, deploying: isDeploying(ledger), maintenance: work !== undefined };
+      const outcome = takeRound(store, round, settings, ledger, commits);
+      const deliveries = options.notify === false ? [] : await tell(options, origin, outcome.changes);
+      for (const { receiver, reason } of deliveries) if (reason) note(`${receiver} was not told: ${reason}`);
+      if (inLedger && keeper)
+        await inLedger.update(keeper, known.members, ledger?.alerts, outcome.changes, note);
+      const { changes, ...shown } = outcome;
+      const snapshot = {
+        at,
+        seconds: (clock.ticks() - started) / 1000,
+        ...shown,
+        alerts: store.book().alerts,
+        deliveries,
+      };
+      metrics.record(snapshot);
+      const heap = outcome.watched.find(({ name }) => name === keeper?.name)?.counters?.luaHeapKB;
+      const report = reportOf(origin, snapshot, performanceOf(store.since(at - HOUR), heap), notes);
+      return { report, changes };
+    },
+  };
+}
+
+/** As the manifest and the router have them now: a deployment may have changed them since the monitor started. */
+async function membersNow(
+  fleet: FleetSession,
+  pace: Pace,
+  note: (line: string) => void,
+): Promise<Pick<KnownFleet, "members" | "ledger">> {
+  const turn = () => pace.turn();
+  const known = await servingFleet(fleet.session, { stated: async () => fleet, note, turn });
+  const ledger = known.ledger ?? fleet.ledger;
+  return { members: known.members, ...(ledger === undefined ? {} : { ledger }) };
+}
+
+/** What every member should be running. */
+async function expectations(fleet: FleetSession): Promise<(member: Member) => Expected> {
+  const manifest = await readManifest(fleet.session.scope);
+  return ({ name, processId, sourceHash }) => {
+    const entry = manifest?.processes[name];
+    // Of another process than the one that serves, the settings say nothing of this one.
+    return { sourceHash, configVersions: (entry?.processId === processId && entry.configVersions) || {} };
+  };
+}
+
+async function readAll(
+  look: Look,
+  members: readonly Member[],
+  expected: (member: Member) => Expected,
+  store: MonitorStore,
+  lanes: number,
+): Promise<Reading[]> {
+  const before = new Map(store.watched().map((each) => [each.name, each]));
+  const readings = new Map<string, Reading>();
+  const waiting = [...members];
+  const lane = async () => {
+    for (let member = waiting.shift(); member; member = waiting.shift()) {
+      readings.set(member.name, await observe(look, member, expected(member), before.get(member.name)));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(lanes, members.length) }, lane));
+  return members.flatMap(({ name }) => readings.get(name) ?? []);
+}
+
+/** Whether the newest run of the ledger is still going on. */
+function isDeploying(ledger: LedgerView | undefined): boolean {
+  return ledger?.runs.at(-1)?.status === "RUNNING";
+}
+
+function tell(
+  { settings, env }: MonitorOptions,
+  origin: Origin,
+  changes: readonly Change[],
+): Promise<Delivery[]> {
+  return changes.length === 0 ? Promise.resolve([]) : notify(settings.receivers, changes, origin, { env });
+}

@@ -1,0 +1,332 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import type { Scheduled } from "../../ao/port.ts";
+import { brief } from "../../core/brief.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { glanceAtBare, isBare } from "../../fleet/health/bare.ts";
+import { VerdictSchema } from "../../fleet/health/verdict.ts";
+import { type History, resultIdOf } from "../../fleet/history.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { dryCall } from "../../fleet/protocol/call.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
+import type { Limits } from "../../monitor/limits.ts";
+import type { Reading } from "../../monitor/reading.ts";
+import type { Watched } from "../../monitor/watch.ts";
+import type { Clock } from "./clock.ts";
+import type { Pace } from "./pace.ts";
+import { unansweredBy } from "./unanswered.ts";
+
+/** Reads of the compute unit that one look at a process takes. */
+export const READS = 2;
+
+const dictionary = <T extends z.ZodType>(value: T) =>
+  // An empty Lua table may come as an empty list.
+  z.preprocess((raw) => (Array.isArray(raw) && raw.length === 0 ? {} : raw), z.record(z.string(), value));
+
+const InfoSchema = z.looseObject({
+  status: z.string(),
+  capabilities: luaList(z.string()),
+  version: z.string().default(""),
+  sourceHash: z.string().default(""),
+  release: z.string().nullish(),
+  epoch: z.number().nullish(),
+  configVersions: dictionary(z.number()).optional(),
+  stats: z
+    .looseObject({
+      messages: z.number(),
+      errors: z.number(),
+      refused: z.number(),
+      luaHeapKB: z.number().default(0),
+    })
+    .optional(),
+});
+const AuditSchema = z.looseObject({
+  entries: z.preprocess(
+    (raw) => (Array.isArray(raw) ? raw : []),
+    z.array(
+      z.looseObject({
+        at: z.number(),
+        from: z.string(),
+        action: z.string(),
+        outcome: z.string(),
+        code: z.string().nullish(),
+        count: z.number().default(1),
+      }),
+    ),
+  ),
+});
+
+const SystemSchema = z.looseObject({
+  maintenance: z.looseObject({ enabled: z.boolean(), reason: z.string().default("") }),
+});
+
+/** What a member should be running, as the last deployment left it. */
+export interface Expected {
+  readonly sourceHash: string;
+  readonly configVersions: Readonly<Record<string, number>>;
+}
+
+export interface Look {
+  readonly fleet: FleetSession;
+  /** The scheduler's order; none where it cannot be asked. */
+  readonly history: History | undefined;
+  readonly limits: Limits;
+  readonly pace: Pace;
+  readonly clock: Clock;
+}
+
+/**
+ * Looks at one process by dry-runs, which sign nothing and change nothing. Whatever goes wrong is the reading: only a bug is
+ * thrown.
+ */
+export async function observe(
+  look: Look,
+  member: Member,
+  expected: Expected,
+  before: Watched | undefined,
+): Promise<Reading> {
+  const base = { name: member.name, processId: member.processId };
+  const [slots, said] = await Promise.all([slotsOf(look, member, before), ask(look, member)]);
+  const reading: Reading = { ...base, ...slots, ...said };
+  const { info, ...rest } = { ...reading, info: said.info };
+  // Nothing in a process without the library says which version and code it runs: they are those of the last run.
+  if (isBare(member)) return { ...rest, version: member.version, sourceHash: member.sourceHash };
+  if (!info) return rest;
+  const drift = driftOf(expected, info);
+  const counters = info.stats && {
+    messages: info.stats.messages,
+    errors: info.stats.errors,
+    refused: info.stats.refused,
+    luaHeapKB: info.stats.luaHeapKB,
+  };
+  const refusals =
+    counters && before?.counters && before.processId === member.processId
+      ? await refusalsOf(look, member, counters.refused - before.counters.refused, before)
+      : undefined;
+  const maintenance = info.capabilities.includes("MAINTENANCE")
+    ? await maintenanceOf(look, member)
+    : undefined;
+  return {
+    ...rest,
+    ...(maintenance === undefined ? {} : { maintenance }),
+    status: info.status,
+    version: info.version,
+    sourceHash: info.sourceHash,
+    ...(info.release ? { release: info.release } : {}),
+    ...(typeof info.epoch === "number" ? { epoch: info.epoch } : {}),
+    ...(counters ? { counters } : {}),
+    ...(drift.length > 0 ? { drift } : {}),
+    ...(refusals === undefined ? {} : { refusals }),
+  };
+}
+
+type Info = z.output<typeof InfoSchema>;
+
+async function ask(
+  look: Look,
+  member: Member,
+): Promise<Pick<Reading, "outcome" | "code" | "health" | "detail" | "responseMs"> & { info?: Info }> {
+  try {
+    if (isBare(member)) return await glance(look, member);
+    const own = await infoOf(look, member);
+    await look.pace.turn();
+    const nonce = randomBytes(12).toString("hex");
+    const start = look.clock.ticks();
+    const raw = await call(look, member, "HEALTH_CHECK", { healthCheck: { checkType: "CONTINUOUS", nonce } });
+    const responseMs = look.clock.ticks() - start;
+    const verdict = VerdictSchema.parse(raw);
+    const { version, sourceHash, release, epoch } = verdict;
+    // A program of its own may answer health checks itself, and need not know Info.
+    const info = own ?? { status: "", capabilities: [], version, sourceHash, release, epoch };
+    if (verdict.nonce !== nonce) return { outcome: "wrong", detail: "it answered another check", info };
+    const detail = verdict.checks
+      .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
+      .map(({ name, detail: why }) => (why ? `${name}: ${why}` : name))
+      .join("; ");
+    // A retired process answers well, and serves nobody.
+    const said = info.status === "RETIRED" ? "UNHEALTHY" : verdict.healthStatus;
+    const health = said === "OFFLINE" ? "UNHEALTHY" : said;
+    return { outcome: "answered", health, responseMs, info, ...(detail === "" ? {} : { detail }) };
+  } catch (error) {
+    const { state, code, what } = unansweredBy(error);
+    const detail = `${brief(what, 160)} [${code}]`;
+    if (code === "RATE_LIMITED") return { outcome: "unread", code, detail };
+    const outcome = state === "OFFLINE" ? "silent" : state === "UNKNOWN" ? "unknown" : "wrong";
+    return { outcome, code, detail };
+  }
+}
+
+/** A member without the library: what aos answers a dry run of its owner's Eval. Where that cannot tell, the round says nothing of it. */
+async function glance(
+  look: Look,
+  member: Member,
+): Promise<Pick<Reading, "outcome" | "code" | "health" | "detail" | "responseMs">> {
+  await look.pace.turn();
+  const start = look.clock.ticks();
+  const { health, code, reasons } = await glanceAtBare(look.fleet, member, budgetOf(patienceOf(look)));
+  const detail = brief(reasons.join("; "), 300);
+  if (health === "UNKNOWN") return { outcome: "unread", detail, ...(code === undefined ? {} : { code }) };
+  const responseMs = look.clock.ticks() - start;
+  return { outcome: "answered", health, responseMs, ...(detail === "" ? {} : { detail }) };
+}
+
+/** Seconds. A late answer says more than none: it is waited for beyond the time that it should have taken. */
+const patienceOf = ({ limits }: Look): number => (3 * limits.timeoutMs) / 1000;
+
+/** What a process says of itself; undefined when it does not know Info, or means something else by it. */
+async function infoOf(look: Look, member: Member): Promise<Info | undefined> {
+  try {
+    return InfoSchema.safeParse(await read(look, member, "Info")).data;
+  } catch (error) {
+    const unknown = error instanceof FleetError && ["NO_REPLY", "UNKNOWN_ACTION"].includes(error.code);
+    if (unknown || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** A dry-run's reply as JSON. @throws FleetError NO_REPLY, the process' own code, and what the network says */
+export async function read(look: Look, member: Member, action: string, data: unknown = {}): Promise<unknown> {
+  await look.pace.turn();
+  return call(look, member, action, data);
+}
+
+async function call(look: Look, member: Member, action: string, data: unknown): Promise<unknown> {
+  // Units answer equal dry-runs from a cache.
+  const tags = {
+    "Content-Type": "application/json",
+    Nonce: randomBytes(8).toString("hex"),
+    ...FLEET_REQUEST,
+  };
+  const seconds = patienceOf(look);
+  const reply = await dryCall(look.fleet, { member, action, data: JSON.stringify(data), tags, seconds });
+  if (reply.error !== undefined) {
+    throw new FleetError({
+      code: "PROCESS_ERROR",
+      what: `${member.name} failed while it handled ${action}: ${brief(reply.error, 120)}`,
+      remedy: `npx fleet logs ${member.name}`,
+    });
+  }
+  const json: unknown = JSON.parse(reply.data);
+  const refused = z
+    .looseObject({
+      success: z.literal(false),
+      error: z.looseObject({ code: z.string(), message: z.string() }),
+    })
+    .safeParse(json);
+  if (!refused.success) return json;
+  const { code, message } = refused.data.error;
+  throw new FleetError({ code, what: message, remedy: `npx fleet logs ${member.name}` });
+}
+
+function driftOf(expected: Expected, info: Info): string[] {
+  const short = (hash: string) => (hash === "" ? "none" : hash.slice(0, 8));
+  const configs = Object.entries(expected.configVersions).flatMap(([type, version]) => {
+    const held = info.configVersions?.[type];
+    return info.configVersions === undefined || held === version
+      ? []
+      : [
+          `it holds ${type} ${held === undefined ? "not at all" : `version ${held}`} instead of version ${version}`,
+        ];
+  });
+  return [
+    ...(info.status === "RETIRED" ? ["it is retired"] : []),
+    ...(expected.sourceHash === "" || expected.sourceHash === info.sourceHash
+      ? []
+      : [`it runs code ${short(info.sourceHash)} instead of ${short(expected.sourceHash)}`]),
+    ...configs,
+  ];
+}
+
+/** Messages whose results are read in one round, the newest ones. */
+const RESULTS = 10;
+
+/** The newest slot, the newest that is known to be evaluated, and what failed since the last round. */
+async function slotsOf(
+  { fleet, history, limits }: Look,
+  { processId }: Member,
+  before: Watched | undefined,
+): Promise<Pick<Reading, "slot" | "evaluatedSlot" | "failed">> {
+  if (!history) return {};
+  const known = before?.processId === processId ? before.reading.evaluatedSlot : undefined;
+  try {
+    const slot = await history.latest(processId);
+    if (slot === undefined) return {};
+    if (slot === known) return { slot, evaluatedSlot: slot };
+    const fresh = await history.range(processId, Math.max((known ?? slot - 1) + 1, slot - RESULTS + 1), slot);
+    const newest = fresh.at(-1);
+    if (!newest) return { slot };
+    const resultOf = (scheduled: Scheduled) =>
+      evaluationOf(fleet, { processId, messageId: resultIdOf(scheduled) }, limits.timeoutMs / 1000);
+    const last = await resultOf(newest);
+    if (last === "none") return { slot, evaluatedSlot: known ?? slot - 1 };
+    // What was there before the first round is no news.
+    if (known === undefined) return { slot, evaluatedSlot: slot };
+    const earlier = await Promise.all(fresh.slice(0, -1).map(resultOf));
+    const errors = [...earlier, last].flatMap((result) => (result === "none" ? [] : (result.error ?? [])));
+    const failed = { count: errors.length, of: fresh.length, error: oneLine(errors.at(-1) ?? "") };
+    return { slot, evaluatedSlot: slot, ...(errors.length > 0 ? { failed } : {}) };
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    return {};
+  }
+}
+
+const oneLine = (text: string): string => brief(text.replace(/\s+/g, " "), 200);
+
+/** What came of a message; "none" when there is nothing within the time. */
+async function evaluationOf(
+  { session }: FleetSession,
+  ref: { processId: string; messageId: string },
+  seconds: number,
+): Promise<{ error?: string | undefined } | "none"> {
+  try {
+    const { error } = await session.ao.evaluation(ref, budgetOf(seconds));
+    return { error };
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    if (error.transient) return "none";
+    return { error: undefined };
+  }
+}
+
+/** Whether the fleet is being worked on, by the member that keeps it (MAINTENANCE_MODE). */
+async function maintenanceOf(look: Look, member: Member): Promise<Reading["maintenance"]> {
+  try {
+    const { maintenance } = SystemSchema.parse(await read(look, member, "SYSTEM_STATUS"));
+    return { enabled: maintenance.enabled, reason: maintenance.reason };
+  } catch (error) {
+    if (isUnusable(error)) return undefined;
+    throw error;
+  }
+}
+
+/** An answer that is none, or a refusal; a bug is neither. */
+const isUnusable = (error: unknown): boolean =>
+  error instanceof FleetError || error instanceof z.ZodError || error instanceof SyntaxError;
+
+/** Who was refused and why, where the process lets us read it. */
+async function refusalsOf(
+  look: Look,
+  member: Member,
+  count: number,
+  before: Watched,
+): Promise<string | undefined> {
+  if (count < look.limits.refusals) return undefined;
+  try {
+    const { entries } = AuditSchema.parse(await read(look, member, "AUDIT"));
+    const since = (before.lastAnswerAt ?? 0) - 60_000;
+    const recent = entries.filter(({ outcome, at }) => outcome === "refused" && at >= since);
+    const said = recent
+      .slice(-3)
+      .map(
+        ({ code, action, from, count: n }) => `${code ?? "refused"} ${n}×: ${action} by ${brief(from, 14)}`,
+      );
+    return said.length === 0 ? undefined : said.join(", ");
+  } catch (error) {
+    if (isUnusable(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,48 @@
+import type { Report } from "../../monitor/report.ts";
+import { lastWords } from "./last-known.ts";
+
+/** Figures of a round in sentences. Nothing is called none that was not measured. Pure. */
+export function figureLines({
+  deploymentStatistics: runs,
+  dora,
+  performanceMetrics,
+}: Pick<Report, "deploymentStatistics" | "dora" | "performanceMetrics">): string[] {
+  const { messageProcessingTime: time, throughput } = performanceMetrics;
+  return [
+    ...(runs ? [`deployments: ${runsText(runs)}`] : []),
+    ...(dora
+      ? [`DORA, 30 days: ${dora.deploymentFrequency.toFixed(2)} deployments a day, ${doraText(dora)}`]
+      : []),
+    `last hour: ${time === null ? "no check was answered" : `${time} ms per check`}, ${
+      throughput === null
+        ? "messages a minute unknown (the rate takes two answers of a process)"
+        : `${throughput} messages a minute`
+    }`,
+  ];
+}
+
+/** Of a process that could not be heard: what it was before, and for how long nothing is known. */
+export function lastWord(
+  { state, lastState, lastAnswerAt }: Report["processes"][number],
+  at: string,
+): string {
+  if (state !== "UNKNOWN" || lastAnswerAt === null) return "";
+  return lastWords({ health: lastState, at: Date.parse(lastAnswerAt) }, Date.parse(at));
+}
+
+function runsText(runs: NonNullable<Report["deploymentStatistics"]>): string {
+  if (runs.totalDeployments === 0) return "none yet";
+  return (
+    `${runs.totalDeployments}, ${runs.failedDeployments} failed, ${runs.averageDeploymentTime.toFixed(1)} s on average, ` +
+    `rollback rate ${runs.rollbackRate.toFixed(1)} %`
+  );
+}
+
+function doraText(dora: NonNullable<Report["dora"]>): string {
+  const seconds = (value: number | null) => (value === null ? "unknown" : `${Math.round(value)} s`);
+  const { changeFailureRate: share } = dora;
+  return (
+    `lead time ${seconds(dora.leadTimeSeconds)}, change failure rate ${share === null ? "unknown" : `${(share * 100).toFixed(1)} %`}, ` +
+    `time to restore ${seconds(dora.timeToRestoreSeconds)}`
+  );
+}

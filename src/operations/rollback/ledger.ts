@@ -1,0 +1,140 @@
+import { z } from "zod";
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
+
+/** One run as the ledger has it. */
+export interface LedgerRun {
+  readonly deploymentId: string;
+  readonly epoch?: number;
+  /** Milliseconds since 1970, scheduler's time. */
+  readonly startedAt: number;
+  readonly finishedAt?: number;
+  /** RUNNING, COMPLETED, FAILED, HELD (its rollout waits for a person) or ROLLED_BACK. */
+  readonly status: string;
+  readonly from: string;
+  readonly strategy?: string;
+  readonly reason?: string;
+  readonly releaseHash?: string;
+  /** A rollback brought the fleet away from it. */
+  readonly rolledBack: boolean;
+}
+
+const optionalText = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? undefined);
+const EntrySchema = z.looseObject({
+  seq: z.number(),
+  at: z.number(),
+  from: z.string(),
+  kind: z.string(),
+  deploymentId: optionalText,
+  epoch: z.number().nullish(),
+  status: optionalText,
+  strategy: optionalText,
+  reason: optionalText,
+  releaseHash: optionalText,
+  processId: z.string().nullish(),
+});
+/** One page of LEDGER. */
+export const LedgerPageSchema = z.looseObject({
+  entries: luaList(EntrySchema),
+  next: z.number(),
+  length: z.number(),
+});
+
+export type LedgerEntry = z.infer<typeof EntrySchema>;
+
+/** The member that keeps the ledger, or nothing where the fleet has none. */
+export function ledgerOf(fleet: FleetSession): Member | undefined {
+  return fleet.members.find(({ name }) => name === fleet.ledger);
+}
+
+/** All entries that tell of runs, rollbacks and single processes. @throws FleetError what the ledger or the network says */
+export async function readLedger(
+  fleet: FleetSession,
+  ledger: Member,
+  seconds: number,
+): Promise<LedgerEntry[]> {
+  const budget = budgetOf(seconds);
+  const entries: LedgerEntry[] = [];
+  for (let since = 0; ; ) {
+    const page = await ask(
+      fleet.session,
+      { ...ledger, action: "LEDGER", data: { since, limit: 200 } },
+      LedgerPageSchema,
+      budget,
+    );
+    entries.push(...page.entries.filter(({ kind }) => KINDS.has(kind)));
+    if (page.next >= page.length || page.next <= since) return entries;
+    since = page.next;
+  }
+}
+
+const KINDS = new Set(["DEPLOYMENT_BEGUN", "DEPLOYMENT_FINISHED", "ROLLBACK_PHASE", "PROCESS_PROGRESS"]);
+
+/** Ids of processes that a run found ruined and replaced. Pure. */
+export const ruinedIn = (entries: readonly LedgerEntry[]): string[] =>
+  entries.flatMap(({ kind, status, processId }) =>
+    kind === "PROCESS_PROGRESS" && status === "RUINED" && typeof processId === "string" ? [processId] : [],
+  );
+
+/** Entries as runs, in the order in which they began. Pure. */
+export function runsOf(entries: readonly LedgerEntry[]): LedgerRun[] {
+  const runs = new Map<string, LedgerRun>();
+  for (const entry of entries) {
+    const id = entry.deploymentId;
+    if (id === undefined) continue;
+    const known = runs.get(id);
+    if (entry.kind === "DEPLOYMENT_BEGUN" && !known) {
+      runs.set(id, {
+        deploymentId: id,
+        ...(typeof entry.epoch === "number" ? { epoch: entry.epoch } : {}),
+        startedAt: entry.at,
+        status: "RUNNING",
+        from: entry.from,
+        ...(entry.strategy === undefined ? {} : { strategy: entry.strategy }),
+        rolledBack: false,
+      });
+    }
+    if (entry.kind === "DEPLOYMENT_FINISHED") {
+      const begun = known ?? { deploymentId: id, startedAt: entry.at, from: entry.from, rolledBack: false };
+      runs.set(id, {
+        ...begun,
+        finishedAt: entry.at,
+        status: entry.status ?? "FAILED",
+        ...(entry.reason === undefined ? {} : { reason: entry.reason }),
+        ...(entry.releaseHash === undefined ? {} : { releaseHash: entry.releaseHash }),
+      });
+    }
+    if (entry.kind === "ROLLBACK_PHASE" && entry.status === "COMPLETED" && known)
+      runs.set(id, { ...known, rolledBack: true });
+  }
+  return [...runs.values()];
+}
+
+const StatusSchema = z.looseObject({ manifest: z.looseObject({ release: z.unknown() }).nullish() });
+
+/** The release as the ledger still holds it; undefined when it does not, or does not know the deployment. */
+export async function releaseInLedger(
+  fleet: FleetSession,
+  ledger: Member,
+  deploymentId: string,
+): Promise<unknown> {
+  try {
+    const status = await ask(
+      fleet.session,
+      { ...ledger, action: "DEPLOYMENT_STATUS", tags: { "Deployment-Id": deploymentId } },
+      StatusSchema,
+      budgetOf(60),
+    );
+    return status.manifest?.release;
+  } catch (error) {
+    if (error instanceof FleetError && error.code === "UNKNOWN_DEPLOYMENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,43 @@
+import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../../components/pin.ts";
+import type { Host } from "../../cli/host.ts";
+import { FleetError } from "../../core/errors.ts";
+import { readStackConfig } from "../workspace/stack-config.ts";
+import type { Workspace } from "../workspace/workspace.ts";
+
+/** Where a pin is kept. */
+export interface PinPlace {
+  readonly host: Pick<Host, "pulumi">;
+  readonly workspace: Workspace;
+  readonly stack: string;
+}
+
+/** What the stack is pinned to by its settings. @throws FleetError PIN_INVALID */
+export function currentPin({ workspace, stack }: Pick<PinPlace, "workspace" | "stack">): Pin | undefined {
+  const config = readStackConfig(workspace.projectDir, stack);
+  return readPin((key) => config.get(key), {});
+}
+
+/**
+ * Writes the pin into the stack's settings, or takes it out, as `pulumi config set` and `rm` do.
+ *
+ * @throws FleetError PIN_NOT_SET
+ */
+export async function setPin(place: PinPlace, pin: Pin | undefined): Promise<void> {
+  const { host, workspace, stack } = place;
+  const wanted = pin === undefined ? undefined : pinSettings(pin);
+  const config = readStackConfig(workspace.projectDir, stack);
+  for (const key of PIN_KEYS) {
+    const value = wanted?.[key];
+    if (value === config.get(key)) continue;
+    const args = value === undefined ? ["config", "rm", key] : ["config", "set", key, value, "--plaintext"];
+    const answer = await host.pulumi(workspace, [...args, "--stack", stack]);
+    if (answer.code === 0) continue;
+    throw new FleetError({
+      code: "PIN_NOT_SET",
+      what: `The stack ${stack} could not be pinned.`,
+      got: answer.output.slice(-300),
+      expected: `pulumi config ${value === undefined ? "rm" : "set"} ${key} to succeed`,
+      remedy: `Run it by hand: npx pulumi config ${value === undefined ? `rm ${key}` : `set ${key} ${value}`} --stack ${stack}`,
+    });
+  }
+}

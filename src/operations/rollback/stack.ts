@@ -1,0 +1,184 @@
+import { readdir, readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { z } from "zod";
+import type { Host } from "../../cli/host.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
+import type { Workspace } from "../workspace/workspace.ts";
+import { heldInState, releaseInState, type StateResource } from "./releases.ts";
+
+const UpdateSchema = z.looseObject({
+  kind: z.string(),
+  startTime: z.string(),
+  endTime: z.string().optional(),
+  message: z.string().default(""),
+  environment: z.record(z.string(), z.string()).default({}),
+  result: z.string(),
+  version: z.number().default(0),
+  resourceChanges: z.record(z.string(), z.number()).nullish(),
+});
+
+/** One entry of the stack's own history, as `pulumi stack history --json` prints it. */
+export type StackUpdate = z.infer<typeof UpdateSchema>;
+
+/** How pulumi is asked about one stack. */
+export interface StackAsk {
+  readonly host: Pick<Host, "pulumi">;
+  readonly workspace: Workspace;
+  readonly project: string;
+  readonly stack: string;
+}
+
+/** The history of the stack, newest first; empty for one that is new. The same command for every backend. */
+export async function stackUpdates({ host, workspace, stack }: StackAsk): Promise<StackUpdate[]> {
+  const answer = await host.pulumi(workspace, ["stack", "history", "--json", "--stack", stack]);
+  if (answer.code !== 0 || answer.stdout === "") return [];
+  return z.array(UpdateSchema).parse(JSON.parse(answer.stdout) ?? []);
+}
+
+const StateSchema = z.looseObject({
+  resources: z
+    .array(
+      z.looseObject({
+        type: z.string(),
+        modified: z.string().optional(),
+        outputs: z.record(z.string(), z.unknown()).optional(),
+        initErrors: z.array(z.string()).nullish(),
+      }),
+    )
+    .nullish(),
+});
+
+/** What the stack's state says of now. */
+export interface StackState {
+  /** What runs, wherever it was deployed from. */
+  readonly release?: ReleaseDocument;
+  /** Whether there is a release in it at all; one that failed is none that runs. */
+  readonly hasRelease: boolean;
+  /** The router of a fleet whose traffic is given by a table. */
+  readonly traffic?: Traffic;
+  /** When an update left the rollout waiting for a person, ISO 8601; undefined when the last one did not. */
+  readonly heldAt?: string;
+  /** The member that carries the router; null where the state names none; undefined where no state could be read. */
+  readonly router?: string | null;
+}
+
+const TrafficSchema = z.looseObject({
+  router: z.looseObject({ name: z.string(), processId: z.string(), generation: z.number() }),
+  services: z.record(z.string(), z.looseObject({ state: z.string().default("owned") })),
+});
+
+/** A member that gets processes beside older ones; it is in the state before the table of traffic is. */
+const BesideSchema = z.looseObject({ strategy: z.looseObject({ router: z.string() }) });
+
+const HeldSchema = z.looseObject({
+  name: z.string(),
+  revisions: z.array(z.looseObject({ processId: z.string(), sourceHash: z.string(), version: z.string() })),
+});
+
+/** One revision of a member that is kept beside the one that serves. */
+export type Held = z.infer<typeof HeldSchema>["revisions"][number];
+
+/** The member that carries the router, and what the state of each service allows (`none`, `partitioned`, `owned`). */
+export interface Traffic extends z.infer<typeof TrafficSchema> {
+  /** Member → its revisions that the state of the stack names, the wanted one too. */
+  readonly held: Readonly<Record<string, readonly Held[]>>;
+}
+
+/** Reads the stack's state. The same command for every backend. */
+export async function stackState({ host, workspace, stack }: StackAsk): Promise<StackState> {
+  const answer = await host.pulumi(workspace, ["stack", "export", "--stack", stack]);
+  if (answer.code !== 0) return { hasRelease: false };
+  const state = z.looseObject({ deployment: StateSchema }).safeParse(JSON.parse(answer.stdout));
+  const resources = state.data?.deployment.resources ?? [];
+  const [release] = releaseInState(resources);
+  const [heldAt] = heldInState(resources);
+  const table = resources.find(({ type }) => type.endsWith("dynamic/ao:Traffic"));
+  const traffic = TrafficSchema.safeParse(table?.outputs).data;
+  const held = Object.fromEntries(
+    resources.flatMap(({ type, outputs }) => {
+      const found = type.endsWith("dynamic/ao:Process") ? HeldSchema.safeParse(outputs).data : undefined;
+      return found ? [[found.name, found.revisions] as const] : [];
+    }),
+  );
+  const beside = resources.flatMap(({ type, outputs }) =>
+    type.endsWith("dynamic/ao:Process") ? (BesideSchema.safeParse(outputs).data?.strategy.router ?? []) : [],
+  );
+  const router = traffic?.router.name ?? beside[0] ?? null;
+  return {
+    router,
+    ...(release ? { release } : {}),
+    hasRelease: resources.some(({ type }) => type.endsWith("dynamic/ao:Release")),
+    ...(traffic ? { traffic: { ...traffic, held } } : {}),
+    ...(heldAt === undefined ? {} : { heldAt }),
+  };
+}
+
+/** What the checkpoints of a stack's earlier updates say. */
+export interface PastStates {
+  readonly releases: readonly ReleaseDocument[];
+  /** When updates left the rollout waiting for a person, ISO 8601. */
+  readonly heldAt: readonly string[];
+}
+
+/**
+ * What is in the checkpoints that a file backend keeps of every finished update. Other backends keep theirs where the
+ * command line does not reach them, but for Pulumi Cloud, which exports a version.
+ */
+export async function pastStates(ask: StackAsk, updates: readonly StackUpdate[]): Promise<PastStates> {
+  const url = ask.workspace.env.PULUMI_BACKEND_URL;
+  const found = await (url?.startsWith("file://") ? fromFiles(ask, url) : fromVersions(ask, updates));
+  return { releases: found.flatMap(releaseInState), heldAt: found.flatMap(heldInState) };
+}
+
+async function fromFiles({ project, stack, workspace }: StackAsk, url: string): Promise<StateResource[][]> {
+  const root = folderOf(url, workspace.projectDir);
+  const folder = join(root, ".pulumi", "history", project, stack);
+  const found: StateResource[][] = [];
+  for (const name of (await readdir(folder).catch(() => [])).sort()) {
+    if (!/\.checkpoint\.json(\.gz)?$/.test(name)) continue;
+    const bytes = await readFile(join(folder, name));
+    const text = name.endsWith(".gz") ? (await promisify(gunzip)(bytes)).toString() : bytes.toString();
+    found.push(inCheckpoint(text));
+  }
+  return found;
+}
+
+/** A relative folder counts from where pulumi runs; `~` is the home, as for pulumi. */
+function folderOf(url: string, projectDir: string): string {
+  if (url.startsWith("file:///")) return fileURLToPath(url);
+  const path = url.slice("file://".length);
+  return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : resolve(projectDir, path);
+}
+
+const CheckpointSchema = z.looseObject({ checkpoint: z.looseObject({ latest: StateSchema.nullish() }) });
+
+function inCheckpoint(text: string): StateResource[] {
+  try {
+    const { checkpoint } = CheckpointSchema.parse(JSON.parse(text));
+    return checkpoint.latest?.resources ?? [];
+  } catch {
+    // A file that a killed run cut short tells nothing.
+    return [];
+  }
+}
+
+async function fromVersions(
+  { host, workspace, stack }: StackAsk,
+  updates: readonly StackUpdate[],
+): Promise<StateResource[][]> {
+  const found: StateResource[][] = [];
+  for (const { kind, result, version } of updates) {
+    if (kind !== "update" || result === "in-progress" || version === 0) continue;
+    const args = ["stack", "export", "--version", String(version), "--stack", stack];
+    const answer = await host.pulumi(workspace, args);
+    // A backend that refuses one version refuses all.
+    if (answer.code !== 0) return found;
+    const state = z.looseObject({ deployment: StateSchema }).safeParse(JSON.parse(answer.stdout));
+    if (state.success) found.push(state.data.deployment.resources ?? []);
+  }
+  return found;
+}

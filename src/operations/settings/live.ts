@@ -1,0 +1,61 @@
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError, type Problem } from "../../core/errors.ts";
+import { type Told, tellConfigs } from "../../fleet/config/held.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
+import { readRelease } from "../../fleet/releases/document.ts";
+
+/** What a process says of its settings now. */
+export interface Live {
+  readonly member: Member;
+  readonly told: Told;
+}
+
+/**
+ * Asks members, at once, what they hold; by a signed message each.
+ *
+ * @throws FleetError with what every one of those said that could not be asked
+ */
+export async function liveConfigs(
+  { session }: FleetSession,
+  members: readonly Member[],
+  ask: { readonly configType?: string | undefined; readonly history?: boolean; readonly seconds: number },
+): Promise<readonly Live[]> {
+  const data = {
+    ...(ask.configType === undefined ? {} : { configType: ask.configType }),
+    ...(ask.history === true ? { history: true } : {}),
+  };
+  const looks = members.map((member) => tellConfigs(session, member, data, budgetOf(ask.seconds)));
+  const results = await Promise.allSettled(looks);
+  const problems: Problem[] = [];
+  const live = results.flatMap((result, index): Live[] => {
+    const member = members[index];
+    if (result.status === "fulfilled") return member ? [{ member, told: result.value }] : [];
+    if (!(result.reason instanceof FleetError)) throw result.reason;
+    problems.push(...result.reason.problems);
+    return [];
+  });
+  const [first, ...rest] = problems;
+  if (first) throw new FleetError([first, ...rest]);
+  return live;
+}
+
+/** How members are declared by the release that runs; undefined where this machine has none. */
+export async function declaredBy(
+  fleet: FleetSession,
+): Promise<Readonly<Record<string, DeclaredProcess>> | undefined> {
+  const release = await readRelease(fleet.session.scope, "current");
+  return release && { ...release.warm, ...release.declaration };
+}
+
+/** That a process holds no settings of a type. */
+export function noConfig(member: string, configType: string, known: readonly string[]): FleetError {
+  return new FleetError({
+    code: "NO_CONFIG",
+    what: `${member} holds no ${configType}.`,
+    got: configType,
+    expected: known.length > 0 ? `one of ${known.join(", ")}` : "settings; it has none, so defaults hold",
+    remedy: `npx fleet config show ${member} lists what it holds.`,
+  });
+}

@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { budgetOf } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import { ledgerOf } from "../rollback/ledger.ts";
+import type { Sent } from "./send.ts";
+
+/** Seconds that the ledger may take: what was sent holds whether it is told or not. */
+const PATIENCE = 60;
+/** Changes that one message tells. */
+const AT_ONCE = 200;
+
+/**
+ * Tells the ledger what was sent by hand: an entry `CONFIG_CHANGED` for each process and type. A fleet without a ledger is told
+ * nothing; one that does not take it is noted.
+ */
+export async function recordChanges(
+  fleet: FleetSession,
+  sent: readonly Sent[],
+  reason: string,
+  note: (line: string) => void,
+): Promise<void> {
+  const ledger = ledgerOf(fleet);
+  if (!ledger) return;
+  const changes = sent.map(({ member, configType, version, hash }) => {
+    const processId = fleet.members.find(({ name }) => name === member)?.processId ?? member;
+    return { processId, configType, version, hash };
+  });
+  try {
+    for (let from = 0; from < changes.length; from += AT_ONCE) {
+      const data = { reason, changes: changes.slice(from, from + AT_ONCE) };
+      const request = { ...ledger, action: "CONFIG_CHANGED", data };
+      await ask(fleet.session, request, z.looseObject({ recorded: z.number() }), budgetOf(PATIENCE));
+    }
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    note(`the ledger is not told: ${error.problems[0].what}`);
+  }
+}

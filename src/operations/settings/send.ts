@@ -1,0 +1,85 @@
+import { z } from "zod";
+import { nowOf } from "../../cli/state/members.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { hashOf } from "../../core/hash.ts";
+import { type Distributor, distribute, type Shipment, withdraw } from "../../fleet/config/distribute.ts";
+import type { Rule } from "../../fleet/config/rules.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { liveConfigs } from "./live.ts";
+
+/** Settings of one type for one member. */
+export interface Wanted {
+  readonly member: Member;
+  readonly configType: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  /** What they may be, for a type of the fleet's own. */
+  readonly rule?: Rule | undefined;
+}
+
+/** What was sent. */
+export interface Sent {
+  readonly member: string;
+  readonly configType: string;
+  readonly version: number;
+  readonly hash: string;
+}
+
+/**
+ * Sends settings by hand: to every member that holds others, as a version above all that it ever had. All take theirs, or every one gets back
+ * what it held. The processes' own epoch is used, so a deployment that runs meanwhile wins.
+ *
+ * @throws FleetError with every refusal, after taking back
+ */
+export async function sendConfigs(
+  fleet: FleetSession,
+  wanted: readonly Wanted[],
+  seconds: number,
+): Promise<readonly Sent[]> {
+  const members = [...new Map(wanted.map(({ member }) => [member.processId, member])).values()];
+  const live = await liveConfigs(fleet, members, { seconds });
+  const told = new Map(live.map((one) => [one.member.processId, one.told]));
+  const epochs = await Promise.all(members.map(async (member) => (await nowOf(fleet, member)).epoch));
+  const epoch = Math.max(0, ...epochs);
+  const hand: Distributor = { ...fleet.session, deployment: { epoch: async () => epoch } };
+  const sent: Sent[] = [];
+  const done: { readonly targets: readonly Member[]; readonly shipment: Shipment }[] = [];
+  for (const group of groupsOf(wanted)) {
+    const { configType, data, rule } = group[0];
+    const hash = hashOf(data);
+    const pending = group
+      .map(({ member }) => member)
+      .filter(({ processId }) => told.get(processId)?.held[configType]?.hash !== hash);
+    if (pending.length === 0) continue;
+    const highest = pending.map(({ processId }) => told.get(processId)?.highest[configType] ?? 0);
+    const version = Math.max(0, ...highest) + 1;
+    const shipment: Shipment = { configType, data, version, hash, ...(rule === undefined ? {} : { rule }) };
+    const failed = await distribute(hand, pending, shipment, budgetOf(seconds));
+    if (failed) {
+      // What the groups before took is taken back too: some of a file is nobody's wish.
+      for (const one of done)
+        for (const target of one.targets) await withdraw(hand, target, one.shipment, budgetOf(seconds));
+      throw failed;
+    }
+    done.push({ targets: pending, shipment });
+    for (const { name } of pending) sent.push({ member: name, configType, version, hash });
+  }
+  return sent;
+}
+
+type Group = readonly [Wanted, ...Wanted[]];
+
+/** Those that get the same go together. Pure. */
+function groupsOf(wanted: readonly Wanted[]): Group[] {
+  const groups = new Map<string, [Wanted, ...Wanted[]]>();
+  for (const one of wanted) {
+    const key = hashOf({ type: one.configType, data: one.data, rule: one.rule ?? null });
+    const group = groups.get(key);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
+  }
+  return [...groups.values()];
+}
+
+/** Options of a command that sends. */
+export const SendOptions = z.looseObject({ timeout: z.number(), yes: z.boolean().default(false) });

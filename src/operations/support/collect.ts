@@ -1,0 +1,80 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { isBare } from "../../fleet/health/bare.ts";
+import type { History } from "../../fleet/history.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import { journals } from "../audit/collect.ts";
+import { findRecords } from "../trace/records.ts";
+
+/** A file of the bundle: its name in it, and its content before it is redacted. */
+export interface Part {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Bytes of the end of a log. */
+const MOST = 512 * 1024;
+const FILES = /^(Pulumi(\.[\w-]+)?\.yaml|package\.json|index\.ts|validation\.yaml)$/;
+const REPORTS = /^(deployment-manifest(\.[\w.-]+)?\.json|validation-report\.(json|xml)|rollback-.*\.json)$/;
+const LOGS = /(\.txt|\.log|\.jsonl)$/;
+
+/** The project's own files, reports and logs of this machine. */
+export async function filesOf(projectDir: string): Promise<Part[]> {
+  const parts: Part[] = [];
+  const add = async (folder: string, to: string, names: RegExp) => {
+    for (const name of (await readdir(folder).catch(() => [])).sort()) {
+      if (!names.test(name)) continue;
+      const bytes = await readFile(join(folder, name)).catch(() => undefined);
+      if (bytes) parts.push({ name: join(to, name), text: bytes.subarray(-MOST).toString("utf8") });
+    }
+  };
+  await add(projectDir, "project", FILES);
+  await add(join(projectDir, "build"), "build", REPORTS);
+  await add(join(projectDir, "build", "logs"), "logs", LOGS);
+  return parts;
+}
+
+/** What this machine signed, without the signed bytes. */
+export async function journalOf(fleet: FleetSession): Promise<Part> {
+  const intents = await journals(fleet.session.scope);
+  const open = intents.filter(({ state }) => state === "signed" || state === "sent");
+  const states: Record<string, number> = {};
+  for (const { state } of intents) states[state] = (states[state] ?? 0) + 1;
+  const plain = { states, open, newest: intents.slice(-200) };
+  return { name: "journal.json", text: JSON.stringify(plain, null, 2) };
+}
+
+const READS = ["Info", "HEALTH_CHECK", "GET_STATISTICS", "GET_CONFIG", "AUDIT", "LOGS"] as const;
+const Anything = z.looseObject({});
+
+/** What a process says of itself, and its newest messages with data cut short. What it does not answer is said. */
+export async function processOf(
+  fleet: FleetSession,
+  history: History,
+  member: Member,
+  { seconds, messages }: { readonly seconds: number; readonly messages: number },
+): Promise<Part> {
+  const said: Record<string, unknown> = { ...member };
+  const tried = async (name: string, read: () => Promise<unknown>) => {
+    try {
+      said[name] = await read();
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      said[name] = { failed: error.problems };
+    }
+  };
+  for (const action of isBare(member) ? [] : READS)
+    await tried(action, () =>
+      ask(fleet.session, { ...member, action }, Anything, fleet.session.budget(seconds)),
+    );
+  await tried("messages", async () => {
+    const bounds = { limit: messages * 4, reach: messages };
+    const { records } = await findRecords(history, member.processId, {}, bounds);
+    return records.map((record) => ({ ...record, data: record.data.slice(0, 300) }));
+  });
+  return { name: join("processes", `${member.name}.json`), text: JSON.stringify(said, null, 2) };
+}

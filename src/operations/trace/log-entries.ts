@@ -1,0 +1,101 @@
+import type { Evaluation, Scheduled } from "../../ao/port.ts";
+import { relationOf } from "../../ao/replies.ts";
+import { type Entry, type History, resultIdOf } from "../../fleet/history.ts";
+import { faultIn } from "./lua-errors.ts";
+
+/** A message, its result, and whose code handled it. */
+export interface LogEntry extends Entry {
+  /** sha256 of the bundle that the process ran then; undefined when it is not known. */
+  readonly source?: string;
+  /** It loaded a bundle: its data is the whole program. */
+  readonly isLoad: boolean;
+}
+
+/** `--errors` looks back over so many messages at most. */
+const REACH = 1000;
+/** Results asked for at once. */
+const PAGE = 25;
+
+/**
+ * The newest messages, oldest first; with `errors` only those that failed or were refused, looking back as far as needed.
+ *
+ * @param sourceHash what the process is known to run now
+ */
+export async function newestEntries(
+  history: History,
+  processId: string,
+  latest: number,
+  { limit, errors }: { readonly limit: number; readonly errors: boolean },
+  sourceHash: string,
+): Promise<LogEntry[]> {
+  const all: Entry[] = [];
+  const wanted = () => (errors ? all.filter(isError).length : all.length);
+  const lowest = Math.max(0, latest - (errors ? REACH : limit) + 1);
+  for (let to = latest; to >= lowest && wanted() < limit; to -= PAGE) {
+    const from = Math.max(lowest, to - PAGE + 1);
+    all.unshift(...(await withResults(history, processId, await history.range(processId, from, to))));
+  }
+  const entries = withSources(all, sourceHash);
+  return (errors ? entries.filter(isError) : entries).slice(-limit);
+}
+
+/** Messages with their results; one without a result yet has none. */
+export function withResults(
+  history: History,
+  processId: string,
+  page: readonly Scheduled[],
+): Promise<Entry[]> {
+  return Promise.all(
+    page.map(async (scheduled): Promise<Entry> => {
+      const result = await history.result(processId, resultIdOf(scheduled));
+      return result ? { ...scheduled, result } : scheduled;
+    }),
+  );
+}
+
+/** Says of each message whose code handled it, from the loads among them. Pure. */
+export function withSources(entries: readonly Entry[], sourceHash: string): LogEntry[] {
+  const anyLoad = entries.some((entry) => loadedBy(entry) !== undefined && succeeded(entry));
+  let current = anyLoad ? undefined : sourceHash || undefined;
+  return entries.map((entry) => {
+    const load = loadedBy(entry);
+    if (load !== undefined && succeeded(entry)) current = load;
+    const source = entry.action === "Eval" ? load : current;
+    return { ...entry, isLoad: load !== undefined, ...(source === undefined ? {} : { source }) };
+  });
+}
+
+/** The bundle that an Eval loads, as its commit says; undefined for any other message. */
+function loadedBy({ action, data }: Scheduled): string | undefined {
+  if (action !== "Eval") return undefined;
+  return /sourceHash = "([0-9a-f]{64})"[^\n]*\}\)\s*$/.exec(data.slice(-2000))?.[1];
+}
+
+/** The process said that it committed it; a refused epoch is no error, and loads nothing. */
+const succeeded = ({ result }: Entry): boolean =>
+  result?.error === undefined && /"fleet"\s*:\s*"committed"/.test(result?.output ?? "");
+
+/**
+ * The Lua error in what came of a message, as it was raised: of the evaluation, of a handler that aos itself caught, or the one
+ * that the fleet's library tells of in a reply. Pure.
+ */
+export function luaErrorIn(result: Pick<Evaluation, "error" | "output" | "messages">): string | undefined {
+  if (result.error !== undefined) return result.error;
+  if (/^Error handling message/m.test(result.output)) return result.output;
+  for (const { data } of result.messages) {
+    const told = faultIn(data);
+    if (told !== undefined) return told;
+  }
+  return undefined;
+}
+
+/** It failed, or the process refused it: what it told others in the same evaluation is about their messages. */
+export function isError({ result, from, messageId, tags: sent }: Entry): boolean {
+  if (result && luaErrorIn(result) !== undefined) return true;
+  const asked = { address: from, messageId, tags: sent };
+  return (result?.messages ?? []).some(
+    (message) =>
+      (message.tags.Action === "Error-Response" || message.tags.Status === "error") &&
+      relationOf(message, asked) !== "other",
+  );
+}

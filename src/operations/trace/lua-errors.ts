@@ -1,0 +1,48 @@
+import { join } from "node:path";
+import { explainLuaError, formatLuaError, type SourceMap, store } from "../../bundler/index.ts";
+import { composeProgram } from "../../fleet/code/program.ts";
+
+/** Lines that a deployment puts before a bundle. */
+const { offsetLines } = composeProgram("", {
+  process: "",
+  release: "",
+  sourceHash: "",
+  version: "",
+  epoch: 0,
+});
+
+/** Says a Lua error at the file and line of its source; as it is, where the code is not known. */
+export type Explain = (error: string, sourceHash: string | undefined) => Promise<string>;
+
+/** Explains with the maps that deployments left in the bundle store of a project. */
+export function luaExplainer(home: string): Explain {
+  const bundles = store(join(home, "bundles"));
+  const maps = new Map<string, Promise<SourceMap | undefined>>();
+  return async (error, sourceHash) => {
+    if (sourceHash === undefined || sourceHash === "") return unwrapped(error);
+    const map = maps.get(sourceHash) ?? bundles.get(sourceHash).then((stored) => stored?.map);
+    maps.set(sourceHash, map);
+    const found = await map;
+    return found ? formatLuaError(explainLuaError(error, found, offsetLines)) : unwrapped(error);
+  };
+}
+
+/** The Lua error that a reply of the fleet's library tells of, from its place on; undefined when it tells of none. Pure. */
+export function faultIn(data: string): string | undefined {
+  if (!data.includes(PLACE)) return undefined;
+  try {
+    const { error } = JSON.parse(data) as { error?: { message?: unknown } };
+    const message = typeof error?.message === "string" ? error.message : "";
+    const start = message.indexOf('[string "aos"]:');
+    return start < 0 ? undefined : message.slice(start);
+  } catch {
+    return undefined;
+  }
+}
+
+/** In JSON. */
+const PLACE = '[string \\"aos\\"]:';
+
+/** Without colours and what aos puts around it; its places stay as they are. */
+const unwrapped = (error: string): string =>
+  explainLuaError(error, { version: 1, name: "", hash: "", modules: [] }).message;

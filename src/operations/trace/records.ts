@@ -1,0 +1,157 @@
+import type { Scheduled } from "../../ao/port.ts";
+import type { Entry, History } from "../../fleet/history.ts";
+import { isError, type LogEntry, withResults } from "./log-entries.ts";
+
+/** One message that a process received or sent, on its own: what a filter chooses among. */
+export interface MessageRecord {
+  readonly direction: "received" | "sent";
+  /** Slot of the message received, or of the one that made the process send this. */
+  readonly slot: number;
+  /** Id of the message received; of the one that made the process send, for a sent one. */
+  readonly messageId: string;
+  /** Scheduler's time, milliseconds since 1970. */
+  readonly timestamp: number;
+  /** The same, ISO 8601. */
+  readonly at: string;
+  readonly from: string;
+  readonly to: string;
+  readonly action: string;
+  /** `error` when the evaluation failed, or the message or its reply is a refusal; `none` when there is no result yet. */
+  readonly status: "ok" | "error" | "none";
+  /** Its Correlation-Id, or "". */
+  readonly correlation: string;
+  readonly tags: Readonly<{ [name: string]: string }>;
+  readonly data: string;
+  /** The Lua error of the evaluation. */
+  readonly error?: string;
+}
+
+/** What is looked for; everything that is given must be so. */
+export interface Filter {
+  readonly direction?: MessageRecord["direction"];
+  /** One of these. */
+  readonly actions?: readonly string[];
+  readonly from?: string;
+  readonly to?: string;
+  readonly status?: "ok" | "error";
+  readonly correlation?: string;
+  readonly tags?: Readonly<{ [name: string]: string }>;
+  /** Milliseconds since 1970. */
+  readonly since?: number;
+  readonly until?: number;
+  /** A text in the data. */
+  readonly contains?: string;
+}
+
+/** A message and what it made the process send, as records. Pure. */
+export function recordsOf(processId: string, entry: Entry): MessageRecord[] {
+  const { slot, messageId, timestamp } = entry;
+  const at = timestamp > 0 ? new Date(timestamp).toISOString() : "";
+  const base = { slot, messageId, timestamp, at };
+  const received: MessageRecord = {
+    ...base,
+    direction: "received",
+    from: entry.from,
+    to: processId,
+    action: entry.action,
+    status: entry.result === undefined ? "none" : isError(entry) ? "error" : "ok",
+    correlation: entry.tags["Correlation-Id"] ?? "",
+    tags: entry.tags,
+    // A whole bundle helps nobody.
+    data: isLoad(entry) ? "" : entry.data,
+    ...(entry.result?.error === undefined ? {} : { error: entry.result.error }),
+  };
+  const sent = (entry.result?.messages ?? []).map(({ target, tags, data }): MessageRecord => {
+    const bad = tags.Status === "error" || tags.Action === "Error-Response" || tags.Action === "Error";
+    return {
+      ...base,
+      ...{ direction: "sent", from: processId, to: target, action: tags.Action ?? "", tags, data },
+      status: bad ? "error" : "ok",
+      correlation: tags["Correlation-Id"] ?? "",
+    };
+  });
+  return [received, ...sent];
+}
+
+const isLoad = ({ action, data }: Pick<LogEntry, "action" | "data">): boolean =>
+  action === "Eval" && data.length > 20_000;
+
+/** Whether a record is what is looked for. Pure. */
+export function matches(record: MessageRecord, filter: Filter): boolean {
+  const { direction, actions, from, to, status, correlation, tags = {}, since, until, contains } = filter;
+  return (
+    (direction === undefined || record.direction === direction) &&
+    (actions === undefined || actions.includes(record.action)) &&
+    (from === undefined || record.from === from) &&
+    (to === undefined || record.to === to) &&
+    (status === undefined || record.status === status) &&
+    (correlation === undefined || record.correlation === correlation) &&
+    Object.entries(tags).every(([name, value]) => record.tags[name] === value) &&
+    (since === undefined || record.timestamp >= since) &&
+    (until === undefined || record.timestamp <= until) &&
+    (contains === undefined || record.data.includes(contains))
+  );
+}
+
+/** Slots read at once. */
+const PAGE = 50;
+
+export interface Found {
+  /** Oldest first. */
+  readonly records: readonly MessageRecord[];
+  /** Slots that were looked through: the first and the last; undefined for a process without any. */
+  readonly looked?: { readonly from: number; readonly to: number };
+}
+
+/**
+ * The newest records that a filter chooses, looking back from the newest slot.
+ *
+ * @param limit how many records at most
+ * @param reach how many slots are looked through at most
+ */
+export async function findRecords(
+  history: History,
+  processId: string,
+  filter: Filter,
+  { limit, reach }: { readonly limit: number; readonly reach: number },
+): Promise<Found> {
+  const latest = await history.latest(processId);
+  if (latest === undefined) return { records: [] };
+  const lowest = Math.max(0, latest - reach + 1);
+  let records: MessageRecord[] = [];
+  let from = latest + 1;
+  while (from > lowest && records.length < limit) {
+    const to = from - 1;
+    from = Math.max(lowest, to - PAGE + 1);
+    const page = await history.range(processId, from, to);
+    const found = (await resultsWhereNeeded(history, processId, page, filter)).flatMap((entry) =>
+      recordsOf(processId, entry).filter((record) => matches(record, filter)),
+    );
+    records = [...found, ...records];
+    // Older pages are older still.
+    const [oldest] = page;
+    if (filter.since !== undefined && oldest && oldest.timestamp < filter.since) break;
+  }
+  return { records: records.slice(-limit), looked: { from, to: latest } };
+}
+
+/** Results cost a call each: those of messages that cannot matter are not asked for. */
+async function resultsWhereNeeded(
+  history: History,
+  processId: string,
+  page: readonly Scheduled[],
+  filter: Filter,
+): Promise<Entry[]> {
+  const { since, until } = filter;
+  const inTime = page.filter(
+    ({ timestamp }) =>
+      (since === undefined || timestamp >= since) && (until === undefined || timestamp <= until),
+  );
+  if (filter.direction !== "received") return withResults(history, processId, inTime);
+  const unjudged = { ...filter };
+  delete unjudged.status;
+  const candidates = inTime.filter((entry) =>
+    recordsOf(processId, entry).some((record) => matches(record, unjudged)),
+  );
+  return withResults(history, processId, candidates);
+}

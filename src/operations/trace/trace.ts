@@ -1,0 +1,133 @@
+import type { Scheduled } from "../../ao/port.ts";
+import { type Entry, type History, resultIdOf } from "../../fleet/history.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { isError } from "./log-entries.ts";
+
+/** One message on the way of a request through the fleet. */
+export interface Hop {
+  /** Name of the process that received it, or its id. */
+  readonly process: string;
+  readonly processId: string;
+  readonly slot: number;
+  readonly messageId: string;
+  readonly timestamp: number;
+  /** Milliseconds of scheduler time since the first. */
+  readonly afterMs: number;
+  /** Member's name, process or address. */
+  readonly from: string;
+  readonly action: string;
+  readonly correlation: string;
+  /** How many hops led to it: 0 for where the trace begins. */
+  readonly depth: number;
+  /** `none` while there is no result. */
+  readonly status: "ok" | "error" | "none";
+  readonly error?: string;
+  /** What it made the process send: action and to whom. */
+  readonly sent: readonly { readonly action: string; readonly to: string; readonly correlation: string }[];
+}
+
+/** What belongs together: each process' messages by correlation id and by message id. */
+interface Index {
+  readonly byCorrelation: ReadonlyMap<string, readonly Placed[]>;
+  readonly byId: ReadonlyMap<string, readonly Placed[]>;
+}
+interface Placed {
+  readonly member: Member;
+  readonly scheduled: Scheduled;
+}
+
+/**
+ * Follows a request across the processes: from the messages with its correlation id (or message id) to what they made processes send,
+ * by the correlation ids of these, and so on.
+ *
+ * @param id Correlation-Id, or the id of a message
+ * @param reach how many slots of each process are looked through
+ */
+export async function traceOf(
+  history: History,
+  members: readonly Member[],
+  id: string,
+  reach: number,
+): Promise<Hop[]> {
+  const index = await indexOf(history, members, reach);
+  const hops: Hop[] = [];
+  const seen = new Set<string>();
+  const asked = new Set<string>();
+  let wave = [...(index.byCorrelation.get(id) ?? []), ...(index.byId.get(id) ?? [])];
+  asked.add(id);
+  for (let depth = 0; wave.length > 0; depth += 1) {
+    const fresh = wave.filter(({ member, scheduled }) => {
+      const key = `${member.processId}/${scheduled.messageId}`;
+      if (seen.has(key)) return false;
+      seen.add(key);
+      return true;
+    });
+    const entries = await Promise.all(
+      fresh.map(async ({ member, scheduled }) => {
+        const result = await history.result(member.processId, resultIdOf(scheduled));
+        return { member, entry: result ? { ...scheduled, result } : (scheduled as Entry) };
+      }),
+    );
+    hops.push(...entries.map(({ member, entry }) => hopOf(member, entry, depth, members)));
+    const next = new Set<string>();
+    for (const { entry } of entries)
+      for (const correlation of correlationsOf(entry)) if (!asked.has(correlation)) next.add(correlation);
+    for (const correlation of next) asked.add(correlation);
+    wave = [...next].flatMap((correlation) => index.byCorrelation.get(correlation) ?? []);
+  }
+  return inOrder(hops);
+}
+
+/** Its own correlation id, and those of what it sent; a message without one is answered under its own id. */
+function correlationsOf({ messageId, tags, result }: Entry): string[] {
+  const own = tags["Correlation-Id"] ?? messageId;
+  const sent = (result?.messages ?? []).flatMap((message) => message.tags["Correlation-Id"] ?? []);
+  return [own, ...sent];
+}
+
+async function indexOf(history: History, members: readonly Member[], reach: number): Promise<Index> {
+  const byCorrelation = new Map<string, Placed[]>();
+  const byId = new Map<string, Placed[]>();
+  const add = (map: Map<string, Placed[]>, key: string, placed: Placed) =>
+    map.set(key, [...(map.get(key) ?? []), placed]);
+  await Promise.all(
+    members.map(async (member) => {
+      const latest = await history.latest(member.processId);
+      if (latest === undefined) return;
+      const messages = await history.range(member.processId, Math.max(0, latest - reach + 1), latest);
+      for (const scheduled of messages) {
+        const placed = { member, scheduled };
+        add(byId, scheduled.messageId, placed);
+        const correlation = scheduled.tags["Correlation-Id"];
+        if (correlation !== undefined) add(byCorrelation, correlation, placed);
+      }
+    }),
+  );
+  return { byCorrelation, byId };
+}
+
+function hopOf(member: Member, entry: Entry, depth: number, members: readonly Member[]): Hop {
+  const nameOf = (id: string) => members.find(({ processId }) => processId === id)?.name ?? id;
+  const { slot, messageId, timestamp, action, tags, result } = entry;
+  return {
+    process: member.name,
+    processId: member.processId,
+    ...{ slot, messageId, timestamp, afterMs: 0, action, depth },
+    from: nameOf(entry.from),
+    correlation: tags["Correlation-Id"] ?? "",
+    status: result === undefined ? "none" : isError(entry) ? "error" : "ok",
+    ...(result?.error === undefined ? {} : { error: result.error }),
+    sent: (result?.messages ?? []).map((message) => ({
+      action: message.tags.Action ?? "",
+      to: nameOf(message.target),
+      correlation: message.tags["Correlation-Id"] ?? "",
+    })),
+  };
+}
+
+/** By time; what came at the same millisecond by how many hops led to it. */
+function inOrder(hops: readonly Hop[]): Hop[] {
+  const sorted = [...hops].sort((a, b) => a.timestamp - b.timestamp || a.depth - b.depth);
+  const start = sorted[0]?.timestamp ?? 0;
+  return sorted.map((hop) => ({ ...hop, afterMs: hop.timestamp - start }));
+}

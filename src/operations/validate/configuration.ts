@@ -1,0 +1,148 @@
+import { z } from "zod";
+import { amount } from "../../core/amount.ts";
+import { hashOf } from "../../core/hash.ts";
+import { type Held, tellConfigs } from "../../fleet/config/held.ts";
+import { CONFIG_TYPES, type ConfigType, isBuiltIn } from "../../fleet/config/types.ts";
+import { NO_LIBRARY } from "../../fleet/health/bare.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
+import {
+  AT_ONCE,
+  each,
+  Findings,
+  type Found,
+  hasNoLibrary,
+  judgeBareCode,
+  patienceOf,
+  type Subject,
+  wordsOf,
+} from "./subject.ts";
+
+const InfoSchema = z.looseObject({
+  sourceHash: z.string().default(""),
+  owner: z.string().default(""),
+  peers: z.preprocess(
+    (value) => (Array.isArray(value) ? {} : value),
+    z.record(z.string(), z.string()).default({}),
+  ),
+});
+type Info = z.output<typeof InfoSchema>;
+
+/** Configuration: settings, code, owner and peers as they are declared, and settings that their schema takes. */
+export async function validateConfiguration(subject: Subject): Promise<Found> {
+  const findings = new Findings("configuration");
+  const { release, fleet } = subject;
+  if (!release) {
+    findings.add(
+      "fleet",
+      "declaration",
+      "SKIP",
+      "no release is known on this machine: nothing to compare with",
+    );
+  } else {
+    const missing = Object.keys(release.declaration).filter(
+      (name) => !fleet.members.some((member) => member.name === name),
+    );
+    const detail = `${amount(Object.keys(release.declaration).length, "member")} as release ${release.deploymentId} declares`;
+    const lacks = `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} declared and not there`;
+    findings.judge("fleet", "declaration", missing.length === 0, missing.length === 0 ? detail : lacks);
+  }
+  await each(subject.members, AT_ONCE, (member) => look(subject, member, findings));
+  return { findings: findings.all };
+}
+
+async function look(subject: Subject, member: Member, findings: Findings): Promise<void> {
+  const { name } = member;
+  const { session } = subject.fleet;
+  const declared = subject.release?.declaration[name];
+  try {
+    if (hasNoLibrary(subject, name)) {
+      findings.add(name, "settings", "SKIP", NO_LIBRARY);
+      findings.add(name, "peers", "SKIP", NO_LIBRARY);
+      await judgeBareCode(subject, member, "source", findings);
+      return findings.add(name, "owner", "PASS", "takes Evals of the stack's wallet");
+    }
+    const told = await tellConfigs(session, member, {}, patienceOf(subject));
+    settings(name, declared, told.held, findings);
+    const info = await ask(session, { ...member, action: "Info" }, InfoSchema, patienceOf(subject));
+    const hash = declared?.sourceHash ?? member.sourceHash;
+    const same = hash === "" || hash === info.sourceHash;
+    const runs = `runs code ${short(info.sourceHash)}`;
+    findings.judge(name, "source", same, same ? runs : `${runs} instead of ${short(hash)}: drift`);
+    const owner = session.ao.address;
+    const mine = info.owner === "" || info.owner === owner;
+    findings.judge(
+      name,
+      "owner",
+      mine,
+      mine ? "belongs to the stack's wallet" : `belongs to ${info.owner} instead of ${owner}`,
+    );
+    peers(subject, name, declared, info, findings);
+  } catch (error) {
+    findings.add(name, "answers", "FAIL", wordsOf(error));
+  }
+}
+
+/** Each declared type is held as it is declared; none is held beyond; what is held fits its schema. */
+function settings(
+  name: string,
+  declared: DeclaredProcess | undefined,
+  held: Readonly<Record<string, Held>>,
+  findings: Findings,
+): void {
+  for (const [type, data] of Object.entries(declared?.config ?? {})) {
+    const own = held[type];
+    const wanted = hashOf(data);
+    const same = own?.hash === wanted;
+    const detail = own
+      ? `version ${own.version}, hash ${short(own.hash)}${same ? "" : ` instead of ${short(wanted)}: drift`}`
+      : "it holds none, and one is declared";
+    findings.judge(name, type, same, detail);
+  }
+  for (const [type, own] of Object.entries(held)) {
+    const stray = declared !== undefined && declared.config[type] === undefined;
+    if (stray && Object.keys(own.data).length > 0)
+      findings.add(name, type, "FAIL", `it holds version ${own.version}, and none is declared: drift`);
+    const problem = isBuiltIn(type) ? misfit(type, own.data) : undefined;
+    if (problem !== undefined) findings.add(name, `${type}_schema`, "FAIL", problem);
+    else
+      findings.add(name, `${type}_schema`, "PASS", isBuiltIn(type) ? "fits its schema" : "a type of its own");
+  }
+  if (Object.keys(held).length === 0 && Object.keys(declared?.config ?? {}).length === 0)
+    findings.add(name, "settings", "PASS", "none are declared and it holds none");
+}
+
+function misfit(type: ConfigType, data: unknown): string | undefined {
+  const parsed = CONFIG_TYPES[type].safeParse(data);
+  if (parsed.success) return undefined;
+  return parsed.error.issues.map(({ path, message }) => `${path.join(".") || type}: ${message}`).join("; ");
+}
+
+/** It knows the ids of its declared peers, as they are now, and nobody else. */
+function peers(
+  { fleet }: Subject,
+  name: string,
+  declared: DeclaredProcess | undefined,
+  info: Info,
+  findings: Findings,
+): void {
+  if (!declared) return;
+  const wrong: string[] = [];
+  for (const peer of declared.peers) {
+    const id = fleet.members.find((member) => member.name === peer)?.processId;
+    if (info.peers[peer] === undefined) wrong.push(`it does not know ${peer}`);
+    else if (id !== undefined && info.peers[peer] !== id) wrong.push(`it takes another process for ${peer}`);
+  }
+  for (const peer of Object.keys(info.peers))
+    if (!declared.peers.includes(peer)) wrong.push(`it knows ${peer}, which is not declared`);
+  const detail = declared.peers.length === 0 ? "none are declared" : `knows ${declared.peers.join(" ")}`;
+  findings.judge(
+    name,
+    "peers",
+    wrong.length === 0,
+    wrong.length === 0 ? detail : `${wrong.join("; ")}: drift`,
+  );
+}
+
+const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));

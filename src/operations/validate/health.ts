@@ -1,0 +1,274 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { amount } from "../../core/amount.ts";
+import { FleetError } from "../../core/errors.ts";
+import { NO_LIBRARY } from "../../fleet/health/bare.ts";
+import { probe } from "../../fleet/health/probe.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { LIMITS } from "../../monitor/limits.ts";
+import type { State } from "../../monitor/reading.ts";
+import { countStates, passes } from "../../monitor/verdict.ts";
+import { unansweredBy } from "../observe/unanswered.ts";
+import type { Finding } from "./report.ts";
+import {
+  AT_ONCE,
+  each,
+  Findings,
+  type Found,
+  hasNoLibrary,
+  judgeBareCode,
+  patienceOf,
+  type Subject,
+  wordsOf,
+} from "./subject.ts";
+
+const KINDS = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"] as const;
+const names = luaList(z.string());
+const InfoSchema = z.looseObject({
+  name: z.string(),
+  status: z.string(),
+  version: z.string(),
+  sourceHash: z.string().default(""),
+  capabilities: names,
+});
+const RegisteredSchema = z.looseObject({
+  processes: z.preprocess(
+    (value) => (Array.isArray(value) ? {} : value),
+    z.record(z.string(), z.looseObject({ capabilities: names, version: z.string().default("") })),
+  ),
+});
+type Registered = z.output<typeof RegisteredSchema>["processes"];
+
+/**
+ * Health: the four kinds of checks, the version and the code, what it says that it can do, how fast it answers, and whether
+ * its slots move on and are evaluated.
+ */
+export async function validateHealth(subject: Subject): Promise<Found> {
+  const findings = new Findings("health");
+  const registered = await registrations(subject);
+  const looks = await looksAt(subject, registered);
+  for (const { found } of looks) findings.all.push(...found);
+  const states = looks.map(({ state }) => state);
+  // Some of the members are no fleet.
+  if (subject.members.length < subject.fleet.members.length) return { findings: findings.all };
+  const counts = countStates(states);
+  const named = (["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE", "UNKNOWN"] as const)
+    .filter((state) => counts[state] > 0)
+    .map((state) => `${counts[state]} ${state}`);
+  // As the monitor judges the fleet: a part of it may be degraded or away.
+  const allowed = `at least ${share(LIMITS.passHealthyShare)} healthy, at most ${share(LIMITS.passOfflineShare)} offline and ${share(LIMITS.passUnhealthyShare)} unhealthy`;
+  findings.judge(
+    "fleet",
+    "shares",
+    passes(counts, LIMITS),
+    `${named.join(", ")} of ${counts.total}; ${allowed}`,
+  );
+  return { findings: findings.all };
+}
+
+interface Looked {
+  readonly state: State | "UNKNOWN";
+  readonly found: readonly Finding[];
+}
+
+/** One look at each; those that are not well get more of them, for it may be passing. The last look counts. */
+async function looksAt(subject: Subject, registered: Registered | undefined): Promise<Looked[]> {
+  const { members, budget, retries } = subject;
+  const looks = new Map<Member, Looked>();
+  let due = members;
+  for (let n = 1; ; n += 1) {
+    await each(due, AT_ONCE, async (member) => {
+      const findings = new Findings("health");
+      const state = await look(subject, member, registered, findings);
+      looks.set(member, { state, found: findings.all });
+    });
+    due = members.filter((member) => looks.get(member)?.found.some(mayPass));
+    if (due.length === 0 || n > retries.most || budget.remaining() <= retries.seconds * 1000) break;
+    const names = due.map(({ name }) => name).join(", ");
+    subject.note(`health: ${names} not well: again in ${retries.seconds} s (${n} of ${retries.most})`);
+    await sleep(retries.seconds * 1000);
+  }
+  return members.flatMap((member) => looks.get(member) ?? []);
+}
+
+/** What time may heal; another version or code than declared it does not. */
+const PASSING = new Set([...KINDS.map((kind) => kind.toLowerCase()), "answers", "response", "slots"]);
+
+const mayPass = ({ status, test }: Finding): boolean =>
+  status === "FAIL" && PASSING.has(test.slice("health_".length));
+
+const share = (value: number): string => `${value * 100} %`;
+
+async function look(
+  subject: Subject,
+  member: Member,
+  registered: Registered | undefined,
+  findings: Findings,
+): Promise<State | "UNKNOWN"> {
+  const { name } = member;
+  const { session } = subject.fleet;
+  const declared = subject.release?.declaration[name];
+  const expected = {
+    version: declared?.version ?? member.version,
+    sourceHash: declared?.sourceHash ?? member.sourceHash,
+  };
+  let state: State | "UNKNOWN" = "OFFLINE";
+  let heard = false;
+  try {
+    if (hasNoLibrary(subject, name)) return await lookBare(subject, member, findings);
+    const wanted = {
+      ...(expected.version === "" ? {} : { version: expected.version }),
+      ...(expected.sourceHash === "" ? {} : { sourceHash: expected.sourceHash }),
+    };
+    const verdict = await probe(session, member, "ALL", wanted, patienceOf(subject));
+    state = verdict.healthStatus;
+    heard = true;
+    for (const kind of KINDS) {
+      const checks = verdict.checks.filter(({ checkType }) => checkType === kind);
+      const odd = checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
+      const bad = odd.some(({ status }) => status !== "DEGRADED");
+      const words = odd.map(({ name: check, status, detail }) => `${check} is ${status}: ${detail}`);
+      const detail =
+        odd.length > 0 ? words.join("; ") : `${amount(checks.length, "check is", "checks are")} healthy`;
+      findings.judge(name, kind.toLowerCase(), !bad && checks.length > 0, detail);
+    }
+    responds(subject, name, verdict.responseMs, findings);
+    await identity(subject, member, expected, registered, findings);
+    await progress(subject, member, slotOf(verdict), findings);
+  } catch (error) {
+    const unknown = error instanceof FleetError && unansweredBy(error).state === "UNKNOWN";
+    if (unknown && !heard) state = "UNKNOWN";
+    findings.add(name, "answers", "FAIL", `${unknown ? "unknown: " : ""}${wordsOf(error)}`);
+  }
+  return state;
+}
+
+function responds({ thresholds }: Subject, name: string, ms: number, findings: Findings): void {
+  const most = thresholds.maxResponseMs;
+  const took = `answered in ${Math.round(ms)} ms, ${most} ms are allowed`;
+  findings.judge(name, "response", ms <= most, took, ms);
+}
+
+/** What only the library answers of a member's health. */
+const OF_LIBRARY = ["startup", "readiness", "performance", "info", "version", "capabilities"] as const;
+
+/** A member without the library: that aos answers its owner in time, with the code that was loaded, at a new slot. */
+async function lookBare(subject: Subject, member: Member, findings: Findings): Promise<State> {
+  const { name, processId } = member;
+  for (const test of OF_LIBRARY) findings.add(name, test, "SKIP", NO_LIBRARY);
+  const before = await subject.history.latest(processId);
+  const { health, responseMs } = await judgeBareCode(subject, member, "code", findings);
+  findings.add(name, "liveness", "PASS", "aos answered an Eval of its owner");
+  responds(subject, name, responseMs ?? 0, findings);
+  const after = await subject.history.latest(processId);
+  if (before === undefined || after === undefined)
+    findings.add(name, "slots", "SKIP", "the scheduler does not tell its slots");
+  else
+    findings.judge(name, "slots", after > before, `slot ${before} → ${after}, the Eval between is evaluated`);
+  return health === "HEALTHY" ? "HEALTHY" : "UNHEALTHY";
+}
+
+/** Who it says that it is, against what is declared and what the ledger has. */
+async function identity(
+  subject: Subject,
+  member: Member,
+  expected: { readonly version: string; readonly sourceHash: string },
+  registered: Registered | undefined,
+  findings: Findings,
+): Promise<void> {
+  const { name } = member;
+  const info = await ask(
+    subject.fleet.session,
+    { ...member, action: "Info" },
+    InfoSchema,
+    patienceOf(subject),
+  );
+  const right = info.name === name && info.status === "ACTIVE";
+  findings.judge(name, "info", right, `calls itself ${info.name} and is ${info.status}`);
+  const differs = [
+    ...(expected.version !== "" && info.version !== expected.version
+      ? [`version ${info.version} instead of ${expected.version}`]
+      : []),
+    ...(expected.sourceHash !== "" && info.sourceHash !== expected.sourceHash
+      ? [`code ${short(info.sourceHash)} instead of ${short(expected.sourceHash)}`]
+      : []),
+  ];
+  const runs = `version ${info.version}, code ${short(info.sourceHash)}`;
+  findings.judge(
+    name,
+    "version",
+    differs.length === 0,
+    differs.length === 0 ? runs : `runs ${differs.join(" and ")}`,
+  );
+  if (registered === undefined) {
+    findings.add(name, "capabilities", "SKIP", "the fleet has no ledger in which it is registered");
+    return;
+  }
+  const known = registered[member.processId];
+  if (!known) {
+    findings.add(name, "capabilities", "FAIL", "it is not registered in the ledger");
+    return;
+  }
+  const gone = known.capabilities.filter((one) => !info.capabilities.includes(one));
+  const added = info.capabilities.filter((one) => !known.capabilities.includes(one));
+  const same = gone.length === 0 && added.length === 0;
+  const list = info.capabilities.join(" ") || "none";
+  const change = [
+    ...(gone.length > 0 ? [`does not say ${gone.join(" ")} any more`] : []),
+    ...(added.length > 0 ? [`says ${added.join(" ")}, which is not registered`] : []),
+  ].join("; ");
+  findings.judge(name, "capabilities", same, same ? list : change);
+}
+
+/** A second probe must be at a later slot, and what the scheduler took must be evaluated. */
+async function progress(
+  { fleet, history, ...subject }: Subject,
+  member: Member,
+  first: number | undefined,
+  findings: Findings,
+): Promise<void> {
+  const { name } = member;
+  const second = slotOf(
+    await probe(fleet.session, member, "LIVENESS", {}, patienceOf({ fleet, history, ...subject })),
+  );
+  if (first === undefined || second === undefined) {
+    findings.add(name, "slots", "SKIP", "the network tells processes no slots");
+    return;
+  }
+  const latest = await history.latest(member.processId);
+  const behind = latest === undefined ? 0 : Math.max(0, latest - second);
+  // Others write to it meanwhile: what came after the second probe may be under way.
+  const moved = second > first;
+  const detail = `slot ${first} → ${second}${latest === undefined ? "" : `, the scheduler is at ${latest}`}`;
+  findings.judge(name, "slots", moved && behind <= MOST_BEHIND, moved ? detail : `stuck: ${detail}`);
+}
+
+/** Slots that may be under way while they are compared. */
+const MOST_BEHIND = 100;
+
+function slotOf(verdict: Readonly<Record<string, unknown>>): number | undefined {
+  return typeof verdict.slot === "number" ? verdict.slot : undefined;
+}
+
+/** Who is registered in the ledger; undefined when there is none, or it does not answer: the health of the ledger says that. */
+async function registrations(subject: Subject): Promise<Registered | undefined> {
+  const { fleet } = subject;
+  const ledger = fleet.members.find(({ name }) => name === fleet.ledger);
+  if (!ledger) return undefined;
+  try {
+    const found = await ask(
+      fleet.session,
+      { ...ledger, action: "PROCESS_DISCOVERY" },
+      RegisteredSchema,
+      patienceOf(subject),
+    );
+    return found.processes;
+  } catch (error) {
+    subject.note(`health: the ledger's registrations could not be read: ${wordsOf(error)}`);
+    return undefined;
+  }
+}
+
+const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));

@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import { NO_LIBRARY } from "../../fleet/health/bare.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { ask } from "../../fleet/protocol/ask.ts";
+import { call } from "../../fleet/protocol/call.ts";
+import type { Integration } from "./report.ts";
+import {
+  AT_ONCE,
+  each,
+  Findings,
+  type Found,
+  hasNoLibrary,
+  patienceOf,
+  type Subject,
+  wordsOf,
+} from "./subject.ts";
+import { runWorkflow, workflowsOf } from "./workflows.ts";
+
+const ProbedSchema = z.looseObject({
+  success: z.literal(true),
+  peers: z.preprocess(
+    (value) => (Array.isArray(value) ? {} : value),
+    z.record(
+      z.string(),
+      z.looseObject({
+        ok: z.boolean(),
+        processId: z.string().optional(),
+        name: z.string().nullish(),
+        status: z.string().nullish(),
+        code: z.string().optional(),
+        message: z.string().optional(),
+        ms: z.number().optional(),
+      }),
+    ),
+  ),
+});
+const RefusedSchema = z.looseObject({ error: z.looseObject({ code: z.string(), message: z.string() }) });
+const PeersSchema = z.looseObject({
+  peers: z.preprocess((value) => (Array.isArray(value) ? {} : value), z.record(z.string(), z.string())),
+});
+
+/** Integration: every declared edge is called by the process itself, and every declared workflow is run from end to end. */
+export async function validateIntegration(subject: Subject): Promise<Found> {
+  const findings = new Findings("integration");
+  const integration: Record<string, Integration> = {};
+  await each(subject.members, AT_ONCE, (member) => edges(subject, member, findings, integration));
+  for (const workflow of await workflowsOf(subject)) {
+    const { name } = workflow;
+    const result = await runWorkflow(subject, workflow);
+    findings.add("fleet", `workflow_${name}`, result.status, result.detail, result.ms);
+    integration[`workflow: ${name}`] = result;
+  }
+  return { findings: findings.all, integration };
+}
+
+async function edges(
+  subject: Subject,
+  member: Member,
+  findings: Findings,
+  integration: Record<string, Integration>,
+): Promise<void> {
+  const { name } = member;
+  const say = (peer: string, result: Integration) => {
+    findings.add(name, `peer_${peer}`, result.status, result.detail, result.ms);
+    integration[`${name} → ${peer}`] = result;
+  };
+  if (hasNoLibrary(subject, name)) return findings.add(name, "peers", "SKIP", NO_LIBRARY);
+  let peers: readonly string[] = subject.release?.declaration[name]?.peers ?? [];
+  try {
+    if (!subject.release?.declaration[name]) peers = await wiredPeers(subject, member);
+    if (peers.length === 0) return findings.add(name, "peers", "SKIP", "it calls nobody");
+    // A peer without the library answers no probe: its own actions are the program's to call.
+    for (const peer of peers)
+      if (hasNoLibrary(subject, peer)) say(peer, { status: "SKIP", detail: `${peer}: ${NO_LIBRARY}` });
+    peers = peers.filter((peer) => !hasNoLibrary(subject, peer));
+    if (peers.length === 0) return;
+    const probed = await probe(subject, member, peers);
+    for (const peer of peers) say(peer, verdict(subject, peer, probed[peer]));
+  } catch (error) {
+    const detail = `was not called: ${wordsOf(error)}`;
+    for (const peer of peers) say(peer, { status: "FAIL", detail });
+    if (peers.length === 0) findings.add(name, "peers", "FAIL", wordsOf(error));
+  }
+}
+
+async function wiredPeers({ fleet, ...subject }: Subject, member: Member): Promise<string[]> {
+  const info = await ask(
+    fleet.session,
+    { ...member, action: "Info" },
+    PeersSchema,
+    patienceOf({ fleet, ...subject }),
+  );
+  return Object.keys(info.peers).sort();
+}
+
+type Probed = z.output<typeof ProbedSchema>["peers"];
+
+/** Has the process call its peers. It gives up on a silent one only when another message comes, so one is sent. */
+async function probe(subject: Subject, member: Member, peers: readonly string[]): Promise<Probed> {
+  const { fleet } = subject;
+  const seconds = Math.max(1, patienceOf(subject).remaining() / 1000);
+  const edgeMs = Math.round((seconds * 1000) / 2);
+  const over = new AbortController();
+  const asked = call(fleet, {
+    member,
+    action: "PROBE_PEERS",
+    data: JSON.stringify({ peers, timeout: edgeMs }),
+    tags: { "Content-Type": "application/json" },
+    seconds,
+    wait: true,
+  }).finally(() => over.abort());
+  const [reply] = await Promise.all([asked, nudge(subject, member, edgeMs + 250, over.signal)]);
+  const data = jsonOf(reply.error === undefined ? reply.data : "");
+  const probed = ProbedSchema.safeParse(data);
+  if (probed.success) return probed.data.peers;
+  const refused = RefusedSchema.safeParse(data);
+  const { code, message } = refused.success
+    ? refused.data.error
+    : { code: "BAD_REPLY", message: (reply.error ?? reply.data).slice(0, 200) };
+  throw new FleetError({
+    code,
+    what: `${member.name} did not call its peers: ${message}`,
+    remedy:
+      code === "UNKNOWN_ACTION"
+        ? "Its library is older than this command: deploy it again."
+        : `npx fleet logs ${member.name}`,
+  });
+}
+
+async function nudge(subject: Subject, member: Member, ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    for (await sleep(ms, undefined, { signal }); !signal.aborted; await sleep(1000, undefined, { signal }))
+      await ask(subject.fleet.session, { ...member, action: "Info" }, z.looseObject({}), patienceOf(subject));
+  } catch {
+    // Ended, or it does not answer: what waits for it says so.
+  }
+}
+
+/** Whether the process that answered under a peer's name is that member, at work. Pure but for what is known of the fleet. */
+function verdict({ fleet }: Subject, peer: string, got: Probed[string] | undefined): Integration {
+  if (!got) return { status: "FAIL", detail: "was not called" };
+  const ms = got.ms === undefined ? {} : { ms: got.ms };
+  if (!got.ok) return { status: "FAIL", detail: `${got.message ?? "no answer"} [${got.code ?? "?"}]`, ...ms };
+  const id = fleet.members.find(({ name }) => name === peer)?.processId;
+  if (id !== undefined && got.processId !== id)
+    return { status: "FAIL", detail: `it is wired to ${got.processId} instead of ${id}`, ...ms };
+  if (typeof got.name === "string" && got.name !== peer)
+    return { status: "FAIL", detail: `the process that answered calls itself ${got.name}`, ...ms };
+  if (got.status !== "ACTIVE")
+    return { status: "FAIL", detail: `it answered, and is ${got.status ?? "of no status"}`, ...ms };
+  return { status: "PASS", detail: `answered in ${got.ms ?? 0} ms of scheduler time`, ...ms };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,147 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { isAbsolute, join, relative } from "node:path";
+import { amount } from "../../core/amount.ts";
+import { readStackConfig } from "../workspace/stack-config.ts";
+import { secretOf, type Workspace } from "../workspace/workspace.ts";
+import type { Findings } from "./subject.ts";
+
+/** A value that must be nowhere but in its own file. */
+export interface Secret {
+  /** What it is, for people: never the value. */
+  readonly name: string;
+  readonly value: string;
+}
+
+/** A place where a secret was found. */
+export interface Leak {
+  readonly file: string;
+  /** What it is, never the value. */
+  readonly what: string;
+}
+
+/** Shorter texts may be anywhere by chance. */
+const LEAST = 12;
+const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi"];
+
+/** Shapes of secrets that belong into no artefact, whoever's they are. */
+export const SHAPES: readonly (readonly [string, RegExp])[] = [
+  ["a private key (PEM)", /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/],
+  ["a private key (JWK)", /\\*"d\\*"\s*:\s*\\*"[A-Za-z0-9_-]{80,}\\*"/],
+  ["a token of Pulumi", /\bpul-[0-9a-f]{40}\b/],
+  ["a token of GitHub", /\bgh[pousr]_[A-Za-z0-9]{36,}\b/],
+  ["a key of AWS", /\bAKIA[0-9A-Z]{16}\b/],
+  ["a token of Slack", /\bxox[abprs]-[A-Za-z0-9-]{20,}\b/],
+];
+
+/** What of the texts is a secret. Pure. */
+export function leaksIn(file: string, text: string, secrets: readonly Secret[]): Leak[] {
+  const known = secrets.filter(({ value }) => value.length >= LEAST && text.includes(value));
+  return [
+    ...known.map(({ name }) => ({ file, what: name })),
+    ...SHAPES.filter(([, shape]) => shape.test(text)).map(([what]) => ({ file, what })),
+  ];
+}
+
+/** The stack's own secrets: the numbers of its wallet, the passphrase. They stay in memory. */
+export async function secretsOf(workspace: Workspace, stack: string): Promise<Secret[]> {
+  const { projectDir, env } = workspace;
+  const config = readStackConfig(projectDir, stack);
+  const secrets: Secret[] = [];
+  const path = config.get("walletPath") ?? env.FLEET_WALLET;
+  const jwk = config.isSecret("wallet")
+    ? await secretOf(workspace, stack, "wallet")
+    : path === undefined
+      ? undefined
+      : await readFile(absolute(projectDir, path), "utf8").catch(() => undefined);
+  secrets.push(...walletSecrets(jwk));
+  const file = env.PULUMI_CONFIG_PASSPHRASE_FILE;
+  const passphrase =
+    env.PULUMI_CONFIG_PASSPHRASE ?? (file ? await readFile(file, "utf8").catch(() => "") : "");
+  if (passphrase.trim() !== "") secrets.push({ name: "the stack's passphrase", value: passphrase.trim() });
+  if (env.PULUMI_ACCESS_TOKEN) secrets.push({ name: "the token of Pulumi", value: env.PULUMI_ACCESS_TOKEN });
+  return secrets;
+}
+
+/** The private numbers of a wallet. Pure. */
+export function walletSecrets(jwk: string | undefined): Secret[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(jwk ?? "{}");
+  } catch {
+    return [];
+  }
+  const key = typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  return PRIVATE_MEMBERS.flatMap((member) => {
+    const number = key[member];
+    return typeof number === "string"
+      ? [{ name: `the wallet's private number ${member}`, value: number }]
+      : [];
+  });
+}
+
+/** Folders that are looked through, relative to the project. */
+const FOLDERS = [
+  "build",
+  ".fleet/releases",
+  ".fleet/journal",
+  ".fleet/rollbacks",
+  ".fleet/validation",
+  ".fleet/.pulumi",
+];
+/** The secrets' own files. */
+const OWN = /(^|\/)(dev-wallet\.json|dev-passphrase)$/;
+/** Larger files are read in part: a secret in a log is near a message about it, not after 64 MB. */
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/** Looks through state, manifests, releases, journals and logs. */
+export async function scan(
+  projectDir: string,
+  secrets: readonly Secret[],
+): Promise<{ readonly files: number; readonly leaks: readonly Leak[] }> {
+  const leaks: Leak[] = [];
+  let files = 0;
+  for (const folder of FOLDERS) {
+    for (const path of await filesIn(join(projectDir, folder))) {
+      const name = relative(projectDir, path);
+      if (OWN.test(name)) continue;
+      const bytes = await readFile(path).catch(() => undefined);
+      if (!bytes) continue;
+      files += 1;
+      leaks.push(...leaksIn(name, bytes.subarray(0, MOST_BYTES).toString("latin1"), secrets));
+    }
+  }
+  return { files, leaks };
+}
+
+/** The findings `secrets` and `wallet`. */
+export async function validateSecrets(
+  workspace: Workspace,
+  stack: string,
+  findings: Findings,
+): Promise<void> {
+  const { projectDir, env } = workspace;
+  const { files, leaks } = await scan(projectDir, await secretsOf(workspace, stack));
+  const words = leaks.map(({ file, what }) => `${file} holds ${what}`).join("; ");
+  findings.judge(
+    "fleet",
+    "secrets",
+    leaks.length === 0,
+    leaks.length === 0 ? `none in ${amount(files, "file")}` : words,
+  );
+  const path = readStackConfig(projectDir, stack).get("walletPath") ?? env.FLEET_WALLET;
+  const mode = path === undefined ? undefined : await stat(absolute(projectDir, path)).catch(() => undefined);
+  if (path === undefined || !mode || process.platform === "win32") {
+    findings.add("fleet", "wallet", "SKIP", "the wallet is in no file");
+    return;
+  }
+  const bits = (mode.mode & 0o777).toString(8);
+  findings.judge("fleet", "wallet", (mode.mode & 0o077) === 0, `${path} has mode ${bits}`);
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}
+
+const absolute = (projectDir: string, path: string): string =>
+  isAbsolute(path) ? path : join(projectDir, path);

@@ -1,0 +1,90 @@
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import type { AlertView } from "../../dashboard/view.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { pickMember } from "../../fleet/members/known.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { call, dryCall } from "../../fleet/protocol/call.ts";
+
+const ListSchema = z.looseObject({
+  alerts: z.preprocess(
+    (value) => (Array.isArray(value) ? value : []),
+    z.array(
+      z.looseObject({
+        alertId: z.string(),
+        type: z.string(),
+        level: z.string(),
+        source: z.string(),
+        message: z.string(),
+        state: z.string(),
+        count: z.number(),
+        raisedAt: z.number(),
+      }),
+    ),
+  ),
+});
+
+/** The alerts that a member keeps, newest first. Ids say which member. */
+export async function alertsOf(fleet: FleetSession, member: Member): Promise<AlertView[]> {
+  const data = JSON.stringify({ operation: "list" });
+  const reply = await dryCall(fleet, { member, action: "ALERT_MANAGEMENT", data, tags: {}, seconds: 20 });
+  if (reply.tags.Status !== "ok") return [];
+  return ListSchema.parse(JSON.parse(reply.data))
+    .alerts.map(({ alertId, raisedAt, ...alert }) => ({
+      ...alert,
+      id: `${member.name}/${alertId}`,
+      raisedAt: new Date(raisedAt).toISOString(),
+    }))
+    .reverse();
+}
+
+/**
+ * Acknowledges an alert by its id as `alertsOf` gives it, in the name of the stack's wallet.
+ *
+ * @throws FleetError what the member says
+ */
+export async function acknowledge(fleet: FleetSession, id: string): Promise<void> {
+  const [name = "", alertId = ""] = id.split("/");
+  const member = pickMember(fleet, name);
+  await order(fleet, member, "ALERT_MANAGEMENT", { operation: "acknowledge", alertId });
+}
+
+const RefusalSchema = z.looseObject({
+  error: z.looseObject({ code: z.string(), message: z.string(), remedy: z.string().default("") }),
+});
+
+/** A signed message that must succeed. @throws FleetError with the process' own words */
+export async function order(
+  fleet: FleetSession,
+  member: Member,
+  action: string,
+  data: unknown,
+): Promise<void> {
+  const reply = await call(fleet, {
+    member,
+    action,
+    data: JSON.stringify(data),
+    tags: {},
+    seconds: 60,
+    wait: true,
+  });
+  if (reply.tags.Status === "ok") return;
+  const refusal = RefusalSchema.safeParse(safeJson(reply.data)).data?.error;
+  throw new FleetError({
+    code: refusal?.code ?? "BAD_REPLY",
+    what: refusal
+      ? `${member.name} refused ${action}: ${refusal.message}`
+      : `${member.name} did not do ${action}.`,
+    got: reply.error ?? reply.data.slice(0, 300),
+    expected: "a reply with Status ok",
+    remedy: refusal?.remedy || `npx fleet logs ${member.name}`,
+  });
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

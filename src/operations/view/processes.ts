@@ -1,0 +1,110 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { drift, unanswered } from "../../cli/commands/status.ts";
+import { budgetOf } from "../../core/budget.ts";
+import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
+import type { ProcessView } from "../../dashboard/view.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { glanceAtBare, isBare } from "../../fleet/health/bare.ts";
+import { VerdictSchema } from "../../fleet/health/verdict.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { dryCall } from "../../fleet/protocol/call.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { lastKnown, rememberHeard } from "../observe/last-known.ts";
+
+/** Lua writes an empty table as a list. */
+const mapOf = <T extends z.ZodType>(item: T) =>
+  z.preprocess((value) => (Array.isArray(value) || value == null ? {} : value), z.record(z.string(), item));
+const number = z.number().catch(0);
+const InfoSchema = z.looseObject({
+  capabilities: luaList(z.string()),
+  version: z.string().default(""),
+  sourceHash: z.string().default(""),
+  epoch: z.number().nullish(),
+  release: z.string().nullish(),
+  peers: mapOf(z.string()),
+  configVersions: mapOf(z.number()),
+  stats: z
+    .looseObject({ messages: number, errors: number, refused: number, luaHeapKB: number })
+    .nullish()
+    .catch(null),
+});
+
+/** What one look at a process gave. */
+export interface Looked {
+  readonly view: ProcessView;
+  readonly capabilities: readonly string[];
+}
+
+/**
+ * Asks a process for its health and for what it says of itself, by dry-runs: nothing is signed, nothing changes. For looking, not
+ * for judging. A process that does not answer is OFFLINE; one that could not be heard, since a unit was slow, down or failed, is
+ * UNKNOWN, with what it said last. A member without the library is asked what aos itself answers, and is UNKNOWN where that cannot be
+ * told.
+ */
+export async function lookAt(
+  fleet: FleetSession,
+  member: Member,
+  more: Pick<ProcessView, "dependsOn" | "explorer">,
+): Promise<Looked> {
+  const { name, processId, generation } = member;
+  try {
+    if (isBare(member)) {
+      const { health, reasons } = await glanceAtBare(fleet, member, budgetOf(20));
+      const { version, sourceHash } = member;
+      const known = {
+        name,
+        processId,
+        generation,
+        version,
+        sourceHash,
+        peers: {},
+        configVersions: {},
+        ...more,
+      };
+      return {
+        capabilities: [],
+        view: { ...known, health, epoch: null, release: "", reasons, figures: null },
+      };
+    }
+    const healthCheck = { checkType: "ALL", nonce: randomUUID() };
+    const [health, said] = await Promise.all([
+      dryCall(fleet, {
+        member,
+        action: "HEALTH_CHECK",
+        data: JSON.stringify({ healthCheck }),
+        tags: FLEET_REQUEST,
+        seconds: 20,
+      }),
+      dryCall(fleet, { member, action: "Info", data: "", tags: FLEET_REQUEST, seconds: 20 }),
+    ]);
+    const verdict = VerdictSchema.parse(JSON.parse(health.data));
+    const info = InfoSchema.parse(JSON.parse(said.data));
+    const reasons = verdict.checks
+      .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
+      .map((check) => `${check.name} is ${check.status}${check.detail ? `: ${check.detail}` : ""}`);
+    const { version, sourceHash, peers, configVersions } = info;
+    const [epoch, release] = [info.epoch ?? null, info.release ?? ""];
+    const heard = { health: verdict.healthStatus, at: Date.now(), version, sourceHash, epoch, release };
+    rememberHeard(fleet.session.scope, new Map([[processId, heard]]));
+    return {
+      capabilities: info.capabilities,
+      view: {
+        ...{ name, processId, generation, version, sourceHash, peers, configVersions, ...more },
+        health: verdict.healthStatus,
+        ...{ epoch, release },
+        reasons: [...reasons, ...drift(member, sourceHash)],
+        figures: info.stats ?? null,
+      },
+    };
+  } catch (error) {
+    const last = lastKnown(fleet.session.scope).get(processId);
+    const {
+      responseMs: _,
+      code: _code,
+      lastKnown: _last,
+      ...row
+    } = unanswered({ name, processId, generation }, error, last);
+    return { capabilities: [], view: { ...row, peers: {}, configVersions: {}, figures: null, ...more } };
+  }
+}

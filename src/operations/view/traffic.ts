@@ -1,0 +1,59 @@
+import type { TrafficView } from "../../dashboard/view.ts";
+import { figuresShown } from "../../delivery/index.ts";
+import { type Metrics, TrafficStateSchema } from "../../delivery/wire.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { dryCall } from "../../fleet/protocol/call.ts";
+import { percentile } from "../../monitor/statistics.ts";
+
+/** The table of the fleet's router; null when it has none yet. */
+export async function trafficOf(fleet: FleetSession, router: Member): Promise<TrafficView | null> {
+  const reply = await dryCall(fleet, {
+    member: router,
+    action: "GET_TRAFFIC",
+    data: "{}",
+    tags: {},
+    seconds: 20,
+  });
+  if (reply.tags.Status !== "ok") return null;
+  return viewOf(TrafficStateSchema.parse(JSON.parse(reply.data)));
+}
+
+/** What the page shows of a router's state. Pure. */
+export function viewOf(state: ReturnType<typeof TrafficStateSchema.parse>): TrafficView | null {
+  const { table, lease, command, reverted } = state;
+  if (!table) return null;
+  const here = (about: { release: string; step: number }) => about.release === table.release;
+  return {
+    release: table.release,
+    step: table.step,
+    mode: table.mode,
+    notes: [
+      ...(table.reason === undefined ? [] : [`Held: ${table.reason}`]),
+      ...(command && here(command) ? [`${command.command} was asked for by ${command.by}.`] : []),
+      ...(reverted
+        ? [
+            `The router itself returned from step ${reverted.step} of ${reverted.release} (${reverted.why}) at ${time(reverted.at)}.`,
+          ]
+        : []),
+    ],
+    leaseUntil: lease === undefined ? null : time(lease.untilMs),
+    services: Object.entries(table.services).map(([service, { routes }]) => ({
+      service,
+      routes: routes.map(({ processId, revision, weightBp }) => ({
+        processId,
+        revision,
+        weightBp,
+        ...figures(state.metrics, service, processId),
+      })),
+    })),
+  };
+}
+
+function figures(metrics: Metrics | undefined, service: string, processId: string) {
+  const found = metrics?.services[service]?.[processId];
+  const latencies = found?.latencies ?? [];
+  return { ...figuresShown(found), p95Ms: latencies.length === 0 ? null : percentile(latencies, 0.95) };
+}
+
+const time = (ms: number): string => new Date(ms).toISOString();

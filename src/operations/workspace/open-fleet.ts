@@ -1,0 +1,118 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { type Journal, openJournal } from "../../ao/journal/index.ts";
+import { loadWallet, type Wallet } from "../../ao/wallet.ts";
+import { FleetError } from "../../core/errors.ts";
+import type { FleetSession, OpenOptions } from "../../fleet/fleet-session.ts";
+import { knownFleet } from "../../fleet/members/known.ts";
+import { servingFleet } from "../../fleet/members/serving.ts";
+import { fleetInState } from "../../fleet/members/stated.ts";
+import { openSession } from "../../fleet/session/open.ts";
+import { ScopeSchema } from "../../fleet/session/scope.ts";
+import { run } from "../../toolchain/run.ts";
+import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts";
+import { secretOf, type Workspace } from "./workspace.ts";
+
+/**
+ * Opens the fleet of a stack. The embedded network of a local stack is started when it is down.
+ *
+ * @throws FleetError PROJECT_UNREADABLE, NETWORK_INVALID, WALLET_MISSING, LOCALNET_START, JOURNAL_LOCKED
+ */
+export async function openFleet(
+  workspace: Workspace,
+  stack: string,
+  options: OpenOptions,
+): Promise<FleetSession> {
+  const { projectDir } = workspace;
+  const config = readStackConfig(projectDir, stack);
+  const scope = ScopeSchema.parse({
+    project: config.project,
+    stack,
+    home: join(projectDir, ".fleet"),
+    build: join(projectDir, "build"),
+  });
+  const network = options.network ?? networkOf(config, projectDir);
+  const wallet =
+    options.wallet === false ? await walletOrNone(workspace, config) : await walletOf(workspace, config);
+  const { journal, close } = await openCliJournal(scope.home, options.journal);
+  try {
+    // Every message of a command has a key of its own: nothing of an earlier one is left open under it.
+    const session = await openSession({ scope, network, wallet, journal, note: options.note });
+    const stated = async () => fleetInState(await exportState(workspace, stack));
+    const known =
+      options.asksRouter === false
+        ? await knownFleet(session.scope, stated)
+        : await servingFleet(session, { stated, note: options.note });
+    return { ...known, project: config.project, stack, session, close };
+  } catch (error) {
+    // Nobody else can release the journal's lock.
+    await close();
+    throw error;
+  }
+}
+
+async function openCliJournal(
+  home: string,
+  kind: OpenOptions["journal"],
+): Promise<{ journal: Journal; close(): Promise<void> }> {
+  if (kind === "keep") {
+    const journal = await openJournal(join(home, "journal", "cli.jsonl"));
+    return { journal, close: () => journal.close() };
+  }
+  const folder = await mkdtemp(join(tmpdir(), "fleet-"));
+  const journal = await openJournal(join(folder, "journal.jsonl"));
+  return {
+    journal,
+    async close() {
+      await journal.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function exportState(workspace: Workspace, stack: string): Promise<unknown> {
+  const answer = await run(workspace.pulumi, ["stack", "export", "--stack", stack, "--non-interactive"], {
+    cwd: workspace.projectDir,
+    env: workspace.env,
+  });
+  return answer.code === 0 ? JSON.parse(answer.stdout) : undefined;
+}
+
+/** As the providers choose it: the secret `wallet`, else `walletPath`, else FLEET_WALLET. */
+async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wallet> {
+  if (config.isSecret("wallet")) {
+    const jwk = await secretOf(workspace, config.stack, "wallet");
+    if (jwk === undefined) {
+      throw new FleetError({
+        code: "WALLET_LOCKED",
+        what: `The wallet of the stack ${config.stack} could not be decrypted.`,
+        expected: "the stack's passphrase",
+        remedy: "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE.",
+      });
+    }
+    return loadWallet({ jwk });
+  }
+  const path = config.get("walletPath") ?? workspace.env.FLEET_WALLET;
+  if (path !== undefined)
+    return loadWallet({ path: isAbsolute(path) ? path : join(workspace.projectDir, path) });
+  throw new FleetError({
+    code: "WALLET_MISSING",
+    what: `No wallet is configured for the stack ${config.stack}.`,
+    expected: "the path of an Arweave JWK file, readable by you alone",
+    remedy: `npx pulumi config set walletPath <file> --stack ${config.stack}`,
+  });
+}
+
+/** For reads: nobody, when there is no wallet. */
+async function walletOrNone(workspace: Workspace, config: StackConfig): Promise<Wallet> {
+  try {
+    return await walletOf(workspace, config);
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    return {
+      address: "0".repeat(43),
+      sign: () => Promise.reject(error),
+    };
+  }
+}

@@ -1,0 +1,103 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { defaultOf } from "../../../components/setting-table.ts";
+import { type NetworkRef, NetworkRefSchema } from "../../ao/network.ts";
+import { FleetError } from "../../core/errors.ts";
+
+const ProjectFileSchema = z.looseObject({
+  name: z.string(),
+  config: z.record(z.string(), z.union([z.looseObject({ default: z.unknown() }), z.unknown()])).default({}),
+});
+const StackFileSchema = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() });
+
+/** A stack's settings as Pulumi's files say them: the defaults, then Pulumi.yaml's, under Pulumi.<stack>.yaml. */
+export interface StackConfig {
+  readonly project: string;
+  readonly stack: string;
+  /** The value as text; undefined when there is none or it is a secret. */
+  get(key: string): string | undefined;
+  /** Whether the value is there but encrypted. */
+  isSecret(key: string): boolean;
+}
+
+/** Reads the two files; starts no pulumi. @throws FleetError PROJECT_UNREADABLE */
+export function readStackConfig(projectDir: string, stack: string): StackConfig {
+  const project = ProjectFileSchema.safeParse(yaml(join(projectDir, "Pulumi.yaml")));
+  if (!project.success) {
+    throw new FleetError({
+      code: "PROJECT_UNREADABLE",
+      what: "Pulumi.yaml is not a project's file.",
+      at: join(projectDir, "Pulumi.yaml"),
+      got: z.prettifyError(project.error),
+      expected: "at least a name",
+      remedy: "Mend the file.",
+    });
+  }
+  const { name, config: defaults } = project.data;
+  const own = StackFileSchema.safeParse(yaml(join(projectDir, `Pulumi.${stack}.yaml`)) ?? {});
+  const values = own.success ? (own.data.config ?? {}) : {};
+  const settingOf = (key: string): unknown => {
+    const value = values[`${name}:${key}`] ?? values[key];
+    if (value !== undefined) return value;
+    const declared = defaults[key] ?? defaults[`${name}:${key}`];
+    const preset = isRecord(declared) ? (declared.value ?? declared.default) : declared;
+    return preset ?? defaultOf(key);
+  };
+  return {
+    project: name,
+    stack,
+    get(key) {
+      const value = settingOf(key);
+      if (value === undefined || value === null || isRecord(value)) return undefined;
+      return String(value);
+    },
+    isSecret(key) {
+      const value = settingOf(key);
+      return isRecord(value) && "secure" in value;
+    },
+  };
+}
+
+/** Where the stack's fleet lives. @throws FleetError NETWORK_INVALID */
+export function networkOf(config: StackConfig, projectDir: string): NetworkRef {
+  const kind = config.get("network");
+  const fields = [
+    "gatewayUrl",
+    "graphqlUrl",
+    "muUrl",
+    "cuUrl",
+    "suUrl",
+    "scheduler",
+    "authority",
+    "uploadUrl",
+  ].flatMap((key) => {
+    const value = config.get(key);
+    return value === undefined || value === "" ? [] : [[key, value] as const];
+  });
+  const limit = config.get("maxMessageBytes");
+  const capacity = limit === undefined ? {} : { maxMessageBytes: Number(limit) };
+  const ref =
+    kind === "local"
+      ? { kind, dir: join(projectDir, config.get("localDir") ?? "") }
+      : { kind, ...Object.fromEntries(fields), ...capacity };
+  const parsed = NetworkRefSchema.safeParse(ref);
+  if (parsed.success) return parsed.data;
+  throw new FleetError({
+    code: "NETWORK_INVALID",
+    what: `The network of the stack ${config.stack} is not described well.`,
+    at: `Pulumi.${config.stack}.yaml`,
+    got: z.prettifyError(parsed.error),
+    expected: "network: local or legacy, with the addresses of its units",
+    remedy: "Correct the stack's settings: pulumi config set <key> <value>",
+  });
+}
+
+function yaml(file: string): unknown {
+  return existsSync(file) ? parse(readFileSync(file, "utf8")) : undefined;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

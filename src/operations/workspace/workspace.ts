@@ -1,0 +1,133 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import { environment } from "../../toolchain/env.ts";
+import { isInstalled, launcherVersion } from "../../toolchain/install.ts";
+import { cliDir, type Env } from "../../toolchain/paths.ts";
+import { run } from "../../toolchain/run.ts";
+
+/** A Pulumi project on this machine and how `pulumi` is called in it. */
+export interface Workspace {
+  readonly projectDir: string;
+  /** The whole environment of a `pulumi` in it. */
+  readonly env: Env;
+  /** The CLI itself, not its launcher: a signal reaches it at once. */
+  readonly pulumi: string;
+}
+
+/** @param stack whose passphrase is meant; without it the dev stack's */
+export function workspaceOf(projectDir: string, env: Env, stack?: string): Workspace {
+  return {
+    projectDir,
+    env: { ...env, ...environment(projectDir, env, stack) },
+    pulumi: join(cliDir(launcherVersion(), env), "bin", "pulumi"),
+  };
+}
+
+/** The CLI, made when it is missing: whatever `npm start` would do. */
+export async function ensureCli(workspace: Workspace, log: (line: string) => void): Promise<void> {
+  if (isInstalled(launcherVersion(), workspace.env)) return;
+  const { setUp } = await import("../../toolchain/setup.ts");
+  await setUp(workspace.projectDir, log);
+}
+
+const StacksSchema = z.array(z.looseObject({ name: z.string(), current: z.boolean().optional() }));
+
+/** The stack's own name, without organization and project. */
+const shortName = (name: string): string => name.split("/").at(-1) ?? name;
+
+/**
+ * The stack that a command is about: the one named, the one in PULUMI_STACK, the selected one, the only one, or `dev`.
+ *
+ * @throws FleetError STACK_UNCLEAR
+ */
+export async function stackName(workspace: Workspace, named: string | undefined): Promise<string> {
+  const given = named ?? workspace.env.PULUMI_STACK;
+  if (given) return shortName(given);
+  const stacks = await listStacks(workspace);
+  const current =
+    stacks.find((stack) => stack.current === true) ?? (stacks.length === 1 ? stacks[0] : undefined);
+  if (current) return shortName(current.name);
+  if (existsSync(join(workspace.projectDir, "Pulumi.dev.yaml"))) return "dev";
+  throw new FleetError({
+    code: "STACK_UNCLEAR",
+    what: "No stack is selected.",
+    got: stacks.length > 0 ? `stacks ${stacks.map(({ name }) => name).join(", ")}` : "no stack at all",
+    expected: "a stack to work on",
+    remedy: "Name it: --stack <name>; or select it: npx pulumi stack select <name>",
+  });
+}
+
+async function listStacks(workspace: Workspace): Promise<z.infer<typeof StacksSchema>> {
+  const answer = await run(workspace.pulumi, ["stack", "ls", "--json", "--non-interactive"], {
+    cwd: workspace.projectDir,
+    env: workspace.env,
+  });
+  if (answer.code !== 0) return [];
+  const parsed = StacksSchema.safeParse(JSON.parse(answer.stdout));
+  return parsed.success ? parsed.data : [];
+}
+
+/** A secret of the stack's config, opened by pulumi; undefined when it cannot be. */
+export async function secretOf(
+  workspace: Workspace,
+  stack: string,
+  key: string,
+): Promise<string | undefined> {
+  const answer = await run(workspace.pulumi, ["config", "get", key, "--stack", stack, "--non-interactive"], {
+    cwd: workspace.projectDir,
+    env: workspace.env,
+  });
+  return answer.code === 0 ? answer.stdout : undefined;
+}
+
+/**
+ * The stack for Pulumi's Automation API. It is made when it is not there but its settings are, and it is *not* selected:
+ * a `fleet deploy --stack prod` must not make prod the stack of the next bare `pulumi up`.
+ *
+ * @throws FleetError STACK_UNKNOWN, STACK_NOT_MADE
+ */
+export async function openStack(workspace: Workspace, name: string): Promise<Stack> {
+  const { LocalWorkspace, PulumiCommand, Stack } = await import("@pulumi/pulumi/automation/index.js");
+  const root = cliDir(launcherVersion(), workspace.env);
+  const envVars = definedOnly(workspace.env);
+  const [pulumiCommand] = await Promise.all([PulumiCommand.get({ root }), ensureStack(workspace, name)]);
+  const local = await LocalWorkspace.create({ workDir: workspace.projectDir, envVars, pulumiCommand });
+  local.selectStack = async () => {};
+  return Stack.select(name, local);
+}
+
+async function ensureStack(workspace: Workspace, name: string): Promise<void> {
+  const stacks = await listStacks(workspace);
+  if (stacks.some((stack) => shortName(stack.name) === name)) return;
+  if (!existsSync(join(workspace.projectDir, `Pulumi.${name}.yaml`))) {
+    throw new FleetError({
+      code: "STACK_UNKNOWN",
+      what: `There is no stack "${name}" and no Pulumi.${name}.yaml.`,
+      got: name,
+      expected:
+        stacks.length > 0 ? `one of ${stacks.map((stack) => shortName(stack.name)).join(", ")}` : "a stack",
+      remedy: `Mend the name, or make it: npx pulumi stack init ${name}`,
+    });
+  }
+  const made = await run(workspace.pulumi, ["stack", "init", name, "--no-select", "--non-interactive"], {
+    cwd: workspace.projectDir,
+    env: workspace.env,
+  });
+  if (made.code === 0 || /already exists/.test(made.output)) return;
+  throw new FleetError({
+    code: "STACK_NOT_MADE",
+    what: `The stack ${name} could not be made.`,
+    got: made.output.slice(0, 500),
+    expected: "a new stack in the project's backend",
+    remedy: "Read pulumi's words; npx fleet doctor looks at this machine.",
+  });
+}
+
+export function definedOnly(env: Env): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}
