@@ -1,11 +1,11 @@
 import type { z } from "zod";
 import type { Problem } from "../src/core/errors.ts";
+import { nearest } from "../src/core/nearest.ts";
 import { checkValue, type Misfit } from "../src/fleet/config/check.ts";
 import { RULES } from "../src/fleet/config/lua.ts";
 import { type Rule, ruleOf } from "../src/fleet/config/rules.ts";
 import { publicKeyProblem } from "../src/fleet/config/seal.ts";
 import { type FleetConfigParts, layered, type MemberConfig } from "./layers.ts";
-import { nearest } from "./problems.ts";
 
 /** Settings in layers, and everything that is wrong with them. */
 export interface Configuration {

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { store } from "../src/bundler/index.ts";
 import { budgetOf } from "../src/core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
+import { nearest } from "../src/core/nearest.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
 import type { DeclaredProcess, MemberPolicySchema } from "../src/fleet/releases/declared.ts";
 import { type ReleaseDocument, readRelease } from "../src/fleet/releases/document.ts";
@@ -14,7 +15,7 @@ import { levelsOf } from "./graph.ts";
 import { partsIn } from "./layers.ts";
 import type { Pin } from "./pin.ts";
 import { type FleetPlan, type PlanFolders, type PlannedProcess, secretsOf } from "./plan.ts";
-import { nearest, problemsOf } from "./problems.ts";
+import { problemsOf } from "./problems.ts";
 import { membersOf } from "./running.ts";
 import { backwards, rolloutOf } from "./strategy.ts";
 

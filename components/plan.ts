@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { store } from "../src/bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
+import { nearest } from "../src/core/nearest.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
 import { replaceable } from "../src/fleet/members/ruined.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
@@ -14,7 +15,7 @@ import type { Hidden } from "./hidden.ts";
 import { stateFindings } from "./known-state.ts";
 import { latencyFindings } from "./latency.ts";
 import { type MemberConfig, partsIn } from "./layers.ts";
-import { nearest, problemsOf } from "./problems.ts";
+import { problemsOf } from "./problems.ts";
 import { isBeside, type Rollout, rolloutOf, rolloutProblems } from "./strategy.ts";
 
 /** A member with everything known before anything is spent. */

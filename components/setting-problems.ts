@@ -1,5 +1,5 @@
 import type { Problem } from "../src/core/errors.ts";
-import { edits, nearest } from "./problems.ts";
+import { edits, nearest } from "../src/core/nearest.ts";
 import { SETTINGS, type Setting } from "./setting-table.ts";
 
 /** A stack's config as Pulumi hands it to the program. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
+import { moduleId } from "../../src/fleet/code/module.ts";
 import { neverLoaded } from "../../src/fleet/health/probe.ts";
 import type { Place } from "../../src/fleet/health/verdict.ts";
 import { adoption, assertMayCreate } from "../../src/fleet/members/adoption.ts";
@@ -9,7 +10,7 @@ import { saysRuined, withWayOn } from "../../src/fleet/members/ruined.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { committedLoad, loadsOf } from "./load.ts";
-import { type FoundPlace, moduleId, spawned } from "./place.ts";
+import { type FoundPlace, spawned } from "./place.ts";
 import { isWanted, revisionsOf } from "./revisions.ts";
 import { isToBeReplaced, recordRuin } from "./ruined.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";

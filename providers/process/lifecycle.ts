@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { crashPoint } from "../../src/ao/crash.ts";
 import { amount } from "../../src/core/amount.ts";
+import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { FLEET_PREFIX } from "../../src/core/fleet-actions.ts";
 import { awaitBare, bareChanges, isBare, lookAt } from "../../src/fleet/code/bare.ts";

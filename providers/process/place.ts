@@ -1,8 +1,7 @@
 import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
-import { FleetError } from "../../src/core/errors.ts";
 import { isBare } from "../../src/fleet/code/bare.ts";
-import { publishedModule } from "../../src/fleet/code/module.ts";
+import { moduleId } from "../../src/fleet/code/module.ts";
 import type { Place } from "../../src/fleet/health/verdict.ts";
 import { assertMayCreate } from "../../src/fleet/members/adoption.ts";
 import { incarnationsIn, memberKey, newestIncarnation, onNetwork } from "../../src/fleet/members/members.ts";
@@ -24,21 +23,6 @@ export interface FoundPlace extends Place {
   readonly booted?: boolean;
   /** The ruined process in whose place this one came. */
   readonly instead?: { readonly processId: string; readonly generation: number };
-}
-
-/** An alias of the network, or the id itself. */
-export function moduleId(session: Session, module: string): string {
-  const known = session.modules[module] ?? publishedModule(session, module);
-  if (known !== undefined) return known;
-  if (/^[A-Za-z0-9_-]{43}$/.test(module)) return module;
-  const aliases = Object.keys(session.modules);
-  throw new FleetError({
-    code: "MODULE_UNKNOWN",
-    what: `The network "${session.networkName}" has no module "${module}".`,
-    got: module,
-    expected: `a 43-character module id${aliases.length > 0 ? ` or one of ${aliases.join(", ")}` : ""}`,
-    remedy: "pulumi config set module <id>",
-  });
 }
 
 /**

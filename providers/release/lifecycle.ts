@@ -1,4 +1,4 @@
-import { crashPoint } from "../../src/ao/crash.ts";
+import { crashPoint } from "../../src/core/crash.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { writeAtomically } from "../../src/fleet/files.ts";
 import { type ManifestProcess, readManifest, record } from "../../src/fleet/members/manifest.ts";

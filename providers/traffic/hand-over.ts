@@ -5,8 +5,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { crashPoint } from "../../src/ao/crash.ts";
 import type { Budget } from "../../src/core/budget.ts";
+import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import {
   heaviest,

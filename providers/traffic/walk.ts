@@ -2,8 +2,9 @@
  * One rollout: observe the router, go on at the step that it is at, walk the steps. All that has to outlive a crash is in the
  * router's table; this holds nothing but counters of the interval.
  */
-import { crashPoint } from "../../src/ao/crash.ts";
+
 import { amount } from "../../src/core/amount.ts";
+import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import {
   type Approval,

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { crashPoint } from "../../src/ao/crash.ts";
 import type { Budget } from "../../src/core/budget.ts";
+import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { nothingLoaded, probe } from "../../src/fleet/health/probe.ts";

@@ -1,7 +1,7 @@
 /** The network: connect, sign, journal, send, read back. Knows nothing of Pulumi, of delivery or of bundles. */
 
+export { crashPoint } from "../core/crash.ts";
 export { type ConnectOptions, connect, dryRunsAs, lookAhead, type Place } from "./connect.ts";
-export { crashPoint } from "./crash.ts";
 export { UnitError } from "./errors.ts";
 export { assertOwner, looksLikeInbox } from "./inbox.ts";
 export { type Intent, type Journal, type JournalOptions, openJournal, readJournal } from "./journal/index.ts";

@@ -4,14 +4,14 @@ import type { FleetSession, OpenOptions } from "../fleet/fleet-session.ts";
 import type { History } from "../fleet/history.ts";
 import type * as Localnet from "../localnet/index.ts";
 import type { Engine } from "../operations/deploy/engine.ts";
-import type { Workspace } from "../operations/workspace/workspace.ts";
+import type { PulumiRunner, Workspace } from "../operations/workspace/workspace.ts";
 import type { Env } from "../toolchain/paths.ts";
-import { type RunResult, run } from "../toolchain/run.ts";
+import { run } from "../toolchain/run.ts";
 import type { Streams } from "./output.ts";
 import { tolerateClosedPipe } from "./pipes.ts";
 
 /** All that commands touch outside themselves. `realHost` is this machine; tests give fakes. */
-export interface Host extends Streams {
+export interface Host extends Streams, PulumiRunner {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   /** False once whoever read stdout is gone: a command without an end has nothing more to do then. */
   isRead(): boolean;
@@ -24,8 +24,6 @@ export interface Host extends Streams {
   history(fleet: FleetSession, seconds: number): Promise<History>;
   engine(workspace: Workspace, stack: string, note: (line: string) => void): Promise<Engine>;
   localnet(): Promise<typeof Localnet>;
-  /** One call of pulumi in the project, to its end. */
-  pulumi(workspace: Workspace, args: readonly string[]): Promise<RunResult>;
   /** A question whose answer is one of several values. */
   choose<T>(question: string, choices: readonly Choice<T>[]): Promise<T>;
   /** A question whose answer is yes or no. */

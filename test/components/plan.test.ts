@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { levelsOf } from "../../components/graph.ts";
 import { planFleet, type Running } from "../../components/plan.ts";
-import { nearest } from "../../components/problems.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { nearest } from "../../src/core/nearest.ts";
 import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";
 
 const home = process.cwd();

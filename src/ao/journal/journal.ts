@@ -1,6 +1,6 @@
 import { mkdir, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { crashPoint } from "../crash.ts";
+import { crashPoint } from "../../core/crash.ts";
 import type { SignedItem } from "../wallet.ts";
 import { type Appender, type Blobs, blobsIn, guarded, openAppender } from "./disk.ts";
 import { Intents } from "./intents.ts";

@@ -1,7 +1,7 @@
 import { type Budget, within } from "../../core/budget.ts";
+import { crashPoint } from "../../core/crash.ts";
 import { FleetError } from "../../core/errors.ts";
 import { hashOf, sha256 } from "../../core/hash.ts";
-import { crashPoint } from "../crash.ts";
 import { reasonOf, UnitError } from "../errors.ts";
 import type { Intent, Journal } from "../journal/index.ts";
 import type { FoundItem, MessageInput, PublishInput, Sent, SpawnInput } from "../port.ts";

@@ -2,12 +2,13 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
+import { nowOf } from "../../fleet/protocol/now.ts";
 import { contentsWords } from "../../fleet/snapshot/contents.ts";
 import type { Snapshot } from "../../fleet/snapshot/store.ts";
 import { takeSnapshot } from "../../fleet/snapshot/take.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { membersWithLibrary, nowOf } from "../state/members.ts";
+import { membersWithLibrary } from "../state/members.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({ timeout: z.number() });

@@ -1,18 +1,18 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../core/brief.ts";
+import { luaErrorIn } from "../../fleet/code/lua-error.ts";
+import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import type { History } from "../../fleet/history.ts";
 import { pickMember } from "../../fleet/members/known.ts";
 import type { KnownFleet, Member } from "../../fleet/members/member.ts";
 import {
   isError,
   type LogEntry,
-  luaErrorIn,
   newestEntries,
   withResults,
   withSources,
 } from "../../operations/trace/log-entries.ts";
-import { luaExplainer } from "../../operations/trace/lua-errors.ts";
 import { type Cli, type Context, count, defineCommand } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
 

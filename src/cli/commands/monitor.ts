@@ -1,13 +1,12 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import { z } from "zod";
-import { acquireLock, type FileLock } from "../../ao/journal/lock.ts";
 import { amount } from "../../core/amount.ts";
 import { brief } from "../../core/brief.ts";
-import { FleetError } from "../../core/errors.ts";
 import { lineOf } from "../../monitor/notify/message.ts";
 import type { Report } from "../../monitor/report.ts";
 import { openStore } from "../../monitor/store.ts";
+import { alone } from "../../operations/observe/alone.ts";
 import { type Clock, realClock } from "../../operations/observe/clock.ts";
 import { commitTimes } from "../../operations/observe/commits.ts";
 import { settingsOf, storePath } from "../../operations/observe/files.ts";
@@ -98,31 +97,6 @@ export function monitorCommand(cli: Cli): Command {
       }
     },
   });
-}
-
-/** Milliseconds that another monitor's round may take until it is called running: one for cron ends by itself. */
-const PATIENCE = 5000;
-
-/**
- * One monitor at a time: each would raise and send every alert again. A dead one's lock is taken over.
- *
- * @throws FleetError MONITOR_RUNNING, naming it
- */
-async function alone(path: string): Promise<FileLock> {
-  try {
-    return await acquireLock(`${path}.lock`, { patience: PATIENCE });
-  } catch (error) {
-    if (!(error instanceof FleetError) || error.code !== "JOURNAL_LOCKED") throw error;
-    const { got } = error.problems[0];
-    throw new FleetError({
-      code: "MONITOR_RUNNING",
-      what: "Another monitor watches this stack: each of them would raise and send every alert again.",
-      ...(got === undefined ? {} : { got }),
-      expected: "one monitor of a stack",
-      remedy:
-        "Stop that one, or leave this one out: npx fleet alerts and npx fleet dashboard show what it found.",
-    });
-  }
 }
 
 async function watch(

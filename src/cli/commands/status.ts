@@ -5,19 +5,19 @@ import { budgetOf } from "../../core/budget.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { type BareLook, glanceAtBare, isBare, lookAtBare } from "../../fleet/health/bare.ts";
-import { probe } from "../../fleet/health/probe.ts";
+import { probe, short } from "../../fleet/health/probe.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { wayOn } from "../../fleet/members/ruined.ts";
 import { dryCall } from "../../fleet/protocol/call.ts";
-import { type LastKnown, lastKnown, lastWords, rememberHeard } from "../../operations/observe/last-known.ts";
+import { type LastKnown, lastKnown, rememberHeard } from "../../operations/observe/last-known.ts";
 import { whileReplaced } from "../../operations/observe/replaced.ts";
 import type { StatusRow } from "../../operations/observe/status-row.ts";
-import { unansweredBy } from "../../operations/observe/unanswered.ts";
+import { type ShownTraffic, trafficOf } from "../../operations/observe/traffic.ts";
+import { drift, unanswered } from "../../operations/observe/verdict.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { routerIn } from "../router.ts";
 import { table } from "../table.ts";
-import { type ShownTraffic, trafficLines, trafficOf } from "../traffic.ts";
+import { trafficLines } from "../traffic.ts";
 
 const InfoSchema = z.looseObject({
   status: z.string(),
@@ -167,42 +167,6 @@ function bareRow(member: Member, look: BareLook): StatusRow {
   return { name, processId, generation, version, sourceHash, epoch: null, release: "", ...look };
 }
 
-/** In words, when a process runs other code than the last run left it with. */
-export function drift({ sourceHash }: Member, runs: string): string[] {
-  if (sourceHash === "" || sourceHash === runs) return [];
-  return [`it runs code ${short(runs)} instead of ${short(sourceHash)}`];
-}
-
-/**
- * A process that does not answer is a row, not the end of the command. A bug is the end.
- *
- * @param last what it said when it was last heard
- */
-export function unanswered(
-  base: Pick<StatusRow, "name" | "processId" | "generation">,
-  error: unknown,
-  last?: LastKnown,
-  now = Date.now(),
-): StatusRow {
-  const { state, code, what } = unansweredBy(error);
-  const known = state === "UNKNOWN" ? last : undefined;
-  return {
-    ...base,
-    health: state,
-    code,
-    ...(known ? { lastKnown: { health: known.health, at: new Date(known.at).toISOString() } } : {}),
-    version: known?.version ?? "",
-    sourceHash: known?.sourceHash ?? "",
-    epoch: known?.epoch ?? null,
-    release: known?.release ?? "",
-    responseMs: null,
-    reasons: [
-      `${state === "UNKNOWN" ? "unknown: " : ""}${what} [${code}]${known ? `; ${lastWords(known, now)}` : ""}`,
-      ...(code === "PROCESS_RUINED" ? [wayOn(base.name)] : []),
-    ],
-  };
-}
-
 const COLOUR: Readonly<Record<string, "green" | "yellow" | "red">> = {
   HEALTHY: "green",
   ACTIVE: "green",
@@ -235,8 +199,6 @@ function print(
   }
   for (const line of traffic ? trafficLines(traffic) : []) out.line(line);
 }
-
-const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
 
 function nothing({ out }: Context, { stack }: FleetSession) {
   out.line(`The stack ${stack} has no processes yet. Deploy it: npx fleet deploy`);

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
-import { luaExplainer } from "../../operations/trace/lua-errors.ts";
+import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import { type Hop, traceOf } from "../../operations/trace/trace.ts";
 import { type Cli, count, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";

@@ -11,6 +11,7 @@ import type {
   ReleaseView,
   Source,
 } from "../../dashboard/view.ts";
+import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { isBare, NO_LIBRARY } from "../../fleet/health/bare.ts";
 import type { History } from "../../fleet/history.ts";
@@ -22,7 +23,6 @@ import { dryCall } from "../../fleet/protocol/call.ts";
 import { type HistoryEntry, historyOfStack, whatOf } from "../../operations/rollback/entries.ts";
 import type { KnownHistory } from "../../operations/rollback/known.ts";
 import { isError, type LogEntry, newestEntries } from "../../operations/trace/log-entries.ts";
-import { luaExplainer } from "../../operations/trace/lua-errors.ts";
 import { acknowledge, alertsOf, order } from "../../operations/view/alerts.ts";
 import { differenceOf } from "../../operations/view/difference.ts";
 import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../operations/view/monitored.ts";

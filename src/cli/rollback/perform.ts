@@ -1,5 +1,5 @@
-import { crashPoint } from "../../ao/crash.ts";
 import { amount } from "../../core/amount.ts";
+import { crashPoint } from "../../core/crash.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { startClock } from "../../operations/deploy/clock.ts";

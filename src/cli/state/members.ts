@@ -1,11 +1,8 @@
-import { z } from "zod";
-import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { isBare, NO_LIBRARY } from "../../fleet/health/bare.ts";
 import { pickMember } from "../../fleet/members/known.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
 import { UsageError } from "../exit.ts";
 import type { Output } from "../output.ts";
 
@@ -58,13 +55,3 @@ export function withLibrary(member: Member): Member {
     remedy: "Name others.",
   });
 }
-
-const NowSchema = z.looseObject({
-  sourceHash: z.string().default(""),
-  stateVersion: z.string().default(""),
-  epoch: z.number().int(),
-});
-
-/** What a process says of itself now. */
-export const nowOf = (fleet: FleetSession, member: Member): Promise<z.output<typeof NowSchema>> =>
-  ask(fleet.session, { ...member, action: "Info" }, NowSchema, budgetOf(60));

@@ -109,3 +109,18 @@ const gone = (hash: string, home: string) =>
     expected: "the .wasm file that the release was made with",
     remedy: "Run it from the machine that has the file, or declare the module by its id on the network.",
   });
+/** An alias of the network, or the id itself. */
+
+export function moduleId(session: Session, module: string): string {
+  const known = session.modules[module] ?? publishedModule(session, module);
+  if (known !== undefined) return known;
+  if (/^[A-Za-z0-9_-]{43}$/.test(module)) return module;
+  const aliases = Object.keys(session.modules);
+  throw new FleetError({
+    code: "MODULE_UNKNOWN",
+    what: `The network "${session.networkName}" has no module "${module}".`,
+    got: module,
+    expected: `a 43-character module id${aliases.length > 0 ? ` or one of ${aliases.join(", ")}` : ""}`,
+    remedy: "pulumi config set module <id>",
+  });
+}

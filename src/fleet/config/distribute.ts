@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { crashPoint } from "../../ao/crash.ts";
 import type { Budget } from "../../core/budget.ts";
+import { crashPoint } from "../../core/crash.ts";
 import { FleetError, type Problem } from "../../core/errors.ts";
 import type { Target } from "../members/target.ts";
 import { ask, type Sender } from "../protocol/ask.ts";

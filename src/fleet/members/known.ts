@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { nearest } from "../../../components/problems.ts";
 import { FleetError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
 import { readJson } from "../files.ts";
 import type { Scope } from "../session/scope.ts";
 import { type Manifest, readManifest } from "./manifest.ts";

@@ -1,8 +1,8 @@
 /** What became of a message where the process that got it sent it on. */
 import type { OutMessage } from "../../ao/port.ts";
 import { FleetError } from "../../core/errors.ts";
-import { luaErrorIn } from "../../operations/trace/log-entries.ts";
-import { luaExplainer } from "../../operations/trace/lua-errors.ts";
+import { luaErrorIn } from "../code/lua-error.ts";
+import { luaExplainer } from "../code/lua-errors.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { type History, historyOf, resultIdOf } from "../history.ts";
 

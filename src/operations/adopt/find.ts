@@ -1,11 +1,10 @@
 import { z } from "zod";
-import { moduleId } from "../../../providers/process/place.ts";
 import type { FoundItem } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { activeOf } from "../../delivery/index.ts";
 import { TrafficStateSchema } from "../../delivery/wire.ts";
-import { publishedBefore } from "../../fleet/code/module.ts";
+import { moduleId, publishedBefore } from "../../fleet/code/module.ts";
 import { hashOfOwn } from "../../fleet/code/module-store.ts";
 import type { Place } from "../../fleet/health/verdict.ts";
 import { ask } from "../../fleet/protocol/ask.ts";

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { nowOf } from "../../cli/state/members.ts";
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
+import { nowOf } from "../../fleet/protocol/now.ts";
 import { contentsWords, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { exportState, type Occasion, type Taken } from "../../fleet/snapshot/take.ts";

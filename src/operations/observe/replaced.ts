@@ -1,5 +1,5 @@
-import type { ShownTraffic } from "../../cli/traffic.ts";
 import type { StatusRow } from "./status-row.ts";
+import type { ShownTraffic } from "./traffic.ts";
 
 /** Phases in which a rollout has not come to its end. */
 const UNDER_WAY: ReadonlySet<string> = new Set(["TRAFFIC_SWITCHING", "MONITORING", "HELD"]);

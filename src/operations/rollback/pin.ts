@@ -1,12 +1,11 @@
 import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../../components/pin.ts";
-import type { Host } from "../../cli/host.ts";
 import { FleetError } from "../../core/errors.ts";
 import { readStackConfig } from "../workspace/stack-config.ts";
-import type { Workspace } from "../workspace/workspace.ts";
+import type { PulumiRunner, Workspace } from "../workspace/workspace.ts";
 
 /** Where a pin is kept. */
 export interface PinPlace {
-  readonly host: Pick<Host, "pulumi">;
+  readonly host: PulumiRunner;
   readonly workspace: Workspace;
   readonly stack: string;
 }

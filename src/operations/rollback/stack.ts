@@ -5,9 +5,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { z } from "zod";
-import type { Host } from "../../cli/host.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
-import type { Workspace } from "../workspace/workspace.ts";
+import type { PulumiRunner, Workspace } from "../workspace/workspace.ts";
 import { heldInState, releaseInState, type StateResource } from "./releases.ts";
 
 const UpdateSchema = z.looseObject({
@@ -26,7 +25,7 @@ export type StackUpdate = z.infer<typeof UpdateSchema>;
 
 /** How pulumi is asked about one stack. */
 export interface StackAsk {
-  readonly host: Pick<Host, "pulumi">;
+  readonly host: PulumiRunner;
   readonly workspace: Workspace;
   readonly project: string;
   readonly stack: string;

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { nowOf } from "../../cli/state/members.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { hashOf } from "../../core/hash.ts";
 import { type Distributor, distribute, type Shipment, withdraw } from "../../fleet/config/distribute.ts";
 import type { Rule } from "../../fleet/config/rules.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
+import { nowOf } from "../../fleet/protocol/now.ts";
 import { liveConfigs } from "./live.ts";
 
 /** Settings of one type for one member. */

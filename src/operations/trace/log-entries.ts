@@ -1,7 +1,7 @@
-import type { Evaluation, Scheduled } from "../../ao/port.ts";
+import type { Scheduled } from "../../ao/port.ts";
 import { relationOf } from "../../ao/replies.ts";
+import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { type Entry, type History, resultIdOf } from "../../fleet/history.ts";
-import { faultIn } from "./lua-errors.ts";
 
 /** A message, its result, and whose code handled it. */
 export interface LogEntry extends Entry {
@@ -74,20 +74,6 @@ function loadedBy({ action, data }: Scheduled): string | undefined {
 /** The process said that it committed it; a refused epoch is no error, and loads nothing. */
 const succeeded = ({ result }: Entry): boolean =>
   result?.error === undefined && /"fleet"\s*:\s*"committed"/.test(result?.output ?? "");
-
-/**
- * The Lua error in what came of a message, as it was raised: of the evaluation, of a handler that aos itself caught, or the one
- * that the fleet's library tells of in a reply. Pure.
- */
-export function luaErrorIn(result: Pick<Evaluation, "error" | "output" | "messages">): string | undefined {
-  if (result.error !== undefined) return result.error;
-  if (/^Error handling message/m.test(result.output)) return result.output;
-  for (const { data } of result.messages) {
-    const told = faultIn(data);
-    if (told !== undefined) return told;
-  }
-  return undefined;
-}
 
 /** It failed, or the process refused it: what it told others in the same evaluation is about their messages. */
 export function isError({ result, from, messageId, tags: sent }: Entry): boolean {

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { drift, unanswered } from "../../cli/commands/status.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type { ProcessView } from "../../dashboard/view.ts";
@@ -11,6 +10,7 @@ import type { Member } from "../../fleet/members/member.ts";
 import { dryCall } from "../../fleet/protocol/call.ts";
 import { luaList } from "../../fleet/protocol/lua-list.ts";
 import { lastKnown, rememberHeard } from "../observe/last-known.ts";
+import { drift, unanswered } from "../observe/verdict.ts";
 
 /** Lua writes an empty table as a list. */
 const mapOf = <T extends z.ZodType>(item: T) =>

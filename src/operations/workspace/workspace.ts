@@ -6,7 +6,7 @@ import { FleetError } from "../../core/errors.ts";
 import { environment } from "../../toolchain/env.ts";
 import { isInstalled, launcherVersion } from "../../toolchain/install.ts";
 import { cliDir, type Env } from "../../toolchain/paths.ts";
-import { run } from "../../toolchain/run.ts";
+import { type RunResult, run } from "../../toolchain/run.ts";
 
 /** A Pulumi project on this machine and how `pulumi` is called in it. */
 export interface Workspace {
@@ -15,6 +15,12 @@ export interface Workspace {
   readonly env: Env;
   /** The CLI itself, not its launcher: a signal reaches it at once. */
   readonly pulumi: string;
+}
+
+/** Calls pulumi. */
+export interface PulumiRunner {
+  /** One call of pulumi in the project, to its end. */
+  pulumi(workspace: Workspace, args: readonly string[]): Promise<RunResult>;
 }
 
 /** @param stack whose passphrase is meant; without it the dev stack's */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { explainLuaError, formatLuaError, type SourceMap, store } from "../../bundler/index.ts";
-import { composeProgram } from "../../fleet/code/program.ts";
+import { composeProgram } from "./program.ts";
 
 /** Lines that a deployment puts before a bundle. */
 const { offsetLines } = composeProgram("", {
