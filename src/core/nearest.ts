@@ -1,5 +1,4 @@
 /** The known word within two edits, if any. */
-
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: { candidate: string; distance: number } | undefined;
   for (const candidate of known) {
@@ -13,8 +12,8 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   }
   return best?.candidate;
 }
-/** Levenshtein's distance. */
 
+/** Levenshtein's distance. */
 export function edits(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_unused, index) => index);
   for (let i = 1; i <= a.length; i += 1) {

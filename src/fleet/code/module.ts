@@ -109,8 +109,8 @@ const gone = (hash: string, home: string) =>
     expected: "the .wasm file that the release was made with",
     remedy: "Run it from the machine that has the file, or declare the module by its id on the network.",
   });
-/** An alias of the network, or the id itself. */
 
+/** An alias of the network, or the id itself. */
 export function moduleId(session: Session, module: string): string {
   const known = session.modules[module] ?? publishedModule(session, module);
   if (known !== undefined) return known;

@@ -9,7 +9,7 @@ const NowSchema = z.looseObject({
   stateVersion: z.string().default(""),
   epoch: z.number().int(),
 });
-/** What a process says of itself now. */
 
+/** What a process says of itself now. */
 export const nowOf = (fleet: FleetSession, member: Member): Promise<z.output<typeof NowSchema>> =>
   ask(fleet.session, { ...member, action: "Info" }, NowSchema, budgetOf(60));

@@ -7,7 +7,6 @@ import { ask } from "../../fleet/protocol/ask.ts";
 import { dryCall } from "../../fleet/protocol/call.ts";
 
 /** What `status` says of traffic. */
-
 export interface ShownTraffic {
   /** As the guide calls it; HELD waits for a person. */
   readonly phase: string;
@@ -16,8 +15,8 @@ export interface ShownTraffic {
   readonly headline: string;
   readonly revisions: ReturnType<typeof revisionsOf>;
 }
-/** The router's table, by its own word; undefined where the fleet has no router, or the router no table, or no answer came. */
 
+/** The router's table, by its own word; undefined where the fleet has no router, or the router no table, or no answer came. */
 export async function trafficOf(
   fleet: FleetSession,
   router: Member | undefined,

@@ -6,17 +6,16 @@ import type { StatusRow } from "./status-row.ts";
 import { unansweredBy } from "./unanswered.ts";
 
 /** In words, when a process runs other code than the last run left it with. */
-
 export function drift({ sourceHash }: Member, runs: string): string[] {
   if (sourceHash === "" || sourceHash === runs) return [];
   return [`it runs code ${short(runs)} instead of ${short(sourceHash)}`];
 }
+
 /**
  * A process that does not answer is a row, not the end of the command. A bug is the end.
  *
  * @param last what it said when it was last heard
  */
-
 export function unanswered(
   base: Pick<StatusRow, "name" | "processId" | "generation">,
   error: unknown,
