@@ -8,7 +8,7 @@ import { luaList } from "../../providers/run/lua-list.ts";
 import { isBare, NO_LIBRARY } from "../bare.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { History, Scheduled } from "../history.ts";
-import type { Member as FleetMember } from "../members.ts";
+import { type Member as FleetMember, servingIn } from "../members.ts";
 import { ledgerOf, readLedger, ruinedIn, runsOf } from "../rollback/ledger.ts";
 import { localReleases } from "../rollback/releases.ts";
 import type { Member, Seen, Sources } from "./sources.ts";
@@ -47,7 +47,7 @@ export async function collect(
     ledger && registeredIn(fleet, ledger, seconds),
     journals(scope),
     localReleases(scope),
-    Promise.all(fleet.members.map((member) => memberOf(fleet, history, member, reach, seconds, note))),
+    Promise.all(servingIn(fleet).map((member) => memberOf(fleet, history, member, reach, seconds, note))),
   ]);
   return {
     owner: ao.address,
@@ -56,6 +56,7 @@ export async function collect(
     journal,
     releases,
     members,
+    ...(fleet.routed === undefined ? {} : { routed: fleet.routed }),
     now: Date.now(),
   };
 }
@@ -116,6 +117,7 @@ async function memberOf(
   return {
     name,
     processId,
+    ...(member.of === undefined ? {} : { of: member.of }),
     messages: order.map(seenOf),
     ...(audited === undefined ? {} : { entries: audited.entries }),
     ...(info === undefined ? {} : { allowed: info.allowed }),

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { type Cli, count, defineCommand, names, pair } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { type KnownFleet, pickMember } from "../members.ts";
+import { type KnownFleet, pickMember, servingIn } from "../members.ts";
 import { type Filter, findRecords, type MessageRecord } from "../query/records.ts";
 import { brief } from "../table.ts";
 import { span } from "./cleanup.ts";
@@ -111,7 +111,7 @@ function filterOf(options: z.output<typeof Options>, fleet: KnownFleet, now: num
 /** One line a message. Pure. */
 export function lineOf(record: MessageRecord, fleet: KnownFleet, width = 120): string {
   const nameOf = (id: string) =>
-    fleet.members.find(({ processId }) => processId === id)?.name ?? id.slice(0, 8);
+    servingIn(fleet).find(({ processId }) => processId === id)?.name ?? id.slice(0, 8);
   const { direction, slot, at, from, to, action, status, data, error } = record;
   const way = direction === "received" ? `← ${nameOf(from)}` : `→ ${nameOf(to)}`;
   const what = status === "error" ? `${action} (error)` : action;

@@ -9,7 +9,7 @@ import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { type LastKnown, lastKnown, lastWords, rememberHeard } from "../last-known.ts";
-import type { Member } from "../members.ts";
+import { type Member, servingIn } from "../members.ts";
 import { dryCall } from "../message.ts";
 import { whileReplaced } from "../replaced.ts";
 import { routerIn } from "../router.ts";
@@ -19,7 +19,10 @@ import { unansweredBy } from "../unanswered.ts";
 
 /** One process as it is now, by its own word. */
 export interface StatusRow {
+  /** The member; of a further revision with a part of its traffic `<member> (<start of the id>)`. */
   readonly name: string;
+  /** Of such a revision: the member. */
+  readonly of?: string;
   readonly processId: string;
   /**
    * HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or RETIRED; with `--quick` the status of Info: ACTIVE, … UNKNOWN where a unit was slow,
@@ -72,6 +75,7 @@ export function statusCommand(cli: Cli): Command {
       "Asks every process of the fleet itself, all at once, by a signed health check (LIVENESS). " +
       "A member without the library (lib: false) is judged by what aos answers a signed Eval that reads its code. " +
       "Where a router gives traffic by a table, its phase and each revision's share and figures too. " +
+      "Every revision with a part of a member's traffic has a row of its own: member (start of its id). " +
       "A revision that drains while a rollout replaces it is shown with its successor and counts as well. " +
       "Exit code 1 when any is not HEALTHY.",
     examples: [
@@ -103,7 +107,7 @@ export function statusCommand(cli: Cli): Command {
       for (;;) {
         const [traffic, ...found] = await Promise.all([
           trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
-          ...fleet.members.map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
+          ...servingIn(fleet).map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
         ]);
         rememberHeard(fleet.session.scope, heardOf(found, Date.now()));
         const rows = whileReplaced(found, traffic);
@@ -133,8 +137,13 @@ function heardOf(rows: readonly StatusRow[], at: number): ReadonlyMap<string, La
   );
 }
 
+const baseOf = ({ name, processId, generation, of }: Member) => ({
+  ...{ name, processId, generation },
+  ...(of === undefined ? {} : { of }),
+});
+
 async function check(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
-  const base = { name: member.name, processId: member.processId, generation: member.generation };
+  const base = baseOf(member);
   try {
     if (isBare(member)) return bareRow(member, await lookAtBare(fleet, member, budgetOf(timeout)));
     const verdict = await probe(fleet.session, base, "ALL", {}, budgetOf(timeout));
@@ -161,7 +170,7 @@ async function check(fleet: FleetSession, member: Member, timeout: number): Prom
 }
 
 async function look(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
-  const base = { name: member.name, processId: member.processId, generation: member.generation };
+  const base = baseOf(member);
   const started = performance.now();
   try {
     if (isBare(member)) return bareRow(member, await glanceAtBare(fleet, member, budgetOf(timeout)));
@@ -192,8 +201,8 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
 
 /** Version and code are those of the last run: nothing in the process says them. */
 function bareRow(member: Member, look: BareLook): StatusRow {
-  const { name, processId, generation, version, sourceHash } = member;
-  return { name, processId, generation, version, sourceHash, epoch: null, release: "", ...look };
+  const { version, sourceHash } = member;
+  return { ...baseOf(member), version, sourceHash, epoch: null, release: "", ...look };
 }
 
 /** In words, when a process runs other code than the last run left it with. */
@@ -208,7 +217,7 @@ export function drift({ sourceHash }: Member, runs: string): string[] {
  * @param last what it said when it was last heard
  */
 export function unanswered(
-  base: Pick<StatusRow, "name" | "processId" | "generation">,
+  base: Pick<StatusRow, "name" | "processId" | "generation" | "of">,
   error: unknown,
   last?: LastKnown,
   now = Date.now(),
@@ -227,7 +236,7 @@ export function unanswered(
     responseMs: null,
     reasons: [
       `${state === "UNKNOWN" ? "unknown: " : ""}${what} [${code}]${known ? `; ${lastWords(known, now)}` : ""}`,
-      ...(code === "PROCESS_RUINED" ? [wayOn(base.name)] : []),
+      ...(code === "PROCESS_RUINED" ? [wayOn(base.of ?? base.name)] : []),
     ],
   };
 }

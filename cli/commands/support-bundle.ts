@@ -8,6 +8,7 @@ import { FleetError, formatProblem } from "../../core/errors.ts";
 import { doctor } from "../../toolchain/doctor.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { servingIn } from "../members.ts";
 import { filesOf, journalOf, type Part, processOf } from "../support/collect.ts";
 import { redactFile } from "../support/redact.ts";
 import { secretsOf } from "../validate/secrets.ts";
@@ -84,7 +85,7 @@ async function ofTheFleet(
     const fleet = await context.fleet({ journal: "discard", wallet: false });
     const history = await context.host.history(fleet, timeout);
     const journal = await journalOf(fleet);
-    const processes = await each(fleet.members, AT_ONCE, (member) =>
+    const processes = await each(servingIn(fleet), AT_ONCE, (member) =>
       processOf(fleet, history, member, { seconds: timeout, messages }),
     );
     return [journal, ...processes];

@@ -18,7 +18,7 @@ import type { FleetSession } from "../fleet-session.ts";
 import type { History } from "../history.ts";
 import { isError, type LogEntry, newestEntries } from "../log-entries.ts";
 import { luaExplainer } from "../lua-errors.ts";
-import { type Member, pickMember } from "../members.ts";
+import { type Member, pickMember, servingIn } from "../members.ts";
 import { dryCall } from "../message.ts";
 import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
 import type { KnownHistory } from "../rollback/known.ts";
@@ -57,9 +57,9 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
       const now = await current();
       const manifest = await readManifest(scope);
       const looked = await Promise.all(
-        now.members.map((member) =>
+        servingIn(now).map((member) =>
           lookAt(now, member, {
-            dependsOn: manifest?.processes[member.name]?.dependencies ?? [],
+            dependsOn: manifest?.processes[member.of ?? member.name]?.dependencies ?? [],
             explorer: explorer("entity", member.processId),
           }),
         ),
@@ -102,7 +102,7 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
     },
     async messages(name, before, limit) {
       const now = await current();
-      const member = pickMember(now, name);
+      const member = pickMember({ members: servingIn(now) }, name);
       const read = await history(now);
       const latest = before === undefined ? await read.latest(member.processId) : before - 1;
       if (latest === undefined || latest < 0) return [];
@@ -114,7 +114,7 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
     },
     async audit(name) {
       const now = await current();
-      const member = pickMember(now, name);
+      const member = pickMember({ members: servingIn(now) }, name);
       if (isBare(member)) throw withoutAudit(name);
       const reply = await dryCall(now, {
         member,

@@ -1,5 +1,6 @@
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { idsIn } from "../../delivery/table.ts";
 import { type Table, TrafficStateSchema } from "../../delivery/wire.ts";
 import { ask } from "../run/control.ts";
 import { newestIncarnation } from "../run/members.ts";
@@ -33,15 +34,6 @@ export async function routerWord(
     // A coordinator from before there was a router: nothing was ever given by it.
     return error.code === "UNKNOWN_ACTION" || error.code === "NO_REPLY" ? nothing : undefined;
   }
-}
-
-/** Every process that a table may give a request to. Pure. */
-export function idsIn(table: Table | undefined): string[] {
-  return Object.values(table?.services ?? {}).flatMap(({ routes, testers, mirror }) => [
-    ...routes.filter(({ weightBp }) => weightBp > 0).map(({ processId }) => processId),
-    ...(testers ? [testers.processId] : []),
-    ...(mirror === undefined ? [] : [mirror]),
-  ]);
 }
 
 function heaviestOf(table: Table | undefined): RouterWord["proven"] {
