@@ -1,7 +1,7 @@
 import { formatProblem } from "../../core/errors.ts";
 import type { Manifest } from "../../providers/run/manifest.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
-import { type Failure, isWaiting } from "./failure.ts";
+import { type Failure, isCutShort, isWaiting } from "./failure.ts";
 import type { RowState } from "./progress.ts";
 import type { DeployOutcome, DeployStatus } from "./run.ts";
 
@@ -115,6 +115,7 @@ export function failureLines({ member, problems }: Failure): string[] {
 
 /** Names only commands that can work: there are logs of a member that has a process, and of nothing else. */
 function afterFailure(failures: readonly Failure[], manifest: Manifest | undefined): string {
+  if (isCutShort(failures)) return "npx fleet deploy: it goes on where this run stopped";
   const member = membersOf(failures).find((name) => manifest?.processes[name]?.processId !== undefined);
   const look = member === undefined ? "" : `; npx fleet logs ${member} --errors shows what it did`;
   return `fix it, then run npx fleet deploy again: it goes on from here${look}`;

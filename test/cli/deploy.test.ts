@@ -163,6 +163,44 @@ describe("fleet deploy", () => {
     expect(stderr).toContain("error: incorrect passphrase [ENGINE]");
   });
 
+  test("says that pulumi was killed, and not a cut of what it printed, in a plan too", async () => {
+    const script: Script = async ({ say }) => {
+      say(began("Traffic", "rolling-traffic", "update"));
+      return {
+        ok: false,
+        killedBy: "SIGKILL",
+        text: " ~ pulumi-nodejs:dynamic/ao:Traffic … @ updating......",
+      };
+    };
+    const { code, stderr } = await deploy(["--yes"], script);
+    expect(code).toBe(1);
+    expect(stderr).toContain("Pulumi was ended by SIGKILL before its run was over. [ENGINE_KILLED]\n");
+    expect(stderr).toMatch(/next: +npx fleet deploy: it goes on where this run stopped\n/);
+    expect(stderr).not.toContain("updating...");
+    const plan = await deploy(["--dry-run"], script);
+    expect(plan).toMatchObject({ code: 1, stderr: expect.stringContaining("[ENGINE_KILLED]") });
+  });
+
+  test("names what was to be fixed where pulumi was killed after a failure", async () => {
+    const { stderr } = await deploy(["--yes"], async ({ say }) => {
+      for (const event of failed("Process", "battle", LUA_ERROR)) say(event);
+      return { ok: false, killedBy: "SIGKILL" };
+    });
+    expect(stderr).toContain("[ENGINE_KILLED]");
+    expect(stderr).toContain("battle could not be loaded: oops [LUA_ERROR]");
+    expect(stderr).toMatch(/next: +fix it, then run npx fleet deploy again/);
+  });
+
+  test("says that a provider ended in a step, which leaves nothing to fix", async () => {
+    const { code, stderr } = await deploy(["--yes"], async ({ say }) => {
+      for (const event of failed("Traffic", "rolling-traffic", "error reading from server: EOF")) say(event);
+      return { ok: false };
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain("ended in the middle of this step. [PROVIDER_ENDED]");
+    expect(stderr).toMatch(/next: +npx fleet deploy: it goes on where this run stopped\n/);
+  });
+
   test("--retries runs again after a passing failure, and only then", async () => {
     const passing: Script = async (run) => {
       if (run.attempt > 1) return good(run);

@@ -127,7 +127,7 @@ export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): 
 /** What a run of the engine does: says events, then ends. */
 export type Script = (
   run: EngineRun & { attempt: number; say: (event: Partial<EngineEvent>) => void },
-) => Promise<{ ok: boolean; text?: string; locked?: boolean }>;
+) => Promise<{ ok: boolean; text?: string; locked?: boolean; killedBy?: string }>;
 
 export function fakeEngine(script: Script): Engine & { runs: EngineRun[] } {
   const runs: EngineRun[] = [];
@@ -136,8 +136,8 @@ export function fakeEngine(script: Script): Engine & { runs: EngineRun[] } {
     async run(run) {
       runs.push(run);
       const say = (event: Partial<EngineEvent>) => run.onEvent({ sequence: 0, timestamp: 0, ...event });
-      const { ok, text = "", locked = false } = await script({ ...run, attempt: runs.length, say });
-      return ok ? { ok, text } : { ok, text, locked };
+      const { ok, text = "", locked = false, ...end } = await script({ ...run, attempt: runs.length, say });
+      return ok ? { ok, text } : { ok, text, locked, ...end };
     },
   };
 }
