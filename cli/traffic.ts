@@ -54,18 +54,21 @@ async function looked(fleet: FleetSession, member: Member, seconds: number): Pro
 
 /** The lines of `status`. */
 export function trafficLines({ headline: head, revisions }: ShownTraffic): string[] {
-  const rows = revisions.map(({ service, processId, weightBp, sourceHash, requests, errors, open }) => [
-    service,
-    percent(weightBp),
-    processId,
-    sourceHash.slice(0, 8),
-    String(requests),
-    String(errors),
-    String(open),
-  ]);
+  const rows = revisions.map(
+    ({ service, processId, weightBp, sourceHash, requests, errors, refused, open }) => [
+      service,
+      percent(weightBp),
+      processId,
+      sourceHash.slice(0, 8),
+      String(requests),
+      String(errors),
+      String(refused),
+      String(open),
+    ],
+  );
   return [
     "",
     `traffic: ${head}`,
-    ...table(["service", "share", "id", "code", "requests", "faults", "open"], rows),
+    ...table(["service", "share", "id", "code", "requests", "faults", "refused", "open"], rows),
   ];
 }

@@ -1,4 +1,5 @@
 import { formatProblem } from "../../core/errors.ts";
+import { GOES_ON } from "../../delivery/index.ts";
 import type { Manifest } from "../../providers/run/manifest.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { type Failure, isCutShort, isWaiting } from "./failure.ts";
@@ -124,5 +125,5 @@ function afterFailure(failures: readonly Failure[], manifest: Manifest | undefin
 /** The same command again would wait again: first a person decides. */
 function afterHold(failures: readonly Failure[]): string {
   const isPaused = failures.some(({ problems }) => problems.some(({ code }) => code === "PAUSED"));
-  return `npx fleet ${isPaused ? "resume" : "promote"}, then npx fleet deploy goes on; npx fleet abort sends all traffic back`;
+  return `npx fleet ${isPaused ? "resume" : "promote"}, then npx fleet deploy ${GOES_ON}; npx fleet abort sends all traffic back`;
 }

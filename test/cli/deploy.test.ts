@@ -317,7 +317,9 @@ describe("fleet deploy", () => {
       expect(ran.stderr).toMatch(/waiting: +traffic\n/);
       expect(ran.stderr).toMatch(/deployed in this run: +battle\n/);
       expect(ran.stderr).toMatch(
-        new RegExp(`next: +npx fleet ${command}, then npx fleet deploy goes on; npx fleet abort `),
+        new RegExp(
+          `next: +npx fleet ${command}, then npx fleet deploy goes on, or back if a check fails by then \\(onFailure: rollback\\); npx fleet abort `,
+        ),
       );
     },
   );
