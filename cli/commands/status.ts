@@ -6,6 +6,7 @@ import { probe } from "../../providers/process/health.ts";
 import { wayOn } from "../../providers/run/replacing.ts";
 import { type BareLook, glanceAtBare, isBare, lookAtBare } from "../bare.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
+import { drift, short } from "../drift.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { type LastKnown, lastKnown, lastWords, rememberHeard } from "../last-known.ts";
@@ -142,6 +143,10 @@ const baseOf = ({ name, processId, generation, of }: Member) => ({
   ...(of === undefined ? {} : { of }),
 });
 
+/** What ends it. A lease does not: it moves traffic back, and sets nothing going that drains. */
+const DRAIN_ENDS =
+  "it refuses requests, as while its state is handed over; if no deployment is running: npx fleet deploy goes on with that, or gives it back";
+
 async function check(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
   const base = baseOf(member);
   try {
@@ -149,7 +154,10 @@ async function check(fleet: FleetSession, member: Member, timeout: number): Prom
     const verdict = await probe(fleet.session, base, "ALL", {}, budgetOf(timeout));
     const odd = verdict.checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
     const other = drift(member, verdict.sourceHash);
-    const isDraining = odd.every(({ name, detail }) => name === "status" && detail === "DRAINING");
+    const drains =
+      odd.length > 0 &&
+      other.length === 0 &&
+      odd.every(({ name, detail }) => name === "status" && detail === "DRAINING");
     const reasons = odd.map(
       ({ name, status, detail }) => `${name} is ${status}${detail ? `: ${detail}` : ""}`,
     );
@@ -161,8 +169,8 @@ async function check(fleet: FleetSession, member: Member, timeout: number): Prom
       epoch: verdict.epoch,
       release: typeof verdict.release === "string" ? verdict.release : "",
       responseMs: Math.round(verdict.responseMs),
-      ...(odd.length > 0 && isDraining && other.length === 0 ? { drains: true } : {}),
-      reasons: [...reasons, ...other],
+      ...(drains ? { drains: true } : {}),
+      reasons: [...reasons, ...other, ...(drains ? [DRAIN_ENDS] : [])],
     };
   } catch (error) {
     return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
@@ -183,6 +191,7 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
     });
     const info = InfoSchema.parse(JSON.parse(reply.data));
     const other = drift(member, info.sourceHash);
+    const drains = info.status === "DRAINING" && other.length === 0;
     return {
       ...base,
       health: info.status,
@@ -191,8 +200,8 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
       epoch: info.epoch ?? null,
       release: info.release ?? "",
       responseMs: Math.round(performance.now() - started),
-      ...(info.status === "DRAINING" && other.length === 0 ? { drains: true } : {}),
-      reasons: other,
+      ...(drains ? { drains: true } : {}),
+      reasons: [...other, ...(drains ? [DRAIN_ENDS] : [])],
     };
   } catch (error) {
     return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
@@ -203,12 +212,6 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
 function bareRow(member: Member, look: BareLook): StatusRow {
   const { version, sourceHash } = member;
   return { ...baseOf(member), version, sourceHash, epoch: null, release: "", ...look };
-}
-
-/** In words, when a process runs other code than the last run left it with. */
-export function drift({ sourceHash }: Member, runs: string): string[] {
-  if (sourceHash === "" || sourceHash === runs) return [];
-  return [`it runs code ${short(runs)} instead of ${short(sourceHash)}`];
 }
 
 /**
@@ -273,8 +276,6 @@ function print(
   }
   for (const line of traffic ? trafficLines(traffic) : []) out.line(line);
 }
-
-const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
 
 function nothing({ out }: Context, { stack }: FleetSession) {
   out.line(`The stack ${stack} has no processes yet. Deploy it: npx fleet deploy`);

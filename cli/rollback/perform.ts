@@ -4,9 +4,10 @@ import { FleetError, formatProblem } from "../../core/errors.ts";
 import type { Context } from "../command.ts";
 import { startClock } from "../deploy/clock.ts";
 import type { Engine } from "../deploy/engine.ts";
-import { failureLines, reportLines, standing } from "../deploy/report.ts";
+import { failureLines, reportLines } from "../deploy/report.ts";
 import { type DeployOutcome, deploy } from "../deploy/run.ts";
 import { screenFor } from "../deploy/screen.ts";
+import { standing } from "../deploy/standing.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { type Switched, switchBack } from "./emergency.ts";
 import { ledgerOf } from "./ledger.ts";
@@ -188,7 +189,7 @@ function statusOf(outcome: DeployOutcome, touched: boolean, validation: readonly
 function say({ out }: Context, report: RollbackReport, outcome: DeployOutcome, touched: boolean): void {
   const isKeptOut = outcome.status === "occupied" || outcome.status === "locked";
   const lines = isKeptOut
-    ? reportLines(outcome, report.stack, undefined)
+    ? reportLines(outcome, report.stack, undefined, undefined)
     : outcome.failures.flatMap((failure) => failureLines(failure));
   for (const line of lines) out.alert(line);
   for (const { name, status, reasons } of report.validation) {

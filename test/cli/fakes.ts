@@ -10,6 +10,7 @@ import type { Host } from "../../cli/host.ts";
 import { main } from "../../cli/main.ts";
 import type { Member } from "../../cli/members.ts";
 import { budgetOf } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
 
 export const ADDRESS = "A".repeat(43);
 export const idOf = (name: string): string => name.padEnd(43, "_").slice(0, 43);
@@ -188,7 +189,8 @@ export interface Ran {
 export async function fleet(
   words: readonly string[],
   fakes: {
-    fleet?: FleetSession;
+    /** An error: the fleet cannot be opened. */
+    fleet?: FleetSession | FleetError;
     history?: History;
     engine?: Engine;
     pulumi?: Host["pulumi"];
@@ -230,7 +232,11 @@ export async function fleet(
       pulumi: "pulumi",
     }),
     stackName: async (_workspace, named) => named ?? "dev",
-    openFleet: fakes.fleet ? async () => fakes.fleet as FleetSession : missing("fleet"),
+    async openFleet() {
+      if (fakes.fleet === undefined) return missing("fleet")();
+      if (fakes.fleet instanceof FleetError) throw fakes.fleet;
+      return fakes.fleet;
+    },
     history: fakes.history ? async () => fakes.history as History : missing("history"),
     engine: fakes.engine ? async () => fakes.engine as Engine : missing("engine"),
     localnet: async () => fakes.localnet as Awaited<ReturnType<Host["localnet"]>>,

@@ -276,7 +276,19 @@ describe("status of an old revision that drains", () => {
   ])("counts as UNHEALTHY %s", async (_, change, also) => {
     const ran = await run(["status", "--json"], draining(change, also));
     const { processes } = ran.json<{ processes: Record<string, unknown>[] }>();
-    expect(processes.find(({ name }) => name === "battle")).toMatchObject({ health: "UNHEALTHY" });
+    const battle = processes.find(({ name }) => name === "battle");
+    expect(battle).toMatchObject({ health: "UNHEALTHY" });
     expect(ran.code).toBe(1);
+    // What ends it, where nothing else is wrong.
+    const isOver = String(battle?.reasons).includes("npx fleet deploy goes on with that, or gives it back");
+    expect(isOver).toBe(also.length === 0);
+  });
+
+  test("names what ends it with --quick too", async () => {
+    const over = { ...moved("steady"), lease: undefined };
+    const { stdout, code } = await run(["status", "--quick"], draining(over));
+    expect(stdout).toContain("battle: it refuses requests, as while its state is handed over; if no deploy");
+    expect(stdout).toContain("npx fleet deploy goes on with that, or gives it back");
+    expect(code).toBe(1);
   });
 });
