@@ -1,6 +1,6 @@
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { idsIn } from "../../delivery/table.ts";
+import { idsIn, servingIds } from "../../delivery/table.ts";
 import { type Table, TrafficStateSchema } from "../../delivery/wire.ts";
 import { ask } from "../run/control.ts";
 import { newestIncarnation } from "../run/members.ts";
@@ -10,6 +10,10 @@ import type { Session } from "../run/session.ts";
 export interface RouterWord {
   /** Every process that a table in force, or the one it would return to, names. */
   readonly inUse: ReadonlySet<string>;
+  /** Service → every process whose answers its callers get by the table in force. */
+  readonly serving: Readonly<Record<string, readonly string[]>>;
+  /** Whether that table is there for good: no rollout is under way or waits. */
+  readonly isSteady: boolean;
   /** Service → the revision with most of the traffic of the last proven table. */
   readonly proven: Readonly<Record<string, { readonly processId: string; readonly sourceHash: string }>>;
 }
@@ -20,7 +24,7 @@ export async function routerWord(
   router: string | undefined,
   budget: Budget,
 ): Promise<RouterWord | undefined> {
-  const nothing = { inUse: new Set<string>(), proven: {} };
+  const nothing = { inUse: new Set<string>(), serving: {}, isSteady: false, proven: {} };
   if (router === undefined) return nothing;
   try {
     const place = await newestIncarnation(session, router, budget);
@@ -28,7 +32,14 @@ export async function routerWord(
     const { processId, generation } = place;
     const request = { name: router, processId, generation, action: "GET_TRAFFIC" };
     const { table, proven } = await ask(session, request, TrafficStateSchema, budget);
-    return { inUse: new Set([...idsIn(table), ...idsIn(proven)]), proven: heaviestOf(proven) };
+    return {
+      inUse: new Set([...idsIn(table), ...idsIn(proven)]),
+      serving: Object.fromEntries(
+        Object.entries(table?.services ?? {}).map(([name, service]) => [name, servingIds(service)]),
+      ),
+      isSteady: table?.mode === "steady",
+      proven: heaviestOf(proven),
+    };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     // A coordinator from before there was a router: nothing was ever given by it.
