@@ -1,5 +1,5 @@
 import { FleetError } from "../core/errors.ts";
-import { headline, percent, phaseOf, revisionsOf } from "../delivery/index.ts";
+import { againText, headline, percent, phaseOf, revisionsOf } from "../delivery/index.ts";
 import { type TrafficState, TrafficStateSchema } from "../delivery/wire.ts";
 import { ask } from "../providers/run/control.ts";
 import type { FleetSession } from "./fleet-session.ts";
@@ -55,14 +55,14 @@ async function looked(fleet: FleetSession, member: Member, seconds: number): Pro
 /** The lines of `status`. */
 export function trafficLines({ headline: head, revisions }: ShownTraffic): string[] {
   const rows = revisions.map(
-    ({ service, processId, weightBp, sourceHash, requests, errors, refused, open }) => [
+    ({ service, processId, weightBp, sourceHash, requests, errors, refused, draining, open }) => [
       service,
       percent(weightBp),
       processId,
       sourceHash.slice(0, 8),
       String(requests),
       String(errors),
-      String(refused),
+      `${refused}${againText({ refused, draining })}`,
       String(open),
     ],
   );

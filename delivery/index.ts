@@ -14,6 +14,7 @@ export * from "./measurement.ts";
 export { type Phase, PhaseSchema } from "./phase.ts";
 export { type KeyRange, movedRanges, ownedRanges } from "./ranges.ts";
 export {
+  againText,
   figuresShown,
   GOES_ON,
   headline,

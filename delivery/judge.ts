@@ -93,7 +93,9 @@ function refusals(rule: Rule<"refusals">, service: ServiceMeasured): Said {
   const own = { events: green.refused, n: ended(green) };
   const other = { events: blue?.refused ?? 0, n: blue ? ended(blue) : 0 };
   const text = counted("green", own, "refused", "refused");
-  const compared = `${text} beside ${counted("blue", other, "refused", "refused")}`;
+  // Those who were told to ask again got no answer that could be right or wrong: they are said, and not compared.
+  const again = blue?.draining ? `; it told ${blue.draining} more to ask again` : "";
+  const compared = `${text} beside ${counted("blue", other, "refused", "refused")}${again}`;
   const p = fisher(other, own);
   const difference = share(own) - share(other);
   if (other.n > 0 && difference > rule.tolerance && p < 1 - rule.confidence)

@@ -56,6 +56,8 @@ export interface ShownRevision {
   readonly errors: number;
   /** Refused, which is no answer either: for a reason of the sender's, or because the state was on its way to another revision. */
   readonly refused: number;
+  /** Of these, told to ask again (`DRAINING`): the state was on its way to another revision. */
+  readonly draining: number;
   /** Requests without an answer by now, whatever step they were asked in. */
   readonly open: number;
 }
@@ -63,13 +65,14 @@ export interface ShownRevision {
 /** A revision's figures as people read them: the same that a verdict counts. Pure. */
 export function figuresShown(
   found: RevisionMetrics | undefined,
-): Pick<ShownRevision, "requests" | "errors" | "refused" | "open"> {
-  if (!found) return { requests: 0, errors: 0, refused: 0, open: 0 };
+): Pick<ShownRevision, "requests" | "errors" | "refused" | "draining" | "open"> {
+  if (!found) return { requests: 0, errors: 0, refused: 0, draining: 0, open: 0 };
   const { requests, errors, refused, draining = 0, earlier = 0 } = found;
   return {
     requests: requests + earlier,
     errors: errors + earlier,
     refused: refused + draining,
+    draining,
     open: unanswered(found),
   };
 }
@@ -94,14 +97,18 @@ export function revisionsOf({
     );
 }
 
+/** How many of the refused requests were told to ask again, where any was: ` (all told to ask again)`. Pure. */
+export const againText = ({ refused, draining }: Pick<ShownRevision, "refused" | "draining">): string =>
+  draining === 0 ? "" : ` (${draining === refused ? "all" : draining} told to ask again)`;
+
 /** What the revisions of a table were asked, for a line of a run: `battle 1a2b3c4d 7 requests, 1 fault, 3 refused`. Pure. */
 export function requestsText(state: Pick<TrafficState, "table" | "metrics">): string {
   const all = revisionsOf(state);
   if (all.every(({ requests, open }) => requests === 0 && open === 0)) return "no requests yet";
   return all
-    .map(({ service, processId, requests, errors, refused, open }) => {
+    .map(({ service, processId, requests, errors, refused, draining, open }) => {
       const counts = [amount(requests, "request"), amount(errors, "fault")];
-      if (refused > 0) counts.push(`${refused} refused`);
+      if (refused > 0) counts.push(`${refused} refused${againText({ refused, draining })}`);
       if (open > 0) counts.push(`${open} without an answer`);
       return `${service} ${processId.slice(0, 8)} ${counts.join(", ")}`;
     })

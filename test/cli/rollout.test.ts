@@ -155,7 +155,7 @@ test("status shows how many requests have no answer, also of a revision that has
   // A router of an earlier version says no ages.
   expect(await rows({ [GREEN]: figures })).toMatch(/new-code +14 +0 +0 +14\n/);
   const refusing = { ...figures, refused: 10, draining: 4, open: [] };
-  expect(await rows({ [GREEN]: refusing })).toMatch(/new-code +14 +0 +14 +0\n/);
+  expect(await rows({ [GREEN]: refusing })).toMatch(/new-code +14 +0 +14 \(4 told to ask again\) +0\n/);
   const routes = [
     { processId: GREEN, revision: "new-code", weightBp: 10_000 },
     { processId: BLUE, revision: "old-code", weightBp: 0 },

@@ -218,6 +218,16 @@ describe("a verdict", () => {
       });
     });
 
+    it("says how many blue told to ask again, which count for neither side", () => {
+      const blue = { ...metrics(139), requests: 273, draining: 134 };
+      expect(judge(refusals, of({ green: metrics(99), blue }))).toMatchObject({
+        outcome: "pass",
+        text: expect.stringContaining(
+          "blue 0 refused in 139 requests (0 %); it told 134 more to ask again (p = 1)",
+        ),
+      });
+    });
+
     it("waits where its only caller was refused, which much of blue's does not condemn", () => {
       const verdict = judge(refusals, of({ green: metrics(0, 0, 1), blue: metrics(40) }));
       expect(verdict).toMatchObject({
