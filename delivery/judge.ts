@@ -170,17 +170,18 @@ function invariant(rule: Rule<"invariant">, { invariants }: Measurement): Findin
 
 /**
  * No traffic is never a pass: where no rule counts requests, somebody must have asked green something all the same. Nor is traffic of
- * which green has answered nothing, where no rule compares what it refuses.
+ * which green has answered nothing, where no rule compares what it refuses or counts its faults.
  */
 function sampled(rules: readonly CheckRule[], { services }: Measurement): Finding[] {
-  const isCounted = rules.some(({ kind }) => kind === "errorRate" || kind === "latency");
-  const isCompared = rules.some(({ kind }) => kind === "refusals");
+  const has = (wanted: CheckRule["kind"]) => rules.some(({ kind }) => kind === wanted);
+  const isCounted = has("errorRate") || has("latency");
   return Object.entries(services).flatMap(([name, service]): Finding[] => {
     const open = (text: string): Finding[] => [
       { check: `traffic of ${name}`, outcome: "inconclusive", text },
     ];
     if (!isCounted && withProbes(service).n === 0) return open("nobody asked green anything");
-    if (!isCompared && isUnserved(service)) return open(unservedText(service));
+    const isWeighed = has(service.green.refused > 0 ? "refusals" : "errorRate");
+    if (!isWeighed && isUnserved(service)) return open(unservedText(service));
     // Probes by Info do not speak for a green that has answered none of those who asked it.
     const isOpen = unanswered(service.green) > 0 && ended(service.green) === 0;
     return !isCounted && isOpen && service.probes?.declared !== true ? open(openText(service)) : [];

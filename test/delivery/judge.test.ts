@@ -278,6 +278,16 @@ describe("a verdict", () => {
       },
     );
 
+    it.each(["refusals", "health", "latency"])("nor by %s alone where all were faults", (kind) => {
+      const green = { ...metrics(0, 54), latencies: Array(54).fill(20) };
+      const measured = of({ green, blue: metrics(60, 0, 0, Array(60).fill(20)) });
+      expect(judge(rule({ kind }), measured)).toMatchObject({
+        outcome: "inconclusive",
+        text: expect.stringContaining("answered as it should be: 0 refused, 54 faults"),
+      });
+      expect(judge(DEFAULTS, measured).outcome).toBe("fail");
+    });
+
     it("passes by refusals alone with nothing refused, and nothing to compare with", () => {
       expect(judge(refusals, of({ green: metrics(9) })).outcome).toBe("pass");
     });
