@@ -57,6 +57,10 @@ export function isCutShort(failures: readonly Failure[]): boolean {
   return all.length > 0 && all.every(({ code }) => ENDED.has(code));
 }
 
+/** Whether pulumi was killed: what it did last, nobody heard. */
+export const isEngineKilled = (failures: readonly Failure[]): boolean =>
+  failures.some(({ problems }) => problems.some(({ code }) => code === "ENGINE_KILLED"));
+
 /** Pulumi did not end by itself. */
 export const engineKilled = (signal: string): Problem => ({
   code: "ENGINE_KILLED",

@@ -1,6 +1,6 @@
 /** What became of each member in a run that did not succeed. Pure. */
 import type { Manifest } from "../../providers/run/manifest.ts";
-import { type Failure, isWaiting } from "./failure.ts";
+import { type Failure, isEngineKilled, isWaiting } from "./failure.ts";
 import type { Heard } from "./heard.ts";
 import type { RowState } from "./progress.ts";
 import type { DeployOutcome } from "./run.ts";
@@ -63,6 +63,14 @@ export function standing({ progress, failures }: DeployOutcome, manifest: Manife
     asBefore: [...asBefore],
     notYet: by("waiting").filter((name) => !asBefore.has(name)),
   };
+}
+
+/** Whether the run may have changed anything. A step that began may have, however it ended; a run that others kept out has not. */
+export function mayHaveChanged(outcome: DeployOutcome): boolean {
+  const { done, failed, unfinished } = standing(outcome, undefined);
+  if (done.length > 0) return true;
+  if (outcome.status === "occupied" || outcome.status === "locked") return false;
+  return failed.length + unfinished.length > 0 || isEngineKilled(outcome.failures);
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Engine } from "../deploy/engine.ts";
 import { failureLines, reportLines } from "../deploy/report.ts";
 import { type DeployOutcome, deploy } from "../deploy/run.ts";
 import { screenFor } from "../deploy/screen.ts";
-import { standing } from "../deploy/standing.ts";
+import { mayHaveChanged, standing } from "../deploy/standing.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { type Switched, switchBack } from "./emergency.ts";
 import { ledgerOf } from "./ledger.ts";
@@ -110,10 +110,7 @@ export async function perform(
     clock.stop();
   }
   crashPoint("rollback.deployed");
-  const { done, failed } = standing(outcome, undefined);
-  // Whoever found another run at work did nothing, however many steps heard that.
-  const isKeptOut = outcome.status === "occupied" || outcome.status === "locked";
-  const touched = switched !== undefined || done.length > 0 || (failed.length > 0 && !isKeptOut);
+  const touched = switched !== undefined || mayHaveChanged(outcome);
   let validation: Validated[] = [];
   if (outcome.status === "succeeded") {
     await phases.to("VALIDATING");
