@@ -14,8 +14,10 @@ export interface RouterWord {
   readonly serving: Readonly<Record<string, readonly string[]>>;
   /** Whether that table is there for good: no rollout is under way or waits. */
   readonly isSteady: boolean;
-  /** Service → the revision with most of the traffic of the last proven table. */
-  readonly proven: Readonly<Record<string, { readonly processId: string; readonly sourceHash: string }>>;
+  /** Service → the revisions that have its traffic by the last proven table, the one with most first. */
+  readonly proven: Readonly<
+    Record<string, readonly { readonly processId: string; readonly sourceHash: string }[]>
+  >;
 }
 
 /** Asks the router. Before there is one, or a table in it, nothing is in use; when it does not answer, nobody knows. */
@@ -38,7 +40,7 @@ export async function routerWord(
         Object.entries(table?.services ?? {}).map(([name, service]) => [name, servingIds(service)]),
       ),
       isSteady: table?.mode === "steady",
-      proven: heaviestOf(proven),
+      proven: sharesIn(proven),
     };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
@@ -47,10 +49,10 @@ export async function routerWord(
   }
 }
 
-function heaviestOf(table: Table | undefined): RouterWord["proven"] {
-  const entries = Object.entries(table?.services ?? {}).flatMap(([name, { routes }]) => {
-    const [first] = [...routes].sort((a, b) => b.weightBp - a.weightBp);
-    return first ? [[name, { processId: first.processId, sourceHash: first.revision }] as const] : [];
+function sharesIn(table: Table | undefined): RouterWord["proven"] {
+  const entries = Object.entries(table?.services ?? {}).map(([name, { routes }]) => {
+    const used = routes.filter(({ weightBp }) => weightBp > 0).sort((a, b) => b.weightBp - a.weightBp);
+    return [name, used.map(({ processId, revision }) => ({ processId, sourceHash: revision }))] as const;
   });
   return Object.fromEntries(entries);
 }

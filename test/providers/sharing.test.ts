@@ -94,6 +94,8 @@ describe("in a steady split, the half that is not the wanted revision", () => {
       [wanted.processId, undefined],
       [old.processId, undefined],
     ]);
+    // What it shares the traffic with is still the other half: without it the next plan would end the split.
+    expect(repaired.blue).toEqual({ processId: old.processId, sourceHash: "r" });
     expect(await refreshed(repaired)).toEqual(repaired);
   });
 
