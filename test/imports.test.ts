@@ -28,7 +28,7 @@ describe("the rules bite", () => {
         'import "@pulumi/pulumi"; import "../../src/localnet/net.ts"; import "../../src/cli/main.ts";',
       "providers/run/session.ts": 'export const net = () => import("../../src/localnet/net.ts");',
       "src/ao/send.ts":
-        'import { hash } from "../core/hash.ts"; hash(); import type { B } from "../bundler/b.ts"; type C = B;',
+        'import { hash } from "../src/core/hash.ts"; hash(); import type { B } from "../bundler/b.ts"; type C = B;',
       "src/bundler/b.ts": "export interface B { a: number }",
       "src/delivery/d.ts": 'export const load = () => import("@pulumi/pulumi");',
       "src/localnet/net.ts": 'import "../toolchain/t.ts"; import "node:fs";',

@@ -33,6 +33,7 @@ import { besideOthers, retained, servingOf } from "./retention.ts";
 import { retire } from "./retire.ts";
 import { revisionAt } from "./revisions.ts";
 import { type ProcessInputs, ProcessInputsSchema, type ProcessOutputs } from "./schema.ts";
+import { mendedBeside, observedBeside } from "./sharing.ts";
 import { keepState, stateFor } from "./state.ts";
 import { explainChanges } from "./words.ts";
 
@@ -92,8 +93,9 @@ export async function read(id: string, props: ProcessOutputs) {
   const place: Place = { name: props.name, generation: props.generation, processId: props.processId };
   const { health, drift, owner = props.owner } = await observe(session, place, props).catch(observedRuin);
   if (!isStopped(drift)) await askForCronAgain(session, place, props, session.budget(props.timeoutSeconds));
+  const revisions = await observedBeside(session, props, (...asked) => observe(...asked).catch(observedRuin));
   justRead.add(id);
-  return { id, props: { ...props, owner, health, drift } };
+  return { id, props: { ...props, owner, health, drift, ...(revisions === undefined ? {} : { revisions }) } };
 }
 
 /** For `catch`: a ruined process is a finding, not a failure of the refresh. The same at each refresh: no id of a message is in it. */
@@ -186,7 +188,11 @@ async function ensure(
     await session.deployment.assertKept(inputs.name, place);
     await session.ao.settle(memberKey(session.scope, inputs.name, place.generation, "spawn"));
     await say(session, inputs.name, "ready", [health.status, ...health.reasons].join(" "), started);
-    return inputs.strategy === undefined ? outputs : await retained(session, inputs, outputs, budget);
+    if (inputs.strategy === undefined) return outputs;
+    const held = await mendedBeside(session, inputs, outputs, budget, (at, own, known) =>
+      ensureCode(session, at, own, known, budget),
+    );
+    return await retained(session, inputs, { ...outputs, ...(held && { revisions: held }) }, budget);
   } catch (error) {
     if (error instanceof PartialFailure) throw error;
     const why = error instanceof FleetError ? error.problems[0].what : String(error);

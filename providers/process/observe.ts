@@ -77,6 +77,10 @@ export function isStopped(drift: readonly string[]): boolean {
   return drift.includes(stoppedWords("RETIRED")) || drift.includes(stoppedWords("DRAINING"));
 }
 
+/** The findings without those of a process that takes no requests. */
+export const withoutStops = (drift: readonly string[]): string[] =>
+  drift.filter((line) => line !== stoppedWords("RETIRED") && line !== stoppedWords("DRAINING"));
+
 /**
  * What a process says of itself against what is known of it. Pure.
  *

@@ -33,8 +33,13 @@ export async function retained(
     strategy.router !== undefined && revisions.some((one) => one.processId === known?.processId)
       ? known
       : undefined;
+  const proven = word?.proven[name] ?? [];
+  // In a steady split the wanted one has a share itself, and the other half is what it shares with.
   const blue =
-    word?.proven[name] ?? before ?? (last && { processId: last.processId, sourceHash: last.sourceHash });
+    proven.find((one) => one.processId !== processId) ??
+    proven[0] ??
+    before ??
+    (last && { processId: last.processId, sourceHash: last.sourceHash });
   const inUse = new Set([...(word?.inUse ?? []), ...(blue ? [blue.processId] : [])]);
   const gone = word ? surplus(revisions, inUse, strategy.retention, new Date()) : [];
   for (const one of gone) {
@@ -61,7 +66,7 @@ export async function servingOf(
 ): Promise<ProcessOutputs> {
   const word = await routerWord(session, olds.strategy?.router, budget);
   const { revisions = [], revision: _, ...others } = olds;
-  const used = revisions.find(({ processId }) => processId === word?.proven[olds.name]?.processId);
+  const used = revisions.find(({ processId }) => processId === word?.proven[olds.name]?.[0]?.processId);
   const serving = used ?? revisions.find(wasProved) ?? revisions[0];
   if (!serving) return olds;
   const { processId, generation, moduleId } = serving;

@@ -2,6 +2,15 @@ import type { HealthOutput } from "../../src/fleet/health/schema.ts";
 import type { HeldRevision, Revision } from "../../src/fleet/members/revision.ts";
 import type { ProcessInputs, ProcessOutputs, Retention } from "./schema.ts";
 
+/** What a refresh found wrong with a revision that has a part of the traffic. */
+export type Finding = NonNullable<HeldRevision["finding"]>;
+
+/** What is wrong with it, in words. Pure. */
+export const wordsOf = ({ drift, health }: Finding): string =>
+  drift.length > 0
+    ? `changed by hand: ${drift.join("; ")}`
+    : `${health.status}${health.reasons[0] ? ` (${health.reasons[0]})` : ""}`;
+
 /** The revisions that a state names, the wanted one first; also of a state from before there were several. Pure. */
 export function revisionsOf(olds: ProcessOutputs | undefined): HeldRevision[] {
   if (olds?.revisions !== undefined) return olds.revisions;
@@ -14,7 +23,7 @@ export function revisionsOf(olds: ProcessOutputs | undefined): HeldRevision[] {
 export function revisionAt(held: readonly HeldRevision[], processId: string): Revision | undefined {
   const found = held.find((one) => one.processId === processId);
   if (!found) return undefined;
-  const { generation: _, moduleId: __, health: ___, replacedAt: ____, ...revision } = found;
+  const { generation: _, moduleId: __, health: ___, replacedAt: ____, finding: _____, ...revision } = found;
   return revision;
 }
 

@@ -1,5 +1,6 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { idsIn, servingIds } from "../../src/delivery/table.ts";
 import { type Table, TrafficStateSchema } from "../../src/delivery/wire.ts";
 import { newestIncarnation } from "../../src/fleet/members/members.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
@@ -9,8 +10,14 @@ import type { Session } from "../../src/fleet/session/session.ts";
 export interface RouterWord {
   /** Every process that a table in force, or the one it would return to, names. */
   readonly inUse: ReadonlySet<string>;
-  /** Service → the revision with most of the traffic of the last proven table. */
-  readonly proven: Readonly<Record<string, { readonly processId: string; readonly sourceHash: string }>>;
+  /** Service → every process whose answers its callers get by the table in force. */
+  readonly serving: Readonly<Record<string, readonly string[]>>;
+  /** Whether that table is there for good: no rollout is under way or waits. */
+  readonly isSteady: boolean;
+  /** Service → the revisions that have its traffic by the last proven table, the one with most first. */
+  readonly proven: Readonly<
+    Record<string, readonly { readonly processId: string; readonly sourceHash: string }[]>
+  >;
 }
 
 /** Asks the router. Before there is one, or a table in it, nothing is in use; when it does not answer, nobody knows. */
@@ -19,7 +26,7 @@ export async function routerWord(
   router: string | undefined,
   budget: Budget,
 ): Promise<RouterWord | undefined> {
-  const nothing = { inUse: new Set<string>(), proven: {} };
+  const nothing = { inUse: new Set<string>(), serving: {}, isSteady: false, proven: {} };
   if (router === undefined) return nothing;
   try {
     const place = await newestIncarnation(session, router, budget);
@@ -27,7 +34,14 @@ export async function routerWord(
     const { processId, generation } = place;
     const request = { name: router, processId, generation, action: "GET_TRAFFIC" };
     const { table, proven } = await ask(session, request, TrafficStateSchema, budget);
-    return { inUse: new Set([...idsIn(table), ...idsIn(proven)]), proven: heaviestOf(proven) };
+    return {
+      inUse: new Set([...idsIn(table), ...idsIn(proven)]),
+      serving: Object.fromEntries(
+        Object.entries(table?.services ?? {}).map(([name, service]) => [name, servingIds(service)]),
+      ),
+      isSteady: table?.mode === "steady",
+      proven: sharesIn(proven),
+    };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     // A coordinator from before there was a router: nothing was ever given by it.
@@ -35,19 +49,10 @@ export async function routerWord(
   }
 }
 
-/** Every process that a table may give a request to. Pure. */
-export function idsIn(table: Table | undefined): string[] {
-  return Object.values(table?.services ?? {}).flatMap(({ routes, testers, mirror }) => [
-    ...routes.filter(({ weightBp }) => weightBp > 0).map(({ processId }) => processId),
-    ...(testers ? [testers.processId] : []),
-    ...(mirror === undefined ? [] : [mirror]),
-  ]);
-}
-
-function heaviestOf(table: Table | undefined): RouterWord["proven"] {
-  const entries = Object.entries(table?.services ?? {}).flatMap(([name, { routes }]) => {
-    const [first] = [...routes].sort((a, b) => b.weightBp - a.weightBp);
-    return first ? [[name, { processId: first.processId, sourceHash: first.revision }] as const] : [];
+function sharesIn(table: Table | undefined): RouterWord["proven"] {
+  const entries = Object.entries(table?.services ?? {}).map(([name, { routes }]) => {
+    const used = routes.filter(({ weightBp }) => weightBp > 0).sort((a, b) => b.weightBp - a.weightBp);
+    return [name, used.map(({ processId, revision }) => ({ processId, sourceHash: revision }))] as const;
   });
   return Object.fromEntries(entries);
 }

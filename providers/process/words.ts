@@ -1,6 +1,7 @@
 import { amount } from "../../src/core/amount.ts";
 import { isBare } from "../../src/fleet/code/bare.ts";
 import { wayOn } from "../../src/fleet/members/ruined.ts";
+import { wordsOf } from "./revisions.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** Why a process would be updated, in words; empty when nothing changes. Pure. */
@@ -22,6 +23,8 @@ export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): strin
   if (cron(olds) === undefined && cron(news) !== undefined)
     reasons.push("its cron is driven, where it was spawned with one: tags are fixed at the spawn");
   for (const finding of olds.drift) reasons.push(`changed by hand: ${finding}`);
+  for (const { processId, finding } of olds.revisions ?? [])
+    if (finding) reasons.push(`${processId.slice(0, 8)}, which has traffic too: ${wordsOf(finding)}`);
   const { status, reasons: why, code } = olds.health;
   if (code === "PROCESS_RUINED")
     reasons.push(`${olds.processId} is ${why.join("; ")} [${code}]. ${wayOn(olds.name)}`);

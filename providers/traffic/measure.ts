@@ -110,7 +110,10 @@ async function measured(
   const place = placeOf(wanted, name);
   const { green, blue, beside } = figuresOf(wanted, name, state);
   const asksHealth = strategy.checks.some(({ kind }) => kind === "health");
-  const missing = Math.min(strategy.probes, leastSamples(strategy.checks) - ended(green));
+  const list = fillers(wanted, name);
+  // Refusals say nothing for green while it has answered nobody; what the service declares may.
+  const told = list.length > 0 && green.answered === 0 ? green.errors : ended(green);
+  const missing = Math.min(strategy.probes, leastSamples(strategy.checks) - told);
   const step = stepsOf(strategy)[(state.table?.step ?? 1) - 1];
   return {
     green,
@@ -120,7 +123,7 @@ async function measured(
     beside,
     ms: state.metrics && state.at - state.metrics.since,
     health: asksHealth ? await health(session, place, budget) : undefined,
-    probes: missing > 0 ? await probing(session, wanted, name, missing, budget) : undefined,
+    probes: missing > 0 ? await probing(session, wanted, name, missing, list, budget) : undefined,
   };
 }
 
@@ -185,9 +188,10 @@ async function probing(
   wanted: Wanted,
   name: string,
   n: number,
+  list: readonly Asked[],
   budget: Budget,
 ): Promise<Probes> {
-  const [place, list] = [placeOf(wanted, name), fillers(wanted, name)];
+  const place = placeOf(wanted, name);
   let [sent, failed] = [0, 0];
   let reason: string | undefined;
   const one = async (index: number) => {

@@ -10,6 +10,7 @@ import {
   type Approval,
   approvalText,
   decide,
+  GOES_ON,
   isSame,
   judge,
   type Move,
@@ -482,8 +483,8 @@ function waiting(why: keyof typeof CODES, reason: string, weights: string): Flee
     expected: "fleet promote, or fleet abort",
     remedy:
       why === "paused"
-        ? "npx fleet resume, then pulumi up goes on; npx fleet abort goes back."
-        : "npx fleet promote, then pulumi up goes on; npx fleet abort goes back.",
+        ? `npx fleet resume, then pulumi up ${GOES_ON}; npx fleet abort sends all traffic back.`
+        : `npx fleet promote, then pulumi up ${GOES_ON}; npx fleet abort sends all traffic back.`,
   });
 }
 

@@ -1,7 +1,7 @@
 /** Why traffic changes, and what was changed by hand. Pure. */
-import { isSame, tableName, weightsText } from "../../src/delivery/index.ts";
+import { isSame, percent, tableName, WHOLE, weightsText } from "../../src/delivery/index.ts";
 import { isOver } from "../../src/delivery/phase.ts";
-import type { TrafficState } from "../../src/delivery/wire.ts";
+import type { Route, TrafficState } from "../../src/delivery/wire.ts";
 import { memberIn, withOtherCode } from "../run/coming.ts";
 import { hasUnknown } from "../run/inputs.ts";
 import { finalOf, isSpreadAs, servicesAt } from "./plan.ts";
@@ -35,7 +35,7 @@ export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): strin
 
 /** Services whose process is not known before the run, by the code that they shall run: those with other code than now will move. */
 export function explainComing(
-  { services }: Pick<TrafficOutputs, "services">,
+  { services, table }: Pick<TrafficOutputs, "services" | "table">,
   news: Readonly<Record<string, unknown>>,
 ): string[] {
   const had = Object.fromEntries(
@@ -43,10 +43,21 @@ export function explainComing(
   );
   return withOtherCode(had, news.code)
     .filter(({ name }) => hasUnknown(memberIn(news.services, name)))
-    .map(
-      ({ name, was, is }) =>
-        `${name} moves${was === undefined ? "" : ` from ${was.slice(0, 8)}`} to ${is.slice(0, 8)}`,
-    );
+    .map(({ name, was, is }) => {
+      const from = losersOf(table?.services[name]?.routes ?? [], is) || was?.slice(0, 8);
+      return `${name} moves${from === undefined ? "" : ` from ${from}`} to ${is.slice(0, 8)}`;
+    });
+}
+
+/** Every revision that has a share now and is not the coming one: `d2d81591 (50 %) and 20ca8424 (50 %)`; empty where none is known. */
+function losersOf(routes: readonly Route[], coming: string): string {
+  const losers = routes.filter(({ weightBp, revision }) => weightBp > 0 && revision !== coming);
+  return losers
+    .map(({ revision, weightBp }) => {
+      const share = weightBp === WHOLE ? "" : ` (${percent(weightBp)})`;
+      return `${revision.slice(0, 8)}${share}`;
+    })
+    .join(" and ");
 }
 
 /** What the router's table is, against the one that the last run left. */

@@ -1,21 +1,24 @@
-import { percent } from "../delivery/index.ts";
+import { againText, percent } from "../delivery/index.ts";
 import type { ShownTraffic } from "../operations/observe/traffic.ts";
 import { table } from "./table.ts";
 
 /** The lines of `status`. */
 export function trafficLines({ headline: head, revisions }: ShownTraffic): string[] {
-  const rows = revisions.map(({ service, processId, weightBp, sourceHash, requests, errors, open }) => [
-    service,
-    percent(weightBp),
-    processId,
-    sourceHash.slice(0, 8),
-    String(requests),
-    String(errors),
-    String(open),
-  ]);
+  const rows = revisions.map(
+    ({ service, processId, weightBp, sourceHash, requests, errors, refused, draining, open }) => [
+      service,
+      percent(weightBp),
+      processId,
+      sourceHash.slice(0, 8),
+      String(requests),
+      String(errors),
+      `${refused}${againText({ refused, draining })}`,
+      String(open),
+    ],
+  );
   return [
     "",
     `traffic: ${head}`,
-    ...table(["service", "share", "id", "code", "requests", "faults", "open"], rows),
+    ...table(["service", "share", "id", "code", "requests", "faults", "refused", "open"], rows),
   ];
 }

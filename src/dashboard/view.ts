@@ -54,6 +54,8 @@ export interface ServiceView {
     readonly weightBp: number;
     readonly requests: number;
     readonly errors: number;
+    /** Refused, for whatever reason. */
+    readonly refused: number;
     /** Requests without an answer by now. */
     readonly open: number;
     /** Of the latest answers; null without any. */

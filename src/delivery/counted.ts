@@ -19,6 +19,23 @@ export function withProbes({ green, probes }: ServiceMeasured): Count {
   return { events: green.errors + (probes?.failed ?? 0), n: ended(green) + (probes?.sent ?? 0) };
 }
 
+/**
+ * Whether requests of green's callers, or probes that the service declares, came to an end, and none of them was answered as it should
+ * be. Where no request was a fault, all were refused: then nobody but the old revision can say that this is right.
+ */
+export function isUnserved({ green, probes }: ServiceMeasured): boolean {
+  const [sent, failed] = probes?.declared === true ? [probes.sent, probes.failed] : [0, 0];
+  return ended(green) + sent > 0 && green.answered + sent - failed <= 0;
+}
+
+/** `none of its callers' 54 requests was answered as it should be: 54 refused, 0 faults`. */
+export function unservedText({ green }: ServiceMeasured): string {
+  const n = ended(green);
+  if (n === 0) return "it answered no declared probe as it should";
+  const which = n === 1 ? "its callers' only request was not" : `none of its callers' ${n} requests was`;
+  return `${which} answered as it should be: ${green.refused} refused, ${amount(green.errors, "fault")}`;
+}
+
 /** Why the old revision is nothing to compare with; empty when it is. */
 export function besides(blue: Count | undefined, least: number): string {
   if (!blue) return "; nothing to compare with";

@@ -5,6 +5,7 @@ import {
   besides,
   type Count,
   counted,
+  isUnserved,
   needed,
   pText,
   rate,
@@ -12,6 +13,7 @@ import {
   type Said,
   say,
   share,
+  unservedText,
   withProbes,
 } from "./counted.ts";
 import { ended, type ServiceMeasured } from "./measurement.ts";
@@ -98,6 +100,8 @@ function openness(
     const p = binomialTail(callers.events, callers.n, rule.max);
     return `, ${rate(rule.max)} allowed (${pText(p, rule.confidence)})`;
   }
+  // A refusal is no answer either: whether it is right, Info does not know.
+  if (isByInfo && isUnserved(service)) return `; ${unservedText(service)}`;
   return undefined;
 }
 

@@ -13,7 +13,16 @@ export { decide, FOLLOWS, isEnd, MOST_ERRORS, type Move, type Position, phaseAt 
 export * from "./measurement.ts";
 export { type Phase, PhaseSchema } from "./phase.ts";
 export { type KeyRange, movedRanges, ownedRanges } from "./ranges.ts";
-export { figuresShown, headline, phaseOf, requestsText, revisionsOf, type ShownRevision } from "./shown.ts";
+export {
+  againText,
+  figuresShown,
+  GOES_ON,
+  headline,
+  phaseOf,
+  requestsText,
+  revisionsOf,
+  type ShownRevision,
+} from "./shown.ts";
 export { isSplit, percent, rolloutSeconds, type Step, stepsOf } from "./steps.ts";
 export * from "./strategy.ts";
 export {

@@ -8,6 +8,7 @@ import { compareNumbers } from "../core/json.ts";
 import {
   besides,
   counted,
+  isUnserved,
   needed,
   pText,
   rate,
@@ -15,6 +16,7 @@ import {
   type Said,
   say,
   share,
+  unservedText,
   withProbes,
 } from "./counted.ts";
 import { errorRate, openText, unanswered } from "./error-rate.ts";
@@ -82,19 +84,29 @@ function health({ allowDegraded }: Rule<"health">, { health }: ServiceMeasured):
   return say(good ? "pass" : "fail", `${health.status}${why}`);
 }
 
-function refusals(rule: Rule<"refusals">, { green, blue }: ServiceMeasured): Said {
+/**
+ * Whether a refusal is right only the old revision can tell, which is asked the same: by however few requests, for the test is exact.
+ * `minSamples` says how many of both it takes to let green pass where green has answered no caller.
+ */
+function refusals(rule: Rule<"refusals">, service: ServiceMeasured): Said {
+  const { green, blue } = service;
   const own = { events: green.refused, n: ended(green) };
-  const other = blue && { events: blue.refused, n: ended(blue) };
+  const other = { events: blue?.refused ?? 0, n: blue ? ended(blue) : 0 };
   const text = counted("green", own, "refused", "refused");
-  const beside = besides(other, rule.minSamples);
-  // Whether a refusal is right only the old revision can tell, which is asked the same.
-  if (!other || beside !== "") return say("pass", `${text}${beside}`);
+  // Those who were told to ask again got no answer that could be right or wrong: they are said, and not compared.
+  const again = blue?.draining ? `; it told ${blue.draining} more to ask again` : "";
+  const compared = `${text} beside ${counted("blue", other, "refused", "refused")}${again}`;
   const p = fisher(other, own);
   const difference = share(own) - share(other);
-  const compared = `${text} beside ${counted("blue", other, "refused", "refused")}`;
-  if (difference > rule.tolerance && p < 1 - rule.confidence)
+  if (other.n > 0 && difference > rule.tolerance && p < 1 - rule.confidence)
     return say("fail", `${compared}: more by ${rate(difference)} (${pText(p, rule.confidence)})`);
-  return say("pass", `${compared} (p = ${round(p)})`);
+  const beside = besides(blue && other, rule.minSamples);
+  const isFew = beside !== "" || own.n < rule.minSamples;
+  if (isFew && own.events > 0 && isUnserved(service)) {
+    const why = beside === "" ? `; ${needed(rule.minSamples)} to compare with blue` : beside;
+    return say("inconclusive", `${text}, so no caller was answered${why}`);
+  }
+  return say("pass", other.n === 0 ? `${text}${beside}` : `${compared} (p = ${round(p)})`);
 }
 
 /** Probes go to green itself: the router, which times blue's answers, does not time them, so they cannot be compared with anything. */
@@ -156,16 +168,22 @@ function invariant(rule: Rule<"invariant">, { invariants }: Measurement): Findin
   return { check, outcome: holds ? "pass" : "fail", text };
 }
 
-/** No traffic is never a pass: where no rule counts requests, somebody must have asked green something all the same. */
+/**
+ * No traffic is never a pass: where no rule counts requests, somebody must have asked green something all the same. Nor is traffic of
+ * which green has answered nothing, where no rule compares what it refuses or counts its faults.
+ */
 function sampled(rules: readonly CheckRule[], { services }: Measurement): Finding[] {
-  if (rules.some(({ kind }) => kind === "errorRate" || kind === "latency")) return [];
+  const has = (wanted: CheckRule["kind"]) => rules.some(({ kind }) => kind === wanted);
+  const isCounted = has("errorRate") || has("latency");
   return Object.entries(services).flatMap(([name, service]): Finding[] => {
-    const check = `traffic of ${name}`;
-    if (withProbes(service).n === 0)
-      return [{ check, outcome: "inconclusive", text: "nobody asked green anything" }];
+    const open = (text: string): Finding[] => [
+      { check: `traffic of ${name}`, outcome: "inconclusive", text },
+    ];
+    if (!isCounted && withProbes(service).n === 0) return open("nobody asked green anything");
+    const isWeighed = has(service.green.refused > 0 ? "refusals" : "errorRate");
+    if (!isWeighed && isUnserved(service)) return open(unservedText(service));
     // Probes by Info do not speak for a green that has answered none of those who asked it.
-    if (service.probes?.declared === true || unanswered(service.green) === 0 || ended(service.green) > 0)
-      return [];
-    return [{ check, outcome: "inconclusive", text: openText(service) }];
+    const isOpen = unanswered(service.green) > 0 && ended(service.green) === 0;
+    return !isCounted && isOpen && service.probes?.declared !== true ? open(openText(service)) : [];
   });
 }

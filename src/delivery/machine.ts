@@ -105,7 +105,7 @@ export function decide(
       return still({
         kind: "hold",
         why: "gate",
-        reason: `a gate at ${percent(step.weightBp)}: fleet promote goes on`,
+        reason: `a gate at ${percent(step.weightBp)} waits for fleet promote`,
       });
   }
   const by = verdict.outcome === "pass" ? "judge" : "person";

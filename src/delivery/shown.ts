@@ -23,7 +23,7 @@ export function headline(state: TrafficState): string {
   const phase = phaseOf(state);
   if (!table || phase === undefined) return "no table";
   const more: string[] = [];
-  if (mayGoOn(state)) more.push("a person let it go on: the next deployment does");
+  if (mayGoOn(state)) more.push(`a person let it go on: the next deployment ${GOES_ON}`);
   else if (table.mode === "held" && table.reason !== undefined) more.push(table.reason);
   const ends = lease?.onEnd === "hold" ? "is held" : "goes back by itself";
   if (lease) more.push(`${ends} in ${Math.max(0, Math.round((lease.untilMs - at) / 1000))} s`);
@@ -33,6 +33,9 @@ export function headline(state: TrafficState): string {
     );
   return `${phase}, ${tableName(table)}${more.length > 0 ? `: ${more.join("; ")}` : ""}`;
 }
+
+/** What a deployment does with a held step that a person lets go on: it judges the step again first. */
+export const GOES_ON = "goes on, or back if a check fails by then (onFailure: rollback)";
 
 /** Whether a person has let a held step go on, and no run has taken it up yet. */
 export function mayGoOn({ table, command }: Pick<TrafficState, "table" | "command">): boolean {
@@ -51,6 +54,10 @@ export interface ShownRevision {
   /** Since the step began, with those of earlier steps whose faults became known in it. */
   readonly requests: number;
   readonly errors: number;
+  /** Refused, which is no answer either: for a reason of the sender's, or because the state was on its way to another revision. */
+  readonly refused: number;
+  /** Of these, told to ask again (`DRAINING`): the state was on its way to another revision. */
+  readonly draining: number;
   /** Requests without an answer by now, whatever step they were asked in. */
   readonly open: number;
 }
@@ -58,10 +65,16 @@ export interface ShownRevision {
 /** A revision's figures as people read them: the same that a verdict counts. Pure. */
 export function figuresShown(
   found: RevisionMetrics | undefined,
-): Pick<ShownRevision, "requests" | "errors" | "open"> {
-  if (!found) return { requests: 0, errors: 0, open: 0 };
-  const { requests, errors, earlier = 0 } = found;
-  return { requests: requests + earlier, errors: errors + earlier, open: unanswered(found) };
+): Pick<ShownRevision, "requests" | "errors" | "refused" | "draining" | "open"> {
+  if (!found) return { requests: 0, errors: 0, refused: 0, draining: 0, open: 0 };
+  const { requests, errors, refused, draining = 0, earlier = 0 } = found;
+  return {
+    requests: requests + earlier,
+    errors: errors + earlier,
+    refused: refused + draining,
+    draining,
+    open: unanswered(found),
+  };
 }
 
 /** Every revision of the table with a share, or with requests that were asked or are open in this step, by service. */
@@ -84,13 +97,18 @@ export function revisionsOf({
     );
 }
 
-/** What the revisions of a table were asked, for a line of a run: `battle 1a2b3c4d 7 requests, 1 fault, 2 without an answer`. Pure. */
+/** How many of the refused requests were told to ask again, where any was: ` (all told to ask again)`. Pure. */
+export const againText = ({ refused, draining }: Pick<ShownRevision, "refused" | "draining">): string =>
+  draining === 0 ? "" : ` (${draining === refused ? "all" : draining} told to ask again)`;
+
+/** What the revisions of a table were asked, for a line of a run: `battle 1a2b3c4d 7 requests, 1 fault, 3 refused`. Pure. */
 export function requestsText(state: Pick<TrafficState, "table" | "metrics">): string {
   const all = revisionsOf(state);
   if (all.every(({ requests, open }) => requests === 0 && open === 0)) return "no requests yet";
   return all
-    .map(({ service, processId, requests, errors, open }) => {
+    .map(({ service, processId, requests, errors, refused, draining, open }) => {
       const counts = [amount(requests, "request"), amount(errors, "fault")];
+      if (refused > 0) counts.push(`${refused} refused${againText({ refused, draining })}`);
       if (open > 0) counts.push(`${open} without an answer`);
       return `${service} ${processId.slice(0, 8)} ${counts.join(", ")}`;
     })

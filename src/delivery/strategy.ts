@@ -25,7 +25,11 @@ export const StepSchema = z.strictObject({
 export type DeclaredStep = z.infer<typeof StepSchema>;
 
 const sampling = {
-  /** Requests to each revision, at the least, before anything is said; fewer are inconclusive. @default 30 */
+  /**
+   * Requests, at the least, before green passes; fewer are inconclusive. It is condemned by fewer where the test is sure. `errorRate`
+   * counts green's, `latency` those of both revisions; `refusals` too, and only where green answered none: a green that answers some passes
+   * unless the old revision's requests, however few, condemn it. @default 30
+   */
   minSamples: z.number().int().min(1).max(100_000).default(30),
   /** How sure a verdict against green must be: 1 − the share of good releases that it may condemn. @default 0.99 */
   confidence: z.number().min(0.5).max(0.9999).default(0.99),

@@ -33,6 +33,19 @@ export const isSame = (a: TableRef | undefined, b: TableRef | undefined): boolea
 export const heaviest = ({ routes }: Pick<ServiceRoutes, "routes">): string =>
   routes.reduce((best, route) => (route.weightBp > best.weightBp ? route : best)).processId;
 
+/** Processes whose answers callers of a service get: those with a share, and the testers' one. Pure. */
+export const servingIds = ({ routes, testers }: Pick<ServiceRoutes, "routes" | "testers">): string[] => {
+  const shares = routes.filter(({ weightBp }) => weightBp > 0).map(({ processId }) => processId);
+  return [...new Set([...shares, ...(testers ? [testers.processId] : [])])];
+};
+
+/** Every process that a table may give a request to. Pure. */
+export const idsIn = (table: Pick<Table, "services"> | undefined): string[] =>
+  Object.values(table?.services ?? {}).flatMap((service) => [
+    ...servingIds(service),
+    ...(service.mirror === undefined ? [] : [service.mirror]),
+  ]);
+
 /** Service → process that has most of its traffic. */
 export const activeOf = (table: Pick<Table, "services"> | undefined): Record<string, string> =>
   Object.fromEntries(

@@ -115,7 +115,7 @@ function lookAtProject(projectDir: string, env: Env): Finding {
   const name = "backend";
   try {
     const { backendDir } = readProject(projectDir);
-    const url = env.PULUMI_BACKEND_URL ?? environment(projectDir, env).PULUMI_BACKEND_URL;
+    const url = { ...env, ...environment(projectDir, env) }.PULUMI_BACKEND_URL;
     if (url === undefined) return { name, ok: true, detail: "the one that `pulumi login` chose" };
     if (backendDir !== undefined && url === `file://${backendDir}` && !existsSync(backendDir)) {
       return { name, ok: false, detail: `${backendDir} is missing`, remedy: SET_UP };

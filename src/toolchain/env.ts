@@ -1,9 +1,16 @@
 /** What pulumi reads from the environment in this project. `fleet env` prints it for a shell. */
 import { existsSync, mkdirSync } from "node:fs";
 import { delimiter } from "node:path";
+import { z } from "zod";
 import { commandFolders } from "./packages.mjs";
 import { DEV, type Env, packageDir, passphraseFile } from "./paths.ts";
 import { readProject } from "./project.ts";
+
+/** Holds what `fleet env` set in a shell, as JSON, so that it can be told from what the user set. No secret is in it. */
+const MARKER = "FLEET_ENV";
+
+const BACKEND = "PULUMI_BACKEND_URL";
+const PASSPHRASE_FILE = "PULUMI_CONFIG_PASSPHRASE_FILE";
 
 /**
  * The variables to add to an environment so that a bare `pulumi` works in `projectDir` and below it.
@@ -11,30 +18,67 @@ import { readProject } from "./project.ts";
  * - `PATH`: first the folders of commands that have the pinned Node and the launcher `pulumi`, wherever npm put them;
  * - `PULUMI_BACKEND_URL`: the backend of Pulumi.yaml made absolute (a relative one would follow the shell's folder);
  * - `PULUMI_CONFIG_PASSPHRASE_FILE`: `.fleet/<stack>-passphrase` where it exists, unless a passphrase is set already. The dev stack's is
- *   never another stack's: where it is set and `stack` is another one, the variable is `undefined`, to be unset;
- * - `PULUMI_SKIP_UPDATE_CHECK`: the version is pinned.
+ *   never another stack's;
+ * - `PULUMI_SKIP_UPDATE_CHECK`: the version is pinned;
+ * - `FLEET_ENV`: which of these values come from here.
  *
- * What is set already (`env`, default `process.env`) wins, except that PATH gets these entries in front.
+ * What the user set (`env`, default `process.env`) wins, except that PATH gets these entries in front. What an earlier call set for
+ * another project or stack is replaced; where this one has nothing in its place, the variable is `undefined`, to be unset.
  */
 export function environment(
   projectDir: string,
   env: Env = process.env,
   stack: string = DEV,
 ): Record<string, string | undefined> {
-  const variables: Record<string, string | undefined> = { PULUMI_SKIP_UPDATE_CHECK: "true" };
-  const commands = commandFolders(packageDir, ["node", "pulumi"]);
-  const path = (env.PATH ?? "").split(delimiter).filter((entry) => !commands.includes(entry));
-  variables.PATH = [...commands, ...path].join(delimiter);
-  const { backendUrl } = readProject(projectDir);
-  if (backendUrl !== undefined && !env.PULUMI_BACKEND_URL) variables.PULUMI_BACKEND_URL = backendUrl;
-  const given = env.PULUMI_CONFIG_PASSPHRASE_FILE;
-  const isOfDev = stack !== DEV && given === passphraseFile(projectDir);
-  if (env.PULUMI_CONFIG_PASSPHRASE === undefined && (!given || isOfDev)) {
-    const passphrase = passphraseFile(projectDir, stack);
-    if (existsSync(passphrase)) variables.PULUMI_CONFIG_PASSPHRASE_FILE = passphrase;
-    else if (isOfDev) variables.PULUMI_CONFIG_PASSPHRASE_FILE = undefined;
-  }
+  const before = markedIn(env);
+  const { path, added } = pathWith(commandFolders(packageDir, ["node", "pulumi"]), env.PATH, before.path);
+  const variables: Record<string, string | undefined> = { PULUMI_SKIP_UPDATE_CHECK: "true", PATH: path };
+  const set: Record<string, string> = {};
+  const offer = (name: string, value: string | undefined, isOurs: boolean): void => {
+    if (env[name] && !isOurs) return;
+    if (value !== undefined) {
+      variables[name] = value;
+      set[name] = value;
+    } else if (env[name]) variables[name] = undefined;
+  };
+  const isMarked = (name: string): boolean => env[name] !== undefined && env[name] === before.set[name];
+  offer(BACKEND, readProject(projectDir).backendUrl, isMarked(BACKEND));
+  const file = passphraseFile(projectDir, stack);
+  const isGiven = env.PULUMI_CONFIG_PASSPHRASE !== undefined || !existsSync(file);
+  // The dev stack's file may also have been set by hand.
+  const isOfDev = stack !== DEV && env[PASSPHRASE_FILE] === passphraseFile(projectDir);
+  offer(PASSPHRASE_FILE, isGiven ? undefined : file, isMarked(PASSPHRASE_FILE) || isOfDev);
+  variables[MARKER] = JSON.stringify({ set, path: added });
   return variables;
+}
+
+/** Command folders in front, without those that an earlier call put there for another project. */
+function pathWith(
+  commands: readonly string[],
+  path = "",
+  earlier: readonly string[] = [],
+): { readonly path: string; readonly added: readonly string[] } {
+  const entries = path.split(delimiter);
+  // An entry that the user has themselves is theirs: a later project must not take it away.
+  const added = commands.filter((folder) => earlier.includes(folder) || !entries.includes(folder));
+  const kept = entries.filter((entry) => !commands.includes(entry) && !earlier.includes(entry));
+  return { path: [...commands, ...kept].join(delimiter), added };
+}
+
+const MarkSchema = z.object({
+  set: z.record(z.string(), z.string()),
+  path: z.array(z.string()),
+});
+
+/** What an earlier call set; nothing where its mark is missing or is not one. */
+function markedIn(env: Env): z.infer<typeof MarkSchema> {
+  try {
+    const mark = MarkSchema.safeParse(JSON.parse(env[MARKER] ?? ""));
+    if (mark.success) return mark.data;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return { set: {}, path: [] };
 }
 
 /** Makes the folder of the project's file backend, readable by its owner only: pulumi refuses to begin in one that is not there. */

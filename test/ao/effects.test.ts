@@ -5,7 +5,17 @@ import { DataItem } from "@dha-team/arbundles";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../src/ao/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
-import { AUTHORITY, MODULE, notFound, ok, page, SCHEDULER, startUnits, type Units } from "./units.ts";
+import {
+  AUTHORITY,
+  budgetWhile,
+  MODULE,
+  notFound,
+  ok,
+  page,
+  SCHEDULER,
+  startUnits,
+  type Units,
+} from "./units.ts";
 import { makeWallet } from "./wallets.ts";
 
 let wallet: Wallet;
@@ -79,7 +89,14 @@ describe("a spawn", () => {
 
   test("of an unknown module is not signed", async () => {
     units.script(({ endpoint }) => (endpoint === "graphql" ? { json: page([]) } : undefined));
-    await expect(ao.spawn(spawnInput("k"), budgetOf(0.2))).rejects.toMatchObject({ code: "MODULE_UNKNOWN" });
+    await expect(
+      ao.spawn(
+        spawnInput("k"),
+        budgetWhile(() => units.requests.length < 2),
+      ),
+    ).rejects.toMatchObject({
+      code: "MODULE_UNKNOWN",
+    });
     expect(journal.open()).toEqual([]);
     expect(units.posted).toEqual([]);
   });

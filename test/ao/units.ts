@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { DataItem } from "@dha-team/arbundles";
 import type { NetworkEndpoints } from "../../src/ao/port.ts";
+import type { Budget } from "../../src/core/budget.ts";
 
 export type Endpoint =
   | "mu.post"
@@ -54,6 +55,16 @@ export interface Units {
   count(endpoint: Endpoint): number;
   close(): Promise<void>;
 }
+
+/**
+ * A budget of 0.3 s by its words, which ends by what was asked and not by the clock: on a busy machine a call may take longer than any
+ * span that a test would wait.
+ */
+export const budgetWhile = (isLeft: () => boolean): Budget => ({
+  total: 300,
+  remaining: () => (isLeft() ? 30_000 : 0),
+  gaveUp: { isSo: false },
+});
 
 export const MODULE = "m".repeat(43);
 export const SCHEDULER = "s".repeat(43);

@@ -1,7 +1,23 @@
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { began, ended, failed, fakeEngine, fleet, projectFolder, type Script } from "./fakes.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import type { FleetSession } from "../../src/fleet/fleet-session.ts";
+import {
+  type Answer,
+  began,
+  ended,
+  failed,
+  fakeAo,
+  fakeEngine,
+  fakeFleet,
+  fleet,
+  HASH,
+  idOf,
+  member,
+  projectFolder,
+  type Script,
+} from "./fakes.ts";
 
 const summary = (changes: Record<string, number>) => ({
   summaryEvent: { maybeCorrupt: false, durationSeconds: 1, resourceChanges: changes, policyPacks: {} },
@@ -41,6 +57,16 @@ const good: Script = async ({ say, env }) => {
   say(summary({ create: 1 }));
   return { ok: true, text: "what pulumi printed" };
 };
+
+/** A fleet of these members, all of them well unless it says otherwise. */
+function answering(names: readonly string[], answers: Readonly<Record<string, Answer>> = {}) {
+  const well = { success: true, status: "ACTIVE", sourceHash: HASH };
+  const ao = fakeAo(({ processId }) => answers[processId] ?? { reply: well });
+  return fakeFleet(
+    ao,
+    names.map((name) => member(name)),
+  );
+}
 
 async function deploy(words: readonly string[], script: Script, more: Parameters<typeof fleet>[1] = {}) {
   const cwd = projectFolder();
@@ -108,7 +134,10 @@ describe("fleet deploy", () => {
       say({ diagnosticEvent: { severity: "error", message: "update failed\n", color: "never" } });
       return { ok: false };
     };
-    const { code, stderr } = await fleet(["deploy", "--yes"], { engine: fakeEngine(failing), cwd });
+    const found = answering(["coordinator", "battle"]);
+    const { code, stderr } = await fleet(["deploy", "--yes"], {
+      ...{ engine: fakeEngine(failing), cwd, fleet: found },
+    });
     expect(code).toBe(1);
     expect(stderr).toContain(
       "battle could not be loaded: oops [LUA_ERROR]\n  at:       processes/battle/process.lua:3:4",
@@ -148,10 +177,83 @@ describe("fleet deploy", () => {
       for (const event of failed("Process", "battle", LUA_ERROR)) say(event);
       return { ok: false };
     };
-    const { stderr } = await fleet(["deploy", "--yes", "--refresh"], { engine: fakeEngine(script), cwd });
+    const found = answering(["calc", "notes", "token", "battle"]);
+    const { stderr } = await fleet(["deploy", "--yes", "--refresh"], {
+      ...{ engine: fakeEngine(script), cwd, fleet: found },
+    });
     expect(stderr).toMatch(/deployed in this run: +token\n/);
     expect(stderr).toMatch(/running as before: +notes, calc\n/);
     expect(stderr).toMatch(/failed: +battle\n/);
+  });
+
+  describe("says of members that it did not change what they say themselves", () => {
+    const names = ["calc", "token", "shop", "notes", "router"];
+    /** A run that ends in the traffic's step, in a folder with the manifest of the run before. */
+    async function inTraffic(found: FleetSession | FleetError, words: readonly string[] = []) {
+      const cwd = projectFolder();
+      const entry = (processId: string) => ({
+        ...{ processId, status: "ACTIVE", deploymentTime: "now", dependencies: [] },
+      });
+      const manifest = {
+        ...{ deploymentTimestamp: "now", deploymentDuration: 1, deploymentId: "d", epoch: 1 },
+        ...{ project: "ao-fleet", stack: "dev", network: "local", owner: "me" },
+        processes: Object.fromEntries(names.map((name) => [name, entry(idOf(name))])),
+      };
+      mkdirSync(join(cwd, "build"), { recursive: true });
+      writeFileSync(join(cwd, "build/deployment-manifest.json"), JSON.stringify(manifest));
+      const engine = fakeEngine(async ({ say }) => {
+        say(began("Traffic", "rolling-traffic", "update"));
+        return { ok: false, killedBy: "SIGKILL" };
+      });
+      return fleet(["deploy", "--yes", ...words], {
+        ...{ engine, cwd },
+        fleet: found,
+      });
+    }
+    const reply = (status: string, sourceHash = HASH): Answer => ({
+      reply: { success: true, status, sourceHash },
+    });
+
+    test("who refuses requests, who changed, who was not heard", async () => {
+      const found = answering(names, {
+        [idOf("token")]: reply("DRAINING"),
+        [idOf("shop")]: reply("ACTIVE", "cd".repeat(32)),
+        [idOf("notes")]: {},
+      });
+      const { code, stderr } = await inTraffic(found);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/running as before: +calc, router\n/);
+      expect(stderr).toMatch(/refusing requests: +token \(DRAINING\)\. .* the next deploy goes on with that/);
+      expect(stderr).toMatch(/not as before: +shop \(it runs code cdcdcdcd instead of abababab\)\n/);
+      expect(stderr).toMatch(/not known how: +notes \(NO_REPLY\); npx fleet status asks again\n/);
+      expect(stderr).toMatch(/unfinished: +traffic\n/);
+      const { standing } = (await inTraffic(found, ["--json"])).json<{ standing: object }>();
+      expect(standing).toEqual({
+        ...{ failed: [], held: [], done: [], unfinished: ["traffic"], notYet: [] },
+        asBefore: ["calc", "router"],
+        refusing: ["token"],
+        otherwise: [{ name: "shop", why: "it runs code cdcdcdcd instead of abababab" }],
+        unknown: [{ name: "notes", why: "NO_REPLY" }],
+      });
+    });
+
+    test("by every process that has the traffic, and by none where the router does not say which", async () => {
+      const half = { ...member("token (half)"), processId: idOf("half"), of: "token" };
+      const found = answering(names, { [idOf("half")]: reply("DRAINING") });
+      const split = { ...found, sharing: [half], router: "router", routed: [idOf("token"), idOf("half")] };
+      expect((await inTraffic(split)).stderr).toMatch(/refusing requests: +token \(DRAINING\)/);
+      const { stderr } = await inTraffic({ ...found, router: "router" });
+      expect(stderr).not.toContain("running as before");
+      expect(stderr).toMatch(/not known how: +calc \(NO_TABLE\), token \(NO_TABLE\), /);
+    });
+
+    test("and claims nothing where the fleet cannot be opened", async () => {
+      const error = new FleetError({ code: "LOCALNET_START", what: "No.", expected: "one", remedy: "Look." });
+      const { code, stderr } = await inTraffic(error);
+      expect(code).toBe(1);
+      expect(stderr).not.toContain("running as before");
+      expect(stderr).toMatch(/not known how: +calc \(LOCALNET_START\), /);
+    });
   });
 
   test("tells pulumi's own words when nothing else says why", async () => {
@@ -161,6 +263,44 @@ describe("fleet deploy", () => {
     }));
     expect(code).toBe(1);
     expect(stderr).toContain("error: incorrect passphrase [ENGINE]");
+  });
+
+  test("says that pulumi was killed, and not a cut of what it printed, in a plan too", async () => {
+    const script: Script = async ({ say }) => {
+      say(began("Traffic", "rolling-traffic", "update"));
+      return {
+        ok: false,
+        killedBy: "SIGKILL",
+        text: " ~ pulumi-nodejs:dynamic/ao:Traffic … @ updating......",
+      };
+    };
+    const { code, stderr } = await deploy(["--yes"], script);
+    expect(code).toBe(1);
+    expect(stderr).toContain("Pulumi was ended by SIGKILL before its run was over. [ENGINE_KILLED]\n");
+    expect(stderr).toMatch(/next: +npx fleet deploy: it goes on where this run stopped\n/);
+    expect(stderr).not.toContain("updating...");
+    const plan = await deploy(["--dry-run"], script);
+    expect(plan).toMatchObject({ code: 1, stderr: expect.stringContaining("[ENGINE_KILLED]") });
+  });
+
+  test("names what was to be fixed where pulumi was killed after a failure", async () => {
+    const { stderr } = await deploy(["--yes"], async ({ say }) => {
+      for (const event of failed("Process", "battle", LUA_ERROR)) say(event);
+      return { ok: false, killedBy: "SIGKILL" };
+    });
+    expect(stderr).toContain("[ENGINE_KILLED]");
+    expect(stderr).toContain("battle could not be loaded: oops [LUA_ERROR]");
+    expect(stderr).toMatch(/next: +fix it, then run npx fleet deploy again/);
+  });
+
+  test("says that a provider ended in a step, which leaves nothing to fix", async () => {
+    const { code, stderr } = await deploy(["--yes"], async ({ say }) => {
+      for (const event of failed("Traffic", "rolling-traffic", "error reading from server: EOF")) say(event);
+      return { ok: false };
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain("ended in the middle of this step. [PROVIDER_ENDED]");
+    expect(stderr).toMatch(/next: +npx fleet deploy: it goes on where this run stopped\n/);
   });
 
   test("--retries runs again after a passing failure, and only then", async () => {
@@ -261,7 +401,7 @@ describe("fleet deploy", () => {
   ])(
     "a rollout that waits (%s) is code 4, is no failure, and goes on after fleet %s",
     async (held, command) => {
-      const ran = await deploy(["--yes"], async (run) => {
+      const waiting: Script = async (run) => {
         const { say } = run;
         say(began("Process", "battle"));
         say(ended("Process", "battle"));
@@ -273,13 +413,16 @@ describe("fleet deploy", () => {
         ))
           say(event);
         return { ok: false };
-      });
+      };
+      const ran = await deploy(["--yes"], waiting, { fleet: answering(["battle"]) });
       expect(ran.code).toBe(4);
       expect(ran.stderr).not.toContain("failed");
       expect(ran.stderr).toMatch(/waiting: +traffic\n/);
       expect(ran.stderr).toMatch(/deployed in this run: +battle\n/);
       expect(ran.stderr).toMatch(
-        new RegExp(`next: +npx fleet ${command}, then npx fleet deploy goes on; npx fleet abort `),
+        new RegExp(
+          `next: +npx fleet ${command}, then npx fleet deploy goes on, or back if a check fails by then \\(onFailure: rollback\\); npx fleet abort `,
+        ),
       );
     },
   );

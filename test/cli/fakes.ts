@@ -6,6 +6,7 @@ import type { Ao, Evaluation, Tags } from "../../src/ao/port.ts";
 import type { Host } from "../../src/cli/host.ts";
 import { main } from "../../src/cli/main.ts";
 import { budgetOf } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import type { History } from "../../src/fleet/history.ts";
 import type { Member } from "../../src/fleet/members/member.ts";
@@ -129,7 +130,7 @@ export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): 
 /** What a run of the engine does: says events, then ends. */
 export type Script = (
   run: EngineRun & { attempt: number; say: (event: Partial<EngineEvent>) => void },
-) => Promise<{ ok: boolean; text?: string; locked?: boolean }>;
+) => Promise<{ ok: boolean; text?: string; locked?: boolean; killedBy?: string }>;
 
 export function fakeEngine(script: Script): Engine & { runs: EngineRun[] } {
   const runs: EngineRun[] = [];
@@ -138,8 +139,8 @@ export function fakeEngine(script: Script): Engine & { runs: EngineRun[] } {
     async run(run) {
       runs.push(run);
       const say = (event: Partial<EngineEvent>) => run.onEvent({ sequence: 0, timestamp: 0, ...event });
-      const { ok, text = "", locked = false } = await script({ ...run, attempt: runs.length, say });
-      return ok ? { ok, text } : { ok, text, locked };
+      const { ok, text = "", locked = false, ...end } = await script({ ...run, attempt: runs.length, say });
+      return ok ? { ok, text } : { ok, text, locked, ...end };
     },
   };
 }
@@ -190,7 +191,8 @@ export interface Ran {
 export async function fleet(
   words: readonly string[],
   fakes: {
-    fleet?: FleetSession;
+    /** An error: the fleet cannot be opened. */
+    fleet?: FleetSession | FleetError;
     history?: History;
     engine?: Engine;
     pulumi?: Host["pulumi"];
@@ -232,7 +234,11 @@ export async function fleet(
       pulumi: "pulumi",
     }),
     stackName: async (_workspace, named) => named ?? "dev",
-    openFleet: fakes.fleet ? async () => fakes.fleet as FleetSession : missing("fleet"),
+    async openFleet() {
+      if (fakes.fleet === undefined) return missing("fleet")();
+      if (fakes.fleet instanceof FleetError) throw fakes.fleet;
+      return fakes.fleet;
+    },
     history: fakes.history ? async () => fakes.history as History : missing("history"),
     engine: fakes.engine ? async () => fakes.engine as Engine : missing("engine"),
     localnet: async () => fakes.localnet as Awaited<ReturnType<Host["localnet"]>>,

@@ -29,6 +29,8 @@ test("problems are read back as they were written, several and with long values"
     { code: "CD", what: "That too.", remedy: "Look." },
   ];
   expect(parseProblems(problems.map(formatProblem).join("\n"))).toEqual(problems);
+  for (const lost of ["error reading from server: EOF", "error: transport is closing"])
+    expect(parseProblems(lost)).toMatchObject([{ code: "PROVIDER_ENDED" }]);
   expect(parseProblems("plain words")).toMatchObject([{ code: "ENGINE", what: "plain words" }]);
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { GOES_ON } from "../../src/delivery/index.ts";
 import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member } from "./fakes.ts";
 
 const GREEN = idOf("green");
@@ -82,12 +83,12 @@ const run = (words: string[], behave: Behaviour, members = fleetMembers, router 
   fleet(words, { fleet: fakeFleet(fakeAo(behave), members), pulumi: stateOf([trafficIn(router)]) });
 
 test.each([
-  ["promote", "Promoted: release abcdef012345, step 2.\nIt goes on with: npx fleet deploy\n"],
+  ["promote", `Promoted: release abcdef012345, step 2.\nNext: npx fleet deploy ${GOES_ON}.\n`],
   [
     "pause",
-    "Paused: release abcdef012345, step 2.\nIt goes on with: npx fleet resume, then npx fleet deploy\n",
+    `Paused: release abcdef012345, step 2.\nNext: npx fleet resume, then npx fleet deploy ${GOES_ON}.\n`,
   ],
-  ["resume", "Resumed: release abcdef012345, step 2.\nIt goes on with: npx fleet deploy\n"],
+  ["resume", `Resumed: release abcdef012345, step 2.\nNext: npx fleet deploy ${GOES_ON}.\n`],
   ["abort", "Aborted: all traffic is where it was before: release abcdef012345, step 2.\n"],
 ])("%s tells the router, and shows what it says then", async (command, confirmed) => {
   const { behave, said } = rollout();
@@ -122,17 +123,17 @@ test("a refusal of the router ends with exit code 1, and a router that is not th
 });
 
 test("a held step that a person let go on is not shown as one that waits for a person", async () => {
-  const held = table("held", { reason: "a gate at 10 %: fleet promote goes on" });
+  const held = table("held", { reason: "a gate at 10 % waits for fleet promote" });
   const word = (command: string, step: number) => ({
     ...{ command, release: "abcdef0123456789", step, by: "ann", at: 2000 },
   });
   const shown = async (command: object) =>
     (await run(["status"], rollout({ table: held, lease: undefined, command }).behave)).stdout;
   expect(await shown(word("promote", 2))).toContain(
-    "step 2: a person let it go on: the next deployment does",
+    `step 2: a person let it go on: the next deployment ${GOES_ON}`,
   );
   for (const other of [word("promote", 1), word("pause", 2)])
-    expect(await shown(other)).toContain("step 2: a gate at 10 %: fleet promote goes on");
+    expect(await shown(other)).toContain("step 2: a gate at 10 % waits for fleet promote");
 });
 
 test("status shows how many requests have no answer, also of a revision that has no share any more", async () => {
@@ -149,10 +150,12 @@ test("status shows how many requests have no answer, also of a revision that has
     return (await run(["status"], rollout(changed).behave)).stdout;
   };
   const open = await rows({ [GREEN]: { ...figures, open: [20_000, 9_000] } });
-  expect(open).toMatch(/service +share +id +code +requests +faults +open/);
-  expect(open).toMatch(/battle +5 % +green_+ +new-code +14 +0 +14\n/);
+  expect(open).toMatch(/service +share +id +code +requests +faults +refused +open/);
+  expect(open).toMatch(/battle +5 % +green_+ +new-code +14 +0 +0 +14\n/);
   // A router of an earlier version says no ages.
-  expect(await rows({ [GREEN]: figures })).toMatch(/new-code +14 +0 +14\n/);
+  expect(await rows({ [GREEN]: figures })).toMatch(/new-code +14 +0 +0 +14\n/);
+  const refusing = { ...figures, refused: 10, draining: 4, open: [] };
+  expect(await rows({ [GREEN]: refusing })).toMatch(/new-code +14 +0 +14 \(4 told to ask again\) +0\n/);
   const routes = [
     { processId: GREEN, revision: "new-code", weightBp: 10_000 },
     { processId: BLUE, revision: "old-code", weightBp: 0 },
@@ -160,8 +163,8 @@ test("status shows how many requests have no answer, also of a revision that has
   const left = { [GREEN]: { ...none, earlier: 2, open: [] }, [BLUE]: { ...none, open: [900] } };
   const after = await rows(left, { battle: { key: "sender", routes } });
   // Faults of an earlier step's requests count in the step in which they became known, as in a verdict.
-  expect(after).toMatch(/100 % +green_+ +new-code +2 +2 +0\n/);
-  expect(after).toMatch(/0 % +blue_+ +old-code +0 +0 +1\n/);
+  expect(after).toMatch(/100 % +green_+ +new-code +2 +2 +0 +0\n/);
+  expect(after).toMatch(/0 % +blue_+ +old-code +0 +0 +0 +1\n/);
 });
 
 /** Where the router is `gate`, only that one may be told. */
@@ -273,7 +276,19 @@ describe("status of an old revision that drains", () => {
   ])("counts as UNHEALTHY %s", async (_, change, also) => {
     const ran = await run(["status", "--json"], draining(change, also));
     const { processes } = ran.json<{ processes: Record<string, unknown>[] }>();
-    expect(processes.find(({ name }) => name === "battle")).toMatchObject({ health: "UNHEALTHY" });
+    const battle = processes.find(({ name }) => name === "battle");
+    expect(battle).toMatchObject({ health: "UNHEALTHY" });
     expect(ran.code).toBe(1);
+    // What ends it, where nothing else is wrong.
+    const isOver = String(battle?.reasons).includes("npx fleet deploy goes on with that, or gives it back");
+    expect(isOver).toBe(also.length === 0);
+  });
+
+  test("names what ends it with --quick too", async () => {
+    const over = { ...moved("steady"), lease: undefined };
+    const { stdout, code } = await run(["status", "--quick"], draining(over));
+    expect(stdout).toContain("battle: it refuses requests, as while its state is handed over; if no deploy");
+    expect(stdout).toContain("npx fleet deploy goes on with that, or gives it back");
+    expect(code).toBe(1);
   });
 });

@@ -144,7 +144,7 @@ describe("the page", () => {
     await page.waitForSelector("text=30 %");
     expect(await page.locator("main thead th").allTextContents()).toContain("open");
     const cells = await page.locator("main tbody tr").nth(1).locator("td.number").allTextContents();
-    expect(cells).toEqual(["30 %", "30", "1", "4", "–"]);
+    expect(cells).toEqual(["30 %", "30", "1", "2", "4", "–"]);
     expect(await page.locator("main button").count()).toBe(0);
     const answer = await fetch(`${dashboard.url}api/actions`, {
       method: "POST",
@@ -255,6 +255,7 @@ const traffic = () => ({
           weightBp: 7000,
           requests: 70,
           errors: 0,
+          refused: 0,
           open: 0,
           p95Ms: 20,
         },
@@ -264,6 +265,7 @@ const traffic = () => ({
           weightBp: 3000,
           requests: 30,
           errors: 1,
+          refused: 2,
           open: 4,
           p95Ms: null,
         },

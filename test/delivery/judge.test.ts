@@ -176,6 +176,123 @@ describe("a verdict", () => {
     });
   });
 
+  describe("of a green that refuses", () => {
+    const all = metrics(0, 0, 54);
+    const refusals = rule({ kind: "refusals" });
+
+    it("is condemned beside however few of blue's that were answered: the test is exact", () => {
+      expect(
+        judge(DEFAULTS, of({ green: all, blue: metrics(21) }), { looks: 3, isLast: true }),
+      ).toMatchObject({
+        outcome: "fail",
+        text: expect.stringMatching(
+          /green 54 refused in 54 requests \(100 %\) beside blue 0 refused in 21 requests \(0 %\): more by 100 %/,
+        ),
+      });
+      expect(judge(DEFAULTS, of({ green: metrics(0, 0, 40), blue: metrics(2) })).outcome).toBe("fail");
+    });
+
+    it.each([
+      ["with no blue", { green: all }, "; nothing to compare with"],
+      [
+        "beside a blue that nobody asked",
+        { green: all, blue: UNSEEN },
+        "; blue's 0 requests are too few to compare with",
+      ],
+      [
+        "beside one answer of blue's, which may be chance",
+        { green: all, blue: metrics(1) },
+        "; blue's 1 request is too few to compare with",
+      ],
+      [
+        "beside a few of blue's that were refused too",
+        { green: all, blue: metrics(0, 0, 5) },
+        "; blue's 5 requests are too few to compare with",
+      ],
+    ])("waits for a person where nobody was answered, %s", (_what, service, why) => {
+      expect(judge(DEFAULTS, of(service), { isLast: true })).toMatchObject({
+        outcome: "inconclusive",
+        text: expect.stringContaining(
+          `refusals of battle is open: green 54 refused in 54 requests (100 %), so no caller was answered${why}`,
+        ),
+      });
+    });
+
+    it("says how many blue told to ask again, which count for neither side", () => {
+      const blue = { ...metrics(139), requests: 273, draining: 134 };
+      expect(judge(refusals, of({ green: metrics(99), blue }))).toMatchObject({
+        outcome: "pass",
+        text: expect.stringContaining(
+          "blue 0 refused in 139 requests (0 %); it told 134 more to ask again (p = 1)",
+        ),
+      });
+    });
+
+    it("waits where its only caller was refused, which much of blue's does not condemn", () => {
+      const verdict = judge(refusals, of({ green: metrics(0, 0, 1), blue: metrics(40) }));
+      expect(verdict).toMatchObject({
+        outcome: "inconclusive",
+        text: expect.stringContaining("so no caller was answered; 30 are needed to compare with blue"),
+      });
+    });
+
+    it("waits too where the others were faults, too few to condemn it", () => {
+      expect(judge(DEFAULTS, of({ green: metrics(0, 1, 53) })).outcome).toBe("inconclusive");
+    });
+
+    it.each([
+      ["one caller was answered", { green: metrics(1, 0, 53) }],
+      ["it refuses as blue does, which enough have asked", { green: all, blue: metrics(0, 0, 60) }],
+      [
+        "it answers the probes that the service declares",
+        { green: metrics(0, 0, 5), probes: { sent: 30, failed: 0, declared: true } },
+      ],
+    ])("passes where %s", (_what, service) => {
+      expect(judge(DEFAULTS, of(service)).outcome).toBe("pass");
+    });
+
+    it("does not pass by Info over the refusals of its only callers, whatever blue was asked", () => {
+      const probes = { sent: 29, failed: 0 };
+      const few = of({ green: metrics(0, 0, 1), blue: metrics(40), probes });
+      expect(judge(DEFAULTS, few, { isLast: true })).toMatchObject({
+        outcome: "inconclusive",
+        text: expect.stringContaining(
+          "its callers' only request was not answered as it should be: 1 refused, 0 faults",
+        ),
+      });
+    });
+
+    it.each(["errorRate", "health", "latency"])(
+      "is not judged good by %s alone, where nothing compares",
+      (kind) => {
+        const green = { ...all, latencies: Array(54).fill(20) };
+        const measured = of({ green, blue: metrics(60, 0, 0, Array(60).fill(20)) });
+        expect(judge(rule({ kind }), measured, { isLast: true })).toMatchObject({
+          outcome: "inconclusive",
+          text: expect.stringContaining(
+            "traffic of battle is open: none of its callers' 54 requests was answered as it should be: 54 refused, 0 faults",
+          ),
+        });
+        const one = { ...metrics(1, 0, 53), latencies: green.latencies };
+        expect(judge(rule({ kind }), of({ ...measured.services.battle, green: one })).outcome).toBe("pass");
+      },
+    );
+
+    it.each(["refusals", "health", "latency"])("nor by %s alone where all were faults", (kind) => {
+      const green = { ...metrics(0, 54), latencies: Array(54).fill(20) };
+      const measured = of({ green, blue: metrics(60, 0, 0, Array(60).fill(20)) });
+      expect(judge(rule({ kind }), measured)).toMatchObject({
+        outcome: "inconclusive",
+        text: expect.stringContaining("answered as it should be: 0 refused, 54 faults"),
+      });
+      expect(judge(DEFAULTS, measured).outcome).toBe("fail");
+    });
+
+    it("passes by refusals alone with nothing refused, and nothing to compare with", () => {
+      expect(judge(refusals, of({ green: metrics(9) })).outcome).toBe("pass");
+    });
+  });
+
   it("keeps what could not be measured apart, behind what failed and before what is open", () => {
     const problem = { problem: "no answer within 60 s" };
     expect(judge(DEFAULTS, of({ green: metrics(100), health: problem })).outcome).toBe("error");

@@ -147,6 +147,16 @@ describe("the figures of a step", () => {
     );
   });
 
+  test("say how many requests were refused, for whatever reason", () => {
+    const asked = { [green]: { ...none, requests: 54, refused: 53, draining: 1 } };
+    expect(requestsText(stateWith(asked))).toContain(
+      "quote gggggggg 54 requests, 0 faults, 54 refused (1 told to ask again)",
+    );
+    // As a service that owns its state says during a hand-over.
+    const handing = { [blue]: { ...none, requests: 273, answered: 139, draining: 134 } };
+    expect(requestsText(stateWith(handing))).toContain("0 faults, 134 refused (all told to ask again)");
+  });
+
   test("say how many requests have no answer", () => {
     const asked = { [green]: { ...none, requests: 14, errors: 1, answered: 11, open: [9000, 10] } };
     expect(requestsText(stateWith(asked))).toContain(

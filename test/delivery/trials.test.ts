@@ -81,6 +81,28 @@ test.each([
   expect(result.pass / result.n).toBeLessThanOrEqual(bound);
 });
 
+test.each([
+  ["1 of blue's", 1, 0.3],
+  ["5 of blue's", 5, 0.3],
+  ["21 of blue's", 21, 0.1],
+  ["29 of blue's", 29, 0.5],
+])(
+  "A/A, both refuse the same share, %s beside 54: at most 1 in 100 is condemned, none is held",
+  (_what, n, share) => {
+    const next = random(23);
+    const side = (requests: number) => {
+      const refused = Array.from({ length: requests }, () => next() < share).filter(Boolean).length;
+      return { requests, answered: requests - refused, errors: 0, refused, latencies: [] };
+    };
+    const checks = StrategySchema.parse({ checks: [{ kind: "errorRate" }, { kind: "refusals" }] }).checks;
+    const outcomes = { pass: 0, fail: 0, inconclusive: 0, error: 0 };
+    for (let i = 0; i < 500; i += 1)
+      outcomes[judge(checks, { services: { battle: { green: side(54), blue: side(n) } } }).outcome] += 1;
+    expect(outcomes.fail / 500).toBeLessThanOrEqual(0.01);
+    expect(outcomes.inconclusive).toBe(0);
+  },
+);
+
 /** Steps of a rollout, and how often each may be watched: the looks that one rollout may take. */
 const [STEPS, LOOKS] = [5, 15];
 

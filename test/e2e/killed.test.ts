@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { allProcesses, argumentsOf, folderOf, isAlive, kill, programOf } from "../../src/core/processes.ts";
 import { recover } from "../../src/operations/recover/index.ts";
 import { type Workspace, workspaceOf } from "../../src/operations/workspace/workspace.ts";
@@ -48,6 +49,52 @@ test("the provider of a preview that was killed before its code was loaded is fo
   // A preview holds no lock at all.
   expect(await recovered()).toContain(`recovery: a provider of a killed run (pid ${provider}) has ended`);
   expect(isAlive(provider)).toBe(false);
+});
+
+describe("fleet deploy says which process of pulumi was killed in a step, and what goes on", () => {
+  const program = fileURLToPath(new URL("../../cli/fleet.mjs", import.meta.url));
+
+  /** Runs it until its provider works on a step, then kills the one. */
+  async function deployKilling(which: "pulumi" | "provider"): Promise<{ code: number | null; text: string }> {
+    const held = join(project.dir, `held-${which}`);
+    // The provider's first request to the network gets no answer.
+    project.write(
+      "mute.mjs",
+      `import { writeFileSync } from "node:fs";
+if (process.argv[1]?.includes("dynamic-provider"))
+  globalThis.fetch = () => (writeFileSync(${JSON.stringify(held)}, String(process.pid)), new Promise(() => setInterval(() => {}, 1000)));
+`,
+    );
+    const env = {
+      ...workspace.env,
+      NODE_OPTIONS: `--import ${pathToFileURL(join(project.dir, "mute.mjs"))}`,
+    };
+    const child = spawn(process.execPath, [program, "deploy", "--yes"], { cwd: project.dir, env });
+    let text = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => (text += part));
+    const ended = new Promise<number | null>((done) => child.on("close", done));
+    const provider = await until("a step of the provider", async () =>
+      existsSync(held) ? Number(readFileSync(held, "utf8")) || undefined : undefined,
+    );
+    const pids = which === "provider" ? [provider] : inProject().filter((pid) => programOf(pid) === "pulumi");
+    for (const pid of pids) kill(pid);
+    return { code: await ended, text };
+  }
+
+  test.each([
+    ["pulumi", "Pulumi was ended by SIGKILL before its run was over. [ENGINE_KILLED]"],
+    [
+      "provider",
+      "The provider process that Pulumi started ended in the middle of this step. [PROVIDER_ENDED]",
+    ],
+  ] as const)("%s", async (which, words) => {
+    const { code, text } = await deployKilling(which);
+    expect(code).toBe(1);
+    expect(text).toContain(words);
+    expect(text).toMatch(/next: +npx fleet deploy: it goes on where this run stopped\n/);
+    expect(text).not.toContain("[ENGINE]");
+    expect(text).not.toContain("fix it");
+  });
 });
 
 test("a torn lock of the stack and one of its journal are named in a line each, and the next command works", async () => {

@@ -155,4 +155,23 @@ describe("a token that knows nothing of the fleet", () => {
     );
     expect(await ask("Sum")).toBe("TKN 2 125");
   });
+
+  it("is said to refuse requests after a deployer died inside the hand-over, until the next deploy goes on", async () => {
+    const serving = processOf(project, "token");
+    edit("edition 4", "edition 5");
+    edit("Fee = 2", "Fee = 3");
+    const died = await fleet(project, ["deploy", "--yes"], { FLEET_CRASH_AT: "handover.drained" });
+    expect(died.code).toBe(1);
+    expect(died.text).toContain("[PROVIDER_ENDED]");
+    expect(died.text).toMatch(/refusing requests: +token \(DRAINING\)/);
+    expect(died.text).toMatch(/running as before: +coordinator\n/);
+    expect(died.text).toMatch(/next: +npx fleet deploy: it goes on where this run stopped\n/);
+    const status = await fleet(project, ["status"]);
+    expect(status.code).toBe(1);
+    expect(status.text).toMatch(/token: it refuses requests, .* npx fleet deploy goes on with that/);
+    ok(await fleet(project, ["deploy", "--yes"]));
+    expect(processOf(project, "token")).not.toBe(serving);
+    expect(await ask("Sum")).toBe("TKN 3 125");
+    expect((await fleet(project, ["status"])).code).toBe(0);
+  });
 });

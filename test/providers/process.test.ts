@@ -303,9 +303,9 @@ describe("read", () => {
 
   it("never reports a network that does not answer as an absent process", async () => {
     stack = await simulatedStack();
-    const outs = await createProcess(await stack.inputs("battle", {}, { timeoutSeconds: 2 }));
+    const outs = await createProcess(await stack.inputs("battle"));
     stack.net.behaviours.computeDown();
-    await expect(lifecycle.read("id", outs)).rejects.toThrow();
+    await expect(lifecycle.read("id", { ...outs, timeoutSeconds: 2 })).rejects.toThrow();
   });
 });
 

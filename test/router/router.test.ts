@@ -313,6 +313,26 @@ describe("people", () => {
   });
 });
 
+test("a command after an A/B test names what ends the test, and after any other rollout what begins one", async () => {
+  const p = await half();
+  const remedy = async (command: string) => {
+    const { reply } = await p.send({ Action: "TRAFFIC_COMMAND", Data: { command } });
+    return [code(reply), reply?.data.error?.message, reply?.data.error?.remedy];
+  };
+  const end = { release: "r2", step: 2, salt: "r2", expect: { release: "r2", step: 1 } };
+  expect(code(await set(p, { ...end, services: routes(5000) }))).toBe("ok");
+  for (const command of ["promote", "pause", "resume", "abort"])
+    expect(await remedy(command)).toEqual([
+      "NO_ROLLOUT",
+      "no rollout is under way: release r2, step 2 is a steady split, as an A/B test ends",
+      "To end the test for the new revision, set another trafficStrategy (INSTANT) and run fleet deploy; " +
+        "for the old one, run fleet rollback to its release.",
+    ]);
+  const whole = await steady();
+  const { reply } = await whole.send({ Action: "TRAFFIC_COMMAND", Data: { command: "promote" } });
+  expect(reply?.data.error?.remedy).toBe("Change the code, then begin one: fleet deploy.");
+});
+
 describe("a request", () => {
   test("goes to one revision for ever, and its answer comes back with the caller's correlation id", async () => {
     const p = await half();

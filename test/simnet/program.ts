@@ -28,6 +28,8 @@ export interface Script {
   readonly refuseConfig?: readonly string[];
   /** The state that EXPORT_STATE hands out. */
   readonly state?: Readonly<Record<string, unknown>>;
+  /** It carries the router, and answers this to GET_TRAFFIC. */
+  readonly traffic?: Readonly<Record<string, unknown>>;
   /** What a load over an earlier one says of the state. @default nothing was there */
   readonly kept?: Readonly<Record<string, unknown>>;
 }

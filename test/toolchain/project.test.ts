@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createPrivateKey } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -5,7 +6,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { doctor } from "../../src/toolchain/doctor.ts";
 import { environment, exportLines } from "../../src/toolchain/env.ts";
 import { launcherVersion } from "../../src/toolchain/install.ts";
-import { cliDir, packageDir, passphraseFile, walletFile } from "../../src/toolchain/paths.ts";
+import { cliDir, type Env, packageDir, passphraseFile, walletFile } from "../../src/toolchain/paths.ts";
 import { readProject } from "../../src/toolchain/project.ts";
 import { ensureSecrets } from "../../src/toolchain/secrets.ts";
 import { setUp } from "../../src/toolchain/setup.ts";
@@ -52,6 +53,7 @@ describe("the environment", () => {
       PULUMI_SKIP_UPDATE_CHECK: "true",
       PATH: `${bin}:/usr/bin:/bin`,
       PULUMI_BACKEND_URL: `file://${box.dir}/.fleet`,
+      FLEET_ENV: JSON.stringify({ set: { PULUMI_BACKEND_URL: `file://${box.dir}/.fleet` }, path: [] }),
     });
     expect(environment(box.dir, first).PATH).toBe(first.PATH);
   });
@@ -81,6 +83,74 @@ describe("the environment", () => {
     for (const env of [{}, shell])
       expect(environment(box.dir, env, "prod")[name]).toBe(passphraseFile(box.dir, "prod"));
     expect(environment(box.dir, { [name]: "/theirs" }, "prod")).not.toHaveProperty(name);
+  });
+
+  describe("in a shell that has another project's", () => {
+    const [backend, file] = ["PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE"] as const;
+    /** A project in a folder of its own, with passphrases of its stacks. */
+    const project = (
+      name: string,
+      stacks: readonly string[],
+      url: string | undefined = "file://./.fleet",
+    ) => {
+      const dir = box.file(name);
+      mkdirSync(join(dir, ".fleet"), { recursive: true });
+      writeFileSync(
+        join(dir, "Pulumi.yaml"),
+        `name: ${name}\nruntime: nodejs\n${url ? `backend: { url: "${url}" }\n` : ""}`,
+      );
+      for (const stack of stacks) writeFileSync(passphraseFile(dir, stack), "secret");
+      return dir;
+    };
+    /** What a shell has once it evaluated the lines. */
+    const evaluated = (env: Env, dir: string, stack?: string): Env => {
+      const lines = exportLines(environment(dir, env, stack));
+      const node = `'${process.execPath}' -e 'process.stdout.write(JSON.stringify(process.env))'`;
+      const shell = { PATH: "/usr/bin:/bin", ...env };
+      return JSON.parse(execFileSync("/bin/sh", ["-c", `${lines}${node}`], { env: shell, encoding: "utf8" }));
+    };
+
+    test("replaces its backend, its passphrase file and its commands", () => {
+      const [p, ab] = [project("p", ["dev", "prod"]), project("ab", ["dev"])];
+      const first = evaluated({}, p);
+      expect(first).toMatchObject({ [backend]: `file://${p}/.fleet`, [file]: passphraseFile(p) });
+      const second = evaluated(first, ab);
+      expect(second).toMatchObject({ [backend]: `file://${ab}/.fleet`, [file]: passphraseFile(ab) });
+      expect(evaluated(second, p)).toMatchObject(first);
+      expect(evaluated(evaluated(first, p, "prod"), p)[file]).toBe(passphraseFile(p));
+    });
+
+    test("unsets what the next project has nothing for", () => {
+      const first = evaluated({}, project("p", ["dev"]));
+      const second = evaluated(first, project("bare", [], ""));
+      expect(second).not.toHaveProperty(backend);
+      expect(second).not.toHaveProperty(file);
+    });
+
+    test("keeps what the user set, before or afterwards", () => {
+      const [p, ab] = [project("p", ["dev"]), project("ab", ["dev"])];
+      const theirs = { [backend]: "s3://theirs", [file]: "/theirs" };
+      expect(evaluated(evaluated(theirs, p), ab)).toMatchObject(theirs);
+      expect(evaluated({ ...evaluated({}, p), ...theirs }, ab)).toMatchObject(theirs);
+    });
+
+    test("lets PATH not grow, and takes no entry of the user's away", () => {
+      const [p, ab] = [project("p", []), project("ab", [])];
+      const bin = join(packageDir, "node_modules", ".bin");
+      const other = "/elsewhere/node_modules/.bin";
+      const path = (env: Env) => env.PATH?.split(":");
+      // As another project's `fleet env` leaves it: its package is in another folder.
+      const left = (added: readonly string[]) => ({
+        PATH: `${other}:/usr/bin:/bin`,
+        FLEET_ENV: JSON.stringify({ set: {}, path: added }),
+      });
+      expect(path(evaluated(left([other]), p))).toEqual([bin, "/usr/bin", "/bin"]);
+      expect(path(evaluated(left([]), p))).toEqual([bin, other, "/usr/bin", "/bin"]);
+      let shell: Env = { PATH: "/usr/bin:/bin" };
+      for (const dir of [p, ab, p, ab]) shell = evaluated(shell, dir);
+      expect(path(shell)).toEqual([bin, "/usr/bin", "/bin"]);
+      expect(JSON.parse(shell.FLEET_ENV ?? "")).toMatchObject({ path: [bin] });
+    });
   });
 
   test("survives a shell, quotes included", () => {

@@ -40,15 +40,17 @@ let player: Player;
 let router: ProcessOutputs;
 let blue: ProcessOutputs;
 let green: ProcessOutputs;
+let misspelt: ProcessOutputs;
 /** What the first rollout left. */
 let left: { inputs: Record<string, unknown>; outputs: TrafficOutputs };
 
 beforeAll(async () => {
   stage = await Embedded.open();
-  [router, blue, green] = await Promise.all([
+  [router, blue, green, misspelt] = await Promise.all([
     stage.make("router", ROUTER),
     stage.make("token-blue", token('"100"')),
     stage.make("token-green", token("msg.Tags.Target .. nil")),
+    stage.make("token-misspelt", token('"100"').replace('"Balance", "Balance"', '"Balance", "Balnce"')),
   ]);
   await wiring.create({
     ...stage.common(),
@@ -107,6 +109,7 @@ test("who promotes it all the same is said to have let it through: nothing says 
   const { outs } = await traffic.update("traffic", left.outputs, left.inputs);
   const said = lines.mock.calls.flat().join("\n");
   lines.mockRestore();
+  left.outputs = outs;
   expect(outs).toMatchObject({
     phase: "COMPLETED",
     letThrough: "person",
@@ -119,4 +122,34 @@ test("who promotes it all the same is said to have let it through: nothing says 
   // A later run that finds it so does not take it for its own, and forgets nothing.
   const { outs: later } = await traffic.update("traffic", outs, left.inputs);
   expect(later).toMatchObject({ letThrough: "person", promoted: outs.promoted });
+}, 120_000);
+
+test("one that refuses every caller, beside an idle old one, waits for a person, and status shows the refusals", async () => {
+  const inputs = await stage.traffic(router, "r2", { key: "sender", state: "none" }, [green, misspelt], {
+    intervalSeconds: 2,
+  });
+  let isOver = false;
+  const rollout = traffic
+    .update("traffic", left.outputs, inputs)
+    .then(
+      () => Promise.reject(new Error("it came through")),
+      (error: Error & { properties: TrafficOutputs }) => error,
+    )
+    .finally(() => {
+      isOver = true;
+    });
+  rollout.catch(() => undefined);
+  // Nobody asks before the switch: the old one is idle.
+  const isSwitched = async () => (await fleet("status")).stdout.includes(`100 %  ${misspelt.processId}`);
+  while (!isOver && !(await isSwitched()));
+  let answer = "";
+  while (!isOver) answer = JSON.stringify((await balance()) ?? null);
+  const held = await rollout;
+  expect(answer).toContain("UNKNOWN_ACTION");
+  expect(held.message).toMatch(
+    /refusals of battle is open: green (\d+) refused in \1 requests? \(100 %\), so no caller was answered; /,
+  );
+  expect(held.properties).toMatchObject({ phase: "HELD", letThrough: null, table: { mode: "held" } });
+  const { stdout } = await fleet("status");
+  expect(stdout).toMatch(new RegExp(`100 % +${misspelt.processId} +\\w+ +([1-9]\\d*) +0 +\\1 +0`));
 }, 120_000);

@@ -62,3 +62,25 @@ test("a plain program's request that has no answer is told with its age, and wit
     intervalMs: 60_000,
   });
 });
+
+test.each([
+  ["that has refused all of its callers: they are the answers that may speak for it", 0, 3],
+  ["that has answered one of them: its callers are enough", 1, 0],
+])("what the service declares is asked of a green %s", async (_what, answered, sent) => {
+  const ao = fakeAo(() => ({ reply: { sum: 2 } }));
+  const { session } = fakeFleet(ao, []);
+  const probes = [{ action: "Add", data: {}, expect: { sum: 2 } }];
+  const declaring = {
+    ...wanted,
+    services: { token: { ...wanted.services.token, state: "none" as const, probes } },
+  };
+  const figures = { requests: 54, answered, errors: 0, refused: 54 - answered, latencies: [], open: [] };
+  const services = { token: { [green.processId]: figures } };
+  const metrics = { release: "r", step: 1, since: 0, services };
+  const now = measureBy(session, declaring, () => budgetOf(10)).now;
+  const measured = await now({ ...state, metrics });
+  expect(ao.sent.map(({ tags }) => tags.Action)).toEqual(Array(sent).fill("Add"));
+  expect(measured.services.token?.probes).toEqual(
+    sent === 0 ? undefined : { sent, failed: 0, reason: undefined, declared: true },
+  );
+});

@@ -1,7 +1,8 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { UNKNOWN } from "../../providers/run/inputs.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import { standingNow } from "../../providers/traffic/standing.ts";
-import { explainDrift } from "../../providers/traffic/words.ts";
+import { explainComing, explainDrift } from "../../providers/traffic/words.ts";
 import type { Phase } from "../../src/delivery/phase.ts";
 import type { Table, TrafficState } from "../../src/delivery/wire.ts";
 
@@ -34,6 +35,40 @@ const state = (now: Table, reverted?: TrafficState["reverted"]): TrafficState =>
   ...(reverted ? { reverted } : {}),
 });
 const reverted = { release: "r2", step: 2, why: "lease" as const, at: 300 };
+
+describe("a plan with coming code names every revision that loses traffic", () => {
+  const [first, second, third] = ["a", "b", "c"].map((one) => one.repeat(64)) as [string, string, string];
+  const coming = (shares: Readonly<Record<string, number>>, wanted: string, code: string) => {
+    const routes = Object.entries(shares).map(([revision, weightBp]) => ({
+      ...{ revision, weightBp },
+      processId: revision.slice(0, 43),
+    }));
+    const green = { processId: wanted.slice(0, 43), sourceHash: wanted };
+    const olds = {
+      services: { quote: { green } },
+      table: { services: { quote: { key: "sender", routes } } },
+    } as unknown as TrafficOutputs;
+    return explainComing(olds, { services: { quote: UNKNOWN }, code: { quote: code } });
+  };
+  test.each([
+    [
+      "both halves of a split",
+      { [second]: 5000, [first]: 5000 },
+      third,
+      "bbbbbbbb (50 %) and aaaaaaaa (50 %)",
+    ],
+    ["one alone", { [second]: 10_000, [first]: 0 }, third, "bbbbbbbb"],
+    [
+      "the other half, where the code is that of one of them",
+      { [second]: 5000, [first]: 5000 },
+      first,
+      "bbbbbbbb (50 %)",
+    ],
+    ["what has it after an abort, and not the wanted one", { [first]: 10_000 }, third, "aaaaaaaa"],
+  ])("%s", (_, shares, code, from) => {
+    expect(coming(shares, second, code)).toEqual([`quote moves from ${from} to ${code.slice(0, 8)}`]);
+  });
+});
 
 test.each([
   [

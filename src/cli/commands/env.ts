@@ -10,7 +10,8 @@ export function envCommand(cli: Cli): Command {
     summary: "print what a bare pulumi needs in this shell",
     description:
       "Prints `export` lines for a shell: node_modules/.bin on the PATH, the backend, whose folder is made, and the stack's passphrase file " +
-      "(.fleet/<stack>-passphrase) where there is one. What is set already is kept, but the dev stack's passphrase is never another stack's.",
+      "(.fleet/<stack>-passphrase) where there is one. What you set yourself is kept. What an earlier `fleet env` set, for " +
+      "another project or stack, is replaced or unset; FLEET_ENV notes it. The dev stack's passphrase is never another stack's.",
     examples: [
       ['eval "$(npx fleet env)"', "then `pulumi up` works in this shell"],
       ['eval "$(npx fleet env --stack prod)"', "the same for the stack prod"],
@@ -22,7 +23,10 @@ export function envCommand(cli: Cli): Command {
       const variables = environment(projectDir, host.env, stack);
       makeBackend(projectDir);
       out.line(exportLines(variables).trimEnd());
-      out.document(variables);
+      // JSON has no `undefined`: null says that the variable is to be unset.
+      out.document(
+        Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, value ?? null])),
+      );
       return undefined;
     },
   });

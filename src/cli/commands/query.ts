@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { brief } from "../../core/brief.ts";
-import { pickMember } from "../../fleet/members/known.ts";
+import { pickMember, servingIn } from "../../fleet/members/known.ts";
 import type { KnownFleet } from "../../fleet/members/member.ts";
 import { type Filter, findRecords, type MessageRecord } from "../../operations/trace/records.ts";
 import { type Cli, count, defineCommand, names, pair } from "../command.ts";
@@ -112,7 +112,7 @@ function filterOf(options: z.output<typeof Options>, fleet: KnownFleet, now: num
 /** One line a message. Pure. */
 export function lineOf(record: MessageRecord, fleet: KnownFleet, width = 120): string {
   const nameOf = (id: string) =>
-    fleet.members.find(({ processId }) => processId === id)?.name ?? id.slice(0, 8);
+    servingIn(fleet).find(({ processId }) => processId === id)?.name ?? id.slice(0, 8);
   const { direction, slot, at, from, to, action, status, data, error } = record;
   const way = direction === "received" ? `← ${nameOf(from)}` : `→ ${nameOf(to)}`;
   const what = status === "error" ? `${action} (error)` : action;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { GOES_ON } from "../../delivery/index.ts";
 import { tableName } from "../../delivery/table.ts";
 import type { TrafficCommand } from "../../delivery/wire.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
@@ -24,11 +25,12 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
   promote: {
     summary: "let a rollout go on: past a gate, a hold, or to the next step at once",
     description:
-      "A rollout under way goes to its next step now. One that waits goes on with the next `fleet deploy`. A verdict against the " +
-      "new revision is overruled only where the strategy does not go back by itself.",
+      "A rollout under way goes to its next step now. One that waits is judged again by the next `fleet deploy`, and goes on: past a " +
+      "gate, past too little to judge by, and past a check that fails where the strategy does not go back by itself (`freeze`, `hold`). " +
+      "Where it does (`onFailure: rollback`, the default), a check that fails by then sends it back.",
     example: "the new revision gets its next share",
     done: "Promoted",
-    next: "It goes on with: npx fleet deploy",
+    next: `Next: npx fleet deploy ${GOES_ON}.`,
   },
   pause: {
     summary: "keep a rollout at the share that it has",
@@ -36,14 +38,14 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
       "The run that watches it ends with exit code 4; the shares stay, without an end, until resume or abort.",
     example: "the shares stay as they are",
     done: "Paused",
-    next: "It goes on with: npx fleet resume, then npx fleet deploy",
+    next: `Next: npx fleet resume, then npx fleet deploy ${GOES_ON}.`,
   },
   resume: {
     summary: "let a paused rollout go on",
     description: "Takes a pause back. The next `fleet deploy` goes on at the step where it was.",
     example: "then npx fleet deploy goes on",
     done: "Resumed",
-    next: "It goes on with: npx fleet deploy",
+    next: `Next: npx fleet deploy ${GOES_ON}.`,
   },
   abort: {
     summary: "send all traffic back to where it was before the rollout, at once",

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
+import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
@@ -43,7 +44,8 @@ export function statisticsCommand(cli: Cli): Command {
     name: "statistics",
     summary: "show what processes counted: messages, errors, refusals, memory, deployments",
     description:
-      "Asks every process for its own figures (GET_STATISTICS): counted by itself, nothing is estimated. The deployment coordinator adds " +
+      "Asks every process for its own figures (GET_STATISTICS): counted by itself, nothing is estimated. " +
+      "Further revisions with a part of a member's traffic are asked too, each in a row of its own. The deployment coordinator adds " +
       "those of the deployments. Exit code 1 when a process did not answer.",
     examples: [
       ["npx fleet statistics", "all members"],
@@ -58,7 +60,9 @@ export function statisticsCommand(cli: Cli): Command {
     async run({ out, ...context }, { timeout }, names) {
       const fleet = await context.fleet({ journal: "discard" });
       const asked = await Promise.all(
-        membersWithLibrary(fleet, names, true, out).map((member) => statisticsOf(fleet, member, timeout)),
+        withSharing(fleet, membersWithLibrary(fleet, names, true, out)).map((member) =>
+          statisticsOf(fleet, member, timeout),
+        ),
       );
       const known = asked.flatMap((one) => (one.statistics ? [{ ...one, statistics: one.statistics }] : []));
       const heading = [
@@ -96,6 +100,10 @@ export function statisticsCommand(cli: Cli): Command {
     },
   });
 }
+
+/** With each member every further revision that has a part of its traffic: one process counts a part of the requests only. */
+const withSharing = ({ sharing = [] }: FleetSession, members: readonly Member[]): Member[] =>
+  members.flatMap((member) => [member, ...sharing.filter((one) => one.of === member.name && !isBare(one))]);
 
 interface Asked {
   readonly name: string;

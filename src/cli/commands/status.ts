@@ -6,6 +6,7 @@ import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { type BareLook, glanceAtBare, isBare, lookAtBare } from "../../fleet/health/bare.ts";
 import { probe, short } from "../../fleet/health/probe.ts";
+import { servingIn } from "../../fleet/members/known.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryCall } from "../../fleet/protocol/call.ts";
 import { type LastKnown, lastKnown, rememberHeard } from "../../operations/observe/last-known.ts";
@@ -43,6 +44,7 @@ export function statusCommand(cli: Cli): Command {
       "Asks every process of the fleet itself, all at once, by a signed health check (LIVENESS). " +
       "A member without the library (lib: false) is judged by what aos answers a signed Eval that reads its code. " +
       "Where a router gives traffic by a table, its phase and each revision's share and figures too. " +
+      "Every revision with a part of a member's traffic has a row of its own: member (start of its id). " +
       "A revision that drains while a rollout replaces it is shown with its successor and counts as well. " +
       "Exit code 1 when any is not HEALTHY.",
     examples: [
@@ -74,7 +76,7 @@ export function statusCommand(cli: Cli): Command {
       for (;;) {
         const [traffic, ...found] = await Promise.all([
           trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
-          ...fleet.members.map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
+          ...servingIn(fleet).map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
         ]);
         rememberHeard(fleet.session.scope, heardOf(found, Date.now()));
         const rows = whileReplaced(found, traffic);
@@ -104,14 +106,26 @@ function heardOf(rows: readonly StatusRow[], at: number): ReadonlyMap<string, La
   );
 }
 
+const baseOf = ({ name, processId, generation, of }: Member) => ({
+  ...{ name, processId, generation },
+  ...(of === undefined ? {} : { of }),
+});
+
+/** What ends it. A lease does not: it moves traffic back, and sets nothing going that drains. */
+const DRAIN_ENDS =
+  "it refuses requests, as while its state is handed over; if no deployment is running: npx fleet deploy goes on with that, or gives it back";
+
 async function check(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
-  const base = { name: member.name, processId: member.processId, generation: member.generation };
+  const base = baseOf(member);
   try {
     if (isBare(member)) return bareRow(member, await lookAtBare(fleet, member, budgetOf(timeout)));
     const verdict = await probe(fleet.session, base, "ALL", {}, budgetOf(timeout));
     const odd = verdict.checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
     const other = drift(member, verdict.sourceHash);
-    const isDraining = odd.every(({ name, detail }) => name === "status" && detail === "DRAINING");
+    const drains =
+      odd.length > 0 &&
+      other.length === 0 &&
+      odd.every(({ name, detail }) => name === "status" && detail === "DRAINING");
     const reasons = odd.map(
       ({ name, status, detail }) => `${name} is ${status}${detail ? `: ${detail}` : ""}`,
     );
@@ -123,8 +137,8 @@ async function check(fleet: FleetSession, member: Member, timeout: number): Prom
       epoch: verdict.epoch,
       release: typeof verdict.release === "string" ? verdict.release : "",
       responseMs: Math.round(verdict.responseMs),
-      ...(odd.length > 0 && isDraining && other.length === 0 ? { drains: true } : {}),
-      reasons: [...reasons, ...other],
+      ...(drains ? { drains: true } : {}),
+      reasons: [...reasons, ...other, ...(drains ? [DRAIN_ENDS] : [])],
     };
   } catch (error) {
     return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
@@ -132,7 +146,7 @@ async function check(fleet: FleetSession, member: Member, timeout: number): Prom
 }
 
 async function look(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
-  const base = { name: member.name, processId: member.processId, generation: member.generation };
+  const base = baseOf(member);
   const started = performance.now();
   try {
     if (isBare(member)) return bareRow(member, await glanceAtBare(fleet, member, budgetOf(timeout)));
@@ -145,6 +159,7 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
     });
     const info = InfoSchema.parse(JSON.parse(reply.data));
     const other = drift(member, info.sourceHash);
+    const drains = info.status === "DRAINING" && other.length === 0;
     return {
       ...base,
       health: info.status,
@@ -153,8 +168,8 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
       epoch: info.epoch ?? null,
       release: info.release ?? "",
       responseMs: Math.round(performance.now() - started),
-      ...(info.status === "DRAINING" && other.length === 0 ? { drains: true } : {}),
-      reasons: other,
+      ...(drains ? { drains: true } : {}),
+      reasons: [...other, ...(drains ? [DRAIN_ENDS] : [])],
     };
   } catch (error) {
     return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
@@ -163,8 +178,8 @@ async function look(fleet: FleetSession, member: Member, timeout: number): Promi
 
 /** Version and code are those of the last run: nothing in the process says them. */
 function bareRow(member: Member, look: BareLook): StatusRow {
-  const { name, processId, generation, version, sourceHash } = member;
-  return { name, processId, generation, version, sourceHash, epoch: null, release: "", ...look };
+  const { version, sourceHash } = member;
+  return { ...baseOf(member), version, sourceHash, epoch: null, release: "", ...look };
 }
 
 const COLOUR: Readonly<Record<string, "green" | "yellow" | "red">> = {

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
+import { servingIn } from "../../fleet/members/known.ts";
 import { filesOf, journalOf, type Part, processOf } from "../../operations/support/collect.ts";
 import { redactFile } from "../../operations/support/redact.ts";
 import { secretsOf } from "../../operations/validate/secrets.ts";
@@ -84,7 +85,7 @@ async function ofTheFleet(
     const fleet = await context.fleet({ journal: "discard", wallet: false });
     const history = await context.host.history(fleet, timeout);
     const journal = await journalOf(fleet);
-    const processes = await each(fleet.members, AT_ONCE, (member) =>
+    const processes = await each(servingIn(fleet), AT_ONCE, (member) =>
       processOf(fleet, history, member, { seconds: timeout, messages }),
     );
     return [journal, ...processes];

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
+import { servingIn } from "../../fleet/members/known.ts";
 import { type Hop, traceOf } from "../../operations/trace/trace.ts";
 import { type Cli, count, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -29,7 +30,7 @@ export function traceCommand(cli: Cli): Command {
     async run(context, { reach }, [id = ""]) {
       const fleet = await context.fleet({ journal: "discard", wallet: false });
       const history = await context.host.history(fleet, 60);
-      const hops = await traceOf(history, fleet.members, id, reach);
+      const hops = await traceOf(history, servingIn(fleet), id, reach);
       if (hops.length === 0) {
         throw new FleetError({
           code: "TRACE_EMPTY",
@@ -41,7 +42,7 @@ export function traceCommand(cli: Cli): Command {
       const explain = luaExplainer(fleet.session.scope.home);
       const failed = hops.some(({ status }) => status === "error");
       for (const hop of hops) {
-        const code = fleet.members.find(({ processId }) => processId === hop.processId)?.sourceHash;
+        const code = servingIn(fleet).find(({ processId }) => processId === hop.processId)?.sourceHash;
         const error = hop.error === undefined ? undefined : await explain(hop.error, code);
         for (const line of linesOf(hop, error)) context.out.line(line);
       }

@@ -15,7 +15,7 @@ import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { isBare, NO_LIBRARY } from "../../fleet/health/bare.ts";
 import type { History } from "../../fleet/history.ts";
-import { pickMember } from "../../fleet/members/known.ts";
+import { pickMember, servingIn } from "../../fleet/members/known.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
@@ -58,9 +58,9 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
       const now = await current();
       const manifest = await readManifest(scope);
       const looked = await Promise.all(
-        now.members.map((member) =>
+        servingIn(now).map((member) =>
           lookAt(now, member, {
-            dependsOn: manifest?.processes[member.name]?.dependencies ?? [],
+            dependsOn: manifest?.processes[member.of ?? member.name]?.dependencies ?? [],
             explorer: explorer("entity", member.processId),
           }),
         ),
@@ -103,7 +103,7 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
     },
     async messages(name, before, limit) {
       const now = await current();
-      const member = pickMember(now, name);
+      const member = pickMember({ members: servingIn(now) }, name);
       const read = await history(now);
       const latest = before === undefined ? await read.latest(member.processId) : before - 1;
       if (latest === undefined || latest < 0) return [];
@@ -115,7 +115,7 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
     },
     async audit(name) {
       const now = await current();
-      const member = pickMember(now, name);
+      const member = pickMember({ members: servingIn(now) }, name);
       if (isBare(member)) throw withoutAudit(name);
       const reply = await dryCall(now, {
         member,

@@ -1,8 +1,9 @@
 import { formatProblem } from "../../core/errors.ts";
+import { GOES_ON } from "../../delivery/shown.ts";
 import type { Manifest } from "../../fleet/members/manifest.ts";
-import { type Failure, isWaiting } from "../../operations/deploy/failure.ts";
-import type { RowState } from "../../operations/deploy/progress.ts";
+import { type Failure, isCutShort } from "../../operations/deploy/failure.ts";
 import type { DeployOutcome, DeployStatus } from "../../operations/deploy/run.ts";
+import { type CheckedStanding, membersOf, type Said } from "../../operations/deploy/standing.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 
 export const EXIT_OF: Readonly<Record<DeployStatus, ExitCode>> = {
@@ -15,48 +16,17 @@ export const EXIT_OF: Readonly<Record<DeployStatus, ExitCode>> = {
   interrupted: EXIT.interrupted,
 };
 
-/** What became of each member in a run that did not succeed. */
-export interface Standing {
-  readonly failed: readonly string[];
-  /** Its rollout waits for a person. */
-  readonly held: readonly string[];
-  /** Changed by this run: spawned, loaded, configured, wired, … */
-  readonly done: readonly string[];
-  /** Not changed, perhaps looked at: they run what they ran before. */
-  readonly asBefore: readonly string[];
-  /** Not reached, and not running before. */
-  readonly notYet: readonly string[];
-}
-
-export function standing({ progress, failures }: DeployOutcome, manifest: Manifest | undefined): Standing {
-  const rows = progress.rows().filter(({ kind }) => kind === "process");
-  const rowsThat = (state: RowState) => rows.filter((row) => row.state === state).map(({ name }) => name);
-  const held = new Set([...rowsThat("held"), ...membersOf(failures.filter((one) => isWaiting([one])))]);
-  const failed = new Set([
-    ...membersOf(failures.filter((one) => !isWaiting([one]))),
-    ...rowsThat("failed").filter((name) => !held.has(name)),
-  ]);
-  const by = (state: RowState) => rowsThat(state).filter((name) => !failed.has(name) && !held.has(name));
-  const touched = new Set(
-    rows.filter(({ state }) => state !== "same" && state !== "waiting").map(({ name }) => name),
-  );
-  const known = Object.entries(manifest?.processes ?? {});
-  const active = known.filter(([, { status }]) => status === "ACTIVE").map(([name]) => name);
-  const asBefore = new Set([
-    ...by("same"),
-    ...active.filter((name) => !touched.has(name) && !failed.has(name)),
-  ]);
-  return {
-    failed: [...failed],
-    held: [...held],
-    done: by("done"),
-    asBefore: [...asBefore],
-    notYet: by("waiting").filter((name) => !asBefore.has(name)),
-  };
-}
-
-/** The end of a run in words: what failed and why, what runs, what to do. */
-export function reportLines(outcome: DeployOutcome, stack: string, manifest: Manifest | undefined): string[] {
+/**
+ * The end of a run in words: what failed and why, what runs, what to do.
+ *
+ * @param stands none where nothing was done, since somebody else is at work
+ */
+export function reportLines(
+  outcome: DeployOutcome,
+  stack: string,
+  manifest: Manifest | undefined,
+  stands: CheckedStanding | undefined,
+): string[] {
   const { status, failures, busy, holders, seconds } = outcome;
   const lines: string[] = [];
   if (status === "locked") {
@@ -86,24 +56,35 @@ export function reportLines(outcome: DeployOutcome, stack: string, manifest: Man
     lines.push("The run was interrupted. Run the same command again: it goes on from here.");
   }
   for (const failure of failures) lines.push(...failureLines(failure));
-  const { failed, held, done, asBefore, notYet } = standing(outcome, manifest);
   lines.push("");
-  const list = (title: string, names: readonly string[]) => {
-    if (names.length > 0) lines.push(`${title.padEnd(22)} ${names.join(", ")}`);
-  };
-  list("failed:", failed);
-  list("waiting:", held);
-  list("deployed in this run:", done);
-  list("running as before:", asBefore);
-  list("not reached:", notYet);
+  if (stands) lines.push(...standingLines(stands));
   lines.push(`${"log:".padEnd(22)} ${outcome.log}`);
   if (status === "failed") lines.push(`${"next:".padEnd(22)} ${afterFailure(failures, manifest)}`);
   if (status === "held") lines.push(`${"next:".padEnd(22)} ${afterHold(failures)}`);
   return lines;
 }
 
-const membersOf = (failures: readonly Failure[]): string[] =>
-  failures.flatMap(({ member }) => (member === undefined ? [] : [member]));
+/** One line for each way in which members stand. */
+function standingLines(stands: CheckedStanding): string[] {
+  const { failed, held, done, unfinished, refusing, asBefore, otherwise, unknown, notYet } = stands;
+  const line = (title: string, names: readonly string[], more = "") =>
+    names.length > 0 ? [`${title.padEnd(22)} ${names.join(", ")}${more}`] : [];
+  const said = (all: readonly Said[]) => all.map(({ name, why }) => `${name} (${why})`);
+  return [
+    ...line("failed:", failed),
+    ...line("waiting:", held),
+    ...line("deployed in this run:", done),
+    ...line("unfinished:", unfinished),
+    ...line("refusing requests:", refusing, ` (DRAINING). ${DRAIN_ENDS}`),
+    ...line("running as before:", asBefore),
+    ...line("not as before:", said(otherwise)),
+    ...line("not known how:", said(unknown), "; npx fleet status asks again"),
+    ...line("not reached:", notYet),
+  ];
+}
+
+const DRAIN_ENDS =
+  "A process does so while its state is handed over; the next deploy goes on with that, or gives it back.";
 
 /** Problems of one failure, each said to be the member's unless it says so itself. */
 export function failureLines({ member, problems }: Failure): string[] {
@@ -115,6 +96,7 @@ export function failureLines({ member, problems }: Failure): string[] {
 
 /** Names only commands that can work: there are logs of a member that has a process, and of nothing else. */
 function afterFailure(failures: readonly Failure[], manifest: Manifest | undefined): string {
+  if (isCutShort(failures)) return "npx fleet deploy: it goes on where this run stopped";
   const member = membersOf(failures).find((name) => manifest?.processes[name]?.processId !== undefined);
   const look = member === undefined ? "" : `; npx fleet logs ${member} --errors shows what it did`;
   return `fix it, then run npx fleet deploy again: it goes on from here${look}`;
@@ -123,5 +105,5 @@ function afterFailure(failures: readonly Failure[], manifest: Manifest | undefin
 /** The same command again would wait again: first a person decides. */
 function afterHold(failures: readonly Failure[]): string {
   const isPaused = failures.some(({ problems }) => problems.some(({ code }) => code === "PAUSED"));
-  return `npx fleet ${isPaused ? "resume" : "promote"}, then npx fleet deploy goes on; npx fleet abort sends all traffic back`;
+  return `npx fleet ${isPaused ? "resume" : "promote"}, then npx fleet deploy ${GOES_ON}; npx fleet abort sends all traffic back`;
 }

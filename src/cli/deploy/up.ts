@@ -1,16 +1,23 @@
 import { join } from "node:path";
 import type { z } from "zod";
-import { readManifest } from "../../fleet/members/manifest.ts";
+import { type Manifest, readManifest } from "../../fleet/members/manifest.ts";
 import { ScopeSchema } from "../../fleet/session/scope.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
+import { hearFleet } from "../../operations/deploy/heard.ts";
 import type { Progress } from "../../operations/deploy/progress.ts";
-import { type DeployOutcome, type DeployRequest, deploy } from "../../operations/deploy/run.ts";
+import {
+  type DeployOutcome,
+  type DeployRequest,
+  type DeployStatus,
+  deploy,
+} from "../../operations/deploy/run.ts";
+import { checked, type Standing, standing } from "../../operations/deploy/standing.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import type { Context } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
-import { EXIT_OF, reportLines, standing } from "./report.ts";
+import { EXIT_OF, reportLines } from "./report.ts";
 import { screenFor } from "./screen.ts";
 
 /** An `up` of a whole stack, as commands that deploy run it. */
@@ -61,8 +68,16 @@ export async function runUp(
   }
 }
 
+/** Ends after which members may be otherwise than they were; after the others nothing was done. */
+const ACTED: ReadonlySet<DeployStatus> = new Set(["failed", "held", "timeout", "interrupted"]);
+
+/** Whether there is anybody to ask. */
+const hasProcess = ({ asBefore, done }: Standing, manifest: Manifest | undefined): boolean =>
+  asBefore.length + done.length > 0 ||
+  Object.values(manifest?.processes ?? {}).some(({ processId }) => processId !== undefined);
+
 async function report(
-  { out }: Context,
+  { out, fleet }: Context,
   stack: string,
   scope: z.output<typeof ScopeSchema>,
   outcome: DeployOutcome,
@@ -70,6 +85,9 @@ async function report(
 ): Promise<ExitCode> {
   const manifest = await readManifest(scope);
   const { progress, failures, status, deploymentId, attempts, seconds: took, busy, holders, log } = outcome;
+  const known = ACTED.has(status) ? standing(outcome, manifest) : undefined;
+  const stands =
+    known && checked(known, hasProcess(known, manifest) ? await hearFleet(fleet) : { heard: [] });
   for (const { text, severity } of progress.diagnostics) if (severity === "warning") out.note(text);
   out.document({
     success: status === "succeeded",
@@ -81,7 +99,7 @@ async function report(
     durationSeconds: took,
     changes: progress.changes,
     failures,
-    ...(status === "succeeded" ? {} : { standing: standing(outcome, manifest) }),
+    ...(stands === undefined ? {} : { standing: stands }),
     ...(status === "timeout" ? { stillGoingOn: busy } : {}),
     ...(status === "locked" ? { lockedBy: holders } : {}),
     processes: manifest?.processes ?? {},
@@ -89,7 +107,7 @@ async function report(
     log,
   });
   if (status !== "succeeded") {
-    for (const line of reportLines(outcome, stack, manifest)) out.alert(line);
+    for (const line of reportLines(outcome, stack, manifest, stands)) out.alert(line);
     return EXIT_OF[status];
   }
   const rows = Object.entries(manifest?.processes ?? {}).map(([name, entry]) => [

@@ -1,12 +1,13 @@
 import { FleetError, formatProblem } from "../../core/errors.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import type { DeployOutcome } from "../../operations/deploy/run.ts";
+import { mayHaveChanged } from "../../operations/deploy/standing.ts";
 import { newRollbackId } from "../../operations/rollback/id.ts";
 import { lostWords } from "../../operations/rollback/lost.ts";
 import { lastReport } from "../../operations/rollback/report.ts";
 import type { Context } from "../command.ts";
 import { historyFor } from "../commands/history.ts";
-import { standing } from "../deploy/report.ts";
+import { freeStack } from "../recovery/free.ts";
 import { perform } from "./perform.ts";
 import { prepare } from "./prepare.ts";
 
@@ -29,13 +30,14 @@ export async function rollBackAutomatically(
   parallel: number,
 ): Promise<Automatic> {
   const { out, projectDir } = context;
-  const { done, failed: broken } = standing(failed, undefined);
-  if (done.length === 0 && broken.length === 0) return { kind: "not-needed" };
+  if (!mayHaveChanged(failed)) return { kind: "not-needed" };
   const stop = (error: FleetError): Automatic => {
     out.alert(`no automatic rollback: ${formatProblem(error.problems[0])}`);
     return { kind: "stopped", code: error.code };
   };
   try {
+    // A pulumi that was killed left its lock, and perhaps a provider that still works.
+    if (!(await freeStack(context))) return { kind: "stopped", code: "STACK_LOCKED" };
     const fleet = await context.fleet({ journal: "discard" });
     const known = await historyFor(context, fleet, 30);
     const release = known.releases.find(({ current }) => current);

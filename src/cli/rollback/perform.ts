@@ -5,6 +5,7 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import { type DeployOutcome, deploy } from "../../operations/deploy/run.ts";
+import { mayHaveChanged, standing } from "../../operations/deploy/standing.ts";
 import { type Switched, switchBack } from "../../operations/rollback/emergency.ts";
 import { ledgerOf } from "../../operations/rollback/ledger.ts";
 import { currentPin, setPin } from "../../operations/rollback/pin.ts";
@@ -12,7 +13,7 @@ import { type RollbackReport, reportPath, writeReport } from "../../operations/r
 import type { Traffic } from "../../operations/rollback/stack.ts";
 import { isGood, type Validated, validate } from "../../operations/rollback/validate.ts";
 import type { Context } from "../command.ts";
-import { failureLines, reportLines, standing } from "../deploy/report.ts";
+import { failureLines, reportLines } from "../deploy/report.ts";
 import { screenFor } from "../deploy/screen.ts";
 import { openPhases, type RollbackPhase, type RollbackRequest } from "./phases.ts";
 import type { PreparedRollback } from "./prepare.ts";
@@ -109,10 +110,7 @@ export async function perform(
     clock.stop();
   }
   crashPoint("rollback.deployed");
-  const { done, failed } = standing(outcome, undefined);
-  // Whoever found another run at work did nothing, however many steps heard that.
-  const isKeptOut = outcome.status === "occupied" || outcome.status === "locked";
-  const touched = switched !== undefined || done.length > 0 || (failed.length > 0 && !isKeptOut);
+  const touched = switched !== undefined || mayHaveChanged(outcome);
   let validation: Validated[] = [];
   if (outcome.status === "succeeded") {
     await phases.to("VALIDATING");
@@ -188,7 +186,7 @@ function statusOf(outcome: DeployOutcome, touched: boolean, validation: readonly
 function say({ out }: Context, report: RollbackReport, outcome: DeployOutcome, touched: boolean): void {
   const isKeptOut = outcome.status === "occupied" || outcome.status === "locked";
   const lines = isKeptOut
-    ? reportLines(outcome, report.stack, undefined)
+    ? reportLines(outcome, report.stack, undefined, undefined)
     : outcome.failures.flatMap((failure) => failureLines(failure));
   for (const line of lines) out.alert(line);
   for (const { name, status, reasons } of report.validation) {

@@ -3,7 +3,8 @@ import { Ask } from "./ask.js";
 import { Badge, html, Id, percent, when } from "./words.js";
 
 const COMMANDS = {
-  promote: "Goes past a gate, or to the next step, at once.",
+  promote:
+    "Goes past a gate, or to the next step, at once. One that waits is judged again by the next deployment, and goes back if a check fails by then and the strategy goes back by itself.",
   pause: "Stays at this share until somebody resumes.",
   resume: "Goes on from where it was paused.",
   abort: "All requests go back to the last proven table at once.",
@@ -24,10 +25,10 @@ export function Traffic({ view }) {
       ({ service, routes }) => html`<h3>${service}</h3>
       <div class="shares" aria-hidden="true">${routes.map((route, index) => (route.weightBp > 0 ? html`<span class=${`share s${index % 4}`} style=${{ flexGrow: route.weightBp }}>${percent(route.weightBp)}</span>` : null))}</div>
       <div class="scroll" tabindex="0" role="region" aria-label=${`Traffic of ${service}`}><table>
-        <thead><tr>${["revision", "process", "share", "requests", "faults", "open", "p95"].map((head, index) => html`<th scope="col" class=${index > 1 ? "number" : ""}>${head}</th>`)}</tr></thead>
+        <thead><tr>${["revision", "process", "share", "requests", "faults", "refused", "open", "p95"].map((head, index) => html`<th scope="col" class=${index > 1 ? "number" : ""}>${head}</th>`)}</tr></thead>
         <tbody>${routes.map(
           (route) =>
-            html`<tr key=${route.processId}><th scope="row"><${Id} id=${route.revision} /></th><td>${nameOf(route.processId) ?? ""} <${Id} id=${route.processId} /></td><td class="number">${percent(route.weightBp)}</td><td class="number">${route.requests}</td><td class="number">${route.errors}</td><td class="number">${route.open}</td><td class="number">${route.p95Ms === null ? "–" : `${route.p95Ms} ms`}</td></tr>`,
+            html`<tr key=${route.processId}><th scope="row"><${Id} id=${route.revision} /></th><td>${nameOf(route.processId) ?? ""} <${Id} id=${route.processId} /></td><td class="number">${percent(route.weightBp)}</td><td class="number">${route.requests}</td><td class="number">${route.errors}</td><td class="number">${route.refused}</td><td class="number">${route.open}</td><td class="number">${route.p95Ms === null ? "–" : `${route.p95Ms} ms`}</td></tr>`,
         )}</tbody>
       </table></div>`,
     )}

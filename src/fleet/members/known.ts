@@ -7,6 +7,12 @@ import type { Scope } from "../session/scope.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import type { KnownFleet, Member } from "./member.ts";
 
+/** Every process that gets requests: the members, and further revisions that have a part of their traffic. Pure. */
+export const servingIn = ({ members, sharing = [] }: Pick<KnownFleet, "members" | "sharing">): Member[] => [
+  ...members,
+  ...sharing,
+];
+
 const ReleaseFileSchema = z.looseObject({
   scope: z.looseObject({ ledger: z.string().optional() }),
   declaration: z

@@ -37,6 +37,18 @@ export const HeldRevisionSchema = RevisionSchema.extend({
   health: HealthOutputSchema.shape.status,
   /** When another one came in its place, ISO 8601. */
   replacedAt: z.string().optional(),
+  /**
+   * Of one that has a part of the traffic beside the wanted one: what a refresh found wrong with it.
+   * @default nothing, or it has no traffic
+   */
+  finding: z
+    .strictObject({
+      /** What it said of its health. */
+      health: HealthOutputSchema,
+      /** What was changed by hand, in words. */
+      drift: z.array(z.string()),
+    })
+    .optional(),
 });
 
 export type HeldRevision = z.infer<typeof HeldRevisionSchema>;

@@ -1,13 +1,14 @@
 /** Who answers to a member's name now: one way for every command. */
 
 import { FleetError } from "../../core/errors.ts";
-import { heaviest } from "../../delivery/table.ts";
-import { type TrafficState, TrafficStateSchema } from "../../delivery/wire.ts";
+import { heaviest, idsIn, servingIds } from "../../delivery/table.ts";
+import { type ServiceRoutes, type TrafficState, TrafficStateSchema } from "../../delivery/wire.ts";
 import { dryCall } from "../protocol/call.ts";
 import type { Session } from "../session/session.ts";
 import { knownFleet } from "./known.ts";
-import type { KnownFleet } from "./member.ts";
+import type { KnownFleet, Member } from "./member.ts";
 import { asRevision } from "./stated.ts";
+import type { StatedRevision } from "./stated-revision.ts";
 
 /** Seconds that the router gets for its table. */
 const ASKED = 15;
@@ -23,8 +24,9 @@ export interface ServingOptions {
 }
 
 /**
- * The members of a stack, each as the process that has its traffic: by the table of the fleet's router, which a lease's end, `abort` and
- * `promote` change beside every manifest and state. Where it cannot be asked, as the last run left it.
+ * The members of a stack, each as the process that has most of its traffic: by the table of the fleet's router, which a lease's end,
+ * `abort` and `promote` change beside every manifest and state. What has a part of it beside them is in `sharing`. Where the router cannot
+ * be asked, as the last run left it.
  */
 export async function servingFleet(
   session: Session,
@@ -34,41 +36,59 @@ export async function servingFleet(
   const router = known.members.find(({ name }) => name === known.router);
   if (!router) return known;
   await turn?.();
-  const services = await tableOf(session, router, note);
-  const moved = known.members.some(({ name, processId }) => {
+  const said = await trafficOf(session, router, note);
+  if (!said) return known;
+  const services = said.table?.services ?? {};
+  const routed = [...new Set([...idsIn(said.table), ...idsIn(said.proven)])];
+  const isElsewhere = ({ name, processId }: Member) => {
     const service = services[name];
-    return service !== undefined && heaviest(service) !== processId;
-  });
-  if (!moved) return known;
+    return service !== undefined && servingIds(service).some((id) => id !== processId);
+  };
+  if (!known.members.some(isElsewhere)) return { ...known, routed };
   const revisions = known.revisions ?? (await stated()).revisions ?? {};
   const members = known.members.map((member) => {
     const service = services[member.name];
-    if (!service) return member;
-    const processId = heaviest(service);
-    const route = service.routes.find((one) => one.processId === processId);
-    return asRevision(member, processId, revisions[member.name], route?.revision ?? "");
+    return service ? asServed(member, heaviest(service), service, revisions[member.name]) : member;
   });
-  return { ...known, members, revisions };
+  const sharing = known.members.flatMap((member) => {
+    const service = services[member.name];
+    if (!service) return [];
+    const others = servingIds(service).filter((id) => id !== heaviest(service));
+    return others.map((id): Member => {
+      const name = `${member.name} (${id.slice(0, 8)})`;
+      return { ...asServed(member, id, service, revisions[member.name]), name, of: member.name };
+    });
+  });
+  return { ...known, members, revisions, routed, ...(sharing.length === 0 ? {} : { sharing }) };
 }
 
-type Services = NonNullable<TrafficState["table"]>["services"];
+/** The member as one of its processes to which a table gives requests. */
+function asServed(
+  member: Member,
+  processId: string,
+  { routes }: Pick<ServiceRoutes, "routes">,
+  known: readonly StatedRevision[] | undefined,
+): Member {
+  const route = routes.find((one) => one.processId === processId);
+  return asRevision(member, processId, known, route?.revision ?? "");
+}
 
-async function tableOf(
+async function trafficOf(
   session: Session,
-  router: KnownFleet["members"][number],
+  router: Member,
   note: (line: string) => void,
-): Promise<Services> {
+): Promise<TrafficState | undefined> {
   const call = { member: router, action: "GET_TRAFFIC", data: "{}", tags: {}, seconds: ASKED };
   try {
     const { data } = await dryCall({ session }, call);
     const said = TrafficStateSchema.safeParse(JSON.parse(data));
-    if (said.success) return said.data.table?.services ?? {};
+    if (said.success) return said.data;
     note(`${unasked(router.name)} [BAD_REPLY]`);
   } catch (error) {
     if (!(error instanceof FleetError) && !(error instanceof SyntaxError)) throw error;
     note(`${unasked(router.name)} [${error instanceof FleetError ? error.code : "BAD_REPLY"}]`);
   }
-  return {};
+  return undefined;
 }
 
 const unasked = (router: string): string =>

@@ -135,7 +135,9 @@ function epochs({ runs, journal }: Sources): AuditFinding[] {
 
 function registrations({ registered, members }: Sources): AuditFinding[] {
   if (!registered) return [];
-  const missing = members.filter(({ processId }) => !registered.includes(processId));
+  // Of a member in several processes, the wanted one is registered.
+  const own = members.filter(({ of }) => of === undefined);
+  const missing = own.filter(({ processId }) => !registered.includes(processId));
   const stray = registered.filter((id) => !members.some(({ processId }) => processId === id));
   return [
     ...missing.map(({ name }) =>
@@ -145,14 +147,7 @@ function registrations({ registered, members }: Sources): AuditFinding[] {
       say("note", "REGISTERED_BESIDE", "fleet", `${id} is registered in the ledger, and no member now`),
     ),
     ...(missing.length === 0
-      ? [
-          say(
-            "ok",
-            "REGISTRATIONS",
-            "fleet",
-            `${amount(members.length, "member is", "members are")} registered`,
-          ),
-        ]
+      ? [say("ok", "REGISTRATIONS", "fleet", `${amount(own.length, "member is", "members are")} registered`)]
       : []),
   ];
 }

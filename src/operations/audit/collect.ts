@@ -7,6 +7,7 @@ import { isQuestion } from "../../fleet/code/bare-code.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { isBare, NO_LIBRARY } from "../../fleet/health/bare.ts";
 import type { History } from "../../fleet/history.ts";
+import { servingIn } from "../../fleet/members/known.ts";
 import type { Member as FleetMember } from "../../fleet/members/member.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import { luaList } from "../../fleet/protocol/lua-list.ts";
@@ -48,7 +49,7 @@ export async function collect(
     ledger && registeredIn(fleet, ledger, seconds),
     journals(scope),
     localReleases(scope),
-    Promise.all(fleet.members.map((member) => memberOf(fleet, history, member, reach, seconds, note))),
+    Promise.all(servingIn(fleet).map((member) => memberOf(fleet, history, member, reach, seconds, note))),
   ]);
   return {
     owner: ao.address,
@@ -57,6 +58,7 @@ export async function collect(
     journal,
     releases,
     members,
+    ...(fleet.routed === undefined ? {} : { routed: fleet.routed }),
     now: Date.now(),
   };
 }
@@ -117,6 +119,7 @@ async function memberOf(
   return {
     name,
     processId,
+    ...(member.of === undefined ? {} : { of: member.of }),
     messages: order.map(seenOf),
     ...(audited === undefined ? {} : { entries: audited.entries }),
     ...(info === undefined ? {} : { allowed: info.allowed }),

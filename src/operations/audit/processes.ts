@@ -8,11 +8,11 @@ export const audited = (sources: Sources): AuditFinding[] => [
   ...strangers(sources),
 ];
 
-/** Every process that this machine made is a member, or was retired. */
-function spawns({ journal, members, ruined = [] }: Sources): AuditFinding[] {
+/** Every process that this machine made is a member, is in the router's table, or was retired. */
+function spawns({ journal, members, routed = [], ruined = [] }: Sources): AuditFinding[] {
   const made = journal.filter(({ kind, state }) => kind === "spawn" && state !== "voided");
   const retired = new Set(journal.filter(({ key }) => key.includes("/RETIRE/")).map(({ target }) => target));
-  const current = new Set(members.map(({ processId }) => processId));
+  const current = new Set([...routed, ...members.map(({ processId }) => processId)]);
   const lost = made.filter(({ id }) => !current.has(id) && !retired.has(id));
   return lost.map(({ id, key }) => {
     const about = key.split("/")[2] ?? "fleet";

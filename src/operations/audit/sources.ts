@@ -40,6 +40,8 @@ export interface Member {
   readonly entries?: readonly OwnEntry[];
   /** Who may change it beside its owner. */
   readonly allowed?: readonly string[];
+  /** Of a further revision that has a part of a member's traffic: that member. */
+  readonly of?: string;
 }
 
 /** Everything that is known of who did what, from four sides. */
@@ -57,6 +59,8 @@ export interface Sources {
   /** Releases that are kept on this machine. */
   readonly releases: readonly { readonly deploymentId: string; readonly releaseHash: string }[];
   readonly members: readonly Member[];
+  /** Process ids that a table of the router names. @default none */
+  readonly routed?: readonly string[];
   /** Now, milliseconds since 1970. */
   readonly now: number;
 }

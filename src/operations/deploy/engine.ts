@@ -1,4 +1,5 @@
 import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
+import { z } from "zod";
 import { kill } from "../../core/processes.ts";
 import { enginesUnder } from "../recover/engines.ts";
 import { definedOnly, openStack, type Workspace } from "../workspace/workspace.ts";
@@ -21,7 +22,13 @@ export interface EngineRun {
 
 export type EngineResult =
   | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly text: string; readonly locked: boolean };
+  | {
+      readonly ok: false;
+      readonly text: string;
+      readonly locked: boolean;
+      /** The signal that ended pulumi, where it did not end by itself. */
+      readonly killedBy?: string;
+    };
 
 /** Pulumi's engine, as far as `deploy` needs it. Tests give their own. */
 export interface Engine {
@@ -67,10 +74,19 @@ export async function pulumiEngine(workspace: Workspace, stackName: string): Pro
         return { ok: true, text };
       } catch (error) {
         if (!(error instanceof CommandError)) throw error;
-        return { ok: false, text: text || error.message, locked: error instanceof ConcurrentUpdateError };
+        const locked = error instanceof ConcurrentUpdateError;
+        return { ok: false, text: text || error.message, locked, ...endOf(error) };
       }
     },
   };
+}
+
+const EndSchema = z.object({ commandResult: z.object({ err: z.object({ signal: z.string() }) }) });
+
+/** What the operating system says of how pulumi ended, which the Automation API keeps in its error. */
+function endOf(error: unknown): { readonly killedBy?: string } {
+  const end = EndSchema.safeParse(error);
+  return end.success ? { killedBy: end.data.commandResult.err.signal } : {};
 }
 
 /**

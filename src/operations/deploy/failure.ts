@@ -48,6 +48,45 @@ export function isWaiting(failures: readonly Failure[]): boolean {
   return all.length > 0 && all.every(({ code }) => isWaitingCode(code));
 }
 
+/** Codes of a run whose processes ended before their work did: nothing is wrong with what was to be deployed. */
+const ENDED: ReadonlySet<string> = new Set(["ENGINE_KILLED", "PROVIDER_ENDED"]);
+
+/** Whether nothing failed but a process of pulumi that ended too early: the same command again goes on. */
+export function isCutShort(failures: readonly Failure[]): boolean {
+  const all = failures.flatMap(({ problems }) => problems);
+  return all.length > 0 && all.every(({ code }) => ENDED.has(code));
+}
+
+/** Whether pulumi was killed: what it did last, nobody heard. */
+export const isEngineKilled = (failures: readonly Failure[]): boolean =>
+  failures.some(({ problems }) => problems.some(({ code }) => code === "ENGINE_KILLED"));
+
+/** Pulumi did not end by itself. */
+export const engineKilled = (signal: string): Problem => ({
+  code: "ENGINE_KILLED",
+  what: `Pulumi was ended by ${signal} before its run was over.`,
+  got: signal,
+  expected: "a pulumi that runs to its end",
+  remedy: `Run npx fleet deploy again: it goes on where this run stopped. ${MEMORY}`,
+});
+
+/**
+ * What gRPC says to pulumi when the process at the other end of a call is gone. Pulumi hands on these words only, neither the status nor
+ * the process' exit.
+ */
+const CONNECTION_LOST =
+  /^(error reading from server: |transport is closing$|connection error: desc = |the client connection is closing$)/;
+
+const providerEnded = (text: string): Problem => ({
+  code: "PROVIDER_ENDED",
+  what: "The provider process that Pulumi started ended in the middle of this step.",
+  got: text,
+  expected: "a provider that runs until Pulumi ends it",
+  remedy: `Run npx fleet deploy again: it goes on where this run stopped. ${MEMORY} If it ends again without that, the run's log has its last words.`,
+});
+
+const MEMORY = "If nobody ended it, the machine may be out of memory.";
+
 const FIELD = /^ {2}(at|got|expected|to do): +(.*)$/;
 
 /** Reads back what `formatProblem` wrote. A text without a code is one problem of the engine. */
@@ -76,6 +115,8 @@ export function parseProblems(text: string): Problem[] {
     } else if (line.trim() !== "") loose.push(line);
   }
   if (found.length === 0) {
+    const what = text.trim().replace(/^error: /, "");
+    if (CONNECTION_LOST.test(what)) return [providerEnded(what)];
     return [
       {
         code: "ENGINE",

@@ -1,8 +1,8 @@
 import type { RunClock } from "./clock.ts";
 import type { Engine, EngineEvent } from "./engine.ts";
-import { type Failure, failuresOf, lockHolders } from "./failure.ts";
+import { type Failure, lockHolders } from "./failure.ts";
 import { type Diagnostic, type PlannedStep, Progress } from "./progress.ts";
-import { type DeployRequest, runEnvironment } from "./run.ts";
+import { type DeployRequest, failuresIn, runEnvironment } from "./run.ts";
 
 export interface Plan {
   readonly ok: boolean;
@@ -50,7 +50,7 @@ export async function preview(
     steps: progress.steps.filter(({ op }) => !["same", "read", "refresh"].includes(op)),
     notes: [...new Set(said("info").flatMap(({ text }) => text.split("\n")))],
     warnings: said("warning"),
-    failures: result.ok ? [] : failuresOf(progress.diagnostics),
+    failures: result.ok ? [] : failuresIn(progress, clock.ended === undefined ? result : undefined),
     changes: progress.changes,
   };
 }

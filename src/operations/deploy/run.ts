@@ -6,6 +6,7 @@ import { rotateLogs } from "../cleanup/rotate.ts";
 import type { RunClock } from "./clock.ts";
 import type { Engine, EngineEvent, EngineResult } from "./engine.ts";
 import {
+  engineKilled,
   type Failure,
   failuresOf,
   isOccupied,
@@ -166,10 +167,12 @@ async function once(
   };
 }
 
-/** What failed; where the engine said nothing (a wrong passphrase, a broken project file), pulumi's own last words. */
-function failuresIn(progress: Progress, result: EngineResult | undefined): Failure[] {
+/** What failed; where pulumi did not end by itself, that first; where the engine said nothing (a wrong passphrase, a broken project file), pulumi's own last words. */
+export function failuresIn(progress: Progress, result: EngineResult | undefined): Failure[] {
   const failures = failuresOf(progress.diagnostics);
-  if (failures.length > 0 || result === undefined || result.ok || result.locked) return failures;
+  if (result === undefined || result.ok || result.locked) return failures;
+  if (result.killedBy !== undefined) return [{ problems: [engineKilled(result.killedBy)] }, ...failures];
+  if (failures.length > 0) return failures;
   const lines = result.text.trim().split("\n");
   const errors = lines.filter((line) => /^\s*error:/.test(line));
   return [{ problems: parseProblems((errors.length > 0 ? errors : lines.slice(-5)).join("\n")) }];

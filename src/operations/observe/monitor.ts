@@ -1,5 +1,6 @@
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
+import { servingIn } from "../../fleet/members/known.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";
 import type { KnownFleet, Member } from "../../fleet/members/member.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
@@ -71,7 +72,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
   let commits: readonly number[] | undefined;
   let commitsFor = -1;
   const reads =
-    fleet.members.length * READS +
+    servingIn(fleet).length * READS +
     (fleet.ledger === undefined ? 0 : LEDGER_READS) +
     (fleet.router === undefined ? 0 : 1);
 
@@ -92,7 +93,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
       const ledger = keeper && (await lookAtLedger(look, keeper, known.members, store, note));
       const readings = await readAll(
         look,
-        known.members,
+        servingIn(known),
         await expectations(fleet),
         store,
         options.lanes ?? LANES,
@@ -132,18 +133,19 @@ async function membersNow(
   fleet: FleetSession,
   pace: Pace,
   note: (line: string) => void,
-): Promise<Pick<KnownFleet, "members" | "ledger">> {
+): Promise<Pick<KnownFleet, "members" | "ledger" | "sharing">> {
   const turn = () => pace.turn();
   const known = await servingFleet(fleet.session, { stated: async () => fleet, note, turn });
   const ledger = known.ledger ?? fleet.ledger;
-  return { members: known.members, ...(ledger === undefined ? {} : { ledger }) };
+  const { members, sharing = [] } = known;
+  return { members, sharing, ...(ledger === undefined ? {} : { ledger }) };
 }
 
 /** What every member should be running. */
 async function expectations(fleet: FleetSession): Promise<(member: Member) => Expected> {
   const manifest = await readManifest(fleet.session.scope);
-  return ({ name, processId, sourceHash }) => {
-    const entry = manifest?.processes[name];
+  return ({ name, processId, sourceHash, of }) => {
+    const entry = manifest?.processes[of ?? name];
     // Of another process than the one that serves, the settings say nothing of this one.
     return { sourceHash, configVersions: (entry?.processId === processId && entry.configVersions) || {} };
   };

@@ -13,7 +13,7 @@ export function whileReplaced(rows: readonly StatusRow[], traffic: ShownTraffic 
   return rows.map((row) => {
     const next = traffic.revisions.find(
       ({ service, processId, weightBp }) =>
-        service === row.name && processId !== row.processId && weightBp > 0,
+        service === (row.of ?? row.name) && processId !== row.processId && weightBp > 0,
     );
     if (row.drains !== true || !next) return row;
     const { processId: replacedBy } = next;

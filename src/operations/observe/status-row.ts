@@ -1,6 +1,9 @@
 /** One process as it is now, by its own word. */
 export interface StatusRow {
+  /** The member; of a further revision with a part of its traffic `<member> (<start of the id>)`. */
   readonly name: string;
+  /** Of such a revision: the member. */
+  readonly of?: string;
   readonly processId: string;
   /**
    * HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or RETIRED; with `--quick` the status of Info: ACTIVE, … UNKNOWN where a unit was slow,

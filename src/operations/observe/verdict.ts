@@ -6,7 +6,7 @@ import type { StatusRow } from "./status-row.ts";
 import { unansweredBy } from "./unanswered.ts";
 
 /** In words, when a process runs other code than the last run left it with. */
-export function drift({ sourceHash }: Member, runs: string): string[] {
+export function drift({ sourceHash }: Pick<Member, "sourceHash">, runs: string): string[] {
   if (sourceHash === "" || sourceHash === runs) return [];
   return [`it runs code ${short(runs)} instead of ${short(sourceHash)}`];
 }
@@ -17,7 +17,7 @@ export function drift({ sourceHash }: Member, runs: string): string[] {
  * @param last what it said when it was last heard
  */
 export function unanswered(
-  base: Pick<StatusRow, "name" | "processId" | "generation">,
+  base: Pick<StatusRow, "name" | "processId" | "generation" | "of">,
   error: unknown,
   last?: LastKnown,
   now = Date.now(),
@@ -36,7 +36,7 @@ export function unanswered(
     responseMs: null,
     reasons: [
       `${state === "UNKNOWN" ? "unknown: " : ""}${what} [${code}]${known ? `; ${lastWords(known, now)}` : ""}`,
-      ...(code === "PROCESS_RUINED" ? [wayOn(base.name)] : []),
+      ...(code === "PROCESS_RUINED" ? [wayOn(base.of ?? base.name)] : []),
     ],
   };
 }

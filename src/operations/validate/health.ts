@@ -2,8 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
-import { NO_LIBRARY } from "../../fleet/health/bare.ts";
+import { isBare, NO_LIBRARY } from "../../fleet/health/bare.ts";
 import { probe } from "../../fleet/health/probe.ts";
+import { servingIn } from "../../fleet/members/known.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import { luaList } from "../../fleet/protocol/lua-list.ts";
@@ -68,6 +69,12 @@ export async function validateHealth(subject: Subject): Promise<Found> {
   return { findings: findings.all };
 }
 
+/** The members that are looked at, each with every further revision that has a part of its traffic. */
+function judgedBy({ members, fleet }: Subject): Member[] {
+  const named = new Set(members.map(({ name }) => name));
+  return servingIn(fleet).filter(({ name, of }) => named.has(of ?? name));
+}
+
 interface Looked {
   readonly state: State | "UNKNOWN";
   readonly found: readonly Finding[];
@@ -75,7 +82,8 @@ interface Looked {
 
 /** One look at each; those that are not well get more of them, for it may be passing. The last look counts. */
 async function looksAt(subject: Subject, registered: Registered | undefined): Promise<Looked[]> {
-  const { members, budget, retries } = subject;
+  const { budget, retries } = subject;
+  const members = judgedBy(subject);
   const looks = new Map<Member, Looked>();
   let due = members;
   for (let n = 1; ; n += 1) {
@@ -109,7 +117,8 @@ async function look(
 ): Promise<State | "UNKNOWN"> {
   const { name } = member;
   const { session } = subject.fleet;
-  const declared = subject.release?.declaration[name];
+  // A further revision runs what it was loaded with, which is not what is declared now.
+  const declared = member.of === undefined ? subject.release?.declaration[name] : undefined;
   const expected = {
     version: declared?.version ?? member.version,
     sourceHash: declared?.sourceHash ?? member.sourceHash,
@@ -117,7 +126,8 @@ async function look(
   let state: State | "UNKNOWN" = "OFFLINE";
   let heard = false;
   try {
-    if (hasNoLibrary(subject, name)) return await lookBare(subject, member, findings);
+    if (member.of === undefined ? hasNoLibrary(subject, name) : isBare(member))
+      return await lookBare(subject, member, findings);
     const wanted = {
       ...(expected.version === "" ? {} : { version: expected.version }),
       ...(expected.sourceHash === "" ? {} : { sourceHash: expected.sourceHash }),
@@ -185,7 +195,7 @@ async function identity(
     InfoSchema,
     patienceOf(subject),
   );
-  const right = info.name === name && info.status === "ACTIVE";
+  const right = info.name === (member.of ?? name) && info.status === "ACTIVE";
   findings.judge(name, "info", right, `calls itself ${info.name} and is ${info.status}`);
   const differs = [
     ...(expected.version !== "" && info.version !== expected.version
@@ -207,6 +217,10 @@ async function identity(
     return;
   }
   const known = registered[member.processId];
+  if (!known && member.of !== undefined) {
+    findings.add(name, "capabilities", "SKIP", "the ledger has the member's wanted process registered");
+    return;
+  }
   if (!known) {
     findings.add(name, "capabilities", "FAIL", "it is not registered in the ledger");
     return;

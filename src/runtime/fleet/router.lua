@@ -36,6 +36,18 @@ local function place(of)
   return "release " .. of.release:sub(1, 12) .. ", step " .. of.step
 end
 
+--- Whether callers of a service are given to several revisions by a table: an A/B test has ended as that.
+local function isSplit(of)
+  for _, service in pairs(of.services) do
+    local shares = 0
+    for _, route in ipairs(service.routes) do
+      if route.weightBp > 0 then shares = shares + 1 end
+    end
+    if shares > 1 then return true end
+  end
+  return false
+end
+
 local function revert(why)
   local from = S.table
   -- Who had the requests until now: what they did is in their state.
@@ -343,8 +355,13 @@ registry.on("TRAFFIC_COMMAND", {
   },
 }, function(data, msg)
   local now = S.table
-  if not now or now.mode == "steady" then
-    refuse("NO_ROLLOUT", "no rollout is under way: " .. place(now) .. " is steady", "Begin one: fleet deploy.")
+  if now and now.mode == "steady" and isSplit(now) then
+    refuse(
+      "NO_ROLLOUT", "no rollout is under way: " .. place(now) .. " is a steady split, as an A/B test ends",
+      "To end the test for the new revision, set another trafficStrategy (INSTANT) and run fleet deploy; for the old one, run fleet rollback to its release."
+    )
+  elseif not now or now.mode == "steady" then
+    refuse("NO_ROLLOUT", "no rollout is under way: " .. place(now) .. " is steady", "Change the code, then begin one: fleet deploy.")
   elseif data.release and data.release ~= now.release then
     refuse("STALE_STEP", place(now) .. " is in force, not release " .. data.release:sub(1, 12), "Look at fleet status.", { current = ref(now) })
   elseif data.command == "abort" and not S.proven then

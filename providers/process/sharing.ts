@@ -1,0 +1,165 @@
+/** Revisions that have a part of a member's traffic beside the wanted one: what a hand changed in them is found and repaired too. */
+import { z } from "zod";
+import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import type { Place } from "../../src/fleet/health/verdict.ts";
+import type { HeldRevision } from "../../src/fleet/members/revision.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
+import { say } from "../../src/fleet/session/progress.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
+import { isAhead, isStopped, type Observed, observe, withoutStops } from "./observe.ts";
+import { type Finding, revisionAt, wordsOf } from "./revisions.ts";
+import { type RouterWord, routerWord } from "./router.ts";
+import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
+
+type Look = (session: Session, place: Place, props: ProcessOutputs) => Promise<Observed>;
+
+/** Brings a process to the code of some inputs, as the run does for the wanted one. */
+export type Ensure = (
+  place: Place & { readonly fresh: boolean },
+  inputs: ProcessInputs,
+  olds: ProcessOutputs,
+) => Promise<unknown>;
+
+/**
+ * The held revisions with what is found in those that callers are given to, by the router's table now. Where the router does not answer,
+ * what an earlier refresh found stays.
+ *
+ * @param look how one of them is observed
+ */
+export async function observedBeside(
+  session: Session,
+  props: ProcessOutputs,
+  look: Look,
+): Promise<HeldRevision[] | undefined> {
+  const { revisions, processId, strategy } = props;
+  if (revisions === undefined || revisions.length < 2 || strategy?.router === undefined) return revisions;
+  const word = await routerWord(session, strategy.router, session.budget(Math.min(60, props.timeoutSeconds)));
+  if (!word) return revisions;
+  const found: HeldRevision[] = [];
+  for (const one of revisions) {
+    const { finding: _, ...held } = one;
+    const isAsked = one.processId !== processId && isServing(word, props.name, one);
+    const finding = isAsked ? await findingOf(session, props, held, word, look) : undefined;
+    found.push(finding === undefined ? held : { ...held, finding });
+  }
+  return found;
+}
+
+/**
+ * Repairs what the last refresh found in revisions that still have traffic, each with its own code. One that cannot be repaired is said,
+ * and stays a finding: it must not keep a run from taking the traffic away from it.
+ *
+ * @returns the held revisions, without the findings that are settled
+ */
+export async function mendedBeside(
+  session: Session,
+  inputs: ProcessInputs,
+  outputs: ProcessOutputs,
+  budget: Budget,
+  ensure: Ensure,
+): Promise<HeldRevision[] | undefined> {
+  const { name, strategy } = inputs;
+  const { revisions, processId } = outputs;
+  if (!revisions?.some(({ finding }) => finding !== undefined)) return revisions;
+  const word = await routerWord(session, strategy?.router, budget);
+  if (!word) return revisions;
+  const mended: HeldRevision[] = [];
+  for (const one of revisions) {
+    const { finding, ...held } = one;
+    if (finding === undefined || one.processId === processId || !isServing(word, name, one)) {
+      mended.push(held);
+      continue;
+    }
+    const id = one.processId.slice(0, 8);
+    const started = performance.now();
+    const left = await mend(session, inputs, outputs, one, word, budget, ensure);
+    if (left === undefined) await say(session, name, "repaired", `${id}, which has traffic too`, started);
+    else await say(session, name, "not repaired", `${id}, which has traffic too: ${left.why}`, started);
+    mended.push(left === undefined ? held : { ...held, finding: left.finding });
+  }
+  return mended;
+}
+
+/** Whether callers are given to it. Pure. */
+const isServing = (word: RouterWord, name: string, { processId }: Pick<HeldRevision, "processId">): boolean =>
+  word.serving[name]?.includes(processId) === true;
+
+/**
+ * Whether both have their shares for good. On the way to another revision, and back, the old one may be stopped on purpose while its state
+ * is handed over: the traffic's own step sets it going again. Pure.
+ */
+const isSteadySplit = (word: RouterWord, { name, processId }: Pick<ProcessOutputs, "name" | "processId">) =>
+  word.isSteady && isServing(word, name, { processId });
+
+async function findingOf(
+  session: Session,
+  props: ProcessOutputs,
+  held: HeldRevision,
+  word: RouterWord,
+  look: Look,
+): Promise<Finding | undefined> {
+  const { name } = props;
+  const place = { name, processId: held.processId, generation: held.generation };
+  const seen = await look(session, place, asHeld(props, held));
+  const isWell = seen.health.status === "HEALTHY" || seen.health.status === "DEGRADED";
+  const drift = isSteadySplit(word, props) ? seen.drift : withoutStops(seen.drift);
+  const onPurpose = drift.length < seen.drift.length;
+  if (drift.length === 0 && (isWell || onPurpose)) return undefined;
+  return { health: seen.health, drift };
+}
+
+/** The state of the member as if a held revision were the wanted one. Pure. */
+function asHeld(props: ProcessOutputs, held: HeldRevision): ProcessOutputs {
+  const { revision: _, ...others } = props;
+  const { processId, generation, moduleId, version, sourceHash } = held;
+  const revision = revisionAt([held], processId);
+  return {
+    ...others,
+    ...{ processId, generation, moduleId, version },
+    ...libOf(held, props),
+    bundle: { ...props.bundle, hash: sourceHash },
+    ...(revision === undefined ? {} : { revision }),
+  };
+}
+
+/** A revision with the library says its handlers, one without it its code; one of an earlier version says neither. */
+const libOf = ({ code, handlers }: HeldRevision, { lib }: Pick<ProcessInputs, "lib">): { lib: boolean } => ({
+  lib: code === undefined && (handlers !== undefined || lib !== false),
+});
+
+interface Left {
+  readonly finding: Finding;
+  readonly why: string;
+}
+
+async function mend(
+  session: Session,
+  inputs: ProcessInputs,
+  outputs: ProcessOutputs,
+  one: HeldRevision & { finding?: Finding | undefined },
+  word: RouterWord,
+  budget: Budget,
+  ensure: Ensure,
+): Promise<Left | undefined> {
+  const { finding: known = { drift: [], health: { status: "UNKNOWN", reasons: [] } }, ...held } = one;
+  const { name } = inputs;
+  const { processId, generation, version, sourceHash } = held;
+  const place = { name, processId, generation };
+  const { restore: _, adopt: __, ...declared } = inputs;
+  const bundle = { ...inputs.bundle, hash: sourceHash };
+  const own: ProcessInputs = { ...declared, version, bundle, ...libOf(held, inputs) };
+  try {
+    if (isAhead(known.drift)) await session.deployment.catchUp(place, name);
+    if (isStopped(known.drift)) {
+      const epoch = await session.deployment.epoch();
+      await ask(session, { ...place, action: "RESUME", epoch }, z.looseObject({}), budget);
+    }
+    await ensure({ ...place, fresh: false }, own, asHeld(outputs, held));
+    const finding = await findingOf(session, outputs, held, word, observe);
+    return finding && { finding, why: wordsOf(finding) };
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    return { finding: known, why: `${error.problems[0].what} [${error.code}]` };
+  }
+}

@@ -1,0 +1,175 @@
+/** Revisions that have a part of the traffic beside the wanted one: a refresh looks at them too, and the next update repairs them. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { z } from "zod";
+import * as lifecycle from "../../providers/process/lifecycle.ts";
+import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { explainChanges } from "../../providers/process/words.ts";
+import { sessionFor } from "../../providers/run/session.ts";
+import { budgetOf } from "../../src/core/budget.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
+import { checked, createProcess, evaluate, type Stack, simulatedStack } from "./fixture.ts";
+
+let stack: Stack;
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await stack.close();
+});
+
+/** A version of the shop: another number is other code. */
+const shop = async (slow: number) =>
+  checked(
+    await stack.inputs(
+      "shop",
+      { slow },
+      { strategy: { kind: "new-process", router: "gate", retention: {} } },
+    ),
+  );
+const update = async (olds: ProcessOutputs, slow: number) =>
+  (await lifecycle.update("id", olds, await shop(slow))).outs;
+const refreshed = async (outs: ProcessOutputs) =>
+  (await lifecycle.read("id", outs)).props as unknown as ProcessOutputs;
+const idOf = (outs: ProcessOutputs) => outs.processId.slice(0, 8);
+const HACK = 'Handlers.add("hack", "X", function(m) end)';
+const isHacked = (id: string) => JSON.stringify(stack.net.oracle.state(id)).includes('"hack"');
+const statusOf = (id: string) => (stack.net.oracle.state(id) as { fleet: { status: string } }).fleet.status;
+
+/** What runs says, by the lines of the providers. */
+function listening(): string[] {
+  const lines: string[] = [];
+  vi.spyOn(console, "log").mockImplementation((line: string) => lines.push(line));
+  return lines;
+}
+
+type Shares = readonly (readonly [ProcessOutputs, number])[];
+
+/** A router with this table, from now on. */
+async function routed(shares: Shares, mode = "steady", before?: ProcessOutputs): Promise<ProcessOutputs> {
+  const routes = shares.map(([{ processId }, weightBp]) => ({ processId, weightBp, revision: "r" }));
+  const services = { shop: { key: "sender", routes } };
+  const table = { release: "r", step: 1, salt: "s", mode, at: 1, services };
+  const proven = { ...table, mode: "steady" };
+  const traffic = { table, proven, proofs: [], serial: 1, epoch: 1, at: 2 };
+  const inputs = await checked(await stack.inputs("gate", { traffic }));
+  return before ? (await lifecycle.update("gate", before, inputs)).outs : createProcess(inputs);
+}
+
+async function split(): Promise<{ old: ProcessOutputs; wanted: ProcessOutputs; gate: ProcessOutputs }> {
+  stack = await simulatedStack();
+  const old = await createProcess(await shop(1));
+  const wanted = await update(old, 2);
+  const gate = await routed([
+    [wanted, 5000],
+    [old, 5000],
+  ]);
+  return { old, wanted, gate };
+}
+
+describe("in a steady split, the half that is not the wanted revision", () => {
+  it("gives a refresh nothing to say while it is as it was loaded", async () => {
+    const { wanted } = await split();
+    const again = await refreshed(wanted);
+    expect(again).toEqual(wanted);
+    expect(await lifecycle.diff("id", again, await shop(2))).toMatchObject({ changes: false });
+  });
+
+  it("is named by a refresh when a hand changed it, and repaired with its own code by the next update", async () => {
+    const { old, wanted } = await split();
+    await evaluate(stack, old.processId, HACK);
+    const found = await refreshed(wanted);
+    expect(found).toMatchObject({ health: { status: "HEALTHY" }, drift: [] });
+    const words = `${idOf(old)}, which has traffic too: changed by hand: handlers were added: hack`;
+    expect(explainChanges(found, (await shop(2)) as never)).toEqual([words]);
+    expect(await lifecycle.diff("id", found, await shop(2))).toMatchObject({ changes: true });
+    const lines = listening();
+    const repaired = await update(found, 2);
+    expect(lines.join("\n")).toMatch(new RegExp(`shop\\s+repaired\\s+${idOf(old)}, which has traffic too`));
+    expect([isHacked(old.processId), repaired.processId]).toEqual([false, wanted.processId]);
+    // Its own code, not that of the wanted one.
+    expect(stack.net.oracle.state(old.processId)).toMatchObject({
+      fleet: { sourceHash: old.revision?.sourceHash },
+    });
+    expect(repaired.revisions?.map(({ processId, finding }) => [processId, finding])).toEqual([
+      [wanted.processId, undefined],
+      [old.processId, undefined],
+    ]);
+    // What it shares the traffic with is still the other half: without it the next plan would end the split.
+    expect(repaired.blue).toEqual({ processId: old.processId, sourceHash: "r" });
+    expect(await refreshed(repaired)).toEqual(repaired);
+  });
+
+  it("that somebody drained takes requests again", async () => {
+    const { old, wanted } = await split();
+    const session = await sessionFor(stack.scope, { kind: "legacy", ...stack.net.endpoints });
+    const { name, processId, generation } = old;
+    const epoch = await session.deployment.epoch();
+    await ask(
+      session,
+      { name, processId, generation, action: "DRAIN", epoch },
+      z.looseObject({}),
+      budgetOf(10),
+    );
+    const found = await refreshed(wanted);
+    expect(explainChanges(found, (await shop(2)) as never)).toEqual([
+      `${idOf(old)}, which has traffic too: changed by hand: it is draining instead of active`,
+    ]);
+    await update(found, 2);
+    expect(statusOf(processId)).toBe("ACTIVE");
+  });
+
+  it("that cannot be repaired is said, stays a finding, and keeps no run from going on", async () => {
+    const { old, wanted } = await split();
+    await evaluate(stack, old.processId, HACK);
+    const found = await refreshed(wanted);
+    await rm(join(stack.scope.home, "bundles"), { recursive: true });
+    const lines = listening();
+    // The wanted code is made anew from its source; that of the earlier revision is nowhere.
+    const tried = await update(found, 2);
+    expect(lines.join("\n")).toMatch(
+      new RegExp(`not repaired\\s+${idOf(old)}, which has traffic too: .*\\[BUNDLE_GONE\\]`),
+    );
+    expect(await lifecycle.diff("id", tried, await shop(2))).toMatchObject({ changes: true });
+    expect(isHacked(old.processId)).toBe(true);
+  });
+
+  it("is nobody's finding any more once the traffic has left it", async () => {
+    const { old, wanted, gate } = await split();
+    await evaluate(stack, old.processId, HACK);
+    const found = await refreshed(wanted);
+    await routed([[wanted, 10_000]], "steady", gate);
+    const evals = stack.evalsOf("shop");
+    const later = await update(found, 2);
+    expect(later.revisions?.some(({ finding }) => finding !== undefined)).toBe(false);
+    expect(stack.evalsOf("shop")).toBe(evals);
+  });
+
+  it("is no finding of the revision that takes it up again", async () => {
+    const { old, wanted } = await split();
+    await evaluate(stack, old.processId, HACK);
+    const back = await update(await refreshed(wanted), 1);
+    expect(back.processId).toBe(old.processId);
+    expect(isHacked(old.processId)).toBe(false);
+    expect(back.revision).not.toHaveProperty("finding");
+    expect(back.revisions?.some(({ finding }) => finding !== undefined)).toBe(false);
+  });
+});
+
+it("a warm revision without traffic is not looked at", async () => {
+  const { old, wanted, gate } = await split();
+  await routed([[wanted, 10_000]], "steady", gate);
+  await evaluate(stack, old.processId, HACK);
+  expect(await refreshed(wanted)).toEqual(wanted);
+});
+
+it("what has the traffic while the wanted one has none, as after an abort, is looked at too", async () => {
+  const { old, wanted, gate } = await split();
+  await routed([[old, 10_000]], "steady", gate);
+  await evaluate(stack, old.processId, HACK);
+  const found = await refreshed(wanted);
+  expect(found.revisions?.find(({ processId }) => processId === old.processId)?.finding?.drift).toEqual([
+    "handlers were added: hack",
+  ]);
+  await update(found, 2);
+  expect(isHacked(old.processId)).toBe(false);
+});
