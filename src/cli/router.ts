@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { FleetError } from "../core/errors.ts";
 import { FLEET_REQUEST } from "../core/fleet-actions.ts";
+import { isBare } from "../fleet/code/bare.ts";
 import type { FleetSession } from "../fleet/fleet-session.ts";
-import { isBare } from "../fleet/health/bare.ts";
 import { pickMember } from "../fleet/members/known.ts";
 import type { Member } from "../fleet/members/member.ts";
 import { dryCall } from "../fleet/protocol/call.ts";

@@ -11,9 +11,10 @@ import type {
   ReleaseView,
   Source,
 } from "../../dashboard/view.ts";
+import { isBare } from "../../fleet/code/bare.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { isBare, NO_LIBRARY } from "../../fleet/health/bare.ts";
+import { NO_LIBRARY } from "../../fleet/health/bare.ts";
 import type { History } from "../../fleet/history.ts";
 import { pickMember, servingIn } from "../../fleet/members/known.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";

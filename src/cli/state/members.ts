@@ -1,6 +1,7 @@
 import { FleetError } from "../../core/errors.ts";
+import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { isBare, NO_LIBRARY } from "../../fleet/health/bare.ts";
+import { NO_LIBRARY } from "../../fleet/health/bare.ts";
 import { pickMember } from "../../fleet/members/known.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { UsageError } from "../exit.ts";

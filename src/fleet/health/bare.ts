@@ -8,9 +8,6 @@ import { handWords } from "./code-drift.ts";
 /** Why a member that was deployed with `lib: false` is not asked. */
 export const NO_LIBRARY = "it runs without the fleet's library, which answers this";
 
-/** Whether a member was deployed without the fleet's library. */
-export const isBare = ({ lib }: Pick<Member, "lib">): boolean => lib === false;
-
 /** How a member without the library is, by what aos itself answers an Eval of its owner. */
 export interface BareLook {
   /** UNKNOWN only of a dry run that could not tell. */

@@ -1,6 +1,7 @@
 import { budgetOf } from "../../core/budget.ts";
+import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { isBare, lookAtBare } from "../../fleet/health/bare.ts";
+import { lookAtBare } from "../../fleet/health/bare.ts";
 import { judge, probe } from "../../fleet/health/probe.ts";
 import { HealthPolicySchema } from "../../fleet/health/schema.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";

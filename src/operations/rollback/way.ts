@@ -1,6 +1,6 @@
 import { budgetOf } from "../../core/budget.ts";
+import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { isBare } from "../../fleet/health/bare.ts";
 import type { History } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";

@@ -1,7 +1,8 @@
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { type BareLook, isBare, lookAtBare } from "../../fleet/health/bare.ts";
+import { type BareLook, lookAtBare } from "../../fleet/health/bare.ts";
 import type { History } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
