@@ -66,7 +66,7 @@ export const entryOf = (name: string, { source }: Pick<ProcessDeclaration, "sour
  *
  * @throws FleetError with every problem of the member, those of the declaration at their path in it
  */
-export async function bundleMember(
+async function bundleMember(
   name: string,
   process: ProcessDeclaration,
   fleet: Pick<FleetDeclaration, "network" | "module">,

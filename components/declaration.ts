@@ -40,7 +40,7 @@ const allowed = z.array(
 );
 
 /** How the Lua of a member becomes one text. Paths are relative to the project. */
-export const BundlingSchema = z.strictObject({
+const BundlingSchema = z.strictObject({
   /** Further folders in which `require` finds modules, before `processes/lib`, the library that the package brings and the folder above the program's own. @default none */
   search: z.array(z.string().min(1)).default([]),
   /** Modules left to the process' own `require`; a trailing `*` matches any rest. aos' own need not be named. @default none */
@@ -65,7 +65,7 @@ export const BundlingSchema = z.strictObject({
 });
 
 /** A WebAssembly module of the project's own: published once for its content, by the stack's wallet. */
-export const WasmModuleSchema = z.strictObject({
+const WasmModuleSchema = z.strictObject({
   /** The `.wasm` file, relative to the project. */
   wasm: z.string().min(1),
   /** Its `Module-Format`. @default by the size of its addresses: "wasm64-unknown-emscripten-draft_2024_02_15" or "wasm32-unknown-emscripten4" */
@@ -89,7 +89,7 @@ export const WasmModuleSchema = z.strictObject({
 });
 
 /** What a member's state allows, or the globals that are its state. */
-export const StateSchema = z.union(
+const StateSchema = z.union(
   [
     StatePolicySchema,
     z.strictObject({
@@ -238,7 +238,7 @@ type ServiceInput<N extends string> =
   | { readonly url: string };
 
 /** Settings as they are written in a program: a misspelt type or setting does not compile. */
-export type ConfigInput<N extends string, T extends string = never> = {
+type ConfigInput<N extends string, T extends string = never> = {
   readonly [K in Exclude<ConfigType, "SERVICES">]?: Partial<z.input<(typeof CONFIG_TYPES)[K]>>;
 } & { readonly SERVICES?: Readonly<Record<string, ServiceInput<N>>> } & {
   readonly [K in NoInfer<T>]?: Readonly<Record<string, unknown>>;

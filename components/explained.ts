@@ -17,7 +17,7 @@ const SettingSchema = z.strictObject({
 });
 
 /** What the latest plan of a stack says of settings, and where each comes from. */
-export const ExplanationSchema = z.strictObject({
+const ExplanationSchema = z.strictObject({
   /** When the plan was made, ISO 8601. */
   at: z.string(),
   /** Member → config type → setting. */

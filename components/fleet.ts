@@ -38,7 +38,7 @@ import {
 } from "./traffic.ts";
 
 /** What the stack's outputs say of a member. */
-export interface MemberOutput {
+interface MemberOutput {
   readonly processId: string;
   readonly health: string;
   readonly version: string;

@@ -2,7 +2,7 @@ import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { nearest } from "../src/core/nearest.ts";
 
 /** Who must be healthy before whom: name → names. */
-export type Graph = Readonly<Record<string, readonly string[]>>;
+type Graph = Readonly<Record<string, readonly string[]>>;
 
 /**
  * The members by levels: each level needs only earlier ones, and its members may be made at once. Pure.

@@ -41,7 +41,7 @@ const SILENCEABLE: readonly string[] = ["STATE_GLOBAL_UNKNOWN", "STATE_IN_LOCALS
 export const silenceOfCode = (silence: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(silence).filter(([code]) => !SILENCEABLE.includes(code)));
 
-export interface StateInPlan {
+interface StateInPlan {
   readonly name: string;
   readonly process: ProcessDeclaration;
   /** Whether its new code gets a process of its own, so that its state has to be handed over. */

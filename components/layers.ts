@@ -3,12 +3,12 @@ import type { Rule } from "../src/fleet/config/rules.ts";
 import { Hidden } from "./hidden.ts";
 
 /** Settings by config type. */
-export type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 /** Secrets by config type. */
-export type Secrets = Readonly<Record<string, Readonly<Record<string, Hidden>>>>;
+type Secrets = Readonly<Record<string, Readonly<Record<string, Hidden>>>>;
 
 /** What the settings of one member are made of. */
-export interface ConfigParts {
+interface ConfigParts {
   readonly config?: Settings | undefined;
   readonly secrets?: Secrets | undefined;
   readonly sealTo?: string | undefined;

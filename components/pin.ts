@@ -2,7 +2,7 @@ import { z } from "zod";
 import { FleetError } from "../src/core/errors.ts";
 
 /** What a stack is pinned to: an earlier release that it is built from instead of the program. */
-export const PinSchema = z.strictObject({
+const PinSchema = z.strictObject({
   /** Deployment id of the release. */
   release: z.string().min(1).max(128),
   /** Only these members go back; the others stay as they run. @default all */

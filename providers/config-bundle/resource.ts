@@ -5,7 +5,7 @@ import type { ConfigBundleInputs } from "./schema.ts";
 const provider = thin("config-bundle");
 
 /** Arguments of a config bundle: each plain or an output of another resource. */
-export type ConfigBundleArgs = {
+type ConfigBundleArgs = {
   [K in keyof ConfigBundleInputs]: pulumi.Input<
     ConfigBundleInputs[K] extends (infer T)[] ? pulumi.Input<T>[] : ConfigBundleInputs[K]
   >;

@@ -5,7 +5,7 @@ import type { LocalNetworkInputs } from "./schema.ts";
 const provider = thin("local-network");
 
 /** Arguments of the embedded network. */
-export type LocalNetworkArgs = { [K in keyof LocalNetworkInputs]: pulumi.Input<LocalNetworkInputs[K]> };
+type LocalNetworkArgs = { [K in keyof LocalNetworkInputs]: pulumi.Input<LocalNetworkInputs[K]> };
 
 /** The embedded AO network of a dev stack: real evaluator, own units, loopback only. It outlives `pulumi up`; the last user's destroy stops it. */
 export class LocalNetwork extends pulumi.dynamic.Resource {

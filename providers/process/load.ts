@@ -50,7 +50,7 @@ export async function storedBundle(
 }
 
 /** What a load finds in its process. */
-export interface Found {
+interface Found {
   /** The state that the code is loaded with. */
   readonly state?: RestoredState | undefined;
   /** Handlers that were added by hand, which are removed first. */

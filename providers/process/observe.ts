@@ -86,7 +86,7 @@ export const withoutStops = (drift: readonly string[]): string[] =>
  *
  * @param wallet address of the wallet that asks
  */
-export function explainDrift(
+function explainDrift(
   props: Pick<ProcessOutputs, "version" | "bundle" | "revision">,
   info: Info,
   ledgerEpoch: number,

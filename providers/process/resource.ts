@@ -5,7 +5,7 @@ import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 const provider = thin("process");
 
 /** Arguments of an AO process: the schema's inputs, each plain or an output of another resource. */
-export type ProcessArgs = { [K in keyof ProcessInputs]: pulumi.Input<ProcessInputs[K]> };
+type ProcessArgs = { [K in keyof ProcessInputs]: pulumi.Input<ProcessInputs[K]> };
 
 /**
  * One AO process: spawned once, loaded by one guarded Eval, healthy before the create returns. Its Pulumi id is the

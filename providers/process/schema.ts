@@ -4,7 +4,7 @@ import { HeldRevisionSchema, RevisionSchema } from "../../src/fleet/members/revi
 import { CommonInputs } from "../../src/fleet/session/scope.ts";
 
 /** The one Lua text of a member and what it was made of: declared data, the same on every machine. */
-export const BundleRefSchema = z.strictObject({
+const BundleRefSchema = z.strictObject({
   /** sha256 of the bundle's text; the bundle's name in the store. */
   hash: z.string().length(64),
   /** UTF-8 bytes. */
@@ -25,7 +25,7 @@ export const AdoptSchema = z.union([
 ]);
 
 /** Which earlier revisions stay loaded beside the one in use, so that going back to one needs no spawn. */
-export const RetentionSchema = z.strictObject({
+const RetentionSchema = z.strictObject({
   /** Revisions that are held, the one in use among them. @default 2 */
   revisions: z.number().int().min(1).max(20).default(2),
   /** Seconds for which a replaced revision is held in any case. @default 3600 */
@@ -39,7 +39,7 @@ export const RetentionSchema = z.strictObject({
 export type Retention = z.infer<typeof RetentionSchema>;
 
 /** Other code gets an AO process of its own beside the one that runs; which of them callers get is traffic's to say. */
-export const NewProcessSchema = z.strictObject({
+const NewProcessSchema = z.strictObject({
   kind: z.literal("new-process"),
   /** Which earlier revisions stay. */
   retention: RetentionSchema.prefault({}),

@@ -15,7 +15,7 @@ import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 type Look = (session: Session, place: Place, props: ProcessOutputs) => Promise<Observed>;
 
 /** Brings a process to the code of some inputs, as the run does for the wanted one. */
-export type Ensure = (
+type Ensure = (
   place: Place & { readonly fresh: boolean },
   inputs: ProcessInputs,
   olds: ProcessOutputs,

@@ -33,7 +33,7 @@ const RegisteredSchema = z.looseObject({
 const DoneSchema = z.looseObject({});
 
 /** Where the ledger is and which epoch this run has on it. */
-export interface LedgerHold {
+interface LedgerHold {
   readonly name: string;
   readonly processId: string;
   readonly generation: number;

@@ -5,7 +5,7 @@ import type { ReleaseInputs } from "./schema.ts";
 const provider = thin("release");
 
 /** Arguments of a release: each plain or an output of another resource. */
-export type ReleaseArgs = {
+type ReleaseArgs = {
   [K in keyof ReleaseInputs]: pulumi.Input<
     ReleaseInputs[K] extends Record<string, infer T> ? Record<string, pulumi.Input<T>> : ReleaseInputs[K]
   >;

@@ -8,7 +8,7 @@ import { PartialFailure } from "./partial.ts";
 import { sessionFor } from "./session.ts";
 
 /** Where a step happens and what it is about. */
-export interface StepPlace {
+interface StepPlace {
   readonly scope: Scope;
   readonly network: NetworkRef;
   /** Member or resource, as in `StepEvent`. */
@@ -40,7 +40,7 @@ export async function step<T>(
 }
 
 /** What an event says of an error: that the step failed, or that a rollout waits for a person. Pure. */
-export function failure(error: unknown): Pick<StepEvent, "phase" | "detail" | "code" | "transient"> {
+function failure(error: unknown): Pick<StepEvent, "phase" | "detail" | "code" | "transient"> {
   const cause = error instanceof PartialFailure ? error.cause : error;
   if (cause instanceof FleetError) {
     const { code, transient } = cause;

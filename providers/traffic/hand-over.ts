@@ -80,7 +80,7 @@ export function handings(
 }
 
 /** A table's shares, and the salt that says whose they are. */
-export type TableLike = Pick<Table, "services"> & { readonly salt?: string | undefined };
+type TableLike = Pick<Table, "services"> & { readonly salt?: string | undefined };
 
 /** Who has the state of what owns its own or keeps it by key, by a table. Pure. */
 export function owners(services: TrafficInputs["services"], table: TableLike | undefined): Owner[] {

@@ -82,7 +82,7 @@ export function measureBy(session: Session, wanted: Wanted, budget: () => Budget
 type Invariant = Extract<CheckRule, { kind: "invariant" }>;
 
 /** The value at `a.b.c` of a reply; undefined where there is none. Pure. */
-export const valueAt = (answer: unknown, path: string): unknown =>
+const valueAt = (answer: unknown, path: string): unknown =>
   path
     .split(".")
     .reduce<unknown>(
@@ -148,7 +148,7 @@ export function figuresOf(
 }
 
 /** Requests that the checks need; one is asked for at the least, for no traffic is never good. Pure. */
-export const leastSamples = (rules: readonly CheckRule[]): number =>
+const leastSamples = (rules: readonly CheckRule[]): number =>
   Math.max(1, ...rules.map((rule) => (rule.kind === "errorRate" ? rule.minSamples : 1)));
 
 function placeOf({ services }: Wanted, name: string): Place {
@@ -234,7 +234,7 @@ async function declared(
 }
 
 /** Members of `expect` that an answer has not, or has otherwise. Pure. */
-export function differences(
+function differences(
   answer: Readonly<Record<string, unknown>>,
   expect: Readonly<Record<string, unknown>>,
 ): string[] {

@@ -8,7 +8,7 @@ import type { TrafficInputs } from "./schema.ts";
 const provider = thin("traffic");
 
 /** Arguments of traffic: each plain or an output of another resource. */
-export type TrafficArgs = { [K in keyof TrafficInputs]?: pulumi.Input<TrafficInputs[K]> } & {
+type TrafficArgs = { [K in keyof TrafficInputs]?: pulumi.Input<TrafficInputs[K]> } & {
   [K in "scope" | "network" | "router" | "release" | "services"]: pulumi.Input<TrafficInputs[K]>;
 };
 

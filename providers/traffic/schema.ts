@@ -16,16 +16,15 @@ import { CommonInputs } from "../../src/fleet/session/scope.ts";
 import { CodeSchema } from "../run/coming.ts";
 
 /** One revision of a service: the AO process and the code that it must run. */
-export const RevisionRefSchema = z.strictObject({
+const RevisionRefSchema = z.strictObject({
   /** The AO process. */
   processId: z.string().min(1),
   /** sha256 of the bundle's text. */
   sourceHash: z.string().min(1),
 });
-export type RevisionRef = z.infer<typeof RevisionRefSchema>;
 
 /** One service of the fleet, by its member's name. */
-export const TrafficServiceSchema = z.strictObject({
+const TrafficServiceSchema = z.strictObject({
   /** By what its callers are told apart. @default "sender" */
   key: TrafficKeySchema.default("sender"),
   /** What its state allows. @default "owned" */

@@ -73,7 +73,3 @@ export function explainDrift(props: TrafficOutputs, state: TrafficState | undefi
     `${weightsText(table)} (${tableName(table)}) instead of ${weightsText(props.table)} (${tableName(props.table)})`,
   ];
 }
-
-/** Shares at a step in words, for a plan. */
-export const sharesAt = (inputs: TrafficInputs, weightBp: number): string =>
-  weightsText({ services: servicesAt(inputs, { weightBp }) });

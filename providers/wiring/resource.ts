@@ -8,7 +8,7 @@ const provider = thin("wiring");
 type Ids = Readonly<Record<string, pulumi.Input<string>>>;
 
 /** Arguments of a wiring: each plain or an output of another resource. */
-export type WiringArgs = {
+type WiringArgs = {
   [K in keyof Omit<WiringInputs, "peers" | "deployers">]: pulumi.Input<WiringInputs[K]>;
 } & { peers: Ids; deployers?: Ids };
 

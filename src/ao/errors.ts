@@ -4,7 +4,7 @@ import { FleetError, type Problem } from "../core/errors.ts";
 export type UnitName = "messenger unit" | "compute unit" | "gateway" | "scheduler unit" | "upload service";
 
 /** How much an answer of a unit is believed. */
-export type Belief =
+type Belief =
   /** Trying again can help. */
   | "transient"
   /** The unit gave a reason that will not go away. */

@@ -10,7 +10,7 @@ const url = z.url({ protocol: /^https?$/ });
 const address = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "expected 43 characters of base64url");
 
 /** A network that somebody else runs, spoken to by the legacy protocol. */
-export const LegacyRefSchema = z.strictObject({
+const LegacyRefSchema = z.strictObject({
   kind: z.literal("legacy"),
   /** Serves data. Default `https://arweave.net`. */
   gatewayUrl: url.default("https://arweave.net"),
@@ -36,7 +36,7 @@ export const LegacyRefSchema = z.strictObject({
 });
 
 /** The embedded network, kept in a folder. */
-export const LocalRefSchema = z.strictObject({
+const LocalRefSchema = z.strictObject({
   kind: z.literal("local"),
   /** The folder with its state. */
   dir: z.string().min(1),

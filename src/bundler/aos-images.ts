@@ -1,7 +1,7 @@
 // Written by `node docs/aos-modules.ts`, which asks the images themselves. Not edited by hand.
 
 /** An aos image by its name and its id, and the modules that it carries besides those of every image. */
-export interface AosImage {
+interface AosImage {
   readonly name: string;
   readonly id: string;
   readonly modules: readonly string[];

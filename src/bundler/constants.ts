@@ -20,7 +20,7 @@ export function luaString(value: string): string {
 }
 
 /** A Lua expression for a number: integers stay integers, other values keep every bit. */
-export function luaNumber(value: number): string {
+function luaNumber(value: number): string {
   if (Number.isNaN(value)) return "(0/0)";
   if (value === Number.POSITIVE_INFINITY) return "math.huge";
   if (value === Number.NEGATIVE_INFINITY) return "-math.huge";

@@ -8,7 +8,7 @@ import { countLines } from "./source.ts";
 import type { Bundle, BundledModule, MappedModule } from "./types.ts";
 
 /** What a bundle's text is made from. */
-export interface Emission {
+interface Emission {
   readonly name: string;
   readonly modules: readonly GraphModule[];
   /** Files that are run, in order; the last is the program itself. */

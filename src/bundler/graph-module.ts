@@ -2,7 +2,7 @@ import type { Facts, RequireFact } from "./facts.ts";
 import type { Library } from "./files.ts";
 
 /** A `require` with what it leads to: a module's file, or undefined for the process' own `require`. */
-export interface Edge {
+interface Edge {
   readonly name: string;
   readonly fact: RequireFact;
   readonly to: string | undefined;

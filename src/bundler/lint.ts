@@ -11,7 +11,7 @@ import { lineOf, placeOf } from "./problems.ts";
 import type { Findings } from "./silence.ts";
 import type { Keeps } from "./types.ts";
 
-export interface LintInput {
+interface LintInput {
   readonly graph: Graph;
   /** Files that are run, in order. */
   readonly order: readonly string[];

@@ -2,12 +2,12 @@ import type { Chunk, Node } from "luaparse";
 import luaparse from "luaparse";
 
 /** What keeps a text from compiling: where, and Lua's own words as far as the parser knows them. */
-export interface SyntaxFault {
+interface SyntaxFault {
   readonly message: string;
   readonly offset: number;
 }
 
-export type Parsed = { readonly chunk: Chunk; readonly fault?: never } | { readonly fault: SyntaxFault };
+type Parsed = { readonly chunk: Chunk; readonly fault?: never } | { readonly fault: SyntaxFault };
 
 /** The lexer's token types, which its declarations do not name. */
 const EOF = 1;

@@ -12,7 +12,7 @@ export type Resolution =
   | { readonly to: "process"; readonly assumed?: true }
   | { readonly to: "nothing"; readonly searched: readonly string[]; readonly outside?: string };
 
-export interface ResolveOptions {
+interface ResolveOptions {
   readonly root: string;
   readonly entryFolder: string;
   readonly search: readonly string[];

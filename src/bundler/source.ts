@@ -3,7 +3,7 @@ import { sha256 } from "../core/hash.ts";
 import { escapeForeignBytes } from "./foreign-bytes.ts";
 
 /** A Lua file as the bundler sees it: valid Unicode, `\n` line ends, no byte-order mark, no `#!` line. */
-export interface Source {
+interface Source {
   readonly text: string;
   /** sha256 of `text`: the same on every machine, whatever its line ends. */
   readonly hash: string;

@@ -2,7 +2,7 @@ import luaparse from "luaparse";
 import { LUA } from "./parse.ts";
 
 /** Something that was opened and not closed. */
-export interface Opener {
+interface Opener {
   /** The word or bracket as it is written: `function`, `if`, `(`, … */
   readonly word: string;
   readonly offset: number;

@@ -36,7 +36,7 @@ const SharedSchema = z.looseObject({
   stack: z.string().optional(),
 });
 
-export interface CommandSpec<O extends z.ZodType> {
+interface CommandSpec<O extends z.ZodType> {
   readonly name: string;
   /** One line, imperative, lower case. */
   readonly summary: string;
@@ -161,7 +161,7 @@ function contextFor(
 }
 
 /** The examples as they are shown under a command's help. */
-export function examplesText(examples: readonly (readonly [string, string])[]): string {
+function examplesText(examples: readonly (readonly [string, string])[]): string {
   if (examples.length === 0) return "";
   const width = Math.max(...examples.map(([call]) => call.length));
   return `\nExamples:\n${examples.map(([call, meaning]) => `  ${call.padEnd(width)}  ${meaning}`).join("\n")}`;

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { redactText } from "../operations/support/redact.ts";
 
 /** A command's log: one JSON object a line, in `build/logs/fleet.jsonl` of the project. */
-export interface CommandLog {
+interface CommandLog {
   say(level: LogLevel, text: string, more?: object): void;
   close(): void;
 }

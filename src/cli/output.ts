@@ -9,13 +9,13 @@ export interface Streams {
 }
 
 /** A stream that may be a terminal. */
-export type Terminal = NodeJS.WritableStream & {
+type Terminal = NodeJS.WritableStream & {
   readonly isTTY?: boolean;
   readonly columns?: number;
   readonly rows?: number;
 };
 
-export interface OutputOptions {
+interface OutputOptions {
   /** One JSON document on stdout and nothing else there. @default false */
   readonly json?: boolean;
   /** No notes on stderr. @default false */

@@ -5,7 +5,7 @@ const engine = JSON as unknown as {
 };
 
 /** A number as it was written, whose digits no double holds. */
-export interface ExactNumber {
+interface ExactNumber {
   readonly rawJSON: string;
 }
 

@@ -2,7 +2,7 @@ import dagre from "@dagrejs/dagre";
 import type { GraphView, ProcessView } from "./view.ts";
 
 /** Size of a box, in pixels; the page draws it. */
-export const BOX = { width: 208, height: 60 } as const;
+const BOX = { width: 208, height: 60 } as const;
 
 /** Places the processes by levels, left to right: who others wait for stands left of them. Pure. */
 export function layout(processes: readonly Pick<ProcessView, "name" | "dependsOn">[]): GraphView {

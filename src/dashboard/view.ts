@@ -45,7 +45,7 @@ export interface ReleaseView {
 }
 
 /** How the requests of one service are spread. */
-export interface ServiceView {
+interface ServiceView {
   readonly service: string;
   readonly routes: readonly {
     readonly processId: string;

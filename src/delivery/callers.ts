@@ -3,7 +3,7 @@ import { stepsOf } from "./steps.ts";
 import { type Strategy, WHOLE } from "./strategy.ts";
 
 /** The step of a rollout that needs the most callers for a latency check. */
-export interface CallersNeeded {
+interface CallersNeeded {
   /** Index of the check. */
   readonly check: number;
   readonly minSamples: number;

@@ -3,7 +3,7 @@ import { percent, stepsOf } from "./steps.ts";
 import { type StatePolicy, type Strategy, WHOLE } from "./strategy.ts";
 
 /** What matters of a service. */
-export interface CombinedService {
+interface CombinedService {
   readonly state: StatePolicy;
   readonly key?: string;
   /** Members whose ids it is told. @default none */

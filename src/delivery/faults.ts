@@ -4,7 +4,7 @@ import { z } from "zod";
  * What marks a reply of a program as a fault, for programs that do not answer as the fleet's library does. A rule looks at a tag of the
  * reply or at a member of its JSON data; without `equals` and `matches` it holds where there is one that is neither empty nor false.
  */
-export const FaultRuleSchema = z
+const FaultRuleSchema = z
   .strictObject({
     /** Name of a tag of the reply. */
     tag: z.string().min(1).max(64).optional(),
@@ -31,7 +31,7 @@ export const FaultRulesSchema = z.array(FaultRuleSchema).max(20);
 export const RoutedSchema = z.array(z.string().min(1).max(64)).max(200);
 
 /** aos' own conventions, where a service declares none: a tag `Error`, an action `Error` or `…-Error`, `success: false`. */
-export const DEFAULT_FAULTS: readonly FaultRule[] = [
+const DEFAULT_FAULTS: readonly FaultRule[] = [
   { tag: "Error" },
   { tag: "Action", equals: "Error" },
   { tag: "Action", equals: "Error-Response" },
@@ -40,7 +40,7 @@ export const DEFAULT_FAULTS: readonly FaultRule[] = [
 ];
 
 /** A reply as it came. */
-export interface Answered {
+interface Answered {
   readonly tags: Readonly<Record<string, string>>;
   readonly data: string;
 }

@@ -28,7 +28,7 @@ import { type Finding, type Verdict, verdictOf } from "./verdict.ts";
 type Rule<K extends CheckRule["kind"]> = Extract<CheckRule, { kind: K }>;
 
 /** Which look of a rollout a verdict is. */
-export interface Look {
+interface Look {
   /**
    * Verdicts that the whole rollout may take. Each gets its part of what `confidence` leaves for error (Bonferroni), so that it holds
    * for the rollout and not for each look. @default 1

@@ -9,7 +9,7 @@ export interface KeyRange {
 }
 
 /** Where one service's requests go: routes take buckets from 0 up, in their order. */
-export interface Placed {
+interface Placed {
   readonly routes: readonly { readonly processId: string; readonly weightBp: number }[];
   readonly salt: string;
 }

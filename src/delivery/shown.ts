@@ -38,7 +38,7 @@ export function headline(state: TrafficState): string {
 export const GOES_ON = "goes on, or back if a check fails by then (onFailure: rollback)";
 
 /** Whether a person has let a held step go on, and no run has taken it up yet. */
-export function mayGoOn({ table, command }: Pick<TrafficState, "table" | "command">): boolean {
+function mayGoOn({ table, command }: Pick<TrafficState, "table" | "command">): boolean {
   if (table?.mode !== "held" || command === undefined) return false;
   const isItsOwn = command.release === table.release && command.step === table.step;
   return isItsOwn && (command.command === "promote" || command.command === "resume");

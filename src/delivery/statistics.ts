@@ -9,7 +9,7 @@ const EXACT = 20;
 /** P(Z ≤ z) of the standard normal distribution, to about 1e-7. */
 export const normalCdf = (z: number): number => (1 + errorFunction(z / Math.SQRT2)) / 2;
 
-export interface Ranked {
+interface Ranked {
   /** Pairs in which the second sample's value is the larger one; ties count a half. */
   readonly u: number;
   /** How likely a difference like this, or a larger one, is when there is none. */

@@ -15,7 +15,7 @@ const mapOf = <T extends z.ZodType>(value: T) =>
   );
 
 /** One revision's share of a service. */
-export const RouteSchema = z.strictObject({
+const RouteSchema = z.strictObject({
   processId: ProcessId,
   /** sha256 of the code that it must run: what the router's own proof is held against. */
   revision: z.string().min(1).max(64),
@@ -24,7 +24,7 @@ export const RouteSchema = z.strictObject({
 export type Route = z.infer<typeof RouteSchema>;
 
 /** How one service's requests are spread. */
-export const ServiceRoutesSchema = z.strictObject({
+const ServiceRoutesSchema = z.strictObject({
   key: TrafficKeySchema,
   /** The first route has the lowest buckets. Whoever is in them stays there while its share grows. Weights add up to 10,000. */
   routes: z.array(RouteSchema).min(1).max(8),
@@ -42,7 +42,7 @@ export const ServiceRoutesSchema = z.strictObject({
 export type ServiceRoutes = z.infer<typeof ServiceRoutesSchema>;
 
 /** Which table: the release that it is of, and the step within it. */
-export const TableRefSchema = z.object({
+const TableRefSchema = z.object({
   release: z.string().min(1).max(128),
   step: z.number().int().min(0),
 });
@@ -81,7 +81,7 @@ export const SetTrafficSchema = z.strictObject({
 export type SetTraffic = z.infer<typeof SetTrafficSchema>;
 
 /** A table as the router keeps it. */
-export const TableSchema = z.looseObject({
+const TableSchema = z.looseObject({
   ...TableRefSchema.shape,
   salt: z.string(),
   /** `steady`: proven, no end · `rollout`: under a lease · `held`: waits for a person. */
@@ -95,7 +95,7 @@ export const TableSchema = z.looseObject({
 export type Table = z.infer<typeof TableSchema>;
 
 /** What a revision did since its step began. Latencies are of the scheduler's time, in ms, the latest 256. */
-export const RevisionMetricsSchema = z.looseObject({
+const RevisionMetricsSchema = z.looseObject({
   /** Requests given to it, answered or not. */
   requests: z.number(),
   /** Answered as they should be. */
@@ -118,7 +118,7 @@ export const RevisionMetricsSchema = z.looseObject({
 export type RevisionMetrics = z.infer<typeof RevisionMetricsSchema>;
 
 /** service → process id → figures. */
-export const MetricsSchema = z.looseObject({
+const MetricsSchema = z.looseObject({
   /** The table that they belong to. */
   release: z.string(),
   step: z.number(),
@@ -129,7 +129,7 @@ export const MetricsSchema = z.looseObject({
 export type Metrics = z.infer<typeof MetricsSchema>;
 
 /** That the router itself asked a process for its health and got the answer from that process. */
-export const ProofSchema = z.looseObject({
+const ProofSchema = z.looseObject({
   release: z.string(),
   revision: z.string(),
   /** `asked` while the answer is to come. */

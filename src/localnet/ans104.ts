@@ -42,7 +42,7 @@ export function parseItem(bytes: Uint8Array): ParsedItem {
 }
 
 /** base64url sha256 of a public key. */
-export function addressOf(publicKey: Uint8Array): string {
+function addressOf(publicKey: Uint8Array): string {
   return createHash("sha256").update(publicKey).digest("base64url");
 }
 

@@ -11,7 +11,7 @@ const OF_NAME = new Set(Buffer.from("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ
  * The names that an image may carry a module under: every C string in its bytes that could be one, and the packages
  * that such a name is in (`.crypto` of `.crypto.init`).
  */
-export function candidateNames(wasm: Uint8Array): Set<string> {
+function candidateNames(wasm: Uint8Array): Set<string> {
   const names = new Set<string>();
   let start = 0;
   for (let at = 0; at < wasm.length; at++) {

@@ -5,7 +5,7 @@ import { FleetError } from "../core/errors.ts";
 import type { Tag } from "./types.ts";
 
 /** A WebAssembly image that comes with an installed package, under its id on Arweave. */
-export interface Image {
+interface Image {
   readonly name: string;
   readonly id: string;
   readonly tags: readonly Tag[];

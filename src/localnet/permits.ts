@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { argumentsOf, isAlive, isKernelThread } from "../core/processes.ts";
 
 /** A daemon that was launched on a folder. */
-export interface Registered {
+interface Registered {
   readonly permit: string;
   readonly pid: number;
 }

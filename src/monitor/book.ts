@@ -1,7 +1,7 @@
 import { FleetError } from "../core/errors.ts";
 import { type AlertType, type Judgement, LEVELS, type Level, TYPES } from "./types.ts";
 
-export type AlertState = "OPEN" | "ACKNOWLEDGED" | "RESOLVED";
+type AlertState = "OPEN" | "ACKNOWLEDGED" | "RESOLVED";
 
 /** An alert; names as the ledger's ALERT_MANAGEMENT has them. Times in milliseconds since 1970. */
 export interface Alert {
@@ -158,7 +158,7 @@ function escalated(alert: Alert, now: number, { escalationMs }: Policy): Alert |
   return level === alert.level ? undefined : { ...alert, level, escalatedAt };
 }
 
-export function isSilenced(
+function isSilenced(
   silences: readonly Silence[],
   { type, source }: Pick<Alert, "type" | "source">,
   now: number,

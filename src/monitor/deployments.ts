@@ -25,7 +25,7 @@ export interface Figures {
   readonly rollbackRate: number;
 }
 
-export const wentWrong = ({ status, rolledBack }: Run): boolean =>
+const wentWrong = ({ status, rolledBack }: Run): boolean =>
   rolledBack || status === "FAILED" || status === "ROLLED_BACK";
 
 const isHeld = ({ status }: Run): boolean => status === "HELD";
@@ -109,7 +109,7 @@ export function doraOf(runs: readonly Run[], commits: readonly number[], now: nu
   };
 }
 
-export function median(values: readonly number[]): number | null {
+function median(values: readonly number[]): number | null {
   if (values.length === 0) return null;
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

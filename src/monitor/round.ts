@@ -18,7 +18,7 @@ export interface LedgerView {
 }
 
 /** What came of a round. */
-export interface Outcome {
+interface Outcome {
   readonly watched: readonly Watched[];
   readonly state: State | "UNKNOWN";
   readonly passed: boolean;
@@ -28,7 +28,7 @@ export interface Outcome {
   readonly changes: readonly Change[];
 }
 
-export const policyOf = ({ alerts }: Settings): Policy => ({
+const policyOf = ({ alerts }: Settings): Policy => ({
   cooldownMs: alerts.cooldownMinutes * 60_000,
   escalationMs: alerts.escalationMinutes * 60_000,
   retentionMs: alerts.retentionHours * 3_600_000,

@@ -6,7 +6,7 @@ import type { Judgement } from "./types.ts";
 import type { Watched } from "./watch.ts";
 
 /** The source of what is about the fleet as a whole. */
-export const FLEET = "fleet";
+const FLEET = "fleet";
 
 const percent = (share: number): string => `${(share * 100).toFixed(1).replace(/\.0$/, "")} %`;
 const short = (text: string): string => (text.length > 300 ? `${text.slice(0, 299)}…` : text);

@@ -17,7 +17,7 @@ export interface Kept {
 }
 
 /** An entry of the ledger, whatever is in it. */
-export interface LedgerEntry {
+interface LedgerEntry {
   readonly seq: number;
   readonly at: number;
   readonly kind: string;

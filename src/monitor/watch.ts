@@ -76,7 +76,7 @@ export const stateNow = ({ state, reading }: Watched): State | "UNKNOWN" =>
   reading.outcome === "unknown" ? "UNKNOWN" : state;
 
 /** The state by one answer. */
-export function stateOf(reading: Reading, limits: Limits): State {
+function stateOf(reading: Reading, limits: Limits): State {
   if (reading.outcome === "silent") return "OFFLINE";
   if (reading.outcome === "wrong" || reading.health === undefined) return "UNHEALTHY";
   const slow = reading.responseMs !== undefined && reading.responseMs > limits.responseMs;

@@ -28,7 +28,7 @@ export async function findBrowser(env: Env = process.env): Promise<string | unde
 }
 
 /** A way to a browser: what is said, the command and its arguments. */
-export type Way = readonly [string, string, readonly string[]];
+type Way = readonly [string, string, readonly string[]];
 
 /**
  * Finds a browser, or installs one.

@@ -18,7 +18,7 @@ const report = z.object({
 });
 
 /** Tests and gates together: what the closing line says. */
-export interface Count {
+interface Count {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;

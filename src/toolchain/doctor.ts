@@ -12,7 +12,7 @@ import { run } from "./run.ts";
 import { tooWide } from "./secrets.ts";
 
 /** One thing that was looked at. */
-export interface Finding {
+interface Finding {
   /** Short and stable: `node`, `packages`, `pulumi CLI`, `go`, … */
   readonly name: string;
   /** False when `pulumi` would not work because of it. */

@@ -28,7 +28,7 @@ import { run } from "./run.ts";
 export type Way = "present" | "download" | "go" | "pip";
 
 /** The environment variable that allows one way only: `download`, `go` or `pip`. Default: all, in this order. */
-export const WAY_VARIABLE = "AO_FLEET_CLI_FROM";
+const WAY_VARIABLE = "AO_FLEET_CLI_FROM";
 
 const HOST = "pulumi-language-nodejs";
 const DYNAMIC_PROVIDER = "pulumi-resource-pulumi-nodejs";

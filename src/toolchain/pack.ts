@@ -51,7 +51,7 @@ interface Manifest {
 }
 
 /** package.json of the published package, from the repository's. Pure. */
-export function publishedManifest(source: Manifest): Record<string, unknown> {
+function publishedManifest(source: Manifest): Record<string, unknown> {
   const { name, version, description, license, engines } = source;
   const built = (path: string) => path.replace(/^\.\//, "./dist/").replace(/\.ts$/, ".js");
   const typed = (path: string) => built(path).replace(/\.js$/, ".d.ts");
@@ -82,7 +82,7 @@ export function publishedManifest(source: Manifest): Record<string, unknown> {
 }
 
 /** Builds dist/ and puts the published package.json in the place of the repository's, which is kept until `restore`. */
-export async function prepare(folder: string): Promise<void> {
+async function prepare(folder: string): Promise<void> {
   // A packing that was killed has left the published one there.
   restore(folder);
   const dist = join(folder, "dist");
@@ -109,7 +109,7 @@ export async function prepare(folder: string): Promise<void> {
 }
 
 /** Removes dist/ and puts the repository's package.json back, unless somebody did that already. */
-export function restore(folder: string): void {
+function restore(folder: string): void {
   rmSync(join(folder, "dist"), { recursive: true, force: true });
   if (!existsSync(keptIn(folder))) return;
   const { files } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));

@@ -11,7 +11,7 @@ const settings = z.object({
   backend: z.object({ url: z.string() }).optional(),
 });
 
-export interface Project {
+interface Project {
   readonly name: string;
   /** The state's place, with a relative `file://` made absolute; undefined when Pulumi.yaml names none. */
   readonly backendUrl: string | undefined;

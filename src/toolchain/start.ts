@@ -8,7 +8,7 @@ import { readProject } from "./project.ts";
 import { run, runHere } from "./run.ts";
 
 /** The stack of `npm start`. */
-export const DEV_STACK = "dev";
+const DEV_STACK = "dev";
 
 /** The stack outputs that the summary shows; anything else is passed over. */
 const outputs = z.object({

@@ -66,7 +66,7 @@ const LaterSchema = z.object({
 });
 
 /** One line of the journal. */
-export const RecordSchema = z.discriminatedUnion("kind", [SignedSchema, LaterSchema]);
+const RecordSchema = z.discriminatedUnion("kind", [SignedSchema, LaterSchema]);
 export type JournalRecord = z.infer<typeof RecordSchema>;
 
 /** The line of a record, with a checksum of the rest as its last member and a newline at its end. */

@@ -6,7 +6,7 @@ import type { SignedItem } from "../wallet.ts";
 import { type Placed, type Schedulers, schedulerOf } from "./scheduler.ts";
 
 /** Which way an item goes: to the messenger unit, by the upload and an assignment, or to the upload alone. */
-export type Way = "post" | "assign" | "upload";
+type Way = "post" | "assign" | "upload";
 
 /** What decides the way. */
 export interface Ways {
@@ -37,7 +37,7 @@ export interface Arrival {
   hasCome(posted: { intent: Intent; item: SignedItem; way: Way }, budget: Budget): Promise<boolean>;
 }
 
-export interface ArrivalParts {
+interface ArrivalParts {
   readonly schedulers: Schedulers;
   /** Milliseconds that a post may still be on its way after its connection ended. */
   readonly inFlight: number;

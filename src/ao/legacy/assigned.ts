@@ -9,7 +9,7 @@ import type { Schedulers } from "./scheduler.ts";
  * and then assigned. Real units do not know such a message by its own id. (permaweb/ao: `read_message_data` of the scheduler unit,
  * which the compute unit asks for every result.)
  */
-export interface ResultIds {
+interface ResultIds {
   /**
    * The id to ask for, as the journal and, for an assigned message whose assignment is not in it, the scheduler's list know it.
    * The message's own where nothing else is known.
@@ -33,7 +33,7 @@ export interface ResultIds {
   isPlaced(ref: { processId: string; messageId: string }, budget: Budget): Promise<boolean>;
 }
 
-export interface ResultIdParts {
+interface ResultIdParts {
   readonly journal: Pick<Journal, "byId" | "item" | "sent">;
   readonly schedulers: Pick<Schedulers, "assignmentOf" | "has">;
   readonly ways: Ways;

@@ -14,7 +14,7 @@ import { postItem } from "./mu.ts";
 import { assignItem, uploadItem } from "./upload.ts";
 
 /** What making messages needs. */
-export interface EffectParts {
+interface EffectParts {
   readonly wallet: Wallet;
   readonly journal: Journal;
   readonly mu: Unit;
@@ -32,7 +32,7 @@ export interface EffectParts {
  * Sends what changes the network: signed once, journaled, then sent until a unit took it. After a post whose outcome is unknown
  * (a time-out, a broken connection, a failing unit, a run that was killed) it is asked first whether the network has it.
  */
-export interface Effects {
+interface Effects {
   spawn(input: SpawnInput, budget: Budget): Promise<Sent>;
   send(input: MessageInput, budget: Budget): Promise<Sent>;
   publish(input: PublishInput, budget: Budget): Promise<Sent>;

@@ -29,7 +29,7 @@ const CALL_SECONDS = 30;
 const PAGE = 500;
 
 /** What the order of a process is read by. */
-export interface HistoryParts extends Pick<Ao, "find" | "data"> {
+interface HistoryParts extends Pick<Ao, "find" | "data"> {
   /** The scheduler unit; one try. */
   unit(budget: Budget): Promise<Unit>;
   /** Messages of one call. @default 500 */

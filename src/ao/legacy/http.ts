@@ -3,7 +3,7 @@ import { rateLimited, type UnitName, unitDown, unitSlow } from "../errors.ts";
 import { type Limiter, limiterOf } from "../limiter.ts";
 
 /** One HTTP exchange with a unit. */
-export interface Call {
+interface Call {
   readonly url: string;
   readonly method?: "GET" | "POST" | "DELETE";
   readonly headers?: Readonly<Record<string, string>>;
@@ -34,7 +34,7 @@ export interface Unit {
   ask(call: Call, budget: Budget): Promise<Answer>;
 }
 
-export interface UnitLimits {
+interface UnitLimits {
   /** Calls at once. */
   readonly concurrency: number;
   /** Milliseconds that one call may take; never more than is left of the budget. */

@@ -7,7 +7,7 @@ import { readPage } from "./gateway.ts";
 import type { Unit } from "./http.ts";
 
 /** The modules of a network, each looked up once. */
-export interface Modules {
+interface Modules {
   /** @throws FleetError MODULE_UNKNOWN when the budget is spent, MODULE_INVALID for an item that is no module */
   load(id: string, budget: Budget): Promise<FoundItem>;
   /** Remembers one that need not be looked up. */

@@ -4,7 +4,7 @@ import type { Answer, Unit } from "./http.ts";
 import { failureIn } from "./shapes.ts";
 
 /** What was sent, for messages of errors. */
-export interface Posted {
+interface Posted {
   readonly id: string;
   readonly raw: Uint8Array;
   /** "the spawn of module …" or "the message to process …". */

@@ -6,7 +6,7 @@ import { type Backoff, retrying } from "../retry.ts";
 import { MODULE_SECONDS } from "./effects.ts";
 import type { Answer, Unit } from "./http.ts";
 
-export interface PreflightParts {
+interface PreflightParts {
   readonly mu: Unit;
   readonly cu: Unit;
   /** Where something is to be uploaded. */

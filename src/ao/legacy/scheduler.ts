@@ -12,7 +12,7 @@ export type Placed =
   | Assigned;
 
 /** One that was uploaded and then assigned. */
-export interface Assigned {
+interface Assigned {
   readonly kind: "assigned";
   readonly id: string;
   readonly processId: string;

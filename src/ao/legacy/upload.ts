@@ -4,7 +4,7 @@ import type { Unit } from "./http.ts";
 import { postItem } from "./mu.ts";
 
 /** A signed item that goes by the upload. */
-export interface Uploaded {
+interface Uploaded {
   readonly id: string;
   readonly raw: Uint8Array;
   /** For messages of errors: "the module …" or "the message … to the process …". */

@@ -96,7 +96,7 @@ export function choicesOf(candidates: readonly Candidate[]): Choice<Candidate>[]
 }
 
 /** `<id> generation 2, 1.0.0 ab12cd34, since 2026-11-25, in the ledger`. Pure. */
-export function candidateWords({
+function candidateWords({
   processId,
   generation,
   version,

@@ -4,7 +4,7 @@ import { type Live, noConfig } from "../../operations/settings/live.ts";
 import { UsageError } from "../exit.ts";
 
 /** One version with its data. */
-export type KnownVersion = HistoryEntry & {
+type KnownVersion = HistoryEntry & {
   readonly configType: string;
   readonly configData: Readonly<Record<string, unknown>>;
 };

@@ -6,7 +6,7 @@ import type { Output } from "../output.ts";
 import { phaseText, treeLines } from "./tree.ts";
 
 /** Shows a run while it goes on, on stderr. */
-export interface Screen {
+interface Screen {
   engine(event: EngineEvent): void;
   step(event: StepEvent): void;
   /** Says something above the tree, or as a line. */

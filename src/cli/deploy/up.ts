@@ -21,7 +21,7 @@ import { EXIT_OF, reportLines } from "./report.ts";
 import { screenFor } from "./screen.ts";
 
 /** An `up` of a whole stack, as commands that deploy run it. */
-export interface UpRequest extends Omit<DeployRequest, "projectDir"> {
+interface UpRequest extends Omit<DeployRequest, "projectDir"> {
   /** Seconds after which the run is ended. @default none */
   readonly timeout?: number | undefined;
   /** What the head of the live picture says before the stack's name. @default "deploying" */

@@ -18,7 +18,7 @@ import { screenFor } from "../deploy/screen.ts";
 import { openPhases, type RollbackPhase, type RollbackRequest } from "./phases.ts";
 import type { PreparedRollback } from "./prepare.ts";
 
-export interface PerformRequest extends RollbackRequest {
+interface PerformRequest extends RollbackRequest {
   readonly rollbackId: string;
   readonly manual: boolean;
   /** Begun by a deployment that failed: the stack is not pinned by it. */
@@ -32,7 +32,7 @@ export interface PerformRequest extends RollbackRequest {
   readonly parallel: number;
 }
 
-export interface Performed {
+interface Performed {
   readonly report: RollbackReport;
   readonly outcome: DeployOutcome;
   /** Whether anything was changed. */

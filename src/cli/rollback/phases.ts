@@ -19,7 +19,7 @@ export type RollbackPhase =
 export type RollbackType = "DEPLOYMENT" | "CONFIGURATION" | "VERSION" | "STATE" | "EMERGENCY";
 
 /** The phases of one rollback: told to the ledger where there is one, and kept for the report. */
-export interface Phases {
+interface Phases {
   /** The ledger's id of it; undefined without a ledger. */
   readonly requestId: string | undefined;
   readonly history: readonly { readonly phase: RollbackPhase; readonly at: string }[];

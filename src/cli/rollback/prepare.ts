@@ -19,7 +19,7 @@ import type { Context } from "../command.ts";
 const PATIENCE = 120;
 
 /** How a rollback is to be done. */
-export interface RollbackManner {
+interface RollbackManner {
   readonly rollbackId: string;
   readonly only: readonly string[];
   readonly restoreState: boolean;

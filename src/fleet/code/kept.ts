@@ -6,7 +6,7 @@ import type { Snapshot } from "../snapshot/store.ts";
 import { isBare } from "./bare.ts";
 
 /** What a load in place did to a table of `fleet.state` or to a global that may be state. */
-export const KeptChangeSchema = z.looseObject({
+const KeptChangeSchema = z.looseObject({
   /** STATE or GLOBAL. */
   kind: z.string(),
   name: z.string(),
@@ -19,7 +19,7 @@ export const KeptChangeSchema = z.looseObject({
   why: z.string().optional(),
 });
 
-export type KeptChange = z.infer<typeof KeptChangeSchema>;
+type KeptChange = z.infer<typeof KeptChangeSchema>;
 
 /** What the process found when it compared its state before and after the code ran. */
 export const KeptSchema = z.looseObject({
@@ -35,7 +35,7 @@ export const KeptSchema = z.looseObject({
 export type Kept = z.infer<typeof KeptSchema>;
 
 /** A line of the run: what it says, and under which word. */
-export interface KeptLine {
+interface KeptLine {
   readonly phase: "kept" | "reset";
   readonly text: string;
 }

@@ -12,7 +12,7 @@ const { offsetLines } = composeProgram("", {
 });
 
 /** Says a Lua error at the file and line of its source; as it is, where the code is not known. */
-export type Explain = (error: string, sourceHash: string | undefined) => Promise<string>;
+type Explain = (error: string, sourceHash: string | undefined) => Promise<string>;
 
 /** Explains with the maps that deployments left in the bundle store of a project. */
 export function luaExplainer(home: string): Explain {

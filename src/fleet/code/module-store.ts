@@ -4,14 +4,14 @@ import { hashOf, sha256 } from "../../core/hash.ts";
 import { readJson, writeAtomically, writeBytesAtomically } from "../files.ts";
 
 /** A WebAssembly module of the project's own, as it is published. */
-export interface OwnModule {
+interface OwnModule {
   readonly wasm: Uint8Array;
   /** Tags of the data item, `Module-Hash` not among them. */
   readonly tags: Readonly<Record<string, string>>;
 }
 
 /** The own modules of a project by content in a folder: `<hash>.wasm`, and `<hash>.json` with the tags beside it. */
-export interface ModuleStore {
+interface ModuleStore {
   /** Keeps a module; keeping the same one again changes nothing. @returns its hash: of the bytes and the tags */
   put(module: OwnModule): Promise<string>;
   /** The module of that hash, or undefined when it is not there or not what the hash says. */

@@ -21,7 +21,7 @@ const known = new WeakMap<Session, Map<string, string>>();
 const underWay = new WeakMap<Session, Map<string, Promise<string>>>();
 
 /** The id of a module of the project's own, once `ensureModule` ran. */
-export const publishedModule = (session: Session, module: string): string | undefined =>
+const publishedModule = (session: Session, module: string): string | undefined =>
   known.get(session)?.get(module);
 
 /** The id under which this wallet published a module of the project's own; undefined when the index knows none. */

@@ -87,7 +87,7 @@ const OwnAnswerSchema = z.looseObject({ action: z.string(), handler: z.string() 
 /** An action of the library for which the program has a handler of its own. */
 export type OwnAnswer = z.infer<typeof OwnAnswerSchema>;
 
-export type LoadOutcome =
+type LoadOutcome =
   | {
       readonly kind: "committed";
       readonly sourceHash: string;

@@ -116,7 +116,7 @@ const within = (n: number, least?: number, most?: number): boolean =>
 const lengthOf = (text: string): number => [...text].length;
 
 /** A value in words. */
-export function describe(value: unknown): string {
+function describe(value: unknown): string {
   if (typeof value === "string")
     return lengthOf(value) > 60 ? `a text of ${lengthOf(value)} characters` : JSON.stringify(value);
   if (Array.isArray(value)) return "a list";
@@ -136,7 +136,7 @@ const KINDS: Readonly<Record<Rule["type"], string>> = {
 };
 
 /** What a rule takes, in words, with its example. */
-export function words(rule: Rule): string {
+function words(rule: Rule): string {
   const example = rule.example === undefined ? "" : `, for example ${canonicalJson(rule.example)}`;
   return `${takes(rule)}${example}`;
 }

@@ -33,7 +33,7 @@ export interface Rule {
 }
 
 /** A check of a schema that a process cannot make. */
-export interface Unsupported {
+interface Unsupported {
   /** Dotted path in the schema; "" for itself. */
   readonly at: string;
   /** What it is, in words. */

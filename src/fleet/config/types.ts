@@ -14,7 +14,7 @@ function dictionary<V extends z.ZodType>(key: RegExp, values: V, atMost: number)
 }
 
 /** What a service of `SERVICES` is: exactly one of these. */
-export const ServiceSchema = z
+const ServiceSchema = z
   .strictObject({
     /** A member of this fleet, by its name; the process is told the member's id. */
     member: z

@@ -18,7 +18,7 @@ export function explainData(
 }
 
 /** `by <address> through <address> at 2026-01-01T00:00:00.000Z`; "" where the process does not know. Pure. */
-export function explainAuthor({ by, requestedBy, at }: Pick<Held, "by" | "requestedBy" | "at">): string {
+function explainAuthor({ by, requestedBy, at }: Pick<Held, "by" | "requestedBy" | "at">): string {
   const parts = [
     requestedBy !== undefined && requestedBy !== by ? `by ${requestedBy} through ${by}` : by && `by ${by}`,
     at === undefined || at <= 0 ? undefined : `at ${new Date(at).toISOString()}`,

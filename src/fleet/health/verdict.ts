@@ -3,7 +3,7 @@ import { luaList } from "../protocol/lua-list.ts";
 import { CheckSchema } from "./schema.ts";
 
 /** One thing in the running code that an Eval by hand left changed, as the process itself says. */
-export const HandChangeSchema = z.looseObject({
+const HandChangeSchema = z.looseObject({
   /** HANDLER, ACTION, CHECK, INVARIANT or FUNCTION. */
   kind: z.string(),
   /** GONE, ADDED, CHANGED or MOVED. */

@@ -25,7 +25,6 @@ const AdoptionSchema = z.strictObject({
 
 /** What `fleet adopt` shows and a person agrees to: which process each member takes over. Nothing else is taken. */
 export type Adoption = z.infer<typeof AdoptionSchema>;
-export type Adopted = z.infer<typeof AdoptedSchema>;
 
 const read = new Map<string, Promise<Adoption>>();
 

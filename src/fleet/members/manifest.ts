@@ -5,7 +5,7 @@ import type { Scope } from "../session/scope.ts";
 import type { Session } from "../session/session.ts";
 
 /** One member in the manifest. The guide's keys first; `status` is ACTIVE only when the process said so itself. */
-export const ManifestProcessSchema = z.looseObject({
+const ManifestProcessSchema = z.looseObject({
   processId: z.string().optional(),
   status: z.string(),
   deploymentTime: z.string(),
@@ -44,9 +44,9 @@ export type ManifestProcess = z.infer<typeof ManifestProcessSchema>;
 /** Of the latest deployment, whichever stack's it was. */
 export const manifestPath = (scope: Scope): string => join(scope.build, "deployment-manifest.json");
 /** Of the latest deployment of this stack. */
-export const stackManifestPath = (scope: Scope): string =>
+const stackManifestPath = (scope: Scope): string =>
   join(scope.build, `deployment-manifest.${scope.project}.${scope.stack}.json`);
-export const keptManifestPath = (scope: Scope, id: string): string =>
+const keptManifestPath = (scope: Scope, id: string): string =>
   join(scope.build, `deployment-manifest-${id}.json`);
 
 /**
@@ -62,7 +62,7 @@ export async function readManifest(scope: Scope): Promise<Manifest | undefined> 
 }
 
 /** What the running deployment says of itself in the manifest. */
-export interface ManifestHead {
+interface ManifestHead {
   readonly deploymentTimestamp: string;
   readonly deploymentDuration: number;
   readonly deploymentId: string;

@@ -14,7 +14,7 @@ import type { StatedRevision } from "./stated-revision.ts";
 const ASKED = 15;
 
 /** What a look at who serves may tell. */
-export interface ServingOptions {
+interface ServingOptions {
   /** The fleet as the stack's state has it, or as it was when the command began. */
   readonly stated: () => Promise<KnownFleet>;
   /** Told where the router cannot be asked. */

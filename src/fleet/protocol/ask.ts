@@ -18,7 +18,7 @@ const ErrorSchema = z.object({
 /** What a message needs of a session. */
 export type Sender = Pick<Session, "scope" | "ao" | "journal" | "supersede">;
 
-export interface Request {
+interface Request {
   /** Member's name, for the intent's key and for errors. */
   readonly name: string;
   readonly generation: number;

@@ -11,7 +11,7 @@ import type { Member } from "../members/member.ts";
 import { faultBehind } from "./carried.ts";
 import { wasRun } from "./evaluated.ts";
 
-export interface Call {
+interface Call {
   readonly member: Member;
   readonly action: string;
   readonly data: string;
@@ -174,7 +174,7 @@ async function ranEval(
 }
 
 /** The message to us that answers the request, in the request's own evaluation; with an error or an output of an Eval, that. */
-export function replyIn(evaluation: Evaluation, asked: Asked): Reply | undefined {
+function replyIn(evaluation: Evaluation, asked: Asked): Reply | undefined {
   const { messageId } = asked;
   if (evaluation.error !== undefined) {
     return { messageId, action: "", tags: {}, data: "", output: evaluation.output, error: evaluation.error };

@@ -12,7 +12,7 @@ import { DeclaredProcessSchema, MemberPolicySchema, MemberSchema, PinnedSchema }
  * A release, complete: the fleet can be built again from it alone. In `.fleet/releases`, in the state of the stack, and in the
  * data of the message that wrote it into the ledger. `releaseHash` is the hash of `declaration`; whoever reads it checks that.
  */
-export const ReleaseDocumentSchema = z.looseObject({
+const ReleaseDocumentSchema = z.looseObject({
   deploymentId: z.string().min(1),
   releaseHash: z.string(),
   releasedAt: z.string(),

@@ -12,7 +12,7 @@ import type { Session } from "./session.ts";
 import { WaitBoard } from "./wait-board.ts";
 
 /** What a session is opened with. Who opens it closes the journal. */
-export interface OpenSession {
+interface OpenSession {
   readonly scope: Scope;
   readonly network: NetworkRef;
   readonly wallet: Wallet;

@@ -33,7 +33,7 @@ const GUIDE_FILES: Readonly<Record<string, string>> = {
   registered: "register_output.txt",
 };
 
-export function eventLine(event: Pick<StepEvent, "name" | "phase" | "detail" | "seconds">): string {
+function eventLine(event: Pick<StepEvent, "name" | "phase" | "detail" | "seconds">): string {
   const took = event.seconds === undefined ? "" : `  ${event.seconds.toFixed(1)} s`;
   return `${event.name.padEnd(22)} ${event.phase}${event.detail ? ` ${event.detail}` : ""}${took}`;
 }

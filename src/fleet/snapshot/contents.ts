@@ -33,7 +33,7 @@ export const ExportedSchema = z.looseObject({
 export type Exported = z.infer<typeof ExportedSchema>;
 
 /** What an export holds. */
-export interface Contents {
+interface Contents {
   /** Registered tables that have anything in them. */
   readonly states: string[];
   readonly globals: string[];

@@ -8,7 +8,7 @@ import { readJson, writeAtomically, writeBytesAtomically } from "../files.ts";
 import type { Scope } from "../session/scope.ts";
 
 /** The states of one process at one slot: what is known of them beside the text itself. */
-export const SnapshotSchema = z.strictObject({
+const SnapshotSchema = z.strictObject({
   /** Name in the fleet. */
   member: z.string(),
   /** The AO process. */
@@ -40,7 +40,7 @@ export const SnapshotSchema = z.strictObject({
 export type Snapshot = z.infer<typeof SnapshotSchema>;
 
 /** Snapshots of one stack: texts by digest, gzipped, and beside them one small file for each time that they were taken. */
-export interface SnapshotStore {
+interface SnapshotStore {
   /** Keeps a text and what is known of it. */
   put(snapshot: Snapshot, text: string): Promise<void>;
   /** The text of a digest; undefined when it is not here or not what its name says. */

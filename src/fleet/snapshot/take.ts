@@ -21,7 +21,7 @@ export interface Taken {
   readonly left: readonly string[];
 }
 
-export interface Extent {
+interface Extent {
   /** Whether it says also that there are no globals; one from before globals were carried says nothing of them. @default true */
   readonly whole?: boolean;
   /** The globals that are in it. @default those that the declaration names, else those that messages changed */

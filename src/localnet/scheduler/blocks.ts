@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** The embedded chain: blocks come by the clock, nothing is stored. */
-export interface Block {
+interface Block {
   readonly id: string;
   readonly height: number;
   /** Milliseconds. */

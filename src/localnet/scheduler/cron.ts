@@ -1,7 +1,7 @@
 import type { Tag } from "../types.ts";
 
 /** A cron of a process, from its `Cron-Interval` and `Cron-Tag-*` tags. */
-export interface Cron {
+interface Cron {
   /** `10-seconds` or `3-blocks`, as declared. */
   readonly interval: string;
   readonly unit: "blocks" | "milliseconds";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Assignment, Tag } from "../types.ts";
 
 /** Where the next entry of a process' order goes. Pure: the same past gives the same place. */
-export interface Place {
+interface Place {
   readonly nonce: number;
   readonly hashChain: string;
   /** Milliseconds, never before the entry that precedes it. */

@@ -31,7 +31,7 @@ export function publish(context: UnitContext, item: ParsedItem): boolean {
   return context.store.addItem(itemRecord(context, item), item.raw);
 }
 
-export function itemRecord(context: Pick<UnitContext, "now" | "chain">, item: ParsedItem): ItemRecord {
+function itemRecord(context: Pick<UnitContext, "now" | "chain">, item: ParsedItem): ItemRecord {
   const timestamp = context.now();
   const { id, owner, ownerKey, signature, target, anchor, tags, dataOffset, raw } = item;
   const dataSize = raw.length - dataOffset;

@@ -14,7 +14,7 @@ import { evaluatedMessage, fromOf } from "./message.ts";
 import { shownAs } from "./scheduling.ts";
 
 /** A message that a cron makes. */
-export interface CronTick {
+interface CronTick {
   /** `0-10-seconds`. */
   readonly cron: string;
   readonly tags: readonly Tag[];

@@ -3,7 +3,7 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context, Handler, Hono } from "hono";
 
 /** One request, as the hooks of a test see it. */
-export interface UnitCall {
+interface UnitCall {
   /** `mu.post`, `mu.assign`, `mu.monitor`, `mu.unmonitor`, `su.read`, `su.timestamp`, `su.process`, `su.latest`, `su.post`, `cu.result`, `cu.results`, `cu.dryrun`, `cu.state`, `gateway.graphql`, `gateway.data`, `gateway.upload`, `gateway.info`; `*.health` is a unit's root. */
   readonly endpoint: string;
   /** 1 for the first call of this endpoint since the units were made. */

@@ -5,7 +5,7 @@ import { publish, type UnitContext } from "./context.ts";
 import { UnitError } from "./http.ts";
 import type { Scheduling } from "./scheduling.ts";
 
-export interface Pushing {
+interface Pushing {
   /** Looks for effects that are not done. */
   kick(): void;
   close(): Promise<void>;

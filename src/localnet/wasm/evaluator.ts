@@ -6,7 +6,7 @@ import type { EvaluationInput, Evaluator, ModuleSource } from "../evaluator.ts";
 import type { EvaluationResult, ProcessRecord } from "../types.ts";
 import type { Answer, Order } from "./worker.ts";
 
-export interface WasmEvaluatorOptions {
+interface WasmEvaluatorOptions {
   /** Finds a module's bytes; undefined when nobody published it. */
   loadModule(id: string): ModuleSource | undefined;
   /** Evaluations at once. Default: the number of cores, at most 4. */

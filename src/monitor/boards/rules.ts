@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import { LIMITS } from "../limits.ts";
 
 /** A rule of Prometheus. */
-export interface PromRule {
+interface PromRule {
   readonly alert: string;
   readonly expr: string;
   /** Holds so long before it fires; a duration of Prometheus. */

@@ -18,7 +18,7 @@ export interface Delivery {
   readonly reason?: string;
 }
 
-export interface SendOptions {
+interface SendOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Tries of one post. @default 3 */
   readonly tries?: number;
@@ -29,7 +29,7 @@ export interface SendOptions {
 }
 
 /** The changes that a receiver is told of. Pure. */
-export function wantedBy(receiver: Receiver, changes: readonly Change[]): Change[] {
+function wantedBy(receiver: Receiver, changes: readonly Change[]): Change[] {
   return changes.filter(
     ({ kind, alert }) =>
       (kind !== "resolved" || receiver.resolved) &&

@@ -22,7 +22,7 @@ export interface Seen {
 }
 
 /** An entry of a process' own audit. */
-export interface OwnEntry {
+interface OwnEntry {
   readonly at: number;
   readonly from: string;
   readonly action: string;

@@ -11,7 +11,7 @@ import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { exportState, type Occasion, type Taken } from "../../fleet/snapshot/take.ts";
 
 /** What became of a kept state that was put back. */
-export interface PutBack {
+interface PutBack {
   /** Whether everything that it names was read back as it was kept; false where it was migrated up. */
   readonly equal: boolean;
   /** The shape that the process has now. */

@@ -7,7 +7,7 @@ import { bundlesOf, modulesOf, type Retention, releasesToKeep, snapshotsToKeep }
 import { rotateLogs } from "./rotate.ts";
 
 /** What a cleaning removed, or would remove: paths relative to the project. */
-export interface Cleaned {
+interface Cleaned {
   readonly artefacts: readonly string[];
   readonly logs: readonly string[];
   readonly rotated: readonly string[];
@@ -16,7 +16,7 @@ export interface Cleaned {
   readonly snapshots: number;
 }
 
-export interface CleanRequest {
+interface CleanRequest {
   readonly projectDir: string;
   readonly project: string;
   readonly retention: Retention;

@@ -5,7 +5,7 @@ const GRACE = 15;
 /** Seconds until a pulumi that does not stop even then is killed. */
 const LAST = 10;
 
-export type Ended = "timeout" | "interrupted";
+type Ended = "timeout" | "interrupted";
 
 /** The time of a whole run, and how it is ended early: gently first, then hard. */
 export interface RunClock {

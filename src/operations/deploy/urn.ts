@@ -10,7 +10,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   Release: "release",
 };
 
-export interface ResourceName {
+interface ResourceName {
   readonly name: string;
   readonly kind: Kind;
 }

@@ -49,7 +49,7 @@ export function rememberHeard(scope: Where, heard: ReadonlyMap<string, LastKnown
 }
 
 /** `40 s`, `5 min`, `3 h`, `2 d`. */
-export function ageOf(milliseconds: number): string {
+function ageOf(milliseconds: number): string {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;

@@ -40,7 +40,7 @@ const AlertsSchema = z.looseObject({
 });
 
 /** What the ledger said: for a round, and its own list of alerts as far as that could be read. */
-export interface LedgerLook extends LedgerView {
+interface LedgerLook extends LedgerView {
   readonly alerts: readonly LedgerAlert[] | undefined;
 }
 

@@ -27,7 +27,7 @@ const LANES = 4;
 /** What legacy compute units allow one address by default. */
 const SHARED_READS_PER_MINUTE = 6;
 
-export interface MonitorOptions {
+interface MonitorOptions {
   readonly fleet: FleetSession;
   /** The scheduler's order; none where it cannot be asked. */
   readonly history: History | undefined;

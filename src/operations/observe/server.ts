@@ -6,7 +6,7 @@ import type { Metrics } from "../../monitor/metrics.ts";
 import type { Report } from "../../monitor/report.ts";
 
 /** What the endpoint shows. */
-export interface Shown {
+interface Shown {
   readonly metrics: Metrics;
   /** The latest round; undefined before the first. */
   latest(): Report | undefined;

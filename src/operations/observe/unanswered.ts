@@ -2,7 +2,7 @@ import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 
 /** What a look at a process that brought no verdict says about it. */
-export interface Unanswered {
+interface Unanswered {
   /**
    * `OFFLINE`: it was asked and did not answer. `UNHEALTHY`: its answer is none, or a refusal. `RETIRED`: it is. `UNKNOWN`:
    * a unit was slow, down or failed, so the process was not heard at all.

@@ -15,7 +15,7 @@ const LockSchema = z.looseObject({
 });
 
 /** Who holds a stack in a file backend, as Pulumi wrote it down. */
-export interface WrittenLock {
+interface WrittenLock {
   readonly pid: number;
   readonly username: string;
   readonly hostname: string;

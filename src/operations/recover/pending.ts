@@ -9,7 +9,7 @@ const ExportSchema = z.looseObject({
 });
 
 /** An operation that a killed run began and never ended. */
-export interface PendingOperation {
+interface PendingOperation {
   /** `creating`, `updating`, `deleting`, … */
   readonly type: string;
   /** The resource's name. */

@@ -21,7 +21,7 @@ export function describeChanges(
 }
 
 /** What differs in one member: code, version, config, peers, order, module. Pure. */
-export function memberChanges(before: DeclaredProcess, after: DeclaredProcess): string[] {
+function memberChanges(before: DeclaredProcess, after: DeclaredProcess): string[] {
   const parts: string[] = [];
   if (before.sourceHash !== after.sourceHash) parts.push("code");
   if (before.version !== after.version) parts.push(`version ${before.version} → ${after.version}`);

@@ -1,5 +1,5 @@
 /** A step between two shapes of a process' states, as the process says that it knows it. */
-export interface Step {
+interface Step {
   readonly from: string;
   readonly to: string;
   /** Whether it can be undone. */

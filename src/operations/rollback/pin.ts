@@ -4,7 +4,7 @@ import { readStackConfig } from "../workspace/stack-config.ts";
 import type { PulumiRunner, Workspace } from "../workspace/workspace.ts";
 
 /** Where a pin is kept. */
-export interface PinPlace {
+interface PinPlace {
   readonly host: PulumiRunner;
   readonly workspace: Workspace;
   readonly stack: string;

@@ -52,7 +52,7 @@ const StateSchema = z.looseObject({
 });
 
 /** What the stack's state says of now. */
-export interface StackState {
+interface StackState {
   /** What runs, wherever it was deployed from. */
   readonly release?: ReleaseDocument;
   /** Whether there is a release in it at all; one that failed is none that runs. */
@@ -79,7 +79,7 @@ const HeldSchema = z.looseObject({
 });
 
 /** One revision of a member that is kept beside the one that serves. */
-export type Held = z.infer<typeof HeldSchema>["revisions"][number];
+type Held = z.infer<typeof HeldSchema>["revisions"][number];
 
 /** The member that carries the router, and what the state of each service allows (`none`, `partitioned`, `owned`). */
 export interface Traffic extends z.infer<typeof TrafficSchema> {
@@ -117,7 +117,7 @@ export async function stackState({ host, workspace, stack }: StackAsk): Promise<
 }
 
 /** What the checkpoints of a stack's earlier updates say. */
-export interface PastStates {
+interface PastStates {
   readonly releases: readonly ReleaseDocument[];
   /** When updates left the rollout waiting for a person, ISO 8601. */
   readonly heldAt: readonly string[];

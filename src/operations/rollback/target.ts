@@ -3,7 +3,7 @@ import type { LedgerRun } from "./ledger.ts";
 import type { KnownRelease } from "./releases.ts";
 
 /** Which release is meant. */
-export interface Wanted {
+interface Wanted {
   /** A release to go to: its number in the history, or its deployment id. */
   readonly to?: string;
   /** A deployment to leave: the release before it is the one to go to. */

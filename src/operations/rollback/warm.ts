@@ -25,7 +25,7 @@ export const servingOf = (request: WayRequest, { name, processId }: Member): str
   sharersOf(request, name)?.[0] ?? processId;
 
 /** A process beside the one that serves, which runs the wanted code. */
-export interface Warm {
+interface Warm {
   readonly processId: string;
   readonly info: Info;
 }

@@ -15,7 +15,7 @@ const EntrySchema = z.strictObject({
 const MembersSchema = z.record(z.string(), z.record(z.string(), EntrySchema));
 
 /** A file of settings: what `fleet config export` writes and `fleet config import` reads. Sealed secrets stay sealed in it. */
-export const ConfigFileSchema = z.strictObject({
+const ConfigFileSchema = z.strictObject({
   format: z.literal("ao-fleet config 1"),
   project: z.string(),
   stack: z.string(),

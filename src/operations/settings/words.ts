@@ -3,7 +3,7 @@ import { show } from "../../fleet/config/words.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 
 /** An address as people know it: a member's name, `you`, or itself. Pure. */
-export function nameOf(fleet: FleetSession, address: string): string {
+function nameOf(fleet: FleetSession, address: string): string {
   if (address === fleet.session.ao.address) return "you";
   return fleet.members.find(({ processId }) => processId === address)?.name ?? address;
 }

@@ -44,7 +44,7 @@ export interface Filter {
 }
 
 /** A message and what it made the process send, as records. Pure. */
-export function recordsOf(processId: string, entry: Entry): MessageRecord[] {
+function recordsOf(processId: string, entry: Entry): MessageRecord[] {
   const { slot, messageId, timestamp } = entry;
   const at = timestamp > 0 ? new Date(timestamp).toISOString() : "";
   const base = { slot, messageId, timestamp, at };
@@ -96,7 +96,7 @@ export function matches(record: MessageRecord, filter: Filter): boolean {
 /** Slots read at once. */
 const PAGE = 50;
 
-export interface Found {
+interface Found {
   /** Oldest first. */
   readonly records: readonly MessageRecord[];
   /** Slots that were looked through: the first and the last; undefined for a process without any. */

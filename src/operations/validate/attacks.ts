@@ -4,7 +4,7 @@ import { type Asked, replyAmong } from "../../ao/replies.ts";
 import type { Budget } from "../../core/budget.ts";
 
 /** One message that must be refused, and how its answer must look. */
-export interface Attack {
+interface Attack {
   readonly name: string;
   readonly action: string;
   readonly tags?: Tags;
@@ -104,7 +104,7 @@ export function hostileData(): Attack[] {
 }
 
 /** What became of a message. */
-export interface Outcome {
+interface Outcome {
   /** The code of the refusal, `ok` for a success, `nothing` without a reply, `failed` when the evaluation ended in an error. */
   readonly code: string;
   readonly evaluation: Evaluation;

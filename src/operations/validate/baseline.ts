@@ -16,7 +16,7 @@ const BaselineSchema = z.looseObject({
 });
 
 /** What a release was measured at: kept on this machine, one file a release. */
-export type Baseline = z.infer<typeof BaselineSchema>;
+type Baseline = z.infer<typeof BaselineSchema>;
 
 type Where = Pick<Scope, "home" | "project" | "stack">;
 const folder = ({ home, project, stack }: Where): string => join(home, "validation", `${project}.${stack}`);

@@ -4,7 +4,7 @@ import type { Budget } from "../../core/budget.ts";
 import type { Performance } from "./report.ts";
 
 /** A load: so many requests a second, sent when they are due whether or not earlier ones were answered. */
-export interface Load {
+interface Load {
   /** Requests a second. */
   readonly rate: number;
   readonly seconds: number;

@@ -17,7 +17,7 @@ const NOUNS: Readonly<Record<ValidationType, string>> = {
 const ENDS = { PASS: "passed", FAIL: "failed", SKIP: "skipped" } as const;
 
 /** `battle  health check failed: readiness: peers is UNHEALTHY: …`. Pure. */
-export function logLine({ process, type, test, status, detail }: Finding): string {
+function logLine({ process, type, test, status, detail }: Finding): string {
   const name = test.slice(type.length + 1);
   return `${process.padEnd(22)} ${NOUNS[type]} ${ENDS[status]}: ${name}: ${detail.replaceAll("\n", " ")}`;
 }

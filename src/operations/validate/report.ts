@@ -15,7 +15,7 @@ export type ValidationType = (typeof VALIDATION_TYPES)[number];
 const VerdictSchema = z.enum(["PASS", "FAIL", "SKIP"]);
 
 /** One thing that was looked at. */
-export const FindingSchema = z.strictObject({
+const FindingSchema = z.strictObject({
   /** Member's name, or `fleet` for what is about all of them. */
   process: z.string(),
   /** Upper part of the key in `results`: `health_startup`, `integration_peer_shop`. */
@@ -30,7 +30,7 @@ export const FindingSchema = z.strictObject({
 export type Finding = z.infer<typeof FindingSchema>;
 
 /** What a load on one process measured. Times are from when a message was due until its result was read, in milliseconds. */
-export const PerformanceSchema = z.strictObject({
+const PerformanceSchema = z.strictObject({
   requests: z.number().int(),
   succeeded: z.number().int(),
   failed: z.number().int(),
@@ -54,14 +54,14 @@ export const PerformanceSchema = z.strictObject({
 export type Performance = z.infer<typeof PerformanceSchema>;
 
 /** How one edge of the fleet, or one workflow over it, was found. */
-export const IntegrationSchema = z.strictObject({
+const IntegrationSchema = z.strictObject({
   status: VerdictSchema,
   detail: z.string(),
   ms: z.number().optional(),
 });
 export type Integration = z.infer<typeof IntegrationSchema>;
 
-export const ThresholdsSchema = z.strictObject({
+const ThresholdsSchema = z.strictObject({
   /** Percent of requests that must succeed. */
   minSuccessRate: z.number(),
   /** Highest average, in milliseconds. */
@@ -105,7 +105,7 @@ export const ValidationReportSchema = z.strictObject({
 export type ValidationReport = z.infer<typeof ValidationReportSchema>;
 
 /** The key of a finding in `results`. */
-export const keyOf = ({ process, test }: Pick<Finding, "process" | "test">): string => `${process}_${test}`;
+const keyOf = ({ process, test }: Pick<Finding, "process" | "test">): string => `${process}_${test}`;
 
 /** What is known of a run beside its findings. */
 export type Head = Omit<
@@ -137,7 +137,7 @@ export function reportOf(
 }
 
 /** Where the report is, in a folder of artefacts. */
-export const reportPath = (build: string): string => join(build, "validation-report.json");
+const reportPath = (build: string): string => join(build, "validation-report.json");
 
 export async function writeReport(build: string, report: ValidationReport): Promise<string> {
   const path = reportPath(build);

@@ -13,7 +13,7 @@ import {
 import { validateSecurity } from "./security.ts";
 import { Findings, type Found, type Subject, wordsOf } from "./subject.ts";
 
-export interface RunOptions {
+interface RunOptions {
   readonly types: readonly ValidationType[];
   /** The part of security that is about this machine's files. */
   readonly secrets: (findings: Findings) => Promise<void>;

@@ -13,7 +13,7 @@ export interface Secret {
 }
 
 /** A place where a secret was found. */
-export interface Leak {
+interface Leak {
   readonly file: string;
   /** What it is, never the value. */
   readonly what: string;
@@ -34,7 +34,7 @@ export const SHAPES: readonly (readonly [string, RegExp])[] = [
 ];
 
 /** What of the texts is a secret. Pure. */
-export function leaksIn(file: string, text: string, secrets: readonly Secret[]): Leak[] {
+function leaksIn(file: string, text: string, secrets: readonly Secret[]): Leak[] {
   const known = secrets.filter(({ value }) => value.length >= LEAST && text.includes(value));
   return [
     ...known.map(({ name }) => ({ file, what: name })),
@@ -63,7 +63,7 @@ export async function secretsOf(workspace: Workspace, stack: string): Promise<Se
 }
 
 /** The private numbers of a wallet. Pure. */
-export function walletSecrets(jwk: string | undefined): Secret[] {
+function walletSecrets(jwk: string | undefined): Secret[] {
   let value: unknown;
   try {
     value = JSON.parse(jwk ?? "{}");
@@ -94,7 +94,7 @@ const OWN = /(^|\/)(dev-wallet\.json|dev-passphrase)$/;
 const MOST_BYTES = 64 * 1024 * 1024;
 
 /** Looks through state, manifests, releases, journals and logs. */
-export async function scan(
+async function scan(
   projectDir: string,
   secrets: readonly Secret[],
 ): Promise<{ readonly files: number; readonly leaks: readonly Leak[] }> {

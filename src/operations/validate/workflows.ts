@@ -23,7 +23,7 @@ const StepSchema = z.strictObject({
 });
 
 /** `validation.yaml` of a project: the workflows that a validation runs over the whole fleet. */
-export const WorkflowFileSchema = z.strictObject({
+const WorkflowFileSchema = z.strictObject({
   workflows: z.array(
     z.strictObject({
       /** Of small letters, digits and hyphens; part of the report's key. */
@@ -32,7 +32,7 @@ export const WorkflowFileSchema = z.strictObject({
     }),
   ),
 });
-export type Workflow = z.output<typeof WorkflowFileSchema>["workflows"][number];
+type Workflow = z.output<typeof WorkflowFileSchema>["workflows"][number];
 
 /** The workflows of the project that have to do with the members looked at. @throws FleetError VALIDATION_FILE_INVALID */
 export async function workflowsOf({ projectDir, members }: Subject): Promise<Workflow[]> {
@@ -96,7 +96,7 @@ export async function runWorkflow(subject: Subject, { steps }: Workflow): Promis
 }
 
 /** What of an expectation is not so, in words; undefined when all is. Pure. */
-export function difference(expected: unknown, got: unknown, path: string): string | undefined {
+function difference(expected: unknown, got: unknown, path: string): string | undefined {
   // The file's own numbers are doubles: a reply is compared as far as they go.
   if (typeof expected === "number" && numberOf(got) === expected) return undefined;
   if (typeof expected === "object" && expected !== null) {
@@ -112,7 +112,7 @@ export function difference(expected: unknown, got: unknown, path: string): strin
 }
 
 /** Data with `$name` texts replaced by what was kept. Pure. */
-export function filled(data: unknown, kept: ReadonlyMap<string, unknown>): unknown {
+function filled(data: unknown, kept: ReadonlyMap<string, unknown>): unknown {
   if (typeof data === "string" && data.startsWith("$") && kept.has(data.slice(1)))
     return kept.get(data.slice(1));
   if (Array.isArray(data)) return data.map((item) => filled(item, kept));

@@ -32,7 +32,7 @@ const InfoSchema = z.looseObject({
 });
 
 /** What one look at a process gave. */
-export interface Looked {
+interface Looked {
   readonly view: ProcessView;
   readonly capabilities: readonly string[];
 }

@@ -20,7 +20,7 @@ export async function trafficOf(fleet: FleetSession, router: Member): Promise<Tr
 }
 
 /** What the page shows of a router's state. Pure. */
-export function viewOf(state: ReturnType<typeof TrafficStateSchema.parse>): TrafficView | null {
+function viewOf(state: ReturnType<typeof TrafficStateSchema.parse>): TrafficView | null {
   const { table, lease, command, reverted } = state;
   if (!table) return null;
   const here = (about: { release: string; step: number }) => about.release === table.release;
