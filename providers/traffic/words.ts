@@ -4,7 +4,7 @@ import { isOver } from "../../src/delivery/phase.ts";
 import type { Route, TrafficState } from "../../src/delivery/wire.ts";
 import { memberIn, withOtherCode } from "../run/coming.ts";
 import { hasUnknown } from "../run/inputs.ts";
-import { finalOf, isSpreadAs, servicesAt } from "./plan.ts";
+import { finalOf, isSpreadAs } from "./plan.ts";
 import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
 
 /**
