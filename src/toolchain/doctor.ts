@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FleetError } from "../core/errors.ts";
+import { backendFolder } from "./backend.ts";
 import { environment } from "./env.ts";
 import { findPip, lookAtGo, requiredGo } from "./go.ts";
 import { isInstalled, launcherVersion } from "./install.ts";
@@ -117,7 +118,11 @@ function lookAtProject(projectDir: string, env: Env): Finding {
     const { backendDir } = readProject(projectDir);
     const url = { ...env, ...environment(projectDir, env) }.PULUMI_BACKEND_URL;
     if (url === undefined) return { name, ok: true, detail: "the one that `pulumi login` chose" };
-    if (backendDir !== undefined && url === `file://${backendDir}` && !existsSync(backendDir)) {
+    if (
+      backendDir !== undefined &&
+      backendFolder(url, projectDir) === backendDir &&
+      !existsSync(backendDir)
+    ) {
       return { name, ok: false, detail: `${backendDir} is missing`, remedy: SET_UP };
     }
     return { name, ok: true, detail: url };

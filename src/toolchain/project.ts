@@ -1,9 +1,10 @@
 /** What Pulumi.yaml says, as far as the set-up needs it. */
 import { existsSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import { FleetError } from "../core/errors.ts";
+import { backendFolder, folderUrl } from "./backend.ts";
 
 const settings = z.object({
   /** The project's name: a folder in the backend is named so. */
@@ -43,11 +44,9 @@ export function readProject(projectDir: string): Project {
     });
   }
   const { name, backend } = parsed.data;
-  const path = backend?.url.startsWith("file://") ? backend.url.slice("file://".length) : undefined;
-  // `file://~` is the home folder and is left to pulumi.
-  if (path === undefined || path.startsWith("~")) {
-    return { name, backendUrl: backend?.url, backendDir: undefined };
-  }
-  const backendDir = resolve(projectDir, path);
-  return { name, backendUrl: `file://${backendDir}`, backendDir };
+  const backendDir = backendFolder(backend?.url, projectDir);
+  // Pulumi knows whose home `~` is, in every shell.
+  if (backendDir === undefined || backend?.url.startsWith("file://~"))
+    return { name, backendUrl: backend?.url, backendDir };
+  return { name, backendUrl: folderUrl(backendDir, backend?.url), backendDir };
 }

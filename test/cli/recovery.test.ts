@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
-import { hostname, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { hostname, tmpdir, userInfo } from "node:os";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { isAlive, kill, parentOf, startedAt } from "../../src/core/processes.ts";
@@ -55,6 +55,33 @@ describe("a stack's lock", () => {
   ])("%s", async (_name, lock, owner) => {
     const url = await backend([await lock()]);
     expect((await stackLocks(url, tmpdir(), "game", "dev")).map((found) => found.owner)).toEqual([owner]);
+  });
+
+  it.each([
+    ["below the home folder", (folder: string) => `file://~/${relative(userInfo().homedir, folder)}`],
+    ["relative to the project", (folder: string) => `file://${relative(tmpdir(), folder)}`],
+    [
+      "with an escaped character",
+      (folder: string) => `file://${folder.replace("fleet-locks", "fleet%2Dlocks")}`,
+    ],
+  ])("is found in a backend %s", async (_name, urlOf) => {
+    const url = await backend([{ pid: await deadPid(), hostname: hostname(), timestamp: now() }]);
+    const found = await stackLocks(urlOf(fileURLToPath(url)), tmpdir(), "game", "dev");
+    expect(found.map(({ owner }) => owner)).toEqual(["dead"]);
+  });
+
+  it("that is torn is held by a pulumi elsewhere that writes the backend's address differently", async () => {
+    const url = await backend([]);
+    const folder = fileURLToPath(url);
+    await writeFile(join(folder, ".pulumi/locks/organization/game/dev/torn.json"), "");
+    const projectDir = await mkdtemp(join(tmpdir(), "fleet-project-"));
+    const env = { ...process.env, PULUMI_BACKEND_URL: `file://${relative(tmpdir(), folder)}` };
+    const engine = spawn("sleep", ["60"], { argv0: "/opt/pulumi", cwd: tmpdir(), env });
+    const ended = new Promise((done) => engine.once("exit", done));
+    const found = await stackLocks(url, projectDir, "game", "dev");
+    engine.kill();
+    await ended;
+    expect(found).toMatchObject([{ pid: engine.pid, owner: "alive" }]);
   });
 
   it.each(["", "{", '{"pid":12'])(

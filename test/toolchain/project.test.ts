@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { createPrivateKey } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { backendFolder } from "../../src/toolchain/backend.ts";
 import { doctor } from "../../src/toolchain/doctor.ts";
 import { environment, exportLines } from "../../src/toolchain/env.ts";
 import { launcherVersion } from "../../src/toolchain/install.ts";
@@ -32,7 +34,31 @@ describe("the project", () => {
     expect(readProject(box.dir)).toEqual({ name: "tried", backendUrl: `file://${dir}`, backendDir: dir });
   });
 
-  test.each(["s3://bucket", "file://~", "https://api.pulumi.com"])("%s is left as it is", (url) => {
+  test.each([
+    ["file://~", ""],
+    ["file://~/state", "state"],
+  ])("%s is the home folder of the account, left to pulumi", (url, folder) => {
+    yaml(`name: tried\nbackend: { url: "${url}" }\n`);
+    const backendDir = join(userInfo().homedir, folder);
+    expect(readProject(box.dir)).toEqual({ name: "tried", backendUrl: url, backendDir });
+  });
+
+  test.each([
+    ["file://./my%20state", "my state", "my state"],
+    ["file://50%25", "50%", "50%25"],
+    ["file://state?no_tmp_dir=true", "state", "state?no_tmp_dir=true"],
+  ])("%s names the folder that pulumi opens", (url, folder, absolute) => {
+    yaml(`name: tried\nbackend: { url: "${url}" }\n`);
+    const backendDir = join(box.dir, folder);
+    expect(readProject(box.dir)).toEqual({
+      name: "tried",
+      backendUrl: `file://${box.dir}/${absolute}`,
+      backendDir,
+    });
+    expect(backendFolder(`file://${box.dir}/${absolute}`, "/")).toBe(backendDir);
+  });
+
+  test.each(["s3://bucket", "https://api.pulumi.com"])("%s is left as it is", (url) => {
     yaml(`name: tried\nbackend: { url: "${url}" }\n`);
     expect(readProject(box.dir)).toEqual({ name: "tried", backendUrl: url, backendDir: undefined });
   });

@@ -11,6 +11,7 @@ import {
   parentOf,
   programOf,
 } from "../../core/processes.ts";
+import { backendFolder } from "../../toolchain/backend.ts";
 
 /** What an engine starts in a project's folder, by what its command line holds. */
 const STARTED: readonly (readonly [what: string, path: RegExp])[] = [
@@ -27,12 +28,22 @@ export interface Orphan {
   readonly what: string;
 }
 
-/** A `pulumi` that works in a project's folder or on its backend. */
-export function engineOf(projectDir: string, backendUrl: string | undefined): number | undefined {
+/**
+ * A `pulumi` that works in a project's folder or on its backend.
+ *
+ * @param backend the folder of a file backend; without it only the project's folder counts
+ */
+export function engineOf(projectDir: string, backend: string | undefined): number | undefined {
   const isOurs = (pid: number) =>
-    isWithin(pid, projectDir) ||
-    (backendUrl !== undefined && environmentOf(pid)?.includes(`PULUMI_BACKEND_URL=${backendUrl}`) === true);
+    isWithin(pid, projectDir) || (backend !== undefined && backendOf(pid) === backend);
   return allProcesses().find((pid) => programOf(pid) === "pulumi" && isOurs(pid));
+}
+
+/** The folder of the file backend that a process was given. */
+function backendOf(pid: number): string | undefined {
+  const [, url] =
+    environmentOf(pid)?.flatMap((entry) => /^PULUMI_BACKEND_URL=(.*)$/s.exec(entry) ?? []) ?? [];
+  return backendFolder(url, folderOf(pid) ?? "/");
 }
 
 /** The engines that a process started, itself or through others. */

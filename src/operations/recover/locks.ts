@@ -2,9 +2,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { isAlive, startedAt } from "../../core/processes.ts";
+import { backendFolder } from "../../toolchain/backend.ts";
 import { engineOf } from "./engines.ts";
 
 const LockSchema = z.looseObject({
@@ -49,8 +49,9 @@ export async function stackLocks(
   project: string,
   stack: string,
 ): Promise<StackLock[]> {
-  if (!backendUrl?.startsWith("file://")) return [];
-  const folder = join(folderOf(backendUrl), ".pulumi", "locks", "organization", project, stack);
+  const backend = backendFolder(backendUrl, projectDir);
+  if (backend === undefined) return [];
+  const folder = join(backend, ".pulumi", "locks", "organization", project, stack);
   const files = await readdir(folder).catch(() => []);
   const locks = await Promise.all(
     files.filter((file) => file.endsWith(".json")).map((file) => readLock(join(folder, file))),
@@ -58,7 +59,7 @@ export async function stackLocks(
   return locks.flatMap((lock): StackLock[] => {
     if (lock === undefined) return [];
     if (!("bytes" in lock)) return [lock];
-    const pid = engineOf(projectDir, backendUrl);
+    const pid = engineOf(projectDir, backend);
     return [{ ...lock, pid, owner: pid === undefined ? "dead" : "alive" }];
   });
 }
@@ -96,8 +97,4 @@ function ownerState(pid: number, host: string, since: string): WrittenLock["owne
   const started = startedAt(pid);
   // The lock is taken a moment after the start; whoever started well after it is somebody else.
   return started !== undefined && started > Date.parse(since) + 5_000 ? "dead" : "alive";
-}
-
-function folderOf(url: string): string {
-  return url.startsWith("file:///") ? fileURLToPath(url) : url.slice("file://".length);
 }

@@ -1,11 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { z } from "zod";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
+import { backendFolder } from "../../toolchain/backend.ts";
 import type { PulumiRunner, Workspace } from "../workspace/workspace.ts";
 import { heldInState, releaseInState, type StateResource } from "./releases.ts";
 
@@ -128,14 +127,14 @@ interface PastStates {
  * command line does not reach them, but for Pulumi Cloud, which exports a version.
  */
 export async function pastStates(ask: StackAsk, updates: readonly StackUpdate[]): Promise<PastStates> {
-  const url = ask.workspace.env.PULUMI_BACKEND_URL;
-  const found = await (url?.startsWith("file://") ? fromFiles(ask, url) : fromVersions(ask, updates));
+  const { env, projectDir } = ask.workspace;
+  const backend = backendFolder(env.PULUMI_BACKEND_URL, projectDir);
+  const found = await (backend === undefined ? fromVersions(ask, updates) : fromFiles(ask, backend));
   return { releases: found.flatMap(releaseInState), heldAt: found.flatMap(heldInState) };
 }
 
-async function fromFiles({ project, stack, workspace }: StackAsk, url: string): Promise<StateResource[][]> {
-  const root = folderOf(url, workspace.projectDir);
-  const folder = join(root, ".pulumi", "history", project, stack);
+async function fromFiles({ project, stack }: StackAsk, backend: string): Promise<StateResource[][]> {
+  const folder = join(backend, ".pulumi", "history", project, stack);
   const found: StateResource[][] = [];
   for (const name of (await readdir(folder).catch(() => [])).sort()) {
     if (!/\.checkpoint\.json(\.gz)?$/.test(name)) continue;
@@ -144,13 +143,6 @@ async function fromFiles({ project, stack, workspace }: StackAsk, url: string): 
     found.push(inCheckpoint(text));
   }
   return found;
-}
-
-/** A relative folder counts from where pulumi runs; `~` is the home, as for pulumi. */
-function folderOf(url: string, projectDir: string): string {
-  if (url.startsWith("file:///")) return fileURLToPath(url);
-  const path = url.slice("file://".length);
-  return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : resolve(projectDir, path);
 }
 
 const CheckpointSchema = z.looseObject({ checkpoint: z.looseObject({ latest: StateSchema.nullish() }) });
