@@ -8,12 +8,12 @@ import type { Adoption } from "../../fleet/members/adoption.ts";
 import { declaredMembers } from "../../operations/adopt/declared.ts";
 import { type Candidate, findMembers } from "../../operations/adopt/find.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
+import { freeStack } from "../../operations/recover/free.ts";
 import { choicesOf, problemsOf, type Verdict, verdictOn } from "../adopt/choose.ts";
 import { type Cli, type Context, count, defineCommand, names, pair, seconds } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
 import { runUp } from "../deploy/up.ts";
 import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
-import { freeStack } from "../recovery/free.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({
@@ -69,7 +69,7 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
       remedy: "Add --yes to take over without a question, or --dry-run to look only.",
     });
   }
-  const free = await freeStack(context);
+  const free = await freeStack(context, context.out);
   if (!free) return EXIT.locked;
   const { stack, workspace } = free;
   const engine = await host.engine(workspace, stack, (line) => out.note(line));

@@ -4,12 +4,12 @@ import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import { type Plan, planLines, preview } from "../../operations/deploy/preview.ts";
 import type { DeployOutcome } from "../../operations/deploy/run.ts";
+import { freeStack } from "../../operations/recover/free.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
 import { runUp } from "../deploy/up.ts";
 import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
-import { freeStack } from "../recovery/free.ts";
 
 const Options = z.looseObject({
   only: z.array(z.string()).default([]),
@@ -86,7 +86,7 @@ async function run(context: Context, options: DeployOptions): Promise<ExitCode> 
       remedy: "Add --yes to deploy without a question, or --dry-run to look only.",
     });
   }
-  const free = await freeStack(context);
+  const free = await freeStack(context, context.out);
   if (!free) return EXIT.locked;
   const { stack, workspace } = free;
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
@@ -151,8 +151,9 @@ async function up(
     ? await runUp(context, stack, engine, { ...options, withoutBackup: true })
     : first;
   if (outcome.status === "failed" && goesBack(context, stack, options)) {
-    const { rollBackAutomatically } = await import("../rollback/automatic.ts");
-    await rollBackAutomatically(context, engine, outcome, options.parallel);
+    const { rollBackAutomatically } = await import("../../operations/rollback/automatic.ts");
+    const { automaticallyOn } = await import("../rollback/told.ts");
+    await rollBackAutomatically(context, engine, outcome, options.parallel, automaticallyOn(context.out));
   }
   return code;
 }

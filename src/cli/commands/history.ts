@@ -1,12 +1,10 @@
-import { join } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../core/brief.ts";
 import { formatProblem } from "../../core/errors.ts";
-import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { type HistoryEntry, historyOfStack, whatOf } from "../../operations/rollback/entries.ts";
-import { type KnownHistory, readHistory } from "../../operations/rollback/known.ts";
-import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
+import { historyFor } from "../../operations/rollback/history-for.ts";
+import { type Cli, count, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import type { Output } from "../output.ts";
 import { table } from "../table.ts";
@@ -56,18 +54,6 @@ export function historyCommand(cli: Cli): Command {
       return EXIT.ok;
     },
   });
-}
-
-/** The history of the stack that a command is about. */
-export async function historyFor(
-  context: Context,
-  fleet: FleetSession,
-  askLedger: number,
-): Promise<KnownHistory> {
-  const { project, stack } = fleet;
-  const where = { home: join(context.projectDir, ".fleet"), project, stack };
-  const ask = { host: context.host, workspace: await context.workspace(), project, stack };
-  return readHistory(fleet, where, ask, askLedger);
 }
 
 const COLOUR = {

@@ -5,11 +5,16 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import { planLines, preview } from "../../operations/deploy/preview.ts";
+import { freeStack } from "../../operations/recover/free.ts";
+import { historyFor } from "../../operations/rollback/history-for.ts";
 import { newRollbackId } from "../../operations/rollback/id.ts";
 import type { KnownHistory } from "../../operations/rollback/known.ts";
 import { lostWords } from "../../operations/rollback/lost.ts";
 import type { MemberWay } from "../../operations/rollback/member-way.ts";
+import { perform, pinEnvironment, withEnvironment } from "../../operations/rollback/perform.ts";
+import type { RollbackType } from "../../operations/rollback/phases.ts";
 import { currentPin, setPin } from "../../operations/rollback/pin.ts";
+import { type PreparedRollback, prepare } from "../../operations/rollback/prepare.ts";
 import type { KnownRelease } from "../../operations/rollback/releases.ts";
 import { surprises } from "../../operations/rollback/surprises.ts";
 import { lastOf, nothingEarlier, targetOf } from "../../operations/rollback/target.ts";
@@ -17,11 +22,7 @@ import { wayLines } from "../../operations/rollback/way-words.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { EXIT_OF, failureLines } from "../deploy/report.ts";
 import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
-import { freeStack } from "../recovery/free.ts";
-import { perform, pinEnvironment, withEnvironment } from "../rollback/perform.ts";
-import type { RollbackType } from "../rollback/phases.ts";
-import { type PreparedRollback, prepare } from "../rollback/prepare.ts";
-import { historyFor } from "./history.ts";
+import { toldOn } from "../rollback/told.ts";
 
 /** Seconds for which the ledger may be silent. */
 const LEDGER_PATIENCE = 30;
@@ -92,7 +93,7 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
   const { host, out } = context;
   checkUsage(context, options);
   if (options.clear) return clear(context, await context.stack());
-  const free = await freeStack(context);
+  const free = await freeStack(context, context.out);
   if (!free) {
     out.document({ success: false, error: { code: "STACK_LOCKED" } });
     return EXIT.locked;
@@ -113,20 +114,27 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
   const shown = await show(context, engine, prepared, known, options);
   if (shown !== "go on") return shown;
-  const { report, outcome } = await perform(context, fleet, engine, prepared, {
-    rollbackId,
-    deploymentId: options.deploymentId ?? known.current?.deploymentId ?? "",
-    reason: options.reason ?? "no reason was given",
-    rollbackType: typeOf(options),
-    preserveState: !options.restoreState,
-    manual: options.manual,
-    automatic: false,
-    acceptedDivergence: prepared.diverged.length > 0,
-    emergency: options.emergency,
-    ...(known.traffic === undefined ? {} : { traffic: known.traffic }),
-    timeout: options.timeout,
-    parallel: options.parallel,
-  });
+  const { report, outcome } = await perform(
+    context,
+    fleet,
+    engine,
+    prepared,
+    {
+      rollbackId,
+      deploymentId: options.deploymentId ?? known.current?.deploymentId ?? "",
+      reason: options.reason ?? "no reason was given",
+      rollbackType: typeOf(options),
+      preserveState: !options.restoreState,
+      manual: options.manual,
+      automatic: false,
+      acceptedDivergence: prepared.diverged.length > 0,
+      emergency: options.emergency,
+      ...(known.traffic === undefined ? {} : { traffic: known.traffic }),
+      timeout: options.timeout,
+      parallel: options.parallel,
+    },
+    toldOn(out),
+  );
   out.document({ success: report.status === "COMPLETED", ...report });
   if (report.status === "COMPLETED") return EXIT.ok;
   return outcome.status === "succeeded" ? EXIT.failed : EXIT_OF[outcome.status];

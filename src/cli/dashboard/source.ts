@@ -22,6 +22,7 @@ import type { Member } from "../../fleet/members/member.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
 import { dryCall } from "../../fleet/protocol/call.ts";
 import { type HistoryEntry, historyOfStack, whatOf } from "../../operations/rollback/entries.ts";
+import { historyFor } from "../../operations/rollback/history-for.ts";
 import type { KnownHistory } from "../../operations/rollback/known.ts";
 import { isError, type LogEntry, newestEntries } from "../../operations/trace/log-entries.ts";
 import { acknowledge, alertsOf, order } from "../../operations/view/alerts.ts";
@@ -30,7 +31,6 @@ import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../operat
 import { lookAt } from "../../operations/view/processes.ts";
 import { trafficOf } from "../../operations/view/traffic.ts";
 import type { Context } from "../command.ts";
-import { historyFor } from "../commands/history.ts";
 import { noRouter } from "../router.ts";
 import { runRollback } from "./rollback.ts";
 

@@ -63,7 +63,7 @@ export interface DeployOutcome {
 }
 
 /** Who watches a run; made anew for each attempt. */
-interface Watcher {
+export interface Watcher {
   engine(event: EngineEvent): void;
   step(event: StepEvent): void;
   note(text: string): void;

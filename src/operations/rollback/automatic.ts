@@ -1,15 +1,15 @@
-import { FleetError, formatProblem } from "../../core/errors.ts";
-import type { Engine } from "../../operations/deploy/engine.ts";
-import type { DeployOutcome } from "../../operations/deploy/run.ts";
-import { mayHaveChanged } from "../../operations/deploy/standing.ts";
-import { newRollbackId } from "../../operations/rollback/id.ts";
-import { lostWords } from "../../operations/rollback/lost.ts";
-import { lastReport } from "../../operations/rollback/report.ts";
-import type { Context } from "../command.ts";
-import { historyFor } from "../commands/history.ts";
-import { freeStack } from "../recovery/free.ts";
-import { perform } from "./perform.ts";
+import { FleetError } from "../../core/errors.ts";
+import type { OperationContext } from "../context.ts";
+import type { Engine } from "../deploy/engine.ts";
+import type { DeployOutcome } from "../deploy/run.ts";
+import { mayHaveChanged } from "../deploy/standing.ts";
+import { freeStack } from "../recover/free.ts";
+import { historyFor } from "./history-for.ts";
+import { newRollbackId } from "./id.ts";
+import { lostWords } from "./lost.ts";
+import { perform, type RollbackObserver } from "./perform.ts";
 import { prepare } from "./prepare.ts";
+import { lastReport } from "./report.ts";
 
 /** What came of an automatic rollback. */
 export type Automatic =
@@ -19,25 +19,33 @@ export type Automatic =
   /** The fleet stays as the failed run left it, for this reason. */
   | { readonly kind: "stopped"; readonly code: string };
 
+/** Who is told how it goes. */
+export interface AutomaticObserver extends RollbackObserver {
+  alert(line: string): void;
+  /** There is no automatic rollback, for this reason. */
+  refused(error: FleetError): void;
+}
+
 /**
  * Brings a fleet back to its last release after a deployment that failed half-way. The stack is not pinned: the next deploy follows the
  * program again. It stops, and says why, where data would be lost or where that release could not be brought back the last time.
  */
 export async function rollBackAutomatically(
-  context: Context,
+  context: OperationContext,
   engine: Engine,
   failed: DeployOutcome,
   parallel: number,
+  out: AutomaticObserver,
 ): Promise<Automatic> {
-  const { out, projectDir } = context;
+  const { projectDir } = context;
   if (!mayHaveChanged(failed)) return { kind: "not-needed" };
   const stop = (error: FleetError): Automatic => {
-    out.alert(`no automatic rollback: ${formatProblem(error.problems[0])}`);
+    out.refused(error);
     return { kind: "stopped", code: error.code };
   };
   try {
     // A pulumi that was killed left its lock, and perhaps a provider that still works.
-    if (!(await freeStack(context))) return { kind: "stopped", code: "STACK_LOCKED" };
+    if (!(await freeStack(context, out))) return { kind: "stopped", code: "STACK_LOCKED" };
     const fleet = await context.fleet({ journal: "discard" });
     const known = await historyFor(context, fleet, 30);
     const release = known.releases.find(({ current }) => current);
@@ -58,19 +66,26 @@ export async function rollBackAutomatically(
     const [diverged] = prepared.diverged;
     if (diverged?.lost) return stop(frozen(diverged.name, lostWords(diverged.lost), release.deploymentId));
     out.note(`going back to ${release.deploymentId}, which ran before`);
-    const { report } = await perform(context, fleet, engine, prepared, {
-      rollbackId,
-      deploymentId: failed.deploymentId,
-      reason: `the deployment ${failed.deploymentId} failed`,
-      rollbackType: "DEPLOYMENT",
-      preserveState: true,
-      manual: false,
-      automatic: true,
-      acceptedDivergence: false,
-      emergency: false,
-      timeout: undefined,
-      parallel,
-    });
+    const { report } = await perform(
+      context,
+      fleet,
+      engine,
+      prepared,
+      {
+        rollbackId,
+        deploymentId: failed.deploymentId,
+        reason: `the deployment ${failed.deploymentId} failed`,
+        rollbackType: "DEPLOYMENT",
+        preserveState: true,
+        manual: false,
+        automatic: true,
+        acceptedDivergence: false,
+        emergency: false,
+        timeout: undefined,
+        parallel,
+      },
+      out,
+    );
     if (report.status === "COMPLETED") return { kind: "done", rollbackId, to: release.deploymentId };
     return { kind: "stopped", code: report.status };
   } catch (error) {

@@ -1,22 +1,21 @@
-import { amount } from "../../core/amount.ts";
 import { crashPoint } from "../../core/crash.ts";
-import { FleetError, formatProblem } from "../../core/errors.ts";
+import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { startClock } from "../../operations/deploy/clock.ts";
-import type { Engine } from "../../operations/deploy/engine.ts";
-import { type DeployOutcome, deploy } from "../../operations/deploy/run.ts";
-import { mayHaveChanged, standing } from "../../operations/deploy/standing.ts";
-import { type Switched, switchBack } from "../../operations/rollback/emergency.ts";
-import { ledgerOf } from "../../operations/rollback/ledger.ts";
-import { currentPin, setPin } from "../../operations/rollback/pin.ts";
-import { type RollbackReport, reportPath, writeReport } from "../../operations/rollback/report.ts";
-import type { Traffic } from "../../operations/rollback/stack.ts";
-import { isGood, type Validated, validate } from "../../operations/rollback/validate.ts";
-import type { Context } from "../command.ts";
-import { failureLines, reportLines } from "../deploy/report.ts";
-import { screenFor } from "../deploy/screen.ts";
+import type { ReleaseDocument } from "../../fleet/releases/document.ts";
+import type { OperationContext } from "../context.ts";
+import { startClock } from "../deploy/clock.ts";
+import type { Engine } from "../deploy/engine.ts";
+import type { Progress } from "../deploy/progress.ts";
+import { type DeployOutcome, deploy, type Watcher } from "../deploy/run.ts";
+import { mayHaveChanged, standing } from "../deploy/standing.ts";
+import { type Switched, switchBack } from "./emergency.ts";
+import { ledgerOf } from "./ledger.ts";
 import { openPhases, type RollbackPhase, type RollbackRequest } from "./phases.ts";
+import { currentPin, setPin } from "./pin.ts";
 import type { PreparedRollback } from "./prepare.ts";
+import { type RollbackReport, writeReport } from "./report.ts";
+import type { Traffic } from "./stack.ts";
+import { isGood, type Validated, validate } from "./validate.ts";
 
 interface PerformRequest extends RollbackRequest {
   readonly rollbackId: string;
@@ -32,7 +31,21 @@ interface PerformRequest extends RollbackRequest {
   readonly parallel: number;
 }
 
-interface Performed {
+/** Who is told how a rollback goes. */
+export interface RollbackObserver {
+  note(line: string): void;
+  /** The run is being ended, for this reason. */
+  ending(why: string): void;
+  /** Callers are back, before the run. */
+  switched(switched: Switched, target: ReleaseDocument): void;
+  /** The router could not send callers back; the ordinary way may still do. */
+  notSwitched(error: FleetError): void;
+  /** Follows the run. */
+  follow(progress: Progress, target: ReleaseDocument, deploymentId: string): Watcher;
+  ended(performed: Performed): void;
+}
+
+export interface Performed {
   readonly report: RollbackReport;
   readonly outcome: DeployOutcome;
   /** Whether anything was changed. */
@@ -61,25 +74,28 @@ export function pinEnvironment({ pin, epoch }: PreparedRollback): Record<string,
  * leaves the stack pinned: the same command, or a plain `pulumi up`, goes on.
  */
 export async function perform(
-  context: Context,
+  context: OperationContext,
   fleet: FleetSession,
   engine: Engine,
   prepared: PreparedRollback,
   request: PerformRequest,
+  observer: RollbackObserver,
 ): Promise<Performed> {
-  const { out, host, projectDir } = context;
+  const { host, projectDir } = context;
   const { target, ways } = prepared;
   const startedAt = new Date().toISOString();
   const ledger = request.manual ? undefined : ledgerOf(fleet);
   const place = { host, workspace: await context.workspace(), stack: fleet.stack };
   const before = currentPin(place);
   const { rollbackType, deploymentId, reason, preserveState, emergency } = request;
-  const switched = emergency ? await callersFirst(context, fleet, prepared, request.traffic) : undefined;
+  const switched = emergency
+    ? await callersFirst(context, fleet, prepared, request.traffic, observer)
+    : undefined;
   const phases = await openPhases(
     fleet,
     ledger,
     { rollbackType, deploymentId, reason, preserveState },
-    (line) => out.note(line),
+    (line) => observer.note(line),
     emergency,
   );
   await phases.to("PREPARING");
@@ -93,7 +109,7 @@ export async function perform(
   }
   crashPoint("rollback.pinned");
   await phases.to("ROLLING_BACK");
-  const clock = startClock(request.timeout, (why) => out.alert(`ending the rollback: ${why}`));
+  const clock = startClock(request.timeout, (why) => observer.ending(why));
   let outcome: DeployOutcome;
   try {
     outcome = await deploy(
@@ -102,7 +118,7 @@ export async function perform(
       clock,
       (progress, id) => {
         progress.expect(ways.flatMap(({ name, kind }) => (kind === "beside" ? [] : [name])));
-        return screenFor(out, progress, `going back to ${target.deploymentId}  ${id}`);
+        return observer.follow(progress, target, id);
       },
       host.pause,
     );
@@ -149,30 +165,27 @@ export async function perform(
     log: outcome.log,
   };
   await writeReport(projectDir, report);
-  say(context, report, outcome, touched);
-  return { report, outcome, touched };
+  const performed = { report, outcome, touched };
+  observer.ended(performed);
+  return performed;
 }
 
 /** What the router refuses, the ordinary way may still do. */
 async function callersFirst(
-  { out, host }: Context,
+  { host }: OperationContext,
   fleet: FleetSession,
   { target, ways, table }: PreparedRollback,
   traffic: Traffic | undefined,
+  observer: RollbackObserver,
 ): Promise<Switched | undefined> {
   if (!traffic || !table) return undefined;
   try {
     const switched = await switchBack(fleet, traffic, target, ways, table, host.pause);
-    if (switched) {
-      const { services, messages, seconds } = switched;
-      out.line(
-        `Callers of ${services.join(", ")} are back at ${target.deploymentId} after ${amount(messages, "message")}, ${seconds} s. The rest follows.`,
-      );
-    }
+    if (switched) observer.switched(switched, target);
     return switched;
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    out.alert(`The router could not send callers back at once: ${formatProblem(error.problems[0])}`);
+    observer.notSwitched(error);
     return undefined;
   }
 }
@@ -181,25 +194,4 @@ function statusOf(outcome: DeployOutcome, touched: boolean, validation: readonly
   if (outcome.status === "succeeded") return isGood(validation) ? "COMPLETED" : "PARTIAL";
   if (touched) return standing(outcome, undefined).done.length > 0 ? "PARTIAL" : "FAILED";
   return outcome.status === "occupied" || outcome.status === "locked" ? "CANCELLED" : "FAILED";
-}
-
-function say({ out }: Context, report: RollbackReport, outcome: DeployOutcome, touched: boolean): void {
-  const isKeptOut = outcome.status === "occupied" || outcome.status === "locked";
-  const lines = isKeptOut
-    ? reportLines(outcome, report.stack, undefined, undefined)
-    : outcome.failures.flatMap((failure) => failureLines(failure));
-  for (const line of lines) out.alert(line);
-  for (const { name, status, reasons } of report.validation) {
-    if (reasons.length > 0 || status !== "HEALTHY") out.alert(`${name} is ${status}: ${reasons.join("; ")}`);
-  }
-  const where = `report: ${reportPath(report.rollbackId)}  log: ${report.log}`;
-  if (report.status === "COMPLETED") {
-    out.line(`Back at ${report.to.deploymentId} in ${outcome.seconds} s, validated.  ${where}`);
-    if (!report.automatic)
-      out.line("The stack is pinned to it. npx fleet rollback --clear follows the program again.");
-    return;
-  }
-  out.alert(`The rollback is ${report.status}.  ${where}`);
-  if (!touched) out.alert("Nothing was changed.");
-  else out.alert("Run the same command again, or pulumi up: it goes on from here.");
 }

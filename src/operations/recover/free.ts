@@ -1,16 +1,19 @@
-import { ownerWords, recover } from "../../operations/recover/index.ts";
-import { readStackConfig } from "../../operations/workspace/stack-config.ts";
-import type { Workspace } from "../../operations/workspace/workspace.ts";
-import type { Context } from "../command.ts";
+import type { OperationContext } from "../context.ts";
+import { readStackConfig } from "../workspace/stack-config.ts";
+import type { Workspace } from "../workspace/workspace.ts";
+import { ownerWords, recover } from "./index.ts";
 
-/**
- * The stack of a command, after what a killed run left in it was put right. Undefined, and said, when a living owner holds it: the
- * command ends with EXIT.locked.
- */
+/** Who is told what was put right, and who holds the stack. */
+interface Told {
+  note(line: string): void;
+  alert(line: string): void;
+}
+
+/** The stack of a command, after what a killed run left in it was put right. Undefined, and told, when a living owner holds it. */
 export async function freeStack(
-  context: Context,
+  context: OperationContext,
+  out: Told,
 ): Promise<{ readonly stack: string; readonly workspace: Workspace } | undefined> {
-  const { out } = context;
   const stack = await context.stack();
   const workspace = await context.workspace();
   const { project } = readStackConfig(context.projectDir, stack);

@@ -6,14 +6,14 @@ import type { TrafficState } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { type ReleaseDocument, readRelease, verifiedRelease } from "../../fleet/releases/document.ts";
 import { ensureBundles, releaseOnNetwork } from "../../fleet/releases/remote.ts";
-import { routerState } from "../../operations/rollback/emergency.ts";
-import { type KnownHistory, keepRelease } from "../../operations/rollback/known.ts";
-import { ledgerOf, releaseInLedger } from "../../operations/rollback/ledger.ts";
-import type { MemberWay } from "../../operations/rollback/member-way.ts";
-import type { KnownRelease } from "../../operations/rollback/releases.ts";
-import type { Traffic } from "../../operations/rollback/stack.ts";
-import { waysTo } from "../../operations/rollback/way.ts";
-import type { Context } from "../command.ts";
+import type { OperationContext } from "../context.ts";
+import { routerState } from "./emergency.ts";
+import { type KnownHistory, keepRelease } from "./known.ts";
+import { ledgerOf, releaseInLedger } from "./ledger.ts";
+import type { MemberWay } from "./member-way.ts";
+import type { KnownRelease } from "./releases.ts";
+import type { Traffic } from "./stack.ts";
+import { waysTo } from "./way.ts";
 
 /** Seconds for what is read from the network before anything is changed. */
 const PATIENCE = 120;
@@ -53,7 +53,7 @@ export interface PreparedRollback {
  * @throws FleetError RELEASE_GONE, BUNDLE_GONE, NO_WAY_BACK, SNAPSHOT_GONE, ALREADY_RUNNING, UNKNOWN_PROCESS
  */
 export async function prepare(
-  context: Context,
+  context: OperationContext,
   fleet: FleetSession,
   known: KnownHistory,
   release: KnownRelease,
