@@ -9,6 +9,7 @@ import { capacityOf } from "../src/ao/network.ts";
 import { FleetError, formatProblem } from "../src/core/errors.ts";
 import { hashOfOwn } from "../src/fleet/code/module-store.ts";
 import type { HealthPolicy } from "../src/fleet/health/schema.ts";
+import { configName, wiringName } from "../src/fleet/members/resource-names.ts";
 import type { Target } from "../src/fleet/members/target.ts";
 import type { Scope } from "../src/fleet/session/scope.ts";
 import type { FleetInput } from "./declaration.ts";
@@ -170,7 +171,7 @@ export class Fleet extends pulumi.ComponentResource {
   #configs(plan: FleetPlan, common: Common): Record<string, ConfigBundle[]> {
     return forEachMember(plan, ({ name, declared, secrets = {} }) =>
       Object.entries(declared.config).map(([type, configData]) => {
-        const resource = `${name}-${type.toLowerCase().replaceAll("_", "-")}`;
+        const resource = configName(name, type);
         const rule = declared.rules?.[type];
         return new ConfigBundle(
           resource,
@@ -209,7 +210,7 @@ export class Fleet extends pulumi.ComponentResource {
       const admitting = isBeside
         ? plan.levels.flat().filter(({ declared }) => declared.peers.includes(name))
         : [];
-      const resource = isBeside ? `${name}-wiring-new` : `${name}-wiring`;
+      const resource = wiringName(name, isBeside);
       return [
         new Wiring(
           resource,
@@ -284,7 +285,7 @@ export class Fleet extends pulumi.ComponentResource {
       if (!isWired(member) || (!isBeside && !declared.peers.some((peer) => beside.has(peer)))) return [];
       return [
         new Wiring(
-          `${name}-wiring`,
+          wiringName(name),
           {
             ...common,
             target: this.#active(active, name).apply(({ processId, generation }) => ({

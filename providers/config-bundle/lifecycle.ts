@@ -159,15 +159,18 @@ async function clear(
 
 const idOf = (inputs: ConfigBundleInputs): string => deploymentKey(inputs.scope, inputs.name);
 
-/** Told by the member's name where it is about one. */
+/** The member that a bundle is for; of several, the bundle itself. */
+function subjectOf({ name, targets }: ConfigBundleInputs): string {
+  const [target, ...others] = targets;
+  return target && others.length === 0 ? target.name : name;
+}
+
 function configured(
   inputs: ConfigBundleInputs,
   raw: Raw,
   olds: ConfigBundleOutputs | undefined,
 ): Promise<ConfigBundleOutputs> {
-  const [target, ...others] = inputs.targets;
-  const name = target && others.length === 0 ? target.name : inputs.name;
-  return step({ ...inputs, name }, (session) => ensure(session, inputs, raw, olds));
+  return step({ ...inputs, name: subjectOf(inputs) }, (session) => ensure(session, inputs, raw, olds));
 }
 
 async function ensure(
@@ -215,7 +218,8 @@ async function ensure(
     return [name, { configVersions: { [configType]: has } }];
   });
   await record(session, Object.fromEntries(versions));
-  await say(session, inputs.name, "configured", `${configType} v${version} on ${namesOf(targets)}`, started);
+  const subject = { name: inputs.name, member: subjectOf(inputs) };
+  await say(session, subject, "configured", `${configType} v${version} on ${namesOf(targets)}`, started);
   return outputs;
 }
 

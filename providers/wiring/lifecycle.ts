@@ -5,6 +5,7 @@ import { FleetError } from "../../src/core/errors.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { nothingLoaded, probe } from "../../src/fleet/health/probe.ts";
 import { memberKey } from "../../src/fleet/members/members.ts";
+import { wiringName } from "../../src/fleet/members/resource-names.ts";
 import { withWayOn } from "../../src/fleet/members/ruined.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
@@ -94,7 +95,7 @@ export async function read(id: string, props: WiringOutputs) {
 export async function remove(_id: string, _props: WiringOutputs): Promise<void> {}
 
 const idOf = (inputs: WiringInputs): string =>
-  deploymentKey(inputs.scope, inputs.name ?? `${inputs.target.name}-wiring`);
+  deploymentKey(inputs.scope, inputs.name ?? wiringName(inputs.target.name));
 
 const wired = (inputs: WiringInputs, raw: Raw, olds: WiringOutputs | undefined): Promise<WiringOutputs> =>
   step({ ...inputs, name: inputs.target.name }, (session) => ensure(session, inputs, raw, olds));

@@ -1,14 +1,18 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { UNKNOWN } from "../../providers/run/inputs.ts";
 import { treeLines } from "../../src/cli/deploy/tree.ts";
 import { findProject } from "../../src/cli/project.ts";
 import { table } from "../../src/cli/table.ts";
 import { brief } from "../../src/core/brief.ts";
 import { formatProblem, type Problem } from "../../src/core/errors.ts";
+import { CONFIG_TYPES } from "../../src/fleet/config/types.ts";
 import { knownFleet } from "../../src/fleet/members/known.ts";
+import { configName } from "../../src/fleet/members/resource-names.ts";
 import { fleetInState } from "../../src/fleet/members/stated.ts";
 import { ScopeSchema } from "../../src/fleet/session/scope.ts";
+import type { EngineEvent } from "../../src/operations/deploy/engine.ts";
 import { parseProblems } from "../../src/operations/deploy/failure.ts";
 import { Progress } from "../../src/operations/deploy/progress.ts";
 import { memberOf, resourceOf } from "../../src/operations/deploy/urn.ts";
@@ -42,12 +46,35 @@ test.each([
     "deployment-coordinator-process-config",
     "deployment-coordinator",
   ],
+  [
+    urn("ConfigBundle", "deployment-coordinator-services"),
+    "config",
+    "deployment-coordinator-services",
+    "deployment-coordinator",
+  ],
   [urn("Wiring", "battle-wiring"), "wiring", "battle-wiring", "battle"],
+  [urn("Wiring", "battle-wiring-new"), "wiring", "battle-wiring-new", "battle"],
   [urn("Release", "pokerogue-release"), "release", "pokerogue-release", "release"],
   ["urn:pulumi:dev::ao-fleet::pulumi:pulumi:Stack::ao-fleet-dev", "other", "ao-fleet-dev", "ao-fleet-dev"],
 ])("%s", (text, kind, name, member) => {
   expect(resourceOf(text)).toEqual({ kind, name });
   expect(memberOf(resourceOf(text))).toBe(member);
+});
+
+test("a config's name leads back to its member, whatever the type", () => {
+  for (const member of ["battle", "deployment-coordinator", "a-b-c"])
+    for (const type of Object.keys(CONFIG_TYPES))
+      expect(memberOf({ name: configName(member, type), kind: "config" }), type).toBe(member);
+});
+
+test.each([
+  ["of a type of the fleet's own", "config", { configType: "GAME_RULES" }, "battle"],
+  ["with a name of its own", "config", { configType: "SERVICES", targets: [{ name: "shop" }] }, "shop"],
+  ["for several members", "config", { targets: [{ name: "a" }, { name: "b" }] }, "battle-game-rules"],
+  ["of a wiring", "wiring", { target: { name: "shop" } }, "shop"],
+  ["of a wiring whose target is not known yet", "wiring", { target: UNKNOWN }, "battle-game-rules"],
+] as const)("a resource %s is about the member that its inputs name", (_what, kind, inputs, member) => {
+  expect(memberOf({ name: "battle-game-rules", kind }, inputs)).toBe(member);
 });
 
 describe("progress", () => {
@@ -77,7 +104,7 @@ describe("progress", () => {
       "b same",
       "c waiting",
     ]);
-    progress.step(step("a-process-config", "configured", "v1"), 1500);
+    progress.step({ ...step("a-game-rules", "configured", "v1"), member: "a" }, 1500);
     progress.apply({ sequence: 0, timestamp: 0, ...ended("Process", "a") }, 2000);
     expect(progress.rows()[0]).toMatchObject({
       state: "done",
@@ -88,6 +115,23 @@ describe("progress", () => {
       progress.apply({ sequence: 0, timestamp: 0, ...event }, 2500);
     }
     expect(progress.rows()[2]).toMatchObject({ name: "c", state: "failed" });
+  });
+
+  test("puts a config under its member, with what it says", () => {
+    const progress = new Progress();
+    progress.expect(["deployment-coordinator"]);
+    const name = "deployment-coordinator-game-rules";
+    const { resourcePreEvent } = began("ConfigBundle", name);
+    const metadata = {
+      ...resourcePreEvent?.metadata,
+      new: { inputs: { configType: "GAME_RULES", targets: [{ name: "deployment-coordinator" }] } },
+    };
+    const events = [{ resourcePreEvent: { metadata } }, ...failed("ConfigBundle", name, "no [X]")];
+    for (const event of events) progress.apply({ sequence: 0, timestamp: 0, ...event } as EngineEvent, 0);
+    expect(progress.rows().map((row) => [row.name, row.state])).toEqual([
+      ["deployment-coordinator", "failed"],
+    ]);
+    expect(progress.diagnostics).toMatchObject([{ member: "deployment-coordinator" }]);
   });
 
   type Told = ["begin" | "end", string, string?] | ["step", string];

@@ -9,6 +9,8 @@ export interface StepEvent {
   readonly deploymentId: string;
   /** Member or resource: `battle`, `release`. */
   readonly name: string;
+  /** The member that it is about, where `name` is that of one of its resources: `battle` for `battle-process-config`. */
+  readonly member?: string;
   /**
    * `spawned`, `loaded`, `ready`, `configured`, `wired`, `failed`, `waiting` (a rollout that is held), `delayed` (the run waits for a
    * unit of the network, named in the detail), …
@@ -54,10 +56,13 @@ export async function tell(scope: Scope, event: StepEvent): Promise<void> {
   }
 }
 
+/** What a step is about: a member, or a resource of a member. */
+export type StepSubject = string | Required<Pick<StepEvent, "name" | "member">>;
+
 /** Tells a step of this run; `started` is a `performance.now()` from which the seconds are counted. */
 export function say(
   session: Session,
-  name: string,
+  subject: StepSubject,
   phase: string,
   detail: string,
   started?: number,
@@ -65,7 +70,7 @@ export function say(
   return tell(session.scope, {
     at: new Date().toISOString(),
     deploymentId: session.deployment.id,
-    name,
+    ...(typeof subject === "string" ? { name: subject } : subject),
     phase,
     detail,
     ...(started === undefined ? {} : { seconds: (performance.now() - started) / 1000 }),

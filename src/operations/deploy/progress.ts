@@ -89,6 +89,8 @@ function stateOf({ end, running, isWorked, isSame, told }: Entry): RowState {
   return isWorked || isSame ? "same" : "waiting";
 }
 
+type StepMetadata = NonNullable<EngineEvent["resourcePreEvent"]>["metadata"];
+
 /** What is known of a run from the engine's events and the providers' steps. Pure: the clock is given. */
 export class Progress {
   readonly diagnostics: Diagnostic[] = [];
@@ -99,6 +101,8 @@ export class Progress {
   /** True once the engine said that the run succeeded. */
   succeeded = false;
   readonly #rows = new Map<string, Entry>();
+  /** Members by the URN of a resource that is about them. */
+  readonly #members = new Map<string, string>();
 
   /** Members that will probably take part, shown as waiting until they do. */
   expect(names: readonly string[]): void {
@@ -138,8 +142,7 @@ export class Progress {
   step(event: StepEvent, now: number): void {
     // About the network's units, not about a member.
     if (event.phase === "delayed") return;
-    const name = event.phase === "configured" ? memberOf({ name: event.name, kind: "config" }) : event.name;
-    const row = this.#row(name, "process");
+    const row = this.#row(event.member ?? event.name, "process");
     row.phases.push({
       phase: event.phase,
       detail: event.detail,
@@ -157,22 +160,23 @@ export class Progress {
     else row.told ??= "unchanged";
   }
 
-  #begin(metadata: { urn: string; op: string; diffs?: string[] }, now: number): void {
+  #begin(metadata: StepMetadata, now: number): void {
     const resource = resourceOf(metadata.urn);
     if (resource.kind === "other") return;
     if (metadata.op !== "same") {
       this.steps.push({ op: metadata.op, ...resource, differs: metadata.diffs ?? [] });
     }
-    const row = this.#row(memberOf(resource), resource.kind);
+    const row = this.#row(this.#member(metadata), resource.kind);
     if (metadata.op === "same") return;
     row.running.add(metadata.urn);
     row.since ??= now;
   }
 
-  #end({ urn, op }: { urn: string; op: string }, now: number, isFailed: boolean): void {
+  #end(metadata: StepMetadata, now: number, isFailed: boolean): void {
+    const { urn, op } = metadata;
     const resource = resourceOf(urn);
     if (resource.kind === "other") return;
-    const row = this.#row(memberOf(resource), resource.kind);
+    const row = this.#row(this.#member(metadata), resource.kind);
     row.running.delete(urn);
     if (row.since !== undefined) row.took = now - row.since;
     // To the engine a rollout that waits is a failed step.
@@ -191,9 +195,19 @@ export class Progress {
       /^(update|preview) (failed|cancell?ed)$/.test(text)
     )
       return;
-    const resource = urn === undefined ? undefined : resourceOf(urn);
-    const member = resource && resource.kind !== "other" ? { member: memberOf(resource) } : {};
+    const isMember = urn !== undefined && resourceOf(urn).kind !== "other";
+    const member = isMember ? { member: this.#member({ urn }) } : {};
     this.diagnostics.push({ severity: level, ...member, text });
+  }
+
+  /** A diagnostic tells no inputs: what a step of the same resource told counts for it. */
+  #member(metadata: Pick<StepMetadata, "urn" | "new" | "old">): string {
+    const { urn, new: wanted, old } = metadata;
+    const inputs = wanted?.inputs ?? old?.inputs;
+    const known = inputs === undefined ? this.#members.get(urn) : undefined;
+    const member = known ?? memberOf(resourceOf(urn), inputs);
+    if (inputs !== undefined) this.#members.set(urn, member);
+    return member;
   }
 
   #row(name: string, kind: Kind): Entry {

@@ -1,3 +1,6 @@
+import { z } from "zod";
+import { memberOfConfig, memberOfWiring } from "../../fleet/members/resource-names.ts";
+
 /** What a resource is to people. */
 export type Kind = "network" | "process" | "config" | "wiring" | "traffic" | "release" | "other";
 
@@ -23,10 +26,26 @@ export function resourceOf(urn: string): ResourceName {
   return { name: name.join("::"), kind: (word && KINDS[word]) || "other" };
 }
 
-/** The member that a config or wiring belongs to: `battle-process-config` → battle. */
-export function memberOf({ name, kind }: ResourceName): string {
-  if (kind === "wiring") return name.replace(/-wiring(-new)?$/, "");
-  if (kind === "config") return name.replace(/-(process-config|[a-z]+-[a-z]+)$/, "");
+const Named = z.looseObject({ name: z.string() });
+const InputsSchema = z.looseObject({
+  target: Named.optional().catch(undefined),
+  targets: z.array(Named).optional().catch(undefined),
+  configType: z.string().optional().catch(undefined),
+});
+
+/**
+ * The member that a resource is about, as its row is named. A config that goes to several members has a row of its own.
+ *
+ * @param inputs of the resource, as the engine tells them. @default unknown: the member is read from the name alone
+ */
+export function memberOf({ name, kind }: ResourceName, inputs?: unknown): string {
+  const { target, targets, configType } = InputsSchema.safeParse(inputs).data ?? {};
+  if (kind === "wiring") return target?.name ?? memberOfWiring(name);
+  if (kind === "config") {
+    const [first, ...others] = targets ?? [];
+    if (first) return others.length === 0 ? first.name : name;
+    return memberOfConfig(name, configType === undefined ? undefined : [configType]);
+  }
   if (kind === "network") return "local network";
   if (kind === "release") return "release";
   if (kind === "traffic") return "traffic";
