@@ -8,15 +8,7 @@ import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import {
-  heaviest,
-  type KeyRange,
-  movedRanges,
-  ownedRanges,
-  percent,
-  WHOLE,
-} from "../../src/delivery/index.ts";
-import type { Table } from "../../src/delivery/wire.ts";
+import { type KeyRange, percent } from "../../src/delivery/index.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { luaList } from "../../src/fleet/protocol/lua-list.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -25,7 +17,6 @@ import { globalsSeen } from "./globals-seen.ts";
 import { callsOpen, carriedWords, failed, notByKey, notSeen } from "./hand-over-words.ts";
 import type { Handing, Owner } from "./handing.ts";
 import { losing } from "./lost.ts";
-import type { TrafficInputs } from "./schema.ts";
 
 /** Moves state between revisions. What a ruined one had is lost: with consent the rollout goes on without it. */
 export interface HandOver {
@@ -58,57 +49,6 @@ const KeysSchema = z.looseObject({
   states: luaList(z.string()),
 });
 const ImportedSchema = z.looseObject({ digest: z.string() });
-
-/**
- * What has to go from where to where so that a table's state follows its traffic: what owns its state and changes its process. A service
- * that a table does not name is where the wiring says: with blue. Pure.
- */
-export function handings(
-  services: TrafficInputs["services"],
-  before: TableLike | undefined,
-  after: TableLike,
-): Handing[] {
-  const had = new Map(owners(services, before).map(({ name, to }) => [name, to]));
-  const whole = owners(services, after).flatMap(({ name, to, keys }): Handing[] => {
-    const from = had.get(name);
-    return keys !== undefined || from === undefined || from === to ? [] : [{ name, from, to }];
-  });
-  const byKey = partitioned(services).flatMap(({ name, blue }) =>
-    movedRanges(placed(name, blue, before), placed(name, blue, after)).map((moved) => ({ name, ...moved })),
-  );
-  return [...whole, ...byKey];
-}
-
-/** A table's shares, and the salt that says whose they are. */
-type TableLike = Pick<Table, "services"> & { readonly salt?: string | undefined };
-
-/** Who has the state of what owns its own or keeps it by key, by a table. Pure. */
-export function owners(services: TrafficInputs["services"], table: TableLike | undefined): Owner[] {
-  const whole = Object.entries(services).flatMap(([name, { state, blue }]): Owner[] => {
-    const routes = table?.services[name];
-    const to = routes === undefined ? blue?.processId : heaviest(routes);
-    return state !== "owned" || to === undefined ? [] : [{ name, to }];
-  });
-  const byKey = partitioned(services).flatMap(({ name, blue }) =>
-    ownedRanges(placed(name, blue, table)).map(({ processId: to, keys }) => ({ name, to, keys })),
-  );
-  return [...whole, ...byKey];
-}
-
-const partitioned = (services: TrafficInputs["services"]) =>
-  Object.entries(services).flatMap(([name, { state, blue }]) =>
-    state === "partitioned" ? [{ name, blue: blue?.processId }] : [],
-  );
-
-/** Where a service's requests go by a table; without an entry all of them to blue. */
-function placed(name: string, blue: string | undefined, table: TableLike | undefined) {
-  const routes = table?.services[name]?.routes;
-  if (routes !== undefined) return { routes, salt: table?.salt ?? "" };
-  return {
-    routes: blue === undefined ? [] : [{ processId: blue, weightBp: WHOLE }],
-    salt: table?.salt ?? "",
-  };
-}
 
 /** By signed messages to the processes themselves. */
 export function handOverBy(

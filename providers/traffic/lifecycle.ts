@@ -18,8 +18,8 @@ import { measureBy } from "./measure.ts";
 import { finalOf, fromProven, isSpreadAs } from "./plan.ts";
 import { routerOf } from "./router.ts";
 import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
-import { standingNow } from "./standing.ts";
-import { NOT_BEGUN, type Standing, Walk } from "./walk.ts";
+import { NOT_BEGUN, type Standing, standingNow } from "./standing.ts";
+import { Walk } from "./walk.ts";
 import { explainComing, explainDrift, explainTraffic } from "./words.ts";
 
 export { configure };

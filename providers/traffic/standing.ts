@@ -1,8 +1,37 @@
-/** Where a rollout is that a run left before its end. Pure. */
-import { activeOf, isSame, phaseOf } from "../../src/delivery/index.ts";
+/** How far a rollout is. Pure. */
+import {
+  type Approval,
+  activeOf,
+  isSame,
+  type Phase,
+  type Promotion,
+  phaseOf,
+} from "../../src/delivery/index.ts";
 import { isOver } from "../../src/delivery/phase.ts";
-import type { TrafficState } from "../../src/delivery/wire.ts";
+import type { Table, TrafficState } from "../../src/delivery/wire.ts";
 import type { TrafficOutputs } from "./schema.ts";
+
+/** How far a rollout is; what its resource's outputs say. */
+export interface Standing {
+  phase: Phase;
+  table: Table | undefined;
+  slot: number | undefined;
+  verdict: string;
+  /** Who let it through; undefined before its end, and where nothing moved. */
+  letThrough: Approval["letThrough"] | undefined;
+  /** Steps that a person promoted without a good verdict. */
+  promoted: readonly Promotion[];
+}
+
+/** Of a rollout that has not begun. */
+export const NOT_BEGUN: Readonly<Standing> = {
+  phase: "PREPARING",
+  table: undefined,
+  slot: undefined,
+  verdict: "",
+  letThrough: undefined,
+  promoted: [],
+};
 
 /**
  * The outputs as the router has it by now: a lease that ended, `fleet abort` and `fleet promote` change its table, and no state. What

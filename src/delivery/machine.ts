@@ -7,7 +7,7 @@ import type { Phase } from "./phase.ts";
 import { percent, type Step } from "./steps.ts";
 import { type Strategy, WHOLE } from "./strategy.ts";
 import type { Verdict } from "./verdict.ts";
-import type { TrafficCommand } from "./wire.ts";
+import type { HoldCode, TrafficCommand } from "./wire.ts";
 
 /** Measurements in a row that could not be made, after which the rollout holds. */
 export const MOST_ERRORS = 4;
@@ -58,7 +58,7 @@ export type Move =
   /** Waits for a person, or for the next run; `gate` when that was declared. */
   | {
       readonly kind: "hold";
-      readonly why: "gate" | "paused" | "inconclusive" | "error" | "failed";
+      readonly why: Exclude<HoldCode, "stranded" | "abandoned">;
       readonly reason: string;
     }
   /** All traffic to the last proven table. */

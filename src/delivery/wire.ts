@@ -48,6 +48,28 @@ const TableRefSchema = z.object({
 });
 export type TableRef = z.infer<typeof TableRefSchema>;
 
+/**
+ * Why a router holds its table:
+ *
+ * - `gate`: the step was judged good, and a manual gate is declared there
+ * - `paused`: a person paused the rollout
+ * - `inconclusive`: several intervals had too little to judge by
+ * - `error`: several measurements in a row could not be made
+ * - `failed`: a check failed, and the strategy does not roll back by itself
+ * - `stranded`: the rollout was to go back, and the old revision could not take the state
+ * - `abandoned`: the deployer did not renew its lease, and the state is with the new revision
+ */
+export const HOLD_CODES = [
+  "gate",
+  "paused",
+  "inconclusive",
+  "error",
+  "failed",
+  "stranded",
+  "abandoned",
+] as const;
+export type HoldCode = (typeof HOLD_CODES)[number];
+
 /** `SET_TRAFFIC`: a control message. One message switches all services at its slot. */
 export const SetTrafficSchema = z.strictObject({
   ...TableRefSchema.shape,
@@ -77,6 +99,8 @@ export const SetTrafficSchema = z.strictObject({
     .optional(),
   /** Keeps the table without an end and without being the proven one: a gate, a pause, a verdict that needs a person. */
   hold: z.string().min(1).max(300).optional(),
+  /** Why, to decide by; only with `hold`, and only one that the router lists in `holdCodes`. @default none */
+  holdCode: z.enum(HOLD_CODES).optional(),
 });
 export type SetTraffic = z.infer<typeof SetTrafficSchema>;
 
@@ -86,8 +110,10 @@ const TableSchema = z.looseObject({
   salt: z.string(),
   /** `steady`: proven, no end · `rollout`: under a lease · `held`: waits for a person. */
   mode: z.enum(["steady", "rollout", "held"]),
-  /** Why it is held. */
+  /** Why it is held, for people. Decide by `holdOf`. */
   reason: z.string().optional(),
+  /** Why it is held. Routers of earlier versions do not keep it; later ones may keep codes that this version does not know. */
+  holdCode: z.string().optional(),
   /** Scheduler's time of the message that set it, ms. */
   at: z.number(),
   services: mapOf(z.looseObject(ServiceRoutesSchema.shape)),
@@ -172,6 +198,8 @@ export const TrafficStateSchema = z.looseObject({
   /** Of the step before, so that a switch of everything can be compared with what was. */
   before: MetricsSchema.optional(),
   proofs: mapOf(ProofSchema),
+  /** Codes of holds that the router takes in `SET_TRAFFIC`. Routers of earlier versions take none. */
+  holdCodes: z.array(z.string()).optional(),
   /** How often the table was changed, by whomever. */
   serial: z.number(),
   epoch: z.number(),

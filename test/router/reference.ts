@@ -3,16 +3,17 @@
  * deployer's side talk to it.
  */
 import { createHash } from "node:crypto";
-import type {
-  Metrics,
-  Proof,
-  RevisionMetrics,
-  ServiceRoutes,
-  SetTraffic,
-  Table,
-  TableRef,
-  TrafficCommand,
-  TrafficState,
+import {
+  HOLD_CODES,
+  type Metrics,
+  type Proof,
+  type RevisionMetrics,
+  type ServiceRoutes,
+  type SetTraffic,
+  type Table,
+  type TableRef,
+  type TrafficCommand,
+  type TrafficState,
 } from "../../src/delivery/wire.ts";
 
 /** Refused, with a code. */
@@ -95,6 +96,8 @@ export class ReferenceRouter {
   readonly proofs = new Map<string, Proof>();
   metrics: Metrics | undefined;
   before: Metrics | undefined;
+  /** Undefined as of a router of version 0.1.0, which keeps sentences alone. */
+  holdCodes: string[] | undefined = [...HOLD_CODES];
 
   /** Lets time pass; a message comes. */
   tick(ms = 0): void {
@@ -108,6 +111,7 @@ export class ReferenceRouter {
     this.table = {
       ...(this.table as Table),
       mode: "held",
+      ...(this.holdCodes && { holdCode: "abandoned" }),
       reason: "its deployer is gone, and the state is with the new revision",
     };
     this.lease = undefined;
@@ -130,6 +134,9 @@ export class ReferenceRouter {
 
   set(data: SetTraffic): TableRef & { mode: string; repeated: boolean; serial: number } {
     this.tick();
+    // A router of an earlier version refuses what it does not know.
+    if (data.holdCode !== undefined && !this.holdCodes?.includes(data.holdCode))
+      throw new Refused("INVALID_DATA");
     const mode = data.lease ? "rollout" : data.hold !== undefined ? "held" : "steady";
     const now = this.table;
     const isSame = now !== undefined && same(now, data);
@@ -153,11 +160,12 @@ export class ReferenceRouter {
         throw new Refused("UNBALANCED_TABLE");
     }
     if (data.lease && data.hold !== undefined) throw new Refused("INVALID_DATA");
+    if (data.holdCode !== undefined && data.hold === undefined) throw new Refused("INVALID_DATA");
     if (data.lease && data.lease.revertTo !== this.proven?.release) throw new Refused("NO_PROVEN_TABLE");
     this.#assertProven(data);
     if (!isSame) this.command = undefined;
     this.serial += 1;
-    const { release, step, salt, services, hold } = data;
+    const { release, step, salt, services, hold, holdCode } = data;
     this.table = {
       release,
       step,
@@ -166,6 +174,7 @@ export class ReferenceRouter {
       mode,
       at: this.at,
       ...(hold === undefined ? {} : { reason: hold }),
+      ...(holdCode === undefined ? {} : { holdCode }),
     };
     this.lease = until;
     if (mode === "steady") {
@@ -214,7 +223,8 @@ export class ReferenceRouter {
     this.command = { command, ...refOf(this.table), by, at: this.at };
     if (command === "abort") this.#revert("abort");
     if (command === "pause") {
-      this.table = { ...this.table, mode: "held", reason: "paused by hand" };
+      const code = this.holdCodes && { holdCode: "paused" };
+      this.table = { ...this.table, mode: "held", reason: "paused by hand", ...code };
       this.lease = undefined;
       this.serial += 1;
     }
@@ -250,6 +260,7 @@ export class ReferenceRouter {
       ...(this.reverted && { reverted: this.reverted }),
       ...(this.metrics && { metrics: this.metrics }),
       ...(this.before && { before: this.before }),
+      ...(this.holdCodes && { holdCodes: this.holdCodes }),
       proofs: Object.fromEntries(this.proofs),
       serial: this.serial,
       epoch: 1,

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { TrafficStateSchema } from "../../src/delivery/wire.ts";
+import { HOLD_CODES, TrafficStateSchema } from "../../src/delivery/wire.ts";
 import { type Aos, address, boot, MESSENGER, type Reply, type SendResult } from "../processes/aos.ts";
 
 const BLUE = address("blue");
@@ -84,10 +84,11 @@ async function steady(): Promise<Aos> {
 }
 
 /** As `steady`, with green proven for the next release and half of the traffic under a lease. */
-async function half(): Promise<Aos> {
+async function half(lease: object = {}): Promise<Aos> {
   const p = await steady();
   await prove(p, "r2", { [GREEN]: "new" });
-  expect(code(await set(p, { ...NEXT, step: 1, services: routes(5000) }))).toBe("ok");
+  const table = { ...NEXT, step: 1, services: routes(5000), lease: { ...NEXT.lease, ...lease } };
+  expect(code(await set(p, table))).toBe("ok");
   return p;
 }
 
@@ -188,6 +189,32 @@ describe("a table", () => {
     expect(code(await set(p, { ...first, lease: NEXT.lease }))).toBe("NO_PROVEN_TABLE");
     expect(code(await set(p, { ...first, lease: NEXT.lease, hold: "x" }))).toBe("INVALID_DATA");
     expect(code(await set(p, first))).toBe("ok");
+  });
+});
+
+describe("a hold", () => {
+  test("keeps its code beside its sentence, and the router lists the codes that it takes", async () => {
+    const p = await base.clone();
+    await prove(p, "r1", { [BLUE]: "old" });
+    const held = { ...BASE, services: all, hold: "a gate at 5 %" };
+    expect((await look(p)).holdCodes).toEqual([...HOLD_CODES]);
+    expect(code(await set(p, { ...held, holdCode: "weekend" }))).toBe("INVALID_DATA");
+    expect(code(await set(p, { ...BASE, services: all, holdCode: "gate" }))).toBe("INVALID_DATA");
+    expect(code(await set(p, { ...held, holdCode: "gate" }))).toBe("ok");
+    expect((await look(p)).table).toMatchObject({
+      mode: "held",
+      holdCode: "gate",
+      reason: "a gate at 5 %",
+    });
+    // Of a deployer of an earlier version.
+    expect(code(await set(p, { ...held, step: 1, expect: { release: "r1", step: 0 } }))).toBe("ok");
+    expect((await look(p)).table?.holdCode).toBeUndefined();
+  });
+
+  test("that a lease's end leaves is abandoned", async () => {
+    const p = await half({ onEnd: "hold" });
+    p.now += 61_000;
+    expect((await look(p)).table).toMatchObject({ release: "r2", mode: "held", holdCode: "abandoned" });
   });
 });
 
@@ -300,7 +327,10 @@ describe("people", () => {
     expect((await look(p)).command).toMatchObject({ command: "promote", release: "r2", step: 1 });
     await say(p, "pause");
     p.now += 10 * 86_400_000;
-    expect((await look(p)).table).toMatchObject({ release: "r2", mode: "held", reason: "paused by hand" });
+    expect((await look(p)).table).toMatchObject({
+      ...{ release: "r2", mode: "held" },
+      ...{ reason: "paused by hand", holdCode: "paused" },
+    });
     await say(p, "resume");
     expect((await look(p)).command).toMatchObject({ command: "resume" });
     expect(code((await say(p, "abort", { Data: { command: "abort", release: "r9" } })).reply)).toBe(

@@ -3,7 +3,8 @@
 import { figuresOf, type Measure } from "../../providers/traffic/measure.ts";
 import { moversOf, type Wanted } from "../../providers/traffic/plan.ts";
 import type { Router } from "../../providers/traffic/router.ts";
-import { type Surroundings, Walk } from "../../providers/traffic/walk.ts";
+import type { Surroundings } from "../../providers/traffic/router-table.ts";
+import { Walk } from "../../providers/traffic/walk.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import {
   type Phase,

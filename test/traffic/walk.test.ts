@@ -141,6 +141,7 @@ describe("H2: a bad release", () => {
     expect(weights(stage)).toEqual({ g: 500, b: 9500 });
     expect(stage.router.table).toMatchObject({
       mode: "held",
+      holdCode: "failed",
       reason: expect.stringContaining("errorRate of battle fails"),
     });
     const sets = stage.sets;
@@ -286,6 +287,65 @@ describe("people", () => {
   });
 });
 
+describe("a router of version 0.1.0, which keeps the sentence of a hold alone", () => {
+  const old = () => {
+    const stage = new Stage().steady();
+    stage.router.holdCodes = undefined;
+    return stage;
+  };
+
+  it("is held at a gate until somebody promotes", async () => {
+    const stage = old();
+    const wanted = stage.wanted({ steps: [{ weightBp: 500, gate: "manual" }, { weightBp: 10_000 }] });
+    expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
+    expect(stage.router.table?.holdCode).toBeUndefined();
+    const sets = stage.sets;
+    expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
+    expect(stage.sets).toBe(sets);
+    stage.router.say("promote");
+    expect((await stage.walk(wanted)).error).toBeUndefined();
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+  });
+
+  it("is held where a check failed and the strategy freezes", async () => {
+    const stage = old();
+    stage.behaviours[GREEN] = { errorRate: 0.6 };
+    const wanted = stage.wanted({ trafficStrategy: "CANARY", onFailure: "freeze" });
+    expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
+    const sets = stage.sets;
+    // Its library was updated since: the table is the same one.
+    stage.router.holdCodes = ["failed"];
+    expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
+    expect(stage.sets).toBe(sets);
+  });
+});
+
+describe("a hold", () => {
+  it("is judged again where nothing could be measured, though its sentence quotes a failure", async () => {
+    const stage = new Stage().steady();
+    const wanted = stage.wanted({ trafficStrategy: "CANARY", onFailure: "freeze" });
+    stage.behaviours[GREEN] = { silent: true };
+    expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
+    Object.assign(stage.router.table ?? {}, {
+      reason: "4 measurements in a row could not be made: the probe fails: no answer",
+    });
+    stage.behaviours[GREEN] = {};
+    expect((await stage.walk(wanted)).error).toBeUndefined();
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+  });
+
+  it("is at its gate by its code, whatever its sentence says", async () => {
+    const stage = new Stage().steady();
+    const wanted = stage.wanted({ steps: [{ weightBp: 500, gate: "manual" }, { weightBp: 10_000 }] });
+    expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
+    expect(stage.router.table?.holdCode).toBe("gate");
+    Object.assign(stage.router.table ?? {}, { reason: "waits for approval" });
+    const sets = stage.sets;
+    expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
+    expect(stage.sets).toBe(sets);
+  });
+});
+
 describe("too little to say", () => {
   it("no traffic holds after so many intervals; promote goes on all the same", async () => {
     const stage = new Stage().steady();
@@ -306,6 +366,7 @@ describe("too little to say", () => {
     const started = stage.router.at;
     expect(codeOf((await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }))).error)).toBe("HELD");
     expect(stage.router.table?.reason).toMatch(/^4 measurements in a row could not be made/);
+    expect(stage.router.table?.holdCode).toBe("error");
     expect(stage.router.at - started).toBeGreaterThan(4 * 60_000);
   });
 });
@@ -488,7 +549,7 @@ describe("a service that owns its state", () => {
     };
     const { error } = await stage.walk(owned(stage));
     expect(codeOf(error)).toBe("HANDOVER_FAILED");
-    expect(stage.router.table?.mode).toBe("held");
+    expect(stage.router.table).toMatchObject({ mode: "held", holdCode: "stranded" });
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
@@ -516,6 +577,7 @@ describe("a service that owns its state", () => {
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
     expect(stage.router.table).toMatchObject({
       mode: "held",
+      holdCode: "abandoned",
       reason: expect.stringContaining("deployer is gone"),
     });
     expect((await stage.walk(owned(stage))).error).toBeUndefined();

@@ -17,6 +17,8 @@ local wiring = require("fleet.wiring")
 
 local router = {}
 
+-- Why a table is held, to decide by; `reason` beside it is for people.
+local HOLD_CODES = { "gate", "paused", "inconclusive", "error", "failed", "stranded", "abandoned" }
 --- Proofs that are kept beyond those of the tables in use.
 local MOST_PROOFS = 64
 
@@ -56,15 +58,20 @@ local function revert(why)
   metrics.roll(S.table.release, S.table.step)
 end
 
--- The revisions before have handed their state over and refuse requests: going back would be an outage, so it stays here.
-local function hold()
-  S.table.mode, S.table.reason, S.lease, S.serial = "held", "its deployer is gone, and the state is with the new revision", nil, S.serial + 1
+-- Keeps the table without an end: a lease would undo it.
+local function hold(code, reason)
+  S.table.mode, S.table.holdCode, S.table.reason, S.lease, S.serial = "held", code, reason, nil, S.serial + 1
 end
 
 --- Ends a lease whose time is over. Runs at every message, whoever sent it, cron too.
 function router.tick()
   if not S.lease or envelope.now() < S.lease.untilMs then return end
-  if S.lease.onEnd == "hold" then hold() else revert("lease") end
+  if S.lease.onEnd == "hold" then
+    -- The revisions before have handed their state over and refuse requests: going back would be an outage, so it stays here.
+    hold("abandoned", "its deployer is gone, and the state is with the new revision")
+  else
+    revert("lease")
+  end
 end
 
 --- The process that a service's request goes to, and whether that is a tester's; nil where nothing is known of the service.
@@ -171,6 +178,8 @@ local function assertWhole(data)
   tables.check(data.services)
   if data.lease and data.hold then
     refuse("INVALID_DATA", "SET_TRAFFIC has a lease and a hold", "A held table has no end: send one of them.")
+  elseif data.holdCode and not data.hold then
+    refuse("INVALID_DATA", "SET_TRAFFIC has a holdCode and no hold", "Send the sentence for people as hold.")
   elseif data.lease and not S.proven then
     refuse("NO_PROVEN_TABLE", "there is no proven table to return to", "Set a steady one first.")
   elseif data.lease and data.lease.revertTo ~= S.proven.release then
@@ -222,8 +231,8 @@ local function set(data, msg)
   if not same then S.command = nil end
   S.serial = S.serial + 1
   S.table = {
-    release = data.release, step = data.step, salt = data.salt, mode = mode, reason = data.hold, at = envelope.now(),
-    services = data.services,
+    release = data.release, step = data.step, salt = data.salt, mode = mode, reason = data.hold, holdCode = data.holdCode,
+    at = envelope.now(), services = data.services,
   }
   S.lease = lease(data)
   if mode == "steady" then
@@ -284,6 +293,7 @@ registry.on("SET_TRAFFIC", {
       },
     },
     hold = { type = "string", minLength = 1, maxLength = 300 },
+    holdCode = { type = "string", enum = HOLD_CODES },
   },
 }, set)
 
@@ -343,6 +353,7 @@ registry.on("GET_TRAFFIC", { who = "anyone", readonly = true, always = true }, f
   for id, proof in pairs(S.proofs) do proofs[id] = proof end
   return {
     table = S.table, proven = S.proven, lease = S.lease, command = S.command, reverted = S.reverted, serial = S.serial, proofs = proofs,
+    holdCodes = HOLD_CODES,
     metrics = now, before = before, epoch = store.epoch, at = envelope.now(), slot = envelope.of(msg).slot,
   }
 end)
@@ -371,8 +382,7 @@ registry.on("TRAFFIC_COMMAND", {
   if data.command == "abort" then
     revert("abort")
   elseif data.command == "pause" then
-    -- A pause has no end: the lease would undo it.
-    now.mode, now.reason, S.lease, S.serial = "held", "paused by hand", nil, S.serial + 1
+    hold("paused", "paused by hand")
   end
   return { command = data.command, release = now.release, step = now.step, mode = S.table.mode, table = ref(S.table) }
 end)

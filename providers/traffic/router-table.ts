@@ -1,0 +1,112 @@
+/**
+ * The table of one rollout's router: looks at it, sets it, and lets the state of what owns its own follow it. Holds nothing but how far
+ * the rollout is.
+ */
+import { amount } from "../../src/core/amount.ts";
+import type { Phase } from "../../src/delivery/index.ts";
+import type { SetTraffic, TrafficState } from "../../src/delivery/wire.ts";
+import type { HandOver } from "./hand-over.ts";
+import { handings, owners } from "./handing.ts";
+import type { Measure } from "./measure.ts";
+import type { Wanted } from "./plan.ts";
+import type { Router } from "./router.ts";
+import type { Standing } from "./standing.ts";
+import { unproven } from "./walk-errors.ts";
+import { leftBehind, wayBack } from "./walk-state.ts";
+
+/** Milliseconds between two looks while targets are proved. */
+const PROOF_MS = 300;
+
+/** What a walk needs from outside. */
+export interface Surroundings {
+  readonly router: Router;
+  readonly measure: Measure;
+  /** Brings the state of those that own theirs along. */
+  readonly handOver: HandOver;
+  /** Lets so many milliseconds pass. */
+  readonly wait: (ms: number) => Promise<void>;
+  /** A line for who watches. */
+  readonly tell: (phase: Phase, detail: string) => Promise<void>;
+  /** Milliseconds that a lease lasts beyond its interval: what the messages of a step may take. */
+  readonly slackMs: number;
+}
+
+export class RouterTable {
+  readonly #wanted: Wanted;
+  readonly #around: Surroundings;
+  readonly #standing: Standing;
+  /** Whether this run changed the router's table. */
+  hasSet = false;
+
+  /** @param standing kept right at any time, also after an error */
+  constructor(wanted: Wanted, around: Surroundings, standing: Standing) {
+    this.#wanted = wanted;
+    this.#around = around;
+    this.#standing = standing;
+  }
+
+  async look(): Promise<TrafficState> {
+    const state = await this.#around.router.look();
+    this.#standing.table = state.table;
+    return state;
+  }
+
+  async set(message: SetTraffic): Promise<void> {
+    const set = await this.#around.router.set(message);
+    this.hasSet = true;
+    if (!set.repeated) this.#standing.slot = set.slot;
+  }
+
+  /** A table that gives a service to another process takes the state along, where it owns one; the switch is at one slot. */
+  async switch({ table }: TrafficState, message: SetTraffic): Promise<void> {
+    const list = handings(this.#wanted.services, table, message);
+    await this.#around.handOver.give(list);
+    try {
+      await this.set(message);
+    } catch (error) {
+      await this.#around.handOver.undo(list);
+      throw error;
+    }
+  }
+
+  /** Undoes what a run that died left: state with a revision that lost its traffic, and a serving process that refuses requests. */
+  async recover(state: TrafficState): Promise<void> {
+    await this.#around.handOver.recover(leftBehind(state, this.#wanted));
+    await this.#around.handOver.serve(owners(this.#wanted.services, state.table));
+  }
+
+  /** The router went back by itself: what the new revision did since the switch is in its state, and goes back too. */
+  async followBack(): Promise<void> {
+    const { table } = await this.look();
+    if (table) await this.#around.handOver.give(wayBack(this.#wanted, table));
+  }
+
+  /** Lets the router ask each target for its health at this release. @throws FleetError TARGET_UNPROVEN */
+  async prove(targets: Readonly<Record<string, string>>): Promise<void> {
+    const { release, strategy } = this.#wanted;
+    const ids = Object.keys(targets);
+    if (ids.length === 0) return;
+    await this.tell("HEALTH_VALIDATION", `the router asks ${amount(ids.length, "revision")}`);
+    await this.#around.router.prove(release, targets);
+    const of = (state: TrafficState, id: string) => {
+      const proof = state.proofs[id];
+      return proof?.release === release && proof.revision === targets[id] ? proof : undefined;
+    };
+    for (let left = strategy.healthCheckTimeout * 1000; ; left -= PROOF_MS) {
+      const state = await this.look();
+      const open = ids.filter((id) => of(state, id)?.status !== "proven");
+      if (open.length === 0) return;
+      const refused = open.filter((id) => of(state, id)?.status === "refused");
+      if (refused.length > 0 || left <= 0) {
+        this.#standing.phase = "FAILED";
+        throw unproven(open.map((id) => `${id.slice(0, 8)}: ${of(state, id)?.detail ?? "no answer"}`));
+      }
+      await this.#around.wait(PROOF_MS);
+    }
+  }
+
+  async tell(phase: Phase, detail: string): Promise<void> {
+    this.#standing.phase = phase;
+    await this.#around.tell(phase, detail);
+  }
+}

@@ -1,0 +1,87 @@
+/** How a rollout ends otherwise than complete, as errors. Pure. */
+import { FleetError } from "../../src/core/errors.ts";
+import { GOES_ON, isSame, type Move, tableName } from "../../src/delivery/index.ts";
+import type { TableRef, TrafficState } from "../../src/delivery/wire.ts";
+
+/** What a waiting rollout waits for. */
+export type Waits = Extract<Move, { kind: "hold" }>["why"];
+
+const CODES = {
+  gate: "GATE",
+  paused: "PAUSED",
+  inconclusive: "HELD",
+  error: "HELD",
+  failed: "HELD",
+} as const;
+
+export function waiting(why: Waits, reason: string, weights: string): FleetError {
+  return new FleetError({
+    code: CODES[why],
+    what: `The rollout waits: ${why === "gate" ? "a gate wants a person" : why === "paused" ? "somebody paused it" : "it could not be judged good"}.`,
+    got: `${weights}; ${reason}`,
+    expected: "fleet promote, or fleet abort",
+    remedy:
+      why === "paused"
+        ? `npx fleet resume, then pulumi up ${GOES_ON}; npx fleet abort sends all traffic back.`
+        : `npx fleet promote, then pulumi up ${GOES_ON}; npx fleet abort sends all traffic back.`,
+  });
+}
+
+export function unproven(reasons: readonly string[]): FleetError {
+  return new FleetError({
+    code: "TARGET_UNPROVEN",
+    what: "A new revision did not prove its health to the router: no traffic was switched.",
+    got: reasons.join("; "),
+    expected: "HEALTHY, with the code of this release",
+    remedy: "npx fleet logs shows what it did; mend it and run pulumi up again.",
+  });
+}
+
+export function rolledBack(reason: string): FleetError {
+  return new FleetError({
+    code: "ROLLED_BACK",
+    what: "The rollout failed and went back: all traffic is where it was.",
+    got: reason,
+    expected: "every check passes at every step",
+    remedy: "Mend the new version and run pulumi up again; the old revisions serve on.",
+  });
+}
+
+/** The table in force is not the one that this run set: the router went back by itself, or somebody else moves the traffic. */
+export function tableChanged({ table, reverted, command }: TrafficState, ours: TableRef): FleetError {
+  if (!reverted || !isSame(reverted, ours)) return taken(table ? tableName(table) : "no table");
+  return reverted.why === "abort" ? aborted(command) : leaseEnded(reverted);
+}
+
+function aborted(command: TrafficState["command"]): FleetError {
+  return new FleetError({
+    code: "ROLLOUT_ABORTED",
+    what: "Somebody aborted the rollout: all traffic is where it was.",
+    ...(command === undefined ? {} : { got: `abort by ${command.by}` }),
+    remedy: "Run pulumi up to begin it again.",
+  });
+}
+
+function leaseEnded({ step }: TableRef): FleetError {
+  return new FleetError({
+    code: "LEASE_ENDED",
+    what: "The router went back by itself: this run did not renew its lease in time. All traffic is where it was.",
+    got: `step ${step}`,
+    remedy:
+      "Run pulumi up to begin the rollout again; raise leaseSeconds of the strategy if the network is slow.",
+  });
+}
+
+export function taken(by: string): FleetError {
+  return new FleetError({
+    code: "TRAFFIC_TAKEN",
+    what: "The router's table was changed by somebody else while this rollout went on.",
+    got: by,
+    expected: "the table that this run set",
+    remedy: "Look at npx fleet status, then run pulumi up again.",
+  });
+}
+
+/** Whether a rollout ended because the router had gone back already. */
+export const isReverted = (error: unknown): boolean =>
+  error instanceof FleetError && (error.code === "ROLLOUT_ABORTED" || error.code === "LEASE_ENDED");

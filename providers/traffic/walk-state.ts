@@ -1,0 +1,100 @@
+/** What a router's state means for a rollout that begins or goes on, and the messages that follow from it. Pure. */
+import { holdOf, isSame, type Position, percent, type Step } from "../../src/delivery/index.ts";
+import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../src/delivery/wire.ts";
+import { type Handing, handings } from "./handing.ts";
+import { finalOf, isSpreadAs, messageOf, servicesAt, type Wanted } from "./plan.ts";
+import type { Waits } from "./walk-errors.ts";
+
+export const stepName = (steps: readonly Step[], step: number): string =>
+  `step ${step + 1} of ${steps.length}, ${percent(steps[step]?.weightBp ?? 0)}${steps[step]?.mirror ? " and copies" : ""}`;
+
+/** A table as a message that sets it again. */
+export const asMessage = ({ release, step, salt, services }: Table): SetTraffic => ({
+  release,
+  step,
+  salt,
+  services,
+});
+
+/** The condition that the router's table is still the one of this state. */
+export const expecting = ({ table, serial }: TrafficState): Pick<SetTraffic, "expect"> =>
+  table ? { expect: { release: table.release, step: table.step, serial } } : {};
+
+/** The message that gives green its share at a step, under a lease that returns to the proven table, or holds where state is handed over. */
+export function stepMessage(
+  wanted: Wanted,
+  at: Position,
+  step: Step,
+  state: TrafficState,
+  proven: Table,
+  slackMs: number,
+): SetTraffic {
+  const message = messageOf(wanted, at.step + 1, servicesAt(wanted, step));
+  const { leaseSeconds } = wanted.strategy;
+  const slack = leaseSeconds === undefined ? slackMs : leaseSeconds * 1000;
+  const forMs = Math.max(1000, Math.round(step.intervalSeconds * 1000 + slack));
+  const isHanded = handings(wanted.services, proven, message).length > 0;
+  const lease = { forMs, revertTo: proven.release, ...(isHanded ? { onEnd: "hold" as const } : {}) };
+  return { ...message, ...expecting(state), lease };
+}
+
+/** What a person said of the table that is in force. */
+export function commandOf({ table, command }: TrafficState): TrafficCommand | undefined {
+  return isSame(table, command) ? command?.command : undefined;
+}
+
+/** Whether another release's rollout is under way. */
+export const isForeign = ({ table }: TrafficState, { release }: Wanted): boolean =>
+  table !== undefined && table.mode !== "steady" && table.release !== release;
+
+export const isSteadyAt = (table: Table | undefined, wanted: Wanted): boolean =>
+  table?.mode === "steady" && table.release === wanted.release && isSpreadAs(table, finalOf(wanted));
+
+/** Whether this release's step ended by its lease: where state was handed over the table is held, otherwise it went back. */
+export function isLapsed({ table, reverted }: TrafficState, { release }: Wanted): boolean {
+  if (table?.mode === "held") return table.release === release;
+  return table?.mode === "steady" && reverted?.release === release && reverted.why === "lease";
+}
+
+/** State that follows the traffic back from this release's last table. */
+export const wayBack = (wanted: Wanted, table: Table): Handing[] =>
+  handings(wanted.services, messageOf(wanted, 0, finalOf(wanted)), table);
+
+/** State that may still be with a new revision, of this release or another, from which the router went back by itself. */
+export function leftBehind({ table, reverted }: TrafficState, wanted: Wanted): Handing[] {
+  if (table?.mode !== "steady" || reverted === undefined || reverted.at <= table.at) return [];
+  const { services, salt, release } = reverted;
+  if (services) return handings(wanted.services, { services, salt }, table);
+  return release === wanted.release ? wayBack(wanted, table) : [];
+}
+
+/** The step that the router is at, when that is one of this release and these steps. */
+export function resumeAt(
+  { table }: TrafficState,
+  wanted: Wanted,
+  steps: readonly Step[],
+): Position | undefined {
+  if (!table || table.mode === "steady" || table.release !== wanted.release) return undefined;
+  const step = steps[table.step - 1];
+  if (!step || !isSpreadAs(table, servicesAt(wanted, step))) return undefined;
+  return { step: table.step - 1, inconclusive: 0, errors: 0 };
+}
+
+/** Why a held step waits on: nobody has said anything about it that would let it go on. */
+export function stillWaits(
+  state: TrafficState,
+  steps: readonly Step[],
+  at: Position,
+  { strategy }: Pick<Wanted, "strategy">,
+): Waits | undefined {
+  const held = holdOf(state.table);
+  if (held === undefined) return undefined;
+  const command = commandOf(state);
+  if (command === "promote" || command === "resume") return undefined;
+  if (command === "pause") return "paused";
+  if (held.code === "gate") return steps[at.step]?.gate ? "gate" : undefined;
+  const isBad = held.code === "failed" || (held.code === "stranded" && command !== "abort");
+  const freezes =
+    strategy.onFailure === "freeze" || (strategy.onFailure === "rollback" && !strategy.rollbackOnFailure);
+  return freezes && isBad ? "failed" : undefined;
+}

@@ -1,0 +1,47 @@
+/**
+ * Why a router holds its table: a code to decide by, and a sentence for people. Routers and states of earlier versions have the
+ * sentence alone; this is the one place that reads it. Pure.
+ */
+import { HOLD_CODES, type HoldCode, type SetTraffic, type Table, type TrafficState } from "./wire.ts";
+
+export interface Hold {
+  /** `unknown`: a code of a later version, or a sentence that no version of this tool wrote. */
+  readonly code: HoldCode | "unknown";
+  /** For people. */
+  readonly text: string;
+}
+
+/** The longest sentence that a router keeps, in characters. */
+const LONGEST = 300;
+
+/** Why a table is held; undefined where it is not. */
+export function holdOf(table: Pick<Table, "mode" | "reason" | "holdCode"> | undefined): Hold | undefined {
+  if (table?.mode !== "held") return undefined;
+  const { reason: text = "", holdCode } = table;
+  if (holdCode === undefined) return { code: codeOfSentence(text), text };
+  return { code: HOLD_CODES.find((code) => code === holdCode) ?? "unknown", text };
+}
+
+/** The part of `SET_TRAFFIC` that holds a table. A router that does not list the code in its answers would refuse it, and gets the sentence alone. */
+export const holding = (
+  { holdCodes }: Pick<TrafficState, "holdCodes">,
+  code: HoldCode,
+  text: string,
+): Pick<SetTraffic, "hold" | "holdCode"> => ({
+  hold: text.slice(0, LONGEST),
+  ...(holdCodes?.includes(code) ? { holdCode: code } : {}),
+});
+
+/** What earlier versions wrote, in the order in which it is tried: a quoted verdict may be part of any other sentence. */
+const SENTENCES: readonly (readonly [RegExp, HoldCode])[] = [
+  [/^a gate at /, "gate"],
+  [/^paused by hand$/, "paused"],
+  [/^\d+ intervals? without enough to judge by: /, "inconclusive"],
+  [/^\d+ measurements? in a row could not be made: /, "error"],
+  [/^the state cannot go back; /, "stranded"],
+  [/^its deployer is gone, /, "abandoned"],
+  [/ fails: /, "failed"],
+];
+
+const codeOfSentence = (text: string): Hold["code"] =>
+  SENTENCES.find(([pattern]) => pattern.test(text))?.[1] ?? "unknown";
