@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
 import { formatProblem } from "../src/core/errors.ts";
 import type { Kind, StrategyInput } from "../src/delivery/strategy.ts";
+import { networkSetting } from "./network-setting.ts";
 import { projectFile } from "./project-file.ts";
 import { type StackValues, settingProblems } from "./setting-problems.ts";
 import { defaultOf, type SettingKey } from "./setting-table.ts";
@@ -19,7 +20,7 @@ export function settings(config: pulumi.Config) {
     .split(/[\s,]+/)
     .filter((name) => name !== "");
   return {
-    network: networkOf(config),
+    network: networkSetting((key) => text(config, key)),
     module: text(config, "module"),
     version: text(config, "version"),
     health: {
@@ -105,26 +106,6 @@ export function healthCron(config: pulumi.Config): Record<string, string> {
   checkSettings(config);
   const every = number(config, "healthCronSeconds");
   return every > 0 ? { "Cron-Interval": `${every}-seconds`, "Cron-Tag-Action": "PERIODIC_HEALTH_CHECK" } : {};
-}
-
-function networkOf(config: pulumi.Config) {
-  const kind = text(config, "network");
-  if (kind === "local") return { kind: "local" as const, dir: text(config, "localDir") };
-  const uploadUrl = text(config, "uploadUrl");
-  const suUrl = text(config, "suUrl");
-  const graphqlUrl = text(config, "graphqlUrl");
-  return {
-    kind: kind as "legacy",
-    gatewayUrl: text(config, "gatewayUrl"),
-    ...(graphqlUrl === "" ? {} : { graphqlUrl }),
-    muUrl: text(config, "muUrl"),
-    cuUrl: text(config, "cuUrl"),
-    scheduler: text(config, "scheduler"),
-    authority: text(config, "authority"),
-    ...(suUrl === "" ? {} : { suUrl }),
-    ...(uploadUrl === "" ? {} : { uploadUrl }),
-    maxMessageBytes: number(config, "maxMessageBytes"),
-  };
 }
 
 /** The value that the stack has, or the default. */

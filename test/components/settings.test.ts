@@ -2,12 +2,18 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, describe, expect, test } from "vitest";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { checkWorkingFolder } from "../../components/project-file.ts";
 import { type StackValues, settingProblems } from "../../components/setting-problems.ts";
 import { SETTINGS, type Setting } from "../../components/setting-table.ts";
 import { healthCron, serviceConfig, settings } from "../../components/settings.ts";
-import { readStackConfig } from "../../src/operations/workspace/stack-config.ts";
+import { type NetworkRef, NetworkRefSchema } from "../../src/ao/network.ts";
+import {
+  localFolderOf,
+  networkOf,
+  placedIn,
+  readStackConfig,
+} from "../../src/operations/workspace/stack-config.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { sandbox } from "../toolchain/sandbox.ts";
 
@@ -98,6 +104,72 @@ describe("defaults", () => {
       const expected = setting.default === undefined ? undefined : String(setting.default);
       expect(config.get(key), key).toBe(expected);
     }
+  });
+});
+
+describe("the network of a stack's settings", () => {
+  const legacy = { network: "legacy" };
+  const units = {
+    ...legacy,
+    ...{ gatewayUrl: "https://g.example.org", graphqlUrl: "https://i.example.org/graphql" },
+    ...{ muUrl: "https://mu.example.org", cuUrl: "https://cu.example.org", suUrl: "https://su.example.org" },
+    ...{ scheduler: "s".repeat(43), authority: "a".repeat(43), uploadUrl: "https://up.example.org" },
+    maxMessageBytes: "50000",
+  };
+
+  /** As `pulumi up` declares it, and as fleet's commands open it. */
+  function bothOf(values: Record<string, string>) {
+    const box = sandbox();
+    const all = Object.fromEntries(Object.entries(values).map(([key, value]) => [`two:${key}`, value]));
+    writeFileSync(box.file("Pulumi.yaml"), "name: two\nruntime: nodejs\n");
+    writeFileSync(box.file("Pulumi.dev.yaml"), stringify({ config: all }));
+    const declared = NetworkRefSchema.safeParse(settings(stack(all)).network);
+    const place = (network: NetworkRef) => placedIn(box.dir, network);
+    return {
+      up: () => place(declared.data ?? raise(declared.error)),
+      fleet: () => networkOf(readStackConfig(box.dir, "dev"), box.dir),
+      dir: box.dir,
+    };
+  }
+  const raise = (error: unknown): never => {
+    throw error;
+  };
+
+  test.each<[string, Record<string, string>]>([
+    ["no setting", {}],
+    ["every unit", units],
+    ["the default units", legacy],
+    ["empty units that nobody needs", { ...units, graphqlUrl: "", suUrl: "", uploadUrl: "" }],
+    ["a folder", { localDir: "here/net" }],
+    ["a folder anywhere", { localDir: "/srv/net" }],
+  ])("is the same for the program and for fleet: %s", (_what, values) => {
+    const { up, fleet } = bothOf(values);
+    expect(fleet()).toEqual(up());
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ["no folder", { localDir: "" }],
+    ["no messenger unit", { ...legacy, muUrl: "" }],
+    ["no scheduler", { ...legacy, scheduler: "" }],
+    ["an index that is no URL", { ...legacy, graphqlUrl: "i.example.org" }],
+  ])("is refused by both: %s", (_what, values) => {
+    const { up, fleet } = bothOf(values);
+    expect(up).toThrow();
+    expect(fleet).toThrow("NETWORK_INVALID");
+  });
+
+  test("keeps its embedded folder while the stack lives on another network; an empty one is refused", () => {
+    const box = sandbox();
+    const configOf = (localDir: string) => {
+      writeFileSync(box.file("Pulumi.yaml"), "name: two\nruntime: nodejs\n");
+      writeFileSync(
+        box.file("Pulumi.dev.yaml"),
+        stringify({ config: { "two:network": "legacy", "two:localDir": localDir } }),
+      );
+      return readStackConfig(box.dir, "dev");
+    };
+    expect(localFolderOf(configOf("/srv/net"), box.dir)).toBe("/srv/net");
+    expect(() => localFolderOf(configOf(""), box.dir)).toThrow("NETWORK_INVALID");
   });
 });
 

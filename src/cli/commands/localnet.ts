@@ -1,8 +1,8 @@
-import { isAbsolute, join } from "node:path";
+import { resolve } from "node:path";
 import { Command } from "commander";
 import { z } from "zod";
 import type { LocalNetworkInfo } from "../../localnet/index.ts";
-import { readStackConfig } from "../../operations/workspace/stack-config.ts";
+import { localFolderOf, readStackConfig } from "../../operations/workspace/stack-config.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT, UsageError } from "../exit.ts";
 
@@ -125,8 +125,8 @@ export function localnetCommand(cli: Cli): Command {
 
 /** Without asking pulumi: the folder rarely differs between stacks, so the dev stack's is the default. */
 function folderOf({ projectDir }: Context, { dir, stack }: DirOptions): string {
-  const folder = dir ?? readStackConfig(projectDir, stack ?? "dev").get("localDir") ?? "";
-  return isAbsolute(folder) ? folder : join(projectDir, folder);
+  if (dir !== undefined) return resolve(projectDir, dir);
+  return localFolderOf(readStackConfig(projectDir, stack ?? "dev"), projectDir);
 }
 
 async function agree({ host }: Context, yes: boolean, question: string): Promise<void> {

@@ -1,10 +1,10 @@
-import { resolve } from "node:path";
 import { z } from "zod";
 import { type NetworkRef, NetworkRefSchema } from "../../ao/network.ts";
 import type { RunClock } from "../deploy/clock.ts";
 import type { Engine, EngineEvent } from "../deploy/engine.ts";
 import { type Plan, preview } from "../deploy/preview.ts";
 import { resourceOf } from "../deploy/urn.ts";
+import { placedIn } from "../workspace/stack-config.ts";
 
 /** A member that the program declares and the stack's state does not know. */
 export interface DeclaredMember {
@@ -60,7 +60,7 @@ export async function declaredMembers(
     );
     ledger ??= scope.ledger;
     router ??= strategy?.router;
-    network ??= placed(inputs.network, request.projectDir);
+    network ??= placedIn(request.projectDir, inputs.network);
     if (metadata.op === "create")
       members.push({
         name,
@@ -79,7 +79,3 @@ export async function declaredMembers(
     ...(network === undefined ? {} : { network }),
   };
 }
-
-/** The folder of an embedded network is relative to the project. */
-const placed = (network: NetworkRef, projectDir: string): NetworkRef =>
-  network.kind === "local" ? { ...network, dir: resolve(projectDir, network.dir) } : network;

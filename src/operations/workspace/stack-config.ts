@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
+import { networkSetting } from "../../../components/network-setting.ts";
 import { defaultOf } from "../../../components/setting-table.ts";
 import { type NetworkRef, NetworkRefSchema } from "../../ao/network.ts";
 import { FleetError } from "../../core/errors.ts";
@@ -60,30 +61,15 @@ export function readStackConfig(projectDir: string, stack: string): StackConfig 
   };
 }
 
+/** A network whose folder, where it has one, does not depend on where it is asked for. */
+export const placedIn = (projectDir: string, network: NetworkRef): NetworkRef =>
+  network.kind === "local" ? { ...network, dir: resolve(projectDir, network.dir) } : network;
+
 /** Where the stack's fleet lives. @throws FleetError NETWORK_INVALID */
 export function networkOf(config: StackConfig, projectDir: string): NetworkRef {
-  const kind = config.get("network");
-  const fields = [
-    "gatewayUrl",
-    "graphqlUrl",
-    "muUrl",
-    "cuUrl",
-    "suUrl",
-    "scheduler",
-    "authority",
-    "uploadUrl",
-  ].flatMap((key) => {
-    const value = config.get(key);
-    return value === undefined || value === "" ? [] : [[key, value] as const];
-  });
-  const limit = config.get("maxMessageBytes");
-  const capacity = limit === undefined ? {} : { maxMessageBytes: Number(limit) };
-  const ref =
-    kind === "local"
-      ? { kind, dir: join(projectDir, config.get("localDir") ?? "") }
-      : { kind, ...Object.fromEntries(fields), ...capacity };
+  const ref = networkSetting((key) => config.get(key) ?? "");
   const parsed = NetworkRefSchema.safeParse(ref);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return placedIn(projectDir, parsed.data);
   throw new FleetError({
     code: "NETWORK_INVALID",
     what: `The network of the stack ${config.stack} is not described well.`,
@@ -92,6 +78,14 @@ export function networkOf(config: StackConfig, projectDir: string): NetworkRef {
     expected: "network: local or legacy, with the addresses of its units",
     remedy: "Correct the stack's settings: pulumi config set <key> <value>",
   });
+}
+
+/** The folder of the stack's embedded network, also while the stack lives on another one. @throws FleetError NETWORK_INVALID */
+export function localFolderOf(config: StackConfig, projectDir: string): string {
+  const get = (key: string) => (key === "network" ? "local" : config.get(key));
+  const network = networkOf({ ...config, get }, projectDir);
+  if (network.kind !== "local") throw new Error(`a ${network.kind} network has no folder`);
+  return network.dir;
 }
 
 function yaml(file: string): unknown {
