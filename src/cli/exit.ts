@@ -1,4 +1,4 @@
-import { FleetError } from "../core/errors.ts";
+import { UsageError } from "../core/usage-error.ts";
 
 /** Exit codes of `fleet`. They are part of its interface: scripts branch on them. */
 export const EXIT = {
@@ -39,9 +39,6 @@ export function exitCodesText(): string {
   const lines = EXIT_MEANING.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`);
   return ["Exit codes:", ...lines].join("\n");
 }
-
-/** A wrong command line, found after parsing: exit code 2. */
-export class UsageError extends FleetError {}
 
 /** The exit code of a thrown error. */
 export function exitCodeOf(error: unknown): ExitCode {

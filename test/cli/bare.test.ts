@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { membersNamed, membersWithLibrary } from "../../src/cli/state/members.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import type { History } from "../../src/fleet/history.ts";
@@ -15,6 +14,7 @@ import { isOpen } from "../../src/monitor/book.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 import { openStore } from "../../src/monitor/store.ts";
 import { collect } from "../../src/operations/audit/collect.ts";
+import { membersNamed, membersWithLibrary } from "../../src/operations/members-named.ts";
 import { monitorOf } from "../../src/operations/observe/monitor.ts";
 import { waysTo } from "../../src/operations/rollback/way.ts";
 import { validateConfiguration } from "../../src/operations/validate/configuration.ts";
@@ -36,8 +36,10 @@ const plain =
     if (action !== "Eval" || nonce === undefined) return {};
     return { output: JSON.stringify({ fleet: "alive", nonce, code }) };
   };
+
 /** aos that does not take this wallet for its owner. */
 const foreign: Behaviour = () => ({ output: "New Message From abc...def: Action = Eval" });
+
 /** aos whose program fails on everything. */
 const failing: Behaviour = () => ({ error: "boom" });
 

@@ -2,11 +2,12 @@
 import { PassThrough } from "node:stream";
 import type { Page } from "playwright-core";
 import type { Context } from "../../src/cli/command.ts";
-import { fleetSource } from "../../src/cli/dashboard/source.ts";
+import { runRollback } from "../../src/cli/dashboard/rollback.ts";
 import { type Host, realHost } from "../../src/cli/host.ts";
 import { Output } from "../../src/cli/output.ts";
 import { serveDashboard } from "../../src/dashboard/server.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
+import { fleetSource } from "../../src/operations/view/source.ts";
 import { type Workspace, workspaceOf } from "../../src/operations/workspace/workspace.ts";
 import { openBrowser } from "../dashboard/browser.ts";
 import type { Project } from "./project.ts";
@@ -57,11 +58,14 @@ export async function showPage(
     stack: async () => "dev",
     fleet,
   };
-  const dashboard = await serveDashboard(fleetSource(context, shown), {
-    host: "127.0.0.1",
-    port: 0,
-    ...served,
-  });
+  const dashboard = await serveDashboard(
+    fleetSource(context, shown, (...action) => runRollback(context, ...action)),
+    {
+      host: "127.0.0.1",
+      port: 0,
+      ...served,
+    },
+  );
   const browser = await openBrowser();
   const page = await browser.newPage({ viewport: { width: 1280, height } });
   return {

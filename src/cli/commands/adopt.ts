@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { throwAll } from "../../core/errors.ts";
+import { UsageError } from "../../core/usage-error.ts";
 import { writeAtomically } from "../../fleet/files.ts";
 import type { Adoption } from "../../fleet/members/adoption.ts";
 import { declaredMembers } from "../../operations/adopt/declared.ts";
@@ -13,7 +14,7 @@ import { choicesOf, problemsOf, type Verdict, verdictOn } from "../adopt/choose.
 import { type Cli, type Context, count, defineCommand, names, pair, seconds } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
 import { runUp } from "../deploy/up.ts";
-import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
+import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({

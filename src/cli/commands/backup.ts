@@ -6,9 +6,9 @@ import { nowOf } from "../../fleet/protocol/now.ts";
 import { contentsWords } from "../../fleet/snapshot/contents.ts";
 import type { Snapshot } from "../../fleet/snapshot/store.ts";
 import { takeSnapshot } from "../../fleet/snapshot/take.ts";
+import { membersWithLibrary } from "../../operations/members-named.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { membersWithLibrary } from "../state/members.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({ timeout: z.number() });

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { parseJson } from "../../core/json.ts";
+import { UsageError } from "../../core/usage-error.ts";
 import { faultOf } from "../../delivery/faults.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { faultIn, luaExplainer } from "../../fleet/code/lua-errors.ts";
@@ -13,9 +14,9 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { call, dryCall, type Reply } from "../../fleet/protocol/call.ts";
+import { withLibrary } from "../../operations/members-named.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
-import { EXIT, type ExitCode, UsageError } from "../exit.ts";
-import { withLibrary } from "../state/members.ts";
+import { EXIT, type ExitCode } from "../exit.ts";
 
 const Options = z.looseObject({
   data: z.string().optional(),

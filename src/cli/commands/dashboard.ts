@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { type Cli, count, defineCommand, seconds } from "../command.ts";
+import { runRollback } from "../dashboard/rollback.ts";
 import { EXIT } from "../exit.ts";
 
 const Options = z.looseObject({
@@ -41,9 +42,9 @@ export function dashboardCommand(cli: Cli): Command {
       const fleet = await context.fleet({ journal: "discard", wallet: allowActions });
       const [{ serveDashboard }, { fleetSource }] = await Promise.all([
         import("../../dashboard/server.ts"),
-        import("../dashboard/source.ts"),
+        import("../../operations/view/source.ts"),
       ]);
-      const source = fleetSource(context, fleet);
+      const source = fleetSource(context, fleet, (...action) => runRollback(context, ...action));
       const dashboard = await serveDashboard(source, { host, port, everySeconds: every, allowActions });
       context.out.line(dashboard.url);
       context.out.document({ success: true, url: dashboard.url, actions: allowActions });

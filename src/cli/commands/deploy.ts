@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { UsageError } from "../../core/usage-error.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import { type Plan, planLines, preview } from "../../operations/deploy/preview.ts";
@@ -9,7 +10,7 @@ import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
 import { runUp } from "../deploy/up.ts";
-import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
+import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
 
 const Options = z.looseObject({
   only: z.array(z.string()).default([]),

@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { z } from "zod";
+import { UsageError } from "../../core/usage-error.ts";
 import type { LocalNetworkInfo } from "../../localnet/index.ts";
 import { localFolderOf, readStackConfig } from "../../operations/workspace/stack-config.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
-import { EXIT, UsageError } from "../exit.ts";
+import { EXIT } from "../exit.ts";
 
 const DirSchema = z.looseObject({ dir: z.string().optional(), stack: z.string().optional() });
 type DirOptions = z.output<typeof DirSchema>;

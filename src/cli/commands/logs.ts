@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../core/brief.ts";
+import { UsageError } from "../../core/usage-error.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import type { History } from "../../fleet/history.ts";
@@ -14,7 +15,7 @@ import {
   withSources,
 } from "../../operations/trace/log-entries.ts";
 import { type Cli, type Context, count, defineCommand } from "../command.ts";
-import { EXIT, UsageError } from "../exit.ts";
+import { EXIT } from "../exit.ts";
 
 const Options = z.looseObject({
   limit: z.number(),

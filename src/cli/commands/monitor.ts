@@ -3,6 +3,7 @@ import { InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { brief } from "../../core/brief.ts";
+import { UsageError } from "../../core/usage-error.ts";
 import { lineOf } from "../../monitor/notify/message.ts";
 import type { Report } from "../../monitor/report.ts";
 import { openStore } from "../../monitor/store.ts";
@@ -14,7 +15,7 @@ import { type Monitor, monitorOf, type RoundResult } from "../../operations/obse
 import { type MetricsServer, serveMetrics } from "../../operations/observe/server.ts";
 import { figureLines, lastWord } from "../../operations/observe/words.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
-import { EXIT, UsageError } from "../exit.ts";
+import { EXIT } from "../exit.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({

@@ -3,15 +3,16 @@ import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
+import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { contentsOf, contentsWords, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { putBack, putBackLines } from "../../operations/backup/put-back.ts";
+import { membersWithLibrary } from "../../operations/members-named.ts";
 import { ownerWords, recover } from "../../operations/recover/index.ts";
 import { type Cli, type Context, defineCommand } from "../command.ts";
-import { EXIT, type ExitCode, UsageError } from "../exit.ts";
-import { membersWithLibrary } from "../state/members.ts";
+import { EXIT, type ExitCode } from "../exit.ts";
 
 const Options = z.looseObject({
   all: z.boolean().default(false),

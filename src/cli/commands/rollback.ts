@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { FleetError, formatProblem } from "../../core/errors.ts";
+import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
@@ -21,7 +22,7 @@ import { lastOf, nothingEarlier, targetOf } from "../../operations/rollback/targ
 import { wayLines } from "../../operations/rollback/way-words.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { EXIT_OF, failureLines } from "../deploy/report.ts";
-import { EXIT, type ExitCode, exitCodesText, UsageError } from "../exit.ts";
+import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
 import { toldOn } from "../rollback/told.ts";
 
 /** Seconds for which the ledger may be silent. */

@@ -5,8 +5,8 @@ import { tableName } from "../../delivery/table.ts";
 import type { TrafficCommand } from "../../delivery/wire.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import { trafficOf } from "../../operations/observe/traffic.ts";
+import { noRouter, routerIn } from "../../operations/rollout/router.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
-import { noRouter, routerIn } from "../router.ts";
 import { trafficLines } from "../traffic.ts";
 
 const SaidSchema = z.looseObject({ release: z.string(), step: z.number(), mode: z.string() });

@@ -6,9 +6,9 @@ import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
+import { membersWithLibrary } from "../../operations/members-named.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { membersWithLibrary } from "../state/members.ts";
 import { table } from "../table.ts";
 
 const number = z.number().default(0);

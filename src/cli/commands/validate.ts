@@ -3,8 +3,10 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../core/brief.ts";
 import { budgetOf } from "../../core/budget.ts";
+import { UsageError } from "../../core/usage-error.ts";
 import { writeAtomically } from "../../fleet/files.ts";
 import { readRelease } from "../../fleet/releases/document.ts";
+import { membersNamed } from "../../operations/members-named.ts";
 import { junitOf } from "../../operations/validate/junit.ts";
 import { logFindings } from "../../operations/validate/logs.ts";
 import {
@@ -17,8 +19,7 @@ import {
 import { runValidation } from "../../operations/validate/run.ts";
 import { validateSecrets } from "../../operations/validate/secrets.ts";
 import { type Cli, type Context, count, defineCommand, names, positive, seconds } from "../command.ts";
-import { EXIT, UsageError } from "../exit.ts";
-import { membersNamed } from "../state/members.ts";
+import { EXIT } from "../exit.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({

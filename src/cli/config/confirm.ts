@@ -1,5 +1,5 @@
+import { UsageError } from "../../core/usage-error.ts";
 import type { Context } from "../command.ts";
-import { UsageError } from "../exit.ts";
 
 /**
  * Whether a person wants it.

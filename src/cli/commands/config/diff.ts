@@ -4,12 +4,12 @@ import { FleetError } from "../../../core/errors.ts";
 import type { HistoryEntry } from "../../../fleet/config/held.ts";
 import { explainData } from "../../../fleet/config/words.ts";
 import type { DeclaredProcess } from "../../../fleet/releases/declared.ts";
+import { membersWithLibrary } from "../../../operations/members-named.ts";
 import { declaredBy, type Live, liveConfigs } from "../../../operations/settings/live.ts";
+import { versionOf } from "../../../operations/settings/versions.ts";
 import { authorOf, whenOf } from "../../../operations/settings/words.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
-import { versionOf } from "../../config/versions.ts";
 import { EXIT } from "../../exit.ts";
-import { membersWithLibrary } from "../../state/members.ts";
 
 const Options = z.looseObject({
   timeout: z.number(),

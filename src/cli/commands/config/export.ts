@@ -3,11 +3,11 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../../core/amount.ts";
+import { membersWithLibrary } from "../../../operations/members-named.ts";
 import { type ConfigFileEntry, fileText } from "../../../operations/settings/file.ts";
 import { declaredBy, liveConfigs } from "../../../operations/settings/live.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
-import { membersWithLibrary } from "../../state/members.ts";
 
 const Options = z.looseObject({
   timeout: z.number(),

@@ -2,11 +2,11 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../../core/brief.ts";
 import type { HistoryEntry } from "../../../fleet/config/held.ts";
+import { membersWithLibrary } from "../../../operations/members-named.ts";
 import { liveConfigs } from "../../../operations/settings/live.ts";
 import { authorOf, fieldsOf, whenOf } from "../../../operations/settings/words.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
-import { membersWithLibrary } from "../../state/members.ts";
 import { table } from "../../table.ts";
 
 const Options = z.looseObject({ timeout: z.number(), type: z.string().optional() });

@@ -1,15 +1,15 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { explainData } from "../../../fleet/config/words.ts";
+import { membersWithLibrary } from "../../../operations/members-named.ts";
 import { declaredBy, liveConfigs } from "../../../operations/settings/live.ts";
 import { recordChanges } from "../../../operations/settings/record.ts";
 import { SendOptions, sendConfigs } from "../../../operations/settings/send.ts";
+import { versionOf } from "../../../operations/settings/versions.ts";
 import { DRIFT_NOTE } from "../../../operations/settings/words.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { confirmed } from "../../config/confirm.ts";
-import { versionOf } from "../../config/versions.ts";
 import { EXIT } from "../../exit.ts";
-import { membersWithLibrary } from "../../state/members.ts";
 
 const Options = SendOptions.extend({ type: z.string(), to: z.string() });
 

@@ -1,15 +1,15 @@
 /** Which member of a fleet carries the router: told by what a member is, never by what it is called. */
 import { z } from "zod";
-import { FleetError } from "../core/errors.ts";
-import { FLEET_REQUEST } from "../core/fleet-actions.ts";
-import { isBare } from "../fleet/code/bare.ts";
-import type { FleetSession } from "../fleet/fleet-session.ts";
-import { pickMember } from "../fleet/members/known.ts";
-import type { Member } from "../fleet/members/member.ts";
-import { dryCall } from "../fleet/protocol/call.ts";
-import { luaList } from "../fleet/protocol/lua-list.ts";
-import { stackState } from "../operations/rollback/stack.ts";
-import type { Context } from "./command.ts";
+import { FleetError } from "../../core/errors.ts";
+import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
+import { isBare } from "../../fleet/code/bare.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { pickMember } from "../../fleet/members/known.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { dryCall } from "../../fleet/protocol/call.ts";
+import { luaList } from "../../fleet/protocol/lua-list.ts";
+import type { OperationContext } from "../context.ts";
+import { stackState } from "../rollback/stack.ts";
 
 /** Seconds that the members get to say what they are. */
 const ASKED = 15;
@@ -22,7 +22,7 @@ const ASKED = 15;
  * @throws FleetError UNKNOWN_PROCESS
  */
 export async function routerIn(
-  context: Context,
+  context: OperationContext,
   fleet: FleetSession,
   named: string | undefined,
 ): Promise<Member | undefined> {

@@ -1,7 +1,7 @@
 import { FleetError } from "../../core/errors.ts";
+import { UsageError } from "../../core/usage-error.ts";
 import type { HistoryEntry } from "../../fleet/config/held.ts";
-import { type Live, noConfig } from "../../operations/settings/live.ts";
-import { UsageError } from "../exit.ts";
+import { type Live, noConfig } from "./live.ts";
 
 /** One version with its data. */
 type KnownVersion = HistoryEntry & {

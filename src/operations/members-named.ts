@@ -1,11 +1,10 @@
-import { FleetError } from "../../core/errors.ts";
-import { isBare } from "../../fleet/code/bare.ts";
-import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { NO_LIBRARY } from "../../fleet/health/bare.ts";
-import { pickMember } from "../../fleet/members/known.ts";
-import type { Member } from "../../fleet/members/member.ts";
-import { UsageError } from "../exit.ts";
-import type { Output } from "../output.ts";
+import { FleetError } from "../core/errors.ts";
+import { UsageError } from "../core/usage-error.ts";
+import { isBare } from "../fleet/code/bare.ts";
+import type { FleetSession } from "../fleet/fleet-session.ts";
+import { NO_LIBRARY } from "../fleet/health/bare.ts";
+import { pickMember } from "../fleet/members/known.ts";
+import type { Member } from "../fleet/members/member.ts";
 
 /** The members that a command is about: those named, or all. @throws FleetError UNKNOWN_PROCESS, NOTHING_DEPLOYED */
 export function membersNamed(fleet: FleetSession, names: readonly string[], all: boolean): readonly Member[] {
@@ -37,7 +36,7 @@ export function membersWithLibrary(
   fleet: FleetSession,
   names: readonly string[],
   all: boolean,
-  out: Pick<Output, "note">,
+  out: { note(line: string): void },
 ): readonly Member[] {
   const members = membersNamed(fleet, names, all);
   if (names.length > 0) return members.map(withLibrary);

@@ -21,24 +21,30 @@ import { readManifest } from "../../fleet/members/manifest.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
 import { dryCall } from "../../fleet/protocol/call.ts";
-import { type HistoryEntry, historyOfStack, whatOf } from "../../operations/rollback/entries.ts";
-import { historyFor } from "../../operations/rollback/history-for.ts";
-import type { KnownHistory } from "../../operations/rollback/known.ts";
-import { isError, type LogEntry, newestEntries } from "../../operations/trace/log-entries.ts";
-import { acknowledge, alertsOf, order } from "../../operations/view/alerts.ts";
-import { differenceOf } from "../../operations/view/difference.ts";
-import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../operations/view/monitored.ts";
-import { lookAt } from "../../operations/view/processes.ts";
-import { trafficOf } from "../../operations/view/traffic.ts";
-import type { Context } from "../command.ts";
-import { noRouter } from "../router.ts";
-import { runRollback } from "./rollback.ts";
+import type { OperationContext } from "../context.ts";
+import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
+import { historyFor } from "../rollback/history-for.ts";
+import type { KnownHistory } from "../rollback/known.ts";
+import { noRouter } from "../rollout/router.ts";
+import { isError, type LogEntry, newestEntries } from "../trace/log-entries.ts";
+import { acknowledge, alertsOf, order } from "./alerts.ts";
+import { differenceOf } from "./difference.ts";
+import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "./monitored.ts";
+import { lookAt } from "./processes.ts";
+import { trafficOf } from "./traffic.ts";
 
 /** Milliseconds after which the stack's history is read again, though no other release is current. */
 const HISTORY_FOR = 60_000;
 
+/** Rolls a stack back, apart from the page, so that closing it leaves nothing half done. */
+type RollBack = (
+  stack: string,
+  action: { readonly to: string; readonly reason: string },
+  say: (line: string) => void,
+) => Promise<void>;
+
 /** The fleet of a command's stack, for the dashboard. Reads by dry-runs and files; actions are signed by the stack's wallet. */
-export function fleetSource(context: Context, fleet: FleetSession): Source {
+export function fleetSource(context: OperationContext, fleet: FleetSession, rollBack: RollBack): Source {
   const { scope } = fleet.session;
   const explorer = (kind: "entity" | "message", id: string): string | null =>
     fleet.session.networkName === "local" ? null : `https://www.ao.link/#/${kind}/${id}`;
@@ -145,14 +151,14 @@ export function fleetSource(context: Context, fleet: FleetSession): Source {
     },
     async act(action, say) {
       const now = await current();
-      await perform(context, now, router, action, say);
+      await perform(now, router, action, say, rollBack);
       say(`done: ${action.kind}`);
     },
   };
 }
 
 /** The history of the stack takes two calls of pulumi: it is kept until another release runs, or for a while. */
-function rememberedReleases(context: Context) {
+function rememberedReleases(context: OperationContext) {
   let kept: { id: string | undefined; until: number; history: Promise<KnownHistory> } | undefined;
   return (fleet: FleetSession, id: string | undefined): Promise<KnownHistory> => {
     if (!kept || (id !== undefined && kept.id !== id) || Date.now() > kept.until) {
@@ -239,16 +245,16 @@ async function messageView(
 }
 
 async function perform(
-  context: Context,
   fleet: FleetSession,
   router: Member | undefined,
   action: Action,
   say: (line: string) => void,
+  rollBack: RollBack,
 ): Promise<void> {
   if (action.kind === "acknowledge" && isMonitored(action.alert))
     return acknowledgeMonitored(fleet.session.scope, action.alert);
   if (action.kind === "acknowledge") return acknowledge(fleet, action.alert);
-  if (action.kind === "rollback") return runRollback(context, fleet.stack, action, say);
+  if (action.kind === "rollback") return rollBack(fleet.stack, action, say);
   if (!router) throw noRouter(fleet);
   await order(fleet, router, "TRAFFIC_COMMAND", { command: action.kind });
 }
