@@ -66,7 +66,8 @@ local function answer(deployment)
   }
 end
 
-local function finishAs(deployment, status, reason, msg)
+-- cause: of a run that another one ended, TAKEN_OVER or UNFINISHED; nil where the run ended itself. The reason is for people.
+local function finishAs(deployment, status, reason, msg, cause)
   deployment.status, deployment.phase, deployment.reason = status, status, reason
   deployment.finishedAt = fleet.now(msg)
   if status == "COMPLETED" then state.successful = state.successful + 1
@@ -75,7 +76,7 @@ local function finishAs(deployment, status, reason, msg)
   state.seconds = state.seconds + math.max(0, deployment.finishedAt - deployment.startedAt) / 1000
   state.timed = state.timed + 1
   ledger.write("DEPLOYMENT_FINISHED", {
-    deploymentId = deployment.deploymentId, epoch = deployment.epoch, status = status, reason = reason,
+    deploymentId = deployment.deploymentId, epoch = deployment.epoch, status = status, reason = reason, cause = cause,
     releaseHash = deployment.releaseHash, manifestHash = deployment.manifestHash,
   }, msg)
 end
@@ -123,8 +124,11 @@ local function begin(request, msg)
   if epochOf(msg) ~= fleet.epoch() then stale(msg, fleet.epoch()) end
   for _, other in pairs(state.byId) do
     if other.status == "RUNNING" then
-      local why = request.takeOver and "taken over by " or "it never finished; began after it: "
-      finishAs(other, "FAILED", why .. id, msg)
+      if request.takeOver then
+        finishAs(other, "FAILED", "taken over by " .. id, msg, "TAKEN_OVER")
+      else
+        finishAs(other, "FAILED", "it never finished; began after it: " .. id, msg, "UNFINISHED")
+      end
     end
   end
   fleet.setEpoch(fleet.epoch() + 1)

@@ -12,7 +12,15 @@ const intent = (more: Partial<Intent>): Intent => ({
   ...more,
 });
 const run = (deploymentId: string, epoch: number, more: object = {}) => ({
-  ...{ deploymentId, epoch, startedAt: 0, status: "COMPLETED", from: "owner", rolledBack: false },
+  ...{
+    deploymentId,
+    epoch,
+    startedAt: 0,
+    status: "COMPLETED",
+    from: "owner",
+    interrupted: false,
+    rolledBack: false,
+  },
   ...more,
 });
 const whole: Sources = {

@@ -151,6 +151,22 @@ describe("a run", () => {
   });
 });
 
+test("the ledger says by a code that another run ended one, and nothing of the kind where it ended itself", async () => {
+  const p = await base.clone();
+  await phase(p, "begin", "d1", 1);
+  await phase(p, "begin", "d2", 2);
+  await phase(p, "begin", "d3", 3, { takeOver: true });
+  await phase(p, "finish", "d3", 4, { status: "FAILED", reason: "taken over by nobody" });
+  const ended = await ledger(p, { kind: "DEPLOYMENT_FINISHED" });
+  expect(
+    ended.map(({ deploymentId, status, cause, reason }) => [deploymentId, status, cause, reason]),
+  ).toEqual([
+    ["d1", "FAILED", "UNFINISHED", "it never finished; began after it: d2"],
+    ["d2", "FAILED", "TAKEN_OVER", "taken over by d3"],
+    ["d3", "FAILED", undefined, "taken over by nobody"],
+  ]);
+});
+
 test("the ledger is read in pieces, by kind, and keeps everything through a load in place", async () => {
   const p = await base.clone();
   for (let i = 1; i <= 5; i++) {

@@ -82,6 +82,7 @@ const run = (deploymentId: string, more: Partial<LedgerRun> = {}): LedgerRun => 
   startedAt: Date.parse(at(9)),
   status: "FAILED",
   from: "me",
+  interrupted: false,
   rolledBack: false,
   ...more,
 });
@@ -226,6 +227,7 @@ describe("the history", () => {
     status: undefined,
     strategy: undefined,
     reason: undefined,
+    cause: undefined,
     releaseHash: undefined,
     ...more,
   });
@@ -241,7 +243,7 @@ describe("the history", () => {
       entry(3, "DEPLOYMENT_FINISHED", {
         deploymentId: "d2",
         status: "FAILED",
-        reason: "it never finished; d3",
+        ...{ reason: "it never finished; began after it: d3", cause: "UNFINISHED" },
       }),
       entry(4, "ROLLBACK_PHASE", { deploymentId: "d1", status: "COMPLETED" }),
       entry(5, "DEPLOYMENT_BEGUN", { deploymentId: "d5", epoch: 3 }),
@@ -251,7 +253,7 @@ describe("the history", () => {
       { deploymentId: "d2", status: "FAILED" },
       { deploymentId: "d5", status: "RUNNING" },
     ]);
-    const held = { deploymentId: "d6", status: "HELD", startedAt: 0, from: "me", rolledBack: false };
+    const held = run("d6", { status: "HELD" });
     expect(historyOfStack([], [held], []).map(({ result }) => result)).toEqual(["held"]);
     const lines = historyOfStack(mergeReleases([], runs, undefined), runs, []);
     expect(lines.map(({ deploymentId, result, number }) => [deploymentId, result, number])).toEqual([
@@ -259,6 +261,21 @@ describe("the history", () => {
       ["d2", "interrupted", undefined],
       ["d1", "rolled-back", 1],
     ]);
+  });
+  it.each([
+    ["interrupted", { reason: "taken over by d3", cause: "TAKEN_OVER" }],
+    ["interrupted", { reason: "it is not written any more", cause: "UNFINISHED" }],
+    // As coordinators of version 0.1.0 wrote it.
+    ["interrupted", { reason: "taken over by d3" }],
+    ["interrupted", { reason: "it never finished; began after it: d3" }],
+    ["failed", { reason: "battle is taken over by somebody else: it never finished" }],
+    ["failed", {}],
+  ] as const)("takes a failed run for %s: %j", (result, more) => {
+    const runs = runsOf([
+      entry(1, "DEPLOYMENT_BEGUN", { deploymentId: "d2", epoch: 1 }),
+      entry(2, "DEPLOYMENT_FINISHED", { deploymentId: "d2", status: "FAILED", ...more }),
+    ]);
+    expect(historyOfStack([], runs, []).map((line) => line.result)).toEqual([result]);
   });
   it("says of a release that a person let it through without a good verdict, and which verdict that was", () => {
     const verdict = "errorRate of calc is open: 0 requests";

@@ -89,12 +89,9 @@ function begin(request: Request): Json {
   if (epochTag(request) !== fleet.epoch) throw stale(request, fleet.epoch);
   for (const other of Object.values(ledger.deployments))
     if (other.status === "RUNNING")
-      end(
-        request,
-        other,
-        "FAILED",
-        `${data.takeOver === true ? "taken over by " : "it never finished; began after it: "}${id}`,
-      );
+      data.takeOver === true
+        ? end(request, other, "FAILED", `taken over by ${id}`, "TAKEN_OVER")
+        : end(request, other, "FAILED", `it never finished; began after it: ${id}`, "UNFINISHED");
   fleet.epoch += 1;
   const deployment: Deployment = {
     deploymentId: id,
@@ -174,7 +171,13 @@ function finish(request: Request): Json {
   return answer(deployment);
 }
 
-function end(request: Request, deployment: Deployment, state: Deployment["status"], reason?: string): void {
+function end(
+  request: Request,
+  deployment: Deployment,
+  state: Deployment["status"],
+  reason?: string,
+  cause?: string,
+): void {
   deployment.status = state;
   deployment.finishedAt = request.message.timestamp;
   if (reason !== undefined) deployment.reason = reason;
@@ -184,6 +187,7 @@ function end(request: Request, deployment: Deployment, state: Deployment["status
     epoch,
     status: state,
     ...(reason === undefined ? {} : { reason }),
+    ...(cause === undefined ? {} : { cause }),
   });
 }
 

@@ -74,12 +74,11 @@ export function historyOfStack(
   for (const run of runs) {
     if (entries.some(({ deploymentId }) => deploymentId === run.deploymentId)) continue;
     const update = updateAt(run.startedAt) ?? (run.finishedAt && updateAt(run.finishedAt));
-    const never = /never finished|taken over/.test(run.reason ?? "");
     entries.push({
       deploymentId: run.deploymentId,
       at: new Date(run.finishedAt ?? run.startedAt).toISOString(),
       kind: "deploy",
-      result: never ? "interrupted" : resultOfRun(run.status),
+      result: run.interrupted ? "interrupted" : resultOfRun(run.status),
       ...about(update || undefined, run),
       changed: [],
       ...(run.reason === undefined ? {} : { reason: run.reason }),

@@ -17,7 +17,10 @@ export interface LedgerRun {
   readonly status: string;
   readonly from: string;
   readonly strategy?: string;
+  /** For people. */
   readonly reason?: string;
+  /** It did not end itself: a later run began after it, or took over. */
+  readonly interrupted: boolean;
   readonly releaseHash?: string;
   /** A rollback brought the fleet away from it. */
   readonly rolledBack: boolean;
@@ -37,6 +40,7 @@ const EntrySchema = z.looseObject({
   status: optionalText,
   strategy: optionalText,
   reason: optionalText,
+  cause: optionalText,
   releaseHash: optionalText,
   processId: z.string().nullish(),
 });
@@ -98,6 +102,7 @@ export function runsOf(entries: readonly LedgerEntry[]): LedgerRun[] {
         status: "RUNNING",
         from: entry.from,
         ...(entry.strategy === undefined ? {} : { strategy: entry.strategy }),
+        interrupted: false,
         rolledBack: false,
       });
     }
@@ -106,6 +111,7 @@ export function runsOf(entries: readonly LedgerEntry[]): LedgerRun[] {
       runs.set(id, {
         ...begun,
         finishedAt: entry.at,
+        interrupted: wasInterrupted(entry),
         status: entry.status ?? "FAILED",
         ...(entry.reason === undefined ? {} : { reason: entry.reason }),
         ...(entry.releaseHash === undefined ? {} : { releaseHash: entry.releaseHash }),
@@ -115,6 +121,12 @@ export function runsOf(entries: readonly LedgerEntry[]): LedgerRun[] {
       runs.set(id, { ...known, rolledBack: true });
   }
   return [...runs.values()];
+}
+
+/** Whether another run ended this one. Coordinators of earlier versions wrote no `cause`: there the beginning of the reason says it. */
+function wasInterrupted({ cause, reason = "" }: Pick<LedgerEntry, "cause" | "reason">): boolean {
+  if (cause !== undefined) return cause === "TAKEN_OVER" || cause === "UNFINISHED";
+  return /^(taken over by |it never finished; )/.test(reason);
 }
 
 const StatusSchema = z.looseObject({ manifest: z.looseObject({ release: z.unknown() }).nullish() });
