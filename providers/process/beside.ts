@@ -8,6 +8,7 @@ import { type Incarnation, incarnationsIn, onNetwork } from "../../src/fleet/mem
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";
 import { saysRuined, withWayOn } from "../../src/fleet/members/ruined.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
+import { info } from "../../src/fleet/protocol/info.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { committedLoad, loadsOf } from "./load.ts";
 import { type FoundPlace, spawned } from "./place.ts";
@@ -26,13 +27,6 @@ export interface Beside {
 
 /** Processes of a member that are looked at when neither state nor journal says what runs in them. */
 const MOST_UNKNOWN = 10;
-
-const InfoSchema = z.looseObject({
-  status: z.string(),
-  version: z.string(),
-  sourceHash: z.string().default(""),
-  release: z.string().default(""),
-});
 
 /**
  * The AO process for the wanted code: the held one that runs it; else one that was spawned for this member and never loaded,
@@ -140,16 +134,16 @@ async function identify(
   module: string,
   budget: Budget,
 ): Promise<HeldRevision | "empty" | "retired"> {
-  const { name, processId, generation } = place;
-  const request = { name, processId, generation, action: "Info" };
-  const info = await ask(session, request, InfoSchema, budget).catch((error: unknown) =>
-    // Nobody wrote down that it was ever used, and it never can be.
-    saysRuined(error) ? ("ruined" as const) : neverLoaded(error),
+  const { processId, generation } = place;
+  const said = await info(session, place, budget, "status", "version", "sourceHash", "release").catch(
+    (error: unknown) =>
+      // Nobody wrote down that it was ever used, and it never can be.
+      saysRuined(error) ? ("ruined" as const) : neverLoaded(error),
   );
-  if (info === "ruined") return "retired";
-  if (!info || info.sourceHash === "") return "empty";
-  if (info.status === "RETIRED") return "retired";
-  const { sourceHash, version, release } = info;
+  if (said === "ruined") return "retired";
+  if (!said || said.sourceHash === "") return "empty";
+  if (said.status === "RETIRED") return "retired";
+  const { sourceHash, version, release } = said;
   const loads = await loadsOf(session, place, sourceHash);
   const load = await committedLoad(session, place, sourceHash, loads, budget);
   return {
@@ -169,13 +163,11 @@ async function identify(
 
 /** Whether a held process can be used: one that somebody retired cannot, one that drains is set going again. */
 async function inService(session: Session, place: Place, budget: Budget): Promise<boolean> {
-  const info = await ask(session, { ...place, action: "Info" }, InfoSchema, budget).catch(
-    (error: unknown) => {
-      throw withWayOn(place.name, error);
-    },
-  );
-  if (info.status === "RETIRED") return false;
-  if (info.status === "DRAINING") {
+  const { status } = await info(session, place, budget, "status").catch((error: unknown) => {
+    throw withWayOn(place.name, error);
+  });
+  if (status === "RETIRED") return false;
+  if (status === "DRAINING") {
     const epoch = await session.deployment.epoch();
     await ask(session, { ...place, action: "RESUME", epoch }, z.looseObject({}), budget);
   }

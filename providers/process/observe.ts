@@ -1,26 +1,15 @@
-import { z } from "zod";
 import { isBare, observeBare } from "../../src/fleet/code/bare.ts";
 import { codeChanges, handWords, notOurs } from "../../src/fleet/health/code-drift.ts";
 import { probe, short } from "../../src/fleet/health/probe.ts";
 import type { HealthOutput } from "../../src/fleet/health/schema.ts";
-import { HandChangesSchema, type Place } from "../../src/fleet/health/verdict.ts";
+import type { Place } from "../../src/fleet/health/verdict.ts";
 import { rivalOf } from "../../src/fleet/members/rival.ts";
-import { ask } from "../../src/fleet/protocol/ask.ts";
-import { luaList } from "../../src/fleet/protocol/lua-list.ts";
+import { type Info, info } from "../../src/fleet/protocol/info.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { ProcessOutputs } from "./schema.ts";
 
-const list = luaList(z.string());
-const InfoSchema = z.looseObject({
-  status: z.string(),
-  version: z.string(),
-  sourceHash: z.string().default(""),
-  epoch: z.number().int(),
-  owner: z.string().optional(),
-  handlers: list,
-  changedByHand: HandChangesSchema,
-});
-type Info = z.infer<typeof InfoSchema>;
+/** What drift is told from: an answer without these is not the library's. */
+const NEEDED = ["status", "version", "sourceHash", "epoch", "owner", "handlers", "changedByHand"] as const;
 
 export interface Observed {
   readonly health: HealthOutput;
@@ -34,8 +23,8 @@ export interface Observed {
 export async function observe(session: Session, place: Place, props: ProcessOutputs): Promise<Observed> {
   const budget = session.budget(Math.min(60, props.timeoutSeconds));
   if (isBare(props)) return observeBare(session, place, props.revision?.code, budget);
-  const info = await ask(session, { ...place, action: "Info" }, InfoSchema, budget).catch(notOurs);
-  if (typeof info === "string") return unanswered(info);
+  const said = await info(session, place, budget, ...NEEDED).catch(notOurs);
+  if (typeof said === "string") return unanswered(said);
   // All kinds, as after a load: what an update would call unhealthy must not be unchanged.
   const verdict = await probe(session, place, "ALL", {}, budget).catch(notOurs);
   if (typeof verdict === "string") return unanswered(verdict);
@@ -43,15 +32,15 @@ export async function observe(session: Session, place: Place, props: ProcessOutp
     .filter((item) => item.status === "UNHEALTHY")
     .map((item) => `${item.name}: ${item.detail ?? item.status}`);
   const ledgerEpoch = await session.deployment.currentEpoch();
-  const drift = explainDrift(props, info, ledgerEpoch, session.ao.address);
+  const drift = explainDrift(props, said, ledgerEpoch, session.ao.address);
   // The index may have been behind when both were made: a refresh is the next occasion to see it.
   const rival = place.name === session.scope.ledger ? await rivalOf(session, place) : undefined;
   if (rival) drift.push(`${RIVAL} ${rival.processId}`);
   // Processes whose library says nothing of it in their verdict are retired all the same.
-  const isRetired = info.status === "RETIRED";
+  const isRetired = said.status === "RETIRED";
   if (isRetired && reasons.length === 0) reasons.push("service: it is retired");
   const health = { status: isRetired ? ("UNHEALTHY" as const) : verdict.healthStatus, reasons };
-  return { health, drift, ...(info.owner === undefined ? {} : { owner: info.owner }) };
+  return { health, drift, ...(said.owner === undefined ? {} : { owner: said.owner }) };
 }
 
 const unanswered = (why: string): Observed => ({
@@ -88,7 +77,7 @@ export const withoutStops = (drift: readonly string[]): string[] =>
  */
 function explainDrift(
   props: Pick<ProcessOutputs, "version" | "bundle" | "revision">,
-  info: Info,
+  info: Pick<Info<(typeof NEEDED)[number]>, (typeof NEEDED)[number]>,
   ledgerEpoch: number,
   wallet: string,
 ): string[] {

@@ -1,9 +1,8 @@
-import { z } from "zod";
 import { amount } from "../../src/core/amount.ts";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import type { Place } from "../../src/fleet/health/verdict.ts";
-import { ask } from "../../src/fleet/protocol/ask.ts";
+import { info } from "../../src/fleet/protocol/info.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
 /** An AO process that does not belong to the stack's wallet. */
@@ -55,8 +54,6 @@ export function wrongWallet(
 
 const labelOf = ({ name, note }: Foreign): string => (note === undefined ? name : `${name} (${note})`);
 
-const OwnerSchema = z.looseObject({ owner: z.string().optional() });
-
 /**
  * Asks a process with the library, by a signed message, to whom it belongs now.
  *
@@ -68,9 +65,8 @@ export async function assertOwned(
   budget: Budget,
   cause?: unknown,
 ): Promise<void> {
-  const { name, processId, generation } = place;
-  const request = { name, processId, generation, action: "Info" };
-  const { owner } = await ask(session, request, OwnerSchema, budget);
+  const { name, processId } = place;
+  const { owner } = await info(session, place, budget, "owner");
   const { address } = session.ao;
   if (owner === undefined || owner === address) return;
   throw wrongWallet(name, address, [{ name, processId, owner }], cause);

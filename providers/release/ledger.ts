@@ -4,20 +4,13 @@ import { FleetError } from "../../src/core/errors.ts";
 import { overruledText } from "../../src/delivery/approval.ts";
 import type { Manifest } from "../../src/fleet/members/manifest.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
-import { luaList } from "../../src/fleet/protocol/lua-list.ts";
+import { type Info, info } from "../../src/fleet/protocol/info.ts";
 import { fitting, type ReleaseDocument } from "../../src/fleet/releases/document.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { ReleaseInputs } from "./schema.ts";
 
-/** What a member says of itself. A program that knows nothing of the fleet says nothing, or nothing of this. */
-const InfoSchema = z.looseObject({
-  processType: z.string().catch(""),
-  version: z.string().catch(""),
-  capabilities: luaList(z.string()),
-});
-type Info = z.infer<typeof InfoSchema>;
 const RegisteredSchema = z.looseObject({
   processes: z.preprocess(
     (value) => (Array.isArray(value) ? {} : value),
@@ -61,16 +54,13 @@ export async function register(
       const started = performance.now();
       const declared = inputs.declaration[name];
       const lib = declared?.lib;
-      const info =
-        lib === false
-          ? UNSAID
-          : await ask(session, { name, ...member, action: "Info" }, InfoSchema, budget).catch(unsaid);
-      const processType = info.processType || name;
+      const said = lib === false ? UNSAID : await info(session, { name, ...member }, budget).catch(unsaid);
+      const processType = said.processType || name;
       const processRegistration = {
         processId: member.processId,
         processType,
-        version: info.version || (declared?.version ?? ""),
-        capabilities: info.capabilities,
+        version: said.version || (declared?.version ?? ""),
+        capabilities: said.capabilities,
         metadata: { name, evalId: member.evalId, sourceHash: declared?.sourceHash, lib },
       };
       await ask(
@@ -84,10 +74,12 @@ export async function register(
   );
 }
 
-const UNSAID: Info = { processType: "", version: "", capabilities: [] };
+/** What a member says of itself. A program that knows nothing of the fleet says nothing, or nothing of this. */
+type Said = Pick<Info, "processType" | "version" | "capabilities">;
+const UNSAID: Said = { processType: "", version: "", capabilities: [] };
 
 /** For `catch`: a program without the fleet's library does not answer `Info`, or answers it in a shape of its own. */
-function unsaid(error: unknown): Info {
+function unsaid(error: unknown): Said {
   const isOwn = error instanceof FleetError && ["NO_REPLY", "BAD_REPLY"].includes(error.code);
   if (isOwn) return UNSAID;
   throw error;

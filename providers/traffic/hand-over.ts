@@ -10,7 +10,8 @@ import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { type KeyRange, percent } from "../../src/delivery/index.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
-import { luaList } from "../../src/fleet/protocol/lua-list.ts";
+import { info } from "../../src/fleet/protocol/info.ts";
+import { luaList } from "../../src/fleet/protocol/lua.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Exported, ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
 import { globalsSeen } from "./globals-seen.ts";
@@ -74,7 +75,7 @@ export function handOverBy(
     return ask(session, { ...place(name, processId), action, epoch, data }, schema, budget());
   };
   const status = async (name: string, processId: string) =>
-    (await ask(session, { ...place(name, processId), action: "Info" }, StatusSchema, budget())).status;
+    (await info(session, place(name, processId), budget(), "status")).status;
 
   const keysOf = (name: string, processId: string, keys: KeyRange) =>
     ask(session, { ...place(name, processId), action: "GET_KEYS", data: keys }, KeysSchema, budget());

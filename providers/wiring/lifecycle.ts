@@ -9,7 +9,8 @@ import { wiringName } from "../../src/fleet/members/resource-names.ts";
 import { withWayOn } from "../../src/fleet/members/ruined.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
-import { luaList } from "../../src/fleet/protocol/lua-list.ts";
+import { info } from "../../src/fleet/protocol/info.ts";
+import { luaList } from "../../src/fleet/protocol/lua.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -24,7 +25,6 @@ import {
   explainDeployers,
   explainTable,
   heldBy,
-  InfoSchema,
   type Table,
   tableHash,
   tableOf,
@@ -80,12 +80,12 @@ export async function read(id: string, props: WiringOutputs) {
   // Who was told once may have been told again since, by the wiring that follows traffic.
   if (props.newOnly) return { id, props };
   const session = await sessionFor(props.scope, props.network);
-  const info = await infoOf(session, props).catch(nothingLoaded);
-  if (info === "ruined") return { id, props };
-  const drift = info
+  const said = await infoOf(session, props).catch(nothingLoaded);
+  if (said === "ruined") return { id, props };
+  const drift = said
     ? [
-        ...explainTable(tableOf(props), heldBy(info, tableOf(props))),
-        ...(props.deployers ? explainDeployers(props.deployers, info.allowed) : []),
+        ...explainTable(tableOf(props), heldBy(said, tableOf(props))),
+        ...(props.deployers ? explainDeployers(props.deployers, said.allowed) : []),
       ]
     : [`${props.target.name} does not answer`];
   return { id, props: { ...props, drift } };
@@ -238,5 +238,7 @@ async function allow(
   });
 }
 
+const NEEDED = ["peers", "peersWithoutLibrary", "router", "allowed"] as const;
+
 const infoOf = (session: Session, props: WiringInputs) =>
-  ask(session, { ...props.target, action: "Info" }, InfoSchema, session.budget(props.timeoutSeconds));
+  info(session, props.target, session.budget(props.timeoutSeconds), ...NEEDED);

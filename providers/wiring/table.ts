@@ -1,25 +1,18 @@
 /** The table of peers: how it is compared, and what a process says of the one that it holds. */
 import { z } from "zod";
 import { hashOf } from "../../src/core/hash.ts";
-import { luaList } from "../../src/fleet/protocol/lua-list.ts";
+import type { Info } from "../../src/fleet/protocol/info.ts";
+import { luaList, luaMap } from "../../src/fleet/protocol/lua.ts";
 import { memberIn, othersIn } from "../run/coming.ts";
 import { hasUnknown } from "../run/inputs.ts";
 import type { WiringInputs, WiringOutputs } from "./schema.ts";
 
-/** Lua's JSON writes an empty table as `[]`. */
-const PeersSchema = z.preprocess(
-  (value) => (Array.isArray(value) && value.length === 0 ? {} : value),
-  z.record(z.string(), z.string()),
-);
 /** An earlier library says nothing of who has none. */
 export const WiredSchema = z.looseObject({
-  peers: PeersSchema,
+  peers: luaMap(z.string()),
   withoutLibrary: luaList(z.string()).optional(),
   router: z.string().optional(),
 });
-export const InfoSchema = z
-  .looseObject({ peers: PeersSchema, allowed: luaList(z.string()) })
-  .extend({ peersWithoutLibrary: luaList(z.string()).optional(), router: z.string().optional() });
 
 /** Whom a process is told as its peers. */
 export interface Table extends Pick<WiringInputs, "peers" | "withoutLibrary"> {
@@ -104,7 +97,7 @@ export function explainDeployers(
 
 /** The table that a process says it holds. One of an earlier version says less: then the rest is as it was told. */
 export const heldBy = (
-  said: Pick<z.output<typeof InfoSchema>, "peers" | "peersWithoutLibrary" | "router">,
+  said: Pick<Info<"peers">, "peers" | "peersWithoutLibrary"> & { readonly router?: string | undefined },
   told: Table,
 ): Table =>
   said.peersWithoutLibrary === undefined

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
-import { nowOf } from "../../fleet/protocol/now.ts";
+import { info } from "../../fleet/protocol/info.ts";
 import { contentsWords } from "../../fleet/snapshot/contents.ts";
 import type { Snapshot } from "../../fleet/snapshot/store.ts";
 import { takeSnapshot } from "../../fleet/snapshot/take.ts";
@@ -38,7 +38,7 @@ export function backupCommand(cli: Cli): Command {
       const failed: { member: string; code: string; what: string }[] = [];
       for (const member of members) {
         try {
-          const { sourceHash } = await nowOf(fleet, member);
+          const { sourceHash } = await info(fleet.session, member, budgetOf(60), "epoch", "sourceHash");
           const occasion = { reason: "backup" as const, sourceHash, deploymentId };
           taken.push(await takeSnapshot(fleet.session, member, occasion, budgetOf(timeout)));
         } catch (error) {

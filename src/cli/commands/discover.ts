@@ -3,7 +3,7 @@ import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { pickMember } from "../../fleet/members/known.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
-import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { luaList } from "../../fleet/protocol/lua.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { table } from "../table.ts";
 

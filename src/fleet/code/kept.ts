@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
-import { luaList } from "../protocol/lua-list.ts";
+import { luaList } from "../protocol/lua.ts";
 import { contentsWords } from "../snapshot/contents.ts";
 import type { Snapshot } from "../snapshot/store.ts";
 import { isBare } from "./bare.ts";

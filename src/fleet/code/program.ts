@@ -2,7 +2,7 @@ import { z } from "zod";
 import { luaString } from "../../bundler/index.ts";
 import { sha256 } from "../../core/hash.ts";
 import { type HandChange, HandChangesSchema } from "../health/verdict.ts";
-import { luaList } from "../protocol/lua-list.ts";
+import { luaList } from "../protocol/lua.ts";
 import { codeOf, handlersIn } from "./bare.ts";
 import type { Commit, Program, RestoredState } from "./commit.ts";
 import { type Kept, KeptSchema } from "./kept.ts";

@@ -1,12 +1,9 @@
-import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { Revision } from "../members/revision.ts";
-import { ask } from "../protocol/ask.ts";
-import { luaList } from "../protocol/lua-list.ts";
+import { info } from "../protocol/info.ts";
 import type { Session } from "../session/session.ts";
-import type { Place, Verdict } from "./verdict.ts";
-import { type HandChange, HandChangesSchema } from "./verdict.ts";
+import type { HandChange, Place, Verdict } from "./verdict.ts";
 
 const VERBS: Readonly<Record<string, string>> = { GONE: "gone", ADDED: "added", CHANGED: "changed" };
 
@@ -59,8 +56,6 @@ export function codeChanges(
   ];
 }
 
-const HandlersSchema = z.looseObject({ handlers: luaList(z.string()), changedByHand: HandChangesSchema });
-
 /** What was changed by hand in a process that answered a probe; asks again only where its library cannot tell by itself. */
 export async function changesIn(
   session: Session,
@@ -71,7 +66,7 @@ export async function changesIn(
 ): Promise<HandChange[]> {
   if (verdict.changedByHand !== undefined || known?.handlers === undefined)
     return [...(verdict.changedByHand ?? [])];
-  return codeChanges(known, await ask(session, { ...place, action: "Info" }, HandlersSchema, budget));
+  return codeChanges(known, await info(session, place, budget, "handlers", "changedByHand"));
 }
 
 /** Handlers that a load has to remove by name: those that were added where the library does not put things back by itself. Pure. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { luaList } from "../protocol/lua-list.ts";
+import { luaList } from "../protocol/lua.ts";
 import { CheckSchema } from "./schema.ts";
 
 /** One thing in the running code that an Eval by hand left changed, as the process itself says. */

@@ -1,8 +1,7 @@
-import { z } from "zod";
 import type { Intent } from "../../ao/journal/index.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { ask } from "../protocol/ask.ts";
+import { info } from "../protocol/info.ts";
 import { deploymentKey, type Scope } from "../session/scope.ts";
 import type { Session } from "../session/session.ts";
 import { adoption } from "./adoption.ts";
@@ -98,18 +97,16 @@ export async function onNetwork(session: Session, name: string, budget: Budget):
 }
 
 const NOT_SAID = ["NO_REPLY", "BAD_REPLY", "UNKNOWN_ACTION", "PROCESS_ERROR"];
-const StatusSchema = z.looseObject({ status: z.string() });
 
 /** Asks the process itself; one that was never loaded is not retired. */
 export async function isRetired(
   session: Session,
   name: string,
-  { processId, generation }: Pick<Incarnation, "processId" | "generation">,
+  one: Pick<Incarnation, "processId" | "generation">,
   budget: Budget,
 ): Promise<boolean> {
   try {
-    const info = await ask(session, { name, generation, processId, action: "Info" }, StatusSchema, budget);
-    return info.status === "RETIRED";
+    return (await info(session, { name, ...one }, budget)).status === "RETIRED";
   } catch (error) {
     // A plain program may answer what it likes: only the library says that it is retired.
     if (error instanceof FleetError && NOT_SAID.includes(error.code)) return false;

@@ -1,19 +1,13 @@
 import { randomBytes, randomInt } from "node:crypto";
-import { z } from "zod";
+import type { z } from "zod";
 import type { Evaluation, OutMessage, Tags } from "../../ao/port.ts";
 import { replyAmong } from "../../ao/replies.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
-import { parseJson, rounded } from "../../core/json.ts";
 import type { Session } from "../session/session.ts";
-
-const ErrorSchema = z.object({
-  code: z.string(),
-  message: z.string(),
-  remedy: z.string().optional(),
-});
+import { readReply } from "./reply.ts";
 
 /** What a message needs of a session. */
 export type Sender = Pick<Session, "scope" | "ao" | "journal" | "supersede">;
@@ -49,7 +43,7 @@ export async function ask<T>(
     session,
     request,
     budget,
-    (evaluation, tags) => parse(request, schema, replyOf(session, request, evaluation, tags)),
+    (evaluation, tags) => readReply(request, schema, replyOf(session, request, evaluation, tags).data, true),
     own,
   );
 }
@@ -161,46 +155,5 @@ function unanswered(
     got: output === "" ? "an empty result" : output.slice(0, 300),
     expected: `a message ${request.action}-Response to ${session.ao.address}`,
     remedy: "Is the fleet's code loaded in it? npx fleet status shows what it runs; pulumi up loads it.",
-  });
-}
-
-/** Fields that are declared as numbers are taken as doubles; what is passed on keeps its digits. */
-function readBy<T>(schema: z.ZodType<T>, json: unknown) {
-  const exact = schema.safeParse(json);
-  return exact.success ? exact : schema.safeParse(rounded(json));
-}
-
-function parse<T>(request: Request, schema: z.ZodType<T>, reply: OutMessage): T {
-  let json: unknown;
-  try {
-    json = parseJson(reply.data);
-  } catch {
-    json = undefined;
-  }
-  const failure = z.object({ success: z.literal(false), error: ErrorSchema }).safeParse(json);
-  if (failure.success) {
-    const { code, message, remedy } = failure.data.error;
-    throw new FleetError(
-      {
-        code,
-        what: `${request.name} refused ${request.action}: ${message}`,
-        // Of a member with several processes its name does not say which one has another owner.
-        ...(code === "FORBIDDEN" ? { got: `from the process ${request.processId}` } : {}),
-        remedy: remedy ?? `npx fleet logs ${request.name}`,
-      },
-      // The other run ends, or is found dead.
-      { transient: code === "DEPLOYMENT_IN_PROGRESS" },
-    );
-  }
-  const parsed = z.looseObject({ success: z.literal(true) }).safeParse(json).success
-    ? readBy(schema, json)
-    : undefined;
-  if (parsed?.success) return parsed.data;
-  throw new FleetError({
-    code: "BAD_REPLY",
-    what: `${request.name} answered ${request.action} with something that is no such reply.`,
-    got: reply.data.slice(0, 300),
-    expected: parsed ? z.prettifyError(parsed.error) : "{ success: true, … } or { success: false, error }",
-    remedy: `Does ${request.name} handle ${request.action} itself? Its own handler hides the fleet's; rename it.`,
   });
 }

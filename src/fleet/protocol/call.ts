@@ -1,7 +1,6 @@
-import { randomInt, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { looksLikeInbox } from "../../ao/inbox.ts";
-import type { Evaluation, OutMessage, Tags } from "../../ao/port.ts";
+import type { Evaluation, Tags } from "../../ao/port.ts";
 import { type Asked, replyAmong, replyNaming } from "../../ao/replies.ts";
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
@@ -10,6 +9,7 @@ import { historyOf, resultIdOf } from "../history.ts";
 import type { Member } from "../members/member.ts";
 import { faultBehind } from "./carried.ts";
 import { wasRun } from "./evaluated.ts";
+import { asReply, noReply, type Reply, replyIn, taggedFor } from "./reply.ts";
 
 interface Call {
   readonly member: Member;
@@ -20,21 +20,6 @@ interface Call {
   readonly seconds: number;
   /** Return as soon as the network took the message. */
   readonly wait: boolean;
-}
-
-export interface Reply {
-  /** Id of the message; "" for a dry run. */
-  readonly messageId: string;
-  /** The reply's tag; "" when the process said something without replying. */
-  readonly action: string;
-  readonly tags: Tags;
-  readonly data: string;
-  /** What was printed or returned, for an Eval. */
-  readonly output: string;
-  /** The Lua error of the evaluation. */
-  readonly error?: string;
-  /** An Eval that aos ran and that sent no reply: `output` is its only answer, and may be empty. */
-  readonly ran?: true;
 }
 
 /** Milliseconds between two looks for an answer that comes later. */
@@ -71,7 +56,7 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
   if (reply) return reply;
   if (call.action === "Eval") return ranEval(fleet, call, evaluation);
   // Messages to others: the process asks them first and answers later.
-  if (evaluation.messages.length === 0) throw noReply(call, evaluation);
+  if (evaluation.messages.length === 0) throw noReply(call.member.name, call.action, evaluation);
   const chain = chainOf(fleet, call.seconds, processId, asked);
   while (budget.remaining() > 500) {
     const later = (await named(fleet, processId, asked, budget)) ?? (await chain());
@@ -80,14 +65,6 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
   }
   throw late(call, sent.id, evaluation, await faultBehind(fleet, sent.id, evaluation.messages, LOOK_SECONDS));
 }
-
-/** A request's tags: two of them are there to be named in the reply. aos' own `msg.reply` gives `Reference` back as `X-Reference`. */
-const taggedFor = (action: string, given: Tags, correlation: string): Tags => ({
-  Action: action,
-  "Correlation-Id": correlation,
-  Reference: String(randomInt(1, 2 ** 47)),
-  ...given,
-});
 
 /** Looks among the newest evaluations for a reply that names the request. */
 async function named(
@@ -159,7 +136,7 @@ export async function dryCall(
   const reply = replyIn(evaluation, { address: session.ao.address, messageId: "", tags });
   if (reply) return reply;
   if (call.action === "Eval") return ranEval(fleet, { ...call, wait: true }, evaluation);
-  throw noReply({ ...call, wait: true }, evaluation);
+  throw noReply(call.member.name, call.action, evaluation);
 }
 
 /** An Eval's reply is its output, whatever it sent to others. */
@@ -169,48 +146,9 @@ async function ranEval(
   evaluation: Evaluation,
 ): Promise<Reply> {
   const { output, messageId } = evaluation;
-  if (!(await wasRun(fleet, call.member, evaluation, call.seconds))) throw noReply(call, evaluation);
+  if (!(await wasRun(fleet, call.member, evaluation, call.seconds)))
+    throw noReply(call.member.name, call.action, evaluation);
   return { messageId, action: "", tags: {}, data: "", output, ran: true };
-}
-
-/** The message to us that answers the request, in the request's own evaluation; with an error or an output of an Eval, that. */
-function replyIn(evaluation: Evaluation, asked: Asked): Reply | undefined {
-  const { messageId } = asked;
-  if (evaluation.error !== undefined) {
-    return { messageId, action: "", tags: {}, data: "", output: evaluation.output, error: evaluation.error };
-  }
-  const message = replyAmong(evaluation.messages, asked);
-  if (message) return asReply(messageId, message, evaluation);
-  const inInbox = looksLikeInbox(evaluation, asked.address);
-  if (evaluation.output !== "" && !inInbox && evaluation.messages.length === 0) {
-    return { messageId, action: "", tags: {}, data: "", output: evaluation.output };
-  }
-  return undefined;
-}
-
-const asReply = (messageId: string, { tags, data }: OutMessage, { output }: Evaluation): Reply => ({
-  messageId,
-  action: tags.Action ?? "",
-  tags,
-  data,
-  output,
-});
-
-function noReply({ member, action }: Call, evaluation: Evaluation): FleetError {
-  const isInbox = looksLikeInbox(evaluation);
-  return new FleetError({
-    code: "NO_REPLY",
-    what: `${member.name} did not answer ${action}.`,
-    got: isInbox
-      ? "no handler took it: it is in the inbox"
-      : evaluation.output === ""
-        ? "an empty result: it was evaluated without an error, and nobody was sent anything"
-        : evaluation.output.slice(0, 300),
-    expected: "a message to who asked",
-    remedy: isInbox
-      ? `Is the action spelt right, and the program loaded? npx fleet status; npx fleet call ${member.name} Info`
-      : `What it did is done. A program that answers nobody is sent to with --no-wait; npx fleet logs ${member.name} shows it.`,
-  });
 }
 
 function late(

@@ -4,11 +4,11 @@ import { type Incarnation, newestIncarnation } from "../members/members.ts";
 import { giveUp, yieldToRival } from "../members/rival.ts";
 import { mayReplace, saysRuined, withWayOn } from "../members/ruined.ts";
 import { ask } from "../protocol/ask.ts";
+import { info } from "../protocol/info.ts";
 import { newDeploymentId } from "./deployment-id.ts";
 import type { Run, Session } from "./session.ts";
 
 const BeginSchema = z.looseObject({ deploymentId: z.string(), epoch: z.number().int() });
-const InfoSchema = z.looseObject({ epoch: z.number().int(), status: z.string() });
 
 /**
  * Milliseconds between two signs of life of a run that goes on. The ledger keeps other operators out for some of these
@@ -96,8 +96,8 @@ export class Deployment implements Run {
     const budget = session.budget(30);
     const ledger = await this.#ledger();
     if (!ledger) return false;
-    const { epoch } = await ask(session, { name, ...member, action: "Info" }, InfoSchema, budget);
-    const { epoch: behind } = await ask(session, { ...this.#to(ledger), action: "Info" }, InfoSchema, budget);
+    const { epoch } = await info(session, { name, ...member }, budget, "epoch", "status");
+    const { epoch: behind } = await info(session, this.#to(ledger), budget, "epoch", "status");
     if (epoch <= behind) return false;
     await ask(session, { ...this.#to(ledger), action: "RESUME", epoch }, z.looseObject({}), budget);
     return true;
@@ -179,11 +179,11 @@ export class Deployment implements Run {
     const session = this.#session();
     const ledger = await this.#lastLedger();
     if (!ledger) return undefined;
-    const request = { ...this.#to(ledger), action: "Info" };
-    const ledgerName = request.name;
+    const place = this.#to(ledger);
+    const ledgerName = place.name;
     try {
-      const info = await ask(session, request, InfoSchema, session.budget(60));
-      return { ledger, epoch: info.epoch, retired: info.status === "RETIRED" };
+      const { epoch, status } = await info(session, place, session.budget(60), "epoch", "status");
+      return { ledger, epoch, retired: status === "RETIRED" };
     } catch (error) {
       if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
       if (!saysRuined(error)) throw error;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
-import { luaList } from "../protocol/lua-list.ts";
+import { luaList } from "../protocol/lua.ts";
 
 /** The states and globals of an export; everything of it is kept as it came, since its digest is of the whole. */
 export const StateSchema = z.looseObject({

@@ -8,6 +8,7 @@ import { moduleId, publishedBefore } from "../../fleet/code/module.ts";
 import { hashOfOwn } from "../../fleet/code/module-store.ts";
 import type { Place } from "../../fleet/health/verdict.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
+import { type Info, info } from "../../fleet/protocol/info.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { releaseOnNetwork } from "../../fleet/releases/remote.ts";
 import { deploymentKey } from "../../fleet/session/scope.ts";
@@ -47,13 +48,8 @@ export interface Found {
   readonly others: readonly { readonly processId: string; readonly owner: string }[];
 }
 
-const InfoSchema = z.looseObject({
-  status: z.string(),
-  version: z.string().default(""),
-  sourceHash: z.string().default(""),
-  owner: z.string().optional(),
-});
-type Info = z.infer<typeof InfoSchema>;
+/** What a process says of itself. */
+type Said = Pick<Info<"status">, "status" | "version" | "sourceHash" | "owner">;
 
 const RegisteredSchema = z.looseObject({
   processes: z.preprocess(
@@ -75,7 +71,7 @@ const RegisteredSchema = z.looseObject({
 });
 type Registry = z.infer<typeof RegisteredSchema>["processes"];
 
-const NONE: Info = { status: "UNLOADED", version: "", sourceHash: "" };
+const NONE: Said = { status: "UNLOADED", version: "", sourceHash: "", owner: undefined };
 
 /** Items that one question may bring. */
 const MOST = 1000;
@@ -104,9 +100,9 @@ export async function findMembers(
     budget,
   );
   const ours = items.filter(({ owner }) => owner === session.ao.address);
-  const asked = new Map<string, Promise<Info>>();
-  const infoOf = (name: string, { id, tags }: FoundItem): Promise<Info> => {
-    const known = asked.get(id) ?? info(session, name, id, generationOf(tags), budget);
+  const asked = new Map<string, Promise<Said>>();
+  const infoOf = (name: string, { id, tags }: FoundItem): Promise<Said> => {
+    const known = asked.get(id) ?? askedFor(session, name, id, generationOf(tags), budget);
     asked.set(id, known);
     return known;
   };
@@ -175,7 +171,7 @@ function candidate(
   session: Session,
   member: DeclaredMember,
   { id, tags, block }: FoundItem,
-  { status, version, sourceHash, owner = session.ao.address }: Info,
+  { status, version, sourceHash, owner = session.ao.address }: Said,
   {
     registry,
     active,
@@ -219,15 +215,16 @@ function candidate(
   };
 }
 
-async function info(
+async function askedFor(
   session: Session,
   name: string,
   processId: string,
   generation: number,
   budget: Budget,
-): Promise<Info> {
+): Promise<Said> {
   try {
-    return await ask(session, { name, generation, processId, action: "Info" }, InfoSchema, budget);
+    const place = { name, generation, processId };
+    return await info(session, place, budget, "status", "version", "sourceHash", "owner");
   } catch (error) {
     if (error instanceof FleetError && error.code === "NO_REPLY") return NONE;
     throw error;
@@ -239,7 +236,7 @@ async function livingOf(
   session: Session,
   name: string,
   ours: readonly FoundItem[],
-  infoOf: (name: string, item: FoundItem) => Promise<Info>,
+  infoOf: (name: string, item: FoundItem) => Promise<Said>,
 ): Promise<Place | undefined> {
   const key = deploymentKey(session.scope, name);
   const items = ours

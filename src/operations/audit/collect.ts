@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type Intent, readJournal } from "../../ao/journal/index.ts";
 import type { Scheduled } from "../../ao/port.ts";
+import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { isBare } from "../../fleet/code/bare.ts";
 import { isQuestion } from "../../fleet/code/bare-code.ts";
@@ -11,7 +12,8 @@ import type { History } from "../../fleet/history.ts";
 import { servingIn } from "../../fleet/members/known.ts";
 import type { Member as FleetMember } from "../../fleet/members/member.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
-import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { info } from "../../fleet/protocol/info.ts";
+import { luaList } from "../../fleet/protocol/lua.ts";
 import { ledgerOf, readLedger, ruinedIn, runsOf } from "../rollback/ledger.ts";
 import { localReleases } from "../rollback/releases.ts";
 import type { Member, Seen, Sources } from "./sources.ts";
@@ -28,7 +30,6 @@ const AuditSchema = z.looseObject({
     }),
   ),
 });
-const InfoSchema = z.looseObject({ allowed: luaList(z.string()) });
 const RegisteredSchema = z.looseObject({
   processes: z.preprocess((value) => (Array.isArray(value) ? {} : value), z.record(z.string(), z.unknown())),
 });
@@ -101,9 +102,9 @@ async function memberOf(
   note: (line: string) => void,
 ): Promise<Member> {
   const { name, processId } = member;
-  const read = async <T>(action: string, schema: z.ZodType<T>): Promise<T | undefined> => {
+  const tried = async <T>(read: (budget: Budget) => Promise<T>): Promise<T | undefined> => {
     try {
-      return await ask(fleet.session, { ...member, action }, schema, fleet.session.budget(seconds));
+      return await read(fleet.session.budget(seconds));
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       note(`${name}: ${error.problems[0].what} [${error.code}]`);
@@ -114,15 +115,19 @@ async function memberOf(
   const order =
     latest === undefined ? [] : await history.range(processId, Math.max(0, latest - reach + 1), latest);
   if (isBare(member)) note(`${name}: keeps no audit: ${NO_LIBRARY}`);
-  const [audited, info] = isBare(member)
+  const { session } = fleet;
+  const [audited, said] = isBare(member)
     ? []
-    : [await read("AUDIT", AuditSchema), await read("Info", InfoSchema)];
+    : [
+        await tried((budget) => ask(session, { ...member, action: "AUDIT" }, AuditSchema, budget)),
+        await tried((budget) => info(session, member, budget, "allowed")),
+      ];
   return {
     name,
     processId,
     ...(member.of === undefined ? {} : { of: member.of }),
     messages: order.map(seenOf),
     ...(audited === undefined ? {} : { entries: audited.entries }),
-    ...(info === undefined ? {} : { allowed: info.allowed }),
+    ...(said === undefined ? {} : { allowed: said.allowed }),
   };
 }

@@ -5,7 +5,7 @@ import { parseJson } from "../../core/json.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
-import { nowOf } from "../../fleet/protocol/now.ts";
+import { info } from "../../fleet/protocol/info.ts";
 import { contentsWords, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { exportState, type Occasion, type Taken } from "../../fleet/snapshot/take.ts";
@@ -45,7 +45,7 @@ export async function putBack(
 ): Promise<PutBack> {
   const { session } = fleet;
   const budget = budgetOf(120);
-  const { epoch, sourceHash } = await nowOf(fleet, member);
+  const { epoch, sourceHash } = await info(session, member, budgetOf(60), "epoch", "sourceHash");
   const occasion: Occasion = {
     ...{ reason: "restore", sourceHash },
     deploymentId: `restore-${snapshot.digest.slice(0, 12)}`,

@@ -1,14 +1,12 @@
 /** What the processes themselves say after a run that did not succeed: nothing is said of a member that was not asked. */
-import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { glanceAtBare } from "../../fleet/health/bare.ts";
 import { servingIn } from "../../fleet/members/known.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { dryCall } from "../../fleet/protocol/call.ts";
+import { dryInfo } from "../../fleet/protocol/info.ts";
 import { unansweredBy } from "../observe/unanswered.ts";
 import { drift } from "../observe/verdict.ts";
 
@@ -28,8 +26,6 @@ export interface Heard {
 /** Seconds that a process gets for its answer, and all of them together with the router's table. */
 const EACH = 10;
 const ALL = 30;
-
-const InfoSchema = z.looseObject({ status: z.string(), sourceHash: z.string().default("") });
 
 /**
  * Asks every process that has traffic, by dry runs, all at once. Signs nothing.
@@ -71,8 +67,7 @@ async function hear(fleet: FleetSession, member: Member): Promise<Heard> {
       if (health === "UNKNOWN") return { name, state: "unknown", why: code ?? health };
       return { name, state: "differs", why: reasons.join("; ") };
     }
-    const info = { member, action: "Info", data: "", tags: FLEET_REQUEST, seconds: EACH };
-    const { status, sourceHash } = InfoSchema.parse(JSON.parse((await dryCall(fleet, info)).data));
+    const { status, sourceHash } = await dryInfo(fleet, member, EACH, "status", "sourceHash");
     if (status === "DRAINING") return { name, state: "refuses" };
     const other = status === "ACTIVE" ? drift(member, sourceHash) : [status];
     return other.length === 0 ? { name, state: "serves" } : { name, state: "differs", why: other.join("; ") };

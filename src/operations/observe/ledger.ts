@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { luaList } from "../../fleet/protocol/lua.ts";
 import { isOpen, keyOf } from "../../monitor/book.ts";
 import type { LedgerView } from "../../monitor/round.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
@@ -58,13 +58,8 @@ export async function lookAtLedger(
     try {
       return await work();
     } catch (error) {
-      const bad = error instanceof z.ZodError || error instanceof SyntaxError;
-      if (!(error instanceof FleetError) && !bad) throw error;
-      const unknown = error instanceof FleetError && error.code === "UNKNOWN_ACTION";
-      if (!unknown)
-        note(
-          `${ledger.name}: ${what} could not be read [${error instanceof FleetError ? error.code : "BAD_REPLY"}]`,
-        );
+      if (!(error instanceof FleetError)) throw error;
+      if (error.code !== "UNKNOWN_ACTION") note(`${ledger.name}: ${what} could not be read [${error.code}]`);
       return otherwise;
     }
   };
@@ -77,7 +72,11 @@ export async function lookAtLedger(
 async function readEntries(look: Look, ledger: Member, store: MonitorStore): Promise<void> {
   for (;;) {
     const since = store.lastSeq(ledger.processId);
-    const page = LedgerPageSchema.parse(await read(look, ledger, "LEDGER", { since, limit: 200 }));
+    const page = await read(
+      look,
+      { member: ledger, action: "LEDGER", data: { since, limit: 200 } },
+      LedgerPageSchema,
+    );
     const fresh = page.entries.filter(({ seq }) => seq > since);
     if (fresh.length > 0) store.addEntries(ledger.processId, fresh);
     if (fresh.length === 0 || page.next >= page.length) return;
@@ -85,7 +84,8 @@ async function readEntries(look: Look, ledger: Member, store: MonitorStore): Pro
 }
 
 async function readAlerts(look: Look, ledger: Member): Promise<LedgerAlert[]> {
-  return AlertsSchema.parse(await read(look, ledger, "ALERT_MANAGEMENT", { operation: "list" })).alerts;
+  const request = { member: ledger, action: "ALERT_MANAGEMENT", data: { operation: "list" } };
+  return (await read(look, request, AlertsSchema)).alerts;
 }
 
 /** What of the ledger's own alerts is one here too. Pure. */

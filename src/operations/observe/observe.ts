@@ -4,15 +4,14 @@ import type { Scheduled } from "../../ao/port.ts";
 import { brief } from "../../core/brief.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { glanceAtBare } from "../../fleet/health/bare.ts";
 import { VerdictSchema } from "../../fleet/health/verdict.ts";
 import { type History, resultIdOf } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { dryCall } from "../../fleet/protocol/call.ts";
-import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { type DryRead, dryAsk } from "../../fleet/protocol/dry.ts";
+import { dryInfo, type Info as Told } from "../../fleet/protocol/info.ts";
 import type { Limits } from "../../monitor/limits.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import type { Watched } from "../../monitor/watch.ts";
@@ -23,27 +22,6 @@ import { unansweredBy } from "./unanswered.ts";
 /** Reads of the compute unit that one look at a process takes. */
 export const READS = 2;
 
-const dictionary = <T extends z.ZodType>(value: T) =>
-  // An empty Lua table may come as an empty list.
-  z.preprocess((raw) => (Array.isArray(raw) && raw.length === 0 ? {} : raw), z.record(z.string(), value));
-
-const InfoSchema = z.looseObject({
-  status: z.string(),
-  capabilities: luaList(z.string()),
-  version: z.string().default(""),
-  sourceHash: z.string().default(""),
-  release: z.string().nullish(),
-  epoch: z.number().nullish(),
-  configVersions: dictionary(z.number()).optional(),
-  stats: z
-    .looseObject({
-      messages: z.number(),
-      errors: z.number(),
-      refused: z.number(),
-      luaHeapKB: z.number().default(0),
-    })
-    .optional(),
-});
 const AuditSchema = z.looseObject({
   entries: z.preprocess(
     (raw) => (Array.isArray(raw) ? raw : []),
@@ -124,7 +102,9 @@ export async function observe(
   };
 }
 
-type Info = z.output<typeof InfoSchema>;
+/** What a process says of itself, or as far as its health check says it. */
+type Info = Pick<Told<"status">, "status" | "capabilities" | "version" | "sourceHash" | "release" | "epoch"> &
+  Partial<Pick<Told, "configVersions" | "stats">>;
 
 async function ask(
   look: Look,
@@ -136,10 +116,11 @@ async function ask(
     await look.pace.turn();
     const nonce = randomBytes(12).toString("hex");
     const start = look.clock.ticks();
-    const raw = await call(look, member, "HEALTH_CHECK", { healthCheck: { checkType: "CONTINUOUS", nonce } });
+    const data = { healthCheck: { checkType: "CONTINUOUS", nonce } };
+    const request = { member, action: "HEALTH_CHECK", data, seconds: patienceOf(look) };
+    const verdict = await dryAsk(look.fleet, request, VerdictSchema);
     const responseMs = look.clock.ticks() - start;
-    const verdict = VerdictSchema.parse(raw);
-    const { version, sourceHash, release, epoch } = verdict;
+    const { version, sourceHash, release = "", epoch } = verdict;
     // A program of its own may answer health checks itself, and need not know Info.
     const info = own ?? { status: "", capabilities: [], version, sourceHash, release, epoch };
     if (verdict.nonce !== nonce) return { outcome: "wrong", detail: "it answered another check", info };
@@ -180,46 +161,23 @@ const patienceOf = ({ limits }: Look): number => (3 * limits.timeoutMs) / 1000;
 /** What a process says of itself; undefined when it does not know Info, or means something else by it. */
 async function infoOf(look: Look, member: Member): Promise<Info | undefined> {
   try {
-    return InfoSchema.safeParse(await read(look, member, "Info")).data;
+    await look.pace.turn();
+    return await dryInfo(look.fleet, member, patienceOf(look), "status");
   } catch (error) {
-    const unknown = error instanceof FleetError && ["NO_REPLY", "UNKNOWN_ACTION"].includes(error.code);
-    if (unknown || error instanceof SyntaxError) return undefined;
+    const isUnknown = ["NO_REPLY", "UNKNOWN_ACTION", "BAD_REPLY"];
+    if (error instanceof FleetError && isUnknown.includes(error.code)) return undefined;
     throw error;
   }
 }
 
-/** A dry-run's reply as JSON. @throws FleetError NO_REPLY, the process' own code, and what the network says */
-export async function read(look: Look, member: Member, action: string, data: unknown = {}): Promise<unknown> {
+/** A dry run in its turn. @throws FleetError as `dryAsk` */
+export async function read<T>(
+  look: Look,
+  request: Omit<DryRead, "seconds">,
+  schema: z.ZodType<T>,
+): Promise<T> {
   await look.pace.turn();
-  return call(look, member, action, data);
-}
-
-async function call(look: Look, member: Member, action: string, data: unknown): Promise<unknown> {
-  // Units answer equal dry-runs from a cache.
-  const tags = {
-    "Content-Type": "application/json",
-    Nonce: randomBytes(8).toString("hex"),
-    ...FLEET_REQUEST,
-  };
-  const seconds = patienceOf(look);
-  const reply = await dryCall(look.fleet, { member, action, data: JSON.stringify(data), tags, seconds });
-  if (reply.error !== undefined) {
-    throw new FleetError({
-      code: "PROCESS_ERROR",
-      what: `${member.name} failed while it handled ${action}: ${brief(reply.error, 120)}`,
-      remedy: `npx fleet logs ${member.name}`,
-    });
-  }
-  const json: unknown = JSON.parse(reply.data);
-  const refused = z
-    .looseObject({
-      success: z.literal(false),
-      error: z.looseObject({ code: z.string(), message: z.string() }),
-    })
-    .safeParse(json);
-  if (!refused.success) return json;
-  const { code, message } = refused.data.error;
-  throw new FleetError({ code, what: message, remedy: `npx fleet logs ${member.name}` });
+  return dryAsk(look.fleet, { ...request, seconds: patienceOf(look) }, schema);
 }
 
 function driftOf(expected: Expected, info: Info): string[] {
@@ -296,17 +254,13 @@ async function evaluationOf(
 /** Whether the fleet is being worked on, by the member that keeps it (MAINTENANCE_MODE). */
 async function maintenanceOf(look: Look, member: Member): Promise<Reading["maintenance"]> {
   try {
-    const { maintenance } = SystemSchema.parse(await read(look, member, "SYSTEM_STATUS"));
+    const { maintenance } = await read(look, { member, action: "SYSTEM_STATUS" }, SystemSchema);
     return { enabled: maintenance.enabled, reason: maintenance.reason };
   } catch (error) {
-    if (isUnusable(error)) return undefined;
+    if (error instanceof FleetError) return undefined;
     throw error;
   }
 }
-
-/** An answer that is none, or a refusal; a bug is neither. */
-const isUnusable = (error: unknown): boolean =>
-  error instanceof FleetError || error instanceof z.ZodError || error instanceof SyntaxError;
 
 /** Who was refused and why, where the process lets us read it. */
 async function refusalsOf(
@@ -317,7 +271,7 @@ async function refusalsOf(
 ): Promise<string | undefined> {
   if (count < look.limits.refusals) return undefined;
   try {
-    const { entries } = AuditSchema.parse(await read(look, member, "AUDIT"));
+    const { entries } = await read(look, { member, action: "AUDIT" }, AuditSchema);
     const since = (before.lastAnswerAt ?? 0) - 60_000;
     const recent = entries.filter(({ outcome, at }) => outcome === "refused" && at >= since);
     const said = recent
@@ -327,7 +281,7 @@ async function refusalsOf(
       );
     return said.length === 0 ? undefined : said.join(", ");
   } catch (error) {
-    if (isUnusable(error)) return undefined;
+    if (error instanceof FleetError) return undefined;
     throw error;
   }
 }

@@ -1,12 +1,10 @@
-import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
-import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { type BareLook, glanceAtBare, lookAtBare } from "../../fleet/health/bare.ts";
 import { probe } from "../../fleet/health/probe.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { dryCall } from "../../fleet/protocol/call.ts";
+import { dryInfo } from "../../fleet/protocol/info.ts";
 import { type LastKnown, lastKnown } from "./last-known.ts";
 import type { StatusRow } from "./status-row.ts";
 import { drift, unanswered } from "./verdict.ts";
@@ -40,13 +38,6 @@ export async function check(fleet: FleetSession, member: Member, timeout: number
     return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
   }
 }
-export const InfoSchema = z.looseObject({
-  status: z.string(),
-  version: z.string().default(""),
-  sourceHash: z.string().default(""),
-  epoch: z.number().nullish(),
-  release: z.string().nullish(),
-});
 
 /** What is worth remembering of a look: what was really heard. */
 export function heardOf(rows: readonly StatusRow[], at: number): ReadonlyMap<string, LastKnown> {
@@ -72,14 +63,7 @@ export async function look(fleet: FleetSession, member: Member, timeout: number)
   const started = performance.now();
   try {
     if (isBare(member)) return bareRow(member, await glanceAtBare(fleet, member, budgetOf(timeout)));
-    const reply = await dryCall(fleet, {
-      member,
-      action: "Info",
-      data: "",
-      tags: FLEET_REQUEST,
-      seconds: timeout,
-    });
-    const info = InfoSchema.parse(JSON.parse(reply.data));
+    const info = await dryInfo(fleet, member, timeout, "status");
     const other = drift(member, info.sourceHash);
     const drains = info.status === "DRAINING" && other.length === 0;
     return {
@@ -88,7 +72,7 @@ export async function look(fleet: FleetSession, member: Member, timeout: number)
       version: info.version,
       sourceHash: info.sourceHash,
       epoch: info.epoch ?? null,
-      release: info.release ?? "",
+      release: info.release,
       responseMs: Math.round(performance.now() - started),
       ...(drains ? { drains: true } : {}),
       reasons: [...other, ...(drains ? [DRAIN_ENDS] : [])],

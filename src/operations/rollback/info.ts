@@ -1,21 +1,12 @@
-import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
-import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { info, type Info as Said } from "../../fleet/protocol/info.ts";
 
-const InfoSchema = z.looseObject({
-  status: z.string().default(""),
-  version: z.string(),
-  sourceHash: z.string().default(""),
-  epoch: z.number().int(),
-  stateVersion: z.string().default(""),
-  migrations: luaList(z.looseObject({ from: z.string(), to: z.string(), down: z.boolean() })),
-});
+const NEEDED = ["version", "sourceHash", "epoch", "stateVersion", "migrations"] as const;
 /** What a process says of its code and of the shape of its states. */
-export type Info = z.infer<typeof InfoSchema>;
+export type Info = Pick<Said<(typeof NEEDED)[number]>, "status" | (typeof NEEDED)[number]>;
 
 /** Asks a process; undefined when something else than the fleet's code runs in it. */
 export async function infoOf(
@@ -23,7 +14,7 @@ export async function infoOf(
   member: Pick<Member, "name" | "processId" | "generation">,
 ): Promise<Info | undefined> {
   try {
-    return await ask(fleet.session, { ...member, action: "Info" }, InfoSchema, budgetOf(60));
+    return await info(fleet.session, member, budgetOf(60), ...NEEDED);
   } catch (error) {
     // Something else than the fleet's code runs in it: loading code is what mends that.
     if (error instanceof FleetError && (error.code === "NO_REPLY" || error.code === "PROCESS_ERROR"))

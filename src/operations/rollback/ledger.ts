@@ -4,7 +4,7 @@ import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
-import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { luaList } from "../../fleet/protocol/lua.ts";
 
 /** One run as the ledger has it. */
 export interface LedgerRun {

@@ -1,13 +1,10 @@
 /** Which member of a fleet carries the router: told by what a member is, never by what it is called. */
-import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
-import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { dryCall } from "../../fleet/protocol/call.ts";
-import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { dryInfo } from "../../fleet/protocol/info.ts";
 import type { OperationContext } from "../context.ts";
 import { stackState } from "../rollback/stack.ts";
 
@@ -37,8 +34,6 @@ export async function routerIn(
   return router === null ? undefined : members.find(({ name }) => name === router);
 }
 
-const InfoSchema = z.looseObject({ capabilities: luaList(z.string()) });
-
 async function capable(fleet: FleetSession): Promise<Member | undefined> {
   const members = fleet.members.filter((member) => !isBare(member));
   const able = await Promise.all(members.map((member) => isCapable(fleet, member)));
@@ -47,12 +42,10 @@ async function capable(fleet: FleetSession): Promise<Member | undefined> {
 
 async function isCapable(fleet: FleetSession, member: Member): Promise<boolean> {
   try {
-    const info = { member, action: "Info", data: "", tags: FLEET_REQUEST, seconds: ASKED };
-    const said = InfoSchema.safeParse(JSON.parse((await dryCall(fleet, info)).data));
-    return said.data?.capabilities.includes("TRAFFIC_ROUTING") ?? false;
+    return (await dryInfo(fleet, member, ASKED)).capabilities.includes("TRAFFIC_ROUTING");
   } catch (error) {
     // One that does not answer, or answers with something else, is not known to be one.
-    if (error instanceof FleetError || error instanceof SyntaxError) return false;
+    if (error instanceof FleetError) return false;
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import { type Distributor, distribute, type Shipment, withdraw } from "../../fle
 import type { Rule } from "../../fleet/config/rules.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { nowOf } from "../../fleet/protocol/now.ts";
+import { info } from "../../fleet/protocol/info.ts";
 import { liveConfigs } from "./live.ts";
 
 /** Settings of one type for one member. */
@@ -39,7 +39,9 @@ export async function sendConfigs(
   const members = [...new Map(wanted.map(({ member }) => [member.processId, member])).values()];
   const live = await liveConfigs(fleet, members, { seconds });
   const told = new Map(live.map((one) => [one.member.processId, one.told]));
-  const epochs = await Promise.all(members.map(async (member) => (await nowOf(fleet, member)).epoch));
+  const epochs = await Promise.all(
+    members.map(async (member) => (await info(fleet.session, member, budgetOf(60), "epoch")).epoch),
+  );
   const epoch = Math.max(0, ...epochs);
   const hand: Distributor = { ...fleet.session, deployment: { epoch: async () => epoch } };
   const sent: Sent[] = [];

@@ -1,11 +1,10 @@
-import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { hashOf } from "../../core/hash.ts";
 import { type Held, tellConfigs } from "../../fleet/config/held.ts";
 import { CONFIG_TYPES, type ConfigType, isBuiltIn } from "../../fleet/config/types.ts";
 import { NO_LIBRARY } from "../../fleet/health/bare.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
+import { info } from "../../fleet/protocol/info.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import {
   AT_ONCE,
@@ -18,16 +17,6 @@ import {
   type Subject,
   wordsOf,
 } from "./subject.ts";
-
-const InfoSchema = z.looseObject({
-  sourceHash: z.string().default(""),
-  owner: z.string().default(""),
-  peers: z.preprocess(
-    (value) => (Array.isArray(value) ? {} : value),
-    z.record(z.string(), z.string()).default({}),
-  ),
-});
-type Info = z.output<typeof InfoSchema>;
 
 /** Configuration: settings, code, owner and peers as they are declared, and settings that their schema takes. */
 export async function validateConfiguration(subject: Subject): Promise<Found> {
@@ -65,20 +54,20 @@ async function look(subject: Subject, member: Member, findings: Findings): Promi
     }
     const told = await tellConfigs(session, member, {}, patienceOf(subject));
     settings(name, declared, told.held, findings);
-    const info = await ask(session, { ...member, action: "Info" }, InfoSchema, patienceOf(subject));
+    const said = await info(session, member, patienceOf(subject), "sourceHash", "owner");
     const hash = declared?.sourceHash ?? member.sourceHash;
-    const same = hash === "" || hash === info.sourceHash;
-    const runs = `runs code ${short(info.sourceHash)}`;
+    const same = hash === "" || hash === said.sourceHash;
+    const runs = `runs code ${short(said.sourceHash)}`;
     findings.judge(name, "source", same, same ? runs : `${runs} instead of ${short(hash)}: drift`);
     const owner = session.ao.address;
-    const mine = info.owner === "" || info.owner === owner;
+    const mine = said.owner === undefined || said.owner === "" || said.owner === owner;
     findings.judge(
       name,
       "owner",
       mine,
-      mine ? "belongs to the stack's wallet" : `belongs to ${info.owner} instead of ${owner}`,
+      mine ? "belongs to the stack's wallet" : `belongs to ${said.owner} instead of ${owner}`,
     );
-    peers(subject, name, declared, info, findings);
+    peers(subject, name, declared, said.peers, findings);
   } catch (error) {
     findings.add(name, "answers", "FAIL", wordsOf(error));
   }
@@ -124,17 +113,17 @@ function peers(
   { fleet }: Subject,
   name: string,
   declared: DeclaredProcess | undefined,
-  info: Info,
+  known: Readonly<Record<string, string>>,
   findings: Findings,
 ): void {
   if (!declared) return;
   const wrong: string[] = [];
   for (const peer of declared.peers) {
     const id = fleet.members.find((member) => member.name === peer)?.processId;
-    if (info.peers[peer] === undefined) wrong.push(`it does not know ${peer}`);
-    else if (id !== undefined && info.peers[peer] !== id) wrong.push(`it takes another process for ${peer}`);
+    if (known[peer] === undefined) wrong.push(`it does not know ${peer}`);
+    else if (id !== undefined && known[peer] !== id) wrong.push(`it takes another process for ${peer}`);
   }
-  for (const peer of Object.keys(info.peers))
+  for (const peer of Object.keys(known))
     if (!declared.peers.includes(peer)) wrong.push(`it knows ${peer}, which is not declared`);
   const detail = declared.peers.length === 0 ? "none are declared" : `knows ${declared.peers.join(" ")}`;
   findings.judge(

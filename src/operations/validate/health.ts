@@ -8,7 +8,8 @@ import { probe } from "../../fleet/health/probe.ts";
 import { servingIn } from "../../fleet/members/known.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
-import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { info } from "../../fleet/protocol/info.ts";
+import { luaList } from "../../fleet/protocol/lua.ts";
 import { LIMITS } from "../../monitor/limits.ts";
 import type { State } from "../../monitor/reading.ts";
 import { countStates, passes } from "../../monitor/verdict.ts";
@@ -28,13 +29,6 @@ import {
 
 const KINDS = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"] as const;
 const names = luaList(z.string());
-const InfoSchema = z.looseObject({
-  name: z.string(),
-  status: z.string(),
-  version: z.string(),
-  sourceHash: z.string().default(""),
-  capabilities: names,
-});
 const RegisteredSchema = z.looseObject({
   processes: z.preprocess(
     (value) => (Array.isArray(value) ? {} : value),
@@ -181,6 +175,8 @@ async function lookBare(subject: Subject, member: Member, findings: Findings): P
   return health === "HEALTHY" ? "HEALTHY" : "UNHEALTHY";
 }
 
+const IDENTITY = ["name", "status", "version", "sourceHash", "capabilities"] as const;
+
 /** Who it says that it is, against what is declared and what the ledger has. */
 async function identity(
   subject: Subject,
@@ -190,23 +186,18 @@ async function identity(
   findings: Findings,
 ): Promise<void> {
   const { name } = member;
-  const info = await ask(
-    subject.fleet.session,
-    { ...member, action: "Info" },
-    InfoSchema,
-    patienceOf(subject),
-  );
-  const right = info.name === (member.of ?? name) && info.status === "ACTIVE";
-  findings.judge(name, "info", right, `calls itself ${info.name} and is ${info.status}`);
+  const said = await info(subject.fleet.session, member, patienceOf(subject), ...IDENTITY);
+  const right = said.name === (member.of ?? name) && said.status === "ACTIVE";
+  findings.judge(name, "info", right, `calls itself ${said.name} and is ${said.status}`);
   const differs = [
-    ...(expected.version !== "" && info.version !== expected.version
-      ? [`version ${info.version} instead of ${expected.version}`]
+    ...(expected.version !== "" && said.version !== expected.version
+      ? [`version ${said.version} instead of ${expected.version}`]
       : []),
-    ...(expected.sourceHash !== "" && info.sourceHash !== expected.sourceHash
-      ? [`code ${short(info.sourceHash)} instead of ${short(expected.sourceHash)}`]
+    ...(expected.sourceHash !== "" && said.sourceHash !== expected.sourceHash
+      ? [`code ${short(said.sourceHash)} instead of ${short(expected.sourceHash)}`]
       : []),
   ];
-  const runs = `version ${info.version}, code ${short(info.sourceHash)}`;
+  const runs = `version ${said.version}, code ${short(said.sourceHash)}`;
   findings.judge(
     name,
     "version",
@@ -226,10 +217,10 @@ async function identity(
     findings.add(name, "capabilities", "FAIL", "it is not registered in the ledger");
     return;
   }
-  const gone = known.capabilities.filter((one) => !info.capabilities.includes(one));
-  const added = info.capabilities.filter((one) => !known.capabilities.includes(one));
+  const gone = known.capabilities.filter((one) => !said.capabilities.includes(one));
+  const added = said.capabilities.filter((one) => !known.capabilities.includes(one));
   const same = gone.length === 0 && added.length === 0;
-  const list = info.capabilities.join(" ") || "none";
+  const list = said.capabilities.join(" ") || "none";
   const change = [
     ...(gone.length > 0 ? [`does not say ${gone.join(" ")} any more`] : []),
     ...(added.length > 0 ? [`says ${added.join(" ")}, which is not registered`] : []),

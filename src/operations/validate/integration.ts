@@ -3,8 +3,9 @@ import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { NO_LIBRARY } from "../../fleet/health/bare.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
 import { call } from "../../fleet/protocol/call.ts";
+import { info } from "../../fleet/protocol/info.ts";
+import { luaMap } from "../../fleet/protocol/lua.ts";
 import type { Integration } from "./report.ts";
 import {
   AT_ONCE,
@@ -20,26 +21,19 @@ import { runWorkflow, workflowsOf } from "./workflows.ts";
 
 const ProbedSchema = z.looseObject({
   success: z.literal(true),
-  peers: z.preprocess(
-    (value) => (Array.isArray(value) ? {} : value),
-    z.record(
-      z.string(),
-      z.looseObject({
-        ok: z.boolean(),
-        processId: z.string().optional(),
-        name: z.string().nullish(),
-        status: z.string().nullish(),
-        code: z.string().optional(),
-        message: z.string().optional(),
-        ms: z.number().optional(),
-      }),
-    ),
+  peers: luaMap(
+    z.looseObject({
+      ok: z.boolean(),
+      processId: z.string().optional(),
+      name: z.string().nullish(),
+      status: z.string().nullish(),
+      code: z.string().optional(),
+      message: z.string().optional(),
+      ms: z.number().optional(),
+    }),
   ),
 });
 const RefusedSchema = z.looseObject({ error: z.looseObject({ code: z.string(), message: z.string() }) });
-const PeersSchema = z.looseObject({
-  peers: z.preprocess((value) => (Array.isArray(value) ? {} : value), z.record(z.string(), z.string())),
-});
 
 /** Integration: every declared edge is called by the process itself, and every declared workflow is run from end to end. */
 export async function validateIntegration(subject: Subject): Promise<Found> {
@@ -86,13 +80,8 @@ async function edges(
 }
 
 async function wiredPeers({ fleet, ...subject }: Subject, member: Member): Promise<string[]> {
-  const info = await ask(
-    fleet.session,
-    { ...member, action: "Info" },
-    PeersSchema,
-    patienceOf({ fleet, ...subject }),
-  );
-  return Object.keys(info.peers).sort();
+  const { peers } = await info(fleet.session, member, patienceOf({ fleet, ...subject }), "peers");
+  return Object.keys(peers).sort();
 }
 
 type Probed = z.output<typeof ProbedSchema>["peers"];
@@ -132,7 +121,7 @@ async function probe(subject: Subject, member: Member, peers: readonly string[])
 async function nudge(subject: Subject, member: Member, ms: number, signal: AbortSignal): Promise<void> {
   try {
     for (await sleep(ms, undefined, { signal }); !signal.aborted; await sleep(1000, undefined, { signal }))
-      await ask(subject.fleet.session, { ...member, action: "Info" }, z.looseObject({}), patienceOf(subject));
+      await info(subject.fleet.session, member, patienceOf(subject));
   } catch {
     // Ended, or it does not answer: what waits for it says so.
   }

@@ -1,16 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { z } from "zod";
 import type { Ao } from "../../ao/port.ts";
 import { amount } from "../../core/amount.ts";
 import { NO_LIBRARY } from "../../fleet/health/bare.ts";
 import { probe } from "../../fleet/health/probe.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
+import { info } from "../../fleet/protocol/info.ts";
 import { attempt, forgedEpochs, hostileData, strangersAttacks } from "./attacks.ts";
 import { withStranger } from "./stranger.ts";
 import { each, Findings, type Found, hasNoLibrary, patienceOf, type Subject, wordsOf } from "./subject.ts";
-
-const InfoSchema = z.looseObject({ epoch: z.number().int().default(0), owner: z.string().default("") });
 
 /**
  * Security: strangers try every control action, pretend to be others and send code; epochs are forged; a message is sent again; data is
@@ -38,15 +35,10 @@ async function look(subject: Subject, stranger: Ao, member: Member, findings: Fi
       findings.add(name, "strangers", "SKIP", NO_LIBRARY);
       return await strangersCode(subject, stranger, member, findings);
     }
-    const info = await ask(
-      subject.fleet.session,
-      { ...member, action: "Info" },
-      InfoSchema,
-      patienceOf(subject),
-    );
-    await strangers(subject, stranger, member, info.owner, findings);
+    const { owner, epoch = 0 } = await info(subject.fleet.session, member, patienceOf(subject), "owner");
+    await strangers(subject, stranger, member, owner ?? "", findings);
     await strangersCode(subject, stranger, member, findings);
-    await epochs(subject, member, info.epoch, findings);
+    await epochs(subject, member, epoch, findings);
     await replay(subject, member, findings);
     await hostile(subject, stranger, member, findings);
   } catch (error) {

@@ -1,35 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
-import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type { ProcessView } from "../../dashboard/view.ts";
 import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { glanceAtBare } from "../../fleet/health/bare.ts";
 import { VerdictSchema } from "../../fleet/health/verdict.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { dryCall } from "../../fleet/protocol/call.ts";
-import { luaList } from "../../fleet/protocol/lua-list.ts";
+import { dryAsk } from "../../fleet/protocol/dry.ts";
+import { dryInfo } from "../../fleet/protocol/info.ts";
 import { lastKnown, rememberHeard } from "../observe/last-known.ts";
 import { drift, unanswered } from "../observe/verdict.ts";
-
-/** Lua writes an empty table as a list. */
-const mapOf = <T extends z.ZodType>(item: T) =>
-  z.preprocess((value) => (Array.isArray(value) || value == null ? {} : value), z.record(z.string(), item));
-const number = z.number().catch(0);
-const InfoSchema = z.looseObject({
-  capabilities: luaList(z.string()),
-  version: z.string().default(""),
-  sourceHash: z.string().default(""),
-  epoch: z.number().nullish(),
-  release: z.string().nullish(),
-  peers: mapOf(z.string()),
-  configVersions: mapOf(z.number()),
-  stats: z
-    .looseObject({ messages: number, errors: number, refused: number, luaHeapKB: number })
-    .nullish()
-    .catch(null),
-});
 
 /** What one look at a process gave. */
 interface Looked {
@@ -69,23 +49,16 @@ export async function lookAt(
       };
     }
     const healthCheck = { checkType: "ALL", nonce: randomUUID() };
-    const [health, said] = await Promise.all([
-      dryCall(fleet, {
-        member,
-        action: "HEALTH_CHECK",
-        data: JSON.stringify({ healthCheck }),
-        tags: FLEET_REQUEST,
-        seconds: 20,
-      }),
-      dryCall(fleet, { member, action: "Info", data: "", tags: FLEET_REQUEST, seconds: 20 }),
+    const probe = { member, action: "HEALTH_CHECK", data: { healthCheck }, seconds: 20 };
+    const [verdict, info] = await Promise.all([
+      dryAsk(fleet, probe, VerdictSchema),
+      dryInfo(fleet, member, 20),
     ]);
-    const verdict = VerdictSchema.parse(JSON.parse(health.data));
-    const info = InfoSchema.parse(JSON.parse(said.data));
     const reasons = verdict.checks
       .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
       .map((check) => `${check.name} is ${check.status}${check.detail ? `: ${check.detail}` : ""}`);
-    const { version, sourceHash, peers, configVersions } = info;
-    const [epoch, release] = [info.epoch ?? null, info.release ?? ""];
+    const { version, sourceHash, release, peers, configVersions = {} } = info;
+    const epoch = info.epoch ?? null;
     const heard = { health: verdict.healthStatus, at: Date.now(), version, sourceHash, epoch, release };
     rememberHeard(fleet.session.scope, new Map([[processId, heard]]));
     return {

@@ -1,0 +1,90 @@
+import { describe, expect, test } from "vitest";
+import { budgetOf } from "../../src/core/budget.ts";
+import { dryInfo, info } from "../../src/fleet/protocol/info.ts";
+import { ADDRESS, fakeAo, fakeFleet, member } from "../cli/fakes.ts";
+
+const shop = member("shop");
+
+/** A fleet whose one member answers `Info` with this. */
+const answering = (reply: unknown) =>
+  fakeFleet(
+    fakeAo(() => ({ reply })),
+    [shop],
+  );
+const asked = (reply: unknown, ...needed: Parameters<typeof info>[3][]) =>
+  info(answering(reply).session, shop, budgetOf(5), ...needed);
+
+describe("Info is read once for all", () => {
+  test("an earlier library that says little: the rest has a default or is absent", async () => {
+    const said = await asked({ success: true, status: "ACTIVE", epoch: 3 }, "status", "epoch");
+    expect(said).toMatchObject({
+      ...{ status: "ACTIVE", epoch: 3, version: "", sourceHash: "", release: "", stateVersion: "" },
+      ...{ capabilities: [], handlers: [], migrations: [], allowed: [], peers: {} },
+    });
+    const { owner, router, changedByHand, peersWithoutLibrary, configVersions, stats } = said;
+    for (const one of [owner, router, changedByHand, peersWithoutLibrary, configVersions, stats])
+      expect(one).toBeUndefined();
+  });
+
+  test("Lua writes every empty table as a list", async () => {
+    const empty = { peers: [], configVersions: [], allowed: {}, capabilities: {}, peersWithoutLibrary: {} };
+    expect(await asked({ success: true, ...empty }, "peers", "configVersions", "allowed")).toMatchObject({
+      ...{ peers: {}, configVersions: {}, allowed: [], capabilities: [], peersWithoutLibrary: [] },
+    });
+  });
+
+  test("a program with an Info of its own: what has another type counts as absent", async () => {
+    const own = { success: true, version: 7, processType: ["BATTLE"], capabilities: [1], status: 200 };
+    const { version, processType, capabilities, status } = await asked(own);
+    expect([version, processType, capabilities, status]).toEqual(["", undefined, [], undefined]);
+  });
+
+  test.each([
+    ["it is absent", { success: true, epoch: 1 }, "status"],
+    ["it has another type", { success: true, status: "ACTIVE", owner: 7 }, "owner"],
+    ["it is absent and has a default where nobody needs it", { success: true }, "version"],
+  ] as const)("a needed field is refused where %s", async (_case, reply, field) => {
+    const bad = expect.objectContaining({ code: "BAD_REPLY" });
+    await expect(asked(reply, field)).rejects.toMatchObject(bad);
+    await expect(dryInfo(answering(reply), shop, 5, field)).rejects.toMatchObject(bad);
+  });
+
+  test("a number that no double holds is rounded, not lost", async () => {
+    const data = '{"success":true,"configVersions":{"LOGGING_CONFIG":9007199254740993}}';
+    const ao = fakeAo(() => ({ messages: [{ target: ADDRESS, tags: { Action: "Info-Response" }, data }] }));
+    const said = await dryInfo(fakeFleet(ao, [shop]), shop, 5);
+    expect(said.configVersions).toEqual({ LOGGING_CONFIG: 9007199254740992 });
+  });
+});
+
+describe("a dry read", () => {
+  test("means the library, whatever handlers the program has, and is never answered from a cache", async () => {
+    const seen: Record<string, string>[] = [];
+    const ao = fakeAo(({ tags }) => {
+      seen.push(tags);
+      return { reply: { success: true, status: "ACTIVE" } };
+    });
+    const fleet = fakeFleet(ao, [shop]);
+    for (const _ of [1, 2]) await dryInfo(fleet, shop, 5, "status");
+    expect(seen.map((tags) => tags["Fleet-Request"])).toEqual(["1", "1"]);
+    expect(new Set(seen.map((tags) => tags["Correlation-Id"])).size).toBe(2);
+    expect(ao.sent).toEqual([]);
+  });
+
+  test.each([
+    [
+      "the process's own code",
+      { reply: { success: false, error: { code: "GONE", message: "retired" } } },
+      "GONE",
+    ],
+    ["a Lua error", { error: "attempt to index nil" }, "PROCESS_ERROR"],
+    ["no reply", {}, "NO_REPLY"],
+    ["something printed", { output: "hello" }, "BAD_REPLY"],
+  ])("fails with a code: %s", async (_case, answer, code) => {
+    const fleet = fakeFleet(
+      fakeAo(() => answer),
+      [shop],
+    );
+    await expect(dryInfo(fleet, shop, 5)).rejects.toMatchObject({ code });
+  });
+});
