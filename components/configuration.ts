@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Problem } from "../src/core/errors.ts";
 import { nearest } from "../src/core/nearest.ts";
-import { checkValue, type Misfit } from "../src/fleet/config/check.ts";
+import { type FoundMisfit, misfitsOf } from "../src/fleet/config/check.ts";
 import { RULES } from "../src/fleet/config/lua.ts";
 import { type Rule, ruleOf } from "../src/fleet/config/rules.ts";
 import { publicKeyProblem } from "../src/fleet/config/seal.ts";
@@ -52,7 +52,7 @@ function problemsOf(
     // In the place of a sealed text: anything of its kind.
     const sealed = Object.fromEntries(Object.keys(member.secrets[type] ?? {}).map((key) => [key, "sealed:"]));
     const whole = { ...data, ...sealed };
-    const misfits = checkValue(whole, rule, "");
+    const misfits = misfitsOf(whole, rule, "");
     for (const misfit of misfits) problems.push(problemOf(name, type, misfit, member, rule));
     const schema = fleet.configTypes?.[type];
     if (schema && misfits.length === 0) problems.push(...furtherChecks(schema, name, type, whole, member));
@@ -60,13 +60,11 @@ function problemsOf(
   if (Object.keys(member.secrets).length > 0) {
     const problem = publicKeyProblem(member.sealTo);
     if (problem !== undefined) {
-      const [got, expected] = problem.split("; ");
       problems.push({
         code: "SEAL_KEY_INVALID",
         what: `The secrets of ${name} cannot be sealed.`,
         at: fleet.processes[name]?.sealTo === undefined ? "sealTo" : `processes.${name}.sealTo`,
-        got: got ?? "",
-        expected: expected ?? "a public key as PEM or JWK, RSA (from 2048 bits) or X25519",
+        ...problem,
         remedy:
           "openssl genpkey -algorithm x25519 -out own.pem && openssl pkey -in own.pem -pubout: keep the first, declare the second.",
       });
@@ -107,13 +105,13 @@ function placeOf(name: string, type: string, path: string, { origins }: MemberCo
 function problemOf(
   name: string,
   type: string,
-  { path: dotted, got, expected }: Misfit,
+  { path: dotted, got, expected, isUnknownKey }: FoundMisfit,
   member: MemberConfig,
   rule: Rule,
 ): Problem {
   const path = dotted.replace(/^\./, "");
   const at = placeOf(name, type, path, member);
-  if (got !== "an unknown key")
+  if (!isUnknownKey)
     return {
       code: "BAD_VALUE",
       what: `${at} is not as it must be.`,

@@ -58,7 +58,7 @@ export const ConfigBundleInputsSchema = z
       complain(path.split("."), `${got}; ${expected}`);
     if (Object.keys(secrets).length > 0) {
       const problem = publicKeyProblem(inputs.sealTo);
-      if (problem !== undefined) complain(["sealTo"], problem);
+      if (problem !== undefined) complain(["sealTo"], `${problem.got}; ${problem.expected}`);
     }
   });
 

@@ -152,6 +152,26 @@ describe("secrets", () => {
     expect(problem?.expected).toContain("an AO process has no private memory");
   });
 
+  test("with a key that cannot be sealed to say what it is and what it should be", () => {
+    const own = generateKeyPairSync("x25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+    const small = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey;
+    const ed = generateKeyPairSync("ed25519").publicKey;
+    const found = [
+      own,
+      small.export({ type: "spki", format: "pem" }),
+      ed.export({ type: "spki", format: "pem" }),
+      "?",
+    ]
+      .map((key) => of({ secrets, sealTo: String(key) }).problems[0])
+      .map((problem) => [problem?.got, problem?.expected]);
+    expect(found).toEqual([
+      ["a private key", "the public one: a private key belongs into no declaration"],
+      ["an RSA key of fewer than 2048 bits", "a longer one"],
+      ["a key of the kind ed25519", "RSA or X25519"],
+      ["no key that can be read", "a public key as PEM or JWK, RSA (from 2048 bits) or X25519"],
+    ]);
+  });
+
   test("are checked by the rules of their type", () => {
     expect(codes({ secrets: { PROCESS_CONFIG: { requestTimeout: new Hidden("5") } }, sealTo })[0]).toMatch(
       /^BAD_VALUE secrets\.PROCESS_CONFIG\.requestTimeout a number/,

@@ -10,22 +10,38 @@ export interface Misfit {
   readonly expected: string;
 }
 
+/** A misfit with what a decision may rest on; its sentences are for people. */
+export interface FoundMisfit extends Misfit {
+  /** The key itself is unknown, whatever its value. */
+  readonly isUnknownKey: boolean;
+}
+
 const MAX_PROBLEMS = 100;
 /** What any key of an object is, so that two sides sort keys alike. */
 const KEY: Rule = { type: "string", minLength: 1, maxLength: 128, pattern: "^[ -~]+$", like: "^[ -~]+$" };
 
 /** Every problem of one value at its path; empty when it fits. The twin of `validate.value` in Lua. Pure. */
-export function checkValue(value: unknown, rule: Rule, path: string): Misfit[] {
-  const problems: Misfit[] = [];
+export const checkValue = (value: unknown, rule: Rule, path: string): Misfit[] =>
+  misfitsOf(value, rule, path).map(({ isUnknownKey: _, ...misfit }) => misfit);
+
+/** The same, each with its kind. Pure. */
+export function misfitsOf(value: unknown, rule: Rule, path: string): FoundMisfit[] {
+  const problems: FoundMisfit[] = [];
   look(value, rule, path, problems);
   return problems;
 }
 
-function add(problems: Misfit[], path: string, got: string, expected: string): void {
-  if (problems.length < MAX_PROBLEMS) problems.push({ path, got, expected });
+function add(
+  problems: FoundMisfit[],
+  path: string,
+  got: string,
+  expected: string,
+  isUnknownKey = false,
+): void {
+  if (problems.length < MAX_PROBLEMS) problems.push({ path, got, expected, isUnknownKey });
 }
 
-function look(value: unknown, rule: Rule, path: string, problems: Misfit[]): void {
+function look(value: unknown, rule: Rule, path: string, problems: FoundMisfit[]): void {
   const got = misfit(value, rule);
   if (got !== undefined) add(problems, path, got, words(rule));
   else if (Array.isArray(value) && rule.items)
@@ -37,7 +53,7 @@ function lookInside(
   data: Readonly<Record<string, unknown>>,
   rule: Rule,
   prefix: string,
-  problems: Misfit[],
+  problems: FoundMisfit[],
 ): void {
   const { fields = {} } = rule;
   for (const name of sorted({ ...fields, ...data })) {
@@ -54,13 +70,13 @@ function lookFurther(
   value: unknown,
   { fields = {}, values, keys = KEY }: Rule,
   prefix: string,
-  problems: Misfit[],
+  problems: FoundMisfit[],
 ): void {
   const path = prefix + label(name);
   const odd = values && misfit(name, keys);
   const known = sorted(fields);
   if (!values)
-    add(problems, path, "an unknown key", known.length === 0 ? "none" : `one of ${known.join(" ")}`);
+    add(problems, path, "an unknown key", known.length === 0 ? "none" : `one of ${known.join(" ")}`, true);
   else if (odd !== undefined) add(problems, path, `the key ${odd}`, words(keys));
   else look(value, values, path, problems);
 }

@@ -25,21 +25,25 @@ const WHY =
 export const isSealed = (value: unknown): value is string =>
   typeof value === "string" && value.startsWith(PREFIX);
 
-/** Why a key cannot be sealed to, in words; undefined when it can. */
-export function publicKeyProblem(key: string | undefined): string | undefined {
-  if (key === undefined) return `nothing; a public key (PEM or JWK), because ${WHY}`;
+/** Why a key cannot be sealed to; undefined when it can. */
+export function publicKeyProblem(
+  key: string | undefined,
+): { readonly got: string; readonly expected: string } | undefined {
+  if (key === undefined) return { got: "nothing", expected: `a public key (PEM or JWK), because ${WHY}` };
   if (/PRIVATE KEY/.test(key) || (isJson(key) && Object.hasOwn(JSON.parse(key), "d")))
-    return "a private key; the public one: a private key belongs into no declaration";
+    return { got: "a private key", expected: "the public one: a private key belongs into no declaration" };
   try {
     const { asymmetricKeyType: type, asymmetricKeyDetails: details } = publicKey(key);
     if (type === "x25519") return undefined;
-    if (type === "rsa")
-      return (details?.modulusLength ?? 0) >= 2048
-        ? undefined
-        : "an RSA key of fewer than 2048 bits; a longer one";
-    return `a key of the kind ${type}; RSA or X25519`;
+    if (type !== "rsa") return { got: `a key of the kind ${type}`, expected: "RSA or X25519" };
+    return (details?.modulusLength ?? 0) >= 2048
+      ? undefined
+      : { got: "an RSA key of fewer than 2048 bits", expected: "a longer one" };
   } catch {
-    return "no key that can be read; a public key as PEM or JWK, RSA (from 2048 bits) or X25519";
+    return {
+      got: "no key that can be read",
+      expected: "a public key as PEM or JWK, RSA (from 2048 bits) or X25519",
+    };
   }
 }
 
