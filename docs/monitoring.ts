@@ -1,4 +1,4 @@
-/** `node docs/monitoring.ts`: writes docs/monitoring/* and the table of docs/metrics.md from the code; a test compares them. */
+/** `node docs/monitoring.ts`: writes docs/reference/monitoring/* and the table of docs/reference/metrics.md from the code; a test compares them. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,15 +10,15 @@ import { WebhookSchema } from "../src/monitor/notify/webhook.ts";
 import { ReportSchema } from "../src/monitor/report.ts";
 import { SettingsSchema } from "../src/monitor/settings.ts";
 
-const docs = dirname(fileURLToPath(import.meta.url));
+const reference = join(dirname(fileURLToPath(import.meta.url)), "reference");
 const BEGIN = "<!-- made by node docs/monitoring.ts -->";
 const END = "<!-- end -->";
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-/** Every file by its path in docs/. */
+/** Every file by its path in docs/reference/. */
 export async function monitoringFiles(): Promise<Map<string, string>> {
-  const page = readFileSync(join(docs, "metrics.md"), "utf8");
+  const page = readFileSync(join(reference, "metrics.md"), "utf8");
   const [before = "", rest = ""] = page.split(BEGIN);
   const after = rest.split(END)[1] ?? "";
   return new Map([
@@ -45,6 +45,6 @@ async function table(): Promise<string> {
 }
 
 if (import.meta.main) {
-  mkdirSync(join(docs, "monitoring"), { recursive: true });
-  for (const [name, text] of await monitoringFiles()) writeFileSync(join(docs, name), text);
+  mkdirSync(join(reference, "monitoring"), { recursive: true });
+  for (const [name, text] of await monitoringFiles()) writeFileSync(join(reference, name), text);
 }

@@ -1,4 +1,4 @@
-/** `node docs/schemas.ts`: writes docs/schemas/*.schema.json, the JSON Schemas of the reports, from the code's own; a test compares them. */
+/** `node docs/schemas.ts`: writes docs/reference/schemas/*.schema.json, the JSON Schemas of the reports, from the code's own; a test compares them. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,7 @@ import { ManifestSchema } from "../src/fleet/members/manifest.ts";
 import { RollbackReportSchema } from "../src/operations/rollback/report.ts";
 import { ValidationReportSchema } from "../src/operations/validate/report.ts";
 
-const folder = join(dirname(fileURLToPath(import.meta.url)), "schemas");
+const folder = join(dirname(fileURLToPath(import.meta.url)), "reference", "schemas");
 
 const REPORTS = {
   "validation-report": ["The report of fleet validate: build/validation-report.json", ValidationReportSchema],

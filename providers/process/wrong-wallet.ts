@@ -46,7 +46,7 @@ export function wrongWallet(
       at: `processes.${name}`,
       got: `the wallet ${wallet}`,
       expected: `${owners.length === 1 ? whose(owners[0]) : "their owners' wallets"}, which ${owners.length === 1 ? "owns" : "own"}${lines.join("")}`,
-      remedy: `Configure the owner's wallet: npx pulumi config set walletPath <file>. If the fleet is to belong to ${wallet}, give it every process first, with the owner's wallet configured, and then deploy with this one (docs/environments.md):${commands.join("")}`,
+      remedy: `Configure the owner's wallet: npx pulumi config set walletPath <file>. If the fleet is to belong to ${wallet}, give it every process first, with the owner's wallet configured, and then deploy with this one (docs/how-to/rotate-wallet.md):${commands.join("")}`,
     },
     cause === undefined ? {} : { cause },
   );

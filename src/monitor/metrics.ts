@@ -24,7 +24,7 @@ export interface Snapshot {
   readonly deliveries: readonly Delivery[];
 }
 
-/** The fleet's figures for Prometheus; every name is `aofleet_*` and described in docs/metrics.md. */
+/** The fleet's figures for Prometheus; every name is `aofleet_*` and described in docs/reference/metrics.md. */
 export interface Metrics {
   readonly registry: Registry;
   record(snapshot: Snapshot): void;

@@ -9,7 +9,7 @@ const figure = z.number().nullable();
 const state = z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE", "UNKNOWN"]);
 const time = z.iso.datetime();
 
-/** One round as `fleet monitor --once --json` prints it; published as `docs/monitoring/report.schema.json`. */
+/** One round as `fleet monitor --once --json` prints it; published as `docs/reference/monitoring/report.schema.json`. */
 export const ReportSchema = z
   .object({
     success: z.boolean().describe("The fleet passes, and no alert of level ERROR or CRITICAL is open"),

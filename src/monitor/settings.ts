@@ -142,7 +142,8 @@ function invalid(
       at,
       ...(got === undefined ? {} : { got }),
       ...(expected === undefined ? {} : { expected }),
-      remedy: "Correct the file; docs/alerts.md describes every key. Check it with npx fleet alerts rules",
+      remedy:
+        "Correct the file; docs/how-to/alerts.md describes every key. Check it with npx fleet alerts rules",
     }),
   );
   const [first, ...rest] = list;

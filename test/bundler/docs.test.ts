@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { WARNING_CODES } from "../../src/bundler/index.ts";
 
-const docs = readFileSync(new URL("../../docs/bundling.md", import.meta.url), "utf8");
+const docs = readFileSync(new URL("../../docs/reference/bundling.md", import.meta.url), "utf8");
 
 test("every feature in the docs names a test that exists", () => {
   const rows = [...docs.matchAll(/^\| (.+?) \| ([a-z/]+): (`.+`) \|$/gm)];

@@ -107,7 +107,7 @@ test("env prints lines that a shell takes, with the backend of the nearest proje
   expect((await fleet(["env", "--json", "-C", folder])).json()).toHaveProperty("PATH");
 });
 
-test("the pages in docs/cli are what the definitions say (node src/cli/docs.ts writes them)", () => {
+test("the pages in docs/reference/cli are what the definitions say (node src/cli/docs.ts writes them)", () => {
   const pages = docsPages(program);
   expect(readdirSync(docsDir).sort()).toEqual([...pages.keys()].sort());
   for (const [name, text] of pages) expect(readFileSync(join(docsDir, name), "utf8"), name).toBe(text);

@@ -85,8 +85,8 @@ describe("defaults", () => {
     expect(config).toEqual(Object.fromEntries(withDefault));
   });
 
-  test("stand in docs/configuration.md, with the descriptions", () => {
-    const page = readFileSync(join(packageDir, "docs/configuration.md"), "utf8");
+  test("stand in docs/how-to/configure.md, with the descriptions", () => {
+    const page = readFileSync(join(packageDir, "docs/how-to/configure.md"), "utf8");
     const rows = Object.entries(table)
       .filter(([, { internal }]) => internal !== true)
       .map(([key, { type, default: preset, description }]) => {

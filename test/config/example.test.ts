@@ -15,7 +15,7 @@ const example = join(root, "examples/configuration");
 const SECRET = "4dabf18193072939515e22adb298388d";
 
 test("the page on configuration shows the example", () => {
-  const page = readFileSync(join(root, "docs/configuration.md"), "utf8");
+  const page = readFileSync(join(root, "docs/how-to/configure.md"), "utf8");
   expect(page).toContain(`\`\`\`ts\n${readFileSync(join(example, "index.ts"), "utf8")}\`\`\``);
 });
 

@@ -8,7 +8,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const program = await documentedProgram();
 
 test("every `fleet` command line in the documents is one that the command takes", () => {
-  const pages = globSync(["*.md", "docs/*.md", "examples/**/*.md"], { cwd: root });
+  const pages = globSync(["*.md", "docs/**/*.md", "examples/**/*.md"], { cwd: root });
   const calls = pages.flatMap((page) =>
     [...readFileSync(join(root, page), "utf8").matchAll(/npx fleet ([^`\n|]+)/g)].map(([, rest]) => ({
       page,

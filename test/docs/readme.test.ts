@@ -7,9 +7,9 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
 describe("the documents", () => {
-  test("README names every dependency, and none that is not there", () => {
+  test("ARCHITECTURE names every dependency, and none that is not there", () => {
     const { dependencies, devDependencies } = JSON.parse(read("package.json"));
-    const table = read("README.md").split("## Dependencies")[1]?.split("\n## ")[0] ?? "";
+    const table = read("ARCHITECTURE.md").split("## Dependencies")[1]?.split("\n## ")[0] ?? "";
     const named = table
       .split("\n")
       .filter((line) => line.startsWith("| `"))
@@ -18,7 +18,7 @@ describe("the documents", () => {
   });
 
   test("every link to a file leads to one", () => {
-    const pages = globSync(["*.md", "docs/**/*.md", "localnet/*.md", "examples/**/*.md"], { cwd: root });
+    const pages = globSync(["*.md", "docs/**/*.md", "src/**/*.md", "examples/**/*.md"], { cwd: root });
     expect(pages).toContain("README.md");
     const broken = pages.flatMap((page) =>
       [...read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
@@ -29,4 +29,50 @@ describe("the documents", () => {
     );
     expect(broken).toEqual([]);
   });
+
+  test("every link to a heading leads to one", () => {
+    const pages = globSync(["*.md", "docs/**/*.md", "src/**/*.md"], { cwd: root });
+    const broken = pages.flatMap((page) =>
+      [...read(page).matchAll(/\]\(([^)#\s]*)#([^)\s]+)\)/g)]
+        .filter(([, target = ""]) => !/^[a-z]+:/.test(target))
+        .filter(([, target = "", heading = ""]) => {
+          const file = target === "" ? page : join(dirname(page), target);
+          return !headingsOf(read(file)).has(heading);
+        })
+        .map(([, target, heading]) => `${page} → ${target}#${heading}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  test("every script, program and test that the documents name exists", () => {
+    const { scripts } = JSON.parse(read("package.json"));
+    const pages = globSync(["*.md", "docs/**/*.md"], { cwd: root }).filter((page) => page !== "CHANGELOG.md");
+    const missing = pages.flatMap((page) => {
+      const text = read(page);
+      const named = [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, name = ""]) => name);
+      const programs = [...text.matchAll(/\bnode ((?:docs|src|bench|test)\/[\w/.-]+\.(?:ts|mjs))/g)];
+      const tests = [...text.matchAll(/npx vitest run ((?:--config )?test\/[^`;,]+)/g)].flatMap(
+        ([, rest = ""]) => rest.split(/\s+/).filter((word) => word.startsWith("test/")),
+      );
+      return [
+        ...named.filter((name) => scripts[name] === undefined).map((name) => `npm run ${name}`),
+        ...[...programs.map(([, file = ""]) => file), ...tests].filter(
+          (file) => !existsSync(join(root, file)),
+        ),
+      ].map((what) => `${page}: ${what}`);
+    });
+    expect(missing).toEqual([]);
+  });
 });
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function headingsOf(page: string): Set<string> {
+  return new Set(
+    [...page.replace(/^```[\s\S]*?^```/gm, "").matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
+      title
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+}

@@ -24,11 +24,13 @@ async function schemas(): Promise<[string, z.ZodType][]> {
 
 describe("pages of resources", () => {
   test("are what the schemas and their comments say now (npm run docs)", () => {
-    for (const page of pages) expect(read(`docs/resources/${page.file}`)).toBe(markdown(page));
+    for (const page of pages) expect(read(`docs/reference/resources/${page.file}`)).toBe(markdown(page));
   });
 
   test("are all there is in the folder", () => {
-    expect(readdirSync(join(root, "docs/resources")).sort()).toEqual(pages.map(({ file }) => file).sort());
+    expect(readdirSync(join(root, "docs/reference/resources")).sort()).toEqual(
+      pages.map(({ file }) => file).sort(),
+    );
   });
 
   test("say something of every resource, and of every field of every table", () => {

@@ -4,6 +4,6 @@ import { schemaFiles } from "../../docs/schemas.ts";
 
 test("the published schemas of reports are those of the code", () => {
   const files = schemaFiles();
-  expect(readdirSync("docs/schemas").sort()).toEqual([...files.keys()].sort());
-  for (const [name, text] of files) expect(readFileSync(`docs/schemas/${name}`, "utf8")).toBe(text);
+  expect(readdirSync("docs/reference/schemas").sort()).toEqual([...files.keys()].sort());
+  for (const [name, text] of files) expect(readFileSync(`docs/reference/schemas/${name}`, "utf8")).toBe(text);
 });

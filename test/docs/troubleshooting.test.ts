@@ -15,7 +15,7 @@ const program = await documentedProgram();
 const knows = (command: Command, option: string) =>
   command.options.some(({ long, short }) => long === option || short === option);
 
-test.each(["docs/troubleshooting.md", "docs/validation.md"])(
+test.each(["docs/how-to/troubleshoot.md", "docs/how-to/validate.md"])(
   "every command in %s is one, with options that it has",
   (page) => {
     const all = calls(page);
@@ -32,7 +32,7 @@ test.each(["docs/troubleshooting.md", "docs/validation.md"])(
 );
 
 test("the page has a command for every one of the guide's troubleshooting section", () => {
-  const page = readFileSync("docs/troubleshooting.md", "utf8");
+  const page = readFileSync("docs/how-to/troubleshoot.md", "utf8");
   for (const needed of [
     ...["fleet validate --types health", "fleet deploy --timeout 900", "fleet validate --types integration"],
     ...["fleet discover", "ADMIN_HEALTH_CHECK", "fleet call battle Info", "fleet rollback --manual"],

@@ -5,7 +5,7 @@ import { makeJwk } from "../ao/wallets.ts";
 import { fleet as fleetCommand } from "../rollback/fleet.ts";
 import { newProject, type Project, processFiles } from "./project.ts";
 
-/** A fleet that is given to another wallet as docs/environments.md says, by the real pulumi. */
+/** A fleet that is given to another wallet as docs/how-to/rotate-wallet.md says, by the real pulumi. */
 
 const INDEX = `import * as pulumi from "@pulumi/pulumi";
 import { Fleet, settings } from "ao-fleet";

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The block of a language that the README shows under "In a program of your own", so that what it shows is what runs. */
+/** The block of a language that the README shows under "A fleet in ten lines", so that what it shows is what runs. */
 function shown(language: "ts" | "yaml" | "lua"): string {
   const readme = join(dirname(fileURLToPath(import.meta.url)), "../../README.md");
-  const section = readFileSync(readme, "utf8").split("## In a program of your own")[1] ?? "";
+  const section = readFileSync(readme, "utf8").split("## A fleet in ten lines")[1] ?? "";
   const block = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(section)?.[1];
   if (block === undefined) throw new Error(`README.md has no block of ${language}`);
   return block;

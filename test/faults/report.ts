@@ -124,7 +124,7 @@ ${broken.length === 0 ? "Nothing is broken." : `## Broken\n\n${broken.map(({ fam
 
 ## Not covered
 
-${[...missing.map((name) => `- ${name} (${FAMILIES[name]?.title}) was not run.`), ...open.map((line) => `- ${line[0]?.toUpperCase()}${line.slice(1)}.`), "- T1 and T2 are tests of the router by themselves: test/router/traces.test.ts, docs/rollouts.md."].join("\n")}
+${[...missing.map((name) => `- ${name} (${FAMILIES[name]?.title}) was not run.`), ...open.map((line) => `- ${line[0]?.toUpperCase()}${line.slice(1)}.`), "- T1 and T2 are tests of the router by themselves: test/router/traces.test.ts, docs/concepts/rollouts.md."].join("\n")}
 `;
 }
 

@@ -13,6 +13,7 @@ import { TYPE_NAMES } from "../../src/monitor/types.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 
 const docs = join(packageDir, "docs");
+const reference = join(docs, "reference");
 const { registry } = metricsOf({ project: "", stack: "", network: "" });
 
 /** What PromQL's own grammar makes of an expression: the metrics in it, and whether it is one. */
@@ -46,13 +47,13 @@ test("the check bites", () => {
   expect(read("a_b{x=1}").valid).toBe(false);
 });
 
-test("what is in docs/ is what the code says (node docs/monitoring.ts writes it)", async () => {
+test("the files in docs/reference are what the code says (node docs/monitoring.ts writes it)", async () => {
   for (const [name, text] of await monitoringFiles())
-    expect(readFileSync(join(docs, name), "utf8"), name).toBe(text);
+    expect(readFileSync(join(reference, name), "utf8"), name).toBe(text);
 });
 
 test("the rules file is one that Prometheus loads", () => {
-  const file = join(docs, "monitoring", "prometheus-rules.yml");
+  const file = join(reference, "monitoring", "prometheus-rules.yml");
   const { groups } = parse(readFileSync(file, "utf8")) as { groups: { rules: Record<string, unknown>[] }[] };
   const rules = groups.flatMap((group) => group.rules);
   expect(new Set(rules.map(({ alert }) => alert)).size).toBe(PROM_RULES.length);
@@ -69,7 +70,7 @@ test("the rules file is one that Prometheus loads", () => {
 });
 
 test("panels of the board do not overlap and fit its width", async () => {
-  const board = JSON.parse(readFileSync(join(docs, "monitoring", "grafana-fleet.json"), "utf8")) as {
+  const board = JSON.parse(readFileSync(join(reference, "monitoring", "grafana-fleet.json"), "utf8")) as {
     panels: { id: number; gridPos: { x: number; y: number; w: number; h: number } }[];
   };
   const taken = new Set<string>();
@@ -85,8 +86,8 @@ test("panels of the board do not overlap and fit its width", async () => {
   }
 });
 
-test("docs/alerts.md names every type with its level, and its example is taken", () => {
-  const page = readFileSync(join(docs, "alerts.md"), "utf8");
+test("docs/how-to/alerts.md names every type with its level, and its example is taken", () => {
+  const page = readFileSync(join(docs, "how-to/alerts.md"), "utf8");
   for (const type of TYPE_NAMES) expect(page).toContain(`| \`${type}\` |`);
   const [, example = ""] = /```yaml\n([\s\S]*?)```/.exec(page) ?? [];
   expect(SettingsSchema.parse(parse(example)).receivers.length).toBeGreaterThan(2);

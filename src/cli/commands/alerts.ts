@@ -28,7 +28,7 @@ export function alertsCommand(cli: Cli): Command {
   const group = new Command("alerts")
     .summary("list, acknowledge, silence and test alerts")
     .description(
-      "The alerts that `fleet monitor` raises and keeps in .fleet/monitor; docs/alerts.md describes them.",
+      "The alerts that `fleet monitor` raises and keeps in .fleet/monitor; docs/how-to/alerts.md describes them.",
     );
   const byId = (
     name: "acknowledge" | "resolve",
@@ -237,7 +237,7 @@ export function alertsCommand(cli: Cli): Command {
             what:
               receiver === undefined ? "No receiver is configured." : `There is no receiver "${receiver}".`,
             expected: names.length > 0 ? `one of ${names.join(", ")}` : "receivers in monitoring.yaml",
-            remedy: "docs/alerts.md shows how to add one.",
+            remedy: "docs/how-to/alerts.md shows how to add one.",
           });
         }
         const { project } = readStackConfig(context.projectDir, stack);

@@ -1,4 +1,4 @@
-/** `node providers/config-bundle/generate.ts`: writes the rules that a process checks settings by. */
+/** `node src/fleet/config/generate.ts`: writes the rules that a process checks settings by. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { luaRules } from "./lua.ts";

@@ -13,8 +13,8 @@ export function luaRules(): string {
     .sort()
     .map((name) => `  ${name} = ${literal(RULES[name], 1)},`);
   return [
-    "--- What each setting may be. Made from providers/config-bundle/types.ts by `node providers/config-bundle/generate.ts`;",
-    "-- a test holds it to that.",
+    "--- What each setting may be. Generated from src/fleet/config/types.ts by `node src/fleet/config/generate.ts`;",
+    "-- a test compares the two.",
     "return {",
     ...lines,
     "}",

@@ -20,7 +20,7 @@ export function postsTo(
   return [generic(changes, origin)];
 }
 
-/** `docs/monitoring/webhook.schema.json` describes it. */
+/** `docs/reference/monitoring/webhook.schema.json` describes it. */
 function generic(changes: readonly Change[], origin: Origin): Post {
   return {
     body: {

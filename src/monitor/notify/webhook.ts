@@ -3,7 +3,7 @@ import { LEVELS, TYPE_NAMES } from "../types.ts";
 
 const time = z.iso.datetime();
 
-/** What a receiver of kind `webhook` is sent; published as `docs/monitoring/webhook.schema.json`. */
+/** What a receiver of kind `webhook` is sent; published as `docs/reference/monitoring/webhook.schema.json`. */
 export const WebhookSchema = z
   .object({
     version: z.literal(1).describe("Raised when a field changes its meaning or goes"),

@@ -59,7 +59,7 @@ const invalid = (at: string, got: string): FleetError =>
     at,
     got,
     expected: "workflows: [{ name, steps: [{ call, action, data, expect, keep }] }]",
-    remedy: "Mend the file; docs/validation.md describes it.",
+    remedy: "Mend the file; docs/how-to/validate.md describes it.",
   });
 
 /** Runs the steps in their order, as the stack's wallet. The first that does not answer as expected ends it. */

@@ -1,5 +1,5 @@
---- What each setting may be. Made from providers/config-bundle/types.ts by `node providers/config-bundle/generate.ts`;
--- a test holds it to that.
+--- What each setting may be. Generated from src/fleet/config/types.ts by `node src/fleet/config/generate.ts`;
+-- a test compares the two.
 return {
   ENVIRONMENT_VARS = {
     type = "object",

@@ -1,5 +1,5 @@
 --- The config types: what each of their settings may be. The rules are made from the schemas of
--- providers/config-bundle/types.ts; a type of the user's own comes with its rules in the message that brings the config.
+-- src/fleet/config/types.ts; a type of the user's own comes with its rules in the message that brings the config.
 local rules = require("fleet.config-rules")
 local store = require("fleet.store")
 local validate = require("fleet.validate")
