@@ -1,9 +1,9 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { idsIn, servingIds } from "../../src/delivery/table.ts";
-import { type Table, TrafficStateSchema } from "../../src/delivery/wire.ts";
+import type { Table } from "../../src/delivery/wire.ts";
 import { newestIncarnation } from "../../src/fleet/members/members.ts";
-import { ask } from "../../src/fleet/protocol/ask.ts";
+import { traffic } from "../../src/fleet/protocol/traffic.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
 /** What the fleet's router says of who has traffic. */
@@ -31,9 +31,7 @@ export async function routerWord(
   try {
     const place = await newestIncarnation(session, router, budget);
     if (!place || place.retired || place.unsent) return nothing;
-    const { processId, generation } = place;
-    const request = { name: router, processId, generation, action: "GET_TRAFFIC" };
-    const { table, proven } = await ask(session, request, TrafficStateSchema, budget);
+    const { table, proven } = await traffic(session, { name: router, ...place }, budget);
     return {
       inUse: new Set([...idsIn(table), ...idsIn(proven)]),
       serving: Object.fromEntries(

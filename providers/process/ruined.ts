@@ -4,6 +4,8 @@ import { FleetError } from "../../src/core/errors.ts";
 import type { Place } from "../../src/fleet/health/verdict.ts";
 import { mayReplace, saysRuined } from "../../src/fleet/members/ruined.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
+import { info } from "../../src/fleet/protocol/info.ts";
+import { deregister } from "../../src/fleet/protocol/registry.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
 /**
@@ -14,9 +16,8 @@ import type { Session } from "../../src/fleet/session/session.ts";
  */
 export async function isToBeReplaced(session: Session, place: Place, budget: Budget): Promise<boolean> {
   if (!mayReplace(place.name)) return false;
-  const { name, processId, generation } = place;
   try {
-    await ask(session, { name, processId, generation, action: "Info" }, z.looseObject({}), budget);
+    await info(session, place, budget);
   } catch (error) {
     if (saysRuined(error)) return true;
     if (error instanceof FleetError && error.transient) throw error;
@@ -44,5 +45,5 @@ export async function recordRuin(session: Session, place: Place, budget: Budget)
   };
   const anything = z.looseObject({});
   await ask(session, { ...to, ...progress }, anything, budget);
-  await ask(session, { ...to, action: "PROCESS_DEREGISTRATION", data: { processId } }, anything, budget);
+  await deregister(session, to, processId, budget);
 }

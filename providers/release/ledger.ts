@@ -5,24 +5,13 @@ import { overruledText } from "../../src/delivery/approval.ts";
 import type { Manifest } from "../../src/fleet/members/manifest.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { type Info, info } from "../../src/fleet/protocol/info.ts";
+import { register, registry } from "../../src/fleet/protocol/registry.ts";
 import { fitting, type ReleaseDocument } from "../../src/fleet/releases/document.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { ReleaseInputs } from "./schema.ts";
 
-const RegisteredSchema = z.looseObject({
-  processes: z.preprocess(
-    (value) => (Array.isArray(value) ? {} : value),
-    z.record(
-      z.string(),
-      z.looseObject({
-        version: z.string().optional(),
-        metadata: z.looseObject({ evalId: z.string().optional(), lib: z.boolean().optional() }).optional(),
-      }),
-    ),
-  ),
-});
 const DoneSchema = z.looseObject({});
 
 /** Where the ledger is and which epoch this run has on it. */
@@ -38,15 +27,15 @@ interface LedgerHold {
  * type and perhaps no version: it is registered by its name, at the version that was declared. One without the library is not asked, and
  * is registered as such, so that the ledger asks it nothing either.
  */
-export async function register(
+export async function registerMembers(
   session: Session,
   ledger: LedgerHold,
   inputs: ReleaseInputs,
   budget: Budget,
 ): Promise<void> {
-  const known = await ask(session, { ...ledger, action: "PROCESS_DISCOVERY" }, RegisteredSchema, budget);
+  const known = await registry(session, ledger, budget);
   const fresh = Object.entries(inputs.members).filter(([name, member]) => {
-    const { evalId, lib } = known.processes[member.processId]?.metadata ?? {};
+    const { evalId, lib } = known[member.processId]?.metadata ?? {};
     return evalId !== member.evalId || lib !== inputs.declaration[name]?.lib;
   });
   await Promise.all(
@@ -56,19 +45,14 @@ export async function register(
       const lib = declared?.lib;
       const said = lib === false ? UNSAID : await info(session, { name, ...member }, budget).catch(unsaid);
       const processType = said.processType || name;
-      const processRegistration = {
+      const registration = {
         processId: member.processId,
         processType,
         version: said.version || (declared?.version ?? ""),
         capabilities: said.capabilities,
         metadata: { name, evalId: member.evalId, sourceHash: declared?.sourceHash, lib },
       };
-      await ask(
-        session,
-        { ...ledger, action: "PROCESS_REGISTRATION", data: { processRegistration } },
-        DoneSchema,
-        budget,
-      );
+      await register(session, ledger, registration, budget);
       await say(session, name, "registered", processType, started);
     }),
   );

@@ -11,7 +11,7 @@ import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { configure } from "../run/session.ts";
 import { step } from "../run/step.ts";
-import { finish, register } from "./ledger.ts";
+import { finish, registerMembers } from "./ledger.ts";
 import { type ReleaseInputs, ReleaseInputsSchema, type ReleaseOutputs } from "./schema.ts";
 
 export { configure };
@@ -122,7 +122,7 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
         epoch,
       };
       crashPoint("release.begun");
-      await register(session, ledger, inputs, budget);
+      await registerMembers(session, ledger, inputs, budget);
       crashPoint("release.registered");
       await finish(session, ledger, { ...manifest, release: documentOf(outputs) }, releaseHash, budget);
       deployment.finished();

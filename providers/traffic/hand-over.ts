@@ -12,6 +12,7 @@ import { type KeyRange, percent } from "../../src/delivery/index.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
 import { luaList } from "../../src/fleet/protocol/lua.ts";
+import { statistics } from "../../src/fleet/protocol/statistics.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Exported, ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
 import { globalsSeen } from "./globals-seen.ts";
@@ -40,7 +41,6 @@ const LOOK = 200;
 const CALLS = 30_000;
 
 const StatusSchema = z.looseObject({ status: z.string() });
-const OpenSchema = z.looseObject({ statistics: z.looseObject({ openCalls: z.number().default(0) }) });
 const RangesSchema = luaList(z.object({ from: z.number(), to: z.number() }));
 const SealedSchema = z.looseObject({ sealed: RangesSchema });
 const KeysSchema = z.looseObject({
@@ -133,8 +133,7 @@ export function handOverBy(
   const quiet = async ({ name, from, keys }: Handing): Promise<void> => {
     const open = async (): Promise<number> => {
       if (keys) return (await keysOf(name, from, keys)).open;
-      const request = { ...place(name, from), action: "GET_STATISTICS" };
-      return (await ask(session, request, OpenSchema, budget())).statistics.openCalls;
+      return (await statistics(session, place(name, from), budget())).openCalls;
     };
     for (let waited = 0; waited < CALLS; waited += LOOK) {
       if ((await open()) === 0) return;

@@ -5,10 +5,10 @@ import {
   type SetTraffic,
   TrafficSetSchema,
   type TrafficState,
-  TrafficStateSchema,
 } from "../../src/delivery/wire.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
+import { traffic } from "../../src/fleet/protocol/traffic.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { AskedSchema } from "./schema.ts";
 
@@ -25,7 +25,7 @@ export interface Router {
 export function routerOf(session: Session, target: Target, budget: () => Budget): Router {
   const control = async () => ({ ...target, epoch: await session.deployment.epoch() });
   return {
-    look: () => ask(session, { ...target, action: "GET_TRAFFIC" }, TrafficStateSchema, budget()),
+    look: () => traffic(session, target, budget()),
     async set(message) {
       const request = { ...(await control()), action: "SET_TRAFFIC", data: message };
       return ask(session, request, TrafficSetSchema, budget());

@@ -2,26 +2,9 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { pickMember } from "../../fleet/members/known.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
-import { luaList } from "../../fleet/protocol/lua.ts";
+import { registry } from "../../fleet/protocol/registry.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { table } from "../table.ts";
-
-const FoundSchema = z.looseObject({
-  // An empty Lua table becomes an empty JSON list.
-  processes: z.preprocess(
-    (value) => (Array.isArray(value) && value.length === 0 ? {} : value),
-    z.record(
-      z.string(),
-      z.looseObject({
-        processType: z.string().default(""),
-        version: z.string().default(""),
-        capabilities: luaList(z.string()),
-        metadata: z.looseObject({ name: z.string().optional() }).optional(),
-      }),
-    ),
-  ),
-});
 
 export function discoverCommand(cli: Cli): Command {
   return defineCommand(cli, {
@@ -50,19 +33,8 @@ export function discoverCommand(cli: Cli): Command {
         });
       }
       const ledger = pickMember(fleet, fleet.ledger);
-      const found = await ask(
-        fleet.session,
-        {
-          name: ledger.name,
-          generation: ledger.generation,
-          processId: ledger.processId,
-          action: "PROCESS_DISCOVERY",
-          tags: type === undefined ? {} : { "Process-Type": type },
-        },
-        FoundSchema,
-        fleet.session.budget(timeout),
-      );
-      const processes = Object.entries(found.processes).map(([processId, info]) => ({
+      const found = await registry(fleet.session, ledger, fleet.session.budget(timeout), type);
+      const processes = Object.entries(found).map(([processId, info]) => ({
         processId,
         name: info.metadata?.name ?? "",
         ...info,

@@ -5,30 +5,11 @@ import { FleetError, formatProblem } from "../../core/errors.ts";
 import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
+import { type Statistics, statistics } from "../../fleet/protocol/statistics.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { table } from "../table.ts";
-
-const number = z.number().default(0);
-const StatisticsSchema = z.looseObject({
-  messages: number,
-  errors: number,
-  refused: number,
-  staleEpochs: number,
-  luaHeapKB: number,
-  openCalls: number,
-  /** Milliseconds since 1970, scheduler's time; 0 for never. */
-  startedAt: number,
-  lastMessageAt: number,
-  byAction: z.preprocess(
-    (value) => (Array.isArray(value) ? {} : value),
-    z.record(z.string(), z.number()).default({}),
-  ),
-});
-const ReplySchema = z.looseObject({ statistics: StatisticsSchema });
-type Statistics = z.output<typeof StatisticsSchema>;
 
 const DEPLOYMENTS = [
   "totalDeployments",
@@ -115,9 +96,8 @@ interface Asked {
 async function statisticsOf(fleet: FleetSession, member: Member, timeout: number): Promise<Asked> {
   const { name, processId } = member;
   try {
-    const read = { ...member, action: "GET_STATISTICS" };
-    const { statistics } = await ask(fleet.session, read, ReplySchema, budgetOf(timeout));
-    return { name, processId, statistics };
+    const said = await statistics(fleet.session, member, budgetOf(timeout));
+    return { name, processId, statistics: said };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     return { name, processId, error: error.problems[0] };

@@ -2,8 +2,8 @@
 
 import { FleetError } from "../../core/errors.ts";
 import { heaviest, idsIn, servingIds } from "../../delivery/table.ts";
-import { type ServiceRoutes, type TrafficState, TrafficStateSchema } from "../../delivery/wire.ts";
-import { dryCall } from "../protocol/call.ts";
+import type { ServiceRoutes, TrafficState } from "../../delivery/wire.ts";
+import { dryTraffic } from "../protocol/traffic.ts";
 import type { Session } from "../session/session.ts";
 import { knownFleet } from "./known.ts";
 import type { KnownFleet, Member } from "./member.ts";
@@ -78,17 +78,13 @@ async function trafficOf(
   router: Member,
   note: (line: string) => void,
 ): Promise<TrafficState | undefined> {
-  const call = { member: router, action: "GET_TRAFFIC", data: "{}", tags: {}, seconds: ASKED };
   try {
-    const { data } = await dryCall({ session }, call);
-    const said = TrafficStateSchema.safeParse(JSON.parse(data));
-    if (said.success) return said.data;
-    note(`${unasked(router.name)} [BAD_REPLY]`);
+    return await dryTraffic({ session }, router, ASKED);
   } catch (error) {
-    if (!(error instanceof FleetError) && !(error instanceof SyntaxError)) throw error;
-    note(`${unasked(router.name)} [${error instanceof FleetError ? error.code : "BAD_REPLY"}]`);
+    if (!(error instanceof FleetError)) throw error;
+    note(`${unasked(router.name)} [${error.code}]`);
+    return undefined;
   }
-  return undefined;
 }
 
 const unasked = (router: string): string =>

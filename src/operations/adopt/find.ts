@@ -1,14 +1,13 @@
-import { z } from "zod";
 import type { FoundItem } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { activeOf } from "../../delivery/index.ts";
-import { TrafficStateSchema } from "../../delivery/wire.ts";
 import { moduleId, publishedBefore } from "../../fleet/code/module.ts";
 import { hashOfOwn } from "../../fleet/code/module-store.ts";
 import type { Place } from "../../fleet/health/verdict.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
 import { type Info, info } from "../../fleet/protocol/info.ts";
+import { type Registry, registry } from "../../fleet/protocol/registry.ts";
+import { traffic } from "../../fleet/protocol/traffic.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { releaseOnNetwork } from "../../fleet/releases/remote.ts";
 import { deploymentKey } from "../../fleet/session/scope.ts";
@@ -51,26 +50,6 @@ export interface Found {
 /** What a process says of itself. */
 type Said = Pick<Info<"status">, "status" | "version" | "sourceHash" | "owner">;
 
-const RegisteredSchema = z.looseObject({
-  processes: z.preprocess(
-    (value) => (Array.isArray(value) ? {} : value),
-    z.record(
-      z.string(),
-      z.looseObject({
-        updatedAt: z.number().optional(),
-        metadata: z
-          .looseObject({
-            name: z.string().optional(),
-            evalId: z.string().optional(),
-            sourceHash: z.string().optional(),
-          })
-          .optional(),
-      }),
-    ),
-  ),
-});
-type Registry = z.infer<typeof RegisteredSchema>["processes"];
-
 const NONE: Said = { status: "UNLOADED", version: "", sourceHash: "", owner: undefined };
 
 /** Items that one question may bring. */
@@ -110,16 +89,16 @@ export async function findMembers(
     const place = name === undefined ? undefined : await livingOf(session, name, ours, infoOf);
     return place && use(place);
   };
-  const [registry = {}, active = {}, release] = await Promise.all([
-    living(ledger, (place) => registryOf(session, place, budget)),
+  const [registered = {}, active = {}, release] = await Promise.all([
+    living(ledger, (place) => registry(session, place, budget)),
     living(router, (place) => activeIn(session, place, budget)),
     releaseOnNetwork({ ao: session.ao }, session.scope, undefined, budget),
   ]);
-  const known = { registry, active, release };
+  const known = { registry: registered, active, release };
   const ids = new Set(ours.map(({ id }) => id));
   const elsewhere = [
     ...Object.values(named),
-    ...Object.entries(registry).flatMap(([id, { metadata }]) =>
+    ...Object.entries(registered).flatMap(([id, { metadata }]) =>
       wanted.some(({ name }) => name === metadata?.name) ? [id] : [],
     ),
     ...wanted.flatMap(({ name }) => release?.members[name]?.processId ?? []),
@@ -136,7 +115,7 @@ export async function findMembers(
       const key = deploymentKey(session.scope, member.name);
       const belongs = ({ id, tags }: FoundItem) =>
         tags["Deployment-Key"] === key ||
-        registry[id]?.metadata?.name === member.name ||
+        registered[id]?.metadata?.name === member.name ||
         release?.members[member.name]?.processId === id ||
         named[member.name] === id;
       const candidates = await Promise.all(
@@ -250,17 +229,10 @@ async function livingOf(
   return undefined;
 }
 
-/** What the ledger has registered. */
-async function registryOf(session: Session, place: Place, budget: Budget): Promise<Registry> {
-  const found = await ask(session, { ...place, action: "PROCESS_DISCOVERY" }, RegisteredSchema, budget);
-  return found.processes;
-}
-
 /** Member → the process that the router gives most requests; nothing where it has no table, or is from before there was a router. */
 async function activeIn(session: Session, place: Place, budget: Budget): Promise<Record<string, string>> {
   try {
-    const { table } = await ask(session, { ...place, action: "GET_TRAFFIC" }, TrafficStateSchema, budget);
-    return activeOf(table);
+    return activeOf((await traffic(session, place, budget)).table);
   } catch (error) {
     if (error instanceof FleetError && ["UNKNOWN_ACTION", "NO_REPLY"].includes(error.code)) return {};
     throw error;

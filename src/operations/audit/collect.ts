@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { z } from "zod";
 import { type Intent, readJournal } from "../../ao/journal/index.ts";
 import type { Scheduled } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
@@ -11,28 +10,12 @@ import { NO_LIBRARY } from "../../fleet/health/bare.ts";
 import type { History } from "../../fleet/history.ts";
 import { servingIn } from "../../fleet/members/known.ts";
 import type { Member as FleetMember } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
+import { audit } from "../../fleet/protocol/audit.ts";
 import { info } from "../../fleet/protocol/info.ts";
-import { luaList } from "../../fleet/protocol/lua.ts";
+import { registry } from "../../fleet/protocol/registry.ts";
 import { ledgerOf, readLedger, ruinedIn, runsOf } from "../rollback/ledger.ts";
 import { localReleases } from "../rollback/releases.ts";
 import type { Member, Seen, Sources } from "./sources.ts";
-
-const AuditSchema = z.looseObject({
-  entries: luaList(
-    z.looseObject({
-      at: z.number(),
-      from: z.string(),
-      action: z.string(),
-      outcome: z.string(),
-      code: z.string().optional(),
-      count: z.number().default(1),
-    }),
-  ),
-});
-const RegisteredSchema = z.looseObject({
-  processes: z.preprocess((value) => (Array.isArray(value) ? {} : value), z.record(z.string(), z.unknown())),
-});
 
 /** Reads all sides. A process that does not answer has no entries: its health is another command's. */
 export async function collect(
@@ -66,9 +49,8 @@ export async function collect(
 }
 
 async function registeredIn(fleet: FleetSession, ledger: FleetMember, seconds: number): Promise<string[]> {
-  const read = { ...ledger, action: "PROCESS_DISCOVERY" };
-  const { processes } = await ask(fleet.session, read, RegisteredSchema, fleet.session.budget(seconds));
-  return Object.keys(processes);
+  const { session } = fleet;
+  return Object.keys(await registry(session, ledger, session.budget(seconds)));
 }
 
 /** What this machine signed for the stack: by deployments and by the command line. Taken from nobody: a deployment may go on. */
@@ -119,7 +101,7 @@ async function memberOf(
   const [audited, said] = isBare(member)
     ? []
     : [
-        await tried((budget) => ask(session, { ...member, action: "AUDIT" }, AuditSchema, budget)),
+        await tried((budget) => audit(session, member, budget)),
         await tried((budget) => info(session, member, budget, "allowed")),
       ];
   return {
@@ -127,7 +109,7 @@ async function memberOf(
     processId,
     ...(member.of === undefined ? {} : { of: member.of }),
     messages: order.map(seenOf),
-    ...(audited === undefined ? {} : { entries: audited.entries }),
+    ...(audited === undefined ? {} : { entries: audited }),
     ...(said === undefined ? {} : { allowed: said.allowed }),
   };
 }

@@ -10,6 +10,7 @@ import { glanceAtBare } from "../../fleet/health/bare.ts";
 import { VerdictSchema } from "../../fleet/health/verdict.ts";
 import { type History, resultIdOf } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
+import { dryAudit } from "../../fleet/protocol/audit.ts";
 import { type DryRead, dryAsk } from "../../fleet/protocol/dry.ts";
 import { dryInfo, type Info as Told } from "../../fleet/protocol/info.ts";
 import type { Limits } from "../../monitor/limits.ts";
@@ -21,22 +22,6 @@ import { unansweredBy } from "./unanswered.ts";
 
 /** Reads of the compute unit that one look at a process takes. */
 export const READS = 2;
-
-const AuditSchema = z.looseObject({
-  entries: z.preprocess(
-    (raw) => (Array.isArray(raw) ? raw : []),
-    z.array(
-      z.looseObject({
-        at: z.number(),
-        from: z.string(),
-        action: z.string(),
-        outcome: z.string(),
-        code: z.string().nullish(),
-        count: z.number().default(1),
-      }),
-    ),
-  ),
-});
 
 const SystemSchema = z.looseObject({
   maintenance: z.looseObject({ enabled: z.boolean(), reason: z.string().default("") }),
@@ -271,7 +256,8 @@ async function refusalsOf(
 ): Promise<string | undefined> {
   if (count < look.limits.refusals) return undefined;
   try {
-    const { entries } = await read(look, { member, action: "AUDIT" }, AuditSchema);
+    await look.pace.turn();
+    const entries = await dryAudit(look.fleet, member, patienceOf(look));
     const since = (before.lastAnswerAt ?? 0) - 60_000;
     const recent = entries.filter(({ outcome, at }) => outcome === "refused" && at >= since);
     const said = recent

@@ -1,10 +1,9 @@
 import { FleetError } from "../../core/errors.ts";
 import { headline, phaseOf, revisionsOf } from "../../delivery/shown.ts";
-import { type TrafficState, TrafficStateSchema } from "../../delivery/wire.ts";
+import type { TrafficState } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
-import { dryCall } from "../../fleet/protocol/call.ts";
+import { dryTraffic, traffic } from "../../fleet/protocol/traffic.ts";
 
 /** What `status` says of traffic. */
 export interface ShownTraffic {
@@ -25,27 +24,17 @@ export async function trafficOf(
   if (!router) return undefined;
   let state: TrafficState;
   try {
-    state = await (quick ? looked(fleet, router, seconds) : asked(fleet, router, seconds));
+    const { session } = fleet;
+    state = await (quick
+      ? dryTraffic(fleet, router, seconds)
+      : traffic(session, router, session.budget(seconds)));
   } catch (error) {
     // That a process does not answer is said in its own row.
-    if (error instanceof FleetError || error instanceof SyntaxError) return undefined;
+    if (error instanceof FleetError) return undefined;
     throw error;
   }
   const phase = phaseOf(state);
   if (!state.table || phase === undefined || Object.keys(state.table.services).length === 0) return undefined;
   const { release, step } = state.table;
   return { phase, release, step, headline: headline(state), revisions: revisionsOf(state) };
-}
-const asked = (fleet: FleetSession, { name, processId, generation }: Member, seconds: number) =>
-  ask(
-    fleet.session,
-    { name, processId, generation, action: "GET_TRAFFIC" },
-    TrafficStateSchema,
-    fleet.session.budget(seconds),
-  );
-
-async function looked(fleet: FleetSession, member: Member, seconds: number): Promise<TrafficState> {
-  const reply = await dryCall(fleet, { member, action: "GET_TRAFFIC", data: "", tags: {}, seconds });
-  const parsed = TrafficStateSchema.safeParse(JSON.parse(reply.data));
-  return parsed.success ? parsed.data : { proofs: {}, serial: 0, epoch: 0, at: 0 };
 }

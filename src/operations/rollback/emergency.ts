@@ -10,10 +10,10 @@ import {
   TrafficCommandSchema,
   TrafficSetSchema,
   type TrafficState,
-  TrafficStateSchema,
 } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
+import { traffic } from "../../fleet/protocol/traffic.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { nothingOf } from "./info.ts";
 import type { MemberWay } from "./member-way.ts";
@@ -41,9 +41,7 @@ export async function routerState(
   fleet: FleetSession,
   { router }: Traffic,
 ): Promise<TrafficState | undefined> {
-  const { name, processId, generation } = router;
-  const request = { name, processId, generation, action: "GET_TRAFFIC" };
-  return ask(fleet.session, request, TrafficStateSchema, budgetOf(PATIENCE)).catch(nothingOf);
+  return traffic(fleet.session, router, budgetOf(PATIENCE)).catch(nothingOf);
 }
 
 /**
@@ -167,7 +165,10 @@ function talkTo(
     const request = { ...place, action, data };
     return ask(fleet.session, epoch === undefined ? request : { ...request, epoch }, schema, budget);
   };
-  const look = () => tell("GET_TRAFFIC", {}, TrafficStateSchema);
+  const look = () => {
+    messages += 1;
+    return traffic(fleet.session, router, budget);
+  };
   /** The router asks each itself; a process that proves nothing gets nothing. */
   const prove = async (
     release: string,

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import { isBare } from "../../fleet/code/bare.ts";
@@ -7,9 +6,8 @@ import { NO_LIBRARY } from "../../fleet/health/bare.ts";
 import { probe } from "../../fleet/health/probe.ts";
 import { servingIn } from "../../fleet/members/known.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
 import { info } from "../../fleet/protocol/info.ts";
-import { luaList } from "../../fleet/protocol/lua.ts";
+import { type Registry, registry } from "../../fleet/protocol/registry.ts";
 import { LIMITS } from "../../monitor/limits.ts";
 import type { State } from "../../monitor/reading.ts";
 import { countStates, passes } from "../../monitor/verdict.ts";
@@ -28,14 +26,6 @@ import {
 } from "./subject.ts";
 
 const KINDS = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"] as const;
-const names = luaList(z.string());
-const RegisteredSchema = z.looseObject({
-  processes: z.preprocess(
-    (value) => (Array.isArray(value) ? {} : value),
-    z.record(z.string(), z.looseObject({ capabilities: names, version: z.string().default("") })),
-  ),
-});
-type Registered = z.output<typeof RegisteredSchema>["processes"];
 
 /**
  * Health: the four kinds of checks, the version and the code, what it says that it can do, how fast it answers, and whether
@@ -76,7 +66,7 @@ interface Looked {
 }
 
 /** One look at each; those that are not well get more of them, for it may be passing. The last look counts. */
-async function looksAt(subject: Subject, registered: Registered | undefined): Promise<Looked[]> {
+async function looksAt(subject: Subject, registered: Registry | undefined): Promise<Looked[]> {
   const { budget, retries } = subject;
   const members = judgedBy(subject);
   const looks = new Map<Member, Looked>();
@@ -107,7 +97,7 @@ const share = (value: number): string => `${value * 100} %`;
 async function look(
   subject: Subject,
   member: Member,
-  registered: Registered | undefined,
+  registered: Registry | undefined,
   findings: Findings,
 ): Promise<State | "UNKNOWN"> {
   const { name } = member;
@@ -182,7 +172,7 @@ async function identity(
   subject: Subject,
   member: Member,
   expected: { readonly version: string; readonly sourceHash: string },
-  registered: Registered | undefined,
+  registered: Registry | undefined,
   findings: Findings,
 ): Promise<void> {
   const { name } = member;
@@ -259,18 +249,12 @@ function slotOf(verdict: Readonly<Record<string, unknown>>): number | undefined 
 }
 
 /** Who is registered in the ledger; undefined when there is none, or it does not answer: the health of the ledger says that. */
-async function registrations(subject: Subject): Promise<Registered | undefined> {
+async function registrations(subject: Subject): Promise<Registry | undefined> {
   const { fleet } = subject;
   const ledger = fleet.members.find(({ name }) => name === fleet.ledger);
   if (!ledger) return undefined;
   try {
-    const found = await ask(
-      fleet.session,
-      { ...ledger, action: "PROCESS_DISCOVERY" },
-      RegisteredSchema,
-      patienceOf(subject),
-    );
-    return found.processes;
+    return await registry(fleet.session, ledger, patienceOf(subject));
   } catch (error) {
     subject.note(`health: the ledger's registrations could not be read: ${wordsOf(error)}`);
     return undefined;

@@ -1,13 +1,10 @@
-import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { NO_LIBRARY } from "../../fleet/health/bare.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
+import { statistics } from "../../fleet/protocol/statistics.ts";
 import { keepBaseline, lastBaseline, regression } from "./baseline.ts";
 import { figuresOf, runLoad, type Sample } from "./load.ts";
 import type { Performance } from "./report.ts";
 import { codeOf, Findings, type Found, hasNoLibrary, patienceOf, type Subject } from "./subject.ts";
-
-const AnswerSchema = z.looseObject({ statistics: z.looseObject({ messages: z.number() }) });
 
 /**
  * Performance: signed messages at a set rate over all members in turn, each until its result is read; against the thresholds, and
@@ -31,7 +28,7 @@ export async function validatePerformance(subject: Subject): Promise<Found> {
     async request(n) {
       const member = members[n % members.length];
       if (!member) return;
-      await ask(fleet.session, { ...member, action: "GET_STATISTICS" }, AnswerSchema, patienceOf(subject));
+      await statistics(fleet.session, member, patienceOf(subject), { mustCount: true });
     },
   });
   const performance: Record<string, Performance> = {};

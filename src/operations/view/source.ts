@@ -1,7 +1,5 @@
-import { z } from "zod";
 import { brief } from "../../core/brief.ts";
 import { FleetError } from "../../core/errors.ts";
-import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import type {
   Action,
   AuditView,
@@ -20,7 +18,7 @@ import { pickMember, servingIn } from "../../fleet/members/known.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
-import { dryCall } from "../../fleet/protocol/call.ts";
+import { dryAudit } from "../../fleet/protocol/audit.ts";
 import type { OperationContext } from "../context.ts";
 import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
 import { historyFor } from "../rollback/history-for.ts";
@@ -124,25 +122,23 @@ export function fleetSource(context: OperationContext, fleet: FleetSession, roll
       const now = await current();
       const member = pickMember({ members: servingIn(now) }, name);
       if (isBare(member)) throw withoutAudit(name);
-      const reply = await dryCall(now, {
-        member,
-        action: "AUDIT",
-        data: "{}",
-        tags: FLEET_REQUEST,
-        seconds: 30,
-      });
-      const audit = AuditSchema.safeParse(JSON.parse(reply.data));
-      if (!audit.success) {
+      const entries = await dryAudit(now, member, 30).catch((error: unknown) => {
+        if (!(error instanceof FleetError) || !UNREADABLE.has(error.code)) throw error;
         throw new FleetError({
           code: "AUDIT_UNREADABLE",
           what: `${name} does not show its audit to ${now.session.ao.address}.`,
-          got: brief(reply.data, 200),
+          got: `${error.problems[0].what} [${error.code}]`,
           expected: "the owner's wallet, or one that was let in",
           remedy: "Start the dashboard with the stack's wallet.",
         });
-      }
-      return audit.data.entries
-        .map(({ at, ...entry }): AuditView => ({ ...entry, at: new Date(at).toISOString() }))
+      });
+      return entries
+        .map(
+          ({ seq, at, from, action, outcome, code = "" }): AuditView => ({
+            ...{ seq, from, action, outcome, code },
+            at: new Date(at).toISOString(),
+          }),
+        )
         .reverse();
     },
     async difference(from, to) {
@@ -194,28 +190,8 @@ function documentOf({ releases }: KnownHistory, id: string) {
   });
 }
 
-const text = z.string().nullish().catch("");
-const AuditSchema = z.looseObject({
-  entries: z.preprocess(
-    (value) => (Array.isArray(value) ? value : []),
-    z.array(
-      z
-        .looseObject({
-          seq: z.number(),
-          at: z.number(),
-          from: z.string(),
-          action: z.string(),
-          outcome: text,
-          code: text,
-        })
-        .transform(({ seq, at, from, action, outcome, code }) => ({
-          ...{ seq, at, from, action },
-          outcome: outcome ?? "",
-          code: code ?? "",
-        })),
-    ),
-  ),
-});
+/** Why an audit is not shown: whoever asks may not read it, or it is none. */
+const UNREADABLE = new Set(["FORBIDDEN", "BAD_REPLY", "UNKNOWN_ACTION"]);
 
 async function messageView(
   entry: LogEntry,

@@ -1,26 +1,25 @@
+import { FleetError } from "../../core/errors.ts";
 import type { TrafficView } from "../../dashboard/view.ts";
 import { figuresShown } from "../../delivery/index.ts";
-import { type Metrics, TrafficStateSchema } from "../../delivery/wire.ts";
+import type { Metrics, TrafficState } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { dryCall } from "../../fleet/protocol/call.ts";
+import { dryTraffic } from "../../fleet/protocol/traffic.ts";
 import { percentile } from "../../monitor/statistics.ts";
 
 /** The table of the fleet's router; null when it has none yet. */
 export async function trafficOf(fleet: FleetSession, router: Member): Promise<TrafficView | null> {
-  const reply = await dryCall(fleet, {
-    member: router,
-    action: "GET_TRAFFIC",
-    data: "{}",
-    tags: {},
-    seconds: 20,
-  });
-  if (reply.tags.Status !== "ok") return null;
-  return viewOf(TrafficStateSchema.parse(JSON.parse(reply.data)));
+  try {
+    return viewOf(await dryTraffic(fleet, router, 20));
+  } catch (error) {
+    // A coordinator from before there was a router.
+    if (error instanceof FleetError && error.code === "UNKNOWN_ACTION") return null;
+    throw error;
+  }
 }
 
 /** What the page shows of a router's state. Pure. */
-function viewOf(state: ReturnType<typeof TrafficStateSchema.parse>): TrafficView | null {
+function viewOf(state: TrafficState): TrafficView | null {
   const { table, lease, command, reverted } = state;
   if (!table) return null;
   const here = (about: { release: string; step: number }) => about.release === table.release;

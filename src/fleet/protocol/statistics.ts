@@ -1,0 +1,43 @@
+import { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import type { Place } from "../health/verdict.ts";
+import { ask, type Sender } from "./ask.ts";
+import { luaMap } from "./lua.ts";
+
+const count = z.number().default(0);
+
+const StatisticsSchema = z.looseObject({
+  messages: count,
+  errors: count,
+  refused: count,
+  staleEpochs: count,
+  luaHeapKB: count,
+  /** Calls to others that it waits for. */
+  openCalls: count,
+  /** Milliseconds since 1970, scheduler's time; 0 for never. */
+  startedAt: count,
+  lastMessageAt: count,
+  byAction: luaMap(z.number()).catch({}),
+});
+
+/** What a process counted. The deployment coordinator adds figures of the deployments. */
+export type Statistics = z.output<typeof StatisticsSchema>;
+
+const LENIENT = z.looseObject({ statistics: StatisticsSchema });
+const COUNTED = z.looseObject({ statistics: StatisticsSchema.extend({ messages: z.number() }) });
+
+/**
+ * Asks a process for its own figures. One that its library does not count is 0.
+ *
+ * @param mustCount whether a reply that does not count messages is none. @default false
+ * @throws FleetError as `ask`
+ */
+export async function statistics(
+  session: Sender,
+  { name, generation, processId }: Place,
+  budget: Budget,
+  { mustCount = false }: { readonly mustCount?: boolean } = {},
+): Promise<Statistics> {
+  const request = { name, generation, processId, action: "GET_STATISTICS" };
+  return (await ask(session, request, mustCount ? COUNTED : LENIENT, budget)).statistics;
+}

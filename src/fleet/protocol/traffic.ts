@@ -1,0 +1,24 @@
+/** The router's table. What the messages look like stands in `delivery/wire.ts`, beside the thinking about them. */
+import type { Budget } from "../../core/budget.ts";
+import { type TrafficState, TrafficStateSchema } from "../../delivery/wire.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import type { Place } from "../health/verdict.ts";
+import type { Member } from "../members/member.ts";
+import { ask, type Sender } from "./ask.ts";
+import { dryAsk } from "./dry.ts";
+
+/** By a signed message. @throws FleetError as `ask`; UNKNOWN_ACTION where the process carries no router */
+export const traffic = (
+  session: Sender,
+  { name, generation, processId }: Place,
+  budget: Budget,
+): Promise<TrafficState> =>
+  ask(session, { name, generation, processId, action: "GET_TRAFFIC" }, TrafficStateSchema, budget);
+
+/** By a dry run. @throws FleetError as `dryAsk`; UNKNOWN_ACTION where the process carries no router */
+export const dryTraffic = (
+  fleet: Pick<FleetSession, "session">,
+  router: Member,
+  seconds: number,
+): Promise<TrafficState> =>
+  dryAsk(fleet, { member: router, action: "GET_TRAFFIC", seconds }, TrafficStateSchema);

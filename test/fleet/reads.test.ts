@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest";
+import { budgetOf } from "../../src/core/budget.ts";
+import { dryAudit } from "../../src/fleet/protocol/audit.ts";
+import { registry } from "../../src/fleet/protocol/registry.ts";
+import { statistics } from "../../src/fleet/protocol/statistics.ts";
+import { dryTraffic } from "../../src/fleet/protocol/traffic.ts";
+import type { OperationContext } from "../../src/operations/context.ts";
+import { fleetSource } from "../../src/operations/view/source.ts";
+import { fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
+
+const ledger = member("ledger");
+const answering = (reply: unknown) =>
+  fakeFleet(
+    fakeAo(() => ({ reply })),
+    [ledger],
+  );
+
+describe("the ledger's registry", () => {
+  const registered = (processes: unknown) =>
+    registry(answering({ success: true, processes }).session, ledger, budgetOf(5));
+
+  test("nobody is registered: Lua writes an empty list", async () => {
+    expect(await registered([])).toEqual({});
+  });
+
+  test("what an entry does not say, or says in another type, has a default", async () => {
+    const said = await registered({
+      [idOf("shop")]: { version: 2, capabilities: {}, metadata: { lib: "no" } },
+    });
+    expect(said[idOf("shop")]).toMatchObject({
+      processType: "",
+      version: "",
+      capabilities: [],
+      metadata: {},
+    });
+    expect(said[idOf("shop")]?.metadata?.lib).toBeUndefined();
+  });
+
+  test("asks for one type only where one is named", async () => {
+    const ao = fakeAo(() => ({ reply: { success: true, processes: {} } }));
+    const { session } = fakeFleet(ao, [ledger]);
+    await registry(session, ledger, budgetOf(5), "SHOP");
+    await registry(session, ledger, budgetOf(5));
+    expect(ao.sent.map(({ tags }) => tags["Process-Type"])).toEqual(["SHOP", undefined]);
+  });
+});
+
+test("an audit that is refused is no empty audit", async () => {
+  const refusal = { success: false, error: { code: "FORBIDDEN", message: "not for you" } };
+  await expect(dryAudit(answering(refusal), ledger, 5)).rejects.toMatchObject({ code: "FORBIDDEN" });
+  expect(await dryAudit(answering({ success: true, entries: {} }), ledger, 5)).toEqual([]);
+  // The page needs nothing else of the command for it.
+  const source = fleetSource({} as OperationContext, answering(refusal), async () => {});
+  await expect(source.audit("ledger")).rejects.toMatchObject({ code: "AUDIT_UNREADABLE" });
+});
+
+test("figures that a library does not count are 0, but for who has to know that it counts", async () => {
+  const { session } = answering({ success: true, statistics: { errors: 2, byAction: [] } });
+  expect(await statistics(session, ledger, budgetOf(5))).toMatchObject({
+    messages: 0,
+    errors: 2,
+    byAction: {},
+  });
+  const strict = statistics(session, ledger, budgetOf(5), { mustCount: true });
+  await expect(strict).rejects.toMatchObject({ code: "BAD_REPLY" });
+});
+
+test("a table that cannot be read is no empty table", async () => {
+  await expect(dryTraffic(answering({ success: true }), ledger, 5)).rejects.toMatchObject({
+    code: "BAD_REPLY",
+  });
+  const none = { success: true, proofs: [], serial: 0, epoch: 0, at: 0 };
+  expect((await dryTraffic(answering(none), ledger, 5)).table).toBeUndefined();
+});
