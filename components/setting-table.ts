@@ -110,7 +110,7 @@ export const SETTINGS = {
   strategy: {
     type: "string",
     description:
-      "How new code comes into use: sequential, parallel, rolling or blue-green, or a whole strategy as JSON",
+      "How new code is rolled out: sequential, parallel, rolling or blue-green, or a whole strategy as JSON",
     default: "parallel",
   },
   rollbackOnFailure: {

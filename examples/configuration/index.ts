@@ -6,7 +6,7 @@ const config = new pulumi.Config();
 const fleet = await Fleet.create("configured", {
   ...settings(config), // brings the stack's own: overrides, secrets, sealTo
   ledger: "deployment-coordinator",
-  allowed: ["deployment-coordinator"], // who may set something beside the owner
+  allowed: ["deployment-coordinator"], // may change settings, in addition to the owner
   // A type of one's own. The processes check by the same rules.
   configTypes: {
     MATCHMAKING: z.strictObject({ rounds: z.int().min(1).max(9), mode: z.enum(["fast", "slow"]).optional() }),

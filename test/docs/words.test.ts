@@ -1,0 +1,31 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { packageDir } from "../../src/toolchain/paths.ts";
+
+/** The words of CONTRIBUTING's style section that no page uses, outside of what it quotes as output or code. */
+const AVOIDED =
+  /\b(anew|of then|of now|for ever|mend(ed|s|ing)?|ends the preview|comes? into use|is told by|beside|what cannot work)\b/i;
+
+const quoted = /```[\s\S]*?```|`[^`]*`/g;
+
+test("the written pages keep to the style section's words", () => {
+  const pages = globSync(
+    ["README.md", "ARCHITECTURE.md", "docs/README.md", "docs/{start,how-to,concepts}/*.md"],
+    {
+      cwd: packageDir,
+    },
+  );
+  expect(pages.length).toBeGreaterThan(20);
+  const found = pages.flatMap((page) =>
+    readFileSync(join(packageDir, page), "utf8")
+      // As many lines as before, so that the line's number is right.
+      .replace(quoted, (text) => "\n".repeat(text.split("\n").length - 1))
+      .split("\n")
+      .flatMap((line, index) => {
+        const [word] = AVOIDED.exec(line) ?? [];
+        return word === undefined ? [] : [`${page}:${index + 1} ${word}`];
+      }),
+  );
+  expect(found).toEqual([]);
+});
