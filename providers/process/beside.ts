@@ -1,4 +1,3 @@
-import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { moduleId } from "../../src/fleet/code/module.ts";
 import { neverLoaded } from "../../src/fleet/health/probe.ts";
@@ -7,8 +6,8 @@ import { adoption, assertMayCreate } from "../../src/fleet/members/adoption.ts";
 import { type Incarnation, incarnationsIn, onNetwork } from "../../src/fleet/members/members.ts";
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";
 import { saysRuined, withWayOn } from "../../src/fleet/members/ruined.ts";
-import { ask } from "../../src/fleet/protocol/ask.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
+import { resume } from "../../src/fleet/protocol/state.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { committedLoad, loadsOf } from "./load.ts";
 import { type FoundPlace, spawned } from "./place.ts";
@@ -169,7 +168,7 @@ async function inService(session: Session, place: Place, budget: Budget): Promis
   if (status === "RETIRED") return false;
   if (status === "DRAINING") {
     const epoch = await session.deployment.epoch();
-    await ask(session, { ...place, action: "RESUME", epoch }, z.looseObject({}), budget);
+    await resume(session, place, epoch, budget);
   }
   return true;
 }

@@ -1,11 +1,10 @@
-import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { isBare } from "../../src/fleet/code/bare.ts";
 import { moduleId } from "../../src/fleet/code/module.ts";
 import type { Place } from "../../src/fleet/health/verdict.ts";
 import { assertMayCreate } from "../../src/fleet/members/adoption.ts";
 import { incarnationsIn, memberKey, newestIncarnation, onNetwork } from "../../src/fleet/members/members.ts";
-import { ask } from "../../src/fleet/protocol/ask.ts";
+import { resume } from "../../src/fleet/protocol/state.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { adopted } from "./adopt.ts";
@@ -145,7 +144,7 @@ export async function keptPlace(
       };
     }
     const epoch = await session.deployment.epoch();
-    await ask(session, { ...place, action: "RESUME", epoch }, z.looseObject({}), budget);
+    await resume(session, place, epoch, budget);
   }
   return { ...place, moduleId: moduleId(session, inputs.module), fresh: false };
 }

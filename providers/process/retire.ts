@@ -1,11 +1,10 @@
-import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { isBare, retireBare } from "../../src/fleet/code/bare.ts";
 import type { Place } from "../../src/fleet/health/verdict.ts";
 import { incarnationsIn } from "../../src/fleet/members/members.ts";
 import { saysRuined } from "../../src/fleet/members/ruined.ts";
-import { ask } from "../../src/fleet/protocol/ask.ts";
+import { retire as retireByMessage } from "../../src/fleet/protocol/state.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { stopCron } from "./cron.ts";
 import type { ProcessInputs } from "./schema.ts";
@@ -18,7 +17,7 @@ export async function retire(
   { tags, lib }: Pick<ProcessInputs, "tags" | "lib">,
   budget: Budget,
 ): Promise<void> {
-  const { name, processId, generation } = place;
+  const { name, processId } = place;
   // A run that died after it had retired the process left only the state behind.
   const isDone = incarnationsIn(session, name).some((one) => one.processId === processId && one.retired);
   if (isDone) return;
@@ -26,8 +25,7 @@ export async function retire(
   if (isBare({ lib })) return retireBare(session, place, budget);
   try {
     const epoch = await session.deployment.epoch();
-    const request = { name, processId, generation, action: "RETIRE", epoch };
-    await ask(session, request, z.looseObject({}), budget);
+    await retireByMessage(session, place, epoch, budget);
   } catch (error) {
     if (error instanceof FleetError && error.code === "FORBIDDEN")
       await assertOwned(session, place, budget, error);

@@ -1,10 +1,8 @@
-/** Revisions that have a part of a member's traffic beside the wanted one: what a hand changed in them is found and repaired too. */
-import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import type { Place } from "../../src/fleet/health/verdict.ts";
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";
-import { ask } from "../../src/fleet/protocol/ask.ts";
+import { resume } from "../../src/fleet/protocol/state.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { isAhead, isStopped, type Observed, observe, withoutStops } from "./observe.ts";
@@ -153,7 +151,7 @@ async function mend(
     if (isAhead(known.drift)) await session.deployment.catchUp(place, name);
     if (isStopped(known.drift)) {
       const epoch = await session.deployment.epoch();
-      await ask(session, { ...place, action: "RESUME", epoch }, z.looseObject({}), budget);
+      await resume(session, place, epoch, budget);
     }
     await ensure({ ...place, fresh: false }, own, asHeld(outputs, held));
     const finding = await findingOf(session, outputs, held, word, observe);

@@ -12,6 +12,7 @@ import { type KeyRange, percent } from "../../src/delivery/index.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
 import { luaList } from "../../src/fleet/protocol/lua.ts";
+import { exportedState, importState } from "../../src/fleet/protocol/state.ts";
 import { statistics } from "../../src/fleet/protocol/statistics.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Exported, ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
@@ -99,13 +100,15 @@ export function handOverBy(
 
   const exported = async ({ name, from, keys }: Handing): Promise<Exported> => {
     const globals = globalsOf(name);
-    const request = {
-      ...place(name, from),
-      ...(keys
-        ? { action: "EXPORT_KEYS", data: keys }
-        : { action: "EXPORT_STATE", data: { whole: true, ...(globals === undefined ? {} : { globals }) } }),
-    };
-    const given = await ask(session, request, ExportedSchema, budget());
+    const owner = place(name, from);
+    const given = keys
+      ? await ask(session, { ...owner, action: "EXPORT_KEYS", data: keys }, ExportedSchema, budget())
+      : await exportedState(
+          session,
+          owner,
+          { whole: true, ...(globals === undefined ? {} : { globals }) },
+          budget(),
+        );
     if (keys === undefined && given.globals === undefined) {
       // A library from before it saw them: what it says is not all that there is.
       const left = await globalsSeen(session, place(name, from), budget());
@@ -117,13 +120,20 @@ export function handOverBy(
   const copy = async (handing: Handing, given: Exported): Promise<void> => {
     const { name, to, keys } = handing;
     const { state, digest } = given;
-    const sent = { ...keys, state, digest };
-    const taken = await control(name, to, keys ? "IMPORT_KEYS" : "IMPORT_STATE", ImportedSchema, sent);
-    if (taken.digest === digest) return;
+    const sent = { state, digest };
+    const taken = keys
+      ? (await control(name, to, "IMPORT_KEYS", ImportedSchema, { ...keys, ...sent })).digest
+      : await importState(
+          session,
+          place(name, to),
+          { epoch: await session.deployment.epoch(), ...sent },
+          budget(),
+        );
+    if (taken === digest) return;
     throw new FleetError({
       code: "DIGEST_MISMATCH",
       what: `${name} did not take the state that it was given.`,
-      got: taken.digest,
+      got: taken,
       expected: digest,
       remedy: `npx fleet logs ${name}`,
     });

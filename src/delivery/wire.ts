@@ -14,6 +14,9 @@ const mapOf = <T extends z.ZodType>(value: T) =>
     z.record(z.string(), value),
   );
 
+const listOf = <T extends z.ZodType>(item: T) =>
+  z.preprocess((given) => (Array.isArray(given) ? given : []), z.array(item));
+
 /** One revision's share of a service. */
 const RouteSchema = z.strictObject({
   processId: ProcessId,
@@ -134,12 +137,12 @@ const RevisionMetricsSchema = z.looseObject({
   draining: z.number().optional(),
   /** Faults, in this step, of requests that were asked in an earlier one, where they are counted. Routers of earlier versions do not say it. */
   earlier: z.number().optional(),
-  latencies: z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.number())),
+  latencies: listOf(z.number()),
   /**
    * How long each request has been without an answer, whatever step it was asked in: of the scheduler's time, in ms, the oldest 256
    * first. Routers of earlier versions do not say it, nor does any of the step before.
    */
-  open: z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(z.number())).optional(),
+  open: listOf(z.number()).optional(),
 });
 export type RevisionMetrics = z.infer<typeof RevisionMetricsSchema>;
 

@@ -4,16 +4,11 @@ import { hashOf } from "../../core/hash.ts";
 import { withWayOn } from "../members/ruined.ts";
 import type { Target } from "../members/target.ts";
 import { ask, type Sender } from "../protocol/ask.ts";
+import { luaMap } from "../protocol/lua.ts";
 
 const version = z.union([z.number(), z.string()]);
-/** Lua's JSON writes an empty table as `[]`. */
-const object = <V extends z.ZodType>(values: V) =>
-  z.preprocess(
-    (value) => (Array.isArray(value) && value.length === 0 ? {} : value),
-    z.record(z.string(), values),
-  );
 const EntrySchema = z.looseObject({
-  configData: object(z.unknown()).optional(),
+  configData: luaMap(z.unknown()).optional(),
   version,
   hash: z.string(),
   /** Scheduler's time, milliseconds. */
@@ -29,9 +24,9 @@ const HistoryEntrySchema = EntrySchema.extend({
   cleared: MarkSchema.optional(),
 });
 const HeldSchema = z.looseObject({
-  configs: object(EntrySchema),
-  highest: object(version).default({}),
-  history: object(z.array(HistoryEntrySchema)).optional(),
+  configs: luaMap(EntrySchema),
+  highest: luaMap(version).default({}),
+  history: luaMap(z.array(HistoryEntrySchema)).optional(),
 });
 
 /** One version of a config as a process tells it. */

@@ -1,6 +1,5 @@
-import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
-import { ask } from "../protocol/ask.ts";
+import { retire } from "../protocol/state.ts";
 import { deploymentKey } from "../session/scope.ts";
 import type { Session } from "../session/session.ts";
 import { type Incarnation, incarnationsIn, memberKey, onNetwork } from "./members.ts";
@@ -59,12 +58,7 @@ export async function giveUp(
   if (isDone) return;
   const spawn = memberKey(session.scope, name, generation, "spawn");
   try {
-    await ask(
-      session,
-      { name, generation, processId, action: "RETIRE", epoch },
-      z.looseObject({}),
-      session.budget(30),
-    );
+    await retire(session, { name, generation, processId }, epoch, session.budget(30));
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     if (error.code === "NO_REPLY") await session.journal.void(spawn, "another operator's process counts");

@@ -5,6 +5,7 @@ import { giveUp, yieldToRival } from "../members/rival.ts";
 import { mayReplace, saysRuined, withWayOn } from "../members/ruined.ts";
 import { ask } from "../protocol/ask.ts";
 import { info } from "../protocol/info.ts";
+import { resume } from "../protocol/state.ts";
 import { newDeploymentId } from "./deployment-id.ts";
 import type { Run, Session } from "./session.ts";
 
@@ -99,7 +100,7 @@ export class Deployment implements Run {
     const { epoch } = await info(session, { name, ...member }, budget, "epoch", "status");
     const { epoch: behind } = await info(session, this.#to(ledger), budget, "epoch", "status");
     if (epoch <= behind) return false;
-    await ask(session, { ...this.#to(ledger), action: "RESUME", epoch }, z.looseObject({}), budget);
+    await resume(session, this.#to(ledger), epoch, budget);
     return true;
   }
 

@@ -2,9 +2,9 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 import type { Place } from "../health/verdict.ts";
-import { ask } from "../protocol/ask.ts";
+import { exportedState } from "../protocol/state.ts";
 import type { Session } from "../session/session.ts";
-import { contentsOf, ExportedSchema } from "./contents.ts";
+import { contentsOf } from "./contents.ts";
 import { type Snapshot, snapshotStore } from "./store.ts";
 
 /** Why and of what code a snapshot is taken. */
@@ -44,8 +44,8 @@ export async function exportState(
   const { name: member, processId, generation } = place;
   const { reason, sourceHash, deploymentId = session.deployment.id } = occasion;
   const tags = { "Snapshot-Reason": reason, "Deployment-Id": deploymentId, "Source-Hash": sourceHash };
-  const data = { whole, ...(globals === undefined ? {} : { globals }) };
-  const reply = await ask(session, { ...place, action: "EXPORT_STATE", tags, data }, ExportedSchema, budget);
+  const request = { whole, tags, ...(globals === undefined ? {} : { globals }) };
+  const reply = await exportedState(session, place, request, budget);
   const text = canonicalJson(reply.state);
   if (sha256(text) !== reply.digest) {
     throw new FleetError({

@@ -1,11 +1,10 @@
-import { z } from "zod";
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
 import { info } from "../../fleet/protocol/info.ts";
+import { importState } from "../../fleet/protocol/state.ts";
 import { contentsWords, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { exportState, type Occasion, type Taken } from "../../fleet/snapshot/take.ts";
@@ -25,8 +24,6 @@ interface PutBack {
   /** Globals that messages had changed and that could not be kept. */
   readonly notKept: readonly string[];
 }
-
-const DoneSchema = z.looseObject({ digest: z.string() });
 
 /** Names that one export may ask for. */
 const MOST = 1000;
@@ -54,7 +51,7 @@ export async function putBack(
   const keep = (taken: Taken) => snapshotStore(session.scope).put(taken.snapshot, taken.text);
   await keep(before);
   const data = { state: parseJson(text), digest: snapshot.digest };
-  await ask(session, { ...member, action: "IMPORT_STATE", epoch, data }, DoneSchema, budget);
+  await importState(session, member, { epoch, ...data }, budget);
   // One from before globals were carried says nothing of them.
   const { globals } = StateSchema.parse(data.state);
   const whole = globals !== undefined;

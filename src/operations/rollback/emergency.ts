@@ -13,6 +13,7 @@ import {
 } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
+import { resume } from "../../fleet/protocol/state.ts";
 import { traffic } from "../../fleet/protocol/traffic.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { nothingOf } from "./info.ts";
@@ -154,15 +155,9 @@ function talkTo(
 ) {
   let messages = 0;
   const { name, processId, generation } = router;
-  const tell = <T>(
-    action: string,
-    data: unknown,
-    schema: z.ZodType<T>,
-    epoch?: number,
-    place = { name, processId, generation },
-  ): Promise<T> => {
+  const tell = <T>(action: string, data: unknown, schema: z.ZodType<T>, epoch?: number): Promise<T> => {
     messages += 1;
-    const request = { ...place, action, data };
+    const request = { name, processId, generation, action, data };
     return ask(fleet.session, epoch === undefined ? request : { ...request, epoch }, schema, budget);
   };
   const look = () => {
@@ -188,8 +183,10 @@ function talkTo(
     messages: () => messages,
     look,
     /** A process that drained takes requests again. */
-    resume: (member: string, id: string, epoch: number) =>
-      tell("RESUME", {}, DoneSchema, epoch, { name: member, processId: id, generation }),
+    resume: (member: string, id: string, epoch: number) => {
+      messages += 1;
+      return resume(fleet.session, { name: member, processId: id, generation }, epoch, budget);
+    },
     abort: (release: string) =>
       tell("TRAFFIC_COMMAND", TrafficCommandSchema.parse({ command: "abort", release }), DoneSchema),
     async set(

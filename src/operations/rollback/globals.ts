@@ -2,9 +2,9 @@ import { budgetOf } from "../../core/budget.ts";
 import type { Problem } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
+import { exportedState } from "../../fleet/protocol/state.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
-import { contentsOf, ExportedSchema } from "../../fleet/snapshot/contents.ts";
+import { contentsOf } from "../../fleet/snapshot/contents.ts";
 
 /** Module of the library that carries globals. */
 const CARRIES = "fleet.globals";
@@ -20,8 +20,8 @@ export async function globalsLeft(
   then: Pick<DeclaredProcess, "modules">,
 ): Promise<Problem | undefined> {
   if (then.modules[CARRIES] !== undefined) return undefined;
-  const request = { ...member, processId: serving, action: "EXPORT_STATE" };
-  const { state } = await ask(fleet.session, request, ExportedSchema, budgetOf(60));
+  const place = { ...member, processId: serving };
+  const { state } = await exportedState(fleet.session, place, {}, budgetOf(60));
   return unreadable(member.name, contentsOf(state).globals);
 }
 

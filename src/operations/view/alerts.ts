@@ -4,33 +4,34 @@ import type { AlertView } from "../../dashboard/view.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { call, dryCall } from "../../fleet/protocol/call.ts";
+import { call } from "../../fleet/protocol/call.ts";
+import { dryAsk } from "../../fleet/protocol/dry.ts";
+import { luaList } from "../../fleet/protocol/lua.ts";
 
 const ListSchema = z.looseObject({
-  alerts: z.preprocess(
-    (value) => (Array.isArray(value) ? value : []),
-    z.array(
-      z.looseObject({
-        alertId: z.string(),
-        type: z.string(),
-        level: z.string(),
-        source: z.string(),
-        message: z.string(),
-        state: z.string(),
-        count: z.number(),
-        raisedAt: z.number(),
-      }),
-    ),
+  alerts: luaList(
+    z.looseObject({
+      alertId: z.string(),
+      type: z.string(),
+      level: z.string(),
+      source: z.string(),
+      message: z.string(),
+      state: z.string(),
+      count: z.number(),
+      raisedAt: z.number(),
+    }),
   ),
 });
 
 /** The alerts that a member keeps, newest first. Ids say which member. */
 export async function alertsOf(fleet: FleetSession, member: Member): Promise<AlertView[]> {
-  const data = JSON.stringify({ operation: "list" });
-  const reply = await dryCall(fleet, { member, action: "ALERT_MANAGEMENT", data, tags: {}, seconds: 20 });
-  if (reply.tags.Status !== "ok") return [];
-  return ListSchema.parse(JSON.parse(reply.data))
-    .alerts.map(({ alertId, raisedAt, ...alert }) => ({
+  const request = { member, action: "ALERT_MANAGEMENT", data: { operation: "list" }, seconds: 20 };
+  const { alerts } = await dryAsk(fleet, request, ListSchema).catch((error: unknown) => {
+    if (error instanceof FleetError && error.code === "UNKNOWN_ACTION") return { alerts: [] };
+    throw error;
+  });
+  return alerts
+    .map(({ alertId, raisedAt, ...alert }) => ({
       ...alert,
       id: `${member.name}/${alertId}`,
       raisedAt: new Date(raisedAt).toISOString(),
