@@ -7,6 +7,7 @@ import { awaitBare, bareChanges, isBare, lookAt } from "../../src/fleet/code/bar
 import { keptLines } from "../../src/fleet/code/kept.ts";
 import { ensureModule } from "../../src/fleet/code/module.ts";
 import { changesIn, handWords, notOurs, strangersIn } from "../../src/fleet/health/code-drift.ts";
+import { has, keptDrift } from "../../src/fleet/health/kept-drift.ts";
 import { awaitHealthy, probe } from "../../src/fleet/health/probe.ts";
 import type { HealthOutput } from "../../src/fleet/health/schema.ts";
 import type { Expected, Place } from "../../src/fleet/health/verdict.ts";
@@ -26,7 +27,7 @@ import { type Beside, placeBeside } from "./beside.ts";
 import { bootLoads } from "./boot.ts";
 import { askForCronAgain, driveCron } from "./cron.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
-import { isStopped, type Observed, observe } from "./observe.ts";
+import { type Observed, observe } from "./observe.ts";
 import { assertOwner } from "./owner.ts";
 import { ensurePlace, type FoundPlace, keptPlace } from "./place.ts";
 import { besideOthers, retained, servingOf } from "./retention.ts";
@@ -91,18 +92,21 @@ export async function update(_id: string, olds: ProcessOutputs, raw: Raw) {
 export async function read(id: string, props: ProcessOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const place: Place = { name: props.name, generation: props.generation, processId: props.processId };
-  const { health, drift, owner = props.owner } = await observe(session, place, props).catch(observedRuin);
-  if (!isStopped(drift)) await askForCronAgain(session, place, props, session.budget(props.timeoutSeconds));
+  const { health, found, owner = props.owner } = await observe(session, place, props).catch(observedRuin);
+  if (!has(found, "STOPPED"))
+    await askForCronAgain(session, place, props, session.budget(props.timeoutSeconds));
   const revisions = await observedBeside(session, props, (...asked) => observe(...asked).catch(observedRuin));
   justRead.add(id);
-  return { id, props: { ...props, owner, health, drift, ...(revisions === undefined ? {} : { revisions }) } };
+  const kept = revisions === undefined ? {} : { revisions };
+  const { driftCodes: _, ...others } = props;
+  return { id, props: { ...others, owner, health, ...keptDrift(found), ...kept } };
 }
 
 /** For `catch`: a ruined process is a finding, not a failure of the refresh. The same at each refresh: no id of a message is in it. */
 function observedRuin(error: unknown): Observed {
   if (!saysRuined(error)) throw error;
   const reasons = ["ruined: the compute unit answers HashChain invalid for everything that is sent to it"];
-  return { health: { status: "OFFLINE", reasons, code: "PROCESS_RUINED" }, drift: [] };
+  return { health: { status: "OFFLINE", reasons, code: "PROCESS_RUINED" }, found: [] };
 }
 
 /** AO processes are permanent: deleting one means that it answers `GONE` from now on. Done twice, it is done once. */
@@ -157,7 +161,7 @@ async function ensure(
     ...(inputs.strategy === undefined || olds?.blue === undefined ? {} : { blue: olds.blue }),
     ...ruinedOf(olds, place),
     health: { status: "UNKNOWN", reasons: [] },
-    drift: [],
+    ...keptDrift([]),
   };
   try {
     const { revision: _, ...others } = olds ?? {};

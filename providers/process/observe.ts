@@ -1,5 +1,6 @@
 import { isBare, observeBare } from "../../src/fleet/code/bare.ts";
 import { codeChanges, handWords, notOurs } from "../../src/fleet/health/code-drift.ts";
+import type { Drift } from "../../src/fleet/health/kept-drift.ts";
 import { probe, short } from "../../src/fleet/health/probe.ts";
 import type { HealthOutput } from "../../src/fleet/health/schema.ts";
 import type { Place } from "../../src/fleet/health/verdict.ts";
@@ -13,8 +14,8 @@ const NEEDED = ["status", "version", "sourceHash", "epoch", "owner", "handlers",
 
 export interface Observed {
   readonly health: HealthOutput;
-  /** What was changed by hand, in words. */
-  readonly drift: string[];
+  /** What differs from what the last run made. */
+  readonly found: readonly Drift[];
   /** Address of the wallet to which it belongs, by its own word; undefined where it did not say. */
   readonly owner?: string;
 }
@@ -22,7 +23,7 @@ export interface Observed {
 /** Asks a process what it is and how it is, by signed messages, and says what differs from what the last run made. */
 export async function observe(session: Session, place: Place, props: ProcessOutputs): Promise<Observed> {
   const budget = session.budget(Math.min(60, props.timeoutSeconds));
-  if (isBare(props)) return observeBare(session, place, props.revision?.code, budget);
+  if (isBare(props)) return asBare(await observeBare(session, place, props.revision?.code, budget));
   const said = await info(session, place, budget, ...NEEDED).catch(notOurs);
   if (typeof said === "string") return unanswered(said);
   // All kinds, as after a load: what an update would call unhealthy must not be unchanged.
@@ -32,65 +33,61 @@ export async function observe(session: Session, place: Place, props: ProcessOutp
     .filter((item) => item.status === "UNHEALTHY")
     .map((item) => `${item.name}: ${item.detail ?? item.status}`);
   const ledgerEpoch = await session.deployment.currentEpoch();
-  const drift = explainDrift(props, said, ledgerEpoch, session.ao.address);
+  const found = driftOf(props, said, ledgerEpoch, session.ao.address);
   // The index may have been behind when both were made: a refresh is the next occasion to see it.
   const rival = place.name === session.scope.ledger ? await rivalOf(session, place) : undefined;
-  if (rival) drift.push(`${RIVAL} ${rival.processId}`);
+  if (rival)
+    found.push({
+      code: "RIVAL_LEDGER",
+      text: `somebody else made the ledger that counts: ${rival.processId}`,
+    });
   // Processes whose library says nothing of it in their verdict are retired all the same.
   const isRetired = said.status === "RETIRED";
   if (isRetired && reasons.length === 0) reasons.push("service: it is retired");
   const health = { status: isRetired ? ("UNHEALTHY" as const) : verdict.healthStatus, reasons };
-  return { health, drift, ...(said.owner === undefined ? {} : { owner: said.owner }) };
+  return { health, found, ...(said.owner === undefined ? {} : { owner: said.owner }) };
 }
 
 const unanswered = (why: string): Observed => ({
   health: { status: "OFFLINE", reasons: ["it does not answer the fleet's probes"] },
-  drift: [why],
+  found: [{ code: "UNANSWERED", text: why }],
 });
 
-const stoppedWords = (status: "RETIRED" | "DRAINING"): string =>
-  `it is ${status.toLowerCase()} instead of active`;
-
-const RIVAL = "somebody else made the ledger that counts:";
-
-/** Whether a refresh found that another operator's ledger counts. */
-export const hasRival = (drift: readonly string[]): boolean => drift.some((line) => line.startsWith(RIVAL));
-
-const AHEAD = "it is at epoch";
-
-/** Whether a refresh found that the process is ahead of the ledger. */
-export const isAhead = (drift: readonly string[]): boolean => drift.some((line) => line.startsWith(AHEAD));
-
-/** Whether a refresh found that somebody had retired or drained the process. */
-export function isStopped(drift: readonly string[]): boolean {
-  return drift.includes(stoppedWords("RETIRED")) || drift.includes(stoppedWords("DRAINING"));
+/** Of a process without the library. */
+function asBare({ drift, ...seen }: Awaited<ReturnType<typeof observeBare>>): Observed {
+  const code = seen.health.status === "OFFLINE" ? "UNANSWERED" : "HAND_CHANGE";
+  return { ...seen, found: drift.map((text) => ({ code, text })) };
 }
-
-/** The findings without those of a process that takes no requests. */
-export const withoutStops = (drift: readonly string[]): string[] =>
-  drift.filter((line) => line !== stoppedWords("RETIRED") && line !== stoppedWords("DRAINING"));
 
 /**
  * What a process says of itself against what is known of it. Pure.
  *
  * @param wallet address of the wallet that asks
  */
-function explainDrift(
+function driftOf(
   props: Pick<ProcessOutputs, "version" | "bundle" | "revision">,
   info: Pick<Info<(typeof NEEDED)[number]>, (typeof NEEDED)[number]>,
   ledgerEpoch: number,
   wallet: string,
-): string[] {
-  const drift: string[] = [];
+): Drift[] {
+  const found: Drift[] = [];
   const hash = props.revision?.sourceHash ?? props.bundle.hash;
   if (info.sourceHash !== hash)
-    drift.push(`it runs code ${short(info.sourceHash)} instead of ${short(hash)}`);
+    found.push({ code: "CODE", text: `it runs code ${short(info.sourceHash)} instead of ${short(hash)}` });
   if (info.version !== props.version)
-    drift.push(`it reports version ${info.version} instead of ${props.version}`);
+    found.push({
+      code: "VERSION",
+      text: `it reports version ${info.version} instead of ${props.version}`,
+    });
   if (info.owner !== undefined && info.owner !== wallet)
-    drift.push(`it belongs to ${info.owner} instead of ${wallet}`);
-  if (info.status === "RETIRED" || info.status === "DRAINING") drift.push(stoppedWords(info.status));
-  if (info.epoch > ledgerEpoch) drift.push(`${AHEAD} ${info.epoch}, the ledger at ${ledgerEpoch}`);
-  drift.push(...handWords(codeChanges(props.revision, info)));
-  return drift;
+    found.push({ code: "OWNER", text: `it belongs to ${info.owner} instead of ${wallet}` });
+  if (info.status === "RETIRED" || info.status === "DRAINING")
+    found.push({ code: "STOPPED", text: `it is ${info.status.toLowerCase()} instead of active` });
+  if (info.epoch > ledgerEpoch)
+    found.push({
+      code: "EPOCH_AHEAD",
+      text: `it is at epoch ${info.epoch}, the ledger at ${ledgerEpoch}`,
+    });
+  const changes = handWords(codeChanges(props.revision, info));
+  return [...found, ...changes.map((text) => ({ code: "HAND_CHANGE" as const, text }))];
 }

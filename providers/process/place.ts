@@ -1,6 +1,7 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { isBare } from "../../src/fleet/code/bare.ts";
 import { moduleId } from "../../src/fleet/code/module.ts";
+import { driftIn, has } from "../../src/fleet/health/kept-drift.ts";
 import type { Place } from "../../src/fleet/health/verdict.ts";
 import { assertMayCreate } from "../../src/fleet/members/adoption.ts";
 import { incarnationsIn, memberKey, newestIncarnation, onNetwork } from "../../src/fleet/members/members.ts";
@@ -9,7 +10,6 @@ import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { adopted } from "./adopt.ts";
 import { bootOf } from "./boot.ts";
-import { hasRival, isAhead, isStopped } from "./observe.ts";
 import { isToBeReplaced, recordRuin } from "./ruined.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 import { assertOwned } from "./wrong-wallet.ts";
@@ -126,12 +126,13 @@ export async function keptPlace(
   if (await isToBeReplaced(session, place, budget)) return ensurePlace(session, inputs, budget, place);
   // Where nothing in it says to whom it belongs, the next Eval does.
   if (olds.owner !== session.ao.address && !isBare(olds)) await assertOwned(session, place, budget);
-  if (isAhead(olds.drift)) await session.deployment.catchUp(place, inputs.name);
-  if (hasRival(olds.drift)) {
+  const found = driftIn(olds);
+  if (has(found, "EPOCH_AHEAD")) await session.deployment.catchUp(place, inputs.name);
+  if (has(found, "RIVAL_LEDGER")) {
     await session.deployment.epoch();
     await session.deployment.assertFirst({ processId, generation });
   }
-  if (isStopped(olds.drift)) {
+  if (has(found, "STOPPED")) {
     const newest = (await onNetwork(session, inputs.name, budget)).at(-1);
     if (newest && newest.generation > generation) {
       const { processId: later, generation: count } = newest;

@@ -23,6 +23,8 @@ export class Process extends pulumi.dynamic.Resource {
   declare readonly blue: pulumi.Output<ProcessOutputs["blue"]>;
   declare readonly health: pulumi.Output<ProcessOutputs["health"]>;
   declare readonly drift: pulumi.Output<string[]>;
+  /** The code of each line of `drift`, in its order. */
+  declare readonly driftCodes: pulumi.Output<ProcessOutputs["driftCodes"]>;
 
   constructor(name: string, args: ProcessArgs, options?: pulumi.CustomResourceOptions) {
     const outputs = {
@@ -34,6 +36,7 @@ export class Process extends pulumi.dynamic.Resource {
       blue: undefined,
       health: undefined,
       drift: undefined,
+      driftCodes: undefined,
       owner: undefined,
       schemaVersion: undefined,
     };

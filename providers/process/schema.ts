@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DriftCodeSchema } from "../../src/fleet/health/kept-drift.ts";
 import { HealthOutputSchema, HealthPolicySchema } from "../../src/fleet/health/schema.ts";
 import { HeldRevisionSchema, RevisionSchema } from "../../src/fleet/members/revision.ts";
 import { CommonInputs } from "../../src/fleet/session/scope.ts";
@@ -136,6 +137,8 @@ export const ProcessOutputsSchema = ProcessInputsSchema.extend({
   health: HealthOutputSchema,
   /** What a refresh found changed by hand, in words. */
   drift: z.array(z.string()),
+  /** The code of each line of `drift`, in its order. @default none, in a state of version 0.1.0 */
+  driftCodes: z.array(DriftCodeSchema).optional(),
 });
 
 export type ProcessOutputs = z.infer<typeof ProcessOutputsSchema>;

@@ -1,11 +1,12 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { driftIn, has, keptDrift } from "../../src/fleet/health/kept-drift.ts";
 import type { Place } from "../../src/fleet/health/verdict.ts";
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";
 import { resume } from "../../src/fleet/protocol/state.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { isAhead, isStopped, type Observed, observe, withoutStops } from "./observe.ts";
+import { type Observed, observe } from "./observe.ts";
 import { type Finding, revisionAt, wordsOf } from "./revisions.ts";
 import { type RouterWord, routerWord } from "./router.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
@@ -101,10 +102,10 @@ async function findingOf(
   const place = { name, processId: held.processId, generation: held.generation };
   const seen = await look(session, place, asHeld(props, held));
   const isWell = seen.health.status === "HEALTHY" || seen.health.status === "DEGRADED";
-  const drift = isSteadySplit(word, props) ? seen.drift : withoutStops(seen.drift);
-  const onPurpose = drift.length < seen.drift.length;
-  if (drift.length === 0 && (isWell || onPurpose)) return undefined;
-  return { health: seen.health, drift };
+  const found = isSteadySplit(word, props) ? seen.found : seen.found.filter(({ code }) => code !== "STOPPED");
+  const onPurpose = found.length < seen.found.length;
+  if (found.length === 0 && (isWell || onPurpose)) return undefined;
+  return { health: seen.health, ...keptDrift(found) };
 }
 
 /** The state of the member as if a held revision were the wanted one. Pure. */
@@ -140,7 +141,8 @@ async function mend(
   budget: Budget,
   ensure: Ensure,
 ): Promise<Left | undefined> {
-  const { finding: known = { drift: [], health: { status: "UNKNOWN", reasons: [] } }, ...held } = one;
+  const unknown: Finding = { drift: [], health: { status: "UNKNOWN", reasons: [] } };
+  const { finding: known = unknown, ...held } = one;
   const { name } = inputs;
   const { processId, generation, version, sourceHash } = held;
   const place = { name, processId, generation };
@@ -148,8 +150,8 @@ async function mend(
   const bundle = { ...inputs.bundle, hash: sourceHash };
   const own: ProcessInputs = { ...declared, version, bundle, ...libOf(held, inputs) };
   try {
-    if (isAhead(known.drift)) await session.deployment.catchUp(place, name);
-    if (isStopped(known.drift)) {
+    if (has(driftIn(known), "EPOCH_AHEAD")) await session.deployment.catchUp(place, name);
+    if (has(driftIn(known), "STOPPED")) {
       const epoch = await session.deployment.epoch();
       await resume(session, place, epoch, budget);
     }

@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { z } from "zod";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { PartialFailure } from "../../providers/run/partial.ts";
+import { sessionFor } from "../../providers/run/session.ts";
+import { budgetOf } from "../../src/core/budget.ts";
 import type { FleetError } from "../../src/core/errors.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
 import type { Behaviours } from "../simnet/index.ts";
 import { checked, createProcess, evaluate, type Stack, simulatedStack } from "./fixture.ts";
 
@@ -274,6 +278,32 @@ describe("read", () => {
       reasons: ["status: RETIRED", "service: it is retired"],
     });
     expect(props.drift).toEqual(["it is retired instead of active"]);
+  });
+
+  it("finds that somebody drained the process, and the next update sets it going, also from a state of version 0.1.0", async () => {
+    for (const isOld of [false, true]) {
+      stack = await simulatedStack();
+      const inputs = await stack.inputs("battle");
+      const outs = await createProcess(inputs);
+      const session = await sessionFor(stack.scope, { kind: "legacy", ...stack.net.endpoints });
+      const { name, processId, generation } = outs;
+      const epoch = await session.deployment.epoch();
+      await ask(
+        session,
+        { name, processId, generation, action: "DRAIN", epoch },
+        z.looseObject({}),
+        budgetOf(30),
+      );
+      const { props } = await lifecycle.read("id", outs);
+      expect(props).toMatchObject({ drift: ["it is draining instead of active"], driftCodes: ["STOPPED"] });
+      const { driftCodes: _, ...old } = props;
+      const olds = isOld ? old : { ...props, drift: ["words that mean nothing"] };
+      const { outs: again } = await lifecycle.update("id", olds as typeof outs, inputs);
+      expect((await lifecycle.read("id", again)).props).toEqual(again);
+      expect(again).toMatchObject({ drift: [] });
+      expect(again).not.toHaveProperty("driftCodes");
+      if (!isOld) await stack.close();
+    }
   });
 
   it("names a handler that was added by hand, and the next update takes it away, whatever library is loaded", async () => {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DriftCodeSchema } from "../health/kept-drift.ts";
 import { HealthOutputSchema } from "../health/schema.ts";
 
 /** One deployed version of a member. */
@@ -47,6 +48,8 @@ export const HeldRevisionSchema = RevisionSchema.extend({
       health: HealthOutputSchema,
       /** What was changed by hand, in words. */
       drift: z.array(z.string()),
+      /** The code of each line of `drift`, in its order. @default none, in a state of version 0.1.0 */
+      driftCodes: z.array(DriftCodeSchema).optional(),
     })
     .optional(),
 });

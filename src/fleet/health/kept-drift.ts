@@ -1,0 +1,69 @@
+/**
+ * What a refresh found changed in a process: a code to decide by, and a sentence for people. The state keeps the sentences as `drift` and
+ * the codes as `driftCodes`; states of version 0.1.0 have the sentences alone, and this is the one place that reads those. Pure.
+ */
+import { z } from "zod";
+
+/**
+ * - `CODE`: it runs other code than was loaded
+ * - `VERSION`: it reports another version
+ * - `OWNER`: another wallet owns it
+ * - `STOPPED`: it is retired or draining, and refuses requests
+ * - `EPOCH_AHEAD`: its epoch is higher than the ledger's
+ * - `RIVAL_LEDGER`: another operator's ledger counts
+ * - `HAND_CHANGE`: handlers or functions were changed by hand
+ * - `UNANSWERED`: it does not answer the fleet's probes
+ * - `UNKNOWN`: only its sentence says what it is
+ */
+const DRIFT_CODES = [
+  "CODE",
+  "VERSION",
+  "OWNER",
+  "STOPPED",
+  "EPOCH_AHEAD",
+  "RIVAL_LEDGER",
+  "HAND_CHANGE",
+  "UNANSWERED",
+  "UNKNOWN",
+] as const;
+export const DriftCodeSchema = z.enum(DRIFT_CODES);
+type DriftCode = z.infer<typeof DriftCodeSchema>;
+
+export interface Drift {
+  readonly code: DriftCode;
+  /** For people. */
+  readonly text: string;
+}
+
+/** As the state has it. */
+export interface KeptDrift {
+  readonly drift: readonly string[];
+  readonly driftCodes?: readonly DriftCode[] | undefined;
+}
+
+/** Findings as the state keeps them; without codes where nothing was found, as in a state of version 0.1.0. */
+export const keptDrift = (found: readonly Drift[]): { drift: string[]; driftCodes?: DriftCode[] } => ({
+  drift: found.map(({ text }) => text),
+  ...(found.length === 0 ? {} : { driftCodes: found.map(({ code }) => code) }),
+});
+
+/** Findings that a state keeps, also one of version 0.1.0. */
+export const driftIn = ({ drift, driftCodes }: KeptDrift): Drift[] =>
+  drift.map((text, at) => ({
+    code: (driftCodes?.length === drift.length ? driftCodes[at] : undefined) ?? codeOfSentence(text),
+    text,
+  }));
+
+/** Whether any finding has the code. */
+export const has = (found: readonly Drift[], code: DriftCode): boolean =>
+  found.some((one) => one.code === code);
+
+/** What version 0.1.0 wrote where a decision rests on it. */
+const SENTENCES: readonly (readonly [RegExp, DriftCode])[] = [
+  [/^it is (retired|draining) instead of active$/, "STOPPED"],
+  [/^it is at epoch \d+, /, "EPOCH_AHEAD"],
+  [/^somebody else made the ledger that counts: /, "RIVAL_LEDGER"],
+];
+
+const codeOfSentence = (text: string): DriftCode =>
+  SENTENCES.find(([pattern]) => pattern.test(text))?.[1] ?? "UNKNOWN";
