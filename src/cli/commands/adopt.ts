@@ -5,12 +5,13 @@ import { z } from "zod";
 import { throwAll } from "../../core/errors.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import { writeAtomically } from "../../fleet/files.ts";
-import type { Adoption } from "../../fleet/members/adoption.ts";
+import { adoptionOf, takenOf } from "../../operations/adopt/adoption.ts";
 import { declaredMembers } from "../../operations/adopt/declared.ts";
-import { type Candidate, findMembers } from "../../operations/adopt/find.ts";
+import { findMembers } from "../../operations/adopt/find.ts";
+import { type Verdict, verdictOn } from "../../operations/adopt/verdict.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import { freeStack } from "../../operations/recover/free.ts";
-import { choicesOf, problemsOf, type Verdict, verdictOn } from "../adopt/choose.ts";
+import { choicesOf, problemsOf } from "../adopt/choose.ts";
 import { type Cli, type Context, count, defineCommand, names, pair, seconds } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
 import { runUp } from "../deploy/up.ts";
@@ -186,32 +187,6 @@ function show(
 function codeWords(version: string, runs: string, declared: string): string {
   if (runs === "") return "none yet: it is loaded";
   return runs === declared ? `${version}, as declared` : `${version}, other code: it is loaded anew`;
-}
-
-function takenOf(verdicts: ReadonlyMap<string, Verdict>): Map<string, Candidate> {
-  return new Map(
-    [...verdicts].flatMap(([name, verdict]) =>
-      verdict.kind === "taken" ? [[name, verdict.candidate] as const] : [],
-    ),
-  );
-}
-
-function adoptionOf(taken: ReadonlyMap<string, Candidate>, allowCreate: boolean): Adoption {
-  return {
-    allowCreate,
-    members: Object.fromEntries(
-      [...taken].map(([name, { processId, generation, sourceHash, evalId, loadedAt }]) => [
-        name,
-        {
-          processId,
-          generation,
-          sourceHash,
-          ...(evalId === undefined ? {} : { evalId }),
-          ...(loadedAt === undefined ? {} : { loadedAt }),
-        },
-      ]),
-    ),
-  };
 }
 
 /** For `--json`. */

@@ -1,5 +1,4 @@
 import { userInfo } from "node:os";
-import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
@@ -7,7 +6,6 @@ import {
   type Alert,
   acknowledge,
   type Book,
-  type Change,
   isOpen,
   openByLevel,
   resolve,
@@ -15,11 +13,12 @@ import {
   unsilence,
 } from "../../monitor/book.ts";
 import { deliver } from "../../monitor/notify/send.ts";
-import { openStore } from "../../monitor/store.ts";
 import { TYPE_NAMES, TYPES } from "../../monitor/types.ts";
-import { settingsOf, storePath } from "../../operations/observe/files.ts";
+import { readAlerts, updateAlerts } from "../../operations/observe/alert-book.ts";
+import { testOne } from "../../operations/observe/alert-test.ts";
+import { settingsOf } from "../../operations/observe/files.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
-import { type Cli, type Context, defineCommand } from "../command.ts";
+import { type Cli, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { table } from "../table.ts";
 
@@ -47,7 +46,7 @@ export function alertsCommand(cli: Cli): Command {
       options: z.looseObject({}),
       async run(context, _options, ids) {
         const now = Date.now();
-        const book = await update(context, (before) =>
+        const book = await updateAlerts(context, (before) =>
           ids.reduce((after, id) => change(after, id, userInfo().username, now), before),
         );
         const changed = book.alerts.filter(({ alertId }) => ids.includes(alertId));
@@ -71,7 +70,7 @@ export function alertsCommand(cli: Cli): Command {
       },
       options: z.looseObject({ all: z.boolean().default(false), type: z.enum(TYPE_NAMES).optional() }),
       async run(context, { all, type }) {
-        const book = await read(context);
+        const book = await readAlerts(context);
         const alerts = book.alerts.filter(
           (alert) => (all || isOpen(alert)) && (type === undefined || alert.type === type),
         );
@@ -139,7 +138,7 @@ export function alertsCommand(cli: Cli): Command {
         const type = typeNamed(name);
         const until = Date.now() + minutes * 60_000;
         const key = { type, ...(source === undefined ? {} : { source }) };
-        await update(context, (book) => silence(book, { ...key, until }));
+        await updateAlerts(context, (book) => silence(book, { ...key, until }));
         context.out.line(`silenced until ${iso(until)}`);
         context.out.document({ success: true, ...key, until: iso(until) });
         return undefined;
@@ -160,7 +159,7 @@ export function alertsCommand(cli: Cli): Command {
       options: z.looseObject({ source: z.string().optional() }),
       async run(context, { source }, [name = ""]) {
         const key = { type: typeNamed(name), ...(source === undefined ? {} : { source }) };
-        await update(context, (book) => unsilence(book, key));
+        await updateAlerts(context, (book) => unsilence(book, key));
         context.out.line("not silenced any more");
         context.out.document({ success: true, ...key });
         return undefined;
@@ -259,28 +258,6 @@ export function alertsCommand(cli: Cli): Command {
   return group;
 }
 
-async function testOne(
-  send: (changes: readonly Change[]) => Promise<{ ok: boolean; reason?: string }>,
-): Promise<{ ok: boolean; reason?: string }> {
-  const now = Date.now();
-  const alert: Alert = {
-    alertId: "alert-test",
-    type: "PROCESS_DEGRADED",
-    source: "test",
-    message: "This is a test; nothing is wrong.",
-    level: "WARNING",
-    state: "OPEN",
-    count: 1,
-    raisedAt: now,
-    lastAt: now,
-    escalatedAt: now,
-  };
-  const raised = await send([{ kind: "raised", alert }]);
-  return raised.ok
-    ? send([{ kind: "resolved", alert: { ...alert, state: "RESOLVED", resolvedAt: now } }])
-    : raised;
-}
-
 /** For commander: a number of minutes, above zero and at most a week, as the ledger allows. */
 function minutes(text: string): number {
   const value = Number(text);
@@ -302,28 +279,6 @@ function typeNamed(text: string) {
     remedy: "npx fleet alerts rules lists them.",
   });
 }
-
-async function withStore<T>(context: Context, work: (store: ReturnType<typeof openStore>) => T): Promise<T> {
-  const stack = await context.stack();
-  const { project } = readStackConfig(context.projectDir, stack);
-  const store = openStore(storePath({ home: join(context.projectDir, ".fleet"), project, stack }));
-  try {
-    return work(store);
-  } finally {
-    store.close();
-  }
-}
-
-const read = (context: Context): Promise<Book> => withStore(context, (store) => store.book());
-
-const update = (context: Context, how: (book: Book) => Book): Promise<Book> =>
-  withStore(context, (store) =>
-    store.atomically(() => {
-      const book = how(store.book());
-      store.saveBook(book);
-      return book;
-    }),
-  );
 
 const iso = (at: number): string => new Date(at).toISOString();
 

@@ -1,13 +1,11 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { amount } from "../../core/amount.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { UsageError } from "../../core/usage-error.ts";
-import type { FleetSession } from "../../fleet/fleet-session.ts";
-import type { Member } from "../../fleet/members/member.ts";
 import { contentsOf, contentsWords, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
+import { snapshotFor } from "../../operations/backup/find.ts";
 import { putBack, putBackLines } from "../../operations/backup/put-back.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
 import { ownerWords, recover } from "../../operations/recover/index.ts";
@@ -21,7 +19,7 @@ const Options = z.looseObject({
   list: z.boolean().default(false),
   yes: z.boolean().default(false),
 });
-type RestoreOptions = z.output<typeof Options>;
+export type RestoreOptions = z.output<typeof Options>;
 
 export function restoreCommand(cli: Cli): Command {
   return defineCommand(cli, {
@@ -100,43 +98,6 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
   }
   out.document({ success: true, stack: fleet.stack, restored });
   return EXIT.ok;
-}
-
-interface Wanted {
-  readonly member: Member;
-  readonly snapshot: Snapshot;
-  readonly text: string;
-}
-
-async function snapshotFor(
-  fleet: FleetSession,
-  member: Member,
-  { digest, before }: RestoreOptions,
-): Promise<Wanted | FleetError> {
-  const store = snapshotStore(fleet.session.scope);
-  const kept = await store.list(member.name);
-  const found = kept.filter(
-    (snapshot) =>
-      (digest === undefined || snapshot.digest.startsWith(digest)) &&
-      (before === undefined || snapshot.deploymentId === before),
-  );
-  const digests = new Set(found.map((snapshot) => snapshot.digest));
-  const [snapshot] = found;
-  const text = snapshot && (await store.text(snapshot.digest));
-  if (snapshot && text !== undefined && (digest === undefined || digests.size === 1))
-    return { member, snapshot, text };
-  const several = digest !== undefined && digests.size > 1;
-  return new FleetError({
-    code: several ? "SNAPSHOT_SEVERAL" : "SNAPSHOT_GONE",
-    what: several
-      ? `Several states of ${member.name} begin with ${digest}.`
-      : `There is no such kept state of ${member.name}.`,
-    got: several
-      ? [...digests].map((one) => one.slice(0, 16)).join(", ")
-      : `${amount(kept.length, "kept state")}, none fits`,
-    expected: "one snapshot whose text is in the store",
-    remedy: `npx fleet restore ${member.name} --list shows what is kept.`,
-  });
 }
 
 function words({

@@ -1,0 +1,52 @@
+import { amount } from "../../core/amount.ts";
+import { FleetError } from "../../core/errors.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
+
+/** A kept state with its text. */
+export interface Wanted {
+  readonly member: Member;
+  readonly snapshot: Snapshot;
+  readonly text: string;
+}
+
+/** Which of a member's kept states is meant; the newest when neither is given. */
+interface Chosen {
+  /** The start of its digest. */
+  readonly digest?: string | undefined;
+  /** The deployment before which it was taken. */
+  readonly before?: string | undefined;
+}
+
+/** The kept state of a member that is meant, or why there is none. */
+export async function snapshotFor(
+  fleet: FleetSession,
+  member: Member,
+  { digest, before }: Chosen,
+): Promise<Wanted | FleetError> {
+  const store = snapshotStore(fleet.session.scope);
+  const kept = await store.list(member.name);
+  const found = kept.filter(
+    (snapshot) =>
+      (digest === undefined || snapshot.digest.startsWith(digest)) &&
+      (before === undefined || snapshot.deploymentId === before),
+  );
+  const digests = new Set(found.map((snapshot) => snapshot.digest));
+  const [snapshot] = found;
+  const text = snapshot && (await store.text(snapshot.digest));
+  if (snapshot && text !== undefined && (digest === undefined || digests.size === 1))
+    return { member, snapshot, text };
+  const several = digest !== undefined && digests.size > 1;
+  return new FleetError({
+    code: several ? "SNAPSHOT_SEVERAL" : "SNAPSHOT_GONE",
+    what: several
+      ? `Several states of ${member.name} begin with ${digest}.`
+      : `There is no such kept state of ${member.name}.`,
+    got: several
+      ? [...digests].map((one) => one.slice(0, 16)).join(", ")
+      : `${amount(kept.length, "kept state")}, none fits`,
+    expected: "one snapshot whose text is in the store",
+    remedy: `npx fleet restore ${member.name} --list shows what is kept.`,
+  });
+}

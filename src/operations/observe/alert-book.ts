@@ -1,0 +1,35 @@
+import { join } from "node:path";
+import type { Book } from "../../monitor/book.ts";
+import { openStore } from "../../monitor/store.ts";
+import type { OperationContext } from "../context.ts";
+import { readStackConfig } from "../workspace/stack-config.ts";
+import { storePath } from "./files.ts";
+
+/** Works on the alerts that the monitor keeps of a stack. */
+async function withStore<T>(
+  context: OperationContext,
+  work: (store: ReturnType<typeof openStore>) => T,
+): Promise<T> {
+  const stack = await context.stack();
+  const { project } = readStackConfig(context.projectDir, stack);
+  const store = openStore(storePath({ home: join(context.projectDir, ".fleet"), project, stack }));
+  try {
+    return work(store);
+  } finally {
+    store.close();
+  }
+}
+
+/** The alerts of a stack. */
+export const readAlerts = (context: OperationContext): Promise<Book> =>
+  withStore(context, (store) => store.book());
+
+/** Changes the alerts of a stack, as a whole or not at all. */
+export const updateAlerts = (context: OperationContext, how: (book: Book) => Book): Promise<Book> =>
+  withStore(context, (store) =>
+    store.atomically(() => {
+      const book = how(store.book());
+      store.saveBook(book);
+      return book;
+    }),
+  );
