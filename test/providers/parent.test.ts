@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { isAlive } from "../../src/core/processes.ts";
 import { until } from "../contract/client.ts";
 
-const parent = new URL("../../src/fleet/session/parent.ts", import.meta.url).href;
+const parent = new URL("../../providers/run/parent.ts", import.meta.url).href;
 
 test.each(["/opt/pulumi", "/opt/embedding-program"])(
   "a provider ends soon after its engine %s was killed, though its shell lives on",
