@@ -11,12 +11,13 @@ import { hashOfOwn } from "../src/fleet/code/module-store.ts";
 import type { HealthPolicy } from "../src/fleet/health/schema.ts";
 import { configName, wiringName } from "../src/fleet/members/resource-names.ts";
 import type { Target } from "../src/fleet/members/target.ts";
+import { readPin } from "../src/fleet/releases/pin.ts";
+import { readRunRequest } from "../src/fleet/session/run-request.ts";
 import type { Scope } from "../src/fleet/session/scope.ts";
 import type { FleetInput } from "./declaration.ts";
 import { explanationOf, keepExplanation } from "./explained.ts";
 import type { Hidden } from "./hidden.ts";
 import { policyOf } from "./known-state.ts";
-import { readPin } from "./pin.ts";
 import { planPinned } from "./pinned.ts";
 import { type FleetPlan, type PlannedProcess, planFleet } from "./plan.ts";
 import { preFlight } from "./pre-flight.ts";
@@ -71,7 +72,7 @@ export class Fleet extends pulumi.ComponentResource {
       const where = { home: HOME, project: pulumi.getProject(), stack: pulumi.getStack() };
       const running = await runningRelease(where);
       const config = new pulumi.Config();
-      const pin = readPin((key) => config.get(key), process.env);
+      const pin = readPin((key) => config.get(key), readRunRequest());
       const folders = { home: HOME, build: BUILD };
       const plan =
         pin === undefined

@@ -3,8 +3,8 @@ import { store } from "../src/bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { nearest } from "../src/core/nearest.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
-import { replaceable } from "../src/fleet/members/ruined.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
+import { readRunRequest } from "../src/fleet/session/run-request.ts";
 import { bareProblems, isWithoutLibrary } from "./bare.ts";
 import { distinct, entryOf, programOf, tidyFacts } from "./bundling.ts";
 import { type Configuration, configurationOf, IDLE } from "./configuration.ts";
@@ -220,7 +220,10 @@ function chooseMembers(declaration: FleetDeclaration, running: Running): Chosen[
         expected: `some of ${known.join(", ")}`,
         remedy: "Correct the name.",
       }));
-  const problems = [...unknown("--only", only ?? []), ...unknown("--replace", replaceable())];
+  const problems = [
+    ...unknown("--only", only ?? []),
+    ...unknown("--replace", readRunRequest().replace ?? []),
+  ];
   if (only === undefined || only.length === 0) {
     throwAll(problems);
     return all;

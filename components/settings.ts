@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
-import { formatProblem } from "../src/core/errors.ts";
+import { FleetError, formatProblem } from "../src/core/errors.ts";
 import type { Kind, StrategyInput } from "../src/delivery/strategy.ts";
+import { namesIn, readRunRequest } from "../src/fleet/session/run-request.ts";
 import { networkSetting } from "./network-setting.ts";
 import { projectFile } from "./project-file.ts";
 import { type StackValues, settingProblems } from "./setting-problems.ts";
@@ -12,13 +13,12 @@ import { defaultOf, type SettingKey } from "./setting-table.ts";
  * The stack's config as parts of a fleet's declaration. Every setting has a type, and most have a default (`setting-table.ts`);
  * whether a value is a good one is checked with the declaration as a whole.
  *
- * @throws pulumi.RunError with every problem of the stack's settings at once: SETTING_INVALID, SETTING_UNKNOWN, SETTING_ELSEWHERE
+ * @throws pulumi.RunError with every problem of the stack's settings at once: SETTING_INVALID, SETTING_UNKNOWN, SETTING_ELSEWHERE; or of its
+ * environment variables: RUN_VARIABLE_INVALID
  */
 export function settings(config: pulumi.Config) {
   checkSettings(config);
-  const only = (process.env.FLEET_ONLY ?? config.get("only") ?? "")
-    .split(/[\s,]+/)
-    .filter((name) => name !== "");
+  const only = onlyOf(config);
   return {
     network: networkSetting((key) => text(config, key)),
     module: text(config, "module"),
@@ -34,6 +34,16 @@ export function settings(config: pulumi.Config) {
     ...strategyOf(config),
     ...ofStack(config),
   };
+}
+
+/** The members that this run is about: as it was told, else as the stack says. */
+function onlyOf(config: pulumi.Config): string[] {
+  try {
+    return readRunRequest().only ?? namesIn(config.get("only") ?? "");
+  } catch (error) {
+    if (error instanceof FleetError) throw new pulumi.RunError(error.message);
+    throw error;
+  }
 }
 
 /**

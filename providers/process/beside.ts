@@ -40,7 +40,7 @@ export async function placeBeside(
   const { name } = inputs;
   const module = moduleId(session, inputs.module);
   const { held, empty, highest } = await look(session, inputs, olds, module, budget);
-  const taken = (await adoption())?.members[name]?.processId;
+  const taken = (await adoption(session))?.members[name]?.processId;
   const candidates = held
     .filter((one) => isWanted(one, inputs, module))
     .sort((a, b) => Number(b.processId === taken) - Number(a.processId === taken));
@@ -71,7 +71,7 @@ export async function placeBeside(
       held,
       isBack: false,
     };
-  await assertMayCreate(name);
+  await assertMayCreate(session, name);
   await session.deployment.epoch();
   const place = await spawned(session, inputs, empty?.generation ?? highest + 1, module, budget);
   return { place: { ...place, ...(instead === undefined ? {} : { instead }) }, held, isBack: false };

@@ -17,6 +17,7 @@ import { memberKey } from "../../src/fleet/members/members.ts";
 import type { Revision } from "../../src/fleet/members/revision.ts";
 import { mayReplace, saysRuined, withWayOn } from "../../src/fleet/members/ruined.ts";
 import { say } from "../../src/fleet/session/progress.ts";
+import { readRunRequest } from "../../src/fleet/session/run-request.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
@@ -72,7 +73,8 @@ export async function diff(id: string, olds: ProcessOutputs, rawNews: Raw) {
   }
   const reasons = explainChanges(olds, news);
   if (isGiven) reasons.push("it was given to this wallet: check it, and note the owner");
-  if (mayReplace(news.name)) reasons.push("a new process if this one is ruined (--replace)");
+  if (mayReplace(readRunRequest(), news.name))
+    reasons.push("a new process if this one is ruined (--replace)");
   for (const reason of reasons) console.log(`${news.name}: ${reason}`);
   return { changes: reasons.length > 0, replaces: [], deleteBeforeReplace: false };
 }
@@ -315,7 +317,7 @@ async function ensureCode(
   if (kept) return inputs.restore === undefined ? kept : { ...kept, restored: inputs.restore.id };
   const started = performance.now();
   const state = await stateFor(session, place, inputs, olds);
-  const before = olds?.revision?.sourceHash ?? (await adoption())?.members[inputs.name]?.sourceHash;
+  const before = olds?.revision?.sourceHash ?? (await adoption(session))?.members[inputs.name]?.sourceHash;
   // Of a process whose state was lost, nothing is known but that it runs the fleet's code.
   const modules = olds?.bundle?.modules;
   const plain = modules !== undefined && !Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));

@@ -168,7 +168,7 @@ export async function loadsOf(session: Session, place: Place, hash: string): Pro
     .history()
     .filter(({ key, target }) => key.startsWith(step) && target === place.processId)
     .reverse();
-  const taken = (await adoption())?.members[place.name];
+  const taken = (await adoption(session))?.members[place.name];
   if (taken?.evalId === undefined || taken.sourceHash !== hash || taken.processId !== place.processId)
     return sent;
   return [...sent, { id: taken.evalId, at: taken.loadedAt ?? Date.now() }];

@@ -59,7 +59,7 @@ export async function ensurePlace(
       fresh: false,
     };
   }
-  await assertMayCreate(name);
+  await assertMayCreate(session, name);
   // Before anything is spent: who does not get the epoch stops here.
   await session.deployment.epoch();
   if (gone) await recordRuin(session, { name, ...gone }, budget);

@@ -15,7 +15,7 @@ import type { Session } from "../../src/fleet/session/session.ts";
  * @throws FleetError when nobody can say; transient
  */
 export async function isToBeReplaced(session: Session, place: Place, budget: Budget): Promise<boolean> {
-  if (!mayReplace(place.name)) return false;
+  if (!mayReplace(session.request, place.name)) return false;
   try {
     await info(session, place, budget);
   } catch (error) {

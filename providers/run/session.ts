@@ -5,6 +5,7 @@ import { loadWallet } from "../../src/ao/wallet.ts";
 import { type Budget, budgetOf, within } from "../../src/core/budget.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { openSession } from "../../src/fleet/session/open.ts";
+import { readRunRequest } from "../../src/fleet/session/run-request.ts";
 import type { Scope } from "../../src/fleet/session/scope.ts";
 import type { Session, StackSettings } from "../../src/fleet/session/session.ts";
 import { walletSource } from "../../src/fleet/session/wallet.ts";
@@ -43,6 +44,9 @@ export function walletAddress(): Promise<string> {
   return address;
 }
 
+/** Seconds for a run as a whole where nobody said. */
+const WHOLE = 3600;
+
 const sessions = new Map<string, Promise<Session>>();
 let whole: Budget | undefined;
 
@@ -59,16 +63,17 @@ export function sessionFor(scope: Scope, network: NetworkRef): Promise<Session> 
 
 async function open(scope: Scope, network: NetworkRef): Promise<Session> {
   const given = await configured();
-  const wallet = await loadWallet(walletSource(given));
+  const request = readRunRequest();
+  const wallet = await loadWallet(walletSource(given, request));
   const journal = await openJournal(join(scope.home, "journal", `${scope.project}.${scope.stack}.jsonl`));
   try {
     const inherited = await leftOpen(journal);
     return await openSession({
-      ...{ scope, network, wallet, journal },
+      ...{ scope, network, wallet, journal, request },
       tellsWaits: true,
-      withoutBackup: process.env.FLEET_WITHOUT_BACKUP === "1" || given.get("withoutBackup") === "true",
+      withoutBackup: request.withoutBackup === true || given.get("withoutBackup") === "true",
       budget(seconds) {
-        whole ??= budgetOf(runSeconds());
+        whole ??= budgetOf(request.timeoutSeconds ?? WHOLE);
         return within(whole, seconds);
       },
       async supersede(step, intent) {
@@ -118,10 +123,4 @@ export async function endRun(): Promise<void> {
     result.value.deployment.ended();
     await result.value.journal.close();
   }
-}
-
-/** `fleet deploy --timeout` for the run as a whole; a bare `pulumi up` has an hour. */
-function runSeconds(): number {
-  const given = Number(process.env.FLEET_TIMEOUT);
-  return Number.isFinite(given) && given > 0 ? given : 3600;
 }

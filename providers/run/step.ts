@@ -2,6 +2,7 @@ import type { NetworkRef } from "../../src/ao/network.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { isWaitingCode } from "../../src/delivery/phase.ts";
 import { type StepEvent, tell } from "../../src/fleet/session/progress.ts";
+import { type RunRequest, readRunRequest } from "../../src/fleet/session/run-request.ts";
 import type { Scope } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { PartialFailure } from "./partial.ts";
@@ -24,17 +25,15 @@ export async function step<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   let session: Session | undefined;
+  let request: RunRequest = {};
   try {
+    request = readRunRequest();
     session = await sessionFor(scope, network);
     return await work(session);
   } catch (error) {
-    const deploymentId = session?.deployment.id ?? process.env.FLEET_DEPLOYMENT_ID ?? "deploy-unbegun";
-    await tell(scope, {
-      at: new Date().toISOString(),
-      deploymentId,
-      name,
-      ...failure(error),
-    });
+    const deploymentId = session?.deployment.id ?? request.deploymentId ?? "deploy-unbegun";
+    const event = { at: new Date().toISOString(), deploymentId, name, ...failure(error) };
+    await tell(scope, event, request.events);
     throw error;
   }
 }

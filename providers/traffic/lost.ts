@@ -20,7 +20,7 @@ export function losing(
   const known = new Set<string>();
   return async ({ name, to: processId }, error) => {
     if (!saysRuined(error)) throw error;
-    if (!mayReplace(name)) throw servingRuined(name, processId, error);
+    if (!mayReplace(session.request, name)) throw servingRuined(name, processId, error);
     if (known.has(processId)) return;
     await recordRuin(session, { name, processId, generation: 1 }, budget());
     await tell(name, lostWords(name, processId), "state lost");

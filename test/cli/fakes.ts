@@ -115,6 +115,7 @@ export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): 
     networkName: "local",
     deployment: { id: "deploy-test" },
     budget: budgetOf,
+    request: {},
     supersede: async () => {},
   } as unknown as FleetSession["session"];
   return {

@@ -128,6 +128,7 @@ export async function watching(
       journal: { void: async () => {} },
       endpoints: net.endpoints,
       networkName: "local",
+      request: {},
       supersede: async () => {},
     },
     suUrl: net.suUrl,

@@ -19,6 +19,13 @@ afterEach(async () => {
   await stack.close();
 });
 
+/** What comes next is another run, which is told this. */
+async function nextRun(told: Readonly<Record<string, string>> = {}): Promise<void> {
+  await endRun();
+  delete process.env.FLEET_REPLACE;
+  Object.assign(process.env, told);
+}
+
 async function simulated(ledger?: string): Promise<void> {
   stack = await simulatedStack(ledger === undefined ? {} : { ledger });
   spawns = new Map();
@@ -92,7 +99,7 @@ test("with consent it gets a new process: state and ledger keep the old id, and 
   const inputs = await stack.inputs("battle");
   const first = await createProcess(inputs);
   await ruin(first.processId);
-  process.env.FLEET_REPLACE = "shop battle";
+  await nextRun({ FLEET_REPLACE: "shop battle" });
   const second = await update(first, inputs);
   expect(second).toMatchObject({
     generation: 2,
@@ -113,7 +120,7 @@ test("with consent it gets a new process: state and ledger keep the old id, and 
 
   // Said once more, the new one works: nothing is replaced.
   expect((await update(second, await stack.inputs("battle", { slow: 1 }))).processId).toBe(second.processId);
-  delete process.env.FLEET_REPLACE;
+  await nextRun();
   const third = await update(second, await stack.inputs("battle"));
   expect(third).toMatchObject({ processId: second.processId, ruined: second.ruined });
   // Neither without the state, nor without state and journal.
@@ -123,7 +130,7 @@ test("with consent it gets a new process: state and ledger keep the old id, and 
     stack: stack.scope.stack,
     ledger: "deployment-coordinator",
   });
-  process.env.FLEET_TAKE_OVER = "1";
+  await nextRun({ FLEET_TAKE_OVER: "1" });
   expect((await createProcess(await other.inputs("battle"))).processId).toBe(second.processId);
 }, 60_000);
 
@@ -132,9 +139,9 @@ test("a run that died after the new spawn goes on with it, without being told ag
   const inputs = await stack.inputs("battle");
   const first = await createProcess(inputs);
   await ruin(first.processId);
-  process.env.FLEET_REPLACE = "battle";
+  await nextRun({ FLEET_REPLACE: "battle" });
   const second = await update(first, inputs);
-  delete process.env.FLEET_REPLACE;
+  await nextRun();
   expect((await update(first, inputs)).processId).toBe(second.processId);
 });
 
@@ -142,12 +149,12 @@ test("consent changes nothing for a process that works", async () => {
   await simulated();
   const inputs = await stack.inputs("battle");
   const first = await createProcess(inputs);
-  process.env.FLEET_REPLACE = "battle";
+  await nextRun({ FLEET_REPLACE: "battle" });
   expect((await lifecycle.diff("id", first, inputs)).changes).toBe(true);
   const second = await update(first, inputs);
   expect(second.processId).toBe(first.processId);
   expect(second.ruined).toBeUndefined();
-  delete process.env.FLEET_REPLACE;
+  await nextRun();
   expect((await lifecycle.diff("id", second, inputs)).changes).toBe(false);
 });
 
@@ -178,7 +185,7 @@ test("beside others: a ruined revision is named, and replaced with consent", asy
   const first = await createProcess(inputs);
   await ruin(first.processId);
   expect((await failed(update(first, inputs))).message).toContain("fleet deploy --replace battle");
-  process.env.FLEET_REPLACE = "battle";
+  await nextRun({ FLEET_REPLACE: "battle" });
   const second = await update(first, inputs);
   expect(second).toMatchObject({ generation: 2, health: { status: "HEALTHY" } });
   expect(second.ruined).toEqual([{ processId: first.processId, generation: 1 }]);
@@ -242,7 +249,7 @@ test("a spawn that the messenger unit takes twice by itself is named at its firs
   const inputs = await stack.inputs("battle");
   const error = await failed(createProcess(inputs));
   expect(error.message).toContain("[PROCESS_RUINED]");
-  process.env.FLEET_REPLACE = "battle";
+  await nextRun({ FLEET_REPLACE: "battle" });
   const outs = await update(error.properties as ProcessOutputs, inputs);
   expect(outs).toMatchObject({ generation: 2, health: { status: "HEALTHY" } });
 });
@@ -262,13 +269,13 @@ test("a ruined ledger is named by every member, and replaced with consent; the f
   expect(error.message).toContain(`fleet deploy --replace ${name}`);
   await endRun();
 
-  process.env.FLEET_REPLACE = name;
+  await nextRun({ FLEET_REPLACE: name });
   const second = await update(ledger, await stack.inputs(name));
   expect(second).toMatchObject({ generation: 2, health: { status: "HEALTHY" } });
   const behind = await failed(update(later, await stack.inputs("battle")));
   expect(behind.message).toContain("The ledger was brought up to it. Run pulumi up again.");
   await endRun();
-  delete process.env.FLEET_REPLACE;
+  await nextRun();
   const third = await update(behind.properties as ProcessOutputs, await stack.inputs("battle"));
   expect(third).toMatchObject({ processId: battle.processId, health: { status: "HEALTHY" } });
 });

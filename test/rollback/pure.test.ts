@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../components/pin.ts";
 import { chosenMembers, isReversed } from "../../components/pinned.ts";
 import type { ReleaseOutputs } from "../../providers/release/schema.ts";
 import { FleetError } from "../../src/core/errors.ts";
@@ -16,6 +15,8 @@ import {
   type ReleaseDocument,
   verifiedRelease,
 } from "../../src/fleet/releases/document.ts";
+import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../src/fleet/releases/pin.ts";
+import { readRunRequest } from "../../src/fleet/session/run-request.ts";
 import type { Snapshot } from "../../src/fleet/snapshot/store.ts";
 import {
   bundlesOf,
@@ -95,13 +96,13 @@ describe("a pin", () => {
   it.each(pins)("is read as it was written: %o", (pin) => {
     const settings = pinSettings(pin);
     expect(readPin((key) => settings[key], {})).toEqual(pin);
-    expect(readPin(() => undefined, { FLEET_PIN: JSON.stringify(pin) })).toEqual(pin);
-    expect(readPin((key) => settings[key], { FLEET_PIN: "" })).toBeUndefined();
+    expect(readPin(() => undefined, readRunRequest({ FLEET_PIN: JSON.stringify(pin) }))).toEqual(pin);
+    expect(readPin((key) => settings[key], readRunRequest({ FLEET_PIN: "" }))).toBeUndefined();
   });
   it("is none without a release, and an error when it cannot be read", () => {
     expect(readPin(() => undefined, {})).toBeUndefined();
     expect(codeOf(() => readPin((key) => (key === PIN_KEYS[2] ? "{" : "d1"), {}))).toBe("PIN_INVALID");
-    expect(codeOf(() => readPin(() => undefined, { FLEET_PIN: "{}" }))).toBe("PIN_INVALID");
+    expect(codeOf(() => readPin(() => undefined, readRunRequest({ FLEET_PIN: "{}" })))).toBe("PIN_INVALID");
   });
 });
 

@@ -1,6 +1,7 @@
 /** What a hand-over claims, and on what; and programs whose state it cannot see. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { endRun } from "../../providers/run/session.ts";
 import { carriedWords } from "../../providers/traffic/hand-over-words.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
@@ -152,12 +153,14 @@ describe("a token that knows nothing of the fleet", () => {
       expect(message).toContain(from?.processId);
       expect(properties.active.battle).toBe(from?.processId);
 
+      await endRun();
       process.env.FLEET_REPLACE = "battle";
       const { outs } = await moved(`${state}-1`, from, to, state);
       expect(outs).toMatchObject({ phase: "COMPLETED", active: { battle: to?.processId } });
       expect(await ask(to, "Sum")).toMatchObject({ sum: 100 });
 
       // What is ruined is behind it: the next runs need no consent.
+      await endRun();
       delete process.env.FLEET_REPLACE;
       expect((await moved(`${state}-1`, from, to, state)).outs.phase).toBe("COMPLETED");
     },

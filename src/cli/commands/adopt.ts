@@ -113,7 +113,7 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
       takeOver: options.takeOver,
       timeout: options.timeout,
       doing: "adopting",
-      env: { FLEET_ADOPT: path },
+      told: { adopt: path },
       document: listed(verdicts),
     });
     return code;

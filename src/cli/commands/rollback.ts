@@ -12,7 +12,7 @@ import { newRollbackId } from "../../operations/rollback/id.ts";
 import type { KnownHistory } from "../../operations/rollback/known.ts";
 import { lostWords } from "../../operations/rollback/lost.ts";
 import type { MemberWay } from "../../operations/rollback/member-way.ts";
-import { perform, pinEnvironment, withEnvironment } from "../../operations/rollback/perform.ts";
+import { perform, pinRequest } from "../../operations/rollback/perform.ts";
 import type { RollbackType } from "../../operations/rollback/phases.ts";
 import { currentPin, setPin } from "../../operations/rollback/pin.ts";
 import { type PreparedRollback, prepare } from "../../operations/rollback/prepare.ts";
@@ -257,10 +257,9 @@ async function show(
   if (isLossy && !options.acceptDivergence && !options.dryRun && !asked) return refuseLoss(context, diverged);
   if (!options.emergency || options.dryRun) {
     const clock = startClock(options.timeout, (why) => out.alert(`ending the preview: ${why}`));
-    const pinned = withEnvironment(engine, pinEnvironment(prepared));
     const plan = await preview(
-      pinned,
-      { only: [], parallel: options.parallel, refresh: false },
+      engine,
+      { only: [], parallel: options.parallel, refresh: false, told: pinRequest(prepared) },
       clock,
     ).finally(() => clock.stop());
     for (const failure of plan.failures) for (const line of failureLines(failure)) out.alert(line);

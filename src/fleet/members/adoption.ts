@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { readJson } from "../files.ts";
+import type { Session } from "../session/session.ts";
 
 /** What `fleet adopt` found for one member and was told to take. */
 const AdoptedSchema = z.strictObject({
@@ -28,10 +29,10 @@ export type Adoption = z.infer<typeof AdoptionSchema>;
 
 const read = new Map<string, Promise<Adoption>>();
 
-/** The adoption that this run carries out, from the file that `FLEET_ADOPT` names; undefined in any other run. */
-export function adoption(): Promise<Adoption | undefined> {
-  const path = process.env.FLEET_ADOPT;
-  if (!path) return Promise.resolve(undefined);
+/** The adoption that a run of `fleet adopt` carries out; undefined in any other run. */
+export function adoption({ request }: Pick<Session, "request">): Promise<Adoption | undefined> {
+  const path = request.adopt;
+  if (path === undefined) return Promise.resolve(undefined);
   const known = read.get(path) ?? readJson(path).then((json) => AdoptionSchema.parse(json));
   read.set(path, known);
   return known;
@@ -42,8 +43,8 @@ export function adoption(): Promise<Adoption | undefined> {
  *
  * @throws FleetError ADOPT_MISSING
  */
-export async function assertMayCreate(name: string): Promise<void> {
-  const found = await adoption();
+export async function assertMayCreate(session: Pick<Session, "request">, name: string): Promise<void> {
+  const found = await adoption(session);
   if (found === undefined || found.allowCreate) return;
   throw new FleetError({
     code: "ADOPT_MISSING",

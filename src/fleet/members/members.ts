@@ -33,7 +33,7 @@ export async function newestIncarnation(
 ): Promise<Incarnation | undefined> {
   const known = incarnationsIn(session, name);
   const newest = known.at(-1);
-  const chosen = (await adoption())?.members[name];
+  const chosen = (await adoption(session))?.members[name];
   if (chosen && !known.some(({ processId, retired }) => retired && processId === chosen.processId))
     return {
       processId: chosen.processId,

@@ -1,14 +1,11 @@
 import { FleetError } from "../../core/errors.ts";
+import type { RunRequest } from "../session/run-request.ts";
 
 /**
- * Members that may get a new process in this run when theirs is ruined: somebody agreed that the state of the old one is lost.
- * Names in `FLEET_REPLACE`, apart by spaces or commas. A process that works is never replaced.
+ * Whether a member may get a new process in a run when its own is ruined: somebody agreed that the state of the old one is lost. A
+ * process that works is never replaced.
  */
-export function replaceable(): readonly string[] {
-  return (process.env.FLEET_REPLACE ?? "").split(/[\s,]+/).filter((name) => name !== "");
-}
-
-export const mayReplace = (name: string): boolean => replaceable().includes(name);
+export const mayReplace = ({ replace = [] }: RunRequest, name: string): boolean => replace.includes(name);
 
 /** Whether an error says that nothing can ever be evaluated in a process again. */
 export const saysRuined = (error: unknown): error is FleetError =>

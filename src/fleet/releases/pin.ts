@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { FleetError } from "../src/core/errors.ts";
+import { FleetError } from "../../core/errors.ts";
 
 /** What a stack is pinned to: an earlier release that it is built from instead of the program. */
-const PinSchema = z.strictObject({
+export const PinSchema = z.strictObject({
   /** Deployment id of the release. */
   release: z.string().min(1).max(128),
   /** Only these members go back; the others stay as they run. @default all */
@@ -33,25 +33,20 @@ export function pinSettings(pin: Pin): Record<(typeof PIN_KEYS)[number], string 
 }
 
 /**
- * The pin of a stack: from its settings `release`, `releaseOnly` and `releaseRestore`, or for one run from the environment's
- * `FLEET_PIN` (a pin as JSON; empty: none).
+ * The pin of a stack: what the run was told (null: none), else from its settings `release`, `releaseOnly` and `releaseRestore`.
  *
  * @throws FleetError PIN_INVALID
  */
 export function readPin(
   get: (key: (typeof PIN_KEYS)[number]) => string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
+  told: { readonly pin?: Pin | null | undefined },
 ): Pin | undefined {
-  const forced = env.FLEET_PIN;
-  if (forced === "") return undefined;
+  if (told.pin !== undefined) return told.pin ?? undefined;
   const release = get("release");
-  if (forced === undefined && (release === undefined || release === "")) return undefined;
+  if (release === undefined || release === "") return undefined;
   const only = (get("releaseOnly") ?? "").split(/[\s,]+/).filter((name) => name !== "");
   const restore = get("releaseRestore");
-  const raw = () =>
-    forced !== undefined
-      ? JSON.parse(forced)
-      : { release, only, ...(restore === undefined ? {} : { restore: JSON.parse(restore) }) };
+  const raw = () => ({ release, only, ...(restore === undefined ? {} : { restore: JSON.parse(restore) }) });
   try {
     return PinSchema.parse(raw());
   } catch (error) {

@@ -7,6 +7,7 @@ import { ask } from "../protocol/ask.ts";
 import { info } from "../protocol/info.ts";
 import { resume } from "../protocol/state.ts";
 import { newDeploymentId } from "./deployment-id.ts";
+import type { RunRequest } from "./run-request.ts";
 import type { Run, Session } from "./session.ts";
 
 const BeginSchema = z.looseObject({ deploymentId: z.string(), epoch: z.number().int() });
@@ -24,6 +25,7 @@ const BEATEN = new Set(["STALE_EPOCH", "DEPLOYMENT_IN_PROGRESS"]);
 export class Deployment implements Run {
   readonly id: string;
   readonly startedAt = new Date();
+  readonly #request: RunRequest;
   readonly #session: () => Session;
   #epoch: Promise<number> | undefined;
   #current: Promise<number> | undefined;
@@ -37,9 +39,10 @@ export class Deployment implements Run {
   /** Another run got the epoch. */
   #beaten: FleetError | undefined;
 
-  constructor(session: () => Session) {
+  constructor(request: RunRequest, session: () => Session) {
+    this.#request = request;
     this.#session = session;
-    this.id = process.env.FLEET_DEPLOYMENT_ID ?? newDeploymentId(this.startedAt);
+    this.id = request.deploymentId ?? newDeploymentId(this.startedAt);
   }
 
   seconds(): number {
@@ -47,7 +50,8 @@ export class Deployment implements Run {
   }
 
   epoch(): Promise<number> {
-    const manual = manualEpoch();
+    // Of `fleet rollback --manual`: above what every process has. The next run brings the ledger up to it.
+    const manual = this.#request.manualEpoch;
     if (manual !== undefined) return Promise.resolve(manual);
     if (this.#lost) return Promise.reject(this.#lost);
     if (this.#beaten) return Promise.reject(this.#beaten);
@@ -61,7 +65,7 @@ export class Deployment implements Run {
   }
 
   async ledgerEpoch(): Promise<{ ledger: Incarnation; epoch: number } | undefined> {
-    if (manualEpoch() !== undefined) return undefined;
+    if (this.#request.manualEpoch !== undefined) return undefined;
     const ledger = await this.#ledger();
     if (!ledger) return undefined;
     await this.epoch();
@@ -189,7 +193,7 @@ export class Deployment implements Run {
       if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
       if (!saysRuined(error)) throw error;
       // One that may be replaced has no epoch to tell: the run begins as on a fleet without a ledger.
-      if (mayReplace(ledgerName)) return undefined;
+      if (mayReplace(this.#request, ledgerName)) return undefined;
       throw new FleetError({ ...withWayOn(ledgerName, error).problems[0], code: "LEDGER_RUINED" });
     }
   }
@@ -214,7 +218,7 @@ export class Deployment implements Run {
             deploymentId: this.id,
             deploymentStrategy: "DEPENDENCY_AWARE",
             operator: await session.operator(),
-            ...(process.env.FLEET_TAKE_OVER === "1" ? { takeOver: true } : {}),
+            ...(this.#request.takeOver ? { takeOver: true } : {}),
           },
         },
       },
@@ -228,13 +232,4 @@ export class Deployment implements Run {
     await session.supersede("", "");
     return begun.epoch;
   }
-}
-
-/**
- * The epoch of a run without the coordinator (`fleet rollback --manual`): above what every process has, chosen by who began it. The
- * ledger is neither asked nor told; it is brought up to it by the next run.
- */
-function manualEpoch(): number | undefined {
-  const given = Number(process.env.FLEET_MANUAL_EPOCH);
-  return Number.isSafeInteger(given) && given > 0 ? given : undefined;
 }

@@ -7,6 +7,7 @@ import { Deployment } from "./deployment.ts";
 import { operatorOf } from "./operator.ts";
 import { placeOf } from "./place.ts";
 import { say } from "./progress.ts";
+import type { RunRequest } from "./run-request.ts";
 import type { Scope } from "./scope.ts";
 import type { Session } from "./session.ts";
 import { WaitBoard } from "./wait-board.ts";
@@ -17,6 +18,7 @@ interface OpenSession {
   readonly network: NetworkRef;
   readonly wallet: Wallet;
   readonly journal: Journal;
+  readonly request: RunRequest;
   /** Told what is done to start the embedded network. @default nobody */
   readonly note?: (line: string) => void;
   /** Whether people are told, as steps of the run, which unit it waits for. @default false */
@@ -31,7 +33,7 @@ interface OpenSession {
 
 /** A hold on a network in the name of a stack: for a provider and for a command alike. */
 export async function openSession(options: OpenSession): Promise<Session> {
-  const { scope, network, wallet, journal, withoutBackup = false } = options;
+  const { scope, network, wallet, journal, request, withoutBackup = false } = options;
   const { endpoints, modules } = await placeOf(network, options.note);
   const board = new WaitBoard((line) => void say(session, "units", "delayed", line));
   const ao = connect(
@@ -42,10 +44,10 @@ export async function openSession(options: OpenSession): Promise<Session> {
     },
   );
   const session: Session = {
-    ...{ scope, ao, journal, endpoints, modules, withoutBackup },
+    ...{ scope, ao, journal, endpoints, modules, request, withoutBackup },
     networkName: network.kind,
-    deployment: new Deployment(() => session),
-    operator: () => operatorOf(scope.home),
+    deployment: new Deployment(request, () => session),
+    operator: () => operatorOf(scope.home, request.operator),
     budget: options.budget ?? budgetOf,
     supersede: options.supersede ?? (async () => {}),
   };

@@ -40,8 +40,12 @@ function eventLine(event: Pick<StepEvent, "name" | "phase" | "detail" | "seconds
   return `${event.name.padEnd(22)} ${event.phase}${event.detail ? ` ${event.detail}` : ""}${took}`;
 }
 
-/** Shows and keeps one event. Never throws: a full disk must not stop a deployment half-way. */
-export async function tell(scope: Scope, event: StepEvent): Promise<void> {
+/**
+ * Shows and keeps one event. Never throws: a full disk must not stop a deployment half-way.
+ *
+ * @param stream a file that gets it as a line of JSON. @default none
+ */
+export async function tell(scope: Scope, event: StepEvent, stream?: string): Promise<void> {
   console.log(eventLine(event));
   const logs = join(scope.build, "logs");
   const line = `${event.at} ${eventLine(event)}\n`;
@@ -49,8 +53,7 @@ export async function tell(scope: Scope, event: StepEvent): Promise<void> {
   try {
     await mkdir(logs, { recursive: true });
     for (const file of files) await appendFile(join(logs, file), line);
-    const stream = process.env.FLEET_EVENTS;
-    if (stream) await appendFile(stream, `${JSON.stringify(event)}\n`);
+    if (stream !== undefined) await appendFile(stream, `${JSON.stringify(event)}\n`);
   } catch (error) {
     console.warn(`the log could not be written: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -67,12 +70,13 @@ export function say(
   detail: string,
   started?: number,
 ): Promise<void> {
-  return tell(session.scope, {
+  const event = {
     at: new Date().toISOString(),
     deploymentId: session.deployment.id,
     ...(typeof subject === "string" ? { name: subject } : subject),
     phase,
     detail,
     ...(started === undefined ? {} : { seconds: (performance.now() - started) / 1000 }),
-  });
+  };
+  return tell(session.scope, event, session.request.events);
 }

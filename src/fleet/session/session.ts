@@ -2,6 +2,7 @@ import type { Journal } from "../../ao/journal/index.ts";
 import type { NetworkRef } from "../../ao/network.ts";
 import type { Ao, NetworkEndpoints } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
+import type { RunRequest } from "./run-request.ts";
 import type { Scope } from "./scope.ts";
 
 /** Reads one setting of the stack by its key, secrets opened. Never kept: settings hold the wallet. */
@@ -18,12 +19,14 @@ export interface Session {
   /** Module ids by alias (`aos`), on networks that name some. */
   readonly modules: Readonly<Record<string, string>>;
   readonly networkName: NetworkRef["kind"];
+  /** What this run was told. */
+  readonly request: RunRequest;
   readonly deployment: Run;
   /** Who deploys, as the ledger is told: the same for every run from this folder. */
   operator(): Promise<string>;
-  /** A budget for one resource: its own seconds, cut by what is left of the whole run (`FLEET_TIMEOUT`). */
+  /** A budget for one resource: its own seconds, cut by what is left of the whole run. */
   budget(seconds: number): Budget;
-  /** Whether code may be changed where the state could not be kept before: `FLEET_WITHOUT_BACKUP=1`, or the stack's `withoutBackup`. */
+  /** Whether code may be changed where the state could not be kept before, as the run or the stack says. */
   readonly withoutBackup?: boolean;
   /** Gives up messages of one step that an earlier run left open, all but the one that is sent now. */
   supersede(step: string, intent: string): Promise<void>;

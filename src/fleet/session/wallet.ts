@@ -1,18 +1,23 @@
 import type { WalletSource } from "../../ao/wallet.ts";
 import { FleetError } from "../../core/errors.ts";
+import { type RunRequest, readRunRequest } from "./run-request.ts";
 import type { StackSettings } from "./session.ts";
 
 export type { WalletSource };
 
+/** The file of the stack's wallet: `walletPath`, else what the run was told. */
+export const walletPath = (config: StackSettings, { wallet }: RunRequest): string | undefined =>
+  config.get("walletPath") ?? wallet;
+
 /**
- * Where the stack's wallet is: the secret `wallet`, else the file `walletPath`, else the file named by `FLEET_WALLET`.
+ * Where the stack's wallet is: the secret `wallet`, else its file.
  *
  * @throws FleetError WALLET_MISSING when none is named
  */
-export function walletSource(config: StackSettings): WalletSource {
+export function walletSource(config: StackSettings, request: RunRequest = readRunRequest()): WalletSource {
   const jwk = config.get("wallet");
   if (jwk !== undefined) return { jwk };
-  const path = config.get("walletPath") ?? process.env.FLEET_WALLET;
+  const path = walletPath(config, request);
   if (path !== undefined) return { path };
   throw new FleetError({
     code: "WALLET_MISSING",

@@ -25,7 +25,7 @@ export interface Plan {
  */
 export async function preview(
   engine: Engine,
-  request: Pick<DeployRequest, "only" | "replace" | "parallel" | "refresh">,
+  request: Pick<DeployRequest, "only" | "replace" | "told" | "parallel" | "refresh">,
   clock: RunClock,
   listen: (event: EngineEvent) => void = () => {},
 ): Promise<Plan> {

@@ -2,6 +2,7 @@ import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { newDeploymentId } from "../../fleet/session/deployment-id.ts";
 import { logName, type StepEvent } from "../../fleet/session/progress.ts";
+import { type RunRequest, runVariables } from "../../fleet/session/run-request.ts";
 import { rotateLogs } from "../cleanup/rotate.ts";
 import type { RunClock } from "./clock.ts";
 import type { Engine, EngineEvent, EngineResult } from "./engine.ts";
@@ -32,8 +33,8 @@ export interface DeployRequest {
   readonly takeOver?: boolean;
   /** Change code also where a state could not be kept before. @default false */
   readonly withoutBackup?: boolean;
-  /** More for the environment of the program and the providers. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** More that the program and the providers are told. @default nothing */
+  readonly told?: RunRequest;
 }
 
 export type DeployStatus =
@@ -128,11 +129,10 @@ async function once(
     const run = engine.run({
       kind: "up",
       env: runEnvironment(request, clock, {
-        ...request.env,
-        ...(request.takeOver ? { FLEET_TAKE_OVER: "1" } : {}),
-        ...(request.withoutBackup ? { FLEET_WITHOUT_BACKUP: "1" } : {}),
-        FLEET_DEPLOYMENT_ID: deploymentId,
-        FLEET_EVENTS: events,
+        ...(request.takeOver ? { takeOver: true } : {}),
+        ...(request.withoutBackup ? { withoutBackup: true } : {}),
+        deploymentId,
+        events,
       }),
       parallel: request.parallel,
       refresh: request.refresh,
@@ -180,17 +180,18 @@ export function failuresIn(progress: Progress, result: EngineResult | undefined)
 
 /** What the program and the providers are told about a run. */
 export function runEnvironment(
-  { only, replace = [] }: Pick<DeployRequest, "only" | "replace">,
+  { only, replace = [], told = {} }: Pick<DeployRequest, "only" | "replace" | "told">,
   clock: Pick<RunClock, "remaining">,
-  more: Readonly<Record<string, string>> = {},
+  more: RunRequest = {},
 ): Record<string, string> {
   const left = clock.remaining();
-  return {
+  return runVariables({
+    ...told,
     ...more,
-    ...(only.length > 0 ? { FLEET_ONLY: only.join(" ") } : {}),
-    ...(replace.length > 0 ? { FLEET_REPLACE: replace.join(" ") } : {}),
-    ...(Number.isFinite(left) ? { FLEET_TIMEOUT: String(Math.max(1, Math.round(left))) } : {}),
-  };
+    ...(only.length > 0 ? { only: [...only] } : {}),
+    ...(replace.length > 0 ? { replace: [...replace] } : {}),
+    ...(Number.isFinite(left) ? { timeoutSeconds: Math.max(1, Math.round(left)) } : {}),
+  });
 }
 
 function statusOf(

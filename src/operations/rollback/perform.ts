@@ -2,6 +2,7 @@ import { crashPoint } from "../../core/crash.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
+import type { RunRequest } from "../../fleet/session/run-request.ts";
 import type { OperationContext } from "../context.ts";
 import { startClock } from "../deploy/clock.ts";
 import type { Engine } from "../deploy/engine.ts";
@@ -52,22 +53,15 @@ export interface Performed {
   readonly touched: boolean;
 }
 
-/** An engine whose runs have more in their environment. */
-export const withEnvironment = (engine: Engine, env: Readonly<Record<string, string>>): Engine => ({
-  run: (request) => engine.run({ ...request, env: { ...request.env, ...env } }),
-});
-
 /**
- * The environment of a run that builds a pinned fleet. It does not stop for a state that cannot be kept: the code that it replaces may be
+ * What a run that builds a pinned fleet is told. It does not stop for a state that cannot be kept: the code that it replaces may be
  * what keeps a process from answering, and going back is what was decided.
  */
-export function pinEnvironment({ pin, epoch }: PreparedRollback): Record<string, string> {
-  return {
-    FLEET_PIN: JSON.stringify(pin),
-    FLEET_WITHOUT_BACKUP: "1",
-    ...(epoch === undefined ? {} : { FLEET_MANUAL_EPOCH: String(epoch) }),
-  };
-}
+export const pinRequest = ({ pin, epoch }: PreparedRollback): RunRequest => ({
+  pin,
+  withoutBackup: true,
+  ...(epoch === undefined ? {} : { manualEpoch: epoch }),
+});
 
 /**
  * Pins the stack, runs `up`, asks every member how it is, tells the ledger each phase, and writes the report. A run that is killed
@@ -113,8 +107,15 @@ export async function perform(
   let outcome: DeployOutcome;
   try {
     outcome = await deploy(
-      withEnvironment(engine, pinEnvironment(prepared)),
-      { projectDir, only: [], retries: 0, parallel: request.parallel, refresh: false },
+      engine,
+      {
+        projectDir,
+        only: [],
+        retries: 0,
+        parallel: request.parallel,
+        refresh: false,
+        told: pinRequest(prepared),
+      },
       clock,
       (progress, id) => {
         progress.expect(ways.flatMap(({ name, kind }) => (kind === "beside" ? [] : [name])));

@@ -1,5 +1,5 @@
-import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../../components/pin.ts";
 import { FleetError } from "../../core/errors.ts";
+import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../fleet/releases/pin.ts";
 import { readStackConfig } from "../workspace/stack-config.ts";
 import type { PulumiRunner, Workspace } from "../workspace/workspace.ts";
 

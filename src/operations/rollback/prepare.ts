@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import type { Pin } from "../../../components/pin.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import type { TrafficState } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { type ReleaseDocument, readRelease, verifiedRelease } from "../../fleet/releases/document.ts";
+import type { Pin } from "../../fleet/releases/pin.ts";
 import { ensureBundles, releaseOnNetwork } from "../../fleet/releases/remote.ts";
 import type { OperationContext } from "../context.ts";
 import { routerState } from "./emergency.ts";

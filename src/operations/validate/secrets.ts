@@ -1,6 +1,8 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, relative } from "node:path";
 import { amount } from "../../core/amount.ts";
+import { readRunRequest } from "../../fleet/session/run-request.ts";
+import { walletPath } from "../../fleet/session/wallet.ts";
 import { readStackConfig } from "../workspace/stack-config.ts";
 import { secretOf, type Workspace } from "../workspace/workspace.ts";
 import type { Findings } from "./subject.ts";
@@ -47,7 +49,7 @@ export async function secretsOf(workspace: Workspace, stack: string): Promise<Se
   const { projectDir, env } = workspace;
   const config = readStackConfig(projectDir, stack);
   const secrets: Secret[] = [];
-  const path = config.get("walletPath") ?? env.FLEET_WALLET;
+  const path = walletPath(config, readRunRequest(env));
   const jwk = config.isSecret("wallet")
     ? await secretOf(workspace, stack, "wallet")
     : path === undefined
@@ -128,7 +130,7 @@ export async function validateSecrets(
     leaks.length === 0,
     leaks.length === 0 ? `none in ${amount(files, "file")}` : words,
   );
-  const path = readStackConfig(projectDir, stack).get("walletPath") ?? env.FLEET_WALLET;
+  const path = walletPath(readStackConfig(projectDir, stack), readRunRequest(env));
   const mode = path === undefined ? undefined : await stat(absolute(projectDir, path)).catch(() => undefined);
   if (path === undefined || !mode || process.platform === "win32") {
     findings.add("fleet", "wallet", "SKIP", "the wallet is in no file");

@@ -9,7 +9,9 @@ import { knownFleet } from "../../fleet/members/known.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
 import { fleetInState } from "../../fleet/members/stated.ts";
 import { openSession } from "../../fleet/session/open.ts";
+import { readRunRequest } from "../../fleet/session/run-request.ts";
 import { ScopeSchema } from "../../fleet/session/scope.ts";
+import { walletPath } from "../../fleet/session/wallet.ts";
 import { run } from "../../toolchain/run.ts";
 import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts";
 import { secretOf, type Workspace } from "./workspace.ts";
@@ -17,7 +19,7 @@ import { secretOf, type Workspace } from "./workspace.ts";
 /**
  * Opens the fleet of a stack. The embedded network of a local stack is started when it is down.
  *
- * @throws FleetError PROJECT_UNREADABLE, NETWORK_INVALID, WALLET_MISSING, LOCALNET_START, JOURNAL_LOCKED
+ * @throws FleetError PROJECT_UNREADABLE, NETWORK_INVALID, WALLET_MISSING, RUN_VARIABLE_INVALID, LOCALNET_START, JOURNAL_LOCKED
  */
 export async function openFleet(
   workspace: Workspace,
@@ -32,13 +34,14 @@ export async function openFleet(
     home: join(projectDir, ".fleet"),
     build: join(projectDir, "build"),
   });
+  const request = readRunRequest(workspace.env);
   const network = options.network ?? networkOf(config, projectDir);
   const wallet =
     options.wallet === false ? await walletOrNone(workspace, config) : await walletOf(workspace, config);
   const { journal, close } = await openCliJournal(scope.home, options.journal);
   try {
     // Every message of a command has a key of its own: nothing of an earlier one is left open under it.
-    const session = await openSession({ scope, network, wallet, journal, note: options.note });
+    const session = await openSession({ scope, network, wallet, journal, request, note: options.note });
     const stated = async () => fleetInState(await exportState(workspace, stack));
     const known =
       options.asksRouter === false
@@ -79,7 +82,7 @@ async function exportState(workspace: Workspace, stack: string): Promise<unknown
   return answer.code === 0 ? JSON.parse(answer.stdout) : undefined;
 }
 
-/** As the providers choose it: the secret `wallet`, else `walletPath`, else FLEET_WALLET. */
+/** As the providers choose it: the secret `wallet`, else the file. */
 async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wallet> {
   if (config.isSecret("wallet")) {
     const jwk = await secretOf(workspace, config.stack, "wallet");
@@ -93,7 +96,7 @@ async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wall
     }
     return loadWallet({ jwk });
   }
-  const path = config.get("walletPath") ?? workspace.env.FLEET_WALLET;
+  const path = walletPath(config, readRunRequest(workspace.env));
   if (path !== undefined)
     return loadWallet({ path: isAbsolute(path) ? path : join(workspace.projectDir, path) });
   throw new FleetError({
