@@ -4,7 +4,7 @@
  */
 import { HOLD_CODES, type HoldCode, type SetTraffic, type Table, type TrafficState } from "./wire.ts";
 
-export interface Hold {
+interface Hold {
   /** `unknown`: a code of a later version, or a sentence that no version of this tool wrote. */
   readonly code: HoldCode | "unknown";
   /** For people. */

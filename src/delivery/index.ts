@@ -8,7 +8,7 @@ export {
 } from "./approval.ts";
 export { type Combined, strategyProblems } from "./combinations.ts";
 export { type Exposure, exposureOf, isWithinShare } from "./exposure.ts";
-export { type Hold, holding, holdOf } from "./hold.ts";
+export { holding, holdOf } from "./hold.ts";
 export { judge } from "./judge.ts";
 export { decide, FOLLOWS, isEnd, MOST_ERRORS, type Move, type Position, phaseAt } from "./machine.ts";
 export * from "./measurement.ts";
