@@ -63,6 +63,16 @@ describe("the documents", () => {
     });
     expect(missing).toEqual([]);
   });
+
+  test("every file of the repository that CONTRIBUTING and ARCHITECTURE name exists", () => {
+    const missing = ["CONTRIBUTING.md", "ARCHITECTURE.md"].flatMap((page) => {
+      const named = read(page).matchAll(/`((?:src|test|docs|components|providers|processes)\/[\w/.-]+)`/g);
+      return [...named]
+        .filter(([, file = ""]) => !existsSync(join(root, file)))
+        .map(([, file]) => `${page}: ${file}`);
+    });
+    expect(missing).toEqual([]);
+  });
 });
 
 /** The anchors of a page's headings, as GitHub makes them. */
