@@ -58,6 +58,22 @@ const good: Script = async ({ say, env }) => {
   return { ok: true, text: "what pulumi printed" };
 };
 
+/** The manifest of a run before: each member with its process, all active. */
+function writeManifest(cwd: string, ids: Readonly<Record<string, string>>): void {
+  const manifest = {
+    ...{ deploymentTimestamp: "now", deploymentDuration: 1, deploymentId: "d", epoch: 1 },
+    ...{ project: "ao-fleet", stack: "dev", network: "local", owner: "me" },
+    processes: Object.fromEntries(
+      Object.entries(ids).map(([name, processId]) => [
+        name,
+        { processId, status: "ACTIVE", deploymentTime: "now", dependencies: [] },
+      ]),
+    ),
+  };
+  mkdirSync(join(cwd, "build"), { recursive: true });
+  writeFileSync(join(cwd, "build/deployment-manifest.json"), JSON.stringify(manifest));
+}
+
 /** A fleet of these members, all of them well unless it says otherwise. */
 function answering(names: readonly string[], answers: Readonly<Record<string, Answer>> = {}) {
   const well = { success: true, status: "ACTIVE", sourceHash: HASH };
@@ -119,13 +135,7 @@ describe("fleet deploy", () => {
 
   test("names what failed and why, what is deployed and what to do next", async () => {
     const cwd = projectFolder();
-    const battle = { processId: "b", status: "ACTIVE", deploymentTime: "now", dependencies: [] };
-    const manifest = {
-      ...{ deploymentTimestamp: "now", deploymentDuration: 1, deploymentId: "d", epoch: 1 },
-      ...{ project: "ao-fleet", stack: "dev", network: "local", owner: "me", processes: { battle } },
-    };
-    mkdirSync(join(cwd, "build"), { recursive: true });
-    writeFileSync(join(cwd, "build/deployment-manifest.json"), JSON.stringify(manifest));
+    writeManifest(cwd, { battle: "b" });
     const failing: Script = async ({ say }) => {
       say(began("Process", "coordinator"));
       say(ended("Process", "coordinator"));
@@ -150,16 +160,7 @@ describe("fleet deploy", () => {
 
   test("calls deployed what this run changed, and not what it read back or found as wanted", async () => {
     const cwd = projectFolder();
-    const entry = (processId: string) => ({
-      ...{ processId, status: "ACTIVE", deploymentTime: "now", dependencies: [] },
-    });
-    const manifest = {
-      ...{ deploymentTimestamp: "now", deploymentDuration: 1, deploymentId: "d", epoch: 1 },
-      ...{ project: "ao-fleet", stack: "dev", network: "local", owner: "me" },
-      processes: { calc: entry("c"), notes: entry("n"), token: entry("t"), battle: entry("b") },
-    };
-    mkdirSync(join(cwd, "build"), { recursive: true });
-    writeFileSync(join(cwd, "build/deployment-manifest.json"), JSON.stringify(manifest));
+    writeManifest(cwd, { calc: "c", notes: "n", token: "t", battle: "b" });
     const script: Script = async (run) => {
       const { say } = run;
       for (const name of ["calc", "notes", "token", "battle"]) {
@@ -191,16 +192,7 @@ describe("fleet deploy", () => {
     /** A run that ends in the traffic's step, in a folder with the manifest of the run before. */
     async function inTraffic(found: FleetSession | FleetError, words: readonly string[] = []) {
       const cwd = projectFolder();
-      const entry = (processId: string) => ({
-        ...{ processId, status: "ACTIVE", deploymentTime: "now", dependencies: [] },
-      });
-      const manifest = {
-        ...{ deploymentTimestamp: "now", deploymentDuration: 1, deploymentId: "d", epoch: 1 },
-        ...{ project: "ao-fleet", stack: "dev", network: "local", owner: "me" },
-        processes: Object.fromEntries(names.map((name) => [name, entry(idOf(name))])),
-      };
-      mkdirSync(join(cwd, "build"), { recursive: true });
-      writeFileSync(join(cwd, "build/deployment-manifest.json"), JSON.stringify(manifest));
+      writeManifest(cwd, Object.fromEntries(names.map((name) => [name, idOf(name)])));
       const engine = fakeEngine(async ({ say }) => {
         say(began("Traffic", "rolling-traffic", "update"));
         return { ok: false, killedBy: "SIGKILL" };
