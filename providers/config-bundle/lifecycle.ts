@@ -182,7 +182,7 @@ async function ensure(
   const { configType, targets } = inputs;
   const budget = session.budget(inputs.timeoutSeconds);
   const started = performance.now();
-  const sealed = sealAll(inputs, olds);
+  const sealed = await sealAll(inputs, olds);
   const data = { ...inputs.configData, ...sealed };
   const hash = hashOf(data);
   const told = await Promise.all(targets.map((target) => lookAt(session, target, configType, budget)));
@@ -235,15 +235,17 @@ async function partial(
 }
 
 /** What is sealed already and has not changed stays as it is, so that a fleet that did not change is sent nothing. */
-function sealAll(inputs: ConfigBundleInputs, olds: ConfigBundleOutputs | undefined): Record<string, string> {
+async function sealAll(
+  inputs: ConfigBundleInputs,
+  olds: ConfigBundleOutputs | undefined,
+): Promise<Record<string, string>> {
   const { secretData = {}, sealTo = "" } = inputs;
-  return Object.fromEntries(
-    Object.entries(secretData).map(([key, secret]) => {
-      const before =
-        olds?.sealTo === sealTo && olds.secretData?.[key] === secret ? olds.sealed?.[key] : undefined;
-      return [key, before ?? seal(secret, sealTo)];
-    }),
-  );
+  const entries = Object.entries(secretData).map(async ([key, secret]) => {
+    const before =
+      olds?.sealTo === sealTo && olds.secretData?.[key] === secret ? olds.sealed?.[key] : undefined;
+    return [key, before ?? (await seal(secret, sealTo))] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 interface Look {

@@ -104,10 +104,8 @@ test("a secret reaches the process sealed, and stands in no state, log, plan, ma
 
   const vars = held()?.configs.ENVIRONMENT_VARS?.configData as Record<string, string>;
   expect(Object.keys(vars).sort()).toEqual(["API_KEY", "OPEN", "TOKEN"]);
-  expect([open(vars.API_KEY ?? "", privateKey), open(vars.TOKEN ?? "", privateKey)]).toEqual([
-    IN_PROGRAM,
-    IN_STACK,
-  ]);
+  const opened = [vars.API_KEY, vars.TOKEN].map((sealed = "") => open(sealed, privateKey));
+  expect(await Promise.all(opened)).toEqual([IN_PROGRAM, IN_STACK]);
   // The ledger may distribute settings there.
   expect(held()?.allowed).toEqual(
     net.oracle.byDeploymentKey("canary/dev/deployment-coordinator").map(({ id }) => id),

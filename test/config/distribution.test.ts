@@ -195,7 +195,7 @@ describe("a secret", () => {
     const { outs } = await config.create(raw);
     const held = heldBy(one, "ENVIRONMENT_VARS")?.configData as { TOKEN: string; PLAIN: string };
     expect(held.PLAIN).toBe("seen");
-    expect(open(held.TOKEN, own)).toBe(CANARY);
+    expect(await open(held.TOKEN, own)).toBe(CANARY);
     expect(config.explainChanges(outs, raw as never)).toEqual([]);
     await config.update("id", outs, raw);
     expect(sentTo(one)).toBe(1);

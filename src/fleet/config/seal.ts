@@ -1,29 +1,16 @@
-import {
-  constants,
-  createCipheriv,
-  createDecipheriv,
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  diffieHellman,
-  generateKeyPairSync,
-  hkdfSync,
-  type KeyObject,
-  privateDecrypt,
-  publicEncrypt,
-  randomBytes,
-} from "node:crypto";
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { CompactEncrypt, calculateJwkThumbprint, compactDecrypt, decodeProtectedHeader } from "jose";
+import { isSealedV1, openV1 } from "./seal-v1.ts";
 
-/** What begins a sealed text: `sealed:1:<key id>:<wrapped key>:<nonce>:<text and tag>`, all base64url. */
-const PREFIX = "sealed:1:";
-const PADDING = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" };
+const CONTENT = "A256GCM";
+const ALGORITHMS = { rsa: "RSA-OAEP-256", x25519: "ECDH-ES" } as const;
 const WHY =
-  "an AO process has no private memory: what it is sent and holds can be read by everybody. A secret can only be sealed to a key " +
+  "an AO process has no private memory: everybody can read its messages and its state. A secret can only be sealed to a key " +
   "whose owner opens it off AO";
 
-/** Whether a value is a sealed text. */
+/** Whether a value is a sealed text: a JWE in compact serialization (RFC 7516), or the format of 0.1.0. */
 export const isSealed = (value: unknown): value is string =>
-  typeof value === "string" && value.startsWith(PREFIX);
+  typeof value === "string" && (isSealedV1(value) || isJwe(value));
 
 /** Why a key cannot be sealed to; undefined when it can. */
 export function publicKeyProblem(
@@ -47,71 +34,49 @@ export function publicKeyProblem(
   }
 }
 
-/** Seals a text: it can be opened with the private key alone. Twice the same gives two texts. */
-export function seal(text: string, key: string): string {
+/**
+ * Seals a text to a public key, as a JWE that every JOSE library opens: `RSA-OAEP-256` or `ECDH-ES` with `A256GCM`. Its header names the key
+ * by its thumbprint (RFC 7638). Sealing the same text twice gives two different results.
+ *
+ * @param key public key, PEM or JWK; see {@link publicKeyProblem}
+ */
+export async function seal(text: string, key: string): Promise<string> {
   const to = publicKey(key);
-  const { secret, wrapped } = to.asymmetricKeyType === "x25519" ? agree(to) : wrap(to);
-  const nonce = randomBytes(12);
-  const cipher = createCipheriv("aes-256-gcm", secret, nonce);
-  const sealed = Buffer.concat([cipher.update(text, "utf8"), cipher.final(), cipher.getAuthTag()]);
-  return PREFIX + [keyId(to), wrapped, nonce, sealed].map((part) => part.toString("base64url")).join(":");
+  const kid = await calculateJwkThumbprint(to.export({ format: "jwk" }));
+  const alg = to.asymmetricKeyType === "x25519" ? ALGORITHMS.x25519 : ALGORITHMS.rsa;
+  return new CompactEncrypt(new TextEncoder().encode(text))
+    .setProtectedHeader({ alg, enc: CONTENT, kid })
+    .encrypt(to);
 }
 
 /**
  * Opens a sealed text.
  *
  * @param key private key, PEM or JWK
- * @returns undefined when it was sealed to another key or changed on the way
+ * @returns undefined when the text was sealed to another key or was changed
  */
-export function open(text: string, key: string): string | undefined {
-  const parts = text
-    .slice(PREFIX.length)
-    .split(":")
-    .map((part) => Buffer.from(part, "base64url"));
-  const [id, wrapped, nonce, sealed] = parts;
-  if (!isSealed(text) || !id || !wrapped || !nonce || !sealed) return undefined;
+export async function open(text: string, key: string): Promise<string | undefined> {
   const own = isJson(key) ? createPrivateKey({ key: JSON.parse(key), format: "jwk" }) : createPrivateKey(key);
-  if (!id.equals(keyId(createPublicKey(own)))) return undefined;
+  if (isSealedV1(text)) return openV1(text, own);
   try {
-    const secret =
-      own.asymmetricKeyType === "x25519"
-        ? derive(own, createPublicKey({ key: wrapped, format: "der", type: "spki" }), wrapped)
-        : privateDecrypt({ key: own, ...PADDING }, wrapped);
-    const decipher = createDecipheriv("aes-256-gcm", secret, nonce);
-    decipher.setAuthTag(sealed.subarray(-16));
-    return Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]).toString("utf8");
+    const { plaintext } = await compactDecrypt(text, own, {
+      keyManagementAlgorithms: Object.values(ALGORITHMS),
+      contentEncryptionAlgorithms: [CONTENT],
+    });
+    return new TextDecoder().decode(plaintext);
   } catch {
     return undefined;
   }
 }
 
-function wrap(to: KeyObject): { secret: Buffer; wrapped: Buffer } {
-  const secret = randomBytes(32);
-  return { secret, wrapped: publicEncrypt({ key: to, ...PADDING }, secret) };
+function isJwe(text: string): boolean {
+  if (!/^eyJ[\w-]*(\.[\w-]*){4}$/.test(text)) return false;
+  try {
+    return decodeProtectedHeader(text).enc !== undefined;
+  } catch {
+    return false;
+  }
 }
-
-function agree(to: KeyObject): { secret: Buffer; wrapped: Buffer } {
-  const { privateKey, publicKey: own } = generateKeyPairSync("x25519");
-  const wrapped = own.export({ format: "der", type: "spki" });
-  return { secret: derive(privateKey, to, wrapped), wrapped };
-}
-
-const derive = (own: KeyObject, other: KeyObject, salt: Buffer): Buffer =>
-  Buffer.from(
-    hkdfSync(
-      "sha256",
-      diffieHellman({ privateKey: own, publicKey: other }),
-      salt,
-      "fleet sealed setting",
-      32,
-    ),
-  );
-
-const keyId = (key: KeyObject): Buffer =>
-  createHash("sha256")
-    .update(key.export({ format: "der", type: "spki" }))
-    .digest()
-    .subarray(0, 9);
 
 const isJson = (key: string): boolean => key.trimStart().startsWith("{");
 
