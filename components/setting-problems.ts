@@ -1,5 +1,6 @@
+import leven from "leven";
 import type { Problem } from "../src/core/errors.ts";
-import { edits, nearest } from "../src/core/nearest.ts";
+import { nearest } from "../src/core/nearest.ts";
 import { SETTINGS, type Setting } from "./setting-table.ts";
 
 /** A stack's config as Pulumi hands it to the program. */
@@ -70,7 +71,7 @@ function misspelt(given: StackValues, full: string, key: string): Problem[] {
  */
 function isClose(key: string, near: string): boolean {
   const [a, b] = [key.toLowerCase(), near.toLowerCase()];
-  if (edits(a, b) <= (a.length < 10 ? 1 : 2)) return true;
+  if (leven(a, b) <= (a.length < 10 ? 1 : 2)) return true;
   return [...a].some((_, at) => a.slice(0, at) + (a[at + 1] ?? "") + a[at] + a.slice(at + 2) === b);
 }
 

@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import replace from "write-file-atomic";
 import { sha256 } from "../core/hash.ts";
 import type { Bundle, SourceMap } from "./types.ts";
 
@@ -54,14 +55,8 @@ export function store(dir: string): BundleStore {
   };
 }
 
-let written = 0;
-
-/** Writes beside and renames, so that a reader never sees half a file. */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  const beside = `${path}.${process.pid}.${written++}`;
-  await writeFile(beside, text);
-  await rename(beside, path);
-}
+/** Writes a file so that a reader sees the old or the new one, never a part, whatever fails. */
+export const replaceFile = (path: string, text: string): Promise<void> => replace(path, text);
 
 async function readText(path: string): Promise<string | undefined> {
   try {

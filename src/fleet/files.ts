@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import writeFile from "write-file-atomic";
 
 /** Writes a text so that a reader sees the old or the new one, never a part, whatever dies. */
 export const writeAtomically = (path: string, text: string): Promise<void> => write(path, text);
@@ -9,15 +10,7 @@ export const writeBytesAtomically = (path: string, bytes: Uint8Array): Promise<v
 
 async function write(path: string, text: string | Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`;
-  const file = await open(temporary, "w", 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
+  await writeFile(path, typeof text === "string" ? text : Buffer.from(text), { mode: 0o600 });
 }
 
 /** The parsed JSON of a file, or undefined when there is none. A file that is no JSON is an error: it is not overwritten in silence. */
