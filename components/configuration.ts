@@ -1,10 +1,10 @@
 import type { z } from "zod";
 import type { Problem } from "../src/core/errors.ts";
-import { nearest } from "../src/core/nearest.ts";
 import { type FoundMisfit, misfitsOf } from "../src/fleet/config/check.ts";
 import { RULES } from "../src/fleet/config/lua.ts";
 import { type Rule, ruleOf } from "../src/fleet/config/rules.ts";
 import { publicKeyProblem } from "../src/fleet/config/seal.ts";
+import { nearest } from "../src/fleet/nearest.ts";
 import { type FleetConfigParts, layered, type MemberConfig } from "./layers.ts";
 
 /** Settings in layers, and everything that is wrong with them. */

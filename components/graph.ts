@@ -1,5 +1,5 @@
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
-import { nearest } from "../src/core/nearest.ts";
+import { nearest } from "../src/fleet/nearest.ts";
 
 /** Who must be healthy before whom: name → names. */
 type Graph = Readonly<Record<string, readonly string[]>>;

@@ -2,8 +2,8 @@
 
 import type { Keeps } from "../src/bundler/index.ts";
 import type { Problem } from "../src/core/errors.ts";
-import { nearest } from "../src/core/nearest.ts";
 import type { StatePolicy } from "../src/delivery/strategy.ts";
+import { nearest } from "../src/fleet/nearest.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import type { ProcessDeclaration } from "./declaration.ts";
 

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { store } from "../src/bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
-import { nearest } from "../src/core/nearest.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
+import { nearest } from "../src/fleet/nearest.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import { readRunRequest } from "../src/fleet/session/run-request.ts";
 import { bareProblems, isWithoutLibrary } from "./bare.ts";

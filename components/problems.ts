@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Problem } from "../src/core/errors.ts";
-import { nearest } from "../src/core/nearest.ts";
+import { nearest } from "../src/fleet/nearest.ts";
 
 /** Every zod issue as a problem at its path; an unknown key comes with the nearest known one. */
 export function problemsOf(error: z.ZodError, raw: unknown, schema: z.ZodType): Problem[] {

@@ -1,6 +1,6 @@
 import leven from "leven";
 import type { Problem } from "../src/core/errors.ts";
-import { nearest } from "../src/core/nearest.ts";
+import { nearest } from "../src/fleet/nearest.ts";
 import { SETTINGS, type Setting } from "./setting-table.ts";
 
 /** A stack's config as Pulumi hands it to the program. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { levelsOf } from "../../components/graph.ts";
 import { planFleet, type Running } from "../../components/plan.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { nearest } from "../../src/core/nearest.ts";
+import { nearest } from "../../src/fleet/nearest.ts";
 import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";
 
 const home = process.cwd();

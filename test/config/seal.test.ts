@@ -37,7 +37,8 @@ describe.each(pairs)("a text sealed to an %s key", (_name, pair, alg) => {
     expect(await open(sealed, keys.privateKey)).toBe(SECRET);
     for (const [, other] of pairs)
       if (other !== pair) expect(await open(sealed, pem(other).privateKey)).toBeUndefined();
-    const same = pair === rsa ? generateKeyPairSync("rsa", { modulusLength: 2048 }) : generateKeyPairSync("x25519");
+    const same =
+      pair === rsa ? generateKeyPairSync("rsa", { modulusLength: 2048 }) : generateKeyPairSync("x25519");
     expect(await open(sealed, pem(same).privateKey)).toBeUndefined();
   });
 
@@ -84,7 +85,11 @@ describe("a text that 0.1.0 sealed", () => {
 
   function wrappedBefore(): string {
     const secret = randomBytes(32);
-    return sealedBefore(rsa.publicKey, secret, publicEncrypt({ key: rsa.publicKey, oaepHash: "sha256" }, secret));
+    return sealedBefore(
+      rsa.publicKey,
+      secret,
+      publicEncrypt({ key: rsa.publicKey, oaepHash: "sha256" }, secret),
+    );
   }
 
   function agreedBefore(): string {

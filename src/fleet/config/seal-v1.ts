@@ -1,8 +1,8 @@
 import {
+  constants,
   createDecipheriv,
   createHash,
   createPublicKey,
-  constants,
   diffieHellman,
   hkdfSync,
   type KeyObject,

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
-import { nearest } from "../../core/nearest.ts";
 import { readJson } from "../files.ts";
+import { nearest } from "../nearest.ts";
 import type { Scope } from "../session/scope.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import type { KnownFleet, Member } from "./member.ts";
