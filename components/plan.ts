@@ -4,19 +4,20 @@ import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
 import { nearest } from "../src/fleet/nearest.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
-import { readRunRequest } from "../src/fleet/session/run-request.ts";
 import { bareProblems, isWithoutLibrary } from "./bare.ts";
 import { distinct, entryOf, programOf, tidyFacts } from "./bundling.ts";
+import { chooseMembers, withIds } from "./chosen-members.ts";
 import { type Configuration, configurationOf, IDLE } from "./configuration.ts";
 import { cronFindings } from "./cron.ts";
-import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration } from "./declaration.ts";
-import { levelsOf, unknownNames } from "./graph.ts";
+import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
+import { levelsOf } from "./graph.ts";
 import type { Hidden } from "./hidden.ts";
 import { stateFindings } from "./known-state.ts";
 import { latencyFindings } from "./latency.ts";
 import { type MemberConfig, partsIn } from "./layers.ts";
-import { problemsOf } from "./problems.ts";
-import { isBeside, type Rollout, rolloutOf, rolloutProblems } from "./strategy.ts";
+import { parseDeclaration } from "./parse-declaration.ts";
+import type { Running } from "./running.ts";
+import { isBeside, type Rollout, rolloutOf } from "./strategy.ts";
 
 /** A member with everything known before anything is spent. */
 export interface PlannedProcess {
@@ -53,9 +54,6 @@ export interface PlanFolders {
   readonly home: string;
   readonly build: string;
 }
-
-/** How a member is declared by the release that runs now; undefined when it does not run. */
-export type Running = (name: string) => DeclaredProcess | undefined;
 
 /**
  * Checks a declaration, bundles the Lua sources and puts them into the store. Sends nothing.
@@ -107,64 +105,6 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
   };
 }
 
-function parseDeclaration(raw: unknown, configuration: Configuration): FleetDeclaration {
-  const parsed = FleetDeclarationSchema.safeParse(raw);
-  if (!parsed.success) {
-    throwAll([...problemsOf(parsed.error, raw, FleetDeclarationSchema), ...configuration.problems]);
-    throw parsed.error;
-  }
-  const { processes, ledger } = parsed.data;
-  const problems = [
-    ...unknownNames(graphOf(processes, "peers"), "peers"),
-    ...unknownAllowed(parsed.data),
-    ...configuration.problems,
-    ...rolloutProblems(parsed.data),
-  ];
-  if (ledger !== undefined && processes[ledger] === undefined) {
-    problems.push({
-      code: "UNKNOWN_LEDGER",
-      what: `"${ledger}" is to keep the ledger but is not in the fleet.`,
-      at: "ledger",
-      got: ledger,
-      expected: `one of ${Object.keys(processes).join(", ")}`,
-      remedy: "Declare it or mend the name.",
-    });
-  }
-  throwAll([...unknownNames(graphOf(processes, "dependsOn"), "dependsOn"), ...problems]);
-  // A member that a setting names is one that the process may call.
-  for (const [name, process] of Object.entries(processes)) {
-    const named = configuration.members[name]?.named ?? [];
-    process.peers = [...new Set([...process.peers, ...named.filter((other) => other !== name)])];
-  }
-  return parsed.data;
-}
-
-const ADDRESS = /^[A-Za-z0-9_-]{43}$/;
-
-function unknownAllowed({ allowed = [], processes }: FleetDeclaration): Problem[] {
-  const names = Object.keys(processes);
-  const lists = [
-    ["allowed", allowed] as const,
-    ...Object.entries(processes).map(([name, own]) => [`processes.${name}.allowed`, own.allowed] as const),
-  ];
-  return lists.flatMap(([path, list]) =>
-    list.flatMap((one, index) => {
-      if (names.includes(one) || ADDRESS.test(one)) return [];
-      const near = nearest(one, names);
-      return [
-        {
-          code: "UNKNOWN_MEMBER",
-          what: `"${one}" may change processes, but is not in the fleet.`,
-          at: `${path}.${index}`,
-          got: one,
-          expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${names.join(", ")}, or an address`,
-          remedy: "Declare it or mend the name.",
-        },
-      ];
-    }),
-  );
-}
-
 /** The values of a member's secrets as the stack has them now; a release names them and does not hold them. */
 export function secretsOf(
   name: string,
@@ -189,81 +129,6 @@ export function secretsOf(
     }
   }
   return found;
-}
-
-function graphOf(
-  processes: Record<string, ProcessDeclaration>,
-  field: "dependsOn" | "peers",
-): Record<string, string[]> {
-  return Object.fromEntries(Object.entries(processes).map(([name, process]) => [name, process[field]]));
-}
-
-interface Chosen {
-  readonly name: string;
-  readonly process: ProcessDeclaration;
-  /** What runs now, for a member that this run leaves alone. */
-  readonly kept?: DeclaredProcess;
-}
-
-/** With `only`, the others are declared as they run now, so the release records what really runs; what never ran is left out. */
-function chooseMembers(declaration: FleetDeclaration, running: Running): Chosen[] {
-  const { only, processes } = declaration;
-  const all = Object.entries(processes).map(([name, process]) => ({ name, process }));
-  const known = Object.keys(processes);
-  const unknown = (option: string, names: readonly string[]): Problem[] =>
-    names
-      .filter((name) => !known.includes(name))
-      .map((name) => ({
-        code: "UNKNOWN_PROCESS",
-        what: `${option} names "${name}", which is not in the fleet.`,
-        got: name,
-        expected: `some of ${known.join(", ")}`,
-        remedy: "Correct the name.",
-      }));
-  const problems = [
-    ...unknown("--only", only ?? []),
-    ...unknown("--replace", readRunRequest().replace ?? []),
-  ];
-  if (only === undefined || only.length === 0) {
-    throwAll(problems);
-    return all;
-  }
-  const chosen = all.flatMap(({ name, process }): Chosen[] => {
-    if (only.includes(name)) return [{ name, process }];
-    const kept = running(name);
-    return kept
-      ? [{ name, process: { ...process, dependsOn: kept.dependsOn, peers: kept.peers }, kept }]
-      : [];
-  });
-  const present = new Set(chosen.map(({ name }) => name));
-  for (const { name, process } of chosen) {
-    for (const missing of process.dependsOn.filter((other) => !present.has(other))) {
-      problems.push({
-        code: "DEPENDENCY_NOT_RUNNING",
-        what: `${name} depends on ${missing}, which neither runs nor is named by --only.`,
-        got: `--only "${only.join(" ")}"`,
-        expected: `${missing} among them, or deployed before`,
-        remedy: `--only "${[missing, ...only].join(" ")}"`,
-      });
-    }
-  }
-  throwAll(problems);
-  return chosen.map((member) => ({
-    ...member,
-    process: {
-      ...member.process,
-      peers: member.process.peers.filter((peer) => present.has(peer)),
-      allowed: member.process.allowed.filter((one) => present.has(one) || ADDRESS.test(one)),
-    },
-  }));
-}
-
-/** Of a member that this run leaves out and that never ran there is no id, so nobody can be told to obey it. */
-function withIds(declaration: FleetDeclaration, chosen: readonly Chosen[]): FleetDeclaration {
-  if (declaration.allowed === undefined) return declaration;
-  const present = new Set(chosen.map(({ name }) => name));
-  const allowed = declaration.allowed.filter((one) => present.has(one) || ADDRESS.test(one));
-  return { ...declaration, allowed };
 }
 
 async function declare(

@@ -1,5 +1,8 @@
+import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import { type ReleaseDocument, readRelease } from "../src/fleet/releases/document.ts";
-import type { Running } from "./plan.ts";
+
+/** How a member is declared by the release that runs now; undefined when it does not run. */
+export type Running = (name: string) => DeclaredProcess | undefined;
 
 /** How members are declared by the release that succeeded last in this stack; nothing runs where there is none. */
 export async function runningRelease(where: {

@@ -1,0 +1,78 @@
+import { type Problem, throwAll } from "../src/core/errors.ts";
+import { nearest } from "../src/core/nearest.ts";
+import type { Configuration } from "./configuration.ts";
+import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration } from "./declaration.ts";
+import { unknownNames } from "./graph.ts";
+import { problemsOf } from "./problems.ts";
+import { rolloutProblems } from "./strategy.ts";
+
+/**
+ * Parses a declaration and checks every name in it.
+ *
+ * @throws FleetError with every problem at once
+ */
+export function parseDeclaration(raw: unknown, configuration: Configuration): FleetDeclaration {
+  const parsed = FleetDeclarationSchema.safeParse(raw);
+  if (!parsed.success) {
+    throwAll([...problemsOf(parsed.error, raw, FleetDeclarationSchema), ...configuration.problems]);
+    throw parsed.error;
+  }
+  const { processes, ledger } = parsed.data;
+  const problems = [
+    ...unknownNames(graphOf(processes, "peers"), "peers"),
+    ...unknownAllowed(parsed.data),
+    ...configuration.problems,
+    ...rolloutProblems(parsed.data),
+  ];
+  if (ledger !== undefined && processes[ledger] === undefined) {
+    problems.push({
+      code: "UNKNOWN_LEDGER",
+      what: `"${ledger}" is to keep the ledger but is not in the fleet.`,
+      at: "ledger",
+      got: ledger,
+      expected: `one of ${Object.keys(processes).join(", ")}`,
+      remedy: "Declare it or mend the name.",
+    });
+  }
+  throwAll([...unknownNames(graphOf(processes, "dependsOn"), "dependsOn"), ...problems]);
+  // A member that a setting names is one that the process may call.
+  for (const [name, process] of Object.entries(processes)) {
+    const named = configuration.members[name]?.named ?? [];
+    process.peers = [...new Set([...process.peers, ...named.filter((other) => other !== name)])];
+  }
+  return parsed.data;
+}
+
+/** What tells an address from the name of a member. */
+export const ADDRESS = /^[A-Za-z0-9_-]{43}$/;
+
+function unknownAllowed({ allowed = [], processes }: FleetDeclaration): Problem[] {
+  const names = Object.keys(processes);
+  const lists = [
+    ["allowed", allowed] as const,
+    ...Object.entries(processes).map(([name, own]) => [`processes.${name}.allowed`, own.allowed] as const),
+  ];
+  return lists.flatMap(([path, list]) =>
+    list.flatMap((one, index) => {
+      if (names.includes(one) || ADDRESS.test(one)) return [];
+      const near = nearest(one, names);
+      return [
+        {
+          code: "UNKNOWN_MEMBER",
+          what: `"${one}" may change processes, but is not in the fleet.`,
+          at: `${path}.${index}`,
+          got: one,
+          expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${names.join(", ")}, or an address`,
+          remedy: "Declare it or mend the name.",
+        },
+      ];
+    }),
+  );
+}
+
+function graphOf(
+  processes: Record<string, ProcessDeclaration>,
+  field: "dependsOn" | "peers",
+): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(processes).map(([name, process]) => [name, process[field]]));
+}
