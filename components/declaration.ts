@@ -263,7 +263,7 @@ export type FleetInput<N extends string, T extends string = never> = Omit<
   configTypes?: Readonly<Record<T, z.ZodType>>;
   config?: ConfigInput<N, T>;
   secrets?: SecretsInput;
-  overrides?: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
+  overrides?: OverridesInput;
   secretOverrides?: Output<Readonly<Record<string, SecretsText>>>;
   allowed?: readonly string[];
   processes: Record<N, ProcessInput<N, T>>;
@@ -271,3 +271,8 @@ export type FleetInput<N extends string, T extends string = never> = Omit<
 
 /** Secrets as the stack's config holds them: config type → setting → text. */
 type SecretsText = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** Settings of a stack: name of a member, or `*` → config type → setting. */
+export type OverridesText = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
+/** As an output it compiles, because a stack's config may hold it as a secret; the preview refuses it by name. */
+export type OverridesInput = OverridesText | Output<OverridesText | undefined>;

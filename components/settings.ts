@@ -4,6 +4,7 @@ import { parse } from "yaml";
 import { FleetError, formatProblem } from "../src/core/errors.ts";
 import type { Kind, StrategyInput } from "../src/delivery/strategy.ts";
 import { namesIn, readRunRequest } from "../src/fleet/session/run-request.ts";
+import type { OverridesInput, OverridesText } from "./declaration.ts";
 import { networkSetting } from "./network-setting.ts";
 import { projectFile } from "./project-file.ts";
 import { type StackValues, settingProblems } from "./setting-problems.ts";
@@ -53,15 +54,14 @@ function onlyOf(config: pulumi.Config): string[] {
 function strategyOf(config: pulumi.Config): { strategy?: StrategyInput } {
   const given = text(config, "strategy");
   if (given === "") return {};
-  if (!given.trimStart().startsWith("{")) return { strategy: { kind: given as Kind } };
+  const kind = { kind: given as Kind };
+  if (!given.trimStart().startsWith("{")) return { strategy: kind };
   try {
     return { strategy: JSON.parse(given) as StrategyInput };
   } catch {
-    return { strategy: given as unknown as StrategyInput };
+    return { strategy: kind };
   }
 }
-
-type Overrides = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
 
 /** What the stack's config says of members' settings, where it says anything: `overrides`, `secrets` and `sealTo`. */
 function ofStack(config: pulumi.Config) {
@@ -76,11 +76,11 @@ function ofStack(config: pulumi.Config) {
 }
 
 /** One secret in it makes all of it secret: then it is handed on as such, and refused where it is looked at. */
-function overridesOf(config: pulumi.Config): Overrides | undefined {
+function overridesOf(config: pulumi.Config): OverridesInput | undefined {
   const key = "overrides";
   const secret = secretKeys().includes(`${config.name}:${key}`);
-  if (!secret) return config.getObject<Overrides>(key);
-  return config.getSecretObject<Overrides>(key) as unknown as Overrides;
+  if (!secret) return config.getObject<OverridesText>(key);
+  return config.getSecretObject<OverridesText>(key);
 }
 
 /** Keys of the stack's config that are secrets, as Pulumi tells a program. */

@@ -35,6 +35,7 @@ async function table(): Promise<string> {
   const { registry } = metricsOf({ project: "", stack: "", network: "" });
   const metrics = await registry.getMetricsAsJSON();
   const labels = (name: string): string => {
+    // prom-client declares the labels on each kind of metric, not on what the registry returns.
     const metric = registry.getSingleMetric(name) as unknown as { labelNames?: readonly string[] };
     return (metric.labelNames ?? []).map((label) => `\`${label}\``).join(", ");
   };

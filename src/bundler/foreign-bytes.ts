@@ -1,8 +1,6 @@
-import luaparse from "luaparse";
+import luaparse, { type Node } from "luaparse";
 
-interface Piece {
-  readonly range: [number, number];
-}
+type Range = readonly [start: number, end: number];
 
 /**
  * Turns a Lua file that is not UTF-8 into one that is and means the same: bytes above 127 inside strings become
@@ -10,8 +8,8 @@ interface Piece {
  */
 export function escapeForeignBytes(bytes: Buffer): string {
   const text = bytes.toString("latin1");
-  const strings: Piece[] = [];
-  let comments: Piece[] = [];
+  const strings: Range[] = [];
+  let comments: Range[] = [];
   try {
     const chunk = luaparse.parse(text, {
       luaVersion: "5.3",
@@ -19,16 +17,16 @@ export function escapeForeignBytes(bytes: Buffer): string {
       ranges: true,
       encodingMode: "none",
       onCreateNode(node) {
-        if (node.type === "StringLiteral") strings.push(node as unknown as Piece);
+        if (node.type === "StringLiteral") strings.push(rangeOf(node));
       },
     });
-    comments = (chunk.comments ?? []) as unknown as Piece[];
+    comments = (chunk.comments ?? []).map(rangeOf);
   } catch {
     return text; // The parser is run again on the result and reports the fault in its place.
   }
   const edits = [
-    ...strings.map((piece) => ({ start: piece.range[0], end: piece.range[1], rewrite: escapeString })),
-    ...comments.map((piece) => ({ start: piece.range[0], end: piece.range[1], rewrite: blank })),
+    ...strings.map(([start, end]) => ({ start, end, rewrite: escapeString })),
+    ...comments.map(([start, end]) => ({ start, end, rewrite: blank })),
   ].sort((a, b) => a.start - b.start);
   let out = "";
   let done = 0;
@@ -38,6 +36,9 @@ export function escapeForeignBytes(bytes: Buffer): string {
   }
   return out + text.slice(done);
 }
+
+/** Where a piece stands: the parser was told to note it, and its declarations do not name it. */
+const rangeOf = (piece: Node): Range => (piece as Node & { range?: Range }).range ?? [0, 0];
 
 const blank = (raw: string): string => raw.replace(/[\x80-\xff]/g, "?");
 

@@ -1,8 +1,9 @@
 /** What newer engines can do and the language's declarations do not know yet. */
-const engine = JSON as unknown as {
-  rawJSON?: (text: string) => unknown;
-  isRawJSON?: (value: unknown) => boolean;
-};
+interface NewerJson extends JSON {
+  readonly rawJSON?: (text: string) => unknown;
+  readonly isRawJSON?: (value: unknown) => boolean;
+}
+const engine: NewerJson = JSON;
 
 /** A number as it was written, whose digits no double holds. */
 interface ExactNumber {

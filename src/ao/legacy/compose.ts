@@ -57,6 +57,7 @@ async function fieldsFrom(
 ): Promise<ItemFields> {
   // Loaded at the first message: a preview that sends nothing need not wait for it.
   const { connect } = await import("@permaweb/aoconnect");
+  // aoconnect's declarations have neither `fetch` nor a signer of this kind.
   const open = connect as unknown as (options: Record<string, unknown>) => LegacyClient;
   const client = open({
     MODE: "legacy",

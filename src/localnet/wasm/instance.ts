@@ -21,6 +21,7 @@ type Handle = (
   message: EvaluatedMessage,
   env: Environment,
 ) => Promise<Partial<EvaluationResult>>;
+// ao-loader's declarations do not have a loader of the binary's own.
 const load = AoLoader as unknown as (
   binary: (info: WebAssembly.Imports, receive: (instance: WebAssembly.Instance) => void) => Promise<void>,
   options: object,
