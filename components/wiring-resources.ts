@@ -1,0 +1,95 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ConfigBundle } from "../providers/config-bundle/resource.ts";
+import type { Traffic } from "../providers/traffic/resource.ts";
+import { Wiring } from "../providers/wiring/resource.ts";
+import { wiringName } from "../src/fleet/members/resource-names.ts";
+import {
+  type ByMember,
+  type Composition,
+  forEachMember,
+  healthOf,
+  type Members,
+  memberOf,
+  targetOf,
+} from "./composition.ts";
+import { type ActiveMember, codeOf, isWired, namedBy, peersOf } from "./traffic.ts";
+
+/** The process of every member that callers get. */
+export type Active = Readonly<Record<string, pulumi.Output<ActiveMember>>>;
+
+/** What every member is told of others before traffic moves. */
+export function firstWirings(
+  { plan, common, parent }: Composition,
+  members: Members,
+  configs: ByMember<ConfigBundle>,
+): ByMember<Wiring> {
+  const { beside } = plan.rollout;
+  const wanted = (name: string) => memberOf(name, members).processId;
+  return forEachMember(plan, (member) => {
+    const { name, declaration } = member;
+    const isBeside = beside.has(name);
+    // Who runs on calls the new revisions when traffic has moved, and not before.
+    if (!isBeside && plan.rollout.traffic && member.declared.peers.some((peer) => beside.has(peer)))
+      return {};
+    const { probes } = declaration;
+    if (!isWired(member) && probes.length === 0) return {};
+    const admitting = isBeside
+      ? plan.levels.flat().filter(({ declared }) => declared.peers.includes(name))
+      : [];
+    const resource = wiringName(name, isBeside);
+    const wiring = new Wiring(
+      resource,
+      {
+        ...common,
+        ...(isBeside ? { name: resource, newOnly: true } : {}),
+        target: targetOf(name, members),
+        ...peersOf(member, plan, members, wanted),
+        ...codeOf(plan, isBeside ? [name] : namedBy(member)),
+        ...(probes.length > 0 ? { probes } : {}),
+        ...(admitting.length > 0
+          ? { admit: pulumi.all(admitting.map((other) => targetOf(other.name, members))) }
+          : {}),
+        healthCheck: healthOf(plan.declaration, declaration),
+        timeoutSeconds: 120,
+      },
+      { parent, dependsOn: Object.values(configs[name] ?? {}) },
+    );
+    return { [resource]: wiring };
+  });
+}
+
+/** The wiring of who calls a member that moves traffic: after it has moved, to what has it now. */
+export function callerWirings(
+  { plan, common, parent }: Composition,
+  members: Members,
+  configs: ByMember<ConfigBundle>,
+  active: Active,
+  traffic: Traffic,
+): ByMember<Wiring> {
+  const { beside } = plan.rollout;
+  const idOf = (name: string) => memberOf(name, active).processId;
+  return forEachMember(plan, (member) => {
+    const { name, declaration, declared } = member;
+    const isBeside = beside.has(name);
+    if (!isWired(member) || (!isBeside && !declared.peers.some((peer) => beside.has(peer)))) return {};
+    const resource = wiringName(name);
+    const wiring = new Wiring(
+      resource,
+      {
+        ...common,
+        target: memberOf(name, active).apply(({ processId, generation }) => ({
+          name,
+          processId,
+          generation,
+        })),
+        ...peersOf(member, plan, members, idOf),
+        ...codeOf(plan, namedBy(member)),
+        ...(isBeside || declaration.probes.length === 0 ? {} : { probes: declaration.probes }),
+        healthCheck: healthOf(plan.declaration, declaration),
+        timeoutSeconds: 120,
+      },
+      { parent, dependsOn: [traffic, ...Object.values(configs[name] ?? {})] },
+    );
+    return { [resource]: wiring };
+  });
+}
