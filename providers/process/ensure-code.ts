@@ -1,0 +1,142 @@
+import type { Budget } from "../../src/core/budget.ts";
+import { crashPoint } from "../../src/core/crash.ts";
+import { FLEET_PREFIX } from "../../src/core/fleet-actions.ts";
+import { bareChanges, isBare, lookAt } from "../../src/fleet/code/bare.ts";
+import { keptLines } from "../../src/fleet/code/kept.ts";
+import { changesIn, handWords, notOurs, strangersIn } from "../../src/fleet/health/code-drift.ts";
+import { probe } from "../../src/fleet/health/probe.ts";
+import type { Place } from "../../src/fleet/health/verdict.ts";
+import { adoption } from "../../src/fleet/members/adoption.ts";
+import { say } from "../../src/fleet/session/progress.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
+import { bootLoads } from "./boot.ts";
+import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
+import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
+import { keepState, stateFor } from "./state.ts";
+
+/** Loads the code unless the process itself says that it runs it. */
+export async function ensureCode(
+  session: Session,
+  place: Place & { fresh: boolean; booted?: boolean },
+  inputs: ProcessInputs,
+  olds: ProcessOutputs | undefined,
+  budget: Budget,
+): Promise<NonNullable<ProcessOutputs["revision"]>> {
+  const { kept, strangers = [] }: Awaited<ReturnType<typeof loadedAlready>> = place.fresh
+    ? { kept: undefined }
+    : await loadedAlready(session, place, inputs, olds, budget);
+  // It runs already, so a state that it was to be loaded with is not put back any more.
+  if (kept) return inputs.restore === undefined ? kept : { ...kept, restored: inputs.restore.id };
+  const started = performance.now();
+  const state = await stateFor(session, place, inputs, olds);
+  const before = olds?.revision?.sourceHash ?? (await adoption(session))?.members[inputs.name]?.sourceHash;
+  // Of a process whose state was lost, nothing is known but that it runs the fleet's code.
+  const modules = olds?.bundle?.modules;
+  const plain = modules !== undefined && !Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));
+  const how = { plain, repair: before === inputs.bundle.hash };
+  const wasBare = !place.fresh && before !== undefined && olds?.lib === false;
+  if (wasBare) await say(session, inputs.name, "saved", "no state: it has no library, which would export it");
+  const backup =
+    !place.fresh && before && !wasBare ? await keepState(session, place, before, how, budget) : undefined;
+  const booted = place.booted === true ? bootLoads(place, inputs) : [];
+  const load =
+    (await committedLoad(session, place, inputs.bundle.hash, booted, budget)) ??
+    (await loadBundle(session, place, inputs, budget, {
+      state,
+      strangers,
+      ...(wasBare ? { adopted: true } : {}),
+    }));
+  crashPoint("process.loaded");
+  await say(
+    session,
+    inputs.name,
+    "loaded",
+    `${Math.max(1, Math.round(inputs.bundle.bytes / 1000))} kB`,
+    started,
+  );
+  if (!place.fresh)
+    for (const { phase, text } of keptLines(inputs, load.kept, before !== undefined, backup))
+      await say(session, inputs.name, phase, text);
+  const repaired = [...(load.repaired ?? []), ...strangers.map(added)];
+  if (repaired.length > 0)
+    await say(session, inputs.name, "repaired", `changed by hand: ${handWords(repaired).join("; ")}`);
+  for (const { action, handler } of load.answeredByProgram ?? [])
+    await say(
+      session,
+      inputs.name,
+      "answers",
+      `${action} itself (handler ${handler}); the fleet's answer is at ${FLEET_PREFIX}${action}`,
+    );
+  const revision = revisionOf(place, inputs, load, session.deployment.id);
+  return state === undefined || inputs.restore === undefined
+    ? revision
+    : { ...revision, restored: inputs.restore.id };
+}
+
+function revisionOf(
+  { processId }: Place,
+  { bundle, version }: ProcessInputs,
+  { evalId, at, handlers, stateVersion, code }: Loaded,
+  deploymentId: string,
+): NonNullable<ProcessOutputs["revision"]> {
+  return {
+    processId,
+    sourceHash: bundle.hash,
+    evalId,
+    version,
+    loadedAt: new Date(at).toISOString(),
+    deploymentId,
+    ...(handlers === undefined ? {} : { handlers: [...handlers] }),
+    ...(stateVersion === undefined ? {} : { stateVersion }),
+    ...(code === undefined ? {} : { code: [...code] }),
+  };
+}
+
+const added = (name: string) => ({ kind: "HANDLER", change: "ADDED", name });
+
+/**
+ * The revision, when the process itself says that it runs the declared code, as it was loaded, and the message that loaded it is
+ * known. Otherwise nothing, with the handlers that were added by hand and that a load does not take away by itself.
+ */
+async function loadedAlready(
+  session: Session,
+  place: Place,
+  inputs: ProcessInputs,
+  olds: ProcessOutputs | undefined,
+  budget: Budget,
+): Promise<{ kept: ProcessOutputs["revision"]; strangers?: string[] }> {
+  const { hash } = inputs.bundle;
+  const known = olds?.revision?.processId === place.processId ? olds.revision : undefined;
+  // Only what may run already is worth the question.
+  const sent = [...(await loadsOf(session, place, hash)), ...(known ? [] : bootLoads(place, inputs))];
+  if (known?.sourceHash !== hash && sent.length === 0) return { kept: undefined };
+  if (isBare(inputs)) return loadedBare(session, place, inputs, known, sent, budget);
+  const verdict = await probe(session, place, "LIVENESS", {}, budget).catch(notOurs);
+  if (typeof verdict === "string") return { kept: undefined };
+  if (verdict.sourceHash !== hash || verdict.version !== inputs.version) return { kept: undefined };
+  const loaded = known?.sourceHash === hash && known.version === inputs.version ? known : undefined;
+  const changes = await changesIn(session, place, verdict, loaded, budget);
+  if (changes.length > 0)
+    return { kept: undefined, strangers: verdict.changedByHand ? [] : strangersIn(changes) };
+  if (loaded) return { kept: loaded };
+  const load = await committedLoad(session, place, hash, sent, budget);
+  return { kept: load && revisionOf(place, inputs, load, verdict.release ?? "") };
+}
+
+/** The same where no library says what runs: the code that runs now is that which a known load of this bundle left. */
+async function loadedBare(
+  session: Session,
+  place: Place,
+  inputs: ProcessInputs,
+  known: ProcessOutputs["revision"],
+  sent: Awaited<ReturnType<typeof loadsOf>>,
+  budget: Budget,
+): Promise<{ kept: ProcessOutputs["revision"]; strangers?: string[] }> {
+  const { hash } = inputs.bundle;
+  const isSame = known?.sourceHash === hash && known.version === inputs.version;
+  const load = isSame ? undefined : await committedLoad(session, place, hash, sent, budget);
+  const kept = isSame ? known : load && revisionOf(place, inputs, load, "");
+  if (kept?.code === undefined) return { kept: undefined };
+  const changes = bareChanges(kept.code, (await lookAt(session, place, budget)).code);
+  return changes.length > 0 ? { kept: undefined, strangers: strangersIn(changes) } : { kept };
+}

@@ -1,0 +1,209 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Budget } from "../../src/core/budget.ts";
+import { crashPoint } from "../../src/core/crash.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { awaitBare, isBare } from "../../src/fleet/code/bare.ts";
+import { ensureModule } from "../../src/fleet/code/module.ts";
+import { keptDrift } from "../../src/fleet/health/kept-drift.ts";
+import { awaitHealthy } from "../../src/fleet/health/probe.ts";
+import type { HealthOutput } from "../../src/fleet/health/schema.ts";
+import type { Expected, Place } from "../../src/fleet/health/verdict.ts";
+import { type ManifestProcess, record } from "../../src/fleet/members/manifest.ts";
+import { memberKey } from "../../src/fleet/members/members.ts";
+import { withWayOn } from "../../src/fleet/members/ruined.ts";
+import { say } from "../../src/fleet/session/progress.ts";
+import { deploymentKey } from "../../src/fleet/session/scope.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
+import { PartialFailure } from "../run/partial.ts";
+import { driveCron } from "./cron.ts";
+import { ensureCode } from "./ensure-code.ts";
+import { findOrSpawn, type Placement } from "./find-or-spawn.ts";
+import type { FoundPlace } from "./place.ts";
+import { besideOthers, retained } from "./retention.ts";
+import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
+import { mendedBeside } from "./sharing.ts";
+
+/** Observe → ensure → load → verify: the same road for create, update, repair and recovery. */
+export async function ensure(
+  session: Session,
+  inputs: ProcessInputs,
+  raw: Record<string, unknown>,
+  olds: ProcessOutputs | undefined,
+): Promise<ProcessOutputs> {
+  const budget = session.budget(inputs.timeoutSeconds);
+  await ensureModule(session, inputs, olds, budget);
+  const placement = await findOrSpawn(session, inputs, olds, budget).catch((error: unknown) => {
+    throw withWayOn(inputs.name, error);
+  });
+  const known = knownOutputs(session, inputs, raw, olds, placement);
+  try {
+    const outputs = await loadAndVerify(session, inputs, olds, placement, known, budget);
+    if (inputs.strategy === undefined) return outputs;
+    const held = await mendedBeside(session, inputs, outputs, budget, (at, own, before) =>
+      ensureCode(session, at, own, before, budget),
+    );
+    return await retained(session, inputs, { ...outputs, ...(held && { revisions: held }) }, budget);
+  } catch (error) {
+    if (error instanceof PartialFailure) throw error;
+    const why = error instanceof FleetError ? error.problems[0].what : String(error);
+    // A record that cannot be kept must not hide why it failed.
+    await noted(session, inputs, placement, () =>
+      manifestEntry(inputs, known, { status: "UNKNOWN", reasons: [] }),
+    ).catch(() => {});
+    await session.deployment.failed(`${inputs.name}: ${why}`);
+    throw new PartialFailure(
+      deploymentKey(inputs.scope, inputs.name),
+      known,
+      await explained(session, placement.place, error),
+    );
+  }
+}
+
+/** What is known of the member once it has a process, whatever becomes of the rest. */
+function knownOutputs(
+  session: Session,
+  inputs: ProcessInputs,
+  raw: Record<string, unknown>,
+  olds: ProcessOutputs | undefined,
+  { place, held, before }: Placement,
+): ProcessOutputs {
+  return {
+    ...raw,
+    ...inputs,
+    schemaVersion: 1,
+    processId: place.processId,
+    generation: place.generation,
+    moduleId: place.moduleId,
+    owner: session.ao.address,
+    ...(before === undefined ? {} : { revision: before }),
+    ...(inputs.strategy === undefined && olds?.revisions === undefined ? {} : { revisions: [...held] }),
+    ...(inputs.strategy === undefined || olds?.blue === undefined ? {} : { blue: olds.blue }),
+    ...ruinedOf(olds, place),
+    health: { status: "UNKNOWN", reasons: [] },
+    ...keptDrift([]),
+  };
+}
+
+/** What the state keeps of the processes that this member lost. */
+function ruinedOf(olds: ProcessOutputs | undefined, { instead }: FoundPlace): Pick<ProcessOutputs, "ruined"> {
+  const ruined = [...(olds?.ruined ?? []), ...(instead === undefined ? [] : [instead])];
+  return ruined.length === 0 ? {} : { ruined };
+}
+
+/** Loads the code and drives the cron, then waits until the process says that it is healthy. */
+async function loadAndVerify(
+  session: Session,
+  inputs: ProcessInputs,
+  olds: ProcessOutputs | undefined,
+  placement: Placement,
+  known: ProcessOutputs,
+  budget: Budget,
+): Promise<ProcessOutputs> {
+  const { place, before } = placement;
+  const { revision: _, ...others } = olds ?? {};
+  const view = olds && ({ ...others, ...(before && { revision: before }) } as ProcessOutputs);
+  const revision = await ensureCode(session, place, inputs, view, budget);
+  await driveCron(session, place, inputs, olds, budget);
+  const started = performance.now();
+  const expected = { version: inputs.version, sourceHash: inputs.bundle.hash };
+  const health = await healthOf(session, place, expected, inputs, budget, revision.code);
+  const outputs = besideOthers({ ...known, revision, health });
+  crashPoint("process.judged");
+  await noted(session, inputs, placement, () => manifestEntry(inputs, outputs, health));
+  if (health.status !== "HEALTHY" && health.status !== "DEGRADED") {
+    await say(
+      session,
+      inputs.name,
+      "unhealthy",
+      `health check failed: ${health.reasons.join("; ")}`,
+      started,
+    );
+    await session.deployment.failed(`${inputs.name} is ${health.status}`);
+    throw new PartialFailure(
+      deploymentKey(inputs.scope, inputs.name),
+      outputs,
+      unhealthy(inputs.name, health),
+    );
+  }
+  await session.deployment.assertKept(inputs.name, place);
+  await session.ao.settle(memberKey(session.scope, inputs.name, place.generation, "spawn"));
+  await say(session, inputs.name, "ready", [health.status, ...health.reasons].join(" "), started);
+  return outputs;
+}
+
+/** Healthy, and where it must stay so for a while, still so after it. */
+async function healthOf(
+  session: Session,
+  place: Place,
+  expected: Expected,
+  { healthCheck, minHealthySeconds, lib }: ProcessInputs,
+  budget: Budget,
+  code: readonly string[] = [],
+): Promise<HealthOutput> {
+  const look = (policy: typeof healthCheck) =>
+    isBare({ lib })
+      ? awaitBare(session, place, code, policy, budget)
+      : awaitHealthy(session, place, expected, policy, budget);
+  const first = await look(healthCheck);
+  const up = first.status === "HEALTHY" || first.status === "DEGRADED";
+  if (!up || minHealthySeconds === undefined || minHealthySeconds === 0) return first;
+  await sleep(Math.min(minHealthySeconds * 1000, budget.remaining()));
+  return look({ ...healthCheck, retries: 0 });
+}
+
+/** A member that is ahead of the ledger refuses every run: the ledger is brought up to it, and that is said. */
+async function explained(session: Session, place: Place, error: unknown): Promise<unknown> {
+  if (!(error instanceof FleetError) || error.code !== "STALE_EPOCH") return withWayOn(place.name, error);
+  const behind = await session.deployment.catchUp(place, place.name).catch(() => false);
+  if (!behind) return error;
+  return new FleetError({
+    ...error.problems[0],
+    what: `${place.name} is ahead of the ledger: its epoch was raised by hand, or the ledger was made anew.`,
+    remedy: "The ledger was brought up to it. Run pulumi up again.",
+  });
+}
+
+/** Notes in the manifest what runs: while another revision has the traffic, that one does. */
+async function noted(
+  session: Session,
+  { name, strategy }: ProcessInputs,
+  { place, held }: Placement,
+  entry: () => Partial<ManifestProcess>,
+): Promise<void> {
+  const isAlone = held.every(({ processId }) => processId === place.processId);
+  if (isAlone || strategy === undefined) await record(session, { [name]: entry() });
+  else await record(session, { [name]: { router: strategy.router } });
+}
+
+function unhealthy(name: string, health: HealthOutput): FleetError {
+  return new FleetError({
+    code: "UNHEALTHY",
+    what: `${name} is deployed but ${health.status}: health check failed.`,
+    got: health.reasons.join("; "),
+    expected: "HEALTHY",
+    remedy: `Mend it and run pulumi up again: the process and its id are kept. npx fleet logs ${name} shows what it did.`,
+  });
+}
+
+function manifestEntry(
+  inputs: ProcessInputs,
+  outputs: ProcessOutputs,
+  health: HealthOutput,
+): Partial<ManifestProcess> {
+  const up = health.status === "HEALTHY" || health.status === "DEGRADED";
+  return {
+    processId: outputs.processId,
+    status: up ? "ACTIVE" : health.status,
+    deploymentTime: new Date().toISOString(),
+    dependencies: inputs.dependencies,
+    version: inputs.version,
+    sourceHash: outputs.revision?.sourceHash ?? "",
+    module: outputs.moduleId,
+    generation: outputs.generation,
+    ...(outputs.revision === undefined ? {} : { revision: outputs.revision.evalId }),
+    // Named in any case: a member that got the library must not keep what was noted before.
+    lib: isBare(inputs) ? false : undefined,
+    code: isBare(inputs) ? outputs.revision?.code : undefined,
+    router: inputs.strategy?.router,
+  };
+}

@@ -1,0 +1,67 @@
+import type { Budget } from "../../src/core/budget.ts";
+import { crashPoint } from "../../src/core/crash.ts";
+import { record } from "../../src/fleet/members/manifest.ts";
+import type { Revision } from "../../src/fleet/members/revision.ts";
+import { say } from "../../src/fleet/session/progress.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
+import { type Beside, placeBeside } from "./beside.ts";
+import { ensurePlace, keptPlace } from "./place.ts";
+import { servingOf } from "./retention.ts";
+import { revisionAt } from "./revisions.ts";
+import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
+
+/** The process of a member, and what ran in it before this run. */
+export interface Placement extends Beside {
+  readonly before: Revision | undefined;
+}
+
+/** In place: the member's one process. With `strategy`: one for the wanted code, beside the others. */
+export async function findOrSpawn(
+  session: Session,
+  inputs: ProcessInputs,
+  olds: ProcessOutputs | undefined,
+  budget: Budget,
+): Promise<Placement> {
+  if (inputs.strategy === undefined) {
+    const serving = olds?.strategy === undefined ? olds : await servingOf(session, olds, budget);
+    const place = await located(session, inputs, serving, budget);
+    return { place, held: olds?.revisions ?? [], isBack: false, before: serving?.revision };
+  }
+  const started = performance.now();
+  const beside = await placeBeside(session, inputs, olds, budget);
+  const { place, held, isBack } = beside;
+  const phase = place.fresh ? "spawned" : isBack ? "warm" : "found";
+  const others = held.filter(({ processId }) => processId !== place.processId).length;
+  await say(
+    session,
+    inputs.name,
+    phase,
+    `${place.processId.slice(0, 8)}${others > 0 ? `, beside ${others}` : ""}`,
+    started,
+  );
+  crashPoint("process.spawned");
+  return { ...beside, before: revisionAt(held, place.processId) };
+}
+
+async function located(
+  session: Session,
+  inputs: ProcessInputs,
+  olds: ProcessOutputs | undefined,
+  budget: Budget,
+) {
+  const kept = olds?.processId === undefined ? undefined : await keptPlace(session, inputs, olds, budget);
+  if (kept && !kept.fresh) return kept;
+  const started = performance.now();
+  const place = kept ?? (await ensurePlace(session, inputs, budget));
+  await record(session, {
+    [inputs.name]: { processId: place.processId, status: "INITIALIZING", dependencies: inputs.dependencies },
+  });
+  const instead =
+    place.instead === undefined
+      ? ""
+      : `, in place of ${place.instead.processId.slice(0, 8)}, which is ruined`;
+  const phase = place.fresh ? "spawned" : "found";
+  await say(session, inputs.name, phase, `${place.processId.slice(0, 8)}${instead}`, started);
+  crashPoint("process.spawned");
+  return place;
+}
