@@ -1,0 +1,77 @@
+import { FleetError } from "../../core/errors.ts";
+import { UsageError } from "../../core/usage-error.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { historyFor } from "../../operations/rollback/history-for.ts";
+import type { KnownHistory } from "../../operations/rollback/known.ts";
+import type { KnownRelease } from "../../operations/rollback/releases.ts";
+import { lastOf, nothingEarlier, targetOf } from "../../operations/rollback/target.ts";
+import type { Context } from "../command.ts";
+import type { RollbackOptions } from "./options.ts";
+
+/** Seconds for which the ledger may be silent. */
+const LEDGER_PATIENCE = 30;
+
+/** In an emergency a release that is named by its id, and is here, is not looked for in the ledger. */
+export async function knownAndChosen(
+  context: Context,
+  fleet: FleetSession,
+  options: RollbackOptions,
+): Promise<{ known: KnownHistory; release: KnownRelease }> {
+  if (options.emergency && options.to !== undefined) {
+    const here = await historyFor(context, fleet, 0);
+    const release = here.releases.find(
+      ({ deploymentId, document }) => deploymentId === options.to && document,
+    );
+    if (release) return { known: here, release };
+  }
+  const known = await historyFor(context, fleet, options.manual ? 0 : LEDGER_PATIENCE);
+  if (known.withoutLedger) throw silentLedger(fleet, known.withoutLedger);
+  return { known, release: await chosen(context, known, options) };
+}
+
+async function chosen(
+  { host }: Context,
+  known: KnownHistory,
+  options: RollbackOptions,
+): Promise<KnownRelease> {
+  const { to, deploymentId } = options;
+  if (to !== undefined || deploymentId !== undefined) {
+    return targetOf(known.releases, known.runs, {
+      ...(to === undefined ? {} : { to }),
+      ...(deploymentId === undefined ? {} : { leave: deploymentId }),
+    });
+  }
+  const others = [...known.releases].reverse();
+  if (others.length < 2) throw nothingEarlier(known);
+  if (!host.stdin.isTTY) {
+    throw new UsageError({
+      code: "NOT_CHOSEN",
+      what: "Not a terminal, and no release was named.",
+      expected: `--to <number or deployment id>, ${lastOf(known.releases)}; or --deployment-id <id>`,
+      remedy: "npx fleet history lists the releases.",
+    });
+  }
+  return host.choose(
+    "Go back to which release?",
+    others.map((release) => ({
+      value: release,
+      name: `${String(release.number).padStart(3)}  ${release.releasedAt.slice(0, 19).replace("T", " ")}  ${release.deploymentId}`,
+      description:
+        release.changed.join("; ") || (release.pinnedTo ? `rollback to ${release.pinnedTo}` : "no words"),
+      ...(release.current ? { disabled: "(runs now)" } : {}),
+    })),
+  );
+}
+
+function silentLedger(fleet: FleetSession, cause: FleetError): FleetError {
+  return new FleetError(
+    {
+      code: "LEDGER_SILENT",
+      what: `The deployment coordinator ${fleet.ledger} does not answer, so nobody knows whether somebody else deploys now.`,
+      got: cause.problems[0].what,
+      expected: "its ledger",
+      remedy: "Try again; or go back without it, from history alone: add --manual",
+    },
+    { cause },
+  );
+}

@@ -1,0 +1,20 @@
+import { z } from "zod";
+
+/** What the command line says of a rollback. */
+export const Options = z.looseObject({
+  to: z.string().optional(),
+  deploymentId: z.string().optional(),
+  reason: z.string().max(1000).optional(),
+  manual: z.boolean().default(false),
+  emergency: z.boolean().default(false),
+  preserveState: z.boolean().default(true),
+  restoreState: z.boolean().default(false),
+  only: z.array(z.string()).default([]),
+  acceptDivergence: z.boolean().default(false),
+  clear: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
+  timeout: z.number().optional(),
+  parallel: z.number(),
+  yes: z.boolean().default(false),
+});
+export type RollbackOptions = z.output<typeof Options>;
