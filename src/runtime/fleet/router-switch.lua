@@ -1,0 +1,174 @@
+--- How a router's table changes: by the deployer's SET_TRAFFIC, and by a person's TRAFFIC_COMMAND.
+local envelope = require("fleet.envelope")
+local faults = require("fleet.faults")
+local json = require("fleet.json")
+local kept = require("fleet.router-state")
+local metrics = require("fleet.router-metrics")
+local proofs = require("fleet.router-proofs")
+local registry = require("fleet.registry")
+local tables = require("fleet.router-table")
+
+local switch = {}
+
+-- Why a table is held, to decide by; `reason` beside it is for people.
+switch.HOLD_CODES = { "gate", "paused", "inconclusive", "error", "failed", "stranded", "abandoned" }
+
+local S = kept.state
+
+local function isExpected(expect)
+  if not S.table then return expect == nil end
+  return expect ~= nil and expect.release == S.table.release and expect.step == S.table.step
+    and (expect.serial == nil or expect.serial == S.serial)
+end
+
+local function assertWhole(data)
+  tables.check(data.services)
+  if data.lease and data.hold then
+    kept.refuse("INVALID_DATA", "SET_TRAFFIC has a lease and a hold", "A held table has no end: send one of them.")
+  elseif data.holdCode and not data.hold then
+    kept.refuse("INVALID_DATA", "SET_TRAFFIC has a holdCode and no hold", "Send the sentence for people as hold.")
+  elseif data.lease and not S.proven then
+    kept.refuse("NO_PROVEN_TABLE", "there is no proven table to return to", "Set a steady one first.")
+  elseif data.lease and data.lease.revertTo ~= S.proven.release then
+    kept.refuse("NO_PROVEN_TABLE", "the proven table is of release " .. S.proven.release:sub(1, 12), "Read GET_TRAFFIC and name that one.")
+  end
+end
+
+local function lease(data)
+  if not data.lease then return nil end
+  return { untilMs = envelope.now() + data.lease.forMs, revertTo = data.lease.revertTo, onEnd = data.lease.onEnd }
+end
+
+local function outcome(msg, repeated)
+  return {
+    release = S.table.release, step = S.table.step, mode = S.table.mode, serial = S.serial, repeated = repeated,
+    at = envelope.now(), slot = envelope.of(msg).slot,
+  }
+end
+
+local function set(data, msg)
+  local mode = data.lease and "rollout" or data.hold and "held" or "steady"
+  local content = json.encode({ data.salt, data.services })
+  local now = S.table
+  local same = now and now.release == data.release and now.step == data.step
+  if same and now.mode == mode and json.encode({ now.salt, now.services }) == content then
+    S.lease = lease(data)
+    return outcome(msg, true)
+  end
+  if not isExpected(data.expect) then
+    kept.refuse("STALE_STEP", kept.place(data.expect) .. " is not in force: " .. kept.place(now) .. " is", "Read GET_TRAFFIC and begin from there.",
+      { current = kept.ref(now) })
+  end
+  assertWhole(data)
+  proofs.assertProven(data)
+  if not same then S.command = nil end
+  S.serial = S.serial + 1
+  S.table = {
+    release = data.release, step = data.step, salt = data.salt, mode = mode, reason = data.hold, holdCode = data.holdCode,
+    at = envelope.now(), services = data.services,
+  }
+  S.lease = lease(data)
+  if mode == "steady" then
+    S.proven, S.command = S.table, nil
+  end
+  -- The same shares in another mode: what was measured goes on counting.
+  if not (same and json.encode({ now.salt, now.services }) == content) then metrics.roll(data.release, data.step) end
+  proofs.prune()
+  return outcome(msg, false)
+end
+
+local ID = { type = "string", required = true, pattern = "^[%w_-]+$", minLength = 43, maxLength = 43, like = "an AO process id" }
+local NAME = { type = "string", required = true, minLength = 1, maxLength = 128 }
+local STEP = { type = "integer", required = true, min = 0 }
+
+local function optional(rule)
+  local copy = {}
+  for key, value in pairs(rule) do copy[key] = value end
+  copy.required = nil
+  return copy
+end
+
+local SERVICE = {
+  type = "object",
+  fields = {
+    key = { type = "string", required = true, maxLength = 70, pattern = "^%a+:?[%w_-]*$", like = "sender, tag:<Name> or data:<member>" },
+    routes = {
+      type = "list", required = true, minLength = 1, maxLength = 8,
+      items = {
+        type = "object",
+        fields = {
+          processId = ID, revision = { type = "string", required = true, minLength = 1, maxLength = 64 },
+          weightBp = { type = "integer", required = true, min = 0, max = tables.WHOLE },
+        },
+      },
+    },
+    testers = {
+      type = "object",
+      fields = { tag = { type = "string", required = true, minLength = 1, maxLength = 64 }, value = NAME, processId = ID },
+    },
+    mirror = optional(ID),
+    faultWhen = faults.SCHEMA,
+    actions = { type = "list", maxLength = 200, items = { type = "string", minLength = 1, maxLength = 64 } },
+  },
+}
+
+registry.on("SET_TRAFFIC", {
+  who = "deployer", control = true, strict = true,
+  schema = {
+    release = NAME, step = STEP, salt = NAME,
+    expect = { type = "object", fields = { release = NAME, step = STEP, serial = { type = "integer", min = 0 } } },
+    services = { type = "object", required = true, maxKeys = 256, values = SERVICE },
+    lease = {
+      type = "object",
+      fields = {
+        forMs = { type = "integer", required = true, min = 1000, max = 7 * 86400000 }, revertTo = NAME,
+        onEnd = { type = "string", enum = { "revert", "hold" } },
+      },
+    },
+    hold = { type = "string", minLength = 1, maxLength = 300 },
+    holdCode = { type = "string", enum = switch.HOLD_CODES },
+  },
+}, set)
+
+--- Whether callers of a service are given to several revisions by a table: an A/B test has ended as that.
+local function isSplit(of)
+  for _, service in pairs(of.services) do
+    local shares = 0
+    for _, route in ipairs(service.routes) do
+      if route.weightBp > 0 then shares = shares + 1 end
+    end
+    if shares > 1 then return true end
+  end
+  return false
+end
+
+registry.on("TRAFFIC_COMMAND", {
+  who = "deployer", epoch = "optional", strict = true,
+  schema = {
+    command = { type = "string", required = true, enum = { "promote", "pause", "resume", "abort" } },
+    release = optional(NAME),
+  },
+}, function(data, msg)
+  local now = S.table
+  if now and now.mode == "steady" and isSplit(now) then
+    kept.refuse(
+      "NO_ROLLOUT", "no rollout is under way: " .. kept.place(now) .. " is a steady split, as an A/B test ends",
+      "To end the test for the new revision, set another trafficStrategy (INSTANT) and run fleet deploy; for the old one, run fleet rollback to its release."
+    )
+  elseif not now or now.mode == "steady" then
+    kept.refuse("NO_ROLLOUT", "no rollout is under way: " .. kept.place(now) .. " is steady", "Change the code, then begin one: fleet deploy.")
+  elseif data.release and data.release ~= now.release then
+    kept.refuse("STALE_STEP", kept.place(now) .. " is in force, not release " .. data.release:sub(1, 12), "Look at fleet status.", { current = kept.ref(now) })
+  elseif data.command == "abort" and not S.proven then
+    kept.refuse("NO_PROVEN_TABLE", "there is no proven table to return to", "Promote it, or deploy another release.")
+  end
+  S.command = { command = data.command, release = now.release, step = now.step, by = msg.From, at = envelope.now() }
+  if data.command == "abort" then
+    kept.revert("abort")
+  elseif data.command == "pause" then
+    kept.hold("paused", "paused by hand")
+  end
+  return { command = data.command, release = now.release, step = now.step, mode = S.table.mode, table = kept.ref(S.table) }
+end)
+
+return switch
