@@ -30,6 +30,13 @@ function json.object(t)
   return setmetatable(t or {}, OBJECT)
 end
 
+--- A flat copy of a table, which is a JSON object even where it is empty.
+function json.copy(t)
+  local result = json.object()
+  for key, value in pairs(t) do result[key] = value end
+  return result
+end
+
 local ESCAPES = {
   ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t",
 }

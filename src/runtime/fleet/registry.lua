@@ -44,6 +44,12 @@ function registry.on(action, options, handler)
   if entry.builtin then staged().builtins[action] = entry end
 end
 
+--- Declares an action of the library, which every process answers in whatever status it is.
+function registry.everyProcess(action, options, handler)
+  options.always, options.builtin = true, true
+  registry.on(action, options, handler)
+end
+
 --- The declaration of an action, or nil. `Fleet.<action>` is the library's own, also where the program declared another.
 function registry.find(action)
   if type(action) ~= "string" then return nil end
