@@ -10,6 +10,7 @@
 local exact = require("fleet.exact")
 local fail = require("fleet.fail")
 local json = require("fleet.json")
+local memory = require("fleet.memory")
 local store = require("fleet.store")
 
 local globals = {}
@@ -26,12 +27,9 @@ local OWN = {
 --- Set by the bundle where the declaration names globals; taken down and removed by the commit.
 local DECLARED = "FLEET_STATE_GLOBALS"
 
+-- `loaded`: what a load made of a global; nil where it made none, false where that is not known.
 store.globals = store.globals or { seen = false, aos = {}, changed = {}, loaded = {} }
 local known = store.globals
-
-local function same(a, b)
-  return rawequal(a, b) or (a ~= a and b ~= b)
-end
 
 local function isModule(value)
   -- A module that returns nothing is loaded as `true`, which is no name of it.
@@ -40,52 +38,6 @@ local function isModule(value)
     if rawequal(module, value) then return true end
   end
   return false
-end
-
--- `loaded`: what a load made of a global; nil where it made none, false where that is not known.
--- A value as it is now: for a table every table in it with a flat copy. Nil when that is too much to remember.
-local function remember(value, room)
-  if type(value) ~= "table" then return { value = value }, room end
-  local queue, copies, seen, at = { value }, {}, { [value] = true }, 1
-  while queue[at] do
-    local copy = {}
-    for k, v in next, queue[at] do
-      room = room - 1
-      if room < 0 then return nil, 0 end
-      copy[k] = v
-      for _, each in ipairs({ k, v }) do
-        if type(each) == "table" and not seen[each] then
-          seen[each] = true
-          queue[#queue + 1] = each
-        end
-      end
-    end
-    copies[at] = copy
-    at = at + 1
-  end
-  return { value = value, tables = queue, copies = copies }, room
-end
-
-local function isAsLoaded(memory, value)
-  if not same(memory.value, value) then return false end
-  for i, t in ipairs(memory.tables or {}) do
-    local copy = memory.copies[i]
-    for k, v in next, t do
-      if not same(copy[k], v) then return false end
-    end
-    for k in next, copy do
-      if t[k] == nil then return false end
-    end
-  end
-  return true
-end
-
-local function putBack(memory)
-  for i, t in ipairs(memory.tables or {}) do
-    for k in next, t do rawset(t, k, nil) end
-    for k, v in next, memory.copies[i] do rawset(t, k, v) end
-  end
-  return memory.value
 end
 
 -- Names of the program's own globals that hold something else than code, now or when they were loaded.
@@ -108,8 +60,8 @@ end
 --- Looks which globals messages have changed since they were loaded. What is changed stays so.
 local function look()
   for _, name in ipairs(candidates()) do
-    local memory = known.loaded[name]
-    if not known.changed[name] and not (memory and isAsLoaded(memory, rawget(_G, name))) then known.changed[name] = true end
+    local kept = known.loaded[name]
+    if not known.changed[name] and not (kept and memory.holds(kept, rawget(_G, name))) then known.changed[name] = true end
   end
 end
 
@@ -195,10 +147,10 @@ function globals.loaded(before, own)
       known.changed[name], known.loaded[name] = true, false
     end
     if not known.changed[name] then
-      local memory
-      memory, room = remember(value, room)
-      known.loaded[name] = memory or false
-      if not memory then known.changed[name] = true end
+      local kept
+      kept, room = memory.of(value, room)
+      known.loaded[name] = kept or false
+      if not kept then known.changed[name] = true end
     end
   end
   known.seen = true
@@ -282,17 +234,17 @@ function globals.import(packed, tables)
   local undo, existing = {}, {}
   local function keep(name)
     local value, changed, loaded = rawget(_G, name), known.changed[name], known.loaded[name]
-    local memory = remember(value, math.huge)
+    local kept = memory.of(value, math.huge)
     undo[#undo + 1] = function()
-      rawset(_G, name, putBack(memory))
+      rawset(_G, name, memory.restore(kept))
       known.changed[name], known.loaded[name] = changed, loaded
     end
   end
   for name in pairs(known.changed) do
-    local memory = known.loaded[name]
-    if packed[name] == nil and memory ~= false then
+    local kept = known.loaded[name]
+    if packed[name] == nil and kept ~= false then
       keep(name)
-      rawset(_G, name, memory and putBack(memory))
+      rawset(_G, name, kept and memory.restore(kept))
       known.changed[name] = nil
     end
   end
