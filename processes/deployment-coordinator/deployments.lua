@@ -1,4 +1,5 @@
 --- Runs: each takes the epoch by compare-and-set when it begins, tells how it goes on, and ends once.
+local enums = require("fleet.rollout-enums")
 local fleet = require("fleet")
 local ledger = require("ledger")
 local rules = require("rules")
@@ -15,14 +16,13 @@ local state = fleet.state("deployments", {
   byId = {}, order = {}, total = 0, successful = 0, failed = 0, rolledBack = 0, seconds = 0, timed = 0,
 })
 
-local STRATEGIES = { "SEQUENTIAL", "PARALLEL", "DEPENDENCY_AWARE", "BLUE_GREEN", "ROLLING" }
 --- HELD: its rollout waits for a person, and a later run goes on. Neither a success nor a failure.
 local ENDS = { "COMPLETED", "FAILED", "ROLLED_BACK", "HELD" }
 
 local REQUEST = {
   deploymentId = { type = "string", minLength = 1, maxLength = 128 },
   targetProcesses = { type = "array", maxLength = 1000, items = { type = "string", minLength = 1, maxLength = 128 } },
-  deploymentStrategy = { type = "string", enum = STRATEGIES },
+  deploymentStrategy = { type = "string", enum = enums.deploymentStrategies },
   configuration = { type = "table" },
   rollbackEnabled = { type = "boolean" },
   healthCheckTimeout = { type = "number", min = 0, max = 86400 },

@@ -1,5 +1,6 @@
 --- Rollbacks and blue-green switches as requests. The ledger moves nothing itself: a deployer reads a request, works it
 -- off and tells the phases; the ledger keeps to their order and to what was really told.
+local enums = require("fleet.rollout-enums")
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local deployments = require("deployments")
@@ -135,7 +136,7 @@ end)
 local BLUE_GREEN_FIELDS = {
   blueGreenId = ID, newVersion = { type = "string", minLength = 1, maxLength = 64 }, adminUserId = ID,
   targetProcesses = { type = "array", minLength = 1, maxLength = 1000, items = ID },
-  trafficStrategy = { type = "string", enum = { "INSTANT", "GRADUAL", "CANARY", "A_B_TEST" } },
+  trafficStrategy = { type = "string", enum = enums.trafficStrategies },
   healthCheckTimeout = { type = "number", min = 1, max = 86400 },
   rollbackOnFailure = { type = "boolean" },
   phase = { type = "string", enum = phases(BLUE_GREEN) },

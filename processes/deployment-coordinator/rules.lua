@@ -1,13 +1,11 @@
 --- When the ledger raises an alert by itself.
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
+local defaults = require("monitor.defaults")
 
 local rules = {}
 
---- Rates are judged after more than this many deployments.
-local SAMPLE = 10
-local FAILURE_RATE, ROLLBACK_RATE, DEPLOYMENT_SECONDS, HEALTH_FAILURE_RATE = 0.1, 0.15, 600, 0.05
-local ERROR_RATE, ERROR_SAMPLE = 0.05, 20
+local LIMITS, ERROR_RATE = defaults.deployments, defaults.checks.errorRate
 
 local SOURCE = "deployment-coordinator"
 
@@ -25,18 +23,18 @@ function rules.afterDeployment(figures, now)
   local finished = total - figures.activeDeployments
   local failures = finished == 0 and 0 or figures.failedDeployments / finished
   local rollbacks = figures.rollbackRate / 100
-  judge("DEPLOYMENT_FAILURE_RATE_HIGH", total > SAMPLE and failures > FAILURE_RATE,
-    string.format("%.1f %% of %d deployments failed, at most %.0f %% are expected", failures * 100, finished, FAILURE_RATE * 100), now)
-  judge("ROLLBACK_RATE_HIGH", total > SAMPLE and rollbacks > ROLLBACK_RATE,
-    string.format("%.1f %% of %d deployments were rolled back, at most %.0f %% are expected", rollbacks * 100, total, ROLLBACK_RATE * 100), now)
-  judge("DEPLOYMENT_TIME_EXCEEDED", figures.averageDeploymentTime > DEPLOYMENT_SECONDS,
-    string.format("deployments take %.0f s on average, at most %d s are expected", figures.averageDeploymentTime, DEPLOYMENT_SECONDS), now)
+  judge("DEPLOYMENT_FAILURE_RATE_HIGH", total > LIMITS.deploymentSample and failures > LIMITS.failureRate,
+    string.format("%.1f %% of %d deployments failed, at most %.0f %% are expected", failures * 100, finished, LIMITS.failureRate * 100), now)
+  judge("ROLLBACK_RATE_HIGH", total > LIMITS.deploymentSample and rollbacks > LIMITS.rollbackRate,
+    string.format("%.1f %% of %d deployments were rolled back, at most %.0f %% are expected", rollbacks * 100, total, LIMITS.rollbackRate * 100), now)
+  judge("DEPLOYMENT_TIME_EXCEEDED", figures.averageDeploymentTime > LIMITS.deploymentSeconds,
+    string.format("deployments take %.0f s on average, at most %d s are expected", figures.averageDeploymentTime, LIMITS.deploymentSeconds), now)
 end
 
 --- After a round of health checks.
 function rules.afterRound(asked, failed, now)
-  judge("HEALTH_CHECK_FAILURE_RATE_HIGH", asked > 0 and failed / asked > HEALTH_FAILURE_RATE,
-    string.format("%d of %d health checks failed, at most %.0f %% are expected", failed, asked, HEALTH_FAILURE_RATE * 100), now)
+  judge("HEALTH_CHECK_FAILURE_RATE_HIGH", asked > 0 and failed / asked > ERROR_RATE,
+    string.format("%d of %d health checks failed, at most %.0f %% are expected", failed, asked, ERROR_RATE * 100), now)
 end
 
 --- Whenever figures are asked for: how the coordinator itself fares.
@@ -46,7 +44,7 @@ function rules.ownPerformance(now)
   local rate = handled == 0 and 0 or own.errors / handled
   local used, most = own.luaHeapKB / 1024, fleet.config("RESOURCE_LIMITS", "maxMemoryMB")
   local full = most ~= nil and used > most
-  judge("COORDINATOR_PERFORMANCE_DEGRADED", full or (handled >= ERROR_SAMPLE and rate > ERROR_RATE),
+  judge("COORDINATOR_PERFORMANCE_DEGRADED", full or (handled >= LIMITS.coordinatorSample and rate > ERROR_RATE),
     full and string.format("%.1f MB of Lua heap, %s are allowed", used, most)
       or string.format("%.1f %% of %d messages ended in a fault", rate * 100, handled), now)
 end

@@ -3,9 +3,10 @@ export { AOS_GLOBALS, type ImageModules, imageModules, wasmModules } from "./aos
 export { bundle } from "./bundle.ts";
 export { forgetFacts } from "./cache.ts";
 export { changedModules, type ModuleChanges, type NamedHash } from "./changes.ts";
-export { luaConstant, luaString } from "./constants.ts";
+export { luaString } from "./constants.ts";
 export { type ExplainedError, excerptOf, explainLuaError, formatLuaError } from "./explain.ts";
 export type { Library } from "./files.ts";
+export { luaModule } from "./literal.ts";
 export { processFile, writeProcessFile } from "./process-file.ts";
 export { WARNING_CODES } from "./silence.ts";
 export { checkImage, checkSize, kB, sizes } from "./size.ts";

@@ -11,6 +11,12 @@ export type TrafficStrategy = z.infer<typeof TrafficStrategySchema>;
 export const KindSchema = z.enum(["sequential", "parallel", "rolling", "blue-green"]);
 export type Kind = z.infer<typeof KindSchema>;
 
+/** As the guide's deployment requests name it; a run of this fleet goes by dependencies, whatever the kinds of its members. */
+export const DEPLOYMENT_STRATEGIES: readonly string[] = [
+  "DEPENDENCY_AWARE",
+  ...KindSchema.options.map((kind) => kind.toUpperCase().replace("-", "_")),
+];
+
 /** One step of a rollout: what green gets, and how long it is watched before the next. */
 export const StepSchema = z.strictObject({
   /** Green's share, in basis points: 1,000 is a tenth. Never falls from step to step. */

@@ -41,7 +41,7 @@ export interface Book {
 
 export const EMPTY_BOOK: Book = { seq: 0, alerts: [], silences: [] };
 
-/** How alerts live. Milliseconds; the numbers of `src/runtime/monitor/alerts.lua`. */
+/** How alerts live. Milliseconds. */
 export interface Policy {
   /** Nobody is told twice of one type and source within it. */
   readonly cooldownMs: number;
@@ -51,6 +51,7 @@ export interface Policy {
   readonly retentionMs: number;
 }
 
+/** The defaults; `src/runtime/monitor/defaults.lua` is made of them. */
 export const POLICY: Policy = {
   cooldownMs: 5 * 60_000,
   escalationMs: 15 * 60_000,
@@ -58,7 +59,7 @@ export const POLICY: Policy = {
 };
 
 /** Most alerts that are kept. */
-const MOST = 500;
+export const MOST_ALERTS = 500;
 
 /** What somebody is to be told. */
 export interface Change {
@@ -134,7 +135,7 @@ export function apply(
     if (risen) tell("escalated", risen);
   }
   alerts = alerts.filter(({ lastAt, state }) => state === "OPEN" || now - lastAt < policy.retentionMs);
-  return { book: { seq, alerts: alerts.slice(-MOST), silences }, changes };
+  return { book: { seq, alerts: alerts.slice(-MOST_ALERTS), silences }, changes };
 
   function tellResolved(alert: Alert) {
     const over: Alert = { ...alert, state: "RESOLVED", resolvedAt: now };

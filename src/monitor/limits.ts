@@ -3,11 +3,8 @@ import { z } from "zod";
 const share = z.number().min(0).max(1);
 const ms = z.number().int().min(1);
 
-/**
- * What counts as what. Names and numbers are those of `src/runtime/monitor/verdict.lua` and of the ledger's rules; a test
- * compares them. Shares are 0–1, times are milliseconds unless the name says otherwise.
- */
-export const LimitsSchema = z.strictObject({
+/** What a round of health checks is judged by, by the admin process too. */
+const checks = {
   /** From one round to the next. */
   intervalMs: ms.min(1000).default(30_000),
   /** Until a process must have answered a read. */
@@ -30,8 +27,10 @@ export const LimitsSchema = z.strictObject({
   errorRate: share.default(0.05),
   /** A process that answers more slowly is DEGRADED. */
   responseMs: ms.default(5000),
-  /** Refused messages of a process between two rounds that are taken for an attack. */
-  refusals: z.number().int().min(1).default(5),
+};
+
+/** What the ledger is judged by, by itself too. */
+const deployments = {
   /** Deployments after which their rates are judged. */
   deploymentSample: z.number().int().min(0).default(10),
   /** Largest share of failed deployments. */
@@ -42,9 +41,21 @@ export const LimitsSchema = z.strictObject({
   deploymentSeconds: z.number().min(1).default(600),
   /** Requests of the ledger between two rounds after which its error rate is judged. */
   coordinatorSample: z.number().int().min(1).default(20),
+};
+
+/** What counts as what. Shares are 0–1, times are milliseconds unless the name says otherwise. */
+export const LimitsSchema = z.strictObject({
+  ...checks,
+  /** Refused messages of a process between two rounds that are taken for an attack. */
+  refusals: z.number().int().min(1).default(5),
+  ...deployments,
 });
 
 export type Limits = z.output<typeof LimitsSchema>;
 
 /** All defaults. */
 export const LIMITS: Limits = LimitsSchema.parse({});
+
+/** The defaults that `src/runtime/monitor/defaults.lua` is made of. */
+export const CHECK_LIMITS = z.object(checks).parse({});
+export const DEPLOYMENT_LIMITS = z.object(deployments).parse({});

@@ -1,6 +1,7 @@
 import { parse } from "yaml";
 import { z } from "zod";
 import { FleetError, type Problem } from "../core/errors.ts";
+import { POLICY } from "./book.ts";
 import { LimitsSchema } from "./limits.ts";
 import { LEVELS, TYPE_NAMES } from "./types.ts";
 
@@ -50,11 +51,11 @@ export const SettingsSchema = z.strictObject({
   alerts: z
     .strictObject({
       /** Nobody is told twice of one type and source within it. */
-      cooldownMinutes: minutes.default(5),
+      cooldownMinutes: minutes.default(POLICY.cooldownMs / 60_000),
       /** What nobody acknowledged rises one level each time. */
-      escalationMinutes: minutes.default(15),
+      escalationMinutes: minutes.default(POLICY.escalationMs / 60_000),
       /** How long an alert is kept. */
-      retentionHours: minutes.default(72),
+      retentionHours: minutes.default(POLICY.retentionMs / 3_600_000),
       /** Types that are not judged at all. */
       off: z.array(type).default([]),
       /** Other levels than the types' own. */

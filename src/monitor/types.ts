@@ -3,7 +3,7 @@ export const LEVELS = ["INFO", "WARNING", "ERROR", "CRITICAL"] as const;
 
 export type Level = (typeof LEVELS)[number];
 
-/** Every type of alert with its level, as `src/runtime/monitor/alerts.lua` has them; a test compares the two. */
+/** Every type of alert with its level; `src/runtime/monitor/defaults.lua` is made of it. */
 export const TYPES = {
   /** More than 10 % of more than 10 deployments failed. */
   DEPLOYMENT_FAILURE_RATE_HIGH: "ERROR",

@@ -60,6 +60,13 @@ const ARROWS: readonly Arrow[] = [
     from: "src/dashboard",
     rooms: ["src/delivery", "src/core", "src/monitor"],
   },
+  {
+    // The library itself is Lua; here is what makes data of it.
+    name: "the library's data comes from the rooms that own it",
+    from: "src/runtime",
+    rooms: ["src/fleet", "src/monitor", ...MACHINERY],
+    packages: "pulumi",
+  },
   { name: "the program composes components", from: "index.ts", rooms: ["components", "src/core"] },
 ];
 

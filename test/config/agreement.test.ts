@@ -1,12 +1,10 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { luaString } from "../../src/bundler/index.ts";
 import { canonicalJson, hashOf } from "../../src/core/hash.ts";
 import { checkValue, type Misfit } from "../../src/fleet/config/check.ts";
-import { luaRules, RULES } from "../../src/fleet/config/lua.ts";
+import { RULES } from "../../src/fleet/config/lua.ts";
 import { luaPattern } from "../../src/fleet/config/pattern.ts";
 import { type Rule, ruleOf } from "../../src/fleet/config/rules.ts";
 import { CONFIG_TYPES, type ConfigType } from "../../src/fleet/config/types.ts";
@@ -127,11 +125,6 @@ const aCase: fc.Arbitrary<Case> = fc.oneof(
 );
 
 describe("a config's checks", () => {
-  test("the rules in Lua are what the schemas make (node src/fleet/config/generate.ts)", () => {
-    const file = join(import.meta.dirname, "../../src/runtime/fleet/config-rules.lua");
-    expect(readFileSync(file, "utf8")).toBe(luaRules());
-  });
-
   test("schema, deployer and process agree on 10,000 values: what is refused, where, in which words, and the hash", async () => {
     const seed = 6;
     const tally = { fitting: 0, refused: 0 };

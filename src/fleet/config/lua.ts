@@ -1,4 +1,4 @@
-import { luaConstant } from "../../bundler/index.ts";
+import { luaModule } from "../../bundler/index.ts";
 import { type Rule, ruleOf } from "./rules.ts";
 import { CONFIG_TYPES } from "./types.ts";
 
@@ -8,30 +8,8 @@ export const RULES: Readonly<Record<string, Rule>> = Object.fromEntries(
 );
 
 /** The text of `src/runtime/fleet/config-rules.lua`. Pure. */
-export function luaRules(): string {
-  const lines = Object.keys(RULES)
-    .sort()
-    .map((name) => `  ${name} = ${literal(RULES[name], 1)},`);
-  return [
-    "--- What each setting may be. Generated from src/fleet/config/types.ts by `node src/fleet/config/generate.ts`;",
-    "-- a test compares the two.",
-    "return {",
-    ...lines,
-    "}",
-    "",
-  ].join("\n");
-}
-
-/** A Lua literal, in lines where it would be too long for one. */
-function literal(value: unknown, depth: number): string {
-  if (typeof value !== "object" || value === null) return luaConstant(value as string | number | boolean);
-  const entries = Array.isArray(value)
-    ? value.map((item) => literal(item, depth + 1))
-    : Object.entries(value).map(([key, member]) => `${keyOf(key)} = ${literal(member, depth + 1)}`);
-  const line = `{ ${entries.join(", ")} }`;
-  if (line.length + 2 * depth < 120 && !line.includes("\n")) return line;
-  const indent = "  ".repeat(depth + 1);
-  return `{\n${entries.map((entry) => `${indent}${entry},`).join("\n")}\n${"  ".repeat(depth)}}`;
-}
-
-const keyOf = (key: string): string => (/^[A-Za-z_]\w*$/.test(key) ? key : `["${key}"]`);
+export const luaRules = (): string =>
+  luaModule(
+    ["What each setting may be. Generated from src/fleet/config/types.ts by `npm run docs`; a test compares the two."],
+    Object.fromEntries(Object.entries(RULES).sort(([a], [b]) => (a < b ? -1 : 1))),
+  );

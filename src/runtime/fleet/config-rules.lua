@@ -1,5 +1,4 @@
---- What each setting may be. Generated from src/fleet/config/types.ts by `node src/fleet/config/generate.ts`;
--- a test compares the two.
+--- What each setting may be. Generated from src/fleet/config/types.ts by `npm run docs`; a test compares the two.
 return {
   ENVIRONMENT_VARS = {
     type = "object",

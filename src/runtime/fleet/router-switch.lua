@@ -11,7 +11,7 @@ local tables = require("fleet.router-table")
 local switch = {}
 
 -- Why a table is held, to decide by; `reason` beside it is for people.
-switch.HOLD_CODES = { "gate", "paused", "inconclusive", "error", "failed", "stranded", "abandoned" }
+switch.HOLD_CODES = require("fleet.rollout-enums").holdCodes
 
 local S = kept.state
 

@@ -1,40 +1,16 @@
 --- Alerts: raised once per type and source in five minutes, acknowledged or escalated, forgotten after three days.
+local defaults = require("monitor.defaults")
 local fleet = require("fleet")
 
 local alerts = {}
 
---- Milliseconds within which a repeat of the same type and source is counted on the earlier alert.
-alerts.COOLDOWN = 5 * 60000
---- Milliseconds after which an alert that nobody acknowledged rises one level.
-alerts.ESCALATION = 15 * 60000
---- Milliseconds that an alert is kept.
-alerts.RETENTION = 72 * 3600000
+local POLICY, LEVELS, TYPES = defaults.alerts, defaults.levels, defaults.types
+local RANK = {}
+for rank, level in ipairs(LEVELS) do RANK[level] = rank end
 
-local MOST = 500
-local LEVELS = { "INFO", "WARNING", "ERROR", "CRITICAL" }
-local RANK = { INFO = 1, WARNING = 2, ERROR = 3, CRITICAL = 4 }
-
---- The types that the fleet raises, with their usual level.
-alerts.TYPES = {
-  DEPLOYMENT_FAILURE_RATE_HIGH = "ERROR",
-  ROLLBACK_RATE_HIGH = "WARNING",
-  DEPLOYMENT_TIME_EXCEEDED = "WARNING",
-  HEALTH_CHECK_FAILURE_RATE_HIGH = "ERROR",
-  COORDINATOR_PERFORMANCE_DEGRADED = "WARNING",
-  CONFIG_DISTRIBUTION_FAILED = "ERROR",
-  ROLLBACK_EXECUTED = "WARNING",
-  ROLLBACK_FAILED = "CRITICAL",
-  SECURITY_ALERT = "CRITICAL",
-  PROCESS_OFFLINE = "CRITICAL",
-  PROCESS_UNHEALTHY = "ERROR",
-  PROCESS_ERROR = "ERROR",
-  PROCESS_DEGRADED = "WARNING",
-  PROCESS_STUCK = "ERROR",
-  PROCESS_DRIFT = "ERROR",
-}
-
+--- Names of the types that the fleet raises, sorted.
 alerts.NAMES = {}
-for name in pairs(alerts.TYPES) do table.insert(alerts.NAMES, name) end
+for name in pairs(TYPES) do table.insert(alerts.NAMES, name) end
 table.sort(alerts.NAMES)
 
 local state = fleet.state("alerts", { seq = 0, list = {}, silenced = {} })
@@ -59,18 +35,18 @@ function alerts.raise(kind, source, message, now, level)
   if silenced(kind, source, now) then return nil end
   for i = #state.list, 1, -1 do
     local earlier = state.list[i]
-    if earlier.type == kind and earlier.source == source and earlier.state ~= "RESOLVED" and now - earlier.raisedAt < alerts.COOLDOWN then
+    if earlier.type == kind and earlier.source == source and earlier.state ~= "RESOLVED" and now - earlier.raisedAt < POLICY.cooldownMs then
       earlier.count, earlier.lastAt, earlier.message = earlier.count + 1, now, message
       return earlier
     end
   end
   state.seq = state.seq + 1
   local alert = {
-    alertId = "alert-" .. state.seq, type = kind, source = source, message = message, level = level or alerts.TYPES[kind] or "ERROR",
+    alertId = "alert-" .. state.seq, type = kind, source = source, message = message, level = level or TYPES[kind] or "ERROR",
     state = "OPEN", count = 1, raisedAt = now, lastAt = now, escalatedAt = now,
   }
   table.insert(state.list, alert)
-  if #state.list > MOST then table.remove(state.list, 1) end
+  if #state.list > POLICY.most then table.remove(state.list, 1) end
   fleet.log("WARN", "alert " .. kind .. " (" .. source .. "): " .. message)
   return alert
 end
@@ -79,10 +55,10 @@ end
 function alerts.sweep(now)
   local kept = {}
   for _, alert in ipairs(state.list) do
-    if now - alert.lastAt < alerts.RETENTION then
-      while alert.state == "OPEN" and RANK[alert.level] < #LEVELS and now - alert.escalatedAt >= alerts.ESCALATION do
+    if now - alert.lastAt < POLICY.retentionMs then
+      while alert.state == "OPEN" and RANK[alert.level] < #LEVELS and now - alert.escalatedAt >= POLICY.escalationMs do
         alert.level = LEVELS[RANK[alert.level] + 1]
-        alert.escalatedAt = alert.escalatedAt + alerts.ESCALATION
+        alert.escalatedAt = alert.escalatedAt + POLICY.escalationMs
       end
       kept[#kept + 1] = alert
     end
@@ -101,7 +77,8 @@ end
 
 --- How many alerts are not resolved, by level.
 function alerts.counts()
-  local counts = { INFO = 0, WARNING = 0, ERROR = 0, CRITICAL = 0 }
+  local counts = {}
+  for _, level in ipairs(LEVELS) do counts[level] = 0 end
   for _, alert in ipairs(state.list) do
     if alert.state ~= "RESOLVED" then counts[alert.level] = counts[alert.level] + 1 end
   end
@@ -204,7 +181,7 @@ function alerts.declare()
       type = { type = "string", required = true, enum = alerts.NAMES },
       source = { type = "string", required = true, minLength = 1, maxLength = 128 },
       message = { type = "string", required = true, maxLength = 500 },
-      level = { type = "string", enum = { "INFO", "WARNING", "ERROR", "CRITICAL" } },
+      level = { type = "string", enum = LEVELS },
     },
   }, function(data, msg)
     local alert = alerts.raise(data.type, data.source, data.message, fleet.now(msg), data.level)

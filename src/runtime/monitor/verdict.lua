@@ -1,13 +1,11 @@
 --- From the states of many processes to one verdict.
+local defaults = require("monitor.defaults")
+
 local verdict = {}
 
---- The thresholds, as shares of all processes; times in ms.
-verdict.DEFAULTS = {
-  intervalMs = 30000, timeoutMs = 5000, missesToOffline = 3, retries = 3, retryDelayMs = 10000,
-  offlineShare = 0.25, healthyShare = 0.95, degradedShare = 0.25,
-  passHealthyShare = 0.95, passOfflineShare = 0.10, passUnhealthyShare = 0.05,
-  errorRate = 0.05, responseMs = 5000,
-}
+--- The thresholds, as shares of all processes; times in ms. Repeats are the admin process' own: a command looks again in its next round.
+verdict.DEFAULTS = { retries = 3, retryDelayMs = 10000 }
+for name, value in pairs(defaults.checks) do verdict.DEFAULTS[name] = value end
 
 --- The state of one process from its reply to HEALTH_CHECK; no usable reply is OFFLINE, an error is UNHEALTHY.
 function verdict.ofReply(reply)

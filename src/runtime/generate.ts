@@ -1,0 +1,48 @@
+/**
+ * `node src/runtime/generate.ts`: writes the Lua files whose data TypeScript owns, so that a process and a command judge by the same.
+ * A test compares the files with what this makes.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { luaModule } from "../bundler/index.ts";
+import { DEPLOYMENT_STRATEGIES, TrafficStrategySchema } from "../delivery/strategy.ts";
+import { HOLD_CODES } from "../delivery/wire.ts";
+import { luaRules } from "../fleet/config/lua.ts";
+import { MOST_ALERTS, POLICY } from "../monitor/book.ts";
+import { CHECK_LIMITS, DEPLOYMENT_LIMITS } from "../monitor/limits.ts";
+import { LEVELS, TYPES } from "../monitor/types.ts";
+
+/** Path in this folder → text. */
+export const generated: ReadonlyMap<string, string> = new Map([
+  ["fleet/config-rules.lua", luaRules()],
+  [
+    "fleet/rollout-enums.lua",
+    luaModule(
+      ["The words of a rollout. Generated from src/delivery by `npm run docs`; a test compares the two."],
+      {
+        deploymentStrategies: DEPLOYMENT_STRATEGIES,
+        trafficStrategies: TrafficStrategySchema.options,
+        holdCodes: HOLD_CODES,
+      },
+    ),
+  ],
+  [
+    "monitor/defaults.lua",
+    luaModule(
+      [
+        "Types of alerts with their usual levels, how alerts live, and what is judged by. Times in milliseconds, shares from 0 to 1.",
+        "Generated from src/monitor by `npm run docs`; a test compares the two.",
+      ],
+      {
+        levels: LEVELS,
+        types: TYPES,
+        alerts: { ...POLICY, most: MOST_ALERTS },
+        checks: CHECK_LIMITS,
+        deployments: DEPLOYMENT_LIMITS,
+      },
+    ),
+  ],
+]);
+
+if (import.meta.main)
+  for (const [file, text] of generated) writeFileSync(join(import.meta.dirname, file), text);

@@ -1,0 +1,43 @@
+--- Types of alerts with their usual levels, how alerts live, and what is judged by. Times in milliseconds, shares from 0 to 1.
+-- Generated from src/monitor by `npm run docs`; a test compares the two.
+return {
+  levels = { "INFO", "WARNING", "ERROR", "CRITICAL" },
+  types = {
+    DEPLOYMENT_FAILURE_RATE_HIGH = "ERROR",
+    ROLLBACK_RATE_HIGH = "WARNING",
+    DEPLOYMENT_TIME_EXCEEDED = "WARNING",
+    HEALTH_CHECK_FAILURE_RATE_HIGH = "ERROR",
+    COORDINATOR_PERFORMANCE_DEGRADED = "WARNING",
+    CONFIG_DISTRIBUTION_FAILED = "ERROR",
+    ROLLBACK_EXECUTED = "WARNING",
+    ROLLBACK_FAILED = "CRITICAL",
+    SECURITY_ALERT = "CRITICAL",
+    PROCESS_OFFLINE = "CRITICAL",
+    PROCESS_UNHEALTHY = "ERROR",
+    PROCESS_ERROR = "ERROR",
+    PROCESS_DEGRADED = "WARNING",
+    PROCESS_STUCK = "ERROR",
+    PROCESS_DRIFT = "ERROR",
+  },
+  alerts = { cooldownMs = 300000, escalationMs = 900000, retentionMs = 259200000, most = 500 },
+  checks = {
+    intervalMs = 30000,
+    timeoutMs = 5000,
+    missesToOffline = 3,
+    offlineShare = 0.25,
+    healthyShare = 0.95,
+    degradedShare = 0.25,
+    passHealthyShare = 0.95,
+    passOfflineShare = 0.1,
+    passUnhealthyShare = 0.05,
+    errorRate = 0.05,
+    responseMs = 5000,
+  },
+  deployments = {
+    deploymentSample = 10,
+    failureRate = 0.1,
+    rollbackRate = 0.15,
+    deploymentSeconds = 600,
+    coordinatorSample = 20,
+  },
+}

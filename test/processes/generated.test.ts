@@ -1,0 +1,9 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { generated } from "../../src/runtime/generate.ts";
+import { packageDir } from "../../src/toolchain/paths.ts";
+
+test.each([...generated])("%s is what TypeScript makes of it (npm run docs)", (file, text) => {
+  expect(readFileSync(join(packageDir, "src/runtime", file), "utf8")).toBe(text);
+});
