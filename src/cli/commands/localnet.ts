@@ -18,110 +18,118 @@ export function localnetCommand(cli: Cli): Command {
       "The embedded AO network of a dev stack: real evaluator, own units, loopback only. `pulumi up` starts it by itself; " +
         "ids and state are kept in its folder.",
     );
-  const dir = (command: Command) => {
-    command.option("--dir <folder>", "its folder (default: localDir of the stack's settings)");
-  };
-  const common = { define: dir, options: DirSchema };
-  group.addCommand(
-    defineCommand(cli, {
-      ...common,
-      name: "start",
-      summary: "start it, or find it running",
-      description:
-        "Starts the network on its folder and waits until it answers. Done twice, it is done once.",
-      examples: [["npx fleet localnet start", "and print where it is"]],
-      define(command) {
-        dir(command);
-        command.option("--timeout <seconds>", "until it must answer", seconds, 60);
-      },
-      options: DirSchema.extend({ timeout: z.number() }),
-      async run(context, options) {
-        const localnet = await context.host.localnet();
-        const folder = folderOf(context, options);
-        const info = await localnet.start(folder, {
-          timeoutSeconds: options.timeout,
-          log: (line) => context.out.note(line),
-        });
-        show(context, true, info);
-        return undefined;
-      },
-    }),
-  );
-  group.addCommand(
-    defineCommand(cli, {
-      ...common,
-      name: "stop",
-      summary: "stop it; ids and state are kept",
-      description: "Stops the network. The next start goes on with the same processes, ids and ports.",
-      examples: [["npx fleet localnet stop", "until the next start"]],
-      async run(context, options) {
-        const localnet = await context.host.localnet();
-        const stopped = await localnet.stop(folderOf(context, options));
-        context.out.line(stopped ? "stopped" : "it was not running");
-        context.out.document({ success: true, stopped });
-        return undefined;
-      },
-    }),
-  );
-  group.addCommand(
-    defineCommand(cli, {
-      ...common,
-      name: "status",
-      summary: "say whether it runs, and where",
-      description: "Exit code 1 when it does not run.",
-      examples: [["npx fleet localnet status --json", "its addresses and modules"]],
-      async run(context, options) {
-        const localnet = await context.host.localnet();
-        const { running, info } = await localnet.status(folderOf(context, options));
-        show(context, running, info);
-        return running ? EXIT.ok : EXIT.failed;
-      },
-    }),
-  );
-  group.addCommand(
-    defineCommand(cli, {
-      ...common,
-      name: "reset",
-      summary: "stop it and forget all its processes",
-      description:
-        "Stops the network and removes its state. The fleet in it is lost; `pulumi up` makes a new one after `pulumi destroy`.",
-      examples: [["npx fleet localnet reset --yes", "without a question"]],
-      define(command) {
-        dir(command);
-        command.option("-y, --yes", "do not ask");
-      },
-      options: DirSchema.extend({ yes: z.boolean().default(false) }),
-      async run(context, options) {
-        const folder = folderOf(context, options);
-        await agree(context, options.yes, `Forget all processes in ${folder}?`);
-        await (await context.host.localnet()).reset(folder);
-        context.out.line(`forgotten: ${folder}`);
-        context.out.document({ success: true, dir: folder });
-        return undefined;
-      },
-    }),
-  );
-  group.addCommand(
-    defineCommand(cli, {
-      ...common,
-      name: "logs",
-      summary: "show what it wrote last",
-      description: "The last lines of the network's own log.",
-      examples: [["npx fleet localnet logs --lines 20", "the last 20 lines"]],
-      define(command) {
-        dir(command);
-        command.option("-n, --lines <number>", "how many", count(1), 100);
-      },
-      options: DirSchema.extend({ lines: z.number() }),
-      async run(context, options) {
-        const text = await (await context.host.localnet()).logs(folderOf(context, options), options.lines);
-        context.out.line(text);
-        context.out.document({ success: true, lines: text === "" ? [] : text.split("\n") });
-        return undefined;
-      },
-    }),
-  );
+  for (const make of [startCommand, stopCommand, statusCommand, resetCommand, logsCommand])
+    group.addCommand(make(cli));
   return group;
+}
+
+const dir = (command: Command) => {
+  command.option("--dir <folder>", "its folder (default: localDir of the stack's settings)");
+};
+const common = { define: dir, options: DirSchema };
+
+function startCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    ...common,
+    name: "start",
+    summary: "start it, or find it running",
+    description:
+      "Starts the network on its folder and waits until it answers. Done twice, it is done once.",
+    examples: [["npx fleet localnet start", "and print where it is"]],
+    define(command) {
+      dir(command);
+      command.option("--timeout <seconds>", "until it must answer", seconds, 60);
+    },
+    options: DirSchema.extend({ timeout: z.number() }),
+    async run(context, options) {
+      const localnet = await context.host.localnet();
+      const folder = folderOf(context, options);
+      const info = await localnet.start(folder, {
+        timeoutSeconds: options.timeout,
+        log: (line) => context.out.note(line),
+      });
+      show(context, true, info);
+      return undefined;
+    },
+  });
+}
+
+function stopCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    ...common,
+    name: "stop",
+    summary: "stop it; ids and state are kept",
+    description: "Stops the network. The next start goes on with the same processes, ids and ports.",
+    examples: [["npx fleet localnet stop", "until the next start"]],
+    async run(context, options) {
+      const localnet = await context.host.localnet();
+      const stopped = await localnet.stop(folderOf(context, options));
+      context.out.line(stopped ? "stopped" : "it was not running");
+      context.out.document({ success: true, stopped });
+      return undefined;
+    },
+  });
+}
+
+function statusCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    ...common,
+    name: "status",
+    summary: "say whether it runs, and where",
+    description: "Exit code 1 when it does not run.",
+    examples: [["npx fleet localnet status --json", "its addresses and modules"]],
+    async run(context, options) {
+      const localnet = await context.host.localnet();
+      const { running, info } = await localnet.status(folderOf(context, options));
+      show(context, running, info);
+      return running ? EXIT.ok : EXIT.failed;
+    },
+  });
+}
+
+function resetCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    ...common,
+    name: "reset",
+    summary: "stop it and forget all its processes",
+    description:
+      "Stops the network and removes its state. The fleet in it is lost; `pulumi up` makes a new one after `pulumi destroy`.",
+    examples: [["npx fleet localnet reset --yes", "without a question"]],
+    define(command) {
+      dir(command);
+      command.option("-y, --yes", "do not ask");
+    },
+    options: DirSchema.extend({ yes: z.boolean().default(false) }),
+    async run(context, options) {
+      const folder = folderOf(context, options);
+      await agree(context, options.yes, `Forget all processes in ${folder}?`);
+      await (await context.host.localnet()).reset(folder);
+      context.out.line(`forgotten: ${folder}`);
+      context.out.document({ success: true, dir: folder });
+      return undefined;
+    },
+  });
+}
+
+function logsCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    ...common,
+    name: "logs",
+    summary: "show what it wrote last",
+    description: "The last lines of the network's own log.",
+    examples: [["npx fleet localnet logs --lines 20", "the last 20 lines"]],
+    define(command) {
+      dir(command);
+      command.option("-n, --lines <number>", "how many", count(1), 100);
+    },
+    options: DirSchema.extend({ lines: z.number() }),
+    async run(context, options) {
+      const text = await (await context.host.localnet()).logs(folderOf(context, options), options.lines);
+      context.out.line(text);
+      context.out.document({ success: true, lines: text === "" ? [] : text.split("\n") });
+      return undefined;
+    },
+  });
 }
 
 /** Without asking pulumi: the folder rarely differs between stacks, so the dev stack's is the default. */

@@ -15,7 +15,7 @@ import { type Monitor, monitorOf, type RoundResult } from "../../operations/obse
 import { type MetricsServer, serveMetrics } from "../../operations/observe/server.ts";
 import { figureLines, lastWord } from "../../operations/observe/words.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({
@@ -55,49 +55,51 @@ export function monitorCommand(cli: Cli): Command {
         .option("--no-notify", "tell no receivers");
     },
     options: Options,
-    async run(context, options) {
-      const rounds = options.once ? 1 : options.rounds;
-      if (options.json && rounds !== 1) {
-        throw new UsageError({
-          code: "OPTIONS_CLASH",
-          what: "Several rounds cannot be one JSON document.",
-          expected: "--json with --once",
-          remedy: "Add --once; or read http://127.0.0.1:<port>/report with --metrics-port.",
-        });
-      }
-      const { env } = context.host;
-      const stack = await context.stack();
-      const { settings: read, file } = settingsOf(context.projectDir, stack, options.config, env);
-      const settings =
-        options.interval === undefined
-          ? read
-          : { ...read, limits: { ...read.limits, intervalMs: options.interval * 1000 } };
-      const fleet = await context.fleet({ journal: "discard", wallet: settings.alerts.ledger });
-      const path = storePath(fleet.session.scope);
-      const store = openStore(path);
-      const lock = await alone(path).catch((error: unknown) => {
-        store.close();
-        throw error;
-      });
-      try {
-        const monitor = monitorOf({
-          fleet,
-          history: await context.host.history(fleet, 30),
-          store,
-          settings,
-          clock: realClock,
-          env,
-          commits: () => commitTimes(context.projectDir),
-          notify: options.notify,
-        });
-        context.out.detail(file === undefined ? "settings: all defaults" : `settings: ${file}`);
-        return await watch(context, monitor, rounds, options.metricsPort);
-      } finally {
-        await lock.release();
-        store.close();
-      }
-    },
+    run,
   });
+}
+
+async function run(context: Context, options: z.output<typeof Options>): Promise<ExitCode> {
+  const rounds = options.once ? 1 : options.rounds;
+  if (options.json && rounds !== 1) {
+    throw new UsageError({
+      code: "OPTIONS_CLASH",
+      what: "Several rounds cannot be one JSON document.",
+      expected: "--json with --once",
+      remedy: "Add --once; or read http://127.0.0.1:<port>/report with --metrics-port.",
+    });
+  }
+  const { env } = context.host;
+  const stack = await context.stack();
+  const { settings: read, file } = settingsOf(context.projectDir, stack, options.config, env);
+  const settings =
+    options.interval === undefined
+      ? read
+      : { ...read, limits: { ...read.limits, intervalMs: options.interval * 1000 } };
+  const fleet = await context.fleet({ journal: "discard", wallet: settings.alerts.ledger });
+  const path = storePath(fleet.session.scope);
+  const store = openStore(path);
+  const lock = await alone(path).catch((error: unknown) => {
+    store.close();
+    throw error;
+  });
+  try {
+    const monitor = monitorOf({
+      fleet,
+      history: await context.host.history(fleet, 30),
+      store,
+      settings,
+      clock: realClock,
+      env,
+      commits: () => commitTimes(context.projectDir),
+      notify: options.notify,
+    });
+    context.out.detail(file === undefined ? "settings: all defaults" : `settings: ${file}`);
+    return await watch(context, monitor, rounds, options.metricsPort);
+  } finally {
+    await lock.release();
+    store.close();
+  }
 }
 
 async function watch(

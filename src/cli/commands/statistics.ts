@@ -7,9 +7,11 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { type Statistics, statistics } from "../../fleet/protocol/statistics.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
-import { type Cli, defineCommand, seconds } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
+import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
+
+const Options = z.looseObject({ timeout: z.number() });
 
 const DEPLOYMENTS = [
   "totalDeployments",
@@ -37,49 +39,55 @@ export function statisticsCommand(cli: Cli): Command {
         .argument("[members...]", "names of members (default: all)")
         .option("--timeout <seconds>", "until every process must have answered", seconds, 30);
     },
-    options: z.looseObject({ timeout: z.number() }),
-    async run({ out, ...context }, { timeout }, names) {
-      const fleet = await context.fleet({ journal: "discard" });
-      const asked = await Promise.all(
-        withSharing(fleet, membersWithLibrary(fleet, names, true, out)).map((member) =>
-          statisticsOf(fleet, member, timeout),
-        ),
-      );
-      const known = asked.flatMap((one) => (one.statistics ? [{ ...one, statistics: one.statistics }] : []));
-      const heading = [
-        "process",
-        "messages",
-        "errors",
-        "refused",
-        "stale",
-        "heap kB",
-        "open calls",
-        "last message",
-      ];
-      const rows = known.map(({ name, statistics }) => [
-        name,
-        ...[statistics.messages, statistics.errors, statistics.refused, statistics.staleEpochs].map(String),
-        statistics.luaHeapKB.toFixed(0),
-        String(statistics.openCalls),
-        statistics.lastMessageAt > 0
-          ? new Date(statistics.lastMessageAt).toISOString().slice(0, 19)
-          : "never",
-      ]);
-      if (rows.length > 0) for (const line of table(heading, rows)) out.line(line);
-      for (const { name, statistics } of known) {
-        const figures = DEPLOYMENTS.filter((key) => typeof statistics[key] === "number");
-        if (figures.length > 0)
-          out.line(`${name}: ${figures.map((key) => `${key} ${statistics[key]}`).join(", ")}`);
-        const busiest = Object.entries(statistics.byAction).sort(([, a], [, b]) => b - a);
-        if (busiest.length > 0)
-          out.detail(`${name}: ${busiest.map(([action, n]) => `${action} ${n}`).join(", ")}`);
-      }
-      const silent = asked.filter(({ statistics }) => statistics === undefined);
-      for (const { error } of silent) if (error) out.alert(formatProblem(error));
-      out.document({ success: silent.length === 0, stack: fleet.stack, processes: asked });
-      return silent.length === 0 ? EXIT.ok : EXIT.failed;
-    },
+    options: Options,
+    run,
   });
+}
+
+async function run(
+  { out, ...context }: Context,
+  { timeout }: z.output<typeof Options>,
+  names: readonly string[],
+): Promise<ExitCode> {
+  const fleet = await context.fleet({ journal: "discard" });
+  const asked = await Promise.all(
+    withSharing(fleet, membersWithLibrary(fleet, names, true, out)).map((member) =>
+      statisticsOf(fleet, member, timeout),
+    ),
+  );
+  const known = asked.flatMap((one) => (one.statistics ? [{ ...one, statistics: one.statistics }] : []));
+  const heading = [
+    "process",
+    "messages",
+    "errors",
+    "refused",
+    "stale",
+    "heap kB",
+    "open calls",
+    "last message",
+  ];
+  const rows = known.map(({ name, statistics }) => [
+    name,
+    ...[statistics.messages, statistics.errors, statistics.refused, statistics.staleEpochs].map(String),
+    statistics.luaHeapKB.toFixed(0),
+    String(statistics.openCalls),
+    statistics.lastMessageAt > 0
+      ? new Date(statistics.lastMessageAt).toISOString().slice(0, 19)
+      : "never",
+  ]);
+  if (rows.length > 0) for (const line of table(heading, rows)) out.line(line);
+  for (const { name, statistics } of known) {
+    const figures = DEPLOYMENTS.filter((key) => typeof statistics[key] === "number");
+    if (figures.length > 0)
+      out.line(`${name}: ${figures.map((key) => `${key} ${statistics[key]}`).join(", ")}`);
+    const busiest = Object.entries(statistics.byAction).sort(([, a], [, b]) => b - a);
+    if (busiest.length > 0)
+      out.detail(`${name}: ${busiest.map(([action, n]) => `${action} ${n}`).join(", ")}`);
+  }
+  const silent = asked.filter(({ statistics }) => statistics === undefined);
+  for (const { error } of silent) if (error) out.alert(formatProblem(error));
+  out.document({ success: silent.length === 0, stack: fleet.stack, processes: asked });
+  return silent.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
 /** With each member every further revision that has a part of its traffic: one process counts a part of the requests only. */

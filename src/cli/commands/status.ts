@@ -12,7 +12,7 @@ import type { StatusRow } from "../../operations/observe/status-row.ts";
 import { type ShownTraffic, trafficOf } from "../../operations/observe/traffic.ts";
 import { routerIn } from "../../operations/rollout/router.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
 import { trafficLines } from "../traffic.ts";
 
@@ -48,39 +48,41 @@ export function statusCommand(cli: Cli): Command {
         .option("--timeout <seconds>", "until every process must have answered", seconds, 30);
     },
     options: Options,
-    async run(context, options) {
-      const watch = options.watch === true ? 5 : options.watch || undefined;
-      if (watch !== undefined && options.json) {
-        throw new UsageError({
-          code: "OPTIONS_CLASH",
-          what: "--watch has no end, so it cannot be one JSON document.",
-          expected: "--watch or --json",
-          remedy: "Drop one of them.",
-        });
-      }
-      const fleet = await context.fleet({ journal: "discard", wallet: !options.quick });
-      if (fleet.members.length === 0) return nothing(context, fleet);
-      const router = await routerIn(context, fleet, options.router);
-      for (;;) {
-        const [traffic, ...found] = await Promise.all([
-          trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
-          ...servingIn(fleet).map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
-        ]);
-        rememberHeard(fleet.session.scope, heardOf(found, Date.now()));
-        const rows = whileReplaced(found, traffic);
-        const healthy = rows.every(
-          ({ health, replacedBy }) =>
-            health === "HEALTHY" || (options.quick && health === "ACTIVE") || replacedBy !== undefined,
-        );
-        if (watch !== undefined && context.host.stdout.isTTY) context.host.stdout.write("\x1b[H\x1b[2J");
-        print(context, fleet, rows, traffic);
-        const shown = traffic === undefined ? {} : { traffic };
-        context.out.document({ success: healthy, stack: fleet.stack, processes: rows, ...shown });
-        if (watch === undefined || !context.host.isRead()) return healthy ? EXIT.ok : EXIT.failed;
-        await context.host.pause(watch);
-      }
-    },
+    run,
   });
+}
+
+async function run(context: Context, options: z.output<typeof Options>): Promise<ExitCode> {
+  const watch = options.watch === true ? 5 : options.watch || undefined;
+  if (watch !== undefined && options.json) {
+    throw new UsageError({
+      code: "OPTIONS_CLASH",
+      what: "--watch has no end, so it cannot be one JSON document.",
+      expected: "--watch or --json",
+      remedy: "Drop one of them.",
+    });
+  }
+  const fleet = await context.fleet({ journal: "discard", wallet: !options.quick });
+  if (fleet.members.length === 0) return nothing(context, fleet);
+  const router = await routerIn(context, fleet, options.router);
+  for (;;) {
+    const [traffic, ...found] = await Promise.all([
+      trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
+      ...servingIn(fleet).map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
+    ]);
+    rememberHeard(fleet.session.scope, heardOf(found, Date.now()));
+    const rows = whileReplaced(found, traffic);
+    const healthy = rows.every(
+      ({ health, replacedBy }) =>
+        health === "HEALTHY" || (options.quick && health === "ACTIVE") || replacedBy !== undefined,
+    );
+    if (watch !== undefined && context.host.stdout.isTTY) context.host.stdout.write("\x1b[H\x1b[2J");
+    print(context, fleet, rows, traffic);
+    const shown = traffic === undefined ? {} : { traffic };
+    context.out.document({ success: healthy, stack: fleet.stack, processes: rows, ...shown });
+    if (watch === undefined || !context.host.isRead()) return healthy ? EXIT.ok : EXIT.failed;
+    await context.host.pause(watch);
+  }
 }
 
 const COLOUR: Readonly<Record<string, "green" | "yellow" | "red">> = {

@@ -19,7 +19,7 @@ import {
 import { runValidation } from "../../operations/validate/run.ts";
 import { validateSecrets } from "../../operations/validate/secrets.ts";
 import { type Cli, type Context, count, defineCommand, names, positive, seconds } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({
@@ -81,52 +81,54 @@ export function validateCommand(cli: Cli): Command {
         .option("--junit <file>", "where the JUnit report goes", join("build", "validation-report.xml"));
     },
     options: Options,
-    async run(context, options) {
-      const types = typesOf(options.types);
-      const workspace = await context.workspace();
-      const stack = await context.stack();
-      const fleet = await context.fleet({ journal: "discard" });
-      const members = membersNamed(fleet, options.process, true);
-      const { scope } = fleet.session;
-      const at = new Date().toISOString();
-      const subject = {
-        fleet,
-        members,
-        release: await readRelease(scope, "current"),
-        budget: budgetOf(options.timeout),
-        thresholds: {
-          minSuccessRate: options.minSuccess,
-          maxAverageMs: options.maxAverage,
-          ...(options.maxP95 === undefined ? {} : { maxP95Ms: options.maxP95 }),
-          maxRegression: options.maxRegression,
-          maxResponseMs: options.maxResponse,
-        },
-        performanceSeconds: options.performanceDuration,
-        rate: options.rate,
-        patience: options.answerTimeout,
-        retries: { most: options.healthRetries, seconds: options.retryDelay },
-        history: await context.host.history(fleet, options.answerTimeout),
-        projectDir: context.projectDir,
-        note: (line: string) => context.out.note(line),
-      };
-      const report = await runValidation(subject, {
-        types,
-        secrets: (findings) => validateSecrets(workspace, stack, findings),
-        async onFound(type, findings) {
-          const failed = findings.filter(({ status }) => status === "FAIL").length;
-          context.out.note(`${type}: ${findings.length - failed} of ${findings.length} are well`);
-          await logFindings(scope.build, at, findings);
-        },
-      });
-      const path = await writeReport(scope.build, report);
-      const junit = isAbsolute(options.junit) ? options.junit : resolve(context.projectDir, options.junit);
-      await writeAtomically(junit, await junitOf(report));
-      print(context, report, [path, junit]);
-      context.out.document(report);
-      if (report.timedOut) return EXIT.timeout;
-      return report.success ? EXIT.ok : EXIT.failed;
+    run,
+  });
+}
+
+async function run(context: Context, options: z.output<typeof Options>): Promise<ExitCode> {
+  const types = typesOf(options.types);
+  const workspace = await context.workspace();
+  const stack = await context.stack();
+  const fleet = await context.fleet({ journal: "discard" });
+  const members = membersNamed(fleet, options.process, true);
+  const { scope } = fleet.session;
+  const at = new Date().toISOString();
+  const subject = {
+    fleet,
+    members,
+    release: await readRelease(scope, "current"),
+    budget: budgetOf(options.timeout),
+    thresholds: {
+      minSuccessRate: options.minSuccess,
+      maxAverageMs: options.maxAverage,
+      ...(options.maxP95 === undefined ? {} : { maxP95Ms: options.maxP95 }),
+      maxRegression: options.maxRegression,
+      maxResponseMs: options.maxResponse,
+    },
+    performanceSeconds: options.performanceDuration,
+    rate: options.rate,
+    patience: options.answerTimeout,
+    retries: { most: options.healthRetries, seconds: options.retryDelay },
+    history: await context.host.history(fleet, options.answerTimeout),
+    projectDir: context.projectDir,
+    note: (line: string) => context.out.note(line),
+  };
+  const report = await runValidation(subject, {
+    types,
+    secrets: (findings) => validateSecrets(workspace, stack, findings),
+    async onFound(type, findings) {
+      const failed = findings.filter(({ status }) => status === "FAIL").length;
+      context.out.note(`${type}: ${findings.length - failed} of ${findings.length} are well`);
+      await logFindings(scope.build, at, findings);
     },
   });
+  const path = await writeReport(scope.build, report);
+  const junit = isAbsolute(options.junit) ? options.junit : resolve(context.projectDir, options.junit);
+  await writeAtomically(junit, await junitOf(report));
+  print(context, report, [path, junit]);
+  context.out.document(report);
+  if (report.timedOut) return EXIT.timeout;
+  return report.success ? EXIT.ok : EXIT.failed;
 }
 
 /** @throws UsageError TYPE_UNKNOWN */

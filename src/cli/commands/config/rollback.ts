@@ -7,9 +7,9 @@ import { recordChanges } from "../../../operations/settings/record.ts";
 import { SendOptions, sendConfigs } from "../../../operations/settings/send.ts";
 import { versionOf } from "../../../operations/settings/versions.ts";
 import { DRIFT_NOTE } from "../../../operations/settings/words.ts";
-import { type Cli, defineCommand, seconds } from "../../command.ts";
+import { type Cli, type Context, defineCommand, seconds } from "../../command.ts";
 import { confirmed } from "../../config/confirm.ts";
-import { EXIT } from "../../exit.ts";
+import { EXIT, type ExitCode } from "../../exit.ts";
 
 const Options = SendOptions.extend({ type: z.string(), to: z.string() });
 
@@ -36,41 +36,47 @@ export function configRollbackCommand(cli: Cli): Command {
         .option("--timeout <seconds>", "until every process must have answered", seconds, 120);
     },
     options: Options,
-    async run(context, { timeout, yes, type, to }, names) {
-      const { out } = context;
-      const fleet = await context.fleet({ journal: "discard" });
-      const live = await liveConfigs(fleet, membersWithLibrary(fleet, names, false, out), {
-        configType: type,
-        history: true,
-        seconds: timeout,
-      });
-      const declared = (await declaredBy(fleet)) ?? {};
-      const wanted = live.map((one) => {
-        const version = versionOf(one, type, to);
-        const rule = declared[one.member.name]?.rules?.[type];
-        return {
-          member: one.member,
-          configType: type,
-          data: version.configData,
-          rule,
-          version: version.version,
-        };
-      });
-      for (const { member, data, version } of wanted) {
-        const held = live.find((one) => one.member === member)?.told.held[type];
-        const fields = explainData(held?.data ?? {}, data);
-        out.line(
-          `${member.name} ${type}: back to v${version}${fields.length === 0 ? ", which it holds already" : ""}`,
-        );
-        for (const field of fields) out.line(`  ${field}`);
-      }
-      if (!(await confirmed(context, yes, "Send them?"))) return EXIT.ok;
-      const sent = await sendConfigs(fleet, wanted, timeout);
-      await recordChanges(fleet, sent, `config rollback to ${to}`, (line) => out.note(line));
-      out.document({ success: true, stack: fleet.stack, sent });
-      for (const { member, version } of sent) out.line(`${member}: ${type} v${version}`);
-      if (sent.length > 0) out.note(DRIFT_NOTE);
-      return EXIT.ok;
-    },
+    run,
   });
+}
+
+async function run(
+  context: Context,
+  { timeout, yes, type, to }: z.output<typeof Options>,
+  names: readonly string[],
+): Promise<ExitCode> {
+  const { out } = context;
+  const fleet = await context.fleet({ journal: "discard" });
+  const live = await liveConfigs(fleet, membersWithLibrary(fleet, names, false, out), {
+    configType: type,
+    history: true,
+    seconds: timeout,
+  });
+  const declared = (await declaredBy(fleet)) ?? {};
+  const wanted = live.map((one) => {
+    const version = versionOf(one, type, to);
+    const rule = declared[one.member.name]?.rules?.[type];
+    return {
+      member: one.member,
+      configType: type,
+      data: version.configData,
+      rule,
+      version: version.version,
+    };
+  });
+  for (const { member, data, version } of wanted) {
+    const held = live.find((one) => one.member === member)?.told.held[type];
+    const fields = explainData(held?.data ?? {}, data);
+    out.line(
+      `${member.name} ${type}: back to v${version}${fields.length === 0 ? ", which it holds already" : ""}`,
+    );
+    for (const field of fields) out.line(`  ${field}`);
+  }
+  if (!(await confirmed(context, yes, "Send them?"))) return EXIT.ok;
+  const sent = await sendConfigs(fleet, wanted, timeout);
+  await recordChanges(fleet, sent, `config rollback to ${to}`, (line) => out.note(line));
+  out.document({ success: true, stack: fleet.stack, sent });
+  for (const { member, version } of sent) out.line(`${member}: ${type} v${version}`);
+  if (sent.length > 0) out.note(DRIFT_NOTE);
+  return EXIT.ok;
 }

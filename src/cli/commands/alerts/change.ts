@@ -1,0 +1,55 @@
+import { userInfo } from "node:os";
+import type { Command } from "commander";
+import { z } from "zod";
+import { acknowledge, type Book, resolve } from "../../../monitor/book.ts";
+import { updateAlerts } from "../../../operations/observe/alert-book.ts";
+import { type Cli, defineCommand } from "../../command.ts";
+import { plain } from "./shown.ts";
+
+export const acknowledgeCommand = (cli: Cli): Command =>
+  byId(
+    cli,
+    "acknowledge",
+    "say that somebody knows of it",
+    "An acknowledged alert does not escalate any more; it resolves by itself.",
+    acknowledge,
+  );
+
+export const resolveCommand = (cli: Cli): Command =>
+  byId(
+    cli,
+    "resolve",
+    "say that it is over",
+    "For what does not resolve by itself: an executed rollback. What still holds is raised anew after the cooldown.",
+    resolve,
+  );
+
+/** A command that changes alerts by their ids. */
+function byId(
+  cli: Cli,
+  name: "acknowledge" | "resolve",
+  summary: string,
+  description: string,
+  change: (book: Book, id: string, by: string, now: number) => Book,
+) {
+  return defineCommand(cli, {
+    name,
+    summary,
+    description,
+    examples: [[`npx fleet alerts ${name} alert-7`, "the alert that list shows as alert-7"]],
+    define(command) {
+      command.argument("<alerts...>", "ids, as list shows them");
+    },
+    options: z.looseObject({}),
+    async run(context, _options, ids) {
+      const now = Date.now();
+      const book = await updateAlerts(context, (before) =>
+        ids.reduce((after, id) => change(after, id, userInfo().username, now), before),
+      );
+      const changed = book.alerts.filter(({ alertId }) => ids.includes(alertId));
+      for (const alert of changed) context.out.line(`${alert.alertId} ${alert.state}`);
+      context.out.document({ success: true, alerts: changed.map(plain) });
+      return undefined;
+    },
+  });
+}

@@ -1,0 +1,55 @@
+import { type Command, Option } from "commander";
+import { z } from "zod";
+import { isOpen, openByLevel } from "../../../monitor/book.ts";
+import { TYPE_NAMES } from "../../../monitor/types.ts";
+import { readAlerts } from "../../../operations/observe/alert-book.ts";
+import { type Cli, defineCommand } from "../../command.ts";
+import { table } from "../../table.ts";
+import { iso, plain } from "./shown.ts";
+
+export function listCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "list",
+    summary: "show alerts, the newest last",
+    description: "Open and acknowledged ones. Exit code 0 also when there are some.",
+    examples: [
+      ["npx fleet alerts list", "what is not resolved"],
+      ["npx fleet alerts list --all", "and what is over, three days back"],
+    ],
+    define(command) {
+      command.option("-a, --all", "resolved ones too").addOption(typeOption());
+    },
+    options: z.looseObject({ all: z.boolean().default(false), type: z.enum(TYPE_NAMES).optional() }),
+    async run(context, { all, type }) {
+      const book = await readAlerts(context);
+      const alerts = book.alerts.filter(
+        (alert) => (all || isOpen(alert)) && (type === undefined || alert.type === type),
+      );
+      const silences = book.silences.filter(({ until }) => until > Date.now());
+      context.out.document({
+        success: true,
+        alerts: alerts.map(plain),
+        counts: openByLevel(book.alerts),
+        silences: silences.map(({ until, ...rest }) => ({ ...rest, until: iso(until) })),
+      });
+      if (alerts.length === 0) context.out.line(all ? "no alerts" : "no open alerts");
+      const rows = alerts.map(({ alertId, level, state, type: kind, source, count, raisedAt, message }) => [
+        ...[alertId, level, state, kind, source],
+        ...[String(count), iso(raisedAt), message],
+      ]);
+      if (rows.length > 0)
+        for (const line of table(
+          ["id", "level", "state", "type", "source", "rounds", "since", "message"],
+          rows,
+        ))
+          context.out.line(line);
+      for (const each of silences)
+        context.out.line(
+          `silenced until ${iso(each.until)}: ${each.type}${each.source ? ` ${each.source}` : ""}`,
+        );
+      return undefined;
+    },
+  });
+}
+
+const typeOption = () => new Option("-t, --type <type>", "only alerts of this type").choices(TYPE_NAMES);

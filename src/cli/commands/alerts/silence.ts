@@ -1,0 +1,80 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { z } from "zod";
+import { FleetError } from "../../../core/errors.ts";
+import { silence, unsilence } from "../../../monitor/book.ts";
+import { TYPE_NAMES } from "../../../monitor/types.ts";
+import { updateAlerts } from "../../../operations/observe/alert-book.ts";
+import { type Cli, defineCommand } from "../../command.ts";
+import { iso } from "./shown.ts";
+
+export function silenceCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "silence",
+    summary: "raise no alerts of a type for a while",
+    description: "Of one source, or of all. Alerts that are open stay open, and do not escalate.",
+    examples: [
+      [
+        "npx fleet alerts silence PROCESS_OFFLINE --source shop --minutes 30",
+        "while shop is being worked on",
+      ],
+    ],
+    define(command) {
+      command
+        .argument("<type>", "type of alert")
+        .option("--source <name>", "only of this source: a process, a deployment")
+        .option("--minutes <number>", "for so long", minutes, 60);
+    },
+    options: z.looseObject({ source: z.string().optional(), minutes: z.number() }),
+    async run(context, { source, minutes }, [name = ""]) {
+      const type = typeNamed(name);
+      const until = Date.now() + minutes * 60_000;
+      const key = { type, ...(source === undefined ? {} : { source }) };
+      await updateAlerts(context, (book) => silence(book, { ...key, until }));
+      context.out.line(`silenced until ${iso(until)}`);
+      context.out.document({ success: true, ...key, until: iso(until) });
+      return undefined;
+    },
+  });
+}
+
+export function unsilenceCommand(cli: Cli): Command {
+  return defineCommand(cli, {
+    name: "unsilence",
+    summary: "raise them again",
+    description: "Ends a silence before its time. Name the source when it was silenced with one.",
+    examples: [["npx fleet alerts unsilence PROCESS_OFFLINE --source shop", "shop is back"]],
+    define(command) {
+      command
+        .argument("<type>", "type of alert")
+        .option("--source <name>", "the source it was silenced with");
+    },
+    options: z.looseObject({ source: z.string().optional() }),
+    async run(context, { source }, [name = ""]) {
+      const key = { type: typeNamed(name), ...(source === undefined ? {} : { source }) };
+      await updateAlerts(context, (book) => unsilence(book, key));
+      context.out.line("not silenced any more");
+      context.out.document({ success: true, ...key });
+      return undefined;
+    },
+  });
+}
+
+/** For commander: a number of minutes, above zero and at most a week, as the ledger allows. */
+function minutes(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value <= 0 || value > 10_080)
+    throw new InvalidArgumentError("Give a number of minutes above zero, at most 10080.");
+  return value;
+}
+
+function typeNamed(text: string) {
+  const type = TYPE_NAMES.find((name) => name === text.toUpperCase());
+  if (type) return type;
+  throw new FleetError({
+    code: "UNKNOWN_TYPE",
+    what: `There is no type of alert "${text}".`,
+    got: text,
+    expected: `one of ${TYPE_NAMES.join(", ")}`,
+    remedy: "npx fleet alerts rules lists them.",
+  });
+}
