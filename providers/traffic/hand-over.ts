@@ -52,82 +52,106 @@ const KeysSchema = z.looseObject({
 });
 const ImportedSchema = z.looseObject({ digest: z.string() });
 
+type Tell = (name: string, detail: string, phase?: string) => Promise<void>;
+
+// Two revisions of one member are told the same: their intents need names of their own.
+const place = (name: string, processId: string) => ({
+  name: `${name}@${processId.slice(0, 8)}`,
+  generation: 1,
+  processId,
+});
+
 /** By signed messages to the processes themselves. */
-export function handOverBy(
-  session: Session,
-  budget: () => Budget,
-  tell: (name: string, detail: string, phase?: string) => Promise<void>,
-  globalsOf: (name: string) => readonly string[] | undefined = () => undefined,
-): HandOver {
-  // Two revisions of one member are told the same: their intents need names of their own.
-  const place = (name: string, processId: string) => ({
-    name: `${name}@${processId.slice(0, 8)}`,
-    generation: 1,
-    processId,
-  });
-  const control = async <T>(
+export class StateHandOver implements HandOver {
+  readonly #session: Session;
+  readonly #budget: () => Budget;
+  readonly #tell: Tell;
+  readonly #globalsOf: (name: string) => readonly string[] | undefined;
+  readonly #assertLosable: ReturnType<typeof losing>;
+
+  constructor(
+    session: Session,
+    budget: () => Budget,
+    tell: Tell,
+    globalsOf: (name: string) => readonly string[] | undefined = () => undefined,
+  ) {
+    this.#session = session;
+    this.#budget = budget;
+    this.#tell = tell;
+    this.#globalsOf = globalsOf;
+    this.#assertLosable = losing(session, budget, tell);
+  }
+
+  async #control<T>(
     name: string,
     processId: string,
     action: string,
     schema: z.ZodType<T>,
     data = {},
-  ) => {
-    const epoch = await session.deployment.epoch();
-    return ask(session, { ...place(name, processId), action, epoch, data }, schema, budget());
-  };
-  const status = async (name: string, processId: string) =>
-    (await info(session, place(name, processId), budget(), "status")).status;
+  ) {
+    const epoch = await this.#session.deployment.epoch();
+    return ask(this.#session, { ...place(name, processId), action, epoch, data }, schema, this.#budget());
+  }
 
-  const keysOf = (name: string, processId: string, keys: KeyRange) =>
-    ask(session, { ...place(name, processId), action: "GET_KEYS", data: keys }, KeysSchema, budget());
+  async #status(name: string, processId: string) {
+    return (await info(this.#session, place(name, processId), this.#budget(), "status")).status;
+  }
+
+  #keysOf(name: string, processId: string, keys: KeyRange) {
+    return ask(this.#session, { ...place(name, processId), action: "GET_KEYS", data: keys }, KeysSchema, this.#budget());
+  }
+
   /** Whether it refuses requests, of these callers or of all. */
-  const drains = async (name: string, processId: string, keys?: KeyRange): Promise<boolean> => {
-    if (keys === undefined) return (await status(name, processId)) === "DRAINING";
-    const { salt, sealed } = await keysOf(name, processId, keys);
+  async #drains(name: string, processId: string, keys?: KeyRange): Promise<boolean> {
+    if (keys === undefined) return (await this.#status(name, processId)) === "DRAINING";
+    const { salt, sealed } = await this.#keysOf(name, processId, keys);
     return sealed.some(({ from, to }) => salt !== keys.salt || (from < keys.to && to > keys.from));
-  };
-  const assertLosable = losing(session, budget, tell);
+  }
+
   /** Whether it drains; `undefined` when all that it had is lost. */
-  const drainsYet = (owner: Owner): Promise<boolean | undefined> =>
-    drains(owner.name, owner.to, owner.keys).catch(async (error: unknown) => {
-      await assertLosable(owner, error);
+  #drainsYet(owner: Owner): Promise<boolean | undefined> {
+    return this.#drains(owner.name, owner.to, owner.keys).catch(async (error: unknown) => {
+      await this.#assertLosable(owner, error);
       return undefined;
     });
-  const resume = (name: string, processId: string, keys?: KeyRange): Promise<unknown> =>
-    keys === undefined
-      ? control(name, processId, "RESUME", StatusSchema)
-      : control(name, processId, "UNSEAL_KEYS", SealedSchema, keys);
+  }
 
-  const exported = async ({ name, from, keys }: Handing): Promise<Exported> => {
-    const globals = globalsOf(name);
+  #resume(name: string, processId: string, keys?: KeyRange): Promise<unknown> {
+    return keys === undefined
+      ? this.#control(name, processId, "RESUME", StatusSchema)
+      : this.#control(name, processId, "UNSEAL_KEYS", SealedSchema, keys);
+  }
+
+  async #exported({ name, from, keys }: Handing): Promise<Exported> {
+    const globals = this.#globalsOf(name);
     const owner = place(name, from);
     const given = keys
-      ? await ask(session, { ...owner, action: "EXPORT_KEYS", data: keys }, ExportedSchema, budget())
+      ? await ask(this.#session, { ...owner, action: "EXPORT_KEYS", data: keys }, ExportedSchema, this.#budget())
       : await exportedState(
-          session,
+          this.#session,
           owner,
           { whole: true, ...(globals === undefined ? {} : { globals }) },
-          budget(),
+          this.#budget(),
         );
     if (keys === undefined && given.globals === undefined) {
       // A library from before it saw them: what it says is not all that there is.
-      const left = await globalsSeen(session, place(name, from), budget());
+      const left = await globalsSeen(this.#session, place(name, from), this.#budget());
       if (left.length > 0) throw notSeen(name, from, left);
     }
     return given;
-  };
+  }
 
-  const copy = async (handing: Handing, given: Exported): Promise<void> => {
+  async #copy(handing: Handing, given: Exported): Promise<void> {
     const { name, to, keys } = handing;
     const { state, digest } = given;
     const sent = { state, digest };
     const taken = keys
-      ? (await control(name, to, "IMPORT_KEYS", ImportedSchema, { ...keys, ...sent })).digest
+      ? (await this.#control(name, to, "IMPORT_KEYS", ImportedSchema, { ...keys, ...sent })).digest
       : await importState(
-          session,
+          this.#session,
           place(name, to),
-          { epoch: await session.deployment.epoch(), ...sent },
-          budget(),
+          { epoch: await this.#session.deployment.epoch(), ...sent },
+          this.#budget(),
         );
     if (taken === digest) return;
     throw new FleetError({
@@ -137,101 +161,98 @@ export function handOverBy(
       expected: digest,
       remedy: `npx fleet logs ${name}`,
     });
-  };
+  }
 
   /** Calls to others that it waits for still change its state when they are answered. */
-  const quiet = async ({ name, from, keys }: Handing): Promise<void> => {
+  async #quiet({ name, from, keys }: Handing): Promise<void> {
     const open = async (): Promise<number> => {
-      if (keys) return (await keysOf(name, from, keys)).open;
-      return (await statistics(session, place(name, from), budget())).openCalls;
+      if (keys) return (await this.#keysOf(name, from, keys)).open;
+      return (await statistics(this.#session, place(name, from), this.#budget())).openCalls;
     };
     for (let waited = 0; waited < CALLS; waited += LOOK) {
       if ((await open()) === 0) return;
       await sleep(LOOK);
     }
     throw callsOpen(name, CALLS / 1000);
-  };
+  }
 
   /** What it has when no handler of the program waits for an answer any more: such a one holds state that nobody can see. */
-  const still = async (handing: Handing): Promise<Exported> => {
+  async #still(handing: Handing): Promise<Exported> {
     for (let waited = 0; waited < CALLS; waited += LOOK) {
-      const given = await exported(handing);
+      const given = await this.#exported(handing);
       if ((given.globals?.waiting ?? 0) === 0) return given;
       await sleep(LOOK);
     }
     throw callsOpen(handing.name, CALLS / 1000);
-  };
+  }
 
-  const byKey = async (handing: Handing, keys: KeyRange): Promise<void> => {
+  async #byKey(handing: Handing, keys: KeyRange): Promise<void> {
     const { name, from } = handing;
     const started = performance.now();
-    const { states } = await keysOf(name, from, keys);
+    const { states } = await this.#keysOf(name, from, keys);
     if (states.length === 0) throw notByKey(name);
-    if (!(await drains(name, from, keys))) await copy(handing, await exported(handing));
-    await control(name, from, "SEAL_KEYS", SealedSchema, keys);
+    if (!(await this.#drains(name, from, keys))) await this.#copy(handing, await this.#exported(handing));
+    await this.#control(name, from, "SEAL_KEYS", SealedSchema, keys);
     crashPoint("handover.drained");
-    await quiet(handing);
-    const given = await exported(handing);
-    await copy(handing, given);
+    await this.#quiet(handing);
+    const given = await this.#exported(handing);
+    await this.#copy(handing, given);
     crashPoint("handover.given");
     const ms = Math.round(performance.now() - started);
-    await tell(
+    await this.#tell(
       name,
       `keys of ${percent(keys.to - keys.from)} of callers, ${carriedWords(handing, given)}, ${ms} ms`,
     );
-  };
+  }
 
-  const one = async (handing: Handing): Promise<void> => {
+  async #one(handing: Handing): Promise<void> {
     const { name, from, to, keys } = handing;
-    if (keys) return byKey(handing, keys);
+    if (keys) return this.#byKey(handing, keys);
     const started = performance.now();
     // While it serves on: what cannot be taken is known before anybody is refused.
-    if ((await status(name, from)) === "ACTIVE") await copy(handing, await exported(handing));
-    await control(name, from, "DRAIN", StatusSchema);
+    if ((await this.#status(name, from)) === "ACTIVE") await this.#copy(handing, await this.#exported(handing));
+    await this.#control(name, from, "DRAIN", StatusSchema);
     crashPoint("handover.drained");
-    await quiet(handing);
-    const given = await still(handing);
-    await copy(handing, given);
-    if ((await status(name, to)) !== "ACTIVE") await control(name, to, "RESUME", StatusSchema);
+    await this.#quiet(handing);
+    const given = await this.#still(handing);
+    await this.#copy(handing, given);
+    if ((await this.#status(name, to)) !== "ACTIVE") await this.#control(name, to, "RESUME", StatusSchema);
     crashPoint("handover.given");
     const ms = Math.round(performance.now() - started);
-    await tell(name, `state ${carriedWords(handing, given)}, ${ms} ms`);
-  };
+    await this.#tell(name, `state ${carriedWords(handing, given)}, ${ms} ms`);
+  }
 
-  const undo = async (list: readonly Handing[]): Promise<void> => {
+  async undo(list: readonly Handing[]): Promise<void> {
     for (const { name, from, keys } of list) {
       // Whatever else is wrong, as many as can serve on do.
-      await resume(name, from, keys).catch(() => {});
+      await this.#resume(name, from, keys).catch(() => {});
     }
-  };
+  }
 
-  const give = async (list: readonly Handing[]): Promise<void> => {
+  async give(list: readonly Handing[]): Promise<void> {
     for (const handing of list) {
       try {
         const { name, from, keys } = handing;
-        if ((await drainsYet({ name, to: from, ...(keys && { keys }) })) === undefined) continue;
-        await one(handing);
+        if ((await this.#drainsYet({ name, to: from, ...(keys && { keys }) })) === undefined) continue;
+        await this.#one(handing);
       } catch (error) {
-        await undo(list);
+        await this.undo(list);
         if (!(error instanceof FleetError)) throw error;
         throw failed(handing.name, error);
       }
     }
-  };
+  }
 
-  return {
-    give,
-    undo,
-    async serve(list) {
-      for (const owner of list) {
-        if (!(await drainsYet(owner))) continue;
-        const { name, to, keys } = owner;
-        await resume(name, to, keys);
-        await tell(name, `${to.slice(0, 8)} serves on: a run that died had begun to take its state`);
-      }
-    },
-    async recover(list) {
-      for (const handing of list) if (await drainsYet(handing)) await give([handing]);
-    },
-  };
+  async serve(list: readonly Owner[]): Promise<void> {
+    for (const owner of list) {
+      if (!(await this.#drainsYet(owner))) continue;
+      const { name, to, keys } = owner;
+      await this.#resume(name, to, keys);
+      await this.#tell(name, `${to.slice(0, 8)} serves on: a run that died had begun to take its state`);
+    }
+  }
+
+  async recover(list: readonly Handing[]): Promise<void> {
+    for (const handing of list) if (await this.#drainsYet(handing)) await this.give([handing]);
+  }
 }

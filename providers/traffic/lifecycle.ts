@@ -13,7 +13,7 @@ import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts
 import { PartialFailure } from "../run/partial.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
-import { handOverBy } from "./hand-over.ts";
+import { StateHandOver } from "./hand-over.ts";
 import { measureBy } from "./measure.ts";
 import { finalOf, fromProven, isSpreadAs } from "./plan.ts";
 import { routerOf } from "./router.ts";
@@ -114,7 +114,7 @@ async function ensure(
     const around = {
       router,
       measure: measureBy(session, wanted, budget),
-      handOver: handOverBy(
+      handOver: new StateHandOver(
         session,
         budget,
         (name, detail, phase = "handed over") => say(session, name, phase, detail),
