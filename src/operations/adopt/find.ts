@@ -50,6 +50,14 @@ export interface Found {
 /** What a process says of itself. */
 type Said = Pick<Info<"status">, "status" | "version" | "sourceHash" | "owner">;
 
+/** What the fleet itself says of its members. */
+interface Known {
+  readonly registry: Registry;
+  /** Name of a member → process that the router gives most of its requests. */
+  readonly active: Readonly<Record<string, string>>;
+  readonly release: ReleaseDocument | undefined;
+}
+
 const NONE: Said = { status: "UNLOADED", version: "", sourceHash: "", owner: undefined };
 
 /** Items that one question may bring. */
@@ -105,37 +113,56 @@ export async function findMembers(
   ].filter((id) => !ids.has(id));
   const more = elsewhere.length === 0 ? [] : await session.ao.find({ ids: elsewhere, limit: MOST }, budget);
   const mine = [...ours, ...more.filter(({ owner, tags }) => isOurs(session, owner, tags))];
-  return Promise.all(
-    wanted.map(async (member) => {
-      const own = hashOfOwn(member.module);
-      const module =
-        own === undefined
-          ? moduleId(session, member.module)
-          : ((await publishedBefore(session, own, budget)) ?? "one that this wallet never published");
-      const key = deploymentKey(session.scope, member.name);
-      const belongs = ({ id, tags }: FoundItem) =>
-        tags["Deployment-Key"] === key ||
-        registered[id]?.metadata?.name === member.name ||
-        release?.members[member.name]?.processId === id ||
-        named[member.name] === id;
-      const candidates = await Promise.all(
-        mine
-          .filter(belongs)
-          .map(async (item) =>
-            candidate(session, { ...member, module }, item, await infoOf(member.name, item), known),
-          ),
-      );
-      return {
-        member,
-        candidates: candidates.sort(
-          (a, b) => b.generation - a.generation || (a.processId < b.processId ? -1 : 1),
-        ),
-        others: [...items, ...more]
-          .filter((item) => belongs(item) && item.owner !== session.ao.address)
-          .map(({ id, owner }) => ({ processId: id, owner })),
-      };
-    }),
+  const around = { seen: [...items, ...more], mine, named, known, infoOf };
+  return Promise.all(wanted.map((member) => foundOf(session, member, around, budget)));
+}
+
+/** What there is of one member: candidates to take, and what other wallets own. */
+async function foundOf(
+  session: Session,
+  member: DeclaredMember,
+  {
+    seen,
+    mine,
+    named,
+    known,
+    infoOf,
+  }: {
+    readonly seen: readonly FoundItem[];
+    readonly mine: readonly FoundItem[];
+    readonly named: Readonly<Record<string, string>>;
+    readonly known: Known;
+    readonly infoOf: (name: string, item: FoundItem) => Promise<Said>;
+  },
+  budget: Budget,
+): Promise<Found> {
+  const own = hashOfOwn(member.module);
+  const module =
+    own === undefined
+      ? moduleId(session, member.module)
+      : ((await publishedBefore(session, own, budget)) ?? "one that this wallet never published");
+  const key = deploymentKey(session.scope, member.name);
+  const belongs = ({ id, tags }: FoundItem) =>
+    tags["Deployment-Key"] === key ||
+    known.registry[id]?.metadata?.name === member.name ||
+    known.release?.members[member.name]?.processId === id ||
+    named[member.name] === id;
+  const candidates = await Promise.all(
+    mine
+      .filter(belongs)
+      .map(async (item) =>
+        candidate(session, { ...member, module }, item, await infoOf(member.name, item), known),
+      ),
   );
+  return {
+    member,
+    candidates: candidates.sort(
+      (a, b) => b.generation - a.generation || (a.processId < b.processId ? -1 : 1),
+    ),
+    others: seen
+      .filter((item) => belongs(item) && item.owner !== session.ao.address)
+      .map(({ id, owner }) => ({ processId: id, owner })),
+  };
 }
 
 const isOurs = (session: Session, owner: string, tags: FoundItem["tags"]): boolean =>
@@ -151,15 +178,7 @@ function candidate(
   member: DeclaredMember,
   { id, tags, block }: FoundItem,
   { status, version, sourceHash, owner = session.ao.address }: Said,
-  {
-    registry,
-    active,
-    release,
-  }: {
-    readonly registry: Registry;
-    readonly active: Readonly<Record<string, string>>;
-    readonly release: ReleaseDocument | undefined;
-  },
+  { registry, active, release }: Known,
 ): Candidate {
   const entry = registry[id];
   const last = release?.members[member.name];

@@ -103,29 +103,7 @@ export async function perform(
   }
   crashPoint("rollback.pinned");
   await phases.to("ROLLING_BACK");
-  const clock = startClock(request.timeout, (why) => observer.ending(why));
-  let outcome: DeployOutcome;
-  try {
-    outcome = await deploy(
-      engine,
-      {
-        projectDir,
-        only: [],
-        retries: 0,
-        parallel: request.parallel,
-        refresh: false,
-        told: pinRequest(prepared),
-      },
-      clock,
-      (progress, id) => {
-        progress.expect(ways.flatMap(({ name, kind }) => (kind === "beside" ? [] : [name])));
-        return observer.follow(progress, target, id);
-      },
-      host.pause,
-    );
-  } finally {
-    clock.stop();
-  }
+  const outcome = await deployPinned(context, engine, prepared, request, observer);
   crashPoint("rollback.deployed");
   const touched = switched !== undefined || mayHaveChanged(outcome);
   let validation: Validated[] = [];
@@ -139,18 +117,78 @@ export async function perform(
   await phases.to(status);
   await phases.end();
   crashPoint("rollback.told");
-  const report: RollbackReport = {
-    rollbackId: request.rollbackId,
+  const done = { phases, switched, outcome, validation, status, startedAt };
+  const report = reportOf(fleet, prepared, request, done);
+  await writeReport(projectDir, report);
+  const performed = { report, outcome, touched };
+  observer.ended(performed);
+  return performed;
+}
+
+/** Runs `up` on the pinned stack. */
+async function deployPinned(
+  { host, projectDir }: OperationContext,
+  engine: Engine,
+  prepared: PreparedRollback,
+  { timeout, parallel }: PerformRequest,
+  observer: RollbackObserver,
+): Promise<DeployOutcome> {
+  const clock = startClock(timeout, (why) => observer.ending(why));
+  try {
+    return await deploy(
+      engine,
+      {
+        projectDir,
+        only: [],
+        retries: 0,
+        parallel,
+        refresh: false,
+        told: pinRequest(prepared),
+      },
+      clock,
+      (progress, id) => {
+        progress.expect(prepared.ways.flatMap(({ name, kind }) => (kind === "beside" ? [] : [name])));
+        return observer.follow(progress, prepared.target, id);
+      },
+      host.pause,
+    );
+  } finally {
+    clock.stop();
+  }
+}
+
+function reportOf(
+  { project, stack }: FleetSession,
+  { target, number, ways }: PreparedRollback,
+  { rollbackId, rollbackType, reason, automatic, deploymentId, acceptedDivergence }: PerformRequest,
+  {
+    phases,
+    switched,
+    outcome,
+    validation,
+    status,
+    startedAt,
+  }: {
+    readonly phases: Awaited<ReturnType<typeof openPhases>>;
+    readonly switched: Switched | undefined;
+    readonly outcome: DeployOutcome;
+    readonly validation: readonly Validated[];
+    readonly status: ReturnType<typeof statusOf>;
+    readonly startedAt: string;
+  },
+): RollbackReport {
+  return {
+    rollbackId,
     ...(phases.requestId === undefined ? {} : { requestId: phases.requestId }),
-    project: fleet.project,
-    stack: fleet.stack,
+    project,
+    stack,
     rollbackType,
     reason,
-    automatic: request.automatic,
+    automatic,
     from: deploymentId,
     to: {
       deploymentId: target.deploymentId,
-      ...(prepared.number === undefined ? {} : { number: prepared.number }),
+      ...(number === undefined ? {} : { number }),
       releaseHash: target.releaseHash,
     },
     status,
@@ -161,14 +199,10 @@ export async function perform(
     ...(switched === undefined ? {} : { switched: { ...switched, services: [...switched.services] } }),
     members: ways.map(({ problem: _, epoch: __, ...way }) => ({ ...way })),
     validation: validation.map((one) => ({ ...one, reasons: [...one.reasons] })),
-    acceptedDivergence: request.acceptedDivergence,
+    acceptedDivergence,
     failures: [...outcome.failures],
     log: outcome.log,
   };
-  await writeReport(projectDir, report);
-  const performed = { report, outcome, touched };
-  observer.ended(performed);
-  return performed;
 }
 
 /** What the router refuses, the ordinary way may still do. */
