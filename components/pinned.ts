@@ -10,7 +10,7 @@ import { type ReleaseDocument, readRelease } from "../src/fleet/releases/documen
 import type { Pin } from "../src/fleet/releases/pin.ts";
 import { ensureBundles, networkReader, type Reader, releaseOnNetwork } from "../src/fleet/releases/remote.ts";
 import type { StackSettings } from "../src/fleet/session/session.ts";
-import { configurationOf } from "./configuration.ts";
+import { type Configuration, configurationOf } from "./configuration.ts";
 import { type FleetDeclaration, FleetDeclarationSchema } from "./declaration.ts";
 import { levelsOf } from "./graph.ts";
 import { partsIn } from "./layers.ts";
@@ -67,53 +67,87 @@ export async function planPinned(
       await keepByName(folders, name, target.declaration[name]?.sourceHash ?? "");
     const configuration = configurationOf(partsIn(raw));
     const missing: Problem[] = [];
-    const planned = Object.entries({ ...members, ...warm }).map(([name, declared]): PlannedProcess => {
-      const { healthCheck, timeoutSeconds } = target.policies?.[name] ?? current?.policies?.[name] ?? {};
-      const declaration = FleetDeclarationSchema.shape.processes.parse({
-        [name]: {
-          dependsOn: declared.dependsOn,
-          peers: declared.peers,
-          tags: declared.tags ?? {},
-          ...(healthCheck === undefined ? {} : { health: healthCheck }),
-          ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
-          ...trafficPolicy(current?.policies?.[name] ?? target.policies?.[name], target.policies?.[name]),
-        },
-      })[name];
-      if (!declaration) throw new Error(`no declaration of ${name}`);
-      const digest = pin.restore?.states[name];
-      const secrets = secretsOf(name, declared, configuration, missing);
-      return {
-        name,
-        declaration,
-        declared,
-        ...(warm[name] === undefined ? {} : { warm: true }),
-        ...(secrets === undefined ? {} : { secrets }),
-        ...(pin.restore && digest !== undefined ? { restore: { id: pin.restore.id, digest } } : {}),
-      };
-    });
-    throwAll(missing);
-    const levels = levelsOf(
-      Object.fromEntries(planned.map(({ name, declared }) => [name, declared.dependsOn])),
+    const around = { target, current, pin, warm, configuration, missing };
+    const planned = Object.entries({ ...members, ...warm }).map(([name, declared]) =>
+      plannedMember(name, declared, around),
     );
-    const find = (name: string) => planned.filter((member) => member.name === name);
-    const { ledger } = target.scope;
-    const declaration = {
-      ...head,
-      ...(ledger === undefined ? {} : { ledger }),
-      processes: Object.fromEntries(planned.map((member) => [member.name, member.declaration])),
-    };
-    const reversed = isReversed(target, current, planned);
-    const order = reversed ? levels.flat().reverse() : levels.flat();
-    return {
-      declaration,
-      levels: levels.map((level) => level.flatMap(find)),
-      rollout: rolloutOf(declaration, order),
-      warnings: [],
-      pinned: { release: { deploymentId: target.deploymentId, releasedAt: target.releasedAt }, reversed },
-    };
+    throwAll(missing);
+    return planOf(head, target, current, planned);
   } finally {
     await (await opened?.catch(() => undefined))?.close();
   }
+}
+
+/** A member as a release declares it, with the policies of that release. */
+function plannedMember(
+  name: string,
+  declared: DeclaredProcess,
+  {
+    target,
+    current,
+    pin,
+    warm,
+    configuration,
+    missing,
+  }: {
+    readonly target: ReleaseDocument;
+    readonly current: ReleaseDocument | undefined;
+    readonly pin: Pin;
+    readonly warm: Readonly<Record<string, DeclaredProcess>>;
+    readonly configuration: Configuration;
+    readonly missing: Problem[];
+  },
+): PlannedProcess {
+  const { healthCheck, timeoutSeconds } = target.policies?.[name] ?? current?.policies?.[name] ?? {};
+  const declaration = FleetDeclarationSchema.shape.processes.parse({
+    [name]: {
+      dependsOn: declared.dependsOn,
+      peers: declared.peers,
+      tags: declared.tags ?? {},
+      ...(healthCheck === undefined ? {} : { health: healthCheck }),
+      ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+      ...trafficPolicy(current?.policies?.[name] ?? target.policies?.[name], target.policies?.[name]),
+    },
+  })[name];
+  if (!declaration) throw new Error(`no declaration of ${name}`);
+  const digest = pin.restore?.states[name];
+  const secrets = secretsOf(name, declared, configuration, missing);
+  return {
+    name,
+    declaration,
+    declared,
+    ...(warm[name] === undefined ? {} : { warm: true }),
+    ...(secrets === undefined ? {} : { secrets }),
+    ...(pin.restore && digest !== undefined ? { restore: { id: pin.restore.id, digest } } : {}),
+  };
+}
+
+/** The plan of these members, with the program's word where the release says nothing. */
+function planOf(
+  head: FleetDeclaration,
+  target: ReleaseDocument,
+  current: ReleaseDocument | undefined,
+  planned: readonly PlannedProcess[],
+): FleetPlan {
+  const levels = levelsOf(
+    Object.fromEntries(planned.map(({ name, declared }) => [name, declared.dependsOn])),
+  );
+  const find = (name: string) => planned.filter((member) => member.name === name);
+  const { ledger } = target.scope;
+  const declaration = {
+    ...head,
+    ...(ledger === undefined ? {} : { ledger }),
+    processes: Object.fromEntries(planned.map((member) => [member.name, member.declaration])),
+  };
+  const reversed = isReversed(target, current, planned);
+  const order = reversed ? levels.flat().reverse() : levels.flat();
+  return {
+    declaration,
+    levels: levels.map((level) => level.flatMap(find)),
+    rollout: rolloutOf(declaration, order),
+    warnings: [],
+    pinned: { release: { deploymentId: target.deploymentId, releasedAt: target.releasedAt }, reversed },
+  };
 }
 
 type MemberPolicy = z.infer<typeof MemberPolicySchema>;
