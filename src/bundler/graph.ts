@@ -16,22 +16,50 @@ export interface Graph {
 
 /** Follows every `require` from the starts on. Collects all problems instead of stopping at the first. */
 export function follow(starts: Starts, resolver: Resolver, cache: FactCache): Graph {
-  const modules: GraphModule[] = [];
-  const problems: Problem[] = [];
-  const unfound: { readonly name: string; readonly problem: Problem }[] = [];
-  const byIdentity = new Map<string, GraphModule>();
-  const labels = new Set<string>();
+  return new Walk(starts, resolver, cache).graph();
+}
 
-  const open = (path: string, searched: string, name: string | undefined, library: boolean): GraphModule => {
+class Walk {
+  readonly #starts: Starts;
+  readonly #resolver: Resolver;
+  readonly #cache: FactCache;
+  readonly #modules: GraphModule[] = [];
+  readonly #unfound: { readonly name: string; readonly problem: Problem }[] = [];
+  readonly #byIdentity = new Map<string, GraphModule>();
+  readonly #labels = new Set<string>();
+
+  constructor(starts: Starts, resolver: Resolver, cache: FactCache) {
+    this.#starts = starts;
+    this.#resolver = resolver;
+    this.#cache = cache;
+  }
+
+  graph(): Graph {
+    const starts = this.#starts;
+    for (const { path, searched, name } of starts.prelude) this.#start(path, searched, name, true);
+    this.#start(starts.entry.path, starts.entry.searched, undefined, false);
+    for (const name of starts.include) {
+      const found = this.#resolver.resolve(name, starts.entry.path);
+      if (found.to === "file") this.#start(found.path, found.searched, name, false);
+      else if (found.to === "nothing")
+        this.#unfound.push({ name, problem: notFound(name, found, undefined, undefined, starts) });
+    }
+    const brought = new Set(this.#modules.flatMap(({ facts }) => facts.provides.map(({ name }) => name)));
+    const problems = this.#unfound.filter(({ name }) => !brought.has(name)).map(({ problem }) => problem);
+    for (const module of this.#modules) problems.push(...faults(module));
+    return { modules: this.#modules, problems };
+  }
+
+  #open(path: string, searched: string, name: string | undefined, library: boolean): GraphModule {
     const identity = identityOf(path);
-    const known = byIdentity.get(identity);
+    const known = this.#byIdentity.get(identity);
     if (known) return known;
-    const label = labelOf(path, starts.root, searched, starts.library);
+    const label = labelOf(path, this.#starts.root, searched, this.#starts.library);
     let file = label;
-    for (let n = 2; labels.has(file); n++) file = `${n}:${label}`;
-    labels.add(file);
+    for (let n = 2; this.#labels.has(file); n++) file = `${n}:${label}`;
+    this.#labels.add(file);
     const { text, hash } = readSource(readFileSync(path));
-    const facts = factsOf(text, hash, cache);
+    const facts = factsOf(text, hash, this.#cache);
     const module: GraphModule = {
       file,
       path,
@@ -42,13 +70,13 @@ export function follow(starts: Starts, resolver: Resolver, cache: FactCache): Gr
       edges: [],
       library,
     };
-    byIdentity.set(identity, module);
-    modules.push(module);
+    this.#byIdentity.set(identity, module);
+    this.#modules.push(module);
     return module;
-  };
+  }
 
   // An explicit stack: programs may be thousands of modules deep.
-  const walk = (first: GraphModule): void => {
+  #walk(first: GraphModule): void {
     const stack: { module: GraphModule; next: number }[] = [{ module: first, next: 0 }];
     for (let top = stack[stack.length - 1]; top; top = stack[stack.length - 1]) {
       const { module } = top;
@@ -61,9 +89,9 @@ export function follow(starts: Starts, resolver: Resolver, cache: FactCache): Gr
       if (name === undefined) continue;
       // What the module itself has put into `package` before is what Lua takes, whatever files there are.
       const brought = module.facts.provides.some((each) => each.name === name && each.order < fact.order);
-      const found: Resolution = brought ? { to: "process" } : resolver.resolve(name, module.path);
+      const found: Resolution = brought ? { to: "process" } : this.#resolver.resolve(name, module.path);
       if (found.to === "nothing") {
-        if (!fact.guarded) unfound.push({ name, problem: notFound(name, found, module, fact, starts) });
+        if (!fact.guarded) this.#unfound.push({ name, problem: notFound(name, found, module, fact, this.#starts) });
         module.edges.push({ name, fact, to: undefined });
         continue;
       }
@@ -72,31 +100,18 @@ export function follow(starts: Starts, resolver: Resolver, cache: FactCache): Gr
         module.edges.push({ name, fact, to: undefined, ...(assumed ? { assumed } : {}) });
         continue;
       }
-      const count = modules.length;
-      const target = open(found.path, found.searched, isRelative(name) ? undefined : name, module.library);
+      const count = this.#modules.length;
+      const target = this.#open(found.path, found.searched, isRelative(name) ? undefined : name, module.library);
       module.edges.push({ name, fact, to: target.file });
-      if (modules.length > count) stack.push({ module: target, next: 0 });
+      if (this.#modules.length > count) stack.push({ module: target, next: 0 });
     }
-  };
-
-  const start = (path: string, searched: string, name: string | undefined, library: boolean): void => {
-    const count = modules.length;
-    const module = open(path, searched, name, library);
-    if (modules.length > count) walk(module);
-  };
-
-  for (const { path, searched, name } of starts.prelude) start(path, searched, name, true);
-  start(starts.entry.path, starts.entry.searched, undefined, false);
-  for (const name of starts.include) {
-    const found = resolver.resolve(name, starts.entry.path);
-    if (found.to === "file") start(found.path, found.searched, name, false);
-    else if (found.to === "nothing")
-      unfound.push({ name, problem: notFound(name, found, undefined, undefined, starts) });
   }
-  const brought = new Set(modules.flatMap(({ facts }) => facts.provides.map(({ name }) => name)));
-  problems.push(...unfound.filter(({ name }) => !brought.has(name)).map(({ problem }) => problem));
-  for (const module of modules) problems.push(...faults(module));
-  return { modules, problems };
+
+  #start(path: string, searched: string, name: string | undefined, library: boolean): void {
+    const count = this.#modules.length;
+    const module = this.#open(path, searched, name, library);
+    if (this.#modules.length > count) this.#walk(module);
+  }
 }
 
 /** `a/b/init.lua` → `a.b`. */
