@@ -34,13 +34,32 @@ export interface Metrics {
 export function metricsOf(origin: Origin): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ ...origin });
-  const shared = { registers: [registry] };
-  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Gauge<L>({ name, help, labelNames, ...shared });
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Counter<L>({ name, help, labelNames, ...shared });
-  const process = ["process"] as const;
+  const meters = metersOf(registry);
+  const parts = [healthMetrics, processMetrics, fleetMetrics, deploymentMetrics, monitorMetrics].map((part) =>
+    part(meters),
+  );
+  return {
+    registry,
+    record(snapshot) {
+      for (const record of parts) record(snapshot);
+    },
+  };
+}
 
+/** Makes gauges and counters in a registry. */
+const metersOf = (registry: Registry) => ({
+  registry,
+  gauge: <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge<L>({ name, help, labelNames, registers: [registry] }),
+  counter: <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter<L>({ name, help, labelNames, registers: [registry] }),
+});
+type Meters = ReturnType<typeof metersOf>;
+type Recorder = (snapshot: Snapshot) => void;
+
+/** What a process says of itself, and how soon. */
+function healthMetrics({ registry, gauge }: Meters): Recorder {
+  const process = ["process"] as const;
   const up = gauge(
     "aofleet_process_up",
     "1 when the process is HEALTHY or DEGRADED, else 0; of one that could not be heard, as it was before",
@@ -62,8 +81,29 @@ export function metricsOf(origin: Origin): Metrics {
     help: "Seconds until a health check was answered",
     labelNames: process,
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30],
-    ...shared,
+    registers: [registry],
   });
+  let latest = 0;
+  return (snapshot) => {
+    const { watched } = snapshot;
+    for (const each of [up, state, info]) each.reset();
+    for (const each of watched) {
+      const { name, processId, state: now, reading, lastAnswerAt } = each;
+      const label = { process: name };
+      up.set(label, now === "HEALTHY" || now === "DEGRADED" ? 1 : 0);
+      for (const one of SHOWN) state.set({ ...label, state: one }, one === stateNow(each) ? 1 : 0);
+      const { version = "", sourceHash = "", release = "" } = reading;
+      info.set({ ...label, process_id: processId, version, source_hash: sourceHash, release }, 1);
+      if (reading.responseMs !== undefined && lastAnswerAt === snapshot.at && latest !== snapshot.at)
+        answer.observe(label, reading.responseMs / 1000);
+    }
+    latest = snapshot.at;
+  };
+}
+
+/** What a process has done, and what it runs. */
+function processMetrics({ gauge, counter }: Meters): Recorder {
+  const process = ["process"] as const;
   const slot = gauge("aofleet_process_slot", "Newest slot that the scheduler gave out", process);
   const pending = gauge("aofleet_process_pending_slots", "Slots that wait for their evaluation", process);
   const messages = counter(
@@ -85,14 +125,52 @@ export function metricsOf(origin: Origin): Metrics {
   );
   const drift = gauge("aofleet_process_drift", "1 when the process does not run what was deployed", process);
   const misses = gauge("aofleet_process_misses", "Rounds in a row without an answer", process);
+  return ({ watched }) => {
+    for (const each of [slot, pending, heap, epoch, drift, misses]) each.reset();
+    for (const each of [messages, errors, refused]) each.reset();
+    for (const { name, reading, counters, misses: missed } of watched) {
+      const label = { process: name };
+      misses.set(label, missed);
+      drift.set(label, (reading.drift ?? []).length > 0 ? 1 : 0);
+      if (reading.slot !== undefined) {
+        slot.set(label, reading.slot);
+        pending.set(label, Math.max(0, reading.slot - (reading.evaluatedSlot ?? reading.slot)));
+      }
+      if (reading.epoch !== undefined) epoch.set(label, reading.epoch);
+      if (counters) {
+        setTo(messages, label, counters.messages);
+        setTo(errors, label, counters.errors);
+        setTo(refused, label, counters.refused);
+        heap.set(label, counters.luaHeapKB * 1024);
+      }
+    }
+  };
+}
 
+function fleetMetrics({ gauge }: Meters): Recorder {
   const fleetState = gauge("aofleet_fleet_state", "1 for the state in which the fleet is, 0 for the others", [
     "state",
   ]);
   const fleetPasses = gauge("aofleet_fleet_passes", "1 when the fleet passes its thresholds");
   const processes = gauge("aofleet_fleet_processes", "Processes by state", ["state"]);
   const alerts = gauge("aofleet_alerts", "Alerts that are not resolved", ["type", "level", "state"]);
+  return (snapshot) => {
+    for (const each of [fleetState, processes, alerts]) each.reset();
+    for (const each of SHOWN) {
+      fleetState.set({ state: each }, each === snapshot.state ? 1 : 0);
+      processes.set({ state: each }, snapshot.counts[each]);
+    }
+    fleetPasses.set(snapshot.passed ? 1 : 0);
+    for (const level of LEVELS) {
+      for (const { type, state: how } of snapshot.alerts.filter(
+        (each) => isOpen(each) && each.level === level,
+      ))
+        alerts.inc({ type, level, state: how });
+    }
+  };
+}
 
+function deploymentMetrics({ gauge, counter }: Meters): Recorder {
   const deployments = counter("aofleet_deployments_total", "Deployments in the ledger by outcome", [
     "outcome",
   ]);
@@ -112,7 +190,25 @@ export function metricsOf(origin: Origin): Metrics {
     "aofleet_dora_time_to_restore_seconds",
     "DORA: median seconds until it was mended, 30 days",
   );
+  return ({ figures, dora }) => {
+    if (figures) {
+      setTo(deployments, { outcome: "successful" }, figures.successfulDeployments);
+      setTo(deployments, { outcome: "failed" }, figures.failedDeployments - figures.rolledBackDeployments);
+      setTo(deployments, { outcome: "rolled_back" }, figures.rolledBackDeployments);
+      active.set(figures.activeDeployments);
+      average.set(figures.averageDeploymentTime);
+      rollback.set(figures.rollbackRate / 100);
+    }
+    if (dora) {
+      frequency.set(dora.deploymentFrequency);
+      setOrDrop(lead, dora.leadTimeSeconds);
+      setOrDrop(failureRate, dora.changeFailureRate);
+      setOrDrop(restore, dora.timeToRestoreSeconds);
+    }
+  };
+}
 
+function monitorMetrics({ gauge, counter }: Meters): Recorder {
   const rounds = counter("aofleet_monitor_rounds_total", "Rounds since the monitor started");
   const duration = gauge("aofleet_monitor_round_seconds", "Seconds that the latest round took");
   const last = gauge(
@@ -124,93 +220,22 @@ export function metricsOf(origin: Origin): Metrics {
     "receiver",
     "outcome",
   ]);
-
-  /** Counted elsewhere: the counter is set to what was read. */
-  const setTo = <L extends string>(each: Counter<L>, labels: Record<L, string>, value: number) => {
-    each.remove(labels);
-    each.inc(labels, value);
-  };
-  const setOrDrop = (each: Gauge, value: number | null) => {
-    if (value === null) each.remove();
-    else each.set(value);
-  };
-  let latest = 0;
-
-  return {
-    registry,
-    record(snapshot) {
-      const { watched, figures, dora } = snapshot;
-      for (const each of [
-        up,
-        state,
-        info,
-        slot,
-        pending,
-        heap,
-        epoch,
-        drift,
-        misses,
-        fleetState,
-        processes,
-        alerts,
-      ])
-        each.reset();
-      for (const each of [messages, errors, refused]) each.reset();
-      for (const each of watched) {
-        const { name, processId, state: now, reading, counters, misses: missed, lastAnswerAt } = each;
-        const label = { process: name };
-        up.set(label, now === "HEALTHY" || now === "DEGRADED" ? 1 : 0);
-        for (const one of SHOWN) state.set({ ...label, state: one }, one === stateNow(each) ? 1 : 0);
-        const { version = "", sourceHash = "", release = "" } = reading;
-        info.set({ ...label, process_id: processId, version, source_hash: sourceHash, release }, 1);
-        misses.set(label, missed);
-        drift.set(label, (reading.drift ?? []).length > 0 ? 1 : 0);
-        if (reading.slot !== undefined) {
-          slot.set(label, reading.slot);
-          pending.set(label, Math.max(0, reading.slot - (reading.evaluatedSlot ?? reading.slot)));
-        }
-        if (reading.epoch !== undefined) epoch.set(label, reading.epoch);
-        if (counters) {
-          setTo(messages, label, counters.messages);
-          setTo(errors, label, counters.errors);
-          setTo(refused, label, counters.refused);
-          heap.set(label, counters.luaHeapKB * 1024);
-        }
-        reads.inc({ outcome: reading.outcome });
-        if (reading.responseMs !== undefined && lastAnswerAt === snapshot.at && latest !== snapshot.at)
-          answer.observe(label, reading.responseMs / 1000);
-      }
-      latest = snapshot.at;
-      for (const each of SHOWN) {
-        fleetState.set({ state: each }, each === snapshot.state ? 1 : 0);
-        processes.set({ state: each }, snapshot.counts[each]);
-      }
-      fleetPasses.set(snapshot.passed ? 1 : 0);
-      for (const level of LEVELS) {
-        for (const { type, state: how } of snapshot.alerts.filter(
-          (each) => isOpen(each) && each.level === level,
-        ))
-          alerts.inc({ type, level, state: how });
-      }
-      if (figures) {
-        setTo(deployments, { outcome: "successful" }, figures.successfulDeployments);
-        setTo(deployments, { outcome: "failed" }, figures.failedDeployments - figures.rolledBackDeployments);
-        setTo(deployments, { outcome: "rolled_back" }, figures.rolledBackDeployments);
-        active.set(figures.activeDeployments);
-        average.set(figures.averageDeploymentTime);
-        rollback.set(figures.rollbackRate / 100);
-      }
-      if (dora) {
-        frequency.set(dora.deploymentFrequency);
-        setOrDrop(lead, dora.leadTimeSeconds);
-        setOrDrop(failureRate, dora.changeFailureRate);
-        setOrDrop(restore, dora.timeToRestoreSeconds);
-      }
-      rounds.inc();
-      duration.set(snapshot.seconds);
-      last.set(snapshot.at / 1000);
-      for (const { receiver, ok } of snapshot.deliveries)
-        sent.inc({ receiver, outcome: ok ? "ok" : "failed" });
-    },
+  return (snapshot) => {
+    for (const { reading } of snapshot.watched) reads.inc({ outcome: reading.outcome });
+    rounds.inc();
+    duration.set(snapshot.seconds);
+    last.set(snapshot.at / 1000);
+    for (const { receiver, ok } of snapshot.deliveries)
+      sent.inc({ receiver, outcome: ok ? "ok" : "failed" });
   };
 }
+
+/** Counted elsewhere: the counter is set to what was read. */
+const setTo = <L extends string>(each: Counter<L>, labels: Record<L, string>, value: number) => {
+  each.remove(labels);
+  each.inc(labels, value);
+};
+const setOrDrop = (each: Gauge, value: number | null) => {
+  if (value === null) each.remove();
+  else each.set(value);
+};
