@@ -66,23 +66,7 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Judge
   });
   // Silence says nothing of what the process thinks: what holds goes on to hold until it speaks.
   if (!answered) return judgements;
-  const slow = reading.responseMs !== undefined && reading.responseMs > limits.responseMs;
-  judgements.push(
-    {
-      type: "PROCESS_UNHEALTHY",
-      source,
-      holds: state === "UNHEALTHY",
-      message: short(reading.detail || "it says so itself"),
-    },
-    {
-      type: "PROCESS_DEGRADED",
-      source,
-      holds: state === "DEGRADED" || slow,
-      message: slow
-        ? `it answered in ${Math.round(reading.responseMs ?? 0)} ms, at most ${limits.responseMs} ms are expected`
-        : short(reading.detail || "it says so itself"),
-    },
-  );
+  judgements.push(...judgeHealth(each, limits));
   const faults = faultsOf(each, limits);
   if (faults) judgements.push({ type: "PROCESS_ERROR", source, ...faults });
   if (delta) {
@@ -105,6 +89,27 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Judge
     });
   }
   return judgements;
+}
+
+/** The rules about what a process says of itself, and how soon. */
+function judgeHealth({ name: source, reading, state }: Watched, limits: Limits): Judgement[] {
+  const slow = reading.responseMs !== undefined && reading.responseMs > limits.responseMs;
+  return [
+    {
+      type: "PROCESS_UNHEALTHY",
+      source,
+      holds: state === "UNHEALTHY",
+      message: short(reading.detail || "it says so itself"),
+    },
+    {
+      type: "PROCESS_DEGRADED",
+      source,
+      holds: state === "DEGRADED" || slow,
+      message: slow
+        ? `it answered in ${Math.round(reading.responseMs ?? 0)} ms, at most ${limits.responseMs} ms are expected`
+        : short(reading.detail || "it says so itself"),
+    },
+  ];
 }
 
 /** Nothing is known of it: what holds goes on to hold. When that lasts, somebody should know that nobody watches it. */
