@@ -50,37 +50,47 @@ export const MODULE_SECONDS = 15;
 const LOST_AFTER = 4;
 
 export function effectsOf(parts: EffectParts): Effects {
-  const { wallet, journal, mu, upload, ways, backoff, log, arrival, module } = parts;
-  /** What is being sent, by id: nothing is posted by two at once. */
-  const turns = new Map<string, Promise<unknown>>();
+  return new Posting(parts);
+}
 
-  async function once(
+class Posting implements Effects {
+  readonly #parts: EffectParts;
+  /** What is being sent, by id: nothing is posted by two at once. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  /** Taken by the upload in this run: while the gateway is behind, the bytes are not sent with each try. */
+  readonly #uploaded = new Set<string>();
+
+  constructor(parts: EffectParts) {
+    this.#parts = parts;
+  }
+
+  async #once(
     input: Pick<Intent, "key" | "kind" | "target" | "content">,
     compose: () => Promise<ItemFields>,
     budget: Budget,
   ): Promise<Sent> {
-    const { intent, item, resent } = await journal.record({ ...input, signer: wallet.address }, async () =>
-      wallet.sign(await compose()),
+    const { intent, item, resent } = await this.#parts.journal.record({ ...input, signer: this.#parts.wallet.address }, async () =>
+      this.#parts.wallet.sign(await compose()),
     );
     if (intent.content !== input.content) {
-      log(
+      this.#parts.log(
         `${input.key}: sends the spawn ${intent.id} as it was signed earlier, since it may be on the network already`,
       );
     }
-    const assignment = await inTurn(intent.id, () => deliver(intent, item, resent, budget));
+    const assignment = await this.#inTurn(intent.id, () => this.#deliver(intent, item, resent, budget));
     crashPoint("ao.after-send");
-    await journal.sent(input.key, assignment);
+    await this.#parts.journal.sent(input.key, assignment);
     crashPoint("ao.after-answer");
     return { id: intent.id, resent };
   }
 
-  async function inTurn<T>(id: string, task: () => Promise<T>): Promise<T> {
-    const turn = (turns.get(id) ?? Promise.resolve()).then(task, task);
-    turns.set(id, turn);
+  async #inTurn<T>(id: string, task: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(id) ?? Promise.resolve()).then(task, task);
+    this.#turns.set(id, turn);
     try {
       return await turn;
     } finally {
-      if (turns.get(id) === turn) turns.delete(id);
+      if (this.#turns.get(id) === turn) this.#turns.delete(id);
     }
   }
 
@@ -88,103 +98,96 @@ export function effectsOf(parts: EffectParts): Effects {
    * @param mayBeThere whether it may have been posted before
    * @returns its assignment, where it has one and this call learnt it
    */
-  async function deliver(
+  async #deliver(
     intent: Intent,
     item: SignedItem,
     mayBeThere: boolean,
     budget: Budget,
   ): Promise<string | undefined> {
     let isInDoubt = mayBeThere;
-    const way = wayOf(intent, item, ways);
+    const way = wayOf(intent, item, this.#parts.ways);
     return retrying(
       `sending ${whatIs(intent)}`,
       budget,
       async (tries) => {
-        const known = journal.byId(intent.id) ?? intent;
-        if (isInDoubt && (await arrival.hasCome({ intent: known, item, way }, budget))) return undefined;
+        const known = this.#parts.journal.byId(intent.id) ?? intent;
+        if (isInDoubt && (await this.#parts.arrival.hasCome({ intent: known, item, way }, budget))) return undefined;
         try {
-          return await post(intent, item, budget);
+          return await this.#post(intent, item, budget);
         } catch (error) {
           // While it is not uploaded, nothing was assigned.
-          const isBegun = way !== "assign" || uploaded.has(intent.id);
+          const isBegun = way !== "assign" || this.#uploaded.has(intent.id);
           isInDoubt = isBegun && mayHaveCome(error, intent.kind);
-          if (isInDoubt) arrival.doubt(intent.id);
+          if (isInDoubt) this.#parts.arrival.doubt(intent.id);
           // Somebody said that the spawn was taken, and the network does not know the process: perhaps it was lost.
-          if (isUnknownProcess(error) && tries % LOST_AFTER === 0) await repost(intent.target, budget);
+          if (isUnknownProcess(error) && tries % LOST_AFTER === 0) await this.repost(intent.target, budget);
           throw error;
         }
       },
-      backoff,
+      this.#parts.backoff,
     );
   }
 
-  /** Taken by the upload in this run: while the gateway is behind, the bytes are not sent with each try. */
-  const uploaded = new Set<string>();
-
   /** @returns its assignment, where it has one and the unit names it */
-  async function post(intent: Intent, item: SignedItem, budget: Budget): Promise<string | undefined> {
+  async #post(intent: Intent, item: SignedItem, budget: Budget): Promise<string | undefined> {
     const posted = { ...item, what: whatIs(intent) };
-    const way = wayOf(intent, item, ways);
-    if (way === "post") return postItem(mu, posted, budget);
-    if (upload === undefined) throw noUpload(posted.what);
-    if (!uploaded.has(item.id)) await uploadItem(upload, posted, budget);
-    uploaded.add(item.id);
+    const way = wayOf(intent, item, this.#parts.ways);
+    if (way === "post") return postItem(this.#parts.mu, posted, budget);
+    if (this.#parts.upload === undefined) throw noUpload(posted.what);
+    if (!this.#uploaded.has(item.id)) await uploadItem(this.#parts.upload, posted, budget);
+    this.#uploaded.add(item.id);
     crashPoint("ao.after-upload");
-    return way === "assign" ? assignItem(mu, intent.target, posted, budget) : undefined;
+    return way === "assign" ? assignItem(this.#parts.mu, intent.target, posted, budget) : undefined;
   }
 
-  async function repost(id: string, budget: Budget): Promise<void> {
-    const intent = journal.byId(id);
-    if ((intent?.state !== "signed" && intent?.state !== "sent") || turns.has(id)) return;
-    await inTurn(id, async () => {
+  async repost(id: string, budget: Budget): Promise<void> {
+    const intent = this.#parts.journal.byId(id);
+    if ((intent?.state !== "signed" && intent?.state !== "sent") || this.#turns.has(id)) return;
+    await this.#inTurn(id, async () => {
       try {
-        const item = await journal.item(intent);
-        if (await arrival.hasCome({ intent, item, way: wayOf(intent, item, ways) }, budget)) return;
-        uploaded.delete(id);
-        const assignment = await post(intent, item, budget);
-        if (assignment !== undefined) await journal.sent(intent.key, assignment);
-        log(`sent ${whatIs(intent)} once more: the network did not know it`);
+        const item = await this.#parts.journal.item(intent);
+        if (await this.#parts.arrival.hasCome({ intent, item, way: wayOf(intent, item, this.#parts.ways) }, budget)) return;
+        this.#uploaded.delete(id);
+        const assignment = await this.#post(intent, item, budget);
+        if (assignment !== undefined) await this.#parts.journal.sent(intent.key, assignment);
+        this.#parts.log(`sent ${whatIs(intent)} once more: the network did not know it`);
       } catch (error) {
-        if (mayHaveCome(error, intent.kind)) arrival.doubt(id);
-        log(`could not send ${whatIs(intent)} once more: ${reasonOf(error)}`);
+        if (mayHaveCome(error, intent.kind)) this.#parts.arrival.doubt(id);
+        this.#parts.log(`could not send ${whatIs(intent)} once more: ${reasonOf(error)}`);
       }
     });
   }
 
-  return {
-    async spawn(input, budget) {
-      const { intent: key, ...asked } = input;
-      checkTags(input.tags, key);
-      return once(
-        { key, kind: "spawn", target: "", content: hashOf(asked) },
-        async () => fieldsOfSpawn(input, await module(input.module, within(budget, MODULE_SECONDS))),
-        budget,
-      );
-    },
+  async spawn(input: SpawnInput, budget: Budget): Promise<Sent> {
+    const { intent: key, ...asked } = input;
+    checkTags(input.tags, key);
+    return this.#once(
+      { key, kind: "spawn", target: "", content: hashOf(asked) },
+      async () => fieldsOfSpawn(input, await this.#parts.module(input.module, within(budget, MODULE_SECONDS))),
+      budget,
+    );
+  }
 
-    async send(input, budget) {
-      const { intent: key, ...asked } = input;
-      checkTags(input.tags, key);
-      return once(
-        { key, kind: "message", target: input.processId, content: hashOf(asked) },
-        () => fieldsOfMessage(input),
-        budget,
-      );
-    },
+  async send(input: MessageInput, budget: Budget): Promise<Sent> {
+    const { intent: key, ...asked } = input;
+    checkTags(input.tags, key);
+    return this.#once(
+      { key, kind: "message", target: input.processId, content: hashOf(asked) },
+      () => fieldsOfMessage(input),
+      budget,
+    );
+  }
 
-    async publish(input, budget) {
-      checkTags(input.tags, input.intent);
-      const { intent: key, tags, data } = input;
-      if (upload === undefined) throw noUpload(key);
-      return once(
-        { key, kind: "upload", target: "", content: hashOf({ tags, data: sha256(data) }) },
-        async () => ({ data, tags: Object.entries(tags).map(([name, value]) => ({ name, value })) }),
-        budget,
-      );
-    },
-
-    repost,
-  };
+  async publish(input: PublishInput, budget: Budget): Promise<Sent> {
+    checkTags(input.tags, input.intent);
+    const { intent: key, tags, data } = input;
+    if (this.#parts.upload === undefined) throw noUpload(key);
+    return this.#once(
+      { key, kind: "upload", target: "", content: hashOf({ tags, data: sha256(data) }) },
+      async () => ({ data, tags: Object.entries(tags).map(([name, value]) => ({ name, value })) }),
+      budget,
+    );
+  }
 }
 
 const noUpload = (what: string) =>

@@ -1,4 +1,5 @@
 import { continues } from "../scheduler/order.ts";
+import type { Store } from "../store/store.ts";
 import type {
   Assignment,
   Effect,
@@ -36,59 +37,77 @@ export interface Evaluating {
 
 /** Evaluates each process' messages one after the other; different processes in parallel. */
 export function evaluating(context: UnitContext, push: () => void): Evaluating {
-  const { store, evaluator } = context;
-  const memories = memoryCache(store);
-  const running = new Map<string, Promise<void>>();
-  const ticks = new Map<string, CronTick[]>();
-  const waiters = new Map<string, Set<(failure?: Error) => void>>();
-  let closing = false;
+  return new Evaluations(context, push);
+}
 
-  function wake(process: string): void {
-    if (closing || running.has(process)) return;
-    const work = drain(process)
+class Evaluations implements Evaluating {
+  readonly #context: UnitContext;
+  readonly #push: () => void;
+  readonly #memories: ReturnType<typeof memoryCache>;
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #ticks = new Map<string, CronTick[]>();
+  readonly #waiters = new Map<string, Set<(failure?: Error) => void>>();
+  /** A process whose module cannot be loaded is tried again when somebody asks, not in a loop. */
+  readonly #failing = new Set<string>();
+  #closing = false;
+
+  constructor(context: UnitContext, push: () => void) {
+    this.#context = context;
+    this.#push = push;
+    this.#memories = memoryCache(context.store);
+  }
+
+  get #store(): Store {
+    return this.#context.store;
+  }
+
+  wake(process: string): void {
+    if (this.#closing || this.#running.has(process)) return;
+    const work = this.#drain(process)
       .catch((error: unknown) => {
-        context.log(`evaluation of ${process} stopped: ${String(error)}`);
-        tell(process, error instanceof Error ? error : new Error(String(error)));
+        this.#context.log(`evaluation of ${process} stopped: ${String(error)}`);
+        this.#tell(process, error instanceof Error ? error : new Error(String(error)));
       })
       .finally(() => {
-        running.delete(process);
-        if (hasWork(process) && !failing.has(process)) wake(process);
+        this.#running.delete(process);
+        if (this.#hasWork(process) && !this.#failing.has(process)) this.wake(process);
       });
-    running.set(process, work);
+    this.#running.set(process, work);
   }
 
-  // A process whose module cannot be loaded is tried again when somebody asks, not in a loop.
-  const failing = new Set<string>();
-  const hasWork = (process: string) =>
-    (ticks.get(process)?.length ?? 0) > 0 ||
-    (store.lastAssignment(process)?.nonce ?? -1) > store.lastEvaluated(process);
+  #hasWork(process: string): boolean {
+    return (
+      (this.#ticks.get(process)?.length ?? 0) > 0 ||
+      (this.#store.lastAssignment(process)?.nonce ?? -1) > this.#store.lastEvaluated(process)
+    );
+  }
 
-  async function drain(process: string): Promise<void> {
-    failing.add(process);
-    while (!closing) {
-      const nonce = store.lastEvaluated(process) + 1;
-      const [next] = store.assignments(process, { fromNonce: nonce, limit: 1 });
-      if (next) await evaluateScheduled(next, nonce);
+  async #drain(process: string): Promise<void> {
+    this.#failing.add(process);
+    while (!this.#closing) {
+      const nonce = this.#store.lastEvaluated(process) + 1;
+      const [next] = this.#store.assignments(process, { fromNonce: nonce, limit: 1 });
+      if (next) await this.#evaluateScheduled(next, nonce);
       else {
-        const tick = ticks.get(process)?.shift();
+        const tick = this.#ticks.get(process)?.shift();
         if (tick === undefined) break;
-        await evaluateTick(process, tick, nonce - 1);
+        await this.#evaluateTick(process, tick, nonce - 1);
       }
     }
-    failing.delete(process);
+    this.#failing.delete(process);
   }
 
-  async function evaluateScheduled(assignment: Assignment, nonce: number): Promise<void> {
-    const [earlier] = store.assignments(assignment.process, { fromNonce: nonce - 1, limit: 1 });
+  async #evaluateScheduled(assignment: Assignment, nonce: number): Promise<void> {
+    const [earlier] = this.#store.assignments(assignment.process, { fromNonce: nonce - 1, limit: 1 });
     if (!continues(nonce === 0 ? undefined : earlier, assignment)) {
       throw new UnitError(422, `HashChain invalid on message ${assignment.message}`);
     }
-    const item = store.item(assignment.message);
-    const data = store.data(assignment.message);
+    const item = this.#store.item(assignment.message);
+    const data = this.#store.data(assignment.message);
     if (item === undefined || data === undefined)
       throw new Error(`message ${assignment.message} has no bytes`);
     const message = evaluatedMessage(assignment, item, data);
-    await evaluate(assignment.process, message, {
+    await this.#evaluate(assignment.process, message, {
       ordinate: assignment.nonce,
       cron: null,
       message: assignment.message,
@@ -96,47 +115,47 @@ export function evaluating(context: UnitContext, push: () => void): Evaluating {
     });
   }
 
-  async function evaluateTick(process: string, tick: CronTick, ordinate: number): Promise<void> {
-    const owner = store.process(process)?.owner ?? "";
+  async #evaluateTick(process: string, tick: CronTick, ordinate: number): Promise<void> {
+    const owner = this.#store.process(process)?.owner ?? "";
     const message: EvaluatedMessage = {
       ...{ Owner: owner, Target: process, From: owner, Tags: tick.tags, Timestamp: tick.timestamp },
       ...{ "Block-Height": tick.height, Cron: true },
     };
-    await evaluate(process, message, { ordinate, cron: tick.cron, message: null, root: null });
+    await this.#evaluate(process, message, { ordinate, cron: tick.cron, message: null, root: null });
   }
 
-  async function evaluate(
+  async #evaluate(
     id: string,
     message: EvaluatedMessage,
     about: { ordinate: number; cron: string | null; message: string | null; root: string | null },
   ): Promise<void> {
-    const process = store.process(id);
+    const process = this.#store.process(id);
     if (process === undefined) throw new Error(`process ${id} is not known`);
-    const before = memories.get(id);
-    const { memory, result } = await evaluator.evaluate({ process, memory: before, message, dryRun: false });
+    const before = this.#memories.get(id);
+    const { memory, result } = await this.#context.evaluator.evaluate({ process, memory: before, message, dryRun: false });
     const record: EvaluationRecord = {
       ...{ process: id, ordinate: about.ordinate, cron: about.cron, message: about.message },
       ...{ timestamp: message.Timestamp, height: message["Block-Height"], result },
     };
     const keeps = result.Error === undefined && memory !== null && memory !== before;
-    store.saveEvaluation(record, keeps ? memory : undefined, effectsOf(id, about.root, result));
-    if (keeps) memories.set(id, memory);
-    tell(id);
-    push();
+    this.#store.saveEvaluation(record, keeps ? memory : undefined, effectsOf(id, about.root, result));
+    if (keeps) this.#memories.set(id, memory);
+    this.#tell(id);
+    this.#push();
   }
 
-  function tell(process: string, failure?: Error): void {
-    for (const waiter of waiters.get(process) ?? []) waiter(failure);
+  #tell(process: string, failure?: Error): void {
+    for (const waiter of this.#waiters.get(process) ?? []) waiter(failure);
   }
 
   /** The result of an entry, when it is there. */
-  async function evaluated({ process, message }: Assignment, signal: AbortSignal): Promise<EvaluationResult> {
+  async #evaluated({ process, message }: Assignment, signal: AbortSignal): Promise<EvaluationResult> {
     for (;;) {
-      const found = store.evaluation(process, message);
+      const found = this.#store.evaluation(process, message);
       if (found) return found.result;
       await new Promise<void>((resolve, reject) => {
-        const set = waiters.get(process) ?? new Set();
-        waiters.set(process, set);
+        const set = this.#waiters.get(process) ?? new Set();
+        this.#waiters.set(process, set);
         const done = (failure?: Error) => {
           set.delete(done);
           signal.removeEventListener("abort", aborted);
@@ -146,65 +165,61 @@ export function evaluating(context: UnitContext, push: () => void): Evaluating {
         const aborted = () => done(new Error("the client went away"));
         set.add(done);
         signal.addEventListener("abort", aborted);
-        wake(process);
+        this.wake(process);
       });
     }
   }
 
-  return {
-    wake,
+  async result(process: string, id: string, signal: AbortSignal): Promise<EvaluationResult> {
+    if (this.#store.process(process) === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
+    // As the real unit: the scheduler unit says where the id belongs, even to another process than the one that was named.
+    const assignment = id === process ? this.#store.assignment(process, process) : shownAs(this.#store, id);
+    if (assignment === undefined)
+      throw new UnitError(500, schedulerSays("message", "Message or Process not found"));
+    return this.#evaluated(assignment, signal);
+  }
 
-    async result(process, id, signal) {
-      if (store.process(process) === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
-      // As the real unit: the scheduler unit says where the id belongs, even to another process than the one that was named.
-      const assignment = id === process ? store.assignment(process, process) : shownAs(store, id);
-      if (assignment === undefined)
-        throw new UnitError(500, schedulerSays("message", "Message or Process not found"));
-      return evaluated(assignment, signal);
-    },
+  async dryRun(id: string, body: Record<string, unknown>): Promise<EvaluationResult> {
+    const process = this.#store.process(id);
+    if (process === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
+    const last = this.#store.lastAssignment(id);
+    // As the real unit: everything scheduled so far first, and nothing where there is nothing but the spawn.
+    if (last === undefined || last.nonce === 0)
+      throw new UnitError(500, schedulerSays("latest message", "Latest message not available"));
+    await this.#evaluated(last, new AbortController().signal);
+    const tags = (Array.isArray(body.Tags) ? body.Tags : []) as Tag[];
+    const owner = String(body.Owner ?? "1234");
+    const message = {
+      ...{ Timestamp: last?.timestamp ?? this.#context.now(), "Block-Height": last?.height ?? 0, Cron: false },
+      ...body,
+      ...{ Target: id, Owner: owner, Tags: tags, From: fromOf(tags, owner), "Read-Only": true },
+    } as EvaluatedMessage;
+    return (await this.#context.evaluator.evaluate({ process, memory: this.#memories.get(id), message, dryRun: true })).result;
+  }
 
-    async dryRun(id, body) {
-      const process = store.process(id);
-      if (process === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
-      const last = store.lastAssignment(id);
-      // As the real unit: everything scheduled so far first, and nothing where there is nothing but the spawn.
-      if (last === undefined || last.nonce === 0)
-        throw new UnitError(500, schedulerSays("latest message", "Latest message not available"));
-      await evaluated(last, new AbortController().signal);
-      const tags = (Array.isArray(body.Tags) ? body.Tags : []) as Tag[];
-      const owner = String(body.Owner ?? "1234");
-      const message = {
-        ...{ Timestamp: last?.timestamp ?? context.now(), "Block-Height": last?.height ?? 0, Cron: false },
-        ...body,
-        ...{ Target: id, Owner: owner, Tags: tags, From: fromOf(tags, owner), "Read-Only": true },
-      } as EvaluatedMessage;
-      return (await evaluator.evaluate({ process, memory: memories.get(id), message, dryRun: true })).result;
-    },
+  tick(process: string, tick: CronTick): void {
+    const waiting = this.#ticks.get(process) ?? [];
+    this.#ticks.set(process, waiting);
+    if (waiting.some(({ cron }) => cron === tick.cron)) return;
+    waiting.push(tick);
+    this.wake(process);
+  }
 
-    tick(process, tick) {
-      const waiting = ticks.get(process) ?? [];
-      ticks.set(process, waiting);
-      if (waiting.some(({ cron }) => cron === tick.cron)) return;
-      waiting.push(tick);
-      wake(process);
-    },
+  async state(id: string): Promise<{ memory: Uint8Array; last: Assignment | undefined }> {
+    const process = this.#store.process(id);
+    if (process === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
+    const last = this.#store.lastAssignment(id);
+    if (last) await this.#evaluated(last, new AbortController().signal);
+    const memory = this.#memories.get(id) ?? new Uint8Array();
+    return { memory: (await this.#context.evaluator.expand?.(process, memory)) ?? memory, last };
+  }
 
-    async state(id) {
-      const process = store.process(id);
-      if (process === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
-      const last = store.lastAssignment(id);
-      if (last) await evaluated(last, new AbortController().signal);
-      const memory = memories.get(id) ?? new Uint8Array();
-      return { memory: (await evaluator.expand?.(process, memory)) ?? memory, last };
-    },
-
-    async close() {
-      closing = true;
-      for (const process of waiters.keys()) tell(process, new Error("the units are closing"));
-      await evaluator.close?.();
-      await Promise.all(running.values());
-    },
-  };
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const process of this.#waiters.keys()) this.#tell(process, new Error("the units are closing"));
+    await this.#context.evaluator.close?.();
+    await Promise.all(this.#running.values());
+  }
 }
 
 function effectsOf(process: string, root: string | null, result: EvaluationResult): Effect[] {

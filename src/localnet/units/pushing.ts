@@ -1,4 +1,5 @@
 import type { ItemFields } from "../ans104.ts";
+import type { Store } from "../store/store.ts";
 import type { Effect, OutAssignment, OutItem, Tag } from "../types.ts";
 import { tagValue } from "../types.ts";
 import { publish, type UnitContext } from "./context.ts";
@@ -17,37 +18,51 @@ interface Pushing {
  * that is done twice across a crash is one message.
  */
 export function pushing(context: UnitContext, scheduling: Scheduling): Pushing {
-  const { store, messenger } = context;
-  let working: Promise<void> | null = null;
-  let again = false;
-  let closing = false;
+  return new Outbox(context, scheduling);
+}
 
-  async function work(): Promise<void> {
-    do {
-      again = false;
-      for (let batch = store.effects(50); batch.length > 0 && !closing; batch = store.effects(50)) {
-        for (const effect of batch) {
-          if (closing) return;
-          await attempt(effect);
-          store.removeEffect(effect.id);
-        }
-      }
-    } while (again && !closing);
+class Outbox implements Pushing {
+  readonly #context: UnitContext;
+  readonly #scheduling: Scheduling;
+  #working: Promise<void> | null = null;
+  #again = false;
+  #closing = false;
+
+  constructor(context: UnitContext, scheduling: Scheduling) {
+    this.#context = context;
+    this.#scheduling = scheduling;
   }
 
-  async function attempt(effect: Effect): Promise<void> {
+  get #store(): Store {
+    return this.#context.store;
+  }
+
+  async #work(): Promise<void> {
+    do {
+      this.#again = false;
+      for (let batch = this.#store.effects(50); batch.length > 0 && !this.#closing; batch = this.#store.effects(50)) {
+        for (const effect of batch) {
+          if (this.#closing) return;
+          await this.#attempt(effect);
+          this.#store.removeEffect(effect.id);
+        }
+      }
+    } while (this.#again && !this.#closing);
+  }
+
+  async #attempt(effect: Effect): Promise<void> {
     try {
-      if (effect.kind === "message") await pushMessage(effect, effect.item as OutItem);
-      else if (effect.kind === "spawn") await pushSpawn(effect, effect.item as OutItem);
-      else await pushAssignment(effect.item as OutAssignment);
+      if (effect.kind === "message") await this.#pushMessage(effect, effect.item as OutItem);
+      else if (effect.kind === "spawn") await this.#pushSpawn(effect, effect.item as OutItem);
+      else await this.#pushAssignment(effect.item as OutAssignment);
     } catch (error) {
-      context.log(`push of a ${effect.kind} from ${effect.process} failed: ${String(error)}`);
+      this.#context.log(`push of a ${effect.kind} from ${effect.process} failed: ${String(error)}`);
     }
   }
 
-  async function pushMessage(effect: Effect, { Target, Anchor, Tags = [], Data }: OutItem): Promise<void> {
+  async #pushMessage(effect: Effect, { Target, Anchor, Tags = [], Data }: OutItem): Promise<void> {
     if (Target === undefined) return;
-    const module = store.process(effect.process)?.module ?? "";
+    const module = this.#store.process(effect.process)?.module ?? "";
     const tags: Tag[] = [
       ...without(Tags, ["Data-Protocol", "Type", "From-Process", "From-Module", "Assignments"]),
       { name: "Data-Protocol", value: "ao" },
@@ -56,16 +71,16 @@ export function pushing(context: UnitContext, scheduling: Scheduling): Pushing {
       { name: "From-Module", value: module },
       ...pushedFor(effect),
     ];
-    const item = await messenger.sign(fields(Data, tags, Target, Anchor));
+    const item = await this.#context.messenger.sign(fields(Data, tags, Target, Anchor));
     // To a wallet nothing is scheduled: the item is only published.
-    if (store.process(Target) === undefined) publish(context, item);
-    else await once(scheduling.schedule(item));
+    if (this.#store.process(Target) === undefined) publish(this.#context, item);
+    else await once(this.#scheduling.schedule(item));
     const also = Tags.find(({ name }) => name === "Assignments")?.value as unknown;
-    if (Array.isArray(also)) await pushAssignment({ Message: item.id, Processes: also.map(String) });
+    if (Array.isArray(also)) await this.#pushAssignment({ Message: item.id, Processes: also.map(String) });
   }
 
-  async function pushSpawn(effect: Effect, { Tags = [], Data, Anchor }: OutItem): Promise<void> {
-    const spawner = store.process(effect.process);
+  async #pushSpawn(effect: Effect, { Tags = [], Data, Anchor }: OutItem): Promise<void> {
+    const spawner = this.#store.process(effect.process);
     const tags: Tag[] = without(Tags, ["Data-Protocol", "Type", "Variant"]).map((tag) =>
       tag.name === "From-Module" ? { name: "From-Module", value: spawner?.module ?? tag.value } : tag,
     );
@@ -82,10 +97,10 @@ export function pushing(context: UnitContext, scheduling: Scheduling): Pushing {
       ...pushedFor(effect),
     );
     // The anchor keeps two equal spawns of one process apart.
-    const item = await messenger.sign(fields(Data, tags, undefined, Anchor));
+    const item = await this.#context.messenger.sign(fields(Data, tags, undefined, Anchor));
     // A spawn that was scheduled before a crash must not be scheduled again: that would ruin the process.
-    if (store.process(item.id) === undefined) await scheduling.schedule(item);
-    const success = await messenger.sign({
+    if (this.#store.process(item.id) === undefined) await this.#scheduling.schedule(item);
+    const success = await this.#context.messenger.sign({
       data: " ",
       target: effect.process,
       tags: [
@@ -98,29 +113,28 @@ export function pushing(context: UnitContext, scheduling: Scheduling): Pushing {
         ...pushedFor(effect),
       ],
     });
-    await once(scheduling.schedule(success));
+    await once(this.#scheduling.schedule(success));
   }
 
-  async function pushAssignment({ Message, Processes }: OutAssignment): Promise<void> {
-    for (const process of Processes) await once(scheduling.assign(process, Message, []));
+  async #pushAssignment({ Message, Processes }: OutAssignment): Promise<void> {
+    for (const process of Processes) await once(this.#scheduling.assign(process, Message, []));
   }
 
-  return {
-    kick() {
-      again = true;
-      if (working || closing) return;
-      working = work()
-        .catch((error) => context.log(`pushing stopped: ${String(error)}`))
-        .finally(() => {
-          working = null;
-          if (again && !closing) this.kick();
-        });
-    },
-    async close() {
-      closing = true;
-      await working;
-    },
-  };
+  kick(): void {
+    this.#again = true;
+    if (this.#working || this.#closing) return;
+    this.#working = this.#work()
+      .catch((error) => this.#context.log(`pushing stopped: ${String(error)}`))
+      .finally(() => {
+        this.#working = null;
+        if (this.#again && !this.#closing) this.kick();
+      });
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#working;
+  }
 }
 
 /** Waits for scheduling; what is there already was pushed before a crash. */

@@ -14,71 +14,85 @@ export interface Scheduling {
 
 /** The order of each process: one place after the other, written before anybody is told. */
 export function scheduling(context: UnitContext, wake: (process: string) => void): Scheduling {
-  const { store, chain, scheduler } = context;
-  const tails = new Map<string, Promise<unknown>>();
+  return new Order(context, wake);
+}
+
+class Order implements Scheduling {
+  readonly #context: UnitContext;
+  readonly #wake: (process: string) => void;
+  readonly #tails = new Map<string, Promise<unknown>>();
+
+  constructor(context: UnitContext, wake: (process: string) => void) {
+    this.#context = context;
+    this.#wake = wake;
+  }
+
+  get #store(): Store {
+    return this.#context.store;
+  }
 
   /** Runs work for one process after all earlier work for it. */
-  function inTurn<T>(process: string, work: () => Promise<T>): Promise<T> {
-    const turn = (tails.get(process) ?? Promise.resolve()).then(work, work);
+  #inTurn<T>(process: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#tails.get(process) ?? Promise.resolve()).then(work, work);
     const tail = turn
       .catch(() => {})
       .then(() => {
-        if (tails.get(process) === tail) tails.delete(process);
+        if (this.#tails.get(process) === tail) this.#tails.delete(process);
       });
-    tails.set(process, tail);
+    this.#tails.set(process, tail);
     return turn;
   }
 
   /** The newest place of a process, the one of a spawn that came again included. */
-  function lastPlaced(process: string): Placed | undefined {
-    const last = store.lastAssignment(process);
-    const hole = store.meta(holeOf(process));
+  #lastPlaced(process: string): Placed | undefined {
+    const last = this.#store.lastAssignment(process);
+    const hole = this.#store.meta(holeOf(process));
     if (hole === undefined) return last;
     const lost = JSON.parse(hole) as Placed;
     return last === undefined || lost.nonce > last.nonce ? lost : last;
   }
 
   /** A place that no entry fills: the next one continues a chain that nobody can read. */
-  async function useUp(process: string): Promise<Placed> {
-    const { nonce, hashChain, timestamp } = nextPlace(lastPlaced(process), context.now());
+  async #useUp(process: string): Promise<Placed> {
+    const { nonce, hashChain, timestamp } = nextPlace(this.#lastPlaced(process), this.#context.now());
     const tags = assignmentTags({
       ...{ process, message: null, place: { nonce, hashChain, timestamp }, exclude: [] },
-      height: chain.heightAt(timestamp),
+      height: this.#context.chain.heightAt(timestamp),
     });
-    const { id } = await scheduler.sign({ data: "", tags, target: process });
+    const { id } = await this.#context.scheduler.sign({ data: "", tags, target: process });
     const lost: Placed = { id, nonce, hashChain, timestamp };
-    store.setMeta(holeOf(process), JSON.stringify(lost));
+    this.#store.setMeta(holeOf(process), JSON.stringify(lost));
     return lost;
   }
 
-  async function append(
+  async #append(
     process: string,
     entry: { message: string; assigned: boolean; exclude: readonly string[]; deepHash: string | null },
     also: () => void,
   ): Promise<Assignment> {
-    const place = nextPlace(lastPlaced(process), context.now());
-    const height = chain.heightAt(place.timestamp);
+    const place = nextPlace(this.#lastPlaced(process), this.#context.now());
+    const height = this.#context.chain.heightAt(place.timestamp);
     const { message, assigned, exclude } = entry;
     const isProcess = message === process && place.nonce === 0;
     const tags = assignmentTags({ process, message: isProcess ? null : message, place, height, exclude });
-    const signed = await scheduler.sign({ data: "", tags, target: process });
+    const signed = await this.#context.scheduler.sign({ data: "", tags, target: process });
     const { nonce, hashChain, timestamp } = place;
     const assignment: Assignment = {
       ...{ id: signed.id, process, nonce, message, assigned, exclude, hashChain, height, timestamp },
       deepHash: entry.deepHash,
     };
-    store.atomically(() => {
+    this.#store.atomically(() => {
       also();
-      store.append(assignment);
-      publish(context, signed);
+      this.#store.append(assignment);
+      publish(this.#context, signed);
     });
-    wake(process);
+    this.#wake(process);
     return assignment;
   }
 
-  function scheduleProcess(item: ParsedItem): Promise<Placed> {
+  #scheduleProcess(item: ParsedItem): Promise<Placed> {
     const wanted = tagValue(item.tags, "Scheduler");
-    if (wanted !== scheduler.address) {
+    if (wanted !== this.#context.scheduler.address) {
       // The real unit finds no Scheduler-Location and fails with just this text.
       throw new UnitError(
         500,
@@ -88,58 +102,57 @@ export function scheduling(context: UnitContext, wake: (process: string) => void
     const module = tagValue(item.tags, "Module");
     if (module === undefined) throw new UnitError(500, "No Module tag found on 'Process' DataItem");
     const boot = tagValue(item.tags, "On-Boot");
-    if (boot !== undefined && boot !== "Data" && store.item(boot) === undefined) {
+    if (boot !== undefined && boot !== "Data" && this.#store.item(boot) === undefined) {
       throw new UnitError(500, schedulerSays("Invalid tx id for On-Boot tag"));
     }
-    return inTurn<Placed>(item.id, () => {
-      if (context.spawnedTwice === "ruins" && store.process(item.id)) return useUp(item.id);
-      refuseKnown(item.id, item.id);
+    return this.#inTurn<Placed>(item.id, () => {
+      if (this.#context.spawnedTwice === "ruins" && this.#store.process(item.id)) return this.#useUp(item.id);
+      this.#refuseKnown(item.id, item.id);
       const process = { id: item.id, owner: item.owner, module, scheduler: wanted, tags: item.tags };
-      return append(item.id, { message: item.id, assigned: false, exclude: [], deepHash: null }, () => {
-        publish(context, item);
-        store.addProcess(process);
+      return this.#append(item.id, { message: item.id, assigned: false, exclude: [], deepHash: null }, () => {
+        publish(this.#context, item);
+        this.#store.addProcess(process);
       });
     });
   }
 
-  function scheduleMessage(item: ParsedItem): Promise<Assignment> {
-    if (store.process(item.target) === undefined) {
+  #scheduleMessage(item: ParsedItem): Promise<Assignment> {
+    if (this.#store.process(item.target) === undefined) {
       throw new UnitError(500, "Cannot read properties of undefined (reading 'tags')");
     }
-    return inTurn(item.target, async () => {
-      refuseKnown(item.target, item.id);
+    return this.#inTurn(item.target, async () => {
+      this.#refuseKnown(item.target, item.id);
       const pushed = tagValue(item.tags, "From-Process") !== undefined;
       const hash = pushed ? deepHash({ ...item, data: item.raw.subarray(item.dataOffset) }) : null;
-      if (hash !== null && store.hasDeepHash(item.target, hash)) {
+      if (hash !== null && this.#store.hasDeepHash(item.target, hash)) {
         throw new UnitError(500, schedulerSays('MessageExists("Deep hash already exists")'));
       }
       const entry = { message: item.id, assigned: false, exclude: [], deepHash: hash };
-      return append(item.target, entry, () => publish(context, item));
+      return this.#append(item.target, entry, () => publish(this.#context, item));
     });
   }
 
-  function refuseKnown(process: string, id: string): void {
-    if (store.assignment(process, id)) {
+  #refuseKnown(process: string, id: string): void {
+    if (this.#store.assignment(process, id)) {
       throw new UnitError(500, schedulerSays('MessageExists("Message already exists")'));
     }
   }
 
-  return {
-    async schedule(item) {
-      return kindOf(item) === "Process" ? scheduleProcess(item) : scheduleMessage(item);
-    },
-    async assign(process, id, exclude) {
-      if (store.process(process) === undefined) {
-        throw new UnitError(500, "Cannot read properties of undefined (reading 'tags')");
-      }
-      const item: ItemRecord | undefined = store.item(id);
-      if (item === undefined) throw new UnitError(500, schedulerSays("Invalid gateway tx for assigning"));
-      return inTurn(process, async () => {
-        refuseKnown(process, id);
-        return append(process, { message: id, assigned: true, exclude, deepHash: null }, () => {});
-      });
-    },
-  };
+  async schedule(item: ParsedItem): Promise<Placed> {
+    return kindOf(item) === "Process" ? this.#scheduleProcess(item) : this.#scheduleMessage(item);
+  }
+
+  async assign(process: string, id: string, exclude: readonly string[]): Promise<Assignment> {
+    if (this.#store.process(process) === undefined) {
+      throw new UnitError(500, "Cannot read properties of undefined (reading 'tags')");
+    }
+    const item: ItemRecord | undefined = this.#store.item(id);
+    if (item === undefined) throw new UnitError(500, schedulerSays("Invalid gateway tx for assigning"));
+    return this.#inTurn(process, async () => {
+      this.#refuseKnown(process, id);
+      return this.#append(process, { message: id, assigned: true, exclude, deepHash: null }, () => {});
+    });
+  }
 }
 
 /**

@@ -35,34 +35,45 @@ interface PoolWorker {
 /** Evaluates WebAssembly modules with `@permaweb/ao-loader` in worker threads. Needs V8's memory64, which Node 22 has. */
 export function wasmEvaluator(options: WasmEvaluatorOptions): Evaluator {
   setFlagsFromString("--experimental-wasm-memory64");
-  const size = options.workers ?? Math.min(4, availableParallelism());
-  const limit = options.timeoutSeconds ?? 120;
-  const workers: PoolWorker[] = [];
-  const queue: Job[] = [];
-  const tags = new WeakMap<Uint8Array, number>();
-  const modules = new Map<string, ModuleSource>();
-  let lastTag = 0;
-  let closed = false;
+  return new WorkerPool(options);
+}
 
-  function sourceOf(id: string): ModuleSource {
-    const source = modules.get(id) ?? options.loadModule(id);
+class WorkerPool implements Evaluator {
+  readonly #loadModule: WasmEvaluatorOptions["loadModule"];
+  readonly #size: number;
+  readonly #limit: number;
+  readonly #workers: PoolWorker[] = [];
+  readonly #queue: Job[] = [];
+  readonly #tags = new WeakMap<Uint8Array, number>();
+  readonly #modules = new Map<string, ModuleSource>();
+  #lastTag = 0;
+  #closed = false;
+
+  constructor(options: WasmEvaluatorOptions) {
+    this.#loadModule = options.loadModule.bind(options);
+    this.#size = options.workers ?? Math.min(4, availableParallelism());
+    this.#limit = options.timeoutSeconds ?? 120;
+  }
+
+  #sourceOf(id: string): ModuleSource {
+    const source = this.#modules.get(id) ?? this.#loadModule(id);
     if (source === undefined) throw new Error(`Module ${id} was not found on the gateway`);
-    modules.set(id, source);
+    this.#modules.set(id, source);
     return source;
   }
 
-  function addWorker(): PoolWorker {
+  #addWorker(): PoolWorker {
     const thread = new Worker(sibling(import.meta.url, "worker"));
     const worker: PoolWorker = { thread, modules: new Set(), holds: new Map(), job: null, timer: null };
-    thread.on("message", (answer: Answer) => finish(worker, answer));
-    thread.on("error", (error) => lose(worker, { failure: String(error) }));
-    thread.on("exit", () => lose(worker, { failure: "the evaluating thread ended" }));
+    thread.on("message", (answer: Answer) => this.#finish(worker, answer));
+    thread.on("error", (error) => this.#lose(worker, { failure: String(error) }));
+    thread.on("exit", () => this.#lose(worker, { failure: "the evaluating thread ended" }));
     thread.unref();
-    workers.push(worker);
+    this.#workers.push(worker);
     return worker;
   }
 
-  function finish(worker: PoolWorker, answer: Answer): void {
+  #finish(worker: PoolWorker, answer: Answer): void {
     const { job } = worker;
     if (worker.timer) clearTimeout(worker.timer);
     worker.job = null;
@@ -72,96 +83,94 @@ export function wasmEvaluator(options: WasmEvaluatorOptions): Evaluator {
       if ("failure" in answer) worker.modules.delete(job.module);
       job.settle(answer, worker);
     }
-    next();
+    this.#next();
   }
 
-  function lose(worker: PoolWorker, answer: Answer): void {
-    const index = workers.indexOf(worker);
+  #lose(worker: PoolWorker, answer: Answer): void {
+    const index = this.#workers.indexOf(worker);
     if (index < 0) return;
-    workers.splice(index, 1);
-    finish(worker, answer);
+    this.#workers.splice(index, 1);
+    this.#finish(worker, answer);
   }
 
-  function run(worker: PoolWorker, job: Job): void {
-    queue.splice(queue.indexOf(job), 1);
+  #run(worker: PoolWorker, job: Job): void {
+    this.#queue.splice(this.#queue.indexOf(job), 1);
     worker.job = job;
     worker.timer = setTimeout(() => {
-      const result = failed(`The evaluation took longer than ${limit} s and was ended.`);
-      lose(worker, { snapshot: null, result, holds: null });
+      const result = failed(`The evaluation took longer than ${this.#limit} s and was ended.`);
+      this.#lose(worker, { snapshot: null, result, holds: null });
       void worker.thread.terminate();
-    }, limit * 1000);
+    }, this.#limit * 1000);
     const order = job.order(job.tag !== undefined && worker.holds.get(job.module) === job.tag);
     const known = worker.modules.has(job.module);
     worker.modules.add(job.module);
-    worker.thread.postMessage(known ? order : { ...order, source: sourceOf(job.module) });
+    worker.thread.postMessage(known ? order : { ...order, source: this.#sourceOf(job.module) });
   }
 
   /** Gives work to idle workers: first what they hold already, then in order. */
-  function next(): void {
-    if (closed) return;
-    const idle = workers.filter((worker) => worker.job === null);
+  #next(): void {
+    if (this.#closed) return;
+    const idle = this.#workers.filter((worker) => worker.job === null);
     for (const worker of idle) {
-      const held = queue.find((job) => job.tag !== undefined && worker.holds.get(job.module) === job.tag);
-      if (held) run(worker, held);
+      const held = this.#queue.find((job) => job.tag !== undefined && worker.holds.get(job.module) === job.tag);
+      if (held) this.#run(worker, held);
     }
-    while (queue[0]) {
+    while (this.#queue[0]) {
       const worker =
-        workers.find((each) => each.job === null) ?? (workers.length < size ? addWorker() : undefined);
+        this.#workers.find((each) => each.job === null) ?? (this.#workers.length < this.#size ? this.#addWorker() : undefined);
       if (worker === undefined) return;
-      run(worker, queue[0]);
+      this.#run(worker, this.#queue[0]);
     }
   }
 
-  function submit(job: Omit<Job, "settle">): Promise<Answer> {
-    if (closed) return Promise.reject(new Error("the evaluator is closed"));
+  #submit(job: Omit<Job, "settle">): Promise<Answer> {
+    if (this.#closed) return Promise.reject(new Error("the evaluator is closed"));
     return new Promise((settle) => {
-      queue.push({ ...job, settle });
-      next();
+      this.#queue.push({ ...job, settle });
+      this.#next();
     });
   }
 
-  return {
-    async evaluate({ process, memory, message, dryRun }: EvaluationInput) {
-      const module = process.module;
-      const source = sourceOf(module);
-      const tag = memory === null ? undefined : tags.get(memory);
-      const made = ++lastTag;
-      const answer = await submit({
+  async evaluate({ process, memory, message, dryRun }: EvaluationInput) {
+    const module = process.module;
+    const source = this.#sourceOf(module);
+    const tag = memory === null ? undefined : this.#tags.get(memory);
+    const made = ++this.#lastTag;
+    const answer = await this.#submit({
+      module,
+      tag,
+      order: (held) => ({
+        kind: "evaluate",
         module,
-        tag,
-        order: (held) => ({
-          kind: "evaluate",
-          module,
-          env: {
-            Process: { Id: process.id, Owner: process.owner, Tags: process.tags },
-            Module: { Id: module, Owner: source.owner, Tags: source.tags },
-          },
-          message,
-          snapshot: held ? "held" : memory,
-          tag: made,
-          keep: !dryRun,
-        }),
-      });
-      if (!("result" in answer)) throw new Error("failure" in answer ? answer.failure : "unexpected answer");
-      if (answer.snapshot) tags.set(answer.snapshot, made);
-      return { memory: answer.snapshot ?? memory, result: answer.result };
-    },
+        env: {
+          Process: { Id: process.id, Owner: process.owner, Tags: process.tags },
+          Module: { Id: module, Owner: source.owner, Tags: source.tags },
+        },
+        message,
+        snapshot: held ? "held" : memory,
+        tag: made,
+        keep: !dryRun,
+      }),
+    });
+    if (!("result" in answer)) throw new Error("failure" in answer ? answer.failure : "unexpected answer");
+    if (answer.snapshot) this.#tags.set(answer.snapshot, made);
+    return { memory: answer.snapshot ?? memory, result: answer.result };
+  }
 
-    async expand(process: ProcessRecord, snapshot: Uint8Array) {
-      sourceOf(process.module);
-      const order: Order = { kind: "expand", module: process.module, snapshot };
-      const answer = await submit({ module: process.module, tag: undefined, order: () => order });
-      if (!("memory" in answer)) throw new Error("failure" in answer ? answer.failure : "unexpected answer");
-      return answer.memory;
-    },
+  async expand(process: ProcessRecord, snapshot: Uint8Array) {
+    this.#sourceOf(process.module);
+    const order: Order = { kind: "expand", module: process.module, snapshot };
+    const answer = await this.#submit({ module: process.module, tag: undefined, order: () => order });
+    if (!("memory" in answer)) throw new Error("failure" in answer ? answer.failure : "unexpected answer");
+    return answer.memory;
+  }
 
-    async close() {
-      closed = true;
-      // No worker will ever take these up: whoever waits for one would wait for ever.
-      for (const { settle } of queue.splice(0)) settle({ failure: "the evaluator is closed" }, null);
-      await Promise.all(workers.map((worker) => worker.thread.terminate()));
-    },
-  };
+  async close(): Promise<void> {
+    this.#closed = true;
+    // No worker will ever take these up: whoever waits for one would wait for ever.
+    for (const { settle } of this.#queue.splice(0)) settle({ failure: "the evaluator is closed" }, null);
+    await Promise.all(this.#workers.map((worker) => worker.thread.terminate()));
+  }
 }
 
 function failed(error: string): EvaluationResult {
