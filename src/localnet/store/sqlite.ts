@@ -13,6 +13,21 @@ export class StoreBusy extends Error {}
  */
 export function sqliteStore(path: string): Store {
   const database = open(path);
+  const sql = sqlOf(database);
+  return {
+    atomically: sql.atomically,
+    close: () => database.close(),
+    ...metaOf(sql),
+    ...itemsOf(sql),
+    ...processesOf(sql),
+    ...assignmentsOf(sql),
+    ...evaluationsOf(sql),
+    ...effectsOf(sql),
+  };
+}
+
+/** Prepared statements, records as JSON, and one transaction around what belongs together. */
+function sqlOf(database: DatabaseSync) {
   const statements = new Map<string, StatementSync>();
   const prepare = (sql: string): StatementSync => {
     let statement = statements.get(sql);
@@ -47,39 +62,25 @@ export function sqliteStore(path: string): Store {
     }
   }
 
-  function selectItems(query: ItemQuery, columns: string, tail: string, values: SQLInputValue[] = []) {
-    const filter = itemFilter(query);
-    return database
-      .prepare(`SELECT ${columns} FROM items ${filter.where} ${tail}`)
-      .all(...filter.values, ...values);
-  }
+  return { database, atomically, run, row, rows, record, records };
+}
+type Sql = ReturnType<typeof sqlOf>;
 
-  /** Position of a cursor among the results of a process. */
-  function positionOf(process: string, point: EvaluationPoint, after: boolean): number {
-    const found =
-      point.ordinate === undefined
-        ? row(
-            `SELECT ${after ? "max" : "min"}(seq) AS seq FROM evaluations WHERE process = ? AND timestamp ${after ? "<=" : ">="} ?`,
-            process,
-            point.timestamp,
-          )
-        : row(
-            "SELECT max(seq) AS seq FROM evaluations WHERE process = ? AND ordinate = ? AND cron IS ? AND timestamp <= ?",
-            process,
-            point.ordinate,
-            point.cron ?? null,
-            point.timestamp,
-          );
-    return typeof found?.seq === "number" ? found.seq : after ? 0 : Number.MAX_SAFE_INTEGER;
-  }
+const metaOf = ({ row, run }: Sql): Pick<Store, "meta" | "setMeta"> => ({
+  meta: (key) => row("SELECT value FROM meta WHERE key = ?", key)?.value as string | undefined,
+  setMeta: (key, value) => void run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, value),
+});
 
+function selectItems({ database }: Sql, query: ItemQuery, columns: string, tail: string, values: SQLInputValue[] = []) {
+  const filter = itemFilter(query);
+  return database
+    .prepare(`SELECT ${columns} FROM items ${filter.where} ${tail}`)
+    .all(...filter.values, ...values);
+}
+
+const itemsOf = (sql: Sql): Pick<Store, "addItem" | "item" | "data" | "findItems" | "countItems"> => {
+  const { atomically, run, row, record } = sql;
   return {
-    atomically,
-    close: () => database.close(),
-
-    meta: (key) => row("SELECT value FROM meta WHERE key = ?", key)?.value as string | undefined,
-    setMeta: (key, value) => void run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, value),
-
     addItem: (item, raw) =>
       atomically(() => {
         const { changes, lastInsertRowid } = run(
@@ -106,7 +107,7 @@ export function sqliteStore(path: string): Store {
     },
     findItems(query) {
       const order = query.ascending ? "ASC" : "DESC";
-      const found = selectItems(query, "seq, record", `ORDER BY seq ${order} LIMIT ?`, [query.limit + 1]);
+      const found = selectItems(sql, query, "seq, record", `ORDER BY seq ${order} LIMIT ?`, [query.limit + 1]);
       const items = found.slice(0, query.limit).map((each) => ({
         ...(JSON.parse(String(each.record)) as ItemRecord),
         cursor: String(each.seq),
@@ -114,48 +115,95 @@ export function sqliteStore(path: string): Store {
       return { items, hasMore: found.length > query.limit };
     },
     countItems: ({ after: _, ...query }) =>
-      Number(selectItems(query, "count(*) AS count", "")[0]?.count ?? 0),
+      Number(selectItems(sql, query, "count(*) AS count", "")[0]?.count ?? 0),
+  };
+};
 
-    addProcess: (process) =>
-      void run("INSERT INTO processes (id, record) VALUES (?, ?)", process.id, JSON.stringify(process)),
-    process: (id) => record<ProcessRecord>(row("SELECT record FROM processes WHERE id = ?", id)),
-    processIds: () => rows("SELECT id FROM processes ORDER BY rowid").map((each) => String(each.id)),
+const processesOf = ({
+  run,
+  row,
+  rows,
+  record,
+}: Sql): Pick<Store, "addProcess" | "process" | "processIds" | "setMonitored" | "monitored"> => ({
+  addProcess: (process) =>
+    void run("INSERT INTO processes (id, record) VALUES (?, ?)", process.id, JSON.stringify(process)),
+  process: (id) => record<ProcessRecord>(row("SELECT record FROM processes WHERE id = ?", id)),
+  processIds: () => rows("SELECT id FROM processes ORDER BY rowid").map((each) => String(each.id)),
+  setMonitored: (process, monitored) =>
+    void run("UPDATE processes SET monitored = ? WHERE id = ?", monitored ? 1 : 0, process),
+  monitored: () => rows("SELECT id FROM processes WHERE monitored = 1").map((each) => String(each.id)),
+});
 
-    append(assignment) {
-      const { process, nonce, id, message, timestamp, deepHash } = assignment;
-      run(
-        "INSERT INTO assignments (process, nonce, id, message, timestamp, deep_hash, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        ...[process, nonce, id, message, timestamp, deepHash, JSON.stringify(assignment)],
-      );
-    },
-    lastAssignment: (process) =>
-      record<Assignment>(
-        row("SELECT record FROM assignments WHERE process = ? ORDER BY nonce DESC LIMIT 1", process),
+const assignmentsOf = ({
+  run,
+  row,
+  rows,
+  record,
+  records,
+}: Sql): Pick<
+  Store,
+  "append" | "lastAssignment" | "assignment" | "placed" | "hasDeepHash" | "assignments"
+> => ({
+  append(assignment) {
+    const { process, nonce, id, message, timestamp, deepHash } = assignment;
+    run(
+      "INSERT INTO assignments (process, nonce, id, message, timestamp, deep_hash, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      ...[process, nonce, id, message, timestamp, deepHash, JSON.stringify(assignment)],
+    );
+  },
+  lastAssignment: (process) =>
+    record<Assignment>(
+      row("SELECT record FROM assignments WHERE process = ? ORDER BY nonce DESC LIMIT 1", process),
+    ),
+  assignment: (process, message) =>
+    record<Assignment>(
+      row("SELECT record FROM assignments WHERE process = ? AND message = ?", process, message),
+    ),
+  placed: (id) =>
+    record<Assignment>(
+      row(
+        "SELECT record FROM assignments WHERE (message = ? OR id = ?) AND nonce > 0 ORDER BY timestamp, rowid LIMIT 1",
+        ...[id, id],
       ),
-    assignment: (process, message) =>
-      record<Assignment>(
-        row("SELECT record FROM assignments WHERE process = ? AND message = ?", process, message),
+    ),
+  hasDeepHash: (process, hash) =>
+    row("SELECT 1 AS found FROM assignments WHERE process = ? AND deep_hash = ?", process, hash) !==
+    undefined,
+  assignments: (process, range: AssignmentRange) =>
+    records<Assignment>(
+      rows(
+        `SELECT record FROM assignments WHERE process = ? AND timestamp > ? AND timestamp <= ? AND nonce >= ? AND nonce <= ?
+         ORDER BY nonce LIMIT ?`,
+        ...[process, range.from ?? -1, range.to ?? Number.MAX_SAFE_INTEGER],
+        ...[range.fromNonce ?? 0, range.toNonce ?? Number.MAX_SAFE_INTEGER, range.limit],
       ),
-    placed: (id) =>
-      record<Assignment>(
-        row(
-          "SELECT record FROM assignments WHERE (message = ? OR id = ?) AND nonce > 0 ORDER BY timestamp, rowid LIMIT 1",
-          ...[id, id],
-        ),
-      ),
-    hasDeepHash: (process, hash) =>
-      row("SELECT 1 AS found FROM assignments WHERE process = ? AND deep_hash = ?", process, hash) !==
-      undefined,
-    assignments: (process, range: AssignmentRange) =>
-      records<Assignment>(
-        rows(
-          `SELECT record FROM assignments WHERE process = ? AND timestamp > ? AND timestamp <= ? AND nonce >= ? AND nonce <= ?
-           ORDER BY nonce LIMIT ?`,
-          ...[process, range.from ?? -1, range.to ?? Number.MAX_SAFE_INTEGER],
-          ...[range.fromNonce ?? 0, range.toNonce ?? Number.MAX_SAFE_INTEGER, range.limit],
-        ),
-      ),
+    ),
+});
 
+/** Position of a cursor among the results of a process. */
+function positionOf({ row }: Sql, process: string, point: EvaluationPoint, after: boolean): number {
+  const found =
+    point.ordinate === undefined
+      ? row(
+          `SELECT ${after ? "max" : "min"}(seq) AS seq FROM evaluations WHERE process = ? AND timestamp ${after ? "<=" : ">="} ?`,
+          process,
+          point.timestamp,
+        )
+      : row(
+          "SELECT max(seq) AS seq FROM evaluations WHERE process = ? AND ordinate = ? AND cron IS ? AND timestamp <= ?",
+          process,
+          point.ordinate,
+          point.cron ?? null,
+          point.timestamp,
+        );
+  return typeof found?.seq === "number" ? found.seq : after ? 0 : Number.MAX_SAFE_INTEGER;
+}
+
+const evaluationsOf = (
+  sql: Sql,
+): Pick<Store, "saveEvaluation" | "evaluation" | "lastEvaluated" | "evaluations" | "memory"> => {
+  const { atomically, run, row, rows, record, records } = sql;
+  return {
     saveEvaluation: (evaluation, memory, effects) =>
       atomically(() => {
         const { process, ordinate, cron, message, timestamp, result } = evaluation;
@@ -179,9 +227,9 @@ export function sqliteStore(path: string): Store {
     evaluations(process, { from, to, descending, limit }: EvaluationQuery) {
       // "after" is by the direction of reading: descending, it means earlier.
       const [start, end] = descending ? [to, from] : [from, to];
-      const low = start ? positionOf(process, start, !descending) - (descending ? 1 : 0) : 0;
+      const low = start ? positionOf(sql, process, start, !descending) - (descending ? 1 : 0) : 0;
       const high = end
-        ? positionOf(process, end, !descending) - (descending ? 1 : 0)
+        ? positionOf(sql, process, end, !descending) - (descending ? 1 : 0)
         : Number.MAX_SAFE_INTEGER;
       return records<EvaluationRecord>(
         rows(
@@ -194,19 +242,17 @@ export function sqliteStore(path: string): Store {
     memory: (process) =>
       (row("SELECT memory FROM memories WHERE process = ?", process)?.memory as Uint8Array | undefined) ??
       null,
-
-    effects: (limit) =>
-      rows("SELECT id, record FROM effects ORDER BY id LIMIT ?", limit).map((each) => ({
-        ...(JSON.parse(String(each.record)) as Effect),
-        id: Number(each.id),
-      })),
-    removeEffect: (id) => void run("DELETE FROM effects WHERE id = ?", id),
-
-    setMonitored: (process, monitored) =>
-      void run("UPDATE processes SET monitored = ? WHERE id = ?", monitored ? 1 : 0, process),
-    monitored: () => rows("SELECT id FROM processes WHERE monitored = 1").map((each) => String(each.id)),
   };
-}
+};
+
+const effectsOf = ({ rows, run }: Sql): Pick<Store, "effects" | "removeEffect"> => ({
+  effects: (limit) =>
+    rows("SELECT id, record FROM effects ORDER BY id LIMIT ?", limit).map((each) => ({
+      ...(JSON.parse(String(each.record)) as Effect),
+      id: Number(each.id),
+    })),
+  removeEffect: (id) => void run("DELETE FROM effects WHERE id = ?", id),
+});
 
 function open(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
