@@ -43,8 +43,7 @@ type RollBack = (
 
 /** The fleet of a command's stack, for the dashboard. Reads by dry-runs and files; actions are signed by the stack's wallet. */
 export function fleetSource(context: OperationContext, fleet: FleetSession, rollBack: RollBack): Source {
-  const { scope } = fleet.session;
-  const explorer = (kind: "entity" | "message", id: string): string | null =>
+  const explorer: Explorer = (kind, id) =>
     fleet.session.networkName === "local" ? null : `https://www.ao.link/#/${kind}/${id}`;
   const current = async (): Promise<FleetSession> => {
     // That the router does not answer is among the problems that the page shows.
@@ -60,87 +59,15 @@ export function fleetSource(context: OperationContext, fleet: FleetSession, roll
   let router: Member | undefined;
   return {
     async observe() {
-      const now = await current();
-      const manifest = await readManifest(scope);
-      const looked = await Promise.all(
-        servingIn(now).map((member) =>
-          lookAt(now, member, {
-            dependsOn: manifest?.processes[member.of ?? member.name]?.dependencies ?? [],
-            explorer: explorer("entity", member.processId),
-          }),
-        ),
-      );
-      const problems: string[] = [];
-      const or = async <T>(what: Promise<T>, otherwise: T): Promise<T> => {
-        try {
-          return await what;
-        } catch (error) {
-          if (!(error instanceof FleetError)) throw error;
-          problems.push(`${error.problems[0].what} [${error.code}]`);
-          return otherwise;
-        }
-      };
-      const able = (capability: string): Member[] =>
-        now.members.filter((_, index) => looked[index]?.capabilities.includes(capability));
-      const capable = able("TRAFFIC_ROUTING");
-      // Several may be able to; the table is in the one that the stack's state names.
-      const known = await or(releases(now, manifest?.deploymentId), undefined);
-      router = capable.find(({ name }) => name === known?.traffic?.router.name) ?? capable[0];
-      const [traffic, alerts] = await Promise.all([
-        router ? or(trafficOf(now, router), null) : null,
-        Promise.all(
-          ["DEPLOYMENT_COORDINATION", "MONITORING"].flatMap(able).map((each) => or(alertsOf(now, each), [])),
-        ),
-      ]);
-      const observation: Observation = {
-        project: now.project,
-        stack: now.stack,
-        network: now.session.networkName,
-        processes: looked.map(({ view }): ProcessView => view),
-        releases: known
-          ? historyOfStack(known.releases, known.runs, known.updates, known.heldAt).map(releaseView)
-          : [],
-        traffic,
-        alerts: [...monitoredAlerts(scope), ...alerts.flat()],
-        problems,
-      };
-      return observation;
+      const seen = await observationOf(await current(), releases, explorer);
+      router = seen.router;
+      return seen.observation;
     },
-    async messages(name, before, limit) {
+    messages: async (name, before, limit) => {
       const now = await current();
-      const member = pickMember({ members: servingIn(now) }, name);
-      const read = await history(now);
-      const latest = before === undefined ? await read.latest(member.processId) : before - 1;
-      if (latest === undefined || latest < 0) return [];
-      const options = { limit, errors: false };
-      const entries = await newestEntries(read, member.processId, latest, options, member.sourceHash);
-      const explain = luaExplainer(scope.home);
-      const views = entries.map((entry) => messageView(entry, explain, explorer("message", entry.messageId)));
-      return (await Promise.all(views)).reverse();
+      return messagesOf(now, () => history(now), { name, before, limit }, explorer);
     },
-    async audit(name) {
-      const now = await current();
-      const member = pickMember({ members: servingIn(now) }, name);
-      if (isBare(member)) throw withoutAudit(name);
-      const entries = await dryAudit(now, member, 30).catch((error: unknown) => {
-        if (!(error instanceof FleetError) || !UNREADABLE.has(error.code)) throw error;
-        throw new FleetError({
-          code: "AUDIT_UNREADABLE",
-          what: `${name} does not show its audit to ${now.session.ao.address}.`,
-          got: `${error.problems[0].what} [${error.code}]`,
-          expected: "the owner's wallet, or one that was let in",
-          remedy: "Start the dashboard with the stack's wallet.",
-        });
-      });
-      return entries
-        .map(
-          ({ seq, at, from, action, outcome, code = "" }): AuditView => ({
-            ...{ seq, from, action, outcome, code },
-            at: new Date(at).toISOString(),
-          }),
-        )
-        .reverse();
-    },
+    audit: async (name) => auditOf(await current(), name),
     async difference(from, to) {
       const known = await releases(await current(), undefined);
       return differenceOf(documentOf(known, from), documentOf(known, to));
@@ -151,6 +78,101 @@ export function fleetSource(context: OperationContext, fleet: FleetSession, roll
       say(`done: ${action.kind}`);
     },
   };
+}
+
+/** The address of what the network's explorer shows; null where there is none. */
+type Explorer = (kind: "entity" | "message", id: string) => string | null;
+
+/** What the page shows of a fleet, and the member that has the table of its traffic. */
+async function observationOf(
+  now: FleetSession,
+  releases: ReturnType<typeof rememberedReleases>,
+  explorer: Explorer,
+): Promise<{ observation: Observation; router: Member | undefined }> {
+  const manifest = await readManifest(now.session.scope);
+  const looked = await Promise.all(
+    servingIn(now).map((member) =>
+      lookAt(now, member, {
+        dependsOn: manifest?.processes[member.of ?? member.name]?.dependencies ?? [],
+        explorer: explorer("entity", member.processId),
+      }),
+    ),
+  );
+  const problems: string[] = [];
+  const or = async <T>(what: Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await what;
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      problems.push(`${error.problems[0].what} [${error.code}]`);
+      return otherwise;
+    }
+  };
+  const able = (capability: string): Member[] =>
+    now.members.filter((_, index) => looked[index]?.capabilities.includes(capability));
+  const capable = able("TRAFFIC_ROUTING");
+  // Several may be able to; the table is in the one that the stack's state names.
+  const known = await or(releases(now, manifest?.deploymentId), undefined);
+  const router = capable.find(({ name }) => name === known?.traffic?.router.name) ?? capable[0];
+  const [traffic, alerts] = await Promise.all([
+    router ? or(trafficOf(now, router), null) : null,
+    Promise.all(
+      ["DEPLOYMENT_COORDINATION", "MONITORING"].flatMap(able).map((each) => or(alertsOf(now, each), [])),
+    ),
+  ]);
+  const observation: Observation = {
+    project: now.project,
+    stack: now.stack,
+    network: now.session.networkName,
+    processes: looked.map(({ view }): ProcessView => view),
+    releases: known
+      ? historyOfStack(known.releases, known.runs, known.updates, known.heldAt).map(releaseView)
+      : [],
+    traffic,
+    alerts: [...monitoredAlerts(now.session.scope), ...alerts.flat()],
+    problems,
+  };
+  return { observation, router };
+}
+
+async function messagesOf(
+  now: FleetSession,
+  history: () => Promise<History>,
+  { name, before, limit }: { readonly name: string; readonly before: number | undefined; readonly limit: number },
+  explorer: Explorer,
+): Promise<MessageView[]> {
+  const member = pickMember({ members: servingIn(now) }, name);
+  const read = await history();
+  const latest = before === undefined ? await read.latest(member.processId) : before - 1;
+  if (latest === undefined || latest < 0) return [];
+  const options = { limit, errors: false };
+  const entries = await newestEntries(read, member.processId, latest, options, member.sourceHash);
+  const explain = luaExplainer(now.session.scope.home);
+  const views = entries.map((entry) => messageView(entry, explain, explorer("message", entry.messageId)));
+  return (await Promise.all(views)).reverse();
+}
+
+async function auditOf(now: FleetSession, name: string): Promise<AuditView[]> {
+  const member = pickMember({ members: servingIn(now) }, name);
+  if (isBare(member)) throw withoutAudit(name);
+  const entries = await dryAudit(now, member, 30).catch((error: unknown) => {
+    if (!(error instanceof FleetError) || !UNREADABLE.has(error.code)) throw error;
+    throw new FleetError({
+      code: "AUDIT_UNREADABLE",
+      what: `${name} does not show its audit to ${now.session.ao.address}.`,
+      got: `${error.problems[0].what} [${error.code}]`,
+      expected: "the owner's wallet, or one that was let in",
+      remedy: "Start the dashboard with the stack's wallet.",
+    });
+  });
+  return entries
+    .map(
+      ({ seq, at, from, action, outcome, code = "" }): AuditView => ({
+        ...{ seq, from, action, outcome, code },
+        at: new Date(at).toISOString(),
+      }),
+    )
+    .reverse();
 }
 
 /** The history of the stack takes two calls of pulumi: it is kept until another release runs, or for a while. */
