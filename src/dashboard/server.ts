@@ -86,6 +86,20 @@ export async function serveDashboard(source: Source, options: DashboardOptions):
   };
 }
 
+const HEADERS = secureHeaders({
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'", importsHash],
+    styleSrc: ["'self'"],
+    connectSrc: ["'self'"],
+    imgSrc: ["'self'", "data:"],
+    baseUri: ["'none'"],
+    formAction: ["'none'"],
+    frameAncestors: ["'none'"],
+  },
+  referrerPolicy: "no-referrer",
+});
+
 function pages(
   source: Source,
   watching: Watch,
@@ -93,21 +107,7 @@ function pages(
   token?: string,
 ): Hono {
   const app = new Hono();
-  app.use(
-    secureHeaders({
-      contentSecurityPolicy: {
-        defaultSrc: ["'none'"],
-        scriptSrc: ["'self'", importsHash],
-        styleSrc: ["'self'"],
-        connectSrc: ["'self'"],
-        imgSrc: ["'self'", "data:"],
-        baseUri: ["'none'"],
-        formAction: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-      referrerPolicy: "no-referrer",
-    }),
-  );
+  app.use(HEADERS);
   app.use(guard(host, token));
   app.onError((error, context) => {
     if (!(error instanceof FleetError))
@@ -140,27 +140,34 @@ function pages(
     if (!from || !to) return context.json(invalid("from, to", "two deployment ids"), 400);
     return context.json(await source.difference(from, to));
   });
-  app.post("/api/actions", async (context) => {
-    if (!allowActions)
-      return context.json(
-        {
-          problems: [
-            { code: "READ_ONLY", what: "This page only shows.", remedy: "Start it with --allow-actions." },
-          ],
-        },
-        403,
-      );
-    // A form of another site cannot send this type without a preflight, which is never answered.
-    if (!context.req.header("content-type")?.startsWith("application/json"))
-      return context.json(invalid("content-type", "application/json"), 415);
-    const action = ActionSchema.safeParse(await context.req.json().catch(() => undefined));
-    if (!action.success) return context.json(invalid("action", z.prettifyError(action.error)), 400);
-    const lines: string[] = [];
-    await source.act(action.data, (line) => lines.push(line));
-    void watching.refresh().catch(() => undefined);
-    return context.json({ lines });
-  });
+  app.post("/api/actions", (context) => act(context, source, watching, allowActions));
   return app;
+}
+
+async function act(
+  context: Context,
+  source: Source,
+  watching: Watch,
+  allowActions: boolean,
+): Promise<Response> {
+  if (!allowActions)
+    return context.json(
+      {
+        problems: [
+          { code: "READ_ONLY", what: "This page only shows.", remedy: "Start it with --allow-actions." },
+        ],
+      },
+      403,
+    );
+  // A form of another site cannot send this type without a preflight, which is never answered.
+  if (!context.req.header("content-type")?.startsWith("application/json"))
+    return context.json(invalid("content-type", "application/json"), 415);
+  const action = ActionSchema.safeParse(await context.req.json().catch(() => undefined));
+  if (!action.success) return context.json(invalid("action", z.prettifyError(action.error)), 400);
+  const lines: string[] = [];
+  await source.act(action.data, (line) => lines.push(line));
+  void watching.refresh().catch(() => undefined);
+  return context.json({ lines });
 }
 
 const invalid = (field: string, expected: string) => ({
