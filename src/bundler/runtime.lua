@@ -6,6 +6,7 @@
 --   primary  file -> the name that it is known by outside of the bundle
 --   private  name -> true, for names that stay aos' own outside of the bundle
 --   order    files that are run, one after the other
+-- Longer than 60 lines: it is one text in every bundle, and everything in it ends with the load.
 local function start(bundle, modules, names, own, primary, private, order)
   local loaded, preload, native = package.loaded, package.preload, require
   local registry = loaded[".fleet-bundles"]

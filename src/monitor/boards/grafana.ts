@@ -156,8 +156,36 @@ export const BOARD_EXPRESSIONS: readonly string[] = PANELS.flatMap(({ queries })
 
 /** The board as Grafana imports it; the data source is asked for. */
 export function grafanaBoard(): object {
+  return {
+    title: "AO fleet",
+    uid: "ao-fleet",
+    tags: ["ao-fleet"],
+    schemaVersion: 39,
+    version: 1,
+    editable: true,
+    refresh: "30s",
+    time: { from: "now-6h", to: "now" },
+    templating: {
+      list: [
+        { name: "datasource", type: "datasource", query: "prometheus" },
+        variable("project", "label_values(aofleet_fleet_passes, project)"),
+        variable("stack", 'label_values(aofleet_fleet_passes{project="$project"}, stack)'),
+        variable("process", `label_values(aofleet_process_up{${FLEET}}, process)`, {
+          includeAll: true,
+          multi: true,
+          allValue: ".*",
+          current: { text: "All", value: "$__all" },
+        }),
+      ],
+    },
+    panels: panels(),
+  };
+}
+
+/** Every panel at its place, row by row. */
+function panels(): object[] {
   let [x, y, rowHeight] = [0, 0, 0];
-  const panels = PANELS.map((panel, index) => {
+  return PANELS.map((panel, index) => {
     if (x + panel.width > 24) {
       y += rowHeight;
       [x, rowHeight] = [0, 0];
@@ -188,39 +216,16 @@ export function grafanaBoard(): object {
       })),
     };
   });
-  const variable = (name: string, query: string, more: object = {}) => ({
-    name,
-    type: "query",
-    datasource: { type: "prometheus", uid: "$datasource" },
-    query: { query, refId: name },
-    refresh: 2,
-    ...more,
-  });
-  return {
-    title: "AO fleet",
-    uid: "ao-fleet",
-    tags: ["ao-fleet"],
-    schemaVersion: 39,
-    version: 1,
-    editable: true,
-    refresh: "30s",
-    time: { from: "now-6h", to: "now" },
-    templating: {
-      list: [
-        { name: "datasource", type: "datasource", query: "prometheus" },
-        variable("project", "label_values(aofleet_fleet_passes, project)"),
-        variable("stack", 'label_values(aofleet_fleet_passes{project="$project"}, stack)'),
-        variable("process", `label_values(aofleet_process_up{${FLEET}}, process)`, {
-          includeAll: true,
-          multi: true,
-          allValue: ".*",
-          current: { text: "All", value: "$__all" },
-        }),
-      ],
-    },
-    panels,
-  };
 }
+
+const variable = (name: string, query: string, more: object = {}) => ({
+  name,
+  type: "query",
+  datasource: { type: "prometheus", uid: "$datasource" },
+  query: { query, refId: name },
+  refresh: 2,
+  ...more,
+});
 
 function stepsOf({ redFrom, redBelow }: Panel): object[] {
   if (redFrom !== undefined)

@@ -81,6 +81,7 @@ end
 -- @treturn table name → packed value
 -- @treturn table list of packed tables, which `__ref` counts from 1
 -- @raise a failure EXPORT_UNSUPPORTED that names the path
+-- Longer than 60 lines: packing a value and packing a table call each other, and share the ids of this call.
 function exact.pack(roots, gone)
   local count = counted(roots)
   local ids, queue, tables = {}, {}, {}
@@ -161,6 +162,7 @@ local FLOATS = { inf = math.huge, ["-inf"] = -math.huge, nan = 0 / 0 }
 -- @tparam table existing name → what is there now
 -- @tparam ?table foreign tables that are not to be filled: table → true
 -- @treturn table name → value; a name that has none is left out
+-- Longer than 60 lines: building a value and filling a table call each other, and share the tables of this call.
 function exact.unpack(packed, tables, existing, foreign)
   local made, queue, used = {}, {}, {}
   for t in pairs(foreign or {}) do used[t] = true end
