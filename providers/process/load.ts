@@ -107,20 +107,7 @@ export async function loadBundle(
   );
   if (evaluation.error !== undefined) {
     await session.ao.settle(intent);
-    const found = stored.map
-      ? explainLuaError(evaluation.error, stored.map, program.offsetLines)
-      : { message: evaluation.error };
-    const at =
-      found.file === undefined
-        ? undefined
-        : [found.file, found.line, found.column].filter((part) => part !== undefined).join(":");
-    throw new FleetError({
-      code: "LUA_ERROR",
-      what: `${place.name} could not be loaded: ${found.message}`,
-      ...(at === undefined ? {} : { at }),
-      ...(found.source === undefined ? {} : { got: excerptOf(found).text.trim() }),
-      remedy: `${at === undefined ? `Find what the program raises while it loads (npx fleet logs ${place.name} shows what it printed), mend it` : "Mend the line"} and run pulumi up again; the process still runs what it ran before.`,
-    });
+    throw luaError(place.name, stored, program, evaluation.error);
   }
   const outcome = readLoadOutcome(evaluation.output);
   await session.ao.settle(intent);
@@ -144,6 +131,29 @@ export async function loadBundle(
     got: evaluation.output.slice(0, 300) || "an empty output",
     expected: `a commit of ${short(inputs.bundle.hash)}`,
     remedy: `npx fleet logs ${place.name}`,
+  });
+}
+
+/** What a program raised while it was loaded, at the user's file and line. */
+function luaError(
+  name: string,
+  stored: Awaited<ReturnType<typeof storedBundle>>,
+  program: Program,
+  error: string,
+): FleetError {
+  const found = stored.map
+    ? explainLuaError(error, stored.map, program.offsetLines)
+    : { message: error };
+  const at =
+    found.file === undefined
+      ? undefined
+      : [found.file, found.line, found.column].filter((part) => part !== undefined).join(":");
+  return new FleetError({
+    code: "LUA_ERROR",
+    what: `${name} could not be loaded: ${found.message}`,
+    ...(at === undefined ? {} : { at }),
+    ...(found.source === undefined ? {} : { got: excerptOf(found).text.trim() }),
+    remedy: `${at === undefined ? `Find what the program raises while it loads (npx fleet logs ${name} shows what it printed), mend it` : "Mend the line"} and run pulumi up again; the process still runs what it ran before.`,
   });
 }
 

@@ -114,18 +114,7 @@ export function apply(
       put({ ...rest, state: "OPEN", count: known.count + 1, lastAt: now, escalatedAt: now, message });
     } else {
       seq += 1;
-      const alert: Alert = {
-        alertId: `alert-${seq}`,
-        type: judgement.type,
-        source: judgement.source,
-        message,
-        level: judgement.level ?? TYPES[judgement.type],
-        state: "OPEN",
-        count: 1,
-        raisedAt: now,
-        lastAt: now,
-        escalatedAt: now,
-      };
+      const alert = newAlert(seq, judgement, now);
       alerts.push(alert);
       tell("raised", alert);
     }
@@ -143,6 +132,21 @@ export function apply(
     if (untold(alert) || isSilenced(silences, alert, now)) put(over);
     else tell("resolved", over);
   }
+}
+
+function newAlert(seq: number, judgement: Judgement, now: number): Alert {
+  return {
+    alertId: `alert-${seq}`,
+    type: judgement.type,
+    source: judgement.source,
+    message: judgement.message,
+    level: judgement.level ?? TYPES[judgement.type],
+    state: "OPEN",
+    count: 1,
+    raisedAt: now,
+    lastAt: now,
+    escalatedAt: now,
+  };
 }
 
 /** Whether it was opened again and nobody was told. */

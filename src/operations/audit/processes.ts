@@ -48,40 +48,10 @@ function messages({ owner, journal, members }: Sources): AuditFinding[] {
       ),
     );
   let compared = 0;
-  for (const { name, processId, messages: order } of members) {
-    if (!order) {
-      findings.push(say("note", "ORDER_UNREAD", name, "its messages could not be read"));
-      continue;
-    }
-    const ids = new Set(order.map(({ messageId }) => messageId));
-    const whole = order[0]?.slot === 0 || order[0]?.slot === 1;
-    const settled = journal.filter(
-      ({ target, state, kind }) => target === processId && state === "settled" && kind === "message",
-    );
-    const absent = settled.filter(({ id }) => !ids.has(id));
-    compared += settled.length - absent.length;
-    if (whole && absent.length > 0)
-      findings.push(
-        say(
-          "problem",
-          "MESSAGE_ABSENT",
-          name,
-          `${amount(absent.length, "message that this machine read back is", "messages that this machine read back are")} not in its order: ${absent[0]?.key}`,
-        ),
-      );
-    // Commands that only look keep no journal: their health checks are known by what they are.
-    const isOurs = ({ messageId, from, isHealthCheck }: Seen) =>
-      own.has(messageId) || (isHealthCheck === true && from === owner);
-    const loads = order.filter((one) => one.action === "Eval" && !isOurs(one));
-    if (loads.length > 0)
-      findings.push(
-        say(
-          "note",
-          "EVAL_ELSEWHERE",
-          name,
-          `${amount(loads.length, "Eval was", "Evals were")} not signed on this machine, the last at slot ${loads.at(-1)?.slot} by ${loads.at(-1)?.from}`,
-        ),
-      );
+  for (const member of members) {
+    const one = orderOf(member, journal, own, owner);
+    findings.push(...one.findings);
+    compared += one.compared;
   }
   return [
     ...findings,
@@ -96,6 +66,49 @@ function messages({ owner, journal, members }: Sources): AuditFinding[] {
       ),
     ),
   ];
+}
+
+/** The order of one process against the journal: findings, and how many messages are in both. */
+function orderOf(
+  { name, processId, messages: order }: Sources["members"][number],
+  journal: Sources["journal"],
+  own: ReadonlySet<string>,
+  owner: string,
+): { findings: AuditFinding[]; compared: number } {
+  const findings: AuditFinding[] = [];
+  if (!order) {
+    findings.push(say("note", "ORDER_UNREAD", name, "its messages could not be read"));
+    return { findings, compared: 0 };
+  }
+  const ids = new Set(order.map(({ messageId }) => messageId));
+  const whole = order[0]?.slot === 0 || order[0]?.slot === 1;
+  const settled = journal.filter(
+    ({ target, state, kind }) => target === processId && state === "settled" && kind === "message",
+  );
+  const absent = settled.filter(({ id }) => !ids.has(id));
+  if (whole && absent.length > 0)
+    findings.push(
+      say(
+        "problem",
+        "MESSAGE_ABSENT",
+        name,
+        `${amount(absent.length, "message that this machine read back is", "messages that this machine read back are")} not in its order: ${absent[0]?.key}`,
+      ),
+    );
+  // Commands that only look keep no journal: their health checks are known by what they are.
+  const isOurs = ({ messageId, from, isHealthCheck }: Seen) =>
+    own.has(messageId) || (isHealthCheck === true && from === owner);
+  const loads = order.filter((one) => one.action === "Eval" && !isOurs(one));
+  if (loads.length > 0)
+    findings.push(
+      say(
+        "note",
+        "EVAL_ELSEWHERE",
+        name,
+        `${amount(loads.length, "Eval was", "Evals were")} not signed on this machine, the last at slot ${loads.at(-1)?.slot} by ${loads.at(-1)?.from}`,
+      ),
+    );
+  return { findings, compared: settled.length - absent.length };
 }
 
 /** Nobody but the owner, deployers and the fleet itself changed anything; who tried is named. */

@@ -85,6 +85,13 @@ export function historyOfStack(
       current: false,
     });
   }
+  entries.push(...updateEntries(free, heldAt));
+  return entries.sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+}
+
+/** Updates of the stack that no release and no run tells of. */
+function updateEntries(free: Iterable<StackUpdate>, heldAt: readonly string[]): HistoryEntry[] {
+  const entries: HistoryEntry[] = [];
   for (const update of free) {
     const changes = Object.entries(update.resourceChanges ?? {}).filter(
       ([op, count]) => op !== "same" && count > 0,
@@ -101,7 +108,7 @@ export function historyOfStack(
       current: false,
     });
   }
-  return entries.sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+  return entries;
 }
 
 /** Releases that a later rollback went away from: whatever ran before it, when it went back in time. */
