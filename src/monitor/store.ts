@@ -55,6 +55,7 @@ CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, record TEXT NOT NUL
 `;
 
 /** Opens the store, or makes it; `:memory:` for none on disk. Killing the process keeps every finished round. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the store's methods, each of them a few statements, share one connection.
 export function openStore(path: string): MonitorStore {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
   const db = new DatabaseSync(path, { timeout: 10_000 });

@@ -9,6 +9,7 @@ import { signedItem } from "./mu.ts";
 const MAX_MEGABYTES = 100;
 
 /** The gateway: the index, the data, and the upload of data items. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the list of the unit's routes, each of them short.
 export function gateway(
   endpoint: ReturnType<typeof endpoints>,
   context: UnitContext,

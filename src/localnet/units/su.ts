@@ -15,6 +15,7 @@ const PAGE = 100;
 const RANGE = ["process-id", "from", "to", "limit", "from-nonce", "to-nonce", "show-anchor"] as const;
 
 /** The scheduler unit: shows each process' order, and takes no more liberties with a call than the real one. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the list of the unit's routes, each of them short.
 export function schedulerUnit(
   endpoint: ReturnType<typeof endpoints>,
   context: UnitContext,

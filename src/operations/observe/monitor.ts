@@ -57,6 +57,7 @@ export interface Monitor {
   round(): Promise<RoundResult>;
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one round from its reads to its report, in the order in which it happens.
 export function monitorOf(options: MonitorOptions): Monitor {
   const { fleet, settings, clock, store } = options;
   const origin: Origin = {
