@@ -16,6 +16,23 @@ const TABS = [
 ];
 const routeNow = () => location.hash.replace(/^#\//, "").split("/").map(decodeURIComponent);
 
+/** Numbers choose a page, a slash goes to its filter. */
+function pressed(event) {
+  if (
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey ||
+    /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)
+  )
+    return;
+  const chosen = TABS[Number(event.key) - 1];
+  if (chosen) location.hash = `#/${chosen[0]}`;
+  if (event.key === "/" && document.getElementById("filter")) {
+    event.preventDefault();
+    document.getElementById("filter").focus();
+  }
+}
+
 function App() {
   const [view, setView] = useState();
   const [open, setOpen] = useState(true);
@@ -27,21 +44,6 @@ function App() {
     const moved = () => {
       setRoute(routeNow());
       main.current?.focus();
-    };
-    const pressed = (event) => {
-      if (
-        event.ctrlKey ||
-        event.metaKey ||
-        event.altKey ||
-        /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)
-      )
-        return;
-      const chosen = TABS[Number(event.key) - 1];
-      if (chosen) location.hash = `#/${chosen[0]}`;
-      if (event.key === "/" && document.getElementById("filter")) {
-        event.preventDefault();
-        document.getElementById("filter").focus();
-      }
     };
     addEventListener("hashchange", moved);
     addEventListener("keydown", pressed);
