@@ -273,6 +273,8 @@ export type FleetInput<N extends string, T extends string = never> = Omit<
 type SecretsText = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** Settings of a stack: name of a member, or `*` → config type → setting. */
-export type OverridesText = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
+export type OverridesText = Readonly<
+  Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>
+>;
 /** As an output it compiles, because a stack's config may hold it as a secret; the preview refuses it by name. */
 export type OverridesInput = OverridesText | Output<OverridesText | undefined>;

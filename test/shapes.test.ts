@@ -41,10 +41,12 @@ const BORDERS: Readonly<Record<string, string>> = {
 };
 
 test("`as unknown as` stands at a foreign library's border alone", () => {
-  const found = files("index.ts", "components/**/*.ts", "providers/**/*.ts", "src/**/*.ts").filter(({ text }) =>
-    text.includes(" as unknown as "),
+  const found = files("index.ts", "components/**/*.ts", "providers/**/*.ts", "src/**/*.ts").filter(
+    ({ text }) => text.includes(" as unknown as "),
   );
-  const casts = Object.fromEntries(found.map(({ file, text }) => [file, text.split(" as unknown as ").length - 1]));
+  const casts = Object.fromEntries(
+    found.map(({ file, text }) => [file, text.split(" as unknown as ").length - 1]),
+  );
   expect(casts).toEqual(Object.fromEntries(Object.values(BORDERS).map((file) => [file, 1])));
   for (const [library, border] of Object.entries(BORDERS))
     expect(found.find(({ file }) => file === border)?.text).toContain(`"${library}"`);
@@ -62,7 +64,8 @@ function tooLong(file: string, text: string): string[] {
       if (node.type !== "FunctionDeclaration" || !node.loc) return;
       const { start, end } = node.loc;
       const length = end.line - start.line + 1;
-      if (length > FUNCTION && !hasReason(lines, start.line)) found.push(`${file}:${start.line} has ${length} lines`);
+      if (length > FUNCTION && !hasReason(lines, start.line))
+        found.push(`${file}:${start.line} has ${length} lines`);
     },
   });
   return found;

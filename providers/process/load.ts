@@ -141,9 +141,7 @@ function luaError(
   program: Program,
   error: string,
 ): FleetError {
-  const found = stored.map
-    ? explainLuaError(error, stored.map, program.offsetLines)
-    : { message: error };
+  const found = stored.map ? explainLuaError(error, stored.map, program.offsetLines) : { message: error };
   const at =
     found.file === undefined
       ? undefined

@@ -82,13 +82,7 @@ export class StateHandOver implements HandOver {
     this.#assertLosable = losing(session, budget, tell);
   }
 
-  async #control<T>(
-    name: string,
-    processId: string,
-    action: string,
-    schema: z.ZodType<T>,
-    data = {},
-  ) {
+  async #control<T>(name: string, processId: string, action: string, schema: z.ZodType<T>, data = {}) {
     const epoch = await this.#session.deployment.epoch();
     return ask(this.#session, { ...place(name, processId), action, epoch, data }, schema, this.#budget());
   }
@@ -98,7 +92,12 @@ export class StateHandOver implements HandOver {
   }
 
   #keysOf(name: string, processId: string, keys: KeyRange) {
-    return ask(this.#session, { ...place(name, processId), action: "GET_KEYS", data: keys }, KeysSchema, this.#budget());
+    return ask(
+      this.#session,
+      { ...place(name, processId), action: "GET_KEYS", data: keys },
+      KeysSchema,
+      this.#budget(),
+    );
   }
 
   /** Whether it refuses requests, of these callers or of all. */
@@ -126,7 +125,12 @@ export class StateHandOver implements HandOver {
     const globals = this.#globalsOf(name);
     const owner = place(name, from);
     const given = keys
-      ? await ask(this.#session, { ...owner, action: "EXPORT_KEYS", data: keys }, ExportedSchema, this.#budget())
+      ? await ask(
+          this.#session,
+          { ...owner, action: "EXPORT_KEYS", data: keys },
+          ExportedSchema,
+          this.#budget(),
+        )
       : await exportedState(
           this.#session,
           owner,
@@ -210,7 +214,8 @@ export class StateHandOver implements HandOver {
     if (keys) return this.#byKey(handing, keys);
     const started = performance.now();
     // While it serves on: what cannot be taken is known before anybody is refused.
-    if ((await this.#status(name, from)) === "ACTIVE") await this.#copy(handing, await this.#exported(handing));
+    if ((await this.#status(name, from)) === "ACTIVE")
+      await this.#copy(handing, await this.#exported(handing));
     await this.#control(name, from, "DRAIN", StatusSchema);
     crashPoint("handover.drained");
     await this.#quiet(handing);

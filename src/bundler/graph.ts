@@ -91,7 +91,8 @@ class Walk {
       const brought = module.facts.provides.some((each) => each.name === name && each.order < fact.order);
       const found: Resolution = brought ? { to: "process" } : this.#resolver.resolve(name, module.path);
       if (found.to === "nothing") {
-        if (!fact.guarded) this.#unfound.push({ name, problem: notFound(name, found, module, fact, this.#starts) });
+        if (!fact.guarded)
+          this.#unfound.push({ name, problem: notFound(name, found, module, fact, this.#starts) });
         module.edges.push({ name, fact, to: undefined });
         continue;
       }
@@ -101,7 +102,12 @@ class Walk {
         continue;
       }
       const count = this.#modules.length;
-      const target = this.#open(found.path, found.searched, isRelative(name) ? undefined : name, module.library);
+      const target = this.#open(
+        found.path,
+        found.searched,
+        isRelative(name) ? undefined : name,
+        module.library,
+      );
       module.edges.push({ name, fact, to: target.file });
       if (this.#modules.length > count) stack.push({ module: target, next: 0 });
     }

@@ -225,8 +225,7 @@ function monitorMetrics({ gauge, counter }: Meters): Recorder {
     rounds.inc();
     duration.set(snapshot.seconds);
     last.set(snapshot.at / 1000);
-    for (const { receiver, ok } of snapshot.deliveries)
-      sent.inc({ receiver, outcome: ok ? "ok" : "failed" });
+    for (const { receiver, ok } of snapshot.deliveries) sent.inc({ receiver, outcome: ok ? "ok" : "failed" });
   };
 }
 

@@ -69,8 +69,9 @@ class Posting implements Effects {
     compose: () => Promise<ItemFields>,
     budget: Budget,
   ): Promise<Sent> {
-    const { intent, item, resent } = await this.#parts.journal.record({ ...input, signer: this.#parts.wallet.address }, async () =>
-      this.#parts.wallet.sign(await compose()),
+    const { intent, item, resent } = await this.#parts.journal.record(
+      { ...input, signer: this.#parts.wallet.address },
+      async () => this.#parts.wallet.sign(await compose()),
     );
     if (intent.content !== input.content) {
       this.#parts.log(
@@ -111,7 +112,8 @@ class Posting implements Effects {
       budget,
       async (tries) => {
         const known = this.#parts.journal.byId(intent.id) ?? intent;
-        if (isInDoubt && (await this.#parts.arrival.hasCome({ intent: known, item, way }, budget))) return undefined;
+        if (isInDoubt && (await this.#parts.arrival.hasCome({ intent: known, item, way }, budget)))
+          return undefined;
         try {
           return await this.#post(intent, item, budget);
         } catch (error) {
@@ -146,7 +148,13 @@ class Posting implements Effects {
     await this.#inTurn(id, async () => {
       try {
         const item = await this.#parts.journal.item(intent);
-        if (await this.#parts.arrival.hasCome({ intent, item, way: wayOf(intent, item, this.#parts.ways) }, budget)) return;
+        if (
+          await this.#parts.arrival.hasCome(
+            { intent, item, way: wayOf(intent, item, this.#parts.ways) },
+            budget,
+          )
+        )
+          return;
         this.#uploaded.delete(id);
         const assignment = await this.#post(intent, item, budget);
         if (assignment !== undefined) await this.#parts.journal.sent(intent.key, assignment);
@@ -163,7 +171,8 @@ class Posting implements Effects {
     checkTags(input.tags, key);
     return this.#once(
       { key, kind: "spawn", target: "", content: hashOf(asked) },
-      async () => fieldsOfSpawn(input, await this.#parts.module(input.module, within(budget, MODULE_SECONDS))),
+      async () =>
+        fieldsOfSpawn(input, await this.#parts.module(input.module, within(budget, MODULE_SECONDS))),
       budget,
     );
   }

@@ -3,8 +3,8 @@ import type { Cli } from "../command.ts";
 import { acknowledgeCommand, resolveCommand } from "./alerts/change.ts";
 import { listCommand } from "./alerts/list.ts";
 import { rulesCommand } from "./alerts/rules.ts";
-import { silenceCommand, unsilenceCommand } from "./alerts/silence.ts";
 import { testCommand } from "./alerts/send-test.ts";
+import { silenceCommand, unsilenceCommand } from "./alerts/silence.ts";
 
 /** `fleet alerts`: what `fleet monitor` raised. */
 export function alertsCommand(cli: Cli): Command {

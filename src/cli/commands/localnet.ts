@@ -33,8 +33,7 @@ function startCommand(cli: Cli): Command {
     ...common,
     name: "start",
     summary: "start it, or find it running",
-    description:
-      "Starts the network on its folder and waits until it answers. Done twice, it is done once.",
+    description: "Starts the network on its folder and waits until it answers. Done twice, it is done once.",
     examples: [["npx fleet localnet start", "and print where it is"]],
     define(command) {
       dir(command);

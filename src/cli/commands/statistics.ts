@@ -71,9 +71,7 @@ async function run(
     ...[statistics.messages, statistics.errors, statistics.refused, statistics.staleEpochs].map(String),
     statistics.luaHeapKB.toFixed(0),
     String(statistics.openCalls),
-    statistics.lastMessageAt > 0
-      ? new Date(statistics.lastMessageAt).toISOString().slice(0, 19)
-      : "never",
+    statistics.lastMessageAt > 0 ? new Date(statistics.lastMessageAt).toISOString().slice(0, 19) : "never",
   ]);
   if (rows.length > 0) for (const line of table(heading, rows)) out.line(line);
   for (const { name, statistics } of known) {

@@ -10,6 +10,8 @@ export const RULES: Readonly<Record<string, Rule>> = Object.fromEntries(
 /** The text of `src/runtime/fleet/config-rules.lua`. Pure. */
 export const luaRules = (): string =>
   luaModule(
-    ["What each setting may be. Generated from src/fleet/config/types.ts by `npm run docs`; a test compares the two."],
+    [
+      "What each setting may be. Generated from src/fleet/config/types.ts by `npm run docs`; a test compares the two.",
+    ],
     Object.fromEntries(Object.entries(RULES).sort(([a], [b]) => (a < b ? -1 : 1))),
   );

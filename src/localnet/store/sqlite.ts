@@ -71,7 +71,13 @@ const metaOf = ({ row, run }: Sql): Pick<Store, "meta" | "setMeta"> => ({
   setMeta: (key, value) => void run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, value),
 });
 
-function selectItems({ database }: Sql, query: ItemQuery, columns: string, tail: string, values: SQLInputValue[] = []) {
+function selectItems(
+  { database }: Sql,
+  query: ItemQuery,
+  columns: string,
+  tail: string,
+  values: SQLInputValue[] = [],
+) {
   const filter = itemFilter(query);
   return database
     .prepare(`SELECT ${columns} FROM items ${filter.where} ${tail}`)
@@ -107,7 +113,9 @@ const itemsOf = (sql: Sql): Pick<Store, "addItem" | "item" | "data" | "findItems
     },
     findItems(query) {
       const order = query.ascending ? "ASC" : "DESC";
-      const found = selectItems(sql, query, "seq, record", `ORDER BY seq ${order} LIMIT ?`, [query.limit + 1]);
+      const found = selectItems(sql, query, "seq, record", `ORDER BY seq ${order} LIMIT ?`, [
+        query.limit + 1,
+      ]);
       const items = found.slice(0, query.limit).map((each) => ({
         ...(JSON.parse(String(each.record)) as ItemRecord),
         cursor: String(each.seq),

@@ -132,7 +132,12 @@ class Evaluations implements Evaluating {
     const process = this.#store.process(id);
     if (process === undefined) throw new Error(`process ${id} is not known`);
     const before = this.#memories.get(id);
-    const { memory, result } = await this.#context.evaluator.evaluate({ process, memory: before, message, dryRun: false });
+    const { memory, result } = await this.#context.evaluator.evaluate({
+      process,
+      memory: before,
+      message,
+      dryRun: false,
+    });
     const record: EvaluationRecord = {
       ...{ process: id, ordinate: about.ordinate, cron: about.cron, message: about.message },
       ...{ timestamp: message.Timestamp, height: message["Block-Height"], result },
@@ -190,11 +195,22 @@ class Evaluations implements Evaluating {
     const tags = (Array.isArray(body.Tags) ? body.Tags : []) as Tag[];
     const owner = String(body.Owner ?? "1234");
     const message = {
-      ...{ Timestamp: last?.timestamp ?? this.#context.now(), "Block-Height": last?.height ?? 0, Cron: false },
+      ...{
+        Timestamp: last?.timestamp ?? this.#context.now(),
+        "Block-Height": last?.height ?? 0,
+        Cron: false,
+      },
       ...body,
       ...{ Target: id, Owner: owner, Tags: tags, From: fromOf(tags, owner), "Read-Only": true },
     } as EvaluatedMessage;
-    return (await this.#context.evaluator.evaluate({ process, memory: this.#memories.get(id), message, dryRun: true })).result;
+    return (
+      await this.#context.evaluator.evaluate({
+        process,
+        memory: this.#memories.get(id),
+        message,
+        dryRun: true,
+      })
+    ).result;
   }
 
   tick(process: string, tick: CronTick): void {

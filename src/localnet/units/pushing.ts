@@ -40,7 +40,11 @@ class Outbox implements Pushing {
   async #work(): Promise<void> {
     do {
       this.#again = false;
-      for (let batch = this.#store.effects(50); batch.length > 0 && !this.#closing; batch = this.#store.effects(50)) {
+      for (
+        let batch = this.#store.effects(50);
+        batch.length > 0 && !this.#closing;
+        batch = this.#store.effects(50)
+      ) {
         for (const effect of batch) {
           if (this.#closing) return;
           await this.#attempt(effect);

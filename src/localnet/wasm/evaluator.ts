@@ -112,12 +112,15 @@ class WorkerPool implements Evaluator {
     if (this.#closed) return;
     const idle = this.#workers.filter((worker) => worker.job === null);
     for (const worker of idle) {
-      const held = this.#queue.find((job) => job.tag !== undefined && worker.holds.get(job.module) === job.tag);
+      const held = this.#queue.find(
+        (job) => job.tag !== undefined && worker.holds.get(job.module) === job.tag,
+      );
       if (held) this.#run(worker, held);
     }
     while (this.#queue[0]) {
       const worker =
-        this.#workers.find((each) => each.job === null) ?? (this.#workers.length < this.#size ? this.#addWorker() : undefined);
+        this.#workers.find((each) => each.job === null) ??
+        (this.#workers.length < this.#size ? this.#addWorker() : undefined);
       if (worker === undefined) return;
       this.#run(worker, this.#queue[0]);
     }

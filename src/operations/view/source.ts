@@ -138,7 +138,11 @@ async function observationOf(
 async function messagesOf(
   now: FleetSession,
   history: () => Promise<History>,
-  { name, before, limit }: { readonly name: string; readonly before: number | undefined; readonly limit: number },
+  {
+    name,
+    before,
+    limit,
+  }: { readonly name: string; readonly before: number | undefined; readonly limit: number },
   explorer: Explorer,
 ): Promise<MessageView[]> {
   const member = pickMember({ members: servingIn(now) }, name);

@@ -13,10 +13,7 @@ export function rulesCommand(cli: Cli): Command {
       "Reads monitoring.yaml as `fleet monitor` does. Every problem is shown at its place; exit code 1.",
     examples: [["npx fleet alerts rules --config monitoring.prod.yaml", "check a file"]],
     define(command) {
-      command.option(
-        "--config <file>",
-        "settings (default: monitoring.<stack>.yaml, else monitoring.yaml)",
-      );
+      command.option("--config <file>", "settings (default: monitoring.<stack>.yaml, else monitoring.yaml)");
     },
     options: z.looseObject({ config: z.string().optional() }),
     async run(context, { config }) {

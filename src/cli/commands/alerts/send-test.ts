@@ -30,8 +30,7 @@ export function testCommand(cli: Cli): Command {
         const names = settings.receivers.map(({ name }) => name);
         throw new FleetError({
           code: "NO_RECEIVER",
-          what:
-            receiver === undefined ? "No receiver is configured." : `There is no receiver "${receiver}".`,
+          what: receiver === undefined ? "No receiver is configured." : `There is no receiver "${receiver}".`,
           expected: names.length > 0 ? `one of ${names.join(", ")}` : "receivers in monitoring.yaml",
           remedy: "docs/how-to/alerts.md shows how to add one.",
         });
