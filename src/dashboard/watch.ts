@@ -16,7 +16,6 @@ export interface Watch {
 /**
  * @param seconds pause between the end of one observation and the next. Nobody looks: nothing is asked.
  */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: what is seen, who listens and when it is looked again are one state.
 export function watch(source: Source, seconds: number, actions: boolean): Watch {
   const listeners = new Set<(view: FleetView) => void>();
   let view: FleetView | undefined;

@@ -27,7 +27,6 @@ export interface Appender {
  * @param assertMine called right before each change of the file, and throws when somebody else may be writing it by now
  * @throws FleetError `JOURNAL_UNWRITABLE` here and in every call; what `assertMine` throws
  */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: what the queue, the file and its length have in common must change in one place.
 export async function openAppender(
   path: string,
   size: number,

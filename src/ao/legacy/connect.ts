@@ -59,6 +59,7 @@ export interface LegacyLimits {
 export const EMBEDDED_LIMITS: LegacyLimits = { firstLook: 0, inFlight: 500 };
 
 /** An AO network of the legacy protocol (messenger, compute and scheduler units), the embedded one included. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the whole port in one place, a call for each of its methods.
 export function connectLegacy({
   endpoints,
   wallet,

@@ -61,6 +61,7 @@ const PageSchema = z.looseObject({
   edges: z.array(z.looseObject({ cursor: z.string(), node: EntrySchema })),
 });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: units and schedulers that were found are kept for all of its calls.
 export function schedulersOf(parts: {
   readonly endpoints: Pick<NetworkEndpoints, "scheduler" | "suUrl">;
   /** The gateway's index. */

@@ -5,7 +5,6 @@ import type { Evaluating } from "./evaluating.ts";
 import { type endpoints, UnitError } from "./http.ts";
 
 /** The compute unit: results of evaluations. */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the list of the unit's routes, each of them short.
 export function computeUnit(
   endpoint: ReturnType<typeof endpoints>,
   store: Store,

@@ -54,6 +54,7 @@ interface BlocksArguments {
 }
 
 /** Answers gateway queries from the store. `until`: items newer than that (ms) are not indexed yet. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the resolvers of one schema, each of them short.
 export function gatewayQueries(input: {
   store: Store;
   chain: Chain;
