@@ -139,6 +139,7 @@ local function start(bundle, modules, names, own, primary, private, order)
     end
   end
 
+  -- Longer than 60 lines: what it publishes, runs and puts in order is one step, which an error undoes as a whole.
   local function main()
     for name in pairs(before.names) do
       replace(loaded, name, nil)

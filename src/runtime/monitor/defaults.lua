@@ -33,11 +33,5 @@ return {
     errorRate = 0.05,
     responseMs = 5000,
   },
-  deployments = {
-    deploymentSample = 10,
-    failureRate = 0.1,
-    rollbackRate = 0.15,
-    deploymentSeconds = 600,
-    coordinatorSample = 20,
-  },
+  deployments = { deploymentSample = 10, failureRate = 0.1, rollbackRate = 0.15, deploymentSeconds = 600, coordinatorSample = 20 },
 }
