@@ -1,5 +1,5 @@
 import { type Problem, throwAll } from "../src/core/errors.ts";
-import { nearest } from "../src/core/nearest.ts";
+import { nearest } from "../src/fleet/nearest.ts";
 import type { Configuration } from "./configuration.ts";
 import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration } from "./declaration.ts";
 import { unknownNames } from "./graph.ts";
