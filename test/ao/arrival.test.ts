@@ -10,7 +10,7 @@ import { budgetOf } from "../../src/core/budget.ts";
 import { AUTHORITY, MODULE, ok, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
 import { makeWallet } from "./wallets.ts";
 
-/** A spawn that is posted twice is a process that never works: what decides between one post and two. */
+/** What decides between one post and two: a spawn that is posted twice makes a process that never evaluates a message again. */
 let wallet: Wallet;
 let units: Units;
 let folder: string;
@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await rm(folder, { recursive: true });
 });
-// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
+// Each test has its own units: a call that timed out may still reach the units it was sent to.
 beforeEach(async ({ task }) => {
   units = await startUnits();
   journal = await openJournal(join(folder, `${task.id}.jsonl`));
@@ -52,7 +52,7 @@ afterEach(async () => {
 const there = (id: string): Reply => ({ json: { process_id: id } });
 const absent: Reply = { status: 400, json: { error: 'NotFound("Process not found")' } };
 const count = (of: string) => units.requests.filter(({ endpoint }) => endpoint === of).length;
-/** The post comes in and its outcome is not told; the scheduler answers what it is asked as given, the last answer stays. */
+/** The post arrives but its outcome is unknown. The scheduler gives these answers in turn and repeats the last. */
 function posted(reply: Reply, ...scheduler: ((id: string) => Reply)[]): void {
   units.script(({ endpoint, nth }) => {
     if (endpoint === "mu.post") return nth === 1 ? reply : undefined;
@@ -61,19 +61,19 @@ function posted(reply: Reply, ...scheduler: ((id: string) => Reply)[]): void {
   });
 }
 
-/** What leaves it open whether the messenger unit handed the item on. */
+/** Answers that do not tell whether the messenger unit handed the item on. */
 const open: [string, Reply][] = [
   ["the connection breaks", "reset"],
   ["no answer comes in time", "hang"],
   ["the unit fails", { status: 500, json: { error: "TypeError: fetch failed" } }],
   ["a proxy answers for it", { status: 502, text: "<h1>Bad Gateway</h1>" }],
-  ["a proxy waited too long", { status: 408, text: "Request Timeout" }],
-  ["the answer breaks off", { status: 202, json: { message: "Processing DataItem" }, cut: true }],
+  ["a proxy times out", { status: 408, text: "Request Timeout" }],
+  ["the answer is cut off", { status: 202, json: { message: "Processing DataItem" }, cut: true }],
   ["the answer is for another item", { status: 202, json: { id: "other" } }],
 ];
 
 describe("a spawn whose post was not answered", () => {
-  test.each(open)("is not posted again when it came: %s", async (_, reply) => {
+  test.each(open)("is not posted again if the scheduler has it: %s", async (_, reply) => {
     posted(reply, there);
     const { id } = await spawn();
     expect(units.posted).toEqual([id]);
@@ -81,7 +81,7 @@ describe("a spawn whose post was not answered", () => {
     expect(journal.byId(id)?.state).toBe("sent");
   });
 
-  test.each(open)("is posted again when the scheduler does not have it: %s", async (_, reply) => {
+  test.each(open)("is posted again if the scheduler does not have it: %s", async (_, reply) => {
     posted(reply, () => absent);
     const { id } = await spawn();
     expect(units.posted).toEqual([id, id]);
@@ -90,17 +90,17 @@ describe("a spawn whose post was not answered", () => {
 
   test.each<[string, Reply]>([
     ["is down", "reset"],
-    ["fails", { status: 503, text: "busy" }],
-    ["fails in its store", { status: 400, json: { error: "DatabaseError(PoolTimeout)" } }],
-    ["is behind a proxy that knows no such route", { status: 404, text: "<h1>Not Found</h1>" }],
-  ])("waits while the scheduler %s, and is not posted", async (_, reply) => {
+    ["answers 503", { status: 503, text: "busy" }],
+    ["reports a failure of its store", { status: 400, json: { error: "DatabaseError(PoolTimeout)" } }],
+    ["is behind a proxy without that route", { status: 404, text: "<h1>Not Found</h1>" }],
+  ])("is not posted while the scheduler %s, and waits for it", async (_, reply) => {
     posted("reset", ...Array<() => Reply>(5).fill(() => reply), there);
     const { id } = await spawn();
     expect(units.posted).toEqual([id]);
     expect(count("su.process")).toBe(6);
   });
 
-  test("is not posted when nobody can say within the time, and the error names who could not", async () => {
+  test("fails without another post when the scheduler never answers, and the error names that unit", async () => {
     posted("reset", () => ({ status: 503, text: "busy" }));
     const given = spawn(ao, 0.5);
     await expect(given).rejects.toMatchObject({ transient: true });
@@ -111,7 +111,7 @@ describe("a spawn whose post was not answered", () => {
     expect(units.posted).toHaveLength(1);
   });
 
-  test("may still be on its way: a scheduler that does not know it yet is asked again", async () => {
+  test("may still be on its way: asks a scheduler that does not know it yet again", async () => {
     posted(
       "reset",
       () => absent,
@@ -129,14 +129,14 @@ describe("a spawn whose post was not answered", () => {
     ["a bad request", { status: 400, text: "Bad Request" }],
     ["forbidden", { status: 403, text: "" }],
     ["no route", { status: 404, text: "Not Found" }],
-  ])("is posted again unasked when it was refused: %s", async (_, reply) => {
+  ])("is posted again without a lookup when the unit refused it: %s", async (_, reply) => {
     posted(reply, () => absent);
     const { id } = await spawn();
     expect(units.posted).toEqual([id, id]);
     expect(count("su.process")).toBe(0);
   });
 
-  test("is tried again unasked while nobody listens", async () => {
+  test("is posted again without a lookup while nothing listens at the unit", async () => {
     const gone = createServer();
     await new Promise<void>((done) => gone.listen(0, "127.0.0.1", done));
     const { port } = gone.address() as AddressInfo;
@@ -151,7 +151,7 @@ describe("a spawn whose post was not answered", () => {
 });
 
 describe("a spawn of an earlier run", () => {
-  /** It was signed and perhaps posted; then the run died. */
+  /** The spawn was signed and perhaps posted; then the run died. */
   async function signed(): Promise<string> {
     posted("reset", () => ({ status: 503, text: "busy" }));
     await expect(spawn(ao, 0.2)).rejects.toThrow();
@@ -162,8 +162,8 @@ describe("a spawn of an earlier run", () => {
   }
 
   test.each<[string, Reply | undefined, number]>([
-    ["that came is not posted", there("?"), 0],
-    ["that did not come is posted", absent, 1],
+    ["is not posted if it arrived", there("?"), 0],
+    ["is posted if it did not arrive", absent, 1],
   ])("%s", async (_, scheduler, posts) => {
     const id = await signed();
     const before = units.posted.length;
@@ -174,7 +174,7 @@ describe("a spawn of an earlier run", () => {
     expect(units.posted.length - before).toBe(posts);
   });
 
-  test("that a unit took is not posted while nobody can say", async () => {
+  test("is not posted if the unit took it and the scheduler does not answer", async () => {
     const { id } = await spawn();
     expect(journal.byId(id)?.state).toBe("sent");
     units.script(({ endpoint }) => (endpoint.startsWith("su.") ? { status: 503, text: "busy" } : undefined));
@@ -182,7 +182,7 @@ describe("a spawn of an earlier run", () => {
     expect(units.posted).toEqual([id]);
   });
 
-  test("that a unit took and lost is posted again", async () => {
+  test("is posted again if the unit took it and the scheduler does not have it", async () => {
     const { id } = await spawn();
     units.script(({ endpoint }) => (endpoint === "su.process" ? absent : undefined));
     expect(await spawn(connect())).toEqual({ id, resent: true });
@@ -190,7 +190,7 @@ describe("a spawn of an earlier run", () => {
   });
 });
 
-test("a spawn that is asked for twice at once is posted once", async () => {
+test("posts a spawn once that is requested twice at the same time", async () => {
   units.script(async ({ endpoint }) => {
     if (endpoint === "mu.post") await new Promise((done) => setTimeout(done, 50));
     return undefined;
@@ -205,7 +205,7 @@ describe("a process that the compute unit does not know", () => {
     status: 500,
     json: { error: "Cannot read properties of undefined (reading 'tags')" },
   };
-  /** Several wait for results of a process whose spawn was taken; the gateway needs some looks until it shows it. */
+  /** Several callers wait for results of a process whose spawn was accepted; the gateway shows it only after some reads. */
   async function awaited(scheduler: (id: string) => Reply): Promise<string[]> {
     const eager = connect({ repostAfter: 1 });
     const { id } = await spawn(eager);
@@ -223,12 +223,12 @@ describe("a process that the compute unit does not know", () => {
     return units.posted.map((posted) => (posted === id ? "spawn" : posted));
   }
 
-  test("is not spawned again while the gateway is behind: its scheduler has it", async () => {
+  test("is not spawned again while its scheduler has it and only the gateway lags", async () => {
     expect(await awaited(there)).toEqual(["spawn"]);
     expect(count("su.process")).toBeGreaterThan(0);
   });
 
-  test("is spawned again once when its scheduler lost it, however many wait for it", async () => {
+  test("is spawned again once if its scheduler lost it, however many callers wait", async () => {
     let lost = true;
     const posts = await awaited((id) => {
       if (units.posted.length > 1) lost = false;
@@ -237,11 +237,11 @@ describe("a process that the compute unit does not know", () => {
     expect(posts).toEqual(["spawn", "spawn"]);
   });
 
-  test("is not spawned again while nobody can say", async () => {
+  test("is not spawned again while the scheduler does not answer", async () => {
     expect(await awaited(() => ({ status: 503, text: "busy" }))).toEqual(["spawn"]);
   });
 
-  test("and that messages cannot be sent to is not spawned again either", async () => {
+  test("is not spawned again when messages to it are refused", async () => {
     const { id } = await spawn();
     units.script(({ endpoint, nth }) => (endpoint === "mu.post" && nth < 12 ? unknown : undefined));
     await ao.send({ intent: "m", processId: id, tags: { Action: "Eval" }, data: "1" }, budgetOf(10));
@@ -255,13 +255,13 @@ describe("a message whose post was not answered", () => {
   const send = () => ao.send({ intent: "m", processId: P, tags: { Action: "Eval" }, data: "1" }, budgetOf(5));
 
   test.each<[string, (id: string) => Reply, number]>([
-    ["is not posted again when it came", (id) => ({ json: entry(id) }), 1],
+    ["is not posted again if the scheduler has it", (id) => ({ json: entry(id) }), 1],
     [
-      "is posted again when it did not",
+      "is posted again if the scheduler does not have it",
       () => ({ status: 400, json: { error: "Message or Process not found" } }),
       2,
     ],
-    ["is posted again when nobody can say: it is one message", () => ({ status: 503, text: "busy" }), 2],
+    ["is posted again if the scheduler does not answer: it is still one message", () => ({ status: 503, text: "busy" }), 2],
   ])("%s", async (_, scheduler, posts) => {
     units.script(({ endpoint, nth }) => {
       if (endpoint === "mu.post" && nth === 1) return "reset";
@@ -298,8 +298,8 @@ describe("a message that is uploaded and assigned", () => {
   });
 
   test.each<[string, (id: string) => Reply, number]>([
-    ["is not assigned again when it was", (id) => range([id]), 1],
-    ["is assigned again when it was not", () => range([]), 2],
+    ["is not assigned again if it was assigned", (id) => range([id]), 1],
+    ["is assigned again if it was not assigned", () => range([]), 2],
   ])("%s", async (_, scheduler, assignments) => {
     units.script(({ endpoint, nth }) => {
       if (endpoint === "mu.assign" && nth === 1) return "reset";
@@ -310,7 +310,7 @@ describe("a message that is uploaded and assigned", () => {
     expect(count("mu.assign")).toBe(assignments);
   });
 
-  test("is not assigned again while nobody can say", async () => {
+  test("is not assigned again while the scheduler does not answer", async () => {
     units.script(({ endpoint }) => {
       if (endpoint === "mu.assign") return "reset";
       return endpoint === "su.range" ? { status: 503, text: "busy" } : undefined;
@@ -320,7 +320,7 @@ describe("a message that is uploaded and assigned", () => {
   });
 });
 
-test("an upload of an earlier run that the gateway shows is not sent again", async () => {
+test("does not upload again what the gateway shows from an earlier run", async () => {
   const through = connectLegacy({
     endpoints: { ...units.endpoints, uploadUrl: units.endpoints.gatewayUrl },
     ...{ wallet, journal, limits },

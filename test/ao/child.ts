@@ -1,8 +1,8 @@
 /**
- * Runs in a process of its own, so that it can be killed, stopped or starved.
+ * Runs in a process of its own, which tests kill, stop or starve.
  *
- *     node child.ts deploy <journal> <wallet> <endpoints as JSON> [<bytes more>]   spawns, sends, reads back, settles
- *     node child.ts hold   <journal>                                holds the journal; writes when told
+ *     node child.ts deploy <journal> <wallet> <endpoints as JSON> [<extra bytes>]   spawns, sends, reads back, settles
+ *     node child.ts hold   <journal>                                holds the journal; writes on a line of input
  *     node child.ts fill   <journal>                                writes until it fails
  */
 import { createInterface } from "node:readline";

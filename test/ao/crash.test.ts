@@ -18,10 +18,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** Where a large message dies on its way, after its process was spawned. */
+/** The steps of a large message at which the run dies, after its process was spawned. */
 const uploads = ["ao.after-journal:2", "ao.after-upload", "ao.after-send:2"];
 
-test("killed at each step of a message that is uploaded, a deploy makes one message", async () => {
+test("a deploy that is killed at each step of an uploaded message makes one message", async () => {
   const units = await startUnits();
   const journal = join(folder, "uploading.jsonl");
   const { endpoints } = units;
@@ -33,11 +33,11 @@ test("killed at each step of a message that is uploaded, a deploy makes one mess
   const [done, process, message] = output.trim().split(" ");
   expect(done).toBe("done");
   expect(new Set(units.posted)).toEqual(new Set([process]));
-  // Dead before, after and again after the upload: the same bytes as long as the scheduler does not have them.
+  // Killed before, after and again after the upload: the same bytes are sent as long as the scheduler does not have them.
   expect(units.uploaded).toEqual([message, message]);
   const assigned = units.requests.filter(({ endpoint }) => endpoint === "mu.assign").map(({ path }) => path);
   expect(assigned).toEqual([`/mu/?process-id=${process}&assign=${message}`]);
-  // The answer died with the run that got it: the scheduler's list names the assignment, and the result is under it.
+  // The answer was lost with the run that received it: the scheduler's list names the assignment, and the result is stored under it.
   const assignment = assignmentOf(message ?? "");
   expect((await readJournal(journal)).find(({ id }) => id === message)).toMatchObject({ assignment });
   const asked = units.requests.filter(({ endpoint }) => endpoint === "cu.result").map(({ path }) => path);
@@ -61,7 +61,7 @@ function run(args: string[], crashAt?: string): Promise<{ signal: string | null;
   });
 }
 
-/** Every step of a spawn, then of a message. The number: how often that run passes the step before it is to die there. */
+/** Every step of a spawn, then of a message. The number counts how often that run passes the step before it dies there. */
 const deaths = [
   "ao.before-sign",
   "ao.after-sign",
@@ -75,7 +75,7 @@ const deaths = [
   "ao.after-answer:2",
 ];
 
-test("killed at each step of its spawn and of its message, a deploy makes one process and one message", async () => {
+test("a deploy that is killed at each step of its spawn and of its message makes one process and one message", async () => {
   const units = await startUnits();
   const journal = join(folder, "killed.jsonl");
   const args = ["deploy", journal, wallet, JSON.stringify({ ...units.endpoints, module: MODULE })];
@@ -84,7 +84,7 @@ test("killed at each step of its spawn and of its message, a deploy makes one pr
     expect({ crashAt, ...(await run(args, crashAt)) }).toEqual({ crashAt, signal: "SIGKILL", output: "" });
     sent.push(units.posted.length);
   }
-  // Nothing is sent before it is in the journal, and nothing twice.
+  // Nothing is sent before it is in the journal, and nothing is sent twice.
   expect(sent).toEqual([0, 0, 0, 1, 1, 1, 1, 1, 2, 2]);
 
   const { output } = await run(args);

@@ -42,7 +42,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await rm(folder, { recursive: true });
 });
-// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
+// Each test has its own units: a call that timed out may still reach the units it was sent to.
 beforeEach(async (context) => {
   units = await startUnits();
   lines.length = 0;
@@ -61,7 +61,7 @@ afterEach(async () => {
 });
 
 describe("a spawn", () => {
-  test("is the item that the wallet signed, with the tags of the protocol", async () => {
+  test("is an item that the wallet signed, with the protocol's tags", async () => {
     const { id, resent } = await ao.spawn(spawnInput("p/s/battle/1/spawn"), budget());
     expect(resent).toBe(false);
     expect(units.posted).toEqual([id]);
@@ -79,7 +79,7 @@ describe("a spawn", () => {
     });
   });
 
-  test("is not posted by a second call while the scheduler has it, and asks for the module once", async () => {
+  test("is not posted by a second call while the scheduler has it, and looks up the module once", async () => {
     const first = await ao.spawn(spawnInput("k"), budget());
     const second = await ao.spawn(spawnInput("k"), budget());
     expect(second).toEqual({ id: first.id, resent: true });
@@ -87,7 +87,7 @@ describe("a spawn", () => {
     expect(units.count("graphql")).toBe(1);
   });
 
-  test("of an unknown module is not signed", async () => {
+  test("is not signed if its module is unknown", async () => {
     units.script(({ endpoint }) => (endpoint === "graphql" ? { json: page([]) } : undefined));
     await expect(
       ao.spawn(
@@ -110,7 +110,7 @@ describe("a message", () => {
     data,
   });
 
-  test("is one message however often the answer is lost", async () => {
+  test("stays one message however often the answer is lost", async () => {
     units.script(({ endpoint, nth }) => {
       if (endpoint !== "mu.post") return undefined;
       return nth <= 3
@@ -122,7 +122,7 @@ describe("a message", () => {
     expect(units.posted).toHaveLength(4);
   });
 
-  test("after it was settled is a new one: A, B, A", async () => {
+  test("is a new message after the key was settled: A, B, A", async () => {
     const first = await ao.send(message("A"), budget());
     await ao.settle("A");
     const other = await ao.send(message("B"), budget());
@@ -133,19 +133,19 @@ describe("a message", () => {
     expect(journal.signed("A")?.n).toBe(2);
   });
 
-  test("with other content under the same key is signed anew, the earlier one voided", async () => {
+  test("is signed again if its content changed under the same key, and voids the earlier one", async () => {
     const first = await ao.send(message("k", "1"), budget());
     const second = await ao.send(message("k", "2"), budget());
     expect(second.id).not.toBe(first.id);
     expect(journal.byId(first.id)).toMatchObject({ state: "voided", reason: "other content" });
   });
 
-  test("asked for twice at once is signed once", async () => {
+  test("is signed once if it is requested twice at the same time", async () => {
     const [one, two] = await Promise.all([ao.send(message("k"), budget()), ao.send(message("k"), budget())]);
     expect(two.id).toBe(one.id);
   });
 
-  test("that the unit took and lost is posted again while its result is awaited", async () => {
+  test("is posted again, while its result is awaited, if the unit accepted and lost it", async () => {
     const patient = connectLegacy({
       endpoints: units.endpoints,
       wallet,

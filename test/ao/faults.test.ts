@@ -9,7 +9,7 @@ import { FleetError } from "../../src/core/errors.ts";
 import { ok, type Reply, startUnits, type Units } from "./units.ts";
 import { makeWallet } from "./wallets.ts";
 
-/** Units that fail at random, from a seed: whatever they do, one intent is one message, and nothing is believed that is not so. */
+/** Units that fail at random, from a seed. Whatever they do, one intent makes one message, and no false answer is believed. */
 let wallet: Wallet;
 let units: Units;
 let folder: string;
@@ -25,14 +25,14 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
+// Each test has its own units: a call that timed out may still reach the units it was sent to.
 beforeEach(async () => {
   units = await startUnits();
 });
 afterEach(() => units.close());
 
 const faults: readonly Reply[] = [
-  // The unit says that it took the message, and forgets it.
+  // The unit says that it accepted the message, and forgets it.
   { status: 202, json: { message: "Processing DataItem" } },
   { status: 429, json: { error: "Rate limit exceeded" }, headers: { "retry-after": "0" } },
   { status: 400, text: "Bad Request" },
@@ -49,13 +49,13 @@ test.each([
   { share: 0.2, seed: 2 },
   { share: 0.5, seed: 3 },
 ])(
-  "faults in $share of all calls",
+  "one intent makes one message with faults in $share of all calls",
   async ({ share, seed }) => {
     const random = mulberry32(seed);
     const taken = new Map<string, number>();
     units.script(({ endpoint, path, body }) => {
       const fault = random() < share ? faults[Math.floor(random() * faults.length)] : undefined;
-      // What breaks the way back comes after the effect in half of the cases: then only the answer is lost.
+      // In half of the cases a broken answer comes after the effect: then only the answer is lost.
       const isLost = typeof fault === "string" && random() < 0.5;
       if (endpoint === "mu.post") {
         if (fault !== undefined && !isLost) return fault;
@@ -94,7 +94,7 @@ test.each([
           await ao.settle(intent);
         } catch (error) {
           failures.push(error);
-          // What failed is kept, so that the next run goes on with the same bytes.
+          // A failed intent stays open, so that the next run continues with the same bytes.
           expect(journal.signed(intent)).toBeDefined();
         }
       }),

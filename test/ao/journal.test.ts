@@ -35,8 +35,8 @@ async function withJournal<T>(use: (journal: Journal) => Promise<T>): Promise<T>
   }
 }
 
-describe("what was recorded", () => {
-  test("is known after opening again, small and big bodies alike", async () => {
+describe("a record", () => {
+  test("is read back after the journal is opened again, for small and large bodies", async () => {
     const before = await withJournal(async (journal) => {
       expect(journal.isNew).toBe(true);
       const small = await journal.record(input("small"), () => item());
@@ -62,7 +62,7 @@ describe("what was recorded", () => {
     expect((await stat(`${path}.blobs`)).mode & 0o077).toBe(0);
   });
 
-  test("is reused until it is settled, then the same key counts on", async () => {
+  test("is reused until it is settled; then the key's count continues", async () => {
     await withJournal(async (journal) => {
       const first = await journal.record(input("k"), () => item());
       const second = await journal.record(input("k"), () => item());
@@ -82,7 +82,7 @@ describe("what was recorded", () => {
     });
   });
 
-  test("a message of another signer is voided; a spawn with other content is kept", async () => {
+  test("is voided if another wallet signed the message; a spawn with other content is kept", async () => {
     await withJournal(async (journal) => {
       const spawn = await journal.record(input("spawn", { kind: "spawn" }), () => item());
       const kept = await journal.record(input("spawn", { kind: "spawn", content: "other" }), () => item());
@@ -93,7 +93,7 @@ describe("what was recorded", () => {
     });
   });
 
-  test("a signature that fails leaves nothing, and the key is free", async () => {
+  test("does not exist if signing fails, and its key is free", async () => {
     await withJournal(async (journal) => {
       await expect(journal.record(input("k"), () => Promise.reject(new Error("no key")))).rejects.toThrow(
         "no key",
@@ -102,7 +102,7 @@ describe("what was recorded", () => {
     });
   });
 
-  test("forgets the bodies of what is settled, in the folder and when rewritten", async () => {
+  test("loses its body once settled, in the folder and in the rewritten file", async () => {
     await withJournal(async (journal) => {
       await journal.record(input("big"), () => item(100_000));
       await journal.record(input("small"), () => item(10_000));
@@ -129,7 +129,7 @@ describe("what was recorded", () => {
     });
   });
 
-  test("keeps a record that was being written when it was asked for", async () => {
+  test("is kept if it was being written when the rewrite began", async () => {
     const other = await openJournal(path);
     await withJournal(async (journal) => {
       await journal.record(input("closed"), () => item());
@@ -141,7 +141,7 @@ describe("what was recorded", () => {
           return item();
         });
       });
-      // The record reaches the file's queue in these steps; it cannot reach the disk, since the event loop does not turn.
+      // In these steps the record reaches the file's queue; it cannot reach the disk, because the event loop does not turn.
       for (let step = 0; step < 100; step += 1) await Promise.resolve();
       const compacting = journal.compact();
       const after = other.record(input("later"), () => item());
@@ -156,7 +156,7 @@ describe("what was recorded", () => {
     ]);
   });
 
-  test("replaces nothing when another process took the file over meanwhile", async () => {
+  test("survives when another process took the journal over: the rewrite replaces nothing", async () => {
     const late = JSON.stringify({
       nonce: "n",
       pid: process.pid,
@@ -176,7 +176,7 @@ describe("what was recorded", () => {
     expect((await readdir(join(path, ".."))).filter((name) => !/lock$/.test(name))).toEqual(["p.s.jsonl"]);
   });
 
-  test("asks whose the file is when the new one is written, right before it takes the place", async () => {
+  test("is safe in a rewrite, which checks the file's owner right before it replaces the file", async () => {
     await mkdir(join(path, ".."), { recursive: true });
     const drafts = () => readdirSync(join(path, "..")).length - 1;
     let isMine = true;
@@ -192,7 +192,7 @@ describe("what was recorded", () => {
     expect(drafts()).toBe(0);
   });
 
-  test("is rewritten by itself when most of a big file is old", async () => {
+  test("is dropped by a rewrite that starts by itself when most of a large file is old", async () => {
     await withJournal(async (journal) => {
       const keys = Array.from({ length: 80 }, (_, n) => `k${n}`);
       await Promise.all(keys.map((key) => journal.record(input(key), () => item(12_000))));
@@ -204,7 +204,7 @@ describe("what was recorded", () => {
     });
   });
 
-  test("can be read while somebody holds it", async () => {
+  test("can be read while another process holds the journal", async () => {
     expect(await readJournal(path)).toEqual([]);
     await withJournal(async (journal) => {
       await journal.record(input("k"), () => item());
@@ -213,8 +213,8 @@ describe("what was recorded", () => {
   });
 });
 
-describe("damage", () => {
-  test("a file cut at any byte gives every whole record before it, says so, and goes on", async () => {
+describe("a damaged journal", () => {
+  test("that is cut at any byte keeps every whole record before it, reports the cut, and continues", async () => {
     await withJournal(async (journal) => {
       await journal.record(input("a"), () => item());
       await journal.sent("a");
@@ -240,7 +240,7 @@ describe("damage", () => {
     }
   });
 
-  test("a changed byte in the middle stops everything and names the line", async () => {
+  test("with a changed byte in the middle is refused, and the error names the line", async () => {
     await withJournal(async (journal) => {
       await journal.record(input("a"), () => item());
       await journal.record(input("b"), () => item());
@@ -255,7 +255,7 @@ describe("damage", () => {
     await withJournal(async (journal) => expect(journal.open()).toHaveLength(2));
   });
 
-  test("a big body that is gone or changed is an error, not another signature", async () => {
+  test("with a missing or changed large body is an error, and does not lead to another signature", async () => {
     await withJournal((journal) => journal.record(input("k"), () => item(100_000)));
     const [name = ""] = await readdir(`${path}.blobs`);
     await writeFile(join(`${path}.blobs`, name), "other");
@@ -270,7 +270,7 @@ describe("damage", () => {
     });
   });
 
-  test("a body that no record names is swept away", async () => {
+  test("loses bodies that no record names", async () => {
     await withJournal((journal) => journal.record(input("k"), () => item(100_000)));
     await writeFile(join(`${path}.blobs`, "left-over"), "half");
     await withJournal(async (journal) => {
@@ -279,7 +279,7 @@ describe("damage", () => {
     });
   });
 
-  test("a place that is no folder is an error with a remedy", async () => {
+  test("whose path is not a folder is an error with a remedy", async () => {
     await writeFile(join(folder, "file"), "");
     await expect(openJournal(join(folder, "file", "p.jsonl"))).rejects.toMatchObject({
       code: "JOURNAL_UNWRITABLE",
@@ -287,7 +287,7 @@ describe("damage", () => {
   });
 });
 
-test("all users of one process share it, and the last one frees it", async () => {
+test("all users in one process share the journal, and the last one releases it", async () => {
   const [one, two] = await Promise.all([openJournal(path), openJournal(join(path, "..", "p.s.jsonl"))]);
   await one.record(input("k"), () => item());
   expect(two.signed("k")?.key).toBe("k");
@@ -298,7 +298,7 @@ test("all users of one process share it, and the last one frees it", async () =>
   expect((await readdir(join(path, ".."))).filter((name) => name.includes("lock"))).toEqual([]);
 });
 
-test("200 at once are all on disk, each whole", async () => {
+test("200 concurrent records are all on disk and whole", async () => {
   await withJournal(async (journal) => {
     await Promise.all(Array.from({ length: 200 }, (_, n) => journal.record(input(`k${n}`), () => item())));
   });

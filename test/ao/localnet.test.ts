@@ -16,7 +16,7 @@ import { budgetOf } from "../../src/core/budget.ts";
 import { type LocalNetworkInfo, start, stop } from "../../src/localnet/index.ts";
 import { makeWallet } from "./wallets.ts";
 
-/** One walk through the port against the embedded network, with real aos behind it. */
+/** One pass through the port against the embedded network, with real aos behind it. */
 let folder: string;
 let network: LocalNetworkInfo;
 let wallet: Wallet;
@@ -46,7 +46,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-test("a process is spawned, changed, asked, found and read back", async () => {
+test("spawns a process, sends to it, queries it, finds it and reads it back", async () => {
   const module = network.modules.aos ?? "";
   await ao.preflight({ module }, budget());
   const input = {
@@ -93,7 +93,7 @@ test("a process is spawned, changed, asked, found and read back", async () => {
   expect((await evaluate("return tostring(X)", "eval-5")).output).toBe("2");
 }, 60_000);
 
-test("a stranger's Eval is a success that changed nothing, and is known for what it is", async () => {
+test("reports a stranger's Eval, which succeeds without effect, as not executed", async () => {
   const stranger = await makeWallet();
   const result = await evaluate("X = 'taken'", "stranger", await connect(stranger));
   expect(result.error).toBeUndefined();

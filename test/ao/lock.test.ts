@@ -21,7 +21,7 @@ beforeEach(async (context) => {
 
 const script = fileURLToPath(new URL("child.ts", import.meta.url));
 
-/** A process that holds the journal, and what it says, line by line. */
+/** A process that holds the journal, and its output line by line. */
 async function holder(): Promise<{ child: ChildProcess; next: () => Promise<string> }> {
   const child = spawn(process.execPath, ["--no-warnings", script, "hold", path], {
     stdio: ["pipe", "pipe", "inherit"],
@@ -35,7 +35,7 @@ async function holder(): Promise<{ child: ChildProcess; next: () => Promise<stri
 const ended = (child: ChildProcess) => new Promise((resolve) => child.once("close", resolve));
 
 describe("a journal that another process holds", () => {
-  test("is refused with the owner's name while it lives, and free once it was killed", async () => {
+  test("is refused with its owner's name while the owner lives, and is free once the owner was killed", async () => {
     const { child } = await holder();
     const refusal = openJournal(path, { patience: 150 });
     await expect(refusal).rejects.toMatchObject({ code: "JOURNAL_LOCKED", transient: true });
@@ -43,12 +43,12 @@ describe("a journal that another process holds", () => {
     const gone = ended(child);
     child.kill("SIGKILL");
     await gone;
-    // Far less than the 12 s after which a silent owner would have lost it.
+    // Far less than the 12 s after which a silent owner would lose it.
     const journal = await openJournal(path, { patience: 3000 });
     await journal.close();
   }, 30_000);
 
-  test("is taken from one that stands still, which then cannot write any more", async () => {
+  test("is taken from an owner that is suspended, which then can no longer write", async () => {
     const { child, next } = await holder();
     child.kill("SIGSTOP");
     const journal = await openJournal(path, { stale: 400, patience: 10_000 });
@@ -64,22 +64,22 @@ describe("a journal that another process holds", () => {
     child.stdin?.end();
     child.kill();
     await gone;
-    // The one that lost it does not take the lock along when it ends.
+    // The process that lost the lock does not remove it when it ends.
     await journal.settle("k");
     await journal.close();
   }, 30_000);
 
   test.each([
-    ["a process that is gone", { pid: 2 ** 22 - 1 }],
-    ["a later process with the same number", { pid: process.pid, born: "1" }],
-  ])("is free when its owner is %s", async (_, owner) => {
+    ["a process that no longer exists", { pid: 2 ** 22 - 1 }],
+    ["a later process with the same id", { pid: process.pid, born: "1" }],
+  ])("is free if its owner is %s", async (_, owner) => {
     const lock = { nonce: "n", born: "", host: hostname(), at: "2026-01-01T00:00:00.000Z", ...owner };
     await writeFile(`${path}.lock`, JSON.stringify(lock));
     await (await openJournal(path, { patience: 1000 })).close();
   });
 
   test.each(["", "garbage", '{"nonce":"n","pid":1'])(
-    "is free when its lock is torn (%j) and nobody gives signs of life on it; that is said once",
+    "is free if its lock is torn (%j) and nobody keeps it alive, and this is logged once",
     async (text) => {
       await writeFile(`${path}.lock`, text);
       const lines: string[] = [];
@@ -89,7 +89,7 @@ describe("a journal that another process holds", () => {
     },
   );
 
-  test("is not taken from a living one whose lock was torn, which then cannot write any more", async () => {
+  test("is not taken from a living owner whose lock was torn, which then can no longer write", async () => {
     const { child, next } = await holder();
     await writeFile(`${path}.lock`, "");
     await expect(openJournal(path, { patience: 500, heartbeat: 5000 })).rejects.toMatchObject({
@@ -103,14 +103,14 @@ describe("a journal that another process holds", () => {
     await gone;
   });
 
-  test("is kept when its owner is on another machine", async () => {
+  test("is not taken from an owner on another machine", async () => {
     const lock = { nonce: "n", pid: 1, born: "", host: "elsewhere", at: "2026-01-01T00:00:00.000Z" };
     await writeFile(`${path}.lock`, JSON.stringify(lock));
     await expect(openJournal(path, { patience: 100 })).rejects.toThrow("process 1 on elsewhere");
   });
 });
 
-test("a disk that is full stops it, loses nothing and leaves no half record", async () => {
+test("stops on a full disk, loses nothing and leaves no partial record", async () => {
   const limited = spawn(
     "sh",
     ["-c", `ulimit -f 100; exec "$0" "$@"`, process.execPath, "--no-warnings", script, "fill", path],

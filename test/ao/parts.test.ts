@@ -10,7 +10,7 @@ import { budgetOf } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 
 describe("retry", () => {
-  test("waits are never outside their bounds, however many tries", () => {
+  test("keeps every wait within its bounds, however many attempts", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5000 }), (tries) => {
         const wait = backoffOf(tries, { base: 100, cap: 2000, floor: 10 });
@@ -19,7 +19,7 @@ describe("retry", () => {
     );
   });
 
-  test("lets through what is a bug, and what is permanent, at the first time", async () => {
+  test("passes bugs and permanent errors on at the first attempt", async () => {
     let tries = 0;
     const failing = (error: Error) => {
       tries = 0;
@@ -35,7 +35,7 @@ describe("retry", () => {
     expect(tries).toBe(1);
   });
 
-  test("tells an observer what waits, for how long, and what the latest try ended with", async () => {
+  test("tells an observer what waits, for how long, and how the latest attempt failed", async () => {
     const seen: Wait[] = [];
     let tries = 0;
     const backoff = { base: 1, cap: 2, floor: 1, observe: (wait: Wait) => void seen.push(wait) };
@@ -60,12 +60,12 @@ describe("retry", () => {
     expect(seen).toEqual([]);
   });
 
-  test("does not begin without any time left", async () => {
+  test("does not start without time left", async () => {
     const refusal = retrying("the work", budgetOf(0), async () => expect.fail("was begun"));
     await expect(refusal).rejects.toMatchObject({ code: "BUDGET_SPENT", transient: true });
   });
 
-  test("Retry-After is seconds or a date", () => {
+  test("reads Retry-After as seconds or as a date", () => {
     const now = Date.parse("2026-01-01T00:00:00Z");
     expect(retryAfterOf("3", now)).toBe(3000);
     expect(retryAfterOf("Thu, 01 Jan 2026 00:00:05 GMT", now)).toBe(5000);
@@ -78,7 +78,7 @@ describe("retry", () => {
 describe("limiter", () => {
   const full = () => new Error("full");
 
-  test("keeps the order, gives places back after failures, and gives up waiting in time", async () => {
+  test("keeps the order, frees slots after failures, and stops waiting when the time is up", async () => {
     const limiter = limiterOf(1);
     const order: number[] = [];
     let release = () => {};
@@ -104,7 +104,7 @@ describe("limiter", () => {
 
 describe("shapes", () => {
   test.each([
-    ["text", "plain", "plain"],
+    ["a string", "plain", "plain"],
     ["aos 2", { data: "two", print: true, prompt: "x" }, "two"],
     ["aos 1", { data: { output: "one", json: "undefined", prompt: "x" } }, "one"],
     ["a print", { output: "printed" }, "printed"],
@@ -114,9 +114,9 @@ describe("shapes", () => {
     ["null", { data: null }, ""],
     ["an empty Lua table", [], ""],
     ["an object without text", { data: { json: {} } }, ""],
-  ])("the output of %s", (_, output, text) => expect(outputText(output)).toBe(text));
+  ])("reads the output of %s", (_, output, text) => expect(outputText(output)).toBe(text));
 
-  test("an evaluation is one of its members at least, and never a list or text", () => {
+  test("accepts an evaluation with at least one member, and never a list or a string", () => {
     for (const no of [undefined, null, "x", 1, [], {}, { error: "x" }])
       expect(evaluationIn(no, "m")).toBeUndefined();
     expect(evaluationIn({ Messages: {} }, "m")).toEqual({
@@ -130,7 +130,7 @@ describe("shapes", () => {
     expect(evaluationIn({ Output: "", GasUsed: "12" }, "m")?.gasUsed).toBe(12);
   });
 
-  test("of a tag that comes twice the first counts, whatever its name", () => {
+  test("takes the first of two tags with the same name, whatever the name", () => {
     const tags = [
       { name: "A", value: "1" },
       { name: "A", value: "2" },
@@ -139,20 +139,20 @@ describe("shapes", () => {
     expect(tagsOf(tags)).toEqual({ A: "1", constructor: "3" });
   });
 
-  test("an excerpt is short, on one line, without markup", () => {
+  test("makes an excerpt short, on one line, without markup", () => {
     const html = "<html><style>b { x }</style><h1>502</h1>\n <p>Bad  Gateway</p></html>";
     expect(excerptOf(html)).toBe("502 Bad Gateway");
     expect(excerptOf("x".repeat(10_000))).toHaveLength(301);
   });
 
-  test("a message in the inbox is told from an answer", () => {
+  test("tells a message in the inbox from an answer", () => {
     expect(looksLikeInbox({ output: "New Message From abc...xyz: Action = Eval" })).toBe(true);
     expect(looksLikeInbox({ output: "2" })).toBe(false);
     expect(looksLikeInbox({ output: "New Message From abc", error: "boom" })).toBe(false);
   });
 });
 
-test("a crash point that nobody armed does nothing", () => {
+test("a crash point that is not armed does nothing", () => {
   const before = process.env.FLEET_CRASH_AT;
   try {
     for (const armed of [undefined, "", "ao.other", "ao.after-sign:2"]) {
@@ -179,7 +179,7 @@ describe("network", () => {
     pid: 1,
   });
 
-  test("a legacy network has the well-known defaults, its index below its gateway", async () => {
+  test("gives a legacy network the well-known defaults, and its index below its gateway", async () => {
     const known = await resolveNetwork({ kind: "legacy" }, local);
     expect(known.graphqlUrl).toBe("https://arweave.net/graphql");
     expect(known.scheduler).toBe("_GQ33BkPtZrqxA84vM8Zk-N2aO0toNNu_C-l-rawrBA");
@@ -190,7 +190,7 @@ describe("network", () => {
     expect(own).toMatchObject({ graphqlUrl: "http://localhost:1/graphql", muUrl: "http://x:2" });
   });
 
-  test("a local network is asked for, and only its endpoints are taken", async () => {
+  test("asks a local network for its endpoints and takes nothing else", async () => {
     const { gatewayUrl, ...rest } = await resolveNetwork({ kind: "local", dir: "here" }, local);
     expect(gatewayUrl).toBe("http://here");
     expect(rest).not.toHaveProperty("pid");

@@ -40,7 +40,7 @@ function connect(limits: LegacyLimits = {}): Ao {
   return connectLegacy({ endpoints: units.endpoints, wallet, journal, limits: { ...quick, ...limits } });
 }
 
-/** Answers the n-th call of the compute unit's result with the n-th reply; the last one repeats. */
+/** Answers the nth call for a result of the compute unit with the nth reply; the last one repeats. */
 function results(...replies: (Reply | undefined)[]): void {
   units.script(({ endpoint, nth }) =>
     endpoint === "cu.result" ? replies[Math.min(nth, replies.length) - 1] : undefined,
@@ -56,7 +56,7 @@ afterAll(async () => {
   await journal.close();
   await rm(folder, { recursive: true });
 });
-// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
+// Each test has its own units: a call that timed out may still reach the units it was sent to.
 beforeEach(async () => {
   units = await startUnits();
   ao = connect();
@@ -64,7 +64,7 @@ beforeEach(async () => {
 afterEach(() => units.close());
 
 describe("evaluation", () => {
-  test("gives output, outbox, spawns and gas", async () => {
+  test("returns output, outbox, spawns and gas", async () => {
     results({
       json: {
         Output: { data: "\u001b[32m42\u001b[0m", print: true, prompt: ">" },
@@ -84,34 +84,34 @@ describe("evaluation", () => {
     expect(units.requests[0]?.path).toBe(`/cu/result/${M}?process-id=${P}`);
   });
 
-  test("returns a Lua error without its colours, at once", async () => {
+  test("returns a Lua error at once, without its colour codes", async () => {
     results({ json: { Error: '\u001b[31m[string "aos"]:3: boom\u001b[0m', Output: "", Messages: [] } });
     const { error, output } = await ao.evaluation({ ...look, expectOutput: true }, budgetOf(5));
     expect(error).toBe('[string "aos"]:3: boom');
     expect(output).toBe("");
   });
 
-  // The behaviour of real units, by its number in their list.
+  // The behaviour of real units. The number is the behaviour's in the list of them.
   test.each<[string, Reply]>([
     ["1: a unit's own failure with status 200", { json: { error: "Could not load the process" } }],
     ["3: a process that the gateway does not show yet", gatewayLag()],
     ["6: 202, still evaluating", { status: 202, json: { message: "Evaluation of process is in progress." } }],
     ["500 in HTML", { status: 502, text: "<html><body><h1>502 Bad Gateway</h1></body></html>" }],
     ["200 in HTML", { text: "<html>captive portal</html>" }],
-    ["JSON that is no evaluation", { json: { hello: "world" } }],
+    ["JSON that is not an evaluation", { json: { hello: "world" } }],
     ["a list", { json: [] }],
-    ["JSON cut by the server", { text: '{"Output":{"da' }],
-    ["a connection cut in the middle", { ...ok("cut"), cut: true }],
+    ["JSON cut off by the server", { text: '{"Output":{"da' }],
+    ["a connection cut in the middle of the body", { ...ok("cut"), cut: true }],
     ["a connection reset", "reset"],
-    ["429 without a date", { status: 429, json: { error: "Rate limit exceeded" } }],
-    ["a refusal that passes", { status: 400, text: "" }],
-  ])("%s is not believed, and the next answer is", async (_, reply) => {
+    ["429 without Retry-After", { status: 429, json: { error: "Rate limit exceeded" } }],
+    ["a temporary refusal", { status: 400, text: "" }],
+  ])("rejects %s and accepts the next answer", async (_, reply) => {
     results(reply, reply, ok("right"));
     expect((await ao.evaluation(look, budgetOf(5))).output).toBe("right");
     expect(units.count("cu.result")).toBe(3);
   });
 
-  test("2: an empty output of an Eval means not yet", async () => {
+  test("2: treats an empty output of an Eval as not ready", async () => {
     const empty = { json: { Output: "", Messages: [], Spawns: [] } };
     results(empty, empty, ok("right"));
     expect((await ao.evaluation({ ...look, expectOutput: true }, budgetOf(5))).output).toBe("right");
@@ -121,7 +121,7 @@ describe("evaluation", () => {
     expect(units.count("cu.result")).toBe(1);
   });
 
-  test("2: the first look at a fresh process waits, later ones do not", async () => {
+  test("2: delays only the first read of a fresh process", async () => {
     ao = connect({ firstLook: 1000 });
     const spawn = { intent: "s", module: MODULE, scheduler: SCHEDULER, authority: AUTHORITY, tags: {} };
     const { id } = await ao.spawn(spawn, budgetOf(5));
@@ -135,7 +135,7 @@ describe("evaluation", () => {
     expect(await timed()).toBeLessThan(900);
   });
 
-  test("a refusal that stays is believed at the third time, and not as passing", async () => {
+  test("reports a refusal as permanent after the third one", async () => {
     results({ status: 403, json: { error: `Access denied for process ${P}` } });
     const refusal = ao.evaluation(look, budgetOf(5));
     await expect(refusal).rejects.toMatchObject({ code: "UNIT_REFUSED", transient: false });
@@ -151,7 +151,7 @@ describe("evaluation", () => {
     ["UNIT_DOWN", "cannot be reached", "reset"],
     ["UNIT_SLOW", "did not answer in time", "hang"],
     ["RATE_LIMITED", "try again after 60 s", { status: 429, headers: { "retry-after": "60" } }],
-  ])("after the budget: %s, naming the unit, the last answer and the budget", async (code, text, reply) => {
+  ])("when the time is up, fails with %s and names the unit, the last answer and the time", async (code, text, reply) => {
     ao = connect({ callSeconds: reply === "hang" ? 0.1 : 10 });
     results(reply);
     const refusal = ao.evaluation(
@@ -170,13 +170,13 @@ describe("evaluation", () => {
     expect(performance.now() - before).toBeGreaterThan(950);
   });
 
-  test("a unit that hangs is asked again after one call's time", async () => {
+  test("asks a unit that hangs again after the time of one call", async () => {
     ao = connect({ callSeconds: 0.1 });
     results("hang", ok("right"));
     expect((await ao.evaluation(look, budgetOf(5))).output).toBe("right");
   });
 
-  test("nothing listening is UNIT_DOWN with the address", async () => {
+  test("fails with UNIT_DOWN and the address when nothing listens", async () => {
     const dead = await startUnits();
     await dead.close();
     ao = connectLegacy({ endpoints: dead.endpoints, wallet, journal });
@@ -187,13 +187,13 @@ describe("evaluation", () => {
   });
 });
 
-test("awaitReady waits for the boot's result", async () => {
+test("awaitReady waits for the result of the boot", async () => {
   results(gatewayLag(), { json: { Output: "", Messages: [] } });
   await ao.awaitReady(P, budgetOf(5));
   expect(units.requests.map(({ path }) => path)).toEqual(Array(2).fill(`/cu/result/${P}?process-id=${P}`));
 });
 
-test("a unit is never asked by more than its limit at once", async () => {
+test("never exceeds a unit's limit of concurrent calls", async () => {
   let now = 0;
   let most = 0;
   units.script(async ({ endpoint }) => {
@@ -210,7 +210,7 @@ test("a unit is never asked by more than its limit at once", async () => {
 });
 
 describe("dryrun", () => {
-  test("9: is unique each time, and comes with the wallet's address", async () => {
+  test("9: is unique each time, and carries the wallet's address", async () => {
     await ao.dryrun({ processId: P, tags: { Action: "Info" } }, budgetOf(5));
     await ao.dryrun({ processId: P, tags: { Action: "Info" } }, budgetOf(5));
     const bodies = units.requests.map(({ body }) => JSON.parse(body.toString()));
@@ -229,7 +229,7 @@ describe("dryrun", () => {
   });
 });
 
-test("results pages with cursors and skips what has no result", async () => {
+test("results reads page by page with cursors and skips messages without a result", async () => {
   const node = (data: string) => ({ Output: { data }, Messages: [] });
   units.script(({ endpoint }) =>
     endpoint === "cu.results"
@@ -261,7 +261,7 @@ describe("find", () => {
   const node = (n: number) => ({ ...moduleNode, id: `id-${n}`, block: n % 2 ? null : moduleNode.block });
   const asked = () => units.requests.map(({ body }) => JSON.parse(body.toString()).variables);
 
-  test("goes on page by page to the limit, each item once", async () => {
+  test("reads page by page up to the limit, each item once", async () => {
     units.script(({ nth }) => ({ json: page([node(nth), node(nth + 1), node(nth + 2)], true) }));
     const items = await ao.find(
       { tags: { "App-Name": "x", Type: ["A", "B"] }, owners: ["o"], limit: 5 },
@@ -290,7 +290,7 @@ describe("find", () => {
   });
 });
 
-test("data gives the bytes, and waits for what the gateway does not have yet", async () => {
+test("data returns the bytes, and waits for what the gateway does not have yet", async () => {
   units.script(({ nth }) => (nth === 1 ? { status: 404, text: "Not Found" } : { text: "héllo" }));
   expect(Buffer.from(await ao.data(M, budgetOf(5))).toString()).toBe("héllo");
   units.script(() => ({ status: 404, text: "Not Found" }));
@@ -302,7 +302,7 @@ test("data gives the bytes, and waits for what the gateway does not have yet", a
   ).rejects.toThrow(`does not have the data of ${M}`);
 });
 
-/** A function, so that the tables above can use it before this line. */
+/** A function declaration, because the tables above use it before this line. */
 function gatewayLag(): Reply {
   return { status: 500, json: { error: "Cannot read properties of undefined (reading 'tags')" } };
 }

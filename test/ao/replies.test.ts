@@ -10,29 +10,29 @@ const asked = {
 };
 const said = (tags: Tags, target = US, data = ""): OutMessage => ({ target, tags, data });
 
-describe("how a message of the outbox relates to a request", () => {
+describe("the relation of an outbox message to a request", () => {
   test.each([
     ["the library's reply", said({ "Correlation-Id": "c1", Action: "Move-Response" }), "ours"],
     ["a reply that names the request's id", said({ "Correlation-Id": "m1" }), "ours"],
     ["aos' msg.reply", said({ "X-Reference": "7", Reference: "12" }), "ours"],
-    ["what names nothing", said({ Reference: "12" }), "unnamed"],
-    ["what names nothing with empty tags", said({ "Correlation-Id": "", "X-Reference": "" }), "unnamed"],
+    ["a message that names nothing", said({ Reference: "12" }), "unnamed"],
+    ["a message that names nothing, with empty tags", said({ "Correlation-Id": "", "X-Reference": "" }), "unnamed"],
     ["a reply to another call", said({ "Correlation-Id": "c2", Action: "Error-Response" }), "other"],
     ["aos' reply to another message", said({ "X-Reference": "8" }), "other"],
     ["a message to somebody else", said({ "Correlation-Id": "c1" }, "them"), "other"],
-    ["a notice of the library's", said({ Action: "Error", "Fleet-Notice": "Error" }), "other"],
+    ["a notice of the library", said({ Action: "Error", "Fleet-Notice": "Error" }), "other"],
   ] as const)("%s", (_what, message, relation) => {
     expect(relationOf(message, asked)).toBe(relation);
   });
 
-  test("a request without a Correlation-Id is named by its id, one without a Reference by neither", () => {
+  test("falls back to the request's id without a Correlation-Id, and to neither without a Reference", () => {
     const plain = { ...asked, tags: { Action: "Move" } };
     expect(relationOf(said({ "Correlation-Id": "m1" }), plain)).toBe("ours");
     expect(relationOf(said({ "X-Reference": "7" }), plain)).toBe("other");
   });
 });
 
-test("in the request's own evaluation a reply that names it comes before one that names none; any other evaluation needs the name", () => {
+test("prefers a reply that names the request, in the request's own evaluation; requires the name in any other", () => {
   const timeout = said({ "Correlation-Id": "c0", Action: "Error-Response" });
   const plain = said({ Action: "Debit-Notice" });
   const named = said({ "X-Reference": "7" });
@@ -42,14 +42,14 @@ test("in the request's own evaluation a reply that names it comes before one tha
   expect(replyNaming([timeout, plain], asked)).toBeUndefined();
 });
 
-test("of several, the one whose action is the answer's", () => {
+test("prefers the reply whose action is the expected one", () => {
   const first = said({ Action: "Debit-Notice", "X-Reference": "7" });
   const answer = said({ Action: "Move-Response", "X-Reference": "7" });
   expect(replyAmong([first, answer], asked)).toBe(answer);
   expect(replyAmong([first], asked)).toBe(first);
 });
 
-test("only aos' own announcement of the sender's message is the inbox", () => {
+test("counts only aos' own announcement of the sender's message as the inbox", () => {
   const output = `New Message From us_..._ _: Action = Move`;
   expect(looksLikeInbox({ output: "New Message From us_...___: Action = Move" }, US)).toBe(true);
   expect(looksLikeInbox({ output: "New Message From abc...xyz: Action = Move" }, US)).toBe(false);

@@ -14,7 +14,7 @@ const spawn: Placed = { kind: "spawn", id: ID, scheduler: SCHEDULER };
 const message: Placed = { kind: "message", id: ID, processId: P };
 const assigned: Placed = { kind: "assigned", id: ID, processId: P, since: 1_000_000 };
 
-// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
+// Each test has its own units: a call that timed out may still reach the units it was sent to.
 beforeEach(async () => {
   units = await startUnits();
 });
@@ -44,18 +44,18 @@ const entry = (id: string, message: { id: string } | null) => ({
 });
 
 test.each<[string, Placed, Reply, boolean]>([
-  ["a process that is there", spawn, { json: { process_id: ID, tags: [] } }, true],
-  ["a process that is not", spawn, { status: 400, json: { error: 'NotFound("Process not found")' } }, false],
+  ["an existing process", spawn, { json: { process_id: ID, tags: [] } }, true],
+  ["a missing process", spawn, { status: 400, json: { error: 'NotFound("Process not found")' } }, false],
   [
-    "a process that a router of schedulers does not know",
+    "a process unknown to a router of schedulers",
     spawn,
     { status: 400, json: { error: 'NotFound("Process scheduler not found")' } },
     false,
   ],
-  ["a message that is there", message, { json: entry(ID, { id: ID }) }, true],
-  ["a message that is not", message, notFound, false],
+  ["an existing message", message, { json: entry(ID, { id: ID }) }, true],
+  ["a missing message", message, notFound, false],
   [
-    "an assignment that is there",
+    "an existing assignment",
     assigned,
     {
       json: { page_info: { has_next_page: false }, edges: [{ cursor: "1", node: entry(ID, null) }] },
@@ -63,32 +63,32 @@ test.each<[string, Placed, Reply, boolean]>([
     true,
   ],
   [
-    "an assignment that is not",
+    "a missing assignment",
     assigned,
     { json: { page_info: { has_next_page: false }, edges: [] } },
     false,
   ],
-])("the scheduler says of %s whether it has it", async (_, item, reply, expected) => {
+])("reads from the scheduler's answer whether it has %s", async (_, item, reply, expected) => {
   says(reply);
   expect(await schedulers().has(item, budgetOf(5))).toBe(expected);
 });
 
 test.each<[string, Placed, Reply]>([
   ["its store failed", spawn, { status: 400, json: { error: 'DatabaseError("connection closed")' } }],
-  ["a proxy has a page of its own for it", spawn, { status: 404, text: "<h1>404 Not Found</h1>" }],
-  ["a proxy says 404 in JSON", spawn, { status: 404, json: { error: "route not found" } }],
-  ["it is in trouble", message, { status: 503, json: { error: "NotFound" } }],
-  ["the answer is for something else", spawn, { json: { process_id: OTHER } }],
-  ["the answer breaks off", message, { json: entry(ID, { id: ID }), cut: true }],
-  ["something else answers", message, { text: "<h1>It works!</h1>" }],
+  ["a proxy answers with its own page", spawn, { status: 404, text: "<h1>404 Not Found</h1>" }],
+  ["a proxy answers 404 in JSON", spawn, { status: 404, json: { error: "route not found" } }],
+  ["it answers 503", message, { status: 503, json: { error: "NotFound" } }],
+  ["the answer names another process", spawn, { json: { process_id: OTHER } }],
+  ["the answer is cut off", message, { json: entry(ID, { id: ID }), cut: true }],
+  ["another server answers", message, { text: "<h1>It works!</h1>" }],
   ["the list is refused", assigned, { status: 400, json: { error: "missing field `process-id`" } }],
   ["the connection breaks", spawn, "reset"],
-])("nobody can say while %s", async (_, item, reply) => {
+])("draws no conclusion while %s", async (_, item, reply) => {
   says(reply);
   await expect(schedulers().has(item, budgetOf(5))).rejects.toMatchObject({ transient: true });
 });
 
-test("the list of assignments is read to its end, with the process named", async () => {
+test("reads the list of assignments to its end, naming the process", async () => {
   const pages = [entry("x", null), entry(ID, null)].map((node, n) => ({
     page_info: { has_next_page: n === 0 },
     edges: [{ cursor: `${n + 7}`, node }],
@@ -103,7 +103,7 @@ test("the list of assignments is read to its end, with the process named", async
   expect(paths.map(({ searchParams }) => searchParams.get("from"))).toEqual(["400000", "7"]);
 });
 
-test("a scheduler is found once, by the location that it published", async () => {
+test("looks a scheduler up once, by the location that it published", async () => {
   const asked: unknown[] = [];
   units.script(({ endpoint, body }) => {
     if (endpoint !== "graphql") return undefined;
@@ -118,7 +118,7 @@ test("a scheduler is found once, by the location that it published", async () =>
   expect(units.count("su.process")).toBe(2);
 });
 
-test("a scheduler that moved is looked up again when its old address is dead", async () => {
+test("looks a scheduler up again when its old address does not answer", async () => {
   const urls = ["http://127.0.0.1:9", `${units.endpoints.gatewayUrl}/su`];
   units.script(({ endpoint, nth }) =>
     endpoint === "graphql" ? { json: page([location(OTHER, urls[nth - 1] ?? "")]) } : undefined,
@@ -129,7 +129,7 @@ test("a scheduler that moved is looked up again when its old address is dead", a
   expect(await found.has(item, budgetOf(5))).toBe(false);
 });
 
-test("a message is asked of its process' own scheduler", async () => {
+test("asks the scheduler of the message's own process", async () => {
   units.script(({ endpoint, body }) => {
     if (endpoint !== "graphql") return undefined;
     const { ids } = JSON.parse(body.toString("utf8")).variables;
@@ -140,7 +140,7 @@ test("a message is asked of its process' own scheduler", async () => {
   expect(units.requests.map(({ endpoint }) => endpoint)).toEqual(["graphql", "graphql", "su.message"]);
 });
 
-test("a scheduler without a location is named, with what to set", async () => {
+test("fails for a scheduler without a location, and says what to set", async () => {
   units.script(({ endpoint }) => (endpoint === "graphql" ? { json: page([]) } : undefined));
   const lost = schedulers("").has({ ...spawn, scheduler: OTHER }, budgetOf(5));
   await expect(lost).rejects.toMatchObject({

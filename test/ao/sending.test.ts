@@ -36,7 +36,7 @@ afterAll(async () => {
   await journal.close();
   await rm(folder, { recursive: true });
 });
-// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
+// Each test has its own units: a call that timed out may still reach the units it was sent to.
 beforeEach(async () => {
   units = await startUnits();
   ao = connectLegacy({
@@ -48,24 +48,24 @@ beforeEach(async () => {
 });
 afterEach(() => units.close());
 
-describe("the messenger unit's 500 means many things", () => {
+describe("an answer of the messenger unit that is not final", () => {
   test.each<[string, Reply]>([
     ["4: warming up", { status: 500, json: { error: "Error: CU is warming up" } }],
     ["4: fetch failed", { status: 500, json: { error: "TypeError: fetch failed" } }],
     [
-      "3: a process not shown yet",
+      "3: a process that is not shown yet",
       { status: 500, json: { error: "Cannot read properties of undefined (reading 'tags')" } },
     ],
     ["an unknown reason", { status: 500, json: { error: "something" } }],
     ["a gateway's HTML", { status: 504, text: "<html>Gateway Time-out</html>" }],
-    ["accepted, around a failure", { json: { error: "fetch failed" } }],
-    ["accepted, in HTML", { text: "<html>welcome</html>" }],
+    ["200 around a failure", { json: { error: "fetch failed" } }],
+    ["200 with HTML", { text: "<html>welcome</html>" }],
     ["accepted, for another item", { status: 202, json: { id: "other" } }],
-    ["accepted, cut", { status: 202, json: { message: "Processing DataItem" }, cut: true }],
+    ["202, cut off", { status: 202, json: { message: "Processing DataItem" }, cut: true }],
     ["too many calls", { status: 429, headers: { "retry-after": "0" } }],
     ["a refusal without a reason", { status: 403, text: "" }],
     ["a reset", "reset"],
-  ])("%s: the same bytes are sent again", async (_, reply) => {
+  ])("sends the same bytes again: %s", async (_, reply) => {
     posts(reply, reply, undefined);
     const { id } = await send();
     expect(units.posted).toEqual([id, id, id]);
@@ -101,7 +101,7 @@ describe("the messenger unit's 500 means many things", () => {
       "10 MB",
       { status: 413, text: "<html><h1>413 Request Entity Too Large</h1></html>" },
     ],
-  ])("4: %s lasts: said at once, once", async (code, text, reply) => {
+  ])("4: fails with %s at once, after one call", async (code, text, reply) => {
     posts(reply);
     const refusal = send();
     await expect(refusal).rejects.toMatchObject({ code, transient: false });
@@ -113,7 +113,7 @@ describe("the messenger unit's 500 means many things", () => {
     "Error: MessageExists",
     "Message already exists",
     '{"error":"Error: 400: MessageExists(\\"Message already exists\\")"}',
-  ])("5: %s is success", async (text) => {
+  ])("5: counts as sent: %s", async (text) => {
     posts({ status: 500, text });
     const { id } = await send();
     expect(units.posted).toEqual([id]);
@@ -123,7 +123,7 @@ describe("the messenger unit's 500 means many things", () => {
   test.each([
     ["PROCESS_UNKNOWN", "Error: Process not found: abc"],
     ["RATE_LIMITED", "Error: Rate limit exceeded"],
-  ])("%s passes: the time ends it, and the code says why", async (code, error) => {
+  ])("%s is temporary: the call fails when its time is up, with this code", async (code, error) => {
     posts({ status: 500, json: { error } });
     await expect(send(budgetWhile(() => units.posted.length < 3))).rejects.toMatchObject({
       code,
@@ -132,13 +132,13 @@ describe("the messenger unit's 500 means many things", () => {
     expect(units.posted).toHaveLength(3);
   });
 
-  test("a refusal that stays is believed at the third time", async () => {
+  test("a refusal is final after the third one", async () => {
     posts({ status: 403, text: "Forbidden" });
     await expect(send()).rejects.toMatchObject({ code: "UNIT_REFUSED", transient: false });
     expect(units.posted).toHaveLength(3);
   });
 
-  test("after the budget the intent stays open, and the next call goes on with the same bytes", async () => {
+  test("the intent stays open when the time is up, and the next call continues with the same bytes", async () => {
     posts("reset");
     await expect(send(budgetWhile(() => units.requests.length < 2))).rejects.toMatchObject({
       code: "UNIT_DOWN",
@@ -151,7 +151,7 @@ describe("the messenger unit's 500 means many things", () => {
   });
 });
 
-describe("what a network would refuse is refused before it is signed", () => {
+describe("what a network would refuse is refused before signing", () => {
   test.each<[string, Record<string, string>]>([
     ["a tag without a name", { "": "x" }],
     ["a tag without a value", { Action: "" }],
@@ -174,14 +174,14 @@ describe("preflight", () => {
       limits: { backoff: { base: 5, cap: 20, floor: 1 } },
     }).preflight(module === undefined ? {} : { module }, budgetOf(seconds));
 
-  test("passes when every unit is what it should be", async () => {
+  test("passes when every unit answers as expected", async () => {
     await look();
     expect(new Set(units.requests.map(({ endpoint }) => endpoint))).toEqual(
       new Set(["mu.root", "cu.root", "su.root", "graphql"]),
     );
   });
 
-  test("finds the scheduler by its record, and asks whether it answers there", async () => {
+  test("finds the scheduler by its record, and checks that it answers there", async () => {
     const { suUrl, ...endpoints } = units.endpoints;
     const located = (url: string) => ({
       ...{ id: "l", recipient: "", owner: { address: SCHEDULER } },
@@ -214,9 +214,9 @@ describe("preflight", () => {
 
   test.each<[string, Reply, boolean]>([
     ["that only routes", { status: 400, json: { error: "No process-id query parameter provided" } }, true],
-    ["that tells the time as a number", { json: { timestamp: 1700000000000 } }, true],
+    ["that returns the time as a number", { json: { timestamp: 1700000000000 } }, true],
     ["that is a web page", { text: "<h1>It works!</h1>" }, false],
-    ["that is another program's JSON", { json: { hello: "world" } }, false],
+    ["that is the JSON of another program", { json: { hello: "world" } }, false],
   ])("a scheduler %s: %j", async (_what, reply, passes) => {
     units.script(({ endpoint }) => (endpoint === "su.root" ? reply : undefined));
     const looked = look(1);
@@ -224,7 +224,7 @@ describe("preflight", () => {
     else await expect(looked).rejects.toMatchObject({ problems: [{ code: "UNIT_NOT_AO" }] });
   });
 
-  test("names every problem at once", async () => {
+  test("reports every problem at once", async () => {
     units.script(({ endpoint }) => {
       if (endpoint === "mu.root") return { text: "<h1>It works!</h1>" };
       if (endpoint === "cu.root") return { status: 502, text: "Bad Gateway" };
@@ -240,7 +240,7 @@ describe("preflight", () => {
     });
   });
 
-  test("8: refuses an item that is no module at once", async () => {
+  test("8: refuses an item that is not a module at once", async () => {
     const process = {
       id: MODULE,
       recipient: "",
@@ -251,7 +251,7 @@ describe("preflight", () => {
     await expect(look()).rejects.toMatchObject({ code: "MODULE_INVALID", transient: false });
   });
 
-  test("without a module still looks whether the gateway is one", async () => {
+  test("checks the gateway even without a module", async () => {
     units.script(({ endpoint }) => (endpoint === "graphql" ? { text: "<html></html>" } : undefined));
     const { endpoints } = units;
     const other = connectLegacy({ endpoints, wallet, journal, limits: { backoff: { base: 5, cap: 20 } } });
@@ -266,7 +266,7 @@ describe("preflight", () => {
   });
 });
 
-describe("a process' crons are driven by the messenger unit", () => {
+describe("the messenger unit's monitoring of a process' crons", () => {
   const answers = (...replies: Reply[]) =>
     units.script(({ endpoint, nth }) =>
       endpoint === "mu.monitor" ? replies[Math.min(nth, replies.length) - 1] : undefined,
@@ -274,17 +274,17 @@ describe("a process' crons are driven by the messenger unit", () => {
   const monitor = (on: boolean, seconds = 5) => ao.monitor({ processId: P, on }, budgetOf(seconds));
 
   test.each<[string, boolean, Reply[], boolean]>([
-    ["begun", true, [{ text: "Monitoring process" }], true],
-    ["begun before", true, [{ status: 500, text: "Error: Process already being monitored" }], true],
-    ["ended", false, [{ text: "Process deleted" }], true],
+    ["starts", true, [{ text: "Monitoring process" }], true],
+    ["has started before", true, [{ status: 500, text: "Error: Process already being monitored" }], true],
+    ["stops", false, [{ text: "Process deleted" }], true],
     [
-      "ended before",
+      "has stopped before",
       false,
       [{ status: 500, text: "Cannot read properties of undefined (reading 'stop')" }],
       true,
     ],
-    ["begun at the second try", true, [{ status: 500, text: "fetch failed" }, { text: "ok" }], true],
-    ["offered nowhere", true, [{ status: 404, text: "Not Found" }], false],
+    ["starts at the second attempt", true, [{ status: 500, text: "fetch failed" }, { text: "ok" }], true],
+    ["is not offered", true, [{ status: 404, text: "Not Found" }], false],
   ])("%s", async (_what, on, replies, expected) => {
     answers(...replies);
     expect(await monitor(on)).toBe(expected);
@@ -294,7 +294,7 @@ describe("a process' crons are driven by the messenger unit", () => {
     expect(units.count("mu.monitor")).toBe(replies.length);
   });
 
-  test("a unit that refuses is an error", async () => {
+  test("fails when the unit refuses", async () => {
     answers({ status: 400, text: "Signed data item is required" });
     await expect(monitor(true)).rejects.toThrow(/UNIT_REFUSED/);
   });

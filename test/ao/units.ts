@@ -23,13 +23,13 @@ export type Endpoint =
 
 export interface Request {
   readonly endpoint: Endpoint;
-  /** Counts the calls of this endpoint, from 1. */
+  /** The number of the call to this endpoint, from 1. */
   readonly nth: number;
   readonly path: string;
   readonly body: Buffer;
 }
 
-/** What a scripted unit answers. `hang` never does, `reset` breaks the connection, `cut` ends in the middle of the body. */
+/** The answer of a scripted unit: `hang` never answers, `reset` breaks the connection, `cut` ends in the middle of the body. */
 export type Reply =
   | { status?: number; json?: unknown; text?: string; headers?: Record<string, string>; cut?: boolean }
   | "hang"
@@ -41,13 +41,13 @@ export type Script = (request: Request) => Reply | undefined | Promise<Reply | u
  * A small network of scripted units on loopback. Without a script it accepts everything and answers every result with "ok". Its
  * scheduler knows what the messenger unit accepted without a script, and what was assigned.
  *
- * Each test has its own. Where a call's time ends while its bytes are on their way, it ends here and arrives there all the same, as on any
- * network: units that a test hands on would count it, and answer it, as a request of the next test.
+ * Each test has its own: a request that timed out at the sender may still arrive, as on any network, and units shared with the next test
+ * would count and answer it there.
  */
 export interface Units {
   readonly endpoints: NetworkEndpoints;
   readonly requests: Request[];
-  /** The ids of the items that the messenger unit was given, in order. */
+  /** The ids of the items that were posted to the messenger unit, in order. */
   readonly posted: string[];
   /** The ids of the items that were uploaded, in order. */
   readonly uploaded: string[];
@@ -57,8 +57,8 @@ export interface Units {
 }
 
 /**
- * A budget of 0.3 s by its words, which ends by what was asked and not by the clock: on a busy machine a call may take longer than any
- * span that a test would wait.
+ * A budget that says 0.3 s and ends by a condition instead of the clock: on a busy machine a call may take longer than any time that a
+ * test would wait.
  */
 export const budgetWhile = (isLeft: () => boolean): Budget => ({
   total: 300,
@@ -164,10 +164,10 @@ function endpointOf({ url = "", method }: IncomingMessage): Endpoint {
 
 const query = ({ path }: Request, name: string) => new URL(path, "http://units").searchParams.get(name) ?? "";
 
-/** What a scheduler unit says of something that it does not know. */
+/** A scheduler unit's answer about something that it does not know. */
 export const notFound: Reply = { status: 400, json: { error: "Message or Process not found" } };
 
-/** The id of the assignment of an uploaded message: never that of a message. */
+/** The id of the assignment of an uploaded message, which differs from every message's id. */
 export const assignmentOf = (id: string) => `assigned-${id.slice(9)}`;
 
 const entry = (id: string, message: { id: string } | null) => ({
@@ -175,7 +175,7 @@ const entry = (id: string, message: { id: string } | null) => ({
   assignment: { id: assignmentOf(id), tags: [{ name: "Message", value: id }] },
 });
 
-/** What a compute unit says of a message that its scheduler unit does not know, as one that was only assigned. */
+/** A compute unit's answer about a message that its scheduler unit does not know, for example one that was only assigned. */
 const unknownResult: Reply = {
   status: 500,
   json: {

@@ -63,7 +63,7 @@ const publish = (through = ao) => {
   const input = { intent: key, tags: TAGS, data: new Uint8Array([0, 97, 115, 109]) };
   return Object.assign(() => through.publish(input, budgetOf(5)), { key });
 };
-/** What these endpoints answer, call by call; the last answer stays. */
+/** The answers of these endpoints, call by call; the last one repeats. */
 function answers(script: Partial<Record<Endpoint, (Reply | undefined)[]>>): void {
   units.script(({ endpoint, nth }) => {
     const replies = script[endpoint];
@@ -80,7 +80,7 @@ afterAll(async () => {
   await journal.close();
   await rm(folder, { recursive: true });
 });
-// Units of its own for each test: a call whose time ends may still reach those that it was sent to.
+// Each test has its own units: a call that timed out may still reach the units it was sent to.
 beforeEach(async () => {
   units = await startUnits();
   ao = connect();
@@ -88,7 +88,7 @@ beforeEach(async () => {
 afterEach(() => units.close());
 
 describe("a message larger than the messenger unit takes", () => {
-  test("is uploaded, addressed to its process, and assigned to it", async () => {
+  test("is uploaded with its process as target, and assigned to it", async () => {
     const { id } = await send();
     expect(units.posted).toEqual([]);
     expect(units.uploaded).toEqual([id]);
@@ -103,7 +103,7 @@ describe("a message larger than the messenger unit takes", () => {
     expect(journal.byId(id)?.state).toBe("sent");
   });
 
-  test("a smaller one is sent as ever", async () => {
+  test("is sent directly if it is small enough", async () => {
     const { id } = await send("return 1");
     expect(units.posted).toEqual([id]);
     expect(units.uploaded).toEqual([]);
@@ -129,12 +129,12 @@ describe("a message larger than the messenger unit takes", () => {
       },
     ],
     [
-      "the answer of the assignment was lost",
+      "the answer of the assignment is lost",
       {
         "mu.assign": ["reset", { status: 500, json: { error: 'MessageExists("Message already exists")' } }],
       },
     ],
-  ])("%s: the bytes are uploaded once, and it is assigned again", async (_, script) => {
+  ])("is uploaded once and assigned again when %s", async (_, script) => {
     answers(script);
     const { id } = await send();
     expect(units.uploaded).toEqual([id]);
@@ -145,14 +145,14 @@ describe("a message larger than the messenger unit takes", () => {
   test.each<[string, Reply]>([
     ["fails", { status: 503, text: "busy" }],
     ["breaks the connection", "reset"],
-    ["says that it has another item", { json: { id: "other" } }],
-  ])("the upload %s: the same bytes go again", async (_, reply) => {
+    ["reports another item", { json: { id: "other" } }],
+  ])("is uploaded again with the same bytes when the upload service %s", async (_, reply) => {
     answers({ upload: [reply, undefined] });
     const { id } = await send();
     expect(units.uploaded).toEqual([id, id]);
   });
 
-  test("the upload has it already: that is success", async () => {
+  test("counts as sent if the upload service already has it", async () => {
     answers({ upload: [{ status: 409, text: "Data item already exists" }] });
     const { id } = await send();
     expect(journal.byId(id)?.state).toBe("sent");
@@ -161,14 +161,14 @@ describe("a message larger than the messenger unit takes", () => {
   test.each([
     ["UPLOAD_UNPAID", 402, "Insufficient balance"],
     ["UPLOAD_TOO_LARGE", 413, "too large"],
-  ])("%s is final", async (code, status, text) => {
+  ])("fails at once with %s", async (code, status, text) => {
     answers({ upload: [{ status, text }] });
     await expect(send()).rejects.toMatchObject({ code, transient: false });
     expect(units.count("upload")).toBe(1);
     expect(units.count("mu.assign")).toBe(0);
   });
 
-  test("without an upload service it is the messenger unit's to refuse", async () => {
+  test("is refused by the messenger unit if there is no upload service", async () => {
     answers({ "mu.post": [{ status: 413, text: "<pre>PayloadTooLargeError</pre>" }] });
     await expect(send(LARGE, connect({}))).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
   });
@@ -182,7 +182,7 @@ describe("the result of a message that was uploaded", () => {
   const result = (messageId: string, through = ao) =>
     through.evaluation({ processId: P, messageId, expectOutput: true }, budgetOf(5));
 
-  test("is asked for by the assignment that the messenger unit named, and journaled with it", async () => {
+  test("is read by the assignment that the messenger unit named, which the journal keeps", async () => {
     const { id } = await send();
     expect(journal.byId(id)?.assignment).toBe(assignmentOf(id));
     expect(await result(id)).toMatchObject({ messageId: id, output: "ok" });
@@ -191,10 +191,10 @@ describe("the result of a message that was uploaded", () => {
   });
 
   test.each<[string, Reply]>([
-    ["has it already", { status: 500, json: { error: 'MessageExists("Deep hash already exists")' } }],
+    ["already has it", { status: 500, json: { error: 'MessageExists("Deep hash already exists")' } }],
     ["names nothing", { status: 202, json: { message: "Processing Assignment" } }],
     ["names the message", { status: 202, json: { id: "the message" } }],
-  ])("is found by the scheduler's list where the messenger unit %s", async (_, reply) => {
+  ])("is found in the scheduler's list when the messenger unit %s", async (_, reply) => {
     units.script(({ endpoint, path }) => {
       const known = units.uploaded[0] ?? "";
       if (endpoint === "mu.assign")
@@ -214,7 +214,7 @@ describe("the result of a message that was uploaded", () => {
     expect(units.count("su.range")).toBe(1);
   });
 
-  test("is waited for while nobody can say which assignment it is", async () => {
+  test("is awaited while no unit can name the assignment", async () => {
     units.script(({ endpoint, nth }) => {
       if (endpoint === "mu.assign") return { status: 202, json: {} };
       if (endpoint !== "su.range") return undefined;
@@ -225,7 +225,7 @@ describe("the result of a message that was uploaded", () => {
     expect(asked()).toEqual([assignmentOf(id)]);
   });
 
-  test("is known to a later run, also when the journal was rewritten and the message settled", async () => {
+  test("is known to a later run, even after the journal was rewritten and the message settled", async () => {
     const { id } = await send();
     await journal.compact();
     const read = async () => (await readJournal(journal.path)).find((known) => known.id === id);
@@ -237,7 +237,7 @@ describe("the result of a message that was uploaded", () => {
     expect(asked()).toEqual([assignmentOf(id)]);
   });
 
-  test("that the scheduler lost is under the assignment that it is given anew", async () => {
+  test("is read by the new assignment if the scheduler lost the first", async () => {
     units.script(({ endpoint, nth, path }) => {
       if (endpoint === "mu.assign") return { status: 202, json: { id: `assignment${nth}` } };
       if (endpoint === "su.range") return { json: { page_info: { has_next_page: false }, edges: [] } };
@@ -253,7 +253,7 @@ describe("the result of a message that was uploaded", () => {
     expect(asked().at(-1)).toBe("assignment2");
   });
 
-  test("of another deployer is found by the scheduler's list", async () => {
+  test("is found in the scheduler's list if another deployer sent the message", async () => {
     const foreign = "f".repeat(43);
     const node = {
       ...{ id: foreign, recipient: P, owner: { address: AUTHORITY } },
@@ -271,7 +271,7 @@ describe("the result of a message that was uploaded", () => {
     expect(units.count("su.range")).toBe(1);
   });
 
-  test("of a run that died before it knew the assignment is found, also when the message was given up", async () => {
+  test("is found if the run died before it knew the assignment, even if the message was given up", async () => {
     units.script(({ endpoint, path }) => {
       const known = units.uploaded[0] ?? "";
       if (endpoint === "mu.assign") return { status: 202, json: {} };
@@ -288,12 +288,12 @@ describe("the result of a message that was uploaded", () => {
   });
 });
 
-describe("whether a message has its place", () => {
+describe("isPlaced", () => {
   const isPlaced = (messageId: string) => ao.isPlaced({ processId: P, messageId }, budgetOf(5));
   const NOT_FOUND: Reply = { status: 400, json: { error: "Message or Process not found" } };
   const nobody = { json: { page_info: { has_next_page: false }, edges: [] } };
 
-  test("is its scheduler's to say, by the message or by its assignment", async () => {
+  test("asks the scheduler, by the message or by its assignment", async () => {
     let range: Reply = nobody;
     units.script(({ endpoint }) => {
       if (endpoint === "mu.assign") return { status: 202, json: {} };
@@ -306,7 +306,7 @@ describe("whether a message has its place", () => {
     expect(await isPlaced(id)).toBe(true);
   });
 
-  test("is asked until somebody can say", async () => {
+  test("asks until the scheduler answers", async () => {
     units.script(({ endpoint, nth }) => {
       if (endpoint === "mu.assign") return { status: 202, json: {} };
       if (endpoint === "su.range") return nobody;
@@ -317,7 +317,7 @@ describe("whether a message has its place", () => {
     expect(units.count("su.message")).toBe(3);
   });
 
-  test("needs no question once its effect was read", async () => {
+  test("asks nothing once the effect was read", async () => {
     const { id } = await send();
     await ao.settle(`k${intent}`);
     expect(await isPlaced(id)).toBe(true);
@@ -325,7 +325,7 @@ describe("whether a message has its place", () => {
   });
 });
 
-/** A scheduler's list with the assignment of this message. */
+/** A scheduler's list that contains the assignment of this message. */
 const listed = (id: string): Reply => ({
   json: {
     page_info: { has_next_page: false },
@@ -342,7 +342,7 @@ const listed = (id: string): Reply => ({
 });
 
 describe("publishing", () => {
-  test("is done once for a key, and kept in the journal", async () => {
+  test("happens once per key, and is kept in the journal", async () => {
     const once = publish();
     const first = await once();
     expect(await once()).toEqual({ id: first.id, resent: true });
@@ -354,7 +354,7 @@ describe("publishing", () => {
     await journal.settle(once.key);
   });
 
-  test("a module can be spawned from at once, although the index is behind", async () => {
+  test("makes a module usable for a spawn at once, even if the index lags", async () => {
     const { id } = await publish()();
     answers({ graphql: [{ json: { data: { transactions: { edges: [] } } } }] });
     intent += 1;
@@ -366,7 +366,7 @@ describe("publishing", () => {
     expect(units.posted).toHaveLength(1);
   });
 
-  test("is refused where nothing can be uploaded, before anything is signed", async () => {
+  test("is refused before signing if nothing can be uploaded", async () => {
     const before = journal.history().length;
     await expect(publish(connect({}))()).rejects.toMatchObject({ code: "NO_UPLOAD" });
     expect(journal.history()).toHaveLength(before);

@@ -23,7 +23,7 @@ async function fileWith(content: string, mode = 0o600): Promise<string> {
   return path;
 }
 
-/** The error, after looking that no long piece of a key is in any of its texts. */
+/** The error, checked not to contain a long piece of a key in any of its strings. */
 async function refusal(source: Parameters<typeof loadWallet>[0]): Promise<FleetError> {
   const error = await loadWallet(source).then(
     () => expect.fail("the wallet was accepted"),
@@ -36,7 +36,7 @@ async function refusal(source: Parameters<typeof loadWallet>[0]): Promise<FleetE
 }
 
 describe("loadWallet", () => {
-  test("takes a private file, an object and JSON text, all with one address", async () => {
+  test("accepts a private file, an object and a JSON string, all with one address", async () => {
     const path = await fileWith(JSON.stringify(jwk));
     const wallets = await Promise.all([
       loadWallet({ path }),
@@ -48,13 +48,13 @@ describe("loadWallet", () => {
     expect(JSON.stringify(wallets[0])).toBe(JSON.stringify({ address: wallets[0].address }));
   });
 
-  test("names a missing file and the next step", async () => {
+  test("names a missing file and how to fix it", async () => {
     const error = await refusal({ path: join(folder, "none.json") });
     expect(error.code).toBe("WALLET_MISSING");
     expect(error.message).toContain("none.json");
   });
 
-  test("names a path that is no file", async () => {
+  test("names a path that is not a file", async () => {
     expect((await refusal({ path: join(await fileWith("{}"), "below") })).code).toBe("WALLET_UNREADABLE");
     await chmod(folder, 0o700);
     expect((await refusal({ path: folder })).code).toBe("WALLET_UNREADABLE");
@@ -68,7 +68,7 @@ describe("loadWallet", () => {
   });
 
   test.each([
-    ["text", () => "not json"],
+    ["a string", () => "not json"],
     ["a cut file", () => JSON.stringify(jwk).slice(0, 900)],
     ["an empty object", () => ({})],
     ["null", () => null],
@@ -79,14 +79,14 @@ describe("loadWallet", () => {
     expect((await refusal({ jwk: make() })).code).toBe("WALLET_INVALID");
   });
 
-  test("refuses a key that networks would not take", async () => {
+  test("refuses a key that networks would not accept", async () => {
     const error = await refusal({ jwk: await makeJwk(2048) });
     expect(error.code).toBe("WALLET_INVALID");
     expect(error.message).toContain("2048 bits");
   });
 });
 
-test("sign makes an item that verifies, owned by the address, with its id known", async () => {
+test("sign makes a valid item, owned by the address, whose id is known", async () => {
   const wallet = await loadWallet({ jwk });
   const target = `${"p".repeat(42)}A`;
   const fields = { data: "print('ünï')", tags: [{ name: "Action", value: "Eval" }], target };

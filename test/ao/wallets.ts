@@ -2,7 +2,7 @@ import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
 import { loadWallet, type Wallet } from "../../src/ao/wallet.ts";
 
-/** A key of the kind that Arweave uses, made here and used nowhere else. */
+/** A key of the kind that Arweave uses, generated for the test. */
 export async function makeJwk(bits = 4096): Promise<Record<string, string>> {
   const { privateKey } = await promisify(generateKeyPair)("rsa", {
     modulusLength: bits,
