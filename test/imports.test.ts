@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { brokenImports, importRules } from "../src/toolchain/imports.ts";
 import { packageDir } from "../src/toolchain/paths.ts";
 
-describe("imports go one way", () => {
+describe("imports follow the arrows", () => {
   let broken: Map<string, string[]>;
   beforeAll(async () => {
     broken = await brokenImports(packageDir);
@@ -15,11 +15,11 @@ describe("imports go one way", () => {
   });
 });
 
-describe("the rules bite", () => {
+describe("the import rules", () => {
   const folder = mkdtempSync(join(tmpdir(), "imports-"));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test("each planted offence is found, and only those", async () => {
+  test("find each planted violation and nothing else", async () => {
     const files: Record<string, string> = {
       "index.ts": 'import "./components/fleet.ts"; import "./src/ao/send.ts";',
       "components/fleet.ts": 'import "../providers/process/resource.ts"; import "../src/cli/main.ts";',

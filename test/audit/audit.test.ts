@@ -55,13 +55,13 @@ const codes = (sources: Sources, level: string) =>
     .filter((finding) => finding.level === level)
     .map(({ code }) => code);
 
-test("four sides that agree: nothing to note", () => {
+test("reports no problem and no note when ledger, journal, releases and processes agree", () => {
   expect(codes(whole, "problem")).toEqual([]);
   expect(codes(whole, "note")).toEqual([]);
   expect(codes(whole, "ok")).toEqual(["RELEASES", "EPOCHS", "REGISTRATIONS", "MESSAGES"]);
 });
 
-describe("a contradiction is a problem", () => {
+describe("reports a contradiction as a problem", () => {
   test.each([
     ["RELEASE_NOT_IN_LEDGER", { runs: [run("d2", 2, { releaseHash: "h2" })] }],
     ["RELEASE_NOT_COMPLETED", { runs: [run("d1", 1, { status: "FAILED" }), run("d2", 2)] }],
@@ -86,7 +86,7 @@ describe("a contradiction is a problem", () => {
   });
 });
 
-describe("what a person should know is a note", () => {
+describe("reports what a person should know as a note", () => {
   test.each([
     ["RUN_UNFINISHED", { runs: [...(whole.runs ?? []), run("d3", 3, { status: "RUNNING" })], now: 1e9 }],
     ["RELEASE_ELSEWHERE", { releases: [] }],
@@ -117,7 +117,7 @@ describe("what a person should know is a note", () => {
     expect(codes(sources, "problem")).toEqual([]);
   });
 
-  test("a process that the ledger knows as ruined is not said to be kept warm or lost", () => {
+  test("does not report a process that the ledger lists as ruined as kept warm or lost", () => {
     const journal = [intent({ kind: "spawn", id: "old", target: "", key: "game/dev/shop/g1/spawn/x/e1/1" })];
     const findings = audit({ ...whole, journal, ruined: ["old"] });
     expect(findings).toContainEqual(
@@ -129,7 +129,7 @@ describe("what a person should know is a note", () => {
     expect(findings.map(({ code }) => code)).not.toContain("PROCESS_LEFT");
   });
 
-  describe("an Eval of nobody's journal", () => {
+  describe("an Eval that is in nobody's journal", () => {
     const question = questionOf("0123456789abcdef01234567");
     const evals = (data: string, from = "owner") => {
       const tags = { Action: "Eval" };
@@ -138,7 +138,7 @@ describe("what a person should know is a note", () => {
       return codes({ ...whole, members: [{ ...shop, messages } as Member] }, "note");
     };
 
-    test("is no note where the owner asks a member without the library how it is", () => {
+    test("is not noted when the owner queries a member without the library", () => {
       expect(evals(question)).toEqual([]);
     });
 
@@ -146,15 +146,15 @@ describe("what a person should know is a note", () => {
       ["asks the same from another address", question, "eve"],
       ["runs code before the question", `Balances = {} ${question}`, "owner"],
       ["runs code behind it", `${question} .. tostring(os.exit())`, "owner"],
-      ["says of other code that it is the question", `return 1 -- ${question}`, "owner"],
-      ["reads in another way", question.replace("Handlers.list", "Handlers.all()"), "owner"],
+      ["names other code as the question", `return 1 -- ${question}`, "owner"],
+      ["queries in another way", question.replace("Handlers.list", "Handlers.all()"), "owner"],
       ["carries code in the nonce", questionOf("\"}') Balances = {} --"), "owner"],
-    ])("is one where it %s", (_, data, from) => {
+    ])("is noted when it %s", (_, data, from) => {
       expect(evals(data, from)).toEqual(["EVAL_ELSEWHERE"]);
     });
   });
 
-  test("a deployer that the process allows is no stranger", () => {
+  test("does not count a deployer that the process allows as a stranger", () => {
     const entries = [{ at: 0, from: "ci", action: "WIRE_PEERS", outcome: "ok", count: 1 }];
     const members = [{ name: "shop", processId: "shop-id", entries, allowed: ["ci"], messages: [] }];
     expect(codes({ ...whole, journal: [], members }, "problem")).toEqual([]);
@@ -168,7 +168,7 @@ describe("fleet audit on a network", () => {
   }, 60_000);
   afterAll(() => here.close());
 
-  test("finds no problem where nobody but the stack did anything", async () => {
+  test("finds no problem after changes by the stack alone", async () => {
     const ran = await here.run("audit", "--json");
     const { findings } = ran.json<{ findings: { level: string; code: string }[] }>();
     expect(findings.filter(({ level }) => level === "problem").map(({ code }) => code)).toEqual([]);

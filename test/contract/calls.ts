@@ -1,13 +1,13 @@
 import type { Case } from "./cases.ts";
 import { type ContractClient, output } from "./client.ts";
 
-/** How units answer the calls themselves: parameters left out, wrong, given twice or too many, and what they do not know. */
+/** How units answer calls: with parameters that are missing, wrong, doubled or superfluous, and for unknown things. */
 
 const NOBODY = "nobody".padEnd(43, "0");
 
 interface Said {
   readonly status: number;
-  /** JSON where it is some, else text. */
+  /** JSON if the answer is JSON, else a string. */
   readonly says: unknown;
 }
 
@@ -40,14 +40,14 @@ interface Order {
   }[];
 }
 
-/** Nonces of a page, then whether there are more. */
+/** The nonces of a page, then whether there are more. */
 function noncesIn({ says }: Said): unknown[] {
   const { edges, page_info } = says as Order;
   const nonces = edges.map(({ node }) => node.assignment.tags.find(({ name }) => name === "Nonce")?.value);
   return [...nonces, page_info.has_next_page];
 }
 
-/** A process with the messages 1, 2 and 3 behind its spawn. */
+/** A process with the messages 1, 2 and 3 after its spawn. */
 async function withThree(owner: ContractClient): Promise<string> {
   const id = await owner.spawn();
   for (const word of "abc") await owner.eval(id, `return "${word}"`);
@@ -61,7 +61,7 @@ const dry = (body: unknown, type = "application/json"): RequestInit => ({
 });
 
 export const CALLS = {
-  "a range of the order wants the process' id, and ignores what it does not know": {
+  "a range of the order requires the process' id, and ignores unknown parameters": {
     faithful: {
       missing: query("missing field `process-id`"),
       twice: query("duplicate field `process-id`"),
@@ -82,7 +82,7 @@ export const CALLS = {
       };
     },
   },
-  "the first nonce of a range is left out, the last is in, and -1 brings the spawn": {
+  "a range excludes its first nonce, includes its last, and -1 includes the spawn": {
     faithful: {
       after0: ["1", "2", false],
       spawn: ["0", "1", false],
@@ -103,7 +103,7 @@ export const CALLS = {
       };
     },
   },
-  "the scheduler says what it does not know": {
+  "the scheduler reports what it does not know": {
     faithful: {
       process: error(400, 'NotFound("Process not found")'),
       latest: error(400, "Latest message not available"),
@@ -139,7 +139,7 @@ export const CALLS = {
       };
     },
   },
-  "every unit's root says what it is": {
+  "every unit's root names the unit": {
     faithful: {
       mu: { status: 200, says: "ao messenger unit" },
       cu: { address: "string", timestamp: "number" },
@@ -157,7 +157,7 @@ export const CALLS = {
       };
     },
   },
-  "a result wants the process' id, a known process and a known message": {
+  "a result requires the process' id, a known process and a known message": {
     faithful: {
       missing: error(500, "'processId': Required."),
       empty: error(500, "'processId': a process-id query parameter is required."),
@@ -182,7 +182,7 @@ export const CALLS = {
       };
     },
   },
-  "a message that was uploaded and assigned is known by its assignment's id alone": {
+  "an uploaded and assigned message is known by its assignment's id alone": {
     faithful: {
       assign: { status: 202, message: "Processing Assignment", isOwn: true },
       result: { status: 200, output: "2" },
@@ -223,7 +223,7 @@ export const CALLS = {
       };
     },
   },
-  "a dry run wants the process' id and a message as JSON": {
+  "a dry run requires the process' id and a message as JSON": {
     faithful: {
       missing: error(500, "'processId': Required."),
       text: error(500, "'dryRun': Expected object, received string."),
@@ -255,7 +255,7 @@ export const CALLS = {
       };
     },
   },
-  "a list of results wants a sort and a limit that it knows": {
+  "a list of results requires a valid sort and limit": {
     faithful: {
       sort: error(500, "'sort': Invalid enum value. Expected 'ASC' | 'DESC', received 'UP'."),
       limit: error(500, "'limit': Expected number, received nan."),
@@ -278,7 +278,7 @@ export const CALLS = {
       };
     },
   },
-  "a page of results with a failed evaluation behind it says that it is the last": {
+  "a page of results before a failed evaluation reports that it is the last": {
     faithful: { first: ["a"], more: false, all: ["a", "b"] },
     async observe({ owner }) {
       const id = await owner.spawn();
@@ -289,13 +289,13 @@ export const CALLS = {
       const texts = ({ edges }: Page) =>
         edges.map(({ node }) => output(node as never)).filter((text) => text !== "");
       const all = (await call(owner, "cu", `/results/${id}?sort=ASC&limit=100`)).says as Page;
-      // Up to "a": whether the boot has an entry of its own is no matter here.
+      // Up to "a": whether the boot has an entry of its own does not matter here.
       const boot = all.edges.findIndex(({ node }) => output(node as never) === "a");
       const page = (await call(owner, "cu", `/results/${id}?sort=ASC&limit=${boot + 1}`)).says as Page;
       return { first: texts(page), more: page.pageInfo.hasNextPage, all: texts(all) };
     },
   },
-  "the messenger wants both halves of an assignment, and items as bytes": {
+  "the messenger requires both halves of an assignment, and items as bytes": {
     faithful: {
       half: error(400, "You must set both process-id and assign to send an assignment, not just one"),
       other: error(400, "You must set both process-id and assign to send an assignment, not just one"),
@@ -316,7 +316,7 @@ export const CALLS = {
       };
     },
   },
-  "crons that are asked for twice are driven once, and stopped once": {
+  "monitoring that is requested twice starts once and stops once": {
     faithful: {
       first: { status: 200, says: "Monitoring process" },
       again: error(500, "Process already being monitored"),

@@ -5,13 +5,13 @@ import { type ContractClient, list, output, type UnitResult, until } from "./cli
 export interface Bench {
   /** The owner of what the case spawns. */
   readonly owner: ContractClient;
-  /** Somebody else. */
+  /** Another wallet. */
   readonly stranger: ContractClient;
-  /** A process of the owner for cases that leave no more behind than globals of names of their own. */
+  /** A process of the owner, for cases that leave nothing but globals with names of their own. */
   shared(): Promise<string>;
 }
 
-/** One promise of a network: what is seen when it is tried, and what a faithful network shows. */
+/** One promise of a network: what a client observes, and what a faithful network shows. */
 export interface Case {
   observe(bench: Bench): Promise<unknown>;
   readonly faithful: unknown;
@@ -30,7 +30,7 @@ export const PROMISES = {
       return { same: id === owner.signed.at(-1)?.id, length: id.length };
     },
   },
-  "the spawn itself has a result": {
+  "a spawn has a result of its own": {
     faithful: { error: undefined, output: "", messages: 0 },
     async observe({ owner }) {
       const id = await owner.spawn();
@@ -65,7 +65,7 @@ export const PROMISES = {
       };
     },
   },
-  "a failing Eval keeps the memory": {
+  "a failing Eval leaves the memory unchanged": {
     faithful: "1",
     async observe({ owner, shared }) {
       const id = await shared();
@@ -117,7 +117,7 @@ export const PROMISES = {
       };
     },
   },
-  "a scheduler says that it does not know a process or a message": {
+  "a scheduler reports that it does not know a process or a message": {
     faithful: { process: [400, true], message: [400, true] },
     async observe({ owner, shared }) {
       const says = async (path: string) => {
@@ -142,7 +142,7 @@ export const PROMISES = {
       };
     },
   },
-  "bytes that are no data item are refused": {
+  "bytes that are not a data item are refused": {
     faithful: { accepted: false },
     async observe({ owner }) {
       const answer = await owner.post(Buffer.from("this is no data item"));
@@ -161,7 +161,7 @@ export const PROMISES = {
       return output(await owner.eval(id, "return S"));
     },
   },
-  "messages sent at once are all evaluated": {
+  "concurrent messages are all evaluated": {
     faithful: { all: true },
     async observe({ owner, shared }) {
       const id = await shared();
@@ -173,7 +173,7 @@ export const PROMISES = {
       return { all: output(await owner.eval(id, "return N")) === "8" };
     },
   },
-  "5 MB are carried, more than 10 MB are refused with a page": {
+  "5 MB are accepted, more than 10 MB are refused with a page": {
     faithful: { five: true, length: "5000000", eleven: 413, page: true },
     async observe({ owner, shared }) {
       const id = await shared();
@@ -191,7 +191,7 @@ export const PROMISES = {
       };
     },
   },
-  "a push and its reply go between processes": {
+  "pushes and replies are delivered between processes": {
     faithful: { got: "pong hello", from: true },
     async observe({ owner }) {
       const [a, b] = [await owner.spawn(), await owner.spawn()];
@@ -216,7 +216,7 @@ export const PROMISES = {
         `Send({ Target = "${b}", Action = "Ping", Data = "x" })`,
       );
       await owner.evaluated(a, sent);
-      // A second push to a process that does trust comes after the first: when it is there, the first was handled.
+      // A second push, to a process that does trust, comes after the first: once it has arrived, the first was handled.
       const c = await owner.spawn();
       await owner.eval(c, 'Handlers.add("ping", "Ping", function(m) GOT = m.Data end)');
       await owner.eval(a, `Send({ Target = "${c}", Action = "Ping", Data = "y" })`);
@@ -227,7 +227,7 @@ export const PROMISES = {
       return effect.startsWith("Message is not trusted") ? "even its owner is not trusted" : effect;
     },
   },
-  "a stranger cannot speak for a process": {
+  "a stranger cannot impersonate a process": {
     faithful: { error: undefined, untrusted: true, got: "nil" },
     async observe({ owner, stranger, shared }) {
       const id = await shared();
@@ -271,7 +271,7 @@ export const PROMISES = {
       return { output: output(dry), after: output(await owner.eval(id, "return DRY")) };
     },
   },
-  "results page by cursor, oldest or newest first": {
+  "results are paged by cursor, oldest or newest first": {
     faithful: { first: ["a", "b"], next: ["c"], newest: "c" },
     async observe({ owner }) {
       const id = await owner.spawn();
@@ -279,7 +279,7 @@ export const PROMISES = {
       for (const letter of "abc") await owner.eval(id, `return "${letter}"`);
       const texts = (page: Page) => page.edges.map(({ node }) => output(node)).filter((text) => text !== "");
       const all: Page = await owner.ao.results({ process: id, sort: "ASC", limit: 100 });
-      // From the place before "a": whether the boot has an entry of its own is the next case.
+      // From the slot before "a": whether the boot has an entry of its own is the next case.
       const start = all.edges.findIndex(({ node }) => output(node) === "a");
       const before = all.edges[start - 1]?.cursor;
       const first: Page = await owner.ao.results({
@@ -294,7 +294,7 @@ export const PROMISES = {
       return { first: texts(first), next: texts(next), newest: texts(newest)[0] };
     },
   },
-  "results leave failed evaluations out": {
+  "results exclude failed evaluations": {
     faithful: ["a", "b"],
     async observe({ owner }) {
       const id = await owner.spawn();
@@ -331,7 +331,7 @@ export const PROMISES = {
       };
     },
   },
-  "the index pages, newest first": {
+  "the index is paged, newest first": {
     faithful: { pages: [2, 1], more: [true, false], newest: true, distinct: 3 },
     async observe({ owner }) {
       const key = `page-${Math.random()}`;
@@ -396,7 +396,7 @@ export const PROMISES = {
       return { height: rises(0, 0), time: rises(1, 1), numbers: seen.flat().every((n) => n > 0) };
     },
   },
-  "the scheduler tells its time": {
+  "the scheduler returns its time": {
     faithful: { time: true, height: true },
     async observe({ owner }) {
       const response = await fetch(`${owner.network.suUrl}/timestamp`);
@@ -404,7 +404,7 @@ export const PROMISES = {
       return { time: Number(body.timestamp) > 1.6e12, height: Number(body.block_height) > 0 };
     },
   },
-  "an assignment brings a message to another process": {
+  "an assignment delivers a message to another process": {
     faithful: { assigned: "an id of its own", evaluated: "as assigned", byMessage: "as sent" },
     async observe({ owner, shared }) {
       const [a, b] = [await shared(), await owner.spawn()];
@@ -415,14 +415,14 @@ export const PROMISES = {
       return {
         assigned: assignment === message ? "the message's id" : "an id of its own",
         evaluated: howTaken(await owner.evaluated(b, assignment)),
-        // The message's own id stands for the process that it was sent to, whichever is named.
+        // The message's own id stands for the process it was sent to, whichever is named.
         byMessage: howTaken(await owner.evaluated(b, message)),
       };
     },
   },
 } satisfies Record<string, Case>;
 
-/** Every promise, those about the calls themselves included. */
+/** Every promise, including those about the calls. */
 export const CASES = { ...PROMISES, ...CALLS };
 
 export type CaseName = keyof typeof CASES;
@@ -438,7 +438,7 @@ const FIND = `query Find($ids: [ID!], $owners: [String!], $recipients: [String!]
   }
 }`;
 
-/** A process says of a message that was sent to another one that it does not trust the assignment. */
+/** How a process handled a message: one that was sent to another process reports that it does not trust the assignment. */
 const howTaken = (result: UnitResult) =>
   /assignment is not trusted/i.test(output(result) ?? "") ? "as assigned" : "as sent";
 

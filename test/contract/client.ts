@@ -11,7 +11,7 @@ const { ArweaveSigner, createData } = createRequire(import.meta.url)(
 export interface ContractNetwork {
   readonly endpoints: NetworkEndpoints;
   readonly suUrl: string;
-  /** The id of an aos 2.x module that the network has. */
+  /** The id of an aos 2.x module on the network. */
   readonly module: string;
   close(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export interface SignedItem {
   readonly raw: Uint8Array;
 }
 
-/** A result of a compute unit as aoconnect hands it over: unchecked, with the lower-case `error` of a failing unit. */
+/** A compute unit's result as aoconnect returns it: unchecked, with the lower-case `error` of a failing unit. */
 export interface UnitResult {
   readonly Output?: { readonly data?: unknown } | string;
   readonly Messages?: readonly { Target?: string; Data?: string; Tags?: { name: string; value: string }[] }[];
@@ -46,7 +46,7 @@ const legacy = ({ gatewayUrl, graphqlUrl, muUrl, cuUrl }: NetworkEndpoints) =>
   connect({ MODE: "legacy", GATEWAY_URL: gatewayUrl, GRAPHQL_URL: graphqlUrl, MU_URL: muUrl, CU_URL: cuUrl });
 type Legacy = ReturnType<typeof legacy>;
 
-/** A fresh key: nobody's, for tests only. */
+/** A new key, for tests only. */
 export function testWallet(): TestWallet {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 4096, publicExponent: 65537 });
   const jwk = privateKey.export({ format: "jwk" });
@@ -70,7 +70,7 @@ function addressOf(owner: Buffer): string {
   return createHash("sha256").update(owner).digest("base64url");
 }
 
-/** The client of the contract: aoconnect in legacy mode, and raw calls where the bytes or the status matter. */
+/** The contract's client: aoconnect in legacy mode, and raw calls where the bytes or the status matter. */
 export class ContractClient {
   readonly network: ContractNetwork;
   readonly wallet: TestWallet;
@@ -114,12 +114,12 @@ export class ContractClient {
     return typeof id === "string" ? id : id.id;
   }
 
-  /** Sends an Eval and waits for what came of it. */
+  /** Sends an Eval and waits for its result. */
   async eval(process: string, code: string): Promise<UnitResult> {
     return this.evaluated(process, await this.message(process, { Action: "Eval" }, code));
   }
 
-  /** Asks for a result until the unit has one. */
+  /** Requests a result until the unit has one. */
   async evaluated(process: string, message: string): Promise<UnitResult> {
     return until(`the result of ${message}`, async () => {
       const result = (await this.ao.result({ process, message })) as UnitResult;
@@ -127,7 +127,7 @@ export class ContractClient {
     });
   }
 
-  /** Posts bytes to the MU as they are. */
+  /** Posts bytes to the MU unchanged. */
   async post(raw: Uint8Array): Promise<{ status: number; type: string; text: string }> {
     const response = await fetch(this.network.endpoints.muUrl, {
       method: "POST",
@@ -171,7 +171,7 @@ export interface Connection {
   }[];
 }
 
-/** Asks again until there is an answer; never sleeps longer than it takes. Fails after 30 s. */
+/** Calls `ask` until it returns a value; never sleeps longer than needed. Fails after 30 s. */
 export async function until<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
   const end = performance.now() + 30_000;
   for (let wait = 20; ; wait = Math.min(wait * 1.5, 500)) {
@@ -182,7 +182,7 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined>):
   }
 }
 
-/** The text of an Eval's output, colours removed; undefined when there is none. */
+/** The output of an Eval as a string without colours; undefined if there is none. */
 export function output(result: UnitResult): string | undefined {
   const data = typeof result.Output === "string" ? result.Output : result.Output?.data;
   const text =

@@ -3,19 +3,19 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CASES, type Case, type CaseName } from "./cases.ts";
 import { ContractClient, type ContractNetwork, testWallet } from "./client.ts";
 
-/** How a network differs from a faithful one, and why a client may live with it. */
+/** How a network differs from a faithful one, and why a client can work with it. */
 export interface Difference {
   /** One sentence for a reader. */
   readonly says: string;
-  /** What is observed instead. */
+  /** What a client observes instead. */
   readonly is: unknown;
 }
 
 export type KnownDifferences = Partial<Record<CaseName, Difference>>;
 
 /**
- * The contract of a network, tried through aoconnect in legacy mode. A known difference is asserted as it is, so that
- * the suite fails when the network is mended and the entry can go.
+ * The contract of a network, tested through aoconnect in legacy mode. A known difference is asserted as it is, so that
+ * the suite fails once the network is fixed and the entry can be removed.
  */
 export function networkContract(
   name: string,

@@ -13,7 +13,7 @@ interface Started {
   readonly scheduler: string;
 }
 
-/** The servers of the `wao` package, a network of other hands; ends with the test. */
+/** The servers of the `wao` package, an independent implementation of the network; they end with the test. */
 export async function startWao(): Promise<ContractNetwork> {
   const child = fork(fileURLToPath(new URL("wao-server.mjs", import.meta.url)), {
     execArgv: ["--experimental-wasm-memory64"],
@@ -42,43 +42,43 @@ export async function startWao(): Promise<ContractNetwork> {
 
 /** How wao 0.35.7 differs from the units of legacynet. */
 export const WAO_DIFFERENCES: KnownDifferences = {
-  "a failing Eval keeps the memory": { says: "what ran before the error stays", is: "2" },
+  "a failing Eval leaves the memory unchanged": { says: "effects before the error remain", is: "2" },
   "the same bytes twice are one message": {
     says: "evaluated twice",
     is: { first: true, second: 200, says: false, count: "2" },
   },
   "a spawn posted twice ruins its process": {
-    says: "there is no order that could have a hole, and the scheduler tells of no process",
+    says: "there is no order that could have a gap, and the scheduler does not know the process",
     is: { posts: [true, true], known: 404, status: 200, says: false, boot: 200 },
   },
-  "a scheduler says that it does not know a process or a message": {
-    says: "it has no such route, and answers for whatever message is asked for",
+  "a scheduler reports that it does not know a process or a message": {
+    says: "it has no such route, and answers for any message",
     is: { process: [404, false], message: [200, false] },
   },
   "a bad signature is refused and changes nothing": {
     says: "signatures are not checked",
     is: { accepted: true, effect: "2" },
   },
-  "5 MB are carried, more than 10 MB are refused with a page": {
-    says: "nothing above 100 kB is carried",
+  "5 MB are accepted, more than 10 MB are refused with a page": {
+    says: "nothing above 100 kB is accepted",
     is: { five: false, length: "nil", eleven: 413, page: true },
   },
   "a push to a process that does not trust the authority changes nothing": {
-    says: "every message has the MU as its owner, so that a process which does not trust it hears nobody",
+    says: "every message has the MU as its owner, so a process that does not trust it accepts no message",
     is: "even its owner is not trusted",
   },
-  "a stranger cannot speak for a process": {
-    says: "the tag From-Process is believed from anybody",
+  "a stranger cannot impersonate a process": {
+    says: "the tag From-Process is accepted from anybody",
     is: { error: undefined, untrusted: false, got: "nobody0000000000000000000000000000000000000" },
   },
-  "results leave failed evaluations out": { says: "they are listed", is: ["a", "boom", "b"] },
-  "the index pages, newest first": {
+  "results exclude failed evaluations": { says: "they are listed", is: ["a", "boom", "b"] },
+  "the index is paged, newest first": {
     says: "there is always a next page",
     is: { pages: [2, 1], more: [true, true], newest: true, distinct: 3 },
   },
-  "a message to an unknown process is refused": { says: "accepted and forgotten", is: { accepted: true } },
-  "an assignment brings a message to another process": {
-    says: "the MU knows no assignments",
+  "a message to an unknown process is refused": { says: "accepted and dropped", is: { accepted: true } },
+  "an assignment delivers a message to another process": {
+    says: "the MU has no assignments",
     is: { assigned: false },
   },
 };

@@ -13,12 +13,12 @@ test.each([
   expect(said).toBe(expected);
 });
 
-/** Things that are counted, in whatever file. What is never one (bytes, ms) and what Lua says alike (characters) is left out. */
+/** Nouns that are counted in the sources. Left out are those that never occur once (bytes, ms) and those that Lua counts in the same words (characters). */
 const COUNTED =
   "alerts|answers|checks|deployments|Evals|faults|files|intervals|measurements|members|messages|modules|processes|releases|requests|revisions|settings|slots|steps|strangers|targets|tries";
 const FOLDERS = ["components", "providers", "src"];
 
-test("no text counts with a plural that is there whatever the number", () => {
+test("no sentence counts with a plural that ignores the number", () => {
   const number = "[^}]*(?:length|size|count|tries|requests|errors|total|reach)";
   // "1 of 1 checks" is right.
   const wrong = new RegExp(`(?<! of )\\$\\{${number}\\} (?:${COUNTED})\\b`);

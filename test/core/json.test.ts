@@ -5,7 +5,7 @@ import { compareNumbers, isExactNumber, numberOf, parseJson, rounded } from "../
 
 const BIG = "9007199254740993";
 
-describe("no digit is lost", () => {
+describe("keeps every digit", () => {
   test.each([
     BIG,
     "-9007199254740993",
@@ -24,7 +24,7 @@ describe("no digit is lost", () => {
     expect(sha256(text)).toBe(hashOf(parseJson(text)));
   });
 
-  test("a number that a double holds is a number, as JSON.parse reads it", () => {
+  test("reads a number that fits a double as JSON.parse does", () => {
     const text =
       '[0,-0,1,9007199254740991,9007199254740992,9007199254740994,1.5,0.1,1e3,1e300,5e-324,1.7976931348623157e308,"9007199254740993"]';
     expect(parseJson(text)).toEqual(JSON.parse(text));
@@ -41,13 +41,13 @@ describe("no digit is lost", () => {
     );
   });
 
-  test("what is no JSON is none", () => {
+  test("rejects what is not JSON", () => {
     for (const text of ["", `{"a":${BIG}`, `0${BIG}`, "nil"])
       expect(() => parseJson(text)).toThrow(SyntaxError);
   });
 });
 
-test("exact numbers are compared by all their digits", () => {
+test("compares exact numbers by all their digits", () => {
   const big = parseJson(BIG);
   expect(isExactNumber(big)).toBe(true);
   expect(isExactNumber({ rawJSON: BIG })).toBe(false);

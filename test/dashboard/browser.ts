@@ -4,7 +4,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { expect } from "vitest";
 import { findBrowser } from "../../src/toolchain/browser.ts";
 
-/** A real browser, without a window. */
+/** Opens a real browser without a window. */
 export async function openBrowser(): Promise<Browser> {
   const executablePath = await findBrowser();
   if (executablePath === undefined) {
@@ -17,9 +17,9 @@ export async function openBrowser(): Promise<Browser> {
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** Runs axe on the page as it is and expects nothing against it. */
+/** Runs axe on the page as it is and expects no violation. */
 export async function expectAccessible(page: Page): Promise<void> {
-  // Through the debugger, not by a script element: the page's own policy forbids that.
+  // Through the debugger instead of a script element, which the page's own policy forbids.
   await page.evaluate(axe);
   const violations = await page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };

@@ -23,7 +23,7 @@ export function processView(name: string, more: Partial<ProcessView> = {}): Proc
   };
 }
 
-/** A fleet whose every answer can be set: the page is tested against what the source says. */
+/** A fleet whose every answer can be set, to test the page against its source. */
 export class FakeSource implements Source {
   observation: Observation;
   readonly acted: Action[] = [];

@@ -50,7 +50,7 @@ afterEach(async () => {
 const text = async (selector: string) => (await page.textContent(selector))?.replace(/\s+/g, " ").trim();
 
 describe("the page", () => {
-  it("shows every process in graph and table, and asks no other host", async () => {
+  it("shows every process in graph and table, and contacts no other host", async () => {
     await open();
     expect(await text("#count")).toBe("4 of 4 processes are healthy");
     expect(await page.locator(".graph .node").count()).toBe(4);
@@ -137,7 +137,7 @@ describe("the page", () => {
     await page.locator("tr", { hasText: "of deploy-2of deploy-2" }).waitFor();
   });
 
-  it("changes nothing unless it may", async () => {
+  it("changes nothing unless actions are allowed", async () => {
     source.set({ traffic: traffic(), releases: releases() });
     await open();
     await page.goto(`${dashboard.url}#/traffic`);
@@ -155,7 +155,7 @@ describe("the page", () => {
     expect(source.acted).toEqual([]);
   });
 
-  it("asks before it acts, then says what came of it", async () => {
+  it("asks for confirmation before it acts, then shows the result", async () => {
     source.set({ traffic: traffic(), releases: releases() });
     await open({ actions: true });
     await page.goto(`${dashboard.url}#/releases`);
@@ -167,7 +167,7 @@ describe("the page", () => {
     expect(source.acted).toEqual([{ kind: "rollback", to: "deploy-1", reason: "it lost battles" }]);
   });
 
-  it("shows a refusal in the fleet's own words and lets try again", async () => {
+  it("shows a refusal in the fleet's words and offers another attempt", async () => {
     source.set({ traffic: traffic() });
     source.refuses = new FleetError({
       code: "FORBIDDEN",
@@ -184,7 +184,7 @@ describe("the page", () => {
     await page.waitForSelector("text=done: abort");
   });
 
-  it("works with 200 processes, and on a phone without scrolling sideways", async () => {
+  it("works with 200 processes, and on a phone without horizontal scrolling", async () => {
     const many = Array.from({ length: 200 }, (_, index) =>
       processView(`process-${index}`, { dependsOn: index < 8 ? [] : [`process-${index % 8}`] }),
     );
@@ -199,7 +199,7 @@ describe("the page", () => {
     expect(whole).toBeLessThanOrEqual(inner);
   });
 
-  it("says when the server is gone, and comes back with it", async () => {
+  it("reports a lost server, and recovers with it", async () => {
     await open();
     const { port } = new URL(dashboard.url);
     await dashboard.close();

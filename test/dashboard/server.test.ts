@@ -22,7 +22,7 @@ async function serve(options: Partial<DashboardOptions> = {}): Promise<{ url: st
   return { url: open.url, source };
 }
 
-/** fetch sets Host itself. */
+/** fetch sets Host itself, so this uses a plain request. */
 const statusFor = (url: string, host: string): Promise<number | undefined> =>
   new Promise((done, failed) => {
     request(url, { headers: { host } }, (answer) => {
@@ -34,13 +34,13 @@ const statusFor = (url: string, host: string): Promise<number | undefined> =>
   });
 
 describe("the dashboard's server", () => {
-  it("answers its own name only", async () => {
+  it("answers only under its own name", async () => {
     const { url } = await serve();
     expect(await statusFor(url, "localhost")).toBe(200);
     expect(await statusFor(url, "evil.example")).toBe(421);
   });
 
-  it("asks for the token once where others could reach it, then for its cookie", async () => {
+  it("asks for the token once where others can reach it, then for its cookie", async () => {
     const { url } = await serve({ host: "0.0.0.0" });
     const local = url.replace("0.0.0.0", "127.0.0.1");
     const bare = new URL(local);
@@ -58,7 +58,7 @@ describe("the dashboard's server", () => {
     expect(inside.status).toBe(200);
   });
 
-  it("refuses what a form of another site could send", async () => {
+  it("refuses what another site's form could send", async () => {
     const { url, source } = await serve();
     const body = JSON.stringify({ kind: "abort" });
     const answer = await fetch(`${url}api/actions`, {
@@ -80,19 +80,19 @@ describe("the dashboard's server", () => {
     ["api/difference?from=a", {}, 400],
     ["api/processes/nobody/messages", {}, 422],
     ["files/..%2f..%2fpackage.json", {}, 404],
-  ])("answers %s by its problem", async (path, init, status) => {
+  ])("answers %s according to its problem", async (path, init, status) => {
     const { url } = await serve();
     expect((await fetch(url + path, init)).status).toBe(status);
   });
 
-  it("lets no script but its own run", async () => {
+  it("allows no script but its own", async () => {
     const { url } = await serve();
     const policy = (await fetch(url)).headers.get("content-security-policy") ?? "";
     expect(policy).toContain("default-src 'none'");
     expect(policy).not.toContain("unsafe");
   });
 
-  it("names the address that it cannot have", async () => {
+  it("names an address that it cannot use", async () => {
     const { url } = await serve();
     const again = serveDashboard(new FakeSource([]), {
       host: "127.0.0.1",
@@ -103,7 +103,7 @@ describe("the dashboard's server", () => {
     await expect(again).rejects.toMatchObject({ code: "DASHBOARD_PORT" });
   });
 
-  it("asks the fleet only while somebody looks", async () => {
+  it("queries the fleet only while somebody looks", async () => {
     const source = new FakeSource(guideFleet());
     const watching = watch(source, 0.01, false);
     await watching.latest();

@@ -7,7 +7,7 @@ import { documentedProgram } from "../../src/cli/docs.ts";
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const program = await documentedProgram();
 
-test("every `fleet` command line in the documents is one that the command takes", () => {
+test("every `fleet` command line in the documents is accepted by the command", () => {
   const pages = globSync(["*.md", "docs/**/*.md", "examples/**/*.md"], { cwd: root });
   const calls = pages.flatMap((page) =>
     [...readFileSync(join(root, page), "utf8").matchAll(/npx fleet ([^`\n|]+)/g)].map(([, rest]) => ({

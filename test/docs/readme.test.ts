@@ -7,7 +7,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
 describe("the documents", () => {
-  test("ARCHITECTURE names every dependency, and none that is not there", () => {
+  test("ARCHITECTURE lists every dependency and no other", () => {
     const { dependencies, devDependencies } = JSON.parse(read("package.json"));
     const table = read("ARCHITECTURE.md").split("## Dependencies")[1]?.split("\n## ")[0] ?? "";
     const named = table
@@ -17,7 +17,7 @@ describe("the documents", () => {
     expect(named.sort()).toEqual(Object.keys({ ...dependencies, ...devDependencies }).sort());
   });
 
-  test("every link to a file leads to one", () => {
+  test("every link to a file leads to a file", () => {
     const pages = globSync(["*.md", "docs/**/*.md", "src/**/*.md", "examples/**/*.md"], { cwd: root });
     expect(pages).toContain("README.md");
     const broken = pages.flatMap((page) =>
@@ -30,7 +30,7 @@ describe("the documents", () => {
     expect(broken).toEqual([]);
   });
 
-  test("every link to a heading leads to one", () => {
+  test("every link to a heading leads to a heading", () => {
     const pages = globSync(["*.md", "docs/**/*.md", "src/**/*.md"], { cwd: root });
     const broken = pages.flatMap((page) =>
       [...read(page).matchAll(/\]\(([^)#\s]*)#([^)\s]+)\)/g)]
@@ -75,7 +75,7 @@ describe("the documents", () => {
   });
 });
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** The anchors that GitHub makes of a page's headings. */
 function headingsOf(page: string): Set<string> {
   return new Set(
     [...page.replace(/^```[\s\S]*?^```/gm, "").matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>

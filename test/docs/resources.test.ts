@@ -23,17 +23,17 @@ async function schemas(): Promise<[string, z.ZodType][]> {
 }
 
 describe("pages of resources", () => {
-  test("are what the schemas and their comments say now (npm run docs)", () => {
+  test("are up to date with the schemas and their comments (npm run docs)", () => {
     for (const page of pages) expect(read(`docs/reference/resources/${page.file}`)).toBe(markdown(page));
   });
 
-  test("are all there is in the folder", () => {
+  test("are the only pages in the folder", () => {
     expect(readdirSync(join(root, "docs/reference/resources")).sort()).toEqual(
       pages.map(({ file }) => file).sort(),
     );
   });
 
-  test("say something of every resource, and of every field of every table", () => {
+  test("describe every resource, and every field of every table", () => {
     const silent = pages.flatMap(({ file, intro, sections }) => [
       ...(intro === "" ? [file] : []),
       ...sections.flatMap(({ title, rows }) =>
@@ -48,7 +48,7 @@ describe("pages of resources", () => {
 describe("schemas", () => {
   const comments = new Comments(commentFiles.map((file) => join(root, file)));
 
-  test("say something of every field", async () => {
+  test("describe every field", async () => {
     const found = await schemas();
     expect(found.map(([name]) => name)).toEqual(
       expect.arrayContaining([
@@ -66,7 +66,7 @@ describe("schemas", () => {
     expect(silent).toEqual([]);
   });
 
-  test("use the default that their comment names", async () => {
+  test("have the default that their comment names", async () => {
     const differing = (await schemas()).flatMap(([name, schema]) =>
       rowsOf(schema, comments.fields(name)).flatMap(({ path, said, set }) =>
         said === undefined || set === undefined || asValue(said) === undefined

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { expect, test } from "vitest";
 import { documentedProgram } from "../../src/cli/docs.ts";
 
-/** Every `npx fleet …` in the code blocks of a page, without comments and what it is piped into. */
+/** Every `npx fleet …` in the code blocks of a page, without comments and without what follows a pipe. */
 const calls = (page: string): string[] =>
   [...readFileSync(page, "utf8").matchAll(/```(?:sh|yaml)\n([\s\S]*?)```/g)]
     .flatMap(([, block = ""]) => block.split("\n"))
@@ -16,7 +16,7 @@ const knows = (command: Command, option: string) =>
   command.options.some(({ long, short }) => long === option || short === option);
 
 test.each(["docs/how-to/troubleshoot.md", "docs/how-to/validate.md"])(
-  "every command in %s is one, with options that it has",
+  "every command in %s exists, with its options",
   (page) => {
     const all = calls(page);
     expect(all.length).toBeGreaterThan(5);
@@ -31,7 +31,7 @@ test.each(["docs/how-to/troubleshoot.md", "docs/how-to/validate.md"])(
   },
 );
 
-test("the page has a command for every one of the guide's troubleshooting section", () => {
+test("the page has a command for every one in the guide's troubleshooting section", () => {
   const page = readFileSync("docs/how-to/troubleshoot.md", "utf8");
   for (const needed of [
     ...["fleet validate --types health", "fleet deploy --timeout 900", "fleet validate --types integration"],

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { packageDir } from "../../src/toolchain/paths.ts";
 
-/** The words of CONTRIBUTING's style section that no page uses, outside of what it quotes as output or code. */
+/** The words of CONTRIBUTING's style section that no page uses outside of quoted output and code. */
 const AVOIDED =
   /\b(anew|of then|of now|for ever|mend(ed|s|ing)?|ends the preview|comes? into use|is told by|beside|what cannot work)\b/i;
 
 const quoted = /```[\s\S]*?```|`[^`]*`/g;
 
-test("the written pages keep to the style section's words", () => {
+test("the written pages use no word that the style section replaces", () => {
   const pages = globSync(
     ["README.md", "ARCHITECTURE.md", "docs/README.md", "docs/{start,how-to,concepts}/*.md"],
     {
@@ -19,7 +19,7 @@ test("the written pages keep to the style section's words", () => {
   expect(pages.length).toBeGreaterThan(20);
   const found = pages.flatMap((page) =>
     readFileSync(join(packageDir, page), "utf8")
-      // As many lines as before, so that the line's number is right.
+      // Keeps the number of lines, so that the reported line is right.
       .replace(quoted, (text) => "\n".repeat(text.split("\n").length - 1))
       .split("\n")
       .flatMap((line, index) => {

@@ -5,7 +5,7 @@ import { ADDRESS, fakeAo, fakeFleet, member } from "../cli/fakes.ts";
 
 const shop = member("shop");
 
-/** A fleet whose one member answers `Info` with this. */
+/** A fleet whose only member answers `Info` with this. */
 const answering = (reply: unknown) =>
   fakeFleet(
     fakeAo(() => ({ reply })),
@@ -14,8 +14,8 @@ const answering = (reply: unknown) =>
 const asked = (reply: unknown, ...needed: Parameters<typeof info>[3][]) =>
   info(answering(reply).session, shop, budgetOf(5), ...needed);
 
-describe("Info is read once for all", () => {
-  test("an earlier library that says little: the rest has a default or is absent", async () => {
+describe("a reply to Info", () => {
+  test("of an earlier library is read with defaults for the fields it lacks", async () => {
     const said = await asked({ success: true, status: "ACTIVE", epoch: 3 }, "status", "epoch");
     expect(said).toMatchObject({
       ...{ status: "ACTIVE", epoch: 3, version: "", sourceHash: "", release: "", stateVersion: "" },
@@ -26,14 +26,14 @@ describe("Info is read once for all", () => {
       expect(one).toBeUndefined();
   });
 
-  test("Lua writes every empty table as a list", async () => {
+  test("is read with empty lists for tables, which Lua writes alike", async () => {
     const empty = { peers: [], configVersions: [], allowed: {}, capabilities: {}, peersWithoutLibrary: {} };
     expect(await asked({ success: true, ...empty }, "peers", "configVersions", "allowed")).toMatchObject({
       ...{ peers: {}, configVersions: {}, allowed: [], capabilities: [], peersWithoutLibrary: [] },
     });
   });
 
-  test("a program with an Info of its own: what has another type counts as absent", async () => {
+  test("of a program with its own Info is read without the fields of another type", async () => {
     const own = { success: true, version: 7, processType: ["BATTLE"], capabilities: [1], status: 200 };
     const { version, processType, capabilities, status } = await asked(own);
     expect([version, processType, capabilities, status]).toEqual(["", undefined, [], undefined]);
@@ -42,8 +42,8 @@ describe("Info is read once for all", () => {
   test.each([
     ["it is absent", { success: true, epoch: 1 }, "status"],
     ["it has another type", { success: true, status: "ACTIVE", owner: 7 }, "owner"],
-    ["it is absent and has a default where nobody needs it", { success: true }, "version"],
-  ] as const)("a needed field is refused where %s", async (_case, reply, field) => {
+    ["it is absent and has a default for readers that do not need it", { success: true }, "version"],
+  ] as const)("a needed field is an error if %s", async (_case, reply, field) => {
     const bad = expect.objectContaining({ code: "BAD_REPLY" });
     await expect(asked(reply, field)).rejects.toMatchObject(bad);
     await expect(dryInfo(answering(reply), shop, 5, field)).rejects.toMatchObject(bad);
@@ -57,8 +57,8 @@ describe("Info is read once for all", () => {
   });
 });
 
-describe("a dry read", () => {
-  test("means the library, whatever handlers the program has, and is never answered from a cache", async () => {
+describe("a read by dry run", () => {
+  test("uses the library whatever handlers the program has, and is never answered from a cache", async () => {
     const seen: Record<string, string>[] = [];
     const ao = fakeAo(({ tags }) => {
       seen.push(tags);

@@ -19,11 +19,11 @@ describe("the ledger's registry", () => {
   const registered = (processes: unknown) =>
     registry(answering({ success: true, processes }).session, ledger, budgetOf(5));
 
-  test("nobody is registered: Lua writes an empty list", async () => {
+  test("is empty when nobody is registered: Lua writes an empty list", async () => {
     expect(await registered([])).toEqual({});
   });
 
-  test("what an entry does not say, or says in another type, has a default", async () => {
+  test("has defaults for fields that an entry lacks or that have another type", async () => {
     const said = await registered({
       [idOf("shop")]: { version: 2, capabilities: {}, metadata: { lib: "no" } },
     });
@@ -36,7 +36,7 @@ describe("the ledger's registry", () => {
     expect(said[idOf("shop")]?.metadata?.lib).toBeUndefined();
   });
 
-  test("asks for one type only where one is named", async () => {
+  test("is read for one type only if one is named", async () => {
     const ao = fakeAo(() => ({ reply: { success: true, processes: {} } }));
     const { session } = fakeFleet(ao, [ledger]);
     await registry(session, ledger, budgetOf(5), "SHOP");
@@ -45,16 +45,16 @@ describe("the ledger's registry", () => {
   });
 });
 
-test("an audit that is refused is no empty audit", async () => {
+test("a refused audit is an error, not an empty audit", async () => {
   const refusal = { success: false, error: { code: "FORBIDDEN", message: "not for you" } };
   await expect(dryAudit(answering(refusal), ledger, 5)).rejects.toMatchObject({ code: "FORBIDDEN" });
   expect(await dryAudit(answering({ success: true, entries: {} }), ledger, 5)).toEqual([]);
-  // The page needs nothing else of the command for it.
+  // The page calls the command with nothing else.
   const source = fleetSource({} as OperationContext, answering(refusal), async () => {});
   await expect(source.audit("ledger")).rejects.toMatchObject({ code: "AUDIT_UNREADABLE" });
 });
 
-test("figures that a library does not count are 0, but for who has to know that it counts", async () => {
+test("statistics that a library does not count are 0, unless the caller requires that it counts", async () => {
   const { session } = answering({ success: true, statistics: { errors: 2, byAction: [] } });
   expect(await statistics(session, ledger, budgetOf(5))).toMatchObject({
     messages: 0,
@@ -65,7 +65,7 @@ test("figures that a library does not count are 0, but for who has to know that 
   await expect(strict).rejects.toMatchObject({ code: "BAD_REPLY" });
 });
 
-test("a table that cannot be read is no empty table", async () => {
+test("an unreadable traffic table is an error, not an empty table", async () => {
   await expect(dryTraffic(answering({ success: true }), ledger, 5)).rejects.toMatchObject({
     code: "BAD_REPLY",
   });

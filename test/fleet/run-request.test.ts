@@ -38,7 +38,7 @@ const WHOLE: Required<RunRequest> = {
 };
 
 describe("a run's request", () => {
-  test("is handed over whole", () => {
+  test("is passed on whole", () => {
     const variables = runVariables(WHOLE);
     expect(Object.keys(variables).sort()).toEqual(
       Object.values(RUN_VARIABLES)
@@ -48,7 +48,7 @@ describe("a run's request", () => {
     expect(readRunRequest(variables)).toEqual(WHOLE);
   });
 
-  test("leaves out what nobody said, so that the stack's settings and the caller's variables hold", () => {
+  test("omits unset values, so that the stack's settings and the caller's variables apply", () => {
     expect(runVariables({})).toEqual({});
     expect(runVariables({ takeOver: true, operator: undefined })).toEqual({ FLEET_TAKE_OVER: "1" });
     expect(readRunRequest({ PATH: "/bin" })).toEqual({});
@@ -64,7 +64,7 @@ describe("a run's request", () => {
     [{ FLEET_PIN: "" }, { pin: null }],
     [{ FLEET_OPERATOR: ` ${"n".repeat(70)} ` }, { operator: "n".repeat(64) }],
     [{ FLEET_TIMEOUT: "", FLEET_WALLET: "", FLEET_DEPLOYMENT_ID: "", FLEET_MANUAL_EPOCH: "" }, {}],
-  ])("%j is read", (env, request) => {
+  ])("reads %j", (env, request) => {
     expect(JSON.parse(JSON.stringify(readRunRequest(env)))).toEqual(request);
   });
 
@@ -76,7 +76,7 @@ describe("a run's request", () => {
     ["FLEET_WITHOUT_BACKUP", "on"],
     ["FLEET_MANUAL_EPOCH", "1.5"],
     ["FLEET_MANUAL_EPOCH", "seven"],
-  ])("%s=%s is an error, not a default", (name, value) => {
+  ])("reports %s=%s as an error instead of using the default", (name, value) => {
     expect(problemsOf({ [name]: value })).toMatchObject([
       {
         code: "RUN_VARIABLE_INVALID",
@@ -87,11 +87,11 @@ describe("a run's request", () => {
     ]);
   });
 
-  test.each(["{", "{}", '{"release":""}'])("FLEET_PIN=%s is an error of the pin", (value) => {
+  test.each(["reports FLEET_PIN=%s as an invalid pin", "{}", '{"release":""}'])("FLEET_PIN=%s is an error of the pin", (value) => {
     expect(problemsOf({ FLEET_PIN: value })).toMatchObject([{ code: "PIN_INVALID", at: "FLEET_PIN" }]);
   });
 
-  test("names every bad variable at once", () => {
+  test("reports every invalid variable at once", () => {
     const env = { FLEET_TIMEOUT: "soon", FLEET_TAKE_OVER: "maybe", FLEET_REPLACE: "battle" };
     expect(problemsOf(env).map(({ at }) => at)).toEqual(["FLEET_TAKE_OVER", "FLEET_TIMEOUT"]);
   });
@@ -105,13 +105,13 @@ describe("the program", () => {
     pulumi.runtime.setAllConfig({});
   });
 
-  test("ends its preview with a bad variable", () => {
+  test("fails the preview on an invalid variable", () => {
     process.env.FLEET_TIMEOUT = "10m";
     expect(() => settings(new pulumi.Config("two"))).toThrow(/FLEET_TIMEOUT[\s\S]*RUN_VARIABLE_INVALID/);
   });
 });
 
-test("the variables for people stand in docs/how-to/configure.md", () => {
+test("docs/how-to/configure.md lists the variables for people", () => {
   const page = readFileSync(join(packageDir, "docs/how-to/configure.md"), "utf8");
   const rows = Object.values(RUN_VARIABLES)
     .filter(({ internal }) => internal !== true)
@@ -119,7 +119,7 @@ test("the variables for people stand in docs/how-to/configure.md", () => {
   expect(page.match(/^\| `FLEET_\w+` \| .*$/gm)).toEqual(rows);
 });
 
-test("no other file reads a variable of a run from the environment", () => {
+test("no other file reads a run's variable from the environment", () => {
   const names = Object.values(RUN_VARIABLES).map(({ name }) => name);
   const read = new RegExp(`env(\\.|\\["|\\['|\\?\\.)(${names.join("|")})\\b`);
   const files = ["components", "providers", "src"].flatMap((room) =>

@@ -8,7 +8,7 @@ import { type History, historyOf, resultIdOf } from "../../src/fleet/history.ts"
 import { makeWallet } from "../ao/wallets.ts";
 import { type Simnet, startSimnet } from "../simnet/index.ts";
 
-/** The order of a process, read from a scheduler unit as strict as the real one. */
+/** The messages of a process in order, read from a scheduler unit as strict as the real one. */
 let folder: string;
 let net: Simnet;
 let journal: Journal;
@@ -18,7 +18,7 @@ let busy: string;
 
 let wallet: Wallet;
 
-/** @param page messages of one call */
+/** @param page messages per call */
 const history = (page = 500): History =>
   historyOf(
     {
@@ -64,7 +64,7 @@ afterAll(async () => {
 const actions = async (from: number, to: number, page?: number) =>
   (await history(page).range(busy, from, to)).map(({ slot, action }) => `${slot} ${action}`);
 
-test("a range has its first slot and its last, and the spawn where it begins at 0", async () => {
+test("a range includes its first and last slot, and the spawn if it starts at 0", async () => {
   expect(await actions(2, 3)).toEqual(["2 two", "3 three"]);
   expect(await actions(5, 5)).toEqual(["5 five"]);
   expect(await actions(0, 1)).toEqual(["0 (spawn)", "1 one"]);
@@ -72,12 +72,12 @@ test("a range has its first slot and its last, and the spawn where it begins at 
   expect(await actions(6, 90)).toEqual([]);
 });
 
-test("a range that is longer than a page is whole", async () => {
+test("a range that is longer than a page is complete", async () => {
   expect(await actions(0, 5, 2)).toEqual(["0 (spawn)", "1 one", "2 two", "3 three", "4 four", "5 five"]);
   expect(await actions(1, 4, 2)).toEqual(["1 one", "2 two", "3 three", "4 four"]);
 });
 
-test("a message that was uploaded and assigned is shown with what it says, and with its result", async () => {
+test("an uploaded and assigned message is shown with its content and its result", async () => {
   const { scheduler, authority, gatewayUrl } = net.endpoints;
   const uploading = connectLegacy({
     endpoints: { ...net.endpoints, uploadUrl: gatewayUrl, maxMessageBytes: 2000 },
@@ -90,7 +90,7 @@ test("a message that was uploaded and assigned is shown with what it says, and w
     { intent: "large", processId, tags: { Action: "Eval" }, data },
     budgetOf(20),
   );
-  // `ao` stands for somebody who reads without the sender's journal.
+  // `ao` stands for a reader without the sender's journal.
   const read = history();
   const [one] = await read.range(processId, 1, 1);
   expect(one).toMatchObject({ messageId: sent.id, action: "Eval", from: uploading.address, data });

@@ -23,7 +23,7 @@ const brief = (messages: readonly MessageRecord[]) =>
   messages.map(({ direction, action, status }) => [direction, action, status]);
 
 describe("fleet query", () => {
-  test("shows what was received and what was sent, by correlation id", async () => {
+  test("shows received and sent messages by correlation id", async () => {
     const found = await query("shop", "--correlation", "asked-once");
     expect(brief(found)).toEqual([
       ["received", "Info", "ok"],
@@ -33,7 +33,7 @@ describe("fleet query", () => {
     expect(JSON.parse(found[1]?.data ?? "")).toMatchObject({ success: true, name: "shop" });
   });
 
-  test("finds refusals from either side", async () => {
+  test("finds errors on either side", async () => {
     expect(brief(await query("shop", "--status", "error", "--direction", "received"))).toEqual([
       ["received", "NO_SUCH_ACTION", "error"],
     ]);
@@ -42,7 +42,7 @@ describe("fleet query", () => {
     ]);
   });
 
-  test("by action, sender, text, tag, and the newest first when they are many", async () => {
+  test("filters by action, sender, text and tag, and shows the newest when there are many", async () => {
     expect(brief(await query("shop", "--action", "WIRE_PEERS,UPDATE_CONFIG"))).toEqual([
       ["received", "WIRE_PEERS", "ok"],
       ["received", "UPDATE_CONFIG", "ok"],
@@ -58,25 +58,25 @@ describe("fleet query", () => {
     expect((await query("shop", "--since", "1h")).length).toBeGreaterThan(4);
   });
 
-  test("in words for people", async () => {
+  test("prints a table for people", async () => {
     const { stdout, stderr } = await here.run("query", "shop", "--correlation", "asked-once");
     expect(stdout).toMatch(/^\d{4}-\S+ {2}slot \d+ {2}← \S{8} {2}Info/);
     expect(stderr).toMatch(/2 messages; looked through slots 0 to \d+/);
   });
 
-  test("a time that is none is a wrong command line", async () => {
+  test("rejects an invalid time as a usage error", async () => {
     expect((await here.run("query", "shop", "--since", "yesterday")).code).toBe(2);
     expect(time("1h", 3_600_000)).toBe(0);
     expect(time("2026-01-02T03:04:05Z", 0)).toBe(Date.UTC(2026, 0, 2, 3, 4, 5));
   });
 
-  test("a filter without anything takes everything", () => {
+  test("takes every message when the filter is empty", () => {
     expect(matches({} as MessageRecord, {})).toBe(true);
   });
 });
 
 describe("fleet trace", () => {
-  test("follows a request from process to process, and answers that it set off", async () => {
+  test("follows a request from process to process, and the replies it caused", async () => {
     const code = `Send({ Target = "${shop}", Action = "Info", ["Correlation-Id"] = "second" }) return "sent"`;
     const { ao } = here.fleet.session;
     const battle = here.fleet.members.find(({ name }) => name === "battle")?.processId ?? "";
@@ -98,7 +98,7 @@ describe("fleet trace", () => {
     expect(byId.stdout).toMatch(/shop slot \d+ {2}Info from battle/);
   });
 
-  test("an id that nobody knows says how far it looked", async () => {
+  test("says how far it searched when the id is unknown", async () => {
     const ran = await here.run("trace", "nothing");
     expect(ran.code).toBe(1);
     expect(ran.stderr).toContain("TRACE_EMPTY");
@@ -106,7 +106,7 @@ describe("fleet trace", () => {
 });
 
 describe("fleet statistics", () => {
-  test("shows what each process counted itself", async () => {
+  test("shows what each process counted", async () => {
     const ran = await here.run("statistics", "--json");
     expect(ran.code).toBe(0);
     const { processes } = ran.json<{ processes: { name: string; statistics: Record<string, number> }[] }>();

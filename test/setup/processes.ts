@@ -1,6 +1,6 @@
 /**
- * Fails the run when a process of its own is left at its end: a daemon, a provider, a pulumi, a browser. They are found by a mark in the
- * environment, which every descendant inherits whatever its name is and whoever its parent is by then.
+ * Fails the run if one of its processes is left at the end: a daemon, a provider, a pulumi, a browser. They are found by a mark in the
+ * environment, which every descendant inherits, whatever its name and its parent.
  */
 import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -17,19 +17,19 @@ import {
 
 /** The run that a process belongs to. */
 const RUN = "FLEET_TEST_RUN";
-/** The test file that it was started by: each file's worker sets it (`test/setup/file.ts`). */
+/** The test file that started the process: each file's worker sets it (`test/setup/file.ts`). */
 export const FILE = "FLEET_TEST_FILE";
-/** Where the left processes are written as a JSON list, for `npm test`. Default: nowhere. */
+/** The file for the remaining processes as a JSON list, for `npm test`. Default: none. */
 const REPORT = "FLEET_LEFT_PROCESSES";
 
-/** Milliseconds in which a process may still end that was told to: a provider looks for its engine twice a second. */
+/** Milliseconds in which a process that was asked to end may still do so: a provider looks for its engine twice a second. */
 const GRACE = 5000;
 
 /** A process that outlived the tests. */
 export interface Left {
   readonly pid: number;
   readonly command: string;
-  /** The test file, where it is known. */
+  /** The test file, if known. */
   readonly file: string | undefined;
 }
 
@@ -58,7 +58,7 @@ export default function setup(): () => Promise<void> {
   };
 }
 
-/** The run's processes besides vitest's own workers, which are its children; what tests leave has another parent. */
+/** The run's processes besides vitest's own workers, which are children of vitest; what tests leave behind has another parent. */
 function leftOf(run: string): Left[] {
   return allProcesses().flatMap((pid) => {
     if (pid === process.pid || parentOf(pid) === process.pid || !isAlive(pid)) return [];

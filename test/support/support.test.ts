@@ -11,8 +11,8 @@ import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 const canary = (name: string) => `canary-${name}-${"x".repeat(90)}`;
 const JWK = { kty: "RSA", n: canary("n"), e: "AQAB", d: canary("d"), p: canary("p"), q: canary("q") };
 
-describe("what is taken out", () => {
-  test("known secrets, private names, keys, tokens, wherever they stand", () => {
+describe("redaction", () => {
+  test("removes known secrets, private names, keys and tokens, wherever they are", () => {
     const secrets = [{ name: "the passphrase", value: "only a test" }];
     expect(redactText("say only a test please", secrets)).toBe(`say ${REDACTED} please`);
     expect(redactText(`a ghp_${"a".repeat(36)} b`)).toBe(`a ${REDACTED} b`);
@@ -26,7 +26,7 @@ describe("what is taken out", () => {
     expect(redact({ token: null, secret: "" })).toEqual({ token: null, secret: "" });
   });
 
-  test("in YAML by its names, in half a JSON as in text", () => {
+  test("works by name in YAML, and on a cut JSON as on plain text", () => {
     const yaml = "config:\n  game:apiToken: abc\n  game:network: local\nencryptionsalt: v1:abc\n";
     expect(redactFile("Pulumi.dev.yaml", yaml, [])).toBe(
       `config:\n  game:apiToken: ${REDACTED}\n  game:network: local\nencryptionsalt: ${REDACTED}\n`,
@@ -54,7 +54,7 @@ describe("fleet support-bundle", () => {
     return folder;
   }
 
-  test("holds what helps, of every process, and no secret", async () => {
+  test("contains what helps, for every process, and no secret", async () => {
     const ran = await here.run("support-bundle", "--json");
     expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("secrets are taken out")]);
     const { file, files } = ran.json<{ file: string; files: string[] }>();
@@ -82,7 +82,7 @@ describe("fleet support-bundle", () => {
     expect(all).toContain(REDACTED);
   });
 
-  test("asks nobody when it is told so", async () => {
+  test("contacts no process with --offline", async () => {
     const sent = here.stack.net.oracle.counts().messages;
     const ran = await here.run("support-bundle", "--offline", "--output", "help.tgz", "--json");
     expect(ran.json<{ files: string[] }>().files.some((name) => name.startsWith("processes/"))).toBe(false);
@@ -98,7 +98,7 @@ describe("the log of commands", () => {
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-  test("one JSON object a line: begin, what was said, errors with their code, end with the exit code", async () => {
+  test("has one JSON object a line: start, messages, errors with their code, end with the exit code", async () => {
     const folder = projectFolder();
     mkdirSync(join(folder, ".fleet"));
     await fleet(["validate", "--types", "nonsense", "--quiet"], { cwd: folder });
@@ -117,7 +117,7 @@ describe("the log of commands", () => {
     });
   });
 
-  test("none where it is turned off, and none in a folder that was never set up", async () => {
+  test("is off on request, and in a folder that was never set up", async () => {
     const folder = projectFolder();
     await fleet(["validate", "--types", "nonsense"], { cwd: folder });
     mkdirSync(join(folder, ".fleet"));
@@ -125,7 +125,7 @@ describe("the log of commands", () => {
     expect(() => lines(folder)).toThrow("ENOENT");
   });
 
-  test("a long one is put aside, and so many are kept", () => {
+  test("is rotated when it is long, and the given number of old files is kept", () => {
     const path = join(mkdtempSync(join(tmpdir(), "fleet-log-")), "fleet.jsonl");
     for (const text of ["first", "second", "third"]) {
       writeFileSync(path, text.repeat(10));

@@ -20,16 +20,16 @@ export interface Simulated {
   readonly stack: Stack;
   readonly fleet: FleetSession;
   readonly history: History;
-  /** `fleet` with the words, in the project of the fleet. */
+  /** Runs `fleet` with these arguments in the fleet's project. */
   run(...words: string[]): ReturnType<typeof runCli>;
   /** Sends a message as the owner. */
   tell(name: string, action: string, data?: unknown, tags?: Record<string, string>): Promise<unknown>;
-  /** Writes the release anew, with other declared data of some members. */
+  /** Writes the release again, with other declared data for some members. */
   declare(changes: Readonly<Record<string, object>>): Promise<void>;
   close(): Promise<void>;
 }
 
-/** @param scripts how the members behave, by name */
+/** @param scripts the members' behaviour, by name */
 export async function simulatedFleet(scripts: Readonly<Record<string, Script>> = {}): Promise<Simulated> {
   const stack = await simulatedStack({ ledger: LEDGER });
   const members: Member[] = [];
@@ -78,7 +78,7 @@ export async function simulatedFleet(scripts: Readonly<Record<string, Script>> =
   };
 }
 
-/** The release as a deployment leaves it on this machine. */
+/** Writes the release to disk as a deployment does. */
 async function release(
   { scope, home }: Stack,
   members: readonly Member[],

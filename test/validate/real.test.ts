@@ -26,7 +26,7 @@ beforeAll(async () => {
 }, 240_000);
 afterAll(() => project.close());
 
-test("real processes pass all that they should, and fail the workflow that they must", async () => {
+test("real processes pass every test except the workflow that must fail", async () => {
   const words = [
     "--performance-duration",
     "3",
@@ -70,7 +70,7 @@ test("real processes pass all that they should, and fail the workflow that they 
   });
 }, 180_000);
 
-test("the start of a release is found by its action, as the guide does", async () => {
+test("the start of a release is found by its action, as in the guide", async () => {
   const { stdout, code } = await fleet(project, ["query", "counter", "--action", "STARTUP", "--json"]);
   expect(code).toBe(0);
   const { messages } = JSON.parse(stdout) as { messages: { action: string; data: string }[] };
@@ -78,7 +78,7 @@ test("the start of a release is found by its action, as the guide does", async (
   expect(JSON.parse(messages[0]?.data ?? "")).toMatchObject({ name: "counter", version: "1.0.0" });
 });
 
-test("after all that, ledger, journal, releases and processes agree, and the stranger is named", async () => {
+test("afterwards ledger, journal, releases and processes agree, and the audit names the stranger", async () => {
   const { stdout, code } = await fleet(project, ["audit", "--json"]);
   const { findings } = JSON.parse(stdout) as { findings: { level: string; code: string }[] };
   expect(findings.filter(({ level }) => level === "problem")).toEqual([]);

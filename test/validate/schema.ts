@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 
-/** What of a value is not as a published JSON Schema says; empty when all is. */
+/** The differences of a value from a published JSON Schema; empty if it fits. */
 export function fitsSchema(value: unknown, name = "validation-report"): string[] {
   const schema: object = JSON.parse(readFileSync(`docs/reference/schemas/${name}.schema.json`, "utf8"));
   const ajv = new Ajv2020({ allErrors: true, strict: true, strictRequired: false, validateFormats: false });

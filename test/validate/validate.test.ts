@@ -20,13 +20,13 @@ afterAll(async () => {
   await bad.close();
 });
 
-/** The machine may be busy with other tests. */
+/** Generous, because other tests may keep the machine busy. */
 const patient = ["--max-response", "60000"];
 const read = (at: Simulated, path: string): string => readFileSync(join(at.stack.home, path), "utf8");
 const report = (at: Simulated): ValidationReport => JSON.parse(read(at, "build/validation-report.json"));
 
-describe("a fleet that is well", () => {
-  test("passes everything, and the report says what was measured", async () => {
+describe("a healthy fleet", () => {
+  test("passes everything, and the report contains the measurements", async () => {
     const load = ["--performance-duration", "2", "--rate", "10", "--max-average", "60000"];
     load.push(...patient);
     const ran = await good.run("validate", ...load, "--json");
@@ -67,7 +67,7 @@ describe("a fleet that is well", () => {
     expect(read(good, "build/logs/register_output.txt")).toContain("integration test passed: peer_shop");
   }, 120_000);
 
-  test("its next release is compared with what this one was measured at", async () => {
+  test("is measured again at its next release and compared with this one", async () => {
     const folder = join(good.stack.home, `.fleet/validation/game.${good.stack.scope.stack}`);
     const kept = JSON.parse(readFileSync(join(folder, "deploy-1.json"), "utf8"));
     mkdirSync(folder, { recursive: true });
@@ -97,7 +97,7 @@ describe("a fleet that is well", () => {
     );
   });
 
-  test("one type of one member looks at nothing else", async () => {
+  test("is tested by one type and one member only, on request", async () => {
     const ran = await good.run("validate", "--types", "health", "--process", "shop", ...patient);
     expect(ran.code).toBe(0);
     const { results, validationTypes } = report(good);
@@ -106,7 +106,7 @@ describe("a fleet that is well", () => {
     expect(ran.stdout).toMatch(/\d+ passed, 0 failed, 0 skipped/);
   });
 
-  test("drift by hand is found, with the words for it", async () => {
+  test("fails on drift made by hand, and names it", async () => {
     const epoch = String(await good.fleet.session.deployment.epoch());
     const config = { configType: "PROCESS_CONFIG", configData: { maxConcurrentRequests: 6 }, version: 2 };
     await good.tell("battle", "UPDATE_CONFIG", config, { Epoch: epoch });
@@ -117,7 +117,7 @@ describe("a fleet that is well", () => {
     expect(ran.stdout).toContain("it does not know battle: drift");
   });
 
-  test("a secret in a manifest is found by its place, and not shown", async () => {
+  test("fails on a secret in a manifest, names its place and does not print it", async () => {
     const key = `-----BEGIN ${"PRIVATE"} KEY-----\nabc`;
     writeFileSync(join(good.stack.home, "build/deployment-manifest.json"), JSON.stringify({ key }));
     const ran = await good.run("validate", "--types", "security", "--process", "shop");
@@ -126,7 +126,7 @@ describe("a fleet that is well", () => {
     expect(ran.stdout + read(good, "build/validation-report.json")).not.toContain("BEGIN");
   });
 
-  test("the time for all of it ends it with a code of its own, and a report", async () => {
+  test("exits with its own code when the time is up, and writes a report", async () => {
     const remove = good.stack.net.behaviours.computeDown();
     const ran = await good.run("validate", "--types", "health,configuration", "--timeout", "1");
     remove();
@@ -134,15 +134,15 @@ describe("a fleet that is well", () => {
     expect(report(good)).toMatchObject({ timedOut: true, success: false });
   });
 
-  test("a type that is none is a wrong command line", async () => {
+  test("rejects an unknown type as a usage error", async () => {
     const ran = await good.run("validate", "--types", "helth");
     expect(ran.code).toBe(2);
     expect(ran.stderr).toContain("TYPE_UNKNOWN");
   });
 });
 
-describe("a fleet that is not", () => {
-  test("fails where it is not well, with the reason, in report, logs and JUnit", async () => {
+describe("an unhealthy fleet", () => {
+  test("fails with the reasons, in report, logs and JUnit", async () => {
     const words = ["--types", "health,integration,performance", "--performance-duration", "1", "--rate", "6"];
     const ran = await bad.run("validate", ...words, "--retry-delay", "0.1");
     expect(ran.code).toBe(1);
@@ -171,7 +171,7 @@ describe("a fleet that is not", () => {
     );
   }, 60_000);
 
-  test("what is passing is no finding: a member that is not well is looked at again, the others are not", async () => {
+  test("passes when the failure was temporary: only the failing member is tested again", async () => {
     const once = await simulatedFleet({
       battle: { health: ["HEALTHY", "UNHEALTHY", "UNHEALTHY", "HEALTHY"] },
     });
