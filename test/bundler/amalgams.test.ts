@@ -3,7 +3,7 @@ import { FleetError } from "../../src/core/errors.ts";
 import { evaluate } from "./aos.ts";
 import { bundled } from "./project.ts";
 
-/** Programs that are a bundle already: another tool's output, deployed as it is. */
+/** Programs that already are a bundle: another tool's output, deployed as it is. */
 
 async function run(files: Record<string, string>): Promise<{ R: string; files: string[] }> {
   const { text, modules } = await bundled(files);
@@ -21,7 +21,7 @@ async function refused(files: Record<string, string>): Promise<string[]> {
 }
 
 describe("a module that the program puts into `package` itself is not missing", () => {
-  test("as a function in package.preload, its own requires included", async () => {
+  test("as a function in package.preload, with its own requires", async () => {
     const text = [
       'package.loaded["unit"] = nil',
       "do",
@@ -48,7 +48,7 @@ describe("a module that the program puts into `package` itself is not missing", 
     expect(await run({ "main.lua": text })).toEqual({ R: "456", files: ["main.lua"] });
   });
 
-  test("and wins over a file of its name, as in Lua; before that the file is meant", async () => {
+  test("and takes precedence over a file of its name, as in Lua; before it is set the file is used", async () => {
     const after = 'package.loaded["unit"] = "own"\nR = require("unit")';
     expect(await run({ "main.lua": after, "unit.lua": 'return "file"' })).toEqual({
       R: "own",
@@ -70,7 +70,7 @@ describe("a module that the program puts into `package` itself is not missing", 
     expect(await run(files)).toEqual({ R: "9", files: ["main.lua", "setup.lua", "user.lua"] });
   });
 
-  test("but taking a module away brings none", async () => {
+  test("but removing a module provides none", async () => {
     expect(await refused({ "main.lua": 'package.loaded["unit"] = nil\nrequire("unit")' })).toEqual([
       "LUA_MODULE_MISSING main.lua:2:1",
     ]);

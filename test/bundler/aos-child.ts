@@ -74,7 +74,7 @@ async function run(image: string, steps: readonly AosStep[]): Promise<AosStepRes
             })),
           };
     const raw = await handle(current, message(fields), env);
-    // As the real units do: a failed evaluation leaves the memory as it was.
+    // As on the real units: a failed evaluation leaves the memory unchanged.
     if (!raw.Error) current = raw.Memory;
     const data = raw.Output?.data;
     results.push({

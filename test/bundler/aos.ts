@@ -13,7 +13,7 @@ export interface AosStepResult {
   readonly messages: { target: string; data: string; tags: { name: string; value: string }[] }[];
 }
 
-/** Newest first; the last takes no string patterns in `Handlers.add`. */
+/** Newest first; the last one does not accept string patterns in `Handlers.add`. */
 export const IMAGES = ["aos2_0_6", "aos2_0_3", "aos2_0_1", "aos"] as const;
 
 // Booting an image and copying its memory takes seconds on a busy machine.
@@ -54,7 +54,7 @@ export function aos(steps: readonly AosStep[], image: string = IMAGES[0]): Promi
   });
 }
 
-/** Evaluates texts one after another in one fresh process; gives the last output, and throws on any error. */
+/** Evaluates strings one after another in one new process. Returns the last output, throws on any error. */
 export async function evaluate(...texts: string[]): Promise<string> {
   const results = await aos(texts.map((text) => ({ eval: text })));
   const failed = results.find(({ error }) => error !== undefined);

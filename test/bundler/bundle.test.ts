@@ -11,8 +11,8 @@ const FILES = {
   "shared/b.lua": "return 'b'",
 };
 
-describe("the same sources give the same bytes", () => {
-  test("in any folder, with absolute or relative paths, with any line ends", async () => {
+describe("the same sources make the same bytes", () => {
+  test("in any folder, with absolute or relative paths, with any line endings", async () => {
     const here = project(FILES);
     const there = join(project({}), "a folder", "déjà");
     cpSync(here, there, { recursive: true });
@@ -31,7 +31,7 @@ describe("the same sources give the same bytes", () => {
     expect(first?.modules.map(({ file }) => file)).toEqual(["app/lib/a.lua", "app/main.lua", "shared/b.lua"]);
   });
 
-  test("with files made in another order, and with folders outside of the project", async () => {
+  test("with files created in another order, and with folders outside the project", async () => {
     const made = async (reverse: boolean) => {
       const entries = Object.entries({ ...FILES, "app/z.lua": "return 1" });
       const root = project(Object.fromEntries(reverse ? entries.reverse() : entries));
@@ -49,7 +49,7 @@ describe("the same sources give the same bytes", () => {
     expect(one.modules.map(({ file }) => file)).toContain("library/out/side.lua");
   });
 
-  test("each byte of a source counts, and so does every option that changes what is run", async () => {
+  test("and other bytes if a byte of a source or an option that changes the program differs", async () => {
     const hashes = await Promise.all([
       bundled({ "main.lua": "return 1" }),
       bundled({ "main.lua": "return 1 " }),
@@ -60,7 +60,7 @@ describe("the same sources give the same bytes", () => {
     expect(new Set(hashes.map(({ hash }) => hash)).size).toBe(5);
   });
 
-  test("one file behind a symbolic link is one module", async () => {
+  test("and one module for a file and a symbolic link to it", async () => {
     const root = project({ "main.lua": 'require("a") require("b")', "a.lua": "return {}" });
     symlinkSync(join(root, "a.lua"), join(root, "b.lua"));
     const { modules } = await bundle({ name: "p", entry: "main.lua", root });
@@ -68,8 +68,8 @@ describe("the same sources give the same bytes", () => {
   });
 });
 
-describe("what a bundle says of itself", () => {
-  test("modules with bytes, hash and lines; nothing is cut", async () => {
+describe("a bundle's report", () => {
+  test("lists modules with bytes, hash and lines; nothing is cut", async () => {
     const text = `${"-- a line\n".repeat(9)}return "é"`;
     const made = await bundled({ "main.lua": 'require("a")', "a.lua": text });
     const a = made.modules.find(({ file }) => file === "a.lua");
@@ -85,7 +85,7 @@ describe("what a bundle says of itself", () => {
     expect(made.bytes).toBe(Buffer.byteLength(made.text));
   });
 
-  test("changes between two bundles", () => {
+  test("lists changes between two bundles", () => {
     const before = [
       { name: "a", hash: "1" },
       { name: "b", hash: "1" },
@@ -99,7 +99,7 @@ describe("what a bundle says of itself", () => {
     expect(changedModules(before, after)).toEqual({ changed: ["b"], added: ["d"], removed: ["c"] });
   });
 
-  test("facts are remembered in a folder and found again there; damage is repaired", async () => {
+  test("uses facts that a folder remembers, and repairs damaged ones", async () => {
     const root = project({ "main.lua": `return ${Math.random()}` });
     const options = { name: "p", entry: "main.lua", root, cache: join(root, ".cache") };
     const first = await bundle(options);
@@ -130,7 +130,7 @@ describe("what a bundle says of itself", () => {
 });
 
 describe("the store", () => {
-  test("keeps by content, with the map beside, and gives back the same", async () => {
+  test("keeps bundles by content, with the map next to each, and returns them unchanged", async () => {
     const made = await bundled(FILES, { entry: "app/main.lua" });
     const shelf = store(join(project({}), "deep", "store"));
     expect(await shelf.get(made.hash)).toBeUndefined();
@@ -140,7 +140,7 @@ describe("the store", () => {
     expect(await shelf.get(made.hash)).toEqual({ hash: made.hash, text: made.text, map: made.map });
   });
 
-  test("never gives a damaged bundle, and mends it when it is put again", async () => {
+  test("never returns a damaged bundle, and repairs it when it is stored again", async () => {
     const made = await bundled({ "main.lua": "return 1" });
     const shelf = store(project({}));
     writeFileSync(await shelf.put(made), made.text.slice(0, 20));
@@ -150,7 +150,7 @@ describe("the store", () => {
     expect(await shelf.get("../../etc/passwd")).toBeUndefined();
   });
 
-  test("collects what nobody keeps and leaves foreign files alone", async () => {
+  test("removes unreferenced bundles and leaves other files alone", async () => {
     const [a, b] = [await bundled({ "main.lua": "return 1" }), await bundled({ "main.lua": "return 2" })];
     const dir = project({ "notes.txt": "mine" });
     const shelf = store(dir);
@@ -161,7 +161,7 @@ describe("the store", () => {
   });
 });
 
-test("a project may lie in a folder whose name is no Lua string", async () => {
+test("bundles a project in a folder whose name is not a Lua string", async () => {
   const root = join(project({}), 'q"uote ]] \\ n');
   mkdirSync(root);
   writeFileSync(join(root, "main.lua"), 'require("a")');

@@ -7,7 +7,7 @@ import { forget } from "../../src/bundler/cache.ts";
 import { bundle } from "../../src/bundler/index.ts";
 import { project } from "./project.ts";
 
-/** What was found in a text is remembered by the text's hash: what did not change is not parsed again. */
+/** What was found in a text is remembered by its hash: an unchanged text is not parsed again. */
 
 const parse = vi.spyOn(luaparse, "parse");
 const MODULES = 21;
@@ -20,14 +20,14 @@ function files(): Record<string, string> {
   return Object.fromEntries(Array.from({ length: MODULES }, (_, n) => [`m${n}.lua`, text(n)]));
 }
 
-/** The texts that were parsed meanwhile. */
+/** The texts that were parsed during the work. */
 async function parsedBy(work: () => Promise<unknown>): Promise<string[]> {
   parse.mockClear();
   await work();
   return parse.mock.calls.map(([text]) => String(text));
 }
 
-test("each file once; after that only what changed, also by another process with the same folder", async () => {
+test("each file is parsed once; after that only changed files, also by another process with the same folder", async () => {
   const root = project(files());
   const cache = await mkdtemp(join(tmpdir(), "fleet-facts-"));
   const make = () => bundle({ name: "p", entry: "m0.lua", root, cache });
@@ -36,7 +36,7 @@ test("each file once; after that only what changed, also by another process with
   expect(await parsedBy(make)).toEqual([]);
   expect(await readdir(cache)).toHaveLength(MODULES);
 
-  // As a process that starts anew knows nothing but the folder.
+  // A process that starts again knows nothing but the folder.
   forget();
   const before = await make();
   forget();

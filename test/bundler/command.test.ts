@@ -37,7 +37,7 @@ describe("fleet bundle", () => {
     expect(stdout).toContain(map.hash);
   });
 
-  test("says everything as one JSON document, warnings included", async () => {
+  test("prints everything as one JSON document, warnings included", async () => {
     const root = project({ "main.lua": "require(X)" });
     const { stdout } = await fleetBundle(
       root,
@@ -57,13 +57,13 @@ describe("fleet bundle", () => {
     });
   });
 
-  test("gives the text alone on standard output", async () => {
+  test("prints only the text to standard output", async () => {
     const { stdout, stderr } = await fleetBundle(project(FILES), "processes/battle/main.lua", "--out", "-");
     expect(stdout).toMatch(/^do local /);
     expect(stderr).toContain("battle: ");
   });
 
-  test("takes search roots, a prelude, externals, names that are computed, minify and a budget", async () => {
+  test("accepts search roots, a prelude, externals, computed names, minify and a budget", async () => {
     const root = project({
       "p.lua": 'require("base") require("left.out") require("m." .. x) -- gone',
       "lib/base/init.lua": "return 1",
@@ -92,7 +92,7 @@ describe("fleet bundle", () => {
     });
   });
 
-  test("refuses with every problem and writes nothing", async () => {
+  test("reports every problem and writes nothing", async () => {
     const root = project({ "main.lua": 'require("gone")\nx = = 1' });
     const out = join(root, "out.lua");
     await expect(fleetBundle(root, "main.lua", "--out", out)).rejects.toMatchObject({ code: "LUA_SYNTAX" });
@@ -104,12 +104,12 @@ describe("fleet bundle", () => {
   });
 });
 
-test("watching makes it again after a change, after a mistake and after it is mended", async () => {
+test("watching bundles again after a change, after a mistake and after it is fixed", async () => {
   const root = project({ "main.lua": "return 1" });
   const write = (text: string) => writeFileSync(join(root, "main.lua"), text);
   const outcomes: string[] = [];
   const ended = new AbortController();
-  // Each outcome brings the next change, so nothing waits by the clock.
+  // Each outcome triggers the next change, so nothing waits by the clock.
   const changes = ["x = = 1", 'return require("part")', ""];
   const next = (outcome: string) => {
     outcomes.push(outcome);

@@ -4,7 +4,7 @@ import { WARNING_CODES } from "../../src/bundler/index.ts";
 
 const docs = readFileSync(new URL("../../docs/reference/bundling.md", import.meta.url), "utf8");
 
-test("every feature in the docs names a test that exists", () => {
+test("every feature in the docs names an existing test", () => {
   const rows = [...docs.matchAll(/^\| (.+?) \| ([a-z/]+): (`.+`) \|$/gm)];
   expect(rows.length).toBeGreaterThan(60);
   for (const [, , file = "", names = ""] of rows) {
@@ -16,7 +16,7 @@ test("every feature in the docs names a test that exists", () => {
   }
 });
 
-test("every code that the bundler gives is in the docs", () => {
+test("the docs list every code of the bundler", () => {
   const folder = new URL("../../src/bundler/", import.meta.url);
   const codes = new Set<string>(WARNING_CODES);
   for (const file of readdirSync(folder).filter((name) => name.endsWith(".ts"))) {

@@ -5,7 +5,7 @@ import { type AosStep, aos } from "./aos.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Bundles an example without any warning, loads it twice into real aos and gives what it answers. */
+/** Bundles an example without any warning, loads it twice into real aos and returns its answers. */
 async function answers(options: Omit<BundleOptions, "name" | "root">, steps: AosStep[]): Promise<string[]> {
   const made = await bundle({ name: "example", root, ...options });
   expect(made.warnings).toEqual([]);
@@ -32,7 +32,7 @@ test("ledger: tables of functions", async () => {
   ]);
 });
 
-test("arena: classes, files that know each other, names from the root and from the file", async () => {
+test("arena: classes, files that require each other, names from the root and from the file", async () => {
   const said = await answers({ entry: "examples/arena", state: ["Fights"] }, [
     { action: "Fight", data: '["knight","mage"]' },
     { action: "Fight", data: '["mage","mage"]' },

@@ -42,7 +42,7 @@ describe("an error is shown at the user's own line", () => {
     );
   });
 
-  test("that was caught and raised again", async () => {
+  test("if it was caught and raised again", async () => {
     const { text, map } = await bundled({
       "main.lua": "local ok, why = pcall(require, 'a')\nerror(why)",
       "a.lua": "\n\nerror('deep')",
@@ -63,7 +63,7 @@ describe("an error is shown at the user's own line", () => {
     ],
     ["a number", "error(7)", "a value was raised: 7"],
     ["nothing", "error()", "a value was raised: nil"],
-  ])("for a value that is no text, at the place where it is raised: %s", async (_, raised, message) => {
+  ])("if its value is not a string, at the place where it is raised: %s", async (_, raised, message) => {
     const { text, map } = await bundled({
       "main.lua": "require('a')",
       "a.lua": `\nlocal function f()\n  ${raised}\nend\nf()`,
@@ -73,7 +73,7 @@ describe("an error is shown at the user's own line", () => {
     expect(found).toMatchObject({ message, file: "a.lua", line: 3 });
   });
 
-  test("that compiling gives, when a faulty text is evaluated all the same", async () => {
+  test("if compiling fails, even when the faulty text is evaluated", async () => {
     const { text, map } = await bundled({ "main.lua": "local a = 1\nlocal b = 2\nreturn a + b\n" });
     const [result] = await aos([{ eval: text.replace("local b = 2", "local b = = 2") }]);
     expect(explainLuaError(result?.error ?? "", map)).toMatchObject({
@@ -83,7 +83,7 @@ describe("an error is shown at the user's own line", () => {
     });
   });
 
-  test("for a module that is missing when it is asked for", async () => {
+  test("if a required module is missing", async () => {
     const { text, map } = await bundled(
       { "main.lua": "local x\n  x = require('absent')" },
       { externals: ["absent"] },
@@ -94,7 +94,7 @@ describe("an error is shown at the user's own line", () => {
     expect(explained).toMatchObject({ file: "main.lua", line: 2, column: 16 });
   });
 
-  test("for a cycle: where the last require stands", async () => {
+  test("if modules form a cycle: at the last require", async () => {
     const { text, map } = await bundled({
       "main.lua": "if true then require('a') end",
       "a.lua": "\nif true then require('b') end",
@@ -108,7 +108,7 @@ describe("an error is shown at the user's own line", () => {
     });
   });
 
-  test("with minified text as well", async () => {
+  test("in minified text too", async () => {
     const { text, map } = await bundled(
       { "main.lua": "-- a comment\n--[[ more\n\n]]\n\n   local   t = nil\n   t . x   =   1   -- here" },
       { minify: true },
@@ -142,7 +142,7 @@ test("a line of any length is shown around its column only", () => {
     expect(formatLuaError({ ...error, column: at }).split("\n")[1]?.length).toBeLessThan(180);
 });
 
-describe("what is no place in the bundle stays text", () => {
+describe("a message without a place in the bundle is shown as it is", () => {
   test.each([
     ["an error without a place", '\n\n\u001b[31merror:\n\u001b[0m[string ".handlers"]:723: plain', "plain"],
     ["a line beyond the bundle", '[string "aos"]:9999: far', '[string "aos"]:9999: far'],

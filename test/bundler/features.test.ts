@@ -5,13 +5,13 @@ import { bundled } from "./project.ts";
 
 type Files = Record<string, string | Buffer>;
 
-/** Bundles, loads into real aos and gives what the expression is there. */
+/** Bundles, loads into real aos and returns the expression's value there. */
 async function run(files: Files, expression: string, options: Partial<BundleOptions> = {}): Promise<string> {
   const { text } = await bundled(files, options);
   return await evaluate(`local guard = 1\n${text}\nreturn tostring(${expression})`);
 }
 
-/** A module that says its name and counts how often it was loaded. */
+/** A module that returns its name and counts how often it was loaded. */
 const COUNTED = "LOADS = (LOADS or 0) + 1\nlocal name = ...\nreturn { name = name, n = LOADS }";
 
 describe("ways to write a require", () => {
@@ -47,30 +47,30 @@ describe("ways to write a require", () => {
     expect(await run(files, "R")).toBe("ABC");
   });
 
-  test("in comments and strings it is not followed", async () => {
+  test("a require in comments and strings is not followed", async () => {
     const main = `-- require "no1"\n--[[ require "no2" ]]\n--[==[\nrequire("no3")\n]==]\nR = 'require "no4"' .. [[require("no5")]]`;
     const bundle = await bundled({ "main.lua": main });
     expect(bundle.modules.map(({ file }) => file)).toEqual(["main.lua"]);
     expect(await evaluate(`${bundle.text}return R`)).toBe('require "no4"require("no5")');
   });
 
-  test("a function of one's own called require is not followed", async () => {
+  test("a function named require is not followed", async () => {
     const main = 'local function require(x) return x .. "!" end\nR = require("nothing")';
     expect(await run({ "main.lua": main }, "R")).toBe("nothing!");
   });
 
-  test("inside a function it stays lazy", async () => {
+  test("a require inside a function stays lazy", async () => {
     const files = { "main.lua": 'function Later() return require("a") end', "a.lua": COUNTED };
     expect(await run(files, "tostring(LOADS) .. Later().n .. Later().n .. LOADS")).toBe("nil111");
   });
 
-  test("under pcall a missing module is allowed", async () => {
+  test("a missing module under pcall is allowed", async () => {
     const main =
       'local ok, why = pcall(require, "absent")\nR = tostring(ok) .. (why:match("module \'absent\' not found") or why)';
     expect(await run({ "main.lua": main }, "R")).toBe("falsemodule 'absent' not found");
   });
 
-  test("a computed name is carried by `include` and warned of", async () => {
+  test("a computed name is covered by `include` and causes a warning", async () => {
     const files = {
       "main.lua":
         'local t = {}\nfor _, n in ipairs{"a","b"} do t[#t+1] = require("m." .. n) end\nR = table.concat(t)',
@@ -87,7 +87,7 @@ describe("ways to write a require", () => {
 });
 
 describe("names", () => {
-  test("aos' own modules stay aos' own, leading dots included", async () => {
+  test("aos' own modules stay aos' own, with leading dots too", async () => {
     const main =
       'local u, p = require(".utils"), require(".process")\nR = tostring(u == Utils) .. tostring(p._version ~= nil) .. require("json").encode({1}) .. tostring(require("ao") == ao)';
     expect(await run({ "main.lua": main, "utils.lua": "return 'mine'" }, "R")).toBe("truetrue[1]true");
@@ -107,7 +107,7 @@ describe("names", () => {
     );
   });
 
-  test("many names of one file are one instance", async () => {
+  test("several names of one file are one instance", async () => {
     const main =
       'local a, b, c, d, e = require("lib.a"), require("lib/a"), require("./lib/a"), require("lib.a.init"), require("nick")\n' +
       "R = tostring(a == b and b == c and c == d and d == e) .. LOADS .. a.name";
@@ -196,7 +196,7 @@ describe("modules", () => {
       "f.lua": "FALSE = (FALSE or 0) + 1 return false",
       "s.lua": "return 1, 2",
     };
-    // As with plain Lua: nil counts as true, and false is loaded again.
+    // As in plain Lua: nil counts as true, and false is loaded again.
     expect(await run(files, "R .. FALSE")).toBe("truefalsefalse12");
   });
 
@@ -214,7 +214,7 @@ describe("modules", () => {
     expect(await run({ "main.lua": 'R = require("a")', "a.lua": `${locals}\nreturn v199` }, "R")).toBe("199");
   });
 
-  test("with a byte-order mark, a #! line, CRLF, lone CR and no last line end", async () => {
+  test("with a byte-order mark, a #! line, CRLF, lone CR and no final line ending", async () => {
     const files = {
       "main.lua": '\ufeff#!/usr/bin/env lua\r\nlocal s = [[x\r\ny]]\r\nR = require("a") .. #s -- end',
       "a.lua": "local v = 1\rreturn v",
@@ -233,7 +233,7 @@ describe("modules", () => {
     expect(bundle.modules[0]?.lines.count).toBe(5);
   });
 
-  test("whose name shadows nothing: locals of the bundle are out of reach", async () => {
+  test("cannot reach the bundle's own locals", async () => {
     const names = [
       "start",
       "modules",
@@ -258,7 +258,7 @@ describe("modules", () => {
 });
 
 describe("cycles", () => {
-  test("through functions they run", async () => {
+  test("through functions run", async () => {
     const files = {
       "main.lua": 'R = require("a").f()',
       "a.lua":
@@ -268,7 +268,7 @@ describe("cycles", () => {
     expect(await run(files, "R")).toBe("done");
   });
 
-  test("that publish themselves first run", async () => {
+  test("of modules that publish themselves first run", async () => {
     const files = {
       "main.lua": 'R = require("a").v',
       "a.lua": "local M = { early = 'e' }\npackage.loaded[...] = M\nM.v = require('b')\nreturn M",
@@ -277,7 +277,7 @@ describe("cycles", () => {
     expect(await run(files, "R")).toBe("e!");
   });
 
-  test("at load time they say which modules, in the process too", async () => {
+  test("while loading are an error that names the modules, in the process too", async () => {
     const files = {
       "main.lua": 'if true then require("a") end',
       "a.lua": "if true then require('b') end",
@@ -288,7 +288,7 @@ describe("cycles", () => {
     expect(result?.error).toContain("modules require each other while they load: a.lua -> b.lua -> a.lua");
   });
 
-  test("an error caught on the way is no cycle the second time", async () => {
+  test("are not reported after an error that was caught on the way", async () => {
     const files = {
       "main.lua": 'local ok1 = pcall(require, "a")\nFIX = true\nR = tostring(ok1) .. require("a")',
       "a.lua": "if not FIX then error('broken') end\nreturn 'fixed'",
@@ -298,7 +298,7 @@ describe("cycles", () => {
 });
 
 describe("constants", () => {
-  test("any value round-trips", async () => {
+  test("any value is restored unchanged", async () => {
     const nasty = `quote " ' \\ ]] ]==] \n \r\n \t \0 \x7f \u00e9 \u2028 \u{1f600} ${"\\n"} --[[`;
     const constants = {
       TEXT: nasty,

@@ -4,7 +4,7 @@ import { luaString } from "../../src/bundler/index.ts";
 import { evaluate } from "./aos.ts";
 import { bundled } from "./project.ts";
 
-/** One thing that a module does while it loads; `to` is taken modulo the modules that it may mean. */
+/** An action of a module while it loads; `to` is taken modulo the modules that it may refer to. */
 const action = fc.record({
   kind: fc.constantFrom(
     "require",
@@ -38,7 +38,7 @@ const module = fc.record({
 const graph = fc.array(module, { minLength: 1, maxLength: 7 });
 type Graph = Parameters<Parameters<typeof graph.map>[0]>[0];
 
-/** Modules by name. Requires while loading lead to later modules only; those in functions lead anywhere. */
+/** Modules by name. Requires while loading lead to later modules only, those in functions to any module. */
 function sources(modules: Graph): Map<string, string> {
   const names = modules.map(({ name }, i) => name.replace("%", String(i)));
   const texts = modules.map(({ actions, ending, failsOnce }, i) => {
@@ -80,7 +80,7 @@ local first = require("${names[0]}")
 T(S(first))
 for i = 1, #LATER do T(tostring((pcall(LATER[i])))) end`;
 
-/** Runs the same program with plain `require` over `package.preload`, then as a bundle; gives both traces. */
+/** Runs the same program with plain `require` over `package.preload`, then as a bundle; returns both traces. */
 async function compare(graphs: Graph[]): Promise<{ plain: string; bundle: string }[]> {
   const cases = await Promise.all(
     graphs.map(async (modules) => {
@@ -132,6 +132,6 @@ test("random module graphs behave as with plain require", { timeout: 120_000 }, 
     }),
     { numRuns: 6, endOnFailure: true },
   );
-  // The graphs must really load something for the comparison to say anything.
+  // The comparison means something only if the graphs really load modules.
   expect(loads).toBeGreaterThan(300);
 });

@@ -23,7 +23,7 @@ async function problems(
   throw error ?? new Error("expected the bundle to be refused");
 }
 
-test("the modules of each image are what the image itself answers", async () => {
+test("the list of each image's modules is what the image itself answers", async () => {
   const written = AOS_IMAGES.map((image) => ({
     ...image,
     modules: [...IN_EVERY_IMAGE, ...image.modules].sort(),
@@ -32,8 +32,8 @@ test("the modules of each image are what the image itself answers", async () => 
   expect(asked).toEqual(written);
 });
 
-describe("a module of the image is left to the image", () => {
-  test("also one that is loaded at its first use only", async () => {
+describe("a module of the image comes from the image", () => {
+  test("even if it is loaded at its first use only", async () => {
     const { text, warnings } = await bundled(
       {
         "main.lua": 'local bint = require(".bint")(256)\nR = tostring(bint("9007199254740993") + 1)',
@@ -44,7 +44,7 @@ describe("a module of the image is left to the image", () => {
     expect(await evaluate(`${text}\nreturn R`)).toBe("9007199254740994");
   });
 
-  test("in each image, by every name that it has", async () => {
+  test("in each image, by each of its names", async () => {
     for (const { name, modules } of AOS_IMAGES) {
       const names = [...IN_EVERY_IMAGE, ...modules].filter((each) => each !== ".eval");
       const requires = names.map((each) => `local _ = require(${JSON.stringify(each)})`).join(" ");
@@ -53,7 +53,7 @@ describe("a module of the image is left to the image", () => {
     }
   });
 
-  test("lsqlite3 is carried by one image: the others refuse it in the plan and name that one", async () => {
+  test("lsqlite3 exists in one image: the plan refuses it on the others and names that one", async () => {
     const text = 'local sqlite = require("lsqlite3")\nR = type(sqlite.open_memory)';
     const [missing] = await problems(text, "aos");
     expect(missing).toMatchObject({
@@ -67,14 +67,14 @@ describe("a module of the image is left to the image", () => {
     expect(loaded).toMatchObject({ error: undefined, output: expect.stringContaining("function") });
   });
 
-  test("its own spelling only: bint without the dot is nobody's", async () => {
+  test("in its own spelling only: bint without the dot belongs to nobody", async () => {
     expect((await problems('require("bint")', "aos")).map(({ code }) => code)).toEqual([
       "LUA_MODULE_MISSING",
     ]);
     await expect(evaluate('return require("bint")')).rejects.toThrow(/module 'bint' not found/);
   });
 
-  test("a project's file of a name that this image does not have is the project's", async () => {
+  test("unless this image lacks it: then a project's file has the name", async () => {
     const files = { "main.lua": 'R = require(".boot")', "boot.lua": 'return "own"' };
     expect((await bundled(files, { image: "aos-sqlite" })).modules.map(({ file }) => file)).toEqual([
       "boot.lua",
@@ -84,7 +84,7 @@ describe("a module of the image is left to the image", () => {
   });
 });
 
-test("an image with a small stack: what it cannot evaluate is refused in the plan, as JSON has it", async () => {
+test("what an image with a small stack cannot evaluate is refused in the plan, with JSON's limits", async () => {
   const made = async (bytes: number) =>
     await bundled({ "main.lua": `R = [[${"\n".repeat(bytes / 2)}${"x".repeat(bytes / 2)}]]` });
   const sqlite = imageModules("aos-sqlite");
@@ -98,8 +98,8 @@ test("an image with a small stack: what it cannot evaluate is refused in the pla
   expect(() => checkImage(large, imageModules("aos"), 3_000)).not.toThrow();
 });
 
-describe("an image that nobody here knows", () => {
-  test("a leading-dot name that is no file is taken as the image's, with a warning", async () => {
+describe("an unknown image", () => {
+  test("is assumed to have a leading-dot name that is not a file, with a warning", async () => {
     const text = 'local a = require(".native")\nlocal b = require(".native")\nlocal c = require(".utils")';
     const { warnings } = await bundled({ "main.lua": text }, { image: UNKNOWN });
     expect(warnings.map(({ code, at, got }) => ({ code, at, got }))).toEqual([
@@ -114,7 +114,7 @@ describe("an image that nobody here knows", () => {
     ]);
   });
 
-  test("when the image has none of that name, the load says so at the user's line", async () => {
+  test("that lacks the module fails the load at the user's line", async () => {
     const { text, map } = await bundled({ "main.lua": '\nlocal a = require(".native")' }, { image: UNKNOWN });
     const [loaded] = await aos([{ eval: text }]);
     expect(explainLuaError(loaded?.error ?? "", map)).toMatchObject({
@@ -124,7 +124,7 @@ describe("an image that nobody here knows", () => {
     });
   });
 
-  test("a WebAssembly file of one's own: its modules are read from its bytes", async () => {
+  test("in a WebAssembly file of the project has its modules read from its bytes", async () => {
     for (const { name, read } of packagedImages()) {
       const own = wasmModules("own.wasm", read());
       const known = imageModules(name);

@@ -12,11 +12,11 @@ afterAll(() => {
 
 const PROGRAM = 'local fleet = require("fleet")\nlocal json = require("json")\nreturn fleet, json\n';
 
-/** A project somewhere, with the library somewhere else. */
+/** A project in one place, with the library in another. */
 async function bundled(layout: {
   readonly project: string;
   readonly library: string;
-  /** The library's folder is a symbolic link to it. */
+  /** Whether the library's folder is a symbolic link. */
   readonly linked?: true;
   readonly files?: Record<string, string>;
   readonly search?: string[];
@@ -62,7 +62,7 @@ test("a program's bytes do not depend on where the library is installed", async 
   expect(bundles[0]?.modules.find(({ file }) => file === "ao-fleet/fleet/init.lua")?.name).toBe("fleet");
 });
 
-test("a project's own files do not take the place of the library's", async () => {
+test("a project's own files do not replace the library's", async () => {
   const trap = 'error("not the library")\n';
   const made = await bundled({
     project: "own",

@@ -18,7 +18,7 @@ async function problems(files: Files, options: Partial<BundleOptions> = {}): Pro
 const found = (list: readonly Problem[]) => list.map(({ code, at }) => `${code} ${at ?? ""}`.trim());
 const warned = ({ warnings }: Bundle) => found(warnings);
 
-describe("what cannot be loaded is an error of the plan", () => {
+describe("what cannot be loaded fails the plan", () => {
   test("all problems are reported at once, each at its place", async () => {
     const list = await problems(
       {
@@ -38,7 +38,7 @@ describe("what cannot be loaded is an error of the plan", () => {
     expect(list.every(({ remedy }) => remedy.length > 10)).toBe(true);
   });
 
-  test("a missing module says what was searched, relative to the project", async () => {
+  test("a missing module reports the searched places, relative to the project", async () => {
     const [problem] = await problems(
       { "src/main.lua": 'local x = require("lib.thing")' },
       { entry: "src/main.lua", search: ["vendor"] },
@@ -65,7 +65,7 @@ describe("what cannot be loaded is an error of the plan", () => {
     ["\nprint((1 + 2)", "main.lua:2:14", "(", 2, ")"],
     ['Handlers.add("a", function(m)\n  m.reply({})\n', "main.lua:3:1", "function", 1, "end"],
     ["-- end ] }\nlocal s = 'end' if a then", "main.lua:2:26", "if", 2, "end"],
-  ])("a file that ends too early says what is open, and where: %j", async (text, at, word, line, awaited) => {
+  ])("a file that ends too early reports what is open, and where: %j", async (text, at, word, line, awaited) => {
     const [problem] = await problems({ "main.lua": text });
     expect(problem).toMatchObject({
       code: "LUA_SYNTAX",
@@ -77,7 +77,7 @@ describe("what cannot be loaded is an error of the plan", () => {
     });
   });
 
-  test("a file that ends in the middle of an expression, a string or a comment says so", async () => {
+  test("a file that ends inside an expression, a string or a comment reports that", async () => {
     const ends = async (text: string) => {
       const [problem] = await problems({ "main.lua": text });
       return [problem?.what.replace("main.lua is not valid Lua 5.3: ", ""), problem?.got, problem?.at];
@@ -97,7 +97,7 @@ describe("what cannot be loaded is an error of the plan", () => {
     expect(await ends("x = 1\nend")).toEqual(["'<eof>' expected near 'end'.", "end", "main.lua:2:1"]);
   });
 
-  test("a block that another word closes says what it waits for", async () => {
+  test("a block closed by the wrong word reports the expected word", async () => {
     const [problem] = await problems({ "main.lua": "f(function()\n  return 1\n)" });
     expect(problem).toMatchObject({
       at: "main.lua:3:1",
@@ -107,18 +107,18 @@ describe("what cannot be loaded is an error of the plan", () => {
     });
   });
 
-  test("a name that differs in case only is missing, also where the file system would not mind", async () => {
+  test("a name that differs only in case is missing, even if the file system ignores case", async () => {
     expect(found(await problems({ "main.lua": 'require("Lib")', "lib.lua": "" }))).toEqual([
       "LUA_MODULE_MISSING main.lua:1:1",
     ]);
   });
 
-  test("an entry that is not there", async () => {
+  test("a missing entry", async () => {
     const [problem] = await problems({ "other.lua": "" });
     expect(problem).toMatchObject({ code: "LUA_ENTRY_MISSING", at: "entry" });
   });
 
-  test("what Lua's grammar allows and Lua refuses", async () => {
+  test("code that Lua's grammar allows and Lua refuses", async () => {
     const locals = Array.from({ length: 201 }, (_, i) => `local v${i}`).join("\n");
     const upvalues = `${Array.from({ length: 150 }, (_, i) => `local a${i}`).join(" ")}
 local function f() ${Array.from({ length: 150 }, (_, i) => `local b${i}`).join(" ")}
@@ -136,7 +136,7 @@ local function f() ${Array.from({ length: 150 }, (_, i) => `local b${i}`).join("
     ]);
   });
 
-  test("modules that certainly require each other while they load", async () => {
+  test("modules that always require each other while they load", async () => {
     const files = {
       "main.lua": 'require("a")',
       "a.lua": 'local b = require("b")',
@@ -152,7 +152,7 @@ local function f() ${Array.from({ length: 150 }, (_, i) => `local b${i}`).join("
     expect(silenced.modules).toHaveLength(3);
   });
 
-  test("a bundle over its budget, by module", async () => {
+  test("a bundle over its budget, with sizes by module", async () => {
     const files = { "main.lua": 'require("big")', "big.lua": `return "${"x".repeat(5000)}"` };
     const [problem] = await problems(files, { budget: { maxBytes: 6000 } });
     expect(problem).toMatchObject({
@@ -172,7 +172,7 @@ local function f() ${Array.from({ length: 150 }, (_, i) => `local b${i}`).join("
     expect(() => checkSize(bundle, bundle.bytes - 1)).toThrow(/BUNDLE_TOO_LARGE[\s\S]*big\.lua 5 kB/);
   });
 
-  test("a missing module can be left to the process, with a reason", async () => {
+  test("a missing module may be left to the process, with a reason", async () => {
     const files = { "main.lua": 'require("gone")' };
     expect(
       (await bundled(files, { silence: { LUA_MODULE_MISSING: "loaded by hand" } })).modules,
@@ -191,7 +191,7 @@ local function f() ${Array.from({ length: 150 }, (_, i) => `local b${i}`).join("
 });
 
 describe("what loads and may surprise is a warning", () => {
-  test("globals that are assigned, where the list of the program's globals names others", async () => {
+  test("assignments to globals that the program's list of globals does not name", async () => {
     const main =
       "local a = 1\na = 2\nBalances = Balances or {}\nfunction helper() count = (count or 0) + 1 end\n_G.other = 1\nBalances = {}\nName = 'x'\nlocal function f(p) p = 1 end";
     const bundle = await bundled({ "main.lua": main }, { state: ["other"] });
@@ -213,7 +213,7 @@ describe("what loads and may surprise is a warning", () => {
         ),
       ),
     ).toEqual([]);
-    // Without a list, and without a declared state, whatever messages change is carried.
+    // Without a list and without a declared state, everything that messages change is handed over.
     expect(warned(await bundled({ "main.lua": main }))).toEqual([]);
   });
 
@@ -230,7 +230,7 @@ describe("what loads and may surprise is a warning", () => {
     ["function returning -1", "function(m) return -1 end"],
     ["function returning break", 'function() return "break" end'],
     ["an empty table", "{}"],
-  ])("a handler that swallows everything before others: %s", async (_, pattern) => {
+  ])("a handler that swallows every message before others: %s", async (_, pattern) => {
     const files = {
       "main.lua": `require("a")\nHandlers.add("ping", "Ping", print)`,
       "a.lua": `\nHandlers.add("all", ${pattern}, print)`,
@@ -250,7 +250,7 @@ describe("what loads and may surprise is a warning", () => {
     ],
     ["by number", 'Handlers.add("all", function() return 1 end, print) Handlers.add("p", "P", print)'],
     ["by its action", 'Handlers.add("p", print) Handlers.add("q", print)'],
-  ])("a handler %s is no such handler", async (_, main) => {
+  ])("but not a handler %s", async (_, main) => {
     expect(warned(await bundled({ "main.lua": main }))).toEqual([]);
   });
 
@@ -270,7 +270,7 @@ describe("what loads and may surprise is a warning", () => {
     };
     const bundle = await bundled(files, { entry: "app/main.lua" });
     expect(warned(bundle)).toEqual(["LUA_MODULE_UNUSED app/old/left.lua"]);
-    // A file among others shares its folder with other programs: nothing can be said.
+    // A single-file program shares its folder with other programs, so nothing can be concluded.
     expect(warned(await bundled({ "one.lua": "", "two.lua": "" }, { entry: "one.lua" }))).toEqual([]);
   });
 
@@ -296,7 +296,7 @@ describe("what loads and may surprise is a warning", () => {
     expect((await bundled(files, { shared: ["Info"], silence })).warnings).toEqual([]);
   });
 
-  test("nothing is said of the prelude's own code", async () => {
+  test("the prelude's own code causes no warning", async () => {
     const files = {
       "main.lua": "",
       "lib/base/init.lua": 'Base = {} require("base.part")',

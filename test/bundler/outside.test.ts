@@ -5,7 +5,7 @@ import { type BundleOptions, bundle } from "../../src/bundler/index.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { project } from "./project.ts";
 
-/** A project beside which there is a file that is nobody's business. */
+/** A project, and a file next to it that does not belong to it. */
 function beside(files: Record<string, string>): { root: string; outer: string } {
   const outer = project({ "secret.lua": 'return "secret"', "other/part.lua": 'return "other"' });
   for (const [file, text] of Object.entries(files)) {
@@ -25,7 +25,7 @@ async function codes(root: string, options: Partial<BundleOptions> = {}): Promis
   }
 }
 
-describe("no name reads a file outside of the project", () => {
+describe("no name reads a file outside the project", () => {
   test.each(["../secret", "./../secret", "a/../../secret", "../../project/../secret"])("%s", async (name) => {
     const { root } = beside({ "main.lua": `require("${name}")` });
     const [problem] = await codes(root);
@@ -46,7 +46,7 @@ describe("no name reads a file outside of the project", () => {
     });
   });
 
-  test("a path of this machine is none: `/x`, and `..x.y`, which became `/x/y`", async () => {
+  test("an absolute path is not used: `/x`, and `..x.y`, which became `/x/y`", async () => {
     const { root, outer } = beside({});
     const path = join(outer, "secret").slice(1);
     for (const name of [`/${path}`, `..${path.replaceAll("/", ".")}`]) {
@@ -59,14 +59,14 @@ describe("no name reads a file outside of the project", () => {
     }
   });
 
-  test("as aos' .load has it, ..x.y, /x/y and ../x/y are the project's x/y.lua", async () => {
+  test("as in aos' .load, ..x.y, /x/y and ../x/y are the project's x/y.lua", async () => {
     for (const name of ["..x.y", "/x/y", "../x/y"]) {
       const { root } = beside({ "main.lua": `require("${name}")`, "x/y.lua": "return 1" });
       expect(await codes(root)).toEqual(["main.lua", "x/y.lua"]);
     }
   });
 
-  test("symbolic links do not lead out, to a file or through a folder", async () => {
+  test("symbolic links do not lead outside, to a file or through a folder", async () => {
     const { root, outer } = beside({ "main.lua": 'require("linked")\nrequire("there.part")' });
     symlinkSync(join(outer, "secret.lua"), join(root, "linked.lua"));
     symlinkSync(join(outer, "other"), join(root, "there"));
@@ -74,12 +74,12 @@ describe("no name reads a file outside of the project", () => {
       "LUA_MODULE_OUTSIDE main.lua:1:1 linked.lua",
       "LUA_MODULE_OUTSIDE main.lua:2:1 there/part.lua",
     ]);
-    // A folder that the declaration names is the project's, links to it included.
+    // A folder that the declaration names belongs to the project, links to it included.
     writeFileSync(join(root, "main.lua"), 'require("there.part")');
     expect(await codes(root, { search: ["../other"] })).toEqual(["main.lua", "there/part.lua"]);
   });
 
-  test("links inside of the project, a linked project and linked packages are followed", async () => {
+  test("links inside the project, a linked project and linked packages are followed", async () => {
     const { root, outer } = beside({
       "main.lua": 'require("here")\nrequire("tool.part")',
       "lib/real.lua": "return 1",
@@ -96,7 +96,7 @@ describe("no name reads a file outside of the project", () => {
     expect(await codes(join(outer, "again"))).toEqual(files);
   });
 
-  test("a package does not reach out either: by a name, or by its package.json", async () => {
+  test("a package does not reach outside either: by a name, or by its package.json", async () => {
     const { root } = beside({
       "main.lua": 'require("tool/../../../secret")\nrequire("evil")\nrequire("tool.up")',
       "node_modules/tool/up.lua": 'require("../../../secret")',
@@ -109,7 +109,7 @@ describe("no name reads a file outside of the project", () => {
     ]);
   });
 
-  test("an included name and a computed one stay inside, and under pcall nothing is read", async () => {
+  test("included and computed names stay inside, and nothing is read under pcall", async () => {
     const { root } = beside({
       "main.lua": 'local up = "../"\nrequire(up .. "secret")\npcall(require, "../secret")',
     });
@@ -125,7 +125,7 @@ test("a program deep in a project finds its modules from any folder above it", a
     "contracts/token/src/contracts/main.lua": 'require("src.handlers.mint")\nrequire("json")',
     "contracts/token/src/handlers/mint.lua": 'return require("src.libs.math")',
     "contracts/token/src/libs/math.lua": "return 1",
-    // A folder above takes no name of aos.
+    // A folder above does not take names of aos.
     "contracts/json.lua": "return 1",
   });
   expect(await codes(root, { entry: "contracts/token/src/contracts/main.lua" })).toEqual([

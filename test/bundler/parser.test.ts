@@ -8,7 +8,7 @@ import { FleetError } from "../../src/core/errors.ts";
 import { evaluate } from "./aos.ts";
 import { project } from "./project.ts";
 
-/** A text with every kind of statement and token; what is cut or doubled in it gives near-Lua of every sort. */
+/** A text with every kind of statement and token; cutting or doubling parts of it makes near-Lua of every kind. */
 const SEED = `#!/usr/bin/lua
 local a, b <close_by>, c = 1, 0x1F // 3, 2e-3 -- comment
 --[==[ long
@@ -40,8 +40,8 @@ const nearLua = fc
     cuts.reduce((text, [at, length, put]) => text.slice(0, at) + put + text.slice(at + length), SEED),
   );
 
-describe("any text gives facts or a fault", () => {
-  test("near-Lua, noise and bytes never break the parser path", () => {
+describe("any text is parsed or reported as faulty", () => {
+  test("near-Lua, noise and bytes never crash the parser", () => {
     const anything = fc.oneof(
       nearLua,
       fc.string({ maxLength: 200, unit: "binary" }),
@@ -62,7 +62,7 @@ describe("any text gives facts or a fault", () => {
     );
   });
 
-  test("bundling a random text gives a bundle or a FleetError, nothing else", async () => {
+  test("bundling a random text returns a bundle or throws a FleetError, nothing else", async () => {
     await fc.assert(
       fc.asyncProperty(nearLua, async (text) => {
         const root = project({ "main.lua": text });
@@ -76,7 +76,7 @@ describe("any text gives facts or a fault", () => {
     );
   });
 
-  test("nesting without end is a fault, not a crash", () => {
+  test("endless nesting is a fault, not a crash", () => {
     for (const open of ["(", "{", "f(", "do ", "function() ", "not ", "- ", "a[", "x = "]) {
       const { fault, limits } = analyse(`return ${open.repeat(100_000)}`);
       expect(fault !== undefined || limits.length > 0).toBe(true);
@@ -105,7 +105,7 @@ describe("any text gives facts or a fault", () => {
 test("accepts and refuses what Lua in aos accepts and refuses, minified or not", {
   timeout: 60_000,
 }, async () => {
-  // An unknown attribute is Lua 5.4; a `#!` line is skipped by the stand-alone interpreter alone.
+  // An unknown attribute is Lua 5.4; only the stand-alone interpreter skips a `#!` line.
   const seed = Date.now() & 0x7fffffff;
   const samples = fc
     .sample(nearLua, { numRuns: 1200, seed })
@@ -164,7 +164,7 @@ test("accepts and refuses what Lua in aos accepts and refuses, minified or not",
   const check = (list: string[]) =>
     `local t = {} for i, s in ipairs${listed(list)} do t[i] = load(s) and "1" or "0" end return table.concat(t)`;
   const told = mine.map((accepted) => (accepted ? "1" : "0")).join("");
-  /** The texts about which aos says otherwise; named, since the bits alone tell nobody which. */
+  /** The texts on which aos disagrees; named, because the bits alone do not identify them. */
   const disputed = async (list: string[]) => {
     const said = String(await evaluate(check(list)));
     expect(said).toHaveLength(list.length);

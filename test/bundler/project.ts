@@ -6,7 +6,7 @@ import { type Bundle, type BundleOptions, bundle } from "../../src/bundler/index
 
 const made: string[] = [];
 
-/** A folder with these files in it, removed after the tests. */
+/** A folder with these files, removed after the tests. */
 export function project(files: Readonly<Record<string, string | Buffer>>): string {
   const root = mkdtempSync(join(tmpdir(), "fleet-bundler-"));
   made.push(root);

@@ -6,7 +6,7 @@ const LIST =
   'local t = {} for _, h in ipairs(Handlers.list) do t[#t + 1] = h.name end return table.concat(t, " ")';
 
 describe("an old and a new bundle in one process", () => {
-  test("new code wins, in lazy requires and for a later Eval too", async () => {
+  test("new code takes over, in lazy requires and for a later Eval too", async () => {
     const main = 'function Ask() return require("late").v .. require("a").v end';
     const old = await bundled({
       "main.lua": main,
@@ -31,13 +31,13 @@ describe("an old and a new bundle in one process", () => {
     ).toBe("truetrue2");
   });
 
-  test("modules that are gone cannot be required any more", async () => {
+  test("removed modules can no longer be required", async () => {
     const old = await bundled({ "main.lua": 'require("a")', "a.lua": "return 1" });
     const now = await bundled({ "main.lua": "" });
     expect(await evaluate(old.text, now.text, 'return tostring(pcall(require, "a"))')).toBe("false");
   });
 
-  test("handlers that are gone are removed, the others stand in the new order, foreign ones stay", async () => {
+  test("removed handlers are gone, the others are in the new order, foreign ones stay", async () => {
     const add = (name: string) => `Handlers.add("${name}", "${name}", function() end)`;
     const old = await bundled({ "main.lua": ["a", "gone", "last"].map(add).join("\n") });
     const now = await bundled({ "main.lua": ["new", "a", "last"].map(add).join("\n") });
@@ -68,13 +68,13 @@ describe("an old and a new bundle in one process", () => {
     expect(await evaluate(text, text, check)).toBe("[1]true");
   });
 
-  test("bundles of two names live side by side", async () => {
+  test("bundles with two names coexist", async () => {
     const one = await bundled({ "main.lua": 'Handlers.add("one", "One", print)' }, { name: "one" });
     const two = await bundled({ "main.lua": 'Handlers.add("two", "Two", print)' }, { name: "two" });
     expect(await evaluate(one.text, two.text, one.text, LIST)).toBe("_eval _default one two");
   });
 
-  test("an error while loading puts handlers and modules back, even where memory is not discarded", async () => {
+  test("an error while loading restores handlers and modules, even if the memory is not discarded", async () => {
     const old = await bundled({
       "main.lua": 'require("a") Handlers.add("h", "H", print)',
       "a.lua": "return 'old'",
@@ -89,7 +89,7 @@ describe("an old and a new bundle in one process", () => {
     expect(await evaluate(old.text, kept)).toMatch(/^false\[string "aos"\]:\d+: nooldhH3$/);
   });
 
-  test("an error value that is a table becomes text that aos can show", async () => {
+  test("an error value that is a table becomes a string that aos can show", async () => {
     const { text } = await bundled({ "main.lua": 'error({ code = "NOPE", message = "not now" })' });
     const [result] = await aos([{ eval: text }]);
     expect(result?.error).toContain("NOPE: not now");

