@@ -35,9 +35,9 @@ const item = (id: string, name: string, more: { generation?: number; owner?: str
 interface World {
   readonly items: readonly FoundItem[];
   readonly retired?: readonly string[];
-  /** Ids by name, as the ledger has them registered. */
+  /** Ids by name, as registered in the ledger. */
   readonly registered?: Readonly<Record<string, string>>;
-  /** The process that battle's router gives nine of ten requests to, and the one that has the tenth. */
+  /** The process to which battle's router gives nine of ten requests, and the one that gets the tenth. */
   readonly routed?: readonly [most: string, rest: string];
 }
 
@@ -107,7 +107,7 @@ const declared = (name: string): Partial<EngineEvent> =>
     },
   }) as unknown as Partial<EngineEvent>;
 
-/** Runs `fleet adopt` where the program declares a ledger and battle; `adoption` is what the providers were told. */
+/** Runs `fleet adopt` for a program that declares a ledger and battle; `adoption` is what the providers received. */
 async function adopt(words: readonly string[], given: World, more: { tty?: boolean; choose?: number } = {}) {
   let adoption: Adoption | undefined;
   let path = "";
@@ -134,7 +134,7 @@ async function adopt(words: readonly string[], given: World, more: { tty?: boole
 const BOTH = [item("ledger", LEDGER), item("one", "battle")];
 
 describe("fleet adopt", () => {
-  it("tells the providers which processes to take, and makes none", async () => {
+  it("passes the processes to adopt to the providers, and creates none", async () => {
     const { ran, adoption, left } = await adopt(["--yes"], {
       items: BOTH,
       registered: { battle: "one" },
@@ -157,13 +157,13 @@ describe("fleet adopt", () => {
     expect(Object.keys(ran.json<{ adopted: object }>().adopted)).toEqual([LEDGER, "battle"]);
   });
 
-  it("changes nothing when it only looks", async () => {
+  it("changes nothing in a dry run", async () => {
     const { ran, ups } = await adopt(["--dry-run"], { items: BOTH });
     expect([ran.code, ups]).toEqual([0, 0]);
     expect(ran.json()).toMatchObject({ dryRun: true, adopted: { battle: { processId: idOf("one") } } });
   });
 
-  it("stops when a member is missing, and says what it saw of it", async () => {
+  it("fails when a member is missing, and lists what it found of it", async () => {
     const retired = await adopt(["--yes"], { items: BOTH, retired: ["one"] });
     expect([retired.ran.code, retired.ups]).toEqual([1, 0]);
     expect(retired.ran.stderr).toContain("it was retired");
@@ -174,14 +174,14 @@ describe("fleet adopt", () => {
     expect(foreign.ran.json()).toMatchObject({ error: { code: "ADOPT_MISSING" } });
   });
 
-  it("makes the missing ones when that is allowed", async () => {
+  it("creates missing members if that is allowed", async () => {
     const { ran, adoption } = await adopt(["--yes", "--allow-create"], { items: [item("ledger", LEDGER)] });
     expect(ran.code).toBe(0);
     expect(adoption).toMatchObject({ allowCreate: true });
     expect(Object.keys(adoption?.members ?? {})).toEqual([LEDGER]);
   });
 
-  it("lists several, and takes the one that is named or chosen", async () => {
+  it("lists several candidates, and takes the one that is named or chosen", async () => {
     const items = [...BOTH, item("two", "battle", { generation: 2 })];
     const listed = await adopt(["--yes"], { items });
     expect(listed.ran.code).toBe(1);
@@ -193,13 +193,13 @@ describe("fleet adopt", () => {
     expect(chosen.adoption?.members.battle).toMatchObject({ processId: idOf("two"), generation: 2 });
   });
 
-  it("takes the one of several that the ledger knows", async () => {
+  it("takes the candidate that the ledger knows", async () => {
     const items = [...BOTH, item("two", "battle")];
     const { adoption } = await adopt(["--yes"], { items, registered: { battle: "two" } });
     expect(adoption?.members.battle?.processId).toBe(idOf("two"));
   });
 
-  it("takes the one of several that the router gives most requests to, whatever is newer or registered", async () => {
+  it("takes the candidate that the router gives most requests to, even if another is newer or registered", async () => {
     const items = [...BOTH, item("two", "battle", { generation: 2 })];
     const given = { items, registered: { battle: "two" } };
     const serving = await adopt(["--yes"], { ...given, routed: ["one", "two"] });
@@ -208,14 +208,14 @@ describe("fleet adopt", () => {
     expect(gone.adoption?.members.battle?.processId).toBe(idOf("two"));
   });
 
-  it("refuses an id that cannot be the member, and a name that is none", async () => {
+  it("refuses an id that cannot be the member, and an unknown name", async () => {
     const strange = await adopt(["--yes", "--process", `battle=${idOf("nowhere")}`], { items: BOTH });
     expect(strange.ran.json()).toMatchObject({ error: { code: "ADOPT_REFUSED" } });
     const unknown = await adopt(["--yes", "--process", `bottle=${idOf("one")}`], { items: BOTH });
     expect(unknown.ran.code).toBe(2);
   });
 
-  it("asks nobody where nobody is", async () => {
+  it("asks nothing without a terminal", async () => {
     const { ran, ups } = await adopt([], { items: BOTH });
     expect([ran.code, ups]).toEqual([2, 0]);
   });

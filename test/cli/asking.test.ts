@@ -64,7 +64,7 @@ test("call shows every digit of a reply, as text and as JSON", async () => {
   expect(json.stdout).toMatch(/"supply": ?340282366920938463463374607431768211455/);
 });
 
-test("status shows every process by its own word, and succeeds when all are HEALTHY", async () => {
+test("status shows every process by its own answer, and succeeds when all are HEALTHY", async () => {
   const ao = fakeAo(healthy());
   const ran = await fleet(["status", "--json"], { fleet: fakeFleet(ao, two) });
   expect(ran.code).toBe(0);
@@ -85,7 +85,7 @@ test("status shows every process by its own word, and succeeds when all are HEAL
     })),
   });
   expect(ao.sent.map(({ tags }) => tags.Action)).toEqual(["HEALTH_CHECK", "HEALTH_CHECK"]);
-  // All kinds: what was changed by hand is a check of another kind than liveness.
+  // All check types: a change by hand fails a check of another type than liveness.
   expect(ao.sent.map(({ data }) => JSON.parse(data).healthCheck.checkType)).toEqual(["ALL", "ALL"]);
   const text = await fleet(["status"], { fleet: fakeFleet(ao, two) });
   expect(text.stdout).toContain(
@@ -93,7 +93,7 @@ test("status shows every process by its own word, and succeeds when all are HEAL
   );
 });
 
-test("status is code 1, with the reason, when one process is not HEALTHY", async () => {
+test("status exits with 1 and the reason when a process is not HEALTHY", async () => {
   const behave: Behaviour = (request) =>
     healthy(request.processId === idOf("shop") ? "DEGRADED" : "HEALTHY")(request);
   const ran = await fleet(["status"], { fleet: fakeFleet(fakeAo(behave), two) });
@@ -101,7 +101,7 @@ test("status is code 1, with the reason, when one process is not HEALTHY", async
   expect(ran.stdout).toContain("shop: peers is DEGRADED: no shop");
 });
 
-test("status shows a silent process as OFFLINE, other code as drift, and asks the others all the same", async () => {
+test("status shows a silent process as OFFLINE and other code as drift, and still reads the others", async () => {
   const behave: Behaviour = (request) =>
     request.processId === idOf("shop") ? {} : healthy("HEALTHY", "cd".repeat(32))(request);
   const ran = await fleet(["status", "--json"], { fleet: fakeFleet(fakeAo(behave), two) });
@@ -114,7 +114,7 @@ test("status shows a silent process as OFFLINE, other code as drift, and asks th
   });
 });
 
-test("status says unknown, with what was known before, of a process whose compute unit is slow or down", async () => {
+test("status shows UNKNOWN and the last known values for a process whose compute unit is slow or down", async () => {
   let slow = false;
   const down = new FleetError(
     { code: "UNIT_SLOW", what: "The compute unit at http://cu did not answer in time", remedy: "Wait." },
@@ -173,7 +173,7 @@ test("status --quick signs nothing", async () => {
   expect(ao.sent).toEqual([]);
 });
 
-test("status --watch looks again until it is ended", async () => {
+test("status --watch repeats until it is ended", async () => {
   const ao = fakeAo(healthy());
   let rounds = 0;
   const pause = async () => {
@@ -186,7 +186,7 @@ test("status --watch looks again until it is ended", async () => {
   expect((await fleet(["status", "--watch", "--json"])).code).toBe(2);
 });
 
-test("discover lists what the ledger has registered", async () => {
+test("discover lists what is registered in the ledger", async () => {
   const processes = {
     [idOf("battle")]: {
       processType: "BATTLE",
@@ -211,7 +211,7 @@ test("discover lists what the ledger has registered", async () => {
   expect(none.stderr).toContain("[NO_LEDGER]");
 });
 
-test("call prints the reply; data, tags and the epoch are sent as given", async () => {
+test("call prints the reply, and sends data, tags and epoch unchanged", async () => {
   const ao = fakeAo(({ action, data }) =>
     action === "Info"
       ? { reply: { success: true, epoch: 7 } }
@@ -245,7 +245,7 @@ test("call prints the reply; data, tags and the epoch are sent as given", async 
   expect(ao.sent[1]?.tags["Correlation-Id"]).toMatch(/./);
 });
 
-test("call is code 1 when the reply says success: false", async () => {
+test("call exits with 1 when the reply has success: false", async () => {
   const ao = fakeAo(() => ({ reply: { success: false, error: { code: "NOPE", message: "no" } } }));
   const ran = await fleet(["call", "battle", "X"], { fleet: fakeFleet(ao, two) });
   expect(ran.code).toBe(1);
@@ -260,7 +260,7 @@ test("call waits for a reply that comes after the process asked a peer", async (
 
 const toUs = (tags: Evaluation["messages"][number]["tags"], data = "") => ({ target: ADDRESS, tags, data });
 
-test("call takes no answer to another message for its own", async () => {
+test("call does not take the answer to another message for its own", async () => {
   const timeout = toUs(
     { Action: "Error-Response", "Correlation-Id": "another call" },
     '{"success":false,"error":{"code":"TIMEOUT","message":"the answer took too long"}}',
@@ -283,7 +283,7 @@ test("call takes no answer to another message for its own", async () => {
 });
 
 test.each([
-  ["a text", toUs({}, "moved"), 0, "moved"],
+  ["a string", toUs({}, "moved"), 0, "moved"],
   ["digits", toUs({ Action: "Moved" }, "222"), 0, "222"],
   ["digits beyond a double", toUs({}, "12345678901234567890"), 0, "12345678901234567890"],
   ["null", toUs({}, "null"), 0, "null"],
@@ -297,7 +297,7 @@ test.each([
   expect(ran.code).toBe(code);
 });
 
-test("call says what came back when there is no reply, an error, or only an output", async () => {
+test("call shows what came back when there is no reply, an error, or only an output", async () => {
   const silent = await fleet(["call", "battle", "X"], {
     fleet: fakeFleet(
       fakeAo(() => ({ output: "New Message From AAA...AAA: Action = X" })),
@@ -321,7 +321,7 @@ test("call says what came back when there is no reply, an error, or only an outp
   expect(evaluated).toMatchObject({ code: 0, stdout: "ran return 2\n" });
 });
 
-/** aos that belongs to this wallet: it runs Evals, and those of a dry run that reverse a text say it. */
+/** aos that belongs to this wallet: it runs Evals, and in dry runs those that reverse a string. */
 const ours =
   (answer: Answer = {}): Behaviour =>
   ({ data }) => {
@@ -343,7 +343,7 @@ const spawnedBy = (owner: string, behave: Behaviour) => {
 };
 const assignment = ["call", "battle", "Eval", "--raw", "--data", "Limit = 5"];
 
-test("call says of an Eval that returns nothing that it was evaluated, and where", async () => {
+test("call reports an Eval that returns nothing as evaluated, with its slot", async () => {
   const given = { fleet: fakeFleet(fakeAo(ours()), two), history: ordered };
   expect(await fleet(assignment, given)).toMatchObject({
     code: 0,
@@ -351,7 +351,7 @@ test("call says of an Eval that returns nothing that it was evaluated, and where
   });
   const json = await fleet([...assignment, "--json"], given);
   expect(json.json()).toMatchObject({ success: true, data: "" });
-  // Not found in the order: nothing is said of a slot.
+  // Not found in the order: no slot is reported.
   const elsewhere = { ...ordered, range: async () => [] };
   const ran = await fleet(assignment, {
     ...given,
@@ -372,7 +372,7 @@ test("call does not wait for a reply to an Eval that sends something to others",
   expect(ran).toMatchObject({ code: 0, stdout: "sent\n" });
 });
 
-test("call takes for run what the spawner of the process sent, where a unit takes no Eval in dry runs", async () => {
+test("call reports an Eval by the process' spawner as evaluated, even if the unit evaluates none in dry runs", async () => {
   const mine = {
     fleet: fakeFleet(
       spawnedBy(ADDRESS, () => ({})),
@@ -381,7 +381,7 @@ test("call takes for run what the spawner of the process sent, where a unit take
     history: ordered,
   };
   expect((await fleet(assignment, mine)).code).toBe(0);
-  // Nobody knows whose it is.
+  // The owner is unknown.
   const unknown = await fleet(assignment, {
     fleet: fakeFleet(
       fakeAo(() => ({})),
@@ -394,8 +394,8 @@ test("call takes for run what the spawner of the process sent, where a unit take
 
 test.each([
   ["went to the inbox", { output: "New Message From AAA...AAA: Action = Eval" }],
-  ["vanished without a word", {}],
-])("call names the owner and the wallet where another wallet's Eval %s", async (_, answer) => {
+  ["vanished without an answer", {}],
+])("call names the owner and the wallet when another wallet's Eval %s", async (_, answer) => {
   const owner = "O".repeat(43);
   const ran = await fleet(assignment, {
     fleet: fakeFleet(
@@ -407,7 +407,7 @@ test.each([
   for (const address of [owner, ADDRESS]) expect(ran.stderr).toContain(address);
 });
 
-test("call --control asks the library for the epoch, and refuses a member without it before anything is sent", async () => {
+test("call --control sends the library's epoch, and refuses a member without the library before sending", async () => {
   const ao = fakeAo(({ action }) => ({
     reply: { success: true, ...(action === "Info" ? { epoch: 7 } : {}) },
   }));
@@ -422,7 +422,7 @@ test("call --control asks the library for the epoch, and refuses a member withou
   expect(ao.sent).toHaveLength(2);
 });
 
-test("call takes data from stdin and from a file, and refuses what is no JSON before anything is sent", async () => {
+test("call reads data from stdin and from a file, and refuses invalid JSON before sending", async () => {
   const ao = fakeAo(({ data }) => ({ reply: { success: true, data } }));
   const given = { fleet: fakeFleet(ao, two), stdin: '{"from":"stdin"}' };
   expect((await fleet(["call", "battle", "X", "--data", "-", "--json"], given)).json()).toMatchObject({
@@ -438,7 +438,7 @@ test("call takes data from stdin and from a file, and refuses what is no JSON be
   expect(ao.sent).toHaveLength(1);
 });
 
-test("a process is named by member or AO id; a misspelt one is met with the nearest", async () => {
+test("a process is named by member or AO id; a misspelt name gets the nearest suggestion", async () => {
   const ao = fakeAo(() => ({ reply: { success: true } }));
   const stranger = "z".repeat(43);
   await fleet(["call", stranger, "Info"], { fleet: fakeFleet(ao, two) });
@@ -448,7 +448,7 @@ test("a process is named by member or AO id; a misspelt one is met with the near
   expect(ran.stderr).toContain('Mend the name: "battle"?');
 });
 
-/** Messages at slots 0, 1, …; each with its result. */
+/** Messages at slots 0, 1, …, each with its result. */
 function historyOf(messages: { action: string; data?: string; result?: Partial<Evaluation> }[]) {
   const scheduled = messages.map(
     ({ action, data = "" }, slot): Scheduled => ({
@@ -471,7 +471,7 @@ function historyOf(messages: { action: string; data?: string; result?: Partial<E
   };
 }
 
-test("logs shows the newest messages by slot with what came of them", async () => {
+test("logs shows the newest messages by slot with their results", async () => {
   const history = historyOf([
     { action: "(spawn)", result: {} },
     {
@@ -501,7 +501,7 @@ test("logs shows the newest messages by slot with what came of them", async () =
   ]);
 });
 
-test("logs --errors looks back for failures and refusals, and knows whose code they came from", async () => {
+test("logs --errors searches back for failures and refusals, and names the code they came from", async () => {
   const load = `local x\nreturn Fleet.commit({ process = "battle", sourceHash = "${HASH}", version = "1", epoch = __epoch })`;
   const fine = { action: "Info", result: {} };
   const history = historyOf([
@@ -532,7 +532,7 @@ test("logs --errors looks back for failures and refusals, and knows whose code t
   ]);
 });
 
-test("logs --follow goes on with new messages", async () => {
+test("logs --follow continues with new messages", async () => {
   const messages: Parameters<typeof historyOf>[0] = [{ action: "Old", result: {} }];
   const history = {
     latest: () => historyOf(messages).latest(),
@@ -555,7 +555,7 @@ test("logs --follow goes on with new messages", async () => {
   expect(ran.stdout.match(/Old|New\d/g)).toEqual(["Old", "New1", "New2"]);
 });
 
-test("localnet speaks to the embedded network of the stack's folder", async () => {
+test("localnet uses the embedded network of the stack's folder", async () => {
   const dirs: string[] = [];
   const note = (dir: string) => {
     dirs.push(dir);

@@ -1,4 +1,4 @@
-/** Commands that look at a fleet, on a member without the library (`lib: false`): only what aos itself answers is asked of it. */
+/** Commands that read a fleet, on a member without the library (`lib: false`): they use only what aos itself answers. */
 import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ import { ADDRESS, type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member }
 const CODE = ["HANDLER a1.b2 move", "FUNCTION c3 Transfer"];
 const token = member("token", { lib: false, code: CODE });
 
-/** aos with a plain program in it: it runs Evals of its owner and takes nothing else. */
+/** aos with a plain program in it: it runs its owner's Evals and handles nothing else. */
 const plain =
   (code: readonly string[] = CODE): Behaviour =>
   ({ action, data }) => {
@@ -37,10 +37,10 @@ const plain =
     return { output: JSON.stringify({ fleet: "alive", nonce, code }) };
   };
 
-/** aos that does not take this wallet for its owner. */
+/** aos that another wallet owns. */
 const foreign: Behaviour = () => ({ output: "New Message From abc...def: Action = Eval" });
 
-/** aos whose program fails on everything. */
+/** aos whose program fails on every message. */
 const failing: Behaviour = () => ({ error: "boom" });
 
 const fleetOf = (behave: Behaviour, members = [token]) => {
@@ -59,7 +59,7 @@ test.each([
   ],
   ["UNHEALTHY", foreign, 1, [expect.stringContaining("[NOT_OWNER]")]],
   ["UNHEALTHY", failing, 1, [expect.stringContaining("[PROCESS_ERROR]")]],
-])("status is %s by a signed Eval", async (health, behave, code, reasons) => {
+])("status reports %s by a signed Eval", async (health, behave, code, reasons) => {
   const { ao, session } = fleetOf(behave);
   const ran = await fleet(["status", "--json"], { fleet: session });
   expect(ran.json()).toMatchObject({ processes: [{ name: "token", health, reasons }] });
@@ -81,7 +81,7 @@ test.each([
   if (health === "UNKNOWN") expect(row?.reasons.join()).toContain("no library of the fleet (lib: false)");
 });
 
-/** The monitor's last of four rounds: enough for a silent process to be OFFLINE. */
+/** The last of the monitor's four rounds: enough for a silent process to be OFFLINE. */
 async function watched(behave: Behaviour) {
   const { session, ao } = fleetOf(behave);
   const store = openStore(":memory:");
@@ -109,7 +109,7 @@ async function watched(behave: Behaviour) {
   };
 }
 
-test("monitor reads it by dry runs: healthy, changed by hand, or not known, which is no alert", async () => {
+test("monitor reads it by dry runs: healthy, changed by hand, or unknown, which is not an alert", async () => {
   expect(await watched(plain())).toMatchObject({
     ...{ state: "HEALTHY", alerts: [], version: "1.0.0", sent: [] },
     counts: { state: "HEALTHY", passed: true },
@@ -124,7 +124,7 @@ test("monitor reads it by dry runs: healthy, changed by hand, or not known, whic
   });
 });
 
-test("the dashboard shows it by a dry run", async () => {
+test("the dashboard reads it by a dry run", async () => {
   const look = async (behave: Behaviour) =>
     (await lookAt(fleetOf(behave).session, token, { dependsOn: [], explorer: null })).view;
   expect(await look(plain())).toMatchObject({ health: "HEALTHY", sourceHash: HASH, reasons: [] });
@@ -132,7 +132,7 @@ test("the dashboard shows it by a dry run", async () => {
   expect(await look(foreign)).toMatchObject({ health: "UNKNOWN" });
 });
 
-/** The order of a process that gets one message between two looks. */
+/** The order of a process that gets one message between two reads. */
 function historyOf(): History {
   let latest = 4;
   return { latest: async () => latest++, range: async () => [] } as unknown as History;
@@ -168,7 +168,7 @@ function subjectOf(session: FleetSession, members = session.members): Subject {
   };
 }
 
-test("validate passes what aos answers, and skips by name what the library would", async () => {
+test("validate passes what aos answers, and lists as skipped what needs the library", async () => {
   const { ao, session } = fleetOf(plain());
   const results = async (validate: typeof validateHealth) =>
     Object.fromEntries(
@@ -198,14 +198,14 @@ test("validate fails on changed code and on a process that does not answer its o
   expect(await failed(() => ({}))).toEqual([expect.stringMatching(/^health_answers: .*\[NO_REPLY\]/)]);
 });
 
-test("validate does not have a member call a peer that answers no probe", async () => {
+test("validate does not make a member call a peer that answers no probe", async () => {
   const { ao, session } = fleetOf(plain(), [member("shop"), token]);
   const { integration } = await validateIntegration(subjectOf(session, [member("shop"), token]));
   expect(integration?.["shop → token"]).toMatchObject({ status: "SKIP" });
   expect(ao.sent).toEqual([]);
 });
 
-test("audit asks it for none, rollback asks it nothing, backups pass it by", async () => {
+test("audit and rollback do not read it, and backups skip it", async () => {
   const { ao, session } = fleetOf(plain());
   const notes: string[] = [];
   const options = { reach: 5, seconds: 5, note: (line: string) => notes.push(line) };
@@ -228,7 +228,7 @@ test("audit asks it for none, rollback asks it nothing, backups pass it by", asy
   expect(ao.sent).toEqual([]);
 });
 
-test("settings and statistics of the others are shown without it", async () => {
+test("settings and statistics are shown for the other members", async () => {
   const { ao, session } = fleetOf(
     ({ action }) => ({
       reply: action === "GET_STATISTICS" ? { success: true, statistics: {} } : { success: true, configs: {} },
@@ -242,7 +242,7 @@ test("settings and statistics of the others are shown without it", async () => {
   expect(new Set(ao.sent.map(({ processId }) => processId))).toEqual(new Set([idOf("shop")]));
 });
 
-test("which member has no library is known from the manifest, and from the state where there is none", async () => {
+test("the manifest, or else the state, tells which member has no library", async () => {
   const home = await mkdtemp(join(tmpdir(), "fleet-bare-"));
   const scope = ScopeSchema.parse({ project: "p", stack: "s", home, build: join(home, "build") });
   const known = async (state: unknown) => (await knownFleet(scope, async () => fleetInState(state))).members;
@@ -268,13 +268,13 @@ test("which member has no library is known from the manifest, and from the state
   const entry = { processId, status: "ACTIVE", sourceHash: HASH };
   await recordInManifest(scope, head, { token: { ...entry, lib: false, code: CODE } });
   expect(await known(undefined)).toMatchObject([{ name, lib: false, code: CODE }]);
-  // A manifest from before it said so: the release does.
+  // A manifest of an earlier version does not record it: the release does.
   await recordInManifest(scope, head, { token: { ...entry, lib: undefined, code: undefined } });
   const release = { scope: {}, declaration: { token: { lib: false, sourceHash: HASH } } };
   await mkdir(join(home, "releases/p.s"), { recursive: true });
   await writeFile(join(home, "releases/p.s/current.json"), JSON.stringify(release));
   expect(await known(undefined)).toMatchObject([{ name, lib: false }]);
-  // With its next load it has the library.
+  // Its next load installs the library.
   await recordInManifest(scope, head, {
     token: { ...entry, sourceHash: "cd", lib: undefined, code: undefined },
   });

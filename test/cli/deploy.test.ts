@@ -31,7 +31,7 @@ const UNIT_DOWN = [
 const LUA_ERROR =
   "battle could not be loaded: oops [LUA_ERROR]\n  at:       processes/battle/process.lua:3:4\n  to do:    Mend the line.\n";
 
-/** What the providers tell of a step that failed. */
+/** What the providers report about a step that failed. */
 const told = (
   { env }: Parameters<Script>[0],
   name: string,
@@ -58,7 +58,7 @@ const good: Script = async ({ say, env }) => {
   return { ok: true, text: "what pulumi printed" };
 };
 
-/** The manifest of a run before: each member with its process, all active. */
+/** The manifest of the run before: each member with its process, all active. */
 function writeManifest(cwd: string, ids: Readonly<Record<string, string>>): void {
   const manifest = {
     ...{ deploymentTimestamp: "now", deploymentDuration: 1, deploymentId: "d", epoch: 1 },
@@ -74,7 +74,7 @@ function writeManifest(cwd: string, ids: Readonly<Record<string, string>>): void
   writeFileSync(join(cwd, "build/deployment-manifest.json"), JSON.stringify(manifest));
 }
 
-/** A fleet of these members, all of them well unless it says otherwise. */
+/** A fleet of these members, all healthy unless an answer says otherwise. */
 function answering(names: readonly string[], answers: Readonly<Record<string, Answer>> = {}) {
   const well = { success: true, status: "ACTIVE", sourceHash: HASH };
   const ao = fakeAo(({ processId }) => answers[processId] ?? { reply: well });
@@ -92,7 +92,7 @@ async function deploy(words: readonly string[], script: Script, more: Parameters
 }
 
 describe("fleet deploy", () => {
-  test("runs up, tells every step, keeps a log, and is code 0", async () => {
+  test("runs up, reports every step, writes a log, and exits with 0", async () => {
     const { code, stderr, stdout, engine, cwd } = await deploy(["--yes"], good);
     expect(code).toBe(0);
     expect(stderr).toMatch(/\d s {2}battle +ready HEALTHY {2}0\.5 s/);
@@ -101,7 +101,7 @@ describe("fleet deploy", () => {
     expect(readFileSync(join(cwd, "build", "logs", `${id}.log`), "utf8")).toContain("what pulumi printed");
   });
 
-  test("--json is one document with what was done", async () => {
+  test("prints one document about the run with --json", async () => {
     const ran = await deploy(["--yes", "--json"], good);
     expect(ran.json()).toMatchObject({
       success: true,
@@ -116,7 +116,7 @@ describe("fleet deploy", () => {
     expect(ran.stderr).toBe("");
   });
 
-  test("hands --replace on, to the preview too", async () => {
+  test("passes --replace on, to the preview too", async () => {
     const { engine } = await deploy(["--yes", "--replace", "battle, shop"], good);
     expect(engine.runs[0]?.env).toMatchObject({ FLEET_REPLACE: "battle shop" });
     const { engine: looks } = await deploy(["--dry-run", "--replace", "battle"], good);
@@ -125,7 +125,7 @@ describe("fleet deploy", () => {
     expect(plain.runs[0]?.env).not.toHaveProperty("FLEET_REPLACE");
   });
 
-  test("hands --only and --timeout to the program and the providers, and selects nothing", async () => {
+  test("passes --only and --timeout to the program and the providers, and selects no targets", async () => {
     const { engine } = await deploy(["--yes", "--only", "coordinator, battle", "--timeout", "600"], good);
     expect(engine.runs[0]?.env).toMatchObject({ FLEET_ONLY: "coordinator battle", FLEET_TIMEOUT: "600" });
     const { engine: plain } = await deploy(["--yes"], good);
@@ -158,7 +158,7 @@ describe("fleet deploy", () => {
     expect(stderr).not.toContain("update failed [ENGINE]");
   });
 
-  test("calls deployed what this run changed, and not what it read back or found as wanted", async () => {
+  test("counts as deployed what this run changed, and not what it read or found unchanged", async () => {
     const cwd = projectFolder();
     writeManifest(cwd, { calc: "c", notes: "n", token: "t", battle: "b" });
     const script: Script = async (run) => {
@@ -167,7 +167,7 @@ describe("fleet deploy", () => {
         say(began("Process", name, "refresh"));
         say(ended("Process", name, "refresh"));
       }
-      // A run that died had loaded it: only the stack's state did not say so.
+      // A run that died had loaded it: only the stack's state did not record that.
       say(began("Process", "notes", "update"));
       told(run, "notes", undefined, false, "ready");
       say(ended("Process", "notes", "update"));
@@ -187,7 +187,7 @@ describe("fleet deploy", () => {
     expect(stderr).toMatch(/failed: +battle\n/);
   });
 
-  describe("says of members that it did not change what they say themselves", () => {
+  describe("reports each unchanged member by its own answer", () => {
     const names = ["calc", "token", "shop", "notes", "router"];
     /** A run that ends in the traffic's step, in a folder with the manifest of the run before. */
     async function inTraffic(found: FleetSession | FleetError, words: readonly string[] = []) {
@@ -206,7 +206,7 @@ describe("fleet deploy", () => {
       reply: { success: true, status, sourceHash },
     });
 
-    test("who refuses requests, who changed, who was not heard", async () => {
+    test("who refuses requests, who changed, who did not answer", async () => {
       const found = answering(names, {
         [idOf("token")]: reply("DRAINING"),
         [idOf("shop")]: reply("ACTIVE", "cd".repeat(32)),
@@ -229,7 +229,7 @@ describe("fleet deploy", () => {
       });
     });
 
-    test("by every process that has the traffic, and by none where the router does not say which", async () => {
+    test("from every process with traffic, and from none if the router does not name them", async () => {
       const half = { ...member("token (half)"), processId: idOf("half"), of: "token" };
       const found = answering(names, { [idOf("half")]: reply("DRAINING") });
       const split = { ...found, sharing: [half], router: "router", routed: [idOf("token"), idOf("half")] };
@@ -239,7 +239,7 @@ describe("fleet deploy", () => {
       expect(stderr).toMatch(/not known how: +calc \(NO_TABLE\), token \(NO_TABLE\), /);
     });
 
-    test("and claims nothing where the fleet cannot be opened", async () => {
+    test("and claims nothing if the fleet cannot be opened", async () => {
       const error = new FleetError({ code: "LOCALNET_START", what: "No.", expected: "one", remedy: "Look." });
       const { code, stderr } = await inTraffic(error);
       expect(code).toBe(1);
@@ -248,7 +248,7 @@ describe("fleet deploy", () => {
     });
   });
 
-  test("tells pulumi's own words when nothing else says why", async () => {
+  test("prints pulumi's output when nothing else explains the failure", async () => {
     const { code, stderr } = await deploy(["--yes"], async () => ({
       ok: false,
       text: "…\nerror: incorrect passphrase",
@@ -257,7 +257,7 @@ describe("fleet deploy", () => {
     expect(stderr).toContain("error: incorrect passphrase [ENGINE]");
   });
 
-  test("says that pulumi was killed, and not a cut of what it printed, in a plan too", async () => {
+  test("reports that pulumi was killed instead of its cut output, in a plan too", async () => {
     const script: Script = async ({ say }) => {
       say(began("Traffic", "rolling-traffic", "update"));
       return {
@@ -275,7 +275,7 @@ describe("fleet deploy", () => {
     expect(plan).toMatchObject({ code: 1, stderr: expect.stringContaining("[ENGINE_KILLED]") });
   });
 
-  test("names what was to be fixed where pulumi was killed after a failure", async () => {
+  test("keeps the remedy of a failure that happened before pulumi was killed", async () => {
     const { stderr } = await deploy(["--yes"], async ({ say }) => {
       for (const event of failed("Process", "battle", LUA_ERROR)) say(event);
       return { ok: false, killedBy: "SIGKILL" };
@@ -285,7 +285,7 @@ describe("fleet deploy", () => {
     expect(stderr).toMatch(/next: +fix it, then run npx fleet deploy again/);
   });
 
-  test("says that a provider ended in a step, which leaves nothing to fix", async () => {
+  test("reports that a provider ended in a step, and offers no fix", async () => {
     const { code, stderr } = await deploy(["--yes"], async ({ say }) => {
       for (const event of failed("Traffic", "rolling-traffic", "error reading from server: EOF")) say(event);
       return { ok: false };
@@ -295,7 +295,7 @@ describe("fleet deploy", () => {
     expect(stderr).toMatch(/next: +npx fleet deploy: it goes on where this run stopped\n/);
   });
 
-  test("--retries runs again after a passing failure, and only then", async () => {
+  test("runs again with --retries after a temporary failure only", async () => {
     const passing: Script = async (run) => {
       if (run.attempt > 1) return good(run);
       told(run, "battle", "UNIT_DOWN", true);
@@ -327,7 +327,7 @@ describe("fleet deploy", () => {
     });
   });
 
-  test("a failure that no step has told of is not tried again, whatever its code", async () => {
+  test("does not retry a failure that no step reported, whatever its code", async () => {
     const { engine } = await deploy(["--yes", "--retries", "3"], async (run) => {
       told(run, "shop", "UNIT_SLOW", true);
       for (const event of failed("Process", "battle", UNIT_DOWN)) run.say(event);
@@ -336,7 +336,7 @@ describe("fleet deploy", () => {
     expect(engine.runs).toHaveLength(1);
   });
 
-  test("another operator's run is named once: code 5; --retries waits for its end, --take-over does not", async () => {
+  test("names another operator's run once, with exit code 5; --retries waits for its end, --take-over does not", async () => {
     const words = [
       "deployment-coordinator refused DEPLOY_PROCESS: deploy-1 of operator op-2 is in progress [DEPLOYMENT_IN_PROGRESS]",
       "  to do:    Wait until it ends. If you know that it is dead: npx fleet deploy --take-over",
@@ -359,7 +359,7 @@ describe("fleet deploy", () => {
     expect(taken.engine.runs).toHaveLength(1);
   });
 
-  test("--timeout ends the run and names what was still going on: code 124", async () => {
+  test("ends the run at --timeout and names what was in progress, with exit code 124", async () => {
     const { code, stderr, json } = await deploy(
       ["--yes", "--timeout", "0.2", "--json"],
       ({ say, signal }) => {
@@ -377,7 +377,7 @@ describe("fleet deploy", () => {
     expect(json()).toMatchObject({ status: "timeout", stillGoingOn: [{ name: "battle", phase: "started" }] });
   });
 
-  test("a locked stack is code 5 and names who holds it", async () => {
+  test("names who holds a locked stack, with exit code 5", async () => {
     const text =
       "error: the stack is currently locked by 1 lock(s). Either wait …\n  file:///x.json: created by ann@laptop (pid 4711) at 2026-01-02T03:04:05Z";
     const { code, stderr } = await deploy(["--yes"], async () => ({ ok: false, locked: true, text }));
@@ -391,7 +391,7 @@ describe("fleet deploy", () => {
     ["GATE", "promote"],
     ["PAUSED", "resume"],
   ])(
-    "a rollout that waits (%s) is code 4, is no failure, and goes on after fleet %s",
+    "reports a rollout that waits (%s) with exit code 4, as no failure, to continue after fleet %s",
     async (held, command) => {
       const waiting: Script = async (run) => {
         const { say } = run;
@@ -419,7 +419,7 @@ describe("fleet deploy", () => {
     },
   );
 
-  test("names no command that cannot work: what has no process has no logs", async () => {
+  test("suggests no command that cannot work: a member without a process has no logs", async () => {
     for (const [type, name] of [
       ["Traffic", "rolling-traffic"],
       ["Process", "never-spawned"],
@@ -441,7 +441,7 @@ describe("fleet deploy", () => {
     return { ok: true };
   };
 
-  test("--dry-run shows the plan and changes nothing; --expect-no-changes makes changes code 3", async () => {
+  test("shows the plan and changes nothing with --dry-run; changes exit with 3 with --expect-no-changes", async () => {
     const look = await deploy(["--dry-run"], plan);
     expect(look.code).toBe(0);
     expect(look.stdout).toContain("~ update process  battle");
@@ -455,7 +455,7 @@ describe("fleet deploy", () => {
     expect(idle.json()).toMatchObject({ success: true, dryRun: true, steps: [], changes: { same: 4 } });
   });
 
-  test("without --yes it asks after the plan, and needs somebody to ask", async () => {
+  test("asks for confirmation after the plan without --yes, and needs a terminal for that", async () => {
     const both: Script = async (run) => (run.kind === "preview" ? plan(run) : good(run));
     const no = await deploy([], both, { tty: true, confirm: false });
     expect(no).toMatchObject({ code: 0, stderr: expect.stringContaining("Nothing was changed.") });
@@ -467,7 +467,7 @@ describe("fleet deploy", () => {
     expect(nobody.engine.runs).toHaveLength(0);
   });
 
-  test("a program with a problem fails in the plan, before anything is asked", async () => {
+  test("fails in the plan, before it asks, when the program has a problem", async () => {
     const { code, stderr } = await deploy(
       [],
       async ({ say }) => {
@@ -483,7 +483,7 @@ describe("fleet deploy", () => {
   });
 });
 
-describe("a state that could not be kept", () => {
+describe("a state that cannot be kept", () => {
   const BACKUP_FAILED =
     "The state of battle could not be kept, so its code was not changed. [BACKUP_FAILED]\n  got:      slow [UNIT_SLOW]\n  to do:    Run it again.\n";
   const kept: Script = async (run) => {
@@ -498,14 +498,14 @@ describe("a state that could not be kept", () => {
     return { ok: false, text: "failed" };
   };
 
-  test("is a question where somebody can be asked, and the answer decides", async () => {
+  test("is a question at a terminal, and the answer decides", async () => {
     const yes = await deploy([], kept, { tty: true, confirm: true });
     expect(yes.code).toBe(0);
     const ups = yes.engine.runs.filter(({ kind }) => kind === "up");
     expect(ups.map(({ env }) => env.FLEET_WITHOUT_BACKUP)).toEqual([undefined, "1"]);
   });
 
-  test("ends the run with its code where nobody can be asked; a flag goes on", async () => {
+  test("ends the run with its code without a terminal; a flag continues", async () => {
     const stopped = await deploy(["--yes"], kept);
     expect(stopped.code).toBe(1);
     expect(stopped.stderr).toContain("[BACKUP_FAILED]");

@@ -35,7 +35,7 @@ export type Answer = Partial<Omit<Evaluation, "messages">> & {
 };
 export type Behaviour = (request: { processId: string; action: string; tags: Tags; data: string }) => Answer;
 
-/** A network on which every process behaves as the test says. */
+/** A network on which every process behaves as the test defines. */
 export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: string; processId: string }[] } {
   const sent: { id: string; processId: string; tags: Tags; data: string }[] = [];
   const later: Evaluation[] = [];
@@ -67,7 +67,7 @@ export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: stri
       const message = sent.find(({ id }) => id === messageId);
       if (!message) throw new Error(`no message ${messageId}`);
       const evaluation = evaluate(messageId, message.processId, message.tags, message.data);
-      // What a process sends to others comes back at once, as the reply that it waited for.
+      // What a process sends to others returns at once, as the reply that it waited for.
       if (evaluation.messages.some(({ target }) => target !== ADDRESS)) {
         const tags = {
           Action: `${message.tags.Action}-Response`,
@@ -105,7 +105,7 @@ export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): 
     scope: { project: "ao-fleet", stack: "dev", home: "/nowhere/.fleet", build: "/nowhere/build" },
     ao,
     journal: { void: async () => {} },
-    // Nobody listens there.
+    // Nothing listens there.
     endpoints: {
       scheduler: "s".repeat(43),
       suUrl: "http://127.0.0.1:9",
@@ -128,7 +128,7 @@ export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): 
   };
 }
 
-/** What a run of the engine does: says events, then ends. */
+/** A run of the engine: emits events, then ends. */
 export type Script = (
   run: EngineRun & { attempt: number; say: (event: Partial<EngineEvent>) => void },
 ) => Promise<{ ok: boolean; text?: string; locked?: boolean; killedBy?: string }>;
@@ -192,7 +192,7 @@ export interface Ran {
 export async function fleet(
   words: readonly string[],
   fakes: {
-    /** An error: the fleet cannot be opened. */
+    /** An error means that the fleet cannot be opened. */
     fleet?: FleetSession | FleetError;
     history?: History;
     engine?: Engine;
@@ -203,7 +203,7 @@ export async function fleet(
     confirm?: boolean;
     stdin?: string;
     cwd?: string;
-    /** Where the stacks' state is, as `PULUMI_BACKEND_URL` says. */
+    /** The backend of the stacks' state, as in `PULUMI_BACKEND_URL`. */
     backend?: string;
     env?: Record<string, string>;
     pause?: () => Promise<void>;
@@ -243,7 +243,7 @@ export async function fleet(
     history: fakes.history ? async () => fakes.history as History : missing("history"),
     engine: fakes.engine ? async () => fakes.engine as Engine : missing("engine"),
     localnet: async () => fakes.localnet as Awaited<ReturnType<Host["localnet"]>>,
-    // As in a project whose stack was never made.
+    // As in a project whose stack was never created.
     pulumi:
       fakes.pulumi ?? (async () => ({ code: 1, stdout: "", output: "error: no stack named 'dev' found" })),
     async choose(_question, choices) {

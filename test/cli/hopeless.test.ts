@@ -8,7 +8,7 @@ import { deploy } from "../../src/operations/deploy/run.ts";
 
 afterEach(() => void vi.useRealTimers());
 
-test("a pulumi that obeys neither interrupt is killed when its command gives up", async () => {
+test("a pulumi that ignores both interrupts is killed when its command gives up", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout"] });
   const asked: string[] = [];
   const engine = {
@@ -35,7 +35,7 @@ test("a pulumi that obeys neither interrupt is killed when its command gives up"
   expect(asked).toEqual(["interrupt", "interrupt", "kill"]);
 });
 
-test("a pulumi that does not run yet is interrupted as often as somebody asked, once it does", () => {
+test("a pulumi that has not started yet gets the interrupts, as many as requested, once it runs", () => {
   const controller = new AbortController();
   const { relayed, begun } = relay(controller.signal);
   let interrupts = 0;

@@ -20,7 +20,7 @@ import { networkOf, readStackConfig } from "../../src/operations/workspace/stack
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { began, ended, failed, projectFolder, urn } from "./fakes.ts";
 
-test("problems are read back as they were written, several and with long values", () => {
+test("problems are parsed back as they were written, several and with long values", () => {
   const problems: Problem[] = [
     {
       code: "A_B",
@@ -61,14 +61,14 @@ test.each([
   expect(memberOf(resourceOf(text))).toBe(member);
 });
 
-test("a config's name leads back to its member, whatever the type", () => {
+test("a config's name leads to its member, whatever the type", () => {
   for (const member of ["battle", "deployment-coordinator", "a-b-c"])
     for (const type of Object.keys(CONFIG_TYPES))
       expect(memberOf({ name: configName(member, type), kind: "config" }), type).toBe(member);
 });
 
 test.each([
-  ["of a type of the fleet's own", "config", { configType: "GAME_RULES" }, "battle"],
+  ["of a custom type", "config", { configType: "GAME_RULES" }, "battle"],
   ["with a name of its own", "config", { configType: "SERVICES", targets: [{ name: "shop" }] }, "shop"],
   ["for several members", "config", { targets: [{ name: "a" }, { name: "b" }] }, "battle-game-rules"],
   ["of a wiring", "wiring", { target: { name: "shop" } }, "shop"],
@@ -96,7 +96,7 @@ describe("progress", () => {
     return progress;
   };
 
-  test("knows who runs, who is unchanged, who waits, and what each went through", () => {
+  test("knows which member runs, is unchanged or waits, and the steps of each", () => {
     const progress = events();
     expect(progress.busy()).toEqual([{ name: "a", phase: "loaded" }]);
     expect(progress.rows().map(({ name, state }) => `${name} ${state}`)).toEqual([
@@ -117,7 +117,7 @@ describe("progress", () => {
     expect(progress.rows()[2]).toMatchObject({ name: "c", state: "failed" });
   });
 
-  test("puts a config under its member, with what it says", () => {
+  test("shows a config under its member, with its message", () => {
     const progress = new Progress();
     progress.expect(["deployment-coordinator"]);
     const name = "deployment-coordinator-game-rules";
@@ -154,15 +154,15 @@ describe("progress", () => {
   ];
 
   test.each<[string, string, Told[]]>([
-    ["only read back", "waiting", readBack],
-    ["read back, with a cron that was asked for again", "waiting", [...readBack, ["step", "cron"]]],
+    ["only read", "waiting", readBack],
+    ["read, with a cron that was requested again", "waiting", [...readBack, ["step", "cron"]]],
     [
-      "read back, and as it is declared",
+      "read, and as declared",
       "same",
       [...readBack, ["begin", "Process", "same"], ["end", "Process", "same"]],
     ],
     [
-      "updated in the stack's state, where its code ran already",
+      "updated in the stack's state only, because its code already ran",
       "same",
       [
         ["begin", "Process"],
@@ -171,7 +171,7 @@ describe("progress", () => {
       ],
     ],
     [
-      "updated so, with the step told late",
+      "updated in the state only, with a late step event",
       "same",
       [
         ["begin", "Process"],
@@ -190,7 +190,7 @@ describe("progress", () => {
       ],
     ],
     [
-      "loaded, with the steps told late",
+      "loaded, with late step events",
       "done",
       [
         ["begin", "Process"],
@@ -200,7 +200,7 @@ describe("progress", () => {
       ],
     ],
     [
-      "wired anew, its code as before",
+      "rewired, with unchanged code",
       "done",
       [
         ["end", "Process", "same"],
@@ -209,7 +209,7 @@ describe("progress", () => {
         ["end", "Wiring"],
       ],
     ],
-    ["read back, then at work", "running", [...readBack, ["begin", "Process"]]],
+    ["read, and then started", "running", [...readBack, ["begin", "Process"]]],
   ])("a member that was %s is %s", (_what, state, told) => {
     expect(rowAfter(...told)).toBe(state);
   });
@@ -228,7 +228,7 @@ describe("progress", () => {
   });
 });
 
-test("tables align by what is seen, not by colour codes", () => {
+test("tables align by visible characters, not by colour codes", () => {
   expect(
     table(
       ["x", "name"],
@@ -249,7 +249,7 @@ test("the project is the nearest folder with a Pulumi.yaml, else this package", 
   expect(findProject("/")).toBe(packageDir);
 });
 
-test("a stack's settings are its own over the project's defaults; secrets are not text", () => {
+test("a stack's settings override the project's defaults; secrets are not strings", () => {
   const folder = projectFolder();
   writeFileSync(
     join(folder, "Pulumi.prod.yaml"),
@@ -275,7 +275,7 @@ test("a stack's settings are its own over the project's defaults; secrets are no
   expect(() => networkOf(readStackConfig(folder, "bad"), folder)).toThrow("NETWORK_INVALID");
 });
 
-test("members come from the manifest of this stack, else from its state", async () => {
+test("members come from this stack's manifest, else from its state", async () => {
   const folder = projectFolder();
   const scope = ScopeSchema.parse({
     project: "ao-fleet",
@@ -329,7 +329,7 @@ test("members come from the manifest of this stack, else from its state", async 
     writeFileSync(join(scope.build, "deployment-manifest.json"), JSON.stringify({ ...manifest, stack }));
   write("dev");
   expect(await knownFleet(scope, async () => fleetInState(state))).toMatchObject({
-    // What an unfinished run's manifest does not name yet is in the state.
+    // The state has what an unfinished run's manifest does not name yet.
     members: [{ name: "deployment-coordinator", processId: "q", generation: 1 }, battle],
     ledger: "deployment-coordinator",
   });

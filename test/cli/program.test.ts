@@ -30,7 +30,7 @@ test("fleet --help lists the commands with one line each", async () => {
   for (const command of commands) expect(stdout).toContain(`  ${command.name()} `);
 });
 
-test("fleet --version is the package's", async () => {
+test("fleet --version prints the package's version", async () => {
   const { version } = JSON.parse(readFileSync(join(packageDir, "package.json"), "utf8")) as {
     version: string;
   };
@@ -47,14 +47,14 @@ test.each([
   [["call", "battle", "Info", "--tag", "novalue"], "name=value"],
   [["logs", "battle", "--limit", "1.5"], "a whole number from 1 on"],
   [["env", "more"], "too many arguments"],
-])("%j is a wrong command line: code 2 and what was meant", async (words, said) => {
+])("%j is a usage error with exit code 2 and a hint", async (words, said) => {
   const ran = await fleet(words);
   expect(ran.code).toBe(2);
   expect(ran.stderr).toContain(said);
   expect(ran.stdout).toBe("");
 });
 
-test("an id that begins with a hyphen is an argument, and no option", async () => {
+test("an id that begins with a hyphen is an argument, not an option", async () => {
   const at = `-${"a_-".repeat(14)}`;
   const asked: string[] = [];
   const history = {
@@ -78,7 +78,7 @@ test("an id that begins with a hyphen is an argument, and no option", async () =
   expect(asked).toEqual([at, at]);
 });
 
-test("an error with --json is one document on stdout, and words on stderr", async () => {
+test("an error with --json is one document on stdout, and text on stderr", async () => {
   const ran = await fleet(["call", "nobody", "Info", "--json"], {
     fleet: fakeFleet(
       fakeAo(() => ({})),
@@ -91,14 +91,14 @@ test("an error with --json is one document on stdout, and words on stderr", asyn
   expect(ran.stderr).not.toContain("    at ");
 });
 
-test("a bug keeps its stack", async () => {
+test("a bug keeps its stack trace", async () => {
   const ran = await fleet(["status"]);
   expect(ran.code).toBe(1);
   expect(ran.stderr).toContain("This is a bug in fleet");
   expect(ran.stderr).toContain("    at ");
 });
 
-test("env prints lines that a shell takes, with the backend of the nearest project", async () => {
+test("env prints lines for a shell, with the backend of the nearest project", async () => {
   const folder = projectFolder();
   const { code, stdout } = await fleet(["env", "--cwd", folder], { env: { PATH: "/usr/bin:/bin" } });
   expect(code).toBe(0);
@@ -107,13 +107,13 @@ test("env prints lines that a shell takes, with the backend of the nearest proje
   expect((await fleet(["env", "--json", "-C", folder])).json()).toHaveProperty("PATH");
 });
 
-test("the pages in docs/reference/cli are what the definitions say (node src/cli/docs.ts writes them)", () => {
+test("the pages in docs/reference/cli are up to date with the definitions (node src/cli/docs.ts writes them)", () => {
   const pages = docsPages(program);
   expect(readdirSync(docsDir).sort()).toEqual([...pages.keys()].sort());
   for (const [name, text] of pages) expect(readFileSync(join(docsDir, name), "utf8"), name).toBe(text);
 });
 
-test("src/cli/fleet.mjs runs the CLI and says nothing else", async () => {
+test("src/cli/fleet.mjs runs the CLI and prints nothing else", async () => {
   const { stdout, stderr } = await run(process.execPath, [
     join(packageDir, "src", "cli", "fleet.mjs"),
     "--version",
@@ -122,7 +122,7 @@ test("src/cli/fleet.mjs runs the CLI and says nothing else", async () => {
   expect(stderr).toBe("");
 });
 
-test("a command starts without the rooms of the others", async () => {
+test("a command starts without loading the rooms of other commands", async () => {
   const hooks = `import { register } from "node:module"; register("data:text/javascript," + encodeURIComponent(
     "export async function load(url, context, next) { console.error(url); return next(url, context); }"));`;
   const { stdout, stderr } = await run(
@@ -132,7 +132,7 @@ test("a command starts without the rooms of the others", async () => {
   );
   expect(stdout).toContain("fleet env");
   expect(stderr).toContain("src/cli/commands/env.ts");
-  // What is in the package; where that is says nothing.
+  // Names inside the package; its location does not matter.
   const files = stderr.replaceAll(pathToFileURL(packageDir).href, "").split("\n");
   const loaded = files.filter((file) => /\/(commands|bundler|localnet|monitor|hono)\//.test(file));
   expect(loaded).toEqual([expect.stringMatching(/commands\/env\.ts$/)]);

@@ -33,22 +33,22 @@ describe("a stack's lock", () => {
   const now = () => new Date().toISOString();
   it.each([
     [
-      "whose owner is gone",
+      "has a dead owner if the process ended",
       async () => ({ pid: await deadPid(), hostname: hostname(), timestamp: now() }),
       "dead",
     ],
     [
-      "whose owner lives",
+      "has a living owner if the process runs",
       async () => ({ pid: process.pid, hostname: hostname(), timestamp: now() }),
       "alive",
     ],
     [
-      "of another machine",
+      "has an owner elsewhere if another machine wrote it",
       async () => ({ pid: await deadPid(), hostname: "elsewhere", timestamp: now() }),
       "elsewhere",
     ],
     [
-      "whose pid was given away",
+      "has a dead owner if the pid was reused",
       async () => ({ pid: process.pid, hostname: hostname(), timestamp: "2020-01-01T00:00:00Z" }),
       "dead",
     ],
@@ -70,7 +70,7 @@ describe("a stack's lock", () => {
     expect(found.map(({ owner }) => owner)).toEqual(["dead"]);
   });
 
-  it("that is torn is held by a pulumi elsewhere that writes the backend's address differently", async () => {
+  it("that is torn belongs to a pulumi elsewhere whose backend address is spelt differently", async () => {
     const url = await backend([]);
     const folder = fileURLToPath(url);
     await writeFile(join(folder, ".pulumi/locks/organization/game/dev/torn.json"), "");
@@ -85,7 +85,7 @@ describe("a stack's lock", () => {
   });
 
   it.each(["", "{", '{"pid":12'])(
-    "that is torn (%j) is nobody's, unless a pulumi works there",
+    "that is torn (%j) belongs to nobody, unless a pulumi works there",
     async (text) => {
       const url = await backend([]);
       const path = join(fileURLToPath(url), ".pulumi/locks/organization/game/dev/torn.json");
@@ -105,14 +105,14 @@ describe("a stack's lock", () => {
     },
   );
 
-  it("is no file for a stack that nobody holds, nor for a backend that is a service", async () => {
+  it("is not reported for a stack that nobody holds, nor for a backend that is a service", async () => {
     expect(await stackLocks(await backend([]), tmpdir(), "game", "prod")).toEqual([]);
     expect(await stackLocks("https://api.example.com", tmpdir(), "game", "dev")).toEqual([]);
     expect(await stackLocks(undefined, tmpdir(), "game", "dev")).toEqual([]);
   });
 });
 
-it("the engines under a process are found also through others, and nobody else's", async () => {
+it("engines under a process are found through other processes, and no unrelated engine is", async () => {
   const code = `const child = require("node:child_process").spawn("sleep", ["60"], { argv0: "/opt/pulumi" });
     console.log(child.pid);`;
   const between = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
@@ -126,7 +126,7 @@ it("the engines under a process are found also through others, and nobody else's
 });
 
 describe("pending operations", () => {
-  it("are named and taken out, and nothing else is changed", () => {
+  it("are listed and removed, and nothing else is changed", () => {
     const resources = [{ urn: "urn:pulumi:dev::game::a::kept" }];
     const pending = [{ type: "creating", resource: { urn: "urn:pulumi:dev::game::t::battle" } }];
     const { operations, cleared } = withoutPending(
@@ -138,7 +138,7 @@ describe("pending operations", () => {
 });
 
 describe("a process", () => {
-  it("is known by its life, its start and its parent", async () => {
+  it("is identified by its life, its start and its parent", async () => {
     expect(isAlive(process.pid)).toBe(true);
     expect(isAlive(await deadPid())).toBe(false);
     expect(parentOf(process.pid)).toBe(process.ppid);
@@ -147,7 +147,7 @@ describe("a process", () => {
   });
 });
 
-describe("what outlived its pulumi", () => {
+describe("what a dead pulumi left running", () => {
   const PROVIDER = "node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js";
   const WRAPPER = "pulumi-resource-pulumi-nodejs";
   const started: number[] = [];
@@ -155,7 +155,7 @@ describe("what outlived its pulumi", () => {
     for (const pid of started.splice(0)) kill(pid);
   });
 
-  /** A project whose provider does nothing, started by a shell of the name that Pulumi's has. */
+  /** A project whose provider does nothing, started by a shell with the name that Pulumi's has. */
   async function newProject(): Promise<string> {
     const dir = await mkdtemp(join(tmpdir(), "fleet zombie ü-"));
     await mkdir(dirname(join(dir, PROVIDER)), { recursive: true });
@@ -165,7 +165,7 @@ describe("what outlived its pulumi", () => {
     return dir;
   }
 
-  /** Starts a provider under an engine of that name; answers the pids of the engine and the provider. */
+  /** Starts a provider under an engine of that name; returns the pids of the engine and the provider. */
   async function startedBy(name: string, dir: string, address: string) {
     const engine = spawn("sh", ["-c", `sh "${join(dir, WRAPPER)}" ${address} & wait`], {
       cwd: dir,
@@ -187,7 +187,7 @@ describe("what outlived its pulumi", () => {
 
   const end = (dir: string) => endZombies(dir, "game", "dev");
 
-  it("is ended, with the shell that is its parent, and without any lock", async () => {
+  it("is ended, with the shell that is its parent, even without a lock", async () => {
     const dir = await newProject();
     const { provider, wrapper, end: killEngine } = await startedBy("/opt/pulumi", dir, "127.0.0.1:1");
     expect(await end(dir)).toEqual([]);
@@ -202,7 +202,7 @@ describe("what outlived its pulumi", () => {
     expect([provider, wrapper].map(isAlive)).toEqual([false, false]);
   });
 
-  it("is none while an engine of another name answers at its address, nor in another project", async () => {
+  it("is left alone while another engine answers at its address, or in another project", async () => {
     const dir = await newProject();
     const server = createServer().listen(0, "127.0.0.1");
     await new Promise((ready) => server.once("listening", ready));

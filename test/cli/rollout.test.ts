@@ -22,7 +22,7 @@ const table = (mode: string, more: object = {}) => ({
   ...more,
 });
 
-/** A coordinator with a rollout under way. */
+/** A coordinator with a rollout in progress. */
 function rollout(change: object = {}): {
   behave: Behaviour;
   state: Record<string, unknown>;
@@ -90,7 +90,7 @@ test.each([
   ],
   ["resume", `Resumed: release abcdef012345, step 2.\nNext: npx fleet deploy ${GOES_ON}.\n`],
   ["abort", "Aborted: all traffic is where it was before: release abcdef012345, step 2.\n"],
-])("%s tells the router, and shows what it says then", async (command, confirmed) => {
+])("%s tells the router, and shows the router's answer", async (command, confirmed) => {
   const { behave, said } = rollout();
   const ran = await run([command], behave);
   expect(ran.code).toBe(0);
@@ -110,7 +110,7 @@ test.each([
   expect(said[1]).toEqual({ command, release: "abcdef" });
 });
 
-test("a refusal of the router ends with exit code 1, and a router that is not there is named", async () => {
+test("a refusal of the router exits with 1, and a missing router is named", async () => {
   const refusing: Behaviour = () => ({
     reply: {
       success: false,
@@ -122,7 +122,7 @@ test("a refusal of the router ends with exit code 1, and a router that is not th
   expect((await run(["abort"], refusing, [member("battle")])).stderr).toContain("[NO_ROUTER]");
 });
 
-test("a held step that a person let go on is not shown as one that waits for a person", async () => {
+test("a held step that a person approved is not shown as waiting for a person", async () => {
   const held = table("held", { reason: "a gate at 10 % waits for fleet promote" });
   const word = (command: string, step: number) => ({
     ...{ command, release: "abcdef0123456789", step, by: "ann", at: 2000 },
@@ -136,7 +136,7 @@ test("a held step that a person let go on is not shown as one that waits for a p
     expect(await shown(other)).toContain("step 2: a gate at 10 % waits for fleet promote");
 });
 
-test("status shows how many requests have no answer, also of a revision that has no share any more", async () => {
+test("status shows unanswered requests by age, also of a revision without a share", async () => {
   const figures = { requests: 14, answered: 0, errors: 0, refused: 0, latencies: [] };
   const none = { ...figures, requests: 0 };
   const metrics = (battle: object) => ({
@@ -152,7 +152,7 @@ test("status shows how many requests have no answer, also of a revision that has
   const open = await rows({ [GREEN]: { ...figures, open: [20_000, 9_000] } });
   expect(open).toMatch(/service +share +id +code +requests +faults +refused +open/);
   expect(open).toMatch(/battle +5 % +green_+ +new-code +14 +0 +0 +14\n/);
-  // A router of an earlier version says no ages.
+  // A router of an earlier version reports no ages.
   expect(await rows({ [GREEN]: figures })).toMatch(/new-code +14 +0 +0 +14\n/);
   const refusing = { ...figures, refused: 10, draining: 4, open: [] };
   expect(await rows({ [GREEN]: refusing })).toMatch(/new-code +14 +0 +14 \(4 told to ask again\) +0\n/);
@@ -167,7 +167,7 @@ test("status shows how many requests have no answer, also of a revision that has
   expect(after).toMatch(/0 % +blue_+ +old-code +0 +0 +0 +1\n/);
 });
 
-/** Where the router is `gate`, only that one may be told. */
+/** A fleet whose router is `gate`: only that one may be told. */
 const gated: Behaviour = (request) => {
   const { behave } = rollout();
   if (request.action === "TRAFFIC_COMMAND" && request.processId !== idOf("gate"))
@@ -184,13 +184,13 @@ const beside = {
 };
 
 test.each([
-  ["by its table of traffic", stateOf([trafficIn("gate"), beside])],
-  ["by a member beside, before there is a table", stateOf([beside])],
+  ["by its traffic table", stateOf([trafficIn("gate"), beside])],
+  ["by a blue-green member, before there is a table", stateOf([beside])],
   [
-    "by its own word, where no state can be read",
+    "by its own answer, if no state can be read",
     async () => ({ code: 1, stdout: "", output: "no such stack" }),
   ],
-])("the router is found %s, beside a member that is called coordinator", async (_, pulumi) => {
+])("the router is found %s, not by a member named coordinator", async (_, pulumi) => {
   const members = [member("coordinator"), member("gate"), member("battle")];
   const ao = fakeAo(gated);
   const ran = await fleet(["abort"], { fleet: fakeFleet(ao, members), pulumi });
@@ -199,7 +199,7 @@ test.each([
   expect(told.map(({ processId }) => processId)).toEqual([idOf("gate")]);
 });
 
-test("a fleet whose state names no router has none, whoever is called coordinator", async () => {
+test("a fleet whose state names no router has none, even with a member named coordinator", async () => {
   const { behave, said } = rollout();
   const given = { fleet: fakeFleet(fakeAo(behave), fleetMembers), pulumi: stateOf([]) };
   const ran = await fleet(["abort"], given);
@@ -207,7 +207,7 @@ test("a fleet whose state names no router has none, whoever is called coordinato
   expect((await fleet(["status"], given)).stdout).not.toContain("traffic:");
 });
 
-test("status shows phase, shares and figures; without a table it shows none", async () => {
+test("status shows phase, shares and figures, and shows none without a table", async () => {
   for (const quick of [[], ["--quick"]]) {
     const ran = await run(
       ["status", ...quick],
@@ -252,7 +252,7 @@ describe("status of an old revision that drains", () => {
     };
 
   test.each([[[]], [["--quick"]]])(
-    "names its successor and is no fault while the rollout runs %j",
+    "names its successor and is not a failure while the rollout runs %j",
     async (options) => {
       const ran = await run(["status", "--json", ...options], draining(moved("rollout")));
       const { processes } = ran.json<{ processes: Record<string, unknown>[] }>();
@@ -269,7 +269,7 @@ describe("status of an old revision that drains", () => {
     ["when the rollout is over", { ...moved("steady"), lease: undefined }, []],
     ["when no other revision has traffic", { table: table("rollout", { services: {} }) }, []],
     [
-      "when more is wrong with it",
+      "when it has other problems too",
       moved("rollout"),
       [{ name: "stock", checkType: "LIVENESS", status: "UNHEALTHY", detail: "no shelf" }],
     ],
@@ -279,12 +279,12 @@ describe("status of an old revision that drains", () => {
     const battle = processes.find(({ name }) => name === "battle");
     expect(battle).toMatchObject({ health: "UNHEALTHY" });
     expect(ran.code).toBe(1);
-    // What ends it, where nothing else is wrong.
+    // Shows how to finish it, if nothing else is wrong.
     const isOver = String(battle?.reasons).includes("npx fleet deploy goes on with that, or gives it back");
     expect(isOver).toBe(also.length === 0);
   });
 
-  test("names what ends it with --quick too", async () => {
+  test("shows how to finish it with --quick too", async () => {
     const over = { ...moved("steady"), lease: undefined };
     const { stdout, code } = await run(["status", "--quick"], draining(over));
     expect(stdout).toContain("battle: it refuses requests, as while its state is handed over; if no deploy");

@@ -1,4 +1,4 @@
-/** Who answers to a member's name: what has its traffic, whatever the state wants and whichever stack was deployed last. */
+/** The process behind a member's name is the one with its traffic, whatever the state says and whichever stack was deployed last. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ const revision = (processId: string, version: string, generation: number) => ({
 });
 const [older, newer] = [revision(BLUE, "1.0.0", 1), revision(GREEN, "2.0.0", 2)];
 
-/** The state after a rollout of `quote`: the wanted revision is the new one, whoever has the traffic. */
+/** The state after a rollout of `quote`: the wanted revision is the new one, whatever has the traffic. */
 const stateOf = ({ active, more = {} }: { active?: string; more?: object }) => ({
   deployment: {
     resources: [
@@ -125,21 +125,21 @@ const asNewer = {
   status: "ACTIVE",
 };
 
-describe("without a manifest, as in a fresh clone, a name is", () => {
+describe("without a manifest, as in a fresh clone, a name refers to", () => {
   test.each([
-    ["after an abort that the state does not know of", giving(0), GREEN, asOlder],
-    ["after an abort whose table the state has", giving(0), BLUE, asOlder],
-    ["during a held canary", giving(3000), BLUE, asOlder],
-    ["past the middle of a rollout", giving(7000), BLUE, asNewer],
-    ["after a release", giving(10_000), GREEN, asNewer],
-    ["after a run that died behind the switch", giving(10_000), BLUE, asNewer],
-    ["when a run died before the first table", giving(0), undefined, asOlder],
+    ["the older revision after an abort that the state does not know", giving(0), GREEN, asOlder],
+    ["the older revision after an abort that is in the state", giving(0), BLUE, asOlder],
+    ["the older revision during a held canary", giving(3000), BLUE, asOlder],
+    ["the newer revision past the middle of a rollout", giving(7000), BLUE, asNewer],
+    ["the newer revision after a release", giving(10_000), GREEN, asNewer],
+    ["the newer revision after a run that died after the switch", giving(10_000), BLUE, asNewer],
+    ["the older revision when a run died before the first table", giving(0), undefined, asOlder],
   ])("%s", async (_, router, active, expected) => {
     const { quote, notes } = await serving(router, stateOf(active === undefined ? {} : { active }));
     expect([quote, notes]).toEqual([{ name: "quote", ...expected }, []]);
   });
 
-  test("where the router cannot be asked, what the state's table names; and that is said", async () => {
+  test("the state's table if the router does not answer, with a note", async () => {
     for (const [active, expected] of [
       [BLUE, asOlder],
       [GREEN, asNewer],
@@ -150,12 +150,12 @@ describe("without a manifest, as in a fresh clone, a name is", () => {
     }
   });
 
-  test("the one process of a member that is loaded in place, also where a table is left over", async () => {
+  test("the only process of a member that is loaded in place, even with an old table", async () => {
     const inPlace = stateOf({ active: BLUE, more: { strategy: undefined, blue: undefined } });
     expect((await serving(silent, inPlace)).quote).toMatchObject({ processId: GREEN });
   });
 
-  test("the wanted one where a state of an earlier version knows nothing else", async () => {
+  test("the wanted revision if a state of an earlier version knows nothing else", async () => {
     const early = stateOf({ more: { strategy: undefined, blue: undefined, revisions: undefined } });
     const { quote, notes } = await serving(silent, early);
     expect([quote, notes]).toEqual([{ name: "quote", ...asNewer }, []]);
@@ -165,7 +165,7 @@ describe("without a manifest, as in a fresh clone, a name is", () => {
 describe("with a manifest", () => {
   const members = { gate: entry(GATE), quote: entry(BLUE, { ...asOlder, router: "gate" }) };
 
-  test("the router has the last word: what a lease, a promotion or a dead run left has the traffic", async () => {
+  test("the router decides: the process with traffic after a lease, a promotion or a dead run", async () => {
     await recordInManifest(scope, head, members);
     expect((await serving(giving(10_000), stateOf({ active: BLUE }))).quote).toEqual({
       name: "quote",
@@ -175,13 +175,13 @@ describe("with a manifest", () => {
       name: "quote",
       ...asOlder,
     });
-    // What no state describes is not described.
+    // Values that no state has stay empty.
     expect((await serving(giving(10_000), undefined)).quote).toMatchObject({
       ...{ processId: GREEN, version: "", sourceHash: "2.0.0-code", status: "UNKNOWN" },
     });
   });
 
-  test("of an earlier version, which names no router, the state does where the release moves traffic", async () => {
+  test("of an earlier version, which names no router, the state names it if the release moves traffic", async () => {
     await recordInManifest(scope, head, { ...members, quote: entry(BLUE, asOlder) });
     mkdirSync(join(scope.home, "releases/p.dev"), { recursive: true });
     const current = {
@@ -195,17 +195,17 @@ describe("with a manifest", () => {
     });
   });
 
-  test("that an unfinished run began in a fresh clone, the state names the others", async () => {
+  test("of an unfinished run in a fresh clone, the state names the other members", async () => {
     await recordInManifest(scope, head, { gate: entry(GATE), quote: { configVersions: { LIMITS: 2 } } });
     const { quote, names } = await serving(giving(3000), stateOf({ active: BLUE }));
     expect([names, quote]).toEqual([["gate", "quote"], { name: "quote", ...asOlder }]);
   });
 
-  test("another stack that is deployed in the same folder takes nothing away, nor does its removal", async () => {
+  test("another stack deployed in the same folder removes nothing, and neither does its removal", async () => {
     const two = { ...scope, stack: "two" };
     await recordInManifest(scope, head, members);
     await recordInManifest(two, { ...head, deploymentId: "e" }, { quote: entry(idOf("other")) });
-    // The documented file is of the latest deployment.
+    // The documented file describes the latest deployment.
     expect(JSON.parse(readFileSync(manifestPath(scope), "utf8"))).toMatchObject({ stack: "two" });
     expect((await readManifest(scope))?.processes.quote?.processId).toBe(BLUE);
     expect((await readManifest(two))?.processes.quote?.processId).toBe(idOf("other"));
@@ -217,7 +217,7 @@ describe("with a manifest", () => {
     expect(Object.keys((await readManifest(scope))?.processes ?? {})).toEqual(["gate", "quote"]);
   });
 
-  test("of an earlier version, there is the latest deployment's only; another project's is nobody's", async () => {
+  test("of an earlier version, only the latest deployment's stack has one, and no other project", async () => {
     await recordInManifest(scope, head, members);
     rmSync(join(scope.build, "deployment-manifest.p.dev.json"));
     expect((await readManifest(scope))?.processes.quote?.processId).toBe(BLUE);

@@ -1,4 +1,4 @@
-/** A steady split: what shows or judges health asks every revision that has a part of the traffic, and names it. */
+/** A steady split: every command that shows or judges health reads each revision with a share of the traffic, and names it. */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ interface Table {
   readonly mirror?: string;
 }
 
-/** A fleet whose router gives `calc` so; the processes in `ill` miss a handler. */
+/** A fleet whose router splits `calc` so; the processes in `ill` lack a handler. */
 function behaving({ shares = { [NEW]: 5000, [OLD]: 5000 }, testers, mirror }: Table, ill: readonly string[]) {
   const behave: Behaviour = ({ processId, action, data }) => {
     if (action === "GET_TRAFFIC") {
@@ -90,13 +90,13 @@ async function opened(table: Table = {}, ill: readonly string[] = []): Promise<F
 }
 const history = { latest: async () => undefined, range: async () => [] } as unknown as History;
 
-describe("who gets requests", () => {
+describe("the revisions that are read", () => {
   test.each<[string, Table, string[]]>([
-    ["both halves of a split", {}, [half]],
-    ["a canary beside what has most", { shares: { [NEW]: 9500, [OLD]: 500 } }, [half]],
-    ["what testers are given, without a share", { shares: { [NEW]: 10_000 }, testers: TESTED }, [tested]],
-    ["no revision without a share, nor one that gets copies", { shares: { [NEW]: 10_000, [OLD]: 0 } }, []],
-    ["nobody whose answers nobody gets", { shares: { [NEW]: 10_000 }, mirror: COPY }, []],
+    ["are both halves of a split", {}, [half]],
+    ["include a canary next to the revision with most traffic", { shares: { [NEW]: 9500, [OLD]: 500 } }, [half]],
+    ["include one that gets testers only, without a share", { shares: { [NEW]: 10_000 }, testers: TESTED }, [tested]],
+    ["exclude one without a share", { shares: { [NEW]: 10_000, [OLD]: 0 } }, []],
+    ["exclude one whose answers nobody gets", { shares: { [NEW]: 10_000 }, mirror: COPY }, []],
   ])("%s", async (_, table, names) => {
     const { members, sharing = [] } = await opened(table);
     expect(members.map(({ name, processId }) => [name, processId])).toEqual([
@@ -107,7 +107,7 @@ describe("who gets requests", () => {
     for (const one of sharing) expect([one.of, one.sourceHash === HASH]).toEqual(["calc", false]);
   });
 
-  test("the further half is known by the state: its version and generation", async () => {
+  test("have version and generation from the state", async () => {
     const [one] = (await opened()).sharing ?? [];
     expect(one).toEqual({
       ...{ name: half, of: "calc", processId: OLD, generation: 1, version: "1.0.0" },
@@ -120,7 +120,7 @@ describe.each([
   ["the further half", OLD, half],
   ["the member's own", NEW, "calc"],
 ])("%s lost a handler:", (_, id, name) => {
-  test.each([["status"], ["statistics"]])("%s has a row for each half", async (command) => {
+  test.each([["%s has a row for each half"], ["statistics"]])("%s has a row for each half", async (command) => {
     const ran = await run([command, "--json"], { fleet: await opened({}, [id]) });
     const { processes } = ran.json<{ processes: { name: string; processId: string }[] }>();
     expect(processes.map((one) => [one.name, one.processId])).toEqual([
@@ -130,7 +130,7 @@ describe.each([
     ]);
   });
 
-  test("status fails and names it; it is well when it is", async () => {
+  test("status fails and names it, and succeeds once it is healthy", async () => {
     const ran = await run(["status"], { fleet: await opened({}, [id]) });
     expect(ran.code).toBe(1);
     expect(ran.stdout).toContain(
@@ -151,7 +151,7 @@ describe.each([
     expect((await of([])).findings.filter(({ status }) => status === "FAIL")).toEqual([]);
   });
 
-  test("monitor counts it and opens an alert of it", async () => {
+  test("monitor counts it and opens an alert for it", async () => {
     const of = async (ill: readonly string[]) => {
       const fleet = await opened({}, ill);
       const store = openStore(":memory:");
@@ -179,7 +179,7 @@ describe.each([
   });
 });
 
-test("a name means the member's one process, whatever else has traffic", async () => {
+test("a name refers to the member's one process, whatever else has traffic", async () => {
   const fleet = await opened();
   expect((await run(["call", half, "Info"], { fleet })).stderr).toContain("[UNKNOWN_PROCESS]");
   const one = await run(["statistics", "calc", "--json"], { fleet });
@@ -189,7 +189,7 @@ test("a name means the member's one process, whatever else has traffic", async (
   ]);
 });
 
-test("audit looks at every process with traffic, and leaves none that the table names", async () => {
+test("audit reads every process with traffic, and reports none of them as left over", async () => {
   const fleet = await opened({ mirror: COPY });
   const sources = await collect(fleet, history, { reach: 10, seconds: 10, note: () => {} });
   expect(sources.members.map(({ processId, of }) => [processId, of])).toEqual([

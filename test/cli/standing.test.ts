@@ -6,7 +6,7 @@ import type { DeployOutcome, DeployStatus } from "../../src/operations/deploy/ru
 import { mayHaveChanged, standing } from "../../src/operations/deploy/standing.ts";
 import { began, ended, failed } from "./fakes.ts";
 
-/** A run that ended so, after these events. */
+/** A run with this end, after these events. */
 function outcome(
   status: DeployStatus,
   events: readonly Partial<EngineEvent>[],
@@ -23,7 +23,7 @@ const ofTraffic = [{ member: "traffic", problems: [{ code: "X", what: "No.", rem
 const handingOver = began("Traffic", "rolling-traffic", "update");
 
 describe("a run whose pulumi was killed", () => {
-  test("names what was in the middle of a step", () => {
+  test("lists what was in the middle of a step as unfinished", () => {
     const ran = outcome("failed", [began("Process", "battle"), handingOver], killed);
     expect(standing(ran, undefined)).toMatchObject({
       unfinished: ["battle", "traffic"],
@@ -34,26 +34,26 @@ describe("a run whose pulumi was killed", () => {
 
   test.each<[string, DeployOutcome, boolean]>([
     ["a step began", outcome("failed", [handingOver], killed), true],
-    ["nothing was heard of it", outcome("failed", [], killed), true],
+    ["no event arrived", outcome("failed", [], killed), true],
   ])("may have changed something: %s", (_, ran, expected) => {
     expect(mayHaveChanged(ran)).toBe(expected);
   });
 });
 
 test.each<[string, DeployOutcome, boolean]>([
-  ["ended in its time with a step under way", outcome("timeout", [handingOver]), true],
+  ["timed out with a step in progress", outcome("timeout", [handingOver]), true],
   [
     "failed in a step",
     outcome("failed", [handingOver, ...failed("Traffic", "rolling-traffic", "No.")], ofTraffic),
     true,
   ],
-  ["was done with one", outcome("failed", [began("Process", "a"), ended("Process", "a")]), true],
-  ["only found things as wanted", outcome("failed", [ended("Process", "a", "same")]), false],
+  ["completed one step", outcome("failed", [began("Process", "a"), ended("Process", "a")]), true],
+  ["only found unchanged resources", outcome("failed", [ended("Process", "a", "same")]), false],
   [
-    "was kept out by another",
+    "was locked out by another run",
     outcome("occupied", [handingOver, ...failed("Traffic", "t", "No.")], ofTraffic),
     false,
   ],
-])("whether a run may have changed something that %s", (_, ran, expected) => {
+])("tells whether a run may have changed something that %s", (_, ran, expected) => {
   expect(mayHaveChanged(ran)).toBe(expected);
 });

@@ -8,7 +8,7 @@ import { explainLuaError, store } from "../../src/bundler/index.ts";
 import { FleetError, type Problem } from "../../src/core/errors.ts";
 import { evaluate } from "../bundler/aos.ts";
 
-/** Every option of a member's `bundle`, through a fleet's declaration; what it makes is evaluated in real aos. */
+/** Every option of a member's `bundle`, through a fleet's declaration; real aos evaluates the result. */
 
 const home = process.cwd();
 const local = { kind: "local", dir: ".fleet/localnet" };
@@ -33,7 +33,7 @@ const plan = (member: Record<string, unknown>, network: unknown = local): Promis
     () => undefined,
   );
 
-/** What the planned program has in the global `R` after real aos evaluated it. */
+/** The value of the global `R` after real aos evaluated the planned program. */
 async function run(member: Record<string, unknown>): Promise<string> {
   await plan(member);
   return evaluate(`${await readFile("build/game-process.lua", "utf8")}\nreturn R`);
@@ -96,7 +96,7 @@ describe("an option of the declaration reaches the process", () => {
     );
   });
 
-  test("state: where it names globals, others are warned of", async () => {
+  test("state: if it names globals, assignments to others cause a warning", async () => {
     await write({ [main]: "Battles = Battles or {}\nTypo = 1\n" });
     const codes = async (state: string[]) =>
       (await plan({ bundle: { state } })).warnings.map(({ got }) => got);
@@ -135,7 +135,7 @@ describe("an option of the declaration reaches the process", () => {
   });
 });
 
-describe("where a program is", () => {
+describe("a program may be", () => {
   test("a folder", async () => {
     await write({
       "programs/chess/init.lua": 'R = require("chess.board")',
@@ -154,7 +154,7 @@ describe("where a program is", () => {
   });
 });
 
-test("the examples, as a fleet declares them: no warning, and the same bytes from any folder", async () => {
+test("the examples, declared as a fleet, have no warning and the same bytes from any folder", async () => {
   const examples = {
     network: local,
     processes: {
@@ -190,8 +190,8 @@ test("the examples, as a fleet declares them: no warning, and the same bytes fro
   expect(made[0]).toEqual(made[1]);
 });
 
-describe("what cannot be", () => {
-  test("is told at once: options at their path, sources at file, line and column, of every member", async () => {
+describe("what the plan refuses", () => {
+  test("is reported all at once: options at their path, sources at file, line and column, of every member", async () => {
     await write({
       [main]: "local x = = 1",
       "processes/shop/process.lua": 'require("gone")\nreturn require("lost")',
@@ -223,7 +223,7 @@ describe("what cannot be", () => {
     expect(existsSync("build")).toBe(false);
   });
 
-  test("is no option: it is told with the nearest one", async () => {
+  test("includes unknown options, with the nearest one", async () => {
     const problems = await refused(plan({ bundle: { minfy: true, constants: { LIST: [1] } } }));
     expect(found(problems)).toEqual([
       "BAD_VALUE processes.game.bundle.constants.LIST",
@@ -242,7 +242,7 @@ describe("what cannot be", () => {
         "processes/game/b.lua": 'return require("game.a")',
       },
     ],
-  ])("%s is an error, and none with a reason", async (code, text, files) => {
+  ])("%s is an error, and silenced by a reason", async (code, text, files) => {
     await write({ [main]: text, ...files });
     expect((await refused(plan({})))[0]?.code).toBe(code);
     expect((await plan({ silence: { [code]: "the process brings it" } })).warnings).toEqual([]);
@@ -257,13 +257,13 @@ describe("what cannot be", () => {
     ["LUA_MODULE_UNUSED", "return 1", { "processes/game/loose.lua": "return 1" }],
     ["LUA_REQUIRE_DYNAMIC", "return function(name) return require(name) end", {}],
     ["LUA_SHADOWS_AOS", 'return require("json")', { "processes/game/json.lua": "return 1" }],
-  ])("%s is a warning of the plan, and none with a reason", async (code, text, files) => {
+  ])("%s is a warning, and silenced by a reason", async (code, text, files) => {
     await write({ [main]: text, ...files });
     expect((await plan({})).warnings.map((warning) => warning.code)).toEqual([code]);
     expect((await plan({ silence: { [code]: "known" } })).warnings).toEqual([]);
   });
 
-  test("a warning in a file that several members share is told once", async () => {
+  test("a warning in a file that several members share is reported once", async () => {
     await write({
       "processes/game/process.lua": 'return require("shared.util")',
       "processes/shop/process.lua": 'return require("shared.util")',
@@ -282,7 +282,7 @@ describe("a program larger than a message", () => {
   const text = `return #"${"x".repeat(90_000)}"`;
   const small = { maxMessageBytes: 50_000 };
 
-  test("is refused where nothing can be uploaded: the limit, the size by module, what to do", async () => {
+  test("is refused if nothing can be uploaded, with the limit, the size by module and what to do", async () => {
     await write({ [main]: text });
     const [problem] = await refused(plan({}, { ...legacy, ...small }));
     expect(problem).toMatchObject({
@@ -297,7 +297,7 @@ describe("a program larger than a message", () => {
     ).toEqual(["SILENCE_INVALID processes.game.silence.BUNDLE_TOO_LARGE"]);
   });
 
-  test("is planned where it can: a network with an upload, and the embedded one", async () => {
+  test("is planned if it can be uploaded: on a network with an upload service, and on the embedded one", async () => {
     await write({ [main]: text });
     const uploading = { ...legacy, ...small, uploadUrl: "http://127.0.0.1:2" };
     for (const network of [uploading, { ...local, ...small }])
@@ -305,8 +305,8 @@ describe("a program larger than a message", () => {
   });
 });
 
-describe("what was found in a file is remembered in .fleet/facts", () => {
-  test("one entry for each text, for a month", async () => {
+describe("facts about a file are remembered in .fleet/facts", () => {
+  test("in one entry for each text, for a month", async () => {
     await write({ [main]: 'return require("game.facts")', "processes/game/facts.lua": "return 'facts'" });
     await plan({});
     expect(await readdir(".fleet/facts")).toHaveLength(2);
@@ -320,7 +320,7 @@ describe("what was found in a file is remembered in .fleet/facts", () => {
   });
 });
 
-describe("the image under a member decides which modules are there", () => {
+describe("the image of a member decides which modules exist", () => {
   const sqlite = { [main]: 'R = type(require("lsqlite3").open_memory) .. type(require(".bint"))' };
 
   test("by the name of an image, the fleet's or the member's own", async () => {
@@ -331,7 +331,7 @@ describe("the image under a member decides which modules are there", () => {
     await planFleet(fleet, { home: ".fleet", build: "build" }, () => undefined);
   });
 
-  test("a bundle that its stack cannot hold is refused, whatever the network takes", async () => {
+  test("and refuses a bundle that its stack cannot hold, whatever the network accepts", async () => {
     await write(sqlite);
     const [problem] = await refused(plan({ module: "aos-sqlite", lib: true }));
     expect(problem).toMatchObject({
@@ -341,7 +341,7 @@ describe("the image under a member decides which modules are there", () => {
     });
   });
 
-  test("an id that nobody here knows is a warning, not an error", async () => {
+  test("and an unknown id causes a warning, not an error", async () => {
     await write({ [main]: 'R = require(".native")' });
     const { warnings } = await plan({ module: "n".repeat(43), bundle: { state: ["R"] } });
     expect(found(warnings).filter((each) => each.startsWith("LUA"))).toEqual([

@@ -23,7 +23,7 @@ describe("a cron", () => {
     expect(ticksADay(interval)).toBe(ticks);
   });
 
-  test("is told with its permanent messages a day, with the peers' too; not on the embedded network", () => {
+  test("is reported with its permanent messages a day, peers included; not on the embedded network", () => {
     const tags = { "Cron-Interval": "30-seconds" };
     const names = ["admin", "battle", "shop"];
     const [finding, ...others] = cronFindings(fleetOn({ kind: "legacy" }, tags), names);

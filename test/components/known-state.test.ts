@@ -1,4 +1,4 @@
-/** What a plan says of state that a hand-over would not carry. */
+/** What a plan reports about state that a hand-over would not carry. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -67,14 +67,14 @@ async function plan(token: object, running: Running = () => undefined) {
 }
 const codes = (found: readonly Problem[]) => found.map(({ code }) => code);
 
-/** A release that runs, with these modules. */
+/** A running release with these modules. */
 const runs =
   (modules: Record<string, string>): Running =>
   (name) =>
     name === "token" ? ({ sourceHash: "another", modules } as unknown as DeclaredProcess) : undefined;
 
 describe("a program whose state the library finds in its globals", () => {
-  it("is told which locals its handlers change, at their places", async () => {
+  it("gets a warning that names the locals its handlers change, with their places", async () => {
     const { problems, warnings } = await plan({});
     expect(problems).toEqual([]);
     expect(warnings).toMatchObject([
@@ -86,7 +86,7 @@ describe("a program whose state the library finds in its globals", () => {
     ]);
   });
 
-  it("is told so in place too: every load makes locals anew", async () => {
+  it("gets the warning for loads in place too, because every load makes new locals", async () => {
     const { problems, warnings } = await plan({ strategy: { kind: "sequential" } });
     expect([problems, codes(warnings)]).toEqual([[], ["STATE_IN_LOCALS"]]);
   });
@@ -94,12 +94,12 @@ describe("a program whose state the library finds in its globals", () => {
   it.each([
     ["without a state", { state: "none" }],
     ["with a reason", { silence: { STATE_IN_LOCALS: "caches" } }],
-  ])("is told nothing %s", async (_, token) => {
+  ])("gets no warning %s", async (_, token) => {
     const { problems, warnings } = await plan(token);
     expect([problems, warnings.filter(({ at }) => at?.endsWith(".state"))]).toEqual([[], []]);
   });
 
-  it("hands over what runs with a library that sees globals, and is refused where one does not, naming them", async () => {
+  it("is handed over from a library that sees globals, and refused from one that does not, naming them", async () => {
     expect((await plan({}, runs({ "fleet.globals": "1" }))).problems).toEqual([]);
     const { problems } = await plan({}, runs({ "fleet.state": "1" }));
     expect(problems).toMatchObject([
@@ -113,7 +113,7 @@ describe("a program whose state the library finds in its globals", () => {
     expect((await plan({ strategy: { kind: "sequential" } }, runs({}))).problems).toEqual([]);
   });
 
-  it("is loaded in place without the library, whatever the fleet's strategy is; one of its own is refused", async () => {
+  it("is loaded in place without the library, whatever the fleet's strategy; its own strategy is refused", async () => {
     expect((await plan({ lib: false })).problems).toEqual([]);
     const { problems } = await plan({ lib: false, strategy: { kind: "blue-green" } });
     expect(codes(problems)).toContain("LIB_REQUIRED");
@@ -125,12 +125,12 @@ describe("a member without the library", () => {
     [{ state: { globals: ["Balances"] } }, "state", "{ globals: [Balances] }"],
     [{ state: "partitioned" }, "state", "partitioned"],
     [{ trafficKey: "tag:Player" }, "trafficKey", "tag:Player"],
-  ])("is refused %j: nothing hands its state over or splits its callers", async (token, field, got) => {
+  ])("is refused with %j: without the library no state is handed over and no callers are split", async (token, field, got) => {
     const { problems } = await plan({ lib: false, ...token });
     expect(problems).toMatchObject([{ code: "LIB_REQUIRED", at: `processes.token.${field}`, got }]);
   });
 
-  it("may say that it keeps nothing, and is told of locals what it can do itself", async () => {
+  it("may declare that it keeps nothing; the warning about locals says what it can do itself", async () => {
     expect((await plan({ lib: false, state: "none" })).problems).toEqual([]);
     const { warnings } = await plan({ lib: false });
     expect(warnings).toMatchObject([
@@ -149,11 +149,11 @@ describe("globals that a hand-over leaves behind", () => {
     "processes/token/process.lua assigns globals that a hand-over to a new process leaves behind.";
 
   it.each([
-    ["whatever messages changed is carried", {}],
+    ["everything that messages change is handed over", {}],
     ["all of its data is named", { state: { globals: ["Balances", "Ticker"] } }],
     ["there is no hand-over without the library", { lib: false, state: "none" }],
-    ["the declaration says that nothing is to be carried", { state: "none" }],
-  ])("are none where %s", async (_, token) => {
+    ["the declaration hands nothing over", { state: "none" }],
+  ])("cause no warning if %s", async (_, token) => {
     expect(await left(token)).toEqual([]);
   });
 
@@ -164,13 +164,13 @@ describe("globals that a hand-over leaves behind", () => {
       { state: { globals: ["Balances"] }, bundle: { state: ["Ticker"] } },
       "Ticker",
     ],
-  ])("are named where %s", async (_, token, names) => {
+  ])("cause a warning if %s", async (_, token, names) => {
     expect(await left(token)).toEqual([[behind, names]]);
   });
 });
 
 describe("state: { globals }", () => {
-  it("is owned, and is part of the code: the library is told the names by the bundle", async () => {
+  it("is a kind of owned state and part of the code: the bundle passes the names to the library", async () => {
     const [declared, other] = [
       await plan({ state: { globals: ["Balances"] } }),
       await plan({ state: { globals: ["Balances", "Ticker"] } }),
@@ -184,7 +184,7 @@ describe("state: { globals }", () => {
     expect(codes(split.problems)).toContain("STATE_OWNED_SPLIT");
   });
 
-  it("names globals that the program assigns: a misspelt one would be lost", async () => {
+  it("names globals that the program assigns; a misspelt name is refused", async () => {
     const { problems } = await plan({ state: { globals: ["Balance"] } });
     expect(problems).toMatchObject([
       {
@@ -209,7 +209,7 @@ describe("state: { globals }", () => {
   });
 });
 
-it("a release keeps what a load in place has to know of the state, for its way back", () => {
+it("a release records what a load in place needs to know of the state, for a rollback", () => {
   const plan = (state: unknown) =>
     ({ declaration: { processes: { token: { state } } }, rollout: { beside: new Set() } }) as never;
   expect(trafficPolicyOf(plan("none"), "token")).toEqual({ state: "none" });

@@ -16,8 +16,8 @@ const fleet = (strategy: object, quote: object = {}) =>
   });
 const got = (strategy: object) => latencyFindings(fleet(strategy), ORDER).map((finding) => finding.got);
 
-describe("a latency check is told with the callers that it needs", () => {
-  test("where it is written, with the step that needs the most of them", () => {
+describe("a latency check is reported with the callers that it needs", () => {
+  test("at its own place, with the step that needs the most of them", () => {
     const checks = [{ kind: "health" }, { kind: "errorRate" }, { kind: "latency" }];
     const findings = latencyFindings(fleet({ trafficStrategy: "CANARY", checks }), ORDER);
     expect(findings).toMatchObject([
@@ -32,17 +32,17 @@ describe("a latency check is told with the callers that it needs", () => {
   test.each([
     ["all at once", { checks: [{ kind: "latency", minSamples: 5 }] }, /at 100 % that takes about 5 requests/],
     [
-      "nearly all: blue's answers are the few",
+      "nearly all: the rest of blue's answers are too few",
       { checks: [{ kind: "latency" }], steps: [{ weightBp: 9900 }, { weightBp: 10_000 }] },
       /at 99 % that takes about 3,000 requests/,
     ],
     [
-      "nearly all, with a bound of its own",
+      "nearly all, with its own bound",
       { checks: [{ kind: "latency", maxMs: 9 }], steps: [{ weightBp: 9900 }, { weightBp: 10_000 }] },
       /at 99 % that takes about 31 requests/,
     ],
     [
-      "a step that gives green nothing",
+      "a step without traffic for green",
       { checks: [{ kind: "latency" }], steps: [{ weightBp: 0 }, { weightBp: 10_000 }] },
       /at 0 % one of the revisions of calc, quote gets no requests/,
     ],
@@ -51,11 +51,11 @@ describe("a latency check is told with the callers that it needs", () => {
       { checks: [{ kind: "latency" }], steps: [{ weightBp: 0, mirror: true }, { weightBp: 10_000 }] },
       /that takes about 30 requests/,
     ],
-  ])("%s", (_what, strategy, text) => {
+  ])("for %s", (_what, strategy, text) => {
     expect(got(strategy)).toEqual([expect.stringMatching(text)]);
   });
 
-  test("not without one, nor where every service that moves accepts it", () => {
+  test("not at all without such a check, or if every service that moves accepts it", () => {
     expect(got({})).toEqual([]);
     const silence = { LATENCY_NEEDS_CALLERS: "2,000 requests a minute" };
     const checks = [{ kind: "latency" }];

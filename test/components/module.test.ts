@@ -69,7 +69,7 @@ test("a file is named by its content and kept with its tags", async () => {
   });
 });
 
-test("the same content is the same module, whatever its path; other tags are another", async () => {
+test("the same content is the same module at any path; other tags make another", async () => {
   await write("a.wasm", HANDLE);
   await write("elsewhere/b.wasm", HANDLE);
   const [a, b, c] = await Promise.all([
@@ -82,14 +82,14 @@ test("the same content is the same module, whatever its path; other tags are ano
   expect(await readdir(".fleet/modules")).toHaveLength(4);
 });
 
-test("the fleet's module is every member's", async () => {
+test("the fleet's module applies to every member", async () => {
   await write("a.wasm", HANDLE);
   const { game, shop } = await modules({}, { module: { wasm: "a.wasm" } });
   expect(game).toBe(shop);
   expect(game).toMatch(/^wasm:/);
 });
 
-test("a store that was damaged gives nothing", async () => {
+test("a damaged store returns nothing", async () => {
   const store = moduleStore(".fleet");
   const hash = await store.put({ wasm: HANDLE, tags: { Type: "Module" } });
   expect(await store.get(hash)).toBeDefined();
@@ -104,7 +104,7 @@ test.each<[string, string | Uint8Array | undefined, unknown]>([
   ["MODULE_NOT_WASM", "(module)", local],
   ["MODULE_WITHOUT_HANDLE", OTHER, local],
   ["MODULE_NO_UPLOAD", HANDLE, { kind: "legacy" }],
-])("%s is told at its place, together with what is wrong with the code", async (code, content, network) => {
+])("%s is reported at its place, together with problems of the code", async (code, content, network) => {
   if (content !== undefined) await write("a.wasm", content);
   await write("processes/game/process.lua", "local = 1");
   const problems = await refused(plan({ module: { wasm: "a.wasm" } }, {}, network));

@@ -44,7 +44,7 @@ async function problems(work: Promise<unknown>): Promise<FleetError["problems"]>
 }
 
 describe("a declaration", () => {
-  it("is put in levels, bundled, and its bundles are kept by name and by content", async () => {
+  it("is sorted into levels, bundled, and its bundles are stored by name and by content", async () => {
     const made = await plan({ battle: { dependsOn: ["coordinator"] }, coordinator: { peers: ["battle"] } });
     expect(made.levels.map((level) => level.map(({ name }) => name))).toEqual([["coordinator"], ["battle"]]);
     const battle = made.levels[1]?.[0]?.declared;
@@ -53,13 +53,13 @@ describe("a declaration", () => {
     expect(Buffer.byteLength(text)).toBe(battle?.bytes);
   });
 
-  it("is the same on every machine and in every folder", async () => {
+  it("makes the same plan on every machine and in every folder", async () => {
     const first = await plan({ battle: {} });
     const second = await plan({ battle: {} });
     expect(second.levels).toEqual(first.levels);
   });
 
-  it("tells every problem at once, each at its path", async () => {
+  it("reports every problem at once, each at its path", async () => {
     const found = await problems(
       plan({
         battle: { dependOn: ["coordinator"], config: { PROCESS_CONFIG: { maxConcurrentRequests: -1 } } },
@@ -73,7 +73,7 @@ describe("a declaration", () => {
     expect(found.find(({ code }) => code === "UNKNOWN_KEY")?.expected).toContain("dependsOn");
   });
 
-  it("names unknown dependencies and peers with the nearest member", async () => {
+  it("reports unknown dependencies and peers with the nearest member", async () => {
     const found = await problems(
       plan({ battle: { dependsOn: ["cordinator"], peers: ["shopp"] }, coordinator: {}, shop: {} }),
     );
@@ -84,7 +84,7 @@ describe("a declaration", () => {
     expect(found[0]?.expected).toContain('"coordinator"');
   });
 
-  it("names the cycle", async () => {
+  it("reports a cycle by its members", async () => {
     const found = await problems(
       plan({
         battle: { dependsOn: ["shop"] },
@@ -95,12 +95,12 @@ describe("a declaration", () => {
     expect(found[0]).toMatchObject({ code: "DEPENDENCY_CYCLE", got: "battle → shop → coordinator → battle" });
   });
 
-  it("lets peers be cyclic", async () => {
+  it("allows cycles among peers", async () => {
     const made = await plan({ battle: { peers: ["shop"] }, shop: { peers: ["battle"] } });
     expect(made.levels).toHaveLength(1);
   });
 
-  it("tells every source problem at once, at file, line and column", async () => {
+  it("reports every source problem at once, at file, line and column", async () => {
     await write("processes/broken/process.lua", "local x = = 1\n");
     await write("processes/lost/process.lua", 'local a = 1\nlocal m = require("lost.nowhere")\nreturn m\n');
     const found = await problems(plan({ broken: {}, lost: {} }));
@@ -110,7 +110,7 @@ describe("a declaration", () => {
     ]);
   });
 
-  it("names a ledger that is no member", async () => {
+  it("reports a ledger that is not a member", async () => {
     const found = await problems(plan({ battle: {} }, { ledger: "ledger" }));
     expect(found[0]).toMatchObject({ code: "UNKNOWN_LEDGER", at: "ledger" });
   });
@@ -134,7 +134,7 @@ describe("only", () => {
     shop: { dependsOn: ["coordinator"] },
   };
 
-  it("declares the others as they run, and leaves out what never ran", async () => {
+  it("declares the others as they run, and omits what never ran", async () => {
     const made = await plan(members, { only: ["battle"] }, (name) =>
       name === "coordinator" ? declared(name) : undefined,
     );
@@ -144,7 +144,7 @@ describe("only", () => {
     expect(all[1]?.declared.peers).toEqual(["coordinator"]);
   });
 
-  it("lets nobody change a member who never ran and has no id", async () => {
+  it("ignores in `allowed` a member that never ran and has no id", async () => {
     const wallet = "w".repeat(43);
     const allowed = { only: ["coordinator"], allowed: ["coordinator", "shop", wallet] };
     const made = await plan({ ...members, coordinator: { allowed: ["battle"] } }, allowed);
@@ -181,7 +181,7 @@ describe("only", () => {
 });
 
 describe("levels", () => {
-  it("put every dependency in an earlier level, for any graph without a cycle", () => {
+  it("place every dependency in an earlier level, for any graph without a cycle", () => {
     const graphs = fc.array(fc.array(fc.nat(30), { maxLength: 5 }), { minLength: 1, maxLength: 30 });
     fc.assert(
       fc.property(graphs, (edges) => {

@@ -39,12 +39,12 @@ async function problems(work: Promise<void>): Promise<readonly Problem[]> {
 }
 
 describe("before anything is sent", () => {
-  it("a good wallet, units that answer and a module that is there pass", async () => {
+  it("accepts a valid wallet, units that answer and an existing module", async () => {
     await preFlight(config(wallet), network(), [net.module]);
     expect(net.oracle.counts()).toMatchObject({ processes: 0, messages: 0 });
   });
 
-  it("a wallet is named, readable by its owner alone, and a key", async () => {
+  it("requires a wallet that is named, readable by its owner alone, and a key", async () => {
     const exposed = join(folder, "exposed.json");
     await writeFile(exposed, "{}", { mode: 0o644 });
     await chmod(exposed, 0o644);
@@ -60,8 +60,8 @@ describe("before anything is sent", () => {
       expect(await codes(preFlight(config(path), network(), [net.module]))).toEqual([code]);
   });
 
-  // Units that are down are waited for: at the same time as in the next one.
-  it.concurrent("an upload service is looked at where something is to be uploaded, units also without a module to look for", async () => {
+  // Waits for units that are down; concurrent with the next test.
+  it.concurrent("checks an upload service if something must be uploaded, and units even without a module to look for", async () => {
     const down = { ...network(), uploadUrl: "http://127.0.0.1:9" };
     await preFlight(config(wallet), down, [net.module]);
     await preFlight(config(wallet), { ...down, uploadUrl: net.endpoints.gatewayUrl }, [], true);
@@ -73,7 +73,7 @@ describe("before anything is sent", () => {
     expect(said).toContain("compute unit");
   });
 
-  it.concurrent("a scheduler that is not there is told, be it by its record or by its address", async () => {
+  it.concurrent("reports a missing scheduler, set by its record or by its address", async () => {
     const { suUrl: _, ...elsewhere } = network();
     const unknown = { ...elsewhere, scheduler: "x".repeat(43) };
     expect(await codes(preFlight(config(wallet), unknown, [net.module]))).toEqual(["SCHEDULER_UNKNOWN"]);
@@ -82,7 +82,7 @@ describe("before anything is sent", () => {
     expect(problem).toMatchObject({ code: "UNIT_DOWN", what: expect.stringContaining("scheduler unit") });
   });
 
-  it.concurrent("everything that is wrong is told at once", async () => {
+  it.concurrent("reports every problem at once", async () => {
     const page = createServer((_request, response) => response.end("<html>hello</html>"));
     await new Promise<void>((listening) => page.listen(0, "127.0.0.1", listening));
     const url = `http://127.0.0.1:${(page.address() as AddressInfo).port}`;

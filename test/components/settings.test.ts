@@ -29,7 +29,7 @@ const problems = (values: Record<string, string>, declared: string[] = []) =>
   settingProblems({ project: "two", stack: "dev", values, secret: [], declared } satisfies StackValues);
 
 describe("defaults", () => {
-  test("hold without any config", () => {
+  test("apply without any config", () => {
     const config = stack({});
     expect(settings(config)).toEqual({
       network: { kind: "local", dir: ".fleet/localnet" },
@@ -47,7 +47,7 @@ describe("defaults", () => {
     });
   });
 
-  test("have no cron; a stack may choose one for the admin process", () => {
+  test("include no cron; a stack may choose one for the admin process", () => {
     expect(healthCron(stack({}))).toEqual({});
     expect(healthCron(stack({ "two:healthCronSeconds": "30" }))).toEqual({
       "Cron-Interval": "30-seconds",
@@ -59,7 +59,7 @@ describe("defaults", () => {
     expect(dev.config["ao-fleet:healthCronSeconds"]).toBe(30);
   });
 
-  test("give way to the stack's values", () => {
+  test("are overridden by the stack's values", () => {
     const config = stack({
       "two:network": "legacy",
       "two:cuUrl": "https://cu.example.org",
@@ -79,13 +79,13 @@ describe("defaults", () => {
     });
   });
 
-  test("are those of this repository's Pulumi.yaml, types and descriptions too", () => {
+  test("match this repository's Pulumi.yaml, types and descriptions too", () => {
     const { config } = parse(readFileSync(join(packageDir, "Pulumi.yaml"), "utf8"));
     const withDefault = Object.entries(table).filter(([, setting]) => setting.default !== undefined);
     expect(config).toEqual(Object.fromEntries(withDefault));
   });
 
-  test("stand in docs/how-to/configure.md, with the descriptions", () => {
+  test("are listed in docs/how-to/configure.md, with the descriptions", () => {
     const page = readFileSync(join(packageDir, "docs/how-to/configure.md"), "utf8");
     const rows = Object.entries(table)
       .filter(([, { internal }]) => internal !== true)
@@ -96,7 +96,7 @@ describe("defaults", () => {
     expect(page.match(/^\| `\w+` \| (string|integer|boolean|object) \|.*$/gm)).toEqual(rows);
   });
 
-  test("are what fleet's commands read, too", () => {
+  test("also apply to fleet's commands", () => {
     const box = sandbox();
     writeFileSync(box.file("Pulumi.yaml"), "name: two\nruntime: nodejs\n");
     const config = readStackConfig(box.dir, "dev");
@@ -117,7 +117,7 @@ describe("the network of a stack's settings", () => {
     maxMessageBytes: "50000",
   };
 
-  /** As `pulumi up` declares it, and as fleet's commands open it. */
+  /** The network as `pulumi up` declares it, and as fleet's commands open it. */
   function bothOf(values: Record<string, string>) {
     const box = sandbox();
     const all = Object.fromEntries(Object.entries(values).map(([key, value]) => [`two:${key}`, value]));
@@ -139,9 +139,9 @@ describe("the network of a stack's settings", () => {
     ["no setting", {}],
     ["every unit", units],
     ["the default units", legacy],
-    ["empty units that nobody needs", { ...units, graphqlUrl: "", suUrl: "", uploadUrl: "" }],
+    ["empty units that are optional", { ...units, graphqlUrl: "", suUrl: "", uploadUrl: "" }],
     ["a folder", { localDir: "here/net" }],
-    ["a folder anywhere", { localDir: "/srv/net" }],
+    ["an absolute folder", { localDir: "/srv/net" }],
   ])("is the same for the program and for fleet: %s", (_what, values) => {
     const { up, fleet } = bothOf(values);
     expect(fleet()).toEqual(up());
@@ -151,14 +151,14 @@ describe("the network of a stack's settings", () => {
     ["no folder", { localDir: "" }],
     ["no messenger unit", { ...legacy, muUrl: "" }],
     ["no scheduler", { ...legacy, scheduler: "" }],
-    ["an index that is no URL", { ...legacy, graphqlUrl: "i.example.org" }],
+    ["an index that is not a URL", { ...legacy, graphqlUrl: "i.example.org" }],
   ])("is refused by both: %s", (_what, values) => {
     const { up, fleet } = bothOf(values);
     expect(up).toThrow();
     expect(fleet).toThrow("NETWORK_INVALID");
   });
 
-  test("keeps its embedded folder while the stack lives on another network; an empty one is refused", () => {
+  test("keeps its embedded folder while the stack is on another network; an empty one is refused", () => {
     const box = sandbox();
     const configOf = (localDir: string) => {
       writeFileSync(box.file("Pulumi.yaml"), "name: two\nruntime: nodejs\n");
@@ -174,7 +174,7 @@ describe("the network of a stack's settings", () => {
 });
 
 describe("the project's folder", () => {
-  test("is where the program has to run", () => {
+  test("is where the program must run", () => {
     const box = sandbox();
     expect(() => checkWorkingFolder(box.dir)).not.toThrow();
     writeFileSync(box.file("Pulumi.yaml"), "name: two\nruntime: nodejs\nmain: infra/index.ts\n");
@@ -185,8 +185,8 @@ describe("the project's folder", () => {
   });
 });
 
-describe("mistakes", () => {
-  test("are told all at once, whichever part of the settings is asked for", () => {
+describe("mistakes in settings", () => {
+  test("are reported all at once, whichever part of the settings is read", () => {
     const config = stack({
       "two:healthRetries": "many",
       "two:protect": "yes",
@@ -228,7 +228,7 @@ describe("mistakes", () => {
     ["healthTimeoutSecond", "healthTimeoutSeconds"],
     ["healthTimeout", "healthTimeoutSeconds"],
     ["stratgy", "strategy"],
-  ])("%s is taken for %s", (key, near) => {
+  ])("%s is reported with %s as the nearest", (key, near) => {
     expect(problems({ [`two:${key}`]: "x" })).toMatchObject([
       { code: "SETTING_UNKNOWN", got: `two:${key}`, expected: `perhaps "${near}"`, at: "Pulumi.dev.yaml" },
     ]);
@@ -237,20 +237,20 @@ describe("mistakes", () => {
   });
 
   test.each(["session", "tone", "webhookToken", "region", "domain", "url", "authorities2", "modes", "max"])(
-    "%s is the program's own",
+    "%s belongs to the program",
     (key) => {
       expect(problems({ [`two:${key}`]: "x" })).toEqual([]);
     },
   );
 
-  test("other namespaces are nobody's business, but for settings under the package's name", () => {
+  test("in other namespaces are ignored, except settings under the package's name", () => {
     expect(problems({ "aws:network": "x", "pulumi:tags": "{}", "ao-fleet:unknown": "x" })).toEqual([]);
     expect(problems({ "ao-fleet:network": "legacy" })).toMatchObject([
       { code: "SETTING_ELSEWHERE", expected: "two:network" },
     ]);
   });
 
-  test("a secret is not repeated", () => {
+  test("in a secret are reported without its value", () => {
     const values = { "two:healthRetries": "hunter2" };
     const [problem] = settingProblems({
       project: "two",

@@ -12,11 +12,11 @@ const ORDER = ["ledger", "coordinator", "battle", "shop"];
 const codes = (more: object, processes: Record<string, object> = GAME) =>
   rolloutProblems(fleet({ ledger: "ledger", ...more }, processes)).map(({ code, at }) => `${code} ${at}`);
 
-describe("the order in which members are made", () => {
+describe("the order in which members are created", () => {
   const waits = (strategy: object | undefined) =>
     Object.fromEntries(rolloutOf(fleet(strategy === undefined ? {} : { strategy }, GAME), ORDER).after);
 
-  it("is that of the dependencies alone without a strategy, and for parallel and blue-green", () => {
+  it("follows the dependencies alone without a strategy, and for parallel and blue-green", () => {
     const none = { ledger: [], coordinator: [], battle: [], shop: [] };
     expect(waits(undefined)).toEqual(none);
     expect(waits({ kind: "parallel" })).toEqual(none);
@@ -42,13 +42,13 @@ describe("the order in which members are made", () => {
   });
 });
 
-describe("who gets a process beside the old one", () => {
-  it("is everybody but the router and the ledger where the fleet is blue-green", () => {
+describe("the members that get a new process next to the old one", () => {
+  it("are all but the router and the ledger if the fleet is blue-green", () => {
     const declared = fleet({ ledger: "ledger", strategy: { kind: "blue-green" } }, GAME);
     expect(ORDER.filter((name) => isBeside(declared, name))).toEqual(["battle", "shop"]);
   });
 
-  it("is nobody who has a cron: two revisions would tick", () => {
+  it("exclude members with a cron: two revisions would tick", () => {
     const ticking = { ...GAME, shop: { tags: { "Cron-Interval": "1-hour" } } };
     const declared = fleet({ strategy: { kind: "blue-green" } }, ticking);
     expect(isBeside(declared, "shop")).toBe(false);
@@ -57,7 +57,7 @@ describe("who gets a process beside the old one", () => {
     expect(codes({ strategy: { kind: "blue-green" } }, ticking)).toEqual([]);
   });
 
-  it("is nobody without the library: the fleet's strategy passes it by, one of its own could not be proved", () => {
+  it("exclude members without the library from the fleet's strategy; their own strategy is refused", () => {
     const bare = { state: "none", lib: false };
     const declared = fleet({ strategy: { kind: "blue-green" } }, { ...GAME, shop: bare });
     expect(isBeside(declared, "shop")).toBe(false);
@@ -67,7 +67,7 @@ describe("who gets a process beside the old one", () => {
     expect(codes({}, own)).toContain("NO_LIBRARY_NO_PROOF processes.shop.lib");
   });
 
-  it("is whoever says so, and nobody who says otherwise", () => {
+  it("include a member with its own blue-green strategy, and exclude one with another", () => {
     const own = { ...GAME, battle: { state: "none", strategy: { kind: "blue-green" } } };
     expect(ORDER.filter((name) => isBeside(fleet({}, own), name))).toEqual(["battle"]);
     const inPlace = { ...GAME, battle: { strategy: { kind: "sequential" } } };
@@ -78,8 +78,8 @@ describe("who gets a process beside the old one", () => {
   });
 });
 
-describe("what cannot work is an error of the plan", () => {
-  it("names nothing in a good fleet", () => {
+describe("the problems of a strategy", () => {
+  it("are none for a correct fleet", () => {
     expect(codes({})).toEqual([]);
     expect(codes({ strategy: { kind: "blue-green", trafficStrategy: "CANARY" } })).toEqual([]);
     expect(codes({ strategy: { kind: "blue-green" } }, { coordinator: {}, ledger: {}, bank: {} })).toEqual(
@@ -87,7 +87,7 @@ describe("what cannot work is an error of the plan", () => {
     );
   });
 
-  it("names all of it at once, where it is written", () => {
+  it("are all reported at once, where they are written", () => {
     const wrong = codes(
       { strategy: { kind: "blue-green", trafficStrategy: "CANARY" } },
       {
@@ -115,25 +115,25 @@ describe("what cannot work is an error of the plan", () => {
   it.each([
     ["A_B_TEST on owned state", { trafficStrategy: "A_B_TEST" }],
     ["steps that split it", { steps: [{ weightBp: 100 }, { weightBp: 10_000 }] }],
-  ])("names %s", (_what, more) => {
+  ])("include %s", (_what, more) => {
     const bank = { coordinator: {}, ledger: {}, bank: { strategy: { kind: "blue-green", ...more } } };
     expect(codes({}, bank)).toEqual(["STATE_OWNED_SPLIT processes.bank.strategy"]);
   });
 
-  it("names a fleet without a router, and a router that is not there", () => {
+  it("include no router, and a router that is not a member", () => {
     const strategy = { kind: "blue-green" };
     expect(codes({ strategy }, { ledger: {}, shop: { state: "none" } })).toEqual(["NO_ROUTER router"]);
     expect(codes({ strategy, router: "front" })).toEqual(["UNKNOWN_ROUTER router"]);
     expect(codes({ strategy: { kind: "sequential" } }, { ledger: {} })).toEqual([]);
   });
 
-  it("refuses unknown keys", () => {
+  it("include unknown keys", () => {
     expect(() => fleet({ strategy: { kind: "blue-green", trafic: "CANARY" } }, GAME)).toThrow(/trafic/);
     expect(() => fleet({}, { shop: { strategy: { kind: "blue" } } })).toThrow();
   });
 });
 
-it("goes back to what is warm at once", () => {
+it("a release returns to a warm revision at once", () => {
   const canary = StrategySchema.parse({ kind: "blue-green", trafficStrategy: "CANARY", windowSeconds: 7 });
   const back = backwards(canary);
   expect(back).toMatchObject({ trafficStrategy: "INSTANT", intervalSeconds: 0, windowSeconds: 7 });

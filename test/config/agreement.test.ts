@@ -22,11 +22,11 @@ interface Case {
 }
 interface Verdict {
   readonly problems: readonly Misfit[];
-  /** Only of what fits. */
+  /** Only for accepted values. */
   readonly hash?: string;
 }
 
-/** What a process says of values: one evaluation for all. */
+/** A process' verdicts on values, in one evaluation. */
 async function inLua(cases: readonly Case[]): Promise<Verdict[]> {
   const { output, error } = await aos.eval(`
     local json, out = Fleet.json, {}
@@ -63,7 +63,7 @@ const { anything } = fc.letrec((tie) => ({
   ),
 }));
 
-/** Data that mostly has the shape of a rule: known keys, other keys, fitting and other values. */
+/** Data that mostly has the shape of a rule: known keys, other keys, valid and invalid values. */
 function near(rule: Rule): fc.Arbitrary<unknown> {
   const value = (own: Rule): fc.Arbitrary<unknown> => {
     const other = { weight: 1, arbitrary: anything };
@@ -95,7 +95,7 @@ function near(rule: Rule): fc.Arbitrary<unknown> {
   return fc.tuple(known, more).map(([one, two]) => ({ ...two, ...one }));
 }
 
-/** A schema of somebody's own, with everything that a process can check. */
+/** A custom schema with everything that a process can check. */
 const OWN = z.strictObject({
   most: z.int().min(1).max(99),
   share: z
@@ -124,8 +124,8 @@ const aCase: fc.Arbitrary<Case> = fc.oneof(
   fc.record({ type: fc.constantFrom(...Object.keys(CONFIG_TYPES)), data: anything }),
 );
 
-describe("a config's checks", () => {
-  test("schema, deployer and process agree on 10,000 values: what is refused, where, in which words, and the hash", async () => {
+describe("the checks of a config", () => {
+  test("agree between schema, deployer and process on 10,000 values: what is refused, where, with which message, and the hash", async () => {
     const seed = 6;
     const tally = { fitting: 0, refused: 0 };
     for (let batch = 0; batch < 20; batch += 1) {
@@ -139,7 +139,7 @@ describe("a config's checks", () => {
         const problems = checkValue(data, rule, "configData");
         const fits = problems.length === 0;
         const hash = fits ? hashOf(data) : undefined;
-        // zod passes over that key, whatever it holds; the rules, which decide, do not.
+        // zod ignores that key's value; the rules, which decide, do not.
         const passedOver = JSON.stringify(data).includes("__proto__");
         const schema = passedOver ? fits : schemas[type]?.safeParse(data).success;
         const found = { ...verdicts[index], schema };
@@ -154,12 +154,12 @@ describe("a config's checks", () => {
         tally[problems.length === 0 ? "fitting" : "refused"] += 1;
       }
     }
-    // Both kinds are among them, and not by the handful.
+    // Many of both kinds occur.
     expect(tally.fitting).toBeGreaterThan(1500);
     expect(tally.refused).toBeGreaterThan(1500);
   }, 120_000);
 
-  test("a pattern that Lua has no counterpart for is named, not passed over", () => {
+  test("report a pattern that Lua cannot express instead of ignoring it", () => {
     const { unsupported } = ruleOf(
       z.object({
         a: z.string().regex(/^(a|b)$/),
@@ -172,7 +172,7 @@ describe("a config's checks", () => {
     expect(unsupported.map(({ at }) => at)).toEqual(["a", "b", "c", "d[].e", "f"]);
   });
 
-  test("patterns mean the same in Lua", async () => {
+  test("give patterns the same meaning in Lua", async () => {
     const sources = [
       "^[a-z][a-z0-9-]{0,3}$",
       "^\\d{2}\\.\\d+$",

@@ -6,7 +6,7 @@ import { open } from "../../src/fleet/config/seal.ts";
 import { newProject, type Project, type Ran } from "../e2e/project.ts";
 import { type Simnet, startSimnet } from "../simnet/index.ts";
 
-/** Strings that may stand nowhere but, encrypted, in the stack's settings and state. */
+/** Strings that may occur nowhere except, encrypted, in the stack's settings and state. */
 const CANARIES = [
   "canary-program-5d1",
   "canary-stack-9e2",
@@ -68,7 +68,7 @@ async function pulumi(...args: string[]): Promise<Ran> {
   return ran;
 }
 
-/** Every text that is kept: files of the project, and all that was ever sent to a process. */
+/** Everything that is stored: files of the project, and every message that was sent to a process. */
 function kept(): [string, string][] {
   const files = (readdirSync(project.dir, { recursive: true }) as string[]).filter(
     (path) => !path.startsWith("node_modules") && statSync(join(project.dir, path)).isFile(),
@@ -93,7 +93,7 @@ const held = () => {
   return net.oracle.state(battle?.id ?? "")?.fleet;
 };
 
-test("a secret reaches the process sealed, and stands in no state, log, plan, manifest, journal or message", async () => {
+test("a secret reaches the process sealed, and is in no state, log, plan, manifest, journal or message", async () => {
   const set = (...args: string[]) => project.pulumi(["config", "set", "--secret", ...args]);
   await set("apiKey", IN_PROGRAM);
   await set("--path", "secrets.battle.ENVIRONMENT_VARS.TOKEN", IN_STACK);
@@ -106,23 +106,23 @@ test("a secret reaches the process sealed, and stands in no state, log, plan, ma
   expect(Object.keys(vars).sort()).toEqual(["API_KEY", "OPEN", "TOKEN"]);
   const opened = [vars.API_KEY, vars.TOKEN].map((sealed = "") => open(sealed, privateKey));
   expect(await Promise.all(opened)).toEqual([IN_PROGRAM, IN_STACK]);
-  // The ledger may distribute settings there.
+  // The ledger is allowed to distribute settings there.
   expect(held()?.allowed).toEqual(
     net.oracle.byDeploymentKey("canary/dev/deployment-coordinator").map(({ id }) => id),
   );
 
   await set("apiKey", LATER);
   const changed = await pulumi("preview");
-  // That bundle and the release; what did not change is not sealed again.
+  // Only that bundle and the release change; what stays the same is not sealed again.
   expect(changed.text).toContain("~ 2 to update");
   expect(changed.text).toContain("API_KEY (sealed) → (another, sealed) on battle");
   expect(leaks()).toEqual([]);
-  // Whoever has the passphrase can still read them there.
+  // Readable there with the passphrase.
   const state = await project.pulumi(["stack", "export", "--show-secrets"]);
   expect(state.text).toContain(IN_PROGRAM);
 }, 240_000);
 
-test("a secret where it would stand in the open is refused with the reason, and not repeated", async () => {
+test("a secret where it would be readable is refused with the reason, and not printed", async () => {
   await project.pulumi(["config", "set", "--secret", "open", MISPLACED]);
   project.edit(
     "index.ts",

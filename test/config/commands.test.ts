@@ -59,7 +59,7 @@ const fleet = (...words: string[]) => run(["config", ...words], { fleet: session
 const heldBy = (name: string, type = "PROCESS_CONFIG") =>
   stack.net.oracle.state(members[name]?.processId ?? "")?.fleet?.configs[type];
 
-/** Somebody changes a setting past the program. */
+/** Changes a setting without the program. */
 const byHand = (name: string, configType: string, configData: object, version: number) =>
   ask(
     session.session,
@@ -78,7 +78,7 @@ const byHand = (name: string, configType: string, configData: object, version: n
   );
 
 describe("fleet config", () => {
-  test("show says what is held, since when and by whom", async () => {
+  test("show prints what a member has, since when and from whom", async () => {
     const { code, stdout } = await fleet("show", "battle");
     expect(code).toBe(0);
     expect(stdout).toMatch(
@@ -91,7 +91,7 @@ describe("fleet config", () => {
     expect(json.members.deaf).toEqual({});
   });
 
-  test("history lists versions newest first, and what is in force", async () => {
+  test("history lists versions newest first, and marks the active one", async () => {
     const { stdout } = await fleet("history", "shop", "--type", "PROCESS_CONFIG");
     const lines = stdout.trim().split("\n").slice(1);
     expect(lines.map((line) => line.replace(/\s+/g, " "))).toEqual([
@@ -102,7 +102,7 @@ describe("fleet config", () => {
     ]);
   });
 
-  test("diff names what was changed by hand, by field and author, with its own exit code; and compares versions", async () => {
+  test("diff names changes by hand by field and author, with its own exit code, and compares versions", async () => {
     const release = {
       ...{ deploymentId: "deploy-1", releasedAt: "2026-01-01T00:00:00.000Z", members: {}, scope: {} },
       declaration: Object.fromEntries(
@@ -149,7 +149,7 @@ describe("fleet config", () => {
     expect(await fleet("diff", "shop", "--from", "1")).toMatchObject({ code: 2 });
   });
 
-  test("rollback sends an earlier version as a new one, and asks first", async () => {
+  test("rollback sends an earlier version as a new one, after a confirmation", async () => {
     expect(await fleet("rollback", "shop", "--type", "PROCESS_CONFIG")).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("NOT_CONFIRMED"),
@@ -168,12 +168,12 @@ describe("fleet config", () => {
     expect(stdout).toContain("shop PROCESS_CONFIG: back to v1\n  maxConcurrentRequests 50 → 4");
     for (const name of ["shop", "battle"])
       expect(heldBy(name)).toMatchObject({ configData: { maxConcurrentRequests: 4 }, version: 4 });
-    // What was in force before that.
+    // The version that was active before.
     await fleet("rollback", "shop", "--type", "PROCESS_CONFIG", "--yes");
     expect(heldBy("shop")).toMatchObject({ configData: { maxConcurrentRequests: 50 }, version: 5 });
   });
 
-  test("export and import bring settings back, verified by hash; all or none", async () => {
+  test("export and import restore settings, verified by hash; all or none", async () => {
     const path = join(await mkdtemp(join(tmpdir(), "fleet-config-")), "settings.json");
     expect((await fleet("export", "--file", path)).code).toBe(0);
     expect(await fleet("import", path, "--yes")).toMatchObject({
@@ -186,7 +186,7 @@ describe("fleet config", () => {
       sent: [{ member: "battle", configType: "PROCESS_CONFIG", version: 11 }],
     });
     expect(heldBy("battle")?.configData).toEqual(before);
-    // One of them takes it not: nobody keeps it, of this type and of the others.
+    // One member refuses: no member keeps the import, of this type or another.
     const file = JSON.parse(readFileSync(path, "utf8"));
     const logging = { configData: { logLevel: "WARN" }, version: 1, hash: hashOf({ logLevel: "WARN" }) };
     const limits = {
@@ -219,7 +219,7 @@ describe("fleet config", () => {
     expect((await fleet("import", path)).stderr).toContain("CONFIG_FILE_INVALID");
   });
 
-  test("explain says where each setting comes from, defaults too", async () => {
+  test("explain shows where each setting comes from, defaults included", async () => {
     const at = await mkdtemp(join(tmpdir(), "fleet-explain-"));
     await mkdir(join(at, "processes/battle"), { recursive: true });
     await writeFile(join(at, "processes/battle/process.lua"), "return {}\n");

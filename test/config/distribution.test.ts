@@ -26,7 +26,7 @@ const inputs = (configData: object, members: readonly ProcessOutputs[], more: ob
   ...more,
 });
 
-/** What a process really holds. */
+/** The config that a process really has. */
 const heldBy = ({ processId }: ProcessOutputs, type = "PROCESS_CONFIG") =>
   stack.net.oracle.state(processId)?.fleet?.configs[type];
 
@@ -35,7 +35,7 @@ const sentTo = ({ processId }: ProcessOutputs, action = "UPDATE_CONFIG") =>
 
 async function members(count: number) {
   const made: ProcessOutputs[] = [];
-  // A few at a time, as Pulumi would.
+  // A few at a time, like Pulumi.
   for (let at = 0; at < count; at += 25) {
     const names = Array.from({ length: Math.min(25, count - at) }, (_unused, index) => at + index);
     const batch = names.map(async (n) => createProcess(await stack.inputs(`p${n}`)));
@@ -56,7 +56,7 @@ describe("a distribution", () => {
     stack = await simulatedStack({ ledger: "deployment-coordinator", faults: { seed: 4 } });
     await createProcess(await stack.inputs("deployment-coordinator"));
     const all = await members(100);
-    // All but the unit that says it took what it did not: that costs ten seconds each time, and has tests of its own.
+    // All faults except a unit that reports what it did not accept: that costs ten seconds each time, and has its own tests.
     for (const rule of anyFault(["mu.post", "cu.result"], 0.1)) {
       if (rule.name === "any:status-202") stack.net.faults.add({ ...rule, on: "cu.result" });
       else stack.net.faults.add(rule);
@@ -67,7 +67,7 @@ describe("a distribution", () => {
     expect(all.map((one) => [heldBy(one)?.hash, sentTo(one)])).toEqual(
       all.map(() => [hashOf({ maxConcurrentRequests: 5 }), 1]),
     );
-    // Where it is there already nothing is sent; whoever has something else gets it.
+    // Nothing is sent to a member that already has it; a member with other settings gets it.
     const [odd, ...rest] = all as [ProcessOutputs, ...ProcessOutputs[]];
     await config.create(inputs({ maxConcurrentRequests: 6 }, [odd], { name: "other" }));
     const again = await config.update("id", outs, inputs({ maxConcurrentRequests: 5 }, all));
@@ -76,7 +76,7 @@ describe("a distribution", () => {
     expect(again.outs.version).toBe(3);
   }, 120_000);
 
-  test("that one of many refuses counts for none: what was held before holds again", async () => {
+  test("applies to no member if one of many refuses: the earlier settings are active again", async () => {
     stack = await simulatedStack({ ledger: "deployment-coordinator" });
     await createProcess(await stack.inputs("deployment-coordinator"));
     const good = await members(30);
@@ -90,15 +90,15 @@ describe("a distribution", () => {
     expect(error.properties).toMatchObject({ configData: { maxConcurrentRequests: 9 } });
     for (const one of good)
       expect(heldBy(one)).toMatchObject({ configData: { maxConcurrentRequests: 5 }, version: 1 });
-    // The second batch of twenty was never begun.
+    // The second batch of twenty was never started.
     expect(good.slice(19).map((one) => sentTo(one))).toEqual(good.slice(19).map(() => 1));
-    // The version is spent: whoever had it for a moment must take the next one for new.
+    // The version is used up: a member that had it for a moment must take the next one as new.
     const mended = await config.update("id", error.properties, inputs({ maxConcurrentRequests: 9 }, good));
     expect(mended.outs).toMatchObject({ version: 3, drift: [] });
     for (const one of good) expect(heldBy(one)).toMatchObject({ version: 3 });
   }, 60_000);
 
-  test("one that nobody answers in time is taken back where it arrived all the same", async () => {
+  test("is reverted on members that it reached when others do not answer in time", async () => {
     stack = await simulatedStack();
     const [one, two] = (await members(2)) as [ProcessOutputs, ProcessOutputs];
     const remove = stack.net.faults.add({
@@ -118,12 +118,12 @@ describe("a distribution", () => {
 });
 
 describe("a config that was changed by hand", () => {
-  test("is drift that names the fields, who did it and when; it is repaired, above that version", async () => {
+  test("is drift that names the fields, the author and the time, and is repaired by a higher version", async () => {
     stack = await simulatedStack();
     const [one] = (await members(1)) as [ProcessOutputs];
     const raw = inputs({ maxConcurrentRequests: 5, requestTimeout: 1000 }, [one]);
     const { outs } = await config.create(raw);
-    // The same wallet, but for the fleet: nobody's declaration.
+    // The same wallet, but outside of the fleet's declaration.
     await config.create(inputs({ maxConcurrentRequests: 7 }, [one], { name: "by-hand" }));
     const { props } = await config.read("id", outs);
     expect(props.drift).toEqual([
@@ -137,7 +137,7 @@ describe("a config that was changed by hand", () => {
     expect((await config.read("id", repaired.outs)).props.drift).toEqual([]);
   });
 
-  test("goes back to the defaults when its declaration goes, but not when others set it meanwhile", async () => {
+  test("returns to the defaults when its declaration is removed, but not if others set it meanwhile", async () => {
     stack = await simulatedStack();
     const [one, two] = (await members(2)) as [ProcessOutputs, ProcessOutputs];
     const { outs } = await config.create(inputs({ maxConcurrentRequests: 5 }, [one, two]));
@@ -149,7 +149,7 @@ describe("a config that was changed by hand", () => {
     expect((await config.create(inputs({ maxConcurrentRequests: 8 }, [one]))).outs.version).toBe(2);
   });
 
-  test("a target that is dropped goes back to the defaults too", async () => {
+  test("returns to the defaults when its target is removed", async () => {
     stack = await simulatedStack();
     const [one, two] = (await members(2)) as [ProcessOutputs, ProcessOutputs];
     const { outs } = await config.create(inputs({ maxConcurrentRequests: 5 }, [one, two]));
@@ -161,7 +161,7 @@ describe("a config that was changed by hand", () => {
   });
 });
 
-test("code and config go forward and back together, the config as a new version", async () => {
+test("code and config move forward and back together, the config as a new version", async () => {
   stack = await simulatedStack({ ledger: "deployment-coordinator" });
   await createProcess(await stack.inputs("deployment-coordinator"));
   const first = await stack.inputs("battle", {});
@@ -211,7 +211,7 @@ describe("a secret", () => {
       expect(place).not.toContain(CANARY);
   });
 
-  test("without a key is refused in the plan, and the reason is said plainly", async () => {
+  test("without a key is refused in the plan with the reason", async () => {
     stack = await simulatedStack();
     const one = { name: "p0", processId: "x".repeat(43), generation: 1 } as ProcessOutputs;
     for (const [given, says] of [

@@ -7,7 +7,7 @@ const OTHER = address("other");
 const SHOP = address("shop");
 const COORDINATOR = address("coordinator");
 
-/** A program that uses settings as any would. */
+/** A program that uses settings as any program would. */
 const HALL = `local fleet = require("fleet")
 fleet.process{ name = "hall", processType = "HALL", version = "1.0.0", capabilities = {} }
 local S = fleet.state("hall", { n = 0 })
@@ -43,8 +43,8 @@ const ask = async (p: Aos, Action: string, From = STRANGER, more: SendOptions = 
 
 const codeOf = async (...input: Parameters<typeof ask>) => (await ask(...input))?.error?.code;
 
-describe("settings take effect", () => {
-  test("RATE_LIMITS: a sender's bucket empties and fills by the scheduler's time; others, and the fleet, are not held up", async () => {
+describe("a setting takes effect", () => {
+  test("RATE_LIMITS: a sender's bucket empties and refills by the scheduler's time; other senders and the fleet are not limited", async () => {
     const p = await base.clone();
     await set(p, "RATE_LIMITS", {
       ADD: { capacity: 2, perSecond: 0.1 },
@@ -65,14 +65,14 @@ describe("settings take effect", () => {
     expect(await codeOf(p, "ADD", OTHER, now)).toBeUndefined();
     expect(await codeOf(p, "LOOK", STRANGER, now)).toBeUndefined();
     for (let i = 0; i < 4; i++) expect(await codeOf(p, "ADD", SHOP, now)).toBeUndefined();
-    // What the coordinator carries counts for whom it carries it.
+    // A message that the coordinator forwards counts for its original sender.
     const carried = { ...now, "On-Behalf-Of": STRANGER };
     expect(await codeOf(p, "ADD", COORDINATOR, carried)).toBe("RATE_LIMITED");
     expect(await codeOf(p, "ADD", STRANGER, { Timestamp: at + 10_000 })).toBeUndefined();
     expect(await codeOf(p, "ADD", STRANGER, { Timestamp: at + 10_001 })).toBe("RATE_LIMITED");
   });
 
-  test("SECURITY_CONFIG.authLevel: HIGH takes changes through the fleet alone, MAXIMUM from deployers alone; reading stays open", async () => {
+  test("SECURITY_CONFIG.authLevel: HIGH accepts changes through the fleet only, MAXIMUM from deployers only; reads stay open", async () => {
     const p = await base.clone();
     const who = async () => [
       await codeOf(p, "ADD", STRANGER),
@@ -87,12 +87,12 @@ describe("settings take effect", () => {
     expect(await who()).toEqual(["FORBIDDEN", open, open, open, open]);
     await set(p, "SECURITY_CONFIG", { authLevel: "MAXIMUM" }, 2);
     expect(await who()).toEqual(["FORBIDDEN", "FORBIDDEN", "FORBIDDEN", open, open]);
-    // A setting never keeps out who can mend it.
+    // A setting never locks out those who can fix it.
     expect(await set(p, "SECURITY_CONFIG", { authLevel: "STANDARD" }, 3)).toMatchObject({ success: true });
     expect(await codeOf(p, "ADD", STRANGER)).toBeUndefined();
   });
 
-  test("RESOURCE_LIMITS.maxMemoryMB: beyond it changes are refused, reading and mending are not", async () => {
+  test("RESOURCE_LIMITS.maxMemoryMB: above it changes are refused, reads and repairs are not", async () => {
     const p = await base.clone();
     await set(p, "RESOURCE_LIMITS", { maxMemoryMB: 0.5 });
     expect(await ask(p, "ADD")).toMatchObject({ error: { code: "MEMORY_LIMIT" } });
@@ -101,7 +101,7 @@ describe("settings take effect", () => {
     expect(await codeOf(p, "ADD")).toBeUndefined();
   });
 
-  test("LOGGING_CONFIG.logLevel: what is below it is not kept", async () => {
+  test("LOGGING_CONFIG.logLevel: lower levels are not kept", async () => {
     const p = await base.clone();
     await set(p, "LOGGING_CONFIG", { logLevel: "ERROR" });
     for (const level of ["DEBUG", "INFO", "WARN", "ERROR", "FATAL"])
@@ -113,7 +113,7 @@ describe("settings take effect", () => {
     ]);
   });
 
-  test("metrics: switched off, requests are not counted by their action", async () => {
+  test("metrics: when they are off, requests are not counted by action", async () => {
     const p = await base.clone();
     const counted = async () => {
       const { statistics } = (await ask(p, "GET_STATISTICS")) ?? {};
@@ -129,7 +129,7 @@ describe("settings take effect", () => {
     expect(await counted()).toBe(1);
   });
 
-  test("flags, texts and services are read by the program", async () => {
+  test("flags, strings and services are read by the program", async () => {
     const p = await base.clone();
     expect(await ask(p, "LOOK")).toMatchObject({ ranked: false, casual: true, motd: "none" });
     await set(p, "FEATURE_FLAGS", { ranked: true, casual: false });
@@ -144,8 +144,8 @@ describe("settings take effect", () => {
   });
 });
 
-describe("who set what", () => {
-  test("is kept with each version; a stranger's try and a bad one are refused, counted and audited", async () => {
+describe("the author of a setting", () => {
+  test("is kept with each version; attempts by strangers and invalid ones are refused, counted and audited", async () => {
     const p = await base.clone();
     await p.send({ Action: "SET_ALLOWED", Data: { allowed: [OTHER] } });
     await set(p, "LOGGING_CONFIG", { logLevel: "WARN" });
@@ -156,7 +156,7 @@ describe("who set what", () => {
     expect(await set(p, "LOGGING_CONFIG", { logLevel: "LOUD" }, 3)).toMatchObject({
       error: { code: "INVALID_CONFIG" },
     });
-    // What a process carries for somebody has no right of its own.
+    // What a process forwards for others carries no right of its own.
     expect(
       await set(p, "LOGGING_CONFIG", { logLevel: "DEBUG" }, 3, { From: OTHER, "On-Behalf-Of": STRANGER }),
     ).toMatchObject({
@@ -189,7 +189,7 @@ describe("who set what", () => {
     ]);
   });
 
-  test("taken back, the version before holds again, and its number is spent", async () => {
+  test("is shown again when a version is reverted, and the reverted number is used up", async () => {
     const p = await base.clone();
     await set(p, "FEATURE_FLAGS", { a: true });
     await set(p, "FEATURE_FLAGS", { a: false }, 2);
@@ -198,7 +198,7 @@ describe("who set what", () => {
         Epoch: "1",
         Data: { configType: "FEATURE_FLAGS", version, hash: hashOf(data) },
       });
-    // Compare and set: not what is held, so nothing happens.
+    // Compare and set: the expected version differs, so nothing happens.
     expect(await restore(1, { a: true })).toMatchObject({ restored: false, version: 2 });
     expect(await restore(2, { a: false })).toMatchObject({ restored: true, version: 1 });
     expect(await restore(2, { a: false })).toMatchObject({ restored: false, version: 1 });

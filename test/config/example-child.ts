@@ -1,4 +1,4 @@
-/** The example under Pulumi's mocks, in a Node of its own: resources are serialised from plain modules only. Prints what was declared. */
+/** The example under Pulumi's mocks, in a Node of its own, because resources are serialised from plain modules only. Prints what was declared. */
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 

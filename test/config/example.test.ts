@@ -11,7 +11,7 @@ import { boot } from "../processes/aos.ts";
 const root = resolve(import.meta.dirname, "../..");
 const example = join(root, "examples/configuration");
 
-/** The key in a value that Pulumi treats in a way of its own; a secret, here. */
+/** The key by which Pulumi marks special values; a secret, here. */
 const SECRET = "4dabf18193072939515e22adb298388d";
 
 test("the page on configuration shows the example", () => {
@@ -19,7 +19,7 @@ test("the page on configuration shows the example", () => {
   expect(page).toContain(`\`\`\`ts\n${readFileSync(join(example, "index.ts"), "utf8")}\`\`\``);
 });
 
-test("the example declares a bundle for each type and member, its secret hidden, its own type as rules", async () => {
+test("the example declares a bundle for each type and member, with its secret hidden and its custom type as rules", async () => {
   const dir = mkdtempSync(join(tmpdir(), "fleet-example-"));
   cpSync(example, dir, { recursive: true });
   for (const name of ["shop", "deployment-coordinator"]) {
@@ -70,7 +70,7 @@ test("the example declares a bundle for each type and member, its secret hidden,
   const vars = inputsOf("hall-environment-vars");
   const secretData = vars?.secretData as Record<string, unknown>;
   expect(vars?.configData).toEqual({});
-  // As Pulumi marks what it encrypts.
+  // Pulumi's mark of encrypted values.
   expect(secretData).toMatchObject({ [SECRET]: expect.any(String), value: { WEBHOOK_TOKEN: "canary-1" } });
   Object.assign(vars ?? {}, { secretData: secretData.value });
   for (const { inputs } of bundles) expect((await check({}, inputs)).failures).toEqual([]);
@@ -85,7 +85,7 @@ test("the example declares a bundle for each type and member, its secret hidden,
   expect(files.join()).not.toContain("canary-1");
 }, 60_000);
 
-test("its program uses them", async () => {
+test("its program uses the settings", async () => {
   const hall = await boot("hall", {
     source: readFileSync(join(example, "processes/hall/process.lua"), "utf8"),
   });

@@ -17,8 +17,8 @@ const of = (parts: Partial<FleetConfigParts>) =>
 const codes = (parts: Partial<FleetConfigParts>) =>
   of(parts).problems.map(({ code, at, expected }) => `${code} ${at} ${expected?.split(";")[0]}`);
 
-describe("layers", () => {
-  test("the fleet's, the member's, the stack's for all, the stack's for the member, the secret: each replaces single settings", () => {
+describe("the layers of settings", () => {
+  test("override single settings in this order: the fleet's, the member's, the stack's for all, the stack's for the member, the secret", () => {
     const { members, problems } = of({
       config: { PROCESS_CONFIG: { maxConcurrentRequests: 1, requestTimeout: 1, enableMetrics: false } },
       processes: {
@@ -51,15 +51,15 @@ describe("layers", () => {
     expect(members.shop?.data.ENVIRONMENT_VARS).toEqual({ MODE: "b" });
   });
 
-  test("a service that names a member makes it a peer; one that is not in the fleet is named with the nearest", () => {
+  test("make a member a peer when a service names it, and report an unknown one with the nearest", () => {
     const services = (member: string) => ({ config: { SERVICES: { till: { member } } } });
     expect(of(services("shop")).members.battle?.named).toEqual(["shop"]);
     expect(codes(services("shpo"))[0]).toBe('UNKNOWN_MEMBER config.SERVICES.till.member perhaps "shop"');
   });
 });
 
-describe("what is wrong", () => {
-  test("is told all at once, each where it was written", () => {
+describe("a problem with a setting", () => {
+  test("is reported with all others, each where it was written", () => {
     expect(
       codes({
         config: { LOGGING_CONFIG: { logLevel: "LOUD" }, PROCES_CONFIG: { maxConcurrentRequests: 1 } },
@@ -82,7 +82,7 @@ describe("what is wrong", () => {
     ]);
   });
 
-  test("what nothing on AO can enforce is a warning with the reason", () => {
+  test("is a warning with the reason if nothing on AO can enforce the setting", () => {
     const { idle } = of({ config: { RESOURCE_LIMITS: { maxMemoryMB: 10, maxCpuPercent: 50 } } });
     expect(idle.battle).toMatchObject([
       {
@@ -94,7 +94,7 @@ describe("what is wrong", () => {
   });
 });
 
-describe("a type of the fleet's own", () => {
+describe("a custom type", () => {
   const configTypes = {
     MATCHMAKING: z
       .strictObject({ rounds: z.int().min(1).max(9), mode: z.enum(["fast", "slow"]).optional() })
@@ -105,7 +105,7 @@ describe("a type of the fleet's own", () => {
   };
   const config = (data: Record<string, unknown>) => ({ config: { MATCHMAKING: data }, configTypes });
 
-  test("is checked by its schema, and travels as a rule", () => {
+  test("is checked by its schema, and sent as a rule", () => {
     expect(of(config({ rounds: 3, mode: "fast" })).problems).toEqual([]);
     expect(of(config({ rounds: 3 })).members.shop?.rules).toMatchObject({
       MATCHMAKING: {
@@ -117,7 +117,7 @@ describe("a type of the fleet's own", () => {
     expect(codes(config({ rounds: 3, mod: "slow" }))[0]).toBe(
       'UNKNOWN_KEY config.MATCHMAKING.mod perhaps "mode"',
     );
-    // A check of its own that only the plan can make.
+    // A check that only the plan can make.
     expect(codes(config({ rounds: 5, mode: "fast" }))[0]).toBe(
       "BAD_VALUE config.MATCHMAKING.mode fast has at most 3 rounds",
     );
@@ -126,7 +126,7 @@ describe("a type of the fleet's own", () => {
     );
   });
 
-  test("a schema that a process cannot check, a taken name and one that is no object are refused", () => {
+  test("is refused if a process cannot check it, its name is taken, or it is not an object", () => {
     expect(
       codes({
         configTypes: {
@@ -152,7 +152,7 @@ describe("secrets", () => {
     expect(problem?.expected).toContain("an AO process has no private memory");
   });
 
-  test("with a key that cannot be sealed to say what it is and what it should be", () => {
+  test("with an unsuitable key are refused, with what the key is and what it should be", () => {
     const own = generateKeyPairSync("x25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
     const small = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey;
     const ed = generateKeyPairSync("ed25519").publicKey;
@@ -172,13 +172,13 @@ describe("secrets", () => {
     ]);
   });
 
-  test("are checked by the rules of their type", () => {
+  test("are checked by their type's rules", () => {
     expect(codes({ secrets: { PROCESS_CONFIG: { requestTimeout: new Hidden("5") } }, sealTo })[0]).toMatch(
       /^BAD_VALUE secrets\.PROCESS_CONFIG\.requestTimeout a number/,
     );
   });
 
-  test("show themselves to nobody: not printed, not as JSON, not in an error about them", () => {
+  test("are not revealed in print, in JSON, or in an error about them", () => {
     const raw = {
       network: { kind: "local", dir: "x" },
       secrets: { ENVIRONMENT_VARS: { KEY: CANARY } },

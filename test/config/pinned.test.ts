@@ -54,12 +54,12 @@ beforeAll(async () => {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, JSON.stringify({ ...release, declaration, releaseHash: hashOf(declaration) }));
   }
-  // A secret is named there, and not held.
+  // A secret is recorded by name, without its value.
   expect(JSON.stringify(declaration)).not.toContain("canary");
 });
 afterAll(() => process.chdir(home));
 
-test("a release brings its settings, rules, services and who may change it back, with the secrets of now", async () => {
+test("a rollback restores a release's settings, rules, services and allowed senders, with the current secrets", async () => {
   const plan = await planPinned(program(new Hidden("canary-now")), folders, pin, stack);
   const battle = plan.levels.flat().find(({ name }) => name === "battle");
   expect(battle?.declared).toMatchObject({
@@ -71,7 +71,7 @@ test("a release brings its settings, rules, services and who may change it back,
   expect(battle?.secrets?.ENVIRONMENT_VARS?.TOKEN?.reveal()).toBe("canary-now");
 });
 
-test("a secret that the release needs and the stack has no more is named, with what to do", async () => {
+test("a secret that the release needs and the stack no longer has is reported, with what to do", async () => {
   await expect(planPinned(program(undefined), folders, pin, stack)).rejects.toMatchObject({
     problems: [
       {
