@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { FaultRulesSchema, faultOf, globbed } from "../../src/delivery/faults.ts";
 
-describe("what marks a fault where a service declares nothing", () => {
+describe("an answer counts as a fault without declared rules", () => {
   test.each([
     ["a tag Error", { Error: "Insufficient Balance!" }, "", "fault"],
     ["an action Error", { Action: "Error" }, "", "fault"],
@@ -10,8 +10,8 @@ describe("what marks a fault where a service declares nothing", () => {
     ["an empty tag Error", { Error: "" }, "", undefined],
     ["JSON of another shape", {}, '{"moves":222}', undefined],
     ["success: true", {}, '{"success":true}', undefined],
-    ["success as a text", {}, '{"success":"false"}', undefined],
-    ["a text", {}, "error: nothing", undefined],
+    ["success as a string", {}, '{"success":"false"}', undefined],
+    ["a string", {}, "error: nothing", undefined],
     ["a number", {}, "0", undefined],
     ["nothing", {}, "", undefined],
     ["an action with Error inside", { Action: "Error-Free" }, "", undefined],
@@ -20,7 +20,7 @@ describe("what marks a fault where a service declares nothing", () => {
   });
 });
 
-test("declared rules take the place of the default; the first that holds decides", () => {
+test("declared rules replace the default, and the first that matches decides", () => {
   const rules = FaultRulesSchema.parse([
     { tag: "Error", matches: "Insufficient*", as: "refusal" },
     { tag: "Error" },
@@ -37,7 +37,7 @@ test("declared rules take the place of the default; the first that holds decides
   expect(faultOf({ tags: { Error: "x" }, data: "" }, [])).toBeUndefined();
 });
 
-test("a rule looks at one thing, in one way", () => {
+test("a rule checks one field, in one way", () => {
   for (const rule of [{}, { tag: "A", field: "b" }, { tag: "A", equals: "x", matches: "y" }, { tga: "A" }])
     expect(FaultRulesSchema.safeParse([rule]).success, JSON.stringify(rule)).toBe(false);
 });
@@ -50,6 +50,6 @@ test.each([
   ["a*a", "a", false],
   ["abc", "abc", true],
   ["*", "", true],
-])("the pattern %s and %s: %s", (pattern, text, fits) => {
+])("the pattern %s against %s: %s", (pattern, text, fits) => {
   expect(globbed(pattern, text)).toBe(fits);
 });

@@ -5,8 +5,8 @@ import { HOLD_CODES } from "../../src/delivery/wire.ts";
 const held = (reason: string, holdCode?: string) =>
   holdOf({ mode: "held", reason, ...(holdCode === undefined ? {} : { holdCode }) });
 
-describe("why a table is held", () => {
-  test.each(HOLD_CODES)("is the code %s, whatever the sentence says", (code) => {
+describe("the reason why a table is held", () => {
+  test.each(HOLD_CODES)("is the code %s, whatever the sentence", (code) => {
     expect(held("a gate at 5 %: errorRate of battle fails: 3 in 4", code)).toMatchObject({ code });
   });
 
@@ -14,7 +14,7 @@ describe("why a table is held", () => {
     expect(held("a gate at 5 % waits for fleet promote", "weekend")).toMatchObject({ code: "unknown" });
   });
 
-  test("is nothing for a table that is not held", () => {
+  test("is empty for a table that is not held", () => {
     expect(holdOf(undefined)).toBeUndefined();
     expect(holdOf({ mode: "rollout" })).toBeUndefined();
     // A steady table of an earlier version may still have the sentence of its last hold.
@@ -22,7 +22,7 @@ describe("why a table is held", () => {
   });
 });
 
-describe("a table of version 0.1.0 has a sentence alone, read as", () => {
+describe("the reason in a table of version 0.1.0 is read from its sentence as", () => {
   test.each([
     ["gate", "a gate at 5 % waits for fleet promote"],
     ["gate", "a gate at 5 %: fleet promote goes on"],
@@ -38,20 +38,20 @@ describe("a table of version 0.1.0 has a sentence alone, read as", () => {
     expect(held(text)).toEqual({ code, text });
   });
 
-  test("unknown where even that is missing", () => {
+  test("unknown if the sentence is missing too", () => {
     expect(holdOf({ mode: "held" })).toEqual({ code: "unknown", text: "" });
   });
 });
 
 describe("a message that holds a table", () => {
-  test("has a code for a router that takes it, and the sentence alone for any other", () => {
+  test("has a code for a router that accepts it, and only the sentence for others", () => {
     const text = "a gate at 5 % waits for fleet promote";
     expect(holding({ holdCodes: [...HOLD_CODES] }, "gate", text)).toEqual({ hold: text, holdCode: "gate" });
     expect(holding({ holdCodes: ["paused"] }, "gate", text)).toEqual({ hold: text });
     expect(holding({}, "gate", text)).toEqual({ hold: text });
   });
 
-  test("cuts a sentence to what a router keeps", () => {
+  test("has its sentence cut to the length that a router keeps", () => {
     expect(holding({}, "failed", "x".repeat(400)).hold).toHaveLength(300);
   });
 });

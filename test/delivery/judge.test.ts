@@ -19,7 +19,7 @@ const of = (service: Partial<ServiceMeasured>) => ({
 });
 
 describe("a verdict", () => {
-  it("passes what is as good as the old, and says its numbers", () => {
+  it("passes a green that is as good as blue, and reports the figures", () => {
     const verdict = judge(DEFAULTS, of({ green: metrics(99, 1), blue: metrics(495, 5) }));
     expect(verdict.outcome).toBe("pass");
     expect(verdict.text).toContain(
@@ -33,64 +33,64 @@ describe("a verdict", () => {
       { green: metrics(20, 20) },
       /50 %\), more than the 5 % allowed \(p = \S+, 0.01 decides\)/,
     ],
-    ["more faults than the old", { green: metrics(480, 20), blue: metrics(2000, 0) }, /worse by 4 %/],
-    ["more refusals than the old", { green: metrics(40, 0, 60), blue: metrics(900, 0, 100) }, /more by 50 %/],
+    ["more faults than blue", { green: metrics(480, 20), blue: metrics(2000, 0) }, /worse by 4 %/],
+    ["more refusals than blue", { green: metrics(40, 0, 60), blue: metrics(900, 0, 100) }, /more by 50 %/],
     [
       "bad health",
       { green: metrics(100), health: { status: "UNHEALTHY", reasons: ["x"] } },
       /UNHEALTHY \(x\)/,
     ],
-    ["every request of a few", { green: metrics(0, 3) }, /3 faults in 3 requests/],
-  ])("condemns %s", (_what, service, text) => {
+    ["faults in all of a few requests", { green: metrics(0, 3) }, /3 faults in 3 requests/],
+  ])("fails on %s", (_what, service, text) => {
     const verdict = judge(DEFAULTS, of(service));
     expect(verdict.outcome).toBe("fail");
     expect(verdict.text).toMatch(text);
   });
 
-  it("never takes silence for good", () => {
+  it("does not pass without data", () => {
     expect(judge(DEFAULTS, of({})).outcome).toBe("inconclusive");
     expect(judge(rule({ kind: "health" }), of({})).outcome).toBe("inconclusive");
     expect(judge([], of({})).outcome).toBe("inconclusive");
     expect(judge(DEFAULTS, of({ green: metrics(29) })).outcome).toBe("inconclusive");
   });
 
-  it("takes probes where callers are too few, and says so", () => {
+  it("uses probes if there are too few callers, and reports it", () => {
     const few = of({ green: metrics(5), probes: { sent: 25, failed: 0 } });
     const good = judge(DEFAULTS, few, { isLast: true });
     expect(good.outcome).toBe("pass");
     expect(good.text).toContain("30 requests (0 %), 25 of them probes");
-    // While more are to be waited for, those who ask decide.
+    // While more callers may come, only callers count.
     expect(judge(DEFAULTS, few)).toMatchObject({
       outcome: "inconclusive",
       text: expect.stringContaining("30 of green's own are needed"),
     });
     expect(judge(DEFAULTS, of({ probes: { sent: 30, failed: 0 } })).outcome).toBe("pass");
-    // Nobody asked in this interval, and somebody did before it.
+    // Nobody called in this interval, but somebody did before.
     const quiet = of({ blue: metrics(20), probes: { sent: 30, failed: 0 } });
     expect(judge(DEFAULTS, quiet).outcome).toBe("inconclusive");
     expect(judge(DEFAULTS, quiet, { isLast: true }).outcome).toBe("pass");
-    // One of few failed: a person decides.
+    // One of a few failed: a person decides.
     const unlucky = of({ green: metrics(5, 1), probes: { sent: 24, failed: 0 } });
     expect(judge(DEFAULTS, unlucky, { isLast: true }).outcome).toBe("inconclusive");
     const bad = judge(DEFAULTS, of({ probes: { sent: 30, failed: 30, reason: "NO_REPLY" } }));
     expect(bad.outcome).toBe("fail");
     expect(bad.text).toContain("NO_REPLY");
-    // Where blue has callers at the same time, green's own are waited for, or what the service declares is asked.
+    // If blue has callers at the same time, the verdict waits for green's own, or uses the service's declared probes.
     const used = { green: metrics(5), blue: metrics(95), beside: true };
     expect(judge(DEFAULTS, of({ ...used, probes: { sent: 25, failed: 0 } })).outcome).toBe("inconclusive");
     expect(judge(DEFAULTS, of({ ...used, probes: { sent: 25, failed: 0, declared: true } })).outcome).toBe(
       "pass",
     );
-    // Good probes do not outweigh what went wrong for callers.
+    // Successful probes do not outweigh callers' faults.
     expect(judge(DEFAULTS, of({ green: metrics(0, 2), probes: { sent: 28, failed: 0 } })).outcome).toBe(
       "fail",
     );
   });
 
-  it("waits for answers that are late, not for those that are under way at any time", () => {
+  it("waits for overdue answers, but not for requests that are normally in progress", () => {
     const latencies = Array.from({ length: 96 }, () => 1000);
     const waiting = (ms: number) => of({ green: { ...metrics(96, 0, 0, latencies), requests: 104 }, ms });
-    // An answer takes a second: in 15 seconds seven of 104 are under way, in a minute two.
+    // An answer takes a second: in 15 seconds seven of 104 requests are in progress, in a minute two.
     expect(judge(DEFAULTS, waiting(15_000)).outcome).toBe("pass");
     expect(judge(DEFAULTS, waiting(60_000))).toMatchObject({
       outcome: "inconclusive",
@@ -100,7 +100,7 @@ describe("a verdict", () => {
     expect(judge(DEFAULTS, hung, { isLast: true }).outcome).toBe("inconclusive");
   });
 
-  describe("of requests without an answer", () => {
+  describe("on requests without an answer", () => {
     const crashing = (open: number[] | undefined, more: Partial<ServiceMeasured> = {}) =>
       of({
         green: { ...metrics(0), requests: 1, ...(open === undefined ? {} : { open }) },
@@ -112,18 +112,18 @@ describe("a verdict", () => {
         ...more,
       });
     it.each([
-      ["one that is older than an interval", crashing([14_900])],
-      ["one that is young, of a revision that has answered nobody", crashing([100])],
-      ["one whose age the router does not say", crashing(undefined)],
+      ["one older than an interval", crashing([14_900])],
+      ["a recent one, of a revision that has answered nobody", crashing([100])],
+      ["one of unknown age, because the router does not report it", crashing(undefined)],
       [
-        "one of an earlier step, where nobody asked in this one",
+        "one of an earlier step, when nobody called in this one",
         crashing([23_000], { green: { ...metrics(0), open: [23_000] } }),
       ],
       [
-        "an old one beside answered ones",
+        "an old one among answered ones",
         crashing([14_900], { green: { ...metrics(6), requests: 7, open: [14_900] } }),
       ],
-    ])("never passes by Info over %s", (_what, measured) => {
+    ])("does not pass by Info over %s", (_what, measured) => {
       expect(judge(DEFAULTS, measured, { isLast: true })).toMatchObject({
         outcome: "inconclusive",
         text: expect.stringMatching(
@@ -132,7 +132,7 @@ describe("a verdict", () => {
       });
     });
 
-    it("never takes probes by Info for traffic where no rule counts requests", () => {
+    it("does not use Info probes as traffic when no rule counts requests", () => {
       const measured = crashing([14_900]);
       const verdict = judge(rule({ kind: "health" }), measured, { isLast: true });
       expect(verdict).toMatchObject({
@@ -143,25 +143,25 @@ describe("a verdict", () => {
       expect(judge(rule({ kind: "health" }), answered).outcome).toBe("pass");
     });
 
-    it("says how old the oldest is", () => {
+    it("reports the age of the oldest", () => {
       expect(judge(DEFAULTS, crashing([23_400, 900]), { isLast: true }).text).toContain(
         "2 of its callers' 2 requests have no answer yet from battle@1a2b3c4d, the oldest for 23.4 s",
       );
     });
 
-    it("passes over one that has just come in, beside those that were answered", () => {
+    it("ignores a very recent one among answered ones", () => {
       const green = { ...metrics(6), requests: 7, open: [300] };
       expect(judge(DEFAULTS, crashing([], { green }), { isLast: true }).outcome).toBe("pass");
     });
 
-    it("never passes by Info over a fault of a caller's, and condemns when all of them are", () => {
+    it("does not pass by Info over a caller's fault, and fails when all are faults", () => {
       const green = { ...metrics(24, 1), open: [] };
       const few = crashing([], { green, probes: { sent: 5, failed: 0 } });
       expect(judge(DEFAULTS, few, { isLast: true }).outcome).toBe("inconclusive");
       expect(judge(DEFAULTS, crashing([], { green: { ...metrics(0, 3), open: [] } })).outcome).toBe("fail");
     });
 
-    it("takes a slow service for no bad one: it may be open, and passes once its own answers are as slow", () => {
+    it("does not fail a slow service: it stays open, and passes once its own answers are as slow", () => {
       const open = [19_000, 14_000, 9_000, 4_000];
       const starting = crashing([], { green: { ...metrics(0), requests: 4, open } });
       expect(judge(DEFAULTS, starting, { isLast: true }).outcome).toBe("inconclusive");
@@ -170,17 +170,17 @@ describe("a verdict", () => {
       const latencies = Array.from({ length: 40 }, () => 20_000);
       const running = { ...metrics(40, 0, 0, latencies), requests: 44, open };
       expect(judge(DEFAULTS, crashing([], { green: running, ms: 220_000 })).outcome).toBe("pass");
-      // One that is older than any answer took is not merely slow.
+      // A request older than any answer took is not merely slow.
       const stuck = { ...running, open: [90_000, 80_000, 70_000, 60_000] };
       expect(judge(DEFAULTS, crashing([], { green: stuck, ms: 220_000 })).outcome).toBe("inconclusive");
     });
   });
 
-  describe("of a green that refuses", () => {
+  describe("on a green that refuses every request", () => {
     const all = metrics(0, 0, 54);
     const refusals = rule({ kind: "refusals" });
 
-    it("is condemned beside however few of blue's that were answered: the test is exact", () => {
+    it("fails it even against a few answered requests of blue: the test is exact", () => {
       expect(
         judge(DEFAULTS, of({ green: all, blue: metrics(21) }), { looks: 3, isLast: true }),
       ).toMatchObject({
@@ -193,23 +193,23 @@ describe("a verdict", () => {
     });
 
     it.each([
-      ["with no blue", { green: all }, "; nothing to compare with"],
+      ["without a blue", { green: all }, "; nothing to compare with"],
       [
-        "beside a blue that nobody asked",
+        "with a blue that nobody called",
         { green: all, blue: UNSEEN },
         "; blue's 0 requests are too few to compare with",
       ],
       [
-        "beside one answer of blue's, which may be chance",
+        "with one answer of blue, which may be chance",
         { green: all, blue: metrics(1) },
         "; blue's 1 request is too few to compare with",
       ],
       [
-        "beside a few of blue's that were refused too",
+        "with a few requests to blue that were refused too",
         { green: all, blue: metrics(0, 0, 5) },
         "; blue's 5 requests are too few to compare with",
       ],
-    ])("waits for a person where nobody was answered, %s", (_what, service, why) => {
+    ])("leaves the decision to a person when nobody was answered, %s", (_what, service, why) => {
       expect(judge(DEFAULTS, of(service), { isLast: true })).toMatchObject({
         outcome: "inconclusive",
         text: expect.stringContaining(
@@ -218,7 +218,7 @@ describe("a verdict", () => {
       });
     });
 
-    it("says how many blue told to ask again, which count for neither side", () => {
+    it("reports how many callers blue asked to retry, and counts them for neither side", () => {
       const blue = { ...metrics(139), requests: 273, draining: 134 };
       expect(judge(refusals, of({ green: metrics(99), blue }))).toMatchObject({
         outcome: "pass",
@@ -228,7 +228,7 @@ describe("a verdict", () => {
       });
     });
 
-    it("waits where its only caller was refused, which much of blue's does not condemn", () => {
+    it("waits if its only caller was refused and blue refuses many too", () => {
       const verdict = judge(refusals, of({ green: metrics(0, 0, 1), blue: metrics(40) }));
       expect(verdict).toMatchObject({
         outcome: "inconclusive",
@@ -236,22 +236,22 @@ describe("a verdict", () => {
       });
     });
 
-    it("waits too where the others were faults, too few to condemn it", () => {
+    it("waits too if the other requests were faults, too few to fail it", () => {
       expect(judge(DEFAULTS, of({ green: metrics(0, 1, 53) })).outcome).toBe("inconclusive");
     });
 
     it.each([
       ["one caller was answered", { green: metrics(1, 0, 53) }],
-      ["it refuses as blue does, which enough have asked", { green: all, blue: metrics(0, 0, 60) }],
+      ["it refuses as blue does, and enough called blue", { green: all, blue: metrics(0, 0, 60) }],
       [
-        "it answers the probes that the service declares",
+        "it answers the service's declared probes",
         { green: metrics(0, 0, 5), probes: { sent: 30, failed: 0, declared: true } },
       ],
-    ])("passes where %s", (_what, service) => {
+    ])("passes if %s", (_what, service) => {
       expect(judge(DEFAULTS, of(service)).outcome).toBe("pass");
     });
 
-    it("does not pass by Info over the refusals of its only callers, whatever blue was asked", () => {
+    it("does not pass by Info over refusals of its only callers, however many called blue", () => {
       const probes = { sent: 29, failed: 0 };
       const few = of({ green: metrics(0, 0, 1), blue: metrics(40), probes });
       expect(judge(DEFAULTS, few, { isLast: true })).toMatchObject({
@@ -263,7 +263,7 @@ describe("a verdict", () => {
     });
 
     it.each(["errorRate", "health", "latency"])(
-      "is not judged good by %s alone, where nothing compares",
+      "does not pass by %s alone without a comparison",
       (kind) => {
         const green = { ...all, latencies: Array(54).fill(20) };
         const measured = of({ green, blue: metrics(60, 0, 0, Array(60).fill(20)) });
@@ -278,7 +278,7 @@ describe("a verdict", () => {
       },
     );
 
-    it.each(["refusals", "health", "latency"])("nor by %s alone where all were faults", (kind) => {
+    it.each(["does not pass by %s alone if all were faults", "health", "latency"])("nor by %s alone where all were faults", (kind) => {
       const green = { ...metrics(0, 54), latencies: Array(54).fill(20) };
       const measured = of({ green, blue: metrics(60, 0, 0, Array(60).fill(20)) });
       expect(judge(rule({ kind }), measured)).toMatchObject({
@@ -288,19 +288,19 @@ describe("a verdict", () => {
       expect(judge(DEFAULTS, measured).outcome).toBe("fail");
     });
 
-    it("passes by refusals alone with nothing refused, and nothing to compare with", () => {
+    it("passes by refusals alone if nothing was refused, without a comparison", () => {
       expect(judge(refusals, of({ green: metrics(9) })).outcome).toBe("pass");
     });
   });
 
-  it("keeps what could not be measured apart, behind what failed and before what is open", () => {
+  it("lists what could not be measured after what failed and before what is open", () => {
     const problem = { problem: "no answer within 60 s" };
     expect(judge(DEFAULTS, of({ green: metrics(100), health: problem })).outcome).toBe("error");
     expect(judge(DEFAULTS, of({ green: metrics(1), health: problem })).outcome).toBe("error");
     expect(judge(DEFAULTS, of({ green: metrics(1, 99), health: problem })).outcome).toBe("fail");
   });
 
-  it("compares latencies by ranks: slower has to matter, and to be sure", () => {
+  it("compares latencies by ranks: a slowdown must be relevant and significant", () => {
     const check = rule({ kind: "latency" });
     const base = Array.from({ length: 60 }, (_, i) => 100 + (i % 20));
     const at = (latencies: number[]) =>
@@ -317,7 +317,7 @@ describe("a verdict", () => {
     expect(judge(most, of({ green: metrics(60, 0, 0, base) }))).toMatchObject({ outcome: "fail" });
   });
 
-  it("takes no probes for the callers of a latency check, and says so", () => {
+  it("uses no probes for a latency check, and reports it", () => {
     const checks = rule({ kind: "latency", minSamples: 5 });
     const quiet = of({ probes: { sent: 30, failed: 0, declared: true } });
     expect(judge(checks, quiet, { isLast: true })).toMatchObject({
@@ -326,7 +326,7 @@ describe("a verdict", () => {
     });
   });
 
-  it("reads declared probes: as expected, otherwise, or not at all", () => {
+  it("reads declared probes as expected, different or failed", () => {
     const checks = rule({
       kind: "probe",
       name: "ping",
@@ -342,7 +342,7 @@ describe("a verdict", () => {
     expect(judge(checks, of({ green: metrics(9) })).outcome).toBe("error");
   });
 
-  /** As it comes from a process: beyond 2^53 a double would say that these are the same. */
+  /** As a process sends it: a double would make values beyond 2^53 equal. */
   const big = (digits: string) => parseJson(digits);
   it.each([
     ["equal", big("9007199254740993"), big("9007199254740993"), "pass"],
@@ -375,7 +375,7 @@ describe("a verdict", () => {
     expect(verdict.text).toContain("sum of battle was");
   });
 
-  it("an invariant that could not be read now is an error; where nothing is known from before, a person decides", () => {
+  it("reports an error if an invariant cannot be measured now; without an earlier value a person decides", () => {
     const checks = rule({ kind: "invariant", name: "gold", service: "battle", action: "SUM", path: "sum" });
     const asked = (before: object, after: object) =>
       judge(checks, { ...of({ green: metrics(9) }), invariants: { gold: { before, after } } as never })

@@ -33,7 +33,7 @@ describe("keys that move", () => {
     expect(() => movedRanges(table("old", ["a", 1], ["b", 9999]), split)).toThrow("SALTS_DIFFER");
   });
 
-  it("property: whoever moved what is said has each bucket where the other table has it", () => {
+  it("lead every bucket to the process of the other table (property)", () => {
     const cut = fc.integer({ min: 0, max: 10_000 });
     const ends = fc.tuple(cut, cut, fc.constantFrom("a", "b", "c"), fc.constantFrom("a", "b", "c"));
     fc.assert(

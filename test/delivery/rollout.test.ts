@@ -30,7 +30,7 @@ describe("steps", () => {
     ["GRADUAL", [1000, 2500, 5000, 7500, 10_000]],
     ["CANARY", [500, 500, 500, 10_000]],
     ["A_B_TEST", [5000]],
-  ])("%s has the shares of the guide", (trafficStrategy, shares) => {
+  ])("%s has the guide's shares", (trafficStrategy, shares) => {
     const made = strategy({ trafficStrategy, intervalSeconds: 7 });
     expect(stepsOf(made)).toEqual(
       shares.map((weightBp) => ({ weightBp, intervalSeconds: 7, gate: false, mirror: false })),
@@ -38,7 +38,7 @@ describe("steps", () => {
     expect(isSplit(made)).toBe(trafficStrategy === "A_B_TEST");
   });
 
-  it("takes declared ones, with their own intervals and gates", () => {
+  it("may be declared, with their own intervals and gates", () => {
     const steps = [{ weightBp: 100, intervalSeconds: 5, gate: "manual" }, { weightBp: 10_000 }];
     expect(stepsOf(strategy({ steps }))).toEqual([
       { weightBp: 100, intervalSeconds: 5, gate: true, mirror: false },
@@ -46,7 +46,7 @@ describe("steps", () => {
     ]);
   });
 
-  it("names what is wrong with a strategy, unknown keys too", () => {
+  it("are checked with the strategy, and unknown keys are reported", () => {
     expect(StrategySchema.safeParse({ kind: "blue-green", colour: "red" }).success).toBe(false);
     expect(StrategySchema.safeParse({ steps: [{ weightBp: 10_001 }] }).success).toBe(false);
     expect(StrategySchema.safeParse({ checks: [{ kind: "latency", maxMs: -1 }] }).success).toBe(false);
@@ -62,7 +62,7 @@ describe("the next move", () => {
     command?: "promote" | "pause" | "resume" | "abort",
   ) => decide(strategy(given), steps, at, verdict(outcome), command);
 
-  it("goes on after a pass, and finishes after the last", () => {
+  it("continues after a pass, and finishes after the last step", () => {
     expect(next("pass")).toEqual({
       move: { kind: "step", to: 1, by: "judge" },
       at: { step: 1, inconclusive: 0, errors: 0 },
@@ -70,7 +70,7 @@ describe("the next move", () => {
     expect(next("pass", { ...START, step: 3 }).move).toEqual({ kind: "finish", by: "judge" });
   });
 
-  it("goes back after a fail, or stays where it is if that is wished", () => {
+  it("rolls back after a fail, or stays if the strategy says so", () => {
     expect(next("fail").move).toMatchObject({ kind: "back" });
     for (const given of [{ onFailure: "freeze" }, { onFailure: "hold" }, { rollbackOnFailure: false }]) {
       expect(next("fail", START, given).move).toMatchObject({ kind: "hold", why: "failed" });
@@ -79,7 +79,7 @@ describe("the next move", () => {
     expect(next("fail", START, {}, "promote").move).toMatchObject({ kind: "back" });
   });
 
-  it("holds after so many intervals without enough to say, and after four errors in a row", () => {
+  it("holds after the given number of intervals without a verdict, and after four errors in a row", () => {
     let at = START;
     const kinds: string[] = [];
     for (let i = 0; i < 3; i += 1) {
@@ -94,7 +94,7 @@ describe("the next move", () => {
     expect(next("pass", { ...START, errors: 3 }).at.errors).toBe(0);
   });
 
-  it("obeys people: a gate waits, promote opens it, pause stays, abort goes back", () => {
+  it("follows people: a gate waits, promote opens it, pause stays, abort rolls back", () => {
     const gated = stepsOf(strategy({ steps: [{ weightBp: 100, gate: "manual" }, { weightBp: 10_000 }] }));
     const at = (outcome: Outcome, command?: "promote" | "pause" | "abort") =>
       decide(strategy(), gated, START, verdict(outcome), command).move;
@@ -105,7 +105,7 @@ describe("the next move", () => {
     expect(at("pass", "abort")).toMatchObject({ kind: "back" });
   });
 
-  it("ends for any row of verdicts, never lowers green's share but by going back, and follows the phases", () => {
+  it("ends for any sequence of verdicts, lowers green's share only in a rollback, and follows the phases", () => {
     const outcome = fc.constantFrom<Outcome>("pass", "fail", "inconclusive", "error");
     fc.assert(
       fc.property(fc.array(outcome, { minLength: 60, maxLength: 60 }), (row) => {
@@ -138,7 +138,7 @@ describe("the figures of a step", () => {
     return { table, metrics: { release: "r2", step: 1, since: 0, services: { quote } } };
   };
 
-  test("leave out a revision of an earlier rollout, of which nothing but an open request is left", () => {
+  test("exclude a revision of an earlier rollout that only has an open request", () => {
     const left = { [former]: { ...none, open: [50_000] } };
     expect(requestsText(stateWith(left))).toBe("no requests yet");
     const asked = { ...left, [blue]: { ...none, requests: 5, answered: 5, open: [] } };
@@ -147,17 +147,17 @@ describe("the figures of a step", () => {
     );
   });
 
-  test("say how many requests were refused, for whatever reason", () => {
+  test("include refused requests, for whatever reason", () => {
     const asked = { [green]: { ...none, requests: 54, refused: 53, draining: 1 } };
     expect(requestsText(stateWith(asked))).toContain(
       "quote gggggggg 54 requests, 0 faults, 54 refused (1 told to ask again)",
     );
-    // As a service that owns its state says during a hand-over.
+    // As a service that owns its state answers during a hand-over.
     const handing = { [blue]: { ...none, requests: 273, answered: 139, draining: 134 } };
     expect(requestsText(stateWith(handing))).toContain("0 faults, 134 refused (all told to ask again)");
   });
 
-  test("say how many requests have no answer", () => {
+  test("include requests without an answer", () => {
     const asked = { [green]: { ...none, requests: 14, errors: 1, answered: 11, open: [9000, 10] } };
     expect(requestsText(stateWith(asked))).toContain(
       "quote gggggggg 14 requests, 1 fault, 2 without an answer",
@@ -169,14 +169,14 @@ describe("routes and exposure", () => {
   const green = { processId: "g".repeat(43), revision: "new" };
   const blue = { processId: "b".repeat(43), revision: "old" };
 
-  it("give green the lowest buckets and add up to all", () => {
+  it("give green the lowest buckets, and add up to all", () => {
     expect(routesAt({ green, blue }, 500).map(({ weightBp }) => weightBp)).toEqual([500, 9500]);
     expect(routesAt({ green, blue: green }, 500)).toEqual([{ ...green, weightBp: 10_000 }]);
     const service = { key: "sender", routes: routesAt({ green, blue }, 500) };
     expect(weightsText({ services: { battle: service } })).toBe("battle 5 % gggggggg + 95 % bbbbbbbb");
   });
 
-  it("count exposure and hold it against the step's share", () => {
+  it("count exposure and compare it with the step's share", () => {
     const seen = (g: number, b: number) =>
       exposureOf({ [green.processId]: { requests: g }, [blue.processId]: { requests: b } }, green.processId);
     expect(seen(50, 950)).toEqual({ requests: 50, total: 1000, share: 0.05 });
@@ -231,7 +231,7 @@ describe("combinations", () => {
     expect(codes(given, state)).toEqual(expected);
   });
 
-  it("a mirror may call nobody but the router", () => {
+  it("refuse a mirror that calls anything but the router", () => {
     const given = StrategySchema.parse({
       kind: "blue-green",
       steps: [{ weightBp: 0, mirror: true }, { weightBp: 10_000 }],
@@ -244,7 +244,7 @@ describe("combinations", () => {
     ]);
   });
 
-  it("the router and what was adopted stay in place; probes ask what moves; all is said at once", () => {
+  it("keep the router and adopted members in place, probe only what moves, and report everything at once", () => {
     const given = {
       kind: "blue-green",
       trafficStrategy: "CANARY",

@@ -13,7 +13,7 @@ describe("Mann-Whitney", () => {
     [5, 5],
     [1, 6],
     [6, 2],
-  ])("is exact for %i and %i values: the share of all arrangements with so large a U", (n, m) => {
+  ])("is exact for %i and %i values: the share of all arrangements with a U at least as large", (n, m) => {
     const arrangements = [...choices(n + m, m)].map((places) => {
       const own = new Set(places);
       const values = Array.from({ length: n + m }, (_, i) => i);
@@ -29,14 +29,14 @@ describe("Mann-Whitney", () => {
     }
   });
 
-  it("counts ties as a half, and agrees with shuffling the values 20,000 times", () => {
+  it("counts ties as a half, and agrees with 20,000 shuffles of the values", () => {
     const first = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ...Array<number>(15).fill(5)];
     const second = [3, 4, 6, 7, 8, 9, 10, 11, ...Array<number>(15).fill(6)];
     const count = (a: readonly number[], b: readonly number[]) =>
       b.reduce((sum, y) => sum + a.filter((x) => x < y).length + a.filter((x) => x === y).length / 2, 0);
     const got = mannWhitney(first, second);
     expect(got).toMatchObject({ u: count(first, second), method: "normal" });
-    // Against a weaker difference, whose p shuffling can see.
+    // A weaker difference, whose p shuffling can measure.
     const weaker = second.map((value, i) => (i % 2 === 0 ? value - 2 : value));
     const { u, p } = mannWhitney(first, weaker);
     expect(p).toBeGreaterThan(0.01);
@@ -53,13 +53,13 @@ describe("Mann-Whitney", () => {
     expect(Math.abs(p - larger / 20_000)).toBeLessThan(0.015);
   });
 
-  it("sees no difference in equal samples, however they are made", () => {
+  it("finds no difference in equal samples", () => {
     expect(mannWhitney([5, 5, 5], [5, 5, 5])).toMatchObject({ p: 1, effect: 0.5 });
     const same = Array.from({ length: 50 }, (_, i) => i);
     expect(mannWhitney(same, same).p).toBeGreaterThan(0.4);
   });
 
-  it("is near to its exact value where the approximation begins", () => {
+  it("is close to its exact value where the approximation starts", () => {
     const first = Array.from({ length: 20 }, (_, i) => i * 2);
     const second = Array.from({ length: 20 }, (_, i) => i * 2 + 13);
     const exact = mannWhitney(first, second);
@@ -71,26 +71,26 @@ describe("Mann-Whitney", () => {
 });
 
 describe("shares", () => {
-  it("follows the normal distribution", () => {
+  it("follow the normal distribution", () => {
     expect(normalCdf(0)).toBeCloseTo(0.5, 7);
     expect(normalCdf(1.959964)).toBeCloseTo(0.975, 6);
     expect(normalCdf(-3.090232)).toBeCloseTo(0.001, 7);
   });
 
-  it("sums the binomial tail", () => {
+  it("sum the binomial tail", () => {
     expect(binomialTail(0, 10, 0.3)).toBe(1);
     expect(binomialTail(3, 3, 0.05)).toBeCloseTo(0.05 ** 3, 12);
     expect(binomialTail(5, 10, 0.5)).toBeCloseTo(638 / 1024, 10);
     expect([binomialTail(1, 5, 0), binomialTail(5, 5, 1)]).toEqual([0, 1]);
   });
 
-  it("is Fisher's tea: 3 of 4 cups right by luck in 17 of 70 arrangements", () => {
+  it("give Fisher's tea: 3 of 4 cups right by chance in 17 of 70 arrangements", () => {
     expect(fisher({ events: 1, n: 4 }, { events: 3, n: 4 })).toBeCloseTo(17 / 70, 10);
     expect(fisher({ events: 0, n: 4 }, { events: 4, n: 4 })).toBeCloseTo(1 / 70, 10);
     expect(fisher({ events: 0, n: 9 }, { events: 0, n: 9 })).toBeCloseTo(1, 10);
   });
 
-  it("takes the middle of what it has", () => {
+  it("have the right median", () => {
     expect([median([3, 1, 2]), median([4, 1, 2, 3]), median([])]).toEqual([2, 2.5, Number.NaN]);
   });
 });

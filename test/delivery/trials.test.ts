@@ -1,4 +1,4 @@
-/** How often the judge is wrong, by seeded trials: equal revisions that it condemns, bad ones that it lets pass. */
+/** How often the judge is wrong, by seeded trials: equal revisions that it fails, bad ones that it passes. */
 import { expect, test } from "vitest";
 import { judge } from "../../src/delivery/judge.ts";
 import { decide, type Position } from "../../src/delivery/machine.ts";
@@ -19,7 +19,7 @@ function random(seed: number): () => number {
 interface Side {
   readonly requests: number;
   readonly errorRate: number;
-  /** Median, ms; latencies are log-normal. */
+  /** Median in ms; latencies are log-normal. */
   readonly ms: number;
 }
 
@@ -51,14 +51,14 @@ function trials(seed: number, blue: Side, green: Side, n = 500) {
 const GOOD = { errorRate: 0.01, ms: 200 };
 
 test.each([
-  ["A/A, 950 beside 50", { ...GOOD, requests: 950 }, { ...GOOD, requests: 50 }],
-  ["A/A, 200 beside 200", { ...GOOD, requests: 200 }, { ...GOOD, requests: 200 }],
+  ["A/A, 950 against 50", { ...GOOD, requests: 950 }, { ...GOOD, requests: 50 }],
+  ["A/A, 200 against 200", { ...GOOD, requests: 200 }, { ...GOOD, requests: 200 }],
   [
-    "A/A with 4 % faults on both",
+    "A/A with 4 % faults on both sides",
     { requests: 300, errorRate: 0.04, ms: 200 },
     { requests: 300, errorRate: 0.04, ms: 200 },
   ],
-])("%s: at most 1 in 100 is condemned", (what, blue, green) => {
+])("%s: fails at most 1 in 100", (what, blue, green) => {
   const result = trials(7, blue, green);
   console.log(
     `${what}: condemned ${result.fail} of ${result.n} (${((100 * result.fail) / result.n).toFixed(1)} %), open ${result.inconclusive}`,
@@ -68,12 +68,12 @@ test.each([
 });
 
 test.each([
-  ["A/B, every second fails", { requests: 50, errorRate: 0.5, ms: 200 }, 0],
+  ["A/B, every second request fails", { requests: 50, errorRate: 0.5, ms: 200 }, 0],
   ["A/B, a fifth fails", { requests: 50, errorRate: 0.2, ms: 200 }, 0.05],
   ["A/B, a tenth fails, many callers", { requests: 300, errorRate: 0.1, ms: 200 }, 0.05],
   ["A/B, twice as slow", { requests: 100, errorRate: 0.01, ms: 400 }, 0.01],
-  ["A/B, half as slow again", { requests: 200, errorRate: 0.01, ms: 300 }, 0.1],
-])("%s: passes at most so often (%#)", (what, green, bound) => {
+  ["A/B, half again as slow", { requests: 200, errorRate: 0.01, ms: 300 }, 0.1],
+])("%s: passes at most the given share (%#)", (what, green, bound) => {
   const result = trials(11, { ...GOOD, requests: 900 }, green);
   console.log(
     `${what}: missed ${result.pass} of ${result.n} (${((100 * result.pass) / result.n).toFixed(1)} %), open ${result.inconclusive}`,
@@ -82,12 +82,12 @@ test.each([
 });
 
 test.each([
-  ["1 of blue's", 1, 0.3],
-  ["5 of blue's", 5, 0.3],
-  ["21 of blue's", 21, 0.1],
-  ["29 of blue's", 29, 0.5],
+  ["1 request of blue", 1, 0.3],
+  ["5 requests of blue", 5, 0.3],
+  ["21 requests of blue", 21, 0.1],
+  ["29 requests of blue", 29, 0.5],
 ])(
-  "A/A, both refuse the same share, %s beside 54: at most 1 in 100 is condemned, none is held",
+  "A/A, both refuse the same share, %s against 54: fails at most 1 in 100, holds none",
   (_what, n, share) => {
     const next = random(23);
     const side = (requests: number) => {
@@ -103,7 +103,7 @@ test.each([
   },
 );
 
-/** Steps of a rollout, and how often each may be watched: the looks that one rollout may take. */
+/** Steps of a rollout, and how often each may be judged. */
 const [STEPS, LOOKS] = [5, 15];
 
 test.each([
@@ -130,17 +130,17 @@ test.each([
   expect(least === "pass" ? ends.fail / 500 : ends.pass / 500).toBeLessThanOrEqual(max);
 });
 
-/** What a revision does with a request of a caller or of a declared probe. */
+/** How a revision answers a request of a caller or of a declared probe. */
 interface Quality {
-  /** Share that fails. */
+  /** Share of requests that fail. */
   readonly fails: number;
-  /** Share that is never answered: a fault by the next interval, when its time is over. */
+  /** Share of requests that are never answered: a fault in the next interval, after the time-out. */
   readonly hangs: number;
 }
 
 interface Use {
   readonly strategy: TrafficStrategy;
-  /** Callers' requests in an interval, to both revisions, on average. */
+  /** Average number of callers' requests in an interval, to both revisions. */
   readonly callers: number;
   readonly declared: boolean;
   /** @default the strategy's own */
@@ -149,17 +149,17 @@ interface Use {
 
 const _NONE = { requests: 0, answered: 0, errors: 0, refused: 0, latencies: [] };
 
-/** How long an interval is, and an answer takes: so many of its requests are under way at its end. */
+/** The length of an interval, and the time of an answer: some of an interval's requests are still open at its end. */
 const [INTERVAL_MS, TAKES_MS] = [60_000, 3_000];
 
-/** What a revision was asked since its step began, for one that is judged again and again. */
+/** The requests to a revision since its step began, for a step that is judged repeatedly. */
 class Counter {
   requests = 0;
   answered = 0;
   errors = 0;
   readonly refused = 0;
   readonly latencies: number[] = [];
-  /** Ages of what has no answer, as the router says them. */
+  /** Ages of the requests without an answer, as the router reports them. */
   open: number[] = [];
   #underWay = { good: 0, bad: 0 };
   readonly #next: () => number;
@@ -169,7 +169,7 @@ class Counter {
     [this.#next, this.#quality] = [next, quality];
   }
 
-  /** An interval with so many requests; those of the one before have ended by now. */
+  /** An interval with this number of requests; those of the one before have ended. */
   pass(requests: number): void {
     this.requests += requests;
     this.answered += this.#underWay.good;
@@ -190,7 +190,7 @@ class Counter {
   }
 }
 
-/** One rollout by the rules of the walk: figures add up while a step is watched on, and begin anew at the next. */
+/** One rollout by the rules of the walk: figures add up while a step is extended, and start again at the next. */
 function rollout(next: () => number, use: Use, quality: Quality): "through" | "back" | "held" {
   const strategy = StrategySchema.parse({
     kind: "blue-green",
@@ -239,7 +239,7 @@ function rollout(next: () => number, use: Use, quality: Quality): "through" | "b
 
 const BLUE: Quality = { fails: 0.01, hangs: 0 };
 
-/** Requests of an interval to green and to blue: as many as on average, more or less (a Poisson process in small pieces). */
+/** Requests of an interval to green and to blue, around the average (a Poisson process in small pieces). */
 function arrivals(next: () => number, callers: number, share: number): [number, number] {
   let [green, blue] = [0, 0];
   for (let i = 0; i < callers * 20; i += 1) {
@@ -276,14 +276,14 @@ const CELLS = (["INSTANT", "CANARY", "GRADUAL"] as const).flatMap((strategy) =>
 
 test.each(CELLS)("whole rollouts: $strategy, $callers callers, declared $declared", (use) => {
   const good = rollouts(use, "good");
-  // Whatever is too little to go on is for a person: nothing good is condemned for it.
+  // With too little data a person decides: no good release is rolled back for it.
   expect(good.back / 500).toBeLessThanOrEqual(0.01);
   if (use.declared || use.callers === 0 || use.callers === 1000)
     expect(good.through / 500).toBeGreaterThanOrEqual(0.96);
-  // Where nobody asks and nothing is declared, nobody can know.
+  // Without callers and without declared probes nothing can be known.
   if (use.callers === 0 && !use.declared) return;
   expect(rollouts(use, "a fifth fails").through / 500).toBeLessThanOrEqual(0.05);
-  // What hangs is known for a fault an interval later than what fails.
+  // A hanging request becomes a fault one interval later than a failing one.
   expect(rollouts(use, "a fifth hangs").through / 500).toBeLessThanOrEqual(0.12);
   expect(rollouts(use, "all hang").through).toBe(0);
 });
@@ -295,18 +295,18 @@ test.each([
   ["CANARY", 20, true, "held"],
   ["CANARY", 1000, false, "through"],
 ] as const)(
-  "whole rollouts with a latency check: %s, %i callers, declared %s: a good release is %s",
+  "whole rollouts with a latency check: %s, %i callers, declared %s: a good release ends %s",
   (strategy, callers, declared, end) => {
     const checks = [{ kind: "errorRate" }, { kind: "latency" }];
     const ends = rollouts({ strategy, callers, declared, checks }, "good");
-    // Probes are not timed: where nobody calls, a person decides.
+    // Probes are not timed: without callers a person decides.
     expect(ends[end] / 500).toBeGreaterThanOrEqual(0.96);
     expect(ends.back / 500).toBeLessThanOrEqual(0.01);
   },
 );
 
 test.each([1, 2, 5, 15, 45, 90, 600])(
-  "whole rollouts: a program whose handler raises sends nothing, one caller, intervals of %i s: none comes through",
+  "whole rollouts: a program whose handler raises an error never passes, with one caller and intervals of %i s",
   (seconds) => {
     const next = random(17);
     const ends = { through: 0, back: 0, held: 0 };
@@ -318,17 +318,17 @@ test.each([1, 2, 5, 15, 45, 90, 600])(
   },
 );
 
-/** The router's time for a carried request, in seconds, and the longest pause of the caller between two of them. */
+/** The router's time-out for a forwarded request, in seconds, and the caller's longest pause between two requests. */
 const [PATIENCE, PAUSE] = [60, 10];
 
-/** One caller who asks green again when the router has told it of the time-out; green answers Info and nothing else. */
+/** One caller who calls green again after each time-out; green answers Info and nothing else. */
 function oneCaller(next: () => number, intervalSeconds: number): "through" | "back" | "held" {
   const strategy = StrategySchema.parse({ kind: "blue-green", intervalSeconds });
   const checks = strategy.checks.filter(({ kind }) => kind !== "health");
   const steps = stepsOf(strategy);
   const looks = steps.length * strategy.maxInconclusive;
   const before = { requests: 20, answered: 20, errors: 0, refused: 0, latencies: [] };
-  // It asks in the first interval: of one whom nobody asked nobody knows.
+  // Calls in the first interval, because a revision that nobody called cannot be judged.
   let [errors, asked] = [0, next() * Math.min(PAUSE, intervalSeconds)];
   let at: Position = { step: 0, inconclusive: 0, errors: 0 };
   for (let now = intervalSeconds; ; now += intervalSeconds) {

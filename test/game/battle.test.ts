@@ -8,7 +8,7 @@ beforeAll(async () => {
   world = await game(["security"]);
 });
 
-/** Both players choose the first move that is possible, through the coordinator, until the battle is over. */
+/** Both players choose the first possible move, through the coordinator, until the battle is over. */
 async function fight(battleId: string, players: string[]): Promise<GameData> {
   for (let turn = 0; turn < 100; turn++) {
     for (const player of players) {
@@ -76,7 +76,7 @@ test("two players fight through the coordinator: teams, turns, experience, repla
   expect((await route(world, loser, "shop", "BALANCE")).data.balance).toBe(0);
 });
 
-test("a result that security denies earns no prize", async () => {
+test("a result that security denies wins no prize", async () => {
   const players = ["banned-1", "banned-2"].map(address);
   for (const player of players) {
     await starter(player, "eevee");
@@ -108,7 +108,7 @@ const move = (player: string, battleId: string, more: object) =>
   ask(world, "battle", player, "SUBMIT_MOVE", { battleId, ...more }).then((reply) => reply.data);
 
 describe("a turn", () => {
-  test("is played when both have moved; the faster one first, priority before speed", async () => {
+  test("is played once both have moved: the faster one first, priority before speed", async () => {
     const slow = member("slow", {
       moves: ["tackle", "quick-attack"],
       stats: { ...member("x").stats, speed: 10 },
@@ -132,8 +132,8 @@ describe("a turn", () => {
     });
   });
 
-  test("spends PP and comes to struggle in the end", async () => {
-    // Splash does nothing 40 times; then only struggle is left, which costs a quarter of the own HP.
+  test("uses up PP and ends with struggle", async () => {
+    // Splash does nothing 40 times; then only struggle remains, which costs a quarter of the user's HP.
     const fish = member("magikarp", { types: ["water"], moves: ["splash"] });
     await friendly([[fish], [fish]], "fish");
     for (let turn = 1; turn <= 40; turn++) {
@@ -151,7 +151,7 @@ describe("a turn", () => {
     for (const event of events) expect(event.damage).toBeLessThanOrEqual(36);
   });
 
-  test("replaces who faints by the next one standing, and ends with the last", async () => {
+  test("replaces a fainted member with the next standing one, and ends the battle with the last", async () => {
     const strong = member("strong", {
       level: 100,
       moves: ["swift"],
@@ -175,7 +175,7 @@ describe("a turn", () => {
     );
   });
 
-  test("switches before any move, and stages stay with the one who left", async () => {
+  test("switches before any move, and stages end with the member that leaves", async () => {
     const pair = [member("first", { moves: ["withdraw", "tackle"] }), member("second")];
     await friendly([pair, [member("foe", { stats: { ...member("x").stats, speed: 200 } })]], "switch");
     await move(ASH, "switch", { move: "withdraw" });
@@ -189,7 +189,7 @@ describe("a turn", () => {
   });
 });
 
-test("the bench of the other is hidden until it was in the field", async () => {
+test("the opponent's bench is hidden until it was in the field", async () => {
   await friendly([[member("seen"), member("secret")], [member("foe")]], "fog");
   const look = (from: string) => ask(world, "battle", from, "GET_BATTLE", { battleId: "fog" });
   for (const from of [GARY, STRANGER])
@@ -200,7 +200,7 @@ test("the bench of the other is hidden until it was in the field", async () => {
   expect(JSON.stringify((await look(GARY)).data)).toContain("secret");
 });
 
-test("a replay is proved: one changed choice gives another digest", async () => {
+test("a replay is verified: one changed choice gives another digest", async () => {
   const fast = member("a", { moves: ["tackle", "swift"] });
   const play = async (id: string, choice: string) => {
     await friendly([[fast], [fast]], id);
@@ -223,7 +223,7 @@ test("a replay is proved: one changed choice gives another digest", async () => 
   await copy.drop();
 });
 
-test("moves to another process in the middle and goes on there as it would have here", async () => {
+test("a battle moves to another process and continues there with the same result", async () => {
   await friendly([[member("a"), member("b")], [member("c")]], "moved");
   await move(ASH, "moved", { move: "tackle" });
   await move(GARY, "moved", { move: "tackle" });
@@ -248,15 +248,15 @@ test("moves to another process in the middle and goes on there as it would have 
   await there.drop();
 });
 
-describe("nobody", () => {
-  test.each(["SUBMIT_MOVE", "FORFEIT", "CLAIM_TIMEOUT"])("else may %s in a battle", async (action) => {
+describe("in a battle, nobody", () => {
+  test.each(["outside it may %s", "FORFEIT", "CLAIM_TIMEOUT"])("else may %s in a battle", async (action) => {
     const id = `closed-${action.toLowerCase().replace("_", "-")}`;
     await friendly([[member("a")], [member("b")]], id);
     const { data } = await ask(world, "battle", STRANGER, action, { battleId: id, move: "tackle" });
     expect(code(data)).toBe("NOT_YOUR_BATTLE");
   });
 
-  test("waits for ever: who does not move loses, who never moved has not taken part", async () => {
+  test("waits forever: a player who does not move loses, and one who never moved did not take part", async () => {
     await friendly([[member("a")], [member("b")]], "absent");
     const claim = (battleId: string) => ask(world, "battle", ASH, "CLAIM_TIMEOUT", { battleId });
     expect(code((await claim("absent")).data)).toBe("YOUR_TURN");
@@ -274,7 +274,7 @@ describe("nobody", () => {
   });
 });
 
-describe("a battle does not begin", () => {
+describe("a battle does not start", () => {
   test.each([
     ["against oneself", { opponent: ASH }, "SELF_BATTLE"],
     ["without an opponent", {}, "INVALID_DATA"],
@@ -298,7 +298,7 @@ describe("a battle does not begin", () => {
       "BAD_TEAM",
     ]),
     [
-      "with an id that is taken",
+      "with an id that is in use",
       { opponent: GARY, battleId: "order", team: [], opponentTeam: [] },
       "BATTLE_EXISTS",
     ],
@@ -306,12 +306,12 @@ describe("a battle does not begin", () => {
     expect(code((await ask(world, "battle", ASH, "START_BATTLE", data)).data)).toBe(expected);
   });
 
-  test("with an opponent who has no pokemon, through a pokemon process that is asked", async () => {
+  test("with an opponent without pokemon, as the pokemon process answers", async () => {
     const { data } = await ask(world, "battle", GARY, "START_BATTLE", { opponent: address("nobody") });
     expect(code(data)).toBe("NO_PARTY");
   });
 
-  test("by one who has eight already", async () => {
+  test("by a player with eight battles already", async () => {
     const busy = address("busy");
     const start = () =>
       ask(world, "battle", busy, "START_BATTLE", {
@@ -324,7 +324,7 @@ describe("a battle does not begin", () => {
   });
 });
 
-test("a ranked battle without a reachable pokemon process is refused by name or by time, and leaves nothing", async () => {
+test("a ranked battle without a reachable pokemon process is refused by name or after a time-out, and leaves nothing", async () => {
   const battle = await world.get("battle").clone();
   const wire = (peers: object) =>
     battle.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers, hash: "x" } });

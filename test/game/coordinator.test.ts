@@ -13,20 +13,20 @@ describe("a message with the tag Service", () => {
   const carried = (from: string, service: string, action: string, data: unknown, more = {}) =>
     ask(world, "coordinator", from, action, data, { Service: service, ...more });
 
-  test("is carried, and answered as if the service had been asked", async () => {
+  test("is forwarded, and answered as if the service had been called", async () => {
     const direct = await ask(world, "shop", ASH, "LIST_ITEMS");
     const reply = await carried(ASH, "shop", "LIST_ITEMS", {}, { "Correlation-Id": "mine" });
     expect(reply).toMatchObject({ action: "LIST_ITEMS-Response", status: "ok", correlationId: "mine" });
     expect(reply.data).toEqual(direct.data);
   });
 
-  test("brings errors back with code, message and remedy", async () => {
+  test("returns errors with code, message and remedy", async () => {
     const reply = await carried(ASH, "shop", "PURCHASE", { item: "revive" });
     expect(reply).toMatchObject({ action: "Error-Response", status: "error" });
     expect(reply.data.error).toMatchObject({ code: "INSUFFICIENT_FUNDS", remedy: "earn 2000 more" });
   });
 
-  test("takes effect once for a Correlation-Id, and is answered each time", async () => {
+  test("takes effect once per Correlation-Id, and is answered each time", async () => {
     const player = address("twice");
     await ask(world, "shop", OWNER, "CREDIT", { account: player, amount: 1000 });
     const buy = () => carried(player, "shop", "PURCHASE", { item: "potion" }, { "Correlation-Id": "c" });
@@ -46,7 +46,7 @@ describe("a message with the tag Service", () => {
 });
 
 describe("ROUTE", () => {
-  test("carries the health and the figures of every process, and nothing else of those not open", async () => {
+  test("forwards every process' health and statistics, and nothing else from those that are not open", async () => {
     const health = await route(world, STRANGER, "battle", "HEALTH_CHECK", {
       healthCheck: { checkType: "ALL", nonce: "n1" },
     });
@@ -71,7 +71,7 @@ describe("ROUTE", () => {
     "Eval",
     "Cron",
     "PURCHASE-Response",
-  ])("never carries %s, since the coordinator is a peer and its askers are not", async (action) => {
+  ])("never forwards %s, because the coordinator is a peer and its callers are not", async (action) => {
     const asked = { From: STRANGER, Action: "ROUTE", Data: { service: "shop", action, data: {} } };
     const { deliveries } = await world.send("coordinator", asked);
     expect(deliveries.map((each) => [each.target, code(each.data)])).toEqual([
@@ -80,7 +80,7 @@ describe("ROUTE", () => {
   });
 
   test.each(["battle", "pokemon", "shop"])(
-    "every action of %s that is for the fleet alone stays so",
+    "every action of %s for the fleet alone stays closed",
     async (service) => {
       const inner: Record<string, [string, object][]> = {
         battle: ["CLAIM_PRIZE", "RELEASE_PRIZE", "SETTLE_PRIZE"].map((a) => [
@@ -112,7 +112,7 @@ describe("ROUTE", () => {
     expect(code((await ask(world, "coordinator", ASH, "ROUTE", { service: 7 })).data)).toBe("INVALID_DATA");
   });
 
-  test("answers TIMEOUT when a service does not, at the next message or tick after its time", async () => {
+  test("answers TIMEOUT at the next message or tick after the time is up", async () => {
     const first = await world.send("coordinator", {
       From: ASH,
       Action: "ROUTE",
@@ -128,7 +128,7 @@ describe("ROUTE", () => {
     expect(JSON.parse(told?.Data ?? "{}").error.code).toBe("TIMEOUT");
   });
 
-  test("forgets who claims to ask for another: only the coordinator's word counts", async () => {
+  test("ignores a claim to call for another: only the coordinator's word counts", async () => {
     const forged = await ask(
       world,
       "coordinator",

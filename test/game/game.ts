@@ -1,4 +1,4 @@
-/** What the tests of the game share: players, their requests, and a small world of the game's processes. */
+/** Shared by the game's tests: players, their requests, and a small world of the game's processes. */
 import { address, type Reply, type ReplyData } from "../processes/aos.ts";
 import { fleet, type World } from "../processes/world.ts";
 
@@ -6,7 +6,7 @@ export const ASH = address("ash");
 export const GARY = address("gary");
 export const STRANGER = address("stranger");
 
-/** Peers as the fleet declares them, for the four processes of the game. */
+/** Peers of the game's four processes, as the fleet declares them. */
 export const PEERS = {
   coordinator: ["battle", "pokemon", "shop", "security"],
   battle: ["coordinator", "security", "pokemon"],
@@ -14,20 +14,20 @@ export const PEERS = {
   shop: ["coordinator", "security", "pokemon"],
 };
 
-/** What happened in a turn. */
+/** The events of a turn. */
 export interface TurnEvent {
   side: number;
   damage: number;
   recoil: number;
 }
 
-/** A side of a battle; every team has at least one. */
+/** A side of a battle; every team has at least one member. */
 export interface Side {
   hasMoved: boolean;
   team: [Fighter, ...Fighter[]];
 }
 
-/** A member of a team, with what is shown of one's own. */
+/** A member of a team, with what its owner sees. */
 export interface Fighter {
   moves?: unknown;
   stages: object;
@@ -43,7 +43,7 @@ export interface Shown extends ReplyData {
   ivs: Record<string, number>;
 }
 
-/** What the replies of the game have; which of it a reply has is for the test to know. */
+/** The fields of the game's replies; each test knows which of them a reply has. */
 export interface GameData extends ReplyData {
   battleId: string;
   winner: string;
@@ -71,13 +71,13 @@ export function code(data: ReplyData): string {
   return data.error?.code ?? "ok";
 }
 
-/** The four processes, wired. Security is wired too; unless it is asked for, nobody is there. */
+/** The four processes, wired. Security is wired too, but exists only on request. */
 export function game(more: "security"[] = []): Promise<World> {
   const peers = { ...PEERS, security: Object.keys(PEERS) };
   return fleet(["coordinator", "battle", "pokemon", "shop", ...more], { peers });
 }
 
-/** Sends to a process of the world and gives its reply; none is an error of the test. */
+/** Sends to a process of the world and returns its reply; a missing reply fails the test. */
 export async function ask(
   world: World,
   process: string,
@@ -91,12 +91,12 @@ export async function ask(
   return reply as GameReply;
 }
 
-/** As `ask`, carried by the coordinator. */
+/** Like `ask`, through the coordinator. */
 export function route(world: World, from: string, service: string, action: string, data: unknown = {}) {
   return ask(world, "coordinator", from, "ROUTE", { service, action, data });
 }
 
-/** A member of a team given by hand; the defaults are a plain level 50 fighter. */
+/** A team member with given values; the defaults are a plain level 50 fighter. */
 export function member(species: string, more: Record<string, unknown> = {}) {
   return {
     species,

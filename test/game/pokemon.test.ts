@@ -43,13 +43,13 @@ describe("a starter", () => {
     [{ species: "pikachu", level: 0 }, "INVALID_DATA"],
     [{ species: 7 }, "INVALID_DATA"],
     [{}, "INVALID_DATA"],
-  ])("is not %j", async (wish, expected) => {
+  ])("is refused for %j", async (wish, expected) => {
     expect(code(await say(GARY, "CREATE_POKEMON", wish))).toBe(expected);
     expect((await say(GARY, "LIST_POKEMON")).count).toBe(0);
   });
 });
 
-test("a request stands for one pokemon, and for none once it was taken back, in whatever order both arrive", async () => {
+test("a request is for one pokemon, and for none once it was reverted, in whatever order both arrive", async () => {
   const trainer = address("request");
   const wish = { trainer, species: "ralts", requestId: "r1" };
   const first = await say(OWNER, "CREATE_POKEMON", wish);
@@ -70,7 +70,7 @@ describe("another's pokemon", () => {
     ["SET_MOVES", { moves: ["tackle"] }],
     ["EVOLVE", {}],
     ["EVOLVE", { item: "fire-stone" }],
-  ])("cannot be touched by %s %j, nor put into a party", async (action, more) => {
+  ])("cannot be changed by %s %j, nor put into a party", async (action, more) => {
     const { pokemonId } = await make(GARY, "eevee");
     expect(code(await say(STRANGER, action, { pokemonId, ...more }))).toBe("NOT_YOUR_POKEMON");
     expect(code(await say(STRANGER, "SET_PARTY", { party: [pokemonId] }))).toBe("NOT_YOUR_POKEMON");
@@ -79,7 +79,7 @@ describe("another's pokemon", () => {
     );
   });
 
-  test("is seen without what it was born with", async () => {
+  test("is shown without its hidden values", async () => {
     const { pokemonId } = await make(GARY, "ralts");
     const seen = (await say(STRANGER, "GET_POKEMON", { pokemonId })).pokemon;
     expect(seen).toMatchObject({ species: "ralts", level: 5 });
@@ -88,7 +88,7 @@ describe("another's pokemon", () => {
 });
 
 describe("a party", () => {
-  test("has at most six members, each of one's own and named once", async () => {
+  test("has at most six members, each owned and named once", async () => {
     const trainer = address("party");
     const ids: string[] = [];
     for (let i = 0; i < 7; i++) ids.push((await make(trainer, "magikarp")).pokemonId);
@@ -103,7 +103,7 @@ describe("a party", () => {
 });
 
 describe("experience", () => {
-  test("raises levels, statistics and moves, and counts once for an award", async () => {
+  test("raises levels, statistics and moves, and counts once per award", async () => {
     const { pokemonId, stats } = await make(GARY, "bulbasaur");
     const award = { pokemonId, amount: 1603, awardId: "b1" };
     const [result] = (await say(OWNER, "GAIN_EXPERIENCE", award)).results;
@@ -131,7 +131,7 @@ describe("experience", () => {
     [STRANGER, {}, "directly"],
     [STRANGER, { "On-Behalf-Of": address("process-battle") }, "with a forged tag"],
     [address("process-coordinator"), { "On-Behalf-Of": STRANGER }, "carried by the coordinator"],
-  ])("is not given by a player %s %j %s", async (from, tags) => {
+  ])("cannot be granted by a player %s %j %s", async (from, tags) => {
     const { pokemonId } = await make(STRANGER, "pikachu");
     expect(code(await say(from, "GAIN_EXPERIENCE", { pokemonId, amount: 5 }, tags))).toBe("FORBIDDEN");
     expect(
@@ -152,7 +152,7 @@ describe("experience", () => {
 });
 
 describe("evolution", () => {
-  test("by level: not a level too early", async () => {
+  test("by level: not one level early", async () => {
     const { pokemonId } = await make(GARY, "magikarp", 19);
     expect(code(await say(GARY, "EVOLVE", { pokemonId }))).toBe("LEVEL_TOO_LOW");
     await say(OWNER, "GAIN_EXPERIENCE", { pokemonId, amount: 8000 - 6859 });
@@ -174,7 +174,7 @@ describe("evolution", () => {
     expect(pokemon).toMatchObject({ species: "vaporeon", types: ["water"] });
   });
 
-  test("whose answer is lost: asking again neither uses a second stone nor loses the first", async () => {
+  test("whose answer is lost: a retry neither uses a second stone nor loses the first", async () => {
     const trainer = address("lost");
     const { pokemonId } = await make(trainer, "pikachu");
     await credit(trainer, 6000);
@@ -197,7 +197,7 @@ describe("evolution", () => {
 });
 
 describe("workflows", () => {
-  test("starter-purchase: a ticket is bought, used, and gives a pokemon; once for each player", async () => {
+  test("starter-purchase: a ticket is bought, used, and becomes a pokemon; once per player", async () => {
     const player = address("ticket");
     await credit(player, 2500);
     const done = await run(player, "starter-purchase", { species: "growlithe" });
@@ -221,7 +221,7 @@ describe("workflows", () => {
     );
   });
 
-  test("starter-purchase of a species that there is not: everything is taken back", async () => {
+  test("starter-purchase of an unknown species: everything is reverted", async () => {
     const player = address("back");
     await credit(player, 1000);
     const failed = await run(player, "starter-purchase", { species: "missingno" });
@@ -231,7 +231,7 @@ describe("workflows", () => {
     expect((await run(player, "starter-purchase", { species: "ralts" })).success).toBe(true);
   });
 
-  test("starter-purchase whose last answer is lost: what may have happened is taken back too", async () => {
+  test("starter-purchase whose last answer is lost: what may have happened is reverted too", async () => {
     const player = address("doubt");
     await credit(player, 1000);
     world.lose = (delivery) => delivery.action === "CREATE_POKEMON-Response";
@@ -248,7 +248,7 @@ describe("workflows", () => {
     expect(await shop(player)).toEqual({ balance: 1000, items: [] });
   });
 
-  test("stone-evolution: buys and uses a stone, or gives the money back", async () => {
+  test("stone-evolution: buys and uses a stone, or refunds the money", async () => {
     const player = address("wanting");
     const right = await make(player, "growlithe");
     const wrong = await make(player, "magikarp");
@@ -266,12 +266,12 @@ describe("workflows", () => {
     [{ workflow: "battle-victory", input: {} }],
     [{ workflow: "battle-victory" }],
     [{ workflow: "stone-evolution", input: { pokemonId: 7, item: [] } }],
-  ])("%j is refused before anything is done", async (data) => {
+  ])("%j is refused before anything happens", async (data) => {
     const { deliveries } = await world.send("coordinator", { From: ASH, Action: "RUN_WORKFLOW", Data: data });
     expect(deliveries.map((each) => [each.target, code(each.data)])).toEqual([[ASH, "INVALID_DATA"]]);
   });
 
-  test("of one player: eight at once, and one whose call was forgotten goes on when it is asked for", async () => {
+  test("of one player: at most eight at once, and one whose call was forgotten continues on request", async () => {
     const player = address("many");
     await credit(player, 1000);
     const input = { species: "eevee" };
@@ -299,7 +299,7 @@ describe("workflows", () => {
     expect((await say(player, "LIST_POKEMON")).count).toBe(1);
   });
 
-  test("try a taking back three times and say so when it cannot be done", async () => {
+  test("try a refund three times and report when it is impossible", async () => {
     const trail = await world.get("coordinator").value(`(function()
       local saga, log = require("saga"), {}
       local no = { success = false, error = { code = "TIMEOUT", message = "late", remedy = "" } }

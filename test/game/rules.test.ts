@@ -9,13 +9,13 @@ beforeAll(async () => {
   pokemon = await boot("pokemon");
 });
 
-/** The value of an expression, which the test knows the type of. */
+/** The value of an expression, of a type that the test knows. */
 async function evaluate<T>(process: Aos, expression: string): Promise<T> {
   return (await process.value(expression)) as T;
 }
 
 describe("dice", () => {
-  test("are PCG32: the first six numbers of the reference program, seed 42, stream 54", async () => {
+  test("are PCG32: the reference program's first six numbers for seed 42, stream 54", async () => {
     const numbers = await battle.value(
       `(function() local r = require("random") local g, t = r.new(42, 54), {} for i = 1, 6 do t[i] = r.next(g) end return t end)()`,
     );
@@ -29,7 +29,7 @@ describe("dice", () => {
     expect(hashes).toEqual(["cbf29ce484222325", "af63dc4c8601ec8c", "85944171f73967e8"]);
   });
 
-  test("fall evenly: six faces over 6,000 throws, chi-square below the 0.1 % limit of 20.5", async () => {
+  test("are fair: six faces over 6,000 throws, chi-square below the 0.1 % limit of 20.5", async () => {
     const counts = await evaluate<number[]>(
       battle,
       `(function() local r = require("random") local g, t = r.fromText("even"), { 0, 0, 0, 0, 0, 0 } for i = 1, 6000 do local n = r.between(g, 1, 6) t[n] = t[n] + 1 end return t end)()`,
@@ -88,18 +88,18 @@ describe("damage", () => {
     expect(await hit(`${more} level = 50, power = 40, attack = 100, defense = 100`)).toBe(expected);
   });
 
-  test("a hit that has any effect takes at least 1", async () => {
+  test("a hit with any effect takes at least 1", async () => {
     expect(await hit("level = 1, power = 1, attack = 1, defense = 999, quarters = 1, roll = 85")).toBe(1);
   });
 
-  test("stages: +6 is fourfold, -6 a quarter, beyond is cut", async () => {
+  test("stages: +6 is fourfold, -6 a quarter, more is cut off", async () => {
     const staged = await battle.value(
       `(function() local s = require("damage").staged return { s(100, 6), s(100, -6), s(100, 9), s(100, 1), s(100, -1), s(1, -6) } end)()`,
     );
     expect(staged).toEqual([400, 25, 400, 150, 66, 1]);
   });
 
-  test("CALCULATE_DAMAGE gives the sixteen rolls of a hit", async () => {
+  test("CALCULATE_DAMAGE returns the sixteen rolls of a hit", async () => {
     const { reply } = await battle.send({
       From: STRANGER,
       Action: "CALCULATE_DAMAGE",
@@ -111,7 +111,7 @@ describe("damage", () => {
   });
 });
 
-test("a critical hit ignores stages that are against the attacker, and those alone", async () => {
+test("a critical hit ignores stages to the attacker's disadvantage, and only those", async () => {
   const amounts = await battle.value(`(function()
     local of, list = require("damage").of, {}
     local move = { type = "fire", power = 40, category = "physical" }
@@ -129,7 +129,7 @@ test("a critical hit ignores stages that are against the attacker, and those alo
   expect(amounts).toEqual([10, 10, 72, 28, 28, 108]);
 });
 
-test("equals in speed go first equally often, by the dice", async () => {
+test("members of equal speed go first equally often, by the dice", async () => {
   const first = await evaluate<number>(
     battle,
     `(function()
@@ -144,7 +144,7 @@ test("equals in speed go first equally often, by the dice", async () => {
   expect(Math.abs(first - 200)).toBeLessThan(5 * Math.sqrt(400 * 0.25));
 });
 
-test("experience is shared by those who fought and stand; a prize is for the strongest that fell", async () => {
+test("experience is shared by the fighters that stand; a prize is for the strongest that fell", async () => {
   const worth = await battle.value(`(function()
     local rewards = require("rewards")
     local function side(...) return { team = { ... }, seen = { true, true, false, true } } end
@@ -170,7 +170,7 @@ test("experience is shared by those who fought and stand; a prize is for the str
   });
 });
 
-test("accuracy is what it says: 80 of 100 hit within five standard deviations, over 1,000 seeds", async () => {
+test("accuracy is exact: 80 of 100 hit within five standard deviations, over 1,000 seeds", async () => {
   const hits = await evaluate<number>(
     battle,
     `(function()
@@ -210,7 +210,7 @@ describe("growth", () => {
     expect(levels).toEqual([1, 1, 2, 4, 5, 99, 100, 100]);
   });
 
-  test("effort stops at 252 in one and 510 in all", async () => {
+  test("effort stops at 252 for one statistic and 510 in total", async () => {
     const evs = await pokemon.value(
       `(function() local e = { hp = 250, attack = 250 } require("growth").addEffort(e, { hp = 252, attack = 252, speed = 252 }) return { e.hp, e.attack, e.speed } end)()`,
     );
@@ -225,7 +225,7 @@ describe("growth", () => {
   });
 });
 
-test("every move that a species can learn is one that battles know, and every evolution exists", async () => {
+test("battles know every move that a species can learn, and every evolution exists", async () => {
   const learnt = await evaluate<string[]>(
     pokemon,
     `(function() local d, seen, list = require("species"), {}, {} for _, name in ipairs(d.names()) do for _, move in ipairs(d.learnable(name, 100)) do if not seen[move] then seen[move] = true list[#list + 1] = move end end end return list end)()`,

@@ -40,7 +40,7 @@ const funded = async (name: string, amount: number) => {
 };
 
 describe("purchases", () => {
-  test("take the money and give the goods, once for an orderId", async () => {
+  test("take the money and deliver the goods, once per orderId", async () => {
     const buyer = await funded("buyer", 1000);
     const order = { item: "poke-ball", quantity: 3, orderId: "o1" };
     expect(await say(buyer, "PURCHASE", order)).toMatchObject({ total: 600, balance: 400, repeated: false });
@@ -52,7 +52,7 @@ describe("purchases", () => {
     });
   });
 
-  test("with the same Correlation-Id happen once and are answered alike", async () => {
+  test("with the same Correlation-Id happen once and have the same answer", async () => {
     const buyer = await funded("correlated", 1000);
     const tags = { "Correlation-Id": "c1" };
     const first = await say(buyer, "PURCHASE", { item: "potion" }, tags);
@@ -61,7 +61,7 @@ describe("purchases", () => {
     expect((await say(buyer, "BALANCE")).balance).toBe(800);
   });
 
-  test("orders of different buyers do not meet", async () => {
+  test("by different buyers are separate, even with the same orderId", async () => {
     const [a, b] = [await funded("a", 200), await funded("b", 200)];
     const order = { item: "potion", orderId: "same" };
     expect((await say(a, "PURCHASE", order)).repeated).toBe(false);
@@ -70,8 +70,8 @@ describe("purchases", () => {
 
   test.each([
     ["not enough money", { item: "revive" }, "INSUFFICIENT_FUNDS"],
-    ["more than in stock", { item: "fire-stone", quantity: 51 }, "OUT_OF_STOCK"],
-    ["more than can be held", { item: "potion", quantity: 1000 }, "INVALID_DATA"],
+    ["more than the stock", { item: "fire-stone", quantity: 51 }, "OUT_OF_STOCK"],
+    ["more than a player can hold", { item: "potion", quantity: 1000 }, "INVALID_DATA"],
     ["an unknown item", { item: "master-ball" }, "UNKNOWN_ITEM"],
     ["more than one ticket", { item: "starter-ticket", quantity: 2 }, "LIMIT_REACHED"],
     ["no item", {}, "INVALID_DATA"],
@@ -79,7 +79,7 @@ describe("purchases", () => {
     ["a negative quantity", { item: "potion", quantity: -1 }, "INVALID_DATA"],
     ["a fraction", { item: "potion", quantity: 1.5 }, "INVALID_DATA"],
     ["a huge number", { item: "potion", quantity: 1e300 }, "INVALID_DATA"],
-    ["a text as quantity", { item: "potion", quantity: "1" }, "INVALID_DATA"],
+    ["a string as quantity", { item: "potion", quantity: "1" }, "INVALID_DATA"],
   ])("of %s are refused and cost nothing", async (_, order, expected) => {
     const buyer = address("refused");
     const before = (await say(buyer, "BALANCE")).balance;
@@ -88,14 +88,14 @@ describe("purchases", () => {
     expect(await say(buyer, "INVENTORY")).toMatchObject({ balance: 1500, items: [] });
   });
 
-  test("written as 1e1 buys ten and keeps whole numbers", async () => {
+  test("written as 1e1 buy ten and keep integers", async () => {
     const buyer = await funded("exponent", 2000);
     const receipt = await say(buyer, "PURCHASE", '{"item":"potion","quantity":1e1}');
     expect(receipt).toMatchObject({ quantity: 10, balance: 0 });
     expect(await shop.value(`math.type(Fleet.state("shop").accounts["${buyer}"].balance)`)).toBe("integer");
   });
 
-  test("of the last pieces empty the stock until a deployer restocks", async () => {
+  test("of the last items empty the stock until a deployer restocks", async () => {
     const buyer = await funded("collector", 300_000);
     expect((await say(buyer, "PURCHASE", { item: "water-stone", quantity: 50 })).held).toBe(50);
     expect(code(await say(buyer, "PURCHASE", { item: "water-stone" }))).toBe("OUT_OF_STOCK");
@@ -105,7 +105,7 @@ describe("purchases", () => {
   });
 });
 
-test("what is remembered under ids is bounded, and the oldest is forgotten first", async () => {
+test("the number of remembered ids is bounded, and the oldest are forgotten first", async () => {
   const kept = await shop.value(`(function()
     local r = require("receipts")
     local ring, list = r.new(3), {}
@@ -116,7 +116,7 @@ test("what is remembered under ids is bounded, and the oldest is forgotten first
   expect(kept).toEqual([false, false, true, true, true]);
 });
 
-test("selling gives half the price for what one holds, and for nothing else", async () => {
+test("selling pays half the price for items that the player has, and nothing else", async () => {
   const seller = await funded("seller", 600);
   await say(seller, "PURCHASE", { item: "great-ball" });
   expect(await say(seller, "SELL", { item: "great-ball" })).toMatchObject({
@@ -131,8 +131,8 @@ describe("money", () => {
   test.each([
     ["a stranger", STRANGER, {}],
     ["a player through the coordinator", COORDINATOR, { "On-Behalf-Of": STRANGER }],
-    ["a stranger who claims to be carried", STRANGER, { "On-Behalf-Of": POKEMON }],
-  ])("is not made by %s", async (_, from, tags) => {
+    ["a stranger who claims to be forwarded", STRANGER, { "On-Behalf-Of": POKEMON }],
+  ])("is not created by %s", async (_, from, tags) => {
     for (const [action, data] of [
       ["CREDIT", { account: STRANGER, amount: 5 }],
       ["REFUND", { account: STRANGER, orderId: "x" }],
@@ -149,7 +149,7 @@ describe("money", () => {
     expect((await say(POKEMON, "BALANCE", { account: ASH })).account).toBe(ASH);
   });
 
-  test("credited in somebody's name by the coordinator goes to the player named, and only the coordinator may name", async () => {
+  test("that the coordinator credits on behalf of a player goes to that player, and only the coordinator may name one", async () => {
     await say(COORDINATOR, "CREDIT", { account: ASH, amount: 400 });
     const carried = await say(COORDINATOR, "PURCHASE", { item: "potion" }, { "On-Behalf-Of": ASH });
     expect(carried.balance).toBe(200);
@@ -157,11 +157,11 @@ describe("money", () => {
     expect(code(forged)).toBe("INSUFFICIENT_FUNDS");
   });
 
-  test.each([0, -5, 0.5, 2 ** 53, 1e300, "7", null, true, [1]])("credit of %j is refused", async (amount) => {
+  test.each([0, -5, 0.5, 2 ** 53, 1e300, "is not credited for %j", null, true, [1]])("credit of %j is refused", async (amount) => {
     expect(code(await say(OWNER, "CREDIT", { account: GARY, amount }))).toBe("INVALID_DATA");
   });
 
-  test("never exceeds what can be counted", async () => {
+  test("never exceeds the largest safe integer", async () => {
     const copy = await shop.clone();
     const credit = (amount: number) => copy.send({ Action: "CREDIT", Data: { account: GARY, amount } });
     const most = Number.MAX_SAFE_INTEGER - Number(await shop.value(`Fleet.state("shop").credited`));
@@ -171,7 +171,7 @@ describe("money", () => {
     await copy.drop();
   });
 
-  test("is credited and taken back once for an id, also when the taking back arrives first", async () => {
+  test("is credited and reverted once per id, even when the reversal arrives first", async () => {
     const account = address("ids");
     const credit = { account, amount: 3000, creditId: "prize:1" };
     expect((await say(OWNER, "CREDIT", credit)).repeated).toBe(false);
@@ -198,7 +198,7 @@ describe("money", () => {
   });
 });
 
-test("whatever is asked for in whatever order, money is conserved and nothing goes below zero", async () => {
+test("whatever the requests and their order, money is conserved and no balance is negative", async () => {
   const players = ["p1", "p2", "p3"].map((name) => address(`property-${name}`));
   const items = { potion: 200, "great-ball": 600, "thunder-stone": 3000 };
   const names = Object.keys(items) as (keyof typeof items)[];
@@ -242,7 +242,7 @@ test("whatever is asked for in whatever order, money is conserved and nothing go
   );
 });
 
-test("the health of the books is part of every health check", async () => {
+test("every health check includes the health of the books", async () => {
   const copy = await shop.clone();
   await copy.eval(`Fleet.state("shop").spent = Fleet.state("shop").spent + 1`);
   const { reply } = await copy.send({ Action: "HEALTH_CHECK", Data: { healthCheck: { checkType: "ALL" } } });

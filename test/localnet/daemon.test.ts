@@ -30,7 +30,7 @@ async function gone(pid: number): Promise<void> {
   });
 }
 
-test("starts at once from several callers are one daemon, and a later start finds it", async () => {
+test("concurrent starts of several callers make one daemon, and a later start finds it", async () => {
   const dir = folder();
   const infos = await Promise.all([start(dir), start(dir), start(dir)]);
   expect(new Set(infos.map(({ pid }) => pid)).size).toBe(1);
@@ -39,7 +39,7 @@ test("starts at once from several callers are one daemon, and a later start find
   expect(await logs(dir)).toContain("ready");
 });
 
-test("two folders are two networks on ports of their own", async () => {
+test("two folders are two networks with their own ports", async () => {
   const [a, b] = await Promise.all([start(folder()), start(folder())]);
   const ports = [a, b].flatMap(({ gatewayUrl, muUrl, cuUrl, suUrl }) => [gatewayUrl, muUrl, cuUrl, suUrl]);
   expect(new Set(ports).size).toBe(8);
@@ -47,7 +47,7 @@ test("two folders are two networks on ports of their own", async () => {
   expect(a.authority).not.toBe(b.authority);
 });
 
-test("after stop and start the ids, the state, the ports and the addresses are there", async () => {
+test("ids, state, ports and addresses survive a stop and a start", async () => {
   const dir = folder();
   const before = await start(dir);
   const client = clientAt(before);
@@ -62,7 +62,7 @@ test("after stop and start the ids, the state, the ports and the addresses are t
   expect(output(await clientAt(after).eval(id, "return X"))).toBe("kept");
 });
 
-test("kill -9 in the middle of work loses nothing that was accepted and does nothing twice", async () => {
+test("kill -9 during work loses nothing that was accepted and repeats nothing", async () => {
   const dir = folder();
   const first = await start(dir);
   const client = clientAt(first);
@@ -90,7 +90,7 @@ test("kill -9 in the middle of work loses nothing that was accepted and does not
   expect(output(await client.eval(sink, once))).toBe("12");
 });
 
-test("a descriptor of somebody else's process and port is not taken for a running network", async () => {
+test("a descriptor with another program's process and port is not a running network", async () => {
   const dir = folder();
   const info = await start(dir);
   const descriptor = JSON.parse(readFileSync(join(dir, "network.json"), "utf8"));
@@ -103,7 +103,7 @@ test("a descriptor of somebody else's process and port is not taken for a runnin
 
   expect((await status(dir)).running).toBe(false);
   expect(await stop(dir)).toBe(false);
-  // The remembered port is taken: another one is used, and the scheduler's place is published anew.
+  // The remembered port is in use: another one is used, and the scheduler's location is published again.
   const again = await start(dir);
   expect(again.gatewayUrl).not.toBe(info.gatewayUrl);
   expect(again.muUrl).toBe(info.muUrl);
@@ -121,7 +121,7 @@ test("reset forgets processes and addresses", async () => {
   expect((await fetch(`${after.gatewayUrl}/${id}`)).status).toBe(404);
 });
 
-test("a folder that cannot be used is an error with the way out", async () => {
+test("a folder that cannot be used is an error with a remedy", async () => {
   const dir = folder();
   writeFileSync(
     join(dir, "network.sqlite"),

@@ -65,7 +65,7 @@ class Live {
   }
 }
 
-test("every packaged image boots and evaluates, more of them than instances are kept", async () => {
+test("boots and evaluates every packaged image, more of them than instances are kept", async () => {
   const evaluator = evaluatorWith({ workers: 1 });
   const lives = images.map(({ id }, index) => new Live(evaluator, "pqrst"[index] ?? "u", id));
   for (const live of lives) {
@@ -73,11 +73,11 @@ test("every packaged image boots and evaluates, more of them than instances are 
     expect(await live.eval("X = 20 return X + 1")).toBe("21");
     expect(await live.eval("X = 99 error('boom')")).toMatch(/^Error: .*boom/s);
   }
-  // An older image warns that a message is missing after one that failed.
+  // An older image warns about a missing message after a failed one.
   for (const live of lives) expect(await live.eval("return X")).toMatch(/(^|\n)20$/);
 });
 
-test("processes that share an instance see nothing of each other", async () => {
+test("isolates processes that share an instance", async () => {
   const evaluator = evaluatorWith({ workers: 1 });
   const [a, b] = [new Live(evaluator, "a"), new Live(evaluator, "b")];
   await a.boot();
@@ -85,13 +85,13 @@ test("processes that share an instance see nothing of each other", async () => {
   await b.boot();
   expect(await b.eval("return tostring(SECRET) .. ' ' .. ao.id:sub(1, 1)")).toBe("nil b");
   expect(await a.eval("return #SECRET .. ' ' .. ao.id:sub(1, 1)")).toBe("3000000 a");
-  // A failed evaluation of one leaves nothing for the other, either.
+  // A failed evaluation of one does not affect the other either.
   await a.eval("SECRET = 'changed' LEFT = 1 error('x')");
   expect(await b.eval("return tostring(LEFT)")).toBe("nil");
   expect(await a.eval("return #SECRET")).toBe("3000000");
 });
 
-test("the same messages give the same memory on any evaluator", async () => {
+test("makes the same memory from the same messages in any evaluator", async () => {
   const run = async (evaluator: Evaluator) => {
     const live = new Live(evaluator, "p");
     await live.boot();
@@ -110,7 +110,7 @@ test("the same messages give the same memory on any evaluator", async () => {
   expect(a).toEqual(b);
 });
 
-test("an endless evaluation fails after its time, and the process goes on as before", async () => {
+test("ends an endless evaluation after its time, and the process continues unchanged", async () => {
   const live = new Live(evaluatorWith({ workers: 1, timeoutSeconds: 4 }), "p");
   await live.boot();
   await live.eval("X = 1");
@@ -118,7 +118,7 @@ test("an endless evaluation fails after its time, and the process goes on as bef
   expect(await live.eval("return X")).toBe("1");
 });
 
-test("a memory that outgrows the image's limit is an error, not the end", async () => {
+test("reports a memory that exceeds the image's limit as an error", async () => {
   const live = new Live(evaluatorWith({ workers: 1 }), "p");
   await live.boot();
   expect(
@@ -127,11 +127,11 @@ test("a memory that outgrows the image's limit is an error, not the end", async 
   expect(await live.eval("return tostring(X)")).toBe("nil");
 });
 
-test("a module that nobody has is no result", async () => {
+test("returns no result for an unknown module", async () => {
   await expect(new Live(evaluatorWith(), "p", "m".repeat(43)).boot()).rejects.toThrow("was not found");
 });
 
-test("evaluations that wait for a thread end with the evaluator", async () => {
+test("ends with evaluations that wait for a thread", async () => {
   const evaluator = evaluatorWith({ workers: 1 });
   const lives = ["p", "q", "r"].map((letter) => new Live(evaluator, letter));
   const boots = lives.map((live) => live.boot().then(String, (error: Error) => error.message));

@@ -3,18 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../contract/client.ts";
 
-/** The steps of a daemon's start at which a test can make it stand still. */
+/** The steps of a daemon's start at which a test can stop it. */
 export type Step = "boot" | "publish";
 
-/** A daemon that stands still at a step of its start. */
+/** A daemon that is stopped at a step of its start. */
 export interface Held {
   readonly pid: number;
-  /** What the call that launched it answers. */
+  /** The result of the call that launched it. */
   readonly launched: Promise<unknown>;
   release(): void;
 }
 
-/** Starts something that launches a daemon, and waits until that daemon stands still at the step. */
+/** Launches a daemon, and waits until it has stopped at the step. */
 export async function held(step: Step, launch: () => Promise<unknown>): Promise<Held> {
   const folder = mkdtempSync(join(tmpdir(), "hold-"));
   const file = join(folder, "hold");
@@ -28,7 +28,7 @@ export async function held(step: Step, launch: () => Promise<unknown>): Promise<
   Object.assign(process.env, variables);
   try {
     const launched = launch();
-    // Looked at by the test later than it may settle.
+    // The test awaits it later than it may settle.
     launched.catch(() => {});
     const pid = await until(`a daemon that stands still at ${step}`, async () => {
       const found = readdirSync(folder).find((name) => name.startsWith("hold."));

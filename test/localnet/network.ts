@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type LocalNetworkInfo, start, stop } from "../../src/localnet/index.ts";
 import { ContractClient, type ContractNetwork, testWallet } from "../contract/client.ts";
 
-/** A folder of its own, removed with the network that may run in it. */
+/** A folder that is removed together with the network that may run in it. */
 export function temporaryFolder(): { dir: string; remove(): Promise<void> } {
   const dir = mkdtempSync(join(tmpdir(), "localnet-"));
   return {
@@ -16,7 +16,7 @@ export function temporaryFolder(): { dir: string; remove(): Promise<void> } {
   };
 }
 
-/** A running network in a fresh folder. */
+/** A running network in a new folder. */
 export async function freshNetwork(): Promise<ContractNetwork & { dir: string; info: LocalNetworkInfo }> {
   const { dir, remove } = temporaryFolder();
   const info = await start(dir);
@@ -29,13 +29,13 @@ export function asContract(info: LocalNetworkInfo): ContractNetwork {
 
 let wallet: ReturnType<typeof testWallet> | undefined;
 
-/** A client of a network; all clients of one test file are the same person. */
+/** A client of a network; all clients of one test file use the same wallet. */
 export function clientOf(network: ContractNetwork): ContractClient {
   wallet ??= testWallet();
   return new ContractClient(network, wallet);
 }
 
-/** Resident memory of a process in MB, as Linux counts it. */
+/** Resident memory of a process in MB, as counted by Linux. */
 export function residentMegabytes(pid: number): number {
   const found = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
   return Number(found?.[1]) / 1024;

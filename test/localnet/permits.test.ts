@@ -11,7 +11,7 @@ afterEach(() => {
 });
 
 /**
- * A process of one thread that has a lot of memory to give back when it ends, with the permit among its words: a `tail` that holds
+ * A single-threaded process with a lot of memory to free when it ends, and with the permit among its arguments: a `tail` that holds
  * a line without an end.
  */
 async function heavy(permit: string): Promise<number> {
@@ -25,13 +25,13 @@ async function heavy(permit: string): Promise<number> {
   return child.pid ?? 0;
 }
 
-test("a daemon that is ending lives until it has ended", async () => {
+test("a daemon that is ending counts as alive until it has ended", async () => {
   const pid = await heavy("p1");
   process.kill(pid, "SIGKILL");
   let looks = 0;
   for (; isAlive(pid); looks += 1) {
     const seen = lives({ permit: "p1", pid });
-    // It may have ended between the two looks, never the other way.
+    // It may end between the two reads, never the other way round.
     expect(seen || !isAlive(pid)).toBe(true);
   }
   expect(looks).toBeGreaterThan(0);

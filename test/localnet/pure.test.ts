@@ -19,7 +19,7 @@ import {
 const tags = (pairs: Record<string, string>) =>
   Object.entries(pairs).map(([name, value]) => ({ name, value }));
 
-test("a snapshot brings a memory back exactly, from any other memory of the same image", () => {
+test("a snapshot restores a memory exactly, from any other memory of the same image", () => {
   const write = fc.record({ at: fc.nat(6 * PAGE - 1), value: fc.nat(255) });
   const writes = fc.array(write, { maxLength: 12 });
   fc.assert(
@@ -42,7 +42,7 @@ test("a snapshot brings a memory back exactly, from any other memory of the same
   );
 });
 
-test("places have no gaps, times do not go back, and the chain depends on all that was before", () => {
+test("slots have no gaps, times do not go back, and the chain depends on everything before", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(1000), { minLength: 2, maxLength: 20 }), (times) => {
       const order: Assignment[] = [];
@@ -78,7 +78,7 @@ test("a pushed message is the same whatever the order of its tags, and another w
   for (const other of others) expect(deepHash({ ...item, ...other })).not.toBe(same);
 });
 
-test("blocks come by the clock and name the one before", () => {
+test("blocks follow the clock and name their predecessor", () => {
   const { heightAt, block } = chain(1_000_000, 10);
   expect([0, 999_999, 1_000_000, 1_009_999, 1_010_000, 1_100_000].map(heightAt)).toEqual(
     [0, 0, 0, 0, 1, 10].map((n) => FIRST_HEIGHT + n),
@@ -90,7 +90,7 @@ test("blocks come by the clock and name the one before", () => {
 });
 
 describe("crons", () => {
-  test("each interval has the tags that follow it", () => {
+  test("each interval takes the tags that follow it", () => {
     const declared = [
       { name: "Cron-Interval", value: "5-minutes" },
       { name: "Cron-Tag-Action", value: "Tick" },
@@ -104,7 +104,7 @@ describe("crons", () => {
     ]);
   });
   test.each(["", "x", "0-seconds", "-1-seconds", "1.5-hours", "10-lightyears", "500-milliseconds"])(
-    "%j is no interval",
+    "%j is not an interval",
     (value) => {
       expect(() => parseCrons(tags({ "Cron-Interval": value }))).toThrow(/Cron-Interval|cron/);
     },
@@ -114,7 +114,7 @@ describe("crons", () => {
   });
 });
 
-test("the units' signatures are real, repeatable, and broken by any change", async () => {
+test("the units' signatures are real, repeatable, and invalid after any change", async () => {
   const signer = itemSigner("07".repeat(32));
   const fields = {
     data: "hello",
@@ -137,7 +137,7 @@ test("the units' signatures are real, repeatable, and broken by any change", asy
   expect(await isSigned(Buffer.from("no item"))).toBe(false);
 });
 
-test("a message is handed over without tags that pose as its sender, and binary data left out", () => {
+test("a message is delivered without tags that fake its sender, and without binary data", () => {
   const item = {
     ...{ id: "m", owner: "mu", ownerKey: "", signature: "s", target: "p", anchor: "" },
     tags: [...tags({ From: "king", Owner: "king", Action: "x" }), { name: "From-Process", value: "q" }],
@@ -167,7 +167,7 @@ test("a message is handed over without tags that pose as its sender, and binary 
   expect(evaluatedMessage(assignment, item, Buffer.from("ü")).Data).toBe("ü");
 });
 
-test("the cache of memories keeps within its bytes and reads the rest from the store", () => {
+test("the cache of memories keeps to its size and reads the rest from the store", () => {
   const reads: string[] = [];
   const cache = memoryCache(
     {

@@ -2,7 +2,7 @@ import { createData } from "@dha-team/arbundles";
 import { z } from "zod";
 import type { LocalNetworkInfo } from "../../src/localnet/descriptor.ts";
 
-/** What the scheduler unit shows anybody of a spawn. */
+/** What the scheduler unit shows of a spawn. */
 const SpawnSchema = z.object({
   owner: z.object({ key: z.string() }),
   signature: z.string(),
@@ -14,7 +14,7 @@ const SpawnSchema = z.object({
 /**
  * Posts a process's spawn again, as anybody can: the bytes are public. After that no compute unit evaluates its messages.
  *
- * @returns status of the answer
+ * @returns the answer's status
  */
 export async function ruin({ suUrl, muUrl }: LocalNetworkInfo, processId: string): Promise<number> {
   const shown = await fetch(`${suUrl}/processes/${processId}`);

@@ -95,7 +95,7 @@ async function world(options: Partial<UnitsOptions> = {}) {
   return { units, evaluator, wallet, item, post, spawn, send, result, query };
 }
 
-test("one process is evaluated in order, one message at a time; another does not wait for it", async () => {
+test("a process is evaluated in order, one message at a time; another does not wait for it", async () => {
   const { spawn, send, result, evaluator } = await world();
   const [a, b] = [await spawn(), await spawn()];
   await send(a, "block");
@@ -106,7 +106,7 @@ test("one process is evaluated in order, one message at a time; another does not
   expect(evaluator.most).toBe(2);
 });
 
-test("a failed evaluation keeps the earlier memory and is left out of the results", async () => {
+test("a failed evaluation keeps the earlier memory and is excluded from the results", async () => {
   const { spawn, send, result, units } = await world();
   const id = await spawn();
   for (const word of ["one", "fail", "two"]) await result(id, await send(id, word));
@@ -128,7 +128,7 @@ test("a failed evaluation keeps the earlier memory and is left out of the result
   ] as const) {
     const seen: unknown[] = [];
     let from = "";
-    // Until a page is empty: one that a failed evaluation fell into says too early that it is the last.
+    // Until a page is empty: a page with a failed evaluation in it reports too early that it is the last.
     for (;;) {
       const { edges } = await page(`sort=${sort}&limit=1${from && `&from=${encodeURIComponent(from)}`}`);
       if (edges.length === 0) break;
@@ -151,7 +151,7 @@ test("the same push, signed twice, is one message; two messages of a wallet are 
   const pushed = { Word: "w", "From-Process": "p".repeat(43) };
   const twice = await Promise.all([1, 2].map(() => item("Message", pushed, id)));
   expect(new Set(twice.map(({ id }) => id)).size).toBe(2);
-  // Anchors differ, so they are two pushes; the same fields under another signature are one.
+  // Different anchors make two pushes; the same fields under another signature are one.
   for (const { raw } of twice) expect((await post(raw)).status).toBe(202);
   const [first] = twice;
   if (first === undefined) throw new Error("no item");
@@ -167,7 +167,7 @@ test("the same push, signed twice, is one message; two messages of a wallet are 
   expect(units.authority).not.toBe(units.scheduler);
 });
 
-test("a push that two processes exchange arrives once, with who it is from", async () => {
+test("a push between two processes arrives once, with its sender", async () => {
   const { spawn, send, result, query } = await world();
   const [a, b] = [await spawn(), await spawn()];
   const root = await send(a, `send:${b}`);
@@ -214,7 +214,7 @@ test("hooks see every call by name and number, before and after its effect", asy
   const { id: message, raw } = await item("Message", { Word: "w" }, id);
   expect((await post(raw)).status).toBe(429);
   await expect(post(raw)).rejects.toThrow("fetch failed");
-  // The third call had its effect although the answer was lost: the same bytes are known.
+  // The third call had its effect although its answer was lost: the same bytes are known.
   const again = await post(raw);
   expect([again.status, await again.text()]).toEqual([500, expect.stringContaining("MessageExists")]);
   await expect(result(id, message)).rejects.toThrow("fetch failed");
@@ -233,7 +233,7 @@ test("hooks see every call by name and number, before and after its effect", asy
   ]);
 });
 
-test("a lagging index hides what is new, the units do not", async () => {
+test("a lagging index hides new items, the units do not", async () => {
   let now = 1_800_000_000_000;
   const { spawn, result, query } = await world({ clock: { now: () => now }, indexLag: () => 60_000 });
   const id = await spawn();
@@ -280,7 +280,7 @@ describe("a spawn that is posted again", () => {
     return { ...made, id, answers: answers.map((answer) => answer.status), status };
   }
 
-  test("uses up a place, and nothing that comes after is evaluated", async () => {
+  test("uses up a slot, and no later message is evaluated", async () => {
     const store = sqliteStore(":memory:");
     const { id, answers, send, status, units, spawn, result } = await twice({ store });
     expect(answers).toEqual([202, 202]);
@@ -295,7 +295,7 @@ describe("a spawn that is posted again", () => {
     const other = await spawn();
     expect((await result(other, await send(other, "free"))).Output).toBe(" free");
 
-    // It stays so when the units were started again; on another port, since the client keeps its connections.
+    // It stays so after a restart of the units; on another port, because the client keeps its connections.
     await units.close();
     store.setMeta("port.cu", "0");
     const again = await createUnits({ store, evaluator: wordEvaluator() });
@@ -304,14 +304,14 @@ describe("a spawn that is posted again", () => {
     expect(response.status).toBe(422);
   });
 
-  test("is refused where the units are told to", async () => {
+  test("is refused if the units are configured to", async () => {
     const { id, answers, send, result } = await twice({ spawnedTwice: "refused" });
     expect(answers).toEqual([202, 500]);
     expect((await result(id, await send(id, "next"))).Output).toBe(" next");
   });
 });
 
-test("a spawn that a process asked for is scheduled once, also when the network dies before it is noted", async () => {
+test("a spawn that a process requested is scheduled once, even if the network dies before it is recorded", async () => {
   const store = sqliteStore(":memory:");
   const spawns = (): EvaluationResult => {
     const Tags = [{ name: "Module", value: "m" }];
@@ -324,7 +324,7 @@ test("a spawn that a process asked for is scheduled once, also when the network 
         tagValue(message.Tags, "Word") === "spawn" ? spawns() : { ...spawns(), Output: "ok", Spawns: [] },
     }),
   };
-  // What was done cannot be noted: the next units find the effect again.
+  // The effect cannot be recorded: the next units find it.
   const dying = () => {
     throw new Error("killed");
   };
@@ -353,7 +353,7 @@ test("a spawn that a process asked for is scheduled once, also when the network 
   expect([result.status, await result.json()]).toMatchObject([200, { Output: "ok" }]);
 });
 
-test("what cannot be scheduled is refused with the text of the real unit", async () => {
+test("what cannot be scheduled is refused with the real unit's text", async () => {
   const { item, post, spawn, units } = await world();
   const says = async (raw: Uint8Array) => {
     const response = await post(raw);
@@ -396,7 +396,7 @@ test("a process whose module is missing answers with an error, and messages wait
   expect((await result(id, await send(id, "w"))).error).toContain("Module unknown");
 });
 
-test("a dry-run sees what was scheduled before it and changes nothing", async () => {
+test("a dry run sees what was scheduled before it and changes nothing", async () => {
   const { spawn, send, units, result } = await world();
   const id = await spawn();
   await send(id, "one");

@@ -16,7 +16,7 @@ const docs = join(packageDir, "docs");
 const reference = join(docs, "reference");
 const { registry } = metricsOf({ project: "", stack: "", network: "" });
 
-/** What PromQL's own grammar makes of an expression: the metrics in it, and whether it is one. */
+/** PromQL's own grammar applied to an expression: the metrics in it, and whether it is valid. */
 function read(expr: string): { metrics: string[]; valid: boolean } {
   const text = expr.replaceAll("$__rate_interval", "5m");
   const metrics: string[] = [];
@@ -32,7 +32,7 @@ function read(expr: string): { metrics: string[]; valid: boolean } {
 }
 
 test.each([...PROM_RULES.map(({ expr }) => expr), ...BOARD_EXPRESSIONS])(
-  "%s is PromQL over metrics that exist",
+  "%s is PromQL over existing metrics",
   async (expr) => {
     const { metrics, valid } = read(expr);
     expect(valid).toBe(true);
@@ -42,17 +42,17 @@ test.each([...PROM_RULES.map(({ expr }) => expr), ...BOARD_EXPRESSIONS])(
   },
 );
 
-test("the check bites", () => {
+test("the check rejects invalid expressions", () => {
   expect(read("sum(rate(aofleet_x[5m])").valid).toBe(false);
   expect(read("a_b{x=1}").valid).toBe(false);
 });
 
-test("the files in docs/reference are what the code says (node docs/monitoring.ts writes it)", async () => {
+test("the files in docs/reference are up to date with the code (node docs/monitoring.ts writes them)", async () => {
   for (const [name, text] of await monitoringFiles())
     expect(readFileSync(join(reference, name), "utf8"), name).toBe(text);
 });
 
-test("the rules file is one that Prometheus loads", () => {
+test("Prometheus can load the rules file", () => {
   const file = join(reference, "monitoring", "prometheus-rules.yml");
   const { groups } = parse(readFileSync(file, "utf8")) as { groups: { rules: Record<string, unknown>[] }[] };
   const rules = groups.flatMap((group) => group.rules);
@@ -69,7 +69,7 @@ test("the rules file is one that Prometheus loads", () => {
     expect(execFileSync(promtool, ["check", "rules", file], { encoding: "utf8" })).toContain("SUCCESS");
 });
 
-test("panels of the board do not overlap and fit its width", async () => {
+test("the board's panels do not overlap and fit its width", async () => {
   const board = JSON.parse(readFileSync(join(reference, "monitoring", "grafana-fleet.json"), "utf8")) as {
     panels: { id: number; gridPos: { x: number; y: number; w: number; h: number } }[];
   };
@@ -86,7 +86,7 @@ test("panels of the board do not overlap and fit its width", async () => {
   }
 });
 
-test("docs/how-to/alerts.md names every type with its level, and its example is taken", () => {
+test("docs/how-to/alerts.md names every type with its level, and its example is valid", () => {
   const page = readFileSync(join(docs, "how-to/alerts.md"), "utf8");
   for (const type of TYPE_NAMES) expect(page).toContain(`| \`${type}\` |`);
   const [, example = ""] = /```yaml\n([\s\S]*?)```/.exec(page) ?? [];

@@ -22,7 +22,7 @@ const offline = (holds = true, source = "shop"): Judgement => ({
 });
 const degraded: Judgement = { type: "PROCESS_DEGRADED", source: "shop", holds: true, message: "slow" };
 
-/** Applies judgements at minutes; what was told, as `minute kind level`. */
+/** Applies judgements at minutes; the notifications, as `minute kind level`. */
 function play(steps: readonly (readonly [minute: number, ...Judgement[]])[], from: Book = EMPTY_BOOK) {
   let book = from;
   const told: string[] = [];
@@ -34,7 +34,7 @@ function play(steps: readonly (readonly [minute: number, ...Judgement[]])[], fro
   return { book, told };
 }
 
-test("an alert is told once, counted while it lasts, and told when it is over", () => {
+test("an alert is sent once, counted while it lasts, and sent when it is resolved", () => {
   const { book, told } = play([
     [0, offline()],
     [0.5, offline()],
@@ -48,7 +48,7 @@ test("an alert is told once, counted while it lasts, and told when it is over", 
   ]);
 });
 
-test("what comes back within five minutes is the earlier alert, untold; what stays after that is told", () => {
+test("an alert that returns within five minutes is the earlier one and not sent again; a later one is sent", () => {
   const { book, told } = play([
     [0, offline()],
     [1, offline(false)],
@@ -68,7 +68,7 @@ test("what comes back within five minutes is the earlier alert, untold; what sta
   ).toHaveLength(2);
 });
 
-test("what nobody acknowledges rises a level every fifteen minutes, up to CRITICAL", () => {
+test("an unacknowledged alert rises a level every fifteen minutes, up to CRITICAL", () => {
   const steps = [0, 10, 15, 29, 30, 45, 90].map((minute) => [minute, degraded] as const);
   expect(play(steps).told).toEqual([
     "0 raised WARNING shop",
@@ -81,7 +81,7 @@ test("what nobody acknowledges rises a level every fifteen minutes, up to CRITIC
   expect(play(steps.slice(1), known).told).toEqual([]);
 });
 
-test("silence holds for a type or one source, until its time", () => {
+test("a silence applies to a type or one source, until its time", () => {
   const quiet = silence(EMPTY_BOOK, { type: "PROCESS_OFFLINE", source: "shop", until: 10 * MINUTE });
   const steps = [
     [1, offline(), offline(true, "bank")],
@@ -100,14 +100,14 @@ test("silence holds for a type or one source, until its time", () => {
   ).toEqual([]);
 });
 
-test("an alert is forgotten three days after it was last seen; one that is open is kept", () => {
+test("an alert is forgotten three days after it was last seen; an open one is kept", () => {
   const day = 24 * 60;
   expect(play([[0, offline()], [1, offline(false)], [3 * day - 1]]).book.alerts).toHaveLength(1);
   expect(play([[0, offline()], [1, offline(false)], [3 * day + 2]]).book.alerts).toEqual([]);
   expect(play([[0, offline()], [4 * day]]).book.alerts).toHaveLength(1);
 });
 
-test("an unknown id is met with those that are open", () => {
+test("an unknown id is reported with the open ones", () => {
   const { book } = play([[0, offline()]]);
   expect(() => acknowledge(book, "alert-9", "ann", 0)).toThrow(/alert-9[\s\S]*one of alert-1/);
   expect(resolve(book, "alert-1", "ann", 5).alerts[0]).toMatchObject({
@@ -116,7 +116,7 @@ test("an unknown id is met with those that are open", () => {
   });
 });
 
-test("whatever happens: one open alert for each type and source, ids unique, and nothing is told twice in a cooldown", () => {
+test("at any time there is one open alert for each type and source, ids are unique, and nothing is sent twice in a cooldown", () => {
   const judgement = fc.record({
     type: fc.constantFrom("PROCESS_OFFLINE" as const, "PROCESS_DEGRADED" as const),
     source: fc.constantFrom("a", "b"),

@@ -52,10 +52,10 @@ let cwd: string;
 beforeEach(() => {
   cwd = projectFolder();
 });
-/** The fakes' fleet, at home in the project's folder. */
+/** The fake fleet, in the project's folder. */
 function atHome(behaviour: Behaviour, ledger = true) {
   const ao = fakeAo(behaviour);
-  // Results are there at once.
+  // Results are available at once.
   ao.evaluation = async ({ messageId }) => ({ messageId, output: "", messages: [], spawns: [] });
   const known = fakeFleet(ao, [member("ledger"), member("shop")], ledger ? "ledger" : undefined);
   Object.assign(known.session, {
@@ -64,7 +64,7 @@ function atHome(behaviour: Behaviour, ledger = true) {
   return { fleet: known, history, cwd, ao };
 }
 
-test("monitor --once prints processes, deployments, DORA and alerts; code 0 when all is well", async () => {
+test("monitor --once prints processes, deployments, DORA and alerts, and exits with 0 when the fleet is healthy", async () => {
   const given = atHome(behave());
   const ran = await fleet(["monitor", "--once"], given);
   expect([ran.code, ran.stderr]).toEqual([0, ""]);
@@ -72,7 +72,7 @@ test("monitor --once prints processes, deployments, DORA and alerts; code 0 when
   expect(ran.stdout).toMatch(/shop +HEALTHY +\d+ ms +4 +0 +10 +0 +0 +2048 kB/);
   expect(ran.stdout).toContain("deployments: 1, 0 failed, 90.0 s on average, rollback rate 0.0 %");
   expect(ran.stdout).toContain("DORA, 30 days: 0.03 deployments a day");
-  // One round counts messages, and knows no rate.
+  // One round counts messages, and has no rate yet.
   expect(ran.stdout).toMatch(
     /^last hour: \S+ ms per check, messages a minute unknown \(the rate takes two answers of a process\)$/m,
   );
@@ -88,13 +88,13 @@ test("monitor --once prints processes, deployments, DORA and alerts; code 0 when
   });
 });
 
-test("monitor --once is code 1 when the fleet does not pass, and says why on stderr", async () => {
+test("monitor --once exits with 1 when the fleet does not pass, and prints the reason to stderr", async () => {
   const ran = await fleet(["monitor", "--once"], atHome(behave("UNHEALTHY")));
   expect(ran.code).toBe(1);
   expect(ran.stderr).toContain("[ERROR] PROCESS_UNHEALTHY shop: it says so itself (alert-3)");
 });
 
-test("what the ledger alerts of is taken over, but not what is judged here", async () => {
+test("alerts of the ledger are adopted, except those that the monitor judges itself", async () => {
   const alert = (type: string, source: string, state = "OPEN") => ({
     type,
     source,
@@ -115,12 +115,12 @@ test("what the ledger alerts of is taken over, but not what is judged here", asy
     "CONFIG_DISTRIBUTION_FAILED PROCESS_CONFIG",
     "SECURITY_ALERT a player",
   ]);
-  // What it has forgotten is over.
+  // Alerts that the ledger has forgotten are resolved.
   const after = await fleet(["monitor", "--once", "--json"], atHome(behave("HEALTHY", alerts.slice(4))));
   expect(after.json<{ alerts: unknown[] }>().alerts).toMatchObject([{ type: "SECURITY_ALERT", count: 2 }]);
 });
 
-test("a program without the fleet's library is judged by the health checks that it answers itself", async () => {
+test("a program without the fleet's library is judged by its own health checks", async () => {
   const own =
     (health: string): Behaviour =>
     (request) =>
@@ -138,7 +138,7 @@ test("a program without the fleet's library is judged by the health checks that 
   );
 });
 
-test("a ledger that does not answer is a note, and a fleet without one is looked at all the same", async () => {
+test("a ledger that does not answer is a note, and a fleet without a ledger is still read", async () => {
   const broken = await fleet(
     ["monitor", "--once"],
     atHome((request) => (request.action === "LEDGER" ? { error: "boom" } : behave()(request))),
@@ -151,7 +151,7 @@ test("a ledger that does not answer is a note, and a fleet without one is looked
   expect(none.json()).toMatchObject({ success: true, deploymentStatistics: null, dora: null });
 });
 
-test("while the fleet is in maintenance nothing about processes is raised", async () => {
+test("no alert about processes is raised while the fleet is in maintenance", async () => {
   const working =
     (enabled: boolean): Behaviour =>
     (request) => {
@@ -173,12 +173,12 @@ test("while the fleet is in maintenance nothing about processes is raised", asyn
   expect(after.json<{ alerts: unknown[] }>().alerts).toHaveLength(3);
 });
 
-test("with alerts.ledger the ledger has what is raised, acknowledged and resolved here, each by one message", async () => {
+test("with alerts.ledger each alert raised, acknowledged and resolved here is sent to the ledger in one message", async () => {
   writeFileSync(
     join(cwd, "monitoring.yaml"),
     "alerts: { ledger: true, off: [HEALTH_CHECK_FAILURE_RATE_HIGH] }",
   );
-  // A ledger that keeps what it is told; the first message is lost.
+  // A ledger that stores what it receives; the first message is lost.
   const kept: { type: string; source: string; state: string; level: string }[] = [];
   let [health, losses, refused] = ["UNHEALTHY" as "UNHEALTHY" | "HEALTHY", 1, 0];
   const behaviour: Behaviour = (request) => {
@@ -204,7 +204,7 @@ test("with alerts.ledger the ledger has what is raised, acknowledged and resolve
     };
   };
   const given = atHome(behaviour);
-  // A reply to a signed message is read from its evaluation.
+  // The reply to a signed message is read from its evaluation.
   const ao = fakeAo(behaviour);
   given.ao.send = ao.send;
   given.ao.evaluation = async (ref) =>
@@ -227,7 +227,7 @@ test("with alerts.ledger the ledger has what is raised, acknowledged and resolve
   await rounds(3);
   expect(told()).toEqual([["ALERT_MANAGEMENT", { operation: "resolve", ...of }]]);
   expect(kept).toMatchObject([{ ...of, state: "RESOLVED" }]);
-  // What a member refuses is seen by the monitor alone: its ledger is told.
+  // Only the monitor sees what a member refuses, so it tells the ledger.
   refused = 6;
   await rounds(1);
   const attack = { type: "SECURITY_ALERT", source: "shop" };
@@ -236,7 +236,7 @@ test("with alerts.ledger the ledger has what is raised, acknowledged and resolve
   expect(told()).toEqual([["ALERT_MANAGEMENT", { operation: "resolve", ...attack }]]);
 });
 
-test("options that cannot be together, and settings that are wrong, are said before anything is read", async () => {
+test("options that exclude each other, and invalid settings, are reported before anything is read", async () => {
   expect(await fleet(["monitor", "--json"], atHome(behave()))).toMatchObject({ code: 2 });
   expect((await fleet(["monitor", "--metrics-port", "99999"], atHome(behave()))).code).toBe(2);
   writeFileSync(join(cwd, "monitoring.dev.yaml"), "limits: { errorRate: 7 }");
@@ -247,7 +247,7 @@ test("options that cannot be together, and settings that are wrong, are said bef
   );
 });
 
-test("alerts are listed, acknowledged, resolved, silenced and told of again", async () => {
+test("alerts are listed, acknowledged, resolved, silenced and sent again", async () => {
   const store = openStore(storePath({ home: join(cwd, ".fleet"), project: "ao-fleet", stack: "dev" }));
   const judgement = { type: "PROCESS_OFFLINE" as const, source: "shop", holds: true, message: "3 checks" };
   store.saveBook(apply(EMPTY_BOOK, [judgement, { ...judgement, source: "bank" }], Date.now()).book);
@@ -281,7 +281,7 @@ test("alerts are listed, acknowledged, resolved, silenced and told of again", as
   store.close();
 });
 
-test("alerts rules shows what is in force without addresses, alerts test says which receivers took it", async () => {
+test("alerts rules prints the active rules without addresses, and alerts test prints which receivers accepted it", async () => {
   const file = join(mkdtempSync(join(tmpdir(), "fleet-rules-")), "m.yaml");
   writeFileSync(
     file,
@@ -298,7 +298,7 @@ test("alerts rules shows what is in force without addresses, alerts test says wh
   ).toContain("[NO_RECEIVER]");
 });
 
-test("the endpoint serves metrics, the latest report and whether rounds still come; to loopback only", async () => {
+test("the endpoint serves metrics, the latest report and whether rounds still run; on loopback only", async () => {
   let fresh = false;
   const metrics = metricsOf({ project: "game", stack: "dev", network: "local" });
   const server = await serveMetrics({ metrics, latest: () => undefined, fresh: () => fresh }, 0);
@@ -317,7 +317,7 @@ test("the endpoint serves metrics, the latest report and whether rounds still co
   await server.close();
 });
 
-test("reads keep to what the units allow in a minute", async () => {
+test("reads stay below the units' limit per minute", async () => {
   let now = 0;
   const clock = {
     now: () => now,
@@ -337,7 +337,7 @@ test("reads keep to what the units allow in a minute", async () => {
   expect(paceOf(undefined, clock).least(1000)).toBe(0);
 });
 
-test("a second monitor of the stack is told who watches it; a dead one's place is taken", {
+test("a second monitor of the stack is told who watches it; a dead one is replaced", {
   timeout: 60_000,
 }, async () => {
   const given = atHome(behave());

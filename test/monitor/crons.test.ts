@@ -3,7 +3,7 @@ import { FleetError } from "../../src/core/errors.ts";
 import { AGAIN_MS, CronWatch } from "../../src/operations/observe/crons.ts";
 import { fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
 
-test("crons are asked for in the first round and then hourly, of those alone that have one; a failure is asked again at once", async () => {
+test("monitoring of crons is requested in the first round and then hourly, only for members with a cron; a failure is repeated at once", async () => {
   const asked: string[] = [];
   let answer: () => boolean = () => true;
   const ao = {

@@ -8,7 +8,7 @@ import { openStore } from "../../src/monitor/store.ts";
 import { storePath } from "../../src/operations/observe/files.ts";
 import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../src/operations/view/monitored.ts";
 
-test("the dashboard shows what the monitor raised, the newest first, and acknowledges it", () => {
+test("the dashboard shows the monitor's alerts, newest first, and acknowledges them", () => {
   const home = mkdtempSync(join(tmpdir(), "fleet-monitored-"));
   const scope = ScopeSchema.parse({ project: "game", stack: "dev", home, build: home });
   expect(monitoredAlerts(scope)).toEqual([]);

@@ -38,7 +38,7 @@ test("the guide's statistics are counted from the ledger's runs", () => {
   expect(figuresOf([])).toMatchObject({ totalDeployments: 0, averageDeploymentTime: 0, rollbackRate: 0 });
 });
 
-describe("rates are judged after more than ten deployments", () => {
+describe("rates are judged", () => {
   const held = (runs: Run[]) =>
     judgeDeployments(figuresOf(runs), "ledger", LIMITS)
       .filter(({ holds }) => holds)
@@ -46,30 +46,30 @@ describe("rates are judged after more than ten deployments", () => {
   const good = (n: number, seconds?: number) =>
     Array.from({ length: n }, (_unused, i) => run(i, "COMPLETED", seconds));
 
-  test("and not before", () => {
+  test("not after ten deployments", () => {
     expect(
       held([...good(5), ...Array.from({ length: 5 }, (_unused, i) => run(10 + i, "ROLLED_BACK"))]),
     ).toEqual([]);
   });
-  test("failures", () => {
+  test("after eleven: failures", () => {
     expect(held([...good(9), run(20, "FAILED"), run(21, "FAILED")])).toEqual([
       "DEPLOYMENT_FAILURE_RATE_HIGH: 18.2 % of 11 deployments failed, at most 10 % are expected",
     ]);
     expect(held([...good(10), run(20, "FAILED")])).toEqual([]);
   });
-  test("rollbacks", () => {
+  test("after eleven: rollbacks", () => {
     expect(held([...good(9), run(20, "ROLLED_BACK"), run(21, "ROLLED_BACK")])).toContain(
       "ROLLBACK_RATE_HIGH: 18.2 % of 11 deployments were rolled back, at most 15 % are expected",
     );
   });
-  test("but the time of the first counts", () => {
+  test("but the deployment time from the first", () => {
     expect(held(good(1, 700))).toEqual([
       "DEPLOYMENT_TIME_EXCEEDED: deployments take 700 s on average, at most 600 s are expected",
     ]);
   });
 });
 
-test("DORA: frequency, lead time, failures and restores within the window; null where nothing was measured", () => {
+test("DORA: frequency, lead time, failures and restores within the window; null without measurements", () => {
   const now = 100 * HOUR;
   const runs = [
     run(10, "COMPLETED"),
@@ -84,7 +84,7 @@ test("DORA: frequency, lead time, failures and restores within the window; null 
   expect(doraOf(runs, commits, now, 10)).toEqual({
     windowDays: 10,
     deploymentFrequency: 0.3,
-    // Commits at 12, 22 and 23 reached the fleet with the run at 24; the one at 5 came before all.
+    // Commits at 12, 22 and 23 reached the fleet with the run at 24; the one at 5 came before every run.
     leadTimeSeconds: 2 * 3600 + 60,
     changeFailureRate: 0.5,
     // 20 → 24 and 40 → 41: one outage each.
@@ -103,7 +103,7 @@ test("DORA: frequency, lead time, failures and restores within the window; null 
   });
 });
 
-test("performance figures come from what was measured, and are null where nothing was", () => {
+test("performance figures come from measurements, and are null without any", () => {
   const delta = (messages: number, errors: number) => ({ messages, errors, refused: 0, luaHeapKB: 0 });
   const rows = [
     { at: 0, name: "a", state: "HEALTHY" as const, responseMs: 10 },
@@ -122,7 +122,7 @@ test("performance figures come from what was measured, and are null where nothin
   expect(Object.values(performanceOf([])).every((value) => value === null)).toBe(true);
 });
 
-test("what was not measured is unknown in the words, and a measured zero is a number", () => {
+test("a missing measurement is printed as unknown, and a measured zero as a number", () => {
   const last = (messageProcessingTime: number | null, throughput: number | null) =>
     figureLines({
       deploymentStatistics: null,

@@ -1,4 +1,4 @@
-/** Faults of a running fleet, seen by the monitor with the right words; a healthy one raises nothing. */
+/** Faults of a running fleet, as the monitor reports them; a healthy fleet raises nothing. */
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
@@ -46,7 +46,7 @@ test("a healthy fleet that works raises nothing in an hour", async () => {
     pendingSlots: 0,
     // Its load is slot 1; twelve purchases followed.
     slot: 13,
-    // The look is counted by itself.
+    // The read itself is counted too.
     messages: 13,
     errors: 0,
     drift: [],
@@ -85,7 +85,7 @@ test("a slow process", async () => {
   expect(await fleet.rounds(1)).toEqual([[]]);
 });
 
-test("a silent process: a failed check at once, OFFLINE after three, over when it speaks again", async () => {
+test("a silent process: a failed check at once, OFFLINE after three, resolved when it answers again", async () => {
   await fleet.rounds(1);
   await fleet.load("shop", { silent: true });
   const open = await fleet.rounds(3);
@@ -108,7 +108,7 @@ test.each([
   ["is slow", "UNIT_SLOW", { kind: "hang" }],
   ["restarts", "UNIT_DOWN", { kind: "reset" }],
 ] as const)(
-  "a compute unit that %s: unknown, never OFFLINE, with what was known before",
+  "a compute unit that %s makes members unknown, never OFFLINE, with their last known values",
   async (_how, code, fault) => {
     await fleet.close();
     fleet = await watching(["ledger", "shop"], "limits: { timeoutMs: 100 }");
@@ -147,13 +147,13 @@ test("an erring process", async () => {
   expect(await fleet.rounds(1)).toEqual([[]]);
 });
 
-test("an unhealthy process, by its own word", async () => {
+test("an unhealthy process, by its own answer", async () => {
   await fleet.load("bank", { health: "UNHEALTHY", reason: "the vault is open" });
   expect((await fleet.rounds(1))[0]).toContain("PROCESS_UNHEALTHY bank");
   expect(messages()).toContain("PROCESS_UNHEALTHY bank: scripted: the vault is open");
 });
 
-test("a stuck process: messages come and none is evaluated", async () => {
+test("a stuck process: messages arrive and none is evaluated", async () => {
   await fleet.close();
   fleet = await watching(["shop"], "limits: { timeoutMs: 1000 }");
   await fleet.rounds(1);
@@ -189,7 +189,7 @@ test("a drifting process: somebody loaded other code by hand, or retired it", as
   expect(await metric('aofleet_process_drift{process="bank"')).toBe(1);
 });
 
-test("a stranger who attacks: who, what and how often", async () => {
+test("a stranger's attack: who, what and how often", async () => {
   await fleet.rounds(1);
   for (let n = 0; n < 6; n += 1)
     await fleet.send("shop", "RETIRE", {}, { stranger: true, tags: { Epoch: "99" } });
@@ -202,7 +202,7 @@ test("a stranger who attacks: who, what and how often", async () => {
   expect(await fleet.rounds(1)).toEqual([[]]);
 });
 
-test("units that allow no more reads are no fault of the processes", async () => {
+test("a unit's rate limit is not a fault of the processes", async () => {
   await fleet.rounds(1);
   const remove = fleet.net.behaviours.limitedDryruns(0);
   const { report, changes } = await fleet.round();

@@ -27,7 +27,7 @@ const alert = (more: Partial<Alert> = {}): Alert => ({
 const raised = (more?: Partial<Alert>): Change => ({ kind: "raised", alert: alert(more) });
 const resolved: Change = { kind: "resolved", alert: alert({ state: "RESOLVED", resolvedAt: 60_000 }) };
 
-/** Every place that alerts can be sent to, on loopback. */
+/** Every kind of receiver, on loopback. */
 let got: { path: string; headers: IncomingHttpHeaders; body: Record<string, unknown> }[];
 let answers: number[];
 let base: string;
@@ -111,7 +111,7 @@ test("each kind gets the shape that it expects", async () => {
   });
 });
 
-test("what is over is told with the same key, and only to those who want it", async () => {
+test("a resolved alert is sent with the same key, and only to receivers that want it", async () => {
   const [post] = postsTo("pagerduty", [resolved], origin, "k");
   expect(post?.body).toEqual({
     routing_key: "k",
@@ -122,7 +122,7 @@ test("what is over is told with the same key, and only to those who want it", as
   expect(got.map(({ body }) => body.status)).toEqual(["resolved"]);
 });
 
-test("a receiver is told of its levels and types only", async () => {
+test("a receiver gets its levels and types only", async () => {
   const receivers = [
     receiver("webhook", { minLevel: "ERROR" }),
     receiver("slack", { types: ["PROCESS_DRIFT"] }),
@@ -132,7 +132,7 @@ test("a receiver is told of its levels and types only", async () => {
   expect(sent.map(({ receiver: name }) => name)).toEqual(["discord"]);
 });
 
-test("many alerts are one message, cut where the receiver would refuse it", () => {
+test("many alerts are one message, cut at the receiver's limit", () => {
   const changes = Array.from({ length: 200 }, (_unused, n) =>
     raised({ source: `p${n}`, message: "x".repeat(300) }),
   );
@@ -143,7 +143,7 @@ test("many alerts are one message, cut where the receiver would refuse it", () =
   }
 });
 
-test("a receiver that fails is tried three times; what it refuses is not said again; neither keeps others from it", async () => {
+test("a failing receiver is tried three times; a refused message is not repeated; neither affects other receivers", async () => {
   answers = [500, 503, 200];
   expect(await send([receiver("webhook")], [raised()])).toMatchObject([{ ok: true }]);
   expect(got).toHaveLength(3);
@@ -165,7 +165,7 @@ test("a receiver that fails is tried three times; what it refuses is not said ag
   expect(JSON.stringify(sent)).not.toContain("SECRET");
 });
 
-test("a fault of the fleet reaches the receiver in its round, and its end too", async () => {
+test("a fault of the fleet reaches the receiver in its round, and so does its end", async () => {
   const settings = "receivers: [{ name: ops, kind: webhook, urlEnv: HOOK }]";
   const fleet = await watching(["shop"], settings, env());
   await fleet.load("shop", {}, "other code");

@@ -26,7 +26,7 @@ const reading = (more: Partial<Reading> = {}): Reading => ({
 });
 const silent: Reading = { name: "shop", processId: "S", outcome: "silent", detail: "no reply [NO_REPLY]" };
 
-/** Rounds half a minute apart; the judgements of the last. */
+/** Rounds half a minute apart; returns the last one's judgements. */
 function seen(...readings: Reading[]) {
   let known: Watched | undefined;
   let at = 0;
@@ -42,11 +42,11 @@ function seen(...readings: Reading[]) {
 }
 
 describe("a process", () => {
-  test("that is healthy gives no reason for an alert", () => {
+  test("that is healthy causes no alert", () => {
     expect(seen(reading(), reading({ counters: counters(500, 3) })).held).toEqual([]);
   });
 
-  test("is OFFLINE after three rounds without an answer; the first is seen as a failed check", () => {
+  test("is OFFLINE after three rounds without an answer; the first is a failed check", () => {
     const first = seen(reading(), silent);
     expect(first.known.state).toBe("HEALTHY");
     expect(first.held).toEqual([
@@ -62,7 +62,7 @@ describe("a process", () => {
     ["slow", { responseMs: 6200 }, "PROCESS_DEGRADED: it answered in 6200 ms, at most 5000 ms are expected"],
     ["degraded", { health: "DEGRADED", detail: "calls: full" }, "PROCESS_DEGRADED: calls: full"],
     ["unhealthy", { health: "UNHEALTHY", detail: "invariants: gold" }, "PROCESS_UNHEALTHY: invariants: gold"],
-    ["talking nonsense", { outcome: "wrong", detail: "no JSON" }, "PROCESS_UNHEALTHY: no JSON"],
+    ["answering invalid JSON", { outcome: "wrong", detail: "no JSON" }, "PROCESS_UNHEALTHY: no JSON"],
     [
       "erring",
       { counters: counters(20, 5) },
@@ -78,18 +78,18 @@ describe("a process", () => {
       { drift: ["it runs code aaaa instead of bbbb"] },
       "PROCESS_DRIFT: it runs code aaaa instead of bbbb",
     ],
-  ])("that is %s is seen in the first round", (_how, more, said) => {
+  ])("that is %s is reported in the first round", (_how, more, said) => {
     expect(seen(reading(), reading(more)).held).toContain(said);
   });
 
-  test("is stuck when the same slot waits in two rounds, and not when it goes on", () => {
+  test("is stuck when the same slot waits in two rounds, and not when it advances", () => {
     const waits = (slot: number, evaluatedSlot: number) => reading({ slot, evaluatedSlot });
     expect(seen(waits(5, 5), waits(7, 5)).held).toEqual([]);
     expect(seen(waits(7, 5), waits(9, 7), waits(11, 9)).held).toEqual([]);
     expect(seen(waits(7, 5), waits(9, 5)).held).toEqual([
       "PROCESS_STUCK: slot 6 waits for its evaluation since 30 s, the newest is slot 9",
     ]);
-    // The scheduler does not answer for a round: what waits still waits.
+    // The scheduler does not answer for a round: the waiting slot is still waiting.
     const { slot: _slot, evaluatedSlot: _evaluated, ...blind } = reading();
     expect(seen(waits(7, 5), waits(9, 5), blind).held.join()).toContain("PROCESS_STUCK");
     expect(seen(waits(7, 5), blind, waits(9, 5)).held.join()).toContain("PROCESS_STUCK");
@@ -103,7 +103,7 @@ describe("a process", () => {
     );
   });
 
-  test("whose counters begin anew has no figures for that round", () => {
+  test("whose counters were reset has no figures for that round", () => {
     const { known } = seen(
       reading({ counters: counters(50, 9, 9) }),
       reading({ counters: counters(2, 1, 0) }),
@@ -111,7 +111,7 @@ describe("a process", () => {
     expect(known.delta).toBeUndefined();
   });
 
-  test("that was not asked keeps what was known, and nothing is said of it", () => {
+  test("that was not read keeps its last known values, and causes no alert", () => {
     const { known, held } = seen(reading({ health: "UNHEALTHY" }), { ...silent, outcome: "unread" });
     expect(known.state).toBe("UNHEALTHY");
     expect(held).toEqual([]);
@@ -120,7 +120,7 @@ describe("a process", () => {
     ).toHaveLength(1);
   });
 
-  test("that could not be heard keeps its state, is never OFFLINE for it, and after three rounds somebody is told", () => {
+  test("that could not be read keeps its state, is never OFFLINE for it, and causes an alert after three rounds", () => {
     const unheard: Reading = {
       ...{ name: "shop", processId: "S", outcome: "unknown", code: "UNIT_SLOW" },
       detail: "The compute unit did not answer in time [UNIT_SLOW]",
@@ -146,7 +146,7 @@ describe("a process", () => {
     expect(long.held.slice(1)).toEqual([
       "PROCESS_DEGRADED: nothing is known of it since 570 s, it was HEALTHY before: The compute unit did not answer in time [UNIT_SLOW]",
     ]);
-    // What was OFFLINE or UNHEALTHY before stays so, and misses are not counted on.
+    // OFFLINE or UNHEALTHY stays, and misses do not increase.
     expect(seen(reading(), silent, silent, unheard, silent).known).toMatchObject({
       state: "OFFLINE",
       misses: 3,
@@ -191,7 +191,7 @@ describe("the fleet", () => {
     [1, 6, "HEALTHY"],
     [2, 5, "UNKNOWN"],
   ] as const)(
-    "of which %i could not be heard and %i are healthy is %s, and passes only without the former",
+    "with %i unread and %i healthy members is %s, and passes only without unread ones",
     (u, h, state) => {
       const counts = countStates([
         ...Array<"UNKNOWN">(u).fill("UNKNOWN"),

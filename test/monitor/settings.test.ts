@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { LIMITS } from "../../src/monitor/limits.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 
-test("no file means all defaults", () => {
+test("without a file all defaults apply", () => {
   expect(readSettings(undefined, "monitoring.yaml", {})).toMatchObject({
     limits: LIMITS,
     alerts: { cooldownMinutes: 5, escalationMinutes: 15, retentionHours: 72, off: [], ledger: false },
@@ -12,7 +12,7 @@ test("no file means all defaults", () => {
   expect(readSettings("# nothing\n", "monitoring.yaml", {}).limits).toEqual(LIMITS);
 });
 
-test("what is set is taken, receivers with their addresses from the environment", () => {
+test("values from the file apply, and receivers get their addresses from the environment", () => {
   const text = `
 limits: { responseMs: 800 }
 alerts: { off: [PROCESS_DRIFT], levels: { PROCESS_DEGRADED: INFO } }
@@ -45,7 +45,7 @@ test.each([
   expect(() => readSettings(text, "m.yaml", { Y: "https://y" })).toThrow(said);
 });
 
-test("all problems are said at once, and no secret with them", () => {
+test("all problems are reported at once, without any secret", () => {
   const text =
     "limits: { errorRate: 5 }\nreceivers: [{ name: a, kind: slack, url: 'https://hooks.example/SECRET', colour: red }]";
   expect(() => readSettings(text, "m.yaml", {})).toThrow(/errorRate[\s\S]*receivers/);

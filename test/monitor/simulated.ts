@@ -15,16 +15,16 @@ import { type Monitor, monitorOf, type RoundResult } from "../../src/operations/
 import { makeWallet } from "../ao/wallets.ts";
 import { type Script, type Simnet, startSimnet } from "../simnet/index.ts";
 
-/** A fleet on a simulated network with a monitor on it, whose clock the test turns. */
+/** A fleet on a simulated network with a monitor, whose clock the test turns. */
 export interface Watching {
   readonly net: Simnet;
   readonly fleet: FleetSession;
   readonly store: MonitorStore;
   readonly monitor: Monitor;
   idOf(name: string): string;
-  /** Loads a member anew, by its owner, so that it does what the script says. */
+  /** Loads a member again, as its owner, so that it behaves as scripted. */
   load(name: string, script: Script, code?: string): Promise<void>;
-  /** A message by the owner, or by somebody whom the fleet does not know. */
+  /** A message by the owner, or by a wallet unknown to the fleet. */
   send(
     name: string,
     action: string,
@@ -33,16 +33,16 @@ export interface Watching {
   ): Promise<void>;
   /** One round, then half a minute passes. */
   round(): Promise<RoundResult>;
-  /** Rounds; types of the alerts that are open after each. */
+  /** Several rounds; the types of the open alerts after each. */
   rounds(count: number): Promise<string[][]>;
-  /** Time passes while something is measured. */
+  /** Makes time pass during a measurement. */
   takes(ms: number): void;
   close(): Promise<void>;
 }
 
 const INTERVAL = 30_000;
 
-/** Keys take seconds to make: two serve all fleets of a test file. */
+/** Keys take seconds to generate: two serve all fleets of a test file. */
 const wallets = new Map<string, Promise<Wallet>>();
 function walletOf(name: string): Promise<Wallet> {
   const wallet = wallets.get(name) ?? makeWallet();
@@ -50,7 +50,7 @@ function walletOf(name: string): Promise<Wallet> {
   return wallet;
 }
 
-/** @param text settings as YAML; time is only what the test says, so that a busy machine is no slow process */
+/** @param text settings as YAML; time passes only as the test says, so that a busy machine is not a slow process */
 export async function watching(
   names: readonly string[],
   text = "",
@@ -159,7 +159,7 @@ export async function watching(
   return {
     ...{ net, fleet, store, monitor, idOf, send, round },
     async load(name, script, code = name) {
-      // A script may hold even its own load back.
+      // A script may delay even its own load.
       paused = script.slow !== undefined;
       await send(name, "Eval", textOf(name, script, code));
       paused = false;

@@ -72,7 +72,7 @@ test("a process that leaves the fleet takes its alerts with it", () => {
   store.close();
 });
 
-test("the ledger's entries are kept by sequence number; another ledger begins anew", () => {
+test("the ledger's entries are kept by sequence number; another ledger starts over", () => {
   const store = openStore(":memory:");
   const entry = (seq: number) => ({ seq, at: seq, kind: "K" });
   store.addEntries("L", [entry(1), entry(2)]);
@@ -85,7 +85,7 @@ test("the ledger's entries are kept by sequence number; another ledger begins an
   store.close();
 });
 
-test("types that are off are not judged, and levels may be others", () => {
+test("types that are off are not judged, and levels can be changed", () => {
   const store = openStore(":memory:");
   const own = readSettings(
     "alerts: { off: [HEALTH_CHECK_FAILURE_RATE_HIGH], levels: { PROCESS_UNHEALTHY: INFO } }",

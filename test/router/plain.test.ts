@@ -1,4 +1,4 @@
-/** Programs without a line of the fleet's in them, behind a router, on real aos. */
+/** Programs without any code of the fleet, behind a router, on real aos. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { type FaultRule, faultOf } from "../../src/delivery/faults.ts";
 import { TrafficStateSchema } from "../../src/delivery/wire.ts";
@@ -11,7 +11,7 @@ local fleet = require("fleet")
 fleet.process { name = "router", version = "1.0.0", capabilities = { "TRAFFIC_ROUTING" } }
 require("fleet.carry").serve { open = { token = true, old = true, lib = true, some = { "Move" } } }
 `;
-/** As anybody would write it: a reply in a shape of its own, by every way that aos has for one. */
+/** A typical program: its own shape of replies, by every way that aos has for one. */
 const TOKEN = `
 local json = require("json")
 Moves = Moves or 0
@@ -29,7 +29,7 @@ on("Crash", function(m) Moves = Moves + 1 error("boom") end)
 on("Silent", function(m) Moves = Moves + 1 end)
 on("Fail", function(m) m.reply({ Data = json.encode({ success = false, error = "no such place" }) }) end)
 `;
-/** aos 1 has no msg.reply and no Reference: only the chain says what is answered. */
+/** aos 1 has no msg.reply and no Reference: only the chain tells which request is answered. */
 const OLD = `
 Moves = Moves or 0
 Handlers.add("Move", Handlers.utils.hasMatchingTag("Action", "Move"), function(m)
@@ -77,7 +77,7 @@ const one = async (...asked: Parameters<typeof ask>): Promise<Reply> => {
   return replies[0] as Reply;
 };
 
-describe("a reply in the program's own shape comes back as it is", () => {
+describe("a reply in the program's own shape is returned unchanged", () => {
   test.each(["Move", "Send", "AoSend"])("by %s", async (action) => {
     const before = Number(await world.get("token").value("Moves"));
     const reply = await one("token", action);
@@ -87,10 +87,10 @@ describe("a reply in the program's own shape comes back as it is", () => {
   });
 
   test.each([
-    ["a text", "hello", "hello"],
+    ["a string", "hello", "hello"],
     ["a number", "222", "222"],
     ["a list", "[1,null,3]", "[1,null,3]"],
-    ["half a JSON", '{"moves":', '{"moves":'],
+    ["half of a JSON document", '{"moves":', '{"moves":'],
     ["false", "false", "false"],
     ["null", "null", "null"],
     ["a large integer", '{"n":9007199254740993}', '{"n":9007199254740993}'],
@@ -100,14 +100,14 @@ describe("a reply in the program's own shape comes back as it is", () => {
     expect([reply.action, reply.text]).toEqual(["Plain-Response", text]);
   });
 
-  test("a table, and what it says by tags", async () => {
+  test("a table, and values in tags", async () => {
     expect(JSON.parse((await one("token", "Table")).text)).toEqual({ moves: 7, list: [1, 2] });
     const echo = await one("token", "Echo", { Data: "as it is" });
     expect(echo).toMatchObject({ text: "as it is", tags: { Ticker: "TOK", Big: "9007199254740993" } });
     expect(echo.tags["Reply-Action"]).toBe("Echo");
   });
 
-  test("of two replies the first counts, and only it", async () => {
+  test("of two replies only the first counts", async () => {
     expect((await one("token", "Twice")).text).toBe("first");
   });
 
@@ -116,17 +116,17 @@ describe("a reply in the program's own shape comes back as it is", () => {
   });
 });
 
-describe("what marks a fault", () => {
+describe("a fault of a plain program", () => {
   test.each([
     ["Refuse", "SERVICE_FAULT", "Insufficient Balance!"],
     ["Fail", "SERVICE_FAULT", "no such place"],
-  ])("%s is told as an error, with the program's own words", async (action, expected, words) => {
+  ])("%s is returned as an error with the program's own message", async (action, expected, words) => {
     const reply = await one("token", action);
     expect([reply.action, code(reply)]).toEqual(["Error-Response", expected]);
     expect(reply.data.error?.message).toContain(words);
   });
 
-  test.each(["Crash", "Silent"])("%s, which nobody answers, is a TIMEOUT", async (action) => {
+  test.each(["%s, which gets no answer, is a TIMEOUT", "Silent"])("%s, which nobody answers, is a TIMEOUT", async (action) => {
     const before = Number(await world.get("token").value("Moves"));
     expect(await ask("token", action)).toEqual([]);
     world.advance(61_000);
@@ -137,7 +137,7 @@ describe("what marks a fault", () => {
   });
 });
 
-test("a carried request that nobody answers ends while nothing but carried requests comes in", async () => {
+test("an unanswered forwarded request ends even if only forwarded requests arrive", async () => {
   expect(await ask("token", "Crash")).toEqual([]);
   const first = `c${count}`;
   const told: unknown[] = [];
@@ -153,14 +153,14 @@ test("a carried request that nobody answers ends while nothing but carried reque
     told.push(...deliveries.filter(({ correlationId }) => correlationId === first).map(code));
   }
   expect(told).toEqual(["TIMEOUT"]);
-  // The later ones too, before the next test.
+  // Ends the later ones too, before the next test.
   world.advance(61_000);
   const { deliveries } = await world.send("router", { Action: "Cron", Cron: true });
   expect(deliveries.filter(({ target }) => target === PLAYER).map(code)).toContain("TIMEOUT");
 });
 
-describe("what a service gets", () => {
-  test("is the sender's data and tags, in the sender's name, without what a tag could turn round", async () => {
+describe("a forwarded request", () => {
+  test("has the sender's data and tags, in the sender's name, without tags that could change its meaning", async () => {
     const Tags = {
       Quantity: "5",
       "Reply-To": address("thief"),
@@ -178,9 +178,9 @@ describe("what a service gets", () => {
   });
 
   test.each([
-    ["a service that is not declared open", "closed", "Move", "ACTION_NOT_ROUTED"],
-    ["an action that is not among those of the service", "some", "Who", "ACTION_NOT_ROUTED"],
-    ["a service that nobody knows", "none", "Move", "UNKNOWN_SERVICE"],
+    ["for a service that is not declared open", "closed", "Move", "ACTION_NOT_ROUTED"],
+    ["for an action that the service does not list", "some", "Who", "ACTION_NOT_ROUTED"],
+    ["for an unknown service", "none", "Move", "UNKNOWN_SERVICE"],
     ...[
       "RETIRE",
       "UPDATE_CONFIG",
@@ -191,8 +191,8 @@ describe("what a service gets", () => {
       "LOGS",
       "Cron",
       "Spawned",
-    ].map((action) => [`the fleet's own ${action}`, "token", action, "ACTION_NOT_ROUTED"]),
-  ])("is not %s", async (_what, service, action, expected) => {
+    ].map((action) => [`for the fleet's own ${action}`, "token", action, "ACTION_NOT_ROUTED"]),
+  ])("is refused %s", async (_what, service, action, expected) => {
     const before = world.get("token").slot;
     const asked = { service, action, data: {} };
     const { reply } = await world.send("router", { From: PLAYER, Action: "ROUTE", Data: asked });
@@ -200,12 +200,12 @@ describe("what a service gets", () => {
     expect(world.get("token").slot).toBe(before);
   });
 
-  test("of the actions that are named, is carried", async () => {
+  test("for a listed action is sent", async () => {
     expect(JSON.parse((await one("some", "Move")).text)).toEqual({ moves: 1 });
   });
 });
 
-test("a service of the library takes the router's word for who asked, once the deployer named the router", async () => {
+test("a service with the library accepts the router's word for the sender, once the deployer named the router", async () => {
   const service = `
 local fleet = require("fleet")
 fleet.process { name = "lib", version = "1.0.0", capabilities = {} }
@@ -222,7 +222,7 @@ fleet.on("WHO", {}, function(_, msg) return { player = fleet.player(msg) } end)
   expect(await who({ peers: { front: id }, router: id })).toBe(PLAYER);
 });
 
-test("two requests of one chain that wait at one program which names nothing: nobody's reply is guessed", async () => {
+test("two waiting requests of one chain to a program that names nothing get no guessed reply", async () => {
   const router = await boot("two", {
     source: `
 local fleet = require("fleet")
@@ -244,7 +244,7 @@ end)
   expect(await router.value("Fleet.store.states.got")).toHaveLength(2);
 });
 
-test("figures that cannot be kept are a fault of the router's, and the reply is delivered", async () => {
+test("figures that cannot be kept are the router's fault, and the reply is delivered", async () => {
   const router = world.get("router");
   await router.eval(
     'require("fleet.router-metrics").count = function() return function() error("no room") end end',
@@ -269,7 +269,7 @@ test("figures that cannot be kept are a fault of the router's, and the reply is 
   expect(logs.reply?.text).toContain("no room");
 });
 
-describe("what a table says of a service", () => {
+describe("a table's rules for a service", () => {
   const set = async (services: object, release: string) => {
     const { reply } = await world.send("router", {
       Action: "SET_TRAFFIC",
@@ -285,7 +285,7 @@ describe("what a table says of a service", () => {
   };
   const routes = (name: string) => [{ processId: world.get(name).id, revision: "r", weightBp: 10_000 }];
 
-  test("marks its faults and its refusals, and names the actions that are carried", async () => {
+  test("mark its faults and its refusals, and list its forwarded actions", async () => {
     const fresh = await boot("router", {
       source: ROUTER.replace(/serve \{.*\}/, "serve()"),
     });
@@ -305,7 +305,7 @@ describe("what a table says of a service", () => {
     expect(await set(services, "r1")).toBe("ok");
     expect(code(await one("token", "Refuse"))).toBe("SERVICE_REFUSED");
     expect(code(await one("token", "Table"))).toBe("SERVICE_FAULT");
-    // Declared rules take the place of the default.
+    // Declared rules replace the default.
     expect((await one("token", "Fail")).status).toBe("ok");
     expect(await figures()).toMatchObject({ requests: 3, refused: 1, errors: 1, answered: 1 });
     expect((await one("closed", "Move")).status).toBe("ok");
@@ -313,9 +313,9 @@ describe("what a table says of a service", () => {
   });
 
   test.each([
-    ["a rule that looks nowhere at all", [{ tga: "Error" }]],
-    ["no list", { tag: "Error" }],
-  ])("is refused with %s", async (_what, faultWhen) => {
+    ["a rule that checks no field", [{ tga: "Error" }]],
+    ["a value that is not a list", { tag: "Error" }],
+  ])("are refused with %s", async (_what, faultWhen) => {
     expect(await set({ token: { key: "sender", routes: routes("token"), faultWhen } }, "r1")).toBe(
       "INVALID_DATA",
     );

@@ -1,5 +1,5 @@
 /**
- * What a router does, once more in TypeScript and as plainly as can be: the Lua one is held against it, and tests of the
+ * A router's behaviour in TypeScript, as simply as possible: the Lua router is compared with it, and tests of the
  * deployer's side talk to it.
  */
 import { createHash } from "node:crypto";
@@ -16,7 +16,7 @@ import {
   type TrafficState,
 } from "../../src/delivery/wire.ts";
 
-/** Refused, with a code. */
+/** A refusal, with its code. */
 export class Refused extends Error {
   readonly code: string;
   constructor(code: string, message = code) {
@@ -38,7 +38,7 @@ export interface Request {
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
-/** The key of a request by a service's rule. */
+/** A request's key by a service's rule. */
 export function keyOf(rule: string, { player, tags = {}, data = {} }: Request): string {
   const [kind, name = ""] = rule.split(":");
   const value = kind === "tag" ? tags[name] : kind === "data" ? data[name] : undefined;
@@ -46,7 +46,7 @@ export function keyOf(rule: string, { player, tags = {}, data = {} }: Request): 
   return typeof value === "string" && value !== "" ? value : player;
 }
 
-/** The process that a request goes to. */
+/** The process that gets a request. */
 export function choose(service: ServiceRoutes, salt: string, request: Request): string | undefined {
   const { testers } = service;
   if (testers && request.tags?.[testers.tag] === testers.value) return testers.processId;
@@ -84,7 +84,7 @@ function shares(service?: ServiceRoutes): Map<string, number> {
   return all;
 }
 
-/** One router. Time is given, never taken. */
+/** One router. Tests set its time. */
 export class ReferenceRouter {
   at = 1_000_000;
   serial = 0;
@@ -96,10 +96,10 @@ export class ReferenceRouter {
   readonly proofs = new Map<string, Proof>();
   metrics: Metrics | undefined;
   before: Metrics | undefined;
-  /** Undefined as of a router of version 0.1.0, which keeps sentences alone. */
+  /** Undefined like in a router of version 0.1.0, which keeps sentences alone. */
   holdCodes: string[] | undefined = [...HOLD_CODES];
 
-  /** Lets time pass; a message comes. */
+  /** Makes time pass, as with the next message. */
   tick(ms = 0): void {
     this.at += ms;
     if (!this.lease || this.at < this.lease.untilMs) return;
@@ -134,7 +134,7 @@ export class ReferenceRouter {
 
   set(data: SetTraffic): TableRef & { mode: string; repeated: boolean; serial: number } {
     this.tick();
-    // A router of an earlier version refuses what it does not know.
+    // A router of an earlier version refuses unknown fields.
     if (data.holdCode !== undefined && !this.holdCodes?.includes(data.holdCode))
       throw new Refused("INVALID_DATA");
     const mode = data.lease ? "rollout" : data.hold !== undefined ? "held" : "steady";
@@ -202,7 +202,7 @@ export class ReferenceRouter {
     }
   }
 
-  /** Asks a process and has its answer at once. */
+  /** Queries a process and has its answer at once. */
   prove(release: string, id: string, revision: string, status: Proof["status"], detail?: string): void {
     this.tick();
     const known = this.proofs.get(id);

@@ -75,7 +75,7 @@ async function prove(p: Aos, release: string, targets: Record<string, string>, c
   }
 }
 
-/** A coordinator with a steady table: all to blue. */
+/** A coordinator with a steady table: all traffic to blue. */
 async function steady(): Promise<Aos> {
   const p = await base.clone();
   await prove(p, "r1", { [BLUE]: "old" });
@@ -83,7 +83,7 @@ async function steady(): Promise<Aos> {
   return p;
 }
 
-/** As `steady`, with green proven for the next release and half of the traffic under a lease. */
+/** Like `steady`, with green proven for the next release and half of the traffic under a lease. */
 async function half(lease: object = {}): Promise<Aos> {
   const p = await steady();
   await prove(p, "r2", { [GREEN]: "new" });
@@ -98,7 +98,7 @@ beforeAll(async () => {
 }, 60_000);
 
 describe("a table", () => {
-  test("is taken by compare-and-set; sent again it changes nothing", async () => {
+  test("is set by compare-and-set, and sending it again changes nothing", async () => {
     const p = await steady();
     await prove(p, "r2", { [GREEN]: "new" });
     const first = await set(p, { ...NEXT, step: 1, services: routes(500) });
@@ -121,7 +121,7 @@ describe("a table", () => {
 
   test.each([
     [
-      "shares that add up to less",
+      "shares whose sum is too small",
       { battle: { key: "sender", routes: [{ processId: BLUE, revision: "old", weightBp: 9999 }] } },
       "UNBALANCED_TABLE",
     ],
@@ -139,12 +139,12 @@ describe("a table", () => {
       "INVALID_DATA",
     ],
     [
-      "a share that is no whole number",
+      "a fractional share",
       { battle: { key: "sender", routes: [{ processId: BLUE, revision: "old", weightBp: 10_000.5 }] } },
       "INVALID_DATA",
     ],
     [
-      "a process twice",
+      "the same process twice",
       {
         battle: {
           key: "sender",
@@ -157,7 +157,7 @@ describe("a table", () => {
       "UNBALANCED_TABLE",
     ],
     ["no routes", { battle: { key: "sender", routes: [] } }, "INVALID_DATA"],
-    ["a key of no kind", { battle: { ...all.battle, key: "luck" } }, "ok"],
+    ["an unknown kind of key", { battle: { ...all.battle, key: "luck" } }, "ok"],
     ["an unproven target", routes(1), "UNPROVEN_TARGET"],
     ["an unproven mirror", { battle: { ...all.battle, mirror: SHADOW } }, "UNPROVEN_TARGET"],
     [
@@ -170,7 +170,7 @@ describe("a table", () => {
     expect(code(await set(p, { ...NEXT, step: 1, services }))).toBe(expected);
   });
 
-  test("is the deployer's alone, at the epoch of the run", async () => {
+  test("is set by the deployer only, at the epoch of the run", async () => {
     const p = await steady();
     const data = { ...BASE, step: 1, expect: { release: "r1", step: 0 }, services: all };
     expect(code((await control(p, "SET_TRAFFIC", data, { From: PLAYER })).reply)).toBe("FORBIDDEN");
@@ -182,7 +182,7 @@ describe("a table", () => {
     expect(code((await p.send(command)).reply)).toBe("FORBIDDEN");
   });
 
-  test("needs a proven one to return to before it can have a lease", async () => {
+  test("needs a proven table to return to before it can have a lease", async () => {
     const p = await base.clone();
     await prove(p, "r2", { [GREEN]: "new" });
     const first = { release: "r2", salt: "r2", step: 0, services: routes(10_000) };
@@ -193,7 +193,7 @@ describe("a table", () => {
 });
 
 describe("a hold", () => {
-  test("keeps its code beside its sentence, and the router lists the codes that it takes", async () => {
+  test("keeps its code next to its sentence, and the router lists the codes that it accepts", async () => {
     const p = await base.clone();
     await prove(p, "r1", { [BLUE]: "old" });
     const held = { ...BASE, services: all, hold: "a gate at 5 %" };
@@ -206,12 +206,12 @@ describe("a hold", () => {
       holdCode: "gate",
       reason: "a gate at 5 %",
     });
-    // Of a deployer of an earlier version.
+    // By a deployer of an earlier version.
     expect(code(await set(p, { ...held, step: 1, expect: { release: "r1", step: 0 } }))).toBe("ok");
     expect((await look(p)).table?.holdCode).toBeUndefined();
   });
 
-  test("that a lease's end leaves is abandoned", async () => {
+  test("that the end of a lease leaves is abandoned", async () => {
     const p = await half({ onEnd: "hold" });
     p.now += 61_000;
     expect((await look(p)).table).toMatchObject({ release: "r2", mode: "held", holdCode: "abandoned" });
@@ -226,20 +226,20 @@ describe("a proof", () => {
       "it is UNHEALTHY (db: gone)",
     ],
     ["other code", { sourceHash: "evil" }, "it runs code evil, not new"],
-    ["another nonce", { nonce: "n" }, "it answered another question than the one that was asked"],
+    ["an answer with another nonce", { nonce: "n" }, "it answered another question than the one that was asked"],
     [
       "a refusal",
       { success: false, error: { code: "GONE", message: "retired", remedy: "" } },
       "GONE: retired",
     ],
-  ])("is not given by %s", async (_what, change, detail) => {
+  ])("fails on %s", async (_what, change, detail) => {
     const p = await steady();
     await prove(p, "r2", { [GREEN]: "new" }, change);
     expect((await look(p)).proofs[GREEN]).toMatchObject({ status: "refused", detail });
     expect(code(await set(p, { ...NEXT, step: 1, services: routes(500) }))).toBe("UNPROVEN_TARGET");
   });
 
-  test("is of the process itself, of one release and one code", async () => {
+  test("is for the process itself, one release and one code", async () => {
     const p = await steady();
     const { messages } = await control(p, "PROVE_TARGETS", { release: "r2", targets: { [GREEN]: "new" } });
     const asked = messages.find(({ Target }) => Target === GREEN);
@@ -263,7 +263,7 @@ describe("a proof", () => {
 
 describe("a lease", () => {
   test.each(["NOBODY_KNOWS_THIS", "LIST_SERVICES", "Info"])(
-    "ends by itself at the next message, such as %s; a delayed step does nothing then",
+    "ends by itself at the next message, such as %s; a delayed step then does nothing",
     async (Action) => {
       const p = await half();
       p.now += 50_000;
@@ -286,7 +286,7 @@ describe("a lease", () => {
     },
   );
 
-  test("ends at the scheduler's cron too, and before the request that comes is routed", async () => {
+  test("ends at the scheduler's cron too, and before the arriving request is routed", async () => {
     for (const wake of [
       { Action: "Cron", Cron: true },
       { From: PLAYER, Action: "FIGHT", Service: "battle", Data: {} },
@@ -317,11 +317,11 @@ describe("a lease", () => {
   });
 });
 
-describe("people", () => {
+describe("a person's command", () => {
   const say = (p: Aos, command: string, more: object = {}) =>
     p.send({ Action: "TRAFFIC_COMMAND", Data: { command }, ...more });
 
-  test("abort at once, pause without an end, promote and resume for the run to see", async () => {
+  test("aborts at once, pauses without limit, and leaves promote and resume for the run to read", async () => {
     const p = await half();
     expect((await say(p, "promote")).reply?.data).toMatchObject({ success: true, release: "r2", step: 1 });
     expect((await look(p)).command).toMatchObject({ command: "promote", release: "r2", step: 1 });
@@ -343,7 +343,7 @@ describe("people", () => {
   });
 });
 
-test("a command after an A/B test names what ends the test, and after any other rollout what begins one", async () => {
+test("after an A/B test names what ends the test, and after any other rollout what starts one", async () => {
   const p = await half();
   const remedy = async (command: string) => {
     const { reply } = await p.send({ Action: "TRAFFIC_COMMAND", Data: { command } });
@@ -364,7 +364,7 @@ test("a command after an A/B test names what ends the test, and after any other 
 });
 
 describe("a request", () => {
-  test("goes to one revision for ever, and its answer comes back with the caller's correlation id", async () => {
+  test("always goes to one revision, and its answer returns with the caller's correlation id", async () => {
     const p = await half();
     const targets = new Map<string, string>();
     for (let i = 0; i < 12; i += 1) {
@@ -393,7 +393,7 @@ describe("a request", () => {
     expect(routed.messages[0]?.Target).toBe([...targets.values()][0]);
   });
 
-  test("that was under way at a switch is answered all the same, once", async () => {
+  test("in progress during a switch is still answered, once", async () => {
     const p = await half();
     const asked = (await ask(p, { "Correlation-Id": "flying" })).messages[0];
     await prove(p, "r2", { [GREEN]: "new" });
@@ -434,8 +434,8 @@ describe("a request", () => {
   });
 });
 
-describe("figures", () => {
-  test("tell requests, how they ended and how long they took, of this step and the one before", async () => {
+describe("traffic figures", () => {
+  test("count requests, how they ended and how long they took, in this step and the one before", async () => {
     const p = await half();
     const end = async (data: object, ms: number) => {
       const asked = (await ask(p)).messages[0];
@@ -455,13 +455,13 @@ describe("figures", () => {
     p.now += 120_000;
     await p.send({ From: PLAYER, Action: "LIST_SERVICES" });
     const later = await look(p);
-    // The lease is over too: what was counted is that of the step before.
+    // The lease is over too: the counts belong to the step before.
     expect(later.before?.services.battle?.[id]).toMatchObject({
       requests: 4,
       errors: 2,
       latencies: [120, 30, 5],
     });
-    // That it failed no judgement of that step knew, so this one says it too.
+    // No judgement of that step knew of the fault, so this step reports it as well.
     expect(later.metrics?.services.battle?.[id]).toMatchObject({
       requests: 0,
       errors: 0,
@@ -471,7 +471,7 @@ describe("figures", () => {
     expect(later.before?.services.battle?.[id]?.earlier).toBeUndefined();
   });
 
-  test("tell how long each request has been open, whatever step it was asked in, and nothing of what is not counted", async () => {
+  test("include the age of each open request, whatever its step, and exclude what is not counted", async () => {
     const p = await half();
     const first = (await ask(p)).messages[0];
     const id = first?.Target ?? "";

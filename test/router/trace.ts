@@ -1,8 +1,8 @@
-/** Random traces of a router, and what the reference says of each. */
+/** Random traces of a router, and the reference's result for each. */
 import type { SetTraffic } from "../../src/delivery/wire.ts";
 import { ReferenceRouter, Refused } from "./reference.ts";
 
-/** One step of a trace, in the few letters that `traces.lua` reads. */
+/** One step of a trace, in the short form that `traces.lua` reads. */
 export type Op =
   | {
       o: "s";
@@ -33,8 +33,8 @@ export function random(seed: number): () => number {
 const id = (n: number) => String(n).padStart(43, "0");
 
 /**
- * A trace that often does what a deployer would (a steady table, proofs of the next release, steps one after the other), and
- * often something else. The reference goes along, so that many of its messages fit.
+ * A trace that often does what a deployer would (a steady table, proofs of the next release, one step after the other), and
+ * often something else. The reference runs along, so that many of its messages are valid.
  */
 export function traceOf(next: () => number): Op[] {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T;
@@ -120,7 +120,7 @@ function attempt(router: ReferenceRouter, op: Op): string {
   }
 }
 
-/** The line that `traces.lua` must give. */
+/** The line that `traces.lua` must return. */
 export function expected(trace: readonly Op[]): string {
   const router = new ReferenceRouter();
   const said = trace.map((op) => attempt(router, op));

@@ -6,7 +6,7 @@ import { type Aos, boot } from "../processes/aos.ts";
 import { bucket } from "./reference.ts";
 import { expected, random, traceOf } from "./trace.ts";
 
-/** Traces of this run. All 100,000 take minutes: `ROUTER_TRACES=100000 npx vitest run test/router/traces.test.ts`. */
+/** The number of traces in this run. All 100,000 take minutes: `ROUTER_TRACES=100000 npx vitest run test/router/traces.test.ts`. */
 const TRACES = Number(process.env.ROUTER_TRACES ?? 2_000);
 const BATCH = 1_000;
 let router: Aos;
@@ -23,7 +23,7 @@ async function lines(fn: string, argument: unknown): Promise<string[]> {
 }
 
 test(
-  `${TRACES} random traces end as the reference says`,
+  `${TRACES} random traces end as in the reference`,
   async () => {
     const next = random(20_251_125);
     const kinds = new Map<string, number>();
@@ -47,7 +47,7 @@ test(
         .map(([kind, n]) => `${kind} ${n}`)
         .join(", "),
     );
-    // A comparison says something only of what happened.
+    // The comparison means something only if every kind occurred.
     for (const kind of [
       "routed",
       "rollout",
@@ -84,18 +84,18 @@ test("T1: 10,000 senders at each share are ± 1 %, sticky, and only ever move to
     expect(wrong).toBe(0);
   }
   expect([figures[0]?.green, figures.at(-1)?.green]).toEqual([0, 100]);
-  // Who was given green at one share has it at every larger one.
+  // A sender with green at one share has it at every larger one.
   for (let i = 1; i < rows.length; i += 1) {
     const lost = [...(rows[i - 1] ?? "")].filter(
       (letter, n) => letter === "g" && rows[i]?.[n] !== "g",
     ).length;
     expect(lost, `from ${shares[i - 1]} to ${shares[i]}`).toBe(0);
   }
-  // Asked again it says the same.
+  // Asked again, it answers the same.
   expect(await lines("CALLERS", { ...ask, shares: [500] })).toEqual([rows[2]]);
 }, 120_000);
 
-test("T2: 1,000 requests under way at a switch of everything: none is lost, doubled or mixed up", async () => {
+test("T2: 1,000 requests in progress during a full switch: none is lost, doubled or mixed up", async () => {
   const { output, error } = await router.eval("return FLIGHT(1000)");
   expect(error).toBeUndefined();
   const result = JSON.parse(output) as Record<string, number> & { blue: number; green: number };

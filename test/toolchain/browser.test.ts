@@ -20,23 +20,23 @@ const put = async (name: string) => {
 };
 
 describe("the tests' browser", () => {
-  it("is the one that is named, whatever else there is", async () => {
+  it("is the one that is named, even if there are others", async () => {
     expect(await findBrowser({ FLEET_BROWSER: "/opt/own/chrome", PATH: folder })).toBe("/opt/own/chrome");
   });
 
-  it("is installed by the first way that brings one; the ways after it are not tried", async () => {
+  it("is installed by the first way that works; later ways are not tried", async () => {
     const none = { PATH: join(folder, "nothing-here") };
-    // Where playwright has its own already, that is the one.
+    // Not installed if playwright already has one.
     const has = await findBrowser(none);
     const said: string[] = [];
     const list = [
       ["fails", "sh", ["-c", "echo no such package; exit 3"]],
-      ["brings it", "sh", ["-c", `printf x > ${join(folder, "chromium")}`]],
+      ["works", "sh", ["-c", `printf x > ${join(folder, "chromium")}`]],
       ["is not needed", "sh", ["-c", `printf x > ${join(folder, "wrong")}`]],
     ] as const;
     const found = await ensureBrowser((line) => said.push(line), { PATH: folder }, list);
     expect(found).toBe(has ?? join(folder, "chromium"));
-    expect(said).toEqual(has === undefined ? ["browser: fails", "browser: brings it"] : []);
+    expect(said).toEqual(has === undefined ? ["browser: fails", "browser: works"] : []);
   });
 
   it("is found on the PATH", async () => {
@@ -45,7 +45,7 @@ describe("the tests' browser", () => {
     expect(await ensureBrowser(silent, { PATH: folder }, [])).toBe(path);
   });
 
-  it("is asked for in words when there is none and none can be had", async () => {
+  it("is missing with an explanation if no way works", async () => {
     const env = { PATH: join(folder, "nothing-here") };
     if ((await findBrowser(env)) !== undefined) return;
     const list = [

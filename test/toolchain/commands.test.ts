@@ -21,12 +21,12 @@ describe("npm test's closing line", () => {
     expect(verdict(tests, gates, code)).toEqual({ line, ok });
   });
 
-  test("each process that a test left running is a failure, also beside failed tests", () => {
+  test("counts each process that a test left running as a failure, even with failed tests", () => {
     expect(verdict(clean, [], 1, 2)).toEqual({ line: "3 passed, 2 failed", ok: false });
     expect(verdict({ ...clean, failed: 1 }, [], 1, 1).line).toBe("3 passed, 2 failed");
   });
 
-  test("a test file that does not load is a failure", () => {
+  test("counts a test file that does not load as a failure", () => {
     const report = {
       numPassedTests: 4,
       numFailedTests: 1,
@@ -54,14 +54,14 @@ describe("npm start's summary", () => {
       }),
     );
     expect(text).toContain(`battle                  ${"b".repeat(43)}  1.0.0    HEALTHY`);
-    // UNHEALTHY contains HEALTHY, and is not.
+    // UNHEALTHY contains HEALTHY, and must not count as such.
     expect(text).toContain("1 of 2 processes are healthy.");
     expect(text).toContain("Manifest: build/deployment-manifest.json");
     expect(text).toContain("npx fleet status");
   });
 
   test.each(["{}", '{"processes":{}}', '{"processes":{"battle":{"processId":5}}}'])(
-    "%s is no error",
+    "accepts %s",
     (json) => {
       expect(summary(json)).toContain("Where to look next");
     },
@@ -91,7 +91,7 @@ describe("the packages", () => {
   }
   const hidden = "node_modules/.package-lock.json";
 
-  test("as locked need nothing", () => {
+  test("need nothing if they match the lock file", () => {
     expect(packagesProblem(project().dir)).toBeUndefined();
   });
 
@@ -108,18 +108,18 @@ describe("the packages", () => {
         Object.assign(files, { [hidden]: { packages: { "node_modules/zod": { version: "3.0.0" } } } }),
     ],
     ["zod is missing, not 4.0.0", (files) => Object.assign(files, { [hidden]: { packages: {} } })],
-  ])("%s", (problem, change) => {
+  ])("need an install: %s", (problem, change) => {
     expect(packagesProblem(project(change).dir)).toBe(problem);
   });
 
-  test("without the pinned Node are not complete", () => {
+  test("are not complete without the pinned Node", () => {
     const box = project();
     rmSync(box.file("node_modules/node/bin/node"));
     expect(packagesProblem(box.dir)).toBe("the pinned Node is missing from node_modules/node");
   });
 });
 
-test("an unknown verb is refused with the ones there are", () => {
+test("an unknown verb is refused with the existing ones", () => {
   const main = join(packageDir, "src", "toolchain", "main.ts");
   const { status, stderr } = spawnSync(process.execPath, [main, "deploy"], { encoding: "utf8" });
   expect(status).toBe(1);

@@ -18,21 +18,21 @@ test.each([
   expect(isNewEnough(version, required)).toBe(enough);
 });
 
-test("the required Go is the one that go.mod names", () => {
+test("the required Go version is the one in go.mod", () => {
   expect(requiredGo()).toMatch(/^1\.\d+(\.\d+)?$/);
 });
 
-test("no Go, a broken one and a good one are told apart", async () => {
+test("a missing, a broken and a working Go are told apart", async () => {
   const box = sandbox();
   expect(await lookAtGo("go", box.env)).toEqual({ ok: false, reason: "there is none" });
   box.program("go", "echo cannot allocate memory >&2; exit 2");
   expect(await lookAtGo("go", box.env)).toMatchObject({ reason: "it does not run: cannot allocate memory" });
-  // It may not fetch another version of itself, and a go.mod where the user stands is none of its business.
+  // It must not fetch another version of itself, nor read a go.mod in the user's folder.
   box.program("go", '[ "$GOTOOLCHAIN" = local ] && [ ! -e go.mod ] && echo go1.26.8');
   expect(await lookAtGo("go", box.env)).toEqual({ ok: true, command: "go", version: "1.26.8" });
 });
 
-test("the first pip that runs is taken", async () => {
+test("the first pip that runs is used", async () => {
   const box = sandbox();
   expect(await findPip(box.env)).toBeUndefined();
   box.program("uv", '[ "$1" = pip ] && echo "uv-pip 0.9"');
@@ -43,7 +43,7 @@ test("the first pip that runs is taken", async () => {
   expect(await findPip(box.env)).toMatchObject({ command: "pip3", version: "pip 25.0" });
 });
 
-test("a pip that fails says why and leaves nothing behind", async () => {
+test("a failing pip reports why and leaves nothing behind", async () => {
   const box = sandbox();
   box.program(
     "python3",

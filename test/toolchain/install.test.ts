@@ -8,7 +8,7 @@ import { fakeCli, fakeGo, installed, left, node, type Sandbox, sandbox, until } 
 
 const version = "1.2.3";
 
-/** Ways that note their names; those that `work` leave a CLI, the others say why not. */
+/** Ways that record their names; those in `work` leave a CLI, the others report why not. */
 function ways(tried: string[], work: readonly string[], make = fakeCli): Ways {
   const way = (name: string) => async (job: Job) => {
     tried.push(name);
@@ -26,26 +26,26 @@ test.each([
     ["download", "go"],
   ],
   [["pip"], ["download", "go", "pip"]],
-])("when %j work, %j are tried", async (work, expected) => {
+])("if %j work, %j are tried", async (work, expected) => {
   const box = sandbox();
   const tried: string[] = [];
   expect(await ensureCli({ ...box, version, ways: ways(tried, work) })).toBe(expected.at(-1));
   expect(tried).toEqual(expected);
   expect(isInstalled(version, box.env)).toBe(true);
   expect(left(box)).toEqual([version]);
-  // And the second time there is nothing to do.
+  // The second time there is nothing to do.
   expect(await ensureCli({ ...box, version, ways: ways(tried, []) })).toBe("present");
   expect(tried).toEqual(expected);
 });
 
-test("the provider script is put beside the CLI, where it is found without a warning", async () => {
+test("the provider script is placed next to the CLI, where it is found without a warning", async () => {
   const box = sandbox();
   await ensureCli({ ...box, version, ways: ways([], ["go"]) });
   const script = join(cliDir(version, box.env), "bin", "pulumi-resource-pulumi-nodejs");
   expect(readFileSync(script, "utf8")).toContain("dynamic-provider");
 });
 
-test("when nothing works, the error says what was tried, why it failed, and every way", async () => {
+test("if nothing works, the error lists what was tried, why it failed, and every way", async () => {
   const box = sandbox();
   const error = await ensureCli({ ...box, version, ways: ways([], []) }).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(FleetError);
@@ -87,14 +87,14 @@ test("an unknown AO_FLEET_CLI_FROM is refused by name", async () => {
   );
 });
 
-test("a CLI that is not what it should be is not put in place", async () => {
+test("a CLI of the wrong version is not installed", async () => {
   const box = sandbox();
   const other = ways([], ["download"], (folder) => fakeCli(folder, "9.9.9"));
   await expect(ensureCli({ ...box, version, ways: other })).rejects.toThrow("calls itself v9.9.9, not 1.2.3");
   expect(left(box)).toEqual([]);
 });
 
-test("an installation without its language host is replaced whole", async () => {
+test("an installation without its language host is replaced completely", async () => {
   const box = sandbox();
   const bin = join(cliDir(version, box.env), "bin");
   mkdirSync(bin, { recursive: true });
@@ -104,7 +104,7 @@ test("an installation without its language host is replaced whole", async () => 
   expect(left(box)).toEqual([version]);
 });
 
-test("without Go on the PATH, and with too old a one, pip brings Go", async () => {
+test("pip provides Go if none is on the PATH, or an old one", async () => {
   const box = sandbox();
   const env = { ...box.env, AO_FLEET_CLI_FROM: "go" };
   const go = fakeGo("go1.26.6").replaceAll("$", "\\$").replaceAll("\\n", "\\\\n");
@@ -127,7 +127,7 @@ END
   expect(installed(box, version)).toBe(true);
 });
 
-test("a failing build reports the compiler's words", async () => {
+test("a failing build reports the compiler's output", async () => {
   const box = sandbox();
   const env = { ...box.env, AO_FLEET_CLI_FROM: "go" };
   box.program(
@@ -139,7 +139,7 @@ test("a failing build reports the compiler's words", async () => {
   );
 });
 
-/** Installs in a process of its own and prints the way; its progress lines go to the file `log`. */
+/** Installs in a process of its own and prints the way; progress lines go to the file `log`. */
 function installer(box: Sandbox, env: Sandbox["env"]): ReturnType<typeof node> {
   const source = `
     import { appendFileSync } from "node:fs";
@@ -149,7 +149,7 @@ function installer(box: Sandbox, env: Sandbox["env"]): ReturnType<typeof node> {
   return node({ ...box, env }, source);
 }
 
-test("killed in the middle of a build, nothing is in place and the next run starts clean", async () => {
+test("after a kill during a build nothing is installed, and the next run starts clean", async () => {
   const box = sandbox();
   const env = { ...box.env, AO_FLEET_CLI_FROM: "go" };
   const hold = box.file("hold");
@@ -161,7 +161,7 @@ test("killed in the middle of a build, nothing is in place and the next run star
   expect(installed(box, version)).toBe(false);
   expect(left(box)).toHaveLength(1);
   child.kill("SIGKILL");
-  // Its pipes end with the compiler that it leaves behind.
+  // Its pipes close with the compiler that it leaves behind.
   box.program("go", fakeGo("go1.26.8"));
   expect(await ensureCli({ ...box, env, version })).toBe("go");
   expect(left(box)).toEqual([version]);
@@ -170,11 +170,11 @@ test("killed in the middle of a build, nothing is in place and the next run star
   await child.ended;
 });
 
-test("two at once build once", async () => {
+test("two concurrent installations build once", async () => {
   const box = sandbox();
   const env = { ...box.env, AO_FLEET_CLI_FROM: "go" };
   writeFileSync(box.file("log"), "");
-  // The compiler goes on only when the other one waits.
+  // The compiler continues only when the other one waits.
   const wait = `case "$(cat ${box.file("log")})" in *"waiting for process"*) break;; esac`;
   box.program(
     "go",

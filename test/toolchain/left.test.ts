@@ -45,7 +45,7 @@ test("a detached process that outlives the tests fails the run, is named with it
   }
 });
 
-test("a process that the test ended fails nothing", async () => {
+test("a process that the test itself ended fails nothing", async () => {
   const { code, left } =
     await suiteOf(`const child = spawn("sleep", ["300"], { detached: true, stdio: "ignore" });
     child.kill();

@@ -15,7 +15,7 @@ function holder(folder: string, fields: Record<string, unknown>): string {
   return file;
 }
 
-test("of several processes, one is inside at a time and each gets in", async () => {
+test("of several processes, one holds it at a time and each gets it", async () => {
   const box = sandbox();
   const seen = box.file("seen");
   const source = `
@@ -34,11 +34,11 @@ test("of several processes, one is inside at a time and each gets in", async () 
   for (let i = 0; i < lines.length; i += 2) {
     expect(lines[i + 1]).toBe(lines[i]?.replace("in", "out"));
   }
-  // One small file stays, however often the lock was taken.
+  // One small file remains, however often the lock was taken.
   expect(readdirSync(box.file("lock"))).toHaveLength(1);
 });
 
-test("a killed holder does not keep the others out", async () => {
+test("a killed holder does not block the others", async () => {
   const box = sandbox();
   const source = `
     import { writeFileSync } from "node:fs";
@@ -61,13 +61,13 @@ test("a killed holder does not keep the others out", async () => {
   expect(waits[0]).toBe(child.pid);
 });
 
-test("a living process with a reused number is not the holder", async () => {
+test("a living process with a reused pid is not the holder", async () => {
   const box = sandbox();
   holder(box.file("lock"), { started: "1" });
   expect(await withLock(box.file("lock"), () => "in")).toBe("in");
 });
 
-test("a holder on another machine is waited for, but not for ever", async () => {
+test("a holder on another machine is waited for, up to a limit", async () => {
   const box = sandbox();
   const file = holder(box.file("lock"), { host: "elsewhere", pid: 1 });
   const hourAgo = new Date(Date.now() - 61 * 60_000);
@@ -80,7 +80,7 @@ test("a holder on another machine is waited for, but not for ever", async () => 
   expect(waits).toBe(1);
 });
 
-test("an error leaves the lock free and is passed on", async () => {
+test("an error releases the lock and is rethrown", async () => {
   const box = sandbox();
   const failing = withLock(box.file("lock"), () => Promise.reject(new Error("inside")));
   await expect(failing).rejects.toThrow("inside");

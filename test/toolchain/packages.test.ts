@@ -43,7 +43,7 @@ describe("packages are found as Node finds them", () => {
     expect(missingDependencies(here, { node: "1" })).toBeUndefined();
   });
 
-  test("the nearest wins, and commands may be in several folders", () => {
+  test("the nearest one is used, and commands may be in several folders", () => {
     const box = sandbox();
     install(box, "node_modules/node", "node_modules/ao-fleet/node_modules/node");
     install(box, "node_modules/.bin/pulumi", "node_modules/ao-fleet/node_modules/.bin/node");

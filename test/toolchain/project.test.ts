@@ -37,7 +37,7 @@ describe("the project", () => {
   test.each([
     ["file://~", ""],
     ["file://~/state", "state"],
-  ])("%s is the home folder of the account, left to pulumi", (url, folder) => {
+  ])("%s is the account's home folder, left to pulumi", (url, folder) => {
     yaml(`name: tried\nbackend: { url: "${url}" }\n`);
     const backendDir = join(userInfo().homedir, folder);
     expect(readProject(box.dir)).toEqual({ name: "tried", backendUrl: url, backendDir });
@@ -58,12 +58,12 @@ describe("the project", () => {
     expect(backendFolder(`file://${box.dir}/${absolute}`, "/")).toBe(backendDir);
   });
 
-  test.each(["s3://bucket", "https://api.pulumi.com"])("%s is left as it is", (url) => {
+  test.each(["%s is left unchanged", "https://api.pulumi.com"])("%s is left as it is", (url) => {
     yaml(`name: tried\nbackend: { url: "${url}" }\n`);
     expect(readProject(box.dir)).toEqual({ name: "tried", backendUrl: url, backendDir: undefined });
   });
 
-  test("a missing or senseless Pulumi.yaml is named", () => {
+  test("a missing or invalid Pulumi.yaml is named", () => {
     yaml("backend: { url: 5 }\n");
     expect(() => readProject(box.dir)).toThrow(/PROJECT_UNREADABLE[\s\S]*name[\s\S]*backend\.url/);
     rmSync(box.file("Pulumi.yaml"));
@@ -84,7 +84,7 @@ describe("the environment", () => {
     expect(environment(box.dir, first).PATH).toBe(first.PATH);
   });
 
-  test("names the passphrase where there is one, and never overrides the user's", async () => {
+  test("names the passphrase if there is one, and never overrides the user's", async () => {
     mkdirSync(box.file(".fleet"));
     writeFileSync(passphraseFile(box.dir), "secret");
     const name = "PULUMI_CONFIG_PASSPHRASE_FILE";
@@ -102,7 +102,7 @@ describe("the environment", () => {
     writeFileSync(passphraseFile(box.dir), "of dev");
     const name = "PULUMI_CONFIG_PASSPHRASE_FILE";
     expect(environment(box.dir, {}, "prod")).not.toHaveProperty(name);
-    // In a shell that was made for dev, by `fleet env`.
+    // In a shell prepared for dev by `fleet env`.
     const shell = { [name]: passphraseFile(box.dir) };
     expect(exportLines(environment(box.dir, shell, "prod"))).toContain(`unset ${name}\n`);
     writeFileSync(passphraseFile(box.dir, "prod"), "of prod");
@@ -111,9 +111,9 @@ describe("the environment", () => {
     expect(environment(box.dir, { [name]: "/theirs" }, "prod")).not.toHaveProperty(name);
   });
 
-  describe("in a shell that has another project's", () => {
+  describe("in a shell prepared for another project", () => {
     const [backend, file] = ["PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE"] as const;
-    /** A project in a folder of its own, with passphrases of its stacks. */
+    /** A project in a folder of its own, with passphrases for its stacks. */
     const project = (
       name: string,
       stacks: readonly string[],
@@ -128,7 +128,7 @@ describe("the environment", () => {
       for (const stack of stacks) writeFileSync(passphraseFile(dir, stack), "secret");
       return dir;
     };
-    /** What a shell has once it evaluated the lines. */
+    /** The shell's variables after it evaluated the lines. */
     const evaluated = (env: Env, dir: string, stack?: string): Env => {
       const lines = exportLines(environment(dir, env, stack));
       const node = `'${process.execPath}' -e 'process.stdout.write(JSON.stringify(process.env))'`;
@@ -146,7 +146,7 @@ describe("the environment", () => {
       expect(evaluated(evaluated(first, p, "prod"), p)[file]).toBe(passphraseFile(p));
     });
 
-    test("unsets what the next project has nothing for", () => {
+    test("unsets what the next project has no value for", () => {
       const first = evaluated({}, project("p", ["dev"]));
       const second = evaluated(first, project("bare", [], ""));
       expect(second).not.toHaveProperty(backend);
@@ -160,7 +160,7 @@ describe("the environment", () => {
       expect(evaluated({ ...evaluated({}, p), ...theirs }, ab)).toMatchObject(theirs);
     });
 
-    test("lets PATH not grow, and takes no entry of the user's away", () => {
+    test("does not let PATH grow, and removes none of the user's entries", () => {
       const [p, ab] = [project("p", []), project("ab", [])];
       const bin = join(packageDir, "node_modules", ".bin");
       const other = "/elsewhere/node_modules/.bin";
@@ -185,7 +185,7 @@ describe("the environment", () => {
 });
 
 describe("secrets", () => {
-  test("are made once, readable by their owner only, and never shown", async () => {
+  test("are created once, readable only by their owner, and never printed", async () => {
     await ensureSecrets(box.dir, box.log);
     const [passphrase, wallet] = [passphraseFile(box.dir), walletFile(box.dir)];
     expect([mode(box.file(".fleet")), mode(passphrase), mode(wallet)]).toEqual(["700", "600", "600"]);
@@ -197,7 +197,7 @@ describe("secrets", () => {
     for (const secret of [before[0] ?? "", jwk.d ?? "", jwk.n ?? ""]) {
       expect(box.lines.join("\n")).not.toContain(secret);
     }
-    // Too wide again, by hand: repaired and said. The content stays.
+    // Opened by hand: repaired and reported. The content stays.
     chmodSync(wallet, 0o644);
     await ensureSecrets(box.dir, box.log);
     expect(mode(wallet)).toBe("600");
@@ -206,7 +206,7 @@ describe("secrets", () => {
     expect(readdirSync(box.file(".fleet")).sort()).toEqual(["dev-passphrase", "dev-wallet.json"]);
   });
 
-  test("a lost passphrase is not replaced under a stack that needs it", async () => {
+  test("include a lost passphrase, which is not replaced under a stack that needs it", async () => {
     writeFileSync(box.file("Pulumi.dev.yaml"), "encryptionsalt: v1:abc\n");
     await expect(ensureSecrets(box.dir, box.log)).rejects.toThrow("DEV_PASSPHRASE_LOST");
     expect(readdirSync(box.file(".fleet"))).toEqual([]);
@@ -214,8 +214,8 @@ describe("secrets", () => {
 });
 
 describe("the set-up", () => {
-  test("makes the dev stack's settings, the backend's folder and the secrets once, and then touches nothing", async () => {
-    // A key takes seconds to make, and one test above makes one.
+  test("creates the dev stack's settings, the backend's folder and the secrets once, and then touches nothing", async () => {
+    // A key takes seconds to generate, and one test above does it.
     mkdirSync(box.file(".fleet"), { mode: 0o700 });
     writeFileSync(walletFile(box.dir), "{}", { mode: 0o600 });
     const version = launcherVersion();
@@ -229,11 +229,11 @@ describe("the set-up", () => {
       "dev-wallet.json",
     ]);
     expect(readFileSync(box.file(".fleet/.gitignore"), "utf8")).toBe("*\n");
-    // The settings of this project, whatever it is called.
+    // This project's settings, whatever its name.
     const settings = readFileSync(box.file("Pulumi.dev.yaml"), "utf8");
     expect(settings).toContain("tried:network: local");
     expect(settings).not.toContain("ao-fleet:");
-    // The user's own from now on.
+    // From now on the user's own.
     writeFileSync(box.file("Pulumi.dev.yaml"), "config: {}\n");
     const said = box.lines.length;
     expect(await setUp(box.dir, box.log)).toBe("present");
@@ -243,7 +243,7 @@ describe("the set-up", () => {
 });
 
 describe("the doctor", () => {
-  test("on an empty machine names everything that is missing, and what to do", async () => {
+  test("lists everything that is missing on an empty machine, and what to do", async () => {
     const findings = await doctor(box.dir, box.env);
     const byName = new Map(findings.map((finding) => [finding.name, finding]));
     expect(byName.get("node")).toMatchObject({ ok: true, version: expect.stringMatching(/^v22\./) });

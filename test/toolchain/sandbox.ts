@@ -28,7 +28,7 @@ export interface Sandbox {
   file(name: string): string;
 }
 
-/** The plain tools that fake programs need. */
+/** The basic tools that fake programs need. */
 const TOOLS = ["sh", "cat", "mkdir", "chmod", "sleep", "touch", "dirname", "rm"];
 
 export function sandbox(): Sandbox {
@@ -57,14 +57,14 @@ export function script(file: string, body: string): void {
   chmodSync(file, 0o755);
 }
 
-/** What a way leaves in its folder when it worked: a CLI that says its version, and a language host. */
+/** What a working way leaves in its folder: a CLI that prints its version, and a language host. */
 export function fakeCli(folder: string, version: string): void {
   mkdirSync(join(folder, "bin"), { recursive: true });
   script(join(folder, "bin", "pulumi"), `echo v${version}`);
   script(join(folder, "bin", "pulumi-language-nodejs"), "exit 0");
 }
 
-/** A Go compiler whose `build` writes a CLI of version 1.2.3 where -o says; `before` runs first. */
+/** A Go compiler whose `build` writes a CLI of version 1.2.3 to the path after -o; `before` runs first. */
 export function fakeGo(version: string, before = ""): string {
   return `
 if [ "$1" = env ]; then echo ${version}; exit 0; fi
@@ -74,7 +74,7 @@ printf '#!/bin/sh\\necho v1.2.3\\n' > "$2"
 chmod 755 "$2"`;
 }
 
-/** Names in the versions folder that a person would see, the lock aside. */
+/** Visible names in the versions folder, except the lock. */
 export function left(box: Sandbox): string[] {
   return existsSync(box.versions) ? readdirSync(box.versions).filter((name) => !name.endsWith(".lock")) : [];
 }
@@ -83,7 +83,7 @@ export function installed(box: Sandbox, version: string): boolean {
   return existsSync(join(cliDir(version, box.env), "bin", "pulumi"));
 }
 
-/** Runs a piece of a module in a process of its own; its environment is the sandbox's. */
+/** Runs a piece of a module in a process of its own, with the sandbox's environment. */
 export function node(box: Sandbox, source: string): ChildProcess & { ended: Promise<string> } {
   const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", source], {
     env: box.env as NodeJS.ProcessEnv,
@@ -101,7 +101,7 @@ export function node(box: Sandbox, source: string): ChildProcess & { ended: Prom
   return Object.assign(child, { ended });
 }
 
-/** Looks again until it is so. */
+/** Polls until the condition is true. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(10);
 }
