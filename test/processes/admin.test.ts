@@ -24,7 +24,7 @@ const alerts = async (w: World) =>
   ]);
 
 describe("ADMIN_HEALTH_CHECK", () => {
-  test("asks one process and answers with its verdict and the ids of the request", async () => {
+  test("asks one process and returns its verdict and the ids of the request", async () => {
     const w = await world();
     const reply = await send(w, "ADMIN_HEALTH_CHECK", {
       targetProcessId: w.get("security").id,
@@ -51,7 +51,7 @@ describe("ADMIN_HEALTH_CHECK", () => {
     });
   });
 
-  test("without a target asks all; who does not answer is missed, and OFFLINE after three times", async () => {
+  test("without a target asks all; a process that does not answer is missed, and OFFLINE after three times", async () => {
     const w = await world();
     for (const miss of [1, 2, 3]) {
       expect((await w.send("admin", { Action: "ADMIN_HEALTH_CHECK" })).reply).toBeUndefined();
@@ -81,7 +81,7 @@ describe("ADMIN_HEALTH_CHECK", () => {
   });
 });
 
-test("a round starts when the interval is over, however often it is asked, and alerts once", async () => {
+test("a round starts when the interval is over, however often it is requested, and alerts once", async () => {
   const w = await alone();
   expect(await send(w, "PERIODIC_HEALTH_CHECK", {}, { Cron: true })).toMatchObject({ asked: 1, round: 1 });
   expect(await send(w, "PERIODIC_HEALTH_CHECK", {}, { Cron: true })).toMatchObject({ asked: 0, round: 1 });
@@ -91,7 +91,7 @@ test("a round starts when the interval is over, however often it is asked, and a
     w.advance(30_000);
     expect(await send(w, "PERIODIC_HEALTH_CHECK")).toMatchObject({ asked: 1 });
   }
-  // Retired, it still answers, and its continuous checks hold.
+  // Retired, it still answers, and its continuous checks pass.
   expect(await alerts(w)).toEqual([]);
   w.lose = (delivery) => delivery.action === "HEALTH_CHECK";
   for (let i = 0; i < 4; i++) {
@@ -123,7 +123,7 @@ describe("a peer without the library", () => {
       ({ name }) => name === "ghost",
     );
 
-  test("is never asked, is UNKNOWN and says why, raises nothing, and counts as neither well nor ill", async () => {
+  test("is never asked, is UNKNOWN with the reason, raises no alert, and counts as neither healthy nor unhealthy", async () => {
     const w = await fleet(["admin", "security"], { peers: PEERS, withoutLibrary: ["ghost"] });
     const ghost = address("absent-ghost");
     for (let round = 0; round < 4; round++) {
@@ -144,7 +144,7 @@ describe("a peer without the library", () => {
       passed: true,
       results: { [ghost]: { name: "ghost", healthStatus: "UNKNOWN", ...MUTE } },
     });
-    // Of nobody that could be asked nothing is claimed: neither ill, nor fit for a release.
+    // No verdict without an answer: neither unhealthy, nor fit for a release.
     for (const targetProcessId of ["ghost", ghost])
       expect(await send(w, "ADMIN_HEALTH_CHECK", { targetProcessId })).toMatchObject({
         healthStatus: "UNKNOWN",
@@ -161,14 +161,14 @@ describe("a peer without the library", () => {
     expect(error).toMatchObject({ code: "LIB_REQUIRED", message: expect.stringMatching(/: ghost$/) });
   });
 
-  test("is OFFLINE no more once the wiring says so, and its alert is over; with the library it is asked again", async () => {
+  test("is no longer OFFLINE once the wiring marks it, and its alert is resolved; with the library it is asked again", async () => {
     const w = await world();
     for (let round = 0; round < 4; round++) {
       await send(w, "PERIODIC_HEALTH_CHECK");
       w.advance(30_000);
     }
     expect(await ghostOf(w)).toMatchObject({ state: "OFFLINE" });
-    // A check is under way when the wiring comes: that nobody answers it counts for nothing.
+    // A check is in progress when the wiring arrives: its missing answer does not count.
     await send(w, "PERIODIC_HEALTH_CHECK");
     await wired(w, ["ghost"]);
     expect(await ghostOf(w)).toMatchObject(MUTE);
@@ -187,7 +187,7 @@ describe("a peer without the library", () => {
   });
 });
 
-test("maintenance keeps checking and does not alert", async () => {
+test("during maintenance checks continue without alerts", async () => {
   const w = await alone();
   expect(
     (await send(w, "MAINTENANCE_MODE", { enabled: true, reason: "r" }, { From: STRANGER })).error?.code,
@@ -208,7 +208,7 @@ test("maintenance keeps checking and does not alert", async () => {
   });
 });
 
-test("thresholds are checked, kept and used; MONITORING_CONFIG sets the interval", async () => {
+test("thresholds are checked, stored and used; MONITORING_CONFIG sets the interval", async () => {
   const w = await alone();
   expect(
     (await send(w, "HEALTH_THRESHOLD_CONFIG", { thresholds: { healthyShare: 2, unknown: 1 } })).error,
@@ -252,7 +252,7 @@ describe("GRACEFUL_SHUTDOWN", () => {
       (await send(w, "SYSTEM_STATUS")).shutdowns as { status: string; reason?: string; steps: ReplyData[] }[]
     )[0];
 
-  test("drains, waits, keeps the digest of the state, retires, and says what that means on AO", async () => {
+  test("drains, waits, returns the digest of the state, retires, and explains what that means on AO", async () => {
     const w = await alone();
     await send(w, "SET_ALLOWED", { allowed: [w.get("admin").id] }, {}, "security");
     expect(await shutdown(w)).toMatchObject({
@@ -269,13 +269,13 @@ describe("GRACEFUL_SHUTDOWN", () => {
     expect(done).toMatchObject({ status: "COMPLETED", steps: [{ name: "security", status: "GONE" }] });
     expect(await send(w, "Info", {}, {}, "security")).toMatchObject({ status: "RETIRED" });
     expect((await send(w, "EXPORT_STATE", {}, {}, "security")).digest).toBe(done?.steps[0]?.digest);
-    // What the digest is of: an empty list preserves nothing, and says so.
+    // The digest's subject: an empty list preserves nothing, and the reply says so.
     expect(done?.steps[0]).toMatchObject({
       holds: { states: expect.arrayContaining([expect.any(String)]), globals: [] },
     });
   });
 
-  test("stops at what a target refuses, visibly, and touches nothing after it", async () => {
+  test("stops visibly when a target refuses, and changes nothing after it", async () => {
     const w = await alone();
     await shutdown(w, { targetProcesses: ["security", "admin"] });
     expect(await steps(w)).toMatchObject({
@@ -289,7 +289,7 @@ describe("GRACEFUL_SHUTDOWN", () => {
     expect(await send(w, "Info", {}, {}, "security")).toMatchObject({ status: "ACTIVE" });
   });
 
-  test("the order is the one given; only targets may be in it; a stale epoch is refused", async () => {
+  test("keeps the given order, accepts only targets in it, and refuses a stale epoch", async () => {
     const w = await alone();
     expect(await shutdown(w, { targetProcesses: ["a", "b", "c"], shutdownOrder: ["c", "a"] })).toMatchObject({
       order: ["c", "a", "b"],

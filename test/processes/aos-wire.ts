@@ -1,11 +1,11 @@
-/** What goes between the test runner and the child process that holds the evaluator. */
+/** The messages between the test runner and the child process with the evaluator. */
 
 export interface Tag {
   name: string;
   value: string;
 }
 
-/** A message as the compute unit hands it to the evaluator. */
+/** A message as the compute unit passes it to the evaluator. */
 export interface RawMessage {
   Id: string;
   From: string;
@@ -21,7 +21,7 @@ export interface RawMessage {
   Cron: boolean;
 }
 
-/** A message in the outbox of a process. */
+/** A message in a process' outbox. */
 export interface OutMessage {
   Target: string;
   Data?: string;
@@ -29,7 +29,7 @@ export interface OutMessage {
   Tags: Tag[];
 }
 
-/** What one evaluation gave. */
+/** The result of one evaluation. */
 export interface Evaluation {
   Error?: string;
   Output?: { data?: unknown } | string;

@@ -1,8 +1,8 @@
 /**
- * The child process that holds the evaluator: V8 reads `--experimental-wasm-memory64` only at start, so the
- * images cannot run in the test runner itself. Every process has a WebAssembly instance of its own and keeps
- * its memory in place; a failed evaluation is undone by rebuilding the instance and replaying what succeeded,
- * which gives what a compute unit gives (the failed message never happened) without copying 110 MB a message.
+ * The child process with the evaluator: V8 reads `--experimental-wasm-memory64` only at start, so the
+ * images cannot run in the test runner itself. Every process has its own WebAssembly instance and keeps
+ * its memory in place; a failed evaluation is undone by rebuilding the instance and replaying what succeeded.
+ * The result is that of a compute unit (the failed message never happened), without copying 110 MB a message.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -17,14 +17,14 @@ const require = createRequire(import.meta.url);
 const load = require("@permaweb/ao-loader") as (binary: unknown, options: object) => Promise<Handle>;
 const PAGE = 65_536;
 
-/** The little of WebAssembly that is used; the type library of ES2023 has none of it. */
+/** The part of WebAssembly that is used here; ES2023's type library has none of it. */
 interface Wasm {
   compile(bytes: Uint8Array): Promise<object>;
   instantiate(module: object, imports: object): Promise<object>;
 }
 const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: Wasm };
 
-/** The pages of a memory that hold anything, and its size: 2 MB instead of 110. */
+/** The pages of a memory that are not empty, and its size: 2 MB instead of 110. */
 interface Pages {
   readonly bytes: number;
   readonly pages: ReadonlyMap<number, Uint8Array>;
@@ -37,7 +37,7 @@ interface Live {
   base: Pages | undefined;
   journal: RawMessage[];
   memory: ArrayBuffer | undefined;
-  /** What a copy starts from, and after how many messages it was taken. */
+  /** The starting point of a copy, and the number of messages before it was taken. */
   copied?: { pages: Pages; at: number };
 }
 
@@ -98,7 +98,7 @@ async function evaluate(process: Live, message: RawMessage): Promise<Evaluation>
   return { ...rest, ms };
 }
 
-/** Back to the memory before the message that failed. */
+/** Restores the memory before the failed message. */
 async function rebuild(process: Live): Promise<void> {
   const again = process.journal;
   process.handle = await instance(process.image);
@@ -153,7 +153,7 @@ async function serve(request: WorkerRequest): Promise<unknown> {
   }
 }
 
-// One at a time: the loader swaps `console.log` and `Math.random` during a call.
+// One at a time: the loader replaces `console.log` and `Math.random` during a call.
 let queue = Promise.resolve();
 process.on("message", (request: WorkerRequest) => {
   queue = queue.then(async () => {

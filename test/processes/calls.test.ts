@@ -26,7 +26,7 @@ const answer = (p: Aos, correlation: string, data: unknown, more: Record<string,
     ...more,
   });
 
-test("a call carries the action and a correlation id; its reply answers the one who asked", async () => {
+test("a call carries the action and a correlation id, and its reply answers the original sender", async () => {
   const p = await base.clone();
   const asked = await ask(p);
   expect(asked.messages).toHaveLength(1);
@@ -44,7 +44,7 @@ test("a call carries the action and a correlation id; its reply answers the one 
   expect(tagOf(done, "Action")).toBe("ASK-Response");
 });
 
-test("a reply counts once, from the one who was asked, and from nobody else", async () => {
+test("a reply counts once, and only from the process that was called", async () => {
   const p = await base.clone();
   const correlation = tagOf(await ask(p), "Correlation-Id");
   for (const forged of [
@@ -65,13 +65,13 @@ test.each([
   ["no JSON", "oops", "SERVICE_FAULT"],
   ["an error without a shape", { success: false, error: "text" }, "SERVICE_FAULT"],
   ["an error with nothing", { success: false }, "SERVICE_FAULT"],
-])("a reply that is %s comes back as %s", async (_what, data, code) => {
+])("a reply that is %s is returned as %s", async (_what, data, code) => {
   const p = await base.clone();
   const done = await answer(p, tagOf(await ask(p), "Correlation-Id"), data, { Action: "Error-Response" });
   expect(JSON.parse(done.messages[0]?.Data ?? "").error.code).toBe(code);
 });
 
-test("who repeats the request while it is open is answered once, afterwards with the same", async () => {
+test("a repeated request is answered once while it is open, and afterwards with the same answer", async () => {
   const p = await base.clone();
   const correlation = tagOf(await ask(p), "Correlation-Id");
   expect((await ask(p)).messages).toHaveLength(0);
@@ -81,7 +81,7 @@ test("who repeats the request while it is open is answered once, afterwards with
   expect(again.messages[0]?.Data).toBe(done.messages[0]?.Data);
 });
 
-test("what is not answered in time is given up at the next message, by scheduler time", async () => {
+test("an overdue call is given up at the next message, by scheduler time", async () => {
   const p = await base.clone();
   await ask(p);
   p.now += 29_000;
@@ -98,7 +98,7 @@ test("what is not answered in time is given up at the next message, by scheduler
   ]);
 });
 
-describe("what is not answered in time is given up whoever takes the next message", () => {
+describe("an overdue call is given up whoever handles the next message", () => {
   const OWN = `Handlers.add("own", "Own", function(m) Send({ Target = m.From, Data = "own" }) end)`;
   test.each([
     ["a handler of the program", { From: STRANGER, Action: "Own" }, "aos2_0_3.wasm"],
@@ -121,7 +121,7 @@ describe("what is not answered in time is given up whoever takes the next messag
     expect(told(await p.send(message))).toEqual([]);
   });
 
-  test("but what that message answers is not, however late it is", async () => {
+  test("unless that message answers it, however late", async () => {
     const p = await base.clone();
     const correlation = tagOf(await ask(p), "Correlation-Id");
     p.now += 3_600_000;
@@ -135,13 +135,13 @@ test("a continuation that fails changes nothing and answers INTERNAL", async () 
   const done = await answer(p, tagOf(await ask(p, { fail: true }), "Correlation-Id"), { success: true });
   const reply = done.messages.find(({ Target }) => Target === STRANGER);
   const { error } = JSON.parse(reply?.Data ?? "");
-  // What the peer did is done: nothing is claimed of it.
+  // The peer's effect remains: nothing is claimed about it.
   expect(error).toMatchObject({ code: "INTERNAL", doneBy: "friend" });
   expect(await p.value("Fleet.store.states.counter.n")).toBe(0);
   expect(await p.value("Fleet.store.stats.errors")).toBe(1);
 });
 
-test("a handler of the program's own that raises leaves nothing in the process, not even a count", async () => {
+test("a program's own handler that raises an error changes nothing in the process, not even a count", async () => {
   const p = await base.clone();
   await p.eval(
     'Raised = 0 Handlers.add("raises", "Raise", function() Raised = Raised + 1 error("boom") end)',
@@ -151,7 +151,7 @@ test("a handler of the program's own that raises leaves nothing in the process, 
   expect(await p.value("{ Raised, Fleet.store.stats.errors, #Errors }")).toEqual([0, 0, 0]);
 });
 
-describe("what the library does after a handler", () => {
+describe("the library's work after a handler", () => {
   test.each([
     ["audit", "record", { From: OWNER, Action: "FOR_DEPLOYERS" }, "ok"],
     ["audit", "record", { From: STRANGER, Action: "FOR_DEPLOYERS" }, "error"],
@@ -160,7 +160,7 @@ describe("what the library does after a handler", () => {
     ["once", "finish", { From: STRANGER, Action: "ADD_ONCE", Data: { by: 1 } }, "ok"],
     ["stats", "refused", { From: STRANGER, Action: "ADD", Data: { by: 0 } }, "error"],
   ])(
-    "fails in %s.%s: the reply is delivered, what was done stays, and the fault is logged",
+    "may fail in %s.%s: the reply is delivered, the effect remains, and the fault is logged",
     async (module, name, message, status) => {
       const p = await base.clone();
       await p.eval(`require("fleet.${module}").${name} = function() error("no room") end`);
@@ -185,13 +185,13 @@ test.each([
   ["nothing", "", { success: true, data: "" }],
   ["an object of its own", { moves: 222 }, { success: true, moves: 222 }],
   ["a success that is no boolean", { success: "yes" }, { success: true }],
-])("a reply of another shape is one: %s", async (_what, data, expected) => {
+])("a reply of another shape is accepted: %s", async (_what, data, expected) => {
   const p = await base.clone();
   const done = await answer(p, tagOf(await ask(p), "Correlation-Id"), data);
   expect(JSON.parse(done.messages[0]?.Data ?? "").got).toEqual(expected);
 });
 
-test("a reply is matched by aos' X-Reference, whatever its action, and only from whom was asked", async () => {
+test("a reply is matched by aos' X-Reference, whatever its action, and only from the process that was called", async () => {
   const p = await base.clone();
   const asked = await ask(p);
   const reference = String(tagOf(asked, "Reference"));
@@ -203,16 +203,16 @@ test("a reply is matched by aos' X-Reference, whatever its action, and only from
   expect(JSON.parse(done.messages[0]?.Data ?? "").got).toMatchObject({ moves: 1 });
 });
 
-test("a reply that names nothing is matched by its chain, where the messenger says it and one call waits", async () => {
+test("a reply that names nothing is matched by its chain, if the messenger names it and only one call waits", async () => {
   const p = await base.clone();
   const root = "r".repeat(43);
   await p.send({ From: STRANGER, Owner: MESSENGER, Action: "ASK", Data: {}, Tags: { "Pushed-For": root } });
   const say = (tags: Record<string, string>, Owner = MESSENGER) =>
     p.send({ From: FRIEND, Owner, Data: "plain", Tags: tags });
   expect((await say({ "Pushed-For": "s".repeat(43) })).messages).toEqual([]);
-  // Who signs for itself may write what it likes.
+  // A direct signer may write any tags.
   expect((await say({ "Pushed-For": root }, FRIEND)).messages).toEqual([]);
-  // A request of the same chain, and an answer to another message, are no answers to this.
+  // A request of the same chain and an answer to another message do not answer this one.
   const asking = await say({ "Pushed-For": root, Action: "TIME" });
   expect(asking.messages.map(({ Target }) => Target)).toEqual([FRIEND]);
   expect((await say({ "Pushed-For": root, "X-Reference": "999999" })).messages).toEqual([]);
@@ -237,12 +237,12 @@ test("PROCESS_CONFIG limits how many calls wait, and for how long", async () => 
   expect(freed.messages.map((message) => message.Target).sort()).toEqual([FRIEND, STRANGER, STRANGER].sort());
 });
 
-test("a peer that is not wired is a typed error", async () => {
+test("a call to a peer that is not wired is a typed error", async () => {
   const p = await boot("counter", { source: COUNTER });
   expect((await ask(p)).reply?.data.error?.code).toBe("PEER_UNKNOWN");
 });
 
-test("retired: those who wait are told, and a late reply changes nothing", async () => {
+test("on retirement waiting callers are answered, and a late reply changes nothing", async () => {
   const p = await base.clone();
   const correlation = tagOf(await ask(p), "Correlation-Id");
   const retired = await p.send({ Action: "RETIRE", Epoch: "1" });
@@ -256,12 +256,12 @@ test("retired: those who wait are told, and a late reply changes nothing", async
   expect(await p.value("Fleet.store.states.counter.n")).toBe(0);
 });
 
-describe("what a process says by itself", () => {
+describe("a process' own notices", () => {
   const wire = (p: Aos) =>
     p.send({ Action: "WIRE_PEERS", Epoch: "9", Data: { peers: { "deployment-coordinator": COORDINATOR } } });
   const to = (result: SendResult) => result.messages.filter((message) => message.Target === COORDINATOR);
 
-  test("STARTUP once a release, once it knows the deployment coordinator", async () => {
+  test("are STARTUP once per release, once it knows the deployment coordinator", async () => {
     const p = await boot("counter", { source: COUNTER });
     const first = to(await wire(p));
     expect(first).toHaveLength(1);
@@ -277,7 +277,7 @@ describe("what a process says by itself", () => {
     expect(to(await p.load({ epoch: 9, release: "r2" }))).toHaveLength(0);
   });
 
-  test("STARTUP and Error to the owner where it knows no coordinator", async () => {
+  test("are STARTUP and Error to the owner if it knows no coordinator", async () => {
     const p = await boot("counter", { source: COUNTER });
     const toOwner = (result: SendResult) =>
       result.messages
@@ -288,7 +288,7 @@ describe("what a process says by itself", () => {
     expect(toOwner(await p.send({ From: STRANGER, Action: "FOR_FUNCTION" }))).toEqual(["Error"]);
   });
 
-  test("Error at most once a minute", async () => {
+  test("are one Error per minute at most", async () => {
     const p = await base.clone();
     await wire(p);
     const fail = () => p.send({ From: STRANGER, Action: "FOR_FUNCTION" });

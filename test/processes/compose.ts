@@ -13,19 +13,19 @@ export interface ProgramOptions {
   epoch?: number;
   release?: string;
   version?: string;
-  /** Lua put in the place of the process' own entry. */
+  /** Lua code that replaces the process' own entry. */
   source?: string;
-  /** States that it is loaded with. */
+  /** The states that it is loaded with. */
   state?: RestoredState;
   /** Whether another program ran in the process before. */
   adopted?: boolean;
-  /** Whether what messages gave is kept. */
+  /** Whether to keep state from messages. */
   keeps?: boolean;
 }
 
 const bundles = new Map<string, Promise<Bundle>>();
 
-/** The program of a process; `name` is its folder unless a source is given. */
+/** A process' program; `name` is its folder unless a source is given. */
 export async function program(name: string, options: ProgramOptions = {}): Promise<string> {
   const key = `${name}\n${options.source ?? ""}`;
   const found = bundles.get(key) ?? make(name, options.source);

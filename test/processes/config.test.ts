@@ -37,7 +37,7 @@ test.each([
   ["SECURITY_CONFIG", { authLevel: "HIGH", encryptionEnabled: false }],
   ["LOGGING_CONFIG", { logLevel: "FATAL" }],
   ["MONITORING_CONFIG", { metricsEnabled: true, healthCheckInterval: 30000 }],
-])("%s takes %j", async (configType, configData) => {
+])("%s accepts %j", async (configType, configData) => {
   const p = await base.clone();
   const reply = await update(p, configType, configData);
   expect(reply).toMatchObject({ success: true, configType, version: 1, hash: hashOf(configData) });
@@ -69,7 +69,7 @@ test.each([
   ["MONITORING_CONFIG", { healthCheckInterval: 0 }, ["configData.healthCheckInterval"]],
   ["NO_CONFIG", {}, ["configType"]],
   ["LOGGING_CONFIG", [{ logLevel: "INFO" }], ["configData"]],
-])("%s refuses %j, names every problem and keeps what it had", async (configType, configData, paths) => {
+])("%s refuses %j, names every problem and keeps the earlier values", async (configType, configData, paths) => {
   const p = await base.clone();
   await update(p, "LOGGING_CONFIG", { logLevel: "WARN" });
   const before = await held(p);
@@ -82,7 +82,7 @@ test.each([
   expect(await held(p)).toEqual(before);
 });
 
-test("what AO cannot enforce is said", async () => {
+test("settings that AO cannot enforce are reported", async () => {
   const p = await base.clone();
   const reply = await update(p, "RESOURCE_LIMITS", { maxMemoryMB: 1, maxCpuPercent: 50, maxStorageMB: 1 });
   expect(reply?.notEnforceable).toEqual(["maxCpuPercent", "maxStorageMB"]);
@@ -101,13 +101,13 @@ test.each([
   ["1.0.0", "1.0", true],
   ["2.0.0-beta", "2.0.0-alpha", false],
   [1, "1.0.1", true],
-])("version %j, then %j: taken %s", async (first, second, taken) => {
+])("version %j, then %j: accepted %s", async (first, second, taken) => {
   const p = await base.clone();
   await update(p, "LOGGING_CONFIG", { logLevel: "WARN" }, first);
   expect((await update(p, "LOGGING_CONFIG", { logLevel: "WARN" }, second))?.success).toBe(taken);
 });
 
-test("the same version with other content is refused; going back takes a later epoch and the word for it", async () => {
+test("the same version with other content is refused; an older version needs a later epoch and an explicit request", async () => {
   const p = await base.clone();
   const warn = { logLevel: "WARN" };
   await update(p, "LOGGING_CONFIG", warn, 2, {}, "5");
@@ -149,7 +149,7 @@ test.each([
   });
 });
 
-test("health: another version or code than expected is UNHEALTHY, and so are a failing check and a broken invariant", async () => {
+test("health: an unexpected version or code is UNHEALTHY, and so are a failing check and a broken invariant", async () => {
   const p = await base.clone();
   const health = async (healthCheck: object) =>
     (await p.send({ Action: "HEALTH_CHECK", Data: { healthCheck } })).reply?.data;
@@ -174,7 +174,7 @@ test("health: another version or code than expected is UNHEALTHY, and so are a f
   );
 });
 
-test("statistics are counted figures", async () => {
+test("statistics are counts", async () => {
   const p = await boot("counter", { source: COUNTER });
   const started = p.now;
   for (let i = 0; i < 3; i++) await p.send({ From: address("x"), Action: "PING" });

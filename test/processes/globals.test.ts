@@ -1,4 +1,4 @@
-/** Globals of programs that know nothing of the fleet: which of them are state, and how exactly they are carried. */
+/** Globals of programs without the fleet's code: which of them are state, and how exactly they are handed over. */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { canonicalJson, sha256 } from "../../src/core/hash.ts";
@@ -6,7 +6,7 @@ import { type Aos, address, boot } from "./aos.ts";
 
 const STRANGER = address("stranger");
 
-/** A token without a line of the fleet's in it. */
+/** A token without any code of the fleet. */
 const TOKEN = `
 Variant = "1.0"
 FEE = 3
@@ -54,7 +54,7 @@ const taken = (p: Aos, { state, digest }: Pick<Exported, "state" | "digest">) =>
   p.send({ Action: "IMPORT_STATE", Epoch: "1", Data: { state, digest } });
 
 describe("which globals are state", () => {
-  test("those that messages changed; settings, modules and tables of functions are the code's own", async () => {
+  test("are those that messages changed; settings, modules and tables of functions belong to the code", async () => {
     const p = await token();
     expect((await exported(p)).globals).toEqual({ carried: [], left: [], waiting: 0 });
     expect((await exported(p)).state).toEqual({ schema: 1, stateVersion: "1", states: {} });
@@ -65,19 +65,19 @@ describe("which globals are state", () => {
     expect(state).toMatchObject({ schema: 2, globals: { Balances: { owner: 110 }, Minted: 10 } });
   });
 
-  test("the new code's settings count, and what was minted is there", async () => {
+  test("keep minted tokens, and take settings from the new code", async () => {
     const [from, to] = [await token(), await token(NEXT)];
     await mint(from);
     await mint(from);
     expect((await taken(to, await exported(from))).reply?.data.success).toBe(true);
     expect(await to.value("{ Variant, FEE, Balances.owner, Minted }")).toEqual(["2.0", 5, 110, 10]);
-    // Whoever holds the table sees what came, and the copy is equal.
+    // Every reference to the table sees the new content, and the copy is equal.
     await mint(to);
     expect(await to.value("Balances.owner")).toBe(115);
     expect((await exported(from)).digest).not.toBe((await exported(to)).digest);
   });
 
-  test("in place too: a load over it changes nothing of what is state", async () => {
+  test("survive a load in place unchanged", async () => {
     const p = await token();
     await mint(p);
     await p.load({ source: NEXT, version: "2.0.0" });
@@ -85,14 +85,14 @@ describe("which globals are state", () => {
     expect(await p.value("{ Variant, Balances.owner }")).toEqual(["2.0", 105]);
   });
 
-  test("what a load changed again is still state: nothing is left behind", async () => {
+  test("include what a load changed again: nothing is left behind", async () => {
     const p = await token();
     await mint(p);
     await p.load({ source: NEXT.replace("Balances or", "Balances and { owner = Balances.owner + 0 } or") });
     expect((await exported(p)).globals.carried).toEqual(["Balances", "Minted"]);
   });
 
-  test("a global that a message removed is gone on the other side, and one that it did not touch is as loaded", async () => {
+  test("are removed on the other side if a message removed them, and stay as loaded if no message changed them", async () => {
     const program = `${TOKEN} Draft = { 1, 2 } Handlers.add("Clear", "Clear", function() Draft = nil end)`;
     const [from, to, third] = [await token(program), await token(program), await token(program)];
     await from.send({ From: STRANGER, Action: "Clear" });
@@ -100,26 +100,26 @@ describe("which globals are state", () => {
     await taken(to, first);
     expect(await to.value("Draft == nil")).toBe(true);
     expect((await exported(to)).digest).toBe(first.digest);
-    // An earlier state comes back: what was no state then is as it was loaded.
+    // An earlier state is restored: what was not state then is as loaded.
     await mint(to);
     const none = await exported(third, { whole: true });
     expect(none.state).toEqual({ schema: 1, stateVersion: "1", states: {}, globals: {}, tables: [] });
     expect((await taken(to, none)).reply?.data.success).toBe(true);
     expect(await to.value("{ #Draft, Balances.owner, Minted == nil }")).toEqual([2, 100, true]);
     expect((await exported(to)).globals.carried).toEqual([]);
-    // One from before globals were carried says nothing of them: they stay.
+    // A state from before globals were handed over does not mention them: they stay.
     await mint(to);
     expect((await taken(to, await exported(third))).reply?.data.success).toBe(true);
     expect(await to.value("Balances.owner")).toBe(105);
   });
 
-  test("an earlier state comes back with its code: in place, and in a new process", async () => {
+  test("are restored with the code of an earlier state, in place and in a new process", async () => {
     const p = await token();
     await mint(p);
     const { state, digest } = await exported(p);
     const then = { text: canonicalJson(state), digest };
     await mint(p);
-    // Whatever the load makes of them: what was state is what it was then.
+    // Whatever the load makes of them: what was state has its value of that time.
     const source = `${NEXT}\nBalances = { owner = 1 }`;
     expect((await p.load({ source, state: then, version: "2.0.0" })).output).toContain("committed");
     expect(await p.value("{ Variant, Balances.owner, Minted }")).toEqual(["2.0", 105, 5]);
@@ -135,12 +135,12 @@ describe("which globals are state", () => {
     expect(await p.value("Balances.owner")).toBe(105);
   });
 
-  test("declared ones are carried, and no others, which are named", async () => {
+  test("are the declared ones and no others, which are reported", async () => {
     const p = await token(`${TOKEN}\nFLEET_STATE_GLOBALS = "Balances,Missing"`);
     await mint(p);
     expect((await exported(p)).globals).toMatchObject({ carried: ["Balances", "Missing"], left: ["Minted"] });
     expect(await p.value("FLEET_STATE_GLOBALS == nil")).toBe(true);
-    // The declaration of the code that takes it over counts.
+    // The declaration of the code that takes over applies.
     expect((await exported(p, { globals: ["Minted"] })).globals).toMatchObject({
       carried: ["Minted"],
       left: ["Balances"],
@@ -149,19 +149,19 @@ describe("which globals are state", () => {
     expect((await exported(p)).globals.carried).toEqual(["Balances", "Minted"]);
   });
 
-  test("of a program that ran before the fleet came, all that it had is state, and nothing of aos'", async () => {
+  test("are all that a program had before the fleet, and nothing of aos'", async () => {
     const p = await boot("token", { bare: true, id: address("old-token") });
     await p.eval(TOKEN.replace("{ owner = 100 }", "{ owner = 107 }"));
     await p.send({ From: STRANGER, Action: "Unknown" });
     const loaded = await p.load({ source: NEXT, adopted: true });
     expect(loaded.output).toContain("committed");
-    // Whether `Variant` was changed before nobody can tell any more.
+    // Whether `Variant` was changed before is no longer known.
     expect((await exported(p)).globals.carried).toEqual(["Balances", "FEE", "Variant"]);
     await mint(p);
     expect((await exported(p)).state.globals).toMatchObject({ Balances: { owner: 112 }, Minted: 5 });
   });
 
-  test("a process that refuses requests keeps what it exported, whatever the program matches", async () => {
+  test("do not change after the export, because the process refuses requests whatever the program matches", async () => {
     const p = await token();
     await mint(p);
     await p.send({ Action: "DRAIN", Epoch: "1" });
@@ -172,7 +172,7 @@ describe("which globals are state", () => {
     expect((await exported(p)).digest).toBe(before.digest);
   });
 
-  test("a handler that waits for an answer is counted: what it will do is in no table", async () => {
+  test("exclude the pending work of a handler that waits for an answer, which is counted", async () => {
     const p = await token();
     await p.send({ From: STRANGER, Action: "Later" });
     await p.send({ Action: "DRAIN", Epoch: "1" });
@@ -183,7 +183,7 @@ describe("which globals are state", () => {
   });
 });
 
-describe("what cannot be carried is refused by its path", () => {
+describe("state that cannot be handed over is refused by its path", () => {
   test.each([
     ["S = { deep = { f = print } }", "S.deep.f is a function"],
     ["S = coroutine.create(print)", "S is a thread"],
@@ -198,7 +198,7 @@ describe("what cannot be carried is refused by its path", () => {
     expect(await refused(p)).toContain(`EXPORT_UNSUPPORTED: ${text}`);
   });
 
-  test("by the library's states too: cycles and metatables", async () => {
+  test("also in the library's states: cycles and metatables", async () => {
     const p = await boot("lib", {
       source: `local fleet = require("fleet") fleet.process { name = "lib" } S = nil
         local s = fleet.state("s", {}) fleet.on("BREAK", {}, function(data) s.a = { b = {} } if data.meta then setmetatable(s.a.b, {}) else s.a.b.c = s.a end end)`,
@@ -209,7 +209,7 @@ describe("what cannot be carried is refused by its path", () => {
     expect(await refused(p)).toContain("s.a.b.c contains itself");
   });
 
-  test("a code that gave the global behaviour does not take it, and is as before", async () => {
+  test("for code that gave the global behaviour: it stays as before", async () => {
     const [from, to] = [
       await token(),
       await token(`${NEXT}\nsetmetatable(Balances, { __index = function() return 0 end })`),
@@ -220,7 +220,7 @@ describe("what cannot be carried is refused by its path", () => {
     expect(await to.value("{ Balances.owner, Minted == nil }")).toEqual([100, true]);
   });
 
-  test("names of aos' own, and a text that was changed", async () => {
+  test("for aos' own names, and for a changed text", async () => {
     const p = await token();
     await mint(p);
     const { state } = await exported(p);
@@ -301,7 +301,7 @@ const key = fc.oneof(
   fc.integer({ min: -3, max: 5 }).map((n) => `(${n})`),
   fc.constantFrom("true", "false", "1.5", "math.huge", "math.maxinteger", "2.0^60 + 0.5"),
 );
-/** Lua that fills `t`, a list of tables, which refer to each other at will. */
+/** Lua that fills `t`, a list of tables, with random references to each other. */
 const tables = fc.integer({ min: 1, max: 6 }).chain((count) =>
   fc
     .array(
@@ -323,7 +323,7 @@ const tables = fc.integer({ min: 1, max: 6 }).chain((count) =>
     ]),
 );
 
-describe("what is carried arrives as it was", () => {
+describe("a hand-over preserves", () => {
   let from: Aos;
   let to: Aos;
   beforeAll(async () => {
@@ -341,7 +341,7 @@ describe("what is carried arrives as it was", () => {
         const values = (name: string, lines: string[]) => `do ${lines.join("\n")} ${name} = t[1] end`;
         const made = `${values("A", a)}\n${values("B", b)}\nC = ${c}\nD = A\nBalances = { owner = B }`;
         expect((await from.eval(made)).error).toBeUndefined();
-        // Whatever the other side has there before.
+        // With any earlier content on the other side.
         expect((await to.eval(values("A", b))).error).toBeUndefined();
         const sent = await exported(from);
         const answer = (await taken(to, sent)).reply?.data;

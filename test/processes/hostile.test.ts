@@ -1,4 +1,4 @@
-/** Whatever is sent, by whom, in whatever order: one well-formed answer at most, no error, and strangers change nothing. */
+/** Any message, by anybody, in any order: at most one well-formed answer, no error, and strangers change nothing. */
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { type Aos, address, boot, OWNER, readReply } from "./aos.ts";
@@ -7,7 +7,7 @@ import { COUNTER } from "./programs.ts";
 const STRANGER = address("stranger");
 const PROCESSES = ["counter", "deployment-coordinator", "admin", "security"];
 
-/** Seeds differ from run to run; a failure prints the seed and the path that repeat it. */
+/** Seeds differ between runs; a failure prints the seed and the path that repeat it. */
 const RUNS = 15;
 const MESSAGES = 25;
 
@@ -51,7 +51,7 @@ const odd = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
 );
 
-/** Field names of the actions, so that some of what is sent gets past the first check. */
+/** Field names of the actions, so that some messages pass the first check. */
 const FIELDS = [
   "healthCheck",
   "configType",
@@ -181,7 +181,7 @@ async function start(name: string): Promise<{ process: Aos; actions: string[] }>
   return { process, actions: info?.actions as string[] };
 }
 
-/** What must not change by what strangers send: all but counters, rings and what the actions for anyone keep of their own. */
+/** What strangers' messages must not change: everything except counters, rings and the state of actions for anyone. */
 const CONTROLLED = `(function()
   local s = Fleet.store
   return Fleet.json.encode({ s.epoch, s.status, s.marker, s.configs, s.peers, s.peersHash, s.allowed, s.process, s.stateVersion or "", Owner,
@@ -190,7 +190,7 @@ const CONTROLLED = `(function()
 end)()`;
 
 describe.each(PROCESSES)("%s", (name) => {
-  test("strangers: one answer at most, well-formed, and nothing changes that is not theirs", async () => {
+  test("strangers: at most one answer, well-formed, and nothing changes that is not theirs", async () => {
     const { process, actions } = await start(name);
     const before = await process.value(CONTROLLED);
     await fc.assert(
@@ -222,7 +222,7 @@ describe.each(PROCESSES)("%s", (name) => {
     );
   }, 120_000);
 
-  test("deployers: any order of anything is answered, no handler has a fault, and the process stays whole", async () => {
+  test("deployers: any sequence of messages is answered, no handler has a fault, and the process stays intact", async () => {
     const { process, actions } = await start(name);
     const benign = actions.filter((action) => action !== "RETIRE" && action !== "SET_ALLOWED");
     await fc.assert(
@@ -230,7 +230,7 @@ describe.each(PROCESSES)("%s", (name) => {
         fc.array(messageTo(benign, fc.constant(OWNER)), { minLength: MESSAGES, maxLength: MESSAGES }),
         async (messages) => {
           for (const message of messages) {
-            // An owner's Eval is the owner's own business.
+            // An owner's Eval is the owner's responsibility.
             if (message.Action === "Eval" || message.Tags.Action === "Eval") continue;
             const result = await process.send(message);
             expect(result.error).toBeUndefined();

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type Aos, address, boot, OWNER } from "./aos.ts";
 import { COUNTER } from "./programs.ts";
 
-/** Registers handlers as plain programs do, has functions of every kind, and changes its own handlers while it runs. */
+/** Registers handlers as plain programs do, has functions of every kind, and changes its own handlers at run time. */
 const PLAIN = `
 Balances = Balances or { bank = 100 }
 Token = { fee = function(n) return n end }
@@ -46,7 +46,7 @@ const BY_HAND: readonly (readonly [string, string, readonly string[]])[] = [
     ["HANDLER ADDED hack"],
   ],
   [
-    "a handler under a name of aos' own kind",
+    "a handler with a name like aos' own",
     'Handlers.prepend("_hack", { Action = "Legacy" }, function() end)',
     ["HANDLER ADDED _hack"],
   ],
@@ -89,7 +89,7 @@ describe.each(["aos2_0_1.wasm", "aos2_0_3.wasm", "aos2_0_6.wasm"])("%s", (image)
     base = await boot("plain", { source: PLAIN, image });
   }, 60_000);
 
-  test("nothing that no hand did is found: the program's own changes, answers that are waited for, Evals that read", async () => {
+  test("reports no legitimate change: the program's own changes, awaited answers, Evals that read", async () => {
     const p = await base.clone();
     for (const Action of ["Grow", "Once", "Grown", "Ask", "Shrink", "Legacy", "Nothing"]) {
       await p.send({ From: address("user"), Action });
@@ -103,9 +103,9 @@ describe.each(["aos2_0_1.wasm", "aos2_0_3.wasm", "aos2_0_6.wasm"])("%s", (image)
     expect(await verdict(p)).toBe("HEALTHY");
   });
 
-  // One image goes through all; what differs between images is how aos makes its own handlers.
+  // One image runs every row; images differ only in how aos makes its own handlers.
   test.each(BY_HAND.filter((_, n) => image === "aos2_0_3.wasm" || n < 4))(
-    "%s is found, is UNHEALTHY, and the same load again repairs it",
+    "reports %s as UNHEALTHY, and the same load repairs it",
     async (_, lua, expected) => {
       const p = await base.clone();
       const before = await p.value("#Handlers.list");
@@ -126,7 +126,7 @@ describe.each(["aos2_0_1.wasm", "aos2_0_3.wasm", "aos2_0_6.wasm"])("%s", (image)
     },
   );
 
-  test("what the hand puts back itself is found no longer", async () => {
+  test("no longer reports what was undone by hand", async () => {
     const p = await base.clone();
     await p.eval('Kept = Transfer; Transfer = nil; Handlers.prepend("hack", { Action = "X" }, print)');
     expect(await changed(p)).toEqual(["FUNCTION GONE Transfer", "HANDLER ADDED hack"]);
@@ -134,7 +134,7 @@ describe.each(["aos2_0_1.wasm", "aos2_0_3.wasm", "aos2_0_6.wasm"])("%s", (image)
     expect(await changed(p)).toEqual([]);
   });
 
-  test("the fleet's own handler removed: nobody answers, and the same load again repairs it", async () => {
+  test("cannot answer without the fleet's own handler, and the same load repairs it", async () => {
     const p = await base.clone();
     await p.eval('Handlers.remove("fleet")');
     const info = await p.send({ From: OWNER, Action: "Info" });
@@ -146,7 +146,7 @@ describe.each(["aos2_0_1.wasm", "aos2_0_3.wasm", "aos2_0_6.wasm"])("%s", (image)
   });
 });
 
-test("declarations of a program of the fleet: actions, checks and invariants", async () => {
+test("reports changed declarations of a fleet program: actions, checks and invariants", async () => {
   const p = await boot("counter", { source: COUNTER });
   await p.eval('require("fleet").on("PING", {}, function() return { pong = "hand" } end)');
   await p.eval('require("fleet").on("NEW", {}, function() return {} end)');

@@ -11,7 +11,7 @@ beforeAll(async () => {
   p = await boot("counter", { source: COUNTER });
 }, 60_000);
 
-/** Reads each text in Lua and writes it again; what cannot be read is `!` and the reason. */
+/** Parses each text in Lua and serializes it again; an unreadable text is `!` and the reason. */
 async function throughLua(texts: readonly string[]): Promise<string[]> {
   const result = await p.eval(`
     local out = {}
@@ -24,7 +24,7 @@ async function throughLua(texts: readonly string[]): Promise<string[]> {
   return JSON.parse(result.output) as string[];
 }
 
-/** Lua's nil leaves no trace, and texts sort by bytes. */
+/** Lua's nil is omitted, and strings sort by bytes. */
 const value = fc.letrec((tie) => ({
   any: fc.oneof({ depthSize: "small", withCrossShrink: true }, tie("leaf"), tie("list"), tie("map")),
   leaf: fc.oneof(
@@ -43,7 +43,7 @@ const value = fc.letrec((tie) => ({
   }),
 })).any;
 
-test("what is read is written as the canonical JSON of the TypeScript side, byte for byte", async () => {
+test("parsed JSON is written as the canonical JSON of the TypeScript side, byte for byte", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(value, { minLength: 20, maxLength: 40 }), async (values) => {
       const texts = values.map((each) => JSON.stringify(each));
@@ -53,7 +53,7 @@ test("what is read is written as the canonical JSON of the TypeScript side, byte
   );
 }, 120_000);
 
-test("numbers are written as ECMAScript writes them", async () => {
+test("numbers are written as in ECMAScript", async () => {
   const numbers = [
     0,
     1,
@@ -120,7 +120,7 @@ test.each([
   expect((await throughLua([text]))[0]).toMatch(/^!byte \d+: /);
 });
 
-test("64 levels, white space and null are read", async () => {
+test("accepts 64 levels, white space and null", async () => {
   const deep = `${"[".repeat(64)}${"]".repeat(64)}`;
   expect(await throughLua([deep, ' { "a" : [ 1 , null ] , "b" : null } ', "{}", "[]", '{"a":{}}'])).toEqual([
     deep,
@@ -131,7 +131,7 @@ test("64 levels, white space and null are read", async () => {
   ]);
 });
 
-test("sha256 is sha256, at every length around a block and for any bytes", async () => {
+test("sha256 is correct at every length around a block and for any bytes", async () => {
   const texts = [0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 1000].map((n) => "é".repeat(n).slice(0, n));
   for (const text of texts) expect(await p.value(`Fleet.sha256(${luaString(text)})`)).toBe(sha256(text));
   await fc.assert(

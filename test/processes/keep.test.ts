@@ -1,4 +1,4 @@
-/** What a load in place does to what messages gave: as a hand-over to a new process would carry it. */
+/** What a load in place does to state from messages: the same as a hand-over to a new process. */
 import { describe, expect, test } from "vitest";
 import { readLoadOutcome } from "../../src/fleet/code/program.ts";
 import { type Aos, address, boot } from "./aos.ts";
@@ -6,7 +6,7 @@ import { type ProgramOptions, program } from "./compose.ts";
 
 const STRANGER = address("stranger");
 
-/** A plain program: two lines for its state, one constant, no line of the fleet's. */
+/** A plain program: two lines for its state, one constant, nothing of the fleet. */
 const notes = (state = "Notes = Notes or {}", constant = 'Ticker = "A"') => `
 ${state}
 ${constant}
@@ -37,8 +37,8 @@ async function load(p: Aos, source: string, more: ProgramOptions = {}) {
 const list = (p: Aos) => p.value("table.concat(Notes, ',')");
 const digest = async (p: Aos) => (await p.send({ Action: "EXPORT_STATE" })).reply?.data.digest;
 
-describe("a load in place keeps what messages gave", () => {
-  test("a global that the code assigns anew is put back, and that is said; a constant has the new value", async () => {
+describe("a load in place keeps state from messages", () => {
+  test("restores a global that the code assigns again, and reports it; a constant has the new value", async () => {
     const p = await withNotes();
     const before = await digest(p);
     const found = await load(p, notes("Notes = {}", 'Ticker = "B"'));
@@ -46,19 +46,19 @@ describe("a load in place keeps what messages gave", () => {
     expect(await list(p)).toBe("milk,eggs");
     expect(await p.value("Ticker")).toBe("B");
     expect(await digest(p)).toBe(before);
-    // And each time again, since the code goes on assigning it.
+    // And at each load, because the code still assigns it.
     await p.send({ From: STRANGER, Action: "Add", Data: "tea" });
     await load(p, notes("Notes = {}", 'Ticker = "C"'));
     expect(await list(p)).toBe("milk,eggs,tea");
   });
 
-  test("an edit that assigns nothing of it is told as kept, with nothing put back", async () => {
+  test("reports a global that the new code does not assign as kept, with nothing restored", async () => {
     const p = await withNotes();
     const found = await load(p, notes(undefined, 'Ticker = "B"'));
     expect(found).toEqual({ globals: ["Count", "Notes"], states: [], changes: [] });
   });
 
-  test("also numbers, removed globals, and what is changed within a table", async () => {
+  test("including numbers, removed globals, and changes within a table", async () => {
     const p = await withNotes();
     const before = await digest(p);
     const found = await load(p, notes("Count = 0 Notes[1] = 'beer' Notes[2] = nil"));
@@ -69,7 +69,7 @@ describe("a load in place keeps what messages gave", () => {
     expect(await digest(p)).toBe(before);
   });
 
-  test("functions of the new code hold the table that has it", async () => {
+  test("in the same table that functions of the new code refer to", async () => {
     const p = await withNotes();
     await load(
       p,
@@ -82,7 +82,7 @@ describe("a load in place keeps what messages gave", () => {
     expect(await list(p)).toBe("milk,eggs,tea");
   });
 
-  test("tables that share one another still do", async () => {
+  test("with tables that still share one another", async () => {
     const program = (state: string) => `${state}
       Handlers.add("Go", "Go", function() Notes.a = { n = 1 } Notes.self = Notes Index = Index or {} Index.a = Notes.a Index[Notes] = "root" end)`;
     const p = await boot("notes", { source: program("Notes = Notes or {}"), id: address("sharing") });
@@ -96,7 +96,7 @@ describe("a load in place keeps what messages gave", () => {
     ).toEqual([1, true, true, "root", true, true]);
   });
 
-  test("what other places of the new code use is not filled with it", async () => {
+  test("without filling tables that the new code uses elsewhere", async () => {
     const p = await boot("notes", {
       source: `Game = Game or { options = { speed = 1 } } Handlers.add("Fast", "Fast", function() Game.options = { speed = 9 } end)`,
       id: address("defaults"),
@@ -106,7 +106,7 @@ describe("a load in place keeps what messages gave", () => {
     expect(await p.value("{ Game.options.speed, DEFAULTS.speed }")).toEqual([9, 2]);
   });
 
-  test("behaviour is the code's: new functions in a table that messages changed", async () => {
+  test("with the new code's functions in a table that messages changed", async () => {
     const program = (state: string, by: number) => `${state}
       function Game.next() return Game.score + ${by} end
       Handlers.add("Go", "Go", function() Game.score = Game.next() end)`;
@@ -123,23 +123,23 @@ describe("a load in place keeps what messages gave", () => {
     expect(await p.value("{ Game.score, Game.next() }")).toEqual([1, 101]);
   });
 
-  test("what the code adds to a table that it found stays, and is told", async () => {
+  test("with what the code adds to a table that it found, and reports it", async () => {
     const p = await withNotes();
     const found = await load(p, notes("Notes = Notes or {} Notes.index = Notes.index or {}"));
     expect(found.changes).toEqual(["ADDED GLOBAL Notes"]);
     expect(await p.value("type(Notes.index)")).toBe("table");
   });
 
-  test("a name that stands for a function now is the code's, and is told", async () => {
+  test("except a name that is a function now, and reports it", async () => {
     const p = await withNotes();
     const found = await load(p, "function Notes() end");
     expect(found).toMatchObject({ globals: ["Count"], changes: ["RESET GLOBAL Notes CODE"] });
-    // It is state no more: what is left can be kept and handed over.
+    // It is no longer state: what remains can be kept and handed over.
     const { globals } = (await p.send({ Action: "EXPORT_STATE" })).reply?.data ?? {};
     expect(globals).toMatchObject({ carried: ["Count"], left: [] });
   });
 
-  test("big integers of aos stay values: none that the new code holds is changed", async () => {
+  test("without changing the new code's big integers of aos", async () => {
     const program = (state: string) => `local bint = require(".bint")(256)
       ${state} Handlers.add("Go", "Go", function() Total = Total + bint(5) end)`;
     const p = await boot("notes", { source: program("Total = Total or bint(0)"), id: address("bint") });
@@ -148,7 +148,7 @@ describe("a load in place keeps what messages gave", () => {
     expect(await p.value("{ tostring(Total), tostring(ZERO) }")).toEqual(["5", "0"]);
   });
 
-  test("tables of fleet.state: the same, and a default counts the first time only", async () => {
+  test("in tables of fleet.state too, where a default applies the first time only", async () => {
     const program = (state: string) => `local fleet = require("fleet") fleet.process { name = "notes" }
       ${state} fleet.on("ADD", { who = "anyone" }, function(data) table.insert(S.list, data.note) end)`;
     const source = program('local S = fleet.state("notes", { list = {} })');
@@ -167,7 +167,7 @@ describe("a load in place keeps what messages gave", () => {
     expect(await p.value("Fleet.store.states.notes.list")).toEqual(["milk", "eggs"]);
   });
 
-  test("what a constant of the bundle sets before the library is there", async () => {
+  test("with a bundle's constants that are set before the library", async () => {
     const p = await withNotes();
     const text = (await program("notes", { source: notes() })).replace("\ndo local", "\nCount = 0 do local");
     const outcome = readLoadOutcome((await p.eval(text)).output);
@@ -175,7 +175,7 @@ describe("a load in place keeps what messages gave", () => {
     expect(await p.value("Count")).toBe(2);
   });
 
-  test("a conversion of the shape belongs into a migration, which runs on what was kept", async () => {
+  test("before a migration runs, which converts its shape", async () => {
     const p = await withNotes();
     const outcome = readLoadOutcome(
       (
@@ -189,7 +189,7 @@ describe("a load in place keeps what messages gave", () => {
     expect(await p.value("{ Notes.list[1], Notes.list[2] }")).toEqual(["milk", "eggs"]);
   });
 
-  test("a load that fails leaves everything as it was", async () => {
+  test("and a failing load leaves everything unchanged", async () => {
     const p = await withNotes();
     const before = await digest(p);
     expect((await p.load({ source: `${notes("Notes = {}")} error("no")` })).error).toContain("no");
@@ -199,15 +199,15 @@ describe("a load in place keeps what messages gave", () => {
   });
 });
 
-describe("where the code's value is wanted", () => {
-  test("state: none resets it, and that is said", async () => {
+describe("the code's value applies", () => {
+  test("with state: none, which resets the state and reports it", async () => {
     const p = await withNotes();
     const found = await load(p, notes("Notes = {}"), { keeps: false });
     expect(found).toEqual({ globals: [], states: [], changes: ["RESET GLOBAL Notes NONE"] });
     expect(await list(p)).toBe("");
   });
 
-  test("declared globals are kept, also a setting; others that messages changed are the code's, which is told", async () => {
+  test("to globals that the declaration does not name, and reports them; declared ones are kept, even a setting", async () => {
     const p = await withNotes();
     const found = await load(
       p,
@@ -222,7 +222,7 @@ describe("where the code's value is wanted", () => {
     expect(await p.value("{ Ticker, Count }")).toEqual(["A", 0]);
   });
 
-  test("a first load over another program puts nothing back, and names what it assigned or changed", async () => {
+  test("in a first load over another program, which restores nothing and names what it assigned or changed", async () => {
     const p = await boot("notes", { bare: true, id: address("adopted") });
     await p.eval(`${notes()} Rules = { 1 }`);
     for (const note of ["milk", "eggs"]) await p.send({ From: STRANGER, Action: "Add", Data: note });
@@ -238,7 +238,7 @@ describe("where the code's value is wanted", () => {
     expect(await list(p)).toBe("tea");
   });
 
-  test("a new process has nothing to keep", async () => {
+  test("in a new process, which has nothing to keep", async () => {
     const p = await boot("notes", { bare: true, id: address("fresh") });
     const { output } = await p.load({ source: notes() });
     expect(output).toContain('"committed"');

@@ -62,7 +62,7 @@ describe("a run", () => {
   });
 
   test.each(["0", "1", "3", "", "-2", "2.0", "x"])(
-    "may not begin with the epoch %j when 2 is current",
+    "may not start with the epoch %j when 2 is current",
     async (epoch) => {
       const p = await base.clone();
       await phase(p, "begin", "d1", 1);
@@ -74,13 +74,13 @@ describe("a run", () => {
     },
   );
 
-  test("of two that begin at the same epoch, one gets it", async () => {
+  test("wins the epoch over another that starts with the same one", async () => {
     const p = await base.clone();
     expect((await phase(p, "begin", "a", 1)).epoch).toBe(2);
     expect((await phase(p, "begin", "b", 1)).error?.code).toBe("STALE_EPOCH");
   });
 
-  test("that another overtook is failed, and its late messages are refused", async () => {
+  test("fails when another overtakes it, and its late messages are refused", async () => {
     const p = await base.clone();
     await phase(p, "begin", "d1", 1);
     await phase(p, "begin", "d2", 2);
@@ -94,7 +94,7 @@ describe("a run", () => {
     expect(await phase(p, "finish", "d2", 3)).toMatchObject({ status: "COMPLETED" });
   });
 
-  test("keeps ids of processes and its manifest, and ends once", async () => {
+  test("stores process ids and its manifest, and ends once", async () => {
     const p = await base.clone();
     const manifest = { processes: { battle: { processId: "id-1", status: "HEALTHY" } }, empty: {}, none: [] };
     await phase(p, "begin", "d1", 1);
@@ -131,7 +131,7 @@ describe("a run", () => {
     [{ targetProcesses: "battle" }, "INVALID_DATA"],
     [{ healthCheckTimeout: -1 }, "INVALID_DATA"],
     [{ manifest: 5 }, "INVALID_DATA"],
-  ])("with %j is refused", async (request, code) => {
+  ])("is refused with %j", async (request, code) => {
     expect((await phase(base, "begin", "bad", 1, request)).error?.code).toBe(code);
   });
 
@@ -144,14 +144,14 @@ describe("a run", () => {
     expect((await ask(p, { Action: "DEPLOYMENT_STATUS" })).error?.code).toBe("UNKNOWN_DEPLOYMENT");
   });
 
-  test("adopts the epoch of a control message that came while the ledger was away", async () => {
+  test("adopts the epoch of a control message that was sent while the ledger was absent", async () => {
     const p = await base.clone();
     await ask(p, { Action: "WIRE_PEERS", Epoch: "40", Data: { peers: {} } });
     expect(await phase(p, "begin", "d", 40)).toMatchObject({ epoch: 41 });
   });
 });
 
-test("the ledger says by a code that another run ended one, and nothing of the kind where it ended itself", async () => {
+test("the ledger gives a code for the end of a run by another run, and none if it ended itself", async () => {
   const p = await base.clone();
   await phase(p, "begin", "d1", 1);
   await phase(p, "begin", "d2", 2);
@@ -167,7 +167,7 @@ test("the ledger says by a code that another run ended one, and nothing of the k
   ]);
 });
 
-test("the ledger is read in pieces, by kind, and keeps everything through a load in place", async () => {
+test("the ledger is read in pages, by kind, and survives a load in place", async () => {
   const p = await base.clone();
   for (let i = 1; i <= 5; i++) {
     await phase(p, "begin", `d${i}`, i);
@@ -213,7 +213,7 @@ test("failure and rollback rates alert after more than ten deployments, and are 
   ]);
 });
 
-test("a run whose rollout waits for a person is neither a success nor a failure, and alerts nobody", async () => {
+test("a run whose rollout waits for a person is neither a success nor a failure, and raises no alert", async () => {
   const p = await base.clone();
   for (let epoch = 1; epoch <= 12; epoch += 1) {
     await phase(p, "begin", `d${epoch}`, epoch);
@@ -226,7 +226,7 @@ test("a run whose rollout waits for a person is neither a success nor a failure,
   expect(await alerts(p)).toEqual([]);
 });
 
-test("deployments that take too long alert", async () => {
+test("slow deployments raise an alert", async () => {
   const p = await base.clone();
   await phase(p, "begin", "slow", 1);
   p.now += 700_000;
@@ -243,7 +243,7 @@ describe("alerts", () => {
   const manage = (p: Aos, data: object, from = OWNER) =>
     ask(p, { From: from, Action: "ALERT_MANAGEMENT", Data: data });
 
-  test("repeat within five minutes counts, later is a new one; escalation every 15 minutes until acknowledged; gone after 72 hours", async () => {
+  test("a repeat within five minutes is counted, a later one is new; escalation every 15 minutes until acknowledged; removed after 72 hours", async () => {
     const p = await base.clone();
     const first = await raise(p);
     expect((await raise(p)).alertId).toBe(first.alertId);
@@ -264,7 +264,7 @@ describe("alerts", () => {
     expect(await alerts(p)).toEqual([]);
   });
 
-  test("who raised them knows no ids: type and source say which are acknowledged and resolved", async () => {
+  test("a sender without ids acknowledges and resolves its alerts by type and source", async () => {
     const p = await base.clone();
     const states = async () => (await alerts(p)).map((each) => each[2]);
     const of = { type: "SECURITY_ALERT", source: "s" };
@@ -282,7 +282,7 @@ describe("alerts", () => {
     expect((await manage(p, { operation: "resolve", ...of }, STRANGER)).error?.code).toBe("FORBIDDEN");
   });
 
-  test("silence holds for its time; managing is for deployers", async () => {
+  test("a silence applies for its time; only deployers manage alerts", async () => {
     const p = await base.clone();
     await manage(p, {
       alertRequest: { operation: "silence", type: "SECURITY_ALERT", source: "s", minutes: 10 },
@@ -303,11 +303,11 @@ describe("alerts", () => {
   });
 });
 
-describe("requests are recorded, moved by a deployer in order, and nothing is pretended", () => {
+describe("a request is recorded, moved by a deployer in order, and claims nothing by itself", () => {
   const request = (p: Aos, action: string, data: object, from = OWNER) =>
     ask(p, { From: from, Action: action, Data: data });
 
-  test("a rollback goes its phases; completed, its deployment counts as rolled back", async () => {
+  test("a rollback passes its phases; when it is completed, its deployment counts as rolled back", async () => {
     const p = await base.clone();
     await phase(p, "begin", "d1", 1);
     await phase(p, "finish", "d1", 2);
@@ -346,7 +346,7 @@ describe("requests are recorded, moved by a deployer in order, and nothing is pr
     expect((await alerts(p)).map(([type]) => type)).toContain("ROLLBACK_FAILED");
   });
 
-  test("a blue-green switch goes its phases and shows what it was told", async () => {
+  test("a blue-green switch passes its phases and shows what was reported", async () => {
     const p = await base.clone();
     const made = await request(p, "BLUE_GREEN_DEPLOYMENT", {
       blueGreenRequest: {
@@ -377,7 +377,7 @@ describe("requests are recorded, moved by a deployer in order, and nothing is pr
     ).toMatchObject({ phase: "ROLLED_BACK" });
   });
 
-  test("strangers and incomplete ones are refused", async () => {
+  test("strangers and incomplete requests are refused", async () => {
     const p = await base.clone();
     for (const action of [
       "DEPLOYMENT_ROLLBACK",
@@ -476,7 +476,7 @@ describe("with processes", () => {
     ).toBe("STALE_EPOCH");
   });
 
-  test("a health round asks all and judges what they answer; who does not answer is OFFLINE", async () => {
+  test("a health round asks all and judges their answers; a process without an answer is OFFLINE", async () => {
     const w = await world();
     const healthy = await send(w, "DEPLOYMENT_HEALTH_CHECK", {
       healthCheck: { deploymentId: "d", checkType: "POST_DEPLOYMENT", timeoutSeconds: 60 },
@@ -517,7 +517,7 @@ describe("with processes", () => {
     expect((await ask(base, { Action: "DEPLOYMENT_HEALTH_CHECK" })).error?.code).toBe("NO_PROCESSES");
   });
 
-  test("a process that was registered without the library is asked nothing: by no round, and by name only with an error", async () => {
+  test("a process registered without the library is never asked in a round, and by name only answered with an error", async () => {
     const w = await world();
     const BARE = {
       processId: "bare",
@@ -535,7 +535,7 @@ describe("with processes", () => {
       });
       expect(error).toMatchObject({ code: "LIB_REQUIRED", message: expect.stringContaining("token") });
     }
-    // What was found of one while it had the library says nothing of it any more.
+    // Earlier findings, from when it had the library, no longer apply.
     const found = async () => {
       const all = (await send(w, "PROCESS_DISCOVERY")).processes as Record<string, ReplyData>;
       return all[w.get("admin").id]?.health;
@@ -543,15 +543,15 @@ describe("with processes", () => {
     expect(await found()).toMatchObject({ status: "HEALTHY" });
     await register(w, "admin", { metadata: { name: "admin", lib: false } });
     expect(await found()).toBeUndefined();
-    // One that only the wiring tells of is asked no more than that.
+    // A process that only the wiring marks is not asked either.
     await w.wire({ "deployment-coordinator": ["coin"] }, 1, ["coin"]);
     const coin = await send(w, "DEPLOYMENT_HEALTH_CHECK", { healthCheck: { targetProcesses: ["coin"] } });
     expect(coin.error).toMatchObject({ code: "LIB_REQUIRED", message: expect.stringContaining("coin") });
-    // It is registered all the same.
+    // It is still registered.
     expect((await send(w, "PROCESS_DISCOVERY")).processes).toHaveProperty("bare");
   });
 
-  test("a config that only some took is PARTIAL, taken back from them, alerts, and is never current", async () => {
+  test("a config that only some accept is PARTIAL, reverted on them, raises an alert, and is never current", async () => {
     const w = await world();
     await allow(w, "admin");
     const request = {
@@ -579,7 +579,7 @@ describe("with processes", () => {
       "CONFIG_DISTRIBUTION_FAILED",
     ]);
     await allow(w, "security");
-    // The version that counts for none is spent.
+    // The version of the failed distribution is used up.
     expect(await distribute(w, request)).toMatchObject({
       status: "COMPLETED",
       successCount: 2,
@@ -659,7 +659,7 @@ describe("with processes", () => {
     ).toBe("NO_CONFIG");
   });
 
-  test("what a deployer sent itself is in the record, and a stranger's word is not", async () => {
+  test("a config sent directly by a deployer is recorded, and a stranger's claim is not", async () => {
     const w = await world();
     const change = {
       processId: "p".repeat(43),
@@ -685,7 +685,7 @@ describe("with processes", () => {
     ]);
   });
 
-  test("who holds it already gets no message; a process keeps who asked for it; both are in the audit", async () => {
+  test("a process that already has the config gets no message; it keeps who requested it; both are in the audit", async () => {
     const w = await world();
     await allow(w, "admin", "security");
     const type = { requestType: "DISTRIBUTE_CONFIG", configType: "LOGGING_CONFIG" };
@@ -740,7 +740,7 @@ describe("with processes", () => {
     for (const name of ["admin", "security"]) expect(await held(w, name)).toEqual({});
   });
 
-  test("a type of the fleet's own goes with its rules; afterwards its targets check by themselves", async () => {
+  test("a custom type is sent with its rules; afterwards its targets check by themselves", async () => {
     const w = await world();
     await allow(w, "admin", "security");
     const rule = { type: "object", fields: { rounds: { type: "integer", min: 1, max: 9, required: true } } };
@@ -758,7 +758,7 @@ describe("with processes", () => {
     expect(await held(w, "admin")).toMatchObject({ MATCHMAKING: { configData: { rounds: 3 } } });
   });
 
-  test("the dashboard has counted figures, and null where there is none", async () => {
+  test("the dashboard has counted figures, and null for those it lacks", async () => {
     const w = await world();
     const empty = await send(w, "DEPLOYMENT_MONITORING_REPORT", {}, { From: STRANGER });
     expect(empty.performanceMetrics).toMatchObject({
@@ -792,7 +792,7 @@ describe("with processes", () => {
     });
   });
 
-  test("STARTUP and Error of processes that are known are kept; those of strangers are not; none is answered", async () => {
+  test("STARTUP and Error of known processes are kept, those of strangers are not, and none is answered", async () => {
     const w = await world();
     const c = w.get("deployment-coordinator");
     const startups = (await ledger(c, { kind: "PROCESS_STARTED" })).map((entry) => entry.processId);

@@ -5,9 +5,9 @@ import { COUNTER, FOREIGN } from "./programs.ts";
 const STRANGER = address("stranger");
 const DEPLOYER = address("deployer");
 const PEER = address("peer");
-/** Never written to: what needs a state of its own takes a copy. */
+/** Never changed: tests that change state use a copy. */
 let base: Aos;
-/** For requests that leave nothing behind. */
+/** For requests that leave no state. */
 let shared: Aos;
 
 beforeAll(async () => {
@@ -26,7 +26,7 @@ async function codeOf(to: Aos, options: SendOptions): Promise<string> {
   return reply?.data.error?.code ?? reply?.status ?? "no reply";
 }
 
-test("a reply has the action, the correlation id and a status, and goes to the sender alone", async () => {
+test("a reply has the action, the correlation id and a status, and goes only to the sender", async () => {
   const p = await base.clone();
   const ok = await ask(p, {
     Action: "ADD",
@@ -68,7 +68,7 @@ test.each([
   expect(await codeOf(shared, { Action: action, Data: "return 1" })).toBe(code);
 });
 
-test("Info says what runs", async () => {
+test("Info describes what runs", async () => {
   const reply = await ask(shared, { Action: "Info", Data: "{no json" });
   expect(reply?.data).toMatchObject({
     name: "counter",
@@ -112,7 +112,7 @@ test.each([
   expect(await shared.value("Fleet.store.states.counter.n")).toBe(0);
 });
 
-test("every problem of the data is named at its path", async () => {
+test("every problem of the data is reported at its path", async () => {
   const reply = await ask(shared, { Action: "ADD", Data: { by: -1, fail: 7 } });
   expect(reply?.data.error).toMatchObject({
     problems: [
@@ -122,7 +122,7 @@ test("every problem of the data is named at its path", async () => {
   });
 });
 
-test("roles: owner, deployer, peer, anyone; a rule that fails lets nobody through", async () => {
+test("roles: owner, deployer, peer, anyone; a rule that fails admits nobody", async () => {
   const p = await base.clone();
   const set = { Action: "SET_ALLOWED", Data: { allowed: [DEPLOYER] } };
   const wire = { Action: "WIRE_PEERS", Data: { peers: { friend: PEER }, hash: "h" }, Epoch: "1" };
@@ -148,7 +148,7 @@ test("roles: owner, deployer, peer, anyone; a rule that fails lets nobody throug
   expect(await codeOf(p, { Action: "FOR_FUNCTION" })).toBe("INTERNAL");
 });
 
-test("a tag cannot pretend another sender, owner, time, slot, id or cron", async () => {
+test("a tag cannot fake a sender, owner, time, slot, id or cron", async () => {
   const p = await base.clone();
   const reply = await ask(p, {
     Action: "TIME",
@@ -168,7 +168,7 @@ test("a tag cannot pretend another sender, owner, time, slot, id or cron", async
   expect((await ask(p, { Action: "TIME", Cron: true }))?.data.cron).toBe(true);
 });
 
-test("epochs: missing and smaller ones are refused and counted, a larger one raises", async () => {
+test("epochs: missing and smaller ones are refused and counted, a larger one is adopted", async () => {
   const p = await base.clone();
   const drain = (epoch: Record<string, string>) => codeOf(p, { Action: "DRAIN", From: OWNER, Tags: epoch });
   expect(await drain({})).toBe("STALE_EPOCH");
@@ -185,7 +185,7 @@ test("epochs: missing and smaller ones are refused and counted, a larger one rai
   expect(reply?.data.statistics).toMatchObject({ staleEpochs: 7, refused: 7, errors: 0 });
 });
 
-test("an epoch is raised by a message that can be used only", async () => {
+test("only a valid message raises the epoch", async () => {
   const p = await base.clone();
   expect(await codeOf(p, { Action: "RETIRE", Epoch: "50" })).toBe("FORBIDDEN");
   expect(await codeOf(p, { Action: "WIRE_PEERS", From: OWNER, Epoch: "60", Data: { peers: 5 } })).toBe(
@@ -194,7 +194,7 @@ test("an epoch is raised by a message that can be used only", async () => {
   expect((await ask(p, { Action: "Info" }))?.data.epoch).toBe(1);
 });
 
-test("a load of an earlier epoch is refused by a value and counted; nothing of it runs", async () => {
+test("a load of an earlier epoch is refused by a value and counted; none of it runs", async () => {
   const p = await base.clone();
   const refused = await p.load({ epoch: 0, source: 'error("must not run")' });
   expect(refused.error).toBeUndefined();
@@ -216,7 +216,7 @@ test("a load of an earlier epoch is refused by a value and counted; nothing of i
   });
 });
 
-test("retired: everything but the fleet's own actions answers GONE; resumed: as before", async () => {
+test("retired: all but the fleet's own actions answer GONE; resumed: as before", async () => {
   const p = await base.clone();
   const control = (action: string) => codeOf(p, { Action: action, From: OWNER, Epoch: "1" });
   expect(await control("DRAIN")).toBe("ok");
@@ -233,7 +233,7 @@ test("retired: everything but the fleet's own actions answers GONE; resumed: as 
   expect(await codeOf(p, { Action: "PING" })).toBe("ok");
 });
 
-test("wiring replaces the whole table and refuses what is no process id", async () => {
+test("wiring replaces the whole table and refuses what is not a process id", async () => {
   const p = await base.clone();
   const wire = (peers: unknown) =>
     ask(p, { Action: "WIRE_PEERS", From: OWNER, Epoch: "1", Data: { peers, hash: "h" } });
@@ -249,7 +249,7 @@ test("wiring replaces the whole table and refuses what is no process id", async 
   expect((await wire({}))?.text).toContain('"peers":{}');
 });
 
-test("On-Behalf-Of counts from the wired coordinator only", async () => {
+test("On-Behalf-Of is accepted only from the wired coordinator", async () => {
   const p = await base.clone();
   const coordinator = address("coordinator");
   await ask(p, {
@@ -266,9 +266,9 @@ test("On-Behalf-Of counts from the wired coordinator only", async () => {
 
 test.each([
   ["a peer", address("gate"), { ash: 1, [address("coordinator")]: 1 }],
-  ["no peer of it", "", { [address("gate")]: 1, [address("coordinator")]: 1 }],
+  ["not its peer", "", { [address("gate")]: 1, [address("coordinator")]: 1 }],
 ])(
-  "On-Behalf-Of does not count from a peer called coordinator where the router is %s",
+  "On-Behalf-Of is not accepted from a peer named coordinator if the router is %s",
   async (_, router, by) => {
     const p = await base.clone();
     const [gate, coordinator] = [address("gate"), address("coordinator")];
@@ -280,7 +280,7 @@ test.each([
   },
 );
 
-test("audit: strangers' refusals are kept apart, so that they push out nothing", async () => {
+test("audit: refusals of strangers are kept apart, so that they displace nothing", async () => {
   const p = await base.clone();
   await ask(p, { Action: "SET_ALLOWED", From: OWNER, Data: { allowed: [DEPLOYER] } });
   for (let i = 0; i < 120; i++) await p.send({ From: address(`s${i}`), Action: "RETIRE", Epoch: "9" });
@@ -321,7 +321,7 @@ test("the log is a ring that LOGGING_CONFIG filters", async () => {
   expect(entries.at(-1)?.text).toHaveLength(1000);
 });
 
-test("a program that knows nothing of the fleet is observable, keeps its inbox and its handlers", async () => {
+test("a program without the fleet's code is observable, and keeps its inbox and its handlers", async () => {
   const p = await boot("token", { source: FOREIGN });
   expect((await ask(p, { Action: "Info", Swallow: "yes" }))?.data).toMatchObject({
     name: "token",
@@ -341,7 +341,7 @@ test("a program that knows nothing of the fleet is observable, keeps its inbox a
   expect(await codeOf(p, { Action: "Balance" })).toBe("GONE");
 });
 
-test("what a program's own handler took and let go on is not called unknown", async () => {
+test("an action that a program's own handler processed and passed on is not unknown", async () => {
   const p = await boot("token", {
     source: `${FOREIGN}
 Handlers.add("mint", function(m) return m.Action == "Mint" and "continue" end, function(m) Balances[m.From] = 1 end)
@@ -350,15 +350,15 @@ Handlers.add("mint", function(m) return m.Action == "Mint" and "continue" end, f
   const minted = await p.send({ From: STRANGER, Action: "Mint" });
   expect(minted.messages).toEqual([]);
   expect(await p.value(`Balances["${STRANGER}"]`)).toBe(1);
-  // Who only watches everything knows no action.
+  // A handler that watches every message does not define an action.
   expect(await codeOf(p, { Action: "Burn" })).toBe("UNKNOWN_ACTION");
-  // Nor is a late answer of another program's a request.
+  // A late answer of another program is not a request.
   expect((await p.send({ From: STRANGER, Action: "Burn", Tags: { "X-Reference": "5" } })).messages).toEqual(
     [],
   );
 });
 
-test("an Eval by a stranger changes nothing and says so", async () => {
+test("a stranger's Eval changes nothing, and the output shows it", async () => {
   const p = await base.clone();
   const result = await p.send({ From: STRANGER, Action: "Eval", Data: "Owner = 'me'" });
   expect(result.output).toContain("New Message From");
@@ -366,7 +366,7 @@ test("an Eval by a stranger changes nothing and says so", async () => {
 });
 
 test.each(["aos2_0_1.wasm", "aos2_0_6.wasm"])(
-  "on %s too",
+  "the library works on %s too",
   async (image) => {
     const p = await boot("counter", { source: COUNTER, image });
     expect((await ask(p, { Action: "ADD", Data: { by: 2 } }))?.data).toMatchObject({ success: true, n: 2 });
@@ -384,7 +384,7 @@ test.each(["aos2_0_1.wasm", "aos2_0_6.wasm"])(
   60_000,
 );
 
-test("what nobody reads cannot fill the memory", async () => {
+test("unread data cannot fill the memory", async () => {
   const p = await base.clone();
   for (let i = 0; i < 110; i++) await p.send({ From: STRANGER, Data: "small" });
   await p.send({ From: STRANGER, Action: "Eval", Data: "x".repeat(100_000) });

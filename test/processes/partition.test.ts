@@ -1,4 +1,4 @@
-/** Requests of keys that are on their way to another process, and of all others meanwhile. */
+/** Requests by keys that are being moved to another process, and all other requests meanwhile. */
 import { beforeAll, expect, test } from "vitest";
 import { bucket } from "../router/reference.ts";
 import { type Aos, address, boot } from "./aos.ts";
@@ -36,21 +36,21 @@ beforeAll(async () => {
 const earn = async (key: string, tags: object) =>
   (await p.send({ Action: "EARN", Data: { player: key }, ...tags })).reply?.data;
 
-test("a request that the router carries for a player is served by its key", async () => {
+test("a request that the router forwards for a player is served by its key", async () => {
   const carried = (key: string) => ({ From: COORDINATOR, "Traffic-Key": key, "On-Behalf-Of": PLAYER });
   expect(await earn(stays, carried(stays))).toMatchObject({ sum: 1 });
   expect(await earn(moved, carried(moved))).toMatchObject({ error: { code: "DRAINING" } });
   expect(await earn(stays, { From: COORDINATOR, "Traffic-Key": stays })).toMatchObject({ sum: 2 });
 });
 
-test("nobody else says whose request it is", async () => {
+test("only the router can name a request's key", async () => {
   const refused = { error: { code: "DRAINING" } };
   expect(await earn(stays, { From: STRANGER, "Traffic-Key": stays })).toMatchObject(refused);
   expect(await earn(stays, { From: STRANGER })).toMatchObject(refused);
   expect(await earn(stays, { From: COORDINATOR, "On-Behalf-Of": PLAYER })).toMatchObject(refused);
 });
 
-test("when the keys are back all requests are served", async () => {
+test("once the keys are back all requests are served", async () => {
   await p.send({ Action: "UNSEAL_KEYS", Epoch: "1", Data: HALF });
   expect(await earn(moved, { From: STRANGER })).toMatchObject({ sum: 1 });
 });

@@ -6,7 +6,7 @@ const STRANGER = address("stranger");
 const probe = (world: World, data: object = {}) =>
   world.send("coordinator", { From: OWNER, Action: "PROBE_PEERS", Data: data });
 
-test("calls every wired peer, and tells which process answered under which name", async () => {
+test("calls every wired peer, and reports which process answered under which name", async () => {
   const world = await fleet(["coordinator", "shop", "pokemon"], {
     peers: { coordinator: ["shop", "pokemon"], shop: [], pokemon: [] },
   });
@@ -33,7 +33,7 @@ test("calls every wired peer, and tells which process answered under which name"
   expect(refused.deliveries).toHaveLength(1);
 });
 
-test("a peer without the library is not asked, and not called silent", async () => {
+test("a peer without the library is not asked, and not reported as silent", async () => {
   const world = await fleet(["coordinator", "shop"], {
     peers: { coordinator: ["shop", "token"], shop: [] },
     withoutLibrary: ["token"],
@@ -49,7 +49,7 @@ test("a peer without the library is not asked, and not called silent", async () 
   });
 });
 
-test("a peer that does not answer is told apart, at the next message after its time", async () => {
+test("a peer that does not answer is reported, at the next message after its time", async () => {
   const world = await fleet(["coordinator", "shop"], { peers: { coordinator: ["shop", "away"], shop: [] } });
   const { reply } = await probe(world, { timeout: 5000 });
   expect(reply).toBeUndefined();

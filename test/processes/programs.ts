@@ -1,6 +1,6 @@
-/** Small programs that the tests of the library load. */
+/** Small programs that the library's tests load. */
 
-/** Counts; fails on request in every way that a handler can fail. */
+/** Counts, and fails on request in every way that a handler can fail. */
 export const COUNTER = `
 local fleet = require("fleet")
 fleet.process { name = "counter", processType = "COUNTER", version = "1.0.0", capabilities = { "COUNTING" } }
@@ -53,7 +53,7 @@ fleet.invariant("never below zero", function() return S.n >= 0, "n is " .. S.n e
 fleet.check("room", "LIVENESS", function() return S.n < 1000, "n is " .. S.n end)
 `;
 
-/** A program that was never written for the fleet: a catch-all first, its own handlers, an inbox that it reads. */
+/** A program that was not written for the fleet: a catch-all first, its own handlers, an inbox that it reads. */
 export const FOREIGN = `
 Balances = Balances or {}
 Seen = Seen or 0

@@ -41,7 +41,7 @@ test.each<[string, object, string[]]>([
   ["BATTLE_RESULT", { ...RESULT, turns: -1 }, ["turns"]],
   ["BATTLE_RESULT", { ...RESULT, players: ["a"] }, ["players"]],
   ["ANYTHING", { x: 1 }, []],
-])("%s with %j breaks %j", async (action, data, paths) => {
+])("%s with %j violates %j", async (action, data, paths) => {
   const reply = await judge(base, action, data);
   expect((reply.violations as { path: string }[]).map((each) => each.path)).toEqual(paths);
   expect(reply).toMatchObject({
@@ -52,7 +52,7 @@ test.each<[string, object, string[]]>([
   });
 });
 
-test("five violations and what is allowed is marked for review", async () => {
+test("five violations are allowed, then the player is marked for review", async () => {
   const p = await base.clone();
   await p.eval("Fleet.store.states.incidents.byPlayer = {} Fleet.store.states.incidents.players = 0");
   for (let i = 0; i < 5; i++) {
@@ -66,14 +66,14 @@ test("five violations and what is allowed is marked for review", async () => {
   });
 });
 
-test("a stranger is judged in its own name, whomever it names", async () => {
+test("a stranger is judged under its own name, whatever name it gives", async () => {
   const p = await base.clone();
   expect((await judge(p, "PURCHASE", { quantity: -1 }, STRANGER)).playerId).toBe(STRANGER);
   const rate = await ask(p, "RATE_CHECK", { playerId: EVE, action: "X" }, STRANGER);
   expect(rate.playerId).toBe(STRANGER);
 });
 
-test("bans are by deployers, in force until their time, and known to every verdict", async () => {
+test("bans are set by deployers, apply until their time, and are in every verdict", async () => {
   const p = await base.clone();
   const ban = (data: object, from = OWNER) =>
     ask(p, "BAN_PLAYER", { playerId: EVE, reason: "cheats", ...data }, from);
@@ -94,7 +94,7 @@ test("bans are by deployers, in force until their time, and known to every verdi
 });
 
 describe("rates", () => {
-  test("a bucket empties, fills by scheduler time, never beyond its size, and each player and action has its own", async () => {
+  test("a bucket empties, refills by scheduler time up to its size, and each player and action has its own", async () => {
     const p = await base.clone();
     await ask(p, "RATE_LIMITS", { action: "MOVE", capacity: 3, perSecond: 0.5 }, OWNER);
     const start = p.now;
@@ -117,7 +117,7 @@ describe("rates", () => {
     expect(await take(1000)).toEqual([false, 0, 1000]);
     expect(await take(2000)).toEqual([true, 0, undefined]);
     expect(await take(1_000_000, { cost: 3 })).toEqual([true, 0, undefined]);
-    // Time that goes back gives nothing.
+    // Time that goes back adds nothing.
     expect((await take(500))[0]).toBe(false);
     expect((await ask(p, "RATE_CHECK", { action: "MOVE", cost: 4 })).error?.code).toBe("INVALID_DATA");
     expect((await ask(p, "RATE_LIMITS", { action: "MOVE", capacity: 1, perSecond: 1 })).error?.code).toBe(
@@ -151,7 +151,7 @@ describe("rates", () => {
   });
 });
 
-test("rules of a deployer's own: refused when they cannot be used, then judged like the built-in ones", async () => {
+test("custom rules are refused if they are unusable, then judged like the built-in ones", async () => {
   const p = await base.clone();
   const set = (schema: object, from = OWNER) => ask(p, "SET_RULE", { action: "TRADE", schema }, from);
   expect((await set({}, BATTLE)).error?.code).toBe("FORBIDDEN");
@@ -180,7 +180,7 @@ test("rules of a deployer's own: refused when they cannot be used, then judged l
   expect((await judge(p, "TRADE", { price: 1, with: { id: "p1" } })).allowed).toBe(true);
 });
 
-test("incidents: peers report, each once; grave ones reach the admin process as alerts", async () => {
+test("incidents: peers report each once; serious ones reach the admin process as alerts", async () => {
   const w = await fleet(["security", "admin"]);
   const report = (severity: string, correlation: string, from = w.get("admin").id) =>
     w.send("security", {
@@ -200,7 +200,7 @@ test("incidents: peers report, each once; grave ones reach the admin process as 
   expect(alerts).toMatchObject([{ type: "SECURITY_ALERT", source: EVE, level: "CRITICAL", state: "OPEN" }]);
 });
 
-test("the trail tells what was decided, by player and since a number, and is a ring", async () => {
+test("the trail lists decisions, by player and from a number on, and is a ring", async () => {
   const p = await base.clone();
   await ask(p, "BAN_PLAYER", { playerId: EVE, reason: "r" }, OWNER);
   for (let i = 0; i < 3; i++) await judge(p, "PURCHASE", { quantity: 1 });

@@ -27,7 +27,7 @@ async function ask(p: Aos, Action: string, tags: Record<string, string> = {}, Fr
 const json = async (...given: Parameters<typeof ask>): Promise<Record<string, unknown>> =>
   JSON.parse((await ask(...given)).data) as Record<string, unknown>;
 
-describe.each(["aos2_0_1.wasm", "aos2_0_6.wasm"])("a token with an Info of its own, %s", (image) => {
+describe.each(["a token with its own Info, %s", "aos2_0_6.wasm"])("a token with an Info of its own, %s", (image) => {
   let p: Aos;
   beforeAll(async () => {
     p = await boot("token", { source: TOKEN, image });
@@ -39,7 +39,7 @@ describe.each(["aos2_0_1.wasm", "aos2_0_6.wasm"])("a token with an Info of its o
     expect(tags).toMatchObject({ Ticker: "TKN", Denomination: "12", Name: "Token", Logo: "logo-id" });
   });
 
-  test("the fleet's answer is at Fleet.Info, and at Info for whoever says that it means the fleet's", async () => {
+  test("has the fleet's answer at Fleet.Info, and at Info for a sender that asks for the fleet's", async () => {
     const info = { success: true, name: "token", status: "ACTIVE" };
     expect(await json(p, "Fleet.Info")).toMatchObject(info);
     expect((await ask(p, "Fleet.Info")).tags.Action).toBe("Fleet.Info-Response");
@@ -47,13 +47,13 @@ describe.each(["aos2_0_1.wasm", "aos2_0_6.wasm"])("a token with an Info of its o
     expect((await ask(p, "Info", FLEET_REQUEST)).tags.Action).toBe("Info-Response");
   });
 
-  test("a catch-all hides nothing of the fleet's, and a message is the program's by its action alone", async () => {
+  test("hides nothing of the fleet's with a catch-all, and gets messages by their action alone", async () => {
     expect(await json(p, "HEALTH_CHECK", { Loud: "1" })).toMatchObject({ healthStatus: "HEALTHY" });
     expect((await ask(p, "Balance", { Loud: "1" })).data).toBe("0");
     expect((await ask(p, "Info", { Loud: "1" })).data).toBe("own");
   });
 
-  test("a control action is the program's, but for the one that carries the epoch of a run", async () => {
+  test("gets control actions, except those that carry a run's epoch", async () => {
     expect((await ask(p, "DRAIN")).data).toBe("paused");
     expect((await ask(p, "DRAIN", {}, OWNER)).data).toBe("paused");
     expect(await json(p, "DRAIN", { Epoch: "1" })).toMatchObject({ error: { code: "FORBIDDEN" } });
@@ -63,7 +63,7 @@ describe.each(["aos2_0_1.wasm", "aos2_0_6.wasm"])("a token with an Info of its o
     expect(await json(q, "Info")).toMatchObject({ status: "DRAINING" });
   });
 
-  test("the load and the fleet's Info name what the program answers itself", async () => {
+  test("lists the actions that it answers itself in the load's report and in the fleet's Info", async () => {
     const expected = [
       { action: "DRAIN", handler: "pause" },
       { action: "Info", handler: "info" },
@@ -83,7 +83,7 @@ test.each([
   ["function() return true end", "fleet"],
   ['{ Action = "_" }', "fleet"],
   ["function(msg) return msg.nothing.there end", "fleet"],
-])("pattern %s: %s", async (pattern, who) => {
+])("pattern %s is answered by: %s", async (pattern, who) => {
   const p = await boot("token", { source: answers(pattern) });
   const { data } = await ask(p, "Info");
   expect(data === "own" ? "own" : "fleet").toBe(who);
@@ -91,7 +91,7 @@ test.each([
   await p.drop();
 });
 
-test("every name that the plan warns of is one that a process answers, and none is left out", async () => {
+test("every name that the plan warns about is answered by a process, and none is missing", async () => {
   const p = await boot("counter", { source: COUNTER });
   const own = [
     "ADD",

@@ -34,7 +34,7 @@ describe("a handler that fails leaves no trace", () => {
     const result = await add(p, { by: 5, fail });
     expect(result.error).toBeUndefined();
     expect(result.reply?.data.error?.code).toBe(code);
-    // The owner is told of a fault by a message of its own.
+    // The owner is notified of a fault in a message of its own.
     const isError = (name: string, value: string) => name === "Action" && value === "Error";
     const others = result.messages.filter(
       ({ Tags }) => !Tags.some(({ name, value }) => isError(name, value)),
@@ -43,7 +43,7 @@ describe("a handler that fails leaves no trace", () => {
     expect(await states(p)).toEqual(before);
     expect(await p.value("Fleet.store.calls.count")).toBe(0);
     expect(await p.value("#Handlers.list")).toBe(await base.value("#Handlers.list"));
-    // The tables are the same ones: a reference that the program took at its start still works.
+    // The tables are the same: a reference that the program took at its start still works.
     expect((await add(p, { by: 3 })).reply?.data.n).toBe(5);
     expect(await p.value("Fleet.store.states.counter.nested.list")).toEqual([{ by: 2 }, { by: 3 }]);
     expect(await p.value("Fleet.store.states.history")).toEqual([2, 3]);
@@ -55,7 +55,7 @@ describe("a handler that fails leaves no trace", () => {
     await p.drop();
   });
 
-  test("faults are counted, logged with their line and make the process unhealthy", async () => {
+  test("and its faults are counted, logged with their line, and make the process unhealthy", async () => {
     const p = await base.clone();
     for (let i = 0; i < 20; i++) await add(p, { by: 1, fail: "nil" });
     const logs = (await p.send({ Action: "LOGS", Data: { level: "ERROR" } })).reply?.data.entries as {
@@ -75,7 +75,7 @@ describe("once", () => {
   const once = (p: Aos, data: object, correlation: string, from = STRANGER) =>
     p.send({ From: from, Action: "ADD_ONCE", Data: data, "Correlation-Id": correlation });
 
-  test("a repeat gets the earlier reply and does not run", async () => {
+  test("returns the earlier reply to a repeat, without running again", async () => {
     const p = await base.clone();
     const first = await once(p, { by: 1 }, "x");
     const again = await once(p, { by: 99 }, "x");
@@ -87,7 +87,7 @@ describe("once", () => {
     ).toBe(6);
   });
 
-  test("a refusal is repeated too; a fault may be tried again", async () => {
+  test("repeats a refusal too, and retries after a fault", async () => {
     const p = await base.clone();
     expect((await once(p, { by: 1, fail: "refused" }, "r")).reply?.data.error?.code).toBe("TOO_BAD");
     expect((await once(p, { by: 1 }, "r")).reply?.data.error?.code).toBe("TOO_BAD");
@@ -96,7 +96,7 @@ describe("once", () => {
     expect((await once(p, { by: 1 }, "f")).reply?.data.n).toBe(3);
   });
 
-  test("256 are remembered, not more", async () => {
+  test("remembers 256 requests, not more", async () => {
     const p = await base.clone();
     await once(p, { by: 1 }, "first");
     for (let i = 0; i < 255; i++) await once(p, { by: 1 }, `c${i}`);
@@ -158,7 +158,7 @@ describe("export and import", () => {
     ["no digest", (e: { state: unknown; digest: string }) => ({ state: e.state }), "INVALID_DATA"],
     ["another shape", () => ({ state: { a: 1 }, digest: sha256('{"a":1}') }), "BAD_STATE"],
     [
-      "a state that is no table",
+      "a state that is not a table",
       () => {
         const state = { schema: 1, stateVersion: "1", states: { counter: 5 } };
         return { state, digest: sha256(canonicalJson(state)) };
@@ -166,7 +166,7 @@ describe("export and import", () => {
       "BAD_STATE",
     ],
     [
-      "a state that breaks an invariant",
+      "a state that violates an invariant",
       () => {
         const state = {
           schema: 1,
@@ -193,7 +193,7 @@ describe("export and import", () => {
     expect(await exported(p)).toEqual(before);
   });
 
-  test("what cannot be moved is named", async () => {
+  test("state that cannot be moved is named", async () => {
     const p = await base.clone();
     await p.eval("Fleet.store.states.counter.nested.f = print");
     expect((await p.send({ Action: "EXPORT_STATE" })).reply?.data.error).toMatchObject({
@@ -215,7 +215,7 @@ describe("a load in place", () => {
   const THREE = `${TWO} fleet.migrate { from = "2", to = "3", up = function() S.log = { S.total } end }`;
   const read = async (p: Aos) => (await p.send({ From: STRANGER, Action: "READ" })).reply?.data;
 
-  test("keeps states, drops actions that are gone, migrates up and, for an earlier program, down", async () => {
+  test("keeps states, drops removed actions, migrates up and, for an earlier program, down", async () => {
     const p = await base.clone();
     await p.load({ epoch: 2, version: "2.0.0", source: VERSION(TWO) });
     expect(await read(p)).toEqual({ success: true, total: 20 });
@@ -234,7 +234,7 @@ describe("a load in place", () => {
     expect((await add(p, { by: 1 })).reply?.data.n).toBe(3);
   });
 
-  test("is undone as a whole when there is no way down, an invariant breaks or the program fails", async () => {
+  test("is undone completely if there is no migration down, an invariant breaks or the program fails", async () => {
     const p = await base.clone();
     await p.load({ epoch: 2, version: "3.0.0", source: VERSION(THREE) });
     expect(await read(p)).toEqual({ success: true, total: 20, log: [20] });
@@ -258,13 +258,13 @@ describe("a load in place", () => {
     expect((await p.send({ Action: "Info" })).reply?.data).toMatchObject({ version: "3.0.0", epoch: 2 });
   });
 
-  test("a fresh process has the newest shape and migrates nothing", async () => {
+  test("migrates nothing in a new process, which has the newest shape", async () => {
     const p = await boot("counter", { source: VERSION(THREE) });
     expect(await read(p)).toEqual({ success: true, n: 0 });
     expect((await p.send({ Action: "Info" })).reply?.data.stateVersion).toBe("3");
   });
 
-  test("the same program again changes nothing", async () => {
+  test("changes nothing with the same program", async () => {
     const p = await base.clone();
     const before = await states(p);
     await p.load({ source: COUNTER });
@@ -274,7 +274,7 @@ describe("a load in place", () => {
     expect(await p.value("#Handlers.list")).toBe(await base.value("#Handlers.list"));
   });
 
-  test("an owner's Eval cannot break out: a fault in it leaves the process as it was", async () => {
+  test("contains an owner's Eval: a fault in it leaves the process unchanged", async () => {
     const p = await base.clone();
     expect((await p.eval("Fleet.store.states.counter.n = 77 error('no')")).error).toContain("no");
     expect((await add(p, { by: 1 })).reply?.data.n).toBe(3);

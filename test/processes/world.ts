@@ -1,4 +1,4 @@
-/** Several processes and the post between them, in memory. */
+/** Several processes and the delivery between them, in memory. */
 import {
   type Aos,
   address,
@@ -10,10 +10,10 @@ import {
   type SendOptions,
 } from "./aos.ts";
 
-/** Scheduler milliseconds between a message and what it makes another process receive. */
+/** Scheduler milliseconds between a message and the one it causes at another process. */
 const PUSH_MS = 100;
 
-/** One message that was handed over. */
+/** One message that was delivered. */
 export interface Delivery extends Reply {
   from: string;
 }
@@ -21,23 +21,23 @@ export interface Delivery extends Reply {
 export interface WorldResult {
   /** The first message back to the sender with an action that ends in `-Response`. */
   reply: Reply | undefined;
-  /** Everything that was handed over or left for somebody outside, in order. */
+  /** Everything that was delivered or left for an outside address, in order. */
   deliveries: Delivery[];
 }
 
 export interface WorldOptions extends BootOptions {
-  /** name → names of its peers; by default everybody knows everybody. */
+  /** name → names of its peers; by default all processes are wired to each other. */
   peers?: Record<string, string[]>;
-  /** Names that everybody who calls them is told to be without the library. */
+  /** Names that their callers are told to be without the library. */
   withoutLibrary?: string[];
-  /** Drop a message: what a network that loses it would do. */
+  /** Drops a message, like a network that loses it. */
   lose?: (delivery: Delivery) => boolean;
 }
 
 export class World {
   readonly processes = new Map<string, Aos>();
   lose: ((delivery: Delivery) => boolean) | undefined;
-  /** Names of processes whose evaluations may end in an error: nothing comes of those. */
+  /** Names of processes whose evaluations may end in an error, without effect. */
   readonly mayFail = new Set<string>();
   #roots = 0;
 
@@ -47,12 +47,12 @@ export class World {
     return found;
   }
 
-  /** Sends to a process and delivers what follows until nothing is left. */
+  /** Sends to a process and delivers all resulting messages. */
   async send(name: string, options: SendOptions): Promise<WorldResult> {
     const first = this.get(name);
     const from = options.From ?? first.owner;
     this.#align();
-    // The network says of each message that it pushes for which first message it was.
+    // The network names the first message of each chain that it pushes.
     const root = options.Id ?? address(`message-${++this.#roots}`);
     const started = await first.send({ ...options, From: from, Id: root });
     if (started.error !== undefined) throw new Error(`${name}: ${started.error}`);
@@ -85,13 +85,13 @@ export class World {
     return { reply, deliveries };
   }
 
-  /** Lets scheduler time pass for everybody. */
+  /** Makes scheduler time pass for every process. */
   advance(ms: number): void {
     this.#align();
     for (const each of this.processes.values()) each.now += ms;
   }
 
-  /** Wires every process with the ids of its peers. */
+  /** Wires every process with its peers' ids. */
   async wire(
     peers: Record<string, string[]> = {},
     epoch = 1,
@@ -108,7 +108,7 @@ export class World {
         Data: {
           peers: ids,
           hash: "wiring",
-          // As the deployer does: a table in which everybody has the library says nothing of it.
+          // Like the deployer: a table in which every process has the library does not mention it.
           ...(withoutLibrary.some((each) => ids[each])
             ? { withoutLibrary: withoutLibrary.filter((each) => ids[each]) }
             : {}),
