@@ -120,7 +120,7 @@ describe.each([
   ["the further half", OLD, half],
   ["the member's own", NEW, "calc"],
 ])("%s lost a handler:", (_, id, name) => {
-  test.each([["%s has a row for each half"], ["statistics"]])("%s has a row for each half", async (command) => {
+  test.each([["status"], ["statistics"]])("%s has a row for each half", async (command) => {
     const ran = await run([command, "--json"], { fleet: await opened({}, [id]) });
     const { processes } = ran.json<{ processes: { name: string; processId: string }[] }>();
     expect(processes.map((one) => [one.name, one.processId])).toEqual([

@@ -278,7 +278,7 @@ describe("a verdict", () => {
       },
     );
 
-    it.each(["does not pass by %s alone if all were faults", "health", "latency"])("nor by %s alone where all were faults", (kind) => {
+    it.each(["refusals", "health", "latency"])("does not pass by %s alone if all were faults", (kind) => {
       const green = { ...metrics(0, 54), latencies: Array(54).fill(20) };
       const measured = of({ green, blue: metrics(60, 0, 0, Array(60).fill(20)) });
       expect(judge(rule({ kind }), measured)).toMatchObject({

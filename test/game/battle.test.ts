@@ -249,7 +249,7 @@ test("a battle moves to another process and continues there with the same result
 });
 
 describe("in a battle, nobody", () => {
-  test.each(["outside it may %s", "FORFEIT", "CLAIM_TIMEOUT"])("else may %s in a battle", async (action) => {
+  test.each(["SUBMIT_MOVE", "FORFEIT", "CLAIM_TIMEOUT"])("outside it may %s", async (action) => {
     const id = `closed-${action.toLowerCase().replace("_", "-")}`;
     await friendly([[member("a")], [member("b")]], id);
     const { data } = await ask(world, "battle", STRANGER, action, { battleId: id, move: "tackle" });

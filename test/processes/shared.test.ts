@@ -27,7 +27,7 @@ async function ask(p: Aos, Action: string, tags: Record<string, string> = {}, Fr
 const json = async (...given: Parameters<typeof ask>): Promise<Record<string, unknown>> =>
   JSON.parse((await ask(...given)).data) as Record<string, unknown>;
 
-describe.each(["a token with its own Info, %s", "aos2_0_6.wasm"])("a token with an Info of its own, %s", (image) => {
+describe.each(["aos2_0_1.wasm", "aos2_0_6.wasm"])("a token with its own Info, %s", (image) => {
   let p: Aos;
   beforeAll(async () => {
     p = await boot("token", { source: TOKEN, image });

@@ -33,7 +33,7 @@ it("takes over a process by its id, and by its name", async () => {
   expect(stack.net.oracle.counts().processes).toBe(1);
 });
 
-it("lists the choice when the name has several", async () => {
+it("lists the candidates when several processes have the name", async () => {
   stack = await simulatedStack();
   const one = await createProcess(await stack.inputs("old"));
   const other = await simulatedStack({ net: stack.net });

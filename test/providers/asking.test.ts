@@ -16,20 +16,20 @@ const place = { name: "battle", generation: 1, processId: idOf("battle") };
 const Any = z.looseObject({});
 
 describe("a control message", () => {
-  test("is not failed by an answer to another message that its evaluation brought", async () => {
+  test("does not fail because of a reply to another message in its evaluation", async () => {
     const ours = toUs({ Action: "DRAIN-Response", "Correlation-Id": "message-0" }, '{"success":true,"n":1}');
     const one = session(() => ({ messages: [TIMEOUT, ours] }));
     expect(await ask(one, { ...place, action: "DRAIN", epoch: 1 }, Any, budgetOf(5))).toMatchObject({ n: 1 });
   });
 
-  test("is not answered by it either", async () => {
+  test("does not take such a reply as its answer either", async () => {
     const one = session(() => ({ messages: [TIMEOUT] }));
     const asked = ask(one, { ...place, action: "DRAIN", epoch: 1 }, Any, budgetOf(5));
     await expect(asked).rejects.toMatchObject({ code: "NO_REPLY" });
   });
 });
 
-test("a plain program's reply is read in its own shape", async () => {
+test("accepts a plain program's reply in its own shape", async () => {
   const one = session(({ tags }) => ({
     messages: [TIMEOUT, toUs({ "X-Reference": tags.Reference ?? "" }, "222")],
   }));
@@ -42,14 +42,14 @@ test("a plain program's reply is read in its own shape", async () => {
 
 describe("a declared probe", () => {
   const probe = { action: "Move", data: {}, expect: {} };
-  test("takes a plain program's reply, and no other's", async () => {
+  test("accepts a plain program's reply, and no other program's", async () => {
     const one = session(() => ({ messages: [TIMEOUT, toUs({}, '{"moves":222}')] }));
     await proveProbe(one, place, { ...probe, expect: { moves: 222 } }, budgetOf(5));
     const wrong = proveProbe(one, place, { ...probe, expect: { moves: 1 } }, budgetOf(5));
     await expect(wrong).rejects.toMatchObject({ code: "PROBE_FAILED" });
   });
 
-  test("is failed by a tag Error", async () => {
+  test("fails on a tag Error", async () => {
     const one = session(() => ({ messages: [toUs({ Error: "no such place" }, "")] }));
     await expect(proveProbe(one, place, probe, budgetOf(5))).rejects.toMatchObject({ code: "PROBE_FAILED" });
   });

@@ -9,7 +9,7 @@ afterEach(async () => {
   await stack.close();
 });
 
-/** Every dry word of the unit about the export fails; all else goes on. */
+/** Every dry run of an export fails; everything else works. */
 function noExports(status: number): () => void {
   const ids = new Set<string>();
   const watch = stack.net.faults.add({
@@ -34,7 +34,7 @@ function noExports(status: number): () => void {
 const edited = async (name: string) =>
   checked(await stack.inputs(name, { reason: "edited" }, { timeoutSeconds: 20 }));
 
-test("a state that could not be kept stops the change, with a code and a way on, and the next run goes on", async () => {
+test("a state that cannot be kept stops the change with a code and a remedy, and the next run continues", async () => {
   stack = await simulatedStack();
   const shop = await createProcess(await stack.inputs("shop"));
   const calm = noExports(403);
@@ -55,7 +55,7 @@ test("a state that could not be kept stops the change, with a code and a way on,
   expect(stack.evalsOf("shop")).toBe(2);
 });
 
-test("a repair, which loads the code again that was there, does not stop for it", async () => {
+test("a repair, which loads the same code again, continues without a backup", async () => {
   stack = await simulatedStack();
   const inputs = await stack.inputs("shop");
   const shop = await createProcess(inputs);
@@ -67,7 +67,7 @@ test("a repair, which loads the code again that was there, does not stop for it"
   expect(outs).toMatchObject({ health: { status: "HEALTHY" }, drift: [] });
 });
 
-test("a run that was told to go on without a backup does, and says so", async () => {
+test("a run that may continue without a backup does so, and reports it", async () => {
   stack = await simulatedStack();
   const shop = await createProcess(await stack.inputs("shop"));
   await endRun();

@@ -8,7 +8,7 @@ afterEach(() => stack.close());
 
 const tags = { "Cron-Interval": "10-minutes", "Cron-Tag-Action": "TICK" };
 
-/** Makes the messenger unit forget a process' crons, as one does that lost its cache; false when it drove none. */
+/** Makes the messenger unit forget a process' crons, like one that lost its cache; false if it drove none. */
 async function forget(processId: string): Promise<boolean> {
   const { raw } = await (await makeWallet()).sign({ data: "monitor", tags: [], target: processId });
   const answer = await fetch(`${stack.net.endpoints.muUrl}/monitor/${processId}`, {
@@ -20,20 +20,20 @@ async function forget(processId: string): Promise<boolean> {
   return answer.ok;
 }
 
-test("crons that a messenger unit forgot are asked for again by a refresh, which finds nothing wrong", async () => {
+test("a refresh requests crons again that a messenger unit forgot, and finds nothing wrong", async () => {
   stack = await simulatedStack();
   const clock = await createProcess(await stack.inputs("clock", {}, { tags }));
   expect(await forget(clock.processId)).toBe(true);
   const { props } = await lifecycle.read("clock", clock);
   expect(props).toMatchObject({ health: { status: "HEALTHY" }, drift: [] });
   expect(await forget(clock.processId)).toBe(true);
-  // A unit that cannot be asked now is no finding about the process.
+  // A unit that does not answer is not a finding about the process.
   stack.net.faults.add({ on: "mu.monitor", fault: { kind: "status", status: 403, body: "Forbidden" } });
   const again = await lifecycle.read("clock", props);
   expect(again.props).toEqual(props);
 });
 
-test("a stack that gives a cron up has it driven no longer, and says so in the plan", async () => {
+test("a stack that removes a cron stops it, and announces that in the plan", async () => {
   stack = await simulatedStack();
   const clock = await createProcess(await stack.inputs("clock", {}, { tags }));
   const without = await checked(await stack.inputs("clock", {}, {}));

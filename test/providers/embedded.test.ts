@@ -21,7 +21,7 @@ import { status, stop } from "../../src/localnet/index.ts";
 import { fleet, member } from "../cli/fakes.ts";
 import { checked, configureOnce } from "./fixture.ts";
 
-/** Programs and modules that go by the upload, from the declaration to real aos on the embedded network. */
+/** Programs and modules that are uploaded, from the declaration to real aos on the embedded network. */
 
 const repository = process.cwd();
 const PARTS = 41;
@@ -73,7 +73,7 @@ const planned = (name: string, member: Record<string, unknown> = {}, home = ".fl
     () => undefined,
   );
 
-/** A member as its declaration says, as Pulumi hands it on. */
+/** A member as declared, in the form that Pulumi passes on. */
 async function inputs(name: string, member: Record<string, unknown> = {}, home = ".fleet") {
   const plan = await planned(name, member, home);
   const { declared, declaration } = plan.levels[0]?.[0] ?? {};
@@ -97,7 +97,7 @@ const create = async (...given: Parameters<typeof inputs>): Promise<ProcessOutpu
   (await lifecycle.create(await inputs(...given))).outs;
 const session = (home = ".fleet"): Promise<Session> => sessionFor(scopeOf(home), network);
 
-describe("a program of 4 MB on a network that takes messages of 200 kB", () => {
+describe("a program of 4 MB on a network that accepts messages of 200 kB", () => {
   let big: ProcessOutputs;
   const size = async () =>
     (
@@ -119,7 +119,7 @@ describe("a program of 4 MB on a network that takes messages of 200 kB", () => {
     const { ao, journal } = await session();
     const read = async (unit: string | undefined, id: string | undefined) =>
       (await fetch(`${unit}/${id}?process-id=${big.processId}`)).json();
-    // What was assigned is read from the gateway: the scheduler has no copy of it, and knows only the assignment.
+    // An assigned message is read from the gateway: the scheduler has no copy of it, and knows only the assignment.
     const { assignment } = journal.byId(evalId) ?? {};
     expect(await read(info?.suUrl, evalId)).toEqual({ error: "Message or Process not found" });
     expect(await read(info?.suUrl, assignment)).toMatchObject({
@@ -131,7 +131,7 @@ describe("a program of 4 MB on a network that takes messages of 200 kB", () => {
     expect(item).toMatchObject({ owner: big.owner, recipient: big.processId, tags: { Action: "Eval" } });
   }, 60_000);
 
-  test("that fails names the user's own line, and the process runs on as before", async () => {
+  test("fails at the user's own line, and the process keeps running unchanged", async () => {
     await put("processes/big/part37.lua", 'local t = nil\nreturn "x" .. t.name\n');
     const faulty = await inputs("big");
     await put("processes/big/part37.lua", await readFile("processes/big/part27.lua", "utf8"));
@@ -143,7 +143,7 @@ describe("a program of 4 MB on a network that takes messages of 200 kB", () => {
   }, 60_000);
 });
 
-describe("an error in a handler of it", () => {
+describe("an error in one of its handlers", () => {
   const place = "processes/big/price.lua:3:20: attempt to index a nil value (local 'shop')";
   const shown = [place, "  3 |   return { price = shop.price }", "                         ^"];
 
@@ -172,7 +172,7 @@ describe("an error in a handler of it", () => {
     expect(plain.stderr).toContain(place);
   }, 60_000);
 
-  test("an Eval that returns nothing is told with its slot; a stranger is told the owner and its own wallet", async () => {
+  test("in an Eval without a result shows the slot; a stranger sees the owner and the own wallet", async () => {
     const mine = await session();
     const done = await run(["call", "big", "Eval", "--raw", "--data", "Limit = 5"]);
     expect([done.code, done.stdout]).toEqual([
@@ -195,7 +195,7 @@ describe("an error in a handler of it", () => {
     expect(kept.stdout).toBe("5\n");
   }, 60_000);
 
-  test("is shown by fleet logs there, and the upload is known as the load that it was", async () => {
+  test("is shown by fleet logs there, and the upload is recognized as a load", async () => {
     const ran = await run(["logs", "big", "--errors"]);
     expect(ran.code).toBe(0);
     const lines = ran.stdout.split("\n");
@@ -204,7 +204,7 @@ describe("an error in a handler of it", () => {
       expect(at).toBeGreaterThan(-1);
       expect(lines.slice(at, at + 6).join("\n")).toContain(`error  ${place}`);
     }
-    // The load that failed: uploaded, and so read from the gateway.
+    // The failed load: uploaded, and therefore read from the gateway.
     expect(ran.stdout).toContain("error  processes/big/part37.lua:2:15: attempt to index a nil value");
     expect((await run(["logs", "big"])).stdout).toMatch(/Eval from .*\n {4}code {3}[0-9a-f]{64}/);
   }, 60_000);
@@ -217,7 +217,7 @@ describe("a process that is spawned with its code", () => {
     return (await history.range(made.processId, 0, 20)).map(({ action }) => action);
   };
 
-  test("needs no load, and gets later ones as any other", async () => {
+  test("needs no load, and gets later ones like any other", async () => {
     const made = await create("booted", boot);
     expect(made.health.status).toBe("HEALTHY");
     expect(made.revision).toMatchObject({ evalId: made.processId, sourceHash: made.bundle.hash });
@@ -229,7 +229,7 @@ describe("a process that is spawned with its code", () => {
     expect((await orderOf(made)).filter((action) => action === "Eval")).toHaveLength(1);
   }, 60_000);
 
-  test("whose code fails at the boot lives on, names the user's line, and takes the mended code", async () => {
+  test("survives an error at the boot, names the user's line, and accepts the fixed code", async () => {
     await put("processes/failing/process.lua", `${head("failing")}local t = nil\nt.x = 1\n`);
     const error = await create("failing", boot).catch((reason: unknown) => reason);
     expect((error as PartialFailure).message).toContain("processes/failing/process.lua:4:1");
@@ -240,14 +240,14 @@ describe("a process that is spawned with its code", () => {
     expect(outs.health.status).toBe("HEALTHY");
   }, 60_000);
 
-  test("that is too large for one message is loaded after the spawn", async () => {
+  test("is loaded after the spawn if it is too large for one message", async () => {
     const made = await create("large", boot);
     expect(made.health.status).toBe("HEALTHY");
     expect(made.revision?.evalId).not.toBe(made.processId);
   }, 60_000);
 });
 
-describe("an edit in place that assigns what messages gave", () => {
+describe("an edit in place that assigns state from messages", () => {
   const write = (state: string) =>
     put(
       "processes/notes/process.lua",
@@ -264,11 +264,11 @@ describe("an edit in place that assigns what messages gave", () => {
   const update = async (made: ProcessOutputs, member = {}): Promise<ProcessOutputs> =>
     (await lifecycle.update("id", made, await inputs("notes", member))).outs;
 
-  test("keeps it, and says so; code that had no library is named for what it assigns", async () => {
+  test("keeps the state and reports it; code without the library before is reported with what it assigns", async () => {
     await write("Notes = Notes or {}");
     const bare = await create("notes", { lib: false });
     await say(bare, "Add", "milk");
-    // The first load with the library finds another program's state: it is the code's, and not without a word.
+    // The first load with the library finds another program's state: it belongs to the code, and the report says so.
     await write("Notes = {}");
     const made = await update(bare);
     expect(await log()).toContain("notes reset Notes: assigned or changed by the code at load;");
@@ -287,12 +287,12 @@ describe("an edit in place that assigns what messages gave", () => {
   }, 60_000);
 });
 
-describe("a WebAssembly module of the project's own", () => {
+describe("a WebAssembly module of the project", () => {
   const own = { module: { wasm: "own.wasm" } };
   const published = async () =>
     (await session()).ao.find({ tags: { Type: "Module", Name: "ours" } }, budgetOf(10));
 
-  test("is published once, members that need it at the same time are spawned from it and work", async () => {
+  test("is published once, and members that need it at the same time are spawned from it and work", async () => {
     const member = { module: { ...own.module, tags: { Name: "ours" } } };
     const [one, two] = await Promise.all([create("one", member), create("two", member)]);
     const [module, ...others] = await published();
@@ -315,16 +315,16 @@ describe("a WebAssembly module of the project's own", () => {
       const [process] = await (await session()).ao.find({ ids: [made.processId] }, budgetOf(10));
       expect(process?.tags.Module).toBe(module?.id);
     }
-    // An update keeps it and looks for nothing.
+    // An update keeps it and looks up nothing.
     const { outs } = await lifecycle.update("id", one, await inputs("one", member));
     expect(outs.moduleId).toBe(module?.id);
-    // A machine without this journal finds it there.
+    // A machine without this journal finds it on the network.
     await create("two", member, ".other");
     expect(await published()).toHaveLength(1);
   }, 60_000);
 });
 
-test("the crons that a process was spawned with are driven, until it is retired", async () => {
+test("the crons that a process was spawned with are driven until it is retired", async () => {
   const tags = { "Cron-Interval": "1-second", "Cron-Tag-Action": "TICK" };
   const clock = await create("clock", { tags });
   const place = { name: "clock", generation: 1, processId: clock.processId };
@@ -346,7 +346,7 @@ test("the crons that a process was spawned with are driven, until it is retired"
     return ticks();
   };
   expect(await ticksOf(2)).toBeGreaterThanOrEqual(2);
-  // Asked for again, it is done once.
+  // A repeated request has no second effect.
   await lifecycle.update("clock", clock, await inputs("clock", { tags }));
   const driven = async () => {
     const { info } = await status(network.dir);

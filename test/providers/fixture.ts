@@ -15,24 +15,24 @@ export interface Stack {
   readonly net: Simnet;
   readonly home: string;
   readonly scope: { project: string; stack: string; home: string; build: string; ledger?: string };
-  /** Inputs of a process whose Lua text is scripted; the same `text` gives the same bundle. */
+  /** Inputs of a process with scripted Lua; the same `text` makes the same bundle. */
   inputs(
     name: string,
     script?: Script,
     extra?: Record<string, unknown>,
-    /** Whether the program says what it is, by `fleet.process`; a plain aos program does not. @default true */
+    /** Whether the program describes itself with `fleet.process`; a plain aos program does not. @default true */
     declares?: boolean,
   ): Promise<Record<string, unknown>>;
-  /** The AO processes of a member, as the network really has them. */
+  /** The AO processes of a member that exist on the network. */
   processesOf(name: string): { id: string; tags: Readonly<Record<string, string>> }[];
-  /** Evals that the network took for a member. */
+  /** The Evals that the network accepted for a member. */
   evalsOf(name: string): number;
   close(): Promise<void>;
 }
 
 let wallet: Promise<string> | undefined;
 
-/** One wallet for all stacks of a test file: the lifecycles of a provider process have one config. */
+/** One wallet for all stacks of a test file: the lifecycles of a provider process share one config. */
 export async function configureOnce(): Promise<void> {
   wallet ??= makeJwk().then(JSON.stringify);
   const jwk = await wallet;
@@ -99,7 +99,7 @@ export async function simulatedStack(
   };
 }
 
-/** Checked inputs, as Pulumi hands them on. */
+/** Checked inputs, in the form that Pulumi passes on. */
 export async function checked(raw: Record<string, unknown>): Promise<Record<string, unknown>> {
   const { inputs, failures } = await process.check({}, raw);
   if (failures.length > 0) throw new Error(JSON.stringify(failures));
@@ -110,7 +110,7 @@ export async function createProcess(raw: Record<string, unknown>): Promise<Proce
   return (await process.create(await checked(raw))).outs;
 }
 
-/** An Eval by the owner's own hand. */
+/** An Eval that the owner sends by hand. */
 export async function evaluate({ scope, net }: Stack, processId: string, lua: string): Promise<string> {
   const { ao } = await sessionFor(scope, { kind: "legacy", ...net.endpoints });
   const sent = await ao.send(

@@ -5,7 +5,7 @@ import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { keptLines } from "../../src/fleet/code/kept.ts";
 import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
-/** What a run says of a state after a load in place. */
+/** A run's report about a state after a load in place. */
 
 const HASH = "ab".repeat(32);
 
@@ -27,7 +27,7 @@ async function edited(kept: Record<string, unknown>, extra: Record<string, unkno
   return log();
 }
 
-test("a state that was saved is called kept when the process compared it, and what was put back is named", async () => {
+test("a saved state is reported as kept if the process compared it, with what was restored", async () => {
   const text = await edited({ globals: ["Notes"], states: ["seen"], changes: [change("Notes", "PUT_BACK")] });
   expect(text).toMatch(/notes saved state [0-9a-f]{8}, 1 state \(seen\), \d+ bytes/);
   expect(text).toContain("notes kept 1 state (seen), 1 global (Notes): as messages left it, compared after");
@@ -36,7 +36,7 @@ test("a state that was saved is called kept when the process compared it, and wh
   );
 });
 
-test("nothing is called kept that was not compared", async () => {
+test("nothing is reported as kept without a comparison", async () => {
   const made = await createProcess(await stack.inputs("notes", { state: { seen: { n: 1 } } }));
   await lifecycle.update(
     "id",
@@ -49,7 +49,7 @@ test("nothing is called kept that was not compared", async () => {
   expect(text).not.toContain("as messages left it");
 });
 
-test("what the declaration lets go is called reset, with the way back where a backup has it", async () => {
+test("state that the declaration releases is reported as reset, with the command to restore it if there is a backup", async () => {
   const reset = [{ ...change("seen", "RESET", "NONE"), kind: "STATE" }, change("Notes", "RESET", "NONE")];
   const text = await edited({ globals: [], states: [], changes: reset }, { state: "none" });
   const digest = /saved state ([0-9a-f]{8})/.exec(text)?.[1];
@@ -64,7 +64,7 @@ test("what the declaration lets go is called reset, with the way back where a ba
   ).toContain(String.raw`keep = \"none\"`);
 });
 
-test("no way back is promised that the process would refuse: a name that stands for code now takes no state", () => {
+test("no command is offered that the process would refuse: a name that is a function now accepts no state", () => {
   const changes = [change("Notes", "RESET", "NONE"), change("Log", "RESET", "CODE")];
   const backup = { digest: HASH, states: [], globals: ["Log", "Notes"] };
   const lines = keptLines({ name: "notes" }, { globals: [], states: [], changes }, true, backup);
@@ -76,7 +76,7 @@ test("no way back is promised that the process would refuse: a name that stands 
   ]);
 });
 
-test("a first load over another program names what it assigned", () => {
+test("a first load over another program reports what it assigned", () => {
   const changes = [change("Notes", "ASSIGNED"), change("Log", "ADDED")];
   expect(keptLines({ name: "notes" }, { globals: [], states: [], changes }, false, undefined)).toEqual([
     { phase: "kept", text: "Log: the code added to it at load, and that stays" },
@@ -88,13 +88,13 @@ test("a first load over another program names what it assigned", () => {
   expect(keptLines({ name: "notes" }, undefined, false, undefined)).toEqual([]);
 });
 
-test("without the library the run makes no claim", () => {
+test("without the library the run reports nothing", () => {
   expect(keptLines({ name: "notes", lib: false }, undefined, true, undefined)).toEqual([
     { phase: "kept", text: "not compared: without the library its code decides what of its state stays" },
   ]);
 });
 
-test("migrations that changed it since are counted", () => {
+test("later changes by migrations are counted", () => {
   const kept = { globals: ["Notes"], states: [], changes: [], migrations: 1 };
   expect(keptLines({ name: "notes" }, kept, true, undefined)).toEqual([
     {

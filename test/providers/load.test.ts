@@ -26,10 +26,10 @@ const noResultOfLoads = () =>
 
 const log = () => readFile(join(stack.scope.build, "logs", "deploy_output.txt"), "utf8").catch(() => "");
 
-it("is waited for like any other load, reported, and never sent again", async () => {
+it("is awaited like any other load, reported, and never sent again", async () => {
   stack = await simulatedStack();
   const first = await createProcess(await stack.inputs("battle"));
-  // The next run knows nothing of it but what the journal says.
+  // The next run knows of it only from the journal.
   await endRun();
   noResultOfLoads();
   const second = createProcess(await stack.inputs("battle", {}, { timeoutSeconds: 60 }));
@@ -43,7 +43,7 @@ it("is waited for like any other load, reported, and never sent again", async ()
   expect(stack.evalsOf("battle")).toBe(1);
 }, 60_000);
 
-it("is not sent again by a run whose time ends before the result is there", async () => {
+it("is not sent again by a run that times out before the result exists", async () => {
   stack = await simulatedStack();
   const first = await createProcess(await stack.inputs("battle"));
   await endRun();
@@ -58,7 +58,7 @@ it("is not sent again by a run whose time ends before the result is there", asyn
   expect(stack.evalsOf("battle")).toBe(1);
 });
 
-it("is not waited for when it never arrived", async () => {
+it("is not awaited if it never arrived", async () => {
   stack = await simulatedStack();
   const made = await createProcess(await stack.inputs("battle"));
   stack.net.faults.add({ on: "mu.message", match: isLoad, fault: { kind: "reset" } });

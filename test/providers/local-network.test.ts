@@ -7,7 +7,7 @@ import { status, stop } from "../../src/localnet/index.ts";
 import { usersOf } from "../../src/localnet/users.ts";
 import { newProject } from "../e2e/project.ts";
 
-/** Deletion of a LocalNetwork while others live on its network, against the real daemon. */
+/** Deletion of a LocalNetwork while others use its network, against the real daemon. */
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -34,7 +34,7 @@ test("a network is stopped by the deletion of its last user, not of another one"
   const { outs: b } = await lifecycle.create({ dir, user: "game/staging/a-network" });
   const pid = await pidOf(dir);
   await lifecycle.remove("a", a);
-  // A deletion that is done again, as after a crash, is one.
+  // A repeated deletion, as after a crash, counts once.
   await lifecycle.remove("a", a);
   expect(usersOf(dir)).toEqual(["game/staging/a-network"]);
   expect(await pidOf(dir)).toBe(pid);
@@ -60,7 +60,7 @@ test("a state of an earlier version becomes a user by one update, and its deleti
   expect(usersOf(dir)).toEqual(["game/dev/new-network", "game/dev/other-network"]);
 });
 
-test("a network that cannot be started has no user", async () => {
+test("a network that cannot start has no user", async () => {
   const dir = folder();
   writeFileSync(join(dir, "network.sqlite"), "this is no database, however long it is ".repeat(40));
   await expect(lifecycle.create({ dir, user: "game/dev/a-network" })).rejects.toMatchObject({
@@ -69,7 +69,7 @@ test("a network that cannot be started has no user", async () => {
   expect(usersOf(dir)).toEqual([]);
 });
 
-test("by the real pulumi: renamed, shared with another stack and moved off, the others' network runs on", async () => {
+test("with the real pulumi: renamed, shared with another stack and moved away, the others' network keeps running", async () => {
   const program = (name: string) => `import { LocalNetwork } from "ao-fleet";
 new LocalNetwork("${name}", { dir: ".fleet/localnet", timeoutSeconds: 60 });
 `;

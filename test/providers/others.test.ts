@@ -36,7 +36,7 @@ describe("a config bundle", () => {
     targets,
   });
 
-  it("is sent, acknowledged and read back; sent again it sends nothing; changed it is the next version", async () => {
+  it("is sent, acknowledged and read back; the same config sends nothing again; a changed one is the next version", async () => {
     stack = await simulatedStack();
     const battle = await createProcess(await stack.inputs("battle"));
     const { outs } = await config.create(await inputs(data, [targetOf(battle)]));
@@ -48,7 +48,7 @@ describe("a config bundle", () => {
     expect((await config.update("id", outs, changed)).outs.version).toBe(2);
   });
 
-  it("finds what was changed by hand, and repairs it", async () => {
+  it("is compared with the process, and a change by hand is repaired", async () => {
     stack = await simulatedStack();
     const battle = await createProcess(await stack.inputs("battle"));
     const raw = await inputs(data, [targetOf(battle)]);
@@ -78,7 +78,7 @@ describe("a config bundle", () => {
     });
   });
 
-  it("refuses bad values in the plan, at their paths", async () => {
+  it("refuses invalid values in the plan, at their paths", async () => {
     stack = await simulatedStack();
     const battle = { name: "battle", processId: "x", generation: 1 };
     const { failures } = await config.check(
@@ -93,7 +93,7 @@ describe("a config bundle", () => {
 });
 
 describe("a wiring", () => {
-  it("tells the peers and proves readiness; a hand-made change is found", async () => {
+  it("sends the peers and proves readiness; a change by hand is found", async () => {
     stack = await simulatedStack();
     const battle = await createProcess(await stack.inputs("battle"));
     const shop = await createProcess(await stack.inputs("shop"));
@@ -105,7 +105,7 @@ describe("a wiring", () => {
     expect((await wiring.read("id", outs)).props.drift).toEqual(["peer shop is another process"]);
   });
 
-  it("says who has no library; one that learns it later is told then, and lost knowledge is drift", async () => {
+  it("marks members without the library; a process whose library is newer learns it then, and lost knowledge is drift", async () => {
     stack = await simulatedStack();
     const battle = await createProcess(await stack.inputs("battle"));
     const [shop, token] = ["s".repeat(43), "t".repeat(43)];
@@ -126,7 +126,7 @@ describe("a wiring", () => {
     expect((await wiring.read("id", told)).props.drift).toEqual(["peer token has the library"]);
   });
 
-  it("wires a process of an earlier version, which takes no notice of who has no library", async () => {
+  it("works with a process of an earlier version, which ignores the marks", async () => {
     stack = await simulatedStack();
     const battle = await createProcess(await stack.inputs("battle", { older: true }));
     const raw = { ...(await common()), target: targetOf(battle), peers: { token: "t".repeat(43) } };
@@ -137,7 +137,7 @@ describe("a wiring", () => {
     expect(await wiring.diff("id", outs, more)).toMatchObject({ changes: false });
   });
 
-  it("tells who may change the target, once; who was let in by hand is drift, and is put out again", async () => {
+  it("sends once who may change the target; a sender added by hand is drift, and is removed", async () => {
     stack = await simulatedStack();
     const ledger = await createProcess(await stack.inputs("deployment-coordinator"));
     const battle = await createProcess(await stack.inputs("battle"));
@@ -165,7 +165,7 @@ describe("a wiring", () => {
     );
     const { outs: repaired } = await wiring.update("id", props, more);
     expect(allowed()).toEqual([ledger.processId]);
-    // No longer declared is no longer allowed.
+    // A sender that is no longer declared is no longer allowed.
     await wiring.update("id", repaired, { ...more, deployers: undefined });
     expect(allowed()).toEqual([]);
   });
@@ -184,7 +184,7 @@ describe("a release", () => {
     bytes: outs.bundle.bytes,
   });
 
-  it("registers the members, takes an epoch, and leaves a manifest", async () => {
+  it("registers the members, takes an epoch, and writes a manifest", async () => {
     stack = await simulatedStack({ ledger: "deployment-coordinator" });
     const ledger = await createProcess(await stack.inputs("deployment-coordinator"));
     const battle = await createProcess(await stack.inputs("battle"));
@@ -209,7 +209,7 @@ describe("a release", () => {
     expect(await release.diff("id", outs, raw)).toMatchObject({ changes: false });
   });
 
-  it("says in the ledger and in its outputs that a person let its traffic through, and what the verdict was", async () => {
+  it("records in ledger and outputs that a person approved its traffic, and the verdict", async () => {
     stack = await simulatedStack({ ledger: "deployment-coordinator" });
     const ledger = await createProcess(await stack.inputs("deployment-coordinator"));
     const { processId, generation, revision } = ledger;
@@ -222,7 +222,7 @@ describe("a release", () => {
     const verdict = "errorRate of calc is open";
     const last = { step: 2, weightBp: 10_000, by: "ann", outcome: "inconclusive" as const, verdict };
     const approval = { letThrough: "person" as const, promoted: [last] };
-    // The run that ended the rollout may have failed since, and this be another one.
+    // The run that ended the rollout may have failed since, and this may be another one.
     await keepApproval(raw.scope, hashOf(raw.declaration), approval);
     const { outs } = await release.create(raw);
     expect(outs.approval).toEqual(approval);
@@ -238,7 +238,7 @@ describe("a release", () => {
         manifest: { release: { approval: { letThrough: "person" } } },
       },
     ]);
-    // A repair of the same release lets nothing through, and says nothing of it.
+    // A repair of the same release approves nothing and records nothing.
     expect(
       (await release.update("id", outs, { ...raw, evidence: { x: "2" } })).outs.approval,
     ).toBeUndefined();
@@ -280,9 +280,9 @@ describe("a release", () => {
   });
 
   it.each([
-    ["says nothing of what it is", {}],
+    ["does not describe itself", {}],
     ["does not answer Info at all", { missing: ["Info"] }],
-  ])("registers a member by its name when its program %s, and so does every later run", async (_, later) => {
+  ])("registers a member under its name if its program %s, and so does every later run", async (_, later) => {
     stack = await simulatedStack({ ledger: "deployment-coordinator" });
     const ledger = await createProcess(await stack.inputs("deployment-coordinator"));
     const token = await createProcess(await stack.inputs("token", later, {}, false));

@@ -19,7 +19,7 @@ test.each(["/opt/pulumi", "/opt/embedding-program"])(
       console.log(process.pid);
       setInterval(() => {}, 1000);`;
     writeFileSync(script, code);
-    // As Pulumi does it: the engine starts a shell, and that the provider. Each must stay while the next one lives.
+    // Like Pulumi: the engine starts a shell, which starts the provider. Each must stay while the next one lives.
     const shell = `"${process.execPath}" --no-warnings "${script}"; exit`;
     const engine = spawn("sh", ["-c", 'sh -c "$0" & wait', shell], {
       argv0: engineName,

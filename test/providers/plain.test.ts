@@ -11,7 +11,7 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import { stop } from "../../src/localnet/index.ts";
 import { checked, configureOnce } from "./fixture.ts";
 
-/** Plain aos programs, in real aos on the embedded network: what an operator does to them by hand, and what the tool makes of it. */
+/** Plain aos programs, in real aos on the embedded network: an operator's changes by hand, and how the tool handles them. */
 
 const repository = process.cwd();
 const network = { kind: "local" as const, dir: ".fleet/localnet" };
@@ -63,7 +63,7 @@ async function inputs(name: string, member: Record<string, unknown> = {}) {
 const session = (): Promise<Session> => sessionFor(scope, network);
 let sent = 0;
 
-/** A message by the owner's own hand, as from a console; the data of the first reply, or the output. */
+/** A message that the owner sends by hand, as from a console; returns the first reply's data, or the output. */
 async function hand(made: ProcessOutputs, tags: Record<string, string>, data = ""): Promise<string> {
   const { ao } = await session();
   const { id } = await ao.send(
@@ -78,7 +78,7 @@ const evaluate = (made: ProcessOutputs, lua: string) => hand(made, { Action: "Ev
 const refreshed = async (made: ProcessOutputs): Promise<ProcessOutputs> =>
   (await lifecycle.read("game/dev/token", made)).props as ProcessOutputs;
 
-test("the plan warns of an action that the program and the fleet both answer", async () => {
+test("the plan warns of an action that both the program and the fleet answer", async () => {
   const { warnings } = await planFleet(
     { network, processes: { token: {} } },
     { home: ".fleet", build: "build" },
@@ -94,18 +94,18 @@ test("the plan warns of an action that the program and the fleet both answer", a
   );
 });
 
-describe("a plain program that somebody changes by hand", () => {
+describe("a plain program that is changed by hand", () => {
   let made: ProcessOutputs;
   beforeAll(async () => {
     made = (await lifecycle.create(await inputs("token"))).outs;
     expect(await hand(made, { Action: "Transfer" })).toBe("99");
   }, 60_000);
 
-  test("refreshes of an idle process find nothing, and the program's own use and reading Evals are no change", async () => {
+  test("has no findings while it is idle; its own use and reading Evals are not changes", async () => {
     for (let n = 0; n < 5; n += 1) expect(await refreshed(made)).toEqual(made);
     await evaluate(made, "return Balances.bank");
     await hand(made, { Action: "Legacy" });
-    // Its own Info is its own, for wallets and explorers; the fleet asked for the other one all along.
+    // Its own Info is its own, for wallets and explorers; the fleet asked for the other one.
     expect(await hand(made, { Action: "Info" })).toBe("a token");
     expect(JSON.parse(await hand(made, { Action: "Fleet.Info" }))).toMatchObject({
       success: true,
@@ -131,7 +131,7 @@ describe("a plain program that somebody changes by hand", () => {
     ["overwritten behind its handler", "function Transfer() end", "functions were changed: Transfer"],
     ["without the fleet's handler", 'Handlers.remove("fleet")', "the fleet's handlers are gone or hidden"],
     [
-      "behind a handler that takes everything but Evals",
+      "behind a handler that takes every message except Evals",
       'Handlers.prepend("all", function(m) return m.Action ~= "Eval" end, function(m) m.reply({ Data = "hack" }) end)',
       "the fleet's handlers are gone or hidden",
     ],
@@ -141,7 +141,7 @@ describe("a plain program that somebody changes by hand", () => {
       "another handler answers the fleet's probes",
     ],
   ])(
-    "%s: the refresh names it, the next update repairs it, and the state stays",
+    "%s: the refresh names it, the next update repairs it, and the state remains",
     async (_, lua, words) => {
       await evaluate(made, lua);
       const found = await refreshed(made);
@@ -161,7 +161,7 @@ describe("a plain program that somebody changes by hand", () => {
     60_000,
   );
 
-  test("an update that was not told of it by a refresh repairs it all the same, when it has anything to do", async () => {
+  test("is repaired by an update with other changes, even without a refresh before", async () => {
     await evaluate(made, 'Handlers.remove("legacy")');
     const { outs } = await lifecycle.update("id", made, await inputs("token"));
     expect(outs.health.status).toBe("HEALTHY");
@@ -182,7 +182,7 @@ describe("a member without the library", () => {
     made = (await lifecycle.create(await bare())).outs;
   }, 60_000);
 
-  test("has nothing of the fleet in it, and is healthy by what aos answers", async () => {
+  test("contains nothing of the fleet, and is healthy by aos' own answers", async () => {
     expect(made).toMatchObject({ lib: false, health: { status: "HEALTHY", reasons: [] } });
     expect(made.revision?.handlers).toEqual(["legacy", "info", "transfer"]);
     expect(await evaluate(made, "return tostring(Fleet) .. tostring(ao.outbox ~= nil)")).toBe("niltrue");
@@ -190,7 +190,7 @@ describe("a member without the library", () => {
     expect(await hand(made, { Action: "Transfer" })).toBe("99");
   }, 60_000);
 
-  test("an idle refresh finds nothing, an update loads nothing, other code comes in with the state kept", async () => {
+  test("has no findings while it is idle; an update without changes loads nothing, and other code keeps the state", async () => {
     expect(await seen(made)).toEqual(made);
     expect((await lifecycle.diff("id", made, await bare())).changes).toBe(false);
     const idle = await lifecycle.update("id", made, await bare());
@@ -234,7 +234,7 @@ describe("a member without the library", () => {
     60_000,
   );
 
-  test("an error of a load is shown at the user's own line, and the process runs on as before", async () => {
+  test("shows an error of a load at the user's own line, and keeps running unchanged", async () => {
     await put("processes/bare/process.lua", `${TOKEN}local t = nil\nt.x = 1\n`);
     const error = await lifecycle.update("id", made, await bare()).catch((reason: unknown) => reason);
     expect(String((error as Error).message)).toContain("processes/bare/process.lua:10:1");
@@ -242,7 +242,7 @@ describe("a member without the library", () => {
     expect(await hand(made, { Action: "Legacy" })).toBe("legacy");
   }, 60_000);
 
-  test("loses the library that it had, and gets it back", async () => {
+  test("can lose the library and get it back", async () => {
     const withLibrary = (await lifecycle.update("id", made, await inputs("bare"))).outs;
     expect(await evaluate(withLibrary, "return type(Fleet)")).toBe("table");
     expect(withLibrary.health.status).toBe("HEALTHY");
@@ -253,19 +253,19 @@ describe("a member without the library", () => {
     expect(await seen(made)).toEqual(made);
   }, 60_000);
 
-  test("belongs to whom it says, where the state names another wallet: in the plan, and from a refresh on", async () => {
+  test("belongs to the owner that it reports, even if the state names another wallet: in the plan, and after a refresh", async () => {
     const elsewhere = "o".repeat(43);
     const given = { ...made, owner: elsewhere };
     expect(await lifecycle.diff("id", given, await bare())).toMatchObject({ changes: true });
     expect(await seen(given)).toEqual(made);
-    // The wallet before this one refreshed it.
+    // The previous wallet refreshed it.
     const reasons = ["bare does not take an Eval from this wallet."];
     const refused: ProcessOutputs = { ...given, health: { status: "OFFLINE", reasons, code: "NOT_OWNER" } };
     expect(await lifecycle.diff("id", refused, await bare())).toMatchObject({ changes: true });
     expect((await lifecycle.update("id", refused, await bare())).outs).toEqual(made);
   }, 60_000);
 
-  test("is named with its id at preview where it was given to a wallet that it does not tell", async () => {
+  test("is reported with its id in the preview if it was given to a wallet that the stack does not have", async () => {
     const { outs: other } = await lifecycle.create(await inputs("gone", BARE));
     await evaluate(other, `Owner = "${"o".repeat(43)}"`);
     const found = await seen(other);
@@ -283,7 +283,7 @@ describe("a member without the library", () => {
       });
   }, 60_000);
 
-  test("goes on answering when it is retired, and is never taken again", async () => {
+  test("keeps answering after it is retired, and is never adopted again", async () => {
     await lifecycle.remove("id", made);
     await lifecycle.remove("id", made);
     expect(await hand(made, { Action: "Legacy" })).toBe("legacy");
@@ -292,7 +292,7 @@ describe("a member without the library", () => {
     expect(next.processId).not.toBe(made.processId);
   }, 60_000);
 
-  test("what only the library does is refused by the plan, all at once", async () => {
+  test("is refused by the plan with everything that only the library does, all at once", async () => {
     const plan = planFleet(
       {
         network,

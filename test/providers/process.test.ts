@@ -22,7 +22,7 @@ const failure = async (work: Promise<unknown>): Promise<PartialFailure> => {
 };
 
 describe("create", () => {
-  it("spawns once, loads once and returns what the process said of itself", async () => {
+  it("spawns once, loads once and returns the process' own description", async () => {
     stack = await simulatedStack();
     const outs = await createProcess(await stack.inputs("battle"));
     const [made, ...others] = stack.processesOf("battle");
@@ -38,7 +38,7 @@ describe("create", () => {
     });
   });
 
-  it("finds the process again when the state was lost, and spawns none", async () => {
+  it("finds the process again after the state was lost, and spawns none", async () => {
     stack = await simulatedStack();
     const inputs = await stack.inputs("battle");
     const first = await createProcess(inputs);
@@ -56,7 +56,7 @@ describe("create", () => {
     expect(stack.processesOf("battle")).toHaveLength(1);
   });
 
-  it("keeps the id in the state when the process is unhealthy, says why, and goes on with it after the fix", async () => {
+  it("keeps the id in the state if the process is unhealthy, reports why, and continues with it after the fix", async () => {
     stack = await simulatedStack();
     const bad = await stack.inputs("shop", { health: "UNHEALTHY", reason: "the shelf is empty" });
     const error = await failure(createProcess(bad));
@@ -74,25 +74,25 @@ describe("create", () => {
     expect(stack.processesOf("shop")).toHaveLength(1);
   });
 
-  it("does not take a healthy status from a process of another version", async () => {
+  it("does not accept a healthy status from a process of another version", async () => {
     stack = await simulatedStack();
     const error = await failure(createProcess(await stack.inputs("shop", { version: "0.9.0" })));
     expect(error.message).toContain("version 0.9.0, expected 1.0.0");
   });
 
-  it("does not believe a verdict with another probe's nonce", async () => {
+  it("does not accept a verdict with another probe's nonce", async () => {
     stack = await simulatedStack();
     const error = await failure(createProcess(await stack.inputs("shop", { wrongNonce: true })));
     expect(error.message).toContain("another probe");
   });
 
-  it("waits for a process that becomes healthy within its tries", async () => {
+  it("waits for a process that becomes healthy within its retries", async () => {
     stack = await simulatedStack();
     const outs = await createProcess(await stack.inputs("shop", { health: ["UNHEALTHY", "HEALTHY"] }));
     expect(outs.health.status).toBe("HEALTHY");
   });
 
-  it("ends within the budget when the process never answers", async () => {
+  it("ends when the time is up if the process never answers", async () => {
     stack = await simulatedStack();
     const started = performance.now();
     const error = await failure(
@@ -102,7 +102,7 @@ describe("create", () => {
     expect(error.properties.processId).toBe(stack.processesOf("shop")[0]?.id);
   });
 
-  it("reports a Lua error of the load and leaves the process as it was", async () => {
+  it("reports a Lua error of the load and leaves the process unchanged", async () => {
     stack = await simulatedStack();
     const first = await createProcess(await stack.inputs("shop"));
     const bad = await checked(await stack.inputs("shop", { evalError: "attempt to index a nil value" }));
@@ -114,7 +114,7 @@ describe("create", () => {
     });
   });
 
-  it("names an unknown module alias before it sends anything", async () => {
+  it("refuses an unknown module alias before it sends anything", async () => {
     stack = await simulatedStack();
     await expect(createProcess(await stack.inputs("shop", {}, { module: "oas" }))).rejects.toThrow(
       /MODULE_UNKNOWN/,
@@ -123,7 +123,7 @@ describe("create", () => {
   });
 });
 
-describe("what real units do", () => {
+describe("behaviour of real units", () => {
   const cases: [string, (behaviours: Behaviours) => unknown][] = [
     ["1: a failure in a resolved body", (b) => b.lowerCaseErrorResult({ nth: [1, 3] })],
     ["2: an empty first result", (b) => b.emptyFirstResult({ share: 1, lose: 0 })],
@@ -148,7 +148,7 @@ describe("what real units do", () => {
     expect(stack.evalsOf("battle")).toBe(1);
   });
 
-  it("6: a compute unit that is down is a clean failure with the id kept, and the next update goes on", async () => {
+  it("6: a compute unit that is down fails the run with the id kept, and the next update continues", async () => {
     stack = await simulatedStack();
     const up = stack.net.behaviours.computeDown();
     const error = await failure(createProcess(await stack.inputs("battle", {}, { timeoutSeconds: 2 })));
@@ -165,7 +165,7 @@ describe("what real units do", () => {
 });
 
 describe("diff", () => {
-  it("says in words what changes, and nothing for nothing", async () => {
+  it("describes what changes in words, and nothing if nothing changes", async () => {
     stack = await simulatedStack();
     const outs = await createProcess(await stack.inputs("battle"));
     const same = await checked(await stack.inputs("battle"));
@@ -181,7 +181,7 @@ describe("diff", () => {
     await expect(lifecycle.diff("id", outs, other)).rejects.toThrow(/MODULE_FIXED/);
   });
 
-  it("asks the process itself where the state names another wallet: what was given to this one needs no refresh", async () => {
+  it("asks the process itself if the state names another wallet: one that was given to this wallet needs no refresh", async () => {
     stack = await simulatedStack();
     const inputs = await checked(await stack.inputs("battle"));
     const outs = await createProcess(await stack.inputs("battle"));
@@ -194,7 +194,7 @@ describe("diff", () => {
     expect(await lifecycle.diff("id", props as typeof outs, inputs)).toMatchObject({ changes: false });
   });
 
-  it("refuses a wallet that does not own the process, with both addresses and the command that gives it away", async () => {
+  it("refuses a wallet that does not own the process, with both addresses and the command that transfers it", async () => {
     stack = await simulatedStack();
     const inputs = await checked(await stack.inputs("battle"));
     const outs = await createProcess(await stack.inputs("battle"));
@@ -220,13 +220,13 @@ describe("diff", () => {
     expect((await lifecycle.read("id", props as typeof outs)).props).toEqual(props);
     expect(await lifecycle.diff("id", props as typeof outs, inputs)).toMatchObject({ changes: true });
     await expect(lifecycle.diff("id", props as typeof outs, inputs)).rejects.toMatchObject(refused);
-    // Of an earlier version's state the sentence alone says it.
+    // A state of an earlier version has the sentence only.
     const earlier = { ...props, owner: outs.owner } as typeof outs;
     await expect(lifecycle.diff("id", earlier, inputs)).rejects.toMatchObject(refused);
     await expect(lifecycle.remove("id", outs)).rejects.toMatchObject(refused);
   });
 
-  it("names in one error all processes of the stack that are to be given away, with revisions that are held", async () => {
+  it("names in one error all processes of the stack that must be transferred, with their kept revisions", async () => {
     stack = await simulatedStack();
     const owner = "o".repeat(43);
     const beside = { strategy: { kind: "new-process", retention: { revisions: 2, windowSeconds: 3600 } } };
@@ -235,7 +235,7 @@ describe("diff", () => {
     const { outs: green } = await lifecycle.update("id", blue, await shop(2));
     const battle = await createProcess(await stack.inputs("battle"));
     const next = await createProcess(await stack.inputs("next"));
-    // Somebody gave away, or back, what the stack names, and forgot what is held.
+    // Somebody transferred the stack's processes, or returned them, and forgot the kept revisions.
     for (const one of [blue, battle]) await evaluate(stack, one.processId, `Owner = "${owner}"`);
     const error = await lifecycle
       .diff("id", { ...green, owner }, await shop(2))
@@ -255,7 +255,7 @@ describe("diff", () => {
 });
 
 describe("read", () => {
-  it("finds nothing on an idle process, and code that was changed by hand", async () => {
+  it("finds nothing on an idle process, and finds code that was changed by hand", async () => {
     stack = await simulatedStack();
     const outs = await createProcess(await stack.inputs("battle"));
     const idle = await lifecycle.read("id", outs);
@@ -268,7 +268,7 @@ describe("read", () => {
     ).toMatchObject({ changes: true });
   });
 
-  it("does not say that a retired process is healthy, as a state of before its retirement does", async () => {
+  it("does not report a retired process as healthy, as a state from before its retirement does", async () => {
     stack = await simulatedStack();
     const outs = await createProcess(await stack.inputs("battle"));
     await lifecycle.remove("id", outs);
@@ -280,7 +280,7 @@ describe("read", () => {
     expect(props.drift).toEqual(["it is retired instead of active"]);
   });
 
-  it("finds that somebody drained the process, and the next update sets it going, also from a state of version 0.1.0", async () => {
+  it("finds that somebody drained the process, and the next update resumes it, also from a state of version 0.1.0", async () => {
     for (const isOld of [false, true]) {
       stack = await simulatedStack();
       const inputs = await stack.inputs("battle");
@@ -306,7 +306,7 @@ describe("read", () => {
     }
   });
 
-  it("names a handler that was added by hand, and the next update takes it away, whatever library is loaded", async () => {
+  it("names a handler that was added by hand, and the next update removes it, whatever library is loaded", async () => {
     for (const older of [false, true]) {
       stack = await simulatedStack();
       const inputs = await stack.inputs("battle", { older });
@@ -322,7 +322,7 @@ describe("read", () => {
     }
   });
 
-  it("is as strict as an update: what a check after a load calls unhealthy is not healthy in a refresh", async () => {
+  it("is as strict as an update: what is unhealthy after a load is not healthy in a refresh", async () => {
     stack = await simulatedStack();
     const outs = await createProcess(
       await stack.inputs("battle", { health: ["HEALTHY", "UNHEALTHY"], reason: "no room" }),
@@ -331,7 +331,7 @@ describe("read", () => {
     expect(props.health).toMatchObject({ status: "UNHEALTHY" });
   });
 
-  it("never reports a network that does not answer as an absent process", async () => {
+  it("never reports a network that does not answer as a missing process", async () => {
     stack = await simulatedStack();
     const outs = await createProcess(await stack.inputs("battle"));
     stack.net.behaviours.computeDown();
@@ -340,7 +340,7 @@ describe("read", () => {
 });
 
 describe("remove", () => {
-  it("retires, once, and the next one is a new generation", async () => {
+  it("retires once, and the next process is a new generation", async () => {
     stack = await simulatedStack();
     const inputs = await stack.inputs("battle");
     const first = await createProcess(inputs);

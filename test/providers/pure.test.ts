@@ -15,7 +15,7 @@ describe("a program", () => {
     expect(lines[offsetLines]).toBe("BUNDLE");
     expect(lines.at(-1)).toMatch(/^return Fleet\.commit\(\{ .*epoch = 3, before = __g \}\)$/);
   });
-  it("never lets a field end its own literal", () => {
+  it("does not let a field end its own literal", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (version) => {
         const last =
@@ -60,7 +60,7 @@ describe("a verdict", () => {
     expect(judge({ ...verdict, version: "0.9.0" }, expected, policy).status).toBe("UNHEALTHY");
     expect(judge({ ...verdict, sourceHash: "b".repeat(64) }, expected, policy).status).toBe("UNHEALTHY");
   });
-  it("never takes UNHEALTHY for HEALTHY, and a slow one is degraded", () => {
+  it("never treats UNHEALTHY as HEALTHY, and a slow process is degraded", () => {
     expect(judge({ ...verdict, healthStatus: "UNHEALTHY" }, expected, policy).status).toBe("UNHEALTHY");
     expect(judge({ ...verdict, responseMs: 101 }, expected, policy)).toEqual({
       status: "DEGRADED",
@@ -91,8 +91,8 @@ describe("words", () => {
   });
 });
 
-describe("what is not known in a preview", () => {
-  it("is taken as kept, and stays unknown where nothing was before", () => {
+describe("unknown values in a preview", () => {
+  it("count as unchanged, and stay unknown if there was no value before", () => {
     const olds = { target: { processId: "p", name: "battle" }, peers: { a: "1" } };
     expect(assumeKept(olds, { target: { processId: UNKNOWN, name: "battle" }, peers: UNKNOWN })).toEqual(
       olds,

@@ -25,7 +25,7 @@ const strategy = (retention: object = {}) => ({
   strategy: { kind: "new-process", retention: { revisions: 2, windowSeconds: 0, ...retention } },
 });
 
-/** A version of the shop: another number is other code. */
+/** A version of the shop: another number makes other code. */
 const shop = async (slow: number, extra: object = strategy(), script: Script = {}) =>
   checked(await stack.inputs("shop", { ...script, slow }, { ...extra }));
 
@@ -41,7 +41,7 @@ const failure = async (work: Promise<unknown>): Promise<PartialFailure> => {
 const statusOf = (id: string) => (stack.net.oracle.state(id) as { fleet: { status: string } }).fleet.status;
 
 describe("a revision in a new process", () => {
-  it("leaves what callers are wired to alone until a router has a word of it, however many rollouts died", async () => {
+  it("does not change its callers' wiring before a router confirms it, however many rollouts died", async () => {
     stack = await started();
     const routed = { strategy: { ...strategy().strategy, router: "coordinator" } };
     const base = await createProcess(await shop(1, {}));
@@ -53,7 +53,7 @@ describe("a revision in a new process", () => {
     expect(back.processId).toBe(base.processId);
   });
 
-  it("comes beside the one that runs, which keeps its code and stays up", async () => {
+  it("is created next to the running one, which keeps its code and keeps running", async () => {
     stack = await started();
     const blue = await createProcess(await shop(1));
     const green = await update(blue, 2);
@@ -70,7 +70,7 @@ describe("a revision in a new process", () => {
     expect(await lifecycle.diff("id", green, await shop(2))).toMatchObject({ changes: false });
   });
 
-  it("is taken up again, with no spawn and no load, when an edit goes back to it", async () => {
+  it("is used again, without a spawn or a load, when an edit returns to it", async () => {
     stack = await started();
     const blue = await createProcess(await shop(1));
     const green = await update(blue, 2);
@@ -84,7 +84,7 @@ describe("a revision in a new process", () => {
     expect(stack.evalsOf("shop")).toBe(evals);
   });
 
-  it("is retired when it is held no longer, and never taken up again", async () => {
+  it("is retired when it is no longer kept, and never used again", async () => {
     stack = await started();
     const first = await createProcess(await shop(1));
     const third = await update(await update(first, 2), 3);
@@ -95,7 +95,7 @@ describe("a revision in a new process", () => {
     expect(again.generation).toBe(4);
   });
 
-  it("is retired with its member, and the line of the removal counts the others", async () => {
+  it("is retired with its member, and the line about the removal counts the others", async () => {
     stack = await started();
     const hour = strategy({ windowSeconds: 3600 });
     const third = await update(await update(await createProcess(await shop(1, hour)), 2, hour), 3, hour);
@@ -120,7 +120,7 @@ describe("a revision in a new process", () => {
     expect(statusOf(first.processId)).toBe("ACTIVE");
   });
 
-  it("that is unhealthy leaves the old one as it is, and is replaced and retired by the next", async () => {
+  it("that is unhealthy leaves the old one unchanged, and the next one replaces and retires it", async () => {
     stack = await started();
     const blue = await createProcess(await shop(1));
     const error = await failure(update(blue, 2, strategy(), { health: "UNHEALTHY", reason: "no shelf" }));
@@ -135,14 +135,14 @@ describe("a revision in a new process", () => {
     expect(mended.revisions?.map(({ processId }) => processId)).toEqual([mended.processId, blue.processId]);
   });
 
-  it("whose code cannot be loaded is used for the mended code: nothing ever ran in it", async () => {
+  it("whose code cannot be loaded is used for the fixed code, because nothing ever ran in it", async () => {
     stack = await started();
     const blue = await createProcess(await shop(1));
     const error = await failure(update(blue, 2, strategy(), { evalError: "attempt to index a nil value" }));
     const state = error.properties as unknown as ProcessOutputs;
-    // No line is known, so none is to be mended.
+    // No line is known, so the error names none to fix.
     expect(error.message).toContain("Find what the program raises while it loads");
-    // It was not judged, so its health is no finding.
+    // It was not judged, so its health is not a finding.
     expect(explainChanges(state, (await shop(2)) as never)).toContain(
       "the last run ended before its health check: check again",
     );
@@ -152,7 +152,7 @@ describe("a revision in a new process", () => {
     expect(stack.processesOf("shop")).toHaveLength(2);
   });
 
-  it("is found again when the run died before the state knew of it, and loaded once", async () => {
+  it("is found again when the run died before the state recorded it, and loaded once", async () => {
     stack = await started();
     const blue = await createProcess(await shop(1));
     const green = await update(blue, 2);
@@ -166,7 +166,7 @@ describe("a revision in a new process", () => {
     expect(stack.evalsOf("shop")).toBe(evals);
   });
 
-  it("is found with all its warm ones when the state was lost", async () => {
+  it("is found with all its warm ones after the state was lost", async () => {
     stack = await started();
     const blue = await createProcess(await shop(1));
     const green = await update(blue, 2);
@@ -177,7 +177,7 @@ describe("a revision in a new process", () => {
     expect(stack.processesOf("shop")).toHaveLength(2);
   });
 
-  it("follows an in-place past, whose state has no list of revisions", async () => {
+  it("follows loads in place, whose state has no list of revisions", async () => {
     stack = await started();
     const old = await createProcess(await shop(1, {}));
     expect(old.revisions).toBeUndefined();
@@ -186,7 +186,7 @@ describe("a revision in a new process", () => {
     expect(await lifecycle.diff("id", old, await shop(1))).toMatchObject({ changes: true });
   });
 
-  it("is loaded in place again when there is no strategy any more", async () => {
+  it("is loaded in place again once there is no strategy", async () => {
     stack = await started();
     const green = await update(await createProcess(await shop(1)), 2);
     const inPlace = await update(green, 3, {});
@@ -195,7 +195,7 @@ describe("a revision in a new process", () => {
     expect(stack.processesOf("shop")).toHaveLength(2);
   });
 
-  it("is not loaded into another one when code comes in place again: neither a warm nor a failed one", async () => {
+  it("is not used when code is loaded in place again: neither a warm one nor a failed one", async () => {
     stack = await started();
     const first = await createProcess(await shop(1));
     const back = await update(await update(first, 2), 1);
@@ -206,7 +206,7 @@ describe("a revision in a new process", () => {
     expect((await update(failed, 5, {})).processId).toBe(first.processId);
   });
 
-  it("is removed with all that are held", async () => {
+  it("is removed together with all that are kept", async () => {
     stack = await started();
     const blue = await createProcess(await shop(1));
     const green = await update(blue, 2);
@@ -215,7 +215,7 @@ describe("a revision in a new process", () => {
   });
 });
 
-describe("what is held no longer", () => {
+describe("the revisions to retire", () => {
   const held = (generation: number, more: Partial<HeldRevision> = {}): HeldRevision => ({
     processId: `p${generation}`,
     generation,
@@ -234,25 +234,25 @@ describe("what is held no longer", () => {
   const { replacedAt: _, ...wanted } = held(5);
   const policy = { revisions: 2, windowSeconds: 0 };
 
-  it("is never what has traffic, nor the wanted one", () => {
+  it("never include those with traffic, nor the wanted one", () => {
     const all = [wanted, held(4), held(3), held(2), held(1)];
     expect(ids(surplus(all, new Set(["p1"]), policy, now))).toEqual(["p4", "p3", "p2"]);
     expect(ids(surplus(all, new Set(), policy, now))).toEqual(["p3", "p2", "p1"]);
     expect(ids(surplus(all, new Set(["p1", "p2", "p3", "p4"]), policy, now))).toEqual([]);
   });
 
-  it("is what was never healthy, before anything else", () => {
+  it("start with those that were never healthy", () => {
     const all = [wanted, held(4, { health: "UNHEALTHY" }), held(3)];
     expect(ids(surplus(all, new Set(), policy, now))).toEqual(["p4"]);
   });
 
-  it("is nothing within the window", () => {
+  it("include none within the window", () => {
     const all = [wanted, held(4), held(3)];
     const days = 86_400 * 7;
     expect(ids(surplus(all, new Set(), { ...policy, windowSeconds: days }, now))).toEqual([]);
   });
 
-  it("is nothing of a state from before", () => {
+  it("include none of a state from before revisions", () => {
     expect(revisionsOf(undefined)).toEqual([]);
   });
 });

@@ -8,7 +8,7 @@ import { endRun } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
-/** A process whose spawn came to the scheduler twice never evaluates a message again: found, named, and replaced with consent. */
+/** A process whose spawn reached the scheduler twice never evaluates a message again: it is found, named, and replaced on request. */
 let stack: Stack;
 let spawns: Map<string, Uint8Array>;
 
@@ -19,7 +19,7 @@ afterEach(async () => {
   await stack.close();
 });
 
-/** What comes next is another run, which is told this. */
+/** What follows is another run, with this request. */
 async function nextRun(told: Readonly<Record<string, string>> = {}): Promise<void> {
   await endRun();
   delete process.env.FLEET_REPLACE;
@@ -67,7 +67,7 @@ async function failed(work: Promise<unknown>): Promise<Error & { properties?: Pr
 const update = async (olds: ProcessOutputs, raw: Record<string, unknown>) =>
   (await lifecycle.update("id", olds, await checked(raw))).outs;
 
-test("an update of a ruined process says what happened and how to go on, and spawns nothing", async () => {
+test("an update of a ruined process explains what happened and what to do, and spawns nothing", async () => {
   await simulated();
   const first = await createProcess(await stack.inputs("battle"));
   await ruin(first.processId);
@@ -83,7 +83,7 @@ test("an update of a ruined process says what happened and how to go on, and spa
   expect(stack.processesOf("battle")).toHaveLength(1);
 });
 
-test("a create that finds its process ruined says so", async () => {
+test("a create that finds its process ruined reports it", async () => {
   await simulated();
   const inputs = await stack.inputs("battle");
   const first = await createProcess(inputs);
@@ -93,7 +93,7 @@ test("a create that finds its process ruined says so", async () => {
   expect(stack.processesOf("battle")).toHaveLength(1);
 });
 
-test("with consent it gets a new process: state and ledger keep the old id, and nobody takes it again", async () => {
+test("on request it gets a new process: state and ledger keep the old id, and it is never adopted again", async () => {
   await simulated("deployment-coordinator");
   const keeper = await createProcess(await stack.inputs("deployment-coordinator"));
   const inputs = await stack.inputs("battle");
@@ -118,7 +118,7 @@ test("with consent it gets a new process: state and ledger keep the old id, and 
     }),
   );
 
-  // Said once more, the new one works: nothing is replaced.
+  // The request repeated: the new one works, and nothing is replaced.
   expect((await update(second, await stack.inputs("battle", { slow: 1 }))).processId).toBe(second.processId);
   await nextRun();
   const third = await update(second, await stack.inputs("battle"));
@@ -134,7 +134,7 @@ test("with consent it gets a new process: state and ledger keep the old id, and 
   expect((await createProcess(await other.inputs("battle"))).processId).toBe(second.processId);
 }, 60_000);
 
-test("a run that died after the new spawn goes on with it, without being told again", async () => {
+test("a run that died after the new spawn continues with it, without another request", async () => {
   await simulated();
   const inputs = await stack.inputs("battle");
   const first = await createProcess(inputs);
@@ -145,7 +145,7 @@ test("a run that died after the new spawn goes on with it, without being told ag
   expect((await update(first, inputs)).processId).toBe(second.processId);
 });
 
-test("consent changes nothing for a process that works", async () => {
+test("the request changes nothing for a process that works", async () => {
   await simulated();
   const inputs = await stack.inputs("battle");
   const first = await createProcess(inputs);
@@ -158,7 +158,7 @@ test("consent changes nothing for a process that works", async () => {
   expect((await lifecycle.diff("id", second, inputs)).changes).toBe(false);
 });
 
-test("a refresh names it, and the next up looks at it", async () => {
+test("a refresh names it, and the next up checks it", async () => {
   await simulated();
   const inputs = await stack.inputs("battle");
   const first = await createProcess(inputs);
@@ -171,14 +171,14 @@ test("a refresh names it, and the next up looks at it", async () => {
   expect(said).toContain(`${first.processId} is ruined`);
   expect(said).toContain("[PROCESS_RUINED]");
   expect(said).toContain("fleet deploy --replace battle");
-  // Nobody changed anything by hand, and looked at once more it is the same.
+  // Nobody changed anything by hand, and another look finds the same.
   expect(props.drift).toEqual([]);
   expect((await lifecycle.read("id", props)).props).toEqual(props);
   expect((await lifecycle.diff("id", props, inputs)).changes).toBe(true);
   expect((await failed(update(props, inputs))).message).toContain("[PROCESS_RUINED]");
 });
 
-test("beside others: a ruined revision is named, and replaced with consent", async () => {
+test("a ruined revision is named, and replaced on request", async () => {
   await simulated();
   const strategy = { kind: "new-process", retention: {} };
   const inputs = await stack.inputs("battle", {}, { strategy });
@@ -192,7 +192,7 @@ test("beside others: a ruined revision is named, and replaced with consent", asy
   expect(second.revisions?.map(({ processId }) => processId)).toEqual([second.processId]);
 });
 
-test("its wiring and its settings leave the finding to it, name the way on when they change, and let go of it", async () => {
+test("its wiring and its config leave the finding to it, name the remedy when they change, and can be removed", async () => {
   await simulated();
   const battle = await createProcess(await stack.inputs("battle"));
   const shop = await createProcess(await stack.inputs("shop"));
@@ -233,7 +233,7 @@ test("a ruined member can be removed", async () => {
   await lifecycle.remove("id", first);
 });
 
-test("a spawn that the messenger unit takes twice by itself is named at its first create", async () => {
+test("a spawn that the messenger unit posts twice by itself is named at its first create", async () => {
   await simulated();
   stack.net.faults.add({
     on: "mu.spawn",
@@ -254,7 +254,7 @@ test("a spawn that the messenger unit takes twice by itself is named at its firs
   expect(outs).toMatchObject({ generation: 2, health: { status: "HEALTHY" } });
 });
 
-test("a ruined ledger is named by every member, and replaced with consent; the fleet goes on with it", async () => {
+test("a ruined ledger is named by every member, and replaced on request; the fleet continues with it", async () => {
   const name = "deployment-coordinator";
   await simulated(name);
   const ledger = await createProcess(await stack.inputs(name));

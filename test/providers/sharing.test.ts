@@ -1,4 +1,4 @@
-/** Revisions that have a part of the traffic beside the wanted one: a refresh looks at them too, and the next update repairs them. */
+/** Revisions with a share of the traffic next to the wanted one: a refresh reads them too, and the next update repairs them. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -17,7 +17,7 @@ afterEach(async () => {
   await stack.close();
 });
 
-/** A version of the shop: another number is other code. */
+/** A version of the shop: another number makes other code. */
 const shop = async (slow: number) =>
   checked(
     await stack.inputs(
@@ -35,7 +35,7 @@ const HACK = 'Handlers.add("hack", "X", function(m) end)';
 const isHacked = (id: string) => JSON.stringify(stack.net.oracle.state(id)).includes('"hack"');
 const statusOf = (id: string) => (stack.net.oracle.state(id) as { fleet: { status: string } }).fleet.status;
 
-/** What runs says, by the lines of the providers. */
+/** The progress lines of the providers. */
 function listening(): string[] {
   const lines: string[] = [];
   vi.spyOn(console, "log").mockImplementation((line: string) => lines.push(line));
@@ -44,7 +44,7 @@ function listening(): string[] {
 
 type Shares = readonly (readonly [ProcessOutputs, number])[];
 
-/** A router with this table, from now on. */
+/** Gives the router this table. */
 async function routed(shares: Shares, mode = "steady", before?: ProcessOutputs): Promise<ProcessOutputs> {
   const routes = shares.map(([{ processId }, weightBp]) => ({ processId, weightBp, revision: "r" }));
   const services = { shop: { key: "sender", routes } };
@@ -67,14 +67,14 @@ async function split(): Promise<{ old: ProcessOutputs; wanted: ProcessOutputs; g
 }
 
 describe("in a steady split, the half that is not the wanted revision", () => {
-  it("gives a refresh nothing to say while it is as it was loaded", async () => {
+  it("has no findings in a refresh while it is as it was loaded", async () => {
     const { wanted } = await split();
     const again = await refreshed(wanted);
     expect(again).toEqual(wanted);
     expect(await lifecycle.diff("id", again, await shop(2))).toMatchObject({ changes: false });
   });
 
-  it("is named by a refresh when a hand changed it, and repaired with its own code by the next update", async () => {
+  it("is named by a refresh after a change by hand, and repaired with its own code by the next update", async () => {
     const { old, wanted } = await split();
     await evaluate(stack, old.processId, HACK);
     const found = await refreshed(wanted);
@@ -86,7 +86,7 @@ describe("in a steady split, the half that is not the wanted revision", () => {
     const repaired = await update(found, 2);
     expect(lines.join("\n")).toMatch(new RegExp(`shop\\s+repaired\\s+${idOf(old)}, which has traffic too`));
     expect([isHacked(old.processId), repaired.processId]).toEqual([false, wanted.processId]);
-    // Its own code, not that of the wanted one.
+    // Its own code, not the wanted revision's.
     expect(stack.net.oracle.state(old.processId)).toMatchObject({
       fleet: { sourceHash: old.revision?.sourceHash },
     });
@@ -94,12 +94,12 @@ describe("in a steady split, the half that is not the wanted revision", () => {
       [wanted.processId, undefined],
       [old.processId, undefined],
     ]);
-    // What it shares the traffic with is still the other half: without it the next plan would end the split.
+    // The other half still shares the traffic: without it the next plan would end the split.
     expect(repaired.blue).toEqual({ processId: old.processId, sourceHash: "r" });
     expect(await refreshed(repaired)).toEqual(repaired);
   });
 
-  it("that somebody drained takes requests again", async () => {
+  it("accepts requests again after somebody drained it", async () => {
     const { old, wanted } = await split();
     const session = await sessionFor(stack.scope, { kind: "legacy", ...stack.net.endpoints });
     const { name, processId, generation } = old;
@@ -118,13 +118,13 @@ describe("in a steady split, the half that is not the wanted revision", () => {
     expect(statusOf(processId)).toBe("ACTIVE");
   });
 
-  it("that cannot be repaired is said, stays a finding, and keeps no run from going on", async () => {
+  it("is reported if it cannot be repaired, stays a finding, and does not stop a run", async () => {
     const { old, wanted } = await split();
     await evaluate(stack, old.processId, HACK);
     const found = await refreshed(wanted);
     await rm(join(stack.scope.home, "bundles"), { recursive: true });
     const lines = listening();
-    // The wanted code is made anew from its source; that of the earlier revision is nowhere.
+    // The wanted code is built again from its source; the earlier revision's code no longer exists.
     const tried = await update(found, 2);
     expect(lines.join("\n")).toMatch(
       new RegExp(`not repaired\\s+${idOf(old)}, which has traffic too: .*\\[BUNDLE_GONE\\]`),
@@ -133,7 +133,7 @@ describe("in a steady split, the half that is not the wanted revision", () => {
     expect(isHacked(old.processId)).toBe(true);
   });
 
-  it("is nobody's finding any more once the traffic has left it", async () => {
+  it("has no finding once it has no traffic", async () => {
     const { old, wanted, gate } = await split();
     await evaluate(stack, old.processId, HACK);
     const found = await refreshed(wanted);
@@ -144,7 +144,7 @@ describe("in a steady split, the half that is not the wanted revision", () => {
     expect(stack.evalsOf("shop")).toBe(evals);
   });
 
-  it("is no finding of the revision that takes it up again", async () => {
+  it("does not leave its finding to the revision that is used again", async () => {
     const { old, wanted } = await split();
     await evaluate(stack, old.processId, HACK);
     const back = await update(await refreshed(wanted), 1);
@@ -155,14 +155,14 @@ describe("in a steady split, the half that is not the wanted revision", () => {
   });
 });
 
-it("a warm revision without traffic is not looked at", async () => {
+it("a warm revision without traffic is not read", async () => {
   const { old, wanted, gate } = await split();
   await routed([[wanted, 10_000]], "steady", gate);
   await evaluate(stack, old.processId, HACK);
   expect(await refreshed(wanted)).toEqual(wanted);
 });
 
-it("what has the traffic while the wanted one has none, as after an abort, is looked at too", async () => {
+it("a revision with the traffic while the wanted one has none, as after an abort, is read too", async () => {
   const { old, wanted, gate } = await split();
   await routed([[old, 10_000]], "steady", gate);
   await evaluate(stack, old.processId, HACK);

@@ -3,12 +3,12 @@ import * as lifecycle from "../../providers/process/lifecycle.ts";
 import type { FaultRule, Script } from "../simnet/index.ts";
 import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
-/** A program that goes by the upload, on a network that loses calls and answers on the way. */
+/** An uploaded program, on a network that loses calls and answers. */
 
 let stack: Stack;
 afterEach(() => stack.close());
 
-/** A program of over 30 kB; another `build` is another program. */
+/** A program of over 30 kB; another `build` makes another program. */
 async function large(name: string, build = 1): Promise<Record<string, unknown>> {
   const script: Script = { state: { build, padding: "x".repeat(30_000) } };
   const { network, ...rest } = await stack.inputs(name, script);
@@ -38,7 +38,7 @@ it.each<[string, FaultRule[]]>([
   ["the upload, twice", [{ on: "gateway.post", nth: [1, 2], fault: { kind: "reset" } }]],
   ["the answer of the upload", [{ on: "gateway.post", nth: 1, fault: { kind: "loseAnswer" } }]],
   [
-    "the upload to a proxy that says so",
+    "the upload to a proxy that answers with an error",
     [{ on: "gateway.post", nth: 1, fault: { kind: "html", status: 502 } }],
   ],
   ["the assignment, twice", [{ on: "mu.assign", nth: [1, 2], fault: { kind: "reset" } }]],

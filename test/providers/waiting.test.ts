@@ -16,7 +16,7 @@ const wait = (waited: number, more: Partial<Wait> = {}): Wait => ({
   ...more,
 });
 
-/** Lines that a board prints for waits at the times when they are told. */
+/** The lines that a board prints for these waits. */
 function printed(waits: readonly (Wait & { at?: number })[]): string[] {
   const lines: string[] = [];
   let now = 0;
@@ -31,8 +31,8 @@ function printed(waits: readonly (Wait & { at?: number })[]): string[] {
   return lines;
 }
 
-describe("what a run waits for", () => {
-  test("is told after 5 s, then at growing intervals: unit, reason, work, how long already and at most", () => {
+describe("a run's report about waiting", () => {
+  test("comes after 5 s, then at growing intervals: unit, reason, work, time so far and limit", () => {
     const every = Array.from({ length: 600 }, (_, n) => wait(n * 1000));
     const lines = printed(every);
     expect(lines[0]).toBe(
@@ -65,13 +65,13 @@ describe("what a run waits for", () => {
     expect(lines[1]).toContain("The gateway at http://g");
   });
 
-  test("is told for processes that are not ready once, not for each", () => {
+  test("comes once for all processes that are not ready", () => {
     const slow = (n: number) =>
       wait(5000, { last: problem("NOT_EVALUATED", `The message ${n} has no result yet`) });
     expect(printed([slow(1), slow(2), slow(3)])).toHaveLength(1);
   });
 
-  test("says so too while the first try goes on, and begins anew after it is over", () => {
+  test("covers the first attempt too, and starts over after it", () => {
     const { last: _, ...unheard } = wait(6000);
     expect(printed([unheard])).toEqual([
       "no answer yet: sending the spawn of the process P, 6 s of at most 600 s",
@@ -82,7 +82,7 @@ describe("what a run waits for", () => {
     expect(printed([wait(4999)])).toEqual([]);
   });
 
-  test("is about the network, and makes no row of the run's tree", () => {
+  test("is about the network, and is not a row of the run's tree", () => {
     const progress = new Progress();
     const step = {
       at: "",
@@ -100,7 +100,7 @@ describe("a create whose messenger unit is down", () => {
   let stack: Stack;
   afterEach(() => stack.close());
 
-  test("tells which unit it waits for, and goes on when that is back", async () => {
+  test("reports the unit it waits for, and continues once it is back", async () => {
     stack = await simulatedStack();
     stack.net.faults.add({ on: ["mu.spawn", "mu.post"], fault: { kind: "reset" } });
     const made = createProcess(await stack.inputs("battle", {}, { timeoutSeconds: 60 }));

@@ -23,7 +23,7 @@ const targetOf = ({ name, processId, generation }: ProcessOutputs) => ({ name, p
 const fleetOf = ({ processId }: ProcessOutputs) =>
   stack.net.oracle.state(processId) as { fleet: { admitted: Record<string, string[]> } };
 
-describe("a preview, which does not know new processes yet", () => {
+describe("a preview, in which new processes are unknown", () => {
   const [before, after] = ["a".repeat(64), "b".repeat(64)];
   const raw = (more: object = {}) => ({
     ...common,
@@ -47,7 +47,7 @@ describe("a preview, which does not know new processes yet", () => {
     return [changes, ...lines];
   };
 
-  it("announces that a caller is told another process, by the code of its peer", async () => {
+  it("announces that a caller gets another process, by the code of its peer", async () => {
     const { outs } = await wiring.create(raw());
     expect(await shown(outs, raw({ ...unknown, code: { battle: after } }))).toEqual([
       true,
@@ -61,7 +61,7 @@ describe("a preview, which does not know new processes yet", () => {
     expect(await shown(outs, raw({ peers: { ...outs.peers, door: UNKNOWN } }))).toEqual([true]);
   });
 
-  it("is silent where the code stays, where the process is known, and where an earlier version told no code", async () => {
+  it("announces nothing if the code stays, the process is known, or an earlier version recorded no code", async () => {
     const { outs } = await wiring.create(raw());
     expect(await shown(outs, raw(unknown))).toEqual([false]);
     expect(await shown(outs, raw({ code: { battle: after } }))).toEqual([false]);
@@ -71,7 +71,7 @@ describe("a preview, which does not know new processes yet", () => {
     expect(await shown({ ...outs, code: {} }, raw(unknown))).toEqual([false]);
   });
 
-  it("announces settings that go to a new process, and is silent where they go to the same one", async () => {
+  it("announces config that goes to a new process, and nothing for the same process", async () => {
     const settings = {
       ...{ ...common, name: "shop-process-config", configType: "PROCESS_CONFIG" },
       ...{ configData: { requestTimeout: 5 }, targets: [targetOf(shop)], code: { shop: before } },
@@ -90,7 +90,7 @@ describe("a preview, which does not know new processes yet", () => {
     expect(await coming(after, [targetOf(shop)])).toEqual([false]);
   });
 
-  it("announces of a new revision's own wiring its own process alone", async () => {
+  it("announces only its own process for a new revision's own wiring", async () => {
     const own = (more: object) => raw({ name: "shop-wiring-new", newOnly: true, ...more });
     const { outs } = await wiring.create(own({ code: { shop: before } }));
     const news = { target: UNKNOWN, ...unknown };
@@ -113,7 +113,7 @@ describe("the wiring of a new revision", () => {
     ...more,
   });
 
-  it("tells it once: who runs on hears of new peers when traffic has moved", async () => {
+  it("is sent once: members that stay on the old code are rewired only after traffic has moved", async () => {
     const { id, outs } = await wiring.create(raw());
     expect(id).toMatch(/\/battle-wiring-new$/);
     const peers = { shop: other };
@@ -124,7 +124,7 @@ describe("the wiring of a new revision", () => {
     expect((await wiring.read("id", outs)).props.drift).toEqual([]);
   });
 
-  it("has it admitted by those whom it calls, once they know the one that is called by its name", async () => {
+  it("makes the members that it calls admit it, once they know the process of its name", async () => {
     await wiring.create(raw({ admit: [targetOf(shop)] }));
     expect(fleetOf(shop).fleet.admitted).toEqual({});
     await wiring.create({ ...common, target: targetOf(shop), peers: { battle: other } });
@@ -132,7 +132,7 @@ describe("the wiring of a new revision", () => {
     expect(fleetOf(shop).fleet.admitted).toEqual({ battle: [battle.processId] });
   });
 
-  it("is told another router, also where the peers stay", async () => {
+  it("is sent again for another router, even if the peers stay", async () => {
     const peers = { gate: other, door: shop.processId };
     const told = (router: string) => ({ ...raw({ peers, router }), newOnly: undefined, name: undefined });
     const held = () =>
@@ -147,14 +147,14 @@ describe("the wiring of a new revision", () => {
     expect((await wiring.read("id", outs)).props.drift).toEqual(["the router is door"]);
   });
 
-  it("says that the router is no peer, so that one called coordinator does not count as it", async () => {
+  it("tells that the router is not a peer, so that a peer named coordinator is not taken for it", async () => {
     const peers = { coordinator: other };
     const { outs } = await wiring.create(raw({ peers, router: "gate" }));
     const { fleet } = stack.net.oracle.state(battle.processId) as { fleet: { router?: string } };
     expect([outs.peers, fleet.router]).toEqual([peers, ""]);
   });
 
-  it("asks what was declared and wants the declared answer", async () => {
+  it("sends the declared probes and requires the declared answers", async () => {
     const probes = [{ action: "Info", data: {}, expect: { name: "battle", success: true } }];
     await wiring.create(raw({ probes }));
     const wrong = [{ action: "Info", data: {}, expect: { name: "shop" } }];

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => project.close());
 
 describe("a rollback with the real pulumi", { timeout: 600_000 }, () => {
-  it("makes a member that the program dropped anew, with the state that its retired process ended with", async () => {
+  it("creates a member again that the program dropped, with the last state of its retired process", async () => {
     const retired = processOf(project, "counter");
     const index = releases[0]?.["index.ts"] ?? "";
     const from = index.indexOf("    counter:");
@@ -43,7 +43,7 @@ describe("a rollback with the real pulumi", { timeout: 600_000 }, () => {
     expect(await project.idle()).toBe("");
   });
 
-  it("takes one member back with --only, and leaves the others as they run", async () => {
+  it("returns one member with --only, and leaves the others as they run", async () => {
     ok(await back("--clear"));
     write(project, 2);
     ok(await up());

@@ -1,4 +1,4 @@
 import { describe } from "vitest";
 import { tellStory } from "./warm-story.ts";
 
-describe("back to warm processes, in all ways", { timeout: 600_000 }, () => tellStory(true));
+describe("a rollback to warm processes, in all ways", { timeout: 600_000 }, () => tellStory(true));

@@ -14,7 +14,7 @@ end)
 `;
 const add = async (p: Aos, by: number) => (await p.send({ Action: "ADD", Data: { by } })).reply?.data;
 
-it("a process without code begins with the state that another one ended with, in the one message that loads it", async () => {
+it("a new process starts with the last state of another one, in the single message that loads it", async () => {
   const before = await boot("counter", { source });
   await add(before, 5);
   await before.send({ Action: "RETIRE", Epoch: "1", Data: {} });
@@ -24,7 +24,7 @@ it("a process without code begins with the state that another one ended with, in
   };
   const state = { text: canonicalJson(exported.state), digest: exported.digest };
   const after = await boot("counter", { source, bare: true, id: "anew" });
-  // What is not what its digest says leaves nothing behind, not even the code.
+  // A state that does not match its digest leaves nothing behind, not even the code.
   const wrong = await program("counter", { source, state: { ...state, digest: "0".repeat(64) } });
   expect((await after.eval(wrong)).error).toContain("DIGEST_MISMATCH");
   expect(await after.value("Fleet == nil")).toBe(true);

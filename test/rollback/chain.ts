@@ -6,14 +6,14 @@ import { look, type Seen } from "./fleet.ts";
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
-/** A fleet with as many releases as wanted: in each, the code, the settings and the shape of the state are others. */
+/** A fleet with any number of releases, each with other code, config and shape of the state. */
 export interface Chain {
   readonly project: Project;
-  /** Brings the files of a release (counted from 1) into the project. */
+  /** Writes the files of a release (counted from 1) into the project. */
   write(release: number): void;
-  /** What the fleet is, adding to its count. */
+  /** The fleet as its callers see it, after adding to its count. */
   look(where: Project, by: number): Promise<Seen>;
-  /** What a release looks like with a count. */
+  /** The expected look of a release with this count. */
   seen(release: number, count: number): Seen;
 }
 
@@ -38,7 +38,7 @@ const fleet = await Fleet.create("chain", {
 export const processes = fleet.processes;
 `;
 
-/** Each release keeps its count under a name of its own, and knows every step from the first shape on, both ways. */
+/** Each release stores its count under its own name, and has every migration from the first shape on, both ways. */
 function counter(release: number): string {
   const migrations = Array.from({ length: release - 1 }, (_, step) => {
     const [from, to] = [step + 1, step + 2];

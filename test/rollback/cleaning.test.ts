@@ -5,13 +5,13 @@ import { expect, test } from "vitest";
 import { hashOf } from "../../src/core/hash.ts";
 import { clean } from "../../src/operations/cleanup/files.ts";
 
-/** Stores are emptied of what no kept release needs and what is older than the window. */
+/** Stores lose what no kept release needs and what is older than the window. */
 
 const NOW = Date.parse("2030-01-10T00:00:00Z");
 const DAY = 86_400_000;
 const hash = (digit: string) => digit.repeat(64);
 
-test("bundles and modules: what a release needs stays, what is young stays, what lies beside goes along", async () => {
+test("bundles and modules: what a release needs stays, recent ones stay, and their companions are removed with them", async () => {
   const projectDir = await mkdtemp(join(tmpdir(), "fleet-cleaning-"));
   const file = async (path: string, days: number, text = "") => {
     const whole = join(projectDir, path);

@@ -66,7 +66,7 @@ const exported = { schema: 1, stateVersion: "1", states: { battle: { wins: 3 } }
 const STATE = { state: exported, digest: sha256(canonicalJson(exported)) };
 
 let dir = "";
-/** What the world is like; each test spoils one thing of it. */
+/** The environment of the command; each test breaks one thing in it. */
 let world: {
   releases: ReleaseDocument[];
   bundles: string[];
@@ -75,9 +75,9 @@ let world: {
   runs: object[];
   plan: Parameters<typeof began>[];
   locked: boolean;
-  /** Another operator's run is alive when `up` begins. */
+  /** Another operator's run is active when `up` starts. */
   occupied: boolean;
-  /** Members that have a process, beside the ledger. */
+  /** Members with a process, besides the ledger. */
   running: string[];
   /** The stack's state. */
   resources: object[];
@@ -201,21 +201,21 @@ async function rollback(args: readonly string[], asked: { choose?: number; confi
 
 const newer: ReleaseDocument = { ...one, deploymentId: "deploy-0" };
 const refusals: [string, () => void, string[], string, number][] = [
-  ["a release that nobody knows", () => {}, ["--to", "77"], "UNKNOWN_RELEASE", 1],
-  ["what runs already", () => {}, ["--to", "deploy-2"], "ALREADY_RUNNING", 1],
-  ["a deployment that nobody knows", () => {}, ["--deployment-id", "deploy-x"], "UNKNOWN_DEPLOYMENT", 1],
+  ["an unknown release", () => {}, ["--to", "77"], "UNKNOWN_RELEASE", 1],
+  ["the release that already runs", () => {}, ["--to", "deploy-2"], "ALREADY_RUNNING", 1],
+  ["an unknown deployment", () => {}, ["--deployment-id", "deploy-x"], "UNKNOWN_DEPLOYMENT", 1],
   [
-    "the first release as the one to leave",
+    "to leave the first release",
     () => {},
     ["--deployment-id", "deploy-1"],
     "NOTHING_TO_RETURN_TO",
     1,
   ],
-  ["a member that it has not", () => {}, ["--to", "1", "--only", "battel"], "UNKNOWN_PROCESS", 1],
-  ["two ways to say which", () => {}, ["--to", "1", "--deployment-id", "deploy-2"], "OPTIONS_CLASH", 2],
+  ["a member that the release does not have", () => {}, ["--to", "1", "--only", "battel"], "UNKNOWN_PROCESS", 1],
+  ["two ways to choose a release", () => {}, ["--to", "1", "--deployment-id", "deploy-2"], "OPTIONS_CLASH", 2],
   ["nothing at all", () => {}, [], "NOT_CHOSEN", 2],
   [
-    "one whose bundle is gone",
+    "a release whose bundle is gone",
     () => {
       world.bundles = [bundleOf("2.0.0")];
     },
@@ -224,7 +224,7 @@ const refusals: [string, () => void, string[], string, number][] = [
     1,
   ],
   [
-    "one that is damaged here",
+    "a release that is damaged on this machine",
     () => {
       world.releases.push({ ...newer, releaseHash: "0".repeat(64) });
     },
@@ -233,7 +233,7 @@ const refusals: [string, () => void, string[], string, number][] = [
     1,
   ],
   [
-    "one that only the ledger's list still names",
+    "a release that only the ledger's list names",
     () => {
       world.runs = [
         { kind: "DEPLOYMENT_BEGUN", deploymentId: "deploy-0", epoch: 1 },
@@ -245,7 +245,7 @@ const refusals: [string, () => void, string[], string, number][] = [
     1,
   ],
   [
-    "one older than a migration without `down`",
+    "a release older than a migration without `down`",
     () => {
       world.info = { stateVersion: "2", migrations: [{ from: "1", to: "2", down: false }] };
     },
@@ -282,7 +282,7 @@ const refusals: [string, () => void, string[], string, number][] = [
     1,
   ],
   [
-    "a stack that somebody else works on",
+    "a stack with another operation in progress",
     () => {
       world.locked = true;
     },
@@ -292,7 +292,7 @@ const refusals: [string, () => void, string[], string, number][] = [
   ],
 ];
 
-describe("fleet rollback refuses, with nothing changed,", () => {
+describe("fleet rollback refuses, without any change,", () => {
   it.each(refusals)("%s", async (_what, spoil, args, code, exit) => {
     spoil();
     const ran = await rollback([...args, "--yes", "--json"]);
@@ -302,7 +302,7 @@ describe("fleet rollback refuses, with nothing changed,", () => {
     expect(reports()).toEqual([]);
   });
 
-  it.each([[[]], [["--manual"]]])("when the stack has one release and no other: %j", async (words) => {
+  it.each([[[]], [["--manual"]]])("a stack with only one release: %j", async (words) => {
     world.releases = [two];
     const ran = await rollback([...words, "--yes"]);
     expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining("[NOTHING_TO_RETURN_TO]")]);
@@ -310,13 +310,13 @@ describe("fleet rollback refuses, with nothing changed,", () => {
     expect(ran.touched).toBe(false);
   });
 
-  it("to guess a release where nobody can be asked, and names those that there are", async () => {
+  it("to guess a release without a terminal, and lists the existing ones", async () => {
     const ran = await rollback(["--yes", "--json"]);
     const problems = [{ expected: expect.stringContaining("2 (deploy-2), 1 (deploy-1)") }];
     expect([ran.code, ran.json()]).toMatchObject([2, { error: { code: "NOT_CHOSEN", problems } }]);
   });
 
-  it("to go on where nobody can be asked and nobody said yes", async () => {
+  it("to continue without a terminal and without --yes", async () => {
     const ran = await rollback(["--to", "1", "--json"]);
     expect([ran.code, ran.json()]).toMatchObject([2, { error: { code: "NOT_CONFIRMED" } }]);
     expect(ran.touched).toBe(false);
@@ -334,7 +334,7 @@ describe("fleet rollback without an option", () => {
     expect(ran.touched).toBe(false);
   });
 
-  it("goes on a yes: pins the stack, runs up, validates, tells the ledger, writes report and log", async () => {
+  it("continues on a yes: pins the stack, runs up, validates, tells the ledger, writes report and log", async () => {
     const ran = await rollback([], { choose: 1, confirm: true });
     expect([ran.code, ran.stderr]).toEqual([0, expect.not.stringContaining("[")]);
     expect(ran.stdout).toContain("Back at deploy-1");
@@ -357,16 +357,16 @@ describe("fleet rollback without an option", () => {
   });
 
   it.each([
-    ["is of the release before", { outputs: { ...one } }],
-    ["is of one that failed", { outputs: { ...two }, initErrors: ["its pulumi was killed"] }],
-  ])("runs up for what runs already where the stack's state %s", async (_, more) => {
+    ["has the release before", { outputs: { ...one } }],
+    ["has a release that failed", { outputs: { ...two }, initErrors: ["its pulumi was killed"] }],
+  ])("runs up for the running release if the stack's state %s", async (_, more) => {
     world.resources = [{ type: "pulumi-nodejs:dynamic/ao:Release", ...more }];
     world.goal = two;
     const { code, runs } = await rollback(["--to", "deploy-2", "--yes"]);
     expect([code, runs.map(({ kind }) => kind)]).toEqual([0, ["preview", "up"]]);
   });
 
-  it("takes its pin back when another operator's run is alive, and tells the ledger of no failure", async () => {
+  it("removes its pin if another operator's run is active, and reports no failure to the ledger", async () => {
     world.occupied = true;
     const ran = await rollback(["--to", "1", "--yes", "--json"]);
     expect([ran.code, ran.json()]).toMatchObject([5, { status: "CANCELLED" }]);
@@ -375,11 +375,11 @@ describe("fleet rollback without an option", () => {
     expect(ran.set).toEqual(["set release", "rm release"]);
   });
 
-  it("makes a member that runs no more anew, with the state that its process of then ended with", async () => {
+  it("creates a member again that no longer runs, with the last state of its process", async () => {
     world.running = [];
     world.plan = [["Process", "battle", "create"]];
     const ran = await rollback(["--to", "1", "--yes", "--json"]);
-    // Nothing made it in this test, so the rollback is not through.
+    // Nothing creates it in this test, so the rollback is not complete.
     const { status, members } = ran.json<{ status: string; members: object[] }>();
     expect([ran.code, status]).toEqual([1, "PARTIAL"]);
     expect(members[0]).toMatchObject({ name: "battle", kind: "new", snapshot: { digest: STATE.digest } });
@@ -388,7 +388,7 @@ describe("fleet rollback without an option", () => {
     expect(restore).toMatchObject({ states: { battle: STATE.digest } });
   });
 
-  it("puts a log that has grown long away before it adds to it", async () => {
+  it("rotates a long log before it writes to it", async () => {
     const log = join(dir, "build/logs/rollback_output.txt");
     await writeAtomically(log, "x".repeat(MAX_LOG + 1));
     expect((await rollback(["--to", "1", "--yes"])).code).toBe(0);
@@ -397,7 +397,7 @@ describe("fleet rollback without an option", () => {
     expect(gunzipSync(readFileSync(join(dir, "build/logs", away)))).toHaveLength(MAX_LOG + 1);
   });
 
-  it("in an emergency asks nothing, previews nothing and tells the ledger when it is over", async () => {
+  it("asks nothing and previews nothing in an emergency, and tells the ledger at the end", async () => {
     const ran = await rollback(["--to", "deploy-1", "--emergency"]);
     expect([ran.code, ran.runs.map(({ kind }) => kind)]).toEqual([0, ["up"]]);
     expect(ran.sent).not.toContain("LEDGER");

@@ -46,7 +46,7 @@ const green = tableOf("b".repeat(64), "steady", [route("shop", NEW)], [route("ba
 /** How often its table was changed. */
 const SERIAL = 4;
 
-/** A router with a table; it knows a proof for each of `proven`. */
+/** A router with a table, and a proof for each of `proven`. */
 function world(
   state: { table: object; proven?: object },
   proven = new Set([idOf("battle-old"), idOf("shop-old")]),
@@ -96,14 +96,14 @@ function world(
 }
 const actions = (ao: ReturnType<typeof fakeAo>) => ao.sent.map(({ tags }) => tags.Action);
 
-/** The table is looked at, as it is while members are asked, then callers are sent back. */
+/** Reads the table, as is done while members are queried, then returns the callers. */
 async function emergency({ fleet }: ReturnType<typeof world>, ways: readonly MemberWay[], known?: object) {
   const state = known === undefined ? await routerState(fleet, traffic) : (known as TrafficState);
   if (!state) throw new Error("no word of the router");
   return switchBack(fleet, traffic, target, ways, state, async () => {});
 }
 
-it("one message switches all services, and the others keep theirs", async () => {
+it("switches all services in one message, and the others keep theirs", async () => {
   const made = world({ table: green });
   const { ao } = made;
   const switched = await emergency(made, [warm("battle"), warm("shop")]);
@@ -124,7 +124,7 @@ it("one message switches all services, and the others keep theirs", async () => 
   });
 });
 
-it("a rollout under way whose proven table is that release is aborted by one message", async () => {
+it("aborts a running rollout in one message if its proven table is that release", async () => {
   const proven = tableOf(target.releaseHash, "steady", [route("shop-old", OLD)], [route("battle-old", OLD)]);
   const half = [route("battle-old", OLD, 5000), route("battle", NEW, 5000)];
   const table = tableOf(green.release, "rollout", [route("shop-old", OLD)], half);
@@ -135,7 +135,7 @@ it("a rollout under way whose proven table is that release is aborted by one mes
   expect(JSON.parse(ao.sent[1]?.data ?? "")).toEqual({ command: "abort", release: green.release });
 });
 
-it("what the router has no proof of any more is proved first", async () => {
+it("proves a revision first if the router no longer has its proof", async () => {
   const made = world({ table: green }, new Set());
   const { ao } = made;
   const switched = await emergency(made, [warm("battle")]);
@@ -154,7 +154,7 @@ it("what the router has no proof of any more is proved first", async () => {
   });
 });
 
-it("a rollout that moves others too is not aborted: those keep their shares", async () => {
+it("does not abort a rollout that moves other services too: those keep their shares", async () => {
   const proven = tableOf(target.releaseHash, "steady", [route("shop-old", OLD)], [route("battle-old", OLD)]);
   const [shop, battle] = [route("shop", NEW), route("battle", NEW)];
   const made = world({ table: tableOf(green.release, "rollout", [shop], [battle]), proven });
@@ -164,7 +164,7 @@ it("a rollout that moves others too is not aborted: those keep their shares", as
   expect([services.shop?.routes, services.battle?.routes]).toEqual([[shop], [route("battle-old", OLD)]]);
 });
 
-it("whose state has to be handed over first stays, unless it is given up: then the process of then takes requests again", async () => {
+it("leaves a member whose state must be handed over first, unless the state is given up: then its old process accepts requests again", async () => {
   const staying = world({ table: green });
   await emergency(staying, [warm("shop", { carries: true, drains: true }), warm("battle")]);
   const { services } = SetTrafficSchema.parse(JSON.parse(staying.ao.sent[1]?.data ?? ""));
@@ -179,7 +179,7 @@ it("whose state has to be handed over first stays, unless it is given up: then t
   expect(given.ao.sent[1]).toMatchObject({ processId: idOf("shop-old"), tags: { Epoch: "7" } });
 });
 
-it("a table that changed since it was looked at is looked at once more", async () => {
+it("reads a table again if it changed in the meantime", async () => {
   const made = world({ table: green });
   const state = await routerState(made.fleet, traffic);
   const switched = await emergency(made, [warm("battle")], { ...state, serial: 3 });
@@ -187,7 +187,7 @@ it("a table that changed since it was looked at is looked at once more", async (
   expect(actions(made.ao).slice(1)).toEqual(["SET_TRAFFIC", "GET_TRAFFIC", "SET_TRAFFIC"]);
 });
 
-it("says nothing to the router where no process of then is warm, or callers are back already", async () => {
+it("sends the router nothing if no old process is warm, or if callers are back already", async () => {
   const none = world({ table: green });
   expect(await emergency(none, [{ name: "battle", kind: "in-place" }])).toBeUndefined();
   const back = tableOf(target.releaseHash, "steady", [route("shop-old", OLD)], [route("battle-old", OLD)]);

@@ -11,7 +11,7 @@ import { newProject, type Project, projectIn, type Ran } from "../e2e/project.ts
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
-/** A ledger and two processes, of which one grows a state. */
+/** A ledger and two processes, one of which has a growing state. */
 const program = (members: string): string => `import * as pulumi from "@pulumi/pulumi";
 import { Fleet, settings } from "ao-fleet";
 
@@ -36,7 +36,7 @@ fleet.process{ name = "reader", processType = "READER", version = "1.0.0", capab
 fleet.on("GREET", { who = "anyone" }, function() return { greeting = "${greeting}" } end)
 `;
 
-/** Files of each release. The second changes the shape of the counter's state, with a way back; the third adds a member. */
+/** The files of each release. The second changes the shape of the counter's state, with a migration down; the third adds a member. */
 export const releases: readonly Record<string, string>[] = [
   {
     "index.ts": program(`    counter: { version: "1.0.0", peers: ["reader"], config: limit(101) },
@@ -97,13 +97,13 @@ export async function fleetProject(name: string): Promise<Project> {
   return project;
 }
 
-/** Brings the files of a release (counted from 1) into the project. */
+/** Writes the files of a release (counted from 1) into the project. */
 export function write(project: Project, release: number): void {
   for (const [path, text] of Object.entries(releases[release - 1] ?? {})) project.write(path, text);
 }
 
 /**
- * The same project on another machine: the backend, the wallet and the network, and nothing of what the first one kept. They share
+ * The same project on another machine: the backend, the wallet and the network, and nothing that the first one stored. They share
  * backend and network, so only the first may close.
  */
 export async function otherMachine(first: Project): Promise<Project> {
@@ -146,7 +146,7 @@ export function fleet(
   });
 }
 
-/** What the fleet is, as a client and its owner see it. */
+/** The fleet as a client and its owner see it. */
 export interface Seen {
   readonly n: number;
   readonly release: number;
@@ -160,7 +160,7 @@ export async function networkOf(project: Project): Promise<LocalNetworkInfo> {
   return info;
 }
 
-/** The owner of the fleet, who can run code in its processes. */
+/** The fleet's owner, who can run code in its processes. */
 export async function ownerOf(project: Project) {
   const { muUrl, cuUrl, gatewayUrl } = await networkOf(project);
   const ao = connect({ MODE: "legacy", MU_URL: muUrl, CU_URL: cuUrl, GATEWAY_URL: gatewayUrl });
@@ -174,7 +174,7 @@ export async function ownerOf(project: Project) {
   };
 }
 
-/** The AO process of a member, as the project's manifest names it. */
+/** A member's AO process, as named in the project's manifest. */
 export function processOf(project: Project, member: string): string {
   const { processes } = project.json<{ processes: Record<string, { processId: string }> }>(
     "build/deployment-manifest.json",
@@ -184,13 +184,13 @@ export function processOf(project: Project, member: string): string {
   return id;
 }
 
-/** What the ledger answers its owner. */
+/** The ledger's answer to its owner. */
 export async function askLedger<T>(project: Project, action: string, data: object): Promise<T> {
   const owner = await newPlayer(await networkOf(project), project.json(".fleet/dev-wallet.json"));
   return (await owner.ask(processOf(project, "deployment-coordinator"), action, data)) as T;
 }
 
-/** Asks the fleet, adding to the counter. */
+/** Reads the fleet, after adding to the counter. */
 export async function look(project: Project, by = 0): Promise<Seen> {
   const owner = await newPlayer(await networkOf(project), project.json(".fleet/dev-wallet.json"));
   const ask = (member: string, action: string, data: object = {}) =>
@@ -208,7 +208,7 @@ export async function look(project: Project, by = 0): Promise<Seen> {
   };
 }
 
-/** What a release (counted from 1) looks like with a count. */
+/** The expected look of a release (counted from 1) with this count. */
 export const seen = (release: number, n: number): Seen => ({
   n,
   release,

@@ -99,7 +99,7 @@ describe("a pin", () => {
     expect(readPin(() => undefined, readRunRequest({ FLEET_PIN: JSON.stringify(pin) }))).toEqual(pin);
     expect(readPin((key) => settings[key], readRunRequest({ FLEET_PIN: "" }))).toBeUndefined();
   });
-  it("is none without a release, and an error when it cannot be read", () => {
+  it("is empty without a release, and an error if it cannot be read", () => {
     expect(readPin(() => undefined, {})).toBeUndefined();
     expect(codeOf(() => readPin((key) => (key === PIN_KEYS[2] ? "{" : "d1"), {}))).toBe("PIN_INVALID");
     expect(codeOf(() => readPin(() => undefined, readRunRequest({ FLEET_PIN: "{}" })))).toBe("PIN_INVALID");
@@ -107,22 +107,22 @@ describe("a pin", () => {
 });
 
 describe("the members of a pinned fleet", () => {
-  it("are the release's, with later ones beside", () => {
+  it("are the release's, with later ones in addition", () => {
     const { members, warm } = chosenMembers(one, three, []);
     expect(members).toEqual(one.declaration);
     expect(Object.keys(warm)).toEqual(["c"]);
   });
-  it("are those named, with the others as they run", () => {
+  it("are the named ones, with the others as they run", () => {
     const { members } = chosenMembers(one, three, ["a"]);
     expect(members.a).toEqual(one.declaration.a);
     expect(members.c).toEqual(three.declaration.c);
   });
-  it("are refused by name when the release has them not, or what they need does not run", () => {
+  it("are refused by name if the release lacks them or a dependency does not run", () => {
     expect(codeOf(() => chosenMembers(one, three, ["aa"]))).toBe("UNKNOWN_PROCESS");
     const alone = release("d9", 9, { c: declared("c1") });
     expect(codeOf(() => chosenMembers(one, alone, ["b"]))).toBe("DEPENDENCY_NOT_RUNNING");
   });
-  it("go dependents first on the way back only, and not when one must be made anew", () => {
+  it("are ordered dependents first in a rollback only, unless one must be created", () => {
     const names = [{ name: "a" }, { name: "b" }];
     expect(isReversed(one, two, names)).toBe(true);
     expect(isReversed(two, back, names)).toBe(false);
@@ -133,17 +133,17 @@ describe("the members of a pinned fleet", () => {
 });
 
 describe("a release", () => {
-  it("is none when its declaration is not what its hash says", () => {
+  it("is rejected if its declaration does not match its hash", () => {
     expect(verifiedRelease(one)).toMatchObject({ deploymentId: "d1" });
     expect(verifiedRelease({ ...one, declaration: two.declaration })).toBeUndefined();
     expect(verifiedRelease("text")).toBeUndefined();
   });
-  it("is found in a state, but not one that failed", () => {
+  it("is found in a state, unless it failed", () => {
     const type = "pulumi-nodejs:dynamic/ao:Release";
     expect(releaseInState([{ type, outputs: one }, { type: "other" }])).toHaveLength(1);
     expect(releaseInState([{ type, outputs: one, initErrors: ["no"] }])).toEqual([]);
   });
-  it("is left out of a message that it does not fit in", () => {
+  it("is omitted from a message that is too small for it", () => {
     const manifest = { processes: {} } as unknown as Manifest;
     const outputs = { ...one, scope: { project: "p", stack: "s", home: "h", build: "b" } };
     const document = documentOf(outputs as unknown as ReleaseOutputs);
@@ -165,8 +165,8 @@ describe("a bundle", () => {
   });
 });
 
-describe("what changed", () => {
-  it("is told by member", () => {
+describe("the list of changes", () => {
+  it("is by member", () => {
     expect(describeChanges(undefined, one)).toEqual(["a joins", "b joins"]);
     expect(describeChanges(one, three)).toEqual(["a code", "c joins"]);
     expect(describeChanges(three, one)).toEqual(["a code", "c leaves"]);
@@ -195,7 +195,7 @@ describe("migrations", () => {
   ])("from %s to %s: %s", (from, to, expected) => expect(isReachable(steps, from, to)).toBe(expected));
 });
 
-describe("the release to go to", () => {
+describe("the release to return to", () => {
   const known = mergeReleases([three, one, two, back], [], "d4");
   it("is found by number and by id", () => {
     expect(known.map(({ number, deploymentId }) => [number, deploymentId])).toEqual([
@@ -208,7 +208,7 @@ describe("the release to go to", () => {
     expect(targetOf(known, [], { to: "d3" }).deploymentId).toBe("d3");
     expect(codeOf(() => targetOf(known, [], { to: "5" }))).toBe("UNKNOWN_RELEASE");
   });
-  it("is the one before the deployment that is left, passing over what was rolled back", () => {
+  it("is the one before the deployment that is left, skipping rolled-back ones", () => {
     expect(targetOf(known, [], { leave: "d3" }).deploymentId).toBe("d2");
     expect(targetOf(known, [run("d2", { rolledBack: true })], { leave: "d3" }).deploymentId).toBe("d1");
     expect(targetOf(known, [run("d3", { rolledBack: true })], { leave: "d4" }).deploymentId).toBe("d3");
@@ -232,7 +232,7 @@ describe("the history", () => {
     releaseHash: undefined,
     ...more,
   });
-  it("reads runs out of the ledger's entries", () => {
+  it("has runs from the ledger's entries", () => {
     const runs = runsOf([
       entry(1, "DEPLOYMENT_BEGUN", { deploymentId: "d1", epoch: 1 }),
       entry(1, "DEPLOYMENT_FINISHED", {
@@ -266,7 +266,7 @@ describe("the history", () => {
   it.each([
     ["interrupted", { reason: "taken over by d3", cause: "TAKEN_OVER" }],
     ["interrupted", { reason: "it is not written any more", cause: "UNFINISHED" }],
-    // As coordinators of version 0.1.0 wrote it.
+    // Written by coordinators of version 0.1.0.
     ["interrupted", { reason: "taken over by d3" }],
     ["interrupted", { reason: "it never finished; began after it: d3" }],
     ["failed", { reason: "battle is taken over by somebody else: it never finished" }],
@@ -278,14 +278,14 @@ describe("the history", () => {
     ]);
     expect(historyOfStack([], runs, []).map((line) => line.result)).toEqual([result]);
   });
-  it("says of a release that a person let it through without a good verdict, and which verdict that was", () => {
+  it("reports a release that a person approved without a good verdict, with the verdict", () => {
     const verdict = "errorRate of calc is open: 0 requests";
     const promoted = [{ step: 2, weightBp: 10_000, by: "ann", outcome: "inconclusive" as const, verdict }];
     const documents = [
       { ...one, approval: { letThrough: "judge" as const, promoted: [] } },
       { ...two, approval: { letThrough: "person" as const, promoted } },
     ];
-    // What is in the ledger alone has it in words.
+    // A run that only the ledger has carries the verdict in words.
     const runs = runsOf([
       entry(5, "DEPLOYMENT_FINISHED", {
         ...{ deploymentId: "d5", status: "COMPLETED", releaseHash: "5" },
@@ -303,7 +303,7 @@ describe("the history", () => {
       expect.not.stringContaining("by hand"),
     ]);
   });
-  it("joins each release with the update that made it, and keeps updates that failed", () => {
+  it("joins each release with the update that made it, and keeps failed updates", () => {
     const update = (day: number, result: string, kind = "update") => ({
       kind,
       startTime: at(day),
@@ -322,7 +322,7 @@ describe("the history", () => {
       ["deploy", "succeeded", "Ann", "01234567+"],
     ]);
   });
-  it("says held of an update that left its rollout waiting, also without a ledger", () => {
+  it("marks an update as held if its rollout waits, even without a ledger", () => {
     const traffic = (phase: string, modified: string, initErrors: string[] = ["it waits"]) => ({
       ...{ type: "pulumi-nodejs:dynamic/ao:Traffic", modified, initErrors },
       outputs: { phase },
@@ -330,7 +330,7 @@ describe("the history", () => {
     const broken = { type: "pulumi-nodejs:dynamic/ao:Process", initErrors: ["no"], modified: at(4) };
     const states = [
       [traffic("HELD", at(2))],
-      // The next update failed before it came to the traffic.
+      // The next update failed before it reached the traffic.
       [traffic("HELD", at(2)), { ...broken, modified: at(3) }],
       [traffic("HELD", at(4)), broken],
       [traffic("ROLLED_BACK", at(5))],
@@ -351,7 +351,7 @@ describe("the history", () => {
       [at(2), "held"],
     ]);
   });
-  it("reads which updates were held from the checkpoints of a file backend", async () => {
+  it("reads held updates from the checkpoints of a file backend", async () => {
     const folder = await mkdtemp(join(tmpdir(), "fleet-history-"));
     const history = join(folder, ".pulumi", "history", "game", "dev");
     await mkdir(history, { recursive: true });
@@ -383,7 +383,7 @@ describe("the history", () => {
     expect(past).toEqual({ releases: [], heldAt: [at(1)] });
     await rm(folder, { recursive: true });
   });
-  it("marks what a rollback went away from, also without a ledger", () => {
+  it("marks what a rollback left, even without a ledger", () => {
     const lines = historyOfStack(mergeReleases([one, two, three, back], [], "d4"), [], []);
     expect(lines.map(({ deploymentId, result, kind }) => [deploymentId, result, kind])).toEqual([
       ["d4", "succeeded", "rollback"],
@@ -394,7 +394,7 @@ describe("the history", () => {
   });
 });
 
-describe("a plan that surprises", () => {
+describe("an unexpected plan", () => {
   const step = (op: string, name: string, kind: "process" | "wiring" = "process") => ({
     op,
     name,
@@ -415,12 +415,12 @@ describe("a plan that surprises", () => {
   ])("%s %s: %s", (op, name, code) =>
     expect(codeOf(() => surprises([step(op, name)], ways, one))).toBe(code),
   );
-  it("minds processes only", () => {
+  it("checks processes only", () => {
     expect(codeOf(() => surprises([step("delete", "a-wiring", "wiring")], ways, one))).toBe("none");
   });
 });
 
-describe("what cleaning keeps", () => {
+describe("cleanup keeps", () => {
   const retention = { since: Date.parse(at(3)), releases: 1, snapshots: 1 };
   it("releases of the window, the latest, what runs and what is pinned", () => {
     const keep = (current: ReleaseDocument | undefined, pinned: string | undefined, since: number) =>
@@ -460,13 +460,13 @@ describe("what cleaning keeps", () => {
 });
 
 describe("a state in globals", () => {
-  it("has no way back to a release whose library takes none, and is named before anything is changed", async () => {
+  it("cannot return to a release whose library accepts none, which is reported before any change", async () => {
     expect(unreadable("token", ["Balances", "Minted"])).toMatchObject({
       code: "NO_WAY_BACK",
       got: "Balances, Minted",
     });
     expect(unreadable("shop", [])).toBeUndefined();
-    // A release that carries globals is not asked for.
+    // A release whose library hands over globals is not checked.
     const fleet = undefined as never;
     const then = { modules: { "fleet.globals": "1" } };
     expect(await globalsLeft(fleet, undefined as never, "id", then)).toBeUndefined();

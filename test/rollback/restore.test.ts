@@ -1,4 +1,4 @@
-/** States that are put back into real aos programs whose declaration names more, or less, than the backup. */
+/** Backups restored into real aos programs whose declaration names more, or less, than the backup. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,7 +33,7 @@ afterEach(() => rmSync(home, { recursive: true }));
 const add = (p: Aos, note: string) => p.send({ From: STRANGER, Action: "Add", Data: note });
 const holds = (p: Aos) => p.value("{ notes = table.concat(Notes, ','), seen = Seen }");
 
-/** A running program with three notes, and the fleet that has it as its member. */
+/** A running program with three notes, and the fleet that it is a member of. */
 async function running(
   lines = `${NOTES}\nSeen = Seen or 0`,
   after?: (action: string, p: Aos) => Promise<unknown>,
@@ -85,7 +85,7 @@ async function running(
   return { p, fleet, notes, restore, load, backup, asked };
 }
 
-test("a backup that has more than the declaration names is back as a whole, and the way back undoes all of it", async () => {
+test("a backup with more than the declaration names is restored completely, and the offered command undoes all of it", async () => {
   const { p, restore, load, backup } = await running();
   const { digest, globals } = await backup();
   expect(globals).toEqual(["Notes", "Seen"]);
@@ -104,7 +104,7 @@ test("a backup that has more than the declaration names is back as a whole, and 
   expect(await holds(p)).toEqual({ notes: "milk,eggs,tea,salt", seen: 1 });
 }, 60_000);
 
-test("a backup that has less than the declaration names is back, and what it does not name is said", async () => {
+test("a backup with less than the declaration names is restored, and the missing names are reported", async () => {
   const { p, restore, load, backup } = await running();
   await load(declaring("Notes", `${NOTES}\nSeen = Seen or 0`));
   const { digest, globals } = await backup();
@@ -118,7 +118,7 @@ test("a backup that has less than the declaration names is back, and what it doe
   expect(await holds(p)).toEqual({ notes: "milk,eggs,tea,salt", seen: 4 });
 }, 60_000);
 
-test("a backup from before globals were carried says nothing of them, also where some are declared", async () => {
+test("a backup from before globals were kept leaves them alone, even declared ones", async () => {
   const { p, fleet, notes, restore, load } = await running();
   await load(declaring("Notes", NOTES));
   const extent = { whole: false, globals: [] };
@@ -129,7 +129,7 @@ test("a backup from before globals were carried says nothing of them, also where
   expect(await holds(p)).toEqual({ notes: "milk,eggs,tea", seen: 3 });
 }, 60_000);
 
-test("where nothing is declared one look at it proves it", async () => {
+test("without a declaration one comparison proves it", async () => {
   const { p, restore, backup, asked } = await running();
   const { digest } = await backup();
   await add(p, "salt");
@@ -140,7 +140,7 @@ test("where nothing is declared one look at it proves it", async () => {
   expect(await holds(p)).toEqual({ notes: "milk,eggs,tea", seen: 3 });
 }, 60_000);
 
-test("a message that comes meanwhile is found, and the way back that is offered undoes the restore", async () => {
+test("a message in the meantime is found, and the offered command undoes the restore", async () => {
   let isLate = false;
   const { p, fleet, restore, load, backup } = await running(undefined, async (action, aos) => {
     if (action !== "IMPORT_STATE" || isLate) return;
@@ -160,7 +160,7 @@ test("a message that comes meanwhile is found, and the way back that is offered 
   expect(await holds(p)).toEqual({ notes: "milk,eggs,tea", seen: 0 });
 }, 60_000);
 
-test("what is not declared and cannot be written down does not stop a restore, and is named", async () => {
+test("undeclared values that cannot be serialized do not stop a restore, and are named", async () => {
   const { p, restore, load, backup } = await running();
   const { digest } = await backup();
   await load(

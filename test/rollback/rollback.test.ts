@@ -25,7 +25,7 @@ interface Line {
   who: string;
 }
 
-/** One fleet for all of them, and each goes on where the one before it ended: deploying is what takes the time. */
+/** One fleet for all tests, each of which continues where the one before ended: deployments take the time. */
 let project: Project;
 let first = "";
 let second = "";
@@ -58,7 +58,7 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => project.close());
 
-it("fleet history lists every release with what changed, and marks the one that runs", async () => {
+it("fleet history lists every release with its changes, and marks the running one", async () => {
   const lines = await history();
   expect(
     lines.map(({ deploymentId, number, result, current: runs }) => [deploymentId, number, result, runs]),
@@ -73,7 +73,7 @@ it("fleet history lists every release with what changed, and marks the one that 
   ]);
 });
 
-it("fleet rollback leaves a deployment for the one before it, validated, with a report and word in the ledger", async () => {
+it("fleet rollback leaves a deployment for the one before it, validated, with a report and a record in the ledger", async () => {
   const ran = await back(project, "--deployment-id", second, "--reason", "wrong words");
   ok(ran);
   expect(await look(project, 1)).toEqual(seen(1, ++count));
@@ -109,7 +109,7 @@ it("fleet rollback leaves a deployment for the one before it, validated, with a 
   expect(alerts).toContainEqual(expect.objectContaining({ type: "ROLLBACK_EXECUTED", source: second }));
 }, 600_000);
 
-it("goes to any release on a machine that has the backend, the wallet and the network only, with the command and without", async () => {
+it("returns to any release on a machine with only backend, wallet and network, with the command and without", async () => {
   const other = await otherMachine(project);
   const bare = await otherMachine(project);
   try {
@@ -133,7 +133,7 @@ it("goes to any release on a machine that has the backend, the wallet and the ne
   }
 }, 600_000);
 
-it("has settings that were brought back by hand in the ledger too", async () => {
+it("records config that was restored by hand in the ledger too", async () => {
   const type = ["--type", "PROCESS_CONFIG", "--yes"];
   ok(await fleet(project, ["config", "rollback", "counter", ...type]));
   ok(await fleet(project, ["config", "rollback", "counter", ...type]));
@@ -149,7 +149,7 @@ it("has settings that were brought back by hand in the ledger too", async () => 
   expect(entries).toEqual([expect.objectContaining(entry), expect.objectContaining(entry)]);
 }, 600_000);
 
-it("needs no coordinator with --manual, and says so when it does not answer", async () => {
+it("needs no coordinator with --manual, and reports if it does not answer", async () => {
   await (await ownerOf(project)).run(processOf(project, "deployment-coordinator"), "Handlers.list = {}");
   const refused = await back(project, "--to", second);
   expect(refused.code).toBe(1);

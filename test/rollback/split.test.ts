@@ -1,4 +1,4 @@
-/** A steady split by the real pulumi in real aos: the half that is no member breaks, is seen, and is repaired; then the test ends. */
+/** A steady split with the real pulumi in real aos: the half that is not the member breaks, is found, and is repaired; then the test ends. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fleet as fleetCommand } from "./fleet.ts";
 import { type WarmFleet, warmFleet } from "./warm-fleet.ts";
@@ -34,7 +34,7 @@ describe("an A/B test", { timeout: 240_000 }, () => {
   }, 300_000);
   afterAll(() => fleet.project.close());
 
-  it("whose other half a hand broke is seen by status and by a refresh, and repaired by the next deployment", async () => {
+  it("whose other half was changed by hand is reported by status and by a refresh, and repaired by the next deployment", async () => {
     expect((await run("status")).code).toBe(0);
     const hack = 'Handlers.prepend("hack", { Action = "HIT" }, function() end)';
     expect((await run("call", old, "Eval", "--raw", "--data", hack)).code).toBe(0);
@@ -53,7 +53,7 @@ describe("an A/B test", { timeout: 240_000 }, () => {
     expect(await shares()).toEqual({ [old]: 5000, [idOf("battle")]: 5000 });
   });
 
-  it("is ended by another strategy, as the refusal of promote says", async () => {
+  it("is ended by another strategy, as the refusal of promote explains", async () => {
     const refused = await run("promote");
     expect(refused.code).toBe(1);
     expect(refused.text).toContain("[NO_ROLLOUT]");

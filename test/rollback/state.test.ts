@@ -10,7 +10,7 @@ let project: Project;
 let first = "";
 let second = "";
 
-/** The second release renames what it keeps, and knows no way down. */
+/** The second release renames its state, and has no migration down. */
 const upgraded = (twoProcesses["processes/counter/process.lua"] ?? "")
   .replace(
     'fleet.state("counter", { n = 0 })',
@@ -23,7 +23,7 @@ fleet.migrate{ from = "1", to = "2", up = function() S.count, S.n = S.n, nil end
 
 const add = async (by: number): Promise<number> => {
   const anyone = await newPlayer(await networkOf(project));
-  // Whatever else is answered is no number, and is shown.
+  // Any other answer is not a number, and is shown.
   const { n, ...other } = await anyone.ask(processOf(project, "counter"), "ADD", { by });
   expect(other).not.toHaveProperty("error");
   return Number(n);
@@ -41,7 +41,7 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => project.close());
 
-it("states are kept and put back, equal by digest, with what was there before kept too", async () => {
+it("states are kept and restored, equal by digest, and the replaced state is kept too", async () => {
   expect(await add(5)).toBe(5);
   const kept = await fleet(project, ["backup", "counter", "--json"]);
   ok(kept);
@@ -57,7 +57,7 @@ it("states are kept and put back, equal by digest, with what was there before ke
   expect(await add(0)).toBe(12);
 }, 300_000);
 
-it("integers beyond 2^53 are shown, kept and put back with every digit", async () => {
+it("integers beyond 2^53 are shown, kept and restored with every digit", async () => {
   const ask = async (by: string) => {
     const ran = await fleet(project, ["call", "counter", "ADD", "--data", `{"by":${by}}`]);
     ok(ran);
@@ -73,7 +73,7 @@ it("integers beyond 2^53 are shown, kept and put back with every digit", async (
   expect(await ask("-9007199254740981")).toBe("12");
 }, 300_000);
 
-it("a way back that would lose messages is explained and not gone, until that is accepted", async () => {
+it("a rollback that would lose messages is explained and refused until that is accepted", async () => {
   project.write("processes/counter/process.lua", upgraded);
   await up();
   second = current();
@@ -109,7 +109,7 @@ it("a state that this machine does not have is found on the network, and a dry r
   expect(await add(0)).toBe(13);
 }, 300_000);
 
-it("a deployment that fails half-way goes back by itself, with the state of before", async () => {
+it("a deployment that fails half-way rolls back by itself, with the earlier state", async () => {
   ok(await fleet(project, ["rollback", "--clear"]));
   project.edit("processes/reader/process.lua", "fleet.on", "nothing.x = 1\nfleet.on");
   const ran = await fleet(project, ["deploy", "--yes", "--rollback-on-failure"]);
@@ -123,7 +123,7 @@ it("a deployment that fails half-way goes back by itself, with the state of befo
   expect(entries.map(({ result }: { result: string }) => result)).toContain("failed");
 }, 300_000);
 
-it("fleet cleanup says what would go, removes just that, and keeps what the latest releases need", async () => {
+it("fleet cleanup lists what it would remove, removes exactly that, and keeps what the latest releases need", async () => {
   const args = ["cleanup", "--older-than", "1s", "--keep", "1", "--json"];
   const look = await fleet(project, [...args, "--dry-run"]);
   ok(look);

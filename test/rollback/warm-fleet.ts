@@ -13,28 +13,28 @@ const preload = join(dirname(fileURLToPath(import.meta.url)), "calls.mjs");
 export interface Call {
   readonly method: string;
   readonly url: string;
-  /** What a message to the router asked for. */
+  /** The request of a message to the router. */
   readonly action?: string;
 }
 
-/** Who gets requests, and who may change the table: all of the router's own word. */
+/** Who gets requests, and who may change the table, according to the router. */
 export interface WarmFleet {
   readonly project: Project;
   up(...more: string[]): Promise<Ran>;
-  /** How traffic moves from the next `up` on. */
+  /** The strategy for traffic from the next `up` on. */
   strategy(strategy: object): Promise<void>;
-  /** Gives a member another code. */
+  /** Gives a member other code. */
   edition(member: "battle" | "shop", to: string): void;
-  /** `fleet rollback`, with the calls to the network that it made itself. */
+  /** `fleet rollback`, with its own calls to the network. */
   back(...args: string[]): Promise<Ran & { stdout: string; calls: Call[] }>;
-  /** The deployment that runs, as this machine knows it. */
+  /** The running deployment, as this machine knows it. */
   current(): string;
   router(): Promise<TrafficState>;
-  /** Messages to the router, by action, since it was last asked for them; those that read are none. */
+  /** Messages to the router by action since the last call, except those that read. */
   told(): Promise<Record<string, number>>;
   /** AO processes on the network. */
   processes(): Promise<number>;
-  /** Sells through the router; answers how much was sold. */
+  /** Sells through the router; returns how much was sold. */
   sell(): Promise<number>;
   /** The edition of battle that a caller gets. */
   hit(): Promise<string>;
@@ -42,7 +42,7 @@ export interface WarmFleet {
 
 const READS = new Set(["GET_TRAFFIC", "Info", "HEALTH_CHECK", "GET_STATISTICS"]);
 
-/** The router, a service without a state and one that owns its state, each with a process of its own for new code. */
+/** The router, a service without a state and one that owns its state, each with a new process for new code. */
 export async function warmFleet(): Promise<WarmFleet> {
   const files = rollingFleet();
   const testers = 'testers: { tag: "Tester", value: "yes" }, trafficKey:';
@@ -99,7 +99,7 @@ export async function warmFleet(): Promise<WarmFleet> {
         slot = Math.max(slot, at + 1);
         const tags = node.message?.tags ?? [];
         const action = tag(tags, "Action") ?? "";
-        // What processes send each other is no change.
+        // Messages between processes are not changes.
         if (tag(tags, "From-Process") !== undefined || READS.has(action) || action === "ROUTE") continue;
         counts[action] = (counts[action] ?? 0) + 1;
       }

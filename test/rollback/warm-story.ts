@@ -10,7 +10,7 @@ let fleet: WarmFleet;
 let first: string;
 
 const INSTANT = { kind: "blue-green", intervalSeconds: 0, checks: [{ kind: "health" }] };
-/** A tenth, until a person says more. */
+/** A tenth of the traffic, until a person promotes. */
 const GATED = {
   ...INSTANT,
   trafficStrategy: "CANARY",
@@ -20,7 +20,7 @@ const ok = (ran: Ran) => expect([ran.code, ran.code === 0 ? "" : ran.text]).toEq
 
 const members = () => fleet.project.json<{ processes: Members }>("build/deployment-manifest.json").processes;
 const idOf = (name: string) => members()[name]?.processId ?? "";
-/** Process and share of a service, without those that have none. */
+/** The processes of a service with their shares, without those that have none. */
 async function sharesOf(name: string): Promise<Record<string, number>> {
   const { table } = await fleet.router();
   const routes = table?.services[name]?.routes.filter(({ weightBp }) => weightBp > 0) ?? [];
@@ -40,7 +40,7 @@ async function allAt(processId: string, edition: string): Promise<void> {
   expect(await fleet.project.idle()).toBe("");
 }
 
-/** One story: each step stands on the one before. `all`: takes minutes. */
+/** One story: each step continues after the one before. `all`: takes minutes. */
 export function tellStory(all: boolean): void {
   beforeAll(async () => {
     fleet = await warmFleet();
@@ -52,7 +52,7 @@ export function tellStory(all: boolean): void {
   }, 600_000);
   afterAll(() => fleet.project.close());
 
-  it("an emergency is one message to the router, which the run that follows takes as done", async () => {
+  it("an emergency is one message to the router, which the following run counts as done", async () => {
     const [now, spawned] = [idOf("battle"), await fleet.processes()];
     await fleet.told();
     const ran = await fleet.back("--to", first, "--emergency");
@@ -77,13 +77,13 @@ export function tellStory(all: boolean): void {
 
   if (!all) return;
 
-  /** Follows the program again, and says which process battle has then. */
+  /** Follows the program again, and returns battle's process then. */
   async function forward(): Promise<Ran> {
     ok(await fleet.back("--clear"));
     return fleet.up();
   }
 
-  it("follows the program again as the preview says, to what is warm", async () => {
+  it("follows the program again as previewed, to the warm process", async () => {
     await allAt(idOf("battle"), "first");
     const [was, spawned] = [idOf("battle"), await fleet.processes()];
     ok(await fleet.back("--clear"));
@@ -99,7 +99,7 @@ export function tellStory(all: boolean): void {
     await allAt(idOf("battle"), "second");
   });
 
-  it("goes back from a canary that waits at a tenth, and begins it again when the pin is gone", async () => {
+  it("rolls back from a canary that waits at a tenth, and starts it again without the pin", async () => {
     const [proven, current] = [idOf("battle"), fleet.current()];
     await fleet.strategy(GATED);
     fleet.edition("battle", "third");
@@ -130,7 +130,7 @@ export function tellStory(all: boolean): void {
     expect((await fleet.router()).table?.services.battle?.testers?.processId).toBe(green);
   });
 
-  it("aborts such a canary in an emergency, by one message", async () => {
+  it("aborts such a canary in an emergency, in one message", async () => {
     const [proven, current, spawned] = [idOf("battle"), fleet.current(), await fleet.processes()];
     await fleet.told();
     const ran = await fleet.back("--to", current, "--emergency");
@@ -148,7 +148,7 @@ export function tellStory(all: boolean): void {
     await allAt(idOf("battle"), "third");
   });
 
-  it("hands the state of now over to the warm process of a member that owns its state", async () => {
+  it("hands the current state over to the warm process of a member that owns its state", async () => {
     const before = fleet.current();
     let sold = await fleet.sell();
     await fleet.strategy(INSTANT);
@@ -178,7 +178,7 @@ export function tellStory(all: boolean): void {
     expect(await fleet.sell()).toBe(++sold);
   });
 
-  it("makes a new process beside the one that serves where the one of then is retired, and hands the state over", async () => {
+  it("creates a new process next to the serving one if the old one is retired, and hands the state over", async () => {
     await fleet.strategy({ ...INSTANT, windowSeconds: 0 });
     const sold = await fleet.sell();
     for (const next of ["third", "fourth"]) {
@@ -195,7 +195,7 @@ export function tellStory(all: boolean): void {
     ok(await fleet.back("--to", first, "--only", "shop", "--yes"));
     expect(await fleet.processes()).toBe(spawned + 1);
     expect(await fleet.sell()).toBe(sold + 1);
-    // Only that one went back.
+    // Only that one was rolled back.
     expect(await fleet.hit()).toBe("third");
     expect(await fleet.project.idle()).toBe("");
   });

@@ -126,7 +126,7 @@ describe("a fault of a plain program", () => {
     expect(reply.data.error?.message).toContain(words);
   });
 
-  test.each(["%s, which gets no answer, is a TIMEOUT", "Silent"])("%s, which nobody answers, is a TIMEOUT", async (action) => {
+  test.each(["Crash", "Silent"])("%s, which gets no answer, is a TIMEOUT", async (action) => {
     const before = Number(await world.get("token").value("Moves"));
     expect(await ask("token", action)).toEqual([]);
     world.advance(61_000);

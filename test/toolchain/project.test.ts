@@ -58,7 +58,7 @@ describe("the project", () => {
     expect(backendFolder(`file://${box.dir}/${absolute}`, "/")).toBe(backendDir);
   });
 
-  test.each(["%s is left unchanged", "https://api.pulumi.com"])("%s is left as it is", (url) => {
+  test.each(["s3://bucket", "https://api.pulumi.com"])("%s is left unchanged", (url) => {
     yaml(`name: tried\nbackend: { url: "${url}" }\n`);
     expect(readProject(box.dir)).toEqual({ name: "tried", backendUrl: url, backendDir: undefined });
   });

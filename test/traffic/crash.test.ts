@@ -1,4 +1,4 @@
-/** A plain aos program whose handler raises, behind the generic router, with one caller: on the embedded network, in real aos. */
+/** A plain aos program whose handler raises an error, behind the generic router, with one caller: on the embedded network, in real aos. */
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { sessionFor } from "../../providers/run/session.ts";
@@ -22,7 +22,7 @@ Handlers.add("Info", "Info", function(msg) msg.reply({ Ticker = "TOK", Data = "a
 Handlers.add("Balance", "Balance", function(msg) msg.reply({ Data = ${balance} }) end)
 `;
 
-/** What a command of the project would say, of the fleet as it is here. */
+/** The output of a command of the project, for this fleet. */
 async function fleet(...words: string[]) {
   const { scope, network } = stage.common();
   const session = await sessionFor(scope, network);
@@ -41,7 +41,7 @@ let router: ProcessOutputs;
 let blue: ProcessOutputs;
 let green: ProcessOutputs;
 let misspelt: ProcessOutputs;
-/** What the first rollout left. */
+/** The standing that the first rollout left. */
 let left: { inputs: Record<string, unknown>; outputs: TrafficOutputs };
 
 beforeAll(async () => {
@@ -64,7 +64,7 @@ afterAll(() => stage.close());
 
 const balance = () => player.say(router.processId, "Balance", "", { Service: "battle" });
 
-test("it is never judged good by Info: its only caller has no answer, and a person is asked", async () => {
+test("it never passes by Info: its only caller has no answer, and a person decides", async () => {
   const inputs = await stage.traffic(router, "r1", { key: "sender", state: "none" }, [blue, green], {
     intervalSeconds: 2,
   });
@@ -86,7 +86,7 @@ test("it is never judged good by Info: its only caller has no answer, and a pers
   left = { inputs, outputs: held.properties };
 }, 120_000);
 
-test("who calls through the router learns which handler raised, and a trace shows it", async () => {
+test("a caller through the router learns which handler failed, and a trace shows it", async () => {
   const late = await fleet("call", "router", "Balance", "--tag", "Service=battle", "--timeout", "3");
   expect(late.code).toBe(1);
   expect(late.stderr).toContain("[REPLY_LATE]");
@@ -101,7 +101,7 @@ test("who calls through the router learns which handler raised, and a trace show
   );
 }, 60_000);
 
-test("who promotes it all the same is said to have let it through: nothing says that it was judged good", async () => {
+test("a person who promotes it is recorded as having approved it: nothing claims that it was judged good", async () => {
   expect(left.outputs).toMatchObject({ letThrough: null, promoted: [] });
   const promoted = await fleet("promote");
   expect(promoted.stderr).toBe("");
@@ -119,12 +119,12 @@ test("who promotes it all the same is said to have let it through: nothing says 
   expect(said).toMatch(/COMPLETED battle 100 % \S+ \(promoted by hand, not judged good: /);
   const { letThrough, promoted: steps } = outs;
   expect(await approvalOf(outs.scope, outs.release)).toEqual({ letThrough, promoted: steps });
-  // A later run that finds it so does not take it for its own, and forgets nothing.
+  // A later run that finds it does not claim it, and forgets nothing.
   const { outs: later } = await traffic.update("traffic", outs, left.inputs);
   expect(later).toMatchObject({ letThrough: "person", promoted: outs.promoted });
 }, 120_000);
 
-test("one that refuses every caller, beside an idle old one, waits for a person, and status shows the refusals", async () => {
+test("one that refuses every caller, next to an idle old one, waits for a person, and status shows the refusals", async () => {
   const inputs = await stage.traffic(router, "r2", { key: "sender", state: "none" }, [green, misspelt], {
     intervalSeconds: 2,
   });
@@ -139,7 +139,7 @@ test("one that refuses every caller, beside an idle old one, waits for a person,
       isOver = true;
     });
   rollout.catch(() => undefined);
-  // Nobody asks before the switch: the old one is idle.
+  // Nobody calls before the switch: the old one is idle.
   const isSwitched = async () => (await fleet("status")).stdout.includes(`100 %  ${misspelt.processId}`);
   while (!isOver && !(await isSwitched()));
   let answer = "";

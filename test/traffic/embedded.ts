@@ -1,4 +1,4 @@
-/** Rollouts by the lifecycles themselves on an embedded network: the fleet's own coordinator and services of one's own, in real aos. */
+/** Rollouts by the lifecycles themselves on an embedded network: the fleet's own coordinator and the test's services, in real aos. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,7 +53,7 @@ export class Embedded {
     };
   }
 
-  /** Deploys a process with a text of its own, or the fleet's own one of that name. */
+  /** Deploys a process with its own text, or the fleet's own one of that name. */
   async make(name: string, source?: string): Promise<ProcessOutputs> {
     const base: BundleOptions = {
       name,
@@ -107,7 +107,7 @@ export class Embedded {
   }
 }
 
-/** Has three callers call, each one thing after the other (their names, and how many before it), until the work is over. */
+/** Makes three callers call, each one request after the other (with their name and the number of requests before), until the work is over. */
 export async function whileCalling<T>(
   work: Promise<T>,
   call: (caller: string, n: number) => Promise<void>,

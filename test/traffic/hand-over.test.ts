@@ -1,4 +1,4 @@
-/** What a hand-over claims, and on what; and programs whose state it cannot see. */
+/** What a hand-over reports, and on what evidence; and programs whose state it cannot see. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { endRun } from "../../providers/run/session.ts";
@@ -16,7 +16,7 @@ const exported = (state: object, more: object = {}): Exported =>
   ExportedSchema.parse({ digest: "ab".repeat(32), slot: 7, state: { stateVersion: "1", ...state }, ...more });
 const known = (left: string[] = []) => ({ globals: { carried: [], left, waiting: 0 } });
 
-describe("what a hand-over says", () => {
+describe("the report of a hand-over", () => {
   it.each([
     [{ states: { shop: { sum: 1 }, empty: {} } }, "1 state (shop), 59 bytes, equal by digest"],
     [{ states: {}, globals: { Balances: { a: 1 } } }, "1 global (Balances), 63 bytes, equal by digest"],
@@ -29,7 +29,7 @@ describe("what a hand-over says", () => {
   });
 
   it.each([[{ states: {} }], [{ states: { shop: {}, list: [] } }]])(
-    "never that nothing is equal: %j",
+    "never reports an empty hand-over as equal: %j",
     (state) => {
       const words = carriedWords(handing, exported(state, known(["Hook"])));
       expect(words).toBe(
@@ -57,13 +57,13 @@ on("Later", function(msg)
 end)
 ${more}
 `;
-/** As a library from before it knew of globals answers. */
+/** The answer of a library from before it handed over globals. */
 const EARLIER = `Fleet.staged.actions.EXPORT_STATE.handler = function()
   local state, digest = require("fleet.state").export({})
   return { state = state, digest = digest, slot = 1 }
 end`;
 
-describe("a token that knows nothing of the fleet", () => {
+describe("a token without the fleet's code", () => {
   let stage: Embedded;
   let player: Player;
   let [coordinator, blue, green, earlier, third, fourth] = [] as ProcessOutputs[];
@@ -109,11 +109,11 @@ describe("a token that knows nothing of the fleet", () => {
       ),
     );
 
-  it("is handed over when a handler that waits for an answer has got it, and not before", async () => {
+  it("is handed over once a handler that waits for an answer has it, and not before", async () => {
     await ask(blue, "Mint");
     await ask(blue, "Later");
     const move = moved("r1", blue, green);
-    // It drains: nobody else gets in, but the answer does.
+    // It drains: nobody else is served, but the answer is.
     while ((await ask(blue, "Mint")).error?.code !== "DRAINING");
     await ask(blue, "Go");
     expect((await move).outs).toMatchObject({ phase: "COMPLETED" });
@@ -124,7 +124,7 @@ describe("a token that knows nothing of the fleet", () => {
     expect(await ask(blue, "Sum")).toMatchObject({ error: { code: "DRAINING" } });
   });
 
-  it("is not handed over by a library that does not see its globals, which are named; it serves on", async () => {
+  it("is not handed over by a library that does not see its globals, which are named; it keeps serving", async () => {
     expect((await moved("r2", green, earlier)).outs).toMatchObject({ phase: "COMPLETED" });
     const { sum } = await ask(earlier, "Sum");
     const error = await moved("r3", earlier, third).then(
@@ -141,7 +141,7 @@ describe("a token that knows nothing of the fleet", () => {
     ["owned", () => [earlier, third]],
     ["partitioned", () => [third, fourth]],
   ] as const)(
-    "is ruined while it serves (%s): with consent the new revision begins without the state",
+    "is ruined while it serves (%s): on request the new revision starts without the state",
     async (state, revisions) => {
       const [from, to] = revisions();
       expect(await ruin(stage.network, from?.processId ?? "")).toBe(202);
@@ -159,7 +159,7 @@ describe("a token that knows nothing of the fleet", () => {
       expect(outs).toMatchObject({ phase: "COMPLETED", active: { battle: to?.processId } });
       expect(await ask(to, "Sum")).toMatchObject({ sum: 100 });
 
-      // What is ruined is behind it: the next runs need no consent.
+      // The ruined process is replaced: the next runs need no request.
       await endRun();
       delete process.env.FLEET_REPLACE;
       expect((await moved(`${state}-1`, from, to, state)).outs.phase).toBe("COMPLETED");

@@ -1,4 +1,4 @@
-/** State that is kept by its callers' keys moves with them, step by step, and comes back with what was done since. */
+/** State that is kept by its callers' keys moves with them, step by step, and returns with later changes. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
@@ -10,11 +10,11 @@ let stage: Embedded;
 let player: Player;
 let coordinator: ProcessOutputs;
 let [blue, green, bad] = [] as unknown as [ProcessOutputs, ProcessOutputs, ProcessOutputs];
-/** What each caller's purse must have. */
+/** The expected content of each caller's purse. */
 const sums = new Map<string, number>();
 const seen: { by: string; key: string; sum: number }[] = [];
 
-/** A purse for each player. A bad one fails for some of them. */
+/** A purse for each player. A broken one fails for some of them. */
 const program = (name: string, fails: boolean) => `
 local fleet = require("fleet")
 fleet.process { name = "${name}", processType = "BATTLE", version = "1.0.0", capabilities = { "PURSES" } }
@@ -32,12 +32,12 @@ const inputs = (release: string, from: ProcessOutputs, to: ProcessOutputs, chang
     steps: [{ weightBp: 3000 }, { weightBp: 7000 }, { weightBp: 10_000 }],
     intervalSeconds: 1,
     checks: [{ kind: "health" }, { kind: "errorRate", minSamples: 5 }],
-    // Who earns is waited for, however slow the machine is.
+    // Each earner is awaited, however slow the machine is.
     maxInconclusive: 60,
     ...changes,
   });
 
-/** A hand-over takes seconds; a key that is refused for longer than this has been forgotten. */
+/** A hand-over takes seconds; a key that is refused for longer than this was forgotten. */
 const DRAINS_MS = 30_000;
 
 async function earn(key: string): Promise<void> {
@@ -59,7 +59,7 @@ async function earn(key: string): Promise<void> {
   }
 }
 
-/** Callers with keys of their own earn until the work is over. */
+/** Callers with their own keys earn until the work is over. */
 const whileEarning = <T>(work: Promise<T>): Promise<T> =>
   whileCalling(work, (caller, n) => earn(`${caller}${"x".repeat(n % 12)}`));
 
@@ -97,11 +97,11 @@ test("each caller's purse moves with them, step by step, while they earn", async
   expect(new Set(seen.map(({ by }) => by))).toEqual(new Set(["purse-blue", "purse-green"]));
   await earn("a");
   expect(await pursesOf(green)).toEqual(Object.fromEntries(sums));
-  // Nobody can change the copy that stayed behind, not directly either.
+  // Nobody can change the copy that stayed behind, not even directly.
   expect((await player.ask(blue.processId, "EARN", { player: "a" })).error?.code).toBe("DRAINING");
 }, 120_000);
 
-test("and comes back with what was earned meanwhile when the new revision is judged bad", async () => {
+test("and returns with what was earned meanwhile when the new revision fails", async () => {
   const from = seen.length;
   const work = inputs("r2", green, bad).then((news) => traffic.create(news));
   const error = await whileEarning(
@@ -147,7 +147,7 @@ test("a rollout that holds in the middle serves every key; another release takes
   green = fourth;
 }, 120_000);
 
-test("a program that keeps nothing by key is told so before anybody is refused", async () => {
+test("a program that keeps nothing by key is refused before any caller is", async () => {
   const owner = await stage.make(
     "purse-whole",
     program("purse-whole", false).replace(", { partition = true }", ""),

@@ -17,10 +17,10 @@ let green: ProcessOutputs;
 let bad: ProcessOutputs;
 let mirrored: ProcessOutputs;
 let held: TrafficOutputs;
-/** Every request that was ever sent, and what came back. */
+/** Every request that was sent, and its answer. */
 const sent: { id: string; by: string }[] = [];
 
-/** Counts what it was asked, by id; a bad one fails after it has counted nothing. */
+/** Counts requests by id; a broken one fails without counting. */
 const program = (name: string, fails: boolean) => `
 local fleet = require("fleet")
 fleet.process { name = "${name}", processType = "BATTLE", version = "1.0.0", capabilities = { "FIGHTING" } }
@@ -42,7 +42,7 @@ const inputs = (release: string, from: ProcessOutputs, to: ProcessOutputs, strat
     ...strategy,
   });
 
-/** Sends one after the other, in three lanes, until the work is over; every request must be answered. */
+/** Sends one request after the other, in three lanes, until the work is over; every request must be answered. */
 const whileSending = <T>(work: Promise<T>): Promise<T> =>
   whileCalling(work, async (caller, n) => {
     const id = `${caller}-${sent.length}-${n}`;
@@ -84,14 +84,14 @@ test("a canary moves all callers to the new revision while they send", async () 
     "battle-green",
   );
   sent.push({ id: "after", by: "battle-green" });
-  // Nothing is left to do, and nobody changed it.
+  // No change remains, and nobody changed it.
   const { props } = await traffic.read("id", outs);
   expect(props.drift).toEqual([]);
   expect(await traffic.diff("id", outs, await inputs("r1", blue, green))).toMatchObject({ changes: false });
   expect(await traffic.diff("id", outs, await inputs("r2", blue, green))).toMatchObject({ changes: false });
 }, 120_000);
 
-test("a broken one goes back while they send; only its share has seen it", async () => {
+test("a broken one is rolled back while they send; only its share has seen it", async () => {
   const before = sent.length;
   const news = await inputs("r2", green, bad);
   expect(await traffic.diff("id", held, news)).toMatchObject({ changes: true });
@@ -109,10 +109,10 @@ test("a broken one goes back while they send; only its share has seen it", async
   expect(new Set(seen.map(({ by }) => by))).toEqual(new Set(["battle-green", "INTERNAL"]));
 }, 120_000);
 
-test("a broken one is found by copies of what callers send: none of them sees it", async () => {
+test("a broken one is found by copies of callers' requests: no caller sees it", async () => {
   const before = sent.length;
   const steps = [{ weightBp: 0, mirror: true }, { weightBp: 3000 }, { weightBp: 10_000 }];
-  // One that nobody has called yet: what failed a rollout before may be UNHEALTHY by its own count, and then gets no traffic at all.
+  // One that nobody has called yet: a revision of a failed rollout may count itself UNHEALTHY, and then gets no traffic at all.
   const news = await inputs("r3", green, mirrored, { steps });
   const failure = await whileSending(
     traffic.update("id", held, news).then(
@@ -125,7 +125,7 @@ test("a broken one is found by copies of what callers send: none of them sees it
   expect(new Set(sent.slice(before).map(({ by }) => by))).toEqual(new Set(["battle-green"]));
 }, 120_000);
 
-test("an invariant that the new revision breaks sends it back, with both values", async () => {
+test("an invariant that the new revision violates rolls it back, with both values", async () => {
   const broken = { kind: "invariant", name: "seen", service: "battle", action: "SEEN", path: "ids" };
   const steps = [{ weightBp: 0 }, { weightBp: 10_000 }];
   const news = await inputs("r4", green, blue, { steps, intervalSeconds: 1, checks: [broken] });
@@ -152,7 +152,7 @@ test("nothing was lost and nothing doubled", async () => {
   );
 }, 60_000);
 
-test("what was aborted by hand is said as the state has it, until a refresh asks the router", async () => {
+test("an abort by hand is shown as the state has it, until a refresh asks the router", async () => {
   const steps = [{ weightBp: 3000, gate: "manual" }, { weightBp: 10_000 }];
   const news = await inputs("r5", green, blue, { steps, intervalSeconds: 1, checks: [{ kind: "health" }] });
   const left = await traffic.update("id", held, news).then(
@@ -188,7 +188,7 @@ test("what was aborted by hand is said as the state has it, until a refresh asks
   }
 }, 120_000);
 
-test("a table changed by hand is found, and what is deleted goes by wiring again", async () => {
+test("a table changed by hand is found, and a deleted one returns callers to wiring", async () => {
   const { props } = await traffic.read("id", { ...held, table: held.table && { ...held.table, step: 1 } });
   expect(props.drift).toEqual([expect.stringMatching(/^battle 100 % \S+ \(release r1, step 3\) instead of/)]);
   await traffic.remove("id", held);

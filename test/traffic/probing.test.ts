@@ -18,7 +18,7 @@ const wanted = {
 };
 const state: TrafficState = { proofs: {}, serial: 1, epoch: 0, at: 0 };
 
-/** What is measured of a green that answers `Info` so, and the library's `Info` well. */
+/** The measured probes of a green with this answer to its own `Info`, and a good one to the library's. */
 async function probesOf(own: Answer) {
   const ao = fakeAo(({ tags }) =>
     tags["Fleet-Request"] === undefined ? own : { reply: { success: true, status: "ACTIVE" } },
@@ -29,16 +29,16 @@ async function probesOf(own: Answer) {
   return services.token?.probes;
 }
 
-test("green is asked for Info as a caller asks it: the program's own answer counts, whatever its shape", async () => {
+test("green is probed with Info as a caller sends it: the program's own answer counts, whatever its shape", async () => {
   expect(await probesOf({ reply: { Ticker: "T" } })).toMatchObject({ sent: 3, failed: 0 });
   expect(await probesOf({ reply: [1, 2] })).toMatchObject({ sent: 3, failed: 0 });
 });
 
-test("a program that fails on its own Info is not spoken for by the library's", async () => {
+test("the library's Info does not replace that of a program whose own Info fails", async () => {
   expect(await probesOf({ error: "no info" })).toMatchObject({ sent: 3, failed: 3 });
 });
 
-test("a plain program's request that has no answer is told with its age, and with a fault of an earlier step", async () => {
+test("a plain program's request without an answer is reported with its age, and with a fault of an earlier step", async () => {
   const ao = fakeAo(() => ({ reply: { Ticker: "T" } }));
   const { session } = fakeFleet(ao, []);
   const services = {
@@ -64,9 +64,9 @@ test("a plain program's request that has no answer is told with its age, and wit
 });
 
 test.each([
-  ["that has refused all of its callers: they are the answers that may speak for it", 0, 3],
+  ["that has refused all of its callers: only its declared probes can show that it works", 0, 3],
   ["that has answered one of them: its callers are enough", 1, 0],
-])("what the service declares is asked of a green %s", async (_what, answered, sent) => {
+])("declared probes are sent to a green %s", async (_what, answered, sent) => {
   const ao = fakeAo(() => ({ reply: { sum: 2 } }));
   const { session } = fakeFleet(ao, []);
   const probes = [{ action: "Add", data: {}, expect: { sum: 2 } }];

@@ -20,7 +20,7 @@ export const GREEN = "g".repeat(43);
 export const SHOP_BLUE = "s".repeat(43);
 export const SHOP_GREEN = "t".repeat(43);
 
-/** How a revision behaves. */
+/** A revision's behaviour. */
 export interface Behaviour {
   errorRate?: number;
   latency?: number;
@@ -29,21 +29,21 @@ export interface Behaviour {
   silent?: boolean;
 }
 
-/** A deployer that is no more. */
+/** A deployer that was killed. */
 export class Killed extends Error {}
 
 export class Stage {
   readonly router = new ReferenceRouter();
   readonly behaviours: Record<string, Behaviour> = {};
   readonly told: { phase: Phase; detail: string }[] = [];
-  /** Requests that each process got, of all since the stage was made. */
+  /** Requests that each process got since the stage was made. */
   readonly seen: Record<string, number> = {};
-  /** State that went from one process to another. */
+  /** State that was handed from one process to another. */
   readonly handed: string[] = [];
   handingFails = false;
   /** Requests per second of each service. */
   rate = 20;
-  /** Called before each of the walk's messages, with their number. */
+  /** Called before each of the walk's messages, with its number. */
   before: (message: number, kind: "set" | "look" | "prove") => void = () => {};
   sets = 0;
   #messages = 0;
@@ -76,7 +76,7 @@ export class Stage {
     return this;
   }
 
-  /** Walks; gives the walk and what it ended with. */
+  /** Runs the walk; returns it and its error. */
   async walk(wanted: Wanted, promoted: readonly Promotion[] = []): Promise<{ walk: Walk; error: unknown }> {
     const around: Surroundings = {
       router: this.#port(),
@@ -110,7 +110,7 @@ export class Stage {
     }
   }
 
-  /** Phases that were told, each once in a row. */
+  /** The reported phases, without repetitions. */
   phases(): Phase[] {
     return this.told.map(({ phase }) => phase).filter((phase, i, all) => phase !== all[i - 1]);
   }

@@ -36,7 +36,7 @@ const state = (now: Table, reverted?: TrafficState["reverted"]): TrafficState =>
 });
 const reverted = { release: "r2", step: 2, why: "lease" as const, at: 300 };
 
-describe("a plan with coming code names every revision that loses traffic", () => {
+describe("a plan with new code names every revision that loses traffic", () => {
   const [first, second, third] = ["a", "b", "c"].map((one) => one.repeat(64)) as [string, string, string];
   const coming = (shares: Readonly<Record<string, number>>, wanted: string, code: string) => {
     const routes = Object.entries(shares).map(([revision, weightBp]) => ({
@@ -57,14 +57,14 @@ describe("a plan with coming code names every revision that loses traffic", () =
       third,
       "bbbbbbbb (50 %) and aaaaaaaa (50 %)",
     ],
-    ["one alone", { [second]: 10_000, [first]: 0 }, third, "bbbbbbbb"],
+    ["a single one", { [second]: 10_000, [first]: 0 }, third, "bbbbbbbb"],
     [
-      "the other half, where the code is that of one of them",
+      "the other half, if the code is that of one of them",
       { [second]: 5000, [first]: 5000 },
       first,
       "bbbbbbbb (50 %)",
     ],
-    ["what has it after an abort, and not the wanted one", { [first]: 10_000 }, third, "aaaaaaaa"],
+    ["the one with the traffic after an abort, and not the wanted one", { [first]: 10_000 }, third, "aaaaaaaa"],
   ])("%s", (_, shares, code, from) => {
     expect(coming(shares, second, code)).toEqual([`quote moves from ${from} to ${code.slice(0, 8)}`]);
   });
@@ -72,13 +72,13 @@ describe("a plan with coming code names every revision that loses traffic", () =
 
 test.each([
   [
-    "a lease that ended gave the traffic back",
+    "a lease that ended returned the traffic",
     "TRAFFIC_SWITCHING",
     state(proven, reverted),
     "ROLLED_BACK",
     BLUE,
   ],
-  ["an abort gave it back", "HELD", state(proven, { ...reverted, why: "abort" }), "ROLLED_BACK", BLUE],
+  ["an abort returned it", "HELD", state(proven, { ...reverted, why: "abort" }), "ROLLED_BACK", BLUE],
   ["a lease that ended held the table", "MONITORING", state({ ...half, mode: "held" }), "HELD", GREEN],
 ] as const)("%s: a refresh writes it, and calls it no drift", (_, phase, now, then, active) => {
   const found = standingNow(left(phase, half), now);
@@ -96,7 +96,7 @@ test.each([
   ["the table is the one that was left", "HELD", state({ ...half, mode: "held" })],
   ["the rollout was over", "COMPLETED", state(proven, reverted)],
   ["somebody else set the table", "HELD", state(table("by-hand", 1, 100, "steady", 400), reverted)],
-  ["the router has none", "HELD", { ...state(half), table: undefined }],
+  ["the router has no table", "HELD", { ...state(half), table: undefined }],
 ] as const)("nothing is written where %s", (_, phase, now) => {
   const props = left(phase, half);
   expect(standingNow(props, now as TrafficState)).toBe(props);

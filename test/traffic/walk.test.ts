@@ -16,7 +16,7 @@ const STRATEGIES: StrategyInput["trafficStrategy"][] = ["INSTANT", "GRADUAL", "C
 
 describe("a good release", () => {
   test.each(STRATEGIES)(
-    "%s ends as it should, through the guide's phases, without a lease",
+    "with %s ends in the guide's phases, without a lease",
     async (trafficStrategy) => {
       const stage = new Stage().steady();
       const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy }));
@@ -31,7 +31,7 @@ describe("a good release", () => {
       const phases = stage.phases();
       for (const [i, phase] of phases.slice(1).entries())
         expect(FOLLOWS[phases[i] ?? "PREPARING"]).toContain(phase);
-      // Days later it is still so.
+      // Days later it is unchanged.
       stage.pass((3 * 86_400_000) / 1000);
       expect(stage.router.table?.release).toBe("r2");
       const before = stage.sets;
@@ -40,7 +40,7 @@ describe("a good release", () => {
     },
   );
 
-  it("switches all services of a release by the same message", async () => {
+  it("switches all services of a release in the same message", async () => {
     const stage = new Stage().steady();
     const wanted = stage.wanted({ trafficStrategy: "CANARY" });
     const shop = {
@@ -60,7 +60,7 @@ describe("a good release", () => {
     expect(new Set(seen)).toEqual(new Set(["500/500", "10000/10000"]));
   });
 
-  it("begins with a first table, and with one that moves nothing", async () => {
+  it("starts with a first table, and with one that moves nothing", async () => {
     const stage = new Stage();
     expect((await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }))).error).toBeUndefined();
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
@@ -75,7 +75,7 @@ describe("a good release", () => {
     });
   });
 
-  it("goes on from a steady split: shares that green has already are passed over", async () => {
+  it("continues from a steady split: shares that green already has are skipped", async () => {
     const stage = new Stage().steady();
     await stage.walk(stage.wanted({ trafficStrategy: "A_B_TEST" }));
     const shares: unknown[] = [];
@@ -95,7 +95,7 @@ describe("H2: a bad release", () => {
   );
 
   test.each(cases)(
-    "%s that turns bad at step %i goes back within an interval, no more exposed than %i",
+    "%s that turns bad at step %i is rolled back within an interval, with at most %i exposed",
     async (trafficStrategy, at, weightBp) => {
       const stage = new Stage().steady();
       let [turned, before] = [0, { green: 0, all: 0 }];
@@ -112,14 +112,14 @@ describe("H2: a bad release", () => {
       expect(walk.standing).toMatchObject({ phase: "ROLLED_BACK", table: { release: "r1", step: 3 } });
       expect(stage.phases().slice(-3)).toEqual(["FAILED", "ROLLING_BACK", "ROLLED_BACK"]);
       expect(weights(stage)).toEqual({ b: 10_000 });
-      // One interval, and what a handful of messages take.
+      // One interval, and the time of a few messages.
       expect(stage.router.at - turned).toBeLessThan(60_000 + 15 * 200);
       const exposed = ((stage.seen[GREEN] ?? 0) - before.green) / Math.max(1, total() - before.all);
       expect(exposed).toBeLessThanOrEqual(weightBp / 10_000 + 0.01);
     },
   );
 
-  it("never gets a share when it does not prove its health", async () => {
+  it("never gets a share if it does not prove its health", async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { health: "UNHEALTHY" };
     const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }));
@@ -131,7 +131,7 @@ describe("H2: a bad release", () => {
   test.each([
     ["freeze", { onFailure: "freeze" }],
     ["hold", { onFailure: "hold" }],
-    ["no going back", { rollbackOnFailure: false }],
+    ["no rollback", { rollbackOnFailure: false }],
   ] as const)("stays where it is with %s, until a person decides", async (what, policy) => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { errorRate: 0.6 };
@@ -154,7 +154,7 @@ describe("H2: a bad release", () => {
 
 describe("H3: a deployer that dies", () => {
   test.each(Array.from({ length: 30 }, (_, i) => i + 1))(
-    "at its message %i: the router is back by itself, and the next run ends it",
+    "at its message %i: the router rolls back by itself, and the next run finishes",
     async (n) => {
       for (const isBad of [false, true]) {
         const stage = new Stage().steady();
@@ -177,7 +177,7 @@ describe("H3: a deployer that dies", () => {
     },
   );
 
-  it("a run that finds a step whose lease ends before it renews it begins anew", async () => {
+  it("while its step's lease ends before the next run renews it: that run starts over", async () => {
     const stage = new Stage().steady();
     stage.before = () => {
       if (stage.router.table?.step === 2) throw new Killed();
@@ -186,7 +186,7 @@ describe("H3: a deployer that dies", () => {
     let looks = 0;
     stage.before = (_message, kind) => {
       looks += 1;
-      // It saw the step under way, and time passes until it speaks.
+      // It read the step in progress, and time passes until it sends.
       if (kind === "set" && looks < 10) stage.router.tick(600_000);
       if (kind === "set") looks = 10;
     };
@@ -195,7 +195,7 @@ describe("H3: a deployer that dies", () => {
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
-  it("a run that comes before the lease ends goes on at the step that it finds", async () => {
+  it("and the next run comes before the lease ends: it continues at that step", async () => {
     const stage = new Stage().steady();
     const wanted = stage.wanted({ trafficStrategy: "GRADUAL" });
     stage.before = () => {
@@ -210,7 +210,7 @@ describe("H3: a deployer that dies", () => {
 });
 
 describe("C3: another release meanwhile", () => {
-  it("begins from the last proven table, and the slower run touches nothing more", async () => {
+  it("starts from the last proven table, and the slower run changes nothing more", async () => {
     const stage = new Stage().steady();
     stage.before = () => {
       if (stage.router.table?.step === 2 && stage.router.table.release === "r2") throw new Killed();
@@ -232,7 +232,7 @@ describe("C3: another release meanwhile", () => {
     expect(weights(stage)).toEqual({ c: 10_000, b: 0 });
   });
 
-  it("a run whose table was taken says so", async () => {
+  it("is reported by the run that lost its table", async () => {
     const stage = new Stage().steady();
     stage.before = () => {
       const { table, proven } = stage.router;
@@ -246,10 +246,10 @@ describe("C3: another release meanwhile", () => {
   });
 });
 
-describe("people", () => {
+describe("a person's command", () => {
   const gated: StrategyInput = { steps: [{ weightBp: 500, gate: "manual" }, { weightBp: 10_000 }] };
 
-  it("open a gate; until then every run ends there, and no lease ends it", async () => {
+  it("opens a gate; until then every run ends there, and no lease ends it", async () => {
     const stage = new Stage().steady();
     const { walk, error } = await stage.walk(stage.wanted(gated));
     expect([codeOf(error), walk.standing.phase]).toEqual(["GATE", "HELD"]);
@@ -260,7 +260,7 @@ describe("people", () => {
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
-  it.each(["pause", "abort", "promote"] as const)("%s while a step is watched", async (command) => {
+  it.each(["pause", "abort", "promote"] as const)("%s works while a step is watched", async (command) => {
     const stage = new Stage().steady();
     let said = false;
     stage.before = (_n, kind) => {
@@ -287,7 +287,7 @@ describe("people", () => {
   });
 });
 
-describe("a router of version 0.1.0, which keeps the sentence of a hold alone", () => {
+describe("a router of version 0.1.0, which keeps only the sentence of a hold", () => {
   const old = () => {
     const stage = new Stage().steady();
     stage.router.holdCodes = undefined;
@@ -307,7 +307,7 @@ describe("a router of version 0.1.0, which keeps the sentence of a hold alone", 
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
-  it("is held where a check failed and the strategy freezes", async () => {
+  it("is held after a failed check if the strategy freezes", async () => {
     const stage = old();
     stage.behaviours[GREEN] = { errorRate: 0.6 };
     const wanted = stage.wanted({ trafficStrategy: "CANARY", onFailure: "freeze" });
@@ -321,7 +321,7 @@ describe("a router of version 0.1.0, which keeps the sentence of a hold alone", 
 });
 
 describe("a hold", () => {
-  it("is judged again where nothing could be measured, though its sentence quotes a failure", async () => {
+  it("is judged again after missing measurements, even if its sentence quotes a failure", async () => {
     const stage = new Stage().steady();
     const wanted = stage.wanted({ trafficStrategy: "CANARY", onFailure: "freeze" });
     stage.behaviours[GREEN] = { silent: true };
@@ -346,8 +346,8 @@ describe("a hold", () => {
   });
 });
 
-describe("too little to say", () => {
-  it("no traffic holds after so many intervals; promote goes on all the same", async () => {
+describe("too little data", () => {
+  it("no traffic holds after the given number of intervals, and promote continues", async () => {
     const stage = new Stage().steady();
     stage.rate = 0;
     const wanted = stage.wanted({ trafficStrategy: "CANARY" });
@@ -360,7 +360,7 @@ describe("too little to say", () => {
     expect(stage.router.table).toMatchObject({ step: 2 });
   });
 
-  it("four measurements in a row that fail hold", async () => {
+  it("holds after four failed measurements in a row", async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { silent: true };
     const started = stage.router.at;
@@ -371,11 +371,11 @@ describe("too little to say", () => {
   });
 });
 
-describe("who let it through", () => {
+describe("the one who approved a release", () => {
   const open = /^errorRate of battle is open: green 0 faults in 0 requests/;
   const lastLine = (stage: Stage) => stage.told.at(-1);
 
-  it("is the judge where every step was judged good", async () => {
+  it("is the judge if every step was judged good", async () => {
     const stage = new Stage().steady();
     const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }));
     expect(walk.standing).toMatchObject({ letThrough: "judge", promoted: [] });
@@ -385,7 +385,7 @@ describe("who let it through", () => {
     expect(lastLine(split)?.detail).toMatch(/\(judged good at 50 %\)$/);
   });
 
-  it("is a person where a held last step was promoted, and nothing says that it was judged good", async () => {
+  it("is a person if a held last step was promoted, and nothing claims that it was judged good", async () => {
     const stage = new Stage().steady();
     stage.rate = 0;
     const wanted = stage.wanted({ trafficStrategy: "INSTANT" });
@@ -412,12 +412,12 @@ describe("who let it through", () => {
       /\(promoted by hand, not judged good: inconclusive: errorRate of battle is open: /,
     );
     expect(stage.told.filter(({ detail }) => detail.includes("(judged good"))).toEqual([]);
-    // Who comes later finds it done, and was not the one who let it through.
+    // A later run finds it done, and did not approve it.
     const later = await stage.walk(wanted);
     expect(later.walk.standing).toMatchObject({ phase: "COMPLETED", letThrough: undefined });
   });
 
-  it("is a person where a frozen failure was promoted", async () => {
+  it("is a person if a frozen failure was promoted", async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { errorRate: 0.6 };
     const wanted = stage.wanted({ trafficStrategy: "INSTANT", onFailure: "freeze" });
@@ -430,7 +430,7 @@ describe("who let it through", () => {
     );
   });
 
-  it("is the judge at the end, with the steps that a person promoted in this run and in those before it", async () => {
+  it("is the judge at the end, with the steps that a person promoted in this run and in earlier ones", async () => {
     const stage = new Stage().steady();
     stage.rate = 0;
     const wanted = stage.wanted({ trafficStrategy: "CANARY" });
@@ -456,7 +456,7 @@ describe("who let it through", () => {
     );
   });
 
-  it("is the judge where a gate was opened by hand after a good verdict", async () => {
+  it("is the judge if a gate was opened by hand after a good verdict", async () => {
     const stage = new Stage().steady();
     const wanted = stage.wanted({ steps: [{ weightBp: 10_000, gate: "manual" }] });
     expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
@@ -466,14 +466,14 @@ describe("who let it through", () => {
     expect(lastLine(stage)?.detail).toMatch(/\(judged good at 100 %\)$/);
   });
 
-  it("begins anew with a rollout that begins anew", async () => {
+  it("is reset when a rollout starts over", async () => {
     const stage = new Stage().steady();
     const promoted = [{ step: 1, weightBp: 500, by: "ann", outcome: "error" as const, verdict: "no answer" }];
     const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }), promoted);
     expect(walk.standing).toMatchObject({ letThrough: "judge", promoted: [] });
   });
 
-  it("is nobody where nothing moves", async () => {
+  it("is nobody if nothing moves", async () => {
     const stage = new Stage().steady();
     await stage.walk(stage.wanted({ trafficStrategy: "INSTANT" }));
     const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "INSTANT" }, { release: "r3" }));
@@ -498,7 +498,7 @@ describe("a service that owns its state", () => {
     expect(stage.handed).toEqual(["battle b→g"]);
   });
 
-  it("is handed over too when the router has no word of it yet, and back when it goes back", async () => {
+  it("is handed over even if the router has no table for it yet, and returned in a rollback", async () => {
     const joins = (stage: Stage) => {
       const { services, ...rest } = owned(stage);
       return { ...rest, services: { shop: services.battle } } as typeof rest & { services: typeof services };
@@ -512,7 +512,7 @@ describe("a service that owns its state", () => {
     expect(bad.handed).toEqual(["shop b→g", "shop g→b"]);
   });
 
-  it("is not switched when its state cannot be handed over", async () => {
+  it("is not switched if its state cannot be handed over", async () => {
     const stage = new Stage().steady();
     stage.handingFails = true;
     const { error } = await stage.walk(owned(stage));
@@ -521,7 +521,7 @@ describe("a service that owns its state", () => {
     expect(stage.seen[GREEN]).toBeUndefined();
   });
 
-  it("serves on where it was when the switch is refused", async () => {
+  it("keeps serving where it was if the switch is refused", async () => {
     const stage = new Stage().steady();
     stage.before = (_message, kind) => {
       // Somebody else changes the table between the hand-over and the switch.
@@ -532,7 +532,7 @@ describe("a service that owns its state", () => {
     expect(stage.handed).toEqual(["battle b→g", "battle b serves on"]);
   });
 
-  it("takes its newer state back when the new revision is judged bad", async () => {
+  it("returns its newer state if the new revision fails", async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { errorRate: 0.5 };
     const { error } = await stage.walk(owned(stage));
@@ -541,7 +541,7 @@ describe("a service that owns its state", () => {
     expect(weights(stage)).toEqual({ b: 10_000 });
   });
 
-  it("holds where it is when the state cannot go back", async () => {
+  it("holds where it is if the state cannot return", async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { errorRate: 0.5 };
     stage.before = () => {
@@ -572,7 +572,7 @@ describe("a service that owns its state", () => {
     };
   };
 
-  it("stays where its state is when the deployer died: the old revision would refuse everything", async () => {
+  it("stays with its state after the deployer died: the old revision would refuse everything", async () => {
     const stage = await left();
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
     expect(stage.router.table).toMatchObject({
@@ -585,7 +585,7 @@ describe("a service that owns its state", () => {
     expect(stage.router.table?.mode).toBe("steady");
   });
 
-  it("goes on where the lease ended between the run's look and its word", async () => {
+  it("continues if the lease ended between the run's read and its message", async () => {
     const stage = new Stage().steady();
     stage.before = () => {
       if (stage.router.table?.mode === "rollout") throw new Killed();
@@ -602,14 +602,14 @@ describe("a service that owns its state", () => {
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
-  it("loses nothing of it to another release after a deployer that died", async () => {
+  it("loses nothing to another release after a deployer that died", async () => {
     const stage = await left();
     expect((await stage.walk(third(stage))).error).toBeUndefined();
     expect(stage.handed).toEqual(["battle b→g", "battle g→b", "battle b→c"]);
     expect(weights(stage)).toEqual({ c: 10_000, b: 0 });
   });
 
-  it("is fetched by whatever release comes first when a person went back after the deployer died", async () => {
+  it("is collected by the next release if a person rolled back after the deployer died", async () => {
     const stage = await left();
     stage.router.say("abort");
     expect(weights(stage)).toEqual({ b: 10_000 });
@@ -617,7 +617,7 @@ describe("a service that owns its state", () => {
     expect(stage.handed).toEqual(["battle b→g", "battle g→b if it drains", "battle b→c"]);
   });
 
-  it("takes it back too when the router went back by itself", async () => {
+  it("is returned too if the router rolled back by itself", async () => {
     const stage = new Stage().steady();
     stage.before = () => {
       if (stage.handed.length === 1 && stage.router.table?.mode === "rollout") stage.router.say("abort");
@@ -646,13 +646,13 @@ describe("blue", () => {
   const blueOf = (declared: string | undefined, routes?: [string, number][]) =>
     fromProven({ battle: service(declared) }, routes && table(routes)).battle?.blue?.processId;
 
-  it("is what had the traffic, and what was declared only before there is a table", () => {
+  it("is the revision with the traffic; the declared one counts only before there is a table", () => {
     expect(blueOf(BLUE)).toBe(BLUE);
     expect(blueOf(BLUE, [[SHOP_BLUE, 10_000]])).toBe(SHOP_BLUE);
     expect(blueOf(undefined, [[BLUE, 10_000]])).toBe(BLUE);
   });
 
-  it("is nobody when green has all of it, whatever was declared when green was made", () => {
+  it("is empty if green has all of it, whatever was declared when green was made", () => {
     expect(blueOf(BLUE, [[GREEN, 10_000]])).toBeUndefined();
     expect(
       blueOf(BLUE, [
