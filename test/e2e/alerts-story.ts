@@ -5,23 +5,23 @@ import { newPlayer, type Player } from "./player.ts";
 import type { Project } from "./project.ts";
 import { type WatchedFleet, watchFleet } from "./watched.ts";
 
-/** Rounds within which a fault must be seen, and its end. */
+/** The number of rounds within which a fault, and its end, must be reported. */
 const SOON = 2;
 
 let project: Project;
 let fleet: WatchedFleet;
 let stranger: Player;
 
-/** A fault as all who watch see it. */
+/** A fault as every observer reports it. */
 interface Sight {
   readonly type: string;
   readonly level: string;
   readonly message: RegExp;
-  /** A line of the metrics endpoint, and its value while the fault lasts. */
+  /** The start of a line of the metrics endpoint, and its value while the fault lasts. */
   readonly metric: readonly [string, number];
 }
 
-/** Rounds until it is so. */
+/** The number of rounds until the condition is true. */
 async function roundsUntil(isSo: () => boolean): Promise<number> {
   for (let n = 1; n <= SOON; n += 1) {
     await fleet.round();
@@ -49,7 +49,7 @@ async function isOver(source: string, { type, level }: Sight): Promise<void> {
   await row(type, source).filter({ hasText: "RESOLVED" }).waitFor();
 }
 
-/** Deploys a fleet and watches it; all of it is gone afterwards. */
+/** Deploys a fleet and watches it; everything is removed afterwards. */
 function watched(): void {
   beforeAll(async () => {
     project = await fleetProject("watched");
@@ -69,11 +69,11 @@ function watched(): void {
   });
 }
 
-/** A fleet of its own: the monitor's time runs ahead of the network's, and who counts errors remembers them. */
+/** Uses its own fleet: the monitor's clock runs ahead of the network's, and processes remember their errors. */
 export function tellQuiet(): void {
   watched();
 
-  it("an hour of a fleet that works raises nothing", async () => {
+  it("an hour of a working fleet raises nothing", async () => {
     for (let n = 0; n < 3600 / 30; n += 1) {
       if (n % 10 === 0) {
         await fleet.send("reader", "GREET");
@@ -101,7 +101,7 @@ export function tellAlerts(all: boolean): void {
     expect(await fleet.page.textContent("main p")).toBe("None.");
   });
 
-  it("a stranger attacks: who, what and how often", async () => {
+  it("a stranger's attack: who, what and how often", async () => {
     for (let n = 0; n < 6; n += 1) {
       const answer = await stranger.ask(processOf(project, "reader"), "RETIRE", { nonce: randomUUID() });
       expect(answer.error?.code).toBe("FORBIDDEN");
@@ -119,7 +119,7 @@ export function tellAlerts(all: boolean): void {
 
   if (!all) return;
 
-  it("a process is slow", async () => {
+  it("a slow process", async () => {
     const heal = fleet.slows(fleet.idOf("counter"), 6200);
     const slow: Sight = {
       type: "PROCESS_DEGRADED",
@@ -132,7 +132,7 @@ export function tellAlerts(all: boolean): void {
     await isOver("counter", slow);
   });
 
-  it("a process errs", async () => {
+  it("an erring process", async () => {
     for (let n = 0; n < 3; n += 1) await fleet.send("reader", "BREAK");
     const errs: Sight = {
       type: "PROCESS_ERROR",
@@ -144,7 +144,7 @@ export function tellAlerts(all: boolean): void {
     await isOver("reader", errs);
   });
 
-  it("a process is stuck: messages come and none is evaluated", async () => {
+  it("a stuck process: messages arrive and none is evaluated", async () => {
     const id = fleet.idOf("reader");
     const heal = fleet.breaks({
       on: "cu.result",
@@ -163,7 +163,7 @@ export function tellAlerts(all: boolean): void {
     await isOver("reader", stuck);
   });
 
-  it("a process drifts: somebody loaded other code by hand, until pulumi up puts it right", async () => {
+  it("a drifting process: somebody loaded other code by hand, until pulumi up repairs it", async () => {
     await fleet.loadByHand("reader", (source) => source.replaceAll("hello", "good bye"));
     const drift: Sight = {
       type: "PROCESS_DRIFT",
@@ -183,7 +183,7 @@ export function tellAlerts(all: boolean): void {
     await isOver("reader", drift);
   });
 
-  it("a process is silent: a failed check at once, OFFLINE after three", async () => {
+  it("a silent process: a failed check at once, OFFLINE after three", async () => {
     const id = fleet.idOf("reader");
     const heal = fleet.breaks({
       on: "cu.dryrun",
@@ -204,7 +204,7 @@ export function tellAlerts(all: boolean): void {
     await fleet.page.locator("#count", { hasText: "3 of 3 processes are healthy" }).waitFor();
   });
 
-  it("the ledger has been told of all of it, and of its end", async () => {
+  it("the ledger received every alert, and its end", async () => {
     await fleet.round();
     const { alerts } = await askLedger<{ alerts: Record<string, string>[] }>(project, "ALERT_MANAGEMENT", {});
     const told = alerts.map(({ type, source, state }) => `${type} ${source} ${state}`);

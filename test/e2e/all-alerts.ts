@@ -3,6 +3,6 @@ import { tellAlerts, tellQuiet } from "./alerts-story.ts";
 
 describe("a healthy fleet", { timeout: 900_000 }, () => tellQuiet());
 
-describe("every fault of a real fleet is seen by all who watch it", { timeout: 300_000 }, () =>
+describe("every fault of a real fleet is reported by every observer", { timeout: 300_000 }, () =>
   tellAlerts(true),
 );

@@ -1,6 +1,6 @@
 /**
- * What a person changes on the page is changed on the network: a rollout promoted, one aborted, the fleet taken back, on a real stack in a
- * real browser. With FLEET_PICTURES=<folder> the Traffic page is kept as a picture.
+ * A person's actions on the page take effect on the network: a rollout is promoted, one is aborted, the fleet is rolled back, on a real stack in
+ * a real browser. With FLEET_PICTURES=<folder> the Traffic page is saved as a picture.
  */
 import { join } from "node:path";
 import type { Page } from "playwright-core";
@@ -58,7 +58,7 @@ afterAll(async () => {
   for (const step of undo.reverse()) await step();
 });
 
-/** A button of the page, its dialog confirmed; ends when the page says that it is done. */
+/** Presses a button of the page and confirms its dialog; ends when the page reports the result. */
 async function press(name: string | RegExp, reason?: string): Promise<void> {
   await page
     .getByRole("button", { name, exact: typeof name === "string" })
@@ -95,7 +95,7 @@ describe("the page of a real fleet", () => {
     await page.locator("#traffic-title", { hasText: "steady" }).waitFor();
   });
 
-  it("aborts another one: all of it is where it was, and the router says who did it", async () => {
+  it("aborts another one: traffic is where it was, and the router names the person", async () => {
     edit("third");
     expect((await up(GATED)).text).toContain("[GATE]");
     await open("traffic", "#traffic-title");
@@ -112,7 +112,7 @@ describe("the page of a real fleet", () => {
     await page.locator("tr", { hasText: "TRAFFIC_COMMAND" }).first().waitFor();
   });
 
-  it("takes the fleet back to the release that was chosen, with the reason", async () => {
+  it("rolls the fleet back to the chosen release, with the reason", async () => {
     await open("releases", "#releases-title");
     await press(/^Roll back to 1$/, "the page was asked to");
     expect(await hit()).toBe("first");

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fleet as fleetCommand } from "../rollback/fleet.ts";
 import { newProject, type Project, processFiles } from "./project.ts";
 
-/** A member without the library beside a ledger and a member that names it as a peer, by the real pulumi. */
+/** A member without the library, a ledger and a member that names it as a peer, with the real pulumi. */
 
 const INDEX = `import * as pulumi from "@pulumi/pulumi";
 import { Fleet, settings } from "ao-fleet";
@@ -51,7 +51,7 @@ beforeAll(async () => {
 afterAll(() => project.close());
 
 describe("a member without the library", { timeout: 240_000 }, () => {
-  it("is previewed, comes up, and the next run finds nothing to do", async () => {
+  it("is previewed and deployed, and the next run has nothing to do", async () => {
     const preview = await project.pulumi(["preview"]);
     expect([preview.code, preview.text]).toEqual([0, expect.not.stringContaining("error")]);
     const up = await project.pulumi(["up", "--yes", "--skip-preview"]);
@@ -62,7 +62,7 @@ describe("a member without the library", { timeout: 240_000 }, () => {
     expect(await move()).toContain("first 1");
   });
 
-  it("is HEALTHY in status, signed and by dry run, and passes what validate can ask", async () => {
+  it("is HEALTHY in status, signed and by dry run, and passes the checks that validate can make", async () => {
     for (const more of [[], ["--quick"]]) {
       const shown = await fleet("status", "--json", ...more);
       expect([shown.code, shown.json()]).toEqual([
@@ -99,7 +99,7 @@ describe("a member without the library", { timeout: 240_000 }, () => {
     ]);
     const audit = await fleet("audit");
     expect(audit).toMatchObject({ code: 0, text: expect.stringContaining("token: keeps no audit") });
-    // The signed health checks of status and validate were this wallet's own.
+    // This wallet sent the signed health checks of status and validate.
     expect(audit.text).not.toContain("EVAL_ELSEWHERE");
   });
 
@@ -127,7 +127,7 @@ describe("a member without the library", { timeout: 240_000 }, () => {
     ]);
   });
 
-  it("takes other code in place, and is named when a hand changed it", async () => {
+  it("accepts other code in place, and is named after a change by hand", async () => {
     project.edit("processes/token/process.lua", '"first "', '"second "');
     const up = await project.pulumi(["up", "--yes", "--skip-preview"]);
     expect([up.code, up.text]).toEqual([0, expect.stringMatching(/token +loaded/)]);
@@ -140,7 +140,7 @@ describe("a member without the library", { timeout: 240_000 }, () => {
     ]);
   });
 
-  it("goes back, keeps its state, and is destroyed", async () => {
+  it("is rolled back, keeps its state, and is destroyed", async () => {
     const back = await fleet("rollback", "--to", "1", "--yes");
     expect([back.code, back.text]).toEqual([0, expect.stringContaining("token")]);
     expect(await move()).toContain("first 3");

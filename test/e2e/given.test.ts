@@ -5,7 +5,7 @@ import { makeJwk } from "../ao/wallets.ts";
 import { fleet as fleetCommand } from "../rollback/fleet.ts";
 import { newProject, type Project, processFiles } from "./project.ts";
 
-/** A fleet that is given to another wallet as docs/how-to/rotate-wallet.md says, by the real pulumi. */
+/** A fleet that is transferred to another wallet as docs/how-to/rotate-wallet.md describes, with the real pulumi. */
 
 const INDEX = `import * as pulumi from "@pulumi/pulumi";
 import { Fleet, settings } from "ao-fleet";
@@ -54,11 +54,11 @@ beforeAll(async () => {
 });
 afterAll(() => project.close());
 
-describe("a fleet that is given to another wallet", { timeout: 240_000 }, () => {
+describe("a fleet that is transferred to another wallet", { timeout: 240_000 }, () => {
   let all: string[];
   let commands: string[][];
 
-  it("is refused to that wallet at preview, with the ids and commands of all its processes, the held one too", async () => {
+  it("is refused to that wallet in the preview, with the ids and commands of all its processes, the kept one included", async () => {
     const up = () => project.pulumi(["up", "--yes", "--skip-preview"]);
     expect(await up()).toMatchObject({ code: 0 });
     const first = await idsOf();
@@ -81,12 +81,12 @@ describe("a fleet that is given to another wallet", { timeout: 240_000 }, () => 
     expect(new Set(commands.map((words) => words.at(-2)))).toEqual(new Set(all));
   });
 
-  it("is that wallet's after those commands: it loads code, and retires what the wallet before had spawned", async () => {
+  it("belongs to that wallet after those commands: it loads code, and retires what the previous wallet spawned", async () => {
     configure(THEIRS, OURS);
     for (const words of commands.slice(0, all.length))
       expect(await fleetCommand(project, words)).toMatchObject({ code: 0 });
     configure(OURS, THEIRS);
-    // Nobody has to refresh, and it does no harm: it still asks as the wallet before.
+    // A refresh is not needed and harmless: it still reads as the previous wallet.
     const refreshed = await project.pulumi(["refresh", "--yes", "--skip-preview"]);
     expect([refreshed.code, refreshed.text.slice(-3000)]).toEqual([0, expect.any(String)]);
     edit("token", 3);

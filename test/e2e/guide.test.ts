@@ -59,21 +59,21 @@ afterAll(() => project.close());
 const route = (player: Player, service: string, action: string, data: object = {}) =>
   player.route(ids.coordinator ?? "", service, action, data);
 
-describe("the guide's fleet, as its players and operators see it", () => {
+describe("the guide's fleet, for its players and operators", () => {
   it("is registered with the deployment coordinator, all seven", async () => {
     const { stdout } = await fleet("discover", "--json");
     for (const id of Object.values(ids)) expect(stdout).toContain(id);
     expect(Object.keys(ids).sort()).toEqual(MEMBERS);
   });
 
-  it("is healthy, as every process says itself", async () => {
+  it("is healthy, by every process' own answer", async () => {
     const { code, stdout } = await fleet("status", "--json");
     expect(code).toBe(0);
     const rows: { health: string }[] = JSON.parse(stdout).processes;
     expect(rows.map(({ health }) => health)).toEqual(MEMBERS.map(() => "HEALTHY"));
   });
 
-  it("is seen by the monitor as it is: fit, with its deployment, and nothing to alert of", async () => {
+  it("is reported by the monitor as fit, with its deployment, without an alert", async () => {
     const { code, stdout } = await fleet("monitor", "--once", "--json");
     const report = ReportSchema.parse(JSON.parse(stdout));
     expect(report.alerts).toEqual([]);
@@ -87,7 +87,7 @@ describe("the guide's fleet, as its players and operators see it", () => {
       deploymentStatistics: { totalDeployments: 1, successfulDeployments: 1, rollbackRate: 0 },
       dora: { changeFailureRate: 0 },
     });
-    // Counted by the processes themselves, and read at the slot that the scheduler gave out last.
+    // Counted by the processes themselves, and read at the scheduler's latest slot.
     for (const { messages, luaHeapKB, slot, pendingSlots } of report.processes) {
       expect(messages).toBeGreaterThan(0);
       expect(luaHeapKB).toBeGreaterThan(100);
@@ -95,7 +95,7 @@ describe("the guide's fleet, as its players and operators see it", () => {
     }
   }, 180_000);
 
-  it("plays a battle between two players through the coordinator, and proves its replay", async () => {
+  it("plays a battle between two players through the coordinator, and verifies its replay", async () => {
     for (const player of [ash, gary]) {
       const made = await route(player, "pokemon", "CREATE_POKEMON", { species: "charmander" });
       expect(made).toMatchObject({ success: true });
@@ -117,7 +117,7 @@ describe("the guide's fleet, as its players and operators see it", () => {
     expect(replay).toMatchObject({ success: true, equal: true });
   }, 240_000);
 
-  it("sells to who can pay, once, and evolves with what was bought", async () => {
+  it("sells once to a player who can pay, and evolves a pokemon with the item", async () => {
     expect(await route(ash, "shop", "PURCHASE", { item: "fire-stone" })).toMatchObject({
       error: { code: "INSUFFICIENT_FUNDS" },
     });
@@ -163,7 +163,7 @@ describe("the guide's fleet, as its players and operators see it", () => {
     }
   });
 
-  it("shows the monitor an attack and a failed evaluation, in the next round", async () => {
+  it("shows an attack and a failed evaluation to the monitor in the next round", async () => {
     for (let n = 0; n < 6; n += 1) await gary.ask(ids.battle ?? "", "RETIRE", {});
     await fleet("call", "pokemon", "Eval", "--raw", "--data", "error('a careless hand')");
     const { code, stdout } = await fleet("monitor", "--once", "--json");
@@ -179,7 +179,7 @@ describe("the guide's fleet, as its players and operators see it", () => {
     );
   }, 180_000);
 
-  it("distributes a client's settings through the deployment coordinator: to all, acknowledged, with who asked", async () => {
+  it("distributes a client's config through the deployment coordinator: to all, acknowledged, with the sender", async () => {
     const request = {
       requestType: "DISTRIBUTE_CONFIG",
       configType: "FEATURE_FLAGS",
@@ -214,7 +214,7 @@ describe("the guide's fleet, as its players and operators see it", () => {
       ]);
   }, 180_000);
 
-  it("answers a call from the command line, and fails with the reply", async () => {
+  it("answers a call from the command line, and exits with an error if the reply is one", async () => {
     const good = await fleet("call", "shop", "LIST_ITEMS", "--json");
     expect(good.code).toBe(0);
     expect(good.stdout).toContain("fire-stone");
@@ -228,7 +228,7 @@ describe("the guide's fleet, as its players and operators see it", () => {
     expect(stdout).toContain("PURCHASE");
   });
 
-  it("is checked by its admin process every 30 seconds, which nobody asks but the messenger unit", async () => {
+  it("is checked by its admin process every 30 seconds, triggered by the messenger unit alone", async () => {
     const asked = async () =>
       (await owner.ask(ids.admin ?? "", "SYSTEM_STATUS", {})) as unknown as {
         systemStatus: string;
@@ -259,7 +259,7 @@ describe("the guide's fleet, as its players and operators see it", () => {
     expect([idle.code, idle.code === 0 ? "" : idle.stdout]).toEqual([0, ""]);
   }, 180_000);
 
-  it("announces nothing and does nothing when nothing changed, also after a refresh", async () => {
+  it("announces nothing and does nothing if nothing changed, even after a refresh", async () => {
     for (const member of ["battle", "shop"])
       project.edit(`processes/${member}/process.lua`, "-- edited\n", "");
     expect((await fleet("deploy", "--yes")).code).toBe(0);
@@ -270,7 +270,7 @@ describe("the guide's fleet, as its players and operators see it", () => {
     expect([preview.code, preview.code === 0 ? "" : preview.text]).toEqual([0, ""]);
   }, 180_000);
 
-  it("is on the dashboard as it is, and what changes shows by itself", async () => {
+  it("is on the dashboard as it is, and changes appear without a reload", async () => {
     const command = spawn(process.execPath, [entry, "dashboard", "--every", "0.5"], asThere());
     const browser = await openBrowser();
     try {

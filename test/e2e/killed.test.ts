@@ -10,7 +10,7 @@ import { until } from "../contract/client.ts";
 import { newProject, type Project } from "./project.ts";
 import { twoProcesses } from "./two.ts";
 
-/** What a killed run of the real pulumi leaves, and the next `fleet deploy` puts right. */
+/** What a killed run of the real pulumi leaves, and the next `fleet deploy` repairs. */
 
 let project: Project;
 let workspace: Workspace;
@@ -33,7 +33,7 @@ async function recovered(): Promise<string[]> {
 const inProject = () => allProcesses().filter((pid) => folderOf(pid) === project.dir);
 
 test("the provider of a preview that was killed before its code was loaded is found and ended", async () => {
-  // Until its code is loaded it cannot look for its engine: this one never comes so far.
+  // A provider looks for its engine only once its code is loaded: this one never gets that far.
   const isProvider = 'process.argv[1]?.includes("dynamic-provider")';
   project.write(
     "hold.mjs",
@@ -46,15 +46,15 @@ test("the provider of a preview that was killed before its code was loaded is fo
   );
   for (const pid of inProject()) if (programOf(pid) === "pulumi") kill(pid);
   await ended;
-  // A preview holds no lock at all.
+  // A preview holds no lock.
   expect(await recovered()).toContain(`recovery: a provider of a killed run (pid ${provider}) has ended`);
   expect(isAlive(provider)).toBe(false);
 });
 
-describe("fleet deploy says which process of pulumi was killed in a step, and what goes on", () => {
+describe("fleet deploy reports which process of pulumi was killed in a step, and how it continues", () => {
   const program = fileURLToPath(new URL("../../cli/fleet.mjs", import.meta.url));
 
-  /** Runs it until its provider works on a step, then kills the one. */
+  /** Runs it until its provider works on a step, then kills one of the two. */
   async function deployKilling(which: "pulumi" | "provider"): Promise<{ code: number | null; text: string }> {
     const held = join(project.dir, `held-${which}`);
     // The provider's first request to the network gets no answer.

@@ -6,9 +6,9 @@ import { list } from "tar";
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { type Project, projectIn, type Ran } from "./project.ts";
 
-/** Not in a clone. */
+/** Folders that a clone does not have. */
 const NOT_COPIED = new Set(["node_modules", ".git", "build", "dist", ".fleet", ".pulumi"]);
-/** What a work tree may have besides, and nobody may get. */
+/** Files that a work tree may have, and that must not be packed. */
 const PRIVATE = [
   ".fleet/dev-wallet.json",
   "wallets/prod.json",
@@ -17,7 +17,7 @@ const PRIVATE = [
   "build/report.json",
 ];
 
-/** The machine as a stranger has it: npm and Node, nothing of this repository on the PATH, nothing of an npm that runs this. */
+/** A stranger's machine: npm and Node, nothing of this repository on the PATH, and no settings of an npm that runs this. */
 const outside = (): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(
     Object.entries(process.env).filter(
@@ -50,15 +50,15 @@ async function must(cwd: string, command: string, args: readonly string[]): Prom
   return ran.text;
 }
 
-/** A tarball and the files in it. */
+/** A tarball and its files. */
 export interface Packed {
   readonly tarball: string;
   readonly files: ReadonlyMap<string, number>;
-  /** The repository's package.json as packing left it. */
+  /** The repository's package.json after packing. */
   readonly after: string;
 }
 
-/** `npm pack` in a copy of the work tree, since it puts another package.json there while it runs. */
+/** `npm pack` in a copy of the work tree, because it replaces package.json while it runs. */
 export async function pack(top: string): Promise<Packed> {
   const copy = join(top, "clone");
   cpSync(packageDir, copy, {
@@ -80,14 +80,14 @@ export async function pack(top: string): Promise<Packed> {
   return { tarball, files, after: readFileSync(join(copy, "package.json"), "utf8") };
 }
 
-/** Somebody's project that depends on the tarball, in a workspace whose root has all packages; its folders have spaces and more. */
+/** A project that depends on the tarball, in a workspace whose root has all packages; its paths contain spaces and other special characters. */
 export interface PackedProject extends Project {
-  /** Root of the workspace. */
+  /** The workspace's root. */
   readonly top: string;
   fleet(args: readonly string[]): Promise<Ran>;
   /** Another project in the same workspace, with the same packages. */
   neighbour(name: string, files: Record<string, string>): Promise<PackedProject>;
-  /** `eval "$(npx fleet env)"`: what a bare pulumi needs from then on. */
+  /** `eval "$(npx fleet env)"`: the environment for a bare pulumi. */
   enter(): Promise<void>;
 }
 

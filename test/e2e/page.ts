@@ -12,7 +12,7 @@ import { type Workspace, workspaceOf } from "../../src/operations/workspace/work
 import { openBrowser } from "../dashboard/browser.ts";
 import type { Project } from "./project.ts";
 
-/** What commands find around them in a project of a test. */
+/** The environment of commands in a test's project. */
 export function placeOf(project: Project): { env: NodeJS.ProcessEnv; workspace: Workspace } {
   const env = {
     ...process.env,
@@ -25,7 +25,7 @@ export function placeOf(project: Project): { env: NodeJS.ProcessEnv; workspace: 
 
 export interface ShownPage {
   readonly page: Page;
-  /** The dashboard's address, with its token where it has one. */
+  /** The dashboard's address, with its token if there is one. */
   readonly url: string;
   close(): Promise<void>;
 }
@@ -33,7 +33,7 @@ export interface ShownPage {
 /**
  * Serves the page of a fleet and opens it in a browser.
  *
- * @param shown what it shows; actions get a session of their own from `fleet`
+ * @param shown the page's source; actions get a session of their own from `fleet`
  */
 export async function showPage(
   project: Project,

@@ -5,7 +5,7 @@ import { fleet as fleetCommand } from "../rollback/fleet.ts";
 import { newPlayer, type Player, type Said } from "./player.ts";
 import { newProject, type Project, processFiles, type Ran } from "./project.ts";
 
-/** Two programs that know nothing of the fleet, behind a router and beside a ledger, by the real pulumi. */
+/** Two programs without the fleet's code, behind a router and with a ledger, with the real pulumi. */
 
 const INDEX = `import * as pulumi from "@pulumi/pulumi";
 import { Fleet, settings } from "ao-fleet";
@@ -42,7 +42,7 @@ Handlers.add("Move", "Move", function(m)
 end)
 Handlers.add("Mint", "Mint", function(m) m.reply({ Data = "minted" }) end)
 `;
-/** Answers callers with an error, and the deployer well. */
+/** Answers callers with an error, and the deployer correctly. */
 const TAKEN = 'if m["On-Behalf-Of"] then m.reply({ Error = "no price" }) return end m.reply';
 
 let project: Project;
@@ -54,7 +54,7 @@ const fleet = (...args: string[]) => fleetCommand(project, [...args, "--stack", 
 const carried = async (service: string, action: string, data: string, tags: Record<string, string> = {}) =>
   player.say(ids.router?.processId ?? "", action, data, { Service: service, ...tags });
 
-/** A release while callers of many keys ask, one after the other, and what they were told. */
+/** A release while callers with many keys send requests one after the other; returns their answers. */
 async function upWhileAsked(): Promise<{ ran: Ran; seen: Said[] }> {
   const seen: Said[] = [];
   let isOver = false;
@@ -80,7 +80,7 @@ beforeAll(async () => {
 afterAll(() => project.close());
 
 describe("a fleet of plain programs with a ledger and a router", { timeout: 240_000 }, () => {
-  it("comes up, registered by their names", async () => {
+  it("is deployed and registered by its members' names", async () => {
     const ran = await project.pulumi(["up", "--yes", "--skip-preview"]);
     expect(ran.text).not.toContain("error");
     expect(ran.code).toBe(0);
@@ -91,7 +91,7 @@ describe("a fleet of plain programs with a ledger and a router", { timeout: 240_
     player = await newPlayer(info);
   });
 
-  it("gives callers the programs' own replies through the router", async () => {
+  it("returns the programs' own replies to callers through the router", async () => {
     const price = await carried("quote", "Price", "");
     expect([price.tags.Action, price.data]).toEqual(["Price-Response", '{"price":3,"edition":"first"}']);
     expect((await carried("quote", "Open", "says who?")).data).toBe("open, says who?");
@@ -102,7 +102,7 @@ describe("a fleet of plain programs with a ledger and a router", { timeout: 240_
     expect(JSON.parse(closed.data)).toMatchObject({ error: { code: "ACTION_NOT_ROUTED" } });
   });
 
-  it("answers fleet call in its own words", async () => {
+  it("answers fleet call with the programs' own words", async () => {
     const moved = await fleet("call", "token", "Move", "--json");
     expect(moved).toMatchObject({ code: 0, text: expect.stringContaining('"moves": 2') });
     const refused = await fleet("call", "token", "Move", "--tag", "Quantity=5");
@@ -121,7 +121,7 @@ describe("a fleet of plain programs with a ledger and a router", { timeout: 240_
     expect(await project.idle()).toBe("");
   });
 
-  it("goes back from an edition that answers its callers with a tag Error", async () => {
+  it("rolls back from an edition that answers its callers with a tag Error", async () => {
     project.edit("processes/quote/process.lua", "m.reply", TAKEN);
     const { ran, seen } = await upWhileAsked();
     expect(ran.text).toMatch(/errorRate of quote fails: green \d+ faults in \d+ requests/);
@@ -131,7 +131,7 @@ describe("a fleet of plain programs with a ledger and a router", { timeout: 240_
     expect(JSON.parse((await carried("quote", "Price", "")).data).edition).toBe("second");
   });
 
-  it("says of a rollout that was held and promoted that a person let it through, and so does the history", async () => {
+  it("reports a promoted rollout as approved by a person, in the history too", async () => {
     project.edit("processes/quote/process.lua", TAKEN, "m.reply");
     project.edit("processes/token/process.lua", '"minted"', '"minted anew"');
     const steps =

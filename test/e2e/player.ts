@@ -10,19 +10,19 @@ export interface Answer {
   readonly [key: string]: unknown;
 }
 
-/** Somebody who plays: a wallet of their own and plain aoconnect, as any client would talk to the fleet. */
+/** A player: a wallet of its own and plain aoconnect, like any client of the fleet. */
 export interface Player {
   readonly address: string;
-  /** Asks a process directly. */
+  /** Calls a process directly. */
   ask(processId: string, action: string, data: object): Promise<Answer>;
-  /** The same with any text and tags, and the reply as it came. */
+  /** The same with any data and tags; returns the reply unchanged. */
   say(
     processId: string,
     action: string,
     data: string,
     tags?: Readonly<Record<string, string>>,
   ): Promise<Said>;
-  /** Asks a service through the coordinator, and waits for what the coordinator brings back. */
+  /** Calls a service through the coordinator, and waits for the coordinator's answer. */
   route(coordinator: string, service: string, action: string, data: object): Promise<Answer>;
 }
 
@@ -63,7 +63,7 @@ export async function newPlayer(network: LocalNetworkInfo, jwk?: Record<string, 
     );
   };
 
-  /** A reply that needs another process comes in a later evaluation: it is looked for in the newest ones. */
+  /** A reply that needs another process comes in a later evaluation: it is searched in the newest ones. */
   async function later(process: string, correlation: string): Promise<Said> {
     for (let look = 0; look < 150; look += 1) {
       const { edges } = await ao.results({ process, sort: "DESC", limit: 25 });

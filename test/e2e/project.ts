@@ -19,22 +19,22 @@ const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 export interface Ran {
   readonly code: number;
-  /** stdout and stderr, as they came. */
+  /** stdout and stderr, unchanged. */
   readonly text: string;
 }
 
-/** A project of its own in a temporary folder, driven by the real pulumi command. */
+/** A separate project in a temporary folder, for the real pulumi command. */
 export interface Project {
   readonly dir: string;
-  /** Where the state is. */
+  /** The folder of the state. */
   readonly backend: string;
   write(path: string, text: string): void;
-  /** Replaces a text that must be there. */
+  /** Replaces a text that must exist. */
   edit(path: string, from: string, to: string): void;
   pulumi(args: readonly string[], env?: Record<string, string>): Promise<Ran>;
   /** The same, still running. */
   start(args: readonly string[], env?: Record<string, string>): { child: ChildProcess; ended: Promise<Ran> };
-  /** Nothing is announced and nothing is done: "", else what an idle preview or an idle up says instead. */
+  /** An idle preview and an idle up announce and do nothing: "", else what they printed instead. */
   idle(): Promise<string>;
   output<T>(name: string): Promise<T>;
   json<T>(path: string): T;
@@ -51,7 +51,7 @@ export function processFiles(name: string): Record<string, string> {
   );
 }
 
-/** A program that uses the package as somebody's dependency. `files` are written over the skeleton. */
+/** A program that uses the package as a dependency. `files` are written over the skeleton. */
 export async function newProject(name: string, files: Record<string, string>): Promise<Project> {
   const dir = mkdtempSync(join(tmpdir(), `fleet-${name}-`));
   mkdirSync(join(dir, "node_modules"));
@@ -78,7 +78,7 @@ export async function newProject(name: string, files: Record<string, string>): P
   return project;
 }
 
-/** The project itself, as a clone would have it, with state of its own. */
+/** The project itself, as a clone has it, with its own state. */
 export async function cloneProject(): Promise<Project> {
   const dir = mkdtempSync(join(tmpdir(), "fleet-clone-"));
   for (const entry of [
@@ -103,7 +103,7 @@ export async function cloneProject(): Promise<Project> {
   return project;
 }
 
-/** The dev stack's settings as the set-up gives them to a clone. */
+/** The dev stack's settings as the set-up writes them in a clone. */
 const devStack = (): string => readFileSync(join(repository, "src/toolchain/dev-stack.yaml"), "utf8");
 
 async function copyFolder(from: string, to: string): Promise<void> {
@@ -111,13 +111,13 @@ async function copyFolder(from: string, to: string): Promise<void> {
   await cp(from, to, { recursive: true });
 }
 
-/** Where a project's commands are, and the environment that they run in. */
+/** The place of a project's commands, and their environment. */
 export interface Commands {
   readonly bin: string;
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The repository's commands; a passphrase that is no secret. */
+/** The repository's commands; a passphrase that is not secret. */
 function commandsHere(backend: string): Commands {
   const bin = join(repository, "node_modules", ".bin");
   return {
@@ -133,7 +133,7 @@ function commandsHere(backend: string): Commands {
   };
 }
 
-/** The project in a folder that is there already. */
+/** The project in an existing folder. */
 export function projectIn(
   dir: string,
   backend = `file://${dir}/.fleet`,

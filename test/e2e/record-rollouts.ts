@@ -1,5 +1,5 @@
 /**
- * Two canaries with the real pulumi on the embedded network, while clients send: one that is promoted, one that goes back. Writes what
+ * Two canaries with the real pulumi on the embedded network, while clients send: one is promoted, one is rolled back. Writes what
  * happened as JSON, for `docs/rollout-picture.ts`.
  *
  * usage: node test/e2e/record-rollouts.ts > build/rollouts.json
@@ -31,7 +31,7 @@ interface Answered {
   };
 }
 
-/** One release, from the moment that traffic begins to move. */
+/** One release, from the moment when traffic starts to move. */
 async function record(
   project: Project,
   players: readonly Player[],

@@ -12,10 +12,10 @@ type Members = Record<string, { processId: string; health: string }>;
 let project: Project;
 let players: Player[];
 let ids: Members;
-/** What the shop has sold, as its clients know. */
+/** The shop's sales, as its clients know them. */
 let sold = 0;
 
-/** One second for each step, and verdicts from what few clients send in it. */
+/** One second for each step, and verdicts from the few requests of that time. */
 const QUICK = {
   kind: "blue-green",
   intervalSeconds: 1,
@@ -23,7 +23,7 @@ const QUICK = {
   probes: 3,
   windowSeconds: 0,
 };
-/** The same, and what was sold may not become less. */
+/** The same, with the invariant that the sales must not decrease. */
 const WHOLE = {
   ...QUICK,
   checks: [
@@ -70,7 +70,7 @@ async function upUnderLoad(strategy: unknown): Promise<{ ran: Ran; crowd: Crowd 
   return { ran, crowd };
 }
 
-/** One story: each release stands on the one before. `all`: one for each strategy, which takes minutes. */
+/** One story: each release continues after the one before. `all`: one for each strategy, which takes minutes. */
 export function tellStory(all: boolean): void {
   beforeAll(async () => {
     project = await newProject("rolling", rollingFleet());
@@ -80,7 +80,7 @@ export function tellStory(all: boolean): void {
   /** What runs before the first green. */
   const earlier = all ? "third" : "first";
 
-  it("begins with a fleet in place", async () => {
+  it("starts with a fleet in place", async () => {
     const ran = await up("parallel");
     expect(ran.text).not.toContain("error");
     expect(ran.code).toBe(0);
@@ -107,7 +107,7 @@ export function tellStory(all: boolean): void {
       expect(await project.idle()).toBe("");
     });
 
-    it("rolling: the next batch when the one before stayed healthy", async () => {
+    it("rolling: the next batch after the one before stayed healthy", async () => {
       edition("battle", "third");
       edition("shop", "third");
       const { ran, crowd } = await upUnderLoad({ kind: "rolling", maxParallel: 1, minHealthySeconds: 1 });
@@ -117,7 +117,7 @@ export function tellStory(all: boolean): void {
     });
   }
 
-  it("blue-green INSTANT: both services by one message, the shop's sum handed over", async () => {
+  it("blue-green INSTANT: both services in one message, the shop's sum handed over", async () => {
     edition("battle", "fourth");
     edition("shop", "fourth");
     const before = ids;
@@ -136,14 +136,14 @@ export function tellStory(all: boolean): void {
     expect(await project.idle()).toBe("");
   });
 
-  it("goes back to a held revision without a spawn, and brings the sum along", async () => {
+  it("returns to a kept revision without a spawn, and takes the sum along", async () => {
     edition("battle", earlier);
     edition("shop", earlier);
     const plan = await preview(QUICK);
     expect(plan.text).toMatch(/ao:Traffic rolling-traffic update/);
     expect(plan.text).toMatch(/traffic: shop moves from [0-9a-f]{8} to [0-9a-f]{8}/);
     const { ran, crowd } = await upUnderLoad(QUICK);
-    // The preview showed what the run changed: wirings and settings of other processes, too.
+    // The preview showed the run's changes: wirings and config of other processes, too.
     const changed = ({ text }: Ran) => [...new Set(text.match(/~ +ao:\w+ \S+/g))].sort();
     expect(changed(plan)).toEqual(changed(ran));
     expect(plan.text).toContain("peer shop will be another process");
@@ -155,7 +155,7 @@ export function tellStory(all: boolean): void {
   });
 
   if (all) {
-    it("CANARY: a green that is unhealthy gets no traffic at all", async () => {
+    it("CANARY: an unhealthy green gets no traffic at all", async () => {
       edition("battle", "sick");
       project.edit(
         "processes/battle/process.lua",
@@ -173,7 +173,7 @@ export function tellStory(all: boolean): void {
     });
   }
 
-  it("CANARY: a green with faults goes back by itself", async () => {
+  it("CANARY: a green with faults is rolled back by itself", async () => {
     edition("battle", "faulty");
     project.edit("processes/battle/process.lua", "faulty = false", "faulty = true");
     const before = ids;
@@ -193,7 +193,7 @@ export function tellStory(all: boolean): void {
     edition("battle", "fifth");
   });
 
-  it("names who serves after an abort, also once another stack was deployed in the folder", async () => {
+  it("names the serving revision after an abort, even after another stack was deployed in the folder", async () => {
     const steps = [{ weightBp: 3000, gate: "manual" }, { weightBp: 10_000 }];
     const canary = { ...QUICK, trafficStrategy: "CANARY", checks: [{ kind: "health" }], steps };
     const ran = await up(canary);
@@ -224,7 +224,7 @@ export function tellStory(all: boolean): void {
   });
 
   if (all) {
-    it("GRADUAL: more and more, until all of it is green's", async () => {
+    it("GRADUAL: more and more, until all traffic is green's", async () => {
       const { ran, crowd } = await upUnderLoad({ ...QUICK, trafficStrategy: "GRADUAL" });
       expect(ran.code).toBe(0);
       for (const share of ["10 %", "25 %", "50 %", "75 %", "100 %"])
@@ -234,7 +234,7 @@ export function tellStory(all: boolean): void {
       expect(await project.idle()).toBe("");
     });
 
-    it("A_B_TEST: a steady split that promotes nobody", async () => {
+    it("A_B_TEST: a steady split without a promotion", async () => {
       edition("battle", "sixth");
       const { ran, crowd } = await upUnderLoad({ ...QUICK, trafficStrategy: "A_B_TEST" });
       expect(ran.code).toBe(0);

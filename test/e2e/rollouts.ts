@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Player } from "./player.ts";
 import { processFiles } from "./project.ts";
 
-/** The guide's own coordinator before two small services: one keeps nothing between messages, the other one a sum. */
+/** The guide's own coordinator in front of two small services: one keeps nothing between messages, the other a sum. */
 export function rollingFleet(): Record<string, string> {
   return {
     ...processFiles("coordinator"),
@@ -12,7 +12,7 @@ const config = new pulumi.Config();
 const splits = /GRADUAL|CANARY|A_B_TEST/.test(config.get("strategy") ?? "");
 const fleet = await Fleet.create("rolling", {
   ...settings(config),
-  // A second stack of the project has a fleet of its own.
+  // A second stack of the project has its own fleet.
   processes: pulumi.getStack() === "two" ? { coordinator: {} } : {
     coordinator: { peers: ["battle", "shop"] },
     battle: { dependsOn: ["coordinator"], peers: ["coordinator"], state: "none", trafficKey: "data:player",
@@ -42,7 +42,7 @@ fleet.on("SUM", { who = "anyone", readonly = true }, function() return { sum = S
   };
 }
 
-/** What a client got for one wish, after as many tries as it was told to make. */
+/** A client's answer for one wish, after as many attempts as it was told to make. */
 export interface Seen {
   readonly service: "battle" | "shop";
   readonly edition: string;
@@ -51,7 +51,7 @@ export interface Seen {
   readonly tries: number;
 }
 
-/** Clients that send without a pause through the coordinator until they are stopped; who is told that a service drains asks again. */
+/** Clients that send without a pause through the coordinator until they are stopped; they retry when a service drains. */
 export class Crowd {
   readonly seen: Seen[] = [];
   #stopped = false;
@@ -65,7 +65,7 @@ export class Crowd {
     this.#running = Promise.all(players.map(one));
   }
 
-  /** Ends when all that was asked is answered. */
+  /** Ends when every request is answered. */
   async stop(): Promise<readonly Seen[]> {
     this.#stopped = true;
     await this.#running;
@@ -92,7 +92,7 @@ async function wish(player: Player, coordinator: string, service: Seen["service"
   }
 }
 
-/** `pulumi up` of that fleet by a strategy: a kind, or a whole one. */
+/** `pulumi up` of that fleet with a strategy: a kind, or a complete one. */
 export const upWith = (strategy: unknown): string[] => [
   "up",
   "--yes",

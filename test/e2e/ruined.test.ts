@@ -5,7 +5,7 @@ import { ruin } from "../localnet/ruin.ts";
 import { fleet as fleetCommand } from "../rollback/fleet.ts";
 import { newProject, type Project, processFiles } from "./project.ts";
 
-/** A member whose spawn somebody posted twice, and its next process, by the real pulumi. */
+/** A member whose spawn somebody posted twice, and its next process, with the real pulumi. */
 
 const INDEX = `import * as pulumi from "@pulumi/pulumi";
 import { Fleet, settings } from "ao-fleet";
@@ -51,7 +51,7 @@ beforeAll(async () => {
 afterAll(() => project.close());
 
 describe("a member whose process is ruined", { timeout: 240_000 }, () => {
-  it("is named with the way on by status, by the plan after a refresh, and by pulumi up, which replaces nothing", async () => {
+  it("is named with a remedy by status, by the plan after a refresh, and by pulumi up, which replaces nothing", async () => {
     const up = await project.pulumi(["up", "--yes", "--skip-preview"]);
     expect([up.code, up.text]).toEqual([0, expect.stringContaining("ready HEALTHY")]);
     before = await counterId();
@@ -81,7 +81,7 @@ describe("a member whose process is ruined", { timeout: 240_000 }, () => {
     expect(plain.text).not.toMatch(/counter +spawned/);
   });
 
-  it("gets a new process with consent; the next runs find nothing to do", async () => {
+  it("gets a new process on request, and the next runs have nothing to do", async () => {
     const replaced = await fleet("deploy", "--replace", "counter", "--yes");
     expect([replaced.code, replaced.text]).toEqual([
       0,
@@ -91,7 +91,7 @@ describe("a member whose process is ruined", { timeout: 240_000 }, () => {
     after = await counterId();
     expect(after).not.toBe(before);
     expect((await fleet("status")).code).toBe(0);
-    // Its state is lost, and comes back from a backup.
+    // Its state is lost, and is restored from a backup.
     expect((await fleet("call", "counter", "COUNT")).text).toContain('"n": 1');
     expect((await fleet("call", "counter", "COUNT")).text).toContain('"n": 2');
     const restored = await fleet("restore", "counter", "--yes");

@@ -8,7 +8,7 @@ import { parse } from "yaml";
 const repository = resolve(".");
 let dir: string;
 
-/** What a clone has: the files that git knows, and installed packages. */
+/** The content of a clone: git's files and installed packages. */
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), "fleet-fresh-"));
   const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"], {
@@ -25,7 +25,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** A line of a new user's shell, with nothing of this project in its environment. */
+/** A line in a new user's shell, with nothing of this project in its environment. */
 function shell(line: string): string {
   const { HOME = "", PULUMI_HOME = `${HOME}/.pulumi` } = process.env;
   const PATH = (process.env.PATH ?? "").split(":").filter((entry) => !entry.includes("node_modules"));
@@ -33,9 +33,9 @@ function shell(line: string): string {
   return execFileSync("bash", ["-c", `set -e; ${line}`], { cwd: dir, env, encoding: "utf8", stdio: "pipe" });
 }
 
-it("makes each stack of a fresh clone with a bare pulumi, each with a passphrase of its own", () => {
+it("a bare pulumi creates each stack of a fresh clone, each with its own passphrase", () => {
   shell("PULUMI_CONFIG_PASSPHRASE=of-staging pulumi stack init staging --non-interactive");
-  // As after npm start: dev's secrets are there, and its variables are in the shell.
+  // As after npm start: dev's secrets exist, and its variables are in the shell.
   writeFileSync(join(dir, ".fleet/dev-passphrase"), "of-dev", { mode: 0o600 });
   writeFileSync(join(dir, ".fleet/prod-passphrase"), "of-prod", { mode: 0o600 });
   const fleet = "node src/cli/fleet.mjs";
@@ -51,7 +51,7 @@ it("makes each stack of a fresh clone with a bare pulumi, each with a passphrase
     shell(`PULUMI_CONFIG_PASSPHRASE=${passphrase} pulumi config get --stack prod token --non-interactive`);
   expect(read("of-prod").trim()).toBe("abc");
   expect(() => read("of-dev")).toThrow(/incorrect passphrase/);
-  // A command about another stack takes that stack's passphrase, in a shell that was made for dev.
+  // A command for another stack uses that stack's passphrase, in a shell that was prepared for dev.
   const plan = shell(
     `eval "$(${fleet} env)"; pulumi config set --stack prod network local; ${fleet} deploy --stack prod --dry-run 2>&1 || true`,
   );

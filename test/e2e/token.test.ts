@@ -1,4 +1,4 @@
-/** A plain aos token, without a line of the fleet's in it: what was minted is there after every release and on every way back. */
+/** A plain aos token without the fleet's code: minted tokens remain after every release and every rollback. */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,7 +35,7 @@ export const processes = fleet.processes;
 `;
 
 const INSTANT = { kind: "blue-green", intervalSeconds: 0, checks: [{ kind: "health" }], probes: 3 };
-/** Nobody, then everybody: a way by steps that an owned state can go. */
+/** Nothing, then everything: a sequence of steps that an owned state allows. */
 const STEPS = { ...INSTANT, steps: [{ weightBp: 0 }, { weightBp: 10_000 }] };
 
 let project: Project;
@@ -56,7 +56,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.close());
 
-/** As a client: any wallet, plain aoconnect, at the process that has the traffic. */
+/** As a client: any wallet, plain aoconnect, at the process with the traffic. */
 async function ask(action: string): Promise<string> {
   const { gatewayUrl, muUrl, cuUrl } = await networkOf(project);
   const ao = connect({ MODE: "legacy", GATEWAY_URL: gatewayUrl, MU_URL: muUrl, CU_URL: cuUrl });
@@ -75,12 +75,12 @@ const up = (strategy: object): Promise<Ran> =>
 const ok = (ran: Ran) => expect([ran.code, ran.code === 0 ? "" : ran.text]).toEqual([0, ""]);
 const edit = (from: string, to: string) => project.edit("processes/token/process.lua", from, to);
 
-/** One story, told in order: each step stands on the one before. */
-describe("a token that knows nothing of the fleet", () => {
+/** One story, in order: each step continues after the one before. */
+describe("a token without the fleet's code", () => {
   let first: string;
   let release: string;
 
-  it("is minted by anybody, as its program says", async () => {
+  it("is minted by anybody, as its program allows", async () => {
     ok(await up(INSTANT));
     first = processOf(project, "token");
     release = project.json<{ deploymentId: string }>("build/deployment-manifest.json").deploymentId;
@@ -88,7 +88,7 @@ describe("a token that knows nothing of the fleet", () => {
     expect(await ask("Sum")).toBe("TKN 1 110");
   });
 
-  it("keeps what was minted when a comment is edited: blue-green INSTANT", async () => {
+  it("keeps minted tokens when a comment is edited: blue-green INSTANT", async () => {
     edit("edition 1", "edition 2");
     edit("Fee = 1", "Fee = 2");
     const ran = await up(INSTANT);
@@ -97,12 +97,12 @@ describe("a token that knows nothing of the fleet", () => {
     expect(ran.text).toMatch(
       /token +handed over state [0-9a-f]{8} at slot \d+: .* 1 global \(Balances\), \d+ bytes, equal by digest/,
     );
-    // The new code's own settings count.
+    // The new code's own settings apply.
     expect(await ask("Sum")).toBe("TKN 2 110");
     expect(await project.idle()).toBe("");
   });
 
-  it("goes back to the earlier release with what was minted since", async () => {
+  it("returns to the earlier release with the tokens minted since", async () => {
     await ask("Mint");
     const ran = await fleet(project, ["rollback", "--to", release, "--yes"]);
     ok(ran);
@@ -112,7 +112,7 @@ describe("a token that knows nothing of the fleet", () => {
     ok(await fleet(project, ["rollback", "--clear"]));
   });
 
-  it("refuses GRADUAL in the preview, and keeps it by steps that do not split", async () => {
+  it("refuses GRADUAL in the preview, and keeps its tokens in steps that do not split", async () => {
     edit("edition 2", "edition 3");
     const refused = await project.pulumi([
       "preview",
@@ -127,7 +127,7 @@ describe("a token that knows nothing of the fleet", () => {
     expect(await ask("Sum")).toBe("TKN 2 115");
   });
 
-  it("switches nothing when a global cannot be carried, and names it", async () => {
+  it("switches nothing if a global cannot be handed over, and names it", async () => {
     const serving = processOf(project, "token");
     edit(
       "  Balances.owner = Balances.owner + 5\n",
@@ -146,7 +146,7 @@ describe("a token that knows nothing of the fleet", () => {
     expect(await ask("Sum")).toBe("TKN 2 125");
   });
 
-  it("carries what the declaration names, and names what stays behind", async () => {
+  it("hands over what the declaration names, and reports what stays behind", async () => {
     project.write("index.ts", program('state: { globals: ["Balances"] }'));
     const ran = await up(INSTANT);
     ok(ran);
@@ -156,7 +156,7 @@ describe("a token that knows nothing of the fleet", () => {
     expect(await ask("Sum")).toBe("TKN 2 125");
   });
 
-  it("is said to refuse requests after a deployer died inside the hand-over, until the next deploy goes on", async () => {
+  it("is reported as refusing requests after a deployer died inside the hand-over, until the next deploy continues", async () => {
     const serving = processOf(project, "token");
     edit("edition 4", "edition 5");
     edit("Fee = 2", "Fee = 3");

@@ -61,7 +61,7 @@ const messagesOf = async (processId: string): Promise<number> => {
 const up = (...args: string[]) => project.pulumi(["up", "--yes", "--skip-preview", ...args]);
 
 describe("the package", () => {
-  it("has all that runs and nothing that is private", () => {
+  it("contains everything that runs and nothing private", () => {
     const names = [...packed.files.keys()];
     for (const file of [
       "dist/components/index.js",
@@ -93,11 +93,11 @@ describe("the package", () => {
     expect([...packed.files.values()].reduce((sum, size) => sum + size, 0)).toBeLessThan(5_000_000);
   });
 
-  it("leaves the repository's package.json as it was", () => {
+  it("leaves the repository's package.json unchanged", () => {
     expect(packed.after).toBe(readFileSync(join(packageDir, "package.json"), "utf8"));
   });
 
-  it("has types that a strict compiler takes, and a misspelt peer does not compile", async () => {
+  it("has types for a strict compiler, and a misspelt peer does not compile", async () => {
     const tsc = join(packageDir, "node_modules", "typescript", "bin", "tsc");
     const wrong = project.text("index.ts").replace('peers: ["reader"]', 'peers: ["raeder"]');
     project.write("wrong.ts", wrong);
@@ -107,7 +107,7 @@ describe("the package", () => {
     expect(ran.text).toMatch(/^wrong\.ts.*'"raeder"' is not assignable to type '"counter" \| "reader"'/m);
   });
 
-  it("is what a state of an earlier version asks for by name", () => {
+  it("contains what a state of an earlier version refers to by name", () => {
     const { resolve } = createRequire(`${project.dir}/`);
     const nouns = ["config-bundle", "local-network", "process", "release", "traffic", "wiring"];
     for (const noun of nouns) {
@@ -118,8 +118,8 @@ describe("the package", () => {
   });
 });
 
-/** One story, told in order: each step stands on the one before. */
-describe("a fleet of two in a project of one's own, from nothing to destroyed", () => {
+/** One story, in order: each step continues after the one before. */
+describe("a fleet of two in a separate project, from nothing to destroyed", () => {
   let ids: Members;
 
   it("is set up by one command, with hoisted packages and another Node on the PATH", async () => {
@@ -138,7 +138,7 @@ describe("a fleet of two in a project of one's own, from nothing to destroyed", 
     expect((await project.pulumi(["stack", "init", "dev"])).code).toBe(0);
   });
 
-  it("refuses a misspelt setting, and names the one that is meant", async () => {
+  it("refuses a misspelt setting, and suggests the right one", async () => {
     await project.pulumi(["config", "set", "netwrok", "legacy"]);
     await project.pulumi(["config", "set", "healthRetries", "many"]);
     const ran = await project.pulumi(["preview"]);
@@ -149,7 +149,7 @@ describe("a fleet of two in a project of one's own, from nothing to destroyed", 
     await project.pulumi(["config", "set", "healthRetries", "3"]);
   });
 
-  it("comes up in order and healthy", async () => {
+  it("is deployed in order and healthy", async () => {
     const ran = await up();
     expect(ran.text).toContain("9 created");
     expect(ran.code).toBe(0);
@@ -176,7 +176,7 @@ describe("a fleet of two in a project of one's own, from nothing to destroyed", 
     expect(await messagesOf(ids.counter?.processId ?? "")).toBe(before);
   });
 
-  it("says in the preview which module changes, and sends nothing", async () => {
+  it("reports in the preview which module changes, and sends nothing", async () => {
     expect(await add(ids.counter?.processId ?? "", 5)).toBe(5);
     const before = await messagesOf(ids.counter?.processId ?? "");
     project.edit("processes/counter/adding.lua", "return a + b", "return a + b + 100");
@@ -186,14 +186,14 @@ describe("a fleet of two in a project of one's own, from nothing to destroyed", 
     expect(await messagesOf(ids.counter?.processId ?? "")).toBe(before);
   });
 
-  it("upgrades in place and keeps the state", async () => {
+  it("is upgraded in place and keeps the state", async () => {
     const ran = await up();
     expect(ran.code).toBe(0);
     expect(await project.output<Members>("processes")).toEqual(ids);
     expect(await add(ids.counter?.processId ?? "", 1)).toBe(106);
   });
 
-  it("keeps the ids when the network was killed", async () => {
+  it("keeps the ids after the network was killed", async () => {
     const { pid } = await network();
     process.kill(pid, "SIGKILL");
     const ran = await up();
@@ -203,7 +203,7 @@ describe("a fleet of two in a project of one's own, from nothing to destroyed", 
     expect(await add(ids.counter?.processId ?? "", 0)).toBe(206);
   });
 
-  it("shows a Lua error at the user's own line and leaves the process as it was", async () => {
+  it("shows a Lua error at the user's own line and leaves the process unchanged", async () => {
     project.edit(
       "processes/counter/process.lua",
       "local S =",
@@ -216,7 +216,7 @@ describe("a fleet of two in a project of one's own, from nothing to destroyed", 
     project.edit("processes/counter/process.lua", "local nothing = nil; nothing.x = 1\n", "");
   });
 
-  it("fails on an unhealthy process, names it and the reason, and leaves dependents alone", async () => {
+  it("fails on an unhealthy process, names it and the reason, and does not touch dependents", async () => {
     const before = await messagesOf(ids.reader?.processId ?? "");
     project.edit(
       "processes/counter/process.lua",
@@ -241,7 +241,7 @@ describe("a fleet of two in a project of one's own, from nothing to destroyed", 
     );
   });
 
-  it("goes on with the same ids after the fix", async () => {
+  it("continues with the same ids after the fix", async () => {
     project.edit("processes/counter/process.lua", '"the shelf is empty"', '"stocked"');
     project.edit("processes/counter/process.lua", "return false", "return true");
     const ran = await up();
@@ -268,7 +268,7 @@ describe("a fleet of two in a project of one's own, from nothing to destroyed", 
     expect(existsSync(join(project.dir, "build/validation-report.json"))).toBe(true);
   });
 
-  it("goes back to the release before", async () => {
+  it("returns to the release before", async () => {
     const { entries } = JSON.parse((await project.fleet(["history", "--json"])).text);
     const [, before] = entries.filter(({ number }: { number?: number }) => number !== undefined);
     const back = await project.fleet(["rollback", "--to", `${before.number}`, "--reason", "a test", "--yes"]);
@@ -278,7 +278,7 @@ describe("a fleet of two in a project of one's own, from nothing to destroyed", 
     expect(await project.output<Members>("processes")).toMatchObject(ids);
   });
 
-  it("follows the program again, and is idle then", async () => {
+  it("follows the program again, and then is idle", async () => {
     expect((await project.fleet(["rollback", "--clear"])).code).toBe(0);
     expect((await up()).code).toBe(0);
     expect((await project.fleet(["call", "reader", "GREET"])).text).toContain("good evening");
@@ -291,7 +291,7 @@ describe("a fleet of two in a project of one's own, from nothing to destroyed", 
     expect(ran.code).toBe(0);
   });
 
-  it("keeps no secret in state, logs or messages", async () => {
+  it("stores no secret in state, logs or messages", async () => {
     const { text } = await project.pulumi(["stack", "export"]);
     const jwk = project.json<Record<string, string>>(".fleet/dev-wallet.json");
     const logs = ["deploy_output.txt", "health_output.txt"].map((file) =>
@@ -312,7 +312,7 @@ describe("a fleet of two in a project of one's own, from nothing to destroyed", 
   });
 });
 
-it("a CommonJS project that Pulumi compiles works too, and its types are checked", async () => {
+it("a CommonJS project that Pulumi compiles works too, with checked types", async () => {
   const classic = await project.neighbour("classic", classicProject);
   symlinkSync(join(packageDir, "node_modules/typescript"), join(project.top, "node_modules/typescript"));
   expect(await classic.fleet(["setup"])).toMatchObject({ code: 0 });

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The block of a language that the README shows under "A fleet in ten lines", so that what it shows is what runs. */
+/** The block of a language under the README's "A fleet in ten lines", so that the tests run what the README shows. */
 function shown(language: "ts" | "yaml" | "lua"): string {
   const readme = join(dirname(fileURLToPath(import.meta.url)), "../../README.md");
   const section = readFileSync(readme, "utf8").split("## A fleet in ten lines")[1] ?? "";
@@ -11,7 +11,7 @@ function shown(language: "ts" | "yaml" | "lua"): string {
   return block;
 }
 
-/** Two processes that call each other, as a person would write them: the smallest fleet with an order and a circle of peers. */
+/** Two processes that call each other, as a person would write them: the smallest fleet with an order and a cycle of peers. */
 export const twoProcesses: Record<string, string> = {
   "index.ts": shown("ts"),
   "processes/counter/process.lua": `local fleet = require("fleet")
@@ -27,7 +27,7 @@ end)
   "processes/reader/process.lua": shown("lua"),
 };
 
-/** The same as the README has it, with the project's file. */
+/** The same as in the README, with the project's file. */
 export const ownProject: Record<string, string> = { "Pulumi.yaml": shown("yaml"), ...twoProcesses };
 
 /** The same without `"type": "module"`: Pulumi compiles it, and the program is a function that it calls. */

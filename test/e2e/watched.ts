@@ -22,36 +22,36 @@ import type { Project } from "./project.ts";
 
 const INTERVAL = 30_000;
 
-/** A deployed fleet on the embedded network with all that watches it: monitor, metrics endpoint, dashboard, a page in a browser. */
+/** A deployed fleet on the embedded network with all its observers: monitor, metrics endpoint, dashboard, a page in a browser. */
 export interface WatchedFleet {
-  /** Breaks the network for all who watch; what is returned mends it. */
+  /** Breaks the network for all observers; the returned function repairs it. */
   breaks(fault: Parameters<Faults["add"]>[0]): () => void;
-  /** Each question of the monitor to a process takes so many milliseconds more, until what is returned is called. */
+  /** Delays each of the monitor's requests to a process by some milliseconds, until the returned function is called. */
   slows(processId: string, ms: number): () => void;
   readonly store: MonitorStore;
   readonly page: Page;
   idOf(member: string): string;
   /** One round, then the monitor's interval passes. */
   round(): Promise<RoundResult>;
-  /** The monitor's alerts that are open, as `TYPE source`. */
+  /** The monitor's open alerts, as `TYPE source`. */
   open(): string[];
   /** The newest alert of a type and source. */
   alert(type: string, source: string): Alert | undefined;
-  /** Value of a metric, by the start of its line, as the endpoint serves it; undefined without such a line. */
+  /** The value of a metric, by the start of its line, as the endpoint serves it; undefined without such a line. */
   metric(start: string): Promise<number | undefined>;
-  /** A message by the owner, who does not wait for what comes of it. */
+  /** A message by the owner, who does not wait for its result. */
   send(member: string, action: string, data?: object): Promise<void>;
   /** The owner loads other code by hand, or the deployed code again. */
   loadByHand(member: string, change?: (source: string) => string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Watches the fleet of a project that is deployed. Time is what the test says, so that a busy machine is no slow process. */
+/** Watches a project's deployed fleet. Time passes only as the test says, so that a busy machine is not a slow process. */
 export async function watchFleet(project: Project, settings: string): Promise<WatchedFleet> {
   const undo: (() => unknown)[] = [];
   const network = await networkOf(project);
   const { gatewayUrl: gateway, muUrl: mu, cuUrl: cu, suUrl: su } = network;
-  // A way to the network for each who watches: what the page asks is no question of the monitor's.
+  // A separate connection for each observer: the page's requests are not the monitor's.
   const [faults, pageFaults] = [new Faults(), new Faults()];
   const proxy = await startFaultProxy({ gateway, mu, cu, su }, faults);
   const pageProxy = await startFaultProxy({ gateway, mu, cu, su }, pageFaults);

@@ -11,17 +11,17 @@ import type { RunResult } from "./engine.ts";
 import { type CheckOptions, invariants } from "./invariants.ts";
 import type { Spec } from "./spec.ts";
 
-/** Families of reliability.md. */
+/** The families of reliability.md. */
 export type Family = string;
 
-/** One way to break a deployment, and what has to hold afterwards. */
+/** One way to break a deployment, and what must hold afterwards. */
 export interface FaultCase {
   readonly family: Family;
-  /** Unique in its family; also the reproducer's file name. */
+  /** Unique in its family; also the file name of the reproducer. */
   readonly name: string;
-  /** Of everything that is drawn in it. Default 1. */
+  /** The seed of everything random in it. Default 1. */
   readonly seed?: number;
-  /** Runs it. What it returns is broken; a throw is broken too. */
+  /** Runs the case. What it returns is broken; an error is broken too. */
   run(lab: Lab): Promise<readonly string[]>;
 }
 
@@ -37,7 +37,7 @@ export interface Verdict {
   readonly seconds: number;
 }
 
-/** What a case works with: networks, folders and child processes, all gone when it ends. */
+/** What a case works with: networks, folders and child processes, all removed when it ends. */
 export interface Lab {
   readonly seed: number;
   network(options?: SimnetOptions): Promise<Simnet>;
@@ -46,9 +46,9 @@ export interface Lab {
   drive(task: Task, spec: Spec, crashAt?: string): Promise<Driven>;
   /** The same, still running. */
   start(task: Task, spec: Spec, crashAt?: string, options?: StartOptions): Promise<Running>;
-  /** Times what brings a fleet back. */
+  /** Measures the time of what recovers a fleet. */
   recovering<T>(work: () => Promise<T>): Promise<T>;
-  /** Says that the case holds so many trials. */
+  /** Records that the case contains this number of trials. */
   counts(trials: number): void;
   /** I1 to I8. */
   check(spec: Spec, net: Simnet, options?: CheckOptions): Promise<string[]>;
@@ -61,14 +61,14 @@ export type Task = "up" | "refresh" | "destroy";
 
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Before it in the shell's line: `ulimit -f 8;`. */
+  /** A prefix of the shell's line: `ulimit -f 8;`. */
   readonly shell?: string;
 }
 
 export interface Driven {
   readonly signal: string | null;
   readonly code: number | null;
-  /** Undefined when it was killed. */
+  /** Undefined if it was killed. */
   readonly result: RunResult | undefined;
   readonly text: string;
 }
@@ -182,13 +182,13 @@ export async function runCase(fault: FaultCase): Promise<Verdict> {
 
 const PROJECT = new URL("../../", import.meta.url);
 
-/** A text without the folders of this machine: reports are read elsewhere. Pure. */
+/** A text without this machine's folders: reports are read elsewhere. Pure. */
 export function withoutPlace(text: string): string {
   const folders = [PROJECT.href, fileURLToPath(PROJECT), `file://${tmpdir()}/`, `${tmpdir()}/`];
   return folders.reduce((rest, folder) => rest.replaceAll(folder, ""), text);
 }
 
-/** What is needed to run a broken case again. */
+/** Everything that is needed to run a broken case again. */
 async function keep(verdict: Verdict, specs: readonly Spec[]): Promise<void> {
   const folder = join("build", "faults");
   await mkdir(folder, { recursive: true });
@@ -207,7 +207,7 @@ function resultIn(text: string): RunResult | undefined {
   return line === undefined ? undefined : (JSON.parse(line) as RunResult);
 }
 
-/** What a run that should have worked says otherwise. */
+/** The failures of a run that should have succeeded. */
 export function failuresOf(what: string, result: RunResult | undefined, text = ""): string[] {
   if (!result) return [`${what}: ended without a result: ${text.slice(-600)}`];
   return result.errors.map(({ name, message }) => `${what}: ${name} failed: ${message}`);

@@ -18,7 +18,7 @@ export interface Client {
   say(processId: string, tags: Record<string, string>, data?: unknown): Promise<Reply>;
 }
 
-/** Somebody who speaks to the network beside the fleet's own tools: an owner's other hand, or a stranger. */
+/** A client of the network besides the fleet's own tools: the owner by hand, or a stranger. */
 export async function clientOf(lab: Lab, net: Simnet, source: WalletSource): Promise<Client> {
   const journal = await openJournal(join(await lab.folder(), "client.jsonl"));
   lab.onEnd(() => journal.close());

@@ -1,9 +1,9 @@
 /**
- * One run of a fleet in a process of its own, so that it can be killed, stopped or starved.
+ * One run of a fleet in a process of its own, which tests kill, stop or starve.
  *
  *     node driver.ts up|refresh|destroy <spec.json> <wallet.json>
  *
- * The last line it writes is the run's result as JSON; it ends with 1 when anything failed.
+ * Its last line is the run's result as JSON; it exits with 1 if anything failed.
  */
 import { readFileSync } from "node:fs";
 import * as configBundle from "../../providers/config-bundle/lifecycle.ts";

@@ -26,7 +26,7 @@ const LIFECYCLES: Record<Declared["kind"], Lifecycle> = {
   release: release as unknown as Lifecycle,
 };
 
-/** What the engine remembers of one resource, as Pulumi's state does. */
+/** The engine's record of one resource, as in Pulumi's state. */
 export interface Recorded {
   readonly kind: Declared["kind"];
   readonly id: string;
@@ -42,13 +42,13 @@ export interface RunResult {
   readonly updated: string[];
   readonly deleted: string[];
   readonly errors: { readonly name: string; readonly message: string; readonly code: string }[];
-  /** Of a refresh: what was found changed by hand, by resource. */
+  /** What a refresh found changed by hand, by resource. */
   readonly drift: Record<string, string[]>;
 }
 
 /**
- * What Pulumi does with lifecycles, without Pulumi: a state that is written after every step, diffs, creates and updates in
- * order of dependency and side by side, partial failures that are kept, removals last. One call is one run.
+ * Pulumi's handling of lifecycles without Pulumi: a state that is written after every step, diffs, creates and updates in
+ * order of dependency and in parallel, partial failures that are kept, removals last. One call is one run.
  */
 export class Engine {
   readonly spec: Spec;

@@ -3,8 +3,8 @@
  *
  *     node test/faults/full.ts [--family K1,N2] [--case "create ao.after-send:3"] [--share 0.2] [--minutes 30]
  *
- * Ends with 1 when an invariant is broken. `--share` runs that part of each family, spread over it; `--minutes` ends a family
- * that takes longer. What was not run keeps its last result, and the report says when that was.
+ * Exits with 1 if an invariant is broken. `--share` runs that part of each family, spread over it; `--minutes` ends a family
+ * that takes longer. A case that was not run keeps its last result, and the report says when that was.
  */
 import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
@@ -26,7 +26,7 @@ const { values } = parseArgs({
 });
 
 const say = console.info;
-// Lifecycles tell their steps to people; here nobody reads them.
+// Lifecycles report their steps to people; here nobody reads them.
 console.log = () => {};
 
 function spread<T>(list: readonly T[], share: number): T[] {
@@ -37,7 +37,7 @@ function spread<T>(list: readonly T[], share: number): T[] {
   return list.filter((_, index) => picked.has(index));
 }
 
-/** The measured code, where this is a checkout. */
+/** The measured code, in a checkout. */
 function head(): string | undefined {
   try {
     return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();

@@ -7,17 +7,17 @@ import { Engine } from "./engine.ts";
 import { LEDGER, type Spec } from "./spec.ts";
 
 export interface CheckOptions {
-  /** Whether the next `up` is tried (I6). Default true. */
+  /** Whether to try the next `up` (I6). Default true. */
   readonly next?: boolean;
-  /** Whether the journal knows everything that was ever sent; false where it was cut, lost or another operator sends too. Default true. */
+  /** Whether the journal has everything that was ever sent; false if it was cut or lost, or another operator sends too. Default true. */
   readonly wholeJournal?: boolean;
   /** Other operators of the same fleet, whose journals count too (I2). */
   readonly others?: readonly Spec[];
-  /** Private parts of the wallet. */
+  /** The private parts of the wallet. */
   readonly secrets?: readonly string[];
 }
 
-/** Checks I1 to I8 but I3, which needs traffic, against what the network really holds. */
+/** Checks I1 to I8 except I3, which needs traffic, against what is really on the network. */
 export async function invariants(spec: Spec, oracle: Oracle, options: CheckOptions = {}): Promise<string[]> {
   const { next = true, wholeJournal = true, others = [], secrets = [] } = options;
   const broken: string[] = [];
@@ -57,7 +57,7 @@ export async function invariants(spec: Spec, oracle: Oracle, options: CheckOptio
 export const journalOf = (spec: Spec): string =>
   join(spec.home, ".fleet", "journal", `${spec.project}.${spec.stack}.jsonl`);
 
-/** Processes of the stack, whoever made them. */
+/** The stack's processes, whoever spawned them. */
 export function ours(spec: Spec, oracle: Oracle) {
   return oracle
     .processes()
@@ -106,13 +106,13 @@ export function effectsOnce(oracle: Oracle): string[] {
 
 async function nothingPending(spec: Spec, state: State, whole: boolean): Promise<string[]> {
   const failed = Object.entries(state).filter(([, recorded]) => recorded.failed);
-  // A spawn that was cut off stays open for its member; one that has left the fleet since nobody asks for.
+  // A spawn that was interrupted stays open for its member; nobody requests one of a member that left the fleet.
   const stays = ({ kind, key }: { kind: string; key: string }) =>
     kind !== "spawn" || Object.keys(spec.members).some((name) => key.includes(`/${name}/g`));
   const open = (await readJournal(journalOf(spec))).filter(
     (intent) => (intent.state === "signed" || intent.state === "sent") && stays(intent),
   );
-  // A journal that was cut may have lost only the end of an effect whose resource nothing asks for again.
+  // A journal that was cut may lack only the end of an effect whose resource nothing requests again.
   return [
     ...failed.map(([name]) => `I5: ${name} is still marked as failed`),
     ...(whole ? open : []).map(({ key, state: stood }) => `I5: the journal holds ${key} as ${stood}`),

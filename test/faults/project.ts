@@ -10,7 +10,7 @@ import type { Lab } from "./case.ts";
 import { effectsOnce, journalOf, mine, noSecret, oneLiveProcess, ours } from "./invariants.ts";
 import { LEDGER, type Spec } from "./spec.ts";
 
-/** A project on a simulated network, driven by the real pulumi command. */
+/** A project on a simulated network, for the real pulumi command. */
 export interface CliFleet {
   readonly project: Project;
   readonly net: Simnet;
@@ -18,7 +18,7 @@ export interface CliFleet {
   /** Gives a member another Lua text. */
   edit(name: string, script: Script): void;
   up(env?: Record<string, string>): Promise<Ran>;
-  /** `fleet deploy`, which nobody has to help. */
+  /** `fleet deploy` without any help. */
   deploy(): Promise<Ran>;
   /** Any other command of `fleet` on the stack. */
   fleet(args: readonly string[]): Promise<Ran>;
@@ -32,7 +32,7 @@ export interface CliFleet {
     readonly child: ChildProcess;
     readonly ended: Promise<Ran>;
   };
-  /** What did not work, with the end of what the command said. */
+  /** What did not work, with the end of the command's output. */
   expect(what: string, ran: Ran, code?: "zero" | "not zero"): string[];
   /**
    * I1 to I9, with `pulumi preview` and `pulumi up --expect-no-changes` as the next runs.
@@ -42,7 +42,7 @@ export interface CliFleet {
   check(options?: { wholeJournal?: boolean; asked?: readonly string[] }): Promise<string[]>;
   /** Pids of the pulumi command and its launcher, which a terminal signals together. */
   commands(): Promise<number[]>;
-  /** Pids of the providers that run in this project. */
+  /** Pids of this project's running providers. */
   providers(): Promise<number[]>;
 }
 
@@ -158,7 +158,7 @@ export const processes = fleet.processes;
   };
 }
 
-/** What has ended by itself gets no signal. */
+/** Processes that have ended get no signal. */
 export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
   for (const pid of pids) {
     try {
@@ -169,7 +169,7 @@ export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void
   }
 }
 
-/** A `fleet` command on the stack, running; `pid` is the process that a kill takes. */
+/** A `fleet` command on the stack, running; `pid` is the process to kill. */
 function fleetCommand(
   dir: string,
   words: readonly string[],
@@ -205,7 +205,7 @@ function luaOf(name: string, script: Script): string {
   return `local s = [==[\n${text}]==]\n${text}return s\n`;
 }
 
-/** Processes whose working directory is the project and whose command line (parts end with NUL) is as asked. */
+/** Processes whose working directory is the project and whose command line (parts end with NUL) matches. */
 async function processesIn(dir: string, isWanted: (line: string) => boolean): Promise<number[]> {
   const real = realpathSync(dir);
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));

@@ -2,18 +2,18 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Verdict } from "./case.ts";
 
-/** What one case measured, and when. */
+/** One case's measurement, and its time. */
 export interface KeptVerdict extends Verdict {
   /** ISO time. */
   readonly at: string;
-  /** The code that was measured, where the project knows it. */
+  /** The measured code, if the project knows it. */
   readonly commit?: string;
 }
 
-/** What one family's cases measured. */
+/** The measurements of one family's cases. */
 export interface FamilyResult {
   readonly family: string;
-  /** Cases that the family has; fewer verdicts mean that only a share was ever run. */
+  /** The number of cases in the family; fewer verdicts mean that only a share was ever run. */
   readonly listed: number;
   readonly verdicts: readonly KeptVerdict[];
 }
@@ -54,10 +54,10 @@ const FAMILIES: Record<string, { readonly title: string; readonly open?: string 
 };
 
 /**
- * Keeps what a case measured; the next report is written from all that is kept. A case that is not run stays as it was measured
+ * Stores a case's measurement; the next report is written from all stored ones. A case that is not run stays as it was measured
  * last, and the report says when that was.
  *
- * @param listed names of all cases that the family has
+ * @param listed names of all cases in the family
  */
 export async function keepVerdict(listed: readonly string[], verdict: KeptVerdict): Promise<void> {
   const { family } = verdict;
@@ -88,7 +88,7 @@ const percentile = (sorted: readonly number[], share: number): number | undefine
 
 const shown = (ms: number | undefined): string => (ms === undefined ? "–" : (ms / 1000).toFixed(1));
 
-/** docs/reliability.md: only what was measured. */
+/** docs/reliability.md: measurements only. */
 export function reportOf(results: readonly FamilyResult[]): string {
   const rows = results.map(({ family, listed, verdicts }) => {
     const times = verdicts.flatMap(({ recoveries }) => recoveries).sort((a, b) => a - b);

@@ -3,7 +3,7 @@ import { type FaultCase, runCase } from "./case.ts";
 import { deployKilled, providerKilledWaiting, stackAdopted } from "./families/cli.ts";
 
 /**
- * Cases with the real commands: `fleet deploy` is killed and the next one recovers, a provider is killed while the gateway is behind,
+ * Cases with the real commands: `fleet deploy` is killed and the next one recovers, a provider is killed while the gateway lags,
  * `fleet adopt` after a total loss.
  */
 const CASES: FaultCase[] = [

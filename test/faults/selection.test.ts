@@ -11,8 +11,8 @@ import { changedByHand, givenAway, nothingLeft, olderState, twoOperators } from 
 import { stopped } from "./families/stopped.ts";
 
 /**
- * A case of each family that needs no pulumi command (`selection-cli.test.ts` has some of the others); all of them, and the
- * report, by `npm run test:faults`.
+ * A case of each family that needs no pulumi command (`selection-cli.test.ts` has some of the others). `npm run test:faults` runs all
+ * cases and writes the report.
  */
 const CASES: FaultCase[] = [
   killedInCreate("ao.after-send:12"),

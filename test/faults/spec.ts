@@ -14,13 +14,13 @@ export interface MemberSpec {
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
-/** All that a run needs: plain data, so that another process can be given it. */
+/** Everything that a run needs: plain data, so that it can be passed to another process. */
 export interface Spec {
   readonly project: string;
   readonly stack: string;
-  /** Folder of the operator: state, journal, bundles, manifest. */
+  /** The operator's folder: state, journal, bundles, manifest. */
   readonly home: string;
-  /** Name of the state's file. Default state.json. */
+  /** The name of the state's file. Default state.json. */
   readonly stateFile?: string;
   readonly network: Readonly<Record<string, unknown>>;
   readonly module: string;
@@ -31,13 +31,13 @@ export interface Spec {
   readonly health?: Readonly<Record<string, number>>;
 }
 
-/** A resource as the engine gives it to its lifecycle. */
+/** A resource as the engine passes it to its lifecycle. */
 export interface Declared {
   readonly kind: "process" | "config-bundle" | "wiring" | "release";
   readonly name: string;
-  /** Names of resources that must be made first. */
+  /** Names of resources that must be created first. */
   readonly after: readonly string[];
-  /** Inputs, once those are there. */
+  /** Its inputs, once those exist. */
   inputs(outputs: (name: string) => Record<string, unknown>): Record<string, unknown>;
 }
 
@@ -61,7 +61,7 @@ export function smallFleet(net: Simnet, home: string, change: Partial<Spec> = {}
   };
 }
 
-/** The same fleet with another text, and so another bundle, in each named member. */
+/** The same fleet with another text, and therefore another bundle, in each named member. */
 export function edited(spec: Spec, names: readonly string[], script: Script): Spec {
   const members = Object.fromEntries(
     Object.entries(spec.members).map(([name, member]) => [
@@ -72,7 +72,7 @@ export function edited(spec: Spec, names: readonly string[], script: Script): Sp
   return { ...spec, members };
 }
 
-/** The resources of a fleet, with the bundles made and stored, as the program would declare them. */
+/** The resources of a fleet, with the bundles built and stored, as the program would declare them. */
 export async function declare(spec: Spec): Promise<Declared[]> {
   const scope = {
     project: spec.project,
@@ -172,7 +172,7 @@ export async function declare(spec: Spec): Promise<Declared[]> {
 }
 
 async function bundleOf(spec: Spec, name: string, script: Script) {
-  // A folder for each text: two runs at once must not write over each other.
+  // A folder for each text: two concurrent runs must not overwrite each other's.
   const root = join(spec.home, "src", `${name}-${hashOf(script).slice(0, 12)}`);
   await mkdir(root, { recursive: true });
   const text = `fleet.process{ name = "${name}", processType = "${name.toUpperCase().replaceAll("-", "_")}", version = "1.0.0", capabilities = {} }\n--[[sim: ${JSON.stringify(script)}]]\n`;

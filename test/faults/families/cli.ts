@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { FaultCase, Lab } from "../case.ts";
 import { type CliFleet, cliFleet, signalAll } from "../project.ts";
 
-/** Waits until something holds; false when it never did. */
+/** Waits until the condition is true; false if it never was. */
 export async function until(holds: () => Promise<boolean> | boolean, seconds = 60): Promise<boolean> {
   const end = performance.now() + seconds * 1000;
   while (performance.now() < end) {
@@ -14,7 +14,7 @@ export async function until(holds: () => Promise<boolean> | boolean, seconds = 6
   return false;
 }
 
-/** A recovery that nobody helps has a minute. What else the machine had to do is said with one that took longer. */
+/** A recovery without help has a minute. The report of a slower one includes the machine's load. */
 function tooSlow(seconds: number): string[] {
   if (seconds <= 60) return [];
   const [load = 0] = loadavg();
@@ -26,7 +26,7 @@ function tooSlow(seconds: number): string[] {
 /** What a person does after the command died: the lock, then the operations that it left open, then the work itself. */
 async function recover(fleet: CliFleet) {
   await fleet.project.pulumi(["cancel", "--yes"]);
-  // A create that was cut off stays listed until it is cleared; the process itself is found by its journal.
+  // An interrupted create stays listed until it is cleared; the process itself is found by its journal.
   await fleet.project.pulumi(["refresh", "--yes", "--skip-preview", "--clear-pending-creates"]);
   return fleet.up();
 }
@@ -36,7 +36,7 @@ const isStopped = async (pid: number): Promise<boolean> => {
   return text.slice(text.lastIndexOf(")") + 2).startsWith("T");
 };
 
-/** Waits until a provider stands still at its point. */
+/** Waits until a provider is stopped at its point. */
 export async function stoppedProvider(fleet: CliFleet): Promise<number> {
   let stopped: number | undefined;
   await until(async () => {
@@ -79,7 +79,7 @@ export function providerKilled(phase: "create" | "update", crashAt: string): Fau
 }
 
 /**
- * K1 with the real command: the gateway is behind, and the provider is killed while it waits for the processes that it has just
+ * K1 with the real command: the gateway lags, and the provider is killed while it waits for the processes that it has just
  * spawned. One bare `up` recovers, and no process is lost.
  */
 export function providerKilledWaiting(): FaultCase {
@@ -90,7 +90,7 @@ export function providerKilledWaiting(): FaultCase {
       const fleet = await cliFleet(lab);
       fleet.net.behaviours.gatewayLag(6000);
       const { ended } = fleet.project.start(["up", "--yes", "--skip-preview", "--parallel", "16"]);
-      // Messages to a process that is not shown were refused some times: the run waits for the gateway.
+      // Messages to a process that is not shown yet were refused several times: the run waits for the gateway.
       const waits = () =>
         fleet.net.faults.injected.filter(({ endpoint }) => endpoint === "mu.post").length > 6;
       const isWaiting = await until(waits);
@@ -110,7 +110,7 @@ export function providerKilledWaiting(): FaultCase {
   };
 }
 
-/** K2: the command dies while its provider is at a point; the provider lives on, for a moment. */
+/** K2: the command dies while its provider is at a point; the provider lives on for a moment. */
 export function commandKilled(
   phase: "create" | "update",
   at: string,
@@ -123,7 +123,7 @@ export function commandKilled(
       const { fleet, broken } = await prepared(lab, phase);
       const { ended } = fleet.project.start(["up", "--yes", "--skip-preview"], { FLEET_STOP_AT: at });
       const pid = await stoppedProvider(fleet);
-      // In this order: the kernel hangs up on a stopped process whose command dies, and this one is to live on.
+      // In this order: the kernel hangs up on a stopped process whose command dies, and this one must live on.
       const commands = await fleet.commands();
       process.kill(pid, "SIGCONT");
       signalAll(commands, "SIGKILL");
@@ -144,8 +144,8 @@ export function commandKilled(
 }
 
 /**
- * K2: `fleet deploy` itself dies while its provider is at a point, with the pulumi that it started or alone. The next one is helped by
- * nobody.
+ * K2: `fleet deploy` itself dies while its provider is at a point, with the pulumi that it started or alone. The next one recovers
+ * without help.
  */
 export function deployKilled(
   phase: "create" | "update",
@@ -161,12 +161,12 @@ export function deployKilled(
       const pid = await stoppedProvider(fleet);
       const commands = await fleet.commands();
       if (commands.length === 0) broken.push("there was no pulumi to kill");
-      // In this order: the kernel hangs up on a stopped process whose command dies, and this one is to live on.
+      // In this order: the kernel hangs up on a stopped process whose command dies, and this one must live on.
       process.kill(pid, "SIGCONT");
       child.kill("SIGKILL");
       if (what === "with its pulumi") signalAll(commands, "SIGKILL");
       else {
-        // Its pulumi may live: whoever comes meanwhile is told so, or has put everything right already.
+        // Its pulumi may live: the next command reports it, or finds that everything was repaired.
         const beside = await fleet.deploy();
         if (beside.code !== 0 && !commands.some((owner) => beside.text.includes(`pid ${owner}`)))
           broken.push(`the owner ${commands} is not named: ${beside.text.slice(-500)}`);
@@ -187,7 +187,7 @@ export function deployKilled(
   };
 }
 
-/** K4: the terminal is closed: what runs in it is hung up on, and nobody reads its words any more. */
+/** K4: the terminal is closed: its processes get a hangup, and nobody reads their output any more. */
 export function terminalClosed(by: "pulumi" | "fleet deploy"): FaultCase {
   return {
     family: "K4",
@@ -218,7 +218,7 @@ export function terminalClosed(by: "pulumi" | "fleet deploy"): FaultCase {
   };
 }
 
-/** K3 with the real command: an Eval is held on its way, the command dies, a later release finishes, the Eval arrives. */
+/** K3 with the real command: an Eval is delayed, the command dies, a later release finishes, the Eval arrives. */
 export function evalHeld(): FaultCase {
   return {
     family: "K3",
@@ -267,7 +267,7 @@ export function evalHeld(): FaultCase {
   };
 }
 
-/** K4: the command gets a signal when the first messages are out. */
+/** K4: the command gets a signal once the first messages are sent. */
 export function signalled(signals: readonly NodeJS.Signals[]): FaultCase {
   return {
     family: "K4",
@@ -294,7 +294,7 @@ export function signalled(signals: readonly NodeJS.Signals[]): FaultCase {
   };
 }
 
-/** C1: several `up` at once on one stack. */
+/** C1: several concurrent `up` on one stack. */
 export function upsAtOnce(count: number): FaultCase {
   return {
     family: "C1",
@@ -346,7 +346,7 @@ export function stackAdopted(): FaultCase {
   };
 }
 
-/** S4: the provider's code is somewhere else, no input changed. */
+/** S4: the provider's code has moved, no input changed. */
 export function codeMoved(): FaultCase {
   return {
     family: "S4",
@@ -382,7 +382,7 @@ export function codeMoved(): FaultCase {
   };
 }
 
-/** Everything with the real pulumi command. */
+/** All cases with the real pulumi command. */
 export function cliCases(): FaultCase[] {
   return [
     providerKilled("create", "ao.after-send:3"),

@@ -5,7 +5,7 @@ import { type FaultCase, failuresOf } from "../case.ts";
 import { journalOf } from "../invariants.ts";
 import { edited, smallFleet } from "../spec.ts";
 
-/** K5: the journal of a run that was killed is cut at a byte; whatever is left is enough. */
+/** K5: the journal of a killed run is cut at a byte; the rest is enough. */
 export function cutJournal(crashAt: string, seed: number): FaultCase {
   return {
     family: "K5",
@@ -25,7 +25,7 @@ export function cutJournal(crashAt: string, seed: number): FaultCase {
   };
 }
 
-/** K5: a record in the middle is spoilt: a clear message, and nothing is sent. */
+/** K5: a record in the middle is damaged: a clear message, and nothing is sent. */
 export function spoiltJournal(): FaultCase {
   return {
     family: "K5",
@@ -54,7 +54,7 @@ export function spoiltJournal(): FaultCase {
   };
 }
 
-/** K5: no file may grow beyond so many blocks of 512 bytes, as on a full disk. */
+/** K5: no file may grow beyond this number of blocks of 512 bytes, as on a full disk. */
 export function fullDisk(blocks: number): FaultCase {
   return {
     family: "K5",
@@ -76,7 +76,7 @@ export function fullDisk(blocks: number): FaultCase {
   };
 }
 
-/** K5: there is something else where the journal's folder should be. */
+/** K5: something else is in the place of the journal's folder. */
 export function noFolder(): FaultCase {
   return {
     family: "K5",
@@ -101,7 +101,7 @@ export function noFolder(): FaultCase {
   };
 }
 
-/** A copy of what an operator has on disk, and how to bring it back. */
+/** A copy of what an operator has on disk, and a function that restores it. */
 export async function backup(home: string, to: string): Promise<() => Promise<void>> {
   await cp(join(home, "state.json"), join(to, "state.json"));
   return () => cp(join(to, "state.json"), join(home, "state.json"));

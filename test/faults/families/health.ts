@@ -7,7 +7,7 @@ interface Expectation {
   readonly script: Script;
   /** Seconds that it must stay healthy. */
   readonly stays?: number;
-  /** What the error has to say; undefined: it comes up. */
+  /** What the error must contain; undefined: the update succeeds. */
   readonly says?: RegExp;
   readonly extra?: Record<string, unknown>;
 }
@@ -34,7 +34,7 @@ const CASES: Record<string, Expectation> = {
   "is slow": { script: { slow: 300 }, extra: { maxResponseMs: 100 } },
 };
 
-/** H1: an update brings code that is wrong in one way; the verdict, its reason, its time, and the way back. */
+/** H1: an update brings code that is wrong in one way; the verdict, its reason, its time, and the recovery. */
 export function badCode(name: string): FaultCase {
   const { script, stays, says, extra } = CASES[name] ?? { script: {} };
   return {
@@ -54,7 +54,7 @@ export function badCode(name: string): FaultCase {
       if (says && !error) broken.push("it counted as healthy");
       if (says && error && !says.test(error.message)) broken.push(`the reason is ${error.message}`);
       if (!says && result.errors.length > 0) broken.push(...failuresOf("up", result));
-      // The verdict's time-out, one interval, and what else the run does.
+      // The time-out of the verdict, one interval, and the rest of the run.
       if (seconds > 8 + 0.2 + 15) broken.push(`the verdict took ${seconds.toFixed(1)} s`);
       const mended = edited(spec, ["battle"], { slow: 1 });
       const back = await lab.recovering(() => new Engine(mended).up());
@@ -63,7 +63,7 @@ export function badCode(name: string): FaultCase {
   };
 }
 
-/** A member that has to stay healthy for so many seconds before its deployment counts. */
+/** A member that must stay healthy for this number of seconds before its deployment counts. */
 const lasting = (spec: Spec, name: string, minHealthySeconds: number): Spec => ({
   ...spec,
   members: { ...spec.members, [name]: { ...spec.members[name], extra: { minHealthySeconds } } },

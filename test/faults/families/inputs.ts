@@ -12,7 +12,7 @@ import { declare, smallFleet } from "../spec.ts";
 
 type Raw = Record<string, unknown>;
 
-/** What stands where something else should. */
+/** Values that replace valid ones. */
 const HOSTILE: readonly unknown[] = [
   undefined,
   null,
@@ -59,8 +59,8 @@ const CHECKS = {
   release: release.check,
 } as const;
 
-/** B1: every field of every resource's inputs, replaced by everything that it must not be. */
-/** The statements of a load whose program is one assignment: what is injected would be one more, or another. */
+/** B1: every field of every resource's inputs, replaced by every invalid value. */
+/** The statements of a load whose program is one assignment: an injection would add or change one. */
 const WHOLE_LOAD = "LocalStatement,ForGenericStatement,IfStatement,AssignmentStatement,ReturnStatement";
 
 export function everyField(kind: keyof typeof CHECKS): FaultCase {
@@ -152,7 +152,7 @@ export function everyDeclaredField(): FaultCase {
   };
 }
 
-/** B1: whatever a name, a version or a release holds, the program's commit is one call with just those values. */
+/** B1: whatever a name, a version or a release contains, the program's commit is one call with exactly those values. */
 export function luaInjection(runs: number, seed: number): FaultCase {
   return {
     family: "B1",

@@ -20,14 +20,14 @@ async function killed(lab: Lab, crashAt: string, prepare: (spec: Spec) => Promis
   const net = await lab.network();
   const spec = await prepare(smallFleet(net, await lab.folder()));
   const died = await lab.drive("up", spec, crashAt);
-  // A point that this run does not come by leaves a run that has to have worked.
+  // A run that does not reach the point must succeed.
   const missed =
     died.signal === "SIGKILL" ? [] : failuresOf("the run that was to be killed", died.result, died.text);
   const back = await lab.recovering(() => lab.drive("up", spec));
   return [...missed, ...failuresOf("recovery", back.result, back.text), ...(await lab.check(spec, net))];
 }
 
-/** SIGKILL at the n-th pass of a point of a first deployment. */
+/** SIGKILL at the nth pass of a point of a first deployment. */
 export function killedInCreate(crashAt: string): FaultCase {
   return {
     family: "K1",
@@ -36,7 +36,7 @@ export function killedInCreate(crashAt: string): FaultCase {
   };
 }
 
-/** SIGKILL in an update of two members of a fleet that runs. */
+/** SIGKILL in an update of two members of a running fleet. */
 export function killedInUpdate(crashAt: string): FaultCase {
   return {
     family: "K1",

@@ -22,13 +22,13 @@ const idOf = (net: Simnet, name: string): string => {
   return first.id;
 };
 
-/** What a process holds that a control message can change. */
+/** The part of a process' state that a control message can change. */
 function held(net: Simnet): string {
   return JSON.stringify(
     net.oracle.processes().map(({ id }) => {
       const fleet = net.oracle.state(id)?.fleet;
       const { configs, peers, status, epoch, sourceHash, allowed, ledger } = fleet ?? {};
-      // That a registration was said again is noted, and changes nothing.
+      // A repeated registration is recorded, and changes nothing.
       const entries = ledger?.entries
         .filter(({ kind }) => kind !== "PROCESS_UPDATED")
         .map(({ kind, deploymentId, processId }) => [kind, deploymentId, processId]);
@@ -57,7 +57,7 @@ export function sameBytesAgain(seed: number): FaultCase {
       const rng = rngOf(seed);
       const seen = new Set<string>();
       const late: Promise<Response>[] = [];
-      // A spawn's bytes are not among them: whoever posts those again ruins the process, on real units as here.
+      // Spawns are excluded: posting their bytes again ruins the process, on real units as here.
       net.faults.add({
         on: "mu.message",
         match: ({ messageId = "" }) => !seen.has(messageId) && seen.add(messageId) !== undefined,
@@ -94,7 +94,7 @@ export function sameBytesAgain(seed: number): FaultCase {
   };
 }
 
-/** D1: every control message is said again by the owner, signed anew, two to five times, in any order. */
+/** D1: the owner sends every control message again, newly signed, two to five times, in any order. */
 export function saidAgain(seed: number): FaultCase {
   return {
     family: "D1",
@@ -132,7 +132,7 @@ async function repeat(owner: Client, { process, tags, data }: OracleMessage): Pr
   );
 }
 
-/** D2: control messages and begins with any epoch but the right one. */
+/** D2: control messages and starts of runs with any epoch but the right one. */
 export function wrongEpochs(): FaultCase {
   return {
     family: "D2",
@@ -143,7 +143,7 @@ export function wrongEpochs(): FaultCase {
       const broken: string[] = [];
       const battle = idOf(net, "battle");
       const ledger = idOf(net, LEDGER);
-      // Two more runs, so that there are epochs to be behind.
+      // Two more runs, so that there are older epochs.
       for (const n of [1, 2]) {
         await owner.say(ledger, {
           Action: "DEPLOY_PROCESS",
@@ -197,8 +197,8 @@ export function wrongEpochs(): FaultCase {
 }
 
 /**
- * D2: what a process is told in the name of another. Pushed by the authority it is judged by who sent it, and refused; where the
- * process was spawned without that authority it is not even heard.
+ * D2: messages to a process in the name of another. Pushed by the authority, they are judged by their sender and refused; a process
+ * that was spawned without that authority does not accept them at all.
  */
 export function pushed(authority: "right" | "missing"): FaultCase {
   return {
@@ -255,7 +255,7 @@ export function pushed(authority: "right" | "missing"): FaultCase {
   };
 }
 
-/** D2 and A1: a stranger says everything that a deployer may. */
+/** D2 and A1: a stranger sends everything that a deployer may. */
 export function strangers(family: "D2" | "A1"): FaultCase {
   return {
     family,

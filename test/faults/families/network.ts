@@ -61,7 +61,7 @@ export function callsFail(percent: number, seed: number): FaultCase {
   };
 }
 
-/** A failure says what it is, keeps the ids, and whatever counts as done is really there. */
+/** A failure explains itself, keeps the ids, and everything reported as done really exists. */
 async function cleanly(spec: Spec, net: Simnet, result: RunResult): Promise<string[]> {
   const unclean = result.errors
     .filter(({ code, message }) => code === "" || !message.includes("to do:"))
@@ -73,7 +73,7 @@ async function cleanly(spec: Spec, net: Simnet, result: RunResult): Promise<stri
     if (!recorded) return [];
     const id = String(recorded.outputs.processId);
     const wanted = (inputs(() => ({})).bundle as { hash: string }).hash;
-    // A spawn that a unit seemed to take and lost is sent again, so its id may be no process yet.
+    // A spawn that a unit seemed to accept and lost is sent again, so its id may not be a process yet.
     return recorded.failed || net.oracle.state(id)?.fleet?.sourceHash === wanted
       ? []
       : [`${name} counts as healthy but does not run the declared code`];
@@ -122,7 +122,7 @@ export function staleVerdicts(trials: number, seed: number): FaultCase {
   };
 }
 
-/** N4: the index is behind; the units are not. */
+/** N4: the index lags, the units do not. */
 export function indexBehind(seconds: number): FaultCase {
   return {
     family: "N4",
@@ -137,7 +137,7 @@ export function indexBehind(seconds: number): FaultCase {
   };
 }
 
-/** N4: the gateway, and the units with it, show a new process late; nothing else is wrong with a first deployment. */
+/** N4: the gateway, and the units with it, show a new process late; the rest of a first deployment works. */
 export function gatewayBehind(seconds: number): FaultCase {
   return {
     family: "N4",
@@ -184,7 +184,7 @@ export function unitsBehind(): FaultCase {
   };
 }
 
-/** An update on a day as shared units have them. */
+/** An update with the usual trouble of shared units. */
 export function ordinaryDay(seed: number): FaultCase {
   return {
     family: "N4",
@@ -206,6 +206,6 @@ export function ordinaryDay(seed: number): FaultCase {
   };
 }
 
-/** The wallet's JSON, for clients of a test's own. */
+/** The wallet's JSON, for a test's own clients. */
 export const walletOf = async (lab: Lab): Promise<unknown> =>
   JSON.parse(await readFile(lab.walletPath, "utf8"));

@@ -109,7 +109,7 @@ function withScript(spec: Spec, name: string | undefined, slow: number): Spec {
   return { ...spec, members: { ...spec.members, [name]: { ...spec.members[name], script: { slow } } } };
 }
 
-/** The member and every mention of it. */
+/** Removes the member and every mention of it. */
 function without(spec: Spec, name: string | undefined): Spec {
   const members = Object.entries(spec.members)
     .filter(([other]) => other !== name)

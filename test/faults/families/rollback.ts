@@ -20,7 +20,7 @@ const differs = (what: string, found: unknown, wanted: unknown): string[] =>
 const currentOf = (project: Project, name: string): string =>
   project.json<{ deploymentId: string }>(`.fleet/releases/${name}.dev/current.json`).deploymentId;
 
-/** Where a rollback is killed: its provider at each step, then the command itself between its phases. */
+/** The points where a rollback is killed: its provider at each step, then the command itself between its phases. */
 const PROVIDER = [
   "process.loaded:1",
   "process.loaded:2",
@@ -41,9 +41,9 @@ const COMMAND = [
 ];
 
 /**
- * K1 of a rollback, on real evaluators: killed at one step after another, each time brought on by the same command, or by a plain
- * `pulumi up` where the stack is pinned already. Then code, settings, wiring and state are those of the release, nothing was lost
- * or doubled of the state, and one more `up` changes nothing.
+ * K1 of a rollback, on real evaluators: killed at one step after another, each time continued by the same command, or by a plain
+ * `pulumi up` if the stack is pinned already. Then code, config, wiring and state are those of the release, no state was lost
+ * or doubled, and one more `up` changes nothing.
  */
 function rollbackKilled(what: string, points: readonly string[]): FaultCase {
   return {
@@ -70,7 +70,7 @@ function rollbackKilled(what: string, points: readonly string[]): FaultCase {
         const again = await lab.recovering(() =>
           index % 3 === 2 && isPinned ? up(project) : back(project, args),
         );
-        // Whoever was killed last thing left nothing to do.
+        // The last killed run may have left nothing to do.
         if (!again.text.includes("ALREADY_RUNNING")) broken.push(...wrong(`after ${point}`, again));
         broken.push(...differs(`after ${point}`, await look(project, 1), seen(release, ++count)));
         broken.push(...wrong(`one more up after ${point}`, await up(project, "--expect-no-changes")));
@@ -82,8 +82,8 @@ function rollbackKilled(what: string, points: readonly string[]): FaultCase {
 }
 
 /**
- * Ten releases, each with other code, settings and another shape of its state, then each returned to once in a random order: every
- * second time on another machine that has the backend, the wallet and the network only.
+ * Ten releases, each with other code, config and another shape of its state, then each returned to once in a random order: every
+ * second time on another machine that has only the backend, the wallet and the network.
  */
 function inAnyOrder(releases: number, seed: number): FaultCase {
   return {
@@ -131,7 +131,7 @@ function inAnyOrder(releases: number, seed: number): FaultCase {
   };
 }
 
-/** The command reads from the stack's settings where the fleet lives, which the program says too. */
+/** The command reads the fleet's network from the stack's settings; the program declares it too. */
 function writeSettings({ project, net }: CliFleet): void {
   const places = Object.entries({ network: "legacy", ...net.endpoints });
   const lines = [["walletPath", ".fleet/dev-wallet.json"], ...places].map(
@@ -142,7 +142,7 @@ function writeSettings({ project, net }: CliFleet): void {
 
 /**
  * K2 of a rollback: `fleet rollback` dies while its `up` runs and the provider is at a point, with the pulumi that it started or alone.
- * Nobody helps the next command, be it the same one or `fleet deploy`, which is pinned to the release too.
+ * The next command, the same one or `fleet deploy`, which is pinned to the release too, needs no help.
  */
 function rollbackKilledInUp(
   at: string,
@@ -167,17 +167,17 @@ function rollbackKilledInUp(
       const pid = await stoppedProvider(made);
       const commands = await made.commands();
       if (commands.length === 0) broken.push("there was no pulumi to kill");
-      // In this order: the kernel hangs up on a stopped process whose command dies, and this one is to live on.
+      // In this order: the kernel hangs up on a stopped process whose command dies, and this one must live on.
       process.kill(pid, "SIGCONT");
       child.kill("SIGKILL");
       if (what === "with its pulumi") signalAll(commands, "SIGKILL");
-      // A pulumi that lives brings its run to its end.
+      // A pulumi that lives finishes its run.
       else if (!(await until(async () => (await made.commands()).length === 0)))
         broken.push("the pulumi of the dead command still runs a minute later");
       await ended;
       if (!project.text("Pulumi.dev.yaml").includes(`faults:release: ${id}`)) broken.push("it is not pinned");
       const again = await lab.recovering(() => made.fleet(next === "rollback" ? args : ["deploy", "--yes"]));
-      // Where its pulumi lived on, everything may be done.
+      // If its pulumi lived on, everything may be done.
       if (!again.text.includes("ALREADY_RUNNING")) broken.push(...made.expect("the next command", again));
       const now = project.json<Manifest>("build/deployment-manifest.json").processes;
       for (const [name, { sourceHash, processId }] of Object.entries(before))
@@ -187,12 +187,12 @@ function rollbackKilledInUp(
   };
 }
 
-/** What `fleet rollback` itself asks and tells. */
+/** The actions that `fleet rollback` itself sends. */
 const ASKED = ["Info", "HEALTH_CHECK", "LEDGER", "DEPLOYMENT_STATUS", "DEPLOYMENT_ROLLBACK"];
 
 type Manifest = { processes: Record<string, { sourceHash: string; processId: string }> };
 
-/** How many calls to the units an emergency rollback needs until the earlier code runs, and until it is through. */
+/** The number of calls to the units that an emergency rollback needs until the earlier code runs, and until it is complete. */
 function emergency(): FaultCase {
   return {
     family: "R3",
@@ -230,7 +230,7 @@ function emergency(): FaultCase {
   };
 }
 
-/** Everything about rollbacks that takes longer than a test may. */
+/** All cases about rollbacks that take longer than a test may. */
 export function rollbackCases(): FaultCase[] {
   return [
     rollbackKilled("provider", PROVIDER),

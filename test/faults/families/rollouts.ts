@@ -1,4 +1,4 @@
-/** Rollouts on real evaluators, by the real pulumi command, while clients send: killed, gone bad, left behind, overtaken. */
+/** Rollouts on real evaluators, with the real pulumi command, while clients send: killed, failing, abandoned, overtaken. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type LocalNetworkInfo, status } from "../../../src/localnet/index.ts";
@@ -11,7 +11,7 @@ import type { FaultCase, Lab } from "../case.ts";
 type Members = Record<string, { processId: string }>;
 type Service = Seen["service"];
 
-/** Two steps of two seconds, and verdicts from what few clients send in them. */
+/** Two steps of two seconds, and verdicts from the few requests of that time. */
 const QUICK = {
   kind: "blue-green",
   trafficStrategy: "CANARY",
@@ -36,7 +36,7 @@ const INSTANT = { ...QUICK, trafficStrategy: "INSTANT", steps: undefined };
 /** Lets anybody break it. */
 const BREAKABLE = `fleet.on("BREAK", { who = "anyone" }, function() faulty = true return {} end)\n`;
 
-/** A fleet in place, its clients, and what they bought. */
+/** A fleet in place, its clients, and their purchases. */
 class Theatre {
   readonly project: Project;
   readonly #players: readonly Player[];
@@ -70,7 +70,7 @@ class Theatre {
     return new Theatre(project, players, ids.coordinator?.processId ?? "", info);
   }
 
-  /** Another edition of a member; what it was is returned. */
+  /** Deploys another edition of a member; returns the previous one. */
   edit(member: Service): string {
     const before = this.#now[member];
     this.#count += 1;
@@ -79,7 +79,7 @@ class Theatre {
     return before;
   }
 
-  /** Back to the text of an edition before. */
+  /** Restores the text of an earlier edition. */
   take(member: Service, edition: string): void {
     this.project.edit(this.#path(member), `edition = "${this.#now[member]}"`, `edition = "${edition}"`);
     this.#now[member] = edition;
@@ -101,7 +101,7 @@ class Theatre {
     return this.project.pulumi(upWith(strategy), env);
   }
 
-  /** Clients who send while the work goes on, and what was wrong with what they got. */
+  /** Clients send during the work; returns what was wrong with their answers. */
   async playing<T>(work: (player: Player) => Promise<T>): Promise<{ got: T; seen: Crowd; broken: string[] }> {
     const seen = new Crowd(this.#players, this.coordinator);
     let got: T;
@@ -125,7 +125,7 @@ class Theatre {
     return { got, seen, broken };
   }
 
-  /** What the router says. */
+  /** The router's answer. */
   async table(): Promise<{ mode: string; step: number; services: Record<string, { routes: Route[] }> }> {
     const answer = (await this.#players[0]?.ask(this.coordinator, "GET_TRAFFIC", {})) as unknown as {
       table: { mode: string; step: number; services: Record<string, { routes: Route[] }> };
@@ -133,14 +133,14 @@ class Theatre {
     return answer.table;
   }
 
-  /** Everything of a service goes to one process, steadily. */
+  /** Expects all of a service's traffic at one process, steadily. */
   async wholly(member: Service): Promise<string | undefined> {
     const { mode, services } = await this.table();
     const used = services[member]?.routes.filter(({ weightBp }) => weightBp > 0) ?? [];
     return mode === "steady" && used.length === 1 ? used[0]?.processId : undefined;
   }
 
-  /** Kilobytes of the coordinator's Lua heap. */
+  /** The coordinator's Lua heap in kilobytes. */
   async heap(): Promise<number> {
     const answer = await this.#players[0]?.ask(this.coordinator, "GET_STATISTICS", {});
     return (answer as unknown as { statistics: { luaHeapKB: number } }).statistics.luaHeapKB;
@@ -174,7 +174,7 @@ const oneOf = (what: string, seen: Crowd, member: Service, allowed: readonly str
         `${what}: ${member} answered as ${JSON.stringify(edition)}, not as one of ${allowed.join(", ")}`,
     );
 
-/** The provider of a rollout is killed at a point; the same `up` ends it, and nothing was lost or counted twice. */
+/** The provider of a rollout is killed at a point; the same `up` finishes it, and nothing was lost or counted twice. */
 function killedAt(kind: "INSTANT" | "CANARY", points: readonly string[]): FaultCase {
   return {
     family: "K1",
@@ -214,7 +214,7 @@ function killedAt(kind: "INSTANT" | "CANARY", points: readonly string[]): FaultC
   };
 }
 
-/** The same on the way back from a release with a faulty member, whose other member took its state along and has to bring it back. */
+/** The same during the rollback of a release with a faulty member, whose other member took its state along and must return it. */
 function killedGoingBack(points: readonly string[]): FaultCase {
   return {
     family: "K1",
@@ -255,7 +255,7 @@ function killedGoingBack(points: readonly string[]): FaultCase {
   };
 }
 
-/** H2: a revision that turns bad at a step goes back within that step, by itself. */
+/** H2: a revision that turns bad at a step is rolled back within that step, by itself. */
 function badAt(steps: readonly number[]): FaultCase {
   return {
     family: "H2",
@@ -297,7 +297,7 @@ function badAt(steps: readonly number[]): FaultCase {
           ...oneOf(`after ${at}`, after.seen, "battle", [before]),
           ...errorsOf(after.seen, "battle"),
         );
-        // The next one is of another text, since the same is held back as what failed.
+        // The next one has another text, because the same one is refused as a failed release.
         before = "first";
       }
       lab.counts(steps.length);
@@ -306,7 +306,7 @@ function badAt(steps: readonly number[]): FaultCase {
   };
 }
 
-/** H3: the deployer dies at a step and nobody comes: the router goes back by itself. */
+/** H3: the deployer dies at a step and nobody continues: the router rolls back by itself. */
 function leftAt(points: readonly string[]): FaultCase {
   return {
     family: "H3",
@@ -314,7 +314,7 @@ function leftAt(points: readonly string[]): FaultCase {
     async run(lab) {
       const stage = await Theatre.open(lab);
       const broken: string[] = [];
-      // A table that can be gone back to.
+      // A table to return to.
       stage.edit("battle");
       broken.push(...went("the first rollout", await stage.up(QUICK)));
       const serving = await stage.wholly("battle");
@@ -345,7 +345,7 @@ function leftAt(points: readonly string[]): FaultCase {
   };
 }
 
-/** H3: what was handed over stays where it is when nobody comes; the service serves on, and the next release takes it along. */
+/** H3: handed-over state stays where it is when nobody continues; the service keeps serving, and the next release takes it along. */
 function leftWithState(): FaultCase {
   return {
     family: "H3",
@@ -377,7 +377,7 @@ function leftWithState(): FaultCase {
   };
 }
 
-/** C3: a new release while another's rollout is under way, its deployer dead: from the last proven table, with the state. */
+/** C3: a new release during another's rollout, whose deployer is dead: from the last proven table, with the state. */
 function overtaken(): FaultCase {
   return {
     family: "C3",
@@ -410,14 +410,14 @@ function overtaken(): FaultCase {
   };
 }
 
-/** File handles and resident memory, MB, of a process of this machine. */
+/** File handles and resident memory in MB of a process of this machine. */
 async function usedBy(pid: number): Promise<{ handles: number; mb: number }> {
   const text = await readFile(`/proc/${pid}/status`, "utf8");
   const mb = Number(/VmRSS:\s+(\d+)/.exec(text)?.[1] ?? 0) / 1024;
   return { handles: (await readdir(`/proc/${pid}/fd`)).length, mb: Math.round(mb) };
 }
 
-/** L1: release after release under load, each killed somewhere; nothing is lost, and what runs all the time does not grow. */
+/** L1: release after release under load, each killed somewhere; nothing is lost, and permanent processes do not grow. */
 function soak(rounds: number, seed: number): FaultCase {
   return {
     family: "L1",

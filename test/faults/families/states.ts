@@ -36,7 +36,7 @@ export function olderState(): FaultCase {
   };
 }
 
-/** S1: the state is from before the fleet was destroyed and made anew. */
+/** S1: the state is from before the fleet was destroyed and deployed again. */
 export function stateOfTheDead(): FaultCase {
   return {
     family: "S1",
@@ -123,7 +123,7 @@ async function ids(spec: Spec): Promise<Record<string, unknown>> {
 }
 
 interface ByHand {
-  /** Resource that has to show it, and the words. */
+  /** The resource that must report it, and the expected words. */
   readonly at: string;
   readonly says: RegExp;
   change(owner: Awaited<ReturnType<typeof clientOf>>, battle: string, shop: string): Promise<unknown>;
@@ -185,7 +185,7 @@ const BY_HAND: Record<string, ByHand> = {
   },
 };
 
-/** S3: somebody changes a process by hand: one refresh finds and names it, the next `up` mends it. */
+/** S3: somebody changes a process by hand: one refresh finds and names it, the next `up` repairs it. */
 export function changedByHand(name: string): FaultCase {
   return {
     family: "S3",
@@ -217,7 +217,7 @@ export function changedByHand(name: string): FaultCase {
   };
 }
 
-/** S3: the owner gives a process away: a refresh names it, `up` says that it can do nothing, and goes on when it is given back. */
+/** S3: the owner transfers a process: a refresh names it, `up` reports that it can do nothing, and continues once it is returned. */
 export function givenAway(): FaultCase {
   return {
     family: "S3",
@@ -282,7 +282,7 @@ export function idleRefreshes(count: number): FaultCase {
   };
 }
 
-/** C2: two operators, one wallet, each with a state and a journal of their own, update one fleet at once. */
+/** C2: two operators with one wallet, each with its own state and journal, update one fleet at the same time. */
 export function twoOperators(round: number): FaultCase {
   return {
     family: "C2",
@@ -319,7 +319,7 @@ export function twoOperators(round: number): FaultCase {
   };
 }
 
-/** C2: the very first deployment, by two operators at once. */
+/** C2: the first deployment, by two operators at the same time. */
 export function firstTogether(indexLag: number): FaultCase {
   return {
     family: "C2",
@@ -337,7 +337,7 @@ export function firstTogether(indexLag: number): FaultCase {
       await new Promise((done) => setTimeout(done, indexLag));
       for (const spec of [one, two, one]) {
         const back = await lab.recovering(() => refreshedUp(lab, spec));
-        // Whose ledger does not count hears of it once, and takes over the other's the next time.
+        // The operator whose ledger does not count is told once, and adopts the other's the next time.
         const lost = back?.errors.some(({ code }) => code === "LEDGER_TAKEN");
         broken.push(...failuresOf("afterwards", lost ? await refreshedUp(lab, spec) : back));
       }

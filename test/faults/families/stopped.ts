@@ -5,7 +5,7 @@ import { Engine } from "../engine.ts";
 import { journalOf, ours } from "../invariants.ts";
 import { edited, smallFleet } from "../spec.ts";
 
-/** K3: a run stands still at a step, a later one finishes, the first goes on. */
+/** K3: a run is suspended at a step, a later one finishes, the first continues. */
 export function stopped(stopAt: string, first: "create" | "update"): FaultCase {
   return {
     family: "K3",
@@ -16,13 +16,13 @@ export function stopped(stopAt: string, first: "create" | "update"): FaultCase {
       const broken: string[] = [];
       if (first === "update") broken.push(...failuresOf("the first deployment", await new Engine(base).up()));
       const old = first === "update" ? edited(base, ["battle", "shop"], { slow: 1 }) : base;
-      // The state is the pulumi command's, which is gone: what the late run would write there nobody takes.
+      // The state belongs to the pulumi command, which is gone: nobody takes what the late run would write there.
       if (first === "update") await cp(join(base.home, "state.json"), join(base.home, "late.json"));
       const late = await lab.start("up", { ...old, stateFile: "late.json" }, undefined, {
         env: { FLEET_STOP_AT: stopAt },
       });
       await standsStill(late.child.pid ?? 0, late.ended);
-      // It gives no sign of life for longer than a lock is believed.
+      // It is silent for longer than a lock is honoured.
       const long = new Date(Date.now() - 60_000);
       await utimes(`${journalOf(old)}.lock`, long, long).catch(() => {});
       const next = edited(base, ["battle", "shop"], { slow: 2 });
@@ -56,7 +56,7 @@ function stale(oracle: Parameters<typeof ours>[1], spec: Parameters<typeof ours>
   );
 }
 
-/** Waits until the kernel says that it is stopped, or it ended without coming by the point. */
+/** Waits until the kernel reports that it is stopped, or it ended without reaching the point. */
 async function standsStill(pid: number, ended: Promise<unknown>): Promise<void> {
   const { readFile } = await import("node:fs/promises");
   let over = false;
