@@ -14,7 +14,7 @@ export function promptOf(process: ModelProcess, state: ProcessState): string {
   return `${ESC}[32m${name}${ESC}[90m@${ESC}[34maos-2.0.4${ESC}[90m[Inbox:${ESC}[31m${state.inbox}${ESC}[90m]${ESC}[0m> `;
 }
 
-/** What an Eval answers. */
+/** The answer to an Eval. */
 export function evalResult(
   process: ModelProcess,
   state: ProcessState,
@@ -25,7 +25,7 @@ export function evalResult(
   return { ...empty(messages), Output: { data, prompt: promptOf(process, state), test } };
 }
 
-/** What any other message answers: nothing is printed by a handler, a line for the inbox. */
+/** The answer to any other message: a handler prints nothing, the inbox one line. */
 export function messageResult(
   process: ModelProcess,
   state: ProcessState,
@@ -62,7 +62,7 @@ export function inboxLine(message: ModelMessage): string {
   return `${ESC}[90mNew Message From ${ESC}[32m${from}${ESC}[90m: ${ESC}[90m${about}${ESC}[0m`;
 }
 
-/** True when the signer speaks for itself or is one of the process' authorities. */
+/** True if the signer speaks for itself or is one of the process' authorities. */
 export function isTrusted(process: ModelProcess, message: ModelMessage): boolean {
   if (message.from === message.owner || message.owner === process.id) return true;
   return process.tags.some(

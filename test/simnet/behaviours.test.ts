@@ -33,7 +33,7 @@ const rejection = (sent: Promise<unknown>) =>
     (error: Error) => error.message,
   );
 
-describe("what real units do", () => {
+describe("behaviour of real units", () => {
   test("1: a unit's failure is resolved with a lower-case error", async () => {
     const id = await client.spawn();
     const sent = await message(id, "return 1");
@@ -42,7 +42,7 @@ describe("what real units do", () => {
     expect(output(await result(id, sent))).toBe("1");
   });
 
-  test("2: an early look is empty, a later one is not; what was sent early may be lost for good", async () => {
+  test("2: an early read is empty, a later one is not; what was sent early may be lost for good", async () => {
     arm(net.behaviours.emptyFirstResult({ share: 1, lose: 1, within: 400 }));
     const receiver = await client.spawn();
     const [early, patient] = await Promise.all([client.spawn(), client.spawn()]);
@@ -99,7 +99,7 @@ describe("what real units do", () => {
     expect(net.oracle.state(id)?.globals).toEqual({ N: 1 });
   });
 
-  test("6: the MU accepts while the compute unit is down, and the result is right later", async () => {
+  test("6: the MU accepts while the compute unit is down, and the result is correct later", async () => {
     const id = await client.spawn();
     const remove = arm(net.behaviours.computeDown());
     const sent = await message(id, "return 3");
@@ -108,7 +108,7 @@ describe("what real units do", () => {
     expect(output(await result(id, sent))).toBe("3");
   });
 
-  test("8: what is unknown takes long to fail", async () => {
+  test("8: a read of something unknown takes long to fail", async () => {
     const id = await client.spawn();
     arm(net.behaviours.slowUnknown(120));
     const started = performance.now();
@@ -134,7 +134,7 @@ describe("what real units do", () => {
     expect(output(await dryrun(id, "return X"))).toBe("2");
   });
 
-  test("10: messages sent at once arrive in another order, all of them", async () => {
+  test("10: concurrent messages all arrive, in another order", async () => {
     const id = await client.spawn();
     arm(net.behaviours.shuffledArrival(300));
     const items = [];
@@ -145,7 +145,7 @@ describe("what real units do", () => {
     expect(order).not.toEqual(["0", "1", "2", "3", "4", "5"]);
   });
 
-  test("12: beyond a few lanes, more at once only wait", async () => {
+  test("12: calls beyond a few lanes only wait", async () => {
     const id = await client.spawn();
     const sent = await message(id, "return 1");
     arm(net.behaviours.congestion({ lanes: 2, ms: 60 }));
@@ -160,7 +160,7 @@ describe("what real units do", () => {
 });
 
 describe("stale and lagging reads", () => {
-  test("results, dry-runs and single results are slots behind", async () => {
+  test("results, dry-runs and single results are some slots behind", async () => {
     const id = await client.spawn();
     await client.eval(id, "X = 1");
     await client.eval(id, "X = 2");

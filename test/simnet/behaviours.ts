@@ -6,11 +6,11 @@ import type { Oracle } from "./oracle.ts";
 import { answerOf } from "./proxy.ts";
 import { rngOf } from "./rng.ts";
 
-/** Which reads or calls a preset is about; all of them by default. */
+/** The reads or calls that a preset applies to; all of them by default. */
 export interface Portion {
   /** 0–1, drawn from the fault script's seed. */
   readonly share?: number;
-  /** The n-th matching calls, from 1. */
+  /** The nth matching calls, from 1. */
   readonly nth?: number | readonly number[];
   readonly times?: number;
 }
@@ -27,12 +27,12 @@ export const MU_TEXTS = {
   unknownProcess: "TypeError: Cannot read properties of undefined (reading 'tags')",
 } as const;
 
-/** What the real legacynet units do, by name; each call arms it and returns how to end it. */
+/** What the real legacynet units do, by name; each call starts the behaviour and returns how to end it. */
 export interface Behaviours {
   /** 1: a unit's own failure comes as a body `{ error }` that aoconnect resolves. Status default 500. */
   lowerCaseErrorResult(options?: Portion & { text?: string; status?: number }): Remove;
   /**
-   * 2: the first look at a fresh process is empty, and what the process sends then may be lost for good.
+   * 2: the first read of a new process is empty, and what the process sends then may be lost for good.
    * `within` ms after the spawn (default 300); shares default to the measured 5/12 and 2/12.
    */
   emptyFirstResult(options?: { share?: number; lose?: number; within?: number; seed?: number }): Remove;
@@ -40,13 +40,13 @@ export interface Behaviours {
   gatewayLag(ms: number, options?: { share?: number; seed?: number }): Remove;
   /** 4: the MU fails with one of its texts. */
   muFailure(text: keyof typeof MU_TEXTS, options?: Portion): Remove;
-  /** 5: the call is done, its answer is lost: sending the same bytes again must do no harm. */
+  /** 5: the call is executed, its answer is lost: sending the same bytes again must have no effect. */
   acceptAndLoseAnswer(options?: Portion & { on?: Selector | readonly Selector[] }): Remove;
-  /** 6: the compute unit is down while the messenger goes on accepting. */
+  /** 6: the compute unit is down while the messenger still accepts. */
   computeDown(): Remove;
-  /** 7: native to the model: a stranger's Eval is answered with `New Message From … Action = Eval`. Nothing to arm. */
+  /** 7: native to the model: a stranger's Eval is answered with `New Message From … Action = Eval`. Nothing to start. */
   strangersEval(): Remove;
-  /** 8: looking for an unknown message or process takes `ms` to fail (default 15,500). */
+  /** 8: a read of an unknown message or process takes `ms` to fail (default 15,500). */
   slowUnknown(ms?: number): Remove;
   /** 9: equal dry-runs are answered from a cache for `ms` (default 60,000). */
   cachedDryruns(ms?: number): Remove;
@@ -54,17 +54,17 @@ export interface Behaviours {
   limitedDryruns(perMinute?: number): Remove;
   /** 9: a dry-run on a process without any message fails after `ms` (default 15,500). */
   dryrunNeedsMessage(ms?: number): Remove;
-  /** 10: messages that are sent at once arrive in another order: each is held for up to `window` ms (default 50). */
+  /** 10: concurrent messages arrive in another order: each is held for up to `window` ms (default 50). */
   shuffledArrival(window?: number): Remove;
-  /** 11: native: the spawn has a result, pushes need the authority, `results` leaves failed evaluations out. Nothing to arm. */
+  /** 11: native: the spawn has a result, pushes need the authority, `results` excludes failed evaluations. Nothing to start. */
   legacyResults(): Remove;
-  /** 12: the units work on at most `lanes` calls at once (default 3), each taking `ms` (default 100): more only wait. */
+  /** 12: the units work on at most `lanes` calls at once (default 3), each taking `ms` (default 100): further calls only wait. */
   congestion(options?: { lanes?: number; ms?: number }): Remove;
   /** Reads are `slots` behind: `results`, dry-runs, and with `result` also the answers for single messages (those of an earlier one). */
   staleReads(slots: number, options?: Portion & { result?: boolean }): Remove;
   /** The index alone lags: queries do not see what is younger than `ms`. */
   indexLag(ms: number): Remove;
-  /** What a client meets on shared units on an ordinary day: 2, 3 (share 3/37), 9 and 10 together, times divided by `hurry`. */
+  /** Shared units on an ordinary day: 2, 3 (share 3/37), 9 and 10 together, times divided by `hurry`. */
   ordinaryDay(options?: { hurry?: number; seed?: number }): Remove;
 }
 
@@ -114,7 +114,7 @@ export function behavioursOf({ faults, knobs, oracle, index }: Workshop): Behavi
         fault: { kind: "status", status: 200, body: EMPTY },
       });
       const earlier = knobs.before;
-      // The loss is decided when the message is evaluated, so that needs to wait until nobody can look early any more.
+      // The loss is decided when the message is evaluated, so that must wait until no early read is possible.
       knobs.before = async (input) => {
         const id = input.process.id;
         const fragile = chance(`lose ${seed} ${id}`) < lose;
@@ -277,7 +277,7 @@ export function behavioursOf({ faults, knobs, oracle, index }: Workshop): Behavi
     staleReads(slots, { result = false, ...portion } = {}) {
       const rng = rngOf(7);
       let used = 0;
-      // A dry-run's draw is made by the evaluator, which knows no calls.
+      // The evaluator makes a dry-run's draw, because it has no calls.
       knobs.staleDryruns = () => {
         if (portion.times !== undefined && used >= portion.times) return 0;
         if (rng.next() >= (portion.share ?? 1)) return 0;
@@ -328,7 +328,7 @@ export function behavioursOf({ faults, knobs, oracle, index }: Workshop): Behavi
   return behaviours;
 }
 
-/** A number in [0, 1) that belongs to a text: the same process has the same fate however often it is asked about. */
+/** A number in [0, 1) that depends only on a text: the same process has the same fate however often it is read. */
 function chance(text: string): number {
   return createHash("sha256").update(text).digest().readUInt32BE(0) / 4_294_967_296;
 }

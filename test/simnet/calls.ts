@@ -7,7 +7,7 @@ const { DataItem } = createRequire(import.meta.url)(
 /** The units in front of which a call can be disturbed. */
 export type Unit = "mu" | "cu" | "su" | "gateway";
 
-/** What a call is for. `mu.post` is the root of the MU; a rule may also name the finer `mu.spawn` and `mu.message`. */
+/** The purpose of a call. `mu.post` is the root of the MU; a rule may also name the finer `mu.spawn` and `mu.message`. */
 export type Endpoint =
   | "mu.post"
   | "mu.assign"
@@ -34,10 +34,10 @@ export interface CallItem {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** One HTTP call on its way to a unit. */
+/** One HTTP call to a unit. */
 export interface Call {
   readonly endpoint: Endpoint;
-  /** The how-many-th call at this endpoint, from 1. */
+  /** The number of the call at this endpoint, from 1. */
   readonly n: number;
   readonly method: string;
   readonly path: string;
@@ -52,7 +52,7 @@ export interface Call {
   readonly item?: CallItem;
 }
 
-/** Names what a request is for. */
+/** The endpoint of a request. */
 export function endpointOf(unit: Unit, method: string, path: string, query: URLSearchParams): Endpoint {
   const first = path.split("/")[1] ?? "";
   if (unit === "mu") {
@@ -75,7 +75,7 @@ export function endpointOf(unit: Unit, method: string, path: string, query: URLS
   return first === "" ? "gateway.other" : "gateway.data";
 }
 
-/** Reads a request; a body that is no data item simply has no `item`. */
+/** Reads a request; a body that is not a data item has no `item`. */
 export function callOf(
   unit: Unit,
   request: { method: string; url: string; body: Buffer },

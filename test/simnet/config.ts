@@ -11,7 +11,7 @@ const KEPT = 10;
 const ruleOf = (fleet: FleetState, configType: string, given: unknown): Rule | undefined =>
   RULES[configType] ?? (given as Rule | undefined) ?? (fleet.configs[configType]?.rule as Rule | undefined);
 
-/** Every problem of a config, at its path: the library's rules and words. */
+/** Every problem of a config, at its path, by the library's rules and in its words. */
 function checkConfig(fleet: FleetState, configType: string, configData: unknown, given: unknown): Misfit[] {
   const rule = ruleOf(fleet, configType, given);
   if (rule) return checkValue(configData, rule, "configData");
@@ -19,7 +19,7 @@ function checkConfig(fleet: FleetState, configType: string, configData: unknown,
   return [{ path: "configType", got: JSON.stringify(configType), expected: known }];
 }
 
-/** The keys of a config that are kept and reported only. */
+/** The keys of a config that are only kept and reported. */
 function notEnforceable(configType: string, configData: unknown): string[] {
   const fields = RULES[configType]?.fields ?? {};
   return Object.keys(isObject(configData) ? configData : {})

@@ -29,7 +29,7 @@ export const LEDGER_ACTIONS: Readonly<Record<string, Action>> = {
   Error: { silent: true, run: () => ({}) },
 };
 
-/** Milliseconds for which a run counts as alive after it was last heard of. */
+/** Milliseconds for which a run counts as alive after its last message. */
 const ALIVE = 150_000;
 
 function ledgerOf(fleet: FleetState): LedgerState {
@@ -115,7 +115,7 @@ function refuseBeside({ fleet, message, data }: Request): void {
   for (const other of Object.values(ledgerOf(fleet).deployments)) {
     const { deploymentId, operator, status: state, epoch, startedAt, seenAt } = other;
     const silent = message.timestamp - seenAt;
-    // One whose epoch has passed is fenced out already.
+    // A run whose epoch has passed is fenced out already.
     if (state !== "RUNNING" || epoch !== fleet.epoch || operator === data.operator || silent >= ALIVE)
       continue;
     const seconds = (ms: number) => Math.floor(ms / 1000);
@@ -205,7 +205,7 @@ function status({ fleet, message, data }: Request): Json {
   return { ...deployment, phase: deployment.status };
 }
 
-/** As the ledger's schema: a text of 1 character or more. */
+/** Like the ledger's schema: a string of at least 1 character. */
 function hasText(data: Json, path: string): void {
   if (data[path] !== "") return;
   const problem = { path, got: "a text of 0 characters", expected: "1 or more characters" };

@@ -13,17 +13,17 @@ import {
 
 const MAX_BYTES = 1024 * 1024;
 const RING = 100;
-/** An action that only the program's text declares: admitted as any, answered with nothing but success. */
+/** An action that only the program's text declares: open to anyone, answered only with success. */
 const DECLARED: Action = { run: () => ({}) };
 
-/** The table of a router, as the test says it. */
+/** A router's table, as the test sets it. */
 const TRAFFIC: Action = {
   always: true,
   readonly: true,
   run: ({ state }) => ({ ...state.script.traffic }) as Json,
 };
 
-/** The way of a message through the library: recognised, allowed, read, run, answered. Undefined: not the library's. */
+/** A message's way through the library: recognized, allowed, read, run, answered. Undefined: not for the library. */
 export function answer(request: Request, action: string): { reply: ModelOut; silent: boolean } | undefined {
   const { state, fleet, message } = request;
   const isRouters = action === "GET_TRAFFIC" && state.script.traffic !== undefined;
@@ -55,7 +55,7 @@ function find(fleet: FleetState, action: string): Action | undefined {
   return ledger ?? ACTIONS[action] ?? (fleet.actions.includes(action) ? DECLARED : undefined);
 }
 
-/** In the library's order: stopped, role, epoch, data, schema; only then is the epoch taken. */
+/** In the library's order: stopped, role, epoch, data, schema; only then is the epoch adopted. */
 function admit(entry: Action, request: Request, action: string): Json {
   const { fleet, message, process } = request;
   const halted = stopped(fleet);
@@ -104,7 +104,7 @@ function dataOf({ data }: ModelMessage, most: number): Json {
     const value: unknown = JSON.parse(data);
     if (isObject(value)) return value;
   } catch {
-    // said below
+    // reported below
   }
   throw new Refusal("BAD_JSON", "Data is not a JSON object", "Send a JSON object as Data.");
 }

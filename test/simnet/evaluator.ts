@@ -3,17 +3,17 @@ import type { EvaluationResult } from "../../src/localnet/types.ts";
 import { evaluate } from "./model.ts";
 import type { ModelMessage, ProcessState } from "./state.ts";
 
-/** What presets may change about evaluations. All of it can be set while the network runs. */
+/** What presets may change in evaluations, also while the network runs. */
 export interface EvaluatorKnobs {
-  /** Dry-runs see the memory of so many evaluations ago. */
+  /** Dry-runs see the memory of this number of evaluations ago. */
   staleDryruns?: () => number;
-  /** Before a scheduled message is evaluated; with "lost", what it sends is lost for good. */
+  /** Called before a scheduled message is evaluated; with "lost", what it sends is lost for good. */
   before?: (input: EvaluationInput) => Promise<"lost" | undefined>;
 }
 
 const KEPT = 20;
 
-/** The model of a process behind the seam of the units: its memory is its state as JSON. */
+/** The model of a process behind the units' seam: its memory is its state as JSON. */
 export function simulatedEvaluator(knobs: EvaluatorKnobs): Evaluator {
   const states = new WeakMap<Uint8Array, ProcessState>();
   const history = new Map<string, (Uint8Array | null)[]>();

@@ -11,7 +11,7 @@ const call = (endpoint: Call["endpoint"], n = 1): Call => ({
   ...{ endpoint, n, method: "GET", path: "/", query: new URLSearchParams(), body: Buffer.alloc(0), at: 0 },
 });
 
-describe("the rules", () => {
+describe("rules", () => {
   const rule = (more: Partial<FaultRule> = {}): FaultRule => ({
     on: "cu.result",
     fault: { kind: "reset" },
@@ -20,14 +20,14 @@ describe("the rules", () => {
   const hits = (faults: Faults, calls: number, endpoint: Call["endpoint"] = "cu.result") =>
     Array.from({ length: calls }, (_, n) => faults.decide(call(endpoint, n + 1)).length);
 
-  test("by endpoint, n-th call, times", () => {
+  test("select by endpoint, nth call and number of times", () => {
     expect(hits(new Faults({ rules: [rule()] }), 2)).toEqual([1, 1]);
     expect(hits(new Faults({ rules: [rule()] }), 2, "cu.dryrun")).toEqual([0, 0]);
     expect(hits(new Faults({ rules: [rule({ nth: [1, 3] })] }), 4)).toEqual([1, 0, 1, 0]);
     expect(hits(new Faults({ rules: [rule({ times: 2 })] }), 3)).toEqual([1, 1, 0]);
   });
 
-  test("a share repeats with its seed and is kept to", () => {
+  test("repeat a share with the same seed, and keep to it", () => {
     const count = (seed: number) =>
       hits(new Faults({ seed, rules: [rule({ share: 0.2 })] }), 5000).reduce((sum, n) => sum + n, 0);
     expect(count(3)).toBe(count(3));
@@ -35,7 +35,7 @@ describe("the rules", () => {
     expect(count(3) / 5000).toBeCloseTo(0.2, 1);
   });
 
-  test("the mixture has the share asked for, evenly", () => {
+  test("mix faults evenly to the requested share", () => {
     const faults = new Faults({ seed: 5, rules: anyFault("*", 0.5) });
     const kinds = Array.from({ length: 20_000 }, () => faults.decide(call("cu.result"))[0]?.name);
     const failed = kinds.filter((name) => name !== undefined);
@@ -45,7 +45,7 @@ describe("the rules", () => {
     expect(resets / kinds.length).toBeCloseTo(0.05, 2);
   });
 
-  test("removed and cleared", () => {
+  test("can be removed and cleared", () => {
     const faults = new Faults();
     const remove = faults.add(rule());
     faults.add(rule({ on: "*", fault: { kind: "delay", ms: 1 } }));
@@ -56,7 +56,7 @@ describe("the rules", () => {
     expect(hits(faults, 1)).toEqual([0]);
   });
 
-  test("spans are drawn from the seed", () => {
+  test("draw spans from the seed", () => {
     const draws = (seed: number) => Array.from({ length: 5 }, () => draw({ min: 10, max: 20 }, rngOf(seed)));
     expect(draws(1)).toEqual(draws(1));
     expect(draws(1).every((ms) => ms >= 10 && ms < 20)).toBe(true);
@@ -147,7 +147,7 @@ describe("the proxy", () => {
     expect(await once({ kind: "loseAnswer" }, failed)).toEqual({ got: true, reached: true });
   });
 
-  test("breaks an answer off in the middle", async () => {
+  test("cuts an answer in the middle", async () => {
     const { got } = await once({ kind: "cutJson" }, text);
     expect(got.status).toBe(200);
     expect(() => JSON.parse(got.text)).toThrow();

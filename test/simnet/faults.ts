@@ -1,16 +1,16 @@
 import type { Call, Endpoint } from "./calls.ts";
 import { type Rng, rngOf } from "./rng.ts";
 
-/** An answer of a unit, as a fault may rewrite it. */
+/** A unit's answer, which a fault may rewrite. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
 }
 
-/** What happens to a call. All but `delay` end the matching: the first rule in the order of adding wins. */
+/** The effect on a call. All but `delay` end the matching: the first rule in the order of adding wins. */
 export type Fault =
-  /** Waits, then goes on to the next rules and the unit. Milliseconds. */
+  /** Waits, then continues with the next rules and the unit. Milliseconds. */
   | { readonly kind: "delay"; readonly ms: number | ((call: Call, rng: Rng) => number) }
   /** Answers itself; the unit never sees the call. `retryAfter` in seconds. */
   | {
@@ -26,23 +26,23 @@ export type Fault =
   | { readonly kind: "reset" }
   /** The unit does its work, its answer is lost with the connection. */
   | { readonly kind: "loseAnswer" }
-  /** The unit does its work, the answer breaks off in the middle. */
+  /** The unit does its work, the answer is cut in the middle. */
   | { readonly kind: "cutJson" }
   /** A page of a proxy in front of the unit, with a status that may look fine. */
   | { readonly kind: "html"; readonly status: number; readonly body?: string }
-  /** Answers without the unit; undefined lets the call pass on to the next rules. */
+  /** Answers without the unit; undefined passes the call on to the next rules. */
   | {
       readonly kind: "answer";
       readonly with: (call: Call) => Promise<Answer | undefined> | Answer | undefined;
     }
-  /** Rewrites what the unit said; several rewrites apply one after another. */
+  /** Rewrites the unit's answer; several rewrites apply one after another. */
   | { readonly kind: "rewrite"; readonly with: (answer: Answer, call: Call) => Promise<Answer> | Answer };
 
-/** Which calls. All that is given must hold. */
+/** Selects calls. All given conditions must hold. */
 export interface FaultRule {
-  /** `mu.spawn` and `mu.message` are `mu.post` by what is in it; "*" is every endpoint. */
+  /** `mu.spawn` and `mu.message` are `mu.post` by content; "*" is every endpoint. */
   readonly on: Selector | readonly Selector[];
-  /** The n-th matching calls since the rule was added, from 1. */
+  /** The nth matching calls since the rule was added, from 1. */
   readonly nth?: number | readonly number[];
   /** A share of the matching calls, 0–1, drawn from the seed. */
   readonly share?: number;
@@ -73,7 +73,7 @@ export interface Injected {
   readonly messageId?: string;
 }
 
-/** Takes a rule away again. */
+/** Removes a rule. */
 export type Remove = () => void;
 
 interface Armed {
@@ -82,7 +82,7 @@ interface Armed {
   used: number;
 }
 
-/** The rules in force, the draws and the record of what was done. Pure: it decides, the proxy acts. */
+/** The active rules, the draws and the record of applied faults. Pure: it decides, the proxy acts. */
 export class Faults {
   readonly #rng: Rng;
   #armed: Armed[] = [];
@@ -114,7 +114,7 @@ export class Faults {
     return n;
   }
 
-  /** How many calls came to an endpoint, or to all. */
+  /** The number of calls to an endpoint, or to all. */
   calls(endpoint?: Endpoint): number {
     if (endpoint !== undefined) return this.#counts.get(endpoint) ?? 0;
     return [...this.#counts.values()].reduce((sum, n) => sum + n, 0);
@@ -132,7 +132,7 @@ export class Faults {
     return rules;
   }
 
-  /** Notes that a rule did something to a call. */
+  /** Records that a rule acted on a call. */
   record(rule: FaultRule, call: Call): void {
     this.injected.push({
       rule: rule.name ?? rule.fault.kind,
@@ -154,7 +154,7 @@ export class Faults {
     armed.seen += 1;
     if (rule.nth !== undefined && ![rule.nth].flat().includes(armed.seen)) return false;
     if (rule.times !== undefined && armed.used >= rule.times) return false;
-    // The draw comes last, so that a rule's draws depend on nothing but the calls that it is about.
+    // The draw comes last, so that a rule's draws depend only on its own calls.
     return rule.share === undefined || this.#rng.next() < rule.share;
   }
 }
@@ -174,7 +174,7 @@ function ends(fault: Fault): boolean {
 
 /**
  * Ten failures, each with the same part of `share`: 202, 429, 400, 500, 502 with a page, a cut connection, a hang of 1 s, cut
- * JSON, 200 with a page, a lost answer. The 202 is a lie when it meets a post: nothing was taken, and its body names no id.
+ * JSON, 200 with a page, a lost answer. The 202 is false when it meets a post: nothing was accepted, and its body names no id.
  */
 export function anyFault(on: FaultRule["on"], share: number): FaultRule[] {
   const faults: Fault[] = [

@@ -14,7 +14,7 @@ export interface Request {
   readonly data: Json;
 }
 
-/** Who may ask: deployers are peers too, the owner is everything. */
+/** The allowed senders: deployers are peers too, the owner is everything. */
 export type Who = "anyone" | "peer" | "deployer" | "owner";
 
 /** An action of a process, as the library declares it. */
@@ -35,7 +35,7 @@ export interface Action {
   readonly silent?: boolean;
   /** Bytes of data; default 1 MiB. */
   readonly maxBytes?: number;
-  /** Refuses data that does not fit, before the epoch is taken. */
+  /** Refuses invalid data before the epoch is adopted. */
   check?(data: Json): void;
   run(request: Request): Json;
 }
@@ -77,7 +77,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     check: needs({ state: "table", digest: "string" }),
     run: importState,
   },
-  // Scripted programs keep nothing by key: there is nothing to move, and nothing to refuse for it.
+  // Scripted programs keep nothing by key: nothing is moved, and nothing is refused for it.
   GET_KEYS: { always: true, readonly: true, check: needs(RANGE), run: keys },
   EXPORT_KEYS: { who: "deployer", always: true, readonly: true, check: needs(RANGE), run: exportKeys },
   SEAL_KEYS: { ...control, check: needs(RANGE), run: () => ({ sealed: [] }) },
@@ -103,7 +103,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
 /** Whether the sender has the role. */
 export function allowed(who: Who, { process, fleet, message }: Request): boolean {
   if (who === "anyone") return true;
-  // What is carried for somebody else has no role of its carrier.
+  // A forwarded message does not have its carrier's role.
   if (tagOf(message.tags, "On-Behalf-Of") !== undefined) return false;
   const owner = message.from === process.owner;
   const deployer = owner || fleet.allowed.includes(message.from);
@@ -126,7 +126,7 @@ export function epochOf({ fleet, message }: Request): number {
   );
 }
 
-/** Refuses data as a schema of the library does: every problem at its path. */
+/** Refuses data like the library's schema: every problem at its path. */
 export function needs(
   fields: Readonly<Record<string, "string" | "table" | "array" | "any">>,
 ): (data: Json) => void {
@@ -165,7 +165,7 @@ export function actionsOf(fleet: FleetState): string[] {
   return [...new Set([...Object.keys(ACTIONS), ...fleet.actions])].sort();
 }
 
-/** What an Eval by hand added to the handlers of a loaded process. */
+/** What an Eval by hand added to a loaded process' handlers. */
 export function changedByHand({ handlers }: ProcessState): Json[] {
   return handlers
     .filter(({ byHand }) => byHand)
@@ -275,7 +275,7 @@ function setAllowed({ fleet, data }: Request): Json {
   return { allowed: fleet.allowed };
 }
 
-/** A model does not wait for its peers: it says that all answered but those that the script calls deaf. */
+/** A model does not wait for its peers: it reports that all answered except those that the script calls deaf. */
 function probePeers({ fleet, state, data }: Request): Json {
   const named = Array.isArray(data.peers) ? data.peers.map(String) : Object.keys(fleet.peers);
   const peers = named.map((name) => {

@@ -25,7 +25,7 @@ interface Check {
   readonly detail: string;
 }
 
-/** The reply to HEALTH_CHECK: the library's own checks, and a scripted one that decides when the script says so. */
+/** The reply to HEALTH_CHECK: the library's own checks, and a scripted one that decides if the script sets it. */
 export function healthReport(request: Request): Json {
   const { fleet, state, message, data } = request;
   const asked = isObject(data.healthCheck) ? data.healthCheck : {};

@@ -24,13 +24,13 @@ export interface SimnetOptions {
     readonly message?: Span;
     readonly result?: Span;
     readonly graphql?: Span;
-    /** Of the draws. Default 1. */
+    /** The seed of the draws. Default 1. */
     readonly seed?: number;
   };
   readonly faults?: FaultScript;
   /** Seconds between blocks. Default 1. */
   readonly blockSeconds?: number;
-  /** What a spawn does that is posted a second time. Default `ruins`, as the real scheduler unit. */
+  /** The effect of a spawn that is posted a second time. Default `ruins`, as in the real scheduler unit. */
   readonly spawnedTwice?: SpawnedTwice;
 }
 
@@ -50,7 +50,7 @@ export interface Simnet {
 export const SIMULATED_MODULE = "simulated-aos".padEnd(43, "0");
 
 /**
- * Starts a simulated network on free loopback ports, with nothing on it.
+ * Starts an empty simulated network on free loopback ports.
  *
  * ```ts
  * const net = await startSimnet({ latency: { spawn: 80, result: { min: 20, max: 60 } } });

@@ -172,7 +172,7 @@ const LEDGER: readonly Step[] = [
   { action: "STARTUP", data: { name: "x" } },
 ];
 
-/** Figures and wordings that a model may have otherwise. */
+/** Figures and wordings in which the model may differ. */
 const OTHER = new Set([
   "luaHeapKB",
   "message",

@@ -1,6 +1,6 @@
 /**
  * A small part of Lua, enough for the texts that tests send to a simulated process: assignments, calls, returns,
- * table constructors, `..`, `+`, `-`, `==`, `or`, `and`, `#`, functions of straight-line statements. What is outside of it
+ * table constructors, `..`, `+`, `-`, `==`, `or`, `and`, `#`, functions of straight-line statements. The rest
  * (loops, conditions) is reported as `unsupported`, which the model treats as a text without effect.
  */
 export type Value = string | number | boolean | null | Table | Closure;
@@ -33,7 +33,7 @@ export type Statement =
   | { readonly s: "call"; readonly call: Expression; readonly line: number }
   | { readonly s: "return"; readonly value: Expression };
 
-/** A Lua error with the message as Lua words it, or a text outside of the part of Lua known here. */
+/** A Lua error with Lua's own message, or a text outside of the supported part of Lua. */
 export class LuaError extends Error {
   readonly unsupported: boolean;
   constructor(message: string, unsupported = false) {
@@ -223,14 +223,14 @@ export function parse(source: string): Statement[] {
   }
 }
 
-/** What the texts can reach: globals that are kept, built-in functions by dotted name, and locals. */
+/** What the texts can use: globals that are kept, built-in functions by dotted name, and locals. */
 export interface Scope {
   readonly globals: Table;
   readonly locals: Table;
   readonly builtins: Readonly<Record<string, (args: Value[], line: number) => Value>>;
 }
 
-/** Runs statements; the value of a `return`, or undefined when there was none. */
+/** Runs statements; returns the value of a `return`, or undefined if there was none. */
 export function run(body: readonly Statement[], scope: Scope): Value | undefined {
   for (const statement of body) {
     if (statement.s === "return") return evaluate(statement.value, scope, 1);
@@ -317,7 +317,7 @@ export function isTable(value: Value | undefined): value is Table {
   return typeof value === "object" && value !== null && value.lua !== "function";
 }
 
-/** As `tostring` words a value. */
+/** A value in the words of `tostring`. */
 export function text(value: Value | undefined): string {
   if (value === null || value === undefined) return "nil";
   if (typeof value === "object") return isTable(value) ? JSON.stringify(value) : "function: 0x1";

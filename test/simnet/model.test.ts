@@ -8,7 +8,7 @@ const OWNER = "owner".padEnd(43, "o");
 const STRANGER = "stranger".padEnd(43, "s");
 const AUTHORITY = "authority".padEnd(43, "a");
 
-/** A process that is talked to without any network. */
+/** A process that needs no network. */
 function processOf(tags: ModelProcess["tags"] = [{ name: "Authority", value: AUTHORITY }]) {
   const process: ModelProcess = { id: "process".padEnd(43, "p"), owner: OWNER, tags };
   let state: ProcessState | null = null;
@@ -40,7 +40,7 @@ function processOf(tags: ModelProcess["tags"] = [{ name: "Authority", value: AUT
     process,
     send,
     eval: (data: string, from = OWNER) => send({ data, from, tags: { Action: "Eval" } }),
-    /** Sends an action and reads the reply's JSON. */
+    /** Sends an action and parses the reply's JSON. */
     ask(action: string, data: unknown = {}, more: { from?: string; tags?: Record<string, string> } = {}) {
       const result = send({ ...more, data: JSON.stringify(data), tags: { Action: action, ...more.tags } });
       const [reply] = result.Messages;
@@ -88,7 +88,7 @@ describe("aos rules", () => {
     expect(p.eval("return X").Output?.data).toBe("");
   });
 
-  test("a push counts only from an authority", () => {
+  test("a push is accepted from an authority only", () => {
     const p = processOf();
     p.eval('Handlers.add("ping", "Ping", function(m) m.reply({ Action = "Pong", Data = m.Data }) end)');
     const pushed = p.send({
@@ -104,12 +104,12 @@ describe("aos rules", () => {
     expect(forged.Output?.data).toContain("Message is not trusted!");
   });
 
-  test("On-Boot: Data runs the code of the spawn", () => {
+  test("On-Boot: Data runs the spawn's code", () => {
     const p = processOf([{ name: "On-Boot", value: "Data" }]);
     expect(p.eval("return X").Output?.data).toBe("");
   });
 
-  test("a handler that fails is an error and keeps the memory", () => {
+  test("a failing handler is an error and leaves the memory unchanged", () => {
     const p = processOf();
     p.eval('Handlers.add("bad", "Bad", function(m) X = 1 error("oops") end)');
     expect(p.send({ tags: { Action: "Bad" } }).Error).toContain("handling message with Action = Bad");
@@ -117,7 +117,7 @@ describe("aos rules", () => {
   });
 });
 
-describe("the program of a deploy", () => {
+describe("a deploy's program", () => {
   test("commits, and a smaller epoch is refused by value and counted", () => {
     const p = processOf();
     const committed = JSON.parse(p.eval(program({ epoch: 3 })).Output?.data ?? "");
@@ -167,7 +167,7 @@ describe("scripted health", () => {
     healthCheck: { checkType: "ALL", nonce: "n1", expectedVersion: "1.0.0", expectedSourceHash: "h1.0.0" },
   };
 
-  test("healthy by default, with the nonce and all four kinds", () => {
+  test("is healthy by default, with the nonce and all four kinds", () => {
     const p = processOf();
     p.eval(program());
     const { body } = p.ask("HEALTH_CHECK", check, { tags: { "Correlation-Id": "c1" } });
@@ -186,7 +186,7 @@ describe("scripted health", () => {
     ]);
   });
 
-  test("unhealthy with a reason; right then wrong; wrong version; wrong nonce", () => {
+  test("is unhealthy with a reason; healthy then not; of another version; with another nonce", () => {
     const p = processOf();
     p.eval(script({ health: "UNHEALTHY", reason: "no coordinator" }));
     expect(p.ask("HEALTH_CHECK", check).body.checks).toContainEqual({
@@ -204,7 +204,7 @@ describe("scripted health", () => {
     expect(p.ask("HEALTH_CHECK", check).body.nonce).not.toBe("n1");
   });
 
-  test("silent, missing handler, failing handler", () => {
+  test("is silent, without a handler, or failing", () => {
     const p = processOf();
     p.eval(script({ silent: ["HEALTH_CHECK"] }));
     expect(p.ask("HEALTH_CHECK", check).result).toMatchObject({ Messages: [], Output: { data: "" } });
@@ -223,7 +223,7 @@ describe("control actions", () => {
   };
   const epoch = (n: number) => ({ tags: { Epoch: String(n) } });
 
-  test("need the role and the epoch; refusals are typed, counted, audited", () => {
+  test("need the role and the epoch; refusals are typed, counted and audited", () => {
     const p = started();
     expect(p.ask("RETIRE", {}, { from: STRANGER, ...epoch(2) }).body.error.code).toBe("FORBIDDEN");
     expect(p.ask("RETIRE").body.error.code).toBe("STALE_EPOCH");
@@ -242,7 +242,7 @@ describe("control actions", () => {
     expect(p.ask("Info").body.epoch).toBe(5);
   });
 
-  test("retired and draining processes refuse their own actions only", () => {
+  test("of a process' own are refused while it is retired or draining, and no others", () => {
     const p = started();
     p.ask("DRAIN", {}, epoch(2));
     expect(p.ask("START_BATTLE").body.error.code).toBe("DRAINING");
@@ -252,7 +252,7 @@ describe("control actions", () => {
     expect(p.ask("START_BATTLE").body.success).toBe(true);
   });
 
-  test("config is checked, versioned and kept", () => {
+  test("check, version and keep config", () => {
     const p = started();
     const good = {
       configType: "PROCESS_CONFIG",
@@ -287,7 +287,7 @@ describe("control actions", () => {
     });
   });
 
-  test("wiring replaces the table and makes peers", () => {
+  test("replace the wiring table and add peers", () => {
     const p = started();
     p.ask("WIRE_PEERS", { peers: { shop: STRANGER }, hash: "w1" }, epoch(2));
     expect(p.ask("Info").body.peers).toEqual({ shop: STRANGER });
@@ -296,7 +296,7 @@ describe("control actions", () => {
     expect(p.ask("GET_CONFIG", {}, { from: STRANGER }).body.error.code).toBe("FORBIDDEN");
   });
 
-  test("state goes out and in with an equal digest", () => {
+  test("export and import state with an equal digest", () => {
     const p = started();
     const state = { schema: 1, stateVersion: "1", states: { battles: { b1: { hp: 3 } } } };
     expect(p.ask("IMPORT_STATE", { state, digest: "no" }, epoch(2)).body.success).toBe(false);
@@ -304,7 +304,7 @@ describe("control actions", () => {
     expect(p.ask("EXPORT_STATE").body).toMatchObject({ state, digest: hashOf(state) });
   });
 
-  test("an allow-list admits deployers", () => {
+  test("admit deployers by an allow-list", () => {
     const p = started();
     expect(p.ask("SET_ALLOWED", { allowed: [STRANGER] }, { from: STRANGER }).body.error.code).toBe(
       "FORBIDDEN",
@@ -313,7 +313,7 @@ describe("control actions", () => {
     expect(p.ask("RETIRE", {}, { from: STRANGER, ...epoch(2) }).body.success).toBe(true);
   });
 
-  test("unknown actions, bad JSON and replies", () => {
+  test("answer unknown actions and bad JSON with typed errors", () => {
     const p = started();
     expect(p.ask("NOPE", {}, { tags: { "Correlation-Id": "c9" } })).toMatchObject({
       action: "Error-Response",
@@ -328,7 +328,7 @@ describe("control actions", () => {
 });
 
 describe("the deployment coordinator", () => {
-  test("begin is a compare-and-set, idempotent by deployment; finish needs the epoch", () => {
+  test("starts a run by compare-and-set, idempotent by deployment; finish needs the epoch", () => {
     const p = processOf();
     p.eval(program({ name: "deployment-coordinator", epoch: 0 }));
     const begin = (id: string, at: number) =>

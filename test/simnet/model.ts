@@ -16,17 +16,17 @@ import { type Program, readProgram } from "./program.ts";
 import type { FleetState, ModelMessage, ModelOut, ModelProcess, ModelResult, ProcessState } from "./state.ts";
 import { tagOf } from "./state.ts";
 
-/** What an evaluation comes to; `state` is the earlier one when it failed. */
+/** The result of an evaluation; `state` is the earlier one if it failed. */
 export interface Evaluated {
   readonly state: ProcessState;
   readonly result: ModelResult;
-  /** Wall-clock milliseconds that the script asks for. */
+  /** Wall-clock milliseconds that the script requests. */
   readonly slow: number;
 }
 
 /**
  * One evaluation of a simulated process: aos' rules (owner, trust, inbox, atomic Eval) and, once a program was
- * committed, the actions of the process library. The state given is not changed.
+ * committed, the actions of the process library. The given state is not changed.
  */
 export function evaluate(
   before: ProcessState | null,
@@ -34,7 +34,7 @@ export function evaluate(
   message: ModelMessage,
 ): Evaluated {
   const state = before === null ? freshState() : structuredClone(before);
-  // The owner is a global of aos: whoever is it can give the process away.
+  // The owner is a global of aos: the owner can transfer the process.
   const { Owner: given } = state.globals;
   const process = typeof given === "string" ? { ...spawned, owner: given } : spawned;
   const slow = state.script.slow ?? 0;
@@ -119,7 +119,7 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
   state.fleet = {
     ...(stored ?? freshFleet(message.timestamp)),
     name: program.name ?? (stored?.name || commit.process),
-    // As the library: a program that does not say what it is has no type.
+    // As in the library: a program that does not describe itself has no type.
     processType:
       program.processType ??
       (program.name === undefined ? "" : program.name.toUpperCase().replaceAll("-", "_")),
@@ -145,7 +145,7 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
     ...(stored === undefined || program.script.older
       ? {}
       : { kept: program.script.kept ?? { globals: [], states: [], changes: [] } }),
-    // A scripted program answers nothing itself.
+    // A scripted program itself answers nothing.
     answeredByProgram: [],
     actions: actionsOf(state.fleet),
     migrations: 0,
@@ -312,7 +312,7 @@ function fleet(
 ): readonly ModelOut[] | undefined {
   const { fleet: stored } = state;
   if (!stored || stored.plain || action === "" || state.script.missing?.includes(action)) return undefined;
-  // An answer that nobody waits for is dropped, unless the inbox is the program's own.
+  // An unexpected answer is dropped, unless the inbox is the program's own.
   if (action.endsWith("-Response")) return stored.declared ? [] : undefined;
   const answered = answer({ process, state, fleet: stored, message, data: {} }, action);
   return answered?.silent ? [] : answered && [answered.reply];

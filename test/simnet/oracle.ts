@@ -4,7 +4,7 @@ import { holeOf } from "../../src/localnet/units/scheduling.ts";
 import { readState } from "./evaluator.ts";
 import type { ProcessState, Tag } from "./state.ts";
 
-/** A process as it really is on the network, whatever the reads of a client say. */
+/** A process as it really is on the network, whatever a client reads. */
 export interface OracleProcess {
   readonly id: string;
   readonly owner: string;
@@ -15,7 +15,7 @@ export interface OracleProcess {
   readonly slot: number;
   /** Milliseconds since 1970, when it was accepted. */
   readonly at: number;
-  /** Its spawn was posted again: nothing that comes after is ever evaluated. */
+  /** Its spawn was posted again: no later message is ever evaluated. */
   readonly ruined: boolean;
 }
 
@@ -35,23 +35,23 @@ export interface OracleMessage {
   readonly error?: string;
 }
 
-/** Sees everything, disturbed by no fault: what the reliability tests compare the client's view with. */
+/** Sees everything, undisturbed by faults: the reliability tests compare the client's view with it. */
 export interface Oracle {
   processes(): OracleProcess[];
   process(id: string): OracleProcess | undefined;
-  /** The processes with a `Deployment-Key`, or with the one given, by key. */
+  /** The processes with a `Deployment-Key`, or with the given one, by key. */
   byDeploymentKey(): Map<string, OracleProcess[]>;
   byDeploymentKey(key: string): OracleProcess[];
-  /** In the order of the process; without the spawn. Of all processes when none is named. */
+  /** In the process' order, without the spawn. Of all processes if none is named. */
   messages(process?: string): OracleMessage[];
-  /** What came of a message; undefined when it is not evaluated. */
+  /** A message's result; undefined if it is not evaluated. */
   result(process: string, message: string): EvaluationResult | undefined;
-  /** What a process remembers. */
+  /** A process' state. */
   state(process: string): ProcessState | undefined;
   counts(): { processes: number; messages: number; evals: number; pushes: number; failed: number };
   /** Milliseconds since a process was accepted; undefined for an unknown one. */
   age(process: string): number | undefined;
-  /** Waits until everything scheduled is evaluated and everything sent by processes is delivered. Fails after `seconds` (10). */
+  /** Waits until everything scheduled is evaluated and everything that processes sent is delivered. Fails after `seconds` (10). */
   quiet(seconds?: number): Promise<void>;
 }
 

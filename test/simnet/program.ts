@@ -1,6 +1,6 @@
-/** What a scripted process does, given in the Lua text as `--[[sim:{…}]]`. Everything is optional. */
+/** The behaviour of a scripted process, given in the Lua text as `--[[sim:{…}]]`. Everything is optional. */
 export interface Script {
-  /** The status that health checks report; a list is worked off one per check, its last entry stays. */
+  /** The status that health checks report; a list is used up one per check, and its last entry stays. */
   readonly health?: HealthStatus | readonly HealthStatus[];
   /** Why it is not healthy: the detail of the failing check. */
   readonly reason?: string;
@@ -12,7 +12,7 @@ export interface Script {
   readonly silent?: boolean | readonly string[];
   /** These actions have no handler: they land in the inbox. */
   readonly missing?: readonly string[];
-  /** Peers of these names do not answer its probes. */
+  /** Peers with these names do not answer its probes. */
   readonly deaf?: readonly string[];
   /** These actions end in a Lua error. */
   readonly errors?: readonly string[];
@@ -20,25 +20,25 @@ export interface Script {
   readonly version?: string;
   readonly release?: string;
   readonly sourceHash?: string;
-  /** Replies carry another nonce than the one asked with. */
+  /** Replies carry another nonce than the request. */
   readonly wrongNonce?: boolean;
   /** Its library is an earlier one, which does not look for changes by hand: a load leaves them. */
   readonly older?: boolean;
   /** Config of these types is refused as INVALID_CONFIG. */
   readonly refuseConfig?: readonly string[];
-  /** The state that EXPORT_STATE hands out. */
+  /** The state that EXPORT_STATE returns. */
   readonly state?: Readonly<Record<string, unknown>>;
   /** It carries the router, and answers this to GET_TRAFFIC. */
   readonly traffic?: Readonly<Record<string, unknown>>;
-  /** What a load over an earlier one says of the state. @default nothing was there */
+  /** The state report of a load over an earlier one. @default nothing was there */
   readonly kept?: Readonly<Record<string, unknown>>;
 }
 
 export type HealthStatus = "HEALTHY" | "DEGRADED" | "UNHEALTHY";
 
-/** The text of a deploy's Eval, read: the guard's epoch, the commit's fields and what the bundle declares. */
+/** A parsed Eval of a deploy: the guard's epoch, the commit's fields and the bundle's declarations. */
 export interface Program {
-  /** The guard's epoch; undefined when the text has no guard. */
+  /** The guard's epoch; undefined without a guard. */
   readonly guard?: number;
   readonly commit?: Commit;
   /** Handlers that the load removes by name. */
@@ -46,7 +46,7 @@ export interface Program {
   /** The commit is the marker of a bundle without the library. */
   readonly plain: boolean;
   readonly script: Script;
-  /** From `fleet.process{…}`; absent when the program does not say what it is. */
+  /** From `fleet.process{…}`; absent if the program does not describe itself. */
   readonly name?: string;
   readonly processType?: string;
   readonly capabilities: readonly string[];
@@ -73,7 +73,7 @@ const ERROR = /^error\(\s*(["'])(.*?)\1\s*(?:,\s*\d+\s*)?\)/m;
 const ON = /^(?!\s*--).*?\b[Ff]leet\.on\(\s*["']([\w-]+)["']/gm;
 const DECLARED = /^(?!\s*--).*?\b[Ff]leet\.process\s*\(?\s*\{([\s\S]*?)\n?\}\s*\)?\s*(?:;|\n|$)/gm;
 
-/** Reads the script in a text; a marker that is no JSON is a mistake of the test and is thrown. */
+/** Reads the script in a text; throws on a marker that is not JSON, which is a mistake of the test. */
 export function readScript(source: string): Script {
   const marker = MARKER.exec(source);
   return marker?.[1] === undefined ? {} : (JSON.parse(marker[1]) as Script);

@@ -9,7 +9,7 @@ export type Upstream = Readonly<Record<Unit, string>>;
 /** A fault proxy: one loopback server in front of each unit. */
 export interface FaultProxy {
   readonly urls: Upstream;
-  /** Called with every call before any fault, for presets that keep books. */
+  /** Called with every call before any fault, for presets that count calls. */
   onCall?: (call: Call) => void;
   close(): Promise<void>;
 }
@@ -18,7 +18,7 @@ const UNITS: readonly Unit[] = ["mu", "cu", "su", "gateway"];
 const HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
 
 /**
- * Stands in front of any network that speaks the legacy protocol and disturbs the calls as `faults` says.
+ * Runs in front of any network that speaks the legacy protocol and disturbs calls by the rules in `faults`.
  * Hanging calls end when the client goes away or the proxy is closed.
  */
 export async function startFaultProxy(

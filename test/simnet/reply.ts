@@ -1,8 +1,8 @@
-/** A typed refusal of an action: becomes the `error` of the reply. */
+/** A typed refusal of an action: the `error` of the reply. */
 export class Refusal extends Error {
   readonly code: string;
   readonly remedy: string;
-  /** Members that stand beside `code`, `message` and `remedy`. */
+  /** Members next to `code`, `message` and `remedy`. */
   readonly more: Readonly<Record<string, unknown>>;
   constructor(code: string, message: string, remedy: string, more: Readonly<Record<string, unknown>> = {}) {
     super(message);

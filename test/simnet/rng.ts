@@ -1,10 +1,10 @@
-/** Random numbers that a test can repeat: the same seed gives the same sequence. */
+/** Repeatable random numbers: the same seed makes the same sequence. */
 export interface Rng {
   /** Uniform in [0, 1). */
   next(): number;
 }
 
-/** mulberry32: 32 bits of state, good enough to choose which call fails. */
+/** mulberry32: 32 bits of state, enough to choose which call fails. */
 export function rngOf(seed: number): Rng {
   let state = seed >>> 0;
   return {
@@ -20,7 +20,7 @@ export function rngOf(seed: number): Rng {
 
 /**
  * A span of milliseconds: a fixed one, or drawn between `min` and `max`.
- * With `tail`, that share of the draws (0–1) takes `tailMs` instead, as a unit does when it is cold.
+ * With `tail`, that share of the draws (0–1) takes `tailMs` instead, like a unit that is cold.
  */
 export type Span =
   | number

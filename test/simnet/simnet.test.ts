@@ -36,7 +36,7 @@ describe("the oracle", () => {
     net.faults.clear();
   });
 
-  test("a scripted slow program takes its time", async () => {
+  test("shows a scripted slow program as slow", async () => {
     const id = await client.spawn();
     await client.eval(id, '--[[sim:{"slow":150}]]');
     const started = performance.now();
@@ -45,7 +45,7 @@ describe("the oracle", () => {
   });
 });
 
-test("latencies are kept when the faults are cleared", async () => {
+test("latencies remain when the faults are cleared", async () => {
   const net = await startSimnet({ latency: { spawn: 80, result: { min: 40, max: 60 }, seed: 3 } });
   try {
     const client = new ContractClient(net, testWallet());
@@ -59,10 +59,10 @@ test("latencies are kept when the faults are cleared", async () => {
   }
 }, 60_000);
 
-test("several hundred processes live in one process of Node", async () => {
+test("several hundred processes run in one process of Node", async () => {
   const net = await startSimnet();
   try {
-    // Keys of this kind sign in no time, so that it is the network that is measured.
+    // Keys of this kind sign instantly, so that the network is measured.
     const signer = itemSigner("11".repeat(32));
     const protocol = { "Data-Protocol": "ao", Variant: "ao.TN.1", Type: "Process", Module: net.module };
     const spawn = async (n: number): Promise<number> => {

@@ -9,7 +9,7 @@ export function exportState({ fleet, state, message }: Request): Json {
   return { state: exported, digest: hashOf(exported), slot: message.slot, globals };
 }
 
-/** IMPORT_STATE: taken as a whole, or refused. */
+/** IMPORT_STATE: accepted as a whole, or refused. */
 export function importState({ fleet, data }: Request): Json {
   const { state, digest } = data;
   const actual = hashOf(state);

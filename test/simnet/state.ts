@@ -16,7 +16,7 @@ export interface ModelProcess {
 /** One message as the evaluator gets it. */
 export interface ModelMessage {
   readonly id: string;
-  /** Who it is from: the signer, or the process when an authority pushed it. */
+  /** The sender: the signer, or the process if an authority pushed it. */
   readonly from: string;
   /** The signer's address. */
   readonly owner: string;
@@ -25,13 +25,13 @@ export interface ModelMessage {
   /** The scheduler's time, milliseconds. */
   readonly timestamp: number;
   readonly blockHeight: number;
-  /** True when the message was sent to another process and only assigned to this one. */
+  /** True if the message was sent to another process and only assigned to this one. */
   readonly assigned?: boolean;
-  /** Place in the process' order, when the unit tells it. */
+  /** The slot in the process' order, if the unit gives it. */
   readonly slot?: number;
 }
 
-/** An entry of the outbox, as aos words it. */
+/** An entry of the outbox, in aos' form. */
 export interface ModelOut {
   readonly Target?: string;
   readonly Anchor: string;
@@ -39,7 +39,7 @@ export interface ModelOut {
   readonly Tags: readonly Tag[];
 }
 
-/** What an evaluation answers: the shape of aos 2.x on a compute unit. */
+/** The result of an evaluation: the shape of aos 2.x on a compute unit. */
 export interface ModelResult {
   readonly Output?: {
     readonly data: string;
@@ -54,12 +54,12 @@ export interface ModelResult {
   readonly GasUsed: number;
 }
 
-/** Everything that a process remembers: plain data. */
+/** A process' whole state: plain data. */
 export interface ProcessState {
   globals: Table;
   inbox: number;
   reference: number;
-  /** Added with `Handlers.add`; `byHand`: into a process that was loaded. */
+  /** Added with `Handlers.add`; `byHand`: into a loaded process. */
   handlers: { name: string; action: string; fn: Closure; byHand: boolean }[];
   script: Script;
   fleet?: FleetState;
@@ -79,14 +79,14 @@ export interface FleetState {
   handlers: string[];
   /** The program's own actions. */
   actions: string[];
-  /** The program said what it is; else its inbox is left alone. */
+  /** Whether the program described itself; otherwise its inbox is left alone. */
   declared: boolean;
   plain: boolean;
   configs: Record<string, HeldConfig>;
   configHistory: Record<string, HeldConfig[]>;
   configHighest: Record<string, string | number>;
   peers: Record<string, string>;
-  /** name → ids that are peers under it beside that one. */
+  /** name → ids that are peers under it in addition to that one. */
   admitted: Record<string, string[]>;
   router?: string;
   withoutLibrary: string[];
@@ -133,7 +133,7 @@ export interface AuditEntry {
   count: number;
 }
 
-/** What the deployment coordinator keeps beyond that. */
+/** What the deployment coordinator keeps in addition. */
 export interface LedgerState {
   deployments: Record<string, Deployment>;
   order: string[];
@@ -146,9 +146,9 @@ export interface Deployment {
   epoch: number;
   status: "RUNNING" | "COMPLETED" | "FAILED" | "ROLLED_BACK" | "HELD";
   startedAt: number;
-  /** When it was last heard of. */
+  /** The time of its last message. */
   seenAt: number;
-  /** Who deploys, where it says so. */
+  /** The deployer, if given. */
   operator?: string;
   finishedAt?: number;
   reason?: string;
@@ -157,7 +157,7 @@ export interface Deployment {
   processes: Record<string, Record<string, unknown>>;
 }
 
-/** The value of a tag; the first when it is repeated. */
+/** The value of a tag; the first if it is repeated. */
 export function tagOf(tags: readonly Tag[], name: string): string | undefined {
   return tags.find((tag) => tag.name === name)?.value;
 }
