@@ -8,34 +8,34 @@ const asked = {
   messageId: "m1",
   tags: { Action: "Move", "Correlation-Id": "c1", Reference: "7" },
 };
-const said = (tags: Tags, target = US, data = ""): OutMessage => ({ target, tags, data });
+const outMessage = (tags: Tags, target = US, data = ""): OutMessage => ({ target, tags, data });
 
 describe("the relation of an outbox message to a request", () => {
   test.each([
-    ["the library's reply", said({ "Correlation-Id": "c1", Action: "Move-Response" }), "ours"],
-    ["a reply that names the request's id", said({ "Correlation-Id": "m1" }), "ours"],
-    ["aos' msg.reply", said({ "X-Reference": "7", Reference: "12" }), "ours"],
-    ["a message that names nothing", said({ Reference: "12" }), "unnamed"],
-    ["a message that names nothing, with empty tags", said({ "Correlation-Id": "", "X-Reference": "" }), "unnamed"],
-    ["a reply to another call", said({ "Correlation-Id": "c2", Action: "Error-Response" }), "other"],
-    ["aos' reply to another message", said({ "X-Reference": "8" }), "other"],
-    ["a message to somebody else", said({ "Correlation-Id": "c1" }, "them"), "other"],
-    ["a notice of the library", said({ Action: "Error", "Fleet-Notice": "Error" }), "other"],
+    ["the library's reply", outMessage({ "Correlation-Id": "c1", Action: "Move-Response" }), "ours"],
+    ["a reply that names the request's id", outMessage({ "Correlation-Id": "m1" }), "ours"],
+    ["aos' msg.reply", outMessage({ "X-Reference": "7", Reference: "12" }), "ours"],
+    ["a message that names nothing", outMessage({ Reference: "12" }), "unnamed"],
+    ["a message that names nothing, with empty tags", outMessage({ "Correlation-Id": "", "X-Reference": "" }), "unnamed"],
+    ["a reply to another call", outMessage({ "Correlation-Id": "c2", Action: "Error-Response" }), "other"],
+    ["aos' reply to another message", outMessage({ "X-Reference": "8" }), "other"],
+    ["a message to somebody else", outMessage({ "Correlation-Id": "c1" }, "them"), "other"],
+    ["a notice of the library", outMessage({ Action: "Error", "Fleet-Notice": "Error" }), "other"],
   ] as const)("%s", (_what, message, relation) => {
     expect(relationOf(message, asked)).toBe(relation);
   });
 
   test("falls back to the request's id without a Correlation-Id, and to neither without a Reference", () => {
     const plain = { ...asked, tags: { Action: "Move" } };
-    expect(relationOf(said({ "Correlation-Id": "m1" }), plain)).toBe("ours");
-    expect(relationOf(said({ "X-Reference": "7" }), plain)).toBe("other");
+    expect(relationOf(outMessage({ "Correlation-Id": "m1" }), plain)).toBe("ours");
+    expect(relationOf(outMessage({ "X-Reference": "7" }), plain)).toBe("other");
   });
 });
 
 test("prefers a reply that names the request, in the request's own evaluation; requires the name in any other", () => {
-  const timeout = said({ "Correlation-Id": "c0", Action: "Error-Response" });
-  const plain = said({ Action: "Debit-Notice" });
-  const named = said({ "X-Reference": "7" });
+  const timeout = outMessage({ "Correlation-Id": "c0", Action: "Error-Response" });
+  const plain = outMessage({ Action: "Debit-Notice" });
+  const named = outMessage({ "X-Reference": "7" });
   expect(replyAmong([timeout, plain, named], asked)).toBe(named);
   expect(replyAmong([timeout, plain], asked)).toBe(plain);
   expect(replyAmong([timeout], asked)).toBeUndefined();
@@ -43,8 +43,8 @@ test("prefers a reply that names the request, in the request's own evaluation; r
 });
 
 test("prefers the reply whose action is the expected one", () => {
-  const first = said({ Action: "Debit-Notice", "X-Reference": "7" });
-  const answer = said({ Action: "Move-Response", "X-Reference": "7" });
+  const first = outMessage({ Action: "Debit-Notice", "X-Reference": "7" });
+  const answer = outMessage({ Action: "Move-Response", "X-Reference": "7" });
   expect(replyAmong([first, answer], asked)).toBe(answer);
   expect(replyAmong([first], asked)).toBe(first);
 });

@@ -8,15 +8,15 @@ import { project } from "./project.ts";
 
 /** Runs the command as if it was typed in the project's folder. */
 async function fleetBundle(root: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
-  const said = { stdout: "", stderr: "" };
+  const printed = { stdout: "", stderr: "" };
   const streams = {
-    stdout: { write: (text: string) => (said.stdout += text) },
-    stderr: { write: (text: string) => (said.stderr += text) },
+    stdout: { write: (text: string) => (printed.stdout += text) },
+    stderr: { write: (text: string) => (printed.stderr += text) },
   };
   await bundleCommand(streams)
     .exitOverride()
     .parseAsync(["--root", root, ...args], { from: "user" });
-  return said;
+  return printed;
 }
 
 const FILES = {

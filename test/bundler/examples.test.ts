@@ -16,14 +16,14 @@ async function answers(options: Omit<BundleOptions, "name" | "root">, steps: Aos
 
 test("ledger: tables of functions", async () => {
   const big = "123456789012345678901234567890";
-  const said = await answers({ entry: "examples/ledger", state: ["Balances"] }, [
+  const replies = await answers({ entry: "examples/ledger", state: ["Balances"] }, [
     { action: "Mint", tags: { Recipient: "owner".padEnd(43, "o"), Quantity: big } },
     { action: "Transfer", tags: { Recipient: "bob", Quantity: "123456789012345678901234567889" } },
     { action: "Transfer", tags: { Recipient: "bob", Quantity: "2" } },
     { action: "Balance", tags: { Account: "bob" } },
     { action: "Balance" },
   ]);
-  expect(said.map((text) => JSON.parse(text))).toEqual([
+  expect(replies.map((text) => JSON.parse(text))).toEqual([
     { success: true, minted: big },
     { success: true, moved: "123456789012345678901234567889" },
     { success: false, error: { code: "TOO_LITTLE" } },
@@ -33,16 +33,16 @@ test("ledger: tables of functions", async () => {
 });
 
 test("arena: classes, files that require each other, names from the root and from the file", async () => {
-  const said = await answers({ entry: "examples/arena", state: ["Fights"] }, [
+  const replies = await answers({ entry: "examples/arena", state: ["Fights"] }, [
     { action: "Fight", data: '["knight","mage"]' },
     { action: "Fight", data: '["mage","mage"]' },
   ]);
-  expect(said).toEqual(["knight wins with 24 left in 3 rounds", "mage wins with 6 left in 3 rounds"]);
+  expect(replies).toEqual(["knight wins with 24 left in 3 rounds", "mage wins with 6 left in 3 rounds"]);
 });
 
 test("polls: pipelines, environments, computed names, constants", async () => {
   const constants = { GREETING: 'thanks for "your" vote:\n', DEFAULT_RULE: "two-thirds" };
-  const said = await answers(
+  const replies = await answers(
     {
       entry: "examples/polls",
       state: ["Polls"],
@@ -56,5 +56,5 @@ test("polls: pipelines, environments, computed names, constants", async () => {
       { action: "Close-Poll", tags: { Poll: "p" } },
     ],
   );
-  expect(said).toEqual(["open, rule two-thirds", 'thanks for "your" vote:\n tea', "tea"]);
+  expect(replies).toEqual(["open, rule two-thirds", 'thanks for "your" vote:\n tea', "tea"]);
 });

@@ -6,7 +6,7 @@ import { FleetError } from "../../src/core/errors.ts";
 import { project } from "./project.ts";
 
 /** A project, and a file next to it that does not belong to it. */
-function beside(files: Record<string, string>): { root: string; outer: string } {
+function projectWithNeighbour(files: Record<string, string>): { root: string; outer: string } {
   const outer = project({ "secret.lua": 'return "secret"', "other/part.lua": 'return "other"' });
   for (const [file, text] of Object.entries(files)) {
     mkdirSync(join(outer, "project", file, ".."), { recursive: true });
@@ -27,13 +27,13 @@ async function codes(root: string, options: Partial<BundleOptions> = {}): Promis
 
 describe("no name reads a file outside the project", () => {
   test.each(["../secret", "./../secret", "a/../../secret", "../../project/../secret"])("%s", async (name) => {
-    const { root } = beside({ "main.lua": `require("${name}")` });
+    const { root } = projectWithNeighbour({ "main.lua": `require("${name}")` });
     const [problem] = await codes(root);
     expect(problem).toMatch(/^LUA_MODULE_OUTSIDE main\.lua:1:1 \.\.\//);
   });
 
   test("the error names the module, where it leads and what to do", async () => {
-    const { root } = beside({ "main.lua": 'require("../secret")' });
+    const { root } = projectWithNeighbour({ "main.lua": 'require("../secret")' });
     await expect(bundle({ name: "test", entry: "main.lua", root })).rejects.toMatchObject({
       problems: [
         {
@@ -47,7 +47,7 @@ describe("no name reads a file outside the project", () => {
   });
 
   test("an absolute path is not used: `/x`, and `..x.y`, which became `/x/y`", async () => {
-    const { root, outer } = beside({});
+    const { root, outer } = projectWithNeighbour({});
     const path = join(outer, "secret").slice(1);
     for (const name of [`/${path}`, `..${path.replaceAll("/", ".")}`]) {
       writeFileSync(join(root, "..", "project.lua"), "");
@@ -61,13 +61,13 @@ describe("no name reads a file outside the project", () => {
 
   test("as in aos' .load, ..x.y, /x/y and ../x/y are the project's x/y.lua", async () => {
     for (const name of ["..x.y", "/x/y", "../x/y"]) {
-      const { root } = beside({ "main.lua": `require("${name}")`, "x/y.lua": "return 1" });
+      const { root } = projectWithNeighbour({ "main.lua": `require("${name}")`, "x/y.lua": "return 1" });
       expect(await codes(root)).toEqual(["main.lua", "x/y.lua"]);
     }
   });
 
   test("symbolic links do not lead outside, to a file or through a folder", async () => {
-    const { root, outer } = beside({ "main.lua": 'require("linked")\nrequire("there.part")' });
+    const { root, outer } = projectWithNeighbour({ "main.lua": 'require("linked")\nrequire("there.part")' });
     symlinkSync(join(outer, "secret.lua"), join(root, "linked.lua"));
     symlinkSync(join(outer, "other"), join(root, "there"));
     expect(await codes(root)).toEqual([
@@ -80,7 +80,7 @@ describe("no name reads a file outside the project", () => {
   });
 
   test("links inside the project, a linked project and linked packages are followed", async () => {
-    const { root, outer } = beside({
+    const { root, outer } = projectWithNeighbour({
       "main.lua": 'require("here")\nrequire("tool.part")',
       "lib/real.lua": "return 1",
     });
@@ -97,7 +97,7 @@ describe("no name reads a file outside the project", () => {
   });
 
   test("a package does not reach outside either: by a name, or by its package.json", async () => {
-    const { root } = beside({
+    const { root } = projectWithNeighbour({
       "main.lua": 'require("tool/../../../secret")\nrequire("evil")\nrequire("tool.up")',
       "node_modules/tool/up.lua": 'require("../../../secret")',
       "node_modules/evil/package.json": '{ "lua": "../../../secret.lua" }',
@@ -110,7 +110,7 @@ describe("no name reads a file outside the project", () => {
   });
 
   test("included and computed names stay inside, and nothing is read under pcall", async () => {
-    const { root } = beside({
+    const { root } = projectWithNeighbour({
       "main.lua": 'local up = "../"\nrequire(up .. "secret")\npcall(require, "../secret")',
     });
     expect(await codes(root, { include: ["../secret"] })).toEqual([
@@ -121,7 +121,7 @@ describe("no name reads a file outside the project", () => {
 });
 
 test("a program deep in a project finds its modules from any folder above it", async () => {
-  const { root } = beside({
+  const { root } = projectWithNeighbour({
     "contracts/token/src/contracts/main.lua": 'require("src.handlers.mint")\nrequire("json")',
     "contracts/token/src/handlers/mint.lua": 'return require("src.libs.math")',
     "contracts/token/src/libs/math.lua": "return 1",

@@ -163,17 +163,17 @@ test("accepts and refuses what Lua in aos accepts and refuses, minified or not",
   const listed = (list: string[]) => `{ ${list.map(luaString).join(", ")} }`;
   const check = (list: string[]) =>
     `local t = {} for i, s in ipairs${listed(list)} do t[i] = load(s) and "1" or "0" end return table.concat(t)`;
-  const told = mine.map((accepted) => (accepted ? "1" : "0")).join("");
+  const verdicts = mine.map((accepted) => (accepted ? "1" : "0")).join("");
   /** The texts on which aos disagrees; named, because the bits alone do not identify them. */
   const disputed = async (list: string[]) => {
-    const said = String(await evaluate(check(list)));
-    expect(said).toHaveLength(list.length);
-    return list.filter((_text, i) => said[i] !== told[i]);
+    const answer = String(await evaluate(check(list)));
+    expect(answer).toHaveLength(list.length);
+    return list.filter((_text, i) => answer[i] !== verdicts[i]);
   };
   expect(await disputed(texts), `seed ${seed}`).toEqual([]);
   expect(await disputed(small), `seed ${seed}`).toEqual([]);
-  expect(told).toMatch(/1/);
-  expect(told).toMatch(/0/);
+  expect(verdicts).toMatch(/1/);
+  expect(verdicts).toMatch(/0/);
 });
 
 test("minified code does the same", async () => {

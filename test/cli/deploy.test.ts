@@ -32,7 +32,7 @@ const LUA_ERROR =
   "battle could not be loaded: oops [LUA_ERROR]\n  at:       processes/battle/process.lua:3:4\n  to do:    Mend the line.\n";
 
 /** What the providers report about a step that failed. */
-const told = (
+const reported = (
   { env }: Parameters<Script>[0],
   name: string,
   code: string | undefined,
@@ -169,11 +169,11 @@ describe("fleet deploy", () => {
       }
       // A run that died had loaded it: only the stack's state did not record that.
       say(began("Process", "notes", "update"));
-      told(run, "notes", undefined, false, "ready");
+      reported(run, "notes", undefined, false, "ready");
       say(ended("Process", "notes", "update"));
       say(began("Process", "token", "update"));
-      told(run, "token", undefined, false, "loaded");
-      told(run, "token", undefined, false, "ready");
+      reported(run, "token", undefined, false, "loaded");
+      reported(run, "token", undefined, false, "ready");
       say(ended("Process", "token", "update"));
       for (const event of failed("Process", "battle", LUA_ERROR)) say(event);
       return { ok: false };
@@ -298,7 +298,7 @@ describe("fleet deploy", () => {
   test("runs again with --retries after a temporary failure only", async () => {
     const passing: Script = async (run) => {
       if (run.attempt > 1) return good(run);
-      told(run, "battle", "UNIT_DOWN", true);
+      reported(run, "battle", "UNIT_DOWN", true);
       for (const event of failed("Process", "battle", UNIT_DOWN)) run.say(event);
       return { ok: false };
     };
@@ -309,8 +309,8 @@ describe("fleet deploy", () => {
     expect((await deploy(["--yes"], passing)).engine.runs).toHaveLength(1);
     const lasting = await deploy(["--yes", "--retries", "3", "--json"], async (run) => {
       const { say } = run;
-      told(run, "shop", "UNIT_DOWN", true);
-      told(run, "battle", "LUA_ERROR", false);
+      reported(run, "shop", "UNIT_DOWN", true);
+      reported(run, "battle", "LUA_ERROR", false);
       for (const event of [
         ...failed("Process", "shop", UNIT_DOWN),
         ...failed("Process", "battle", LUA_ERROR),
@@ -329,7 +329,7 @@ describe("fleet deploy", () => {
 
   test("does not retry a failure that no step reported, whatever its code", async () => {
     const { engine } = await deploy(["--yes", "--retries", "3"], async (run) => {
-      told(run, "shop", "UNIT_SLOW", true);
+      reported(run, "shop", "UNIT_SLOW", true);
       for (const event of failed("Process", "battle", UNIT_DOWN)) run.say(event);
       return { ok: false };
     });
@@ -341,20 +341,20 @@ describe("fleet deploy", () => {
       "deployment-coordinator refused DEPLOY_PROCESS: deploy-1 of operator op-2 is in progress [DEPLOYMENT_IN_PROGRESS]",
       "  to do:    Wait until it ends. If you know that it is dead: npx fleet deploy --take-over",
     ].join("\n");
-    const beside: Script = async (run) => {
+    const otherRun: Script = async (run) => {
       if (run.env.FLEET_TAKE_OVER === "1" || run.attempt > 1) return good(run);
       for (const name of ["battle", "shop"]) {
-        told(run, name, "DEPLOYMENT_IN_PROGRESS", true);
+        reported(run, name, "DEPLOYMENT_IN_PROGRESS", true);
         for (const event of failed("Process", name, words)) run.say(event);
       }
       return { ok: false };
     };
-    const refused = await deploy(["--yes"], beside);
+    const refused = await deploy(["--yes"], otherRun);
     expect(refused.code).toBe(5);
     expect(refused.stderr.split("[DEPLOYMENT_IN_PROGRESS]")).toHaveLength(2);
     expect(refused.stderr).toContain("npx fleet deploy --take-over");
-    expect(await deploy(["--yes", "--retries", "1", "--json"], beside)).toMatchObject({ code: 0 });
-    const taken = await deploy(["--yes", "--take-over"], beside);
+    expect(await deploy(["--yes", "--retries", "1", "--json"], otherRun)).toMatchObject({ code: 0 });
+    const taken = await deploy(["--yes", "--take-over"], otherRun);
     expect(taken.code).toBe(0);
     expect(taken.engine.runs).toHaveLength(1);
   });
@@ -397,7 +397,7 @@ describe("fleet deploy", () => {
         const { say } = run;
         say(began("Process", "battle"));
         say(ended("Process", "battle"));
-        told(run, "traffic", held, false, "waiting");
+        reported(run, "traffic", held, false, "waiting");
         for (const event of failed(
           "Traffic",
           "rolling-traffic",
@@ -510,8 +510,8 @@ describe("a state that cannot be kept", () => {
     expect(stopped.code).toBe(1);
     expect(stopped.stderr).toContain("[BACKUP_FAILED]");
     expect(stopped.engine.runs).toHaveLength(1);
-    const told = await deploy(["--yes", "--without-backup"], kept);
-    expect(told.code).toBe(0);
-    expect(told.engine.runs[0]?.env.FLEET_WITHOUT_BACKUP).toBe("1");
+    const forced = await deploy(["--yes", "--without-backup"], kept);
+    expect(forced.code).toBe(0);
+    expect(forced.engine.runs[0]?.env.FLEET_WITHOUT_BACKUP).toBe("1");
   });
 });

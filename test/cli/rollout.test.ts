@@ -26,9 +26,9 @@ const table = (mode: string, more: object = {}) => ({
 function rollout(change: object = {}): {
   behave: Behaviour;
   state: Record<string, unknown>;
-  said: unknown[];
+  commands: unknown[];
 } {
-  const said: unknown[] = [];
+  const commands: unknown[] = [];
   const state: Record<string, unknown> = {
     success: true,
     table: table("rollout"),
@@ -48,7 +48,7 @@ function rollout(change: object = {}): {
   const behave: Behaviour = ({ action, data }) => {
     if (action === "GET_TRAFFIC") return { reply: state };
     if (action === "TRAFFIC_COMMAND") {
-      said.push(JSON.parse(data));
+      commands.push(JSON.parse(data));
       return { reply: { success: true, release: "abcdef0123456789", step: 2, mode: "held" } };
     }
     const nonce = data === "" || data === "{}" ? "" : (JSON.parse(data).healthCheck?.nonce ?? "");
@@ -66,7 +66,7 @@ function rollout(change: object = {}): {
       },
     };
   };
-  return { behave, state, said };
+  return { behave, state, commands };
 }
 
 /** A stack whose state has these resources. */
@@ -91,11 +91,11 @@ test.each([
   ["resume", `Resumed: release abcdef012345, step 2.\nNext: npx fleet deploy ${GOES_ON}.\n`],
   ["abort", "Aborted: all traffic is where it was before: release abcdef012345, step 2.\n"],
 ])("%s tells the router, and shows the router's answer", async (command, confirmed) => {
-  const { behave, said } = rollout();
+  const { behave, commands } = rollout();
   const ran = await run([command], behave);
   expect(ran.code).toBe(0);
   expect(ran.stdout.startsWith(confirmed)).toBe(true);
-  expect(said).toEqual([{ command }]);
+  expect(commands).toEqual([{ command }]);
   expect(ran.stdout).toContain(
     "traffic: TRAFFIC_SWITCHING, release abcdef012345, step 2: goes back by itself in 30 s",
   );
@@ -107,7 +107,7 @@ test.each([
     mode: "held",
     traffic: { phase: "TRAFFIC_SWITCHING", step: 2 },
   });
-  expect(said[1]).toEqual({ command, release: "abcdef" });
+  expect(commands[1]).toEqual({ command, release: "abcdef" });
 });
 
 test("a refusal of the router exits with 1, and a missing router is named", async () => {
@@ -178,14 +178,14 @@ const gated: Behaviour = (request) => {
     };
   return behave(request);
 };
-const beside = {
+const blueGreenMember = {
   type: "pulumi-nodejs:dynamic/ao:Process",
   outputs: { name: "battle", strategy: { kind: "new-process", router: "gate" } },
 };
 
 test.each([
-  ["by its traffic table", stateOf([trafficIn("gate"), beside])],
-  ["by a blue-green member, before there is a table", stateOf([beside])],
+  ["by its traffic table", stateOf([trafficIn("gate"), blueGreenMember])],
+  ["by a blue-green member, before there is a table", stateOf([blueGreenMember])],
   [
     "by its own answer, if no state can be read",
     async () => ({ code: 1, stdout: "", output: "no such stack" }),
@@ -195,15 +195,15 @@ test.each([
   const ao = fakeAo(gated);
   const ran = await fleet(["abort"], { fleet: fakeFleet(ao, members), pulumi });
   expect([ran.code, ran.stderr]).toEqual([0, ""]);
-  const told = ao.sent.filter(({ tags }) => tags.Action === "TRAFFIC_COMMAND");
-  expect(told.map(({ processId }) => processId)).toEqual([idOf("gate")]);
+  const sent = ao.sent.filter(({ tags }) => tags.Action === "TRAFFIC_COMMAND");
+  expect(sent.map(({ processId }) => processId)).toEqual([idOf("gate")]);
 });
 
 test("a fleet whose state names no router has none, even with a member named coordinator", async () => {
-  const { behave, said } = rollout();
+  const { behave, commands } = rollout();
   const given = { fleet: fakeFleet(fakeAo(behave), fleetMembers), pulumi: stateOf([]) };
   const ran = await fleet(["abort"], given);
-  expect([ran.code, ran.stderr, said]).toEqual([1, expect.stringContaining("[NO_ROUTER]"), []]);
+  expect([ran.code, ran.stderr, commands]).toEqual([1, expect.stringContaining("[NO_ROUTER]"), []]);
   expect((await fleet(["status"], given)).stdout).not.toContain("traffic:");
 });
 

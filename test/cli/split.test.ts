@@ -33,7 +33,7 @@ interface Table {
 }
 
 /** A fleet whose router splits `calc` so; the processes in `ill` lack a handler. */
-function behaving({ shares = { [NEW]: 5000, [OLD]: 5000 }, testers, mirror }: Table, ill: readonly string[]) {
+function behaving({ shares = { [NEW]: 5000, [OLD]: 5000 }, testers, mirror }: Table, unhealthy: readonly string[]) {
   const behave: Behaviour = ({ processId, action, data }) => {
     if (action === "GET_TRAFFIC") {
       const routes = Object.entries(shares).map(([id, weightBp]) => ({
@@ -51,22 +51,22 @@ function behaving({ shares = { [NEW]: 5000, [OLD]: 5000 }, testers, mirror }: Ta
     }
     const name = processId === GATE ? "gate" : "calc";
     const sourceHash = processId === NEW || processId === GATE ? HASH : OTHER;
-    const said = { success: true, name, version: "1.0.0", sourceHash, epoch: 7, release: "r" };
+    const info = { success: true, name, version: "1.0.0", sourceHash, epoch: 7, release: "r" };
     if (action === "Info")
-      return { reply: { ...said, status: "ACTIVE", capabilities: [], handlers: [], allowed: [] } };
+      return { reply: { ...info, status: "ACTIVE", capabilities: [], handlers: [], allowed: [] } };
     if (action === "AUDIT") return { reply: { success: true, entries: [] } };
     if (action === "GET_STATISTICS")
       return { reply: { success: true, statistics: { messages: processId === OLD ? 40 : 60 } } };
-    const isIll = ill.includes(processId);
+    const isUnhealthy = unhealthy.includes(processId);
     const detail = "code: changed by hand: handlers are gone: Calc";
     const kinds = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"];
     const checks = kinds.map((checkType) => ({ name: "code", checkType, status: "PASS" }));
     const bad = { name: "code", checkType: "READINESS", status: "UNHEALTHY", detail };
     return {
       reply: {
-        ...said,
-        healthStatus: isIll ? "UNHEALTHY" : "HEALTHY",
-        checks: isIll ? [...checks, bad] : checks,
+        ...info,
+        healthStatus: isUnhealthy ? "UNHEALTHY" : "HEALTHY",
+        checks: isUnhealthy ? [...checks, bad] : checks,
         nonce: JSON.parse(data).healthCheck.nonce,
       },
     };
@@ -79,8 +79,8 @@ beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "fleet-split-"));
 });
 
-async function opened(table: Table = {}, ill: readonly string[] = []): Promise<FleetSession> {
-  const made = fakeFleet(fakeAo(behaving(table, ill)), [member("gate"), member("calc", { processId: NEW })]);
+async function opened(table: Table = {}, unhealthy: readonly string[] = []): Promise<FleetSession> {
+  const made = fakeFleet(fakeAo(behaving(table, unhealthy)), [member("gate"), member("calc", { processId: NEW })]);
   const scope = ScopeSchema.parse({ project: "p", stack: "dev", home, build: join(home, "build") });
   const session = { ...made.session, scope };
   const old = { processId: OLD, generation: 1, version: "1.0.0", sourceHash: OTHER, health: "HEALTHY" };
@@ -141,8 +141,8 @@ describe.each([
 
   test("validate --types health fails", async () => {
     const words = ["validate", "--types", "health", "--health-retries", "0", "--json"];
-    const of = async (ill: readonly string[]) =>
-      (await run(words, { fleet: await opened({}, ill), history, cwd: home })).json<{
+    const of = async (unhealthy: readonly string[]) =>
+      (await run(words, { fleet: await opened({}, unhealthy), history, cwd: home })).json<{
         success: boolean;
         findings: { process: string; test: string; status: string }[];
       }>();
@@ -152,8 +152,8 @@ describe.each([
   });
 
   test("monitor counts it and opens an alert for it", async () => {
-    const of = async (ill: readonly string[]) => {
-      const fleet = await opened({}, ill);
+    const of = async (unhealthy: readonly string[]) => {
+      const fleet = await opened({}, unhealthy);
       const store = openStore(":memory:");
       const clock = { now: () => 1e9, ticks: () => 0, sleep: async () => {} };
       const monitor = monitorOf({

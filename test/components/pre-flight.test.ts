@@ -67,10 +67,10 @@ describe("before anything is sent", () => {
     await preFlight(config(wallet), { ...down, uploadUrl: net.endpoints.gatewayUrl }, [], true);
     const wrong = { ...down, cuUrl: "http://127.0.0.1:9" };
     const found = await problems(preFlight(config(wallet), wrong, [], true));
-    const said = found.map(({ what, got }) => `${what} ${got}`).join("\n");
+    const text = found.map(({ what, got }) => `${what} ${got}`).join("\n");
     expect(found).toHaveLength(2);
-    expect(said).toContain("upload service");
-    expect(said).toContain("compute unit");
+    expect(text).toContain("upload service");
+    expect(text).toContain("compute unit");
   });
 
   it.concurrent("reports a missing scheduler, set by its record or by its address", async () => {

@@ -196,12 +196,12 @@ describe("mistakes in settings", () => {
       "ao-fleet:muUrl": "https://mu.example.org",
     });
     for (const read of [settings, serviceConfig]) {
-      let said = "";
+      let message = "";
       try {
         read(config);
       } catch (error) {
         expect(pulumi.RunError.isInstance(error)).toBe(true);
-        said = String(error);
+        message = String(error);
       }
       for (const key of [
         "healthRetries",
@@ -211,10 +211,10 @@ describe("mistakes in settings", () => {
         "netwrok",
         "two:muUrl",
       ]) {
-        expect(said).toContain(key);
+        expect(message).toContain(key);
       }
-      expect(said).toContain('perhaps "network"');
-      expect(said.match(/\[SETTING_\w+\]/g)).toHaveLength(6);
+      expect(message).toContain('perhaps "network"');
+      expect(message.match(/\[SETTING_\w+\]/g)).toHaveLength(6);
     }
   });
 

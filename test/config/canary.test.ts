@@ -21,7 +21,7 @@ const privateKey = key.privateKey.export({ type: "pkcs8", format: "pem" }).toStr
 
 let net: Simnet;
 let project: Project;
-const said: string[] = [];
+const printed: string[] = [];
 
 const luaOf = (name: string) => {
   const text = `fleet.process{ name = "${name}", processType = "${name.toUpperCase().replaceAll("-", "_")}", version = "1.0.0", capabilities = {} }\n`;
@@ -64,7 +64,7 @@ afterAll(async () => {
 
 async function pulumi(...args: string[]): Promise<Ran> {
   const ran = await project.pulumi(args);
-  said.push(ran.text);
+  printed.push(ran.text);
   return ran;
 }
 
@@ -79,7 +79,7 @@ function kept(): [string, string][] {
   return [
     ...files.map((path): [string, string] => [path, readFileSync(join(project.dir, path), "latin1")]),
     ...messages.map((message, index): [string, string] => [`message ${index}`, JSON.stringify(message)]),
-    ...said.map((text, index): [string, string] => [`output ${index}`, text]),
+    ...printed.map((text, index): [string, string] => [`output ${index}`, text]),
   ];
 }
 

@@ -93,8 +93,8 @@ describe("a distribution", () => {
     // The second batch of twenty was never started.
     expect(good.slice(19).map((one) => sentTo(one))).toEqual(good.slice(19).map(() => 1));
     // The version is used up: a member that had it for a moment must take the next one as new.
-    const mended = await config.update("id", error.properties, inputs({ maxConcurrentRequests: 9 }, good));
-    expect(mended.outs).toMatchObject({ version: 3, drift: [] });
+    const fixed = await config.update("id", error.properties, inputs({ maxConcurrentRequests: 9 }, good));
+    expect(fixed.outs).toMatchObject({ version: 3, drift: [] });
     for (const one of good) expect(heldBy(one)).toMatchObject({ version: 3 });
   }, 60_000);
 

@@ -162,8 +162,8 @@ describe("the author of a setting", () => {
     ).toMatchObject({
       error: { code: "FORBIDDEN" },
     });
-    const told = await ask(p, "GET_CONFIG", OWNER, { Data: { history: true } });
-    expect(told).toMatchObject({
+    const history = await ask(p, "GET_CONFIG", OWNER, { Data: { history: true } });
+    expect(history).toMatchObject({
       configs: { LOGGING_CONFIG: { configData: { logLevel: "INFO" }, version: 2, by: OTHER } },
       history: {
         LOGGING_CONFIG: [

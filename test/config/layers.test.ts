@@ -196,8 +196,8 @@ describe("secrets", () => {
       "secretOverrides.battle.ENVIRONMENT_VARS.other",
       "secrets.ENVIRONMENT_VARS.KEY",
     ]);
-    const said = [...found, ...configuration.problems].map(formatProblem).join("\n");
-    expect(said).not.toContain(CANARY);
+    const text = [...found, ...configuration.problems].map(formatProblem).join("\n");
+    expect(text).not.toContain(CANARY);
     const texts = [
       JSON.stringify(configuration),
       inspect(configuration, { depth: 9 }),

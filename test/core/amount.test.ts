@@ -9,8 +9,8 @@ test.each([
   [amount(2, "request"), "2 requests"],
   [amount(1, "try", "tries"), "1 try"],
   [amount(3, "Eval was", "Evals were"), "3 Evals were"],
-])("an amount agrees with its noun: %s", (said, expected) => {
-  expect(said).toBe(expected);
+])("an amount agrees with its noun: %s", (text, expected) => {
+  expect(text).toBe(expected);
 });
 
 /** Nouns that are counted in the sources. Left out are those that never occur once (bytes, ms) and those that Lua counts in the same words (characters). */

@@ -210,15 +210,15 @@ function rollout(next: () => number, use: Use, quality: Quality): "through" | "b
     const [toGreen, toBlue] = arrivals(next, use.callers, share);
     green.pass(toGreen);
     blue.pass(toBlue);
-    const beside = blue.requests > 0;
+    const hasBlue = blue.requests > 0;
     const sent = Math.max(0, strategy.probes - green.answered - green.errors);
     const bad = use.declared ? quality.fails + quality.hangs : 0;
     const failed = Array.from({ length: sent }, () => next() < bad).filter(Boolean).length;
     const probes = sent > 0 ? { sent, failed, declared: use.declared } : undefined;
     const battle = {
       green: { ...green },
-      blue: { ...(beside ? blue : before) },
-      beside,
+      blue: { ...(hasBlue ? blue : before) },
+      beside: hasBlue,
       ms: watched * INTERVAL_MS,
       intervalMs: INTERVAL_MS,
       probes,
@@ -231,7 +231,7 @@ function rollout(next: () => number, use: Use, quality: Quality): "through" | "b
     if (move.kind === "back") return "back";
     if (move.kind === "hold") return "held";
     if (move.kind === "watch") continue;
-    before = beside ? blue : before;
+    before = hasBlue ? blue : before;
     ({ green, blue } = fresh());
     watched = 0;
   }

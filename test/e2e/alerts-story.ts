@@ -207,10 +207,10 @@ export function tellAlerts(all: boolean): void {
   it("the ledger received every alert, and its end", async () => {
     await fleet.round();
     const { alerts } = await askLedger<{ alerts: Record<string, string>[] }>(project, "ALERT_MANAGEMENT", {});
-    const told = alerts.map(({ type, source, state }) => `${type} ${source} ${state}`);
-    expect(told).toContain("SECURITY_ALERT reader RESOLVED");
-    expect(told).toContain("PROCESS_DRIFT reader RESOLVED");
-    expect(told).toContain("PROCESS_OFFLINE reader RESOLVED");
-    expect(told.filter((each) => !each.endsWith("RESOLVED"))).toEqual([]);
+    const inLedger = alerts.map(({ type, source, state }) => `${type} ${source} ${state}`);
+    expect(inLedger).toContain("SECURITY_ALERT reader RESOLVED");
+    expect(inLedger).toContain("PROCESS_DRIFT reader RESOLVED");
+    expect(inLedger).toContain("PROCESS_OFFLINE reader RESOLVED");
+    expect(inLedger.filter((each) => !each.endsWith("RESOLVED"))).toEqual([]);
   });
 }

@@ -70,8 +70,8 @@ export async function pack(top: string): Promise<Packed> {
     writeFileSync(join(copy, file), "private");
   }
   symlinkSync(join(packageDir, "node_modules"), join(copy, "node_modules"));
-  const said = await must(copy, "npm", ["pack", "--loglevel=error", "--pack-destination", top]);
-  const tarball = join(top, said.trim().split("\n").at(-1) ?? "");
+  const printed = await must(copy, "npm", ["pack", "--loglevel=error", "--pack-destination", top]);
+  const tarball = join(top, printed.trim().split("\n").at(-1) ?? "");
   const files = new Map<string, number>();
   await list({
     file: tarball,

@@ -16,12 +16,12 @@ const asked = (reply: unknown, ...needed: Parameters<typeof info>[3][]) =>
 
 describe("a reply to Info", () => {
   test("of an earlier library is read with defaults for the fields it lacks", async () => {
-    const said = await asked({ success: true, status: "ACTIVE", epoch: 3 }, "status", "epoch");
-    expect(said).toMatchObject({
+    const reply = await asked({ success: true, status: "ACTIVE", epoch: 3 }, "status", "epoch");
+    expect(reply).toMatchObject({
       ...{ status: "ACTIVE", epoch: 3, version: "", sourceHash: "", release: "", stateVersion: "" },
       ...{ capabilities: [], handlers: [], migrations: [], allowed: [], peers: {} },
     });
-    const { owner, router, changedByHand, peersWithoutLibrary, configVersions, stats } = said;
+    const { owner, router, changedByHand, peersWithoutLibrary, configVersions, stats } = reply;
     for (const one of [owner, router, changedByHand, peersWithoutLibrary, configVersions, stats])
       expect(one).toBeUndefined();
   });
@@ -52,8 +52,8 @@ describe("a reply to Info", () => {
   test("a number that no double holds is rounded, not lost", async () => {
     const data = '{"success":true,"configVersions":{"LOGGING_CONFIG":9007199254740993}}';
     const ao = fakeAo(() => ({ messages: [{ target: ADDRESS, tags: { Action: "Info-Response" }, data }] }));
-    const said = await dryInfo(fakeFleet(ao, [shop]), shop, 5);
-    expect(said.configVersions).toEqual({ LOGGING_CONFIG: 9007199254740992 });
+    const reply = await dryInfo(fakeFleet(ao, [shop]), shop, 5);
+    expect(reply.configVersions).toEqual({ LOGGING_CONFIG: 9007199254740992 });
   });
 });
 

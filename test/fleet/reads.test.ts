@@ -24,16 +24,16 @@ describe("the ledger's registry", () => {
   });
 
   test("has defaults for fields that an entry lacks or that have another type", async () => {
-    const said = await registered({
+    const entries = await registered({
       [idOf("shop")]: { version: 2, capabilities: {}, metadata: { lib: "no" } },
     });
-    expect(said[idOf("shop")]).toMatchObject({
+    expect(entries[idOf("shop")]).toMatchObject({
       processType: "",
       version: "",
       capabilities: [],
       metadata: {},
     });
-    expect(said[idOf("shop")]?.metadata?.lib).toBeUndefined();
+    expect(entries[idOf("shop")]?.metadata?.lib).toBeUndefined();
   });
 
   test("is read for one type only if one is named", async () => {

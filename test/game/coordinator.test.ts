@@ -124,8 +124,8 @@ describe("ROUTE", () => {
     expect(early.messages.filter((each) => each.Target === ASH)).toEqual([]);
     world.advance(61_000);
     const tick = await coordinator.send({ From: OWNER, Action: "Cron", Cron: true });
-    const told = tick.messages.find((each) => each.Target === ASH);
-    expect(JSON.parse(told?.Data ?? "{}").error.code).toBe("TIMEOUT");
+    const notice = tick.messages.find((each) => each.Target === ASH);
+    expect(JSON.parse(notice?.Data ?? "{}").error.code).toBe("TIMEOUT");
   });
 
   test("ignores a claim to call for another: only the coordinator's word counts", async () => {

@@ -186,8 +186,8 @@ describe("evolution", () => {
     expect(code(await say(trainer, "RELEASE_POKEMON", { pokemonId }))).toBe("EVOLVING");
     world.advance(31_000);
     const { deliveries } = await world.send("pokemon", { From: STRANGER, Action: "Info" });
-    const told = deliveries.find((each) => each.target === trainer);
-    expect(told?.data.error?.code).toBe("TIMEOUT");
+    const notice = deliveries.find((each) => each.target === trainer);
+    expect(notice?.data.error?.code).toBe("TIMEOUT");
     expect((await shop(trainer)).items).toEqual([{ item: "thunder-stone", quantity: 1 }]);
     expect(await say(trainer, "EVOLVE", { pokemonId, item: "thunder-stone" })).toMatchObject({
       species: "raichu",
@@ -242,8 +242,8 @@ describe("workflows", () => {
     expect((await say(player, "LIST_POKEMON")).count).toBe(1);
     world.advance(61_000);
     const { deliveries } = await world.send("coordinator", { From: STRANGER, Action: "Info" });
-    const told = deliveries.find((each) => each.target === player);
-    expect(told?.data.error?.message).toContain("COMPENSATED");
+    const notice = deliveries.find((each) => each.target === player);
+    expect(notice?.data.error?.message).toContain("COMPENSATED");
     expect((await say(player, "LIST_POKEMON")).count).toBe(0);
     expect(await shop(player)).toEqual({ balance: 1000, items: [] });
   });

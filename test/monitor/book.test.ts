@@ -25,31 +25,31 @@ const degraded: Judgement = { type: "PROCESS_DEGRADED", source: "shop", holds: t
 /** Applies judgements at minutes; the notifications, as `minute kind level`. */
 function play(steps: readonly (readonly [minute: number, ...Judgement[]])[], from: Book = EMPTY_BOOK) {
   let book = from;
-  const told: string[] = [];
+  const notifications: string[] = [];
   for (const [minute, ...judgements] of steps) {
     const result = apply(book, judgements, minute * MINUTE);
     book = result.book;
-    told.push(...result.changes.map(({ kind, alert }) => `${minute} ${kind} ${alert.level} ${alert.source}`));
+    notifications.push(...result.changes.map(({ kind, alert }) => `${minute} ${kind} ${alert.level} ${alert.source}`));
   }
-  return { book, told };
+  return { book, notifications };
 }
 
 test("an alert is sent once, counted while it lasts, and sent when it is resolved", () => {
-  const { book, told } = play([
+  const { book, notifications } = play([
     [0, offline()],
     [0.5, offline()],
     [60, offline()],
     [61, offline(false)],
     [62],
   ]);
-  expect(told).toEqual(["0 raised CRITICAL shop", "61 resolved CRITICAL shop"]);
+  expect(notifications).toEqual(["0 raised CRITICAL shop", "61 resolved CRITICAL shop"]);
   expect(book.alerts).toMatchObject([
     { alertId: "alert-1", state: "RESOLVED", count: 3, resolvedAt: 61 * MINUTE },
   ]);
 });
 
 test("an alert that returns within five minutes is the earlier one and not sent again; a later one is sent", () => {
-  const { book, told } = play([
+  const { book, notifications } = play([
     [0, offline()],
     [1, offline(false)],
     [2, offline()],
@@ -57,7 +57,7 @@ test("an alert that returns within five minutes is the earlier one and not sent 
     [5, offline()],
     [7, offline()],
   ]);
-  expect(told).toEqual(["0 raised CRITICAL shop", "1 resolved CRITICAL shop", "7 raised CRITICAL shop"]);
+  expect(notifications).toEqual(["0 raised CRITICAL shop", "1 resolved CRITICAL shop", "7 raised CRITICAL shop"]);
   expect(book.alerts).toHaveLength(1);
   expect(
     play([

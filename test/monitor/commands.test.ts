@@ -132,8 +132,8 @@ test("a program without the fleet's library is judged by its own health checks",
     success: true,
     processes: [{}, { name: "shop", state: "HEALTHY", version: "1.0.0", messages: null, drift: [] }],
   });
-  const ill = await fleet(["monitor", "--once", "--json"], atHome(own("UNHEALTHY")));
-  expect(ill.json<{ alerts: { type: string }[] }>().alerts.map(({ type }) => type)).toContain(
+  const unhealthy = await fleet(["monitor", "--once", "--json"], atHome(own("UNHEALTHY")));
+  expect(unhealthy.json<{ alerts: { type: string }[] }>().alerts.map(({ type }) => type)).toContain(
     "PROCESS_UNHEALTHY",
   );
 });
@@ -211,29 +211,29 @@ test("with alerts.ledger each alert raised, acknowledged and resolved here is se
     ref.messageId.startsWith("message-")
       ? ao.evaluation(ref, {} as never)
       : { messageId: "", output: "", messages: [], spawns: [] };
-  const told = () => ao.sent.splice(0).map(({ tags, data }) => [tags.Action, JSON.parse(data)]);
+  const takeSent = () => ao.sent.splice(0).map(({ tags, data }) => [tags.Action, JSON.parse(data)]);
   const raised = { type: "PROCESS_UNHEALTHY", source: "shop", message: "it says so itself", level: "ERROR" };
   const of = { type: "PROCESS_UNHEALTHY", source: "shop" };
   const rounds = (n: number) => fleet(["monitor", "--rounds", `${n}`, "--interval", "1"], given);
   await rounds(3);
-  expect(told()).toEqual([
+  expect(takeSent()).toEqual([
     ["RAISE_ALERT", raised],
     ["RAISE_ALERT", raised],
   ]);
   expect((await fleet(["alerts", "acknowledge", "alert-1"], { cwd })).code).toBe(0);
   await rounds(2);
-  expect(told()).toEqual([["ALERT_MANAGEMENT", { operation: "acknowledge", ...of }]]);
+  expect(takeSent()).toEqual([["ALERT_MANAGEMENT", { operation: "acknowledge", ...of }]]);
   health = "HEALTHY";
   await rounds(3);
-  expect(told()).toEqual([["ALERT_MANAGEMENT", { operation: "resolve", ...of }]]);
+  expect(takeSent()).toEqual([["ALERT_MANAGEMENT", { operation: "resolve", ...of }]]);
   expect(kept).toMatchObject([{ ...of, state: "RESOLVED" }]);
   // Only the monitor sees what a member refuses, so it tells the ledger.
   refused = 6;
   await rounds(1);
   const attack = { type: "SECURITY_ALERT", source: "shop" };
-  expect(told()).toEqual([["RAISE_ALERT", expect.objectContaining(attack)]]);
+  expect(takeSent()).toEqual([["RAISE_ALERT", expect.objectContaining(attack)]]);
   await rounds(2);
-  expect(told()).toEqual([["ALERT_MANAGEMENT", { operation: "resolve", ...attack }]]);
+  expect(takeSent()).toEqual([["ALERT_MANAGEMENT", { operation: "resolve", ...attack }]]);
 });
 
 test("options that exclude each other, and invalid settings, are reported before anything is read", async () => {

@@ -78,8 +78,8 @@ describe("a process", () => {
       { drift: ["it runs code aaaa instead of bbbb"] },
       "PROCESS_DRIFT: it runs code aaaa instead of bbbb",
     ],
-  ])("that is %s is reported in the first round", (_how, more, said) => {
-    expect(seen(reading(), reading(more)).held).toContain(said);
+  ])("that is %s is reported in the first round", (_how, more, message) => {
+    expect(seen(reading(), reading(more)).held).toContain(message);
   });
 
   test("is stuck when the same slot waits in two rounds, and not when it advances", () => {

@@ -229,8 +229,8 @@ describe("diff", () => {
   it("names in one error all processes of the stack that must be transferred, with their kept revisions", async () => {
     stack = await simulatedStack();
     const owner = "o".repeat(43);
-    const beside = { strategy: { kind: "new-process", retention: { revisions: 2, windowSeconds: 3600 } } };
-    const shop = async (slow: number) => checked(await stack.inputs("shop", { slow }, beside));
+    const blueGreen = { strategy: { kind: "new-process", retention: { revisions: 2, windowSeconds: 3600 } } };
+    const shop = async (slow: number) => checked(await stack.inputs("shop", { slow }, blueGreen));
     const blue = await createProcess(await shop(1));
     const { outs: green } = await lifecycle.update("id", blue, await shop(2));
     const battle = await createProcess(await stack.inputs("battle"));

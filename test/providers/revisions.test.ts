@@ -128,11 +128,11 @@ describe("a revision in a new process", () => {
     expect(error.message).toContain("no shelf");
     expect(state.revisions?.map(({ health }) => health)).toEqual(["UNHEALTHY", "HEALTHY"]);
     expect(statusOf(blue.processId)).toBe("ACTIVE");
-    const mended = await update(state, 3);
-    expect(mended.health.status).toBe("HEALTHY");
-    expect(mended.blue?.processId).toBe(blue.processId);
+    const fixed = await update(state, 3);
+    expect(fixed.health.status).toBe("HEALTHY");
+    expect(fixed.blue?.processId).toBe(blue.processId);
     expect(statusOf(state.processId)).toBe("RETIRED");
-    expect(mended.revisions?.map(({ processId }) => processId)).toEqual([mended.processId, blue.processId]);
+    expect(fixed.revisions?.map(({ processId }) => processId)).toEqual([fixed.processId, blue.processId]);
   });
 
   it("whose code cannot be loaded is used for the fixed code, because nothing ever ran in it", async () => {
@@ -147,8 +147,8 @@ describe("a revision in a new process", () => {
       "the last run ended before its health check: check again",
     );
     expect(state.revisions?.map(({ processId }) => processId)).toEqual([blue.processId]);
-    const mended = await update(state, 3);
-    expect(mended.processId).toBe(state.processId);
+    const fixed = await update(state, 3);
+    expect(fixed.processId).toBe(state.processId);
     expect(stack.processesOf("shop")).toHaveLength(2);
   });
 

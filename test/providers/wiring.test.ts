@@ -134,14 +134,14 @@ describe("the wiring of a new revision", () => {
 
   it("is sent again for another router, even if the peers stay", async () => {
     const peers = { gate: other, door: shop.processId };
-    const told = (router: string) => ({ ...raw({ peers, router }), newOnly: undefined, name: undefined });
+    const withRouter = (router: string) => ({ ...raw({ peers, router }), newOnly: undefined, name: undefined });
     const held = () =>
       (stack.net.oracle.state(battle.processId) as { fleet: { router?: string } }).fleet.router;
-    const { outs } = await wiring.create(told("gate"));
+    const { outs } = await wiring.create(withRouter("gate"));
     expect(held()).toBe(other);
-    expect(await wiring.diff("id", outs, told("gate"))).toMatchObject({ changes: false });
-    expect(await wiring.diff("id", outs, told("door"))).toMatchObject({ changes: true });
-    const { outs: next } = await wiring.update("id", outs, told("door"));
+    expect(await wiring.diff("id", outs, withRouter("gate"))).toMatchObject({ changes: false });
+    expect(await wiring.diff("id", outs, withRouter("door"))).toMatchObject({ changes: true });
+    const { outs: next } = await wiring.update("id", outs, withRouter("door"));
     expect([held(), next.hash === outs.hash]).toEqual([shop.processId, false]);
     expect((await wiring.read("id", next)).props.drift).toEqual([]);
     expect((await wiring.read("id", outs)).props.drift).toEqual(["the router is door"]);

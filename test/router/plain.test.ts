@@ -131,8 +131,8 @@ describe("a fault of a plain program", () => {
     expect(await ask("token", action)).toEqual([]);
     world.advance(61_000);
     const { deliveries } = await world.send("router", { Action: "Cron", Cron: true });
-    const told = deliveries.filter(({ target }) => target === PLAYER);
-    expect(told.map(code)).toEqual(["TIMEOUT"]);
+    const replies = deliveries.filter(({ target }) => target === PLAYER);
+    expect(replies.map(code)).toEqual(["TIMEOUT"]);
     expect(await world.get("token").value("Moves")).toBe(action === "Silent" ? before + 1 : before);
   });
 });
@@ -140,7 +140,7 @@ describe("a fault of a plain program", () => {
 test("an unanswered forwarded request ends even if only forwarded requests arrive", async () => {
   expect(await ask("token", "Crash")).toEqual([]);
   const first = `c${count}`;
-  const told: unknown[] = [];
+  const outcomes: unknown[] = [];
   for (let second = 0; second < 70; second += 10) {
     world.advance(10_000);
     const { deliveries } = await world.send("router", {
@@ -150,9 +150,9 @@ test("an unanswered forwarded request ends even if only forwarded requests arriv
       "Correlation-Id": `of second ${second}`,
       Data: "{}",
     });
-    told.push(...deliveries.filter(({ correlationId }) => correlationId === first).map(code));
+    outcomes.push(...deliveries.filter(({ correlationId }) => correlationId === first).map(code));
   }
-  expect(told).toEqual(["TIMEOUT"]);
+  expect(outcomes).toEqual(["TIMEOUT"]);
   // Ends the later ones too, before the next test.
   world.advance(61_000);
   const { deliveries } = await world.send("router", { Action: "Cron", Cron: true });

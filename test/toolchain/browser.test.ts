@@ -28,15 +28,15 @@ describe("the tests' browser", () => {
     const none = { PATH: join(folder, "nothing-here") };
     // Not installed if playwright already has one.
     const has = await findBrowser(none);
-    const said: string[] = [];
+    const lines: string[] = [];
     const list = [
       ["fails", "sh", ["-c", "echo no such package; exit 3"]],
       ["works", "sh", ["-c", `printf x > ${join(folder, "chromium")}`]],
       ["is not needed", "sh", ["-c", `printf x > ${join(folder, "wrong")}`]],
     ] as const;
-    const found = await ensureBrowser((line) => said.push(line), { PATH: folder }, list);
+    const found = await ensureBrowser((line) => lines.push(line), { PATH: folder }, list);
     expect(found).toBe(has ?? join(folder, "chromium"));
-    expect(said).toEqual(has === undefined ? ["browser: fails", "browser: works"] : []);
+    expect(lines).toEqual(has === undefined ? ["browser: fails", "browser: works"] : []);
   });
 
   it("is found on the PATH", async () => {

@@ -235,10 +235,10 @@ describe("the set-up", () => {
     expect(settings).not.toContain("ao-fleet:");
     // From now on the user's own.
     writeFileSync(box.file("Pulumi.dev.yaml"), "config: {}\n");
-    const said = box.lines.length;
+    const linesBefore = box.lines.length;
     expect(await setUp(box.dir, box.log)).toBe("present");
     expect(readFileSync(box.file("Pulumi.dev.yaml"), "utf8")).toBe("config: {}\n");
-    expect(box.lines).toHaveLength(said);
+    expect(box.lines).toHaveLength(linesBefore);
   });
 });
 

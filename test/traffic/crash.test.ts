@@ -107,7 +107,7 @@ test("a person who promotes it is recorded as having approved it: nothing claims
   expect(promoted.stderr).toBe("");
   const lines = vi.spyOn(console, "log");
   const { outs } = await traffic.update("traffic", left.outputs, left.inputs);
-  const said = lines.mock.calls.flat().join("\n");
+  const printed = lines.mock.calls.flat().join("\n");
   lines.mockRestore();
   left.outputs = outs;
   expect(outs).toMatchObject({
@@ -116,7 +116,7 @@ test("a person who promotes it is recorded as having approved it: nothing claims
     promoted: [{ step: 1, weightBp: 10_000, by: expect.stringMatching(/^[\w-]{43}$/) }],
   });
   expect(outs.promoted[0]?.outcome).not.toBe("pass");
-  expect(said).toMatch(/COMPLETED battle 100 % \S+ \(promoted by hand, not judged good: /);
+  expect(printed).toMatch(/COMPLETED battle 100 % \S+ \(promoted by hand, not judged good: /);
   const { letThrough, promoted: steps } = outs;
   expect(await approvalOf(outs.scope, outs.release)).toEqual({ letThrough, promoted: steps });
   // A later run that finds it does not claim it, and forgets nothing.

@@ -262,10 +262,10 @@ describe("a person's command", () => {
 
   it.each(["pause", "abort", "promote"] as const)("%s works while a step is watched", async (command) => {
     const stage = new Stage().steady();
-    let said = false;
+    let hasSent = false;
     stage.before = (_n, kind) => {
-      if (said || kind !== "look" || stage.router.table?.mode !== "rollout") return;
-      said = true;
+      if (hasSent || kind !== "look" || stage.router.table?.mode !== "rollout") return;
+      hasSent = true;
       stage.router.say(command);
     };
     const wanted = stage.wanted({ trafficStrategy: "CANARY" });

@@ -167,9 +167,9 @@ export function deployKilled(
       if (what === "with its pulumi") signalAll(commands, "SIGKILL");
       else {
         // Its pulumi may live: the next command reports it, or finds that everything was repaired.
-        const beside = await fleet.deploy();
-        if (beside.code !== 0 && !commands.some((owner) => beside.text.includes(`pid ${owner}`)))
-          broken.push(`the owner ${commands} is not named: ${beside.text.slice(-500)}`);
+        const next = await fleet.deploy();
+        if (next.code !== 0 && !commands.some((owner) => next.text.includes(`pid ${owner}`)))
+          broken.push(`the owner ${commands} is not named: ${next.text.slice(-500)}`);
         await until(async () => (await fleet.commands()).length === 0);
       }
       await ended;

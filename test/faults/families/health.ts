@@ -56,9 +56,9 @@ export function badCode(name: string): FaultCase {
       if (!says && result.errors.length > 0) broken.push(...failuresOf("up", result));
       // The time-out of the verdict, one interval, and the rest of the run.
       if (seconds > 8 + 0.2 + 15) broken.push(`the verdict took ${seconds.toFixed(1)} s`);
-      const mended = edited(spec, ["battle"], { slow: 1 });
-      const back = await lab.recovering(() => new Engine(mended).up());
-      return [...broken, ...failuresOf("after the mend", back), ...(await lab.check(mended, net))];
+      const fixed = edited(spec, ["battle"], { slow: 1 });
+      const back = await lab.recovering(() => new Engine(fixed).up());
+      return [...broken, ...failuresOf("after the fix", back), ...(await lab.check(fixed, net))];
     },
   };
 }

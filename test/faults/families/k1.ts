@@ -70,7 +70,7 @@ export function killedInDestroy(crashAt: string): FaultCase {
         ...(died.signal === "SIGKILL" ? [] : failuresOf("destroy", died.result, died.text)),
         ...failuresOf("recovery", back.result, back.text),
         ...live.map(({ tags }) => `${tags.Name} is not retired`),
-        ...failuresOf("the fleet anew", again),
+        ...failuresOf("the fleet again", again),
         ...(await lab.check(spec, net)),
       ];
     },

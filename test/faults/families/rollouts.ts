@@ -246,8 +246,8 @@ function killedGoingBack(points: readonly string[]): FaultCase {
         stage.battle("local faulty = true", "local faulty = false");
         stage.take("battle", battle);
         stage.take("shop", shop);
-        const mended = await stage.playing(() => stage.up(INSTANT));
-        broken.push(...went(`the release before, after ${point}`, mended.got), ...mended.broken);
+        const fixed = await stage.playing(() => stage.up(INSTANT));
+        broken.push(...went(`the release before, after ${point}`, fixed.got), ...fixed.broken);
       }
       lab.counts(points.length);
       return broken;

@@ -109,7 +109,7 @@ export function nothingLeftOfTheDead(): FaultCase {
       return [
         ...failuresOf("up", first),
         ...failuresOf("destroy", gone),
-        ...failuresOf("up anew", back),
+        ...failuresOf("the next up", back),
         ...reused.map((id) => `the retired ${id} was taken again`),
         ...(await lab.check(spec, net, { wholeJournal: false })),
       ];
@@ -209,7 +209,7 @@ export function changedByHand(name: string): FaultCase {
         ...failuresOf("refresh", found),
         ...(named ? [] : [`not named: ${JSON.stringify(found.drift)}`]),
         ...others.map((at) => `a change was seen at ${at} too`),
-        ...failuresOf("the mend", back),
+        ...failuresOf("the repair", back),
         ...(Object.keys(quiet.drift).length === 0 ? [] : [`still there: ${JSON.stringify(quiet.drift)}`]),
         ...(await lab.check(spec, net, { wholeJournal: false })),
       ];
