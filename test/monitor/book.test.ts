@@ -70,7 +70,7 @@ test("an alert that returns within five minutes is the earlier one and not sent 
 
 test("an unacknowledged alert rises a level every fifteen minutes, up to CRITICAL", () => {
   const steps = [0, 10, 15, 29, 30, 45, 90].map((minute) => [minute, degraded] as const);
-  expect(play(steps).told).toEqual([
+  expect(play(steps).notifications).toEqual([
     "0 raised WARNING shop",
     "15 escalated ERROR shop",
     "30 escalated CRITICAL shop",
@@ -78,7 +78,7 @@ test("an unacknowledged alert rises a level every fifteen minutes, up to CRITICA
   const { book } = play([[0, degraded]]);
   const known = acknowledge(book, "alert-1", "ann", MINUTE);
   expect(known.alerts).toMatchObject([{ state: "ACKNOWLEDGED", acknowledgedBy: "ann" }]);
-  expect(play(steps.slice(1), known).told).toEqual([]);
+  expect(play(steps.slice(1), known).notifications).toEqual([]);
 });
 
 test("a silence applies to a type or one source, until its time", () => {
@@ -87,11 +87,11 @@ test("a silence applies to a type or one source, until its time", () => {
     [1, offline(), offline(true, "bank")],
     [11, offline()],
   ] as const;
-  expect(play(steps, quiet).told).toEqual(["1 raised CRITICAL bank", "11 raised CRITICAL shop"]);
-  expect(play(steps, silence(EMPTY_BOOK, { type: "PROCESS_OFFLINE", until: 10 * MINUTE })).told).toEqual([
+  expect(play(steps, quiet).notifications).toEqual(["1 raised CRITICAL bank", "11 raised CRITICAL shop"]);
+  expect(play(steps, silence(EMPTY_BOOK, { type: "PROCESS_OFFLINE", until: 10 * MINUTE })).notifications).toEqual([
     "11 raised CRITICAL shop",
   ]);
-  expect(play(steps, unsilence(quiet, { type: "PROCESS_OFFLINE", source: "shop" })).told).toContain(
+  expect(play(steps, unsilence(quiet, { type: "PROCESS_OFFLINE", source: "shop" })).notifications).toContain(
     "1 raised CRITICAL shop",
   );
   const { book } = play([[0, degraded]]);

@@ -179,7 +179,7 @@ describe("the library's work after a handler", () => {
 });
 
 test.each([
-  ["a text", "oops", { success: true, data: "oops" }],
+  ["a string", "oops", { success: true, data: "oops" }],
   ["a number", "7", { success: true, data: 7 }],
   ["a list", "[1,2]", { success: true, data: [1, 2] }],
   ["nothing", "", { success: true, data: "" }],
