@@ -96,7 +96,7 @@ test("a silence applies to a type or one source, until its time", () => {
   );
   const { book } = play([[0, degraded]]);
   expect(
-    play([[20, degraded]], silence(book, { type: "PROCESS_DEGRADED", until: 30 * MINUTE })).told,
+    play([[20, degraded]], silence(book, { type: "PROCESS_DEGRADED", until: 30 * MINUTE })).notifications,
   ).toEqual([]);
 });
 
