@@ -111,7 +111,7 @@ describe("a spawn whose post was not answered", () => {
     expect(units.posted).toHaveLength(1);
   });
 
-  test("may still be on its way: asks a scheduler that does not know it yet again", async () => {
+  test("may still be on its way: a scheduler that does not know it yet is asked again", async () => {
     posted(
       "reset",
       () => absent,
@@ -190,7 +190,7 @@ describe("a spawn of an earlier run", () => {
   });
 });
 
-test("posts a spawn once that is requested twice at the same time", async () => {
+test("a spawn that is requested twice at the same time is posted once", async () => {
   units.script(async ({ endpoint }) => {
     if (endpoint === "mu.post") await new Promise((done) => setTimeout(done, 50));
     return undefined;
@@ -320,7 +320,7 @@ describe("a message that is uploaded and assigned", () => {
   });
 });
 
-test("does not upload again what the gateway shows from an earlier run", async () => {
+test("an upload of an earlier run that the gateway shows is not sent again", async () => {
   const through = connectLegacy({
     endpoints: { ...units.endpoints, uploadUrl: units.endpoints.gatewayUrl },
     ...{ wallet, journal, limits },

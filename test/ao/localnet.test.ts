@@ -46,7 +46,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-test("spawns a process, sends to it, queries it, finds it and reads it back", async () => {
+test("the port spawns a process, sends to it, queries it, finds it and reads it back", async () => {
   const module = network.modules.aos ?? "";
   await ao.preflight({ module }, budget());
   const input = {
@@ -93,7 +93,7 @@ test("spawns a process, sends to it, queries it, finds it and reads it back", as
   expect((await evaluate("return tostring(X)", "eval-5")).output).toBe("2");
 }, 60_000);
 
-test("reports a stranger's Eval, which succeeds without effect, as not executed", async () => {
+test("a stranger's Eval, which succeeds without effect, is recognized as not executed", async () => {
   const stranger = await makeWallet();
   const result = await evaluate("X = 'taken'", "stranger", await connect(stranger));
   expect(result.error).toBeUndefined();

@@ -110,7 +110,7 @@ describe("a journal that another process holds", () => {
   });
 });
 
-test("stops on a full disk, loses nothing and leaves no partial record", async () => {
+test("the journal stops on a full disk, loses nothing and leaves no partial record", async () => {
   const limited = spawn(
     "sh",
     ["-c", `ulimit -f 100; exec "$0" "$@"`, process.execPath, "--no-warnings", script, "fill", path],

@@ -193,7 +193,7 @@ test("awaitReady waits for the result of the boot", async () => {
   expect(units.requests.map(({ path }) => path)).toEqual(Array(2).fill(`/cu/result/${P}?process-id=${P}`));
 });
 
-test("never exceeds a unit's limit of concurrent calls", async () => {
+test("a client never exceeds a unit's limit of concurrent calls", async () => {
   let now = 0;
   let most = 0;
   units.script(async ({ endpoint }) => {

@@ -32,7 +32,7 @@ describe("the relation of an outbox message to a request", () => {
   });
 });
 
-test("prefers a reply that names the request, in the request's own evaluation; requires the name in any other", () => {
+test("a reply that names the request is preferred in the request's own evaluation, and required in any other", () => {
   const timeout = outMessage({ "Correlation-Id": "c0", Action: "Error-Response" });
   const plain = outMessage({ Action: "Debit-Notice" });
   const named = outMessage({ "X-Reference": "7" });
@@ -42,14 +42,14 @@ test("prefers a reply that names the request, in the request's own evaluation; r
   expect(replyNaming([timeout, plain], asked)).toBeUndefined();
 });
 
-test("prefers the reply whose action is the expected one", () => {
+test("of several replies the one with the expected action is used", () => {
   const first = outMessage({ Action: "Debit-Notice", "X-Reference": "7" });
   const answer = outMessage({ Action: "Move-Response", "X-Reference": "7" });
   expect(replyAmong([first, answer], asked)).toBe(answer);
   expect(replyAmong([first], asked)).toBe(first);
 });
 
-test("counts only aos' own announcement of the sender's message as the inbox", () => {
+test("only aos' own announcement of the sender's message counts as the inbox", () => {
   const output = `New Message From us_..._ _: Action = Move`;
   expect(looksLikeInbox({ output: "New Message From us_...___: Action = Move" }, US)).toBe(true);
   expect(looksLikeInbox({ output: "New Message From abc...xyz: Action = Move" }, US)).toBe(false);

@@ -68,7 +68,7 @@ test.each<[string, Placed, Reply, boolean]>([
     { json: { page_info: { has_next_page: false }, edges: [] } },
     false,
   ],
-])("reads from the scheduler's answer whether it has %s", async (_, item, reply, expected) => {
+])("the scheduler's answer tells whether it has %s", async (_, item, reply, expected) => {
   says(reply);
   expect(await schedulers().has(item, budgetOf(5))).toBe(expected);
 });
@@ -83,12 +83,12 @@ test.each<[string, Placed, Reply]>([
   ["another server answers", message, { text: "<h1>It works!</h1>" }],
   ["the list is refused", assigned, { status: 400, json: { error: "missing field `process-id`" } }],
   ["the connection breaks", spawn, "reset"],
-])("draws no conclusion while %s", async (_, item, reply) => {
+])("nothing is concluded while %s", async (_, item, reply) => {
   says(reply);
   await expect(schedulers().has(item, budgetOf(5))).rejects.toMatchObject({ transient: true });
 });
 
-test("reads the list of assignments to its end, naming the process", async () => {
+test("the list of assignments is read to its end, with the process named", async () => {
   const pages = [entry("x", null), entry(ID, null)].map((node, n) => ({
     page_info: { has_next_page: n === 0 },
     edges: [{ cursor: `${n + 7}`, node }],
@@ -103,7 +103,7 @@ test("reads the list of assignments to its end, naming the process", async () =>
   expect(paths.map(({ searchParams }) => searchParams.get("from"))).toEqual(["400000", "7"]);
 });
 
-test("looks a scheduler up once, by the location that it published", async () => {
+test("a scheduler is looked up once, by the location that it published", async () => {
   const asked: unknown[] = [];
   units.script(({ endpoint, body }) => {
     if (endpoint !== "graphql") return undefined;
@@ -118,7 +118,7 @@ test("looks a scheduler up once, by the location that it published", async () =>
   expect(units.count("su.process")).toBe(2);
 });
 
-test("looks a scheduler up again when its old address does not answer", async () => {
+test("a scheduler is looked up again when its old address does not answer", async () => {
   const urls = ["http://127.0.0.1:9", `${units.endpoints.gatewayUrl}/su`];
   units.script(({ endpoint, nth }) =>
     endpoint === "graphql" ? { json: page([location(OTHER, urls[nth - 1] ?? "")]) } : undefined,
@@ -129,7 +129,7 @@ test("looks a scheduler up again when its old address does not answer", async ()
   expect(await found.has(item, budgetOf(5))).toBe(false);
 });
 
-test("asks the scheduler of the message's own process", async () => {
+test("a message is looked up at the scheduler of its own process", async () => {
   units.script(({ endpoint, body }) => {
     if (endpoint !== "graphql") return undefined;
     const { ids } = JSON.parse(body.toString("utf8")).variables;
@@ -140,7 +140,7 @@ test("asks the scheduler of the message's own process", async () => {
   expect(units.requests.map(({ endpoint }) => endpoint)).toEqual(["graphql", "graphql", "su.message"]);
 });
 
-test("fails for a scheduler without a location, and says what to set", async () => {
+test("a scheduler without a location is an error that says what to set", async () => {
   units.script(({ endpoint }) => (endpoint === "graphql" ? { json: page([]) } : undefined));
   const lost = schedulers("").has({ ...spawn, scheduler: OTHER }, budgetOf(5));
   await expect(lost).rejects.toMatchObject({

@@ -47,7 +47,7 @@ describe("keeps every digit", () => {
   });
 });
 
-test("compares exact numbers by all their digits", () => {
+test("exact numbers are compared by all their digits", () => {
   const big = parseJson(BIG);
   expect(isExactNumber(big)).toBe(true);
   expect(isExactNumber({ rawJSON: BIG })).toBe(false);

@@ -65,7 +65,7 @@ class Live {
   }
 }
 
-test("boots and evaluates every packaged image, more of them than instances are kept", async () => {
+test("the evaluator boots and evaluates every packaged image, more of them than instances are kept", async () => {
   const evaluator = evaluatorWith({ workers: 1 });
   const lives = images.map(({ id }, index) => new Live(evaluator, "pqrst"[index] ?? "u", id));
   for (const live of lives) {
@@ -77,7 +77,7 @@ test("boots and evaluates every packaged image, more of them than instances are 
   for (const live of lives) expect(await live.eval("return X")).toMatch(/(^|\n)20$/);
 });
 
-test("isolates processes that share an instance", async () => {
+test("the evaluator isolates processes that share an instance", async () => {
   const evaluator = evaluatorWith({ workers: 1 });
   const [a, b] = [new Live(evaluator, "a"), new Live(evaluator, "b")];
   await a.boot();
@@ -91,7 +91,7 @@ test("isolates processes that share an instance", async () => {
   expect(await a.eval("return #SECRET")).toBe("3000000");
 });
 
-test("makes the same memory from the same messages in any evaluator", async () => {
+test("any evaluator makes the same memory from the same messages", async () => {
   const run = async (evaluator: Evaluator) => {
     const live = new Live(evaluator, "p");
     await live.boot();
@@ -110,7 +110,7 @@ test("makes the same memory from the same messages in any evaluator", async () =
   expect(a).toEqual(b);
 });
 
-test("ends an endless evaluation after its time, and the process continues unchanged", async () => {
+test("an endless evaluation ends after its time, and the process continues unchanged", async () => {
   const live = new Live(evaluatorWith({ workers: 1, timeoutSeconds: 4 }), "p");
   await live.boot();
   await live.eval("X = 1");
@@ -118,7 +118,7 @@ test("ends an endless evaluation after its time, and the process continues uncha
   expect(await live.eval("return X")).toBe("1");
 });
 
-test("reports a memory that exceeds the image's limit as an error", async () => {
+test("a memory that exceeds the image's limit is an error", async () => {
   const live = new Live(evaluatorWith({ workers: 1 }), "p");
   await live.boot();
   expect(
@@ -127,11 +127,11 @@ test("reports a memory that exceeds the image's limit as an error", async () => 
   expect(await live.eval("return tostring(X)")).toBe("nil");
 });
 
-test("returns no result for an unknown module", async () => {
+test("an unknown module gives no result", async () => {
   await expect(new Live(evaluatorWith(), "p", "m".repeat(43)).boot()).rejects.toThrow("was not found");
 });
 
-test("ends with evaluations that wait for a thread", async () => {
+test("evaluations that wait for a thread end with the evaluator", async () => {
   const evaluator = evaluatorWith({ workers: 1 });
   const lives = ["p", "q", "r"].map((letter) => new Live(evaluator, letter));
   const boots = lives.map((live) => live.boot().then(String, (error: Error) => error.message));

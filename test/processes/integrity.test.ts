@@ -89,7 +89,7 @@ describe.each(["aos2_0_1.wasm", "aos2_0_3.wasm", "aos2_0_6.wasm"])("%s", (image)
     base = await boot("plain", { source: PLAIN, image });
   }, 60_000);
 
-  test("reports no legitimate change: the program's own changes, awaited answers, Evals that read", async () => {
+  test("an integrity check reports no legitimate change: the program's own changes, awaited answers, Evals that read", async () => {
     const p = await base.clone();
     for (const Action of ["Grow", "Once", "Grown", "Ask", "Shrink", "Legacy", "Nothing"]) {
       await p.send({ From: address("user"), Action });
@@ -105,7 +105,7 @@ describe.each(["aos2_0_1.wasm", "aos2_0_3.wasm", "aos2_0_6.wasm"])("%s", (image)
 
   // One image runs every row; images differ only in how aos makes its own handlers.
   test.each(BY_HAND.filter((_, n) => image === "aos2_0_3.wasm" || n < 4))(
-    "reports %s as UNHEALTHY, and the same load repairs it",
+    "it reports %s as UNHEALTHY, and the same load repairs it",
     async (_, lua, expected) => {
       const p = await base.clone();
       const before = await p.value("#Handlers.list");
@@ -126,7 +126,7 @@ describe.each(["aos2_0_1.wasm", "aos2_0_3.wasm", "aos2_0_6.wasm"])("%s", (image)
     },
   );
 
-  test("no longer reports what was undone by hand", async () => {
+  test("it no longer reports what was undone by hand", async () => {
     const p = await base.clone();
     await p.eval('Kept = Transfer; Transfer = nil; Handlers.prepend("hack", { Action = "X" }, print)');
     expect(await changed(p)).toEqual(["FUNCTION GONE Transfer", "HANDLER ADDED hack"]);
@@ -134,7 +134,7 @@ describe.each(["aos2_0_1.wasm", "aos2_0_3.wasm", "aos2_0_6.wasm"])("%s", (image)
     expect(await changed(p)).toEqual([]);
   });
 
-  test("cannot answer without the fleet's own handler, and the same load repairs it", async () => {
+  test("it cannot answer without the fleet's own handler, and the same load repairs that", async () => {
     const p = await base.clone();
     await p.eval('Handlers.remove("fleet")');
     const info = await p.send({ From: OWNER, Action: "Info" });
@@ -146,7 +146,7 @@ describe.each(["aos2_0_1.wasm", "aos2_0_3.wasm", "aos2_0_6.wasm"])("%s", (image)
   });
 });
 
-test("reports changed declarations of a fleet program: actions, checks and invariants", async () => {
+test("an integrity check reports changed declarations of a fleet program: actions, checks and invariants", async () => {
   const p = await boot("counter", { source: COUNTER });
   await p.eval('require("fleet").on("PING", {}, function() return { pong = "hand" } end)');
   await p.eval('require("fleet").on("NEW", {}, function() return {} end)');

@@ -6,7 +6,7 @@ const STRANGER = address("stranger");
 const probe = (world: World, data: object = {}) =>
   world.send("coordinator", { From: OWNER, Action: "PROBE_PEERS", Data: data });
 
-test("calls every wired peer, and reports which process answered under which name", async () => {
+test("a probe calls every wired peer, and reports which process answered under which name", async () => {
   const world = await fleet(["coordinator", "shop", "pokemon"], {
     peers: { coordinator: ["shop", "pokemon"], shop: [], pokemon: [] },
   });

@@ -24,7 +24,7 @@ async function foreign(): Promise<string> {
   return id;
 }
 
-it("takes over a process by its id, and by its name", async () => {
+it("a member adopts a process by its id, and by its name", async () => {
   stack = await simulatedStack();
   const old = await createProcess(await stack.inputs("old"));
   const byId = await createProcess(await stack.inputs("battle", {}, { adopt: old.processId }));
@@ -33,7 +33,7 @@ it("takes over a process by its id, and by its name", async () => {
   expect(stack.net.oracle.counts().processes).toBe(1);
 });
 
-it("lists the candidates when several processes have the name", async () => {
+it("an adoption by name lists the candidates when there are several", async () => {
   stack = await simulatedStack();
   const one = await createProcess(await stack.inputs("old"));
   const other = await simulatedStack({ net: stack.net });
@@ -44,7 +44,7 @@ it("lists the candidates when several processes have the name", async () => {
   for (const { processId } of [one, two]) expect(String(error)).toContain(processId);
 });
 
-it("refuses what it cannot upgrade, and sends nothing to it", async () => {
+it("an adoption refuses what it cannot upgrade, and sends nothing to it", async () => {
   stack = await simulatedStack();
   const theirs = await foreign();
   const retired = await createProcess(await stack.inputs("old"));

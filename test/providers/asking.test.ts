@@ -29,7 +29,7 @@ describe("a control message", () => {
   });
 });
 
-test("accepts a plain program's reply in its own shape", async () => {
+test("a call accepts a plain program's reply in its own shape", async () => {
   const one = session(({ tags }) => ({
     messages: [TIMEOUT, toUs({ "X-Reference": tags.Reference ?? "" }, "222")],
   }));

@@ -26,7 +26,7 @@ const noResultOfLoads = () =>
 
 const log = () => readFile(join(stack.scope.build, "logs", "deploy_output.txt"), "utf8").catch(() => "");
 
-it("is awaited like any other load, reported, and never sent again", async () => {
+it("a load of an earlier run is awaited like any other, reported, and never sent again", async () => {
   stack = await simulatedStack();
   const first = await createProcess(await stack.inputs("battle"));
   // The next run knows of it only from the journal.
@@ -43,7 +43,7 @@ it("is awaited like any other load, reported, and never sent again", async () =>
   expect(stack.evalsOf("battle")).toBe(1);
 }, 60_000);
 
-it("is not sent again by a run that times out before the result exists", async () => {
+it("such a load is not sent again by a run that times out before the result exists", async () => {
   stack = await simulatedStack();
   const first = await createProcess(await stack.inputs("battle"));
   await endRun();
@@ -58,7 +58,7 @@ it("is not sent again by a run that times out before the result exists", async (
   expect(stack.evalsOf("battle")).toBe(1);
 });
 
-it("is not awaited if it never arrived", async () => {
+it("such a load is not awaited if it never arrived", async () => {
   stack = await simulatedStack();
   const made = await createProcess(await stack.inputs("battle"));
   stack.net.faults.add({ on: "mu.message", match: isLoad, fault: { kind: "reset" } });

@@ -103,7 +103,7 @@ async function emergency({ fleet }: ReturnType<typeof world>, ways: readonly Mem
   return switchBack(fleet, traffic, target, ways, state, async () => {});
 }
 
-it("switches all services in one message, and the others keep theirs", async () => {
+it("an emergency rollback switches all services in one message, and the others keep theirs", async () => {
   const made = world({ table: green });
   const { ao } = made;
   const switched = await emergency(made, [warm("battle"), warm("shop")]);
@@ -124,7 +124,7 @@ it("switches all services in one message, and the others keep theirs", async () 
   });
 });
 
-it("aborts a running rollout in one message if its proven table is that release", async () => {
+it("it aborts a running rollout in one message if its proven table is that release", async () => {
   const proven = tableOf(target.releaseHash, "steady", [route("shop-old", OLD)], [route("battle-old", OLD)]);
   const half = [route("battle-old", OLD, 5000), route("battle", NEW, 5000)];
   const table = tableOf(green.release, "rollout", [route("shop-old", OLD)], half);
@@ -135,7 +135,7 @@ it("aborts a running rollout in one message if its proven table is that release"
   expect(JSON.parse(ao.sent[1]?.data ?? "")).toEqual({ command: "abort", release: green.release });
 });
 
-it("proves a revision first if the router no longer has its proof", async () => {
+it("it proves a revision first if the router no longer has its proof", async () => {
   const made = world({ table: green }, new Set());
   const { ao } = made;
   const switched = await emergency(made, [warm("battle")]);
@@ -154,7 +154,7 @@ it("proves a revision first if the router no longer has its proof", async () => 
   });
 });
 
-it("does not abort a rollout that moves other services too: those keep their shares", async () => {
+it("it does not abort a rollout that moves other services too: those keep their shares", async () => {
   const proven = tableOf(target.releaseHash, "steady", [route("shop-old", OLD)], [route("battle-old", OLD)]);
   const [shop, battle] = [route("shop", NEW), route("battle", NEW)];
   const made = world({ table: tableOf(green.release, "rollout", [shop], [battle]), proven });
@@ -164,7 +164,7 @@ it("does not abort a rollout that moves other services too: those keep their sha
   expect([services.shop?.routes, services.battle?.routes]).toEqual([[shop], [route("battle-old", OLD)]]);
 });
 
-it("leaves a member whose state must be handed over first, unless the state is given up: then its old process accepts requests again", async () => {
+it("it leaves a member whose state must be handed over first, unless the state is given up: then its old process accepts requests again", async () => {
   const staying = world({ table: green });
   await emergency(staying, [warm("shop", { carries: true, drains: true }), warm("battle")]);
   const { services } = SetTrafficSchema.parse(JSON.parse(staying.ao.sent[1]?.data ?? ""));
@@ -179,7 +179,7 @@ it("leaves a member whose state must be handed over first, unless the state is g
   expect(given.ao.sent[1]).toMatchObject({ processId: idOf("shop-old"), tags: { Epoch: "7" } });
 });
 
-it("reads a table again if it changed in the meantime", async () => {
+it("it reads a table again if it changed in the meantime", async () => {
   const made = world({ table: green });
   const state = await routerState(made.fleet, traffic);
   const switched = await emergency(made, [warm("battle")], { ...state, serial: 3 });
@@ -187,7 +187,7 @@ it("reads a table again if it changed in the meantime", async () => {
   expect(actions(made.ao).slice(1)).toEqual(["SET_TRAFFIC", "GET_TRAFFIC", "SET_TRAFFIC"]);
 });
 
-it("sends the router nothing if no old process is warm, or if callers are back already", async () => {
+it("it sends the router nothing if no old process is warm, or if callers are back already", async () => {
   const none = world({ table: green });
   expect(await emergency(none, [{ name: "battle", kind: "in-place" }])).toBeUndefined();
   const back = tableOf(target.releaseHash, "steady", [route("shop-old", OLD)], [route("battle-old", OLD)]);

@@ -109,7 +109,7 @@ it("fleet rollback leaves a deployment for the one before it, validated, with a 
   expect(alerts).toContainEqual(expect.objectContaining({ type: "ROLLBACK_EXECUTED", source: second }));
 }, 600_000);
 
-it("returns to any release on a machine with only backend, wallet and network, with the command and without", async () => {
+it("fleet rollback returns to any release on a machine with only backend, wallet and network, with the command and without", async () => {
   const other = await otherMachine(project);
   const bare = await otherMachine(project);
   try {
@@ -133,7 +133,7 @@ it("returns to any release on a machine with only backend, wallet and network, w
   }
 }, 600_000);
 
-it("records config that was restored by hand in the ledger too", async () => {
+it("fleet rollback records config that was restored by hand in the ledger too", async () => {
   const type = ["--type", "PROCESS_CONFIG", "--yes"];
   ok(await fleet(project, ["config", "rollback", "counter", ...type]));
   ok(await fleet(project, ["config", "rollback", "counter", ...type]));
@@ -149,7 +149,7 @@ it("records config that was restored by hand in the ledger too", async () => {
   expect(entries).toEqual([expect.objectContaining(entry), expect.objectContaining(entry)]);
 }, 600_000);
 
-it("needs no coordinator with --manual, and reports if it does not answer", async () => {
+it("fleet rollback needs no coordinator with --manual, and reports if it does not answer", async () => {
   await (await ownerOf(project)).run(processOf(project, "deployment-coordinator"), "Handlers.list = {}");
   const refused = await back(project, "--to", second);
   expect(refused.code).toBe(1);
