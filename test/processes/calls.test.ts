@@ -110,15 +110,15 @@ describe("an overdue call is given up whoever handles the next message", () => {
     await p.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers: { friend: FRIEND } } });
     await p.eval(OWN);
     await ask(p);
-    const told = ({ messages }: SendResult) =>
+    const outcomesOf = ({ messages }: SendResult) =>
       messages
         .filter(({ Tags }) => Tags.some(({ name, value }) => name === "Correlation-Id" && value === "q"))
         .map(({ Target, Data }) => [Target, JSON.parse(Data ?? "").error?.code]);
     p.now += 20_000;
-    expect(told(await p.send(message))).toEqual([]);
+    expect(outcomesOf(await p.send(message))).toEqual([]);
     p.now += 10_000;
-    expect(told(await p.send(message))).toEqual([[STRANGER, "TIMEOUT"]]);
-    expect(told(await p.send(message))).toEqual([]);
+    expect(outcomesOf(await p.send(message))).toEqual([[STRANGER, "TIMEOUT"]]);
+    expect(outcomesOf(await p.send(message))).toEqual([]);
   });
 
   test("unless that message answers it, however late", async () => {

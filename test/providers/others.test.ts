@@ -116,14 +116,14 @@ describe("a wiring", () => {
     expect([outs, held()]).toEqual([expect.not.objectContaining({ withoutLibrary: expect.anything() }), []]);
     const more = { ...raw, withoutLibrary: ["token"] };
     expect(await wiring.diff("id", outs, more)).toMatchObject({ changes: true });
-    const { outs: told } = await wiring.update("id", outs, more);
-    expect([held(), told.hash === outs.hash]).toEqual([["token"], false]);
-    expect((await wiring.read("id", told)).props).toEqual(told);
-    expect(await wiring.diff("id", told, more)).toMatchObject({ changes: false });
+    const { outs: marked } = await wiring.update("id", outs, more);
+    expect([held(), marked.hash === outs.hash]).toEqual([["token"], false]);
+    expect((await wiring.read("id", marked)).props).toEqual(marked);
+    expect(await wiring.diff("id", marked, more)).toMatchObject({ changes: false });
     expect((await wiring.read("id", outs)).props.drift).toEqual(["peer token has no library"]);
-    const { outs: again } = await wiring.update("id", told, raw);
+    const { outs: again } = await wiring.update("id", marked, raw);
     expect([held(), again.hash]).toEqual([[], outs.hash]);
-    expect((await wiring.read("id", told)).props.drift).toEqual(["peer token has the library"]);
+    expect((await wiring.read("id", marked)).props.drift).toEqual(["peer token has the library"]);
   });
 
   it("works with a process of an earlier version, which ignores the marks", async () => {

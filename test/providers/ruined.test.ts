@@ -20,10 +20,10 @@ afterEach(async () => {
 });
 
 /** What follows is another run, with this request. */
-async function nextRun(told: Readonly<Record<string, string>> = {}): Promise<void> {
+async function nextRun(variables: Readonly<Record<string, string>> = {}): Promise<void> {
   await endRun();
   delete process.env.FLEET_REPLACE;
-  Object.assign(process.env, told);
+  Object.assign(process.env, variables);
 }
 
 async function simulated(ledger?: string): Promise<void> {

@@ -401,8 +401,8 @@ describe("fleet rollback without an option", () => {
     const ran = await rollback(["--to", "deploy-1", "--emergency"]);
     expect([ran.code, ran.runs.map(({ kind }) => kind)]).toEqual([0, ["up"]]);
     expect(ran.sent).not.toContain("LEDGER");
-    const told = ran.sent.indexOf("DEPLOYMENT_ROLLBACK");
-    expect(told).toBeGreaterThan(ran.sent.indexOf("HEALTH_CHECK"));
+    const reportedAt = ran.sent.indexOf("DEPLOYMENT_ROLLBACK");
+    expect(reportedAt).toBeGreaterThan(ran.sent.indexOf("HEALTH_CHECK"));
     const cleared = await rollback(["--clear"]);
     expect([cleared.code, cleared.set]).toEqual([0, ["rm release"]]);
   });

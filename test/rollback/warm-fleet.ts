@@ -31,7 +31,7 @@ export interface WarmFleet {
   current(): string;
   router(): Promise<TrafficState>;
   /** Messages to the router by action since the last call, except those that read. */
-  told(): Promise<Record<string, number>>;
+  takeSentToRouter(): Promise<Record<string, number>>;
   /** AO processes on the network. */
   processes(): Promise<number>;
   /** Sells through the router; returns how much was sold. */
@@ -85,7 +85,7 @@ export async function warmFleet(): Promise<WarmFleet> {
       const owner = await newPlayer(await networkOf(project), project.json(".fleet/dev-wallet.json"));
       return TrafficStateSchema.parse(await owner.ask(processOf(project, "coordinator"), "GET_TRAFFIC", {}));
     },
-    async told() {
+    async takeSentToRouter() {
       type Node = { message: { tags: Tag[] } | null; assignment: { tags: Tag[] } };
       type Tag = { name: string; value: string };
       const range = `process-id=${processOf(project, "coordinator")}&from-nonce=${slot - 1}&to-nonce=100000`;

@@ -54,12 +54,12 @@ export function tellStory(all: boolean): void {
 
   it("an emergency is one message to the router, which the following run counts as done", async () => {
     const [now, spawned] = [idOf("battle"), await fleet.processes()];
-    await fleet.told();
+    await fleet.takeSentToRouter();
     const ran = await fleet.back("--to", first, "--emergency");
     ok(ran);
     expect(ran.text).toContain("Callers of battle are back");
     expect(ran.text).toMatch(/traffic +COMPLETED .* \(already as declared\)/);
-    const { SET_TRAFFIC, PROVE_TARGETS, TRAFFIC_COMMAND } = await fleet.told();
+    const { SET_TRAFFIC, PROVE_TARGETS, TRAFFIC_COMMAND } = await fleet.takeSentToRouter();
     expect({ SET_TRAFFIC, PROVE_TARGETS, TRAFFIC_COMMAND }).toEqual({ SET_TRAFFIC: 1 });
     expect(await fleet.processes()).toBe(spawned);
     expect(idOf("battle")).not.toBe(now);
@@ -132,11 +132,11 @@ export function tellStory(all: boolean): void {
 
   it("aborts such a canary in an emergency, in one message", async () => {
     const [proven, current, spawned] = [idOf("battle"), fleet.current(), await fleet.processes()];
-    await fleet.told();
+    await fleet.takeSentToRouter();
     const ran = await fleet.back("--to", current, "--emergency");
     ok(ran);
     expect(ran.calls.flatMap(({ action }) => action ?? [])).toEqual(["GET_TRAFFIC", "TRAFFIC_COMMAND"]);
-    const { TRAFFIC_COMMAND, PROVE_TARGETS } = await fleet.told();
+    const { TRAFFIC_COMMAND, PROVE_TARGETS } = await fleet.takeSentToRouter();
     expect([TRAFFIC_COMMAND, PROVE_TARGETS]).toEqual([1, undefined]);
     expect(await fleet.processes()).toBe(spawned);
     await allAt(proven, "second");

@@ -35,7 +35,7 @@ export class Killed extends Error {}
 export class Stage {
   readonly router = new ReferenceRouter();
   readonly behaviours: Record<string, Behaviour> = {};
-  readonly told: { phase: Phase; detail: string }[] = [];
+  readonly reported: { phase: Phase; detail: string }[] = [];
   /** Requests that each process got since the stage was made. */
   readonly seen: Record<string, number> = {};
   /** State that was handed from one process to another. */
@@ -97,7 +97,7 @@ export class Stage {
       },
       wait: async (ms) => this.pass(ms),
       tell: async (phase, detail) => {
-        this.told.push({ phase, detail });
+        this.reported.push({ phase, detail });
       },
       slackMs: 30_000,
     };
@@ -112,7 +112,7 @@ export class Stage {
 
   /** The reported phases, without repetitions. */
   phases(): Phase[] {
-    return this.told.map(({ phase }) => phase).filter((phase, i, all) => phase !== all[i - 1]);
+    return this.reported.map(({ phase }) => phase).filter((phase, i, all) => phase !== all[i - 1]);
   }
 
   /** Time passes and callers send. */

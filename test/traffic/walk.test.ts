@@ -228,7 +228,7 @@ describe("C3: another release meanwhile", () => {
       stage.wanted({ trafficStrategy: "CANARY" }, { release: "r3", services: { battle } }),
     );
     expect(error).toBeUndefined();
-    expect(stage.told.some(({ detail }) => detail.includes("from the last proven table"))).toBe(true);
+    expect(stage.reported.some(({ detail }) => detail.includes("from the last proven table"))).toBe(true);
     expect(weights(stage)).toEqual({ c: 10_000, b: 0 });
   });
 
@@ -373,7 +373,7 @@ describe("too little data", () => {
 
 describe("the one who approved a release", () => {
   const open = /^errorRate of battle is open: green 0 faults in 0 requests/;
-  const lastLine = (stage: Stage) => stage.told.at(-1);
+  const lastLine = (stage: Stage) => stage.reported.at(-1);
 
   it("is the judge if every step was judged good", async () => {
     const stage = new Stage().steady();
@@ -411,7 +411,7 @@ describe("the one who approved a release", () => {
     expect(lastLine(stage)?.detail).toMatch(
       /\(promoted by hand, not judged good: inconclusive: errorRate of battle is open: /,
     );
-    expect(stage.told.filter(({ detail }) => detail.includes("(judged good"))).toEqual([]);
+    expect(stage.reported.filter(({ detail }) => detail.includes("(judged good"))).toEqual([]);
     // A later run finds it done, and did not approve it.
     const later = await stage.walk(wanted);
     expect(later.walk.standing).toMatchObject({ phase: "COMPLETED", letThrough: undefined });
