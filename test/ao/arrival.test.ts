@@ -261,7 +261,11 @@ describe("a message whose post was not answered", () => {
       () => ({ status: 400, json: { error: "Message or Process not found" } }),
       2,
     ],
-    ["is posted again if the scheduler does not answer: it is still one message", () => ({ status: 503, text: "busy" }), 2],
+    [
+      "is posted again if the scheduler does not answer: it is still one message",
+      () => ({ status: 503, text: "busy" }),
+      2,
+    ],
   ])("%s", async (_, scheduler, posts) => {
     units.script(({ endpoint, nth }) => {
       if (endpoint === "mu.post" && nth === 1) return "reset";

@@ -151,17 +151,20 @@ describe("evaluation", () => {
     ["UNIT_DOWN", "cannot be reached", "reset"],
     ["UNIT_SLOW", "did not answer in time", "hang"],
     ["RATE_LIMITED", "try again after 60 s", { status: 429, headers: { "retry-after": "60" } }],
-  ])("when the time is up, fails with %s and names the unit, the last answer and the time", async (code, text, reply) => {
-    ao = connect({ callSeconds: reply === "hang" ? 0.1 : 10 });
-    results(reply);
-    const refusal = ao.evaluation(
-      look,
-      budgetWhile(() => units.requests.length < 4),
-    );
-    await expect(refusal).rejects.toMatchObject({ code, transient: true });
-    await expect(refusal).rejects.toThrow(text);
-    await expect(refusal).rejects.toThrow("within 0.3 s");
-  });
+  ])(
+    "when the time is up, fails with %s and names the unit, the last answer and the time",
+    async (code, text, reply) => {
+      ao = connect({ callSeconds: reply === "hang" ? 0.1 : 10 });
+      results(reply);
+      const refusal = ao.evaluation(
+        look,
+        budgetWhile(() => units.requests.length < 4),
+      );
+      await expect(refusal).rejects.toMatchObject({ code, transient: true });
+      await expect(refusal).rejects.toThrow(text);
+      await expect(refusal).rejects.toThrow("within 0.3 s");
+    },
+  );
 
   test("obeys Retry-After, in seconds", async () => {
     results({ status: 429, headers: { "retry-after": "1" } }, ok("right"));

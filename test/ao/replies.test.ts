@@ -16,7 +16,11 @@ describe("the relation of an outbox message to a request", () => {
     ["a reply that names the request's id", outMessage({ "Correlation-Id": "m1" }), "ours"],
     ["aos' msg.reply", outMessage({ "X-Reference": "7", Reference: "12" }), "ours"],
     ["a message that names nothing", outMessage({ Reference: "12" }), "unnamed"],
-    ["a message that names nothing, with empty tags", outMessage({ "Correlation-Id": "", "X-Reference": "" }), "unnamed"],
+    [
+      "a message that names nothing, with empty tags",
+      outMessage({ "Correlation-Id": "", "X-Reference": "" }),
+      "unnamed",
+    ],
     ["a reply to another call", outMessage({ "Correlation-Id": "c2", Action: "Error-Response" }), "other"],
     ["aos' reply to another message", outMessage({ "X-Reference": "8" }), "other"],
     ["a message to somebody else", outMessage({ "Correlation-Id": "c1" }, "them"), "other"],

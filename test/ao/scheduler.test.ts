@@ -62,12 +62,7 @@ test.each<[string, Placed, Reply, boolean]>([
     },
     true,
   ],
-  [
-    "a missing assignment",
-    assigned,
-    { json: { page_info: { has_next_page: false }, edges: [] } },
-    false,
-  ],
+  ["a missing assignment", assigned, { json: { page_info: { has_next_page: false }, edges: [] } }, false],
 ])("the scheduler's answer tells whether it has %s", async (_, item, reply, expected) => {
   says(reply);
   expect(await schedulers().has(item, budgetOf(5))).toBe(expected);

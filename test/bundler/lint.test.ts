@@ -65,17 +65,20 @@ describe("what cannot be loaded fails the plan", () => {
     ["\nprint((1 + 2)", "main.lua:2:14", "(", 2, ")"],
     ['Handlers.add("a", function(m)\n  m.reply({})\n', "main.lua:3:1", "function", 1, "end"],
     ["-- end ] }\nlocal s = 'end' if a then", "main.lua:2:26", "if", 2, "end"],
-  ])("a file that ends too early reports what is open, and where: %j", async (text, at, word, line, awaited) => {
-    const [problem] = await problems({ "main.lua": text });
-    expect(problem).toMatchObject({
-      code: "LUA_SYNTAX",
-      at,
-      what: `main.lua is not valid Lua 5.3: '${awaited}' expected near '<eof>'.`,
-      got: "the end of the file",
-      expected: `'${awaited}' to close '${word}' at main.lua:${line}: ${text.split("\n")[line - 1]?.trim()}`,
-      remedy: expect.stringContaining(`'${word}' of line ${line}`),
-    });
-  });
+  ])(
+    "a file that ends too early reports what is open, and where: %j",
+    async (text, at, word, line, awaited) => {
+      const [problem] = await problems({ "main.lua": text });
+      expect(problem).toMatchObject({
+        code: "LUA_SYNTAX",
+        at,
+        what: `main.lua is not valid Lua 5.3: '${awaited}' expected near '<eof>'.`,
+        got: "the end of the file",
+        expected: `'${awaited}' to close '${word}' at main.lua:${line}: ${text.split("\n")[line - 1]?.trim()}`,
+        remedy: expect.stringContaining(`'${word}' of line ${line}`),
+      });
+    },
+  );
 
   test("a file that ends inside an expression, a string or a comment reports that", async () => {
     const ends = async (text: string) => {

@@ -33,7 +33,10 @@ interface Table {
 }
 
 /** A fleet whose router splits `calc` so; the processes in `ill` lack a handler. */
-function behaving({ shares = { [NEW]: 5000, [OLD]: 5000 }, testers, mirror }: Table, unhealthy: readonly string[]) {
+function behaving(
+  { shares = { [NEW]: 5000, [OLD]: 5000 }, testers, mirror }: Table,
+  unhealthy: readonly string[],
+) {
   const behave: Behaviour = ({ processId, action, data }) => {
     if (action === "GET_TRAFFIC") {
       const routes = Object.entries(shares).map(([id, weightBp]) => ({
@@ -80,7 +83,10 @@ beforeEach(() => {
 });
 
 async function opened(table: Table = {}, unhealthy: readonly string[] = []): Promise<FleetSession> {
-  const made = fakeFleet(fakeAo(behaving(table, unhealthy)), [member("gate"), member("calc", { processId: NEW })]);
+  const made = fakeFleet(fakeAo(behaving(table, unhealthy)), [
+    member("gate"),
+    member("calc", { processId: NEW }),
+  ]);
   const scope = ScopeSchema.parse({ project: "p", stack: "dev", home, build: join(home, "build") });
   const session = { ...made.session, scope };
   const old = { processId: OLD, generation: 1, version: "1.0.0", sourceHash: OTHER, health: "HEALTHY" };
@@ -93,8 +99,16 @@ const history = { latest: async () => undefined, range: async () => [] } as unkn
 describe("the revisions that are read", () => {
   test.each<[string, Table, string[]]>([
     ["are both halves of a split", {}, [half]],
-    ["include a canary next to the revision with most traffic", { shares: { [NEW]: 9500, [OLD]: 500 } }, [half]],
-    ["include one that gets testers only, without a share", { shares: { [NEW]: 10_000 }, testers: TESTED }, [tested]],
+    [
+      "include a canary next to the revision with most traffic",
+      { shares: { [NEW]: 9500, [OLD]: 500 } },
+      [half],
+    ],
+    [
+      "include one that gets testers only, without a share",
+      { shares: { [NEW]: 10_000 }, testers: TESTED },
+      [tested],
+    ],
     ["exclude one without a share", { shares: { [NEW]: 10_000, [OLD]: 0 } }, []],
     ["exclude one whose answers nobody gets", { shares: { [NEW]: 10_000 }, mirror: COPY }, []],
   ])("%s", async (_, table, names) => {

@@ -125,10 +125,13 @@ describe("a member without the library", () => {
     [{ state: { globals: ["Balances"] } }, "state", "{ globals: [Balances] }"],
     [{ state: "partitioned" }, "state", "partitioned"],
     [{ trafficKey: "tag:Player" }, "trafficKey", "tag:Player"],
-  ])("is refused with %j: without the library no state is handed over and no callers are split", async (token, field, got) => {
-    const { problems } = await plan({ lib: false, ...token });
-    expect(problems).toMatchObject([{ code: "LIB_REQUIRED", at: `processes.token.${field}`, got }]);
-  });
+  ])(
+    "is refused with %j: without the library no state is handed over and no callers are split",
+    async (token, field, got) => {
+      const { problems } = await plan({ lib: false, ...token });
+      expect(problems).toMatchObject([{ code: "LIB_REQUIRED", at: `processes.token.${field}`, got }]);
+    },
+  );
 
   it("may declare that it keeps nothing; the warning about locals says what it can do itself", async () => {
     expect((await plan({ lib: false, state: "none" })).problems).toEqual([]);

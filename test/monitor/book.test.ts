@@ -29,7 +29,9 @@ function play(steps: readonly (readonly [minute: number, ...Judgement[]])[], fro
   for (const [minute, ...judgements] of steps) {
     const result = apply(book, judgements, minute * MINUTE);
     book = result.book;
-    notifications.push(...result.changes.map(({ kind, alert }) => `${minute} ${kind} ${alert.level} ${alert.source}`));
+    notifications.push(
+      ...result.changes.map(({ kind, alert }) => `${minute} ${kind} ${alert.level} ${alert.source}`),
+    );
   }
   return { book, notifications };
 }
@@ -57,7 +59,11 @@ test("an alert that returns within five minutes is the earlier one and not sent 
     [5, offline()],
     [7, offline()],
   ]);
-  expect(notifications).toEqual(["0 raised CRITICAL shop", "1 resolved CRITICAL shop", "7 raised CRITICAL shop"]);
+  expect(notifications).toEqual([
+    "0 raised CRITICAL shop",
+    "1 resolved CRITICAL shop",
+    "7 raised CRITICAL shop",
+  ]);
   expect(book.alerts).toHaveLength(1);
   expect(
     play([
@@ -88,9 +94,9 @@ test("a silence applies to a type or one source, until its time", () => {
     [11, offline()],
   ] as const;
   expect(play(steps, quiet).notifications).toEqual(["1 raised CRITICAL bank", "11 raised CRITICAL shop"]);
-  expect(play(steps, silence(EMPTY_BOOK, { type: "PROCESS_OFFLINE", until: 10 * MINUTE })).notifications).toEqual([
-    "11 raised CRITICAL shop",
-  ]);
+  expect(
+    play(steps, silence(EMPTY_BOOK, { type: "PROCESS_OFFLINE", until: 10 * MINUTE })).notifications,
+  ).toEqual(["11 raised CRITICAL shop"]);
   expect(play(steps, unsilence(quiet, { type: "PROCESS_OFFLINE", source: "shop" })).notifications).toContain(
     "1 raised CRITICAL shop",
   );

@@ -69,18 +69,21 @@ test.each([
   ["MONITORING_CONFIG", { healthCheckInterval: 0 }, ["configData.healthCheckInterval"]],
   ["NO_CONFIG", {}, ["configType"]],
   ["LOGGING_CONFIG", [{ logLevel: "INFO" }], ["configData"]],
-])("%s refuses %j, names every problem and keeps the earlier values", async (configType, configData, paths) => {
-  const p = await base.clone();
-  await update(p, "LOGGING_CONFIG", { logLevel: "WARN" });
-  const before = await held(p);
-  const error = (await update(p, configType, configData, 2))?.error as
-    | { code: string; problems: { path: string; got: string; expected: string }[] }
-    | undefined;
-  expect(error?.code).toBe("INVALID_CONFIG");
-  expect(error?.problems.map((problem) => problem.path)).toEqual(paths);
-  for (const problem of error?.problems ?? []) expect([problem.got, problem.expected]).not.toContain("");
-  expect(await held(p)).toEqual(before);
-});
+])(
+  "%s refuses %j, names every problem and keeps the earlier values",
+  async (configType, configData, paths) => {
+    const p = await base.clone();
+    await update(p, "LOGGING_CONFIG", { logLevel: "WARN" });
+    const before = await held(p);
+    const error = (await update(p, configType, configData, 2))?.error as
+      | { code: string; problems: { path: string; got: string; expected: string }[] }
+      | undefined;
+    expect(error?.code).toBe("INVALID_CONFIG");
+    expect(error?.problems.map((problem) => problem.path)).toEqual(paths);
+    for (const problem of error?.problems ?? []) expect([problem.got, problem.expected]).not.toContain("");
+    expect(await held(p)).toEqual(before);
+  },
+);
 
 test("settings that AO cannot enforce are reported", async () => {
   const p = await base.clone();

@@ -134,7 +134,11 @@ describe("the wiring of a new revision", () => {
 
   it("is sent again for another router, even if the peers stay", async () => {
     const peers = { gate: other, door: shop.processId };
-    const withRouter = (router: string) => ({ ...raw({ peers, router }), newOnly: undefined, name: undefined });
+    const withRouter = (router: string) => ({
+      ...raw({ peers, router }),
+      newOnly: undefined,
+      name: undefined,
+    });
     const held = () =>
       (stack.net.oracle.state(battle.processId) as { fleet: { router?: string } }).fleet.router;
     const { outs } = await wiring.create(withRouter("gate"));

@@ -226,7 +226,11 @@ describe("a proof", () => {
       "it is UNHEALTHY (db: gone)",
     ],
     ["other code", { sourceHash: "evil" }, "it runs code evil, not new"],
-    ["an answer with another nonce", { nonce: "n" }, "it answered another question than the one that was asked"],
+    [
+      "an answer with another nonce",
+      { nonce: "n" },
+      "it answered another question than the one that was asked",
+    ],
     [
       "a refusal",
       { success: false, error: { code: "GONE", message: "retired", remedy: "" } },

@@ -60,12 +60,9 @@ describe("npm start's summary", () => {
     expect(text).toContain("npx fleet status");
   });
 
-  test.each(["{}", '{"processes":{}}', '{"processes":{"battle":{"processId":5}}}'])(
-    "accepts %s",
-    (json) => {
-      expect(summary(json)).toContain("Where to look next");
-    },
-  );
+  test.each(["{}", '{"processes":{}}', '{"processes":{"battle":{"processId":5}}}'])("accepts %s", (json) => {
+    expect(summary(json)).toContain("Where to look next");
+  });
 });
 
 describe("the packages", () => {

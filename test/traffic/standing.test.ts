@@ -64,7 +64,12 @@ describe("a plan with new code names every revision that loses traffic", () => {
       first,
       "bbbbbbbb (50 %)",
     ],
-    ["the one with the traffic after an abort, and not the wanted one", { [first]: 10_000 }, third, "aaaaaaaa"],
+    [
+      "the one with the traffic after an abort, and not the wanted one",
+      { [first]: 10_000 },
+      third,
+      "aaaaaaaa",
+    ],
   ])("%s", (_, shares, code, from) => {
     expect(coming(shares, second, code)).toEqual([`quote moves from ${from} to ${code.slice(0, 8)}`]);
   });

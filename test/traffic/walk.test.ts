@@ -15,30 +15,27 @@ const weights = (stage: Stage, service = "battle") =>
 const STRATEGIES: StrategyInput["trafficStrategy"][] = ["INSTANT", "GRADUAL", "CANARY", "A_B_TEST"];
 
 describe("a good release", () => {
-  test.each(STRATEGIES)(
-    "with %s ends in the guide's phases, without a lease",
-    async (trafficStrategy) => {
-      const stage = new Stage().steady();
-      const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy }));
-      expect(error).toBeUndefined();
-      expect(walk.standing.phase).toBe("COMPLETED");
-      expect(weights(stage)).toEqual(
-        trafficStrategy === "A_B_TEST" ? { g: 5000, b: 5000 } : { g: 10_000, b: 0 },
-      );
-      expect(stage.router.proven).toMatchObject({ release: "r2", mode: "steady" });
-      expect(stage.router.lease).toBeUndefined();
-      expect(walk.standing.verdict).toMatch(/^pass: .*green 0 faults in \d+ requests/);
-      const phases = stage.phases();
-      for (const [i, phase] of phases.slice(1).entries())
-        expect(FOLLOWS[phases[i] ?? "PREPARING"]).toContain(phase);
-      // Days later it is unchanged.
-      stage.pass((3 * 86_400_000) / 1000);
-      expect(stage.router.table?.release).toBe("r2");
-      const before = stage.sets;
-      expect((await stage.walk(stage.wanted({ trafficStrategy }))).error).toBeUndefined();
-      expect(stage.sets).toBe(before);
-    },
-  );
+  test.each(STRATEGIES)("with %s ends in the guide's phases, without a lease", async (trafficStrategy) => {
+    const stage = new Stage().steady();
+    const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy }));
+    expect(error).toBeUndefined();
+    expect(walk.standing.phase).toBe("COMPLETED");
+    expect(weights(stage)).toEqual(
+      trafficStrategy === "A_B_TEST" ? { g: 5000, b: 5000 } : { g: 10_000, b: 0 },
+    );
+    expect(stage.router.proven).toMatchObject({ release: "r2", mode: "steady" });
+    expect(stage.router.lease).toBeUndefined();
+    expect(walk.standing.verdict).toMatch(/^pass: .*green 0 faults in \d+ requests/);
+    const phases = stage.phases();
+    for (const [i, phase] of phases.slice(1).entries())
+      expect(FOLLOWS[phases[i] ?? "PREPARING"]).toContain(phase);
+    // Days later it is unchanged.
+    stage.pass((3 * 86_400_000) / 1000);
+    expect(stage.router.table?.release).toBe("r2");
+    const before = stage.sets;
+    expect((await stage.walk(stage.wanted({ trafficStrategy }))).error).toBeUndefined();
+    expect(stage.sets).toBe(before);
+  });
 
   it("switches all services of a release in the same message", async () => {
     const stage = new Stage().steady();
