@@ -1,9 +1,8 @@
-import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import type { Place } from "../../src/fleet/health/verdict.ts";
 import { mayReplace, saysRuined } from "../../src/fleet/members/ruined.ts";
-import { ask } from "../../src/fleet/protocol/ask.ts";
+import { tellProgress } from "../../src/fleet/protocol/deployments.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
 import { deregister } from "../../src/fleet/protocol/registry.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -36,14 +35,7 @@ export async function recordRuin(session: Session, place: Place, budget: Budget)
   if (!found) return;
   const { ledger, epoch } = found;
   const to = { name: session.scope.ledger ?? "", ...ledger, epoch };
-  const deploymentId = session.deployment.id;
-  const processes = { [name]: { status: "RUINED", processId, reason: "PROCESS_RUINED" } };
-  const progress = {
-    action: "DEPLOY_PROCESS",
-    tags: { Phase: "progress", "Deployment-Id": deploymentId },
-    data: { deployRequest: { deploymentId, processes } },
-  };
-  const anything = z.looseObject({});
-  await ask(session, { ...to, ...progress }, anything, budget);
+  const processes = { [name]: { status: "RUINED" as const, processId, reason: "PROCESS_RUINED" } };
+  await tellProgress(session, to, session.deployment.id, { processes }, budget);
   await deregister(session, to, processId, budget);
 }

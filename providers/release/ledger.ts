@@ -1,26 +1,14 @@
-import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { overruledText } from "../../src/delivery/approval.ts";
 import type { Manifest } from "../../src/fleet/members/manifest.ts";
-import { ask } from "../../src/fleet/protocol/ask.ts";
+import { completeRun } from "../../src/fleet/protocol/deployments.ts";
 import { type Info, info } from "../../src/fleet/protocol/info.ts";
-import { register, registry } from "../../src/fleet/protocol/registry.ts";
+import { type LedgerAt, register, registry } from "../../src/fleet/protocol/registry.ts";
 import { fitting, type ReleaseDocument } from "../../src/fleet/releases/document.ts";
 import { say } from "../../src/fleet/session/progress.ts";
-import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { ReleaseInputs } from "./schema.ts";
-
-const DoneSchema = z.looseObject({});
-
-/** Where the ledger is and which epoch this run has on it. */
-interface LedgerHold {
-  readonly name: string;
-  readonly processId: string;
-  readonly generation: number;
-  readonly epoch: number;
-}
 
 /**
  * Registers every member that the ledger does not know as it runs now, each with what it says of itself. A plain program says no
@@ -29,7 +17,7 @@ interface LedgerHold {
  */
 export async function registerMembers(
   session: Session,
-  ledger: LedgerHold,
+  ledger: LedgerAt,
   inputs: ReleaseInputs,
   budget: Budget,
 ): Promise<void> {
@@ -75,35 +63,13 @@ function unsaid(error: unknown): Said {
  */
 export async function finish(
   session: Session,
-  ledger: LedgerHold,
+  ledger: LedgerAt,
   manifest: Manifest & { readonly release: ReleaseDocument },
   releaseHash: string,
   budget: Budget,
 ): Promise<void> {
-  const { id } = session.deployment;
   const { approval } = manifest.release;
-  const reason = approval && overruledText(approval)?.slice(0, 500);
-  await ask(
-    session,
-    {
-      ...ledger,
-      action: "DEPLOY_PROCESS",
-      tags: {
-        Phase: "finish",
-        "Deployment-Id": id,
-        "Deployment-Key": deploymentKey(session.scope, "release"),
-      },
-      data: {
-        deployRequest: {
-          deploymentId: id,
-          status: "COMPLETED",
-          ...(reason === undefined ? {} : { reason }),
-          releaseHash,
-          manifest: fitting(manifest),
-        },
-      },
-    },
-    DoneSchema,
-    budget,
-  );
+  const reason = approval && overruledText(approval);
+  const completed = { releaseHash, manifest: fitting(manifest), reason };
+  await completeRun(session, ledger, session.deployment.id, completed, budget);
 }

@@ -8,6 +8,7 @@ import { FleetError } from "../../src/core/errors.ts";
 import { hashOf, sha256 } from "../../src/core/hash.ts";
 import { bundleIn, composeProgram } from "../../src/fleet/code/program.ts";
 import type { Manifest } from "../../src/fleet/members/manifest.ts";
+import type { LedgerEntry } from "../../src/fleet/protocol/ledger.ts";
 import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";
 import {
   documentOf,
@@ -27,7 +28,7 @@ import {
 import { describeChanges } from "../../src/operations/rollback/changes.ts";
 import { historyOfStack, whatOf } from "../../src/operations/rollback/entries.ts";
 import { globalsLeft, unreadable } from "../../src/operations/rollback/globals.ts";
-import { type LedgerEntry, type LedgerRun, runsOf } from "../../src/operations/rollback/ledger.ts";
+import { type LedgerRun, runsOf } from "../../src/operations/rollback/ledger.ts";
 import { isReachable } from "../../src/operations/rollback/migrations.ts";
 import { heldInState, mergeReleases, releaseInState } from "../../src/operations/rollback/releases.ts";
 import { pastStates } from "../../src/operations/rollback/stack.ts";

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
 import { connect } from "../../ao/connect.ts";
 import { openJournal } from "../../ao/journal/index.ts";
 import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
@@ -12,7 +11,8 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { bundleIn } from "../code/program.ts";
 import { writeAtomically } from "../files.ts";
-import { deploymentKey, type Scope } from "../session/scope.ts";
+import { completionTags, releaseIn } from "../protocol/deployments.ts";
+import type { Scope } from "../session/scope.ts";
 import type { StackSettings } from "../session/session.ts";
 import { walletSource } from "../session/wallet.ts";
 import { type ReleaseDocument, releasePath, verifiedRelease } from "./document.ts";
@@ -43,13 +43,6 @@ export async function networkReader(network: NetworkRef, config: StackSettings):
   };
 }
 
-const FinishSchema = z.looseObject({
-  deployRequest: z.looseObject({
-    status: z.string(),
-    manifest: z.looseObject({ release: z.unknown() }),
-  }),
-});
-
 const epochOf = ({ tags }: FoundItem): number => Number(tags.Epoch ?? -1);
 
 /**
@@ -64,15 +57,10 @@ export async function releaseOnNetwork(
   id: string | undefined,
   budget: Budget,
 ): Promise<ReleaseDocument | undefined> {
-  const tags = {
-    Action: "DEPLOY_PROCESS",
-    Phase: "finish",
-    "Deployment-Key": deploymentKey(where, "release"),
-    ...(id === undefined ? {} : { "Deployment-Id": id }),
-  };
-  const found = await ao.find({ owners: [ao.address], tags }, budget);
+  const found = await ao.find({ owners: [ao.address], tags: completionTags(where, id) }, budget);
   for (const item of found.sort((a, b) => epochOf(b) - epochOf(a))) {
-    const release = releaseIn(Buffer.from(await ao.data(item.id, budget)).toString("utf8"));
+    const data = Buffer.from(await ao.data(item.id, budget)).toString("utf8");
+    const release = verifiedRelease(releaseIn(data));
     if (release === undefined || (id !== undefined && release.deploymentId !== id)) continue;
     const text = `${JSON.stringify(release, null, 2)}\n`;
     await writeAtomically(releasePath(where, release.deploymentId), text);
@@ -80,18 +68,6 @@ export async function releaseOnNetwork(
     return release;
   }
   return undefined;
-}
-
-function releaseIn(text: string): ReleaseDocument | undefined {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const parsed = FinishSchema.safeParse(json);
-  if (!parsed.success || parsed.data.deployRequest.status !== "COMPLETED") return undefined;
-  return verifiedRelease(parsed.data.deployRequest.manifest.release);
 }
 
 /**

@@ -1,16 +1,14 @@
-import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { type Incarnation, newestIncarnation } from "../members/members.ts";
 import { giveUp, yieldToRival } from "../members/rival.ts";
 import { mayReplace, saysRuined, withWayOn } from "../members/ruined.ts";
-import { ask } from "../protocol/ask.ts";
+import { beginRun, failRun, tellProgress } from "../protocol/deployments.ts";
 import { info } from "../protocol/info.ts";
+import type { LedgerAt } from "../protocol/registry.ts";
 import { resume } from "../protocol/state.ts";
 import { newDeploymentId } from "./deployment-id.ts";
 import type { RunRequest } from "./run-request.ts";
 import type { Run, Session } from "./session.ts";
-
-const BeginSchema = z.looseObject({ deploymentId: z.string(), epoch: z.number().int() });
 
 /**
  * Milliseconds between two signs of life of a run that goes on. The ledger keeps other operators out for some of these
@@ -30,7 +28,7 @@ export class Deployment implements Run {
   #epoch: Promise<number> | undefined;
   #current: Promise<number> | undefined;
   /** The entry of this run in the ledger, while it is neither finished nor failed there. */
-  #running: { ledger: Incarnation; epoch: number } | undefined;
+  #running: LedgerAt | undefined;
   /** The ledger that this run began on. */
   #begunOn: string | undefined;
   #beat: NodeJS.Timeout | undefined;
@@ -121,37 +119,18 @@ export class Deployment implements Run {
     const running = this.#running;
     if (!running) return;
     this.ended();
-    await this.#write(running, "finish", { status, reason: reason.slice(0, 500) }).catch(() => {});
-  }
-
-  /** One message about this run to the ledger that it began on. */
-  #write(
-    { ledger, epoch }: { ledger: Incarnation; epoch: number },
-    phase: "progress" | "finish",
-    request: Readonly<Record<string, unknown>>,
-  ): Promise<unknown> {
     const session = this.#session();
-    return ask(
-      session,
-      {
-        ...this.#to(ledger),
-        action: "DEPLOY_PROCESS",
-        epoch,
-        tags: { Phase: phase, "Deployment-Id": this.id },
-        data: { deployRequest: { deploymentId: this.id, ...request } },
-      },
-      z.looseObject({}),
-      session.budget(10),
-    );
+    await failRun(session, running, this.id, { status, reason }, session.budget(10)).catch(() => {});
   }
 
   /** Tells the ledger from time to time that the run goes on, so that another operator's does not take it for dead. */
-  #keepAlive(running: { ledger: Incarnation; epoch: number }): void {
+  #keepAlive(running: LedgerAt): void {
+    const session = this.#session();
     let beat = 0;
     this.#beat = setInterval(() => {
       beat += 1;
       // One that is lost or refused changes nothing here: the next change is refused too, and says why.
-      void this.#write(running, "progress", { beat }).catch(() => {});
+      void tellProgress(session, running, this.id, { beat }, session.budget(10)).catch(() => {});
     }, BEAT);
     this.#beat.unref();
   }
@@ -206,30 +185,18 @@ export class Deployment implements Run {
     // A retired ledger takes no run any more, and its epoch rises no more: what is left of its fleet still takes that one, and
     // the next generation starts from it.
     if (retired) return current;
-    const begun = await ask(
-      session,
-      {
-        ...this.#to(ledger),
-        action: "DEPLOY_PROCESS",
-        epoch: current,
-        tags: { Phase: "begin", "Deployment-Id": this.id },
-        data: {
-          deployRequest: {
-            deploymentId: this.id,
-            deploymentStrategy: "DEPENDENCY_AWARE",
-            operator: await session.operator(),
-            ...(this.#request.takeOver ? { takeOver: true } : {}),
-          },
-        },
-      },
-      BeginSchema,
-      session.budget(60),
-    );
+    const to = this.#to(ledger);
+    const begun = {
+      deploymentId: this.id,
+      operator: await session.operator(),
+      takeOver: this.#request.takeOver === true,
+    };
+    const epoch = await beginRun(session, { ...to, epoch: current }, begun, session.budget(60));
     this.#begunOn = ledger.processId;
-    this.#running = { ledger, epoch: begun.epoch };
+    this.#running = { ...to, epoch };
     this.#keepAlive(this.#running);
     // What was signed before there was an epoch has had its time.
     await session.supersede("", "");
-    return begun.epoch;
+    return epoch;
   }
 }

@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import type { Member } from "../../fleet/members/member.ts";
+import { dryLedgerPage, type LedgerEntry } from "../../fleet/protocol/ledger.ts";
 import { luaList } from "../../fleet/protocol/lua.ts";
 import { isOpen, keyOf } from "../../monitor/book.ts";
 import type { LedgerView } from "../../monitor/round.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
 import { type AlertType, type Judgement, LEVELS, TYPE_NAMES } from "../../monitor/types.ts";
-import { type LedgerEntry, LedgerPageSchema, runsOf } from "../rollback/ledger.ts";
-import { type Look, read } from "./observe.ts";
+import { runsOf } from "../rollback/ledger.ts";
+import { inTurn, type Look, read } from "./observe.ts";
 
 /** Reads of the compute unit that a look at the ledger takes, unless it has much news. */
 export const LEDGER_READS = 2;
@@ -72,11 +73,7 @@ export async function lookAtLedger(
 async function readEntries(look: Look, ledger: Member, store: MonitorStore): Promise<void> {
   for (;;) {
     const since = store.lastSeq(ledger.processId);
-    const page = await read(
-      look,
-      { member: ledger, action: "LEDGER", data: { since, limit: 200 } },
-      LedgerPageSchema,
-    );
+    const page = await inTurn(look, (seconds) => dryLedgerPage(look.fleet, ledger, seconds, since));
     const fresh = page.entries.filter(({ seq }) => seq > since);
     if (fresh.length > 0) store.addEntries(ledger.processId, fresh);
     if (fresh.length === 0 || page.next >= page.length) return;

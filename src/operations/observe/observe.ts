@@ -155,15 +155,15 @@ async function infoOf(look: Look, member: Member): Promise<Info | undefined> {
   }
 }
 
-/** A dry run in its turn. @throws FleetError as `dryAsk` */
-export async function read<T>(
-  look: Look,
-  request: Omit<DryRead, "seconds">,
-  schema: z.ZodType<T>,
-): Promise<T> {
+/** A read in its turn, which is given the seconds that it may take. */
+export async function inTurn<T>(look: Look, work: (seconds: number) => Promise<T>): Promise<T> {
   await look.pace.turn();
-  return dryAsk(look.fleet, { ...request, seconds: patienceOf(look) }, schema);
+  return work(patienceOf(look));
 }
+
+/** A dry run in its turn. @throws FleetError as `dryAsk` */
+export const read = <T>(look: Look, request: Omit<DryRead, "seconds">, schema: z.ZodType<T>): Promise<T> =>
+  inTurn(look, (seconds) => dryAsk(look.fleet, { ...request, seconds }, schema));
 
 function driftOf(expected: Expected, info: Info): string[] {
   const short = (hash: string) => (hash === "" ? "none" : hash.slice(0, 8));

@@ -1,10 +1,7 @@
-import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
-import { luaList } from "../../fleet/protocol/lua.ts";
+import { type LedgerEntry, ledgerEntries } from "../../fleet/protocol/ledger.ts";
 
 /** One run as the ledger has it. */
 export interface LedgerRun {
@@ -26,33 +23,6 @@ export interface LedgerRun {
   readonly rolledBack: boolean;
 }
 
-const optionalText = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? undefined);
-const EntrySchema = z.looseObject({
-  seq: z.number(),
-  at: z.number(),
-  from: z.string(),
-  kind: z.string(),
-  deploymentId: optionalText,
-  epoch: z.number().nullish(),
-  status: optionalText,
-  strategy: optionalText,
-  reason: optionalText,
-  cause: optionalText,
-  releaseHash: optionalText,
-  processId: z.string().nullish(),
-});
-/** One page of LEDGER. */
-export const LedgerPageSchema = z.looseObject({
-  entries: luaList(EntrySchema),
-  next: z.number(),
-  length: z.number(),
-});
-
-export type LedgerEntry = z.infer<typeof EntrySchema>;
-
 /** The member that keeps the ledger, or nothing where the fleet has none. */
 export function ledgerOf(fleet: FleetSession): Member | undefined {
   return fleet.members.find(({ name }) => name === fleet.ledger);
@@ -64,19 +34,8 @@ export async function readLedger(
   ledger: Member,
   seconds: number,
 ): Promise<LedgerEntry[]> {
-  const budget = budgetOf(seconds);
-  const entries: LedgerEntry[] = [];
-  for (let since = 0; ; ) {
-    const page = await ask(
-      fleet.session,
-      { ...ledger, action: "LEDGER", data: { since, limit: 200 } },
-      LedgerPageSchema,
-      budget,
-    );
-    entries.push(...page.entries.filter(({ kind }) => KINDS.has(kind)));
-    if (page.next >= page.length || page.next <= since) return entries;
-    since = page.next;
-  }
+  const entries = await ledgerEntries(fleet.session, ledger, budgetOf(seconds));
+  return entries.filter(({ kind }) => KINDS.has(kind));
 }
 
 const KINDS = new Set(["DEPLOYMENT_BEGUN", "DEPLOYMENT_FINISHED", "ROLLBACK_PHASE", "PROCESS_PROGRESS"]);
@@ -127,26 +86,4 @@ export function runsOf(entries: readonly LedgerEntry[]): LedgerRun[] {
 function wasInterrupted({ cause, reason = "" }: Pick<LedgerEntry, "cause" | "reason">): boolean {
   if (cause !== undefined) return cause === "TAKEN_OVER" || cause === "UNFINISHED";
   return /^(taken over by |it never finished; )/.test(reason);
-}
-
-const StatusSchema = z.looseObject({ manifest: z.looseObject({ release: z.unknown() }).nullish() });
-
-/** The release as the ledger still holds it; undefined when it does not, or does not know the deployment. */
-export async function releaseInLedger(
-  fleet: FleetSession,
-  ledger: Member,
-  deploymentId: string,
-): Promise<unknown> {
-  try {
-    const status = await ask(
-      fleet.session,
-      { ...ledger, action: "DEPLOYMENT_STATUS", tags: { "Deployment-Id": deploymentId } },
-      StatusSchema,
-      budgetOf(60),
-    );
-    return status.manifest?.release;
-  } catch (error) {
-    if (error instanceof FleetError && error.code === "UNKNOWN_DEPLOYMENT") return undefined;
-    throw error;
-  }
 }

@@ -1,9 +1,8 @@
-import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
+import { tellRollback } from "../../fleet/protocol/deployments.ts";
 
 /** The phases of a rollback, as the vocabulary has them. */
 export type RollbackPhase =
@@ -37,8 +36,6 @@ export interface RollbackRequest {
   readonly preserveState: boolean;
 }
 
-const RequestSchema = z.looseObject({ requestId: z.string() });
-
 /**
  * Opens a rollback in the ledger, with `later` only when it is over: in an emergency nothing waits for that. One that does not know the deployment, as after it was made anew, is done without.
  */
@@ -50,26 +47,22 @@ export async function openPhases(
   later = false,
 ): Promise<Phases> {
   const history: { phase: RollbackPhase; at: string }[] = [];
-  const tell = (member: Member, rollbackRequest: Record<string, unknown>) =>
-    ask(
-      fleet.session,
-      { ...member, action: "DEPLOYMENT_ROLLBACK", data: { rollbackRequest } },
-      RequestSchema,
-      budgetOf(60),
-    );
+  const tell = (member: Member, rollbackRequest: object) =>
+    tellRollback(fleet.session, member, rollbackRequest, budgetOf(60));
   const refused = (error: unknown): undefined => {
     if (!(error instanceof FleetError)) throw error;
     note(`the ledger is not told: ${error.problems[0].what}`);
     return undefined;
   };
-  let opened: z.infer<typeof RequestSchema> | undefined;
+  let requestId: string | undefined;
   let told = 0;
   const catchUp = async () => {
     if (!ledger) return;
     for (const { phase } of history.slice(told)) {
       told += 1;
-      if (phase === "PENDING") opened = await tell(ledger, { ...request }).catch(refused);
-      else if (opened) await tell(ledger, { rollbackId: opened.requestId, status: phase }).catch(refused);
+      if (phase === "PENDING") requestId = await tell(ledger, request).catch(refused);
+      else if (requestId !== undefined)
+        await tell(ledger, { rollbackId: requestId, status: phase }).catch(refused);
     }
   };
   const to = async (phase: RollbackPhase) => {
@@ -79,7 +72,7 @@ export async function openPhases(
   await to("PENDING");
   return {
     get requestId() {
-      return opened?.requestId;
+      return requestId;
     },
     history,
     to,

@@ -3,13 +3,14 @@ import { budgetOf } from "../../core/budget.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import type { TrafficState } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { releaseOfRun } from "../../fleet/protocol/deployments.ts";
 import { type ReleaseDocument, readRelease, verifiedRelease } from "../../fleet/releases/document.ts";
 import type { Pin } from "../../fleet/releases/pin.ts";
 import { ensureBundles, releaseOnNetwork } from "../../fleet/releases/remote.ts";
 import type { OperationContext } from "../context.ts";
 import { routerState } from "./emergency.ts";
 import { type KnownHistory, keepRelease } from "./known.ts";
-import { ledgerOf, releaseInLedger } from "./ledger.ts";
+import { ledgerOf } from "./ledger.ts";
 import type { MemberWay } from "./member-way.ts";
 import type { KnownRelease } from "./releases.ts";
 import type { Traffic } from "./stack.ts";
@@ -123,7 +124,7 @@ async function documentOf(
   const found =
     document ??
     (await readRelease(where, deploymentId)) ??
-    (ledger && verifiedRelease(await releaseInLedger(fleet, ledger, deploymentId))) ??
+    (ledger && verifiedRelease(await releaseOfRun(fleet.session, ledger, deploymentId, budgetOf(60)))) ??
     (await releaseOnNetwork(reader, where, deploymentId, budgetOf(PATIENCE)));
   if (found) return found;
   throw new FleetError({

@@ -1,0 +1,75 @@
+/** The entries of the ledger, which tell of runs, rollbacks and single processes. */
+import { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import type { Place } from "../health/verdict.ts";
+import type { Member } from "../members/member.ts";
+import { ask, type Sender } from "./ask.ts";
+import { dryAsk } from "./dry.ts";
+import { luaList } from "./lua.ts";
+
+const optionalText = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? undefined);
+
+const EntrySchema = z.looseObject({
+  seq: z.number(),
+  /** Scheduler's time, ms. */
+  at: z.number(),
+  /** Address or process id. */
+  from: z.string(),
+  kind: z.string(),
+  deploymentId: optionalText,
+  epoch: z.number().nullish(),
+  status: optionalText,
+  strategy: optionalText,
+  /** For people. */
+  reason: optionalText,
+  /** Why a run did not end itself: a code; coordinators of version 0.1.0 wrote none. */
+  cause: optionalText,
+  releaseHash: optionalText,
+  processId: z.string().nullish(),
+});
+
+export type LedgerEntry = z.infer<typeof EntrySchema>;
+
+const PageSchema = z.looseObject({
+  entries: luaList(EntrySchema),
+  /** The `since` of the next page. */
+  next: z.number(),
+  length: z.number(),
+});
+
+/** Entries after one of them, oldest first. */
+type LedgerPage = z.output<typeof PageSchema>;
+
+const ACTION = "LEDGER";
+
+/** What is asked for: entries after the one with this `seq`. */
+const pageAfter = (since: number) => ({ since, limit: 200 });
+
+/** All entries, by signed messages. @throws FleetError as `ask` */
+export async function ledgerEntries(
+  session: Sender,
+  { name, generation, processId }: Place,
+  budget: Budget,
+): Promise<LedgerEntry[]> {
+  const entries: LedgerEntry[] = [];
+  for (let since = 0; ; ) {
+    const request = { name, generation, processId, action: ACTION, data: pageAfter(since) };
+    const page = await ask(session, request, PageSchema, budget);
+    entries.push(...page.entries);
+    if (page.next >= page.length || page.next <= since) return entries;
+    since = page.next;
+  }
+}
+
+/** One page, by a dry run. @throws FleetError as `dryAsk` */
+export const dryLedgerPage = (
+  fleet: Pick<FleetSession, "session">,
+  member: Member,
+  seconds: number,
+  since: number,
+): Promise<LedgerPage> =>
+  dryAsk(fleet, { member, action: ACTION, data: pageAfter(since), seconds }, PageSchema);
