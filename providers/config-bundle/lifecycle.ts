@@ -5,7 +5,7 @@ import { hashOf } from "../../src/core/hash.ts";
 import { distribute, type Shipment, withdraw } from "../../src/fleet/config/distribute.ts";
 import { type Held, tellConfigs, wholeVersion } from "../../src/fleet/config/held.ts";
 import { seal } from "../../src/fleet/config/seal.ts";
-import { explainData, explainHeld, show } from "../../src/fleet/config/words.ts";
+import { explainData, show } from "../../src/fleet/config/words.ts";
 import { neverLoaded, tellsNothing } from "../../src/fleet/health/probe.ts";
 import { record } from "../../src/fleet/members/manifest.ts";
 import { memberKey } from "../../src/fleet/members/members.ts";
@@ -15,10 +15,12 @@ import { say } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { othersIn } from "../run/coming.ts";
+import { driftIn, keptDrift, withoutDrift } from "../run/drift.ts";
 import { assumeKept, type CheckFailure, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
+import { type ConfigDrift, driftText, heldDrift } from "./drift.ts";
 import { type ConfigBundleInputs, ConfigBundleInputsSchema, type ConfigBundleOutputs } from "./schema.ts";
 
 export { explainData } from "../../src/fleet/config/words.ts";
@@ -81,7 +83,10 @@ export async function diff(_id: string, olds: ConfigBundleOutputs, rawNews: Raw)
 export function explainChanges(olds: ConfigBundleOutputs, news: ConfigBundleInputs): string[] {
   const fields = [...explainData(olds.configData, news.configData), ...explainSecrets(olds, news)];
   const reasons = fields.map((field) => `${field} on ${namesOf(news.targets)}`);
-  for (const finding of olds.drift) reasons.push(`changed by hand: ${finding}`);
+  for (const finding of driftIn(olds)) {
+    const isByHand = finding.code !== "UNPROVED" && finding.code !== "UNTOLD";
+    reasons.push(`${isByHand ? "changed by hand: " : ""}${driftText(olds.configType, finding)}`);
+  }
   if (hashOf(olds.rule ?? null) !== hashOf(news.rule ?? null)) reasons.push("its type has other rules");
   const before = new Map(olds.targets.map((target) => [target.name, target.processId]));
   for (const { name, processId } of news.targets) {
@@ -117,20 +122,23 @@ export async function update(_id: string, olds: ConfigBundleOutputs, raw: Raw) {
 export async function read(id: string, props: ConfigBundleOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const wanted = { ...props.configData, ...props.sealed };
-  const findings: string[][] = await Promise.all(
-    props.targets.map(async (target) => {
+  const findings = await Promise.all(
+    props.targets.map(async (target): Promise<ConfigDrift[]> => {
       const budget = session.budget(props.timeoutSeconds);
       const told = await tellConfigs(session, target, { configType: props.configType }, budget).catch(
         tellsNothing,
       );
       if (told === "ruined") return [];
-      if (told === "refused") return [`${target.name} does not tell this wallet what it holds`];
+      if (told === "refused") return [{ code: "UNTOLD", target: target.name }];
       const held = told?.held[props.configType];
-      return held?.hash === props.hash ? [] : [explainHeld(target.name, props.configType, wanted, held)];
+      return held?.hash === props.hash ? [] : [heldDrift(target.name, wanted, held)];
     }),
   );
-  return { id, props: { ...props, drift: findings.flat() } };
+  return { id, props: { ...withoutDrift(props), ...kept(props, findings.flat()) } };
 }
+
+const kept = ({ configType }: Pick<ConfigBundleInputs, "configType">, found: readonly ConfigDrift[]) =>
+  keptDrift(found, (finding) => driftText(configType, finding));
 
 /** Without a declaration the defaults hold: the settings are taken back, unless somebody has put others there since. */
 export async function remove(_id: string, props: ConfigBundleOutputs): Promise<void> {
@@ -230,8 +238,7 @@ async function partial(
   error: FleetError,
 ): Promise<PartialFailure> {
   await session.deployment.failed(error.problems.map(({ what }) => what).join("; "));
-  const drift = ["the last distribution was not taken by all targets"];
-  return new PartialFailure(idOf(inputs), { ...outputs, drift }, error);
+  return new PartialFailure(idOf(inputs), { ...outputs, ...kept(inputs, [{ code: "UNPROVED" }]) }, error);
 }
 
 /** What is sealed already and has not changed stays as it is, so that a fleet that did not change is sent nothing. */

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { thin } from "../thin.ts";
-import type { ConfigBundleInputs } from "./schema.ts";
+import type { ConfigBundleInputs, ConfigBundleOutputs } from "./schema.ts";
 
 const provider = thin("config-bundle");
 
@@ -18,9 +18,17 @@ export class ConfigBundle extends pulumi.dynamic.Resource {
   /** Content hash of the data. */
   declare readonly hash: pulumi.Output<string>;
   declare readonly drift: pulumi.Output<string[]>;
+  /** What each line of `drift` says, as data, in its order. */
+  declare readonly driftFacts: pulumi.Output<ConfigBundleOutputs["driftFacts"]>;
 
   constructor(name: string, args: ConfigBundleArgs, options?: pulumi.CustomResourceOptions) {
-    const outputs = { version: undefined, hash: undefined, drift: undefined, schemaVersion: undefined };
+    const outputs = {
+      version: undefined,
+      hash: undefined,
+      drift: undefined,
+      driftFacts: undefined,
+      schemaVersion: undefined,
+    };
     const secret = { additionalSecretOutputs: ["secretData"] };
     super(
       provider,

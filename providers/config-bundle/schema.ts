@@ -6,6 +6,7 @@ import { publicKeyProblem } from "../../src/fleet/config/seal.ts";
 import { TargetSchema } from "../../src/fleet/members/target.ts";
 import { CommonInputs } from "../../src/fleet/session/scope.ts";
 import { CodeSchema } from "../run/coming.ts";
+import type { ConfigDrift } from "./drift.ts";
 
 export { CONFIG_TYPES } from "../../src/fleet/config/types.ts";
 
@@ -76,4 +77,9 @@ export interface ConfigBundleOutputs extends ConfigBundleInputs {
   readonly sealed?: Record<string, string>;
   /** What a refresh found changed by hand, in words: by field, with who did it and when. */
   readonly drift: string[];
+  /**
+   * What each line of `drift` says, as data, in its order: `OTHER_SETTINGS` with fields and author, `NOT_HELD`, `UNTOLD`, `UNPROVED`.
+   * Absent where nothing was found, and in a state of version 0.1.0.
+   */
+  readonly driftFacts?: readonly ConfigDrift[];
 }

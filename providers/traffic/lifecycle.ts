@@ -9,18 +9,20 @@ import { keepApproval } from "../../src/fleet/releases/approval.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
+import { keptDrift, withoutDrift } from "../run/drift.ts";
 import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
+import { driftText, type TrafficDrift } from "./drift.ts";
 import { StateHandOver } from "./hand-over.ts";
 import { measureBy } from "./measure.ts";
 import { finalOf, fromProven, isSpreadAs } from "./plan.ts";
 import { routerOf } from "./router.ts";
 import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
-import { NOT_BEGUN, type Standing, standingNow } from "./standing.ts";
+import { NOT_BEGUN, type Standing, standingNow, tableDrift } from "./standing.ts";
 import { Walk } from "./walk.ts";
-import { explainComing, explainDrift, explainTraffic } from "./words.ts";
+import { explainComing, explainTraffic } from "./words.ts";
 
 export { configure };
 
@@ -63,10 +65,10 @@ export async function read(id: string, props: TrafficOutputs) {
   const router = routerOf(session, props.router, () => session.budget(props.timeoutSeconds));
   const state = await router.look().catch(tellsNothing);
   if (state === "ruined") return { id, props };
-  if (state === "refused")
-    return { id, props: { ...props, drift: [`${props.router.name} does not tell this wallet its traffic`] } };
-  const now = state ? standingNow(props, state) : props;
-  return { id, props: { ...now, drift: explainDrift(now, state) } };
+  const now = state === undefined || state === "refused" ? props : standingNow(props, state);
+  const found: TrafficDrift[] =
+    state === "refused" ? [{ code: "UNTOLD", router: props.router.name }] : tableDrift(now, state);
+  return { id, props: { ...withoutDrift(now), ...keptDrift(found, driftText) } };
 }
 
 /** An empty table: requests go where the wiring says. A router that is gone needs none. */

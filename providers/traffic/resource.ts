@@ -3,7 +3,7 @@ import type { Approval, Promotion } from "../../src/delivery/approval.ts";
 import type { Phase } from "../../src/delivery/phase.ts";
 import type { Table } from "../../src/delivery/wire.ts";
 import { thin } from "../thin.ts";
-import type { TrafficInputs } from "./schema.ts";
+import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
 
 const provider = thin("traffic");
 
@@ -27,6 +27,8 @@ export class Traffic extends pulumi.dynamic.Resource {
   /** Steps that a person promoted without a good verdict. */
   declare readonly promoted: pulumi.Output<readonly Promotion[]>;
   declare readonly drift: pulumi.Output<string[]>;
+  /** What each line of `drift` says, as data, in its order. */
+  declare readonly driftFacts: pulumi.Output<TrafficOutputs["driftFacts"]>;
 
   constructor(name: string, args: TrafficArgs, options?: pulumi.CustomResourceOptions) {
     const outputs = {
@@ -39,6 +41,7 @@ export class Traffic extends pulumi.dynamic.Resource {
       letThrough: undefined,
       promoted: undefined,
       drift: undefined,
+      driftFacts: undefined,
       schemaVersion: undefined,
     };
     super(provider, name, { ...args, ...outputs }, options, "ao", "Traffic");

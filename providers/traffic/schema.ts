@@ -14,6 +14,7 @@ import { ProbeSchema } from "../../src/fleet/health/probe-message.ts";
 import { TargetSchema } from "../../src/fleet/members/target.ts";
 import { CommonInputs } from "../../src/fleet/session/scope.ts";
 import { CodeSchema } from "../run/coming.ts";
+import type { TrafficDrift } from "./drift.ts";
 
 /** One revision of a service: the AO process and the code that it must run. */
 const RevisionRefSchema = z.strictObject({
@@ -90,6 +91,11 @@ export interface TrafficOutputs extends TrafficInputs {
   readonly promoted: readonly Promotion[];
   /** What a refresh found changed by hand, in words. */
   readonly drift: string[];
+  /**
+   * What each line of `drift` says, as data, in its order: `OTHER_TABLE` with both tables' shares, `NO_TABLE`, `UNANSWERED`, `UNTOLD`.
+   * Absent where nothing was found, and in a state of version 0.1.0.
+   */
+  readonly driftFacts?: readonly TrafficDrift[];
 }
 
 /** Answer to `PROVE_TARGETS`. */

@@ -9,6 +9,8 @@ import {
 } from "../../src/delivery/index.ts";
 import { isOver } from "../../src/delivery/phase.ts";
 import type { Table, TrafficState } from "../../src/delivery/wire.ts";
+import type { Shares, TrafficDrift } from "./drift.ts";
+import { isSpreadAs } from "./plan.ts";
 import type { TrafficOutputs } from "./schema.ts";
 
 /** How far a rollout is; what its resource's outputs say. */
@@ -46,3 +48,20 @@ export function standingNow(props: TrafficOutputs, state: TrafficState): Traffic
   const isBack = phase === "ROLLED_BACK" && reverted !== undefined && isSame(reverted, props.table);
   return isBack ? { ...now, slot: null } : props;
 }
+
+/** What the router's table is, against the one that the last run left. */
+export function tableDrift(
+  { table: left, phase }: Pick<TrafficOutputs, "table" | "phase">,
+  state: TrafficState | undefined,
+): TrafficDrift[] {
+  if (!state) return [{ code: "UNANSWERED" }];
+  const { table, reverted } = state;
+  if (!table) return left ? [{ code: "NO_TABLE" }] : [];
+  if (!left) return [{ code: "OTHER_TABLE", is: sharesOf(table), was: null }];
+  if (isSame(table, left) && isSpreadAs(table, left.services)) return [];
+  // A rollout that was left under way ends by itself or by hand: that is what its phase says, and no drift.
+  if (phase !== "COMPLETED" && reverted && isSame(reverted, left)) return [];
+  return [{ code: "OTHER_TABLE", is: sharesOf(table), was: sharesOf(left) }];
+}
+
+const sharesOf = ({ release, step, services }: Table): Shares => ({ release, step, services });

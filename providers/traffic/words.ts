@@ -1,9 +1,11 @@
-/** Why traffic changes, and what was changed by hand. Pure. */
-import { isSame, percent, tableName, WHOLE, weightsText } from "../../src/delivery/index.ts";
+/** Why traffic changes. Pure. */
+import { percent, WHOLE, weightsText } from "../../src/delivery/index.ts";
 import { isOver } from "../../src/delivery/phase.ts";
-import type { Route, TrafficState } from "../../src/delivery/wire.ts";
+import type { Route } from "../../src/delivery/wire.ts";
 import { memberIn, withOtherCode } from "../run/coming.ts";
+import { driftIn } from "../run/drift.ts";
 import { hasUnknown } from "../run/inputs.ts";
+import { driftText } from "./drift.ts";
 import { finalOf, isSpreadAs } from "./plan.ts";
 import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
 
@@ -12,7 +14,10 @@ import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
  * the state is only what the last run left: the router may have gone on, or back, since.
  */
 export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): string[] {
-  const reasons = olds.drift.map((finding) => `changed by hand: ${finding}`);
+  const reasons = driftIn(olds).map((finding) => {
+    const isByHand = finding.code !== "UNANSWERED" && finding.code !== "UNTOLD";
+    return `${isByHand ? "changed by hand: " : ""}${driftText(finding)}`;
+  });
   if (olds.router.processId !== news.router.processId) reasons.push("the router is another process");
   const stated = isOver(olds.phase) ? "" : ", as the state has it,";
   if (stated !== "")
@@ -58,18 +63,4 @@ function losersOf(routes: readonly Route[], coming: string): string {
       return `${revision.slice(0, 8)}${share}`;
     })
     .join(" and ");
-}
-
-/** What the router's table is, against the one that the last run left. */
-export function explainDrift(props: TrafficOutputs, state: TrafficState | undefined): string[] {
-  if (!state) return ["the router does not answer"];
-  const { table, reverted } = state;
-  if (!table) return props.table ? ["the router has no table"] : [];
-  if (!props.table) return [`the router has the table of ${tableName(table)}`];
-  if (isSame(table, props.table) && isSpreadAs(table, props.table.services)) return [];
-  // A rollout that was left under way ends by itself or by hand: that is what its phase says, and no drift.
-  if (props.phase !== "COMPLETED" && reverted && isSame(reverted, props.table)) return [];
-  return [
-    `${weightsText(table)} (${tableName(table)}) instead of ${weightsText(props.table)} (${tableName(props.table)})`,
-  ];
 }

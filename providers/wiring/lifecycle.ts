@@ -14,18 +14,20 @@ import { luaList } from "../../src/fleet/protocol/lua.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
+import { driftIn, keptDrift, withoutDrift } from "../run/drift.ts";
 import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
+import { changeText, driftText, type WiringDrift } from "./drift.ts";
 import { proveProbe } from "./probes.ts";
 import { type WiringInputs, WiringInputsSchema, type WiringOutputs } from "./schema.ts";
 import {
+  deployerChanges,
   explainComing,
-  explainDeployers,
-  explainTable,
   heldBy,
   type Table,
+  tableChanges,
   tableHash,
   tableOf,
   WiredSchema,
@@ -58,13 +60,21 @@ export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
     return { changes: false, replaces: [] };
   const reasons = [
     ...coming,
-    ...explainTable(tableOf(olds), tableOf(news)),
-    ...explainDeployers(olds.deployers ?? {}, Object.values(news.deployers ?? {}), news.deployers),
-    ...olds.drift.map((finding) => `changed by hand: ${finding}`),
+    ...tableChanges(tableOf(olds), tableOf(news)).map(changeText),
+    ...deployerChanges(olds.deployers ?? {}, Object.values(news.deployers ?? {}), news.deployers).map(
+      changeText,
+    ),
+    ...driftIn(olds).map(driftReason),
   ];
   if (olds.target.processId !== news.target.processId) reasons.push("the process is another one");
   for (const reason of reasons) console.log(`${news.target.name} wiring: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
+}
+
+/** Why a plan has what the last refresh, or a run that failed, found. */
+function driftReason(finding: WiringDrift): string {
+  const isByHand = finding.code !== "UNPROVED" && finding.code !== "UNANSWERED";
+  return `${isByHand ? "changed by hand: " : ""}${driftText(finding)}`;
 }
 
 export async function create(raw: Raw) {
@@ -82,13 +92,13 @@ export async function read(id: string, props: WiringOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const said = await infoOf(session, props).catch(nothingLoaded);
   if (said === "ruined") return { id, props };
-  const drift = said
+  const found: WiringDrift[] = said
     ? [
-        ...explainTable(tableOf(props), heldBy(said, tableOf(props))),
-        ...(props.deployers ? explainDeployers(props.deployers, said.allowed) : []),
+        ...tableChanges(tableOf(props), heldBy(said, tableOf(props))),
+        ...(props.deployers ? deployerChanges(props.deployers, said.allowed) : []),
       ]
-    : [`${props.target.name} does not answer`];
-  return { id, props: { ...props, drift } };
+    : [{ code: "UNANSWERED", target: props.target.name }];
+  return { id, props: { ...withoutDrift(props), ...keptDrift(found, driftText) } };
 }
 
 /** Wiring goes with its process: a retired one calls nobody. */
@@ -133,7 +143,7 @@ async function ensure(
     await session.deployment.failed(error instanceof FleetError ? error.problems[0].what : String(error));
     throw new PartialFailure(
       idOf(inputs),
-      { ...outputs, drift: ["the last wiring was not proved"] },
+      { ...outputs, ...keptDrift<WiringDrift>([{ code: "UNPROVED" }], driftText) },
       withWayOn(target.name, error),
     );
   }

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { thin } from "../thin.ts";
-import type { WiringInputs } from "./schema.ts";
+import type { WiringInputs, WiringOutputs } from "./schema.ts";
 
 const provider = thin("wiring");
 
@@ -17,12 +17,14 @@ export class Wiring extends pulumi.dynamic.Resource {
   /** Content hash of the peers' table. */
   declare readonly hash: pulumi.Output<string>;
   declare readonly drift: pulumi.Output<string[]>;
+  /** What each line of `drift` says, as data, in its order. */
+  declare readonly driftFacts: pulumi.Output<WiringOutputs["driftFacts"]>;
 
   constructor(name: string, args: WiringArgs, options?: pulumi.CustomResourceOptions) {
     super(
       provider,
       name,
-      { ...args, hash: undefined, drift: undefined, schemaVersion: undefined },
+      { ...args, hash: undefined, drift: undefined, driftFacts: undefined, schemaVersion: undefined },
       options,
       "ao",
       "Wiring",

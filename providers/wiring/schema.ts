@@ -4,6 +4,7 @@ import { HealthPolicySchema } from "../../src/fleet/health/schema.ts";
 import { TargetSchema } from "../../src/fleet/members/target.ts";
 import { CommonInputs } from "../../src/fleet/session/scope.ts";
 import { CodeSchema } from "../run/coming.ts";
+import type { WiringDrift } from "./drift.ts";
 
 export const WiringInputsSchema = z.strictObject({
   ...CommonInputs,
@@ -54,4 +55,9 @@ export interface WiringOutputs extends WiringInputs {
   readonly hash: string;
   /** What a refresh found changed by hand, in words. */
   readonly drift: string[];
+  /**
+   * What each line of `drift` says, as data, in its order: `PEER_ADDED`, `PEER_REMOVED`, `PEER_REPLACED`, `PEER_LIBRARY`, `ROUTER`,
+   * `ALLOWED`, `NOT_ALLOWED`, `UNANSWERED`, `UNPROVED`. Absent where nothing was found, and in a state of version 0.1.0.
+   */
+  readonly driftFacts?: readonly WiringDrift[];
 }

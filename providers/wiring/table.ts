@@ -5,6 +5,7 @@ import type { Info } from "../../src/fleet/protocol/info.ts";
 import { luaList, luaMap } from "../../src/fleet/protocol/lua.ts";
 import { memberIn, othersIn } from "../run/coming.ts";
 import { hasUnknown } from "../run/inputs.ts";
+import type { WiringChange } from "./drift.ts";
 import type { WiringInputs, WiringOutputs } from "./schema.ts";
 
 /** An earlier library says nothing of who has none. */
@@ -34,26 +35,27 @@ const routerNameOf = ({ peers, routerId }: Table): string | undefined => {
   return Object.keys(peers).find((name) => peers[name] === id);
 };
 
-/** `battle joins`, `shop is another process`, `admin leaves`. Pure. */
-export function explainPeers(before: Record<string, string>, after: Record<string, string>): string[] {
+/** Peers that join, leave, or are another process, by name. Pure. */
+export function peerChanges(before: Record<string, string>, after: Record<string, string>): WiringChange[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  return names.flatMap((name) => {
-    if (before[name] === after[name]) return [];
-    if (before[name] === undefined) return [`peer ${name} joins`];
-    return [after[name] === undefined ? `peer ${name} leaves` : `peer ${name} is another process`];
+  return names.flatMap((peer): WiringChange[] => {
+    if (before[peer] === after[peer]) return [];
+    if (before[peer] === undefined) return [{ code: "PEER_ADDED", peer }];
+    return [{ code: after[peer] === undefined ? "PEER_REMOVED" : "PEER_REPLACED", peer }];
   });
 }
 
-/** As `explainPeers`, and `peer token has no library` of who stays, `the router is gate`. Pure. */
-export function explainTable(before: Table, after: Table): string[] {
+/** As `peerChanges`, and which of who stays has the library, and which is the router. Pure. */
+export function tableChanges(before: Table, after: Table): WiringChange[] {
   const [had, has] = [before, after].map(({ withoutLibrary = [] }) => new Set(withoutLibrary));
   const stays = Object.keys(after.peers).filter((name) => before.peers[name] !== undefined);
   const changed = stays.filter((name) => had?.has(name) !== has?.has(name)).sort();
   const [routed, routes] = [routerNameOf(before), routerNameOf(after)];
+  const router: WiringChange = { code: "ROUTER", ...(routes === undefined ? {} : { router: routes }) };
   return [
-    ...explainPeers(before.peers, after.peers),
-    ...changed.map((name) => `peer ${name} has ${has?.has(name) ? "no" : "the"} library`),
-    ...(routed === routes ? [] : [`the router is ${routes ?? "none of the peers"}`]),
+    ...peerChanges(before.peers, after.peers),
+    ...changed.map((peer): WiringChange => ({ code: "PEER_LIBRARY", peer, hasLibrary: !has?.has(peer) })),
+    ...(routed === routes ? [] : [router]),
   ];
 }
 
@@ -76,23 +78,24 @@ export function explainComing(
   });
 }
 
-/** `admin may change it`, `admin may not change it any more`. Pure. */
-export function explainDeployers(
+/** Who may change it from now on, and who may not any more, by name. Pure. */
+export function deployerChanges(
   before: Readonly<Record<string, string>>,
   after: readonly string[],
   named: Readonly<Record<string, string>> = before,
-): string[] {
+): WiringChange[] {
   const names = new Map(
     [...Object.entries(before), ...Object.entries(named)].map(([name, id]) => [id, name]),
   );
+  const nameOf = (id: string) => names.get(id) ?? id;
   const held = new Set(Object.values(before));
-  const reasons = [
-    ...after.filter((id) => !held.has(id)).map((id) => `${names.get(id) ?? id} may change it`),
+  const changes = [
+    ...after.filter((id) => !held.has(id)).map((id) => ({ code: "ALLOWED" as const, who: nameOf(id) })),
     ...[...held]
       .filter((id) => !after.includes(id))
-      .map((id) => `${names.get(id)} may not change it any more`),
+      .map((id) => ({ code: "NOT_ALLOWED" as const, who: nameOf(id) })),
   ];
-  return reasons.sort();
+  return changes.sort((a, b) => (a.who === b.who ? 0 : a.who < b.who ? -1 : 1));
 }
 
 /** The table that a process says it holds. One of an earlier version says less: then the rest is as it was told. */

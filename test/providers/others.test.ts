@@ -62,9 +62,15 @@ describe("a config bundle", () => {
         /^battle holds other PROCESS_CONFIG: enableMetrics true → false \(v2 by \S{43} at 20\S+Z\)$/,
       ),
     ]);
+    const fields = [{ field: "enableMetrics", before: "true", after: "false" }];
+    expect(found.props.driftFacts).toMatchObject([
+      { code: "OTHER_SETTINGS", target: "battle", fields, version: 2, by: expect.any(String) },
+    ]);
     expect(await config.diff("id", found.props, raw)).toMatchObject({ changes: true });
     const repaired = await config.update("id", found.props, raw);
-    expect((await config.read("id", repaired.outs)).props.drift).toEqual([]);
+    const { props } = await config.read("id", repaired.outs);
+    expect(props.drift).toEqual([]);
+    expect(props).not.toHaveProperty("driftFacts");
   });
 
   it("names every target that refused, and keeps the resource", async () => {
@@ -102,7 +108,10 @@ describe("a wiring", () => {
     expect((await wiring.read("id", outs)).props).toEqual(outs);
     expect(await wiring.diff("id", outs, raw)).toMatchObject({ changes: false });
     await wiring.update("id", outs, { ...raw, peers: { shop: battle.processId } });
-    expect((await wiring.read("id", outs)).props.drift).toEqual(["peer shop is another process"]);
+    expect((await wiring.read("id", outs)).props).toMatchObject({
+      drift: ["peer shop is another process"],
+      driftFacts: [{ code: "PEER_REPLACED", peer: "shop" }],
+    });
   });
 
   it("marks members without the library; a process whose library is newer learns it then, and lost knowledge is drift", async () => {

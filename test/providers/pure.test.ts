@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { explainData } from "../../providers/config-bundle/lifecycle.ts";
 import { explainModules } from "../../providers/process/words.ts";
 import { assumeKept, UNKNOWN } from "../../providers/run/inputs.ts";
-import { explainPeers } from "../../providers/wiring/table.ts";
+import { changeText } from "../../providers/wiring/drift.ts";
+import { peerChanges } from "../../providers/wiring/table.ts";
 import { composeProgram, readLoadOutcome } from "../../src/fleet/code/program.ts";
 import { judge } from "../../src/fleet/health/probe.ts";
 
@@ -83,7 +84,7 @@ describe("words", () => {
     ]);
   });
   it("show peers by name", () => {
-    expect(explainPeers({ a: "1", b: "1" }, { a: "2", c: "1" })).toEqual([
+    expect(peerChanges({ a: "1", b: "1" }, { a: "2", c: "1" }).map(changeText)).toEqual([
       "peer a is another process",
       "peer b leaves",
       "peer c joins",

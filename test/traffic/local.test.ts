@@ -191,6 +191,8 @@ test("an abort by hand is shown as the state has it, until a refresh asks the ro
 test("a table changed by hand is found, and a deleted one returns callers to wiring", async () => {
   const { props } = await traffic.read("id", { ...held, table: held.table && { ...held.table, step: 1 } });
   expect(props.drift).toEqual([expect.stringMatching(/^battle 100 % \S+ \(release r1, step 3\) instead of/)]);
+  const [is, was] = [3, 1].map((step) => ({ release: "r1", step, services: held.table?.services }));
+  expect(props.driftFacts).toEqual([{ code: "OTHER_TABLE", is, was }]);
   await traffic.remove("id", held);
   expect((await player.route(coordinator.processId, "battle", "FIGHT", { id: "wired" })).by).toBe(
     "battle-blue",

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { UNKNOWN } from "../../providers/run/inputs.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
-import { standingNow } from "../../providers/traffic/standing.ts";
-import { explainComing, explainDrift } from "../../providers/traffic/words.ts";
+import { standingNow, tableDrift } from "../../providers/traffic/standing.ts";
+import { explainComing } from "../../providers/traffic/words.ts";
 import type { Phase } from "../../src/delivery/phase.ts";
 import type { Table, TrafficState } from "../../src/delivery/wire.ts";
 
@@ -93,7 +93,7 @@ test.each([
     step: now.table?.step,
     active: { quote: active },
   });
-  expect(explainDrift(found, now)).toEqual([]);
+  expect(tableDrift(found, now)).toEqual([]);
   expect(standingNow(found, now)).toEqual(found);
 });
 
