@@ -74,7 +74,7 @@ export async function mendedBeside(
     const started = performance.now();
     const left = await mend(session, inputs, outputs, one, word, budget, ensure);
     if (left === undefined) await say(session, name, "repaired", `${id}, which has traffic too`, started);
-    else await say(session, name, "not repaired", `${id}, which has traffic too: ${left.why}`, started);
+    else await say(session, name, "not-repaired", `${id}, which has traffic too: ${left.why}`, started);
     mended.push(left === undefined ? held : { ...held, finding: left.finding });
   }
   return mended;

@@ -135,7 +135,7 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
     await writeAtomically(releasePath(inputs.scope, deployment.id), text);
     await writeAtomically(releasePath(inputs.scope, "current"), text);
     await forgetApproval(inputs.scope);
-    await say(session, "release", "deployment phase completed", deployment.id, started);
+    await say(session, "release", "released", deployment.id, started);
     return release;
   } catch (error) {
     await deployment.failed(error instanceof Error ? error.message : String(error));

@@ -52,7 +52,7 @@ const KeysSchema = z.looseObject({
 });
 const ImportedSchema = z.looseObject({ digest: z.string() });
 
-type Tell = (name: string, detail: string, phase?: string) => Promise<void>;
+type Tell = (name: string, detail: string, phase?: "handed-over" | "state-lost") => Promise<void>;
 
 // Two revisions of one member are told the same: their intents need names of their own.
 const place = (name: string, processId: string) => ({

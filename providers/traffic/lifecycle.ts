@@ -119,7 +119,7 @@ async function ensure(
       handOver: new StateHandOver(
         session,
         budget,
-        (name, detail, phase = "handed over") => say(session, name, phase, detail),
+        (name, detail, phase = "handed-over") => say(session, name, phase, detail),
         (name) => wanted.services[name]?.globals,
       ),
       wait: (ms: number) => sleep(ms),

@@ -15,7 +15,7 @@ import type { Owner } from "./handing.ts";
 export function losing(
   session: Session,
   budget: () => Budget,
-  tell: (name: string, detail: string, phase: string) => Promise<void>,
+  tell: (name: string, detail: string, phase: "state-lost") => Promise<void>,
 ): (owner: Owner, error: unknown) => Promise<void> {
   const known = new Set<string>();
   return async ({ name, to: processId }, error) => {
@@ -23,7 +23,7 @@ export function losing(
     if (!mayReplace(session.request, name)) throw servingRuined(name, processId, error);
     if (known.has(processId)) return;
     await recordRuin(session, { name, processId, generation: 1 }, budget());
-    await tell(name, lostWords(name, processId), "state lost");
+    await tell(name, lostWords(name, processId), "state-lost");
     known.add(processId);
   };
 }

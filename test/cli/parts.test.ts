@@ -12,6 +12,7 @@ import { knownFleet } from "../../src/fleet/members/known.ts";
 import { configName } from "../../src/fleet/members/resource-names.ts";
 import { fleetInState } from "../../src/fleet/members/stated.ts";
 import { ScopeSchema } from "../../src/fleet/session/scope.ts";
+import { isStepPhase, STEP_PHASES, type StepPhase, stepText } from "../../src/fleet/session/step-phases.ts";
 import type { EngineEvent } from "../../src/operations/deploy/engine.ts";
 import { parseProblems } from "../../src/operations/deploy/failure.ts";
 import { Progress } from "../../src/operations/deploy/progress.ts";
@@ -77,8 +78,21 @@ test.each([
   expect(memberOf({ name: "battle-game-rules", kind }, inputs)).toBe(member);
 });
 
+test("a step's phase is a code, and is shown in the words that the guide greps for", () => {
+  for (const phase of Object.values(STEP_PHASES).flat()) {
+    expect(isStepPhase(phase)).toBe(true);
+    expect(phase).toMatch(/^([a-z-]+|[A-Z_]+)$/);
+  }
+  expect(isStepPhase("handed over")).toBe(false);
+  expect(stepText("loaded", "44 kB")).toBe("loaded 44 kB");
+  expect(stepText("released", "deploy-1")).toBe("deployment phase completed deploy-1");
+  expect(stepText("handed-over", "state 1a2b3c4d")).toBe("handed over state 1a2b3c4d");
+  expect(stepText("not-repaired")).toBe("not repaired");
+  expect(stepText("state-lost")).toBe("state lost");
+});
+
 describe("progress", () => {
-  const step = (name: string, phase: string, detail = "", seconds = 1) => ({
+  const step = (name: string, phase: StepPhase, detail = "", seconds = 1) => ({
     at: "",
     deploymentId: "d",
     name,
@@ -134,15 +148,15 @@ describe("progress", () => {
     expect(progress.diagnostics).toMatchObject([{ member: "deployment-coordinator" }]);
   });
 
-  type Told = ["begin" | "end", string, string?] | ["step", string];
+  type Told = ["begin" | "end", string, string?] | ["step", StepPhase];
   const rowAfter = (...told: Told[]) => {
     const progress = new Progress();
     progress.expect(["a"]);
-    for (const [what, ...given] of told) {
-      const [first, op = "update"] = given as [string, string?];
-      if (what === "step") progress.step(step("a", first), 0);
+    for (const one of told) {
+      if (one[0] === "step") progress.step(step("a", one[1]), 0);
       else {
-        const event = (what === "begin" ? began : ended)(first, first === "Process" ? "a" : "a-wiring", op);
+        const [what, type, op = "update"] = one;
+        const event = (what === "begin" ? began : ended)(type, type === "Process" ? "a" : "a-wiring", op);
         progress.apply({ sequence: 0, timestamp: 0, ...event }, 0);
       }
     }

@@ -88,7 +88,7 @@ describe("a run's report about waiting", () => {
       at: "",
       deploymentId: "d",
       name: "units",
-      phase: "delayed",
+      phase: "delayed" as const,
       detail: "The scheduler unit …",
     };
     progress.step(step, 0);

@@ -1,6 +1,7 @@
 import { formatProblem } from "../../core/errors.ts";
 import { GOES_ON } from "../../delivery/shown.ts";
 import type { Manifest } from "../../fleet/members/manifest.ts";
+import { stepText } from "../../fleet/session/step-phases.ts";
 import { type Failure, isCutShort } from "../../operations/deploy/failure.ts";
 import type { DeployOutcome, DeployStatus } from "../../operations/deploy/run.ts";
 import { type CheckedStanding, membersOf, type Said } from "../../operations/deploy/standing.ts";
@@ -45,7 +46,8 @@ export function reportLines(
     return problem ? [formatProblem(problem)] : [];
   }
   if (status === "timeout") {
-    const what = busy.map(({ name, phase }) => `${name} (after: ${phase})`).join(", ");
+    const textOf = (phase: (typeof busy)[number]["phase"]) => (phase === "started" ? phase : stepText(phase));
+    const what = busy.map(({ name, phase }) => `${name} (after: ${textOf(phase)})`).join(", ");
     lines.push(`The time was over after ${seconds} s. [TIMEOUT]`);
     lines.push(`  got:      still going on: ${what || "the start of the run"}`);
     lines.push(

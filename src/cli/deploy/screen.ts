@@ -1,9 +1,10 @@
 import type { StepEvent } from "../../fleet/session/progress.ts";
+import { stepText } from "../../fleet/session/step-phases.ts";
 import type { EngineEvent } from "../../operations/deploy/engine.ts";
 import type { Progress } from "../../operations/deploy/progress.ts";
 import { memberOf, resourceOf } from "../../operations/deploy/urn.ts";
 import type { Output } from "../output.ts";
-import { phaseText, treeLines } from "./tree.ts";
+import { treeLines } from "./tree.ts";
 
 /** Shows a run while it goes on, on stderr. */
 interface Screen {
@@ -81,7 +82,7 @@ function plainScreen(output: Output): Screen {
     },
     step(event) {
       const took = event.seconds === undefined ? "" : `  ${event.seconds.toFixed(1)} s`;
-      say(`${event.name.padEnd(22)} ${phaseText(event)}${took}`);
+      say(`${event.name.padEnd(22)} ${stepText(event.phase, event.detail)}${took}`);
     },
     note: say,
     close() {},

@@ -1,5 +1,6 @@
 import { brief } from "../../core/brief.ts";
-import type { Phase, Progress, Row, RowState } from "../../operations/deploy/progress.ts";
+import { stepText } from "../../fleet/session/step-phases.ts";
+import type { Progress, Row, RowState } from "../../operations/deploy/progress.ts";
 import type { Output } from "../output.ts";
 
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -62,11 +63,7 @@ function fitting(rows: readonly Row[], room: number): readonly Row[] {
 function phasesOf({ phases, state }: Row): string {
   if (phases.length === 0) return state === "same" ? "unchanged" : state === "waiting" ? "waiting" : "";
   const last = phases.length - 1;
-  return phases.map((phase, index) => (index === last ? phaseText(phase) : phase.phase)).join(" › ");
-}
-
-export function phaseText({ phase, detail }: Phase): string {
-  return detail === "" ? phase : `${phase} ${detail}`;
+  return phases.map(({ phase, detail }, at) => stepText(phase, at === last ? detail : "")).join(" › ");
 }
 
 function timeOf({ state, since, took }: Row, now: number): string {

@@ -2,6 +2,7 @@ import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Scope } from "./scope.ts";
 import type { Session } from "./session.ts";
+import { type StepPhase, stepText } from "./step-phases.ts";
 
 /** What a run tells people while it goes on: one line a step, live in `pulumi up`, in the log files, and as JSON for `fleet deploy`. */
 export interface StepEvent {
@@ -11,11 +12,8 @@ export interface StepEvent {
   readonly name: string;
   /** The member that it is about, where `name` is that of one of its resources: `battle` for `battle-process-config`. */
   readonly member?: string;
-  /**
-   * `spawned`, `loaded`, `ready`, `configured`, `wired`, `failed`, `waiting` (a rollout that is held), `delayed` (the run waits for a
-   * unit of the network, named in the detail), …
-   */
-  readonly phase: string;
+  readonly phase: StepPhase;
+  /** For people. */
   readonly detail: string;
   readonly seconds?: number;
   /** Code of what failed; none for a fault of the fleet's own code. */
@@ -29,7 +27,7 @@ export const logName = (deploymentId: string): string =>
   `${deploymentId.startsWith("deploy-") ? "" : "deploy-"}${deploymentId}.log`;
 
 /** Files that the guide greps, by phase; everything also goes into the run's own log. */
-const GUIDE_FILES: Readonly<Record<string, string>> = {
+const GUIDE_FILES: Readonly<Partial<Record<StepPhase, string>>> = {
   ready: "health_output.txt",
   unhealthy: "health_output.txt",
   registered: "register_output.txt",
@@ -37,7 +35,7 @@ const GUIDE_FILES: Readonly<Record<string, string>> = {
 
 function eventLine(event: Pick<StepEvent, "name" | "phase" | "detail" | "seconds">): string {
   const took = event.seconds === undefined ? "" : `  ${event.seconds.toFixed(1)} s`;
-  return `${event.name.padEnd(22)} ${event.phase}${event.detail ? ` ${event.detail}` : ""}${took}`;
+  return `${event.name.padEnd(22)} ${stepText(event.phase, event.detail)}${took}`;
 }
 
 /**
@@ -66,7 +64,7 @@ export type StepSubject = string | Required<Pick<StepEvent, "name" | "member">>;
 export function say(
   session: Session,
   subject: StepSubject,
-  phase: string,
+  phase: StepPhase,
   detail: string,
   started?: number,
 ): Promise<void> {

@@ -1,4 +1,5 @@
 import type { StepEvent } from "../../fleet/session/progress.ts";
+import type { StepPhase } from "../../fleet/session/step-phases.ts";
 import type { EngineEvent } from "./engine.ts";
 import { type Kind, memberOf, resourceOf } from "./urn.ts";
 
@@ -7,8 +8,7 @@ export type RowState = "waiting" | "running" | "done" | "same" | "held" | "faile
 
 /** One step that a member has gone through. */
 export interface Phase {
-  /** `spawned`, `loaded`, `ready`, `configured`, `wired`, … */
-  readonly phase: string;
+  readonly phase: StepPhase;
   readonly detail: string;
   readonly seconds?: number;
 }
@@ -49,14 +49,14 @@ export interface PlannedStep {
 }
 
 /** Steps that change a member, none of them told while it is only read back. All others look at it, keep what it has, or tell how it is. */
-const CHANGING: ReadonlySet<string> = new Set([
+const CHANGING: ReadonlySet<StepPhase> = new Set<StepPhase>([
   "spawned",
   "loaded",
   "warm",
   "repaired",
   "configured",
   "wired",
-  "handed over",
+  "handed-over",
   "retired",
   "forgotten",
 ]);
@@ -121,7 +121,7 @@ export class Progress {
   }
 
   /** Members with a step that has begun and not ended, with its last phase. */
-  busy(): { name: string; phase: string }[] {
+  busy(): { name: string; phase: StepPhase | "started" }[] {
     return [...this.#rows]
       .filter(([, entry]) => entry.running.size > 0)
       .map(([name, entry]) => ({ name, phase: entry.phases.at(-1)?.phase ?? "started" }));

@@ -56,7 +56,7 @@ export interface DeployOutcome {
   readonly progress: Progress;
   readonly failures: readonly Failure[];
   /** What was still going on when the run was ended. */
-  readonly busy: readonly { readonly name: string; readonly phase: string }[];
+  readonly busy: ReturnType<Progress["busy"]>;
   /** Who holds the stack, when it is locked. */
   readonly holders: readonly string[];
   /** The log, relative to the project. */

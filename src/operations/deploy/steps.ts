@@ -1,7 +1,19 @@
 import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
 import type { StepEvent } from "../../fleet/session/progress.ts";
+import { isStepPhase } from "../../fleet/session/step-phases.ts";
+
+const StepSchema = z.looseObject({
+  name: z.string(),
+  phase: z.custom(isStepPhase),
+  detail: z.string(),
+  seconds: z.number().optional(),
+});
+
+/** A line of a package of another version may be none: nothing is known of its phases. */
+const isStep = (value: unknown): value is StepEvent => StepSchema.safeParse(value).success;
 
 /**
  * Follows the file to which the providers append their steps as JSON lines (FLEET_EVENTS), until it is stopped; what was
@@ -21,7 +33,8 @@ export function followSteps(path: string, onStep: (event: StepEvent) => void): {
       const whole = buffer.subarray(0, bytesRead).lastIndexOf("\n") + 1;
       offset += whole;
       for (const line of buffer.toString("utf8", 0, whole).split("\n")) {
-        if (line !== "") onStep(JSON.parse(line) as StepEvent);
+        const event: unknown = line === "" ? undefined : JSON.parse(line);
+        if (isStep(event)) onStep(event);
       }
     } finally {
       await file.close();
