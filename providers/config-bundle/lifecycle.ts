@@ -16,7 +16,7 @@ import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { othersIn } from "../run/coming.ts";
 import { driftIn, keptDrift, withoutDrift } from "../run/drift.ts";
-import { assumeKept, type CheckFailure, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
+import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
@@ -29,16 +29,11 @@ export { configure };
 type Raw = Record<string, unknown>;
 
 export async function check(olds: Raw, news: Raw) {
-  const { inputs, failures } = checkInputs(ConfigBundleInputsSchema, news);
+  // What was given for a secret, or for a key that should be public, is not repeated.
+  const { inputs, failures } = checkInputs(ConfigBundleInputsSchema, news, ["secretData", "sealTo"]);
   // A new one has no diff, so it is shown here.
   if (failures.length === 0 && Object.keys(olds).length === 0) introduce(inputs);
-  return { inputs, failures: failures.map(withoutSecret) };
-}
-
-/** What was given for a secret, or for a key that should be public, is not repeated. */
-function withoutSecret(failure: CheckFailure): CheckFailure {
-  if (!/^(secretData|sealTo)\b/.test(failure.property)) return failure;
-  return { ...failure, reason: failure.reason.replace(/; got .*$/s, "") };
+  return { inputs, failures };
 }
 
 const IntroducedSchema = z.looseObject({

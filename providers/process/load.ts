@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { looksLikeInbox } from "../../src/ao/inbox.ts";
 import { excerptOf, explainLuaError, type StoredBundle, store } from "../../src/bundler/index.ts";
 import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
@@ -122,7 +123,7 @@ export async function loadBundle(
       remedy: "Somebody else deployed meanwhile. Run pulumi refresh, look at the preview, then pulumi up.",
     });
   }
-  if (/New Message From/.test(evaluation.output)) {
+  if (looksLikeInbox(evaluation)) {
     throw wrongWallet(place.name, session.ao.address, [place]);
   }
   throw new FleetError({

@@ -3,7 +3,7 @@ import type { z } from "zod";
 /** What Pulumi puts where a value is not known yet, in preview. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-export interface CheckFailure {
+interface CheckFailure {
   readonly property: string;
   readonly reason: string;
 }
@@ -39,22 +39,27 @@ export function ownInputs(raw: Record<string, unknown>): Record<string, unknown>
 /**
  * Pulumi's `check` for a schema: defaults filled in, every problem at its path, all at once. Members that are not known
  * yet pass: they are checked again before the create.
+ *
+ * @param secrets fields whose values no problem repeats. @default none
  */
 export function checkInputs(
   schema: z.ZodType,
   raw: Record<string, unknown>,
+  secrets: readonly string[] = [],
 ): { inputs: Record<string, unknown>; failures: CheckFailure[] } {
   const own = ownInputs(raw);
   const parsed = schema.safeParse(own);
   if (parsed.success) return { inputs: parsed.data as Record<string, unknown>, failures: [] };
   const failures = parsed.error.issues
     .filter((issue) => valueAt(own, issue.path) !== UNKNOWN)
-    .map((issue) => {
-      const got = valueAt(own, issue.path);
+    .map(({ path, message }) => {
+      const [field] = path;
+      // A problem of the inputs as a whole would repeat the secrets among them.
+      const isSecret = secrets.length > 0 && (field === undefined || secrets.includes(String(field)));
+      const got = isSecret ? undefined : valueAt(own, path);
       return {
-        property: issue.path.map(String).join("."),
-        reason:
-          got === undefined ? issue.message : `${issue.message}; got ${JSON.stringify(got).slice(0, 120)}`,
+        property: path.map(String).join("."),
+        reason: got === undefined ? message : `${message}; got ${JSON.stringify(got).slice(0, 120)}`,
       };
     });
   return { inputs: own, failures };

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import type { Env } from "./paths.ts";
 
-interface RunOptions {
+export interface RunOptions {
   readonly cwd?: string;
   /** The whole environment of the child. Default: `process.env`. */
   readonly env?: Env;

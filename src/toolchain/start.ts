@@ -6,6 +6,7 @@ import { environment } from "./env.ts";
 import type { Log } from "./progress.ts";
 import { readProject } from "./project.ts";
 import { run, runHere } from "./run.ts";
+import { initStack } from "./stack-init.ts";
 
 /** The stack of `npm start`. */
 const DEV_STACK = "dev";
@@ -29,8 +30,8 @@ export async function start(projectDir: string, args: readonly string[], log: Lo
   const options = { cwd: projectDir, env };
   if (!hasStack(projectDir)) {
     log(`stack: creating ${DEV_STACK}`);
-    const made = await run("pulumi", ["stack", "init", DEV_STACK, "--non-interactive"], options);
-    if (made.code !== 0 && !/already exists/.test(made.output)) {
+    const made = await initStack("pulumi", DEV_STACK, options);
+    if (made.code !== 0) {
       log(made.output);
       return made.code;
     }

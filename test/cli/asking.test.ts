@@ -506,7 +506,11 @@ test("logs --errors searches back for failures and refusals, and names the code 
   const fine = { action: "Info", result: {} };
   const history = historyOf([
     { action: "A", result: { error: "before any load" } },
-    { action: "Eval", data: load, result: { output: '{"fleet":"committed"}' } },
+    {
+      action: "Eval",
+      data: load,
+      result: { output: JSON.stringify({ fleet: "committed", sourceHash: HASH }) },
+    },
     { action: "B", result: { error: "after it" } },
     ...Array.from({ length: 60 }, () => fine),
     {

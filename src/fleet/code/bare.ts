@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { looksLikeInbox } from "../../ao/inbox.ts";
 import type { Ao, Evaluation } from "../../ao/port.ts";
 import { AOS_GLOBALS, luaString } from "../../bundler/index.ts";
 import { type Budget, within } from "../../core/budget.ts";
@@ -74,10 +75,11 @@ export async function glanceAt(
   return { code: codeOr(name, done, nonce), responseMs: performance.now() - start };
 }
 
-function codeOr(name: string, { output, error }: Pick<Evaluation, "output" | "error">, nonce: string) {
+function codeOr(name: string, done: Pick<Evaluation, "output" | "error">, nonce: string) {
+  const { output, error } = done;
   const code = codeIn(output, nonce);
   if (code) return code;
-  const isForeign = /New Message From/.test(output);
+  const isForeign = looksLikeInbox(done);
   throw new FleetError({
     code: error !== undefined ? "PROCESS_ERROR" : isForeign ? "NOT_OWNER" : "NO_REPLY",
     what: isForeign

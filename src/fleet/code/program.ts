@@ -53,6 +53,10 @@ export function composeProgram(
   };
 }
 
+/** The hash of the bundle that the text of a load commits; undefined for any other text. Pure. */
+export const committedBy = (program: string): string | undefined =>
+  /sourceHash = "([0-9a-f]{64})"[^\n]*\}\)\s*$/.exec(program.slice(-2000))?.[1];
+
 /**
  * The program as the data of a spawn (`On-Boot: Data`). An error must not leave it: a process whose boot failed can never evaluate
  * anything again. So it is caught, the process lives without code, and the load by an ordinary Eval that follows says what is

@@ -1,6 +1,7 @@
 import type { Problem } from "../../core/errors.ts";
 import { isWaitingCode } from "../../delivery/phase.ts";
 import type { Diagnostic, ToldFailure } from "./progress.ts";
+import { saysConnectionLost } from "./pulumi-text.ts";
 
 /** Why one member, or the run as a whole, failed. */
 export interface Failure {
@@ -70,13 +71,6 @@ export const engineKilled = (signal: string): Problem => ({
   remedy: `Run npx fleet deploy again: it goes on where this run stopped. ${MEMORY}`,
 });
 
-/**
- * What gRPC says to pulumi when the process at the other end of a call is gone. Pulumi hands on these words only, neither the status nor
- * the process' exit.
- */
-const CONNECTION_LOST =
-  /^(error reading from server: |transport is closing$|connection error: desc = |the client connection is closing$)/;
-
 const providerEnded = (text: string): Problem => ({
   code: "PROVIDER_ENDED",
   what: "The provider process that Pulumi started ended in the middle of this step.",
@@ -89,7 +83,7 @@ const MEMORY = "If nobody ended it, the machine may be out of memory.";
 
 const FIELD = /^ {2}(at|got|expected|to do): +(.*)$/;
 
-/** Reads back what `formatProblem` wrote. A text without a code is one problem of the engine. */
+/** Reads back what `formatProblem` wrote: pulumi hands on the text of an error alone. One without a code is one problem of the engine. */
 export function parseProblems(text: string): Problem[] {
   const found: { what: string; code: string; fields: Record<string, string> }[] = [];
   let last: string | undefined;
@@ -116,7 +110,7 @@ export function parseProblems(text: string): Problem[] {
   }
   if (found.length === 0) {
     const what = text.trim().replace(/^error: /, "");
-    if (CONNECTION_LOST.test(what)) return [providerEnded(what)];
+    if (saysConnectionLost(what)) return [providerEnded(what)];
     return [
       {
         code: "ENGINE",
@@ -133,9 +127,4 @@ export function parseProblems(text: string): Problem[] {
     ...(fields.expected === undefined ? {} : { expected: fields.expected }),
     remedy: fields["to do"] ?? "Read the run's log.",
   }));
-}
-
-/** Who holds a stack, from pulumi's words: `…: created by ann@laptop (pid 4711) at 2026-…`. */
-export function lockHolders(text: string): string[] {
-  return [...text.matchAll(/created by (\S+ \(pid \d+\) at \S+)/g)].map((match) => match[1] ?? "");
 }

@@ -1,7 +1,8 @@
 import type { RunClock } from "./clock.ts";
 import type { Engine, EngineEvent } from "./engine.ts";
-import { type Failure, lockHolders } from "./failure.ts";
+import type { Failure } from "./failure.ts";
 import { type Diagnostic, type PlannedStep, Progress } from "./progress.ts";
+import { lockHolders } from "./pulumi-text.ts";
 import { type DeployRequest, failuresIn, runEnvironment } from "./run.ts";
 
 export interface Plan {

@@ -1,6 +1,7 @@
 import type { StepEvent } from "../../fleet/session/progress.ts";
 import type { StepPhase } from "../../fleet/session/step-phases.ts";
 import type { EngineEvent } from "./engine.ts";
+import { diagnosisIn } from "./pulumi-text.ts";
 import { type Kind, memberOf, resourceOf } from "./urn.ts";
 
 /** `done`: this run changed it. `same`: it was looked at, and nothing was changed. `held`: its rollout waits for a person. */
@@ -186,15 +187,10 @@ export class Progress {
   }
 
   #diagnose({ urn, severity, message }: NonNullable<EngineEvent["diagnosticEvent"]>): void {
-    const text = message.replace(/^\d+ errors? occurred:\s*\* /, "").trim();
+    const text = diagnosisIn(message);
     const level = severity === "info#err" ? "info" : severity;
-    // The engine's own "update failed" or "canceled" says nothing beside the errors that it sums up; `debug` is not in the type.
-    if (
-      text === "" ||
-      !["info", "warning", "error"].includes(level) ||
-      /^(update|preview) (failed|cancell?ed)$/.test(text)
-    )
-      return;
+    // `debug` is not in the type.
+    if (text === undefined || !["info", "warning", "error"].includes(level)) return;
     const isMember = urn !== undefined && resourceOf(urn).kind !== "other";
     const member = isMember ? { member: this.#member({ urn }) } : {};
     this.diagnostics.push({ severity: level, ...member, text });

@@ -13,10 +13,10 @@ import {
   isOccupied,
   isPassing,
   isWaiting,
-  lockHolders,
   parseProblems,
 } from "./failure.ts";
 import { Progress } from "./progress.ts";
+import { lastWords, lockHolders } from "./pulumi-text.ts";
 import { followSteps } from "./steps.ts";
 
 export interface DeployRequest {
@@ -173,9 +173,7 @@ export function failuresIn(progress: Progress, result: EngineResult | undefined)
   if (result === undefined || result.ok || result.locked) return failures;
   if (result.killedBy !== undefined) return [{ problems: [engineKilled(result.killedBy)] }, ...failures];
   if (failures.length > 0) return failures;
-  const lines = result.text.trim().split("\n");
-  const errors = lines.filter((line) => /^\s*error:/.test(line));
-  return [{ problems: parseProblems((errors.length > 0 ? errors : lines.slice(-5)).join("\n")) }];
+  return [{ problems: parseProblems(lastWords(result.text)) }];
 }
 
 /** What the program and the providers are told about a run. */

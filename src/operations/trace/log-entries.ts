@@ -1,6 +1,7 @@
 import type { Scheduled } from "../../ao/port.ts";
 import { relationOf } from "../../ao/replies.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
+import { committedBy, readLoadOutcome } from "../../fleet/code/program.ts";
 import { type Entry, type History, resultIdOf } from "../../fleet/history.ts";
 
 /** A message, its result, and whose code handled it. */
@@ -66,14 +67,12 @@ export function withSources(entries: readonly Entry[], sourceHash: string): LogE
 }
 
 /** The bundle that an Eval loads, as its commit says; undefined for any other message. */
-function loadedBy({ action, data }: Scheduled): string | undefined {
-  if (action !== "Eval") return undefined;
-  return /sourceHash = "([0-9a-f]{64})"[^\n]*\}\)\s*$/.exec(data.slice(-2000))?.[1];
-}
+const loadedBy = ({ action, data }: Scheduled): string | undefined =>
+  action === "Eval" ? committedBy(data) : undefined;
 
 /** The process said that it committed it; a refused epoch is no error, and loads nothing. */
 const succeeded = ({ result }: Entry): boolean =>
-  result?.error === undefined && /"fleet"\s*:\s*"committed"/.test(result?.output ?? "");
+  result?.error === undefined && readLoadOutcome(result?.output ?? "").kind === "committed";
 
 /** It failed, or the process refused it: what it told others in the same evaluation is about their messages. */
 export function isError({ result, from, messageId, tags: sent }: Entry): boolean {

@@ -7,6 +7,7 @@ import { environment } from "../../toolchain/env.ts";
 import { isInstalled, launcherVersion } from "../../toolchain/install.ts";
 import { cliDir, type Env } from "../../toolchain/paths.ts";
 import { type RunResult, run } from "../../toolchain/run.ts";
+import { initStack } from "../../toolchain/stack-init.ts";
 
 /** A Pulumi project on this machine and how `pulumi` is called in it. */
 export interface Workspace {
@@ -118,11 +119,9 @@ async function ensureStack(workspace: Workspace, name: string): Promise<void> {
       remedy: `Mend the name, or make it: npx pulumi stack init ${name}`,
     });
   }
-  const made = await run(workspace.pulumi, ["stack", "init", name, "--no-select", "--non-interactive"], {
-    cwd: workspace.projectDir,
-    env: workspace.env,
-  });
-  if (made.code === 0 || /already exists/.test(made.output)) return;
+  const options = { cwd: workspace.projectDir, env: workspace.env };
+  const made = await initStack(workspace.pulumi, name, options, ["--no-select"]);
+  if (made.code === 0) return;
   throw new FleetError({
     code: "STACK_NOT_MADE",
     what: `The stack ${name} could not be made.`,
