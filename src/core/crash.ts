@@ -1,14 +1,22 @@
+/** Every place at which a test may end a run, by what the run is at. */
+type CrashPoint =
+  | `ao.${"before-sign" | "after-sign" | "after-journal" | "after-upload" | "after-send" | "after-answer"}`
+  | `process.${"spawned" | "loaded" | "judged" | "retired"}`
+  | "config.sent"
+  | "wiring.sent"
+  | `handover.${"drained" | "given"}`
+  | `traffic.${"set" | "judged" | "settled" | "back"}`
+  | `release.${"begun" | "registered" | "finished"}`
+  | `rollback.${"opened" | "pinned" | "deployed" | "validated" | "told"}`;
+
 const passed = new Map<string, number>();
 
 /**
  * A named place where a test may kill or stop the process. Does nothing unless the environment variable `FLEET_CRASH_AT` names
  * it, as `name` (the first time) or `name:n` (the n-th time): then the process ends by SIGKILL, as a machine that lost its
  * power would. `FLEET_STOP_AT` in the same way stands it still by SIGSTOP until somebody continues it.
- *
- * The names in this folder: `ao.before-sign`, `ao.after-sign`, `ao.after-journal`, `ao.after-upload`, `ao.after-send`,
- * `ao.after-answer`.
  */
-export function crashPoint(name: string): void {
+export function crashPoint(name: CrashPoint): void {
   const { FLEET_CRASH_AT: kill, FLEET_STOP_AT: stop } = process.env;
   if (![kill, stop].some((armed) => nameOf(armed) === name)) return;
   const times = (passed.get(name) ?? 0) + 1;
