@@ -16,6 +16,7 @@ import { isStepPhase, STEP_PHASES, type StepPhase, stepText } from "../../src/fl
 import type { EngineEvent } from "../../src/operations/deploy/engine.ts";
 import { parseProblems } from "../../src/operations/deploy/failure.ts";
 import { Progress } from "../../src/operations/deploy/progress.ts";
+import { followSteps } from "../../src/operations/deploy/steps.ts";
 import { memberOf, resourceOf } from "../../src/operations/deploy/urn.ts";
 import { networkOf, readStackConfig } from "../../src/operations/workspace/stack-config.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
@@ -89,6 +90,17 @@ test("a step's phase is a code, and is shown in the words that the guide greps f
   expect(stepText("handed-over", "state 1a2b3c4d")).toBe("handed over state 1a2b3c4d");
   expect(stepText("not-repaired")).toBe("not repaired");
   expect(stepText("state-lost")).toBe("state lost");
+});
+
+test("steps are followed in their order; a line of another version, with a phase that is not known here, is passed over", async () => {
+  const path = join(projectFolder(), "events.jsonl");
+  const lines = ["loaded", "handed over", "ready"].map((phase) =>
+    JSON.stringify({ at: "now", deploymentId: "d", name: "a", phase, detail: "" }),
+  );
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  const seen: string[] = [];
+  await followSteps(path, ({ phase }) => seen.push(phase)).stop();
+  expect(seen).toEqual(["loaded", "ready"]);
 });
 
 describe("progress", () => {
