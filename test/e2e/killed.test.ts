@@ -52,7 +52,7 @@ test("the provider of a preview that was killed before its code was loaded is fo
 });
 
 describe("fleet deploy reports which process of pulumi was killed in a step, and how it continues", () => {
-  const program = fileURLToPath(new URL("../../cli/fleet.mjs", import.meta.url));
+  const program = fileURLToPath(new URL("../../src/cli/fleet.mjs", import.meta.url));
 
   /** Runs it until its provider works on a step, then kills one of the two. */
   async function deployKilling(which: "pulumi" | "provider"): Promise<{ code: number | null; text: string }> {
