@@ -1,10 +1,10 @@
 import dagre from "@dagrejs/dagre";
 import type { GraphView, ProcessView } from "./view.ts";
 
-/** Size of a box, in pixels; the page draws it. */
+/** Size of a box in pixels, the same as on the page. */
 const BOX = { width: 208, height: 60 } as const;
 
-/** Places the processes by levels, left to right: who others wait for stands left of them. Pure. */
+/** Arranges the processes in levels from left to right, dependencies to the left of their dependents. Pure. */
 export function layout(processes: readonly Pick<ProcessView, "name" | "dependsOn">[]): GraphView {
   const graph = new dagre.graphlib.Graph();
   graph.setGraph({ rankdir: "LR", nodesep: 16, ranksep: 90, marginx: 16, marginy: 16 });

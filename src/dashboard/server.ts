@@ -13,19 +13,21 @@ import { guard, isLoopback, newToken } from "./guard.ts";
 import type { FleetView, Source } from "./view.ts";
 import { type Watch, watch } from "./watch.ts";
 
+/** The options of a dashboard. */
 export interface DashboardOptions {
-  /** Address to listen on. Any but this machine's own asks for a token. */
+  /** Address to listen on. Any address but loopback requires a token. */
   readonly host: string;
-  /** 0 for any free one. */
+  /** TCP port; 0 for any free port. */
   readonly port: number;
-  /** Seconds between two looks at the fleet. */
+  /** Seconds between two reads of the fleet. */
   readonly everySeconds: number;
   /** Whether the page may change anything. */
   readonly allowActions: boolean;
 }
 
+/** A running dashboard. */
 export interface Dashboard {
-  /** What to open, the token included where there is one. */
+  /** The address to open, with the token if there is one. */
   readonly url: string;
   close(): Promise<void>;
 }
@@ -36,11 +38,11 @@ const TYPES: Readonly<Record<string, string>> = {
   css: "text/css",
   svg: "image/svg+xml",
 };
-/** The page's own files, and the libraries that it imports, served from where npm put them. */
+/** The page's own files, and the libraries that it imports, served from node_modules. */
 const FILES: Readonly<Record<string, () => string>> = {
   "style.css": () => join(here, "page/style.css"),
   ...Object.fromEntries(
-    ["app", "api", "fleet", "process", "releases", "traffic", "alerts", "ask", "words"].map((name) => [
+    ["app", "api", "fleet", "process", "releases", "traffic", "alerts", "ask", "elements"].map((name) => [
       `${name}.js`,
       () => join(here, "page", `${name}.js`),
     ]),
@@ -64,7 +66,7 @@ const Slot = z.coerce.number().int().min(0).optional();
 /**
  * Serves the dashboard of one fleet.
  *
- * @throws FleetError DASHBOARD_PORT when the address cannot be had
+ * @throws FleetError DASHBOARD_PORT if the server cannot listen on the address
  */
 export async function serveDashboard(source: Source, options: DashboardOptions): Promise<Dashboard> {
   const watching = watch(source, options.everySeconds, options.allowActions);
@@ -154,12 +156,16 @@ async function act(
     return context.json(
       {
         problems: [
-          { code: "READ_ONLY", what: "This page only shows.", remedy: "Start it with --allow-actions." },
+          {
+          code: "READ_ONLY",
+          what: "The dashboard is read-only.",
+          remedy: "Start it with --allow-actions.",
+          },
         ],
       },
       403,
     );
-  // A form of another site cannot send this type without a preflight, which is never answered.
+  // CSRF: a form of another site cannot send this type without a preflight, which is never answered.
   if (!context.req.header("content-type")?.startsWith("application/json"))
     return context.json(invalid("content-type", "application/json"), 415);
   const action = ActionSchema.safeParse(await context.req.json().catch(() => undefined));
@@ -171,10 +177,10 @@ async function act(
 }
 
 const invalid = (field: string, expected: string) => ({
-  problems: [{ code: "BAD_REQUEST", what: `${field} is not as it should be.`, expected }],
+  problems: [{ code: "BAD_REQUEST", what: `Invalid value for ${field}.`, expected }],
 });
 
-/** The view at once, then each new one; a comment now and then keeps proxies from closing the line. */
+/** Streams the present view, then every new one. A regular comment keeps proxies from closing the connection. */
 function events(context: Context, watching: Watch): Response {
   return streamSSE(context, async (stream) => {
     const send = (view: FleetView) => void stream.writeSSE({ event: "fleet", data: JSON.stringify(view) });
@@ -199,6 +205,6 @@ function portTaken({ host, port }: DashboardOptions, error: Error): FleetError {
     what: `The dashboard cannot listen on ${host}:${port}.`,
     got: error.message,
     expected: "a free port on an address of this machine",
-    remedy: "Give another --port, or leave it out for any free one.",
+    remedy: "Choose another --port, or leave it out for any free port.",
   });
 }

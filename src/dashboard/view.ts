@@ -1,10 +1,10 @@
-/** What the dashboard shows: plain data, as it goes to the page. Times are ISO 8601, durations milliseconds. */
+/** The data that the server sends to the page. Times are ISO 8601, durations are milliseconds. */
 
-/** One process, by its own word. */
+/** One process, as it reports itself. */
 export interface ProcessView {
   readonly name: string;
   readonly processId: string;
-  /** HEALTHY, DEGRADED, UNHEALTHY, OFFLINE, RETIRED, or UNKNOWN where it could not be heard. */
+  /** HEALTHY, DEGRADED, UNHEALTHY, OFFLINE, RETIRED, or UNKNOWN if it could not answer. */
   readonly health: string;
   readonly version: string;
   /** sha256 of the code that it runs. */
@@ -13,21 +13,21 @@ export interface ProcessView {
   readonly epoch: number | null;
   /** Id of the deployment that loaded it. */
   readonly release: string;
-  /** What is not as it should be. */
+  /** Why it is not healthy, or differs from the last deployment. */
   readonly reasons: readonly string[];
   readonly dependsOn: readonly string[];
-  /** Name → process id, as the process was told. */
+  /** Name → process id, as the process is wired. */
   readonly peers: Readonly<Record<string, string>>;
-  /** Config type → version that it has. */
+  /** Config type → version that it holds. */
   readonly configVersions: Readonly<Record<string, number>>;
-  /** Counters of its own; null when it did not say. */
+  /** The process' own counters; null if it reported none. */
   readonly figures: {
     readonly messages: number;
     readonly errors: number;
     readonly refused: number;
     readonly luaHeapKB: number;
   } | null;
-  /** Page of an explorer; null where the network has none. */
+  /** Address of its page in an explorer; null if the network has none. */
   readonly explorer: string | null;
 }
 
@@ -44,7 +44,7 @@ export interface ReleaseView {
   readonly current: boolean;
 }
 
-/** How the requests of one service are spread. */
+/** How the requests of one service are split. */
 interface ServiceView {
   readonly service: string;
   readonly routes: readonly {
@@ -54,29 +54,29 @@ interface ServiceView {
     readonly weightBp: number;
     readonly requests: number;
     readonly errors: number;
-    /** Refused, for whatever reason. */
+    /** Refused requests, for any reason. */
     readonly refused: number;
-    /** Requests without an answer by now. */
+    /** Requests without an answer yet. */
     readonly open: number;
-    /** Of the latest answers; null without any. */
+    /** 95th percentile of the latest answers; null if there are none. */
     readonly p95Ms: number | null;
   }[];
 }
 
-/** The router's table, and what is going on with it. */
+/** The router's table and the state of its rollout. */
 export interface TrafficView {
   readonly release: string;
   readonly step: number;
   /** steady, rollout or held. */
   readonly mode: string;
-  /** Why it is held, what a person said, what the router did by itself. */
+  /** Why it is held, what a person requested, what the router did by itself. */
   readonly notes: readonly string[];
   /** End of the lease. */
   readonly leaseUntil: string | null;
   readonly services: readonly ServiceView[];
 }
 
-/** An alert as the fleet's ledger keeps it. */
+/** An alert of the fleet's ledger, of another member, or of the monitor. */
 export interface AlertView {
   readonly id: string;
   readonly type: string;
@@ -89,7 +89,7 @@ export interface AlertView {
   readonly count: number;
 }
 
-/** Where the graph's boxes and arrows are, in pixels. */
+/** Positions of the graph's boxes and arrows, in pixels. */
 export interface GraphView {
   readonly width: number;
   readonly height: number;
@@ -102,7 +102,7 @@ export interface GraphView {
   }[];
 }
 
-/** What a source knows of a fleet at one moment. */
+/** A fleet at one moment. */
 export interface Observation {
   readonly project: string;
   readonly stack: string;
@@ -111,11 +111,11 @@ export interface Observation {
   readonly releases: readonly ReleaseView[];
   readonly traffic: TrafficView | null;
   readonly alerts: readonly AlertView[];
-  /** What could not be found out, in words. */
+  /** What could not be read, as text. */
   readonly problems: readonly string[];
 }
 
-/** An observation with what follows from it. */
+/** An observation with derived data. */
 export interface FleetView extends Observation {
   readonly takenAt: string;
   readonly graph: GraphView;
@@ -131,7 +131,7 @@ export interface MessageView {
   readonly from: string;
   readonly action: string;
   readonly data: string;
-  /** What it printed, sent, or the error. */
+  /** What it printed and sent, or the error. */
   readonly outcome: readonly string[];
   readonly failed: boolean;
   readonly explorer: string | null;
@@ -147,27 +147,27 @@ export interface AuditView {
   readonly code: string;
 }
 
-/** What differs in one member between two releases. */
+/** The differences in one member between two releases. */
 export interface DifferenceView {
   readonly name: string;
   readonly changes: readonly { readonly field: string; readonly before: string; readonly after: string }[];
 }
 
-/** What a person may do from the page. */
+/** An action that a person can take on the page. */
 export type Action =
   | { readonly kind: "promote" | "pause" | "resume" | "abort" }
   | { readonly kind: "rollback"; readonly to: string; readonly reason: string }
   | { readonly kind: "acknowledge"; readonly alert: string };
 
-/** Where the dashboard gets its data and sends its actions. */
+/** Provides the dashboard's data and carries out its actions. */
 export interface Source {
   observe(): Promise<Observation>;
-  /** Newest first, below the slot `before`. Throws FleetError when the process is not of the fleet. */
+  /** Messages below the slot `before`, newest first. @throws FleetError if the fleet has no such process */
   messages(process: string, before: number | undefined, limit: number): Promise<readonly MessageView[]>;
-  /** Newest first. */
+  /** Audit entries of a process, newest first. */
   audit(process: string): Promise<readonly AuditView[]>;
-  /** Between two deployment ids. */
+  /** Differences between two releases, by deployment id. */
   difference(from: string, to: string): Promise<readonly DifferenceView[]>;
-  /** Does it and says what came of it, line by line. Throws FleetError when it was refused. */
+  /** Carries out an action and reports the result line by line. @throws FleetError if it was refused */
   act(action: Action, say: (line: string) => void): Promise<void>;
 }

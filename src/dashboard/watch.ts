@@ -2,19 +2,20 @@ import { hashOf } from "../core/hash.ts";
 import { layout } from "./graph.ts";
 import type { FleetView, GraphView, Observation, Source } from "./view.ts";
 
-/** Asks the source again and again while anybody looks, and tells all who look when something changed. */
+/** Reads the source periodically while there are subscribers, and sends them every new view. */
 export interface Watch {
-  /** The newest view; observes when there is none yet. */
+  /** The newest view; reads the source if there is none yet. */
   latest(): Promise<FleetView>;
-  /** Called with every new view until the returned function is called. */
+  /** Calls the listener with every new view. The returned function ends the subscription. */
   subscribe(listener: (view: FleetView) => void): () => void;
-  /** Observes now, and tells: after an action. */
+  /** Reads the source now and sends the view, for use after an action. */
   refresh(): Promise<FleetView>;
   close(): void;
 }
 
 /**
- * @param seconds pause between the end of one observation and the next. Nobody looks: nothing is asked.
+ * @param seconds pause between two reads; without subscribers nothing is read
+ * @param actions whether the page may change anything
  */
 export function watch(source: Source, seconds: number, actions: boolean): Watch {
   const listeners = new Set<(view: FleetView) => void>();
@@ -40,29 +41,29 @@ export function watch(source: Source, seconds: number, actions: boolean): Watch 
     for (const listener of listeners) listener(now);
     return now;
   };
-  const once = (): Promise<FleetView> => {
+  const observeOnce = (): Promise<FleetView> => {
     observing ??= observe().finally(() => {
       observing = undefined;
     });
     return observing;
   };
-  const go = async (): Promise<void> => {
+  const tick = async (): Promise<void> => {
     timer = undefined;
     try {
-      await once();
+      await observeOnce();
     } catch (error) {
       if (view) {
         view = { ...view, problems: [error instanceof Error ? error.message : String(error)] };
         for (const listener of listeners) listener(view);
       }
     }
-    if (listeners.size > 0 && timer === undefined) timer = setTimeout(go, seconds * 1000);
+    if (listeners.size > 0 && timer === undefined) timer = setTimeout(tick, seconds * 1000);
   };
   return {
-    latest: async () => view ?? once(),
+    latest: async () => view ?? observeOnce(),
     subscribe(listener) {
       listeners.add(listener);
-      if (listeners.size === 1 && timer === undefined) void go();
+      if (listeners.size === 1 && timer === undefined) void tick();
       return () => {
         listeners.delete(listener);
         if (listeners.size > 0 || timer === undefined) return;
@@ -72,7 +73,7 @@ export function watch(source: Source, seconds: number, actions: boolean): Watch 
     },
     async refresh() {
       await observing?.catch(() => undefined);
-      return once();
+      return observeOnce();
     },
     close() {
       listeners.clear();

@@ -121,9 +121,9 @@ describe("the page", () => {
     expect(await page.locator(".messages li").count()).toBe(25);
     expect(await text(".messages li:first-child")).toContain("#40");
     expect(await text(".messages li:first-child pre")).toBe('{"by":40,"html":"<b>bold</b>"}');
-    await page.click("text=Earlier ones");
+    await page.click("text=Earlier messages");
     await page.locator(".messages li:nth-child(41)").waitFor();
-    await page.click("text=Show who tried to change it");
+    await page.click("text=Load audit");
     await page.waitForSelector("text=FORBIDDEN");
   });
 

@@ -108,7 +108,7 @@ describe("the page of a real fleet", () => {
     };
     expect(state.reverted.why).toBe("abort");
     await open("process/coordinator", "h2");
-    await page.getByRole("button", { name: "Show who tried to change it" }).click();
+    await page.getByRole("button", { name: "Load audit" }).click();
     await page.locator("tr", { hasText: "TRAFFIC_COMMAND" }).first().waitFor();
   });
 

@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
 import { Ask } from "./ask.js";
-import { Badge, html, when } from "./words.js";
+import { Badge, html, when } from "./elements.js";
 
-/** What the fleet raised. */
+/** The fleet's alerts. */
 export function Alerts({ view }) {
   const [asked, setAsked] = useState();
   return html`<section aria-labelledby="alerts-title">
@@ -11,7 +11,7 @@ export function Alerts({ view }) {
       view.alerts.length === 0
         ? html`<p>None.</p>`
         : html`<div class="scroll" tabindex="0" role="region" aria-label="All alerts"><table>
-      <thead><tr>${["level", "type", "about", "what", "since", "times", "state"].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+      <thead><tr>${["level", "type", "source", "message", "since", "count", "state"].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
       <tbody>${view.alerts.map(
         (
           alert,

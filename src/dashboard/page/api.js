@@ -1,4 +1,4 @@
-/** What the server says. Errors are those of the fleet: what, got, expected, remedy, code. */
+/** Requests to the dashboard's server. Errors are the fleet's: what, got, expected, remedy, code. */
 
 export class Refused extends Error {
   constructor(problems) {
@@ -19,7 +19,7 @@ async function answer(response) {
   if (response.ok && body !== undefined) return body;
   throw new Refused(
     body?.problems ?? [
-      { code: `HTTP_${response.status}`, what: "The server of this page did not answer as it should." },
+      { code: `HTTP_${response.status}`, what: "The dashboard's server gave an invalid answer." },
     ],
   );
 }
@@ -35,7 +35,7 @@ export const act = async (action) =>
     }),
   );
 
-/** Calls back with every view of the fleet, and with whether the line is open. The browser itself reconnects. */
+/** Calls back with every view of the fleet, and with the state of the connection. The browser reconnects by itself. */
 export function follow(onView, onLine, onProblem) {
   const source = new EventSource("/api/events");
   source.addEventListener("fleet", (event) => {

@@ -6,7 +6,7 @@ import { Fleet } from "./fleet.js";
 import { Process } from "./process.js";
 import { Releases } from "./releases.js";
 import { Traffic } from "./traffic.js";
-import { Badge, html, Problem, when } from "./words.js";
+import { Badge, html, Problem, when } from "./elements.js";
 
 const TABS = [
   ["fleet", "Fleet"],
@@ -53,7 +53,7 @@ function App() {
     };
   }, []);
   if (!view)
-    return html`<main class="pad"><h1>fleet</h1><p>Asking the fleet…</p><${Problem} text=${problem} /></main>`;
+    return html`<main class="pad"><h1>fleet</h1><p>Loading…</p><${Problem} text=${problem} /></main>`;
   const healthy = view.processes.filter(({ health }) => health === "HEALTHY").length;
   const active = view.alerts.filter(({ state }) => state === "OPEN").length;
   document.title = `${healthy}/${view.processes.length} ${view.project}/${view.stack}`;
@@ -63,12 +63,12 @@ function App() {
       <a class="skip" href="#main" onClick=${(event) => {
         event.preventDefault();
         main.current.focus();
-      }}>To the content</a>
+      }}>Skip to content</a>
       <h1>${view.project}/${view.stack} <span class="small">on ${view.network}</span></h1>
       <p class="row">
         <${Badge} word=${healthy === view.processes.length ? "HEALTHY" : "UNHEALTHY"} />
         <span id="count">${healthy} of ${view.processes.length} processes are healthy</span>
-        <span class="small" id="taken">${open ? `as of ${when(view.takenAt)}` : "the line to this page's server is broken; trying again"}</span>
+        <span class="small" id="taken">${open ? `as of ${when(view.takenAt)}` : "connection to the server is broken; reconnecting"}</span>
         <span class="small">${view.actions ? "actions allowed" : "read-only"}</span>
         <${Theme} />
       </p>
@@ -90,7 +90,7 @@ function App() {
     </main>`;
 }
 
-/** Light, dark, or as the system has it. */
+/** Theme: light, dark, or the system's. */
 function Theme() {
   const [theme, setTheme] = useState(localStorage.getItem("theme") ?? "system");
   useEffect(() => {

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { act } from "./api.js";
-import { html, Problem } from "./words.js";
+import { html, Problem } from "./elements.js";
 
-/** Asks before anything is changed, then does it and shows what came of it. */
+/** Asks for confirmation, then carries out the action and shows the result. */
 export function Ask({ title, text, needs, button, action, done }) {
   const dialog = useRef();
   const [reason, setReason] = useState("");
@@ -32,7 +32,7 @@ export function Ask({ title, text, needs, button, action, done }) {
       <${Problem} text=${problem} />
       ${state === "done" ? html`<p role="status">Done.</p>${lines.map((line) => html`<pre>${line}</pre>`)}` : null}
       <div class="row">
-        ${state === "done" ? null : html`<button type="submit" class="strong" disabled=${state === "working"}>${state === "working" ? "At work…" : button}</button>`}
+        ${state === "done" ? null : html`<button type="submit" class="strong" disabled=${state === "working"}>${state === "working" ? "Working…" : button}</button>`}
         <button type="button" onClick=${() => dialog.current.close()}>${state === "done" ? "Close" : "Cancel"}</button>
       </div>
     </form>

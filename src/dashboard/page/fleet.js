@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { Badge, html, Id, kindOf, short } from "./words.js";
+import { Badge, html, Id, kindOf, short } from "./elements.js";
 
 const BOX = { width: 208, height: 60 };
 
@@ -13,14 +13,14 @@ export function Fleet({ view }) {
   );
   return html`
     <section aria-labelledby="graph-title">
-      <h2 id="graph-title">What waits for what</h2>
+      <h2 id="graph-title">Dependencies</h2>
       <${Graph} view=${view} />
     </section>
     <section aria-labelledby="table-title">
       <h2 id="table-title">Processes</h2>
       <div class="row">
         <label>Name or id <input id="filter" type="search" value=${filter} onInput=${(event) => setFilter(event.target.value.trim())} /></label>
-        <label><input type="checkbox" checked=${kind !== "all"} onChange=${(event) => setKind(event.target.checked ? "ill" : "all")} /> only those that are not healthy</label>
+        <label><input type="checkbox" checked=${kind !== "all"} onChange=${(event) => setKind(event.target.checked ? "unhealthy" : "all")} /> unhealthy only</label>
         <span class="small" role="status">${shown.length} of ${view.processes.length}</span>
       </div>
       <div class="scroll" tabindex="0" role="region" aria-label="All processes">
@@ -47,14 +47,14 @@ function Row({ process }) {
   </tr>`;
 }
 
-/** Boxes are links; arrows go from who is waited for. */
+/** Boxes are links; an arrow leads from a dependency to its dependent. */
 export function Graph({ view: { graph, processes } }) {
   const of = new Map(processes.map((process) => [process.name, process]));
   const at = new Map(graph.nodes.map((node) => [node.name, node]));
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Graph of the fleet">
     <svg class="graph" width=${graph.width} height=${graph.height} viewBox=${`0 0 ${graph.width} ${graph.height}`}>
-      <title>${`${processes.length} processes and what they wait for`}</title>
-      ${graph.edges.map(({ from, to, points }) => html`<path key=${`${from} ${to}`} class="edge" d=${line(points, at.get(from), at.get(to))}><title>${`${to} waits for ${from}`}</title></path>`)}
+      <title>${`${processes.length} processes and their dependencies`}</title>
+      ${graph.edges.map(({ from, to, points }) => html`<path key=${`${from} ${to}`} class="edge" d=${line(points, at.get(from), at.get(to))}><title>${`${to} depends on ${from}`}</title></path>`)}
       ${graph.nodes.map(({ name, x, y }) => {
         const process = of.get(name);
         return html`<a key=${name} href=${`#/process/${name}`}>
@@ -70,7 +70,7 @@ export function Graph({ view: { graph, processes } }) {
   </div>`;
 }
 
-/** From the right of one box to the left of the other, over the points that go round what lies between. */
+/** A path from the right of one box to the left of the other, around the boxes between them. */
 function line(points, from, to) {
   const start = { x: from.x + BOX.width / 2, y: from.y };
   const end = { x: to.x - BOX.width / 2, y: to.y };

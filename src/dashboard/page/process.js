@@ -1,11 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
 import { get } from "./api.js";
-import { Badge, html, Id, Problem, when } from "./words.js";
+import { Badge, html, Id, Problem, when } from "./elements.js";
 
-/** One process: what it says of itself, its messages by slot, its audit ring. */
+/** One process: what it reports about itself, its messages by slot, its audit. */
 export function Process({ view, name }) {
   const process = view.processes.find((each) => each.name === name);
-  if (!process) return html`<${Problem} text=${`There is no process ${name} in this fleet.`} />`;
+  if (!process) return html`<${Problem} text=${`This fleet has no process ${name}.`} />`;
   const peers = Object.entries(process.peers);
   const nameOf = (id) => view.processes.find(({ processId }) => processId === id)?.name;
   return html`
@@ -17,8 +17,8 @@ export function Process({ view, name }) {
         <dt>version</dt><dd>${process.version || "–"}, generation ${process.generation}, epoch ${process.epoch ?? "–"}</dd>
         <dt>code</dt><dd class="mono">${process.sourceHash || "–"}</dd>
         <dt>loaded by</dt><dd class="mono">${process.release || "–"}</dd>
-        <dt>waits for</dt><dd>${process.dependsOn.length ? process.dependsOn.map((other) => html`<a href=${`#/process/${other}`}>${other}</a> `) : "nobody"}</dd>
-        <dt>peers</dt><dd>${peers.length ? peers.map(([peer, id]) => html`<span class="chip">${peer} <${Id} id=${id} />${nameOf(id) === undefined ? " (not the one that is shown here)" : ""}</span> `) : "none"}</dd>
+        <dt>depends on</dt><dd>${process.dependsOn.length ? process.dependsOn.map((other) => html`<a href=${`#/process/${other}`}>${other}</a> `) : "none"}</dd>
+        <dt>peers</dt><dd>${peers.length ? peers.map(([peer, id]) => html`<span class="chip">${peer} <${Id} id=${id} />${nameOf(id) === undefined ? " (not a process of this page)" : ""}</span> `) : "none"}</dd>
         <dt>config</dt><dd>${Object.entries(process.configVersions).map(([type, version]) => html`<span class="chip">${type} version ${version}</span> `)}${Object.keys(process.configVersions).length ? "" : "none"}</dd>
         <dt>figures</dt><dd>${process.figures ? `${process.figures.messages} messages, ${process.figures.errors} errors, ${process.figures.refused} refused, ${process.figures.luaHeapKB} kB of Lua` : "–"}</dd>
       </dl>
@@ -43,7 +43,7 @@ function Messages({ name, count, nameOf }) {
   return html`<section aria-labelledby="messages-title">
     <h2 id="messages-title">Messages by slot</h2>
     <${Problem} text=${problem} />
-    ${list === undefined && !problem ? html`<p>Asking the scheduler…</p>` : null}
+    ${list === undefined && !problem ? html`<p>Loading…</p>` : null}
     <ol class="messages">${(list ?? []).map(
       (message) => html`<li key=${message.slot} class=${message.failed ? "failed" : ""}>
         <div><strong>#${message.slot}</strong> ${message.action || "(no action)"} from ${nameOf(message.from) ?? html`<${Id} id=${message.from} />`} <span class="small">${when(message.at)}</span> <${Id} id=${message.id} href=${message.explorer} /></div>
@@ -51,7 +51,7 @@ function Messages({ name, count, nameOf }) {
         ${message.outcome.map((line) => html`<pre class=${message.failed ? "bad" : "calm"}>${line}</pre>`)}
       </li>`,
     )}</ol>
-    ${last > 0 ? html`<button type="button" onClick=${() => load(last)}>Earlier ones</button>` : null}
+    ${last > 0 ? html`<button type="button" onClick=${() => load(last)}>Earlier messages</button>` : null}
   </section>`;
 }
 
@@ -62,8 +62,8 @@ function Audit({ name, nameOf }) {
   return html`<section aria-labelledby="audit-title">
     <h2 id="audit-title">Audit</h2>
     <${Problem} text=${problem} />
-    ${list === undefined ? html`<button type="button" onClick=${load}>Show who tried to change it</button>` : null}
-    ${list?.length === 0 ? html`<p>Nobody tried yet.</p>` : null}
+    ${list === undefined ? html`<button type="button" onClick=${load}>Load audit</button>` : null}
+    ${list?.length === 0 ? html`<p>No entries.</p>` : null}
     ${
       list?.length
         ? html`<div class="scroll" tabindex="0" role="region" aria-label="Audit entries"><table>

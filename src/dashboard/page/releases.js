@@ -1,9 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { get } from "./api.js";
 import { Ask } from "./ask.js";
-import { Badge, html, Problem, short, when } from "./words.js";
+import { Badge, html, Problem, short, when } from "./elements.js";
 
-/** All that was deployed, and what differs between two of them. */
+/** The stack's history, and the differences between two releases. */
 export function Releases({ view }) {
   const places = view.releases.filter(({ number }) => number !== null);
   const [from, setFrom] = useState();
@@ -14,9 +14,9 @@ export function Releases({ view }) {
   return html`
     <section aria-labelledby="releases-title">
       <h2 id="releases-title">Releases</h2>
-      ${view.releases.length === 0 ? html`<p>Nothing was deployed yet.</p>` : null}
+      ${view.releases.length === 0 ? html`<p>No deployments yet.</p>` : null}
       <div class="scroll" tabindex="0" role="region" aria-label="All releases"><table>
-        <thead><tr>${["#", "when", "result", "deployment", "who", "commit", "what", ...(view.actions ? ["go back"] : [])].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+        <thead><tr>${["#", "when", "result", "deployment", "who", "commit", "what", ...(view.actions ? ["roll back"] : [])].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
         <tbody>${view.releases.map(
           (
             release,
@@ -30,14 +30,14 @@ export function Releases({ view }) {
       </table></div>
       ${
         back
-          ? html`<${Ask} title=${`Roll the fleet back to release ${back.number}?`} text="Code, settings, wiring and traffic go back together, by an ordinary deployment." needs="Why?" button="Roll back" action=${(reason) => ({ kind: "rollback", to: back.deploymentId, reason })} done=${() => setBack(undefined)} />`
+          ? html`<${Ask} title=${`Roll the fleet back to release ${back.number}?`} text="Code, settings, wiring and traffic are rolled back together, by an ordinary deployment." needs="Reason" button="Roll back" action=${(reason) => ({ kind: "rollback", to: back.deploymentId, reason })} done=${() => setBack(undefined)} />`
           : null
       }
     </section>
     ${
       places.length > 1
         ? html`<section aria-labelledby="difference-title">
-      <h2 id="difference-title">What differs</h2>
+      <h2 id="difference-title">Differences</h2>
       <div class="row">
         <${Choice} label="from" places=${places} value=${before} set=${setFrom} />
         <${Choice} label="to" places=${places} value=${after} set=${setTo} />
@@ -66,9 +66,9 @@ function Difference({ from, to }) {
   }, [from, to]);
   if (problem) return html`<${Problem} text=${problem} />`;
   if (list === undefined) return html`<p>Comparing…</p>`;
-  if (list.length === 0) return html`<p>Nothing: they declare the same.</p>`;
+  if (list.length === 0) return html`<p>No differences.</p>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Differences"><table>
-    <thead><tr>${["process", "what", "before", "after"].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+    <thead><tr>${["process", "field", "before", "after"].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
     <tbody>${list.flatMap(({ name, changes }) => changes.map(({ field, before, after }) => html`<tr key=${`${name} ${field}`}><th scope="row">${name}</th><td>${field}</td><td class="mono">${before || "–"}</td><td class="mono">${after || "–"}</td></tr>`))}</tbody>
   </table></div>`;
 }

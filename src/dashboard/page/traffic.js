@@ -1,21 +1,21 @@
 import { useState } from "preact/hooks";
 import { Ask } from "./ask.js";
-import { Badge, html, Id, percent, when } from "./words.js";
+import { Badge, html, Id, percent, when } from "./elements.js";
 
 const COMMANDS = {
   promote:
-    "Goes past a gate, or to the next step, at once. One that waits is judged again by the next deployment, and goes back if a check fails by then and the strategy goes back by itself.",
-  pause: "Stays at this share until somebody resumes.",
-  resume: "Goes on from where it was paused.",
-  abort: "All requests go back to the last proven table at once.",
+    "Passes the gate, or goes to the next step, at once. A rollout on hold is judged again by the next deployment, which reverts it if a check fails by then and the strategy rolls back by itself.",
+  pause: "Keeps the present shares until the rollout is resumed.",
+  resume: "Continues a paused rollout.",
+  abort: "Returns all requests to the last proven table at once.",
 };
 
-/** Who gets how much of the requests, and what came of it. */
+/** The shares of the requests, and their figures. */
 export function Traffic({ view }) {
   const [command, setCommand] = useState();
   const { traffic } = view;
   if (!traffic)
-    return html`<section aria-labelledby="traffic-title"><h2 id="traffic-title">Traffic</h2><p>No process of this fleet has a second revision to share its requests with: every caller gets the one that runs.</p></section>`;
+    return html`<section aria-labelledby="traffic-title"><h2 id="traffic-title">Traffic</h2><p>No traffic table: every service has one revision, which gets all requests.</p></section>`;
   const nameOf = (id) => view.processes.find(({ processId }) => processId === id)?.name;
   return html`<section aria-labelledby="traffic-title">
     <h2 id="traffic-title">Traffic <${Badge} word=${traffic.mode} /></h2>

@@ -2,7 +2,7 @@ import type { DifferenceView } from "../../dashboard/view.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 
-/** What two releases declare differently, member by member, field by field. Pure. */
+/** The differences between the declarations of two releases, by member and field. Pure. */
 export function differenceOf(before: ReleaseDocument, after: ReleaseDocument): DifferenceView[] {
   const names = new Set([...Object.keys(before.declaration), ...Object.keys(after.declaration)]);
   return [...names].sort().flatMap((name) => {
@@ -15,7 +15,7 @@ export function differenceOf(before: ReleaseDocument, after: ReleaseDocument): D
   });
 }
 
-/** Each single declared value by its path. Secrets are only names in a release. */
+/** Every declared value by its path. A release contains only the names of secrets. */
 function fieldsOf(declared: DeclaredProcess | undefined): Map<string, string> {
   if (!declared) return new Map();
   const { version, module, dependsOn, peers, config, modules, sourceHash } = declared;
@@ -23,7 +23,7 @@ function fieldsOf(declared: DeclaredProcess | undefined): Map<string, string> {
     ["version", version],
     ["AO module", module],
     ["code", sourceHash.slice(0, 12)],
-    ["waits for", [...dependsOn].sort().join(", ")],
+    ["depends on", [...dependsOn].sort().join(", ")],
     ["peers", [...peers].sort().join(", ")],
     ...Object.entries(modules).map(([path, hash]): [string, string] => [`Lua ${path}`, hash.slice(0, 12)]),
     ...Object.entries(config).flatMap(([type, values]) =>

@@ -5,7 +5,7 @@ export const html = htm.bind(h);
 
 export const short = (id, length = 8) => (id ? (id.length > length ? `${id.slice(0, length)}…` : id) : "–");
 
-/** `2026-11-25 13:40:12`, in the reader's own zone. */
+/** `2026-11-25 13:40:12`, in the browser's time zone. */
 export function when(iso) {
   if (!iso) return "–";
   const date = new Date(iso);
@@ -38,7 +38,7 @@ const SIGN = { good: "●", warn: "▲", bad: "✖", calm: "○" };
 
 export const kindOf = (word) => KIND[word] ?? "bad";
 
-/** A word with a sign and a colour: the sign says the same to who does not see colours. */
+/** A word with a sign and a colour. The sign carries the same meaning for people who do not see colours. */
 export const Badge = ({ word }) =>
   html`<span class=${`badge ${kindOf(word)}`}><span aria-hidden="true">${SIGN[kindOf(word)]}</span> ${word}</span>`;
 
