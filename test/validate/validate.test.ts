@@ -122,7 +122,7 @@ describe("a healthy fleet", () => {
     writeFileSync(join(good.stack.home, "build/deployment-manifest.json"), JSON.stringify({ key }));
     const ran = await good.run("validate", "--types", "security", "--process", "shop");
     expect(ran.code).toBe(1);
-    expect(ran.stdout).toContain("build/deployment-manifest.json holds a private key (PEM)");
+    expect(ran.stdout).toContain("build/deployment-manifest.json contains a private key (PEM)");
     expect(ran.stdout + read(good, "build/validation-report.json")).not.toContain("BEGIN");
   });
 
@@ -146,7 +146,7 @@ describe("an unhealthy fleet", () => {
     const words = ["--types", "health,integration,performance", "--performance-duration", "1", "--rate", "6"];
     const ran = await bad.run("validate", ...words, "--retry-delay", "0.1");
     expect(ran.code).toBe(1);
-    expect(ran.stderr).toContain("battle not well: again in 0.1 s (3 of 3)");
+    expect(ran.stderr).toContain("battle failed: retry in 0.1 s (3 of 3)");
     const seen = report(bad);
     expect(fitsSchema(seen)).toEqual([]);
     expect(seen.results).toMatchObject({
@@ -179,7 +179,7 @@ describe("an unhealthy fleet", () => {
       const ran = await once.run("validate", "--types", "health", "--retry-delay", "0.1", ...patient);
       expect([ran.code, ran.stderr]).toEqual([
         0,
-        expect.stringContaining("battle not well: again in 0.1 s (1 of 3)"),
+        expect.stringContaining("battle failed: retry in 0.1 s (1 of 3)"),
       ]);
       expect(ran.stderr).not.toContain("(2 of 3)");
       expect(report(once).results).toMatchObject({

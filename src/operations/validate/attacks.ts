@@ -3,19 +3,19 @@ import type { Ao, Evaluation, Tags } from "../../ao/port.ts";
 import { type Asked, replyAmong } from "../../ao/replies.ts";
 import type { Budget } from "../../core/budget.ts";
 
-/** One message that must be refused, and how its answer must look. */
+/** One message that a process must refuse, and the expected answers. */
 interface Attack {
   readonly name: string;
   readonly action: string;
   readonly tags?: Tags;
   readonly data?: string;
-  /** Codes that are a refusal. */
+  /** Codes that count as a refusal. */
   readonly refusals: readonly string[];
 }
 
 /**
- * An epoch that no process takes, whoever sends it. Were a process to let strangers pass, it would refuse this all the same: an
- * attack does no harm even where it succeeds, and its code tells that it did.
+ * An epoch that every process refuses, whoever sends it. So an attack does no harm even if a process lets strangers pass, and the code of
+ * the refusal shows that it did.
  */
 const NO_EPOCH = "validation";
 
@@ -29,7 +29,7 @@ const CONTROL = [
   "RESUME",
   "IMPORT_STATE",
 ] as const;
-/** Reads and rights that strangers have none of; the data fits no schema. */
+/** Reads and changes of rights that are closed to strangers; the data is invalid, so nothing happens if one succeeds. */
 const CLOSED = ["EXPORT_STATE", "GET_CONFIG", "AUDIT", "LOGS", "PROBE_PEERS", "SET_ALLOWED"] as const;
 const LEDGER = [
   "DEPLOY_PROCESS",
@@ -41,14 +41,14 @@ const LEDGER = [
 ] as const;
 
 const FORBIDDEN = ["FORBIDDEN"];
-/** A fleet's own ledger need not know all of the guide's actions. */
+/** A fleet's own ledger need not implement all of the guide's actions. */
 const FORBIDDEN_OR_UNKNOWN = ["FORBIDDEN", "UNKNOWN_ACTION"];
-/** aos itself drops a message that says that it was pushed, unless a unit that the process trusts signed it. */
+/** aos drops a message that claims to be pushed, unless a unit that the process trusts signed it. */
 const FORBIDDEN_OR_DROPPED = ["FORBIDDEN", "nothing"];
 
-/** Every control action, sent by a stranger: as itself, and in the name of others. */
+/** Every control action, sent by a stranger in its own name and in the name of others. */
 export function strangersAttacks(isLedger: boolean, owner: string): Attack[] {
-  // Schedulers drop a pushed message that has the content of an earlier one.
+  // Schedulers drop a pushed message with the same content as an earlier one.
   const data = JSON.stringify({ allowed: "nobody", nonce: randomUUID() });
   const tags = { Epoch: NO_EPOCH };
   const attack = (action: string, refusals: readonly string[]) => ({
@@ -75,8 +75,8 @@ export function strangersAttacks(isLedger: boolean, owner: string): Attack[] {
 }
 
 /**
- * Epochs that no run has, sent with a control action that would change nothing. None is larger than the current one: were it
- * taken, no run could ever change the process again.
+ * Forged epochs, sent with a control action that would change nothing. None is larger than the current one: if a process accepted it, no
+ * run could ever change the process again.
  */
 export function forgedEpochs(current: number): string[] {
   return ["-1", "1.5", "1e3", "0x10", "epoch", ...(current > 0 ? ["0", String(current - 1)] : [])];
@@ -84,33 +84,33 @@ export function forgedEpochs(current: number): string[] {
 
 const MAX_BYTES = 1024 * 1024;
 
-/** Data that is too much, or that tries to be code. */
+/** Data that is too large or malformed, or that tries to run as code. */
 export function hostileData(): Attack[] {
   const action = "HEALTH_CHECK";
   const deep = `${"[".repeat(5000)}${"]".repeat(5000)}`;
   return [
     { name: "more than 1 MB", action, data: `"${"x".repeat(MAX_BYTES)}"`, refusals: ["TOO_LARGE"] },
-    { name: "half a JSON", action, data: '{"healthCheck":{', refusals: ["BAD_JSON"] },
-    { name: "5,000 lists in each other", action, data: deep, refusals: ["BAD_JSON"] },
-    { name: "Lua for JSON", action, data: "]] os.exit() --[[", refusals: ["BAD_JSON"] },
+    { name: "truncated JSON", action, data: '{"healthCheck":{', refusals: ["BAD_JSON"] },
+    { name: "5,000 nested lists", action, data: deep, refusals: ["BAD_JSON"] },
+    { name: "Lua instead of JSON", action, data: "]] os.exit() --[[", refusals: ["BAD_JSON"] },
     {
-      name: "a kind of check that is none",
+      name: "an unknown check type",
       action,
       data: '{"healthCheck":{"checkType":"ALL; os.exit()"}}',
       refusals: ["INVALID_DATA"],
     },
-    { name: "an action that is none", action: "INFO); os.exit(", data: "{}", refusals: ["UNKNOWN_ACTION"] },
+    { name: "an unknown action", action: "INFO); os.exit(", data: "{}", refusals: ["UNKNOWN_ACTION"] },
   ];
 }
 
-/** What became of a message. */
+/** The outcome of a message. */
 interface Outcome {
-  /** The code of the refusal, `ok` for a success, `nothing` without a reply, `failed` when the evaluation ended in an error. */
+  /** The code of the refusal; `ok` for success, `nothing` without a reply, `failed` if the evaluation raised an error. */
   readonly code: string;
   readonly evaluation: Evaluation;
 }
 
-/** Sends a message as whoever `ao` is and says what became of it. */
+/** Sends a message signed by the wallet of `ao`, and returns its outcome. */
 export async function attempt(
   ao: Ao,
   processId: string,

@@ -10,18 +10,18 @@ const BaselineSchema = z.looseObject({
   /** ISO 8601. */
   measuredAt: z.string(),
   network: z.string(),
-  /** Requests a second on the fleet as a whole. */
+  /** Requests per second over the whole fleet. */
   rate: z.number(),
   processes: z.record(z.string(), z.looseObject({ averageMs: z.number(), p95Ms: z.number() })),
 });
 
-/** What a release was measured at: kept on this machine, one file a release. */
+/** The figures of a release: one file per release on this machine. */
 type Baseline = z.infer<typeof BaselineSchema>;
 
 type Where = Pick<Scope, "home" | "project" | "stack">;
 const folder = ({ home, project, stack }: Where): string => join(home, "validation", `${project}.${stack}`);
 
-/** The newest measurement of another release at the same rate on the same kind of network; undefined when there is none. */
+/** The newest figures of another release at the same rate on the same kind of network; undefined if there are none. */
 export async function lastBaseline(
   where: Where,
   now: Pick<Baseline, "deploymentId" | "network" | "rate">,
@@ -37,17 +37,17 @@ export async function lastBaseline(
   return found.sort((a, b) => b.measuredAt.localeCompare(a.measuredAt))[0];
 }
 
-/** Keeps what a release was measured at. */
+/** Saves the figures of a release. */
 export async function keepBaseline(where: Where, baseline: Baseline): Promise<void> {
   if (!/^[\w.-]{1,128}$/.test(baseline.deploymentId)) return;
   const path = join(folder(where), `${baseline.deploymentId}.json`);
   await writeAtomically(path, `${JSON.stringify(baseline, null, 2)}\n`);
 }
 
-/** Milliseconds by which times differ on an idle machine anyway. */
+/** Milliseconds of variation to expect on an idle machine. */
 const NOISE_MS = 50;
 
-/** Whether a process became slower, and the words for it. Pure. */
+/** Whether a process became slower, with a description. Pure. */
 export function regression(
   now: Pick<Performance, "p95Ms">,
   before: { readonly p95Ms: number },
@@ -55,5 +55,5 @@ export function regression(
 ): { readonly worse: boolean; readonly detail: string } {
   const worse = now.p95Ms > before.p95Ms * factor && now.p95Ms - before.p95Ms > NOISE_MS;
   const change = before.p95Ms === 0 ? "" : ` (×${(now.p95Ms / before.p95Ms).toFixed(2)})`;
-  return { worse, detail: `p95 ${before.p95Ms} → ${now.p95Ms} ms${change}, ×${factor} is allowed` };
+  return { worse, detail: `p95 ${before.p95Ms} → ${now.p95Ms} ms${change}, limit ×${factor}` };
 }

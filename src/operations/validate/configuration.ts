@@ -15,10 +15,10 @@ import {
   judgeBareCode,
   patienceOf,
   type Subject,
-  wordsOf,
+  describeError,
 } from "./subject.ts";
 
-/** Configuration: settings, code, owner and peers as they are declared, and settings that their schema takes. */
+/** Validates the configuration: settings, code, owner and peers match the declaration, and settings fit their schema. */
 export async function validateConfiguration(subject: Subject): Promise<Found> {
   const findings = new Findings("configuration");
   const { release, fleet } = subject;
@@ -27,14 +27,14 @@ export async function validateConfiguration(subject: Subject): Promise<Found> {
       "fleet",
       "declaration",
       "SKIP",
-      "no release is known on this machine: nothing to compare with",
+      "this machine has no release to compare with",
     );
   } else {
     const missing = Object.keys(release.declaration).filter(
       (name) => !fleet.members.some((member) => member.name === name),
     );
     const detail = `${amount(Object.keys(release.declaration).length, "member")} as release ${release.deploymentId} declares`;
-    const lacks = `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} declared and not there`;
+    const lacks = `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} declared but not deployed`;
     findings.judge("fleet", "declaration", missing.length === 0, missing.length === 0 ? detail : lacks);
   }
   await each(subject.members, AT_ONCE, (member) => look(subject, member, findings));
@@ -50,10 +50,10 @@ async function look(subject: Subject, member: Member, findings: Findings): Promi
       findings.add(name, "settings", "SKIP", NO_LIBRARY);
       findings.add(name, "peers", "SKIP", NO_LIBRARY);
       await judgeBareCode(subject, member, "source", findings);
-      return findings.add(name, "owner", "PASS", "takes Evals of the stack's wallet");
+      return findings.add(name, "owner", "PASS", "accepts Evals of the stack's wallet");
     }
-    const told = await tellConfigs(session, member, {}, patienceOf(subject));
-    settings(name, declared, told.held, findings);
+    const configs = await tellConfigs(session, member, {}, patienceOf(subject));
+    settings(name, declared, configs.held, findings);
     const said = await info(session, member, patienceOf(subject), "sourceHash", "owner");
     const hash = declared?.sourceHash ?? member.sourceHash;
     const same = hash === "" || hash === said.sourceHash;
@@ -69,11 +69,11 @@ async function look(subject: Subject, member: Member, findings: Findings): Promi
     );
     peers(subject, name, declared, said.peers, findings);
   } catch (error) {
-    findings.add(name, "answers", "FAIL", wordsOf(error));
+    findings.add(name, "answers", "FAIL", describeError(error));
   }
 }
 
-/** Each declared type is held as it is declared; none is held beyond; what is held fits its schema. */
+/** The process holds every declared type as declared, holds no other type, and its settings fit their schemas. */
 function settings(
   name: string,
   declared: DeclaredProcess | undefined,
@@ -86,20 +86,20 @@ function settings(
     const same = own?.hash === wanted;
     const detail = own
       ? `version ${own.version}, hash ${short(own.hash)}${same ? "" : ` instead of ${short(wanted)}: drift`}`
-      : "it holds none, and one is declared";
+      : "it holds none, but one is declared";
     findings.judge(name, type, same, detail);
   }
   for (const [type, own] of Object.entries(held)) {
     const stray = declared !== undefined && declared.config[type] === undefined;
     if (stray && Object.keys(own.data).length > 0)
-      findings.add(name, type, "FAIL", `it holds version ${own.version}, and none is declared: drift`);
+      findings.add(name, type, "FAIL", `it holds version ${own.version}, but none is declared: drift`);
     const problem = isBuiltIn(type) ? misfit(type, own.data) : undefined;
     if (problem !== undefined) findings.add(name, `${type}_schema`, "FAIL", problem);
     else
-      findings.add(name, `${type}_schema`, "PASS", isBuiltIn(type) ? "fits its schema" : "a type of its own");
+      findings.add(name, `${type}_schema`, "PASS", isBuiltIn(type) ? "fits its schema" : "a type of the program");
   }
   if (Object.keys(held).length === 0 && Object.keys(declared?.config ?? {}).length === 0)
-    findings.add(name, "settings", "PASS", "none are declared and it holds none");
+    findings.add(name, "settings", "PASS", "none declared, none held");
 }
 
 function misfit(type: ConfigType, data: unknown): string | undefined {
@@ -108,7 +108,7 @@ function misfit(type: ConfigType, data: unknown): string | undefined {
   return parsed.error.issues.map(({ path, message }) => `${path.join(".") || type}: ${message}`).join("; ");
 }
 
-/** It knows the ids of its declared peers, as they are now, and nobody else. */
+/** The process knows the present ids of its declared peers, and no other peers. */
 function peers(
   { fleet }: Subject,
   name: string,
@@ -121,11 +121,11 @@ function peers(
   for (const peer of declared.peers) {
     const id = fleet.members.find((member) => member.name === peer)?.processId;
     if (known[peer] === undefined) wrong.push(`it does not know ${peer}`);
-    else if (id !== undefined && known[peer] !== id) wrong.push(`it takes another process for ${peer}`);
+    else if (id !== undefined && known[peer] !== id) wrong.push(`it has another process as ${peer}`);
   }
   for (const peer of Object.keys(known))
     if (!declared.peers.includes(peer)) wrong.push(`it knows ${peer}, which is not declared`);
-  const detail = declared.peers.length === 0 ? "none are declared" : `knows ${declared.peers.join(" ")}`;
+  const detail = declared.peers.length === 0 ? "none declared" : `knows ${declared.peers.join(" ")}`;
   findings.judge(
     name,
     "peers",

@@ -22,14 +22,14 @@ import {
   judgeBareCode,
   patienceOf,
   type Subject,
-  wordsOf,
+  describeError,
 } from "./subject.ts";
 
 const KINDS = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"] as const;
 
 /**
- * Health: the four kinds of checks, the version and the code, what it says that it can do, how fast it answers, and whether
- * its slots move on and are evaluated.
+ * Validates health: the four kinds of checks, version and code, reported capabilities, response time, and whether slots advance and are
+ * evaluated.
  */
 export async function validateHealth(subject: Subject): Promise<Found> {
   const findings = new Findings("health");
@@ -37,13 +37,13 @@ export async function validateHealth(subject: Subject): Promise<Found> {
   const looks = await looksAt(subject, registered);
   for (const { found } of looks) findings.all.push(...found);
   const states = looks.map(({ state }) => state);
-  // Some of the members are no fleet.
+  // The shares below are about the whole fleet only.
   if (subject.members.length < subject.fleet.members.length) return { findings: findings.all };
   const counts = countStates(states);
   const named = (["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE", "UNKNOWN"] as const)
     .filter((state) => counts[state] > 0)
     .map((state) => `${counts[state]} ${state}`);
-  // As the monitor judges the fleet: a part of it may be degraded or away.
+  // The monitor's limits: a part of the fleet may be degraded or offline.
   const allowed = `at least ${share(LIMITS.passHealthyShare)} healthy, at most ${share(LIMITS.passOfflineShare)} offline and ${share(LIMITS.passUnhealthyShare)} unhealthy`;
   findings.judge(
     "fleet",
@@ -54,7 +54,7 @@ export async function validateHealth(subject: Subject): Promise<Found> {
   return { findings: findings.all };
 }
 
-/** The members that are looked at, each with every further revision that has a part of its traffic. */
+/** The selected members, and every further revision that has part of their traffic. */
 function judgedBy({ members, fleet }: Subject): Member[] {
   const named = new Set(members.map(({ name }) => name));
   return servingIn(fleet).filter(({ name, of }) => named.has(of ?? name));
@@ -65,7 +65,7 @@ interface Looked {
   readonly found: readonly Finding[];
 }
 
-/** One look at each; those that are not well get more of them, for it may be passing. The last look counts. */
+/** Checks each member once, and repeats failed checks that may be transient. The last result counts. */
 async function looksAt(subject: Subject, registered: Registry | undefined): Promise<Looked[]> {
   const { budget, retries } = subject;
   const members = judgedBy(subject);
@@ -77,20 +77,20 @@ async function looksAt(subject: Subject, registered: Registry | undefined): Prom
       const state = await look(subject, member, registered, findings);
       looks.set(member, { state, found: findings.all });
     });
-    due = members.filter((member) => looks.get(member)?.found.some(mayPass));
+    due = members.filter((member) => looks.get(member)?.found.some(isRetryable));
     if (due.length === 0 || n > retries.most || budget.remaining() <= retries.seconds * 1000) break;
     const names = due.map(({ name }) => name).join(", ");
-    subject.note(`health: ${names} not well: again in ${retries.seconds} s (${n} of ${retries.most})`);
+    subject.note(`health: ${names} failed: retry in ${retries.seconds} s (${n} of ${retries.most})`);
     await sleep(retries.seconds * 1000);
   }
   return members.flatMap((member) => looks.get(member) ?? []);
 }
 
-/** What time may heal; another version or code than declared it does not. */
-const PASSING = new Set([...KINDS.map((kind) => kind.toLowerCase()), "answers", "response", "slots"]);
+/** Checks that may pass later. A wrong version or wrong code does not go away. */
+const TRANSIENT = new Set([...KINDS.map((kind) => kind.toLowerCase()), "answers", "response", "slots"]);
 
-const mayPass = ({ status, test }: Finding): boolean =>
-  status === "FAIL" && PASSING.has(test.slice("health_".length));
+const isRetryable = ({ status, test }: Finding): boolean =>
+  status === "FAIL" && TRANSIENT.has(test.slice("health_".length));
 
 const share = (value: number): string => `${value * 100} %`;
 
@@ -102,14 +102,14 @@ async function look(
 ): Promise<State | "UNKNOWN"> {
   const { name } = member;
   const { session } = subject.fleet;
-  // A further revision runs what it was loaded with, which is not what is declared now.
+  // A further revision runs the code that it was loaded with, not what is declared now.
   const declared = member.of === undefined ? subject.release?.declaration[name] : undefined;
   const expected = {
     version: declared?.version ?? member.version,
     sourceHash: declared?.sourceHash ?? member.sourceHash,
   };
   let state: State | "UNKNOWN" = "OFFLINE";
-  let heard = false;
+  let answered = false;
   try {
     if (member.of === undefined ? hasNoLibrary(subject, name) : isBare(member))
       return await lookBare(subject, member, findings);
@@ -119,7 +119,7 @@ async function look(
     };
     const verdict = await probe(session, member, "ALL", wanted, patienceOf(subject));
     state = verdict.healthStatus;
-    heard = true;
+    answered = true;
     for (const kind of KINDS) {
       const checks = verdict.checks.filter(({ checkType }) => checkType === kind);
       const odd = checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
@@ -134,22 +134,22 @@ async function look(
     await progress(subject, member, slotOf(verdict), findings);
   } catch (error) {
     const unknown = error instanceof FleetError && unansweredBy(error).state === "UNKNOWN";
-    if (unknown && !heard) state = "UNKNOWN";
-    findings.add(name, "answers", "FAIL", `${unknown ? "unknown: " : ""}${wordsOf(error)}`);
+    if (unknown && !answered) state = "UNKNOWN";
+    findings.add(name, "answers", "FAIL", `${unknown ? "unknown: " : ""}${describeError(error)}`);
   }
   return state;
 }
 
 function responds({ thresholds }: Subject, name: string, ms: number, findings: Findings): void {
   const most = thresholds.maxResponseMs;
-  const took = `answered in ${Math.round(ms)} ms, ${most} ms are allowed`;
+  const took = `answered in ${Math.round(ms)} ms, limit ${most} ms`;
   findings.judge(name, "response", ms <= most, took, ms);
 }
 
-/** What only the library answers of a member's health. */
+/** Tests that need the library. */
 const OF_LIBRARY = ["startup", "readiness", "performance", "info", "version", "capabilities"] as const;
 
-/** A member without the library: that aos answers its owner in time, with the code that was loaded, at a new slot. */
+/** Validates a member without the library: aos answers its owner in time, with the loaded code, at a new slot. */
 async function lookBare(subject: Subject, member: Member, findings: Findings): Promise<State> {
   const { name, processId } = member;
   for (const test of OF_LIBRARY) findings.add(name, test, "SKIP", NO_LIBRARY);
@@ -159,15 +159,15 @@ async function lookBare(subject: Subject, member: Member, findings: Findings): P
   responds(subject, name, responseMs ?? 0, findings);
   const after = await subject.history.latest(processId);
   if (before === undefined || after === undefined)
-    findings.add(name, "slots", "SKIP", "the scheduler does not tell its slots");
+    findings.add(name, "slots", "SKIP", "the scheduler does not report slots");
   else
-    findings.judge(name, "slots", after > before, `slot ${before} → ${after}, the Eval between is evaluated`);
+    findings.judge(name, "slots", after > before, `slot ${before} → ${after}, the Eval in between was evaluated`);
   return health === "HEALTHY" ? "HEALTHY" : "UNHEALTHY";
 }
 
 const IDENTITY = ["name", "status", "version", "sourceHash", "capabilities"] as const;
 
-/** Who it says that it is, against what is declared and what the ledger has. */
+/** Compares what a process reports about itself with the declaration and with the ledger. */
 async function identity(
   subject: Subject,
   member: Member,
@@ -195,12 +195,12 @@ async function identity(
     differs.length === 0 ? runs : `runs ${differs.join(" and ")}`,
   );
   if (registered === undefined) {
-    findings.add(name, "capabilities", "SKIP", "the fleet has no ledger in which it is registered");
+    findings.add(name, "capabilities", "SKIP", "the fleet has no ledger to register in");
     return;
   }
   const known = registered[member.processId];
   if (!known && member.of !== undefined) {
-    findings.add(name, "capabilities", "SKIP", "the ledger has the member's wanted process registered");
+    findings.add(name, "capabilities", "SKIP", "only the member's wanted process is registered in the ledger");
     return;
   }
   if (!known) {
@@ -212,13 +212,13 @@ async function identity(
   const same = gone.length === 0 && added.length === 0;
   const list = said.capabilities.join(" ") || "none";
   const change = [
-    ...(gone.length > 0 ? [`does not say ${gone.join(" ")} any more`] : []),
-    ...(added.length > 0 ? [`says ${added.join(" ")}, which is not registered`] : []),
+    ...(gone.length > 0 ? [`no longer reports ${gone.join(" ")}`] : []),
+    ...(added.length > 0 ? [`reports ${added.join(" ")}, which is not registered`] : []),
   ].join("; ");
   findings.judge(name, "capabilities", same, same ? list : change);
 }
 
-/** A second probe must be at a later slot, and what the scheduler took must be evaluated. */
+/** A second probe must be at a later slot, and scheduled messages must be evaluated. */
 async function progress(
   { fleet, history, ...subject }: Subject,
   member: Member,
@@ -230,25 +230,25 @@ async function progress(
     await probe(fleet.session, member, "LIVENESS", {}, patienceOf({ fleet, history, ...subject })),
   );
   if (first === undefined || second === undefined) {
-    findings.add(name, "slots", "SKIP", "the network tells processes no slots");
+    findings.add(name, "slots", "SKIP", "the network gives processes no slots");
     return;
   }
   const latest = await history.latest(member.processId);
   const behind = latest === undefined ? 0 : Math.max(0, latest - second);
-  // Others write to it meanwhile: what came after the second probe may be under way.
+  // Others may write at the same time: messages after the second probe may still be evaluated.
   const moved = second > first;
   const detail = `slot ${first} → ${second}${latest === undefined ? "" : `, the scheduler is at ${latest}`}`;
   findings.judge(name, "slots", moved && behind <= MOST_BEHIND, moved ? detail : `stuck: ${detail}`);
 }
 
-/** Slots that may be under way while they are compared. */
+/** The most slots that may be unevaluated. */
 const MOST_BEHIND = 100;
 
 function slotOf(verdict: Readonly<Record<string, unknown>>): number | undefined {
   return typeof verdict.slot === "number" ? verdict.slot : undefined;
 }
 
-/** Who is registered in the ledger; undefined when there is none, or it does not answer: the health of the ledger says that. */
+/** The registrations in the ledger; undefined if there is no ledger, or it does not answer: its own health check reports that. */
 async function registrations(subject: Subject): Promise<Registry | undefined> {
   const { fleet } = subject;
   const ledger = fleet.members.find(({ name }) => name === fleet.ledger);
@@ -256,7 +256,7 @@ async function registrations(subject: Subject): Promise<Registry | undefined> {
   try {
     return await registry(fleet.session, ledger, patienceOf(subject));
   } catch (error) {
-    subject.note(`health: the ledger's registrations could not be read: ${wordsOf(error)}`);
+    subject.note(`health: the ledger's registrations could not be read: ${describeError(error)}`);
     return undefined;
   }
 }

@@ -15,7 +15,7 @@ import {
   hasNoLibrary,
   patienceOf,
   type Subject,
-  wordsOf,
+  describeError,
 } from "./subject.ts";
 import { runWorkflow, workflowsOf } from "./workflows.ts";
 
@@ -35,7 +35,7 @@ const ProbedSchema = z.looseObject({
 });
 const RefusedSchema = z.looseObject({ error: z.looseObject({ code: z.string(), message: z.string() }) });
 
-/** Integration: every declared edge is called by the process itself, and every declared workflow is run from end to end. */
+/** Validates integration: every process calls its declared peers, and every declared workflow runs from end to end. */
 export async function validateIntegration(subject: Subject): Promise<Found> {
   const findings = new Findings("integration");
   const integration: Record<string, Integration> = {};
@@ -64,8 +64,8 @@ async function edges(
   let peers: readonly string[] = subject.release?.declaration[name]?.peers ?? [];
   try {
     if (!subject.release?.declaration[name]) peers = await wiredPeers(subject, member);
-    if (peers.length === 0) return findings.add(name, "peers", "SKIP", "it calls nobody");
-    // A peer without the library answers no probe: its own actions are the program's to call.
+    if (peers.length === 0) return findings.add(name, "peers", "SKIP", "it has no peers");
+    // A peer without the library answers no probe.
     for (const peer of peers)
       if (hasNoLibrary(subject, peer)) say(peer, { status: "SKIP", detail: `${peer}: ${NO_LIBRARY}` });
     peers = peers.filter((peer) => !hasNoLibrary(subject, peer));
@@ -73,9 +73,9 @@ async function edges(
     const probed = await probe(subject, member, peers);
     for (const peer of peers) say(peer, verdict(subject, peer, probed[peer]));
   } catch (error) {
-    const detail = `was not called: ${wordsOf(error)}`;
+    const detail = `not called: ${describeError(error)}`;
     for (const peer of peers) say(peer, { status: "FAIL", detail });
-    if (peers.length === 0) findings.add(name, "peers", "FAIL", wordsOf(error));
+    if (peers.length === 0) findings.add(name, "peers", "FAIL", describeError(error));
   }
 }
 
@@ -86,7 +86,7 @@ async function wiredPeers({ fleet, ...subject }: Subject, member: Member): Promi
 
 type Probed = z.output<typeof ProbedSchema>["peers"];
 
-/** Has the process call its peers. It gives up on a silent one only when another message comes, so one is sent. */
+/** Makes the process call its peers. A process notices a time-out only when another message arrives, so further messages are sent. */
 async function probe(subject: Subject, member: Member, peers: readonly string[]): Promise<Probed> {
   const { fleet } = subject;
   const seconds = Math.max(1, patienceOf(subject).remaining() / 1000);
@@ -110,10 +110,10 @@ async function probe(subject: Subject, member: Member, peers: readonly string[])
     : { code: "BAD_REPLY", message: (reply.error ?? reply.data).slice(0, 200) };
   throw new FleetError({
     code,
-    what: `${member.name} did not call its peers: ${message}`,
+    what: `${member.name} could not call its peers: ${message}`,
     remedy:
       code === "UNKNOWN_ACTION"
-        ? "Its library is older than this command: deploy it again."
+        ? "Its library is too old for this command: deploy it again."
         : `npx fleet logs ${member.name}`,
   });
 }
@@ -123,23 +123,23 @@ async function nudge(subject: Subject, member: Member, ms: number, signal: Abort
     for (await sleep(ms, undefined, { signal }); !signal.aborted; await sleep(1000, undefined, { signal }))
       await info(subject.fleet.session, member, patienceOf(subject));
   } catch {
-    // Ended, or it does not answer: what waits for it says so.
+    // Stopped, or the process does not answer: the call itself reports that.
   }
 }
 
-/** Whether the process that answered under a peer's name is that member, at work. Pure but for what is known of the fleet. */
+/** Whether the process that answered as a peer is that member, and is active. Pure. */
 function verdict({ fleet }: Subject, peer: string, got: Probed[string] | undefined): Integration {
-  if (!got) return { status: "FAIL", detail: "was not called" };
+  if (!got) return { status: "FAIL", detail: "not called" };
   const ms = got.ms === undefined ? {} : { ms: got.ms };
   if (!got.ok) return { status: "FAIL", detail: `${got.message ?? "no answer"} [${got.code ?? "?"}]`, ...ms };
   const id = fleet.members.find(({ name }) => name === peer)?.processId;
   if (id !== undefined && got.processId !== id)
     return { status: "FAIL", detail: `it is wired to ${got.processId} instead of ${id}`, ...ms };
   if (typeof got.name === "string" && got.name !== peer)
-    return { status: "FAIL", detail: `the process that answered calls itself ${got.name}`, ...ms };
+    return { status: "FAIL", detail: `the process that answered reports the name ${got.name}`, ...ms };
   if (got.status !== "ACTIVE")
-    return { status: "FAIL", detail: `it answered, and is ${got.status ?? "of no status"}`, ...ms };
-  return { status: "PASS", detail: `answered in ${got.ms ?? 0} ms of scheduler time`, ...ms };
+    return { status: "FAIL", detail: `it answered, but its status is ${got.status ?? "unknown"}`, ...ms };
+  return { status: "PASS", detail: `answered in ${got.ms ?? 0} ms by the scheduler's clock`, ...ms };
 }
 
 function jsonOf(text: string): unknown {

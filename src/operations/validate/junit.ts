@@ -1,9 +1,9 @@
 import type { Builder, TestCase } from "junit-report-builder";
 import { type Finding, VALIDATION_TYPES, type ValidationReport } from "./report.ts";
 
-/** The report as JUnit XML, as CI systems read it: a suite for each type, a case for each test of each process. */
+/** The report as JUnit XML for CI systems: a suite per type, a case per test and process. */
 export async function junitOf(report: ValidationReport): Promise<string> {
-  // It is a CommonJS module whose types are those of an ES module.
+  // The package is a CommonJS module with the types of an ES module.
   const shared = (await import("junit-report-builder")).default as unknown as Builder;
   const builder = shared.newBuilder();
   builder.name(`${report.project}/${report.stack}`);
@@ -26,7 +26,7 @@ function addCase(test: TestCase, { process, test: name, status, detail, ms = 0 }
   if (status !== "FAIL") test.standardOutput(xml(detail));
 }
 
-/** Without what XML 1.0 cannot hold. */
+/** Replaces characters that XML 1.0 cannot contain. */
 const xml = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are replaced.
   text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "�");

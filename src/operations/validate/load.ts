@@ -3,33 +3,33 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Budget } from "../../core/budget.ts";
 import type { Performance } from "./report.ts";
 
-/** A load: so many requests a second, sent when they are due whether or not earlier ones were answered. */
+/** An open load: requests are sent when they are due, whether or not earlier ones were answered. */
 interface Load {
-  /** Requests a second. */
+  /** Requests per second. */
   readonly rate: number;
   readonly seconds: number;
   readonly budget: Budget;
-  /** Sends the n-th request, from 0; resolves when its answer is good, rejects with what was wrong. */
+  /** Sends the n-th request, from 0. Resolves on a valid answer, rejects otherwise. */
   readonly request: (n: number) => Promise<void>;
-  /** Says in one word why a request failed. */
+  /** The code of a failed request. */
   readonly codeOf: (error: unknown) => string;
 }
 
-/** One request: times in milliseconds since the load began. */
+/** One request. Times are milliseconds since the start of the load. */
 export interface Sample {
   readonly n: number;
   readonly due: number;
   readonly done: number;
-  /** Why it failed; absent when it did not. */
+  /** Why it failed; absent on success. */
   readonly code?: string;
 }
 
-/** Requests that may wait at once; beyond, a due one is a failure of its own: the fleet cannot take the rate. */
+/** The most requests that may wait for an answer. Beyond that a due request fails, because the fleet cannot sustain the rate. */
 const MOST_WAITING = 500;
 
 /**
- * Runs a load to its end. A time counts from when a request was due, not from when there was room for it: a fleet that stalls must not
- * look fast because nothing was asked of it meanwhile.
+ * Runs a load. A request's time counts from when it was due, not from when it was sent: a fleet that stalls must not look fast because few
+ * requests were sent meanwhile (coordinated omission).
  */
 export async function runLoad({ rate, seconds, budget, request, codeOf }: Load): Promise<Sample[]> {
   const start = performance.now();
@@ -55,7 +55,7 @@ export async function runLoad({ rate, seconds, budget, request, codeOf }: Load):
   return samples.sort((a, b) => a.n - b.n);
 }
 
-/** Figures of samples; the times are those of requests that succeeded. Pure. */
+/** The figures of samples. Times are those of successful requests. Pure. */
 export function figuresOf(samples: readonly Sample[]): Performance {
   const good = samples.filter(({ code }) => code === undefined);
   const times = good.map(({ due, done }) => Math.max(0, done - due));

@@ -2,7 +2,7 @@ import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Finding, ValidationType } from "./report.ts";
 
-/** Files in `build/logs` that the guide greps; what is of no such type is in `validation_output.txt`. */
+/** Files in `build/logs` that the guide greps; all other types go to `validation_output.txt`. */
 const FILES: Readonly<Partial<Record<ValidationType, string>>> = {
   health: "health_output.txt",
   integration: "register_output.txt",

@@ -7,8 +7,8 @@ import type { Performance } from "./report.ts";
 import { codeOf, Findings, type Found, hasNoLibrary, patienceOf, type Subject } from "./subject.ts";
 
 /**
- * Performance: signed messages at a set rate over all members in turn, each until its result is read; against the thresholds, and
- * against what the last release was measured at.
+ * Validates performance: sends signed messages at a fixed rate to all members in turn and waits for each result. Compares the figures with
+ * the thresholds and with the last release.
  */
 export async function validatePerformance(subject: Subject): Promise<Found> {
   const findings = new Findings("performance");
@@ -18,7 +18,7 @@ export async function validatePerformance(subject: Subject): Promise<Found> {
     if (hasNoLibrary(subject, name)) findings.add(name, "load", "SKIP", NO_LIBRARY);
   if (members.length === 0) return { findings: findings.all };
   subject.note(
-    `performance: ${amount(rate, "message")} a second over ${amount(members.length, "process", "processes")} for ${seconds} s`,
+    `performance: ${amount(rate, "message")} per second over ${amount(members.length, "process", "processes")} for ${seconds} s`,
   );
   const samples = await runLoad({
     rate,
@@ -39,7 +39,7 @@ export async function validatePerformance(subject: Subject): Promise<Found> {
         name,
         "load",
         "SKIP",
-        "the load was too short to reach it: more seconds, or a higher rate",
+        "the load was too short to reach it: raise the duration or the rate",
       );
       continue;
     }
@@ -59,7 +59,7 @@ function judge(
 ): void {
   const { requests, successRate, averageMs, p95Ms, failures } = figures;
   const failed = Object.entries(failures).map(([code, n]) => `${n} × ${code}`);
-  const success = `${successRate} % of ${requests} succeeded, ${minSuccessRate} % are needed`;
+  const success = `${successRate} % of ${requests} succeeded, at least ${minSuccessRate} % required`;
   const good = successRate >= minSuccessRate;
   findings.judge(name, "success", good, failed.length > 0 ? `${success}: ${failed.join(", ")}` : success);
   if (figures.succeeded === 0) return;
@@ -67,13 +67,13 @@ function judge(
     name,
     "average",
     averageMs <= maxAverageMs,
-    `${averageMs} ms on average, ${maxAverageMs} ms are allowed`,
+    `${averageMs} ms on average, limit ${maxAverageMs} ms`,
   );
   if (maxP95Ms !== undefined)
-    findings.judge(name, "p95", p95Ms <= maxP95Ms, `p95 ${p95Ms} ms, ${maxP95Ms} ms are allowed`);
+    findings.judge(name, "p95", p95Ms <= maxP95Ms, `p95 ${p95Ms} ms, limit ${maxP95Ms} ms`);
 }
 
-/** Against the last release's figures; then these are kept as this release's, when they are good ones. */
+/** Compares with the last release's figures. Then saves these for this release, if nothing failed. */
 async function compare(
   subject: Subject,
   performance: Readonly<Record<string, Performance>>,
@@ -85,14 +85,14 @@ async function compare(
       "fleet",
       "regression",
       "SKIP",
-      "no release is known on this machine: nothing to compare with",
+      "this machine has no release to compare with",
     );
     return;
   }
   const now = { deploymentId: release.deploymentId, network: fleet.session.networkName, rate };
   const before = await lastBaseline(fleet.session.scope, now);
   if (!before) {
-    const detail = "no earlier release was measured at this rate: this one is the first baseline";
+    const detail = "no earlier release was measured at this rate; this release becomes the baseline";
     findings.add("fleet", "regression", "SKIP", detail);
   }
   for (const [name, figures] of Object.entries(performance)) {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { writeAtomically } from "../../fleet/files.ts";
 
-/** What can be validated, in the order in which it is. */
+/** The types of validation, in the order in which they run. */
 export const VALIDATION_TYPES = [
   "configuration",
   "health",
@@ -14,22 +14,22 @@ export type ValidationType = (typeof VALIDATION_TYPES)[number];
 
 const VerdictSchema = z.enum(["PASS", "FAIL", "SKIP"]);
 
-/** One thing that was looked at. */
+/** The result of one test. */
 const FindingSchema = z.strictObject({
-  /** Member's name, or `fleet` for what is about all of them. */
+  /** The member's name, or `fleet` for a test of the whole fleet. */
   process: z.string(),
-  /** Upper part of the key in `results`: `health_startup`, `integration_peer_shop`. */
+  /** The second part of the key in `results`: `health_startup`, `integration_peer_shop`. */
   test: z.string(),
   type: z.enum(VALIDATION_TYPES),
   status: VerdictSchema,
-  /** What was measured, or why it failed or was left out. */
+  /** What was measured, or why the test failed or was skipped. */
   detail: z.string(),
-  /** Milliseconds that it took. */
+  /** Duration in milliseconds. */
   ms: z.number().optional(),
 });
 export type Finding = z.infer<typeof FindingSchema>;
 
-/** What a load on one process measured. Times are from when a message was due until its result was read, in milliseconds. */
+/** The figures of a load on one process. Times run from when a message was due until its result was read, in milliseconds. */
 const PerformanceSchema = z.strictObject({
   requests: z.number().int(),
   succeeded: z.number().int(),
@@ -44,16 +44,16 @@ const PerformanceSchema = z.strictObject({
   p50Ms: z.number(),
   p95Ms: z.number(),
   p99Ms: z.number(),
-  /** Requests a second that were sent. */
+  /** Requests sent per second. */
   requestsPerSecond: z.number(),
-  /** Seconds. */
+  /** Duration of the load in seconds. */
   durationSeconds: z.number(),
-  /** Codes of the failures, with how often each came. */
+  /** Number of failures by code. */
   failures: z.record(z.string(), z.number()),
 });
 export type Performance = z.infer<typeof PerformanceSchema>;
 
-/** How one edge of the fleet, or one workflow over it, was found. */
+/** The result of one edge of the fleet, or of one workflow. */
 const IntegrationSchema = z.strictObject({
   status: VerdictSchema,
   detail: z.string(),
@@ -62,41 +62,41 @@ const IntegrationSchema = z.strictObject({
 export type Integration = z.infer<typeof IntegrationSchema>;
 
 const ThresholdsSchema = z.strictObject({
-  /** Percent of requests that must succeed. */
+  /** Minimum percentage of successful requests. */
   minSuccessRate: z.number(),
-  /** Highest average, in milliseconds. */
+  /** Maximum average in milliseconds. */
   maxAverageMs: z.number(),
-  /** Highest 95th percentile, in milliseconds; none by default. */
+  /** Maximum 95th percentile in milliseconds; no limit by default. */
   maxP95Ms: z.number().optional(),
-  /** By how much the 95th percentile may exceed the last release's, as a factor. */
+  /** Maximum ratio of the 95th percentile to that of the last release. */
   maxRegression: z.number(),
-  /** Longest answer to a health check, in milliseconds. */
+  /** Maximum response time of a health check in milliseconds. */
   maxResponseMs: z.number(),
 });
 export type Thresholds = z.infer<typeof ThresholdsSchema>;
 
-/** `build/validation-report.json`: the guide's keys first, then what was measured and why. */
+/** `build/validation-report.json`: the guide's keys first, then further details. */
 export const ValidationReportSchema = z.strictObject({
-  /** When it began, ISO 8601. */
+  /** Start of the validation, ISO 8601. */
   validationTimestamp: z.string(),
-  /** Seconds. */
+  /** Duration of the validation in seconds. */
   validationDuration: z.number(),
   validationTypes: z.array(z.enum(VALIDATION_TYPES)),
-  /** `<process>_<test>` to its verdict. */
+  /** Verdicts by `<process>_<test>`. */
   results: z.record(z.string(), VerdictSchema),
-  /** By process; empty when performance was not validated. */
+  /** Figures by process; empty if performance was not validated. */
   performanceMetrics: z.record(z.string(), PerformanceSchema),
-  /** By edge (`battle → shop`) or workflow (`workflow: name`). */
+  /** Results by edge (`battle → shop`) or workflow (`workflow: name`). */
   integrationStatus: z.record(z.string(), IntegrationSchema),
-  /** Nothing failed. */
+  /** Whether nothing failed and the time limit was kept. */
   success: z.boolean(),
-  /** Its time was over before everything was looked at. */
+  /** Whether the time limit was reached before all tests ran. */
   timedOut: z.boolean(),
   project: z.string(),
   stack: z.string(),
   /** `local` or `legacy`. */
   network: z.string(),
-  /** Of the release that the fleet was compared with; absent when none is known here. */
+  /** Deployment id of the release that the fleet was compared with; absent if this machine has none. */
   deploymentId: z.string().optional(),
   summary: z.strictObject({ passed: z.number(), failed: z.number(), skipped: z.number() }),
   thresholds: ThresholdsSchema,
@@ -107,13 +107,13 @@ export type ValidationReport = z.infer<typeof ValidationReportSchema>;
 /** The key of a finding in `results`. */
 const keyOf = ({ process, test }: Pick<Finding, "process" | "test">): string => `${process}_${test}`;
 
-/** What is known of a run beside its findings. */
+/** The report without what is derived from the findings. */
 export type Head = Omit<
   ValidationReport,
   "results" | "success" | "summary" | "findings" | "performanceMetrics" | "integrationStatus"
 >;
 
-/** Puts the report together. Pure. */
+/** Builds the report. Pure. */
 export function reportOf(
   head: Head,
   findings: readonly Finding[],
@@ -136,9 +136,10 @@ export function reportOf(
   };
 }
 
-/** Where the report is, in a folder of artefacts. */
+/** Path of the report in a folder of artifacts. */
 const reportPath = (build: string): string => join(build, "validation-report.json");
 
+/** Writes the report and returns its path. */
 export async function writeReport(build: string, report: ValidationReport): Promise<string> {
   const path = reportPath(build);
   await writeAtomically(path, `${JSON.stringify(ValidationReportSchema.parse(report), null, 2)}\n`);

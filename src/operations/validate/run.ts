@@ -11,17 +11,17 @@ import {
   type ValidationType,
 } from "./report.ts";
 import { validateSecurity } from "./security.ts";
-import { Findings, type Found, type Subject, wordsOf } from "./subject.ts";
+import { Findings, type Found, type Subject, describeError } from "./subject.ts";
 
 interface RunOptions {
   readonly types: readonly ValidationType[];
-  /** The part of security that is about this machine's files. */
+  /** The security tests of this machine's files. */
   readonly secrets: (findings: Findings) => Promise<void>;
-  /** Told of a type's findings as soon as they are there. */
+  /** Receives the findings of each type when it has finished. */
   readonly onFound: (type: ValidationType, findings: readonly Finding[]) => Promise<void>;
 }
 
-/** Runs the types that were asked for, one after the other, within the subject's time. */
+/** Runs the requested types one after the other, within the subject's time limit. */
 export async function runValidation(subject: Subject, options: RunOptions): Promise<ValidationReport> {
   const began = new Date();
   const started = performance.now();
@@ -55,13 +55,13 @@ export async function runValidation(subject: Subject, options: RunOptions): Prom
 async function foundOf(type: ValidationType, subject: Subject, options: RunOptions): Promise<Found> {
   const findings = new Findings(type);
   if (subject.budget.remaining() === 0) {
-    findings.add("fleet", "run", "FAIL", "the time was over before it began");
+    findings.add("fleet", "run", "FAIL", "the time limit was reached before it started");
     return { findings: findings.all };
   }
   try {
     return await RUN[type](subject, options);
   } catch (error) {
-    findings.add("fleet", "run", "FAIL", wordsOf(error));
+    findings.add("fleet", "run", "FAIL", describeError(error));
     return { findings: findings.all };
   }
 }

@@ -7,9 +7,9 @@ import { readStackConfig } from "../workspace/stack-config.ts";
 import { secretOf, type Workspace } from "../workspace/workspace.ts";
 import type { Findings } from "./subject.ts";
 
-/** A value that must be nowhere but in its own file. */
+/** A value that must not appear outside its own file. */
 export interface Secret {
-  /** What it is, for people: never the value. */
+  /** A description, never the value. */
   readonly name: string;
   readonly value: string;
 }
@@ -17,25 +17,25 @@ export interface Secret {
 /** A place where a secret was found. */
 interface Leak {
   readonly file: string;
-  /** What it is, never the value. */
+  /** A description of the secret, never the value. */
   readonly what: string;
 }
 
-/** Shorter texts may be anywhere by chance. */
+/** Minimum length: shorter strings may appear by chance. */
 const LEAST = 12;
 const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi"];
 
-/** Shapes of secrets that belong into no artefact, whoever's they are. */
+/** Patterns of secrets that must not appear in any artifact, whoever owns them. */
 export const SHAPES: readonly (readonly [string, RegExp])[] = [
   ["a private key (PEM)", /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/],
   ["a private key (JWK)", /\\*"d\\*"\s*:\s*\\*"[A-Za-z0-9_-]{80,}\\*"/],
-  ["a token of Pulumi", /\bpul-[0-9a-f]{40}\b/],
-  ["a token of GitHub", /\bgh[pousr]_[A-Za-z0-9]{36,}\b/],
-  ["a key of AWS", /\bAKIA[0-9A-Z]{16}\b/],
-  ["a token of Slack", /\bxox[abprs]-[A-Za-z0-9-]{20,}\b/],
+  ["a Pulumi access token", /\bpul-[0-9a-f]{40}\b/],
+  ["a GitHub token", /\bgh[pousr]_[A-Za-z0-9]{36,}\b/],
+  ["an AWS access key", /\bAKIA[0-9A-Z]{16}\b/],
+  ["a Slack token", /\bxox[abprs]-[A-Za-z0-9-]{20,}\b/],
 ];
 
-/** What of the texts is a secret. Pure. */
+/** The secrets in a string. Pure. */
 function leaksIn(file: string, text: string, secrets: readonly Secret[]): Leak[] {
   const known = secrets.filter(({ value }) => value.length >= LEAST && text.includes(value));
   return [
@@ -44,7 +44,7 @@ function leaksIn(file: string, text: string, secrets: readonly Secret[]): Leak[]
   ];
 }
 
-/** The stack's own secrets: the numbers of its wallet, the passphrase. They stay in memory. */
+/** The stack's own secrets: the private numbers of its wallet, its passphrase, its access token. They stay in memory. */
 export async function secretsOf(workspace: Workspace, stack: string): Promise<Secret[]> {
   const { projectDir, env } = workspace;
   const config = readStackConfig(projectDir, stack);
@@ -60,7 +60,7 @@ export async function secretsOf(workspace: Workspace, stack: string): Promise<Se
   const passphrase =
     env.PULUMI_CONFIG_PASSPHRASE ?? (file ? await readFile(file, "utf8").catch(() => "") : "");
   if (passphrase.trim() !== "") secrets.push({ name: "the stack's passphrase", value: passphrase.trim() });
-  if (env.PULUMI_ACCESS_TOKEN) secrets.push({ name: "the token of Pulumi", value: env.PULUMI_ACCESS_TOKEN });
+  if (env.PULUMI_ACCESS_TOKEN) secrets.push({ name: "the Pulumi access token", value: env.PULUMI_ACCESS_TOKEN });
   return secrets;
 }
 
@@ -81,7 +81,7 @@ function walletSecrets(jwk: string | undefined): Secret[] {
   });
 }
 
-/** Folders that are looked through, relative to the project. */
+/** Folders to scan, relative to the project. */
 const FOLDERS = [
   "build",
   ".fleet/releases",
@@ -90,12 +90,12 @@ const FOLDERS = [
   ".fleet/validation",
   ".fleet/.pulumi",
 ];
-/** The secrets' own files. */
+/** Files that may contain secrets. */
 const OWN = /(^|\/)(dev-wallet\.json|dev-passphrase)$/;
-/** Larger files are read in part: a secret in a log is near a message about it, not after 64 MB. */
+/** The most bytes of a file to scan. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
-/** Looks through state, manifests, releases, journals and logs. */
+/** Scans state, manifests, releases, journals and logs. */
 async function scan(
   projectDir: string,
   secrets: readonly Secret[],
@@ -115,7 +115,7 @@ async function scan(
   return { files, leaks };
 }
 
-/** The findings `secrets` and `wallet`. */
+/** Adds the findings `secrets` and `wallet`. */
 export async function validateSecrets(
   workspace: Workspace,
   stack: string,
@@ -123,17 +123,17 @@ export async function validateSecrets(
 ): Promise<void> {
   const { projectDir, env } = workspace;
   const { files, leaks } = await scan(projectDir, await secretsOf(workspace, stack));
-  const words = leaks.map(({ file, what }) => `${file} holds ${what}`).join("; ");
+  const words = leaks.map(({ file, what }) => `${file} contains ${what}`).join("; ");
   findings.judge(
     "fleet",
     "secrets",
     leaks.length === 0,
-    leaks.length === 0 ? `none in ${amount(files, "file")}` : words,
+    leaks.length === 0 ? `none found in ${amount(files, "file")}` : words,
   );
   const path = walletPath(readStackConfig(projectDir, stack), readRunRequest(env));
   const mode = path === undefined ? undefined : await stat(absolute(projectDir, path)).catch(() => undefined);
   if (path === undefined || !mode || process.platform === "win32") {
-    findings.add("fleet", "wallet", "SKIP", "the wallet is in no file");
+    findings.add("fleet", "wallet", "SKIP", "the wallet is not in a file");
     return;
   }
   const bits = (mode.mode & 0o777).toString(8);

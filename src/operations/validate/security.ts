@@ -7,11 +7,11 @@ import type { Member } from "../../fleet/members/member.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import { attempt, forgedEpochs, hostileData, strangersAttacks } from "./attacks.ts";
 import { withStranger } from "./stranger.ts";
-import { each, Findings, type Found, hasNoLibrary, patienceOf, type Subject, wordsOf } from "./subject.ts";
+import { each, Findings, type Found, hasNoLibrary, patienceOf, type Subject, describeError } from "./subject.ts";
 
 /**
- * Security: strangers try every control action, pretend to be others and send code; epochs are forged; a message is sent again; data is
- * hostile. Nothing of it does harm where it succeeds. Then no secret may be in state, manifests, releases, journals and logs.
+ * Validates security: a stranger tries every control action, impersonates others, sends code and hostile data; epochs are forged; a message
+ * is replayed. No attack does harm if it succeeds. State, manifests, releases, journals and logs are scanned for secrets.
  */
 export async function validateSecurity(
   subject: Subject,
@@ -25,7 +25,7 @@ export async function validateSecurity(
   return { findings: findings.all };
 }
 
-/** Processes attacked at once: the attacks on one come one by one. */
+/** Processes attacked at the same time; each process gets one attack after the other. */
 const AT_ONCE = 4;
 
 async function look(subject: Subject, stranger: Ao, member: Member, findings: Findings): Promise<void> {
@@ -42,7 +42,7 @@ async function look(subject: Subject, stranger: Ao, member: Member, findings: Fi
     await replay(subject, member, findings);
     await hostile(subject, stranger, member, findings);
   } catch (error) {
-    findings.add(name, "answers", "FAIL", wordsOf(error));
+    findings.add(name, "answers", "FAIL", describeError(error));
   }
 }
 
@@ -57,19 +57,19 @@ async function strangers(
     member.name === subject.fleet.ledger,
     owner || subject.fleet.session.ao.address,
   );
-  const let_: string[] = [];
+  const allowed: string[] = [];
   for (const attack of attacks) {
     const { code } = await attempt(stranger, member.processId, attack, patienceOf(subject));
-    if (!attack.refusals.includes(code)) let_.push(`${attack.name}: ${code}`);
+    if (!attack.refusals.includes(code)) allowed.push(`${attack.name}: ${code}`);
   }
   const detail =
-    let_.length === 0
+    allowed.length === 0
       ? `${attacks.length} actions are FORBIDDEN to strangers`
-      : `not FORBIDDEN to strangers: ${let_.join(", ")}`;
-  findings.judge(member.name, "strangers", let_.length === 0, detail);
+      : `not FORBIDDEN to strangers: ${allowed.join(", ")}`;
+  findings.judge(member.name, "strangers", allowed.length === 0, detail);
 }
 
-/** Only the owner's Eval is run; a stranger's lands in the inbox or nowhere. */
+/** A process must run only its owner's Eval; a stranger's goes to the inbox or is dropped. */
 async function strangersCode(
   subject: Subject,
   stranger: Ao,
@@ -78,7 +78,7 @@ async function strangersCode(
 ): Promise<void> {
   const proof = `ran-${randomUUID().slice(0, 8)}`;
   const [before, after] = [proof.slice(0, 4), proof.slice(4)];
-  // Put together by the code itself, so that an echo of the message is no proof.
+  // The code concatenates the two parts, so that an echo of the message does not count as proof.
   const code = { action: "Eval", data: `return "${before}" .. "${after}"` };
   const { evaluation } = await attempt(stranger, member.processId, code, patienceOf(subject));
   const ran = evaluation.output.includes(proof);
@@ -86,11 +86,11 @@ async function strangersCode(
     member.name,
     "code",
     !ran,
-    ran ? "it ran a stranger's Eval" : "a stranger's Eval is not run",
+    ran ? "it ran a stranger's Eval" : "it does not run a stranger's Eval",
   );
 }
 
-/** Control messages of no run are refused, also when the owner signs them. */
+/** Control messages with a forged epoch must be refused, even if the owner signs them. */
 async function epochs(subject: Subject, member: Member, current: number, findings: Findings): Promise<void> {
   const { ao } = subject.fleet.session;
   const taken: string[] = [];
@@ -107,10 +107,10 @@ async function epochs(subject: Subject, member: Member, current: number, finding
   findings.judge(member.name, "epochs", taken.length === 0, detail);
 }
 
-/** Slots that are looked through for a message that was sent twice. */
+/** Slots to search for a message that was posted twice. */
 const REACH = 100;
 
-/** The same signed bytes, posted twice, are one message. */
+/** The same signed bytes, posted twice, must count as one message. */
 async function replay(subject: Subject, member: Member, findings: Findings): Promise<void> {
   const { ao } = subject.fleet.session;
   const { processId, name } = member;
@@ -134,7 +134,7 @@ async function replay(subject: Subject, member: Member, findings: Findings): Pro
     name,
     "replay",
     good,
-    `a message posted twice is in its order ${times === 1 ? "once" : amount(times, "time")}`,
+    `a message that was posted twice is scheduled ${times === 1 ? "once" : amount(times, "time")}`,
   );
 }
 
@@ -148,9 +148,9 @@ async function hostile(subject: Subject, stranger: Ao, member: Member, findings:
   const detail =
     odd.length === 0
       ? `${attacks.length} kinds of hostile data are refused with a code`
-      : `not refused as it should be: ${odd.join(", ")}`;
+      : `not refused as expected: ${odd.join(", ")}`;
   findings.judge(member.name, "injection", odd.length === 0, detail);
   const verdict = await probe(subject.fleet.session, member, "LIVENESS", {}, patienceOf(subject));
   const alive = verdict.healthStatus !== "UNHEALTHY";
-  findings.judge(member.name, "survives", alive, `is ${verdict.healthStatus} after all of it`);
+  findings.judge(member.name, "survives", alive, `is ${verdict.healthStatus} after the attacks`);
 }

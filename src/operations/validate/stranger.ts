@@ -9,7 +9,7 @@ import type { Ao } from "../../ao/port.ts";
 import { loadWallet } from "../../ao/wallet.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 
-/** Somebody whom the fleet does not know: a key made for this run and thrown away with it. */
+/** Runs `run` with a connection of a stranger: a new key that is discarded afterwards. */
 export async function withStranger<T>(
   { session }: FleetSession,
   run: (stranger: Ao) => Promise<T>,

@@ -8,36 +8,36 @@ import type { Member } from "../../fleet/members/member.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import type { Finding, Integration, Performance, Thresholds, ValidationType } from "./report.ts";
 
-/** What is validated, and with what. */
+/** The fleet to validate, and the options. */
 export interface Subject {
   readonly fleet: FleetSession;
-  /** The members that are looked at; the others of the fleet are only peers. */
+  /** The members to validate; all others count only as peers. */
   readonly members: readonly Member[];
-  /** What is declared; undefined when no release is known on this machine. */
+  /** The declaration to compare with; undefined if this machine has no release. */
   readonly release: ReleaseDocument | undefined;
   readonly budget: Budget;
   readonly thresholds: Thresholds;
-  /** Seconds of load, for performance. */
+  /** Duration of the load in seconds, for performance. */
   readonly performanceSeconds: number;
-  /** Requests a second on the fleet as a whole, for performance. */
+  /** Requests per second over the whole fleet, for performance. */
   readonly rate: number;
-  /** Seconds that one answer may take. */
+  /** Time limit of one answer in seconds. */
   readonly patience: number;
-  /** A member that is not well is looked at again so often, so many seconds apart: what is passing is no finding. */
+  /** How often, and after how many seconds, a failed health check is repeated, so that transient failures are not reported. */
   readonly retries: { readonly most: number; readonly seconds: number };
   readonly history: History;
   readonly projectDir: string;
   readonly note: (line: string) => void;
 }
 
-/** What a type of validation found. */
+/** The result of one type of validation. */
 export interface Found {
   readonly findings: readonly Finding[];
   readonly performance?: Readonly<Record<string, Performance>>;
   readonly integration?: Readonly<Record<string, Integration>>;
 }
 
-/** Findings of one type, collected. */
+/** Collects the findings of one type. */
 export class Findings {
   readonly all: Finding[] = [];
   private readonly type: ValidationType;
@@ -57,13 +57,13 @@ export class Findings {
     });
   }
 
-  /** PASS when it is so, FAIL otherwise. */
+  /** Adds PASS if `good`, FAIL otherwise. */
   judge(process: string, test: string, good: boolean, detail: string, ms?: number): void {
     this.add(process, test, good ? "PASS" : "FAIL", detail, ms);
   }
 }
 
-/** Whether a member was declared without the fleet's library (`lib: false`); where no release is known, whether it was deployed so. */
+/** Whether a member is declared without the library (`lib: false`); if this machine has no release, whether it was deployed without. */
 export function hasNoLibrary({ release, fleet }: Pick<Subject, "release" | "fleet">, name: string): boolean {
   const declared = release?.declaration[name];
   return declared === undefined
@@ -71,7 +71,7 @@ export function hasNoLibrary({ release, fleet }: Pick<Subject, "release" | "flee
     : declared.lib === false;
 }
 
-/** What was changed by hand in the code of a member without the library, as aos itself answers a signed Eval of its owner. */
+/** Judges whether the code of a member without the library was changed by hand, by aos' answer to a signed Eval of its owner. */
 export async function judgeBareCode(
   subject: Subject,
   member: Member,
@@ -81,36 +81,36 @@ export async function judgeBareCode(
   const look = await lookAtBare(subject.fleet, member, patienceOf(subject));
   const { health, reasons } = look;
   if (member.code === undefined)
-    findings.add(member.name, test, "SKIP", "it is not known on this machine what code it was loaded with");
+    findings.add(member.name, test, "SKIP", "this machine does not know which code was loaded");
   else
     findings.judge(
       member.name,
       test,
       health === "HEALTHY",
       health === "HEALTHY"
-        ? `runs the code that was loaded, ${member.sourceHash.slice(0, 8)}`
+        ? `runs the loaded code, ${member.sourceHash.slice(0, 8)}`
         : reasons.join("; "),
     );
   return look;
 }
 
-/** Time for one answer. */
+/** The time budget of one answer. */
 export const patienceOf = ({ budget, patience }: Subject): Budget => within(budget, patience);
 
-/** What an error says in one line. An error that is a bug of ours is none of the fleet's: it is thrown on. */
-export function wordsOf(error: unknown): string {
+/** A FleetError in one line. Any other error is a bug and is thrown. */
+export function describeError(error: unknown): string {
   if (!(error instanceof FleetError)) throw error;
   const { what, code, got } = error.problems[0];
   return `${what} [${code}]${got === undefined ? "" : ` got: ${got.split("\n")[0]?.slice(0, 160)}`}`;
 }
 
-/** The code of what a person can fix; anything else is thrown on. */
+/** The code of a FleetError. Any other error is a bug and is thrown. */
 export function codeOf(error: unknown): string {
   if (!(error instanceof FleetError)) throw error;
   return error.code;
 }
 
-/** Runs over items, so many at once, and keeps their order. */
+/** Runs a function over items, at most `atOnce` at a time. Results keep the order of the items. */
 export async function each<T, R>(
   items: readonly T[],
   atOnce: number,
@@ -125,5 +125,5 @@ export async function each<T, R>(
   return results;
 }
 
-/** Processes asked at once: more only wait for each other on shared units. */
+/** Processes asked at the same time: more would only wait for each other on shared units. */
 export const AT_ONCE = 8;

@@ -8,25 +8,25 @@ import { numberOf, parseJson } from "../../core/json.ts";
 import { pickMember } from "../../fleet/members/known.ts";
 import { call } from "../../fleet/protocol/call.ts";
 import type { Integration } from "./report.ts";
-import { patienceOf, type Subject, wordsOf } from "./subject.ts";
+import { patienceOf, type Subject, describeError } from "./subject.ts";
 
 const StepSchema = z.strictObject({
-  /** Member that is called. */
+  /** The member to call. */
   call: z.string(),
   action: z.string(),
-  /** Sent as JSON. A text `$name` is replaced by what an earlier step kept under that name. @default {} */
+  /** Sent as JSON. A string `$name` is replaced by the value that an earlier step kept under that name. @default {} */
   data: z.record(z.string(), z.unknown()).default({}),
-  /** What must be in the reply; members that are not named may be anything. @default { success: true } */
+  /** Fields that the reply must have; other fields are ignored. @default { success: true } */
   expect: z.record(z.string(), z.unknown()).default({ success: true }),
-  /** Name to a path in the reply (`items.0.price`), for later steps. */
+  /** Values to keep for later steps: name → path in the reply (`items.0.price`). @default {} */
   keep: z.record(z.string(), z.string()).default({}),
 });
 
-/** `validation.yaml` of a project: the workflows that a validation runs over the whole fleet. */
+/** `validation.yaml` of a project: the workflows that a validation runs. */
 const WorkflowFileSchema = z.strictObject({
   workflows: z.array(
     z.strictObject({
-      /** Of small letters, digits and hyphens; part of the report's key. */
+      /** Lower-case letters, digits and hyphens; part of the key in the report. */
       name: z.string().regex(/^[a-z0-9-]+$/),
       steps: z.array(StepSchema).min(1),
     }),
@@ -34,7 +34,7 @@ const WorkflowFileSchema = z.strictObject({
 });
 type Workflow = z.output<typeof WorkflowFileSchema>["workflows"][number];
 
-/** The workflows of the project that have to do with the members looked at. @throws FleetError VALIDATION_FILE_INVALID */
+/** The project's workflows that call any of the selected members. @throws FleetError VALIDATION_FILE_INVALID */
 export async function workflowsOf({ projectDir, members }: Subject): Promise<Workflow[]> {
   const path = join(projectDir, "validation.yaml");
   if (!existsSync(path)) return [];
@@ -55,14 +55,14 @@ function read(path: string): unknown {
 const invalid = (at: string, got: string): FleetError =>
   new FleetError({
     code: "VALIDATION_FILE_INVALID",
-    what: "validation.yaml is not a list of workflows.",
+    what: "Invalid validation.yaml.",
     at,
     got,
     expected: "workflows: [{ name, steps: [{ call, action, data, expect, keep }] }]",
-    remedy: "Mend the file; docs/how-to/validate.md describes it.",
+    remedy: "Fix the file; docs/how-to/validate.md describes it.",
   });
 
-/** Runs the steps in their order, as the stack's wallet. The first that does not answer as expected ends it. */
+/** Runs the steps in order, signed by the stack's wallet. Stops at the first unexpected reply. */
 export async function runWorkflow(subject: Subject, { steps }: Workflow): Promise<Integration> {
   const started = performance.now();
   const kept = new Map<string, unknown>();
@@ -89,15 +89,15 @@ export async function runWorkflow(subject: Subject, { steps }: Workflow): Promis
         };
       for (const [name, path] of Object.entries(step.keep)) kept.set(name, at(data, path));
     } catch (error) {
-      return { status: "FAIL", detail: `${where}: ${wordsOf(error)}`, ms: took() };
+      return { status: "FAIL", detail: `${where}: ${describeError(error)}`, ms: took() };
     }
   }
   return { status: "PASS", detail: `${amount(steps.length, "step")} in ${took()} ms`, ms: took() };
 }
 
-/** What of an expectation is not so, in words; undefined when all is. Pure. */
+/** The first difference from an expectation, as text; undefined if there is none. Pure. */
 function difference(expected: unknown, got: unknown, path: string): string | undefined {
-  // The file's own numbers are doubles: a reply is compared as far as they go.
+  // YAML numbers are doubles: compare with their precision.
   if (typeof expected === "number" && numberOf(got) === expected) return undefined;
   if (typeof expected === "object" && expected !== null) {
     if (typeof got !== "object" || got === null) return `${path || "the reply"} is ${show(got)}`;
@@ -111,7 +111,7 @@ function difference(expected: unknown, got: unknown, path: string): string | und
   return expected === got ? undefined : `${path || "the reply"} is ${show(got)}, expected ${show(expected)}`;
 }
 
-/** Data with `$name` texts replaced by what was kept. Pure. */
+/** Data with `$name` strings replaced by kept values. Pure. */
 function filled(data: unknown, kept: ReadonlyMap<string, unknown>): unknown {
   if (typeof data === "string" && data.startsWith("$") && kept.has(data.slice(1)))
     return kept.get(data.slice(1));
