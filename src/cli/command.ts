@@ -9,20 +9,20 @@ import { openLog } from "./log.ts";
 import { Output } from "./output.ts";
 import { findProject } from "./project.ts";
 
-/** One call of `fleet`: where it runs, and how it ends. */
+/** One call of `fleet`: its host and its exit code. */
 export interface Cli {
   readonly host: Host;
   exitCode: number;
 }
 
-/** What a command is given. */
+/** What a command can use. */
 export interface Context {
   readonly host: Host;
   readonly out: Output;
   /** The folder with Pulumi.yaml. */
   readonly projectDir: string;
   workspace(): Promise<Workspace>;
-  /** The stack that is meant. */
+  /** The name of the selected stack. */
   stack(): Promise<string>;
   /** The fleet of that stack; closed when the command ends. */
   fleet(options: Omit<OpenOptions, "note">): Promise<FleetSession>;
@@ -38,17 +38,17 @@ const SharedSchema = z.looseObject({
 
 interface CommandSpec<O extends z.ZodType> {
   readonly name: string;
-  /** One line, imperative, lower case. */
+  /** One line, imperative, starting in lower case. */
   readonly summary: string;
-  /** More, for the command's own help and its page. */
+  /** The description in the command's help and on its page. */
   readonly description: string;
-  /** Call and what it does. */
+  /** A command line, and what it does. */
   readonly examples: readonly (readonly [string, string])[];
-  /** Whether it is about a stack. @default true */
+  /** Whether it works on a stack. @default true */
   readonly stack?: boolean;
   /** Adds arguments and options. */
   readonly define?: (command: Command) => void;
-  /** Options, as commander collects them. */
+  /** Schema of the options that commander collects. */
   readonly options: O;
   readonly run: (
     context: Context,
@@ -57,36 +57,36 @@ interface CommandSpec<O extends z.ZodType> {
   ) => Promise<ExitCode | undefined>;
 }
 
-/** Before an id that begins with a hyphen, while options are parsed; nobody types it. */
+/** Prefix of ids that start with a hyphen while options are parsed: a character that nobody types. */
 const MARK = "\u2060";
 
-/** A word for the parser of options: one id in 64 begins with a hyphen, and is no option. Pure. */
+/** Marks an id that starts with a hyphen (one in 64), so that the parser does not take it for an option. Pure. */
 export const asWord = (word: string): string => (/^-[\w-]{42}$/.test(word) ? `${MARK}${word}` : word);
 
-/** Undoes `asWord`, wherever the parser put the word. Pure. */
+/** Undoes `asWord` in every parsed value. Pure. */
 const typed = (value: unknown): unknown =>
   typeof value === "string" ? value.replaceAll(MARK, "") : Array.isArray(value) ? value.map(typed) : value;
 
 const shown = new WeakMap<Command, CommandSpec<z.ZodType>["examples"]>();
 
-/** The examples of a command, for its page; none for a command that was not made by `defineCommand`. */
+/** The examples of a command, for its page; empty for a command that `defineCommand` did not create. */
 export const examplesOf = (command: Command): CommandSpec<z.ZodType>["examples"] => shown.get(command) ?? [];
 
-/** A command with the options that all share; its errors are said and become exit codes here, in one place. */
+/** Creates a command with the shared options. The only place where errors are printed and become exit codes. */
 export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O>): Command {
   const command = new Command(spec.name).summary(spec.summary).description(spec.description);
   spec.define?.(command);
   if (spec.stack !== false) {
     command.option(
       "-s, --stack <name>",
-      "stack to work on (default: PULUMI_STACK, else the selected one, else dev)",
+      "stack to work on (default: PULUMI_STACK, then the selected stack, then dev)",
     );
   }
   command
-    .option("-C, --cwd <folder>", "project folder (default: the nearest with a Pulumi.yaml)")
-    .option("--json", "one JSON document on stdout and nothing else there")
-    .option("-q, --quiet", "no notes on stderr")
-    .option("-v, --verbose", "more notes on stderr")
+    .option("-C, --cwd <folder>", "project folder (default: the nearest one with a Pulumi.yaml)")
+    .option("--json", "print one JSON document on stdout, and nothing else")
+    .option("-q, --quiet", "print no progress on stderr")
+    .option("-v, --verbose", "print more details on stderr")
     .addHelpText("after", examplesText(spec.examples));
   shown.set(command, spec.examples);
   return command.action(async () => {
@@ -101,7 +101,7 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
     const out = new Output(cli.host, { ...shared, log: log.say });
     const { context, close } = contextFor(cli, shared, out, projectDir, spec.stack !== false);
     const started = performance.now();
-    log.say("info", "begins");
+    log.say("info", "started");
     try {
       const options = spec.options.parse(raw);
       cli.exitCode = (await spec.run(context, options, args)) ?? EXIT.ok;
@@ -110,7 +110,7 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
       cli.exitCode = exitCodeOf(error);
     } finally {
       await close();
-      log.say("info", "ended", { exitCode: cli.exitCode, ms: Math.round(performance.now() - started) });
+      log.say("info", "finished", { exitCode: cli.exitCode, ms: Math.round(performance.now() - started) });
       log.close();
     }
   });
@@ -126,7 +126,7 @@ function contextFor(
   const opened: FleetSession[] = [];
   let workspace: Promise<Workspace> | undefined;
   let stack: Promise<string> | undefined;
-  // Which stack it is can be asked without a passphrase; whatever else is asked needs that stack's own.
+  // Finding the stack's name needs no passphrase; everything else needs the passphrase of that stack.
   const name = () => {
     stack ??= host.workspace(projectDir).then((any) => host.stackName(any, shared.stack));
     return stack;
@@ -160,48 +160,48 @@ function contextFor(
   };
 }
 
-/** The examples as they are shown under a command's help. */
+/** The examples section of a command's help. */
 function examplesText(examples: readonly (readonly [string, string])[]): string {
   if (examples.length === 0) return "";
   const width = Math.max(...examples.map(([call]) => call.length));
   return `\nExamples:\n${examples.map(([call, meaning]) => `  ${call.padEnd(width)}  ${meaning}`).join("\n")}`;
 }
 
-/** For commander: a number of seconds, more than zero. */
+/** Commander parser: a number of seconds above zero. */
 export function seconds(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value) || value <= 0) {
-    throw new InvalidArgumentError("Give a number of seconds above zero.");
+    throw new InvalidArgumentError("Expected a number of seconds above zero.");
   }
   return value;
 }
 
-/** For commander: any number above zero. */
+/** Commander parser: any number above zero. */
 export function positive(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError("Give a number above zero.");
+  throw new InvalidArgumentError("Expected a number above zero.");
 }
 
-/** For commander: a whole number from `least` on. */
+/** Commander parser: an integer of at least `least`. */
 export function count(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (text.trim() === "" || !Number.isInteger(value) || value < least) {
-      throw new InvalidArgumentError(`Give a whole number from ${least} on.`);
+      throw new InvalidArgumentError(`Expected an integer of at least ${least}.`);
     }
     return value;
   };
 }
 
-/** For commander: names separated by spaces or commas, also over several uses of the option. */
+/** Commander parser: names separated by spaces or commas; the option may be repeated. */
 export function names(text: string, before: readonly string[] = []): string[] {
   return [...before, ...text.split(/[\s,]+/).filter((name) => name !== "")];
 }
 
-/** For commander: `key=value`, collected over several uses of the option. */
+/** Commander parser: `name=value`; the option may be repeated. */
 export function pair(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const at = text.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError("Give it as name=value.");
+  if (at < 1) throw new InvalidArgumentError("Expected name=value.");
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }

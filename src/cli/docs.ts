@@ -1,4 +1,4 @@
-/** The pages docs/reference/cli/*.md, made from the commands' own definitions: `node src/cli/docs.ts` writes them, a test compares them. */
+/** Generates docs/reference/cli/*.md from the commands' definitions. `node src/cli/docs.ts` writes the pages; a test compares them. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Argument, Command, Option } from "commander";
@@ -8,7 +8,7 @@ import { EXIT_MEANING } from "./exit.ts";
 import { realHost } from "./host.ts";
 import { buildProgram } from "./program.ts";
 
-/** Where the pages are. */
+/** Folder of the pages. */
 export const docsDir: string = join(packageDir, "docs", "reference", "cli");
 
 /** Every page by file name. */
@@ -23,11 +23,11 @@ function indexPage(program: Command, commands: readonly Command[]): string {
   return [
     "# The fleet command",
     "",
-    `${program.description()} Results are on stdout, notes on stderr; with \`--json\` stdout is one JSON document.`,
-    "`NO_COLOR` turns colours off, `--quiet` notes; `--verbose` says more. `fleet <command> --help` shows what these pages show.",
+    `${program.description()} Results go to stdout, progress to stderr; with \`--json\`, stdout is one JSON document.`,
+    "`NO_COLOR` turns colours off, `--quiet` turns progress off, `--verbose` adds details. `fleet <command> --help` shows the same as these pages.",
     "",
-    "What commands say is kept in `build/logs/fleet.jsonl`, one JSON object a line with level, time, command and exit code; a long file",
-    "is put aside as `fleet.jsonl.1`. `FLEET_LOG_LEVEL` is `debug`, `info` (default), `warn`, `error` or `silent`.",
+    "Commands log to `build/logs/fleet.jsonl`, one JSON object per line with level, time, command and exit code; a large file is rotated to",
+    "`fleet.jsonl.1`. `FLEET_LOG_LEVEL` is `debug`, `info` (default), `warn`, `error` or `silent`.",
     "",
     "| command | what it does |",
     "|---|---|",
@@ -60,11 +60,11 @@ function section(command: Command, level: string): string[] {
     lines.push("", "```sh", `npx ${names.join(" ")} ${command.usage()}`.trimEnd(), "```");
   const { registeredArguments: args, options } = command;
   if (args.length > 0) {
-    lines.push("", "| argument | what it is |", "|---|---|");
+    lines.push("", "| argument | description |", "|---|---|");
     for (const argument of args) lines.push(`| \`${termOf(argument)}\` | ${cell(argument.description)} |`);
   }
   if (options.length > 0) {
-    lines.push("", "| option | what it does | default |", "|---|---|---|");
+    lines.push("", "| option | description | default |", "|---|---|---|");
     for (const option of options) {
       lines.push(`| \`${option.flags}\` | ${cell(option.description)} | ${defaultOf(option)} |`);
     }
@@ -87,12 +87,12 @@ function defaultOf({ defaultValue: value, negate }: Option): string {
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 
-/** The whole command tree, for pages and tests. */
+/** The complete command tree, for pages and tests. */
 export function documentedProgram(): Promise<Command> {
   return buildProgram({ host: realHost(), exitCode: 0 }, "0.0.0");
 }
 
-/** As the usage line shows it: `<process>`, `[members...]`. */
+/** An argument as in the usage line: `<process>`, `[members...]`. */
 export function termOf(argument: Argument): string {
   const name = argument.name() + (argument.variadic ? "..." : "");
   return argument.required ? `<${name}>` : `[${name}]`;

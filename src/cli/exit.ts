@@ -2,39 +2,39 @@ import { UsageError } from "../core/usage-error.ts";
 
 /** Exit codes of `fleet`. They are part of its interface: scripts branch on them. */
 export const EXIT = {
-  /** Done. */
+  /** Success. */
   ok: 0,
-  /** Failed, for a reason that a person can mend; also: a process is not healthy, or a reply says `success: false`. */
+  /** Failed for a reason that a person can fix; also if a process is not healthy, or a reply has `success: false`. */
   failed: 1,
-  /** The command line is wrong. Nothing was done. */
+  /** Invalid command line. Nothing was done. */
   usage: 2,
-  /** `--expect-no-changes`, and the preview shows some. Nothing was done. */
+  /** The preview shows changes although `--expect-no-changes` was given. Nothing was done. */
   changes: 3,
-  /** The rollout waits: on hold, paused, or at a gate. The same command, or `fleet promote`, goes on. */
+  /** The rollout is on hold, paused, or at a gate. The same command, or `fleet promote`, continues it. */
   held: 4,
-  /** Somebody else deploys this stack now. Nothing was done. */
+  /** Another run is deploying this stack. Nothing was done. */
   locked: 5,
-  /** The run was ended because its time was over. */
+  /** The run reached its time limit. */
   timeout: 124,
-  /** Ended by Ctrl-C or SIGTERM; what ran was let finish. */
+  /** Stopped by Ctrl-C or SIGTERM after the running steps finished. */
   interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** What each code means, for help and docs. */
+/** The meaning of each code, for help and docs. */
 export const EXIT_MEANING: readonly (readonly [ExitCode, string])[] = [
-  [EXIT.ok, "done"],
-  [EXIT.failed, "failed for a reason that you can mend, or a process is not healthy"],
-  [EXIT.usage, "the command line is wrong; nothing was done"],
-  [EXIT.changes, "--expect-no-changes, and the preview shows changes; nothing was done"],
-  [EXIT.held, "the rollout is held, paused or at a gate; it can go on"],
-  [EXIT.locked, "somebody else deploys this stack now; nothing was done"],
-  [EXIT.timeout, "the run was ended because its time was over"],
-  [EXIT.interrupted, "ended by Ctrl-C or SIGTERM; the same command goes on"],
+  [EXIT.ok, "success"],
+  [EXIT.failed, "failed for a reason that you can fix, or a process is not healthy"],
+  [EXIT.usage, "invalid command line; nothing was done"],
+  [EXIT.changes, "--expect-no-changes was given and the preview shows changes; nothing was done"],
+  [EXIT.held, "the rollout is on hold, paused or at a gate, and can continue"],
+  [EXIT.locked, "another run is deploying this stack; nothing was done"],
+  [EXIT.timeout, "the run reached its time limit"],
+  [EXIT.interrupted, "stopped by Ctrl-C or SIGTERM; the same command continues"],
 ];
 
-/** The codes as help shows them. */
+/** The exit codes section of a command's help. */
 export function exitCodesText(): string {
   const lines = EXIT_MEANING.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`);
   return ["Exit codes:", ...lines].join("\n");

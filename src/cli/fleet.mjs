@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The `fleet` command on any Node from 20: the pinned line of Node runs the CLI (TypeScript in the repository, JavaScript in the
- * published package). On any other line of Node it starts the pinned one and hands everything over.
+ * Starts the `fleet` command on any Node from version 20. The pinned release line of Node runs the CLI (TypeScript in the repository,
+ * JavaScript in the published package); any other line starts the pinned Node with the same arguments.
  */
 import { spawn } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
@@ -27,9 +27,9 @@ if (missing !== undefined) {
   process.exit(1);
 }
 
-// Later lines of Node refuse the flag without which the larger images do not run, so only the pinned line runs the CLI.
+// Later release lines of Node refuse a flag that the larger images need, so only the pinned line runs the CLI.
 if (major === 22 && minor >= 18) {
-  // "Type stripping is experimental" would be the first line of every command.
+  // Hide "Type stripping is experimental", which Node would print for every command.
   process.removeAllListeners("warning");
   process.on("warning", (warning) => {
     if (warning.name !== "ExperimentalWarning") process.stderr.write(`${warning.name}: ${warning.message}\n`);
@@ -43,13 +43,13 @@ if (major === 22 && minor >= 18) {
 
 function handOver() {
   const child = spawn(pinned, [here, ...process.argv.slice(2)], { stdio: "inherit" });
-  // The terminal sends SIGINT to both; this one must stay until the other has ended properly.
+  // The terminal sends SIGINT to both processes; this one must wait until the other has exited.
   process.on("SIGINT", () => {});
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
     process.stderr.write(
       [
-        "The pinned Node could not be started. [NODE_MISSING]",
+        "Cannot start the pinned Node. [NODE_MISSING]",
         `  got:      ${error.message}`,
         `  expected: ${pinned}, or a Node 22.18 or later of the same line on the PATH`,
         "  to do:    run `npm rebuild node` (a newer npm: `npm rebuild node --allow-scripts=node`)\n",

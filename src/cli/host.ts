@@ -10,13 +10,13 @@ import { run } from "../toolchain/run.ts";
 import type { Streams } from "./output.ts";
 import { tolerateClosedPipe } from "./pipes.ts";
 
-/** All that commands touch outside themselves. `realHost` is this machine; tests give fakes. */
+/** The effects that commands need. `realHost` is this machine; tests provide fakes. */
 export interface Host extends Streams, PulumiRunner {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
-  /** False once whoever read stdout is gone: a command without an end has nothing more to do then. */
+  /** Whether stdout still has a reader. A command that runs without end stops when it has none. */
   isRead(): boolean;
   readonly env: Env;
-  /** Folder in which the command was called. */
+  /** The working directory of the call. */
   readonly cwd: string;
   workspace(projectDir: string, stack?: string): Promise<Workspace>;
   stackName(workspace: Workspace, named: string | undefined): Promise<string>;
@@ -24,26 +24,26 @@ export interface Host extends Streams, PulumiRunner {
   history(fleet: FleetSession, seconds: number): Promise<History>;
   engine(workspace: Workspace, stack: string, note: (line: string) => void): Promise<Engine>;
   localnet(): Promise<typeof Localnet>;
-  /** A question whose answer is one of several values. */
+  /** Asks a person to choose one of several values. */
   choose<T>(question: string, choices: readonly Choice<T>[]): Promise<T>;
-  /** A question whose answer is yes or no. */
+  /** Asks a person a yes-or-no question. */
   confirm(question: string): Promise<boolean>;
-  /** Waits so many seconds. */
+  /** Waits for a number of seconds. */
   pause(seconds: number): Promise<void>;
 }
 
-/** One answer that can be chosen. */
+/** One choice of a prompt. */
 export interface Choice<T> {
   readonly value: T;
-  /** The line that stands for it. */
+  /** Its line in the list. */
   readonly name: string;
-  /** Shown while it is pointed at. */
+  /** Shown while it is highlighted. */
   readonly description?: string;
   /** Why it cannot be chosen. */
   readonly disabled?: string;
 }
 
-/** This machine. Heavy rooms are loaded by the commands that need them, so that the others start at once. */
+/** The host of this machine. Heavy modules are loaded only by the commands that need them, so that the others start quickly. */
 export function realHost(): Host {
   const { stdin, stdout, stderr, env } = process;
   const isRead = tolerateClosedPipe(stdout);

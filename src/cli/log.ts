@@ -3,24 +3,24 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { redactText } from "../operations/support/redact.ts";
 
-/** A command's log: one JSON object a line, in `build/logs/fleet.jsonl` of the project. */
+/** A command's log: one JSON object per line, in the project's `build/logs/fleet.jsonl`. */
 interface CommandLog {
   say(level: LogLevel, text: string, more?: object): void;
   close(): void;
 }
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** Beyond so many bytes a log is put aside as `fleet.jsonl.1`, `.2`, …; so many are kept. */
+/** Size in bytes from which the log is rotated to `fleet.jsonl.1`, `.2`, …, and the number of rotated logs to keep. */
 const MAX_BYTES = 4 * 1024 * 1024;
 const KEPT = 4;
 
 const SILENT: CommandLog = { say: () => {}, close: () => {} };
 
-/** Levels that FLEET_LOG_LEVEL may name, from the most to none. */
+/** Valid values of FLEET_LOG_LEVEL, from the most output to none. */
 const LEVELS = ["debug", "info", "warn", "error", "silent"];
 
 /**
- * Opens the log of a project; one that never was set up (no `.fleet`) gets none.
+ * Opens the log of a project. Writes nothing if the project was never set up (no `.fleet`).
  *
  * @param level from FLEET_LOG_LEVEL; default info, debug with --verbose, and `silent` writes none
  */
@@ -35,7 +35,7 @@ export async function openLog(
     rotate(path);
     const { destination, pino } = await import("pino");
     const file = destination({ dest: path, mkdir: true, sync: true });
-    // A full disk must not end a command; what it does matters more than its log.
+    // A full disk must not stop the command: its work matters more than its log.
     file.on("error", () => {});
     const logger: Logger = pino(
       { base: fields, timestamp: () => `,"time":"${new Date().toISOString()}"`, level: known(level) },
@@ -53,7 +53,7 @@ export async function openLog(
 
 const known = (level: string): string => (LEVELS.includes(level) ? level : "info");
 
-/** Puts a long log aside. */
+/** Rotates a log that is larger than `most` bytes. */
 export function rotate(path: string, most = MAX_BYTES, kept = KEPT): void {
   if (!existsSync(path) || statSync(path).size <= most) return;
   rmSync(`${path}.${kept}`, { force: true });

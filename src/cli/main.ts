@@ -7,7 +7,7 @@ import { type Host, realHost } from "./host.ts";
 import { Output } from "./output.ts";
 import { buildProgram } from "./program.ts";
 
-/** Runs `fleet` with the words after its name; returns the exit code. Never throws. */
+/** Runs `fleet` with the given arguments. Returns the exit code and never throws. */
 export async function main(words: readonly string[], host: Host = realHost()): Promise<number> {
   const cli: Cli = { host, exitCode: EXIT.ok };
   try {

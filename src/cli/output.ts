@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 import { FleetError, formatProblem } from "../core/errors.ts";
 import type { LogLevel } from "./log.ts";
 
-/** Where a command's words go. Tests give their own. */
+/** The output streams of a command. Tests provide their own. */
 export interface Streams {
   readonly stdout: Terminal;
   readonly stderr: Terminal;
@@ -16,19 +16,19 @@ type Terminal = NodeJS.WritableStream & {
 };
 
 interface OutputOptions {
-  /** One JSON document on stdout and nothing else there. @default false */
+  /** Prints one JSON document on stdout, and nothing else. @default false */
   readonly json?: boolean;
-  /** No notes on stderr. @default false */
+  /** Prints no progress on stderr. @default false */
   readonly quiet?: boolean;
-  /** Details on stderr. @default false */
+  /** Prints details on stderr. @default false */
   readonly verbose?: boolean;
-  /** Told everything that is said on stderr, whatever the options. @default nobody */
+  /** Receives everything for stderr, whatever the options. @default none */
   readonly log?: (level: LogLevel, text: string, more?: object) => void;
 }
 
 type Style = Parameters<typeof styleText>[0];
 
-/** What a command says: results on stdout, notes on stderr, so that either can be piped. */
+/** The output of a command: results on stdout, progress on stderr, so that either can be piped. */
 export class Output {
   readonly json: boolean;
   readonly quiet: boolean;
@@ -44,45 +44,45 @@ export class Output {
     this.log = options.log ?? (() => {});
   }
 
-  /** True where lines may be redrawn. */
+  /** Whether lines can be redrawn. */
   get live(): boolean {
     return this.streams.stderr.isTTY === true && !this.json && !this.quiet && !process.env.CI;
   }
 
-  /** A line of the result, for people; silent with `--json`. */
+  /** Prints a line of the result; silent with `--json`. */
   line(text = ""): void {
     if (!this.json) this.streams.stdout.write(`${text}\n`);
   }
 
-  /** The result as one JSON document; silent without `--json`. */
+  /** Prints the result as one JSON document; silent without `--json`. */
   document(value: unknown): void {
     if (this.json) this.streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
   }
 
-  /** What happens meanwhile, on stderr; silent with `--quiet`. */
+  /** Prints progress on stderr; silent with `--quiet`. */
   note(text: string): void {
     this.log("info", text);
     if (!this.quiet) this.streams.stderr.write(`${text}\n`);
   }
 
-  /** More of it, only with `--verbose`. */
+  /** Prints a detail on stderr; only with `--verbose`. */
   detail(text: string): void {
     this.log("debug", text);
     if (this.verbose) this.streams.stderr.write(`${text}\n`);
   }
 
-  /** What must be seen, on stderr, whatever the options. */
+  /** Prints a warning or an error on stderr, whatever the options. */
   alert(text: string): void {
     this.log("warn", text);
     this.streams.stderr.write(`${text}\n`);
   }
 
-  /** Colours where the stream is a terminal and the environment allows them (NO_COLOR, FORCE_COLOR, TERM). */
+  /** Adds colour if stdout is a terminal and the environment allows it (NO_COLOR, FORCE_COLOR, TERM). */
   style(style: Style, text: string): string {
     return styleText(style, text, { stream: this.streams.stdout, validateStream: true });
   }
 
-  /** An error a person can fix: its problems and no stack; on stdout too, as JSON, with `--json`. Anything else keeps its stack. */
+  /** Prints an error: a FleetError as its problems without a stack, anything else with its stack. With `--json`, also as JSON on stdout. */
   error(error: unknown): void {
     if (error instanceof FleetError) {
       this.log("error", error.problems[0].what, { code: error.code });

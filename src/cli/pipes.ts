@@ -1,8 +1,8 @@
 /**
- * Lets the reader of an output go (`fleet audit | head`). What is written afterwards is dropped: a command that changes something goes on
- * to its end and keeps its exit code. Any other error of the stream is thrown as before.
+ * Tolerates a reader that closes the pipe (`fleet audit | head`). Further output is dropped, so a command that changes something still
+ * finishes with its own exit code. Any other error of the stream is thrown.
  *
- * @returns whether the stream is still read
+ * @returns a function that tells whether the stream still has a reader
  */
 export function tolerateClosedPipe(stream: NodeJS.WritableStream): () => boolean {
   let isRead = true;

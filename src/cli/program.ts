@@ -2,7 +2,7 @@ import { Command } from "commander";
 import type { Cli } from "./command.ts";
 import type { Streams } from "./output.ts";
 
-/** Every command, in the order of the help. Each is loaded only when it is called: most need rooms that others do not. */
+/** Every command, in the order of the help. Each is loaded only when it is called, to start quickly. */
 const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
   deploy: async (cli) => (await import("./commands/deploy.ts")).deployCommand(cli),
   status: async (cli) => (await import("./commands/status.ts")).statusCommand(cli),
@@ -37,9 +37,9 @@ const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
 };
 
 /**
- * The command line: help, docs and parsing come from this one tree.
+ * Builds the command tree for help, docs and parsing.
  *
- * @param words what was typed: of a known command only that one is made. @default all
+ * @param words the arguments; if the first one is a command, only that command is built. @default all commands
  */
 export async function buildProgram(
   cli: Cli,
@@ -47,7 +47,7 @@ export async function buildProgram(
   words: readonly string[] = [],
 ): Promise<Command> {
   const program = new Command("fleet")
-    .description("Fleets of AO processes as code: preview, deploy with health checks, look, call.")
+    .description("Fleets of AO processes as code: preview, deploy with health checks, inspect, call.")
     .version(version, "-V, --version", "print the version")
     .helpCommand("help [command]", "show a command's options");
   const [first = ""] = words;
@@ -58,7 +58,7 @@ export async function buildProgram(
   return program;
 }
 
-/** Every command throws instead of ending the process, and speaks on the host's streams. */
+/** Makes every command throw instead of exiting, and print on the host's streams. */
 function settle(command: Command, { stdout, stderr }: Streams): void {
   command
     .exitOverride()

@@ -3,8 +3,8 @@ import { dirname, join, resolve } from "node:path";
 import { isRepository, packageDir } from "../toolchain/paths.ts";
 
 /**
- * The folder of the Pulumi project: the nearest one with a Pulumi.yaml at or above `from`. Where there is none, it is the repository
- * itself when this runs from its clone (so that `fleet` works from anywhere), and `from` when this is an installed package.
+ * The folder of the Pulumi project: the nearest one with a Pulumi.yaml at or above `from`. If there is none, the repository itself when
+ * this runs from its clone (so that `fleet` works from anywhere), otherwise `from`.
  */
 export function findProject(from: string): string {
   for (let at = resolve(from); ; at = dirname(at)) {

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 
-/** Rows under a heading, in columns as wide as their widest cell; colours in cells do not count. */
+/** Formats rows under a heading. Columns are as wide as their widest cell; colour codes do not count. */
 export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const all = [heading, ...rows];
   const width = heading.map((_unused, column) => Math.max(...all.map((row) => visible(row[column] ?? ""))));
@@ -12,7 +12,7 @@ export function table(heading: readonly string[], rows: readonly (readonly strin
   );
 }
 
-/** Characters that take a place on the terminal. */
+/** Number of visible characters. */
 function visible(text: string): number {
   return [...stripVTControlCharacters(text)].length;
 }

@@ -2,7 +2,7 @@ import { againText, percent } from "../delivery/index.ts";
 import type { ShownTraffic } from "../operations/observe/traffic.ts";
 import { table } from "./table.ts";
 
-/** The lines of `status`. */
+/** Traffic as lines of text, for `fleet status` and the rollout commands. */
 export function trafficLines({ headline: head, revisions }: ShownTraffic): string[] {
   const rows = revisions.map(
     ({ service, processId, weightBp, sourceHash, requests, errors, refused, draining, open }) => [

@@ -6,15 +6,15 @@ import { NO_LIBRARY } from "../fleet/health/bare.ts";
 import { pickMember } from "../fleet/members/known.ts";
 import type { Member } from "../fleet/members/member.ts";
 
-/** The members that a command is about: those named, or all. @throws FleetError UNKNOWN_PROCESS, NOTHING_DEPLOYED */
+/** The members that a command works on: those named, or all. @throws FleetError NOT_CHOSEN, UNKNOWN_PROCESS, NOTHING_DEPLOYED */
 export function membersNamed(fleet: FleetSession, names: readonly string[], all: boolean): readonly Member[] {
   if (names.length > 0) return names.map((name) => pickMember(fleet, name));
   if (!all) {
     throw new UsageError({
       code: "NOT_CHOSEN",
-      what: "No process was named.",
+      what: "No member was named.",
       expected: "names of members, or --all",
-      remedy: `Name some of ${fleet.members.map(({ name }) => name).join(", ")}; or add --all.`,
+      remedy: `Name one or more of ${fleet.members.map(({ name }) => name).join(", ")}; or pass --all.`,
     });
   }
   if (fleet.members.length > 0) return fleet.members;
@@ -27,10 +27,10 @@ export function membersNamed(fleet: FleetSession, names: readonly string[], all:
 }
 
 /**
- * The same for a command that asks the library's actions (states, settings, statistics): with `all` those that have it.
+ * The same for a command that needs the library (states, settings, statistics). With `all`, members without the library are skipped.
  *
- * @param out told of each that is left out
- * @throws FleetError LIB_REQUIRED where one without it was named, and what `membersNamed` throws
+ * @param out receives a note for each skipped member
+ * @throws FleetError LIB_REQUIRED if a member without the library was named, and what `membersNamed` throws
  */
 export function membersWithLibrary(
   fleet: FleetSession,
@@ -40,7 +40,7 @@ export function membersWithLibrary(
 ): readonly Member[] {
   const members = membersNamed(fleet, names, all);
   if (names.length > 0) return members.map(withLibrary);
-  for (const { name } of members.filter(isBare)) out.note(`${name} is left out: ${NO_LIBRARY}`);
+  for (const { name } of members.filter(isBare)) out.note(`${name} is skipped: ${NO_LIBRARY}`);
   return members.filter((member) => !isBare(member));
 }
 
@@ -52,6 +52,6 @@ export function withLibrary(member: Member): Member {
     what: `${member.name} cannot be asked: ${NO_LIBRARY}.`,
     got: "lib: false",
     expected: "a member with the library",
-    remedy: "Name others.",
+    remedy: "Name other members.",
   });
 }

@@ -123,7 +123,7 @@ describe("reports what a person should know as a note", () => {
     expect(findings).toContainEqual(
       expect.objectContaining({
         ...{ code: "PROCESS_RUINED", about: "shop" },
-        what: "the process old is ruined, and another one took its place",
+        what: "the process old is ruined and was replaced",
       }),
     );
     expect(findings.map(({ code }) => code)).not.toContain("PROCESS_LEFT");

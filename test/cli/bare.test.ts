@@ -16,13 +16,13 @@ import { openStore } from "../../src/monitor/store.ts";
 import { collect } from "../../src/operations/audit/collect.ts";
 import { membersNamed, membersWithLibrary } from "../../src/operations/members-named.ts";
 import { monitorOf } from "../../src/operations/observe/monitor.ts";
-import { waysTo } from "../../src/operations/rollback/way.ts";
+import { planMembers } from "../../src/operations/rollback/plan-members.ts";
 import { validateConfiguration } from "../../src/operations/validate/configuration.ts";
 import { validateHealth } from "../../src/operations/validate/health.ts";
 import { validateIntegration } from "../../src/operations/validate/integration.ts";
 import { validatePerformance } from "../../src/operations/validate/performance.ts";
 import type { Subject } from "../../src/operations/validate/subject.ts";
-import { lookAt } from "../../src/operations/view/processes.ts";
+import { readProcess } from "../../src/operations/view/processes.ts";
 import { ADDRESS, type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member } from "./fakes.ts";
 
 const CODE = ["HANDLER a1.b2 move", "FUNCTION c3 Transfer"];
@@ -126,7 +126,7 @@ test("monitor reads it by dry runs: healthy, changed by hand, or unknown, which 
 
 test("the dashboard reads it by a dry run", async () => {
   const look = async (behave: Behaviour) =>
-    (await lookAt(fleetOf(behave).session, token, { dependsOn: [], explorer: null })).view;
+    (await readProcess(fleetOf(behave).session, token, { dependsOn: [], explorer: null })).view;
   expect(await look(plain())).toMatchObject({ health: "HEALTHY", sourceHash: HASH, reasons: [] });
   expect(await look(plain([]))).toMatchObject({ health: "UNHEALTHY" });
   expect(await look(foreign)).toMatchObject({ health: "UNKNOWN" });
@@ -213,8 +213,8 @@ test("audit and rollback do not read it, and backups skip it", async () => {
   expect(members).toEqual([{ name: "token", processId: idOf("token"), messages: [] }]);
   const { release } = subjectOf(session);
   if (!release) throw new Error("no release");
-  const request = { target: release, only: [], restoreState: false, silent: [], besides: new Set<string>() };
-  const ways = await waysTo(session, async () => historyOf(), { ...request, emergency: false });
+  const request = { target: release, only: [], restoreState: false, silent: [], newProcess: new Set<string>() };
+  const ways = await planMembers(session, async () => historyOf(), { ...request, emergency: false });
   expect(ways).toMatchObject([{ name: "token", kind: "settings", processId: idOf("token") }]);
   expect(membersWithLibrary(session, [], true, { note: (line) => void notes.push(line) })).toEqual([]);
   expect(() => membersWithLibrary(session, ["token"], false, { note() {} })).toThrow(

@@ -215,9 +215,9 @@ describe("fleet deploy", () => {
       const { code, stderr } = await inTraffic(found);
       expect(code).toBe(1);
       expect(stderr).toMatch(/running as before: +calc, router\n/);
-      expect(stderr).toMatch(/refusing requests: +token \(DRAINING\)\. .* the next deploy goes on with that/);
-      expect(stderr).toMatch(/not as before: +shop \(it runs code cdcdcdcd instead of abababab\)\n/);
-      expect(stderr).toMatch(/not known how: +notes \(NO_REPLY\); npx fleet status asks again\n/);
+      expect(stderr).toMatch(/refusing requests: +token \(DRAINING\)\. .* the next deploy completes or reverts it/);
+      expect(stderr).toMatch(/differs from before: +shop \(it runs code cdcdcdcd instead of abababab\)\n/);
+      expect(stderr).toMatch(/unknown: +notes \(NO_REPLY\); npx fleet status asks again\n/);
       expect(stderr).toMatch(/unfinished: +traffic\n/);
       const { standing } = (await inTraffic(found, ["--json"])).json<{ standing: object }>();
       expect(standing).toEqual({
@@ -236,7 +236,7 @@ describe("fleet deploy", () => {
       expect((await inTraffic(split)).stderr).toMatch(/refusing requests: +token \(DRAINING\)/);
       const { stderr } = await inTraffic({ ...found, router: "router" });
       expect(stderr).not.toContain("running as before");
-      expect(stderr).toMatch(/not known how: +calc \(NO_TABLE\), token \(NO_TABLE\), /);
+      expect(stderr).toMatch(/unknown: +calc \(NO_TABLE\), token \(NO_TABLE\), /);
     });
 
     test("and claims nothing if the fleet cannot be opened", async () => {
@@ -244,7 +244,7 @@ describe("fleet deploy", () => {
       const { code, stderr } = await inTraffic(error);
       expect(code).toBe(1);
       expect(stderr).not.toContain("running as before");
-      expect(stderr).toMatch(/not known how: +calc \(LOCALNET_START\), /);
+      expect(stderr).toMatch(/unknown: +calc \(LOCALNET_START\), /);
     });
   });
 
@@ -268,8 +268,8 @@ describe("fleet deploy", () => {
     };
     const { code, stderr } = await deploy(["--yes"], script);
     expect(code).toBe(1);
-    expect(stderr).toContain("Pulumi was ended by SIGKILL before its run was over. [ENGINE_KILLED]\n");
-    expect(stderr).toMatch(/next: +npx fleet deploy: it goes on where this run stopped\n/);
+    expect(stderr).toContain("Pulumi was killed by SIGKILL before its run finished. [ENGINE_KILLED]\n");
+    expect(stderr).toMatch(/next: +npx fleet deploy: it continues where this run stopped\n/);
     expect(stderr).not.toContain("updating...");
     const plan = await deploy(["--dry-run"], script);
     expect(plan).toMatchObject({ code: 1, stderr: expect.stringContaining("[ENGINE_KILLED]") });
@@ -292,7 +292,7 @@ describe("fleet deploy", () => {
     });
     expect(code).toBe(1);
     expect(stderr).toContain("ended in the middle of this step. [PROVIDER_ENDED]");
-    expect(stderr).toMatch(/next: +npx fleet deploy: it goes on where this run stopped\n/);
+    expect(stderr).toMatch(/next: +npx fleet deploy: it continues where this run stopped\n/);
   });
 
   test("runs again with --retries after a temporary failure only", async () => {
@@ -371,7 +371,7 @@ describe("fleet deploy", () => {
     );
     expect(code).toBe(124);
     expect(stderr).toMatch(
-      /The time was over after [\d.]+ s\. \[TIMEOUT\]\n {2}got: +still going on: battle/,
+      /The run timed out after [\d.]+ s\. \[TIMEOUT\]\n {2}got: +still running: battle/,
     );
     expect(stderr).not.toContain("canceled");
     expect(json()).toMatchObject({ status: "timeout", stillGoingOn: [{ name: "battle", phase: "started" }] });
@@ -429,7 +429,7 @@ describe("fleet deploy", () => {
         return { ok: false };
       });
       expect(code).toBe(1);
-      expect(stderr).toMatch(/next: +fix it, then run npx fleet deploy again: it goes on from here\n/);
+      expect(stderr).toMatch(/next: +fix it, then run npx fleet deploy again: it continues from here\n/);
     }
   });
 

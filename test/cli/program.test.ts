@@ -42,10 +42,10 @@ test.each([
   [["deploy", "--onyl", "x"], "Did you mean --only?"],
   [["deploy", "--timeout", "soon"], "a number of seconds above zero"],
   [["deploy", "--timeout", "0"], "a number of seconds above zero"],
-  [["deploy", "--retries", "-1"], "a whole number from 0 on"],
+  [["deploy", "--retries", "-1"], "an integer of at least 0"],
   [["call", "battle"], "missing required argument 'action'"],
   [["call", "battle", "Info", "--tag", "novalue"], "name=value"],
-  [["logs", "battle", "--limit", "1.5"], "a whole number from 1 on"],
+  [["logs", "battle", "--limit", "1.5"], "an integer of at least 1"],
   [["env", "more"], "too many arguments"],
 ])("%j is a usage error with exit code 2 and a hint", async (words, said) => {
   const ran = await fleet(words);

@@ -8,10 +8,10 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { isAlive, kill, parentOf, startedAt } from "../../src/core/processes.ts";
 import { enginesUnder } from "../../src/operations/recover/engines.ts";
-import { ownerWords } from "../../src/operations/recover/index.ts";
+import { describeOwner } from "../../src/operations/recover/index.ts";
 import { stackLocks, type TornLock } from "../../src/operations/recover/locks.ts";
 import { withoutPending } from "../../src/operations/recover/pending.ts";
-import { endZombies, removeTornLock } from "../../src/operations/recover/zombie.ts";
+import { stopOrphans, removeTornLock } from "../../src/operations/recover/orphans.ts";
 
 /** The pid of a process that has ended. */
 async function deadPid(): Promise<number> {
@@ -101,7 +101,7 @@ describe("a stack's lock", () => {
       engine.kill();
       await ended;
       expect(held).toEqual({ ...torn, pid: engine.pid, owner: "alive" });
-      expect(ownerWords(held as TornLock)).toBe(`pulumi (pid ${engine.pid}; the lock ${path} is cut)`);
+      expect(describeOwner(held as TornLock)).toBe(`pulumi (pid ${engine.pid}; the lock ${path} is truncated)`);
     },
   );
 
@@ -185,7 +185,7 @@ describe("what a dead pulumi left running", () => {
     return { provider, wrapper, end };
   }
 
-  const end = (dir: string) => endZombies(dir, "game", "dev");
+  const end = (dir: string) => stopOrphans(dir, "game", "dev");
 
   it("is ended, with the shell that is its parent, even without a lock", async () => {
     const dir = await newProject();

@@ -89,7 +89,7 @@ test.each([
     `Paused: release abcdef012345, step 2.\nNext: npx fleet resume, then npx fleet deploy ${GOES_ON}.\n`,
   ],
   ["resume", `Resumed: release abcdef012345, step 2.\nNext: npx fleet deploy ${GOES_ON}.\n`],
-  ["abort", "Aborted: all traffic is where it was before: release abcdef012345, step 2.\n"],
+  ["abort", "Aborted, all traffic returned: release abcdef012345, step 2.\n"],
 ])("%s tells the router, and shows the router's answer", async (command, confirmed) => {
   const { behave, commands } = rollout();
   const ran = await run([command], behave);
@@ -280,15 +280,15 @@ describe("status of an old revision that drains", () => {
     expect(battle).toMatchObject({ health: "UNHEALTHY" });
     expect(ran.code).toBe(1);
     // Shows how to finish it, if nothing else is wrong.
-    const isOver = String(battle?.reasons).includes("npx fleet deploy goes on with that, or gives it back");
+    const isOver = String(battle?.reasons).includes("npx fleet deploy completes or reverts it");
     expect(isOver).toBe(also.length === 0);
   });
 
   test("shows how to finish it with --quick too", async () => {
     const over = { ...moved("steady"), lease: undefined };
     const { stdout, code } = await run(["status", "--quick"], draining(over));
-    expect(stdout).toContain("battle: it refuses requests, as while its state is handed over; if no deploy");
-    expect(stdout).toContain("npx fleet deploy goes on with that, or gives it back");
+    expect(stdout).toContain("battle: it refuses requests, as during a hand-over of its state; if no deploy");
+    expect(stdout).toContain("npx fleet deploy completes or reverts it");
     expect(code).toBe(1);
   });
 });

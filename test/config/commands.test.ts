@@ -164,7 +164,7 @@ describe("fleet config", () => {
       "1",
       "--yes",
     );
-    expect([code, stderr]).toEqual([0, expect.stringContaining("This was done by hand")]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining("This is a manual change")]);
     expect(stdout).toContain("shop PROCESS_CONFIG: back to v1\n  maxConcurrentRequests 50 → 4");
     for (const name of ["shop", "battle"])
       expect(heldBy(name)).toMatchObject({ configData: { maxConcurrentRequests: 4 }, version: 4 });
@@ -177,7 +177,7 @@ describe("fleet config", () => {
     const path = join(await mkdtemp(join(tmpdir(), "fleet-config-")), "settings.json");
     expect((await fleet("export", "--file", path)).code).toBe(0);
     expect(await fleet("import", path, "--yes")).toMatchObject({
-      stdout: "Every process holds what is in the file.\n",
+      stdout: "Every process already holds the settings of the file.\n",
     });
     const before = heldBy("battle")?.configData;
     await byHand("battle", "PROCESS_CONFIG", { maxConcurrentRequests: 99 }, 10);
@@ -255,7 +255,7 @@ describe("fleet config", () => {
     );
     expect(stderr).toBe("");
     await utimes(join(folder, "Pulumi.dev.yaml"), new Date(), new Date(Date.now() + 5000));
-    expect((await fleet("explain", "battle")).stderr).toContain("npx pulumi preview looks again");
+    expect((await fleet("explain", "battle")).stderr).toContain("To update it: npx pulumi preview");
     expect((await fleet("explain", "battel")).stderr).toContain('"battle"');
     expect(await readFile(join(folder, ".fleet/config/ao-fleet.dev.json"), "utf8")).toContain(
       "overrides.battle",

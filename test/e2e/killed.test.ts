@@ -47,7 +47,7 @@ test("the provider of a preview that was killed before its code was loaded is fo
   for (const pid of inProject()) if (programOf(pid) === "pulumi") kill(pid);
   await ended;
   // A preview holds no lock.
-  expect(await recovered()).toContain(`recovery: a provider of a killed run (pid ${provider}) has ended`);
+  expect(await recovered()).toContain(`recovery: stopped the provider of a killed run (pid ${provider})`);
   expect(isAlive(provider)).toBe(false);
 });
 
@@ -82,16 +82,16 @@ if (process.argv[1]?.includes("dynamic-provider"))
   }
 
   test.each([
-    ["pulumi", "Pulumi was ended by SIGKILL before its run was over. [ENGINE_KILLED]"],
+    ["pulumi", "Pulumi was killed by SIGKILL before its run finished. [ENGINE_KILLED]"],
     [
       "provider",
-      "The provider process that Pulumi started ended in the middle of this step. [PROVIDER_ENDED]",
+      "The provider process ended in the middle of this step. [PROVIDER_ENDED]",
     ],
   ] as const)("%s", async (which, words) => {
     const { code, text } = await deployKilling(which);
     expect(code).toBe(1);
     expect(text).toContain(words);
-    expect(text).toMatch(/next: +npx fleet deploy: it goes on where this run stopped\n/);
+    expect(text).toMatch(/next: +npx fleet deploy: it continues where this run stopped\n/);
     expect(text).not.toContain("[ENGINE]");
     expect(text).not.toContain("fix it");
   });
@@ -106,8 +106,8 @@ test("a torn lock of the stack and one of its journal are named in a line each, 
   mkdirSync(join(project.dir, ".fleet/journal"), { recursive: true });
   writeFileSync(journalLock, "");
   expect(await recovered()).toEqual([
-    `recovery: the lock ${journalLock} is cut, and nobody holds it: removed`,
-    `recovery: the lock ${stackLock} is cut (8 bytes), and no pulumi works on this stack: removed`,
+    `recovery: removed the truncated lock ${journalLock}, which nobody holds`,
+    `recovery: removed the truncated lock ${stackLock} (8 bytes); no pulumi works on this stack`,
   ]);
   expect(readdirSync(locks)).toEqual([]);
   const refreshed = await project.pulumi(["refresh", "--yes", "--stack", "dev"]);

@@ -111,7 +111,7 @@ describe("a member whose process is ruined", { timeout: 240_000 }, () => {
     const outputs = deployment.resources.map((one) => one.outputs).find((one) => one?.processId === after);
     expect(outputs).toMatchObject({ generation: 2, ruined: [{ processId: before, generation: 1 }] });
     const { text } = await fleet("audit");
-    expect(text).toContain(`the process ${before} is ruined, and another one took its place`);
+    expect(text).toContain(`the process ${before} is ruined and was replaced`);
     expect(text).not.toContain(`the process ${before} was made`);
   });
 });

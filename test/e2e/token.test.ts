@@ -165,10 +165,10 @@ describe("a token without the fleet's code", () => {
     expect(died.text).toContain("[PROVIDER_ENDED]");
     expect(died.text).toMatch(/refusing requests: +token \(DRAINING\)/);
     expect(died.text).toMatch(/running as before: +coordinator\n/);
-    expect(died.text).toMatch(/next: +npx fleet deploy: it goes on where this run stopped\n/);
+    expect(died.text).toMatch(/next: +npx fleet deploy: it continues where this run stopped\n/);
     const status = await fleet(project, ["status"]);
     expect(status.code).toBe(1);
-    expect(status.text).toMatch(/token: it refuses requests, .* npx fleet deploy goes on with that/);
+    expect(status.text).toMatch(/token: it refuses requests, .* npx fleet deploy completes or reverts it/);
     ok(await fleet(project, ["deploy", "--yes"]));
     expect(processOf(project, "token")).not.toBe(serving);
     expect(await ask("Sum")).toBe("TKN 3 125");

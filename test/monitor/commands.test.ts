@@ -289,7 +289,7 @@ test("alerts rules prints the active rules without addresses, and alerts test pr
   );
   const rules = await fleet(["alerts", "rules", "--config", file], { cwd });
   expect(rules.stdout).toMatch(/PROCESS_DRIFT +off/);
-  expect(rules.stdout).toContain("ops: slack, from WARNING on");
+  expect(rules.stdout).toContain("ops: slack, level WARNING or higher");
   const sent = await fleet(["alerts", "test", "--config", file], { cwd });
   expect(sent).toMatchObject({ code: 1, stdout: "ops: it cannot be reached\n" });
   expect(rules.stdout + sent.stdout + sent.stderr).not.toContain("SECRET");

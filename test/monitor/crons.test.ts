@@ -36,7 +36,7 @@ test("monitoring of crons is requested in the first round and then hourly, only 
   };
   expect(await round()).toEqual([call]);
   expect(notes.splice(0)).toEqual([
-    "clock: its cron could not be asked for again: No wallet is configured [WALLET_MISSING]",
+    "clock: its cron could not be requested again: No wallet is configured [WALLET_MISSING]",
   ]);
   answer = () => false;
   expect(await round()).toEqual([call]);

@@ -3,7 +3,7 @@ import { doraOf, figuresOf, type Run } from "../../src/monitor/deployments.ts";
 import { LIMITS } from "../../src/monitor/limits.ts";
 import { judgeDeployments } from "../../src/monitor/rules.ts";
 import { performanceOf } from "../../src/monitor/statistics.ts";
-import { figureLines } from "../../src/operations/observe/words.ts";
+import { figureLines } from "../../src/operations/observe/figure-lines.ts";
 
 const HOUR = 3_600_000;
 const run = (hour: number, status: string, seconds = 60, rolledBack = false): Run => ({

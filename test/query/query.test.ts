@@ -61,7 +61,7 @@ describe("fleet query", () => {
   test("prints a table for people", async () => {
     const { stdout, stderr } = await here.run("query", "shop", "--correlation", "asked-once");
     expect(stdout).toMatch(/^\d{4}-\S+ {2}slot \d+ {2}← \S{8} {2}Info/);
-    expect(stderr).toMatch(/2 messages; looked through slots 0 to \d+/);
+    expect(stderr).toMatch(/2 messages; searched slots 0 to \d+/);
   });
 
   test("rejects an invalid time as a usage error", async () => {

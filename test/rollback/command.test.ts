@@ -343,7 +343,7 @@ describe("fleet rollback without an option", () => {
   it("continues on a yes: pins the stack, runs up, validates, tells the ledger, writes report and log", async () => {
     const ran = await rollback([], { choose: 1, confirm: true });
     expect([ran.code, ran.stderr]).toEqual([0, expect.not.stringContaining("[")]);
-    expect(ran.stdout).toContain("Back at deploy-1");
+    expect(ran.stdout).toContain("Rolled back to deploy-1");
     expect(ran.set).toEqual(["set release"]);
     expect(readFileSync(join(dir, "Pulumi.dev.yaml"), "utf8")).toContain("ao-fleet:release: deploy-1");
     expect(ran.runs.map(({ kind, env }) => [kind, JSON.parse(env.FLEET_PIN ?? "{}").release])).toEqual([

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { SetTrafficSchema, type TrafficState } from "../../src/delivery/wire.ts";
 import type { ReleaseDocument } from "../../src/fleet/releases/document.ts";
 import { routerState, switchBack } from "../../src/operations/rollback/emergency.ts";
-import type { MemberWay } from "../../src/operations/rollback/member-way.ts";
+import type { MemberPlan } from "../../src/operations/rollback/member-plan.ts";
 import type { Traffic } from "../../src/operations/rollback/stack.ts";
 import { type Behaviour, fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
 
@@ -18,7 +18,7 @@ const traffic: Traffic = {
   services: {},
   held: {},
 };
-const warm = (name: string, more: Partial<MemberWay> = {}): MemberWay => ({
+const warm = (name: string, more: Partial<MemberPlan> = {}): MemberPlan => ({
   name,
   kind: "warm",
   warm: idOf(`${name}-old`),
@@ -97,7 +97,7 @@ function world(
 const actions = (ao: ReturnType<typeof fakeAo>) => ao.sent.map(({ tags }) => tags.Action);
 
 /** Reads the table, as is done while members are queried, then returns the callers. */
-async function emergency({ fleet }: ReturnType<typeof world>, ways: readonly MemberWay[], known?: object) {
+async function emergency({ fleet }: ReturnType<typeof world>, ways: readonly MemberPlan[], known?: object) {
   const state = known === undefined ? await routerState(fleet, traffic) : (known as TrafficState);
   if (!state) throw new Error("no word of the router");
   return switchBack(fleet, traffic, target, ways, state, async () => {});

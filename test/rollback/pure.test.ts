@@ -27,12 +27,12 @@ import {
 } from "../../src/operations/cleanup/retention.ts";
 import { describeChanges } from "../../src/operations/rollback/changes.ts";
 import { historyOfStack, whatOf } from "../../src/operations/rollback/entries.ts";
-import { globalsLeft, unreadable } from "../../src/operations/rollback/globals.ts";
+import { checkGlobals, globalsProblem } from "../../src/operations/rollback/globals.ts";
 import { type LedgerRun, runsOf } from "../../src/operations/rollback/ledger.ts";
 import { isReachable } from "../../src/operations/rollback/migrations.ts";
 import { heldInState, mergeReleases, releaseInState } from "../../src/operations/rollback/releases.ts";
 import { pastStates } from "../../src/operations/rollback/stack.ts";
-import { surprises } from "../../src/operations/rollback/surprises.ts";
+import { assertNoSurprises } from "../../src/operations/rollback/unexpected-steps.ts";
 import { targetOf } from "../../src/operations/rollback/target.ts";
 
 const declared = (code: string, more: Partial<DeclaredProcess> = {}): DeclaredProcess => ({
@@ -414,10 +414,10 @@ describe("an unexpected plan", () => {
     ["delete", "a", "SURPRISE"],
     ["delete", "left-by-a-failure", "none"],
   ])("%s %s: %s", (op, name, code) =>
-    expect(codeOf(() => surprises([step(op, name)], ways, one))).toBe(code),
+    expect(codeOf(() => assertNoSurprises([step(op, name)], ways, one))).toBe(code),
   );
   it("checks processes only", () => {
-    expect(codeOf(() => surprises([step("delete", "a-wiring", "wiring")], ways, one))).toBe("none");
+    expect(codeOf(() => assertNoSurprises([step("delete", "a-wiring", "wiring")], ways, one))).toBe("none");
   });
 });
 
@@ -462,14 +462,14 @@ describe("cleanup keeps", () => {
 
 describe("a state in globals", () => {
   it("cannot return to a release whose library accepts none, which is reported before any change", async () => {
-    expect(unreadable("token", ["Balances", "Minted"])).toMatchObject({
+    expect(globalsProblem("token", ["Balances", "Minted"])).toMatchObject({
       code: "NO_WAY_BACK",
       got: "Balances, Minted",
     });
-    expect(unreadable("shop", [])).toBeUndefined();
+    expect(globalsProblem("shop", [])).toBeUndefined();
     // A release whose library hands over globals is not checked.
     const fleet = undefined as never;
     const then = { modules: { "fleet.globals": "1" } };
-    expect(await globalsLeft(fleet, undefined as never, "id", then)).toBeUndefined();
+    expect(await checkGlobals(fleet, undefined as never, "id", then)).toBeUndefined();
   });
 });

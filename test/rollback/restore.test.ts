@@ -8,7 +8,7 @@ import { budgetOf } from "../../src/core/budget.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import { snapshotStore } from "../../src/fleet/snapshot/store.ts";
 import { exportState, takeSnapshot } from "../../src/fleet/snapshot/take.ts";
-import { putBack, putBackLines } from "../../src/operations/backup/put-back.ts";
+import { restoreState, restoreLines } from "../../src/operations/backup/restore.ts";
 import { fakeAo, fakeFleet, member } from "../cli/fakes.ts";
 import { type Aos, address, boot, OWNER } from "../processes/aos.ts";
 
@@ -77,8 +77,8 @@ async function running(
     const snapshot = (await store.list("notes")).find((one) => one.digest === digest);
     const text = await store.text(digest);
     if (snapshot === undefined || text === undefined) throw new Error(`${digest} is not kept`);
-    const done = await putBack(fleet, notes, snapshot, text);
-    return { done, lines: putBackLines("notes", snapshot, done) };
+    const done = await restoreState(fleet, notes, snapshot, text);
+    return { done, lines: restoreLines("notes", snapshot, done) };
   };
   const load = async (source: string) => expect((await p.load({ source })).error).toBeUndefined();
   const backup = () => takeSnapshot(fleet.session, notes, OCCASION, budgetOf(60));
@@ -96,9 +96,9 @@ test("a backup with more than the declaration names is restored completely, and 
   expect(await holds(p)).toEqual({ notes: "milk,eggs,tea", seen: 3 });
   expect(done).toMatchObject({ equal: true, notDeclared: ["Seen"], notNamed: [], notKept: [] });
   expect(lines).toEqual([
-    expect.stringMatching(/^notes: state \w{12} of .* is back, 2 globals \(Notes, Seen\), equal by digest$/),
-    "  Seen: back too, but not in the declaration's state: hand-overs and later backups leave it out, and a load that assigns it lets it go",
-    `  What it held before (2 globals (Notes, Seen)): npx fleet restore notes --digest ${done.before.digest.slice(0, 12)}`,
+    expect.stringMatching(/^notes: restored state \w{12} of .*, 2 globals \(Notes, Seen\), equal by digest$/),
+    "  Seen: restored, but not declared as state: hand-overs and later backups leave it out, and a load that assigns it resets it",
+    `  To undo, restore the previous state (2 globals (Notes, Seen)): npx fleet restore notes --digest ${done.before.digest.slice(0, 12)}`,
   ]);
   await restore(done.before.digest);
   expect(await holds(p)).toEqual({ notes: "milk,eggs,tea,salt", seen: 1 });
@@ -113,7 +113,7 @@ test("a backup with less than the declaration names is restored, and the missing
   await add(p, "salt");
   const { done, lines } = await restore(digest);
   expect(done).toMatchObject({ equal: true, notDeclared: [], notNamed: ["Seen"] });
-  expect(lines[1]).toContain("Seen: not in that state");
+  expect(lines[1]).toContain("Seen: not in the backup");
   await restore(done.before.digest);
   expect(await holds(p)).toEqual({ notes: "milk,eggs,tea,salt", seen: 4 });
 }, 60_000);
@@ -174,7 +174,7 @@ test("undeclared values that cannot be serialized do not stop a restore, and are
   expect(done).toMatchObject({ equal: true, notKept: expect.arrayContaining(["Hook"]) });
   expect(done.before.globals).toEqual(["Notes"]);
   expect(lines.at(-1)).toContain(
-    `What it held before (1 global (Notes), without ${done.notKept.join(", ")}, which could not be kept)`,
+    `To undo, restore the previous state (1 global (Notes), without ${done.notKept.join(", ")}, which could not be saved)`,
   );
 }, 60_000);
 

@@ -49,7 +49,7 @@ describe("an A/B test", { timeout: 240_000 }, () => {
     expect([repaired.code, repaired.code === 0 ? "" : repaired.text]).toEqual([0, ""]);
     expect(repaired.text).toMatch(/repaired +changed by hand: handlers were added: hack/);
     expect((await run("status")).code).toBe(0);
-    expect((await planned()).text).toContain("No changes: everything runs as it is declared.");
+    expect((await planned()).text).toContain("No changes: everything runs as declared.");
     expect(await shares()).toEqual({ [old]: 5000, [idOf("battle")]: 5000 });
   });
 

@@ -82,7 +82,7 @@ it("a rollback that would lose messages is explained and refused until that is a
   const refused = await fleet(project, ["rollback", "--to", first, "--yes", "--json"]);
   expect(refused.code).toBe(4);
   expect(JSON.parse(refused.stdout).error.code).toBe("DIVERGENCE");
-  expect(refused.text).toContain("2 messages (2 ADD) are not in the state that it goes back to");
+  expect(refused.text).toContain("2 messages (2 ADD) are not in the state that would be restored");
   expect(await add(0)).toBe(14);
   expect(project.text("Pulumi.dev.yaml")).not.toContain("kept:release");
   const accepted = ["--accept-divergence", "--emergency"];
@@ -114,7 +114,7 @@ it("a deployment that fails half-way rolls back by itself, with the earlier stat
   project.edit("processes/reader/process.lua", "fleet.on", "nothing.x = 1\nfleet.on");
   const ran = await fleet(project, ["deploy", "--yes", "--rollback-on-failure"]);
   expect(ran.code).toBe(1);
-  expect(ran.text).toContain("Back at");
+  expect(ran.text).toContain("Rolled back to");
   expect(await add(1)).toBe(14);
   expect(project.text("Pulumi.dev.yaml")).not.toContain("kept:release");
   const history = await fleet(project, ["history", "--json"]);

@@ -118,7 +118,7 @@ export function tellStory(all: boolean): void {
       ["coordinator", "settings", undefined],
       ["shop", "settings", undefined],
     ]);
-    expect(shown.text).toContain(`warm revision ${proven.slice(0, 8)} re-activated`);
+    expect(shown.text).toContain(`warm revision ${proven.slice(0, 8)} reactivated`);
     const ran = await fleet.back("--to", current, "--yes");
     ok(ran);
     expect(await fleet.processes()).toBe(spawned);
@@ -165,7 +165,7 @@ export function tellStory(all: boolean): void {
       carries: true,
       drains: true,
     });
-    expect(shown.text).toMatch(/shop +warm revision .* its state of now is handed over/);
+    expect(shown.text).toMatch(/shop +warm revision .* present state handed over/);
     const ran = await fleet.back("--to", before, "--emergency");
     ok(ran);
     // Its callers follow with the state, in the run.
@@ -190,7 +190,7 @@ export function tellStory(all: boolean): void {
     ok(shown);
     expect(waysOf(shown, "ways")).toMatchObject([{ name: "shop", kind: "next", carries: true }]);
     expect(shown.text).toMatch(
-      /shop +new process beside the one that serves, .* its state of now is handed over/,
+      /shop +new process next to the one that serves, .* present state handed over/,
     );
     ok(await fleet.back("--to", first, "--only", "shop", "--yes"));
     expect(await fleet.processes()).toBe(spawned + 1);

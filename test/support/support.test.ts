@@ -56,7 +56,7 @@ describe("fleet support-bundle", () => {
 
   test("contains what helps, for every process, and no secret", async () => {
     const ran = await here.run("support-bundle", "--json");
-    expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("secrets are taken out")]);
+    expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("secrets were redacted")]);
     const { file, files } = ran.json<{ file: string; files: string[] }>();
     expect(files).toEqual(
       expect.arrayContaining([
@@ -104,10 +104,10 @@ describe("the log of commands", () => {
     await fleet(["validate", "--types", "nonsense", "--quiet"], { cwd: folder });
     const log = lines(folder);
     expect(log.map(({ msg }) => msg)).toEqual([
-      "begins",
-      expect.stringContaining("There is no validation of the type"),
+      "started",
+      expect.stringContaining("Unknown validation type: "),
       expect.stringContaining("[TYPE_UNKNOWN]"),
-      "ended",
+      "finished",
     ]);
     expect(log[1]).toMatchObject({ level: 50, command: "validate", code: "TYPE_UNKNOWN" });
     expect(log.at(-1)).toMatchObject({

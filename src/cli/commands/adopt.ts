@@ -10,7 +10,7 @@ import { declaredMembers } from "../../operations/adopt/declared.ts";
 import { findMembers } from "../../operations/adopt/find.ts";
 import { problemsOf, type Verdict, verdictOn } from "../../operations/adopt/verdict.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
-import { freeStack } from "../../operations/recover/free.ts";
+import { freeStack } from "../../operations/recover/free-stack.ts";
 import { choicesOf } from "../adopt/choose.ts";
 import { type Cli, type Context, count, defineCommand, names, pair, seconds } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
@@ -33,27 +33,27 @@ type AdoptOptions = z.output<typeof Options>;
 export function adoptCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "adopt",
-    summary: "take a running fleet over into a stack whose state is lost or empty",
+    summary: "adopt a running fleet into a stack whose state is lost or empty",
     description:
-      "Rebuilds the stack's state from the program, the wallet and the network alone. It looks for the process of every declared " +
-      "member that the state does not know (by the key that its spawn carries, in the ledger, the last release and the router's table; of several, the one that serves), shows what it found, asks, and " +
-      "runs up. A process that runs the declared code keeps it untouched; one that runs other code is loaded, its state kept. " +
-      "Nothing is spawned: a member that is not found is an error, unless --allow-create is given.",
+      "Rebuilds the stack's state from the program, the wallet and the network alone. Searches for the process of every declared member " +
+      "that is not in the state (by the key of its spawn, in the ledger, the last release and the router's table; of several, the one " +
+      "that serves), shows the result, asks for confirmation and runs up. A process that runs the declared code is not changed; others " +
+      "get the declared code loaded and keep their state. Spawns nothing: a missing member is an error unless --allow-create is given.",
     examples: [
-      ["npx fleet adopt --dry-run", "what is there to take over"],
-      ["npx fleet adopt", "look, ask, take over"],
-      ["npx fleet adopt --process battle=<id> --yes", "this one of several"],
+      ["npx fleet adopt --dry-run", "show what can be adopted"],
+      ["npx fleet adopt", "search, confirm, adopt"],
+      ["npx fleet adopt --process battle=<id> --yes", "choose one of several processes"],
     ],
     define(command) {
       command
-        .option("--process <name=id>", "take this AO process for that member (repeatable)", pair)
-        .option("--only <names>", "these members only", names)
-        .option("--allow-create", "make the members that are not found")
-        .option("--dry-run", "show what was found, and change nothing")
-        .option("--take-over", "also while the ledger holds another operator's deployment for alive")
-        .option("--timeout <seconds>", "end the run when it takes longer (exit code 124)", seconds)
-        .option("--parallel <number>", "steps at once", count(1), 32)
-        .option("-y, --yes", "do not ask")
+        .option("--process <name=id>", "use this AO process for that member (repeatable)", pair)
+        .option("--only <names>", "adopt these members only", names)
+        .option("--allow-create", "create members that are not found")
+        .option("--dry-run", "show what was found without changing anything")
+        .option("--take-over", "take over from another operator's deployment that the ledger considers alive")
+        .option("--timeout <seconds>", "stop the run after this time (exit code 124)", seconds)
+        .option("--parallel <number>", "resource operations to run at a time", count(1), 32)
+        .option("-y, --yes", "skip the confirmation")
         .addHelpText("after", `\n${exitCodesText()}`);
     },
     options: Options,
@@ -66,16 +66,16 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
   if (!options.dryRun && !options.yes && !host.stdin.isTTY) {
     throw new UsageError({
       code: "NOT_CONFIRMED",
-      what: "Nobody can be asked here, and --yes was not given.",
+      what: "Not a terminal: pass --yes to confirm.",
       expected: "a terminal, or --yes",
-      remedy: "Add --yes to take over without a question, or --dry-run to look only.",
+      remedy: "Pass --yes to adopt without confirmation, or --dry-run to only show what was found.",
     });
   }
   const free = await freeStack(context, context.out);
   if (!free) return EXIT.locked;
   const { stack, workspace } = free;
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
-  const clock = startClock(options.timeout, (why) => out.alert(`ending the preview: ${why}`));
+  const clock = startClock(options.timeout, (why) => out.alert(`stopping the preview: ${why}`));
   const declared = await declaredMembers(
     engine,
     { ...options, projectDir: context.projectDir },
@@ -93,11 +93,11 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
   if (options.dryRun || problems.length > 0 || declared.members.length === 0) {
     throwAll(problems);
     out.document({ success: true, stack, dryRun: options.dryRun, ...listed(verdicts) });
-    if (declared.members.length === 0) out.note(`The state of ${stack} knows every declared member.`);
+    if (declared.members.length === 0) out.note(`Every declared member is already in the state of ${stack}.`);
     return EXIT.ok;
   }
   const others = declared.members.length - taken.size;
-  const question = `Take ${taken.size} over into ${stack}${others > 0 ? ` and let ${others} be made or named by the program` : ""}?`;
+  const question = `Adopt ${amount(taken.size, "process", "processes")} into ${stack}${others > 0 ? `; ${others} more will be created or are named by the program` : ""}?`;
   if (!options.yes && !(await host.confirm(question))) {
     out.note("Nothing was changed.");
     return EXIT.ok;
@@ -113,7 +113,7 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
       takeOver: options.takeOver,
       timeout: options.timeout,
       doing: "adopting",
-      told: { adopt: path },
+      runRequest: { adopt: path },
       document: listed(verdicts),
     });
     return code;
@@ -122,7 +122,7 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
   }
 }
 
-/** What is to become of each member; who is there to be asked chooses where several live. */
+/** Decides about each member. If several processes are alive, a person chooses. */
 async function look(
   context: Context,
   declared: Awaited<ReturnType<typeof declaredMembers>>,
@@ -134,11 +134,11 @@ async function look(
     if (known.has(name)) continue;
     throw new UsageError({
       code: "UNKNOWN_PROCESS",
-      what: `"${name}" is no member that is to be taken over.`,
+      what: `"${name}" is not a member to adopt.`,
       at: "--process",
       got: name,
-      expected: known.size > 0 ? `one of ${[...known].join(", ")}` : "a member that the state does not know",
-      remedy: "Mend the name.",
+      expected: known.size > 0 ? `one of ${[...known].join(", ")}` : "a member that is not in the state",
+      remedy: "Fix the name.",
     });
   }
   if (known.size === 0) return new Map();
@@ -169,7 +169,7 @@ function show(
   if (members.length === 0) return;
   const rows = members.map(({ name, hash, named }) => {
     const verdict = verdicts.get(name);
-    if (named || verdict === undefined) return [name, "as the program names it", "", "", ""];
+    if (named || verdict === undefined) return [name, "named by the program", "", "", ""];
     if (verdict.kind !== "taken") return [name, verdict.kind, "", "", ""];
     const { processId, generation, version, sourceHash, active, registered, released } = verdict.candidate;
     return [
@@ -185,11 +185,11 @@ function show(
 }
 
 function codeWords(version: string, runs: string, declared: string): string {
-  if (runs === "") return "none yet: it is loaded";
-  return runs === declared ? `${version}, as declared` : `${version}, other code: it is loaded anew`;
+  if (runs === "") return "none, will be loaded";
+  return runs === declared ? `${version}, as declared` : `${version}, other code, will be replaced`;
 }
 
-/** For `--json`. */
+/** Fields of the document that `--json` prints. */
 function listed(verdicts: ReadonlyMap<string, Verdict>): Record<string, unknown> {
   const missing = [...verdicts].flatMap(([name, verdict]) =>
     verdict.kind === "missing" ? [{ name, why: verdict.why }] : [],

@@ -6,12 +6,12 @@ import { rulesCommand } from "./alerts/rules.ts";
 import { testCommand } from "./alerts/send-test.ts";
 import { silenceCommand, unsilenceCommand } from "./alerts/silence.ts";
 
-/** `fleet alerts`: what `fleet monitor` raised. */
+/** `fleet alerts`: commands for the alerts of `fleet monitor`. */
 export function alertsCommand(cli: Cli): Command {
   const group = new Command("alerts")
     .summary("list, acknowledge, silence and test alerts")
     .description(
-      "The alerts that `fleet monitor` raises and keeps in .fleet/monitor; docs/how-to/alerts.md describes them.",
+      "Works on the alerts that `fleet monitor` raises and stores in .fleet/monitor; docs/how-to/alerts.md describes them.",
     );
   for (const make of [
     listCommand,

@@ -12,19 +12,19 @@ const COLOURS = { ok: "green", note: "yellow", problem: "red" } as const;
 export function auditCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "audit",
-    summary: "check the ledger against the journal, the releases and what processes saw",
+    summary: "compare the ledger with the journal, the releases and the processes",
     description:
-      "Compares who says to have done what: the ledger's runs, epochs and registrations; this machine's journal of signed messages and " +
-      "its releases; the order of each process' messages; and each process' own audit, which names strangers that tried. Exit code 1 " +
-      "when two of them contradict each other.",
+      "Compares the records of changes: the ledger's runs, epochs and registrations; this machine's journal of signed messages and its " +
+      "releases; the scheduled messages of each process; and each process' own audit, which names strangers. Exit code 1 if two records " +
+      "contradict each other.",
     examples: [
       ["npx fleet audit", "the whole fleet"],
-      ["npx fleet audit --json", "with every finding"],
+      ["npx fleet audit --json", "every finding as JSON"],
     ],
     define(command) {
       command
-        .option("--reach <number>", "how many slots of each process to look back through", count(1), 500)
-        .option("--timeout <seconds>", "until every process must have answered", seconds, 60);
+        .option("--reach <number>", "maximum number of slots per process to search", count(1), 500)
+        .option("--timeout <seconds>", "time limit for the answers", seconds, 60);
     },
     options: Options,
     async run({ out, host, ...context }, { reach, timeout }) {

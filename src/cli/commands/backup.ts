@@ -16,18 +16,18 @@ const Options = z.looseObject({ timeout: z.number() });
 export function backupCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "backup",
-    summary: "keep the states of processes as they are now",
+    summary: "save the states of processes",
     description:
-      "Asks each process for its states at one slot and keeps them, gzipped, under their digest in .fleet/snapshots. The same is done " +
-      "before every upgrade by itself. Exit code 1 when a process could not be kept.",
+      "Exports the state of each process at one slot and saves it, compressed, under its digest in .fleet/snapshots. Every upgrade does " +
+      "the same automatically. Exit code 1 if a state could not be saved.",
     examples: [
       ["npx fleet backup", "all members"],
-      ["npx fleet backup battle shop", "these two"],
+      ["npx fleet backup battle shop", "two members"],
     ],
     define(command) {
       command
         .argument("[members...]", "names of members (default: all)")
-        .option("--timeout <seconds>", "until every process must have answered", seconds, 120);
+        .option("--timeout <seconds>", "time limit for the answers", seconds, 120);
     },
     options: Options,
     async run({ out, ...context }, { timeout }, names) {

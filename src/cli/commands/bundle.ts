@@ -28,39 +28,39 @@ interface Flags {
   readonly json?: true;
 }
 
-/** `fleet bundle`: makes a process' Lua text from its sources, without a network. */
+/** `fleet bundle`: bundles a process' Lua sources, without a network. */
 export function bundleCommand(streams: BundleStreams = process): Command {
   const several = (value: string, before: string[]) => [...before, value];
   return new Command("bundle")
-    .description("Make one Lua text of a program and everything that it requires.")
+    .description("Bundle a Lua program and everything that it requires into one file.")
     .argument("<entry>", "a Lua file, a folder with init.lua or main.lua, or npm:<package>")
     .option(
       "--out <file>",
-      "where the text goes (default: build/<process>-process.lua; - is standard output)",
+      "output file (default: build/<process>-process.lua; - is standard output)",
     )
-    .option("--map [file]", "also write the source map (default: beside the text, .map.json)")
-    .option("--name <process>", "the process' name (default: from the entry)")
-    .option("--root <folder>", "the project's folder", ".")
-    .option("--search <folder>", "also look for modules here (repeatable)", several, [])
+    .option("--map [file]", "also write the source map (default: next to the output file, .map.json)")
+    .option("--name <process>", "name of the process (default: derived from the entry)")
+    .option("--root <folder>", "project folder", ".")
+    .option("--search <folder>", "also search for modules in this folder (repeatable)", several, [])
     .option("--prelude <file>", "run this module before the entry (repeatable)", several, [])
-    .option("--include <module>", "carry a module whose name is computed (repeatable)", several, [])
+    .option("--include <module>", "include a module whose name is computed at run time (repeatable)", several, [])
     .option(
       "--external <module>",
-      "leave this module to the process (repeatable, trailing * allowed)",
+      "do not bundle this module, the process provides it (repeatable, trailing * allowed)",
       several,
       [],
     )
-    .option("--minify", "remove comments and needless spaces; lines stay")
-    .option("--budget <bytes>", "refuse a larger bundle", bytesOf)
-    .option("--report", "show the size of each module")
-    .option("--watch", "make it again whenever a file of it changes")
-    .option("--json", "print one JSON document for each bundle made")
+    .option("--minify", "remove comments and unneeded spaces; line numbers stay the same")
+    .option("--budget <bytes>", "fail if the bundle is larger", bytesOf)
+    .option("--report", "print the size of each module")
+    .option("--watch", "bundle again whenever a source file changes")
+    .option("--json", "print one JSON document for each bundle")
     .action((entry: string, flags: Flags, command: Command) =>
       run(entry, { ...command.parent?.opts(), ...flags }, streams),
     );
 }
 
-/** Where the command's words go; the process' own by default. */
+/** The output streams of the command; by default the process' own. */
 export interface BundleStreams {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
@@ -120,7 +120,7 @@ async function write(made: Bundle, flags: Flags, streams: BundleStreams): Promis
   say(flags, streams, document, text(made, out, flags.report === true));
 }
 
-/** Standard output is the bundle's own with `--out -`: then people are told on standard error. */
+/** Prints a result on standard output, or on standard error with `--out -`, which sends the bundle to standard output. */
 function say(flags: Flags, streams: BundleStreams, document: object, words: string): void {
   const stream = flags.out === "-" ? streams.stderr : streams.stdout;
   stream.write(flags.json === true ? `${JSON.stringify(document)}\n` : `${words}\n`);
@@ -143,7 +143,7 @@ function text(made: Bundle, out: string, report: boolean): string {
   return lines.join("\n");
 }
 
-/** `processes/battle/main.lua` and `battle-process.lua` are both called `battle`. */
+/** The name of a process from its entry: `battle` for `processes/battle/main.lua` and for `battle-process.lua`. */
 function nameOf(entry: string): string {
   const path = entry.replace(/^npm:/, "").replace(/\/$/, "");
   const base = basename(path).replace(/\.lua$/, "");
@@ -156,10 +156,10 @@ function bytesOf(value: string): number {
   if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
   throw new FleetError({
     code: "BUDGET_INVALID",
-    what: "The budget is no number of bytes.",
+    what: "Invalid value for --budget.",
     got: value,
-    expected: "a whole number above 0",
-    remedy: "Give bytes, for example --budget 500000.",
+    expected: "an integer above 0, in bytes",
+    remedy: "Pass a number of bytes, such as --budget 500000.",
     at: "--budget",
   });
 }

@@ -34,29 +34,29 @@ export function callCommand(cli: Cli): Command {
     name: "call",
     summary: "send one message to a process and print its reply",
     description:
-      "Signs one message with the stack's wallet, sends it, and waits for the reply of the process itself, also when it asks " +
-      "its peers first. The reply is known by the call's Correlation-Id, by aos' own X-Reference, or by being made for this message; " +
-      "what a process says to this wallet about other messages is never taken for it. Exit code 1 when the process failed or the " +
-      "reply marks a fault: `success: false`, a tag Error, an action Error or …-Error. With --json, `text` is what the process said, and " +
-      "`data` the same, parsed where it is a JSON object or list.",
+      "Signs one message with the stack's wallet, sends it, and waits for the reply of the process, even if it asks its peers first. " +
+      "The reply is recognized by the call's Correlation-Id, by aos' own X-Reference, or because this message caused it; messages to " +
+      "this wallet about other requests are ignored. Exit code 1 if the process failed or the reply marks an error: " +
+      "`success: false`, a tag Error, an action Error or …-Error. With --json, `text` is the reply as a string, and `data` the same, " +
+      "parsed if it is a JSON object or list.",
     examples: [
-      ["npx fleet call battle Info", "who it is and how it is"],
+      ["npx fleet call battle Info", "its name, version and status"],
       [`npx fleet call shop GET_ITEMS --data '{"page":1}'`, "with data"],
-      ["npx fleet call battle DRAIN --control", "a control action, with the epoch that it needs"],
-      ["npx fleet call battle Eval --raw --data 'return #Handlers.list'", "Lua, for the owner"],
+      ["npx fleet call battle DRAIN --control", "a control action, with the required epoch"],
+      ["npx fleet call battle Eval --raw --data 'return #Handlers.list'", "Lua code, as the owner"],
     ],
     define(command) {
       command
         .argument("<process>", "member of the fleet, or an AO id")
-        .argument("<action>", "value of the tag Action")
+        .argument("<action>", "value of the Action tag")
         .option("-d, --data <json>", "the message's data (default: {}); @file reads a file, - reads stdin")
-        .option("--raw", "send the data as it is, whether or not it is JSON")
-        .option("-t, --tag <name=value>", "one more tag; may be repeated", pair)
-        .option("--control", "send the process' own epoch along, as control actions need it")
-        .option("--dry-run", "evaluate it without sending: nothing is signed and nothing changes")
-        .option("--no-wait", "end when the network took it; print its id")
-        // A router answers TIMEOUT itself, at its first message after 60 s: that may be the admin's round, every 30 s.
-        .option("--timeout <seconds>", "until the reply must be there", seconds, 120);
+        .option("--raw", "send the data unchanged, even if it is not JSON")
+        .option("-t, --tag <name=value>", "an additional tag (repeatable)", pair)
+        .option("--control", "add the process' present epoch, which control actions require")
+        .option("--dry-run", "evaluate without sending: signs nothing, changes nothing")
+        .option("--no-wait", "print the message's id and exit once the network has accepted it")
+        // A router replies TIMEOUT at its first message after 60 s, which may be the admin's round, every 30 s.
+        .option("--timeout <seconds>", "time limit for the reply", seconds, 120);
     },
     options: Options,
     async run(context, options, [name = "", action = ""]) {
@@ -86,7 +86,7 @@ export function callCommand(cli: Cli): Command {
 }
 
 async function dataOf({ host }: Context, { data, raw }: z.output<typeof Options>): Promise<string> {
-  // Actions read their data as a JSON object; an empty text is none.
+  // Actions parse their data as a JSON object, and an empty string is not valid JSON.
   if (data === undefined) return raw ? "" : "{}";
   let content = data;
   if (data === "-") content = await text(host.stdin);
@@ -98,7 +98,7 @@ async function dataOf({ host }: Context, { data, raw }: z.output<typeof Options>
   } catch (error) {
     throw new UsageError({
       code: "BAD_DATA",
-      what: "The data is not JSON.",
+      what: "Invalid data: not JSON.",
       got: content.slice(0, 200),
       expected: `JSON, such as '{"id":1}'; ${error instanceof Error ? error.message : ""}`,
       remedy: "Quote it for the shell, or send it as it is with --raw.",
@@ -112,11 +112,11 @@ async function readData(path: string): Promise<string> {
   } catch (error) {
     throw new UsageError({
       code: "DATA_UNREADABLE",
-      what: "The file with the data could not be read.",
+      what: "Cannot read the data file.",
       at: path,
       got: (error as NodeJS.ErrnoException).code ?? String(error),
       expected: "a readable file after the @",
-      remedy: "Mend the path.",
+      remedy: "Fix the path.",
     });
   }
 }
@@ -129,7 +129,7 @@ async function epochOf(fleet: FleetSession, member: Member, timeout: number): Pr
     member,
     action: "Info",
     data: "",
-    // The program may answer Info itself, without an epoch.
+    // The program may have an Info handler of its own, without an epoch.
     tags: FLEET_REQUEST,
     seconds: timeout,
     wait: true,
@@ -138,14 +138,14 @@ async function epochOf(fleet: FleetSession, member: Member, timeout: number): Pr
   if (parsed.success) return String(parsed.data.epoch);
   throw new FleetError({
     code: "NO_EPOCH",
-    what: `${member.name} does not tell its epoch.`,
+    what: `${member.name} does not report its epoch.`,
     got: info.data.slice(0, 200) || info.error || info.output || "nothing",
-    expected: "an Info with an epoch",
-    remedy: "Is the fleet's code loaded in it? npx fleet status",
+    expected: "a reply to Info with an epoch",
+    remedy: "Check that it runs the fleet's code: npx fleet status",
   });
 }
 
-/** Says what was read of an Eval that returned nothing, and where in the process's order it stands, if that can be read. */
+/** Prints the result of an Eval that returned nothing, with its slot if that can be read. */
 async function showRan(
   { host, out }: Context,
   fleet: FleetSession,
@@ -159,7 +159,7 @@ async function showRan(
   return EXIT.ok;
 }
 
-/** Newest slots among which the one of a message that was just evaluated is looked for. */
+/** Number of newest slots to search for a message that was just evaluated. */
 const NEWEST = 100;
 
 async function slotOf(
@@ -175,7 +175,7 @@ async function slotOf(
     const newest = await history.range(processId, Math.max(0, latest - NEWEST), latest);
     return newest.find((one) => one.messageId === messageId)?.slot;
   } catch (error) {
-    // The Eval is done, and its result was read; only its place is not known.
+    // The Eval succeeded; only its slot is unknown.
     if (error instanceof FleetError) return undefined;
     throw error;
   }
@@ -190,22 +190,22 @@ async function show(
 ): Promise<ExitCode> {
   const { error, output } = reply;
   const raised = luaErrorIn({ ...(error === undefined ? {} : { error }), output, messages: [] });
-  // An Eval's own text is no part of the bundle.
+  // The code of an Eval is not part of the bundle.
   const source = action === "Eval" ? undefined : member.sourceHash;
   const explain = luaExplainer(home);
   if (raised !== undefined) {
-    const changed = error === undefined ? "" : ", and changed nothing";
+    const changed = error === undefined ? "" : " and changed nothing";
     throw new FleetError({
       code: "PROCESS_ERROR",
-      what: `${member.name} failed on it${changed}: ${await explain(raised, source)}`,
-      remedy: `Mend its code; npx fleet logs ${member.name} --errors shows more.`,
+      what: `${member.name} failed${changed}: ${await explain(raised, source)}`,
+      remedy: `Fix its code; npx fleet logs ${member.name} --errors shows more.`,
     });
   }
   const said = reply.data === "" ? reply.output : reply.data;
   const data = structureOf(reply.data) ?? said;
   const failed = faultOf(reply) !== undefined;
-  const told = faultIn(reply.data);
-  const fault = told === undefined ? undefined : await explain(told, source);
+  const faultText = faultIn(reply.data);
+  const fault = faultText === undefined ? undefined : await explain(faultText, source);
   if (reply.action !== "") out.note(`${reply.action} from ${member.name}`);
   else if (reply.tags.Error !== undefined) out.note(`an error from ${member.name}: ${reply.tags.Error}`);
   if (fault !== undefined) out.note(fault);
@@ -222,10 +222,10 @@ async function show(
   return failed ? EXIT.failed : EXIT.ok;
 }
 
-/** An object or a list that a text is as JSON. Any other text is what the process said: `500` is no number, and `null` not nothing. */
+/** Parses a JSON object or list. Anything else stays a string: `500` does not become a number, nor `null` nothing. */
 function structureOf(text: string): object | undefined {
   const value = jsonOf(text);
-  // A number with all its digits is an object, too.
+  // `parseJson` also returns an object for a number that needs all its digits.
   return /^\s*[[{]/.test(text) && typeof value === "object" && value !== null ? value : undefined;
 }
 

@@ -8,12 +8,12 @@ import { EXIT } from "../exit.ts";
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
-/** For commander: `7d`, `12h`, `30m` as milliseconds. */
+/** Commander parser: `7d`, `12h`, `30m` in milliseconds. */
 export function span(text: string): number {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text.trim()) ?? [];
   const seconds = UNITS[unit ?? ""];
   if (amount === undefined || seconds === undefined)
-    throw new InvalidArgumentError("Give a number with a unit: 7d, 12h, 30m.");
+    throw new InvalidArgumentError("Expected a number with a unit: 7d, 12h, 30m.");
   return Number(amount) * seconds * 1000;
 }
 
@@ -31,24 +31,24 @@ const Options = z.looseObject({
 export function cleanupCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "cleanup",
-    summary: "remove old artefacts, logs, releases, bundles and snapshots of this machine",
+    summary: "remove old artifacts, logs, releases, bundles and snapshots on this machine",
     description:
-      "Removes what is older than the window, and never what a release needs that is in it, that is among the latest, that runs, or " +
-      "that the stack is pinned to. Long logs are put away gzipped. Only this machine's files: the network and the ledger keep theirs.",
+      "Removes files that are older than the given age. Keeps everything needed by releases that are newer, among the latest, running, or " +
+      "pinned. Compresses large logs. Affects files on this machine only, not the network or the ledger.",
     examples: [
-      ["npx fleet cleanup", "what is older than seven days"],
-      ["npx fleet cleanup --older-than 30d --dry-run", "what that would remove"],
+      ["npx fleet cleanup", "remove everything older than seven days"],
+      ["npx fleet cleanup --older-than 30d --dry-run", "show what would be removed"],
     ],
     define(command) {
       command
-        .option("--older-than <span>", "7d, 12h, 30m", checkedSpan, "7d")
+        .option("--older-than <span>", "minimum age: 7d, 12h, 30m", checkedSpan, "7d")
         .option(
           "--keep <number>",
-          "latest releases and snapshots of each stack and member that stay",
+          "number of latest releases per stack, and of latest snapshots per member, to keep",
           count(1),
           10,
         )
-        .option("--dry-run", "show what would go, and remove nothing");
+        .option("--dry-run", "show what would be removed without removing it");
     },
     options: Options,
     async run(context, { olderThan, keep, dryRun }) {
@@ -68,7 +68,7 @@ export function cleanupCommand(cli: Cli): Command {
         for (const file of files) out.detail(file);
         const number = Array.isArray(found) ? found.length : found;
         out.line(
-          `${what.padEnd(10)} ${number} ${dryRun ? "would go" : what === "rotated" ? "put away" : "removed"}`,
+          `${what.padEnd(10)} ${number} ${dryRun ? (what === "rotated" ? "would be compressed" : "would be removed") : what === "rotated" ? "compressed" : "removed"}`,
         );
       }
       return EXIT.ok;

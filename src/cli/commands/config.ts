@@ -8,13 +8,13 @@ import { importCommand } from "./config/import.ts";
 import { configRollbackCommand } from "./config/rollback.ts";
 import { showCommand } from "./config/show.ts";
 
-/** `fleet config`: the settings of a fleet, as declared and as its processes hold them. */
+/** `fleet config`: commands for the settings of a fleet. */
 export function configCommand(cli: Cli): Command {
   const group = new Command("config")
-    .summary("look at settings, where they come from and who set them; go back, export, import")
+    .summary("show, compare, roll back, export and import settings")
     .description(
-      "The settings of the fleet's processes: declared in index.ts and the stack's config, sent by `pulumi up`. These commands show them, " +
-        "and bring earlier ones back by hand.",
+      "Settings are declared in index.ts and in the stack's config, and sent by `pulumi up`. These commands show the settings that the " +
+        "processes hold, and restore earlier ones by hand.",
     );
   for (const make of [
     showCommand,

@@ -14,28 +14,28 @@ const Options = z.looseObject({
 export function dashboardCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "dashboard",
-    summary: "show the running fleet as a page in the browser, live",
+    summary: "show the running fleet in the browser",
     description:
-      "The graph with health, releases and what differs between them, traffic, alerts, messages by slot and the audit of every " +
-      "process, asked from the processes themselves while somebody looks. Only shows, unless it may act.",
+      "Serves a page with the dependency graph, health, releases and their differences, traffic, alerts, and the messages and audit of " +
+      "every process. Reads from the processes while a page is open. Read-only unless --allow-actions is given.",
     examples: [
-      ["npx fleet dashboard", "prints the address; Ctrl-C ends it"],
+      ["npx fleet dashboard", "print the address and serve until Ctrl-C"],
       [
         "npx fleet dashboard --allow-actions",
-        "promote, pause, abort, roll back and acknowledge from the page",
+        "allow promote, pause, abort, rollback and acknowledge on the page",
       ],
-      ["npx fleet dashboard --host 0.0.0.0 --port 8080", "for others too; the address then carries a token"],
+      ["npx fleet dashboard --host 0.0.0.0 --port 8080", "serve other machines too; the address then contains a token"],
     ],
     define(command) {
       command
         .option(
           "--host <address>",
-          "address to listen on; any but this machine's own asks for a token",
+          "address to listen on; any address but loopback requires a token",
           "127.0.0.1",
         )
-        .option("--port <number>", "port to listen on; 0 takes any free one", count(0), 0)
-        .option("--every <seconds>", "pause between two looks at the fleet", seconds, 5)
-        .option("--allow-actions", "let the page act in the name of the stack's wallet");
+        .option("--port <number>", "port to listen on; 0 chooses a free port", count(0), 0)
+        .option("--every <seconds>", "pause between two reads of the fleet", seconds, 5)
+        .option("--allow-actions", "allow actions on the page, signed by the stack's wallet");
     },
     options: Options,
     async run(context, { host, port, every, allowActions }) {
@@ -49,7 +49,7 @@ export function dashboardCommand(cli: Cli): Command {
       context.out.line(dashboard.url);
       context.out.document({ success: true, url: dashboard.url, actions: allowActions });
       context.out.note(
-        allowActions ? "Ctrl-C ends it; the page may act" : "Ctrl-C ends it; the page only shows",
+        allowActions ? "actions allowed; press Ctrl-C to stop" : "read-only; press Ctrl-C to stop",
       );
       await new Promise<void>((done) => {
         for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done());

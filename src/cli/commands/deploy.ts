@@ -5,7 +5,7 @@ import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import { type Plan, planLines, preview } from "../../operations/deploy/preview.ts";
 import type { DeployOutcome } from "../../operations/deploy/run.ts";
-import { freeStack } from "../../operations/recover/free.ts";
+import { freeStack } from "../../operations/recover/free-stack.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
@@ -33,42 +33,42 @@ export function deployCommand(cli: Cli): Command {
     name: "deploy",
     summary: "deploy the fleet: pulumi up, with live progress",
     description:
-      "Deploys what index.ts declares, in dependency order, with a health check inside every step. Without --yes it shows the " +
-      "plan first and asks. What failed is named with its reason; the next deploy goes on from there. " +
-      "build/deployment-manifest.json is written after every step.",
+      "Deploys what index.ts declares, in dependency order, with a health check in every step. Without --yes, shows the plan and " +
+      "asks for confirmation. Reports each failure with its reason; the next deploy continues from there. Writes " +
+      "build/deployment-manifest.json after every step.",
     examples: [
       ["npx fleet deploy", "show the plan, ask, deploy"],
-      ['npx fleet deploy --only "coordinator battle" --yes', "these two; the others stay as they run"],
-      ["npx fleet deploy --dry-run --expect-no-changes", "exit code 3 when anything differs"],
+      ['npx fleet deploy --only "coordinator battle" --yes', "deploy these two, leave the others as they are"],
+      ["npx fleet deploy --dry-run --expect-no-changes", "exit code 3 if there are changes"],
       ["npx fleet deploy --yes --timeout 600 --retries 2", "for CI"],
     ],
     define(command) {
       command
-        .option("--only <names>", "deploy these members only; the others stay as they run now", names)
-        .option("--timeout <seconds>", "end the run when it takes longer (exit code 124)", seconds)
-        .option("--retries <number>", "do the run again when it failed for passing reasons only", count(0), 0)
-        .option("--parallel <number>", "steps at once", count(1), 32)
-        .option("--refresh", "read back every process first, to find what was changed by hand")
-        .option("--dry-run", "show what would change, and change nothing")
-        .option("--expect-no-changes", "exit code 3 when the preview shows changes; deploys nothing")
+        .option("--only <names>", "deploy these members only; leave the others as they are", names)
+        .option("--timeout <seconds>", "stop the run after this time (exit code 124)", seconds)
+        .option("--retries <number>", "how often to retry after transient failures", count(0), 0)
+        .option("--parallel <number>", "resource operations to run at a time", count(1), 32)
+        .option("--refresh", "read every process back first, to detect manual changes")
+        .option("--dry-run", "show the plan without changing anything")
+        .option("--expect-no-changes", "only preview; exit code 3 if there are changes")
         .option(
           "--rollback-on-failure",
-          "go back to the last release when it fails (stack setting: rollbackOnFailure)",
+          "roll back to the last release on failure (stack setting: rollbackOnFailure)",
         )
         .option(
           "--replace <names>",
-          "give these members a new process if theirs is ruined (PROCESS_RUINED); its state is lost, its id changes",
+          "replace the processes of these members if they are ruined (PROCESS_RUINED); their state is lost, their ids change",
           names,
         )
         .option(
           "--take-over",
-          "take the fleet from another operator's deployment that the ledger still holds for alive; its later messages are refused",
+          "take over from another operator's deployment that the ledger considers alive; its later messages are refused",
         )
         .option(
           "--without-backup",
-          "change code also where a state could not be kept before (stack setting: withoutBackup)",
+          "change code even if a state cannot be saved first (stack setting: withoutBackup)",
         )
-        .option("-y, --yes", "do not show the plan and do not ask")
+        .option("-y, --yes", "skip the plan and the confirmation")
         .addHelpText("after", `\n${exitCodesText()}`);
     },
     options: Options,
@@ -82,9 +82,9 @@ async function run(context: Context, options: DeployOptions): Promise<ExitCode> 
   if (!looksOnly && !options.yes && !host.stdin.isTTY) {
     throw new UsageError({
       code: "NOT_CONFIRMED",
-      what: "Nobody can be asked here, and --yes was not given.",
+      what: "Not a terminal: pass --yes to confirm.",
       expected: "a terminal, or --yes",
-      remedy: "Add --yes to deploy without a question, or --dry-run to look only.",
+      remedy: "Pass --yes to deploy without confirmation, or --dry-run to only show the plan.",
     });
   }
   const free = await freeStack(context, context.out);
@@ -92,7 +92,7 @@ async function run(context: Context, options: DeployOptions): Promise<ExitCode> 
   const { stack, workspace } = free;
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
   if (looksOnly || !options.yes) {
-    const clock = startClock(options.timeout, (why) => out.alert(`ending the preview: ${why}`));
+    const clock = startClock(options.timeout, (why) => out.alert(`stopping the preview: ${why}`));
     const plan = await preview(engine, options, clock).finally(() => clock.stop());
     const code = showPlan(context, stack, plan, options);
     if (looksOnly || code !== EXIT.ok || plan.steps.length === 0) return code;
@@ -147,20 +147,20 @@ async function up(
   options: DeployOptions,
 ): Promise<ExitCode> {
   const first = await runUp(context, stack, engine, options);
-  const again = await goesOnWithoutBackup(context, first.outcome, options);
+  const again = await continuesWithoutBackup(context, first.outcome, options);
   const { code, outcome } = again
     ? await runUp(context, stack, engine, { ...options, withoutBackup: true })
     : first;
-  if (outcome.status === "failed" && goesBack(context, stack, options)) {
+  if (outcome.status === "failed" && rollsBackOnFailure(context, stack, options)) {
     const { rollBackAutomatically } = await import("../../operations/rollback/automatic.ts");
-    const { automaticallyOn } = await import("../rollback/told.ts");
-    await rollBackAutomatically(context, engine, outcome, options.parallel, automaticallyOn(context.out));
+    const { automaticObserver } = await import("../rollback/observer.ts");
+    await rollBackAutomatically(context, engine, outcome, options.parallel, automaticObserver(context.out));
   }
   return code;
 }
 
-/** Whether a run that stopped only since states could not be kept is to go on without them. Asked where somebody can be asked. */
-async function goesOnWithoutBackup(
+/** Whether to continue a run that stopped only because states could not be saved. Asks on a terminal. */
+async function continuesWithoutBackup(
   { host, out }: Context,
   { status, failures }: DeployOutcome,
   { yes, withoutBackup }: DeployOptions,
@@ -172,5 +172,5 @@ async function goesOnWithoutBackup(
   return host.confirm(`Change the code of ${names} without a backup of the state?`);
 }
 
-const goesBack = ({ projectDir }: Context, stack: string, { rollbackOnFailure }: DeployOptions): boolean =>
+const rollsBackOnFailure = ({ projectDir }: Context, stack: string, { rollbackOnFailure }: DeployOptions): boolean =>
   rollbackOnFailure ?? readStackConfig(projectDir, stack).get("rollbackOnFailure") === "true";

@@ -9,17 +9,17 @@ import { table } from "../table.ts";
 export function discoverCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "discover",
-    summary: "list the processes that are registered in the fleet's ledger",
+    summary: "list the processes registered in the fleet's ledger",
     description:
-      "Asks the process that keeps the ledger (the deployment coordinator) for what is registered there: PROCESS_DISCOVERY.",
+      "Asks the process that keeps the ledger (the deployment coordinator) for its registrations, by PROCESS_DISCOVERY.",
     examples: [
       ["npx fleet discover", "every registered process"],
-      ["npx fleet discover --type BATTLE", "those of one type"],
+      ["npx fleet discover --type BATTLE", "processes of one type"],
     ],
     define(command) {
       command
-        .option("-t, --type <type>", "only processes of this type, as they call it in Info")
-        .option("--timeout <seconds>", "until the ledger must have answered", seconds, 30);
+        .option("-t, --type <type>", "only processes that report this type in Info")
+        .option("--timeout <seconds>", "time limit for the ledger", seconds, 30);
     },
     options: z.looseObject({ type: z.string().optional(), timeout: z.number() }),
     async run(context, { type, timeout }) {

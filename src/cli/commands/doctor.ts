@@ -8,11 +8,11 @@ import { table } from "../table.ts";
 export function doctorCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "doctor",
-    summary: "look whether this machine has what is needed",
+    summary: "check this machine for everything that is needed",
     description:
-      "Looks at Node, the packages, the pulumi CLI, what could build it, the backend, the dev stack's secrets. " +
-      "Changes nothing. Exit code 1 when something is missing.",
-    examples: [["npx fleet doctor", "what is here, which version, and what to do"]],
+      "Checks Node, the packages, the pulumi CLI, the tools that can build it, the backend and the dev stack's secrets. " +
+      "Changes nothing. Exit code 1 if something is missing.",
+    examples: [["npx fleet doctor", "what is installed, in which version, and what to fix"]],
     stack: false,
     options: z.looseObject({}),
     async run({ out, host, projectDir }) {
@@ -23,9 +23,9 @@ export function doctorCommand(cli: Cli): Command {
         version ?? "",
         detail,
       ]);
-      for (const line of table(["", "what", "version", "where, or what is wrong"], rows)) out.line(line);
+      for (const line of table(["", "item", "version", "location or problem"], rows)) out.line(line);
       const remedies = findings.filter(({ ok, remedy }) => !ok && remedy !== undefined);
-      if (remedies.length > 0) out.line("\nTo do:");
+      if (remedies.length > 0) out.line("\nTo fix:");
       for (const { name, remedy } of remedies) out.line(`  ${name}: ${remedy}`);
       const ok = findings.every((finding) => finding.ok);
       out.document({ success: ok, findings });

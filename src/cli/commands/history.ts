@@ -18,20 +18,20 @@ const Options = z.looseObject({
 export function historyCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "history",
-    summary: "list what was deployed: the places that can be returned to",
+    summary: "list releases and deployments",
     description:
-      "The stack's history and the ledger as one list, newest first: every release with the number that `fleet rollback --to` takes, " +
-      "and what failed, was interrupted or was rolled back beside it.",
+      "Merges the stack's history and the ledger into one list, newest first: every release with its number for `fleet rollback --to`, " +
+      "and deployments that failed, were interrupted or were rolled back.",
     examples: [
-      ["npx fleet history", "the latest twenty"],
-      ["npx fleet history --limit 100 --json", "more, for a program"],
+      ["npx fleet history", "the latest twenty entries"],
+      ["npx fleet history --limit 100 --json", "more entries, as JSON"],
       ["npx fleet history --no-ledger", "without asking the deployment coordinator"],
     ],
     define(command) {
       command
-        .option("--limit <number>", "lines at most, the newest first", count(1), 20)
-        .option("--no-ledger", "from the stack's history and this machine alone")
-        .option("--timeout <seconds>", "until the ledger must have answered", seconds, 60);
+        .option("--limit <number>", "maximum number of entries", count(1), 20)
+        .option("--no-ledger", "use only the stack's history and this machine")
+        .option("--timeout <seconds>", "time limit for the ledger", seconds, 60);
     },
     options: Options,
     async run(context, options) {
@@ -49,7 +49,7 @@ export function historyCommand(cli: Cli): Command {
         ledger: withoutLedger === undefined ? "read" : withoutLedger.code,
       });
       if (withoutLedger) context.out.note(`without the ledger: ${formatProblem(withoutLedger.problems[0])}`);
-      if (entries.length === 0) context.out.line(`Nothing was deployed to ${fleet.stack} yet.`);
+      if (entries.length === 0) context.out.line(`The stack ${fleet.stack} has no deployments yet.`);
       else for (const line of historyLines(entries, context.out)) context.out.line(line);
       return EXIT.ok;
     },

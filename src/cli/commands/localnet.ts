@@ -10,13 +10,13 @@ import { EXIT } from "../exit.ts";
 const DirSchema = z.looseObject({ dir: z.string().optional(), stack: z.string().optional() });
 type DirOptions = z.output<typeof DirSchema>;
 
-/** `fleet localnet`: the embedded AO network of this project. */
+/** `fleet localnet`: commands for the embedded AO network of this project. */
 export function localnetCommand(cli: Cli): Command {
   const group = new Command("localnet")
-    .summary("start, stop and look at the embedded AO network")
+    .summary("start, stop and inspect the embedded AO network")
     .description(
-      "The embedded AO network of a dev stack: real evaluator, own units, loopback only. `pulumi up` starts it by itself; " +
-        "ids and state are kept in its folder.",
+      "The embedded AO network of a dev stack: a real evaluator and its own units, on loopback only. `pulumi up` starts it " +
+      "automatically; ids and state are kept in its folder.",
     );
   for (const make of [startCommand, stopCommand, statusCommand, resetCommand, logsCommand])
     group.addCommand(make(cli));
@@ -24,7 +24,7 @@ export function localnetCommand(cli: Cli): Command {
 }
 
 const dir = (command: Command) => {
-  command.option("--dir <folder>", "its folder (default: localDir of the stack's settings)");
+  command.option("--dir <folder>", "folder of the network (default: the stack setting localDir)");
 };
 const common = { define: dir, options: DirSchema };
 
@@ -32,12 +32,12 @@ function startCommand(cli: Cli): Command {
   return defineCommand(cli, {
     ...common,
     name: "start",
-    summary: "start it, or find it running",
-    description: "Starts the network on its folder and waits until it answers. Done twice, it is done once.",
-    examples: [["npx fleet localnet start", "and print where it is"]],
+    summary: "start the network",
+    description: "Starts the network in its folder, if it is not running, and waits until it answers.",
+    examples: [["npx fleet localnet start", "start it and print its addresses"]],
     define(command) {
       dir(command);
-      command.option("--timeout <seconds>", "until it must answer", seconds, 60);
+      command.option("--timeout <seconds>", "time limit for the start", seconds, 60);
     },
     options: DirSchema.extend({ timeout: z.number() }),
     async run(context, options) {
@@ -57,13 +57,13 @@ function stopCommand(cli: Cli): Command {
   return defineCommand(cli, {
     ...common,
     name: "stop",
-    summary: "stop it; ids and state are kept",
-    description: "Stops the network. The next start goes on with the same processes, ids and ports.",
-    examples: [["npx fleet localnet stop", "until the next start"]],
+    summary: "stop the network",
+    description: "Stops the network. Processes, ids, state and ports are kept for the next start.",
+    examples: [["npx fleet localnet stop", "stop it"]],
     async run(context, options) {
       const localnet = await context.host.localnet();
       const stopped = await localnet.stop(folderOf(context, options));
-      context.out.line(stopped ? "stopped" : "it was not running");
+      context.out.line(stopped ? "stopped" : "not running");
       context.out.document({ success: true, stopped });
       return undefined;
     },
@@ -74,9 +74,9 @@ function statusCommand(cli: Cli): Command {
   return defineCommand(cli, {
     ...common,
     name: "status",
-    summary: "say whether it runs, and where",
-    description: "Exit code 1 when it does not run.",
-    examples: [["npx fleet localnet status --json", "its addresses and modules"]],
+    summary: "show whether the network is running",
+    description: "Shows the network's addresses and modules. Exit code 1 if it is not running.",
+    examples: [["npx fleet localnet status --json", "addresses and modules as JSON"]],
     async run(context, options) {
       const localnet = await context.host.localnet();
       const { running, info } = await localnet.status(folderOf(context, options));
@@ -90,20 +90,20 @@ function resetCommand(cli: Cli): Command {
   return defineCommand(cli, {
     ...common,
     name: "reset",
-    summary: "stop it and forget all its processes",
+    summary: "stop the network and delete all its processes",
     description:
-      "Stops the network and removes its state. The fleet in it is lost; `pulumi up` makes a new one after `pulumi destroy`.",
-    examples: [["npx fleet localnet reset --yes", "without a question"]],
+      "Stops the network and deletes its state. The fleet in it is lost; `pulumi destroy` and `pulumi up` create a new one.",
+    examples: [["npx fleet localnet reset --yes", "without confirmation"]],
     define(command) {
       dir(command);
-      command.option("-y, --yes", "do not ask");
+      command.option("-y, --yes", "skip the confirmation");
     },
     options: DirSchema.extend({ yes: z.boolean().default(false) }),
     async run(context, options) {
       const folder = folderOf(context, options);
-      await agree(context, options.yes, `Forget all processes in ${folder}?`);
+      await agree(context, options.yes, `Delete all processes in ${folder}?`);
       await (await context.host.localnet()).reset(folder);
-      context.out.line(`forgotten: ${folder}`);
+      context.out.line(`deleted: ${folder}`);
       context.out.document({ success: true, dir: folder });
       return undefined;
     },
@@ -114,12 +114,12 @@ function logsCommand(cli: Cli): Command {
   return defineCommand(cli, {
     ...common,
     name: "logs",
-    summary: "show what it wrote last",
-    description: "The last lines of the network's own log.",
+    summary: "show the network's log",
+    description: "Shows the last lines of the network's log.",
     examples: [["npx fleet localnet logs --lines 20", "the last 20 lines"]],
     define(command) {
       dir(command);
-      command.option("-n, --lines <number>", "how many", count(1), 100);
+      command.option("-n, --lines <number>", "number of lines", count(1), 100);
     },
     options: DirSchema.extend({ lines: z.number() }),
     async run(context, options) {
@@ -131,7 +131,7 @@ function logsCommand(cli: Cli): Command {
   });
 }
 
-/** Without asking pulumi: the folder rarely differs between stacks, so the dev stack's is the default. */
+/** The network's folder. Does not start pulumi to find the stack: the folder rarely differs, so the dev stack's is the default. */
 function folderOf({ projectDir }: Context, { dir, stack }: DirOptions): string {
   if (dir !== undefined) return resolve(projectDir, dir);
   return localFolderOf(readStackConfig(projectDir, stack ?? "dev"), projectDir);
@@ -142,9 +142,9 @@ async function agree({ host }: Context, yes: boolean, question: string): Promise
   if (host.stdin.isTTY && (await host.confirm(question))) return;
   throw new UsageError({
     code: "NOT_CONFIRMED",
-    what: "This cannot be undone, and nobody agreed to it.",
+    what: "This cannot be undone and was not confirmed.",
     expected: "yes",
-    remedy: "Answer yes, or give --yes.",
+    remedy: "Answer yes, or pass --yes.",
   });
 }
 

@@ -28,31 +28,31 @@ const Options = z.looseObject({
 export function logsCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "logs",
-    summary: "show a process' messages and what came of them",
+    summary: "show a process' messages and their results",
     description:
-      "Every message of the process in its order, by slot, with its result: what it printed, what it sent, or the Lua error at " +
-      "the file and line of your source. Reads only; needs no wallet.",
+      "Shows the messages of a process by slot, each with its result: what it printed and sent, or the Lua error with the file and " +
+      "line of your source. Reads only; needs no wallet.",
     examples: [
-      ["npx fleet logs battle", "its last 25 messages"],
-      ["npx fleet logs battle --errors", "the last ones that failed"],
-      ["npx fleet logs battle --follow", "and go on with new ones"],
+      ["npx fleet logs battle", "the last 25 messages"],
+      ["npx fleet logs battle --errors", "the last messages that failed"],
+      ["npx fleet logs battle --follow", "keep showing new messages"],
     ],
     define(command) {
       command
         .argument("<process>", "member of the fleet, or an AO id")
-        .option("-n, --limit <number>", "how many messages", count(1), 25)
+        .option("-n, --limit <number>", "number of messages", count(1), 25)
         .option("-e, --errors", "only messages that failed or were refused")
-        .option("-f, --follow", "go on with new messages until Ctrl-C")
-        .option("--full", "data and outputs in full");
+        .option("-f, --follow", "keep showing new messages until Ctrl-C")
+        .option("--full", "show data and output in full");
     },
     options: Options,
     async run(context, options, [name = ""]) {
       if (options.follow && options.json) {
         throw new UsageError({
           code: "OPTIONS_CLASH",
-          what: "--follow has no end, so it cannot be one JSON document.",
+          what: "--follow never ends, so it cannot print one JSON document.",
           expected: "--follow or --json",
-          remedy: "Drop one of them.",
+          remedy: "Remove one of them.",
         });
       }
       const fleet = await context.fleet({ journal: "discard", wallet: false });
@@ -103,7 +103,7 @@ async function follow(
   }
 }
 
-/** A head line, then what came of it, indented. */
+/** A headline, then the result, indented. */
 export function entryLines(
   entry: LogEntry,
   { members }: Pick<KnownFleet, "members">,
@@ -137,7 +137,7 @@ function indented(label: string, text: string): string[] {
   return text.split("\n").map((line, index) => `    ${(index === 0 ? label : "").padEnd(6)} ${line}`);
 }
 
-/** For JSON: without the text of a whole bundle, which helps nobody. */
+/** An entry for JSON, without the text of a bundle. */
 function plain(entry: LogEntry, explained: string | undefined): unknown {
   return {
     ...entry,

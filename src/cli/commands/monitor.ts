@@ -7,13 +7,13 @@ import { UsageError } from "../../core/usage-error.ts";
 import { lineOf } from "../../monitor/notify/message.ts";
 import type { Report } from "../../monitor/report.ts";
 import { openStore } from "../../monitor/store.ts";
-import { alone } from "../../operations/observe/alone.ts";
+import { lockMonitor } from "../../operations/observe/monitor-lock.ts";
 import { type Clock, realClock } from "../../operations/observe/clock.ts";
 import { commitTimes } from "../../operations/observe/commits.ts";
 import { settingsOf, storePath } from "../../operations/observe/files.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../operations/observe/monitor.ts";
 import { type MetricsServer, serveMetrics } from "../../operations/observe/server.ts";
-import { figureLines, lastWord } from "../../operations/observe/words.ts";
+import { figureLines, lastHealth } from "../../operations/observe/figure-lines.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
@@ -33,26 +33,26 @@ export function monitorCommand(cli: Cli): Command {
     name: "monitor",
     summary: "watch the fleet: health, statistics, alerts, metrics",
     description:
-      "Looks at every process and at the ledger round by round, keeps the figures in .fleet/monitor, raises and resolves alerts " +
-      "and tells receivers. Reads only, by dry-runs: nothing is signed unless `alerts.ledger` is set. It asks no more often " +
-      "than the units allow. With --once, exit code 1 when the fleet does not pass or an alert of level ERROR or CRITICAL is open.",
+      "Checks every process and the ledger in rounds, stores figures in .fleet/monitor, raises and resolves alerts and notifies " +
+      "receivers. Reads by dry-runs: signs nothing unless `alerts.ledger` is set. Respects the units' rate limits. With --once, " +
+      "exit code 1 if the fleet does not pass or an alert of level ERROR or CRITICAL is open.",
     examples: [
-      ["npx fleet monitor", "a round every 30 seconds, until Ctrl-C"],
+      ["npx fleet monitor", "one round every 30 seconds, until Ctrl-C"],
       ["npx fleet monitor --once --json", "one round as a JSON document, for cron and CI"],
-      ["npx fleet monitor --metrics-port 9464", "and serve http://127.0.0.1:9464/metrics for Prometheus"],
+      ["npx fleet monitor --metrics-port 9464", "also serve http://127.0.0.1:9464/metrics for Prometheus"],
     ],
     define(command) {
       command
-        .option("--once", "one round, then end")
-        .option("--rounds <number>", "so many rounds, then end", count(1))
+        .option("--once", "run one round, then exit")
+        .option("--rounds <number>", "run this number of rounds, then exit", count(1))
         .option(
           "--interval <seconds>",
-          "from one round to the next (default: limits.intervalMs, 30 s)",
+          "time from one round to the next (default: limits.intervalMs, 30 s)",
           seconds,
         )
-        .option("--config <file>", "settings (default: monitoring.<stack>.yaml, else monitoring.yaml)")
-        .option("--metrics-port <port>", "serve metrics on this port of 127.0.0.1; 0 takes a free one", port)
-        .option("--no-notify", "tell no receivers");
+        .option("--config <file>", "settings file (default: monitoring.<stack>.yaml, then monitoring.yaml)")
+        .option("--metrics-port <port>", "serve metrics on this port of 127.0.0.1; 0 chooses a free port", port)
+        .option("--no-notify", "do not notify receivers");
     },
     options: Options,
     run,
@@ -64,9 +64,9 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
   if (options.json && rounds !== 1) {
     throw new UsageError({
       code: "OPTIONS_CLASH",
-      what: "Several rounds cannot be one JSON document.",
+      what: "--json prints one document, so it needs exactly one round.",
       expected: "--json with --once",
-      remedy: "Add --once; or read http://127.0.0.1:<port>/report with --metrics-port.",
+      remedy: "Pass --once; or read http://127.0.0.1:<port>/report with --metrics-port.",
     });
   }
   const { env } = context.host;
@@ -79,7 +79,7 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
   const fleet = await context.fleet({ journal: "discard", wallet: settings.alerts.ledger });
   const path = storePath(fleet.session.scope);
   const store = openStore(path);
-  const lock = await alone(path).catch((error: unknown) => {
+  const lock = await lockMonitor(path).catch((error: unknown) => {
     store.close();
     throw error;
   });
@@ -94,7 +94,7 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
       commits: () => commitTimes(context.projectDir),
       notify: options.notify,
     });
-    context.out.detail(file === undefined ? "settings: all defaults" : `settings: ${file}`);
+    context.out.detail(file === undefined ? "settings: defaults" : `settings: ${file}`);
     return await watch(context, monitor, rounds, options.metricsPort);
   } finally {
     await lock.release();
@@ -124,7 +124,7 @@ async function watch(
       );
       out.note(`metrics: ${server.url}/metrics`);
     }
-    if (rounds !== 1) out.note(`a round every ${Math.round(monitor.intervalMs / 1000)} s; Ctrl-C ends it`);
+    if (rounds !== 1) out.note(`one round every ${Math.round(monitor.intervalMs / 1000)} s; press Ctrl-C to stop`);
     await repeat(monitor, realClock, ended.signal, rounds, (result) => {
       latest = { result, at: Date.now() };
       show(context, result, rounds === 1);
@@ -136,7 +136,7 @@ async function watch(
   }
 }
 
-/** Rounds at a steady pace: a slow one makes the next come at once, not twice. */
+/** Runs rounds at a fixed interval. After a slow round the next one starts at once; missed rounds are not made up. */
 export async function repeat(
   monitor: Monitor,
   clock: Clock,
@@ -194,14 +194,14 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
       figure(each.errors),
       figure(each.refused),
       figure(each.luaHeapKB, " kB"),
-      brief([lastWord(each, report.at), each.detail, ...each.drift].filter(Boolean).join("; "), 120),
+      brief([lastHealth(each, report.at), each.detail, ...each.drift].filter(Boolean).join("; "), 120),
     ]);
     const heading = [
       "process",
       "state",
-      "answered in",
+      "response",
       "slot",
-      "waiting",
+      "pending",
       "messages",
       "errors",
       "refused",
@@ -222,10 +222,10 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
   }
 }
 
-/** For commander: a port, or 0. */
+/** Commander parser: a TCP port, or 0. */
 function port(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isInteger(value) || value < 0 || value > 65_535)
-    throw new InvalidArgumentError("Give a port from 0 to 65535.");
+    throw new InvalidArgumentError("Expected a port from 0 to 65535.");
   return value;
 }

@@ -29,29 +29,29 @@ export function queryCommand(cli: Cli): Command {
     name: "query",
     summary: "find messages that a process received or sent",
     description:
-      "Looks through the messages of a process, newest first, and shows those that all of the options choose: what it received, and " +
-      "what it sent. Reads only; needs no wallet.",
+      "Searches the messages that a process received and sent, newest first, and shows those that match all options. Reads only; needs " +
+      "no wallet.",
     examples: [
       ["npx fleet query battle --action STARTUP", "when it started which release"],
-      ["npx fleet query battle --action Error --since 1h", "the faults that it told of within the last hour"],
-      ["npx fleet query shop --direction received --status error", "what it was asked for and refused"],
+      ["npx fleet query battle --action Error --since 1h", "the errors that it reported within the last hour"],
+      ["npx fleet query shop --direction received --status error", "the requests that it refused"],
       ["npx fleet query shop --json | jq '.messages[] | select(.action == \"PURCHASE\")'", "as JSON"],
     ],
     define(command) {
       command
         .argument("<process>", "member of the fleet, or an AO id")
-        .option("-a, --action <actions>", "of one of these actions", names)
+        .option("-a, --action <actions>", "with one of these actions", names)
         .option("--from <sender>", "from this member, process or address")
         .option("--to <target>", "to this member, process or address")
-        .addOption(new Option("--direction <which>", "only these").choices(["received", "sent"]))
-        .addOption(new Option("--status <status>", "only those that ended so").choices(["ok", "error"]))
+        .addOption(new Option("--direction <direction>", "only received or only sent messages").choices(["received", "sent"]))
+        .addOption(new Option("--status <status>", "only messages with this outcome").choices(["ok", "error"]))
         .option("--correlation <id>", "with this Correlation-Id")
-        .option("-t, --tag <name=value>", "with this tag; may be repeated", pair)
-        .option("--since <time>", "not older: a span (30m, 7d) or an ISO 8601 time", timeText)
-        .option("--until <time>", "not newer: the same", timeText)
-        .option("--contains <text>", "with this text in the data")
-        .option("-n, --limit <number>", "how many messages", count(1), 100)
-        .option("--reach <number>", "how many slots to look back through", count(1), 1000);
+        .option("-t, --tag <name=value>", "with this tag (repeatable)", pair)
+        .option("--since <time>", "not older than this: a span (30m, 7d) or an ISO 8601 time", timeText)
+        .option("--until <time>", "not newer than this, in the same form", timeText)
+        .option("--contains <text>", "with this string in the data")
+        .option("-n, --limit <number>", "maximum number of messages", count(1), 100)
+        .option("--reach <number>", "maximum number of slots to search", count(1), 1000);
     },
     options: Options,
     async run(context, options, [name = ""]) {
@@ -65,8 +65,8 @@ export function queryCommand(cli: Cli): Command {
         options,
       );
       for (const record of records) context.out.line(lineOf(record, fleet));
-      const where = looked ? `slots ${looked.from} to ${looked.to}` : "no message at all";
-      context.out.note(`${amount(records.length, "message")}; looked through ${where}`);
+      const where = looked ? `slots ${looked.from} to ${looked.to}` : "no messages";
+      context.out.note(`${amount(records.length, "message")}; searched ${where}`);
       context.out.document({
         success: true,
         process: member.name,
@@ -81,11 +81,11 @@ export function queryCommand(cli: Cli): Command {
 
 function timeText(text: string): string {
   if (time(text, 0) === undefined)
-    throw new InvalidArgumentError("Give a span (30m, 7d) or an ISO 8601 time.");
+    throw new InvalidArgumentError("Expected a span (30m, 7d) or an ISO 8601 time.");
   return text;
 }
 
-/** Milliseconds since 1970 of a span before now or of an ISO 8601 time; undefined when it is neither. Pure. */
+/** A span before now, or an ISO 8601 time, in milliseconds since 1970; undefined if it is neither. Pure. */
 export function time(text: string, now: number): number | undefined {
   try {
     return now - span(text);
@@ -109,12 +109,12 @@ function filterOf(options: z.output<typeof Options>, fleet: KnownFleet, now: num
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as Filter;
 }
 
-/** One line a message. Pure. */
+/** A message as one line. Pure. */
 export function lineOf(record: MessageRecord, fleet: KnownFleet, width = 120): string {
   const nameOf = (id: string) =>
     servingIn(fleet).find(({ processId }) => processId === id)?.name ?? id.slice(0, 8);
   const { direction, slot, at, from, to, action, status, data, error } = record;
-  const way = direction === "received" ? `← ${nameOf(from)}` : `→ ${nameOf(to)}`;
+  const route = direction === "received" ? `← ${nameOf(from)}` : `→ ${nameOf(to)}`;
   const what = status === "error" ? `${action} (error)` : action;
-  return `${at.slice(0, 19)}  slot ${slot}  ${way}  ${what}  ${brief(error ?? data, width)}`.trimEnd();
+  return `${at.slice(0, 19)}  slot ${slot}  ${route}  ${what}  ${brief(error ?? data, width)}`.trimEnd();
 }

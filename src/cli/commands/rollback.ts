@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { UsageError } from "../../core/usage-error.ts";
-import { freeStack } from "../../operations/recover/free.ts";
+import { freeStack } from "../../operations/recover/free-stack.ts";
 import { newRollbackId } from "../../operations/rollback/id.ts";
-import type { KnownHistory } from "../../operations/rollback/known.ts";
+import type { StackHistory } from "../../operations/rollback/read-history.ts";
 import { perform } from "../../operations/rollback/perform.ts";
 import type { RollbackType } from "../../operations/rollback/phases.ts";
 import { currentPin, setPin } from "../../operations/rollback/pin.ts";
@@ -13,45 +13,45 @@ import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
 import { knownAndChosen } from "../rollback/choose.ts";
 import { showAndConfirm } from "../rollback/confirm.ts";
 import { Options, type RollbackOptions } from "../rollback/options.ts";
-import { toldOn } from "../rollback/told.ts";
+import { rollbackObserver } from "../rollback/observer.ts";
 
 export function rollbackCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "rollback",
-    summary: "go back to an earlier release: code, settings and wiring together",
+    summary: "roll back to an earlier release: code, settings and wiring together",
     description:
-      "Chooses a release from the history, shows what would change, pins the stack to it and runs an ordinary `pulumi up`: earlier " +
-      "code goes in place, dependents first, with the process' state of now migrated down (or, with --restore-state, the state of then). " +
-      "Where messages would be lost, nothing is done until --accept-divergence. A pinned stack ignores index.ts until --clear.",
+      "Chooses a release from the history, shows the plan, pins the stack to that release and runs an ordinary `pulumi up`: the earlier " +
+      "code is loaded in place, dependents first, and the present state is migrated down (or, with --restore-state, the earlier state " +
+      "is restored). A rollback that would lose messages requires --accept-divergence. A pinned stack ignores index.ts until --clear.",
     examples: [
       ["npx fleet rollback", "choose from a list"],
       ["npx fleet rollback --to 3 --yes", "to release 3 of `fleet history`"],
       [
         'npx fleet rollback --deployment-id deploy-… --reason "wrong prices" --yes',
-        "leave that deployment: to the release before it",
+        "undo that deployment: return to the release before it",
       ],
-      ["npx fleet rollback --to 3 --manual", "when the deployment coordinator does not answer"],
+      ["npx fleet rollback --to 3 --manual", "if the deployment coordinator does not answer"],
       ["npx fleet rollback --clear", "follow the program again"],
     ],
     define(command) {
       command
-        .option("--to <release>", "go to this release: a number of `fleet history`, or a deployment id")
-        .option("--deployment-id <id>", "leave this deployment: go to the release before it")
-        .option("--reason <text>", "why; kept in the ledger and the report")
-        .option("--manual", "without the deployment coordinator, from history alone")
+        .option("--to <release>", "return to this release: a number from `fleet history`, or a deployment id")
+        .option("--deployment-id <id>", "undo this deployment: return to the release before it")
+        .option("--reason <text>", "the reason; recorded in the ledger and the report")
+        .option("--manual", "work without the deployment coordinator, from history alone")
         .option(
           "--emergency",
-          "at once: callers first where a router can send them back, no preview, no question",
+          "switch callers first if a router can, without preview and confirmation",
         )
-        .option("--preserve-state", "keep the state of now, migrated down (this is what is done without it)")
-        .option("--restore-state", "put back the state that each process had then, too")
-        .option("--only <names>", "these members only; the others stay as they run now", names)
-        .option("--accept-divergence", "give up what was handled since, where there is no other way")
-        .option("--clear", "take the pin out: the next deploy follows the program again")
-        .option("--dry-run", "show what would change, and change nothing")
-        .option("--timeout <seconds>", "end the run when it takes longer (exit code 124)", seconds)
-        .option("--parallel <number>", "steps at once", count(1), 32)
-        .option("-y, --yes", "do not ask")
+        .option("--preserve-state", "keep the present state, migrated down (the default)")
+        .option("--restore-state", "also restore the state that each process had then")
+        .option("--only <names>", "roll back these members only; leave the others as they are", names)
+        .option("--accept-divergence", "accept that messages handled since are lost")
+        .option("--clear", "remove the pin: the next deploy follows the program again")
+        .option("--dry-run", "show the plan without changing anything")
+        .option("--timeout <seconds>", "stop the run after this time (exit code 124)", seconds)
+        .option("--parallel <number>", "resource operations to run at a time", count(1), 32)
+        .option("-y, --yes", "skip the confirmation")
         .addHelpText("after", `\n${exitCodesText()}`);
     },
     options: Options,
@@ -83,7 +83,7 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
   });
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
   const shown = await showAndConfirm(context, engine, prepared, known, options);
-  if (shown !== "go on") return shown;
+  if (shown !== "continue") return shown;
   const { report, outcome } = await perform(
     context,
     fleet,
@@ -92,7 +92,7 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
     {
       rollbackId,
       deploymentId: options.deploymentId ?? known.current?.deploymentId ?? "",
-      reason: options.reason ?? "no reason was given",
+      reason: options.reason ?? "no reason given",
       rollbackType: typeOf(options),
       preserveState: !options.restoreState,
       manual: options.manual,
@@ -103,7 +103,7 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
       timeout: options.timeout,
       parallel: options.parallel,
     },
-    toldOn(out),
+    rollbackObserver(out),
   );
   out.document({ success: report.status === "COMPLETED", ...report });
   if (report.status === "COMPLETED") return EXIT.ok;
@@ -118,18 +118,18 @@ function checkUsage({ host }: Context, options: RollbackOptions): void {
   if (to !== undefined && deploymentId !== undefined) {
     throw wrong(
       "OPTIONS_CLASH",
-      "--to names a release to go to, --deployment-id a deployment to leave: both at once is unclear.",
+      "--to and --deployment-id cannot be combined: one names the release to return to, the other the deployment to undo.",
       "--to or --deployment-id",
-      "Drop one of them.",
+      "Remove one of them.",
     );
   }
   if (host.stdin.isTTY || (to === undefined && deploymentId === undefined)) return;
   if (!yes && !dryRun && !emergency) {
     throw wrong(
       "NOT_CONFIRMED",
-      "Nobody can be asked here, and --yes was not given.",
+      "Not a terminal: the rollback cannot be confirmed.",
       "a terminal, or --yes",
-      "Add --yes to go back without a question, or --dry-run to look only.",
+      "Pass --yes to confirm, or --dry-run to only show the plan.",
     );
   }
 }
@@ -143,13 +143,13 @@ async function clear(context: Context, stack: string): Promise<ExitCode> {
   out.line(
     pin === undefined
       ? `The stack ${stack} is not pinned.`
-      : `The stack ${stack} follows the program again. npx fleet deploy brings it there.`,
+      : `The stack ${stack} follows the program again. To apply it: npx fleet deploy`,
   );
   return EXIT.ok;
 }
 
-/** Whether the deployment to leave is one that failed: then the release before it may be what the state calls current. */
-const isFailed = (known: KnownHistory, leave: string | undefined): boolean =>
+/** Whether the deployment to undo failed: then the release before it may already be the current one. */
+const isFailed = (known: StackHistory, leave: string | undefined): boolean =>
   leave !== undefined && !known.releases.some(({ deploymentId }) => deploymentId === leave);
 
 const typeOf = ({ emergency, restoreState }: RollbackOptions): RollbackType =>

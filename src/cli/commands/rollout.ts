@@ -15,45 +15,44 @@ interface Words {
   readonly summary: string;
   readonly description: string;
   readonly example: string;
-  /** What the router did, by its own answer. */
+  /** What the router did. */
   readonly done: string;
-  /** What comes next where the step is held: a run that waits for a person has ended. */
+  /** The next command if the step is held, because the run that deployed it has exited. */
   readonly next?: string;
 }
 
 const WORDS: Readonly<Record<TrafficCommand, Words>> = {
   promote: {
-    summary: "let a rollout go on: past a gate, a hold, or to the next step at once",
+    summary: "continue a rollout: past a gate or a hold, or to the next step at once",
     description:
-      "A rollout under way goes to its next step now. One that waits is judged again by the next `fleet deploy`, and goes on: past a " +
-      "gate, past too little to judge by, and past a check that fails where the strategy does not go back by itself (`freeze`, `hold`). " +
-      "Where it does (`onFailure: rollback`, the default), a check that fails by then sends it back.",
+      "A rollout under way goes to its next step now. A rollout on hold is judged again by the next `fleet deploy` and continues past a " +
+      "gate, past missing data, and past a failed check if the strategy does not roll back by itself (`freeze`, `hold`). If it does " +
+      "(`onFailure: rollback`, the default), a check that fails by then reverts it.",
     example: "the new revision gets its next share",
     done: "Promoted",
     next: `Next: npx fleet deploy ${GOES_ON}.`,
   },
   pause: {
-    summary: "keep a rollout at the share that it has",
+    summary: "pause a rollout at its present shares",
     description:
-      "The run that watches it ends with exit code 4; the shares stay, without an end, until resume or abort.",
-    example: "the shares stay as they are",
+      "The run that watches the rollout exits with code 4. The shares stay until resume or abort, without a lease.",
+    example: "keep the present shares",
     done: "Paused",
     next: `Next: npx fleet resume, then npx fleet deploy ${GOES_ON}.`,
   },
   resume: {
-    summary: "let a paused rollout go on",
-    description: "Takes a pause back. The next `fleet deploy` goes on at the step where it was.",
-    example: "then npx fleet deploy goes on",
+    summary: "resume a paused rollout",
+    description: "Ends a pause. The next `fleet deploy` continues at the same step.",
+    example: "then npx fleet deploy continues",
     done: "Resumed",
     next: `Next: npx fleet deploy ${GOES_ON}.`,
   },
   abort: {
-    summary: "send all traffic back to where it was before the rollout, at once",
+    summary: "abort a rollout and return all traffic at once",
     description:
-      "The router returns to its last proven table with this message, whether anybody is deploying or not. The new revisions stay, " +
-      "without traffic.",
-    example: "all traffic is where it was",
-    done: "Aborted: all traffic is where it was before",
+      "Returns the router to its last proven table, whether a deployment is running or not. The new revisions stay, without traffic.",
+    example: "return all traffic",
+    done: "Aborted, all traffic returned",
   },
 };
 
@@ -63,15 +62,15 @@ const commandOf =
     defineCommand(cli, {
       name: command,
       summary: WORDS[command].summary,
-      description: `${WORDS[command].description} It is a message to the router: no lock of the stack is needed.`,
+      description: `${WORDS[command].description} Sends one message to the router; needs no stack lock.`,
       examples: [[`npx fleet ${command}`, WORDS[command].example]],
       define(it) {
         it.option(
           "--router <member>",
-          "member that carries the router (default: the one that the stack's state names)",
+          "member that carries the router (default: from the stack's state)",
         )
-          .option("--release <hash>", "only if this release is being rolled out")
-          .option("--timeout <seconds>", "until the router must have answered", seconds, 30);
+          .option("--release <hash>", "fail unless this release is being rolled out")
+          .option("--timeout <seconds>", "time limit for the router", seconds, 30);
       },
       options: z.looseObject({
         router: z.string().optional(),

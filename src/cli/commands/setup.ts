@@ -6,10 +6,10 @@ import { type Cli, defineCommand } from "../command.ts";
 export function setupCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "setup",
-    summary: "make what this machine lacks",
+    summary: "install what is missing on this machine",
     description:
-      "Gets the pulumi CLI onto this machine and makes what the stack dev needs in this project: a passphrase and a wallet in .fleet " +
-      "(mode 600, ignored by git), Pulumi.dev.yaml, the folder of a file backend. What is there is left as it is.",
+      "Installs the pulumi CLI and creates what the stack dev needs in this project: a passphrase and a wallet in .fleet (mode 600, " +
+      "ignored by git), Pulumi.dev.yaml, the folder of a file backend. Leaves existing files unchanged.",
     examples: [["npx fleet setup", "once in a new project, or after a clone"]],
     stack: false,
     options: z.looseObject({}),

@@ -25,19 +25,18 @@ const DEPLOYMENTS = [
 export function statisticsCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "statistics",
-    summary: "show what processes counted: messages, errors, refusals, memory, deployments",
+    summary: "show statistics of processes: messages, errors, refusals, memory, deployments",
     description:
-      "Asks every process for its own figures (GET_STATISTICS): counted by itself, nothing is estimated. " +
-      "Further revisions with a part of a member's traffic are asked too, each in a row of its own. The deployment coordinator adds " +
-      "those of the deployments. Exit code 1 when a process did not answer.",
+      "Asks every process for its own counters (GET_STATISTICS); nothing is estimated. Further revisions that have part of a member's " +
+      "traffic get their own rows. The deployment coordinator adds the figures of deployments. Exit code 1 if a process did not answer.",
     examples: [
       ["npx fleet statistics", "all members"],
-      ["npx fleet statistics coordinator --json", "one, with its messages by action"],
+      ["npx fleet statistics coordinator --json", "one member, with its messages by action"],
     ],
     define(command) {
       command
         .argument("[members...]", "names of members (default: all)")
-        .option("--timeout <seconds>", "until every process must have answered", seconds, 30);
+        .option("--timeout <seconds>", "time limit for the answers", seconds, 30);
     },
     options: Options,
     run,
@@ -88,7 +87,7 @@ async function run(
   return silent.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
-/** With each member every further revision that has a part of its traffic: one process counts a part of the requests only. */
+/** Adds every further revision that has part of a member's traffic, since each process counts only its own requests. */
 const withSharing = ({ sharing = [] }: FleetSession, members: readonly Member[]): Member[] =>
   members.flatMap((member) => [member, ...sharing.filter((one) => one.of === member.name && !isBare(one))]);
 

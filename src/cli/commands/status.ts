@@ -5,9 +5,9 @@ import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { short } from "../../fleet/health/probe.ts";
 import { servingIn } from "../../fleet/members/known.ts";
-import { rememberHeard } from "../../operations/observe/last-known.ts";
-import { whileReplaced } from "../../operations/observe/replaced.ts";
-import { check, heardOf, look } from "../../operations/observe/status.ts";
+import { saveLastKnown } from "../../operations/observe/last-known.ts";
+import { markReplaced } from "../../operations/observe/mark-replaced.ts";
+import { answersIn, checkMember, quickCheck } from "../../operations/observe/status.ts";
 import type { StatusRow } from "../../operations/observe/status-row.ts";
 import { type ShownTraffic, trafficOf } from "../../operations/observe/traffic.ts";
 import { routerIn } from "../../operations/rollout/router.ts";
@@ -27,25 +27,25 @@ const Options = z.looseObject({
 export function statusCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "status",
-    summary: "show every process: health, version, code, epoch, release; and the rollout",
+    summary: "show the status of every process and of the rollout",
     description:
-      "Asks every process of the fleet itself, all at once, by a signed health check (LIVENESS). " +
-      "A member without the library (lib: false) is judged by what aos answers a signed Eval that reads its code. " +
-      "Where a router gives traffic by a table, its phase and each revision's share and figures too. " +
-      "Every revision with a part of a member's traffic has a row of its own: member (start of its id). " +
-      "A revision that drains while a rollout replaces it is shown with its successor and counts as well. " +
-      "Exit code 1 when any is not HEALTHY.",
+      "Asks every process of the fleet by a signed health check (LIVENESS), and shows its health, version, code, epoch and release. " +
+      "A member without the library (lib: false) is judged by aos' answer to a signed Eval that reads its code. " +
+      "If the fleet has a traffic table, shows the phase and each revision's share and figures. " +
+      "Every further revision that has part of a member's traffic gets its own row: member (start of its id). " +
+      "A revision that drains because a rollout replaces it is shown with its replacement and does not count as unhealthy. " +
+      "Exit code 1 if any process is not HEALTHY.",
     examples: [
       ["npx fleet status", "the fleet of the selected stack"],
-      ["npx fleet status --quick", "without signing anything (Info, by dry-run)"],
-      ["npx fleet status --watch 10", "again every 10 seconds"],
+      ["npx fleet status --quick", "sign nothing (Info by dry-run)"],
+      ["npx fleet status --watch 10", "repeat every 10 seconds"],
     ],
     define(command) {
       command
-        .option("--quick", "read Info by dry-run: nothing is signed; for looking, not for judging")
-        .option("-w, --watch [seconds]", "again and again, every so many seconds (default: 5)", seconds)
-        .option("--router <member>", "member whose table of traffic is shown (default: as for promote)")
-        .option("--timeout <seconds>", "until every process must have answered", seconds, 30);
+        .option("--quick", "read Info by dry-run: signs nothing; for display, not for decisions")
+        .option("-w, --watch [seconds]", "repeat at this interval (default: 5)", seconds)
+        .option("--router <member>", "member that carries the router (default: from the stack's state)")
+        .option("--timeout <seconds>", "time limit for the answers", seconds, 30);
     },
     options: Options,
     run,
@@ -57,9 +57,9 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
   if (watch !== undefined && options.json) {
     throw new UsageError({
       code: "OPTIONS_CLASH",
-      what: "--watch has no end, so it cannot be one JSON document.",
+      what: "--watch never ends, so it cannot print one JSON document.",
       expected: "--watch or --json",
-      remedy: "Drop one of them.",
+      remedy: "Remove one of them.",
     });
   }
   const fleet = await context.fleet({ journal: "discard", wallet: !options.quick });
@@ -68,10 +68,10 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
   for (;;) {
     const [traffic, ...found] = await Promise.all([
       trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
-      ...servingIn(fleet).map((member) => (options.quick ? look : check)(fleet, member, options.timeout)),
+      ...servingIn(fleet).map((member) => (options.quick ? quickCheck : checkMember)(fleet, member, options.timeout)),
     ]);
-    rememberHeard(fleet.session.scope, heardOf(found, Date.now()));
-    const rows = whileReplaced(found, traffic);
+    saveLastKnown(fleet.session.scope, answersIn(found, Date.now()));
+    const rows = markReplaced(found, traffic);
     const healthy = rows.every(
       ({ health, replacedBy }) =>
         health === "HEALTHY" || (options.quick && health === "ACTIVE") || replacedBy !== undefined,

@@ -24,21 +24,21 @@ const Options = z.looseObject({
 export function supportBundleCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "support-bundle",
-    summary: "pack what somebody needs who is to help, without secrets",
+    summary: "create an archive for support requests, without secrets",
     description:
-      "Packs versions, findings of doctor, settings, manifest, reports, logs, the journal without its signed bytes, and of each process " +
-      "what it says of itself and its newest messages (data cut at 300 characters) into one archive of mode 600. The numbers of the wallet, the " +
-      "passphrase, tokens and values under private names are taken out. Look into it before you send it: data of your users may be in messages.",
+      "Creates one archive with mode 600 of versions, doctor's findings, settings, manifest, reports, logs, the journal without its signed " +
+      "bytes, and each process' own reports and newest messages (data truncated to 300 characters). Redacts the wallet's numbers, the " +
+      "passphrase, tokens and values with private names. Review it before you send it: messages may contain data of your users.",
     examples: [
       ["npx fleet support-bundle", "build/support-<time>.tgz"],
-      ["npx fleet support-bundle --offline", "only what is on this machine"],
+      ["npx fleet support-bundle --offline", "only files on this machine"],
     ],
     define(command) {
       command
-        .option("-o, --output <file>", "where it goes (default: build/support-<time>.tgz)")
-        .option("--offline", "ask no process")
-        .option("--messages <number>", "newest messages of each process", count(1), 25)
-        .option("--timeout <seconds>", "until one answer must be there", seconds, 20);
+        .option("-o, --output <file>", "output file (default: build/support-<time>.tgz)")
+        .option("--offline", "do not ask the processes")
+        .option("--messages <number>", "number of newest messages per process", count(1), 25)
+        .option("--timeout <seconds>", "time limit for one answer", seconds, 20);
     },
     options: Options,
     async run(context, options) {
@@ -68,7 +68,7 @@ export function supportBundleCommand(cli: Cli): Command {
       for (const { name } of parts) out.detail(name);
       out.line(relative(host.cwd, file) || file);
       out.note(
-        `${amount(parts.length, "file")}, ${Math.ceil(size / 1024)} kB; secrets are taken out, look into it before you send it`,
+        `${amount(parts.length, "file")}, ${Math.ceil(size / 1024)} kB; secrets were redacted, but review it before you send it`,
       );
       out.document({ success: true, file, bytes: size, files: parts.map(({ name }) => name) });
       return EXIT.ok;
@@ -76,7 +76,7 @@ export function supportBundleCommand(cli: Cli): Command {
   });
 }
 
-/** What processes and journal say; where the fleet cannot be reached, the reason. */
+/** Reports of the processes and the journal; if the fleet cannot be reached, the reason. */
 async function ofTheFleet(
   { out, ...context }: Context,
   { timeout, messages }: z.output<typeof Options>,
@@ -91,7 +91,7 @@ async function ofTheFleet(
     return [journal, ...processes];
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    out.note(`the fleet could not be asked: ${formatProblem(error.problems[0])}`);
+    out.note(`cannot reach the fleet: ${formatProblem(error.problems[0])}`);
     return [{ name: "unreachable.json", text: JSON.stringify({ problems: error.problems }) }];
   }
 }
@@ -106,7 +106,7 @@ async function pack(file: string, root: string, parts: readonly Part[]): Promise
       await writeFile(path, text, { mode: 0o600 });
     }
     await mkdir(dirname(file), { recursive: true });
-    // Made before it is filled, so that nobody else can read it meanwhile.
+    // Create the file with its mode first, so that nobody else can read it while it is written.
     await writeFile(file, "", { mode: 0o600 });
     await create({ gzip: true, file, cwd: folder, portable: true }, [root]);
   } finally {

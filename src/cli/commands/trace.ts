@@ -15,16 +15,16 @@ export function traceCommand(cli: Cli): Command {
     name: "trace",
     summary: "follow one request through all processes",
     description:
-      "Finds the messages with a correlation id in all processes of the fleet, what they made processes send, and so on, in the order " +
-      "of time. Reads only; needs no wallet. Exit code 1 when there is none, or one of them failed.",
+      "Finds the messages with a correlation id in all processes of the fleet, the messages that they caused, and so on, sorted by time. " +
+      "Reads only; needs no wallet. Exit code 1 if there are none, or one of them failed.",
     examples: [
-      ["npx fleet trace 3f1c…", "by the Correlation-Id that a client sent, or by a message's id"],
-      ["npx fleet call coordinator ROUTE --data '…' --verbose", "says the id of its message on stderr"],
+      ["npx fleet trace 3f1c…", "by a client's Correlation-Id, or by a message id"],
+      ["npx fleet call coordinator ROUTE --data '…' --verbose", "print the id of a message on stderr, to trace it"],
     ],
     define(command) {
       command
-        .argument("<id>", "Correlation-Id, or id of a message")
-        .option("--reach <number>", "how many slots of each process to look back through", count(1), 500);
+        .argument("<id>", "Correlation-Id or message id")
+        .option("--reach <number>", "maximum number of slots per process to search", count(1), 500);
     },
     options: Options,
     async run(context, { reach }, [id = ""]) {
@@ -36,7 +36,7 @@ export function traceCommand(cli: Cli): Command {
           code: "TRACE_EMPTY",
           what: `No process of the stack ${fleet.stack} has a message with the correlation id ${id}.`,
           expected: `one among the last ${amount(reach, "message")} of each process`,
-          remedy: "Check the id, or look further back with --reach.",
+          remedy: "Check the id, or search more slots with --reach.",
         });
       }
       const explain = luaExplainer(fleet.session.scope.home);
@@ -52,7 +52,7 @@ export function traceCommand(cli: Cli): Command {
   });
 }
 
-/** A hop in words, set in by how many led to it. Pure. */
+/** A hop as lines of text, indented by its depth. Pure. */
 export function linesOf(hop: Hop, error: string | undefined): string[] {
   const inset = "  ".repeat(hop.depth);
   const mark = hop.status === "error" ? " (error)" : hop.status === "none" ? " (no result yet)" : "";

@@ -42,43 +42,43 @@ const Options = z.looseObject({
 export function validateCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "validate",
-    summary: "validate what is deployed: health, integration, performance, security, configuration",
+    summary: "validate the running fleet: health, integration, performance, security, configuration",
     description:
-      "Asks the running fleet itself, by signed messages: health checks of all kinds, every declared peer edge really called, a load " +
-      "against thresholds and the last release, attacks that must be refused, settings and code against the declaration. Writes " +
-      "build/validation-report.json and a JUnit report. Exit code 1 when anything failed, 124 when the time was over.",
+      "Tests the running fleet by signed messages: all kinds of health checks, a call of every declared peer, a load test against " +
+      "thresholds and the last release, attacks that must be refused, settings and code against the declaration. Writes " +
+      "build/validation-report.json and a JUnit report. Exit code 1 if a test failed, 124 if the time limit was reached.",
     examples: [
       ["npx fleet validate", "everything"],
-      ["npx fleet validate --types health,integration", "these two"],
+      ["npx fleet validate --types health,integration", "two types"],
       ["npx fleet validate --types performance --performance-duration 300", "five minutes of load"],
       ["npx fleet validate --process battle --types security", "one member"],
     ],
     define(command) {
       command
-        .option("--types <types>", `some of ${VALIDATION_TYPES.join(", ")} (default: all)`, names)
-        .option("-p, --process <names>", "members that are looked at (default: all)", names)
-        .option("--timeout <seconds>", "for the whole validation", seconds, 900)
-        .option("--performance-duration <seconds>", "how long the load lasts", seconds, 60)
-        .option("--rate <number>", "messages a second of the load, over all members together", positive, 5)
-        .option("--answer-timeout <seconds>", "until one answer must be there", seconds, 30)
-        .option("--min-success <percent>", "share of the load that must succeed", positive, 95)
-        .option("--max-average <ms>", "highest average time of the load", positive, 1000)
-        .option("--max-p95 <ms>", "highest 95th percentile of the load (default: not judged)", positive)
+        .option("--types <types>", `one or more of ${VALIDATION_TYPES.join(", ")} (default: all)`, names)
+        .option("-p, --process <names>", "members to validate (default: all)", names)
+        .option("--timeout <seconds>", "time limit for the whole validation", seconds, 900)
+        .option("--performance-duration <seconds>", "duration of the load", seconds, 60)
+        .option("--rate <number>", "messages per second of the load, over all members together", positive, 5)
+        .option("--answer-timeout <seconds>", "time limit for one answer", seconds, 30)
+        .option("--min-success <percent>", "minimum percentage of successful requests", positive, 95)
+        .option("--max-average <ms>", "maximum average time", positive, 1000)
+        .option("--max-p95 <ms>", "maximum 95th percentile (default: no limit)", positive)
         .option(
           "--max-regression <factor>",
-          "how much slower than the last release its p95 may be",
+          "maximum ratio of the p95 to that of the last release",
           positive,
           1.5,
         )
-        .option("--max-response <ms>", "longest answer to a health check", positive, 5000)
+        .option("--max-response <ms>", "maximum response time of a health check", positive, 5000)
         .option(
           "--health-retries <number>",
-          "how often a member that is not well is looked at again",
+          "how often to retry failed health checks",
           count(0),
           3,
         )
-        .option("--retry-delay <seconds>", "between two such looks", seconds, 10)
-        .option("--junit <file>", "where the JUnit report goes", join("build", "validation-report.xml"));
+        .option("--retry-delay <seconds>", "pause between two retries", seconds, 10)
+        .option("--junit <file>", "path of the JUnit report", join("build", "validation-report.xml"));
     },
     options: Options,
     run,
@@ -118,7 +118,7 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
     secrets: (findings) => validateSecrets(workspace, stack, findings),
     async onFound(type, findings) {
       const failed = findings.filter(({ status }) => status === "FAIL").length;
-      context.out.note(`${type}: ${findings.length - failed} of ${findings.length} are well`);
+      context.out.note(`${type}: ${findings.length - failed} of ${findings.length} passed`);
       await logFindings(scope.build, at, findings);
     },
   });
@@ -138,10 +138,10 @@ function typesOf(given: readonly string[]): ValidationType[] {
   if (unknown.length === 0 && given.length > 0) return given as ValidationType[];
   throw new UsageError({
     code: "TYPE_UNKNOWN",
-    what: `There is no validation of the type ${unknown.join(", ") || '""'}.`,
+    what: `Unknown validation type: ${unknown.join(", ") || '""'}.`,
     got: given.join(", "),
     expected: VALIDATION_TYPES.join(", "),
-    remedy: "Mend the name, or leave --types out for all of them.",
+    remedy: "Fix the name, or leave out --types to run all of them.",
   });
 }
 
@@ -160,7 +160,7 @@ function print({ out, projectDir }: Context, report: ValidationReport, files: re
   for (const [name, { averageMs, p95Ms, p99Ms, successRate }] of Object.entries(report.performanceMetrics))
     out.line(`${name}: ${averageMs} ms on average, p95 ${p95Ms}, p99 ${p99Ms}, ${successRate} % succeeded`);
   const { passed, failed, skipped } = report.summary;
-  const end = report.timedOut ? "; the time was over" : "";
+  const end = report.timedOut ? "; the time limit was reached" : "";
   out.line(`${passed} passed, ${failed} failed, ${skipped} skipped in ${report.validationDuration} s${end}`);
   for (const file of files) out.note(`written: ${relative(projectDir, file) || file}`);
 }

@@ -2,18 +2,18 @@ import { UsageError } from "../../core/usage-error.ts";
 import type { Context } from "../command.ts";
 
 /**
- * Whether a person wants it.
+ * Asks for confirmation unless `yes` is set.
  *
- * @throws UsageError NOT_CONFIRMED where nobody can be asked
+ * @throws UsageError NOT_CONFIRMED if stdin is not a terminal
  */
 export async function confirmed({ host, out }: Context, yes: boolean, question: string): Promise<boolean> {
   if (yes) return true;
   if (!host.stdin.isTTY)
     throw new UsageError({
       code: "NOT_CONFIRMED",
-      what: "Nobody can be asked here, and --yes was not given.",
+      what: "Not a terminal: pass --yes to confirm.",
       expected: "a terminal, or --yes",
-      remedy: "Add --yes.",
+      remedy: "Pass --yes to confirm.",
     });
   if (await host.confirm(question)) return true;
   out.note("Nothing was changed.");

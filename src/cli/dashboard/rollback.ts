@@ -5,7 +5,7 @@ import { FleetError } from "../../core/errors.ts";
 import type { Context } from "../command.ts";
 
 /**
- * `fleet rollback` as a process of its own, so that closing the page or the dashboard leaves nothing half done.
+ * Runs `fleet rollback` in a process of its own, so that closing the page or the dashboard does not interrupt it.
  *
  * @throws FleetError ROLLBACK_FAILED with its last lines
  */
@@ -40,6 +40,6 @@ export async function runRollback(
     what: `The rollback to ${to} ended with exit code ${code}.`,
     got: last.join("\n"),
     expected: "exit code 0",
-    remedy: `See its report in build/, then: npx fleet rollback --to ${to}`,
+    remedy: `Read its report in build/, then run: npx fleet rollback --to ${to}`,
   });
 }

@@ -6,17 +6,17 @@ import { memberOf, resourceOf } from "../../operations/deploy/urn.ts";
 import type { Output } from "../output.ts";
 import { treeLines } from "./tree.ts";
 
-/** Shows a run while it goes on, on stderr. */
+/** Shows the progress of a run on stderr. */
 interface Screen {
   engine(event: EngineEvent): void;
   step(event: StepEvent): void;
-  /** Says something above the tree, or as a line. */
+  /** Prints a line, above the tree if there is one. */
   note(text: string): void;
-  /** Leaves the last picture standing. */
+  /** Draws the final state and stops. */
   close(): void;
 }
 
-/** The tree redrawn on a terminal; a line for each step elsewhere (CI logs); nothing with `--quiet` or `--json`. */
+/** On a terminal, a tree that is redrawn; elsewhere (CI logs), a line for each step; with `--quiet` or `--json`, nothing. */
 export function screenFor(output: Output, progress: Progress, head: string): Screen {
   if (output.live) return liveScreen(output, progress, head);
   return plainScreen(output);
@@ -72,7 +72,7 @@ function plainScreen(output: Output): Screen {
   return {
     engine(event) {
       const failed = event.resOpFailedEvent?.metadata;
-      // Every other kind tells its own steps, its end among them.
+      // The providers of all other kinds report their own steps, including the last.
       if (failed && resourceOf(failed.urn).kind === "network")
         say(`${memberOf(resourceOf(failed.urn)).padEnd(22)} ${failed.op} failed`);
       const ended = event.resOutputsEvent?.metadata;

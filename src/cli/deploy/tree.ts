@@ -21,14 +21,14 @@ const COLOUR = {
   failed: "red",
 } as const;
 
-/** The run as a tree: its head, then one branch a member with the phases that it went through. */
+/** The run as a tree: a headline, then one branch per member with its phases. */
 export function treeLines(
   head: string,
   progress: Progress,
   look: {
     readonly now: number;
     readonly columns: number;
-    /** Lines of the terminal: what does not fit is counted only, as a tree that scrolls cannot be redrawn. */
+    /** Lines of the terminal. Rows that do not fit are only counted, because a tree that has scrolled cannot be redrawn. */
     readonly rows: number;
     readonly style: Output["style"];
   },
@@ -45,11 +45,11 @@ export function treeLines(
     return `${branch} ${mark} ${row.name.padEnd(width)}  ${brief(phasesOf(row), room).padEnd(Math.max(0, room))}  ${look.style("dim", time)}`.trimEnd();
   });
   const hidden = all.length - rows.length;
-  const rest = hidden > 0 ? [look.style("dim", `   and ${hidden} more that go on, wait or are done`)] : [];
+  const rest = hidden > 0 ? [look.style("dim", `   and ${hidden} more`)] : [];
   return [brief(head, look.columns - 1), ...lines, ...rest];
 }
 
-/** As many rows as fit, in their order: what failed or runs before what is done or waits. */
+/** As many rows as fit, in their order. Failed and running rows take precedence over finished and waiting ones. */
 function fitting(rows: readonly Row[], room: number): readonly Row[] {
   if (rows.length <= room) return rows;
   const first = ["failed", "held", "running", "done", "waiting", "same"] satisfies RowState[];
@@ -59,7 +59,7 @@ function fitting(rows: readonly Row[], room: number): readonly Row[] {
   return rows.filter((row) => kept.has(row));
 }
 
-/** `spawned › loaded 44 kB › ready HEALTHY`: the last one in full, the earlier ones by name. */
+/** `spawned › loaded 44 kB › ready HEALTHY`: the last phase with its detail, earlier ones by name. */
 function phasesOf({ phases, state }: Row): string {
   if (phases.length === 0) return state === "same" ? "unchanged" : state === "waiting" ? "waiting" : "";
   const last = phases.length - 1;

@@ -4,7 +4,7 @@ import { type Manifest, readManifest } from "../../fleet/members/manifest.ts";
 import { ScopeSchema } from "../../fleet/session/scope.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
-import { hearFleet } from "../../operations/deploy/heard.ts";
+import { askFleet } from "../../operations/deploy/process-answers.ts";
 import type { Progress } from "../../operations/deploy/progress.ts";
 import {
   type DeployOutcome,
@@ -12,7 +12,7 @@ import {
   type DeployStatus,
   deploy,
 } from "../../operations/deploy/run.ts";
-import { checked, type Standing, standing } from "../../operations/deploy/standing.ts";
+import { checkStanding, type Standing, standing } from "../../operations/deploy/standing.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import type { Context } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
@@ -20,17 +20,17 @@ import { table } from "../table.ts";
 import { EXIT_OF, reportLines } from "./report.ts";
 import { screenFor } from "./screen.ts";
 
-/** An `up` of a whole stack, as commands that deploy run it. */
+/** An `up` of a whole stack, run by a command. */
 interface UpRequest extends Omit<DeployRequest, "projectDir"> {
-  /** Seconds after which the run is ended. @default none */
+  /** Seconds until the run is stopped. @default no limit */
   readonly timeout?: number | undefined;
-  /** What the head of the live picture says before the stack's name. @default "deploying" */
+  /** The verb in the headline of the live tree. @default "deploying" */
   readonly doing?: string;
-  /** More for the document that `--json` writes. */
+  /** Further fields of the document that `--json` prints. */
   readonly document?: Readonly<Record<string, unknown>>;
 }
 
-/** Runs `up`, shows it while it goes on, and says how it ended. */
+/** Runs `up`, shows its progress, and prints the result. */
 export async function runUp(
   context: Context,
   stack: string,
@@ -50,8 +50,8 @@ export async function runUp(
   const clock = startClock(timeout, (why) =>
     note(
       why === "timeout"
-        ? `the time of ${timeout} s is over: ending the run`
-        : "ending after the steps that run now; interrupt again to stop at once",
+        ? `the time limit of ${timeout} s is reached: stopping the run`
+        : "stopping after the running steps; interrupt again to stop at once",
     ),
   );
   try {
@@ -68,10 +68,10 @@ export async function runUp(
   }
 }
 
-/** Ends after which members may be otherwise than they were; after the others nothing was done. */
+/** Results after which members may have changed; after all others nothing was done. */
 const ACTED: ReadonlySet<DeployStatus> = new Set(["failed", "held", "timeout", "interrupted"]);
 
-/** Whether there is anybody to ask. */
+/** Whether there is any process to ask. */
 const hasProcess = ({ asBefore, done }: Standing, manifest: Manifest | undefined): boolean =>
   asBefore.length + done.length > 0 ||
   Object.values(manifest?.processes ?? {}).some(({ processId }) => processId !== undefined);
@@ -87,7 +87,7 @@ async function report(
   const { progress, failures, status, deploymentId, attempts, seconds: took, busy, holders, log } = outcome;
   const known = ACTED.has(status) ? standing(outcome, manifest) : undefined;
   const stands =
-    known && checked(known, hasProcess(known, manifest) ? await hearFleet(fleet) : { heard: [] });
+    known && checkStanding(known, hasProcess(known, manifest) ? await askFleet(fleet) : { answers: [] });
   for (const { text, severity } of progress.diagnostics) if (severity === "warning") out.note(text);
   out.document({
     success: status === "succeeded",

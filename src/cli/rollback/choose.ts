@@ -2,21 +2,21 @@ import { FleetError } from "../../core/errors.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { historyFor } from "../../operations/rollback/history-for.ts";
-import type { KnownHistory } from "../../operations/rollback/known.ts";
+import type { StackHistory } from "../../operations/rollback/read-history.ts";
 import type { KnownRelease } from "../../operations/rollback/releases.ts";
-import { lastOf, nothingEarlier, targetOf } from "../../operations/rollback/target.ts";
+import { lastOf, noOtherRelease, targetOf } from "../../operations/rollback/target.ts";
 import type { Context } from "../command.ts";
 import type { RollbackOptions } from "./options.ts";
 
-/** Seconds for which the ledger may be silent. */
+/** Seconds to wait for the ledger. */
 const LEDGER_PATIENCE = 30;
 
-/** In an emergency a release that is named by its id, and is here, is not looked for in the ledger. */
+/** In an emergency, a release that is named by its id and is on this machine is not looked up in the ledger. */
 export async function knownAndChosen(
   context: Context,
   fleet: FleetSession,
   options: RollbackOptions,
-): Promise<{ known: KnownHistory; release: KnownRelease }> {
+): Promise<{ known: StackHistory; release: KnownRelease }> {
   if (options.emergency && options.to !== undefined) {
     const here = await historyFor(context, fleet, 0);
     const release = here.releases.find(
@@ -31,7 +31,7 @@ export async function knownAndChosen(
 
 async function chosen(
   { host }: Context,
-  known: KnownHistory,
+  known: StackHistory,
   options: RollbackOptions,
 ): Promise<KnownRelease> {
   const { to, deploymentId } = options;
@@ -42,7 +42,7 @@ async function chosen(
     });
   }
   const others = [...known.releases].reverse();
-  if (others.length < 2) throw nothingEarlier(known);
+  if (others.length < 2) throw noOtherRelease(known);
   if (!host.stdin.isTTY) {
     throw new UsageError({
       code: "NOT_CHOSEN",
@@ -52,12 +52,12 @@ async function chosen(
     });
   }
   return host.choose(
-    "Go back to which release?",
+    "Roll back to which release?",
     others.map((release) => ({
       value: release,
       name: `${String(release.number).padStart(3)}  ${release.releasedAt.slice(0, 19).replace("T", " ")}  ${release.deploymentId}`,
       description:
-        release.changed.join("; ") || (release.pinnedTo ? `rollback to ${release.pinnedTo}` : "no words"),
+        release.changed.join("; ") || (release.pinnedTo ? `rollback to ${release.pinnedTo}` : "no known changes"),
       ...(release.current ? { disabled: "(runs now)" } : {}),
     })),
   );
@@ -67,10 +67,10 @@ function silentLedger(fleet: FleetSession, cause: FleetError): FleetError {
   return new FleetError(
     {
       code: "LEDGER_SILENT",
-      what: `The deployment coordinator ${fleet.ledger} does not answer, so nobody knows whether somebody else deploys now.`,
+      what: `The deployment coordinator ${fleet.ledger} does not answer, so another deployment may be running.`,
       got: cause.problems[0].what,
       expected: "its ledger",
-      remedy: "Try again; or go back without it, from history alone: add --manual",
+      remedy: "Try again; or roll back without it, from history alone: pass --manual",
     },
     { cause },
   );

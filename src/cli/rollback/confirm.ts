@@ -2,44 +2,44 @@ import { FleetError, formatProblem } from "../../core/errors.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import { planLines, preview } from "../../operations/deploy/preview.ts";
-import type { KnownHistory } from "../../operations/rollback/known.ts";
-import { lostWords } from "../../operations/rollback/lost.ts";
-import type { MemberWay } from "../../operations/rollback/member-way.ts";
+import type { StackHistory } from "../../operations/rollback/read-history.ts";
+import { describeLost } from "../../operations/rollback/lost-messages.ts";
+import type { MemberPlan } from "../../operations/rollback/member-plan.ts";
 import { pinRequest } from "../../operations/rollback/perform.ts";
 import type { PreparedRollback } from "../../operations/rollback/prepare.ts";
-import { surprises } from "../../operations/rollback/surprises.ts";
-import { wayLines } from "../../operations/rollback/way-words.ts";
+import { assertNoSurprises } from "../../operations/rollback/assertNoSurprises.ts";
+import { memberPlanLines } from "../../operations/rollback/plan-lines.ts";
 import type { Context } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import type { RollbackOptions } from "./options.ts";
 
-/** Shows what would change, and asks; `go on` where nothing and nobody is against it. */
+/** Shows the plan and asks for confirmation; returns `continue` if the rollback can start. */
 export async function showAndConfirm(
   context: Context,
   engine: Engine,
   prepared: PreparedRollback,
-  known: KnownHistory,
+  known: StackHistory,
   options: RollbackOptions,
-): Promise<ExitCode | "go on"> {
+): Promise<ExitCode | "continue"> {
   const { out, host } = context;
-  const { target, number, ways, diverged } = prepared;
+  const { target, number, plans, diverged } = prepared;
   out.note(
     `from ${known.current?.deploymentId ?? "what runs"} to release ${number ?? ""} ${target.deploymentId}:`,
   );
-  for (const line of wayLines(ways)) out.note(line);
+  for (const line of memberPlanLines(plans)) out.note(line);
   for (const { name, lost } of diverged) {
-    if (lost) out.alert(`${name}: ${lostWords(lost)} not in the state that it goes back to.`);
+    if (lost) out.alert(`${name}: ${describeLost(lost)} not in the state that would be restored.`);
   }
   const asked = host.stdin.isTTY === true && !options.yes && !options.emergency;
   const isLossy = diverged.length > 0;
-  // Nobody can say that it may be lost, so there is nothing to preview.
+  // Nobody can accept the loss here, so a preview would be useless.
   if (isLossy && !options.acceptDivergence && !options.dryRun && !asked) return refuseLoss(context, diverged);
   if (!options.emergency || options.dryRun) {
-    const clock = startClock(options.timeout, (why) => out.alert(`ending the preview: ${why}`));
+    const clock = startClock(options.timeout, (why) => out.alert(`stopping the preview: ${why}`));
     const plan = await preview(
       engine,
-      { only: [], parallel: options.parallel, refresh: false, told: pinRequest(prepared) },
+      { only: [], parallel: options.parallel, refresh: false, runRequest: pinRequest(prepared) },
       clock,
     ).finally(() => clock.stop());
     for (const failure of plan.failures) for (const line of failureLines(failure)) out.alert(line);
@@ -47,25 +47,33 @@ export async function showAndConfirm(
       out.document({ success: false, dryRun: options.dryRun, failures: plan.failures });
       return plan.locked ? EXIT.locked : EXIT.failed;
     }
-    surprises(plan.steps, ways, known.current);
+    assertNoSurprises(plan.steps, plans, known.current);
     if (options.dryRun) {
       const { steps, notes, changes } = plan;
-      out.document({ success: true, dryRun: true, to: target.deploymentId, ways, steps, notes, changes });
+      out.document({
+      success: true,
+      dryRun: true,
+      to: target.deploymentId,
+      ways: plans,
+      steps,
+      notes,
+      changes,
+      });
     }
     for (const line of planLines(plan)) out.note(line);
   }
   if (options.dryRun) return EXIT.ok;
-  if (isLossy && !options.acceptDivergence && !(await host.confirm("Give them up?"))) {
+  if (isLossy && !options.acceptDivergence && !(await host.confirm("Accept the loss?"))) {
     return refuseLoss(context, diverged);
   }
-  if (asked && !(await host.confirm(`Go back to ${target.deploymentId}?`))) {
+  if (asked && !(await host.confirm(`Roll back to ${target.deploymentId}?`))) {
     out.note("Nothing was changed.");
     return EXIT.ok;
   }
-  return "go on";
+  return "continue";
 }
 
-function refuseLoss({ out }: Context, diverged: readonly MemberWay[]): ExitCode {
+function refuseLoss({ out }: Context, diverged: readonly MemberPlan[]): ExitCode {
   const error = divergence(diverged.map(({ name }) => name));
   out.alert(formatProblem(error.problems[0]));
   out.document({ success: false, error: { code: error.code, problems: error.problems }, diverged });
@@ -75,9 +83,9 @@ function refuseLoss({ out }: Context, diverged: readonly MemberWay[]): ExitCode 
 function divergence(members: readonly string[]): FleetError {
   return new FleetError({
     code: "DIVERGENCE",
-    what: `Going back would lose what ${members.join(", ")} handled since. Nothing was changed.`,
-    expected: "your word that it may be lost",
+    what: `The rollback would lose messages that ${members.join(", ")} handled since. Nothing was changed.`,
+    expected: "--accept-divergence",
     remedy:
-      "Add --accept-divergence; or --only with the other members; or go forward with a `down` migration.",
+      "Pass --accept-divergence; or --only with the other members; or go forward with a `down` migration.",
   });
 }

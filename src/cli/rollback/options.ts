@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What the command line says of a rollback. */
+/** The options of `fleet rollback`. */
 export const Options = z.looseObject({
   to: z.string().optional(),
   deploymentId: z.string().optional(),

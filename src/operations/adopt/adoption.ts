@@ -2,7 +2,7 @@ import type { Adoption } from "../../fleet/members/adoption.ts";
 import type { Candidate } from "./find.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** The members that are taken over, each with its process. Pure. */
+/** The members to adopt, each with its process. Pure. */
 export function takenOf(verdicts: ReadonlyMap<string, Verdict>): Map<string, Candidate> {
   return new Map(
     [...verdicts].flatMap(([name, verdict]) =>
@@ -11,7 +11,7 @@ export function takenOf(verdicts: ReadonlyMap<string, Verdict>): Map<string, Can
   );
 }
 
-/** What a run is told to take over. Pure. */
+/** The adoption that a run carries out. Pure. */
 export function adoptionOf(taken: ReadonlyMap<string, Candidate>, allowCreate: boolean): Adoption {
   return {
     allowCreate,

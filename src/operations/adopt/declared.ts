@@ -6,27 +6,27 @@ import { type Plan, preview } from "../deploy/preview.ts";
 import { resourceOf } from "../deploy/urn.ts";
 import { placedIn } from "../workspace/stack-config.ts";
 
-/** A member that the program declares and the stack's state does not know. */
+/** A member that the program declares and that is not in the stack's state. */
 export interface DeclaredMember {
   readonly name: string;
-  /** Its module as declared: an alias or an id. */
+  /** The declared module: an alias or an id. */
   readonly module: string;
   /** sha256 of the declared bundle. */
   readonly hash: string;
   readonly version: string;
-  /** The program itself says which process it takes over. */
+  /** Whether the program itself names the process to adopt. */
   readonly named: boolean;
 }
 
-/** What the program declares, from a preview of it. */
+/** What a preview of the program declares. */
 export interface Declared {
   readonly plan: Plan;
   readonly members: readonly DeclaredMember[];
   /** The member that keeps the ledger. */
   readonly ledger?: string;
-  /** The member that carries the router, where traffic is given by a table. */
+  /** The member that carries the router; undefined if the fleet has no traffic table. */
   readonly router?: string;
-  /** Where the program says that the fleet lives. */
+  /** The fleet's network, as the program declares it. */
   readonly network?: NetworkRef;
 }
 
@@ -41,7 +41,7 @@ const InputsSchema = z.looseObject({
   strategy: z.looseObject({ router: z.string().optional() }).nullish(),
 });
 
-/** Previews the program against the stack's state: its members that are not in there. Changes nothing. */
+/** Previews the program and returns the members that are not in the stack's state. Changes nothing. */
 export async function declaredMembers(
   engine: Engine,
   request: { readonly projectDir: string; readonly only: readonly string[]; readonly parallel: number },

@@ -14,60 +14,60 @@ import { deploymentKey } from "../../fleet/session/scope.ts";
 import type { Session } from "../../fleet/session/session.ts";
 import type { Declared, DeclaredMember } from "./declared.ts";
 
-/** A process of this wallet that a member may take over. */
+/** A process of this wallet that a member may adopt. */
 export interface Candidate {
   readonly processId: string;
   readonly generation: number;
-  /** As it says itself; UNLOADED when it answers nothing, as one that was only spawned. */
+  /** The status that it reports; UNLOADED if it does not answer, as one that was only spawned. */
   readonly status: string;
   readonly version: string;
-  /** sha256 of the code that it says it runs; "" for none. */
+  /** sha256 of the code that it reports; "" for none. */
   readonly sourceHash: string;
-  /** Whether the router gives it most of this member's requests. */
+  /** Whether it has the largest share of this member's traffic. */
   readonly active: boolean;
-  /** Whether the ledger has it as this member's. */
+  /** Whether the ledger has it registered for this member. */
   readonly registered: boolean;
-  /** Whether the last release names it as this member's. */
+  /** Whether it is this member's process in the last release. */
   readonly released: boolean;
-  /** The message that loaded it, and about when: what release or ledger say. */
+  /** The message that loaded its code, and roughly when (milliseconds since 1970), from the release or the ledger. */
   readonly evalId?: string;
   readonly loadedAt?: number;
-  /** When it was spawned, ISO 8601, where the network tells. */
+  /** When it was spawned, ISO 8601, if the network says so. */
   readonly since?: string;
-  /** Why it cannot be taken: another module or owner, retired. */
+  /** Why it cannot be adopted: another module, another owner, or retired. */
   readonly unfit?: string;
 }
 
-/** What the network has for one member. */
+/** The processes on the network for one member. */
 export interface Found {
   readonly member: DeclaredMember;
-  /** Newest first; of one generation the lowest id first. */
+  /** Newest generation first; within one generation, lowest id first. */
   readonly candidates: readonly Candidate[];
   /** Processes with this member's key that belong to other wallets. */
   readonly others: readonly { readonly processId: string; readonly owner: string }[];
 }
 
-/** What a process says of itself. */
+/** What a process reports about itself. */
 type Said = Pick<Info<"status">, "status" | "version" | "sourceHash" | "owner">;
 
-/** What the fleet itself says of its members. */
+/** The fleet's own records of its members. */
 interface Known {
   readonly registry: Registry;
-  /** Name of a member → process that the router gives most of its requests. */
+  /** Member → the process with the largest share of its traffic. */
   readonly active: Readonly<Record<string, string>>;
   readonly release: ReleaseDocument | undefined;
 }
 
 const NONE: Said = { status: "UNLOADED", version: "", sourceHash: "", owner: undefined };
 
-/** Items that one question may bring. */
+/** The most items of one query. */
 const MOST = 1000;
 
 /**
- * Looks for every member's process: by the key that its spawn carries, in the ledger and the last release, and where a person named an id, there.
- * Each is asked what it is. Nothing is changed.
+ * Searches for every member's process: by the key of its spawn, in the ledger, in the last release, and among the ids that a person named.
+ * Asks each process for its Info. Changes nothing.
  *
- * @param named ids by member, as the command line gives them
+ * @param named process ids by member, from the command line
  */
 export async function findMembers(
   session: Session,
@@ -117,7 +117,7 @@ export async function findMembers(
   return Promise.all(wanted.map((member) => foundOf(session, member, around, budget)));
 }
 
-/** What there is of one member: candidates to take, and what other wallets own. */
+/** The processes of one member: candidates to adopt, and those of other wallets. */
 async function foundOf(
   session: Session,
   member: DeclaredMember,
@@ -140,7 +140,7 @@ async function foundOf(
   const module =
     own === undefined
       ? moduleId(session, member.module)
-      : ((await publishedBefore(session, own, budget)) ?? "one that this wallet never published");
+      : ((await publishedBefore(session, own, budget)) ?? "a module that this wallet never published");
   const key = deploymentKey(session.scope, member.name);
   const belongs = ({ id, tags }: FoundItem) =>
     tags["Deployment-Key"] === key ||
@@ -196,7 +196,7 @@ function candidate(
         ? `it was given to ${owner}`
         : tags.Module === module
           ? undefined
-          : `its module is ${tags.Module ?? "unknown"}, declared is ${module}`;
+          : `its module is ${tags.Module ?? "unknown"}, but ${module} is declared`;
   return {
     processId: id,
     generation: generationOf(tags),
@@ -229,7 +229,7 @@ async function askedFor(
   }
 }
 
-/** The process of a member that keeps something for the fleet: the newest that lives and has its code. */
+/** The newest process of a member that is alive and has code. */
 async function livingOf(
   session: Session,
   name: string,
@@ -248,7 +248,7 @@ async function livingOf(
   return undefined;
 }
 
-/** Member → the process that the router gives most requests; nothing where it has no table, or is from before there was a router. */
+/** Member → the process with the largest share of its traffic; empty if there is no table, or the process has no router. */
 async function activeIn(session: Session, place: Place, budget: Budget): Promise<Record<string, string>> {
   try {
     return activeOf((await traffic(session, place, budget)).table);

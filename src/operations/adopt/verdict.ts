@@ -2,18 +2,18 @@ import { amount } from "../../core/amount.ts";
 import type { Problem } from "../../core/errors.ts";
 import type { Candidate, Found } from "./find.ts";
 
-/** What is to become of one member. */
+/** The decision about one member. */
 export type Verdict =
   | { readonly kind: "taken"; readonly candidate: Candidate }
-  /** Several live: a person has to say which. */
+  /** Several processes are alive: a person must choose. */
   | { readonly kind: "several"; readonly candidates: readonly Candidate[] }
   | { readonly kind: "missing"; readonly why: string }
-  /** An id was named that cannot be this member. */
+  /** The named process cannot be adopted by this member. */
   | { readonly kind: "refused"; readonly why: string };
 
 /**
- * Which process a member takes over: the one that was named, the only one that lives, or of several the one that the router
- * gives requests to, else that the last release names, else the only one that the ledger knows. Pure.
+ * Decides which process a member adopts: the one that was named, or the only one alive. If several are alive, the one with traffic,
+ * otherwise the one in the last release, otherwise the only one in the ledger. Pure.
  */
 export function verdictOn({ member, candidates, others }: Found, named: string | undefined): Verdict {
   if (named !== undefined) {
@@ -25,7 +25,7 @@ export function verdictOn({ member, candidates, others }: Found, named: string |
       kind: "refused",
       why:
         owner === undefined
-          ? `${named} is no process that the gateway shows`
+          ? `the gateway does not know the process ${named}`
           : `${named} belongs to ${owner}`,
     };
   }
@@ -46,10 +46,10 @@ function whyMissing(name: string, candidates: readonly Candidate[], others: Foun
   const [other] = others;
   return other
     ? `the process of ${name}, ${other.processId}, belongs to another wallet: ${other.owner}`
-    : "no process with its key, and none in the ledger";
+    : "no process with its key and none in the ledger";
 }
 
-/** What stops an adoption, all at once. Pure. */
+/** All problems that prevent an adoption. Pure. */
 export function problemsOf(
   verdicts: ReadonlyMap<string, Verdict>,
   options: { readonly allowCreate: boolean },
@@ -65,32 +65,32 @@ function problemOf(name: string, verdict: Exclude<Verdict, { kind: "taken" }>): 
   if (verdict.kind === "missing") {
     return {
       code: "ADOPT_MISSING",
-      what: `Nothing was found that ${name} could take over.`,
+      what: `No process was found for ${name} to adopt.`,
       got: verdict.why,
-      expected: "a living process of this stack's wallet",
-      remedy: `Is it the right wallet and network? Name a process: --process ${name}=<id>; or let it be made: --allow-create.`,
+      expected: "a running process of this stack's wallet",
+      remedy: `Check the wallet and the network. Or name a process: --process ${name}=<id>; or have it created: --allow-create.`,
     };
   }
   if (verdict.kind === "several") {
     return {
       code: "ADOPT_SEVERAL",
-      what: `${amount(verdict.candidates.length, "process lives", "processes live")} that ${name} could take over.`,
-      got: verdict.candidates.map(candidateWords).join("; "),
-      expected: "one",
-      remedy: `Name the one that is meant: --process ${name}=<id>`,
+      what: `${name} could adopt any of ${amount(verdict.candidates.length, "process", "processes")}.`,
+      got: verdict.candidates.map(describeCandidate).join("; "),
+      expected: "one process",
+      remedy: `Name one: --process ${name}=<id>`,
     };
   }
   return {
     code: "ADOPT_REFUSED",
-    what: `${name} cannot take over the process that was named.`,
+    what: `${name} cannot adopt the named process.`,
     got: verdict.why,
-    expected: "a living process of this stack's wallet with the declared module",
-    remedy: "Name another id, or leave --process away to see what there is.",
+    expected: "a running process of this stack's wallet with the declared module",
+    remedy: "Name another id, or leave out --process to see the candidates.",
   };
 }
 
 /** `<id> generation 2, 1.0.0 ab12cd34, since 2026-11-25, in the ledger`. Pure. */
-export function candidateWords({
+export function describeCandidate({
   processId,
   generation,
   version,

@@ -2,10 +2,10 @@ import { amount } from "../../core/amount.ts";
 import { audited } from "./processes.ts";
 import { type AuditFinding, type Sources, say } from "./sources.ts";
 
-/** A run that goes on for longer is taken as dead. */
+/** A run without an end after this time counts as dead. */
 const LONG_MS = 6 * 3_600_000;
 
-/** The ledger against the journal, the releases, the registrations and what processes saw themselves. Pure. */
+/** Compares the ledger with the journal, the releases, the registrations and the processes' own audits. Pure. */
 export function audit(sources: Sources): AuditFinding[] {
   const findings = [
     ...releases(sources),
@@ -29,7 +29,7 @@ function releases({ runs, releases: kept }: Sources): AuditFinding[] {
           "problem",
           "RELEASE_NOT_IN_LEDGER",
           "fleet",
-          `the ledger does not know the release ${deploymentId} of this machine`,
+          `the release ${deploymentId} of this machine is not in the ledger`,
         ),
       ];
     if (run.status !== "COMPLETED")
@@ -64,14 +64,14 @@ function releases({ runs, releases: kept }: Sources): AuditFinding[] {
             "note",
             "RELEASE_ELSEWHERE",
             "fleet",
-            `${amount(elsewhere.length, "release of the ledger is", "releases of the ledger are")} not on this machine: made elsewhere, or cleaned away`,
+            `${amount(elsewhere.length, "release of the ledger is", "releases of the ledger are")} not on this machine: deployed elsewhere, or cleaned up`,
           ),
         ];
   const good = say(
     "ok",
     "RELEASES",
     "fleet",
-    `${amount(kept.length, "release of this machine is in the ledger as it is here", "releases of this machine are in the ledger as they are here")}`,
+    `${amount(kept.length, "release of this machine matches the ledger", "releases of this machine match the ledger")}`,
   );
   return [...odd, ...notes, ...(odd.length === 0 ? [good] : [])];
 }
@@ -83,7 +83,7 @@ function runs({ runs, now }: Sources): AuditFinding[] {
         "note",
         "NO_LEDGER",
         "fleet",
-        "the fleet keeps no ledger: its releases are known to this machine and the state alone",
+        "the fleet has no ledger: only this machine and the stack's state know its releases",
       ),
     ];
   const dead = runs.filter(({ status, startedAt }) => status === "RUNNING" && now - startedAt > LONG_MS);
@@ -92,7 +92,7 @@ function runs({ runs, now }: Sources): AuditFinding[] {
   );
   return [
     ...dead.map(({ deploymentId }) =>
-      say("note", "RUN_UNFINISHED", "fleet", `the run ${deploymentId} began and was never finished`),
+      say("note", "RUN_UNFINISHED", "fleet", `the run ${deploymentId} started and never finished`),
     ),
     ...twice.map(({ deploymentId, epoch }) =>
       say(
@@ -105,7 +105,7 @@ function runs({ runs, now }: Sources): AuditFinding[] {
   ];
 }
 
-/** Every epoch with which this machine signed was given by the ledger. */
+/** Every epoch with which this machine signed must come from the ledger. */
 function epochs({ runs, journal }: Sources): AuditFinding[] {
   if (!runs) return [];
   const given = new Set(runs.map(({ epoch }) => epoch));
@@ -118,7 +118,7 @@ function epochs({ runs, journal }: Sources): AuditFinding[] {
         "problem",
         "EPOCH_UNKNOWN",
         "fleet",
-        `this machine signed with the epochs ${unknown.join(", ")}, which the ledger gave to nobody it remembers`,
+        `this machine signed with the epochs ${unknown.join(", ")}, which are not in the ledger`,
       ),
     ];
   return used.size === 0
@@ -128,23 +128,23 @@ function epochs({ runs, journal }: Sources): AuditFinding[] {
           "ok",
           "EPOCHS",
           "fleet",
-          `${amount(used.size, "epoch of this machine's journal is", "epochs of this machine's journal are")} the ledger's`,
+          `${amount(used.size, "epoch of this machine's journal is", "epochs of this machine's journal are")} in the ledger`,
         ),
       ];
 }
 
 function registrations({ registered, members }: Sources): AuditFinding[] {
   if (!registered) return [];
-  // Of a member in several processes, the wanted one is registered.
+  // If a member has several processes, only the wanted one is registered.
   const own = members.filter(({ of }) => of === undefined);
   const missing = own.filter(({ processId }) => !registered.includes(processId));
   const stray = registered.filter((id) => !members.some(({ processId }) => processId === id));
   return [
     ...missing.map(({ name }) =>
-      say("problem", "NOT_REGISTERED", name, "it is deployed, and not registered in the ledger"),
+      say("problem", "NOT_REGISTERED", name, "it is deployed, but not registered in the ledger"),
     ),
     ...stray.map((id) =>
-      say("note", "REGISTERED_BESIDE", "fleet", `${id} is registered in the ledger, and no member now`),
+      say("note", "REGISTERED_BESIDE", "fleet", `${id} is registered in the ledger, but no longer a member`),
     ),
     ...(missing.length === 0
       ? [say("ok", "REGISTRATIONS", "fleet", `${amount(own.length, "member is", "members are")} registered`)]

@@ -17,7 +17,7 @@ import { ledgerOf, readLedger, ruinedIn, runsOf } from "../rollback/ledger.ts";
 import { localReleases } from "../rollback/releases.ts";
 import type { Member, Seen, Sources } from "./sources.ts";
 
-/** Reads all sides. A process that does not answer has no entries: its health is another command's. */
+/** Reads all sources of an audit. A process that does not answer has no entries; `fleet status` is for its health. */
 export async function collect(
   fleet: FleetSession,
   history: History,
@@ -53,7 +53,7 @@ async function registeredIn(fleet: FleetSession, ledger: FleetMember, seconds: n
   return Object.keys(await registry(session, ledger, session.budget(seconds)));
 }
 
-/** What this machine signed for the stack: by deployments and by the command line. Taken from nobody: a deployment may go on. */
+/** What this machine signed for the stack, in deployments and on the command line. Takes no lock: a deployment may be running. */
 export async function journals({
   home,
   project,
@@ -66,7 +66,7 @@ export async function journals({
   return [...own, ...cli.filter(({ key }) => key.startsWith(`cli/${project}/${stack}/`))];
 }
 
-/** What an audit keeps of a message. Pure. */
+/** The part of a message that an audit needs. Pure. */
 export const seenOf = ({ messageId, action, from, slot, data }: Scheduled): Seen => ({
   messageId,
   action,

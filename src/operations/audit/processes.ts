@@ -1,14 +1,14 @@
 import { amount } from "../../core/amount.ts";
 import { type AuditFinding, type Seen, type Sources, say } from "./sources.ts";
 
-/** What processes saw against what this machine signed, and who else was there. Pure. */
+/** Compares what the processes received with what this machine signed, and names other senders. Pure. */
 export const audited = (sources: Sources): AuditFinding[] => [
   ...spawns(sources),
   ...messages(sources),
   ...strangers(sources),
 ];
 
-/** Every process that this machine made is a member, is in the router's table, or was retired. */
+/** Every process that this machine spawned must be a member, be in the router's table, or be retired. */
 function spawns({ journal, members, routed = [], ruined = [] }: Sources): AuditFinding[] {
   const made = journal.filter(({ kind, state }) => kind === "spawn" && state !== "voided");
   const retired = new Set(journal.filter(({ key }) => key.includes("/RETIRE/")).map(({ target }) => target));
@@ -16,24 +16,24 @@ function spawns({ journal, members, routed = [], ruined = [] }: Sources): AuditF
   const lost = made.filter(({ id }) => !current.has(id) && !retired.has(id));
   return lost.map(({ id, key }) => {
     const about = key.split("/")[2] ?? "fleet";
-    // Nothing can retire it: it never evaluates a message again.
+    // A ruined process never evaluates a message again, so it cannot be retired.
     if (ruined.includes(id))
       return say(
         "note",
         "PROCESS_RUINED",
         about,
-        `the process ${id} is ruined, and another one took its place`,
+        `the process ${id} is ruined and was replaced`,
       );
     return say(
       "note",
       "PROCESS_LEFT",
       about,
-      `the process ${id} was made, is no member and was not retired: kept warm, or lost`,
+      `the process ${id} was spawned, is not a member and was not retired: kept warm, or lost`,
     );
   });
 }
 
-/** What was read back is in the order of its process; what was not is still to be done. */
+/** Every message that was read back must be among the scheduled messages of its process; the others are still open. */
 function messages({ owner, journal, members }: Sources): AuditFinding[] {
   const own = new Set(journal.map(({ id }) => id));
   const findings: AuditFinding[] = [];
@@ -44,7 +44,7 @@ function messages({ owner, journal, members }: Sources): AuditFinding[] {
         "note",
         "INTENTS_OPEN",
         "fleet",
-        `${amount(open.length, "signed message was", "signed messages were")} not read back yet; the next run goes on with ${open.length === 1 ? "it" : "them"}`,
+        `${amount(open.length, "signed message was", "signed messages were")} not read back yet; the next run continues with ${open.length === 1 ? "it" : "them"}`,
       ),
     );
   let compared = 0;
@@ -61,14 +61,14 @@ function messages({ owner, journal, members }: Sources): AuditFinding[] {
       "fleet",
       amount(
         compared,
-        "message of the journal is in the order of its process",
-        "messages of the journal are in the order of their processes",
+        "message of the journal is scheduled at its process",
+        "messages of the journal are scheduled at their processes",
       ),
     ),
   ];
 }
 
-/** The order of one process against the journal: findings, and how many messages are in both. */
+/** Compares the scheduled messages of one process with the journal. Returns findings, and the number of messages in both. */
 function orderOf(
   { name, processId, messages: order }: Sources["members"][number],
   journal: Sources["journal"],
@@ -92,10 +92,10 @@ function orderOf(
         "problem",
         "MESSAGE_ABSENT",
         name,
-        `${amount(absent.length, "message that this machine read back is", "messages that this machine read back are")} not in its order: ${absent[0]?.key}`,
+        `${amount(absent.length, "message that this machine read back is", "messages that this machine read back are")} not among its scheduled messages: ${absent[0]?.key}`,
       ),
     );
-  // Commands that only look keep no journal: their health checks are known by what they are.
+  // Read-only commands keep no journal: their health checks are recognized by their text.
   const isOurs = ({ messageId, from, isHealthCheck }: Seen) =>
     own.has(messageId) || (isHealthCheck === true && from === owner);
   const loads = order.filter((one) => one.action === "Eval" && !isOurs(one));
@@ -105,13 +105,13 @@ function orderOf(
         "note",
         "EVAL_ELSEWHERE",
         name,
-        `${amount(loads.length, "Eval was", "Evals were")} not signed on this machine, the last at slot ${loads.at(-1)?.slot} by ${loads.at(-1)?.from}`,
+        `${amount(loads.length, "Eval was", "Evals were")} not signed on this machine; the last is at slot ${loads.at(-1)?.slot} by ${loads.at(-1)?.from}`,
       ),
     );
   return { findings, compared: settled.length - absent.length };
 }
 
-/** Nobody but the owner, deployers and the fleet itself changed anything; who tried is named. */
+/** Only the owner, the deployers and the fleet itself may have changed anything; others who tried are named. */
 function strangers({ owner, members }: Sources): AuditFinding[] {
   const fleet = new Set([owner, ...members.map(({ processId }) => processId)]);
   return members.flatMap(({ name, entries = [], allowed = [] }) => {
@@ -126,7 +126,7 @@ function strangers({ owner, members }: Sources): AuditFinding[] {
           "problem",
           "CHANGED_BY_STRANGER",
           name,
-          `${from} did ${action} at ${new Date(at).toISOString()}, and is neither owner nor deployer nor of the fleet`,
+          `${from} did ${action} at ${new Date(at).toISOString()}, and is not the owner, a deployer or a process of the fleet`,
         ),
       ),
       ...(tries > 0
@@ -135,7 +135,7 @@ function strangers({ owner, members }: Sources): AuditFinding[] {
               "note",
               "STRANGERS_REFUSED",
               name,
-              `${amount(tries, "message")} of ${amount(senders.length, "stranger")} ${tries === 1 ? "was" : "were"} refused: ${senders.slice(0, 3).join(", ")}${senders.length > 3 ? ", …" : ""}`,
+              `${amount(tries, "message")} from ${amount(senders.length, "stranger")} ${tries === 1 ? "was" : "were"} refused: ${senders.slice(0, 3).join(", ")}${senders.length > 3 ? ", …" : ""}`,
             ),
           ]
         : []),

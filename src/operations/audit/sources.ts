@@ -1,23 +1,23 @@
 import type { Intent } from "../../ao/journal/index.ts";
 import type { LedgerRun } from "../rollback/ledger.ts";
 
-/** What an audit says. `problem`: two records contradict each other; `note`: something that a person should know. */
+/** One result of an audit. `problem`: two records contradict each other; `note`: something that a person should know. */
 export interface AuditFinding {
   readonly level: "ok" | "note" | "problem";
   /** Stable, upper snake. */
   readonly code: string;
-  /** Member that it is about, or `fleet`. */
+  /** The member, or `fleet`. */
   readonly about: string;
   readonly what: string;
 }
 
-/** A message in the order of a process. */
+/** A scheduled message of a process. */
 export interface Seen {
   readonly messageId: string;
   readonly action: string;
   readonly from: string;
   readonly slot: number;
-  /** Whether it is an Eval whose whole text is the health check of a member without the library: it reads code and changes nothing. */
+  /** Whether it is the health check of a member without the library: an Eval that only reads. */
   readonly isHealthCheck?: boolean;
 }
 
@@ -31,41 +31,42 @@ interface OwnEntry {
   readonly count: number;
 }
 
+/** What an audit knows of one process. */
 export interface Member {
   readonly name: string;
   readonly processId: string;
-  /** The newest messages; undefined when they could not be read. */
+  /** The newest messages; undefined if they could not be read. */
   readonly messages?: readonly Seen[];
-  /** Its own audit; undefined when it could not be read. */
+  /** Its own audit; undefined if it could not be read. */
   readonly entries?: readonly OwnEntry[];
-  /** Who may change it beside its owner. */
+  /** Who may change it in addition to its owner. */
   readonly allowed?: readonly string[];
-  /** Of a further revision that has a part of a member's traffic: that member. */
+  /** For a further revision that has part of a member's traffic, that member. */
   readonly of?: string;
 }
 
-/** Everything that is known of who did what, from four sides. */
+/** Everything that an audit compares. */
 export interface Sources {
   /** Address of the stack's wallet. */
   readonly owner: string;
-  /** Runs as the ledger has them; undefined where the fleet has no ledger. */
+  /** Runs in the ledger; undefined if the fleet has no ledger. */
   readonly runs?: readonly LedgerRun[];
-  /** Process ids that are registered in the ledger. */
+  /** Ids of processes registered in the ledger. */
   readonly registered?: readonly string[];
-  /** Process ids that a run found ruined and replaced, as the ledger has them. */
+  /** Ids of processes that a run found beyond repair and replaced, from the ledger. */
   readonly ruined?: readonly string[];
-  /** What this machine signed: the deployments' journal and the command line's. */
+  /** What this machine signed: the journals of deployments and of the command line. */
   readonly journal: readonly Intent[];
-  /** Releases that are kept on this machine. */
+  /** Releases on this machine. */
   readonly releases: readonly { readonly deploymentId: string; readonly releaseHash: string }[];
   readonly members: readonly Member[];
-  /** Process ids that a table of the router names. @default none */
+  /** Ids of processes in the router's table. @default none */
   readonly routed?: readonly string[];
-  /** Now, milliseconds since 1970. */
+  /** Present time, milliseconds since 1970. */
   readonly now: number;
 }
 
-/** A finding. */
+/** Creates a finding. */
 export const say = (
   level: AuditFinding["level"],
   code: string,

@@ -4,22 +4,22 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 
-/** A kept state with its text. */
+/** A saved state with its text. */
 export interface Wanted {
   readonly member: Member;
   readonly snapshot: Snapshot;
   readonly text: string;
 }
 
-/** Which of a member's kept states is meant; the newest when neither is given. */
+/** Which of a member's saved states to use; the newest if neither is given. */
 interface Chosen {
-  /** The start of its digest. */
+  /** A prefix of its digest. */
   readonly digest?: string | undefined;
   /** The deployment before which it was taken. */
   readonly before?: string | undefined;
 }
 
-/** The kept state of a member that is meant, or why there is none. */
+/** The chosen saved state of a member, or the error that says why there is none. */
 export async function snapshotFor(
   fleet: FleetSession,
   member: Member,
@@ -41,12 +41,12 @@ export async function snapshotFor(
   return new FleetError({
     code: several ? "SNAPSHOT_SEVERAL" : "SNAPSHOT_GONE",
     what: several
-      ? `Several states of ${member.name} begin with ${digest}.`
-      : `There is no such kept state of ${member.name}.`,
+      ? `The digests of several saved states of ${member.name} start with ${digest}.`
+      : `${member.name} has no such saved state.`,
     got: several
       ? [...digests].map((one) => one.slice(0, 16)).join(", ")
-      : `${amount(kept.length, "kept state")}, none fits`,
+      : `${amount(kept.length, "saved state")}, none matches`,
     expected: "one snapshot whose text is in the store",
-    remedy: `npx fleet restore ${member.name} --list shows what is kept.`,
+    remedy: `npx fleet restore ${member.name} --list shows the saved states.`,
   });
 }

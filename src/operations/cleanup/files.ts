@@ -6,7 +6,7 @@ import { localReleases } from "../rollback/releases.ts";
 import { bundlesOf, modulesOf, type Retention, releasesToKeep, snapshotsToKeep } from "./retention.ts";
 import { rotateLogs } from "./rotate.ts";
 
-/** What a cleaning removed, or would remove: paths relative to the project. */
+/** What a clean-up removed, or would remove. Paths are relative to the project. */
 interface Cleaned {
   readonly artefacts: readonly string[];
   readonly logs: readonly string[];
@@ -20,7 +20,7 @@ interface CleanRequest {
   readonly projectDir: string;
   readonly project: string;
   readonly retention: Retention;
-  /** The release that a stack is pinned to, by its settings. */
+  /** The release that a stack's settings pin it to. */
   readonly pinned: (stack: string) => string | undefined;
   readonly dryRun: boolean;
 }
@@ -28,7 +28,7 @@ interface CleanRequest {
 const ARTEFACTS = /^(deployment-manifest-.+\.json|rollback-.+\.json|.+-process\.lua)$/;
 const LOGS = /^(deploy-.+\.log|fleet\.jsonl\.\d+|events-.+\.jsonl|.+_output\.txt\.\d+\.gz)$/;
 
-/** Removes what is older than the window and what nobody needs; tells what. */
+/** Removes what is older than the window and no longer needed. Returns what it removed; with `dryRun`, what it would remove. */
 export async function clean(request: CleanRequest): Promise<Cleaned> {
   const { projectDir, retention, dryRun } = request;
   const home = join(projectDir, ".fleet");
@@ -95,13 +95,13 @@ async function stacksIn(home: string, project: string): Promise<string[]> {
     .map((name) => name.slice(project.length + 1));
 }
 
-/** Whether other projects keep releases in the same folder: then no bundle is removed, since theirs are not known here. */
+/** Whether other projects keep releases in the same folder. Then no bundle is removed, since theirs may be needed. */
 async function foreignStacks(home: string, project: string): Promise<boolean> {
   const folders = await readdir(join(home, "releases")).catch(() => []);
   return folders.some((name) => !name.startsWith(`${project}.`));
 }
 
-/** Files `<hash>.<ending>` of a store that nobody needs; the first ending is the content, the others lie beside it. */
+/** Unneeded files `<hash>.<ending>` of a store. The first ending is the content, the others belong to it. */
 async function oldContent(
   folder: string,
   endings: readonly [string, ...string[]],
@@ -114,7 +114,7 @@ async function oldContent(
   for (const name of await readdir(folder).catch(() => [])) {
     const [hash = "", ...rest] = name.split(".");
     if (!/^[0-9a-f]{64}$/.test(hash) || rest.join(".") !== endings[0] || needed.has(hash)) continue;
-    // What the program of now needs and is not there is made again by the next preview.
+    // The next preview builds again what the present program needs.
     if ((await stat(join(folder, name))).mtimeMs >= since) continue;
     gone.push(...endings.map((ending) => join(folder, `${hash}.${ending}`)));
   }

@@ -2,19 +2,19 @@ import { hashOfOwn } from "../../fleet/code/module-store.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import type { Snapshot } from "../../fleet/snapshot/store.ts";
 
-/** What is never forgotten, whatever its age. */
+/** What a clean-up keeps. */
 export interface Retention {
-  /** Milliseconds since 1970: what is younger is kept. */
+  /** Everything newer is kept. Milliseconds since 1970. */
   readonly since: number;
-  /** Latest releases of a stack that are kept, however old. */
+  /** Number of latest releases per stack to keep at any age. */
   readonly releases: number;
-  /** Latest snapshots of a member that are kept, however old. */
+  /** Number of latest snapshots per member to keep at any age. */
   readonly snapshots: number;
 }
 
 /**
- * The releases of one stack that stay: those in the window, the latest ones, the one that runs, and the one that the stack is
- * pinned to. Pure.
+ * The releases of one stack to keep: those in the window, the latest ones, the one that runs, and the one that the stack is pinned to.
+ * Pure.
  */
 export function releasesToKeep(
   releases: readonly ReleaseDocument[],
@@ -51,8 +51,8 @@ export function bundlesOf(releases: readonly ReleaseDocument[]): Set<string> {
 }
 
 /**
- * The snapshots of one stack that stay: those in the window, the latest of each member, and the last one under each code that a
- * kept release may go back to. Pure.
+ * The snapshots of one stack to keep: those in the window, the latest of each member, and the last one under each code that a kept release
+ * may restore. Pure.
  */
 export function snapshotsToKeep(
   snapshots: readonly Snapshot[],

@@ -4,15 +4,15 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { writeBytesAtomically } from "../../fleet/files.ts";
 
-/** Logs beyond this are put away, in bytes. */
+/** Size from which logs are rotated, in bytes. */
 export const MAX_LOG = 1024 * 1024;
 
-/** Logs that every run adds to. */
+/** Logs that every run appends to. */
 const APPENDED = /_output\.txt$/;
 
 /**
- * Puts logs beyond `MAX_LOG` away as `<name>.<time>.gz` and goes on with empty ones. Every run of `fleet deploy` and `fleet rollback`
- * begins with it. Answers which they were.
+ * Rotates logs larger than `MAX_LOG`: compresses each to `<name>.<time>.gz` and truncates it. Every `fleet deploy` and `fleet rollback`
+ * starts with it. Returns the paths of the rotated logs.
  */
 export async function rotateLogs(folder: string, dryRun = false): Promise<string[]> {
   const rotated: string[] = [];

@@ -1,35 +1,36 @@
 import { interrupt } from "./engine.ts";
 
-/** Seconds that running steps get to end by themselves after the time is over, before pulumi is told to stop at once. */
+/** Seconds for running steps to finish after the time limit, before pulumi is told to stop at once. */
 const GRACE = 15;
-/** Seconds until a pulumi that does not stop even then is killed. */
-const LAST = 10;
+/** Further seconds until a pulumi that has not stopped is killed. */
+const KILL_AFTER = 10;
 
 type Ended = "timeout" | "interrupted";
 
-/** The time of a whole run, and how it is ended early: gently first, then hard. */
+/** The time limit of a whole run. Stops it at the limit or on a signal: gracefully first, then at once. */
 export interface RunClock {
   readonly signal: AbortSignal;
-  /** Why the run was asked to end; undefined while nobody did. */
+  /** Why the run was asked to stop; undefined if it was not. */
   readonly ended: Ended | undefined;
-  /** Resolves when the run is asked to end. */
+  /** Resolves when the run is asked to stop. */
   readonly whenEnded: Promise<void>;
   /** Seconds left; infinite without a limit. */
   remaining(): number;
   seconds(): number;
-  /** Resolves when even the hard end was not obeyed. */
+  /** Resolves when pulumi ignored both requests to stop and must be killed. */
   readonly hopeless: Promise<void>;
   stop(): void;
 }
 
 /**
- * @param limit seconds for the run; undefined for none
- * @param onEnd told once, when the run is asked to end
+ * @param limit seconds for the run; undefined for no limit
+ * @param onEnd called when the run is asked to stop
+ * @param grace seconds after the limit until pulumi is told to stop at once (`soft`), and then until it counts as unresponsive (`hard`)
  */
 export function startClock(
   limit: number | undefined,
   onEnd: (why: Ended) => void,
-  grace: { readonly soft: number; readonly hard: number } = { soft: GRACE, hard: LAST },
+  grace: { readonly soft: number; readonly hard: number } = { soft: GRACE, hard: KILL_AFTER },
 ): RunClock {
   const began = performance.now();
   const controller = new AbortController();
@@ -60,7 +61,7 @@ export function startClock(
     after(limit + grace.soft + grace.hard, () => giveUp());
   }
   const onSignal = (signal: NodeJS.Signals) => {
-    // A terminal sends Ctrl-C to pulumi too; a second one from here would make it drop what runs.
+    // A terminal sends Ctrl-C to pulumi too; a second interrupt from here would make it cancel running steps.
     if (signal === "SIGINT" && process.stdin.isTTY) {
       ended ??= "interrupted";
       tellEnded();

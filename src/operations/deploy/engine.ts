@@ -11,33 +11,34 @@ export interface EngineRun {
   readonly kind: "preview" | "up";
   /** Added to the environment of pulumi, the program and the providers. */
   readonly env: Readonly<Record<string, string>>;
-  /** Steps at once. */
+  /** The most resource operations at a time. */
   readonly parallel: number;
-  /** Read back every resource first. */
+  /** Reads every resource back first. */
   readonly refresh: boolean;
   readonly onEvent: (event: EngineEvent) => void;
-  /** Each `abort` event asks pulumi once to end: the first lets running steps finish, the second does not. Aborted before: nothing begins. */
+  /** Each `abort` event interrupts pulumi once: the first lets running steps finish, the second does not. An aborted signal starts nothing. */
   readonly signal: AbortSignal;
 }
 
+/** The result of a preview or up. `text` is pulumi's output; `locked` means that another update holds the stack. */
 export type EngineResult =
   | { readonly ok: true; readonly text: string }
   | {
       readonly ok: false;
       readonly text: string;
       readonly locked: boolean;
-      /** The signal that ended pulumi, where it did not end by itself. */
+      /** The signal that killed pulumi; absent if it exited by itself. */
       readonly killedBy?: string;
     };
 
-/** Pulumi's engine, as far as `deploy` needs it. Tests give their own. */
+/** The part of Pulumi's engine that `deploy` needs. Tests provide their own. */
 export interface Engine {
   run(request: EngineRun): Promise<EngineResult>;
-  /** Ends a pulumi that obeyed neither interrupt, so that it does not go on after its command. The next deploy recovers the stack. */
+  /** Kills a pulumi that ignored both interrupts, so that it does not outlive the command. The next deploy recovers the stack. */
   kill?(): void;
 }
 
-/** Pulumi over its Automation API, on a stack of a project. */
+/** Runs pulumi through its Automation API on a stack of a project. */
 export async function pulumiEngine(workspace: Workspace, stackName: string): Promise<Engine> {
   const { ConcurrentUpdateError, CommandError } = await import("@pulumi/pulumi/automation/index.js");
   const stack = await openStack(workspace, stackName);
@@ -83,14 +84,14 @@ export async function pulumiEngine(workspace: Workspace, stackName: string): Pro
 
 const EndSchema = z.object({ commandResult: z.object({ err: z.object({ signal: z.string() }) }) });
 
-/** What the operating system says of how pulumi ended, which the Automation API keeps in its error. */
+/** The signal that killed pulumi, from the Automation API's error; empty if there was none. */
 function endOf(error: unknown): { readonly killedBy?: string } {
   const end = EndSchema.safeParse(error);
   return end.success ? { killedBy: end.data.commandResult.err.signal } : {};
 }
 
 /**
- * Hands requests to end on to a pulumi that listens for them only once it runs: those that come before `begun` are handed on then.
+ * Relays interrupts to pulumi, which listens for them only once it runs: those that come before `begun` are relayed then.
  */
 export function relay(signal: AbortSignal): { readonly relayed: AbortSignal; begun(): void } {
   const controller = new AbortController();
@@ -110,7 +111,7 @@ export function relay(signal: AbortSignal): { readonly relayed: AbortSignal; beg
   };
 }
 
-/** Asks once more for an end. Each time is an event of its own, also on a signal that is aborted: pulumi gives up what runs on its second interrupt. */
+/** Fires one more `abort` event, even on a signal that is already aborted: pulumi cancels running steps on its second interrupt. */
 export function interrupt(controller: AbortController): void {
   if (controller.signal.aborted) controller.signal.dispatchEvent(new Event("abort"));
   else controller.abort();

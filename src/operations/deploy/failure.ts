@@ -1,17 +1,17 @@
 import type { Problem } from "../../core/errors.ts";
 import { isWaitingCode } from "../../delivery/phase.ts";
-import type { Diagnostic, ToldFailure } from "./progress.ts";
+import type { Diagnostic, StepFailure } from "./progress.ts";
 import { saysConnectionLost } from "./pulumi-text.ts";
 
 /** Why one member, or the run as a whole, failed. */
 export interface Failure {
-  /** None when it is the program or pulumi itself. */
+  /** Absent if the program or pulumi itself failed. */
   readonly member?: string;
-  /** As the provider or the program said it; a text that is no such problem has the code `ENGINE`. */
+  /** The problems of the provider or the program; other text becomes a problem with the code `ENGINE`. */
   readonly problems: readonly Problem[];
 }
 
-/** The errors of a run by member, each said once. Pure. */
+/** The errors of a run by member, without duplicates. Pure. */
 export function failuresOf(diagnostics: readonly Diagnostic[]): Failure[] {
   const byMember = new Map<string | undefined, Map<string, Problem>>();
   for (const { severity, member, text } of diagnostics) {
@@ -28,58 +28,58 @@ export function failuresOf(diagnostics: readonly Diagnostic[]): Failure[] {
 }
 
 /**
- * Whether trying the whole run again may help: the step that failed said so of each failure, and none said otherwise. Pure.
+ * Whether repeating the whole run may help: every failure belongs to a step that reported it as transient. Pure.
  *
- * @param told the steps that failed, as they told it themselves
+ * @param reported what the failed steps reported
  */
-export function isPassing(failures: readonly Failure[], told: readonly ToldFailure[]): boolean {
-  if (failures.length === 0 || told.some(({ transient }) => !transient)) return false;
-  const passing = new Set(told.map(({ code }) => code));
+export function isTransient(failures: readonly Failure[], reported: readonly StepFailure[]): boolean {
+  if (failures.length === 0 || reported.some(({ transient }) => !transient)) return false;
+  const passing = new Set(reported.map(({ code }) => code));
   return failures.every(({ problems }) => problems.some(({ code }) => passing.has(code)));
 }
 
-/** Whether another operator's run got the fleet: nothing was done. */
+/** Whether another operator's run holds the fleet, so that nothing was done. */
 export function isOccupied(failures: readonly Failure[]): boolean {
   return failures.some(({ problems }) => problems.some(({ code }) => code === "DEPLOYMENT_IN_PROGRESS"));
 }
 
-/** Whether nothing failed: the rollout waits. */
+/** Whether nothing failed, and the rollout is on hold. */
 export function isWaiting(failures: readonly Failure[]): boolean {
   const all = failures.flatMap(({ problems }) => problems);
   return all.length > 0 && all.every(({ code }) => isWaitingCode(code));
 }
 
-/** Codes of a run whose processes ended before their work did: nothing is wrong with what was to be deployed. */
-const ENDED: ReadonlySet<string> = new Set(["ENGINE_KILLED", "PROVIDER_ENDED"]);
+/** Codes of a run whose pulumi or provider ended too early, through no fault of the program. */
+const ENDED_EARLY: ReadonlySet<string> = new Set(["ENGINE_KILLED", "PROVIDER_ENDED"]);
 
-/** Whether nothing failed but a process of pulumi that ended too early: the same command again goes on. */
-export function isCutShort(failures: readonly Failure[]): boolean {
+/** Whether the only failure is that pulumi or a provider ended too early: the same command continues the run. */
+export function isEndedEarly(failures: readonly Failure[]): boolean {
   const all = failures.flatMap(({ problems }) => problems);
-  return all.length > 0 && all.every(({ code }) => ENDED.has(code));
+  return all.length > 0 && all.every(({ code }) => ENDED_EARLY.has(code));
 }
 
-/** Whether pulumi was killed: what it did last, nobody heard. */
+/** Whether pulumi was killed, so that its last steps are unknown. */
 export const isEngineKilled = (failures: readonly Failure[]): boolean =>
   failures.some(({ problems }) => problems.some(({ code }) => code === "ENGINE_KILLED"));
 
-/** Pulumi did not end by itself. */
+/** The problem of a pulumi that was killed. */
 export const engineKilled = (signal: string): Problem => ({
   code: "ENGINE_KILLED",
-  what: `Pulumi was ended by ${signal} before its run was over.`,
+  what: `Pulumi was killed by ${signal} before its run finished.`,
   got: signal,
-  expected: "a pulumi that runs to its end",
-  remedy: `Run npx fleet deploy again: it goes on where this run stopped. ${MEMORY}`,
+  expected: "a pulumi process that runs to completion",
+  remedy: `Run npx fleet deploy again: it continues where this run stopped. ${MEMORY}`,
 });
 
 const providerEnded = (text: string): Problem => ({
   code: "PROVIDER_ENDED",
-  what: "The provider process that Pulumi started ended in the middle of this step.",
+  what: "The provider process ended in the middle of this step.",
   got: text,
-  expected: "a provider that runs until Pulumi ends it",
-  remedy: `Run npx fleet deploy again: it goes on where this run stopped. ${MEMORY} If it ends again without that, the run's log has its last words.`,
+  expected: "a provider that runs until Pulumi stops it",
+  remedy: `Run npx fleet deploy again: it continues where this run stopped. ${MEMORY} If it ends again for another reason, see the last lines of the run's log.`,
 });
 
-const MEMORY = "If nobody ended it, the machine may be out of memory.";
+const MEMORY = "If nobody stopped it, the machine may be out of memory.";
 
 const FIELD = /^ {2}(at|got|expected|to do): +(.*)$/;
 
@@ -93,7 +93,7 @@ export function parseProblems(text: string): Problem[] {
     const field = FIELD.exec(line);
     const current = found.at(-1);
     if (head) {
-      // A sentence may go over several lines before its code.
+      // A sentence may span several lines before its code.
       found.push({
         what: [...loose, head[1] ?? ""].join("\n").replace(/^(Error|error): /, ""),
         code: head[2] ?? "",
@@ -115,7 +115,7 @@ export function parseProblems(text: string): Problem[] {
       {
         code: "ENGINE",
         what: text.trim(),
-        remedy: "Read the run's log; npx fleet doctor looks at this machine.",
+        remedy: "Read the run's log; npx fleet doctor checks this machine.",
       },
     ];
   }

@@ -5,28 +5,29 @@ import { type Diagnostic, type PlannedStep, Progress } from "./progress.ts";
 import { lockHolders } from "./pulumi-text.ts";
 import { type DeployRequest, failuresIn, runEnvironment } from "./run.ts";
 
+/** The result of a preview. */
 export interface Plan {
   readonly ok: boolean;
   readonly locked: boolean;
   readonly holders: readonly string[];
-  /** Steps that change something, in the engine's order. */
+  /** Steps that change a resource, in the engine's order. */
   readonly steps: readonly PlannedStep[];
-  /** What the providers say about why. */
+  /** Reasons that the providers give. */
   readonly notes: readonly string[];
   readonly warnings: readonly Diagnostic[];
   readonly failures: readonly Failure[];
-  /** Resources by operation. */
+  /** Number of resources by operation. */
   readonly changes: Readonly<Record<string, number>>;
 }
 
 /**
- * What a deployment would do. Sends nothing and changes nothing.
+ * Previews a deployment. Sends nothing and changes nothing.
  *
- * @param listen told every event of the engine
+ * @param listen receives every event of the engine
  */
 export async function preview(
   engine: Engine,
-  request: Pick<DeployRequest, "only" | "replace" | "told" | "parallel" | "refresh">,
+  request: Pick<DeployRequest, "only" | "replace" | "runRequest" | "parallel" | "refresh">,
   clock: RunClock,
   listen: (event: EngineEvent) => void = () => {},
 ): Promise<Plan> {
@@ -65,9 +66,9 @@ const SIGN: Readonly<Record<string, string>> = {
   "delete-replaced": "-",
 };
 
-/** A line for each step and for each reason. */
+/** One line for each step and for each reason. */
 export function planLines(plan: Plan): string[] {
-  if (plan.steps.length === 0) return ["No changes: everything runs as it is declared."];
+  if (plan.steps.length === 0) return ["No changes: everything runs as declared."];
   const width = Math.max(...plan.steps.map(({ op, kind }) => `${op} ${kind}`.length));
   const lines = plan.steps.map(({ op, name, kind, differs }) => {
     const fields = differs.length > 0 ? `  (${differs.join(", ")})` : "";

@@ -4,44 +4,44 @@ import type { EngineEvent } from "./engine.ts";
 import { diagnosisIn } from "./pulumi-text.ts";
 import { type Kind, memberOf, resourceOf } from "./urn.ts";
 
-/** `done`: this run changed it. `same`: it was looked at, and nothing was changed. `held`: its rollout waits for a person. */
+/** `done`: this run changed it. `same`: this run checked it and changed nothing. `held`: its rollout is on hold. */
 export type RowState = "waiting" | "running" | "done" | "same" | "held" | "failed";
 
-/** One step that a member has gone through. */
+/** One step of a member. */
 export interface Phase {
   readonly phase: StepPhase;
   readonly detail: string;
   readonly seconds?: number;
 }
 
-/** One member (or the network, or the release) and how far it is. */
+/** The progress of one member (or of the network, or of the release). */
 export interface Row {
   readonly name: string;
   readonly kind: Kind;
   readonly state: RowState;
   readonly phases: readonly Phase[];
-  /** Milliseconds, by the clock that is given to `apply`. */
+  /** Start in milliseconds, by the clock of `apply`. */
   readonly since?: number;
-  /** Milliseconds from its first step to its last. */
+  /** Milliseconds from the first step to the last. */
   readonly took?: number;
 }
 
 /** An error or warning of the engine, of a provider or of the program. */
 export interface Diagnostic {
   readonly severity: "error" | "warning" | "info";
-  /** The member that it is about; none when it is about the program or the run. */
+  /** The member; absent if it is about the program or the run. */
   readonly member?: string;
   readonly text: string;
 }
 
-/** A step that failed, as it told itself. */
-export interface ToldFailure {
-  /** None for a fault of the fleet's own code. */
+/** What a failed step reported. */
+export interface StepFailure {
+  /** Absent for a bug in the fleet's own code. */
   readonly code?: string;
   readonly transient: boolean;
 }
 
-/** What a step of the plan is called: pulumi's operation, with the inputs that differ. */
+/** One step of the plan: pulumi's operation, and the inputs that differ. */
 export interface PlannedStep {
   readonly op: string;
   readonly name: string;
@@ -49,7 +49,7 @@ export interface PlannedStep {
   readonly differs: readonly string[];
 }
 
-/** Steps that change a member, none of them told while it is only read back. All others look at it, keep what it has, or tell how it is. */
+/** Phases that change a member; a refresh reports none of them. All other phases check, keep or report. */
 const CHANGING: ReadonlySet<StepPhase> = new Set<StepPhase>([
   "spawned",
   "loaded",
@@ -62,50 +62,50 @@ const CHANGING: ReadonlySet<StepPhase> = new Set<StepPhase>([
   "forgotten",
 ]);
 
-/** Operations by which the engine looks at a resource. */
+/** Operations that only read a resource. */
 const READS: ReadonlySet<string> = new Set(["refresh", "read"]);
 
 interface Entry {
   kind: Kind;
-  /** What is final: failed or held. */
+  /** A final state. */
   end?: "failed" | "held";
   phases: Phase[];
   running: Set<string>;
-  /** Whether the engine changed a resource of it. Reading one back changes none. */
+  /** Whether the engine changed one of its resources. Reading one back does not count. */
   isWorked: boolean;
-  /** Whether the engine found a resource of it as it is declared. */
+  /** Whether the engine found one of its resources unchanged. */
   isSame: boolean;
-  /** Whether its own steps told of a change, or else of none. @default nothing was told */
-  told?: "changed" | "unchanged";
+  /** Whether the provider's steps reported a change. @default no step was reported */
+  reported?: "changed" | "unchanged";
   since?: number;
   took?: number;
 }
 
-/** Steps are told beside the engine's events and may come after them: the state is what all of them say together. */
-function stateOf({ end, running, isWorked, isSame, told }: Entry): RowState {
+/** The provider's steps and the engine's events arrive separately, in any order, so the state is derived from all of them. */
+function stateOf({ end, running, isWorked, isSame, reported }: Entry): RowState {
   if (end !== undefined) return end;
   if (running.size > 0) return "running";
-  // An update of a stack's state alone, as after a run that died, changes no process.
-  if (told === "changed" || (isWorked && told === undefined)) return "done";
+  // An update of the stack's state alone, such as after a run that was killed, changes no process.
+  if (reported === "changed" || (isWorked && reported === undefined)) return "done";
   return isWorked || isSame ? "same" : "waiting";
 }
 
 type StepMetadata = NonNullable<EngineEvent["resourcePreEvent"]>["metadata"];
 
-/** What is known of a run from the engine's events and the providers' steps. Pure: the clock is given. */
+/** The progress of a run, from the engine's events and the providers' steps. Pure: the time is a parameter. */
 export class Progress {
   readonly diagnostics: Diagnostic[] = [];
   readonly steps: PlannedStep[] = [];
-  readonly told: ToldFailure[] = [];
-  /** Resources by operation, at the end. */
+  readonly stepFailures: StepFailure[] = [];
+  /** Number of resources by operation, from the engine's summary. */
   changes: Readonly<Record<string, number>> = {};
-  /** True once the engine said that the run succeeded. */
+  /** Whether the engine's summary says that the run succeeded. */
   succeeded = false;
   readonly #rows = new Map<string, Entry>();
-  /** Members by the URN of a resource that is about them. */
+  /** Members by the URNs of their resources. */
   readonly #members = new Map<string, string>();
 
-  /** Members that will probably take part, shown as waiting until they do. */
+  /** Adds members that the run will probably reach; they are shown as waiting until it does. */
   expect(names: readonly string[]): void {
     for (const name of names) this.#row(name, "process");
   }
@@ -121,7 +121,7 @@ export class Progress {
     });
   }
 
-  /** Members with a step that has begun and not ended, with its last phase. */
+  /** Members with an unfinished step, with the last phase of each. */
   busy(): { name: string; phase: StepPhase | "started" }[] {
     return [...this.#rows]
       .filter(([, entry]) => entry.running.size > 0)
@@ -141,7 +141,7 @@ export class Progress {
   }
 
   step(event: StepEvent, now: number): void {
-    // About the network's units, not about a member.
+    // This phase is about the network's units, not about a member.
     if (event.phase === "delayed") return;
     const row = this.#row(event.member ?? event.name, "process");
     row.phases.push({
@@ -151,14 +151,14 @@ export class Progress {
     });
     if (event.phase === "failed") {
       const { code, transient = false } = event;
-      this.told.push(code === undefined ? { transient } : { code, transient });
+      this.stepFailures.push(code === undefined ? { transient } : { code, transient });
     }
     row.since ??= now - (event.seconds ?? 0) * 1000;
     row.took = now - row.since;
     if (event.phase === "failed" || event.phase === "unhealthy") row.end = "failed";
     else if (event.phase === "waiting") row.end = "held";
-    else if (CHANGING.has(event.phase)) row.told = "changed";
-    else row.told ??= "unchanged";
+    else if (CHANGING.has(event.phase)) row.reported = "changed";
+    else row.reported ??= "unchanged";
   }
 
   #begin(metadata: StepMetadata, now: number): void {
@@ -180,7 +180,7 @@ export class Progress {
     const row = this.#row(this.#member(metadata), resource.kind);
     row.running.delete(urn);
     if (row.since !== undefined) row.took = now - row.since;
-    // To the engine a rollout that waits is a failed step.
+    // For the engine, a rollout on hold is a failed step.
     if (isFailed) row.end ??= "failed";
     else if (op === "same") row.isSame = true;
     else if (!READS.has(op)) row.isWorked = true;
@@ -196,7 +196,7 @@ export class Progress {
     this.diagnostics.push({ severity: level, ...member, text });
   }
 
-  /** A diagnostic tells no inputs: what a step of the same resource told counts for it. */
+  /** A diagnostic has no inputs: it belongs to the member of an earlier step of the same resource. */
   #member(metadata: Pick<StepMetadata, "urn" | "new" | "old">): string {
     const { urn, new: wanted, old } = metadata;
     const inputs = wanted?.inputs ?? old?.inputs;

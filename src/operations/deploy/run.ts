@@ -11,7 +11,7 @@ import {
   type Failure,
   failuresOf,
   isOccupied,
-  isPassing,
+  isTransient,
   isWaiting,
   parseProblems,
 } from "./failure.ts";
@@ -19,35 +19,42 @@ import { Progress } from "./progress.ts";
 import { lastWords, lockHolders } from "./pulumi-text.ts";
 import { followSteps } from "./steps.ts";
 
+/** The options of a deployment. */
 export interface DeployRequest {
   readonly projectDir: string;
   /** Members to deploy; all when empty. */
   readonly only: readonly string[];
-  /** How often a run that failed for passing reasons is done again. */
+  /** How often a run that failed for transient reasons is repeated. */
   readonly retries: number;
+  /** The most resource operations at a time. */
+  /** The most resource operations at a time. */
   readonly parallel: number;
+  /** Reads every resource back first. */
+  /** Reads every resource back first. */
   readonly refresh: boolean;
   /** Members that get a new process if theirs is ruined; its state is lost. @default none */
   readonly replace?: readonly string[];
-  /** Take the fleet from another operator's run that the ledger holds for alive. @default false */
+  /** Takes the fleet over from another operator's run that the ledger considers alive. @default false */
   readonly takeOver?: boolean;
-  /** Change code also where a state could not be kept before. @default false */
+  /** Changes code even if the state could not be saved first. @default false */
   readonly withoutBackup?: boolean;
-  /** More that the program and the providers are told. @default nothing */
-  readonly told?: RunRequest;
+  /** Further variables for the program and the providers. @default none */
+  readonly runRequest?: RunRequest;
 }
 
+/** How a deployment ended. */
 export type DeployStatus =
   | "succeeded"
   | "failed"
   | "held"
-  /** Somebody holds the stack on this backend. */
+  /** Another run holds the stack's lock on this backend. */
   | "locked"
-  /** Another operator, with a state of their own, deploys the same fleet. */
+  /** Another operator, with another state, is deploying the same fleet. */
   | "occupied"
   | "timeout"
   | "interrupted";
 
+/** The result of a deployment, after its last attempt. */
 export interface DeployOutcome {
   readonly status: DeployStatus;
   readonly deploymentId: string;
@@ -55,15 +62,15 @@ export interface DeployOutcome {
   readonly seconds: number;
   readonly progress: Progress;
   readonly failures: readonly Failure[];
-  /** What was still going on when the run was ended. */
+  /** Members with unfinished steps when the run was stopped. */
   readonly busy: ReturnType<Progress["busy"]>;
-  /** Who holds the stack, when it is locked. */
+  /** Who holds the stack's lock. */
   readonly holders: readonly string[];
-  /** The log, relative to the project. */
+  /** Path of the log, relative to the project. */
   readonly log: string;
 }
 
-/** Who watches a run; made anew for each attempt. */
+/** Receives the progress of one attempt; each attempt gets a new one. */
 export interface Watcher {
   engine(event: EngineEvent): void;
   step(event: StepEvent): void;
@@ -72,9 +79,9 @@ export interface Watcher {
 }
 
 /**
- * Runs `up` until it succeeds, fails for a reason that does not pass, or has no try or time left.
+ * Runs `up` until it succeeds, fails for a reason that is not transient, or runs out of retries or time.
  *
- * @param pause waits so many seconds between two tries
+ * @param pause waits for a number of seconds between two attempts
  */
 export async function deploy(
   engine: Engine,
@@ -84,23 +91,23 @@ export async function deploy(
   pause: (seconds: number) => Promise<void>,
 ): Promise<DeployOutcome> {
   for (let attempt = 1; ; attempt += 1) {
-    const outcome = await once(engine, request, clock, watch, attempt);
+    const outcome = await runOnce(engine, request, clock, watch, attempt);
     const again =
       (outcome.status === "failed" || outcome.status === "occupied") &&
       attempt <= request.retries &&
-      isPassing(outcome.failures, outcome.progress.told);
+      isTransient(outcome.failures, outcome.progress.stepFailures);
     const wait = Math.min(2 ** attempt, 30);
     if (!again || clock.ended !== undefined || clock.remaining() <= wait) return outcome;
     const codes = [...new Set(outcome.failures.flatMap(({ problems }) => problems.map(({ code }) => code)))];
     const watcher = watch(new Progress(), outcome.deploymentId);
-    watcher.note(`failed for a passing reason (${codes.join(", ")}); try ${attempt + 1} in ${wait} s`);
+    watcher.note(`failed for a transient reason (${codes.join(", ")}); attempt ${attempt + 1} in ${wait} s`);
     watcher.close();
     await Promise.race([pause(wait), clock.whenEnded]);
     if (clock.ended !== undefined) return outcome;
   }
 }
 
-async function once(
+async function runOnce(
   engine: Engine,
   request: DeployRequest,
   clock: RunClock,
@@ -167,7 +174,10 @@ async function once(
   };
 }
 
-/** What failed; where pulumi did not end by itself, that first; where the engine said nothing (a wrong passphrase, a broken project file), pulumi's own last words. */
+/**
+ * The failures of a run. A pulumi that was killed comes first. If the engine reported nothing (a wrong passphrase, a broken project file),
+ * the errors in pulumi's output, or its last lines.
+ */
 export function failuresIn(progress: Progress, result: EngineResult | undefined): Failure[] {
   const failures = failuresOf(progress.diagnostics);
   if (result === undefined || result.ok || result.locked) return failures;
@@ -176,15 +186,15 @@ export function failuresIn(progress: Progress, result: EngineResult | undefined)
   return [{ problems: parseProblems(lastWords(result.text)) }];
 }
 
-/** What the program and the providers are told about a run. */
+/** The environment variables that give a run's request to the program and the providers. */
 export function runEnvironment(
-  { only, replace = [], told = {} }: Pick<DeployRequest, "only" | "replace" | "told">,
+  { only, replace = [], runRequest = {} }: Pick<DeployRequest, "only" | "replace" | "runRequest">,
   clock: Pick<RunClock, "remaining">,
   more: RunRequest = {},
 ): Record<string, string> {
   const left = clock.remaining();
   return runVariables({
-    ...told,
+    ...runRequest,
     ...more,
     ...(only.length > 0 ? { only: [...only] } : {}),
     ...(replace.length > 0 ? { replace: [...replace] } : {}),
@@ -199,7 +209,7 @@ function statusOf(
 ): DeployStatus {
   if (result?.ok) return "succeeded";
   if (clock.ended !== undefined) return clock.ended;
-  // The providers' own budgets end with the run's: theirs may be a moment earlier than the clock here.
+  // The providers' budgets end with the run's, and may do so a moment before this clock.
   if (clock.remaining() < 1) return "timeout";
   if (result?.ok === false && result.locked) return "locked";
   if (isWaiting(failures)) return "held";

@@ -1,40 +1,42 @@
-/** What became of each member in a run that did not succeed. Pure. */
+/** The status of each member after a run that did not succeed. Pure. */
 import type { Manifest } from "../../fleet/members/manifest.ts";
 import { type Failure, isEngineKilled, isWaiting } from "./failure.ts";
-import type { Heard } from "./heard.ts";
+import type { ProcessAnswer } from "./process-answers.ts";
 import type { RowState } from "./progress.ts";
 import type { DeployOutcome } from "./run.ts";
 
+/** Names of members by their status. */
 export interface Standing {
   readonly failed: readonly string[];
-  /** Its rollout waits for a person. */
+  /** Its rollout is on hold. */
   readonly held: readonly string[];
   /** Changed by this run: spawned, loaded, configured, wired, … */
   readonly done: readonly string[];
   /** In the middle of a step when the run ended. */
   readonly unfinished: readonly string[];
-  /** Not changed, perhaps looked at: they ran before. */
+  /** Not changed by this run, and running before it. */
   readonly asBefore: readonly string[];
-  /** Not reached, and not running before. */
+  /** Not reached by this run, and not running before it. */
   readonly notYet: readonly string[];
 }
 
-/** A member, and what it answered or why it was not heard. */
-export interface Said {
+/** A member, and what it answered or why it did not. */
+export interface NamedReason {
   readonly name: string;
   readonly why: string;
 }
 
-/** The same, after the processes were asked. */
+/** The same, checked against the answers of the processes. */
 export interface CheckedStanding extends Standing {
-  /** It takes no requests (DRAINING), whatever this run did to it. */
+  /** Refuses requests (DRAINING), whatever this run did to it. */
   readonly refusing: readonly string[];
-  /** Not changed by this run, and not as it was: RETIRED, other code, … */
-  readonly otherwise: readonly Said[];
-  /** Not changed by this run, and not heard afterwards; `why` is a stable code. */
-  readonly unknown: readonly Said[];
+  /** Not changed by this run, but different from before: RETIRED, other code, … */
+  readonly otherwise: readonly NamedReason[];
+  /** Not changed by this run, and without an answer afterwards; `why` is a stable code. */
+  readonly unknown: readonly NamedReason[];
 }
 
+/** The status of each member, by the run's progress and the manifest. Pure. */
 export function standing({ progress, failures }: DeployOutcome, manifest: Manifest | undefined): Standing {
   const rows = progress.rows().filter(({ kind }) => kind === "process");
   const rowsThat = (state: RowState) => rows.filter((row) => row.state === state).map(({ name }) => name);
@@ -65,7 +67,7 @@ export function standing({ progress, failures }: DeployOutcome, manifest: Manife
   };
 }
 
-/** Whether the run may have changed anything. A step that began may have, however it ended; a run that others kept out has not. */
+/** Whether the run may have changed anything. Every step that started may have; a run that was locked out has not. */
 export function mayHaveChanged(outcome: DeployOutcome): boolean {
   const { done, failed, unfinished } = standing(outcome, undefined);
   if (done.length > 0) return true;
@@ -74,31 +76,32 @@ export function mayHaveChanged(outcome: DeployOutcome): boolean {
 }
 
 /**
- * A standing by the processes' own word: a member runs as before only if every process that has its traffic says so.
+ * Checks a standing against the processes' answers: a member runs as before only if every process that has its traffic confirms it.
  *
- * @param said what each process said, or the code of why none could be asked
+ * @param said the answers, or the code of the reason why no process could be asked
  */
-export function checked(
+export function checkStanding(
   known: Standing,
-  said: { readonly heard: readonly Heard[] } | { readonly unasked: string },
+  said: { readonly answers: readonly ProcessAnswer[] } | { readonly unreachable: string },
 ): CheckedStanding {
-  const heard = "heard" in said ? said.heard : [];
-  const about = (name: string) => heard.filter((one) => one.name === name);
-  const refusing = new Set(heard.filter(({ state }) => state === "refuses").map(({ name }) => name));
+  const answers = "answers" in said ? said.answers : [];
+  const about = (name: string) => answers.filter((one) => one.name === name);
+  const refusing = new Set(answers.filter(({ state }) => state === "refuses").map(({ name }) => name));
   const others = known.asBefore.filter((name) => !refusing.has(name));
-  const saidOf = (state: Heard["state"], name: string): Said[] => {
+  const saidOf = (state: ProcessAnswer["state"], name: string): NamedReason[] => {
     const why = about(name).flatMap((one) => (one.state === state && one.why ? [one.why] : []));
     return why.length === 0 ? [] : [{ name, why: [...new Set(why)].join("; ") }];
   };
   const otherwise = others.flatMap((name) => saidOf("differs", name));
   const unsure = others.filter((name) => otherwise.every((one) => one.name !== name));
   const unknown = unsure.flatMap((name) => {
-    if ("unasked" in said) return [{ name, why: said.unasked }];
+    if ("unreachable" in said) return [{ name, why: said.unreachable }];
     return about(name).length === 0 ? [{ name, why: "NOT_FOUND" }] : saidOf("unknown", name);
   });
   const asBefore = unsure.filter((name) => unknown.every((one) => one.name !== name));
   return { ...known, asBefore, refusing: [...refusing], otherwise, unknown };
 }
 
+/** Names of the members that failed. */
 export const membersOf = (failures: readonly Failure[]): string[] =>
   failures.flatMap(({ member }) => (member === undefined ? [] : [member]));

@@ -16,8 +16,7 @@ const StepSchema = z.looseObject({
 const isStep = (value: unknown): value is StepEvent => StepSchema.safeParse(value).success;
 
 /**
- * Follows the file to which the providers append their steps as JSON lines (FLEET_EVENTS), until it is stopped; what was
- * written by then is still read.
+ * Follows the file to which the providers append their steps as JSON lines (FLEET_EVENTS). `stop` still reads what was written by then.
  */
 export function followSteps(path: string, onStep: (event: StepEvent) => void): { stop(): Promise<void> } {
   let offset = 0;
@@ -29,7 +28,7 @@ export function followSteps(path: string, onStep: (event: StepEvent) => void): {
       const { size } = await file.stat();
       if (size <= offset) return;
       const { buffer, bytesRead } = await file.read(Buffer.alloc(size - offset), 0, size - offset, offset);
-      // A line that is still being written is read with the next look.
+      // An incomplete last line is read the next time.
       const whole = buffer.subarray(0, bytesRead).lastIndexOf("\n") + 1;
       offset += whole;
       for (const line of buffer.toString("utf8", 0, whole).split("\n")) {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { memberOfConfig, memberOfWiring } from "../../fleet/members/resource-names.ts";
 
-/** What a resource is to people. */
+/** The kind of a resource, for display. */
 export type Kind = "network" | "process" | "config" | "wiring" | "traffic" | "release" | "other";
 
 const KINDS: Readonly<Record<string, Kind>> = {
@@ -34,9 +34,9 @@ const InputsSchema = z.looseObject({
 });
 
 /**
- * The member that a resource is about, as its row is named. A config that goes to several members has a row of its own.
+ * The member that a resource belongs to, which is the name of its row. A config for several members has its own row.
  *
- * @param inputs of the resource, as the engine tells them. @default unknown: the member is read from the name alone
+ * @param inputs the resource's inputs in the engine's event. @default none: the member is derived from the name alone
  */
 export function memberOf({ name, kind }: ResourceName, inputs?: unknown): string {
   const { target, targets, configType } = InputsSchema.safeParse(inputs).data ?? {};

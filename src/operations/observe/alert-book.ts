@@ -5,7 +5,7 @@ import type { OperationContext } from "../context.ts";
 import { readStackConfig } from "../workspace/stack-config.ts";
 import { storePath } from "./files.ts";
 
-/** Works on the alerts that the monitor keeps of a stack. */
+/** Opens the monitor's store of a stack for `work`. */
 async function withStore<T>(
   context: OperationContext,
   work: (store: ReturnType<typeof openStore>) => T,
@@ -20,11 +20,11 @@ async function withStore<T>(
   }
 }
 
-/** The alerts of a stack. */
+/** Reads the alerts of a stack. */
 export const readAlerts = (context: OperationContext): Promise<Book> =>
   withStore(context, (store) => store.book());
 
-/** Changes the alerts of a stack, as a whole or not at all. */
+/** Changes the alerts of a stack in one transaction. */
 export const updateAlerts = (context: OperationContext, how: (book: Book) => Book): Promise<Book> =>
   withStore(context, (store) =>
     store.atomically(() => {

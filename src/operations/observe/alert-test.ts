@@ -1,6 +1,6 @@
 import type { Alert, Change } from "../../monitor/book.ts";
 
-/** Raises and resolves a made-up alert at one receiver. */
+/** Sends a test alert to one receiver, raised and then resolved. */
 export async function testOne(
   send: (changes: readonly Change[]) => Promise<{ ok: boolean; reason?: string }>,
 ): Promise<{ ok: boolean; reason?: string }> {

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Time as the monitor sees it; tests give one that runs faster. */
+/** The monitor's clock; tests provide a faster one. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Milliseconds that only ever go forward, for measuring. */
+  /** Monotonic milliseconds, for durations. */
   ticks(): number;
-  /** Returns after so many milliseconds, or at once when the signal is given. */
+  /** Waits for a number of milliseconds, or until the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 

@@ -5,15 +5,15 @@ import type { Member } from "../../fleet/members/member.ts";
 import { readRelease } from "../../fleet/releases/document.ts";
 import type { Clock } from "./clock.ts";
 
-/** Milliseconds after which a messenger unit is asked again. It keeps to itself whether it drives a cron, and may have forgotten. */
+/** Milliseconds until a messenger unit is asked again. It does not say whether it drives a cron, and may have lost it. */
 export const AGAIN_MS = 3_600_000;
 
-/** Seconds that it may take. */
+/** Seconds for one request. */
 const PATIENCE = 20;
 
 /**
- * Has the crons of the current release's members driven, at the first round and then hourly: a messenger unit that lost its memory tells
- * nobody. Asked twice it is done once.
+ * Asks the messenger unit to drive the crons of the current release's members, in the first round and then hourly: a unit that lost them
+ * does not report it. The request is idempotent.
  */
 export class CronWatch {
   readonly #fleet: FleetSession;
@@ -32,7 +32,7 @@ export class CronWatch {
     this.#withCron = withCron;
   }
 
-  /** One after another: two calls at once for one process may be done twice by a unit. */
+  /** Sends one request after the other: a unit may carry out two concurrent requests for one process twice. */
   async update(members: readonly Member[], note: (text: string) => void): Promise<void> {
     const due = members.filter(({ processId }) => this.#isDue(processId));
     if (due.length === 0) return;
@@ -46,9 +46,9 @@ export class CronWatch {
         if (!isDriven) note(`${name}: the network's messenger unit drives no crons`);
       } catch (error) {
         if (!(error instanceof FleetError)) throw error;
-        // Next round again.
+        // Try again in the next round.
         this.#asked.delete(processId);
-        note(`${name}: its cron could not be asked for again: ${error.problems[0].what} [${error.code}]`);
+        note(`${name}: its cron could not be requested again: ${error.problems[0].what} [${error.code}]`);
       }
     }
   }

@@ -5,12 +5,13 @@ import type { Scope } from "../../fleet/session/scope.ts";
 import { readSettings, type Settings } from "../../monitor/settings.ts";
 import type { Env } from "../../toolchain/paths.ts";
 
-/** Where a stack's figures and alerts are kept. */
+/** Path of the database with a stack's figures and alerts. */
 export const storePath = ({ home, project, stack }: Pick<Scope, "home" | "project" | "stack">): string =>
   join(home, "monitor", `${project}.${stack}.sqlite`);
 
 /**
- * The settings: the file named, else `monitoring.<stack>.yaml`, else `monitoring.yaml`, else all defaults.
+ * The monitor's settings: from the named file, otherwise from `monitoring.<stack>.yaml`, otherwise from `monitoring.yaml`, otherwise the
+ * defaults.
  *
  * @throws FleetError SETTINGS_MISSING, SETTINGS_INVALID
  */
@@ -27,9 +28,9 @@ export function settingsOf(
   if (named === undefined) return { settings: readSettings(undefined, "monitoring.yaml", env) };
   throw new FleetError({
     code: "SETTINGS_MISSING",
-    what: `There is no file ${named}.`,
+    what: `The file ${named} does not exist.`,
     got: paths[0] ?? named,
     expected: "a YAML file with the monitor's settings",
-    remedy: "Mend the path. Without --config, monitoring.yaml is read, or the defaults hold.",
+    remedy: "Fix the path. Without --config, monitoring.yaml or the defaults are used.",
   });
 }

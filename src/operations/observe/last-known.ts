@@ -13,7 +13,7 @@ const LastSchema = z.object({
   release: z.string().default(""),
 });
 
-/** What a process said of itself when it was last heard. */
+/** The last answer of a process. */
 export type LastKnown = z.output<typeof LastSchema>;
 
 type Where = Pick<Scope, "home" | "project" | "stack">;
@@ -21,7 +21,7 @@ type Where = Pick<Scope, "home" | "project" | "stack">;
 const pathOf = ({ home, project, stack }: Where): string =>
   join(home, "monitor", `${project}.${stack}.last.json`);
 
-/** What every process of a stack said last, by process id. Nothing where nobody looked, or the file is not readable. */
+/** The last answer of every process of a stack, by process id. Empty if none was saved or the file is unreadable. */
 export function lastKnown(scope: Where): ReadonlyMap<string, LastKnown> {
   try {
     const kept = z
@@ -33,18 +33,18 @@ export function lastKnown(scope: Where): ReadonlyMap<string, LastKnown> {
   }
 }
 
-/** Keeps what was heard, next to what is known of the others. A look must not fail for it: a folder that cannot be written is left. */
-export function rememberHeard(scope: Where, heard: ReadonlyMap<string, LastKnown>): void {
-  if (heard.size === 0 || !existsSync(scope.home)) return;
+/** Saves answers next to those of other processes. Failures are ignored: a status command must not fail for them. */
+export function saveLastKnown(scope: Where, answers: ReadonlyMap<string, LastKnown>): void {
+  if (answers.size === 0 || !existsSync(scope.home)) return;
   const path = pathOf(scope);
   try {
     mkdirSync(dirname(path), { recursive: true });
-    const all = Object.fromEntries([...lastKnown(scope), ...heard]);
+    const all = Object.fromEntries([...lastKnown(scope), ...answers]);
     const temporary = `${path}.${process.pid}`;
     writeFileSync(temporary, `${JSON.stringify(all)}\n`);
     renameSync(temporary, path);
   } catch {
-    // Nothing is lost but an age.
+    // Only the time of the last answer is lost.
   }
 }
 
@@ -57,5 +57,5 @@ function ageOf(milliseconds: number): string {
 }
 
 /** `it was HEALTHY 5 min ago`. */
-export const lastWords = ({ health, at }: Pick<LastKnown, "health" | "at">, now: number): string =>
+export const describeLastKnown = ({ health, at }: Pick<LastKnown, "health" | "at">, now: number): string =>
   `it was ${health} ${ageOf(now - at)} ago`;

@@ -12,13 +12,13 @@ import { isLedgers, type LedgerAlert } from "./ledger.ts";
 const AnswerSchema = z.looseObject({ success: z.literal(true) });
 
 /**
- * Alerts of the monitor in the fleet's ledger (`alerts.ledger`): raised there by one signed message each, acknowledged and resolved
- * when they are here, so that nothing escalates there that somebody knows of.
+ * Copies the monitor's alerts to the fleet's ledger (`alerts.ledger`): each is raised there by one signed message, and acknowledged and
+ * resolved when it is here, so that an alert that was handled does not escalate there.
  */
 export class LedgerCopy {
   readonly #session: Session;
   readonly #store: MonitorStore;
-  /** Raised here, and not taken there yet. */
+  /** Raised here, and not accepted by the ledger yet. */
   readonly #due = new Map<string, Alert>();
 
   constructor(session: Session, store: MonitorStore) {
@@ -26,10 +26,10 @@ export class LedgerCopy {
   }
 
   /**
-   * Brings the ledger to what is known here.
+   * Updates the ledger's alerts to match the monitor's.
    *
-   * @param members those whose refusals the monitor judges itself
-   * @param there its alerts as they were read in this round; undefined where they could not be
+   * @param members members whose refusals the monitor judges itself
+   * @param there the ledger's alerts as read in this round; undefined if they could not be read
    */
   async update(
     ledger: Member,
@@ -50,7 +50,7 @@ export class LedgerCopy {
         return true;
       } catch (error) {
         if (!(error instanceof FleetError)) throw error;
-        note(`${ledger.name} was not told of ${alert.type} ${alert.source} [${error.code}]`);
+        note(`${ledger.name} did not record ${alert.type} ${alert.source} [${error.code}]`);
         return false;
       }
     };
@@ -61,7 +61,7 @@ export class LedgerCopy {
     const open = new Map(
       there?.filter(({ state }) => state !== "RESOLVED").map((alert) => [keyOf(alert), alert.state]),
     );
-    // The newest of a type and source comes last.
+    // The newest alert of a type and source comes last and wins.
     const here = new Map(this.#store.book().alerts.map((alert) => [keyOf(alert), alert]));
     for (const [key, alert] of here) {
       const operation = isLedgers(alert, members) ? undefined : wanted(alert.state, open.get(key));
@@ -71,7 +71,7 @@ export class LedgerCopy {
   }
 }
 
-/** What the ledger is to be told of an alert that is open there in a state. Pure. */
+/** The operation that brings an alert of the ledger to the monitor's state. Pure. */
 function wanted(here: Alert["state"], there: string | undefined): "acknowledge" | "resolve" | undefined {
   if (there === undefined) return undefined;
   if (here === "RESOLVED") return "resolve";

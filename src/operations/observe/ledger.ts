@@ -10,10 +10,10 @@ import { type AlertType, type Judgement, LEVELS, TYPE_NAMES } from "../../monito
 import { runsOf } from "../rollback/ledger.ts";
 import { inTurn, type Look, read } from "./observe.ts";
 
-/** Reads of the compute unit that a look at the ledger takes, unless it has much news. */
+/** Reads of the compute unit per round for the ledger; more if it has many new entries. */
 export const LEDGER_READS = 2;
 
-/** What only the ledger can know; everything else is judged from what the monitor itself sees. */
+/** Alert types that only the ledger can raise; the monitor judges all others from its own readings. */
 const TAKEN_OVER: readonly AlertType[] = [
   "CONFIG_DISTRIBUTION_FAILED",
   "ROLLBACK_EXECUTED",
@@ -21,7 +21,7 @@ const TAKEN_OVER: readonly AlertType[] = [
   "SECURITY_ALERT",
 ];
 
-/** Whether an alert is the ledger's to raise and to end. Refusals of a member are judged from its own counters. Pure. */
+/** Whether the ledger raises and resolves this alert. Refusals of a member are judged from the member's counters instead. Pure. */
 export const isLedgers = (
   { type, source }: { readonly type: AlertType; readonly source: string },
   members: readonly Member[],
@@ -40,14 +40,14 @@ const AlertsSchema = z.looseObject({
   ),
 });
 
-/** What the ledger said: for a round, and its own list of alerts as far as that could be read. */
+/** The ledger in one round, with its own alerts if they could be read. */
 interface LedgerLook extends LedgerView {
   readonly alerts: readonly LedgerAlert[] | undefined;
 }
 
 export type LedgerAlert = z.infer<typeof AlertsSchema>["alerts"][number];
 
-/** The ledger as it is now: its new entries are added to the store. What cannot be read is a note and not the end. */
+/** Reads the ledger and adds its new entries to the store. A part that cannot be read becomes a note. */
 export async function lookAtLedger(
   look: Look,
   ledger: Member,
@@ -85,14 +85,14 @@ async function readAlerts(look: Look, ledger: Member): Promise<LedgerAlert[]> {
   return (await read(look, request, AlertsSchema)).alerts;
 }
 
-/** What of the ledger's own alerts is one here too. Pure. */
+/** The monitor's judgements from the ledger's own alerts. Pure. */
 function takenOver(
   alerts: readonly LedgerAlert[],
   members: readonly Member[],
   store: MonitorStore,
 ): Judgement[] {
   const latest = new Map<string, Judgement>();
-  // What the ledger has forgotten is over.
+  // An alert that the ledger no longer lists is resolved.
   for (const alert of store.book().alerts) {
     const { type, source } = alert;
     if (isOpen(alert) && isLedgers(alert, members))
@@ -101,7 +101,7 @@ function takenOver(
   for (const { type: text, source, message, level, state } of alerts) {
     const type = TYPE_NAMES.find((name) => name === text);
     if (!type || !isLedgers({ type, source }, members)) continue;
-    // What somebody acknowledged there needs nobody here.
+    // An alert that was acknowledged there does not hold here.
     latest.set(keyOf({ type, source }), { type, source, message, level, holds: state === "OPEN" });
   }
   return [...latest.values()];

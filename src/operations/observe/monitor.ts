@@ -24,40 +24,41 @@ import { type Pace, paceOf } from "./pace.ts";
 
 const HOUR = 3_600_000;
 const LANES = 4;
-/** What legacy compute units allow one address by default. */
+/** Reads per minute that legacy compute units allow one address by default. */
 const SHARED_READS_PER_MINUTE = 6;
 
 interface MonitorOptions {
   readonly fleet: FleetSession;
-  /** The scheduler's order; none where it cannot be asked. */
+  /** The scheduled messages; undefined if the scheduler cannot be asked. */
   readonly history: History | undefined;
   readonly store: MonitorStore;
   readonly settings: Settings;
   readonly clock: Clock;
   readonly env: Env;
-  /** Times of the project's commits, for DORA's lead time. */
+  /** Times of the project's commits, milliseconds since 1970, for DORA's lead time. */
   readonly commits: () => Promise<readonly number[]>;
-  /** Processes that are looked at at once. @default 4 */
+  /** Number of processes read at a time. @default 4 */
   readonly lanes?: number;
-  /** Tells receivers. @default true */
+  /** Sends alerts to the receivers. @default true */
   readonly notify?: boolean;
 }
 
-/** What one round found, and what it told. */
+/** The result of one round: its report, and the alerts that changed. */
 export interface RoundResult {
   readonly report: Report;
   readonly changes: readonly Change[];
 }
 
-/** Looks at a fleet round by round. */
+/** Watches a fleet in rounds. */
 export interface Monitor {
   readonly metrics: Metrics;
-  /** Milliseconds from one round to the next: the interval, or longer where the units allow no more reads. */
+  /** Milliseconds from one round to the next: the interval, or longer if the units' rate limit requires it. */
   readonly intervalMs: number;
   round(): Promise<RoundResult>;
 }
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one round from its reads to its report, in the order in which it happens.
+/** Creates the monitor of a fleet. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one round from its reads to its report, in order.
 export function monitorOf(options: MonitorOptions): Monitor {
   const { fleet, settings, clock, store } = options;
   const origin: Origin = {
@@ -109,8 +110,8 @@ export function monitorOf(options: MonitorOptions): Monitor {
       if (work) note(`maintenance${work.reason ? ` (${work.reason})` : ""}: no alerts about processes`);
       const round = { at, readings, deploying: isDeploying(ledger), maintenance: work !== undefined };
       const outcome = takeRound(store, round, settings, ledger, commits);
-      const deliveries = options.notify === false ? [] : await tell(options, origin, outcome.changes);
-      for (const { receiver, reason } of deliveries) if (reason) note(`${receiver} was not told: ${reason}`);
+      const deliveries = options.notify === false ? [] : await notifyReceivers(options, origin, outcome.changes);
+      for (const { receiver, reason } of deliveries) if (reason) note(`${receiver} was not notified: ${reason}`);
       if (inLedger && keeper)
         await inLedger.update(keeper, known.members, ledger?.alerts, outcome.changes, note);
       const { changes, ...shown } = outcome;
@@ -129,7 +130,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
   };
 }
 
-/** As the manifest and the router have them now: a deployment may have changed them since the monitor started. */
+/** The members in the present manifest and traffic table: a deployment may have changed them since the monitor started. */
 async function membersNow(
   fleet: FleetSession,
   pace: Pace,
@@ -142,12 +143,12 @@ async function membersNow(
   return { members, sharing, ...(ledger === undefined ? {} : { ledger }) };
 }
 
-/** What every member should be running. */
+/** The code and settings that every member should run. */
 async function expectations(fleet: FleetSession): Promise<(member: Member) => Expected> {
   const manifest = await readManifest(fleet.session.scope);
   return ({ name, processId, sourceHash, of }) => {
     const entry = manifest?.processes[of ?? name];
-    // Of another process than the one that serves, the settings say nothing of this one.
+    // The manifest's settings are those of the process that serves, and apply to no other.
     return { sourceHash, configVersions: (entry?.processId === processId && entry.configVersions) || {} };
   };
 }
@@ -171,12 +172,12 @@ async function readAll(
   return members.flatMap(({ name }) => readings.get(name) ?? []);
 }
 
-/** Whether the newest run of the ledger is still going on. */
+/** Whether the newest run in the ledger is still running. */
 function isDeploying(ledger: LedgerView | undefined): boolean {
   return ledger?.runs.at(-1)?.status === "RUNNING";
 }
 
-function tell(
+function notifyReceivers(
   { settings, env }: MonitorOptions,
   origin: Origin,
   changes: readonly Change[],

@@ -20,22 +20,23 @@ import type { Clock } from "./clock.ts";
 import type { Pace } from "./pace.ts";
 import { unansweredBy } from "./unanswered.ts";
 
-/** Reads of the compute unit that one look at a process takes. */
+/** Reads of the compute unit per process and round. */
 export const READS = 2;
 
 const SystemSchema = z.looseObject({
   maintenance: z.looseObject({ enabled: z.boolean(), reason: z.string().default("") }),
 });
 
-/** What a member should be running, as the last deployment left it. */
+/** What a member should run after the last deployment. */
 export interface Expected {
   readonly sourceHash: string;
   readonly configVersions: Readonly<Record<string, number>>;
 }
 
+/** What a read of a process needs. */
 export interface Look {
   readonly fleet: FleetSession;
-  /** The scheduler's order; none where it cannot be asked. */
+  /** The scheduled messages; undefined if the scheduler cannot be asked. */
   readonly history: History | undefined;
   readonly limits: Limits;
   readonly pace: Pace;
@@ -43,8 +44,7 @@ export interface Look {
 }
 
 /**
- * Looks at one process by dry-runs, which sign nothing and change nothing. Whatever goes wrong is the reading: only a bug is
- * thrown.
+ * Reads one process by dry-runs, which sign nothing and change nothing. Failures become part of the reading; only bugs are thrown.
  */
 export async function observe(
   look: Look,
@@ -56,7 +56,7 @@ export async function observe(
   const [slots, said] = await Promise.all([slotsOf(look, member, before), ask(look, member)]);
   const reading: Reading = { ...base, ...slots, ...said };
   const { info, ...rest } = { ...reading, info: said.info };
-  // Nothing in a process without the library says which version and code it runs: they are those of the last run.
+  // A process without the library does not report its version and code: use those of the last run.
   if (isBare(member)) return { ...rest, version: member.version, sourceHash: member.sourceHash };
   if (!info) return rest;
   const drift = driftOf(expected, info);
@@ -87,7 +87,7 @@ export async function observe(
   };
 }
 
-/** What a process says of itself, or as far as its health check says it. */
+/** What a process reports about itself, by Info or, in part, by its health check. */
 type Info = Pick<Told<"status">, "status" | "capabilities" | "version" | "sourceHash" | "release" | "epoch"> &
   Partial<Pick<Told, "configVersions" | "stats">>;
 
@@ -106,14 +106,14 @@ async function ask(
     const verdict = await dryAsk(look.fleet, request, VerdictSchema);
     const responseMs = look.clock.ticks() - start;
     const { version, sourceHash, release = "", epoch } = verdict;
-    // A program of its own may answer health checks itself, and need not know Info.
+    // A program with its own health check need not know Info.
     const info = own ?? { status: "", capabilities: [], version, sourceHash, release, epoch };
     if (verdict.nonce !== nonce) return { outcome: "wrong", detail: "it answered another check", info };
     const detail = verdict.checks
       .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
       .map(({ name, detail: why }) => (why ? `${name}: ${why}` : name))
       .join("; ");
-    // A retired process answers well, and serves nobody.
+    // A retired process still answers, but serves nobody.
     const said = info.status === "RETIRED" ? "UNHEALTHY" : verdict.healthStatus;
     const health = said === "OFFLINE" ? "UNHEALTHY" : said;
     return { outcome: "answered", health, responseMs, info, ...(detail === "" ? {} : { detail }) };
@@ -126,7 +126,7 @@ async function ask(
   }
 }
 
-/** A member without the library: what aos answers a dry run of its owner's Eval. Where that cannot tell, the round says nothing of it. */
+/** Reads a member without the library: aos' answer to a dry run of its owner's Eval. If that is inconclusive, the outcome is `unread`. */
 async function glance(
   look: Look,
   member: Member,
@@ -140,10 +140,10 @@ async function glance(
   return { outcome: "answered", health, responseMs, ...(detail === "" ? {} : { detail }) };
 }
 
-/** Seconds. A late answer says more than none: it is waited for beyond the time that it should have taken. */
+/** Seconds to wait for an answer: longer than the limit, since a late answer says more than none. */
 const patienceOf = ({ limits }: Look): number => (3 * limits.timeoutMs) / 1000;
 
-/** What a process says of itself; undefined when it does not know Info, or means something else by it. */
+/** What a process reports about itself; undefined if it does not know Info, or uses that action for something else. */
 async function infoOf(look: Look, member: Member): Promise<Info | undefined> {
   try {
     await look.pace.turn();
@@ -161,7 +161,7 @@ export async function inTurn<T>(look: Look, work: (seconds: number) => Promise<T
   return work(patienceOf(look));
 }
 
-/** A dry run in its turn. @throws FleetError as `dryAsk` */
+/** A dry run within the rate limit. @throws FleetError as `dryAsk` */
 export const read = <T>(look: Look, request: Omit<DryRead, "seconds">, schema: z.ZodType<T>): Promise<T> =>
   inTurn(look, (seconds) => dryAsk(look.fleet, { ...request, seconds }, schema));
 
@@ -184,10 +184,10 @@ function driftOf(expected: Expected, info: Info): string[] {
   ];
 }
 
-/** Messages whose results are read in one round, the newest ones. */
+/** The most messages whose results are read in one round; the newest are. */
 const RESULTS = 10;
 
-/** The newest slot, the newest that is known to be evaluated, and what failed since the last round. */
+/** The newest slot, the newest slot known to be evaluated, and what failed since the last round. */
 async function slotsOf(
   { fleet, history, limits }: Look,
   { processId }: Member,
@@ -206,7 +206,7 @@ async function slotsOf(
       evaluationOf(fleet, { processId, messageId: resultIdOf(scheduled) }, limits.timeoutMs / 1000);
     const last = await resultOf(newest);
     if (last === "none") return { slot, evaluatedSlot: known ?? slot - 1 };
-    // What was there before the first round is no news.
+    // Failures before the first round are not reported.
     if (known === undefined) return { slot, evaluatedSlot: slot };
     const earlier = await Promise.all(fresh.slice(0, -1).map(resultOf));
     const errors = [...earlier, last].flatMap((result) => (result === "none" ? [] : (result.error ?? [])));
@@ -220,7 +220,7 @@ async function slotsOf(
 
 const oneLine = (text: string): string => brief(text.replace(/\s+/g, " "), 200);
 
-/** What came of a message; "none" when there is nothing within the time. */
+/** The result of a message; "none" if there is none within the time. */
 async function evaluationOf(
   { session }: FleetSession,
   ref: { processId: string; messageId: string },
@@ -236,7 +236,7 @@ async function evaluationOf(
   }
 }
 
-/** Whether the fleet is being worked on, by the member that keeps it (MAINTENANCE_MODE). */
+/** Whether the fleet is in maintenance, from the member that records it (MAINTENANCE_MODE). */
 async function maintenanceOf(look: Look, member: Member): Promise<Reading["maintenance"]> {
   try {
     const { maintenance } = await read(look, { member, action: "SYSTEM_STATUS" }, SystemSchema);
@@ -247,7 +247,7 @@ async function maintenanceOf(look: Look, member: Member): Promise<Reading["maint
   }
 }
 
-/** Who was refused and why, where the process lets us read it. */
+/** Who was refused and why, if the process lets this wallet read its audit. */
 async function refusalsOf(
   look: Look,
   member: Member,

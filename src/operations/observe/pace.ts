@@ -1,14 +1,14 @@
 import type { Clock } from "./clock.ts";
 
-/** Asks no more often than the units allow. */
+/** Limits the rate of reads. */
 export interface Pace {
   /** Returns when the next read may be sent. */
   turn(): Promise<void>;
-  /** Milliseconds that so many reads take at least, once the allowance of a minute is spent. */
+  /** Milliseconds that a number of reads takes at least, in the long run. */
   least(reads: number): number;
 }
 
-/** At most so many reads in any minute; without a number there is no bound. */
+/** At most `perMinute` reads in any minute; undefined means no limit. */
 export function paceOf(perMinute: number | undefined, clock: Clock): Pace {
   if (perMinute === undefined) return { turn: async () => {}, least: () => 0 };
   const recent: number[] = [];

@@ -5,15 +5,16 @@ import { FleetError } from "../../core/errors.ts";
 import type { Metrics } from "../../monitor/metrics.ts";
 import type { Report } from "../../monitor/report.ts";
 
-/** What the endpoint shows. */
+/** What the endpoints serve. */
 interface Shown {
   readonly metrics: Metrics;
   /** The latest round; undefined before the first. */
   latest(): Report | undefined;
-  /** Whether rounds still come when they should. */
+  /** Whether rounds are still on time. */
   fresh(): boolean;
 }
 
+/** A running endpoint. */
 export interface MetricsServer {
   readonly url: string;
   close(): Promise<void>;
@@ -22,12 +23,12 @@ export interface MetricsServer {
 /**
  * Serves `/metrics` for Prometheus, `/report` as JSON and `/healthz`, on loopback only.
  *
- * @param port 0 for any that is free
+ * @param port TCP port; 0 for any free port
  * @throws FleetError PORT_TAKEN
  */
 export async function serveMetrics(shown: Shown, port: number): Promise<MetricsServer> {
   const app = new Hono();
-  // A page in a browser must not read it by binding its own name to this address.
+  // DNS rebinding: a page in a browser must not read it under its own host name.
   app.use(async (context, next) => {
     const { hostname } = new URL(context.req.url);
     if (hostname !== "127.0.0.1" && hostname !== "localhost") return context.text("loopback only\n", 403);
@@ -59,10 +60,10 @@ export async function serveMetrics(shown: Shown, port: number): Promise<MetricsS
         new FleetError(
           {
             code: "PORT_TAKEN",
-            what: `The port ${port} cannot be listened on.`,
+            what: `Cannot listen on port ${port}.`,
             got: error.message,
             expected: "a free port on 127.0.0.1",
-            remedy: "Give another: --metrics-port <port>; or end what uses it.",
+            remedy: "Choose another port: --metrics-port <port>; or stop the program that uses it.",
           },
           { cause: error },
         ),

@@ -1,19 +1,19 @@
-/** One process as it is now, by its own word. */
+/** The present status of one process, as it reports it. */
 export interface StatusRow {
-  /** The member; of a further revision with a part of its traffic `<member> (<start of the id>)`. */
+  /** The member; for a further revision that has part of its traffic, `<member> (<start of the id>)`. */
   readonly name: string;
-  /** Of such a revision: the member. */
+  /** For such a revision, the member. */
   readonly of?: string;
   readonly processId: string;
   /**
-   * HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or RETIRED; with `--quick` the status of Info: ACTIVE, … UNKNOWN where a unit was slow,
-   * down or failed, so that the process was not heard: version, code, epoch and release are those last heard then. A member without
-   * the library is HEALTHY or UNHEALTHY with `--quick` too, or UNKNOWN where a dry run cannot tell.
+   * HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or RETIRED; with `--quick` the status of Info: ACTIVE, … UNKNOWN if a unit was slow or down or
+   * failed, so that the process could not answer: version, code, epoch and release are then those of its last answer. A member without
+   * the library is HEALTHY or UNHEALTHY with `--quick` too, or UNKNOWN if a dry run is inconclusive.
    */
   readonly health: string;
   /** Why there is no verdict: `NO_REPLY`, `UNIT_SLOW`, … */
   readonly code?: string;
-  /** Of a process that is UNKNOWN: what it was when it was last heard, and when (ISO 8601). */
+  /** For an UNKNOWN process, its last health and when it was reported (ISO 8601). */
   readonly lastKnown?: { readonly health: string; readonly at: string };
   readonly version: string;
   /** sha256 of the code that it runs. */
@@ -24,10 +24,10 @@ export interface StatusRow {
   readonly release: string;
   /** Milliseconds until it answered. */
   readonly responseMs: number | null;
-  /** It takes no new requests, and nothing else is wrong with it. */
+  /** It refuses new requests, and nothing else is wrong with it. */
   readonly drains?: true;
-  /** Id of the revision that replaces it in a rollout that is under way: then it is DRAINING, and not ill. */
+  /** Id of the revision that replaces it in a rollout under way: then its health is DRAINING, which is not a fault. */
   readonly replacedBy?: string;
-  /** What is not as it should be. */
+  /** Why it is not healthy, or differs from the last deployment. */
   readonly reasons: readonly string[];
 }

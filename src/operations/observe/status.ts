@@ -9,7 +9,12 @@ import { type LastKnown, lastKnown } from "./last-known.ts";
 import type { StatusRow } from "./status-row.ts";
 import { drift, unanswered } from "./verdict.ts";
 
-export async function check(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
+/**
+ * The status of a member by a signed health check. A process that does not answer is a row too.
+ *
+ * @param timeout seconds
+ */
+export async function checkMember(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
   const base = baseOf(member);
   try {
     if (isBare(member)) return bareRow(member, await lookAtBare(fleet, member, budgetOf(timeout)));
@@ -39,26 +44,33 @@ export async function check(fleet: FleetSession, member: Member, timeout: number
   }
 }
 
-/** What is worth remembering of a look: what was really heard. */
-export function heardOf(rows: readonly StatusRow[], at: number): ReadonlyMap<string, LastKnown> {
-  const heard = rows.filter(({ code, responseMs }) => code === undefined && responseMs !== null);
+/** The rows that are real answers, to be saved as the last known status. */
+export function answersIn(rows: readonly StatusRow[], at: number): ReadonlyMap<string, LastKnown> {
+  const answered = rows.filter(({ code, responseMs }) => code === undefined && responseMs !== null);
   return new Map(
-    heard.map(({ processId, health, version, sourceHash, epoch, release }) => [
+    answered.map(({ processId, health, version, sourceHash, epoch, release }) => [
       processId,
       { health, at, version, sourceHash, epoch, release },
     ]),
   );
 }
 
+/** The fields of a row that identify the process. */
 export const baseOf = ({ name, processId, generation, of }: Member) => ({
   ...{ name, processId, generation },
   ...(of === undefined ? {} : { of }),
 });
 
-/** What ends it. A lease does not: it moves traffic back, and sets nothing going that drains. */
+/** What a person can do about it. The end of a lease moves traffic back, but does not resume a draining process. */
 export const DRAIN_ENDS =
-  "it refuses requests, as while its state is handed over; if no deployment is running: npx fleet deploy goes on with that, or gives it back";
-export async function look(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
+  "it refuses requests, as during a hand-over of its state; if no deployment is running: npx fleet deploy completes or reverts it";
+
+/**
+ * The status of a member by a dry-run of Info: signs nothing.
+ *
+ * @param timeout seconds
+ */
+export async function quickCheck(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
   const base = baseOf(member);
   const started = performance.now();
   try {
@@ -82,7 +94,7 @@ export async function look(fleet: FleetSession, member: Member, timeout: number)
   }
 }
 
-/** Version and code are those of the last run: nothing in the process says them. */
+/** The row of a member without the library. Version and code are those of the last run, since the process does not report them. */
 export function bareRow(member: Member, look: BareLook): StatusRow {
   const { version, sourceHash } = member;
   return { ...baseOf(member), version, sourceHash, epoch: null, release: "", ...look };

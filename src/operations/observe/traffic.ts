@@ -5,9 +5,9 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryTraffic, traffic } from "../../fleet/protocol/traffic.ts";
 
-/** What `status` says of traffic. */
+/** Traffic as `fleet status` shows it. */
 export interface ShownTraffic {
-  /** As the guide calls it; HELD waits for a person. */
+  /** The guide's name of the phase; HELD waits for a person. */
   readonly phase: string;
   readonly release: string;
   readonly step: number;
@@ -15,7 +15,7 @@ export interface ShownTraffic {
   readonly revisions: ReturnType<typeof revisionsOf>;
 }
 
-/** The router's table, by its own word; undefined where the fleet has no router, or the router no table, or no answer came. */
+/** The router's table, as it reports it; undefined if the fleet has no router, the router has no table, or it did not answer. */
 export async function trafficOf(
   fleet: FleetSession,
   router: Member | undefined,
@@ -29,7 +29,7 @@ export async function trafficOf(
       ? dryTraffic(fleet, router, seconds)
       : traffic(session, router, session.budget(seconds)));
   } catch (error) {
-    // That a process does not answer is said in its own row.
+    // The router's own row says that it does not answer.
     if (error instanceof FleetError) return undefined;
     throw error;
   }

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 
-/** What a look at a process that brought no verdict says about it. */
+/** What a failed check says about a process. */
 interface Unanswered {
   /**
-   * `OFFLINE`: it was asked and did not answer. `UNHEALTHY`: its answer is none, or a refusal. `RETIRED`: it is. `UNKNOWN`:
-   * a unit was slow, down or failed, so the process was not heard at all.
+   * `OFFLINE`: it was asked and did not answer. `UNHEALTHY`: its answer is invalid, or a refusal. `RETIRED`: it is retired. `UNKNOWN`: a
+   * unit was slow or down or failed, so the process could not answer.
    */
   readonly state: "OFFLINE" | "UNHEALTHY" | "RETIRED" | "UNKNOWN";
   /** The stable code of the reason: `NO_REPLY`, `UNIT_SLOW`, … */
@@ -14,10 +14,10 @@ interface Unanswered {
   readonly what: string;
 }
 
-/** By the error's code and whether it can pass. Pure. @throws the error when it is a bug */
+/** Classifies an error by its code and whether it is transient. Pure. @throws the error itself if it is a bug */
 export function unansweredBy(error: unknown): Unanswered {
   if (error instanceof SyntaxError || error instanceof z.ZodError)
-    return { state: "UNHEALTHY", code: "BAD_REPLY", what: "its answer is not as it should be" };
+    return { state: "UNHEALTHY", code: "BAD_REPLY", what: "it gave an invalid answer" };
   if (!(error instanceof FleetError)) throw error;
   const { code } = error;
   const { what } = error.problems[0];

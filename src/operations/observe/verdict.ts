@@ -1,20 +1,20 @@
 import { short } from "../../fleet/health/probe.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { wayOn } from "../../fleet/members/ruined.ts";
-import { type LastKnown, lastWords } from "./last-known.ts";
+import { type LastKnown, describeLastKnown } from "./last-known.ts";
 import type { StatusRow } from "./status-row.ts";
 import { unansweredBy } from "./unanswered.ts";
 
-/** In words, when a process runs other code than the last run left it with. */
+/** Drift as text: the process runs other code than the last run loaded. Empty if it does not. */
 export function drift({ sourceHash }: Pick<Member, "sourceHash">, runs: string): string[] {
   if (sourceHash === "" || sourceHash === runs) return [];
   return [`it runs code ${short(runs)} instead of ${short(sourceHash)}`];
 }
 
 /**
- * A process that does not answer is a row, not the end of the command. A bug is the end.
+ * The row of a process that does not answer. Bugs are thrown.
  *
- * @param last what it said when it was last heard
+ * @param last its last known answer
  */
 export function unanswered(
   base: Pick<StatusRow, "name" | "processId" | "generation" | "of">,
@@ -35,7 +35,7 @@ export function unanswered(
     release: known?.release ?? "",
     responseMs: null,
     reasons: [
-      `${state === "UNKNOWN" ? "unknown: " : ""}${what} [${code}]${known ? `; ${lastWords(known, now)}` : ""}`,
+      `${state === "UNKNOWN" ? "unknown: " : ""}${what} [${code}]${known ? `; ${describeLastKnown(known, now)}` : ""}`,
       ...(code === "PROCESS_RUINED" ? [wayOn(base.of ?? base.name)] : []),
     ],
   };

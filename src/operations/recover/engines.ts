@@ -1,4 +1,4 @@
-/** Pulumi's processes on this machine: engines, and what they started. */
+/** Finds Pulumi's operating-system processes on this machine: engines, and what they started. */
 import { realpathSync } from "node:fs";
 import { connect } from "node:net";
 import { sep } from "node:path";
@@ -13,7 +13,7 @@ import {
 } from "../../core/processes.ts";
 import { backendFolder } from "../../toolchain/backend.ts";
 
-/** What an engine starts in a project's folder, by what its command line holds. */
+/** Processes that an engine starts in a project's folder, by their command lines. */
 const STARTED: readonly (readonly [what: string, path: RegExp])[] = [
   ["provider", /[\\/]cmd[\\/]dynamic-provider([\\/]|$)/],
   ["shell of a provider", /[\\/]pulumi-resource-pulumi-nodejs$/],
@@ -29,9 +29,9 @@ export interface Orphan {
 }
 
 /**
- * A `pulumi` that works in a project's folder or on its backend.
+ * The pid of a `pulumi` that works in a project's folder or on its backend; undefined if there is none.
  *
- * @param backend the folder of a file backend; without it only the project's folder counts
+ * @param backend the folder of a file backend; if undefined, only the project's folder counts
  */
 export function engineOf(projectDir: string, backend: string | undefined): number | undefined {
   const isOurs = (pid: number) =>
@@ -39,14 +39,14 @@ export function engineOf(projectDir: string, backend: string | undefined): numbe
   return allProcesses().find((pid) => programOf(pid) === "pulumi" && isOurs(pid));
 }
 
-/** The folder of the file backend that a process was given. */
+/** The folder of the file backend in a process' environment. */
 function backendOf(pid: number): string | undefined {
   const [, url] =
     environmentOf(pid)?.flatMap((entry) => /^PULUMI_BACKEND_URL=(.*)$/s.exec(entry) ?? []) ?? [];
   return backendFolder(url, folderOf(pid) ?? "/");
 }
 
-/** The engines that a process started, itself or through others. */
+/** The engines among a process' descendants. */
 export function enginesUnder(root: number): number[] {
   const isUnder = (pid: number) => {
     let at = parentOf(pid);
@@ -57,10 +57,10 @@ export function enginesUnder(root: number): number[] {
 }
 
 /**
- * What engines of this project started and left: no `pulumi` is among its ancestors, and nobody answers at the engine's address that
- * it was given. Neither needs a lock, so those of a preview are found too, whatever process took them over.
+ * Processes that outlived the engine of this project that started them: no `pulumi` is among their ancestors, and nothing listens at the
+ * engine's address in their arguments. Needs no lock, so it also finds those of a preview.
  *
- * @param known processes to look at where the system does not list its own
+ * @param known pids to check on systems where processes cannot be listed
  */
 export async function orphansOf(projectDir: string, known: readonly number[]): Promise<Orphan[]> {
   const pids = process.platform === "linux" ? allProcesses() : known;
@@ -76,7 +76,7 @@ export async function orphansOf(projectDir: string, known: readonly number[]): P
   return found.flat();
 }
 
-/** Whether it works in the folder, or in one below it. True where the system does not tell. */
+/** Whether a process works in the folder or below it. True if the system does not say. */
 function isWithin(pid: number, folder: string): boolean {
   const at = folderOf(pid);
   if (at === undefined) return process.platform !== "linux";
@@ -84,7 +84,7 @@ function isWithin(pid: number, folder: string): boolean {
   return at === real || at.startsWith(real + sep);
 }
 
-/** An engine whose name is not `pulumi` is known by its address, which every process that it starts is given. */
+/** Whether the process' engine is alive. Its address is an argument of the process, so an engine with another name is found too. */
 async function hasEngine(pid: number): Promise<boolean> {
   const ports = (argumentsOf(pid) ?? []).flatMap((word) => /^127\.0\.0\.1:(\d+)$/.exec(word)?.[1] ?? []);
   const answers = await Promise.all(ports.map((port) => isOpen(Number(port))));

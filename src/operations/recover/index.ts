@@ -6,21 +6,21 @@ import { run } from "../../toolchain/run.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { isTorn, type StackLock, stackLocks } from "./locks.ts";
 import { withoutPending } from "./pending.ts";
-import { endZombies, removeTornLock } from "./zombie.ts";
+import { stopOrphans, removeTornLock } from "./orphans.ts";
 
 export type { StackLock } from "./locks.ts";
 
-/** What a deploy starts from. */
+/** Whether a deployment can start. */
 export type Recovery =
   | { readonly kind: "free" }
-  /** Somebody lives who holds the stack, or nobody here can know: nothing was touched. */
+  /** The lock's owner is running, or on another machine: nothing was changed. */
   | { readonly kind: "held"; readonly locks: readonly StackLock[] };
 
 /**
- * Puts a stack right that a killed run left behind: a lock whose owner is dead, its provider that still runs, operations
- * that never ended. Every step is told to `log`. A stack that is fine is only looked at: no `pulumi` is started for it.
+ * Repairs a stack that a killed run left behind: removes a lock whose owner is dead, stops its provider, clears its pending operations.
+ * Logs every step. Starts no `pulumi` if there is nothing to repair.
  *
- * @throws FleetError RECOVERY_FAILED with what pulumi said
+ * @throws FleetError RECOVERY_FAILED with pulumi's output
  */
 export async function recover(
   workspace: Workspace,
@@ -32,16 +32,16 @@ export async function recover(
   const locks = await stackLocks(env.PULUMI_BACKEND_URL, projectDir, project, stack);
   const held = locks.filter(({ owner }) => owner !== "dead");
   if (held.length > 0) return { kind: "held", locks: held };
-  for (const { pid, what } of await endZombies(projectDir, project, stack))
-    log(`recovery: a ${what} of a killed run (pid ${pid}) has ended`);
+  for (const { pid, what } of await stopOrphans(projectDir, project, stack))
+    log(`recovery: stopped the ${what} of a killed run (pid ${pid})`);
   const torn = await removeTornLock(projectDir, project, stack);
-  if (torn !== undefined) log(`recovery: the lock ${torn} is cut, and nobody holds it: removed`);
+  if (torn !== undefined) log(`recovery: removed the truncated lock ${torn}, which nobody holds`);
   if (locks.length === 0) return { kind: "free" };
   for (const lock of locks)
     log(
       isTorn(lock)
-        ? `recovery: the lock ${lock.path} is cut (${lock.bytes} bytes), and no pulumi works on this stack: removed`
-        : `recovery: the lock of pid ${lock.pid} (since ${lock.since}) is stale, that process is gone: removed`,
+        ? `recovery: removed the truncated lock ${lock.path} (${lock.bytes} bytes); no pulumi works on this stack`
+        : `recovery: removed the stale lock of pid ${lock.pid} (since ${lock.since}); that process is gone`,
     );
   await pulumi(workspace, ["cancel", "--yes", "--stack", stack]);
   await clearPending(workspace, stack, log);
@@ -49,8 +49,8 @@ export async function recover(
 }
 
 /** `alice on host (pid 4242, since 2026-…)`. */
-export function ownerWords(lock: StackLock): string {
-  if (isTorn(lock)) return `pulumi (pid ${lock.pid}; the lock ${lock.path} is cut)`;
+export function describeOwner(lock: StackLock): string {
+  if (isTorn(lock)) return `pulumi (pid ${lock.pid}; the lock ${lock.path} is truncated)`;
   const { username, hostname, pid, since } = lock;
   return `${username} on ${hostname} (pid ${pid}, since ${since})`;
 }
@@ -60,7 +60,7 @@ async function clearPending(workspace: Workspace, stack: string, log: (line: str
   const { operations, cleared } = withoutPending(exported);
   if (operations.length === 0) return;
   for (const { type, name } of operations)
-    log(`recovery: ${type} ${name} was interrupted; this run goes on with it`);
+    log(`recovery: ${type} ${name} was interrupted; this run continues it`);
   const folder = await mkdtemp(join(tmpdir(), "fleet-recovery-"));
   try {
     const file = join(folder, "stack.json");
@@ -79,7 +79,7 @@ async function pulumi(workspace: Workspace, args: readonly string[]): Promise<st
   if (answer.code === 0) return answer.stdout;
   throw new FleetError({
     code: "RECOVERY_FAILED",
-    what: `The stack is left by a killed run, and \`pulumi ${args[0]}\` could not put it right.`,
+    what: `A killed run left the stack behind, and \`pulumi ${args[0]}\` could not repair it.`,
     got: answer.output.slice(-500),
     expected: "exit code 0",
     remedy: `Run it by hand: npx pulumi ${args.join(" ")}`,

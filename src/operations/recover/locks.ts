@@ -14,35 +14,36 @@ const LockSchema = z.looseObject({
   timestamp: z.string(),
 });
 
-/** Who holds a stack in a file backend, as Pulumi wrote it down. */
+/** A lock of a stack in a file backend, as Pulumi wrote it. */
 interface WrittenLock {
   readonly pid: number;
   readonly username: string;
   readonly hostname: string;
-  /** ISO time at which it was taken. */
+  /** When it was taken, ISO 8601. */
   readonly since: string;
-  /** `dead` only when the owner ran on this machine and is surely gone. */
+  /** `dead` only if the owner ran on this machine and is certainly gone. */
   readonly owner: "alive" | "dead" | "elsewhere";
 }
 
-/** A lock file that is empty or cut, as a full disk or a crash of the machine leaves it: it does not say who took it. */
+/** A lock file that is empty or truncated, as after a full disk or a crash of the machine: its owner is unknown. */
 export interface TornLock {
   readonly path: string;
   readonly bytes: number;
-  /** A `pulumi` that works in this project or on this backend; it may be the owner. */
+  /** Pid of a `pulumi` that works in this project or on this backend, and may be the owner. */
   readonly pid: number | undefined;
-  /** `dead` when no `pulumi` works there. */
+  /** `dead` if no `pulumi` works there. */
   readonly owner: "alive" | "dead";
 }
 
 export type StackLock = WrittenLock | TornLock;
 
+/** Whether a lock file is truncated. */
 export const isTorn = (lock: StackLock): lock is TornLock => "bytes" in lock;
 
-/** Milliseconds in which a lock may still be written. */
+/** Milliseconds to wait for a lock that is still being written. */
 const WRITING = 500;
 
-/** The locks of a stack; none for a backend that is not a folder, whose service knows its own owners. */
+/** The locks of a stack; empty for a backend that is not a folder, whose service manages its own locks. */
 export async function stackLocks(
   backendUrl: string | undefined,
   projectDir: string,
@@ -64,7 +65,7 @@ export async function stackLocks(
   });
 }
 
-/** Undefined when it is released meanwhile. */
+/** Reads a lock; undefined if it was released in the meantime. */
 async function readLock(path: string): Promise<WrittenLock | Pick<TornLock, "path" | "bytes"> | undefined> {
   const end = performance.now() + WRITING;
   for (;;) {
@@ -90,11 +91,11 @@ function parsed(text: string): WrittenLock | undefined {
   return { pid, username, hostname: host, since: timestamp, owner: ownerState(pid, host, timestamp) };
 }
 
-/** A pid that was given to another process since then counts as dead. */
+/** Whether the owner is alive. A pid that was reused by another process counts as dead. */
 function ownerState(pid: number, host: string, since: string): WrittenLock["owner"] {
   if (host !== hostname()) return "elsewhere";
   if (!isAlive(pid)) return "dead";
   const started = startedAt(pid);
-  // The lock is taken a moment after the start; whoever started well after it is somebody else.
+  // A lock is taken shortly after its owner starts, so a process that started later is not the owner.
   return started !== undefined && started > Date.parse(since) + 5_000 ? "dead" : "alive";
 }

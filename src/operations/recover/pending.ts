@@ -8,7 +8,7 @@ const ExportSchema = z.looseObject({
   }),
 });
 
-/** An operation that a killed run began and never ended. */
+/** An operation that a killed run started and never finished. */
 interface PendingOperation {
   /** `creating`, `updating`, `deleting`, … */
   readonly type: string;
@@ -17,8 +17,8 @@ interface PendingOperation {
 }
 
 /**
- * An exported stack without its pending operations, and what they were. A create that began is found again by the journal
- * and the network, an update and a delete are done again: all of them are idempotent, so nothing is lost by forgetting them. Pure.
+ * Removes the pending operations from an exported stack, and returns both. That loses nothing: an interrupted create is found again through
+ * the journal and the network, and updates and deletes are repeated; all are idempotent. Pure.
  */
 export function withoutPending(exported: string): { operations: PendingOperation[]; cleared: string } {
   const stack = ExportSchema.parse(JSON.parse(exported));

@@ -3,32 +3,32 @@ import type { OperationContext } from "../context.ts";
 import type { Engine } from "../deploy/engine.ts";
 import type { DeployOutcome } from "../deploy/run.ts";
 import { mayHaveChanged } from "../deploy/standing.ts";
-import { freeStack } from "../recover/free.ts";
+import { freeStack } from "../recover/free-stack.ts";
 import { historyFor } from "./history-for.ts";
 import { newRollbackId } from "./id.ts";
-import { lostWords } from "./lost.ts";
+import { describeLost } from "./lost-messages.ts";
 import { perform, type RollbackObserver } from "./perform.ts";
 import { prepare } from "./prepare.ts";
 import { lastReport } from "./report.ts";
 
-/** What came of an automatic rollback. */
+/** The result of an automatic rollback. */
 export type Automatic =
-  /** Nothing was changed by the run, so there is nothing to undo. */
+  /** The failed run changed nothing. */
   | { readonly kind: "not-needed" }
   | { readonly kind: "done"; readonly rollbackId: string; readonly to: string }
-  /** The fleet stays as the failed run left it, for this reason. */
+  /** The fleet stays as the failed run left it. `code` is the error's code, or the status of the rollback. */
   | { readonly kind: "stopped"; readonly code: string };
 
-/** Who is told how it goes. */
+/** Receives the progress of an automatic rollback. */
 export interface AutomaticObserver extends RollbackObserver {
   alert(line: string): void;
-  /** There is no automatic rollback, for this reason. */
+  /** The fleet cannot be rolled back automatically. */
   refused(error: FleetError): void;
 }
 
 /**
- * Brings a fleet back to its last release after a deployment that failed half-way. The stack is not pinned: the next deploy follows the
- * program again. It stops, and says why, where data would be lost or where that release could not be brought back the last time.
+ * Rolls a fleet back to its last release after a deployment that failed half-way. Does not pin the stack: the next deploy follows the
+ * program again. Stops if messages would be lost, or if the previous automatic rollback to that release failed.
  */
 export async function rollBackAutomatically(
   context: OperationContext,
@@ -44,7 +44,7 @@ export async function rollBackAutomatically(
     return { kind: "stopped", code: error.code };
   };
   try {
-    // A pulumi that was killed left its lock, and perhaps a provider that still works.
+    // A killed pulumi leaves its lock, and perhaps a provider that is still running.
     if (!(await freeStack(context, out))) return { kind: "stopped", code: "STACK_LOCKED" };
     const fleet = await context.fleet({ journal: "discard" });
     const known = await historyFor(context, fleet, 30);
@@ -52,7 +52,7 @@ export async function rollBackAutomatically(
     if (!release) return { kind: "not-needed" };
     const last = await lastReport(projectDir, fleet);
     if (last?.automatic && last.status !== "COMPLETED" && last.to.releaseHash === release.releaseHash)
-      return stop(loop(release.deploymentId, last.rollbackId));
+      return stop(loopError(release.deploymentId, last.rollbackId));
     const rollbackId = newRollbackId(new Date());
     const prepared = await prepare(context, fleet, known, release, {
       rollbackId,
@@ -64,8 +64,8 @@ export async function rollBackAutomatically(
       again: true,
     });
     const [diverged] = prepared.diverged;
-    if (diverged?.lost) return stop(frozen(diverged.name, lostWords(diverged.lost), release.deploymentId));
-    out.note(`going back to ${release.deploymentId}, which ran before`);
+    if (diverged?.lost) return stop(divergenceError(diverged.name, describeLost(diverged.lost), release.deploymentId));
+    out.note(`rolling back to the last release, ${release.deploymentId}`);
     const { report } = await perform(
       context,
       fleet,
@@ -94,18 +94,18 @@ export async function rollBackAutomatically(
   }
 }
 
-const loop = (release: string, rollbackId: string): FleetError =>
+const loopError = (release: string, rollbackId: string): FleetError =>
   new FleetError({
     code: "ROLLBACK_LOOP",
-    what: `The way back to ${release} failed the last time already (${rollbackId}).`,
-    expected: "a release that can be brought back",
-    remedy: "Look at what failed, then go back by hand: npx fleet rollback",
+    what: `The last automatic rollback to ${release} failed (${rollbackId}).`,
+    expected: "a release that can be restored",
+    remedy: "Read its report, then roll back by hand: npx fleet rollback",
   });
 
-const frozen = (member: string, lost: string, release: string): FleetError =>
+const divergenceError = (member: string, lost: string, release: string): FleetError =>
   new FleetError({
     code: "DIVERGENCE",
-    what: `${member} cannot go back without loss: ${lost} not in its state of then. The fleet stays as it is.`,
-    expected: "a `down` migration, or your word that it may be lost",
-    remedy: `npx fleet rollback --to ${release} --accept-divergence; or mend it and deploy again`,
+    what: `Rolling ${member} back would lose data: ${lost} not in its earlier state. The fleet was left as it is.`,
+    expected: "a `down` migration, or --accept-divergence",
+    remedy: `npx fleet rollback --to ${release} --accept-divergence; or fix the program and deploy again`,
   });

@@ -2,7 +2,7 @@ import { hashOf } from "../../core/hash.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 
-/** What differs from one release to the next, a few words a member: `counter code, config`, `late joins`. Pure. */
+/** The differences from one release to the next, a few words per member: `counter code, config`, `late joins`. Pure. */
 export function describeChanges(
   before: ReleaseDocument | "unknown" | undefined,
   after: ReleaseDocument,
@@ -20,7 +20,7 @@ export function describeChanges(
   });
 }
 
-/** What differs in one member: code, version, config, peers, order, module. Pure. */
+/** The differences in one member: code, version, config, peers, order, module. Pure. */
 function memberChanges(before: DeclaredProcess, after: DeclaredProcess): string[] {
   const parts: string[] = [];
   if (before.sourceHash !== after.sourceHash) parts.push("code");

@@ -16,93 +16,93 @@ import { ask } from "../../fleet/protocol/ask.ts";
 import { resume } from "../../fleet/protocol/state.ts";
 import { traffic } from "../../fleet/protocol/traffic.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
-import { nothingOf } from "./info.ts";
-import type { MemberWay } from "./member-way.ts";
+import { ignoreFleetError } from "./info.ts";
+import type { MemberPlan } from "./member-plan.ts";
 import type { Traffic } from "./stack.ts";
 
-/** What callers got back before anything else was done. */
+/** What the router switched before the run. */
 export interface Switched {
-  /** Services whose callers are back at the process of then. */
+  /** Services whose callers are back at the earlier process. */
   readonly services: readonly string[];
-  /** Messages that it took: each is one call that sends it and one or more that read its result. */
+  /** Number of messages: each takes one call to send it and one or more to read its result. */
   readonly messages: number;
   readonly seconds: number;
-  /** The router's slot of the switch, where the network has one. */
+  /** The router's slot of the switch, if the network has slots. */
   readonly slot?: number;
 }
 
-/** Seconds for all of it: what takes longer is left to the ordinary way. */
+/** Seconds for the whole switch: what takes longer is left to the run. */
 const PATIENCE = 60;
 
-/** The table that was looked at is not in force any more. */
+/** Codes that mean: the table that was read is no longer in force. */
 const STALE = new Set(["STALE_STEP", "NO_ROLLOUT"]);
 
-/** The router's word; undefined when it does not answer: then the ordinary way says why. */
+/** The router's present table; undefined if it does not answer: then the run reports why. */
 export async function routerState(
   fleet: FleetSession,
   { router }: Traffic,
 ): Promise<TrafficState | undefined> {
-  return traffic(fleet.session, router, budgetOf(PATIENCE)).catch(nothingOf);
+  return traffic(fleet.session, router, budgetOf(PATIENCE)).catch(ignoreFleetError);
 }
 
 /**
  * Sends callers back to warm processes of an earlier release: one message to the router switches all services at its slot. A rollout
- * under way whose proven table is that release is aborted instead. Only what the router has proof of gets traffic: where it has
- * forgotten it, it asks again first. Whose state has to be handed over first stays where it is: the run does that.
+ * under way whose proven table is that release is aborted instead. The router gives traffic only to targets that it has proof of; if it
+ * has dropped a proof, it asks the process again first. Services whose state must be handed over first are left to the run.
  *
- * @param state the router's word, as it was looked at; where it has changed since, it is looked at once more
- * @returns nothing where no process of then is warm, callers are back already, or the router has no table
- * @throws FleetError UNPROVEN_TARGET, STALE_STEP and what else the router says
+ * @param state the router's table as it was read; read once more if it has changed since
+ * @returns undefined if no earlier process is warm, callers are back already, or the router has no table
+ * @throws FleetError UNPROVEN_TARGET, STALE_STEP and any other refusal of the router
  */
 export async function switchBack(
   fleet: FleetSession,
   { router }: Traffic,
   target: ReleaseDocument,
-  ways: readonly MemberWay[],
+  plans: readonly MemberPlan[],
   state: TrafficState,
   pause: (seconds: number) => Promise<void>,
 ): Promise<Switched | undefined> {
-  const ready = ways.filter(
+  const ready = plans.filter(
     ({ kind, carries, lost }) => kind === "warm" && (carries !== true || lost !== undefined),
   );
   if (ready.length === 0) return undefined;
   const started = performance.now();
-  const talk = talkTo(fleet, router, budgetOf(PATIENCE), pause);
+  const client = routerClient(fleet, router, budgetOf(PATIENCE), pause);
   for (const { name, warm, drains, epoch } of ready)
-    if (drains && warm !== undefined) await talk.resume(name, warm, epoch ?? 0);
-  const attempt = (now: TrafficState) => switched(talk, now, target, ready);
+    if (drains && warm !== undefined) await client.resume(name, warm, epoch ?? 0);
+  const attempt = (now: TrafficState) => attemptSwitch(client, now, target, ready);
   const done = await attempt(state).catch(async (error) => {
     if (!(error instanceof FleetError && STALE.has(error.code))) throw error;
-    return attempt(await talk.look());
+    return attempt(await client.look());
   });
   return (
     done && {
       ...done,
-      messages: talk.messages(),
+      messages: client.messages(),
       seconds: Math.round((performance.now() - started) / 10) / 100,
     }
   );
 }
 
-async function switched(
-  talk: ReturnType<typeof talkTo>,
+async function attemptSwitch(
+  client: ReturnType<typeof routerClient>,
   state: TrafficState,
   target: ReleaseDocument,
-  ready: readonly MemberWay[],
+  ready: readonly MemberPlan[],
 ): Promise<Pick<Switched, "services" | "slot"> | undefined> {
   const { table, proven } = state;
   if (!table) return undefined;
   const warm = new Map(ready.map(({ name, warm: id }) => [name, id]));
   const names = Object.keys(table.services).filter((name) => warm.has(name));
   if (names.length === 0) return undefined;
-  const isBack = (of: TrafficState["table"]) => (name: string) => solely(of, name) === warm.get(name);
+  const isBack = (of: TrafficState["table"]) => (name: string) => soleTarget(of, name) === warm.get(name);
   if (table.mode === "steady" && names.every(isBack(table))) return undefined;
-  // What else it moves would go back with it.
+  // An abort returns every service that the rollout moved, so it fits only if all of them are wanted back.
   const moved = Object.keys(table.services).filter(
     (name) => shares(table, name) !== shares(proven, name) && !warm.has(name),
   );
   if (table.mode !== "steady" && moved.length === 0 && names.every(isBack(proven)))
-    return { services: names, ...slotOf(await talk.abort(table.release)) };
+    return { services: names, ...slotOf(await client.abort(table.release)) };
   const services = Object.fromEntries(
     Object.entries(table.services).map(([name, service]): [string, ServiceRoutes] => {
       const { key, routes, testers, mirror, faultWhen, actions } = service;
@@ -124,18 +124,18 @@ async function switched(
       return [name, { key, routes: [{ processId, revision, weightBp: WHOLE }], ...rules }];
     }),
   );
-  return { services: names, ...slotOf(await talk.set(state, target.releaseHash, services, names)) };
+  return { services: names, ...slotOf(await client.set(state, target.releaseHash, services, names)) };
 }
 
 const slotOf = ({ slot }: { readonly slot?: number | undefined }) => (slot === undefined ? {} : { slot });
 
-/** The process that has all of a service's traffic in a table. */
-function solely(table: TrafficState["table"], name: string): string | undefined {
+/** The process that has all traffic of a service; undefined if several share it. */
+function soleTarget(table: TrafficState["table"], name: string): string | undefined {
   const [only, ...others] = table?.services[name]?.routes.filter(({ weightBp }) => weightBp > 0) ?? [];
   return others.length === 0 ? only?.processId : undefined;
 }
 
-/** Who has how much of a service's traffic, to compare. */
+/** The shares of a service's traffic as a string that can be compared. */
 const shares = (table: TrafficState["table"], name: string): string =>
   canonicalJson(
     Object.fromEntries(
@@ -147,7 +147,7 @@ const shares = (table: TrafficState["table"], name: string): string =>
 
 const DoneSchema = z.looseObject({ slot: z.number().optional() });
 
-function talkTo(
+function routerClient(
   fleet: FleetSession,
   router: Traffic["router"],
   budget: Budget,
@@ -155,7 +155,7 @@ function talkTo(
 ) {
   let messages = 0;
   const { name, processId, generation } = router;
-  const tell = <T>(action: string, data: unknown, schema: z.ZodType<T>, epoch?: number): Promise<T> => {
+  const post = <T>(action: string, data: unknown, schema: z.ZodType<T>, epoch?: number): Promise<T> => {
     messages += 1;
     const request = { name, processId, generation, action, data };
     return ask(fleet.session, epoch === undefined ? request : { ...request, epoch }, schema, budget);
@@ -164,14 +164,14 @@ function talkTo(
     messages += 1;
     return traffic(fleet.session, router, budget);
   };
-  /** The router asks each itself; a process that proves nothing gets nothing. */
+  /** Makes the router ask each process itself; a process that gives no proof gets no traffic. */
   const prove = async (
     release: string,
     routes: readonly ServiceRoutes["routes"][number][],
     epoch: number,
   ) => {
     const targets = Object.fromEntries(routes.map((route) => [route.processId, route.revision]));
-    await tell("PROVE_TARGETS", ProveTargetsSchema.parse({ release, targets }), DoneSchema, epoch);
+    await post("PROVE_TARGETS", ProveTargetsSchema.parse({ release, targets }), DoneSchema, epoch);
     for (;;) {
       const { proofs } = await look();
       const asked = Object.keys(targets).map((id) => proofs[id]?.status);
@@ -182,13 +182,13 @@ function talkTo(
   return {
     messages: () => messages,
     look,
-    /** A process that drained takes requests again. */
+    /** Lets a draining process accept requests again. */
     resume: (member: string, id: string, epoch: number) => {
       messages += 1;
       return resume(fleet.session, { name: member, processId: id, generation }, epoch, budget);
     },
     abort: (release: string) =>
-      tell("TRAFFIC_COMMAND", TrafficCommandSchema.parse({ command: "abort", release }), DoneSchema),
+      post("TRAFFIC_COMMAND", TrafficCommandSchema.parse({ command: "abort", release }), DoneSchema),
     async set(
       { table, epoch, serial }: TrafficState,
       release: string,
@@ -202,7 +202,7 @@ function talkTo(
         ...(table ? { expect: { release: table.release, step: table.step, serial } } : {}),
         services,
       });
-      const send = () => tell("SET_TRAFFIC", data, TrafficSetSchema, epoch);
+      const send = () => post("SET_TRAFFIC", data, TrafficSetSchema, epoch);
       try {
         return await send();
       } catch (error) {

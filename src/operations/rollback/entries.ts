@@ -3,39 +3,39 @@ import type { LedgerRun } from "./ledger.ts";
 import type { KnownRelease } from "./releases.ts";
 import type { StackUpdate } from "./stack.ts";
 
-/** One line of the history: a run that deployed, tried to, or took down. */
+/** One line of the history: a deployment, a rollback or a destroy, whether it succeeded or not. */
 export interface HistoryEntry {
-  /** The number that `fleet rollback --to` takes; only releases have one. */
+  /** The number for `fleet rollback --to`; only releases have one. */
   readonly number?: number;
   readonly deploymentId?: string;
-  /** ISO 8601: when it was through, or began where it never was. */
+  /** ISO 8601: when it finished; if it never did, when it started. */
   readonly at: string;
   readonly kind: "deploy" | "rollback" | "destroy";
   readonly result: "succeeded" | "failed" | "held" | "running" | "interrupted" | "rolled-back";
-  /** Git author of the commit, else the address that signed. */
+  /** The git author of the commit; without one, the address that signed. */
   readonly who: string;
-  /** Commit, where the project is in git; with `+` when files differed from it. */
+  /** The commit, if the project is in git; with `+` if the work tree was dirty. */
   readonly git?: string;
   readonly message?: string;
-  /** As the ledger was told. */
+  /** As the ledger recorded it. */
   readonly strategy?: string;
-  /** What differs from the release before it. */
+  /** Differences from the release before it. */
   readonly changed: readonly string[];
-  /** The release that a rollback brought back. */
+  /** The release that a rollback restored. */
   readonly to?: string;
-  /** Who let its traffic through, where its run ended a rollout: the judge, or a person without a good verdict. */
+  /** Who promoted it, if its run completed a rollout: the judge, or a person without a passing verdict. */
   readonly letThrough?: Approval["letThrough"];
-  /** Why it failed or was left; of a release, what verdicts a person overruled. */
+  /** Why it failed or was rolled back; for a release, the verdicts that a person overruled. */
   readonly reason?: string;
-  /** Whether it is what runs now. */
+  /** Whether it runs now. */
   readonly current: boolean;
 }
 
 /**
- * Releases, the ledger's runs and the stack's own updates as one list, newest first. An update belongs to the deployment that ended
- * (or began) while it ran. Pure.
+ * Merges releases, the ledger's runs and the stack's own updates into one list, newest first. An update belongs to the deployment that
+ * finished (or started) while it ran. Pure.
  *
- * @param heldAt when updates left the rollout waiting for a person: pulumi's own history calls them failed
+ * @param heldAt when updates left a rollout on hold, ISO 8601: pulumi's own history says that they failed
  */
 export function historyOfStack(
   releases: readonly KnownRelease[],
@@ -56,13 +56,13 @@ export function historyOfStack(
     const approval = document?.approval;
     const overruled =
       (approval && overruledText(approval)) ?? (run?.status === "COMPLETED" ? run.reason : undefined);
-    const wasLeft = run?.rolledBack || run?.status === "ROLLED_BACK" || left.has(deploymentId);
+    const wasRolledBack = run?.rolledBack || run?.status === "ROLLED_BACK" || left.has(deploymentId);
     return {
       number,
       deploymentId,
       at: releasedAt,
       kind: pinnedTo === undefined ? "deploy" : "rollback",
-      result: wasLeft && !current ? "rolled-back" : "succeeded",
+      result: wasRolledBack && !current ? "rolled-back" : "succeeded",
       ...about(updateAt(Date.parse(releasedAt)), run),
       changed,
       ...(approval === undefined ? {} : { letThrough: approval.letThrough }),
@@ -97,7 +97,7 @@ function updateEntries(free: Iterable<StackUpdate>, heldAt: readonly string[]): 
       ([op, count]) => op !== "same" && count > 0,
     );
     if (update.kind === "update" && update.result === "succeeded" && changes.length === 0) continue;
-    // A success that no release tells of (a change of outputs alone) is no place to return to.
+    // A successful update without a release (only outputs changed) is not something to return to.
     if (update.kind === "update" && update.result === "succeeded") continue;
     entries.push({
       at: update.endTime ?? update.startTime,
@@ -111,7 +111,7 @@ function updateEntries(free: Iterable<StackUpdate>, heldAt: readonly string[]): 
   return entries;
 }
 
-/** Releases that a later rollback went away from: whatever ran before it, when it went back in time. */
+/** Releases that a later rollback undid: the one that ran before the rollback, if its target is older. */
 function leftBy(releases: readonly KnownRelease[]): Set<string> {
   const left = new Set<string>();
   for (const [index, { pinnedTo }] of releases.entries()) {
@@ -123,13 +123,13 @@ function leftBy(releases: readonly KnownRelease[]): Set<string> {
   return left;
 }
 
-/** Pulumi's times are whole seconds. */
+/** Whether the update ran at that time, with a margin: Pulumi's times are whole seconds. */
 function covers({ startTime, endTime }: StackUpdate, time: number): boolean {
   const end = endTime === undefined ? Number.POSITIVE_INFINITY : Date.parse(endTime) + 1500;
   return time >= Date.parse(startTime) - 1000 && time <= end;
 }
 
-/** The rollout was left waiting while this update ran, and an update that waits ends as a failed one. */
+/** Whether this update left a rollout on hold. Pulumi records such an update as failed. */
 const isHeld = (update: StackUpdate, heldAt: readonly string[]): boolean =>
   update.kind === "update" &&
   update.result === "failed" &&
@@ -141,7 +141,7 @@ const resultOfRun = (status: string): HistoryEntry["result"] =>
 const resultOf = (result: string): HistoryEntry["result"] =>
   result === "in-progress" ? "running" : result === "succeeded" ? "succeeded" : "failed";
 
-/** What a line of the history says of an entry: why it ended so, what a person overruled, what was changed. Pure. */
+/** An entry as text: why it ended this way, what a person overruled, what changed. Pure. */
 export function whatOf({ kind, to, reason, changed }: HistoryEntry): string {
   if (kind === "destroy") return "destroyed";
   const why = reason === undefined ? [] : [reason];

@@ -6,33 +6,33 @@ import { exportedState } from "../../fleet/protocol/state.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import { contentsOf } from "../../fleet/snapshot/contents.ts";
 
-/** Module of the library that carries globals. */
-const CARRIES = "fleet.globals";
+/** The library's module that hands globals over. */
+const GLOBALS_MODULE = "fleet.globals";
 
 /**
- * Why a state that has to be handed over cannot be: the code of then has a library that carries no globals, and the program keeps
- * something in them. Asks the process that serves, and only where that may be so.
+ * Why a state cannot be handed over: the program keeps state in globals, and the library of the earlier code cannot receive them. Asks
+ * the process that serves, and only if the earlier library lacks that module.
  */
-export async function globalsLeft(
+export async function checkGlobals(
   fleet: FleetSession,
   member: Member,
   serving: string,
   then: Pick<DeclaredProcess, "modules">,
 ): Promise<Problem | undefined> {
-  if (then.modules[CARRIES] !== undefined) return undefined;
+  if (then.modules[GLOBALS_MODULE] !== undefined) return undefined;
   const place = { ...member, processId: serving };
   const { state } = await exportedState(fleet.session, place, {}, budgetOf(60));
-  return unreadable(member.name, contentsOf(state).globals);
+  return globalsProblem(member.name, contentsOf(state).globals);
 }
 
-/** Pure. */
-export function unreadable(name: string, globals: readonly string[]): Problem | undefined {
+/** The problem for a member with these globals; undefined if there are none. Pure. */
+export function globalsProblem(name: string, globals: readonly string[]): Problem | undefined {
   if (globals.length === 0) return undefined;
   return {
     code: "NO_WAY_BACK",
-    what: `${name} cannot go back: it keeps its state in globals, and the library of that release, in a process of its own, takes none.`,
+    what: `${name} cannot be rolled back: it keeps its state in globals, and the library of that release, in a process of its own, cannot receive them.`,
     got: globals.join(", "),
-    expected: "a release with a library that carries globals",
-    remedy: `Go forward: mend ${name} and deploy it; or leave it as it is: --only with the other members.`,
+    expected: "a release with a library that hands globals over",
+    remedy: `Go forward: fix ${name} and deploy it; or leave it out: --only with the other members.`,
   };
 }

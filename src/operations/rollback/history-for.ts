@@ -1,15 +1,14 @@
 import { join } from "node:path";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { OperationContext } from "../context.ts";
-import { type KnownHistory, readHistory } from "./known.ts";
+import { type StackHistory, readHistory } from "./read-history.ts";
 
-/** The history of the stack that a command is about. */
-
+/** Reads the history of a fleet's stack. @param askLedger time limit for the ledger in seconds; 0 skips the ledger */
 export async function historyFor(
   context: OperationContext,
   fleet: FleetSession,
   askLedger: number,
-): Promise<KnownHistory> {
+): Promise<StackHistory> {
   const { project, stack } = fleet;
   const where = { home: join(context.projectDir, ".fleet"), project, stack };
   const ask = { host: context.host, workspace: await context.workspace(), project, stack };

@@ -5,10 +5,10 @@ import type { Member } from "../../fleet/members/member.ts";
 import { info, type Info as Said } from "../../fleet/protocol/info.ts";
 
 const NEEDED = ["version", "sourceHash", "epoch", "stateVersion", "migrations"] as const;
-/** What a process says of its code and of the shape of its states. */
+/** What a process reports about its code and the shape of its state. */
 export type Info = Pick<Said<(typeof NEEDED)[number]>, "status" | (typeof NEEDED)[number]>;
 
-/** Asks a process; undefined when something else than the fleet's code runs in it. */
+/** Asks a process for its `Info`; undefined if it does not run the fleet's code. */
 export async function infoOf(
   fleet: FleetSession,
   member: Pick<Member, "name" | "processId" | "generation">,
@@ -16,15 +16,15 @@ export async function infoOf(
   try {
     return await info(fleet.session, member, budgetOf(60), ...NEEDED);
   } catch (error) {
-    // Something else than the fleet's code runs in it: loading code is what mends that.
+    // The process runs other code. The rollback loads the fleet's code, which fixes that.
     if (error instanceof FleetError && (error.code === "NO_REPLY" || error.code === "PROCESS_ERROR"))
       return undefined;
     throw error;
   }
 }
 
-/** For what may fail without harm. */
-export function nothingOf(error: unknown): undefined {
+/** A catch handler that turns a FleetError into `undefined` and throws everything else. */
+export function ignoreFleetError(error: unknown): undefined {
   if (error instanceof FleetError) return undefined;
   throw error;
 }

@@ -3,32 +3,32 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { type LedgerEntry, ledgerEntries } from "../../fleet/protocol/ledger.ts";
 
-/** One run as the ledger has it. */
+/** One run, as the ledger recorded it. */
 export interface LedgerRun {
   readonly deploymentId: string;
   readonly epoch?: number;
-  /** Milliseconds since 1970, scheduler's time. */
+  /** Milliseconds since 1970, by the scheduler's clock. */
   readonly startedAt: number;
   readonly finishedAt?: number;
-  /** RUNNING, COMPLETED, FAILED, HELD (its rollout waits for a person) or ROLLED_BACK. */
+  /** RUNNING, COMPLETED, FAILED, HELD (its rollout is on hold) or ROLLED_BACK. */
   readonly status: string;
   readonly from: string;
   readonly strategy?: string;
-  /** For people. */
+  /** For people; no code reads it. */
   readonly reason?: string;
-  /** It did not end itself: a later run began after it, or took over. */
+  /** Whether another run ended it: a later one started after it, or took over. */
   readonly interrupted: boolean;
   readonly releaseHash?: string;
-  /** A rollback brought the fleet away from it. */
+  /** Whether a rollback undid it. */
   readonly rolledBack: boolean;
 }
 
-/** The member that keeps the ledger, or nothing where the fleet has none. */
+/** The member that keeps the ledger; undefined if the fleet has none. */
 export function ledgerOf(fleet: FleetSession): Member | undefined {
   return fleet.members.find(({ name }) => name === fleet.ledger);
 }
 
-/** All entries that tell of runs, rollbacks and single processes. @throws FleetError what the ledger or the network says */
+/** All entries about runs, rollbacks and single processes. @throws FleetError of the ledger or the network */
 export async function readLedger(
   fleet: FleetSession,
   ledger: Member,
@@ -40,13 +40,13 @@ export async function readLedger(
 
 const KINDS = new Set(["DEPLOYMENT_BEGUN", "DEPLOYMENT_FINISHED", "ROLLBACK_PHASE", "PROCESS_PROGRESS"]);
 
-/** Ids of processes that a run found ruined and replaced. Pure. */
+/** Ids of processes that a run found beyond repair and replaced. Pure. */
 export const ruinedIn = (entries: readonly LedgerEntry[]): string[] =>
   entries.flatMap(({ kind, status, processId }) =>
     kind === "PROCESS_PROGRESS" && status === "RUINED" && typeof processId === "string" ? [processId] : [],
   );
 
-/** Entries as runs, in the order in which they began. Pure. */
+/** The runs that the entries describe, in the order in which they started. Pure. */
 export function runsOf(entries: readonly LedgerEntry[]): LedgerRun[] {
   const runs = new Map<string, LedgerRun>();
   for (const entry of entries) {
@@ -82,7 +82,7 @@ export function runsOf(entries: readonly LedgerEntry[]): LedgerRun[] {
   return [...runs.values()];
 }
 
-/** Whether another run ended this one. Coordinators of earlier versions wrote no `cause`: there the beginning of the reason says it. */
+/** Whether another run ended this one. Coordinators of earlier versions wrote no `cause`: their `reason` starts with one of two phrases. */
 function wasInterrupted({ cause, reason = "" }: Pick<LedgerEntry, "cause" | "reason">): boolean {
   if (cause !== undefined) return cause === "TAKEN_OVER" || cause === "UNFINISHED";
   return /^(taken over by |it never finished; )/.test(reason);

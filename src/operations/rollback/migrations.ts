@@ -1,4 +1,4 @@
-/** A step between two shapes of a process' states, as the process says that it knows it. */
+/** A migration between two state shapes, as the process reports it. */
 interface Step {
   readonly from: string;
   readonly to: string;
@@ -6,7 +6,7 @@ interface Step {
   readonly down: boolean;
 }
 
-/** Whether the steps lead from one shape to another. Pure. */
+/** Whether the migrations lead from one shape to the other. Pure. */
 export function isReachable(steps: readonly Step[], from: string, to: string): boolean {
   const seen = new Set([from]);
   const queue = [from];

@@ -16,36 +16,38 @@ import { currentPin, setPin } from "./pin.ts";
 import type { PreparedRollback } from "./prepare.ts";
 import { type RollbackReport, writeReport } from "./report.ts";
 import type { Traffic } from "./stack.ts";
-import { isGood, type Validated, validate } from "./validate.ts";
+import { isHealthyFleet, type Validated, validate } from "./validate.ts";
 
 interface PerformRequest extends RollbackRequest {
   readonly rollbackId: string;
   readonly manual: boolean;
-  /** Begun by a deployment that failed: the stack is not pinned by it. */
+  /** Started by a failed deployment; does not pin the stack. */
   readonly automatic: boolean;
   readonly acceptedDivergence: boolean;
-  /** Callers first, the ledger last. */
+  /** Switches callers before the run, and writes to the ledger only at the end. */
   readonly emergency: boolean;
-  /** The router, where traffic is given by a table. */
+  /** The router; undefined if the fleet has no traffic table. */
   readonly traffic?: Traffic;
+  /** Seconds; undefined means no limit. */
   readonly timeout: number | undefined;
   readonly parallel: number;
 }
 
-/** Who is told how a rollback goes. */
+/** Receives the progress of a rollback. */
 export interface RollbackObserver {
   note(line: string): void;
-  /** The run is being ended, for this reason. */
+  /** The run is being stopped, for this reason. */
   ending(why: string): void;
-  /** Callers are back, before the run. */
+  /** The router switched callers before the run. */
   switched(switched: Switched, target: ReleaseDocument): void;
-  /** The router could not send callers back; the ordinary way may still do. */
+  /** The router could not switch callers; the run may still do so. */
   notSwitched(error: FleetError): void;
-  /** Follows the run. */
+  /** Called when the run starts; returns the watcher that follows it. */
   follow(progress: Progress, target: ReleaseDocument, deploymentId: string): Watcher;
   ended(performed: Performed): void;
 }
 
+/** The result of a rollback. */
 export interface Performed {
   readonly report: RollbackReport;
   readonly outcome: DeployOutcome;
@@ -54,8 +56,8 @@ export interface Performed {
 }
 
 /**
- * What a run that builds a pinned fleet is told. It does not stop for a state that cannot be kept: the code that it replaces may be
- * what keeps a process from answering, and going back is what was decided.
+ * The request of a run that deploys a pinned release. It continues if a state cannot be saved: the code that it replaces may be what keeps
+ * a process from answering.
  */
 export const pinRequest = ({ pin, epoch }: PreparedRollback): RunRequest => ({
   pin,
@@ -64,8 +66,8 @@ export const pinRequest = ({ pin, epoch }: PreparedRollback): RunRequest => ({
 });
 
 /**
- * Pins the stack, runs `up`, asks every member how it is, tells the ledger each phase, and writes the report. A run that is killed
- * leaves the stack pinned: the same command, or a plain `pulumi up`, goes on.
+ * Pins the stack, runs `up`, checks the health of every member, writes each phase to the ledger, and writes the report. A run that is killed
+ * leaves the stack pinned: the same command, or a plain `pulumi up`, continues it.
  */
 export async function perform(
   context: OperationContext,
@@ -76,14 +78,14 @@ export async function perform(
   observer: RollbackObserver,
 ): Promise<Performed> {
   const { host, projectDir } = context;
-  const { target, ways } = prepared;
+  const { target, plans } = prepared;
   const startedAt = new Date().toISOString();
   const ledger = request.manual ? undefined : ledgerOf(fleet);
   const place = { host, workspace: await context.workspace(), stack: fleet.stack };
   const before = currentPin(place);
   const { rollbackType, deploymentId, reason, preserveState, emergency } = request;
   const switched = emergency
-    ? await callersFirst(context, fleet, prepared, request.traffic, observer)
+    ? await switchCallers(context, fleet, prepared, request.traffic, observer)
     : undefined;
   const phases = await openPhases(
     fleet,
@@ -109,8 +111,8 @@ export async function perform(
   let validation: Validated[] = [];
   if (outcome.status === "succeeded") {
     await phases.to("VALIDATING");
-    // Members may have been made anew: who they are is read again.
-    validation = await validate(await context.fleet({ journal: "discard" }), target, ways);
+    // Members may have new processes: read the fleet again.
+    validation = await validate(await context.fleet({ journal: "discard" }), target, plans);
   } else if (!touched && !request.automatic) await setPin(place, before);
   crashPoint("rollback.validated");
   const status = statusOf(outcome, touched, validation);
@@ -143,11 +145,11 @@ async function deployPinned(
         retries: 0,
         parallel,
         refresh: false,
-        told: pinRequest(prepared),
+        runRequest: pinRequest(prepared),
       },
       clock,
       (progress, id) => {
-        progress.expect(prepared.ways.flatMap(({ name, kind }) => (kind === "beside" ? [] : [name])));
+        progress.expect(prepared.plans.flatMap(({ name, kind }) => (kind === "beside" ? [] : [name])));
         return observer.follow(progress, prepared.target, id);
       },
       host.pause,
@@ -159,7 +161,7 @@ async function deployPinned(
 
 function reportOf(
   { project, stack }: FleetSession,
-  { target, number, ways }: PreparedRollback,
+  { target, number, plans }: PreparedRollback,
   { rollbackId, rollbackType, reason, automatic, deploymentId, acceptedDivergence }: PerformRequest,
   {
     phases,
@@ -197,7 +199,7 @@ function reportOf(
     finishedAt: new Date().toISOString(),
     deploymentId: outcome.deploymentId,
     ...(switched === undefined ? {} : { switched: { ...switched, services: [...switched.services] } }),
-    members: ways.map(({ problem: _, epoch: __, ...way }) => ({ ...way })),
+    members: plans.map(({ problem: _, epoch: __, ...plan }) => ({ ...plan })),
     validation: validation.map((one) => ({ ...one, reasons: [...one.reasons] })),
     acceptedDivergence,
     failures: [...outcome.failures],
@@ -205,17 +207,17 @@ function reportOf(
   };
 }
 
-/** What the router refuses, the ordinary way may still do. */
-async function callersFirst(
+/** Switches callers before the run. If the router refuses, the run may still do so, so that is reported and not thrown. */
+async function switchCallers(
   { host }: OperationContext,
   fleet: FleetSession,
-  { target, ways, table }: PreparedRollback,
+  { target, plans, table }: PreparedRollback,
   traffic: Traffic | undefined,
   observer: RollbackObserver,
 ): Promise<Switched | undefined> {
   if (!traffic || !table) return undefined;
   try {
-    const switched = await switchBack(fleet, traffic, target, ways, table, host.pause);
+    const switched = await switchBack(fleet, traffic, target, plans, table, host.pause);
     if (switched) observer.switched(switched, target);
     return switched;
   } catch (error) {
@@ -226,7 +228,7 @@ async function callersFirst(
 }
 
 function statusOf(outcome: DeployOutcome, touched: boolean, validation: readonly Validated[]): RollbackPhase {
-  if (outcome.status === "succeeded") return isGood(validation) ? "COMPLETED" : "PARTIAL";
+  if (outcome.status === "succeeded") return isHealthyFleet(validation) ? "COMPLETED" : "PARTIAL";
   if (touched) return standing(outcome, undefined).done.length > 0 ? "PARTIAL" : "FAILED";
   return outcome.status === "occupied" || outcome.status === "locked" ? "CANCELLED" : "FAILED";
 }

@@ -4,7 +4,7 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { tellRollback } from "../../fleet/protocol/deployments.ts";
 
-/** The phases of a rollback, as the vocabulary has them. */
+/** The phases of a rollback in the ledger's vocabulary. */
 export type RollbackPhase =
   | "PENDING"
   | "PREPARING"
@@ -17,19 +17,20 @@ export type RollbackPhase =
 
 export type RollbackType = "DEPLOYMENT" | "CONFIGURATION" | "VERSION" | "STATE" | "EMERGENCY";
 
-/** The phases of one rollback: told to the ledger where there is one, and kept for the report. */
+/** The phases of one rollback: sent to the ledger, if there is one, and kept for the report. */
 interface Phases {
-  /** The ledger's id of it; undefined without a ledger. */
+  /** The ledger's id of the rollback; undefined without a ledger. */
   readonly requestId: string | undefined;
   readonly history: readonly { readonly phase: RollbackPhase; readonly at: string }[];
-  /** Told once it is so, or with `later` at the end. What the ledger does not take is noted: it stops no rollback. */
+  /** Sends the phase at once, or at the end with `later`. A refusal by the ledger is noted and does not stop the rollback. */
   to(phase: RollbackPhase): Promise<void>;
-  /** Tells what was not told yet. */
+  /** Sends the phases that were not sent yet. */
   end(): Promise<void>;
 }
 
+/** The rollback, as the ledger records it. */
 export interface RollbackRequest {
-  /** The deployment that is left. */
+  /** The deployment that is rolled back. */
   readonly deploymentId: string;
   readonly reason: string;
   readonly rollbackType: RollbackType;
@@ -37,7 +38,9 @@ export interface RollbackRequest {
 }
 
 /**
- * Opens a rollback in the ledger, with `later` only when it is over: in an emergency nothing waits for that. One that does not know the deployment, as after it was made anew, is done without.
+ * Opens a rollback in the ledger. A ledger that refuses it, such as a new one that does not know the deployment, does not stop the rollback.
+ *
+ * @param later sends all phases at the end: in an emergency nothing waits for the ledger
  */
 export async function openPhases(
   fleet: FleetSession,
@@ -47,22 +50,22 @@ export async function openPhases(
   later = false,
 ): Promise<Phases> {
   const history: { phase: RollbackPhase; at: string }[] = [];
-  const tell = (member: Member, rollbackRequest: object) =>
+  const send = (member: Member, rollbackRequest: object) =>
     tellRollback(fleet.session, member, rollbackRequest, budgetOf(60));
   const refused = (error: unknown): undefined => {
     if (!(error instanceof FleetError)) throw error;
-    note(`the ledger is not told: ${error.problems[0].what}`);
+    note(`the ledger did not record this phase: ${error.problems[0].what}`);
     return undefined;
   };
   let requestId: string | undefined;
-  let told = 0;
+  let sent = 0;
   const catchUp = async () => {
     if (!ledger) return;
-    for (const { phase } of history.slice(told)) {
-      told += 1;
-      if (phase === "PENDING") requestId = await tell(ledger, request).catch(refused);
+    for (const { phase } of history.slice(sent)) {
+      sent += 1;
+      if (phase === "PENDING") requestId = await send(ledger, request).catch(refused);
       else if (requestId !== undefined)
-        await tell(ledger, { rollbackId: requestId, status: phase }).catch(refused);
+        await send(ledger, { rollbackId: requestId, status: phase }).catch(refused);
     }
   };
   const to = async (phase: RollbackPhase) => {

@@ -3,21 +3,21 @@ import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../fleet/releases/p
 import { readStackConfig } from "../workspace/stack-config.ts";
 import type { PulumiRunner, Workspace } from "../workspace/workspace.ts";
 
-/** Where a pin is kept. */
+/** The stack whose settings hold the pin. */
 interface PinPlace {
   readonly host: PulumiRunner;
   readonly workspace: Workspace;
   readonly stack: string;
 }
 
-/** What the stack is pinned to by its settings. @throws FleetError PIN_INVALID */
+/** The pin in the stack's settings; undefined if it has none. @throws FleetError PIN_INVALID */
 export function currentPin({ workspace, stack }: Pick<PinPlace, "workspace" | "stack">): Pin | undefined {
   const config = readStackConfig(workspace.projectDir, stack);
   return readPin((key) => config.get(key), {});
 }
 
 /**
- * Writes the pin into the stack's settings, or takes it out, as `pulumi config set` and `rm` do.
+ * Writes the pin into the stack's settings, or removes it, with `pulumi config set` and `pulumi config rm`.
  *
  * @throws FleetError PIN_NOT_SET
  */
@@ -33,7 +33,7 @@ export async function setPin(place: PinPlace, pin: Pin | undefined): Promise<voi
     if (answer.code === 0) continue;
     throw new FleetError({
       code: "PIN_NOT_SET",
-      what: `The stack ${stack} could not be pinned.`,
+      what: `Cannot change the pin of the stack ${stack}.`,
       got: answer.output.slice(-300),
       expected: `pulumi config ${value === undefined ? "rm" : "set"} ${key} to succeed`,
       remedy: `Run it by hand: npx pulumi config ${value === undefined ? `rm ${key}` : `set ${key} ${value}`} --stack ${stack}`,

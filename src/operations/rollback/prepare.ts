@@ -9,54 +9,54 @@ import type { Pin } from "../../fleet/releases/pin.ts";
 import { ensureBundles, releaseOnNetwork } from "../../fleet/releases/remote.ts";
 import type { OperationContext } from "../context.ts";
 import { routerState } from "./emergency.ts";
-import { type KnownHistory, keepRelease } from "./known.ts";
+import { type StackHistory, keepRelease } from "./read-history.ts";
 import { ledgerOf } from "./ledger.ts";
-import type { MemberWay } from "./member-way.ts";
+import type { MemberPlan } from "./member-plan.ts";
 import type { KnownRelease } from "./releases.ts";
 import type { Traffic } from "./stack.ts";
-import { waysTo } from "./way.ts";
+import { planMembers } from "./plan-members.ts";
 
-/** Seconds for what is read from the network before anything is changed. */
+/** Seconds for all reads from the network before anything is changed. */
 const PATIENCE = 120;
 
-/** How a rollback is to be done. */
+/** The options of a rollback. */
 interface RollbackManner {
   readonly rollbackId: string;
   readonly only: readonly string[];
   readonly restoreState: boolean;
-  /** Without the coordinator. */
+  /** Works without the coordinator. */
   readonly manual: boolean;
-  /** The router, where traffic is given by a table. */
+  /** The router; undefined if the fleet has no traffic table. */
   readonly traffic: Traffic | undefined;
-  /** Callers first, before the run. */
+  /** Switches callers before the run. */
   readonly emergency: boolean;
-  /** Also when the release runs already, as after an update that failed half-way. */
+  /** Continues even if the release already runs, as after an update that failed half-way. */
   readonly again: boolean;
 }
 
-/** A rollback that can be done: everything that it needs is here. */
+/** A rollback that is ready to run: everything that it needs is on this machine. */
 export interface PreparedRollback {
   readonly target: ReleaseDocument;
   readonly number?: number;
-  readonly ways: readonly MemberWay[];
+  readonly plans: readonly MemberPlan[];
   readonly pin: Pin;
-  /** Members whose life since then is given up, in words. */
-  readonly diverged: readonly MemberWay[];
-  /** What the router says of itself; undefined where there is none, or no answer came. */
+  /** Members that would lose messages. */
+  readonly diverged: readonly MemberPlan[];
+  /** The router's present table; undefined if there is no router or it did not answer. */
   readonly table?: TrafficState;
-  /** For a run without the coordinator: above what every process has. */
+  /** For a run without the coordinator: one above the highest epoch of any process. */
   readonly epoch?: number;
 }
 
 /**
- * Gets everything together that the way to a release needs, and judges the way. Changes nothing.
+ * Collects everything that the rollback to a release needs, and plans every member. Changes nothing.
  *
  * @throws FleetError RELEASE_GONE, BUNDLE_GONE, NO_WAY_BACK, SNAPSHOT_GONE, ALREADY_RUNNING, UNKNOWN_PROCESS
  */
 export async function prepare(
   context: OperationContext,
   fleet: FleetSession,
-  known: KnownHistory,
+  known: StackHistory,
   release: KnownRelease,
   manner: RollbackManner,
 ): Promise<PreparedRollback> {
@@ -76,43 +76,43 @@ export async function prepare(
     traffic && routerState(fleet, traffic),
     ensureBundles(target, names, where, reader, budgetOf(PATIENCE)),
   ]);
-  const ways = await waysTo(fleet, () => context.host.history(fleet, PATIENCE), {
+  const plans = await planMembers(fleet, () => context.host.history(fleet, PATIENCE), {
     target,
     only: manner.only,
     restoreState: manner.restoreState,
     silent,
     traffic,
     table,
-    besides: new Set(names.filter((name) => isBeside(target, known.current, name))),
+    newProcess: new Set(names.filter((name) => usesNewProcess(target, known.current, name))),
     emergency: manner.emergency,
   });
-  throwAll(ways.flatMap(({ problem }) => problem ?? []));
-  // What is not in the stack's state yet has to be written there: the run sends nothing and ends well.
-  if (!manner.again && !known.unrecorded) assertOther(target, known, ways, manner);
+  throwAll(plans.flatMap(({ problem }) => problem ?? []));
+  // A release that is not in the stack's state yet must be recorded there, even if the run has nothing to send.
+  if (!manner.again && !known.unrecorded) assertChanges(target, known, plans, manner);
   const states = Object.fromEntries(
-    ways.flatMap(({ name, snapshot }) => (snapshot ? [[name, snapshot.digest]] : [])),
+    plans.flatMap(({ name, snapshot }) => (snapshot ? [[name, snapshot.digest]] : [])),
   );
   const withLedger = names.length === Object.keys(target.declaration).length;
   return {
     target,
     number: release.number,
-    ways,
+    plans,
     pin: {
       release: target.deploymentId,
       only: manner.only.length === 0 && withLedger ? [] : names,
       ...(Object.keys(states).length > 0 ? { restore: { id: manner.rollbackId, states } } : {}),
     },
-    diverged: ways.filter(({ lost }) => (lost?.messages ?? 0) > 0),
+    diverged: plans.filter(({ lost }) => (lost?.messages ?? 0) > 0),
     ...(table === undefined ? {} : { table }),
-    ...(manner.manual ? { epoch: 1 + Math.max(0, ...ways.map(({ epoch }) => epoch ?? 0)) } : {}),
+    ...(manner.manual ? { epoch: 1 + Math.max(0, ...plans.map(({ epoch }) => epoch ?? 0)) } : {}),
   };
 }
 
-/** Whether its code gets a process beside the one that serves: as it does now, whatever it did then. */
-const isBeside = (target: ReleaseDocument, current: ReleaseDocument | undefined, name: string): boolean =>
+/** Whether new code gets its own process, by the member's present strategy, whatever it was at that release. */
+const usesNewProcess = (target: ReleaseDocument, current: ReleaseDocument | undefined, name: string): boolean =>
   (current?.policies?.[name] ?? target.policies?.[name])?.strategy !== undefined;
 
-/** The release as a whole, from wherever it is. */
+/** The complete release, from wherever there is a copy. */
 async function documentOf(
   fleet: FleetSession,
   where: { home: string; project: string; stack: string },
@@ -129,20 +129,20 @@ async function documentOf(
   if (found) return found;
   throw new FleetError({
     code: "RELEASE_GONE",
-    what: `The release ${deploymentId} is known, but nobody has it as a whole any more.`,
+    what: `The history has the release ${deploymentId}, but no complete copy of it is left.`,
     got: "not on this machine, not in the ledger, not on the network, not in the stack's history",
     expected: "its declaration",
     remedy: "Choose another release (npx fleet history), or check out its commit and deploy that.",
   });
 }
 
-function assertOther(
+function assertChanges(
   target: ReleaseDocument,
-  { current }: KnownHistory,
-  ways: readonly MemberWay[],
+  { current }: StackHistory,
+  plans: readonly MemberPlan[],
   { only, restoreState }: RollbackManner,
 ): void {
-  const runs = ways.every(({ kind }) => kind === "settings" || kind === "same" || kind === "beside");
+  const runs = plans.every(({ kind }) => kind === "settings" || kind === "same" || kind === "beside");
   const declared = only.length > 0 || current?.releaseHash === target.releaseHash;
   const settings = only.every(
     (name) =>
@@ -151,10 +151,10 @@ function assertOther(
   if (!runs || !declared || !settings || restoreState) return;
   throw new FleetError({
     code: "ALREADY_RUNNING",
-    what: `The release ${target.deploymentId} is what runs already.`,
+    what: `The release ${target.deploymentId} already runs.`,
     got: current?.deploymentId ?? "",
     expected: "another release",
     remedy:
-      "npx fleet history shows which one runs (*). To put only a state back: npx fleet restore <member>",
+      "npx fleet history shows which one runs (*). To restore only a state: npx fleet restore <member>",
   });
 }

@@ -9,25 +9,25 @@ import type { Where } from "../../fleet/releases/remote.ts";
 import { describeChanges } from "./changes.ts";
 import type { LedgerRun } from "./ledger.ts";
 
-/** A release that succeeded: what can be returned to. */
+/** A release that succeeded, so a rollback can return to it. */
 export interface KnownRelease {
-  /** Counts the releases of the stack in the order of time, from 1. */
+  /** Position among the stack's releases by time, from 1. */
   readonly number: number;
   readonly deploymentId: string;
-  /** When it was through, ISO 8601. */
+  /** When it finished, ISO 8601. */
   readonly releasedAt: string;
   readonly releaseHash: string;
-  /** All of it, where this machine or the stack's history has it. */
+  /** The complete release, if this machine or the stack's history has it. */
   readonly document?: ReleaseDocument;
-  /** What differs from the release before it, in words. */
+  /** Differences from the release before it, as text. */
   readonly changed: readonly string[];
   /** Whether it runs now. */
   readonly current: boolean;
-  /** The release that it brought back. */
+  /** The release that it restored. */
   readonly pinnedTo?: string;
 }
 
-/** Releases kept on this machine, oldest first. A damaged file is none; `fleet rollback` to it says so. */
+/** Releases on this machine. Skips damaged files; `fleet rollback` to one of them reports the damage. */
 export async function localReleases(where: Where): Promise<ReleaseDocument[]> {
   const names = await readdir(releasesDir(where)).catch(() => []);
   const found: ReleaseDocument[] = [];
@@ -40,7 +40,7 @@ export async function localReleases(where: Where): Promise<ReleaseDocument[]> {
   return found;
 }
 
-/** All releases that any source knows, each once, numbered by time. Pure. */
+/** All releases of all sources, each once, numbered by time. Pure. */
 export function mergeReleases(
   documents: readonly ReleaseDocument[],
   runs: readonly LedgerRun[],
@@ -80,7 +80,7 @@ export interface StateResource {
   readonly initErrors?: readonly string[] | null | undefined;
 }
 
-/** The release in a state of the stack as pulumi exports it, or in a checkpoint of its history; one that failed is none. Pure. */
+/** The release in an exported state of the stack or in a checkpoint of its history; empty if it failed. Pure. */
 export function releaseInState(resources: readonly StateResource[]): ReleaseDocument[] {
   return resources.flatMap(({ type, outputs, initErrors }) => {
     if (!type.endsWith("dynamic/ao:Release") || (initErrors?.length ?? 0) > 0) return [];
@@ -90,8 +90,8 @@ export function releaseInState(resources: readonly StateResource[]): ReleaseDocu
 }
 
 /**
- * When an update left the rollout waiting for a person, by a state or checkpoint: nothing where the last rollout in it did not, or where
- * another resource failed, which makes its update a failed one. Pure.
+ * When an update left the rollout on hold, ISO 8601, read from a state or checkpoint. Empty if the last rollout is not on hold, or if
+ * another resource failed: then the update failed for that reason. Pure.
  */
 export function heldInState(resources: readonly StateResource[]): string[] {
   const failed = resources.filter(({ initErrors }) => (initErrors?.length ?? 0) > 0);

@@ -5,37 +5,37 @@ import { readJson, writeAtomically } from "../../fleet/files.ts";
 
 const text = z.string();
 
-/** `build/rollback-<id>.json`: what a rollback was to do, did and found. */
+/** `build/rollback-<id>.json`: the plan, the run and the validation of a rollback. */
 export const RollbackReportSchema = z.looseObject({
   /** `rollback-<time>-<random>`. */
   rollbackId: text,
-  /** The ledger's id of it, where there is a ledger. */
+  /** The ledger's id of the rollback; absent without a ledger. */
   requestId: text.optional(),
   project: text,
   stack: text,
   /** DEPLOYMENT, STATE or EMERGENCY. */
   rollbackType: text,
   reason: text,
-  /** Whether it was begun by a deployment that failed. */
+  /** Whether a failed deployment started it. */
   automatic: z.boolean(),
-  /** The deployment that was left. */
+  /** The deployment that was rolled back. */
   from: text,
-  /** The release that was gone back to. */
+  /** The release that was restored. */
   to: z.strictObject({ deploymentId: text, number: z.number().optional(), releaseHash: text }),
   /** COMPLETED, PARTIAL, FAILED or CANCELLED. */
   status: text,
   phases: z.array(z.strictObject({ phase: text, at: text })),
   startedAt: text,
   finishedAt: text,
-  /** The run that did it; absent when none was begun. */
+  /** The deployment id of the run; absent if none was started. */
   deploymentId: text.optional(),
-  /** In an emergency, what the router did before anything else: services, messages and seconds until their callers were back. */
+  /** In an emergency, what the router switched before the run: services, number of messages, and seconds until callers were back. */
   switched: z.looseObject({ services: z.array(text), messages: z.number(), seconds: z.number() }).optional(),
-  /** How each member went. */
+  /** What was done with each member. */
   members: z.array(z.looseObject({ name: text, kind: text })),
-  /** What each said of itself afterwards. */
+  /** The health of each member afterwards. */
   validation: z.array(z.looseObject({ name: text, status: text, reasons: z.array(text) })),
-  /** Whether messages were given up for it. */
+  /** Whether --accept-divergence was given: the rollback may lose messages. */
   acceptedDivergence: z.boolean(),
   failures: z.array(z.unknown()),
   log: text.optional(),
@@ -51,7 +51,7 @@ export const reportPath = (rollbackId: string): string =>
 export async function writeReport(projectDir: string, report: RollbackReport): Promise<void> {
   const json = `${JSON.stringify(RollbackReportSchema.parse(report), null, 2)}\n`;
   await writeAtomically(join(projectDir, reportPath(report.rollbackId)), json);
-  // Kept where no cleaning of build/ reaches it: what was tried must not be tried for ever.
+  // A copy outside build/ survives a clean-up: an automatic rollback that failed must not be tried again.
   await writeAtomically(lastPath(projectDir, report), json);
   const logs = join(projectDir, "build", "logs");
   await mkdir(logs, { recursive: true });

@@ -22,7 +22,7 @@ const UpdateSchema = z.looseObject({
 /** One entry of the stack's own history, as `pulumi stack history --json` prints it. */
 export type StackUpdate = z.infer<typeof UpdateSchema>;
 
-/** How pulumi is asked about one stack. */
+/** What is needed to run pulumi for one stack. */
 export interface StackAsk {
   readonly host: PulumiRunner;
   readonly workspace: Workspace;
@@ -30,7 +30,7 @@ export interface StackAsk {
   readonly stack: string;
 }
 
-/** The history of the stack, newest first; empty for one that is new. The same command for every backend. */
+/** The history of the stack, newest first; empty for a new stack. The same command works for every backend. */
 export async function stackUpdates({ host, workspace, stack }: StackAsk): Promise<StackUpdate[]> {
   const answer = await host.pulumi(workspace, ["stack", "history", "--json", "--stack", stack]);
   if (answer.code !== 0 || answer.stdout === "") return [];
@@ -50,17 +50,17 @@ const StateSchema = z.looseObject({
     .nullish(),
 });
 
-/** What the stack's state says of now. */
+/** What the stack's present state contains. */
 interface StackState {
-  /** What runs, wherever it was deployed from. */
+  /** The release that runs, whichever machine deployed it. */
   readonly release?: ReleaseDocument;
-  /** Whether there is a release in it at all; one that failed is none that runs. */
+  /** Whether the state has a release resource, even a failed one. */
   readonly hasRelease: boolean;
-  /** The router of a fleet whose traffic is given by a table. */
+  /** The router; undefined if the fleet has no traffic table. */
   readonly traffic?: Traffic;
-  /** When an update left the rollout waiting for a person, ISO 8601; undefined when the last one did not. */
+  /** When an update left the rollout on hold, ISO 8601; undefined if the last one did not. */
   readonly heldAt?: string;
-  /** The member that carries the router; null where the state names none; undefined where no state could be read. */
+  /** The member that carries the router; null if the state names none; undefined if no state could be read. */
   readonly router?: string | null;
 }
 
@@ -69,24 +69,24 @@ const TrafficSchema = z.looseObject({
   services: z.record(z.string(), z.looseObject({ state: z.string().default("owned") })),
 });
 
-/** A member that gets processes beside older ones; it is in the state before the table of traffic is. */
-const BesideSchema = z.looseObject({ strategy: z.looseObject({ router: z.string() }) });
+/** A member with a rollout strategy. It is in the state earlier than the traffic table. */
+const StrategySchema = z.looseObject({ strategy: z.looseObject({ router: z.string() }) });
 
-const HeldSchema = z.looseObject({
+const RevisionsSchema = z.looseObject({
   name: z.string(),
   revisions: z.array(z.looseObject({ processId: z.string(), sourceHash: z.string(), version: z.string() })),
 });
 
-/** One revision of a member that is kept beside the one that serves. */
-type Held = z.infer<typeof HeldSchema>["revisions"][number];
+/** One revision of a member. */
+type Held = z.infer<typeof RevisionsSchema>["revisions"][number];
 
-/** The member that carries the router, and what the state of each service allows (`none`, `partitioned`, `owned`). */
+/** The member that carries the router, and the state mode of each service (`none`, `partitioned`, `owned`). */
 export interface Traffic extends z.infer<typeof TrafficSchema> {
-  /** Member → its revisions that the state of the stack names, the wanted one too. */
+  /** Member → its revisions in the stack's state, including the wanted one. */
   readonly held: Readonly<Record<string, readonly Held[]>>;
 }
 
-/** Reads the stack's state. The same command for every backend. */
+/** Reads the stack's state. The same command works for every backend. */
 export async function stackState({ host, workspace, stack }: StackAsk): Promise<StackState> {
   const answer = await host.pulumi(workspace, ["stack", "export", "--stack", stack]);
   if (answer.code !== 0) return { hasRelease: false };
@@ -98,14 +98,14 @@ export async function stackState({ host, workspace, stack }: StackAsk): Promise<
   const traffic = TrafficSchema.safeParse(table?.outputs).data;
   const held = Object.fromEntries(
     resources.flatMap(({ type, outputs }) => {
-      const found = type.endsWith("dynamic/ao:Process") ? HeldSchema.safeParse(outputs).data : undefined;
+      const found = type.endsWith("dynamic/ao:Process") ? RevisionsSchema.safeParse(outputs).data : undefined;
       return found ? [[found.name, found.revisions] as const] : [];
     }),
   );
-  const beside = resources.flatMap(({ type, outputs }) =>
-    type.endsWith("dynamic/ao:Process") ? (BesideSchema.safeParse(outputs).data?.strategy.router ?? []) : [],
+  const strategyRouters = resources.flatMap(({ type, outputs }) =>
+    type.endsWith("dynamic/ao:Process") ? (StrategySchema.safeParse(outputs).data?.strategy.router ?? []) : [],
   );
-  const router = traffic?.router.name ?? beside[0] ?? null;
+  const router = traffic?.router.name ?? strategyRouters[0] ?? null;
   return {
     router,
     ...(release ? { release } : {}),
@@ -115,16 +115,16 @@ export async function stackState({ host, workspace, stack }: StackAsk): Promise<
   };
 }
 
-/** What the checkpoints of a stack's earlier updates say. */
+/** What the checkpoints of a stack's earlier updates contain. */
 interface PastStates {
   readonly releases: readonly ReleaseDocument[];
-  /** When updates left the rollout waiting for a person, ISO 8601. */
+  /** When updates left the rollout on hold, ISO 8601. */
   readonly heldAt: readonly string[];
 }
 
 /**
- * What is in the checkpoints that a file backend keeps of every finished update. Other backends keep theirs where the
- * command line does not reach them, but for Pulumi Cloud, which exports a version.
+ * Reads the checkpoints of a stack's earlier updates. A file backend keeps one for every finished update; Pulumi Cloud exports each
+ * version. Pulumi gives no access to those of other backends.
  */
 export async function pastStates(ask: StackAsk, updates: readonly StackUpdate[]): Promise<PastStates> {
   const { env, projectDir } = ask.workspace;
@@ -152,7 +152,7 @@ function inCheckpoint(text: string): StateResource[] {
     const { checkpoint } = CheckpointSchema.parse(JSON.parse(text));
     return checkpoint.latest?.resources ?? [];
   } catch {
-    // A file that a killed run cut short tells nothing.
+    // A killed run may leave a truncated file.
     return [];
   }
 }
@@ -166,7 +166,7 @@ async function fromVersions(
     if (kind !== "update" || result === "in-progress" || version === 0) continue;
     const args = ["stack", "export", "--version", String(version), "--stack", stack];
     const answer = await host.pulumi(workspace, args);
-    // A backend that refuses one version refuses all.
+    // A backend that refuses one version refuses them all.
     if (answer.code !== 0) return found;
     const state = z.looseObject({ deployment: StateSchema }).safeParse(JSON.parse(answer.stdout));
     if (state.success) found.push(state.data.deployment.resources ?? []);

@@ -2,16 +2,16 @@ import { FleetError } from "../../core/errors.ts";
 import type { LedgerRun } from "./ledger.ts";
 import type { KnownRelease } from "./releases.ts";
 
-/** Which release is meant. */
+/** How the release is chosen. */
 interface Wanted {
-  /** A release to go to: its number in the history, or its deployment id. */
+  /** The release to return to: its number in the history, or its deployment id. */
   readonly to?: string;
-  /** A deployment to leave: the release before it is the one to go to. */
+  /** The deployment to undo: the target is the release before it. */
   readonly leave?: string;
 }
 
 /**
- * The release that a rollback goes to. Pure.
+ * The release that a rollback returns to. Pure.
  *
  * @throws FleetError UNKNOWN_RELEASE, UNKNOWN_DEPLOYMENT, NOTHING_TO_RETURN_TO
  */
@@ -24,21 +24,21 @@ export function targetOf(
   const leave = wanted.leave ?? "";
   const left = releases.find(({ deploymentId }) => deploymentId === leave);
   if (left) return before(releases, runs, left);
-  // It never became a release: what ran before it is the last one that did.
+  // The deployment never became a release: return to the last release before it.
   const run = runs.find(({ deploymentId }) => deploymentId === leave);
   if (!run) {
     throw new FleetError({
       code: "UNKNOWN_DEPLOYMENT",
-      what: `There is no deployment ${leave} in this stack.`,
+      what: `This stack has no deployment ${leave}.`,
       got: leave,
       expected: lastOf(releases),
-      remedy: "npx fleet history lists what was deployed.",
+      remedy: "npx fleet history lists the deployments.",
     });
   }
   const earlier = releases.filter(({ releasedAt }) => Date.parse(releasedAt) < run.startedAt);
   const found = earlier.at(-1);
   if (found) return found;
-  throw nothing(leave);
+  throw noEarlierRelease(leave);
 }
 
 function releaseNamed(releases: readonly KnownRelease[], name: string): KnownRelease {
@@ -49,11 +49,11 @@ function releaseNamed(releases: readonly KnownRelease[], name: string): KnownRel
     what: `This stack has no release ${name}.`,
     got: name,
     expected: lastOf(releases),
-    remedy: "npx fleet history lists them; failed deployments are none.",
+    remedy: "npx fleet history lists the releases; failed deployments are not releases.",
   });
 }
 
-/** Of those before it the newest with other code or settings; one that was rolled back is passed over, unless that is what is undone. */
+/** The newest earlier release with other code or settings. Skips releases that were rolled back, unless a rollback is undone. */
 function before(
   releases: readonly KnownRelease[],
   runs: readonly LedgerRun[],
@@ -62,16 +62,16 @@ function before(
   const earlier = releases.filter(
     ({ number, releaseHash }) => number < left.number && releaseHash !== left.releaseHash,
   );
-  const wasLeft = ({ deploymentId }: KnownRelease) =>
+  const wasRolledBack = ({ deploymentId }: KnownRelease) =>
     runs.some((run) => run.deploymentId === deploymentId && (run.rolledBack || run.status === "ROLLED_BACK"));
-  const good = left.pinnedTo === undefined ? earlier.filter((release) => !wasLeft(release)) : earlier;
-  const found = good.at(-1) ?? earlier.at(-1);
+  const candidates = left.pinnedTo === undefined ? earlier.filter((release) => !wasRolledBack(release)) : earlier;
+  const found = candidates.at(-1) ?? earlier.at(-1);
   if (found) return found;
-  throw nothing(left.deploymentId);
+  throw noEarlierRelease(left.deploymentId);
 }
 
-/** A stack with one release, or none, has no way back. */
-export function nothingEarlier({ releases }: { readonly releases: readonly KnownRelease[] }): FleetError {
+/** The error for a stack with one release, or none. */
+export function noOtherRelease({ releases }: { readonly releases: readonly KnownRelease[] }): FleetError {
   const [only] = releases;
   return new FleetError({
     code: "NOTHING_TO_RETURN_TO",
@@ -85,7 +85,7 @@ export function nothingEarlier({ releases }: { readonly releases: readonly Known
   });
 }
 
-const nothing = (id: string): FleetError =>
+const noEarlierRelease = (id: string): FleetError =>
   new FleetError({
     code: "NOTHING_TO_RETURN_TO",
     what: `There is no release before ${id}.`,
@@ -93,6 +93,7 @@ const nothing = (id: string): FleetError =>
     remedy: "Fix it and deploy again; or take the fleet down: npx pulumi destroy",
   });
 
+/** The latest releases as the `expected` of an error: `one of 4 (deploy-…), 3 (deploy-…)`. */
 export function lastOf(releases: readonly KnownRelease[]): string {
   if (releases.length === 0) return "a release; none was deployed yet";
   const last = releases.slice(-5).reverse();

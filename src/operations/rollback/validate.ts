@@ -6,32 +6,32 @@ import { judge, probe } from "../../fleet/health/probe.ts";
 import { HealthPolicySchema } from "../../fleet/health/schema.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { unansweredBy } from "../observe/unanswered.ts";
-import type { MemberWay } from "./member-way.ts";
+import type { MemberPlan } from "./member-plan.ts";
 
-/** What a member says of itself after a rollback. */
+/** The health of a member after a rollback. */
 export interface Validated {
   readonly name: string;
   readonly processId: string;
   readonly status: string;
-  /** What is not as the release wants it. */
+  /** Why it is not healthy; empty if it is. */
   readonly reasons: readonly string[];
   readonly version?: string;
   readonly sourceHash?: string;
 }
 
-/** Asks every member that went back: all four kinds of health, invariants among them, at the version and code of the release. */
+/** Checks every member that was rolled back: all four kinds of health, at the version and code of the release. */
 export async function validate(
   fleet: FleetSession,
   target: ReleaseDocument,
-  ways: readonly MemberWay[],
+  plans: readonly MemberPlan[],
 ): Promise<Validated[]> {
-  const touched = ways.filter(({ kind }) => kind !== "beside" && kind !== "same");
+  const touched = plans.filter(({ kind }) => kind !== "beside" && kind !== "same");
   return Promise.all(
     touched.map(async ({ name }): Promise<Validated> => {
       const member = fleet.members.find((known) => known.name === name);
       const declared = target.declaration[name];
       if (!member || !declared)
-        return { name, processId: "", status: "OFFLINE", reasons: ["it has no process"] };
+        return { name, processId: "", status: "OFFLINE", reasons: ["no process"] };
       const expected = { version: declared.version, sourceHash: declared.sourceHash };
       const policy = target.policies?.[name]?.healthCheck ?? HealthPolicySchema.parse({});
       try {
@@ -51,6 +51,6 @@ export async function validate(
   );
 }
 
-/** Whether a validated fleet is good. Pure. */
-export const isGood = (validated: readonly Validated[]): boolean =>
+/** Whether every member is healthy or degraded. Pure. */
+export const isHealthyFleet = (validated: readonly Validated[]): boolean =>
   validated.every(({ status }) => status === "HEALTHY" || status === "DEGRADED");

@@ -1,4 +1,4 @@
-/** Which member of a fleet carries the router: told by what a member is, never by what it is called. */
+/** Finds the member that carries the router, by what it can do and never by its name. */
 import { FleetError } from "../../core/errors.ts";
 import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
@@ -8,14 +8,15 @@ import { dryInfo } from "../../fleet/protocol/info.ts";
 import type { OperationContext } from "../context.ts";
 import { stackState } from "../rollback/stack.ts";
 
-/** Seconds that the members get to say what they are. */
+/** Seconds for each member to report its capabilities. */
 const ASKED = 15;
 
 /**
- * The member that carries the router: the one named; else the one that the last run noted, or that the stack's state has, by its table of
- * traffic or by its members that are beside older revisions; where no state can be read, the first that has the capability by its own word.
+ * The member that carries the router: the one named; otherwise the one that the last run recorded, or the one in the stack's state, by its
+ * traffic table or by a member's rollout strategy; if no state can be read, the first member that reports the capability.
  *
- * @returns undefined where the fleet has none
+ * @param named a member's name; undefined to search
+ * @returns undefined if the fleet has no router
  * @throws FleetError UNKNOWN_PROCESS
  */
 export async function routerIn(
@@ -26,7 +27,7 @@ export async function routerIn(
   if (named !== undefined) return pickMember(fleet, named);
   const { host } = context;
   const { members, project, stack } = fleet;
-  // Known since the fleet was opened: reading the state takes a pulumi of its own.
+  // Known since the fleet was opened; reading the state would start another pulumi.
   const known = members.find(({ name }) => name === fleet.router);
   if (known) return known;
   const { router } = await stackState({ host, workspace: await context.workspace(), project, stack });
@@ -44,18 +45,18 @@ async function isCapable(fleet: FleetSession, member: Member): Promise<boolean> 
   try {
     return (await dryInfo(fleet, member, ASKED)).capabilities.includes("TRAFFIC_ROUTING");
   } catch (error) {
-    // One that does not answer, or answers with something else, is not known to be one.
+    // A member that does not answer, or not with Info, is not known to carry it.
     if (error instanceof FleetError) return false;
     throw error;
   }
 }
 
-/** For commands that cannot do without one. */
+/** The error of commands that need a router. */
 export const noRouter = ({ members }: FleetSession): FleetError =>
   new FleetError({
     code: "NO_ROUTER",
     what: "No process of this fleet carries the router.",
     got: members.map(({ name }) => name).join(", "),
     expected: "a member with the capability TRAFFIC_ROUTING",
-    remedy: "Only fleets with a router have rollouts to promote, pause or abort.",
+    remedy: "Only a fleet with a router has rollouts to promote, pause or abort.",
   });

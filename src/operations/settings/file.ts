@@ -5,16 +5,16 @@ import type { Rule } from "../../fleet/config/rules.ts";
 
 const EntrySchema = z.strictObject({
   configData: z.record(z.string(), z.unknown()),
-  /** As the process held it. */
+  /** The version that the process held. */
   version: z.union([z.number(), z.string()]),
   /** sha256 of the data's canonical JSON. */
   hash: z.string(),
-  /** What the settings of a type of the fleet's own may be. */
+  /** The rules of a config type that the fleet defines itself. */
   rule: z.custom<Rule>((value) => typeof value === "object" && value !== null).optional(),
 });
 const MembersSchema = z.record(z.string(), z.record(z.string(), EntrySchema));
 
-/** A file of settings: what `fleet config export` writes and `fleet config import` reads. Sealed secrets stay sealed in it. */
+/** A settings file: `fleet config export` writes it and `fleet config import` reads it. Sealed secrets stay sealed. */
 const ConfigFileSchema = z.strictObject({
   format: z.literal("ao-fleet config 1"),
   project: z.string(),
@@ -30,16 +30,16 @@ const ConfigFileSchema = z.strictObject({
 export type ConfigFile = z.output<typeof ConfigFileSchema>;
 export type ConfigFileEntry = z.output<typeof EntrySchema>;
 
-/** The file's text. Pure. */
+/** The file as a string. Pure. */
 export function fileText(file: Omit<ConfigFile, "format" | "hash">): string {
   const whole: ConfigFile = { format: "ao-fleet config 1", ...file, hash: hashOf(file.members) };
   return `${JSON.stringify(whole, null, 2)}\n`;
 }
 
 /**
- * The file in a text, if it is as it was written. Pure.
+ * Parses a settings file and verifies its hashes. Pure.
  *
- * @throws FleetError CONFIG_FILE_INVALID, CONFIG_FILE_DAMAGED (every entry whose hash is another)
+ * @throws FleetError CONFIG_FILE_INVALID, CONFIG_FILE_DAMAGED (one problem for every entry whose hash differs)
  */
 export function readFileText(text: string, path: string): ConfigFile {
   let json: unknown;
@@ -52,20 +52,20 @@ export function readFileText(text: string, path: string): ConfigFile {
   if (!parsed.success)
     throw new FleetError({
       code: "CONFIG_FILE_INVALID",
-      what: "This is no file of settings.",
+      what: "Not a settings file.",
       at: path,
-      got: json === undefined ? "no JSON" : z.prettifyError(parsed.error),
-      expected: "what npx fleet config export writes",
-      remedy: "Export one, or name another file.",
+      got: json === undefined ? "not JSON" : z.prettifyError(parsed.error),
+      expected: "a file that npx fleet config export wrote",
+      remedy: "Export the settings, or name another file.",
     });
   const file = parsed.data;
   const damaged = (at: string, got: string, expected: string): Problem => ({
     code: "CONFIG_FILE_DAMAGED",
-    what: `${path} is not as it was written.`,
+    what: `${path} was changed after it was written.`,
     at,
     got,
     expected,
-    remedy: "Take another copy. Edits belong into index.ts, where they are checked and kept.",
+    remedy: "Use another copy. Make changes in index.ts, where they are checked and kept.",
   });
   const problems = Object.entries(file.members).flatMap(([member, types]) =>
     Object.entries(types).flatMap(([type, { configData, hash }]) => {

@@ -6,16 +6,17 @@ import type { Member } from "../../fleet/members/member.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import { readRelease } from "../../fleet/releases/document.ts";
 
-/** What a process says of its settings now. */
+/** The settings that a process reports. */
 export interface Live {
   readonly member: Member;
-  readonly told: Told;
+  readonly reply: Told;
 }
 
 /**
- * Asks members, at once, what they hold; by a signed message each.
+ * Asks all given members for their settings at the same time, each by a signed message.
  *
- * @throws FleetError with what every one of those said that could not be asked
+ * @param ask `seconds`: time limit per member; `history`: with earlier versions; `configType`: only this type
+ * @throws FleetError with the problems of every member that failed
  */
 export async function liveConfigs(
   { session }: FleetSession,
@@ -31,7 +32,7 @@ export async function liveConfigs(
   const problems: Problem[] = [];
   const live = results.flatMap((result, index): Live[] => {
     const member = members[index];
-    if (result.status === "fulfilled") return member ? [{ member, told: result.value }] : [];
+    if (result.status === "fulfilled") return member ? [{ member, reply: result.value }] : [];
     if (!(result.reason instanceof FleetError)) throw result.reason;
     problems.push(...result.reason.problems);
     return [];
@@ -41,7 +42,7 @@ export async function liveConfigs(
   return live;
 }
 
-/** How members are declared by the release that runs; undefined where this machine has none. */
+/** The declaration of the release that runs, by member; undefined if this machine has none. */
 export async function declaredBy(
   fleet: FleetSession,
 ): Promise<Readonly<Record<string, DeclaredProcess>> | undefined> {
@@ -49,13 +50,13 @@ export async function declaredBy(
   return release && { ...release.warm, ...release.declaration };
 }
 
-/** That a process holds no settings of a type. */
+/** The error for a member without settings of a type. */
 export function noConfig(member: string, configType: string, known: readonly string[]): FleetError {
   return new FleetError({
     code: "NO_CONFIG",
     what: `${member} holds no ${configType}.`,
     got: configType,
-    expected: known.length > 0 ? `one of ${known.join(", ")}` : "settings; it has none, so defaults hold",
-    remedy: `npx fleet config show ${member} lists what it holds.`,
+    expected: known.length > 0 ? `one of ${known.join(", ")}` : "a member with settings; it has none, so defaults apply",
+    remedy: `npx fleet config show ${member} lists its settings.`,
   });
 }

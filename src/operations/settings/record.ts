@@ -6,14 +6,14 @@ import { ask } from "../../fleet/protocol/ask.ts";
 import { ledgerOf } from "../rollback/ledger.ts";
 import type { Sent } from "./send.ts";
 
-/** Seconds that the ledger may take: what was sent holds whether it is told or not. */
+/** Seconds for the ledger: the settings are in force whether it records them or not. */
 const PATIENCE = 60;
-/** Changes that one message tells. */
+/** The most changes in one message. */
 const AT_ONCE = 200;
 
 /**
- * Tells the ledger what was sent by hand: an entry `CONFIG_CHANGED` for each process and type. A fleet without a ledger is told
- * nothing; one that does not take it is noted.
+ * Records settings that were sent by hand in the ledger: an entry `CONFIG_CHANGED` for each process and type. Does nothing without a
+ * ledger; a refusal is noted.
  */
 export async function recordChanges(
   fleet: FleetSession,
@@ -35,6 +35,6 @@ export async function recordChanges(
     }
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    note(`the ledger is not told: ${error.problems[0].what}`);
+    note(`the ledger did not record the change: ${error.problems[0].what}`);
   }
 }

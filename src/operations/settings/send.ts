@@ -13,11 +13,11 @@ export interface Wanted {
   readonly member: Member;
   readonly configType: string;
   readonly data: Readonly<Record<string, unknown>>;
-  /** What they may be, for a type of the fleet's own. */
+  /** The rules, for a config type that the fleet defines itself. */
   readonly rule?: Rule | undefined;
 }
 
-/** What was sent. */
+/** Settings that were sent. */
 export interface Sent {
   readonly member: string;
   readonly configType: string;
@@ -26,10 +26,11 @@ export interface Sent {
 }
 
 /**
- * Sends settings by hand: to every member that holds others, as a version above all that it ever had. All take theirs, or every one gets back
- * what it held. The processes' own epoch is used, so a deployment that runs meanwhile wins.
+ * Sends settings by hand to every member that holds different ones, as a version above all earlier ones. All members accept, or all get
+ * their previous settings back. Uses the processes' own epoch, so a deployment that runs at the same time takes precedence.
  *
- * @throws FleetError with every refusal, after taking back
+ * @param seconds time limit per message
+ * @throws FleetError with every refusal, after the changes were reverted
  */
 export async function sendConfigs(
   fleet: FleetSession,
@@ -38,7 +39,7 @@ export async function sendConfigs(
 ): Promise<readonly Sent[]> {
   const members = [...new Map(wanted.map(({ member }) => [member.processId, member])).values()];
   const live = await liveConfigs(fleet, members, { seconds });
-  const told = new Map(live.map((one) => [one.member.processId, one.told]));
+  const replies = new Map(live.map((one) => [one.member.processId, one.reply]));
   const epochs = await Promise.all(
     members.map(async (member) => (await info(fleet.session, member, budgetOf(60), "epoch")).epoch),
   );
@@ -51,14 +52,14 @@ export async function sendConfigs(
     const hash = hashOf(data);
     const pending = group
       .map(({ member }) => member)
-      .filter(({ processId }) => told.get(processId)?.held[configType]?.hash !== hash);
+      .filter(({ processId }) => replies.get(processId)?.held[configType]?.hash !== hash);
     if (pending.length === 0) continue;
-    const highest = pending.map(({ processId }) => told.get(processId)?.highest[configType] ?? 0);
+    const highest = pending.map(({ processId }) => replies.get(processId)?.highest[configType] ?? 0);
     const version = Math.max(0, ...highest) + 1;
     const shipment: Shipment = { configType, data, version, hash, ...(rule === undefined ? {} : { rule }) };
     const failed = await distribute(hand, pending, shipment, budgetOf(seconds));
     if (failed) {
-      // What the groups before took is taken back too: some of a file is nobody's wish.
+      // Revert the earlier groups too: the settings apply as a whole or not at all.
       for (const one of done)
         for (const target of one.targets) await withdraw(hand, target, one.shipment, budgetOf(seconds));
       throw failed;
@@ -71,7 +72,7 @@ export async function sendConfigs(
 
 type Group = readonly [Wanted, ...Wanted[]];
 
-/** Those that get the same go together. Pure. */
+/** Groups members that get the same settings. Pure. */
 function groupsOf(wanted: readonly Wanted[]): Group[] {
   const groups = new Map<string, [Wanted, ...Wanted[]]>();
   for (const one of wanted) {
@@ -83,5 +84,5 @@ function groupsOf(wanted: readonly Wanted[]): Group[] {
   return [...groups.values()];
 }
 
-/** Options of a command that sends. */
+/** Options of commands that send settings. */
 export const SendOptions = z.looseObject({ timeout: z.number(), yes: z.boolean().default(false) });

@@ -3,45 +3,45 @@ import { UsageError } from "../../core/usage-error.ts";
 import type { HistoryEntry } from "../../fleet/config/held.ts";
 import { type Live, noConfig } from "./live.ts";
 
-/** One version with its data. */
+/** One version with its settings. */
 type KnownVersion = HistoryEntry & {
   readonly configType: string;
   readonly configData: Readonly<Record<string, unknown>>;
 };
 
 /**
- * A version of a type as a process remembers it; without a name the one in force.
+ * A version of a config type from a process' history; without `wanted`, the one in force.
  *
- * @param wanted its number or name; `previous` is the last one before that in force which was not taken back
+ * @param wanted its number or name; `previous` is the last one before the one in force that was not reverted
  * @throws UsageError NO_TYPE; FleetError NO_CONFIG, UNKNOWN_VERSION, VERSION_GONE
  */
 export function versionOf(live: Live, configType: string | undefined, wanted?: string): KnownVersion {
   if (configType === undefined)
     throw new UsageError({
       code: "NO_TYPE",
-      what: "Versions are those of one config type, and none was named.",
+      what: "A version needs a config type, and none was named.",
       expected: "--type <config type>",
-      remedy: `npx fleet config history ${live.member.name} lists them.`,
+      remedy: `npx fleet config history ${live.member.name} lists the types.`,
     });
-  const { member, told } = live;
-  const history = told.history[configType] ?? [];
-  if (history.length === 0) throw noConfig(member.name, configType, Object.keys(told.history));
+  const { member, reply } = live;
+  const history = reply.history[configType] ?? [];
+  if (history.length === 0) throw noConfig(member.name, configType, Object.keys(reply.history));
   const found = find(history, wanted);
   if (!found)
     throw new FleetError({
       code: "UNKNOWN_VERSION",
-      what: `${member.name} remembers no such version of ${configType}.`,
-      got: wanted ?? "what is in force: nothing is",
+      what: `${member.name} has no such version of ${configType}.`,
+      got: wanted ?? "the version in force, but there is none",
       expected: history.map(({ version }) => `v${version}`).join(", "),
       remedy: `npx fleet config history ${member.name} --type ${configType}`,
     });
   if (found.configData === undefined)
     throw new FleetError({
       code: "VERSION_GONE",
-      what: `${member.name} knows that there was v${found.version} of ${configType}, but keeps its settings no more.`,
+      what: `${member.name} no longer has the settings of v${found.version} of ${configType}.`,
       got: `v${found.version}`,
-      expected: "one of the latest",
-      remedy: "npx fleet history: the release of that time has them; or npx fleet config import <file>.",
+      expected: "a more recent version",
+      remedy: "Find them in the release of that time (npx fleet history), or import a file: npx fleet config import <file>",
     });
   return { ...found, configType, configData: found.configData };
 }
@@ -54,6 +54,6 @@ function find(history: readonly HistoryEntry[], wanted: string | undefined): His
     return before.findLast(({ takenBack }) => takenBack === undefined);
   }
   const version = wanted.replace(/^v(?=\d)/, "");
-  // The same number can have been spent twice, when the first was taken back.
+  // A number is used twice if its first use was reverted.
   return history.findLast((entry) => String(entry.version) === version);
 }

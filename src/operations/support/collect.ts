@@ -10,13 +10,13 @@ import { ask } from "../../fleet/protocol/ask.ts";
 import { journals } from "../audit/collect.ts";
 import { findRecords } from "../trace/records.ts";
 
-/** A file of the bundle: its name in it, and its content before it is redacted. */
+/** A file of the support bundle: its name, and its content before redaction. */
 export interface Part {
   readonly name: string;
   readonly text: string;
 }
 
-/** Bytes of the end of a log. */
+/** The most bytes of a file; of a longer one, its end. */
 const MOST = 512 * 1024;
 const FILES = /^(Pulumi(\.[\w-]+)?\.yaml|package\.json|index\.ts|validation\.yaml)$/;
 const REPORTS = /^(deployment-manifest(\.[\w.-]+)?\.json|validation-report\.(json|xml)|rollback-.*\.json)$/;
@@ -51,7 +51,7 @@ export async function journalOf(fleet: FleetSession): Promise<Part> {
 const READS = ["Info", "HEALTH_CHECK", "GET_STATISTICS", "GET_CONFIG", "AUDIT", "LOGS"] as const;
 const Anything = z.looseObject({});
 
-/** What a process says of itself, and its newest messages with data cut short. What it does not answer is said. */
+/** What a process reports about itself, and its newest messages with truncated data. Failed reads become `failed` entries. */
 export async function processOf(
   fleet: FleetSession,
   history: History,

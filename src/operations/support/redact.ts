@@ -1,16 +1,16 @@
 import { type Secret, SHAPES } from "../validate/secrets.ts";
 
-/** What stands in the place of a secret. */
+/** The replacement for a secret. */
 export const REDACTED = "[redacted]";
 
-/** Members whose values are nobody's business, whatever they are. */
+/** Keys whose values are always redacted. */
 const PRIVATE_NAME =
   /(secret|passw|passphrase|token|credential|private|api[-_]?key|encryptionsalt|^secure$|^jwk$)/i;
 
-/** Private members of a key in JSON (RFC 7518). */
+/** Private members of a JSON Web Key (RFC 7518). */
 const KEY_MEMBERS: ReadonlySet<string> = new Set(["d", "p", "q", "dp", "dq", "qi", "oth", "k"]);
 
-/** A text without the secrets that are known and without what looks like one. Pure. */
+/** Redacts known secrets, and everything that looks like one, in a string. Pure. */
 export function redactText(text: string, secrets: readonly Secret[] = []): string {
   let clean = text.replace(/-----BEGIN[\s\S]*?-----END [A-Z ]*KEY-----/g, REDACTED);
   for (const { value } of secrets) if (value.length >= 8) clean = clean.replaceAll(value, REDACTED);
@@ -19,7 +19,7 @@ export function redactText(text: string, secrets: readonly Secret[] = []): strin
   return clean;
 }
 
-/** Plain data without secrets: those known, those that look like one, and every value under a name of that kind. Pure. */
+/** Redacts plain data: known secrets, everything that looks like one, and every value under a private key. Pure. */
 export function redact(value: unknown, secrets: readonly Secret[] = []): unknown {
   if (typeof value === "string") return redactText(value, secrets);
   if (Array.isArray(value)) return value.map((item) => redact(item, secrets));
@@ -34,13 +34,13 @@ export function redact(value: unknown, secrets: readonly Secret[] = []): unknown
   );
 }
 
-/** A JSON or YAML text, line by line where it cannot be parsed: values under private names are taken out. Pure. */
+/** Redacts a file: JSON as data, everything else line by line. Pure. */
 export function redactFile(name: string, text: string, secrets: readonly Secret[]): string {
   if (name.endsWith(".json")) {
     try {
       return `${JSON.stringify(redact(JSON.parse(text), secrets), null, 2)}\n`;
     } catch {
-      // Half a file is redacted as text.
+      // A truncated JSON file is redacted as text.
     }
   }
   return redactText(text, secrets)

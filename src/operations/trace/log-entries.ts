@@ -4,23 +4,24 @@ import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { committedBy, readLoadOutcome } from "../../fleet/code/program.ts";
 import { type Entry, type History, resultIdOf } from "../../fleet/history.ts";
 
-/** A message, its result, and whose code handled it. */
+/** A message, its result, and the code that handled it. */
 export interface LogEntry extends Entry {
-  /** sha256 of the bundle that the process ran then; undefined when it is not known. */
+  /** sha256 of the bundle that handled it; undefined if unknown. */
   readonly source?: string;
-  /** It loaded a bundle: its data is the whole program. */
+  /** Whether it loads a bundle: its data is the whole program. */
   readonly isLoad: boolean;
 }
 
-/** `--errors` looks back over so many messages at most. */
+/** The most messages that `--errors` searches. */
 const REACH = 1000;
-/** Results asked for at once. */
+/** Messages per read. */
 const PAGE = 25;
 
 /**
- * The newest messages, oldest first; with `errors` only those that failed or were refused, looking back as far as needed.
+ * The newest messages, oldest first. With `errors`, only those that failed or were refused, searched back as far as needed.
  *
- * @param sourceHash what the process is known to run now
+ * @param limit the most entries to return
+ * @param sourceHash sha256 of the code that the process runs now
  */
 export async function newestEntries(
   history: History,
@@ -40,7 +41,7 @@ export async function newestEntries(
   return (errors ? entries.filter(isError) : entries).slice(-limit);
 }
 
-/** Messages with their results; one without a result yet has none. */
+/** Messages with their results; `result` is absent if there is none yet. */
 export function withResults(
   history: History,
   processId: string,
@@ -54,7 +55,7 @@ export function withResults(
   );
 }
 
-/** Says of each message whose code handled it, from the loads among them. Pure. */
+/** Adds to each message the code that handled it, derived from the loads among them. Pure. */
 export function withSources(entries: readonly Entry[], sourceHash: string): LogEntry[] {
   const anyLoad = entries.some((entry) => loadedBy(entry) !== undefined && succeeded(entry));
   let current = anyLoad ? undefined : sourceHash || undefined;
@@ -66,15 +67,15 @@ export function withSources(entries: readonly Entry[], sourceHash: string): LogE
   });
 }
 
-/** The bundle that an Eval loads, as its commit says; undefined for any other message. */
+/** The hash of the bundle that an Eval loads, read from its commit; undefined for any other message. */
 const loadedBy = ({ action, data }: Scheduled): string | undefined =>
   action === "Eval" ? committedBy(data) : undefined;
 
-/** The process said that it committed it; a refused epoch is no error, and loads nothing. */
+/** Whether the process committed the load. A refused epoch is not an error, but loads nothing. */
 const succeeded = ({ result }: Entry): boolean =>
   result?.error === undefined && readLoadOutcome(result?.output ?? "").kind === "committed";
 
-/** It failed, or the process refused it: what it told others in the same evaluation is about their messages. */
+/** Whether it failed or was refused. Errors sent to others in the same evaluation are about their messages. */
 export function isError({ result, from, messageId, tags: sent }: Entry): boolean {
   if (result && luaErrorIn(result) !== undefined) return true;
   const asked = { address: from, messageId, tags: sent };

@@ -2,21 +2,21 @@ import type { Scheduled } from "../../ao/port.ts";
 import type { Entry, History } from "../../fleet/history.ts";
 import { isError, type LogEntry, withResults } from "./log-entries.ts";
 
-/** One message that a process received or sent, on its own: what a filter chooses among. */
+/** One message that a process received or sent, for filters. */
 export interface MessageRecord {
   readonly direction: "received" | "sent";
   /** Slot of the message received, or of the one that made the process send this. */
   readonly slot: number;
-  /** Id of the message received; of the one that made the process send, for a sent one. */
+  /** Id of the message received, or of the one that made the process send this. */
   readonly messageId: string;
-  /** Scheduler's time, milliseconds since 1970. */
+  /** Milliseconds since 1970, by the scheduler's clock. */
   readonly timestamp: number;
   /** The same, ISO 8601. */
   readonly at: string;
   readonly from: string;
   readonly to: string;
   readonly action: string;
-  /** `error` when the evaluation failed, or the message or its reply is a refusal; `none` when there is no result yet. */
+  /** `error` if the evaluation failed, or the message or its reply is a refusal; `none` if there is no result yet. */
   readonly status: "ok" | "error" | "none";
   /** Its Correlation-Id, or "". */
   readonly correlation: string;
@@ -26,10 +26,10 @@ export interface MessageRecord {
   readonly error?: string;
 }
 
-/** What is looked for; everything that is given must be so. */
+/** A filter of records; every given field must match. */
 export interface Filter {
   readonly direction?: MessageRecord["direction"];
-  /** One of these. */
+  /** Any one of these. */
   readonly actions?: readonly string[];
   readonly from?: string;
   readonly to?: string;
@@ -39,7 +39,7 @@ export interface Filter {
   /** Milliseconds since 1970. */
   readonly since?: number;
   readonly until?: number;
-  /** A text in the data. */
+  /** A substring of the data. */
   readonly contains?: string;
 }
 
@@ -57,7 +57,7 @@ function recordsOf(processId: string, entry: Entry): MessageRecord[] {
     status: entry.result === undefined ? "none" : isError(entry) ? "error" : "ok",
     correlation: entry.tags["Correlation-Id"] ?? "",
     tags: entry.tags,
-    // A whole bundle helps nobody.
+    // A whole bundle would only clutter the output.
     data: isLoad(entry) ? "" : entry.data,
     ...(entry.result?.error === undefined ? {} : { error: entry.result.error }),
   };
@@ -76,7 +76,7 @@ function recordsOf(processId: string, entry: Entry): MessageRecord[] {
 const isLoad = ({ action, data }: Pick<LogEntry, "action" | "data">): boolean =>
   action === "Eval" && data.length > 20_000;
 
-/** Whether a record is what is looked for. Pure. */
+/** Whether a record matches a filter. Pure. */
 export function matches(record: MessageRecord, filter: Filter): boolean {
   const { direction, actions, from, to, status, correlation, tags = {}, since, until, contains } = filter;
   return (
@@ -93,21 +93,21 @@ export function matches(record: MessageRecord, filter: Filter): boolean {
   );
 }
 
-/** Slots read at once. */
+/** Slots per read. */
 const PAGE = 50;
 
 interface Found {
   /** Oldest first. */
   readonly records: readonly MessageRecord[];
-  /** Slots that were looked through: the first and the last; undefined for a process without any. */
+  /** The first and last slot that were searched; undefined for a process without messages. */
   readonly looked?: { readonly from: number; readonly to: number };
 }
 
 /**
- * The newest records that a filter chooses, looking back from the newest slot.
+ * Finds the newest records that match a filter, searching back from the newest slot.
  *
- * @param limit how many records at most
- * @param reach how many slots are looked through at most
+ * @param limit the most records to return
+ * @param reach the most slots to search
  */
 export async function findRecords(
   history: History,
@@ -128,14 +128,14 @@ export async function findRecords(
       recordsOf(processId, entry).filter((record) => matches(record, filter)),
     );
     records = [...found, ...records];
-    // Older pages are older still.
+    // All remaining pages are older.
     const [oldest] = page;
     if (filter.since !== undefined && oldest && oldest.timestamp < filter.since) break;
   }
   return { records: records.slice(-limit), looked: { from, to: latest } };
 }
 
-/** Results cost a call each: those of messages that cannot matter are not asked for. */
+/** Each result costs a call, so only messages that can match are asked for theirs. */
 async function resultsWhereNeeded(
   history: History,
   processId: string,

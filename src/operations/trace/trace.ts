@@ -3,7 +3,7 @@ import { type Entry, type History, resultIdOf } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { isError } from "./log-entries.ts";
 
-/** One message on the way of a request through the fleet. */
+/** One message of a request's path through the fleet. */
 export interface Hop {
   /** Name of the process that received it, or its id. */
   readonly process: string;
@@ -11,22 +11,22 @@ export interface Hop {
   readonly slot: number;
   readonly messageId: string;
   readonly timestamp: number;
-  /** Milliseconds of scheduler time since the first. */
+  /** Milliseconds since the first message, by the schedulers' clocks. */
   readonly afterMs: number;
-  /** Member's name, process or address. */
+  /** Name of the member, or the address. */
   readonly from: string;
   readonly action: string;
   readonly correlation: string;
-  /** How many hops led to it: 0 for where the trace begins. */
+  /** Number of hops that led to it; 0 where the trace starts. */
   readonly depth: number;
-  /** `none` while there is no result. */
+  /** `none` if there is no result yet. */
   readonly status: "ok" | "error" | "none";
   readonly error?: string;
-  /** What it made the process send: action and to whom. */
+  /** The messages that it made the process send. */
   readonly sent: readonly { readonly action: string; readonly to: string; readonly correlation: string }[];
 }
 
-/** What belongs together: each process' messages by correlation id and by message id. */
+/** Messages of all processes by correlation id and by message id. */
 interface Index {
   readonly byCorrelation: ReadonlyMap<string, readonly Placed[]>;
   readonly byId: ReadonlyMap<string, readonly Placed[]>;
@@ -37,11 +37,11 @@ interface Placed {
 }
 
 /**
- * Follows a request across the processes: from the messages with its correlation id (or message id) to what they made processes send,
- * by the correlation ids of these, and so on.
+ * Follows a request across the processes: from the messages with its correlation id (or message id) to the messages that they made
+ * processes send, by the correlation ids of these, and so on.
  *
  * @param id Correlation-Id, or the id of a message
- * @param reach how many slots of each process are looked through
+ * @param reach the most slots to search in each process
  */
 export async function traceOf(
   history: History,
@@ -78,7 +78,7 @@ export async function traceOf(
   return inOrder(hops);
 }
 
-/** Its own correlation id, and those of what it sent; a message without one is answered under its own id. */
+/** Its own correlation id and those of what it sent. A message without one is answered under its message id. */
 function correlationsOf({ messageId, tags, result }: Entry): string[] {
   const own = tags["Correlation-Id"] ?? messageId;
   const sent = (result?.messages ?? []).flatMap((message) => message.tags["Correlation-Id"] ?? []);
@@ -125,7 +125,7 @@ function hopOf(member: Member, entry: Entry, depth: number, members: readonly Me
   };
 }
 
-/** By time; what came at the same millisecond by how many hops led to it. */
+/** Sorts by time; within one millisecond, by the number of hops. */
 function inOrder(hops: readonly Hop[]): Hop[] {
   const sorted = [...hops].sort((a, b) => a.timestamp - b.timestamp || a.depth - b.depth);
   const start = sorted[0]?.timestamp ?? 0;

@@ -23,7 +23,7 @@ const ListSchema = z.looseObject({
   ),
 });
 
-/** The alerts that a member keeps, newest first. Ids say which member. */
+/** The alerts of a member, newest first. Each id starts with the member's name. */
 export async function alertsOf(fleet: FleetSession, member: Member): Promise<AlertView[]> {
   const request = { member, action: "ALERT_MANAGEMENT", data: { operation: "list" }, seconds: 20 };
   const { alerts } = await dryAsk(fleet, request, ListSchema).catch((error: unknown) => {
@@ -40,9 +40,10 @@ export async function alertsOf(fleet: FleetSession, member: Member): Promise<Ale
 }
 
 /**
- * Acknowledges an alert by its id as `alertsOf` gives it, in the name of the stack's wallet.
+ * Acknowledges an alert, signed by the stack's wallet.
  *
- * @throws FleetError what the member says
+ * @param id an id from `alertsOf`
+ * @throws FleetError with the member's refusal
  */
 export async function acknowledge(fleet: FleetSession, id: string): Promise<void> {
   const [name = "", alertId = ""] = id.split("/");
@@ -54,7 +55,7 @@ const RefusalSchema = z.looseObject({
   error: z.looseObject({ code: z.string(), message: z.string(), remedy: z.string().default("") }),
 });
 
-/** A signed message that must succeed. @throws FleetError with the process' own words */
+/** Sends a signed message that must succeed. @throws FleetError with the process' refusal */
 export async function order(
   fleet: FleetSession,
   member: Member,
@@ -75,7 +76,7 @@ export async function order(
     code: refusal?.code ?? "BAD_REPLY",
     what: refusal
       ? `${member.name} refused ${action}: ${refusal.message}`
-      : `${member.name} did not do ${action}.`,
+      : `${member.name} did not confirm ${action}.`,
     got: reply.error ?? reply.data.slice(0, 300),
     expected: "a reply with Status ok",
     remedy: refusal?.remedy || `npx fleet logs ${member.name}`,

@@ -6,29 +6,29 @@ import { acknowledge } from "../../monitor/book.ts";
 import { type MonitorStore, openStore } from "../../monitor/store.ts";
 import { storePath } from "../observe/files.ts";
 
-/** Ids of the monitor's alerts begin so; no member can be called that. */
-const MARK = "monitor:";
+/** Prefix of the ids of the monitor's alerts; no member can have this name. */
+const PREFIX = "monitor:";
 
-/** What `fleet monitor` raised, newest first; nothing where it never ran. */
+/** The alerts of `fleet monitor`, newest first; empty if it never ran. */
 export function monitoredAlerts(scope: Scope): AlertView[] {
   const alerts = withStore(scope, (store) => store.book().alerts) ?? [];
   return alerts
     .map(({ alertId, type, level, source, message, state, count, raisedAt }) => ({
       ...{ type, level, source, message, state, count },
-      id: `${MARK}${alertId}`,
+      id: `${PREFIX}${alertId}`,
       raisedAt: new Date(raisedAt).toISOString(),
     }))
     .reverse();
 }
 
-/** Whether an id is one of `monitoredAlerts`. */
-export const isMonitored = (id: string): boolean => id.startsWith(MARK);
+/** Whether an id is from `monitoredAlerts`. */
+export const isMonitored = (id: string): boolean => id.startsWith(PREFIX);
 
-/** Acknowledges one of them. @throws FleetError UNKNOWN_ALERT */
+/** Acknowledges an alert of the monitor. @throws FleetError UNKNOWN_ALERT */
 export function acknowledgeMonitored(scope: Scope, id: string): void {
   withStore(scope, (store) =>
     store.atomically(() =>
-      store.saveBook(acknowledge(store.book(), id.slice(MARK.length), userInfo().username, Date.now())),
+      store.saveBook(acknowledge(store.book(), id.slice(PREFIX.length), userInfo().username, Date.now())),
     ),
   );
 }

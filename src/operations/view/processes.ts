@@ -8,26 +8,25 @@ import { VerdictSchema } from "../../fleet/health/verdict.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryAsk } from "../../fleet/protocol/dry.ts";
 import { dryInfo } from "../../fleet/protocol/info.ts";
-import { lastKnown, rememberHeard } from "../observe/last-known.ts";
+import { lastKnown, saveLastKnown } from "../observe/last-known.ts";
 import { drift, unanswered } from "../observe/verdict.ts";
 
-/** What one look at a process gave. */
-interface Looked {
+/** The result of reading a process. */
+interface ProcessReading {
   readonly view: ProcessView;
   readonly capabilities: readonly string[];
 }
 
 /**
- * Asks a process for its health and for what it says of itself, by dry-runs: nothing is signed, nothing changes. For looking, not
- * for judging. A process that does not answer is OFFLINE; one that could not be heard, since a unit was slow, down or failed, is
- * UNKNOWN, with what it said last. A member without the library is asked what aos itself answers, and is UNKNOWN where that cannot be
- * told.
+ * Reads the health and Info of a process by dry-runs: signs nothing, changes nothing. For display only, not for decisions. A process that
+ * does not answer is OFFLINE. If a unit was slow or down or failed, the process is UNKNOWN, with its last known answer. A member without
+ * the library is asked through aos, and is UNKNOWN if that is inconclusive.
  */
-export async function lookAt(
+export async function readProcess(
   fleet: FleetSession,
   member: Member,
   more: Pick<ProcessView, "dependsOn" | "explorer">,
-): Promise<Looked> {
+): Promise<ProcessReading> {
   const { name, processId, generation } = member;
   try {
     if (isBare(member)) {
@@ -59,8 +58,8 @@ export async function lookAt(
       .map((check) => `${check.name} is ${check.status}${check.detail ? `: ${check.detail}` : ""}`);
     const { version, sourceHash, release, peers, configVersions = {} } = info;
     const epoch = info.epoch ?? null;
-    const heard = { health: verdict.healthStatus, at: Date.now(), version, sourceHash, epoch, release };
-    rememberHeard(fleet.session.scope, new Map([[processId, heard]]));
+    const answer = { health: verdict.healthStatus, at: Date.now(), version, sourceHash, epoch, release };
+    saveLastKnown(fleet.session.scope, new Map([[processId, answer]]));
     return {
       capabilities: info.capabilities,
       view: {

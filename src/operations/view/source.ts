@@ -22,31 +22,31 @@ import { dryAudit } from "../../fleet/protocol/audit.ts";
 import type { OperationContext } from "../context.ts";
 import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
 import { historyFor } from "../rollback/history-for.ts";
-import type { KnownHistory } from "../rollback/known.ts";
+import type { StackHistory } from "../rollback/read-history.ts";
 import { noRouter } from "../rollout/router.ts";
 import { isError, type LogEntry, newestEntries } from "../trace/log-entries.ts";
 import { acknowledge, alertsOf, order } from "./alerts.ts";
 import { differenceOf } from "./difference.ts";
 import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "./monitored.ts";
-import { lookAt } from "./processes.ts";
+import { readProcess } from "./processes.ts";
 import { trafficOf } from "./traffic.ts";
 
-/** Milliseconds after which the stack's history is read again, though no other release is current. */
+/** Milliseconds until the stack's history is read again if the release is the same. */
 const HISTORY_FOR = 60_000;
 
-/** Rolls a stack back, apart from the page, so that closing it leaves nothing half done. */
+/** Rolls a stack back in a process of its own, so that closing the dashboard does not interrupt it. */
 type RollBack = (
   stack: string,
   action: { readonly to: string; readonly reason: string },
   say: (line: string) => void,
 ) => Promise<void>;
 
-/** The fleet of a command's stack, for the dashboard. Reads by dry-runs and files; actions are signed by the stack's wallet. */
+/** The dashboard's source for the fleet of a command's stack. Reads by dry-runs and files; signs actions with the stack's wallet. */
 export function fleetSource(context: OperationContext, fleet: FleetSession, rollBack: RollBack): Source {
   const explorer: Explorer = (kind, id) =>
     fleet.session.networkName === "local" ? null : `https://www.ao.link/#/${kind}/${id}`;
   const current = async (): Promise<FleetSession> => {
-    // That the router does not answer is among the problems that the page shows.
+    // A router that does not answer is reported below, as one of the page's problems.
     const known = await servingFleet(fleet.session, { stated: async () => fleet, note: () => {} });
     return { ...fleet, ...known };
   };
@@ -80,19 +80,19 @@ export function fleetSource(context: OperationContext, fleet: FleetSession, roll
   };
 }
 
-/** The address of what the network's explorer shows; null where there is none. */
+/** The address of a page in the network's explorer; null if the network has none. */
 type Explorer = (kind: "entity" | "message", id: string) => string | null;
 
-/** What the page shows of a fleet, and the member that has the table of its traffic. */
+/** The fleet as the page shows it, and the member with the traffic table. */
 async function observationOf(
   now: FleetSession,
   releases: ReturnType<typeof rememberedReleases>,
   explorer: Explorer,
 ): Promise<{ observation: Observation; router: Member | undefined }> {
   const manifest = await readManifest(now.session.scope);
-  const looked = await Promise.all(
+  const readings = await Promise.all(
     servingIn(now).map((member) =>
-      lookAt(now, member, {
+      readProcess(now, member, {
         dependsOn: manifest?.processes[member.of ?? member.name]?.dependencies ?? [],
         explorer: explorer("entity", member.processId),
       }),
@@ -109,9 +109,9 @@ async function observationOf(
     }
   };
   const able = (capability: string): Member[] =>
-    now.members.filter((_, index) => looked[index]?.capabilities.includes(capability));
+    now.members.filter((_, index) => readings[index]?.capabilities.includes(capability));
   const capable = able("TRAFFIC_ROUTING");
-  // Several may be able to; the table is in the one that the stack's state names.
+  // Several members may have the capability; the stack's state names the one with the table.
   const known = await or(releases(now, manifest?.deploymentId), undefined);
   const router = capable.find(({ name }) => name === known?.traffic?.router.name) ?? capable[0];
   const [traffic, alerts] = await Promise.all([
@@ -124,7 +124,7 @@ async function observationOf(
     project: now.project,
     stack: now.stack,
     network: now.session.networkName,
-    processes: looked.map(({ view }): ProcessView => view),
+    processes: readings.map(({ view }): ProcessView => view),
     releases: known
       ? historyOfStack(known.releases, known.runs, known.updates, known.heldAt).map(releaseView)
       : [],
@@ -165,7 +165,7 @@ async function auditOf(now: FleetSession, name: string): Promise<AuditView[]> {
       code: "AUDIT_UNREADABLE",
       what: `${name} does not show its audit to ${now.session.ao.address}.`,
       got: `${error.problems[0].what} [${error.code}]`,
-      expected: "the owner's wallet, or one that was let in",
+      expected: "the owner's wallet, or one with access",
       remedy: "Start the dashboard with the stack's wallet.",
     });
   });
@@ -179,10 +179,10 @@ async function auditOf(now: FleetSession, name: string): Promise<AuditView[]> {
     .reverse();
 }
 
-/** The history of the stack takes two calls of pulumi: it is kept until another release runs, or for a while. */
+/** Caches the stack's history, which takes two calls of pulumi, until another release runs or HISTORY_FOR has passed. */
 function rememberedReleases(context: OperationContext) {
-  let kept: { id: string | undefined; until: number; history: Promise<KnownHistory> } | undefined;
-  return (fleet: FleetSession, id: string | undefined): Promise<KnownHistory> => {
+  let kept: { id: string | undefined; until: number; history: Promise<StackHistory> } | undefined;
+  return (fleet: FleetSession, id: string | undefined): Promise<StackHistory> => {
     if (!kept || (id !== undefined && kept.id !== id) || Date.now() > kept.until) {
       kept = { id: id ?? kept?.id, until: Date.now() + HISTORY_FOR, history: historyFor(context, fleet, 0) };
     }
@@ -204,19 +204,19 @@ function releaseView(entry: HistoryEntry): ReleaseView {
   };
 }
 
-function documentOf({ releases }: KnownHistory, id: string) {
+function documentOf({ releases }: StackHistory, id: string) {
   const document = releases.find(({ deploymentId }) => deploymentId === id)?.document;
   if (document) return document;
   throw new FleetError({
     code: "RELEASE_UNKNOWN",
-    what: `What the release ${id} declared is not on this machine.`,
+    what: `The declaration of the release ${id} is not on this machine.`,
     got: id,
     expected: releases.map(({ deploymentId }) => deploymentId).join(", ") || "a release",
-    remedy: "npx fleet history lists all that is known.",
+    remedy: "npx fleet history lists the known releases.",
   });
 }
 
-/** Why an audit is not shown: whoever asks may not read it, or it is none. */
+/** Codes for an audit that cannot be shown: no access, or no audit. */
 const UNREADABLE = new Set(["FORBIDDEN", "BAD_REPLY", "UNKNOWN_ACTION"]);
 
 async function messageView(
@@ -267,5 +267,5 @@ const withoutAudit = (name: string): FleetError =>
     what: `${name} keeps no audit: ${NO_LIBRARY}.`,
     got: "lib: false",
     expected: "a member with the library",
-    remedy: `Its messages are in the network's own order: npx fleet logs ${name}`,
+    remedy: `Read its messages from the network: npx fleet logs ${name}`,
   });

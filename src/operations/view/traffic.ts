@@ -7,18 +7,18 @@ import type { Member } from "../../fleet/members/member.ts";
 import { dryTraffic } from "../../fleet/protocol/traffic.ts";
 import { percentile } from "../../monitor/statistics.ts";
 
-/** The table of the fleet's router; null when it has none yet. */
+/** The table of the fleet's router; null if it has none yet. */
 export async function trafficOf(fleet: FleetSession, router: Member): Promise<TrafficView | null> {
   try {
     return viewOf(await dryTraffic(fleet, router, 20));
   } catch (error) {
-    // A coordinator from before there was a router.
+    // A coordinator of a version without a router.
     if (error instanceof FleetError && error.code === "UNKNOWN_ACTION") return null;
     throw error;
   }
 }
 
-/** What the page shows of a router's state. Pure. */
+/** The router's state as the page shows it. Pure. */
 function viewOf(state: TrafficState): TrafficView | null {
   const { table, lease, command, reverted } = state;
   if (!table) return null;
@@ -29,10 +29,10 @@ function viewOf(state: TrafficState): TrafficView | null {
     mode: table.mode,
     notes: [
       ...(table.reason === undefined ? [] : [`Held: ${table.reason}`]),
-      ...(command && here(command) ? [`${command.command} was asked for by ${command.by}.`] : []),
+      ...(command && here(command) ? [`${command.by} requested ${command.command}.`] : []),
       ...(reverted
         ? [
-            `The router itself returned from step ${reverted.step} of ${reverted.release} (${reverted.why}) at ${time(reverted.at)}.`,
+            `The router reverted step ${reverted.step} of ${reverted.release} by itself at ${time(reverted.at)}: ${reverted.why}.`,
           ]
         : []),
     ],

@@ -17,7 +17,7 @@ import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts"
 import { secretOf, type Workspace } from "./workspace.ts";
 
 /**
- * Opens the fleet of a stack. The embedded network of a local stack is started when it is down.
+ * Opens the fleet of a stack. Starts the embedded network of a local stack if it is down.
  *
  * @throws FleetError PROJECT_UNREADABLE, NETWORK_INVALID, WALLET_MISSING, RUN_VARIABLE_INVALID, LOCALNET_START, JOURNAL_LOCKED
  */
@@ -40,7 +40,7 @@ export async function openFleet(
     options.wallet === false ? await walletOrNone(workspace, config) : await walletOf(workspace, config);
   const { journal, close } = await openCliJournal(scope.home, options.journal);
   try {
-    // Every message of a command has a key of its own: nothing of an earlier one is left open under it.
+    // Every message of a command has its own key, so no earlier message is open under it.
     const session = await openSession({ scope, network, wallet, journal, request, note: options.note });
     const stated = async () => fleetInState(await exportState(workspace, stack));
     const known =
@@ -49,7 +49,7 @@ export async function openFleet(
         : await servingFleet(session, { stated, note: options.note });
     return { ...known, project: config.project, stack, session, close };
   } catch (error) {
-    // Nobody else can release the journal's lock.
+    // Only this function can release the journal's lock now.
     await close();
     throw error;
   }
@@ -82,14 +82,14 @@ async function exportState(workspace: Workspace, stack: string): Promise<unknown
   return answer.code === 0 ? JSON.parse(answer.stdout) : undefined;
 }
 
-/** As the providers choose it: the secret `wallet`, else the file. */
+/** Chooses the wallet as the providers do: the secret `wallet`, otherwise the file. */
 async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wallet> {
   if (config.isSecret("wallet")) {
     const jwk = await secretOf(workspace, config.stack, "wallet");
     if (jwk === undefined) {
       throw new FleetError({
         code: "WALLET_LOCKED",
-        what: `The wallet of the stack ${config.stack} could not be decrypted.`,
+        what: `Cannot decrypt the wallet of the stack ${config.stack}.`,
         expected: "the stack's passphrase",
         remedy: "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE.",
       });
@@ -107,7 +107,7 @@ async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wall
   });
 }
 
-/** For reads: nobody, when there is no wallet. */
+/** The wallet for reads; without one, an empty address that cannot sign. */
 async function walletOrNone(workspace: Workspace, config: StackConfig): Promise<Wallet> {
   try {
     return await walletOf(workspace, config);

@@ -13,27 +13,27 @@ const ProjectFileSchema = z.looseObject({
 });
 const StackFileSchema = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() });
 
-/** A stack's settings as Pulumi's files say them: the defaults, then Pulumi.yaml's, under Pulumi.<stack>.yaml. */
+/** A stack's settings from Pulumi's files: Pulumi.<stack>.yaml, then Pulumi.yaml, then the defaults. */
 export interface StackConfig {
   readonly project: string;
   readonly stack: string;
-  /** The value as text; undefined when there is none or it is a secret. */
+  /** The value as a string; undefined if there is none or it is a secret. */
   get(key: string): string | undefined;
-  /** Whether the value is there but encrypted. */
+  /** Whether the value is an encrypted secret. */
   isSecret(key: string): boolean;
 }
 
-/** Reads the two files; starts no pulumi. @throws FleetError PROJECT_UNREADABLE */
+/** Reads the two files without starting pulumi. @throws FleetError PROJECT_UNREADABLE */
 export function readStackConfig(projectDir: string, stack: string): StackConfig {
   const project = ProjectFileSchema.safeParse(yaml(join(projectDir, "Pulumi.yaml")));
   if (!project.success) {
     throw new FleetError({
       code: "PROJECT_UNREADABLE",
-      what: "Pulumi.yaml is not a project's file.",
+      what: "Pulumi.yaml is not a valid project file.",
       at: join(projectDir, "Pulumi.yaml"),
       got: z.prettifyError(project.error),
       expected: "at least a name",
-      remedy: "Mend the file.",
+      remedy: "Fix the file.",
     });
   }
   const { name, config: defaults } = project.data;
@@ -61,26 +61,26 @@ export function readStackConfig(projectDir: string, stack: string): StackConfig 
   };
 }
 
-/** A network whose folder, where it has one, does not depend on where it is asked for. */
+/** The network with an absolute folder, if it has one. */
 export const placedIn = (projectDir: string, network: NetworkRef): NetworkRef =>
   network.kind === "local" ? { ...network, dir: resolve(projectDir, network.dir) } : network;
 
-/** Where the stack's fleet lives. @throws FleetError NETWORK_INVALID */
+/** The network of the stack's fleet. @throws FleetError NETWORK_INVALID */
 export function networkOf(config: StackConfig, projectDir: string): NetworkRef {
   const ref = networkSetting((key) => config.get(key) ?? "");
   const parsed = NetworkRefSchema.safeParse(ref);
   if (parsed.success) return placedIn(projectDir, parsed.data);
   throw new FleetError({
     code: "NETWORK_INVALID",
-    what: `The network of the stack ${config.stack} is not described well.`,
+    what: `Invalid network settings of the stack ${config.stack}.`,
     at: `Pulumi.${config.stack}.yaml`,
     got: z.prettifyError(parsed.error),
     expected: "network: local or legacy, with the addresses of its units",
-    remedy: "Correct the stack's settings: pulumi config set <key> <value>",
+    remedy: "Fix the stack's settings: pulumi config set <key> <value>",
   });
 }
 
-/** The folder of the stack's embedded network, also while the stack lives on another one. @throws FleetError NETWORK_INVALID */
+/** The folder of the stack's embedded network, even if the stack uses another network. @throws FleetError NETWORK_INVALID */
 export function localFolderOf(config: StackConfig, projectDir: string): string {
   const get = (key: string) => (key === "network" ? "local" : config.get(key));
   const network = networkOf({ ...config, get }, projectDir);

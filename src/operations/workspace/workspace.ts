@@ -9,22 +9,22 @@ import { cliDir, type Env } from "../../toolchain/paths.ts";
 import { type RunResult, run } from "../../toolchain/run.ts";
 import { initStack } from "../../toolchain/stack-init.ts";
 
-/** A Pulumi project on this machine and how `pulumi` is called in it. */
+/** A Pulumi project on this machine, and how to run `pulumi` in it. */
 export interface Workspace {
   readonly projectDir: string;
-  /** The whole environment of a `pulumi` in it. */
+  /** The complete environment for `pulumi`. */
   readonly env: Env;
-  /** The CLI itself, not its launcher: a signal reaches it at once. */
+  /** Path of the CLI itself, not of its launcher, so that signals reach it directly. */
   readonly pulumi: string;
 }
 
-/** Calls pulumi. */
+/** Runs pulumi. */
 export interface PulumiRunner {
-  /** One call of pulumi in the project, to its end. */
+  /** Runs pulumi once in the project and waits for it to exit. */
   pulumi(workspace: Workspace, args: readonly string[]): Promise<RunResult>;
 }
 
-/** @param stack whose passphrase is meant; without it the dev stack's */
+/** @param stack the stack whose passphrase is used. @default dev */
 export function workspaceOf(projectDir: string, env: Env, stack?: string): Workspace {
   return {
     projectDir,
@@ -33,7 +33,7 @@ export function workspaceOf(projectDir: string, env: Env, stack?: string): Works
   };
 }
 
-/** The CLI, made when it is missing: whatever `npm start` would do. */
+/** Installs the CLI if it is missing, as `npm start` does. */
 export async function ensureCli(workspace: Workspace, log: (line: string) => void): Promise<void> {
   if (isInstalled(launcherVersion(), workspace.env)) return;
   const { setUp } = await import("../../toolchain/setup.ts");
@@ -46,7 +46,7 @@ const StacksSchema = z.array(z.looseObject({ name: z.string(), current: z.boolea
 const shortName = (name: string): string => name.split("/").at(-1) ?? name;
 
 /**
- * The stack that a command is about: the one named, the one in PULUMI_STACK, the selected one, the only one, or `dev`.
+ * The stack that a command works on: the one named, the one in PULUMI_STACK, the selected one, the only one, or `dev`.
  *
  * @throws FleetError STACK_UNCLEAR
  */
@@ -61,7 +61,7 @@ export async function stackName(workspace: Workspace, named: string | undefined)
   throw new FleetError({
     code: "STACK_UNCLEAR",
     what: "No stack is selected.",
-    got: stacks.length > 0 ? `stacks ${stacks.map(({ name }) => name).join(", ")}` : "no stack at all",
+    got: stacks.length > 0 ? `stacks ${stacks.map(({ name }) => name).join(", ")}` : "no stacks",
     expected: "a stack to work on",
     remedy: "Name it: --stack <name>; or select it: npx pulumi stack select <name>",
   });
@@ -77,7 +77,7 @@ async function listStacks(workspace: Workspace): Promise<z.infer<typeof StacksSc
   return parsed.success ? parsed.data : [];
 }
 
-/** A secret of the stack's config, opened by pulumi; undefined when it cannot be. */
+/** A secret of the stack's config, decrypted by pulumi; undefined if that fails. */
 export async function secretOf(
   workspace: Workspace,
   stack: string,
@@ -91,7 +91,7 @@ export async function secretOf(
 }
 
 /**
- * The stack for Pulumi's Automation API. It is made when it is not there but its settings are, and it is *not* selected:
+ * The stack for Pulumi's Automation API. Creates it if only its settings file exists, and does *not* select it:
  * a `fleet deploy --stack prod` must not make prod the stack of the next bare `pulumi up`.
  *
  * @throws FleetError STACK_UNKNOWN, STACK_NOT_MADE
@@ -116,7 +116,7 @@ async function ensureStack(workspace: Workspace, name: string): Promise<void> {
       got: name,
       expected:
         stacks.length > 0 ? `one of ${stacks.map((stack) => shortName(stack.name)).join(", ")}` : "a stack",
-      remedy: `Mend the name, or make it: npx pulumi stack init ${name}`,
+      remedy: `Fix the name, or create the stack: npx pulumi stack init ${name}`,
     });
   }
   const options = { cwd: workspace.projectDir, env: workspace.env };
@@ -124,13 +124,14 @@ async function ensureStack(workspace: Workspace, name: string): Promise<void> {
   if (made.code === 0) return;
   throw new FleetError({
     code: "STACK_NOT_MADE",
-    what: `The stack ${name} could not be made.`,
+    what: `Cannot create the stack ${name}.`,
     got: made.output.slice(0, 500),
     expected: "a new stack in the project's backend",
-    remedy: "Read pulumi's words; npx fleet doctor looks at this machine.",
+    remedy: "Read pulumi's output; npx fleet doctor checks this machine.",
   });
 }
 
+/** The environment without variables that are undefined. */
 export function definedOnly(env: Env): Record<string, string> {
   return Object.fromEntries(
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),

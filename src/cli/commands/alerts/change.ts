@@ -10,8 +10,8 @@ export const acknowledgeCommand = (cli: Cli): Command =>
   byId(
     cli,
     "acknowledge",
-    "say that somebody knows of it",
-    "An acknowledged alert does not escalate any more; it resolves by itself.",
+    "acknowledge alerts",
+    "An acknowledged alert no longer escalates. It still resolves by itself.",
     acknowledge,
   );
 
@@ -19,8 +19,8 @@ export const resolveCommand = (cli: Cli): Command =>
   byId(
     cli,
     "resolve",
-    "say that it is over",
-    "For what does not resolve by itself: an executed rollback. What still holds is raised anew after the cooldown.",
+    "resolve alerts",
+    "For alerts that do not resolve by themselves, such as an executed rollback. If the cause persists, the alert is raised again after the cooldown.",
     resolve,
   );
 
@@ -36,9 +36,9 @@ function byId(
     name,
     summary,
     description,
-    examples: [[`npx fleet alerts ${name} alert-7`, "the alert that list shows as alert-7"]],
+    examples: [[`npx fleet alerts ${name} alert-7`, "the alert with the id alert-7"]],
     define(command) {
-      command.argument("<alerts...>", "ids, as list shows them");
+      command.argument("<alerts...>", "ids from fleet alerts list");
     },
     options: z.looseObject({}),
     async run(context, _options, ids) {

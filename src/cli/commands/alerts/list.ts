@@ -10,14 +10,14 @@ import { iso, plain } from "./shown.ts";
 export function listCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "list",
-    summary: "show alerts, the newest last",
-    description: "Open and acknowledged ones. Exit code 0 also when there are some.",
+    summary: "list alerts",
+    description: "Lists open and acknowledged alerts, newest last. Exit code 0 even if there are some.",
     examples: [
-      ["npx fleet alerts list", "what is not resolved"],
-      ["npx fleet alerts list --all", "and what is over, three days back"],
+      ["npx fleet alerts list", "open and acknowledged alerts"],
+      ["npx fleet alerts list --all", "also alerts resolved within the last three days"],
     ],
     define(command) {
-      command.option("-a, --all", "resolved ones too").addOption(typeOption());
+      command.option("-a, --all", "include resolved alerts").addOption(typeOption());
     },
     options: z.looseObject({ all: z.boolean().default(false), type: z.enum(TYPE_NAMES).optional() }),
     async run(context, { all, type }) {

@@ -10,10 +10,10 @@ export function rulesCommand(cli: Cli): Command {
     name: "rules",
     summary: "check the settings and show the rules in force",
     description:
-      "Reads monitoring.yaml as `fleet monitor` does. Every problem is shown at its place; exit code 1.",
+      "Reads monitoring.yaml as `fleet monitor` does. Reports every problem with its location; exit code 1 if there are any.",
     examples: [["npx fleet alerts rules --config monitoring.prod.yaml", "check a file"]],
     define(command) {
-      command.option("--config <file>", "settings (default: monitoring.<stack>.yaml, else monitoring.yaml)");
+      command.option("--config <file>", "settings file (default: monitoring.<stack>.yaml, then monitoring.yaml)");
     },
     options: z.looseObject({ config: z.string().optional() }),
     async run(context, { config }) {
@@ -34,15 +34,15 @@ export function rulesCommand(cli: Cli): Command {
         file: file ?? null,
         rules,
         limits,
-        // Not their addresses: they are secrets.
+        // Addresses of receivers are secrets.
         receivers: receivers.map(({ name, kind, minLevel }) => ({ name, kind, minLevel })),
       });
-      context.out.line(file ?? "no monitoring.yaml: all defaults");
+      context.out.line(file ?? "no monitoring.yaml: defaults");
       const rows = rules.map(({ type, level, on }) => [type, on ? level : "off"]);
       for (const line of table(["type", "level"], rows)) context.out.line(line);
       for (const [name, value] of Object.entries(limits)) context.out.line(`${name} ${value}`);
       for (const { name, kind, minLevel } of receivers)
-        context.out.line(`${name}: ${kind}, from ${minLevel} on`);
+        context.out.line(`${name}: ${kind}, level ${minLevel} or higher`);
       return undefined;
     },
   });

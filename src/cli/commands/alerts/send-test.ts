@@ -13,12 +13,12 @@ export function testCommand(cli: Cli): Command {
     name: "test",
     summary: "send a test alert to the receivers",
     description:
-      "Sends one alert that says that it is a test, and its resolution, to every receiver of monitoring.yaml or to the one " +
-      "named, whatever its minLevel. Exit code 1 when one does not take it.",
-    examples: [["npx fleet alerts test --receiver ops", "is the webhook right?"]],
+      "Sends a test alert and its resolution to every receiver in monitoring.yaml, or to the named one, whatever its minLevel. " +
+      "Exit code 1 if a receiver refuses it.",
+    examples: [["npx fleet alerts test --receiver ops", "check one webhook"]],
     define(command) {
       command
-        .option("--receiver <name>", "only this one")
+        .option("--receiver <name>", "only this receiver")
         .option("--config <file>", "settings (default: monitoring.<stack>.yaml, else monitoring.yaml)");
     },
     options: z.looseObject({ receiver: z.string().optional(), config: z.string().optional() }),
@@ -30,7 +30,7 @@ export function testCommand(cli: Cli): Command {
         const names = settings.receivers.map(({ name }) => name);
         throw new FleetError({
           code: "NO_RECEIVER",
-          what: receiver === undefined ? "No receiver is configured." : `There is no receiver "${receiver}".`,
+          what: receiver === undefined ? "No receiver is configured." : `Unknown receiver "${receiver}".`,
           expected: names.length > 0 ? `one of ${names.join(", ")}` : "receivers in monitoring.yaml",
           remedy: "docs/how-to/alerts.md shows how to add one.",
         });
@@ -42,7 +42,7 @@ export function testCommand(cli: Cli): Command {
         const { ok, reason } = await testOne((changes) =>
           deliver(each, changes, origin, { env: context.host.env }),
         );
-        context.out.line(`${each.name}: ${ok ? "took it" : reason}`);
+        context.out.line(`${each.name}: ${ok ? "accepted" : reason}`);
         sent.push({ receiver: each.name, ok, ...(reason === undefined ? {} : { reason }) });
       }
       const success = sent.every(({ ok }) => ok);

@@ -1,9 +1,9 @@
 import type { Alert } from "../../../monitor/book.ts";
 
-/** A time as people and programs read it. */
+/** A time in milliseconds since 1970 as ISO 8601. */
 export const iso = (at: number): string => new Date(at).toISOString();
 
-/** An alert as a document has it. */
+/** An alert for `--json`, with times in ISO 8601. */
 export const plain = ({ raisedAt, lastAt, acknowledgedAt, resolvedAt, ...alert }: Alert) => ({
   ...alert,
   raisedAt: iso(raisedAt),

@@ -10,8 +10,8 @@ import { iso } from "./shown.ts";
 export function silenceCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "silence",
-    summary: "raise no alerts of a type for a while",
-    description: "Of one source, or of all. Alerts that are open stay open, and do not escalate.",
+    summary: "silence alerts of a type for a while",
+    description: "Silences one source, or all sources. Open alerts stay open and do not escalate.",
     examples: [
       [
         "npx fleet alerts silence PROCESS_OFFLINE --source shop --minutes 30",
@@ -21,8 +21,8 @@ export function silenceCommand(cli: Cli): Command {
     define(command) {
       command
         .argument("<type>", "type of alert")
-        .option("--source <name>", "only of this source: a process, a deployment")
-        .option("--minutes <number>", "for so long", minutes, 60);
+        .option("--source <name>", "only this source, such as a process or a deployment")
+        .option("--minutes <number>", "duration", minutes, 60);
     },
     options: z.looseObject({ source: z.string().optional(), minutes: z.number() }),
     async run(context, { source, minutes }, [name = ""]) {
@@ -40,30 +40,30 @@ export function silenceCommand(cli: Cli): Command {
 export function unsilenceCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "unsilence",
-    summary: "raise them again",
-    description: "Ends a silence before its time. Name the source when it was silenced with one.",
-    examples: [["npx fleet alerts unsilence PROCESS_OFFLINE --source shop", "shop is back"]],
+    summary: "end a silence",
+    description: "Ends a silence early. Name the source if the silence has one.",
+    examples: [["npx fleet alerts unsilence PROCESS_OFFLINE --source shop", "end the silence of shop"]],
     define(command) {
       command
         .argument("<type>", "type of alert")
-        .option("--source <name>", "the source it was silenced with");
+        .option("--source <name>", "source of the silence");
     },
     options: z.looseObject({ source: z.string().optional() }),
     async run(context, { source }, [name = ""]) {
       const key = { type: typeNamed(name), ...(source === undefined ? {} : { source }) };
       await updateAlerts(context, (book) => unsilence(book, key));
-      context.out.line("not silenced any more");
+      context.out.line("no longer silenced");
       context.out.document({ success: true, ...key });
       return undefined;
     },
   });
 }
 
-/** For commander: a number of minutes, above zero and at most a week, as the ledger allows. */
+/** Commander parser: minutes, above zero and at most a week, which is the ledger's limit. */
 function minutes(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value) || value <= 0 || value > 10_080)
-    throw new InvalidArgumentError("Give a number of minutes above zero, at most 10080.");
+    throw new InvalidArgumentError("Expected a number of minutes above zero, at most 10080.");
   return value;
 }
 
@@ -72,9 +72,9 @@ function typeNamed(text: string) {
   if (type) return type;
   throw new FleetError({
     code: "UNKNOWN_TYPE",
-    what: `There is no type of alert "${text}".`,
+    what: `Unknown alert type "${text}".`,
     got: text,
     expected: `one of ${TYPE_NAMES.join(", ")}`,
-    remedy: "npx fleet alerts rules lists them.",
+    remedy: "npx fleet alerts rules lists the types.",
   });
 }

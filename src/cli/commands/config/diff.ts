@@ -7,7 +7,7 @@ import type { DeclaredProcess } from "../../../fleet/releases/declared.ts";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
 import { declaredBy, type Live, liveConfigs } from "../../../operations/settings/live.ts";
 import { versionOf } from "../../../operations/settings/versions.ts";
-import { authorOf, whenOf } from "../../../operations/settings/words.ts";
+import { authorOf, whenOf } from "../../../operations/settings/describe.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
 
@@ -21,21 +21,21 @@ const Options = z.looseObject({
 export function diffCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "diff",
-    summary: "compare settings by field: the release's with those held, or two versions",
+    summary: "compare settings by field: declared with held, or two versions",
     description:
-      "Without versions: what the release that runs declares, and what each process holds instead; exit code 3 when there is a difference. " +
-      "With --from (and --to, else what is held): two versions of one type.",
+      "Without --from: compares what the running release declares with what each process holds; exit code 3 if they differ. " +
+      "With --from: compares that version of a type with --to, or with the one that the process holds.",
     examples: [
-      ["npx fleet config diff", "who was changed by hand, by whom, in which fields"],
+      ["npx fleet config diff", "which members were changed by hand, by whom, in which fields"],
       ["npx fleet config diff battle --type PROCESS_CONFIG --from 2", "what changed since version 2"],
     ],
     define(command) {
       command
         .argument("[members...]", "names of members (default: all)")
-        .option("--type <config type>", "only this one; needed with --from")
-        .option("--from <version>", "a version that the process remembers")
-        .option("--to <version>", "another one (default: what it holds)")
-        .option("--timeout <seconds>", "until every process must have answered", seconds, 60);
+        .option("--type <config type>", "only this type; required with --from")
+        .option("--from <version>", "a version from the process' history")
+        .option("--to <version>", "another version (default: the one that it holds)")
+        .option("--timeout <seconds>", "time limit for the answers", seconds, 60);
     },
     options: Options,
     async run({ out, ...context }, { timeout, type, from, to }, names) {
@@ -48,16 +48,16 @@ export function diffCommand(cli: Cli): Command {
       if (!declared)
         throw new FleetError({
           code: "NO_RELEASE",
-          what: "What the fleet declares is not known on this machine.",
+          what: "This machine has no release of the fleet to compare with.",
           expected: "a release in .fleet/releases",
-          remedy: "npx pulumi refresh names what differs; npx fleet config history shows versions.",
+          remedy: "npx pulumi refresh shows the differences; npx fleet config history lists versions.",
         });
       const differences = live.flatMap((one) =>
         versions ? betweenVersions(one, type, from, to) : sinceRelease(one, declared[one.member.name], type),
       );
       out.document({ success: true, stack: fleet.stack, differences });
       if (differences.length === 0)
-        out.line(versions ? "They are equal." : "Every process holds what the release declares.");
+        out.line(versions ? "No differences." : "Every process holds what the release declares.");
       for (const { member, configType, before, after, fields, ...author } of differences) {
         const who = authorOf(fleet, author);
         const when = whenOf(author);
@@ -77,8 +77,9 @@ export function diffCommand(cli: Cli): Command {
 interface Difference {
   readonly member: string;
   readonly configType: string;
-  /** What is compared, in words. */
+  /** Name of the earlier side. */
   readonly before: string;
+  /** Name of the later side. */
   readonly after: string;
   /** `maxConcurrentRequests 100 → 200`. */
   readonly fields: readonly string[];
@@ -88,15 +89,15 @@ interface Difference {
 }
 
 function sinceRelease(
-  { member, told }: Live,
+  { member, reply }: Live,
   declared: DeclaredProcess | undefined,
   type: string | undefined,
 ): Difference[] {
   const types = Object.keys(declared?.config ?? {}).filter((one) => type === undefined || one === type);
   return types.flatMap((configType): Difference[] => {
-    const held = told.held[configType];
+    const held = reply.held[configType];
     const secrets = declared?.secrets?.[configType] ?? [];
-    // A release does not hold secrets: what is sealed there is compared by a refresh.
+    // A release does not contain secrets; a refresh compares sealed values.
     const open = Object.entries(held?.data ?? {}).filter(([key]) => !secrets.includes(key));
     const fields = explainData(declared?.config[configType] ?? {}, Object.fromEntries(open));
     if (fields.length === 0 && (held || secrets.length === 0)) return [];

@@ -11,7 +11,7 @@ import { FleetError } from "../../../core/errors.ts";
 import { RULES } from "../../../fleet/config/lua.ts";
 import { show } from "../../../fleet/config/words.ts";
 import { pickMember } from "../../../fleet/members/known.ts";
-import { originOf } from "../../../operations/settings/words.ts";
+import { originOf } from "../../../operations/settings/describe.ts";
 import { readStackConfig } from "../../../operations/workspace/stack-config.ts";
 import { type Cli, defineCommand } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
@@ -22,19 +22,19 @@ const Options = z.looseObject({ type: z.string().optional(), defaults: z.boolean
 export function explainCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "explain",
-    summary: "say where each setting comes from",
+    summary: "show where each setting comes from",
     description:
-      "Every setting of the latest plan (`pulumi preview` or `up`) with the layer that has the last word about it: default, the fleet's, " +
-      "the member's, the stack's for every member, the stack's for that one, a secret. Sends nothing.",
+      "Lists every setting of the latest plan (`pulumi preview` or `up`) with the layer that sets it: default, fleet, member, stack for " +
+      "all members, stack for one member, or secret. Sends nothing.",
     examples: [
-      ["npx fleet config explain battle", "all its settings"],
-      ["npx fleet config explain --type LOGGING_CONFIG", "one type, every member"],
+      ["npx fleet config explain battle", "all settings of battle"],
+      ["npx fleet config explain --type LOGGING_CONFIG", "one type, all members"],
     ],
     define(command) {
       command
         .argument("[members...]", "names of members (default: all)")
-        .option("--type <config type>", "only this one")
-        .option("--no-defaults", "without settings that nobody declared");
+        .option("--type <config type>", "only this type")
+        .option("--no-defaults", "leave out settings that are not declared");
     },
     options: Options,
     async run({ out, projectDir, ...context }, options, names) {
@@ -44,8 +44,8 @@ export function explainCommand(cli: Cli): Command {
       if (!plan)
         throw new FleetError({
           code: "NO_PLAN",
-          what: `There is no plan of the stack ${stack} on this machine.`,
-          expected: "a preview that ran through",
+          what: `This machine has no plan of the stack ${stack}.`,
+          expected: "a completed preview",
           remedy: "npx pulumi preview",
         });
       const known = { members: Object.keys(plan.members).map((name) => ({ ...NOBODY, name })) };
@@ -59,11 +59,11 @@ export function explainCommand(cli: Cli): Command {
         row.secret === true ? "(secret)" : show(row.value),
         `${originOf(from, stack)}${idle === undefined ? "" : ` (not enforceable: ${idle})`}`,
       ]);
-      if (cells.length === 0) out.line("Nothing is declared, and nothing has a default.");
+      if (cells.length === 0) out.line("No settings are declared, and none has a default.");
       else for (const line of table(["process", "setting", "value", "from"], cells)) out.line(line);
       if (isOlder(plan, projectDir, stack))
         out.note(
-          `As planned at ${plan.at}; index.ts or the stack's config changed since: npx pulumi preview looks again.`,
+          `The plan is from ${plan.at}; index.ts or the stack's config changed since. To update it: npx pulumi preview`,
         );
       return EXIT.ok;
     },

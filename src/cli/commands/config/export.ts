@@ -18,20 +18,20 @@ const Options = z.looseObject({
 export function exportCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "export",
-    summary: "write the settings that processes hold to a file",
+    summary: "export the settings that processes hold",
     description:
-      "Settings by member and type, each with its hash, and the hash of all. Secrets are sealed in it as they are on the network. Without --file " +
-      "the file's text goes to stdout.",
+      "Writes settings by member and config type, with a hash for each and one for the whole file. Secrets stay sealed, as on the network. " +
+      "Without --file, prints to stdout.",
     examples: [
       ["npx fleet config export --file settings.json", "all members"],
-      ["npx fleet config export battle --type FEATURE_FLAGS", "one type of one, to stdout"],
+      ["npx fleet config export battle --type FEATURE_FLAGS", "one type of one member, to stdout"],
     ],
     define(command) {
       command
         .argument("[members...]", "names of members (default: all)")
-        .option("--type <config type>", "only this one")
-        .option("-f, --file <path>", "where to write it")
-        .option("--timeout <seconds>", "until every process must have answered", seconds, 60);
+        .option("--type <config type>", "only this type")
+        .option("-f, --file <path>", "output file")
+        .option("--timeout <seconds>", "time limit for the answers", seconds, 60);
     },
     options: Options,
     async run({ out, host, ...context }, { timeout, type, file }, names) {
@@ -41,9 +41,9 @@ export function exportCommand(cli: Cli): Command {
         seconds: timeout,
       });
       const declared = (await declaredBy(fleet)) ?? {};
-      const members = live.map(({ member, told }) => {
+      const members = live.map(({ member, reply }) => {
         const rules = declared[member.name]?.rules ?? {};
-        const types = Object.entries(told.held).map(([configType, held]): [string, ConfigFileEntry] => {
+        const types = Object.entries(reply.held).map(([configType, held]): [string, ConfigFileEntry] => {
           const rule = rules[configType];
           const { data: configData, version, hash } = held;
           return [configType, { configData, version, hash, ...(rule === undefined ? {} : { rule }) }];
@@ -65,7 +65,7 @@ export function exportCommand(cli: Cli): Command {
       const count = members.reduce((sum, [, types]) => sum + Object.keys(types).length, 0);
       out.document({ success: true, stack: fleet.stack, file: path, count });
       out.line(
-        `${amount(count, "setting")} of ${amount(members.length, "process", "processes")} ${count === 1 ? "is" : "are"} in ${path}`,
+        `Exported ${amount(count, "setting")} of ${amount(members.length, "process", "processes")} to ${path}`,
       );
       return EXIT.ok;
     },

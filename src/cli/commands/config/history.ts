@@ -4,7 +4,7 @@ import { brief } from "../../../core/brief.ts";
 import type { HistoryEntry } from "../../../fleet/config/held.ts";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
 import { liveConfigs } from "../../../operations/settings/live.ts";
-import { authorOf, fieldsOf, whenOf } from "../../../operations/settings/words.ts";
+import { authorOf, fieldsOf, whenOf } from "../../../operations/settings/describe.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
 import { table } from "../../table.ts";
@@ -14,19 +14,19 @@ const Options = z.looseObject({ timeout: z.number(), type: z.string().optional()
 export function configHistoryCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "history",
-    summary: "list the versions that processes remember, with who set them",
+    summary: "list the versions of settings, with their authors",
     description:
-      "Each process keeps the latest ten versions of a type: newest first, who set it and when, what is in force (*), what was taken back because " +
-      "others did not take it, and what was cleared.",
+      "Each process keeps the latest ten versions of a config type. Lists them newest first: who set each and when, which one is in force (*), " +
+      "which were reverted because other members refused them, and which were cleared.",
     examples: [
-      ["npx fleet config history battle", "every type"],
-      ["npx fleet config history battle --type PROCESS_CONFIG --json", "one, for a program"],
+      ["npx fleet config history battle", "all types"],
+      ["npx fleet config history battle --type PROCESS_CONFIG --json", "one type, as JSON"],
     ],
     define(command) {
       command
         .argument("[members...]", "names of members (default: all)")
-        .option("--type <config type>", "only this one")
-        .option("--timeout <seconds>", "until every process must have answered", seconds, 60);
+        .option("--type <config type>", "only this type")
+        .option("--timeout <seconds>", "time limit for the answers", seconds, 60);
     },
     options: Options,
     async run({ out, ...context }, { timeout, type }, names) {
@@ -36,8 +36,8 @@ export function configHistoryCommand(cli: Cli): Command {
         history: true,
         seconds: timeout,
       });
-      const versions = live.flatMap(({ member, told }) =>
-        Object.entries(told.history)
+      const versions = live.flatMap(({ member, reply }) =>
+        Object.entries(reply.history)
           .sort(([a], [b]) => a.localeCompare(b))
           .flatMap(([configType, entries]) =>
             [...entries].reverse().map((entry) => ({ member: member.name, configType, ...entry })),
@@ -51,9 +51,9 @@ export function configHistoryCommand(cli: Cli): Command {
         whenOf(entry),
         authorOf(fleet, entry),
         stateOf(entry),
-        brief(entry.configData === undefined ? "(too old: not kept)" : fieldsOf(entry.configData), 80),
+        brief(entry.configData === undefined ? "(no longer stored)" : fieldsOf(entry.configData), 80),
       ]);
-      if (rows.length === 0) out.line("None was ever sent any.");
+      if (rows.length === 0) out.line("No settings were ever sent.");
       else
         for (const line of table(["process", "type", " version", "set", "by", "state", "settings"], rows))
           out.line(line);
@@ -64,6 +64,6 @@ export function configHistoryCommand(cli: Cli): Command {
 
 function stateOf({ current, takenBack, cleared }: HistoryEntry): string {
   if (current === true) return "in force";
-  if (takenBack) return "taken back";
+  if (takenBack) return "reverted";
   return cleared ? "cleared" : "earlier";
 }

@@ -12,7 +12,7 @@ import { type ConfigFile, readFileText } from "../../../operations/settings/file
 import { liveConfigs } from "../../../operations/settings/live.ts";
 import { recordChanges } from "../../../operations/settings/record.ts";
 import { SendOptions, sendConfigs, type Wanted } from "../../../operations/settings/send.ts";
-import { DRIFT_NOTE } from "../../../operations/settings/words.ts";
+import { DRIFT_NOTE } from "../../../operations/settings/describe.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { confirmed } from "../../config/confirm.ts";
 import { EXIT } from "../../exit.ts";
@@ -22,21 +22,21 @@ const Options = SendOptions.extend({ type: z.string().optional() });
 export function importCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "import",
-    summary: "bring the settings of a file back to the processes",
+    summary: "send the settings of a file to the processes",
     description:
-      "Verifies the file by its hashes and every value by the rules of its type, shows what would change by field, and sends to those that hold " +
-      "something else. All take theirs, or every one gets back what it held.",
+      "Verifies the hashes of the file and the rules of each config type, shows the changes by field, and sends settings to members that hold " +
+      "different ones. If a member refuses, all get their previous settings back.",
     examples: [
-      ["npx fleet config import settings.json", "all that is in it"],
-      ["npx fleet config import settings.json battle --yes", "one member's, without a question"],
+      ["npx fleet config import settings.json", "everything in the file"],
+      ["npx fleet config import settings.json battle --yes", "one member, without confirmation"],
     ],
     define(command) {
       command
-        .argument("<file>", "what fleet config export wrote")
+        .argument("<file>", "a file that fleet config export wrote")
         .argument("[members...]", "names of members (default: all in the file)")
-        .option("--type <config type>", "only this one")
-        .option("-y, --yes", "do not ask")
-        .option("--timeout <seconds>", "until every process must have answered", seconds, 120);
+        .option("--type <config type>", "only this type")
+        .option("-y, --yes", "skip the confirmation")
+        .option("--timeout <seconds>", "time limit for the answers", seconds, 120);
     },
     options: Options,
     async run(context, { timeout, yes, type }, [path = "", ...names]) {
@@ -48,7 +48,7 @@ export function importCommand(cli: Cli): Command {
       const live = await liveConfigs(fleet, members, { seconds: timeout });
       let changes = 0;
       for (const { member, configType, data } of wanted) {
-        const held = live.find((one) => one.member.name === member.name)?.told.held[configType];
+        const held = live.find((one) => one.member.name === member.name)?.reply.held[configType];
         const fields = explainData(held?.data ?? {}, data);
         if (held && fields.length === 0) continue;
         changes += 1;
@@ -56,11 +56,11 @@ export function importCommand(cli: Cli): Command {
         for (const field of fields) out.line(`  ${field}`);
       }
       if (changes === 0) {
-        out.line("Every process holds what is in the file.");
+        out.line("Every process already holds the settings of the file.");
         out.document({ success: true, stack: fleet.stack, sent: [] });
         return EXIT.ok;
       }
-      if (!(await confirmed(context, yes, "Send them?"))) return EXIT.ok;
+      if (!(await confirmed(context, yes, "Send these settings?"))) return EXIT.ok;
       const sent = await sendConfigs(fleet, wanted, timeout);
       await recordChanges(fleet, sent, `config import of ${file.hash.slice(0, 8)}`, (line) => out.note(line));
       out.document({ success: true, stack: fleet.stack, sent });
@@ -75,16 +75,16 @@ async function textOf(path: string): Promise<string> {
   return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new FleetError({
       code: "CONFIG_FILE_MISSING",
-      what: "The file of settings cannot be read.",
+      what: "Cannot read the settings file.",
       at: path,
       got: error.code ?? error.message,
-      expected: "what npx fleet config export wrote",
-      remedy: "Mend the path.",
+      expected: "a file that npx fleet config export wrote",
+      remedy: "Fix the path.",
     });
   });
 }
 
-/** @throws FleetError with every unknown member and every value that does not fit */
+/** The settings to send. @throws FleetError with every unknown member and every invalid value */
 function wantedOf(
   file: ConfigFile,
   fleet: FleetSession,
@@ -104,19 +104,19 @@ function wantedOf(
         what: `The file has no ${type ?? "settings"} of ${name}.`,
         got: name,
         expected: `one of ${Object.keys(file.members).join(", ")}`,
-        remedy: "Mend the name.",
+        remedy: "Fix the name.",
       });
     return types.map(([configType, { configData, rule }]): Wanted => {
       const known = RULES[configType] ?? rule;
       for (const { path, got, expected } of known ? checkValue(configData, known, "") : [])
         problems.push({
           code: "BAD_VALUE",
-          what: "A setting in the file is not as it must be.",
+          what: "Invalid value in the settings file.",
           at: `members.${name}.${configType}${path}`,
           got,
           expected,
           remedy:
-            "Export again; or bring back a file from before the type changed with the code of its time: npx fleet rollback.",
+            "Export the settings again; or, if the type has changed since, roll back its code together with its settings: npx fleet rollback.",
         });
       return { member, configType, data: configData, rule };
     });

@@ -6,7 +6,7 @@ import { declaredBy, liveConfigs } from "../../../operations/settings/live.ts";
 import { recordChanges } from "../../../operations/settings/record.ts";
 import { SendOptions, sendConfigs } from "../../../operations/settings/send.ts";
 import { versionOf } from "../../../operations/settings/versions.ts";
-import { DRIFT_NOTE } from "../../../operations/settings/words.ts";
+import { DRIFT_NOTE } from "../../../operations/settings/describe.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../../command.ts";
 import { confirmed } from "../../config/confirm.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
@@ -16,24 +16,24 @@ const Options = SendOptions.extend({ type: z.string(), to: z.string() });
 export function configRollbackCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "rollback",
-    summary: "bring back an earlier version of a type, now",
+    summary: "restore an earlier version of a config type",
     description:
-      "Sends the settings of an earlier version again, as a new version: versions only grow. All members take it, or every one gets back " +
-      "what it held. For an emergency: code and settings go back together with `fleet rollback`.",
+      "Sends the settings of an earlier version again as a new version, since versions only increase. If a member refuses, all get their " +
+      "previous settings back. Meant for emergencies: `fleet rollback` rolls back code and settings together.",
     examples: [
-      ["npx fleet config rollback battle --type PROCESS_CONFIG", "the one before that in force"],
+      ["npx fleet config rollback battle --type PROCESS_CONFIG", "the version before the one in force"],
       [
         "npx fleet config rollback battle shop --type LOGGING_CONFIG --to 2 --yes",
-        "a certain one, without a question",
+        "a given version, without confirmation",
       ],
     ],
     define(command) {
       command
         .argument("<members...>", "names of members")
-        .requiredOption("--type <config type>", "which settings")
-        .option("--to <version>", "a version that each of them remembers", "previous")
-        .option("-y, --yes", "do not ask")
-        .option("--timeout <seconds>", "until every process must have answered", seconds, 120);
+        .requiredOption("--type <config type>", "config type")
+        .option("--to <version>", "a version that each member has in its history", "previous")
+        .option("-y, --yes", "skip the confirmation")
+        .option("--timeout <seconds>", "time limit for the answers", seconds, 120);
     },
     options: Options,
     run,
@@ -65,14 +65,14 @@ async function run(
     };
   });
   for (const { member, data, version } of wanted) {
-    const held = live.find((one) => one.member === member)?.told.held[type];
+    const held = live.find((one) => one.member === member)?.reply.held[type];
     const fields = explainData(held?.data ?? {}, data);
     out.line(
-      `${member.name} ${type}: back to v${version}${fields.length === 0 ? ", which it holds already" : ""}`,
+      `${member.name} ${type}: back to v${version}${fields.length === 0 ? ", which it already holds" : ""}`,
     );
     for (const field of fields) out.line(`  ${field}`);
   }
-  if (!(await confirmed(context, yes, "Send them?"))) return EXIT.ok;
+  if (!(await confirmed(context, yes, "Send these settings?"))) return EXIT.ok;
   const sent = await sendConfigs(fleet, wanted, timeout);
   await recordChanges(fleet, sent, `config rollback to ${to}`, (line) => out.note(line));
   out.document({ success: true, stack: fleet.stack, sent });

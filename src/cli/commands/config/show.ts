@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
 import { liveConfigs } from "../../../operations/settings/live.ts";
-import { authorOf, fieldsOf, whenOf } from "../../../operations/settings/words.ts";
+import { authorOf, fieldsOf, whenOf } from "../../../operations/settings/describe.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
 import { table } from "../../table.ts";
@@ -12,19 +12,19 @@ const Options = z.looseObject({ timeout: z.number(), type: z.string().optional()
 export function showCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "show",
-    summary: "show the settings that processes hold now",
+    summary: "show the settings that processes hold",
     description:
-      "Asks each process what it holds: version, settings, who set them and when. Sealed secrets are not shown. What is marked with * is kept " +
-      "and reported, but nothing on AO can enforce it.",
+      "Asks each process for its settings: version, values, who set them and when. Does not show sealed secrets. Settings marked with * are " +
+      "stored and reported, but nothing on AO can enforce them.",
     examples: [
       ["npx fleet config show", "all members, all types"],
-      ["npx fleet config show battle --type PROCESS_CONFIG", "one of them"],
+      ["npx fleet config show battle --type PROCESS_CONFIG", "one type of one member"],
     ],
     define(command) {
       command
         .argument("[members...]", "names of members (default: all)")
-        .option("--type <config type>", "only this one")
-        .option("--timeout <seconds>", "until every process must have answered", seconds, 60);
+        .option("--type <config type>", "only this type")
+        .option("--timeout <seconds>", "time limit for the answers", seconds, 60);
     },
     options: Options,
     async run({ out, ...context }, { timeout, type }, names) {
@@ -33,10 +33,10 @@ export function showCommand(cli: Cli): Command {
         configType: type,
         seconds: timeout,
       });
-      const members = live.map(({ member, told }) => [member.name, told.held] as const);
+      const members = live.map(({ member, reply }) => [member.name, reply.held] as const);
       out.document({ success: true, stack: fleet.stack, members: Object.fromEntries(members) });
-      const rows = live.flatMap(({ member, told }) =>
-        Object.entries(told.held)
+      const rows = live.flatMap(({ member, reply }) =>
+        Object.entries(reply.held)
           .sort(([a], [b]) => a.localeCompare(b))
           .map(([name, held]) => [
             member.name,
@@ -54,7 +54,7 @@ export function showCommand(cli: Cli): Command {
             ),
           ]),
       );
-      if (rows.length === 0) out.line("None holds any: defaults are in force.");
+      if (rows.length === 0) out.line("No process holds settings: defaults apply.");
       else
         for (const line of table(["process", "type", "version", "since", "by", "settings"], rows))
           out.line(line);

@@ -1,14 +1,14 @@
 import type { StatusRow } from "./status-row.ts";
 import type { ShownTraffic } from "./traffic.ts";
 
-/** Phases in which a rollout has not come to its end. */
+/** Phases of an unfinished rollout. */
 const UNDER_WAY: ReadonlySet<string> = new Set(["TRAFFIC_SWITCHING", "MONITORING", "HELD"]);
 
 /**
- * Rows as they are while a rollout is under way: a revision that takes no new requests since another one of its service has traffic is
- * no ill process, and says which one replaces it. Without such a one, or without a rollout, it stays as it is. Pure.
+ * Marks revisions that a rollout replaces: one that refuses new requests because another revision of its service has traffic is not
+ * unhealthy but DRAINING, and names its replacement. All other rows stay the same. Pure.
  */
-export function whileReplaced(rows: readonly StatusRow[], traffic: ShownTraffic | undefined): StatusRow[] {
+export function markReplaced(rows: readonly StatusRow[], traffic: ShownTraffic | undefined): StatusRow[] {
   if (!traffic || !UNDER_WAY.has(traffic.phase)) return [...rows];
   return rows.map((row) => {
     const next = traffic.revisions.find(

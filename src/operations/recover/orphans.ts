@@ -8,30 +8,30 @@ import { engineOf, type Orphan, orphansOf } from "./engines.ts";
 
 const OwnerSchema = z.looseObject({ pid: z.int(), host: z.string() });
 
-/** A provider goes by itself when its engine died; so long it may take. Milliseconds. */
+/** Milliseconds for a provider to exit by itself after its engine died. */
 const PATIENCE = 2_000;
 
 /**
- * Ends what outlived the `pulumi` that started it, of an `up` as of a preview. Everything that a provider signed is in the journal, so
- * ending it loses nothing.
+ * Stops processes that outlived the `pulumi` that started them, of an `up` or of a preview. That loses nothing: everything that a provider
+ * signed is in the journal.
  */
-export async function endZombies(projectDir: string, project: string, stack: string): Promise<Orphan[]> {
+export async function stopOrphans(projectDir: string, project: string, stack: string): Promise<Orphan[]> {
   const owner = await journalOwner(projectDir, project, stack);
   const orphans = await orphansOf(projectDir, typeof owner === "number" ? [owner] : []);
   const living = () => orphans.filter(({ pid }) => isAlive(pid));
-  const gone = async () => {
+  const waitForExit = async () => {
     const end = performance.now() + PATIENCE;
     while (living().length > 0 && performance.now() < end) await sleep(20);
   };
-  await gone();
+  await waitForExit();
   for (const { pid } of living()) kill(pid);
-  await gone();
+  await waitForExit();
   return orphans;
 }
 
 /**
- * Removes the lock of the stack's journal when it is empty or cut and no `pulumi` works in the project, and answers its path. Asked when
- * no zombie is left: nobody writes the journal then.
+ * Removes the lock of the stack's journal if it is empty or truncated and no `pulumi` works in the project, and returns its path. Call it
+ * after `stopOrphans`: then nothing writes the journal.
  */
 export async function removeTornLock(
   projectDir: string,
@@ -48,7 +48,7 @@ export async function removeTornLock(
 const lockPath = (projectDir: string, project: string, stack: string): string =>
   join(projectDir, ".fleet", "journal", `${project}.${stack}.jsonl.lock`);
 
-/** The pid of a journal's owner on this machine; `torn` for a lock that does not say whose it is. */
+/** The pid of a journal's owner on this machine; `torn` if the lock does not name its owner. */
 async function journalOwner(
   projectDir: string,
   project: string,

@@ -1,34 +1,34 @@
 import { type Problem, throwAll } from "../../core/errors.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import type { PlannedStep } from "../deploy/progress.ts";
-import type { MemberWay } from "./member-way.ts";
+import type { MemberPlan } from "./member-plan.ts";
 
 /**
- * Holds the engine's plan against the ways that were worked out: no process is replaced or retired, and none is made but those that
- * do not run. What a failed deployment brought, and no release knows, may go. Pure.
+ * Compares the engine's plan with the planned rollback: it must not replace or retire a process, and may create only members that do not
+ * run. It may delete what a failed deployment created and no release contains. Pure.
  *
  * @throws FleetError SURPRISE
  */
-export function surprises(
+export function assertNoSurprises(
   steps: readonly PlannedStep[],
-  ways: readonly MemberWay[],
+  plans: readonly MemberPlan[],
   current: ReleaseDocument | undefined,
 ): void {
   const problems: Problem[] = [];
   const known = { ...current?.warm, ...current?.declaration };
   for (const { op, name, kind } of steps) {
     if (kind !== "process") continue;
-    const way = ways.find((member) => member.name === name);
-    const made = op === "create" && way?.kind !== "new";
+    const plan = plans.find((member) => member.name === name);
+    const made = op === "create" && plan?.kind !== "new";
     const gone = op.startsWith("delete") && known[name] !== undefined;
     if (!made && !gone && !op.includes("replace")) continue;
     problems.push({
       code: "SURPRISE",
-      what: `The plan would ${op} the process ${name}, which no rollback may do.`,
+      what: `The plan would ${op} the process ${name}. A rollback must not do that.`,
       got: op,
       expected: "an update in place, or nothing",
       remedy:
-        "Nothing was changed. npx fleet status and pulumi refresh show how the state differs from what runs.",
+        "Nothing was changed. Compare the state with what runs: npx fleet status, npx pulumi refresh",
     });
   }
   throwAll(problems);

@@ -1,4 +1,4 @@
-/** What the processes themselves say after a run that did not succeed: nothing is said of a member that was not asked. */
+/** Asks the processes after a run that did not succeed, so that the report claims nothing about a member that was not asked. */
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { isBare } from "../../fleet/code/bare.ts";
@@ -10,34 +10,34 @@ import { dryInfo } from "../../fleet/protocol/info.ts";
 import { unansweredBy } from "../observe/unanswered.ts";
 import { drift } from "../observe/verdict.ts";
 
-/** One process that has traffic of a member. */
-export interface Heard {
+/** The answer of one process that has traffic of a member. */
+export interface ProcessAnswer {
   /** The member. */
   readonly name: string;
   /**
-   * `serves`: it takes requests, with the code that it is known for. `refuses`: it takes none, DRAINING. `differs`: it answered
-   * otherwise. `unknown`: it was not heard.
+   * `serves`: it accepts requests and runs the code of the last deployment. `refuses`: it is DRAINING and accepts none. `differs`: it
+   * answered something else. `unknown`: no answer was received.
    */
   readonly state: "serves" | "refuses" | "differs" | "unknown";
-  /** Of the last two: what it answered, or the stable code of why nothing was heard. */
+  /** For `differs`, what it answered; for `unknown`, the stable code of the reason. */
   readonly why?: string;
 }
 
-/** Seconds that a process gets for its answer, and all of them together with the router's table. */
+/** Seconds for one process to answer, and for all of them together with the router's table. */
 const EACH = 10;
 const ALL = 30;
 
 /**
  * Asks every process that has traffic, by dry runs, all at once. Signs nothing.
  *
- * @returns what each said; a code where the fleet could not be asked at all
+ * @returns every answer, or the code of the reason why the fleet could not be asked at all
  */
-export async function hearFleet(
+export async function askFleet(
   open: (options: { journal: "discard"; wallet: false }) => Promise<FleetSession>,
-): Promise<{ readonly heard: readonly Heard[] } | { readonly unasked: string }> {
+): Promise<{ readonly answers: readonly ProcessAnswer[] } | { readonly unreachable: string }> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<{ unasked: string }>((resolve) => {
-    timer = setTimeout(() => resolve({ unasked: "TIMEOUT" }), ALL * 1000);
+  const late = new Promise<{ unreachable: string }>((resolve) => {
+    timer = setTimeout(() => resolve({ unreachable: "TIMEOUT" }), ALL * 1000);
   });
   try {
     return await Promise.race([asked(open), late]);
@@ -49,16 +49,16 @@ export async function hearFleet(
 async function asked(open: (options: { journal: "discard"; wallet: false }) => Promise<FleetSession>) {
   try {
     const fleet = await open({ journal: "discard", wallet: false });
-    // Without the table nobody knows which of a member's processes has its traffic.
-    if (fleet.router !== undefined && fleet.routed === undefined) return { unasked: "NO_TABLE" };
-    return { heard: await Promise.all(servingIn(fleet).map((member) => hear(fleet, member))) };
+    // Without the table it is unknown which of a member's processes has its traffic.
+    if (fleet.router !== undefined && fleet.routed === undefined) return { unreachable: "NO_TABLE" };
+    return { answers: await Promise.all(servingIn(fleet).map((member) => askMember(fleet, member))) };
   } catch (error) {
-    if (error instanceof FleetError) return { unasked: error.code };
+    if (error instanceof FleetError) return { unreachable: error.code };
     throw error;
   }
 }
 
-async function hear(fleet: FleetSession, member: Member): Promise<Heard> {
+async function askMember(fleet: FleetSession, member: Member): Promise<ProcessAnswer> {
   const name = member.of ?? member.name;
   try {
     if (isBare(member)) {

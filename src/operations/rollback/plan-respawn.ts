@@ -4,37 +4,37 @@ import type { History } from "../../fleet/history.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { lastSnapshot } from "../../fleet/snapshot/find.ts";
 import { takeSnapshot } from "../../fleet/snapshot/take.ts";
-import { infoOf, nothingOf } from "./info.ts";
-import { lostSince } from "./lost.ts";
-import type { MemberWay } from "./member-way.ts";
+import { infoOf, ignoreFleetError } from "./info.ts";
+import { countLostMessages } from "./lost-messages.ts";
+import type { MemberPlan } from "./member-plan.ts";
 
 /**
- * A member that runs no more is made anew, with the state that its process of then ended with, where that has the shape that the
- * release works on; else with the last one that was kept under that code.
+ * Plans a new process for a member that no longer runs. It imports the last state of its earlier process if that has the shape that the
+ * release works on, otherwise the last snapshot taken under that code.
  */
-export async function anew(
+export async function planRespawn(
   fleet: FleetSession,
   history: () => Promise<History>,
   name: string,
-  to: NonNullable<MemberWay["to"]>,
+  to: NonNullable<MemberPlan["to"]>,
   then: ReleaseDocument["members"][string] | undefined,
-): Promise<MemberWay> {
+): Promise<MemberPlan> {
   if (!then) return { name, kind: "new", to };
   const { processId, generation, stateVersion } = then;
   const place = { name, processId, generation };
-  // A retired process still exports.
-  const info = await infoOf(fleet, place).catch(nothingOf);
+  // A retired process still exports its state.
+  const info = await infoOf(fleet, place).catch(ignoreFleetError);
   if (info && (stateVersion === undefined || info.stateVersion === stateVersion)) {
     const occasion = {
       reason: "restore" as const,
       sourceHash: info.sourceHash,
       deploymentId: `anew-${processId.slice(0, 12)}`,
     };
-    const snapshot = await takeSnapshot(fleet.session, place, occasion, budgetOf(60)).catch(nothingOf);
+    const snapshot = await takeSnapshot(fleet.session, place, occasion, budgetOf(60)).catch(ignoreFleetError);
     if (snapshot) return { name, kind: "new", to, snapshot };
   }
   const snapshot = await lastSnapshot(fleet.session, place, to.sourceHash, budgetOf(60));
-  const lost = await lostSince(await history(), snapshot ?? { processId, slot: 0 }).catch(nothingOf);
+  const lost = await countLostMessages(await history(), snapshot ?? { processId, slot: 0 }).catch(ignoreFleetError);
   return {
     name,
     kind: "new",

@@ -7,29 +7,29 @@ import { failureLines, reportLines } from "../deploy/report.ts";
 import { screenFor } from "../deploy/screen.ts";
 import type { Output } from "../output.ts";
 
-/** Says on the terminal how a rollback goes. */
-export const toldOn = (out: Output): RollbackObserver => ({
+/** Prints the progress of a rollback. */
+export const rollbackObserver = (out: Output): RollbackObserver => ({
   note: (line) => out.note(line),
-  ending: (why) => out.alert(`ending the rollback: ${why}`),
+  ending: (why) => out.alert(`stopping the rollback: ${why}`),
   switched({ services, messages, seconds }, { deploymentId }) {
     out.line(
-      `Callers of ${services.join(", ")} are back at ${deploymentId} after ${amount(messages, "message")}, ${seconds} s. The rest follows.`,
+      `Callers of ${services.join(", ")} are back at ${deploymentId} after ${amount(messages, "message")}, ${seconds} s. The run follows.`,
     );
   },
   notSwitched: (error) =>
-    out.alert(`The router could not send callers back at once: ${formatProblem(error.problems[0])}`),
-  follow: (progress, target, id) => screenFor(out, progress, `going back to ${target.deploymentId}  ${id}`),
-  ended: (performed) => sayEnd(out, performed),
+    out.alert(`The router could not switch callers before the run: ${formatProblem(error.problems[0])}`),
+  follow: (progress, target, id) => screenFor(out, progress, `rolling back to ${target.deploymentId}  ${id}`),
+  ended: (performed) => printResult(out, performed),
 });
 
-/** The same for one that a failed deployment began. */
-export const automaticallyOn = (out: Output): AutomaticObserver => ({
-  ...toldOn(out),
+/** The same for a rollback that a failed deployment started. */
+export const automaticObserver = (out: Output): AutomaticObserver => ({
+  ...rollbackObserver(out),
   alert: (line) => out.alert(line),
   refused: (error) => out.alert(`no automatic rollback: ${formatProblem(error.problems[0])}`),
 });
 
-function sayEnd(out: Output, { report, outcome, touched }: Performed): void {
+function printResult(out: Output, { report, outcome, touched }: Performed): void {
   const isKeptOut = outcome.status === "occupied" || outcome.status === "locked";
   const lines = isKeptOut
     ? reportLines(outcome, report.stack, undefined, undefined)
@@ -40,12 +40,12 @@ function sayEnd(out: Output, { report, outcome, touched }: Performed): void {
   }
   const where = `report: ${reportPath(report.rollbackId)}  log: ${report.log}`;
   if (report.status === "COMPLETED") {
-    out.line(`Back at ${report.to.deploymentId} in ${outcome.seconds} s, validated.  ${where}`);
+    out.line(`Rolled back to ${report.to.deploymentId} in ${outcome.seconds} s, validated.  ${where}`);
     if (!report.automatic)
-      out.line("The stack is pinned to it. npx fleet rollback --clear follows the program again.");
+      out.line("The stack is pinned to it. To follow the program again: npx fleet rollback --clear");
     return;
   }
   out.alert(`The rollback is ${report.status}.  ${where}`);
   if (!touched) out.alert("Nothing was changed.");
-  else out.alert("Run the same command again, or pulumi up: it goes on from here.");
+  else out.alert("Run the same command again, or pulumi up: it continues from here.");
 }

@@ -14,35 +14,35 @@ import {
   type Traffic,
 } from "./stack.ts";
 
-/** All that is known of what a stack was. */
-export interface KnownHistory {
+/** The releases, runs and updates of a stack, from every source. */
+export interface StackHistory {
   readonly releases: readonly KnownRelease[];
   readonly runs: readonly LedgerRun[];
   readonly updates: readonly StackUpdate[];
-  /** When updates left the rollout waiting for a person, ISO 8601, as the stack's states say. */
+  /** When updates left a rollout on hold, ISO 8601, read from the stack's checkpoints. */
   readonly heldAt: readonly string[];
-  /** What runs now. */
+  /** The release that runs now. */
   readonly current?: ReleaseDocument;
-  /** Whether the stack's state does not say that `current` runs: a run brought it there, and failed or was killed before it was written down. */
+  /** Whether `current` is missing from the stack's state: the run that deployed it failed or was killed before it was recorded. */
   readonly unrecorded: boolean;
-  /** The router of now, where traffic is given by a table. */
+  /** The present router; undefined if the fleet has no traffic table. */
   readonly traffic?: Traffic;
-  /** Why the ledger is not in it; undefined when it is, or when the fleet has none. */
+  /** Why the ledger could not be read; undefined if it was read, not asked, or the fleet has none. */
   readonly withoutLedger?: FleetError;
 }
 
 /**
- * Reads the history of a stack from all that knows of it: this machine's releases, the ledger, the stack's own history and
- * state. What runs now is kept on this machine from then on, so that a program on a new clone knows it too.
+ * Reads the history of a stack from this machine's releases, the ledger, and the stack's own history and state. Saves the release that
+ * runs now on this machine, so that a new clone has it too.
  *
- * @param askLedger seconds that the ledger may take; 0 to leave it out
+ * @param askLedger time limit for the ledger in seconds; 0 skips the ledger
  */
 export async function readHistory(
   fleet: FleetSession,
   where: Where,
   ask: StackAsk,
   askLedger: number,
-): Promise<KnownHistory> {
+): Promise<StackHistory> {
   const [updates, { release: ofState, hasRelease, traffic, heldAt }] = await Promise.all([
     stackUpdates(ask),
     stackState(ask),
@@ -60,7 +60,7 @@ export async function readHistory(
       withoutLedger = error;
     }
   }
-  const current = await whatRuns(where, ofState);
+  const current = await currentRelease(where, ofState);
   const documents = [...past.releases, ...(ofState ? [ofState] : []), ...local];
   return {
     releases: mergeReleases(documents, runs, current?.deploymentId),
@@ -74,8 +74,8 @@ export async function readHistory(
   };
 }
 
-/** The state of the stack is the authority: another machine may have deployed since this one did. */
-async function whatRuns(
+/** The stack's state takes precedence over local files: another machine may have deployed since. */
+async function currentRelease(
   where: Where,
   ofState: ReleaseDocument | undefined,
 ): Promise<ReleaseDocument | undefined> {
@@ -87,7 +87,7 @@ async function whatRuns(
   return ofState;
 }
 
-/** Keeps a release that came from elsewhere on this machine. */
+/** Saves a release that was read from elsewhere on this machine. */
 export async function keepRelease(where: Where, release: ReleaseDocument): Promise<void> {
   await writeAtomically(releasePath(where, release.deploymentId), `${JSON.stringify(release, null, 2)}\n`);
 }

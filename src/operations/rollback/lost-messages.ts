@@ -2,14 +2,14 @@ import { amount } from "../../core/amount.ts";
 import type { History } from "../../fleet/history.ts";
 import type { Snapshot } from "../../fleet/snapshot/store.ts";
 
-/** What was sent to a process since its earlier state was kept, control messages aside. */
-export interface Lost {
+/** Messages that a process received after its state was saved, without control messages. */
+export interface LostMessages {
   readonly messages: number;
-  /** Action → how many. */
+  /** Action → number of messages. */
   readonly byAction: Readonly<Record<string, number>>;
 }
 
-/** Actions that change nothing that a client did. */
+/** Actions of the fleet itself, which no client sends. */
 const CONTROL = new Set([
   "Eval",
   "Info",
@@ -32,14 +32,14 @@ const CONTROL = new Set([
   "DEPLOYMENT_STATUS",
 ]);
 
-/** Slots read at once. */
+/** Slots per read. */
 const PAGE = 500;
 
-/** Counts what a process was sent after a slot, by reading its order. */
-export async function lostSince(
+/** Counts the messages that a process received after a slot, read from its scheduler. */
+export async function countLostMessages(
   history: History,
   { processId, slot }: Pick<Snapshot, "processId" | "slot">,
-): Promise<Lost> {
+): Promise<LostMessages> {
   const latest = (await history.latest(processId)) ?? slot;
   const byAction: Record<string, number> = {};
   for (let from = slot + 1; from <= latest; from += PAGE) {
@@ -52,7 +52,7 @@ export async function lostSince(
 }
 
 /** `3 messages (2 ADD, 1 GREET) are`. */
-export function lostWords({ messages, byAction }: Lost): string {
+export function describeLost({ messages, byAction }: LostMessages): string {
   const parts = Object.entries(byAction)
     .sort(([, a], [, b]) => b - a)
     .map(([action, count]) => `${count} ${action || "without action"}`);

@@ -2,13 +2,13 @@ import type { Held, HistoryEntry } from "../../fleet/config/held.ts";
 import { show } from "../../fleet/config/words.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 
-/** An address as people know it: a member's name, `you`, or itself. Pure. */
+/** The name of an address: a member's name, `you`, or the address itself. Pure. */
 function nameOf(fleet: FleetSession, address: string): string {
   if (address === fleet.session.ao.address) return "you";
   return fleet.members.find(({ processId }) => processId === address)?.name ?? address;
 }
 
-/** Who set something: `you`, `<address> through deployment-coordinator`; "" where the process does not know. Pure. */
+/** Who set something: `you`, `<address> through deployment-coordinator`; "" if the process does not know. Pure. */
 export function authorOf(
   fleet: FleetSession,
   { by, requestedBy }: Pick<Held | HistoryEntry, "by" | "requestedBy">,
@@ -18,7 +18,7 @@ export function authorOf(
   return `${nameOf(fleet, requestedBy)} through ${nameOf(fleet, by)}`;
 }
 
-/** `2026-01-01 00:00:00Z`; "" where the process does not know. Pure. */
+/** `2026-01-01 00:00:00Z`; "" if the process does not know. Pure. */
 export function whenOf({ at }: { readonly at?: number | undefined }): string {
   if (at === undefined || at <= 0) return "";
   return new Date(at)
@@ -33,7 +33,7 @@ export function fieldsOf(data: Readonly<Record<string, unknown>>): string {
   return keys.map((key) => `${key} ${show(data[key])}`).join(", ") || "no settings";
 }
 
-/** Where a setting was written, for people: the file, and the place in it. Pure. */
+/** Where a setting is declared: the file, and the path in it. Pure. */
 export function originOf(from: string, stack: string): string {
   if (from === "config" || from === "secrets") return `index.ts: ${from} of every member`;
   if (from.startsWith("processes.")) return `index.ts: ${from}`;
@@ -43,7 +43,7 @@ export function originOf(from: string, stack: string): string {
   return from;
 }
 
-/** What a change by hand means for the next run. */
+/** What a manual change means for the next run. */
 export const DRIFT_NOTE =
-  "This was done by hand: the program still declares what it declares. A refresh shows it as drift, and the next pulumi up " +
-  "brings the declared settings back; change index.ts or the stack's config to keep it.";
+  "This is a manual change: the program still declares the old settings. A refresh reports it as drift, and the next pulumi up " +
+  "restores the declared settings. To keep the change, make it in index.ts or in the stack's config.";

@@ -1,18 +1,18 @@
-/** Members whose code gets a process beside the one that serves: the process of then, where it still runs, or another new one. */
+/** Members whose strategy uses a process per revision: the earlier process if it still runs, otherwise a new one. */
 import type { Problem } from "../../core/errors.ts";
 import { heaviest } from "../../delivery/index.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { type Info, infoOf, nothingOf } from "./info.ts";
-import { lostSince } from "./lost.ts";
-import type { MemberWay, WayRequest } from "./member-way.ts";
+import { type Info, infoOf, ignoreFleetError } from "./info.ts";
+import { countLostMessages } from "./lost-messages.ts";
+import type { MemberPlan, PlanRequest } from "./member-plan.ts";
 import { isReachable } from "./migrations.ts";
 
-type Code = NonNullable<MemberWay["to"]>;
+type Code = NonNullable<MemberPlan["to"]>;
 
-/** Processes that get requests for a member, the one with most of them first; undefined where no table names it. Pure. */
-function sharersOf({ table }: WayRequest, name: string): string[] | undefined {
+/** Processes that receive a member's requests, the one with the largest share first; undefined if no table names the member. Pure. */
+function sharersOf({ table }: PlanRequest, name: string): string[] | undefined {
   const service = table?.table?.services[name];
   if (!service) return undefined;
   const first = heaviest(service);
@@ -20,20 +20,20 @@ function sharersOf({ table }: WayRequest, name: string): string[] | undefined {
   return [first, ...others.map(({ processId }) => processId)];
 }
 
-/** The process that serves: the one with most requests where a table says so, else the one that the manifest names. Pure. */
-export const servingOf = (request: WayRequest, { name, processId }: Member): string =>
+/** The process that serves: the one with the largest share in the table, otherwise the one in the manifest. Pure. */
+export const servingOf = (request: PlanRequest, { name, processId }: Member): string =>
   sharersOf(request, name)?.[0] ?? processId;
 
-/** A process beside the one that serves, which runs the wanted code. */
+/** A process that runs the wanted code next to the one that serves. */
 interface Warm {
   readonly processId: string;
   readonly info: Info;
 }
 
-/** The process of then, or any other that the stack holds with the same code, when it runs and callers are not at it alone. */
-export async function warmOf(
+/** The earlier process, or any other in the stack with the same code, if it runs and does not already have all callers. */
+export async function findWarmRevision(
   fleet: FleetSession,
-  request: WayRequest,
+  request: PlanRequest,
   member: Member,
   to: Code,
 ): Promise<Warm | undefined> {
@@ -47,27 +47,27 @@ export async function warmOf(
   const sharers = sharersOf(request, name) ?? [member.processId];
   for (const processId of new Set(ids)) {
     if (sharers.every((id) => id === processId) && processId === member.processId) return undefined;
-    // Whatever one that does not answer is, it is not warm.
-    const info = await infoOf(fleet, { ...member, processId }).catch(nothingOf);
+    // A process that does not answer is not warm.
+    const info = await infoOf(fleet, { ...member, processId }).catch(ignoreFleetError);
     const runs = info?.status === "ACTIVE" || info?.status === "DRAINING";
     if (info && runs && info.sourceHash === to.sourceHash) return { processId, info };
   }
   return undefined;
 }
 
-/** Back to a warm process. State that one process owns is handed over to it by the run, where the one that serves can still be asked. */
-export async function warmWay(
+/** Plans the return to a warm process. The run hands the state over to it if one process owns the state and still answers. */
+export async function planWarmRevision(
   history: () => Promise<History>,
-  request: WayRequest,
+  request: PlanRequest,
   member: Member,
   { processId, info: then }: Warm,
   now: Info | undefined,
   to: Code,
-): Promise<MemberWay> {
+): Promise<MemberPlan> {
   const { name } = member;
   const serving = servingOf(request, member);
   const carries = request.traffic?.services[name]?.state !== "none" && serving !== processId;
-  const way: MemberWay = {
+  const plan: MemberPlan = {
     name,
     processId: member.processId,
     kind: "warm",
@@ -78,26 +78,26 @@ export async function warmWay(
     ...(carries ? { carries } : {}),
     epoch: Math.max(now?.epoch ?? 0, then.epoch),
   };
-  if (!carries) return way;
+  if (!carries) return plan;
   if (!now) {
-    if (!request.emergency) return { ...way, problem: silent(name) };
-    return { ...way, lost: await lostSince(await history(), { processId: serving, slot: 0 }) };
+    if (!request.emergency) return { ...plan, problem: silentProblem(name) };
+    return { ...plan, lost: await countLostMessages(await history(), { processId: serving, slot: 0 }) };
   }
   return isReachable(then.migrations, now.stateVersion, then.stateVersion)
-    ? way
-    : { ...way, problem: noShape(name, now.stateVersion, then.stateVersion) };
+    ? plan
+    : { ...plan, problem: shapeProblem(name, now.stateVersion, then.stateVersion) };
 }
 
-/** No process runs that code any more: the run makes one beside the one that serves, and hands the state over. Pure. */
-export function nextWay(
-  request: WayRequest,
+/** Plans a new process next to the one that serves, because no process runs that code any more; the run hands the state over. Pure. */
+export function planNewRevision(
+  request: PlanRequest,
   { name, processId }: Member,
   now: Info | undefined,
   to: Code,
-): MemberWay {
+): MemberPlan {
   const wanted = request.target.members[name]?.stateVersion;
   const carries = (request.traffic?.services[name]?.state ?? "owned") !== "none";
-  const way: MemberWay = {
+  const plan: MemberPlan = {
     name,
     processId,
     kind: "next",
@@ -105,25 +105,25 @@ export function nextWay(
     to,
     ...(carries ? { carries } : {}),
   };
-  if (!carries) return way;
-  if (!now) return { ...way, problem: silent(name) };
+  if (!carries) return plan;
+  if (!now) return { ...plan, problem: silentProblem(name) };
   return wanted === undefined || wanted === now.stateVersion
-    ? way
-    : { ...way, problem: noShape(name, now.stateVersion, wanted) };
+    ? plan
+    : { ...plan, problem: shapeProblem(name, now.stateVersion, wanted) };
 }
 
-const silent = (name: string): Problem => ({
+const silentProblem = (name: string): Problem => ({
   code: "NO_WAY_BACK",
-  what: `${name} cannot go back: its state is in a process that does not answer, so it cannot be handed over.`,
-  got: "no answer of the process that serves",
+  what: `${name} cannot be rolled back: its state cannot be handed over, because the process that holds it does not answer.`,
+  got: "no answer from the process that serves",
   expected: "its state",
-  remedy: `npx fleet logs ${name}; or, where its process of then is warm: --emergency --accept-divergence, which leaves that state behind.`,
+  remedy: `npx fleet logs ${name}; or, if its earlier process is warm: --emergency --accept-divergence, which leaves that state behind.`,
 });
 
-const noShape = (name: string, now: string, then: string): Problem => ({
+const shapeProblem = (name: string, now: string, then: string): Problem => ({
   code: "NO_WAY_BACK",
-  what: `${name} cannot go back: its states have the shape ${now}, and the code of that release, in a process of its own, works on ${then}.`,
+  what: `${name} cannot be rolled back: its state has the shape ${now}, and the code of that release, in a process of its own, works on ${then}.`,
   got: `shape ${now}`,
-  expected: `shape ${then}, or a migration from ${now} that the code of that release knows`,
-  remedy: `Go forward: mend ${name} and deploy it; or leave it as it is: --only with the other members.`,
+  expected: `shape ${then}, or a migration from ${now} in the code of that release`,
+  remedy: `Go forward: fix ${name} and deploy it; or leave it out: --only with the other members.`,
 });

@@ -1,7 +1,7 @@
 import type { Report } from "../../monitor/report.ts";
-import { lastWords } from "./last-known.ts";
+import { describeLastKnown } from "./last-known.ts";
 
-/** Figures of a round in sentences. Nothing is called none that was not measured. Pure. */
+/** A round's figures as text. What was not measured is "unknown", never 0. Pure. */
 export function figureLines({
   deploymentStatistics: runs,
   dora,
@@ -21,13 +21,13 @@ export function figureLines({
   ];
 }
 
-/** Of a process that could not be heard: what it was before, and for how long nothing is known. */
-export function lastWord(
+/** The last known health of an UNKNOWN process, and how long ago that was; empty otherwise. */
+export function lastHealth(
   { state, lastState, lastAnswerAt }: Report["processes"][number],
   at: string,
 ): string {
   if (state !== "UNKNOWN" || lastAnswerAt === null) return "";
-  return lastWords({ health: lastState, at: Date.parse(lastAnswerAt) }, Date.parse(at));
+  return describeLastKnown({ health: lastState, at: Date.parse(lastAnswerAt) }, Date.parse(at));
 }
 
 function runsText(runs: NonNullable<Report["deploymentStatistics"]>): string {

@@ -9,37 +9,36 @@ import { contentsWords, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { exportState, type Occasion, type Taken } from "../../fleet/snapshot/take.ts";
 
-/** What became of a kept state that was put back. */
-interface PutBack {
-  /** Whether everything that it names was read back as it was kept; false where it was migrated up. */
+/** The result of a restore. */
+interface Restored {
+  /** Whether everything in the backup was read back unchanged; false if it was migrated up. */
   readonly equal: boolean;
-  /** The shape that the process has now. */
+  /** The shape of the process' state now. */
   readonly stateVersion: string;
-  /** Globals in it that the code which runs does not declare: exports and later loads leave them out. */
+  /** Globals of the backup that the running code does not declare: exports and later loads leave them out. */
   readonly notDeclared: readonly string[];
-  /** Globals of before that it does not name. */
+  /** Globals that were there before and are not in the backup. */
   readonly notNamed: readonly string[];
-  /** What the process held before. */
+  /** The state of the process before the restore. */
   readonly before: Snapshot;
-  /** Globals that messages had changed and that could not be kept. */
+  /** Globals that messages had changed and that could not be saved. */
   readonly notKept: readonly string[];
 }
 
-/** Names that one export may ask for. */
+/** The most global names in one export. */
 const MOST = 1000;
 
 /**
- * Puts a kept state back, after it has kept the state of now, and reads it back: what the state names is compared, whatever the code that
- * runs declares.
+ * Saves the present state, restores a saved one and reads it back. Compares everything in the backup, whatever the running code declares.
  *
- * @throws FleetError STATE_DIFFERS, and what the process answers (FORBIDDEN, BAD_STATE, NO_MIGRATION, …)
+ * @throws FleetError STATE_DIFFERS, and refusals of the process (FORBIDDEN, BAD_STATE, NO_MIGRATION, …)
  */
-export async function putBack(
+export async function restoreState(
   fleet: FleetSession,
   member: Member,
   snapshot: Snapshot,
   text: string,
-): Promise<PutBack> {
+): Promise<Restored> {
   const { session } = fleet;
   const budget = budgetOf(120);
   const { epoch, sourceHash } = await info(session, member, budgetOf(60), "epoch", "sourceHash");
@@ -52,13 +51,13 @@ export async function putBack(
   await keep(before);
   const data = { state: parseJson(text), digest: snapshot.digest };
   await importState(session, member, { epoch, ...data }, budget);
-  // One from before globals were carried says nothing of them.
+  // Older backups do not contain globals.
   const { globals } = StateSchema.parse(data.state);
   const whole = globals !== undefined;
   const names = Object.keys(globals ?? {});
   const declared = await exportState(session, member, occasion, budget, { whole });
   const isSame = ({ snapshot: { digest } }: Taken) => digest === snapshot.digest;
-  // It may name more, or less, than the code that runs declares.
+  // The backup may contain more, or fewer, globals than the running code declares.
   const after =
     isSame(declared) || names.length > MOST || declared.snapshot.stateVersion !== snapshot.stateVersion
       ? declared
@@ -76,14 +75,14 @@ export async function putBack(
     };
   throw new FleetError({
     code: "STATE_DIFFERS",
-    what: `${member.name} took the state, but does not hold what was kept.`,
+    what: `${member.name} accepted the state, but now holds a different one.`,
     got: after.snapshot.digest,
     expected: snapshot.digest,
-    remedy: `A message may have changed it meanwhile: look at it, then run the command again. ${wayBack(member.name, { before: before.snapshot, notKept })}`,
+    remedy: `A message may have changed it in the meantime: check it, then run the command again. ${undoLine(member.name, { before: before.snapshot, notKept })}`,
   });
 }
 
-/** Also what messages changed and the declaration does not name: an import may reset it, and the way back is to have it. */
+/** The state with undeclared globals that messages changed: an import may reset them, and undoing it needs them. */
 async function everything(
   { session }: FleetSession,
   member: Member,
@@ -98,36 +97,36 @@ async function everything(
   try {
     return { taken: await exportState(session, member, occasion, budget, { globals }), notKept: [] };
   } catch (error) {
-    // What is not declared may be nothing that can be written down.
+    // An undeclared global may hold a value that cannot be exported.
     if (error instanceof FleetError && error.code === "EXPORT_UNSUPPORTED") return { taken, notKept: left };
     throw error;
   }
 }
 
-/** How to undo it, and what that does not bring back. Pure. */
-function wayBack(name: string, { before, notKept }: Pick<PutBack, "before" | "notKept">): string {
+/** How to undo the restore, and what that leaves out. Pure. */
+function undoLine(name: string, { before, notKept }: Pick<Restored, "before" | "notKept">): string {
   const holds = contentsWords({ states: before.states ?? [], globals: before.globals ?? [] });
-  const lacks = notKept.length === 0 ? "" : `, without ${notKept.join(", ")}, which could not be kept`;
-  return `What it held before (${holds}${lacks}): npx fleet restore ${name} --digest ${before.digest.slice(0, 12)}`;
+  const lacks = notKept.length === 0 ? "" : `, without ${notKept.join(", ")}, which could not be saved`;
+  return `To undo, restore the previous state (${holds}${lacks}): npx fleet restore ${name} --digest ${before.digest.slice(0, 12)}`;
 }
 
-/** What was done, line by line. Pure. */
-export function putBackLines(name: string, snapshot: Snapshot, done: PutBack): string[] {
+/** The result as lines of text. Pure. */
+export function restoreLines(name: string, snapshot: Snapshot, done: Restored): string[] {
   const { equal, stateVersion, notDeclared, notNamed } = done;
   const holds = contentsWords({ states: snapshot.states ?? [], globals: snapshot.globals ?? [] });
   const proof = equal ? "equal by digest" : `migrated to shape ${stateVersion}`;
   return [
-    `${name}: state ${snapshot.digest.slice(0, 12)} of ${snapshot.takenAt} is back, ${holds}, ${proof}`,
+    `${name}: restored state ${snapshot.digest.slice(0, 12)} of ${snapshot.takenAt}, ${holds}, ${proof}`,
     ...(notDeclared.length === 0
       ? []
       : [
-          `  ${notDeclared.join(", ")}: back too, but not in the declaration's state: hand-overs and later backups leave it out, and a load that assigns it lets it go`,
+          `  ${notDeclared.join(", ")}: restored, but not declared as state: hand-overs and later backups leave it out, and a load that assigns it resets it`,
         ]),
     ...(notNamed.length === 0
       ? []
       : [
-          `  ${notNamed.join(", ")}: not in that state; as the code loads it, where the process knows that value`,
+          `  ${notNamed.join(", ")}: not in the backup: reset to the value at load, if the process knows it`,
         ]),
-    `  ${wayBack(name, done)}`,
+    `  ${undoLine(name, done)}`,
   ];
 }

@@ -1,0 +1,36 @@
+import { describeLost } from "./lost-messages.ts";
+import type { MemberPlan } from "./member-plan.ts";
+
+/** One line for each member that changes. */
+export function memberPlanLines(plans: readonly MemberPlan[]): string[] {
+  const shown = plans.filter(({ kind }) => kind !== "same");
+  const width = Math.max(8, ...shown.map(({ name }) => name.length));
+  return shown.map((plan) => `  ${plan.name.padEnd(width)}  ${lineOf(plan)}`);
+}
+
+function lineOf({ kind, from, to, warm, carries, snapshot, lost }: MemberPlan): string {
+  const after = `${to?.version} ${to?.sourceHash.slice(0, 8)}`;
+  const code = `${from ? `${from.version} ${from.sourceHash.slice(0, 8)}` : "?"} → ${after}`;
+  const missed = lost && lost.messages > 0 ? `; ${describeLost(lost)} lost` : "";
+  const isEmpty = snapshot?.states?.length === 0 && snapshot.globals?.length === 0;
+  const taken = snapshot
+    ? `${isEmpty ? "empty " : ""}state of ${snapshot.takenAt} (${snapshot.digest.slice(0, 8)})`
+    : undefined;
+  const handOver = carries === true && !lost ? ", present state handed over" : "";
+  switch (kind) {
+    case "beside":
+      return "added after that release: left running, not wired";
+    case "warm":
+      return `warm revision ${warm?.slice(0, 8)} reactivated, ${code}${handOver}${missed}`;
+    case "next":
+      return `new process next to the one that serves, ${code}${handOver}`;
+    case "settings":
+      return "same code; settings and peers of the release";
+    case "new":
+      return `new process ${taken ? `with imported ${taken}` : "without state"}, ${after}: it no longer runs${missed}`;
+    case "in-place":
+      return `Eval of the stored bundle in place, ${code}, state kept`;
+    default:
+      return `Eval of the stored bundle in place, ${code}, with its ${taken ?? "earlier state"}${missed}`;
+  }
+}
