@@ -9,7 +9,7 @@ import type { Context } from "../command.ts";
 import type { RollbackOptions } from "./options.ts";
 
 /** Seconds to wait for the ledger. */
-const LEDGER_PATIENCE = 30;
+const LEDGER_TIMEOUT_SECONDS = 30;
 
 /** In an emergency, a release that is named by its id and is on this machine is not looked up in the ledger. */
 export async function knownAndChosen(
@@ -24,7 +24,7 @@ export async function knownAndChosen(
     );
     if (release) return { known: here, release };
   }
-  const known = await historyFor(context, fleet, options.manual ? 0 : LEDGER_PATIENCE);
+  const known = await historyFor(context, fleet, options.manual ? 0 : LEDGER_TIMEOUT_SECONDS);
   if (known.withoutLedger) throw silentLedger(fleet, known.withoutLedger);
   return { known, release: await chosen(context, known, options) };
 }

@@ -61,7 +61,7 @@ interface Known {
 const NONE: Said = { status: "UNLOADED", version: "", sourceHash: "", owner: undefined };
 
 /** The most items of one query. */
-const MOST = 1000;
+const MAX_ITEMS = 1000;
 
 /**
  * Searches for every member's process: by the key of its spawn, in the ledger, in the last release, and among the ids that a person named.
@@ -83,7 +83,7 @@ export async function findMembers(
   const all = [...new Set([...keys.keys(), ...keepers])];
   if (all.length === 0) return [];
   const items = await session.ao.find(
-    { tags: { Type: "Process", "Deployment-Key": all }, limit: MOST },
+    { tags: { Type: "Process", "Deployment-Key": all }, limit: MAX_ITEMS },
     budget,
   );
   const ours = items.filter(({ owner }) => owner === session.ao.address);
@@ -111,7 +111,7 @@ export async function findMembers(
     ),
     ...wanted.flatMap(({ name }) => release?.members[name]?.processId ?? []),
   ].filter((id) => !ids.has(id));
-  const more = elsewhere.length === 0 ? [] : await session.ao.find({ ids: elsewhere, limit: MOST }, budget);
+  const more = elsewhere.length === 0 ? [] : await session.ao.find({ ids: elsewhere, limit: MAX_ITEMS }, budget);
   const mine = [...ours, ...more.filter(({ owner, tags }) => isOurs(session, owner, tags))];
   const around = { seen: [...items, ...more], mine, named, known, infoOf };
   return Promise.all(wanted.map((member) => foundOf(session, member, around, budget)));

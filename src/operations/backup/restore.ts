@@ -26,7 +26,7 @@ interface Restored {
 }
 
 /** The most global names in one export. */
-const MOST = 1000;
+const MAX_GLOBALS = 1000;
 
 /**
  * Saves the present state, restores a saved one and reads it back. Compares everything in the backup, whatever the running code declares.
@@ -59,7 +59,7 @@ export async function restoreState(
   const isSame = ({ snapshot: { digest } }: Taken) => digest === snapshot.digest;
   // The backup may contain more, or fewer, globals than the running code declares.
   const after =
-    isSame(declared) || names.length > MOST || declared.snapshot.stateVersion !== snapshot.stateVersion
+    isSame(declared) || names.length > MAX_GLOBALS || declared.snapshot.stateVersion !== snapshot.stateVersion
       ? declared
       : await exportState(session, member, occasion, budget, { whole, globals: names });
   await keep(after);
@@ -93,7 +93,7 @@ async function everything(
   const { carried, left } = taken;
   if (left.length === 0) return { taken, notKept: [] };
   const globals = [...carried, ...left];
-  if (globals.length > MOST) return { taken, notKept: left };
+  if (globals.length > MAX_GLOBALS) return { taken, notKept: left };
   try {
     return { taken: await exportState(session, member, occasion, budget, { globals }), notKept: [] };
   } catch (error) {

@@ -24,8 +24,8 @@ export interface ProcessAnswer {
 }
 
 /** Seconds for one process to answer, and for all of them together with the router's table. */
-const EACH = 10;
-const ALL = 30;
+const MEMBER_TIMEOUT_SECONDS = 10;
+const TOTAL_TIMEOUT_SECONDS = 30;
 
 /**
  * Asks every process that has traffic, by dry runs, all at once. Signs nothing.
@@ -37,7 +37,7 @@ export async function askFleet(
 ): Promise<{ readonly answers: readonly ProcessAnswer[] } | { readonly unreachable: string }> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<{ unreachable: string }>((resolve) => {
-    timer = setTimeout(() => resolve({ unreachable: "TIMEOUT" }), ALL * 1000);
+    timer = setTimeout(() => resolve({ unreachable: "TIMEOUT" }), TOTAL_TIMEOUT_SECONDS * 1000);
   });
   try {
     return await Promise.race([asked(open), late]);
@@ -62,12 +62,12 @@ async function askMember(fleet: FleetSession, member: Member): Promise<ProcessAn
   const name = member.of ?? member.name;
   try {
     if (isBare(member)) {
-      const { health, code, reasons } = await glanceAtBare(fleet, member, budgetOf(EACH));
+      const { health, code, reasons } = await glanceAtBare(fleet, member, budgetOf(MEMBER_TIMEOUT_SECONDS));
       if (health === "HEALTHY") return { name, state: "serves" };
       if (health === "UNKNOWN") return { name, state: "unknown", why: code ?? health };
       return { name, state: "differs", why: reasons.join("; ") };
     }
-    const { status, sourceHash } = await dryInfo(fleet, member, EACH, "status", "sourceHash");
+    const { status, sourceHash } = await dryInfo(fleet, member, MEMBER_TIMEOUT_SECONDS, "status", "sourceHash");
     if (status === "DRAINING") return { name, state: "refuses" };
     const other = status === "ACTIVE" ? drift(member, sourceHash) : [status];
     return other.length === 0 ? { name, state: "serves" } : { name, state: "differs", why: other.join("; ") };

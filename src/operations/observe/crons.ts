@@ -9,7 +9,7 @@ import type { Clock } from "./clock.ts";
 export const AGAIN_MS = 3_600_000;
 
 /** Seconds for one request. */
-const PATIENCE = 20;
+const TIMEOUT_SECONDS = 20;
 
 /**
  * Asks the messenger unit to drive the crons of the current release's members, in the first round and then hourly: a unit that lost them
@@ -42,7 +42,7 @@ export class CronWatch {
       this.#asked.set(processId, this.#clock.now());
       if (!withCron.has(name) || status === "RETIRED") continue;
       try {
-        const isDriven = await ao.monitor({ processId, on: true }, budgetOf(PATIENCE));
+        const isDriven = await ao.monitor({ processId, on: true }, budgetOf(TIMEOUT_SECONDS));
         if (!isDriven) note(`${name}: the network's messenger unit drives no crons`);
       } catch (error) {
         if (!(error instanceof FleetError)) throw error;

@@ -2,7 +2,7 @@ import { acquireLock, type FileLock } from "../../ao/journal/lock.ts";
 import { FleetError } from "../../core/errors.ts";
 
 /** Milliseconds to wait for another monitor to finish: one that cron started ends by itself. */
-const PATIENCE = 5000;
+const WAIT_MS = 5000;
 
 /**
  * Takes the lock that keeps a second monitor away: both would raise and send every alert. The lock of a dead monitor is taken over.
@@ -11,7 +11,7 @@ const PATIENCE = 5000;
  */
 export async function lockMonitor(path: string): Promise<FileLock> {
   try {
-    return await acquireLock(`${path}.lock`, { patience: PATIENCE });
+    return await acquireLock(`${path}.lock`, { patience: WAIT_MS });
   } catch (error) {
     if (!(error instanceof FleetError) || error.code !== "JOURNAL_LOCKED") throw error;
     const { got } = error.problems[0];

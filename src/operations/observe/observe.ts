@@ -185,7 +185,7 @@ function driftOf(expected: Expected, info: Info): string[] {
 }
 
 /** The most messages whose results are read in one round; the newest are. */
-const RESULTS = 10;
+const MAX_RESULTS = 10;
 
 /** The newest slot, the newest slot known to be evaluated, and what failed since the last round. */
 async function slotsOf(
@@ -199,7 +199,7 @@ async function slotsOf(
     const slot = await history.latest(processId);
     if (slot === undefined) return {};
     if (slot === known) return { slot, evaluatedSlot: slot };
-    const fresh = await history.range(processId, Math.max((known ?? slot - 1) + 1, slot - RESULTS + 1), slot);
+    const fresh = await history.range(processId, Math.max((known ?? slot - 1) + 1, slot - MAX_RESULTS + 1), slot);
     const newest = fresh.at(-1);
     if (!newest) return { slot };
     const resultOf = (scheduled: Scheduled) =>

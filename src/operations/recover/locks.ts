@@ -41,7 +41,7 @@ export type StackLock = WrittenLock | TornLock;
 export const isTorn = (lock: StackLock): lock is TornLock => "bytes" in lock;
 
 /** Milliseconds to wait for a lock that is still being written. */
-const WRITING = 500;
+const WRITE_WAIT_MS = 500;
 
 /** The locks of a stack; empty for a backend that is not a folder, whose service manages its own locks. */
 export async function stackLocks(
@@ -67,7 +67,7 @@ export async function stackLocks(
 
 /** Reads a lock; undefined if it was released in the meantime. */
 async function readLock(path: string): Promise<WrittenLock | Pick<TornLock, "path" | "bytes"> | undefined> {
-  const end = performance.now() + WRITING;
+  const end = performance.now() + WRITE_WAIT_MS;
   for (;;) {
     const text = await readFile(path, "utf8").catch(() => undefined);
     if (text === undefined) return undefined;

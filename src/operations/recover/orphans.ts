@@ -9,7 +9,7 @@ import { engineOf, type Orphan, orphansOf } from "./engines.ts";
 const OwnerSchema = z.looseObject({ pid: z.int(), host: z.string() });
 
 /** Milliseconds for a provider to exit by itself after its engine died. */
-const PATIENCE = 2_000;
+const EXIT_WAIT_MS = 2_000;
 
 /**
  * Stops processes that outlived the `pulumi` that started them, of an `up` or of a preview. That loses nothing: everything that a provider
@@ -20,7 +20,7 @@ export async function stopOrphans(projectDir: string, project: string, stack: st
   const orphans = await orphansOf(projectDir, typeof owner === "number" ? [owner] : []);
   const living = () => orphans.filter(({ pid }) => isAlive(pid));
   const waitForExit = async () => {
-    const end = performance.now() + PATIENCE;
+    const end = performance.now() + EXIT_WAIT_MS;
     while (living().length > 0 && performance.now() < end) await sleep(20);
   };
   await waitForExit();

@@ -32,17 +32,17 @@ export interface Switched {
 }
 
 /** Seconds for the whole switch: what takes longer is left to the run. */
-const PATIENCE = 60;
+const TIMEOUT_SECONDS = 60;
 
 /** Codes that mean: the table that was read is no longer in force. */
-const STALE = new Set(["STALE_STEP", "NO_ROLLOUT"]);
+const STALE_CODES = new Set(["STALE_STEP", "NO_ROLLOUT"]);
 
 /** The router's present table; undefined if it does not answer: then the run reports why. */
 export async function routerState(
   fleet: FleetSession,
   { router }: Traffic,
 ): Promise<TrafficState | undefined> {
-  return traffic(fleet.session, router, budgetOf(PATIENCE)).catch(ignoreFleetError);
+  return traffic(fleet.session, router, budgetOf(TIMEOUT_SECONDS)).catch(ignoreFleetError);
 }
 
 /**
@@ -67,12 +67,12 @@ export async function switchBack(
   );
   if (ready.length === 0) return undefined;
   const started = performance.now();
-  const client = routerClient(fleet, router, budgetOf(PATIENCE), pause);
+  const client = routerClient(fleet, router, budgetOf(TIMEOUT_SECONDS), pause);
   for (const { name, warm, drains, epoch } of ready)
     if (drains && warm !== undefined) await client.resume(name, warm, epoch ?? 0);
   const attempt = (now: TrafficState) => attemptSwitch(client, now, target, ready);
   const done = await attempt(state).catch(async (error) => {
-    if (!(error instanceof FleetError && STALE.has(error.code))) throw error;
+    if (!(error instanceof FleetError && STALE_CODES.has(error.code))) throw error;
     return attempt(await client.look());
   });
   return (

@@ -17,7 +17,7 @@ import type { Traffic } from "./stack.ts";
 import { planMembers } from "./plan-members.ts";
 
 /** Seconds for all reads from the network before anything is changed. */
-const PATIENCE = 120;
+const READ_TIMEOUT_SECONDS = 120;
 
 /** The options of a rollback. */
 interface RollbackManner {
@@ -74,9 +74,9 @@ export async function prepare(
   const { traffic } = manner;
   const [table] = await Promise.all([
     traffic && routerState(fleet, traffic),
-    ensureBundles(target, names, where, reader, budgetOf(PATIENCE)),
+    ensureBundles(target, names, where, reader, budgetOf(READ_TIMEOUT_SECONDS)),
   ]);
-  const plans = await planMembers(fleet, () => context.host.history(fleet, PATIENCE), {
+  const plans = await planMembers(fleet, () => context.host.history(fleet, READ_TIMEOUT_SECONDS), {
     target,
     only: manner.only,
     restoreState: manner.restoreState,
@@ -125,7 +125,7 @@ async function documentOf(
     document ??
     (await readRelease(where, deploymentId)) ??
     (ledger && verifiedRelease(await releaseOfRun(fleet.session, ledger, deploymentId, budgetOf(60)))) ??
-    (await releaseOnNetwork(reader, where, deploymentId, budgetOf(PATIENCE)));
+    (await releaseOnNetwork(reader, where, deploymentId, budgetOf(READ_TIMEOUT_SECONDS)));
   if (found) return found;
   throw new FleetError({
     code: "RELEASE_GONE",

@@ -9,7 +9,7 @@ import type { OperationContext } from "../context.ts";
 import { stackState } from "../rollback/stack.ts";
 
 /** Seconds for each member to report its capabilities. */
-const ASKED = 15;
+const TIMEOUT_SECONDS = 15;
 
 /**
  * The member that carries the router: the one named; otherwise the one that the last run recorded, or the one in the stack's state, by its
@@ -43,7 +43,7 @@ async function capable(fleet: FleetSession): Promise<Member | undefined> {
 
 async function isCapable(fleet: FleetSession, member: Member): Promise<boolean> {
   try {
-    return (await dryInfo(fleet, member, ASKED)).capabilities.includes("TRAFFIC_ROUTING");
+    return (await dryInfo(fleet, member, TIMEOUT_SECONDS)).capabilities.includes("TRAFFIC_ROUTING");
   } catch (error) {
     // A member that does not answer, or not with Info, is not known to carry it.
     if (error instanceof FleetError) return false;

@@ -7,9 +7,9 @@ import { ledgerOf } from "../rollback/ledger.ts";
 import type { Sent } from "./send.ts";
 
 /** Seconds for the ledger: the settings are in force whether it records them or not. */
-const PATIENCE = 60;
+const TIMEOUT_SECONDS = 60;
 /** The most changes in one message. */
-const AT_ONCE = 200;
+const MAX_CHANGES = 200;
 
 /**
  * Records settings that were sent by hand in the ledger: an entry `CONFIG_CHANGED` for each process and type. Does nothing without a
@@ -28,10 +28,10 @@ export async function recordChanges(
     return { processId, configType, version, hash };
   });
   try {
-    for (let from = 0; from < changes.length; from += AT_ONCE) {
-      const data = { reason, changes: changes.slice(from, from + AT_ONCE) };
+    for (let from = 0; from < changes.length; from += MAX_CHANGES) {
+      const data = { reason, changes: changes.slice(from, from + MAX_CHANGES) };
       const request = { ...ledger, action: "CONFIG_CHANGED", data };
-      await ask(fleet.session, request, z.looseObject({ recorded: z.number() }), budgetOf(PATIENCE));
+      await ask(fleet.session, request, z.looseObject({ recorded: z.number() }), budgetOf(TIMEOUT_SECONDS));
     }
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;

@@ -17,7 +17,7 @@ export interface Part {
 }
 
 /** The most bytes of a file; of a longer one, its end. */
-const MOST = 512 * 1024;
+const MAX_BYTES = 512 * 1024;
 const FILES = /^(Pulumi(\.[\w-]+)?\.yaml|package\.json|index\.ts|validation\.yaml)$/;
 const REPORTS = /^(deployment-manifest(\.[\w.-]+)?\.json|validation-report\.(json|xml)|rollback-.*\.json)$/;
 const LOGS = /(\.txt|\.log|\.jsonl)$/;
@@ -29,7 +29,7 @@ export async function filesOf(projectDir: string): Promise<Part[]> {
     for (const name of (await readdir(folder).catch(() => [])).sort()) {
       if (!names.test(name)) continue;
       const bytes = await readFile(join(folder, name)).catch(() => undefined);
-      if (bytes) parts.push({ name: join(to, name), text: bytes.subarray(-MOST).toString("utf8") });
+      if (bytes) parts.push({ name: join(to, name), text: bytes.subarray(-MAX_BYTES).toString("utf8") });
     }
   };
   await add(projectDir, "project", FILES);

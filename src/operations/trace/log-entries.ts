@@ -13,7 +13,7 @@ export interface LogEntry extends Entry {
 }
 
 /** The most messages that `--errors` searches. */
-const REACH = 1000;
+const MAX_SEARCHED = 1000;
 /** Messages per read. */
 const PAGE = 25;
 
@@ -32,7 +32,7 @@ export async function newestEntries(
 ): Promise<LogEntry[]> {
   const all: Entry[] = [];
   const wanted = () => (errors ? all.filter(isError).length : all.length);
-  const lowest = Math.max(0, latest - (errors ? REACH : limit) + 1);
+  const lowest = Math.max(0, latest - (errors ? MAX_SEARCHED : limit) + 1);
   for (let to = latest; to >= lowest && wanted() < limit; to -= PAGE) {
     const from = Math.max(lowest, to - PAGE + 1);
     all.unshift(...(await withResults(history, processId, await history.range(processId, from, to))));

@@ -13,7 +13,7 @@ import {
   type Found,
   hasNoLibrary,
   judgeBareCode,
-  patienceOf,
+  answerBudget,
   type Subject,
   describeError,
 } from "./subject.ts";
@@ -52,9 +52,9 @@ async function look(subject: Subject, member: Member, findings: Findings): Promi
       await judgeBareCode(subject, member, "source", findings);
       return findings.add(name, "owner", "PASS", "accepts Evals of the stack's wallet");
     }
-    const configs = await tellConfigs(session, member, {}, patienceOf(subject));
+    const configs = await tellConfigs(session, member, {}, answerBudget(subject));
     settings(name, declared, configs.held, findings);
-    const said = await info(session, member, patienceOf(subject), "sourceHash", "owner");
+    const said = await info(session, member, answerBudget(subject), "sourceHash", "owner");
     const hash = declared?.sourceHash ?? member.sourceHash;
     const same = hash === "" || hash === said.sourceHash;
     const runs = `runs code ${short(said.sourceHash)}`;

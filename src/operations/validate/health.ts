@@ -20,7 +20,7 @@ import {
   type Found,
   hasNoLibrary,
   judgeBareCode,
-  patienceOf,
+  answerBudget,
   type Subject,
   describeError,
 } from "./subject.ts";
@@ -117,7 +117,7 @@ async function look(
       ...(expected.version === "" ? {} : { version: expected.version }),
       ...(expected.sourceHash === "" ? {} : { sourceHash: expected.sourceHash }),
     };
-    const verdict = await probe(session, member, "ALL", wanted, patienceOf(subject));
+    const verdict = await probe(session, member, "ALL", wanted, answerBudget(subject));
     state = verdict.healthStatus;
     answered = true;
     for (const kind of KINDS) {
@@ -147,12 +147,12 @@ function responds({ thresholds }: Subject, name: string, ms: number, findings: F
 }
 
 /** Tests that need the library. */
-const OF_LIBRARY = ["startup", "readiness", "performance", "info", "version", "capabilities"] as const;
+const LIBRARY_TESTS = ["startup", "readiness", "performance", "info", "version", "capabilities"] as const;
 
 /** Validates a member without the library: aos answers its owner in time, with the loaded code, at a new slot. */
 async function lookBare(subject: Subject, member: Member, findings: Findings): Promise<State> {
   const { name, processId } = member;
-  for (const test of OF_LIBRARY) findings.add(name, test, "SKIP", NO_LIBRARY);
+  for (const test of LIBRARY_TESTS) findings.add(name, test, "SKIP", NO_LIBRARY);
   const before = await subject.history.latest(processId);
   const { health, responseMs } = await judgeBareCode(subject, member, "code", findings);
   findings.add(name, "liveness", "PASS", "aos answered an Eval of its owner");
@@ -176,7 +176,7 @@ async function identity(
   findings: Findings,
 ): Promise<void> {
   const { name } = member;
-  const said = await info(subject.fleet.session, member, patienceOf(subject), ...IDENTITY);
+  const said = await info(subject.fleet.session, member, answerBudget(subject), ...IDENTITY);
   const right = said.name === (member.of ?? name) && said.status === "ACTIVE";
   findings.judge(name, "info", right, `calls itself ${said.name} and is ${said.status}`);
   const differs = [
@@ -227,7 +227,7 @@ async function progress(
 ): Promise<void> {
   const { name } = member;
   const second = slotOf(
-    await probe(fleet.session, member, "LIVENESS", {}, patienceOf({ fleet, history, ...subject })),
+    await probe(fleet.session, member, "LIVENESS", {}, answerBudget({ fleet, history, ...subject })),
   );
   if (first === undefined || second === undefined) {
     findings.add(name, "slots", "SKIP", "the network gives processes no slots");
@@ -238,11 +238,11 @@ async function progress(
   // Others may write at the same time: messages after the second probe may still be evaluated.
   const moved = second > first;
   const detail = `slot ${first} → ${second}${latest === undefined ? "" : `, the scheduler is at ${latest}`}`;
-  findings.judge(name, "slots", moved && behind <= MOST_BEHIND, moved ? detail : `stuck: ${detail}`);
+  findings.judge(name, "slots", moved && behind <= MAX_BEHIND, moved ? detail : `stuck: ${detail}`);
 }
 
 /** The most slots that may be unevaluated. */
-const MOST_BEHIND = 100;
+const MAX_BEHIND = 100;
 
 function slotOf(verdict: Readonly<Record<string, unknown>>): number | undefined {
   return typeof verdict.slot === "number" ? verdict.slot : undefined;
@@ -254,7 +254,7 @@ async function registrations(subject: Subject): Promise<Registry | undefined> {
   const ledger = fleet.members.find(({ name }) => name === fleet.ledger);
   if (!ledger) return undefined;
   try {
-    return await registry(fleet.session, ledger, patienceOf(subject));
+    return await registry(fleet.session, ledger, answerBudget(subject));
   } catch (error) {
     subject.note(`health: the ledger's registrations could not be read: ${describeError(error)}`);
     return undefined;

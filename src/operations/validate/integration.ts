@@ -13,7 +13,7 @@ import {
   Findings,
   type Found,
   hasNoLibrary,
-  patienceOf,
+  answerBudget,
   type Subject,
   describeError,
 } from "./subject.ts";
@@ -80,7 +80,7 @@ async function edges(
 }
 
 async function wiredPeers({ fleet, ...subject }: Subject, member: Member): Promise<string[]> {
-  const { peers } = await info(fleet.session, member, patienceOf({ fleet, ...subject }), "peers");
+  const { peers } = await info(fleet.session, member, answerBudget({ fleet, ...subject }), "peers");
   return Object.keys(peers).sort();
 }
 
@@ -89,7 +89,7 @@ type Probed = z.output<typeof ProbedSchema>["peers"];
 /** Makes the process call its peers. A process notices a time-out only when another message arrives, so further messages are sent. */
 async function probe(subject: Subject, member: Member, peers: readonly string[]): Promise<Probed> {
   const { fleet } = subject;
-  const seconds = Math.max(1, patienceOf(subject).remaining() / 1000);
+  const seconds = Math.max(1, answerBudget(subject).remaining() / 1000);
   const edgeMs = Math.round((seconds * 1000) / 2);
   const over = new AbortController();
   const asked = call(fleet, {
@@ -121,7 +121,7 @@ async function probe(subject: Subject, member: Member, peers: readonly string[])
 async function nudge(subject: Subject, member: Member, ms: number, signal: AbortSignal): Promise<void> {
   try {
     for (await sleep(ms, undefined, { signal }); !signal.aborted; await sleep(1000, undefined, { signal }))
-      await info(subject.fleet.session, member, patienceOf(subject));
+      await info(subject.fleet.session, member, answerBudget(subject));
   } catch {
     // Stopped, or the process does not answer: the call itself reports that.
   }

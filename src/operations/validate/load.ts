@@ -25,7 +25,7 @@ export interface Sample {
 }
 
 /** The most requests that may wait for an answer. Beyond that a due request fails, because the fleet cannot sustain the rate. */
-const MOST_WAITING = 500;
+const MAX_WAITING = 500;
 
 /**
  * Runs a load. A request's time counts from when it was due, not from when it was sent: a fleet that stalls must not look fast because few
@@ -40,7 +40,7 @@ export async function runLoad({ rate, seconds, budget, request, codeOf }: Load):
     const due = (n * 1000) / rate;
     const early = due - (performance.now() - start);
     if (early > 0) await sleep(Math.min(early, budget.remaining()));
-    if (waiting.size >= MOST_WAITING) {
+    if (waiting.size >= MAX_WAITING) {
       samples.push({ n, due, done: performance.now() - start, code: "OVERLOADED" });
       continue;
     }

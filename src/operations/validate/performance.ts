@@ -4,7 +4,7 @@ import { statistics } from "../../fleet/protocol/statistics.ts";
 import { keepBaseline, lastBaseline, regression } from "./baseline.ts";
 import { figuresOf, runLoad, type Sample } from "./load.ts";
 import type { Performance } from "./report.ts";
-import { codeOf, Findings, type Found, hasNoLibrary, patienceOf, type Subject } from "./subject.ts";
+import { codeOf, Findings, type Found, hasNoLibrary, answerBudget, type Subject } from "./subject.ts";
 
 /**
  * Validates performance: sends signed messages at a fixed rate to all members in turn and waits for each result. Compares the figures with
@@ -28,7 +28,7 @@ export async function validatePerformance(subject: Subject): Promise<Found> {
     async request(n) {
       const member = members[n % members.length];
       if (!member) return;
-      await statistics(fleet.session, member, patienceOf(subject), { mustCount: true });
+      await statistics(fleet.session, member, answerBudget(subject), { mustCount: true });
     },
   });
   const performance: Record<string, Performance> = {};

@@ -22,7 +22,7 @@ interface Leak {
 }
 
 /** Minimum length: shorter strings may appear by chance. */
-const LEAST = 12;
+const MIN_LENGTH = 12;
 const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi"];
 
 /** Patterns of secrets that must not appear in any artifact, whoever owns them. */
@@ -37,7 +37,7 @@ export const SHAPES: readonly (readonly [string, RegExp])[] = [
 
 /** The secrets in a string. Pure. */
 function leaksIn(file: string, text: string, secrets: readonly Secret[]): Leak[] {
-  const known = secrets.filter(({ value }) => value.length >= LEAST && text.includes(value));
+  const known = secrets.filter(({ value }) => value.length >= MIN_LENGTH && text.includes(value));
   return [
     ...known.map(({ name }) => ({ file, what: name })),
     ...SHAPES.filter(([, shape]) => shape.test(text)).map(([what]) => ({ file, what })),
@@ -91,9 +91,9 @@ const FOLDERS = [
   ".fleet/.pulumi",
 ];
 /** Files that may contain secrets. */
-const OWN = /(^|\/)(dev-wallet\.json|dev-passphrase)$/;
+const SECRET_FILES = /(^|\/)(dev-wallet\.json|dev-passphrase)$/;
 /** The most bytes of a file to scan. */
-const MOST_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /** Scans state, manifests, releases, journals and logs. */
 async function scan(
@@ -105,11 +105,11 @@ async function scan(
   for (const folder of FOLDERS) {
     for (const path of await filesIn(join(projectDir, folder))) {
       const name = relative(projectDir, path);
-      if (OWN.test(name)) continue;
+      if (SECRET_FILES.test(name)) continue;
       const bytes = await readFile(path).catch(() => undefined);
       if (!bytes) continue;
       files += 1;
-      leaks.push(...leaksIn(name, bytes.subarray(0, MOST_BYTES).toString("latin1"), secrets));
+      leaks.push(...leaksIn(name, bytes.subarray(0, MAX_BYTES).toString("latin1"), secrets));
     }
   }
   return { files, leaks };

@@ -7,7 +7,7 @@ import type { Member } from "../../fleet/members/member.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import { attempt, forgedEpochs, hostileData, strangersAttacks } from "./attacks.ts";
 import { withStranger } from "./stranger.ts";
-import { each, Findings, type Found, hasNoLibrary, patienceOf, type Subject, describeError } from "./subject.ts";
+import { each, Findings, type Found, hasNoLibrary, answerBudget, type Subject, describeError } from "./subject.ts";
 
 /**
  * Validates security: a stranger tries every control action, impersonates others, sends code and hostile data; epochs are forged; a message
@@ -35,7 +35,7 @@ async function look(subject: Subject, stranger: Ao, member: Member, findings: Fi
       findings.add(name, "strangers", "SKIP", NO_LIBRARY);
       return await strangersCode(subject, stranger, member, findings);
     }
-    const { owner, epoch = 0 } = await info(subject.fleet.session, member, patienceOf(subject), "owner");
+    const { owner, epoch = 0 } = await info(subject.fleet.session, member, answerBudget(subject), "owner");
     await strangers(subject, stranger, member, owner ?? "", findings);
     await strangersCode(subject, stranger, member, findings);
     await epochs(subject, member, epoch, findings);
@@ -59,7 +59,7 @@ async function strangers(
   );
   const allowed: string[] = [];
   for (const attack of attacks) {
-    const { code } = await attempt(stranger, member.processId, attack, patienceOf(subject));
+    const { code } = await attempt(stranger, member.processId, attack, answerBudget(subject));
     if (!attack.refusals.includes(code)) allowed.push(`${attack.name}: ${code}`);
   }
   const detail =
@@ -80,7 +80,7 @@ async function strangersCode(
   const [before, after] = [proof.slice(0, 4), proof.slice(4)];
   // The code concatenates the two parts, so that an echo of the message does not count as proof.
   const code = { action: "Eval", data: `return "${before}" .. "${after}"` };
-  const { evaluation } = await attempt(stranger, member.processId, code, patienceOf(subject));
+  const { evaluation } = await attempt(stranger, member.processId, code, answerBudget(subject));
   const ran = evaluation.output.includes(proof);
   findings.judge(
     member.name,
@@ -97,7 +97,7 @@ async function epochs(subject: Subject, member: Member, current: number, finding
   const forged = [undefined, ...forgedEpochs(current)];
   for (const epoch of forged) {
     const message = { action: "RESUME", tags: epoch === undefined ? {} : { Epoch: epoch } };
-    const { code } = await attempt(ao, member.processId, message, patienceOf(subject));
+    const { code } = await attempt(ao, member.processId, message, answerBudget(subject));
     if (code !== "STALE_EPOCH") taken.push(`${epoch === undefined ? "none" : `"${epoch}"`}: ${code}`);
   }
   const detail =
@@ -108,13 +108,13 @@ async function epochs(subject: Subject, member: Member, current: number, finding
 }
 
 /** Slots to search for a message that was posted twice. */
-const REACH = 100;
+const REPLAY_SLOTS = 100;
 
 /** The same signed bytes, posted twice, must count as one message. */
 async function replay(subject: Subject, member: Member, findings: Findings): Promise<void> {
   const { ao } = subject.fleet.session;
   const { processId, name } = member;
-  const budget = patienceOf(subject);
+  const budget = answerBudget(subject);
   const intent = `validate/${processId}/replay/${randomUUID()}`;
   const message = {
     intent,
@@ -127,7 +127,7 @@ async function replay(subject: Subject, member: Member, findings: Findings): Pro
   await ao.evaluation({ processId, messageId: first.id }, budget);
   await ao.settle(intent);
   const latest = (await subject.history.latest(processId)) ?? 0;
-  const seen = await subject.history.range(processId, Math.max(0, latest - REACH), latest);
+  const seen = await subject.history.range(processId, Math.max(0, latest - REPLAY_SLOTS), latest);
   const times = seen.filter(({ messageId }) => messageId === first.id).length;
   const good = times === 1 && second.id === first.id;
   findings.judge(
@@ -142,7 +142,7 @@ async function hostile(subject: Subject, stranger: Ao, member: Member, findings:
   const odd: string[] = [];
   const attacks = hostileData();
   for (const attack of attacks) {
-    const { code } = await attempt(stranger, member.processId, attack, patienceOf(subject));
+    const { code } = await attempt(stranger, member.processId, attack, answerBudget(subject));
     if (!attack.refusals.includes(code)) odd.push(`${attack.name}: ${code}`);
   }
   const detail =
@@ -150,7 +150,7 @@ async function hostile(subject: Subject, stranger: Ao, member: Member, findings:
       ? `${attacks.length} kinds of hostile data are refused with a code`
       : `not refused as expected: ${odd.join(", ")}`;
   findings.judge(member.name, "injection", odd.length === 0, detail);
-  const verdict = await probe(subject.fleet.session, member, "LIVENESS", {}, patienceOf(subject));
+  const verdict = await probe(subject.fleet.session, member, "LIVENESS", {}, answerBudget(subject));
   const alive = verdict.healthStatus !== "UNHEALTHY";
   findings.judge(member.name, "survives", alive, `is ${verdict.healthStatus} after the attacks`);
 }

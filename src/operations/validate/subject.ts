@@ -78,7 +78,7 @@ export async function judgeBareCode(
   test: string,
   findings: Findings,
 ): Promise<BareLook> {
-  const look = await lookAtBare(subject.fleet, member, patienceOf(subject));
+  const look = await lookAtBare(subject.fleet, member, answerBudget(subject));
   const { health, reasons } = look;
   if (member.code === undefined)
     findings.add(member.name, test, "SKIP", "this machine does not know which code was loaded");
@@ -95,7 +95,7 @@ export async function judgeBareCode(
 }
 
 /** The time budget of one answer. */
-export const patienceOf = ({ budget, patience }: Subject): Budget => within(budget, patience);
+export const answerBudget = ({ budget, patience }: Subject): Budget => within(budget, patience);
 
 /** A FleetError in one line. Any other error is a bug and is thrown. */
 export function describeError(error: unknown): string {

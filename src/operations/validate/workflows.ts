@@ -8,7 +8,7 @@ import { numberOf, parseJson } from "../../core/json.ts";
 import { pickMember } from "../../fleet/members/known.ts";
 import { call } from "../../fleet/protocol/call.ts";
 import type { Integration } from "./report.ts";
-import { patienceOf, type Subject, describeError } from "./subject.ts";
+import { answerBudget, type Subject, describeError } from "./subject.ts";
 
 const StepSchema = z.strictObject({
   /** The member to call. */
@@ -75,7 +75,7 @@ export async function runWorkflow(subject: Subject, { steps }: Workflow): Promis
         action: step.action,
         data: JSON.stringify(filled(step.data, kept)),
         tags: { "Content-Type": "application/json" },
-        seconds: Math.max(1, patienceOf(subject).remaining() / 1000),
+        seconds: Math.max(1, answerBudget(subject).remaining() / 1000),
         wait: true,
       });
       const text = reply.error ?? reply.data;
