@@ -7,7 +7,7 @@ import { describeLost } from "../../operations/rollback/lost-messages.ts";
 import type { MemberPlan } from "../../operations/rollback/member-plan.ts";
 import { pinRequest } from "../../operations/rollback/perform.ts";
 import type { PreparedRollback } from "../../operations/rollback/prepare.ts";
-import { assertNoSurprises } from "../../operations/rollback/assertNoSurprises.ts";
+import { assertNoSurprises } from "../../operations/rollback/unexpected-steps.ts";
 import { memberPlanLines } from "../../operations/rollback/plan-lines.ts";
 import type { Context } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
