@@ -20,7 +20,7 @@ export function membersNamed(fleet: FleetSession, names: readonly string[], all:
   if (fleet.members.length > 0) return fleet.members;
   throw new FleetError({
     code: "NOTHING_DEPLOYED",
-    what: `The stack ${fleet.stack} has no process.`,
+    what: `The stack ${fleet.stack} has no processes.`,
     expected: "a deployed fleet",
     remedy: "npx fleet deploy",
   });

@@ -74,7 +74,7 @@ test("monitor --once prints processes, deployments, DORA and alerts, and exits w
   expect(ran.stdout).toContain("DORA, 30 days: 0.03 deployments a day");
   // One round counts messages, and has no rate yet.
   expect(ran.stdout).toMatch(
-    /^last hour: \S+ ms per check, messages a minute unknown \(the rate takes two answers of a process\)$/m,
+    /^last hour: \S+ ms per check, messages per minute unknown \(the rate needs two answers of a process\)$/m,
   );
   // Nothing was signed.
   expect(given.ao.sent).toEqual([]);

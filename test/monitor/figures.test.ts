@@ -130,9 +130,9 @@ test("a missing measurement is printed as unknown, and a measured zero as a numb
       performanceMetrics: { ...performanceOf([]), messageProcessingTime, throughput },
     });
   expect(last(null, null)).toEqual([
-    "last hour: no check was answered, messages a minute unknown (the rate takes two answers of a process)",
+    "last hour: no check was answered, messages per minute unknown (the rate needs two answers of a process)",
   ]);
-  expect(last(0.5, 0)).toEqual(["last hour: 0.5 ms per check, 0 messages a minute"]);
+  expect(last(0.5, 0)).toEqual(["last hour: 0.5 ms per check, 0 messages per minute"]);
   const none = {
     ...{ totalDeployments: 0, successfulDeployments: 0, failedDeployments: 0, rolledBackDeployments: 0 },
     ...{ activeDeployments: 0, averageDeploymentTime: 0, rollbackRate: 0 },
@@ -144,6 +144,6 @@ test("a missing measurement is printed as unknown, and a measured zero as a numb
   });
   expect(words.slice(0, 2)).toEqual([
     "deployments: none yet",
-    "DORA, 30 days: 0.00 deployments a day, lead time unknown, change failure rate unknown, time to restore unknown",
+    "DORA, 30 days: 0.00 deployments per day, lead time unknown, change failure rate unknown, time to restore unknown",
   ]);
 });

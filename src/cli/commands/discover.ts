@@ -28,7 +28,7 @@ export function discoverCommand(cli: Cli): Command {
         throw new FleetError({
           code: "NO_LEDGER",
           what: `The fleet of the stack ${fleet.stack} has no ledger, so nothing is registered.`,
-          expected: "a member that `ledger` in index.ts names, deployed",
+          expected: "a deployed member that `ledger` in index.ts names",
           remedy: "npx fleet status lists the members; npx fleet deploy deploys the ledger.",
         });
       }

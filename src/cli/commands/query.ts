@@ -32,7 +32,7 @@ export function queryCommand(cli: Cli): Command {
       "Searches the messages that a process received and sent, newest first, and shows those that match all options. Reads only; needs " +
       "no wallet.",
     examples: [
-      ["npx fleet query battle --action STARTUP", "when it started which release"],
+      ["npx fleet query battle --action STARTUP", "when it started, and with which release"],
       ["npx fleet query battle --action Error --since 1h", "the errors that it reported within the last hour"],
       ["npx fleet query shop --direction received --status error", "the requests that it refused"],
       ["npx fleet query shop --json | jq '.messages[] | select(.action == \"PURCHASE\")'", "as JSON"],

@@ -35,7 +35,7 @@ export function traceCommand(cli: Cli): Command {
         throw new FleetError({
           code: "TRACE_EMPTY",
           what: `No process of the stack ${fleet.stack} has a message with the correlation id ${id}.`,
-          expected: `one among the last ${amount(reach, "message")} of each process`,
+          expected: `a match in the last ${amount(reach, "message")} of each process`,
           remedy: "Check the id, or search more slots with --reach.",
         });
       }

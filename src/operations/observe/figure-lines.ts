@@ -11,12 +11,12 @@ export function figureLines({
   return [
     ...(runs ? [`deployments: ${runsText(runs)}`] : []),
     ...(dora
-      ? [`DORA, 30 days: ${dora.deploymentFrequency.toFixed(2)} deployments a day, ${doraText(dora)}`]
+      ? [`DORA, 30 days: ${dora.deploymentFrequency.toFixed(2)} deployments per day, ${doraText(dora)}`]
       : []),
     `last hour: ${time === null ? "no check was answered" : `${time} ms per check`}, ${
       throughput === null
-        ? "messages a minute unknown (the rate takes two answers of a process)"
-        : `${throughput} messages a minute`
+        ? "messages per minute unknown (the rate needs two answers of a process)"
+        : `${throughput} messages per minute`
     }`,
   ];
 }

@@ -178,7 +178,7 @@ async function identity(
   const { name } = member;
   const said = await info(subject.fleet.session, member, answerBudget(subject), ...IDENTITY);
   const right = said.name === (member.of ?? name) && said.status === "ACTIVE";
-  findings.judge(name, "info", right, `calls itself ${said.name} and is ${said.status}`);
+  findings.judge(name, "info", right, `reports the name ${said.name} and the status ${said.status}`);
   const differs = [
     ...(expected.version !== "" && said.version !== expected.version
       ? [`version ${said.version} instead of ${expected.version}`]
