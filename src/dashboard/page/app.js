@@ -16,7 +16,7 @@ const TABS = [
 ];
 const routeNow = () => location.hash.replace(/^#\//, "").split("/").map(decodeURIComponent);
 
-/** Numbers choose a page, a slash goes to its filter. */
+/** Keys: a number opens a page, a slash focuses the filter. */
 function pressed(event) {
   if (
     event.ctrlKey ||

@@ -89,7 +89,7 @@ export function historyOfStack(
   return entries.sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
 }
 
-/** Updates of the stack that no release and no run tells of. */
+/** Updates of the stack that belong to no release and no run. */
 function updateEntries(free: Iterable<StackUpdate>, heldAt: readonly string[]): HistoryEntry[] {
   const entries: HistoryEntry[] = [];
   for (const update of free) {
