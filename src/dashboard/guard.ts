@@ -18,7 +18,8 @@ const COOKIE = "fleet-dashboard";
 export function guard(host: string, token: string | undefined): MiddlewareHandler {
   return async (context, next) => {
     const named = (context.req.header("host") ?? "").replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
-    if (isLoopback(host) && !isLoopback(named)) return context.text("This host name is not served here.", 421);
+    if (isLoopback(host) && !isLoopback(named))
+      return context.text("This host name is not served here.", 421);
     if (token !== undefined) {
       const given = context.req.query("token");
       const known = same(given ?? getCookie(context, COOKIE) ?? "", token);

@@ -157,9 +157,9 @@ async function act(
       {
         problems: [
           {
-          code: "READ_ONLY",
-          what: "The dashboard is read-only.",
-          remedy: "Start it with --allow-actions.",
+            code: "READ_ONLY",
+            what: "The dashboard is read-only.",
+            remedy: "Start it with --allow-actions.",
           },
         ],
       },

@@ -213,7 +213,13 @@ test("audit and rollback do not read it, and backups skip it", async () => {
   expect(members).toEqual([{ name: "token", processId: idOf("token"), messages: [] }]);
   const { release } = subjectOf(session);
   if (!release) throw new Error("no release");
-  const request = { target: release, only: [], restoreState: false, silent: [], newProcess: new Set<string>() };
+  const request = {
+    target: release,
+    only: [],
+    restoreState: false,
+    silent: [],
+    newProcess: new Set<string>(),
+  };
   const ways = await planMembers(session, async () => historyOf(), { ...request, emergency: false });
   expect(ways).toMatchObject([{ name: "token", kind: "settings", processId: idOf("token") }]);
   expect(membersWithLibrary(session, [], true, { note: (line) => void notes.push(line) })).toEqual([]);

@@ -215,7 +215,9 @@ describe("fleet deploy", () => {
       const { code, stderr } = await inTraffic(found);
       expect(code).toBe(1);
       expect(stderr).toMatch(/running as before: +calc, router\n/);
-      expect(stderr).toMatch(/refusing requests: +token \(DRAINING\)\. .* the next deploy completes or reverts it/);
+      expect(stderr).toMatch(
+        /refusing requests: +token \(DRAINING\)\. .* the next deploy completes or reverts it/,
+      );
       expect(stderr).toMatch(/differs from before: +shop \(it runs code cdcdcdcd instead of abababab\)\n/);
       expect(stderr).toMatch(/unknown: +notes \(NO_REPLY\); npx fleet status asks again\n/);
       expect(stderr).toMatch(/unfinished: +traffic\n/);
@@ -370,9 +372,7 @@ describe("fleet deploy", () => {
       },
     );
     expect(code).toBe(124);
-    expect(stderr).toMatch(
-      /The run timed out after [\d.]+ s\. \[TIMEOUT\]\n {2}got: +still running: battle/,
-    );
+    expect(stderr).toMatch(/The run timed out after [\d.]+ s\. \[TIMEOUT\]\n {2}got: +still running: battle/);
     expect(stderr).not.toContain("canceled");
     expect(json()).toMatchObject({ status: "timeout", stillGoingOn: [{ name: "battle", phase: "started" }] });
   });

@@ -10,8 +10,8 @@ import { isAlive, kill, parentOf, startedAt } from "../../src/core/processes.ts"
 import { enginesUnder } from "../../src/operations/recover/engines.ts";
 import { describeOwner } from "../../src/operations/recover/index.ts";
 import { stackLocks, type TornLock } from "../../src/operations/recover/locks.ts";
+import { removeTornLock, stopOrphans } from "../../src/operations/recover/orphans.ts";
 import { withoutPending } from "../../src/operations/recover/pending.ts";
-import { stopOrphans, removeTornLock } from "../../src/operations/recover/orphans.ts";
 
 /** The pid of a process that has ended. */
 async function deadPid(): Promise<number> {
@@ -101,7 +101,9 @@ describe("a stack's lock", () => {
       engine.kill();
       await ended;
       expect(held).toEqual({ ...torn, pid: engine.pid, owner: "alive" });
-      expect(describeOwner(held as TornLock)).toBe(`pulumi (pid ${engine.pid}; the lock ${path} is truncated)`);
+      expect(describeOwner(held as TornLock)).toBe(
+        `pulumi (pid ${engine.pid}; the lock ${path} is truncated)`,
+      );
     },
   );
 

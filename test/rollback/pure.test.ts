@@ -32,8 +32,8 @@ import { type LedgerRun, runsOf } from "../../src/operations/rollback/ledger.ts"
 import { isReachable } from "../../src/operations/rollback/migrations.ts";
 import { heldInState, mergeReleases, releaseInState } from "../../src/operations/rollback/releases.ts";
 import { pastStates } from "../../src/operations/rollback/stack.ts";
-import { assertNoSurprises } from "../../src/operations/rollback/unexpected-steps.ts";
 import { targetOf } from "../../src/operations/rollback/target.ts";
+import { assertNoSurprises } from "../../src/operations/rollback/unexpected-steps.ts";
 
 const declared = (code: string, more: Partial<DeclaredProcess> = {}): DeclaredProcess => ({
   entry: "processes/x/process.lua",

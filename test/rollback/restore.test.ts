@@ -8,7 +8,7 @@ import { budgetOf } from "../../src/core/budget.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import { snapshotStore } from "../../src/fleet/snapshot/store.ts";
 import { exportState, takeSnapshot } from "../../src/fleet/snapshot/take.ts";
-import { restoreState, restoreLines } from "../../src/operations/backup/restore.ts";
+import { restoreLines, restoreState } from "../../src/operations/backup/restore.ts";
 import { fakeAo, fakeFleet, member } from "../cli/fakes.ts";
 import { type Aos, address, boot, OWNER } from "../processes/aos.ts";
 

@@ -189,9 +189,7 @@ export function tellStory(all: boolean): void {
     const shown = await fleet.back("--to", first, "--only", "shop", "--dry-run", "--json");
     ok(shown);
     expect(waysOf(shown, "ways")).toMatchObject([{ name: "shop", kind: "next", carries: true }]);
-    expect(shown.text).toMatch(
-      /shop +new process next to the one that serves, .* present state handed over/,
-    );
+    expect(shown.text).toMatch(/shop +new process next to the one that serves, .* present state handed over/);
     ok(await fleet.back("--to", first, "--only", "shop", "--yes"));
     expect(await fleet.processes()).toBe(spawned + 1);
     expect(await fleet.sell()).toBe(sold + 1);

@@ -34,16 +34,18 @@ export function bundleCommand(streams: BundleStreams = process): Command {
   return new Command("bundle")
     .description("Bundle a Lua program and everything that it requires into one file.")
     .argument("<entry>", "a Lua file, a folder with init.lua or main.lua, or npm:<package>")
-    .option(
-      "--out <file>",
-      "output file (default: build/<process>-process.lua; - is standard output)",
-    )
+    .option("--out <file>", "output file (default: build/<process>-process.lua; - is standard output)")
     .option("--map [file]", "also write the source map (default: next to the output file, .map.json)")
     .option("--name <process>", "name of the process (default: derived from the entry)")
     .option("--root <folder>", "project folder", ".")
     .option("--search <folder>", "also search for modules in this folder (repeatable)", several, [])
     .option("--prelude <file>", "run this module before the entry (repeatable)", several, [])
-    .option("--include <module>", "include a module whose name is computed at run time (repeatable)", several, [])
+    .option(
+      "--include <module>",
+      "include a module whose name is computed at run time (repeatable)",
+      several,
+      [],
+    )
     .option(
       "--external <module>",
       "do not bundle this module, the process provides it (repeatable, trailing * allowed)",

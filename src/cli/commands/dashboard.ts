@@ -24,7 +24,10 @@ export function dashboardCommand(cli: Cli): Command {
         "npx fleet dashboard --allow-actions",
         "allow promote, pause, abort, rollback and acknowledge on the page",
       ],
-      ["npx fleet dashboard --host 0.0.0.0 --port 8080", "serve other machines too; the address then contains a token"],
+      [
+        "npx fleet dashboard --host 0.0.0.0 --port 8080",
+        "serve other machines too; the address then contains a token",
+      ],
     ],
     define(command) {
       command

@@ -38,7 +38,10 @@ export function deployCommand(cli: Cli): Command {
       "build/deployment-manifest.json after every step.",
     examples: [
       ["npx fleet deploy", "show the plan, ask, deploy"],
-      ['npx fleet deploy --only "coordinator battle" --yes', "deploy these two, leave the others as they are"],
+      [
+        'npx fleet deploy --only "coordinator battle" --yes',
+        "deploy these two, leave the others as they are",
+      ],
       ["npx fleet deploy --dry-run --expect-no-changes", "exit code 3 if there are changes"],
       ["npx fleet deploy --yes --timeout 600 --retries 2", "for CI"],
     ],
@@ -172,5 +175,8 @@ async function continuesWithoutBackup(
   return host.confirm(`Change the code of ${names} without a backup of the state?`);
 }
 
-const rollsBackOnFailure = ({ projectDir }: Context, stack: string, { rollbackOnFailure }: DeployOptions): boolean =>
-  rollbackOnFailure ?? readStackConfig(projectDir, stack).get("rollbackOnFailure") === "true";
+const rollsBackOnFailure = (
+  { projectDir }: Context,
+  stack: string,
+  { rollbackOnFailure }: DeployOptions,
+): boolean => rollbackOnFailure ?? readStackConfig(projectDir, stack).get("rollbackOnFailure") === "true";

@@ -16,7 +16,7 @@ export function localnetCommand(cli: Cli): Command {
     .summary("start, stop and inspect the embedded AO network")
     .description(
       "The embedded AO network of a dev stack: a real evaluator and its own units, on loopback only. `pulumi up` starts it " +
-      "automatically; ids and state are kept in its folder.",
+        "automatically; ids and state are kept in its folder.",
     );
   for (const make of [startCommand, stopCommand, statusCommand, resetCommand, logsCommand])
     group.addCommand(make(cli));

@@ -7,13 +7,13 @@ import { UsageError } from "../../core/usage-error.ts";
 import { lineOf } from "../../monitor/notify/message.ts";
 import type { Report } from "../../monitor/report.ts";
 import { openStore } from "../../monitor/store.ts";
-import { lockMonitor } from "../../operations/observe/monitor-lock.ts";
 import { type Clock, realClock } from "../../operations/observe/clock.ts";
 import { commitTimes } from "../../operations/observe/commits.ts";
+import { figureLines, lastHealth } from "../../operations/observe/figure-lines.ts";
 import { settingsOf, storePath } from "../../operations/observe/files.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../operations/observe/monitor.ts";
+import { lockMonitor } from "../../operations/observe/monitor-lock.ts";
 import { type MetricsServer, serveMetrics } from "../../operations/observe/server.ts";
-import { figureLines, lastHealth } from "../../operations/observe/figure-lines.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
@@ -51,7 +51,11 @@ export function monitorCommand(cli: Cli): Command {
           seconds,
         )
         .option("--config <file>", "settings file (default: monitoring.<stack>.yaml, then monitoring.yaml)")
-        .option("--metrics-port <port>", "serve metrics on this port of 127.0.0.1; 0 chooses a free port", port)
+        .option(
+          "--metrics-port <port>",
+          "serve metrics on this port of 127.0.0.1; 0 chooses a free port",
+          port,
+        )
         .option("--no-notify", "do not notify receivers");
     },
     options: Options,
@@ -124,7 +128,8 @@ async function watch(
       );
       out.note(`metrics: ${server.url}/metrics`);
     }
-    if (rounds !== 1) out.note(`one round every ${Math.round(monitor.intervalMs / 1000)} s; press Ctrl-C to stop`);
+    if (rounds !== 1)
+      out.note(`one round every ${Math.round(monitor.intervalMs / 1000)} s; press Ctrl-C to stop`);
     await repeat(monitor, realClock, ended.signal, rounds, (result) => {
       latest = { result, at: Date.now() };
       show(context, result, rounds === 1);

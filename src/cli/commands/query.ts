@@ -33,7 +33,10 @@ export function queryCommand(cli: Cli): Command {
       "no wallet.",
     examples: [
       ["npx fleet query battle --action STARTUP", "when it started, and with which release"],
-      ["npx fleet query battle --action Error --since 1h", "the errors that it reported within the last hour"],
+      [
+        "npx fleet query battle --action Error --since 1h",
+        "the errors that it reported within the last hour",
+      ],
       ["npx fleet query shop --direction received --status error", "the requests that it refused"],
       ["npx fleet query shop --json | jq '.messages[] | select(.action == \"PURCHASE\")'", "as JSON"],
     ],
@@ -43,8 +46,15 @@ export function queryCommand(cli: Cli): Command {
         .option("-a, --action <actions>", "with one of these actions", names)
         .option("--from <sender>", "from this member, process or address")
         .option("--to <target>", "to this member, process or address")
-        .addOption(new Option("--direction <direction>", "only received or only sent messages").choices(["received", "sent"]))
-        .addOption(new Option("--status <status>", "only messages with this outcome").choices(["ok", "error"]))
+        .addOption(
+          new Option("--direction <direction>", "only received or only sent messages").choices([
+            "received",
+            "sent",
+          ]),
+        )
+        .addOption(
+          new Option("--status <status>", "only messages with this outcome").choices(["ok", "error"]),
+        )
         .option("--correlation <id>", "with this Correlation-Id")
         .option("-t, --tag <name=value>", "with this tag (repeatable)", pair)
         .option("--since <time>", "not older than this: a span (30m, 7d) or an ISO 8601 time", timeText)

@@ -6,7 +6,7 @@ import { UsageError } from "../../core/usage-error.ts";
 import { contentsOf, contentsWords, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { snapshotFor } from "../../operations/backup/find.ts";
-import { restoreState, restoreLines } from "../../operations/backup/restore.ts";
+import { restoreLines, restoreState } from "../../operations/backup/restore.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
 import { describeOwner, recover } from "../../operations/recover/index.ts";
 import { type Cli, type Context, defineCommand } from "../command.ts";

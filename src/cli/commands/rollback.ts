@@ -2,18 +2,18 @@ import type { Command } from "commander";
 import { UsageError } from "../../core/usage-error.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
 import { newRollbackId } from "../../operations/rollback/id.ts";
-import type { StackHistory } from "../../operations/rollback/read-history.ts";
 import { perform } from "../../operations/rollback/perform.ts";
 import type { RollbackType } from "../../operations/rollback/phases.ts";
 import { currentPin, setPin } from "../../operations/rollback/pin.ts";
 import { prepare } from "../../operations/rollback/prepare.ts";
+import type { StackHistory } from "../../operations/rollback/read-history.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { EXIT_OF } from "../deploy/report.ts";
 import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
 import { knownAndChosen } from "../rollback/choose.ts";
 import { showAndConfirm } from "../rollback/confirm.ts";
-import { Options, type RollbackOptions } from "../rollback/options.ts";
 import { rollbackObserver } from "../rollback/observer.ts";
+import { Options, type RollbackOptions } from "../rollback/options.ts";
 
 export function rollbackCommand(cli: Cli): Command {
   return defineCommand(cli, {
@@ -39,10 +39,7 @@ export function rollbackCommand(cli: Cli): Command {
         .option("--deployment-id <id>", "undo this deployment: return to the release before it")
         .option("--reason <text>", "the reason; recorded in the ledger and the report")
         .option("--manual", "work without the deployment coordinator, from history alone")
-        .option(
-          "--emergency",
-          "switch callers first if a router can, without preview and confirmation",
-        )
+        .option("--emergency", "switch callers first if a router can, without preview and confirmation")
         .option("--preserve-state", "keep the present state, migrated down (the default)")
         .option("--restore-state", "also restore the state that each process had then")
         .option("--only <names>", "roll back these members only; leave the others as they are", names)

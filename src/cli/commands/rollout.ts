@@ -65,10 +65,7 @@ const commandOf =
       description: `${WORDS[command].description} Sends one message to the router; needs no stack lock.`,
       examples: [[`npx fleet ${command}`, WORDS[command].example]],
       define(it) {
-        it.option(
-          "--router <member>",
-          "member that carries the router (default: from the stack's state)",
-        )
+        it.option("--router <member>", "member that carries the router (default: from the stack's state)")
           .option("--release <hash>", "fail unless this release is being rolled out")
           .option("--timeout <seconds>", "time limit for the router", seconds, 30);
       },

@@ -68,7 +68,9 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
   for (;;) {
     const [traffic, ...found] = await Promise.all([
       trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
-      ...servingIn(fleet).map((member) => (options.quick ? quickCheck : checkMember)(fleet, member, options.timeout)),
+      ...servingIn(fleet).map((member) =>
+        (options.quick ? quickCheck : checkMember)(fleet, member, options.timeout),
+      ),
     ]);
     saveLastKnown(fleet.session.scope, answersIn(found, Date.now()));
     const rows = markReplaced(found, traffic);

@@ -19,7 +19,10 @@ export function traceCommand(cli: Cli): Command {
       "Reads only; needs no wallet. Exit code 1 if there are none, or one of them failed.",
     examples: [
       ["npx fleet trace 3f1c…", "by a client's Correlation-Id, or by a message id"],
-      ["npx fleet call coordinator ROUTE --data '…' --verbose", "print the id of a message on stderr, to trace it"],
+      [
+        "npx fleet call coordinator ROUTE --data '…' --verbose",
+        "print the id of a message on stderr, to trace it",
+      ],
     ],
     define(command) {
       command

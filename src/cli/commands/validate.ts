@@ -71,12 +71,7 @@ export function validateCommand(cli: Cli): Command {
           1.5,
         )
         .option("--max-response <ms>", "maximum response time of a health check", positive, 5000)
-        .option(
-          "--health-retries <number>",
-          "how often to retry failed health checks",
-          count(0),
-          3,
-        )
+        .option("--health-retries <number>", "how often to retry failed health checks", count(0), 3)
         .option("--retry-delay <seconds>", "pause between two retries", seconds, 10)
         .option("--junit <file>", "path of the JUnit report", join("build", "validation-report.xml"));
     },

@@ -51,9 +51,7 @@ export function reportLines(
     const what = busy.map(({ name, phase }) => `${name} (after: ${textOf(phase)})`).join(", ");
     lines.push(`The run timed out after ${seconds} s. [TIMEOUT]`);
     lines.push(`  got:      still running: ${what || "the start of the run"}`);
-    lines.push(
-      "  to do:    Run the same command again: it continues from here. Raise --timeout if needed.",
-    );
+    lines.push("  to do:    Run the same command again: it continues from here. Raise --timeout if needed.");
   }
   if (status === "interrupted") {
     lines.push("The run was interrupted. Run the same command again: it continues from here.");

@@ -57,7 +57,8 @@ async function chosen(
       value: release,
       name: `${String(release.number).padStart(3)}  ${release.releasedAt.slice(0, 19).replace("T", " ")}  ${release.deploymentId}`,
       description:
-        release.changed.join("; ") || (release.pinnedTo ? `rollback to ${release.pinnedTo}` : "no known changes"),
+        release.changed.join("; ") ||
+        (release.pinnedTo ? `rollback to ${release.pinnedTo}` : "no known changes"),
       ...(release.current ? { disabled: "(runs now)" } : {}),
     })),
   );

@@ -2,13 +2,13 @@ import { FleetError, formatProblem } from "../../core/errors.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import { planLines, preview } from "../../operations/deploy/preview.ts";
-import type { StackHistory } from "../../operations/rollback/read-history.ts";
 import { describeLost } from "../../operations/rollback/lost-messages.ts";
 import type { MemberPlan } from "../../operations/rollback/member-plan.ts";
 import { pinRequest } from "../../operations/rollback/perform.ts";
-import type { PreparedRollback } from "../../operations/rollback/prepare.ts";
-import { assertNoSurprises } from "../../operations/rollback/unexpected-steps.ts";
 import { memberPlanLines } from "../../operations/rollback/plan-lines.ts";
+import type { PreparedRollback } from "../../operations/rollback/prepare.ts";
+import type { StackHistory } from "../../operations/rollback/read-history.ts";
+import { assertNoSurprises } from "../../operations/rollback/unexpected-steps.ts";
 import type { Context } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
@@ -51,13 +51,13 @@ export async function showAndConfirm(
     if (options.dryRun) {
       const { steps, notes, changes } = plan;
       out.document({
-      success: true,
-      dryRun: true,
-      to: target.deploymentId,
-      ways: plans,
-      steps,
-      notes,
-      changes,
+        success: true,
+        dryRun: true,
+        to: target.deploymentId,
+        ways: plans,
+        steps,
+        notes,
+        changes,
       });
     }
     for (const line of planLines(plan)) out.note(line);

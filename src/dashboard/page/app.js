@@ -2,11 +2,11 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Alerts } from "./alerts.js";
 import { follow } from "./api.js";
+import { Badge, html, Problem, when } from "./elements.js";
 import { Fleet } from "./fleet.js";
 import { Process } from "./process.js";
 import { Releases } from "./releases.js";
 import { Traffic } from "./traffic.js";
-import { Badge, html, Problem, when } from "./elements.js";
 
 const TABS = [
   ["fleet", "Fleet"],

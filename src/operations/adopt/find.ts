@@ -111,7 +111,8 @@ export async function findMembers(
     ),
     ...wanted.flatMap(({ name }) => release?.members[name]?.processId ?? []),
   ].filter((id) => !ids.has(id));
-  const more = elsewhere.length === 0 ? [] : await session.ao.find({ ids: elsewhere, limit: MAX_ITEMS }, budget);
+  const more =
+    elsewhere.length === 0 ? [] : await session.ao.find({ ids: elsewhere, limit: MAX_ITEMS }, budget);
   const mine = [...ours, ...more.filter(({ owner, tags }) => isOurs(session, owner, tags))];
   const around = { seen: [...items, ...more], mine, named, known, infoOf };
   return Promise.all(wanted.map((member) => foundOf(session, member, around, budget)));

@@ -18,12 +18,7 @@ function spawns({ journal, members, routed = [], ruined = [] }: Sources): AuditF
     const about = key.split("/")[2] ?? "fleet";
     // A ruined process never evaluates a message again, so it cannot be retired.
     if (ruined.includes(id))
-      return say(
-        "note",
-        "PROCESS_RUINED",
-        about,
-        `the process ${id} is ruined and was replaced`,
-      );
+      return say("note", "PROCESS_RUINED", about, `the process ${id} is ruined and was replaced`);
     return say(
       "note",
       "PROCESS_LEFT",

@@ -124,9 +124,7 @@ export function restoreLines(name: string, snapshot: Snapshot, done: Restored): 
         ]),
     ...(notNamed.length === 0
       ? []
-      : [
-          `  ${notNamed.join(", ")}: not in the backup: reset to the value at load, if the process knows it`,
-        ]),
+      : [`  ${notNamed.join(", ")}: not in the backup: reset to the value at load, if the process knows it`]),
     `  ${undoLine(name, done)}`,
   ];
 }

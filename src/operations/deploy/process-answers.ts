@@ -67,7 +67,13 @@ async function askMember(fleet: FleetSession, member: Member): Promise<ProcessAn
       if (health === "UNKNOWN") return { name, state: "unknown", why: code ?? health };
       return { name, state: "differs", why: reasons.join("; ") };
     }
-    const { status, sourceHash } = await dryInfo(fleet, member, MEMBER_TIMEOUT_SECONDS, "status", "sourceHash");
+    const { status, sourceHash } = await dryInfo(
+      fleet,
+      member,
+      MEMBER_TIMEOUT_SECONDS,
+      "status",
+      "sourceHash",
+    );
     if (status === "DRAINING") return { name, state: "refuses" };
     const other = status === "ACTIVE" ? drift(member, sourceHash) : [status];
     return other.length === 0 ? { name, state: "serves" } : { name, state: "differs", why: other.join("; ") };

@@ -20,8 +20,7 @@ export async function lockMonitor(path: string): Promise<FileLock> {
       what: "Another monitor already watches this stack. Two monitors would send every alert twice.",
       ...(got === undefined ? {} : { got }),
       expected: "one monitor per stack",
-      remedy:
-        "Stop the other monitor, or use its results: npx fleet alerts, npx fleet dashboard",
+      remedy: "Stop the other monitor, or use its results: npx fleet alerts, npx fleet dashboard",
     });
   }
 }

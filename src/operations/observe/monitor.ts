@@ -110,8 +110,10 @@ export function monitorOf(options: MonitorOptions): Monitor {
       if (work) note(`maintenance${work.reason ? ` (${work.reason})` : ""}: no alerts about processes`);
       const round = { at, readings, deploying: isDeploying(ledger), maintenance: work !== undefined };
       const outcome = takeRound(store, round, settings, ledger, commits);
-      const deliveries = options.notify === false ? [] : await notifyReceivers(options, origin, outcome.changes);
-      for (const { receiver, reason } of deliveries) if (reason) note(`${receiver} was not notified: ${reason}`);
+      const deliveries =
+        options.notify === false ? [] : await notifyReceivers(options, origin, outcome.changes);
+      for (const { receiver, reason } of deliveries)
+        if (reason) note(`${receiver} was not notified: ${reason}`);
       if (inLedger && keeper)
         await inLedger.update(keeper, known.members, ledger?.alerts, outcome.changes, note);
       const { changes, ...shown } = outcome;

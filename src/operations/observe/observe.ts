@@ -199,7 +199,11 @@ async function slotsOf(
     const slot = await history.latest(processId);
     if (slot === undefined) return {};
     if (slot === known) return { slot, evaluatedSlot: slot };
-    const fresh = await history.range(processId, Math.max((known ?? slot - 1) + 1, slot - MAX_RESULTS + 1), slot);
+    const fresh = await history.range(
+      processId,
+      Math.max((known ?? slot - 1) + 1, slot - MAX_RESULTS + 1),
+      slot,
+    );
     const newest = fresh.at(-1);
     if (!newest) return { slot };
     const resultOf = (scheduled: Scheduled) =>

@@ -1,7 +1,7 @@
 import { short } from "../../fleet/health/probe.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { wayOn } from "../../fleet/members/ruined.ts";
-import { type LastKnown, describeLastKnown } from "./last-known.ts";
+import { describeLastKnown, type LastKnown } from "./last-known.ts";
 import type { StatusRow } from "./status-row.ts";
 import { unansweredBy } from "./unanswered.ts";
 

@@ -19,6 +19,8 @@ export async function freeStack(
   const { project } = readStackConfig(context.projectDir, stack);
   const recovery = await recover(workspace, project, stack, (line) => out.note(line));
   if (recovery.kind !== "held") return { stack, workspace };
-  out.alert(`The stack ${stack} is locked by ${recovery.locks.map(describeOwner).join(", ")}. [STACK_LOCKED]`);
+  out.alert(
+    `The stack ${stack} is locked by ${recovery.locks.map(describeOwner).join(", ")}. [STACK_LOCKED]`,
+  );
   return undefined;
 }

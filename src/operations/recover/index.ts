@@ -5,8 +5,8 @@ import { FleetError } from "../../core/errors.ts";
 import { run } from "../../toolchain/run.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import { isTorn, type StackLock, stackLocks } from "./locks.ts";
+import { removeTornLock, stopOrphans } from "./orphans.ts";
 import { withoutPending } from "./pending.ts";
-import { stopOrphans, removeTornLock } from "./orphans.ts";
 
 export type { StackLock } from "./locks.ts";
 

@@ -64,7 +64,8 @@ export async function rollBackAutomatically(
       again: true,
     });
     const [diverged] = prepared.diverged;
-    if (diverged?.lost) return stop(divergenceError(diverged.name, describeLost(diverged.lost), release.deploymentId));
+    if (diverged?.lost)
+      return stop(divergenceError(diverged.name, describeLost(diverged.lost), release.deploymentId));
     out.note(`rolling back to the last release, ${release.deploymentId}`);
     const { report } = await perform(
       context,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { OperationContext } from "../context.ts";
-import { type StackHistory, readHistory } from "./read-history.ts";
+import { readHistory, type StackHistory } from "./read-history.ts";
 
 /** Reads the history of a fleet's stack. @param askLedger time limit for the ledger in seconds; 0 skips the ledger */
 export async function historyFor(

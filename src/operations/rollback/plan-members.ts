@@ -5,14 +5,14 @@ import type { History } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import { lastSnapshot } from "../../fleet/snapshot/find.ts";
-import { planRespawn } from "./plan-respawn.ts";
 import { checkGlobals } from "./globals.ts";
 import { infoOf } from "./info.ts";
 import { countLostMessages } from "./lost-messages.ts";
 import type { MemberPlan, PlanRequest } from "./member-plan.ts";
 import { isReachable } from "./migrations.ts";
+import { planRespawn } from "./plan-respawn.ts";
+import { findWarmRevision, planNewRevision, planWarmRevision, servingOf } from "./plan-revisions.ts";
 import { restoreProblem } from "./restore-problem.ts";
-import { planNewRevision, servingOf, findWarmRevision, planWarmRevision } from "./plan-revisions.ts";
 
 /** Plans every member that a rollback touches. Changes nothing. */
 export async function planMembers(

@@ -4,7 +4,7 @@ import type { History } from "../../fleet/history.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { lastSnapshot } from "../../fleet/snapshot/find.ts";
 import { takeSnapshot } from "../../fleet/snapshot/take.ts";
-import { infoOf, ignoreFleetError } from "./info.ts";
+import { ignoreFleetError, infoOf } from "./info.ts";
 import { countLostMessages } from "./lost-messages.ts";
 import type { MemberPlan } from "./member-plan.ts";
 
@@ -34,7 +34,9 @@ export async function planRespawn(
     if (snapshot) return { name, kind: "new", to, snapshot };
   }
   const snapshot = await lastSnapshot(fleet.session, place, to.sourceHash, budgetOf(60));
-  const lost = await countLostMessages(await history(), snapshot ?? { processId, slot: 0 }).catch(ignoreFleetError);
+  const lost = await countLostMessages(await history(), snapshot ?? { processId, slot: 0 }).catch(
+    ignoreFleetError,
+  );
   return {
     name,
     kind: "new",

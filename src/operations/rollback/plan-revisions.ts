@@ -4,7 +4,7 @@ import { heaviest } from "../../delivery/index.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { type Info, infoOf, ignoreFleetError } from "./info.ts";
+import { type Info, ignoreFleetError, infoOf } from "./info.ts";
 import { countLostMessages } from "./lost-messages.ts";
 import type { MemberPlan, PlanRequest } from "./member-plan.ts";
 import { isReachable } from "./migrations.ts";

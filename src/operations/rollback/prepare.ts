@@ -12,9 +12,10 @@ import { routerState } from "./emergency.ts";
 import { type StackHistory, keepRelease } from "./read-history.ts";
 import { ledgerOf } from "./ledger.ts";
 import type { MemberPlan } from "./member-plan.ts";
+import { planMembers } from "./plan-members.ts";
+import { keepRelease, type StackHistory } from "./read-history.ts";
 import type { KnownRelease } from "./releases.ts";
 import type { Traffic } from "./stack.ts";
-import { planMembers } from "./plan-members.ts";
 
 /** Seconds for all reads from the network before anything is changed. */
 const READ_TIMEOUT_SECONDS = 120;
@@ -109,8 +110,11 @@ export async function prepare(
 }
 
 /** Whether new code gets its own process, by the member's present strategy, whatever it was at that release. */
-const usesNewProcess = (target: ReleaseDocument, current: ReleaseDocument | undefined, name: string): boolean =>
-  (current?.policies?.[name] ?? target.policies?.[name])?.strategy !== undefined;
+const usesNewProcess = (
+  target: ReleaseDocument,
+  current: ReleaseDocument | undefined,
+  name: string,
+): boolean => (current?.policies?.[name] ?? target.policies?.[name])?.strategy !== undefined;
 
 /** The complete release, from wherever there is a copy. */
 async function documentOf(
@@ -154,7 +158,6 @@ function assertChanges(
     what: `The release ${target.deploymentId} already runs.`,
     got: current?.deploymentId ?? "",
     expected: "another release",
-    remedy:
-      "npx fleet history shows which one runs (*). To restore only a state: npx fleet restore <member>",
+    remedy: "npx fleet history shows which one runs (*). To restore only a state: npx fleet restore <member>",
   });
 }

@@ -2,7 +2,12 @@ import type { Problem } from "../../core/errors.ts";
 import type { Info } from "./info.ts";
 
 /** Why a state cannot be rolled back in place. Pure. */
-export function restoreProblem(name: string, info: Info, wanted: string | undefined, canMigrate: boolean): Problem {
+export function restoreProblem(
+  name: string,
+  info: Info,
+  wanted: string | undefined,
+  canMigrate: boolean,
+): Problem {
   if (canMigrate) {
     return {
       code: "SNAPSHOT_GONE",

@@ -103,7 +103,9 @@ export async function stackState({ host, workspace, stack }: StackAsk): Promise<
     }),
   );
   const strategyRouters = resources.flatMap(({ type, outputs }) =>
-    type.endsWith("dynamic/ao:Process") ? (StrategySchema.safeParse(outputs).data?.strategy.router ?? []) : [],
+    type.endsWith("dynamic/ao:Process")
+      ? (StrategySchema.safeParse(outputs).data?.strategy.router ?? [])
+      : [],
   );
   const router = traffic?.router.name ?? strategyRouters[0] ?? null;
   return {

@@ -64,7 +64,8 @@ function before(
   );
   const wasRolledBack = ({ deploymentId }: KnownRelease) =>
     runs.some((run) => run.deploymentId === deploymentId && (run.rolledBack || run.status === "ROLLED_BACK"));
-  const candidates = left.pinnedTo === undefined ? earlier.filter((release) => !wasRolledBack(release)) : earlier;
+  const candidates =
+    left.pinnedTo === undefined ? earlier.filter((release) => !wasRolledBack(release)) : earlier;
   const found = candidates.at(-1) ?? earlier.at(-1);
   if (found) return found;
   throw noEarlierRelease(left.deploymentId);

@@ -27,8 +27,7 @@ export function assertNoSurprises(
       what: `The plan would ${op} the process ${name}. A rollback must not do that.`,
       got: op,
       expected: "an update in place, or nothing",
-      remedy:
-        "Nothing was changed. Compare the state with what runs: npx fleet status, npx pulumi refresh",
+      remedy: "Nothing was changed. Compare the state with what runs: npx fleet status, npx pulumi refresh",
     });
   }
   throwAll(problems);

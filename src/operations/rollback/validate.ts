@@ -30,8 +30,7 @@ export async function validate(
     touched.map(async ({ name }): Promise<Validated> => {
       const member = fleet.members.find((known) => known.name === name);
       const declared = target.declaration[name];
-      if (!member || !declared)
-        return { name, processId: "", status: "OFFLINE", reasons: ["no process"] };
+      if (!member || !declared) return { name, processId: "", status: "OFFLINE", reasons: ["no process"] };
       const expected = { version: declared.version, sourceHash: declared.sourceHash };
       const policy = target.policies?.[name]?.healthCheck ?? HealthPolicySchema.parse({});
       try {

@@ -56,7 +56,10 @@ export function noConfig(member: string, configType: string, known: readonly str
     code: "NO_CONFIG",
     what: `${member} holds no ${configType}.`,
     got: configType,
-    expected: known.length > 0 ? `one of ${known.join(", ")}` : "a member with settings; it has none, so defaults apply",
+    expected:
+      known.length > 0
+        ? `one of ${known.join(", ")}`
+        : "a member with settings; it has none, so defaults apply",
     remedy: `npx fleet config show ${member} lists its settings.`,
   });
 }

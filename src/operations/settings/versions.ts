@@ -41,7 +41,8 @@ export function versionOf(live: Live, configType: string | undefined, wanted?: s
       what: `${member.name} no longer has the settings of v${found.version} of ${configType}.`,
       got: `v${found.version}`,
       expected: "a more recent version",
-      remedy: "Find them in the release of that time (npx fleet history), or import a file: npx fleet config import <file>",
+      remedy:
+        "Find them in the release of that time (npx fleet history), or import a file: npx fleet config import <file>",
     });
   return { ...found, configType, configData: found.configData };
 }

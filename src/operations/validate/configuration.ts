@@ -8,14 +8,14 @@ import { info } from "../../fleet/protocol/info.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import {
   AT_ONCE,
+  answerBudget,
+  describeError,
   each,
   Findings,
   type Found,
   hasNoLibrary,
   judgeBareCode,
-  answerBudget,
   type Subject,
-  describeError,
 } from "./subject.ts";
 
 /** Validates the configuration: settings, code, owner and peers match the declaration, and settings fit their schema. */
@@ -23,12 +23,7 @@ export async function validateConfiguration(subject: Subject): Promise<Found> {
   const findings = new Findings("configuration");
   const { release, fleet } = subject;
   if (!release) {
-    findings.add(
-      "fleet",
-      "declaration",
-      "SKIP",
-      "this machine has no release to compare with",
-    );
+    findings.add("fleet", "declaration", "SKIP", "this machine has no release to compare with");
   } else {
     const missing = Object.keys(release.declaration).filter(
       (name) => !fleet.members.some((member) => member.name === name),
@@ -96,7 +91,12 @@ function settings(
     const problem = isBuiltIn(type) ? misfit(type, own.data) : undefined;
     if (problem !== undefined) findings.add(name, `${type}_schema`, "FAIL", problem);
     else
-      findings.add(name, `${type}_schema`, "PASS", isBuiltIn(type) ? "fits its schema" : "a type of the program");
+      findings.add(
+        name,
+        `${type}_schema`,
+        "PASS",
+        isBuiltIn(type) ? "fits its schema" : "a type of the program",
+      );
   }
   if (Object.keys(held).length === 0 && Object.keys(declared?.config ?? {}).length === 0)
     findings.add(name, "settings", "PASS", "none declared, none held");

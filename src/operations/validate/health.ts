@@ -15,14 +15,14 @@ import { unansweredBy } from "../observe/unanswered.ts";
 import type { Finding } from "./report.ts";
 import {
   AT_ONCE,
+  answerBudget,
+  describeError,
   each,
   Findings,
   type Found,
   hasNoLibrary,
   judgeBareCode,
-  answerBudget,
   type Subject,
-  describeError,
 } from "./subject.ts";
 
 const KINDS = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"] as const;
@@ -161,7 +161,12 @@ async function lookBare(subject: Subject, member: Member, findings: Findings): P
   if (before === undefined || after === undefined)
     findings.add(name, "slots", "SKIP", "the scheduler does not report slots");
   else
-    findings.judge(name, "slots", after > before, `slot ${before} → ${after}, the Eval in between was evaluated`);
+    findings.judge(
+      name,
+      "slots",
+      after > before,
+      `slot ${before} → ${after}, the Eval in between was evaluated`,
+    );
   return health === "HEALTHY" ? "HEALTHY" : "UNHEALTHY";
 }
 
@@ -200,7 +205,12 @@ async function identity(
   }
   const known = registered[member.processId];
   if (!known && member.of !== undefined) {
-    findings.add(name, "capabilities", "SKIP", "only the member's wanted process is registered in the ledger");
+    findings.add(
+      name,
+      "capabilities",
+      "SKIP",
+      "only the member's wanted process is registered in the ledger",
+    );
     return;
   }
   if (!known) {

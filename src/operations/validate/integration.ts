@@ -9,13 +9,13 @@ import { luaMap } from "../../fleet/protocol/lua.ts";
 import type { Integration } from "./report.ts";
 import {
   AT_ONCE,
+  answerBudget,
+  describeError,
   each,
   Findings,
   type Found,
   hasNoLibrary,
-  answerBudget,
   type Subject,
-  describeError,
 } from "./subject.ts";
 import { runWorkflow, workflowsOf } from "./workflows.ts";
 

@@ -4,7 +4,7 @@ import { statistics } from "../../fleet/protocol/statistics.ts";
 import { keepBaseline, lastBaseline, regression } from "./baseline.ts";
 import { figuresOf, runLoad, type Sample } from "./load.ts";
 import type { Performance } from "./report.ts";
-import { codeOf, Findings, type Found, hasNoLibrary, answerBudget, type Subject } from "./subject.ts";
+import { answerBudget, codeOf, Findings, type Found, hasNoLibrary, type Subject } from "./subject.ts";
 
 /**
  * Validates performance: sends signed messages at a fixed rate to all members in turn and waits for each result. Compares the figures with
@@ -81,12 +81,7 @@ async function compare(
 ): Promise<void> {
   const { fleet, release, rate } = subject;
   if (!release) {
-    findings.add(
-      "fleet",
-      "regression",
-      "SKIP",
-      "this machine has no release to compare with",
-    );
+    findings.add("fleet", "regression", "SKIP", "this machine has no release to compare with");
     return;
   }
   const now = { deploymentId: release.deploymentId, network: fleet.session.networkName, rate };

@@ -11,7 +11,7 @@ import {
   type ValidationType,
 } from "./report.ts";
 import { validateSecurity } from "./security.ts";
-import { Findings, type Found, type Subject, describeError } from "./subject.ts";
+import { describeError, Findings, type Found, type Subject } from "./subject.ts";
 
 interface RunOptions {
   readonly types: readonly ValidationType[];

@@ -60,7 +60,8 @@ export async function secretsOf(workspace: Workspace, stack: string): Promise<Se
   const passphrase =
     env.PULUMI_CONFIG_PASSPHRASE ?? (file ? await readFile(file, "utf8").catch(() => "") : "");
   if (passphrase.trim() !== "") secrets.push({ name: "the stack's passphrase", value: passphrase.trim() });
-  if (env.PULUMI_ACCESS_TOKEN) secrets.push({ name: "the Pulumi access token", value: env.PULUMI_ACCESS_TOKEN });
+  if (env.PULUMI_ACCESS_TOKEN)
+    secrets.push({ name: "the Pulumi access token", value: env.PULUMI_ACCESS_TOKEN });
   return secrets;
 }
 

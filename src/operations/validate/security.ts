@@ -7,7 +7,15 @@ import type { Member } from "../../fleet/members/member.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import { attempt, forgedEpochs, hostileData, strangersAttacks } from "./attacks.ts";
 import { withStranger } from "./stranger.ts";
-import { each, Findings, type Found, hasNoLibrary, answerBudget, type Subject, describeError } from "./subject.ts";
+import {
+  answerBudget,
+  describeError,
+  each,
+  Findings,
+  type Found,
+  hasNoLibrary,
+  type Subject,
+} from "./subject.ts";
 
 /**
  * Validates security: a stranger tries every control action, impersonates others, sends code and hostile data; epochs are forged; a message

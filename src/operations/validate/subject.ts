@@ -87,9 +87,7 @@ export async function judgeBareCode(
       member.name,
       test,
       health === "HEALTHY",
-      health === "HEALTHY"
-        ? `runs the loaded code, ${member.sourceHash.slice(0, 8)}`
-        : reasons.join("; "),
+      health === "HEALTHY" ? `runs the loaded code, ${member.sourceHash.slice(0, 8)}` : reasons.join("; "),
     );
   return look;
 }

@@ -8,7 +8,7 @@ import { numberOf, parseJson } from "../../core/json.ts";
 import { pickMember } from "../../fleet/members/known.ts";
 import { call } from "../../fleet/protocol/call.ts";
 import type { Integration } from "./report.ts";
-import { answerBudget, type Subject, describeError } from "./subject.ts";
+import { answerBudget, describeError, type Subject } from "./subject.ts";
 
 const StepSchema = z.strictObject({
   /** The member to call. */

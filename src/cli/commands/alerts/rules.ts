@@ -13,7 +13,10 @@ export function rulesCommand(cli: Cli): Command {
       "Reads monitoring.yaml as `fleet monitor` does. Reports every problem with its location; exit code 1 if there are any.",
     examples: [["npx fleet alerts rules --config monitoring.prod.yaml", "check a file"]],
     define(command) {
-      command.option("--config <file>", "settings file (default: monitoring.<stack>.yaml, then monitoring.yaml)");
+      command.option(
+        "--config <file>",
+        "settings file (default: monitoring.<stack>.yaml, then monitoring.yaml)",
+      );
     },
     options: z.looseObject({ config: z.string().optional() }),
     async run(context, { config }) {

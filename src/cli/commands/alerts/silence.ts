@@ -44,9 +44,7 @@ export function unsilenceCommand(cli: Cli): Command {
     description: "Ends a silence early. Name the source if the silence has one.",
     examples: [["npx fleet alerts unsilence PROCESS_OFFLINE --source shop", "end the silence of shop"]],
     define(command) {
-      command
-        .argument("<type>", "type of alert")
-        .option("--source <name>", "source of the silence");
+      command.argument("<type>", "type of alert").option("--source <name>", "source of the silence");
     },
     options: z.looseObject({ source: z.string().optional() }),
     async run(context, { source }, [name = ""]) {

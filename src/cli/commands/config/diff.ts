@@ -5,9 +5,9 @@ import type { HistoryEntry } from "../../../fleet/config/held.ts";
 import { explainData } from "../../../fleet/config/words.ts";
 import type { DeclaredProcess } from "../../../fleet/releases/declared.ts";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
+import { authorOf, whenOf } from "../../../operations/settings/describe.ts";
 import { declaredBy, type Live, liveConfigs } from "../../../operations/settings/live.ts";
 import { versionOf } from "../../../operations/settings/versions.ts";
-import { authorOf, whenOf } from "../../../operations/settings/describe.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
 

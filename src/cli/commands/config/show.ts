@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
-import { liveConfigs } from "../../../operations/settings/live.ts";
 import { authorOf, fieldsOf, whenOf } from "../../../operations/settings/describe.ts";
+import { liveConfigs } from "../../../operations/settings/live.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
 import { table } from "../../table.ts";
