@@ -83,10 +83,7 @@ if (process.argv[1]?.includes("dynamic-provider"))
 
   test.each([
     ["pulumi", "Pulumi was killed by SIGKILL before its run finished. [ENGINE_KILLED]"],
-    [
-      "provider",
-      "The provider process ended in the middle of this step. [PROVIDER_ENDED]",
-    ],
+    ["provider", "The provider process ended in the middle of this step. [PROVIDER_ENDED]"],
   ] as const)("%s", async (which, words) => {
     const { code, text } = await deployKilling(which);
     expect(code).toBe(1);

@@ -9,7 +9,6 @@ import type { Pin } from "../../fleet/releases/pin.ts";
 import { ensureBundles, releaseOnNetwork } from "../../fleet/releases/remote.ts";
 import type { OperationContext } from "../context.ts";
 import { routerState } from "./emergency.ts";
-import { type StackHistory, keepRelease } from "./read-history.ts";
 import { ledgerOf } from "./ledger.ts";
 import type { MemberPlan } from "./member-plan.ts";
 import { planMembers } from "./plan-members.ts";
