@@ -1,7 +1,7 @@
 import type { Problem } from "../../core/errors.ts";
 import { isWaitingCode } from "../../delivery/phase.ts";
 import type { Diagnostic, StepFailure } from "./progress.ts";
-import { saysConnectionLost } from "./pulumi-text.ts";
+import { isConnectionLost } from "./pulumi-text.ts";
 
 /** Why one member, or the run as a whole, failed. */
 export interface Failure {
@@ -83,7 +83,7 @@ const MEMORY = "If nobody stopped it, the machine may be out of memory.";
 
 const FIELD = /^ {2}(at|got|expected|to do): +(.*)$/;
 
-/** Reads back what `formatProblem` wrote: pulumi hands on the text of an error alone. One without a code is one problem of the engine. */
+/** Parses what `formatProblem` printed, since pulumi passes on only the text. Text without a code becomes one problem with the code `ENGINE`. */
 export function parseProblems(text: string): Problem[] {
   const found: { what: string; code: string; fields: Record<string, string> }[] = [];
   let last: string | undefined;
@@ -110,7 +110,7 @@ export function parseProblems(text: string): Problem[] {
   }
   if (found.length === 0) {
     const what = text.trim().replace(/^error: /, "");
-    if (saysConnectionLost(what)) return [providerEnded(what)];
+    if (isConnectionLost(what)) return [providerEnded(what)];
     return [
       {
         code: "ENGINE",

@@ -16,7 +16,7 @@ import {
   parseProblems,
 } from "./failure.ts";
 import { Progress } from "./progress.ts";
-import { lastWords, lockHolders } from "./pulumi-text.ts";
+import { lastOutput, lockHolders } from "./pulumi-text.ts";
 import { followSteps } from "./steps.ts";
 
 /** The options of a deployment. */
@@ -183,7 +183,7 @@ export function failuresIn(progress: Progress, result: EngineResult | undefined)
   if (result === undefined || result.ok || result.locked) return failures;
   if (result.killedBy !== undefined) return [{ problems: [engineKilled(result.killedBy)] }, ...failures];
   if (failures.length > 0) return failures;
-  return [{ problems: parseProblems(lastWords(result.text)) }];
+  return [{ problems: parseProblems(lastOutput(result.text)) }];
 }
 
 /** The environment variables that give a run's request to the program and the providers. */

@@ -12,7 +12,7 @@ const StepSchema = z.looseObject({
   seconds: z.number().optional(),
 });
 
-/** A line of a package of another version may be none: nothing is known of its phases. */
+/** Parses a line; undefined if it is not a step of this version, as when a package of another version wrote it. */
 const isStep = (value: unknown): value is StepEvent => StepSchema.safeParse(value).success;
 
 /**

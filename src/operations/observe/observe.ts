@@ -155,7 +155,7 @@ async function infoOf(look: Look, member: Member): Promise<Info | undefined> {
   }
 }
 
-/** A read in its turn, which is given the seconds that it may take. */
+/** Runs a read within the rate limit. `work` receives its time limit in seconds. */
 export async function inTurn<T>(look: Look, work: (seconds: number) => Promise<T>): Promise<T> {
   await look.pace.turn();
   return work(patienceOf(look));
