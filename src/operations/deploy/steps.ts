@@ -12,7 +12,7 @@ const StepSchema = z.looseObject({
   seconds: z.number().optional(),
 });
 
-/** Parses a line; undefined if it is not a step of this version, as when a package of another version wrote it. */
+/** Whether a line is a step of this version. A package of another version may write others. */
 const isStep = (value: unknown): value is StepEvent => StepSchema.safeParse(value).success;
 
 /**
