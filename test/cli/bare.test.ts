@@ -229,7 +229,7 @@ test("audit and rollback do not read it, and backups skip it", async () => {
   expect(membersNamed(session, [], true)).toEqual([token]);
   expect(notes).toEqual([
     expect.stringContaining("token: keeps no audit"),
-    expect.stringContaining("token is left out"),
+    expect.stringContaining("token is skipped"),
   ]);
   expect(ao.sent).toEqual([]);
 });
@@ -243,7 +243,7 @@ test("settings and statistics are shown for the other members", async () => {
   );
   for (const words of [["statistics"], ["config", "show"]]) {
     const ran = await fleet(words, { fleet: session });
-    expect([words, ran.code, ran.stderr]).toEqual([words, 0, expect.stringContaining("token is left out")]);
+    expect([words, ran.code, ran.stderr]).toEqual([words, 0, expect.stringContaining("token is skipped")]);
   }
   expect(new Set(ao.sent.map(({ processId }) => processId))).toEqual(new Set([idOf("shop")]));
 });

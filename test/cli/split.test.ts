@@ -218,6 +218,6 @@ test("audit reads every process with traffic, and reports none of them as left o
   const journal = [OLD, NEW, COPY, "lost"].map(spawn);
   const findings = audit({ ...sources, registered: [GATE, NEW], journal });
   const of = (code: string) => findings.filter((one) => one.code === code).map(({ what }) => what);
-  expect(of("PROCESS_LEFT")).toEqual([expect.stringContaining("the process lost was made")]);
+  expect(of("PROCESS_LEFT")).toEqual([expect.stringContaining("the process lost was spawned")]);
   expect([of("NOT_REGISTERED"), of("REGISTERED_BESIDE")]).toEqual([[], []]);
 });

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
+import { amount } from "../../core/amount.ts";
 import { throwAll } from "../../core/errors.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import { writeAtomically } from "../../fleet/files.ts";
