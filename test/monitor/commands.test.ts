@@ -71,7 +71,7 @@ test("monitor --once prints processes, deployments, DORA and alerts, and exits w
   expect(ran.stdout).toContain("ao-fleet/dev HEALTHY: 2 of 2 healthy, 0 alerts open");
   expect(ran.stdout).toMatch(/shop +HEALTHY +\d+ ms +4 +0 +10 +0 +0 +2048 kB/);
   expect(ran.stdout).toContain("deployments: 1, 0 failed, 90.0 s on average, rollback rate 0.0 %");
-  expect(ran.stdout).toContain("DORA, 30 days: 0.03 deployments a day");
+  expect(ran.stdout).toContain("DORA, 30 days: 0.03 deployments per day");
   // One round counts messages, and has no rate yet.
   expect(ran.stdout).toMatch(
     /^last hour: \S+ ms per check, messages per minute unknown \(the rate needs two answers of a process\)$/m,

@@ -67,7 +67,7 @@ function Difference({ from, to }) {
   if (problem) return html`<${Problem} text=${problem} />`;
   if (list === undefined) return html`<p>Comparing…</p>`;
   if (list.length === 0) return html`<p>No differences.</p>`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Differences"><table>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Changed fields"><table>
     <thead><tr>${["process", "field", "before", "after"].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
     <tbody>${list.flatMap(({ name, changes }) => changes.map(({ field, before, after }) => html`<tr key=${`${name} ${field}`}><th scope="row">${name}</th><td>${field}</td><td class="mono">${before || "–"}</td><td class="mono">${after || "–"}</td></tr>`))}</tbody>
   </table></div>`;
