@@ -152,9 +152,10 @@ test("a message in the meantime is found, and the offered command undoes the res
   const refusal = await restore(digest).catch((error: unknown) => error);
   expect(refusal).toMatchObject({ code: "STATE_DIFFERS", problems: [{ expected: digest }] });
   expect(await holds(p)).toEqual({ notes: "milk,eggs,tea,late", seen: 4 });
-  const back = /restore the previous state \(2 globals \(Notes, Seen\)\): npx fleet restore notes --digest (\w{12})$/.exec(
-    String((refusal as { problems: { remedy: string }[] }).problems[0]?.remedy),
-  )?.[1];
+  const back =
+    /restore the previous state \(2 globals \(Notes, Seen\)\): npx fleet restore notes --digest (\w{12})$/.exec(
+      String((refusal as { problems: { remedy: string }[] }).problems[0]?.remedy),
+    )?.[1];
   const kept = await snapshotStore(fleet.session.scope).list("notes");
   await restore(kept.find((one) => back !== undefined && one.digest.startsWith(back))?.digest ?? "");
   expect(await holds(p)).toEqual({ notes: "milk,eggs,tea", seen: 0 });
