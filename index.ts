@@ -11,9 +11,9 @@ const fleet = await Fleet.create("pokerogue", {
   processes: {
     "deployment-coordinator": {},
     admin: {
-      // Whom it watches: all of them.
+      // It watches every member.
       peers: ["deployment-coordinator", "coordinator", "battle", "pokemon", "shop", "security"],
-      // A round of health checks by cron, where the stack has one.
+      // Health checks by cron, if the stack sets healthCronSeconds.
       tags: healthCron(config),
     },
     coordinator: { peers: ["deployment-coordinator", "admin", "battle", "pokemon", "shop", "security"] },

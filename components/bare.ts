@@ -4,17 +4,17 @@ import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import type { MemberConfig } from "./layers.ts";
 import { routerOf } from "./strategy.ts";
 
-/** Whether nothing of the fleet is in a member's bundle: declared so, and the program does not require the library itself. Pure. */
+/** Whether a member's bundle is free of the fleet's library: declared with `lib: false`, and the program does not require it. Pure. */
 export const isWithoutLibrary = (
   { lib }: Pick<ProcessDeclaration, "lib">,
   modules: Readonly<Record<string, string>>,
 ): boolean => !lib && modules["fleet.dispatch"] === undefined;
 
-/** A declared state, as it is written. */
-const stateWords = (state: ProcessDeclaration["state"]): string =>
+/** A declared state as a program writes it. */
+const asWritten = (state: ProcessDeclaration["state"]): string =>
   typeof state === "object" ? `{ globals: [${state.globals.join(", ")}] }` : state;
 
-/** What is declared of a member without the library that only the library does, all at once. Settings of the fleet pass it by. Pure. */
+/** Every declaration of a member without the library that needs the library. The fleet's own settings skip such a member. Pure. */
 export function bareProblems(
   name: string,
   process: ProcessDeclaration,
@@ -32,7 +32,7 @@ export function bareProblems(
     ["probes", amount(process.probes.length, "probe"), process.probes.length > 0],
     [
       "state",
-      stateWords(process.state),
+      asWritten(process.state),
       typeof process.state === "object" || process.state === "partitioned",
     ],
     ["trafficKey", process.trafficKey, process.trafficKey !== "sender"],
@@ -44,10 +44,10 @@ export function bareProblems(
     .filter(([, , isDeclared]) => isDeclared)
     .map(([field, got]) => ({
       code: "LIB_REQUIRED",
-      what: `${name} has no library of the fleet (lib: false), which ${field === "lib" ? "its part in the fleet" : `its ${field}`} would need.`,
+      what: `${name} is declared without the fleet's library (lib: false), but ${field === "lib" ? "its role in the fleet" : `its ${field}`} needs it.`,
       at: `processes.${name}.${field}`,
       got,
       expected: field === "lib" ? "a member with the library" : `no ${field}, or the library`,
-      remedy: `Drop lib: false of ${name}${field === "lib" ? "" : `, or its ${field}`}.`,
+      remedy: `Remove lib: false from ${name}${field === "lib" ? "" : `, or remove its ${field}`}.`,
     }));
 }

@@ -22,13 +22,13 @@ import { LATENCY } from "./latency.ts";
 import { declareModule } from "./module.ts";
 import { whole } from "./whole.ts";
 
-/** Bytes of a message beside the bundle: signature, tags, guard and commit. */
+/** Bytes of a message in addition to the bundle: signature, tags, guard and commit. */
 const ENVELOPE = 8_000;
-/** Bytes of what is evaluated beside the bundle, as an image reads it: tags, guard and commit. */
-const AROUND = 3_000;
+/** Bytes that an image evaluates in addition to the bundle: tags, guard and commit. */
+const EVAL_OVERHEAD = 3_000;
 
 /**
- * What a member runs: its bundle, and the module under it as it is declared.
+ * What a member runs: its bundle, and its AO module as declared.
  *
  * @throws FleetError with every problem of both
  */
@@ -45,26 +45,26 @@ export function programOf(
   });
 }
 
-/** Where a project keeps modules that several of its programs share, unless `bundle.search` says otherwise. */
-const SHARED = "processes/lib";
+/** Folder of the modules that a project's programs share. It is searched after the folders of `bundle.search`. */
+const SHARED_MODULES = "processes/lib";
 
 /**
- * The Lua library of this package, wherever it is installed: never the working directory's. One label, so that a bundle is the same text
- * in the repository and in a project that depends on the package.
+ * The Lua library of this package, found from the package and never from the working directory. Its label is fixed, so a bundle has the
+ * same text in the repository and in a project that depends on the package.
  */
 const LIBRARY: Library = {
   folder: fileURLToPath(new URL("../src/runtime", import.meta.url)),
   label: "ao-fleet",
 };
 
-/** The file or folder that a member's program starts with, relative to the project. */
+/** The entry file or folder of a member's program, relative to the project. */
 export const entryOf = (name: string, { source }: Pick<ProcessDeclaration, "source">): string =>
   source ?? `processes/${name}/process.lua`;
 
 /**
- * The one Lua text of a member, made as declared. What was found in unchanged files is remembered in `.fleet/facts`.
+ * Bundles a member as declared. Facts about unchanged files are cached in `.fleet/facts`.
  *
- * @throws FleetError with every problem of the member, those of the declaration at their path in it
+ * @throws FleetError with every problem of the member; problems with options are at their path in the declaration
  */
 async function bundleMember(
   name: string,
@@ -79,14 +79,14 @@ async function bundleMember(
   const root = globalThis.process.cwd();
   const globals = globalsOf(process.state);
   const carried = carriedOf(process);
-  // Of settings, not of code.
+  // These two silence findings about settings, not about code.
   const { [IDLE]: _idle, [LATENCY]: _latency, ...silence } = silenceOfCode(process.silence);
   try {
     const made = await bundle({
       name,
       entry,
       root,
-      search: [...search, SHARED, LIBRARY.folder, ...above(entry)],
+      search: [...search, SHARED_MODULES, LIBRARY.folder, ...parentOf(entry)],
       library: LIBRARY,
       ...(process.lib ? { prelude: [join(LIBRARY.folder, "fleet", "init.lua")], shared: FLEET_ACTIONS } : {}),
       silence,
@@ -101,47 +101,47 @@ async function bundleMember(
     });
     const { maxMessageBytes, uploads } = capacityOf(network);
     if (!uploads) checkSize(made, maxMessageBytes - ENVELOPE);
-    if (image) checkImage(made, image, AROUND);
+    if (image) checkImage(made, image, EVAL_OVERHEAD);
     return made;
   } catch (error) {
-    if (error instanceof FleetError) throwAll(error.problems.map((problem) => located(name, problem)));
+    if (error instanceof FleetError) throwAll(error.problems.map((problem) => atDeclaration(name, problem)));
     throw error;
   }
 }
 
-/** What is known of the image under a member: by its name or id, else from the bytes of the file that it is declared with. */
+/** The Lua modules that a member's image brings: known by the image's name or id, otherwise read from the declared file. */
 async function imageOf(module: FleetDeclaration["module"]): Promise<ImageModules | undefined> {
   if (typeof module === "string") return imageModules(module);
   const wasm = await readFile(module.wasm).catch(() => undefined);
-  // That the file is missing is told by the module itself.
+  // `declareModule` reports a missing file.
   return wasm && wasmModules(module.wasm, wasm);
 }
 
-/** Forgets what was found in files a month ago and earlier. */
+/** Deletes cached facts that are older than 30 days. */
 export const tidyFacts = (home: string): Promise<void> =>
   forgetFacts(join(home, "facts"), Date.now() - 30 * 86_400_000);
 
-/** The folder above the program's own, so that `battle.turn` is found from `processes/battle`. */
-function above(entry: string): string[] {
+/** The parent of the program's folder, so that `battle.turn` is found from `processes/battle`. */
+function parentOf(entry: string): string[] {
   if (entry.startsWith("npm:")) return [];
   return [dirname(entry.endsWith(".lua") ? dirname(entry) : entry)];
 }
 
-const FIELDS: Readonly<Record<string, string>> = {
+const OPTION_FIELDS: Readonly<Record<string, string>> = {
   CONSTANT_INVALID: "bundle.",
   BUNDLE_OVER_BUDGET: "bundle.",
   SILENCE_INVALID: "",
 };
-const OF_SOURCE = new Set(["LUA_ENTRY_MISSING", "LUA_ENTRY_TWICE", "BUNDLE_TOO_LARGE"]);
+const SOURCE_CODES = new Set(["LUA_ENTRY_MISSING", "LUA_ENTRY_TWICE", "BUNDLE_TOO_LARGE"]);
 
-/** Problems of options are named by their path in the declaration; those of files stay at file, line and column. */
-function located(name: string, problem: Problem): Problem {
-  if (OF_SOURCE.has(problem.code)) return { ...problem, at: `processes.${name}.source` };
-  const field = FIELDS[problem.code];
+/** Places a problem with an option at its path in the declaration. Problems in files stay at file, line and column. */
+function atDeclaration(name: string, problem: Problem): Problem {
+  if (SOURCE_CODES.has(problem.code)) return { ...problem, at: `processes.${name}.source` };
+  const field = OPTION_FIELDS[problem.code];
   return field === undefined ? problem : { ...problem, at: `processes.${name}.${field}${problem.at ?? ""}` };
 }
 
-/** Each once: members share modules, and so what is found in them. */
+/** Removes duplicates: members share modules, and therefore the findings in them. */
 export function distinct(problems: readonly Problem[]): Problem[] {
   const seen = new Set<string>();
   return problems.filter(({ code, what, at }) => {

@@ -9,11 +9,11 @@ import type { Running } from "./running.ts";
 export interface Chosen {
   readonly name: string;
   readonly process: ProcessDeclaration;
-  /** What runs now, for a member that this run leaves alone. */
+  /** How it runs now, for a member that this run does not deploy. */
   readonly kept?: DeclaredProcess;
 }
 
-/** With `only`, the others are declared as they run now, so the release records what really runs; what never ran is left out. */
+/** The members to deploy. With `only`, the others are declared as they run now, so that the release records what really runs; members that never ran are left out. */
 export function chooseMembers(declaration: FleetDeclaration, running: Running): Chosen[] {
   const { only, processes } = declaration;
   const all = Object.entries(processes).map(([name, process]) => ({ name, process }));
@@ -23,10 +23,10 @@ export function chooseMembers(declaration: FleetDeclaration, running: Running): 
       .filter((name) => !known.includes(name))
       .map((name) => ({
         code: "UNKNOWN_PROCESS",
-        what: `${option} names "${name}", which is not in the fleet.`,
+        what: `${option} refers to "${name}", which is not in the fleet.`,
         got: name,
         expected: `some of ${known.join(", ")}`,
-        remedy: "Correct the name.",
+        remedy: "Fix the name.",
       }));
   const problems = [
     ...unknown("--only", only ?? []),
@@ -48,9 +48,9 @@ export function chooseMembers(declaration: FleetDeclaration, running: Running): 
     for (const missing of process.dependsOn.filter((other) => !present.has(other))) {
       problems.push({
         code: "DEPENDENCY_NOT_RUNNING",
-        what: `${name} depends on ${missing}, which neither runs nor is named by --only.`,
+        what: `${name} depends on ${missing}, which neither runs nor is in --only.`,
         got: `--only "${only.join(" ")}"`,
-        expected: `${missing} among them, or deployed before`,
+        expected: `${missing} in --only too, or deployed before`,
         remedy: `--only "${[missing, ...only].join(" ")}"`,
       });
     }
@@ -66,7 +66,7 @@ export function chooseMembers(declaration: FleetDeclaration, running: Running): 
   }));
 }
 
-/** Of a member that this run leaves out and that never ran there is no id, so nobody can be told to obey it. */
+/** Removes members from `allowed` that this run leaves out and that never ran: they have no id yet. */
 export function withIds(declaration: FleetDeclaration, chosen: readonly Chosen[]): FleetDeclaration {
   if (declaration.allowed === undefined) return declaration;
   const present = new Set(chosen.map(({ name }) => name));

@@ -5,7 +5,7 @@ import type { Target } from "../src/fleet/members/target.ts";
 import type { Scope } from "../src/fleet/session/scope.ts";
 import type { FleetPlan, PlannedProcess } from "./plan.ts";
 
-/** A plan, and what every resource that is made of it gets. */
+/** A plan, and the inputs that all of its resources share. */
 export interface Composition {
   readonly plan: FleetPlan;
   readonly common: { readonly scope: Scope; readonly network: FleetPlan["declaration"]["network"] };
@@ -19,11 +19,11 @@ export type Members = Readonly<Record<string, Process>>;
 /** Resources of a kind: name of the member → name of the resource → resource. */
 export type ByMember<T> = Readonly<Record<string, Readonly<Record<string, T>>>>;
 
-/** All of them. */
+/** All resources of a kind. */
 export const allOf = <T>(resources: ByMember<T>): T[] =>
   Object.values(resources).flatMap((own) => Object.values(own));
 
-/** Makes the resources of each member, in the plan's order. */
+/** Creates the resources of each member, in the plan's order. */
 export function forEachMember<T>(
   plan: FleetPlan,
   make: (member: PlannedProcess) => Record<string, T>,
@@ -31,7 +31,7 @@ export function forEachMember<T>(
   return Object.fromEntries(plan.levels.flat().map((member) => [member.name, make(member)]));
 }
 
-/** What a member has of something that every member has. */
+/** The entry of a member in a record that has one for every member. */
 export function memberOf<T>(name: string, members: Readonly<Record<string, T>>): T {
   const member = members[name];
   if (!member) throw new Error(`no member ${name}`);
@@ -46,7 +46,7 @@ export function targetOf(name: string, members: Members): pulumi.Output<Target> 
     .apply(([id, count]) => ({ name, processId: id, generation: count }));
 }
 
-/** The fleet's policy with what the member says differently. */
+/** The fleet's health policy with the member's overrides. */
 export function healthOf(
   fleet: FleetPlan["declaration"],
   declaration: PlannedProcess["declaration"],

@@ -7,7 +7,7 @@ import { publicKeyProblem } from "../src/fleet/config/seal.ts";
 import { nearest } from "../src/fleet/nearest.ts";
 import { type FleetConfigParts, layered, type MemberConfig } from "./layers.ts";
 
-/** Settings in layers, and everything that is wrong with them. */
+/** The settings of every member, and everything that is wrong with them. */
 export interface Configuration {
   readonly members: Readonly<Record<string, MemberConfig>>;
   readonly problems: readonly Problem[];
@@ -15,12 +15,12 @@ export interface Configuration {
   readonly idle: Readonly<Record<string, readonly Problem[]>>;
 }
 
-/** Code of the warning of a setting that is kept and reported but that nothing can enforce. */
+/** Code of the warning about a setting that is stored and reported but that nothing on AO can enforce. */
 export const IDLE = "SETTING_IDLE";
 
 /**
- * The settings of every member: the fleet's, over them the member's own, over them the stack's (for all, then for the member),
- * and its secrets. A later layer replaces single settings of a type. Pure.
+ * Resolves the settings and secrets of every member. The layers, lowest precedence first: the fleet's, the member's own, the stack's for
+ * all members, the stack's for the member. A higher layer overrides single settings of a type. Pure.
  */
 export function configurationOf(fleet: FleetConfigParts): Configuration {
   const own = ownRules(fleet.configTypes ?? {});
@@ -49,13 +49,13 @@ function problemsOf(
       problems.push(unknownType(type, member, name, Object.keys({ ...RULES, ...own })));
       continue;
     }
-    // In the place of a sealed text: anything of its kind.
+    // A placeholder that the rules accept as a sealed value.
     const sealed = Object.fromEntries(Object.keys(member.secrets[type] ?? {}).map((key) => [key, "sealed:"]));
     const whole = { ...data, ...sealed };
     const misfits = misfitsOf(whole, rule, "");
     for (const misfit of misfits) problems.push(problemOf(name, type, misfit, member, rule));
     const schema = fleet.configTypes?.[type];
-    if (schema && misfits.length === 0) problems.push(...furtherChecks(schema, name, type, whole, member));
+    if (schema && misfits.length === 0) problems.push(...refinementProblems(schema, name, type, whole, member));
   }
   if (Object.keys(member.secrets).length > 0) {
     const problem = publicKeyProblem(member.sealTo);
@@ -66,7 +66,7 @@ function problemsOf(
         at: fleet.processes[name]?.sealTo === undefined ? "sealTo" : `processes.${name}.sealTo`,
         ...problem,
         remedy:
-          "openssl genpkey -algorithm x25519 -out own.pem && openssl pkey -in own.pem -pubout: keep the first, declare the second.",
+          "Create a key pair: openssl genpkey -algorithm x25519 -out own.pem && openssl pkey -in own.pem -pubout. Keep own.pem, and declare the public key that is printed.",
       });
     }
   }
@@ -74,12 +74,12 @@ function problemsOf(
     const near = nearest(missing, Object.keys(fleet.processes));
     problems.push({
       code: "UNKNOWN_MEMBER",
-      what: `A service of ${name} names "${missing}", which is not in the fleet.`,
+      what: `A service of ${name} refers to "${missing}", which is not in the fleet.`,
       at: `${member.origins.SERVICES?.[serviceOf(member, missing)] ?? `processes.${name}.config`}.SERVICES.${serviceOf(member, missing)}.member`,
       got: missing,
       expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${Object.keys(fleet.processes).join(", ")}`,
       remedy:
-        "Declare it or mend the name; a process outside of the fleet is named by its id: { process: … }.",
+        "Declare it, or fix the name. For a process outside the fleet, give its id: { process: … }.",
     });
   }
   return problems;
@@ -92,8 +92,8 @@ function serviceOf({ data }: MemberConfig, member: string): string {
   return found?.[0] ?? "";
 }
 
-/** Where a setting was written: the path of its layer and its own. */
-function placeOf(name: string, type: string, path: string, { origins }: MemberConfig): string {
+/** Path of a setting in the declaration: the path of its layer, then its own. */
+function settingPath(name: string, type: string, path: string, { origins }: MemberConfig): string {
   const known = Object.keys(origins[type] ?? {}).filter(
     (key) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`),
   );
@@ -110,23 +110,23 @@ function problemOf(
   rule: Rule,
 ): Problem {
   const path = dotted.replace(/^\./, "");
-  const at = placeOf(name, type, path, member);
+  const at = settingPath(name, type, path, member);
   if (!isUnknownKey)
     return {
       code: "BAD_VALUE",
-      what: `${at} is not as it must be.`,
+      what: `Invalid value for ${at}.`,
       at,
       got,
       expected,
       remedy: at.startsWith("overrides")
         ? "Change the value in the stack's config: pulumi config set --path."
-        : "Change the value in index.ts, or in the stack's config where it comes from there.",
+        : "Change the value in index.ts, or in the stack's config if it is set there.",
     };
   const key = path.split(".").at(-1) ?? "";
   const near = nearest(key, Object.keys(rule.fields ?? {}));
   return {
     code: "UNKNOWN_KEY",
-    what: `"${key}" is no setting.`,
+    what: `"${key}" is not a setting.`,
     at,
     got: key,
     expected: near === undefined ? expected : `perhaps "${near}"; ${expected}`,
@@ -144,16 +144,16 @@ function unknownType(
   const near = nearest(type, known);
   return {
     code: "UNKNOWN_CONFIG_TYPE",
-    what: `"${type}" is no config type.`,
+    what: `"${type}" is not a config type.`,
     at: `${layer}.${type}`,
     got: type,
     expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${known.join(" ")}`,
-    remedy: "Mend the name, or declare the type with its zod schema in configTypes.",
+    remedy: "Fix the name, or declare the type with its zod schema in configTypes.",
   };
 }
 
-/** What a schema checks beyond what a process can: refinements of the user's own. */
-function furtherChecks(
+/** What a schema checks that a process cannot: the user's own refinements. */
+function refinementProblems(
   schema: z.ZodType,
   name: string,
   type: string,
@@ -165,13 +165,13 @@ function furtherChecks(
   return issues
     .filter(({ path }) => !secrets.includes(String(path[0])))
     .map(({ path, message }) => {
-      const at = placeOf(name, type, path.map(String).join("."), member);
+      const at = settingPath(name, type, path.map(String).join("."), member);
       return {
         code: "BAD_VALUE",
-        what: `${at} is not as its schema says.`,
+        what: `${at} does not match its schema.`,
         at,
         expected: message,
-        remedy: "Change the value in index.ts, or in the stack's config where it comes from there.",
+        remedy: "Change the value in index.ts, or in the stack's config if it is set there.",
       };
     });
 }
@@ -184,16 +184,16 @@ function idleOf(name: string, member: MemberConfig, own: Readonly<Record<string,
       return [
         {
           code: IDLE,
-          what: `${type}.${key} of ${name} is kept and reported, but nothing enforces it: ${why}.`,
-          at: placeOf(name, type, key, member),
-          remedy: `Remove it; or, if it is for people to read, say so: silence: { ${IDLE}: "why" }`,
+          what: `${type}.${key} of ${name} is stored and reported, but nothing enforces it: ${why}.`,
+          at: settingPath(name, type, key, member),
+          remedy: `Remove it. If it is there for people to read, accept the warning: silence: { ${IDLE}: "<reason>" }`,
         },
       ];
     }),
   );
 }
 
-/** The fleet's own types as rules for its processes. */
+/** The fleet's own config types as rules that its processes check. */
 function ownRules(types: Readonly<Record<string, z.ZodType>>): {
   rules: Record<string, Rule>;
   problems: Problem[];
@@ -207,30 +207,30 @@ function ownRules(types: Readonly<Record<string, z.ZodType>>): {
     if (RULES[type])
       problems.push({
         code: "CONFIG_TYPE_TAKEN",
-        what: `${type} is a type that every process knows already.`,
+        what: `${type} is a built-in config type.`,
         at,
         got: type,
         expected: "a name of your own",
-        remedy: "Name it otherwise.",
+        remedy: "Choose another name.",
       });
     if (rule.type !== "object")
       problems.push({
         code: "CONFIG_TYPE_INVALID",
-        what: `The schema of ${type} is not one of an object.`,
+        what: `The schema of ${type} does not describe an object.`,
         at,
         got: rule.type,
         expected: "z.strictObject({ … }) or z.record(…)",
-        remedy: "Put the value under a name: z.strictObject({ value: … })",
+        remedy: "Wrap the value in an object: z.strictObject({ value: … })",
       });
     for (const { at: where, what } of rule.type === "object" ? unsupported : [])
       problems.push({
         code: "CONFIG_CHECK_UNSUPPORTED",
-        what: `A process cannot check ${what}, so it would take what this schema refuses.`,
+        what: `A process cannot check ${what}, so it would accept values that this schema rejects.`,
         at: where === "" ? at : `${at}.${where}`,
         got: what,
         expected:
-          "kinds, ranges, lengths, enums, lists, objects, and patterns of characters, classes and repeats",
-        remedy: "Write the check with those; a .refine() beside them is made by the plan alone.",
+          "types, ranges, lengths, enums, lists, objects, and patterns of characters, classes and repeats",
+        remedy: "Write the check with those. Only the plan checks an additional .refine().",
       });
   }
   return { rules, problems };
@@ -247,11 +247,11 @@ function unknownTargets({ overrides = {}, secretOverrides = {}, processes }: Fle
       const near = nearest(name, known);
       return {
         code: "UNKNOWN_PROCESS",
-        what: `The stack's settings name "${name}", which is not in the fleet.`,
+        what: `The stack's settings refer to "${name}", which is not in the fleet.`,
         at: `${key}.${name}`,
         got: name,
         expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${known.join(", ")}`,
-        remedy: `Mend the name: pulumi config rm --path ${key}.${name}`,
+        remedy: `Fix the name: pulumi config rm --path ${key}.${name}`,
       };
     });
 }

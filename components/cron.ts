@@ -14,7 +14,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   block: 120,
 };
 
-/** How often a `Cron-Interval` (`30-seconds`) ticks in a day; undefined for one that is none. Pure. */
+/** Ticks per day of a `Cron-Interval` such as `30-seconds`; undefined for a value that is not an interval. Pure. */
 export function ticksADay(interval: string): number | undefined {
   const [, amount, unit = ""] = /^(\d+)-([a-z]+?)s?$/.exec(interval.trim()) ?? [];
   const seconds = SECONDS[unit];
@@ -23,8 +23,8 @@ export function ticksADay(interval: string): number | undefined {
 }
 
 /**
- * What a member's cron leaves on a network for ever, where it is not the embedded one: a warning of the plan with the number. A tick
- * itself is no message; what it makes the process send is, and the answers are. Pure.
+ * Warns how many permanent messages a member's cron causes on a network other than the embedded one. A tick itself is not a message;
+ * what the process sends at a tick is, and so are the answers. Pure.
  */
 export function cronFindings({ network, processes }: FleetDeclaration, names: readonly string[]): Problem[] {
   if (network.kind === "local") return [];
@@ -42,11 +42,11 @@ export function cronFindings({ network, processes }: FleetDeclaration, names: re
     return [
       {
         code: "CRON_PERMANENT",
-        what: `The cron of ${name} ticks ${count(ticks)} times a day, and every message that a tick sends is kept for ever.`,
+        what: `The cron of ${name} ticks ${count(ticks)} times a day, and every message that a tick sends is permanent.`,
         at: `processes.${name}.tags.Cron-Interval`,
-        got: `${interval}: with one message a tick ${count(ticks)} permanent messages a day${toPeers}`,
-        expected: "as many as the stack is to pay for",
-        remedy: "Make the interval longer, or leave the cron out on this stack.",
+        got: `${interval}: with one message a tick, ${count(ticks)} permanent messages a day${toPeers}`,
+        expected: "a number that this stack should pay for",
+        remedy: "Make the interval longer, or remove the cron from this stack.",
       },
     ];
   });

@@ -19,10 +19,10 @@ const name = z
   .string()
   .regex(
     /^[a-z][a-z0-9-]{0,62}$/,
-    "a name has lower case letters, digits and hyphens and starts with a letter",
+    "lower case letters, digits and hyphens, starting with a letter; at most 63 characters",
   );
 
-/** Config type → setting → value. What each may be is checked when all layers are together. */
+/** Config type → setting → value. Values are checked after all layers are merged. */
 const settings = z.record(z.string(), z.record(z.string(), z.unknown()));
 /** Config type → setting → secret. */
 const secrets = z.record(
@@ -32,165 +32,166 @@ const secrets = z.record(
     z.instanceof(Hidden, { error: 'a secret of the stack\'s config: config.requireSecret("…")' }),
   ),
 );
-/** Who may change a process beside its owner. */
+/** Who may change a process in addition to its owner. */
 const allowed = z.array(
   z.union([name, z.string().regex(/^[A-Za-z0-9_-]{43}$/)], {
     error: "the name of a member, or an address of 43 characters",
   }),
 );
 
-/** How the Lua of a member becomes one text. Paths are relative to the project. */
+/** How a member's Lua files are bundled into one text. Paths are relative to the project. */
 const BundlingSchema = z.strictObject({
-  /** Further folders in which `require` finds modules, before `processes/lib`, the library that the package brings and the folder above the program's own. @default none */
+  /** Additional folders in which `require` looks for modules. Searched before `processes/lib`, the package's library and the parent of the program's folder. @default none */
   search: z.array(z.string().min(1)).default([]),
-  /** Modules left to the process' own `require`; a trailing `*` matches any rest. aos' own need not be named. @default none */
+  /** Modules that are not bundled and that the process resolves with its own `require`. A trailing `*` matches any suffix. The modules of aos are external without being listed. @default none */
   externals: z.array(z.string().min(1)).default([]),
-  /** Another name for a module: name → module name or file. @default none */
+  /** Alternative names for modules: name → module name or file. @default none */
   aliases: z.record(z.string().min(1), z.string().min(1)).default({}),
-  /** Modules that are carried although only computed names require them. @default none */
+  /** Modules to bundle although the program requires them only by computed names. @default none */
   include: z.array(z.string().min(1)).default([]),
-  /** Globals set before the first module runs. Any text arrives byte for byte; secrets do not belong here: code is public. @default none */
+  /** Globals that are set before the first module runs. Strings arrive byte for byte. Do not put secrets here: code on AO is public. @default none */
   constants: z.record(z.string().min(1), z.union([z.string(), z.number(), z.boolean()])).default({}),
-  /** Globals that the program owns; assigning any other is warned of. @default none */
+  /** Globals that the program owns. Assigning any other global is a warning. @default none */
   state: z.array(z.string().min(1)).default([]),
-  /** Whether comments and needless spaces are left out. Lines stay, so errors still name yours. @default false */
+  /** Whether comments and redundant spaces are removed. Line breaks stay, so errors still point to your lines. @default false */
   minify: z.boolean().default(false),
-  /** What it may cost. */
+  /** Limits of the bundle. */
   budget: z
     .strictObject({
-      /** Largest bundle in bytes. @default what the network takes */
+      /** Largest bundle in bytes. A larger one fails the preview with `BUNDLE_OVER_BUDGET`. @default what the network accepts */
       maxBytes: z.number().int().positive().optional(),
     })
     .default({}),
 });
 
-/** A WebAssembly module of the project's own: published once for its content, by the stack's wallet. */
+/** A WebAssembly module of the project, published once per content by the stack's wallet. */
 const WasmModuleSchema = z.strictObject({
   /** The `.wasm` file, relative to the project. */
   wasm: z.string().min(1),
-  /** Its `Module-Format`. @default by the size of its addresses: "wasm64-unknown-emscripten-draft_2024_02_15" or "wasm32-unknown-emscripten4" */
+  /** Value of its tag `Module-Format`. @default by the size of its addresses: "wasm64-unknown-emscripten-draft_2024_02_15" or "wasm32-unknown-emscripten4" */
   format: z.string().min(1).optional(),
-  /** How messages come in. @default "JSON-V1" */
+  /** Encoding of the messages that it receives. @default "JSON-V1" */
   inputEncoding: z.string().min(1).default("JSON-V1"),
-  /** How results go out. @default "JSON-V1" */
+  /** Encoding of the results that it returns. @default "JSON-V1" */
   outputEncoding: z.string().min(1).default("JSON-V1"),
-  /** Memory that a process may have. @default "1-gb" */
+  /** Memory limit of a process, as a number and `kb`, `mb` or `gb`. @default "1-gb" */
   memoryLimit: z
     .string()
     .regex(/^[1-9]\d*-(kb|mb|gb)$/, 'a number and a unit, such as "500-mb"')
     .default("1-gb"),
-  /** Gas that one evaluation may use. @default "9000000000000" */
+  /** Gas limit of one evaluation. @default "9000000000000" */
   computeLimit: z
     .string()
     .regex(/^[1-9]\d*$/, "a number in digits")
     .default("9000000000000"),
-  /** Extra tags. @default none */
+  /** Additional tags of the module. @default none */
   tags: z.record(z.string(), z.string()).default({}),
 });
 
-/** What a member's state allows, or the globals that are its state. */
+/** How a rollout treats a member's state, or the globals that are its state. */
 const StateSchema = z.union(
   [
     StatePolicySchema,
     z.strictObject({
-      /** Globals that a hand-over, a backup and a rollback carry, and no others. */
+      /** The only globals that a hand-over, a backup and a rollback carry. */
       globals: GlobalsSchema,
     }),
   ],
   { error: '"none", "partitioned", "owned", or { globals: ["Balances", …] }' },
 );
 
-/** One member as a person declares it. */
+/** One member of the fleet, as the program declares it. */
 export const ProcessDeclarationSchema = z.strictObject({
-  /** The program, relative to the project: a Lua file, a folder, or `npm:<package>`. @default "processes/<name>/process.lua" */
+  /** The Lua program, relative to the project: a file, a folder, or `npm:<package>`. @default "processes/<name>/process.lua" */
   source: z.string().min(1).optional(),
-  /** Version that the process must report. @default the fleet's */
+  /** Version that the process must report, 1 to 64 characters. @default the fleet's */
   version: z.string().min(1).max(64).optional(),
-  /** Members that must be healthy first. @default none */
+  /** Members that must be healthy before this one is deployed. A cycle fails the preview with `DEPENDENCY_CYCLE`. @default none */
   dependsOn: z.array(name).default([]),
-  /** Members whose ids it is told; cycles are allowed. @default none */
+  /** Members whose ids it receives, so that it can call them. Cycles are allowed. @default none */
   peers: z.array(name).default([]),
-  /** Settings by [config type](config-bundle.md#config-types), over those of the fleet. @default none */
+  /** Settings by [config type](config-bundle.md#config-types). They override the fleet's. @default none */
   config: settings.default({}),
-  /** Secret settings by config type: sealed to `sealTo` before they are sent, encrypted in the state. @default none */
+  /** Secret settings by config type. They are sealed to `sealTo` before they are sent, and encrypted in the state. @default none */
   secrets: secrets.default({}),
-  /** Public key that its secrets are sealed to: a PEM or a JWK, RSA (from 2048 bits) or X25519. @default the fleet's */
+  /** Public key to which its secrets are sealed: a PEM or a JWK, RSA (at least 2048 bits) or X25519. @default the fleet's */
   sealTo: z.string().optional(),
-  /** Members and addresses that may change it beside its owner, besides those of the fleet. @default none */
+  /** Members and addresses that may change it, in addition to its owner and to the fleet's `allowed`. @default none */
   allowed: allowed.default([]),
-  /** AO module: an alias of the network, an id, or a WebAssembly file of the project. Fixed at the spawn. @default the fleet's */
+  /** AO module: an alias of the network, an id, or a WebAssembly file of the project. It is fixed at the spawn. @default the fleet's */
   module: z.union([z.string().min(1), WasmModuleSchema]).optional(),
-  /** Extra spawn tags. With `Cron-Interval` the messenger unit is asked to drive its crons. @default none */
+  /** Additional spawn tags. With `Cron-Interval`, the messenger unit is asked to drive the process' crons. @default none */
   tags: z.record(z.string(), z.string()).default({}),
-  /** When a new revision counts as healthy; what is not named is the fleet's. @default the fleet's */
+  /** When a new revision counts as healthy. Fields that are left out are the fleet's. @default the fleet's */
   health: HealthPolicySchema.partial().optional(),
-  /** Seconds for a create or update of this process. @default the fleet's */
+  /** Seconds that a create or update of this process may take. @default the fleet's */
   timeoutSeconds: z.number().positive().optional(),
-  /** Whether the library (`fleet`) is put before the program; without it nothing of the fleet is in the process. @default true */
+  /** Whether the fleet's Lua library (`fleet`) is bundled and loaded before the program. With `false`, nothing of the fleet is in the process. @default true */
   lib: z.boolean().default(true),
-  /** How its Lua becomes one text. */
+  /** How its Lua files are bundled into one text. */
   bundle: BundlingSchema.prefault({}),
-  /** Codes of warnings and of bundling errors that are accepted, each with its reason. @default none */
+  /** Warnings and bundling errors to accept: code → reason. @default none */
   silence: z.record(z.string(), z.string()).default({}),
   /**
-   * Whether a new process is spawned with its code, so that it runs from its first message on: one message less. What is too large
-   * for one message is loaded afterwards all the same. @default false
+   * Whether a new process is spawned with its code, so that it runs from its first message on. This saves one message. Code that is too
+   * large for one message is loaded after the spawn anyway. @default false
    */
   onBoot: z.boolean().default(false),
-  /** Existing AO process to take over instead of spawning: its id, or `{ name }` as it was spawned. @default none */
+  /** Existing AO process to take over instead of spawning one: its id, or `{ name }` with the `Name` that it was spawned with. @default none */
   adopt: AdoptSchema.optional(),
-  /** How its new code comes into use, and its traffic to it. @default the fleet's; the router and the ledger are loaded in place */
+  /** How its new code is rolled out, and how its traffic moves. @default the fleet's; the router and the ledger are loaded in place */
   strategy: StrategySchema.optional(),
   /**
-   * What its state allows: `none` splits freely; `partitioned` by its callers' keys, which take along what they have; `owned` switches as a
-   * whole, after a hand-over. `{ globals: [...] }` is `owned`, and names the globals that go along; otherwise those that messages changed are
-   * found. Local variables of the program never go along. @default "owned"
+   * How a rollout treats its state. `none`: callers are split freely, and nothing is carried over. `partitioned`: callers are split by key, and
+   * the state of each key moves with its callers. `owned`: all callers switch at once, after a hand-over. `{ globals: [...] }` is `owned` and
+   * lists the globals to carry; without a list, the globals that messages changed are carried. Local variables are never carried.
+   * @default "owned"
    */
   state: StateSchema.default("owned"),
-  /** By what its callers are told apart when they are split: `sender`, `tag:<Name>` or `data:<member>`. @default "sender" */
+  /** What identifies a caller when callers are split: `sender`, `tag:<Name>` or `data:<member>`. @default "sender" */
   trafficKey: TrafficKeySchema.default("sender"),
   /**
-   * What marks its reply as a fault, where it does not answer as the fleet's library does; the first rule that holds decides.
+   * What marks a reply as a fault, for a program that does not answer as the fleet's library does. The first matching rule decides.
    * @default aos' conventions: a tag `Error`, an action `Error` or `…-Error`, `success: false`
    */
   faultWhen: FaultRulesSchema.optional(),
-  /** Its actions that the router carries for anybody. @default all but those of the fleet's library, where its traffic is given by a table */
+  /** Actions that the router forwards to it for any sender. @default all but those of the fleet's library, if the router has a table for it */
   routed: RoutedSchema.optional(),
-  /** Requests with this tag and value go to a new revision as soon as it is proved, whatever its share. @default none */
+  /** Requests with this tag and value go to a new revision as soon as the router has proved its health, whatever its share. @default none */
   testers: TestersSchema.optional(),
-  /** Messages that it must answer as expected when it knows its peers, before anything is built on it. @default none */
+  /** Messages that it must answer as expected once it knows its peers, before the deployment goes on. @default none */
   probes: z.array(ProbeSchema).max(50).default([]),
 });
 
-/** A fleet as a person declares it. Times are seconds. */
+/** A fleet, as the program declares it. Times are in seconds. */
 export const FleetDeclarationSchema = z.strictObject({
-  /** Where the fleet lives. */
+  /** The AO network that the fleet is deployed to. */
   network: NetworkRefSchema,
   /** AO module: an alias of the network, an id, or a WebAssembly file of the project. @default "aos" */
   module: z.union([z.string().min(1), WasmModuleSchema]).default("aos"),
-  /** Version of members that name none. @default "1.0.0" */
+  /** Version of members that declare none, 1 to 64 characters. @default "1.0.0" */
   version: z.string().min(1).max(64).default("1.0.0"),
-  /** Health policy of members that name none. */
+  /** Health policy of members that declare none. */
   health: HealthPolicySchema.prefault({}),
-  /** Seconds for a create or update of one process. @default 600 */
+  /** Seconds that a create or update of one process may take. @default 600 */
   timeoutSeconds: z.number().positive().max(86_400).default(600),
-  /** Member that keeps the ledger and the epoch. @default none */
+  /** Member that keeps the ledger and the epoch. Without one, concurrent runs are not fenced off. @default none */
   ledger: name.optional(),
-  /** Only these are deployed; the others stay as they run now. @default all */
+  /** Members to deploy. The others stay as they run now. @default all */
   only: z.array(name).optional(),
-  /** Pulumi's protection of the processes against deletion. @default false */
+  /** Whether Pulumi protects the processes against deletion. @default false */
   protect: z.boolean().default(false),
   /** Settings of every member, by config type. @default none */
   config: settings.default({}),
   /** Secret settings of every member, by config type. @default none */
   secrets: secrets.default({}),
-  /** Public key that secrets are sealed to. @default none */
+  /** Public key to which secrets are sealed: a PEM or a JWK, RSA (at least 2048 bits) or X25519. @default none */
   sealTo: z.string().optional(),
-  /** Settings of this stack, over those of the fleet and its members: name of a member, or `*` → config type → setting. @default none */
+  /** The stack's settings, which override those of the fleet and its members: member's name or `*` → config type → setting. @default none */
   overrides: z.record(z.string(), settings).default({}),
-  /** Secrets of this stack in the same form, over those of the program. @default none */
+  /** The stack's secrets in the same form, which override those of the program. @default none */
   secretOverrides: z.record(z.string(), secrets).default({}),
-  /** Config types of the fleet's own, each with its zod schema; its processes check by the same rules. @default none */
+  /** The fleet's own config types, each with its zod schema. Processes check settings by the same rules. @default none */
   configTypes: z
     .record(
       z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/),
@@ -198,83 +199,103 @@ export const FleetDeclarationSchema = z.strictObject({
     )
     .default({}),
   /**
-   * Members and addresses that may change every member beside its owner. The ledger distributes settings, and the admin shuts
-   * down, only where they are named. @default what is allowed stays as it is
+   * Members and addresses that may change every member, in addition to its owner. The ledger distributes settings and the admin shuts
+   * down processes only if they are listed. @default what is allowed stays as it is
    */
   allowed: allowed.optional(),
-  /** How new code comes into use, and traffic to it. @default in place, by levels: what depends on nothing that waits is loaded at once */
+  /** How new code is rolled out, and how traffic moves. @default in place, in dependency order: a member is loaded as soon as those that it depends on are healthy */
   strategy: StrategySchema.optional(),
-  /** Member that carries the router. @default "coordinator", where there is one */
+  /** Member that carries the router. @default "coordinator", if there is one */
   router: name.optional(),
-  /** Revisions of a member that are held, the one in use among them; for `blue-green`. @default 2 */
+  /** Number of revisions of a member that are kept, the one in use included; for `blue-green`. @default 2 */
   heldRevisions: z.number().int().min(1).max(20).default(2),
   /** The members by name. */
   processes: z.record(name, ProcessDeclarationSchema),
 });
 
-/** A WebAssembly module of the project's own, checked, defaults filled in. */
+/** A WebAssembly module of the project, validated and with defaults. */
 export type WasmModule = z.output<typeof WasmModuleSchema>;
-/** A member, checked, defaults filled in. */
+/** A member, validated and with defaults. */
 export type ProcessDeclaration = z.output<typeof ProcessDeclarationSchema>;
-/** A fleet, checked, defaults filled in. */
+/** A fleet, validated and with defaults. */
 export type FleetDeclaration = z.output<typeof FleetDeclarationSchema>;
 
 type Names<N extends string> = {
+  /** Members that must be healthy before this one is deployed. @default none */
   dependsOn?: readonly NoInfer<N>[];
+  /** Members whose ids it receives, so that it can call them. Cycles are allowed. @default none */
   peers?: readonly NoInfer<N>[];
-  /** A name of a member or an address; which names there are is checked by the plan, since an address is a text too. */
+  /**
+   * Names of members and addresses that may change it, in addition to its owner. An address is a string too, so names are checked by the
+   * plan and not by the compiler. @default none
+   */
   allowed?: readonly string[];
 };
 
-/** A secret of the stack's config, as `config.requireSecret` gives it. */
+/** A secret of the stack's config, as `config.requireSecret` returns it. */
 type SecretInput = Output<string>;
 type SecretsInput = { readonly [configType: string]: Readonly<Record<string, SecretInput>> };
 
-/** What a service may be: a misspelt member does not compile. */
+/** What a service refers to. A misspelt member does not compile. */
 type ServiceInput<N extends string> =
   | { readonly member: NoInfer<N> }
   | { readonly process: string }
   | { readonly wallet: string }
   | { readonly url: string };
 
-/** Settings as they are written in a program: a misspelt type or setting does not compile. */
+/** Settings as a program writes them. A misspelt type or setting does not compile. */
 type ConfigInput<N extends string, T extends string = never> = {
   readonly [K in Exclude<ConfigType, "SERVICES">]?: Partial<z.input<(typeof CONFIG_TYPES)[K]>>;
 } & { readonly SERVICES?: Readonly<Record<string, ServiceInput<N>>> } & {
   readonly [K in NoInfer<T>]?: Readonly<Record<string, unknown>>;
 };
 
-type Settled = "config" | "secrets" | "overrides" | "secretOverrides" | "configTypes" | "allowed";
+/** Fields whose input type is narrower than what the schema accepts. */
+type TypedHere = "config" | "secrets" | "overrides" | "secretOverrides" | "configTypes" | "allowed";
 
-/** One member as it is written in a program: a misspelt dependency or peer does not compile. */
+/** One member as a program writes it. A misspelt dependency or peer does not compile. */
 export type ProcessInput<N extends string, T extends string = never> = Omit<
   z.input<typeof ProcessDeclarationSchema>,
-  "dependsOn" | "peers" | Settled
+  "dependsOn" | "peers" | TypedHere
 > &
-  Names<N> & { config?: ConfigInput<N, T>; secrets?: SecretsInput };
+  Names<N> & {
+    /** Settings by config type. They override the fleet's. @default none */
+    config?: ConfigInput<N, T>;
+    /** Secret settings by config type. They are sealed to `sealTo` before they are sent. @default none */
+    secrets?: SecretsInput;
+  };
 
-/** The fleet as it is written in a program. */
+/** A fleet as a program writes it. */
 export type FleetInput<N extends string, T extends string = never> = Omit<
   z.input<typeof FleetDeclarationSchema>,
-  "processes" | "ledger" | "router" | Settled
+  "processes" | "ledger" | "router" | TypedHere
 > & {
+  /** Member that keeps the ledger and the epoch. Without one, concurrent runs are not fenced off. @default none */
   ledger?: NoInfer<N>;
+  /** Member that carries the router. @default "coordinator", if there is one */
   router?: NoInfer<N>;
+  /** The fleet's own config types, each with its zod schema. @default none */
   configTypes?: Readonly<Record<T, z.ZodType>>;
+  /** Settings of every member, by config type. @default none */
   config?: ConfigInput<N, T>;
+  /** Secret settings of every member, by config type. @default none */
   secrets?: SecretsInput;
+  /** The stack's settings: member's name or `*` → config type → setting. @default none */
   overrides?: OverridesInput;
+  /** The stack's secrets in the same form, as `config.requireSecretObject` returns them. @default none */
   secretOverrides?: Output<Readonly<Record<string, SecretsText>>>;
+  /** Names of members and addresses that may change every member, in addition to its owner. @default what is allowed stays as it is */
   allowed?: readonly string[];
+  /** The members by name. */
   processes: Record<N, ProcessInput<N, T>>;
 };
 
-/** Secrets as the stack's config holds them: config type → setting → text. */
+/** Secrets as the stack's config stores them: config type → setting → string. */
 type SecretsText = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** Settings of a stack: name of a member, or `*` → config type → setting. */
+/** A stack's settings: member's name or `*` → config type → setting. */
 export type OverridesText = Readonly<
   Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>
 >;
-/** As an output it compiles, because a stack's config may hold it as a secret; the preview refuses it by name. */
+/** An output compiles, because a stack's config may contain secrets; the preview rejects it with SETTING_SECRET. */
 export type OverridesInput = OverridesText | Output<OverridesText | undefined>;

@@ -6,17 +6,17 @@ import type { Scope } from "../src/fleet/session/scope.ts";
 import type { FleetPlan } from "./plan.ts";
 
 const SettingSchema = z.strictObject({
-  /** Its value; a secret has none here. */
+  /** Its value. Left out for a secret. */
   value: z.unknown().optional(),
   /** True for a secret. */
   secret: z.boolean().optional(),
-  /** Where the last word about it was said: the path of the layer in the declaration, or the release that the stack is pinned to. */
+  /** Where its value comes from: the path of the layer in the declaration, or the release that the stack is pinned to. */
   from: z.string(),
   /** Why nothing on AO can enforce it. */
   idle: z.string().optional(),
 });
 
-/** What the latest plan of a stack says of settings, and where each comes from. */
+/** The settings of a stack's latest plan, each with its origin. */
 const ExplanationSchema = z.strictObject({
   /** When the plan was made, ISO 8601. */
   at: z.string(),
@@ -54,7 +54,7 @@ export function explanationOf({ levels, pinned }: FleetPlan, at: string): Explan
 const pathOf = ({ home, project, stack }: Pick<Scope, "home" | "project" | "stack">): string =>
   join(home, "config", `${project}.${stack}.json`);
 
-/** Keeps what a plan says, for `fleet config explain`. */
+/** Writes a plan's settings to a file that `fleet config explain` reads. */
 export function keepExplanation(
   where: Pick<Scope, "home" | "project" | "stack">,
   explanation: Explanation,
@@ -62,7 +62,7 @@ export function keepExplanation(
   return writeAtomically(pathOf(where), `${JSON.stringify(explanation, null, 2)}\n`);
 }
 
-/** What the latest plan on this machine said; undefined when there was none. */
+/** The settings of the latest plan on this machine; undefined if there was none. */
 export async function readExplanation(
   where: Pick<Scope, "home" | "project" | "stack">,
 ): Promise<Explanation | undefined> {

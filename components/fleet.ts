@@ -20,10 +20,13 @@ import { openSecrets } from "./secrets.ts";
 import { activeOf } from "./traffic.ts";
 import { type Active, callerWirings, firstWirings } from "./wiring-resources.ts";
 
-/** What the stack's outputs say of a member. */
+/** A member in the stack's outputs. */
 interface MemberOutput {
+  /** AO process id that serves the member's callers. */
   readonly processId: string;
+  /** HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or UNKNOWN. */
   readonly health: string;
+  /** The declared version. */
   readonly version: string;
 }
 
@@ -31,25 +34,51 @@ const HOME = ".fleet";
 const BUILD = "build";
 
 /**
- * A fleet of AO processes: every member, its settings, its wiring and the release as resources, in dependency order.
+ * A fleet of AO processes: its members, their settings and wiring, the traffic and the release, as resources in dependency order.
  *
- * `Fleet.create` plans first (schema, graph, bundles) and sends nothing: every problem that can be known then ends the
- * preview, all at once. A program with a problem gets a `FleetError`.
+ * `Fleet.create` plans first (schema, graph, bundles) and sends nothing. It reports every problem that can be known at that time at once,
+ * and the preview fails.
+ *
+ * @example
+ * ```ts
+ * import * as pulumi from "@pulumi/pulumi";
+ * import { Fleet, serviceConfig, settings } from "ao-fleet";
+ *
+ * const config = new pulumi.Config();
+ * const fleet = await Fleet.create("two", {
+ *   ...settings(config),
+ *   processes: {
+ *     counter: { peers: ["reader"], config: serviceConfig(config) }, // processes/counter/process.lua
+ *     reader: { dependsOn: ["counter"], peers: ["counter"] }, // a misspelt name does not compile
+ *   },
+ * });
+ * export const processes = fleet.processes;
+ * ```
  */
 export class Fleet extends pulumi.ComponentResource {
+  /** The members' processes, by name. */
   readonly members: Members;
+  /** The fleet as one unit. It is deployed last. */
   readonly release: Release;
-  /** Name → id, health and version. */
+  /** Member's name → AO process id, health and version. */
   readonly processes: pulumi.Output<Record<string, MemberOutput>>;
 
+  /**
+   * Plans a fleet and declares its resources. A stack that is pinned to a release (`fleet rollback`) is planned from that release.
+   *
+   * @param name name of the component resource
+   * @param declaration the members and the fleet's settings
+   * @param options Pulumi's options of a component
+   * @throws pulumi.RunError with every problem of the declaration, or every problem of the Lua sources
+   */
   static async create<const N extends string, const T extends string = never>(
     name: string,
-    given: FleetInput<N, T>,
+    declaration: FleetInput<N, T>,
     options?: pulumi.ComponentResourceOptions,
   ): Promise<Fleet> {
     try {
       checkWorkingFolder(process.cwd());
-      const input = await openSecrets(given);
+      const input = await openSecrets(declaration);
       const where = { home: HOME, project: pulumi.getProject(), stack: pulumi.getStack() };
       const running = await runningRelease(where);
       const config = new pulumi.Config();
@@ -69,6 +98,7 @@ export class Fleet extends pulumi.ComponentResource {
     }
   }
 
+  /** Declares the resources of a plan. Programs call `Fleet.create`. */
   constructor(name: string, plan: FleetPlan, options?: pulumi.ComponentResourceOptions) {
     super("ao:Fleet", name, {}, options);
     const common = { scope: scopeOf(plan), network: plan.declaration.network };
@@ -89,7 +119,7 @@ export class Fleet extends pulumi.ComponentResource {
     this.processes = summary(plan, members, active);
     if (plan.pinned)
       pulumi.log.info(
-        `pinned to the release ${plan.pinned.release.deploymentId}: index.ts is not followed`,
+        `pinned to the release ${plan.pinned.release.deploymentId}: index.ts is ignored`,
         this,
       );
     for (const warning of plan.warnings) pulumi.log.warn(formatProblem(warning), this);
@@ -97,7 +127,7 @@ export class Fleet extends pulumi.ComponentResource {
   }
 }
 
-/** Whether a program or a module is to go by the upload. */
+/** Whether a program or a module has to be uploaded. */
 function needsUpload({ declaration, levels }: FleetPlan): boolean {
   const { maxMessageBytes } = capacityOf(declaration.network);
   return levels
@@ -105,7 +135,7 @@ function needsUpload({ declaration, levels }: FleetPlan): boolean {
     .some(({ declared }) => declared.bytes > maxMessageBytes || hashOfOwn(declared.module) !== undefined);
 }
 
-/** Modules that must be on the network already. */
+/** Modules that must already be on the network. */
 const modulesOf = (plan: FleetPlan): string[] =>
   plan.levels
     .flat()

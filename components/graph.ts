@@ -1,11 +1,11 @@
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { nearest } from "../src/fleet/nearest.ts";
 
-/** Who must be healthy before whom: name → names. */
+/** Dependencies by member: name → names of the members that must be healthy first. */
 type Graph = Readonly<Record<string, readonly string[]>>;
 
 /**
- * The members by levels: each level needs only earlier ones, and its members may be made at once. Pure.
+ * Sorts the members into levels: a level depends on earlier levels only, so its members can be created in parallel. Pure.
  *
  * @throws FleetError UNKNOWN_DEPENDENCY (all of them), SELF_DEPENDENCY, DEPENDENCY_CYCLE (names the cycle)
  */
@@ -24,7 +24,7 @@ export function levelsOf(graph: Graph): string[][] {
   return levels;
 }
 
-/** References to members that are not declared, each with the nearest name. Pure. */
+/** References to members that are not declared, each with the closest declared name. Pure. */
 export function unknownNames(graph: Graph, field: "dependsOn" | "peers"): Problem[] {
   const names = Object.keys(graph);
   return Object.entries(graph).flatMap(([name, others]) =>
@@ -34,14 +34,14 @@ export function unknownNames(graph: Graph, field: "dependsOn" | "peers"): Proble
       return [
         {
           code: field === "dependsOn" ? "UNKNOWN_DEPENDENCY" : "UNKNOWN_PEER",
-          what: `${name} names "${other}", which is not in the fleet.`,
+          what: `${name} refers to "${other}", which is not in the fleet.`,
           at: `processes.${name}.${field}.${index}`,
           got: other,
           expected:
             near === undefined
               ? `one of ${names.join(", ")}`
               : `perhaps "${near}"; the fleet has ${names.join(", ")}`,
-          remedy: "Declare it or mend the name.",
+          remedy: "Declare it, or fix the name.",
         },
       ];
     }),
@@ -52,14 +52,14 @@ function cycleError(graph: Graph, rest: readonly string[]): FleetError {
   const cycle = findCycle(graph, rest);
   return new FleetError({
     code: "DEPENDENCY_CYCLE",
-    what: "Members depend on each other in a circle, so none can be first.",
+    what: "Members depend on each other in a cycle, so none of them can be deployed first.",
     got: cycle.join(" → "),
-    expected: "dependsOn without a circle; peers may have one",
+    expected: "dependsOn without a cycle; peers may form one",
     remedy: `Remove one of these dependencies. If ${cycle[0]} only needs to call ${cycle[1]}, make it a peer.`,
   });
 }
 
-/** Walks dependencies inside what could not be placed until a name comes again. */
+/** Follows dependencies among the members without a level until a name repeats. */
 function findCycle(graph: Graph, rest: readonly string[]): string[] {
   const path: string[] = [];
   let at = rest[0] ?? "";

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 
 const SHOWN = "(secret)";
 
-/** A secret's text, which no error, log or file can show: whoever needs it says so with `reveal`. */
+/** A secret that errors, logs and files never show. Code that needs the value calls `reveal`. */
 export class Hidden {
   readonly #text: string;
 

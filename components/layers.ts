@@ -7,33 +7,33 @@ type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 /** Secrets by config type. */
 type Secrets = Readonly<Record<string, Readonly<Record<string, Hidden>>>>;
 
-/** What the settings of one member are made of. */
+/** The sources of one member's settings. */
 interface ConfigParts {
   readonly config?: Settings | undefined;
   readonly secrets?: Secrets | undefined;
   readonly sealTo?: string | undefined;
 }
 
-/** What the settings of all members are made of. */
+/** The sources of all members' settings. */
 export interface FleetConfigParts extends ConfigParts {
-  /** Settings of the stack: member's name, or `*` → config type → setting. */
+  /** The stack's settings: member's name or `*` → config type → setting. */
   readonly overrides?: Readonly<Record<string, Settings>> | undefined;
-  /** Secrets of the stack, in the same form. */
+  /** The stack's secrets, in the same form. */
   readonly secretOverrides?: Readonly<Record<string, Secrets>> | undefined;
   readonly configTypes?: Readonly<Record<string, z.ZodType>> | undefined;
   readonly processes: Readonly<Record<string, ConfigParts>>;
 }
 
-/** The settings of a member, each with the place that it comes from. */
+/** The settings of a member, each with its origin. */
 export interface MemberConfig {
   readonly data: Settings;
   readonly secrets: Secrets;
   readonly sealTo?: string;
-  /** Rules of the fleet's own types among them. */
+  /** Rules of the fleet's own config types that the member has settings of. */
   readonly rules: Readonly<Record<string, Rule>>;
-  /** Config type → setting → path in the declaration of the layer that has the last word. */
+  /** Config type → setting → path in the declaration of the layer that sets it. */
   readonly origins: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Members that settings name, in order. */
+  /** Members that settings refer to, in order. */
   readonly named: readonly string[];
 }
 
@@ -43,9 +43,9 @@ interface Layer {
 }
 
 /**
- * The settings of one member, each from the layer that has the last word. Pure.
+ * Merges the layers of one member's settings: the last layer that has a setting wins. Pure.
  *
- * @param own rules of the fleet's own types
+ * @param own rules of the fleet's own config types
  */
 export function layered(
   fleet: FleetConfigParts,
@@ -99,7 +99,7 @@ export function layered(
   };
 }
 
-/** Members that `SERVICES` names. */
+/** Members that `SERVICES` refers to. */
 function namedIn(data: Settings): string[] {
   const members = Object.values(data.SERVICES ?? {}).flatMap((service) => {
     const { member } = (service ?? {}) as { member?: unknown };
@@ -126,7 +126,7 @@ const secretsIn = (value: unknown): Secrets =>
     ]),
   );
 
-/** The parts in a declaration that may be wrong elsewhere; what is no such part is passed over. Pure. */
+/** The settings in a raw declaration, which may be invalid elsewhere. Values of another shape are skipped. Pure. */
 export function partsIn(raw: unknown): FleetConfigParts {
   const fleet = record(raw);
   const part = (value: unknown): ConfigParts => {

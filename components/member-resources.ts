@@ -16,7 +16,7 @@ import { policyOf } from "./known-state.ts";
 import type { PlannedProcess } from "./plan.ts";
 import { besideOf, codeOf } from "./traffic.ts";
 
-/** The embedded network, where the fleet lives on it. */
+/** The embedded network, if the fleet is deployed to it. */
 export function networkResource(
   name: string,
   { plan: { declaration }, parent }: Composition,
@@ -26,7 +26,7 @@ export function networkResource(
   return [new LocalNetwork(`${name}-network`, { dir, timeoutSeconds: 60 }, { parent })];
 }
 
-/** The process of every member, each after those that it depends on. */
+/** The process of every member, each after its dependencies. */
 export function processResources(composition: Composition, network: readonly LocalNetwork[]): Members {
   const { levels, pinned, rollout } = composition.plan;
   const { protect } = composition.plan.declaration;
@@ -106,7 +106,7 @@ export function configResources(
   );
 }
 
-/** A bundle's secrets: what the state holds of them is encrypted. */
+/** A bundle's secrets. They are encrypted in the state. */
 function sealed(secrets: Readonly<Record<string, Hidden>> | undefined, sealTo: string | undefined) {
   if (secrets === undefined || sealTo === undefined) return {};
   const open = Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()]);

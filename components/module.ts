@@ -5,15 +5,15 @@ import { FleetError, type Problem } from "../src/core/errors.ts";
 import { moduleStore, ownModule } from "../src/fleet/code/module-store.ts";
 import type { WasmModule } from "./declaration.ts";
 
-/** `Module-Format` where none is declared: what the current aos images of either kind are. */
+/** Default values of `Module-Format`: those of the current 64-bit and 32-bit aos images. */
 const FORMAT_64 = "wasm64-unknown-emscripten-draft_2024_02_15";
 const FORMAT_32 = "wasm32-unknown-emscripten4";
 
 /**
- * The name under which a process is declared with its module: an id or alias as it is, a file by its content. The file is put
- * into `.fleet/modules`; a process that needs it publishes it.
+ * The module's name in a process' declared data: an id or alias unchanged, a file by its content hash. The file is copied into
+ * `.fleet/modules`; the first process that needs it publishes it.
  *
- * @param at where it stands in the declaration
+ * @param at path of the module in the declaration
  * @throws FleetError MODULE_MISSING, MODULE_NOT_WASM, MODULE_WITHOUT_HANDLE, MODULE_NO_UPLOAD
  */
 export async function declareModule(
@@ -31,23 +31,23 @@ export async function declareModule(
       what: `The module ${file} cannot be read.`,
       got: error.code ?? error.message,
       expected: "a WebAssembly file, relative to the project",
-      remedy: "Mend the path, or build the module first.",
+      remedy: "Fix the path, or build the module first.",
     });
   });
   const facts = readWasm(wasm);
   if (!facts) {
     throw problem({
       code: "MODULE_NOT_WASM",
-      what: `${file} is no whole WebAssembly module.`,
-      got: `${wasm.length} bytes that begin ${wasm.subarray(0, 8).toString("hex")}`,
-      expected: "a binary that begins 0061736d01000000",
-      remedy: "Name the .wasm file that the compiler made.",
+      what: `${file} is not a complete WebAssembly module.`,
+      got: `${wasm.length} bytes that start with ${wasm.subarray(0, 8).toString("hex")}`,
+      expected: "a binary that starts with 0061736d01000000",
+      remedy: "Declare the .wasm file that the compiler wrote.",
     });
   }
   if (!facts.exports.includes("handle")) {
     throw problem({
       code: "MODULE_WITHOUT_HANDLE",
-      what: `${file} is no AO module: it does not export the function that evaluates a message.`,
+      what: `${file} is not an AO module: it does not export the function that evaluates a message.`,
       got: `exports ${facts.exports.slice(0, 8).join(", ") || "nothing"}`,
       expected: "an export named handle",
       remedy: "Build it with AO's process template, such as aos.",
@@ -58,8 +58,8 @@ export async function declareModule(
       code: "MODULE_NO_UPLOAD",
       what: `${file} cannot be published: the network has no upload service.`,
       got: "no `uploadUrl`",
-      expected: "a service that takes data items, such as https://up.arweave.net",
-      remedy: "Give the network an `uploadUrl`, or publish the module yourself and declare its id.",
+      expected: "a service that accepts data items, such as https://up.arweave.net",
+      remedy: "Set `uploadUrl` of the network, or publish the module yourself and declare its id.",
     });
   }
   const hash = await moduleStore(home).put({

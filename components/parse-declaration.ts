@@ -27,15 +27,15 @@ export function parseDeclaration(raw: unknown, configuration: Configuration): Fl
   if (ledger !== undefined && processes[ledger] === undefined) {
     problems.push({
       code: "UNKNOWN_LEDGER",
-      what: `"${ledger}" is to keep the ledger but is not in the fleet.`,
+      what: `"${ledger}" is declared as the ledger but is not in the fleet.`,
       at: "ledger",
       got: ledger,
       expected: `one of ${Object.keys(processes).join(", ")}`,
-      remedy: "Declare it or mend the name.",
+      remedy: "Declare it, or fix the name.",
     });
   }
   throwAll([...unknownNames(graphOf(processes, "dependsOn"), "dependsOn"), ...problems]);
-  // A member that a setting names is one that the process may call.
+  // A member that a setting refers to becomes a peer, so that the process can call it.
   for (const [name, process] of Object.entries(processes)) {
     const named = configuration.members[name]?.named ?? [];
     process.peers = [...new Set([...process.peers, ...named.filter((other) => other !== name)])];
@@ -43,7 +43,7 @@ export function parseDeclaration(raw: unknown, configuration: Configuration): Fl
   return parsed.data;
 }
 
-/** What tells an address from the name of a member. */
+/** Matches an address or id, and no member's name. */
 export const ADDRESS = /^[A-Za-z0-9_-]{43}$/;
 
 function unknownAllowed({ allowed = [], processes }: FleetDeclaration): Problem[] {
@@ -59,11 +59,11 @@ function unknownAllowed({ allowed = [], processes }: FleetDeclaration): Problem[
       return [
         {
           code: "UNKNOWN_MEMBER",
-          what: `"${one}" may change processes, but is not in the fleet.`,
+          what: `"${one}" is in \`allowed\` but not in the fleet.`,
           at: `${path}.${index}`,
           got: one,
           expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${names.join(", ")}, or an address`,
-          remedy: "Declare it or mend the name.",
+          remedy: "Declare it, or fix the name.",
         },
       ];
     }),

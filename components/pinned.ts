@@ -19,10 +19,10 @@ import { problemsOf } from "./problems.ts";
 import { membersOf } from "./running.ts";
 import { backwards, rolloutOf } from "./strategy.ts";
 
-/** Seconds for reading a release and its bundles from the network, where this machine does not have them. */
-const PATIENCE = 120;
+/** Seconds for reading a release and its bundles from the network if this machine does not have them. */
+const READ_SECONDS = 120;
 
-/** Which stack, and how its network is reached. */
+/** A stack, and the settings with which its network is reached. */
 export interface PinnedStack {
   readonly project: string;
   readonly stack: string;
@@ -30,9 +30,9 @@ export interface PinnedStack {
 }
 
 /**
- * The plan of a fleet that is pinned to an earlier release: built from that release alone. Of the program only the network, the
- * module's default and the protection count; its members are not looked at. Members that came after the release are kept as they
- * run, without a place in it. Nothing is sent; what this machine does not have is read from the network.
+ * Plans a fleet that is pinned to an earlier release, from that release alone. From the program it takes only the network, the default
+ * module and the protection; the program's members are ignored. Members that were added after the release keep running and are not part
+ * of it. Nothing is sent; what this machine does not have is read from the network.
  *
  * @throws FleetError UNKNOWN_RELEASE, BUNDLE_GONE, UNKNOWN_PROCESS, DEPENDENCY_NOT_RUNNING, SECRET_MISSING
  */
@@ -43,13 +43,13 @@ export async function planPinned(
   stack: PinnedStack,
 ): Promise<FleetPlan> {
   const where = { home: folders.home, project: stack.project, stack: stack.stack };
-  const head = headOf(raw);
+  const head = fleetSettingsOf(raw);
   let opened: Promise<Reader> | undefined;
   const reader = () => {
     opened ??= networkReader(head.network, stack.config);
     return opened;
   };
-  const budget = budgetOf(PATIENCE);
+  const budget = budgetOf(READ_SECONDS);
   try {
     const target =
       (await readRelease(where, pin.release)) ??
@@ -122,7 +122,7 @@ function plannedMember(
   };
 }
 
-/** The plan of these members, with the program's word where the release says nothing. */
+/** The plan of these members, with the program's settings for what a release does not contain. */
 function planOf(
   head: FleetDeclaration,
   target: ReleaseDocument,
@@ -153,17 +153,17 @@ function planOf(
 type MemberPolicy = z.infer<typeof MemberPolicySchema>;
 
 /**
- * How a member's traffic goes back: it is moved where it is moved now, and to a held revision at once. Its testers, what is carried to
- * it and what marks its faults are those of the release that it goes back to.
+ * How a member's traffic rolls back: members that move traffic now move it to a held revision at once. Testers, routed actions and fault
+ * rules are those of the target release.
  */
 function trafficPolicy(
   policy: MemberPolicy | undefined,
-  then: MemberPolicy | undefined,
+  targetPolicy: MemberPolicy | undefined,
 ): Record<string, unknown> {
   const { strategy, state, globals, trafficKey, probes } = policy ?? {};
-  const { testers, faultWhen, routed } = (strategy === undefined ? undefined : then) ?? {};
+  const { testers, faultWhen, routed } = (strategy === undefined ? undefined : targetPolicy) ?? {};
   return {
-    // A member without one of its own is loaded in place, whatever the program says of the fleet as a whole.
+    // A member without its own strategy is loaded in place, whatever the program declares for the fleet.
     strategy: strategy === undefined ? { kind: "sequential" } : backwards(strategy),
     ...(globals === undefined ? (state === undefined ? {} : { state }) : { state: { globals } }),
     ...(trafficKey === undefined ? {} : { trafficKey }),
@@ -175,8 +175,8 @@ function trafficPolicy(
 }
 
 /**
- * Whether dependents go before what they depend on: on the way back in place. Not when a member must be made anew, since
- * whoever depends on that one has to come after it. Pure.
+ * Whether dependents are deployed before the members that they depend on, as in a rollback in place. Not if a member has to be created
+ * again, because its dependents must come after it. Pure.
  */
 export function isReversed(
   target: ReleaseDocument,
@@ -189,7 +189,10 @@ export function isReversed(
   return target.releasedAt <= (current.pinned?.releasedAt ?? current.releasedAt);
 }
 
-/** Members of the target, or with `only` those of them and the others as they run; and what runs beside. Pure. */
+/**
+ * The members of the target release; with `only`, those members from the target and the others as they run. `warm` is what keeps running
+ * without being part of the release. Pure.
+ */
 export function chosenMembers(
   target: ReleaseDocument,
   current: ReleaseDocument | undefined,
@@ -210,7 +213,7 @@ export function chosenMembers(
         what: `The release ${target.deploymentId} has no member "${name}".`,
         got: name,
         expected: `${near === undefined ? "" : `perhaps "${near}"; `}some of ${names.join(", ")}`,
-        remedy: "Mend the name.",
+        remedy: "Fix the name.",
       };
     });
   throwAll(problems);
@@ -223,7 +226,7 @@ export function chosenMembers(
         code: "DEPENDENCY_NOT_RUNNING",
         what: `${name} of the release ${target.deploymentId} depends on ${missing}, which does not run.`,
         got: `--only "${only.join(" ")}"`,
-        expected: `${missing} among them`,
+        expected: `${missing} in --only too`,
         remedy: `--only "${[missing, ...only].join(" ")}"`,
       });
     }
@@ -236,8 +239,8 @@ export function chosenMembers(
   return { members: Object.fromEntries(kept), warm: current?.warm ?? {} };
 }
 
-/** What of the program counts for a pinned fleet. */
-function headOf(raw: unknown): FleetDeclaration {
+/** The part of the program that a pinned fleet uses. */
+function fleetSettingsOf(raw: unknown): FleetDeclaration {
   const { processes: _, ledger: __, only: ___, ...own } = (raw ?? {}) as Record<string, unknown>;
   const parsed = FleetDeclarationSchema.safeParse({ ...own, processes: {} });
   if (parsed.success) return parsed.data;
@@ -253,9 +256,9 @@ async function keepByName(folders: PlanFolders, name: string, hash: string): Pro
 function unknownRelease(id: string): FleetError {
   return new FleetError({
     code: "UNKNOWN_RELEASE",
-    what: `The stack is pinned to the release ${id}, which is not known.`,
+    what: `The stack is pinned to the unknown release ${id}.`,
     got: id,
-    expected: "a release of this stack that succeeded, here or in its ledger",
-    remedy: "npx fleet history lists them; npx fleet rollback --clear goes back to following the program.",
+    expected: "a successful release of this stack, on this machine or in its ledger",
+    remedy: "npx fleet history lists them. npx fleet rollback --clear removes the pin, so that the stack follows the program again.",
   });
 }

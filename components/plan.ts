@@ -19,14 +19,14 @@ import { parseDeclaration } from "./parse-declaration.ts";
 import type { Running } from "./running.ts";
 import { isBeside, type Rollout, rolloutOf } from "./strategy.ts";
 
-/** A member with everything known before anything is spent. */
+/** A member with everything that is known before anything is sent. */
 export interface PlannedProcess {
   readonly name: string;
   readonly declaration: ProcessDeclaration;
   readonly declared: DeclaredProcess;
-  /** It runs beside the release and is no part of it: the stack is pinned to one from before it came. */
+  /** True for a member that keeps running without being part of the release: it was added after the release that the stack is pinned to. */
   readonly warm?: boolean;
-  /** The state that its code is loaded with. */
+  /** Snapshot that its code is loaded with. */
   readonly restore?: { readonly id: string; readonly digest: string };
   /** Its secret settings by config type. */
   readonly secrets?: Readonly<Record<string, Readonly<Record<string, Hidden>>>>;
@@ -34,29 +34,29 @@ export interface PlannedProcess {
   readonly origins?: MemberConfig["origins"];
 }
 
-/** A checked fleet: declared data, bundles made, order known. */
+/** A validated fleet: declared data, bundles and order. */
 export interface FleetPlan {
   readonly declaration: FleetDeclaration;
   /** In order of creation, by level. */
   readonly levels: readonly (readonly PlannedProcess[])[];
   readonly warnings: readonly Problem[];
-  /** What waits for what, and which members move traffic. */
+  /** Which members wait for which, and which of them move traffic. */
   readonly rollout: Rollout;
-  /** The earlier release that it is built from, and whether dependents go before what they depend on. */
+  /** The earlier release that it is built from, and whether dependents are deployed before the members that they depend on. */
   readonly pinned?: {
     readonly release: { readonly deploymentId: string; readonly releasedAt: string };
     readonly reversed: boolean;
   };
 }
 
-/** Where files are, relative to the project. */
+/** Folders of a plan's files, relative to the project. */
 export interface PlanFolders {
   readonly home: string;
   readonly build: string;
 }
 
 /**
- * Checks a declaration, bundles the Lua sources and puts them into the store. Sends nothing.
+ * Validates a declaration, bundles the Lua sources and writes them to the store. Sends nothing.
  *
  * @throws FleetError with every problem of the declaration at once, then every problem of the sources at once
  */
@@ -105,7 +105,7 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
   };
 }
 
-/** The values of a member's secrets as the stack has them now; a release names them and does not hold them. */
+/** The current values of a member's secrets, from the stack's config: a release contains only their names. */
 export function secretsOf(
   name: string,
   declared: DeclaredProcess,
@@ -121,7 +121,7 @@ export function secretsOf(
       else
         problems.push({
           code: "SECRET_MISSING",
-          what: `${name} needs the secret ${type}.${key}, of which nothing here has a value.`,
+          what: `${name} needs the secret ${type}.${key}, which has no value in this stack.`,
           at: `secretOverrides.${name}.${type}.${key}`,
           expected: "a secret of the stack's config",
           remedy: `npx pulumi config set --secret --path secrets.${name}.${type}.${key} <value>`,

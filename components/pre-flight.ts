@@ -7,14 +7,14 @@ import type { StackSettings } from "../src/fleet/session/session.ts";
 import { type WalletSource, walletSource } from "../src/fleet/session/wallet.ts";
 
 /** Seconds that a preview waits for units that do not answer. */
-const PATIENCE = 15;
+const PREFLIGHT_SECONDS = 15;
 
 /**
- * What would make every create fail, found before anything is sent: the wallet, the units, the module. The embedded
- * network is not looked at: it is started by the run itself.
+ * Checks what would make every create fail before anything is sent: the wallet, the units and the modules. The embedded network is
+ * not checked, because the run itself starts it.
  *
- * @param modules those that must be on the network already
- * @param upload whether something is to be uploaded
+ * @param modules ids and aliases of modules that must already be on the network
+ * @param upload whether the run uploads something
  * @throws FleetError with every problem at once
  */
 export async function preFlight(
@@ -28,7 +28,7 @@ export async function preFlight(
     const endpoints = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
     const wanted = modules.length > 0 ? [...new Set(modules)].map((module) => ({ module })) : [{}];
     for (const each of wanted)
-      looks.push(lookAhead({ kind: network.kind, endpoints }, { ...each, upload }, budgetOf(PATIENCE)));
+      looks.push(lookAhead({ kind: network.kind, endpoints }, { ...each, upload }, budgetOf(PREFLIGHT_SECONDS)));
   }
   const problems: Problem[] = [];
   for (const settled of await Promise.allSettled(looks)) {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Problem } from "../src/core/errors.ts";
 import { nearest } from "../src/fleet/nearest.ts";
 
-/** Every zod issue as a problem at its path; an unknown key comes with the nearest known one. */
+/** Every zod issue as a problem at its path; for an unknown key, with the closest known one. */
 export function problemsOf(error: z.ZodError, raw: unknown, schema: z.ZodType): Problem[] {
   const known = [...keysOf(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }))];
   return error.issues.flatMap((issue): Problem[] => {
@@ -12,7 +12,7 @@ export function problemsOf(error: z.ZodError, raw: unknown, schema: z.ZodType): 
         const near = nearest(key, known);
         return {
           code: "UNKNOWN_KEY",
-          what: `"${key}" is no setting.`,
+          what: `"${key}" is not a setting.`,
           at: at === "" ? key : `${at}.${key}`,
           got: key,
           ...(near === undefined ? {} : { expected: `perhaps "${near}"` }),
@@ -24,17 +24,17 @@ export function problemsOf(error: z.ZodError, raw: unknown, schema: z.ZodType): 
     return [
       {
         code: "BAD_VALUE",
-        what: `${at} is not as it must be.`,
+        what: `Invalid value for ${at}.`,
         at,
         got: shown(issue.path, got),
         expected: issue.message,
-        remedy: "Change the value in index.ts, or in the stack's config where it comes from there.",
+        remedy: "Change the value in index.ts, or in the stack's config if it is set there.",
       },
     ];
   });
 }
 
-/** Fields whose values are not repeated. */
+/** Fields whose values are never shown. */
 const SECRET: readonly PropertyKey[] = ["secrets", "secretOverrides", "sealTo"];
 
 function shown(path: readonly PropertyKey[], got: unknown): string {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { FleetError } from "../src/core/errors.ts";
 
-/** The project's file of Pulumi, in a folder or the nearest one above it; undefined when there is none (a test's program). */
+/** Path of the Pulumi project file in a folder or its closest ancestor; undefined if there is none, as in a test. */
 export function projectFile(from: string): string | undefined {
   for (let at = from; ; at = dirname(at)) {
     const found = ["Pulumi.yaml", "Pulumi.yml"].map((name) => join(at, name)).find(existsSync);
@@ -12,8 +12,8 @@ export function projectFile(from: string): string | undefined {
 }
 
 /**
- * Refuses a program that Pulumi runs in another folder than the project's (`main: infra/index.ts`): `processes/`, `.fleet/` and
- * `build/` are next to Pulumi.yaml, where fleet's commands look for them.
+ * Rejects a program that Pulumi runs outside the project's folder (`main: infra/index.ts`): `processes/`, `.fleet/` and `build/` are
+ * next to Pulumi.yaml, where the fleet commands look for them.
  *
  * @throws FleetError PROGRAM_ELSEWHERE
  */
@@ -22,10 +22,10 @@ export function checkWorkingFolder(cwd: string): void {
   if (file === undefined || dirname(file) === cwd) return;
   throw new FleetError({
     code: "PROGRAM_ELSEWHERE",
-    what: `The program does not run in the folder of ${basename(file)}, so the files of the fleet would be looked for in the wrong place.`,
+    what: `The program does not run in the folder of ${basename(file)}, so the fleet's files would be looked up in the wrong place.`,
     at: `main in ${file}`,
     got: cwd,
     expected: dirname(file),
-    remedy: `Put the program next to ${basename(file)} (it may import from other folders), and remove the folder from "main".`,
+    remedy: `Move the program next to ${basename(file)} (it may import from other folders), and remove the folder from "main".`,
   });
 }

@@ -16,7 +16,7 @@ import type { FleetPlan } from "./plan.ts";
 import { codeOf, declarationOf, declaredOf, releaseHashOf, serviceOf, trafficPolicyOf } from "./traffic.ts";
 import type { Active } from "./wiring-resources.ts";
 
-/** One table and one message for all members whose new code comes into processes of their own. */
+/** One table and one message for all members whose new code gets its own process. */
 export function trafficResource(
   name: string,
   { plan, common, parent }: Composition,
@@ -45,7 +45,7 @@ export function trafficResource(
   );
 }
 
-/** What the release says of all members, and the evidence that everything else is in force. */
+/** The release: every member as declared and deployed, and the versions of settings and wirings. */
 export function releaseResource(
   name: string,
   { plan, common, parent }: Composition,
@@ -70,7 +70,7 @@ export function releaseResource(
   );
 }
 
-/** Name of a resource → what is in force of it. */
+/** Name of a config bundle or wiring → its version and hash. */
 function evidenceOf(
   configs: ByMember<ConfigBundle>,
   wirings: readonly ByMember<Wiring>[],
@@ -84,7 +84,7 @@ function evidenceOf(
   return evidence;
 }
 
-/** Name of a member → how it is judged, and how its traffic moves. */
+/** Name of a member → its health policy, and how its traffic moves. */
 const policiesOf = (plan: FleetPlan) =>
   Object.fromEntries(
     plan.levels.flat().map(({ name, declaration }) => [

@@ -2,12 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { type Problem, throwAll } from "../src/core/errors.ts";
 import { Hidden } from "./hidden.ts";
 
-/** Fields whose outputs are opened; below them, and nowhere else, a declaration has secrets. */
+/** The only fields of a declaration that may contain secrets. Outputs below them are resolved. */
 const FIELDS: readonly string[] = ["secrets", "secretOverrides"];
 
 /**
- * A declaration with its secrets opened and hidden: every output under `secrets` and `secretOverrides` becomes a `Hidden`. Everywhere else a
- * plan needs plain values, so an output there is a problem, with what to write instead.
+ * Resolves a declaration's secrets: every output under `secrets` and `secretOverrides` becomes a `Hidden`. A plan needs plain values
+ * everywhere else, so an output there is a problem.
  *
  * @throws FleetError SETTING_UNKNOWN, SETTING_SECRET
  */
@@ -44,30 +44,30 @@ async function openOutput(
   if (known === undefined) {
     problems.push({
       code: "SETTING_UNKNOWN",
-      what: `${at} is not known before something is deployed, so nothing can check it.`,
+      what: `${at} is not known before the deployment, so the preview cannot check it.`,
       at,
       got: "an output of a resource",
       expected: "a plain value, or a secret of the stack's config",
       remedy:
-        'For the id of a member: SERVICES: { name: { member: "shop" } }. Anything else: pulumi config set, and read it.',
+        'For the id of a member, use SERVICES: { name: { member: "shop" } }. For anything else, run pulumi config set and read the value with config.require.',
     });
     return undefined;
   }
   if (path.some((field) => FIELDS.includes(field))) return hide(known.value);
   problems.push({
     code: "SETTING_SECRET",
-    what: `${at} is ${secret ? "a secret" : "an output"}, and would stand in the open there.`,
+    what: `${at} is ${secret ? "a secret" : "an output"}, but its value would be public.`,
     at,
     got: secret ? "a secret" : "an output",
     expected: "a plain value",
     remedy:
-      "An AO process has no private memory: everybody can read what it is sent and holds. Put a secret of a process under " +
-      "`secrets`, with the public key in `sealTo` that it is sealed to; what is no secret is read with config.require.",
+      "An AO process has no private memory: anybody can read its messages and its state. Put a secret of a process under " +
+      "`secrets`, and the public key that it is sealed to in `sealTo`. Read a value that is not secret with config.require.",
   });
   return undefined;
 }
 
-/** Texts, at any depth. */
+/** Hides the strings in a value, at any depth. */
 function hide(value: unknown): unknown {
   if (typeof value === "string") return new Hidden(value);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return new Hidden(String(value));

@@ -3,61 +3,61 @@ import type { Problem } from "../src/core/errors.ts";
 import { nearest } from "../src/fleet/nearest.ts";
 import { SETTINGS, type Setting } from "./setting-table.ts";
 
-/** A stack's config as Pulumi hands it to the program. */
+/** A stack's config as Pulumi passes it to the program. */
 export interface StackValues {
   readonly project: string;
   readonly stack: string;
-  /** Full key (`project:key`) → value as text; Pulumi.yaml's defaults are in it. */
+  /** Full key (`project:key`) → value as a string, including the defaults of Pulumi.yaml. */
   readonly values: Readonly<Record<string, string>>;
-  /** Full keys whose values must not be repeated. */
+  /** Full keys whose values must never be shown. */
   readonly secret: readonly string[];
-  /** Keys that the project's Pulumi.yaml declares, with or without its name before them. */
+  /** Keys that the project's Pulumi.yaml declares, with or without the project's name as a prefix. */
   readonly declared: readonly string[];
 }
 
 const PACKAGE = "ao-fleet";
 
 /**
- * Everything that is wrong with a stack's settings, at once: values of the wrong type, keys that look like a setting and are none,
- * and keys under this package's name in a project with another one. Other keys are the program's own. Pure.
+ * Everything that is wrong with a stack's settings, at once: values of the wrong type, misspelt keys, and keys under this package's name in
+ * a project with another name. Other keys belong to the program. Pure.
  */
-export function settingProblems(given: StackValues): Problem[] {
-  return Object.entries(given.values).flatMap(([full, value]) => {
+export function settingProblems(stack: StackValues): Problem[] {
+  return Object.entries(stack.values).flatMap(([full, value]) => {
     const colon = full.indexOf(":");
     const [space, key] = [full.slice(0, colon), full.slice(colon + 1)];
-    if (space !== given.project) {
-      return space === PACKAGE && Object.hasOwn(SETTINGS, key) ? [misplaced(given, full, key)] : [];
+    if (space !== stack.project) {
+      return space === PACKAGE && Object.hasOwn(SETTINGS, key) ? [wrongNamespace(stack, full, key)] : [];
     }
     const setting: Setting | undefined = Object.hasOwn(SETTINGS, key)
       ? SETTINGS[key as "network"]
       : undefined;
-    if (setting === undefined) return misspelt(given, full, key);
-    return ofWrongType(given, full, key, setting, value);
+    if (setting === undefined) return misspelt(stack, full, key);
+    return wrongType(stack, full, key, setting, value);
   });
 }
 
 const fileOf = ({ stack }: StackValues): string => `Pulumi.${stack}.yaml`;
 
-function misplaced(given: StackValues, full: string, key: string): Problem {
+function wrongNamespace(stack: StackValues, full: string, key: string): Problem {
   return {
     code: "SETTING_ELSEWHERE",
-    what: `"${full}" is not read: settings of this project begin with its own name.`,
-    at: fileOf(given),
+    what: `"${full}" is ignored: settings of this project start with its own name.`,
+    at: fileOf(stack),
     got: full,
-    expected: `${given.project}:${key}`,
-    remedy: `Rename it in ${fileOf(given)}.`,
+    expected: `${stack.project}:${key}`,
+    remedy: `Rename it in ${fileOf(stack)}.`,
   };
 }
 
-function misspelt(given: StackValues, full: string, key: string): Problem[] {
-  if (given.declared.includes(key) || given.declared.includes(full)) return [];
-  const near = meant(key);
+function misspelt(stack: StackValues, full: string, key: string): Problem[] {
+  if (stack.declared.includes(key) || stack.declared.includes(full)) return [];
+  const near = closestSetting(key);
   if (near === undefined) return [];
   return [
     {
       code: "SETTING_UNKNOWN",
       what: `"${key}" is not a setting.`,
-      at: fileOf(given),
+      at: fileOf(stack),
       got: full,
       expected: `perhaps "${near}"`,
       remedy: `pulumi config rm ${key}, then pulumi config set ${near} <value>. If the program itself reads "${key}", declare it under "config" in Pulumi.yaml.`,
@@ -66,8 +66,8 @@ function misspelt(given: StackValues, full: string, key: string): Problem[] {
 }
 
 /**
- * Stricter than `nearest`, which would take a program's own "session" for "version": one edit or two swapped letters, two edits in
- * a long word, or a long word cut off ("healthTimeout").
+ * Stricter than `nearest`, which would take a program's own "session" for "version": one edit or two swapped letters, or two edits in a
+ * long word.
  */
 function isClose(key: string, near: string): boolean {
   const [a, b] = [key.toLowerCase(), near.toLowerCase()];
@@ -75,37 +75,37 @@ function isClose(key: string, near: string): boolean {
   return [...a].some((_, at) => a.slice(0, at) + (a[at + 1] ?? "") + a[at] + a.slice(at + 2) === b);
 }
 
-/** The setting that a key may mean. */
-function meant(key: string): string | undefined {
+/** The setting that a misspelt key may mean: a close one, or the one that a long key is the beginning of ("healthTimeout"). */
+function closestSetting(key: string): string | undefined {
   const known = Object.keys(SETTINGS);
   const near = nearest(key, known);
   if (near !== undefined && isClose(key, near)) return near;
   return key.length < 10 ? undefined : known.find((each) => each.toLowerCase().startsWith(key.toLowerCase()));
 }
 
-function ofWrongType(
-  given: StackValues,
+function wrongType(
+  stack: StackValues,
   full: string,
   key: string,
   { type, default: preset }: Setting,
   value: string,
 ): Problem[] {
-  const expected = FITS[type](value);
+  const expected = EXPECTED[type](value);
   if (expected === undefined) return [];
   return [
     {
       code: "SETTING_INVALID",
       what: `Invalid value for the setting "${key}".`,
-      at: fileOf(given),
-      got: given.secret.includes(full) ? "a secret that is not shown" : JSON.stringify(value.slice(0, 120)),
+      at: fileOf(stack),
+      got: stack.secret.includes(full) ? "a secret that is not shown" : JSON.stringify(value.slice(0, 120)),
       expected,
       remedy: `pulumi config set ${key} ${preset === undefined || preset === "" ? "<value>" : preset}`,
     },
   ];
 }
 
-/** What would have been accepted; undefined when the value is. */
-const FITS: Readonly<Record<Setting["type"], (value: string) => string | undefined>> = {
+/** By type: what would have been accepted; undefined for a valid value. */
+const EXPECTED: Readonly<Record<Setting["type"], (value: string) => string | undefined>> = {
   string: () => undefined,
   integer: (value) =>
     /^-?\d+$/.test(value) && Number.isSafeInteger(Number(value)) ? undefined : "an integer",

@@ -1,17 +1,17 @@
 /** One setting of a stack (`pulumi config set <key> <value>`). */
 export interface Setting {
-  /** `object`: given as JSON, or by `pulumi config set --path`. */
+  /** `object`: set as JSON, or with `pulumi config set --path`. */
   readonly type: "string" | "integer" | "boolean" | "object";
   readonly description: string;
-  /** @default none: the setting says nothing until somebody sets it */
+  /** Value if the stack does not set it. @default none */
   readonly default?: string | number | boolean;
-  /** Set by a command of fleet, not by hand. @default false */
+  /** True for a setting that fleet's commands write, and nobody by hand. @default false */
   readonly internal?: true;
 }
 
 /**
- * Every setting that a fleet reads from its stack, with the default that holds where nobody set it. The only place: a project needs
- * no `config` block in its `Pulumi.yaml`, and where it has one (this repository's), a test compares the two.
+ * Every setting that a fleet reads from its stack, with its default. This is the only definition: a project needs no `config` block in its
+ * `Pulumi.yaml`, and a test compares this repository's block with it.
  */
 export const SETTINGS = {
   network: {
@@ -32,7 +32,7 @@ export const SETTINGS = {
   },
   graphqlUrl: {
     type: "string",
-    description: "Serves the index (legacy). Empty for /graphql below the gateway",
+    description: "GraphQL endpoint of the index (legacy). Empty for /graphql below the gateway",
     default: "",
   },
   muUrl: {
@@ -53,7 +53,7 @@ export const SETTINGS = {
   suUrl: {
     type: "string",
     description:
-      "Unit of that scheduler (legacy). Empty for the address that the scheduler published on the gateway",
+      "Scheduler unit (legacy). Empty for the address that the scheduler published on the gateway",
     default: "",
   },
   authority: {
@@ -64,12 +64,12 @@ export const SETTINGS = {
   uploadUrl: {
     type: "string",
     description:
-      "Takes data items of any size (legacy); programs larger than a message and modules go there, which may cost. None when empty",
+      "Upload service for data items of any size (legacy). Modules and programs larger than a message are uploaded there, which may cost. Empty for none",
     default: "",
   },
   maxMessageBytes: {
     type: "integer",
-    description: "Largest message in bytes that the messenger unit takes (legacy)",
+    description: "Largest message in bytes that the messenger unit accepts (legacy)",
     default: 10_000_000,
   },
   module: {
@@ -84,22 +84,22 @@ export const SETTINGS = {
   },
   healthTimeoutSeconds: {
     type: "integer",
-    description: "How long a new revision may take until it is healthy",
+    description: "Seconds that a new revision may take to become healthy",
     default: 300,
   },
   healthIntervalSeconds: {
     type: "integer",
-    description: "Pause between two probes of a revision that is not healthy yet",
+    description: "Seconds between two probes of a revision that is not healthy yet",
     default: 10,
   },
   healthRetries: {
     type: "integer",
-    description: "Probes after the first that may be unhealthy before the verdict is final",
+    description: "Number of retries after an unhealthy probe before the verdict is final",
     default: 3,
   },
   timeoutSeconds: {
     type: "integer",
-    description: "Limit of a create or update of one process, health included",
+    description: "Seconds that a create or update of one process may take, health checks included",
     default: 600,
   },
   protect: {
@@ -110,18 +110,18 @@ export const SETTINGS = {
   strategy: {
     type: "string",
     description:
-      "How new code is rolled out: sequential, parallel, rolling or blue-green, or a whole strategy as JSON",
+      "How new code is rolled out: sequential, parallel, rolling or blue-green, or a complete strategy as JSON",
     default: "parallel",
   },
   rollbackOnFailure: {
     type: "boolean",
-    description: "Whether fleet deploy goes back to the last release by itself when it fails half-way",
+    description: "Whether fleet deploy rolls back to the last release if it fails half-way",
     default: false,
   },
   withoutBackup: {
     type: "boolean",
     description:
-      "Whether code is changed also where the state of a process could not be kept before; else such a deployment stops (BACKUP_FAILED)",
+      "Whether code is changed even if the state of a process could not be backed up; otherwise such a deployment stops (BACKUP_FAILED)",
     default: false,
   },
   maxConcurrentRequests: {
@@ -131,25 +131,25 @@ export const SETTINGS = {
   },
   requestTimeoutMs: {
     type: "integer",
-    description: "Milliseconds after which a deferred request is answered with a time-out",
+    description: "Milliseconds after which a deferred request is answered with a timeout",
     default: 30_000,
   },
   healthCronSeconds: {
     type: "integer",
     description:
-      "Seconds between two rounds of the admin process' health checks by a cron, whose messages are permanent; 0 for none",
+      "Seconds between two rounds of the admin process' health checks, driven by a cron whose messages are permanent; 0 for no cron",
     default: 0,
   },
   walletPath: {
     type: "string",
     description:
-      "File of the deployer's wallet (an Arweave JWK, mode 600); else the file that FLEET_WALLET names",
+      "File with the deployer's wallet (an Arweave JWK, mode 600). If it is not set, the file that FLEET_WALLET names",
   },
-  wallet: { type: "string", description: "The deployer's wallet itself, as a secret; wins over walletPath" },
+  wallet: { type: "string", description: "The deployer's wallet itself, as a secret. Overrides walletPath" },
   only: { type: "string", description: "Names of the members to deploy; the others stay as they run" },
   overrides: {
     type: "object",
-    description: 'Settings of members that replace declared ones, by member (or "*") and config type',
+    description: 'Settings of members that override declared ones, by member (or "*") and config type',
   },
   secrets: { type: "object", description: "Secret settings of members, by member and config type" },
   sealTo: { type: "string", description: "Public key (PEM or JWK) that secret settings are sealed to" },
@@ -158,17 +158,17 @@ export const SETTINGS = {
     description: "Deployment id of the release that the stack is pinned to",
     internal: true,
   },
-  releaseOnly: { type: "string", description: "Members that the pin is about", internal: true },
+  releaseOnly: { type: "string", description: "Members that the pin applies to", internal: true },
   releaseRestore: {
     type: "object",
-    description: "States that pinned members are loaded with",
+    description: "Snapshots that pinned members are loaded with",
     internal: true,
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 
 export type SettingKey = keyof typeof SETTINGS;
 
-/** What holds where nobody set the key, as text; undefined without a default. */
+/** The default of a setting as a string; undefined without a default. */
 export function defaultOf(key: string): string | undefined {
   const setting: Setting | undefined = Object.hasOwn(SETTINGS, key) ? SETTINGS[key as SettingKey] : undefined;
   return setting?.default === undefined ? undefined : String(setting.default);

@@ -11,11 +11,23 @@ import { type StackValues, settingProblems } from "./setting-problems.ts";
 import { defaultOf, type SettingKey } from "./setting-table.ts";
 
 /**
- * The stack's config as parts of a fleet's declaration. Every setting has a type, and most have a default (`setting-table.ts`);
- * whether a value is a good one is checked with the declaration as a whole.
+ * Reads the stack's config as part of a fleet's declaration: network, module, version, health, strategy, overrides and secrets. Every
+ * setting has a type, and most have a default (docs/how-to/configure.md). Ranges are checked with the declaration as a whole.
  *
- * @throws pulumi.RunError with every problem of the stack's settings at once: SETTING_INVALID, SETTING_UNKNOWN, SETTING_ELSEWHERE; or of its
- * environment variables: RUN_VARIABLE_INVALID
+ * @param config the project's config: `new pulumi.Config()`
+ * @returns fields of `FleetInput`, to be spread into the declaration
+ * @throws pulumi.RunError with every problem of the stack's settings at once (SETTING_INVALID, SETTING_UNKNOWN, SETTING_ELSEWHERE), or of
+ * the environment variables (RUN_VARIABLE_INVALID)
+ * @example
+ * ```ts
+ * import * as pulumi from "@pulumi/pulumi";
+ * import { Fleet, settings } from "ao-fleet";
+ *
+ * const fleet = await Fleet.create("shop", {
+ *   ...settings(new pulumi.Config()),
+ *   processes: { shop: {} },
+ * });
+ * ```
  */
 export function settings(config: pulumi.Config) {
   checkSettings(config);
@@ -37,7 +49,7 @@ export function settings(config: pulumi.Config) {
   };
 }
 
-/** The members that this run is about: as it was told, else as the stack says. */
+/** The members to deploy: those of the run's request, otherwise those of the stack's setting. */
 function onlyOf(config: pulumi.Config): string[] {
   try {
     return readRunRequest().only ?? namesIn(config.get("only") ?? "");
@@ -48,8 +60,8 @@ function onlyOf(config: pulumi.Config): string[] {
 }
 
 /**
- * How new code comes into use, where the stack says so: a kind (`sequential`), or all of a strategy as JSON. What is no strategy is
- * handed on as it is, and refused where the declaration is checked.
+ * The stack's rollout strategy, if it is set: a kind (`sequential`), or a complete strategy as JSON. An invalid value is passed on and
+ * rejected when the declaration is checked.
  */
 function strategyOf(config: pulumi.Config): { strategy?: StrategyInput } {
   const given = text(config, "strategy");
@@ -63,7 +75,7 @@ function strategyOf(config: pulumi.Config): { strategy?: StrategyInput } {
   }
 }
 
-/** What the stack's config says of members' settings, where it says anything: `overrides`, `secrets` and `sealTo`. */
+/** The members' settings in the stack's config, if there are any: `overrides`, `secrets` and `sealTo`. */
 function ofStack(config: pulumi.Config) {
   const secrets = config.getSecretObject<Record<string, Record<string, Record<string, string>>>>("secrets");
   const sealTo = config.get("sealTo");
@@ -75,7 +87,7 @@ function ofStack(config: pulumi.Config) {
   };
 }
 
-/** One secret in it makes all of it secret: then it is handed on as such, and refused where it is looked at. */
+/** One secret in `overrides` makes the whole object secret. It is then passed on as an output, which the plan rejects. */
 function overridesOf(config: pulumi.Config): OverridesInput | undefined {
   const key = "overrides";
   const secret = secretKeys().includes(`${config.name}:${key}`);
@@ -83,16 +95,29 @@ function overridesOf(config: pulumi.Config): OverridesInput | undefined {
   return config.getSecretObject<OverridesText>(key);
 }
 
-/** Keys of the stack's config that are secrets, as Pulumi tells a program. */
+/** Keys of the stack's config that are secrets, as Pulumi passes them to a program. */
 function secretKeys(): readonly string[] {
   const keys: unknown = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS || "[]");
   return Array.isArray(keys) ? keys.map(String) : [];
 }
 
 /**
- * Settings that every game service of the guide's fleet gets.
+ * Settings of a service, from the stack's `maxConcurrentRequests` and `requestTimeoutMs` (milliseconds), with metrics enabled.
  *
+ * @param config the project's config: `new pulumi.Config()`
+ * @returns settings for the `config` of a member
  * @throws pulumi.RunError as `settings` does
+ * @example
+ * ```ts
+ * import * as pulumi from "@pulumi/pulumi";
+ * import { Fleet, serviceConfig, settings } from "ao-fleet";
+ *
+ * const config = new pulumi.Config();
+ * const fleet = await Fleet.create("shop", {
+ *   ...settings(config),
+ *   processes: { shop: { config: serviceConfig(config) } },
+ * });
+ * ```
  */
 export function serviceConfig(config: pulumi.Config) {
   checkSettings(config);
@@ -106,11 +131,23 @@ export function serviceConfig(config: pulumi.Config) {
 }
 
 /**
- * Spawn tags of the guide's admin process: a round of health checks by a cron, which the messenger unit is asked to drive. A stack
- * chooses it (`healthCronSeconds`), since every message of a round is permanent.
+ * Spawn tags for a cron that sends `PERIODIC_HEALTH_CHECK` every `healthCronSeconds`. The stack decides, because every message of a round of
+ * health checks is permanent.
  *
- * @returns no tags where the stack has no cron
+ * @param config the project's config: `new pulumi.Config()`
+ * @returns tags for a member; none if `healthCronSeconds` is 0
  * @throws pulumi.RunError as `settings` does
+ * @example
+ * ```ts
+ * import * as pulumi from "@pulumi/pulumi";
+ * import { Fleet, healthCron, settings } from "ao-fleet";
+ *
+ * const config = new pulumi.Config();
+ * const fleet = await Fleet.create("shop", {
+ *   ...settings(config),
+ *   processes: { admin: { peers: ["shop"], tags: healthCron(config) }, shop: {} },
+ * });
+ * ```
  */
 export function healthCron(config: pulumi.Config): Record<string, string> {
   checkSettings(config);
@@ -118,14 +155,14 @@ export function healthCron(config: pulumi.Config): Record<string, string> {
   return every > 0 ? { "Cron-Interval": `${every}-seconds`, "Cron-Tag-Action": "PERIODIC_HEALTH_CHECK" } : {};
 }
 
-/** The value that the stack has, or the default. */
+/** The stack's value, otherwise the default. */
 function text(config: pulumi.Config, key: SettingKey): string {
   return config.get(key) ?? defaultOf(key) ?? "";
 }
 
 const number = (config: pulumi.Config, key: SettingKey): number => Number(text(config, key));
 
-/** All of the stack's settings, whoever asks for some of them: nobody should need a preview for each mistake. */
+/** Checks all of the stack's settings, whichever were asked for, so that one preview reports every mistake. */
 function checkSettings(config: pulumi.Config): void {
   const problems = settingProblems(valuesOf(config));
   if (problems.length > 0) throw new pulumi.RunError(problems.map(formatProblem).join("\n"));
@@ -141,7 +178,7 @@ function valuesOf(config: pulumi.Config): StackValues {
   };
 }
 
-/** Keys under `config` in the project's file; none when it cannot be read, which Pulumi has judged before. */
+/** Keys under `config` in the project file; none if there is no file. */
 function declaredKeys(from: string): string[] {
   const file = projectFile(from);
   if (file === undefined) return [];

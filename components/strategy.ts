@@ -4,35 +4,35 @@ import { type Strategy, StrategySchema } from "../src/delivery/strategy.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { policyOf } from "./known-state.ts";
 
-/** What the members' strategies come to, for the fleet as a whole. */
+/** The rollout of the whole fleet, derived from its members' strategies. */
 export interface Rollout {
-  /** Members whose new code gets a process of its own beside the old one. */
+  /** Members whose new code gets its own process, next to the old one. */
   readonly beside: ReadonlySet<string>;
   /** Member that carries the router. */
   readonly router?: string;
-  /** How the traffic of those beside moves: one table and one strategy for all of them. */
+  /** How the traffic of those members moves: one table and one strategy for all of them. */
   readonly traffic?: Strategy;
-  /** Members that must be through before a member begins, besides those that it depends on. */
+  /** Members that must be deployed before a member, in addition to its dependencies. */
   readonly after: ReadonlyMap<string, readonly string[]>;
-  /** Seconds that each must stay healthy before a later batch begins. */
+  /** Seconds that each member must stay healthy before the next batch starts. */
   readonly minHealthySeconds?: number;
 }
 
-/** Carries the router where no other member is named. */
+/** Member that carries the router by default. */
 export const ROUTER = "coordinator";
 
 /** The member that carries the router. Pure. */
 export const routerOf = ({ router, processes }: FleetDeclaration): string | undefined =>
   router ?? (processes[ROUTER] === undefined ? undefined : ROUTER);
 
-/** Whether a member's process gets ticks from the network's clock. */
+/** Whether a member's process is spawned with a cron. */
 const hasCron = (member: ProcessDeclaration | undefined): boolean =>
   member?.tags["Cron-Interval"] !== undefined;
 
 /**
- * Whether a member's new code comes into a process beside the old one. What the fleet declares as a whole does not count for the
- * router and the ledger, which everything hangs on, not for members with crons, which would tick twice, and not for members without
- * the library, which can neither be drained nor prove themselves: they are loaded in place. Pure.
+ * Whether a member's new code gets its own process, next to the old one. The fleet's strategy does not apply to the router and the ledger,
+ * on which everything depends, to members with a cron, which would tick twice, and to members without the library, which can neither be
+ * drained nor prove their health: those are loaded in place. Pure.
  */
 export function isBeside(fleet: FleetDeclaration, name: string): boolean {
   const own = fleet.processes[name]?.strategy;
@@ -45,7 +45,7 @@ export function isBeside(fleet: FleetDeclaration, name: string): boolean {
   return fleet.strategy?.kind === "blue-green" && !isFixed;
 }
 
-/** What each member waits for, and which of them move traffic; `order` is the one in which they are made. Pure. */
+/** Which members wait for which, and which of them move traffic. `order` is the order of creation. Pure. */
 export function rolloutOf(fleet: FleetDeclaration, order: readonly string[]): Rollout {
   const { strategy } = fleet;
   const beside = new Set(order.filter((name) => isBeside(fleet, name)));
@@ -66,7 +66,7 @@ export function rolloutOf(fleet: FleetDeclaration, order: readonly string[]): Ro
   };
 }
 
-/** One at a time, or so many at a time; everything else is one batch, in which the dependencies alone make an order. */
+/** Batches of one (`sequential`) or `maxParallel` (`rolling`) members; any other kind is one batch, ordered by dependencies alone. */
 function batchesOf(order: readonly string[], strategy: Strategy | undefined): string[][] {
   const size =
     strategy?.kind === "sequential"
@@ -79,11 +79,11 @@ function batchesOf(order: readonly string[], strategy: Strategy | undefined): st
   return batches;
 }
 
-/** The strategy of a member: its own, else the fleet's. Pure. */
+/** The strategy of a member: its own, otherwise the fleet's. Pure. */
 export const strategyOf = (fleet: FleetDeclaration, name: string): Strategy | undefined =>
   fleet.processes[name]?.strategy ?? fleet.strategy;
 
-/** Every combination of strategies and members that cannot work, all at once. Pure. */
+/** Every invalid combination of strategies and members. Pure. */
 export function rolloutProblems(fleet: FleetDeclaration): Problem[] {
   const { processes, strategy, ledger } = fleet;
   const router = routerOf(fleet);
@@ -96,21 +96,21 @@ export function rolloutProblems(fleet: FleetDeclaration): Problem[] {
   if (fleet.router !== undefined && processes[fleet.router] === undefined)
     problems.push({
       code: "UNKNOWN_ROUTER",
-      what: `"${fleet.router}" is to carry the router but is not in the fleet.`,
+      what: `"${fleet.router}" is declared as the router but is not in the fleet.`,
       at: "router",
       got: fleet.router,
       expected: `one of ${Object.keys(processes).join(", ")}`,
-      remedy: "Declare it or mend the name.",
+      remedy: "Declare it, or fix the name.",
     });
   if (router === undefined && named.length + inherited.length > 0)
     problems.push({
       code: "NO_ROUTER",
-      what: "Nothing in this fleet carries a router, so no traffic could move from the old revisions to the new ones.",
+      what: "No member of this fleet carries a router, so traffic cannot move from the old revisions to the new ones.",
       at: "router",
       got: "no router",
-      expected: `a member named "${ROUTER}", or another one that has the router's capability`,
+      expected: `a member named "${ROUTER}", or another member with the router's capability`,
       remedy:
-        'Declare router: "<member>" for a member whose program ends in require("fleet.carry").serve(), or take a strategy that loads code in place.',
+        'Declare router: "<member>" for a member whose program ends in require("fleet.carry").serve(), or use a strategy that loads code in place.',
     });
   const services = (list: readonly (readonly [string, unknown])[]) =>
     Object.fromEntries(
@@ -136,24 +136,24 @@ export function rolloutProblems(fleet: FleetDeclaration): Problem[] {
     ([name, { lib, state }]) => isBeside(fleet, name) && !lib && policyOf(state) === "none",
   );
   problems.push(...unprovable.map(([name]) => withoutProof(name)));
-  return [...problems, ...differing(fleet, named), ...idleFields(members, fleet)];
+  return [...problems, ...differingStrategies(fleet, named), ...unusableTesters(members, fleet)];
 }
 
 function withoutProof(name: string): Problem {
   return {
     code: "NO_LIBRARY_NO_PROOF",
-    what: `${name} is to get traffic from the router, but without the fleet's library (lib: false) nothing in it answers the router's health check.`,
+    what: `${name} would get traffic from the router, but without the fleet's library (lib: false) it does not answer the router's health check.`,
     at: `processes.${name}.lib`,
-    got: "lib: false beside a new process",
-    expected: "a program that answers HEALTH_CHECK, which the library does, or code that is loaded in place",
-    remedy: `Leave lib: false out, or declare strategy: { kind: "sequential" } for ${name}.`,
+    got: "lib: false with a strategy that creates a new process",
+    expected: "a program that answers HEALTH_CHECK, as the library does, or code that is loaded in place",
+    remedy: `Remove lib: false, or declare strategy: { kind: "sequential" } for ${name}.`,
   };
 }
 
 function ledgerInPlace(name: string, at: string): Problem {
   return {
     code: "LEDGER_IN_PLACE",
-    what: `${name} keeps the ledger and the epoch: two of them would be two truths.`,
+    what: `${name} keeps the ledger and the epoch: two revisions would keep two ledgers that contradict each other.`,
     at,
     got: 'kind: "blue-green"',
     expected: '"sequential", which loads it in place',
@@ -164,18 +164,18 @@ function ledgerInPlace(name: string, at: string): Problem {
 function cronInPlace(name: string, at: string): Problem {
   return {
     code: "CRON_IN_PLACE",
-    what: `${name} has a cron: while two revisions live, each would tick, and what a tick does would be done twice.`,
+    what: `${name} has a cron: while two revisions run, both would tick, and the work of every tick would be done twice.`,
     at,
-    got: 'kind: "blue-green" beside the tag Cron-Interval',
+    got: 'kind: "blue-green" with the tag Cron-Interval',
     expected: '"sequential", which loads it in place',
-    remedy: `Declare strategy: { kind: "sequential" } for ${name}, or give the cron to a member of its own.`,
+    remedy: `Declare strategy: { kind: "sequential" } for ${name}, or move the cron to its own member.`,
   };
 }
 
 function rollingOfOne(name: string, at: string): Problem {
   return {
     code: "ROLLING_OF_ONE",
-    what: `A rolling strategy goes over a fleet in batches; ${name} alone is none.`,
+    what: `A rolling strategy deploys a fleet in batches, and ${name} alone cannot be split into batches.`,
     at: `${at}.kind`,
     got: "rolling",
     expected: "rolling as the fleet's strategy",
@@ -183,8 +183,8 @@ function rollingOfOne(name: string, at: string): Problem {
   };
 }
 
-/** One message switches all services of a release, so all of them move in the same way. */
-function differing(fleet: FleetDeclaration, named: readonly (readonly [string, Strategy])[]): Problem[] {
+/** Strategies that differ: one message switches all services of a release, so all of them must move in the same way. */
+function differingStrategies(fleet: FleetDeclaration, named: readonly (readonly [string, Strategy])[]): Problem[] {
   const [first, ...others] =
     fleet.strategy?.kind === "blue-green" ? [["the fleet", fleet.strategy] as const, ...named] : named;
   if (!first) return [];
@@ -193,16 +193,16 @@ function differing(fleet: FleetDeclaration, named: readonly (readonly [string, S
     .filter(([, own]) => JSON.stringify(own) !== text)
     .map(([name, own]) => ({
       code: "STRATEGY_DIFFERS",
-      what: `${name} would move its traffic in another way than ${first[0]}, but one table moves all of them.`,
+      what: `${name} would move its traffic differently than ${first[0]}, but one table moves the traffic of both.`,
       at: `processes.${name}.strategy`,
       got: own.trafficStrategy ?? "its own steps",
-      expected: `the same as of ${first[0]}`,
-      remedy: "Declare it once, for the fleet; a member that is to be loaded in place says so.",
+      expected: `the same strategy as ${first[0]}`,
+      remedy: 'Declare it once, for the fleet. For a member that is loaded in place, declare strategy: { kind: "sequential" }.',
     }));
 }
 
-/** What only has a meaning for a member that gets a process beside the old one. */
-function idleFields(
+/** Testers of members that cannot have any: only a stateless member with a second process can. */
+function unusableTesters(
   members: readonly (readonly [string, ProcessDeclaration])[],
   fleet: FleetDeclaration,
 ): Problem[] {
@@ -213,11 +213,11 @@ function idleFields(
       return [
         {
           code: "TESTERS_NEED_NO_STATE",
-          what: `Testers would write to the new revision of ${name} before it has its state: what they did would be lost.`,
+          what: `Testers would write to the new revision of ${name} before it has its state, and their changes would be lost.`,
           at: `processes.${name}.testers`,
           got: `state: "${policy}"`,
           expected: 'state: "none"',
-          remedy: 'Drop testers, or declare state: "none" if it keeps nothing between messages.',
+          remedy: 'Remove testers, or declare state: "none" if it keeps nothing between messages.',
         },
       ];
     return isBeside(fleet, name)
@@ -225,18 +225,19 @@ function idleFields(
       : [
           {
             code: "TRAFFIC_NEEDS_BLUE_GREEN",
-            what: `${name} is loaded in place: there is no second revision that testers could be sent to.`,
+            what: `${name} is loaded in place, so it has no second revision for testers.`,
             at: `processes.${name}.testers`,
             got: "testers",
             expected: 'a strategy of kind "blue-green"',
-            remedy: "Take that strategy, or drop testers.",
+            remedy: "Use that strategy, or remove testers.",
           },
         ];
   });
 }
 
 /**
- * How a strategy goes back to an earlier release: to what is warm and was proved before, so all at once, as soon as it is healthy. Pure.
+ * The strategy for a rollback to an earlier release: its revisions are warm and were proved before, so all traffic switches at once as soon
+ * as they are healthy. Pure.
  */
 export function backwards({
   healthCheckTimeout,

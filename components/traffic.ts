@@ -10,7 +10,7 @@ import { globalsOf, policyOf } from "./known-state.ts";
 import type { FleetPlan, PlannedProcess } from "./plan.ts";
 import { ROUTER, type Rollout, strategyOf } from "./strategy.ts";
 
-/** The process of a member that callers get, as the release names it. */
+/** The process of a member that serves callers, as the release records it. */
 export interface ActiveMember {
   readonly processId: string;
   readonly generation: number;
@@ -19,8 +19,8 @@ export interface ActiveMember {
 }
 
 /**
- * The revision of a member that has the traffic; without `active`, the wanted one. Only a member whose traffic moves is asked for its
- * `revisions`: an output that a state does not have is unknown in every preview, and whatever is made of it shows as a change.
+ * The revision of a member that has the traffic; without `active`, the declared one. `revisions` is read only for a member whose traffic
+ * moves: an output that is missing in the state is unknown in every preview, and everything derived from it shows as a change.
  */
 export function activeOf(
   name: string,
@@ -36,8 +36,8 @@ export function activeOf(
     }));
   return pulumi
     .all([processId, generation, revision, process.revisions, active] as const)
-    .apply(([id, count, wanted, held, given]): ActiveMember => {
-      const used = held?.find((one) => one.processId === given?.[name]);
+    .apply(([id, count, wanted, held, serving]): ActiveMember => {
+      const used = held?.find((one) => one.processId === serving?.[name]);
       return {
         processId: used?.processId ?? id,
         generation: used?.generation ?? count,
@@ -51,7 +51,7 @@ const loadOf = (revision: Revision | undefined): Pick<ActiveMember, "evalId" | "
   ...(revision?.stateVersion === undefined ? {} : { stateVersion: revision.stateVersion }),
 });
 
-/** What of a process' inputs says how its new code comes into use. */
+/** The inputs of a process that depend on how its new code is rolled out. */
 export function besideOf(
   fleet: FleetDeclaration,
   { beside, router, traffic, minHealthySeconds }: Rollout,
@@ -72,11 +72,11 @@ export function besideOf(
   };
 }
 
-/** Whether a member is told anything of others. */
+/** Whether a member receives ids of other members. */
 export const isWired = ({ declared }: PlannedProcess): boolean =>
   declared.peers.length > 0 || declared.allowed !== undefined;
 
-/** The ids that a member is told: of its peers, which of these have no library, and of who may change it. */
+/** The ids that a member receives: of its peers, of those among them without the library, and of members that may change it. */
 export function peersOf(
   { declared }: PlannedProcess,
   { levels, rollout: { router } }: Pick<FleetPlan, "levels" | "rollout">,
@@ -85,7 +85,7 @@ export function peersOf(
 ) {
   const bare = new Set(levels.flat().flatMap((one) => (one.declared.lib === false ? [one.name] : [])));
   const withoutLibrary = declared.peers.filter((peer) => bare.has(peer)).sort();
-  // Plain records of outputs: one id that is not known yet leaves the others known.
+  // Records of outputs, not an output of a record: an unknown id then leaves the others known.
   const peers = Object.fromEntries(declared.peers.map((peer) => [peer, idOf(peer)]));
   const deployers = declared.allowed?.map((one) => [one, members[one] ? idOf(one) : one] as const);
   return {
@@ -98,7 +98,7 @@ export function peersOf(
   };
 }
 
-/** The code of these members, of those whose new code gets a process of its own. */
+/** Code hashes of those of these members whose new code gets its own process. */
 export function codeOf(
   { levels, rollout: { beside } }: Pick<FleetPlan, "levels" | "rollout">,
   names: readonly string[],
@@ -108,7 +108,7 @@ export function codeOf(
   return { code: Object.fromEntries(moving.map(({ name, declared }) => [name, declared.sourceHash])) };
 }
 
-/** Members of whom a member is told anything, and itself. */
+/** A member, and the members whose ids it receives. */
 export const namedBy = ({ name, declared }: PlannedProcess): string[] => [
   name,
   ...declared.peers,
@@ -129,7 +129,7 @@ export function serviceOf({ declared, declaration }: PlannedProcess, process: Pr
     ...(globals === undefined ? {} : { globals: [...globals] }),
     ...(faultWhen === undefined ? {} : { faultWhen }),
     ...(routed === undefined ? {} : { routed }),
-    // Others might do for a probe what they do for a caller, again and again.
+    // With state, probes could change it again and again.
     ...(state === "none" && probes.length > 0 ? { probes } : {}),
   }));
 }
@@ -138,21 +138,21 @@ export function serviceOf({ declared, declaration }: PlannedProcess, process: Pr
 export const declaredOf = (chosen: readonly PlannedProcess[]): Record<string, DeclaredProcess> =>
   Object.fromEntries(chosen.map(({ name, declared }) => [name, declared]));
 
-/** What a release is. */
+/** The members of the release, as declared. */
 export const declarationOf = ({ levels }: FleetPlan): Record<string, DeclaredProcess> =>
   declaredOf(levels.flat().filter(({ warm }) => !warm));
 
-/** Hash of what a release is: the same as the release's own. */
+/** Hash of the release's declaration: the same as the release's own `releaseHash`. */
 export const releaseHashOf = (plan: FleetPlan): string => hashOf(declarationOf(plan));
 
-/** What has to be known of a member to move its traffic again. */
+/** What a later run needs in order to move a member's traffic again. */
 export function trafficPolicyOf({ declaration: fleet, rollout }: FleetPlan, name: string) {
   const { state, trafficKey, testers, faultWhen, routed, probes = [] } = fleet.processes[name] ?? {};
   const globals = globalsOf(state);
   const strategy = rollout.beside.has(name) ? strategyOf(fleet, name) : undefined;
   return {
     ...(strategy === undefined
-      ? // Where code is loaded in place, it says whether what messages gave is kept.
+      ? // For a member that is loaded in place, it decides whether the state is kept.
         policyOf(state) === "none"
         ? { state: "none" as const }
         : {}

@@ -1,9 +1,9 @@
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 
 /**
- * All of these, by name.
+ * Awaits all promises, by name.
  *
- * @throws FleetError with every problem of all of them
+ * @throws FleetError with the problems of every promise that failed
  */
 export async function whole<T extends Record<string, unknown>>(
   parts: {

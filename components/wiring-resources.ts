@@ -14,10 +14,10 @@ import {
 } from "./composition.ts";
 import { type ActiveMember, codeOf, isWired, namedBy, peersOf } from "./traffic.ts";
 
-/** The process of every member that callers get. */
+/** The process of every member that serves callers. */
 export type Active = Readonly<Record<string, pulumi.Output<ActiveMember>>>;
 
-/** What every member is told of others before traffic moves. */
+/** The wiring of every member before traffic moves. */
 export function firstWirings(
   { plan, common, parent }: Composition,
   members: Members,
@@ -28,7 +28,7 @@ export function firstWirings(
   return forEachMember(plan, (member) => {
     const { name, declaration } = member;
     const isBeside = beside.has(name);
-    // Who runs on calls the new revisions when traffic has moved, and not before.
+    // Members that stay on the old code are rewired only after traffic has moved.
     if (!isBeside && plan.rollout.traffic && member.declared.peers.some((peer) => beside.has(peer)))
       return {};
     const { probes } = declaration;
@@ -58,7 +58,7 @@ export function firstWirings(
   });
 }
 
-/** The wiring of who calls a member that moves traffic: after it has moved, to what has it now. */
+/** The wiring of members that call a service whose traffic moves: after it has moved, to the revision that has it. */
 export function callerWirings(
   { plan, common, parent }: Composition,
   members: Members,

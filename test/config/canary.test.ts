@@ -115,7 +115,7 @@ test("a secret reaches the process sealed, and is in no state, log, plan, manife
   const changed = await pulumi("preview");
   // Only that bundle and the release change; what stays the same is not sealed again.
   expect(changed.text).toContain("~ 2 to update");
-  expect(changed.text).toContain("API_KEY (sealed) → (another, sealed) on battle");
+  expect(changed.text).toContain("API_KEY (sealed) → (sealed, another value) on battle");
   expect(leaks()).toEqual([]);
   // Readable there with the passphrase.
   const state = await project.pulumi(["stack", "export", "--show-secrets"]);
@@ -132,7 +132,7 @@ test("a secret where it would be readable is refused with the reason, and not pr
   const refused = await pulumi("preview");
   expect(refused.code).not.toBe(0);
   expect(refused.text).toContain(
-    "config.ENVIRONMENT_VARS.OPEN is a secret, and would stand in the open there.",
+    "config.ENVIRONMENT_VARS.OPEN is a secret, but its value would be public.",
   );
   expect(refused.text).toContain("An AO process has no private memory");
   expect(leaks()).toEqual([]);

@@ -76,7 +76,7 @@ test("a secret that the release needs and the stack no longer has is reported, w
     problems: [
       {
         code: "SECRET_MISSING",
-        what: "battle needs the secret ENVIRONMENT_VARS.TOKEN, of which nothing here has a value.",
+        what: "battle needs the secret ENVIRONMENT_VARS.TOKEN, which has no value in this stack.",
         remedy: "npx pulumi config set --secret --path secrets.battle.ENVIRONMENT_VARS.TOKEN <value>",
       },
     ],
