@@ -1,11 +1,11 @@
 import type * as pulumi from "@pulumi/pulumi";
 
 /**
- * The provider that Pulumi serialises into the state of every resource of a kind. It carries only a name: each method loads
- * `ao-fleet/providers/<noun>/lifecycle` at call time, from the project's own node_modules (or the project itself), so a later
- * version of the code works on an earlier state without being replaced, and no logic, path or secret is ever in the state.
+ * The provider that Pulumi serialises into the state of every resource of a kind. It contains only a name: each method loads
+ * `ao-fleet/providers/<noun>/lifecycle` at call time, from the project's node_modules (or the project itself). So a later version of the
+ * code works on an earlier state without replacing the resource, and no logic, path or secret is ever in the state.
  *
- * `noun` is the one capture. Pass only what a closure can carry as text.
+ * `noun` is the only captured value. Pass only what Pulumi can serialise as text.
  */
 export function thin(noun: string): pulumi.dynamic.ResourceProvider {
   const load = async () => {

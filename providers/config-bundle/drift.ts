@@ -1,13 +1,13 @@
-/** What a refresh finds otherwise than a bundle was sent: as data, and in words. Pure. */
+/** Differences that a refresh finds between a bundle and its targets' settings: as data, and as sentences. Pure. */
 import type { Held } from "../../src/fleet/config/held.ts";
 import { changedFields, type FieldChange, fieldText } from "../../src/fleet/config/words.ts";
 import type { SentenceOnly } from "../run/drift.ts";
 
 /**
- * - `UNPROVED`: the last distribution was not taken by all targets
- * - `UNTOLD`: a target does not tell this wallet what it holds
- * - `NOT_HELD`: a target holds no settings of the type
- * - `OTHER_SETTINGS`: a target holds others
+ * - `UNPROVED`: not all targets accepted the last distribution
+ * - `UNTOLD`: a target refuses to show its settings to this wallet
+ * - `NOT_HELD`: a target has no settings of the type
+ * - `OTHER_SETTINGS`: a target has other settings
  */
 export type ConfigDrift =
   | SentenceOnly
@@ -18,15 +18,15 @@ export type ConfigDrift =
       readonly target: string;
       readonly fields: readonly FieldChange[];
       readonly version: number | string;
-      /** Address or process id of who set them. @default not told */
+      /** Address or process id of the sender that set them. @default unknown */
       readonly by?: string;
-      /** Who asked `by` for it, where that was another process. @default not told */
+      /** The requester, if another process set them on its behalf. @default unknown */
       readonly requestedBy?: string;
-      /** Scheduler's time, ms. @default not told */
+      /** Scheduler's time, in milliseconds since 1970. @default unknown */
       readonly at?: number;
     };
 
-/** What a target holds instead of what it should hold. */
+/** The difference between a target's settings and the wanted ones. */
 export function heldDrift(
   target: string,
   wanted: Readonly<Record<string, unknown>>,
@@ -45,15 +45,15 @@ export function heldDrift(
   };
 }
 
-/** A finding of a bundle of some type in words. */
+/** A finding as a sentence. */
 export function driftText(configType: string, finding: ConfigDrift): string {
   switch (finding.code) {
     case "UNKNOWN":
       return finding.text;
     case "UNPROVED":
-      return "the last distribution was not taken by all targets";
+      return "not all targets accepted the last distribution";
     case "UNTOLD":
-      return `${finding.target} does not tell this wallet what it holds`;
+      return `${finding.target} refuses to show its settings to this wallet`;
     case "NOT_HELD":
       return `${finding.target} holds no ${configType}`;
     case "OTHER_SETTINGS": {
@@ -65,7 +65,7 @@ export function driftText(configType: string, finding: ConfigDrift): string {
   }
 }
 
-/** `by <address> through <address> at 2026-01-01T00:00:00.000Z`; "" where the process does not know. */
+/** `by <address> through <address> at 2026-01-01T00:00:00.000Z`; "" if the process does not know. */
 function authorText({ by, requestedBy, at }: Pick<Held, "by" | "requestedBy" | "at">): string {
   const parts = [
     requestedBy !== undefined && requestedBy !== by ? `by ${requestedBy} through ${by}` : by && `by ${by}`,

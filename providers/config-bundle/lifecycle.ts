@@ -29,10 +29,10 @@ export { configure };
 type Raw = Record<string, unknown>;
 
 export async function check(olds: Raw, news: Raw) {
-  // What was given for a secret, or for a key that should be public, is not repeated.
+  // Problems do not show the value of a secret, or of a private key in the place of a public one.
   const { inputs, failures } = checkInputs(ConfigBundleInputsSchema, news, ["secretData", "sealTo"]);
-  // A new one has no diff, so it is shown here.
-  if (failures.length === 0 && Object.keys(olds).length === 0) introduce(inputs);
+  // Pulumi calls no diff for a new resource, so its settings are printed here.
+  if (failures.length === 0 && Object.keys(olds).length === 0) printNew(inputs);
   return { inputs, failures };
 }
 
@@ -43,8 +43,8 @@ const IntroducedSchema = z.looseObject({
   secretData: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** Says what is in a new bundle; before anything is deployed its targets have no ids yet, so those it does not ask for. */
-function introduce(inputs: Raw): void {
+/** Prints the settings of a new bundle. Its targets may have no ids yet, so ids are not required. */
+function printNew(inputs: Raw): void {
   const parsed = IntroducedSchema.safeParse(inputs);
   if (!parsed.success) return;
   const { name, configType, configData, secretData } = parsed.data;
@@ -63,18 +63,18 @@ export async function diff(_id: string, olds: ConfigBundleOutputs, rawNews: Raw)
   const own = ownInputs(rawNews);
   const raw = assumeKept(olds, own);
   const parsed = ConfigBundleInputsSchema.safeParse(raw);
-  // Something is not known and was not there before: it joins.
+  // An unknown value without an earlier one: something is added.
   if (!parsed.success) return { changes: true };
   const coming = hasUnknown(own.targets) ? othersIn(olds.code, own.code) : [];
   const reasons = [
-    ...coming.map((name) => `goes to ${name} too: it will be another process`),
+    ...coming.map((name) => `also goes to ${name}, whose process id will change`),
     ...explainChanges(olds, parsed.data),
   ];
   for (const reason of reasons) console.log(`${parsed.data.name}: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
 }
 
-/** Why a bundle would be sent, by field and target. Pure. */
+/** The reasons for sending a bundle, by field and target. Pure. */
 export function explainChanges(olds: ConfigBundleOutputs, news: ConfigBundleInputs): string[] {
   const fields = [...explainData(olds.configData, news.configData), ...explainSecrets(olds, news)];
   const reasons = fields.map((field) => `${field} on ${namesOf(news.targets)}`);
@@ -82,10 +82,10 @@ export function explainChanges(olds: ConfigBundleOutputs, news: ConfigBundleInpu
     const isByHand = finding.code !== "UNPROVED" && finding.code !== "UNTOLD";
     reasons.push(`${isByHand ? "changed by hand: " : ""}${driftText(olds.configType, finding)}`);
   }
-  if (hashOf(olds.rule ?? null) !== hashOf(news.rule ?? null)) reasons.push("its type has other rules");
+  if (hashOf(olds.rule ?? null) !== hashOf(news.rule ?? null)) reasons.push("the rules of its type changed");
   const before = new Map(olds.targets.map((target) => [target.name, target.processId]));
   for (const { name, processId } of news.targets) {
-    if (before.get(name) !== processId) reasons.push(`goes to ${name} too`);
+    if (before.get(name) !== processId) reasons.push(`also goes to ${name}`);
   }
   for (const { name } of dropped(olds.targets, news.targets)) reasons.push(`no longer goes to ${name}`);
   return reasons;
@@ -96,12 +96,12 @@ function explainSecrets(olds: ConfigBundleOutputs, news: ConfigBundleInputs): st
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].sort().flatMap((key) => {
     if (before[key] === undefined) return [`${key} unset → (sealed)`];
     if (after[key] === undefined) return [`${key} (sealed) → unset`];
-    if (before[key] !== after[key]) return [`${key} (sealed) → (another, sealed)`];
+    if (before[key] !== after[key]) return [`${key} (sealed) → (sealed, another value)`];
     return olds.sealTo === news.sealTo ? [] : [`${key} (sealed) → (sealed to another key)`];
   });
 }
 
-/** Those that are no targets any more, though their process may go on. */
+/** Members that are no longer targets, although their processes may keep running. */
 const dropped = (before: readonly Target[], after: readonly Target[]): Target[] =>
   before.filter(({ name }) => !after.some((target) => target.name === name));
 
@@ -135,7 +135,7 @@ export async function read(id: string, props: ConfigBundleOutputs) {
 const kept = ({ configType }: Pick<ConfigBundleInputs, "configType">, found: readonly ConfigDrift[]) =>
   keptDrift(found, (finding) => driftText(configType, finding));
 
-/** Without a declaration the defaults hold: the settings are taken back, unless somebody has put others there since. */
+/** Withdraws the settings, so that the defaults apply again, unless somebody has changed them since. */
 export async function remove(_id: string, props: ConfigBundleOutputs): Promise<void> {
   const session = await sessionFor(props.scope, props.network);
   await clear(session, props.targets, props);
@@ -150,7 +150,7 @@ async function clear(
     targets.map(async (target) => {
       const budget = session.budget(timeoutSeconds);
       const told = await tellConfigs(session, target, { configType }, budget).catch((error: unknown) =>
-        // One that is ruined obeys no settings any more.
+        // A ruined process no longer applies settings.
         saysRuined(error) ? undefined : neverLoaded(error),
       );
       const held = told?.held[configType];
@@ -162,7 +162,7 @@ async function clear(
 
 const idOf = (inputs: ConfigBundleInputs): string => deploymentKey(inputs.scope, inputs.name);
 
-/** The member that a bundle is for; of several, the bundle itself. */
+/** The member that a bundle is for; with several targets, the bundle's own name. */
 function subjectOf({ name, targets }: ConfigBundleInputs): string {
   const [target, ...others] = targets;
   return target && others.length === 0 ? target.name : name;
@@ -190,7 +190,7 @@ async function ensure(
   const hash = hashOf(data);
   const told = await Promise.all(targets.map((target) => lookAt(session, target, configType, budget)));
   for (const [index, target] of targets.entries()) {
-    // It is there already, so a message of an earlier run that may have brought it is done with.
+    // The target has the settings, so a message of an earlier run with them is not needed any longer.
     if (told[index]?.held?.hash === hash) await session.supersede(stepOf(session, target), "");
   }
   const otherRule = olds !== undefined && hashOf(olds.rule ?? null) !== hashOf(inputs.rule ?? null);
@@ -236,7 +236,7 @@ async function partial(
   return new PartialFailure(idOf(inputs), { ...outputs, ...kept(inputs, [{ code: "UNPROVED" }]) }, error);
 }
 
-/** What is sealed already and has not changed stays as it is, so that a fleet that did not change is sent nothing. */
+/** Seals the secrets. Unchanged ones keep their sealed value, so that an unchanged fleet is sent nothing. */
 async function sealAll(
   inputs: ConfigBundleInputs,
   olds: ConfigBundleOutputs | undefined,
@@ -262,7 +262,7 @@ async function lookAt(session: Session, target: Target, configType: string, budg
   return held ? { held, highest } : { highest };
 }
 
-/** The version that some hold already where the others can still take it, else one above all that there ever were. Pure. */
+/** The version that some targets already have, if the others can still accept it; otherwise one above every earlier version. Pure. */
 function nextVersion(told: readonly Look[], hash: string, before: number): number {
   const holders = told.filter(({ held }) => held?.hash === hash);
   const common = Math.max(0, ...holders.map(({ held }) => wholeVersion(held?.version ?? 0)));

@@ -4,19 +4,40 @@ import type { ConfigBundleInputs, ConfigBundleOutputs } from "./schema.ts";
 
 const provider = thin("config-bundle");
 
-/** Arguments of a config bundle: each plain or an output of another resource. */
+/** Arguments of a ConfigBundle, each a plain value or an output. */
 type ConfigBundleArgs = {
   [K in keyof ConfigBundleInputs]: pulumi.Input<
     ConfigBundleInputs[K] extends (infer T)[] ? pulumi.Input<T>[] : ConfigBundleInputs[K]
   >;
 };
 
-/** Checked, versioned settings for processes: sent to targets that hold others, acknowledged, read back. */
+/**
+ * Validated, versioned settings of processes. They are sent to every target whose settings differ, acknowledged, and read back. `Fleet`
+ * creates one for every member and config type.
+ *
+ * @example
+ * ```ts
+ * import * as pulumi from "@pulumi/pulumi";
+ * import { ConfigBundle, type Process } from "ao-fleet";
+ *
+ * declare const shop: Process; // fleet.members.shop
+ * new ConfigBundle("shop-limits", {
+ *   scope: { project: pulumi.getProject(), stack: pulumi.getStack(), home: ".fleet", build: "build" },
+ *   network: { kind: "local", dir: ".fleet/localnet" },
+ *   name: "shop-limits",
+ *   configType: "PROCESS_CONFIG",
+ *   configData: { maxConcurrentRequests: 50 },
+ *   targets: [pulumi.output({ name: "shop", processId: shop.processId, generation: shop.generation })],
+ *   timeoutSeconds: 120,
+ * });
+ * ```
+ */
 export class ConfigBundle extends pulumi.dynamic.Resource {
-  /** Raised by every change. */
+  /** Version of the settings. Every change increases it. */
   declare readonly version: pulumi.Output<number>;
-  /** Content hash of the data. */
+  /** Content hash of the settings. */
   declare readonly hash: pulumi.Output<string>;
+  /** Differences that the last refresh found. */
   declare readonly drift: pulumi.Output<string[]>;
   /** What each line of `drift` says, as data, in its order. */
   declare readonly driftFacts: pulumi.Output<ConfigBundleOutputs["driftFacts"]>;

@@ -10,35 +10,35 @@ import type { ConfigDrift } from "./drift.ts";
 
 export { CONFIG_TYPES } from "../../src/fleet/config/types.ts";
 
-/** Longest secret, so that it fits into a setting when it is sealed. */
+/** Longest secret in characters, so that the sealed value fits into a setting. */
 const MAX_SECRET = 2048;
 
 export const ConfigBundleInputsSchema = z
   .strictObject({
     ...CommonInputs,
-    /** Name of the bundle, also its Pulumi name: `battle-process-config`. */
+    /** Name of the bundle and of the Pulumi resource, such as `battle-process-config`. */
     name: z.string(),
-    /** Which settings these are: one of the types below, or one of the fleet's own. */
+    /** Type of the settings: one of the types below, or one of the fleet's own. An unknown type fails the preview. */
     configType: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/),
-    /** The settings, complete: they replace what the targets held. */
+    /** The complete settings. They replace the targets' settings of this type. */
     configData: z.record(z.string(), z.unknown()),
-    /** What the settings of a type of the fleet's own may be; made from its zod schema. @default none */
+    /** Rules for the settings of one of the fleet's own types, derived from its zod schema. @default none */
     rule: z.custom<Rule>((value) => typeof value === "object" && value !== null).optional(),
     /**
-     * Settings that are sealed before they are sent: encrypted in the state, and on the network readable only with the private
-     * key of `sealTo`. Texts. @default none
+     * Secret settings, as strings of at most 2048 characters. They are sealed before they are sent: encrypted in the state, and on the
+     * network readable only with the private key that belongs to `sealTo`. @default none
      */
     secretData: z.record(z.string(), z.string().max(MAX_SECRET)).optional(),
-    /** Public key that secrets are sealed to: a PEM or a JWK, RSA (from 2048 bits) or X25519. @default none */
+    /** Public key to which secrets are sealed: a PEM or a JWK, RSA (at least 2048 bits) or X25519. Required with `secretData`. @default none */
     sealTo: z.string().optional(),
-    /** The members that get them. One whose hash is equal gets no message. */
+    /** The members that get the settings. A member that already has them, by content hash, gets no message. */
     targets: z.array(TargetSchema).min(1),
     /**
-     * sha256 of the code of the targets, by name, where new code gets a process of its own: says in a preview that
-     * the process will be another one, when its id is not known yet. @default none
+     * sha256 of the targets' code, by name, for members whose new code gets its own process. A preview uses it to announce that a process
+     * id will change, before the new id is known. @default none
      */
     code: CodeSchema.optional(),
-    /** Seconds for a whole create or update. */
+    /** Seconds that a create or update may take. @default 120 */
     timeoutSeconds: z.number().positive().default(120),
   })
   .superRefine((inputs, context) => {
@@ -53,7 +53,7 @@ export const ConfigBundleInputsSchema = z
       return;
     }
     const secrets = inputs.secretData ?? {};
-    // In the place of a sealed text: anything of its kind.
+    // A placeholder that the rules accept as a sealed value.
     const sealed = Object.fromEntries(Object.keys(secrets).map((key) => [key, "sealed:"]));
     for (const { path, got, expected } of checkValue({ ...inputs.configData, ...sealed }, rule, "configData"))
       complain(path.split("."), `${got}; ${expected}`);
@@ -65,21 +65,21 @@ export const ConfigBundleInputsSchema = z
 
 export type ConfigBundleInputs = z.infer<typeof ConfigBundleInputsSchema>;
 
-/** Where each target stands, by name. */
+/** Outputs of a ConfigBundle. */
 export interface ConfigBundleOutputs extends ConfigBundleInputs {
-  /** Shape of these outputs; later code reads every earlier one. */
+  /** Version of the outputs' shape. Later code reads every earlier version. */
   readonly schemaVersion: 1;
-  /** Content hash of the data; equal on every target. */
+  /** Content hash of the settings, equal on every target. */
   readonly hash: string;
-  /** Raised by every change; the highest that the targets report in `configVersions`. */
+  /** Version of the settings: the highest that the targets report in `configVersions`. Every change increases it. */
   readonly version: number;
-  /** The secrets as they were sent. */
+  /** The secrets in their sealed form, as they were sent. */
   readonly sealed?: Record<string, string>;
-  /** What a refresh found changed by hand, in words: by field, with who did it and when. */
+  /** Manual changes that a refresh found, as sentences: by field, with who made them and when. */
   readonly drift: string[];
   /**
-   * What each line of `drift` says, as data, in its order: `OTHER_SETTINGS` with fields and author, `NOT_HELD`, `UNTOLD`, `UNPROVED`.
-   * Absent where nothing was found, and in a state of version 0.1.0.
+   * The entries of `drift` as data, in the same order: `OTHER_SETTINGS` with fields and author, `NOT_HELD`, `UNTOLD`, `UNPROVED`.
+   * Left out if there is no drift, and in a state of version 0.1.0.
    */
   readonly driftFacts?: readonly ConfigDrift[];
 }

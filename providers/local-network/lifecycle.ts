@@ -5,7 +5,7 @@ import { type LocalNetworkInputs, LocalNetworkInputsSchema, type LocalNetworkOut
 
 type Raw = Record<string, unknown>;
 
-/** It needs no secret. */
+/** Does nothing: this provider needs no settings and no wallet. */
 export function configure(): void {}
 
 export async function check(_olds: Raw, news: Raw) {
@@ -13,14 +13,14 @@ export async function check(_olds: Raw, news: Raw) {
 }
 
 /**
- * Gone after a reboot is a change: it is started again on the same folder, so ids and state are as before. So is a user that is not known
- * in the folder, as after an earlier version or when the folder was removed.
+ * A stopped network, as after a reboot, is a change: it is started again on the same folder, with the same ids and state. So is a user that
+ * the folder does not list, as after an upgrade or if the folder was removed.
  */
 export async function diff(_id: string, olds: LocalNetworkOutputs, rawNews: Raw) {
   const news = LocalNetworkInputsSchema.parse(ownInputs(rawNews));
   if (olds.dir !== news.dir) return { changes: true, replaces: ["dir"] };
   const { running } = await status(news.dir);
-  if (!running) console.log("local network: is not running: start it again on the same folder");
+  if (!running) console.log("local network: not running, will be started again on the same folder");
   const isKnown = news.user === undefined || isUser(news.dir, news.user);
   return { changes: !running || !isKnown, replaces: [] };
 }
@@ -41,13 +41,13 @@ export async function read(id: string, props: LocalNetworkOutputs) {
   return { id, props };
 }
 
-/** Stops the network unless somebody else needs it: another fleet or stack on the same folder, or this fleet under a new name. */
+/** Stops the network unless it has another user: another fleet or stack on the same folder, or this fleet under a new name. */
 export async function remove(_id: string, { dir, user }: LocalNetworkOutputs): Promise<void> {
   if (user !== undefined) removeUser(dir, user);
   const others = usersOf(dir);
   if (others.length > 0) return console.log(`local network: keeps running for ${others.join(", ")}`);
   await stop(dir);
-  // Somebody who came meanwhile found it running. Nothing is lost by a stop.
+  // A user that was added in the meantime expects it to run. A stop and a start lose nothing.
   if (usersOf(dir).length > 0) await start(dir);
 }
 
@@ -55,7 +55,7 @@ async function ensure(inputs: LocalNetworkInputs, raw: Raw): Promise<LocalNetwor
   const started = performance.now();
   const { dir, user, timeoutSeconds } = inputs;
   const isNew = user !== undefined && !isUser(dir, user);
-  // Before the start: who deletes the last other user sees this one, or it starts the network again.
+  // Added before the start, so that a concurrent delete of the last other user either sees this one or starts the network again.
   if (user !== undefined) addUser(dir, user);
   const info = await start(dir, { timeoutSeconds }).catch((error: unknown) => {
     if (isNew) removeUser(dir, user);

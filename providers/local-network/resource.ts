@@ -4,13 +4,27 @@ import type { LocalNetworkInputs } from "./schema.ts";
 
 const provider = thin("local-network");
 
-/** Arguments of the embedded network. */
+/** Arguments of a LocalNetwork, each a plain value or an output. */
 type LocalNetworkArgs = { [K in keyof LocalNetworkInputs]: pulumi.Input<LocalNetworkInputs[K]> };
 
-/** The embedded AO network of a dev stack: real evaluator, own units, loopback only. It outlives `pulumi up`; the last user's destroy stops it. */
+/**
+ * The embedded AO network of a dev stack: its own units with the real evaluator, on loopback only. It keeps running after `pulumi up`, and
+ * stops when its last user is destroyed. `Fleet` creates one for `network: { kind: "local" }`.
+ *
+ * @example
+ * ```ts
+ * import { LocalNetwork } from "ao-fleet";
+ *
+ * const network = new LocalNetwork("network", { dir: ".fleet/localnet", timeoutSeconds: 60 });
+ * export const gatewayUrl = network.gatewayUrl;
+ * ```
+ */
 export class LocalNetwork extends pulumi.dynamic.Resource {
+  /** URL of the gateway, which serves data. */
   declare readonly gatewayUrl: pulumi.Output<string>;
+  /** URL of the messenger unit. */
   declare readonly muUrl: pulumi.Output<string>;
+  /** URL of the compute unit. */
   declare readonly cuUrl: pulumi.Output<string>;
 
   constructor(name: string, args: LocalNetworkArgs, options?: pulumi.CustomResourceOptions) {

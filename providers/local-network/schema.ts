@@ -1,30 +1,30 @@
 import { z } from "zod";
 
 export const LocalNetworkInputsSchema = z.strictObject({
-  /** Folder of ids, state and ports, relative to the project. */
+  /** Folder of the network's ids, state and ports, relative to the project. Changing it replaces the network. */
   dir: z.string().min(1),
   /**
-   * Who needs the network. Several resources may share a folder: one that is deleted stops the network only when no other user is left.
-   * @default project, stack and the resource's own name
+   * Name of this user of the network. Several resources may share a folder: deleting one stops the network only if no other user is left.
+   * @default project, stack and the resource's name
    */
   user: z.string().min(1).optional(),
-  /** Seconds until all units must answer. */
+  /** Seconds within which all units must answer. @default 60 */
   timeoutSeconds: z.number().positive().default(60),
 });
 
 export type LocalNetworkInputs = z.infer<typeof LocalNetworkInputsSchema>;
 
-/** The same after every restart: ports are remembered in the folder. */
+/** Outputs of a LocalNetwork. They stay the same after every restart, because the folder stores the ports. */
 export interface LocalNetworkOutputs extends LocalNetworkInputs {
-  /** Shape of these outputs; later code reads every earlier one. */
+  /** Version of the outputs' shape. Later code reads every earlier version. */
   readonly schemaVersion: 1;
-  /** Serves data. Loopback, like all of them. */
+  /** URL of the gateway, which serves data. It is on loopback, like all of them. */
   readonly gatewayUrl: string;
-  /** Serves the index. */
+  /** URL of the index (GraphQL). */
   readonly graphqlUrl: string;
-  /** The messenger unit. */
+  /** URL of the messenger unit. */
   readonly muUrl: string;
-  /** The compute unit. */
+  /** URL of the compute unit. */
   readonly cuUrl: string;
   /** Address of the scheduler for new processes. */
   readonly scheduler: string;

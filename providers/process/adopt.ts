@@ -6,27 +6,27 @@ import { isRetired } from "../../src/fleet/members/members.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { ProcessInputs } from "./schema.ts";
 
-interface Wish {
-  /** The member that is to have it. */
+interface Adoption {
+  /** The member that adopts the process. */
   readonly name: string;
   readonly adopt: NonNullable<ProcessInputs["adopt"]>;
-  /** The module id that the member is declared with. */
+  /** The declared module's id. */
   readonly module: string;
 }
 
 /**
- * The id of the process that a member takes over, when this wallet may load code into it and the declared module is the one
- * that it has for life. Sends nothing but one question to the process.
+ * The id of the process that a member adopts, after checking that this wallet owns it and that it was spawned with the declared module.
+ * Sends one request to the process and nothing else.
  *
  * @throws FleetError ADOPT_UNKNOWN, ADOPT_SEVERAL (lists them), NOT_OWNER, MODULE_FIXED, ADOPT_RETIRED
  */
-export async function adopted(session: Session, wish: Wish, budget: Budget): Promise<string> {
-  const found = await candidate(session, wish, budget);
-  const at = `processes.${wish.name}.adopt`;
+export async function adopted(session: Session, wanted: Adoption, budget: Budget): Promise<string> {
+  const found = await candidate(session, wanted, budget);
+  const at = `processes.${wanted.name}.adopt`;
   if (found.owner !== session.ao.address) {
     throw new FleetError({
       code: "NOT_OWNER",
-      what: `${wish.name} cannot take over ${found.id}: it belongs to another wallet.`,
+      what: `${wanted.name} cannot take over ${found.id}: it belongs to another wallet.`,
       at,
       got: found.owner,
       expected: session.ao.address,
@@ -34,30 +34,30 @@ export async function adopted(session: Session, wish: Wish, budget: Budget): Pro
     });
   }
   const { Module } = found.tags;
-  if (Module !== wish.module) {
+  if (Module !== wanted.module) {
     throw new FleetError({
       code: "MODULE_FIXED",
-      what: `${wish.name} cannot take over ${found.id}: an AO process keeps the module it was spawned with.`,
+      what: `${wanted.name} cannot take over ${found.id}: an AO process keeps the module it was spawned with.`,
       at,
       got: Module ?? "no module",
-      expected: wish.module,
+      expected: wanted.module,
       remedy: `Declare the member with module "${Module ?? ""}", if the fleet's code runs on it.`,
     });
   }
-  if (await isRetired(session, wish.name, { processId: found.id, generation: 1 }, budget)) {
+  if (await isRetired(session, wanted.name, { processId: found.id, generation: 1 }, budget)) {
     throw new FleetError({
       code: "ADOPT_RETIRED",
-      what: `${wish.name} cannot take over ${found.id}: it was retired.`,
+      what: `${wanted.name} cannot take over ${found.id}: it was retired.`,
       at,
       got: "RETIRED",
       expected: "a process in use",
-      remedy: "Remove `adopt` to get a new process, or name another one.",
+      remedy: "Remove `adopt` to get a new process, or give the id of another one.",
     });
   }
   return found.id;
 }
 
-async function candidate(session: Session, { name, adopt }: Wish, budget: Budget): Promise<FoundItem> {
+async function candidate(session: Session, { name, adopt }: Adoption, budget: Budget): Promise<FoundItem> {
   const query =
     typeof adopt === "string"
       ? { ids: [adopt] }
@@ -68,21 +68,21 @@ async function candidate(session: Session, { name, adopt }: Wish, budget: Budget
   if (!one) {
     throw new FleetError({
       code: "ADOPT_UNKNOWN",
-      what: `There is no process that ${name} could take over.`,
+      what: `No process was found for ${name} to take over.`,
       at,
       got: typeof adopt === "string" ? adopt : `no process named "${adopt.name}" of ${session.ao.address}`,
-      expected: "a process that the gateway shows; a new one takes seconds to minutes",
-      remedy: "Mend the id or the name, or remove `adopt` to get a new process.",
+      expected: "a process in the gateway's index; a new one takes seconds to minutes to appear",
+      remedy: "Fix the id or the name, or remove `adopt` to get a new process.",
     });
   }
   if (others.length > 0) {
     throw new FleetError({
       code: "ADOPT_SEVERAL",
-      what: `${amount(found.length, "process of this wallet has", "processes of this wallet have")} the name that ${name} is to take over.`,
+      what: `${amount(found.length, "process of this wallet has", "processes of this wallet have")} the name that ${name} adopts.`,
       at,
       got: found.map(describe).join("; "),
       expected: "one process",
-      remedy: 'Name the one that is meant by its id: adopt: "<id>"',
+      remedy: 'Give the id of one of them: adopt: "<id>"',
     });
   }
   return one;

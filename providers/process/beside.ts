@@ -15,21 +15,21 @@ import { isWanted, revisionsOf } from "./revisions.ts";
 import { isToBeReplaced, recordRuin } from "./ruined.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
-/** Where the wanted revision is to run, and what runs beside it. */
+/** The process for the declared revision, and the member's other revisions. */
 export interface Beside {
   readonly place: FoundPlace;
-  /** Every revision that is held, the wanted one too where it is loaded already. */
+  /** Every held revision, including the declared one if it is already loaded. */
   readonly held: readonly HeldRevision[];
-  /** It was there already, with another in its place meanwhile. */
+  /** Whether the declared revision was held while another one was in use. */
   readonly isBack: boolean;
 }
 
-/** Processes of a member that are looked at when neither state nor journal says what runs in them. */
-const MOST_UNKNOWN = 10;
+/** Largest number of a member's processes to ask for their code if neither the state nor the journal knows it. */
+const MAX_UNKNOWN = 10;
 
 /**
- * The AO process for the wanted code: the held one that runs it; else one that was spawned for this member and never loaded,
- * whatever died meanwhile; else a new generation. No code ever comes into a process that runs other code.
+ * The AO process for the declared code: the held one that runs it; otherwise one that was spawned for this member and never loaded, even by
+ * a run that died; otherwise a new generation. Code is never loaded into a process that runs other code.
  */
 export async function placeBeside(
   session: Session,
@@ -79,12 +79,12 @@ export async function placeBeside(
 
 interface Look {
   readonly held: HeldRevision[];
-  /** The newest process without any code. */
+  /** The newest process without code. */
   readonly empty: Incarnation | undefined;
   readonly highest: number;
 }
 
-/** Everything that this member has: what the state names, and what journal and network know beside it. */
+/** Every process of this member: those in the state, and those that only the journal or the network know. */
 async function look(
   session: Session,
   inputs: ProcessInputs,
@@ -112,7 +112,7 @@ async function look(
   const unknown = [...known.values()]
     .filter((one) => !one.retired && !held.some(({ processId }) => processId === one.processId))
     .sort((a, b) => b.generation - a.generation)
-    .slice(0, MOST_UNKNOWN);
+    .slice(0, MAX_UNKNOWN);
   let empty: Incarnation | undefined;
   for (const one of unknown) {
     if (one.unsent) {
@@ -126,7 +126,7 @@ async function look(
   return { held, empty, highest };
 }
 
-/** What a process that nobody wrote down says of itself. */
+/** The revision in a process that is in no record, as the process reports it. */
 async function identify(
   session: Session,
   place: Place,
@@ -136,7 +136,7 @@ async function identify(
   const { processId, generation } = place;
   const said = await info(session, place, budget, "status", "version", "sourceHash", "release").catch(
     (error: unknown) =>
-      // Nobody wrote down that it was ever used, and it never can be.
+      // It was never used as far as any record shows, and it never can be.
       saysRuined(error) ? ("ruined" as const) : neverLoaded(error),
   );
   if (said === "ruined") return "retired";
@@ -154,13 +154,13 @@ async function identify(
     evalId: load?.evalId ?? "",
     loadedAt: new Date(load?.at ?? 0).toISOString(),
     deploymentId: release,
-    // It says so itself when it is wanted again.
+    // It is probed when it is declared again.
     health: "UNKNOWN",
     replacedAt: new Date(load?.at ?? 0).toISOString(),
   };
 }
 
-/** Whether a held process can be used: one that somebody retired cannot, one that drains is set going again. */
+/** Whether a held process can be used. A retired one cannot; a draining one is resumed. */
 async function inService(session: Session, place: Place, budget: Budget): Promise<boolean> {
   const { status } = await info(session, place, budget, "status").catch((error: unknown) => {
     throw withWayOn(place.name, error);

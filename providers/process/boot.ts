@@ -6,15 +6,15 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import { type Load, programOf, storedBundle } from "./load.ts";
 import type { ProcessInputs } from "./schema.ts";
 
-/** Bytes of a spawn beside its data: signature and tags. */
+/** Bytes of a spawn in addition to its data: signature and tags. */
 const ENVELOPE = 8_000;
 
-/** Seconds for the result of a boot. Without one the code is loaded by a message of its own, so it might be loaded twice. */
-const BOOT_PATIENCE = 60;
+/** Seconds to wait for the result of a boot. Without a result the code is loaded by another message, so it might be loaded twice. */
+const BOOT_SECONDS = 60;
 
 /**
- * What a spawn carries so that the process runs its code from its first message on; nothing when that was not asked for, when a
- * state has to come with the code, or when it is too large for the one message that a spawn is.
+ * The data and tags of a spawn that contains the code, so that the process runs it from its first message on. Undefined without `onBoot`,
+ * if a state has to be loaded with the code, or if the code is too large for one message.
  */
 export async function bootOf(
   session: Session,
@@ -27,8 +27,8 @@ export async function bootOf(
   return Buffer.byteLength(data) + ENVELOPE > most ? undefined : { tags: { "On-Boot": "Data" }, data };
 }
 
-/** The spawn as a load: what the process said at its boot tells whether it was one. */
+/** The spawn as a possible load of the code: the process' output at its boot shows whether it was one. */
 export const bootLoads = ({ processId }: Place, inputs: ProcessInputs): Load[] =>
   inputs.onBoot === true && inputs.restore === undefined
-    ? [{ id: processId, at: Date.now(), patience: BOOT_PATIENCE }]
+    ? [{ id: processId, at: Date.now(), patience: BOOT_SECONDS }]
     : [];

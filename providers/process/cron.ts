@@ -5,16 +5,16 @@ import { say } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { ProcessInputs } from "./schema.ts";
 
-/** Seconds that a messenger unit may take to begin or to end it. */
-const PATIENCE = 60;
+/** Seconds that a messenger unit may take to start or stop driving a cron. */
+const MONITOR_SECONDS = 60;
 
 type Wanted = Pick<ProcessInputs, "tags" | "adopt">;
 
 const intervalOf = ({ tags, adopt }: Wanted): string | undefined =>
-  // An adopted process has the tags that it was spawned with.
+  // An adopted process keeps the tags that it was spawned with.
   adopt === undefined ? tags["Cron-Interval"] : undefined;
 
-/** Has the crons driven that a process was spawned with. What cannot be read back is asked for at every create, update and refresh. */
+/** Asks the messenger unit to drive a process' crons. Whether it does cannot be read back, so this is repeated at every create, update and refresh. */
 export async function driveCron(
   session: Session,
   { name, processId }: Place,
@@ -28,19 +28,19 @@ export async function driveCron(
       await stopCron(session, { name, processId }, before.tags, budget);
     return;
   }
-  const isDriven = await session.ao.monitor({ processId, on: true }, within(budget, PATIENCE));
+  const isDriven = await session.ao.monitor({ processId, on: true }, within(budget, MONITOR_SECONDS));
   const every = `every ${interval.replace("-", " ")}`;
   await say(
     session,
     name,
     "cron",
-    isDriven ? every : `${every} is declared, and the network's messenger unit drives no crons`,
+    isDriven ? every : `${every} is declared, but the network's messenger unit does not drive crons`,
   );
 }
 
 /**
- * Asks for the crons again while a process is looked at: a messenger unit that lost its memory drives none, and tells nobody. What it
- * answers is no finding about the process.
+ * Asks for the crons again during a refresh: a messenger unit that lost its cache stops driving them silently. A failure is not a finding
+ * about the process.
  */
 export async function askForCronAgain(
   session: Session,
@@ -53,11 +53,11 @@ export async function askForCronAgain(
     await driveCron(session, place, wanted, undefined, budget);
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    await say(session, place.name, "cron", `may not be driven [${error.code}]: the next refresh asks again`);
+    await say(session, place.name, "cron", `may not be driven [${error.code}]; the next refresh asks again`);
   }
 }
 
-/** Nothing is left to be driven in a retired process. A unit that does not end it sends ticks that are refused: no reason to fail. */
+/** Asks the messenger unit to stop the crons of a retired process. A failure is only reported: the process refuses further ticks. */
 export async function stopCron(
   session: Session,
   { name, processId }: Pick<Place, "name" | "processId">,
@@ -66,7 +66,7 @@ export async function stopCron(
 ): Promise<void> {
   if (tags["Cron-Interval"] === undefined) return;
   try {
-    await session.ao.monitor({ processId, on: false }, within(budget, PATIENCE));
+    await session.ao.monitor({ processId, on: false }, within(budget, MONITOR_SECONDS));
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     await say(session, name, "cron", `may still be driven [${error.code}]`);

@@ -14,7 +14,7 @@ import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 import { keepState, stateFor } from "./state.ts";
 
-/** Loads the code unless the process itself says that it runs it. */
+/** Loads the code unless the process itself reports that it runs it. */
 export async function ensureCode(
   session: Session,
   place: Place & { fresh: boolean; booted?: boolean },
@@ -25,17 +25,17 @@ export async function ensureCode(
   const { kept, strangers = [] }: Awaited<ReturnType<typeof loadedAlready>> = place.fresh
     ? { kept: undefined }
     : await loadedAlready(session, place, inputs, olds, budget);
-  // It runs already, so a state that it was to be loaded with is not put back any more.
+  // The code already runs, so the state to restore is no longer loaded with it.
   if (kept) return inputs.restore === undefined ? kept : { ...kept, restored: inputs.restore.id };
   const started = performance.now();
   const state = await stateFor(session, place, inputs, olds);
   const before = olds?.revision?.sourceHash ?? (await adoption(session))?.members[inputs.name]?.sourceHash;
-  // Of a process whose state was lost, nothing is known but that it runs the fleet's code.
+  // Without Pulumi state, it is only known that the process runs the fleet's code.
   const modules = olds?.bundle?.modules;
   const plain = modules !== undefined && !Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));
   const how = { plain, repair: before === inputs.bundle.hash };
   const wasBare = !place.fresh && before !== undefined && olds?.lib === false;
-  if (wasBare) await say(session, inputs.name, "saved", "no state: it has no library, which would export it");
+  if (wasBare) await say(session, inputs.name, "saved", "no state: without the library, it cannot be exported");
   const backup =
     !place.fresh && before && !wasBare ? await keepState(session, place, before, how, budget) : undefined;
   const booted = place.booted === true ? bootLoads(place, inputs) : [];
@@ -65,7 +65,7 @@ export async function ensureCode(
       session,
       inputs.name,
       "answers",
-      `${action} itself (handler ${handler}); the fleet's answer is at ${FLEET_PREFIX}${action}`,
+      `${action} itself (handler ${handler}); the library's handler is at ${FLEET_PREFIX}${action}`,
     );
   const revision = revisionOf(place, inputs, load, session.deployment.id);
   return state === undefined || inputs.restore === undefined
@@ -95,8 +95,8 @@ function revisionOf(
 const added = (name: string) => ({ kind: "HANDLER", change: "ADDED", name });
 
 /**
- * The revision, when the process itself says that it runs the declared code, as it was loaded, and the message that loaded it is
- * known. Otherwise nothing, with the handlers that were added by hand and that a load does not take away by itself.
+ * The revision, if the process itself reports that it runs the declared code unchanged and the message that loaded it is known. Otherwise
+ * undefined, with the handlers that were added by hand and that a load does not remove on its own.
  */
 async function loadedAlready(
   session: Session,
@@ -107,7 +107,7 @@ async function loadedAlready(
 ): Promise<{ kept: ProcessOutputs["revision"]; strangers?: string[] }> {
   const { hash } = inputs.bundle;
   const known = olds?.revision?.processId === place.processId ? olds.revision : undefined;
-  // Only what may run already is worth the question.
+  // The process is asked only if it may already run the code.
   const sent = [...(await loadsOf(session, place, hash)), ...(known ? [] : bootLoads(place, inputs))];
   if (known?.sourceHash !== hash && sent.length === 0) return { kept: undefined };
   if (isBare(inputs)) return loadedBare(session, place, inputs, known, sent, budget);
@@ -123,7 +123,7 @@ async function loadedAlready(
   return { kept: load && revisionOf(place, inputs, load, verdict.release ?? "") };
 }
 
-/** The same where no library says what runs: the code that runs now is that which a known load of this bundle left. */
+/** The same without the library: compares the code that runs now with the code after a known load of this bundle. */
 async function loadedBare(
   session: Session,
   place: Place,

@@ -23,7 +23,7 @@ import { besideOthers, retained } from "./retention.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 import { mendedBeside } from "./sharing.ts";
 
-/** Observe → ensure → load → verify: the same road for create, update, repair and recovery. */
+/** Observe → ensure → load → verify: the same path for create, update, repair and recovery. */
 export async function ensure(
   session: Session,
   inputs: ProcessInputs,
@@ -46,7 +46,7 @@ export async function ensure(
   } catch (error) {
     if (error instanceof PartialFailure) throw error;
     const why = error instanceof FleetError ? error.problems[0].what : String(error);
-    // A record that cannot be kept must not hide why it failed.
+    // A failure to write the manifest must not hide the error.
     await noted(session, inputs, placement, () =>
       manifestEntry(inputs, known, { status: "UNKNOWN", reasons: [] }),
     ).catch(() => {});
@@ -59,7 +59,7 @@ export async function ensure(
   }
 }
 
-/** What is known of the member once it has a process, whatever becomes of the rest. */
+/** The outputs that are known as soon as the member has a process. A failure later on records them. */
 function knownOutputs(
   session: Session,
   inputs: ProcessInputs,
@@ -84,13 +84,13 @@ function knownOutputs(
   };
 }
 
-/** What the state keeps of the processes that this member lost. */
+/** The ruined processes of this member, for the state. */
 function ruinedOf(olds: ProcessOutputs | undefined, { instead }: FoundPlace): Pick<ProcessOutputs, "ruined"> {
   const ruined = [...(olds?.ruined ?? []), ...(instead === undefined ? [] : [instead])];
   return ruined.length === 0 ? {} : { ruined };
 }
 
-/** Loads the code and drives the cron, then waits until the process says that it is healthy. */
+/** Loads the code and drives the cron, then waits until the process reports that it is healthy. */
 async function loadAndVerify(
   session: Session,
   inputs: ProcessInputs,
@@ -131,7 +131,7 @@ async function loadAndVerify(
   return outputs;
 }
 
-/** Healthy, and where it must stay so for a while, still so after it. */
+/** Waits until the process is healthy and, with `minHealthySeconds`, checks it again after that time. */
 async function healthOf(
   session: Session,
   place: Place,
@@ -151,19 +151,19 @@ async function healthOf(
   return look({ ...healthCheck, retries: 0 });
 }
 
-/** A member that is ahead of the ledger refuses every run: the ledger is brought up to it, and that is said. */
+/** A member whose epoch is higher than the ledger's refuses every run: raises the ledger's epoch, and says so in the error. */
 async function explained(session: Session, place: Place, error: unknown): Promise<unknown> {
   if (!(error instanceof FleetError) || error.code !== "STALE_EPOCH") return withWayOn(place.name, error);
   const behind = await session.deployment.catchUp(place, place.name).catch(() => false);
   if (!behind) return error;
   return new FleetError({
     ...error.problems[0],
-    what: `${place.name} is ahead of the ledger: its epoch was raised by hand, or the ledger was made anew.`,
-    remedy: "The ledger was brought up to it. Run pulumi up again.",
+    what: `${place.name} is ahead of the ledger: its epoch was raised by hand, or the ledger was created again.`,
+    remedy: "The ledger's epoch was raised to match. Run pulumi up again.",
   });
 }
 
-/** Notes in the manifest what runs: while another revision has the traffic, that one does. */
+/** Writes the member to the manifest. While another revision has the traffic, the manifest keeps that one. */
 async function noted(
   session: Session,
   { name, strategy }: ProcessInputs,
@@ -181,7 +181,7 @@ function unhealthy(name: string, health: HealthOutput): FleetError {
     what: `${name} is deployed but ${health.status}: health check failed.`,
     got: health.reasons.join("; "),
     expected: "HEALTHY",
-    remedy: `Mend it and run pulumi up again: the process and its id are kept. npx fleet logs ${name} shows what it did.`,
+    remedy: `Fix it and run pulumi up again: the process and its id are kept. npx fleet logs ${name} shows its output.`,
   });
 }
 
@@ -201,7 +201,7 @@ function manifestEntry(
     module: outputs.moduleId,
     generation: outputs.generation,
     ...(outputs.revision === undefined ? {} : { revision: outputs.revision.evalId }),
-    // Named in any case: a member that got the library must not keep what was noted before.
+    // Set in any case: a member that got the library must not keep its earlier values.
     lib: isBare(inputs) ? false : undefined,
     code: isBare(inputs) ? outputs.revision?.code : undefined,
     router: inputs.strategy?.router,

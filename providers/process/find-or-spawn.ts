@@ -10,12 +10,12 @@ import { servingOf } from "./retention.ts";
 import { revisionAt } from "./revisions.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
-/** The process of a member, and what ran in it before this run. */
+/** The process of a member, and the revision in it before this run. */
 export interface Placement extends Beside {
   readonly before: Revision | undefined;
 }
 
-/** In place: the member's one process. With `strategy`: one for the wanted code, beside the others. */
+/** In place: the member's only process. With `strategy`: the process for the declared code, next to the others. */
 export async function findOrSpawn(
   session: Session,
   inputs: ProcessInputs,
@@ -36,7 +36,7 @@ export async function findOrSpawn(
     session,
     inputs.name,
     phase,
-    `${place.processId.slice(0, 8)}${others > 0 ? `, beside ${others}` : ""}`,
+    `${place.processId.slice(0, 8)}${others > 0 ? `, others held: ${others}` : ""}`,
     started,
   );
   crashPoint("process.spawned");
@@ -59,7 +59,7 @@ async function located(
   const instead =
     place.instead === undefined
       ? ""
-      : `, in place of ${place.instead.processId.slice(0, 8)}, which is ruined`;
+      : `, replaces ${place.instead.processId.slice(0, 8)}, which is ruined`;
   const phase = place.fresh ? "spawned" : "found";
   await say(session, inputs.name, phase, `${place.processId.slice(0, 8)}${instead}`, started);
   crashPoint("process.spawned");

@@ -30,14 +30,14 @@ export async function check(_olds: Raw, news: Raw) {
 }
 
 /**
- * Ids of what was read and not compared since. A refresh compares what it has just read, still with the wallet before: a process that it
- * finds given away is a finding, and no error.
+ * Ids of resources that were read and not yet compared. A refresh compares what it has just read, with the wallet's ownership as it was
+ * before: a process that it finds transferred is drift, not an error.
  */
 const justRead = new Set<string>();
 
 /**
- * Says in words what changes and why. What may have drifted was found by the last refresh: the network is asked only where the state
- * does not say that this wallet owns the process.
+ * Prints what changes and why. Drift is taken from the last refresh; the network is asked only if the state does not show that this wallet
+ * owns the process.
  */
 export async function diff(id: string, olds: ProcessOutputs, rawNews: Raw) {
   const isRefresh = justRead.delete(id);
@@ -54,7 +54,7 @@ export async function diff(id: string, olds: ProcessOutputs, rawNews: Raw) {
     });
   }
   const reasons = explainChanges(olds, news);
-  if (isGiven) reasons.push("it was given to this wallet: check it, and note the owner");
+  if (isGiven) reasons.push("it was transferred to this wallet: check it, and record the owner");
   if (mayReplace(readRunRequest(), news.name))
     reasons.push("a new process if this one is ruined (--replace)");
   for (const reason of reasons) console.log(`${news.name}: ${reason}`);
@@ -72,7 +72,7 @@ export async function update(_id: string, olds: ProcessOutputs, raw: Raw) {
   return { outs: await step(inputs, (session) => ensure(session, inputs, raw, olds)) };
 }
 
-/** Asks the process itself, by a signed message. A process that cannot be asked is an error, never "absent". */
+/** Asks the process itself, by signed messages. A process that does not answer is never reported as deleted. */
 export async function read(id: string, props: ProcessOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const place: Place = { name: props.name, generation: props.generation, processId: props.processId };
@@ -86,14 +86,14 @@ export async function read(id: string, props: ProcessOutputs) {
   return { id, props: { ...others, owner, health, ...keptDrift(found), ...kept } };
 }
 
-/** For `catch`: a ruined process is a finding, not a failure of the refresh. The same at each refresh: no id of a message is in it. */
+/** For `catch`: a ruined process is a finding, not a failure of the refresh. It contains no message id, so that it is the same every time. */
 function observedRuin(error: unknown): Observed {
   if (!saysRuined(error)) throw error;
   const reasons = ["ruined: the compute unit answers HashChain invalid for everything that is sent to it"];
   return { health: { status: "OFFLINE", reasons, code: "PROCESS_RUINED" }, found: [] };
 }
 
-/** AO processes are permanent: deleting one means that it answers `GONE` from now on. Done twice, it is done once. */
+/** Retires the process: AO processes are permanent, so a deleted one answers `GONE` from then on. Idempotent. */
 export async function remove(_id: string, props: ProcessOutputs) {
   if (props.processId === undefined) return;
   const session = await sessionFor(props.scope, props.network);
@@ -108,8 +108,8 @@ export async function remove(_id: string, props: ProcessOutputs) {
   await record(session, { [props.name]: undefined });
   const others = beside.length === 0 ? "" : ` and ${amount(beside.length, "other revision")}`;
   const id = `${props.processId.slice(0, 8)}${others}`;
-  // Without the library nothing in it can answer that it is gone.
+  // Without the library, nothing in the process can answer `GONE`.
   if (isBare(props))
-    await say(session, props.name, "forgotten", `${id}: it has no library, and answers on`, started);
+    await say(session, props.name, "forgotten", `${id}: without the library, it keeps answering`, started);
   else await say(session, props.name, "retired", id, started);
 }

@@ -15,22 +15,22 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import type { ProcessInputs } from "./schema.ts";
 import { wrongWallet } from "./wrong-wallet.ts";
 
-/** A load that the process itself says it committed. */
+/** A load that the process reported as committed. */
 export interface Loaded {
   readonly evalId: string;
-  /** Milliseconds since 1970, when the message was signed. */
+  /** When the message was signed, in milliseconds since 1970. */
   readonly at: number;
-  /** The handlers that the process had after it, where it says so. */
+  /** The process' handlers after the load, if it reports them. */
   readonly handlers?: readonly string[];
-  /** The shape of its states after it, where it says so. */
+  /** The version of its state's shape after the load, if it reports one. */
   readonly stateVersion?: string;
-  /** Without the library: the code after it. */
+  /** Without the library: its code after the load. */
   readonly code?: readonly string[];
-  /** What had been changed by hand before and was put back, where it says so. */
+  /** Manual changes that the load reverted, if the process reports them. */
   readonly repaired?: readonly HandChange[];
-  /** Actions of the library that the program answers itself. */
+  /** Actions of the library that the program handles itself. */
   readonly answeredByProgram?: readonly OwnAnswer[];
-  /** What became of what messages gave, where it says so. */
+  /** How the load treated the existing state, if the process reports it. */
   readonly kept?: Kept;
 }
 
@@ -45,22 +45,22 @@ export async function storedBundle(
     code: "BUNDLE_GONE",
     what: `The bundle of ${name} is not in the store.`,
     got: `no ${bundle.hash} in ${session.scope.home}/bundles`,
-    expected: "the bundle that the program made",
-    remedy: "Run pulumi up from the project, which makes it again.",
+    expected: "the bundle that the Pulumi program wrote",
+    remedy: "Run pulumi up in the project, which writes it again.",
   });
 }
 
-/** What a load finds in its process. */
+/** What is known about a process before a load. */
 interface Found {
   /** The state that the code is loaded with. */
   readonly state?: RestoredState | undefined;
-  /** Handlers that were added by hand, which are removed first. */
+  /** Handlers that were added by hand. The load removes them first. */
   readonly strangers?: readonly string[];
-  /** Whether a program without the library ran there before. @default as `adopt` says */
+  /** Whether a program without the library ran in it before. @default whether `adopt` is declared */
   readonly adopted?: boolean;
 }
 
-/** What is evaluated to load a member's code in this run. */
+/** The program that is evaluated to load a member's code in this run. */
 export async function programOf(
   session: Session,
   { name, bundle, version, adopt, lib, state: policy }: ProcessInputs,
@@ -77,7 +77,7 @@ export async function programOf(
 }
 
 /**
- * Loads the declared bundle with one Eval and returns when the process itself says that it committed it.
+ * Loads the declared bundle with one Eval, and returns after the process has confirmed the commit.
  *
  * @throws FleetError BUNDLE_GONE, LUA_ERROR (at the user's file and line), STALE_EPOCH, NOT_OWNER, LOAD_UNCLEAR
  */
@@ -120,7 +120,7 @@ export async function loadBundle(
       what: `${place.name} refused the load: a later run has changed this fleet.`,
       got: `epoch ${epoch}`,
       expected: `epoch ${outcome.epoch} or later`,
-      remedy: "Somebody else deployed meanwhile. Run pulumi refresh, look at the preview, then pulumi up.",
+      remedy: "Somebody else deployed in the meantime. Run pulumi refresh, check the preview, then run pulumi up.",
     });
   }
   if (looksLikeInbox(evaluation)) {
@@ -156,20 +156,20 @@ function luaError(
   });
 }
 
-/** A message with which code was to be loaded into a process. */
+/** A message that was meant to load code into a process. */
 export interface Load {
   readonly id: string;
-  /** Milliseconds since 1970, when it was signed. */
+  /** When it was signed, in milliseconds since 1970. */
   readonly at: number;
-  /** Its intent, where this machine's journal has it. */
+  /** Its intent, if it is in this machine's journal. */
   readonly key?: string;
-  /** Seconds after which it counts as none, where a unit may have no result for it. @default it is waited for */
+  /** Seconds to wait for its result before it is skipped, for a message that may have none. @default until the budget ends */
   readonly patience?: number;
 }
 
 /**
- * The messages with which this code was to be loaded into this process, newest first, sent or not: of the journal, and in a run
- * of `fleet adopt` the one that the ledger names.
+ * The messages that were meant to load this code into this process, newest first, sent or not: those of the journal and, in a run of
+ * `fleet adopt`, the one in the ledger.
  */
 export async function loadsOf(session: Session, place: Place, hash: string): Promise<Load[]> {
   const step = memberKey(session.scope, place.name, place.generation, `load/${hash}/`);
@@ -184,10 +184,10 @@ export async function loadsOf(session: Session, place: Place, hash: string): Pro
 }
 
 /**
- * Finds the newest of these loads that the process committed. Waits for a load that the scheduler accepted, since sending it again
- * would run its code twice. Skips one that never arrived.
+ * The newest of these loads that the process committed. Waits for a load that the scheduler accepted, because sending it again would run
+ * its code twice. Skips a load that never arrived.
  *
- * @throws FleetError when the budget ends before it is known what became of them
+ * @throws FleetError if the budget ends before the outcome of a load is known
  */
 export async function committedLoad(
   session: Session,
@@ -198,7 +198,7 @@ export async function committedLoad(
 ): Promise<Loaded | undefined> {
   for (const load of loads) {
     const ref = { processId: place.processId, messageId: load.id };
-    // What the ledger names was evaluated by then, and a boot comes with its process.
+    // A load from the ledger was evaluated before, and a boot arrives with its process.
     if (load.key !== undefined && !(await session.ao.isPlaced(ref, budget))) continue;
     const { patience } = load;
     const found =
@@ -212,7 +212,7 @@ export async function committedLoad(
   return undefined;
 }
 
-/** What the process said after this load, where it committed this code. */
+/** The process' report of this load; undefined if it did not commit this code. */
 async function committed(
   session: Session,
   { id, at, key }: Load,

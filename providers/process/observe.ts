@@ -9,24 +9,24 @@ import { type Info, info } from "../../src/fleet/protocol/info.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { ProcessOutputs } from "./schema.ts";
 
-/** What drift is told from: an answer without these is not the library's. */
+/** The fields that drift is derived from. A reply without them does not come from the library. */
 const NEEDED = ["status", "version", "sourceHash", "epoch", "owner", "handlers", "changedByHand"] as const;
 
 export interface Observed {
   readonly health: HealthOutput;
-  /** What differs from what the last run made. */
+  /** Differences from the last run's result. */
   readonly found: readonly Drift[];
-  /** Address of the wallet to which it belongs, by its own word; undefined where it did not say. */
+  /** Address of the wallet that owns it, as it reports; undefined if it does not. */
   readonly owner?: string;
 }
 
-/** Asks a process what it is and how it is, by signed messages, and says what differs from what the last run made. */
+/** Asks a process by signed messages for its code, version and health, and compares them with the last run's result. */
 export async function observe(session: Session, place: Place, props: ProcessOutputs): Promise<Observed> {
   const budget = session.budget(Math.min(60, props.timeoutSeconds));
   if (isBare(props)) return asBare(await observeBare(session, place, props.revision?.code, budget));
   const said = await info(session, place, budget, ...NEEDED).catch(notOurs);
   if (typeof said === "string") return unanswered(said);
-  // All kinds, as after a load: what an update would call unhealthy must not be unchanged.
+  // All kinds of checks, as after a load: a refresh must find whatever an update would call unhealthy.
   const verdict = await probe(session, place, "ALL", {}, budget).catch(notOurs);
   if (typeof verdict === "string") return unanswered(verdict);
   const reasons = verdict.checks
@@ -34,14 +34,14 @@ export async function observe(session: Session, place: Place, props: ProcessOutp
     .map((item) => `${item.name}: ${item.detail ?? item.status}`);
   const ledgerEpoch = await session.deployment.currentEpoch();
   const found = driftOf(props, said, ledgerEpoch, session.ao.address);
-  // The index may have been behind when both were made: a refresh is the next occasion to see it.
+  // The index may have lagged when both ledgers were created: a refresh is the next time to detect it.
   const rival = place.name === session.scope.ledger ? await rivalOf(session, place) : undefined;
   if (rival)
     found.push({
       code: "RIVAL_LEDGER",
-      text: `somebody else made the ledger that counts: ${rival.processId}`,
+      text: `another operator created the ledger that counts: ${rival.processId}`,
     });
-  // Processes whose library says nothing of it in their verdict are retired all the same.
+  // An older library does not include it in the verdict.
   const isRetired = said.status === "RETIRED";
   if (isRetired && reasons.length === 0) reasons.push("service: it is retired");
   const health = { status: isRetired ? ("UNHEALTHY" as const) : verdict.healthStatus, reasons };
@@ -53,14 +53,14 @@ const unanswered = (why: string): Observed => ({
   found: [{ code: "UNANSWERED", text: why }],
 });
 
-/** Of a process without the library. */
+/** The same for a process without the library. */
 function asBare({ drift, ...seen }: Awaited<ReturnType<typeof observeBare>>): Observed {
   const code = seen.health.status === "OFFLINE" ? "UNANSWERED" : "HAND_CHANGE";
   return { ...seen, found: drift.map((text) => ({ code, text })) };
 }
 
 /**
- * What a process says of itself against what is known of it. Pure.
+ * The differences between what a process reports and the state. Pure.
  *
  * @param wallet address of the wallet that asks
  */
@@ -86,7 +86,7 @@ function driftOf(
   if (info.epoch > ledgerEpoch)
     found.push({
       code: "EPOCH_AHEAD",
-      text: `it is at epoch ${info.epoch}, the ledger at ${ledgerEpoch}`,
+      text: `it is at epoch ${info.epoch}, but the ledger is at ${ledgerEpoch}`,
     });
   const changes = handWords(codeChanges(props.revision, info));
   return [...found, ...changes.map((text) => ({ code: "HAND_CHANGE" as const, text }))];

@@ -17,34 +17,34 @@ import { revisionsOf } from "./revisions.ts";
 import type { ProcessOutputs } from "./schema.ts";
 import { type Foreign, wrongWallet } from "./wrong-wallet.ts";
 
-/** Seconds for all questions of one plan to the processes of a fleet. */
-const PATIENCE = 20;
+/** Seconds for all owner checks of one preview. */
+const OWNER_SECONDS = 20;
 
-/** An AO process whose owner is asked for. */
+/** An AO process whose owner is checked. */
 interface Asked extends Foreign {
-  /** False where nothing of the fleet's library is in it. */
+  /** False for a process without the fleet's library. */
   readonly lib?: boolean | undefined;
 }
 
 /**
- * `OURS`: it belongs to the wallet that asks. `OTHER`: it does not. `RUINED`: it never runs anything again, whoever owns it.
- * `UNSAID`: nobody could say.
+ * `OURS`: it belongs to the wallet that asks. `OTHER`: it does not. `RUINED`: it can never evaluate a message again, whoever owns it.
+ * `UNSAID`: unknown.
  */
 type Ownership =
   | { readonly is: "OURS" | "RUINED" | "UNSAID" }
   | { readonly is: "OTHER"; readonly owner?: string };
 
 /**
- * Only the wallet that owns a process can load or retire it, so another one is an error of the plan: one error, with every process of
- * the stack that has to be given away. Where the state does not say that the process belongs to this wallet, it is asked itself, by dry
- * runs, with the revisions that are held beside it.
+ * Only the owner's wallet can load or retire a process, so another wallet fails the preview: with one error that lists every process of the
+ * stack that has to be transferred. If the state does not show that the process belongs to this wallet, the process and its held revisions
+ * are asked by dry runs.
  *
- * @returns whether it was given to this wallet and the state does not say so yet
+ * @returns whether the process was transferred to this wallet and the state does not show it yet
  * @throws FleetError `WRONG_WALLET`, with the addresses, the ids and the command for each
  */
 export async function assertOwner(props: ProcessOutputs): Promise<boolean> {
   const { name, processId, owner, health, scope } = props;
-  // Outputs of a create that failed before its spawn name nobody.
+  // A create that failed before its spawn leaves no owner.
   if (owner === undefined || processId === undefined) return false;
   const address = await walletAddress();
   const isNoted = owner === address && health?.code !== "NOT_OWNER";
@@ -53,10 +53,10 @@ export async function assertOwner(props: ProcessOutputs): Promise<boolean> {
     { kind: props.network.kind, endpoints: (await placeOf(props.network)).endpoints },
     address,
   );
-  const budget = budgetOf(PATIENCE);
+  const budget = budgetOf(OWNER_SECONDS);
   const own = processesOf(props);
   const found = await foreignAmong(ao, own, budget, (one) =>
-    // A unit may refuse such dry runs: what the state says counts then, and of one that the wallet before lost, the next Eval tells.
+    // A unit may refuse such dry runs. Then the state decides, and for a process that the previous wallet lost, the next Eval does.
     one.processId !== processId || isNoted || health?.code === "NOT_OWNER" ? undefined : { ...one, owner },
   );
   if (found.length === 0) return !isNoted;
@@ -67,7 +67,7 @@ export async function assertOwner(props: ProcessOutputs): Promise<boolean> {
 
 const isHeld = { note: "held" };
 
-/** The process of a member and the revisions that are held beside it. Pure. */
+/** A member's process and its other held revisions. Pure. */
 function processesOf(props: ProcessOutputs): Asked[] {
   const { name, processId, lib } = props;
   const held = revisionsOf(props).filter((one) => one.processId !== processId);
@@ -77,7 +77,7 @@ function processesOf(props: ProcessOutputs): Asked[] {
   ];
 }
 
-/** Every other process of the stack that files of this project know: of a plan nothing but one member's state is at hand. */
+/** Every process of the stack in the project's files: a diff has only one member's state. */
 async function othersOf(scope: Scope): Promise<Asked[]> {
   const [manifest, entries] = await Promise.all([
     readManifest(scope),
@@ -91,7 +91,7 @@ async function othersOf(scope: Scope): Promise<Asked[]> {
   });
 }
 
-/** @param unsaid what counts where nobody could say; undefined is nothing */
+/** The processes that belong to another wallet. @param unsaid the result for a process whose owner is unknown; undefined to skip it */
 async function foreignAmong(
   ao: Pick<Ao, "address" | "dryrun">,
   list: readonly Asked[],
@@ -111,7 +111,7 @@ async function foreignAmong(
 
 const OwnerSchema = z.looseObject({ success: z.literal(true), owner: z.string() });
 
-/** Asks one process, by dry runs: nothing is signed and nothing is left behind. */
+/** Asks one process for its owner, by dry runs: nothing is signed or stored. */
 async function ownershipOf(
   ao: Pick<Ao, "address" | "dryrun">,
   process: Asked,
@@ -120,7 +120,7 @@ async function ownershipOf(
   try {
     const owner = process.lib === false ? undefined : await ownerByInfo(ao, process.processId, budget);
     if (owner !== undefined) return owner === ao.address ? { is: "OURS" } : { is: "OTHER", owner };
-    // aos runs an Eval of its owner alone.
+    // aos evaluates only its owner's Eval.
     await glanceAt({ ao }, process, budget);
     return { is: "OURS" };
   } catch (error) {
@@ -130,7 +130,7 @@ async function ownershipOf(
   }
 }
 
-/** What the fleet's library says; undefined where it is not in the process. */
+/** The owner that the fleet's library reports; undefined without the library. */
 async function ownerByInfo(
   ao: Pick<Ao, "dryrun">,
   processId: string,

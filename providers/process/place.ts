@@ -16,23 +16,23 @@ import { assertOwned } from "./wrong-wallet.ts";
 
 export interface FoundPlace extends Place {
   readonly moduleId: string;
-  /** True when this call made it. */
+  /** True if this call spawned it. */
   readonly fresh: boolean;
-  /** True when its spawn carried its code. */
+  /** True if its spawn contained its code. */
   readonly booted?: boolean;
-  /** The ruined process in whose place this one came. */
+  /** The ruined process that this one replaces. */
   readonly instead?: { readonly processId: string; readonly generation: number };
 }
 
 /**
- * The AO process of a member: the one it has, whatever the state knows; otherwise a new one. The spawn's id is in the
- * journal before the network sees it, so whatever dies, the same process is found again and none is made twice.
+ * The AO process of a member: its existing one, even if the state does not know it; otherwise a new one. The spawn's id is in the journal
+ * before the network sees it, so after any crash the same process is found and none is spawned twice.
  */
 export async function ensurePlace(
   session: Session,
   inputs: ProcessInputs,
   budget: Budget,
-  /** The process that the state names, when it is ruined and may be replaced. */
+  /** The process in the state, if it is ruined and may be replaced. */
   ruined?: Pick<Place, "processId" | "generation">,
 ): Promise<FoundPlace> {
   const { name } = inputs;
@@ -60,7 +60,7 @@ export async function ensurePlace(
     };
   }
   await assertMayCreate(session, name);
-  // Before anything is spent: who does not get the epoch stops here.
+  // The epoch comes first: a run that does not get it must not spawn anything.
   await session.deployment.epoch();
   if (gone) await recordRuin(session, { name, ...gone }, budget);
   const highest = Math.max(newest?.generation ?? 0, gone?.generation ?? 0);
@@ -72,8 +72,8 @@ export async function ensurePlace(
 }
 
 /**
- * Spawns one generation of a member, or sends the same bytes again when that was begun. Take the epoch first: who does not get it
- * must spend nothing.
+ * Spawns one generation of a member, or sends the same bytes again if an earlier run signed them. Callers take the epoch first: a run that
+ * does not get it must not spawn anything.
  */
 export async function spawned(
   session: Session,
@@ -106,13 +106,13 @@ export async function spawned(
   const made = { processId: sent.id, generation, retired: false, unsent: false };
   if (name === session.scope.ledger) await session.deployment.assertFirst(made);
   else await session.deployment.assertKept(name, made);
-  // The spawn stays open until its effect was read back, so that a unit that lost it gets it again.
+  // The spawn stays open in the journal until its effect was read back, so that a unit that lost it gets it again.
   return { name, generation, processId: sent.id, moduleId: module, fresh: true, booted: boot !== undefined };
 }
 
 /**
- * The process that the state names, unless the journal or, for one that was found stopped, the network knows a later one. One
- * that somebody stopped by hand is set going again: it is the member's process still, with its state.
+ * The process in the state, unless the journal knows a later one, or the network does for a stopped process. A process that somebody stopped
+ * by hand is resumed: it still has the member's state.
  */
 export async function keptPlace(
   session: Session,
@@ -120,11 +120,11 @@ export async function keptPlace(
   olds: ProcessOutputs,
   budget: Budget,
 ): Promise<FoundPlace | undefined> {
-  if (isPast(session, olds)) return undefined;
+  if (isOutdated(session, olds)) return undefined;
   const { processId, generation } = olds;
   const place = { name: inputs.name, processId, generation };
   if (await isToBeReplaced(session, place, budget)) return ensurePlace(session, inputs, budget, place);
-  // Where nothing in it says to whom it belongs, the next Eval does.
+  // Without the library, the next Eval shows whether the wallet owns it.
   if (olds.owner !== session.ao.address && !isBare(olds)) await assertOwned(session, place, budget);
   const found = driftIn(olds);
   if (has(found, "EPOCH_AHEAD")) await session.deployment.catchUp(place, inputs.name);
@@ -150,9 +150,9 @@ export async function keptPlace(
   return { ...place, moduleId: moduleId(session, inputs.module), fresh: false };
 }
 
-/** A state that is older than the journal may name a process that was retired since. */
-function isPast(session: Session, olds: ProcessOutputs): boolean {
-  // Revisions that are held beside the one in use are none of its later lives.
+/** Whether the state is older than the journal and refers to a process that was retired or replaced since. */
+function isOutdated(session: Session, olds: ProcessOutputs): boolean {
+  // Other held revisions are not later generations of the one in use.
   const beside = new Set(olds.revisions?.map(({ processId }) => processId));
   const newest = incarnationsIn(session, olds.name)
     .filter(({ processId }) => processId === olds.processId || !beside.has(processId))

@@ -6,7 +6,7 @@ import { revisionAt, surplus, wasProved, withWanted } from "./revisions.ts";
 import { routerWord } from "./router.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
-/** The outputs with the wanted revision before those that are held beside it, where there may be any. Pure but for the time. */
+/** The outputs with the declared revision first in `revisions`, if there is such a list. Pure except for the time. */
 export function besideOthers(outputs: ProcessOutputs): ProcessOutputs {
   const { revision, revisions, generation, moduleId, health } = outputs;
   if (revisions === undefined || revision === undefined) return outputs;
@@ -15,8 +15,8 @@ export function besideOthers(outputs: ProcessOutputs): ProcessOutputs {
 }
 
 /**
- * After a new revision proved its health: notes what has the traffic, and retires what is held no longer. What the router gives to
- * anybody stays, and when the router does not answer everything does.
+ * After a new revision proved its health: records which revision has the traffic, and retires revisions that are no longer held. A revision
+ * in the router's table is kept; if the router does not answer, all are.
  */
 export async function retained(
   session: Session,
@@ -28,13 +28,13 @@ export async function retained(
   if (strategy === undefined) return outputs;
   const word = await routerWord(session, strategy.router, budget);
   const last = revisions.find((one) => one.processId !== processId && wasProved(one));
-  // What the router has no word of yet is where it was before the first of its rollouts began, however many died since.
+  // A service without a proven table is still where it was before its first rollout, however many runs died since.
   const before =
     strategy.router !== undefined && revisions.some((one) => one.processId === known?.processId)
       ? known
       : undefined;
   const proven = word?.proven[name] ?? [];
-  // In a steady split the wanted one has a share itself, and the other half is what it shares with.
+  // In a steady split the declared revision has a share itself, and blue is the other one.
   const blue =
     proven.find((one) => one.processId !== processId) ??
     proven[0] ??
@@ -45,7 +45,7 @@ export async function retained(
   for (const one of gone) {
     const started = performance.now();
     await retire(session, { name, processId: one.processId, generation: one.generation }, outputs, budget);
-    await say(session, name, "retired", `${one.processId.slice(0, 8)}, held no longer`, started);
+    await say(session, name, "retired", `${one.processId.slice(0, 8)}, no longer held`, started);
   }
   return {
     ...others,
@@ -56,8 +56,8 @@ export async function retained(
 }
 
 /**
- * The outputs as if what has the traffic had been wanted: where code is loaded in place from now on, it is loaded there, and not into
- * a new revision that never served.
+ * The outputs with the revision that has the traffic as the current one: if code is loaded in place from now on, it is loaded there, and not
+ * into a new revision that never served.
  */
 export async function servingOf(
   session: Session,

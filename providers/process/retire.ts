@@ -10,7 +10,7 @@ import { stopCron } from "./cron.ts";
 import type { ProcessInputs } from "./schema.ts";
 import { assertOwned } from "./wrong-wallet.ts";
 
-/** AO processes are permanent: a retired one answers `GONE` from now on. Done twice, it is done once. */
+/** Retires a process: AO processes are permanent, so a retired one answers `GONE` from then on. Idempotent. */
 export async function retire(
   session: Session,
   place: Place,
@@ -18,7 +18,7 @@ export async function retire(
   budget: Budget,
 ): Promise<void> {
   const { name, processId } = place;
-  // A run that died after it had retired the process left only the state behind.
+  // A run that died after retiring the process left it in the state.
   const isDone = incarnationsIn(session, name).some((one) => one.processId === processId && one.retired);
   if (isDone) return;
   await stopCron(session, place, tags, budget);
@@ -29,8 +29,8 @@ export async function retire(
   } catch (error) {
     if (error instanceof FleetError && error.code === "FORBIDDEN")
       await assertOwned(session, place, budget, error);
-    // Nothing that could answer was ever loaded: there are no handlers to retire. It is found again if the member comes back.
-    // One that is ruined answers nobody any more.
+    // NO_REPLY: no code was ever loaded, so there are no handlers to retire. The process is found again if the member returns.
+    // A ruined process does not answer any more.
     if (!(error instanceof FleetError && error.code === "NO_REPLY") && !saysRuined(error)) throw error;
   }
 }

@@ -2,16 +2,16 @@ import type { HealthOutput } from "../../src/fleet/health/schema.ts";
 import type { HeldRevision, Revision } from "../../src/fleet/members/revision.ts";
 import type { ProcessInputs, ProcessOutputs, Retention } from "./schema.ts";
 
-/** What a refresh found wrong with a revision that has a part of the traffic. */
+/** What a refresh found wrong with a revision that has a share of the traffic. */
 export type Finding = NonNullable<HeldRevision["finding"]>;
 
-/** What is wrong with it, in words. Pure. */
+/** A finding as a sentence. Pure. */
 export const wordsOf = ({ drift, health }: Finding): string =>
   drift.length > 0
     ? `changed by hand: ${drift.join("; ")}`
     : `${health.status}${health.reasons[0] ? ` (${health.reasons[0]})` : ""}`;
 
-/** The revisions that a state names, the wanted one first; also of a state from before there were several. Pure. */
+/** The revisions in a state, the declared one first. Also reads states with a single revision, of an earlier version. Pure. */
 export function revisionsOf(olds: ProcessOutputs | undefined): HeldRevision[] {
   if (olds?.revisions !== undefined) return olds.revisions;
   if (olds?.revision === undefined) return [];
@@ -19,7 +19,7 @@ export function revisionsOf(olds: ProcessOutputs | undefined): HeldRevision[] {
   return [{ ...olds.revision, generation, moduleId, health: health.status }];
 }
 
-/** The revision that runs in a process; undefined when none is known to. Pure. */
+/** The revision that runs in a process; undefined if none is known. Pure. */
 export function revisionAt(held: readonly HeldRevision[], processId: string): Revision | undefined {
   const found = held.find((one) => one.processId === processId);
   if (!found) return undefined;
@@ -27,7 +27,7 @@ export function revisionAt(held: readonly HeldRevision[], processId: string): Re
   return revision;
 }
 
-/** Whether a held revision is what is declared: code, version and module. Pure. */
+/** Whether a held revision is the declared one, by code, version and module. Pure. */
 export const isWanted = (
   held: Pick<HeldRevision, "sourceHash" | "version" | "moduleId">,
   inputs: Pick<ProcessInputs, "bundle" | "version">,
@@ -35,7 +35,7 @@ export const isWanted = (
 ): boolean =>
   held.sourceHash === inputs.bundle.hash && held.version === inputs.version && held.moduleId === moduleId;
 
-/** The wanted revision before the others, which are marked with when it took their place. Pure. */
+/** The declared revision, then the others with the time at which they were replaced. Pure. */
 export function withWanted(
   held: readonly HeldRevision[],
   wanted: Revision & { readonly generation: number; readonly moduleId: string },
@@ -48,13 +48,13 @@ export function withWanted(
   return [{ ...wanted, health }, ...others];
 }
 
-/** Whether callers may have been given to it: it was once proved to be healthy. Pure. */
+/** Whether a revision was ever proved healthy, so that it may have served callers. Pure. */
 export const wasProved = ({ health }: Pick<HeldRevision, "health">): boolean =>
   health === "HEALTHY" || health === "DEGRADED";
 
 /**
- * Which revisions are held no longer. The wanted one (the first) and what has traffic always stay; then the latest, up to the
- * number; then those that were replaced within the window. One that was never healthy is nothing to go back to. Pure.
+ * The revisions to retire. The declared one (the first) and those with traffic are always kept; then the latest ones, up to the configured
+ * number; then those that were replaced within the window. A revision that was never healthy is not kept for a rollback. Pure.
  */
 export function surplus(
   revisions: readonly HeldRevision[],

@@ -6,21 +6,21 @@ import { newestIncarnation } from "../../src/fleet/members/members.ts";
 import { traffic } from "../../src/fleet/protocol/traffic.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
-/** What the fleet's router says of who has traffic. */
+/** The fleet's router on which processes have traffic. */
 export interface RouterWord {
-  /** Every process that a table in force, or the one it would return to, names. */
+  /** Every process in the current table, or in the table that it would revert to. */
   readonly inUse: ReadonlySet<string>;
-  /** Service → every process whose answers its callers get by the table in force. */
+  /** Service → processes that serve its callers by the current table. */
   readonly serving: Readonly<Record<string, readonly string[]>>;
-  /** Whether that table is there for good: no rollout is under way or waits. */
+  /** Whether that table is steady: no rollout is in progress or waiting. */
   readonly isSteady: boolean;
-  /** Service → the revisions that have its traffic by the last proven table, the one with most first. */
+  /** Service → the revisions that have its traffic by the last proven table, the largest share first. */
   readonly proven: Readonly<
     Record<string, readonly { readonly processId: string; readonly sourceHash: string }[]>
   >;
 }
 
-/** Asks the router. Before there is one, or a table in it, nothing is in use; when it does not answer, nobody knows. */
+/** Asks the router. Without a router or a table, nothing is in use. Undefined if the router does not answer. */
 export async function routerWord(
   session: Session,
   router: string | undefined,
@@ -42,7 +42,7 @@ export async function routerWord(
     };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    // A coordinator from before there was a router: nothing was ever given by it.
+    // A coordinator of an earlier version without a router: it never had a table.
     return error.code === "UNKNOWN_ACTION" || error.code === "NO_REPLY" ? nothing : undefined;
   }
 }

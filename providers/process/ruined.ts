@@ -8,10 +8,10 @@ import { deregister } from "../../src/fleet/protocol/registry.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
 /**
- * Whether a process is ruined and this run may make a new one in its place. It is asked anew by a message: what was evaluated
- * before still has its result. Any answer of the process, a refusal too, shows that it works.
+ * Whether a process is ruined and this run may replace it. It is asked by a new message, because earlier messages still have their results.
+ * Any reply, even a refusal, shows that the process works.
  *
- * @throws FleetError when nobody can say; transient
+ * @throws FleetError if it is unknown; transient
  */
 export async function isToBeReplaced(session: Session, place: Place, budget: Budget): Promise<boolean> {
   if (!mayReplace(session.request, place.name)) return false;
@@ -25,8 +25,8 @@ export async function isToBeReplaced(session: Session, place: Place, budget: Bud
 }
 
 /**
- * Writes into the ledger that a process is ruined, and takes it from the registry. Done twice, the second time only says it again.
- * A ledger that is ruined itself cannot be told.
+ * Records in the ledger that a process is ruined, and removes it from the registry. Idempotent. Does nothing for the ledger itself: a ruined
+ * ledger cannot record it.
  */
 export async function recordRuin(session: Session, place: Place, budget: Budget): Promise<void> {
   const { name, processId } = place;

@@ -4,32 +4,32 @@ import { HealthOutputSchema, HealthPolicySchema } from "../../src/fleet/health/s
 import { HeldRevisionSchema, RevisionSchema } from "../../src/fleet/members/revision.ts";
 import { CommonInputs } from "../../src/fleet/session/scope.ts";
 
-/** The one Lua text of a member and what it was made of: declared data, the same on every machine. */
+/** A member's bundle and its contents: declared data, the same on every machine. */
 const BundleRefSchema = z.strictObject({
-  /** sha256 of the bundle's text; the bundle's name in the store. */
+  /** sha256 of the bundle's text; also the bundle's name in the store. */
   hash: z.string().length(64),
-  /** UTF-8 bytes. */
+  /** Size in UTF-8 bytes. */
   bytes: z.number().int().positive(),
   /** Entry file, relative to the project. */
   entry: z.string(),
-  /** Content hash by module name; tells which modules an edit changed. */
+  /** Content hash by module name. A preview uses it to list the changed modules. */
   modules: z.record(z.string(), z.string()),
 });
 
-/** An existing process to take over: its AO id, or the `Name` that it was spawned with by this stack's wallet. */
+/** An existing process to take over: its AO id, or the `Name` with which this stack's wallet spawned it. */
 export const AdoptSchema = z.union([
   z.string().regex(/^[A-Za-z0-9_-]{43}$/, "an AO process id has 43 characters of base64url"),
   z.strictObject({
-    /** Its `Name` tag. When several carry it, all are listed and one must be named by id. */
+    /** Its `Name` tag. If several processes have it, the error `ADOPT_SEVERAL` lists them, and the id is needed. */
     name: z.string().min(1).max(200),
   }),
 ]);
 
-/** Which earlier revisions stay loaded beside the one in use, so that going back to one needs no spawn. */
+/** Which earlier revisions stay loaded next to the one in use, so that a rollback to one needs no spawn. */
 const RetentionSchema = z.strictObject({
-  /** Revisions that are held, the one in use among them. @default 2 */
+  /** Number of revisions that are held, the one in use included. @default 2 */
   revisions: z.number().int().min(1).max(20).default(2),
-  /** Seconds for which a replaced revision is held in any case. @default 3600 */
+  /** Seconds for which a replaced revision is held even if there are more. @default 3600 */
   windowSeconds: z
     .number()
     .min(0)
@@ -39,81 +39,81 @@ const RetentionSchema = z.strictObject({
 
 export type Retention = z.infer<typeof RetentionSchema>;
 
-/** Other code gets an AO process of its own beside the one that runs; which of them callers get is traffic's to say. */
+/** New code gets its own AO process, next to the running one. The traffic table decides which of them serves callers. */
 const NewProcessSchema = z.strictObject({
   kind: z.literal("new-process"),
-  /** Which earlier revisions stay. */
+  /** Which earlier revisions are held. */
   retention: RetentionSchema.prefault({}),
-  /** Member that carries the router: what has traffic there is never retired. @default none */
+  /** Member that carries the router. A revision with traffic is never retired. @default none */
   router: z.string().optional(),
 });
 
-/** Inputs of one AO process. Units are in the names. */
+/** Inputs of one AO process. Names of fields include the unit. */
 export const ProcessInputsSchema = z.strictObject({
   ...CommonInputs,
-  /** Logical name in the fleet, lower case with hyphens. */
+  /** Logical name in the fleet: lower case letters, digits and hyphens, at most 63 characters. */
   name: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,62}$/, "lower case letters, digits and hyphens, starting with a letter"),
-  /** Version that the process must report. */
+  /** Version that the process must report, 1 to 64 characters. */
   version: z.string().min(1).max(64),
   /**
-   * AO module: an alias that the network knows (`aos`), a 43-character id, or `wasm:<hash>` for one in `.fleet/modules`, which is
-   * published when it is needed. An AO process keeps its module for life.
+   * AO module: an alias that the network knows (`aos`), a 43-character id, or `wasm:<hash>` for a module in `.fleet/modules`, which is
+   * published when it is needed. An AO process keeps its module: changing it fails with `MODULE_FIXED`, unless `strategy` is set.
    */
   module: z.string().min(1),
-  /** Names of the members that must be healthy first: recorded in the manifest; the order itself comes from `dependsOn`. */
+  /** Names of the members that must be healthy first. They are recorded in the manifest; Pulumi's `dependsOn` defines the order. @default none */
   dependencies: z.array(z.string()).default([]),
-  /** The code to run, by hash; the text is in the store under `.fleet/bundles`. */
+  /** The code to run, by hash. The text is in the store under `.fleet/bundles`; a missing one fails with `BUNDLE_GONE`. */
   bundle: BundleRefSchema,
-  /** Extra spawn tags, fixed at the spawn. With `Cron-Interval` the messenger unit is asked to drive its crons until it is retired. */
+  /** Additional spawn tags, fixed at the spawn. With `Cron-Interval`, the messenger unit is asked to drive the crons until the process is retired. @default none */
   tags: z.record(z.string(), z.string()).default({}),
   /** When the new revision counts as healthy. */
   healthCheck: HealthPolicySchema.prefault({}),
-  /** Seconds for a whole create or update, health included. @default 600 */
+  /** Seconds that a create or update may take, health checks included. @default 600 */
   timeoutSeconds: z.number().positive().max(86_400).default(600),
-  /** State that the code is loaded with, once, when a rollback puts an earlier one back. @default none */
+  /** Snapshot that the code is loaded with, once, when a rollback restores an earlier state. @default none */
   restore: z
     .strictObject({
-      /** Names the rollback: the same one is never done twice. */
+      /** Id of the rollback. A rollback is never applied twice. */
       id: z.string().min(1),
-      /** Digest of the state, which is in `.fleet/snapshots`. */
+      /** Digest of the snapshot in `.fleet/snapshots`. */
       digest: z.string().length(64),
     })
     .optional(),
   /** Whether a new process is spawned with its code (`On-Boot: Data`), so that it runs from its first message on. @default false */
   onBoot: z.boolean().optional(),
-  /** Whether the fleet's library is in the bundle; without it aos itself is asked what it runs. @default true */
+  /** Whether the fleet's library is in the bundle. Without it, aos itself is asked for the code that runs. @default true */
   lib: z.boolean().optional(),
-  /** `none`: what messages gave is not kept where the code assigns it at load. @default it is put back */
+  /** `none`: state in globals that the code assigns at load is discarded. @default such state is put back after the load */
   state: z.literal("none").optional(),
-  /** Existing process to take over instead of spawning. Must belong to the stack's wallet. @default none */
+  /** Existing process to take over instead of spawning one. It must belong to the stack's wallet, otherwise `NOT_OWNER`. @default none */
   adopt: AdoptSchema.optional(),
-  /** How other code comes into use. @default in place: one Eval into the process that runs */
+  /** How new code is rolled out. @default in place: one Eval into the running process */
   strategy: NewProcessSchema.optional(),
-  /** Seconds that a new revision must stay healthy before anything else goes on. @default 0 */
+  /** Seconds that a new revision must stay healthy before the deployment goes on. @default 0 */
   minHealthySeconds: z.number().min(0).max(3600).optional(),
 });
 
 export type ProcessInputs = z.infer<typeof ProcessInputsSchema>;
 
-/** Beside the inputs, what the create or update made true. */
+/** The inputs, and the result of the create or update. */
 export const ProcessOutputsSchema = ProcessInputsSchema.extend({
-  /** Shape of these outputs; later code reads every earlier one. */
+  /** Version of the outputs' shape. Later code reads every earlier version. */
   schemaVersion: z.literal(1),
-  /** The AO process id. Fixed for the member's life; with `strategy`, the one of the wanted revision. */
+  /** The AO process id. It never changes; with `strategy`, it is the one of the declared revision. */
   processId: z.string(),
-  /** Counts the AO processes that this member has had, retired ones included, from 1. */
+  /** Number of AO processes that this member has had, retired ones included, starting at 1. */
   generation: z.number().int().positive(),
-  /** The AO module's id. */
+  /** Id of the AO module. */
   moduleId: z.string(),
-  /** Address of the wallet that owns it, as it said when it was last deployed or refreshed. */
+  /** Address of the wallet that owns it, as the process reported at the last deployment or refresh. */
   owner: z.string(),
-  /** The deployed version that the program wants: the AO process, its code and the message that loaded it. */
+  /** The declared revision as deployed: the AO process, its code and the message that loaded it. */
   revision: RevisionSchema.optional(),
-  /** With `strategy`: every revision that is held, the wanted one first. */
+  /** With `strategy`: every held revision, the declared one first. */
   revisions: z.array(HeldRevisionSchema).optional(),
-  /** With `strategy`: what had the traffic when the wanted revision was made. */
+  /** With `strategy`: the revision that had the traffic when the declared one was created. */
   blue: z
     .strictObject({
       /** Its AO process. */
@@ -122,22 +122,22 @@ export const ProcessOutputsSchema = ProcessInputsSchema.extend({
       sourceHash: z.string(),
     })
     .optional(),
-  /** AO processes that this member lost, oldest first: their order at the scheduler has a hole. Never taken again. @default none */
+  /** Ruined AO processes of this member, oldest first: the scheduler's order of their messages has a gap. They are never used again. @default none */
   ruined: z
     .array(
       z.strictObject({
         /** The AO process id. */
         processId: z.string(),
-        /** Which of the member's AO processes it was. */
+        /** Its generation. */
         generation: z.number().int().positive(),
       }),
     )
     .optional(),
-  /** What the process last said of its health. */
+  /** The latest health verdict that the process reported. */
   health: HealthOutputSchema,
-  /** What a refresh found changed by hand, in words. */
+  /** Manual changes that a refresh found, as sentences. */
   drift: z.array(z.string()),
-  /** The code of each line of `drift`, in its order. @default none, in a state of version 0.1.0 */
+  /** The code of each entry of `drift`, in the same order. @default none, in a state of version 0.1.0 */
   driftCodes: z.array(DriftCodeSchema).optional(),
 });
 

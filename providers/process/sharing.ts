@@ -13,7 +13,7 @@ import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 type Look = (session: Session, place: Place, props: ProcessOutputs) => Promise<Observed>;
 
-/** Brings a process to the code of some inputs, as the run does for the wanted one. */
+/** Ensures that a process runs the code of some inputs, as the run does for the declared one. */
 type Ensure = (
   place: Place & { readonly fresh: boolean },
   inputs: ProcessInputs,
@@ -21,10 +21,10 @@ type Ensure = (
 ) => Promise<unknown>;
 
 /**
- * The held revisions with what is found in those that callers are given to, by the router's table now. Where the router does not answer,
- * what an earlier refresh found stays.
+ * The held revisions, with new findings for those that serve callers by the router's current table. If the router does not answer, the
+ * earlier findings stay.
  *
- * @param look how one of them is observed
+ * @param look observes one of them
  */
 export async function observedBeside(
   session: Session,
@@ -46,10 +46,10 @@ export async function observedBeside(
 }
 
 /**
- * Repairs what the last refresh found in revisions that still have traffic, each with its own code. One that cannot be repaired is said,
- * and stays a finding: it must not keep a run from taking the traffic away from it.
+ * Repairs the findings of the last refresh in revisions that still have traffic, each with its own code. A failed repair is reported and
+ * stays a finding: it must not keep a run from moving the traffic away from that revision.
  *
- * @returns the held revisions, without the findings that are settled
+ * @returns the held revisions, without the findings that are resolved
  */
 export async function mendedBeside(
   session: Session,
@@ -73,20 +73,20 @@ export async function mendedBeside(
     const id = one.processId.slice(0, 8);
     const started = performance.now();
     const left = await mend(session, inputs, outputs, one, word, budget, ensure);
-    if (left === undefined) await say(session, name, "repaired", `${id}, which has traffic too`, started);
-    else await say(session, name, "not-repaired", `${id}, which has traffic too: ${left.why}`, started);
+    if (left === undefined) await say(session, name, "repaired", `${id}, which also has traffic`, started);
+    else await say(session, name, "not-repaired", `${id}, which also has traffic: ${left.why}`, started);
     mended.push(left === undefined ? held : { ...held, finding: left.finding });
   }
   return mended;
 }
 
-/** Whether callers are given to it. Pure. */
+/** Whether a process serves callers. Pure. */
 const isServing = (word: RouterWord, name: string, { processId }: Pick<HeldRevision, "processId">): boolean =>
   word.serving[name]?.includes(processId) === true;
 
 /**
- * Whether both have their shares for good. On the way to another revision, and back, the old one may be stopped on purpose while its state
- * is handed over: the traffic's own step sets it going again. Pure.
+ * Whether the split is steady. During a rollout or a rollback, the old revision may be stopped on purpose while its state is handed over;
+ * the traffic resource resumes it. Pure.
  */
 const isSteadySplit = (word: RouterWord, { name, processId }: Pick<ProcessOutputs, "name" | "processId">) =>
   word.isSteady && isServing(word, name, { processId });
@@ -108,7 +108,7 @@ async function findingOf(
   return { health: seen.health, ...keptDrift(found) };
 }
 
-/** The state of the member as if a held revision were the wanted one. Pure. */
+/** The state of the member as if a held revision were the declared one. Pure. */
 function asHeld(props: ProcessOutputs, held: HeldRevision): ProcessOutputs {
   const { revision: _, ...others } = props;
   const { processId, generation, moduleId, version, sourceHash } = held;
@@ -122,7 +122,7 @@ function asHeld(props: ProcessOutputs, held: HeldRevision): ProcessOutputs {
   };
 }
 
-/** A revision with the library says its handlers, one without it its code; one of an earlier version says neither. */
+/** Whether a revision has the library: one with it lists its handlers, one without it its code, one of an earlier version neither. */
 const libOf = ({ code, handlers }: HeldRevision, { lib }: Pick<ProcessInputs, "lib">): { lib: boolean } => ({
   lib: code === undefined && (handlers !== undefined || lib !== false),
 });

@@ -9,18 +9,18 @@ import { type Snapshot, snapshotStore } from "../../src/fleet/snapshot/store.ts"
 import { takeSnapshot } from "../../src/fleet/snapshot/take.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
-/** Seconds that a snapshot may hold up an upgrade. */
-const PATIENCE = 60;
+/** Seconds that a snapshot may delay an upgrade. */
+const SNAPSHOT_SECONDS = 60;
 
 /**
- * Keeps the states of a process before other code comes into it. Where that does not work, the run stops: whether to go on without is
- * for a person or the stack to say, since nothing could be brought back later. It is only said where there is nothing to decide: the
- * same code is loaded again, which is how a process is repaired whose handlers were removed by hand, or the program has not the fleet's
- * library and exports nothing.
+ * Takes a snapshot of a process before new code is loaded. If that fails, the run stops: a person or the stack has to decide whether to
+ * continue without a backup, because a rollback could then not restore the state. The failure is only reported if there is nothing to
+ * decide: the same code is loaded again, which repairs a process whose handlers were removed by hand, or the program does not have the
+ * fleet's library and exports nothing.
  *
- * @param how `repair`: with the code that it had; `plain`: the code that runs carries no library of the fleet's
- * @returns what was taken; nothing where the run goes on without
- * @throws FleetError BACKUP_FAILED; transient when the reason is
+ * @param how `repair`: the same code is loaded again; `plain`: the running code does not contain the fleet's library
+ * @returns the snapshot; undefined if the run continues without one
+ * @throws FleetError BACKUP_FAILED; transient if its cause is
  */
 export async function keepState(
   session: Session,
@@ -34,12 +34,12 @@ export async function keepState(
       session,
       place,
       { reason: "upgrade", sourceHash },
-      within(budget, PATIENCE),
+      within(budget, SNAPSHOT_SECONDS),
     );
     await say(session, place.name, "saved", savedWords(taken));
     return taken;
   } catch (error) {
-    // Of a ruined process nothing can be kept any more: that is what is to be said of it.
+    // The state of a ruined process cannot be saved, and that error says more.
     if (!(error instanceof FleetError) || error.code === "PROCESS_RUINED") throw error;
     const isPlain = how.plain && error.code === "NO_REPLY";
     if (!how.repair && !isPlain && session.withoutBackup !== true) throw backupFailed(place, error);
@@ -53,26 +53,26 @@ function backupFailed({ name }: Place, cause: FleetError): FleetError {
   return new FleetError(
     {
       code: "BACKUP_FAILED",
-      what: `The state of ${name} could not be kept, so its code was not changed.`,
+      what: `The state of ${name} could not be backed up, so its code was not changed.`,
       got: `${what}${got === undefined ? "" : `: ${got}`} [${cause.code}]`,
-      expected: "a backup that a rollback can bring back",
+      expected: "a backup that a rollback can restore",
       remedy:
-        "Run the deployment again; or go on without a backup: npx fleet deploy --without-backup, FLEET_WITHOUT_BACKUP=1 pulumi up, or the stack setting withoutBackup.",
+        "Run the deployment again, or continue without a backup: npx fleet deploy --without-backup, FLEET_WITHOUT_BACKUP=1 pulumi up, or the stack setting withoutBackup.",
     },
     { transient: cause.transient, cause },
   );
 }
 
-/** An empty state is no backup of anything. */
+/** An empty state is reported as no backup. */
 function savedWords(taken: Snapshot): string {
   const contents = { states: taken.states ?? [], globals: taken.globals ?? [] };
   if (isEmpty(contents))
-    return "no state: no table of fleet.state holds anything, and no message changed a global";
+    return "no state: the tables of fleet.state are empty, and no message changed a global";
   return `state ${taken.digest.slice(0, 8)}, ${contentsWords(contents)}, ${taken.bytes} bytes`;
 }
 
 /**
- * The state that a rollback wants the code to be loaded with, unless it was put back already.
+ * The state with which a rollback loads the code, unless it was already restored.
  *
  * @throws FleetError SNAPSHOT_GONE
  */
@@ -87,9 +87,9 @@ export async function stateFor(
   if (text !== undefined) return { text, digest: restore.digest };
   throw new FleetError({
     code: "SNAPSHOT_GONE",
-    what: `The state that ${place.name} is to go back to is not in the store.`,
+    what: `The state to restore for ${place.name} is not in the store.`,
     got: `no ${restore.digest} in ${session.scope.home}/snapshots`,
-    expected: "the snapshot that the rollback named",
-    remedy: "npx fleet rollback again: it looks for the snapshot, also on the network.",
+    expected: "the snapshot that the rollback selected",
+    remedy: "Run npx fleet rollback again: it also looks for the snapshot on the network.",
   });
 }

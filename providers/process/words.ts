@@ -4,46 +4,46 @@ import { wayOn } from "../../src/fleet/members/ruined.ts";
 import { wordsOf } from "./revisions.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
-/** Why a process would be updated, in words; empty when nothing changes. Pure. */
+/** The reasons for updating a process; empty if nothing changes. Pure. */
 export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): string[] {
   const reasons: string[] = [];
   if (olds.bundle.hash !== news.bundle.hash) {
-    const how = news.strategy === undefined ? "in place" : besideWords(olds, news);
+    const how = news.strategy === undefined ? "in place" : newProcessReason(olds, news);
     reasons.push(`${how}, ${explainModules(olds.bundle.modules, news.bundle.modules)}`);
-    // Nothing in such a process could compare its state, and put anything back.
-    if (isBare(news)) reasons.push("without the library its code decides what of its state stays");
-  } else if (olds.revision === undefined) reasons.push("code was never loaded: load it");
+    // Nothing in such a process compares its state or puts it back.
+    if (isBare(news)) reasons.push("without the library, its code decides which state stays");
+  } else if (olds.revision === undefined) reasons.push("code was never loaded");
   if (news.strategy !== undefined && olds.module !== news.module)
     reasons.push(`module ${olds.module} → ${news.module}`);
   if (olds.version !== news.version) reasons.push(`version ${olds.version} → ${news.version}`);
   if ((olds.strategy === undefined) !== (news.strategy === undefined))
-    reasons.push(news.strategy ? "from now on beside, not in place" : "from now on in place");
+    reasons.push(news.strategy ? "from now on in a new process, not in place" : "from now on in place");
   const cron = (from: { readonly tags?: ProcessInputs["tags"] }) => from.tags?.["Cron-Interval"];
-  if (cron(olds) !== undefined && cron(news) === undefined) reasons.push("its cron is driven no longer");
+  if (cron(olds) !== undefined && cron(news) === undefined) reasons.push("its cron is no longer driven");
   if (cron(olds) === undefined && cron(news) !== undefined)
-    reasons.push("its cron is driven, where it was spawned with one: tags are fixed at the spawn");
+    reasons.push("its cron is driven if it was spawned with one: tags are fixed at the spawn");
   for (const finding of olds.drift) reasons.push(`changed by hand: ${finding}`);
   for (const { processId, finding } of olds.revisions ?? [])
-    if (finding) reasons.push(`${processId.slice(0, 8)}, which has traffic too: ${wordsOf(finding)}`);
+    if (finding) reasons.push(`${processId.slice(0, 8)}, which also has traffic: ${wordsOf(finding)}`);
   const { status, reasons: why, code } = olds.health;
   if (code === "PROCESS_RUINED")
     reasons.push(`${olds.processId} is ${why.join("; ")} [${code}]. ${wayOn(olds.name)}`);
   else if (status === "UNKNOWN")
-    // Of its health nothing is known: it may serve on as before.
+    // Its health is unknown, so it may still be serving.
     reasons.push(
-      `${why[0] ? `its health is not known (${why[0]})` : "the last run ended before its health check"}: check again`,
+      `${why[0] ? `its health is unknown (${why[0]})` : "the last run ended before its health check"}: check again`,
     );
   else if (status !== "HEALTHY" && status !== "DEGRADED")
     reasons.push(`was ${status}${why[0] ? ` (${why[0]})` : ""}: check again`);
   return reasons;
 }
 
-/** Whether a new process comes beside the one that runs, or a held one is used again. */
-function besideWords(olds: ProcessOutputs, { bundle, version }: ProcessInputs): string {
+/** Whether the code gets a new process, or a held revision is used again. */
+function newProcessReason(olds: ProcessOutputs, { bundle, version }: ProcessInputs): string {
   const held = (olds.revisions ?? []).some(
     (one) => one.sourceHash === bundle.hash && one.version === version && one.health !== "UNHEALTHY",
   );
-  return held ? "back to a revision that is held" : "in a new process beside it";
+  return held ? "back to a held revision" : "in a new process next to the current one";
 }
 
 /** `1 module changed (battle/turn)`. */

@@ -10,16 +10,16 @@ export interface Foreign {
   /** Member whose process it is. */
   readonly name: string;
   readonly processId: string;
-  /** Address of the wallet to which it belongs; undefined where the process does not say. */
+  /** Address of the wallet that owns it; undefined if the process does not report it. */
   readonly owner?: string;
-  /** What it is, where it is not the process in use: `held`. */
+  /** `held` for a process that is not the one in use. */
   readonly note?: string;
 }
 
 /**
- * What to do about processes of another wallet: each with its id and the command that gives it away. Pure.
+ * The error about processes of another wallet: each with its id and the command that transfers it. Pure.
  *
- * @param name member at whose turn it was found
+ * @param name member whose diff found it
  * @param wallet address of the stack's wallet
  */
 export function wrongWallet(
@@ -30,7 +30,7 @@ export function wrongWallet(
 ): FleetError {
   const owners = [...new Set(list.map(({ owner }) => owner))];
   const whose = (owner: string | undefined) =>
-    owner === undefined ? "another wallet, which it does not name" : `the wallet ${owner}`;
+    owner === undefined ? "another wallet, which the process does not report" : `the wallet ${owner}`;
   const lines = list.map(
     (one) =>
       `\n              ${labelOf(one)}: ${one.processId}${owners.length > 1 ? `, of ${whose(one.owner)}` : ""}`,
@@ -46,7 +46,7 @@ export function wrongWallet(
       at: `processes.${name}`,
       got: `the wallet ${wallet}`,
       expected: `${owners.length === 1 ? whose(owners[0]) : "their owners' wallets"}, which ${owners.length === 1 ? "owns" : "own"}${lines.join("")}`,
-      remedy: `Configure the owner's wallet: npx pulumi config set walletPath <file>. If the fleet is to belong to ${wallet}, give it every process first, with the owner's wallet configured, and then deploy with this one (docs/how-to/rotate-wallet.md):${commands.join("")}`,
+      remedy: `Configure the owner's wallet: npx pulumi config set walletPath <file>. To transfer the fleet to ${wallet}, transfer every process first, with the owner's wallet configured, then deploy with the new wallet (docs/how-to/rotate-wallet.md):${commands.join("")}`,
     },
     cause === undefined ? {} : { cause },
   );
@@ -55,9 +55,9 @@ export function wrongWallet(
 const labelOf = ({ name, note }: Foreign): string => (note === undefined ? name : `${name} (${note})`);
 
 /**
- * Asks a process with the library, by a signed message, to whom it belongs now.
+ * Asks a process with the library, by a signed message, for its current owner.
  *
- * @throws FleetError `WRONG_WALLET`: nobody but its owner can load it, retire it or give it away
+ * @throws FleetError `WRONG_WALLET`: only its owner can load, retire or transfer it
  */
 export async function assertOwned(
   session: Session,

@@ -11,9 +11,9 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import type { ReleaseInputs } from "./schema.ts";
 
 /**
- * Registers every member that the ledger does not know as it runs now, each with what it says of itself. A plain program says no
- * type and perhaps no version: it is registered by its name, at the version that was declared. One without the library is not asked, and
- * is registered as such, so that the ledger asks it nothing either.
+ * Registers every member whose entry in the ledger is missing or outdated, with what it reports about itself. A program that reports no
+ * type or version is registered by its name, at the declared version. A member without the library is not asked and is registered as such,
+ * so that the ledger sends it no requests either.
  */
 export async function registerMembers(
   session: Session,
@@ -46,11 +46,11 @@ export async function registerMembers(
   );
 }
 
-/** What a member says of itself. A program that knows nothing of the fleet says nothing, or nothing of this. */
+/** What a member reports about itself. A program without the library reports none of it. */
 type Said = Pick<Info, "processType" | "version" | "capabilities">;
 const UNSAID: Said = { processType: "", version: "", capabilities: [] };
 
-/** For `catch`: a program without the fleet's library does not answer `Info`, or answers it in a shape of its own. */
+/** For `catch`: a program without the fleet's library does not answer `Info`, or answers in another shape. */
 function unsaid(error: unknown): Said {
   const isOwn = error instanceof FleetError && ["NO_REPLY", "BAD_REPLY"].includes(error.code);
   if (isOwn) return UNSAID;
@@ -58,8 +58,8 @@ function unsaid(error: unknown): Said {
 }
 
 /**
- * Writes the release into the ledger: the run's last message. It carries the release as a whole, so that any machine with the
- * wallet can build the fleet again; its tags are how it is found where the ledger does not answer.
+ * Writes the release to the ledger: the run's last message. It contains the whole release, so that any machine with the wallet can build
+ * the fleet again. Its tags make it searchable if the ledger does not answer.
  */
 export async function finish(
   session: Session,

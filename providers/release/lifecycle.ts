@@ -22,7 +22,7 @@ export async function check(_olds: Raw, news: Raw) {
   return checkInputs(ReleaseInputsSchema, news);
 }
 
-/** A release follows from what it contains: declared data that differs, or anything that this run changed or repaired. */
+/** A release changes with its contents: declared data that differs, or anything that this run changed or repaired. */
 export async function diff(_id: string, olds: ReleaseOutputs, rawNews: Raw) {
   const raw = ownInputs(rawNews);
   if (hasUnknown(raw)) return { changes: true };
@@ -32,11 +32,11 @@ export async function diff(_id: string, olds: ReleaseOutputs, rawNews: Raw) {
   const loaded = Object.entries(news.members).filter(
     ([name, member]) => hashOf(member) !== hashOf(olds.members[name] ?? null),
   );
-  if (loaded.length > 0) reasons.push("processes were loaded anew");
+  if (loaded.length > 0) reasons.push("processes were loaded again");
   const left = Object.keys(olds.members).filter((name) => news.members[name] === undefined);
-  if (left.length > 0) reasons.push(`members left: ${left.sort().join(", ")}`);
-  if (hashOf(news.evidence) !== hashOf(olds.evidence)) reasons.push("settings or wiring were sent anew");
-  if (hashOf(news.warm ?? {}) !== hashOf(olds.warm ?? {})) reasons.push("other members run beside it");
+  if (left.length > 0) reasons.push(`members removed: ${left.sort().join(", ")}`);
+  if (hashOf(news.evidence) !== hashOf(olds.evidence)) reasons.push("settings or wiring were sent again");
+  if (hashOf(news.warm ?? {}) !== hashOf(olds.warm ?? {})) reasons.push("the members that run outside the release changed");
   for (const reason of reasons) console.log(`release: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
 }
@@ -50,18 +50,18 @@ export async function update(_id: string, _olds: ReleaseOutputs, raw: Raw) {
   return { outs: await released(ReleaseInputsSchema.parse(ownInputs(raw)), raw) };
 }
 
-/** The ledger is append-only and a release is a past fact: there is nothing that can drift. */
+/** Returns the state: the ledger is append-only, so a release cannot drift. */
 export async function read(id: string, props: ReleaseOutputs) {
   return { id, props };
 }
 
-/** The processes of the release retire by themselves; what was released stays in the ledger. */
+/** Does nothing: the processes of the release retire on their own, and the release stays in the ledger. */
 export async function remove(_id: string, _props: ReleaseOutputs): Promise<void> {}
 
 const idOf = (inputs: ReleaseInputs): string => deploymentKey(inputs.scope, "release");
 
 /**
- * What of the release the manifest does not name: members that another machine deployed, and revisions that traffic has just moved
+ * Members of the release that the manifest does not list: those that another machine deployed, and revisions that traffic has just moved
  * to or back to.
  */
 async function missingIn(inputs: ReleaseInputs): Promise<Record<string, Partial<ManifestProcess>>> {
@@ -127,7 +127,7 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
       await finish(session, ledger, { ...manifest, release: documentOf(outputs) }, releaseHash, budget);
       deployment.finished();
     }
-    // All that was declared is there, so what earlier runs left half-done for others is not wanted any more.
+    // Everything declared is deployed, so unfinished messages of earlier runs are no longer needed.
     await session.supersede("", "");
     crashPoint("release.finished");
     const release: ReleaseOutputs = { ...outputs, epoch };

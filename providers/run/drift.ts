@@ -1,22 +1,22 @@
 /**
- * What a refresh found changed by hand, as a state keeps it: `drift`, sentences for people, and `driftFacts`, what each of them says as
- * data. States of version 0.1.0 have the sentences alone. Pure.
+ * The findings of a refresh as the state stores them: `drift`, sentences for people, and `driftFacts`, the same as data. States of version
+ * 0.1.0 have only the sentences. Pure.
  */
 
-/** A finding of which a state has the sentence alone. */
+/** A finding that a state stores only as a sentence. */
 export interface SentenceOnly {
   readonly code: "UNKNOWN";
   /** For people. */
   readonly text: string;
 }
 
-/** As the state has them; `F` is what a kind of resource can find. */
+/** The findings in a state. `F` is the type of a resource's findings. */
 export interface KeptDrift<F> {
   readonly drift: readonly string[];
   readonly driftFacts?: readonly F[] | undefined;
 }
 
-/** Findings as the state keeps them; without facts where nothing was found, as in a state of version 0.1.0. */
+/** Findings for the state. Without findings there are no facts, as in a state of version 0.1.0. */
 export const keptDrift = <F>(
   found: readonly F[],
   textOf: (finding: F) => string,
@@ -25,13 +25,13 @@ export const keptDrift = <F>(
   ...(found.length === 0 ? {} : { driftFacts: found }),
 });
 
-/** Findings that a state keeps, also one of version 0.1.0, and one whose sentences an earlier version wrote since. */
+/** The findings in a state, including states of version 0.1.0 and states that an earlier version has updated since. */
 export const driftIn = <F>({ drift, driftFacts }: KeptDrift<F>): readonly (F | SentenceOnly)[] =>
   driftFacts?.length === drift.length
     ? driftFacts
     : drift.map((text): SentenceOnly => ({ code: "UNKNOWN", text }));
 
-/** Outputs without what an earlier refresh found. */
+/** Outputs without the findings of an earlier refresh. */
 export function withoutDrift<T extends KeptDrift<unknown>>(outputs: T): Omit<T, "drift" | "driftFacts"> {
   const { drift: _, driftFacts: __, ...others } = outputs;
   return others;

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 
-/** What Pulumi puts where a value is not known yet, in preview. */
+/** Pulumi's placeholder for a value that is not known yet, in a preview. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 interface CheckFailure {
@@ -8,7 +8,7 @@ interface CheckFailure {
   readonly reason: string;
 }
 
-/** Whether any value in there is not known yet. */
+/** Whether a value, or any value in it, is not known yet. */
 export function hasUnknown(value: unknown): boolean {
   if (value === UNKNOWN) return true;
   if (typeof value !== "object" || value === null) return false;
@@ -16,8 +16,8 @@ export function hasUnknown(value: unknown): boolean {
 }
 
 /**
- * `news` with `olds` wherever a value is not known yet. An update in place keeps every id, so a preview that took the
- * unknown for a change would announce updates that never come; `up` compares again with the real values. Pure.
+ * `news`, with the value of `olds` wherever a value is not known yet. An update in place keeps every id, so a preview that treated unknown
+ * values as changes would announce updates that never happen. `up` compares again with the real values. Pure.
  */
 export function assumeKept(olds: unknown, news: unknown): unknown {
   if (news === UNKNOWN) return olds;
@@ -30,17 +30,17 @@ export function assumeKept(olds: unknown, news: unknown): unknown {
   );
 }
 
-/** Inputs without what Pulumi adds. */
+/** Inputs without the fields that Pulumi adds. */
 export function ownInputs(raw: Record<string, unknown>): Record<string, unknown> {
   const { __provider, ...own } = raw;
   return own;
 }
 
 /**
- * Pulumi's `check` for a schema: defaults filled in, every problem at its path, all at once. Members that are not known
- * yet pass: they are checked again before the create.
+ * Pulumi's `check` for a schema: fills in defaults and reports every problem at its path, all at once. Values that are not known yet pass;
+ * they are checked again before the create.
  *
- * @param secrets fields whose values no problem repeats. @default none
+ * @param secrets fields whose values problems never show. @default none
  */
 export function checkInputs(
   schema: z.ZodType,
@@ -54,7 +54,7 @@ export function checkInputs(
     .filter((issue) => valueAt(own, issue.path) !== UNKNOWN)
     .map(({ path, message }) => {
       const [field] = path;
-      // A problem of the inputs as a whole would repeat the secrets among them.
+      // A problem of the inputs as a whole would show their secrets.
       const isSecret = secrets.length > 0 && (field === undefined || secrets.includes(String(field)));
       const got = isSecret ? undefined : valueAt(own, path);
       return {

@@ -1,26 +1,26 @@
 import { ancestorNamed, bornOf, isAlive, parentOf } from "../../src/core/processes.ts";
 
-/** Milliseconds between two looks at who started this process. */
+/** Milliseconds between two checks of the engine. */
 const INTERVAL = 500;
 
 let watching = false;
 
 /**
- * Ends a provider soon after the pulumi command that started it: when that one was killed, its provider must not go on
- * deploying beside the next one. What it signed is in the journal, so nothing is lost. Pulumi starts it through a shell that
- * outlives the command, so the engine is looked for among all its ancestors. Does nothing in any other program.
+ * Exits a provider soon after the pulumi command that started it has ended: the provider of a killed command must not keep deploying
+ * while the next one runs. What it signed is in the journal, so nothing is lost. Pulumi starts a provider through a shell that outlives the
+ * command, so the engine is searched among all ancestors. Does nothing in any other program.
  */
 export function endWithParent(): void {
   if (watching || !process.argv[1]?.includes("dynamic-provider")) return;
   watching = true;
   const isOrphaned = orphanCheck(process.pid);
   setInterval(() => {
-    // By `exit`, so that the lock of the journal is released on the way.
+    // `exit` runs the handlers that release the journal's lock.
     if (isOrphaned()) process.exit(1);
   }, INTERVAL).unref();
 }
 
-/** Whether the engine that started a process is gone. One that is no `pulumi` by its name is known by the chain of parents. */
+/** Returns a check of whether the engine that started a process is gone. An engine not named `pulumi` is recognised by the chain of parents. */
 function orphanCheck(pid: number): () => boolean {
   const engine = ancestorNamed(pid, "pulumi");
   if (engine !== undefined) {

@@ -1,8 +1,8 @@
 import { FleetError } from "../../src/core/errors.ts";
 
 /**
- * What Pulumi records when something failed after the resource exists: its id and all that is known, so the next `up`
- * goes on from there with `update`. `properties` must hold all inputs, or later refreshes and destroys lose the provider.
+ * Pulumi's record of a failure after the resource was created: its id and all that is known, so the next `up` continues with `update`.
+ * `properties` must contain all inputs, otherwise later refreshes and destroys lose the provider.
  */
 export class PartialFailure extends Error {
   readonly id: string;

@@ -17,9 +17,9 @@ const announced = new Promise<void>((resolve) => {
   announce = resolve;
 });
 
-/** Called by every provider of the process; all get the same config, so the first is enough. */
-export function configure(given: StackSettings): void {
-  config ??= given;
+/** Called by every provider of the process. All get the same config, so the first is kept. */
+export function configure(settings: StackSettings): void {
+  config ??= settings;
   endWithParent();
   announce();
 }
@@ -33,10 +33,10 @@ async function configured(): Promise<StackSettings> {
 
 let address: Promise<string> | undefined;
 
-/** The address of the stack's wallet, without a session. @throws FleetError when no wallet can be read */
+/** The address of the stack's wallet, without a session. @throws FleetError if the wallet cannot be read */
 export function walletAddress(): Promise<string> {
   address ??= configured()
-    .then((given) => loadWallet(walletSource(given)))
+    .then((settings) => loadWallet(walletSource(settings)))
     .then((wallet) => wallet.address);
   address.catch(() => {
     address = undefined;
@@ -44,13 +44,13 @@ export function walletAddress(): Promise<string> {
   return address;
 }
 
-/** Seconds for a run as a whole where nobody said. */
-const WHOLE = 3600;
+/** Default time limit of a whole run, in seconds. */
+const RUN_SECONDS = 3600;
 
 const sessions = new Map<string, Promise<Session>>();
-let whole: Budget | undefined;
+let runBudget: Budget | undefined;
 
-/** The session for a scope and network, made once per provider process; a failed attempt is not kept. */
+/** The session for a scope and network, opened once per provider process. A failed attempt is not cached. */
 export function sessionFor(scope: Scope, network: NetworkRef): Promise<Session> {
   const key = canonicalJson({ scope, network });
   const known = sessions.get(key);
@@ -62,19 +62,19 @@ export function sessionFor(scope: Scope, network: NetworkRef): Promise<Session> 
 }
 
 async function open(scope: Scope, network: NetworkRef): Promise<Session> {
-  const given = await configured();
+  const settings = await configured();
   const request = readRunRequest();
-  const wallet = await loadWallet(walletSource(given, request));
+  const wallet = await loadWallet(walletSource(settings, request));
   const journal = await openJournal(join(scope.home, "journal", `${scope.project}.${scope.stack}.jsonl`));
   try {
     const inherited = await leftOpen(journal);
     return await openSession({
       ...{ scope, network, wallet, journal, request },
       tellsWaits: true,
-      withoutBackup: request.withoutBackup === true || given.get("withoutBackup") === "true",
+      withoutBackup: request.withoutBackup === true || settings.get("withoutBackup") === "true",
       budget(seconds) {
-        whole ??= budgetOf(request.timeoutSeconds ?? WHOLE);
-        return within(whole, seconds);
+        runBudget ??= budgetOf(request.timeoutSeconds ?? RUN_SECONDS);
+        return within(runBudget, seconds);
       },
       async supersede(step, intent) {
         for (const key of inherited) {
@@ -85,25 +85,27 @@ async function open(scope: Scope, network: NetworkRef): Promise<Session> {
       },
     });
   } catch (error) {
-    // This attempt is forgotten: the end of the run would not close its journal.
+    // A failed attempt is not cached, so the end of the run would not close its journal.
     await journal.close();
     throw error;
   }
 }
 
-/** Keys that earlier runs left open, by journal: looked at once a run, when nothing of this run is open yet. */
-const left = new Map<string, Set<string>>();
+/** Keys that earlier runs left open, by journal. Read once per run, before this run opens any. */
+const inheritedKeys = new Map<string, Set<string>>();
 
 /**
- * What an earlier run was about to do and nobody waits for any more is never sent again: reads, and whatever carries an
- * epoch that has passed. Spawns and uploads stay, messages of a fleet without a ledger, and what retires a process, since the epoch of a
- * retired ledger passes no more: their bytes may mean the same in the next run. A run that begins voids what it does not need.
+ * Voids open messages of earlier runs that must never be sent again: reads, and messages with an outdated epoch. Spawns and uploads stay
+ * open, and so do messages of a fleet without a ledger and messages that retire a process (the epoch of a retired ledger no longer
+ * advances): their bytes may still be valid in this run. The run voids those that it does not need.
+ *
+ * @returns keys of the messages that stay open
  */
 async function leftOpen(journal: Journal): Promise<Set<string>> {
-  const known = left.get(journal.path);
+  const known = inheritedKeys.get(journal.path);
   if (known) return known;
   const keys = new Set<string>();
-  left.set(journal.path, keys);
+  inheritedKeys.set(journal.path, keys);
   for (const { kind, key } of journal.open()) {
     if (kind !== "message") continue;
     if (key.endsWith("/e0") || key.includes("/RETIRE/")) keys.add(key);
@@ -112,12 +114,12 @@ async function leftOpen(journal: Journal): Promise<Set<string>> {
   return keys;
 }
 
-/** Ends this process' run: journals are closed and what comes next is another run, with a deployment and an epoch of its own. */
+/** Ends this process' run and closes its journals. The next session is another run, with its own deployment and epoch. */
 export async function endRun(): Promise<void> {
   const open = await Promise.allSettled(sessions.values());
   sessions.clear();
-  left.clear();
-  whole = undefined;
+  inheritedKeys.clear();
+  runBudget = undefined;
   for (const result of open) {
     if (result.status !== "fulfilled") continue;
     result.value.deployment.ended();

@@ -8,17 +8,17 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import { PartialFailure } from "./partial.ts";
 import { sessionFor } from "./session.ts";
 
-/** Where a step happens and what it is about. */
+/** The stack, network and subject of a step. */
 interface StepPlace {
   readonly scope: Scope;
   readonly network: NetworkRef;
-  /** Member or resource, as in `StepEvent`. */
+  /** Name of the member or resource, as in `StepEvent`. */
   readonly name: string;
 }
 
 /**
- * One create or update, in this run's session. What it throws is told first, with its code and whether it may pass, so that
- * whoever started the run knows if trying again can help; then it is thrown on.
+ * Runs one create or update in this run's session. An error is reported as an event before it is rethrown, with its code and whether it is
+ * transient, so that the caller of the run knows whether a retry can help.
  */
 export async function step<T>(
   { scope, network, name }: StepPlace,
@@ -38,7 +38,7 @@ export async function step<T>(
   }
 }
 
-/** What an event says of an error: that the step failed, or that a rollout waits for a person. Pure. */
+/** The event of an error: the step failed, or a rollout waits for a person. Pure. */
 function failure(error: unknown): Pick<StepEvent, "phase" | "detail" | "code" | "transient"> {
   const cause = error instanceof PartialFailure ? error.cause : error;
   if (cause instanceof FleetError) {

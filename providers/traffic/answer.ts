@@ -7,13 +7,13 @@ import { askPlain } from "../../src/fleet/protocol/ask.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { Wanted } from "./plan.ts";
 
-/** A refusal in the library's shape. */
+/** A refusal in the library's format. */
 const RefusalSchema = z.looseObject({ error: z.looseObject({ message: z.string() }) });
 
 /**
- * The answer to a declared message, in whatever shape the program has: a JSON object as it is, anything else as `data`.
+ * Sends a declared message and returns the reply: a JSON object unchanged, anything else as `data`.
  *
- * @throws FleetError SERVICE_FAULT for one that marks a fault, NO_REPLY, PROCESS_ERROR
+ * @throws FleetError SERVICE_FAULT for a reply that marks a fault, NO_REPLY, PROCESS_ERROR
  */
 export async function answerTo(
   session: Session,

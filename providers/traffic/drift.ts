@@ -1,16 +1,16 @@
-/** What a refresh finds otherwise than the last run left the traffic: as data, and in words. Pure. */
+/** Differences that a refresh finds between the router's table and the last run's: as data, and as sentences. Pure. */
 import { tableName, weightsText } from "../../src/delivery/index.ts";
 import type { Table } from "../../src/delivery/wire.ts";
 import type { SentenceOnly } from "../run/drift.ts";
 
-/** Which table, and the shares in it. */
+/** A table's identity and shares. */
 export type Shares = Pick<Table, "release" | "step" | "services">;
 
 /**
  * - `UNANSWERED`: the router does not answer
- * - `UNTOLD`: the router does not tell this wallet its traffic
- * - `NO_TABLE`: the router has no table any more
- * - `OTHER_TABLE`: the router has another table than the last run left, or one where that left none
+ * - `UNTOLD`: the router refuses to show its traffic table to this wallet
+ * - `NO_TABLE`: the router no longer has a table
+ * - `OTHER_TABLE`: the router has another table than the last run left, or one although the last run left none
  */
 export type TrafficDrift =
   | SentenceOnly
@@ -25,7 +25,7 @@ export function driftText(finding: TrafficDrift): string {
     case "UNANSWERED":
       return "the router does not answer";
     case "UNTOLD":
-      return `${finding.router} does not tell this wallet its traffic`;
+      return `${finding.router} refuses to show its traffic table to this wallet`;
     case "NO_TABLE":
       return "the router has no table";
     case "OTHER_TABLE": {

@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import type { Budget } from "../../src/core/budget.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
-/** Globals that aos has beside its functions and modules: of a process that never took down which were there first. */
+/** Globals of aos other than its functions and modules, for a process that did not record which globals existed at its boot. */
 const OWN = "Bell Colors Errors HANDLER_PRINT_LOGS Inbox Name Nonce Owner Seeded Version _VERSION Fleet";
 
-/** Lists names and changes nothing. */
+/** Lists the names of globals and changes nothing. */
 const LIST = `local own, modules, names = {}, {}, {}
 for name in ("${OWN}"):gmatch("%S+") do own[name] = true end
 for _, module in pairs(package.loaded) do if type(module) == "table" then modules[module] = true end end
@@ -15,7 +15,7 @@ end
 table.sort(names)
 return "globals:" .. table.concat(names, ",")`;
 
-/** The globals of a process whose library knows nothing of them, by one Eval of its owner. */
+/** The globals of a process whose library does not detect them, by one Eval. Only the owner can send it. */
 export async function globalsSeen(
   session: Pick<Session, "ao" | "journal" | "scope">,
   { name, processId }: { readonly name: string; readonly processId: string },

@@ -1,63 +1,63 @@
-/** What a hand-over says: what it carried and what that rests on, and why it could not be done. Pure. */
+/** Messages about a hand-over: what it carried, how that was verified, and why it failed. Pure. */
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { contentsOf, contentsWords, type Exported, isEmpty } from "../../src/fleet/snapshot/contents.ts";
 import type { Handing } from "./handing.ts";
 
-/** What was carried, from where to where, and what the claim rests on. Pure. */
+/** What was carried, between which processes, and how it was verified. Pure. */
 export function carriedWords(
   { from, to, keys }: Handing,
   { state, digest, slot, globals }: Exported,
 ): string {
-  const way = `${from.slice(0, 8)} → ${to.slice(0, 8)}`;
+  const move = `${from.slice(0, 8)} → ${to.slice(0, 8)}`;
   const at = slot === undefined || slot === null ? "" : ` at slot ${slot}`;
   const contents = contentsOf(state);
   const left = globals?.left ?? [];
-  const behind = left.length === 0 ? "" : `, left behind as declared: ${left.join(", ")}`;
+  const skipped = left.length === 0 ? "" : `, left behind because they are not declared: ${left.join(", ")}`;
   if (isEmpty(contents)) {
     const why = keys
-      ? "these callers have nothing in it"
-      : "no table of fleet.state holds anything, and no message changed a global; local variables are not carried";
-    return `carried nothing${at}: ${way}, ${why}${behind}`;
+      ? "these callers have no state"
+      : "the tables of fleet.state are empty, and no message changed a global; local variables are not carried";
+    return `carried nothing${at}: ${move}, ${why}${skipped}`;
   }
-  return `${digest.slice(0, 8)}${at}: ${way}, ${contentsWords(contents)}, ${canonicalJson(state).length} bytes, equal by digest${behind}`;
+  return `${digest.slice(0, 8)}${at}: ${move}, ${contentsWords(contents)}, ${canonicalJson(state).length} bytes, equal by digest${skipped}`;
 }
 
 export function callsOpen(name: string, seconds: number): FleetError {
   return new FleetError({
     code: "CALLS_OPEN",
-    what: `${name} still waits for answers of others after ${seconds} s.`,
+    what: `${name} still waits for replies from other processes after ${seconds} s.`,
     got: "open calls, or handlers in Receive",
-    expected: "none, so that its state stands still",
-    remedy: `npx fleet logs ${name}; run pulumi up again, or declare strategy: { kind: "sequential" }, which loads it in place.`,
+    expected: "none, so that its state no longer changes",
+    remedy: `Check npx fleet logs ${name} and run pulumi up again; or declare strategy: { kind: "sequential" }, which loads it in place.`,
   });
 }
 
 export function notSeen(name: string, processId: string, globals: readonly string[]): FleetError {
   return new FleetError({
     code: "STATE_NOT_KNOWN",
-    what: `${name} has globals that its library cannot carry: ${processId.slice(0, 8)} runs an earlier one, which sees registered tables alone.`,
+    what: `${name} has globals that its library cannot carry: ${processId.slice(0, 8)} runs an earlier version, which exports registered tables only.`,
     got: globals.join(", "),
     expected: "a running process with this version of the fleet's library",
-    remedy: `Declare strategy: { kind: "sequential" } for ${name} and run pulumi up once: its code is loaded in place, where globals stay that it does not assign. Or state: "none", if nothing of that is needed.`,
+    remedy: `Declare strategy: { kind: "sequential" } for ${name} and run pulumi up once: its code is then loaded in place, which keeps the globals that it does not assign. Or declare state: "none" if that state is not needed.`,
   });
 }
 
 export function notByKey(name: string): FleetError {
   return new FleetError({
     code: "NOT_BY_KEY",
-    what: `${name} is declared with state: "partitioned", but keeps no state by its callers' keys.`,
+    what: `${name} is declared with state: "partitioned", but its program does not partition state by its callers' keys.`,
     got: "no state with partition = true",
-    expected: 'fleet.state("<name>", {}, { partition = true }) with the traffic\'s keys as its own',
-    remedy: `Declare it so in ${name}'s program, or take state: "owned" and INSTANT.`,
+    expected: 'fleet.state("<name>", {}, { partition = true }), with the traffic keys as its keys',
+    remedy: `Register the state like this in ${name}'s program, or declare state: "owned" and INSTANT.`,
   });
 }
 
-/** What is said when a rollout goes on without the state of a ruined process. Pure. */
+/** The message when a rollout continues without the state of a ruined process. Pure. */
 export const lostWords = (name: string, processId: string): string =>
-  `${processId.slice(0, 8)} is ruined and cannot hand its state over: the new revision begins without it; if there is a backup: npx fleet restore ${name}`;
+  `${processId.slice(0, 8)} is ruined and cannot hand over its state: the new revision starts without it; if there is a backup: npx fleet restore ${name}`;
 
-/** What has the traffic, and with it the state, never evaluates a message again. */
+/** The error when the revision with the traffic, and so the state, can never evaluate a message again. */
 export function servingRuined(name: string, processId: string, cause: FleetError): FleetError {
   const { got } = cause.problems[0];
   return new FleetError(
@@ -67,23 +67,23 @@ export function servingRuined(name: string, processId: string, cause: FleetError
       ...(got === undefined ? {} : { got }),
       expected: "a revision that can export its state",
       at: `processes.${name}`,
-      remedy: `Its state is lost unless a backup has it. To give the traffic to the new revision without it: npx fleet deploy --replace ${name} (or FLEET_REPLACE=${name} pulumi up), then npx fleet restore ${name} if there is a backup. The ledger keeps the old id as RUINED.`,
+      remedy: `Its state is lost unless a backup has it. To move the traffic to the new revision without it: npx fleet deploy --replace ${name} (or FLEET_REPLACE=${name} pulumi up), then npx fleet restore ${name} if there is a backup. The ledger keeps the old id as RUINED.`,
     },
     { cause },
   );
 }
 
 export function failed(name: string, error: FleetError): FleetError {
-  // They say themselves what is at stake and what to do.
+  // These errors already say what is at stake and what to do.
   if (error.code === "STATE_NOT_KNOWN" || error.code === "SERVING_RUINED") return error;
   const { what, got, remedy } = error.problems[0];
   return new FleetError(
     {
       code: "HANDOVER_FAILED",
-      what: `${name} could not hand its state over: ${what}`,
+      what: `${name} could not hand over its state: ${what}`,
       ...(got === undefined ? {} : { got }),
       expected: "the same state, by its digest, on both sides",
-      remedy: `The revision that served serves on. ${remedy}`,
+      remedy: `The old revision keeps serving. ${remedy}`,
     },
     { transient: error.transient },
   );

@@ -1,7 +1,7 @@
 /**
- * State that belongs to one process as a whole goes from the revision that serves to the one that is to: exported at a slot,
- * imported, equal by digest on both sides, while nobody can write. From its last export on the old one refuses with `DRAINING`, which
- * tells the caller to ask again; so nothing is lost or counted twice, and the refusals end with the switch.
+ * Moves state from the revision that serves to the one that will: exported at a slot, imported, equal by digest on both sides, while nothing
+ * can write to it. From its last export on, the old revision refuses requests with `DRAINING`, which tells callers to retry. So nothing is
+ * lost or counted twice, and the refusals end with the switch.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
@@ -21,25 +21,27 @@ import { callsOpen, carriedWords, failed, notByKey, notSeen } from "./hand-over-
 import type { Handing, Owner } from "./handing.ts";
 import { losing } from "./lost.ts";
 
-/** Moves state between revisions. What a ruined one had is lost: with consent the rollout goes on without it. */
+/** Moves state between revisions. The state of a ruined revision is lost: with consent (`--replace`) the rollout continues without it. */
 export interface HandOver {
   /**
-   * Brings the state over and leaves `from` refusing new requests.
+   * Copies the state to `to`, and leaves `from` refusing new requests.
    *
-   * @throws FleetError HANDOVER_FAILED; `from` serves on as it did. SERVING_RUINED; `from` is ruined, and nobody agreed to lose its state
+   * @throws FleetError HANDOVER_FAILED: `from` keeps serving as before. SERVING_RUINED: `from` is ruined, and the run has no consent to
+   * lose its state
    */
   give(list: readonly Handing[]): Promise<void>;
-  /** Gives only to those that still drain: a run that died, after which the router went back by itself, left them so. */
+  /** Gives only to processes that still drain: a run died, and the router then reverted its traffic. */
   recover(list: readonly Handing[]): Promise<void>;
-  /** Who has the traffic and still drains serves on: a run died between its hand-over and its switch. */
+  /** Resumes processes that have the traffic and still drain: a run died between its hand-over and its switch. */
   serve(list: readonly Owner[]): Promise<void>;
-  /** The switch did not come: `from` serves on. */
+  /** Resumes `from` after a switch that failed. */
   undo(list: readonly Handing[]): Promise<void>;
 }
 
-/** Milliseconds between two looks whether the calls of a process that drains have come to an end, and how long they may take. */
-const LOOK = 200;
-const CALLS = 30_000;
+/** Milliseconds between two checks of whether a draining process still waits for replies. */
+const POLL_MS = 200;
+/** Milliseconds that those replies may take. */
+const OPEN_CALLS_MS = 30_000;
 
 const StatusSchema = z.looseObject({ status: z.string() });
 const RangesSchema = luaList(z.object({ from: z.number(), to: z.number() }));
@@ -54,14 +56,14 @@ const ImportedSchema = z.looseObject({ digest: z.string() });
 
 type Tell = (name: string, detail: string, phase?: "handed-over" | "state-lost") => Promise<void>;
 
-// Two revisions of one member are told the same: their intents need names of their own.
+// Two revisions of one member get the same messages, so their intents need different names.
 const place = (name: string, processId: string) => ({
   name: `${name}@${processId.slice(0, 8)}`,
   generation: 1,
   processId,
 });
 
-/** By signed messages to the processes themselves. */
+/** Hands state over by signed messages to the processes. */
 export class StateHandOver implements HandOver {
   readonly #session: Session;
   readonly #budget: () => Budget;
@@ -100,15 +102,15 @@ export class StateHandOver implements HandOver {
     );
   }
 
-  /** Whether it refuses requests, of these callers or of all. */
+  /** Whether a process refuses requests, of these callers or of all. */
   async #drains(name: string, processId: string, keys?: KeyRange): Promise<boolean> {
     if (keys === undefined) return (await this.#status(name, processId)) === "DRAINING";
     const { salt, sealed } = await this.#keysOf(name, processId, keys);
     return sealed.some(({ from, to }) => salt !== keys.salt || (from < keys.to && to > keys.from));
   }
 
-  /** Whether it drains; `undefined` when all that it had is lost. */
-  #drainsYet(owner: Owner): Promise<boolean | undefined> {
+  /** Whether a process drains; `undefined` if it is ruined and its state is lost. */
+  #drainsUnlessLost(owner: Owner): Promise<boolean | undefined> {
     return this.#drains(owner.name, owner.to, owner.keys).catch(async (error: unknown) => {
       await this.#assertLosable(owner, error);
       return undefined;
@@ -138,7 +140,7 @@ export class StateHandOver implements HandOver {
           this.#budget(),
         );
     if (keys === undefined && given.globals === undefined) {
-      // A library from before it saw them: what it says is not all that there is.
+      // An earlier library does not export globals, so its export is incomplete if there are any.
       const left = await globalsSeen(this.#session, place(name, from), this.#budget());
       if (left.length > 0) throw notSeen(name, from, left);
     }
@@ -160,34 +162,34 @@ export class StateHandOver implements HandOver {
     if (taken === digest) return;
     throw new FleetError({
       code: "DIGEST_MISMATCH",
-      what: `${name} did not take the state that it was given.`,
+      what: `${name} did not import the state that it was sent.`,
       got: taken,
       expected: digest,
       remedy: `npx fleet logs ${name}`,
     });
   }
 
-  /** Calls to others that it waits for still change its state when they are answered. */
-  async #quiet({ name, from, keys }: Handing): Promise<void> {
+  /** Waits until a process has no open calls, whose replies could still change its state. */
+  async #callsClosed({ name, from, keys }: Handing): Promise<void> {
     const open = async (): Promise<number> => {
       if (keys) return (await this.#keysOf(name, from, keys)).open;
       return (await statistics(this.#session, place(name, from), this.#budget())).openCalls;
     };
-    for (let waited = 0; waited < CALLS; waited += LOOK) {
+    for (let waited = 0; waited < OPEN_CALLS_MS; waited += POLL_MS) {
       if ((await open()) === 0) return;
-      await sleep(LOOK);
+      await sleep(POLL_MS);
     }
-    throw callsOpen(name, CALLS / 1000);
+    throw callsOpen(name, OPEN_CALLS_MS / 1000);
   }
 
-  /** What it has when no handler of the program waits for an answer any more: such a one holds state that nobody can see. */
-  async #still(handing: Handing): Promise<Exported> {
-    for (let waited = 0; waited < CALLS; waited += LOOK) {
+  /** The export after the last handler that waits for a reply has ended: a waiting handler has state in local variables. */
+  async #finalExport(handing: Handing): Promise<Exported> {
+    for (let waited = 0; waited < OPEN_CALLS_MS; waited += POLL_MS) {
       const given = await this.#exported(handing);
       if ((given.globals?.waiting ?? 0) === 0) return given;
-      await sleep(LOOK);
+      await sleep(POLL_MS);
     }
-    throw callsOpen(handing.name, CALLS / 1000);
+    throw callsOpen(handing.name, OPEN_CALLS_MS / 1000);
   }
 
   async #byKey(handing: Handing, keys: KeyRange): Promise<void> {
@@ -198,7 +200,7 @@ export class StateHandOver implements HandOver {
     if (!(await this.#drains(name, from, keys))) await this.#copy(handing, await this.#exported(handing));
     await this.#control(name, from, "SEAL_KEYS", SealedSchema, keys);
     crashPoint("handover.drained");
-    await this.#quiet(handing);
+    await this.#callsClosed(handing);
     const given = await this.#exported(handing);
     await this.#copy(handing, given);
     crashPoint("handover.given");
@@ -213,13 +215,13 @@ export class StateHandOver implements HandOver {
     const { name, from, to, keys } = handing;
     if (keys) return this.#byKey(handing, keys);
     const started = performance.now();
-    // While it serves on: what cannot be taken is known before anybody is refused.
+    // A first copy while it still serves: a state that cannot be imported is known before any request is refused.
     if ((await this.#status(name, from)) === "ACTIVE")
       await this.#copy(handing, await this.#exported(handing));
     await this.#control(name, from, "DRAIN", StatusSchema);
     crashPoint("handover.drained");
-    await this.#quiet(handing);
-    const given = await this.#still(handing);
+    await this.#callsClosed(handing);
+    const given = await this.#finalExport(handing);
     await this.#copy(handing, given);
     if ((await this.#status(name, to)) !== "ACTIVE") await this.#control(name, to, "RESUME", StatusSchema);
     crashPoint("handover.given");
@@ -229,7 +231,7 @@ export class StateHandOver implements HandOver {
 
   async undo(list: readonly Handing[]): Promise<void> {
     for (const { name, from, keys } of list) {
-      // Whatever else is wrong, as many as can serve on do.
+      // Best effort: every process that can keep serving does.
       await this.#resume(name, from, keys).catch(() => {});
     }
   }
@@ -238,7 +240,7 @@ export class StateHandOver implements HandOver {
     for (const handing of list) {
       try {
         const { name, from, keys } = handing;
-        if ((await this.#drainsYet({ name, to: from, ...(keys && { keys }) })) === undefined) continue;
+        if ((await this.#drainsUnlessLost({ name, to: from, ...(keys && { keys }) })) === undefined) continue;
         await this.#one(handing);
       } catch (error) {
         await this.undo(list);
@@ -250,14 +252,14 @@ export class StateHandOver implements HandOver {
 
   async serve(list: readonly Owner[]): Promise<void> {
     for (const owner of list) {
-      if (!(await this.#drainsYet(owner))) continue;
+      if (!(await this.#drainsUnlessLost(owner))) continue;
       const { name, to, keys } = owner;
       await this.#resume(name, to, keys);
-      await this.#tell(name, `${to.slice(0, 8)} serves on: a run that died had begun to take its state`);
+      await this.#tell(name, `${to.slice(0, 8)} keeps serving: a run that died had started to hand over its state`);
     }
   }
 
   async recover(list: readonly Handing[]): Promise<void> {
-    for (const handing of list) if (await this.#drainsYet(handing)) await this.give([handing]);
+    for (const handing of list) if (await this.#drainsUnlessLost(handing)) await this.give([handing]);
   }
 }

@@ -1,25 +1,25 @@
-/** Which state follows which traffic. Pure. */
+/** Which state moves with which traffic. Pure. */
 import { heaviest, type KeyRange, movedRanges, ownedRanges, WHOLE } from "../../src/delivery/index.ts";
 import type { Table } from "../../src/delivery/wire.ts";
 import type { TrafficInputs } from "./schema.ts";
 
-/** One service's state on its way. */
+/** The move of one service's state. */
 export interface Handing {
   readonly name: string;
   /** Process that has the state. */
   readonly from: string;
   /** Process that gets it. */
   readonly to: string;
-  /** Only what these callers have. @default all of it */
+  /** Only the state of callers in this range of keys. @default all of it */
   readonly keys?: KeyRange;
 }
 
-/** Who has a service's state. */
+/** The process that has a service's state. */
 export type Owner = Pick<Handing, "name" | "to" | "keys">;
 
 /**
- * What has to go from where to where so that a table's state follows its traffic: what owns its state and changes its process. A service
- * that a table does not name is where the wiring says: with blue. Pure.
+ * The moves of state between two tables: for every service that keeps state and changes its process. A service that is missing in a table is
+ * where the wiring points: at blue. Pure.
  */
 export function handings(
   services: TrafficInputs["services"],
@@ -37,10 +37,10 @@ export function handings(
   return [...whole, ...byKey];
 }
 
-/** A table's shares, and the salt that says whose they are. */
+/** A table's shares, and the salt that assigns callers to them. */
 type TableLike = Pick<Table, "services"> & { readonly salt?: string | undefined };
 
-/** Who has the state of what owns its own or keeps it by key, by a table. Pure. */
+/** The processes that have state by a table, for services with `owned` or `partitioned` state. Pure. */
 export function owners(services: TrafficInputs["services"], table: TableLike | undefined): Owner[] {
   const whole = Object.entries(services).flatMap(([name, { state, blue }]): Owner[] => {
     const routes = table?.services[name];
@@ -58,7 +58,7 @@ const partitioned = (services: TrafficInputs["services"]) =>
     state === "partitioned" ? [{ name, blue: blue?.processId }] : [],
   );
 
-/** Where a service's requests go by a table; without an entry all of them to blue. */
+/** The routes of a service in a table; without an entry, everything to blue. */
 function placed(name: string, blue: string | undefined, table: TableLike | undefined) {
   const routes = table?.services[name]?.routes;
   if (routes !== undefined) return { routes, salt: table?.salt ?? "" };

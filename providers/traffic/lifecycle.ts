@@ -28,20 +28,20 @@ export { configure };
 
 type Raw = Record<string, unknown>;
 
-/** How it is called in lines and errors. */
+/** Name of the resource in progress lines and errors. */
 const NAME = "traffic";
 
 export async function check(_olds: Raw, news: Raw) {
   return checkInputs(TrafficInputsSchema, news);
 }
 
-/** Traffic follows where it shall go: another release alone, in which nothing moves, is no change. */
+/** Only a move of traffic is a change; another release in which nothing moves is not. */
 export async function diff(_id: string, olds: TrafficOutputs, rawNews: Raw) {
   const coming = explainComing(olds, ownInputs(rawNews));
   for (const reason of coming) console.log(`${NAME}: ${reason}`);
   if (coming.length > 0) return { changes: true, replaces: [] };
   const raw = assumeKept(olds, ownInputs(rawNews));
-  // A revision that does not exist yet: it will get traffic.
+  // An unknown value is a revision that does not exist yet and will get traffic.
   if (hasUnknown(raw)) return { changes: true };
   const parsed = TrafficInputsSchema.safeParse(raw);
   if (!parsed.success) return { changes: true };
@@ -71,7 +71,7 @@ export async function read(id: string, props: TrafficOutputs) {
   return { id, props: { ...withoutDrift(now), ...keptDrift(found, driftText) } };
 }
 
-/** An empty table: requests go where the wiring says. A router that is gone needs none. */
+/** Sets an empty table, so that requests follow the wiring. A router that is gone needs none. */
 export async function remove(_id: string, props: TrafficOutputs): Promise<void> {
   const session = await sessionFor(props.scope, props.network);
   const router = routerOf(session, props.router, () => session.budget(props.timeoutSeconds));
@@ -80,7 +80,7 @@ export async function remove(_id: string, props: TrafficOutputs): Promise<void> 
     if (!table || Object.keys(table.services).length === 0) return;
     const { release, step: at, salt } = table;
     await router.set({ release, step: at + 1, salt, services: {}, expect: { release, step: at, serial } });
-    await say(session, NAME, "removed", "requests go where the wiring says");
+    await say(session, NAME, "removed", "requests follow the wiring");
   } catch (error) {
     if (!(error instanceof FleetError) || !["NO_REPLY", "GONE", "PROCESS_RUINED"].includes(error.code))
       throw error;
@@ -102,11 +102,11 @@ async function ensure(
   raw: Raw,
   olds: TrafficOutputs | undefined,
 ): Promise<TrafficOutputs> {
-  // Each message has its time; how long a rollout takes its intervals say.
+  // The limit is per message, because the strategy's intervals define how long a rollout takes.
   const budget = (): Budget => session.budget(inputs.timeoutSeconds);
   const router = routerOf(session, inputs.router, budget);
   let walk: Walk | undefined;
-  // Steps that a person promoted in an earlier run of the same rollout.
+  // Promotions by a person in an earlier run of the same rollout.
   const promoted =
     olds?.release === inputs.release && olds.phase !== "COMPLETED" ? (olds.promoted ?? []) : [];
   const standing = (): Standing => walk?.standing ?? { ...NOT_BEGUN, promoted };
@@ -129,7 +129,7 @@ async function ensure(
     walk = new Walk(wanted, around, promoted);
     await walk.run();
     const outputs = outputsOf(inputs, raw, standing(), olds);
-    // Found as declared, it was let through by a run before, which kept that.
+    // If everything was already as declared, an earlier run recorded the approval.
     const { letThrough } = walk.standing;
     if (letThrough !== undefined)
       await keepApproval(inputs.scope, inputs.release, { letThrough, promoted: [...outputs.promoted] });
@@ -149,7 +149,7 @@ function outputsOf(
   olds: TrafficOutputs | undefined,
 ): TrafficOutputs {
   const known: Table | null = table ?? olds?.table ?? null;
-  // A run that found all of it as declared let nothing through: an earlier one did.
+  // A run that found everything as declared approved nothing, so the earlier run's approval stays.
   const before = phase === "COMPLETED" && olds?.release === inputs.release ? olds : undefined;
   const isOld = letThrough === undefined && before?.letThrough !== undefined && before.letThrough !== null;
   const split = isSplit(inputs.strategy) && isSpreadAs(known, finalOf(inputs));

@@ -1,4 +1,4 @@
-/** State that nobody can hand over: what has it is ruined. */
+/** State that cannot be handed over, because the process that has it is ruined. */
 import type { Budget } from "../../src/core/budget.ts";
 import { mayReplace, saysRuined } from "../../src/fleet/members/ruined.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -7,10 +7,10 @@ import { lostWords, servingRuined } from "./hand-over-words.ts";
 import type { Owner } from "./handing.ts";
 
 /**
- * For `catch`: a ruined process without whose state the run may go on is said, and written into the ledger, once; any other failure
- * stays one.
+ * For `catch`: reports a ruined process without whose state the run may continue, and records it in the ledger, once. Rethrows any other
+ * error.
  *
- * @throws FleetError SERVING_RUINED when nobody agreed to lose its state
+ * @throws FleetError SERVING_RUINED if the run has no consent to lose its state
  */
 export function losing(
   session: Session,

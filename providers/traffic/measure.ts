@@ -22,24 +22,24 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import { answerTo } from "./answer.ts";
 import { moversOf, type Wanted } from "./plan.ts";
 
-/** A message and what its answer must have. */
+/** A message and the expected fields of its reply. */
 interface Asked {
   readonly action: string;
   readonly data?: Readonly<Record<string, unknown>> | undefined;
   readonly expect?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Probes that are under way at once. */
-const AT_ONCE = 5;
+/** Largest number of concurrent probes. */
+const CONCURRENT_PROBES = 5;
 
-/** Asks revisions themselves what the router's figures cannot say. */
+/** Measures what the router's figures do not show, by asking the revisions themselves. */
 export interface Measure {
-  /** Before this run moves anything: what has to be kept. */
+  /** Reads the invariants' values before this run moves traffic. */
   begin(): Promise<void>;
   now(state: TrafficState): Promise<Measurement>;
 }
 
-/** Everything that a verdict needs: the router's figures, green's own word, declared probes, and probes where callers are few. */
+/** Everything that a verdict needs: the router's figures, green's own health, declared probes, and probes if there are few callers. */
 export function measureBy(session: Session, wanted: Wanted, budget: () => Budget): Measure {
   const rules = wanted.strategy.checks;
   const before = new Map<string, Kept>();
@@ -71,7 +71,7 @@ export function measureBy(session: Session, wanted: Wanted, budget: () => Budget
       const held: Record<string, InvariantMeasured> = {};
       for (const rule of invariants)
         held[rule.name] = {
-          before: before.get(rule.name) ?? { problem: "it was not asked for" },
+          before: before.get(rule.name) ?? { problem: "it was not measured before traffic moved" },
           after: await kept(rule, placeOf(wanted, rule.service)),
         };
       return { services, probes, invariants: held };
@@ -81,7 +81,7 @@ export function measureBy(session: Session, wanted: Wanted, budget: () => Budget
 
 type Invariant = Extract<CheckRule, { kind: "invariant" }>;
 
-/** The value at `a.b.c` of a reply; undefined where there is none. Pure. */
+/** The value at the path `a.b.c` of a reply; undefined if there is none. Pure. */
 const valueAt = (answer: unknown, path: string): unknown =>
   path
     .split(".")
@@ -91,7 +91,7 @@ const valueAt = (answer: unknown, path: string): unknown =>
       answer,
     );
 
-/** What serves before this release: blue, where something moves. */
+/** The process that serves before this release: blue, if traffic moves. */
 function servingOf(wanted: Wanted, name: string): Place {
   const processId = wanted.services[name]?.blue?.processId;
   return processId === undefined
@@ -110,8 +110,8 @@ async function measured(
   const place = placeOf(wanted, name);
   const { green, blue, beside } = figuresOf(wanted, name, state);
   const asksHealth = strategy.checks.some(({ kind }) => kind === "health");
-  const list = fillers(wanted, name);
-  // Refusals say nothing for green while it has answered nobody; what the service declares may.
+  const list = substituteProbes(wanted, name);
+  // If green only refused requests, refusals are no evidence for it, but declared probes can be.
   const told = list.length > 0 && green.answered === 0 ? green.errors : ended(green);
   const missing = Math.min(strategy.probes, leastSamples(strategy.checks) - told);
   const step = stepsOf(strategy)[(state.table?.step ?? 1) - 1];
@@ -127,7 +127,7 @@ async function measured(
   };
 }
 
-/** The router's figures of green, and of blue at the same time: of the step before where this one gives blue nothing. Pure. */
+/** The router's figures of green, and of blue in the same step; of the step before if blue gets no requests in this one. Pure. */
 export function figuresOf(
   wanted: Pick<Wanted, "services">,
   name: string,
@@ -140,20 +140,20 @@ export function figuresOf(
   const beside = now !== undefined && ended(now) > 0;
   const blue = beside ? now : of(before, service?.blue?.processId);
   const own = of(metrics, service?.green.processId) ?? UNSEEN;
-  // Blue is told to drain by the rollout itself; green never is while it is judged.
-  // What a step before this one was judged without.
+  // The rollout itself drains blue, but never green while it is judged: for green, refusals by draining are errors.
+  // Results of an earlier step's requests count in the step in which they become known.
   const earlier = own.earlier ?? 0;
   const errors = own.errors + (own.draining ?? 0) + earlier;
   return { green: { ...own, requests: own.requests + earlier, errors, draining: 0 }, blue, beside };
 }
 
-/** Requests that the checks need; one is asked for at the least, for no traffic is never good. Pure. */
+/** The number of requests that the checks need: at least one, because no traffic is never a pass. Pure. */
 const leastSamples = (rules: readonly CheckRule[]): number =>
   Math.max(1, ...rules.map((rule) => (rule.kind === "errorRate" ? rule.minSamples : 1)));
 
 function placeOf({ services }: Wanted, name: string): Place {
   const processId = services[name]?.green.processId ?? "";
-  // Reads have a nonce of their own: their keys need no generation.
+  // Reads have their own nonce, so their keys need no generation.
   return { name, processId, generation: 1 };
 }
 
@@ -172,8 +172,8 @@ async function health(session: Session, place: Place, budget: Budget): Promise<H
   }
 }
 
-/** What may be asked again and again in the place of callers: what the service and the strategy declare for one that keeps nothing. */
-function fillers({ services, strategy }: Wanted, name: string): Asked[] {
+/** Messages that may replace callers: the declared probes of a service without state, which can be sent repeatedly. */
+function substituteProbes({ services, strategy }: Wanted, name: string): Asked[] {
   const service = services[name];
   if (service?.state !== "none") return [];
   const rules = strategy.checks.flatMap((rule) =>
@@ -182,7 +182,7 @@ function fillers({ services, strategy }: Wanted, name: string): Asked[] {
   return [...rules, ...(service.probes ?? [])];
 }
 
-/** Sends so many probes to green itself. What a unit loses is nobody's fault and counts for nothing. */
+/** Sends `n` probes to green itself. Messages that a unit loses do not count. */
 async function probing(
   session: Session,
   wanted: Wanted,
@@ -195,7 +195,7 @@ async function probing(
   let [sent, failed] = [0, 0];
   let reason: string | undefined;
   const one = async (index: number) => {
-    // Asked as a caller asks: a program that answers `Info` itself is heard, not the library.
+    // Sent as a caller would send it, so that a program's own `Info` handler answers, and not the library.
     const asked: Asked = list[index % list.length] ?? { action: "Info" };
     try {
       const answer = await answerTo(session, wanted, name, place, asked, within(budget, 30));
@@ -211,8 +211,10 @@ async function probing(
       reason ??= error.problems[0].what;
     }
   };
-  for (let at = 0; at < n; at += AT_ONCE)
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, n - at) }, (_, index) => one(at + index)));
+  for (let at = 0; at < n; at += CONCURRENT_PROBES) {
+    const length = Math.min(CONCURRENT_PROBES, n - at);
+    await Promise.all(Array.from({ length }, (_, index) => one(at + index)));
+  }
   return { sent, failed, reason, declared: list.length > 0 };
 }
 
@@ -233,7 +235,7 @@ async function declared(
   }
 }
 
-/** Members of `expect` that an answer has not, or has otherwise. Pure. */
+/** Fields of `expect` that are missing in a reply or have another value. Pure. */
 function differences(
   answer: Readonly<Record<string, unknown>>,
   expect: Readonly<Record<string, unknown>>,

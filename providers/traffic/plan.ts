@@ -1,10 +1,10 @@
-/** What a release makes of its services, step by step. Pure. */
+/** The routing of a release's services, step by step. Pure. */
 import { canonicalJson } from "../../src/core/hash.ts";
 import { moves, type Revisions, routesAt, type Step, stepsOf, WHOLE } from "../../src/delivery/index.ts";
 import type { ServiceRoutes, SetTraffic, Table } from "../../src/delivery/wire.ts";
 import type { TrafficInputs, TrafficService } from "./schema.ts";
 
-/** What of the inputs says where traffic goes. */
+/** The inputs that define where traffic goes. */
 export type Wanted = Pick<TrafficInputs, "release" | "salt" | "services" | "strategy">;
 
 type Services = SetTraffic["services"];
@@ -22,7 +22,7 @@ export const moversOf = ({ services }: Pick<Wanted, "services">): string[] =>
     .filter((name) => moves(revisionsOf(services[name] as TrafficService)))
     .sort();
 
-/** All services with green at a share, and with copies where it gets any. */
+/** The routes of all services with green at a share; with `mirror`, green also gets copies. */
 export function servicesAt(
   { services }: Pick<Wanted, "services">,
   { weightBp, mirror = false }: { readonly weightBp: number; readonly mirror?: boolean },
@@ -39,10 +39,10 @@ export function servicesAt(
   );
 }
 
-/** Before anything moves: all of it where it was. */
+/** The routes before anything moves: all traffic to blue. */
 export const baseOf = (wanted: Wanted): Services => servicesAt(wanted, { weightBp: 0 });
 
-/** Steps that raise a share: those that green has already, as after a steady split, are passed over. */
+/** The steps of the rollout, without those whose share green already has, as after a steady split. */
 export function stepsFrom(wanted: Wanted, proven: Table | undefined): Step[] {
   const steps = stepsOf(wanted.strategy);
   const held = moversOf(wanted).map((name) => {
@@ -50,17 +50,17 @@ export function stepsFrom(wanted: Wanted, proven: Table | undefined): Step[] {
     return proven?.services[name]?.routes.find(({ processId }) => processId === green)?.weightBp ?? 0;
   });
   const least = held.length === 0 ? 0 : Math.min(...held);
-  // A share of green's that was steady is one that its callers keep.
+  // Green's callers keep the share that was steady before.
   const rest = steps.filter(({ weightBp }) => weightBp >= least);
   return rest.length > 0 ? rest : steps.slice(-1);
 }
 
-/** The table at the end. */
+/** The routes at the end of the rollout. */
 export function finalOf(wanted: Wanted): Services {
   return servicesAt(wanted, { weightBp: stepsOf(wanted.strategy).at(-1)?.weightBp ?? WHOLE });
 }
 
-/** The message of a table, without what says how long it stays. */
+/** The message that sets a table, without its lease. */
 export const messageOf = (wanted: Wanted, step: number, services: Services): SetTraffic => ({
   release: wanted.release,
   step,
@@ -68,7 +68,7 @@ export const messageOf = (wanted: Wanted, step: number, services: Services): Set
   services,
 });
 
-/** Whether a table spreads requests as these services would. A route without a share is none. */
+/** Whether a table distributes requests like these services. Routes without a share are ignored. */
 export const isSpreadAs = (table: Pick<Table, "services"> | null | undefined, services: Services): boolean =>
   table !== null && table !== undefined && spread(table.services) === spread(services);
 
@@ -77,7 +77,7 @@ const spread = (services: Services): string =>
     Object.fromEntries(
       Object.entries(services).map(([name, { testers, ...service }]) => {
         const routes = service.routes.filter(({ weightBp }) => weightBp > 0);
-        // Who is sent where everybody goes is sent nowhere else.
+        // Testers make no difference if all callers go to the same process.
         const isOwn = routes.some(({ processId }) => processId !== testers?.processId);
         return [name, { ...service, routes, ...(testers && isOwn ? { testers } : {}) }];
       }),
@@ -85,8 +85,8 @@ const spread = (services: Services): string =>
   );
 
 /**
- * The services with blue as the router knows it: what had their traffic in the last proven table. The declared one is of the time when
- * green was made, and may have been replaced, and retired, since. Pure.
+ * The services with blue as the router knows it: the revision with their traffic in the last proven table. The declared blue was recorded
+ * when green was created, and may have been replaced and retired since. Pure.
  */
 export function fromProven(
   services: TrafficInputs["services"],
@@ -109,9 +109,9 @@ export function fromProven(
 }
 
 /**
- * Process → code of all that must prove themselves for a release: what gets traffic from its last table, and on the way what does not
- * have as much already. The old revisions do, and are not asked: the router keeps their proof of the release that they were of, and
- * can give them all traffic back without a question. Pure.
+ * Process → code hash of the processes that must prove their health for a release: those with traffic in its last table, and those whose
+ * share grows on the way. Old revisions are not asked: the router keeps their proof from their own release, and can return all traffic to
+ * them. Pure.
  */
 export function targetsFor(
   wanted: Wanted,
@@ -134,7 +134,7 @@ export function targetsFor(
   );
 }
 
-/** Process → code of all that get traffic from a table. */
+/** Process → code hash of the processes in a table. */
 export function targetsOf(services: Services): Record<string, string> {
   const routes = Object.values(services).flatMap((service) => service.routes);
   return Object.fromEntries(routes.map(({ processId, revision }) => [processId, revision]));

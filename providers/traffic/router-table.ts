@@ -1,6 +1,5 @@
 /**
- * The table of one rollout's router: looks at it, sets it, and lets the state of what owns its own follow it. Holds nothing but how far
- * the rollout is.
+ * The router's table during one rollout: reads and sets it, and moves state along with the traffic. It stores only the rollout's progress.
  */
 import { amount } from "../../src/core/amount.ts";
 import type { Phase } from "../../src/delivery/index.ts";
@@ -14,20 +13,20 @@ import type { Standing } from "./standing.ts";
 import { unproven } from "./walk-errors.ts";
 import { leftBehind, wayBack } from "./walk-state.ts";
 
-/** Milliseconds between two looks while targets are proved. */
+/** Milliseconds between two polls while targets are proved. */
 const PROOF_MS = 300;
 
-/** What a walk needs from outside. */
+/** The effects that a rollout uses. */
 export interface Surroundings {
   readonly router: Router;
   readonly measure: Measure;
-  /** Brings the state of those that own theirs along. */
+  /** Moves the state of services along with their traffic. */
   readonly handOver: HandOver;
-  /** Lets so many milliseconds pass. */
+  /** Waits for some milliseconds. */
   readonly wait: (ms: number) => Promise<void>;
-  /** A line for who watches. */
+  /** Reports progress. */
   readonly tell: (phase: Phase, detail: string) => Promise<void>;
-  /** Milliseconds that a lease lasts beyond its interval: what the messages of a step may take. */
+  /** Milliseconds that a lease lasts beyond its interval: the time that the messages of a step may take. */
   readonly slackMs: number;
 }
 
@@ -38,7 +37,7 @@ export class RouterTable {
   /** Whether this run changed the router's table. */
   hasSet = false;
 
-  /** @param standing kept right at any time, also after an error */
+  /** @param standing the rollout's progress, updated in place and correct even after an error */
   constructor(wanted: Wanted, around: Surroundings, standing: Standing) {
     this.#wanted = wanted;
     this.#around = around;
@@ -57,7 +56,7 @@ export class RouterTable {
     if (!set.repeated) this.#standing.slot = set.slot;
   }
 
-  /** A table that gives a service to another process takes the state along, where it owns one; the switch is at one slot. */
+  /** Sets a table, and first moves the state of services that change their process. The switch happens at one slot. */
   async switch({ table }: TrafficState, message: SetTraffic): Promise<void> {
     const list = handings(this.#wanted.services, table, message);
     await this.#around.handOver.give(list);
@@ -69,24 +68,24 @@ export class RouterTable {
     }
   }
 
-  /** Undoes what a run that died left: state with a revision that lost its traffic, and a serving process that refuses requests. */
+  /** Repairs what a run that died left: state in a revision that lost its traffic, and a serving process that refuses requests. */
   async recover(state: TrafficState): Promise<void> {
     await this.#around.handOver.recover(leftBehind(state, this.#wanted));
     await this.#around.handOver.serve(owners(this.#wanted.services, state.table));
   }
 
-  /** The router went back by itself: what the new revision did since the switch is in its state, and goes back too. */
+  /** After the router reverted the traffic: moves the state back, with the new revision's changes since the switch. */
   async followBack(): Promise<void> {
     const { table } = await this.look();
     if (table) await this.#around.handOver.give(wayBack(this.#wanted, table));
   }
 
-  /** Lets the router ask each target for its health at this release. @throws FleetError TARGET_UNPROVEN */
+  /** Has the router ask each target for its health at this release. @throws FleetError TARGET_UNPROVEN */
   async prove(targets: Readonly<Record<string, string>>): Promise<void> {
     const { release, strategy } = this.#wanted;
     const ids = Object.keys(targets);
     if (ids.length === 0) return;
-    await this.tell("HEALTH_VALIDATION", `the router asks ${amount(ids.length, "revision")}`);
+    await this.tell("HEALTH_VALIDATION", `the router checks ${amount(ids.length, "revision")}`);
     await this.#around.router.prove(release, targets);
     const of = (state: TrafficState, id: string) => {
       const proof = state.proofs[id];

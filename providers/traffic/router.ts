@@ -12,16 +12,17 @@ import { traffic } from "../../src/fleet/protocol/traffic.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { AskedSchema } from "./schema.ts";
 
-/** What a rollout asks of a router. */
+/** The operations that a rollout needs from the router. */
 export interface Router {
+  /** Reads the table, its proofs and its figures. */
   look(): Promise<TrafficState>;
   /** Replaces the table, or renews its lease. */
   set(message: SetTraffic): Promise<z.infer<typeof SetSchema>>;
-  /** Has processes asked for their health by the router itself: process id → code. */
+  /** Has the router ask processes for their health: process id → code hash. */
   prove(release: string, targets: Readonly<Record<string, string>>): Promise<void>;
 }
 
-/** The router in a member's process, asked and told by signed messages. */
+/** The router in a member's process, called by signed messages. */
 export function routerOf(session: Session, target: Target, budget: () => Budget): Router {
   const control = async () => ({ ...target, epoch: await session.deployment.epoch() });
   return {

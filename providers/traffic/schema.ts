@@ -18,88 +18,88 @@ import type { TrafficDrift } from "./drift.ts";
 
 /** One revision of a service: the AO process and the code that it must run. */
 const RevisionRefSchema = z.strictObject({
-  /** The AO process. */
+  /** AO process id. */
   processId: z.string().min(1),
   /** sha256 of the bundle's text. */
   sourceHash: z.string().min(1),
 });
 
-/** One service of the fleet, by its member's name. */
+/** One service of the fleet. */
 const TrafficServiceSchema = z.strictObject({
-  /** By what its callers are told apart. @default "sender" */
+  /** What identifies a caller: `sender`, `tag:<Name>` or `data:<member>`. @default "sender" */
   key: TrafficKeySchema.default("sender"),
-  /** What its state allows. @default "owned" */
+  /** How a rollout treats its state: `none`, `partitioned` or `owned`. @default "owned" */
   state: StatePolicySchema.default("owned"),
-  /** Globals that are its state, and no others. @default those that messages changed */
+  /** The only globals that are carried as its state. @default those that messages changed */
   globals: GlobalsSchema.optional(),
-  /** What had the traffic before this release; left out, or equal to green, when nothing moves. */
+  /** The revision that had the traffic before this release. Left out, or equal to `green`, if nothing moves. @default none */
   blue: RevisionRefSchema.optional(),
-  /** What shall have it. */
+  /** The revision that gets the traffic. */
   green: RevisionRefSchema,
-  /** Requests with this tag and value go to green from its proof on, whatever its share. @default none */
+  /** Requests with this tag and value go to green as soon as the router has proved its health, whatever its share. @default none */
   testers: TestersSchema.optional(),
-  /** What marks a reply of its as a fault. @default aos' conventions */
+  /** What marks a reply as a fault. The first matching rule decides. @default aos' conventions */
   faultWhen: FaultRulesSchema.optional(),
-  /** Its actions that the router carries for anybody. @default all but those of the fleet's library */
+  /** Actions that the router forwards to it for any sender. @default all but those of the fleet's library */
   routed: RoutedSchema.optional(),
-  /** Messages that green must answer as expected, in the place of callers where there are too few; for `state: "none"`. @default none */
+  /** Messages that green must answer as expected. They replace callers if there are too few; for `state: "none"`. @default none */
   probes: z.array(ProbeSchema).max(50).optional(),
 });
 export type TrafficService = z.infer<typeof TrafficServiceSchema>;
 
 export const TrafficInputsSchema = z.strictObject({
   ...CommonInputs,
-  /** The member whose process carries the router: the fleet's coordinator. */
+  /** The member whose process carries the router: the fleet's coordinator by default. */
   router: TargetSchema,
-  /** Hash of the declared release. Another one restarts from the last proven table. */
+  /** Hash of the declared release. A different release starts from the last proven table. */
   release: z.string().min(1).max(128),
-  /** Makes a caller's bucket; one per release. @default the release */
+  /** Salt of the hash that assigns callers to revisions; one per release. @default the release */
   salt: z.string().min(1).max(128).optional(),
-  /** All services of the fleet that the router carries, those that do not change too. */
+  /** Every service that the router serves, including those that do not change, by member's name. */
   services: z.record(z.string(), TrafficServiceSchema),
   /**
-   * sha256 of the code that each service is to run: known in a preview, when its process is not known yet.
-   * @default what `services` says
+   * sha256 of the code that each service will run, by name. It is known in a preview, when the process is not known yet.
+   * @default the hashes in `services`
    */
   code: CodeSchema.optional(),
   /** How traffic moves. */
   strategy: StrategySchema.prefault({}),
-  /** Seconds that the messages of one step may take, without its interval. @default 120 */
+  /** Seconds that the messages of one step may take, in addition to its interval. @default 120 */
   timeoutSeconds: z.number().positive().default(120),
 });
 export type TrafficInputs = z.infer<typeof TrafficInputsSchema>;
 
-/** Beside the inputs, where traffic is. */
+/** The inputs, and the current state of the traffic. */
 export interface TrafficOutputs extends TrafficInputs {
-  /** Shape of these outputs; later code reads every earlier one. */
+  /** Version of the outputs' shape. Later code reads every earlier version. */
   readonly schemaVersion: 1;
-  /** Service → the process that has most of its traffic: green at the end, blue after a rollback. */
+  /** Service → AO process id with the largest share of its traffic: green at the end, blue after a rollback. */
   readonly active: Record<string, string>;
-  /** The table that the router last confirmed. */
+  /** The table that the router last confirmed; null before the first. */
   readonly table: Table | null;
-  /** Its step. */
+  /** Step of the table. */
   readonly step: number;
-  /** Where the rollout is, in the guide's words: as the last run left it, or a refresh found it. */
+  /** Phase of the rollout, as the last run left it or a refresh found it. */
   readonly phase: Phase;
-  /** Slot at which that table came into force; null where the network has none, or the router returned to it by itself. */
+  /** Slot at which the table came into force; null if the network has no slots, or if the router reverted to it. */
   readonly slot: number | null;
-  /** The last verdict in words, with its numbers. */
+  /** The last verdict as a sentence, with its figures. */
   readonly verdict: string;
-  /** Who let the release keep its traffic: the judge by a good verdict, or a person without one; null where neither is known. */
+  /** Who approved the release's traffic: the checks by a good verdict, or a person without one; null if it is unknown. */
   readonly letThrough: Approval["letThrough"] | null;
-  /** Steps of the release's rollout that a person promoted without a good verdict, each with that verdict. */
+  /** Steps of the release's rollout that a person promoted without a good verdict, each with its verdict. */
   readonly promoted: readonly Promotion[];
-  /** What a refresh found changed by hand, in words. */
+  /** Manual changes that a refresh found, as sentences. */
   readonly drift: string[];
   /**
-   * What each line of `drift` says, as data, in its order: `OTHER_TABLE` with both tables' shares, `NO_TABLE`, `UNANSWERED`, `UNTOLD`.
-   * Absent where nothing was found, and in a state of version 0.1.0.
+   * The entries of `drift` as data, in the same order: `OTHER_TABLE` with both tables' shares, `NO_TABLE`, `UNANSWERED`, `UNTOLD`.
+   * Left out if there is no drift, and in a state of version 0.1.0.
    */
   readonly driftFacts?: readonly TrafficDrift[];
 }
 
-/** Answer to `PROVE_TARGETS`. */
+/** Reply to `PROVE_TARGETS`. */
 export const AskedSchema = z.looseObject({
-  /** Revisions that were asked now; what had proved itself for this release already is not asked again. */
+  /** Number of revisions that were asked. Revisions that have already proved their health for this release are not asked again. */
   count: z.number(),
 });

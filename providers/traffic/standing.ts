@@ -1,4 +1,4 @@
-/** How far a rollout is. Pure. */
+/** The progress of a rollout. Pure. */
 import {
   type Approval,
   activeOf,
@@ -13,19 +13,19 @@ import type { Shares, TrafficDrift } from "./drift.ts";
 import { isSpreadAs } from "./plan.ts";
 import type { TrafficOutputs } from "./schema.ts";
 
-/** How far a rollout is; what its resource's outputs say. */
+/** The progress of a rollout, as its resource's outputs show it. */
 export interface Standing {
   phase: Phase;
   table: Table | undefined;
   slot: number | undefined;
   verdict: string;
-  /** Who let it through; undefined before its end, and where nothing moved. */
+  /** Who approved it; undefined before its end, and if nothing moved. */
   letThrough: Approval["letThrough"] | undefined;
   /** Steps that a person promoted without a good verdict. */
   promoted: readonly Promotion[];
 }
 
-/** Of a rollout that has not begun. */
+/** The progress of a rollout that has not started. */
 export const NOT_BEGUN: Readonly<Standing> = {
   phase: "PREPARING",
   table: undefined,
@@ -36,8 +36,8 @@ export const NOT_BEGUN: Readonly<Standing> = {
 };
 
 /**
- * The outputs as the router has it by now: a lease that ended, `fleet abort` and `fleet promote` change its table, and no state. What
- * anybody else put there is drift, and stays out of it.
+ * The outputs, updated from the router: an expired lease, `fleet abort` and `fleet promote` change its table but not the state. Any other
+ * table is drift and is not taken over.
  */
 export function standingNow(props: TrafficOutputs, state: TrafficState): TrafficOutputs {
   const { table, reverted } = state;
@@ -49,7 +49,7 @@ export function standingNow(props: TrafficOutputs, state: TrafficState): Traffic
   return isBack ? { ...now, slot: null } : props;
 }
 
-/** What the router's table is, against the one that the last run left. */
+/** The differences between the router's table and the one that the last run left. */
 export function tableDrift(
   { table: left, phase }: Pick<TrafficOutputs, "table" | "phase">,
   state: TrafficState | undefined,
@@ -59,7 +59,7 @@ export function tableDrift(
   if (!table) return left ? [{ code: "NO_TABLE" }] : [];
   if (!left) return [{ code: "OTHER_TABLE", is: sharesOf(table), was: null }];
   if (isSame(table, left) && isSpreadAs(table, left.services)) return [];
-  // A rollout that was left under way ends by itself or by hand: that is what its phase says, and no drift.
+  // An unfinished rollout ends by its lease or by hand. Its phase shows that, so it is not drift.
   if (phase !== "COMPLETED" && reverted && isSame(reverted, left)) return [];
   return [{ code: "OTHER_TABLE", is: sharesOf(table), was: sharesOf(left) }];
 }

@@ -1,9 +1,9 @@
-/** How a rollout ends otherwise than complete, as errors. Pure. */
+/** Errors of a rollout that does not complete. Pure. */
 import { FleetError } from "../../src/core/errors.ts";
 import { GOES_ON, isSame, type Move, tableName } from "../../src/delivery/index.ts";
 import type { TableRef, TrafficState } from "../../src/delivery/wire.ts";
 
-/** What a waiting rollout waits for. */
+/** Why a rollout waits. */
 export type Waits = Extract<Move, { kind: "hold" }>["why"];
 
 const CODES = {
@@ -17,13 +17,13 @@ const CODES = {
 export function waiting(why: Waits, reason: string, weights: string): FleetError {
   return new FleetError({
     code: CODES[why],
-    what: `The rollout waits: ${why === "gate" ? "a gate wants a person" : why === "paused" ? "somebody paused it" : "it could not be judged good"}.`,
+    what: `The rollout waits: ${why === "gate" ? "a gate needs approval" : why === "paused" ? "somebody paused it" : "it did not get a good verdict"}.`,
     got: `${weights}; ${reason}`,
     expected: "fleet promote, or fleet abort",
     remedy:
       why === "paused"
-        ? `npx fleet resume, then pulumi up ${GOES_ON}; npx fleet abort sends all traffic back.`
-        : `npx fleet promote, then pulumi up ${GOES_ON}; npx fleet abort sends all traffic back.`,
+        ? `npx fleet resume, then pulumi up ${GOES_ON}. npx fleet abort sends all traffic back.`
+        : `npx fleet promote, then pulumi up ${GOES_ON}. npx fleet abort sends all traffic back.`,
   });
 }
 
@@ -33,21 +33,21 @@ export function unproven(reasons: readonly string[]): FleetError {
     what: "A new revision did not prove its health to the router: no traffic was switched.",
     got: reasons.join("; "),
     expected: "HEALTHY, with the code of this release",
-    remedy: "npx fleet logs shows what it did; mend it and run pulumi up again.",
+    remedy: "Check its output with npx fleet logs, fix it and run pulumi up again.",
   });
 }
 
 export function rolledBack(reason: string): FleetError {
   return new FleetError({
     code: "ROLLED_BACK",
-    what: "The rollout failed and went back: all traffic is where it was.",
+    what: "The rollout failed and was rolled back: all traffic is where it was.",
     got: reason,
     expected: "every check passes at every step",
-    remedy: "Mend the new version and run pulumi up again; the old revisions serve on.",
+    remedy: "Fix the new version and run pulumi up again. The old revisions keep serving.",
   });
 }
 
-/** The table in force is not the one that this run set: the router went back by itself, or somebody else moves the traffic. */
+/** The error if the router's table is not the one that this run set: the router reverted it, or somebody else moves the traffic. */
 export function tableChanged({ table, reverted, command }: TrafficState, ours: TableRef): FleetError {
   if (!reverted || !isSame(reverted, ours)) return taken(table ? tableName(table) : "no table");
   return reverted.why === "abort" ? aborted(command) : leaseEnded(reverted);
@@ -58,30 +58,30 @@ function aborted(command: TrafficState["command"]): FleetError {
     code: "ROLLOUT_ABORTED",
     what: "Somebody aborted the rollout: all traffic is where it was.",
     ...(command === undefined ? {} : { got: `abort by ${command.by}` }),
-    remedy: "Run pulumi up to begin it again.",
+    remedy: "Run pulumi up to start it again.",
   });
 }
 
 function leaseEnded({ step }: TableRef): FleetError {
   return new FleetError({
     code: "LEASE_ENDED",
-    what: "The router went back by itself: this run did not renew its lease in time. All traffic is where it was.",
+    what: "The router reverted the rollout: this run did not renew its lease in time. All traffic is where it was.",
     got: `step ${step}`,
     remedy:
-      "Run pulumi up to begin the rollout again; raise leaseSeconds of the strategy if the network is slow.",
+      "Run pulumi up to start the rollout again. Raise leaseSeconds of the strategy if the network is slow.",
   });
 }
 
 export function taken(by: string): FleetError {
   return new FleetError({
     code: "TRAFFIC_TAKEN",
-    what: "The router's table was changed by somebody else while this rollout went on.",
+    what: "Somebody else changed the router's table during this rollout.",
     got: by,
     expected: "the table that this run set",
-    remedy: "Look at npx fleet status, then run pulumi up again.",
+    remedy: "Check npx fleet status, then run pulumi up again.",
   });
 }
 
-/** Whether a rollout ended because the router had gone back already. */
+/** Whether a rollout ended because the router had already reverted it. */
 export const isReverted = (error: unknown): boolean =>
   error instanceof FleetError && (error.code === "ROLLOUT_ABORTED" || error.code === "LEASE_ENDED");

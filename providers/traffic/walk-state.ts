@@ -1,4 +1,4 @@
-/** What a router's state means for a rollout that begins or goes on, and the messages that follow from it. Pure. */
+/** How a rollout starts or continues from a router's state, and the messages for it. Pure. */
 import { holdOf, isSame, type Position, percent, type Step } from "../../src/delivery/index.ts";
 import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../src/delivery/wire.ts";
 import { type Handing, handings } from "./handing.ts";
@@ -8,7 +8,7 @@ import type { Waits } from "./walk-errors.ts";
 export const stepName = (steps: readonly Step[], step: number): string =>
   `step ${step + 1} of ${steps.length}, ${percent(steps[step]?.weightBp ?? 0)}${steps[step]?.mirror ? " and copies" : ""}`;
 
-/** A table as a message that sets it again. */
+/** The message that sets a table again. */
 export const asMessage = ({ release, step, salt, services }: Table): SetTraffic => ({
   release,
   step,
@@ -16,11 +16,11 @@ export const asMessage = ({ release, step, salt, services }: Table): SetTraffic 
   services,
 });
 
-/** The condition that the router's table is still the one of this state. */
+/** The compare-and-set condition: the router's table is still the one in this state. */
 export const expecting = ({ table, serial }: TrafficState): Pick<SetTraffic, "expect"> =>
   table ? { expect: { release: table.release, step: table.step, serial } } : {};
 
-/** The message that gives green its share at a step, under a lease that returns to the proven table, or holds where state is handed over. */
+/** The message that gives green its share at a step. Its lease ends in the proven table or, if state is handed over, holds the table. */
 export function stepMessage(
   wanted: Wanted,
   at: Position,
@@ -38,29 +38,29 @@ export function stepMessage(
   return { ...message, ...expecting(state), lease };
 }
 
-/** What a person said of the table that is in force. */
+/** A person's command about the current table. */
 export function commandOf({ table, command }: TrafficState): TrafficCommand | undefined {
   return isSame(table, command) ? command?.command : undefined;
 }
 
-/** Whether another release's rollout is under way. */
+/** Whether a rollout of another release is in progress. */
 export const isForeign = ({ table }: TrafficState, { release }: Wanted): boolean =>
   table !== undefined && table.mode !== "steady" && table.release !== release;
 
 export const isSteadyAt = (table: Table | undefined, wanted: Wanted): boolean =>
   table?.mode === "steady" && table.release === wanted.release && isSpreadAs(table, finalOf(wanted));
 
-/** Whether this release's step ended by its lease: where state was handed over the table is held, otherwise it went back. */
+/** Whether the lease of this release's step expired: the table is then held if state was handed over, otherwise reverted. */
 export function isLapsed({ table, reverted }: TrafficState, { release }: Wanted): boolean {
   if (table?.mode === "held") return table.release === release;
   return table?.mode === "steady" && reverted?.release === release && reverted.why === "lease";
 }
 
-/** State that follows the traffic back from this release's last table. */
+/** The moves of state for a return from this release's last table. */
 export const wayBack = (wanted: Wanted, table: Table): Handing[] =>
   handings(wanted.services, messageOf(wanted, 0, finalOf(wanted)), table);
 
-/** State that may still be with a new revision, of this release or another, from which the router went back by itself. */
+/** The moves of state for a new revision, of any release, that lost its traffic when the router reverted it. */
 export function leftBehind({ table, reverted }: TrafficState, wanted: Wanted): Handing[] {
   if (table?.mode !== "steady" || reverted === undefined || reverted.at <= table.at) return [];
   const { services, salt, release } = reverted;
@@ -68,7 +68,7 @@ export function leftBehind({ table, reverted }: TrafficState, wanted: Wanted): H
   return release === wanted.release ? wayBack(wanted, table) : [];
 }
 
-/** The step that the router is at, when that is one of this release and these steps. */
+/** The current step, if the router's table belongs to this release and these steps. */
 export function resumeAt(
   { table }: TrafficState,
   wanted: Wanted,
@@ -80,7 +80,7 @@ export function resumeAt(
   return { step: table.step - 1, inconclusive: 0, errors: 0 };
 }
 
-/** Why a held step waits on: nobody has said anything about it that would let it go on. */
+/** Why a held step still waits; undefined if a person's command lets it continue. */
 export function stillWaits(
   state: TrafficState,
   steps: readonly Step[],

@@ -1,6 +1,6 @@
 /**
- * One rollout: observe the router, go on at the step that it is at, walk the steps. All that has to outlive a crash is in the
- * router's table; this holds nothing but counters of the interval.
+ * One rollout: reads the router, continues at its current step, and walks through the steps. Everything that must survive a crash is in the
+ * router's table; this class has only the counters of the current interval.
  */
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
@@ -51,17 +51,17 @@ import {
   stillWaits,
 } from "./walk-state.ts";
 
-/** Milliseconds between two looks at the router while a step is watched, at the least. */
-const LOOK_MS = 5_000;
+/** Shortest time in milliseconds between two polls of the router while a step is watched. */
+const POLL_MS = 5_000;
 
-/** A rollout of one release. `standing` is right at any time, also after an error. */
+/** A rollout of one release. `standing` is correct at any time, even after an error. */
 export class Walk {
   readonly standing: Standing;
   readonly #wanted: Wanted;
   readonly #around: Surroundings;
   readonly #router: RouterTable;
 
-  /** @param promoted what earlier runs of this rollout left of `standing`, where it goes on. @default none */
+  /** @param promoted promotions by earlier runs of this rollout. @default none */
   constructor(wanted: Wanted, around: Surroundings, promoted: readonly Promotion[] = []) {
     this.standing = { ...NOT_BEGUN, promoted };
     this.#wanted = wanted;
@@ -70,7 +70,7 @@ export class Walk {
   }
 
   /**
-   * Walks to the end.
+   * Walks through all steps to the end.
    *
    * @throws FleetError GATE, PAUSED, HELD (it waits), ROLLED_BACK, ROLLOUT_ABORTED, LEASE_ENDED (traffic is where it was),
    *   TARGET_UNPROVEN (nothing was switched), TRAFFIC_TAKEN (somebody else moves it)
@@ -85,7 +85,7 @@ export class Walk {
     }
   }
 
-  /** Whether a step that this run was to go on from ended by its lease before the run could renew it: nothing is lost, it begins again. */
+  /** Whether the lease of the step to continue from expired before this run could renew it. Nothing is lost: the rollout starts again. */
   async #isStaleStep(error: unknown): Promise<boolean> {
     if (this.#router.hasSet || !(error instanceof FleetError) || error.code !== "STALE_STEP") return false;
     return isLapsed(await this.#router.look(), this.#wanted);
@@ -106,7 +106,7 @@ export class Walk {
     await this.#walk(steps, state);
   }
 
-  /** The first table of all: everything where it is, so that there is something to return to. */
+  /** Sets the router's first table: all traffic stays where it is, so that there is a table to revert to. */
   async #begin(): Promise<TrafficState> {
     const services = baseOf(this.#wanted);
     await this.#router.tell("PREPARING", "the router's first table");
@@ -115,26 +115,26 @@ export class Walk {
     return this.#router.look();
   }
 
-  /** Another release's rollout was under way: back to the last proven table, and from there. */
+  /** After an unfinished rollout of another release: returns to the last proven table and starts from there. */
   async #reset(state: TrafficState): Promise<TrafficState> {
     const { table, proven } = state;
     await this.#router.tell(
       "PREPARING",
-      `${table ? tableName(table) : "a rollout"} was under way: from the last proven table`,
+      `${table ? tableName(table) : "a rollout"} was in progress: starting from the last proven table`,
     );
     if (table && proven) await this.#router.switch(state, { ...asMessage(proven), ...expecting(state) });
     return this.#router.look();
   }
 
-  /** Where the rollout begins, or goes on. @throws FleetError GATE, PAUSED, HELD when it waits on */
+  /** The step at which the rollout starts or continues. @throws FleetError GATE, PAUSED, HELD if it still waits */
   async #startAt(steps: readonly Step[], state: TrafficState): Promise<Position> {
     const at = resumeAt(state, this.#wanted, steps);
     if (at === undefined) {
-      // One that begins again has every step judged again.
+      // A rollout that starts again has every step judged again.
       this.standing.promoted = [];
       return { step: 0, inconclusive: 0, errors: 0 };
     }
-    await this.#router.tell("TRAFFIC_SWITCHING", `goes on at ${stepName(steps, at.step)}`);
+    await this.#router.tell("TRAFFIC_SWITCHING", `continues at ${stepName(steps, at.step)}`);
     const waits = stillWaits(state, steps, at, this.#wanted);
     if (waits) throw this.#waits(waits, state.table?.reason ?? "");
     return at;
@@ -143,14 +143,14 @@ export class Walk {
   async #walk(steps: readonly Step[], first: TrafficState): Promise<void> {
     let state = first;
     let at = await this.#startAt(steps, state);
-    // Who promoted a waiting step has waited long enough.
+    // A promoted step is not watched for another interval.
     let promoted = commandOf(state) === "promote" && state.table?.mode === "held";
     for (;;) {
       const step = steps[at.step] as Step;
       if (!promoted) state = await this.#watch(steps, at, state, step);
       const verdict = await this.#judge(state, at);
       crashPoint("traffic.judged");
-      // A person may have spoken while it was measured.
+      // A person's command may have arrived during the measurement.
       state = await this.#router.look();
       this.#assertOurs(state, at);
       const next = decide(this.#wanted.strategy, steps, at, verdict, commandOf(state));
@@ -162,12 +162,12 @@ export class Walk {
       if (next.move.kind === "hold") return this.#hold(state, next.move);
       if (next.move.kind === "back") return this.#back(state, next.move.reason);
       if (next.move.kind === "watch")
-        await this.#router.tell(this.standing.phase, `watches on: ${next.move.reason}`);
+        await this.#router.tell(this.standing.phase, `keeps watching: ${next.move.reason}`);
       at = next.at;
     }
   }
 
-  /** Gives green its share under a lease, and lets the interval pass. Ends early when a person says so. */
+  /** Gives green its share under a lease, and waits for the interval, or until a person promotes or pauses. */
   async #watch(steps: readonly Step[], at: Position, from: TrafficState, step: Step): Promise<TrafficState> {
     const { proven } = from;
     if (!proven) throw taken("there is no proven table");
@@ -178,7 +178,7 @@ export class Walk {
     crashPoint("traffic.set");
     await this.#router.tell(phase, `${stepName(steps, at.step)}: ${weightsText(message)}`);
     let left = step.intervalSeconds * 1000;
-    const slice = Math.max(LOOK_MS, left / 6);
+    const slice = Math.max(POLL_MS, left / 6);
     for (;;) {
       await this.#around.wait(Math.min(left, slice));
       left -= slice;
@@ -194,7 +194,7 @@ export class Walk {
     let verdict: Verdict;
     try {
       const { strategy } = this.#wanted;
-      // Every step may be watched so often.
+      // The number of times that the whole rollout may be judged.
       const looks = stepsOf(strategy).length * strategy.maxInconclusive;
       const isLast = inconclusive + 1 >= strategy.maxInconclusive;
       verdict = judge(strategy.checks, await this.#around.measure.now(state), { looks, isLast });
@@ -207,7 +207,7 @@ export class Walk {
     return verdict;
   }
 
-  /** A person let a step pass that was not judged good. */
+  /** Records that a person promoted a step without a good verdict. */
   #overruled(
     { command }: TrafficState,
     at: Position,
@@ -224,7 +224,7 @@ export class Walk {
     await this.#settle(state, finalOf(this.#wanted), approvalText(approval, weightBp), letThrough);
   }
 
-  /** The table becomes the steady one. */
+  /** Makes the table steady. */
   async #settle(
     state: TrafficState,
     services: SetTraffic["services"],
@@ -244,13 +244,13 @@ export class Walk {
     await this.#router.tell("COMPLETED", `${weightsText(this.standing.table)} (${why})`);
   }
 
-  /** The router keeps a table without an end, and why. */
+  /** Has the router hold a table without a lease, with the reason. */
   async #setHeld(state: TrafficState, table: Table, code: HoldCode, text: string): Promise<void> {
     await this.#router.set({ ...asMessage(table), ...expecting(state), ...holding(state, code, text) });
   }
 
   async #hold(state: TrafficState, { why, reason }: Extract<Move, { kind: "hold" }>): Promise<void> {
-    // Paused by hand it is held already.
+    // A table that a person paused is already held.
     if (state.table && state.table.mode !== "held") await this.#setHeld(state, state.table, why, reason);
     await this.#router.look();
     throw this.#waits(why, reason);
@@ -261,7 +261,7 @@ export class Walk {
     return waiting(why, reason, weightsText(this.standing.table));
   }
 
-  /** All traffic to the last proven table, by one message. */
+  /** Returns all traffic to the last proven table, by one message. */
   async #back(state: TrafficState, reason: string): Promise<void> {
     await this.#router.tell("FAILED", reason);
     if (!state.proven) throw taken("there is no proven table");
@@ -269,7 +269,8 @@ export class Walk {
     try {
       await this.#router.switch(state, { ...asMessage(state.proven), ...expecting(state) });
     } catch (error) {
-      // The old revision cannot take what was done since: a person decides, and until then nothing of it is lost.
+      // The old revision cannot import the changes since the switch: a person decides, and until then nothing is lost.
+      // A router of version 0.1.0 stores this sentence without a code, and `holdOf` reads it from there.
       if (state.table && error instanceof FleetError && error.code === "HANDOVER_FAILED")
         await this.#setHeld(state, state.table, "stranded", `the state cannot go back; ${reason}`);
       throw error;
@@ -280,7 +281,7 @@ export class Walk {
     throw rolledBack(reason);
   }
 
-  /** Somebody else may have moved the traffic, or the lease may have ended. */
+  /** Throws if somebody else moved the traffic or the lease expired. */
   #assertOurs(state: TrafficState, at: Position): void {
     const ours = { release: this.#wanted.release, step: at.step + 1 };
     if (isSame(state.table, ours)) return;

@@ -1,4 +1,4 @@
-/** Why traffic changes. Pure. */
+/** The reasons for a change of traffic. Pure. */
 import { percent, WHOLE, weightsText } from "../../src/delivery/index.ts";
 import { isOver } from "../../src/delivery/phase.ts";
 import type { Route } from "../../src/delivery/wire.ts";
@@ -10,18 +10,20 @@ import { finalOf, isSpreadAs } from "./plan.ts";
 import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
 
 /**
- * `battle 100 % 1a2b3c4d becomes battle 100 % 9f8e7d6c`; empty when all traffic is where the inputs want it. Of a rollout that was not over,
- * the state is only what the last run left: the router may have gone on, or back, since.
+ * `battle 100 % 1a2b3c4d becomes battle 100 % 9f8e7d6c`; empty if all traffic is as declared. For an unfinished rollout, the state is only
+ * what the last run left: the router may have continued or reverted it since.
  */
 export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): string[] {
   const reasons = driftIn(olds).map((finding) => {
     const isByHand = finding.code !== "UNANSWERED" && finding.code !== "UNTOLD";
     return `${isByHand ? "changed by hand: " : ""}${driftText(finding)}`;
   });
-  if (olds.router.processId !== news.router.processId) reasons.push("the router is another process");
-  const stated = isOver(olds.phase) ? "" : ", as the state has it,";
+  if (olds.router.processId !== news.router.processId) reasons.push("the router has another process id");
+  const stated = isOver(olds.phase) ? "" : ", according to the state,";
   if (stated !== "")
-    reasons.push(`the last rollout ended ${olds.phase}, as the state has it: pulumi refresh asks the router`);
+    reasons.push(
+      `the last rollout ended ${olds.phase}, according to the state: pulumi refresh asks the router`,
+    );
   else if (olds.phase !== "COMPLETED") reasons.push(`the last rollout ended ${olds.phase}`);
   if (isSpreadAs(olds.table, finalOf(news))) return reasons;
   const before = olds.table?.services ?? {};
@@ -32,13 +34,13 @@ export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): strin
     else if (!to) reasons.push(`${name} leaves`);
     else if (!isSpreadAs({ services: { [name]: from } }, { [name]: to })) {
       const [was, is] = [from, to].map((one) => weightsText({ services: { [name]: one } }));
-      reasons.push(was === is ? `${name} is routed by other rules` : `${was}${stated} becomes ${is}`);
+      reasons.push(was === is ? `the routing rules of ${name} change` : `${was}${stated} becomes ${is}`);
     }
   }
   return reasons;
 }
 
-/** Services whose process is not known before the run, by the code that they shall run: those with other code than now will move. */
+/** Services whose process is not known before the run and whose code changes: their traffic will move. */
 export function explainComing(
   { services, table }: Pick<TrafficOutputs, "services" | "table">,
   news: Readonly<Record<string, unknown>>,
@@ -54,7 +56,7 @@ export function explainComing(
     });
 }
 
-/** Every revision that has a share now and is not the coming one: `d2d81591 (50 %) and 20ca8424 (50 %)`; empty where none is known. */
+/** Every revision that has a share now and is not the new one: `d2d81591 (50 %) and 20ca8424 (50 %)`; empty if none is known. */
 function losersOf(routes: readonly Route[], coming: string): string {
   const losers = routes.filter(({ weightBp, revision }) => weightBp > 0 && revision !== coming);
   return losers

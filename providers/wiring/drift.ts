@@ -1,11 +1,11 @@
-/** What a refresh finds otherwise than a process was told, and what a declaration changes: as data, and in words. Pure. */
+/** Differences that a refresh finds in a wiring, and changes of its declaration: as data, and as sentences. Pure. */
 import type { SentenceOnly } from "../run/drift.ts";
 
 /**
  * A difference between two tables of peers, or between two lists of who may change a process:
  *
- * - `PEER_ADDED`, `PEER_REMOVED`: a name of the table
- * - `PEER_REPLACED`: a name that stands for another process
+ * - `PEER_ADDED`, `PEER_REMOVED`: a name in the table
+ * - `PEER_REPLACED`: a peer has another process id
  * - `PEER_LIBRARY`: whether a peer has the fleet's library
  * - `ROUTER`: which peer carries the router
  * - `ALLOWED`, `NOT_ALLOWED`: who may change the process
@@ -15,11 +15,11 @@ export type WiringChange =
   | { readonly code: "PEER_LIBRARY"; readonly peer: string; readonly hasLibrary: boolean }
   /** @default router none of the peers */
   | { readonly code: "ROUTER"; readonly router?: string }
-  /** `who`: the name by which it is declared, or else its address or process id. */
+  /** `who`: the declared name, otherwise the address or process id. */
   | { readonly code: "ALLOWED" | "NOT_ALLOWED"; readonly who: string };
 
 /**
- * - `UNPROVED`: the last wiring was not proved
+ * - `UNPROVED`: the last wiring was not verified
  * - `UNANSWERED`: the target does not answer
  */
 export type WiringDrift =
@@ -35,7 +35,7 @@ export function changeText(change: WiringChange): string {
     case "PEER_REMOVED":
       return `peer ${change.peer} leaves`;
     case "PEER_REPLACED":
-      return `peer ${change.peer} is another process`;
+      return `peer ${change.peer} has another process id`;
     case "PEER_LIBRARY":
       return `peer ${change.peer} has ${change.hasLibrary ? "the" : "no"} library`;
     case "ROUTER":
@@ -43,7 +43,7 @@ export function changeText(change: WiringChange): string {
     case "ALLOWED":
       return `${change.who} may change it`;
     case "NOT_ALLOWED":
-      return `${change.who} may not change it any more`;
+      return `${change.who} may no longer change it`;
   }
 }
 
@@ -52,7 +52,7 @@ export function driftText(finding: WiringDrift): string {
     case "UNKNOWN":
       return finding.text;
     case "UNPROVED":
-      return "the last wiring was not proved";
+      return "the last wiring was not verified";
     case "UNANSWERED":
       return `${finding.target} does not answer`;
     default:

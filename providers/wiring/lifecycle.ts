@@ -51,7 +51,7 @@ export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
   const own = ownInputs(rawNews);
   const raw = assumeKept(olds, own);
   const parsed = WiringInputsSchema.safeParse(raw);
-  // Something is not known and was not there before: it joins.
+  // An unknown value without an earlier one: something is added.
   if (!parsed.success) return { changes: true };
   const news = parsed.data;
   const isSame = olds.target.processId === news.target.processId;
@@ -66,12 +66,12 @@ export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
     ),
     ...driftIn(olds).map(driftReason),
   ];
-  if (olds.target.processId !== news.target.processId) reasons.push("the process is another one");
+  if (olds.target.processId !== news.target.processId) reasons.push("the process id changed");
   for (const reason of reasons) console.log(`${news.target.name} wiring: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
 }
 
-/** Why a plan has what the last refresh, or a run that failed, found. */
+/** The reason for a change that follows from a finding of the last refresh, or from a failed run. */
 function driftReason(finding: WiringDrift): string {
   const isByHand = finding.code !== "UNPROVED" && finding.code !== "UNANSWERED";
   return `${isByHand ? "changed by hand: " : ""}${driftText(finding)}`;
@@ -87,7 +87,7 @@ export async function update(_id: string, olds: WiringOutputs, raw: Raw) {
 }
 
 export async function read(id: string, props: WiringOutputs) {
-  // Who was told once may have been told again since, by the wiring that follows traffic.
+  // The wiring that follows traffic may have rewired the process since.
   if (props.newOnly) return { id, props };
   const session = await sessionFor(props.scope, props.network);
   const said = await infoOf(session, props).catch(nothingLoaded);
@@ -101,7 +101,7 @@ export async function read(id: string, props: WiringOutputs) {
   return { id, props: { ...withoutDrift(props), ...keptDrift(found, driftText) } };
 }
 
-/** Wiring goes with its process: a retired one calls nobody. */
+/** Does nothing: a retired process calls no peers. */
 export async function remove(_id: string, _props: WiringOutputs): Promise<void> {}
 
 const idOf = (inputs: WiringInputs): string =>
@@ -110,7 +110,7 @@ const idOf = (inputs: WiringInputs): string =>
 const wired = (inputs: WiringInputs, raw: Raw, olds: WiringOutputs | undefined): Promise<WiringOutputs> =>
   step({ ...inputs, name: inputs.target.name }, (session) => ensure(session, inputs, raw, olds));
 
-/** Tells the peers unless they are known, and who may change it; then proves readiness with them. */
+/** Sends the peers unless the target has them, and the list of who may change it; then checks that the target is ready. */
 async function ensure(
   session: Session,
   inputs: WiringInputs,
@@ -131,7 +131,7 @@ async function ensure(
     if (tableHash(told) !== hash) {
       throw new FleetError({
         code: "WIRING_NOT_TAKEN",
-        what: `${target.name} does not hold the peers that it was told.`,
+        what: `${target.name} does not have the peers that it was sent.`,
         got: wordsOf(told),
         expected: wordsOf(inputs),
         remedy: `npx fleet logs ${target.name}`,
@@ -151,7 +151,7 @@ async function ensure(
   return outputs;
 }
 
-/** The target's own readiness checks, now that it knows its peers. */
+/** Runs the target's own readiness checks, now that it knows its peers. */
 async function assertReady(session: Session, target: Target, budget: Budget): Promise<void> {
   const verdict = await probe(session, target, "READINESS", {}, budget);
   const failed = verdict.checks.filter((item) => item.status === "UNHEALTHY");
@@ -168,14 +168,14 @@ async function assertReady(session: Session, target: Target, budget: Budget): Pr
   });
 }
 
-/** One that was never told any peers is told all of them when traffic has moved, this one among them. */
-function toldLater(error: unknown): undefined {
+/** For `catch`: a member without peers gets all of them, this one included, after traffic has moved. */
+function ignoreUnwired(error: unknown): undefined {
   if (error instanceof FleetError && (error.code === "PEER_UNKNOWN" || error.code === "NO_REPLY"))
     return undefined;
   throw error;
 }
 
-/** Tells those whom the target calls that it is a peer of theirs, beside the one that they call by its name. */
+/** Tells members that the target calls to accept it as a peer, in addition to the process that they call by its name. */
 async function admit(
   session: Session,
   { target, admit: others }: WiringInputs,
@@ -187,7 +187,7 @@ async function admit(
   await Promise.all(
     others.map(async (other) => {
       const request = { ...other, action: "ADMIT_PEER", epoch, data };
-      await ask(session, request, AdmittedSchema, budget).catch(toldLater);
+      await ask(session, request, AdmittedSchema, budget).catch(ignoreUnwired);
     }),
   );
 }
@@ -208,7 +208,7 @@ async function wire(
   return heldBy({ ...told, peersWithoutLibrary: told.withoutLibrary }, table);
 }
 
-/** What a run that died had told it before the state knew: only then is it worth asking. */
+/** The table that a run which died had sent before the state knew of it. The target is asked only if the journal has such a message. */
 async function wiredAlready(
   session: Session,
   inputs: WiringInputs,
@@ -223,7 +223,7 @@ async function wiredAlready(
   return held;
 }
 
-/** Tells who may change it, where that is declared and not so already. */
+/** Sends the list of who may change the target, if it is declared and differs. */
 async function allow(
   session: Session,
   { target, deployers }: WiringInputs,
@@ -241,7 +241,7 @@ async function allow(
   if (hashOf([...allowed].sort()) === hashOf(after)) return;
   throw new FleetError({
     code: "WIRING_NOT_TAKEN",
-    what: `${target.name} does not hold whom it was told to obey.`,
+    what: `${target.name} did not accept the list of who may change it.`,
     got: allowed.join(", ") || "nobody",
     expected: Object.keys(deployers ?? {}).join(", ") || "nobody",
     remedy: `npx fleet logs ${target.name}`,

@@ -12,12 +12,12 @@ import { memberKey } from "../../src/fleet/members/members.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
-/** Milliseconds between two looks for an answer that comes later. */
-const LOOK = 250;
+/** Milliseconds between two polls for a late reply. */
+const POLL_MS = 250;
 
 /**
- * Sends one message to a process that knows its peers and holds the reply against what was declared. The reply may come in a later
- * evaluation, when the process asks its peers first.
+ * Sends one message to a process that knows its peers and compares the reply with what is declared. The reply may come in a later
+ * evaluation, if the process asks its peers first.
  *
  * @throws FleetError PROBE_FAILED, PROBE_UNANSWERED
  */
@@ -32,13 +32,13 @@ export async function proveProbe(
   const isError = faultOf(reply) !== undefined;
   const wants = Object.entries(expect);
   const wrong = wants.filter(([key, value]) => !isDeepStrictEqual(got[key], value)).map(([key]) => key);
-  // An error may be what is expected.
+  // An error may be the expected reply.
   if (wrong.length === 0 && (!isError || wants.length > 0)) return;
   throw new FleetError({
     code: "PROBE_FAILED",
-    what: `${target.name} does not answer ${action} as it must: integration test failed.`,
+    what: `${target.name} does not answer ${action} as expected: integration test failed.`,
     got: reply.data.slice(0, 300),
-    expected: wants.length > 0 ? canonicalJson(expect) : "a reply that is no error",
+    expected: wants.length > 0 ? canonicalJson(expect) : "a reply that is not an error",
     remedy: `npx fleet logs ${target.name}`,
     at: `processes.${target.name}.probes`,
   });
@@ -66,8 +66,8 @@ async function replyTo(
     const first = await ao.evaluation({ processId, messageId: sent.id }, budget);
     const asked = { address: ao.address, messageId: sent.id, tags };
     let found = first.error === undefined ? replyAmong(first.messages, asked) : undefined;
-    while (!found && first.error === undefined && first.messages.length > 0 && budget.remaining() > LOOK) {
-      await sleep(LOOK);
+    while (!found && first.error === undefined && first.messages.length > 0 && budget.remaining() > POLL_MS) {
+      await sleep(POLL_MS);
       const { items } = await ao.results({ processId, limit: 25, newestFirst: true }, budget);
       found = replyNaming(
         items.flatMap(({ messages }) => messages),
@@ -79,13 +79,13 @@ async function replyTo(
       code: "PROBE_UNANSWERED",
       what: `${name} did not answer ${action}: integration test failed.`,
       got: first.error ?? (first.messages.length > 0 ? "messages to others, and no reply" : "no reply"),
-      expected: "a message to who asked",
+      expected: "a reply to the sender",
       remedy: `npx fleet logs ${name}`,
       at: `processes.${name}.probes`,
     });
   } finally {
-    // Every probe is a message of its own: nothing of an earlier one is sent for it.
-    await session.journal.void(intent, "a probe counts once").catch(() => {});
+    // Every probe is a new message, so an earlier one is never sent again.
+    await session.journal.void(intent, "a probe is sent once").catch(() => {});
   }
 }
 

@@ -8,56 +8,57 @@ import type { WiringDrift } from "./drift.ts";
 
 export const WiringInputsSchema = z.strictObject({
   ...CommonInputs,
-  /** The member that is told. */
+  /** The member that receives the ids. */
   target: TargetSchema,
-  /** Peer name → AO process id. Replaces the whole table. */
+  /** Peer's name → AO process id. Replaces the whole table. */
   peers: z.record(z.string(), z.string()),
   /**
-   * Names among `peers` that run without the fleet's library (`lib: false`): the target asks them for nothing that the library would
-   * answer, and judges none of them. A target whose own library is older takes no notice. @default none
+   * Names among `peers` that run without the fleet's library (`lib: false`). The target sends them no requests that only the library
+   * answers, and does not judge their health. A target with an older library ignores this. @default none
    */
   withoutLibrary: z.array(z.string()).optional(),
-  /** Member that carries the fleet's router: where it is a peer, whom it names in `On-Behalf-Of` is who asked. @default the peer "coordinator" */
+  /** Member that carries the fleet's router. If it is a peer, the target trusts its tag `On-Behalf-Of` to name the caller. @default the peer "coordinator" */
   router: z.string().optional(),
   /**
-   * Who may change the target beside its owner: name → address of a wallet or id of a process. Replaces the whole list. What is
-   * declared nowhere is left as it is. @default none
+   * Who may change the target, in addition to its owner: name → address of a wallet or id of a process. Replaces the whole list. If it is
+   * left out, the target's list stays as it is. @default none
    */
   deployers: z.record(z.string(), z.string()).optional(),
-  /** Sent to the target when it knows its peers; each must be answered as expected. @default none */
+  /** Messages that are sent to the target once it knows its peers. Each must be answered as expected. @default none */
   probes: z.array(ProbeSchema).optional(),
-  /** Other members that the target calls as a peer: each is told that a message of the target is one of a peer. @default none */
+  /** Other members that the target calls as peers. Each is told to accept the target's messages as those of a peer. @default none */
   admit: z.array(TargetSchema).optional(),
   /**
-   * Tells only a target that was not told before: who runs on keeps its peers, and is told when traffic has moved.
+   * Whether only a new process is wired. A process that stays keeps its peers and is rewired after traffic has moved.
    * @default false
    */
   newOnly: z.boolean().optional(),
   /**
-   * sha256 of the code of the target and of its peers, by name, where new code gets a process of its own: says in a preview that
-   * the process will be another one, when its id is not known yet. @default none
+   * sha256 of the code of the target and of its peers, by name, for members whose new code gets its own process. A preview uses it to
+   * announce that a process id will change, before the new id is known. @default none
    */
   code: CodeSchema.optional(),
-  /** Name of the resource where a target has several wirings. @default "<target>-wiring" */
+  /** Name of the resource, if a target has several wirings. @default "<target>-wiring" */
   name: z.string().optional(),
-  /** How long it may take until the target is ready with its peers. */
+  /** When the target counts as ready with its peers. */
   healthCheck: HealthPolicySchema.prefault({}),
-  /** Seconds for a whole create or update. */
+  /** Seconds that a create or update may take. @default 120 */
   timeoutSeconds: z.number().positive().default(120),
 });
 
 export type WiringInputs = z.infer<typeof WiringInputsSchema>;
 
+/** Outputs of a Wiring. */
 export interface WiringOutputs extends WiringInputs {
-  /** Shape of these outputs; later code reads every earlier one. */
+  /** Version of the outputs' shape. Later code reads every earlier version. */
   readonly schemaVersion: 1;
-  /** Content hash of the table: of `peers`, and of `withoutLibrary` and the router's id where they are told. */
+  /** Content hash of the table: of `peers`, and of `withoutLibrary` and the router's id if they are sent. */
   readonly hash: string;
-  /** What a refresh found changed by hand, in words. */
+  /** Manual changes that a refresh found, as sentences. */
   readonly drift: string[];
   /**
-   * What each line of `drift` says, as data, in its order: `PEER_ADDED`, `PEER_REMOVED`, `PEER_REPLACED`, `PEER_LIBRARY`, `ROUTER`,
-   * `ALLOWED`, `NOT_ALLOWED`, `UNANSWERED`, `UNPROVED`. Absent where nothing was found, and in a state of version 0.1.0.
+   * The entries of `drift` as data, in the same order: `PEER_ADDED`, `PEER_REMOVED`, `PEER_REPLACED`, `PEER_LIBRARY`, `ROUTER`, `ALLOWED`,
+   * `NOT_ALLOWED`, `UNANSWERED`, `UNPROVED`. Left out if there is no drift, and in a state of version 0.1.0.
    */
   readonly driftFacts?: readonly WiringDrift[];
 }

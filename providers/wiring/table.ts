@@ -1,4 +1,4 @@
-/** The table of peers: how it is compared, and what a process says of the one that it holds. */
+/** The table of peers: how it is compared, and what a process reports about its own. */
 import { z } from "zod";
 import { hashOf } from "../../src/core/hash.ts";
 import type { Info } from "../../src/fleet/protocol/info.ts";
@@ -8,34 +8,34 @@ import { hasUnknown } from "../run/inputs.ts";
 import type { WiringChange } from "./drift.ts";
 import type { WiringInputs, WiringOutputs } from "./schema.ts";
 
-/** An earlier library says nothing of who has none. */
+/** Reply to `WIRE_PEERS`. An earlier library does not report peers without the library. */
 export const WiredSchema = z.looseObject({
   peers: luaMap(z.string()),
   withoutLibrary: luaList(z.string()).optional(),
   router: z.string().optional(),
 });
 
-/** Whom a process is told as its peers. */
+/** The peers that a process is sent. */
 export interface Table extends Pick<WiringInputs, "peers" | "withoutLibrary"> {
-  /** Process id of the router, `""` where it is no peer; absent: the peer called coordinator, if there is one. */
+  /** Process id of the router; `""` if it is not a peer. If it is left out, the peer named coordinator, if there is one. */
   readonly routerId?: string | undefined;
 }
 
-/** The table that a declaration means. Pure. */
+/** The declared table. Pure. */
 export const tableOf = ({ peers, withoutLibrary, router }: WiringInputs): Table => ({
   peers,
   withoutLibrary,
-  // A router that is no peer here is nobody's id: without a word of it the peer "coordinator" would count as the router.
+  // A router that is not a peer has the id "": without it, the peer "coordinator" would count as the router.
   ...(router === undefined ? {} : { routerId: peers[router] ?? "" }),
 });
 
-/** The name of the peer whose word counts for those it calls for; undefined where nobody's does. Pure. */
+/** Name of the peer that is trusted as the router; undefined if there is none. Pure. */
 const routerNameOf = ({ peers, routerId }: Table): string | undefined => {
   const id = routerId ?? peers.coordinator;
   return Object.keys(peers).find((name) => peers[name] === id);
 };
 
-/** Peers that join, leave, or are another process, by name. Pure. */
+/** Peers that join, leave or have another process id, by name. Pure. */
 export function peerChanges(before: Record<string, string>, after: Record<string, string>): WiringChange[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   return names.flatMap((peer): WiringChange[] => {
@@ -45,7 +45,7 @@ export function peerChanges(before: Record<string, string>, after: Record<string
   });
 }
 
-/** As `peerChanges`, and which of who stays has the library, and which is the router. Pure. */
+/** As `peerChanges`, and in addition whether a remaining peer has the library, and which peer is the router. Pure. */
 export function tableChanges(before: Table, after: Table): WiringChange[] {
   const [had, has] = [before, after].map(({ withoutLibrary = [] }) => new Set(withoutLibrary));
   const stays = Object.keys(after.peers).filter((name) => before.peers[name] !== undefined);
@@ -60,25 +60,25 @@ export function tableChanges(before: Table, after: Table): WiringChange[] {
 }
 
 /**
- * The same of processes that are not known before the run, by the code that they shall run: `peer token will be another process`.
- * A wiring that tells only whom it did not tell yet asks for its target alone. Pure.
+ * The same for processes that are not known before the run, by the code that they will run: `peer token will have another process id`. A
+ * wiring with `newOnly` considers its target only. Pure.
  */
 export function explainComing(
   { code, target }: Pick<WiringOutputs, "code" | "target">,
   news: Readonly<Record<string, unknown>>,
 ): string[] {
   return othersIn(code, news.code).flatMap((name) => {
-    if (name === target.name) return hasUnknown(news.target) ? ["the process will be another one"] : [];
+    if (name === target.name) return hasUnknown(news.target) ? ["the process id will change"] : [];
     if (news.newOnly) return [];
     const isPeer = hasUnknown(memberIn(news.peers, name));
-    if (isPeer) return [`peer ${name} will be another process`];
+    if (isPeer) return [`peer ${name} will have another process id`];
     return hasUnknown(memberIn(news.deployers, name))
-      ? [`${name}, which may change it, will be another process`]
+      ? [`${name}, which may change it, will have another process id`]
       : [];
   });
 }
 
-/** Who may change it from now on, and who may not any more, by name. Pure. */
+/** Who may now change the process, and who no longer may, by name. Pure. */
 export function deployerChanges(
   before: Readonly<Record<string, string>>,
   after: readonly string[],
@@ -98,7 +98,7 @@ export function deployerChanges(
   return changes.sort((a, b) => (a.who === b.who ? 0 : a.who < b.who ? -1 : 1));
 }
 
-/** The table that a process says it holds. One of an earlier version says less: then the rest is as it was told. */
+/** The table that a process reports. An earlier version reports only the peers; the rest is then taken from what it was sent. */
 export const heldBy = (
   said: Pick<Info<"peers">, "peers" | "peersWithoutLibrary"> & { readonly router?: string | undefined },
   told: Table,
@@ -107,7 +107,7 @@ export const heldBy = (
     ? { ...told, peers: said.peers }
     : { peers: said.peers, withoutLibrary: said.peersWithoutLibrary, routerId: said.router };
 
-/** Of `peers` alone where all have the library and no router is named, as earlier versions made it. Pure. */
+/** Content hash of a table. With the library everywhere and no router, it covers `peers` only, as in earlier versions. Pure. */
 export const tableHash = ({ peers, withoutLibrary = [], routerId }: Table): string =>
   withoutLibrary.length === 0 && routerId === undefined
     ? hashOf(peers)
@@ -117,7 +117,7 @@ export const tableHash = ({ peers, withoutLibrary = [], routerId }: Table): stri
         ...(routerId === undefined ? {} : { routerId }),
       });
 
-/** The names of a table, for people. Pure. */
+/** The names in a table, for messages. Pure. */
 export const wordsOf = ({ peers, withoutLibrary = [] }: Table): string =>
   Object.keys(peers)
     .map((name) => (withoutLibrary.includes(name) ? `${name} (no library)` : name))

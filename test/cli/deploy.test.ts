@@ -485,7 +485,7 @@ describe("fleet deploy", () => {
 
 describe("a state that cannot be kept", () => {
   const BACKUP_FAILED =
-    "The state of battle could not be kept, so its code was not changed. [BACKUP_FAILED]\n  got:      slow [UNIT_SLOW]\n  to do:    Run it again.\n";
+    "The state of battle could not be backed up, so its code was not changed. [BACKUP_FAILED]\n  got:      slow [UNIT_SLOW]\n  to do:    Run it again.\n";
   const kept: Script = async (run) => {
     if (run.kind === "preview") {
       run.say(began("Process", "battle", "update"));

@@ -94,7 +94,7 @@ describe("a fleet that is transferred to another wallet", { timeout: 240_000 }, 
     const deployed = await fleet("deploy", "--yes");
     expect([deployed.code, deployed.text]).toEqual([
       0,
-      expect.stringMatching(/token +retired \S+, held no longer/),
+      expect.stringMatching(/token +retired \S+, no longer held/),
     ]);
     expect(deployed.text).toMatch(/plain +loaded/);
     expect(await project.idle()).toBe("");

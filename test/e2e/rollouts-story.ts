@@ -146,7 +146,7 @@ export function tellStory(all: boolean): void {
     // The preview showed the run's changes: wirings and config of other processes, too.
     const changed = ({ text }: Ran) => [...new Set(text.match(/~ +ao:\w+ \S+/g))].sort();
     expect(changed(plan)).toEqual(changed(ran));
-    expect(plan.text).toContain("peer shop will be another process");
+    expect(plan.text).toContain("peer shop will have another process id");
     expect(ran.text).toMatch(/shop +warm/);
     expect(ran.text).not.toMatch(/(shop|battle) +spawned/);
     expect(ran.code).toBe(0);
@@ -219,7 +219,7 @@ export function tellStory(all: boolean): void {
     expect(await seen()).toMatchObject(right);
     const { text } = await preview(canary);
     expect(text).toContain(
-      "the last rollout ended HELD, as the state has it: pulumi refresh asks the router",
+      "the last rollout ended HELD, according to the state: pulumi refresh asks the router",
     );
   });
 

@@ -151,7 +151,7 @@ describe("a token without the fleet's code", () => {
     const ran = await up(INSTANT);
     ok(ran);
     expect(ran.text).toMatch(
-      /token +handed over state .* 1 global \(Balances\).* left behind as declared: Hook/,
+      /token +handed over state .* 1 global \(Balances\).* left behind because they are not declared: Hook/,
     );
     expect(await ask("Sum")).toBe("TKN 2 125");
   });

@@ -197,7 +197,7 @@ describe("a fleet of two in a separate project, from nothing to destroyed", () =
     const { pid } = await network();
     process.kill(pid, "SIGKILL");
     const ran = await up();
-    expect(ran.text).toContain("is not running: start it again on the same folder");
+    expect(ran.text).toContain("not running, will be started again on the same folder");
     expect(ran.code).toBe(0);
     expect(await project.output<Members>("processes")).toEqual(ids);
     expect(await add(ids.counter?.processId ?? "", 0)).toBe(206);

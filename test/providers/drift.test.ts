@@ -25,7 +25,7 @@ describe("what a state keeps of a refresh's findings", () => {
   it("is a sentence for each, and what it says as data", () => {
     const kept = keptDrift(found, wiringText);
     expect(kept).toEqual({
-      drift: ["peer shop is another process", "the router is gate"],
+      drift: ["peer shop has another process id", "the router is gate"],
       driftFacts: found,
     });
     expect(driftIn(kept)).toEqual(found);
@@ -49,8 +49,8 @@ describe("findings in words", () => {
   const left = { release: "r1", step: 3, services: services("l".repeat(43)) };
 
   it.each<[ConfigDrift, string]>([
-    [{ code: "UNPROVED" }, "the last distribution was not taken by all targets"],
-    [{ code: "UNTOLD", target: "battle" }, "battle does not tell this wallet what it holds"],
+    [{ code: "UNPROVED" }, "not all targets accepted the last distribution"],
+    [{ code: "UNTOLD", target: "battle" }, "battle refuses to show its settings to this wallet"],
     [{ code: "NOT_HELD", target: "battle" }, "battle holds no SERVICES"],
     [
       heldDrift(
@@ -72,7 +72,7 @@ describe("findings in words", () => {
   });
 
   it.each<[WiringDrift, string]>([
-    [{ code: "UNPROVED" }, "the last wiring was not proved"],
+    [{ code: "UNPROVED" }, "the last wiring was not verified"],
     [{ code: "UNANSWERED", target: "battle" }, "battle does not answer"],
     [{ code: "PEER_ADDED", peer: "shop" }, "peer shop joins"],
     [{ code: "PEER_REMOVED", peer: "shop" }, "peer shop leaves"],
@@ -80,14 +80,14 @@ describe("findings in words", () => {
     [{ code: "PEER_LIBRARY", peer: "shop", hasLibrary: false }, "peer shop has no library"],
     [{ code: "ROUTER" }, "the router is none of the peers"],
     [{ code: "ALLOWED", who: "admin" }, "admin may change it"],
-    [{ code: "NOT_ALLOWED", who: "admin" }, "admin may not change it any more"],
+    [{ code: "NOT_ALLOWED", who: "admin" }, "admin may no longer change it"],
   ])("%j of a wiring", (finding, text) => {
     expect(wiringText(finding)).toBe(text);
   });
 
   it.each<[TrafficDrift, string]>([
     [{ code: "UNANSWERED" }, "the router does not answer"],
-    [{ code: "UNTOLD", router: "gate" }, "gate does not tell this wallet its traffic"],
+    [{ code: "UNTOLD", router: "gate" }, "gate refuses to show its traffic table to this wallet"],
     [{ code: "NO_TABLE" }, "the router has no table"],
     [{ code: "OTHER_TABLE", is: now, was: null }, "the router has the table of release r2, step 1"],
     [
@@ -141,7 +141,7 @@ describe("a plan says what a refresh found, from the data, or from a state of ve
     for (const state of [olds, { ...olds, driftFacts, drift: ["other words"] }])
       expect(explainChanges(state, olds)).toEqual(["changed by hand: battle holds no SERVICES"]);
     const unproved = { ...olds, ...keptDrift<ConfigDrift>([{ code: "UNPROVED" }], () => "") };
-    expect(explainChanges(unproved, olds)).toEqual(["the last distribution was not taken by all targets"]);
+    expect(explainChanges(unproved, olds)).toEqual(["not all targets accepted the last distribution"]);
   });
 
   it("of a wiring", async () => {
@@ -162,7 +162,7 @@ describe("a plan says what a refresh found, from the data, or from a state of ve
       spy.mockRestore();
     }
     const said = "battle wiring: changed by hand: peer shop leaves";
-    expect(lines).toEqual([said, said, "battle wiring: the last wiring was not proved"]);
+    expect(lines).toEqual([said, said, "battle wiring: the last wiring was not verified"]);
   });
 
   it("of traffic", () => {

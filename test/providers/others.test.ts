@@ -109,7 +109,7 @@ describe("a wiring", () => {
     expect(await wiring.diff("id", outs, raw)).toMatchObject({ changes: false });
     await wiring.update("id", outs, { ...raw, peers: { shop: battle.processId } });
     expect((await wiring.read("id", outs)).props).toMatchObject({
-      drift: ["peer shop is another process"],
+      drift: ["peer shop has another process id"],
       driftFacts: [{ code: "PEER_REPLACED", peer: "shop" }],
     });
   });
@@ -169,7 +169,7 @@ describe("a wiring", () => {
     expect(props.drift).toEqual(
       expect.arrayContaining([
         `${stranger} may change it`,
-        "deployment-coordinator may not change it any more",
+        "deployment-coordinator may no longer change it",
       ]),
     );
     const { outs: repaired } = await wiring.update("id", props, more);

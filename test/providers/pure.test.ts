@@ -85,7 +85,7 @@ describe("words", () => {
   });
   it("show peers by name", () => {
     expect(peerChanges({ a: "1", b: "1" }, { a: "2", c: "1" }).map(changeText)).toEqual([
-      "peer a is another process",
+      "peer a has another process id",
       "peer b leaves",
       "peer c joins",
     ]);

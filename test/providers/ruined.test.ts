@@ -273,7 +273,7 @@ test("a ruined ledger is named by every member, and replaced on request; the fle
   const second = await update(ledger, await stack.inputs(name));
   expect(second).toMatchObject({ generation: 2, health: { status: "HEALTHY" } });
   const behind = await failed(update(later, await stack.inputs("battle")));
-  expect(behind.message).toContain("The ledger was brought up to it. Run pulumi up again.");
+  expect(behind.message).toContain("The ledger's epoch was raised to match. Run pulumi up again.");
   await endRun();
   await nextRun();
   const third = await update(behind.properties as ProcessOutputs, await stack.inputs("battle"));

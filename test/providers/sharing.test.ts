@@ -79,12 +79,12 @@ describe("in a steady split, the half that is not the wanted revision", () => {
     await evaluate(stack, old.processId, HACK);
     const found = await refreshed(wanted);
     expect(found).toMatchObject({ health: { status: "HEALTHY" }, drift: [] });
-    const words = `${idOf(old)}, which has traffic too: changed by hand: handlers were added: hack`;
+    const words = `${idOf(old)}, which also has traffic: changed by hand: handlers were added: hack`;
     expect(explainChanges(found, (await shop(2)) as never)).toEqual([words]);
     expect(await lifecycle.diff("id", found, await shop(2))).toMatchObject({ changes: true });
     const lines = listening();
     const repaired = await update(found, 2);
-    expect(lines.join("\n")).toMatch(new RegExp(`shop\\s+repaired\\s+${idOf(old)}, which has traffic too`));
+    expect(lines.join("\n")).toMatch(new RegExp(`shop\\s+repaired\\s+${idOf(old)}, which also has traffic`));
     expect([isHacked(old.processId), repaired.processId]).toEqual([false, wanted.processId]);
     // Its own code, not the wanted revision's.
     expect(stack.net.oracle.state(old.processId)).toMatchObject({
@@ -112,7 +112,7 @@ describe("in a steady split, the half that is not the wanted revision", () => {
     );
     const found = await refreshed(wanted);
     expect(explainChanges(found, (await shop(2)) as never)).toEqual([
-      `${idOf(old)}, which has traffic too: changed by hand: it is draining instead of active`,
+      `${idOf(old)}, which also has traffic: changed by hand: it is draining instead of active`,
     ]);
     await update(found, 2);
     expect(statusOf(processId)).toBe("ACTIVE");
@@ -127,7 +127,7 @@ describe("in a steady split, the half that is not the wanted revision", () => {
     // The wanted code is built again from its source; the earlier revision's code no longer exists.
     const tried = await update(found, 2);
     expect(lines.join("\n")).toMatch(
-      new RegExp(`not repaired\\s+${idOf(old)}, which has traffic too: .*\\[BUNDLE_GONE\\]`),
+      new RegExp(`not repaired\\s+${idOf(old)}, which also has traffic: .*\\[BUNDLE_GONE\\]`),
     );
     expect(await lifecycle.diff("id", tried, await shop(2))).toMatchObject({ changes: true });
     expect(isHacked(old.processId)).toBe(true);

@@ -51,12 +51,12 @@ describe("a preview, in which new processes are unknown", () => {
     const { outs } = await wiring.create(raw());
     expect(await shown(outs, raw({ ...unknown, code: { battle: after } }))).toEqual([
       true,
-      "shop wiring: peer battle will be another process",
+      "shop wiring: peer battle will have another process id",
     ]);
     const target = { target: UNKNOWN, code: { shop: after } };
     expect(await shown({ ...outs, code: { shop: before } }, raw(target))).toEqual([
       true,
-      "shop wiring: the process will be another one",
+      "shop wiring: the process id will change",
     ]);
     expect(await shown(outs, raw({ peers: { ...outs.peers, door: UNKNOWN } }))).toEqual([true]);
   });
@@ -84,7 +84,7 @@ describe("a preview, in which new processes are unknown", () => {
     };
     expect(await coming(after, [UNKNOWN])).toEqual([
       true,
-      "shop-process-config: goes to shop too: it will be another process",
+      "shop-process-config: also goes to shop, whose process id will change",
     ]);
     expect(await coming(before, [UNKNOWN])).toEqual([false]);
     expect(await coming(after, [targetOf(shop)])).toEqual([false]);
@@ -97,7 +97,7 @@ describe("a preview, in which new processes are unknown", () => {
     expect(await shown(outs, own({ ...news, code: { shop: before } }))).toEqual([false]);
     expect(await shown(outs, own({ ...news, code: { shop: after } }))).toMatchObject([
       true,
-      /will be another/,
+      /process id will change/,
     ]);
   });
 });

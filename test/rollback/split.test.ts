@@ -39,7 +39,7 @@ describe("an A/B test", { timeout: 240_000 }, () => {
     const hack = 'Handlers.prepend("hack", { Action = "HIT" }, function() end)';
     expect((await run("call", old, "Eval", "--raw", "--data", hack)).code).toBe(0);
     const status = await run("status");
-    const named = `${old.slice(0, 8)}, which has traffic too: changed by hand: handlers were added: hack`;
+    const named = `${old.slice(0, 8)}, which also has traffic: changed by hand: handlers were added: hack`;
     expect(status.code).toBe(1);
     expect(status.text).toContain(`battle (${old.slice(0, 8)}): code is UNHEALTHY`);
     const plan = await planned();

@@ -88,7 +88,7 @@ export function tellStory(all: boolean): void {
     const [was, spawned] = [idOf("battle"), await fleet.processes()];
     ok(await fleet.back("--clear"));
     const plan = await fleet.project.pulumi(["preview"]);
-    expect(plan.text).toContain("battle: back to a revision that is held");
+    expect(plan.text).toContain("battle: back to a held revision");
     const updated = ({ text }: Ran) => [...text.matchAll(/ao:Process (\w+) update/g)].map(([, name]) => name);
     expect(updated(plan)).toEqual(["battle"]);
     const ran = await fleet.up();

@@ -33,7 +33,7 @@ describe("the report of a hand-over", () => {
     (state) => {
       const words = carriedWords(handing, exported(state, known(["Hook"])));
       expect(words).toBe(
-        "carried nothing at slot 7: blueblue → greengre, no table of fleet.state holds anything, and no message changed a global; local variables are not carried, left behind as declared: Hook",
+        "carried nothing at slot 7: blueblue → greengre, the tables of fleet.state are empty, and no message changed a global; local variables are not carried, left behind because they are not declared: Hook",
       );
       expect(words).not.toContain("equal");
     },

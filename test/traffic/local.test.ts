@@ -101,7 +101,7 @@ test("a broken one is rolled back while they send; only its share has seen it", 
       (error: Error & { properties: TrafficOutputs }) => error,
     ),
   );
-  expect(failure.message).toMatch(/went back: all traffic is where it was\. \[ROLLED_BACK\]/);
+  expect(failure.message).toMatch(/was rolled back: all traffic is where it was\. \[ROLLED_BACK\]/);
   expect(failure.properties).toMatchObject({ phase: "ROLLED_BACK", active: { battle: green.processId } });
   const seen = sent.slice(before);
   const exposed = seen.filter(({ by }) => by === "INTERNAL").length;
@@ -172,8 +172,8 @@ test("an abort by hand is shown as the state has it, until a refresh asks the ro
   try {
     const [to, from] = [blue, green].map(({ processId }) => processId.slice(0, 8));
     expect(await planned(left)).toEqual([
-      "traffic: the last rollout ended HELD, as the state has it: pulumi refresh asks the router",
-      `traffic: battle 30 % ${to} + 70 % ${from}, as the state has it, becomes battle 100 % ${to}`,
+      "traffic: the last rollout ended HELD, according to the state: pulumi refresh asks the router",
+      `traffic: battle 30 % ${to} + 70 % ${from}, according to the state, becomes battle 100 % ${to}`,
     ]);
     const { props } = await traffic.read("id", left);
     expect(props).toMatchObject({ phase: "ROLLED_BACK", active: { battle: green.processId }, drift: [] });
