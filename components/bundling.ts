@@ -15,12 +15,12 @@ import {
 } from "../src/bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { FLEET_ACTIONS } from "../src/core/fleet-actions.ts";
-import { IDLE } from "./configuration.ts";
+import { SETTING_IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
-import { carriedOf, DECLARED, globalsOf, silenceOfCode } from "./known-state.ts";
-import { LATENCY } from "./latency.ts";
+import { carriedOf, DECLARED_GLOBALS, globalsOf, silenceOfCode } from "./state-findings.ts";
+import { LATENCY_NEEDS_CALLERS } from "./latency-warnings.ts";
 import { declareModule } from "./module.ts";
-import { whole } from "./whole.ts";
+import { settleAll } from "./settle-all.ts";
 
 /** Bytes of a message in addition to the bundle: signature, tags, guard and commit. */
 const ENVELOPE = 8_000;
@@ -39,7 +39,7 @@ export function programOf(
   home: string,
 ): Promise<{ module: string; made: Bundle }> {
   const at = process.module === undefined ? "module" : `processes.${name}.module`;
-  return whole({
+  return settleAll({
     module: declareModule(process.module ?? fleet.module, at, fleet.network, home),
     made: bundleMember(name, process, fleet, home),
   });
@@ -80,7 +80,7 @@ async function bundleMember(
   const globals = globalsOf(process.state);
   const carried = carriedOf(process);
   // These two silence findings about settings, not about code.
-  const { [IDLE]: _idle, [LATENCY]: _latency, ...silence } = silenceOfCode(process.silence);
+  const { [SETTING_IDLE]: _idle, [LATENCY_NEEDS_CALLERS]: _latency, ...silence } = silenceOfCode(process.silence);
   try {
     const made = await bundle({
       name,
@@ -96,7 +96,7 @@ async function bundleMember(
       ...own,
       ...(carried === undefined ? {} : { carried }),
       ...(globals !== undefined && process.lib
-        ? { constants: { ...own.constants, [DECLARED]: globals.join(",") } }
+        ? { constants: { ...own.constants, [DECLARED_GLOBALS]: globals.join(",") } }
         : {}),
     });
     const { maxMessageBytes, uploads } = capacityOf(network);

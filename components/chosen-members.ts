@@ -3,7 +3,7 @@ import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import { readRunRequest } from "../src/fleet/session/run-request.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { ADDRESS } from "./parse-declaration.ts";
-import type { Running } from "./running.ts";
+import type { Running } from "./running-release.ts";
 
 /** A member that this run declares. */
 export interface Chosen {
@@ -13,7 +13,10 @@ export interface Chosen {
   readonly kept?: DeclaredProcess;
 }
 
-/** The members to deploy. With `only`, the others are declared as they run now, so that the release records what really runs; members that never ran are left out. */
+/**
+ * The members to deploy. With `only`, the others are declared as they run now, so that the release records what really runs; members that
+ * never ran are left out.
+ */
 export function chooseMembers(declaration: FleetDeclaration, running: Running): Chosen[] {
   const { only, processes } = declaration;
   const all = Object.entries(processes).map(([name, process]) => ({ name, process }));

@@ -5,7 +5,7 @@ import { RULES } from "../src/fleet/config/lua.ts";
 import { type Rule, ruleOf } from "../src/fleet/config/rules.ts";
 import { publicKeyProblem } from "../src/fleet/config/seal.ts";
 import { nearest } from "../src/fleet/nearest.ts";
-import { type FleetConfigParts, layered, type MemberConfig } from "./layers.ts";
+import { type FleetConfigParts, mergedSettings, type MemberConfig } from "./layers.ts";
 
 /** The settings of every member, and everything that is wrong with them. */
 export interface Configuration {
@@ -16,7 +16,7 @@ export interface Configuration {
 }
 
 /** Code of the warning about a setting that is stored and reported but that nothing on AO can enforce. */
-export const IDLE = "SETTING_IDLE";
+export const SETTING_IDLE = "SETTING_IDLE";
 
 /**
  * Resolves the settings and secrets of every member. The layers, lowest precedence first: the fleet's, the member's own, the stack's for
@@ -28,7 +28,7 @@ export function configurationOf(fleet: FleetConfigParts): Configuration {
   const members: Record<string, MemberConfig> = {};
   const idle: Record<string, Problem[]> = {};
   for (const name of Object.keys(fleet.processes)) {
-    const member = layered(fleet, name, own.rules);
+    const member = mergedSettings(fleet, name, own.rules);
     members[name] = member;
     problems.push(...problemsOf(fleet, name, member, own.rules));
     idle[name] = idleOf(name, member, own.rules);
@@ -183,10 +183,10 @@ function idleOf(name: string, member: MemberConfig, own: Readonly<Record<string,
       if (why === undefined) return [];
       return [
         {
-          code: IDLE,
+          code: SETTING_IDLE,
           what: `${type}.${key} of ${name} is stored and reported, but nothing enforces it: ${why}.`,
           at: settingPath(name, type, key, member),
-          remedy: `Remove it. If it is there for people to read, accept the warning: silence: { ${IDLE}: "<reason>" }`,
+          remedy: `Remove it. If it is there for people to read, accept the warning: silence: { ${SETTING_IDLE}: "<reason>" }`,
         },
       ];
     }),

@@ -1,4 +1,3 @@
-import type { Output } from "@pulumi/pulumi";
 import { z } from "zod";
 import { AdoptSchema } from "../providers/process/schema.ts";
 import { NetworkRefSchema } from "../src/ao/network.ts";
@@ -10,10 +9,9 @@ import {
   TrafficKeySchema,
 } from "../src/delivery/strategy.ts";
 import { TestersSchema } from "../src/delivery/testers.ts";
-import type { CONFIG_TYPES, ConfigType } from "../src/fleet/config/types.ts";
 import { ProbeSchema } from "../src/fleet/health/probe-message.ts";
 import { HealthPolicySchema } from "../src/fleet/health/schema.ts";
-import { Hidden } from "./hidden.ts";
+import { SecretValue } from "./secret-value.ts";
 
 const name = z
   .string()
@@ -29,7 +27,7 @@ const secrets = z.record(
   z.string(),
   z.record(
     z.string(),
-    z.instanceof(Hidden, { error: 'a secret of the stack\'s config: config.requireSecret("…")' }),
+    z.instanceof(SecretValue, { error: 'a secret of the stack\'s config: config.requireSecret("…")' }),
   ),
 );
 /** Who may change a process in addition to its owner. */
@@ -41,15 +39,26 @@ const allowed = z.array(
 
 /** How a member's Lua files are bundled into one text. Paths are relative to the project. */
 const BundlingSchema = z.strictObject({
-  /** Additional folders in which `require` looks for modules. Searched before `processes/lib`, the package's library and the parent of the program's folder. @default none */
+  /**
+   * Additional folders in which `require` looks for modules. Searched before `processes/lib`, the package's library and the parent of the
+   * program's folder.
+   * @default none
+   */
   search: z.array(z.string().min(1)).default([]),
-  /** Modules that are not bundled and that the process resolves with its own `require`. A trailing `*` matches any suffix. The modules of aos are external without being listed. @default none */
+  /**
+   * Modules that are not bundled and that the process resolves with its own `require`. A trailing `*` matches any suffix. The modules of
+   * aos are external without being listed.
+   * @default none
+   */
   externals: z.array(z.string().min(1)).default([]),
   /** Alternative names for modules: name → module name or file. @default none */
   aliases: z.record(z.string().min(1), z.string().min(1)).default({}),
   /** Modules to bundle although the program requires them only by computed names. @default none */
   include: z.array(z.string().min(1)).default([]),
-  /** Globals that are set before the first module runs. Strings arrive byte for byte. Do not put secrets here: code on AO is public. @default none */
+  /**
+   * Globals that are set before the first module runs. Strings arrive byte for byte. Do not put secrets here: code on AO is public.
+   * @default none
+   */
   constants: z.record(z.string().min(1), z.union([z.string(), z.number(), z.boolean()])).default({}),
   /** Globals that the program owns. Assigning any other global is a warning. @default none */
   state: z.array(z.string().min(1)).default([]),
@@ -68,7 +77,10 @@ const BundlingSchema = z.strictObject({
 const WasmModuleSchema = z.strictObject({
   /** The `.wasm` file, relative to the project. */
   wasm: z.string().min(1),
-  /** Value of its tag `Module-Format`. @default by the size of its addresses: "wasm64-unknown-emscripten-draft_2024_02_15" or "wasm32-unknown-emscripten4" */
+  /**
+   * Value of its tag `Module-Format`.
+   * @default by the size of its addresses: "wasm64-unknown-emscripten-draft_2024_02_15" or "wasm32-unknown-emscripten4"
+   */
   format: z.string().min(1).optional(),
   /** Encoding of the messages that it receives. @default "JSON-V1" */
   inputEncoding: z.string().min(1).default("JSON-V1"),
@@ -126,7 +138,11 @@ export const ProcessDeclarationSchema = z.strictObject({
   health: HealthPolicySchema.partial().optional(),
   /** Seconds that a create or update of this process may take. @default the fleet's */
   timeoutSeconds: z.number().positive().optional(),
-  /** Whether the fleet's Lua library (`fleet`) is bundled and loaded before the program. With `false`, nothing of the fleet is in the process. @default true */
+  /**
+   * Whether the fleet's Lua library (`fleet`) is bundled and loaded before the program. With `false`, nothing of the fleet is in the
+   * process.
+   * @default true
+   */
   lib: z.boolean().default(true),
   /** How its Lua files are bundled into one text. */
   bundle: BundlingSchema.prefault({}),
@@ -137,7 +153,10 @@ export const ProcessDeclarationSchema = z.strictObject({
    * large for one message is loaded after the spawn anyway. @default false
    */
   onBoot: z.boolean().default(false),
-  /** Existing AO process to take over instead of spawning one: its id, or `{ name }` with the `Name` that it was spawned with. @default none */
+  /**
+   * Existing AO process to take over instead of spawning one: its id, or `{ name }` with the `Name` that it was spawned with.
+   * @default none
+   */
   adopt: AdoptSchema.optional(),
   /** How its new code is rolled out, and how its traffic moves. @default the fleet's; the router and the ledger are loaded in place */
   strategy: StrategySchema.optional(),
@@ -155,9 +174,15 @@ export const ProcessDeclarationSchema = z.strictObject({
    * @default aos' conventions: a tag `Error`, an action `Error` or `…-Error`, `success: false`
    */
   faultWhen: FaultRulesSchema.optional(),
-  /** Actions that the router forwards to it for any sender. @default all but those of the fleet's library, if the router has a table for it */
+  /**
+   * Actions that the router forwards to it for any sender.
+   * @default all but those of the fleet's library, if the router has a table for it
+   */
   routed: RoutedSchema.optional(),
-  /** Requests with this tag and value go to a new revision as soon as the router has proved its health, whatever its share. @default none */
+  /**
+   * Requests with this tag and value go to a new revision as soon as the router has proved its health, whatever its share.
+   * @default none
+   */
   testers: TestersSchema.optional(),
   /** Messages that it must answer as expected once it knows its peers, before the deployment goes on. @default none */
   probes: z.array(ProbeSchema).max(50).default([]),
@@ -187,7 +212,10 @@ export const FleetDeclarationSchema = z.strictObject({
   secrets: secrets.default({}),
   /** Public key to which secrets are sealed: a PEM or a JWK, RSA (at least 2048 bits) or X25519. @default none */
   sealTo: z.string().optional(),
-  /** The stack's settings, which override those of the fleet and its members: member's name or `*` → config type → setting. @default none */
+  /**
+   * The stack's settings, which override those of the fleet and its members: member's name or `*` → config type → setting.
+   * @default none
+   */
   overrides: z.record(z.string(), settings).default({}),
   /** The stack's secrets in the same form, which override those of the program. @default none */
   secretOverrides: z.record(z.string(), secrets).default({}),
@@ -203,7 +231,10 @@ export const FleetDeclarationSchema = z.strictObject({
    * down processes only if they are listed. @default what is allowed stays as it is
    */
   allowed: allowed.optional(),
-  /** How new code is rolled out, and how traffic moves. @default in place, in dependency order: a member is loaded as soon as those that it depends on are healthy */
+  /**
+   * How new code is rolled out, and how traffic moves.
+   * @default in place, in dependency order: a member is loaded as soon as those that it depends on are healthy
+   */
   strategy: StrategySchema.optional(),
   /** Member that carries the router. @default "coordinator", if there is one */
   router: name.optional(),
@@ -219,83 +250,3 @@ export type WasmModule = z.output<typeof WasmModuleSchema>;
 export type ProcessDeclaration = z.output<typeof ProcessDeclarationSchema>;
 /** A fleet, validated and with defaults. */
 export type FleetDeclaration = z.output<typeof FleetDeclarationSchema>;
-
-type Names<N extends string> = {
-  /** Members that must be healthy before this one is deployed. @default none */
-  dependsOn?: readonly NoInfer<N>[];
-  /** Members whose ids it receives, so that it can call them. Cycles are allowed. @default none */
-  peers?: readonly NoInfer<N>[];
-  /**
-   * Names of members and addresses that may change it, in addition to its owner. An address is a string too, so names are checked by the
-   * plan and not by the compiler. @default none
-   */
-  allowed?: readonly string[];
-};
-
-/** A secret of the stack's config, as `config.requireSecret` returns it. */
-type SecretInput = Output<string>;
-type SecretsInput = { readonly [configType: string]: Readonly<Record<string, SecretInput>> };
-
-/** What a service refers to. A misspelt member does not compile. */
-type ServiceInput<N extends string> =
-  | { readonly member: NoInfer<N> }
-  | { readonly process: string }
-  | { readonly wallet: string }
-  | { readonly url: string };
-
-/** Settings as a program writes them. A misspelt type or setting does not compile. */
-type ConfigInput<N extends string, T extends string = never> = {
-  readonly [K in Exclude<ConfigType, "SERVICES">]?: Partial<z.input<(typeof CONFIG_TYPES)[K]>>;
-} & { readonly SERVICES?: Readonly<Record<string, ServiceInput<N>>> } & {
-  readonly [K in NoInfer<T>]?: Readonly<Record<string, unknown>>;
-};
-
-/** Fields whose input type is narrower than what the schema accepts. */
-type TypedHere = "config" | "secrets" | "overrides" | "secretOverrides" | "configTypes" | "allowed";
-
-/** One member as a program writes it. A misspelt dependency or peer does not compile. */
-export type ProcessInput<N extends string, T extends string = never> = Omit<
-  z.input<typeof ProcessDeclarationSchema>,
-  "dependsOn" | "peers" | TypedHere
-> &
-  Names<N> & {
-    /** Settings by config type. They override the fleet's. @default none */
-    config?: ConfigInput<N, T>;
-    /** Secret settings by config type. They are sealed to `sealTo` before they are sent. @default none */
-    secrets?: SecretsInput;
-  };
-
-/** A fleet as a program writes it. */
-export type FleetInput<N extends string, T extends string = never> = Omit<
-  z.input<typeof FleetDeclarationSchema>,
-  "processes" | "ledger" | "router" | TypedHere
-> & {
-  /** Member that keeps the ledger and the epoch. Without one, concurrent runs are not fenced off. @default none */
-  ledger?: NoInfer<N>;
-  /** Member that carries the router. @default "coordinator", if there is one */
-  router?: NoInfer<N>;
-  /** The fleet's own config types, each with its zod schema. @default none */
-  configTypes?: Readonly<Record<T, z.ZodType>>;
-  /** Settings of every member, by config type. @default none */
-  config?: ConfigInput<N, T>;
-  /** Secret settings of every member, by config type. @default none */
-  secrets?: SecretsInput;
-  /** The stack's settings: member's name or `*` → config type → setting. @default none */
-  overrides?: OverridesInput;
-  /** The stack's secrets in the same form, as `config.requireSecretObject` returns them. @default none */
-  secretOverrides?: Output<Readonly<Record<string, SecretsText>>>;
-  /** Names of members and addresses that may change every member, in addition to its owner. @default what is allowed stays as it is */
-  allowed?: readonly string[];
-  /** The members by name. */
-  processes: Record<N, ProcessInput<N, T>>;
-};
-
-/** Secrets as the stack's config stores them: config type → setting → string. */
-type SecretsText = Readonly<Record<string, Readonly<Record<string, string>>>>;
-
-/** A stack's settings: member's name or `*` → config type → setting. */
-export type OverridesText = Readonly<
-  Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>
->;
-/** An output compiles, because a stack's config may contain secrets; the preview rejects it with SETTING_SECRET. */
-export type OverridesInput = OverridesText | Output<OverridesText | undefined>;

@@ -7,15 +7,15 @@ import { readPin } from "../src/fleet/releases/pin.ts";
 import { readRunRequest } from "../src/fleet/session/run-request.ts";
 import type { Scope } from "../src/fleet/session/scope.ts";
 import type { Members } from "./composition.ts";
-import type { FleetInput } from "./declaration.ts";
-import { explanationOf, keepExplanation } from "./explained.ts";
+import type { FleetInput } from "./fleet-input.ts";
+import { explanationOf, keepExplanation } from "./explanation.ts";
 import { configResources, networkResource, processResources } from "./member-resources.ts";
-import { planPinned } from "./pinned.ts";
+import { planPinned } from "./plan-pinned.ts";
 import { type FleetPlan, planFleet } from "./plan.ts";
 import { preFlight } from "./pre-flight.ts";
 import { checkWorkingFolder } from "./project-file.ts";
 import { releaseResource, trafficResource } from "./release-resources.ts";
-import { runningRelease } from "./running.ts";
+import { runningRelease } from "./running-release.ts";
 import { openSecrets } from "./secrets.ts";
 import { activeOf } from "./traffic.ts";
 import { type Active, callerWirings, firstWirings } from "./wiring-resources.ts";
@@ -110,7 +110,7 @@ export class Fleet extends pulumi.ComponentResource {
     const active = Object.fromEntries(
       Object.entries(members).map(([member, process]) => [
         member,
-        activeOf(member, process, plan.rollout.beside.has(member) ? traffic?.active : undefined),
+        activeOf(member, process, plan.rollout.inNewProcess.has(member) ? traffic?.active : undefined),
       ]),
     );
     const callers = traffic ? callerWirings(composition, members, configs, active, traffic) : {};

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { Rule } from "../src/fleet/config/rules.ts";
-import { Hidden } from "./hidden.ts";
+import { SecretValue } from "./secret-value.ts";
 
 /** Settings by config type. */
 type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 /** Secrets by config type. */
-type Secrets = Readonly<Record<string, Readonly<Record<string, Hidden>>>>;
+type Secrets = Readonly<Record<string, Readonly<Record<string, SecretValue>>>>;
 
 /** The sources of one member's settings. */
 interface ConfigParts {
@@ -47,7 +47,7 @@ interface Layer {
  *
  * @param own rules of the fleet's own config types
  */
-export function layered(
+export function mergedSettings(
   fleet: FleetConfigParts,
   name: string,
   own: Readonly<Record<string, Rule>>,
@@ -60,7 +60,7 @@ export function layered(
     { path: `overrides.${name}`, settings: fleet.overrides?.[name] ?? {} },
   ];
   const data: Record<string, Record<string, unknown>> = {};
-  const secrets: Record<string, Record<string, Hidden>> = {};
+  const secrets: Record<string, Record<string, SecretValue>> = {};
   const origins: Record<string, Record<string, string>> = {};
   for (const { path, settings } of layers) {
     for (const [type, fields] of Object.entries(settings)) {
@@ -109,7 +109,7 @@ function namedIn(data: Settings): string[] {
 }
 
 const record = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Hidden)
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof SecretValue)
     ? (value as Record<string, unknown>)
     : {};
 
@@ -121,13 +121,13 @@ const secretsIn = (value: unknown): Secrets =>
     Object.entries(record(value)).map(([type, data]) => [
       type,
       Object.fromEntries(
-        Object.entries(record(data)).filter((entry): entry is [string, Hidden] => entry[1] instanceof Hidden),
+        Object.entries(record(data)).filter((entry): entry is [string, SecretValue] => entry[1] instanceof SecretValue),
       ),
     ]),
   );
 
 /** The settings in a raw declaration, which may be invalid elsewhere. Values of another shape are skipped. Pure. */
-export function partsIn(raw: unknown): FleetConfigParts {
+export function settingsInDeclaration(raw: unknown): FleetConfigParts {
   const fleet = record(raw);
   const part = (value: unknown): ConfigParts => {
     const { config, secrets, sealTo } = record(value);

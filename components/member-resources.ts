@@ -11,10 +11,10 @@ import {
   type Members,
   targetOf,
 } from "./composition.ts";
-import type { Hidden } from "./hidden.ts";
-import { policyOf } from "./known-state.ts";
+import type { SecretValue } from "./secret-value.ts";
+import { policyOf } from "./state-findings.ts";
 import type { PlannedProcess } from "./plan.ts";
-import { besideOf, codeOf } from "./traffic.ts";
+import { rolloutInputsOf, codeOf } from "./traffic.ts";
 
 /** The embedded network, if the fleet is deployed to it. */
 export function networkResource(
@@ -71,7 +71,7 @@ function processArgs({ plan, common }: Composition, member: PlannedProcess) {
     state: policyOf(declaration.state) === "none" ? ("none" as const) : undefined,
     adopt: declaration.adopt,
     restore,
-    ...besideOf(fleet, rollout, name, healthOf(fleet, declaration)),
+    ...rolloutInputsOf(fleet, rollout, name, healthOf(fleet, declaration)),
   };
 }
 
@@ -107,7 +107,7 @@ export function configResources(
 }
 
 /** A bundle's secrets. They are encrypted in the state. */
-function sealed(secrets: Readonly<Record<string, Hidden>> | undefined, sealTo: string | undefined) {
+function sealed(secrets: Readonly<Record<string, SecretValue>> | undefined, sealTo: string | undefined) {
   if (secrets === undefined || sealTo === undefined) return {};
   const open = Object.entries(secrets).map(([key, secret]) => [key, secret.reveal()]);
   return { secretData: pulumi.secret(Object.fromEntries(open)), sealTo };

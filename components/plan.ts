@@ -4,19 +4,19 @@ import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
 import { nearest } from "../src/fleet/nearest.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
-import { bareProblems, isWithoutLibrary } from "./bare.ts";
+import { problemsWithoutLibrary, isWithoutLibrary } from "./without-library.ts";
 import { distinct, entryOf, programOf, tidyFacts } from "./bundling.ts";
 import { chooseMembers, withIds } from "./chosen-members.ts";
-import { type Configuration, configurationOf, IDLE } from "./configuration.ts";
-import { cronFindings } from "./cron.ts";
+import { type Configuration, configurationOf, SETTING_IDLE } from "./configuration.ts";
+import { cronFindings } from "./cron-warnings.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { levelsOf } from "./graph.ts";
-import type { Hidden } from "./hidden.ts";
-import { stateFindings } from "./known-state.ts";
-import { latencyFindings } from "./latency.ts";
-import { type MemberConfig, partsIn } from "./layers.ts";
+import type { SecretValue } from "./secret-value.ts";
+import { stateFindings } from "./state-findings.ts";
+import { latencyFindings } from "./latency-warnings.ts";
+import { type MemberConfig, settingsInDeclaration } from "./layers.ts";
 import { parseDeclaration } from "./parse-declaration.ts";
-import type { Running } from "./running.ts";
+import type { Running } from "./running-release.ts";
 import { isBeside, type Rollout, rolloutOf } from "./strategy.ts";
 
 /** A member with everything that is known before anything is sent. */
@@ -29,7 +29,7 @@ export interface PlannedProcess {
   /** Snapshot that its code is loaded with. */
   readonly restore?: { readonly id: string; readonly digest: string };
   /** Its secret settings by config type. */
-  readonly secrets?: Readonly<Record<string, Readonly<Record<string, Hidden>>>>;
+  readonly secrets?: Readonly<Record<string, Readonly<Record<string, SecretValue>>>>;
   /** Config type → setting → path of the layer in the declaration that it comes from. */
   readonly origins?: MemberConfig["origins"];
 }
@@ -61,7 +61,7 @@ export interface PlanFolders {
  * @throws FleetError with every problem of the declaration at once, then every problem of the sources at once
  */
 export async function planFleet(raw: unknown, folders: PlanFolders, running: Running): Promise<FleetPlan> {
-  const configuration = configurationOf(partsIn(raw));
+  const configuration = configurationOf(settingsInDeclaration(raw));
   const declaration = parseDeclaration(raw, configuration);
   const chosen = chooseMembers(declaration, running);
   const fleet = withIds(declaration, chosen);
@@ -87,7 +87,7 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
         ...(secrets ? { secrets } : {}),
         ...origins,
       });
-      if (!kept && process.silence[IDLE] === undefined) warnings.push(...(configuration.idle[name] ?? []));
+      if (!kept && process.silence[SETTING_IDLE] === undefined) warnings.push(...(configuration.idle[name] ?? []));
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       problems.push(...error.problems);
@@ -111,9 +111,9 @@ export function secretsOf(
   declared: DeclaredProcess,
   { members }: Configuration,
   problems: Problem[],
-): Record<string, Record<string, Hidden>> | undefined {
+): Record<string, Record<string, SecretValue>> | undefined {
   if (declared.secrets === undefined) return undefined;
-  const found: Record<string, Record<string, Hidden>> = {};
+  const found: Record<string, Record<string, SecretValue>> = {};
   for (const [type, keys] of Object.entries(declared.secrets)) {
     for (const key of keys) {
       const secret = members[name]?.secrets[type]?.[key];
@@ -159,7 +159,7 @@ async function declare(
   around.warnings.push(...made.warnings, ...state.warnings);
   const modules = Object.fromEntries(made.modules.map((module) => [module.name, module.hash]));
   const bare = isWithoutLibrary(process, modules);
-  if (bare) throwAll(bareProblems(name, process, fleet, config));
+  if (bare) throwAll(problemsWithoutLibrary(name, process, fleet, config));
   const secrets = Object.entries(config?.secrets ?? {}).map(([type, own]) => [type, Object.keys(own).sort()]);
   const allowed = [...new Set([...(fleet.allowed ?? []), ...process.allowed])];
   return {

@@ -13,7 +13,7 @@ import {
   targetOf,
 } from "./composition.ts";
 import type { FleetPlan } from "./plan.ts";
-import { codeOf, declarationOf, declaredOf, releaseHashOf, serviceOf, trafficPolicyOf } from "./traffic.ts";
+import { codeOf, declarationOf, declaredOf, releaseHashOf, trafficServiceOf, trafficPolicyOf } from "./traffic.ts";
 import type { Active } from "./wiring-resources.ts";
 
 /** One table and one message for all members whose new code gets its own process. */
@@ -24,12 +24,12 @@ export function trafficResource(
   configs: ByMember<ConfigBundle>,
   wirings: ByMember<Wiring>,
 ): Traffic | undefined {
-  const { beside, router, traffic: strategy } = plan.rollout;
+  const { inNewProcess, router, traffic: strategy } = plan.rollout;
   if (strategy === undefined || router === undefined) return undefined;
   const services = plan.levels
     .flat()
-    .filter((member) => beside.has(member.name))
-    .map((member) => [member.name, serviceOf(member, memberOf(member.name, members))]);
+    .filter((member) => inNewProcess.has(member.name))
+    .map((member) => [member.name, trafficServiceOf(member, memberOf(member.name, members))]);
   return new Traffic(
     `${name}-traffic`,
     {
@@ -37,7 +37,7 @@ export function trafficResource(
       router: targetOf(router, members),
       release: releaseHashOf(plan),
       services: Object.fromEntries(services),
-      ...codeOf(plan, [...beside]),
+      ...codeOf(plan, [...inNewProcess]),
       strategy,
       timeoutSeconds: 120,
     },

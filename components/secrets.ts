@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Problem, throwAll } from "../src/core/errors.ts";
-import { Hidden } from "./hidden.ts";
+import { SecretValue } from "./secret-value.ts";
 
 /** The only fields of a declaration that may contain secrets. Outputs below them are resolved. */
 const FIELDS: readonly string[] = ["secrets", "secretOverrides"];
 
 /**
- * Resolves a declaration's secrets: every output under `secrets` and `secretOverrides` becomes a `Hidden`. A plan needs plain values
+ * Resolves a declaration's secrets: every output under `secrets` and `secretOverrides` becomes a `SecretValue`. A plan needs plain values
  * everywhere else, so an output there is a problem.
  *
  * @throws FleetError SETTING_UNKNOWN, SETTING_SECRET
@@ -69,7 +69,7 @@ async function openOutput(
 
 /** Hides the strings in a value, at any depth. */
 function hide(value: unknown): unknown {
-  if (typeof value === "string") return new Hidden(value);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return new Hidden(String(value));
+  if (typeof value === "string") return new SecretValue(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return new SecretValue(String(value));
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, hide(member)]));
 }

@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { FleetError, formatProblem } from "../src/core/errors.ts";
 import type { Kind, StrategyInput } from "../src/delivery/strategy.ts";
 import { namesIn, readRunRequest } from "../src/fleet/session/run-request.ts";
-import type { OverridesInput, OverridesText } from "./declaration.ts";
+import type { OverridesInput, OverridesText } from "./fleet-input.ts";
 import { networkSetting } from "./network-setting.ts";
 import { projectFile } from "./project-file.ts";
 import { type StackValues, settingProblems } from "./setting-problems.ts";
@@ -64,12 +64,12 @@ function onlyOf(config: pulumi.Config): string[] {
  * rejected when the declaration is checked.
  */
 function strategyOf(config: pulumi.Config): { strategy?: StrategyInput } {
-  const given = text(config, "strategy");
-  if (given === "") return {};
-  const kind = { kind: given as Kind };
-  if (!given.trimStart().startsWith("{")) return { strategy: kind };
+  const value = text(config, "strategy");
+  if (value === "") return {};
+  const kind = { kind: value as Kind };
+  if (!value.trimStart().startsWith("{")) return { strategy: kind };
   try {
-    return { strategy: JSON.parse(given) as StrategyInput };
+    return { strategy: JSON.parse(value) as StrategyInput };
   } catch {
     return { strategy: kind };
   }

@@ -2,12 +2,12 @@ import type { Problem } from "../src/core/errors.ts";
 import { strategyProblems } from "../src/delivery/combinations.ts";
 import { type Strategy, StrategySchema } from "../src/delivery/strategy.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
-import { policyOf } from "./known-state.ts";
+import { policyOf } from "./state-findings.ts";
 
 /** The rollout of the whole fleet, derived from its members' strategies. */
 export interface Rollout {
   /** Members whose new code gets its own process, next to the old one. */
-  readonly beside: ReadonlySet<string>;
+  readonly inNewProcess: ReadonlySet<string>;
   /** Member that carries the router. */
   readonly router?: string;
   /** How the traffic of those members moves: one table and one strategy for all of them. */
@@ -48,8 +48,8 @@ export function isBeside(fleet: FleetDeclaration, name: string): boolean {
 /** Which members wait for which, and which of them move traffic. `order` is the order of creation. Pure. */
 export function rolloutOf(fleet: FleetDeclaration, order: readonly string[]): Rollout {
   const { strategy } = fleet;
-  const beside = new Set(order.filter((name) => isBeside(fleet, name)));
-  const [first] = beside;
+  const inNewProcess = new Set(order.filter((name) => isBeside(fleet, name)));
+  const [first] = inNewProcess;
   const router = routerOf(fleet);
   const traffic = first === undefined ? undefined : strategyOf(fleet, first);
   const batches = batchesOf(order, strategy);
@@ -58,7 +58,7 @@ export function rolloutOf(fleet: FleetDeclaration, order: readonly string[]): Ro
   );
   const { minHealthySeconds } = strategy ?? {};
   return {
-    beside,
+    inNewProcess,
     after,
     ...(router === undefined ? {} : { router }),
     ...(traffic === undefined ? {} : { traffic }),
@@ -239,7 +239,7 @@ function unusableTesters(
  * The strategy for a rollback to an earlier release: its revisions are warm and were proved before, so all traffic switches at once as soon
  * as they are healthy. Pure.
  */
-export function backwards({
+export function rollbackStrategy({
   healthCheckTimeout,
   windowSeconds,
   rollbackOnFailure,

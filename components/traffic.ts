@@ -6,7 +6,7 @@ import type { HealthPolicy } from "../src/fleet/health/schema.ts";
 import type { Revision } from "../src/fleet/members/revision.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import type { FleetDeclaration } from "./declaration.ts";
-import { globalsOf, policyOf } from "./known-state.ts";
+import { globalsOf, policyOf } from "./state-findings.ts";
 import type { FleetPlan, PlannedProcess } from "./plan.ts";
 import { ROUTER, type Rollout, strategyOf } from "./strategy.ts";
 
@@ -52,14 +52,14 @@ const loadOf = (revision: Revision | undefined): Pick<ActiveMember, "evalId" | "
 });
 
 /** The inputs of a process that depend on how its new code is rolled out. */
-export function besideOf(
+export function rolloutInputsOf(
   fleet: FleetDeclaration,
-  { beside, router, traffic, minHealthySeconds }: Rollout,
+  { inNewProcess, router, traffic, minHealthySeconds }: Rollout,
   name: string,
   health: HealthPolicy,
 ): Partial<Pick<ProcessInputs, "strategy" | "minHealthySeconds" | "healthCheck">> {
   const waits = minHealthySeconds === undefined ? {} : { minHealthySeconds };
-  if (!beside.has(name) || traffic === undefined) return waits;
+  if (!inNewProcess.has(name) || traffic === undefined) return waits;
   const own = fleet.processes[name]?.health?.timeoutSeconds;
   return {
     ...waits,
@@ -73,11 +73,11 @@ export function besideOf(
 }
 
 /** Whether a member receives ids of other members. */
-export const isWired = ({ declared }: PlannedProcess): boolean =>
+export const needsWiring = ({ declared }: PlannedProcess): boolean =>
   declared.peers.length > 0 || declared.allowed !== undefined;
 
 /** The ids that a member receives: of its peers, of those among them without the library, and of members that may change it. */
-export function peersOf(
+export function wiringInputsOf(
   { declared }: PlannedProcess,
   { levels, rollout: { router } }: Pick<FleetPlan, "levels" | "rollout">,
   members: Readonly<Record<string, Process>>,
@@ -100,23 +100,23 @@ export function peersOf(
 
 /** Code hashes of those of these members whose new code gets its own process. */
 export function codeOf(
-  { levels, rollout: { beside } }: Pick<FleetPlan, "levels" | "rollout">,
+  { levels, rollout: { inNewProcess } }: Pick<FleetPlan, "levels" | "rollout">,
   names: readonly string[],
 ): { code?: Record<string, string> } {
-  const moving = levels.flat().filter(({ name }) => beside.has(name) && names.includes(name));
+  const moving = levels.flat().filter(({ name }) => inNewProcess.has(name) && names.includes(name));
   if (moving.length === 0) return {};
   return { code: Object.fromEntries(moving.map(({ name, declared }) => [name, declared.sourceHash])) };
 }
 
 /** A member, and the members whose ids it receives. */
-export const namedBy = ({ name, declared }: PlannedProcess): string[] => [
+export const membersInWiring = ({ name, declared }: PlannedProcess): string[] => [
   name,
   ...declared.peers,
   ...(declared.allowed ?? []),
 ];
 
 /** A member as a service of the router. */
-export function serviceOf({ declared, declaration }: PlannedProcess, process: Process) {
+export function trafficServiceOf({ declared, declaration }: PlannedProcess, process: Process) {
   const { trafficKey: key, testers, probes, faultWhen, routed } = declaration;
   const state = policyOf(declaration.state);
   const globals = globalsOf(declaration.state);
@@ -149,7 +149,7 @@ export const releaseHashOf = (plan: FleetPlan): string => hashOf(declarationOf(p
 export function trafficPolicyOf({ declaration: fleet, rollout }: FleetPlan, name: string) {
   const { state, trafficKey, testers, faultWhen, routed, probes = [] } = fleet.processes[name] ?? {};
   const globals = globalsOf(state);
-  const strategy = rollout.beside.has(name) ? strategyOf(fleet, name) : undefined;
+  const strategy = rollout.inNewProcess.has(name) ? strategyOf(fleet, name) : undefined;
   return {
     ...(strategy === undefined
       ? // For a member that is loaded in place, it decides whether the state is kept.

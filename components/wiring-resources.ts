@@ -12,7 +12,7 @@ import {
   memberOf,
   targetOf,
 } from "./composition.ts";
-import { type ActiveMember, codeOf, isWired, namedBy, peersOf } from "./traffic.ts";
+import { type ActiveMember, codeOf, needsWiring, membersInWiring, wiringInputsOf } from "./traffic.ts";
 
 /** The process of every member that serves callers. */
 export type Active = Readonly<Record<string, pulumi.Output<ActiveMember>>>;
@@ -23,16 +23,16 @@ export function firstWirings(
   members: Members,
   configs: ByMember<ConfigBundle>,
 ): ByMember<Wiring> {
-  const { beside } = plan.rollout;
+  const { inNewProcess } = plan.rollout;
   const wanted = (name: string) => memberOf(name, members).processId;
   return forEachMember(plan, (member) => {
     const { name, declaration } = member;
-    const isBeside = beside.has(name);
+    const isBeside = inNewProcess.has(name);
     // Members that stay on the old code are rewired only after traffic has moved.
-    if (!isBeside && plan.rollout.traffic && member.declared.peers.some((peer) => beside.has(peer)))
+    if (!isBeside && plan.rollout.traffic && member.declared.peers.some((peer) => inNewProcess.has(peer)))
       return {};
     const { probes } = declaration;
-    if (!isWired(member) && probes.length === 0) return {};
+    if (!needsWiring(member) && probes.length === 0) return {};
     const admitting = isBeside
       ? plan.levels.flat().filter(({ declared }) => declared.peers.includes(name))
       : [];
@@ -43,8 +43,8 @@ export function firstWirings(
         ...common,
         ...(isBeside ? { name: resource, newOnly: true } : {}),
         target: targetOf(name, members),
-        ...peersOf(member, plan, members, wanted),
-        ...codeOf(plan, isBeside ? [name] : namedBy(member)),
+        ...wiringInputsOf(member, plan, members, wanted),
+        ...codeOf(plan, isBeside ? [name] : membersInWiring(member)),
         ...(probes.length > 0 ? { probes } : {}),
         ...(admitting.length > 0
           ? { admit: pulumi.all(admitting.map((other) => targetOf(other.name, members))) }
@@ -66,12 +66,12 @@ export function callerWirings(
   active: Active,
   traffic: Traffic,
 ): ByMember<Wiring> {
-  const { beside } = plan.rollout;
+  const { inNewProcess } = plan.rollout;
   const idOf = (name: string) => memberOf(name, active).processId;
   return forEachMember(plan, (member) => {
     const { name, declaration, declared } = member;
-    const isBeside = beside.has(name);
-    if (!isWired(member) || (!isBeside && !declared.peers.some((peer) => beside.has(peer)))) return {};
+    const isBeside = inNewProcess.has(name);
+    if (!needsWiring(member) || (!isBeside && !declared.peers.some((peer) => inNewProcess.has(peer)))) return {};
     const resource = wiringName(name);
     const wiring = new Wiring(
       resource,
@@ -82,8 +82,8 @@ export function callerWirings(
           processId,
           generation,
         })),
-        ...peersOf(member, plan, members, idOf),
-        ...codeOf(plan, namedBy(member)),
+        ...wiringInputsOf(member, plan, members, idOf),
+        ...codeOf(plan, membersInWiring(member)),
         ...(isBeside || declaration.probes.length === 0 ? {} : { probes: declaration.probes }),
         healthCheck: healthOf(plan.declaration, declaration),
         timeoutSeconds: 120,

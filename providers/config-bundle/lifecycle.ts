@@ -14,10 +14,10 @@ import type { Target } from "../../src/fleet/members/target.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { othersIn } from "../run/coming.ts";
+import { membersWithNewCode } from "../run/code-changes.ts";
 import { driftIn, keptDrift, withoutDrift } from "../run/drift.ts";
 import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
-import { PartialFailure } from "../run/partial.ts";
+import { PartialFailure } from "../run/partial-failure.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { type ConfigDrift, driftText, heldDrift } from "./drift.ts";
@@ -36,7 +36,7 @@ export async function check(olds: Raw, news: Raw) {
   return { inputs, failures };
 }
 
-const IntroducedSchema = z.looseObject({
+const NewBundleSchema = z.looseObject({
   name: z.string(),
   configType: z.string(),
   configData: z.record(z.string(), z.unknown()),
@@ -45,7 +45,7 @@ const IntroducedSchema = z.looseObject({
 
 /** Prints the settings of a new bundle. Its targets may have no ids yet, so ids are not required. */
 function printNew(inputs: Raw): void {
-  const parsed = IntroducedSchema.safeParse(inputs);
+  const parsed = NewBundleSchema.safeParse(inputs);
   if (!parsed.success) return;
   const { name, configType, configData, secretData } = parsed.data;
   const targets = ConfigBundleInputsSchema.shape.targets.safeParse(inputs.targets);
@@ -65,7 +65,7 @@ export async function diff(_id: string, olds: ConfigBundleOutputs, rawNews: Raw)
   const parsed = ConfigBundleInputsSchema.safeParse(raw);
   // An unknown value without an earlier one: something is added.
   if (!parsed.success) return { changes: true };
-  const coming = hasUnknown(own.targets) ? othersIn(olds.code, own.code) : [];
+  const coming = hasUnknown(own.targets) ? membersWithNewCode(olds.code, own.code) : [];
   const reasons = [
     ...coming.map((name) => `also goes to ${name}, whose process id will change`),
     ...explainChanges(olds, parsed.data),

@@ -5,7 +5,7 @@ import type { Rule } from "../../src/fleet/config/rules.ts";
 import { publicKeyProblem } from "../../src/fleet/config/seal.ts";
 import { TargetSchema } from "../../src/fleet/members/target.ts";
 import { CommonInputs } from "../../src/fleet/session/scope.ts";
-import { CodeSchema } from "../run/coming.ts";
+import { CodeSchema } from "../run/code-changes.ts";
 import type { ConfigDrift } from "./drift.ts";
 
 export { CONFIG_TYPES } from "../../src/fleet/config/types.ts";
@@ -29,7 +29,10 @@ export const ConfigBundleInputsSchema = z
      * network readable only with the private key that belongs to `sealTo`. @default none
      */
     secretData: z.record(z.string(), z.string().max(MAX_SECRET)).optional(),
-    /** Public key to which secrets are sealed: a PEM or a JWK, RSA (at least 2048 bits) or X25519. Required with `secretData`. @default none */
+    /**
+     * Public key to which secrets are sealed: a PEM or a JWK, RSA (at least 2048 bits) or X25519. Required with `secretData`.
+     * @default none
+     */
     sealTo: z.string().optional(),
     /** The members that get the settings. A member that already has them, by content hash, gets no message. */
     targets: z.array(TargetSchema).min(1),

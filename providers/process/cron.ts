@@ -14,7 +14,10 @@ const intervalOf = ({ tags, adopt }: Wanted): string | undefined =>
   // An adopted process keeps the tags that it was spawned with.
   adopt === undefined ? tags["Cron-Interval"] : undefined;
 
-/** Asks the messenger unit to drive a process' crons. Whether it does cannot be read back, so this is repeated at every create, update and refresh. */
+/**
+ * Asks the messenger unit to drive a process' crons. Whether it does cannot be read back, so this is repeated at every create, update and
+ * refresh.
+ */
 export async function driveCron(
   session: Session,
   { name, processId }: Place,

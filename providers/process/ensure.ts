@@ -14,14 +14,14 @@ import { withWayOn } from "../../src/fleet/members/ruined.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { PartialFailure } from "../run/partial.ts";
+import { PartialFailure } from "../run/partial-failure.ts";
 import { driveCron } from "./cron.ts";
 import { ensureCode } from "./ensure-code.ts";
 import { findOrSpawn, type Placement } from "./find-or-spawn.ts";
 import type { FoundPlace } from "./place.ts";
-import { besideOthers, retained } from "./retention.ts";
+import { withDeclaredFirst, retireSurplus } from "./retention.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
-import { mendedBeside } from "./sharing.ts";
+import { repairServing } from "./serving-revisions.ts";
 
 /** Observe → ensure → load → verify: the same path for create, update, repair and recovery. */
 export async function ensure(
@@ -39,10 +39,10 @@ export async function ensure(
   try {
     const outputs = await loadAndVerify(session, inputs, olds, placement, known, budget);
     if (inputs.strategy === undefined) return outputs;
-    const held = await mendedBeside(session, inputs, outputs, budget, (at, own, before) =>
+    const held = await repairServing(session, inputs, outputs, budget, (at, own, before) =>
       ensureCode(session, at, own, before, budget),
     );
-    return await retained(session, inputs, { ...outputs, ...(held && { revisions: held }) }, budget);
+    return await retireSurplus(session, inputs, { ...outputs, ...(held && { revisions: held }) }, budget);
   } catch (error) {
     if (error instanceof PartialFailure) throw error;
     const why = error instanceof FleetError ? error.problems[0].what : String(error);
@@ -107,7 +107,7 @@ async function loadAndVerify(
   const started = performance.now();
   const expected = { version: inputs.version, sourceHash: inputs.bundle.hash };
   const health = await healthOf(session, place, expected, inputs, budget, revision.code);
-  const outputs = besideOthers({ ...known, revision, health });
+  const outputs = withDeclaredFirst({ ...known, revision, health });
   crashPoint("process.judged");
   await noted(session, inputs, placement, () => manifestEntry(inputs, outputs, health));
   if (health.status !== "HEALTHY" && health.status !== "DEGRADED") {

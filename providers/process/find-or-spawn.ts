@@ -4,14 +4,14 @@ import { record } from "../../src/fleet/members/manifest.ts";
 import type { Revision } from "../../src/fleet/members/revision.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { type Beside, placeBeside } from "./beside.ts";
+import { type RevisionPlace, placeInNewProcess } from "./new-process.ts";
 import { ensurePlace, keptPlace } from "./place.ts";
-import { servingOf } from "./retention.ts";
+import { withServingRevision } from "./retention.ts";
 import { revisionAt } from "./revisions.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** The process of a member, and the revision in it before this run. */
-export interface Placement extends Beside {
+export interface Placement extends RevisionPlace {
   readonly before: Revision | undefined;
 }
 
@@ -23,13 +23,13 @@ export async function findOrSpawn(
   budget: Budget,
 ): Promise<Placement> {
   if (inputs.strategy === undefined) {
-    const serving = olds?.strategy === undefined ? olds : await servingOf(session, olds, budget);
+    const serving = olds?.strategy === undefined ? olds : await withServingRevision(session, olds, budget);
     const place = await located(session, inputs, serving, budget);
     return { place, held: olds?.revisions ?? [], isBack: false, before: serving?.revision };
   }
   const started = performance.now();
-  const beside = await placeBeside(session, inputs, olds, budget);
-  const { place, held, isBack } = beside;
+  const revisionPlace = await placeInNewProcess(session, inputs, olds, budget);
+  const { place, held, isBack } = revisionPlace;
   const phase = place.fresh ? "spawned" : isBack ? "warm" : "found";
   const others = held.filter(({ processId }) => processId !== place.processId).length;
   await say(
@@ -40,7 +40,7 @@ export async function findOrSpawn(
     started,
   );
   crashPoint("process.spawned");
-  return { ...beside, before: revisionAt(held, place.processId) };
+  return { ...revisionPlace, before: revisionAt(held, place.processId) };
 }
 
 async function located(

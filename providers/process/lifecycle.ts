@@ -18,8 +18,8 @@ import { type Observed, observe } from "./observe.ts";
 import { assertOwner } from "./owner.ts";
 import { retire } from "./retire.ts";
 import { ProcessInputsSchema, type ProcessOutputs } from "./schema.ts";
-import { observedBeside } from "./sharing.ts";
-import { explainChanges } from "./words.ts";
+import { observeServing } from "./serving-revisions.ts";
+import { explainChanges } from "./explain-changes.ts";
 
 export { configure };
 
@@ -79,14 +79,16 @@ export async function read(id: string, props: ProcessOutputs) {
   const { health, found, owner = props.owner } = await observe(session, place, props).catch(observedRuin);
   if (!has(found, "STOPPED"))
     await askForCronAgain(session, place, props, session.budget(props.timeoutSeconds));
-  const revisions = await observedBeside(session, props, (...asked) => observe(...asked).catch(observedRuin));
+  const revisions = await observeServing(session, props, (...asked) => observe(...asked).catch(observedRuin));
   justRead.add(id);
   const kept = revisions === undefined ? {} : { revisions };
   const { driftCodes: _, ...others } = props;
   return { id, props: { ...others, owner, health, ...keptDrift(found), ...kept } };
 }
 
-/** For `catch`: a ruined process is a finding, not a failure of the refresh. It contains no message id, so that it is the same every time. */
+/**
+ * For `catch`: a ruined process is a finding, not a failure of the refresh. It contains no message id, so that it is the same every time.
+ */
 function observedRuin(error: unknown): Observed {
   if (!saysRuined(error)) throw error;
   const reasons = ["ruined: the compute unit answers HashChain invalid for everything that is sent to it"];
@@ -100,13 +102,13 @@ export async function remove(_id: string, props: ProcessOutputs) {
   const place = { name: props.name, generation: props.generation, processId: props.processId };
   const budget = session.budget(props.timeoutSeconds);
   const started = performance.now();
-  const beside = (props.revisions ?? []).filter(({ processId }) => processId !== props.processId);
-  for (const { processId, generation } of beside)
+  const otherRevisions = (props.revisions ?? []).filter(({ processId }) => processId !== props.processId);
+  for (const { processId, generation } of otherRevisions)
     await retire(session, { name: props.name, processId, generation }, props, budget);
   await retire(session, place, props, budget);
   crashPoint("process.retired");
   await record(session, { [props.name]: undefined });
-  const others = beside.length === 0 ? "" : ` and ${amount(beside.length, "other revision")}`;
+  const others = otherRevisions.length === 0 ? "" : ` and ${amount(otherRevisions.length, "other revision")}`;
   const id = `${props.processId.slice(0, 8)}${others}`;
   // Without the library, nothing in the process can answer `GONE`.
   if (isBare(props))

@@ -152,7 +152,7 @@ function luaError(
     what: `${name} could not be loaded: ${found.message}`,
     ...(at === undefined ? {} : { at }),
     ...(found.source === undefined ? {} : { got: excerptOf(found).text.trim() }),
-    remedy: `${at === undefined ? `Find what the program raises while it loads (npx fleet logs ${name} shows what it printed), mend it` : "Mend the line"} and run pulumi up again; the process still runs what it ran before.`,
+    remedy: `${at === undefined ? `Find what the program raises while it loads (npx fleet logs ${name} shows what it printed), repairRevision it` : "Mend the line"} and run pulumi up again; the process still runs what it ran before.`,
   });
 }
 

@@ -61,8 +61,8 @@ export async function assertOwner(props: ProcessOutputs): Promise<boolean> {
   );
   if (found.length === 0) return !isNoted;
   const known = new Set(own.map((one) => one.processId));
-  const beside = (await othersOf(scope)).filter((one) => !known.has(one.processId));
-  throw wrongWallet(name, address, [...found, ...(await foreignAmong(ao, beside, budget, () => undefined))]);
+  const otherProcesses = (await othersOf(scope)).filter((one) => !known.has(one.processId));
+  throw wrongWallet(name, address, [...found, ...(await foreignAmong(ao, otherProcesses, budget, () => undefined))]);
 }
 
 const isHeld = { note: "held" };

@@ -153,9 +153,9 @@ export async function keptPlace(
 /** Whether the state is older than the journal and refers to a process that was retired or replaced since. */
 function isOutdated(session: Session, olds: ProcessOutputs): boolean {
   // Other held revisions are not later generations of the one in use.
-  const beside = new Set(olds.revisions?.map(({ processId }) => processId));
+  const otherRevisions = new Set(olds.revisions?.map(({ processId }) => processId));
   const newest = incarnationsIn(session, olds.name)
-    .filter(({ processId }) => processId === olds.processId || !beside.has(processId))
+    .filter(({ processId }) => processId === olds.processId || !otherRevisions.has(processId))
     .at(-1);
   if (!newest || newest.generation < olds.generation) return false;
   return newest.processId === olds.processId ? newest.retired : true;

@@ -3,11 +3,11 @@ import { say } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { retire } from "./retire.ts";
 import { revisionAt, surplus, wasProved, withWanted } from "./revisions.ts";
-import { routerWord } from "./router.ts";
+import { routerView } from "./router.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** The outputs with the declared revision first in `revisions`, if there is such a list. Pure except for the time. */
-export function besideOthers(outputs: ProcessOutputs): ProcessOutputs {
+export function withDeclaredFirst(outputs: ProcessOutputs): ProcessOutputs {
   const { revision, revisions, generation, moduleId, health } = outputs;
   if (revisions === undefined || revision === undefined) return outputs;
   const wanted = { ...revision, generation, moduleId };
@@ -18,7 +18,7 @@ export function besideOthers(outputs: ProcessOutputs): ProcessOutputs {
  * After a new revision proved its health: records which revision has the traffic, and retires revisions that are no longer held. A revision
  * in the router's table is kept; if the router does not answer, all are.
  */
-export async function retained(
+export async function retireSurplus(
   session: Session,
   { name, strategy }: ProcessInputs,
   outputs: ProcessOutputs,
@@ -26,22 +26,22 @@ export async function retained(
 ): Promise<ProcessOutputs> {
   const { revisions = [], processId, blue: known, ...others } = outputs;
   if (strategy === undefined) return outputs;
-  const word = await routerWord(session, strategy.router, budget);
+  const view = await routerView(session, strategy.router, budget);
   const last = revisions.find((one) => one.processId !== processId && wasProved(one));
   // A service without a proven table is still where it was before its first rollout, however many runs died since.
   const before =
     strategy.router !== undefined && revisions.some((one) => one.processId === known?.processId)
       ? known
       : undefined;
-  const proven = word?.proven[name] ?? [];
+  const proven = view?.proven[name] ?? [];
   // In a steady split the declared revision has a share itself, and blue is the other one.
   const blue =
     proven.find((one) => one.processId !== processId) ??
     proven[0] ??
     before ??
     (last && { processId: last.processId, sourceHash: last.sourceHash });
-  const inUse = new Set([...(word?.inUse ?? []), ...(blue ? [blue.processId] : [])]);
-  const gone = word ? surplus(revisions, inUse, strategy.retention, new Date()) : [];
+  const inUse = new Set([...(view?.inUse ?? []), ...(blue ? [blue.processId] : [])]);
+  const gone = view ? surplus(revisions, inUse, strategy.retention, new Date()) : [];
   for (const one of gone) {
     const started = performance.now();
     await retire(session, { name, processId: one.processId, generation: one.generation }, outputs, budget);
@@ -59,14 +59,14 @@ export async function retained(
  * The outputs with the revision that has the traffic as the current one: if code is loaded in place from now on, it is loaded there, and not
  * into a new revision that never served.
  */
-export async function servingOf(
+export async function withServingRevision(
   session: Session,
   olds: ProcessOutputs,
   budget: Budget,
 ): Promise<ProcessOutputs> {
-  const word = await routerWord(session, olds.strategy?.router, budget);
+  const view = await routerView(session, olds.strategy?.router, budget);
   const { revisions = [], revision: _, ...others } = olds;
-  const used = revisions.find(({ processId }) => processId === word?.proven[olds.name]?.[0]?.processId);
+  const used = revisions.find(({ processId }) => processId === view?.proven[olds.name]?.[0]?.processId);
   const serving = used ?? revisions.find(wasProved) ?? revisions[0];
   if (!serving) return olds;
   const { processId, generation, moduleId } = serving;

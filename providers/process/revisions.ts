@@ -6,7 +6,7 @@ import type { ProcessInputs, ProcessOutputs, Retention } from "./schema.ts";
 export type Finding = NonNullable<HeldRevision["finding"]>;
 
 /** A finding as a sentence. Pure. */
-export const wordsOf = ({ drift, health }: Finding): string =>
+export const findingText = ({ drift, health }: Finding): string =>
   drift.length > 0
     ? `changed by hand: ${drift.join("; ")}`
     : `${health.status}${health.reasons[0] ? ` (${health.reasons[0]})` : ""}`;

@@ -7,7 +7,7 @@ import { traffic } from "../../src/fleet/protocol/traffic.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
 /** The fleet's router on which processes have traffic. */
-export interface RouterWord {
+export interface RouterView {
   /** Every process in the current table, or in the table that it would revert to. */
   readonly inUse: ReadonlySet<string>;
   /** Service → processes that serve its callers by the current table. */
@@ -21,11 +21,11 @@ export interface RouterWord {
 }
 
 /** Asks the router. Without a router or a table, nothing is in use. Undefined if the router does not answer. */
-export async function routerWord(
+export async function routerView(
   session: Session,
   router: string | undefined,
   budget: Budget,
-): Promise<RouterWord | undefined> {
+): Promise<RouterView | undefined> {
   const nothing = { inUse: new Set<string>(), serving: {}, isSteady: false, proven: {} };
   if (router === undefined) return nothing;
   try {
@@ -47,7 +47,7 @@ export async function routerWord(
   }
 }
 
-function sharesIn(table: Table | undefined): RouterWord["proven"] {
+function sharesIn(table: Table | undefined): RouterView["proven"] {
   const entries = Object.entries(table?.services ?? {}).map(([name, { routes }]) => {
     const used = routes.filter(({ weightBp }) => weightBp > 0).sort((a, b) => b.weightBp - a.weightBp);
     return [name, used.map(({ processId, revision }) => ({ processId, sourceHash: revision }))] as const;

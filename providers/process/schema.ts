@@ -62,11 +62,18 @@ export const ProcessInputsSchema = z.strictObject({
    * published when it is needed. An AO process keeps its module: changing it fails with `MODULE_FIXED`, unless `strategy` is set.
    */
   module: z.string().min(1),
-  /** Names of the members that must be healthy first. They are recorded in the manifest; Pulumi's `dependsOn` defines the order. @default none */
+  /**
+   * Names of the members that must be healthy first. They are recorded in the manifest; Pulumi's `dependsOn` defines the order.
+   * @default none
+   */
   dependencies: z.array(z.string()).default([]),
   /** The code to run, by hash. The text is in the store under `.fleet/bundles`; a missing one fails with `BUNDLE_GONE`. */
   bundle: BundleRefSchema,
-  /** Additional spawn tags, fixed at the spawn. With `Cron-Interval`, the messenger unit is asked to drive the crons until the process is retired. @default none */
+  /**
+   * Additional spawn tags, fixed at the spawn. With `Cron-Interval`, the messenger unit is asked to drive the crons until the process is
+   * retired.
+   * @default none
+   */
   tags: z.record(z.string(), z.string()).default({}),
   /** When the new revision counts as healthy. */
   healthCheck: HealthPolicySchema.prefault({}),
@@ -122,7 +129,10 @@ export const ProcessOutputsSchema = ProcessInputsSchema.extend({
       sourceHash: z.string(),
     })
     .optional(),
-  /** Ruined AO processes of this member, oldest first: the scheduler's order of their messages has a gap. They are never used again. @default none */
+  /**
+   * Ruined AO processes of this member, oldest first: the scheduler's order of their messages has a gap. They are never used again.
+   * @default none
+   */
   ruined: z
     .array(
       z.strictObject({

@@ -8,7 +8,7 @@ import { say } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
-import { PartialFailure } from "../run/partial.ts";
+import { PartialFailure } from "../run/partial-failure.ts";
 import { configure } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { finish, registerMembers } from "./ledger.ts";

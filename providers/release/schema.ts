@@ -18,7 +18,10 @@ export const ReleaseInputsSchema = z.strictObject({
   evidence: z.record(z.string(), z.string()),
   /** How each member is deployed, by name. @default none */
   policies: z.record(z.string(), MemberPolicySchema).optional(),
-  /** Members that keep running without being part of the release: they were added after the release that the stack is pinned to. @default none */
+  /**
+   * Members that keep running without being part of the release: they were added after the release that the stack is pinned to.
+   * @default none
+   */
   warm: z.record(z.string(), DeclaredProcessSchema).optional(),
   /** The release that the stack is pinned to. @default none */
   pinned: PinnedSchema.optional(),

@@ -9,7 +9,7 @@ import { readRunRequest } from "../../src/fleet/session/run-request.ts";
 import type { Scope } from "../../src/fleet/session/scope.ts";
 import type { Session, StackSettings } from "../../src/fleet/session/session.ts";
 import { walletSource } from "../../src/fleet/session/wallet.ts";
-import { endWithParent } from "./parent.ts";
+import { exitWithEngine } from "./exit-with-engine.ts";
 
 let config: StackSettings | undefined;
 let announce: () => void = () => {};
@@ -20,7 +20,7 @@ const announced = new Promise<void>((resolve) => {
 /** Called by every provider of the process. All get the same config, so the first is kept. */
 export function configure(settings: StackSettings): void {
   config ??= settings;
-  endWithParent();
+  exitWithEngine();
   announce();
 }
 

@@ -5,7 +5,7 @@ import { type StepEvent, tell } from "../../src/fleet/session/progress.ts";
 import { type RunRequest, readRunRequest } from "../../src/fleet/session/run-request.ts";
 import type { Scope } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { PartialFailure } from "./partial.ts";
+import { PartialFailure } from "./partial-failure.ts";
 import { sessionFor } from "./session.ts";
 
 /** The stack, network and subject of a step. */

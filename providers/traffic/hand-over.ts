@@ -16,10 +16,10 @@ import { exportedState, importState } from "../../src/fleet/protocol/state.ts";
 import { statistics } from "../../src/fleet/protocol/statistics.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Exported, ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
-import { globalsSeen } from "./globals-seen.ts";
-import { callsOpen, carriedWords, failed, notByKey, notSeen } from "./hand-over-words.ts";
-import type { Handing, Owner } from "./handing.ts";
-import { losing } from "./lost.ts";
+import { listGlobals } from "./list-globals.ts";
+import { callsOpen, carriedText, handOverFailed, notPartitioned, globalsNotCarried } from "./hand-over-messages.ts";
+import type { StateMove, StateOwner } from "./state-moves.ts";
+import { acceptLostState } from "./lost-state.ts";
 
 /** Moves state between revisions. The state of a ruined revision is lost: with consent (`--replace`) the rollout continues without it. */
 export interface HandOver {
@@ -29,13 +29,13 @@ export interface HandOver {
    * @throws FleetError HANDOVER_FAILED: `from` keeps serving as before. SERVING_RUINED: `from` is ruined, and the run has no consent to
    * lose its state
    */
-  give(list: readonly Handing[]): Promise<void>;
+  give(list: readonly StateMove[]): Promise<void>;
   /** Gives only to processes that still drain: a run died, and the router then reverted its traffic. */
-  recover(list: readonly Handing[]): Promise<void>;
+  recover(list: readonly StateMove[]): Promise<void>;
   /** Resumes processes that have the traffic and still drain: a run died between its hand-over and its switch. */
-  serve(list: readonly Owner[]): Promise<void>;
+  serve(list: readonly StateOwner[]): Promise<void>;
   /** Resumes `from` after a switch that failed. */
-  undo(list: readonly Handing[]): Promise<void>;
+  undo(list: readonly StateMove[]): Promise<void>;
 }
 
 /** Milliseconds between two checks of whether a draining process still waits for replies. */
@@ -69,7 +69,7 @@ export class StateHandOver implements HandOver {
   readonly #budget: () => Budget;
   readonly #tell: Tell;
   readonly #globalsOf: (name: string) => readonly string[] | undefined;
-  readonly #assertLosable: ReturnType<typeof losing>;
+  readonly #assertLosable: ReturnType<typeof acceptLostState>;
 
   constructor(
     session: Session,
@@ -81,7 +81,7 @@ export class StateHandOver implements HandOver {
     this.#budget = budget;
     this.#tell = tell;
     this.#globalsOf = globalsOf;
-    this.#assertLosable = losing(session, budget, tell);
+    this.#assertLosable = acceptLostState(session, budget, tell);
   }
 
   async #control<T>(name: string, processId: string, action: string, schema: z.ZodType<T>, data = {}) {
@@ -110,7 +110,7 @@ export class StateHandOver implements HandOver {
   }
 
   /** Whether a process drains; `undefined` if it is ruined and its state is lost. */
-  #drainsUnlessLost(owner: Owner): Promise<boolean | undefined> {
+  #drainsUnlessLost(owner: StateOwner): Promise<boolean | undefined> {
     return this.#drains(owner.name, owner.to, owner.keys).catch(async (error: unknown) => {
       await this.#assertLosable(owner, error);
       return undefined;
@@ -123,7 +123,7 @@ export class StateHandOver implements HandOver {
       : this.#control(name, processId, "UNSEAL_KEYS", SealedSchema, keys);
   }
 
-  async #exported({ name, from, keys }: Handing): Promise<Exported> {
+  async #exported({ name, from, keys }: StateMove): Promise<Exported> {
     const globals = this.#globalsOf(name);
     const owner = place(name, from);
     const given = keys
@@ -141,14 +141,14 @@ export class StateHandOver implements HandOver {
         );
     if (keys === undefined && given.globals === undefined) {
       // An earlier library does not export globals, so its export is incomplete if there are any.
-      const left = await globalsSeen(this.#session, place(name, from), this.#budget());
-      if (left.length > 0) throw notSeen(name, from, left);
+      const left = await listGlobals(this.#session, place(name, from), this.#budget());
+      if (left.length > 0) throw globalsNotCarried(name, from, left);
     }
     return given;
   }
 
-  async #copy(handing: Handing, given: Exported): Promise<void> {
-    const { name, to, keys } = handing;
+  async #copy(move: StateMove, given: Exported): Promise<void> {
+    const { name, to, keys } = move;
     const { state, digest } = given;
     const sent = { state, digest };
     const taken = keys
@@ -170,7 +170,7 @@ export class StateHandOver implements HandOver {
   }
 
   /** Waits until a process has no open calls, whose replies could still change its state. */
-  async #callsClosed({ name, from, keys }: Handing): Promise<void> {
+  async #callsClosed({ name, from, keys }: StateMove): Promise<void> {
     const open = async (): Promise<number> => {
       if (keys) return (await this.#keysOf(name, from, keys)).open;
       return (await statistics(this.#session, place(name, from), this.#budget())).openCalls;
@@ -183,74 +183,74 @@ export class StateHandOver implements HandOver {
   }
 
   /** The export after the last handler that waits for a reply has ended: a waiting handler has state in local variables. */
-  async #finalExport(handing: Handing): Promise<Exported> {
+  async #finalExport(move: StateMove): Promise<Exported> {
     for (let waited = 0; waited < OPEN_CALLS_MS; waited += POLL_MS) {
-      const given = await this.#exported(handing);
+      const given = await this.#exported(move);
       if ((given.globals?.waiting ?? 0) === 0) return given;
       await sleep(POLL_MS);
     }
-    throw callsOpen(handing.name, OPEN_CALLS_MS / 1000);
+    throw callsOpen(move.name, OPEN_CALLS_MS / 1000);
   }
 
-  async #byKey(handing: Handing, keys: KeyRange): Promise<void> {
-    const { name, from } = handing;
+  async #byKey(move: StateMove, keys: KeyRange): Promise<void> {
+    const { name, from } = move;
     const started = performance.now();
     const { states } = await this.#keysOf(name, from, keys);
-    if (states.length === 0) throw notByKey(name);
-    if (!(await this.#drains(name, from, keys))) await this.#copy(handing, await this.#exported(handing));
+    if (states.length === 0) throw notPartitioned(name);
+    if (!(await this.#drains(name, from, keys))) await this.#copy(move, await this.#exported(move));
     await this.#control(name, from, "SEAL_KEYS", SealedSchema, keys);
     crashPoint("handover.drained");
-    await this.#callsClosed(handing);
-    const given = await this.#exported(handing);
-    await this.#copy(handing, given);
+    await this.#callsClosed(move);
+    const given = await this.#exported(move);
+    await this.#copy(move, given);
     crashPoint("handover.given");
     const ms = Math.round(performance.now() - started);
     await this.#tell(
       name,
-      `keys of ${percent(keys.to - keys.from)} of callers, ${carriedWords(handing, given)}, ${ms} ms`,
+      `keys of ${percent(keys.to - keys.from)} of callers, ${carriedText(move, given)}, ${ms} ms`,
     );
   }
 
-  async #one(handing: Handing): Promise<void> {
-    const { name, from, to, keys } = handing;
-    if (keys) return this.#byKey(handing, keys);
+  async #one(move: StateMove): Promise<void> {
+    const { name, from, to, keys } = move;
+    if (keys) return this.#byKey(move, keys);
     const started = performance.now();
     // A first copy while it still serves: a state that cannot be imported is known before any request is refused.
     if ((await this.#status(name, from)) === "ACTIVE")
-      await this.#copy(handing, await this.#exported(handing));
+      await this.#copy(move, await this.#exported(move));
     await this.#control(name, from, "DRAIN", StatusSchema);
     crashPoint("handover.drained");
-    await this.#callsClosed(handing);
-    const given = await this.#finalExport(handing);
-    await this.#copy(handing, given);
+    await this.#callsClosed(move);
+    const given = await this.#finalExport(move);
+    await this.#copy(move, given);
     if ((await this.#status(name, to)) !== "ACTIVE") await this.#control(name, to, "RESUME", StatusSchema);
     crashPoint("handover.given");
     const ms = Math.round(performance.now() - started);
-    await this.#tell(name, `state ${carriedWords(handing, given)}, ${ms} ms`);
+    await this.#tell(name, `state ${carriedText(move, given)}, ${ms} ms`);
   }
 
-  async undo(list: readonly Handing[]): Promise<void> {
+  async undo(list: readonly StateMove[]): Promise<void> {
     for (const { name, from, keys } of list) {
       // Best effort: every process that can keep serving does.
       await this.#resume(name, from, keys).catch(() => {});
     }
   }
 
-  async give(list: readonly Handing[]): Promise<void> {
-    for (const handing of list) {
+  async give(list: readonly StateMove[]): Promise<void> {
+    for (const move of list) {
       try {
-        const { name, from, keys } = handing;
+        const { name, from, keys } = move;
         if ((await this.#drainsUnlessLost({ name, to: from, ...(keys && { keys }) })) === undefined) continue;
-        await this.#one(handing);
+        await this.#one(move);
       } catch (error) {
         await this.undo(list);
         if (!(error instanceof FleetError)) throw error;
-        throw failed(handing.name, error);
+        throw handOverFailed(move.name, error);
       }
     }
   }
 
-  async serve(list: readonly Owner[]): Promise<void> {
+  async serve(list: readonly StateOwner[]): Promise<void> {
     for (const owner of list) {
       if (!(await this.#drainsUnlessLost(owner))) continue;
       const { name, to, keys } = owner;
@@ -259,7 +259,7 @@ export class StateHandOver implements HandOver {
     }
   }
 
-  async recover(list: readonly Handing[]): Promise<void> {
-    for (const handing of list) if (await this.#drainsUnlessLost(handing)) await this.give([handing]);
+  async recover(list: readonly StateMove[]): Promise<void> {
+    for (const move of list) if (await this.#drainsUnlessLost(move)) await this.give([move]);
   }
 }

@@ -11,7 +11,7 @@ import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { keptDrift, withoutDrift } from "../run/drift.ts";
 import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
-import { PartialFailure } from "../run/partial.ts";
+import { PartialFailure } from "../run/partial-failure.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { driftText, type TrafficDrift } from "./drift.ts";
@@ -20,9 +20,9 @@ import { measureBy } from "./measure.ts";
 import { finalOf, fromProven, isSpreadAs } from "./plan.ts";
 import { routerOf } from "./router.ts";
 import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
-import { NOT_BEGUN, type Standing, standingNow, tableDrift } from "./standing.ts";
+import { NOT_STARTED, type RolloutProgress, refreshedFromRouter, tableDrift } from "./rollout-progress.ts";
 import { Walk } from "./walk.ts";
-import { explainComing, explainTraffic } from "./words.ts";
+import { explainNewProcesses, explainTraffic } from "./explain-changes.ts";
 
 export { configure };
 
@@ -37,7 +37,7 @@ export async function check(_olds: Raw, news: Raw) {
 
 /** Only a move of traffic is a change; another release in which nothing moves is not. */
 export async function diff(_id: string, olds: TrafficOutputs, rawNews: Raw) {
-  const coming = explainComing(olds, ownInputs(rawNews));
+  const coming = explainNewProcesses(olds, ownInputs(rawNews));
   for (const reason of coming) console.log(`${NAME}: ${reason}`);
   if (coming.length > 0) return { changes: true, replaces: [] };
   const raw = assumeKept(olds, ownInputs(rawNews));
@@ -65,7 +65,7 @@ export async function read(id: string, props: TrafficOutputs) {
   const router = routerOf(session, props.router, () => session.budget(props.timeoutSeconds));
   const state = await router.look().catch(tellsNothing);
   if (state === "ruined") return { id, props };
-  const now = state === undefined || state === "refused" ? props : standingNow(props, state);
+  const now = state === undefined || state === "refused" ? props : refreshedFromRouter(props, state);
   const found: TrafficDrift[] =
     state === "refused" ? [{ code: "UNTOLD", router: props.router.name }] : tableDrift(now, state);
   return { id, props: { ...withoutDrift(now), ...keptDrift(found, driftText) } };
@@ -109,7 +109,7 @@ async function ensure(
   // Promotions by a person in an earlier run of the same rollout.
   const promoted =
     olds?.release === inputs.release && olds.phase !== "COMPLETED" ? (olds.promoted ?? []) : [];
-  const standing = (): Standing => walk?.standing ?? { ...NOT_BEGUN, promoted };
+  const progress = (): RolloutProgress => walk?.progress ?? { ...NOT_STARTED, promoted };
   try {
     const { proven } = await router.look();
     const wanted = { ...inputs, services: fromProven(inputs.services, proven) };
@@ -128,9 +128,9 @@ async function ensure(
     };
     walk = new Walk(wanted, around, promoted);
     await walk.run();
-    const outputs = outputsOf(inputs, raw, standing(), olds);
+    const outputs = outputsOf(inputs, raw, progress(), olds);
     // If everything was already as declared, an earlier run recorded the approval.
-    const { letThrough } = walk.standing;
+    const { letThrough } = walk.progress;
     if (letThrough !== undefined)
       await keepApproval(inputs.scope, inputs.release, { letThrough, promoted: [...outputs.promoted] });
     return outputs;
@@ -138,14 +138,14 @@ async function ensure(
     const why = error instanceof FleetError ? error.problems[0].what : String(error);
     const waits = error instanceof FleetError && isWaitingCode(error.code);
     await session.deployment.failed(why, waits ? "HELD" : "FAILED");
-    throw new PartialFailure(idOf(inputs), outputsOf(inputs, raw, standing(), olds), error);
+    throw new PartialFailure(idOf(inputs), outputsOf(inputs, raw, progress(), olds), error);
   }
 }
 
 function outputsOf(
   inputs: TrafficInputs,
   raw: Raw,
-  { phase, table, slot, verdict, letThrough, promoted }: Standing,
+  { phase, table, slot, verdict, letThrough, promoted }: RolloutProgress,
   olds: TrafficOutputs | undefined,
 ): TrafficOutputs {
   const known: Table | null = table ?? olds?.table ?? null;

@@ -19,7 +19,7 @@ import type { RevisionMetrics, TrafficState } from "../../src/delivery/wire.ts";
 import { probe } from "../../src/fleet/health/probe.ts";
 import type { Place } from "../../src/fleet/health/verdict.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { answerTo } from "./answer.ts";
+import { askService } from "./ask-service.ts";
 import { moversOf, type Wanted } from "./plan.ts";
 
 /** A message and the expected fields of its reply. */
@@ -45,7 +45,7 @@ export function measureBy(session: Session, wanted: Wanted, budget: () => Budget
   const before = new Map<string, Kept>();
   const kept = async (rule: Invariant, place: Place): Promise<Kept> => {
     try {
-      const answer = await answerTo(session, wanted, rule.service, place, rule, budget());
+      const answer = await askService(session, wanted, rule.service, place, rule, budget());
       return { value: valueAt(answer, rule.path) };
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
@@ -198,7 +198,7 @@ async function probing(
     // Sent as a caller would send it, so that a program's own `Info` handler answers, and not the library.
     const asked: Asked = list[index % list.length] ?? { action: "Info" };
     try {
-      const answer = await answerTo(session, wanted, name, place, asked, within(budget, 30));
+      const answer = await askService(session, wanted, name, place, asked, within(budget, 30));
       const [difference] = differences(answer, asked.expect ?? {});
       sent += 1;
       if (difference === undefined) return;
@@ -226,7 +226,7 @@ async function declared(
 ): Promise<ProbeMeasured> {
   try {
     const place = placeOf(wanted, service);
-    const answer = await answerTo(session, wanted, service, place, { action, data }, budget);
+    const answer = await askService(session, wanted, service, place, { action, data }, budget);
     return { differences: differences(answer, expect) };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;

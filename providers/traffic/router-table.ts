@@ -5,13 +5,13 @@ import { amount } from "../../src/core/amount.ts";
 import type { Phase } from "../../src/delivery/index.ts";
 import type { SetTraffic, TrafficState } from "../../src/delivery/wire.ts";
 import type { HandOver } from "./hand-over.ts";
-import { handings, owners } from "./handing.ts";
+import { stateMoves, stateOwners } from "./state-moves.ts";
 import type { Measure } from "./measure.ts";
 import type { Wanted } from "./plan.ts";
 import type { Router } from "./router.ts";
-import type { Standing } from "./standing.ts";
-import { unproven } from "./walk-errors.ts";
-import { leftBehind, wayBack } from "./walk-state.ts";
+import type { RolloutProgress } from "./rollout-progress.ts";
+import { targetsUnproven } from "./walk-errors.ts";
+import { movesAfterRevert, movesBack } from "./walk-state.ts";
 
 /** Milliseconds between two polls while targets are proved. */
 const PROOF_MS = 300;
@@ -33,32 +33,32 @@ export interface Surroundings {
 export class RouterTable {
   readonly #wanted: Wanted;
   readonly #around: Surroundings;
-  readonly #standing: Standing;
+  readonly #progress: RolloutProgress;
   /** Whether this run changed the router's table. */
   hasSet = false;
 
-  /** @param standing the rollout's progress, updated in place and correct even after an error */
-  constructor(wanted: Wanted, around: Surroundings, standing: Standing) {
+  /** @param progress the rollout's progress, updated in place and correct even after an error */
+  constructor(wanted: Wanted, around: Surroundings, progress: RolloutProgress) {
     this.#wanted = wanted;
     this.#around = around;
-    this.#standing = standing;
+    this.#progress = progress;
   }
 
   async look(): Promise<TrafficState> {
     const state = await this.#around.router.look();
-    this.#standing.table = state.table;
+    this.#progress.table = state.table;
     return state;
   }
 
   async set(message: SetTraffic): Promise<void> {
     const set = await this.#around.router.set(message);
     this.hasSet = true;
-    if (!set.repeated) this.#standing.slot = set.slot;
+    if (!set.repeated) this.#progress.slot = set.slot;
   }
 
   /** Sets a table, and first moves the state of services that change their process. The switch happens at one slot. */
   async switch({ table }: TrafficState, message: SetTraffic): Promise<void> {
-    const list = handings(this.#wanted.services, table, message);
+    const list = stateMoves(this.#wanted.services, table, message);
     await this.#around.handOver.give(list);
     try {
       await this.set(message);
@@ -70,14 +70,14 @@ export class RouterTable {
 
   /** Repairs what a run that died left: state in a revision that lost its traffic, and a serving process that refuses requests. */
   async recover(state: TrafficState): Promise<void> {
-    await this.#around.handOver.recover(leftBehind(state, this.#wanted));
-    await this.#around.handOver.serve(owners(this.#wanted.services, state.table));
+    await this.#around.handOver.recover(movesAfterRevert(state, this.#wanted));
+    await this.#around.handOver.serve(stateOwners(this.#wanted.services, state.table));
   }
 
   /** After the router reverted the traffic: moves the state back, with the new revision's changes since the switch. */
   async followBack(): Promise<void> {
     const { table } = await this.look();
-    if (table) await this.#around.handOver.give(wayBack(this.#wanted, table));
+    if (table) await this.#around.handOver.give(movesBack(this.#wanted, table));
   }
 
   /** Has the router ask each target for its health at this release. @throws FleetError TARGET_UNPROVEN */
@@ -97,15 +97,15 @@ export class RouterTable {
       if (open.length === 0) return;
       const refused = open.filter((id) => of(state, id)?.status === "refused");
       if (refused.length > 0 || left <= 0) {
-        this.#standing.phase = "FAILED";
-        throw unproven(open.map((id) => `${id.slice(0, 8)}: ${of(state, id)?.detail ?? "no answer"}`));
+        this.#progress.phase = "FAILED";
+        throw targetsUnproven(open.map((id) => `${id.slice(0, 8)}: ${of(state, id)?.detail ?? "no answer"}`));
       }
       await this.#around.wait(PROOF_MS);
     }
   }
 
   async tell(phase: Phase, detail: string): Promise<void> {
-    this.#standing.phase = phase;
+    this.#progress.phase = phase;
     await this.#around.tell(phase, detail);
   }
 }

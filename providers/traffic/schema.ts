@@ -13,7 +13,7 @@ import type { Table } from "../../src/delivery/wire.ts";
 import { ProbeSchema } from "../../src/fleet/health/probe-message.ts";
 import { TargetSchema } from "../../src/fleet/members/target.ts";
 import { CommonInputs } from "../../src/fleet/session/scope.ts";
-import { CodeSchema } from "../run/coming.ts";
+import { CodeSchema } from "../run/code-changes.ts";
 import type { TrafficDrift } from "./drift.ts";
 
 /** One revision of a service: the AO process and the code that it must run. */

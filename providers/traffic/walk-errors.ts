@@ -14,7 +14,7 @@ const CODES = {
   failed: "HELD",
 } as const;
 
-export function waiting(why: Waits, reason: string, weights: string): FleetError {
+export function rolloutWaits(why: Waits, reason: string, weights: string): FleetError {
   return new FleetError({
     code: CODES[why],
     what: `The rollout waits: ${why === "gate" ? "a gate needs approval" : why === "paused" ? "somebody paused it" : "it did not get a good verdict"}.`,
@@ -27,7 +27,7 @@ export function waiting(why: Waits, reason: string, weights: string): FleetError
   });
 }
 
-export function unproven(reasons: readonly string[]): FleetError {
+export function targetsUnproven(reasons: readonly string[]): FleetError {
   return new FleetError({
     code: "TARGET_UNPROVEN",
     what: "A new revision did not prove its health to the router: no traffic was switched.",
@@ -49,7 +49,7 @@ export function rolledBack(reason: string): FleetError {
 
 /** The error if the router's table is not the one that this run set: the router reverted it, or somebody else moves the traffic. */
 export function tableChanged({ table, reverted, command }: TrafficState, ours: TableRef): FleetError {
-  if (!reverted || !isSame(reverted, ours)) return taken(table ? tableName(table) : "no table");
+  if (!reverted || !isSame(reverted, ours)) return trafficTaken(table ? tableName(table) : "no table");
   return reverted.why === "abort" ? aborted(command) : leaseEnded(reverted);
 }
 
@@ -72,7 +72,7 @@ function leaseEnded({ step }: TableRef): FleetError {
   });
 }
 
-export function taken(by: string): FleetError {
+export function trafficTaken(by: string): FleetError {
   return new FleetError({
     code: "TRAFFIC_TAKEN",
     what: "Somebody else changed the router's table during this rollout.",

@@ -1,7 +1,7 @@
 /** How a rollout starts or continues from a router's state, and the messages for it. Pure. */
 import { holdOf, isSame, type Position, percent, type Step } from "../../src/delivery/index.ts";
 import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../src/delivery/wire.ts";
-import { type Handing, handings } from "./handing.ts";
+import { type StateMove, stateMoves } from "./state-moves.ts";
 import { finalOf, isSpreadAs, messageOf, servicesAt, type Wanted } from "./plan.ts";
 import type { Waits } from "./walk-errors.ts";
 
@@ -33,7 +33,7 @@ export function stepMessage(
   const { leaseSeconds } = wanted.strategy;
   const slack = leaseSeconds === undefined ? slackMs : leaseSeconds * 1000;
   const forMs = Math.max(1000, Math.round(step.intervalSeconds * 1000 + slack));
-  const isHanded = handings(wanted.services, proven, message).length > 0;
+  const isHanded = stateMoves(wanted.services, proven, message).length > 0;
   const lease = { forMs, revertTo: proven.release, ...(isHanded ? { onEnd: "hold" as const } : {}) };
   return { ...message, ...expecting(state), lease };
 }
@@ -57,15 +57,15 @@ export function isLapsed({ table, reverted }: TrafficState, { release }: Wanted)
 }
 
 /** The moves of state for a return from this release's last table. */
-export const wayBack = (wanted: Wanted, table: Table): Handing[] =>
-  handings(wanted.services, messageOf(wanted, 0, finalOf(wanted)), table);
+export const movesBack = (wanted: Wanted, table: Table): StateMove[] =>
+  stateMoves(wanted.services, messageOf(wanted, 0, finalOf(wanted)), table);
 
 /** The moves of state for a new revision, of any release, that lost its traffic when the router reverted it. */
-export function leftBehind({ table, reverted }: TrafficState, wanted: Wanted): Handing[] {
+export function movesAfterRevert({ table, reverted }: TrafficState, wanted: Wanted): StateMove[] {
   if (table?.mode !== "steady" || reverted === undefined || reverted.at <= table.at) return [];
   const { services, salt, release } = reverted;
-  if (services) return handings(wanted.services, { services, salt }, table);
-  return release === wanted.release ? wayBack(wanted, table) : [];
+  if (services) return stateMoves(wanted.services, { services, salt }, table);
+  return release === wanted.release ? movesBack(wanted, table) : [];
 }
 
 /** The current step, if the router's table belongs to this release and these steps. */

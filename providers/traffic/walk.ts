@@ -36,8 +36,8 @@ import {
   type Wanted,
 } from "./plan.ts";
 import { RouterTable, type Surroundings } from "./router-table.ts";
-import { NOT_BEGUN, type Standing } from "./standing.ts";
-import { isReverted, rolledBack, tableChanged, taken, type Waits, waiting } from "./walk-errors.ts";
+import { NOT_STARTED, type RolloutProgress } from "./rollout-progress.ts";
+import { isReverted, rolledBack, tableChanged, trafficTaken, type Waits, rolloutWaits } from "./walk-errors.ts";
 import {
   asMessage,
   commandOf,
@@ -54,19 +54,19 @@ import {
 /** Shortest time in milliseconds between two polls of the router while a step is watched. */
 const POLL_MS = 5_000;
 
-/** A rollout of one release. `standing` is correct at any time, even after an error. */
+/** A rollout of one release. `progress` is correct at any time, even after an error. */
 export class Walk {
-  readonly standing: Standing;
+  readonly progress: RolloutProgress;
   readonly #wanted: Wanted;
   readonly #around: Surroundings;
   readonly #router: RouterTable;
 
   /** @param promoted promotions by earlier runs of this rollout. @default none */
   constructor(wanted: Wanted, around: Surroundings, promoted: readonly Promotion[] = []) {
-    this.standing = { ...NOT_BEGUN, promoted };
+    this.progress = { ...NOT_STARTED, promoted };
     this.#wanted = wanted;
     this.#around = around;
-    this.#router = new RouterTable(wanted, around, this.standing);
+    this.#router = new RouterTable(wanted, around, this.progress);
   }
 
   /**
@@ -131,7 +131,7 @@ export class Walk {
     const at = resumeAt(state, this.#wanted, steps);
     if (at === undefined) {
       // A rollout that starts again has every step judged again.
-      this.standing.promoted = [];
+      this.progress.promoted = [];
       return { step: 0, inconclusive: 0, errors: 0 };
     }
     await this.#router.tell("TRAFFIC_SWITCHING", `continues at ${stepName(steps, at.step)}`);
@@ -162,7 +162,7 @@ export class Walk {
       if (next.move.kind === "hold") return this.#hold(state, next.move);
       if (next.move.kind === "back") return this.#back(state, next.move.reason);
       if (next.move.kind === "watch")
-        await this.#router.tell(this.standing.phase, `keeps watching: ${next.move.reason}`);
+        await this.#router.tell(this.progress.phase, `keeps watching: ${next.move.reason}`);
       at = next.at;
     }
   }
@@ -170,10 +170,10 @@ export class Walk {
   /** Gives green its share under a lease, and waits for the interval, or until a person promotes or pauses. */
   async #watch(steps: readonly Step[], at: Position, from: TrafficState, step: Step): Promise<TrafficState> {
     const { proven } = from;
-    if (!proven) throw taken("there is no proven table");
+    if (!proven) throw trafficTaken("there is no proven table");
     const message = stepMessage(this.#wanted, at, step, from, proven, this.#around.slackMs);
     const phase = phaseAt(steps, at.step);
-    this.standing.phase = phase;
+    this.progress.phase = phase;
     await this.#router.switch(from, message);
     crashPoint("traffic.set");
     await this.#router.tell(phase, `${stepName(steps, at.step)}: ${weightsText(message)}`);
@@ -202,8 +202,8 @@ export class Walk {
       if (!(error instanceof FleetError)) throw error;
       verdict = verdictOf([{ check: "measuring", outcome: "error", text: error.problems[0].what }]);
     }
-    this.standing.verdict = `${verdict.outcome}: ${verdict.text}`;
-    await this.#router.tell(this.standing.phase, `verdict ${this.standing.verdict}`);
+    this.progress.verdict = `${verdict.outcome}: ${verdict.text}`;
+    await this.#router.tell(this.progress.phase, `verdict ${this.progress.verdict}`);
     return verdict;
   }
 
@@ -216,11 +216,11 @@ export class Walk {
     verdict: string,
   ): void {
     const promotion = { step: at.step + 1, weightBp, by: command?.by ?? "", outcome, verdict };
-    this.standing.promoted = [...this.standing.promoted, promotion];
+    this.progress.promoted = [...this.progress.promoted, promotion];
   }
 
   async #finish(state: TrafficState, letThrough: Approval["letThrough"], { weightBp }: Step): Promise<void> {
-    const approval = { letThrough, promoted: [...this.standing.promoted] };
+    const approval = { letThrough, promoted: [...this.progress.promoted] };
     await this.#settle(state, finalOf(this.#wanted), approvalText(approval, weightBp), letThrough);
   }
 
@@ -234,14 +234,14 @@ export class Walk {
     const { release } = this.#wanted;
     const step = state.table?.release === release ? state.table.step + 1 : 1;
     await this.#router.set({ ...messageOf(this.#wanted, step, services), ...expecting(state) });
-    this.standing.letThrough = letThrough;
+    this.progress.letThrough = letThrough;
     crashPoint("traffic.settled");
     await this.#complete(why);
   }
 
   async #complete(why: string): Promise<void> {
     await this.#router.look();
-    await this.#router.tell("COMPLETED", `${weightsText(this.standing.table)} (${why})`);
+    await this.#router.tell("COMPLETED", `${weightsText(this.progress.table)} (${why})`);
   }
 
   /** Has the router hold a table without a lease, with the reason. */
@@ -257,14 +257,14 @@ export class Walk {
   }
 
   #waits(why: Waits, reason: string): FleetError {
-    this.standing.phase = "HELD";
-    return waiting(why, reason, weightsText(this.standing.table));
+    this.progress.phase = "HELD";
+    return rolloutWaits(why, reason, weightsText(this.progress.table));
   }
 
   /** Returns all traffic to the last proven table, by one message. */
   async #back(state: TrafficState, reason: string): Promise<void> {
     await this.#router.tell("FAILED", reason);
-    if (!state.proven) throw taken("there is no proven table");
+    if (!state.proven) throw trafficTaken("there is no proven table");
     await this.#router.tell("ROLLING_BACK", tableName(state.proven));
     try {
       await this.#router.switch(state, { ...asMessage(state.proven), ...expecting(state) });
@@ -277,7 +277,7 @@ export class Walk {
     }
     crashPoint("traffic.back");
     await this.#router.look();
-    await this.#router.tell("ROLLED_BACK", weightsText(this.standing.table));
+    await this.#router.tell("ROLLED_BACK", weightsText(this.progress.table));
     throw rolledBack(reason);
   }
 
@@ -286,7 +286,7 @@ export class Walk {
     const ours = { release: this.#wanted.release, step: at.step + 1 };
     if (isSame(state.table, ours)) return;
     const error = tableChanged(state, ours);
-    if (isReverted(error)) this.standing.phase = "ROLLED_BACK";
+    if (isReverted(error)) this.progress.phase = "ROLLED_BACK";
     throw error;
   }
 }

@@ -16,7 +16,7 @@ import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { driftIn, keptDrift, withoutDrift } from "../run/drift.ts";
 import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
-import { PartialFailure } from "../run/partial.ts";
+import { PartialFailure } from "../run/partial-failure.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { changeText, driftText, type WiringDrift } from "./drift.ts";
@@ -24,14 +24,14 @@ import { proveProbe } from "./probes.ts";
 import { type WiringInputs, WiringInputsSchema, type WiringOutputs } from "./schema.ts";
 import {
   deployerChanges,
-  explainComing,
+  explainNewProcesses,
   heldBy,
   type Table,
   tableChanges,
   tableHash,
   tableOf,
   WiredSchema,
-  wordsOf,
+  namesOf,
 } from "./table.ts";
 
 export { configure };
@@ -55,7 +55,7 @@ export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
   if (!parsed.success) return { changes: true };
   const news = parsed.data;
   const isSame = olds.target.processId === news.target.processId;
-  const coming = explainComing(olds, own);
+  const coming = explainNewProcesses(olds, own);
   if (news.newOnly && isSame && coming.length === 0 && olds.drift.length === 0)
     return { changes: false, replaces: [] };
   const reasons = [
@@ -132,8 +132,8 @@ async function ensure(
       throw new FleetError({
         code: "WIRING_NOT_TAKEN",
         what: `${target.name} does not have the peers that it was sent.`,
-        got: wordsOf(told),
-        expected: wordsOf(inputs),
+        got: namesOf(told),
+        expected: namesOf(inputs),
         remedy: `npx fleet logs ${target.name}`,
       });
     }
@@ -147,7 +147,7 @@ async function ensure(
       withWayOn(target.name, error),
     );
   }
-  await say(session, target.name, "wired", wordsOf(inputs), started);
+  await say(session, target.name, "wired", namesOf(inputs), started);
   return outputs;
 }
 

@@ -3,7 +3,7 @@ import { ProbeSchema } from "../../src/fleet/health/probe-message.ts";
 import { HealthPolicySchema } from "../../src/fleet/health/schema.ts";
 import { TargetSchema } from "../../src/fleet/members/target.ts";
 import { CommonInputs } from "../../src/fleet/session/scope.ts";
-import { CodeSchema } from "../run/coming.ts";
+import { CodeSchema } from "../run/code-changes.ts";
 import type { WiringDrift } from "./drift.ts";
 
 export const WiringInputsSchema = z.strictObject({
@@ -17,7 +17,10 @@ export const WiringInputsSchema = z.strictObject({
    * answers, and does not judge their health. A target with an older library ignores this. @default none
    */
   withoutLibrary: z.array(z.string()).optional(),
-  /** Member that carries the fleet's router. If it is a peer, the target trusts its tag `On-Behalf-Of` to name the caller. @default the peer "coordinator" */
+  /**
+   * Member that carries the fleet's router. If it is a peer, the target trusts its tag `On-Behalf-Of` to name the caller.
+   * @default the peer "coordinator"
+   */
   router: z.string().optional(),
   /**
    * Who may change the target, in addition to its owner: name → address of a wallet or id of a process. Replaces the whole list. If it is

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { hashOf } from "../../src/core/hash.ts";
 import type { Info } from "../../src/fleet/protocol/info.ts";
 import { luaList, luaMap } from "../../src/fleet/protocol/lua.ts";
-import { memberIn, othersIn } from "../run/coming.ts";
+import { valueOfMember, membersWithNewCode } from "../run/code-changes.ts";
 import { hasUnknown } from "../run/inputs.ts";
 import type { WiringChange } from "./drift.ts";
 import type { WiringInputs, WiringOutputs } from "./schema.ts";
@@ -63,16 +63,16 @@ export function tableChanges(before: Table, after: Table): WiringChange[] {
  * The same for processes that are not known before the run, by the code that they will run: `peer token will have another process id`. A
  * wiring with `newOnly` considers its target only. Pure.
  */
-export function explainComing(
+export function explainNewProcesses(
   { code, target }: Pick<WiringOutputs, "code" | "target">,
   news: Readonly<Record<string, unknown>>,
 ): string[] {
-  return othersIn(code, news.code).flatMap((name) => {
+  return membersWithNewCode(code, news.code).flatMap((name) => {
     if (name === target.name) return hasUnknown(news.target) ? ["the process id will change"] : [];
     if (news.newOnly) return [];
-    const isPeer = hasUnknown(memberIn(news.peers, name));
+    const isPeer = hasUnknown(valueOfMember(news.peers, name));
     if (isPeer) return [`peer ${name} will have another process id`];
-    return hasUnknown(memberIn(news.deployers, name))
+    return hasUnknown(valueOfMember(news.deployers, name))
       ? [`${name}, which may change it, will have another process id`]
       : [];
   });
@@ -118,7 +118,7 @@ export const tableHash = ({ peers, withoutLibrary = [], routerId }: Table): stri
       });
 
 /** The names in a table, for messages. Pure. */
-export const wordsOf = ({ peers, withoutLibrary = [] }: Table): string =>
+export const namesOf = ({ peers, withoutLibrary = [] }: Table): string =>
   Object.keys(peers)
     .map((name) => (withoutLibrary.includes(name) ? `${name} (no library)` : name))
     .join(", ") || "none";

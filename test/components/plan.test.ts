@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { levelsOf } from "../../components/graph.ts";
 import { planFleet } from "../../components/plan.ts";
-import type { Running } from "../../components/running.ts";
+import type { Running } from "../../components/running-release.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { nearest } from "../../src/fleet/nearest.ts";
 import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type FleetDeclaration, FleetDeclarationSchema } from "../../components/declaration.ts";
-import { backwards, isBeside, rolloutOf, rolloutProblems } from "../../components/strategy.ts";
+import { rollbackStrategy, isBeside, rolloutOf, rolloutProblems } from "../../components/strategy.ts";
 import { strategyProblems } from "../../src/delivery/combinations.ts";
 import { StrategySchema } from "../../src/delivery/strategy.ts";
 
@@ -21,7 +21,7 @@ describe("the order in which members are created", () => {
     expect(waits(undefined)).toEqual(none);
     expect(waits({ kind: "parallel" })).toEqual(none);
     expect(waits({ kind: "blue-green" })).toEqual(none);
-    expect(rolloutOf(fleet({}, GAME), ORDER)).toMatchObject({ beside: new Set(), router: "coordinator" });
+    expect(rolloutOf(fleet({}, GAME), ORDER)).toMatchObject({ inNewProcess: new Set(), router: "coordinator" });
   });
 
   it("is one at a time for sequential", () => {
@@ -135,7 +135,7 @@ describe("the problems of a strategy", () => {
 
 it("a release returns to a warm revision at once", () => {
   const canary = StrategySchema.parse({ kind: "blue-green", trafficStrategy: "CANARY", windowSeconds: 7 });
-  const back = backwards(canary);
+  const back = rollbackStrategy(canary);
   expect(back).toMatchObject({ trafficStrategy: "INSTANT", intervalSeconds: 0, windowSeconds: 7 });
   expect(strategyProblems(back, { services: { bank: { state: "owned" } } })).toEqual([]);
 });

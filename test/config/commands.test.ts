@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { explanationOf, keepExplanation } from "../../components/explained.ts";
+import { explanationOf, keepExplanation } from "../../components/explanation.ts";
 import { planFleet } from "../../components/plan.ts";
 import * as config from "../../providers/config-bundle/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { configurationOf } from "../../components/configuration.ts";
 import { FleetDeclarationSchema } from "../../components/declaration.ts";
-import { Hidden } from "../../components/hidden.ts";
-import { type FleetConfigParts, partsIn } from "../../components/layers.ts";
+import { SecretValue } from "../../components/secret-value.ts";
+import { type FleetConfigParts, settingsInDeclaration } from "../../components/layers.ts";
 import { problemsOf } from "../../components/problems.ts";
 import { formatProblem } from "../../src/core/errors.ts";
 
@@ -24,7 +24,7 @@ describe("the layers of settings", () => {
       processes: {
         battle: {
           config: { PROCESS_CONFIG: { requestTimeout: 2 }, ENVIRONMENT_VARS: { MODE: "a", KEY: "plain" } },
-          secrets: { ENVIRONMENT_VARS: { KEY: new Hidden(CANARY) } },
+          secrets: { ENVIRONMENT_VARS: { KEY: new SecretValue(CANARY) } },
         },
         shop: {},
       },
@@ -65,7 +65,7 @@ describe("a problem with a setting", () => {
         config: { LOGGING_CONFIG: { logLevel: "LOUD" }, PROCES_CONFIG: { maxConcurrentRequests: 1 } },
         processes: {
           battle: { config: { PROCESS_CONFIG: { maxConcurentRequests: 1, requestTimeout: 0 } } },
-          shop: { secrets: { ENVIRONMENT_VARS: { KEY: new Hidden(CANARY) } } },
+          shop: { secrets: { ENVIRONMENT_VARS: { KEY: new SecretValue(CANARY) } } },
         },
         overrides: { battel: {}, shop: { RATE_LIMITS: { BUY: { capacity: 1 } } } },
         sealTo,
@@ -144,7 +144,7 @@ describe("a custom type", () => {
 });
 
 describe("secrets", () => {
-  const secrets = { ENVIRONMENT_VARS: { KEY: new Hidden(CANARY) } };
+  const secrets = { ENVIRONMENT_VARS: { KEY: new SecretValue(CANARY) } };
 
   test("without a public key are refused with the reason", () => {
     const [problem] = of({ secrets }).problems;
@@ -173,7 +173,7 @@ describe("secrets", () => {
   });
 
   test("are checked by their type's rules", () => {
-    expect(codes({ secrets: { PROCESS_CONFIG: { requestTimeout: new Hidden("5") } }, sealTo })[0]).toMatch(
+    expect(codes({ secrets: { PROCESS_CONFIG: { requestTimeout: new SecretValue("5") } }, sealTo })[0]).toMatch(
       /^BAD_VALUE secrets\.PROCESS_CONFIG\.requestTimeout a number/,
     );
   });
@@ -182,13 +182,13 @@ describe("secrets", () => {
     const raw = {
       network: { kind: "local", dir: "x" },
       secrets: { ENVIRONMENT_VARS: { KEY: CANARY } },
-      secretOverrides: { battle: { ENVIRONMENT_VARS: { KEY: new Hidden(CANARY), other: CANARY } } },
+      secretOverrides: { battle: { ENVIRONMENT_VARS: { KEY: new SecretValue(CANARY), other: CANARY } } },
       sealTo: { d: CANARY },
       processes: { battle: { secrets }, shop: { secrets: { ENVIRONMENT_VARS: CANARY } } },
     };
     const parsed = FleetDeclarationSchema.safeParse(raw);
     expect(parsed.success).toBe(false);
-    const configuration = configurationOf(partsIn(raw));
+    const configuration = configurationOf(settingsInDeclaration(raw));
     const found = parsed.error ? problemsOf(parsed.error, raw, FleetDeclarationSchema) : [];
     expect(found.map(({ at }) => at).sort()).toEqual([
       "processes.shop.secrets.ENVIRONMENT_VARS",

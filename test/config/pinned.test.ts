@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { Hidden } from "../../components/hidden.ts";
-import { planPinned } from "../../components/pinned.ts";
+import { SecretValue } from "../../components/secret-value.ts";
+import { planPinned } from "../../components/plan-pinned.ts";
 import { planFleet } from "../../components/plan.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { releasePath } from "../../src/fleet/releases/document.ts";
@@ -17,7 +17,7 @@ const pin = { release: "deploy-1", only: [] };
 const stack = { project: "game", stack: "dev", config: { get: () => undefined } };
 const sealTo = generateKeyPairSync("x25519").publicKey.export({ type: "spki", format: "pem" }).toString();
 
-const program = (token: Hidden | undefined) => ({
+const program = (token: SecretValue | undefined) => ({
   network: { kind: "local", dir: ".fleet/localnet" },
   sealTo,
   allowed: ["shop"],
@@ -41,7 +41,7 @@ beforeAll(async () => {
     await mkdir(`processes/${name}`, { recursive: true });
     await writeFile(`processes/${name}/process.lua`, "return {}\n");
   }
-  const plan = await planFleet(program(new Hidden("canary-then")), folders, () => undefined);
+  const plan = await planFleet(program(new SecretValue("canary-then")), folders, () => undefined);
   const declaration = Object.fromEntries(plan.levels.flat().map(({ name, declared }) => [name, declared]));
   const release = {
     deploymentId: "deploy-1",
@@ -60,7 +60,7 @@ beforeAll(async () => {
 afterAll(() => process.chdir(home));
 
 test("a rollback restores a release's settings, rules, services and allowed senders, with the current secrets", async () => {
-  const plan = await planPinned(program(new Hidden("canary-now")), folders, pin, stack);
+  const plan = await planPinned(program(new SecretValue("canary-now")), folders, pin, stack);
   const battle = plan.levels.flat().find(({ name }) => name === "battle");
   expect(battle?.declared).toMatchObject({
     config: { MATCHMAKING: { rounds: 3 }, LOGGING_CONFIG: { logLevel: "WARN" }, ENVIRONMENT_VARS: {} },

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as configBundle from "../../providers/config-bundle/lifecycle.ts";
 import * as processes from "../../providers/process/lifecycle.ts";
 import * as release from "../../providers/release/lifecycle.ts";
-import { PartialFailure } from "../../providers/run/partial.ts";
+import { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { endRun } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { readJson, writeAtomically } from "../../src/fleet/files.ts";

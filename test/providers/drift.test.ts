@@ -5,8 +5,8 @@ import type { ConfigBundleOutputs } from "../../providers/config-bundle/schema.t
 import { driftIn, keptDrift } from "../../providers/run/drift.ts";
 import { type TrafficDrift, driftText as trafficText } from "../../providers/traffic/drift.ts";
 import { TrafficInputsSchema, type TrafficOutputs } from "../../providers/traffic/schema.ts";
-import { tableDrift } from "../../providers/traffic/standing.ts";
-import { explainTraffic } from "../../providers/traffic/words.ts";
+import { tableDrift } from "../../providers/traffic/rollout-progress.ts";
+import { explainTraffic } from "../../providers/traffic/explain-changes.ts";
 import { type WiringDrift, driftText as wiringText } from "../../providers/wiring/drift.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import type { WiringOutputs } from "../../providers/wiring/schema.ts";

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { planFleet } from "../../components/plan.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
-import { PartialFailure } from "../../providers/run/partial.ts";
+import { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { endRun, sessionFor } from "../../providers/run/session.ts";
 import { connectLegacy, EMBEDDED_LIMITS } from "../../src/ao/legacy/connect.ts";
 import { loadWallet } from "../../src/ao/wallet.ts";

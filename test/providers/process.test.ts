@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
-import { PartialFailure } from "../../providers/run/partial.ts";
+import { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { sessionFor } from "../../providers/run/session.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import type { FleetError } from "../../src/core/errors.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { explainData } from "../../providers/config-bundle/lifecycle.ts";
-import { explainModules } from "../../providers/process/words.ts";
+import { explainModules } from "../../providers/process/explain-changes.ts";
 import { assumeKept, UNKNOWN } from "../../providers/run/inputs.ts";
 import { changeText } from "../../providers/wiring/drift.ts";
 import { peerChanges } from "../../providers/wiring/table.ts";

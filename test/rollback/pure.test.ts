@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { chosenMembers, isReversed } from "../../components/pinned.ts";
+import { chosenMembers, isReversed } from "../../components/plan-pinned.ts";
 import type { ReleaseOutputs } from "../../providers/release/schema.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { hashOf, sha256 } from "../../src/core/hash.ts";

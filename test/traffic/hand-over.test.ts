@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { endRun } from "../../providers/run/session.ts";
-import { carriedWords } from "../../providers/traffic/hand-over-words.ts";
+import { carriedText } from "../../providers/traffic/hand-over-messages.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
@@ -25,13 +25,13 @@ describe("the report of a hand-over", () => {
       "1 state (a), 2 globals (B, C), 63 bytes, equal by digest",
     ],
   ])("%j", (state, words) => {
-    expect(carriedWords(handing, exported(state))).toBe(`abababab at slot 7: blueblue → greengre, ${words}`);
+    expect(carriedText(handing, exported(state))).toBe(`abababab at slot 7: blueblue → greengre, ${words}`);
   });
 
   it.each([[{ states: {} }], [{ states: { shop: {}, list: [] } }]])(
     "never reports an empty hand-over as equal: %j",
     (state) => {
-      const words = carriedWords(handing, exported(state, known(["Hook"])));
+      const words = carriedText(handing, exported(state, known(["Hook"])));
       expect(words).toBe(
         "carried nothing at slot 7: blueblue → greengre, the tables of fleet.state are empty, and no message changed a global; local variables are not carried, left behind because they are not declared: Hook",
       );

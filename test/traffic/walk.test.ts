@@ -19,13 +19,13 @@ describe("a good release", () => {
     const stage = new Stage().steady();
     const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy }));
     expect(error).toBeUndefined();
-    expect(walk.standing.phase).toBe("COMPLETED");
+    expect(walk.progress.phase).toBe("COMPLETED");
     expect(weights(stage)).toEqual(
       trafficStrategy === "A_B_TEST" ? { g: 5000, b: 5000 } : { g: 10_000, b: 0 },
     );
     expect(stage.router.proven).toMatchObject({ release: "r2", mode: "steady" });
     expect(stage.router.lease).toBeUndefined();
-    expect(walk.standing.verdict).toMatch(/^pass: .*green 0 faults in \d+ requests/);
+    expect(walk.progress.verdict).toMatch(/^pass: .*green 0 faults in \d+ requests/);
     const phases = stage.phases();
     for (const [i, phase] of phases.slice(1).entries())
       expect(FOLLOWS[phases[i] ?? "PREPARING"]).toContain(phase);
@@ -66,7 +66,7 @@ describe("a good release", () => {
       battle: { key: "sender", state: "owned" as const, green: { processId: GREEN, sourceHash: "new" } },
     };
     const { walk } = await alone.walk(alone.wanted({}, { services }));
-    expect(walk.standing).toMatchObject({
+    expect(walk.progress).toMatchObject({
       phase: "COMPLETED",
       table: { services: { battle: { routes: [{ weightBp: 10_000 }] } } },
     });
@@ -106,7 +106,7 @@ describe("H2: a bad release", () => {
       };
       const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy }));
       expect(codeOf(error)).toBe("ROLLED_BACK");
-      expect(walk.standing).toMatchObject({ phase: "ROLLED_BACK", table: { release: "r1", step: 3 } });
+      expect(walk.progress).toMatchObject({ phase: "ROLLED_BACK", table: { release: "r1", step: 3 } });
       expect(stage.phases().slice(-3)).toEqual(["FAILED", "ROLLING_BACK", "ROLLED_BACK"]);
       expect(weights(stage)).toEqual({ b: 10_000 });
       // One interval, and the time of a few messages.
@@ -121,7 +121,7 @@ describe("H2: a bad release", () => {
     stage.behaviours[GREEN] = { health: "UNHEALTHY" };
     const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }));
     expect(codeOf(error)).toBe("TARGET_UNPROVEN");
-    expect(walk.standing.phase).toBe("FAILED");
+    expect(walk.progress.phase).toBe("FAILED");
     expect([stage.seen[GREEN], stage.router.table?.release]).toEqual([undefined, "r1"]);
   });
 
@@ -249,7 +249,7 @@ describe("a person's command", () => {
   it("opens a gate; until then every run ends there, and no lease ends it", async () => {
     const stage = new Stage().steady();
     const { walk, error } = await stage.walk(stage.wanted(gated));
-    expect([codeOf(error), walk.standing.phase]).toEqual(["GATE", "HELD"]);
+    expect([codeOf(error), walk.progress.phase]).toEqual(["GATE", "HELD"]);
     stage.pass(8_640_000);
     expect(codeOf((await stage.walk(stage.wanted(gated))).error)).toBe("GATE");
     stage.router.say("promote");
@@ -273,10 +273,10 @@ describe("a person's command", () => {
       // One interval of four was cut short.
       expect(stage.router.at - started).toBeLessThan(4 * 60_000);
     } else if (command === "abort") {
-      expect([codeOf(error), walk.standing.phase]).toEqual(["ROLLOUT_ABORTED", "ROLLED_BACK"]);
+      expect([codeOf(error), walk.progress.phase]).toEqual(["ROLLOUT_ABORTED", "ROLLED_BACK"]);
       expect(weights(stage)).toEqual({ b: 10_000 });
     } else {
-      expect([codeOf(error), walk.standing.phase]).toEqual(["PAUSED", "HELD"]);
+      expect([codeOf(error), walk.progress.phase]).toEqual(["PAUSED", "HELD"]);
       expect(codeOf((await stage.walk(wanted)).error)).toBe("PAUSED");
       stage.router.say("resume");
       expect((await stage.walk(wanted)).error).toBeUndefined();
@@ -350,7 +350,7 @@ describe("too little data", () => {
     const wanted = stage.wanted({ trafficStrategy: "CANARY" });
     const { error, walk } = await stage.walk(wanted);
     expect(codeOf(error)).toBe("HELD");
-    expect(walk.standing.verdict).toMatch(/^inconclusive: /);
+    expect(walk.progress.verdict).toMatch(/^inconclusive: /);
     expect(weights(stage)).toEqual({ g: 500, b: 9500 });
     stage.router.say("promote");
     await stage.walk(wanted);
@@ -375,7 +375,7 @@ describe("the one who approved a release", () => {
   it("is the judge if every step was judged good", async () => {
     const stage = new Stage().steady();
     const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }));
-    expect(walk.standing).toMatchObject({ letThrough: "judge", promoted: [] });
+    expect(walk.progress).toMatchObject({ letThrough: "judge", promoted: [] });
     expect(lastLine(stage)?.detail).toMatch(/\(judged good at 100 %\)$/);
     const split = new Stage().steady();
     await split.walk(split.wanted({ trafficStrategy: "A_B_TEST" }));
@@ -388,11 +388,11 @@ describe("the one who approved a release", () => {
     const wanted = stage.wanted({ trafficStrategy: "INSTANT" });
     const held = await stage.walk(wanted);
     expect(codeOf(held.error)).toBe("HELD");
-    expect(held.walk.standing).toMatchObject({ letThrough: undefined, promoted: [] });
+    expect(held.walk.progress).toMatchObject({ letThrough: undefined, promoted: [] });
     stage.router.say("promote", "ann");
     const { walk, error } = await stage.walk(wanted);
     expect(error).toBeUndefined();
-    expect(walk.standing).toMatchObject({
+    expect(walk.progress).toMatchObject({
       phase: "COMPLETED",
       letThrough: "person",
       promoted: [
@@ -411,7 +411,7 @@ describe("the one who approved a release", () => {
     expect(stage.reported.filter(({ detail }) => detail.includes("(judged good"))).toEqual([]);
     // A later run finds it done, and did not approve it.
     const later = await stage.walk(wanted);
-    expect(later.walk.standing).toMatchObject({ phase: "COMPLETED", letThrough: undefined });
+    expect(later.walk.progress).toMatchObject({ phase: "COMPLETED", letThrough: undefined });
   });
 
   it("is a person if a frozen failure was promoted", async () => {
@@ -421,7 +421,7 @@ describe("the one who approved a release", () => {
     expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
     stage.router.say("promote");
     const { walk } = await stage.walk(wanted);
-    expect(walk.standing).toMatchObject({ letThrough: "person", promoted: [{ step: 1, outcome: "fail" }] });
+    expect(walk.progress).toMatchObject({ letThrough: "person", promoted: [{ step: 1, outcome: "fail" }] });
     expect(lastLine(stage)?.detail).toContain(
       "(promoted by hand, not judged good: fail: errorRate of battle",
     );
@@ -434,14 +434,14 @@ describe("the one who approved a release", () => {
     await stage.walk(wanted);
     stage.router.say("promote");
     const second = await stage.walk(wanted);
-    expect([codeOf(second.error), second.walk.standing.promoted.length]).toEqual(["HELD", 1]);
+    expect([codeOf(second.error), second.walk.progress.promoted.length]).toEqual(["HELD", 1]);
     stage.router.say("promote");
     stage.before = () => {
       if (stage.router.table?.step === 3) stage.rate = 200;
     };
-    const { walk, error } = await stage.walk(wanted, second.walk.standing.promoted);
+    const { walk, error } = await stage.walk(wanted, second.walk.progress.promoted);
     expect(error).toBeUndefined();
-    expect(walk.standing).toMatchObject({
+    expect(walk.progress).toMatchObject({
       letThrough: "judge",
       promoted: [
         { step: 1, weightBp: 500, outcome: "inconclusive" },
@@ -459,7 +459,7 @@ describe("the one who approved a release", () => {
     expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
     stage.router.say("promote");
     const { walk } = await stage.walk(wanted);
-    expect(walk.standing).toMatchObject({ letThrough: "judge", promoted: [] });
+    expect(walk.progress).toMatchObject({ letThrough: "judge", promoted: [] });
     expect(lastLine(stage)?.detail).toMatch(/\(judged good at 100 %\)$/);
   });
 
@@ -467,14 +467,14 @@ describe("the one who approved a release", () => {
     const stage = new Stage().steady();
     const promoted = [{ step: 1, weightBp: 500, by: "ann", outcome: "error" as const, verdict: "no answer" }];
     const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }), promoted);
-    expect(walk.standing).toMatchObject({ letThrough: "judge", promoted: [] });
+    expect(walk.progress).toMatchObject({ letThrough: "judge", promoted: [] });
   });
 
   it("is nobody if nothing moves", async () => {
     const stage = new Stage().steady();
     await stage.walk(stage.wanted({ trafficStrategy: "INSTANT" }));
     const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "INSTANT" }, { release: "r3" }));
-    expect(walk.standing).toMatchObject({ phase: "COMPLETED", letThrough: undefined, promoted: [] });
+    expect(walk.progress).toMatchObject({ phase: "COMPLETED", letThrough: undefined, promoted: [] });
     expect(lastLine(stage)?.detail).toContain("(nothing moves)");
   });
 });

@@ -65,7 +65,7 @@ export async function prepare(
   const reader = async () => ({ ao: fleet.session.ao, close: async () => {} });
   const target = await documentOf(fleet, where, release, manner.manual);
   await keepRelease(where, target);
-  const { chosenMembers } = await import("../../../components/pinned.ts");
+  const { chosenMembers } = await import("../../../components/plan-pinned.ts");
   chosenMembers(target, known.current, manner.only);
   const silent = manner.manual ? [fleet.ledger ?? ""] : [];
   const names = Object.keys(target.declaration).filter(

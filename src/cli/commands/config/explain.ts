@@ -6,7 +6,7 @@ import {
   type ExplainedSetting,
   type Explanation,
   readExplanation,
-} from "../../../../components/explained.ts";
+} from "../../../../components/explanation.ts";
 import { FleetError } from "../../../core/errors.ts";
 import { RULES } from "../../../fleet/config/lua.ts";
 import { show } from "../../../fleet/config/words.ts";

@@ -14,7 +14,7 @@ import { isSpreadAs } from "./plan.ts";
 import type { TrafficOutputs } from "./schema.ts";
 
 /** The progress of a rollout, as its resource's outputs show it. */
-export interface Standing {
+export interface RolloutProgress {
   phase: Phase;
   table: Table | undefined;
   slot: number | undefined;
@@ -26,7 +26,7 @@ export interface Standing {
 }
 
 /** The progress of a rollout that has not started. */
-export const NOT_BEGUN: Readonly<Standing> = {
+export const NOT_STARTED: Readonly<RolloutProgress> = {
   phase: "PREPARING",
   table: undefined,
   slot: undefined,
@@ -39,7 +39,7 @@ export const NOT_BEGUN: Readonly<Standing> = {
  * The outputs, updated from the router: an expired lease, `fleet abort` and `fleet promote` change its table but not the state. Any other
  * table is drift and is not taken over.
  */
-export function standingNow(props: TrafficOutputs, state: TrafficState): TrafficOutputs {
+export function refreshedFromRouter(props: TrafficOutputs, state: TrafficState): TrafficOutputs {
   const { table, reverted } = state;
   const phase = phaseOf(state);
   if (isOver(props.phase) || !table || phase === undefined || !props.table) return props;

@@ -1,7 +1,7 @@
 import { amount } from "../../src/core/amount.ts";
 import { isBare } from "../../src/fleet/code/bare.ts";
 import { wayOn } from "../../src/fleet/members/ruined.ts";
-import { wordsOf } from "./revisions.ts";
+import { findingText } from "./revisions.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** The reasons for updating a process; empty if nothing changes. Pure. */
@@ -24,7 +24,7 @@ export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): strin
     reasons.push("its cron is driven if it was spawned with one: tags are fixed at the spawn");
   for (const finding of olds.drift) reasons.push(`changed by hand: ${finding}`);
   for (const { processId, finding } of olds.revisions ?? [])
-    if (finding) reasons.push(`${processId.slice(0, 8)}, which also has traffic: ${wordsOf(finding)}`);
+    if (finding) reasons.push(`${processId.slice(0, 8)}, which also has traffic: ${findingText(finding)}`);
   const { status, reasons: why, code } = olds.health;
   if (code === "PROCESS_RUINED")
     reasons.push(`${olds.processId} is ${why.join("; ")} [${code}]. ${wayOn(olds.name)}`);

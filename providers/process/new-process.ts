@@ -16,7 +16,7 @@ import { isToBeReplaced, recordRuin } from "./ruined.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** The process for the declared revision, and the member's other revisions. */
-export interface Beside {
+export interface RevisionPlace {
   readonly place: FoundPlace;
   /** Every held revision, including the declared one if it is already loaded. */
   readonly held: readonly HeldRevision[];
@@ -31,12 +31,12 @@ const MAX_UNKNOWN = 10;
  * The AO process for the declared code: the held one that runs it; otherwise one that was spawned for this member and never loaded, even by
  * a run that died; otherwise a new generation. Code is never loaded into a process that runs other code.
  */
-export async function placeBeside(
+export async function placeInNewProcess(
   session: Session,
   inputs: ProcessInputs,
   olds: ProcessOutputs | undefined,
   budget: Budget,
-): Promise<Beside> {
+): Promise<RevisionPlace> {
   const { name } = inputs;
   const module = moduleId(session, inputs.module);
   const { held, empty, highest } = await look(session, inputs, olds, module, budget);

@@ -13,11 +13,11 @@ import type { StackSettings } from "../src/fleet/session/session.ts";
 import { type Configuration, configurationOf } from "./configuration.ts";
 import { type FleetDeclaration, FleetDeclarationSchema } from "./declaration.ts";
 import { levelsOf } from "./graph.ts";
-import { partsIn } from "./layers.ts";
+import { settingsInDeclaration } from "./layers.ts";
 import { type FleetPlan, type PlanFolders, type PlannedProcess, secretsOf } from "./plan.ts";
 import { problemsOf } from "./problems.ts";
-import { membersOf } from "./running.ts";
-import { backwards, rolloutOf } from "./strategy.ts";
+import { membersOf } from "./running-release.ts";
+import { rollbackStrategy, rolloutOf } from "./strategy.ts";
 
 /** Seconds for reading a release and its bundles from the network if this machine does not have them. */
 const READ_SECONDS = 120;
@@ -65,7 +65,7 @@ export async function planPinned(
     await ensureBundles(target, fromTarget, where, reader, budget);
     for (const name of fromTarget)
       await keepByName(folders, name, target.declaration[name]?.sourceHash ?? "");
-    const configuration = configurationOf(partsIn(raw));
+    const configuration = configurationOf(settingsInDeclaration(raw));
     const missing: Problem[] = [];
     const around = { target, current, pin, warm, configuration, missing };
     const planned = Object.entries({ ...members, ...warm }).map(([name, declared]) =>
@@ -164,7 +164,7 @@ function trafficPolicy(
   const { testers, faultWhen, routed } = (strategy === undefined ? undefined : targetPolicy) ?? {};
   return {
     // A member without its own strategy is loaded in place, whatever the program declares for the fleet.
-    strategy: strategy === undefined ? { kind: "sequential" } : backwards(strategy),
+    strategy: strategy === undefined ? { kind: "sequential" } : rollbackStrategy(strategy),
     ...(globals === undefined ? (state === undefined ? {} : { state }) : { state: { globals } }),
     ...(trafficKey === undefined ? {} : { trafficKey }),
     ...(testers === undefined ? {} : { testers }),

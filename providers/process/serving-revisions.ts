@@ -7,8 +7,8 @@ import { resume } from "../../src/fleet/protocol/state.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Observed, observe } from "./observe.ts";
-import { type Finding, revisionAt, wordsOf } from "./revisions.ts";
-import { type RouterWord, routerWord } from "./router.ts";
+import { type Finding, revisionAt, findingText } from "./revisions.ts";
+import { type RouterView, routerView } from "./router.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 type Look = (session: Session, place: Place, props: ProcessOutputs) => Promise<Observed>;
@@ -26,20 +26,20 @@ type Ensure = (
  *
  * @param look observes one of them
  */
-export async function observedBeside(
+export async function observeServing(
   session: Session,
   props: ProcessOutputs,
   look: Look,
 ): Promise<HeldRevision[] | undefined> {
   const { revisions, processId, strategy } = props;
   if (revisions === undefined || revisions.length < 2 || strategy?.router === undefined) return revisions;
-  const word = await routerWord(session, strategy.router, session.budget(Math.min(60, props.timeoutSeconds)));
-  if (!word) return revisions;
+  const view = await routerView(session, strategy.router, session.budget(Math.min(60, props.timeoutSeconds)));
+  if (!view) return revisions;
   const found: HeldRevision[] = [];
   for (const one of revisions) {
     const { finding: _, ...held } = one;
-    const isAsked = one.processId !== processId && isServing(word, props.name, one);
-    const finding = isAsked ? await findingOf(session, props, held, word, look) : undefined;
+    const isAsked = one.processId !== processId && isServing(view, props.name, one);
+    const finding = isAsked ? await findingOf(session, props, held, view, look) : undefined;
     found.push(finding === undefined ? held : { ...held, finding });
   }
   return found;
@@ -51,7 +51,7 @@ export async function observedBeside(
  *
  * @returns the held revisions, without the findings that are resolved
  */
-export async function mendedBeside(
+export async function repairServing(
   session: Session,
   inputs: ProcessInputs,
   outputs: ProcessOutputs,
@@ -61,48 +61,48 @@ export async function mendedBeside(
   const { name, strategy } = inputs;
   const { revisions, processId } = outputs;
   if (!revisions?.some(({ finding }) => finding !== undefined)) return revisions;
-  const word = await routerWord(session, strategy?.router, budget);
-  if (!word) return revisions;
-  const mended: HeldRevision[] = [];
+  const view = await routerView(session, strategy?.router, budget);
+  if (!view) return revisions;
+  const repaired: HeldRevision[] = [];
   for (const one of revisions) {
     const { finding, ...held } = one;
-    if (finding === undefined || one.processId === processId || !isServing(word, name, one)) {
-      mended.push(held);
+    if (finding === undefined || one.processId === processId || !isServing(view, name, one)) {
+      repaired.push(held);
       continue;
     }
     const id = one.processId.slice(0, 8);
     const started = performance.now();
-    const left = await mend(session, inputs, outputs, one, word, budget, ensure);
+    const left = await repairRevision(session, inputs, outputs, one, view, budget, ensure);
     if (left === undefined) await say(session, name, "repaired", `${id}, which also has traffic`, started);
     else await say(session, name, "not-repaired", `${id}, which also has traffic: ${left.why}`, started);
-    mended.push(left === undefined ? held : { ...held, finding: left.finding });
+    repaired.push(left === undefined ? held : { ...held, finding: left.finding });
   }
-  return mended;
+  return repaired;
 }
 
 /** Whether a process serves callers. Pure. */
-const isServing = (word: RouterWord, name: string, { processId }: Pick<HeldRevision, "processId">): boolean =>
-  word.serving[name]?.includes(processId) === true;
+const isServing = (view: RouterView, name: string, { processId }: Pick<HeldRevision, "processId">): boolean =>
+  view.serving[name]?.includes(processId) === true;
 
 /**
  * Whether the split is steady. During a rollout or a rollback, the old revision may be stopped on purpose while its state is handed over;
  * the traffic resource resumes it. Pure.
  */
-const isSteadySplit = (word: RouterWord, { name, processId }: Pick<ProcessOutputs, "name" | "processId">) =>
-  word.isSteady && isServing(word, name, { processId });
+const isSteadySplit = (view: RouterView, { name, processId }: Pick<ProcessOutputs, "name" | "processId">) =>
+  view.isSteady && isServing(view, name, { processId });
 
 async function findingOf(
   session: Session,
   props: ProcessOutputs,
   held: HeldRevision,
-  word: RouterWord,
+  view: RouterView,
   look: Look,
 ): Promise<Finding | undefined> {
   const { name } = props;
   const place = { name, processId: held.processId, generation: held.generation };
   const seen = await look(session, place, asHeld(props, held));
   const isWell = seen.health.status === "HEALTHY" || seen.health.status === "DEGRADED";
-  const found = isSteadySplit(word, props) ? seen.found : seen.found.filter(({ code }) => code !== "STOPPED");
+  const found = isSteadySplit(view, props) ? seen.found : seen.found.filter(({ code }) => code !== "STOPPED");
   const onPurpose = found.length < seen.found.length;
   if (found.length === 0 && (isWell || onPurpose)) return undefined;
   return { health: seen.health, ...keptDrift(found) };
@@ -127,20 +127,20 @@ const libOf = ({ code, handlers }: HeldRevision, { lib }: Pick<ProcessInputs, "l
   lib: code === undefined && (handlers !== undefined || lib !== false),
 });
 
-interface Left {
+interface Unrepaired {
   readonly finding: Finding;
   readonly why: string;
 }
 
-async function mend(
+async function repairRevision(
   session: Session,
   inputs: ProcessInputs,
   outputs: ProcessOutputs,
   one: HeldRevision & { finding?: Finding | undefined },
-  word: RouterWord,
+  view: RouterView,
   budget: Budget,
   ensure: Ensure,
-): Promise<Left | undefined> {
+): Promise<Unrepaired | undefined> {
   const unknown: Finding = { drift: [], health: { status: "UNKNOWN", reasons: [] } };
   const { finding: known = unknown, ...held } = one;
   const { name } = inputs;
@@ -156,8 +156,8 @@ async function mend(
       await resume(session, place, epoch, budget);
     }
     await ensure({ ...place, fresh: false }, own, asHeld(outputs, held));
-    const finding = await findingOf(session, outputs, held, word, observe);
-    return finding && { finding, why: wordsOf(finding) };
+    const finding = await findingOf(session, outputs, held, view, observe);
+    return finding && { finding, why: findingText(finding) };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     return { finding: known, why: `${error.problems[0].what} [${error.code}]` };

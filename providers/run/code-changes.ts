@@ -8,7 +8,7 @@ import { UNKNOWN } from "./inputs.ts";
 export const CodeSchema = z.record(z.string(), z.string());
 
 /** Members whose code changes, with the hash before (`was`, undefined for a new member) and after (`is`). Pure. */
-export function withOtherCode(
+export function codeChanges(
   before: Readonly<Record<string, string>>,
   after: unknown,
 ): { name: string; was: string | undefined; is: string }[] {
@@ -23,11 +23,11 @@ export function withOtherCode(
  * Names of the members whose code changes and was known before: they get another process. A member without a known code is skipped, because
  * it keeps its process when only its strategy changes. Pure.
  */
-export const othersIn = (before: Readonly<Record<string, string>> | undefined, after: unknown): string[] =>
-  withOtherCode(before ?? {}, after)
+export const membersWithNewCode = (before: Readonly<Record<string, string>> | undefined, after: unknown): string[] =>
+  codeChanges(before ?? {}, after)
     .filter(({ was }) => was !== undefined)
     .map(({ name }) => name);
 
 /** The value of a member in a record, or the record itself if it is unknown as a whole. Pure. */
-export const memberIn = (record: unknown, name: string): unknown =>
+export const valueOfMember = (record: unknown, name: string): unknown =>
   typeof record === "object" && record !== null ? (record as Record<string, unknown>)[name] : record;

@@ -2,7 +2,7 @@
 import { percent, WHOLE, weightsText } from "../../src/delivery/index.ts";
 import { isOver } from "../../src/delivery/phase.ts";
 import type { Route } from "../../src/delivery/wire.ts";
-import { memberIn, withOtherCode } from "../run/coming.ts";
+import { valueOfMember, codeChanges } from "../run/code-changes.ts";
 import { driftIn } from "../run/drift.ts";
 import { hasUnknown } from "../run/inputs.ts";
 import { driftText } from "./drift.ts";
@@ -41,15 +41,15 @@ export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): strin
 }
 
 /** Services whose process is not known before the run and whose code changes: their traffic will move. */
-export function explainComing(
+export function explainNewProcesses(
   { services, table }: Pick<TrafficOutputs, "services" | "table">,
   news: Readonly<Record<string, unknown>>,
 ): string[] {
   const had = Object.fromEntries(
     Object.entries(services).map(([name, { green }]) => [name, green.sourceHash]),
   );
-  return withOtherCode(had, news.code)
-    .filter(({ name }) => hasUnknown(memberIn(news.services, name)))
+  return codeChanges(had, news.code)
+    .filter(({ name }) => hasUnknown(valueOfMember(news.services, name)))
     .map(({ name, was, is }) => {
       const from = losersOf(table?.services[name]?.routes ?? [], is) || was?.slice(0, 8);
       return `${name} moves${from === undefined ? "" : ` from ${from}`} to ${is.slice(0, 8)}`;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { FleetDeclarationSchema } from "../../components/declaration.ts";
-import { latencyFindings } from "../../components/latency.ts";
+import { latencyFindings } from "../../components/latency-warnings.ts";
 
 const ORDER = ["router", "calc", "quote"];
 const fleet = (strategy: object, quote: object = {}) =>

@@ -10,7 +10,7 @@ let watching = false;
  * while the next one runs. What it signed is in the journal, so nothing is lost. Pulumi starts a provider through a shell that outlives the
  * command, so the engine is searched among all ancestors. Does nothing in any other program.
  */
-export function endWithParent(): void {
+export function exitWithEngine(): void {
   if (watching || !process.argv[1]?.includes("dynamic-provider")) return;
   watching = true;
   const isOrphaned = orphanCheck(process.pid);
@@ -20,7 +20,10 @@ export function endWithParent(): void {
   }, INTERVAL).unref();
 }
 
-/** Returns a check of whether the engine that started a process is gone. An engine not named `pulumi` is recognised by the chain of parents. */
+/**
+ * Returns a check of whether the engine that started a process is gone. An engine not named `pulumi` is recognised by the chain of
+ * parents.
+ */
 function orphanCheck(pid: number): () => boolean {
   const engine = ancestorNamed(pid, "pulumi");
   if (engine !== undefined) {

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
-import { explainChanges } from "../../providers/process/words.ts";
+import { explainChanges } from "../../providers/process/explain-changes.ts";
 import { sessionFor } from "../../providers/run/session.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";

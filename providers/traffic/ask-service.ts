@@ -15,7 +15,7 @@ const RefusalSchema = z.looseObject({ error: z.looseObject({ message: z.string()
  *
  * @throws FleetError SERVICE_FAULT for a reply that marks a fault, NO_REPLY, PROCESS_ERROR
  */
-export async function answerTo(
+export async function askService(
   session: Session,
   { services }: Pick<Wanted, "services">,
   service: string,

@@ -5,7 +5,7 @@ import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
  *
  * @throws FleetError with the problems of every promise that failed
  */
-export async function whole<T extends Record<string, unknown>>(
+export async function settleAll<T extends Record<string, unknown>>(
   parts: {
     [K in keyof T]: Promise<T[K]>;
   },

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 const SHOWN = "(secret)";
 
 /** A secret that errors, logs and files never show. Code that needs the value calls `reveal`. */
-export class Hidden {
+export class SecretValue {
   readonly #text: string;
 
   constructor(text: string) {

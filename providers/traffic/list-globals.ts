@@ -16,7 +16,7 @@ table.sort(names)
 return "globals:" .. table.concat(names, ",")`;
 
 /** The globals of a process whose library does not detect them, by one Eval. Only the owner can send it. */
-export async function globalsSeen(
+export async function listGlobals(
   session: Pick<Session, "ao" | "journal" | "scope">,
   { name, processId }: { readonly name: string; readonly processId: string },
   budget: Budget,

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { isAlive } from "../../src/core/processes.ts";
 import { until } from "../contract/client.ts";
 
-const parent = new URL("../../providers/run/parent.ts", import.meta.url).href;
+const parent = new URL("../../providers/run/exit-with-engine.ts", import.meta.url).href;
 
 test.each(["/opt/pulumi", "/opt/embedding-program"])(
   "a provider ends soon after its engine %s was killed, though its shell lives on",
@@ -14,8 +14,8 @@ test.each(["/opt/pulumi", "/opt/embedding-program"])(
     const dir = mkdtempSync(join(tmpdir(), "dynamic-provider-"));
     mkdirSync(join(dir, "dynamic-provider"));
     const script = join(dir, "dynamic-provider", "index.mjs");
-    const code = `const { endWithParent } = await import(${JSON.stringify(parent)});
-      endWithParent();
+    const code = `const { exitWithEngine } = await import(${JSON.stringify(parent)});
+      exitWithEngine();
       console.log(process.pid);
       setInterval(() => {}, 1000);`;
     writeFileSync(script, code);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { planFleet } from "../../components/plan.ts";
-import type { Running } from "../../components/running.ts";
+import type { Running } from "../../components/running-release.ts";
 import { trafficPolicyOf } from "../../components/traffic.ts";
 import { FleetError, type Problem } from "../../src/core/errors.ts";
 import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";
@@ -214,7 +214,7 @@ describe("state: { globals }", () => {
 
 it("a release records what a load in place needs to know of the state, for a rollback", () => {
   const plan = (state: unknown) =>
-    ({ declaration: { processes: { token: { state } } }, rollout: { beside: new Set() } }) as never;
+    ({ declaration: { processes: { token: { state } } }, rollout: { inNewProcess: new Set() } }) as never;
   expect(trafficPolicyOf(plan("none"), "token")).toEqual({ state: "none" });
   expect(trafficPolicyOf(plan(undefined), "token")).toEqual({});
 });

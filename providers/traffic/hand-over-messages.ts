@@ -2,11 +2,11 @@
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { contentsOf, contentsWords, type Exported, isEmpty } from "../../src/fleet/snapshot/contents.ts";
-import type { Handing } from "./handing.ts";
+import type { StateMove } from "./state-moves.ts";
 
 /** What was carried, between which processes, and how it was verified. Pure. */
-export function carriedWords(
-  { from, to, keys }: Handing,
+export function carriedText(
+  { from, to, keys }: StateMove,
   { state, digest, slot, globals }: Exported,
 ): string {
   const move = `${from.slice(0, 8)} → ${to.slice(0, 8)}`;
@@ -33,7 +33,7 @@ export function callsOpen(name: string, seconds: number): FleetError {
   });
 }
 
-export function notSeen(name: string, processId: string, globals: readonly string[]): FleetError {
+export function globalsNotCarried(name: string, processId: string, globals: readonly string[]): FleetError {
   return new FleetError({
     code: "STATE_NOT_KNOWN",
     what: `${name} has globals that its library cannot carry: ${processId.slice(0, 8)} runs an earlier version, which exports registered tables only.`,
@@ -43,7 +43,7 @@ export function notSeen(name: string, processId: string, globals: readonly strin
   });
 }
 
-export function notByKey(name: string): FleetError {
+export function notPartitioned(name: string): FleetError {
   return new FleetError({
     code: "NOT_BY_KEY",
     what: `${name} is declared with state: "partitioned", but its program does not partition state by its callers' keys.`,
@@ -54,7 +54,7 @@ export function notByKey(name: string): FleetError {
 }
 
 /** The message when a rollout continues without the state of a ruined process. Pure. */
-export const lostWords = (name: string, processId: string): string =>
+export const lostText = (name: string, processId: string): string =>
   `${processId.slice(0, 8)} is ruined and cannot hand over its state: the new revision starts without it; if there is a backup: npx fleet restore ${name}`;
 
 /** The error when the revision with the traffic, and so the state, can never evaluate a message again. */
@@ -73,7 +73,7 @@ export function servingRuined(name: string, processId: string, cause: FleetError
   );
 }
 
-export function failed(name: string, error: FleetError): FleetError {
+export function handOverFailed(name: string, error: FleetError): FleetError {
   // These errors already say what is at stake and what to do.
   if (error.code === "STATE_NOT_KNOWN" || error.code === "SERVING_RUINED") return error;
   const { what, got, remedy } = error.problems[0];

@@ -29,7 +29,7 @@ export const carriedOf = ({
   lib ? globalsOf(state) : undefined;
 
 /** Global through which a bundle passes the declared globals to the library. */
-export const DECLARED = "FLEET_STATE_GLOBALS";
+export const DECLARED_GLOBALS = "FLEET_STATE_GLOBALS";
 
 /** Module of the library that detects globals. A release without it has an earlier library, or none. */
 const GLOBALS_MODULE = "fleet.globals";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cronFindings, ticksADay } from "../../components/cron.ts";
+import { cronFindings, ticksADay } from "../../components/cron-warnings.ts";
 import { FleetDeclarationSchema } from "../../components/declaration.ts";
 
 const fleetOn = (network: object, tags: Record<string, string>) =>

@@ -4,7 +4,7 @@ import type { Table } from "../../src/delivery/wire.ts";
 import type { TrafficInputs } from "./schema.ts";
 
 /** The move of one service's state. */
-export interface Handing {
+export interface StateMove {
   readonly name: string;
   /** Process that has the state. */
   readonly from: string;
@@ -15,19 +15,19 @@ export interface Handing {
 }
 
 /** The process that has a service's state. */
-export type Owner = Pick<Handing, "name" | "to" | "keys">;
+export type StateOwner = Pick<StateMove, "name" | "to" | "keys">;
 
 /**
  * The moves of state between two tables: for every service that keeps state and changes its process. A service that is missing in a table is
  * where the wiring points: at blue. Pure.
  */
-export function handings(
+export function stateMoves(
   services: TrafficInputs["services"],
   before: TableLike | undefined,
   after: TableLike,
-): Handing[] {
-  const had = new Map(owners(services, before).map(({ name, to }) => [name, to]));
-  const whole = owners(services, after).flatMap(({ name, to, keys }): Handing[] => {
+): StateMove[] {
+  const had = new Map(stateOwners(services, before).map(({ name, to }) => [name, to]));
+  const whole = stateOwners(services, after).flatMap(({ name, to, keys }): StateMove[] => {
     const from = had.get(name);
     return keys !== undefined || from === undefined || from === to ? [] : [{ name, from, to }];
   });
@@ -41,8 +41,8 @@ export function handings(
 type TableLike = Pick<Table, "services"> & { readonly salt?: string | undefined };
 
 /** The processes that have state by a table, for services with `owned` or `partitioned` state. Pure. */
-export function owners(services: TrafficInputs["services"], table: TableLike | undefined): Owner[] {
-  const whole = Object.entries(services).flatMap(([name, { state, blue }]): Owner[] => {
+export function stateOwners(services: TrafficInputs["services"], table: TableLike | undefined): StateOwner[] {
+  const whole = Object.entries(services).flatMap(([name, { state, blue }]): StateOwner[] => {
     const routes = table?.services[name];
     const to = routes === undefined ? blue?.processId : heaviest(routes);
     return state !== "owned" || to === undefined ? [] : [{ name, to }];

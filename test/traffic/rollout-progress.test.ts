@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { UNKNOWN } from "../../providers/run/inputs.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
-import { standingNow, tableDrift } from "../../providers/traffic/standing.ts";
-import { explainComing } from "../../providers/traffic/words.ts";
+import { refreshedFromRouter, tableDrift } from "../../providers/traffic/rollout-progress.ts";
+import { explainNewProcesses } from "../../providers/traffic/explain-changes.ts";
 import type { Phase } from "../../src/delivery/phase.ts";
 import type { Table, TrafficState } from "../../src/delivery/wire.ts";
 
@@ -48,7 +48,7 @@ describe("a plan with new code names every revision that loses traffic", () => {
       services: { quote: { green } },
       table: { services: { quote: { key: "sender", routes } } },
     } as unknown as TrafficOutputs;
-    return explainComing(olds, { services: { quote: UNKNOWN }, code: { quote: code } });
+    return explainNewProcesses(olds, { services: { quote: UNKNOWN }, code: { quote: code } });
   };
   test.each([
     [
@@ -86,7 +86,7 @@ test.each([
   ["an abort returned it", "HELD", state(proven, { ...reverted, why: "abort" }), "ROLLED_BACK", BLUE],
   ["a lease that ended held the table", "MONITORING", state({ ...half, mode: "held" }), "HELD", GREEN],
 ] as const)("%s: a refresh writes it, and calls it no drift", (_, phase, now, then, active) => {
-  const found = standingNow(left(phase, half), now);
+  const found = refreshedFromRouter(left(phase, half), now);
   expect(found).toMatchObject({
     phase: then,
     table: now.table,
@@ -94,7 +94,7 @@ test.each([
     active: { quote: active },
   });
   expect(tableDrift(found, now)).toEqual([]);
-  expect(standingNow(found, now)).toEqual(found);
+  expect(refreshedFromRouter(found, now)).toEqual(found);
 });
 
 test.each([
@@ -104,5 +104,5 @@ test.each([
   ["the router has no table", "HELD", { ...state(half), table: undefined }],
 ] as const)("nothing is written where %s", (_, phase, now) => {
   const props = left(phase, half);
-  expect(standingNow(props, now as TrafficState)).toBe(props);
+  expect(refreshedFromRouter(props, now as TrafficState)).toBe(props);
 });

@@ -15,7 +15,7 @@ const asWritten = (state: ProcessDeclaration["state"]): string =>
   typeof state === "object" ? `{ globals: [${state.globals.join(", ")}] }` : state;
 
 /** Every declaration of a member without the library that needs the library. The fleet's own settings skip such a member. Pure. */
-export function bareProblems(
+export function problemsWithoutLibrary(
   name: string,
   process: ProcessDeclaration,
   fleet: FleetDeclaration,

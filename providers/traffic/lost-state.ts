@@ -3,8 +3,8 @@ import type { Budget } from "../../src/core/budget.ts";
 import { mayReplace, saysRuined } from "../../src/fleet/members/ruined.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { recordRuin } from "../process/ruined.ts";
-import { lostWords, servingRuined } from "./hand-over-words.ts";
-import type { Owner } from "./handing.ts";
+import { lostText, servingRuined } from "./hand-over-messages.ts";
+import type { StateOwner } from "./state-moves.ts";
 
 /**
  * For `catch`: reports a ruined process without whose state the run may continue, and records it in the ledger, once. Rethrows any other
@@ -12,18 +12,18 @@ import type { Owner } from "./handing.ts";
  *
  * @throws FleetError SERVING_RUINED if the run has no consent to lose its state
  */
-export function losing(
+export function acceptLostState(
   session: Session,
   budget: () => Budget,
   tell: (name: string, detail: string, phase: "state-lost") => Promise<void>,
-): (owner: Owner, error: unknown) => Promise<void> {
+): (owner: StateOwner, error: unknown) => Promise<void> {
   const known = new Set<string>();
   return async ({ name, to: processId }, error) => {
     if (!saysRuined(error)) throw error;
     if (!mayReplace(session.request, name)) throw servingRuined(name, processId, error);
     if (known.has(processId)) return;
     await recordRuin(session, { name, processId, generation: 1 }, budget());
-    await tell(name, lostWords(name, processId), "state-lost");
+    await tell(name, lostText(name, processId), "state-lost");
     known.add(processId);
   };
 }
