@@ -17,10 +17,10 @@ import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { FLEET_ACTIONS } from "../src/core/fleet-actions.ts";
 import { SETTING_IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
-import { carriedOf, DECLARED_GLOBALS, globalsOf, silenceOfCode } from "./state-findings.ts";
 import { LATENCY_NEEDS_CALLERS } from "./latency-warnings.ts";
 import { declareModule } from "./module.ts";
 import { settleAll } from "./settle-all.ts";
+import { carriedOf, DECLARED_GLOBALS, globalsOf, silenceOfCode } from "./state-findings.ts";
 
 /** Bytes of a message in addition to the bundle: signature, tags, guard and commit. */
 const ENVELOPE = 8_000;
@@ -80,7 +80,11 @@ async function bundleMember(
   const globals = globalsOf(process.state);
   const carried = carriedOf(process);
   // These two silence findings about settings, not about code.
-  const { [SETTING_IDLE]: _idle, [LATENCY_NEEDS_CALLERS]: _latency, ...silence } = silenceOfCode(process.silence);
+  const {
+    [SETTING_IDLE]: _idle,
+    [LATENCY_NEEDS_CALLERS]: _latency,
+    ...silence
+  } = silenceOfCode(process.silence);
   try {
     const made = await bundle({
       name,

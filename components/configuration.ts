@@ -5,7 +5,7 @@ import { RULES } from "../src/fleet/config/lua.ts";
 import { type Rule, ruleOf } from "../src/fleet/config/rules.ts";
 import { publicKeyProblem } from "../src/fleet/config/seal.ts";
 import { nearest } from "../src/fleet/nearest.ts";
-import { type FleetConfigParts, mergedSettings, type MemberConfig } from "./layers.ts";
+import { type FleetConfigParts, type MemberConfig, mergedSettings } from "./layers.ts";
 
 /** The settings of every member, and everything that is wrong with them. */
 export interface Configuration {
@@ -55,7 +55,8 @@ function problemsOf(
     const misfits = misfitsOf(whole, rule, "");
     for (const misfit of misfits) problems.push(problemOf(name, type, misfit, member, rule));
     const schema = fleet.configTypes?.[type];
-    if (schema && misfits.length === 0) problems.push(...refinementProblems(schema, name, type, whole, member));
+    if (schema && misfits.length === 0)
+      problems.push(...refinementProblems(schema, name, type, whole, member));
   }
   if (Object.keys(member.secrets).length > 0) {
     const problem = publicKeyProblem(member.sealTo);
@@ -78,8 +79,7 @@ function problemsOf(
       at: `${member.origins.SERVICES?.[serviceOf(member, missing)] ?? `processes.${name}.config`}.SERVICES.${serviceOf(member, missing)}.member`,
       got: missing,
       expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${Object.keys(fleet.processes).join(", ")}`,
-      remedy:
-        "Declare it, or fix the name. For a process outside the fleet, give its id: { process: … }.",
+      remedy: "Declare it, or fix the name. For a process outside the fleet, give its id: { process: … }.",
     });
   }
   return problems;

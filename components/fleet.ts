@@ -7,11 +7,11 @@ import { readPin } from "../src/fleet/releases/pin.ts";
 import { readRunRequest } from "../src/fleet/session/run-request.ts";
 import type { Scope } from "../src/fleet/session/scope.ts";
 import type { Members } from "./composition.ts";
-import type { FleetInput } from "./fleet-input.ts";
 import { explanationOf, keepExplanation } from "./explanation.ts";
+import type { FleetInput } from "./fleet-input.ts";
 import { configResources, networkResource, processResources } from "./member-resources.ts";
-import { planPinned } from "./plan-pinned.ts";
 import { type FleetPlan, planFleet } from "./plan.ts";
+import { planPinned } from "./plan-pinned.ts";
 import { preFlight } from "./pre-flight.ts";
 import { checkWorkingFolder } from "./project-file.ts";
 import { releaseResource, trafficResource } from "./release-resources.ts";
@@ -118,10 +118,7 @@ export class Fleet extends pulumi.ComponentResource {
     this.release = releaseResource(name, composition, active, configs, [first, callers]);
     this.processes = summary(plan, members, active);
     if (plan.pinned)
-      pulumi.log.info(
-        `pinned to the release ${plan.pinned.release.deploymentId}: index.ts is ignored`,
-        this,
-      );
+      pulumi.log.info(`pinned to the release ${plan.pinned.release.deploymentId}: index.ts is ignored`, this);
     for (const warning of plan.warnings) pulumi.log.warn(formatProblem(warning), this);
     this.registerOutputs({ processes: this.processes, deploymentId: this.release.deploymentId });
   }

@@ -5,6 +5,6 @@ export { Release } from "../providers/release/resource.ts";
 export { Wiring } from "../providers/wiring/resource.ts";
 export { FleetError } from "../src/core/errors.ts";
 export { open as openSealed } from "../src/fleet/config/seal.ts";
-export type { FleetInput, ProcessInput } from "./fleet-input.ts";
 export { Fleet } from "./fleet.ts";
+export type { FleetInput, ProcessInput } from "./fleet-input.ts";
 export { healthCron, serviceConfig, settings } from "./settings.ts";

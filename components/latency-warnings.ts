@@ -13,7 +13,9 @@ export const LATENCY_NEEDS_CALLERS = "LATENCY_NEEDS_CALLERS";
  */
 export function latencyFindings(fleet: FleetDeclaration, order: readonly string[]): Problem[] {
   const { inNewProcess, traffic } = rolloutOf(fleet, order);
-  const names = [...inNewProcess].filter((name) => fleet.processes[name]?.silence[LATENCY_NEEDS_CALLERS] === undefined).sort();
+  const names = [...inNewProcess]
+    .filter((name) => fleet.processes[name]?.silence[LATENCY_NEEDS_CALLERS] === undefined)
+    .sort();
   const [first] = inNewProcess;
   if (traffic === undefined || first === undefined || names.length === 0) return [];
   const at = fleet.processes[first]?.strategy === undefined ? "strategy" : `processes.${first}.strategy`;

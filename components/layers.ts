@@ -121,7 +121,9 @@ const secretsIn = (value: unknown): Secrets =>
     Object.entries(record(value)).map(([type, data]) => [
       type,
       Object.fromEntries(
-        Object.entries(record(data)).filter((entry): entry is [string, SecretValue] => entry[1] instanceof SecretValue),
+        Object.entries(record(data)).filter(
+          (entry): entry is [string, SecretValue] => entry[1] instanceof SecretValue,
+        ),
       ),
     ]),
   );

@@ -11,10 +11,10 @@ import {
   type Members,
   targetOf,
 } from "./composition.ts";
+import type { PlannedProcess } from "./plan.ts";
 import type { SecretValue } from "./secret-value.ts";
 import { policyOf } from "./state-findings.ts";
-import type { PlannedProcess } from "./plan.ts";
-import { rolloutInputsOf, codeOf } from "./traffic.ts";
+import { codeOf, rolloutInputsOf } from "./traffic.ts";
 
 /** The embedded network, if the fleet is deployed to it. */
 export function networkResource(

@@ -259,6 +259,7 @@ function unknownRelease(id: string): FleetError {
     what: `The stack is pinned to the unknown release ${id}.`,
     got: id,
     expected: "a successful release of this stack, on this machine or in its ledger",
-    remedy: "npx fleet history lists them. npx fleet rollback --clear removes the pin, so that the stack follows the program again.",
+    remedy:
+      "npx fleet history lists them. npx fleet rollback --clear removes the pin, so that the stack follows the program again.",
   });
 }

@@ -4,20 +4,20 @@ import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
 import { nearest } from "../src/fleet/nearest.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
-import { problemsWithoutLibrary, isWithoutLibrary } from "./without-library.ts";
 import { distinct, entryOf, programOf, tidyFacts } from "./bundling.ts";
 import { chooseMembers, withIds } from "./chosen-members.ts";
 import { type Configuration, configurationOf, SETTING_IDLE } from "./configuration.ts";
 import { cronFindings } from "./cron-warnings.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { levelsOf } from "./graph.ts";
-import type { SecretValue } from "./secret-value.ts";
-import { stateFindings } from "./state-findings.ts";
 import { latencyFindings } from "./latency-warnings.ts";
 import { type MemberConfig, settingsInDeclaration } from "./layers.ts";
 import { parseDeclaration } from "./parse-declaration.ts";
 import type { Running } from "./running-release.ts";
+import type { SecretValue } from "./secret-value.ts";
+import { stateFindings } from "./state-findings.ts";
 import { isBeside, type Rollout, rolloutOf } from "./strategy.ts";
+import { isWithoutLibrary, problemsWithoutLibrary } from "./without-library.ts";
 
 /** A member with everything that is known before anything is sent. */
 export interface PlannedProcess {
@@ -87,7 +87,8 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
         ...(secrets ? { secrets } : {}),
         ...origins,
       });
-      if (!kept && process.silence[SETTING_IDLE] === undefined) warnings.push(...(configuration.idle[name] ?? []));
+      if (!kept && process.silence[SETTING_IDLE] === undefined)
+        warnings.push(...(configuration.idle[name] ?? []));
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       problems.push(...error.problems);

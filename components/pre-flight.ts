@@ -28,7 +28,9 @@ export async function preFlight(
     const endpoints = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
     const wanted = modules.length > 0 ? [...new Set(modules)].map((module) => ({ module })) : [{}];
     for (const each of wanted)
-      looks.push(lookAhead({ kind: network.kind, endpoints }, { ...each, upload }, budgetOf(PREFLIGHT_SECONDS)));
+      looks.push(
+        lookAhead({ kind: network.kind, endpoints }, { ...each, upload }, budgetOf(PREFLIGHT_SECONDS)),
+      );
   }
   const problems: Problem[] = [];
   for (const settled of await Promise.allSettled(looks)) {

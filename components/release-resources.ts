@@ -13,7 +13,14 @@ import {
   targetOf,
 } from "./composition.ts";
 import type { FleetPlan } from "./plan.ts";
-import { codeOf, declarationOf, declaredOf, releaseHashOf, trafficServiceOf, trafficPolicyOf } from "./traffic.ts";
+import {
+  codeOf,
+  declarationOf,
+  declaredOf,
+  releaseHashOf,
+  trafficPolicyOf,
+  trafficServiceOf,
+} from "./traffic.ts";
 import type { Active } from "./wiring-resources.ts";
 
 /** One table and one message for all members whose new code gets its own process. */

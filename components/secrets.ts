@@ -70,6 +70,7 @@ async function openOutput(
 /** Hides the strings in a value, at any depth. */
 function hide(value: unknown): unknown {
   if (typeof value === "string") return new SecretValue(value);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return new SecretValue(String(value));
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return new SecretValue(String(value));
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, hide(member)]));
 }

@@ -52,8 +52,7 @@ export const SETTINGS = {
   },
   suUrl: {
     type: "string",
-    description:
-      "Scheduler unit (legacy). Empty for the address that the scheduler published on the gateway",
+    description: "Scheduler unit (legacy). Empty for the address that the scheduler published on the gateway",
     default: "",
   },
   authority: {

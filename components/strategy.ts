@@ -184,7 +184,10 @@ function rollingOfOne(name: string, at: string): Problem {
 }
 
 /** Strategies that differ: one message switches all services of a release, so all of them must move in the same way. */
-function differingStrategies(fleet: FleetDeclaration, named: readonly (readonly [string, Strategy])[]): Problem[] {
+function differingStrategies(
+  fleet: FleetDeclaration,
+  named: readonly (readonly [string, Strategy])[],
+): Problem[] {
   const [first, ...others] =
     fleet.strategy?.kind === "blue-green" ? [["the fleet", fleet.strategy] as const, ...named] : named;
   if (!first) return [];
@@ -197,7 +200,8 @@ function differingStrategies(fleet: FleetDeclaration, named: readonly (readonly 
       at: `processes.${name}.strategy`,
       got: own.trafficStrategy ?? "its own steps",
       expected: `the same strategy as ${first[0]}`,
-      remedy: 'Declare it once, for the fleet. For a member that is loaded in place, declare strategy: { kind: "sequential" }.',
+      remedy:
+        'Declare it once, for the fleet. For a member that is loaded in place, declare strategy: { kind: "sequential" }.',
     }));
 }
 

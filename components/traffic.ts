@@ -6,8 +6,8 @@ import type { HealthPolicy } from "../src/fleet/health/schema.ts";
 import type { Revision } from "../src/fleet/members/revision.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import type { FleetDeclaration } from "./declaration.ts";
-import { globalsOf, policyOf } from "./state-findings.ts";
 import type { FleetPlan, PlannedProcess } from "./plan.ts";
+import { globalsOf, policyOf } from "./state-findings.ts";
 import { ROUTER, type Rollout, strategyOf } from "./strategy.ts";
 
 /** The process of a member that serves callers, as the release records it. */

@@ -12,7 +12,7 @@ import {
   memberOf,
   targetOf,
 } from "./composition.ts";
-import { type ActiveMember, codeOf, needsWiring, membersInWiring, wiringInputsOf } from "./traffic.ts";
+import { type ActiveMember, codeOf, membersInWiring, needsWiring, wiringInputsOf } from "./traffic.ts";
 
 /** The process of every member that serves callers. */
 export type Active = Readonly<Record<string, pulumi.Output<ActiveMember>>>;
@@ -71,7 +71,8 @@ export function callerWirings(
   return forEachMember(plan, (member) => {
     const { name, declaration, declared } = member;
     const isBeside = inNewProcess.has(name);
-    if (!needsWiring(member) || (!isBeside && !declared.peers.some((peer) => inNewProcess.has(peer)))) return {};
+    if (!needsWiring(member) || (!isBeside && !declared.peers.some((peer) => inNewProcess.has(peer))))
+      return {};
     const resource = wiringName(name);
     const wiring = new Wiring(
       resource,

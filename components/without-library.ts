@@ -30,11 +30,7 @@ export function problemsWithoutLibrary(
     ["peers", process.peers.join(", "), process.peers.length > 0],
     ["allowed", process.allowed.join(", "), process.allowed.length > 0],
     ["probes", amount(process.probes.length, "probe"), process.probes.length > 0],
-    [
-      "state",
-      asWritten(process.state),
-      typeof process.state === "object" || process.state === "partitioned",
-    ],
+    ["state", asWritten(process.state), typeof process.state === "object" || process.state === "partitioned"],
     ["trafficKey", process.trafficKey, process.trafficKey !== "sender"],
     ["strategy", "blue-green", process.strategy?.kind === "blue-green"],
     ["lib", "the ledger", fleet.ledger === name],

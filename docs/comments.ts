@@ -18,6 +18,7 @@ export type FieldComments = ReadonlyMap<string, FieldComment>;
 export class Comments {
   readonly #constants = new Map<string, ts.Expression>();
   readonly #said = new Map<string, string>();
+  readonly #examples = new Map<string, string>();
   readonly #interfaces = new Map<string, ts.InterfaceDeclaration>();
 
   constructor(files: readonly string[]) {
@@ -30,6 +31,11 @@ export class Comments {
   /** What is said of a declaration as a whole; "" when nothing is. */
   of(name: string): string {
     return this.#said.get(name) ?? "";
+  }
+
+  /** The code of a declaration's `@example`; "" when there is none. */
+  example(name: string): string {
+    return this.#examples.get(name) ?? "";
   }
 
   /** The fields of a schema, of an object of schemas, or of an interface. */
@@ -62,6 +68,8 @@ export class Comments {
     if (ts.isInterfaceDeclaration(statement)) this.#interfaces.set(statement.name.text, statement);
     if ((ts.isInterfaceDeclaration(statement) || ts.isClassDeclaration(statement)) && statement.name)
       this.#said.set(statement.name.text, commentOf(statement).text);
+    if ((ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement)) && statement.name)
+      this.#examples.set(statement.name.text, exampleOf(statement));
   }
 
   #field(node: ts.Node, value?: ts.Expression): FieldComment {
@@ -119,6 +127,16 @@ function commentOf(node: ts.Node): { text: string; default?: string } {
   const text = comments.map(({ comment }) => plain(comment)).join(" ");
   const tag = ts.getJSDocTags(node).find(({ tagName }) => tagName.text === "default");
   return { text: text.trim(), ...(tag === undefined ? {} : { default: plain(tag.comment) }) };
+}
+
+/** The block of code under `@example`, without the comment's asterisks. */
+function exampleOf(node: ts.Node): string {
+  const lines = ts
+    .getJSDocCommentsAndTags(node)
+    .filter(ts.isJSDoc)
+    .flatMap((comment) => comment.getText().split("\n"))
+    .map((line) => line.replace(/^\s*\* ?/, ""));
+  return /@example\n```ts\n([\s\S]*?)\n```/.exec(lines.join("\n"))?.[1] ?? "";
 }
 
 const plain = (comment: ts.JSDoc["comment"]): string =>

@@ -35,7 +35,8 @@ export async function ensureCode(
   const plain = modules !== undefined && !Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));
   const how = { plain, repair: before === inputs.bundle.hash };
   const wasBare = !place.fresh && before !== undefined && olds?.lib === false;
-  if (wasBare) await say(session, inputs.name, "saved", "no state: without the library, it cannot be exported");
+  if (wasBare)
+    await say(session, inputs.name, "saved", "no state: without the library, it cannot be exported");
   const backup =
     !place.fresh && before && !wasBare ? await keepState(session, place, before, how, budget) : undefined;
   const booted = place.booted === true ? bootLoads(place, inputs) : [];

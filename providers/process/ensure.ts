@@ -19,7 +19,7 @@ import { driveCron } from "./cron.ts";
 import { ensureCode } from "./ensure-code.ts";
 import { findOrSpawn, type Placement } from "./find-or-spawn.ts";
 import type { FoundPlace } from "./place.ts";
-import { withDeclaredFirst, retireSurplus } from "./retention.ts";
+import { retireSurplus, withDeclaredFirst } from "./retention.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 import { repairServing } from "./serving-revisions.ts";
 

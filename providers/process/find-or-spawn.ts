@@ -4,7 +4,7 @@ import { record } from "../../src/fleet/members/manifest.ts";
 import type { Revision } from "../../src/fleet/members/revision.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { type RevisionPlace, placeInNewProcess } from "./new-process.ts";
+import { placeInNewProcess, type RevisionPlace } from "./new-process.ts";
 import { ensurePlace, keptPlace } from "./place.ts";
 import { withServingRevision } from "./retention.ts";
 import { revisionAt } from "./revisions.ts";
@@ -57,9 +57,7 @@ async function located(
     [inputs.name]: { processId: place.processId, status: "INITIALIZING", dependencies: inputs.dependencies },
   });
   const instead =
-    place.instead === undefined
-      ? ""
-      : `, replaces ${place.instead.processId.slice(0, 8)}, which is ruined`;
+    place.instead === undefined ? "" : `, replaces ${place.instead.processId.slice(0, 8)}, which is ruined`;
   const phase = place.fresh ? "spawned" : "found";
   await say(session, inputs.name, phase, `${place.processId.slice(0, 8)}${instead}`, started);
   crashPoint("process.spawned");

@@ -14,12 +14,12 @@ import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { askForCronAgain } from "./cron.ts";
 import { ensure } from "./ensure.ts";
+import { explainChanges } from "./explain-changes.ts";
 import { type Observed, observe } from "./observe.ts";
 import { assertOwner } from "./owner.ts";
 import { retire } from "./retire.ts";
 import { ProcessInputsSchema, type ProcessOutputs } from "./schema.ts";
 import { observeServing } from "./serving-revisions.ts";
-import { explainChanges } from "./explain-changes.ts";
 
 export { configure };
 

@@ -120,7 +120,8 @@ export async function loadBundle(
       what: `${place.name} refused the load: a later run has changed this fleet.`,
       got: `epoch ${epoch}`,
       expected: `epoch ${outcome.epoch} or later`,
-      remedy: "Somebody else deployed in the meantime. Run pulumi refresh, check the preview, then run pulumi up.",
+      remedy:
+        "Somebody else deployed in the meantime. Run pulumi refresh, check the preview, then run pulumi up.",
     });
   }
   if (looksLikeInbox(evaluation)) {

@@ -62,7 +62,10 @@ export async function assertOwner(props: ProcessOutputs): Promise<boolean> {
   if (found.length === 0) return !isNoted;
   const known = new Set(own.map((one) => one.processId));
   const otherProcesses = (await othersOf(scope)).filter((one) => !known.has(one.processId));
-  throw wrongWallet(name, address, [...found, ...(await foreignAmong(ao, otherProcesses, budget, () => undefined))]);
+  throw wrongWallet(name, address, [
+    ...found,
+    ...(await foreignAmong(ao, otherProcesses, budget, () => undefined)),
+  ]);
 }
 
 const isHeld = { note: "held" };

@@ -7,7 +7,7 @@ import { resume } from "../../src/fleet/protocol/state.ts";
 import { say } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Observed, observe } from "./observe.ts";
-import { type Finding, revisionAt, findingText } from "./revisions.ts";
+import { type Finding, findingText, revisionAt } from "./revisions.ts";
 import { type RouterView, routerView } from "./router.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 

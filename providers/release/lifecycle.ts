@@ -36,7 +36,8 @@ export async function diff(_id: string, olds: ReleaseOutputs, rawNews: Raw) {
   const left = Object.keys(olds.members).filter((name) => news.members[name] === undefined);
   if (left.length > 0) reasons.push(`members removed: ${left.sort().join(", ")}`);
   if (hashOf(news.evidence) !== hashOf(olds.evidence)) reasons.push("settings or wiring were sent again");
-  if (hashOf(news.warm ?? {}) !== hashOf(olds.warm ?? {})) reasons.push("the members that run outside the release changed");
+  if (hashOf(news.warm ?? {}) !== hashOf(olds.warm ?? {}))
+    reasons.push("the members that run outside the release changed");
   for (const reason of reasons) console.log(`release: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
 }

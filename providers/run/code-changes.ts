@@ -23,7 +23,10 @@ export function codeChanges(
  * Names of the members whose code changes and was known before: they get another process. A member without a known code is skipped, because
  * it keeps its process when only its strategy changes. Pure.
  */
-export const membersWithNewCode = (before: Readonly<Record<string, string>> | undefined, after: unknown): string[] =>
+export const membersWithNewCode = (
+  before: Readonly<Record<string, string>> | undefined,
+  after: unknown,
+): string[] =>
   codeChanges(before ?? {}, after)
     .filter(({ was }) => was !== undefined)
     .map(({ name }) => name);

@@ -2,7 +2,7 @@
 import { percent, WHOLE, weightsText } from "../../src/delivery/index.ts";
 import { isOver } from "../../src/delivery/phase.ts";
 import type { Route } from "../../src/delivery/wire.ts";
-import { valueOfMember, codeChanges } from "../run/code-changes.ts";
+import { codeChanges, valueOfMember } from "../run/code-changes.ts";
 import { driftIn } from "../run/drift.ts";
 import { hasUnknown } from "../run/inputs.ts";
 import { driftText } from "./drift.ts";

@@ -16,10 +16,16 @@ import { exportedState, importState } from "../../src/fleet/protocol/state.ts";
 import { statistics } from "../../src/fleet/protocol/statistics.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Exported, ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
+import {
+  callsOpen,
+  carriedText,
+  globalsNotCarried,
+  handOverFailed,
+  notPartitioned,
+} from "./hand-over-messages.ts";
 import { listGlobals } from "./list-globals.ts";
-import { callsOpen, carriedText, handOverFailed, notPartitioned, globalsNotCarried } from "./hand-over-messages.ts";
-import type { StateMove, StateOwner } from "./state-moves.ts";
 import { acceptLostState } from "./lost-state.ts";
+import type { StateMove, StateOwner } from "./state-moves.ts";
 
 /** Moves state between revisions. The state of a ruined revision is lost: with consent (`--replace`) the rollout continues without it. */
 export interface HandOver {
@@ -216,8 +222,7 @@ export class StateHandOver implements HandOver {
     if (keys) return this.#byKey(move, keys);
     const started = performance.now();
     // A first copy while it still serves: a state that cannot be imported is known before any request is refused.
-    if ((await this.#status(name, from)) === "ACTIVE")
-      await this.#copy(move, await this.#exported(move));
+    if ((await this.#status(name, from)) === "ACTIVE") await this.#copy(move, await this.#exported(move));
     await this.#control(name, from, "DRAIN", StatusSchema);
     crashPoint("handover.drained");
     await this.#callsClosed(move);
@@ -255,7 +260,10 @@ export class StateHandOver implements HandOver {
       if (!(await this.#drainsUnlessLost(owner))) continue;
       const { name, to, keys } = owner;
       await this.#resume(name, to, keys);
-      await this.#tell(name, `${to.slice(0, 8)} keeps serving: a run that died had started to hand over its state`);
+      await this.#tell(
+        name,
+        `${to.slice(0, 8)} keeps serving: a run that died had started to hand over its state`,
+      );
     }
   }
 

@@ -15,14 +15,14 @@ import { PartialFailure } from "../run/partial-failure.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { driftText, type TrafficDrift } from "./drift.ts";
+import { explainNewProcesses, explainTraffic } from "./explain-changes.ts";
 import { StateHandOver } from "./hand-over.ts";
 import { measureBy } from "./measure.ts";
 import { finalOf, fromProven, isSpreadAs } from "./plan.ts";
+import { NOT_STARTED, type RolloutProgress, refreshedFromRouter, tableDrift } from "./rollout-progress.ts";
 import { routerOf } from "./router.ts";
 import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
-import { NOT_STARTED, type RolloutProgress, refreshedFromRouter, tableDrift } from "./rollout-progress.ts";
 import { Walk } from "./walk.ts";
-import { explainNewProcesses, explainTraffic } from "./explain-changes.ts";
 
 export { configure };
 

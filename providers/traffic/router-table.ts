@@ -5,11 +5,11 @@ import { amount } from "../../src/core/amount.ts";
 import type { Phase } from "../../src/delivery/index.ts";
 import type { SetTraffic, TrafficState } from "../../src/delivery/wire.ts";
 import type { HandOver } from "./hand-over.ts";
-import { stateMoves, stateOwners } from "./state-moves.ts";
 import type { Measure } from "./measure.ts";
 import type { Wanted } from "./plan.ts";
-import type { Router } from "./router.ts";
 import type { RolloutProgress } from "./rollout-progress.ts";
+import type { Router } from "./router.ts";
+import { stateMoves, stateOwners } from "./state-moves.ts";
 import { targetsUnproven } from "./walk-errors.ts";
 import { movesAfterRevert, movesBack } from "./walk-state.ts";
 

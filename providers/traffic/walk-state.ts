@@ -1,8 +1,8 @@
 /** How a rollout starts or continues from a router's state, and the messages for it. Pure. */
 import { holdOf, isSame, type Position, percent, type Step } from "../../src/delivery/index.ts";
 import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../src/delivery/wire.ts";
-import { type StateMove, stateMoves } from "./state-moves.ts";
 import { finalOf, isSpreadAs, messageOf, servicesAt, type Wanted } from "./plan.ts";
+import { type StateMove, stateMoves } from "./state-moves.ts";
 import type { Waits } from "./walk-errors.ts";
 
 export const stepName = (steps: readonly Step[], step: number): string =>

@@ -35,9 +35,16 @@ import {
   targetsOf,
   type Wanted,
 } from "./plan.ts";
-import { RouterTable, type Surroundings } from "./router-table.ts";
 import { NOT_STARTED, type RolloutProgress } from "./rollout-progress.ts";
-import { isReverted, rolledBack, tableChanged, trafficTaken, type Waits, rolloutWaits } from "./walk-errors.ts";
+import { RouterTable, type Surroundings } from "./router-table.ts";
+import {
+  isReverted,
+  rolledBack,
+  rolloutWaits,
+  tableChanged,
+  trafficTaken,
+  type Waits,
+} from "./walk-errors.ts";
 import {
   asMessage,
   commandOf,

@@ -26,12 +26,12 @@ import {
   deployerChanges,
   explainNewProcesses,
   heldBy,
+  namesOf,
   type Table,
   tableChanges,
   tableHash,
   tableOf,
   WiredSchema,
-  namesOf,
 } from "./table.ts";
 
 export { configure };

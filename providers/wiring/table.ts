@@ -3,7 +3,7 @@ import { z } from "zod";
 import { hashOf } from "../../src/core/hash.ts";
 import type { Info } from "../../src/fleet/protocol/info.ts";
 import { luaList, luaMap } from "../../src/fleet/protocol/lua.ts";
-import { valueOfMember, membersWithNewCode } from "../run/code-changes.ts";
+import { membersWithNewCode, valueOfMember } from "../run/code-changes.ts";
 import { hasUnknown } from "../run/inputs.ts";
 import type { WiringChange } from "./drift.ts";
 import type { WiringInputs, WiringOutputs } from "./schema.ts";

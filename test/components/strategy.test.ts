@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type FleetDeclaration, FleetDeclarationSchema } from "../../components/declaration.ts";
-import { rollbackStrategy, isBeside, rolloutOf, rolloutProblems } from "../../components/strategy.ts";
+import { isBeside, rollbackStrategy, rolloutOf, rolloutProblems } from "../../components/strategy.ts";
 import { strategyProblems } from "../../src/delivery/combinations.ts";
 import { StrategySchema } from "../../src/delivery/strategy.ts";
 
@@ -21,7 +21,10 @@ describe("the order in which members are created", () => {
     expect(waits(undefined)).toEqual(none);
     expect(waits({ kind: "parallel" })).toEqual(none);
     expect(waits({ kind: "blue-green" })).toEqual(none);
-    expect(rolloutOf(fleet({}, GAME), ORDER)).toMatchObject({ inNewProcess: new Set(), router: "coordinator" });
+    expect(rolloutOf(fleet({}, GAME), ORDER)).toMatchObject({
+      inNewProcess: new Set(),
+      router: "coordinator",
+    });
   });
 
   it("is one at a time for sequential", () => {

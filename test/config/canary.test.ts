@@ -131,9 +131,7 @@ test("a secret where it would be readable is refused with the reason, and not pr
   );
   const refused = await pulumi("preview");
   expect(refused.code).not.toBe(0);
-  expect(refused.text).toContain(
-    "config.ENVIRONMENT_VARS.OPEN is a secret, but its value would be public.",
-  );
+  expect(refused.text).toContain("config.ENVIRONMENT_VARS.OPEN is a secret, but its value would be public.");
   expect(refused.text).toContain("An AO process has no private memory");
   expect(leaks()).toEqual([]);
 }, 120_000);

@@ -200,7 +200,9 @@ describe("a secret", () => {
     await config.update("id", outs, raw);
     expect(sentTo(one)).toBe(1);
     const other = inputs({ PLAIN: "seen" }, [one], secret({ secretData: { TOKEN: `${CANARY}-2` } }));
-    expect(config.explainChanges(outs, other as never)).toEqual(["TOKEN (sealed) → (sealed, another value) on p0"]);
+    expect(config.explainChanges(outs, other as never)).toEqual([
+      "TOKEN (sealed) → (sealed, another value) on p0",
+    ]);
     const changed = await config.update("id", outs, other);
     expect(changed.outs.version).toBe(2);
     const { secretData: _, ...rest } = changed.outs;

@@ -4,9 +4,9 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { configurationOf } from "../../components/configuration.ts";
 import { FleetDeclarationSchema } from "../../components/declaration.ts";
-import { SecretValue } from "../../components/secret-value.ts";
 import { type FleetConfigParts, settingsInDeclaration } from "../../components/layers.ts";
 import { problemsOf } from "../../components/problems.ts";
+import { SecretValue } from "../../components/secret-value.ts";
 import { formatProblem } from "../../src/core/errors.ts";
 
 const CANARY = "canary-7f3a";
@@ -173,9 +173,9 @@ describe("secrets", () => {
   });
 
   test("are checked by their type's rules", () => {
-    expect(codes({ secrets: { PROCESS_CONFIG: { requestTimeout: new SecretValue("5") } }, sealTo })[0]).toMatch(
-      /^BAD_VALUE secrets\.PROCESS_CONFIG\.requestTimeout a number/,
-    );
+    expect(
+      codes({ secrets: { PROCESS_CONFIG: { requestTimeout: new SecretValue("5") } }, sealTo })[0],
+    ).toMatch(/^BAD_VALUE secrets\.PROCESS_CONFIG\.requestTimeout a number/);
   });
 
   test("are not revealed in print, in JSON, or in an error about them", () => {

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { SecretValue } from "../../components/secret-value.ts";
-import { planPinned } from "../../components/plan-pinned.ts";
 import { planFleet } from "../../components/plan.ts";
+import { planPinned } from "../../components/plan-pinned.ts";
+import { SecretValue } from "../../components/secret-value.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { releasePath } from "../../src/fleet/releases/document.ts";
 

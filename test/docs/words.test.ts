@@ -29,3 +29,23 @@ test("the written pages use no word that the style section replaces", () => {
   );
   expect(found).toEqual([]);
 });
+
+/** The comments and strings of one line of TypeScript. */
+const proseOf = (line: string): string =>
+  /^\s*(\/\*|\*|\/\/)/.test(line)
+    ? line
+    : (line.match(/"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|\/\/ .*$/g) ?? []).join(" ");
+
+test("comments and messages of the program, its components and providers use none either", () => {
+  const files = globSync(["index.ts", "{components,providers}/**/*.ts"], { cwd: packageDir });
+  expect(files.length).toBeGreaterThan(60);
+  const found = files.flatMap((file) =>
+    readFileSync(join(packageDir, file), "utf8")
+      .split("\n")
+      .flatMap((line, index) => {
+        const [word] = AVOIDED.exec(proseOf(line)) ?? [];
+        return word === undefined ? [] : [`${file}:${index + 1} ${word}`];
+      }),
+  );
+  expect(found).toEqual([]);
+});

@@ -167,10 +167,7 @@ describe("a wiring", () => {
     await wiring.create({ ...raw, deployers: { stranger } });
     const { props } = await wiring.read("id", rewired.outs);
     expect(props.drift).toEqual(
-      expect.arrayContaining([
-        `${stranger} may change it`,
-        "deployment-coordinator may no longer change it",
-      ]),
+      expect.arrayContaining([`${stranger} may change it`, "deployment-coordinator may no longer change it"]),
     );
     const { outs: repaired } = await wiring.update("id", props, more);
     expect(allowed()).toEqual([ledger.processId]);

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { explainChanges } from "../../providers/process/explain-changes.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { revisionsOf, surplus } from "../../providers/process/revisions.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
-import { explainChanges } from "../../providers/process/explain-changes.ts";
 import { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { endRun } from "../../providers/run/session.ts";
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";

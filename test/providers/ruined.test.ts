@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from "vitest";
 import * as config from "../../providers/config-bundle/lifecycle.ts";
+import { explainChanges } from "../../providers/process/explain-changes.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { ProcessInputsSchema, type ProcessOutputs } from "../../providers/process/schema.ts";
-import { explainChanges } from "../../providers/process/explain-changes.ts";
 import { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { endRun } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { UNKNOWN } from "../../providers/run/inputs.ts";
-import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
-import { refreshedFromRouter, tableDrift } from "../../providers/traffic/rollout-progress.ts";
 import { explainNewProcesses } from "../../providers/traffic/explain-changes.ts";
+import { refreshedFromRouter, tableDrift } from "../../providers/traffic/rollout-progress.ts";
+import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import type { Phase } from "../../src/delivery/phase.ts";
 import type { Table, TrafficState } from "../../src/delivery/wire.ts";
 
