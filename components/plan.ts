@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { store } from "../src/bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
-import { nearest } from "../src/fleet/nearest.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import { distinct, entryOf, programOf, tidyFacts } from "./bundling.ts";
 import { chooseMembers, withIds } from "./chosen-members.ts";

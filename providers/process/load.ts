@@ -136,7 +136,7 @@ export async function loadBundle(
   });
 }
 
-/** What a program raised while it was loaded, at the user's file and line. */
+/** The error that a program raised while it was loaded, at the user's file and line. */
 function luaError(
   name: string,
   stored: Awaited<ReturnType<typeof storedBundle>>,
@@ -153,7 +153,7 @@ function luaError(
     what: `${name} could not be loaded: ${found.message}`,
     ...(at === undefined ? {} : { at }),
     ...(found.source === undefined ? {} : { got: excerptOf(found).text.trim() }),
-    remedy: `${at === undefined ? `Find what the program raises while it loads (npx fleet logs ${name} shows what it printed), repairRevision it` : "Mend the line"} and run pulumi up again; the process still runs what it ran before.`,
+    remedy: `${at === undefined ? `Find the error that the program raises while it loads (npx fleet logs ${name} shows its output), fix it` : "Fix the line"} and run pulumi up again. The process still runs its previous code.`,
   });
 }
 

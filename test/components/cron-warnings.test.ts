@@ -31,7 +31,7 @@ describe("a cron", () => {
     expect(finding).toMatchObject({ code: "CRON_PERMANENT", at: "processes.admin.tags.Cron-Interval" });
     expect(finding?.what).toContain("2,880 times a day");
     expect(finding?.got).toBe(
-      "30-seconds: with one message a tick 2,880 permanent messages a day; with a message to each of its 2 peers and their answers, 11,520",
+      "30-seconds: with one message a tick, 2,880 permanent messages a day; with a message to each of its 2 peers and their answers, 11,520",
     );
     expect(cronFindings(fleetOn({ kind: "local", dir: "x" }, tags), names)).toEqual([]);
     expect(cronFindings(fleetOn({ kind: "legacy" }, {}), names)).toEqual([]);

@@ -141,7 +141,7 @@ describe("a revision in a new process", () => {
     const error = await failure(update(blue, 2, strategy(), { evalError: "attempt to index a nil value" }));
     const state = error.properties as unknown as ProcessOutputs;
     // No line is known, so the error names none to fix.
-    expect(error.message).toContain("Find what the program raises while it loads");
+    expect(error.message).toContain("Find the error that the program raises while it loads");
     // It was not judged, so its health is not a finding.
     expect(explainChanges(state, (await shop(2)) as never)).toContain(
       "the last run ended before its health check: check again",
