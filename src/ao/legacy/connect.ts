@@ -1,14 +1,12 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Budget } from "../../core/budget.ts";
-import { notEvaluated, UnitError } from "../errors.ts";
 import type { Journal } from "../journal/index.ts";
 import { MAX_MESSAGE_BYTES } from "../network.ts";
-import type { Ao, Evaluation, NetworkEndpoints } from "../port.ts";
+import type { Ao, NetworkEndpoints } from "../port.ts";
 import { type Backoff, defaultBackoff, retrying, type Wait } from "../retry.ts";
 import type { Wallet } from "../wallet.ts";
 import { arrivalOf } from "./arrival.ts";
 import { resultIdsOf } from "./assigned.ts";
-import { readDryrun, readResult, readResults } from "./cu.ts";
+import { readDryrun, readResults } from "./cu.ts";
 import { effectsOf } from "./effects.ts";
 import { findAll, readData, readPage } from "./gateway.ts";
 import { historyAt } from "./history.ts";
@@ -16,6 +14,7 @@ import { unitAt } from "./http.ts";
 import { moduleLoader } from "./modules.ts";
 import { postMonitor } from "./monitor.ts";
 import { preflight } from "./preflight.ts";
+import { resultsOf } from "./results.ts";
 import { schedulersOf } from "./scheduler.ts";
 
 export interface LegacyOptions {
@@ -59,17 +58,24 @@ export interface LegacyLimits {
 export const EMBEDDED_LIMITS: LegacyLimits = { firstLook: 0, inFlight: 500 };
 
 /** An AO network of the legacy protocol (messenger, compute and scheduler units), the embedded one included. */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the whole port in one place, a call for each of its methods.
-export function connectLegacy({
-  endpoints,
-  wallet,
-  journal,
-  limits = {},
-  log = () => {},
-  onWait,
-}: LegacyOptions): Ao {
-  const { concurrency = 8, callSeconds = 30, firstLook = 400 } = limits;
-  const { repostAfter = 10_000, inFlight = 5000 } = limits;
+export function connectLegacy(options: LegacyOptions): Ao {
+  const parts = partsOf(options);
+  const { evaluation, noteSent } = resultsOf(parts, options.limits);
+  return {
+    ...changing(parts, noteSent),
+    ...reading(parts, options),
+    evaluation,
+    async awaitReady(processId, budget) {
+      await evaluation({ processId, messageId: processId }, budget);
+    },
+  };
+}
+
+type Parts = ReturnType<typeof partsOf>;
+
+/** The units, and what is remembered of them for as long as the connection lasts. */
+function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWait }: LegacyOptions) {
+  const { concurrency = 8, callSeconds = 30, inFlight = 5000 } = limits;
   const backoff = { ...defaultBackoff, ...limits.backoff, ...(onWait ? { observe: onWait } : {}) };
   const unitLimits = { concurrency, timeout: callSeconds * 1000 };
   const mu = unitAt("messenger unit", endpoints.muUrl, unitLimits);
@@ -79,10 +85,6 @@ export function connectLegacy({
   const { uploadUrl, maxMessageBytes = MAX_MESSAGE_BYTES } = endpoints;
   const upload = uploadUrl === undefined ? undefined : unitAt("upload service", uploadUrl, unitLimits);
   const modules = moduleLoader(index, backoff);
-  /** When this connection last sent to a process that has not answered anything yet. */
-  const fresh = new Map<string, number>();
-  const warm = new Set<string>();
-
   const unit = (url: string) => unitAt("scheduler unit", url, unitLimits);
   const schedulers = schedulersOf({ endpoints, index, unit });
   const shown = async (id: string, budget: Budget) =>
@@ -98,62 +100,14 @@ export function connectLegacy({
     module: modules.load,
   });
   const resultIds = resultIdsOf({ journal, schedulers, ways, shown });
+  return { wallet, journal, backoff, mu, cu, index, gateway, modules, schedulers, effects, resultIds };
+}
 
-  const find: Ao["find"] = (query, budget) =>
-    findAll(query, (page) =>
-      retrying("asking the gateway's index", budget, () => readPage(index, query, page, budget), backoff),
-    );
-
-  const data: Ao["data"] = (id, budget) =>
-    retrying(`reading the data of ${id}`, budget, () => readData(gateway, id, budget), backoff);
-
-  const noteSent = (processId: string) => {
-    if (!warm.has(processId)) fresh.set(processId, performance.now());
-  };
-
-  const evaluation: Ao["evaluation"] = async ({ processId, messageId, expectOutput = false }, budget) => {
-    const sentAt = fresh.get(processId);
-    if (sentAt !== undefined) {
-      const wait = Math.min(sentAt + firstLook - performance.now(), budget.remaining());
-      if (wait > 0) await sleep(wait);
-    }
-    let repostAt = performance.now() + repostAfter;
-    let patience = repostAfter;
-    let isSought = false;
-    return retrying(
-      `waiting for the result of the message ${messageId}`,
-      budget,
-      async () => {
-        try {
-          const resultId = await resultIds.of(messageId, budget);
-          const result = await readResult(cu, processId, { messageId, resultId }, budget);
-          if (expectOutput && isEmpty(result)) throw notEvaluated(processId, messageId, "an empty output");
-          if (!isEmpty(result)) {
-            warm.add(processId);
-            fresh.delete(processId);
-          }
-          return result;
-        } catch (error) {
-          if (isUnknownThere(error) && !isSought) {
-            // What the compute unit said counts, whoever else cannot be asked.
-            isSought = await resultIds.seek({ processId, messageId }, budget).then(
-              () => true,
-              () => false,
-            );
-          }
-          if (isUnknownThere(error) && performance.now() >= repostAt) {
-            await effects.repost(processId, budget);
-            if (messageId !== processId) await effects.repost(messageId, budget);
-            patience *= 2;
-            repostAt = performance.now() + patience;
-          }
-          throw error;
-        }
-      },
-      backoff,
-    );
-  };
-
+/** What changes the network. */
+function changing(
+  { wallet, journal, modules, effects }: Parts,
+  noteSent: (processId: string) => void,
+): Pick<Ao, "address" | "spawn" | "send" | "publish" | "settle"> {
   return {
     address: wallet.address,
     async spawn(input, budget) {
@@ -173,7 +127,25 @@ export function connectLegacy({
         modules.know({ id: sent.id, owner: wallet.address, recipient: "", tags: input.tags });
       return sent;
     },
-    evaluation,
+    settle: (intent) => journal.settle(intent),
+  };
+}
+
+/** What asks the units, again and again until they answer. */
+function reading(
+  { wallet, backoff, mu, cu, index, gateway, modules, schedulers, resultIds }: Parts,
+  { endpoints, limits = {} }: LegacyOptions,
+): Omit<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "evaluation" | "awaitReady"> {
+  const find: Ao["find"] = (query, budget) =>
+    findAll(query, (page) =>
+      retrying("asking the gateway's index", budget, () => readPage(index, query, page, budget), backoff),
+    );
+
+  const data: Ao["data"] = (id, budget) =>
+    retrying(`reading the data of ${id}`, budget, () => readData(gateway, id, budget), backoff);
+  return {
+    find,
+    data,
     isPlaced: (ref, budget) =>
       retrying(
         `asking whether the message ${ref.messageId} arrived`,
@@ -181,9 +153,6 @@ export function connectLegacy({
         () => resultIds.isPlaced(ref, budget),
         backoff,
       ),
-    async awaitReady(processId, budget) {
-      await evaluation({ processId, messageId: processId }, budget);
-    },
     monitor: (input, budget) =>
       retrying(
         `asking for the crons of the process ${input.processId}`,
@@ -191,7 +160,6 @@ export function connectLegacy({
         () => postMonitor(mu, wallet, input, budget),
         backoff,
       ),
-    settle: (intent) => journal.settle(intent),
     dryrun: ({ processId, tags, data }, budget) =>
       retrying(
         `a dry run on the process ${processId}`,
@@ -206,8 +174,6 @@ export function connectLegacy({
         () => readResults(cu, { processId, cursor, limit, newestFirst }, budget),
         backoff,
       ),
-    find,
-    data,
     ...historyAt({
       ...{ find, data, unit: (budget: Budget) => schedulers.locate(endpoints.scheduler, budget) },
       ...(limits.page === undefined ? {} : { page: limits.page }),
@@ -227,10 +193,3 @@ export function connectLegacy({
       ),
   };
 }
-
-const isEmpty = ({ output, error, messages, spawns }: Evaluation) =>
-  output === "" && error === undefined && messages.length === 0 && spawns.length === 0;
-
-/** The compute unit said that it cannot find it, or fell over it. */
-const isUnknownThere = (error: unknown) =>
-  error instanceof UnitError && (error.code === "UNIT_FAILED" || error.code === "PROCESS_UNKNOWN");
