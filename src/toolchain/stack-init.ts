@@ -1,11 +1,11 @@
 import { type RunOptions, type RunResult, run } from "./run.ts";
 
 /**
- * Makes a stack, or finds that it is there already, as after another command that made it at the same time.
+ * Creates a stack. A stack that exists already is no failure: another command may create it at the same time.
  *
  * @param pulumi the command
- * @param flags more of `pulumi stack init`
- * @returns code 0 where the stack is there
+ * @param flags additional flags of `pulumi stack init`
+ * @returns code 0 if the stack exists
  */
 export async function initStack(
   pulumi: string,
@@ -17,5 +17,5 @@ export async function initStack(
   return isThere(made) ? { ...made, code: 0 } : made;
 }
 
-/** Pulumi says of a stack that is there in words alone: it has no exit code for it. */
+/** Pulumi reports an existing stack only in its text: there is no exit code for it. */
 const isThere = ({ output }: RunResult): boolean => /already exists/.test(output);

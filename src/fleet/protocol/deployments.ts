@@ -1,4 +1,4 @@
-/** What the ledger is told of runs (`DEPLOY_PROCESS`) and of rollbacks, and what it says of one run. */
+/** Messages to the ledger about runs (`DEPLOY_PROCESS`) and rollbacks, and the release that it keeps of a run. */
 import { z } from "zod";
 import type { Tags } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
@@ -10,31 +10,31 @@ import type { LedgerAt } from "./registry.ts";
 
 const ACTION = "DEPLOY_PROCESS";
 
-/** The longest reason that is sent, in characters. */
+/** Maximum length of a reason, in characters. */
 const LONGEST = 500;
 
 const AnythingSchema = z.looseObject({});
 const BegunSchema = z.looseObject({ deploymentId: z.string(), epoch: z.number().int() });
 
-/** One message about a run. Its tags and data are the whole request: equal ones have the same intent. */
+/** One message about a run. Messages with equal tags and data have the same intent. */
 const message = (
   ledger: LedgerAt,
   tags: Tags & { readonly Phase: "begin" | "progress" | "finish" },
   deployRequest: Readonly<Record<string, unknown>> & { readonly deploymentId: string },
 ) => ({ ...ledger, action: ACTION, tags, data: { deployRequest } });
 
-/** A run that begins. */
+/** A run at its start. */
 export interface RunBegun {
   readonly deploymentId: string;
   readonly operator: string;
-  /** Take the fleet from another operator's run that the ledger holds for alive. @default false */
+  /** Take over the fleet although the ledger considers another operator's run alive. @default false */
   readonly takeOver?: boolean;
 }
 
 /**
- * Begins a run.
+ * Starts a run.
  *
- * @param ledger with the epoch that it has before
+ * @param ledger with its epoch before the run
  * @returns the epoch of the run
  * @throws FleetError as `ask`; DEPLOYMENT_IN_PROGRESS, STALE_EPOCH
  */
@@ -55,20 +55,20 @@ export async function beginRun(
   return (await ask(session, request, BegunSchema, budget)).epoch;
 }
 
-/** What became of one process of a run. */
+/** The result for one process of a run. */
 interface ProcessProgress {
   readonly status: "RUINED";
   readonly processId: string;
-  /** Stable code. */
+  /** A stable code. */
   readonly reason: string;
 }
 
-/** That a run goes on: a sign of life, counted, or what became of processes, by member. */
+/** Progress of a run: a numbered sign of life, or the results for processes by member. */
 export type RunProgress =
   | { readonly beat: number }
   | { readonly processes: Readonly<Record<string, ProcessProgress>> };
 
-/** Tells that a run goes on. @throws FleetError as `ask` */
+/** Reports the progress of a run. @throws FleetError as `ask` */
 export async function tellProgress(
   session: Sender,
   ledger: LedgerAt,
@@ -80,7 +80,7 @@ export async function tellProgress(
   await ask(session, message(ledger, tags, { deploymentId, ...progress }), AnythingSchema, budget);
 }
 
-/** Ends a run that did not complete: it failed, or its rollout waits for a person. @throws FleetError as `ask` */
+/** Ends a run that failed, or whose rollout waits for a person. @throws FleetError as `ask` */
 export async function failRun(
   session: Sender,
   ledger: LedgerAt,
@@ -96,7 +96,7 @@ export async function failRun(
 /** What the ledger keeps of a completed run. */
 export interface RunCompleted {
   readonly releaseHash: string;
-  /** With the release as a whole, where it fits into a message. */
+  /** Includes the whole release if it fits into a message. */
   readonly manifest: object;
   /** For people. @default none */
   readonly reason?: string | undefined;
@@ -105,7 +105,7 @@ export interface RunCompleted {
 const completion = (scope: Pick<Scope, "project" | "stack">) =>
   ({ Phase: "finish", "Deployment-Key": deploymentKey(scope, "release") }) as const;
 
-/** Tags by which the messages that completed a stack's runs are found on the network, or the one of a run. Pure. */
+/** Tags that find the messages that completed a stack's runs on the network, or the message of one run. Pure. */
 export const completionTags = (scope: Pick<Scope, "project" | "stack">, deploymentId?: string): Tags => ({
   Action: ACTION,
   ...completion(scope),
@@ -113,7 +113,7 @@ export const completionTags = (scope: Pick<Scope, "project" | "stack">, deployme
 });
 
 /**
- * Completes a run. Any machine with the wallet can build the fleet again from this message, also where the ledger does not answer.
+ * Completes a run. Any machine with the wallet can rebuild the fleet from this message, even if the ledger does not answer.
  *
  * @throws FleetError as `ask`
  */
@@ -139,7 +139,7 @@ const CompletedSchema = z.looseObject({
   }),
 });
 
-/** The release in the data of a message that completed a run, as it was sent; undefined where the data is anything else. Pure. */
+/** The release in the data of a message that completed a run, unverified. Undefined for any other data. Pure. */
 export function releaseIn(data: string): unknown {
   try {
     return CompletedSchema.safeParse(JSON.parse(data)).data?.deployRequest.manifest.release;
@@ -151,9 +151,9 @@ export function releaseIn(data: string): unknown {
 const StatusSchema = z.looseObject({ manifest: z.looseObject({ release: z.unknown() }).nullish() });
 
 /**
- * The release of a run as the ledger still holds it, as it was sent.
+ * The release of a run as the ledger keeps it, unverified.
  *
- * @returns undefined where it does not hold it, or does not know the run
+ * @returns undefined if the ledger no longer keeps it, or does not know the run
  * @throws FleetError as `ask`
  */
 export async function releaseOfRun(
@@ -175,10 +175,10 @@ export async function releaseOfRun(
 const RollbackSchema = z.looseObject({ requestId: z.string() });
 
 /**
- * Opens a rollback, or tells the phase of one.
+ * Opens a rollback, or reports its phase.
  *
- * @param rollbackRequest the rollback; or its id and the phase
- * @returns the ledger's id of it
+ * @param rollbackRequest the rollback, or its id with the phase
+ * @returns the id that the ledger gave it
  * @throws FleetError as `ask`; UNKNOWN_DEPLOYMENT
  */
 export async function tellRollback(

@@ -1,4 +1,4 @@
-/** The entries of the ledger, which tell of runs, rollbacks and single processes. */
+/** The entries of the ledger: about runs, rollbacks and single processes. */
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import type { FleetSession } from "../fleet-session.ts";
@@ -26,7 +26,7 @@ const EntrySchema = z.looseObject({
   strategy: optionalText,
   /** For people. */
   reason: optionalText,
-  /** Why a run did not end itself: a code; coordinators of version 0.1.0 wrote none. */
+  /** Code: why a run did not end by itself. Coordinators of version 0.1.0 wrote none. */
   cause: optionalText,
   releaseHash: optionalText,
   processId: z.string().nullish(),
@@ -41,12 +41,12 @@ const PageSchema = z.looseObject({
   length: z.number(),
 });
 
-/** Entries after one of them, oldest first. */
+/** A page of entries, oldest first. */
 type LedgerPage = z.output<typeof PageSchema>;
 
 const ACTION = "LEDGER";
 
-/** What is asked for: entries after the one with this `seq`. */
+/** The data of a request: entries after the one with this `seq`. */
 const pageAfter = (since: number) => ({ since, limit: 200 });
 
 /** All entries, by signed messages. @throws FleetError as `ask` */

@@ -1,8 +1,8 @@
-/** The phases of a run's steps, a list for each kind of resource that tells them. Whoever reads a phase decides by these. Pure. */
+/** The phases of a run's steps, one list for each kind of resource that reports them. Code that reads a phase uses these values. Pure. */
 import { PhaseSchema } from "../../delivery/phase.ts";
 
 export const STEP_PHASES = {
-  /** Of any step: it failed, its rollout waits for a person, or the run waits for a unit of the network, which the detail names. */
+  /** Any step: it failed, its rollout waits for a person, or the run waits for a unit of the network, which the detail names. */
   run: ["failed", "waiting", "delayed"],
   process: [
     "published",
@@ -24,21 +24,21 @@ export const STEP_PHASES = {
   ],
   configBundle: ["configured"],
   wiring: ["wired", "unhealthy"],
-  /** Where a rollout is, and what happens on its way. */
+  /** The phases of a rollout, and the events during one. */
   traffic: [...PhaseSchema.options, "handed-over", "state-lost", "removed"],
   release: ["registered", "released"],
 } as const;
 
-/** Where a step is. */
+/** The phase of a step. */
 export type StepPhase = (typeof STEP_PHASES)[keyof typeof STEP_PHASES][number];
 
 const ALL: ReadonlySet<string> = new Set(Object.values(STEP_PHASES).flat());
 
-/** Whether it is a phase that this version tells. */
+/** Whether a value is a phase that this version reports. */
 export const isStepPhase = (value: unknown): value is StepPhase =>
   typeof value === "string" && ALL.has(value);
 
-/** What people read, where it is not the phase itself. The guide greps for the last one. */
+/** The text of a phase where it differs from the phase itself. The guide greps for the last one. */
 const WORDS: Readonly<Partial<Record<StepPhase, string>>> = {
   "not-repaired": "not repaired",
   "handed-over": "handed over",
@@ -46,7 +46,7 @@ const WORDS: Readonly<Partial<Record<StepPhase, string>>> = {
   released: "deployment phase completed",
 };
 
-/** A phase as people read it, with what there is to say of it: `loaded 44 kB`. */
+/** The text of a phase with its detail: `loaded 44 kB`. */
 export function stepText(phase: StepPhase, detail = ""): string {
   const words = WORDS[phase] ?? phase;
   return detail === "" ? words : `${words} ${detail}`;
