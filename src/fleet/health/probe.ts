@@ -2,12 +2,17 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import type { FleetSession } from "../fleet-session.ts";
+import type { Member } from "../members/member.ts";
 import { saysRuined } from "../members/ruined.ts";
 import { ask } from "../protocol/ask.ts";
+import { dryAsk } from "../protocol/dry.ts";
 import type { Session } from "../session/session.ts";
 import { notOurs } from "./code-drift.ts";
 import type { HealthOutput, HealthPolicy } from "./schema.ts";
 import { type Expected, type Place, type Verdict, VerdictSchema } from "./verdict.ts";
+
+const ACTION = "HEALTH_CHECK";
 
 /** One signed probe: the process' own word at a slot after the probe was sent, with the nonce to prove it. */
 export async function probe(
@@ -28,7 +33,7 @@ export async function probe(
   };
   const verdict = await ask(
     session,
-    { ...place, action: "HEALTH_CHECK", data: { healthCheck } },
+    { ...place, action: ACTION, data: { healthCheck } },
     VerdictSchema,
     budget,
   );
@@ -43,6 +48,15 @@ export async function probe(
   }
   return { ...verdict, responseMs: performance.now() - start };
 }
+
+/** A health check by a dry run. The caller compares the nonce. @throws FleetError as `dryAsk` */
+export const dryProbe = (
+  fleet: Pick<FleetSession, "session">,
+  member: Member,
+  seconds: number,
+  healthCheck: { readonly checkType: "ALL" | "CONTINUOUS"; readonly nonce: string },
+): Promise<Verdict> =>
+  dryAsk(fleet, { member, action: ACTION, data: { healthCheck }, seconds }, VerdictSchema);
 
 /** The verdict on a revision, in words: the process' own checks and what the client measured. Pure. */
 export function judge(

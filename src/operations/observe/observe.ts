@@ -7,7 +7,7 @@ import { FleetError } from "../../core/errors.ts";
 import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { glanceAtBare } from "../../fleet/health/bare.ts";
-import { VerdictSchema } from "../../fleet/health/verdict.ts";
+import { dryProbe } from "../../fleet/health/probe.ts";
 import { type History, resultIdOf } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryAudit } from "../../fleet/protocol/audit.ts";
@@ -101,9 +101,8 @@ async function ask(
     await look.pace.turn();
     const nonce = randomBytes(12).toString("hex");
     const start = look.clock.ticks();
-    const data = { healthCheck: { checkType: "CONTINUOUS", nonce } };
-    const request = { member, action: "HEALTH_CHECK", data, seconds: patienceOf(look) };
-    const verdict = await dryAsk(look.fleet, request, VerdictSchema);
+    const healthCheck = { checkType: "CONTINUOUS", nonce } as const;
+    const verdict = await dryProbe(look.fleet, member, patienceOf(look), healthCheck);
     const responseMs = look.clock.ticks() - start;
     const { version, sourceHash, release = "", epoch } = verdict;
     // A program with its own health check need not know Info.

@@ -4,9 +4,8 @@ import type { ProcessView } from "../../dashboard/view.ts";
 import { isBare } from "../../fleet/code/bare.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { glanceAtBare } from "../../fleet/health/bare.ts";
-import { VerdictSchema } from "../../fleet/health/verdict.ts";
+import { dryProbe } from "../../fleet/health/probe.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { dryAsk } from "../../fleet/protocol/dry.ts";
 import { dryInfo } from "../../fleet/protocol/info.ts";
 import { lastKnown, saveLastKnown } from "../observe/last-known.ts";
 import { drift, unanswered } from "../observe/verdict.ts";
@@ -47,10 +46,8 @@ export async function readProcess(
         view: { ...known, health, epoch: null, release: "", reasons, figures: null },
       };
     }
-    const healthCheck = { checkType: "ALL", nonce: randomUUID() };
-    const probe = { member, action: "HEALTH_CHECK", data: { healthCheck }, seconds: 20 };
     const [verdict, info] = await Promise.all([
-      dryAsk(fleet, probe, VerdictSchema),
+      dryProbe(fleet, member, 20, { checkType: "ALL", nonce: randomUUID() }),
       dryInfo(fleet, member, 20),
     ]);
     const reasons = verdict.checks
