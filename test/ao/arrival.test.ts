@@ -1,20 +1,13 @@
-import { mkdtemp, rm } from "node:fs/promises";
+/** What decides between one post and two: a spawn that is posted twice makes a process that never evaluates a message again. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../src/ao/index.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import { type Ao, connectLegacy } from "../../src/ao/index.ts";
 import type { LegacyLimits } from "../../src/ao/legacy/connect.ts";
 import { budgetOf } from "../../src/core/budget.ts";
-import { AUTHORITY, MODULE, ok, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
-import { makeWallet } from "./wallets.ts";
+import { journal, units, wallet } from "./bench.ts";
+import { AUTHORITY, MODULE, ok, type Reply, SCHEDULER } from "./units.ts";
 
-/** What decides between one post and two: a spawn that is posted twice makes a process that never evaluates a message again. */
-let wallet: Wallet;
-let units: Units;
-let folder: string;
-let journal: Journal;
 let ao: Ao;
 
 const limits: LegacyLimits = {
@@ -31,22 +24,8 @@ const spawn = (through = ao, seconds = 5) =>
     budgetOf(seconds),
   );
 
-beforeAll(async () => {
-  wallet = await makeWallet();
-  folder = await mkdtemp(join(tmpdir(), "fleet-arrival-"));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
-});
-// Each test has its own units: a call that timed out may still reach the units it was sent to.
-beforeEach(async ({ task }) => {
-  units = await startUnits();
-  journal = await openJournal(join(folder, `${task.id}.jsonl`));
+beforeEach(() => {
   ao = connect();
-});
-afterEach(async () => {
-  await journal.close();
-  await units.close();
 });
 
 const there = (id: string): Reply => ({ json: { process_id: id } });

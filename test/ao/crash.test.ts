@@ -1,22 +1,19 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { readJournal } from "../../src/ao/index.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 import { assignmentOf, MODULE, startUnits } from "./units.ts";
 import { makeJwk } from "./wallets.ts";
 
-let folder: string;
-let wallet: string;
+const folder = temporaryFolder("crash");
+const wallet = join(folder, "wallet.json");
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "fleet-crash-"));
-  wallet = join(folder, "wallet.json");
   await writeFile(wallet, JSON.stringify(await makeJwk()), { mode: 0o600 });
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 /** The steps of a large message at which the run dies, after its process was spawned. */
 const uploads = ["ao.after-journal:2", "ao.after-upload", "ao.after-send:2"];

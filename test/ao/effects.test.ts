@@ -1,27 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { DataItem } from "@dha-team/arbundles";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../src/ao/index.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import { type Ao, connectLegacy } from "../../src/ao/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
-import {
-  AUTHORITY,
-  budgetWhile,
-  MODULE,
-  notFound,
-  ok,
-  page,
-  SCHEDULER,
-  startUnits,
-  type Units,
-} from "./units.ts";
-import { makeWallet } from "./wallets.ts";
+import { journal, units, wallet } from "./bench.ts";
+import { AUTHORITY, budgetWhile, MODULE, notFound, ok, page, SCHEDULER } from "./units.ts";
 
-let wallet: Wallet;
-let units: Units;
-let folder: string;
-let journal: Journal;
 let ao: Ao;
 const lines: string[] = [];
 
@@ -35,18 +18,8 @@ const spawnInput = (intent: string) => ({
   tags: { Name: "battle" },
 });
 
-beforeAll(async () => {
-  wallet = await makeWallet();
-  folder = await mkdtemp(join(tmpdir(), "fleet-ao-"));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
-});
-// Each test has its own units: a call that timed out may still reach the units it was sent to.
-beforeEach(async (context) => {
-  units = await startUnits();
+beforeEach(() => {
   lines.length = 0;
-  journal = await openJournal(join(folder, `${context.task.id}.jsonl`));
   ao = connectLegacy({
     endpoints: units.endpoints,
     wallet,
@@ -54,10 +27,6 @@ beforeEach(async (context) => {
     limits: quick,
     log: (line) => lines.push(line),
   });
-});
-afterEach(async () => {
-  await journal.close();
-  await units.close();
 });
 
 describe("a spawn", () => {

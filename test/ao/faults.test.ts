@@ -1,35 +1,12 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** Units that fail at random, from a seed. Whatever they do, one intent makes one message, and no false answer is believed. */
 import { DataItem } from "@dha-team/arbundles";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { connectLegacy, type Journal, openJournal, type Wallet } from "../../src/ao/index.ts";
+import { expect, test } from "vitest";
+import { connectLegacy } from "../../src/ao/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { ok, type Reply, startUnits, type Units } from "./units.ts";
-import { makeWallet } from "./wallets.ts";
-
-/** Units that fail at random, from a seed. Whatever they do, one intent makes one message, and no false answer is believed. */
-let wallet: Wallet;
-let units: Units;
-let folder: string;
-let journal: Journal;
-
-beforeAll(async () => {
-  wallet = await makeWallet();
-  folder = await mkdtemp(join(tmpdir(), "fleet-faults-"));
-  journal = await openJournal(join(folder, "p.s.jsonl"));
-});
-afterAll(async () => {
-  await journal.close();
-  await rm(folder, { recursive: true });
-});
-
-// Each test has its own units: a call that timed out may still reach the units it was sent to.
-beforeEach(async () => {
-  units = await startUnits();
-});
-afterEach(() => units.close());
+import { rngOf } from "../simnet/rng.ts";
+import { journal, units, wallet } from "./bench.ts";
+import { ok, type Reply } from "./units.ts";
 
 const faults: readonly Reply[] = [
   // The unit says that it accepted the message, and forgets it.
@@ -51,7 +28,7 @@ test.each([
 ])(
   "one intent makes one message with faults in $share of all calls",
   async ({ share, seed }) => {
-    const random = mulberry32(seed);
+    const { next: random } = rngOf(seed);
     const taken = new Map<string, number>();
     units.script(({ endpoint, path, body }) => {
       const fault = random() < share ? faults[Math.floor(random() * faults.length)] : undefined;
@@ -109,14 +86,3 @@ test.each([
   },
   60_000,
 );
-
-/** A small seeded generator (mulberry32, public domain): the same faults in every run. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}

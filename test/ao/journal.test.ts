@@ -1,19 +1,15 @@
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { type Journal, openJournal, readJournal } from "../../src/ao/index.ts";
 import { openAppender } from "../../src/ao/journal/disk.ts";
 import { decodeRecord } from "../../src/ao/journal/records.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 
-let folder: string;
+const folder = temporaryFolder("journal");
 let path: string;
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "fleet-journal-"));
-});
-afterAll(() => rm(folder, { recursive: true }));
 beforeEach((context) => {
   path = join(folder, context.task.id, "p.s.jsonl");
 });

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
@@ -14,10 +12,11 @@ import {
 } from "../../src/ao/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { type LocalNetworkInfo, start, stop } from "../../src/localnet/index.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 import { makeWallet } from "./wallets.ts";
 
 /** One pass through the port against the embedded network, with real aos behind it. */
-let folder: string;
+const folder = temporaryFolder("ao-local");
 let network: LocalNetworkInfo;
 let wallet: Wallet;
 let journal: Journal;
@@ -35,7 +34,6 @@ async function evaluate(code: string, intent: string, as: Ao = ao) {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "fleet-ao-local-"));
   [network, wallet] = await Promise.all([start(join(folder, "network")), makeWallet()]);
   journal = await openJournal(join(folder, "p.s.jsonl"));
   ao = await connect(wallet);
@@ -43,7 +41,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await journal.close();
   await stop(join(folder, "network"));
-  await rm(folder, { recursive: true });
 });
 
 test("the port spawns a process, sends to it, queries it, finds it and reads it back", async () => {

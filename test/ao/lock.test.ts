@@ -1,19 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { openJournal, readJournal } from "../../src/ao/index.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 
-let folder: string;
+const folder = temporaryFolder("lock");
 let path: string;
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "fleet-lock-"));
-});
-afterAll(() => rm(folder, { recursive: true }));
 beforeEach(async (context) => {
   path = join(folder, context.task.id, "p.s.jsonl");
   await mkdir(dirname(path));

@@ -1,16 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import {
-  type Ao,
-  connectLegacy,
-  type Journal,
-  type LegacyLimits,
-  openJournal,
-  type Wallet,
-} from "../../src/ao/index.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import { type Ao, connectLegacy, type LegacyLimits } from "../../src/ao/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
+import { journal, units, wallet } from "./bench.ts";
 import {
   AUTHORITY,
   budgetWhile,
@@ -21,14 +12,8 @@ import {
   type Reply,
   SCHEDULER,
   startUnits,
-  type Units,
 } from "./units.ts";
-import { makeWallet } from "./wallets.ts";
 
-let wallet: Wallet;
-let units: Units;
-let folder: string;
-let journal: Journal;
 let ao: Ao;
 
 const P = "p".repeat(43);
@@ -47,21 +32,9 @@ function results(...replies: (Reply | undefined)[]): void {
   );
 }
 
-beforeAll(async () => {
-  wallet = await makeWallet();
-  folder = await mkdtemp(join(tmpdir(), "fleet-reads-"));
-  journal = await openJournal(join(folder, "p.s.jsonl"));
-});
-afterAll(async () => {
-  await journal.close();
-  await rm(folder, { recursive: true });
-});
-// Each test has its own units: a call that timed out may still reach the units it was sent to.
-beforeEach(async () => {
-  units = await startUnits();
+beforeEach(() => {
   ao = connect();
 });
-afterEach(() => units.close());
 
 describe("evaluation", () => {
   test("returns output, outbox, spawns and gas", async () => {

@@ -1,17 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { DataItem } from "@dha-team/arbundles";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../src/ao/index.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import { type Ao, connectLegacy } from "../../src/ao/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
-import { budgetWhile, MODULE, page, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
-import { makeWallet } from "./wallets.ts";
+import { journal, units, wallet } from "./bench.ts";
+import { budgetWhile, MODULE, page, type Reply, SCHEDULER } from "./units.ts";
 
-let wallet: Wallet;
-let units: Units;
-let folder: string;
-let journal: Journal;
 let ao: Ao;
 let intent = 0;
 
@@ -27,18 +20,7 @@ function posts(...replies: (Reply | undefined)[]): void {
   );
 }
 
-beforeAll(async () => {
-  wallet = await makeWallet();
-  folder = await mkdtemp(join(tmpdir(), "fleet-sending-"));
-  journal = await openJournal(join(folder, "p.s.jsonl"));
-});
-afterAll(async () => {
-  await journal.close();
-  await rm(folder, { recursive: true });
-});
-// Each test has its own units: a call that timed out may still reach the units it was sent to.
-beforeEach(async () => {
-  units = await startUnits();
+beforeEach(() => {
   ao = connectLegacy({
     endpoints: units.endpoints,
     wallet,
@@ -46,7 +28,6 @@ beforeEach(async () => {
     limits: { backoff: { base: 5, cap: 20, floor: 1 } },
   });
 });
-afterEach(() => units.close());
 
 describe("an answer of the messenger unit that is not final", () => {
   test.each<[string, Reply]>([

@@ -1,29 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { DataItem } from "@dha-team/arbundles";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import {
-  type Ao,
-  connectLegacy,
-  type Journal,
-  type LegacyLimits,
-  openJournal,
-  readJournal,
-  type Wallet,
-} from "../../src/ao/index.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import { type Ao, connectLegacy, type LegacyLimits, readJournal } from "../../src/ao/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
-import {
-  AUTHORITY,
-  assignmentOf,
-  type Endpoint,
-  page,
-  type Reply,
-  SCHEDULER,
-  startUnits,
-  type Units,
-} from "./units.ts";
-import { makeWallet } from "./wallets.ts";
+import { journal, units, wallet } from "./bench.ts";
+import { AUTHORITY, assignmentOf, type Endpoint, notFound, page, type Reply, SCHEDULER } from "./units.ts";
 
 const P = `${"p".repeat(42)}o`;
 const LARGE = "x".repeat(30_000);
@@ -35,10 +15,6 @@ const TAGS = {
   "Output-Encoding": "JSON-V1",
 };
 
-let wallet: Wallet;
-let units: Units;
-let folder: string;
-let journal: Journal;
 let ao: Ao;
 let intent = 0;
 
@@ -71,21 +47,9 @@ function answers(script: Partial<Record<Endpoint, (Reply | undefined)[]>>): void
   });
 }
 
-beforeAll(async () => {
-  wallet = await makeWallet();
-  folder = await mkdtemp(join(tmpdir(), "fleet-upload-"));
-  journal = await openJournal(join(folder, "p.s.jsonl"));
-});
-afterAll(async () => {
-  await journal.close();
-  await rm(folder, { recursive: true });
-});
-// Each test has its own units: a call that timed out may still reach the units it was sent to.
-beforeEach(async () => {
-  units = await startUnits();
+beforeEach(() => {
   ao = connect();
 });
-afterEach(() => units.close());
 
 describe("a message larger than the messenger unit takes", () => {
   test("is uploaded with its process as target, and assigned to it", async () => {
@@ -290,14 +254,13 @@ describe("the result of a message that was uploaded", () => {
 
 describe("isPlaced", () => {
   const isPlaced = (messageId: string) => ao.isPlaced({ processId: P, messageId }, budgetOf(5));
-  const NOT_FOUND: Reply = { status: 400, json: { error: "Message or Process not found" } };
   const nobody = { json: { page_info: { has_next_page: false }, edges: [] } };
 
   test("asks the scheduler, by the message or by its assignment", async () => {
     let range: Reply = nobody;
     units.script(({ endpoint }) => {
       if (endpoint === "mu.assign") return { status: 202, json: {} };
-      if (endpoint === "su.message") return NOT_FOUND;
+      if (endpoint === "su.message") return notFound;
       return endpoint === "su.range" ? range : undefined;
     });
     const { id } = await send();
@@ -311,7 +274,7 @@ describe("isPlaced", () => {
       if (endpoint === "mu.assign") return { status: 202, json: {} };
       if (endpoint === "su.range") return nobody;
       if (endpoint !== "su.message") return undefined;
-      return nth < 3 ? { status: 503, text: "busy" } : NOT_FOUND;
+      return nth < 3 ? { status: 503, text: "busy" } : notFound;
     });
     expect(await isPlaced((await send()).id)).toBe(false);
     expect(units.count("su.message")).toBe(3);

@@ -1,20 +1,18 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DataItem } from "@dha-team/arbundles";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { loadWallet } from "../../src/ao/index.ts";
 import type { FleetError } from "../../src/core/errors.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 import { makeJwk } from "./wallets.ts";
 
-let folder: string;
+const folder = temporaryFolder("wallet");
 let jwk: Record<string, string>;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "fleet-wallet-"));
   jwk = await makeJwk();
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 async function fileWith(content: string, mode = 0o600): Promise<string> {
   const path = join(folder, `${Math.random()}.json`);

@@ -4,17 +4,7 @@ import { judge } from "../../src/delivery/judge.ts";
 import { decide, type Position } from "../../src/delivery/machine.ts";
 import { stepsOf } from "../../src/delivery/steps.ts";
 import { StrategySchema, type TrafficStrategy, WHOLE } from "../../src/delivery/strategy.ts";
-
-/** Numbers from 0 to 1 from a seed (mulberry32). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import { rngOf } from "../simnet/rng.ts";
 
 interface Side {
   readonly requests: number;
@@ -39,7 +29,7 @@ const CHECKS = StrategySchema.parse({
 }).checks;
 
 function trials(seed: number, blue: Side, green: Side, n = 500) {
-  const next = random(seed);
+  const { next } = rngOf(seed);
   const outcomes = { pass: 0, fail: 0, inconclusive: 0, error: 0 };
   for (let i = 0; i < n; i += 1) {
     const services = { battle: { green: sample(next, green), blue: sample(next, blue) } };
@@ -89,7 +79,7 @@ test.each([
 ])(
   "A/A, both refuse the same share, %s against 54: fails at most 1 in 100, holds none",
   (_what, n, share) => {
-    const next = random(23);
+    const { next } = rngOf(23);
     const side = (requests: number) => {
       const refused = Array.from({ length: requests }, () => next() < share).filter(Boolean).length;
       return { requests, answered: requests - refused, errors: 0, refused, latencies: [] };
@@ -110,7 +100,7 @@ test.each([
   ["A/A, a rollout of five steps", GOOD, { max: 0.01, least: "pass" }],
   ["A/B, a rollout of five steps, a fifth fails", { errorRate: 0.2, ms: 200 }, { max: 0, least: "fail" }],
 ] as const)("%s: as often right as a single look", (what, green, { max, least }) => {
-  const next = random(13);
+  const { next } = rngOf(13);
   const ends = { pass: 0, fail: 0, open: 0 };
   for (let n = 0; n < 500; n += 1) {
     let outcome = "pass";
@@ -258,7 +248,7 @@ const QUALITIES = {
 } as const;
 
 function rollouts(use: Use, quality: keyof typeof QUALITIES) {
-  const next = random(13);
+  const { next } = rngOf(13);
   const ends = { through: 0, back: 0, held: 0 };
   for (let n = 0; n < 500; n += 1) ends[rollout(next, use, QUALITIES[quality])] += 1;
   const how = `${use.strategy}, ${use.callers} callers an interval, ${use.declared ? "declared" : "Info"} probes`;
@@ -308,7 +298,7 @@ test.each([
 test.each([1, 2, 5, 15, 45, 90, 600])(
   "whole rollouts: a program whose handler raises an error never passes, with one caller and intervals of %i s",
   (seconds) => {
-    const next = random(17);
+    const { next } = rngOf(17);
     const ends = { through: 0, back: 0, held: 0 };
     for (let n = 0; n < 500; n += 1) ends[oneCaller(next, seconds)] += 1;
     console.log(

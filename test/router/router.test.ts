@@ -347,7 +347,7 @@ describe("a person's command", () => {
   });
 });
 
-test("after an A/B test names what ends the test, and after any other rollout what starts one", async () => {
+test("a command after an A/B test names what ends the test, and after any other rollout what starts one", async () => {
   const p = await half();
   const remedy = async (command: string) => {
     const { reply } = await p.send({ Action: "TRAFFIC_COMMAND", Data: { command } });

@@ -19,17 +19,6 @@ export type Op =
   | { o: "t"; ms: number }
   | { o: "q"; s: string; k: string; d: string | number; b?: string };
 
-/** Numbers from 0 to 1 from a seed (mulberry32). */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 const id = (n: number) => String(n).padStart(43, "0");
 
 /**

@@ -3,8 +3,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { type Aos, boot } from "../processes/aos.ts";
+import { rngOf } from "../simnet/rng.ts";
 import { bucket } from "./reference.ts";
-import { expected, random, traceOf } from "./trace.ts";
+import { expected, traceOf } from "./trace.ts";
 
 /** The number of traces in this run. All 100,000 take minutes: `ROUTER_TRACES=100000 npx vitest run test/router/traces.test.ts`. */
 const TRACES = Number(process.env.ROUTER_TRACES ?? 2_000);
@@ -25,7 +26,7 @@ async function lines(fn: string, argument: unknown): Promise<string[]> {
 test(
   `${TRACES} random traces end as in the reference`,
   async () => {
-    const next = random(20_251_125);
+    const { next } = rngOf(20_251_125);
     const kinds = new Map<string, number>();
     for (let done = 0; done < TRACES; done += BATCH) {
       const traces = Array.from({ length: BATCH }, () => traceOf(next));
