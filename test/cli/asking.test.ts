@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Evaluation, Scheduled } from "../../src/ao/port.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { parseJson } from "../../src/core/json.ts";
 import type { History } from "../../src/fleet/history.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 import {
   ADDRESS,
   type Answer,
@@ -16,6 +14,8 @@ import {
   HASH,
   idOf,
   member,
+  TIMEOUT_OF_ANOTHER,
+  toUs,
 } from "./fakes.ts";
 
 /** A process that answers as the fleet's library does. */
@@ -125,7 +125,7 @@ test("status shows UNKNOWN and the last known values for a process whose compute
     return healthy()(request);
   };
   const known = fakeFleet(fakeAo(behave), two);
-  const home = await mkdtemp(join(tmpdir(), "fleet-status-"));
+  const home = temporaryFolder("status");
   Object.assign(known.session.scope, { home });
   const shown = async () => {
     const ran = await fleet(["status", "--json"], { fleet: known });
@@ -162,7 +162,6 @@ test("status shows UNKNOWN and the last known values for a process whose compute
   const text = await fleet(["status"], { fleet: known });
   expect(text.stdout).toContain("UNKNOWN");
   expect(text.stdout).not.toContain("OFFLINE");
-  await rm(home, { recursive: true });
 });
 
 test("status --quick signs nothing", async () => {
@@ -258,17 +257,11 @@ test("call waits for a reply that comes after the process asked a peer", async (
   expect(ran.json()).toMatchObject({ success: true, data: { late: true } });
 });
 
-const toUs = (tags: Evaluation["messages"][number]["tags"], data = "") => ({ target: ADDRESS, tags, data });
-
 test("call does not take the answer to another message for its own", async () => {
-  const timeout = toUs(
-    { Action: "Error-Response", "Correlation-Id": "another call" },
-    '{"success":false,"error":{"code":"TIMEOUT","message":"the answer took too long"}}',
-  );
   const notice = toUs({ Action: "Error", "Fleet-Notice": "Error" }, '{"name":"battle"}');
   const ao = fakeAo(({ tags }) => ({
     messages: [
-      timeout,
+      TIMEOUT_OF_ANOTHER,
       notice,
       toUs({ "X-Reference": "77", Action: "Move-Response" }, "another's"),
       toUs({ "X-Reference": tags.Reference ?? "" }, '{"moves":222}'),
@@ -277,7 +270,7 @@ test("call does not take the answer to another message for its own", async () =>
   const ran = await fleet(["call", "battle", "Move", "--json"], { fleet: fakeFleet(ao, two) });
   expect(ran.json()).toMatchObject({ success: true, data: { moves: 222 } });
   expect(ran.code).toBe(0);
-  const alone = fakeAo(() => ({ messages: [timeout, notice] }));
+  const alone = fakeAo(() => ({ messages: [TIMEOUT_OF_ANOTHER, notice] }));
   const late = await fleet(["call", "battle", "Move", "--timeout", "1"], { fleet: fakeFleet(alone, two) });
   expect(late).toMatchObject({ code: 1, stderr: expect.stringContaining("[REPLY_LATE]") });
 });

@@ -1,6 +1,5 @@
 /** Commands that read a fleet, on a member without the library (`lib: false`): they use only what aos itself answers. */
-import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { budgetOf } from "../../src/core/budget.ts";
@@ -23,7 +22,8 @@ import { validateIntegration } from "../../src/operations/validate/integration.t
 import { validatePerformance } from "../../src/operations/validate/performance.ts";
 import type { Subject } from "../../src/operations/validate/subject.ts";
 import { readProcess } from "../../src/operations/view/processes.ts";
-import { ADDRESS, type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member } from "./fakes.ts";
+import { temporaryFolder, writeFiles } from "../kit/folder.ts";
+import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, MANIFEST_HEAD, member } from "./fakes.ts";
 
 const CODE = ["HANDLER a1.b2 move", "FUNCTION c3 Transfer"];
 const token = member("token", { lib: false, code: CODE });
@@ -249,7 +249,7 @@ test("settings and statistics are shown for the other members", async () => {
 });
 
 test("the manifest, or else the state, tells which member has no library", async () => {
-  const home = await mkdtemp(join(tmpdir(), "fleet-bare-"));
+  const home = temporaryFolder("bare");
   const scope = ScopeSchema.parse({ project: "p", stack: "s", home, build: join(home, "build") });
   const known = async (state: unknown) => (await knownFleet(scope, async () => fleetInState(state))).members;
   const { name, processId, generation, version } = token;
@@ -263,25 +263,16 @@ test("the manifest, or else the state, tells which member has no library", async
   };
   const resource = { type: "pulumi-nodejs:dynamic/ao:Process", outputs };
   expect(await known({ deployment: { resources: [resource] } })).toMatchObject([{ lib: false, code: CODE }]);
-  const head = {
-    deploymentTimestamp: "",
-    deploymentDuration: 1,
-    deploymentId: "d",
-    epoch: 1,
-    network: "",
-    owner: ADDRESS,
-  };
   const entry = { processId, status: "ACTIVE", sourceHash: HASH };
-  await recordInManifest(scope, head, { token: { ...entry, lib: false, code: CODE } });
+  await recordInManifest(scope, MANIFEST_HEAD, { token: { ...entry, lib: false, code: CODE } });
   expect(await known(undefined)).toMatchObject([{ name, lib: false, code: CODE }]);
   // A manifest of an earlier version does not record it: the release does.
-  await recordInManifest(scope, head, { token: { ...entry, lib: undefined, code: undefined } });
+  await recordInManifest(scope, MANIFEST_HEAD, { token: { ...entry, lib: undefined, code: undefined } });
   const release = { scope: {}, declaration: { token: { lib: false, sourceHash: HASH } } };
-  await mkdir(join(home, "releases/p.s"), { recursive: true });
-  await writeFile(join(home, "releases/p.s/current.json"), JSON.stringify(release));
+  writeFiles({ "releases/p.s/current.json": JSON.stringify(release) }, home);
   expect(await known(undefined)).toMatchObject([{ name, lib: false }]);
   // Its next load installs the library.
-  await recordInManifest(scope, head, {
+  await recordInManifest(scope, MANIFEST_HEAD, {
     token: { ...entry, sourceHash: "cd", lib: undefined, code: undefined },
   });
   expect(Object.keys((await known(undefined))[0] ?? {})).not.toContain("lib");

@@ -14,6 +14,7 @@ import {
   fleet,
   HASH,
   idOf,
+  MANIFEST_HEAD,
   member,
   projectFolder,
   type Script,
@@ -61,8 +62,7 @@ const good: Script = async ({ say, env }) => {
 /** The manifest of the run before: each member with its process, all active. */
 function writeManifest(cwd: string, ids: Readonly<Record<string, string>>): void {
   const manifest = {
-    ...{ deploymentTimestamp: "now", deploymentDuration: 1, deploymentId: "d", epoch: 1 },
-    ...{ project: "ao-fleet", stack: "dev", network: "local", owner: "me" },
+    ...{ ...MANIFEST_HEAD, project: "ao-fleet", stack: "dev" },
     processes: Object.fromEntries(
       Object.entries(ids).map(([name, processId]) => [
         name,

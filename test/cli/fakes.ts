@@ -16,6 +16,25 @@ export const ADDRESS = "A".repeat(43);
 export const idOf = (name: string): string => name.padEnd(43, "_").slice(0, 43);
 export const HASH = "ab".repeat(32);
 
+/** A manifest's own fields; where it does not matter what they are. */
+export const MANIFEST_HEAD = {
+  deploymentTimestamp: "",
+  deploymentDuration: 1,
+  deploymentId: "d",
+  epoch: 1,
+  network: "local",
+  owner: ADDRESS,
+};
+
+/** A message to this wallet. */
+export const toUs = (tags: Tags, data = "") => ({ target: ADDRESS, tags, data });
+
+/** The error reply to another call. */
+export const TIMEOUT_OF_ANOTHER = toUs(
+  { Action: "Error-Response", "Correlation-Id": "another call" },
+  '{"success":false,"error":{"code":"TIMEOUT","message":"the answer took too long"}}',
+);
+
 export function member(name: string, more: Partial<Member> = {}): Member {
   return {
     name,

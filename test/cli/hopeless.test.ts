@@ -1,10 +1,8 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { startClock } from "../../src/operations/deploy/clock.ts";
 import { interrupt, relay } from "../../src/operations/deploy/engine.ts";
 import { deploy } from "../../src/operations/deploy/run.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 
 afterEach(() => void vi.useRealTimers());
 
@@ -19,7 +17,7 @@ test("a pulumi that ignores both interrupts is killed when its command gives up"
     },
     kill: () => void asked.push("kill"),
   };
-  const projectDir = mkdtempSync(join(tmpdir(), "fleet-hopeless-"));
+  const projectDir = temporaryFolder("hopeless");
   const request = { projectDir, only: [], retries: 0, parallel: 1, refresh: false };
   const watcher = { engine() {}, step() {}, note() {}, close() {} };
   const clock = startClock(30, () => {}, { soft: 20, hard: 10 });

@@ -20,7 +20,7 @@ import { followSteps } from "../../src/operations/deploy/steps.ts";
 import { memberOf, resourceOf } from "../../src/operations/deploy/urn.ts";
 import { networkOf, readStackConfig } from "../../src/operations/workspace/stack-config.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
-import { began, ended, failed, projectFolder, urn } from "./fakes.ts";
+import { began, ended, failed, MANIFEST_HEAD, projectFolder, urn } from "./fakes.ts";
 
 test("problems are parsed back as they were written, several and with long values", () => {
   const problems: Problem[] = [
@@ -331,14 +331,9 @@ test("members come from this stack's manifest, else from its state", async () =>
   expect(await knownFleet(scope, async () => fleetInState(undefined))).toEqual({ members: [] });
 
   const manifest = {
-    deploymentTimestamp: "",
-    deploymentDuration: 1,
-    deploymentId: "d",
-    epoch: 1,
+    ...MANIFEST_HEAD,
     project: "ao-fleet",
     stack: "dev",
-    network: "local",
-    owner: "o",
     processes: {
       "deployment-coordinator": {
         processId: "q",

@@ -1,6 +1,5 @@
 /** The process behind a member's name is the one with its traffic, whatever the state says and whichever stack was deployed last. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { FleetError } from "../../src/core/errors.ts";
@@ -9,12 +8,13 @@ import { servingFleet } from "../../src/fleet/members/serving.ts";
 import { fleetInState } from "../../src/fleet/members/stated.ts";
 import { type Scope, ScopeSchema } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { ADDRESS, type Behaviour, fakeAo, fakeFleet, idOf } from "./fakes.ts";
+import { temporaryFolder, writeFiles } from "../kit/folder.ts";
+import { type Behaviour, fakeAo, fakeFleet, idOf, MANIFEST_HEAD } from "./fakes.ts";
 
 const [GATE, BLUE, GREEN] = [idOf("gate"), idOf("blue"), idOf("green")];
 let scope: Scope;
 beforeEach(() => {
-  const home = mkdtempSync(join(tmpdir(), "fleet-serving-"));
+  const home = temporaryFolder("serving");
   scope = ScopeSchema.parse({ project: "p", stack: "dev", home, build: join(home, "build") });
 });
 
@@ -94,16 +94,6 @@ async function serving(router: Behaviour, state: unknown) {
   };
 }
 
-const head = {
-  ...{
-    deploymentTimestamp: "",
-    deploymentDuration: 1,
-    deploymentId: "d",
-    epoch: 1,
-    network: "local",
-    owner: ADDRESS,
-  },
-};
 const entry = (processId: string, more: object = {}) => ({
   processId,
   status: "ACTIVE",
@@ -166,7 +156,7 @@ describe("with a manifest", () => {
   const members = { gate: entry(GATE), quote: entry(BLUE, { ...asOlder, router: "gate" }) };
 
   test("the router decides: the process with traffic after a lease, a promotion or a dead run", async () => {
-    await recordInManifest(scope, head, members);
+    await recordInManifest(scope, MANIFEST_HEAD, members);
     expect((await serving(giving(10_000), stateOf({ active: BLUE }))).quote).toEqual({
       name: "quote",
       ...asNewer,
@@ -182,13 +172,12 @@ describe("with a manifest", () => {
   });
 
   test("of an earlier version, which names no router, the state names it if the release moves traffic", async () => {
-    await recordInManifest(scope, head, { ...members, quote: entry(BLUE, asOlder) });
-    mkdirSync(join(scope.home, "releases/p.dev"), { recursive: true });
+    await recordInManifest(scope, MANIFEST_HEAD, { ...members, quote: entry(BLUE, asOlder) });
     const current = {
       ...{ scope: {}, declaration: { gate: {}, quote: {} } },
       policies: { gate: {}, quote: { strategy: { kind: "blue-green" } } },
     };
-    writeFileSync(join(scope.home, "releases/p.dev/current.json"), JSON.stringify(current));
+    writeFiles({ "releases/p.dev/current.json": JSON.stringify(current) }, scope.home);
     expect((await serving(giving(10_000), stateOf({ active: BLUE }))).quote).toEqual({
       name: "quote",
       ...asNewer,
@@ -196,29 +185,32 @@ describe("with a manifest", () => {
   });
 
   test("of an unfinished run in a fresh clone, the state names the other members", async () => {
-    await recordInManifest(scope, head, { gate: entry(GATE), quote: { configVersions: { LIMITS: 2 } } });
+    await recordInManifest(scope, MANIFEST_HEAD, {
+      gate: entry(GATE),
+      quote: { configVersions: { LIMITS: 2 } },
+    });
     const { quote, names } = await serving(giving(3000), stateOf({ active: BLUE }));
     expect([names, quote]).toEqual([["gate", "quote"], { name: "quote", ...asOlder }]);
   });
 
   test("another stack deployed in the same folder removes nothing, and neither does its removal", async () => {
     const two = { ...scope, stack: "two" };
-    await recordInManifest(scope, head, members);
-    await recordInManifest(two, { ...head, deploymentId: "e" }, { quote: entry(idOf("other")) });
+    await recordInManifest(scope, MANIFEST_HEAD, members);
+    await recordInManifest(two, { ...MANIFEST_HEAD, deploymentId: "e" }, { quote: entry(idOf("other")) });
     // The documented file describes the latest deployment.
     expect(JSON.parse(readFileSync(manifestPath(scope), "utf8"))).toMatchObject({ stack: "two" });
     expect((await readManifest(scope))?.processes.quote?.processId).toBe(BLUE);
     expect((await readManifest(two))?.processes.quote?.processId).toBe(idOf("other"));
     expect((await serving(silent, stateOf({ active: GREEN }))).quote).toMatchObject({ processId: BLUE });
-    await recordInManifest(two, { ...head, deploymentId: "f" }, { quote: undefined });
+    await recordInManifest(two, { ...MANIFEST_HEAD, deploymentId: "f" }, { quote: undefined });
     expect((await readManifest(scope))?.processes.quote?.processId).toBe(BLUE);
     // A run of one member keeps the others' entries.
-    await recordInManifest(scope, { ...head, deploymentId: "g" }, { gate: { version: "3" } });
+    await recordInManifest(scope, { ...MANIFEST_HEAD, deploymentId: "g" }, { gate: { version: "3" } });
     expect(Object.keys((await readManifest(scope))?.processes ?? {})).toEqual(["gate", "quote"]);
   });
 
   test("of an earlier version, only the latest deployment's stack has one, and no other project", async () => {
-    await recordInManifest(scope, head, members);
+    await recordInManifest(scope, MANIFEST_HEAD, members);
     rmSync(join(scope.build, "deployment-manifest.p.dev.json"));
     expect((await readManifest(scope))?.processes.quote?.processId).toBe(BLUE);
     expect(await readManifest({ ...scope, project: "q" })).toBeUndefined();

@@ -1,6 +1,4 @@
 /** A steady split: every command that shows or judges health reads each revision with a share of the traffic, and names it. */
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
@@ -13,6 +11,7 @@ import { openStore } from "../../src/monitor/store.ts";
 import { audit } from "../../src/operations/audit/check.ts";
 import { collect } from "../../src/operations/audit/collect.ts";
 import { monitorOf } from "../../src/operations/observe/monitor.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 import { type Behaviour, fakeAo, fakeFleet, HASH, idOf, member, fleet as run } from "./fakes.ts";
 
 const [GATE, OLD, NEW, TESTED, COPY] = ["gate", "old", "new", "tested", "copy"].map(idOf) as [
@@ -79,7 +78,7 @@ function behaving(
 
 let home: string;
 beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), "fleet-split-"));
+  home = temporaryFolder("split");
 });
 
 async function opened(table: Table = {}, unhealthy: readonly string[] = []): Promise<FleetSession> {

@@ -38,16 +38,15 @@ interface Outgoing {
   Tags: { name: string; value: string }[];
 }
 
+/** aoconnect as any client uses it. */
+export const plainClient = ({ gatewayUrl, muUrl, cuUrl }: LocalNetworkInfo) =>
+  connect({ MODE: "legacy", GATEWAY_URL: gatewayUrl, MU_URL: muUrl, CU_URL: cuUrl });
+
 export async function newPlayer(network: LocalNetworkInfo, jwk?: Record<string, string>): Promise<Player> {
   const key = jwk ?? (await makeJwk());
   const { address } = await loadWallet({ jwk: key });
   const signer = createSigner(key);
-  const ao = connect({
-    MODE: "legacy",
-    GATEWAY_URL: network.gatewayUrl,
-    MU_URL: network.muUrl,
-    CU_URL: network.cuUrl,
-  });
+  const ao = plainClient(network);
 
   const mine = (messages: readonly Outgoing[], correlation: string): Said | undefined => {
     const found = messages.find(

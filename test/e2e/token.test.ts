@@ -2,10 +2,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { connect, createSigner } from "@permaweb/aoconnect/node";
+import { createSigner } from "@permaweb/aoconnect/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeJwk } from "../ao/wallets.ts";
 import { fleet, networkOf, processOf } from "../rollback/fleet.ts";
+import { plainClient } from "./player.ts";
 import { newProject, type Project, type Ran } from "./project.ts";
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -58,8 +59,7 @@ afterAll(() => project.close());
 
 /** As a client: any wallet, plain aoconnect, at the process with the traffic. */
 async function ask(action: string): Promise<string> {
-  const { gatewayUrl, muUrl, cuUrl } = await networkOf(project);
-  const ao = connect({ MODE: "legacy", GATEWAY_URL: gatewayUrl, MU_URL: muUrl, CU_URL: cuUrl });
+  const ao = plainClient(await networkOf(project));
   const process = processOf(project, "token");
   const tags = [{ name: "Action", value: action }];
   const message = String(await ao.message({ process, signer, tags, data: String(Math.random()) }));

@@ -3,12 +3,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect, createSigner } from "@permaweb/aoconnect/node";
+import { createSigner } from "@permaweb/aoconnect/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LocalNetworkInfo, status } from "../../src/localnet/index.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { makeJwk } from "../ao/wallets.ts";
 import { installed, type Packed, type PackedProject, pack, runIn } from "./packed.ts";
+import { plainClient } from "./player.ts";
 import { classicProject, ownProject } from "./two.ts";
 
 const top = mkdtempSync(join(tmpdir(), "fleet-packed-"));
@@ -33,13 +34,7 @@ async function network(): Promise<LocalNetworkInfo> {
 
 /** As a client: any wallet, plain aoconnect. */
 async function add(processId: string, by: number): Promise<number> {
-  const info = await network();
-  const ao = connect({
-    MODE: "legacy",
-    GATEWAY_URL: info.gatewayUrl,
-    MU_URL: info.muUrl,
-    CU_URL: info.cuUrl,
-  });
+  const ao = plainClient(await network());
   const signer = createSigner(await makeJwk());
   const tags = [
     { name: "Action", value: "ADD" },

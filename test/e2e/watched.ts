@@ -15,6 +15,7 @@ import { storePath } from "../../src/operations/observe/files.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../src/operations/observe/monitor.ts";
 import { type MetricsServer, serveMetrics } from "../../src/operations/observe/server.ts";
 import { openFleet } from "../../src/operations/workspace/open-fleet.ts";
+import { turnedClock } from "../monitor/clock.ts";
 import { networkOf, ownerOf, processOf } from "../rollback/fleet.ts";
 import { Faults, startFaultProxy } from "../simnet/index.ts";
 import { placeOf, showPage } from "./page.ts";
@@ -77,15 +78,7 @@ export async function watchFleet(project: Project, settings: string): Promise<Wa
 
   const store = openStore(storePath(fleet.session.scope));
   undo.push(() => store.close());
-  let now = Date.now();
-  let ticks = 0;
-  const clock = {
-    now: () => now,
-    ticks: () => ticks,
-    sleep: async (ms: number) => {
-      now += ms;
-    },
-  };
+  const clock = turnedClock();
   const monitor: Monitor = monitorOf({
     ...{ fleet, store, clock, env },
     settings: readSettings(settings, "monitoring.yaml", env),
@@ -123,7 +116,7 @@ export async function watchFleet(project: Project, settings: string): Promise<Wa
         fault: {
           kind: "delay",
           ms() {
-            ticks += ms;
+            clock.measure(ms);
             return 0;
           },
         },
@@ -131,7 +124,7 @@ export async function watchFleet(project: Project, settings: string): Promise<Wa
     idOf: (member) => processOf(project, member),
     async round() {
       latest = await monitor.round();
-      now += INTERVAL;
+      clock.pass(INTERVAL);
       return latest;
     },
     open: () =>

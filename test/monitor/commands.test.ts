@@ -1,6 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, expect, test } from "vitest";
@@ -12,6 +11,7 @@ import { storePath } from "../../src/operations/observe/files.ts";
 import { paceOf } from "../../src/operations/observe/pace.ts";
 import { serveMetrics } from "../../src/operations/observe/server.ts";
 import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member, projectFolder } from "../cli/fakes.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 
 /** A process that answers as the fleet's library does; the ledger also knows its runs and alerts. */
 const behave =
@@ -282,7 +282,7 @@ test("alerts are listed, acknowledged, resolved, silenced and sent again", async
 });
 
 test("alerts rules prints the active rules without addresses, and alerts test prints which receivers accepted it", async () => {
-  const file = join(mkdtempSync(join(tmpdir(), "fleet-rules-")), "m.yaml");
+  const file = join(temporaryFolder("rules"), "m.yaml");
   writeFileSync(
     file,
     "receivers: [{ name: ops, kind: slack, url: 'http://127.0.0.1:9/SECRET' }]\nalerts: { off: [PROCESS_DRIFT] }",

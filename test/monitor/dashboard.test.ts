@@ -1,15 +1,13 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ScopeSchema } from "../../src/fleet/session/scope.ts";
 import { apply, EMPTY_BOOK } from "../../src/monitor/book.ts";
 import { openStore } from "../../src/monitor/store.ts";
 import { storePath } from "../../src/operations/observe/files.ts";
 import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../src/operations/view/monitored.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 
 test("the dashboard shows the monitor's alerts, newest first, and acknowledges them", () => {
-  const home = mkdtempSync(join(tmpdir(), "fleet-monitored-"));
+  const home = temporaryFolder("monitored");
   const scope = ScopeSchema.parse({ project: "game", stack: "dev", home, build: home });
   expect(monitoredAlerts(scope)).toEqual([]);
   const store = openStore(storePath(scope));

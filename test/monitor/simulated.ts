@@ -14,6 +14,7 @@ import { type MonitorStore, openStore } from "../../src/monitor/store.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../src/operations/observe/monitor.ts";
 import { makeWallet } from "../ao/wallets.ts";
 import { type Script, type Simnet, startSimnet } from "../simnet/index.ts";
+import { turnedClock } from "./clock.ts";
 
 /** A fleet on a simulated network with a monitor, whose clock the test turns. */
 export interface Watching {
@@ -135,15 +136,7 @@ export async function watching(
     close: async () => {},
   } as unknown as FleetSession;
   const store = openStore(":memory:");
-  let now = Date.now();
-  let ticks = 0;
-  const clock = {
-    now: () => now,
-    ticks: () => ticks,
-    sleep: async (ms: number) => {
-      now += ms;
-    },
-  };
+  const clock = turnedClock();
   const monitor = monitorOf({
     ...{ fleet, store, clock, env },
     settings: readSettings(text, "monitoring.yaml", env),
@@ -153,7 +146,7 @@ export async function watching(
   });
   const round = async () => {
     const result = await monitor.round();
-    now += INTERVAL;
+    clock.pass(INTERVAL);
     return result;
   };
   return {
@@ -178,7 +171,7 @@ export async function watching(
       return open;
     },
     takes(ms) {
-      ticks += ms;
+      clock.measure(ms);
     },
     async close() {
       store.close();

@@ -1,11 +1,10 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Reading } from "../../src/monitor/reading.ts";
 import { takeRound } from "../../src/monitor/round.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 import { openStore } from "../../src/monitor/store.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 
 const settings = readSettings("retention: { readingsHours: 1 }", "m.yaml", {});
 const healthy: Reading = {
@@ -17,7 +16,7 @@ const healthy: Reading = {
 };
 const sick: Reading = { ...healthy, health: "UNHEALTHY", detail: "no gold" };
 const round = (at: number, ...readings: Reading[]) => ({ at, readings, deploying: false });
-const path = () => join(mkdtempSync(join(tmpdir(), "fleet-monitor-")), "deep", "monitor.sqlite");
+const path = () => join(temporaryFolder("monitor"), "deep", "monitor.sqlite");
 
 test("rounds, alerts and silences outlive the process, and another command may change the alerts meanwhile", () => {
   const file = path();

@@ -1,15 +1,14 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../src/ao/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { type History, historyOf, resultIdOf } from "../../src/fleet/history.ts";
 import { makeWallet } from "../ao/wallets.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 import { type Simnet, startSimnet } from "../simnet/index.ts";
 
 /** The messages of a process in order, read from a scheduler unit as strict as the real one. */
-let folder: string;
+const folder = temporaryFolder("history");
 let net: Simnet;
 let journal: Journal;
 let ao: Ao;
@@ -30,7 +29,6 @@ const history = (page = 500): History =>
   );
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "fleet-history-"));
   net = await startSimnet();
   journal = await openJournal(join(folder, "p.s.jsonl"));
   wallet = await makeWallet();
@@ -58,7 +56,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await journal.close();
   await net.close();
-  await rm(folder, { recursive: true });
 });
 
 const actions = async (from: number, to: number, page?: number) =>

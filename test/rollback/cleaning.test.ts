@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, readdir, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { hashOf } from "../../src/core/hash.ts";
 import { clean } from "../../src/operations/cleanup/files.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 
 /** Stores lose what no kept release needs and what is older than the window. */
 
@@ -12,7 +12,7 @@ const DAY = 86_400_000;
 const hash = (digit: string) => digit.repeat(64);
 
 test("bundles and modules: what a release needs stays, recent ones stay, and their companions are removed with them", async () => {
-  const projectDir = await mkdtemp(join(tmpdir(), "fleet-cleaning-"));
+  const projectDir = temporaryFolder("cleaning");
   const file = async (path: string, days: number, text = "") => {
     const whole = join(projectDir, path);
     await mkdir(dirname(whole), { recursive: true });

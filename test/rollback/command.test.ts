@@ -5,7 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
 import { store } from "../../src/bundler/index.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { canonicalJson, hashOf, sha256 } from "../../src/core/hash.ts";
+import { canonicalJson, sha256 } from "../../src/core/hash.ts";
 import { writeAtomically } from "../../src/fleet/files.ts";
 import type { ReleaseDocument } from "../../src/fleet/releases/document.ts";
 import { releasePath } from "../../src/fleet/releases/document.ts";
@@ -23,41 +23,19 @@ import {
   member,
   projectFolder,
 } from "../cli/fakes.ts";
+import { declaredProcess, releaseOf } from "../kit/release.ts";
 
 const LEDGER = "deployment-coordinator";
 const bundleOf = (version: string): string => `-- battle ${version}`;
 const MAPLESS = { file: "", entry: "", segments: [] } as never;
 
-const release = (
-  id: string,
-  day: number,
-  version: string,
-  more: Partial<ReleaseDocument> = {},
-): ReleaseDocument => {
-  const declared = (name: string, text: string) => ({
-    entry: `processes/${name}/process.lua`,
-    sourceHash: sha256(text),
-    version,
-    module: "aos",
-    dependsOn: [],
-    peers: [],
-    config: {},
-    modules: {},
-    bytes: text.length,
-  });
-  const declaration = { battle: declared("battle", bundleOf(version)) };
-  return {
-    deploymentId: id,
-    releasedAt: new Date(Date.UTC(2026, 0, day)).toISOString(),
-    releaseHash: hashOf(declaration),
-    declaration,
-    members: {
-      battle: { processId: idOf("battle"), generation: 1, evalId: `eval-${id}`, stateVersion: "1" },
-    },
-    scope: { ledger: LEDGER },
-    ...more,
-  };
-};
+function release(id: string, day: number, version: string): ReleaseDocument {
+  const text = bundleOf(version);
+  const entry = "processes/battle/process.lua";
+  const battle = declaredProcess({ entry, sourceHash: sha256(text), version, bytes: text.length });
+  const member = { processId: idOf("battle"), generation: 1, evalId: `eval-${id}`, stateVersion: "1" };
+  return releaseOf(id, day, { battle }, { members: { battle: member }, scope: { ledger: LEDGER } });
+}
 
 const one = release("deploy-1", 1, "1.0.0");
 const two = release("deploy-2", 2, "2.0.0");

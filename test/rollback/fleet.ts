@@ -4,9 +4,9 @@ import { cpSync, mkdtempSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { connect, createSigner } from "@permaweb/aoconnect/node";
+import { createSigner } from "@permaweb/aoconnect/node";
 import { type LocalNetworkInfo, status } from "../../src/localnet/index.ts";
-import { newPlayer } from "../e2e/player.ts";
+import { newPlayer, plainClient } from "../e2e/player.ts";
 import { newProject, type Project, projectIn, type Ran } from "../e2e/project.ts";
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -162,8 +162,7 @@ export async function networkOf(project: Project): Promise<LocalNetworkInfo> {
 
 /** The fleet's owner, who can run code in its processes. */
 export async function ownerOf(project: Project) {
-  const { muUrl, cuUrl, gatewayUrl } = await networkOf(project);
-  const ao = connect({ MODE: "legacy", MU_URL: muUrl, CU_URL: cuUrl, GATEWAY_URL: gatewayUrl });
+  const ao = plainClient(await networkOf(project));
   const signer = createSigner(project.json(".fleet/dev-wallet.json"));
   return {
     async run(process: string, data: string): Promise<void> {

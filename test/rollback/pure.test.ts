@@ -1,11 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { chosenMembers, isReversed } from "../../components/plan-pinned.ts";
 import type { ReleaseOutputs } from "../../providers/release/schema.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { hashOf, sha256 } from "../../src/core/hash.ts";
+import { sha256 } from "../../src/core/hash.ts";
 import { bundleIn, composeProgram } from "../../src/fleet/code/program.ts";
 import type { Manifest } from "../../src/fleet/members/manifest.ts";
 import type { LedgerEntry } from "../../src/fleet/protocol/ledger.ts";
@@ -34,37 +33,13 @@ import { heldInState, mergeReleases, releaseInState } from "../../src/operations
 import { pastStates } from "../../src/operations/rollback/stack.ts";
 import { targetOf } from "../../src/operations/rollback/target.ts";
 import { assertNoSurprises } from "../../src/operations/rollback/unexpected-steps.ts";
+import { temporaryFolder } from "../kit/folder.ts";
+import { declaredProcess, releaseOf as release } from "../kit/release.ts";
 
-const declared = (code: string, more: Partial<DeclaredProcess> = {}): DeclaredProcess => ({
-  entry: "processes/x/process.lua",
-  sourceHash: sha256(code),
-  version: "1.0.0",
-  module: "aos",
-  dependsOn: [],
-  peers: [],
-  config: {},
-  modules: {},
-  bytes: 1,
-  ...more,
-});
+const declared = (code: string, more: Partial<DeclaredProcess> = {}) =>
+  declaredProcess({ sourceHash: sha256(code), ...more });
 const DAY = 86_400_000;
 const at = (day: number): string => new Date(Date.UTC(2026, 0, day)).toISOString();
-function release(
-  id: string,
-  day: number,
-  declaration: Record<string, DeclaredProcess>,
-  more: Partial<ReleaseDocument> = {},
-): ReleaseDocument {
-  return {
-    deploymentId: id,
-    releasedAt: at(day),
-    releaseHash: hashOf(declaration),
-    declaration,
-    members: {},
-    scope: {},
-    ...more,
-  };
-}
 const codeOf = (act: () => unknown): string => {
   try {
     act();
@@ -103,7 +78,6 @@ describe("a pin", () => {
   it("is empty without a release, and an error if it cannot be read", () => {
     expect(readPin(() => undefined, {})).toBeUndefined();
     expect(codeOf(() => readPin((key) => (key === PIN_KEYS[2] ? "{" : "d1"), {}))).toBe("PIN_INVALID");
-    expect(codeOf(() => readPin(() => undefined, readRunRequest({ FLEET_PIN: "{}" })))).toBe("PIN_INVALID");
   });
 });
 
@@ -353,7 +327,7 @@ describe("the history", () => {
     ]);
   });
   it("reads held updates from the checkpoints of a file backend", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "fleet-history-"));
+    const folder = temporaryFolder("history");
     const history = join(folder, ".pulumi", "history", "game", "dev");
     await mkdir(history, { recursive: true });
     const checkpoint = (phase: string, modified: string) => ({
@@ -382,7 +356,6 @@ describe("the history", () => {
       [],
     );
     expect(past).toEqual({ releases: [], heldAt: [at(1)] });
-    await rm(folder, { recursive: true });
   });
   it("marks what a rollback left, even without a ledger", () => {
     const lines = historyOfStack(mergeReleases([one, two, three, back], [], "d4"), [], []);

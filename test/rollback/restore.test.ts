@@ -1,8 +1,6 @@
 /** Backups restored into real aos programs whose declaration names more, or less, than the backup. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import type { Ao, Evaluation } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
@@ -10,6 +8,7 @@ import { snapshotStore } from "../../src/fleet/snapshot/store.ts";
 import { exportState, takeSnapshot } from "../../src/fleet/snapshot/take.ts";
 import { restoreLines, restoreState } from "../../src/operations/backup/restore.ts";
 import { fakeAo, fakeFleet, member } from "../cli/fakes.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 import { type Aos, address, boot, OWNER } from "../processes/aos.ts";
 
 const STRANGER = address("stranger");
@@ -26,9 +25,8 @@ const declaring = (names: string, lines: string) => program(`FLEET_STATE_GLOBALS
 
 let home: string;
 beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), "fleet-restore-"));
+  home = temporaryFolder("restore");
 });
-afterEach(() => rmSync(home, { recursive: true }));
 
 const add = (p: Aos, note: string) => p.send({ From: STRANGER, Action: "Add", Data: note });
 const holds = (p: Aos) => p.value("{ notes = table.concat(Notes, ','), seen = Seen }");

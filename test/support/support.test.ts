@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rotate } from "../../src/cli/log.ts";
 import { REDACTED, redact, redactFile, redactText } from "../../src/operations/support/redact.ts";
 import { fleet, projectFolder } from "../cli/fakes.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 
 const canary = (name: string) => `canary-${name}-${"x".repeat(90)}`;
@@ -49,7 +49,7 @@ describe("fleet support-bundle", () => {
   afterAll(() => here.close());
 
   function unpacked(file: string): string {
-    const folder = mkdtempSync(join(tmpdir(), "fleet-unpacked-"));
+    const folder = temporaryFolder("unpacked");
     execFileSync("tar", ["-xzf", file, "-C", folder, "--strip-components=1"]);
     return folder;
   }
@@ -126,7 +126,7 @@ describe("the log of commands", () => {
   });
 
   test("is rotated when it is long, and the given number of old files is kept", () => {
-    const path = join(mkdtempSync(join(tmpdir(), "fleet-log-")), "fleet.jsonl");
+    const path = join(temporaryFolder("log"), "fleet.jsonl");
     for (const text of ["first", "second", "third"]) {
       writeFileSync(path, text.repeat(10));
       rotate(path, 20, 2);

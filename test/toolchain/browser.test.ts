@@ -1,16 +1,11 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ensureBrowser, findBrowser } from "../../src/toolchain/browser.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 
-let folder: string;
+const folder = temporaryFolder("browser");
 const silent = () => {};
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "fleet-browser-"));
-});
-afterAll(() => rm(folder, { recursive: true }));
 
 const put = async (name: string) => {
   const path = join(folder, name);

@@ -206,7 +206,7 @@ describe("secrets", () => {
     expect(readdirSync(box.file(".fleet")).sort()).toEqual(["dev-passphrase", "dev-wallet.json"]);
   });
 
-  test("include a lost passphrase, which is not replaced under a stack that needs it", async () => {
+  test("that are lost are not replaced: a passphrase under a stack that needs it", async () => {
     writeFileSync(box.file("Pulumi.dev.yaml"), "encryptionsalt: v1:abc\n");
     await expect(ensureSecrets(box.dir, box.log)).rejects.toThrow("DEV_PASSPHRASE_LOST");
     expect(readdirSync(box.file(".fleet"))).toEqual([]);
