@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { FleetError } from "../../src/core/errors.ts";
+import { problemsOf } from "../kit/failure.ts";
 import { evaluate } from "./aos.ts";
 import { bundled } from "./project.ts";
 
@@ -8,16 +8,6 @@ import { bundled } from "./project.ts";
 async function run(files: Record<string, string>): Promise<{ R: string; files: string[] }> {
   const { text, modules } = await bundled(files);
   return { R: await evaluate(`${text}\nreturn tostring(R)`), files: modules.map(({ file }) => file) };
-}
-
-async function refused(files: Record<string, string>): Promise<string[]> {
-  try {
-    await bundled(files);
-  } catch (error) {
-    if (error instanceof FleetError) return error.problems.map(({ code, at }) => `${code} ${at}`);
-    throw error;
-  }
-  return [];
 }
 
 describe("a module that the program puts into `package` itself is not missing", () => {
@@ -71,7 +61,8 @@ describe("a module that the program puts into `package` itself is not missing", 
   });
 
   test("but removing a module provides none", async () => {
-    expect(await refused({ "main.lua": 'package.loaded["unit"] = nil\nrequire("unit")' })).toEqual([
+    const made = bundled({ "main.lua": 'package.loaded["unit"] = nil\nrequire("unit")' });
+    expect((await problemsOf(made)).map(({ code, at }) => `${code} ${at}`)).toEqual([
       "LUA_MODULE_MISSING main.lua:2:1",
     ]);
   });

@@ -1,10 +1,10 @@
-import { mkdtemp, readdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import luaparse from "luaparse";
 import { afterEach, expect, test, vi } from "vitest";
 import { forget } from "../../src/bundler/cache.ts";
 import { bundle } from "../../src/bundler/index.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 import { project } from "./project.ts";
 
 /** What was found in a text is remembered by its hash: an unchanged text is not parsed again. */
@@ -29,7 +29,7 @@ async function parsedBy(work: () => Promise<unknown>): Promise<string[]> {
 
 test("each file is parsed once; after that only changed files, also by another process with the same folder", async () => {
   const root = project(files());
-  const cache = await mkdtemp(join(tmpdir(), "fleet-facts-"));
+  const cache = temporaryFolder("facts");
   const make = () => bundle({ name: "p", entry: "m0.lua", root, cache });
 
   expect(await parsedBy(make)).toHaveLength(MODULES);
@@ -51,7 +51,7 @@ test("each file is parsed once; after that only changed files, also by another p
 
 test("a file that was damaged in the folder is parsed again, and the bundle is the same", async () => {
   const root = project(files());
-  const cache = await mkdtemp(join(tmpdir(), "fleet-facts-"));
+  const cache = temporaryFolder("facts");
   const make = () => bundle({ name: "p", entry: "m0.lua", root, cache });
   const { hash } = await make();
   const [one = "", two = ""] = await readdir(cache);

@@ -4,24 +4,15 @@ import { askedImages } from "../../docs/aos-modules.ts";
 import { AOS_IMAGES, IN_EVERY_IMAGE } from "../../src/bundler/aos-images.ts";
 import { imageModules, wasmModules } from "../../src/bundler/aos-modules.ts";
 import { type BundleOptions, checkImage, explainLuaError } from "../../src/bundler/index.ts";
-import { FleetError, type Problem } from "../../src/core/errors.ts";
 import { packagedImages } from "../../src/localnet/images.ts";
+import { problemsOf } from "../kit/failure.ts";
 import { aos, evaluate } from "./aos.ts";
 import { bundled } from "./project.ts";
 
 const UNKNOWN = "u".repeat(43);
 
-async function problems(
-  text: string,
-  image: NonNullable<BundleOptions["image"]>,
-): Promise<readonly Problem[]> {
-  const error = await bundled({ "main.lua": text }, { image }).then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof FleetError) return error.problems;
-  throw error ?? new Error("expected the bundle to be refused");
-}
+const problems = (text: string, image: NonNullable<BundleOptions["image"]>) =>
+  problemsOf(bundled({ "main.lua": text }, { image }));
 
 test("the list of each image's modules is what the image itself answers", async () => {
   const written = AOS_IMAGES.map((image) => ({

@@ -1,14 +1,9 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { bundle } from "../../src/bundler/index.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
-
-const made: string[] = [];
-afterAll(() => {
-  for (const folder of made) rmSync(folder, { recursive: true });
-});
+import { temporaryFolder, writeFiles } from "../kit/folder.ts";
 
 const PROGRAM = 'local fleet = require("fleet")\nlocal json = require("json")\nreturn fleet, json\n';
 
@@ -21,14 +16,9 @@ async function bundled(layout: {
   readonly files?: Record<string, string>;
   readonly search?: string[];
 }) {
-  const top = mkdtempSync(join(tmpdir(), "fleet-library-"));
-  made.push(top);
+  const top = temporaryFolder("library");
   const [root, library] = [join(top, layout.project), join(top, layout.library)];
-  const files = { "processes/counter/process.lua": PROGRAM, ...layout.files };
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), text);
-  }
+  writeFiles({ "processes/counter/process.lua": PROGRAM, ...layout.files }, root);
   mkdirSync(dirname(library), { recursive: true });
   const source = join(packageDir, "src/runtime");
   if (layout.linked) symlinkSync(source, library);

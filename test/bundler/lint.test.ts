@@ -1,19 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { type Bundle, type BundleOptions, checkSize } from "../../src/bundler/index.ts";
-import { FleetError, type Problem } from "../../src/core/errors.ts";
+import type { Problem } from "../../src/core/errors.ts";
+import { problemsOf } from "../kit/failure.ts";
 import { bundled } from "./project.ts";
 
 type Files = Record<string, string>;
 
-async function problems(files: Files, options: Partial<BundleOptions> = {}): Promise<readonly Problem[]> {
-  try {
-    await bundled(files, options);
-  } catch (error) {
-    if (error instanceof FleetError) return error.problems;
-    throw error;
-  }
-  throw new Error("expected the bundle to be refused");
-}
+const problems = (files: Files, options: Partial<BundleOptions> = {}) => problemsOf(bundled(files, options));
 
 const found = (list: readonly Problem[]) => list.map(({ code, at }) => `${code} ${at ?? ""}`.trim());
 const warned = ({ warnings }: Bundle) => found(warnings);

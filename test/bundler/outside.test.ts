@@ -3,16 +3,15 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type BundleOptions, bundle } from "../../src/bundler/index.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { writeFiles } from "../kit/folder.ts";
 import { project } from "./project.ts";
 
 /** A project, and a file next to it that does not belong to it. */
 function projectWithNeighbour(files: Record<string, string>): { root: string; outer: string } {
   const outer = project({ "secret.lua": 'return "secret"', "other/part.lua": 'return "other"' });
-  for (const [file, text] of Object.entries(files)) {
-    mkdirSync(join(outer, "project", file, ".."), { recursive: true });
-    writeFileSync(join(outer, "project", file), text);
-  }
-  return { root: join(outer, "project"), outer };
+  const root = join(outer, "project");
+  writeFiles(files, root);
+  return { root, outer };
 }
 
 async function codes(root: string, options: Partial<BundleOptions> = {}): Promise<string[]> {

@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readdir, readFile, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { cp, readdir, readFile, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
 import { type FleetPlan, planFleet } from "../../components/plan.ts";
 import { explainLuaError, store } from "../../src/bundler/index.ts";
-import { FleetError, type Problem } from "../../src/core/errors.ts";
+import type { Problem } from "../../src/core/errors.ts";
 import { evaluate } from "../bundler/aos.ts";
+import { problemsOf } from "../kit/failure.ts";
+import { enterFolder, writeFiles } from "../kit/folder.ts";
 
 /** Every option of a member's `bundle`, through a fleet's declaration; real aos evaluates the result. */
 
@@ -14,17 +15,7 @@ const home = process.cwd();
 const local = { kind: "local", dir: ".fleet/localnet" };
 const legacy = { kind: "legacy", muUrl: "http://127.0.0.1:1" };
 
-beforeEach(async () => {
-  process.chdir(await mkdtemp(join(tmpdir(), "fleet-bundling-")));
-});
-afterAll(() => process.chdir(home));
-
-async function write(files: Record<string, string>): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text);
-  }
-}
+beforeEach(() => enterFolder("bundling"));
 
 const plan = (member: Record<string, unknown>, network: unknown = local): Promise<FleetPlan> =>
   planFleet(
@@ -39,30 +30,21 @@ async function run(member: Record<string, unknown>): Promise<string> {
   return evaluate(`${await readFile("build/game-process.lua", "utf8")}\nreturn R`);
 }
 
-async function refused(work: Promise<unknown>): Promise<readonly Problem[]> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof FleetError) return error.problems;
-  throw error ?? new Error("expected the plan to be refused");
-}
-
 const found = (problems: readonly Problem[]) => problems.map(({ code, at }) => `${code} ${at ?? ""}`.trim());
 const main = "processes/game/process.lua";
 
 describe("an option of the declaration reaches the process", () => {
   test("search", async () => {
-    await write({
+    writeFiles({
       [main]: 'R = require("dice").roll()',
       "vendor/dice.lua": "return { roll = function() return 4 end }",
     });
-    expect(found(await refused(plan({})))).toEqual([`LUA_MODULE_MISSING ${main}:1:5`]);
+    expect(found(await problemsOf(plan({})))).toEqual([`LUA_MODULE_MISSING ${main}:1:5`]);
     expect(await run({ bundle: { search: ["vendor"] } })).toBe("4");
   });
 
   test("externals", async () => {
-    await write({ [main]: 'R = require("native.thing").name' });
+    writeFiles({ [main]: 'R = require("native.thing").name' });
     await plan({ bundle: { externals: ["native.*"] } });
     const text = await readFile("build/game-process.lua", "utf8");
     expect(await evaluate('package.loaded["native.thing"] = { name = "own" }', `${text}\nreturn R`)).toBe(
@@ -71,12 +53,12 @@ describe("an option of the declaration reaches the process", () => {
   });
 
   test("aliases", async () => {
-    await write({ [main]: 'R = require("rng")()', "lib/random-4.lua": "return function() return 4 end" });
+    writeFiles({ [main]: 'R = require("rng")()', "lib/random-4.lua": "return function() return 4 end" });
     expect(await run({ bundle: { aliases: { rng: "lib/random-4.lua" } } })).toBe("4");
   });
 
   test("include", async () => {
-    await write({
+    writeFiles({
       [main]: 'local kind = "mage"\nR = (function(k) return require("game.units." .. k) end)(kind)',
       "processes/game/units/mage.lua": 'return "a mage"',
     });
@@ -87,7 +69,7 @@ describe("an option of the declaration reaches the process", () => {
 
   test("constants, byte for byte", async () => {
     const MOTD = "quote \" ' ]] \\ \n\r\t é 漢 𝄞 \0 end";
-    await write({
+    writeFiles({
       [main]: "R = table.concat({ #MOTD, MOTD:byte(1, -1) }, ' ') .. ' ' .. LIMIT .. ' ' .. tostring(OPEN)",
     });
     const bytes = [...Buffer.from(MOTD)];
@@ -97,7 +79,7 @@ describe("an option of the declaration reaches the process", () => {
   });
 
   test("state: if it names globals, assignments to others cause a warning", async () => {
-    await write({ [main]: "Battles = Battles or {}\nTypo = 1\n" });
+    writeFiles({ [main]: "Battles = Battles or {}\nTypo = 1\n" });
     const codes = async (state: string[]) =>
       (await plan({ bundle: { state } })).warnings.map(({ got }) => got);
     expect(await codes([])).toEqual([]);
@@ -106,7 +88,7 @@ describe("an option of the declaration reaches the process", () => {
   });
 
   test("minify: smaller, and an error still has its line", async () => {
-    await write({ [main]: `-- ${"a comment ".repeat(50)}\nlocal x   =   1\n\nerror("here")\n` });
+    writeFiles({ [main]: `-- ${"a comment ".repeat(50)}\nlocal x   =   1\n\nerror("here")\n` });
     const plain = (await plan({})).levels[0]?.[0]?.declared;
     const small = (await plan({ bundle: { minify: true } })).levels[0]?.[0]?.declared;
     expect(small?.bytes).toBeLessThan((plain?.bytes ?? 0) - 400);
@@ -120,9 +102,9 @@ describe("an option of the declaration reaches the process", () => {
   });
 
   test("budget", async () => {
-    await write({ [main]: `return "${"x".repeat(3000)}"` });
+    writeFiles({ [main]: `return "${"x".repeat(3000)}"` });
     const member = { bundle: { budget: { maxBytes: 2000 } } };
-    const [problem] = await refused(plan(member));
+    const [problem] = await problemsOf(plan(member));
     expect(problem).toMatchObject({
       code: "BUNDLE_OVER_BUDGET",
       at: "processes.game.bundle.budget.maxBytes",
@@ -137,7 +119,7 @@ describe("an option of the declaration reaches the process", () => {
 
 describe("a program may be", () => {
   test("a folder", async () => {
-    await write({
+    writeFiles({
       "programs/chess/init.lua": 'R = require("chess.board")',
       "programs/chess/board.lua": 'return "a board"',
     });
@@ -145,7 +127,7 @@ describe("a program may be", () => {
   });
 
   test("an npm package", async () => {
-    await write({
+    writeFiles({
       "node_modules/@owner/game/package.json": '{"name":"@owner/game","lua":"lua/main.lua"}',
       "node_modules/@owner/game/lua/main.lua": 'R = require("parts.one")',
       "node_modules/@owner/game/lua/parts/one.lua": 'return "from a package"',
@@ -174,7 +156,7 @@ test("the examples, declared as a fleet, have no warning and the same bytes from
   };
   const made: string[][] = [];
   for (const _ of ["here", "and in another folder"]) {
-    process.chdir(await mkdtemp(join(tmpdir(), "fleet-examples-")));
+    enterFolder("examples");
     await cp(join(home, "examples"), "examples", { recursive: true });
     const { levels, warnings } = await planFleet(
       examples,
@@ -192,11 +174,11 @@ test("the examples, declared as a fleet, have no warning and the same bytes from
 
 describe("what the plan refuses", () => {
   test("is reported all at once: options at their path, sources at file, line and column, of every member", async () => {
-    await write({
+    writeFiles({
       [main]: "local x = = 1",
       "processes/shop/process.lua": 'require("gone")\nreturn require("lost")',
     });
-    const problems = await refused(
+    const problems = await problemsOf(
       planFleet(
         {
           network: local,
@@ -224,7 +206,7 @@ describe("what the plan refuses", () => {
   });
 
   test("includes unknown options, with the nearest one", async () => {
-    const problems = await refused(plan({ bundle: { minfy: true, constants: { LIST: [1] } } }));
+    const problems = await problemsOf(plan({ bundle: { minfy: true, constants: { LIST: [1] } } }));
     expect(found(problems)).toEqual([
       "BAD_VALUE processes.game.bundle.constants.LIST",
       "UNKNOWN_KEY processes.game.bundle.minfy",
@@ -243,8 +225,8 @@ describe("what the plan refuses", () => {
       },
     ],
   ])("%s is an error, and silenced by a reason", async (code, text, files) => {
-    await write({ [main]: text, ...files });
-    expect((await refused(plan({})))[0]?.code).toBe(code);
+    writeFiles({ [main]: text, ...files });
+    expect((await problemsOf(plan({})))[0]?.code).toBe(code);
     expect((await plan({ silence: { [code]: "the process brings it" } })).warnings).toEqual([]);
   });
 
@@ -258,13 +240,13 @@ describe("what the plan refuses", () => {
     ["LUA_REQUIRE_DYNAMIC", "return function(name) return require(name) end", {}],
     ["LUA_SHADOWS_AOS", 'return require("json")', { "processes/game/json.lua": "return 1" }],
   ])("%s is a warning, and silenced by a reason", async (code, text, files) => {
-    await write({ [main]: text, ...files });
+    writeFiles({ [main]: text, ...files });
     expect((await plan({})).warnings.map((warning) => warning.code)).toEqual([code]);
     expect((await plan({ silence: { [code]: "known" } })).warnings).toEqual([]);
   });
 
   test("a warning in a file that several members share is reported once", async () => {
-    await write({
+    writeFiles({
       "processes/game/process.lua": 'return require("shared.util")',
       "processes/shop/process.lua": 'return require("shared.util")',
       "processes/shared/util.lua": "return function(name) return require(name) end",
@@ -283,8 +265,8 @@ describe("a program larger than a message", () => {
   const small = { maxMessageBytes: 50_000 };
 
   test("is refused if nothing can be uploaded, with the limit, the size by module and what to do", async () => {
-    await write({ [main]: text });
-    const [problem] = await refused(plan({}, { ...legacy, ...small }));
+    writeFiles({ [main]: text });
+    const [problem] = await problemsOf(plan({}, { ...legacy, ...small }));
     expect(problem).toMatchObject({
       code: "BUNDLE_TOO_LARGE",
       at: "processes.game.source",
@@ -293,12 +275,12 @@ describe("a program larger than a message", () => {
     expect(problem?.got).toContain(`${main} 90`);
     expect(problem?.remedy).toContain("uploadUrl");
     expect(
-      found(await refused(plan({ silence: { BUNDLE_TOO_LARGE: "no" } }, { ...legacy, ...small }))),
+      found(await problemsOf(plan({ silence: { BUNDLE_TOO_LARGE: "no" } }, { ...legacy, ...small }))),
     ).toEqual(["SILENCE_INVALID processes.game.silence.BUNDLE_TOO_LARGE"]);
   });
 
   test("is planned if it can be uploaded: on a network with an upload service, and on the embedded one", async () => {
-    await write({ [main]: text });
+    writeFiles({ [main]: text });
     const uploading = { ...legacy, ...small, uploadUrl: "http://127.0.0.1:2" };
     for (const network of [uploading, { ...local, ...small }])
       expect((await plan({}, network)).levels.flat()).toHaveLength(1);
@@ -307,11 +289,11 @@ describe("a program larger than a message", () => {
 
 describe("facts about a file are remembered in .fleet/facts", () => {
   test("in one entry for each text, for a month", async () => {
-    await write({ [main]: 'return require("game.facts")', "processes/game/facts.lua": "return 'facts'" });
+    writeFiles({ [main]: 'return require("game.facts")', "processes/game/facts.lua": "return 'facts'" });
     await plan({});
     expect(await readdir(".fleet/facts")).toHaveLength(2);
     const old = join(".fleet/facts", `${"0".repeat(64)}.json`);
-    await writeFile(old, "{}");
+    writeFiles({ [old]: "{}" });
     const then = new Date(Date.now() - 40 * 86_400_000);
     await utimes(old, then, then);
     await plan({});
@@ -324,16 +306,16 @@ describe("the image of a member decides which modules exist", () => {
   const sqlite = { [main]: 'R = type(require("lsqlite3").open_memory) .. type(require(".bint"))' };
 
   test("by the name of an image, the fleet's or the member's own", async () => {
-    await write(sqlite);
-    expect(found(await refused(plan({})))).toEqual([`LUA_MODULE_MISSING ${main}:1:10`]);
+    writeFiles(sqlite);
+    expect(found(await problemsOf(plan({})))).toEqual([`LUA_MODULE_MISSING ${main}:1:10`]);
     await plan({ module: "aos-sqlite" });
     const fleet = { network: local, module: "aos-sqlite", processes: { game: { lib: false } } };
     await planFleet(fleet, { home: ".fleet", build: "build" }, () => undefined);
   });
 
   test("and refuses a bundle that its stack cannot hold, whatever the network accepts", async () => {
-    await write(sqlite);
-    const [problem] = await refused(plan({ module: "aos-sqlite", lib: true }));
+    writeFiles(sqlite);
+    const [problem] = await problemsOf(plan({ module: "aos-sqlite", lib: true }));
     expect(problem).toMatchObject({
       code: "BUNDLE_TOO_LARGE",
       at: "processes.game.source",
@@ -342,7 +324,7 @@ describe("the image of a member decides which modules exist", () => {
   });
 
   test("and an unknown id causes a warning, not an error", async () => {
-    await write({ [main]: 'R = require(".native")' });
+    writeFiles({ [main]: 'R = require(".native")' });
     const { warnings } = await plan({ module: "n".repeat(43), bundle: { state: ["R"] } });
     expect(found(warnings).filter((each) => each.startsWith("LUA"))).toEqual([
       `LUA_MODULE_ASSUMED ${main}:1:5`,

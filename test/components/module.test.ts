@@ -1,29 +1,20 @@
-import { mkdir, mkdtemp, readdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { afterAll, beforeEach, expect, test } from "vitest";
+import { readdir, writeFile } from "node:fs/promises";
+import { beforeEach, expect, test } from "vitest";
 import { planFleet } from "../../components/plan.ts";
-import { FleetError, type Problem } from "../../src/core/errors.ts";
 import { moduleStore } from "../../src/fleet/code/module-store.ts";
+import { problemsOf } from "../kit/failure.ts";
+import { enterFolder, writeFiles } from "../kit/folder.ts";
 
 /** `module: { wasm: "…" }` in a declaration, up to the plan. */
 
-const home = process.cwd();
 const local = { kind: "local", dir: ".fleet/localnet" };
 const HANDLE = Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, 7, 10, 1, 6, ...Buffer.from("handle"), 0, 0]);
 const OTHER = Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, 7, 5, 1, 1, ...Buffer.from("f"), 0, 0]);
 
-beforeEach(async () => {
-  process.chdir(await mkdtemp(join(tmpdir(), "fleet-module-")));
-  await write("processes/game/process.lua", "return 1");
-  await write("processes/shop/process.lua", "return 2");
+beforeEach(() => {
+  enterFolder("module");
+  writeFiles({ "processes/game/process.lua": "return 1", "processes/shop/process.lua": "return 2" });
 });
-afterAll(() => process.chdir(home));
-
-async function write(path: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, content);
-}
 
 const plan = (game: Record<string, unknown>, fleet: Record<string, unknown> = {}, network: unknown = local) =>
   planFleet(
@@ -40,17 +31,8 @@ const modules = async (...given: Parameters<typeof plan>): Promise<Record<string
     (await plan(...given)).levels.flat().map(({ name, declared }) => [name, declared.module]),
   );
 
-async function refused(work: Promise<unknown>): Promise<readonly Problem[]> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof FleetError) return error.problems;
-  throw error ?? new Error("expected the plan to be refused");
-}
-
 test("a file is named by its content and kept with its tags", async () => {
-  await write("build/game.wasm", HANDLE);
+  writeFiles({ "build/game.wasm": HANDLE });
   const { game, shop } = await modules({ module: { wasm: "build/game.wasm", memoryLimit: "500-mb" } });
   expect(game).toMatch(/^wasm:[0-9a-f]{64}$/);
   expect(shop).toBe("aos");
@@ -70,8 +52,8 @@ test("a file is named by its content and kept with its tags", async () => {
 });
 
 test("the same content is the same module at any path; other tags make another", async () => {
-  await write("a.wasm", HANDLE);
-  await write("elsewhere/b.wasm", HANDLE);
+  writeFiles({ "a.wasm": HANDLE });
+  writeFiles({ "elsewhere/b.wasm": HANDLE });
   const [a, b, c] = await Promise.all([
     modules({ module: { wasm: "a.wasm" } }),
     modules({ module: { wasm: "elsewhere/b.wasm" } }),
@@ -83,7 +65,7 @@ test("the same content is the same module at any path; other tags make another",
 });
 
 test("the fleet's module applies to every member", async () => {
-  await write("a.wasm", HANDLE);
+  writeFiles({ "a.wasm": HANDLE });
   const { game, shop } = await modules({}, { module: { wasm: "a.wasm" } });
   expect(game).toBe(shop);
   expect(game).toMatch(/^wasm:/);
@@ -105,9 +87,9 @@ test.each<[string, string | Uint8Array | undefined, unknown]>([
   ["MODULE_WITHOUT_HANDLE", OTHER, local],
   ["MODULE_NO_UPLOAD", HANDLE, { kind: "legacy" }],
 ])("%s is reported at its place, together with problems of the code", async (code, content, network) => {
-  if (content !== undefined) await write("a.wasm", content);
-  await write("processes/game/process.lua", "local = 1");
-  const problems = await refused(plan({ module: { wasm: "a.wasm" } }, {}, network));
+  if (content !== undefined) writeFiles({ "a.wasm": content });
+  writeFiles({ "processes/game/process.lua": "local = 1" });
+  const problems = await problemsOf(plan({ module: { wasm: "a.wasm" } }, {}, network));
   expect(problems.map((problem) => `${problem.code} ${problem.at}`)).toEqual([
     `${code} processes.game.module.wasm`,
     "LUA_SYNTAX processes/game/process.lua:1:7",

@@ -1,47 +1,30 @@
-import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { levelsOf } from "../../components/graph.ts";
 import { planFleet } from "../../components/plan.ts";
 import type { Running } from "../../components/running-release.ts";
-import { FleetError } from "../../src/core/errors.ts";
 import { nearest } from "../../src/fleet/nearest.ts";
-import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";
+import { problemsOf } from "../kit/failure.ts";
+import { enterFolder, writeFiles } from "../kit/folder.ts";
+import { declaredProcess } from "../kit/release.ts";
 
-const home = process.cwd();
-let folder: string;
 const folders = { home: ".fleet", build: "build" };
 const nothing: Running = () => undefined;
 const local = { kind: "local", dir: ".fleet/localnet" };
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "fleet-plan-"));
-  process.chdir(folder);
+beforeAll(() => {
+  enterFolder("plan");
   for (const name of ["coordinator", "battle", "shop"]) {
-    await write(`processes/${name}/process.lua`, `local util = require("${name}.util")\nreturn util\n`);
-    await write(`processes/${name}/util.lua`, "return {}\n");
+    writeFiles({
+      [`processes/${name}/process.lua`]: `local util = require("${name}.util")\nreturn util\n`,
+      [`processes/${name}/util.lua`]: "return {}\n",
+    });
   }
 });
-afterAll(() => process.chdir(home));
-
-async function write(path: string, text: string): Promise<void> {
-  await mkdir(dirname(join(folder, path)), { recursive: true });
-  await writeFile(join(folder, path), text);
-}
 
 const plan = (processes: Record<string, unknown>, extra: Record<string, unknown> = {}, running = nothing) =>
   planFleet({ network: local, processes, ...extra }, folders, running);
-
-async function problems(work: Promise<unknown>): Promise<FleetError["problems"]> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(FleetError);
-  return (error as FleetError).problems;
-}
 
 describe("a declaration", () => {
   it("is sorted into levels, bundled, and its bundles are stored by name and by content", async () => {
@@ -60,7 +43,7 @@ describe("a declaration", () => {
   });
 
   it("reports every problem at once, each at its path", async () => {
-    const found = await problems(
+    const found = await problemsOf(
       plan({
         battle: { dependOn: ["coordinator"], config: { PROCESS_CONFIG: { maxConcurrentRequests: -1 } } },
         Shop: {},
@@ -74,7 +57,7 @@ describe("a declaration", () => {
   });
 
   it("reports unknown dependencies and peers with the nearest member", async () => {
-    const found = await problems(
+    const found = await problemsOf(
       plan({ battle: { dependsOn: ["cordinator"], peers: ["shopp"] }, coordinator: {}, shop: {} }),
     );
     expect(found.map(({ code, at }) => `${code} ${at}`)).toEqual([
@@ -85,7 +68,7 @@ describe("a declaration", () => {
   });
 
   it("reports a cycle by its members", async () => {
-    const found = await problems(
+    const found = await problemsOf(
       plan({
         battle: { dependsOn: ["shop"] },
         shop: { dependsOn: ["coordinator"] },
@@ -101,9 +84,11 @@ describe("a declaration", () => {
   });
 
   it("reports every source problem at once, at file, line and column", async () => {
-    await write("processes/broken/process.lua", "local x = = 1\n");
-    await write("processes/lost/process.lua", 'local a = 1\nlocal m = require("lost.nowhere")\nreturn m\n');
-    const found = await problems(plan({ broken: {}, lost: {} }));
+    writeFiles({ "processes/broken/process.lua": "local x = = 1\n" });
+    writeFiles({
+      "processes/lost/process.lua": 'local a = 1\nlocal m = require("lost.nowhere")\nreturn m\n',
+    });
+    const found = await problemsOf(plan({ broken: {}, lost: {} }));
     expect(found.map(({ at }) => at)).toEqual([
       expect.stringMatching(/^processes\/broken\/process\.lua:1:/),
       expect.stringMatching(/^processes\/lost\/process\.lua:2:/),
@@ -111,23 +96,14 @@ describe("a declaration", () => {
   });
 
   it("reports a ledger that is not a member", async () => {
-    const found = await problems(plan({ battle: {} }, { ledger: "ledger" }));
+    const found = await problemsOf(plan({ battle: {} }, { ledger: "ledger" }));
     expect(found[0]).toMatchObject({ code: "UNKNOWN_LEDGER", at: "ledger" });
   });
 });
 
 describe("only", () => {
-  const declared = (name: string): DeclaredProcess => ({
-    entry: `processes/${name}/process.lua`,
-    sourceHash: "a".repeat(64),
-    version: "0.9.0",
-    module: "aos",
-    dependsOn: [],
-    peers: [],
-    config: {},
-    modules: {},
-    bytes: 10,
-  });
+  const declared = (name: string) =>
+    declaredProcess({ entry: `processes/${name}/process.lua`, version: "0.9.0" });
   const members = {
     coordinator: {},
     battle: { dependsOn: ["coordinator"], peers: ["shop", "coordinator"] },
@@ -151,7 +127,7 @@ describe("only", () => {
     expect(made.levels.flat().map(({ declared: { allowed } }) => allowed)).toEqual([["coordinator", wallet]]);
     const all = await plan({ ...members, coordinator: { allowed: ["battle"] } }, { ...allowed, only: [] });
     expect(all.levels[0]?.[0]?.declared.allowed).toEqual(["coordinator", "shop", wallet, "battle"]);
-    const found = await problems(plan({ ...members, shop: { allowed: ["batle"] } }, { allowed: ["shpo"] }));
+    const found = await problemsOf(plan({ ...members, shop: { allowed: ["batle"] } }, { allowed: ["shpo"] }));
     expect(found.map(({ code, at }) => `${code} ${at}`)).toEqual([
       "UNKNOWN_MEMBER allowed.0",
       "UNKNOWN_MEMBER processes.shop.allowed.0",
@@ -159,19 +135,19 @@ describe("only", () => {
   });
 
   it("refuses a member whose dependency neither runs nor is named", async () => {
-    const found = await problems(plan(members, { only: ["battle"] }));
+    const found = await problemsOf(plan(members, { only: ["battle"] }));
     expect(found[0]).toMatchObject({ code: "DEPENDENCY_NOT_RUNNING", remedy: '--only "coordinator battle"' });
   });
 
   it("refuses a name that is not in the fleet", async () => {
-    const found = await problems(plan(members, { only: ["battel"] }));
+    const found = await problemsOf(plan(members, { only: ["battel"] }));
     expect(found[0]).toMatchObject({ code: "UNKNOWN_PROCESS" });
   });
 
   it("refuses to replace a member that is not in the fleet", async () => {
     process.env.FLEET_REPLACE = "battle, shopp";
     try {
-      const found = await problems(plan(members));
+      const found = await problemsOf(plan(members));
       expect(found).toMatchObject([{ code: "UNKNOWN_PROCESS", got: "shopp" }]);
       expect(found[0]?.what).toContain("--replace");
     } finally {

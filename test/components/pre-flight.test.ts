@@ -1,22 +1,20 @@
-import { chmod, mkdtemp, writeFile } from "node:fs/promises";
+import { chmod, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { preFlight } from "../../components/pre-flight.ts";
-import { FleetError, type Problem } from "../../src/core/errors.ts";
 import { makeJwk } from "../ao/wallets.ts";
+import { problemsOf } from "../kit/failure.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 import { type Simnet, startSimnet } from "../simnet/index.ts";
 
 let net: Simnet;
-let folder: string;
-let wallet: string;
+const folder = temporaryFolder("preflight");
+const wallet = join(folder, "wallet.json");
 
 beforeAll(async () => {
   net = await startSimnet();
-  folder = await mkdtemp(join(tmpdir(), "fleet-preflight-"));
-  wallet = join(folder, "wallet.json");
   await writeFile(wallet, JSON.stringify(await makeJwk()), { mode: 0o600 });
 });
 afterAll(() => net.close());
@@ -27,16 +25,7 @@ const config = (walletPath: string | undefined) => ({
 const network = () => ({ kind: "legacy" as const, ...net.endpoints });
 
 const codes = async (work: Promise<void>): Promise<string[]> =>
-  (await problems(work)).map(({ code }) => code);
-
-async function problems(work: Promise<void>): Promise<readonly Problem[]> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(FleetError);
-  return (error as FleetError).problems;
-}
+  (await problemsOf(work)).map(({ code }) => code);
 
 describe("before anything is sent", () => {
   it("accepts a valid wallet, units that answer and an existing module", async () => {
@@ -66,7 +55,7 @@ describe("before anything is sent", () => {
     await preFlight(config(wallet), down, [net.module]);
     await preFlight(config(wallet), { ...down, uploadUrl: net.endpoints.gatewayUrl }, [], true);
     const wrong = { ...down, cuUrl: "http://127.0.0.1:9" };
-    const found = await problems(preFlight(config(wallet), wrong, [], true));
+    const found = await problemsOf(preFlight(config(wallet), wrong, [], true));
     const text = found.map(({ what, got }) => `${what} ${got}`).join("\n");
     expect(found).toHaveLength(2);
     expect(text).toContain("upload service");
@@ -78,7 +67,7 @@ describe("before anything is sent", () => {
     const unknown = { ...elsewhere, scheduler: "x".repeat(43) };
     expect(await codes(preFlight(config(wallet), unknown, [net.module]))).toEqual(["SCHEDULER_UNKNOWN"]);
     const down = { ...network(), suUrl: "http://127.0.0.1:9" };
-    const [problem] = await problems(preFlight(config(wallet), down, [net.module]));
+    const [problem] = await problemsOf(preFlight(config(wallet), down, [net.module]));
     expect(problem).toMatchObject({ code: "UNIT_DOWN", what: expect.stringContaining("scheduler unit") });
   });
 

@@ -1,16 +1,11 @@
 /** What a plan reports about state that a hand-over would not carry. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { planFleet } from "../../components/plan.ts";
 import type { Running } from "../../components/running-release.ts";
 import { trafficPolicyOf } from "../../components/traffic.ts";
 import { FleetError, type Problem } from "../../src/core/errors.ts";
 import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";
-
-const home = process.cwd();
-let folder: string;
+import { enterFolder, writeFiles } from "../kit/folder.ts";
 
 const TOKEN = `
 Ticker = "TKN"
@@ -35,21 +30,10 @@ local M = { kinds = {} }
 function M.register(name) M.kinds[name] = true end
 `;
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "fleet-state-"));
-  process.chdir(folder);
-  await write("processes/coordinator/process.lua", "return 1\n");
-  await write("processes/token/process.lua", TOKEN);
+beforeAll(() => {
+  enterFolder("state");
+  writeFiles({ "processes/coordinator/process.lua": "return 1\n", "processes/token/process.lua": TOKEN });
 });
-afterAll(async () => {
-  process.chdir(home);
-  await rm(folder, { recursive: true });
-});
-
-async function write(path: string, text: string): Promise<void> {
-  await mkdir(dirname(join(folder, path)), { recursive: true });
-  await writeFile(join(folder, path), text);
-}
 
 async function plan(token: object, running: Running = () => undefined) {
   const raw = {

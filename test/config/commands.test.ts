@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -14,6 +13,7 @@ import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { releasePath } from "../../src/fleet/releases/document.ts";
 import { projectFolder, fleet as run } from "../cli/fakes.ts";
+import { temporaryFolder, writeFiles } from "../kit/folder.ts";
 import { createProcess, type Stack, simulatedStack } from "../providers/fixture.ts";
 
 let stack: Stack;
@@ -128,9 +128,8 @@ describe("fleet config", () => {
       code: 1,
       stderr: expect.stringContaining("NO_RELEASE"),
     });
-    await mkdir(join(stack.scope.home, "releases", `game.${stack.scope.stack}`), { recursive: true });
     const path = releasePath(stack.scope, "current");
-    await writeFile(path, JSON.stringify({ ...release, releaseHash: hashOf(release.declaration) }));
+    writeFiles({ [path]: JSON.stringify({ ...release, releaseHash: hashOf(release.declaration) }) });
     expect(await fleet("diff")).toMatchObject({
       code: 0,
       stdout: "Every process holds what the release declares.\n",
@@ -174,7 +173,7 @@ describe("fleet config", () => {
   });
 
   test("export and import restore settings, verified by hash; all or none", async () => {
-    const path = join(await mkdtemp(join(tmpdir(), "fleet-config-")), "settings.json");
+    const path = join(temporaryFolder("config"), "settings.json");
     expect((await fleet("export", "--file", path)).code).toBe(0);
     expect(await fleet("import", path, "--yes")).toMatchObject({
       stdout: "Every process already holds the settings of the file.\n",
@@ -220,9 +219,8 @@ describe("fleet config", () => {
   });
 
   test("explain shows where each setting comes from, defaults included", async () => {
-    const at = await mkdtemp(join(tmpdir(), "fleet-explain-"));
-    await mkdir(join(at, "processes/battle"), { recursive: true });
-    await writeFile(join(at, "processes/battle/process.lua"), "return {}\n");
+    const at = temporaryFolder("explain");
+    writeFiles({ "processes/battle/process.lua": "return {}\n" }, at);
     expect(await fleet("explain")).toMatchObject({ code: 1, stderr: expect.stringContaining("NO_PLAN") });
     const home = process.cwd();
     process.chdir(at);

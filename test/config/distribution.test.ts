@@ -7,13 +7,12 @@ import * as process from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { open } from "../../src/fleet/config/seal.ts";
-import { createProcess, type Stack, simulatedStack } from "../providers/fixture.ts";
+import { failureOf } from "../kit/failure.ts";
+import { createProcess, type Stack, simulatedStack, targetOf } from "../providers/fixture.ts";
 import { anyFault } from "../simnet/index.ts";
 
 let stack: Stack;
 afterEach(() => stack.close());
-
-const targetOf = ({ name, processId, generation }: ProcessOutputs) => ({ name, processId, generation });
 
 const inputs = (configData: object, members: readonly ProcessOutputs[], more: object = {}) => ({
   scope: stack.scope,
@@ -44,12 +43,8 @@ async function members(count: number) {
   return made;
 }
 
-async function failureOf(work: Promise<unknown>) {
-  return work.then(
-    () => Promise.reject(new Error("it came through")),
-    (error: Error & { properties: ConfigBundleOutputs }) => error,
-  );
-}
+const failed = async (work: Promise<unknown>) =>
+  (await failureOf(work)) as Error & { properties: ConfigBundleOutputs };
 
 describe("a distribution", () => {
   test("reaches 100 processes through lost answers, failing units and empty results, each once", async () => {
@@ -83,7 +78,7 @@ describe("a distribution", () => {
     const { outs } = await config.create(inputs({ maxConcurrentRequests: 5 }, good));
     const bad = await createProcess(await stack.inputs("bad", { refuseConfig: ["PROCESS_CONFIG"] }));
     const mixed = [...good.slice(0, 10), bad, ...good.slice(10)];
-    const error = await failureOf(config.update("id", outs, inputs({ maxConcurrentRequests: 9 }, mixed)));
+    const error = await failed(config.update("id", outs, inputs({ maxConcurrentRequests: 9 }, mixed)));
     expect(error.message).toContain("bad refused UPDATE_CONFIG");
     expect(error.message).toContain("1 of 31 targets did not take PROCESS_CONFIG v2, so it counts for none.");
     expect(error.message).toContain("taken back from p0, p1");
@@ -123,6 +118,7 @@ describe("a config that was changed by hand", () => {
     const [one] = (await members(1)) as [ProcessOutputs];
     const raw = inputs({ maxConcurrentRequests: 5, requestTimeout: 1000 }, [one]);
     const { outs } = await config.create(raw);
+    expect((await config.read("id", outs)).props).toEqual(outs);
     // The same wallet, but outside of the fleet's declaration.
     await config.create(inputs({ maxConcurrentRequests: 7 }, [one], { name: "by-hand" }));
     const { props } = await config.read("id", outs);
@@ -132,9 +128,16 @@ describe("a config that was changed by hand", () => {
       ),
     ]);
     expect(config.explainChanges(props, props)).toEqual([`changed by hand: ${props.drift[0]}`]);
+    const fields = expect.arrayContaining([{ field: "maxConcurrentRequests", before: "5", after: "7" }]);
+    expect(props.driftFacts).toMatchObject([
+      { code: "OTHER_SETTINGS", target: "p0", fields, version: 2, by: expect.any(String) },
+    ]);
+    expect(await config.diff("id", props, raw)).toMatchObject({ changes: true });
     const repaired = await config.update("id", props, raw);
     expect(repaired.outs).toMatchObject({ version: 3, drift: [] });
-    expect((await config.read("id", repaired.outs)).props.drift).toEqual([]);
+    const { props: after } = await config.read("id", repaired.outs);
+    expect(after.drift).toEqual([]);
+    expect(after).not.toHaveProperty("driftFacts");
   });
 
   test("returns to the defaults when its declaration is removed, but not if others set it meanwhile", async () => {

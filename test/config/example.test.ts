@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { check } from "../../providers/config-bundle/lifecycle.ts";
+import { temporaryFolder, writeFiles } from "../kit/folder.ts";
 import { boot } from "../processes/aos.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -20,12 +20,10 @@ test("the page on configuration shows the example", () => {
 });
 
 test("the example declares a bundle for each type and member, with its secret hidden and its custom type as rules", async () => {
-  const dir = mkdtempSync(join(tmpdir(), "fleet-example-"));
+  const dir = temporaryFolder("example");
   cpSync(example, dir, { recursive: true });
-  for (const name of ["shop", "deployment-coordinator"]) {
-    mkdirSync(join(dir, "processes", name), { recursive: true });
-    writeFileSync(join(dir, "processes", name, "process.lua"), "return {}\n");
-  }
+  for (const name of ["shop", "deployment-coordinator"])
+    writeFiles({ [`processes/${name}/process.lua`]: "return {}\n" }, dir);
   const { publicKey } = generateKeyPairSync("x25519");
   const sealTo = publicKey.export({ type: "spki", format: "pem" }).toString();
   const own = {

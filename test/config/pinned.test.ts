@@ -1,16 +1,13 @@
 import { generateKeyPairSync } from "node:crypto";
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { planFleet } from "../../components/plan.ts";
 import { planPinned } from "../../components/plan-pinned.ts";
 import { SecretValue } from "../../components/secret-value.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { releasePath } from "../../src/fleet/releases/document.ts";
+import { enterFolder, writeFiles } from "../kit/folder.ts";
 
-const home = process.cwd();
 const folders = { home: ".fleet", build: "build" };
 const where = { home: ".fleet", project: "game", stack: "dev" };
 const pin = { release: "deploy-1", only: [] };
@@ -36,11 +33,8 @@ const program = (token: SecretValue | undefined) => ({
 });
 
 beforeAll(async () => {
-  process.chdir(await mkdtemp(join(tmpdir(), "fleet-pinned-")));
-  for (const name of ["shop", "battle"]) {
-    await mkdir(`processes/${name}`, { recursive: true });
-    await writeFile(`processes/${name}/process.lua`, "return {}\n");
-  }
+  enterFolder("pinned");
+  for (const name of ["shop", "battle"]) writeFiles({ [`processes/${name}/process.lua`]: "return {}\n" });
   const plan = await planFleet(program(new SecretValue("canary-then")), folders, () => undefined);
   const declaration = Object.fromEntries(plan.levels.flat().map(({ name, declared }) => [name, declared]));
   const release = {
@@ -49,15 +43,11 @@ beforeAll(async () => {
     members: {},
     scope: {},
   };
-  for (const id of ["deploy-1", "current"]) {
-    const path = releasePath(where, id);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, JSON.stringify({ ...release, declaration, releaseHash: hashOf(declaration) }));
-  }
+  const document = JSON.stringify({ ...release, declaration, releaseHash: hashOf(declaration) });
+  for (const id of ["deploy-1", "current"]) writeFiles({ [releasePath(where, id)]: document });
   // A secret is recorded by name, without its value.
   expect(JSON.stringify(declaration)).not.toContain("canary");
 });
-afterAll(() => process.chdir(home));
 
 test("a rollback restores a release's settings, rules, services and allowed senders, with the current secrets", async () => {
   const plan = await planPinned(program(new SecretValue("canary-now")), folders, pin, stack);

@@ -24,13 +24,10 @@ test("every `fleet` command line in the documents is accepted by the command", (
     if (name === "…" || name === "--help") return [];
     const command = program.commands.find((each) => each.name() === name);
     if (!command) return [`${page}: fleet ${name}`];
-    const inner = command.commands.find((each) => each.name() === child);
-    const options = [...command.options, ...(inner?.options ?? [])].flatMap(({ short, long }) => [
-      short,
-      long,
-    ]);
+    const inner = command.commands.find((each) => each.name() === child) ?? command;
+    const options = inner.options.flatMap(({ short, long }) => [short, long]);
     return words
-      .filter((word) => /^--?[a-z]/.test(word))
+      .filter((word) => /^--?[a-zA-Z]/.test(word))
       .map((word) => word.split("=")[0])
       .filter((word) => word !== "--help" && !options.includes(word))
       .map((word) => `${page}: fleet ${name} ${word}`);

@@ -1,37 +1,15 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { type LocalNetworkInfo, logs, reset, start, status, stop } from "../../src/localnet/index.ts";
 import { output, until } from "../contract/client.ts";
-import { asContract, clientOf, temporaryFolder } from "./network.ts";
-
-const cleanups: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) await cleanup();
-});
-
-function folder(): string {
-  const { dir, remove } = temporaryFolder();
-  cleanups.push(remove);
-  return dir;
-}
+import { asContract, clientOf, gone, networkFolder } from "./network.ts";
 
 const clientAt = (info: LocalNetworkInfo) => clientOf(asContract(info));
 
-async function gone(pid: number): Promise<void> {
-  await until(`the end of ${pid}`, async () => {
-    try {
-      process.kill(pid, 0);
-      return undefined;
-    } catch {
-      return true;
-    }
-  });
-}
-
 test("concurrent starts of several callers make one daemon, and a later start finds it", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   const infos = await Promise.all([start(dir), start(dir), start(dir)]);
   expect(new Set(infos.map(({ pid }) => pid)).size).toBe(1);
   expect(await start(dir)).toEqual(infos[0]);
@@ -40,7 +18,7 @@ test("concurrent starts of several callers make one daemon, and a later start fi
 });
 
 test("two folders are two networks with their own ports", async () => {
-  const [a, b] = await Promise.all([start(folder()), start(folder())]);
+  const [a, b] = await Promise.all([start(networkFolder()), start(networkFolder())]);
   const ports = [a, b].flatMap(({ gatewayUrl, muUrl, cuUrl, suUrl }) => [gatewayUrl, muUrl, cuUrl, suUrl]);
   expect(new Set(ports).size).toBe(8);
   expect(ports.every((url) => url.startsWith("http://127.0.0.1:"))).toBe(true);
@@ -48,7 +26,7 @@ test("two folders are two networks with their own ports", async () => {
 });
 
 test("ids, state, ports and addresses survive a stop and a start", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   const before = await start(dir);
   const client = clientAt(before);
   const id = await client.spawn();
@@ -63,7 +41,7 @@ test("ids, state, ports and addresses survive a stop and a start", async () => {
 });
 
 test("kill -9 during work loses nothing that was accepted and repeats nothing", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   const first = await start(dir);
   const client = clientAt(first);
   const [sink, source] = [await client.spawn(), await client.spawn()];
@@ -91,14 +69,14 @@ test("kill -9 during work loses nothing that was accepted and repeats nothing", 
 });
 
 test("a descriptor with another program's process and port is not a running network", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   const info = await start(dir);
   const descriptor = JSON.parse(readFileSync(join(dir, "network.json"), "utf8"));
   await stop(dir);
   const other = createServer((_, response) => response.end(JSON.stringify({ instance: "another" })));
   const port = Number(new URL(info.gatewayUrl).port);
   await new Promise<void>((resolve) => other.listen(port, "127.0.0.1", resolve));
-  cleanups.push(async () => void other.close());
+  onTestFinished(() => void other.close());
   writeFileSync(join(dir, "network.json"), JSON.stringify({ ...descriptor, pid: process.pid }));
 
   expect((await status(dir)).running).toBe(false);
@@ -111,7 +89,7 @@ test("a descriptor with another program's process and port is not a running netw
 });
 
 test("reset forgets processes and addresses", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   const before = await start(dir);
   const id = await clientAt(before).spawn();
   await reset(dir);
@@ -122,7 +100,7 @@ test("reset forgets processes and addresses", async () => {
 });
 
 test("a folder that cannot be used is an error with a remedy", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   writeFileSync(
     join(dir, "network.sqlite"),
     "this is no database, but it is long enough to look like one".repeat(20),

@@ -1,33 +1,19 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { isAlive } from "../../src/core/processes.ts";
 import { reset, start, status, stop } from "../../src/localnet/index.ts";
-import { until } from "../contract/client.ts";
 import { type Held, held, type Step } from "./held.ts";
-import { temporaryFolder } from "./network.ts";
+import { gone, networkFolder } from "./network.ts";
 
 /** How long a daemon may live: no longer than the call that ends it, whoever launched it and however slowly it boots. */
 
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-function folder(): string {
-  const { dir, remove } = temporaryFolder();
-  cleanups.push(remove);
-  return dir;
-}
-
 async function slow(step: Step, launch: () => Promise<unknown>): Promise<Held> {
   const daemon = await held(step, launch);
-  cleanups.push(() => daemon.release());
+  onTestFinished(() => daemon.release());
   return daemon;
 }
-
-const gone = (pid: number) => until(`the end of ${pid}`, async () => (isAlive(pid) ? undefined : true));
 
 /** Permits and registrations of daemons, as files. */
 const daemons = (dir: string): string[] => readdirSync(join(dir, "daemons"));
@@ -50,7 +36,7 @@ async function launchedByKilled(dir: string): Promise<Held> {
 }
 
 test("a start that finds another network ends the daemon that it launched", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   const loser = await slow("boot", () => start(dir));
   const network = await start(dir);
   expect(await loser.launched).toEqual(network);
@@ -59,7 +45,7 @@ test("a start that finds another network ends the daemon that it launched", asyn
 });
 
 test("a start that times out ends the daemon that it launched", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   const { pid, launched } = await slow("boot", () => start(dir, { timeoutSeconds: 3 }));
   await expect(launched).rejects.toMatchObject({ code: "LOCALNET_START" });
   expect(isAlive(pid)).toBe(false);
@@ -68,7 +54,7 @@ test("a start that times out ends the daemon that it launched", async () => {
 
 describe.each<Step>(["boot", "publish"])("a daemon that is slow to %s", (step) => {
   test("is gone when stop returns, and the start that waits for it reports the stop", async () => {
-    const dir = folder();
+    const dir = networkFolder();
     const { pid, launched, release } = await slow(step, () => start(dir));
     expect(await stop(dir)).toBe(true);
     expect(isAlive(pid)).toBe(false);
@@ -79,7 +65,7 @@ describe.each<Step>(["boot", "publish"])("a daemon that is slow to %s", (step) =
   });
 
   test("ends by itself when its permit was revoked before anybody could know of it", async () => {
-    const dir = folder();
+    const dir = networkFolder();
     const { pid, launched, release } = await slow(step, () => start(dir));
     for (const name of daemons(dir)) rmSync(join(dir, "daemons", name));
     release();
@@ -91,7 +77,7 @@ describe.each<Step>(["boot", "publish"])("a daemon that is slow to %s", (step) =
 
 test("a daemon whose caller was killed is gone when stop returns, and also after a reset", async () => {
   for (const end of [stop, reset]) {
-    const dir = folder();
+    const dir = networkFolder();
     const { pid } = await launchedByKilled(dir);
     await start(dir);
     await end(dir);
@@ -101,7 +87,7 @@ test("a daemon whose caller was killed is gone when stop returns, and also after
 });
 
 test("a network whose folder was removed ends, and does not create it again", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   const { pid } = await start(dir);
   rmSync(dir, { recursive: true });
   await gone(pid);
@@ -109,7 +95,7 @@ test("a network whose folder was removed ends, and does not create it again", as
 });
 
 test("stop ends even a network that is suspended", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   const { pid } = await start(dir);
   process.kill(pid, "SIGSTOP");
   expect(await stop(dir)).toBe(true);

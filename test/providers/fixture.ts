@@ -1,13 +1,16 @@
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { planFleet } from "../../components/plan.ts";
 import * as configBundle from "../../providers/config-bundle/lifecycle.ts";
 import * as process from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { PartialFailure } from "../../providers/run/partial.ts";
 import { sessionFor } from "../../providers/run/session.ts";
 import { bundle, store } from "../../src/bundler/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { makeJwk } from "../ao/wallets.ts";
+import { failureOf } from "../kit/failure.ts";
 import { type Script, type Simnet, type SimnetOptions, startSimnet } from "../simnet/index.ts";
 
 /** A stack on a simulated network: what a lifecycle gets from Pulumi, without Pulumi. */
@@ -109,6 +112,45 @@ export async function checked(raw: Record<string, unknown>): Promise<Record<stri
 export async function createProcess(raw: Record<string, unknown>): Promise<ProcessOutputs> {
   return (await process.create(await checked(raw))).outs;
 }
+
+/** Inputs of a member as a plan makes them from its declaration, in the form that Pulumi passes on. */
+export async function plannedInputs(
+  scope: Stack["scope"],
+  network: object,
+  name: string,
+  member: { health: object; [key: string]: unknown },
+): Promise<Record<string, unknown>> {
+  const plan = await planFleet(
+    { network, processes: { [name]: member } } as Parameters<typeof planFleet>[0],
+    { home: scope.home, build: scope.build },
+    () => undefined,
+  );
+  const { declared, declaration } = plan.levels[0]?.[0] ?? {};
+  if (!declared || !declaration) throw new Error(`${name} was not planned`);
+  const { sourceHash: hash, bytes, entry, modules, version, module, lib } = declared;
+  return checked({
+    ...{ scope, network, name, version, module, lib, bundle: { hash, bytes, entry, modules } },
+    ...{ healthCheck: member.health, timeoutSeconds: 60 },
+    ...{ onBoot: declaration.onBoot, tags: declaration.tags },
+  });
+}
+
+/** The failure of a change that keeps what it did. */
+export async function partialFailureOf(work: Promise<unknown>): Promise<PartialFailure> {
+  const error = await failureOf(work);
+  if (error instanceof PartialFailure) return error;
+  throw error;
+}
+
+export const targetOf = ({ name, processId, generation }: ProcessOutputs) => ({
+  name,
+  processId,
+  generation,
+});
+
+/** The status that a process has on the network, such as ACTIVE. */
+export const statusOf = ({ net }: Stack, processId: string): string =>
+  (net.oracle.state(processId) as { fleet: { status: string } }).fleet.status;
 
 /** An Eval that the owner sends by hand. */
 export async function evaluate({ scope, net }: Stack, processId: string, lua: string): Promise<string> {

@@ -1,27 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import * as lifecycle from "../../providers/local-network/lifecycle.ts";
-import { status, stop } from "../../src/localnet/index.ts";
+import { status } from "../../src/localnet/index.ts";
 import { usersOf } from "../../src/localnet/users.ts";
 import { newProject } from "../e2e/project.ts";
+import { networkFolder } from "../localnet/network.ts";
 
 /** Deletion of a LocalNetwork while others use its network, against the real daemon. */
-
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-function folder(): string {
-  const dir = mkdtempSync(join(tmpdir(), "local-network-"));
-  cleanups.push(async () => {
-    await stop(dir);
-    rmSync(dir, { recursive: true, force: true });
-  });
-  return dir;
-}
 
 const pidOf = async (dir: string) => {
   const { running, info } = await status(dir);
@@ -29,7 +15,7 @@ const pidOf = async (dir: string) => {
 };
 
 test("a network is stopped by the deletion of its last user, not of another one", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   const { outs: a } = await lifecycle.create({ dir, user: "game/dev/a-network" });
   const { outs: b } = await lifecycle.create({ dir, user: "game/staging/a-network" });
   const pid = await pidOf(dir);
@@ -43,7 +29,7 @@ test("a network is stopped by the deletion of its last user, not of another one"
 });
 
 test("a state of an earlier version becomes a user by one update, and its deletion stops no other's network", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   const user = "game/dev/new-network";
   const { outs } = await lifecycle.create({ dir, user });
   const { user: _, ...earlier } = outs;
@@ -61,7 +47,7 @@ test("a state of an earlier version becomes a user by one update, and its deleti
 });
 
 test("a network that cannot start has no user", async () => {
-  const dir = folder();
+  const dir = networkFolder();
   writeFileSync(join(dir, "network.sqlite"), "this is no database, however long it is ".repeat(40));
   await expect(lifecycle.create({ dir, user: "game/dev/a-network" })).rejects.toMatchObject({
     code: "LOCALNET_START",
@@ -74,7 +60,7 @@ test("with the real pulumi: renamed, shared with another stack and moved away, t
 new LocalNetwork("${name}", { dir: ".fleet/localnet", timeoutSeconds: 60 });
 `;
   const project = await newProject("shared", { "index.ts": program("first") });
-  cleanups.push(() => project.close());
+  onTestFinished(() => project.close());
   const network = join(project.dir, ".fleet/localnet");
   const run = async (...args: string[]) => {
     const ran = await project.pulumi([...args, "--non-interactive"]);

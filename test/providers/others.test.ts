@@ -7,16 +7,10 @@ import { hashOf } from "../../src/core/hash.ts";
 import { manifestPath } from "../../src/fleet/members/manifest.ts";
 import { keepApproval } from "../../src/fleet/releases/approval.ts";
 import { verifiedRelease } from "../../src/fleet/releases/document.ts";
-import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
+import { createProcess, type Stack, simulatedStack, targetOf } from "./fixture.ts";
 
 let stack: Stack;
 afterEach(() => stack.close());
-
-const targetOf = (outs: { name: string; processId: string; generation: number }) => ({
-  name: outs.name,
-  processId: outs.processId,
-  generation: outs.generation,
-});
 
 async function common() {
   return { scope: stack.scope, network: { kind: "legacy" as const, ...stack.net.endpoints } };
@@ -46,31 +40,6 @@ describe("a config bundle", () => {
     const changed = await inputs({ ...data, requestTimeout: 60_000 }, [targetOf(battle)]);
     expect(await config.diff("id", outs, changed)).toMatchObject({ changes: true });
     expect((await config.update("id", outs, changed)).outs.version).toBe(2);
-  });
-
-  it("is compared with the process, and a change by hand is repaired", async () => {
-    stack = await simulatedStack();
-    const battle = await createProcess(await stack.inputs("battle"));
-    const raw = await inputs(data, [targetOf(battle)]);
-    const { outs } = await config.create(raw);
-    const idle = await config.read("id", outs);
-    expect(idle.props).toEqual(outs);
-    await config.update("id", outs, await inputs({ ...data, enableMetrics: false }, [targetOf(battle)]));
-    const found = await config.read("id", outs);
-    expect(found.props.drift).toEqual([
-      expect.stringMatching(
-        /^battle holds other PROCESS_CONFIG: enableMetrics true → false \(v2 by \S{43} at 20\S+Z\)$/,
-      ),
-    ]);
-    const fields = [{ field: "enableMetrics", before: "true", after: "false" }];
-    expect(found.props.driftFacts).toMatchObject([
-      { code: "OTHER_SETTINGS", target: "battle", fields, version: 2, by: expect.any(String) },
-    ]);
-    expect(await config.diff("id", found.props, raw)).toMatchObject({ changes: true });
-    const repaired = await config.update("id", found.props, raw);
-    const { props } = await config.read("id", repaired.outs);
-    expect(props.drift).toEqual([]);
-    expect(props).not.toHaveProperty("driftFacts");
   });
 
   it("names every target that refused, and keeps the resource", async () => {

@@ -1,6 +1,3 @@
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { planFleet } from "../../components/plan.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
@@ -9,11 +6,12 @@ import { endRun, sessionFor } from "../../providers/run/session.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { stop } from "../../src/localnet/index.ts";
-import { checked, configureOnce } from "./fixture.ts";
+import { failureOf } from "../kit/failure.ts";
+import { enterFolder, writeFiles } from "../kit/folder.ts";
+import { configureOnce, plannedInputs } from "./fixture.ts";
 
 /** Plain aos programs, in real aos on the embedded network: an operator's changes by hand, and how the tool handles them. */
 
-const repository = process.cwd();
 const network = { kind: "local" as const, dir: ".fleet/localnet" };
 const scope = { project: "game", stack: "dev", home: ".fleet", build: "build" };
 const FAST = { timeoutSeconds: 30, intervalSeconds: 0.1, retries: 1 };
@@ -28,37 +26,18 @@ end)
 Handlers.add("transfer", { Action = "Transfer" }, function(msg) Transfer(msg) end)
 `;
 
-async function put(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, text);
-}
-
 beforeAll(async () => {
-  process.chdir(await mkdtemp(join(tmpdir(), "fleet-plain-")));
-  await put("processes/token/process.lua", TOKEN);
-  await put("processes/gone/process.lua", TOKEN);
+  enterFolder("plain");
+  writeFiles({ "processes/token/process.lua": TOKEN, "processes/gone/process.lua": TOKEN });
   await configureOnce();
 }, 60_000);
 afterAll(async () => {
   await endRun();
   await stop(network.dir);
-  process.chdir(repository);
 });
 
-async function inputs(name: string, member: Record<string, unknown> = {}) {
-  const plan = await planFleet(
-    { network, processes: { [name]: { health: FAST, ...member } } } as Parameters<typeof planFleet>[0],
-    { home: ".fleet", build: "build" },
-    () => undefined,
-  );
-  const { declared } = plan.levels[0]?.[0] ?? {};
-  if (!declared) throw new Error(`${name} was not planned`);
-  const { sourceHash: hash, bytes, entry, modules, version, module, lib } = declared;
-  return checked({
-    ...{ scope, network, name, version, module, bundle: { hash, bytes, entry, modules } },
-    ...{ healthCheck: FAST, timeoutSeconds: 60, lib },
-  });
-}
+const inputs = (name: string, member: Record<string, unknown> = {}) =>
+  plannedInputs(scope, network, name, { health: FAST, ...member });
 
 const session = (): Promise<Session> => sessionFor(scope, network);
 let sent = 0;
@@ -178,7 +157,7 @@ describe("a member without the library", () => {
   let made: ProcessOutputs;
 
   beforeAll(async () => {
-    await put("processes/bare/process.lua", TOKEN);
+    writeFiles({ "processes/bare/process.lua": TOKEN });
     made = (await lifecycle.create(await bare())).outs;
   }, 60_000);
 
@@ -195,11 +174,11 @@ describe("a member without the library", () => {
     expect((await lifecycle.diff("id", made, await bare())).changes).toBe(false);
     const idle = await lifecycle.update("id", made, await bare());
     expect(idle.outs.revision).toEqual(made.revision);
-    await put("processes/bare/process.lua", TOKEN.replace('"legacy" })', '"newer" })'));
+    writeFiles({ "processes/bare/process.lua": TOKEN.replace('"legacy" })', '"newer" })') });
     made = (await lifecycle.update("id", made, await bare())).outs;
     expect(await hand(made, { Action: "Legacy" })).toBe("newer");
     expect(await hand(made, { Action: "Transfer" })).toBe("98");
-    await put("processes/bare/process.lua", TOKEN);
+    writeFiles({ "processes/bare/process.lua": TOKEN });
     made = (await lifecycle.update("id", made, await bare())).outs;
     expect(await hand(made, { Action: "Legacy" })).toBe("legacy");
     expect(await hand(made, { Action: "Transfer" })).toBe("97");
@@ -235,10 +214,10 @@ describe("a member without the library", () => {
   );
 
   test("shows an error of a load at the user's own line, and keeps running unchanged", async () => {
-    await put("processes/bare/process.lua", `${TOKEN}local t = nil\nt.x = 1\n`);
-    const error = await lifecycle.update("id", made, await bare()).catch((reason: unknown) => reason);
+    writeFiles({ "processes/bare/process.lua": `${TOKEN}local t = nil\nt.x = 1\n` });
+    const error = await failureOf(lifecycle.update("id", made, await bare()));
     expect(String((error as Error).message)).toContain("processes/bare/process.lua:10:1");
-    await put("processes/bare/process.lua", TOKEN);
+    writeFiles({ "processes/bare/process.lua": TOKEN });
     expect(await hand(made, { Action: "Legacy" })).toBe("legacy");
   }, 60_000);
 

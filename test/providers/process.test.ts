@@ -1,25 +1,15 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
-import { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { sessionFor } from "../../providers/run/session.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import type { FleetError } from "../../src/core/errors.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import type { Behaviours } from "../simnet/index.ts";
-import { checked, createProcess, evaluate, type Stack, simulatedStack } from "./fixture.ts";
+import { checked, createProcess, evaluate, partialFailureOf, type Stack, simulatedStack } from "./fixture.ts";
 
 let stack: Stack;
 afterEach(() => stack.close());
-
-const failure = async (work: Promise<unknown>): Promise<PartialFailure> => {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(PartialFailure);
-  return error as PartialFailure;
-};
 
 describe("create", () => {
   it("spawns once, loads once and returns the process' own description", async () => {
@@ -59,7 +49,7 @@ describe("create", () => {
   it("keeps the id in the state if the process is unhealthy, reports why, and continues with it after the fix", async () => {
     stack = await simulatedStack();
     const bad = await stack.inputs("shop", { health: "UNHEALTHY", reason: "the shelf is empty" });
-    const error = await failure(createProcess(bad));
+    const error = await partialFailureOf(createProcess(bad));
     expect(error.id).toBe(`game/${stack.scope.stack}/shop`);
     expect(error.message).toContain("the shelf is empty");
     expect(error.properties).toMatchObject({
@@ -76,13 +66,13 @@ describe("create", () => {
 
   it("does not accept a healthy status from a process of another version", async () => {
     stack = await simulatedStack();
-    const error = await failure(createProcess(await stack.inputs("shop", { version: "0.9.0" })));
+    const error = await partialFailureOf(createProcess(await stack.inputs("shop", { version: "0.9.0" })));
     expect(error.message).toContain("version 0.9.0, expected 1.0.0");
   });
 
   it("does not accept a verdict with another probe's nonce", async () => {
     stack = await simulatedStack();
-    const error = await failure(createProcess(await stack.inputs("shop", { wrongNonce: true })));
+    const error = await partialFailureOf(createProcess(await stack.inputs("shop", { wrongNonce: true })));
     expect(error.message).toContain("another probe");
   });
 
@@ -95,7 +85,7 @@ describe("create", () => {
   it("ends when the time is up if the process never answers", async () => {
     stack = await simulatedStack();
     const started = performance.now();
-    const error = await failure(
+    const error = await partialFailureOf(
       createProcess(await stack.inputs("shop", { silent: true }, { timeoutSeconds: 3 })),
     );
     expect(performance.now() - started).toBeLessThan(8_000);
@@ -106,7 +96,7 @@ describe("create", () => {
     stack = await simulatedStack();
     const first = await createProcess(await stack.inputs("shop"));
     const bad = await checked(await stack.inputs("shop", { evalError: "attempt to index a nil value" }));
-    const error = await failure(lifecycle.update("id", first, bad));
+    const error = await partialFailureOf(lifecycle.update("id", first, bad));
     expect(error.message).toContain("attempt to index a nil value");
     expect(error.message).toContain("[LUA_ERROR]");
     expect(stack.net.oracle.state(first.processId)).toMatchObject({
@@ -151,7 +141,9 @@ describe("behaviour of real units", () => {
   it("6: a compute unit that is down fails the run with the id kept, and the next update continues", async () => {
     stack = await simulatedStack();
     const up = stack.net.behaviours.computeDown();
-    const error = await failure(createProcess(await stack.inputs("battle", {}, { timeoutSeconds: 2 })));
+    const error = await partialFailureOf(
+      createProcess(await stack.inputs("battle", {}, { timeoutSeconds: 2 })),
+    );
     up();
     const { outs } = await lifecycle.update(
       error.id,

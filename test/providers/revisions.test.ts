@@ -3,11 +3,10 @@ import { explainChanges } from "../../providers/process/explain-changes.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { revisionsOf, surplus } from "../../providers/process/revisions.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
-import { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { endRun } from "../../providers/run/session.ts";
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";
 import type { Script } from "../simnet/index.ts";
-import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
+import { checked, createProcess, partialFailureOf, type Stack, simulatedStack, statusOf } from "./fixture.ts";
 
 let stack: Stack;
 let open: Stack[] = [];
@@ -32,14 +31,6 @@ const shop = async (slow: number, extra: object = strategy(), script: Script = {
 const update = async (olds: ProcessOutputs, slow: number, extra?: object, script?: Script) =>
   (await lifecycle.update("id", olds, await shop(slow, extra, script))).outs;
 
-const failure = async (work: Promise<unknown>): Promise<PartialFailure> => {
-  const error = await work.catch((reason: unknown) => reason);
-  expect(error).toBeInstanceOf(PartialFailure);
-  return error as PartialFailure;
-};
-
-const statusOf = (id: string) => (stack.net.oracle.state(id) as { fleet: { status: string } }).fleet.status;
-
 describe("a revision in a new process", () => {
   it("does not change its callers' wiring before a router confirms it, however many rollouts died", async () => {
     stack = await started();
@@ -48,7 +39,7 @@ describe("a revision in a new process", () => {
     const killed = await update(base, 2, routed);
     const next = await update(killed, 3, routed);
     expect(next.blue?.processId).toBe(base.processId);
-    expect(statusOf(base.processId)).toBe("ACTIVE");
+    expect(statusOf(stack, base.processId)).toBe("ACTIVE");
     const back = await update(next, 1, routed);
     expect(back.processId).toBe(base.processId);
   });
@@ -62,7 +53,7 @@ describe("a revision in a new process", () => {
     expect(green.health.status).toBe("HEALTHY");
     expect(green.revisions?.map(({ processId }) => processId)).toEqual([green.processId, blue.processId]);
     expect(green.blue).toEqual({ processId: blue.processId, sourceHash: blue.revision?.sourceHash });
-    expect(statusOf(blue.processId)).toBe("ACTIVE");
+    expect(statusOf(stack, blue.processId)).toBe("ACTIVE");
     expect(stack.net.oracle.state(blue.processId)).toMatchObject({
       fleet: { sourceHash: blue.revision?.sourceHash },
     });
@@ -89,7 +80,7 @@ describe("a revision in a new process", () => {
     const first = await createProcess(await shop(1));
     const third = await update(await update(first, 2), 3);
     expect(third.revisions).toHaveLength(2);
-    expect(statusOf(first.processId)).toBe("RETIRED");
+    expect(statusOf(stack, first.processId)).toBe("RETIRED");
     const again = await update(third, 1);
     expect(again.processId).not.toBe(first.processId);
     expect(again.generation).toBe(4);
@@ -103,7 +94,7 @@ describe("a revision in a new process", () => {
     const log = vi.spyOn(console, "log").mockImplementation((line: string) => lines.push(line));
     await lifecycle.remove("id", third);
     log.mockRestore();
-    expect(third.revisions?.map(({ processId }) => statusOf(processId))).toEqual([
+    expect(third.revisions?.map(({ processId }) => statusOf(stack, processId))).toEqual([
       "RETIRED",
       "RETIRED",
       "RETIRED",
@@ -117,28 +108,32 @@ describe("a revision in a new process", () => {
     const first = await createProcess(await shop(1, hour));
     const third = await update(await update(first, 2, hour), 3, hour);
     expect(third.revisions).toHaveLength(3);
-    expect(statusOf(first.processId)).toBe("ACTIVE");
+    expect(statusOf(stack, first.processId)).toBe("ACTIVE");
   });
 
   it("that is unhealthy leaves the old one unchanged, and the next one replaces and retires it", async () => {
     stack = await started();
     const blue = await createProcess(await shop(1));
-    const error = await failure(update(blue, 2, strategy(), { health: "UNHEALTHY", reason: "no shelf" }));
+    const error = await partialFailureOf(
+      update(blue, 2, strategy(), { health: "UNHEALTHY", reason: "no shelf" }),
+    );
     const state = error.properties as unknown as ProcessOutputs;
     expect(error.message).toContain("no shelf");
     expect(state.revisions?.map(({ health }) => health)).toEqual(["UNHEALTHY", "HEALTHY"]);
-    expect(statusOf(blue.processId)).toBe("ACTIVE");
+    expect(statusOf(stack, blue.processId)).toBe("ACTIVE");
     const fixed = await update(state, 3);
     expect(fixed.health.status).toBe("HEALTHY");
     expect(fixed.blue?.processId).toBe(blue.processId);
-    expect(statusOf(state.processId)).toBe("RETIRED");
+    expect(statusOf(stack, state.processId)).toBe("RETIRED");
     expect(fixed.revisions?.map(({ processId }) => processId)).toEqual([fixed.processId, blue.processId]);
   });
 
   it("whose code cannot be loaded is used for the fixed code, because nothing ever ran in it", async () => {
     stack = await started();
     const blue = await createProcess(await shop(1));
-    const error = await failure(update(blue, 2, strategy(), { evalError: "attempt to index a nil value" }));
+    const error = await partialFailureOf(
+      update(blue, 2, strategy(), { evalError: "attempt to index a nil value" }),
+    );
     const state = error.properties as unknown as ProcessOutputs;
     // No line is known, so the error names none to fix.
     expect(error.message).toContain("Find the error that the program raises while it loads");
@@ -200,7 +195,7 @@ describe("a revision in a new process", () => {
     const first = await createProcess(await shop(1));
     const back = await update(await update(first, 2), 1);
     expect((await update(back, 3, {})).processId).toBe(first.processId);
-    const error = await failure(update(back, 4, strategy(), { health: "UNHEALTHY" }));
+    const error = await partialFailureOf(update(back, 4, strategy(), { health: "UNHEALTHY" }));
     const failed = error.properties as unknown as ProcessOutputs;
     expect(failed.processId).not.toBe(first.processId);
     expect((await update(failed, 5, {})).processId).toBe(first.processId);
@@ -211,7 +206,7 @@ describe("a revision in a new process", () => {
     const blue = await createProcess(await shop(1));
     const green = await update(blue, 2);
     await lifecycle.remove("id", green);
-    expect([blue, green].map(({ processId }) => statusOf(processId))).toEqual(["RETIRED", "RETIRED"]);
+    expect([blue, green].map(({ processId }) => statusOf(stack, processId))).toEqual(["RETIRED", "RETIRED"]);
   });
 });
 

@@ -6,6 +6,7 @@ import { ProcessInputsSchema, type ProcessOutputs } from "../../providers/proces
 import { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { endRun } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
+import { failureOf } from "../kit/failure.ts";
 import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 /** A process whose spawn reached the scheduler twice never evaluates a message again: it is found, named, and replaced on request. */
@@ -55,14 +56,8 @@ async function ruin(id: string): Promise<void> {
   expect(stack.net.oracle.process(id)?.ruined).toBe(true);
 }
 
-async function failed(work: Promise<unknown>): Promise<Error & { properties?: ProcessOutputs }> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(Error);
-  return error as Error;
-}
+const failed = async (work: Promise<unknown>) =>
+  (await failureOf(work)) as Error & { properties?: ProcessOutputs };
 
 const update = async (olds: ProcessOutputs, raw: Record<string, unknown>) =>
   (await lifecycle.update("id", olds, await checked(raw))).outs;

@@ -9,7 +9,7 @@ import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { sessionFor } from "../../providers/run/session.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
-import { checked, createProcess, evaluate, type Stack, simulatedStack } from "./fixture.ts";
+import { checked, createProcess, evaluate, type Stack, simulatedStack, statusOf } from "./fixture.ts";
 
 let stack: Stack;
 afterEach(async () => {
@@ -33,7 +33,6 @@ const refreshed = async (outs: ProcessOutputs) =>
 const idOf = (outs: ProcessOutputs) => outs.processId.slice(0, 8);
 const HACK = 'Handlers.add("hack", "X", function(m) end)';
 const isHacked = (id: string) => JSON.stringify(stack.net.oracle.state(id)).includes('"hack"');
-const statusOf = (id: string) => (stack.net.oracle.state(id) as { fleet: { status: string } }).fleet.status;
 
 /** The progress lines of the providers. */
 function listening(): string[] {
@@ -115,7 +114,7 @@ describe("in a steady split, the half that is not the wanted revision", () => {
       `${idOf(old)}, which also has traffic: changed by hand: it is draining instead of active`,
     ]);
     await update(found, 2);
-    expect(statusOf(processId)).toBe("ACTIVE");
+    expect(statusOf(stack, processId)).toBe("ACTIVE");
   });
 
   it("is reported if it cannot be repaired, stays a finding, and does not stop a run", async () => {

@@ -4,7 +4,7 @@ import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { UNKNOWN } from "../../providers/run/inputs.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import type { WiringOutputs } from "../../providers/wiring/schema.ts";
-import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
+import { createProcess, type Stack, simulatedStack, targetOf } from "./fixture.ts";
 
 let stack: Stack;
 let battle: ProcessOutputs;
@@ -19,7 +19,6 @@ beforeEach(async () => {
 });
 afterEach(() => stack.close());
 
-const targetOf = ({ name, processId, generation }: ProcessOutputs) => ({ name, processId, generation });
 const fleetOf = ({ processId }: ProcessOutputs) =>
   stack.net.oracle.state(processId) as { fleet: { admitted: Record<string, string[]> } };
 

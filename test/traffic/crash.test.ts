@@ -10,7 +10,8 @@ import { historyOf } from "../../src/fleet/history.ts";
 import { approvalOf } from "../../src/fleet/releases/approval.ts";
 import { fleet as runCli } from "../cli/fakes.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
-import { Embedded, targetOf } from "./embedded.ts";
+import { targetOf } from "../providers/fixture.ts";
+import { Embedded } from "./embedded.ts";
 
 const ROUTER = `
 local fleet = require("fleet")

@@ -8,6 +8,7 @@ import * as traffic from "../../providers/traffic/lifecycle.ts";
 import { type BundleOptions, bundle, store } from "../../src/bundler/index.ts";
 import { type LocalNetworkInfo, start, stop } from "../../src/localnet/index.ts";
 import { makeJwk } from "../ao/wallets.ts";
+import { targetOf } from "../providers/fixture.ts";
 
 type Jwk = Awaited<ReturnType<typeof makeJwk>>;
 
@@ -126,8 +127,3 @@ export async function whileCalling<T>(
 }
 
 const ref = ({ processId, bundle: { hash } }: ProcessOutputs) => ({ processId, sourceHash: hash });
-export const targetOf = ({ name, processId, generation }: ProcessOutputs) => ({
-  name,
-  processId,
-  generation,
-});

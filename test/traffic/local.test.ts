@@ -5,7 +5,8 @@ import * as traffic from "../../providers/traffic/lifecycle.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
-import { Embedded, targetOf, whileCalling } from "./embedded.ts";
+import { targetOf } from "../providers/fixture.ts";
+import { Embedded, whileCalling } from "./embedded.ts";
 
 let stage: Embedded;
 let player: Player;

@@ -1,4 +1,0 @@
-import { networkContract } from "../contract/suite.ts";
-import { freshNetwork } from "./network.ts";
-
-networkContract("the embedded network", freshNetwork);
