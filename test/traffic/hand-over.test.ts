@@ -9,7 +9,8 @@ import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { type Exported, ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
 import { ruin } from "../localnet/ruin.ts";
-import { Embedded, targetOf } from "./embedded.ts";
+import { targetOf } from "../providers/fixture.ts";
+import { Embedded } from "./embedded.ts";
 
 const handing = { name: "shop", from: "blueblueblue", to: "greengreengreen" };
 const exported = (state: object, more: object = {}): Exported =>

@@ -4,7 +4,8 @@ import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
-import { Embedded, targetOf, whileCalling } from "./embedded.ts";
+import { targetOf } from "../providers/fixture.ts";
+import { Embedded, whileCalling } from "./embedded.ts";
 
 let stage: Embedded;
 let player: Player;
