@@ -1,4 +1,4 @@
-/** How large Lua files and functions may be, and where a cast may stand; biome holds the same of TypeScript. */
+/** How large Lua files and functions may be, and where a cast may occur; biome checks the same of TypeScript. */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import luaparse, { type Node } from "luaparse";
@@ -22,7 +22,7 @@ describe("Lua", () => {
     expect(found.flatMap(({ file, text }) => tooLong(file, text))).toEqual([]);
   });
 
-  test("what is too long is found, and a reason lets it pass", () => {
+  test("reports what is too long, and accepts it with a reason", () => {
     const long = `local function f()\n${"  g()\n".repeat(FUNCTION)}end\n`;
     expect(tooLong("a.lua", long)).toEqual([`a.lua:1 has ${FUNCTION + 2} lines`]);
     expect(tooLong("a.lua", `-- Longer than 60 lines: it is made by a machine.\n${long}`)).toEqual([]);
@@ -33,14 +33,14 @@ describe("Lua", () => {
   });
 });
 
-/** A foreign library whose declarations say less than it does → the only file that casts what comes of it. */
+/** A foreign library with incomplete declarations → the only file that casts its values. */
 const BORDERS: Readonly<Record<string, string>> = {
   "@permaweb/ao-loader": "src/localnet/wasm/instance.ts",
   "@permaweb/aoconnect": "src/ao/legacy/compose.ts",
   "junit-report-builder": "src/operations/validate/junit.ts",
 };
 
-test("`as unknown as` stands at a foreign library's border alone", () => {
+test("`as unknown as` occurs only where a foreign library is called", () => {
   const found = files("index.ts", "components/**/*.ts", "providers/**/*.ts", "src/**/*.ts").filter(
     ({ text }) => text.includes(" as unknown as "),
   );
@@ -71,7 +71,7 @@ function tooLong(file: string, text: string): string[] {
   return found;
 }
 
-/** Whether the comment right above a line says why what follows is long. */
+/** Whether the comment right above a line gives a reason for the length. */
 function hasReason(lines: readonly string[], line: number): boolean {
   for (let above = line - 2; lines[above]?.trimStart().startsWith("--"); above -= 1)
     if (/Longer than 60 lines: \S/.test(lines[above] ?? "")) return true;

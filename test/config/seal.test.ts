@@ -28,7 +28,7 @@ const jwk = ({ publicKey, privateKey }: typeof x25519) => ({
   privateKey: JSON.stringify(privateKey.export({ format: "jwk" })),
 });
 
-describe.each(pairs)("a text sealed to an %s key", (_name, pair, alg) => {
+describe.each(pairs)("a string sealed to an %s key", (_name, pair, alg) => {
   test.each([
     ["PEM", pem(pair)],
     ["JWK", jwk(pair)],
@@ -42,14 +42,14 @@ describe.each(pairs)("a text sealed to an %s key", (_name, pair, alg) => {
     expect(await open(sealed, pem(same).privateKey)).toBeUndefined();
   });
 
-  test("is a standard JWE, which names its key", async () => {
+  test("is a standard JWE that names its key", async () => {
     const sealed = await seal(SECRET, pem(pair).publicKey);
     expect(decodeProtectedHeader(sealed)).toMatchObject({ alg, enc: "A256GCM", kid: expect.any(String) });
     const { plaintext } = await compactDecrypt(sealed, pair.privateKey);
     expect(new TextDecoder().decode(plaintext)).toBe(SECRET);
   });
 
-  test("differs each time, and does not open when any of its parts was changed", async () => {
+  test("differs each time, and does not open after a change of any of its parts", async () => {
     const keys = pem(pair);
     const sealed = await seal(SECRET, keys.publicKey);
     expect(await seal(SECRET, keys.publicKey)).not.toBe(sealed);
@@ -62,7 +62,7 @@ describe.each(pairs)("a text sealed to an %s key", (_name, pair, alg) => {
   });
 });
 
-test("only a sealed text is shown as one", async () => {
+test("only a sealed string is shown as sealed", async () => {
   expect(isSealed(await seal("x", pem(x25519).publicKey))).toBe(true);
   expect(isSealed("sealed:1:a:b:c:d")).toBe(true);
   const header = Buffer.from('{"alg":"none"}').toString("base64url");
@@ -70,8 +70,8 @@ test("only a sealed text is shown as one", async () => {
     expect(isSealed(value)).toBe(false);
 });
 
-describe("a text that 0.1.0 sealed", () => {
-  /** As 0.1.0 wrote it: the text under `secret`, and what the key's owner needs to find that. */
+describe("a string that 0.1.0 sealed", () => {
+  /** As 0.1.0 wrote it: the string under `secret`, and what the key's owner needs to recover that. */
   function sealedBefore(owner: KeyObject, secret: Buffer, wrapped: Buffer): string {
     const nonce = randomBytes(12);
     const cipher = createCipheriv("aes-256-gcm", secret, nonce);
@@ -105,7 +105,7 @@ describe("a text that 0.1.0 sealed", () => {
     expect(await open(agreedBefore(), pem(x25519).privateKey)).toBe(SECRET);
   });
 
-  test("does not open with another key, or when it was changed", async () => {
+  test("does not open with another key, or after a change", async () => {
     expect(await open(wrappedBefore(), pem(x25519).privateKey)).toBeUndefined();
     expect(await open(agreedBefore(), pem(generateKeyPairSync("x25519")).privateKey)).toBeUndefined();
     expect(await open(`${wrappedBefore().slice(0, -8)}AAAAAAAA`, pem(rsa).privateKey)).toBeUndefined();

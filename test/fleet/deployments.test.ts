@@ -27,7 +27,7 @@ function telling(reply: object = {}) {
   return { session, told };
 }
 
-describe("what the ledger is told of a run", () => {
+describe("a message to the ledger about a run", () => {
   const own = {
     Action: "DEPLOY_PROCESS",
     "Content-Type": "application/json",
@@ -35,7 +35,7 @@ describe("what the ledger is told of a run", () => {
     "Deployment-Id": "d",
   };
 
-  test("begins, at the epoch of before, and gives the run's own", async () => {
+  test("starts it at the earlier epoch, and returns the run's own", async () => {
     const { session, told } = telling({ deploymentId: "d", epoch: 8 });
     expect(await beginRun(session, at, { deploymentId: "d", operator: "op-1" }, budget)).toBe(8);
     await beginRun(session, at, { deploymentId: "d", operator: "op-1", takeOver: true }, budget);
@@ -46,7 +46,7 @@ describe("what the ledger is told of a run", () => {
     ]);
   });
 
-  test("goes on, and which process was ruined", async () => {
+  test("reports its progress, and which process was ruined", async () => {
     const { session, told } = telling();
     const ruined = { status: "RUINED" as const, processId: "p", reason: "PROCESS_RUINED" };
     await tellProgress(session, at, "d", { beat: 3 }, budget);
@@ -57,14 +57,14 @@ describe("what the ledger is told of a run", () => {
     ]);
   });
 
-  test("failed, with a reason of 500 characters at most", async () => {
+  test("reports its failure, with a reason of 500 characters at most", async () => {
     const { session, told } = telling();
     await failRun(session, at, "d", { status: "HELD", reason: "x".repeat(501) }, budget);
     const request = { deploymentId: "d", status: "HELD", reason: "x".repeat(500) };
     expect(told()).toEqual([{ tags: { ...own, Phase: "finish" }, request }]);
   });
 
-  test("completed, by a message that is found by its tags and has the release", async () => {
+  test("reports its completion, with the release, in a message that is found by its tags", async () => {
     const { session, told } = telling();
     const manifest = { processes: {}, release: { deploymentId: "d" } };
     await completeRun(session, at, "d", { releaseHash: "h", manifest }, budget);
@@ -83,8 +83,8 @@ describe("what the ledger is told of a run", () => {
       JSON.stringify({ deployRequest: { status: "FAILED", manifest: { release: {} } } }),
     ],
     ["without a manifest", JSON.stringify({ deployRequest: { status: "COMPLETED" } })],
-    ["that is no JSON", "{"],
-  ])("a message %s has no release", (_what, data) => {
+    ["that is not JSON", "{"],
+  ])("%s has no release", (_what, data) => {
     expect(releaseIn(data)).toBeUndefined();
   });
 });
@@ -124,7 +124,7 @@ describe("the ledger's entries", () => {
     );
   });
 
-  test("are read by a dry run from any of them on, and what an entry does not say is undefined", async () => {
+  test("are read by a dry run from any entry on, and missing fields are undefined", async () => {
     const page = await dryLedgerPage(fakeFleet(ao(), [ledger]), ledger, 5, 1);
     expect(page).toMatchObject({ entries: [{ seq: 2, deploymentId: "d2" }], next: 2, length: 3 });
     expect(page.entries[0]?.cause).toBeUndefined();

@@ -4,6 +4,6 @@ import { expect, test } from "vitest";
 import { generated } from "../../src/runtime/generate.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 
-test.each([...generated])("%s is what TypeScript makes of it (npm run docs)", (file, text) => {
+test.each([...generated])("%s is up to date with TypeScript (npm run docs)", (file, text) => {
   expect(readFileSync(join(packageDir, "src/runtime", file), "utf8")).toBe(text);
 });

@@ -16,13 +16,13 @@ import type { Table } from "../../src/delivery/wire.ts";
 const target = { name: "battle", processId: "b".repeat(43), generation: 1 };
 const common = { scope: { project: "game", stack: "dev" }, network: { kind: "local", dir: ".fleet/net" } };
 
-describe("what a state keeps of a refresh's findings", () => {
+describe("a refresh's findings in a state", () => {
   const found: WiringDrift[] = [
     { code: "PEER_REPLACED", peer: "shop" },
     { code: "ROUTER", router: "gate" },
   ];
 
-  it("is a sentence for each, and what it says as data", () => {
+  it("are a sentence each, and its content as data", () => {
     const kept = keptDrift(found, wiringText);
     expect(kept).toEqual({
       drift: ["peer shop has another process id", "the router is gate"],
@@ -31,11 +31,11 @@ describe("what a state keeps of a refresh's findings", () => {
     expect(driftIn(kept)).toEqual(found);
   });
 
-  it("has no data where nothing was found: a refresh of a state of version 0.1.0 changes nothing", () => {
+  it("have no data if nothing was found: a refresh of a state of version 0.1.0 changes nothing", () => {
     expect(Object.keys(keptDrift([], wiringText))).toEqual(["drift"]);
   });
 
-  it("is its sentences where an earlier version wrote them since, and left the data of before", () => {
+  it("are the sentences if an earlier version wrote them since and left the older data", () => {
     expect(driftIn({ drift: ["words"], driftFacts: found })).toEqual([{ code: "UNKNOWN", text: "words" }]);
     expect(driftIn({ drift: [], driftFacts: found })).toEqual([]);
   });
@@ -98,7 +98,7 @@ describe("findings in words", () => {
     expect(trafficText(finding)).toBe(text);
   });
 
-  it("come from what differs", () => {
+  it("come from the differences", () => {
     const [before, after] = [
       { peers: { a: "1" } },
       { peers: { a: "2" }, withoutLibrary: ["a"], routerId: "2" },
@@ -124,7 +124,7 @@ describe("findings in words", () => {
   });
 });
 
-describe("a plan says what a refresh found, from the data, or from a state of version 0.1.0, which has sentences alone:", () => {
+describe("a plan reports a refresh's findings, from the data, or from a state of version 0.1.0, which has sentences alone:", () => {
   it("of a config bundle", () => {
     const olds = {
       ...{
