@@ -5,7 +5,7 @@ import { planFleet } from "../../components/plan.ts";
 import * as configBundle from "../../providers/config-bundle/lifecycle.ts";
 import * as process from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
-import { PartialFailure } from "../../providers/run/partial.ts";
+import { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { sessionFor } from "../../providers/run/session.ts";
 import { bundle, store } from "../../src/bundler/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
