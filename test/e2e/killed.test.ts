@@ -8,7 +8,7 @@ import { recover } from "../../src/operations/recover/index.ts";
 import { type Workspace, workspaceOf } from "../../src/operations/workspace/workspace.ts";
 import { until } from "../contract/client.ts";
 import { newProject, type Project } from "./project.ts";
-import { twoProcesses } from "./two.ts";
+import { twoProcesses } from "./two-processes.ts";
 
 /** What a killed run of the real pulumi leaves, and the next `fleet deploy` repairs. */
 

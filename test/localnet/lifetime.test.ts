@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { isAlive } from "../../src/core/processes.ts";
 import { reset, start, status, stop } from "../../src/localnet/index.ts";
-import { type Held, held, type Step } from "./held.ts";
 import { gone, networkFolder } from "./network.ts";
+import { type Held, held, type Step } from "./stopped-daemon.ts";
 
 /** How long a daemon may live: no longer than the call that ends it, whoever launched it and however slowly it boots. */
 

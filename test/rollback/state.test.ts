@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { newPlayer } from "../e2e/player.ts";
 import { newProject, type Project } from "../e2e/project.ts";
-import { twoProcesses } from "../e2e/two.ts";
+import { twoProcesses } from "../e2e/two-processes.ts";
 import { fleet, networkOf, processOf } from "./fleet.ts";
 
 let project: Project;

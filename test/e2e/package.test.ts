@@ -10,7 +10,7 @@ import { packageDir } from "../../src/toolchain/paths.ts";
 import { makeJwk } from "../ao/wallets.ts";
 import { installed, type Packed, type PackedProject, pack, runIn } from "./packed.ts";
 import { plainClient } from "./player.ts";
-import { classicProject, ownProject } from "./two.ts";
+import { classicProject, ownProject } from "./two-processes.ts";
 
 const top = mkdtempSync(join(tmpdir(), "fleet-packed-"));
 let packed: Packed;
