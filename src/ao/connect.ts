@@ -7,29 +7,29 @@ import type { Ao, NetworkEndpoints } from "./port.ts";
 import type { Wait } from "./retry.ts";
 import type { Wallet } from "./wallet.ts";
 
-/** A network to connect to: what is declared of it, and where it is. */
+/** A network to connect to: its declared kind and its endpoints. */
 export interface Place {
   readonly kind: NetworkRef["kind"];
   readonly endpoints: NetworkEndpoints;
 }
 
-/** In whose name, and what is kept of it. */
+/** The wallet that signs and the journal that records what was signed. */
 export interface ConnectOptions {
   readonly wallet: Wallet;
   readonly journal: Journal;
-  /** Told of calls that have to be repeated or take long, while they wait. @default nobody */
+  /** Called while a call is slow or waits to be retried. @default none */
   readonly onWait?: (wait: Wait) => void;
 }
 
-/** The one place that knows which adapter speaks to a network. */
+/** The only place that selects the adapter for a network. */
 export const connect = ({ kind, endpoints }: Place, options: ConnectOptions): Ao =>
   connectLegacy({ endpoints, ...options, limits: kind === "local" ? EMBEDDED_LIMITS : {} });
 
 /**
- * Looks whether a network can take a fleet: every unit answers and is what it should be, and the module is there. Needs no
- * wallet and sends nothing, so a preview may do it.
+ * Checks that a network can host a fleet: every unit answers and is of the expected kind, and the module exists. Needs no
+ * wallet and sends nothing, so a preview can run it.
  *
- * @throws FleetError with every problem; transient when all of them are
+ * @throws FleetError with every problem; transient if all of them are
  */
 export const lookAhead = (
   { endpoints }: Place,
@@ -37,6 +37,6 @@ export const lookAhead = (
   budget: Budget,
 ): Promise<void> => legacyLook(endpoints, input, budget);
 
-/** Dry runs as an address, without its key and without a journal: a preview holds neither. */
+/** Dry runs in the name of an address, without its key and without a journal: a preview has neither. */
 export const dryRunsAs = ({ endpoints }: Place, address: string): Pick<Ao, "address" | "dryrun"> =>
   legacyDryRuns(endpoints, address);

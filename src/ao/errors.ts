@@ -1,41 +1,41 @@
 import { FleetError, type Problem } from "../core/errors.ts";
 
-/** The servers that an AO network of the legacy protocol is made of, as messages name them. */
+/** The servers of an AO network of the legacy protocol, as errors name them. */
 export type UnitName = "messenger unit" | "compute unit" | "gateway" | "scheduler unit" | "upload service";
 
-/** How much an answer of a unit is believed. */
-type Belief =
-  /** Trying again can help. */
+/** Whether a unit's failure is final. */
+type Certainty =
+  /** A retry can succeed. */
   | "transient"
-  /** The unit gave a reason that will not go away. */
+  /** The unit gave a reason that a retry does not change. */
   | "permanent"
-  /** A refusal without a known reason: believed when it comes three times running, as a proxy may have said it. */
+  /** A refusal without a known reason: final after three in a row, because a proxy may have sent it. */
   | "doubtful";
 
-/** What a unit did instead of what was asked of it. */
+/** A unit did not do what it was asked. */
 export class UnitError extends FleetError {
-  readonly belief: Belief;
-  /** The unit asked for this much patience, in milliseconds. */
+  readonly certainty: Certainty;
+  /** Milliseconds to wait before the next attempt, as requested by the unit. */
   readonly retryAfter: number | undefined;
-  /** True when it is certain that the unit did nothing: the call never reached it, or it refused the call by its status. */
+  /** True if the unit certainly did nothing: the call never reached it, or its status is a refusal. */
   readonly hadNoEffect: boolean;
 
   constructor(
     problem: Problem,
-    belief: Belief,
+    certainty: Certainty,
     options: { cause?: unknown; retryAfter?: number | undefined; hadNoEffect?: boolean } = {},
   ) {
     super(problem, {
-      transient: belief !== "permanent",
+      transient: certainty !== "permanent",
       ...(options.cause === undefined ? {} : { cause: options.cause }),
     });
-    this.belief = belief;
+    this.certainty = certainty;
     this.retryAfter = options.retryAfter;
     this.hadNoEffect = options.hadNoEffect ?? false;
   }
 }
 
-/** `UNIT_DOWN`: nothing listens there, or the connection broke. */
+/** `UNIT_DOWN`: nothing listens at the address, or the connection broke. */
 export function unitDown(unit: UnitName, url: string, cause: unknown): UnitError {
   return new UnitError(
     {
@@ -43,14 +43,14 @@ export function unitDown(unit: UnitName, url: string, cause: unknown): UnitError
       what: `The ${unit} at ${url} cannot be reached`,
       got: reasonOf(cause),
       expected: "a server that answers",
-      remedy: `Check the network's address in the stack's settings and that the ${unit} runs.`,
+      remedy: `Check the network's address in the stack's settings, and that the ${unit} is running.`,
     },
     "transient",
     { cause, hadNoEffect: unreached.has(codeOf(cause)) },
   );
 }
 
-/** Codes with which no connection came about, so nothing was sent. */
+/** Codes that mean that no connection was made, so nothing was sent. */
 const unreached = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -60,7 +60,7 @@ const unreached = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** The code of what was thrown, or of what caused it. */
+/** The code of an error or of its cause. */
 function codeOf(thrown: unknown): string {
   for (let at = thrown; typeof at === "object" && at !== null; at = (at as { cause?: unknown }).cause) {
     const { code } = at as { code?: unknown };
@@ -70,85 +70,85 @@ function codeOf(thrown: unknown): string {
 }
 
 /**
- * `UNIT_SLOW`: no whole answer came in time.
+ * `UNIT_SLOW`: no complete answer arrived in time.
  *
- * @param wasSent false when the time was over before the call began
+ * @param wasSent false if the time was up before the call started
  */
 export function unitSlow(unit: UnitName, url: string, milliseconds: number, wasSent = true): UnitError {
   return new UnitError(
     {
       code: "UNIT_SLOW",
       what: `The ${unit} at ${url} did not answer in time`,
-      got: `nothing whole within ${seconds(milliseconds)}`,
+      got: `no complete answer within ${seconds(milliseconds)}`,
       expected: "an answer",
-      remedy: "Try again later, raise the time limit, or choose another unit.",
+      remedy: "Try again later, raise the time limit, or use another unit.",
     },
     "transient",
     { hadNoEffect: !wasSent },
   );
 }
 
-/** `UNIT_NOT_AO`: it answers, but not as such a unit would. */
+/** `UNIT_NOT_AO`: the server answers, but not as such a unit does. */
 export function unitNotAo(unit: UnitName, url: string, got: string): UnitError {
   return new UnitError(
     {
       code: "UNIT_NOT_AO",
-      what: `What answers at ${url} is not an AO ${unit}, or something stands in between`,
+      what: `The server at ${url} is not an AO ${unit}, or a proxy answers for it`,
       got,
       expected: `the JSON answer of a ${unit}`,
-      remedy: "Check the address and any proxy on the way.",
+      remedy: "Check the address and any proxy in between.",
     },
     "transient",
   );
 }
 
-/** `RATE_LIMITED`: the unit wants fewer calls. */
+/** `RATE_LIMITED`: the unit limits the rate of calls. */
 export function rateLimited(unit: UnitName, url: string, retryAfter: number | undefined): UnitError {
   return new UnitError(
     {
       code: "RATE_LIMITED",
-      what: `The ${unit} at ${url} refuses more calls for now`,
+      what: `The ${unit} at ${url} limits the rate of calls`,
       got: retryAfter === undefined ? "429" : `429, try again after ${seconds(retryAfter)}`,
       expected: "a call rate that the unit allows",
-      remedy: "Wait, lower the concurrency, or use units of your own.",
+      remedy: "Wait, lower the concurrency, or run your own units.",
     },
     "transient",
     { retryAfter, hadNoEffect: true },
   );
 }
 
-/** `UNIT_FAILED` (transient) or `UNIT_REFUSED` (doubtful): a status that is no success, with the unit's own words. */
+/** `UNIT_FAILED` (transient) or `UNIT_REFUSED` (doubtful): an error status, with the unit's own message. */
 export function unitRefused(unit: UnitName, url: string, status: number, text: string): UnitError {
-  const passing = status >= 500 || [404, 408, 425].includes(status);
+  const temporary = status >= 500 || [404, 408, 425].includes(status);
   return new UnitError(
     {
-      code: passing ? "UNIT_FAILED" : "UNIT_REFUSED",
-      what: `The ${unit} at ${url} ${passing ? "failed" : "refused the call"}`,
+      code: temporary ? "UNIT_FAILED" : "UNIT_REFUSED",
+      what: `The ${unit} at ${url} ${temporary ? "failed" : "refused the call"}`,
       got: `${status} ${text}`.trim(),
       expected: "a successful answer",
-      remedy: passing ? "Try again later." : "Read the unit's words; the call itself has to change.",
+      remedy: temporary ? "Try again later." : "Read the unit's message: the request itself has to change.",
     },
-    passing ? "transient" : "doubtful",
-    // 408 and 409 are said of a call that may have been taken; a 404 comes from a proxy that has nobody behind it.
+    temporary ? "transient" : "doubtful",
+    // After a 408 or 409 the call may have taken effect; a 404 comes from a proxy without a backend.
     { hadNoEffect: status >= 400 && status < 500 && ![408, 409].includes(status) },
   );
 }
 
-/** `SCHEDULER_UNKNOWN`: the gateway does not say where the scheduler's unit is. */
+/** `SCHEDULER_UNKNOWN`: the gateway has no location of the scheduler's unit. */
 export function schedulerUnknown(scheduler: string, indexUrl: string, url: string | undefined): UnitError {
   return new UnitError(
     {
       code: "SCHEDULER_UNKNOWN",
-      what: `The gateway's index at ${indexUrl} does not say where the scheduler ${scheduler} is`,
-      got: url === undefined ? "no Scheduler-Location of that address" : `the Url ${url}`,
-      expected: "an item Scheduler-Location with a Url, signed by the scheduler",
+      what: `The gateway's index at ${indexUrl} has no location of the scheduler ${scheduler}`,
+      got: url === undefined ? "no Scheduler-Location item of that address" : `the Url ${url}`,
+      expected: "a Scheduler-Location item with a Url, signed by the scheduler",
       remedy: "Check `scheduler` and `gatewayUrl` in the stack's settings, or set `suUrl`.",
     },
     "transient",
   );
 }
 
-/** `PROCESS_UNKNOWN`: the units do not know such a process: not yet, or never. */
+/** `PROCESS_UNKNOWN`: the units do not know the process yet, or it does not exist. */
 export function processUnknown(processId: string, got: string): UnitError {
   return new UnitError(
     {
@@ -156,37 +156,37 @@ export function processUnknown(processId: string, got: string): UnitError {
       what: `The network does not know the process ${processId}`,
       got,
       expected: "a process that the gateway shows; a new one takes seconds to minutes",
-      remedy: "Try again later; if it stays so, check the id and that it lives on this network.",
+      remedy: "Try again later. If the error persists, check the id and that the process is on this network.",
     },
     "transient",
   );
 }
 
 /**
- * `PROCESS_RUINED`: the order that the scheduler keeps of the process has a hole, so no compute unit evaluates anything beyond it.
- * Nothing repairs that. Believed when it comes three times running.
+ * `PROCESS_RUINED`: the process' message order at the scheduler has a gap, and no compute unit evaluates anything after it. This
+ * cannot be repaired. Final after three in a row.
  */
 export function processRuined(processId: string, unit: UnitName, url: string, got: string): UnitError {
   return new UnitError(
     {
       code: "PROCESS_RUINED",
-      what: `The process ${processId} can never evaluate a message again: its order at the scheduler has a hole, as after a spawn that was posted twice`,
+      what: `The process ${processId} can never evaluate a message again: its message order at the scheduler has a gap, as after a spawn that was posted twice`,
       got: `${got} (${unit} at ${url})`,
-      expected: "an order whose hash chain is whole",
-      remedy: "Replace the process by a new one; its state is lost.",
+      expected: "a message order with an unbroken hash chain",
+      remedy: "Replace the process with a new one; its state is lost.",
     },
     "doubtful",
   );
 }
 
-/** `NOT_ARRIVED`: the scheduler does not have it, but it may still be on its way there. */
+/** `NOT_ARRIVED`: the scheduler does not have it, but it may still be in transit. */
 export function notArrived(id: string, milliseconds: number): UnitError {
   return new UnitError(
     {
       code: "NOT_ARRIVED",
-      what: `The item ${id} may still be on its way to the scheduler`,
-      got: "a scheduler that does not know it yet",
-      expected: `an item that has arrived, or ${seconds(milliseconds)} more without it`,
+      what: `The item ${id} may still be in transit to the scheduler`,
+      got: "the scheduler does not have it yet",
+      expected: `an item that arrived, or ${seconds(milliseconds)} more without it`,
       remedy: "Try again later.",
     },
     "transient",
@@ -207,7 +207,7 @@ export function notEvaluated(processId: string, messageId: string, got: string):
   );
 }
 
-/** The shortest true text of whatever was thrown, causes included. */
+/** A short description of any thrown value, including its causes. */
 export function reasonOf(cause: unknown): string {
   const parts: string[] = [];
   for (

@@ -2,11 +2,11 @@ import { FleetError } from "../core/errors.ts";
 import type { Evaluation } from "./port.ts";
 
 /**
- * True when the process did not run the message but put it into its inbox and announced it: what aos does with an Eval of
- * somebody who is not the owner, which the network reports as a success. aos names the sender by the first and last three
- * characters; whatever else a program prints is its own.
+ * True if the process did not run the message but put it into its inbox and announced it: aos does that with an Eval from an
+ * address other than the owner, and the network reports success. aos prints the first and last three characters of the sender's
+ * address.
  *
- * @param address of who sent it; left out, any sender's announcement counts
+ * @param address the sender; if omitted, an announcement of any sender counts
  */
 export function looksLikeInbox(
   { output, error }: Pick<Evaluation, "output" | "error">,
@@ -17,13 +17,13 @@ export function looksLikeInbox(
   return address === undefined || from === `${address.slice(0, 3)}...${address.slice(-3)}`;
 }
 
-/** @throws FleetError `NOT_OWNER` when the Eval landed in the inbox */
+/** @throws FleetError `NOT_OWNER` if the Eval landed in the inbox */
 export function assertOwner(evaluation: Evaluation, processId: string, address: string): void {
   if (!looksLikeInbox(evaluation, address)) return;
   throw new FleetError({
     code: "NOT_OWNER",
-    what: `The wallet ${address} may not change the process ${processId}`,
-    got: "the code was put into the inbox, not run",
+    what: `The wallet ${address} does not own the process ${processId} and cannot change it`,
+    got: "the code was put into the inbox instead of being run",
     expected: "the wallet that owns the process",
     remedy: "Use the wallet that spawned the process, or deploy a new one.",
   });

@@ -1,17 +1,17 @@
-/** Lets at most so many tasks run at once, in the order in which they came. */
+/** Limits how many tasks run at the same time; waiting tasks start in order of arrival. */
 export interface Limiter {
   /**
-   * Waits for a free place and runs the task in it.
+   * Waits for a free slot and runs the task.
    *
-   * @param patience milliseconds to wait for a place
-   * @throws whatever the task throws; `onFull()` when no place came free in time
+   * @param patience milliseconds to wait for a slot
+   * @throws whatever the task throws; `onFull()` if no slot became free in time
    */
   run<T>(patience: number, task: () => Promise<T>, onFull: () => Error): Promise<T>;
 }
 
-/** @param places tasks at once; at least 1 */
-export function limiterOf(places: number): Limiter {
-  let free = Math.max(1, Math.floor(places));
+/** @param slots tasks at the same time; at least 1 */
+export function limiterOf(slots: number): Limiter {
+  let free = Math.max(1, Math.floor(slots));
   const waiting: (() => void)[] = [];
 
   async function take(patience: number, onFull: () => Error): Promise<void> {
@@ -33,7 +33,7 @@ export function limiterOf(places: number): Limiter {
   }
 
   function leave(): void {
-    // The place is handed on, not freed: nobody can take it in between.
+    // The slot is handed over, not freed, so no other task can take it in between.
     const next = waiting.shift();
     if (next) next();
     else free += 1;

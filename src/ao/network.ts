@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { NetworkEndpoints } from "./port.ts";
 
-/** Bytes that the messenger units of the legacy protocol take: a body of 10 MB. */
+/** The largest message body that messenger units of the legacy protocol accept: 10 MB. */
 export const MAX_MESSAGE_BYTES = 10_000_000;
 const messageBytes = z.number().int().min(20_000).optional();
 
@@ -9,7 +9,7 @@ const url = z.url({ protocol: /^https?$/ });
 /** 32 bytes in base64url: an address or an id. */
 const address = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "expected 43 characters of base64url");
 
-/** A network that somebody else runs, spoken to by the legacy protocol. */
+/** A network that is run by others, reached by the legacy protocol. */
 const LegacyRefSchema = z.strictObject({
   kind: z.literal("legacy"),
   /** Serves data. Default `https://arweave.net`. */
@@ -22,37 +22,37 @@ const LegacyRefSchema = z.strictObject({
   cuUrl: url.default("https://cu.ao-testnet.xyz"),
   /** The address of the scheduler for new processes. Default: the well-known one. */
   scheduler: address.default("_GQ33BkPtZrqxA84vM8Zk-N2aO0toNNu_C-l-rawrBA"),
-  /** The unit of that scheduler. Default: the address that the scheduler published on the gateway (`Scheduler-Location`). */
+  /** The unit of that scheduler. Default: the URL that the scheduler published on the gateway (`Scheduler-Location`). */
   suUrl: url.optional(),
   /** The address whose pushes between processes are trusted. Default: the well-known messenger unit's. */
   authority: address.default("fcoN_xJeisVsPXA-trzVAuIiqO3ydLQxM-L4XbrQKzY"),
   /**
-   * Takes data items of any size (`POST <url>/tx`), such as `https://up.arweave.net`; what is uploaded there may cost. Programs
-   * that are too large for one message go there, and modules. @default none
+   * An upload service for data items of any size (`POST <url>/tx`), such as `https://up.arweave.net`; uploads may cost money.
+   * Modules, and programs that are too large for one message, are uploaded there. @default none
    */
   uploadUrl: url.optional(),
-  /** Largest message in bytes that it takes; a larger program is uploaded. @default 10000000 */
+  /** Largest accepted message in bytes; a larger program is uploaded. @default 10000000 */
   maxMessageBytes: messageBytes,
 });
 
-/** The embedded network, kept in a folder. */
+/** The embedded network, whose state is in a folder. */
 const LocalRefSchema = z.strictObject({
   kind: z.literal("local"),
   /** The folder with its state. */
   dir: z.string().min(1),
-  /** Largest message in bytes that it takes; a larger program is uploaded. @default 10000000 */
+  /** Largest accepted message in bytes; a larger program is uploaded. @default 10000000 */
   maxMessageBytes: messageBytes,
 });
 
-/** Where a fleet lives, as declared. */
+/** The network of a fleet, as declared. */
 export const NetworkRefSchema = z.discriminatedUnion("kind", [LegacyRefSchema, LocalRefSchema]);
 export type NetworkRef = z.input<typeof NetworkRefSchema>;
 
 /**
- * The endpoints of a declared network, defaults filled in.
+ * The endpoints of a declared network, with defaults filled in.
  *
- * @param local starts or finds the embedded network in a folder: it is given, as this folder knows nothing of that one
- * @throws ZodError when the declaration is wrong
+ * @param local starts or finds the embedded network of a folder; injected, because this room does not import `src/localnet`
+ * @throws ZodError if the declaration is invalid
  */
 export async function resolveNetwork(
   ref: NetworkRef,
@@ -76,7 +76,7 @@ export async function resolveNetwork(
   };
 }
 
-/** What a declared network takes, known without asking it. */
+/** The message size and upload support of a declared network, known without contacting it. */
 export function capacityOf(ref: NetworkRef): { maxMessageBytes: number; uploads: boolean } {
   const maxMessageBytes = ref.maxMessageBytes ?? MAX_MESSAGE_BYTES;
   return { maxMessageBytes, uploads: ref.kind === "local" || ref.uploadUrl !== undefined };

@@ -4,53 +4,53 @@ import type { Budget } from "../core/budget.ts";
 import { FleetError, type Problem } from "../core/errors.ts";
 import { seconds, UnitError } from "./errors.ts";
 
-/** How waits between tries grow. */
+/** How the waits between attempts grow. */
 export interface Backoff {
   /** Milliseconds; the first wait is between `floor` and this. Default 150. */
   readonly base: number;
-  /** Milliseconds; no wait is longer, unless the unit asks for it. Default 5,000. */
+  /** Milliseconds; no wait is longer, unless the unit requests it. Default 5,000. */
   readonly cap: number;
   /** Milliseconds; no wait is shorter. Default 20. */
   readonly floor: number;
-  /** Told of work that waits: after every try that failed, and every second of one that goes on. @default nobody */
+  /** Called after every failed attempt, and every second during one that is running. @default none */
   readonly observe?: (wait: Wait) => void;
 }
 
-/** Work that has not succeeded yet, as an observer is told of it. */
+/** Work that has not succeeded yet, as reported to an observer. */
 export interface Wait {
   /** "sending message …" */
   readonly what: string;
-  /** Milliseconds since it began. */
+  /** Milliseconds since it started. */
   readonly waited: number;
   /** Milliseconds that it may still take. */
   readonly left: number;
-  /** What the latest try ended with: the unit and its words. None while the first goes on. */
+  /** How the latest attempt failed: the unit and its message. None during the first. */
   readonly last?: Problem;
 }
 
 export const defaultBackoff: Backoff = { base: 150, cap: 5000, floor: 20 };
 
-/** A refusal without a known reason is believed when it comes so often in a row. */
-const BELIEVED_AFTER = 3;
+/** A refusal without a known reason is final after this many in a row. */
+const FINAL_AFTER = 3;
 
-/** Milliseconds; a try without an answer in less than this does not make the unit slow. */
-const SHORT_TRY = 1000;
+/** Milliseconds. A shorter attempt that got no answer does not prove that the unit is slow. */
+const SHORT_ATTEMPT = 1000;
 
-/** Milliseconds between two words about a try that goes on. */
-const BEAT = 1000;
+/** Milliseconds between two reports about an attempt that is running. */
+const REPORT_INTERVAL = 1000;
 
-/** Milliseconds before try number `tries + 1`: exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015). */
+/** Milliseconds before attempt number `tries + 1`: exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015). */
 export function backoffOf(tries: number, { base, cap, floor }: Backoff = defaultBackoff): number {
   const ceiling = Math.min(cap, base * 2 ** Math.min(tries - 1, 20));
   return floor + Math.random() * Math.max(0, ceiling - floor);
 }
 
 /**
- * Tries until it works, the error is permanent, or the budget cannot pay for another wait.
+ * Retries until it succeeds, the error is permanent, or the budget does not cover another wait.
  *
- * @param what the work in the user's words, after "Gave up on": "sending message …"
- * @throws FleetError the permanent error as it was; otherwise one that names the work, the tries, the budget and the last
- * answer, with the last answer's code (`NOT_EVALUATED` and the like become `BUDGET_SPENT`) and `transient`
+ * @param what the work in the user's terms, after "Gave up on": "sending message …"
+ * @throws FleetError the permanent error unchanged; otherwise one that names the work, the attempts, the budget and the last
+ * failure, with the last failure's code (`NOT_EVALUATED` and the like become `BUDGET_SPENT`) and `transient`
  */
 export async function retrying<T>(
   what: string,
@@ -67,7 +67,7 @@ export async function retrying<T>(
       left: budget.remaining(),
       ...(last ? { last: last.problems[0] } : {}),
     });
-  const beat = backoff.observe && setInterval(tell, BEAT).unref();
+  const beat = backoff.observe && setInterval(tell, REPORT_INTERVAL).unref();
   try {
     return await trying(what, budget, attempt, backoff, (error) => {
       last = error;
@@ -78,7 +78,7 @@ export async function retrying<T>(
   }
 }
 
-/** @param failed told the latest answer after each try that may be repeated */
+/** @param failed called with the failure after each attempt that may be retried */
 async function trying<T>(
   what: string,
   budget: Budget,
@@ -96,12 +96,12 @@ async function trying<T>(
     } catch (error) {
       if (!(error instanceof FleetError) || !error.transient) throw error;
       const unitError = error instanceof UnitError ? error : undefined;
-      refusals = unitError?.belief === "doubtful" && error.code === last?.code ? refusals + 1 : 1;
-      if (unitError?.belief === "doubtful" && refusals >= BELIEVED_AFTER) {
+      refusals = unitError?.certainty === "doubtful" && error.code === last?.code ? refusals + 1 : 1;
+      if (unitError?.certainty === "doubtful" && refusals >= FINAL_AFTER) {
         throw new FleetError(error.problems, { cause: error.cause });
       }
-      // A try that only the end of the budget cut short says nothing about the unit: the answer before it does.
-      const cutShort = error.code === "UNIT_SLOW" && performance.now() - started < SHORT_TRY;
+      // An attempt that was cut short by the end of the budget says nothing about the unit; the failure before it does.
+      const cutShort = error.code === "UNIT_SLOW" && performance.now() - started < SHORT_ATTEMPT;
       last = cutShort ? (last ?? error) : error;
       failed(last);
       const wait = Math.max(unitError?.retryAfter ?? 0, backoffOf(tries, backoff));
@@ -111,8 +111,8 @@ async function trying<T>(
   }
 }
 
-/** Codes that say what is wrong better than `BUDGET_SPENT` would. */
-const telling = new Set([
+/** Codes that are more specific than `BUDGET_SPENT`. */
+const specificCodes = new Set([
   "UNIT_DOWN",
   "UNIT_SLOW",
   "UNIT_NOT_AO",
@@ -126,13 +126,13 @@ const telling = new Set([
 function gaveUp(what: string, budget: Budget, tries: number, last: FleetError | undefined): FleetError {
   if (budget.gaveUp) budget.gaveUp.isSo = true;
   const problem: Problem = {
-    code: last && telling.has(last.code) ? last.code : "BUDGET_SPENT",
-    what: `Gave up on ${what} after ${amount(tries, "try", "tries")} within ${seconds(budget.total)}`,
+    code: last && specificCodes.has(last.code) ? last.code : "BUDGET_SPENT",
+    what: `Gave up on ${what} after ${amount(tries, "attempt")} within ${seconds(budget.total)}`,
     got: last
       ? `${last.problems[0].what}: ${last.problems[0].got ?? last.code}`
-      : "no time left before the first try",
-    expected: last?.problems[0].expected ?? "time left for at least one try",
-    remedy: `${last?.problems[0].remedy ?? "Raise the time limit."} Running the same command again goes on from here.`,
+      : "no time left before the first attempt",
+    expected: last?.problems[0].expected ?? "time for at least one attempt",
+    remedy: `${last?.problems[0].remedy ?? "Raise the time limit."}  Running the same command again continues from here.`,
   };
   return new FleetError(problem, { transient: true, ...(last ? { cause: last } : {}) });
 }

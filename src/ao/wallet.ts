@@ -7,17 +7,17 @@ import { FleetError, type Problem } from "../core/errors.ts";
 export interface ItemFields {
   /** The body. */
   readonly data: string | Uint8Array;
-  /** Name and value pairs, in order. At most 4,096 bytes together. */
+  /** Name and value pairs, in order. At most 4,096 bytes in total. */
   readonly tags: readonly { readonly name: string; readonly value: string }[];
-  /** The process that it is for; none for a spawn. */
+  /** The recipient process; none for a spawn. */
   readonly target?: string | undefined;
-  /** 32 bytes of the sender's choice; none by default. */
+  /** 32 bytes chosen by the sender; none by default. */
   readonly anchor?: string | undefined;
 }
 
 /** A signed data item. */
 export interface SignedItem {
-  /** base64url of the sha256 of the signature: known before any network saw the item. */
+  /** base64url of the sha256 of the signature: known before the item is sent. */
   readonly id: string;
   /** The bytes that are sent. */
   readonly raw: Uint8Array;
@@ -27,11 +27,11 @@ export interface SignedItem {
 export interface Wallet {
   /** base64url sha256 of the public modulus. */
   readonly address: string;
-  /** Signs a data item. Signing twice gives two different items: the signature is salted. */
+  /** Signs a data item. Signing twice yields two different items, because the signature is salted. */
   sign(fields: ItemFields): Promise<SignedItem>;
 }
 
-/** Where the key comes from: a file, or its content (an object or the JSON text of it). */
+/** The source of the key: a file, or its content (an object or a JSON string). */
 export type WalletSource = { readonly path: string } | { readonly jwk: unknown };
 
 const part = z.string().regex(/^[A-Za-z0-9_-]+$/);
@@ -51,17 +51,17 @@ type Jwk = z.infer<typeof JwkSchema>;
 /**
  * Reads and checks an Arweave wallet (an RSA-4096 private key as JWK, RFC 7517).
  *
- * @throws FleetError `WALLET_MISSING`, `WALLET_UNREADABLE`, `WALLET_EXPOSED` (others of the machine may read the file) or
- * `WALLET_INVALID`. No text of an error holds any part of the key.
+ * @throws FleetError `WALLET_MISSING`, `WALLET_UNREADABLE`, `WALLET_EXPOSED` (other users of the machine can read the file) or
+ * `WALLET_INVALID`. No error contains any part of the key.
  */
 export async function loadWallet(source: WalletSource): Promise<Wallet> {
-  const at = "path" in source ? source.path : "the wallet that was given";
+  const at = "path" in source ? source.path : "the given wallet";
   const jwk = parseJwk("path" in source ? await readPrivate(source.path) : source.jwk, at);
   const address = createHash("sha256").update(Buffer.from(jwk.n, "base64url")).digest("base64url");
   return {
     address,
     async sign({ data, tags, target, anchor }) {
-      // Loaded at the first signature: the library takes longer to load than a preview that signs nothing should wait.
+      // Loaded at the first signature: a preview signs nothing and should not wait for the library.
       const { ArweaveSigner, createData } = await import("@dha-team/arbundles");
       const signer = new ArweaveSigner(jwk);
       const item = createData(data, signer, {
@@ -94,14 +94,14 @@ async function readPrivate(path: string): Promise<string> {
     if (code === "ENOENT") {
       throw walletError({
         code: "WALLET_MISSING",
-        what: `There is no wallet at ${path}`,
+        what: `No wallet found at ${path}`,
         expected: "an Arweave key file (JWK, JSON)",
-        remedy: "Give the path of your key file, or export one from your Arweave wallet.",
+        remedy: "Set the path of your key file, or export one from your Arweave wallet.",
       });
     }
     throw walletError({
       code: "WALLET_UNREADABLE",
-      what: `The wallet ${path} could not be read`,
+      what: `Cannot read the wallet ${path}`,
       got: code,
       expected: "a readable file",
       remedy: "Check the path and that you own the file.",
@@ -116,14 +116,14 @@ function parseJwk(given: unknown, at: string): Jwk {
       what: `${at} is not an Arweave wallet`,
       got,
       expected: "an RSA private key of 4,096 bits as JWK: JSON with kty, n, e, d, p, q, dp, dq, qi",
-      remedy: "Give the key file that your Arweave wallet exported.",
+      remedy: "Use the key file that your Arweave wallet exported.",
     });
   let value = given;
   if (typeof value === "string") {
     try {
       value = JSON.parse(value);
     } catch {
-      throw invalid("something that is not JSON");
+      throw invalid("invalid JSON");
     }
   }
   const parsed = JwkSchema.safeParse(value);
@@ -135,13 +135,13 @@ function parseJwk(given: unknown, at: string): Jwk {
   if (bits !== 4096) throw invalid(`a key of ${bits} bits`);
   try {
     const key = createPrivateKey({ key: parsed.data, format: "jwk" });
-    // The numbers are not compared when they are read: a signature is what shows that they belong together.
+    // Importing a key does not check that its numbers match; a signature does.
     const probe = Buffer.from("ao-fleet");
     const isPair = verify("sha256", probe, createPublicKey(key), sign("sha256", probe, key));
     if (!isPair) throw new Error("not a pair");
   } catch {
-    // The cause is dropped on purpose: its text may quote the key.
-    throw invalid("numbers that do not make an RSA key");
+    // The cause is dropped on purpose: its message may quote the key.
+    throw invalid("numbers that do not form an RSA key");
   }
   return parsed.data;
 }

@@ -1,4 +1,4 @@
-/** The first line, cut to so many characters. */
+/** The first line, truncated to at most `width` characters. */
 export function brief(text: string, width: number): string {
   const [line = "", ...more] = text.trim().split("\n");
   const cut = more.length > 0 || line.length > width;

@@ -1,4 +1,4 @@
-/** Every place at which a test may end a run, by what the run is at. */
+/** Every point at which a test can kill a run, by area. */
 type CrashPoint =
   | `ao.${"before-sign" | "after-sign" | "after-journal" | "after-upload" | "after-send" | "after-answer"}`
   | `process.${"spawned" | "loaded" | "judged" | "retired"}`
@@ -12,9 +12,9 @@ type CrashPoint =
 const passed = new Map<string, number>();
 
 /**
- * A named place where a test may kill or stop the process. Does nothing unless the environment variable `FLEET_CRASH_AT` names
- * it, as `name` (the first time) or `name:n` (the n-th time): then the process ends by SIGKILL, as a machine that lost its
- * power would. `FLEET_STOP_AT` in the same way stands it still by SIGSTOP until somebody continues it.
+ * A named point where a test can kill or stop the process. Does nothing unless the environment variable `FLEET_CRASH_AT` names
+ * it, as `name` (the first pass) or `name:n` (the n-th pass): then the process kills itself with SIGKILL, which simulates a
+ * loss of power. `FLEET_STOP_AT` works the same way and stops it with SIGSTOP until it is continued.
  */
 export function crashPoint(name: CrashPoint): void {
   const { FLEET_CRASH_AT: kill, FLEET_STOP_AT: stop } = process.env;

@@ -1,13 +1,13 @@
 /**
  * The one error class for what a person can fix. Anything else that is thrown is a bug and keeps its stack.
- * It says four things: what went wrong in the user's words, what was got, what was expected, what to do.
+ * It says what went wrong in the user's terms, what was found, what was expected and what to do.
  */
 export interface Problem {
-  /** Stable, greppable, upper snake: `WALLET_MISSING`. Never renamed once released. */
+  /** Stable, greppable, upper snake case: `WALLET_MISSING`. Never renamed once released. */
   readonly code: string;
-  /** One sentence in the user's words, naming the thing. */
+  /** One sentence in the user's terms that names the object. */
   readonly what: string;
-  /** The offending value as it was found. Never a secret. */
+  /** The offending value as found. Never a secret. */
   readonly got?: string;
   /** What would have been accepted. */
   readonly expected?: string;
@@ -19,7 +19,7 @@ export interface Problem {
 
 export class FleetError extends Error {
   readonly problems: readonly [Problem, ...Problem[]];
-  /** True when trying again later can succeed without anybody changing anything. */
+  /** True when a retry can succeed without any change. */
   readonly transient: boolean;
 
   constructor(
@@ -29,7 +29,7 @@ export class FleetError extends Error {
     const list = (Array.isArray(problems) ? problems : [problems]) as readonly [Problem, ...Problem[]];
     super(list.map(formatProblem).join("\n"), options.cause === undefined ? {} : { cause: options.cause });
     this.name = "FleetError";
-    // The place in our code means nothing to the person who can fix it, and Pulumi prints the stack of what a provider throws.
+    // A stack trace does not help the person who can fix the problem, and Pulumi prints the stack of whatever a provider throws.
     this.stack = "";
     this.problems = list;
     this.transient = options.transient ?? false;
@@ -40,7 +40,7 @@ export class FleetError extends Error {
   }
 }
 
-/** Throws one error with all problems, when there are any. */
+/** Throws one error with all problems, if there are any. */
 export function throwAll(problems: readonly Problem[]): void {
   const [first, ...rest] = problems;
   if (first) throw new FleetError([first, ...rest]);
@@ -52,6 +52,6 @@ export function formatProblem(problem: Problem): string {
   if (problem.at !== undefined) lines.push(`  at:       ${problem.at}`);
   if (problem.got !== undefined) lines.push(`  got:      ${problem.got}`);
   if (problem.expected !== undefined) lines.push(`  expected: ${problem.expected}`);
-  lines.push(`  to do:    ${problem.remedy}`);
+  lines.push(`  fix:      ${problem.remedy}`);
   return lines.join("\n");
 }

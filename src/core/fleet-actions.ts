@@ -1,6 +1,6 @@
 /**
- * Actions that every process with the fleet's library answers. A program's own handler for one of them wins; the fleet's answer stands
- * under `Fleet.<action>`.
+ * Actions that every process with the fleet's library answers. A program's own handler for one of them takes precedence; the
+ * fleet's handler is then reached as `Fleet.<action>`.
  */
 export const FLEET_ACTIONS = [
   "ADMIT_PEER",
@@ -27,8 +27,8 @@ export const FLEET_ACTIONS = [
   "WIRE_PEERS",
 ] as const;
 
-/** Before the name of an action: the fleet's, whatever handlers the program has. */
+/** Prefix of an action's name that selects the fleet's handler, whatever handlers the program has. */
 export const FLEET_PREFIX = "Fleet.";
 
-/** Tags of a message that means the fleet's action, though the program may have one of that name. */
+/** Tags of a message that is meant for the fleet's action even if the program has one of the same name. */
 export const FLEET_REQUEST = { "Fleet-Request": "1" } as const;

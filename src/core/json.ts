@@ -1,22 +1,22 @@
-/** What newer engines can do and the language's declarations do not know yet. */
+/** Functions of newer engines that TypeScript's declarations do not contain yet. */
 interface NewerJson extends JSON {
   readonly rawJSON?: (text: string) => unknown;
   readonly isRawJSON?: (value: unknown) => boolean;
 }
 const engine: NewerJson = JSON;
 
-/** A number as it was written, whose digits no double holds. */
+/** A number in its written form, because no double holds all its digits. */
 interface ExactNumber {
   readonly rawJSON: string;
 }
 
-/** Only texts with so many digits in a row, or so large an exponent, can hold such a number. */
+/** Only JSON with this many digits in a row, or an exponent this large, can contain such a number. */
 const SUSPECT = /[\d.]{16}|\d[eE]\+?\d{3}/;
 
 /**
  * Parses JSON and keeps every digit: a number that a double would change (an integer beyond 2^53, more than 17 digits, an
- * overflow) becomes an `ExactNumber`, which `JSON.stringify` and `canonicalJson` write as it was. Processes count in integers of
- * 64 bits and in texts of any length; what is only shown, copied or compared must not lose digits on the way.
+ * overflow) becomes an `ExactNumber`, which `JSON.stringify` and `canonicalJson` write unchanged. Processes count in 64-bit
+ * integers and in strings of any length; values that are shown, copied or compared must not lose digits.
  *
  * @throws SyntaxError
  */
@@ -32,7 +32,7 @@ export function parseJson(text: string): unknown {
   return JSON.parse(text, keep as (key: string, value: unknown) => unknown);
 }
 
-/** Whether a double says the same as its text did. */
+/** Whether a double represents its source text exactly. */
 function holds(value: number, source: string): boolean {
   if (!Number.isFinite(value)) return false;
   if (/^-?\d+$/.test(source)) return String(value) === source || Object.is(value, -0);
@@ -43,12 +43,12 @@ function holds(value: number, source: string): boolean {
   return digits.length <= 17;
 }
 
-/** True for what `parseJson` makes of a number that no double holds. */
+/** True for what `parseJson` returns for a number that no double holds. */
 export function isExactNumber(value: unknown): value is ExactNumber {
   return engine.isRawJSON?.(value) === true;
 }
 
-/** Less than, equal to or greater than 0, as for sorting; undefined when one of the two is no number. */
+/** Less than, equal to or greater than 0, as for sorting; undefined if one of the two is not a number. */
 export function compareNumbers(a: unknown, b: unknown): number | undefined {
   if (typeof a === "number" && typeof b === "number") return a - b;
   const [one, other] = [integerOf(a), integerOf(b)];
@@ -63,7 +63,7 @@ export function numberOf(value: unknown): number | undefined {
   return isExactNumber(value) ? Number(value.rawJSON) : undefined;
 }
 
-/** The same data with every exact number as its nearest double, to compare with what a program's own numbers can say. */
+/** The same data with every exact number replaced by its nearest double, for comparison with a program's own numbers. */
 export function rounded(value: unknown): unknown {
   if (isExactNumber(value)) return Number(value.rawJSON);
   if (Array.isArray(value)) return value.map(rounded);

@@ -1,9 +1,9 @@
-/** What this machine tells about its processes. On Linux from /proc, elsewhere from `ps`; what neither tells is undefined. */
+/** What the operating system reports about processes: on Linux from /proc, elsewhere from `ps`; undefined where neither reports it. */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
 
-/** Whether a process lives. One of another user counts as alive; one that only waits to be reaped does not. */
+/** Whether a process is alive. A process of another user counts as alive; a zombie does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -13,12 +13,12 @@ export function isAlive(pid: number): boolean {
   return statFields(pid)?.[0] !== "Z";
 }
 
-/** A text that a later process with the same pid does not have; "" where the system does not tell. */
+/** A string that distinguishes a process from a later one with the same pid; "" where the system does not provide one. */
 export function bornOf(pid: number): string {
   return statFields(pid)?.[19] ?? "";
 }
 
-/** When a living process was started, in milliseconds since 1970; undefined where the system does not tell. */
+/** When a running process was started, in milliseconds since 1970; undefined where the system does not provide it. */
 export function startedAt(pid: number): number | undefined {
   try {
     const ticks = Number(statFields(pid)?.[19]);
@@ -29,25 +29,25 @@ export function startedAt(pid: number): number | undefined {
   }
 }
 
-/** The parent's pid. A process whose parent died belongs to pid 1, or to the nearest ancestor that takes orphans. */
+/** The parent's pid. A process whose parent died belongs to pid 1, or to the nearest ancestor that adopts orphans. */
 export function parentOf(pid: number): number | undefined {
   const found = Number(statFields(pid)?.[1] ?? ps(pid, "ppid"));
   return Number.isInteger(found) && found > 0 ? found : undefined;
 }
 
-/** Whether it is a part of Linux' kernel: those have no command line. */
+/** Whether it is a Linux kernel thread: those have no command line. */
 export function isKernelThread(pid: number): boolean {
   return process.platform === "linux" && (pid === 2 || parentOf(pid) === 2) && !procFile(pid, "cmdline");
 }
 
-/** The words of its command line, the program first; undefined for one that is gone or ending. Elsewhere than on Linux a blank ends a word. */
+/** The arguments of its command line, the program first; undefined for a process that is gone or exiting. Outside Linux, arguments are split at spaces. */
 export function argumentsOf(pid: number): readonly string[] | undefined {
   if (process.platform !== "linux") return ps(pid, "args")?.split(/\s+/);
   const text = procFile(pid, "cmdline");
   return text ? text.replace(/\0$/, "").split("\0") : undefined;
 }
 
-/** Its nearest ancestor that runs a program of that name; undefined when there is none. */
+/** Its nearest ancestor that runs a program of that name; undefined if there is none. */
 export function ancestorNamed(pid: number, name: string): number | undefined {
   for (let at = parentOf(pid); at !== undefined; at = parentOf(at)) {
     if (programOf(at) === name) return at;
@@ -76,22 +76,22 @@ export function environmentOf(pid: number): readonly string[] | undefined {
   return procFile(pid, "environ")?.split("\0");
 }
 
-/** The pids of this machine; none where the system does not tell. */
+/** All pids of this machine; none where the system does not list them. */
 export function allProcesses(): number[] {
   if (process.platform !== "linux") return (ps(undefined, "pid") ?? "").split(/\s+/).map(Number);
   return readdirSync("/proc").map(Number).filter(Number.isInteger);
 }
 
-/** Ends a process at once, if it lives. */
+/** Kills a process, if it is alive. */
 export function kill(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // Gone between two looks, or not ours to end.
+    // Already gone, or not permitted.
   }
 }
 
-/** Linux: the fields of /proc/<pid>/stat after the command's name, which may hold blanks and brackets. */
+/** Linux: the fields of /proc/<pid>/stat after the command's name, which may contain spaces and parentheses. */
 function statFields(pid: number): string[] | undefined {
   const text = procFile(pid, "stat");
   return text?.slice(text.lastIndexOf(")") + 2).split(" ");

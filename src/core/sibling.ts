@@ -2,7 +2,7 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /**
- * The program `name` next to a module, for a thread or a process of its own: TypeScript in the repository, JavaScript in the
+ * The program `name` next to a module, to be run in its own thread or process: TypeScript in the repository, JavaScript in the
  * published package.
  *
  * @param from the module's `import.meta.url`

@@ -11,7 +11,7 @@ import { AUTHORITY, MODULE, ok, type Reply, SCHEDULER } from "./units.ts";
 let ao: Ao;
 
 const limits: LegacyLimits = {
-  firstLook: 0,
+  firstRead: 0,
   inFlight: 0,
   callSeconds: 0.5,
   backoff: { base: 5, cap: 20, floor: 1 },

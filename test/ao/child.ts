@@ -24,7 +24,7 @@ async function deploy(): Promise<void> {
     endpoints: JSON.parse(endpoints),
     wallet: await loadWallet({ path: wallet }),
     journal,
-    limits: { firstLook: 0, inFlight: 20, backoff: { base: 5, cap: 20, floor: 1 } },
+    limits: { firstRead: 0, inFlight: 20, backoff: { base: 5, cap: 20, floor: 1 } },
   });
   const { scheduler, authority, module } = JSON.parse(endpoints);
   const spawn = { intent: "spawn", module, scheduler, authority, tags: { Name: "battle" } };

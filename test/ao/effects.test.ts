@@ -8,7 +8,7 @@ import { AUTHORITY, budgetWhile, MODULE, notFound, ok, page, SCHEDULER } from ".
 let ao: Ao;
 const lines: string[] = [];
 
-const quick = { firstLook: 0, backoff: { base: 5, cap: 20, floor: 1 } };
+const quick = { firstRead: 0, backoff: { base: 5, cap: 20, floor: 1 } };
 const budget = () => budgetOf(10);
 const spawnInput = (intent: string) => ({
   intent,
@@ -131,6 +131,6 @@ describe("a message", () => {
     const { output } = await patient.evaluation({ processId: "p".repeat(43), messageId: id }, budget());
     expect(output).toBe("done");
     expect(units.posted).toEqual([id, id]);
-    expect(lines.join()).toContain("once more");
+    expect(lines.join()).toContain("again: the network did not have it");
   });
 });

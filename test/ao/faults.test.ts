@@ -50,7 +50,7 @@ test.each([
       endpoints: units.endpoints,
       wallet,
       journal,
-      limits: { firstLook: 0, callSeconds: 0.2, repostAfter: 50, backoff: { base: 4, cap: 30, floor: 1 } },
+      limits: { firstRead: 0, callSeconds: 0.2, repostAfter: 50, backoff: { base: 4, cap: 30, floor: 1 } },
     });
     const processId = "p".repeat(43);
     const failures: unknown[] = [];

@@ -26,7 +26,7 @@ let processId: string;
 const budget = () => budgetOf(30);
 const connect = (as: Wallet) =>
   resolveNetwork({ kind: "local", dir: join(folder, "network") }, async () => network).then((endpoints) =>
-    connectLegacy({ endpoints, wallet: as, journal, limits: { firstLook: 0 } }),
+    connectLegacy({ endpoints, wallet: as, journal, limits: { firstRead: 0 } }),
   );
 async function evaluate(code: string, intent: string, as: Ao = ao) {
   const { id } = await as.send({ intent, processId, tags: { Action: "Eval" }, data: code }, budget());
@@ -95,7 +95,7 @@ test("a stranger's Eval, which succeeds without effect, is recognized as not exe
   const result = await evaluate("X = 'taken'", "stranger", await connect(stranger));
   expect(result.error).toBeUndefined();
   expect(looksLikeInbox(result)).toBe(true);
-  expect(() => assertOwner(result, processId, stranger.address)).toThrow(/may not change the process/);
+  expect(() => assertOwner(result, processId, stranger.address)).toThrow(/does not own the process/);
   const owners = await evaluate("return 'mine'", "owner");
   expect(looksLikeInbox(owners)).toBe(false);
 }, 60_000);

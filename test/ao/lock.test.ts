@@ -82,7 +82,9 @@ describe("a journal that another process holds", () => {
       const lines: string[] = [];
       const options = { patience: 3000, heartbeat: 50, note: (line: string) => lines.push(line) };
       await (await openJournal(path, options)).close();
-      expect(lines).toEqual([`the lock ${path}.lock is empty or cut, and nobody holds it: replaced`]);
+      expect(lines).toEqual([
+        `the lock ${path}.lock is empty or truncated, and no process holds it: replaced`,
+      ]);
     },
   );
 

@@ -21,7 +21,7 @@ const M = "q".repeat(43);
 const look = { processId: P, messageId: M };
 
 function connect(limits: LegacyLimits = {}): Ao {
-  const quick = { firstLook: 0, backoff: { base: 5, cap: 20, floor: 1 } };
+  const quick = { firstRead: 0, backoff: { base: 5, cap: 20, floor: 1 } };
   return connectLegacy({ endpoints: units.endpoints, wallet, journal, limits: { ...quick, ...limits } });
 }
 
@@ -95,7 +95,7 @@ describe("evaluation", () => {
   });
 
   test("2: delays only the first read of a fresh process", async () => {
-    ao = connect({ firstLook: 1000 });
+    ao = connect({ firstRead: 1000 });
     const spawn = { intent: "s", module: MODULE, scheduler: SCHEDULER, authority: AUTHORITY, tags: {} };
     const { id } = await ao.spawn(spawn, budgetOf(5));
     const timed = async () => {

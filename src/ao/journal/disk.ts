@@ -5,26 +5,26 @@ import { FleetError } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
 import { reasonOf } from "../errors.ts";
 
-/** Appends lines to one file; what it acknowledged survives a loss of power. */
+/** Appends lines to one file; acknowledged lines survive a loss of power. */
 export interface Appender {
   /**
-   * Resolves when the text is on disk. Calls at the same time share one flush.
+   * Resolves when the text is on disk. Concurrent calls share one flush.
    *
-   * @param written called as soon as it is on disk, before anything else is done to the file
+   * @param written called as soon as the text is on disk, before any other change of the file
    */
   append(text: string, written?: () => void): Promise<void>;
   /**
-   * Puts other content in the file's place, at once and whole.
+   * Replaces the file's content atomically.
    *
-   * @param content called when every append before it is on disk and was told so: what it returns may rest on them
+   * @param content called when every earlier append is on disk and acknowledged, so its result can depend on them
    */
   replace(content: () => string): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * @param size bytes of the file that are good: everything after them is cut off
- * @param assertMine called right before each change of the file, and throws when somebody else may be writing it by now
+ * @param size valid bytes of the file: everything after them is truncated
+ * @param assertMine called right before each change of the file; throws if another process may be writing it
  * @throws FleetError `JOURNAL_UNWRITABLE` here and in every call; what `assertMine` throws
  */
 export async function openAppender(
@@ -38,7 +38,7 @@ export async function openAppender(
     [];
   let turn: Promise<void> = Promise.resolve();
 
-  /** One thing at a time touches the file. */
+  /** Runs file operations one at a time. */
   const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
     const result = turn.then(task);
     turn = result.then(
@@ -60,7 +60,7 @@ export async function openAppender(
           await file.appendFile(bytes);
           await file.datasync();
         } catch (error) {
-          // Half a line must not stay: the next one would be glued to it.
+          // A partial line must not remain: the next line would be appended to it.
           await file.truncate(good).catch(() => {});
           throw error;
         }
@@ -101,15 +101,15 @@ export async function openAppender(
   };
 }
 
-/** Big bodies as files in one folder, each named by the sha256 of its bytes. */
+/** Large bodies as files in one folder, each named by the sha256 of its bytes. */
 export interface Blobs {
-  /** @returns the name, when the bytes are on disk */
+  /** @returns the name, once the bytes are on disk */
   put(bytes: Uint8Array): Promise<string>;
-  /** @throws FleetError `JOURNAL_DAMAGED` when it is missing or not what its name says */
+  /** @throws FleetError `JOURNAL_DAMAGED` if it is missing or its content does not match its name */
   get(name: string): Promise<Uint8Array>;
-  /** Removes one; nothing happens when it is gone already. */
+  /** Removes one, if it exists. */
   drop(name: string): Promise<void>;
-  /** Removes all but these. */
+  /** Removes all except these. */
   sweep(keep: ReadonlySet<string>): Promise<void>;
 }
 
@@ -128,12 +128,12 @@ export function blobsIn(folder: string): Blobs {
       if (bytes && sha256(bytes) === name) return new Uint8Array(bytes);
       throw new FleetError({
         code: "JOURNAL_DAMAGED",
-        what: "A signed message that was not settled yet is missing from the journal",
+        what: "The journal has lost a signed message that is not settled yet",
         got: bytes
-          ? `${join(folder, name)} has other content than its name says`
+          ? `the content of ${join(folder, name)} does not match its name`
           : `no ${join(folder, name)}`,
         expected: "the bytes that were signed",
-        remedy: "Restore the file, or remove the journal: the fleet is then found again on the network.",
+        remedy: "Restore the file, or remove the journal: the next run finds the fleet on the network.",
       });
     },
     async drop(name) {
@@ -149,9 +149,9 @@ export function blobsIn(folder: string): Blobs {
 }
 
 /**
- * Written next to it, flushed, renamed, and the folder flushed: whole or not at all.
+ * Writes a file atomically: to a draft next to it, which is flushed and renamed, and then the folder is flushed.
  *
- * @param mayReplace called last before the rename; nothing is replaced when it throws
+ * @param mayReplace called right before the rename; if it throws, nothing is replaced
  */
 async function writeWhole(
   path: string,
@@ -174,7 +174,7 @@ async function writeWhole(
   await syncFolder(dirname(path));
 }
 
-/** A new name in a folder is on disk only when the folder is. Windows cannot open one, and needs it not. */
+/** A new file name is on disk only once its folder is flushed. Windows cannot open folders and does not need this. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return;
   const handle = await open(folder, "r");
@@ -185,7 +185,7 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Turns what the file system throws into an error with a remedy. */
+/** Turns file system errors into an error with a remedy. */
 export async function guarded<T>(path: string, task: () => Promise<T>): Promise<T> {
   try {
     return await task();
@@ -195,12 +195,12 @@ export async function guarded<T>(path: string, task: () => Promise<T>): Promise<
     throw new FleetError(
       {
         code: "JOURNAL_UNWRITABLE",
-        what: "The journal cannot be written, so nothing more is sent",
+        what: "The journal cannot be written, so nothing else is sent",
         got: reasonOf(error),
-        expected: `a folder with free space that this user may write: ${dirname(path)}`,
+        expected: `a writable folder with free space: ${dirname(path)}`,
         remedy: full
           ? "Free some space and run the command again."
-          : "Mend the folder and run the command again.",
+          : "Make the folder writable and run the command again.",
       },
       { cause: error },
     );

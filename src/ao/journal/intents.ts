@@ -1,14 +1,14 @@
 import type { Body, Intent, JournalRecord } from "./records.ts";
 
-/** Closed messages beyond these are forgotten when the journal is rewritten. */
+/** When the journal is rewritten, the oldest closed messages beyond this number are dropped. */
 const CLOSED_KEPT = 10_000;
 
-/** The state that a journal's records add up to. No file is touched here. */
+/** The state that results from a journal's records. Does not access files. */
 export class Intents {
   private readonly all = new Map<string, { intent: Intent; body: Body }>();
   private readonly current = new Map<string, string>();
   private readonly counts = new Map<string, number>();
-  /** About how many bytes of the file are bodies that nobody needs any more. */
+  /** Approximate bytes of the file that are bodies of closed intents. */
   closedBytes = 0;
 
   apply(record: JournalRecord): void {
@@ -41,7 +41,7 @@ export class Intents {
     return id === undefined ? undefined : this.all.get(id)?.intent;
   }
 
-  /** The highest `n` that the key has had; 0 when it is new. */
+  /** The highest `n` of the key; 0 if it is new. */
   lastOf(key: string): number {
     return this.counts.get(key) ?? 0;
   }
@@ -64,7 +64,7 @@ export class Intents {
     return names;
   }
 
-  /** The records that give this state again, without the bodies of what is closed. */
+  /** Records that reproduce this state, without the bodies of closed intents. */
   compacted(): JournalRecord[] {
     const entries = [...this.all.values()];
     let surplus =

@@ -9,54 +9,54 @@ import { parseJournal, readIfThere } from "./parse.ts";
 import { type Body, encodeRecord, type Intent, type JournalRecord } from "./records.ts";
 
 /**
- * The memory of everything that was signed: one append-only file per stack. A signed item is on disk before it is sent, so
- * after a crash the very same bytes are sent again and the network sees one message.
+ * The record of everything that was signed: one append-only file per stack. A signed item is on disk before it is sent, so
+ * after a crash the same bytes are sent again and the network sees one message.
  */
 export interface Journal {
   readonly path: string;
-  /** True when this open made the file: nothing is known of earlier runs, so look on the network before a spawn. */
+  /** True if this call created the file: earlier runs are unknown, so look on the network before a spawn. */
   readonly isNew: boolean;
-  /** What was dropped from the end of the file as not wholly written; look on the network then, too. */
+  /** What was dropped from the end of the file because it was incomplete; look on the network then, too. */
   readonly dropped: string | undefined;
 
   /** The intent of this key that is neither settled nor voided. */
   signed(key: string): Intent | undefined;
   /**
-   * The open intent of the key, or a new one that `sign` makes. Returns when it is on disk. Calls with one key follow each
-   * other. A message whose content or signer changed is voided and signed anew; a spawn is kept, unless the signer changed.
+   * The open intent of the key, or a new one made by `sign`. Returns when it is on disk. Calls with the same key run one after
+   * another. A message whose content or signer changed is voided and signed again; a spawn is kept unless the signer changed.
    */
   record(
     input: Pick<Intent, "key" | "kind" | "target" | "signer" | "content">,
     sign: () => Promise<SignedItem>,
   ): Promise<{ readonly intent: Intent; readonly item: SignedItem; readonly resent: boolean }>;
-  /** Notes that a unit accepted it, and under which assignment where it has one; a newer assignment replaces an earlier one. */
+  /** Records that a unit accepted it, with its assignment if it has one; a newer assignment replaces an earlier one. */
   sent(key: string, assignment?: string): Promise<void>;
-  /** Notes that its effect was read back: the same key then means a new effect. Nothing open is no error. */
+  /** Records that its effect was read back: the same key then means a new effect. No error if nothing is open. */
   settle(key: string): Promise<void>;
-  /** Gives it up: it is never sent again. Nothing open is no error. */
+  /** Abandons it: it is never sent again. No error if nothing is open. */
   void(key: string, reason: string): Promise<void>;
 
-  /** Everything neither settled nor voided, oldest first. */
+  /** All intents that are neither settled nor voided, oldest first. */
   open(): readonly Intent[];
-  /** Everything known, oldest first; the newest 10,000 closed messages are kept, and all spawns and uploads. */
+  /** All known intents, oldest first: the newest 10,000 closed messages, and all spawns and uploads. */
   history(): readonly Intent[];
   /** The intent with this data item id. */
   byId(id: string): Intent | undefined;
   /** The signed bytes of an open intent. */
   item(intent: Intent): Promise<SignedItem>;
 
-  /** Rewrites the file without the bodies of closed intents. Happens by itself when a journal is opened and half of it is old. */
+  /** Rewrites the file without the bodies of closed intents. Happens automatically when a journal is opened and half of it is closed. */
   compact(): Promise<void>;
-  /** Releases the file when the last of this process' users closed it. */
+  /** Releases the file once the last user in this process has closed it. */
   close(): Promise<void>;
 }
 
 export interface JournalOptions extends LockOptions {
-  /** Told what a person should know: a torn record that was dropped. Default: nobody. */
+  /** Receives notices for the user, such as a torn record that was dropped. Default: none. */
   readonly log?: (line: string) => void;
 }
 
-/** Items up to so many bytes are in the journal's line itself. */
+/** Items up to this many bytes are stored in the journal's line itself. */
 const INLINE_LIMIT = 16_384;
 /** A file smaller than this is not worth rewriting. */
 const COMPACT_ABOVE = 1_000_000;
@@ -64,9 +64,9 @@ const COMPACT_ABOVE = 1_000_000;
 const shared = new Map<string, { journal: Promise<SharedJournal>; users: number }>();
 
 /**
- * Opens or makes the journal (and its folder). All users in one process share it; another process waits.
+ * Opens or creates the journal (and its folder). All users in one process share it; another process waits.
  *
- * @throws FleetError `JOURNAL_LOCKED` (transient), `JOURNAL_UNWRITABLE`, `JOURNAL_DAMAGED` (a record before the last is not whole)
+ * @throws FleetError `JOURNAL_LOCKED` (transient), `JOURNAL_UNWRITABLE`, `JOURNAL_DAMAGED` (a record before the last is damaged)
  */
 export async function openJournal(path: string, options: JournalOptions = {}): Promise<Journal> {
   await guarded(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
@@ -92,9 +92,9 @@ export async function openJournal(path: string, options: JournalOptions = {}): P
 }
 
 /**
- * Looks into a journal without taking it: for reports, also while a deployment runs. A torn end is ignored.
+ * Reads a journal without locking it: for reports, also while a deployment runs. A torn last record is ignored.
  *
- * @returns everything known, oldest first; nothing when there is no journal
+ * @returns all known intents, oldest first; empty if there is no journal
  * @throws FleetError `JOURNAL_DAMAGED`
  */
 export async function readJournal(path: string): Promise<readonly Intent[]> {
@@ -219,7 +219,7 @@ class SharedJournal {
     });
     crashPoint("ao.after-journal");
     const intent = this.intents.openOf(key);
-    if (!intent) throw new Error(`the journal lost ${key} while it was written`);
+    if (!intent) throw new Error(`the journal lost ${key} while writing it`);
     return { intent, item, resent: false };
   }
 
@@ -230,15 +230,15 @@ class SharedJournal {
   ): Promise<void> {
     const intent = this.intents.openOf(key);
     if (!intent) return;
-    const isNews = more.assignment !== undefined && more.assignment !== intent.assignment;
-    if (intent.state === kind && !isNews) return;
+    const isNewAssignment = more.assignment !== undefined && more.assignment !== intent.assignment;
+    if (intent.state === kind && !isNewAssignment) return;
     const body = this.intents.bodyOf(intent.id);
     await this.write({ kind, key, n: intent.n, at: Date.now(), ...more });
     if (kind !== "sent" && body && "blob" in body) await this.blobs.drop(body.blob);
   }
 
   private async write(record: JournalRecord): Promise<void> {
-    // In the file's own turn: a compaction that follows at once must know of it.
+    // Applied before the next file operation, because a compaction that follows must include it.
     await this.appender.append(encodeRecord(record), () => this.intents.apply(record));
   }
 

@@ -10,26 +10,26 @@ import { seconds } from "../errors.ts";
 
 /** A lock held by this process until it is released or the process ends. */
 export interface FileLock {
-  /** @throws FleetError `JOURNAL_LOST` when another process took the lock over, as it does when this one stood still too long */
+  /** @throws FleetError `JOURNAL_LOST` if another process took the lock over because this one was suspended for too long */
   assertHeld(): void;
   release(): Promise<void>;
 }
 
 export interface LockOptions {
-  /** Milliseconds to wait for an owner that lives. Default 15,000: a deploy that was killed leaves a provider which ends by itself. */
+  /** Milliseconds to wait for a living owner. Default 15,000: a killed deploy leaves a provider that exits by itself. */
   readonly patience?: number;
-  /** Milliseconds between two signs of life. Default 2,000. */
+  /** Milliseconds between two heartbeats. Default 2,000. */
   readonly heartbeat?: number;
-  /** An owner that gave no sign for so many milliseconds has lost the lock. Default 12,000. */
+  /** An owner without a heartbeat for this many milliseconds loses the lock. Default 12,000. */
   readonly stale?: number;
-  /** Told in one line when a lock that is empty or cut was replaced. Default: standard error. */
+  /** Receives a line when an empty or truncated lock was replaced. Default: standard error. */
   readonly note?: (line: string) => void;
 }
 
 const OwnerSchema = z.object({
   nonce: z.string(),
   pid: z.int(),
-  /** The kernel's start time of the process, where it can be read: a number that a later process with the same pid has not. */
+  /** The kernel's start time of the process, if it can be read: it differs for a later process with the same pid. */
   born: z.string(),
   host: z.string(),
   at: z.string(),
@@ -37,8 +37,8 @@ const OwnerSchema = z.object({
 type Owner = z.infer<typeof OwnerSchema>;
 
 /**
- * Takes the lock file, or waits for it. A dead owner is noticed at once (same machine), a silent one after `stale`. A lock that is empty
- * or cut does not say whose it is: it counts as held as long as somebody gives signs of life on it.
+ * Takes the lock file, or waits for it. A dead owner is detected at once (same machine), a silent one after `stale`. An empty or
+ * truncated lock does not name its owner: it counts as held as long as it gets heartbeats.
  *
  * @throws FleetError `JOURNAL_LOCKED`, transient, naming the owner
  */
@@ -55,7 +55,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   while (!(await tryTake(path, owner))) {
     const holder = await readOwner(path);
     if (holder && isOver(holder, holder.owner ? stale : 2 * heartbeat)) {
-      if (!holder.owner) note(`the lock ${path} is empty or cut, and nobody holds it: replaced`);
+      if (!holder.owner) note(`the lock ${path} is empty or truncated, and no process holds it: replaced`);
       await breakLock(path, holder.owner);
       continue;
     }
@@ -65,7 +65,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 
   const beat = setInterval(() => {
     const now = new Date();
-    // A failure shows at the next assertHeld, where somebody hears of it.
+    // A failure is reported by the next assertHeld.
     utimes(path, now, now).catch(() => {});
   }, heartbeat);
   beat.unref();
@@ -87,8 +87,8 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
       if (isOurs()) return;
       throw new FleetError({
         code: "JOURNAL_LOST",
-        what: "Another deployment took over while this one stood still",
-        got: `the lock ${path} belongs to somebody else`,
+        what: "Another deployment took over while this one was suspended",
+        got: `the lock ${path} belongs to another process`,
         expected: "one deployment of a stack at a time",
         remedy: "Let the other one finish, then run the command again.",
       });
@@ -101,7 +101,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   };
 }
 
-/** Writes the whole owner first and then gives it the lock's name, so that nobody sees half a lock. */
+/** Writes the owner to a draft and then links it to the lock's name, so that no reader sees a partial lock. */
 async function tryTake(path: string, owner: Owner): Promise<boolean> {
   const draft = `${path}.${owner.nonce}`;
   await writeFile(draft, JSON.stringify(owner), { mode: 0o600 });
@@ -118,7 +118,7 @@ async function tryTake(path: string, owner: Owner): Promise<boolean> {
 
 interface Holder {
   readonly owner: Owner | undefined;
-  /** Milliseconds since the last sign of life. */
+  /** Milliseconds since the last heartbeat. */
   readonly silence: number;
 }
 
@@ -134,7 +134,7 @@ async function readOwner(path: string): Promise<Holder | undefined> {
     }
     return { owner: OwnerSchema.safeParse(value).data, silence };
   } catch {
-    return undefined; // Gone between two looks.
+    return undefined; // Removed in the meantime.
   }
 }
 
@@ -144,7 +144,7 @@ function isOver({ owner, silence }: Holder, stale: number): boolean {
   return !isAlive(owner.pid) || bornOf(owner.pid) !== owner.born;
 }
 
-/** Takes a dead owner's lock away; puts back what was not the dead owner's after all. */
+/** Removes a dead owner's lock; restores it if it turns out to belong to another owner. */
 async function breakLock(path: string, dead: Owner | undefined): Promise<void> {
   const aside = `${path}.${randomUUID()}`;
   try {
@@ -164,9 +164,9 @@ function locked(path: string, owner: Owner | undefined, patience: number): Fleet
       what: "Another deployment of this stack is running",
       got: owner
         ? `process ${owner.pid} on ${owner.host} since ${owner.at} holds ${path}`
-        : `somebody holds ${path}`,
+        : `another process holds ${path}`,
       expected: `a free lock within ${seconds(patience)}`,
-      remedy: "Wait until it has finished, or end it; then run the command again.",
+      remedy: "Wait until it finishes, or stop it; then run the command again.",
     },
     { transient: true },
   );

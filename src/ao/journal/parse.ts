@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { FleetError } from "../../core/errors.ts";
 import { decodeRecord, type JournalRecord } from "./records.ts";
 
-/** The file's bytes; undefined when there is none. */
+/** The file's bytes; undefined if it does not exist. */
 export async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
@@ -13,8 +13,8 @@ export async function readIfThere(path: string): Promise<Buffer | undefined> {
 }
 
 /**
- * @returns the records, the bytes that are good, and what was dropped behind them
- * @throws FleetError `JOURNAL_DAMAGED` when a record before the last is not as it was written
+ * @returns the records, the number of valid bytes, and what was dropped after them
+ * @throws FleetError `JOURNAL_DAMAGED` if a record before the last is damaged
  */
 export function parseJournal(
   path: string,
@@ -46,10 +46,10 @@ export function parseJournal(
 function damaged(path: string, line: number, how: string): FleetError {
   return new FleetError({
     code: "JOURNAL_DAMAGED",
-    what: "The journal is damaged, and not only at its end",
+    what: "The journal is damaged before its last record",
     at: `${path}:${line}:1`,
     got: how,
     expected: "records as they were written",
-    remedy: "Restore the file, or move it away: the fleet is then found again on the network.",
+    remedy: "Restore the file, or move it away: the next run finds the fleet on the network.",
   });
 }

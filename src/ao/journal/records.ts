@@ -1,42 +1,42 @@
 import { z } from "zod";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 
-/** What became of an intent. */
+/** The state of an intent. */
 export type IntentState =
-  /** Signed and on disk; perhaps sent, nobody knows. */
+  /** Signed and on disk; whether it was sent is unknown. */
   | "signed"
   /** A unit accepted it. */
   | "sent"
   /** Its effect was read back. */
   | "settled"
-  /** Given up: it is never sent again. */
+  /** Abandoned: it is never sent again. */
   | "voided";
 
-/** One signed effect, as the journal knows it. */
+/** One signed effect, as recorded in the journal. */
 export interface Intent {
   /** The caller's name of the effect: `project/stack/process/generation/step/content hash/epoch`. */
   readonly key: string;
-  /** Counts the effects of one key, from 1: the next one begins when the earlier is settled or voided. */
+  /** Counts the effects of one key, from 1: the next one starts once the earlier is settled or voided. */
   readonly n: number;
   readonly kind: "spawn" | "message" | "upload";
   /** The data item's id. */
   readonly id: string;
-  /** The process that the message is for; "" for a spawn and for an item that is for nobody. */
+  /** The recipient process; "" for a spawn and for an item without a recipient. */
   readonly target: string;
   /** The address that signed it. */
   readonly signer: string;
-  /** Hash of what the caller asked for: differs when the same key is used for something else. */
+  /** Hash of the requested effect: differs if the same key is used for something else. */
   readonly content: string;
   /** When it was signed: milliseconds since 1970. */
   readonly at: number;
   readonly state: IntentState;
   /** Why it was voided. */
   readonly reason?: string;
-  /** The assignment that gave an uploaded message its place: real compute units keep the result under this id only. */
+  /** The assignment that scheduled an uploaded message: real compute units keep the result under this id only. */
   readonly assignment?: string;
 }
 
-/** Where the signed bytes are: in the record, or in a file beside the journal named by this sha256. */
+/** The location of the signed bytes: in the record, or in a file next to the journal that is named by this sha256. */
 export type Body = { readonly raw: string } | { readonly blob: string } | { readonly gone: true };
 
 const SignedSchema = z.object({
@@ -69,12 +69,12 @@ const LaterSchema = z.object({
 const RecordSchema = z.discriminatedUnion("kind", [SignedSchema, LaterSchema]);
 export type JournalRecord = z.infer<typeof RecordSchema>;
 
-/** The line of a record, with a checksum of the rest as its last member and a newline at its end. */
+/** The line of a record: its last member is a checksum of the rest, and it ends with a newline. */
 export function encodeRecord(record: JournalRecord): string {
   return `${JSON.stringify({ ...record, sum: sumOf(record) })}\n`;
 }
 
-/** @returns the record, or what is wrong with the line */
+/** @returns the record, or why the line is invalid */
 export function decodeRecord(line: string): JournalRecord | { readonly damaged: string } {
   let value: unknown;
   try {

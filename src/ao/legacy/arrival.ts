@@ -5,56 +5,57 @@ import type { Intent } from "../journal/index.ts";
 import type { SignedItem } from "../wallet.ts";
 import { type Placed, type Schedulers, schedulerOf } from "./scheduler.ts";
 
-/** Which way an item goes: to the messenger unit, by the upload and an assignment, or to the upload alone. */
-type Way = "post" | "assign" | "upload";
+/** How an item is delivered: posted to the messenger unit, uploaded and then assigned, or only uploaded. */
+type Route = "post" | "assign" | "upload";
 
-/** What decides the way. */
-export interface Ways {
-  /** Bytes of a message above which it goes by the upload. */
+/** What determines the route. */
+export interface RouteOptions {
+  /** A message with more bytes is uploaded. */
   readonly maxMessageBytes: number;
-  /** Whether the network has a service that takes items of any size. */
+  /** Whether the network has an upload service for items of any size. */
   readonly hasUpload: boolean;
 }
 
-export function wayOf({ kind }: Pick<Intent, "kind">, { raw }: SignedItem, ways: Ways): Way {
+export function routeOf({ kind }: Pick<Intent, "kind">, { raw }: SignedItem, options: RouteOptions): Route {
   if (kind === "upload") return "upload";
-  return kind === "message" && raw.length > ways.maxMessageBytes && ways.hasUpload ? "assign" : "post";
+  return kind === "message" && raw.length > options.maxMessageBytes && options.hasUpload ? "assign" : "post";
 }
 
 /**
- * Knows whether a post may have got through, and finds out whether it did. A spawn that is posted twice takes two places in the
- * order of its process, and no compute unit evaluates anything after that; so a second post needs a scheduler that says no.
+ * Tracks whether a post may have arrived, and finds out whether it did. A spawn that is posted twice takes two slots in the
+ * order of its process, and no compute unit evaluates anything after that; so a second post requires that the scheduler reports
+ * that it does not have the item.
  */
 export interface Arrival {
-  /** Notes that a post ended without an answer that settles it. */
+  /** Records that the outcome of a post is unknown. */
   doubt(id: string): void;
   /**
-   * Whether the network has the item. One that may still be on its way counts as neither.
+   * Whether the network has the item. While it may still be in transit, neither is known.
    *
-   * @returns false when it may be posted
-   * @throws UnitError while nobody can say; transient
+   * @returns false if it may be posted
+   * @throws UnitError while no unit can tell; transient
    */
-  hasCome(posted: { intent: Intent; item: SignedItem; way: Way }, budget: Budget): Promise<boolean>;
+  hasArrived(posted: { intent: Intent; item: SignedItem; route: Route }, budget: Budget): Promise<boolean>;
 }
 
 interface ArrivalParts {
   readonly schedulers: Schedulers;
-  /** Milliseconds that a post may still be on its way after its connection ended. */
+  /** Milliseconds for which a post may still be in transit after its connection ended. */
   readonly inFlight: number;
-  /** Whether the gateway's index shows an item: one try. */
+  /** Whether the gateway's index shows an item; a single attempt. */
   isShown(id: string, budget: Budget): Promise<boolean>;
 }
 
 export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arrival {
-  /** Whatever an earlier run sent, it had sent before this. */
+  /** Earlier runs sent everything before this time. */
   const opened = performance.now();
   const doubts = new Map<string, number>();
 
-  async function look(intent: Intent, item: SignedItem, way: Way, budget: Budget): Promise<boolean> {
+  async function look(intent: Intent, item: SignedItem, route: Route, budget: Budget): Promise<boolean> {
     const { id, target: processId, at } = intent;
-    if (way === "upload") return isShown(id, budget);
+    if (route === "upload") return isShown(id, budget);
     const placed: Placed =
-      way === "assign"
+      route === "assign"
         ? { kind: "assigned", id, processId, since: at }
         : intent.kind === "spawn"
           ? { kind: "spawn", id, scheduler: await schedulerOf(item.raw) }
@@ -64,15 +65,15 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
 
   return {
     doubt: (id) => void doubts.set(id, performance.now()),
-    async hasCome({ intent, item, way }, budget) {
-      // A message and an upload are known by their ids: posted twice, they are there once.
-      const isSafe = way === "upload" || (way === "post" && intent.kind === "message");
+    async hasArrived({ intent, item, route }, budget) {
+      // Messages and uploads are deduplicated by their ids, so posting them twice is safe.
+      const isSafe = route === "upload" || (route === "post" && intent.kind === "message");
       try {
-        if (await look(intent, item, way, budget)) return true;
+        if (await look(intent, item, route, budget)) return true;
       } catch (error) {
         if (!(error instanceof UnitError)) throw error;
         if (isSafe) return false;
-        // A unit said that it took it, and nothing says otherwise.
+        // A unit accepted it, and nothing contradicts that.
         if (intent.state === "sent") return true;
         throw error;
       }
@@ -83,10 +84,10 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
   };
 }
 
-/** Whether a post that failed like this may have got through all the same. */
-export function mayHaveCome(error: unknown, kind: Intent["kind"]): boolean {
+/** Whether a post that failed with this error may have arrived nevertheless. */
+export function mayHaveArrived(error: unknown, kind: Intent["kind"]): boolean {
   if (!(error instanceof FleetError)) return true;
   if (error instanceof UnitError && error.hadNoEffect) return false;
-  // The messenger unit looks for a message's process before it hands the message on.
+  // The messenger unit looks the process up before it forwards a message.
   return !(error.code === "PROCESS_UNKNOWN" && kind === "message");
 }

@@ -1,34 +1,34 @@
 import type { Budget } from "../../core/budget.ts";
 import type { Intent, Journal } from "../journal/index.ts";
 import type { FoundItem } from "../port.ts";
-import { type Ways, wayOf } from "./arrival.ts";
+import { type RouteOptions, routeOf } from "./arrival.ts";
 import type { Schedulers } from "./scheduler.ts";
 
 /**
- * Under which id the compute unit keeps a message's result: the message's own, or that of its assignment where it was uploaded
+ * The id under which the compute unit keeps a message's result: the message's own, or that of its assignment if it was uploaded
  * and then assigned. Real units do not know such a message by its own id. (permaweb/ao: `read_message_data` of the scheduler unit,
  * which the compute unit asks for every result.)
  */
 interface ResultIds {
   /**
-   * The id to ask for, as the journal and, for an assigned message whose assignment is not in it, the scheduler's list know it.
-   * The message's own where nothing else is known.
+   * The id to ask for, from the journal or, for an assigned message whose assignment is not in it, from the scheduler's list.
+   * The message's own id if nothing else is known.
    *
-   * @throws UnitError when a message was assigned and nobody can say how; transient
+   * @throws UnitError if a message was assigned and no unit can tell its assignment; transient
    */
   of(messageId: string, budget: Budget): Promise<string>;
   /**
-   * Looks for the assignment of a message that the journal does not have, or has given up, and the compute unit does not know:
-   * another deployer or an earlier run may have uploaded it. `of` knows it from then on. Nothing is asked on a network without an upload service.
+   * Looks for the assignment of a message that is not open in the journal and that the compute unit does not know: another deployer
+   * or an earlier run may have uploaded it. `of` returns it from then on. Does nothing on a network without an upload service.
    *
-   * @throws UnitError when nobody can say; transient
+   * @throws UnitError if no unit can tell; transient
    */
-  seek(ref: { processId: string; messageId: string }, budget: Budget): Promise<void>;
+  findAssignment(ref: { processId: string; messageId: string }, budget: Budget): Promise<void>;
   /**
-   * Whether a message has its place in the order of its process. `of` knows its assignment from then on.
+   * Whether a message has a slot in the order of its process. `of` knows its assignment from then on.
    *
-   * @returns false only when its scheduler said that it does not know it
-   * @throws UnitError when nobody can say; transient
+   * @returns false only if its scheduler reports that it does not have it
+   * @throws UnitError if no unit can tell; transient
    */
   isPlaced(ref: { processId: string; messageId: string }, budget: Budget): Promise<boolean>;
 }
@@ -36,27 +36,27 @@ interface ResultIds {
 interface ResultIdParts {
   readonly journal: Pick<Journal, "byId" | "item" | "sent">;
   readonly schedulers: Pick<Schedulers, "assignmentOf" | "has">;
-  readonly ways: Ways;
-  /** The item as the gateway's index shows it: one try. */
+  readonly routes: RouteOptions;
+  /** The item as the gateway's index shows it; a single attempt. */
   shown(id: string, budget: Budget): Promise<FoundItem | undefined>;
 }
 
-/** Milliseconds. An upload is usable before it is in a block, so that its assignment may be older than its block. */
+/** Milliseconds. An upload is usable before it is in a block, so its assignment can be older than its block. */
 const BEFORE_BLOCK = 24 * 60 * 60 * 1000;
 
-export function resultIdsOf({ journal, schedulers, ways, shown }: ResultIdParts): ResultIds {
-  /** Messages that have their results under their own ids. */
+export function resultIdsOf({ journal, schedulers, routes, shown }: ResultIdParts): ResultIds {
+  /** Messages whose results are under their own ids. */
   const own = new Set<string>();
-  /** Assignments of messages that others sent, or that were given up: the bytes that would tell their way are gone. */
+  /** Assignments of messages of others, or of abandoned ones: their bytes, which would show their route, are gone. */
   const foreign = new Map<string, string>();
 
-  /** Looks for the assignment; undefined where there is none. */
+  /** Looks for the assignment; undefined if there is none. */
   async function assigned(
     { processId, messageId }: { processId: string; messageId: string },
     budget: Budget,
   ): Promise<string | undefined> {
     const known = foreign.get(messageId) ?? journal.byId(messageId)?.assignment;
-    if (known !== undefined || !ways.hasUpload) return known;
+    if (known !== undefined || !routes.hasUpload) return known;
     const since = await earliest(processId, messageId, budget);
     if (since === undefined) return undefined;
     const found = await schedulers.assignmentOf({ id: messageId, processId, since }, budget);
@@ -64,7 +64,7 @@ export function resultIdsOf({ journal, schedulers, ways, shown }: ResultIdParts)
     return found;
   }
 
-  /** Milliseconds since 1970 before which it was not assigned; undefined where it is no message to the process. */
+  /** The earliest time of its assignment, in milliseconds since 1970; undefined if it is not a message to the process. */
   async function earliest(processId: string, messageId: string, budget: Budget): Promise<number | undefined> {
     const intent = journal.byId(messageId);
     if (intent !== undefined) return intent.at;
@@ -80,7 +80,7 @@ export function resultIdsOf({ journal, schedulers, ways, shown }: ResultIdParts)
       if (intent.assignment !== undefined) return intent.assignment;
       if (!isOpen(intent)) return foreign.get(messageId) ?? messageId;
       if (own.has(messageId)) return messageId;
-      if (wayOf(intent, await journal.item(intent), ways) !== "assign") {
+      if (routeOf(intent, await journal.item(intent), routes) !== "assign") {
         own.add(messageId);
         return messageId;
       }
@@ -90,10 +90,10 @@ export function resultIdsOf({ journal, schedulers, ways, shown }: ResultIdParts)
       return found ?? messageId;
     },
 
-    async seek(ref, budget) {
+    async findAssignment(ref, budget) {
       if (ref.messageId === ref.processId) return;
       const intent = journal.byId(ref.messageId);
-      // Of one that is open, `of` asks itself.
+      // For an open one, `of` asks itself.
       if (intent === undefined || !isOpen(intent)) await assigned(ref, budget);
     },
 

@@ -2,7 +2,7 @@ import { type Problem, throwAll } from "../../core/errors.ts";
 import type { FoundItem, MessageInput, SpawnInput, Tags } from "../port.ts";
 import type { ItemFields } from "../wallet.ts";
 
-/** The part of aoconnect's legacy mode that makes messages. Its own types mention neither `fetch` nor a signer like this. */
+/** The part of aoconnect's legacy mode that composes messages. Its own types lack `fetch` and this kind of signer. */
 interface LegacyClient {
   spawn(input: Composed & { module: string; scheduler: string }): Promise<string>;
   message(input: Composed & { process: string }): Promise<string>;
@@ -21,8 +21,8 @@ type Signer = (
 type TagList = { name: string; value: string }[];
 
 /**
- * The fields of a spawn as aoconnect makes them: protocol tags, module, scheduler, time.
- * Nothing is sent and nothing is signed: that is done by us, where journal, budget and the unit's answers are seen.
+ * The fields of a spawn as aoconnect composes them: protocol tags, module, scheduler, time.
+ * Sends and signs nothing: the adapter does that itself, with the journal, the budget and the unit's answers.
  *
  * @param module the module as the gateway shows it; aoconnect checks its tags
  */
@@ -39,7 +39,7 @@ export function fieldsOfSpawn(input: SpawnInput, module: FoundItem): Promise<Ite
   );
 }
 
-/** The fields of a message as aoconnect makes them. */
+/** The fields of a message as aoconnect composes them. */
 export function fieldsOfMessage(input: MessageInput): Promise<ItemFields> {
   return fieldsFrom(undefined, (client, signer) =>
     client.message({
@@ -55,9 +55,9 @@ async function fieldsFrom(
   module: FoundItem | undefined,
   make: (client: LegacyClient, signer: Signer) => Promise<unknown>,
 ): Promise<ItemFields> {
-  // Loaded at the first message: a preview that sends nothing need not wait for it.
+  // Loaded at the first message: a preview sends nothing and need not wait for it.
   const { connect } = await import("@permaweb/aoconnect");
-  // aoconnect's declarations have neither `fetch` nor a signer of this kind.
+  // aoconnect's type declarations contain neither `fetch` nor this type of signer.
   const open = connect as unknown as (options: Record<string, unknown>) => LegacyClient;
   const client = open({
     MODE: "legacy",
@@ -76,7 +76,7 @@ async function fieldsFrom(
   return fields;
 }
 
-/** Names that no resolver knows (RFC 2606): a call that went past our `fetch` would fail at once. */
+/** Names that never resolve (RFC 2606): a call that bypassed our `fetch` would fail at once. */
 const GATEWAY = "http://gateway.invalid/graphql";
 const MESSENGER = "http://messenger.invalid";
 
@@ -87,10 +87,10 @@ function moduleAnswer(module: FoundItem | undefined): unknown {
   return { data: { transactions: { edges } } };
 }
 
-/** Bytes that a data item's tags may take together (arbundles; ANS-104 allows 4,096 too). */
+/** The maximum total size of a data item's tags in bytes (arbundles and ANS-104). */
 const TAG_BYTES = 4096;
 
-/** @throws FleetError `TAGS_INVALID` with every tag that a network would refuse, before anything is signed */
+/** @throws FleetError `TAGS_INVALID` with every tag that a network would refuse */
 export function checkTags(tags: Tags, at: string): void {
   const problem = (what: string, got: string, expected: string): Problem => ({
     code: "TAGS_INVALID",
@@ -98,7 +98,7 @@ export function checkTags(tags: Tags, at: string): void {
     at,
     got,
     expected,
-    remedy: "Change the tag; long content belongs into the data.",
+    remedy: "Change the tag; long content belongs in the data.",
   });
   const problems: Problem[] = [];
   let bytes = 0;
@@ -120,7 +120,7 @@ export function checkTags(tags: Tags, at: string): void {
   }
   // aoconnect and the spawn add about 400 bytes of their own.
   if (bytes > TAG_BYTES - 500) {
-    problems.push(problem("The tags are too long together", `${bytes} bytes`, `${TAG_BYTES - 500} bytes`));
+    problems.push(problem("The tags are too long in total", `${bytes} bytes`, `${TAG_BYTES - 500} bytes`));
   }
   throwAll(problems);
 }

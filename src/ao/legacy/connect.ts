@@ -22,42 +22,42 @@ export interface LegacyOptions {
   readonly wallet: Wallet;
   readonly journal: Journal;
   readonly limits?: LegacyLimits;
-  /** Told what a person may want to know, one line each. Default: nobody. */
+  /** Receives notices for the user, one line each. Default: none. */
   readonly log?: (line: string) => void;
-  /** Told of calls that have to be repeated or take long, while they wait. Default: nobody. */
+  /** Called while a call is slow or waits to be retried. Default: none. */
   readonly onWait?: (wait: Wait) => void;
 }
 
 export interface LegacyLimits {
-  /** Calls at once to each unit. Default 8. */
+  /** Concurrent calls to each unit. Default 8. */
   readonly concurrency?: number;
-  /** Seconds that one call may take, never more than its budget. Default 30: real units need 15.5 s to say that they do not know a message. */
+  /** Time limit of one call in seconds, never more than its budget. Default 30: real units take 15.5 s to report an unknown message. */
   readonly callSeconds?: number;
   /**
-   * Milliseconds between sending to a process that never answered yet and the first look at its result. Default 400: real
-   * compute units lose outgoing messages of a fresh process that is asked at once. 0 where that is known not to happen.
+   * Milliseconds between sending to a process that has not answered yet and the first read of its result. Default 400: real
+   * compute units lose outgoing messages of a new process that is read at once. 0 where that is known not to happen.
    */
-  readonly firstLook?: number;
+  readonly firstRead?: number;
   /**
-   * Milliseconds after which it is asked whether a message that has no result was lost, doubled each time; it is posted again when
+   * Milliseconds after which a message without a result is looked up at the scheduler, doubled each time; it is posted again if
    * the scheduler does not have it. Default 10,000.
    */
   readonly repostAfter?: number;
   /**
-   * Milliseconds that a post may still be on its way after its connection ended: so long, a scheduler that does not know it
-   * proves nothing. Default 5,000.
+   * Milliseconds for which a post may still be in transit after its connection ended: during that time, its absence at the
+   * scheduler proves nothing. Default 5,000.
    */
   readonly inFlight?: number;
-  /** How waits between tries grow. */
+  /** How the waits between attempts grow. */
   readonly backoff?: Partial<Backoff>;
-  /** Messages of one call for the order of a process. Default 500. */
+  /** Messages per page when the order of a process is read. Default 500. */
   readonly page?: number;
 }
 
-/** For the embedded network: its compute unit has no race with a fresh process, and a post is scheduled at once or not at all. */
-export const EMBEDDED_LIMITS: LegacyLimits = { firstLook: 0, inFlight: 500 };
+/** For the embedded network: its compute unit has no race with a new process, and a post is scheduled at once or not at all. */
+export const EMBEDDED_LIMITS: LegacyLimits = { firstRead: 0, inFlight: 500 };
 
-/** An AO network of the legacy protocol (messenger, compute and scheduler units), the embedded one included. */
+/** An AO network of the legacy protocol (messenger, compute and scheduler units), including the embedded one. */
 export function connectLegacy(options: LegacyOptions): Ao {
   const parts = partsOf(options);
   const { evaluation, noteSent } = resultsOf(parts, options.limits);
@@ -73,7 +73,7 @@ export function connectLegacy(options: LegacyOptions): Ao {
 
 type Parts = ReturnType<typeof partsOf>;
 
-/** The units, and what is remembered of them for as long as the connection lasts. */
+/** The units, and the caches of the connection. */
 function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWait }: LegacyOptions) {
   const { concurrency = 8, callSeconds = 30, inFlight = 5000 } = limits;
   const backoff = { ...defaultBackoff, ...limits.backoff, ...(onWait ? { observe: onWait } : {}) };
@@ -94,16 +94,16 @@ function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWa
     inFlight,
     isShown: async (id, budget) => (await shown(id, budget)) !== undefined,
   });
-  const ways = { maxMessageBytes, hasUpload: upload !== undefined };
+  const routes = { maxMessageBytes, hasUpload: upload !== undefined };
   const effects = effectsOf({
-    ...{ wallet, journal, mu, upload, ways, backoff, log, arrival },
+    ...{ wallet, journal, mu, upload, routes, backoff, log, arrival },
     module: modules.load,
   });
-  const resultIds = resultIdsOf({ journal, schedulers, ways, shown });
+  const resultIds = resultIdsOf({ journal, schedulers, routes, shown });
   return { wallet, journal, backoff, mu, cu, index, gateway, modules, schedulers, effects, resultIds };
 }
 
-/** What changes the network. */
+/** The methods that change the network. */
 function changing(
   { wallet, journal, modules, effects }: Parts,
   noteSent: (processId: string) => void,
@@ -122,7 +122,7 @@ function changing(
     },
     async publish(input, budget) {
       const sent = await effects.publish(input, budget);
-      // The index is behind; what we published ourselves need not be looked up there.
+      // The index lags; a module that was published here need not be looked up.
       if (input.tags.Type === "Module")
         modules.know({ id: sent.id, owner: wallet.address, recipient: "", tags: input.tags });
       return sent;
@@ -131,7 +131,7 @@ function changing(
   };
 }
 
-/** What asks the units, again and again until they answer. */
+/** The methods that read from the units, with retries. */
 function reading(
   { wallet, backoff, mu, cu, index, gateway, modules, schedulers, resultIds }: Parts,
   { endpoints, limits = {} }: LegacyOptions,

@@ -7,9 +7,9 @@ import type { Answer, Unit } from "./http.ts";
 import { evaluationIn, failureIn } from "./shapes.ts";
 
 /**
- * One look at a message's result.
+ * Reads a message's result once.
  *
- * @param resultId what the unit keeps it under: the message's id, or that of its assignment
+ * @param resultId the id under which the unit keeps it: the message's, or that of its assignment
  * @throws UnitError `NOT_EVALUATED`, `PROCESS_UNKNOWN` or a failure of the unit, all transient
  */
 export async function readResult(
@@ -27,7 +27,7 @@ export async function readResult(
   return evaluation;
 }
 
-/** One dry run, made unique by a tag so that no cache answers it. */
+/** One dry run, made unique by a tag so that it is not answered from a cache. */
 export async function readDryrun(
   cu: Unit,
   {
@@ -89,7 +89,7 @@ export async function readResults(
   const answer = await cu.ask({ url }, budget);
   checkAnswer(cu, answer, query.processId);
   const page = ResultsSchema.safeParse(answer.json).data;
-  // A message that was not evaluated yet has no node.
+  // A message that has not been evaluated yet has no node.
   const edges = page?.edges.filter(({ node }) => node !== undefined && node !== null);
   const items = edges?.map(({ cursor, node }) => {
     const evaluation = evaluationIn(node, idIn(node));
@@ -99,17 +99,17 @@ export async function readResults(
     throw unitNotAo(cu.name, cu.url, `${answer.status} ${answer.excerpt}`);
   }
   const last = page?.edges.at(-1);
-  // `hasNextPage` is not asked: the unit leaves failed evaluations out after it cut the page, and says too early that it was the last.
+  // `hasNextPage` is ignored: the unit drops failed evaluations after it cut the page, and reports the last page too early.
   return { items, ...(last ? { next: last.cursor } : {}) };
 }
 
-/** Units differ in whether and how a page names the message that was evaluated. */
+/** Units differ in whether and how a page names the evaluated message. */
 function idIn(node: unknown): string {
   const { messageId, Id } = (node ?? {}) as { messageId?: unknown; Id?: unknown };
   return typeof messageId === "string" ? messageId : typeof Id === "string" ? Id : "";
 }
 
-/** A failure of the unit comes with any status, 200 included; what it means is in the text. */
+/** A unit reports failures with any status, including 200; only the text tells them apart. */
 function checkAnswer(cu: Unit, answer: Answer, processId: string): void {
   const failure = failureIn(answer.json);
   const text = failure ?? answer.excerpt;

@@ -7,46 +7,46 @@ import type { Intent, Journal } from "../journal/index.ts";
 import type { FoundItem, MessageInput, PublishInput, Sent, SpawnInput } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { ItemFields, SignedItem, Wallet } from "../wallet.ts";
-import { type Arrival, mayHaveCome, type Ways, wayOf } from "./arrival.ts";
+import { type Arrival, mayHaveArrived, type RouteOptions, routeOf } from "./arrival.ts";
 import { checkTags, fieldsOfMessage, fieldsOfSpawn } from "./compose.ts";
 import type { Unit } from "./http.ts";
 import { postItem } from "./mu.ts";
 import { assignItem, uploadItem } from "./upload.ts";
 
-/** What making messages needs. */
+/** The dependencies of `effectsOf`. */
 interface EffectParts {
   readonly wallet: Wallet;
   readonly journal: Journal;
   readonly mu: Unit;
-  /** Takes items of any size, where the network has one. */
+  /** The upload service for items of any size, if the network has one. */
   readonly upload: Unit | undefined;
-  readonly ways: Ways;
+  readonly routes: RouteOptions;
   readonly backoff: Backoff;
   readonly log: (line: string) => void;
   readonly arrival: Arrival;
-  /** Looks a module up, with whatever retries. */
+  /** Looks a module up, with its own retries. */
   module(id: string, budget: Budget): Promise<FoundItem>;
 }
 
 /**
- * Sends what changes the network: signed once, journaled, then sent until a unit took it. After a post whose outcome is unknown
- * (a time-out, a broken connection, a failing unit, a run that was killed) it is asked first whether the network has it.
+ * Sends what changes the network: signed once, journaled, then sent until a unit accepts it. After a post whose outcome is unknown
+ * (a time-out, a broken connection, a failing unit, a killed run) the network is first asked whether it has the item.
  */
 interface Effects {
   spawn(input: SpawnInput, budget: Budget): Promise<Sent>;
   send(input: MessageInput, budget: Budget): Promise<Sent>;
   publish(input: PublishInput, budget: Budget): Promise<Sent>;
   /**
-   * Posts the bytes of an open intent once more, where the scheduler says that it does not have them: a unit took them and lost
-   * them. Nothing happens when the id is not an open intent, or when it is being sent; a failure is only logged.
+   * Posts the bytes of an open intent again if the scheduler reports that it does not have them: a unit accepted and lost
+   * them. Does nothing if the id is not an open intent, or is being sent; a failure is only logged.
    */
   repost(id: string, budget: Budget): Promise<void>;
 }
 
-/** Most of the time is for other things: a module that stays unknown for so many seconds is believed to be. */
+/** Seconds after which an unknown module counts as missing; the rest of the budget is for other work. */
 export const MODULE_SECONDS = 15;
 
-/** After so many tries for a process that stays unknown, it is asked whether its spawn was lost. */
+/** After this many attempts for an unknown process, the scheduler is asked whether its spawn was lost. */
 const LOST_AFTER = 4;
 
 export function effectsOf(parts: EffectParts): Effects {
@@ -55,9 +55,9 @@ export function effectsOf(parts: EffectParts): Effects {
 
 class Posting implements Effects {
   readonly #parts: EffectParts;
-  /** What is being sent, by id: nothing is posted by two at once. */
+  /** Sends in progress, by id: an item is never posted twice at the same time. */
   readonly #turns = new Map<string, Promise<unknown>>();
-  /** Taken by the upload in this run: while the gateway is behind, the bytes are not sent with each try. */
+  /** Uploaded in this run: while the gateway lags, the bytes are not sent again with each attempt. */
   readonly #uploaded = new Set<string>();
 
   constructor(parts: EffectParts) {
@@ -75,7 +75,7 @@ class Posting implements Effects {
     );
     if (intent.content !== input.content) {
       this.#parts.log(
-        `${input.key}: sends the spawn ${intent.id} as it was signed earlier, since it may be on the network already`,
+        `${input.key}: sending the spawn ${intent.id} as it was signed earlier, because it may already be on the network`,
       );
     }
     const assignment = await this.#inTurn(intent.id, () => this.#deliver(intent, item, resent, budget));
@@ -97,7 +97,7 @@ class Posting implements Effects {
 
   /**
    * @param mayBeThere whether it may have been posted before
-   * @returns its assignment, where it has one and this call learnt it
+   * @returns its assignment, if it has one and this call received it
    */
   async #deliver(
     intent: Intent,
@@ -106,22 +106,22 @@ class Posting implements Effects {
     budget: Budget,
   ): Promise<string | undefined> {
     let isInDoubt = mayBeThere;
-    const way = wayOf(intent, item, this.#parts.ways);
+    const route = routeOf(intent, item, this.#parts.routes);
     return retrying(
-      `sending ${whatIs(intent)}`,
+      `sending ${describe(intent)}`,
       budget,
       async (tries) => {
         const known = this.#parts.journal.byId(intent.id) ?? intent;
-        if (isInDoubt && (await this.#parts.arrival.hasCome({ intent: known, item, way }, budget)))
+        if (isInDoubt && (await this.#parts.arrival.hasArrived({ intent: known, item, route }, budget)))
           return undefined;
         try {
           return await this.#post(intent, item, budget);
         } catch (error) {
-          // While it is not uploaded, nothing was assigned.
-          const isBegun = way !== "assign" || this.#uploaded.has(intent.id);
-          isInDoubt = isBegun && mayHaveCome(error, intent.kind);
+          // Before the upload, nothing can have been assigned.
+          const hasStarted = route !== "assign" || this.#uploaded.has(intent.id);
+          isInDoubt = hasStarted && mayHaveArrived(error, intent.kind);
           if (isInDoubt) this.#parts.arrival.doubt(intent.id);
-          // Somebody said that the spawn was taken, and the network does not know the process: perhaps it was lost.
+          // A unit accepted the spawn, and the network does not know the process: the spawn may have been lost.
           if (isUnknownProcess(error) && tries % LOST_AFTER === 0) await this.repost(intent.target, budget);
           throw error;
         }
@@ -130,16 +130,16 @@ class Posting implements Effects {
     );
   }
 
-  /** @returns its assignment, where it has one and the unit names it */
+  /** @returns its assignment, if it has one and the unit names it */
   async #post(intent: Intent, item: SignedItem, budget: Budget): Promise<string | undefined> {
-    const posted = { ...item, what: whatIs(intent) };
-    const way = wayOf(intent, item, this.#parts.ways);
-    if (way === "post") return postItem(this.#parts.mu, posted, budget);
+    const posted = { ...item, what: describe(intent) };
+    const route = routeOf(intent, item, this.#parts.routes);
+    if (route === "post") return postItem(this.#parts.mu, posted, budget);
     if (this.#parts.upload === undefined) throw noUpload(posted.what);
     if (!this.#uploaded.has(item.id)) await uploadItem(this.#parts.upload, posted, budget);
     this.#uploaded.add(item.id);
     crashPoint("ao.after-upload");
-    return way === "assign" ? assignItem(this.#parts.mu, intent.target, posted, budget) : undefined;
+    return route === "assign" ? assignItem(this.#parts.mu, intent.target, posted, budget) : undefined;
   }
 
   async repost(id: string, budget: Budget): Promise<void> {
@@ -149,8 +149,8 @@ class Posting implements Effects {
       try {
         const item = await this.#parts.journal.item(intent);
         if (
-          await this.#parts.arrival.hasCome(
-            { intent, item, way: wayOf(intent, item, this.#parts.ways) },
+          await this.#parts.arrival.hasArrived(
+            { intent, item, route: routeOf(intent, item, this.#parts.routes) },
             budget,
           )
         )
@@ -158,10 +158,10 @@ class Posting implements Effects {
         this.#uploaded.delete(id);
         const assignment = await this.#post(intent, item, budget);
         if (assignment !== undefined) await this.#parts.journal.sent(intent.key, assignment);
-        this.#parts.log(`sent ${whatIs(intent)} once more: the network did not know it`);
+        this.#parts.log(`sent ${describe(intent)} again: the network did not have it`);
       } catch (error) {
-        if (mayHaveCome(error, intent.kind)) this.#parts.arrival.doubt(id);
-        this.#parts.log(`could not send ${whatIs(intent)} once more: ${reasonOf(error)}`);
+        if (mayHaveArrived(error, intent.kind)) this.#parts.arrival.doubt(id);
+        this.#parts.log(`could not send ${describe(intent)} again: ${reasonOf(error)}`);
       }
     });
   }
@@ -205,12 +205,12 @@ const noUpload = (what: string) =>
     what: `The network has no upload service for ${what}`,
     got: "no `uploadUrl`",
     expected: "a service that takes data items, such as https://up.arweave.net",
-    remedy: "Give the network an `uploadUrl`; what is uploaded there may cost.",
+    remedy: "Set the network's `uploadUrl`; uploads may cost money.",
   });
 
 const isUnknownProcess = (error: unknown) => error instanceof UnitError && error.code === "PROCESS_UNKNOWN";
 
-function whatIs({ kind, id, target }: Intent): string {
+function describe({ kind, id, target }: Intent): string {
   if (kind === "upload") return `the item ${id}`;
   return kind === "spawn" ? `the spawn of the process ${id}` : `the message ${id} to the process ${target}`;
 }

@@ -5,7 +5,7 @@ import type { Ao, FoundItem } from "../port.ts";
 import type { Unit } from "./http.ts";
 import { tagsOf } from "./shapes.ts";
 
-/** Items a page; what public gateways allow. */
+/** Items per page; the limit of public gateways. */
 const PAGE = 100;
 
 const QUERY = `query($ids: [ID!], $owners: [String!], $recipients: [String!], $tags: [TagFilter!], $first: Int, $after: String) {
@@ -83,7 +83,7 @@ export async function readPage(
 /**
  * Items up to the limit, page by page, each once.
  *
- * @param onePage reads a page, with whatever retries
+ * @param onePage reads a page, with its own retries
  */
 export async function findAll(
   query: Query,
@@ -102,7 +102,7 @@ export async function findAll(
   return [...found.values()];
 }
 
-/** One try to read an item's data. */
+/** Reads an item's data; a single attempt. */
 export async function readData(gateway: Unit, id: string, budget: Budget): Promise<Uint8Array> {
   const answer = await gateway.ask(
     { url: `${gateway.url}/${encodeURIComponent(id)}`, headers: { accept: "*/*" } },
@@ -115,7 +115,7 @@ export async function readData(gateway: Unit, id: string, budget: Budget): Promi
         what: `The gateway at ${gateway.url} does not have the data of ${id}`,
         got: `${answer.status} ${answer.excerpt}`,
         expected: "its bytes; new data takes seconds to minutes",
-        remedy: "Try again later; if it stays so, check the id and the gateway.",
+        remedy: "Try again later. If the error persists, check the id and the gateway.",
       },
       "transient",
     );

@@ -22,21 +22,21 @@ const PageSchema = z.looseObject({
   edges: z.array(z.looseObject({ node: NodeSchema })),
 });
 
-/** Seconds that one call may take. */
+/** Time limit of one call in seconds. */
 const CALL_SECONDS = 30;
 
-/** Messages of one call to the scheduler unit. */
+/** Messages per call to the scheduler unit. */
 const PAGE = 500;
 
-/** What the order of a process is read by. */
+/** The dependencies of `historyAt`. */
 interface HistoryParts extends Pick<Ao, "find" | "data"> {
-  /** The scheduler unit; one try. */
+  /** The scheduler unit; a single attempt. */
   unit(budget: Budget): Promise<Unit>;
-  /** Messages of one call. @default 500 */
+  /** Messages per call. @default 500 */
   readonly page?: number;
 }
 
-/** The order of processes, as their scheduler unit has it. */
+/** The message order of processes, as recorded by their scheduler unit. */
 export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
   const page = parts.page ?? PAGE;
   const unit = (budget: Budget) =>
@@ -48,13 +48,13 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
       const su = await unit(budget);
       const answer = await ask(su, `${processId}/latest`, budget);
       if (answer !== "refused") return scheduled(NodeSchema.parse(answer)).slot;
-      // The unit does not count the spawn among the messages: a process that got none yet is found by itself.
+      // The unit does not count the spawn as a message: a process without messages is looked up itself.
       return (await ask(su, `processes/${processId}`, budget)) === "refused" ? undefined : 0;
     },
     async range({ processId, from, to }, budget) {
       const su = await unit(budget);
       const found: Scheduled[] = [];
-      // The place to go on after is exclusive, and -1 brings the spawn, too.
+      // The start is exclusive, and -1 includes the spawn.
       for (let after = from - 1; after < to; ) {
         const query = new URLSearchParams({
           "process-id": processId,
@@ -91,8 +91,8 @@ function scheduled({ message, assignment }: z.infer<typeof NodeSchema>): Schedul
 }
 
 /**
- * A message that was uploaded and then assigned is not at the scheduler: what it says is read from the gateway. One that the
- * gateway does not show stays without.
+ * A message that was uploaded and then assigned is not at the scheduler: its content is read from the gateway. One that the
+ * gateway does not show stays without content.
  */
 async function withAssigned(
   ao: Pick<Ao, "find" | "data">,
@@ -122,7 +122,7 @@ async function withAssigned(
 const record = (tags: readonly { name: string; value: string }[]): Record<string, string> =>
   Object.fromEntries(tags.map(({ name, value }) => [name, value]));
 
-/** What the unit tells, or that it refused the question (400, 404): it knows no such process or message, or the call was wrong. */
+/** The unit's answer, or "refused" (400, 404): it does not know the process or message, or the call was invalid. */
 async function ask(su: Unit, path: string, budget: Budget): Promise<unknown> {
   const answer = await su.ask({ url: `${su.url}/${path}` }, within(budget, CALL_SECONDS));
   if (answer.status === 400 || answer.status === 404) return "refused";

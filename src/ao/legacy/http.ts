@@ -10,14 +10,14 @@ interface Call {
   readonly body?: string | Uint8Array;
 }
 
-/** What came back, read to its end. */
+/** A complete response. */
 export interface Answer {
   readonly status: number;
   readonly ok: boolean;
   readonly bytes: Uint8Array;
-  /** The body as text, cut to what a message can carry. */
+  /** The body as text, truncated for error messages. */
   readonly excerpt: string;
-  /** The body as JSON; undefined when it is none. */
+  /** The body as JSON; undefined if it is not JSON. */
   readonly json: unknown;
 }
 
@@ -27,7 +27,7 @@ export interface Unit {
   /** Its address, without a slash at the end. */
   readonly url: string;
   /**
-   * One try: status and body are the caller's to judge.
+   * A single attempt: the caller judges status and body.
    *
    * @throws UnitError `UNIT_DOWN`, `UNIT_SLOW` or `RATE_LIMITED`, all transient
    */
@@ -35,9 +35,9 @@ export interface Unit {
 }
 
 interface UnitLimits {
-  /** Calls at once. */
+  /** Concurrent calls. */
   readonly concurrency: number;
-  /** Milliseconds that one call may take; never more than is left of the budget. */
+  /** Time limit of one call in milliseconds; never more than is left of the budget. */
   readonly timeout: number;
 }
 
@@ -102,7 +102,7 @@ export function retryAfterOf(header: string | null, now = Date.now()): number | 
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-/** The first 300 characters on one line, without markup. */
+/** The first 300 characters as one line, without markup. */
 export function excerptOf(text: string): string {
   const flat = text
     .slice(0, 4000)

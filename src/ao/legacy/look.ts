@@ -9,10 +9,10 @@ import { preflight } from "./preflight.ts";
 import { schedulersOf } from "./scheduler.ts";
 
 /**
- * Looks whether a network can take a fleet: every unit answers and is what it should be, and the module is there. Needs no
- * wallet and sends nothing, so a preview may do it.
+ * Checks that a network can host a fleet: every unit answers and is of the expected kind, and the module exists. Needs no
+ * wallet and sends nothing, so a preview can run it.
  *
- * @throws FleetError with every problem; transient when all of them are
+ * @throws FleetError with every problem; transient if all of them are
  */
 export function lookAhead(
   endpoints: NetworkEndpoints,
@@ -38,7 +38,7 @@ export function lookAhead(
   return preflight(parts, input, budget);
 }
 
-/** Dry runs as an address, without its key and without a journal: a preview holds neither. */
+/** Dry runs in the name of an address, without its key and without a journal: a preview has neither. */
 export function dryRunsAs(endpoints: NetworkEndpoints, address: string): Pick<Ao, "address" | "dryrun"> {
   const cu = unitAt("compute unit", endpoints.cuUrl, { concurrency: 4, timeout: 20_000 });
   return {

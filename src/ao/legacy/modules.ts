@@ -8,9 +8,9 @@ import type { Unit } from "./http.ts";
 
 /** The modules of a network, each looked up once. */
 interface Modules {
-  /** @throws FleetError MODULE_UNKNOWN when the budget is spent, MODULE_INVALID for an item that is no module */
+  /** @throws FleetError MODULE_UNKNOWN once the budget is spent, MODULE_INVALID for an item that is not a module */
   load(id: string, budget: Budget): Promise<FoundItem>;
-  /** Remembers one that need not be looked up. */
+  /** Adds a module that need not be looked up. */
   know(module: FoundItem): void;
 }
 
@@ -48,7 +48,7 @@ function moduleUnknown(id: string, url: string): UnitError {
       got: "no such item",
       expected: "a published AO module",
       remedy:
-        "Check `module` in the stack's settings; a module that was just published takes minutes to show.",
+        "Check `module` in the stack's settings; the index shows a newly published module after some minutes.",
     },
     "transient",
   );

@@ -3,14 +3,14 @@ import { unitRefused } from "../errors.ts";
 import type { Wallet } from "../wallet.ts";
 import type { Unit } from "./http.ts";
 
-/** What a messenger unit says that drives the crons already, or drives none. */
-const IS_SO = { on: /already being monitored/i, off: /monitor not found|reading 'stop'/i } as const;
+/** Answers of a messenger unit that already drives the crons, or drives none. */
+const ALREADY = { on: /already being monitored/i, off: /monitor not found|reading 'stop'/i } as const;
 
 /**
- * One try to have a process' crons driven by the messenger unit, or not any more; as aoconnect's `monitor` and `unmonitor` do.
+ * Asks the messenger unit once to start or stop driving a process' crons, as aoconnect's `monitor` and `unmonitor` do.
  *
- * @returns false where the unit knows no such route
- * @throws UnitError when it did not do it
+ * @returns false if the unit has no such route
+ * @throws UnitError if the unit did not do it
  */
 export async function postMonitor(
   mu: Unit,
@@ -28,7 +28,7 @@ export async function postMonitor(
     },
     budget,
   );
-  if (answer.ok || IS_SO[on ? "on" : "off"].test(answer.excerpt)) return true;
+  if (answer.ok || ALREADY[on ? "on" : "off"].test(answer.excerpt)) return true;
   if ([404, 405, 501].includes(answer.status)) return false;
   throw unitRefused(mu.name, mu.url, answer.status, answer.excerpt);
 }

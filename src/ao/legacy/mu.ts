@@ -3,23 +3,23 @@ import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { Answer, Unit } from "./http.ts";
 import { failureIn } from "./shapes.ts";
 
-/** What was sent, for messages of errors. */
+/** A signed item, with its description for errors. */
 interface Posted {
   readonly id: string;
   readonly raw: Uint8Array;
   /** "the spawn of module …" or "the message to process …". */
   readonly what: string;
-  /** The process that a message is for. */
+  /** The recipient process of a message. */
   readonly processId?: string;
-  /** Whether the gateway has the bytes already, and the process is to get them from there. */
+  /** Whether the gateway already has the bytes and only an assignment is requested. */
   readonly assign?: boolean;
 }
 
 /**
- * One try to hand a signed item to the messenger unit. That it has the item already is success: it is one message.
+ * Posts a signed item to the messenger unit; a single attempt. If the unit already has the item, that is a success.
  *
- * @returns the id of the assignment, where one was asked for and the unit names it
- * @throws UnitError when it did not take it
+ * @returns the id of the assignment, if one was requested and the unit names it
+ * @throws UnitError if the unit did not accept it
  */
 export async function postItem(
   mu: Unit,
@@ -31,15 +31,15 @@ export async function postItem(
     : { url: mu.url, headers: { "content-type": "application/octet-stream" }, body: raw };
   const answer = await mu.ask({ method: "POST", ...call }, budget);
   if (isKnownAlready(answer)) return undefined;
-  // A proxy, or a unit in trouble, may say "fine" around a failure.
+  // A proxy or a failing unit may report a failure with a success status.
   if (answer.ok && failureIn(answer.json) === undefined) {
     const given = answer.json;
     if (typeof given !== "object" || given === null) {
       throw unitNotAo(mu.name, mu.url, `${answer.status} ${answer.excerpt}`);
     }
-    const { id: told } = given as { id?: unknown };
-    const named = typeof told === "string" && told !== "" ? told : undefined;
-    // An assignment has an id of its own; a unit that gives the item's does not know the assignment's.
+    const { id: answered } = given as { id?: unknown };
+    const named = typeof answered === "string" && answered !== "" ? answered : undefined;
+    // An assignment has its own id; a unit that returns the item's id does not know it.
     if (assign) return named === id ? undefined : named;
     if (named !== undefined && named !== id) {
       throw unitNotAo(mu.name, mu.url, `the id ${named} for the item ${id}`);
@@ -51,69 +51,69 @@ export async function postItem(
 
 const isKnownAlready = ({ excerpt }: Answer) => /MessageExists|Message already exists/i.test(excerpt);
 
-interface Known {
+interface KnownRefusal {
   readonly text: RegExp;
   readonly code: string;
-  readonly belief: "permanent" | "transient";
+  readonly certainty: "permanent" | "transient";
   readonly says: string;
   readonly expected: string;
   readonly remedy: string;
-  /** The scheduler said it before it wrote anything. */
+  /** The scheduler refused before it wrote anything. */
   readonly hadNoEffect?: true;
 }
 
-/** A messenger unit answers 500 to nearly everything: only its text tells what lasts. */
-const known: readonly Known[] = [
+/** A messenger unit answers 500 to nearly every failure: only its text tells which are permanent. */
+const knownRefusals: readonly KnownRefusal[] = [
   {
     text: /valid and signed data item/i,
     code: "ITEM_INVALID",
-    belief: "permanent",
+    certainty: "permanent",
     says: "is not a validly signed data item for the messenger unit",
     expected: "an ANS-104 item signed by an Arweave wallet",
-    remedy: "Check the wallet; if it signs elsewhere, the network's messenger unit speaks another protocol.",
+    remedy: "Check the wallet. If it works on other networks, this messenger unit uses another protocol.",
   },
   {
     text: /Tag '[^']+'/,
     code: "TAGS_REFUSED",
-    belief: "permanent",
-    says: "lacks a tag that the messenger unit wants",
+    certainty: "permanent",
+    says: "lacks a tag that the messenger unit requires",
     expected: "the tags of the ao protocol",
-    remedy: "Read the unit's words and mend the tags.",
+    remedy: "Read the unit's message and fix the tags.",
   },
   {
-    // The words of the unit before and since it keeps the schedulers' locations itself.
+    // The messages of older and of newer units, which keep the schedulers' locations themselves.
     text: /Cannot destructure property 'url'|Scheduler location not found/,
     code: "SCHEDULER_UNKNOWN",
-    belief: "permanent",
+    certainty: "permanent",
     says: "names a scheduler that the network does not know",
     expected: "the address of a scheduler that published its location",
     remedy: "Set `scheduler` in the network's settings to the one that this network uses.",
   },
   {
-    // Its limit for each wallet and process comes as a 500.
+    // Its limit per wallet and process is reported as a 500.
     text: /Rate limit exceeded/i,
     code: "RATE_LIMITED",
-    belief: "transient",
-    says: "is more than the messenger unit takes from this wallet for now",
+    certainty: "transient",
+    says: "exceeds the messenger unit's rate limit for this wallet",
     expected: "a call rate that the unit allows",
-    remedy: "Wait, send less at once, or use units of your own.",
+    remedy: "Wait, send less at a time, or run your own units.",
   },
   {
     text: /gateway tx for assigning/i,
     code: "NOT_SHOWN",
-    belief: "transient",
-    says: "was uploaded, and the gateway does not show it yet",
+    certainty: "transient",
+    says: "was uploaded, but the gateway does not show it yet",
     expected: "an item that the gateway shows; a new one takes seconds to minutes",
-    remedy: "Try again later; if it stays so, check that `uploadUrl` and the gateway belong together.",
+    remedy: "Try again later. If the error persists, check that `uploadUrl` and the gateway belong together.",
     hadNoEffect: true,
   },
   {
     text: /reading 'tags'|Process not found/,
     code: "PROCESS_UNKNOWN",
-    belief: "transient",
+    certainty: "transient",
     says: "is for a process that the gateway does not show yet",
     expected: "a process that the gateway shows; a new one takes seconds to minutes",
-    remedy: "Try again later; if it stays so, check the id and that it lives on this network.",
+    remedy: "Try again later. If the error persists, check the id and that the process is on this network.",
   },
 ];
 
@@ -131,10 +131,10 @@ function refusalOf(mu: Unit, answer: Answer, { raw, what }: Posted): UnitError {
       "permanent",
     );
   }
-  const reason = known.find(({ text }) => text.test(answer.excerpt));
+  const reason = knownRefusals.find(({ text }) => text.test(answer.excerpt));
   if (!reason) return unitRefused(mu.name, mu.url, answer.ok ? 500 : answer.status, answer.excerpt);
-  const { code, belief, says, expected, remedy, hadNoEffect = false } = reason;
-  return new UnitError({ code, what: `${upper(what)} ${says}`, got, expected, remedy }, belief, {
+  const { code, certainty, says, expected, remedy, hadNoEffect = false } = reason;
+  return new UnitError({ code, what: `${upper(what)} ${says}`, got, expected, remedy }, certainty, {
     hadNoEffect,
   });
 }

@@ -9,21 +9,21 @@ import type { Answer, Unit } from "./http.ts";
 interface PreflightParts {
   readonly mu: Unit;
   readonly cu: Unit;
-  /** Where something is to be uploaded. */
+  /** The upload service, if something has to be uploaded. */
   readonly upload?: Unit;
   readonly backoff: Backoff;
-  /** Asks the gateway's index for the module, with whatever retries. */
+  /** Asks the gateway's index for the module, with its own retries. */
   module(id: string, budget: Budget): Promise<FoundItem>;
-  /** Looks up the unit of the network's scheduler: one try. */
+  /** Looks up the unit of the network's scheduler; a single attempt. */
   scheduler(budget: Budget): Promise<Unit>;
-  /** Asks the gateway's index for nothing in particular: throws when it is not one. */
+  /** Sends any query to the gateway's index: throws if it is not a gateway. */
   index(budget: Budget): Promise<unknown>;
 }
 
 /**
- * Looks at every unit at once, before anything is spent.
+ * Checks every unit in parallel, before anything is spent.
  *
- * @throws FleetError with the problem of each; transient when all of them are
+ * @throws FleetError with the problem of each; transient if all of them are
  */
 export async function preflight(
   { mu, cu, upload, backoff, module, scheduler, index }: PreflightParts,
@@ -34,7 +34,7 @@ export async function preflight(
     look(mu, isMessenger, budget, backoff),
     look(cu, isCompute, budget, backoff),
     lookAtScheduler(scheduler, budget, backoff),
-    // Its root may be anything: an upload service is known by nothing but what it takes.
+    // Its root may answer anything: an upload service is recognised only by an upload.
     ...(upload === undefined ? [] : [look(upload, () => true, budget, backoff)]),
     input.module === undefined ? index(budget) : module(input.module, within(budget, MODULE_SECONDS)),
   ];
@@ -53,7 +53,7 @@ export async function preflight(
   }
 }
 
-/** Where its record says, and whether it answers there: without it no spawn and no message gets a place. */
+/** Locates the scheduler unit and checks that it answers: without it no spawn and no message gets a slot. */
 async function lookAtScheduler(
   scheduler: PreflightParts["scheduler"],
   budget: Budget,
@@ -76,7 +76,7 @@ function look(
       const answer = await unit.ask({ url: `${unit.url}/`, headers: { accept: "*/*" } }, budget);
       if (answer.status >= 500) throw unitRefused(unit.name, unit.url, answer.status, answer.excerpt);
       if (isIt(answer)) return;
-      // The address is a setting: what answers wrongly three times running is the wrong server.
+      // The address is a setting: after three wrong answers in a row it is the wrong server.
       throw new UnitError(
         unitNotAo(unit.name, unit.url, `${answer.status} ${answer.excerpt}`).problems[0],
         "doubtful",
@@ -94,8 +94,8 @@ const isMessenger = (answer: Answer) =>
 const isCompute = (answer: Answer) => answer.ok && (/compute unit/i.test(answer.excerpt) || isStatus(answer));
 
 /**
- * The real one answers `{ address, timestamp }`, the time as text. One that only routes to others refuses a call that names no
- * process with a 400 and `{ error }`: it is there all the same.
+ * The real one answers `{ address, timestamp }`, the time as a string. A router in front of others refuses a call without a
+ * process with a 400 and `{ error }`, which also proves that it runs.
  */
 function isScheduler({ ok, status, json }: Answer): boolean {
   const { address, timestamp, error } = (json ?? {}) as Record<string, unknown>;

@@ -7,9 +7,9 @@ import { readResult } from "./cu.ts";
 import type { effectsOf } from "./effects.ts";
 import type { Unit } from "./http.ts";
 
-/** How results are waited for; milliseconds, see `LegacyLimits`. */
+/** The waits for results, in milliseconds; see `LegacyLimits`. */
 interface Waits {
-  readonly firstLook?: number;
+  readonly firstRead?: number;
   readonly repostAfter?: number;
 }
 
@@ -20,28 +20,28 @@ interface ResultParts {
   readonly resultIds: ReturnType<typeof resultIdsOf>;
 }
 
-/** Waits for what messages came to, and posts again what its scheduler does not have. */
+/** Waits for the results of messages, and reposts messages that their scheduler does not have. */
 export function resultsOf(
   { cu, backoff, effects, resultIds }: ResultParts,
-  { firstLook = 400, repostAfter = 10_000 }: Waits = {},
+  { firstRead = 400, repostAfter = 10_000 }: Waits = {},
 ): { evaluation: Ao["evaluation"]; noteSent(processId: string): void } {
-  /** When this connection last sent to a process that has not answered anything yet. */
-  const fresh = new Map<string, number>();
-  const warm = new Set<string>();
+  /** When this connection last sent to each process that has not answered yet. */
+  const unanswered = new Map<string, number>();
+  const answered = new Set<string>();
 
   const noteSent = (processId: string) => {
-    if (!warm.has(processId)) fresh.set(processId, performance.now());
+    if (!answered.has(processId)) unanswered.set(processId, performance.now());
   };
 
   const evaluation: Ao["evaluation"] = async ({ processId, messageId, expectOutput = false }, budget) => {
-    const sentAt = fresh.get(processId);
+    const sentAt = unanswered.get(processId);
     if (sentAt !== undefined) {
-      const wait = Math.min(sentAt + firstLook - performance.now(), budget.remaining());
+      const wait = Math.min(sentAt + firstRead - performance.now(), budget.remaining());
       if (wait > 0) await sleep(wait);
     }
     let repostAt = performance.now() + repostAfter;
     let patience = repostAfter;
-    let isSought = false;
+    let hasSearched = false;
     return retrying(
       `waiting for the result of the message ${messageId}`,
       budget,
@@ -51,14 +51,14 @@ export function resultsOf(
           const result = await readResult(cu, processId, { messageId, resultId }, budget);
           if (expectOutput && isEmpty(result)) throw notEvaluated(processId, messageId, "an empty output");
           if (!isEmpty(result)) {
-            warm.add(processId);
-            fresh.delete(processId);
+            answered.add(processId);
+            unanswered.delete(processId);
           }
           return result;
         } catch (error) {
-          if (isUnknownThere(error) && !isSought) {
-            // What the compute unit said counts, whoever else cannot be asked.
-            isSought = await resultIds.seek({ processId, messageId }, budget).then(
+          if (isUnknownThere(error) && !hasSearched) {
+            // If the search fails, the compute unit's own error is reported.
+            hasSearched = await resultIds.findAssignment({ processId, messageId }, budget).then(
               () => true,
               () => false,
             );
@@ -82,6 +82,6 @@ export function resultsOf(
 const isEmpty = ({ output, error, messages, spawns }: Evaluation) =>
   output === "" && error === undefined && messages.length === 0 && spawns.length === 0;
 
-/** The compute unit said that it cannot find it, or fell over it. */
+/** The compute unit did not find it, or failed on it. */
 const isUnknownThere = (error: unknown) =>
   error instanceof UnitError && (error.code === "UNIT_FAILED" || error.code === "PROCESS_UNKNOWN");

@@ -5,49 +5,49 @@ import type { NetworkEndpoints } from "../port.ts";
 import { readPage } from "./gateway.ts";
 import type { Answer, Unit } from "./http.ts";
 
-/** An item that a scheduler unit may have given its place. */
+/** An item that a scheduler unit may have scheduled. */
 export type Placed =
   | { readonly kind: "spawn"; readonly id: string; readonly scheduler: string }
   | { readonly kind: "message"; readonly id: string; readonly processId: string }
   | Assigned;
 
-/** One that was uploaded and then assigned. */
+/** An item that was uploaded and then assigned. */
 interface Assigned {
   readonly kind: "assigned";
   readonly id: string;
   readonly processId: string;
-  /** Milliseconds since 1970, before it was assigned. */
+  /** A time before its assignment, in milliseconds since 1970. */
   readonly since: number;
 }
 
-/** The scheduler units of a network: where they are, and what they have taken. Every call is one try. */
+/** The scheduler units of a network: their locations, and what they have scheduled. Every call is a single attempt. */
 export interface Schedulers {
   /**
    * The unit of a scheduler's address, looked up once.
    *
-   * @throws UnitError SCHEDULER_UNKNOWN, or as the gateway failed; transient
+   * @throws UnitError SCHEDULER_UNKNOWN, or a failure of the gateway; transient
    */
   locate(scheduler: string, budget: Budget): Promise<Unit>;
   /**
    * Whether the scheduler of its process has the item.
    *
-   * @returns false only when that unit said that it does not know it
-   * @throws UnitError when nobody can say; transient
+   * @returns false only if that unit reports that it does not have it
+   * @throws UnitError if no unit can tell; transient
    */
   has(item: Placed, budget: Budget): Promise<boolean>;
   /**
-   * The id of the assignment that gave an uploaded message its place.
+   * The id of the assignment that scheduled an uploaded message.
    *
-   * @returns undefined only when its unit's list was read to the end without it
-   * @throws UnitError when nobody can say; transient
+   * @returns undefined only if its unit's list was read to the end without it
+   * @throws UnitError if no unit can tell; transient
    */
   assignmentOf(item: Omit<Assigned, "kind">, budget: Budget): Promise<string | undefined>;
 }
 
-/** Milliseconds by which the clocks of a deployer and of a scheduler may differ. */
+/** Maximum difference between the clocks of a deployer and of a scheduler, in milliseconds. */
 const CLOCK_SKEW = 600_000;
 
-/** Entries a page. Small: a page carries the data of its messages. */
+/** Entries per page. Small, because a page includes the data of its messages. */
 const PAGE = 50;
 
 const tagsSchema = z.array(z.looseObject({ name: z.string(), value: z.string() }));
@@ -61,7 +61,7 @@ const PageSchema = z.looseObject({
   edges: z.array(z.looseObject({ cursor: z.string(), node: EntrySchema })),
 });
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: units and schedulers that were found are kept for all of its calls.
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: all calls share the cached units and schedulers.
 export function schedulersOf(parts: {
   readonly endpoints: Pick<NetworkEndpoints, "scheduler" | "suUrl">;
   /** The gateway's index. */
@@ -86,7 +86,7 @@ export function schedulersOf(parts: {
     return unit;
   }
 
-  /** The process' own scheduler; the network's where the index does not show the process yet. */
+  /** The process' own scheduler; the network's if the index does not show the process yet. */
   async function schedulerOfProcess(processId: string, budget: Budget): Promise<string> {
     const known = ofProcess.get(processId);
     if (known !== undefined) return known;
@@ -96,7 +96,7 @@ export function schedulersOf(parts: {
     return named ?? endpoints.scheduler;
   }
 
-  /** Asks a scheduler's unit; one that cannot be reached may have moved, so its place is looked up again next time. */
+  /** Asks a scheduler's unit; one that cannot be reached may have moved, so it is located again next time. */
   async function asked(
     scheduler: string,
     path: string,
@@ -120,7 +120,7 @@ export function schedulersOf(parts: {
       const query = new URLSearchParams({ "process-id": processId, from, limit: String(PAGE) });
       const { su, answer } = await asked(scheduler, `${processId}?${query}`, budget);
       const page = answer.ok ? PageSchema.safeParse(answer.json).data : undefined;
-      if (!page) throw unclear(su, answer);
+      if (!page) throw inconclusive(su, answer);
       const found = page.edges.find(({ node }) => isOf(node, id));
       if (found) return found.node.assignment.id;
       const last = page.edges.at(-1)?.cursor;
@@ -138,14 +138,14 @@ export function schedulersOf(parts: {
       const scheduler = kind === "spawn" ? item.scheduler : await schedulerOfProcess(item.processId, budget);
       const path = kind === "spawn" ? `processes/${id}` : `${id}?process-id=${item.processId}`;
       const { su, answer } = await asked(scheduler, path, budget);
-      if (saysNotFound(answer)) return false;
-      if (!answer.ok) throw unclear(su, answer);
+      if (isNotFound(answer)) return false;
+      if (!answer.ok) throw inconclusive(su, answer);
       const entry = EntrySchema.safeParse(answer.json).data;
       const isThere =
         kind === "spawn"
           ? ProcessSchema.safeParse(answer.json).data?.process_id === id
           : entry !== undefined && isOf(entry, id);
-      if (!isThere) throw unclear(su, answer);
+      if (!isThere) throw inconclusive(su, answer);
       return true;
     },
   };
@@ -155,23 +155,23 @@ const isOf = ({ message, assignment }: z.infer<typeof EntrySchema>, id: string) 
   message?.id === id || assignment.tags.some(({ name, value }) => name === "Message" && value === id);
 
 /**
- * The unit's own "not found". Its failures come with 400, too (`DatabaseError(…)`), and a proxy's 404 says nothing about what
- * the unit has: only its error's name tells.
+ * The unit's own "not found". Its failures have status 400, too (`DatabaseError(…)`), and a proxy's 404 says nothing about what
+ * the unit has: only the name of its error is conclusive.
  */
-function saysNotFound({ status, json }: Answer): boolean {
+function isNotFound({ status, json }: Answer): boolean {
   if (status !== 400 && status !== 404) return false;
   const error = (json as { error?: unknown } | null | undefined)?.error;
   return typeof error === "string" && /^NotFound\(|^Message or Process not found$/.test(error);
 }
 
-/** The scheduler that a signed spawn names. It is read from the bytes: an earlier run may have signed them with other settings. */
+/** The scheduler that a signed spawn names, read from its bytes: an earlier run may have signed them with other settings. */
 export async function schedulerOf(raw: Uint8Array): Promise<string> {
   const { DataItem } = await import("@dha-team/arbundles");
   return new DataItem(Buffer.from(raw)).tags.find(({ name }) => name === "Scheduler")?.value ?? "";
 }
 
-/** An answer that does not settle whether the unit has the item: asking again can. */
-function unclear(su: Unit, answer: Answer): UnitError {
+/** An answer that does not tell whether the unit has the item; a retry can. */
+function inconclusive(su: Unit, answer: Answer): UnitError {
   const error = answer.ok
     ? unitNotAo(su.name, su.url, `${answer.status} ${answer.excerpt}`)
     : unitRefused(su.name, su.url, answer.status, answer.excerpt);

@@ -4,7 +4,7 @@ import type { Evaluation, OutMessage, Tags } from "../port.ts";
 
 const TagSchema = z.object({ name: z.string(), value: z.coerce.string() });
 
-/** Lua's empty table comes as `[]` or `{}`, and absent lists as null. */
+/** Lua's empty table is encoded as `[]` or `{}`, and an absent list as null. */
 const listOf = <T extends z.ZodType>(item: T) =>
   z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(item));
 
@@ -15,7 +15,7 @@ const OutMessageSchema = z.looseObject({
   Anchor: z.unknown().optional(),
 });
 
-/** An evaluation as a compute unit answers it. Which members there are differs between versions of aos and of the unit. */
+/** An evaluation as a compute unit returns it. Its members differ between versions of aos and of the unit. */
 const ResultSchema = z.looseObject({
   Output: z.unknown().optional(),
   Error: z.unknown().optional(),
@@ -24,15 +24,15 @@ const ResultSchema = z.looseObject({
   GasUsed: z.unknown().optional(),
 });
 
-/** A unit's own failure, which real ones also send with status 200. */
+/** A unit's own failure, which real units also send with status 200. */
 const FailureSchema = z.looseObject({ error: z.string() });
 
-/** @returns the unit's words when this is a failure of the unit, not of the process */
+/** @returns the unit's message if this is a failure of the unit, not of the process */
 export function failureIn(json: unknown): string | undefined {
   return FailureSchema.safeParse(json).data?.error;
 }
 
-/** @returns undefined when this is not an evaluation */
+/** @returns undefined if this is not an evaluation */
 export function evaluationIn(json: unknown, messageId: string): Evaluation | undefined {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
   if (!("Output" in json || "Error" in json || "Messages" in json)) return undefined;
@@ -54,7 +54,7 @@ export function evaluationIn(json: unknown, messageId: string): Evaluation | und
 
 /**
  * The text of an `Output`: a string; `{ data: "…" }` (aos 2, and prints); `{ data: { output: "…" } }` (aos 1); otherwise "".
- * Terminal colours are removed.
+ * Without terminal colours.
  */
 export function outputText(output: unknown): string {
   if (typeof output === "string") return stripVTControlCharacters(output);
@@ -85,7 +85,7 @@ function outMessage(message: z.infer<typeof OutMessageSchema>): OutMessage {
   };
 }
 
-/** As a record; of a name that comes twice the first value counts. */
+/** Tags as a record; if a name occurs twice, the first value wins. */
 export function tagsOf(tags: readonly { readonly name: string; readonly value: string }[]): Tags {
   const record: Record<string, string> = {};
   for (const { name, value } of tags) if (!Object.hasOwn(record, name)) record[name] = value;

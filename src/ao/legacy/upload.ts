@@ -3,19 +3,19 @@ import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { Unit } from "./http.ts";
 import { postItem } from "./mu.ts";
 
-/** A signed item that goes by the upload. */
+/** A signed item that is uploaded. */
 interface Uploaded {
   readonly id: string;
   readonly raw: Uint8Array;
-  /** For messages of errors: "the module …" or "the message … to the process …". */
+  /** For errors: "the module …" or "the message … to the process …". */
   readonly what: string;
 }
 
 /**
- * One try to hand a signed item to the service that bundles items and puts them where the gateway finds them. That it has
- * the item already is success: it is known by its id.
+ * Uploads a signed item to the service that bundles items for the gateway; a single attempt. If the service already has the
+ * item, that is a success: items are known by their ids.
  *
- * @throws UnitError UPLOAD_UNPAID, UPLOAD_TOO_LARGE, or as a unit that failed
+ * @throws UnitError UPLOAD_UNPAID, UPLOAD_TOO_LARGE, or a failure of the unit
  */
 export async function uploadItem(upload: Unit, { id, raw, what }: Uploaded, budget: Budget): Promise<void> {
   const answer = await upload.ask(
@@ -39,10 +39,10 @@ export async function uploadItem(upload: Unit, { id, raw, what }: Uploaded, budg
     throw new UnitError(
       {
         code: "UPLOAD_UNPAID",
-        what: `The upload at ${upload.url} wants payment for ${what}`,
+        what: `The upload service at ${upload.url} requires payment for ${what}`,
         got: `${raw.length} bytes; ${got}`,
         expected: "credit for the stack's wallet",
-        remedy: "Buy credit there, give the network another `uploadUrl`, or make it smaller.",
+        remedy: "Buy credit there, set another `uploadUrl`, or make the item smaller.",
       },
       "permanent",
     );
@@ -51,10 +51,10 @@ export async function uploadItem(upload: Unit, { id, raw, what }: Uploaded, budg
     throw new UnitError(
       {
         code: "UPLOAD_TOO_LARGE",
-        what: `The upload at ${upload.url} does not take ${what}`,
+        what: `The upload service at ${upload.url} does not accept ${what}`,
         got: `${raw.length} bytes; ${got}`,
         expected: "an item within its limit",
-        remedy: "Make it smaller, or give the network another `uploadUrl`.",
+        remedy: "Make the item smaller, or set another `uploadUrl`.",
       },
       "permanent",
     );
@@ -63,11 +63,11 @@ export async function uploadItem(upload: Unit, { id, raw, what }: Uploaded, budg
 }
 
 /**
- * One try to give an uploaded message its place in its process' order. The message is addressed to the process, so the
- * process sees it as one that was sent to it: same sender, same tags, the data read from the gateway. (permaweb/ao: `POST
+ * Assigns an uploaded message to its process; a single attempt. The message is addressed to the process, so the
+ * process sees it as sent to it: same sender, same tags, the data read from the gateway. (permaweb/ao: `POST
  * /?process-id=…&assign=…` of the messenger unit.)
  *
- * @returns the id of the assignment; undefined where the unit does not name it, as when it has the assignment already
+ * @returns the id of the assignment; undefined if the unit does not name it, for example because it already has the assignment
  * @throws UnitError NOT_SHOWN while the gateway does not show the item yet; transient
  */
 export function assignItem(
