@@ -1,7 +1,7 @@
 /**
- * How long bundling takes, beside luabundle on the same files. Run: `node bench/bundler.ts [--json]`.
- * Each cold figure comes from a process of its own, so that nothing is remembered or warmed up; the machine's other
- * work shows in the spread, therefore the best and the median are given.
+ * Measures bundling, compared with luabundle on the same files. Run: `node bench/bundler.ts [--json]`.
+ * Each cold figure comes from its own process, so that nothing is cached or warmed up. Other load on the machine
+ * widens the spread, so the best and the median are shown.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ interface Input {
   readonly label: string;
   readonly modules: number;
   readonly bytes: number;
-  /** What the project promises for a cold run, in milliseconds. */
+  /** The project's target for a cold run, in milliseconds. */
   readonly limit?: number;
 }
 
@@ -28,14 +28,14 @@ const ROUNDS = 7;
 
 const milliseconds = (): number => Number(process.hrtime.bigint()) / 1e6;
 
-/** A chain of modules that looks like the game code of a process: functions, tables, comments. */
+/** A chain of modules that resembles a process' game code: functions, tables, comments. */
 function generate(folder: string, { modules, bytes }: Input): void {
   mkdirSync(folder, { recursive: true });
   for (let i = 0; i < modules; i++) {
     const parts = [i + 1 < modules ? `local successor = require("m${i + 1}")\n` : "", "local M = {}\n"];
     let length = 30;
     for (let k = 0; length < bytes / modules; k++) {
-      const part = `--- Works out move ${k}.
+      const part = `--- Computes move ${k}.
 function M.move_${k}(attacker, defender, field)
   local power = attacker.level * ${k} + 2 -- base
   if defender.shield and power > 10 then

@@ -13,7 +13,7 @@ function Arena:alive()
   return alive
 end
 
---- One after another they hit the next in the row until one is left.
+--- In turn, each fighter hits the next one, until one is left.
 function Arena:run()
   local alive = self:alive()
   while #alive > 1 do

@@ -1,4 +1,4 @@
--- A fight between units. Style: classes with metatables, names from the project's root, files that know each other.
+-- A fight between units. Style: classes with metatables, names relative to the project's root, files that require each other.
 local Arena = require "examples.arena.arena"
 local units = require "examples.arena.units"
 local json, utils = require "json", require ".utils"

@@ -4,10 +4,10 @@ import { z } from "zod";
 
 const config = new pulumi.Config();
 const fleet = await Fleet.create("configured", {
-  ...settings(config), // brings the stack's own: overrides, secrets, sealTo
+  ...settings(config), // the stack's own: overrides, secrets, sealTo
   ledger: "deployment-coordinator",
   allowed: ["deployment-coordinator"], // may change settings, in addition to the owner
-  // A type of one's own. The processes check by the same rules.
+  // A custom type. The processes check it by the same rules.
   configTypes: {
     MATCHMAKING: z.strictObject({ rounds: z.int().min(1).max(9), mode: z.enum(["fast", "slow"]).optional() }),
   },
@@ -22,7 +22,7 @@ const fleet = await Fleet.create("configured", {
         PROCESS_CONFIG: { maxConcurrentRequests: 100, requestTimeout: 10_000 },
         RATE_LIMITS: { JOIN: { capacity: 5, perSecond: 0.5 }, "*": { capacity: 50, perSecond: 10 } },
         FEATURE_FLAGS: { ranked: true },
-        // A member that is misspelt does not compile; it need not be named in `peers` too.
+        // A misspelt member does not compile; it need not be listed in `peers` as well.
         SERVICES: { till: { member: "shop" }, prices: { url: "https://example.org/prices" } },
         MATCHMAKING: { rounds: 3, mode: "fast" },
       },

@@ -1,4 +1,4 @@
--- A small ledger: handlers here, rules in modules. Style: plain tables of functions, one `require` a line.
+-- A small ledger: handlers here, rules in modules. Style: plain tables of functions, one `require` per line.
 local accounts = require("book.accounts")
 local amount = require("book.amount")
 local reply = require("reply")

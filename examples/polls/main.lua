@@ -1,5 +1,5 @@
--- Polls whose counting rule is chosen by name. Style: functions in pipelines, modules that only set names in an
--- environment of their own, and a rule that is looked up by a computed name (it is listed in `include`).
+-- Polls whose counting rule is chosen by name. Style: function pipelines, modules that set names in their own
+-- environment, and a rule that is required by a computed name (listed in `include`).
 local pipe = require("pipe")
 local votes = require("votes")
 

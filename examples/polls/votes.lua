@@ -1,4 +1,4 @@
--- What is assigned below lands in the module's own table and nowhere else.
+-- Assignments below go to the module's own table.
 local ipairs, pairs, sort = ipairs, pairs, table.sort
 local _ENV = {}
 
@@ -12,7 +12,7 @@ function tally(votes)
   return counts
 end
 
---- A list of choices, most votes first; equal ones by name, so that every replay agrees.
+--- A list of choices, most votes first; ties are sorted by name, so that every replay agrees.
 function ranked(counts)
   local list, total = {}, 0
   for choice, count in pairs(counts) do

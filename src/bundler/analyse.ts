@@ -5,23 +5,23 @@ import { leftOf, memberPath } from "./reading.ts";
 import { Recorder } from "./recorder.ts";
 
 /**
- * Statements and expressions that may stand inside one another; Lua's own limit is 200 C calls, twelve of which aos
- * and the bundle take (measured).
+ * Maximum nesting of statements and expressions: Lua's own limit is 200 C calls, of which aos and the bundle use twelve
+ * (measured).
  */
 const MAX_DEPTH = 188;
-/** A call holds its arguments in registers, of which a function has 255. */
+/** A call keeps its arguments in registers, and a function has 255. */
 const MAX_ARGUMENTS = 250;
 
-/** Where an expression stands, as far as it says whether and when it runs: these, added up. */
+/** Flags that describe whether and when an expression runs, depending on where it is. */
 const LAZY = 1;
 const GUARDED = 2;
 const CONDITIONAL = 4;
 type Place = number;
 
 /**
- * Reads one module's text. Pure: the same text gives the same facts.
+ * Reads one module's source. Pure: the same source yields the same facts.
  *
- * @param places whether the facts know their offsets
+ * @param places whether the facts include their offsets
  */
 export function analyse(text: string, places = false): Facts {
   const parsed = parseLua(text, places);
@@ -83,7 +83,7 @@ class Reader {
           this.#assign(target, place, node.init[i]?.type !== "FunctionDeclaration");
         });
         this.#all(node.init, place);
-        // Put there when the values are known: what they require themselves comes before.
+        // Recorded after the values, because what these require comes first.
         for (const [i, target] of node.variables.entries()) this.#found.packageEntry(target, node.init[i]);
         return;
       case "CallStatement":
@@ -191,7 +191,7 @@ class Reader {
     if (this.#depth > MAX_DEPTH) return;
     const depth = this.#depth;
     this.#deeper(offsetOf(start));
-    // Long chains lean to the left: they are walked, not descended into, and read from their innermost part on.
+    // Long chains nest to the left: they are walked iteratively, from the innermost part outwards.
     const chain: Expression[] = [];
     for (let node: Expression | undefined = start; node; node = leftOf(node)) {
       chain.push(node);
@@ -201,7 +201,7 @@ class Reader {
     this.#depth = depth;
   }
 
-  /** One part of a chain, without what stands to its left. */
+  /** One part of a chain, without the part to its left. */
   #link(node: Expression, place: Place): void {
     switch (node.type) {
       case "Identifier":

@@ -1,12 +1,12 @@
 import { AOS_IMAGES, IN_EVERY_IMAGE } from "./aos-images.ts";
 
-/** What is known of the modules that the image under a program carries. */
+/** The modules that a program's image contains, as far as known. */
 export interface ImageModules {
-  /** How the image is called in errors. */
+  /** The image's name in errors. */
   readonly name: string;
-  /** True or false where it is known whether the image carries the module; undefined where nobody knows. */
+  /** Whether the image contains the module; undefined if unknown. */
   carries(module: string): boolean | undefined;
-  /** The largest Eval in bytes of JSON, where the image takes less than the network. */
+  /** The largest Eval in bytes of JSON, if the image accepts less than the network. */
   readonly maxEvalBytes?: number;
 }
 
@@ -16,14 +16,14 @@ const ANY: ReadonlySet<string> = new Set([
   ...AOS_IMAGES.flatMap(({ modules }) => modules),
 ]);
 
-/** Where no image is named: whatever any aos image carries. */
+/** If no image is named: whatever any aos image contains. */
 export const ANY_IMAGE: ImageModules = { name: "aos", carries: (module) => ANY.has(module) };
 
 /**
- * What an image carries.
+ * The modules of an image.
  *
- * @param image an id, or the name of an image; `aos` is the default one. Of another id it is known only that what all
- * aos images carry is there.
+ * @param image an id, or the name of an image; `aos` is the default one. For an unknown id, only the modules of every aos image
+ * are known to exist.
  */
 export function imageModules(image: string): ImageModules {
   const known = AOS_IMAGES.find(({ name, id }) => image === id || image === name);
@@ -39,9 +39,9 @@ export function imageModules(image: string): ImageModules {
 }
 
 /**
- * What an image of one's own carries: the names that stand in its bytes, where its loader compares them.
+ * The modules of a custom image: the names in its bytes, as its loader compares them.
  *
- * @param name how it is called in errors
+ * @param name its name in errors
  */
 export function wasmModules(name: string, wasm: Buffer): ImageModules {
   // Lua's own libraries are in every image; linkers store short names like `os` as the tail of a longer one.
@@ -49,7 +49,7 @@ export function wasmModules(name: string, wasm: Buffer): ImageModules {
   return { name, carries: (module) => standard(module) || holdsName(wasm, module) };
 }
 
-/** True when the bytes hold the name as a C string, as an image's loader compares it, or its `init` as a package's. */
+/** True if the bytes contain the name as a C string, as an image's loader compares it, or its `init` for a package. */
 function holdsName(wasm: Buffer, name: string): boolean {
   const ends = Buffer.from(`${name}\0`);
   for (let at = wasm.indexOf(ends); at !== -1; at = wasm.indexOf(ends, at + 1)) {
@@ -59,23 +59,23 @@ function holdsName(wasm: Buffer, name: string): boolean {
   return !name.endsWith(".init") && wasm.includes(`${name}.init\0`);
 }
 
-/** The images that carry a module, by name. */
+/** The names of the images that contain a module. */
 export const imagesWith = (module: string): string[] =>
   EVERY.has(module)
     ? []
     : AOS_IMAGES.filter(({ modules }) => modules.includes(module)).map(({ name }) => name);
 
-/** True for a name that aos answers itself and that a project's file may take: `json`, `ao`, `string`, … */
+/** True for an aos module whose name a project's file may use: `json`, `ao`, `string`, … */
 export function isPlainAosModule(name: string): boolean {
   return !name.startsWith(".") && ANY.has(name);
 }
 
-/** True for a leading-dot name of aos: never a project's file, whatever files there are; only an alias overrules it. */
+/** True for an aos module whose name starts with a dot: never a project's file; only an alias overrides it. */
 export function isDottedAosModule(name: string): boolean {
   return name.startsWith(".") && ANY.has(name);
 }
 
-/** Globals that aos defines and programs may set: no state of the program's own. */
+/** Globals that aos defines and programs may set: not the program's own state. */
 export const AOS_GLOBALS: ReadonlySet<string> = new Set(
   (
     "Assign Bell Colors Dump Errors HANDLER_PRINT_LOGS Handlers Inbox Name Nonce Owner Prompt Receive Seeded Send " +

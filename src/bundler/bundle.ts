@@ -15,12 +15,11 @@ import { budgetProblems } from "./size.ts";
 import type { Bundle, BundleOptions } from "./types.ts";
 
 /**
- * Makes one Lua text of a program and everything that it requires. The same sources give the same bytes on every
+ * Bundles a program and everything that it requires into one Lua chunk. The same sources yield the same bytes on every
  * machine and in every folder.
  *
  * @throws FleetError with all problems at once: `LUA_ENTRY_MISSING`, `LUA_SYNTAX`, `LUA_LIMIT`, `LUA_MODULE_MISSING`,
- * `LUA_MODULE_OUTSIDE`,
- * `LUA_REQUIRE_CYCLE`, `BUNDLE_TOO_LARGE`, `CONSTANT_INVALID`, `SILENCE_INVALID`.
+ * `LUA_MODULE_OUTSIDE`, `LUA_REQUIRE_CYCLE`, `BUNDLE_TOO_LARGE`, `CONSTANT_INVALID`, `SILENCE_INVALID`.
  */
 export async function bundle(options: BundleOptions): Promise<Bundle> {
   const { name } = options;
@@ -83,7 +82,7 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
   };
 }
 
-/** What is to be run; when some of it is not there, that is told with whatever else is wrong with the options. */
+/** Finds the entry and the prelude; missing files are reported together with all other problems of the options. */
 function findStarts(options: BundleOptions, root: string, search: readonly string[], files: Files) {
   const missing: Problem[] = [];
   const found = <T>(find: () => T): T | undefined => {
@@ -111,7 +110,7 @@ function findStarts(options: BundleOptions, root: string, search: readonly strin
 interface Entry {
   readonly path: string;
   readonly searched: string;
-  /** The folder that belongs to this program alone, where it has one. */
+  /** The program's own folder, if it has one. */
   readonly folder: string | undefined;
 }
 
@@ -163,8 +162,8 @@ function fileOf(graph: Graph, path: string): string {
 function notDistinct(path: string): Problem {
   return {
     code: "LUA_ENTRY_TWICE",
-    what: `${basename(path)} is started twice: as the program or prelude, and under another name for the same file.`,
-    expected: "each start a file of its own",
+    what: `${basename(path)} is listed twice: as the program or prelude, and under another name for the same file.`,
+    expected: "a different file for each",
     remedy: "Remove one of the two, or the symbolic link between them.",
     at: "entry",
   };

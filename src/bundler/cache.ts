@@ -4,18 +4,18 @@ import { join } from "node:path";
 import { analyse } from "./analyse.ts";
 import type { Facts } from "./facts.ts";
 
-/** Raised whenever the facts or how they are found change, so that older remembered ones are not used. */
+/** Increased whenever the facts or how they are found change, so that older cached facts are not used. */
 const FORMAT = 5;
 const MOST = 8_000;
 
-/** What is known of texts by their hash: in this process, and in a folder when one is given. */
+/** A cache of facts by the hash of their source: in this process, and in a folder if one is given. */
 export interface FactCache {
   readonly folder: string | undefined;
 }
 
 const remembered = new Map<string, Facts>();
 
-/** The facts of a text; parsed once per content. */
+/** The facts of a source; parsed once per content. */
 export function factsOf(text: string, hash: string, cache: FactCache): Facts {
   const known = remembered.get(hash) ?? read(hash, cache);
   if (known) {
@@ -34,7 +34,7 @@ export function factsOf(text: string, hash: string, cache: FactCache): Facts {
 
 const located = new Map<string, Facts>();
 
-/** Where a find stands; the text is parsed once more, with places, when somebody asks first. */
+/** The offset of a find; at the first request, the source is parsed again, with places. */
 export function offsetIn(text: string, hash: string, order: number): number {
   let facts = located.get(hash);
   if (!facts) {
@@ -50,13 +50,13 @@ export function offsetIn(text: string, hash: string, order: number): number {
   return 0;
 }
 
-/** Forgets everything that this process knows; for measurements. */
+/** Clears the cache of this process; for measurements. */
 export function forget(): void {
   remembered.clear();
   located.clear();
 }
 
-/** Removes what a folder has remembered since before a time, in milliseconds since 1970; what is used after all is parsed again. */
+/** Removes facts that a folder has cached since before a time, in milliseconds since 1970. They are parsed again when needed. */
 export async function forgetFacts(folder: string, before: number): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     const path = join(folder, name);
@@ -74,7 +74,7 @@ function read(hash: string, { folder }: FactCache): Facts | undefined {
     };
     return format === FORMAT ? facts : undefined;
   } catch {
-    return undefined; // Not there, or cut: parsed again.
+    return undefined; // Missing or truncated: parsed again.
   }
 }
 
@@ -86,6 +86,6 @@ function write(hash: string, facts: Facts, { folder }: FactCache): void {
     writeFileSync(`${path}.${process.pid}`, JSON.stringify({ format: FORMAT, facts }));
     renameSync(`${path}.${process.pid}`, path);
   } catch {
-    // A cache that cannot be written costs time and nothing else.
+    // Without the cache, bundling is only slower.
   }
 }

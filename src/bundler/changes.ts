@@ -1,4 +1,4 @@
-/** A module as far as a comparison needs it. */
+/** The part of a module that a comparison needs. */
 export interface NamedHash {
   readonly name: string;
   readonly hash: string;
@@ -10,7 +10,7 @@ export interface ModuleChanges {
   readonly removed: string[];
 }
 
-/** What a plan shows of two bundles: names of modules, sorted. */
+/** The modules that differ between two bundles, as a plan shows them: sorted names. */
 export function changedModules(before: readonly NamedHash[], after: readonly NamedHash[]): ModuleChanges {
   const old = new Map(before.map(({ name, hash }) => [name, hash]));
   const now = new Map(after.map(({ name, hash }) => [name, hash]));

@@ -8,10 +8,10 @@ const KEYWORDS = new Set(
   ).split(" "),
 );
 
-/** A Lua string literal on one line that gives back exactly the UTF-8 bytes of `value`. */
+/** A single-line Lua string literal whose value is exactly the UTF-8 bytes of `value`. */
 export function luaString(value: string): string {
   const body = value.replace(/[\\"]/g, "\\$&").replace(
-    // Line ends would break the line, NUL and its kin would not survive every transport.
+    // Line ends would break the line; NUL and other control characters do not survive every transport.
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
     /[\x00-\x1f\x7f]/g,
     (control) => `\\${String(control.charCodeAt(0)).padStart(3, "0")}`,
@@ -19,7 +19,7 @@ export function luaString(value: string): string {
   return `"${body}"`;
 }
 
-/** A Lua expression for a number: integers stay integers, other values keep every bit. */
+/** A Lua expression for a number: integers stay integers, other numbers keep every bit. */
 function luaNumber(value: number): string {
   if (Number.isNaN(value)) return "(0/0)";
   if (value === Number.POSITIVE_INFINITY) return "math.huge";
@@ -34,7 +34,7 @@ export function luaConstant(value: string | number | boolean): string {
   return typeof value === "number" ? luaNumber(value) : String(value);
 }
 
-/** Statements, one a line and sorted by name, that set the constants as globals. */
+/** Statements that set the constants as globals: one per line, sorted by name. */
 export function constantLines(constants: Readonly<Record<string, string | number | boolean>>): string[] {
   return Object.keys(constants)
     .sort()
@@ -44,10 +44,10 @@ export function constantLines(constants: Readonly<Record<string, string | number
     });
 }
 
-/** False for half a surrogate pair, which UTF-8 cannot carry. */
+/** False for half a surrogate pair, which UTF-8 cannot encode. */
 const isWhole = (text: string): boolean => !/\p{Surrogate}/u.test(text);
 
-/** What cannot be a constant: other types, and text that no UTF-8 can carry. */
+/** The problems of invalid constants: other types, and strings that UTF-8 cannot encode. */
 export function constantProblems(constants: Readonly<Record<string, unknown>>): Problem[] {
   const problems: Problem[] = [];
   for (const [name, value] of Object.entries(constants)) {
@@ -58,10 +58,10 @@ export function constantProblems(constants: Readonly<Record<string, unknown>>): 
     }
     problems.push({
       code: "CONSTANT_INVALID",
-      what: `The constant ${JSON.stringify(name)} cannot be put into a bundle.`,
-      got: typeof value === "string" ? "text with half a surrogate pair" : typeof value,
+      what: `Invalid value for the constant ${JSON.stringify(name)}.`,
+      got: typeof value === "string" ? "a string with half a surrogate pair" : typeof value,
       expected: "a string of whole characters, a number or a boolean",
-      remedy: "Give a plain value; put structured data into a config bundle.",
+      remedy: "Use a plain value, and put structured data into a config bundle.",
       at: `constants.${name}`,
     });
   }

@@ -7,25 +7,25 @@ import type { GraphModule } from "./graph-module.ts";
 import { countLines } from "./source.ts";
 import type { Bundle, BundledModule, MappedModule } from "./types.ts";
 
-/** What a bundle's text is made from. */
+/** The input of a bundle's text. */
 interface Emission {
   readonly name: string;
   readonly modules: readonly GraphModule[];
   /** Files that are run, in order; the last is the program itself. */
   readonly order: readonly string[];
   readonly constants: Readonly<Record<string, string | number | boolean>>;
-  /** The text that goes into the bundle for a module; the same number of lines as its source or fewer. */
+  /** A module's text in the bundle; it has at most as many lines as its source. */
   readonly textOf: (module: GraphModule) => string;
 }
 
-/** The runtime without its comments and indentation, which are for readers of this repository. */
+/** The runtime without comments and indentation. */
 const RUNTIME = readFileSync(new URL("./runtime.lua", import.meta.url), "utf8")
   .split("\n")
   .map((line) => line.trim())
   .filter((line) => line !== "" && !line.startsWith("--"))
   .join("\n");
 
-/** Writes the one chunk. Modules are functions in a table, each with Lua's limits of its own, sorted by file. */
+/** Writes the chunk. Modules are functions in a table, sorted by file, so that Lua's limits apply to each of them alone. */
 export function emit(emission: Emission): Omit<Bundle, "warnings" | "keeps"> {
   const { name, order, constants } = emission;
   const sorted = [...emission.modules].sort((a, b) => (a.file < b.file ? -1 : 1));
@@ -36,7 +36,7 @@ export function emit(emission: Emission): Omit<Bundle, "warnings" | "keeps"> {
   for (const module of sorted) {
     const text = emission.textOf(module);
     const body = text === "" || text.endsWith("\n") ? text : `${text}\n`;
-    // `_ENV` and `require` are upvalues of the module, as in a chunk of its own: no local of it is used up.
+    // `_ENV` and `require` are upvalues of the module, as in its own chunk, so they use none of its locals.
     parts.push(
       `__fleet_modules[${luaString(module.file)}] = function(_ENV, require) return function(...)\n`,
       body,
@@ -84,7 +84,7 @@ function call(
     }
     if (different.size > 0) own.set(module.file, table(different));
   }
-  // A file whose name means another file elsewhere is known inside the bundle alone.
+  // A file whose name means another file elsewhere is visible only inside the bundle.
   const primary = sorted.filter((module) => names.get(module.name) === module.file);
   const hidden = [...names.keys()].filter((name) => isPlainAosModule(name) || isDottedAosModule(name));
   const quoted = (pairs: Iterable<[string, string]>) =>

@@ -1,15 +1,15 @@
 import type { MappedModule, SourceMap } from "./types.ts";
 
-/** A Lua error in the user's own words and place. */
+/** A Lua error that refers to the user's own source. */
 export interface ExplainedError {
-  /** The error without aos' colours, wrappers and printed lines; every place in it is the user's own. */
+  /** The error without aos' colours, wrappers and printed lines; its positions are those of the user's sources. */
   readonly message: string;
   readonly file?: string;
   /** 1-based. */
   readonly line?: number;
-  /** 1-based: the name that the error speaks of, or the first character of the line. Lua itself knows only lines. */
+  /** 1-based: the name that the error mentions, or the first character of the line. Lua itself reports only lines. */
   readonly column?: number;
-  /** The line as it is in the source. */
+  /** The source line. */
   readonly source?: string;
 }
 
@@ -20,14 +20,14 @@ const USER_PLACE = /\[string "aos"\]:(\d+):/g;
 const LEADING_PLACE = /^\s*\[string "([^"\n]*)"\]:(\d+): ?/;
 
 /**
- * Explains an error text as a process or unit returns it.
+ * Maps an error that a process or unit returned to the user's source.
  *
- * @param offsetLines how many lines stood before the bundle's text in the evaluated program
+ * @param offsetLines number of lines before the bundle's text in the evaluated program
  */
 export function explainLuaError(raw: string, map: SourceMap, offsetLines = 0): ExplainedError {
   let rest = unwrap(raw.replace(COLOURS, ""));
   let place: { module: MappedModule; line: number } | undefined;
-  // An error that was raised again carries the places that it came through; the last one is its origin.
+  // An error that was raised again lists the positions that it passed; the last one is its origin.
   let foreign = "";
   for (let lead = LEADING_PLACE.exec(rest); lead; lead = LEADING_PLACE.exec(rest)) {
     const found = lead[1] === "aos" ? locate(map, Number(lead[2]) - offsetLines) : undefined;
@@ -53,7 +53,7 @@ export function explainLuaError(raw: string, map: SourceMap, offsetLines = 0): E
   };
 }
 
-/** `file:line:column: message` and the source line with a mark under the place; several lines for a terminal. */
+/** `file:line:column: message` and the source line with a caret under the column; several lines for a terminal. */
 export function formatLuaError(error: ExplainedError): string {
   if (error.file === undefined) return error.message;
   const { file, line, column = 1 } = error;
@@ -62,10 +62,10 @@ export function formatLuaError(error: ExplainedError): string {
   return `${file}:${line}:${column}: ${error.message}\n  ${lead}${text}\n  ${" ".repeat(lead.length + mark)}^`;
 }
 
-/** Characters of a source line that are shown; data in a program may stand on lines of any length. */
+/** Maximum characters of a source line that are shown; lines with data can be very long. */
 const SHOWN = 160;
 
-/** The source line around its column, one character for each, and where in it the column is, from 0. */
+/** The source line around its column, and the 0-based index of the column in it. */
 export function excerptOf({ source = "", column = 1 }: Pick<ExplainedError, "source" | "column">): {
   text: string;
   mark: number;
@@ -78,7 +78,7 @@ export function excerptOf({ source = "", column = 1 }: Pick<ExplainedError, "sou
   return { text, mark: column - 1 - start + (start > 0 ? 1 : 0) };
 }
 
-/** aos puts what was printed before the error, and says the errors of handlers in a longer text of its own. */
+/** aos puts printed lines before the error, and wraps errors of handlers in its own text. */
 function unwrap(text: string): string {
   const mark = "\nerror:\n";
   const marked = `\n${text}`.lastIndexOf(mark);
@@ -98,7 +98,7 @@ function locate(map: SourceMap, line: number): { module: MappedModule; line: num
     const module = map.modules[middle];
     if (!module) return undefined;
     const { start, count } = module.lines;
-    // The line after the last is where Lua sees the end of a module that is not finished.
+    // For an unfinished module, Lua reports the line after its last one.
     if (line < start) high = middle - 1;
     else if (line > start + count) low = middle + 1;
     else return { module, line: Math.min(line - start + 1, Math.max(1, count)) };

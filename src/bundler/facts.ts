@@ -1,23 +1,23 @@
 /** Something found in a module's syntax tree. */
 export interface Found {
-  /** Counts what was found, in the order in which it is evaluated: the name of this find within its module. */
+  /** The index of this find in its module, in evaluation order; identifies it. */
   readonly order: number;
-  /** Where it stands in the text. 0 until somebody asks for places: keeping them makes parsing a third slower. */
+  /** Its offset in the source. 0 unless places were requested: keeping them slows parsing down by a third. */
   readonly offset: number;
 }
 
 /** A `require`. */
 export interface RequireFact extends Found {
   /**
-   * The name, where it can be known without running the program: a literal, or literals joined by `..`.
+   * The name, if it is known without running the program: a literal, or literals joined by `..`.
    * `\0self` stands for the module's own name (`...`), `\0parent` for that name up to its last dot.
    */
   readonly name: string | undefined;
-  /** Inside a function: run later or never, so a cycle through it is no cycle at load time. */
+  /** Inside a function: runs later or never, so a cycle through it is not a cycle at load time. */
   readonly lazy: boolean;
-  /** Under `pcall` or `xpcall`: the program goes on when the module is missing. */
+  /** Under `pcall` or `xpcall`: the program continues if the module is missing. */
   readonly guarded: boolean;
-  /** Inside `if`, a loop or `and`/`or`: perhaps not run. */
+  /** Inside `if`, a loop or `and`/`or`: may not run. */
   readonly conditional: boolean;
 }
 
@@ -25,38 +25,38 @@ export interface RequireFact extends Found {
 export interface HandlerFact extends Found {
   readonly method: string;
   readonly name: string | undefined;
-  /** The one action that its pattern takes, where that can be read. */
+  /** The one action that its pattern matches, if that can be determined. */
   readonly action?: string;
-  /** True when the pattern takes every message and lets none through to later handlers. */
+  /** True if the pattern matches every message and passes none on to later handlers. */
   readonly swallows: boolean;
 }
 
-/** A global that the module assigns, at the first place. */
+/** A global that the module assigns, at its first assignment. */
 export interface GlobalFact extends Found {
   readonly name: string;
   readonly count: number;
-  /** Something else than a function is assigned to it somewhere. */
+  /** True if something other than a function is assigned to it. */
   readonly data: boolean;
 }
 
-/** A local of the module itself, a table or a number, that its functions change: state that nothing outside of it can see. */
+/** A local table or number of the module that its functions change: state that is invisible from outside. */
 export interface LocalFact extends Found {
   readonly name: string;
 }
 
-/** A name that is put into `package.loaded` or `package.preload`: a program that is a bundle already does so. */
+/** A name that is put into `package.loaded` or `package.preload`, as programs that are already bundled do. */
 export interface ProvideFact {
   readonly name: string;
   /** See `Found`. */
   readonly order: number;
 }
 
-/** Something that Lua itself refuses though its grammar allows it. */
+/** Something that Lua rejects although its grammar allows it. */
 export interface LimitFact extends Found {
   readonly what: string;
 }
 
-/** All that the bundler wants to know of a module's text; depends on the text alone. */
+/** Everything that the bundler needs to know about a module; depends only on its source. */
 export interface Facts {
   readonly fault?: { readonly message: string; readonly offset: number };
   readonly requires: readonly RequireFact[];
@@ -64,9 +64,9 @@ export interface Facts {
   readonly globals: readonly GlobalFact[];
   readonly locals: readonly LocalFact[];
   readonly limits: readonly LimitFact[];
-  /** The module writes to `package.loaded`, a known way to make a cycle work. */
+  /** The module writes to `package.loaded`, a common way to make a cycle work. */
   readonly publishesItself: boolean;
-  /** Modules that it brings itself. */
+  /** Modules that it provides itself. */
   readonly provides: readonly ProvideFact[];
 }
 

@@ -2,8 +2,8 @@ import { readdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join, relative, sep } from "node:path";
 
 /**
- * Looks at the file system by listing folders, once each. A name matches only in its exact letters, so a program
- * that loads where case does not matter also loads where it does.
+ * Reads the file system by listing each folder once. Names are case-sensitive, so a program that loads on a
+ * case-insensitive file system also loads on others.
  */
 export class Files {
   readonly #folders = new Map<string, Map<string, "file" | "folder">>();
@@ -16,7 +16,7 @@ export class Files {
     return this.#kind(path) === "folder" || dirname(path) === path;
   }
 
-  /** Names in a folder, sorted; none when there is no such folder. */
+  /** Names in a folder, sorted; empty if there is no such folder. */
   list(folder: string): [name: string, kind: "file" | "folder"][] {
     return [...this.#entries(folder)].sort(([a], [b]) => (a < b ? -1 : 1));
   }
@@ -37,7 +37,7 @@ export class Files {
         else if (kind?.isDirectory()) entries.set(entry.name, "folder");
       }
     } catch {
-      // Not there, or not a folder: nothing is in it.
+      // Missing, or not a folder: empty.
     }
     return entries;
   }
@@ -52,7 +52,7 @@ function followed(path: string) {
   }
 }
 
-/** One name for one file, however it was reached. */
+/** One name per file, however it was reached. */
 export function identityOf(path: string): string {
   try {
     return realpathSync(path);
@@ -61,7 +61,7 @@ export function identityOf(path: string): string {
   }
 }
 
-/** A folder of Lua modules that belongs to no project, and the name that stands for it in labels. */
+/** A folder of Lua modules outside any project, and its name in labels. */
 export interface Library {
   /** Absolute. */
   readonly folder: string;
@@ -69,9 +69,9 @@ export interface Library {
 }
 
 /**
- * How a file is called in the output: below the library's label where it is one of the library's, wherever that is installed;
- * relative to the root; from `node_modules/` on for packages; for any other place outside the root, relative to the folder that was
- * searched. Never a path of this machine.
+ * A file's name in the output: below the library's label for a file of the library, wherever that is installed; from
+ * `node_modules/` on for packages; relative to the root, or, outside of it, to the folder that was searched. Never an absolute
+ * path of this machine.
  */
 export function labelOf(path: string, root: string, searched: string, library?: Library): string {
   if (library && path.startsWith(library.folder + sep)) {

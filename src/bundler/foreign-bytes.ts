@@ -3,8 +3,8 @@ import luaparse, { type Node } from "luaparse";
 type Range = readonly [start: number, end: number];
 
 /**
- * Turns a Lua file that is not UTF-8 into one that is and means the same: bytes above 127 inside strings become
- * decimal escapes, and in comments `?`. Lines stay where they are.
+ * Converts a Lua file that is not UTF-8 into an equivalent one that is: bytes above 127 become decimal escapes in
+ * strings and `?` in comments. Line numbers do not change.
  */
 export function escapeForeignBytes(bytes: Buffer): string {
   const text = bytes.toString("latin1");
@@ -22,7 +22,7 @@ export function escapeForeignBytes(bytes: Buffer): string {
     });
     comments = (chunk.comments ?? []).map(rangeOf);
   } catch {
-    return text; // The parser is run again on the result and reports the fault in its place.
+    return text; // The parser runs again on the result and reports the fault.
   }
   const edits = [
     ...strings.map(([start, end]) => ({ start, end, rewrite: escapeString })),
@@ -37,7 +37,7 @@ export function escapeForeignBytes(bytes: Buffer): string {
   return out + text.slice(done);
 }
 
-/** Where a piece stands: the parser was told to note it, and its declarations do not name it. */
+/** The position of a node: the parser is configured to record it, but its type declarations omit it. */
 const rangeOf = (piece: Node): Range => (piece as Node & { range?: Range }).range ?? [0, 0];
 
 const blank = (raw: string): string => raw.replace(/[\x80-\xff]/g, "?");
@@ -49,7 +49,7 @@ function escapeString(raw: string): string {
   if (!/[\x80-\xff]/.test(raw)) return raw;
   const long = /^\[(=*)\[(\r\n|\n\r|\r|\n)?([\s\S]*)\]\1\]$/.exec(raw);
   if (!long) return escapeBytes(raw);
-  // A long string has no escapes: write it as a quoted one, line for line.
+  // A long string has no escapes: it becomes a quoted string, line by line.
   const body = (long[3] ?? "")
     .replace(/[\\"]/g, "\\$&")
     .replace(/\0/g, "\\000")

@@ -9,12 +9,12 @@ import type { Resolution, Resolver } from "./resolve.ts";
 import { readSource } from "./source.ts";
 
 export interface Graph {
-  /** In the order in which the modules are met when requires are followed. */
+  /** In the order in which following the requires finds them. */
   readonly modules: GraphModule[];
   readonly problems: Problem[];
 }
 
-/** Follows every `require` from the starts on. Collects all problems instead of stopping at the first. */
+/** Follows every `require` from the roots on. Collects all problems instead of stopping at the first. */
 export function follow(starts: Starts, resolver: Resolver, cache: FactCache): Graph {
   return new Walk(starts, resolver, cache).graph();
 }
@@ -87,7 +87,7 @@ class Walk {
       }
       const name = expand(fact.name, module.name);
       if (name === undefined) continue;
-      // What the module itself has put into `package` before is what Lua takes, whatever files there are.
+      // Lua uses what the module itself has put into `package` before, whatever files exist.
       const brought = module.facts.provides.some((each) => each.name === name && each.order < fact.order);
       const found: Resolution = brought ? { to: "process" } : this.#resolver.resolve(name, module.path);
       if (found.to === "nothing") {
@@ -132,7 +132,7 @@ export function isRelative(name: string): boolean {
   return /^\.\.?\//.test(name);
 }
 
-/** Puts a module's own name into a name that was computed from it. */
+/** Replaces the placeholders in a computed name by the module's own name. */
 function expand(name: string | undefined, self: string): string | undefined {
   if (name === undefined || !name.includes("\0")) return name;
   return name.replaceAll(PARENT, self.replace(/[^.]+$/, "")).replaceAll(SELF, self);

@@ -16,20 +16,20 @@ interface LintInput {
   /** Files that are run, in order. */
   readonly order: readonly string[];
   readonly files: Files;
-  /** How the image under the program is called. */
+  /** The name of the program's image. */
   readonly image: string;
-  /** A folder that belongs to this program alone: what lies in it and is not required is unused. */
+  /** The program's own folder: files in it that are not required are unused. */
   readonly owned?: string;
   readonly root: string;
   readonly state: readonly string[];
-  /** The only globals that a hand-over carries; undefined where it carries whatever messages changed. */
+  /** The only globals that a hand-over carries; undefined if it carries all globals that messages changed. */
   readonly carried?: readonly string[];
   readonly constants: readonly string[];
-  /** Actions that the prelude answers unless the program does. */
+  /** Actions that the prelude handles unless the program does. */
   readonly shared: readonly string[];
 }
 
-/** Looks for what loads but will surprise. Silencing comes later. */
+/** Finds code that loads but behaves unexpectedly. `applySilence` filters the result. */
 export function lint(input: LintInput): Findings {
   const modules = new Map(input.graph.modules.map((module) => [module.file, module]));
   const own = input.graph.modules.filter((module) => !module.library);
@@ -47,9 +47,9 @@ export function lint(input: LintInput): Findings {
   };
 }
 
-/** What the program's own modules keep between messages. */
+/** The state that the program's own modules keep between messages. */
 export function keepsOf(graph: Graph): Keeps {
-  // What the fleet's own library keeps, it moves itself.
+  // The fleet's library transfers its own state itself.
   const own = graph.modules.filter(({ library, name }) => !library && !name.startsWith("fleet."));
   const names = own.flatMap(({ facts }) =>
     facts.globals.filter(({ name, data }) => data && !AOS_GLOBALS.has(name)).map(({ name }) => name),
@@ -63,21 +63,21 @@ export function keepsOf(graph: Graph): Keeps {
 }
 
 /**
- * Globals that a hand-over leaves behind, where the declaration says which it carries; else those that the program's own list of
- * globals does not name. Without either nothing is lost: the library carries every global that a message changed.
+ * Globals that a hand-over does not carry, if the declaration lists those that it does; else globals that are missing in the
+ * program's own list. Without either list nothing is lost: the library carries every global that a message changed.
  */
 function globals(module: GraphModule, { state, carried }: LintInput): Problem[] {
   const foreign = module.facts.globals.filter(({ name }) => !AOS_GLOBALS.has(name));
   if (carried !== undefined)
-    // Functions are code: every load makes them.
+    // Functions are code: every load defines them.
     return undeclared(
       module,
       foreign.filter(({ name, data }) => data && !carried.includes(name)),
       {
-        what: `${module.file} assigns globals that a hand-over to a new process leaves behind.`,
+        what: `${module.file} assigns globals that a hand-over to a new process does not carry.`,
         expected: "globals that the declaration's `state` carries, or locals",
         remedy:
-          "Name those that messages change in `state: { globals: [...] }`. Make the others `local`, or silence the warning with the reason: every load makes them anew.",
+          "List those that messages change in `state: { globals: [...] }`. Make the others `local`, or silence the warning with the reason: every load sets them again.",
       },
     );
   if (state.length === 0) return [];
@@ -85,9 +85,9 @@ function globals(module: GraphModule, { state, carried }: LintInput): Problem[] 
     module,
     foreign.filter(({ name }) => !state.includes(name)),
     {
-      what: `${module.file} assigns globals that the list of its globals does not name.`,
+      what: `${module.file} assigns globals that are not in its \`bundle.state\` list.`,
       expected: "locals, or names listed in `bundle: { state: [...] }`",
-      remedy: "Write `local` before the first assignment if it is a slip, or add it to the list.",
+      remedy: "Add `local` before the first assignment, or add the name to the list.",
     },
   );
 }
@@ -114,10 +114,11 @@ function dynamic(module: GraphModule): Problem[] {
     .filter(({ name }) => name === undefined)
     .map((fact) => ({
       code: "LUA_REQUIRE_DYNAMIC",
-      what: `${module.file} requires a module by a name that is only known when it runs.`,
+      what: `${module.file} requires a module by a computed name.`,
       got: lineOf(module, fact),
       expected: "a literal name",
-      remedy: "List the modules that it may mean in `include`; nothing else of them gets into the bundle.",
+      remedy:
+        "List the modules that it can require in `include`; the bundle does not contain them otherwise.",
       at: placeOf(module, fact),
     }));
 }
@@ -133,7 +134,7 @@ function shadows(module: GraphModule): Problem[] {
     }));
 }
 
-/** Modules that are taken as those of an image that nobody here knows; the load says whether they are. */
+/** Modules that are assumed to be in an unknown image; only the load shows whether they are. */
 function assumed({ graph, image }: LintInput): Problem[] {
   const seen = new Set<string>();
   return graph.modules.flatMap((module) =>
@@ -141,30 +142,31 @@ function assumed({ graph, image }: LintInput): Problem[] {
       .filter((edge) => edge.assumed === true && !seen.has(edge.name) && seen.add(edge.name))
       .map(({ name, fact }) => ({
         code: "LUA_MODULE_ASSUMED",
-        what: `${module.file} requires ${JSON.stringify(name)}, which is no file; it is taken as a module of the image.`,
-        got: `the image ${image}, whose modules are not known here`,
-        expected: "a module of the image: the load fails at this line when it has none of that name",
-        remedy: `Add ${JSON.stringify(name)} to \`externals\` when the image has it, or create the file.`,
+        what: `${module.file} requires ${JSON.stringify(name)}, which is not a file; it is assumed to be a module of the image.`,
+        got: `the image ${image}, whose modules are unknown`,
+        expected:
+          "a module of the image: the load fails at this line if the image has no module of that name",
+        remedy: `Add ${JSON.stringify(name)} to \`externals\` if the image has it, or create the file.`,
         at: placeOf(module, fact),
       })),
   );
 }
 
-/** Handlers of the program for actions that every process of a fleet answers. */
+/** Handlers of the program for actions that every process of a fleet handles. */
 function sharedActions(module: GraphModule, { shared }: LintInput): Problem[] {
   return module.facts.handlers
     .filter(({ action }) => action !== undefined && shared.includes(action))
     .map((handler) => ({
       code: "LUA_ACTION_SHARED",
-      what: `${module.file} answers ${handler.action} itself, which the fleet's library answers in every process.`,
+      what: `${module.file} handles ${handler.action}, an action that the fleet's library handles in every process.`,
       got: `the handler ${JSON.stringify(handler.name ?? "?")}`,
-      expected: `the program's handler answers ${handler.action}, the library answers ${FLEET_PREFIX}${handler.action}`,
-      remedy: `Nothing has to change: the fleet's own tools ask for ${FLEET_PREFIX}${handler.action}. Silence the warning with the reason, or rename the action.`,
+      expected: `the program's handler answers ${handler.action}, and the library answers ${FLEET_PREFIX}${handler.action}`,
+      remedy: `No change is required: the fleet's tools use ${FLEET_PREFIX}${handler.action}. Silence the warning with the reason, or rename the action.`,
       at: placeOf(module, handler),
     }));
 }
 
-/** Requires that certainly run while their module loads and lead back to it. */
+/** Cycles of requires that certainly run while their module loads. */
 function cycles({ graph }: LintInput, modules: ReadonlyMap<string, GraphModule>): Problem[] {
   const state = new Map<string, "open" | "done">();
   const problems: Problem[] = [];
@@ -205,7 +207,7 @@ function cycles({ graph }: LintInput, modules: ReadonlyMap<string, GraphModule>)
   return problems;
 }
 
-/** A handler that takes every message, registered before others in the order in which the modules load. */
+/** Handlers that match every message and are registered before others, in the order in which the modules load. */
 function swallowing({ order }: LintInput, modules: ReadonlyMap<string, GraphModule>): Problem[] {
   const seen = new Set<string>();
   const calls: { module: GraphModule; index: number }[] = [];
@@ -240,7 +242,7 @@ function swallowing({ order }: LintInput, modules: ReadonlyMap<string, GraphModu
     if (before === 0) return;
     problems.push({
       code: "LUA_HANDLER_SWALLOWS",
-      what: `The handler ${JSON.stringify(handler.name ?? "?")} takes every message, so ${before} other${before === 1 ? " handler is" : " handlers are"} never reached.`,
+      what: `The handler ${JSON.stringify(handler.name ?? "?")} matches every message, so ${before} other${before === 1 ? " handler is" : " handlers are"} never reached.`,
       expected: "a pattern that matches its own messages, or the last place",
       remedy: 'Register it last, narrow its pattern, or let its pattern return "continue".',
       at: placeOf(module, handler),
@@ -268,8 +270,8 @@ function unused({ owned, files, root }: LintInput, modules: ReadonlyMap<string, 
   look(owned);
   return loose.map((file) => ({
     code: "LUA_MODULE_UNUSED",
-    what: `${file} lies in the program's folder and nothing requires it.`,
-    remedy: "Remove it, require it, or list it in `include` when its name is computed.",
+    what: `${file} is in the program's folder, but no module requires it.`,
+    remedy: "Remove it, require it, or list it in `include` if its name is computed.",
     at: file,
   }));
 }

@@ -1,9 +1,9 @@
 import { luaConstant } from "./constants.ts";
 
 /**
- * A Lua module that returns a table of plain data. Pure.
+ * Creates a Lua module that returns a table of plain data. Pure.
  *
- * @param comment the lines above it, without their hyphens
+ * @param comment the lines of its header comment, without hyphens
  * @param fields strings, numbers, booleans, lists and records of these
  */
 export function luaModule(comment: readonly string[], fields: Readonly<Record<string, unknown>>): string {
@@ -12,7 +12,7 @@ export function luaModule(comment: readonly string[], fields: Readonly<Record<st
   return [`--- ${first}`, ...more.map((line) => `-- ${line}`), "return {", ...lines, "}", ""].join("\n");
 }
 
-/** A Lua literal, in lines where it would be too long for one. */
+/** A Lua literal; split into several lines if it is too long for one. */
 function literal(value: unknown, depth: number): string {
   if (typeof value !== "object" || value === null) return luaConstant(value as string | number | boolean);
   const entries = Array.isArray(value)

@@ -1,13 +1,13 @@
 import luaparse from "luaparse";
 
 const WORD = /[\w.]/;
-/** Characters that never join with a neighbour into another token. */
+/** Characters that never form another token with a neighbour. */
 const ALONE = /[(){},;"']/;
 const END_OF_FILE = 1;
 
 /**
- * Removes comments, indentation and needless spaces, token by token; names stay. Every token keeps its line, so that
- * the source map and the lines in errors stay exact.
+ * Removes comments, indentation and unnecessary spaces, token by token; keeps names. Every token keeps its line, so the
+ * source map and the lines in errors stay exact.
  */
 export function minifyLua(text: string): string {
   const lexer = luaparse.parse(text, {

@@ -1,7 +1,7 @@
 import type { Chunk, Node } from "luaparse";
 import luaparse from "luaparse";
 
-/** What keeps a text from compiling: where, and Lua's own words as far as the parser knows them. */
+/** A syntax error: its offset, and Lua's own message as far as the parser provides it. */
 interface SyntaxFault {
   readonly message: string;
   readonly offset: number;
@@ -9,26 +9,26 @@ interface SyntaxFault {
 
 type Parsed = { readonly chunk: Chunk; readonly fault?: never } | { readonly fault: SyntaxFault };
 
-/** The lexer's token types, which its declarations do not name. */
+/** The lexer's token types, which its type declarations omit. */
 const EOF = 1;
 const STRING = 2;
 const NUMBER = 16;
 
-/** How every text is read. */
+/** Parser options for every source. */
 export const LUA = { luaVersion: "5.3", comments: false, encodingMode: "none" } as const;
 
-// Its complaint about a text's first token looks at the token of the text before; the first text of all has one too now.
+// An error at a source's first token refers to the last token of the previous source, so one must have been parsed before.
 luaparse.parse("", LUA);
 
-/** What may be one of the two below, or stand in a string or a comment; matched without going back into the number. */
+/** May be one of the two faults below, or inside a string or comment; matches without backtracking into the number. */
 const SUSPECT =
   /(?:\(|\breturn)\s*(?:,|--)|(?<![\w.])(?=(0[xX][\da-fA-F.]+(?:[pP][-+]?\d+)?|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))\1[\da-fA-F.]/;
 
 /**
- * What the parser takes and Lua refuses: a list of values that begins with a comma, and a number that runs into a hexadecimal
- * digit or a dot, such as `1do`, since Lua reads on through those.
+ * Faults that the parser accepts and Lua rejects: a list of values that starts with a comma, and a number directly followed by a
+ * hexadecimal digit or a dot, such as `1do`, which Lua reads as part of the number.
  */
-function overlooked(text: string): SyntaxFault | undefined {
+function faultMissedByParser(text: string): SyntaxFault | undefined {
   if (!SUSPECT.test(text)) return undefined;
   const lexer = luaparse.parse(text, { ...LUA, wait: true });
   let before: unknown;
@@ -38,21 +38,21 @@ function overlooked(text: string): SyntaxFault | undefined {
       return { message: "unexpected symbol near ','", offset: start };
     if (token.type === NUMBER && /[\da-fA-F.]/.test(text.charAt(end)))
       return { message: `malformed number near '${text.slice(start, end + 1)}'`, offset: start };
-    // A string's value may read like a symbol.
+    // A string's value may look like a symbol.
     before = token.type === STRING ? undefined : token.value;
   }
   return undefined;
 }
 
 /**
- * Parses Lua 5.3, the language of aos. Never throws: every text gives a tree or a fault.
+ * Parses Lua 5.3, the language of aos. Never throws: the result is a tree or a fault.
  *
- * @param places whether nodes know where they stand
+ * @param places whether nodes include their offsets
  */
 export function parseLua(text: string, places = false): Parsed {
   try {
     const chunk = luaparse.parse(text, { ...LUA, ranges: places });
-    const fault = overlooked(text);
+    const fault = faultMissedByParser(text);
     return fault ? { fault } : { chunk };
   } catch (error) {
     if (error instanceof RangeError) {
@@ -62,7 +62,7 @@ export function parseLua(text: string, places = false): Parsed {
     const { index } = error as SyntaxError & { index?: number };
     return {
       fault: {
-        // What ends the chunk too early is what was found; what was expected is the end.
+        // The parser names only the unexpected keyword; Lua expected the end of the chunk.
         message: error.message
           .replace(/^\[\d+:-?\d+\] /, "")
           .replace(/^unexpected keyword ('\w+') near '<eof>'$/, "'<eof>' expected near $1"),
@@ -72,12 +72,12 @@ export function parseLua(text: string, places = false): Parsed {
   }
 }
 
-/** The first offset of a node; 0 when the text was parsed without places. */
+/** The first offset of a node; 0 if the source was parsed without places. */
 export function offsetOf(node: Node): number {
   return (node as Node & { range?: [number, number] }).range?.[0] ?? 0;
 }
 
-/** True when the expression stands in parentheses of its own. */
+/** True if the expression is in its own parentheses. */
 export function inParentheses(node: Node): boolean {
   return (node as Node & { inParens?: boolean }).inParens === true;
 }
@@ -93,7 +93,7 @@ const SIMPLE: Record<string, string> = {
   "\n": "\n",
 };
 
-/** The value of a string literal as it is written, or undefined when it holds bytes that are no text. */
+/** The value of a string literal, or undefined if it contains bytes that are not text. */
 export function stringValue(raw: string): string | undefined {
   const long = /^\[(=*)\[\n?([\s\S]*)\]\1\]$/.exec(raw);
   if (long) return long[2];

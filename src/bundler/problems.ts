@@ -19,7 +19,7 @@ function placeAt({ text, file }: GraphModule, offset: number): string {
   return `${file}:${line}:${column}`;
 }
 
-/** What keeps a module from compiling. */
+/** The reasons why a module does not compile. */
 export function faults(module: GraphModule): Problem[] {
   const { facts, file } = module;
   const problems: Problem[] = facts.limits.map((limit) => ({
@@ -33,12 +33,12 @@ export function faults(module: GraphModule): Problem[] {
   return problems;
 }
 
-/** What the parser met, and what it waits for: the end of a file is named, and the line that opened what is not closed. */
+/** A syntax error, with the line that opened an unclosed block. */
 function syntaxProblem(module: GraphModule, { message, offset }: NonNullable<Facts["fault"]>): Problem {
   const { text, file } = module;
   const atEnd = text.slice(offset).trim() === "";
-  const awaited = /^'(end|until|\}|\)|\])' expected/.exec(message)?.[1];
-  const opener = awaited === undefined ? undefined : openerAt(text, offset);
+  const closer = /^'(end|until|\}|\)|\])' expected/.exec(message)?.[1];
+  const opener = closer === undefined ? undefined : openerAt(text, offset);
   const opened = opener && positionAt(text, opener.offset).line;
   return {
     code: "LUA_SYNTAX",
@@ -47,17 +47,17 @@ function syntaxProblem(module: GraphModule, { message, offset }: NonNullable<Fac
     ...(opener === undefined
       ? {}
       : {
-          expected: `'${awaited}' to close '${opener.word}' at ${file}:${opened}: ${lineAt(text, opener.offset)}`,
+          expected: `'${closer}' to close '${opener.word}' at ${file}:${opened}: ${lineAt(text, opener.offset)}`,
         }),
     remedy:
       opener === undefined
-        ? "Correct the line, or the one before it where a bracket or an `end` is missing."
-        : `Close the '${opener.word}' of line ${opened}, or a block inside it that its \`${awaited}\` closed instead.`,
+        ? "Fix the line, or the one before it if a bracket or an `end` is missing there."
+        : `Close the '${opener.word}' in line ${opened}, or a block inside it that its \`${closer}\` closed instead.`,
     at: placeAt(module, offset),
   };
 }
 
-/** The line on which something found stands, without white space around it. */
+/** The source line of something found in a module, trimmed. */
 export function lineOf(module: GraphModule, found: Found): string {
   return lineAt(module.text, offsetIn(module.text, module.hash, found.order));
 }
@@ -68,7 +68,7 @@ function lineAt(text: string, offset: number): string {
   return text.slice(start, end === -1 ? undefined : end).trim();
 }
 
-/** A name that leads to no module, or to a file that is not the project's. */
+/** A name that resolves to no module, or to a file outside the project. */
 export function notFound(
   name: string,
   { searched, outside }: Extract<Resolution, { to: "nothing" }>,
@@ -82,12 +82,12 @@ export function notFound(
     return {
       code: "LUA_MODULE_OUTSIDE",
       what: from
-        ? `${from.file} requires ${quoted}, which leads out of the project.`
-        : `The included module ${quoted} leads out of the project.`,
+        ? `${from.file} requires ${quoted}, which is outside the project.`
+        : `The included module ${quoted} is outside the project.`,
       got: posix(relative(root, outside)),
       expected:
-        "a file in the project, in a `search` folder or in a package; symbolic links may not leave them",
-      remedy: "Move the file into the project, or add the folder that it is in to `search`.",
+        "a file in the project, in a `search` folder or in a package; symbolic links must not leave them",
+      remedy: "Move the file into the project, or add its folder to `search`.",
       at,
     };
   }
@@ -96,25 +96,25 @@ export function notFound(
   return {
     code: "LUA_MODULE_MISSING",
     what: from
-      ? `${from.file} requires ${quoted}, which is not there.`
-      : `The included module ${quoted} is not there.`,
-    ...(others.length > 0 ? { got: `the image ${image}, which does not carry it` } : {}),
+      ? `${from.file} requires ${quoted}, which does not exist.`
+      : `The included module ${quoted} does not exist.`,
+    ...(others.length > 0 ? { got: `the image ${image}, which does not contain it` } : {}),
     expected: `one of: ${[...new Set(looked)].join(", ")}`,
     remedy:
       others.length > 0
-        ? `Declare a \`module\` that carries it, such as ${others.join(" or ")}, or create the file.`
-        : "Create the file, correct the name, add its folder to `search`, or name it in `externals` when the process has it.",
+        ? `Declare a \`module\` that contains it, such as ${others.join(" or ")}, or create the file.`
+        : "Create the file, fix the name, add its folder to `search`, or list it in `externals` if the process provides it.",
     at,
   };
 }
 
-/** The entry of a program cannot be found. */
+/** The entry of a program does not exist. */
 export function entryMissing(entry: string, looked: readonly string[]): FleetError {
   return new FleetError({
     code: "LUA_ENTRY_MISSING",
-    what: `The Lua program ${JSON.stringify(entry)} is not there.`,
+    what: `The Lua program ${JSON.stringify(entry)} does not exist.`,
     expected: `one of: ${looked.join(", ")}`,
-    remedy: "Correct the path; it is taken relative to the project's folder.",
+    remedy: "Fix the path; it is relative to the project's folder.",
     at: "entry",
   });
 }

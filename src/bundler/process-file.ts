@@ -3,12 +3,12 @@ import { dirname, join, resolve } from "node:path";
 import { replaceFile } from "./store.ts";
 import type { Bundle } from "./types.ts";
 
-/** `build/<process>-process.lua`: the file that people and other tools look for. */
+/** `build/<process>-process.lua`: the bundle for people and other tools. */
 export function processFile(name: string, folder = "build"): string {
   return join(folder, `${name}-process.lua`);
 }
 
-/** Writes a bundle's text, whole or not at all. @returns the absolute path */
+/** Writes a bundle's text atomically. @returns the absolute path */
 export async function writeProcessFile(
   made: Pick<Bundle, "name" | "text">,
   path = processFile(made.name),

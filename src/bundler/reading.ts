@@ -3,7 +3,7 @@ import { PARENT, SELF } from "./facts.ts";
 import { stringValue } from "./parse.ts";
 import type { Variable } from "./scope.ts";
 
-/** Ways in which programs cut the last part from their own name to require a sibling. */
+/** Patterns that programs use to drop the last part of their own name and require a sibling. */
 const PARENT_PATTERNS = new Set([
   "(.-)[^%.]+$",
   "(.-)[^%.]*$",
@@ -15,7 +15,7 @@ const PARENT_PATTERNS = new Set([
 
 const LONGEST = 1_000;
 
-/** A text that is known without running the program; see `RequireFact.name`. */
+/** A string that is known without running the program; see `RequireFact.name`. */
 export function foldName(
   node: Expression,
   find: (name: string) => Variable | undefined,
@@ -35,7 +35,7 @@ export function foldName(
       if (node.operator !== "..") return undefined;
       const left = foldName(node.left, find, depth + 1);
       const right = left === undefined ? undefined : foldName(node.right, find, depth + 1);
-      // Doubling a text again and again must not fill the memory; no module's name is that long.
+      // Repeated doubling must not exhaust the memory; no module's name is that long.
       return right === undefined || (left ?? "").length + right.length > LONGEST
         ? undefined
         : `${left}${right}`;
@@ -54,7 +54,7 @@ export function foldName(
   }
 }
 
-/** True for a handler pattern that takes every message for itself: `function() return true end`, `{}` and their kin. */
+/** True for a handler pattern that matches every message: `function() return true end`, `{}` and the like. */
 export function isAlways(pattern: Expression): boolean {
   if (pattern.type === "TableConstructorExpression") return pattern.fields.length === 0;
   if (pattern.type !== "FunctionDeclaration" || pattern.body.length !== 1) return false;
@@ -63,7 +63,7 @@ export function isAlways(pattern: Expression): boolean {
 }
 
 /**
- * The action that a handler's pattern takes: `"Ping"`, `{ Action = "Ping" }`, `Handlers.utils.hasMatchingTag("Action", "Ping")`, or a
+ * The action that a handler's pattern matches: `"Ping"`, `{ Action = "Ping" }`, `Handlers.utils.hasMatchingTag("Action", "Ping")`, or a
  * function that returns `msg.Action == "Ping"`. Undefined for any other pattern.
  */
 export function actionOf(pattern: Expression): string | undefined {
@@ -113,7 +113,7 @@ function isBreak(value: Expression): boolean {
   }
 }
 
-/** What an expression begins with, where that is an expression of its own. */
+/** The leftmost operand of an expression, if it is itself an expression. */
 export function leftOf(node: Expression): Expression | undefined {
   switch (node.type) {
     case "UnaryExpression":
@@ -132,7 +132,7 @@ export function leftOf(node: Expression): Expression | undefined {
   }
 }
 
-/** `a.b.c` as text, for chains of at most four plain names. */
+/** `a.b.c` as a string, for chains of at most four plain names. */
 export function memberPath(node: Expression, most = 4): string | undefined {
   if (node.type === "Identifier") return node.name;
   if (most === 1 || node.type !== "MemberExpression" || node.indexer !== ".") return undefined;
@@ -140,7 +140,7 @@ export function memberPath(node: Expression, most = 4): string | undefined {
   return base === undefined ? undefined : `${base}.${node.identifier.name}`;
 }
 
-/** Which table of `package` a field belongs to, under `_G` too, and its key: the name itself or what gives it. */
+/** The table of `package` (also via `_G`) that a field belongs to, and its key: the name, or the expression for it. */
 export function packageEntryOf(
   node: Expression,
 ): { readonly table: string; readonly key: string | Expression } | undefined {

@@ -6,7 +6,7 @@ import { Scope, type Variable } from "./scope.ts";
 
 const HANDLER_METHODS = new Set(["add", "append", "prepend", "once"]);
 
-/** Takes down what a walk through a syntax tree meets, and knows what names mean where the walk stands. */
+/** Records what a walk through a syntax tree finds, and resolves names in the current scope. */
 export class Recorder {
   readonly scope = new Scope((what, offset) => this.limit(what, offset));
   /** See `Facts`. */
@@ -15,17 +15,17 @@ export class Recorder {
   readonly #handlers: HandlerFact[] = [];
   readonly #globals = new Map<string, { order: number; offset: number; count: number; data: boolean }>();
   readonly #locals = new Map<string, LocalFact & { readonly by: Set<string | undefined> }>();
-  /** Functions of the module that it calls itself while it loads. */
+  /** Functions of the module that it calls while it loads. */
   readonly #calledAtLoad = new Set<string>();
   readonly #withMethods = new Set<string>();
-  /** Name of the module's function that the walk is in; undefined for one without a name. */
+  /** Name of the outermost function that the walk is in; undefined if it has none. */
   outermost: string | undefined;
   readonly #limits: LimitFact[] = [];
   readonly #provides: ProvideFact[] = [];
   #order = 0;
   #ownEnvironment = false;
 
-  /** Everything taken down so far. */
+  /** Everything recorded so far. */
   facts(): Facts {
     return {
       requires: this.#requires,
@@ -38,7 +38,7 @@ export class Recorder {
     };
   }
 
-  /** An assignment to a field of `package.loaded` or `package.preload`; nil takes a module away again. */
+  /** An assignment to a field of `package.loaded` or `package.preload`; nil removes a module. */
   packageEntry(target: Expression, value: Expression | undefined): void {
     const entry = packageEntryOf(target);
     if (!entry) return;
@@ -49,15 +49,15 @@ export class Recorder {
       this.#provides.push({ name, order: this.#order++ });
   }
 
-  /** Something that Lua refuses though its grammar allows it. */
+  /** Something that Lua rejects although its grammar allows it. */
   limit(what: string, offset: number): void {
     this.#limits.push({ what, order: this.#order++, offset });
   }
 
-  /** An assignment to a name that is no local. */
+  /** An assignment to a name that is not a local. */
   global(name: string, node: Expression, data: boolean): void {
     if (name === "_ENV") this.#ownEnvironment = true;
-    // Under an environment of the module's own, a name that is no local is a field of that table.
+    // If the module has its own environment, a name that is not a local is a field of that table.
     if (this.#ownEnvironment || this.scope.find("_ENV")) return;
     const found = this.#globals.get(name);
     if (found) {
@@ -66,7 +66,7 @@ export class Recorder {
     } else this.#globals.set(name, { order: this.#order++, offset: offsetOf(node), count: 1, data });
   }
 
-  /** A change, inside a function, of a variable or of the table that it holds. */
+  /** A change of a variable, or of the table in it, inside a function. */
   changed(target: Expression | undefined): void {
     let base = target;
     while (base?.type === "MemberExpression" || base?.type === "IndexExpression") base = base.base;
@@ -83,7 +83,7 @@ export class Recorder {
       });
   }
 
-  /** A function that is put into a table: of a local, that is a module's own table, which its users may well fill while they load. */
+  /** A function that is put into a table. A local table with functions is a module's interface, which its users may fill while they load. */
   method(target: Expression): void {
     if (target.type === "MemberExpression" && target.base.type === "Identifier")
       this.#withMethods.add(target.base.name);
@@ -94,7 +94,7 @@ export class Recorder {
     if (base.type === "Identifier") this.#calledAtLoad.add(base.name);
   }
 
-  /** What is changed only by functions that run while the module loads is made again by every load. */
+  /** Excludes locals that are changed only by functions that run while the module loads: every load sets them again. */
   #localFacts(): LocalFact[] {
     return [...this.#locals.values()]
       .filter(({ name }) => !this.#withMethods.has(name))
@@ -102,13 +102,13 @@ export class Recorder {
       .map(({ by: _, ...fact }) => fact);
   }
 
-  /** Whether a local keeps something from its declaration on: a table, an earlier one or a new table, a number. */
+  /** Whether a local holds state from its declaration on: a table, an existing or new table (`or {}`), or a number. */
   keeps(init: Expression | undefined): boolean {
     if (init?.type === "LogicalExpression") return init.operator === "or" && this.keeps(init.right);
     return init?.type === "TableConstructorExpression" || init?.type === "NumericLiteral";
   }
 
-  /** A call of `require`, or `require` handed to `pcall`. */
+  /** A call of `require`, or `require` passed to `pcall`. */
   require(
     argument: Expression | undefined,
     offset: number,
@@ -118,7 +118,7 @@ export class Recorder {
     this.#requires.push({ name, order: this.#order++, offset, ...runs });
   }
 
-  /** True where the expression is Lua's `require`, under whatever local name. */
+  /** True if the expression is Lua's `require`, whatever its local name. */
   isRequire(node: Expression): boolean {
     if (node.type === "Identifier") {
       const variable = this.scope.find(node.name);
@@ -128,7 +128,7 @@ export class Recorder {
     return (path === "_G.require" || path === "_ENV.require") && !this.scope.find(path.slice(0, -8));
   }
 
-  /** What a local is known to hold, so that `local require = require` and `local name = ...` are followed. */
+  /** The known value of a local, so that `local require = require` and `local name = ...` are followed. */
   kindOf(init: Expression | undefined): Variable["kind"] {
     if (!init) return undefined;
     if (this.isRequire(init)) return { is: "require" };
@@ -139,7 +139,7 @@ export class Recorder {
     return text === undefined ? undefined : { is: "text", text };
   }
 
-  /** A call that may register a handler; anything else is left alone. */
+  /** A call that may register a handler; ignores any other. */
   handler(base: Expression, args: readonly Expression[], offset: number): void {
     if (base.type !== "MemberExpression" || !HANDLER_METHODS.has(base.identifier.name)) return;
     let owner = base.base;

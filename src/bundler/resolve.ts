@@ -4,8 +4,8 @@ import type { ImageModules } from "./aos-modules.ts";
 import { type Files, identityOf } from "./files.ts";
 
 /**
- * Where a `require` leads: to a file, to the process' own `require`, or nowhere. `assumed`: nobody knows whether the
- * image carries it. `outside`: a file that the name leads to and that is not the project's; it was not read.
+ * The target of a `require`: a file, the process' own `require`, or none. `assumed`: it is unknown whether the
+ * image contains it. `outside`: a file outside the project that the name resolves to; it was not read.
  */
 export type Resolution =
   | { readonly to: "file"; readonly path: string; readonly searched: string }
@@ -18,35 +18,35 @@ interface ResolveOptions {
   readonly search: readonly string[];
   readonly externals: readonly string[];
   readonly aliases: Readonly<Record<string, string>>;
-  /** A folder of `search` whose files belong together, also where it lies inside a package. */
+  /** A folder of `search` whose files belong together, even if it is inside a package. */
   readonly library: string | undefined;
   readonly image: ImageModules;
 }
 
 const PROCESS: Resolution = { to: "process" };
 
-/** Finds modules as a program's author means them. Remembers answers for the length of one bundling. */
+/** Resolves module names as the program's author means them. Caches results for one bundling. */
 export class Resolver {
   readonly #files: Files;
   readonly #options: ResolveOptions;
   readonly #shared = new Map<string, Resolution>();
-  /** The folders that belong to the project, and what they are after symbolic links. */
+  /** The folders that belong to the project, and their targets if they are symbolic links. */
   readonly #own: readonly string[];
   readonly #ownIdentities: readonly string[];
-  /** Folders that every file of the project is searched in. */
-  readonly #everyones: ReadonlySet<string>;
+  /** Folders that are searched for every file of the project. */
+  readonly #searchedForAll: ReadonlySet<string>;
 
   constructor(files: Files, options: ResolveOptions) {
     this.#files = files;
     this.#options = options;
     this.#own = [...new Set([options.root, options.entryFolder, ...options.search])];
     this.#ownIdentities = this.#own.map(identityOf);
-    this.#everyones = new Set(this.#own);
+    this.#searchedForAll = new Set(this.#own);
   }
 
   /**
    * `from` is the requiring file. Order: alias, external, the image's dotted names, `./`, folders, the image's plain
-   * names, packages. No name leads to a file outside of the project, the `search` folders and the packages.
+   * names, packages. No name resolves to a file outside the project, the `search` folders and the packages.
    */
   resolve(name: string, from: string): Resolution {
     const alias = Object.hasOwn(this.#options.aliases, name) ? this.#options.aliases[name] : undefined;
@@ -62,18 +62,18 @@ export class Resolver {
     const known = key === undefined ? undefined : this.#shared.get(key);
     if (known?.to === "file") return known;
     const plain = name.replace(/^\.+/, "");
-    // A library written for aos gets aos' own module, whatever the project calls its files.
+    // A library written for aos gets aos' own module, whatever the names of the project's files.
     const folders = foreign && carried ? home : this.#folders(home, foreign, from);
     const found = this.#inFolders(plain, folders);
     if (found.to === "file") {
-      // What the requirer's own folders answer holds for those folders only.
-      if (key !== undefined && this.#everyones.has(found.searched)) this.#shared.set(key, found);
+      // A file in the requiring file's own folders is valid only for those folders.
+      if (key !== undefined && this.#searchedForAll.has(found.searched)) this.#shared.set(key, found);
       return found;
     }
     if (carried) return PROCESS;
     const packaged = this.#inPackages(plain, from, found);
     if (packaged.to === "file" || foreign) return packaged;
-    // A program that lies deeper in the project may name its modules from any folder above it.
+    // A program in a subfolder may name its modules relative to any folder above it.
     const above = this.#inFolders(
       plain,
       upwards(dirname(from)).filter((folder) => this.#isOwn(folder)),
@@ -82,7 +82,7 @@ export class Resolver {
     return dotted && carried === undefined ? { to: "process", assumed: true } : packaged;
   }
 
-  /** A name that begins with `./` or `../`: from the requiring file on, else as aos' `.load` reads it, from the entry's folder on. */
+  /** A name that starts with `./` or `../`: relative to the requiring file, else, as in aos' `.load`, to the entry's folder. */
   #relative(name: string, from: string): Resolution {
     const found = this.#inFolders(name, [dirname(from)]);
     if (found.to === "file") return found;
@@ -90,7 +90,7 @@ export class Resolver {
     return again.to === "file" ? again : found;
   }
 
-  /** The folders in which a package's or a searched library's own files lie; none for the project's files. */
+  /** The folders of a package's or searched library's own files; none for the project's files. */
   #home(from: string): string[] {
     const { library } = this.#options;
     if (library !== undefined && from.startsWith(library + sep)) return [library];
@@ -123,7 +123,7 @@ export class Resolver {
     let outside: string | undefined;
     for (const folder of folders) {
       for (const candidate of forms) {
-        // Joined, not resolved: a name that begins with a slash is no path of this machine.
+        // Joined, not resolved: a name that starts with a slash is not an absolute path.
         const path = join(folder, candidate);
         if (!this.#belongs(path, folder)) {
           outside ??= path;
@@ -144,10 +144,10 @@ export class Resolver {
     return this.#isOwn(path) || isWithin(path, packageRoot(join(folder, "x")) ?? folder);
   }
 
-  /** True when symbolic links lead from a path that belongs to the project to a file that does not. */
+  /** True if symbolic links lead from a path inside the project to a file outside. */
   #leadsOut(path: string, folder: string): boolean {
     const file = identityOf(path);
-    // A linked package is its own place, wherever it lies.
+    // A linked package is a folder of its own, wherever it is.
     const home = identityOf(packageRoot(join(folder, "x")) ?? folder);
     return !isWithin(file, home) && !this.#ownIdentities.some((own) => isWithin(file, own));
   }
@@ -185,7 +185,7 @@ export class Resolver {
   }
 }
 
-/** The Lua file that a package is used by: `lua` in its package.json, a Lua `main`, or the usual names. */
+/** The entry of a package: `lua` in its package.json, a Lua `main`, or the usual names. */
 export function packageEntry(files: Files, home: string): string | undefined {
   const named: string[] = [];
   try {
@@ -196,7 +196,7 @@ export function packageEntry(files: Files, home: string): string | undefined {
     if (typeof lua === "string") named.push(lua);
     if (typeof main === "string" && main.endsWith(".lua")) named.push(main);
   } catch {
-    // A package without a readable package.json still has the usual names.
+    // Without a readable package.json, only the usual names apply.
   }
   const base = home.slice(home.lastIndexOf("/") + 1);
   return [...named, "init.lua", `${base}.lua`, "src/init.lua", `src/${base}.lua`, "main.lua", "index.lua"]
@@ -206,7 +206,7 @@ export function packageEntry(files: Files, home: string): string | undefined {
     );
 }
 
-/** The file names that a `require` name may mean, most usual first. */
+/** The file names that a `require` name can mean, most common first. */
 function candidates(name: string): string[] {
   const relative = /^(?:\.\.?\/)+/.exec(name)?.[0] ?? "";
   const rest = name.slice(relative.length);

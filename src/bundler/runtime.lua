@@ -1,12 +1,12 @@
--- Runs inside the process, after the module functions and constants of a bundle. Arguments:
+-- Runs in the process, after the module functions and constants of a bundle. Arguments:
 --   bundle   the bundle's name: an earlier bundle of the same name is replaced
 --   modules  file -> function(_ENV, require) that returns the module's function
 --   names    name -> file, for every name that is required anywhere
---   own      file -> { name -> file, or false for the process' own }, where a file's answer differs from `names`
---   primary  file -> the name that it is known by outside of the bundle
---   private  name -> true, for names that stay aos' own outside of the bundle
---   order    files that are run, one after the other
--- Longer than 60 lines: it is one text in every bundle, and everything in it ends with the load.
+--   own      file -> { name -> file, or false for the process' own }, where a file's resolution differs from `names`
+--   primary  file -> its name outside the bundle
+--   private  name -> true, for names that outside the bundle stay aos' own
+--   order    files to run, in order
+-- Longer than 60 lines: it is copied into every bundle as a whole, and nothing in it outlives the load.
 local function start(bundle, modules, names, own, primary, private, order)
   local loaded, preload, native = package.loaded, package.preload, require
   local registry = loaded[".fleet-bundles"]
@@ -16,7 +16,7 @@ local function start(bundle, modules, names, own, primary, private, order)
   end
   local before = registry[bundle] or { names = {}, handlers = {} }
 
-  -- What an error must put back where the process does not discard a failed evaluation by itself.
+  -- What to restore after an error, because not every process discards a failed evaluation itself.
   local undo = {}
   local function replace(target, key, value)
     undo[#undo + 1] = { target, key, target[key] }
@@ -84,7 +84,7 @@ local function start(bundle, modules, names, own, primary, private, order)
   end
 
   local requirer
-  -- The value first, then what the caller must raise: only there is the position the user's own.
+  -- Returns the value, or nil and an error that the caller raises, so that its position is in the user's own code.
   local function load(file, name, from)
     local present = value(file, name)
     if present then
@@ -139,7 +139,7 @@ local function start(bundle, modules, names, own, primary, private, order)
     end
   end
 
-  -- Longer than 60 lines: what it publishes, runs and puts in order is one step, which an error undoes as a whole.
+  -- Longer than 60 lines: publishing, running and ordering are one step, which an error undoes as a whole.
   local function main()
     for name in pairs(before.names) do
       replace(loaded, name, nil)
@@ -162,7 +162,7 @@ local function start(bundle, modules, names, own, primary, private, order)
       end
     end
 
-    -- Handlers that are not this program's keep their place: before its own, or after them.
+    -- Handlers of others keep their position: before or after this program's own.
     local list, rest, later, first = handlers(), {}, {}, true
     for _, handler in ipairs(list) do
       if before.handlers[handler.name] then
@@ -182,7 +182,7 @@ local function start(bundle, modules, names, own, primary, private, order)
 
     for _, file in ipairs(order) do
       if file == order[#order] then
-        -- The program itself is started without a name, as a main file is.
+        -- The program itself runs without a name, like a main file.
         local run = modules[file](_ENV, requirer(file))
         local function runner()
           run()
@@ -218,7 +218,7 @@ local function start(bundle, modules, names, own, primary, private, order)
     undo[#undo + 1] = { handler, "pattern", handler.pattern }
     undo[#undo + 1] = { handler, "handle", handler.handle }
   end
-  -- Lua puts a place before texts alone: of any other value it is found where it is raised.
+  -- Lua adds a position only to strings: for other values it is determined when they are raised.
   local place = ""
   local done, fault = xpcall(main, function(raised)
     local level, frame = 2, nil
@@ -234,9 +234,9 @@ local function start(bundle, modules, names, own, primary, private, order)
       undo[i][1][undo[i][2]] = undo[i][3]
     end
     refill(list, entries)
-    -- aos can show nothing but text: any other error value would take the evaluator down.
+    -- aos can only show strings: any other error value would crash the evaluator.
     if type(fault) ~= "table" then
-      fault = type(fault) == "string" and fault or place .. "a value was raised: " .. tostring(fault)
+      fault = type(fault) == "string" and fault or place .. "error value: " .. tostring(fault)
     elseif not (getmetatable(fault) or {}).__tostring then
       if fault.message ~= nil then
         fault = tostring(fault.code or "error") .. ": " .. tostring(fault.message)
@@ -246,7 +246,7 @@ local function start(bundle, modules, names, own, primary, private, order)
           fields[#fields + 1] = tostring(key) .. " = " .. (type(field) == "table" and "{…}" or tostring(field))
         end
         table.sort(fields)
-        fault = place .. "a table was raised: { " .. table.concat(fields, ", ", 1, math.min(#fields, 8)) .. " }"
+        fault = place .. "error table: { " .. table.concat(fields, ", ", 1, math.min(#fields, 8)) .. " }"
       end
     end
     error(tostring(fault), 0)

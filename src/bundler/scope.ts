@@ -1,9 +1,9 @@
-/** A local variable and what is known of its value. */
+/** A local variable and what is known about its value. */
 export interface Variable {
   readonly owner: FunctionScope;
-  /** A table or a number of the module itself, from its declaration on. */
+  /** True if it holds a table or a number from its declaration on. */
   readonly keeps: boolean;
-  /** Forgotten as soon as the variable is assigned again. */
+  /** Cleared when the variable is assigned again. */
   kind:
     | { readonly is: "require" }
     | { readonly is: "handlers" }
@@ -14,7 +14,7 @@ export interface Variable {
 interface FunctionScope {
   readonly parent: FunctionScope | undefined;
   readonly offset: number;
-  /** Locals that live at this place of the function. */
+  /** Number of locals in scope. */
   active: number;
   readonly upvalues: Set<Variable | string>;
   full: boolean;
@@ -59,7 +59,7 @@ export class Scope {
     if (this.#function.parent) this.#function = this.#function.parent;
   }
 
-  /** Locals that Lua makes for a loop and the program cannot name. */
+  /** Hidden locals that Lua creates for a loop. */
   hide(count: number): void {
     this.#function.active += count;
   }
@@ -77,7 +77,7 @@ export class Scope {
     block.names.set(name, { owner, kind, keeps });
   }
 
-  /** The local that the name means here, or undefined for a global. */
+  /** The local that the name refers to, or undefined for a global. */
   find(name: string): Variable | undefined {
     for (let i = this.#blocks.length - 1; i >= 0; i--) {
       const found = this.#blocks[i]?.names?.get(name);
@@ -86,10 +86,10 @@ export class Scope {
     return undefined;
   }
 
-  /** Like `find`, and counts the name among the upvalues of the functions that it is carried through. */
+  /** Like `find`, and counts the name as an upvalue of every function between its use and its declaration. */
   use(name: string, offset: number): Variable | undefined {
     const variable = this.find(name);
-    // A global is reached through the upvalue `_ENV`; the bundle hands `require` down in the same way.
+    // A global is accessed through the upvalue `_ENV`; the bundle passes `require` in the same way.
     const key = variable ?? (name === "require" ? name : "_ENV");
     for (let fn: FunctionScope | undefined = this.#function; fn && fn !== variable?.owner; fn = fn.parent) {
       if (fn.upvalues.has(key)) break;

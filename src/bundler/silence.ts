@@ -1,6 +1,6 @@
 import type { Problem } from "../core/errors.ts";
 
-/** Errors that a program may have its reasons for; all others cannot be loaded at all. */
+/** Errors that can be silenced; with any other the program does not load. */
 const SILENCEABLE_ERRORS = new Set(["LUA_MODULE_MISSING", "LUA_REQUIRE_CYCLE", "BUNDLE_OVER_BUDGET"]);
 
 /** Codes of warnings. */
@@ -19,7 +19,7 @@ export interface Findings {
   readonly warnings: readonly Problem[];
 }
 
-/** Leaves out what the declaration accepts, each code with a reason; an unknown code or no reason is itself an error. */
+/** Removes what the declaration accepts, each code with a reason; an unknown code or an empty reason is an error. */
 export function applySilence(findings: Findings, silence: Readonly<Record<string, string>>): Findings {
   const wrong: Problem[] = [];
   for (const [code, reason] of Object.entries(silence)) {
@@ -27,11 +27,9 @@ export function applySilence(findings: Findings, silence: Readonly<Record<string
     if (known && reason.trim() !== "") continue;
     wrong.push({
       code: "SILENCE_INVALID",
-      what: known ? `${code} is silenced without a reason.` : `${code} is no code that can be silenced.`,
-      expected: known
-        ? "why it is accepted, in a few words"
-        : [...WARNING_CODES, ...SILENCEABLE_ERRORS].join(", "),
-      remedy: known ? "Write the reason as the value." : "Correct the code, or remove it.",
+      what: known ? `${code} is silenced without a reason.` : `${code} cannot be silenced.`,
+      expected: known ? "a short reason" : [...WARNING_CODES, ...SILENCEABLE_ERRORS].join(", "),
+      remedy: known ? "Set the reason as the value." : "Fix the code, or remove it.",
       at: `silence.${code}`,
     });
   }

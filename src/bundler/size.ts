@@ -5,29 +5,29 @@ import type { Bundle, BundledModule } from "./types.ts";
 type Sized = Pick<Bundle, "name" | "bytes" | "modules">;
 
 /**
- * Refuses at plan time what a unit would refuse or lose later.
+ * Rejects at plan time what a unit would reject or lose later.
  *
- * @param limitBytes what the network's unit takes for one message, in bytes
- * @throws FleetError `BUNDLE_TOO_LARGE` with the limit, the size by module and what to do
+ * @param limitBytes the largest message that the network's unit accepts, in bytes
+ * @throws FleetError `BUNDLE_TOO_LARGE` with the limit, the size by module and a remedy
  */
 export function checkSize(bundle: Sized, limitBytes: number): void {
   if (bundle.bytes <= limitBytes) return;
   throw new FleetError({
     code: "BUNDLE_TOO_LARGE",
-    what: `The bundle of ${bundle.name} is larger than the network takes in one message.`,
+    what: `The bundle of ${bundle.name} is too large for one message of this network.`,
     got: `${kB(bundle.bytes)}: ${sizes(bundle.modules)}`,
     expected: `at most ${kB(limitBytes)}`,
     remedy:
-      "Set `minify: true`, move data into a config bundle or split the process; or give the network an `uploadUrl`, and it is loaded from there.",
+      "Set `minify: true`, move data into a config bundle, split the process, or set the network's `uploadUrl` to load the bundle from there.",
   });
 }
 
 /**
- * Refuses a bundle that the image under it cannot take: an image with a small stack traps on a larger message, whatever
- * the network takes.
+ * Rejects a bundle that its image cannot evaluate: an image with a small stack traps on a larger message, whatever
+ * the network accepts.
  *
- * @param around bytes of the message beside the bundle
- * @throws FleetError `BUNDLE_TOO_LARGE` with the limit, the size by module and what to do
+ * @param around bytes of the message in addition to the bundle
+ * @throws FleetError `BUNDLE_TOO_LARGE` with the limit, the size by module and a remedy
  */
 export function checkImage(bundle: Sized & Pick<Bundle, "text">, image: ImageModules, around: number): void {
   const { name, maxEvalBytes } = image;
@@ -40,7 +40,7 @@ export function checkImage(bundle: Sized & Pick<Bundle, "text">, image: ImageMod
     got: `${kB(bytes)} as a message: ${sizes(bundle.modules)}`,
     expected: `at most ${kB(maxEvalBytes)}: its stack is small, and it traps on more`,
     remedy:
-      "Declare another `module`, such as one of your own that is built with a larger stack; or `lib: false` and `minify: true`.",
+      "Declare another `module`, such as your own build with a larger stack, or set `lib: false` and `minify: true`.",
   });
 }
 
@@ -53,7 +53,7 @@ export function budgetProblems(bundle: Sized, maxBytes: number | undefined): Pro
       what: `The bundle of ${bundle.name} is larger than its budget.`,
       got: `${kB(bundle.bytes)}: ${sizes(bundle.modules)}`,
       expected: `at most ${kB(maxBytes)}`,
-      remedy: "Remove what is not needed, set `minify: true`, or raise `budget.maxBytes`.",
+      remedy: "Remove unused code, set `minify: true`, or raise `budget.maxBytes`.",
       at: "budget.maxBytes",
     },
   ];

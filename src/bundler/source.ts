@@ -17,7 +17,7 @@ export function readSource(bytes: Buffer): Source {
   let text = isUtf8(bytes) ? bytes.toString("utf8") : escapeForeignBytes(bytes);
   if (text.charCodeAt(0) === 0xfeff) text = text.slice(1);
   if (text.includes("\r")) text = text.replace(LINE_END, "\n");
-  // The stand-alone interpreter skips a first line that starts with `#`; inside a bundle it would not compile.
+  // The stand-alone interpreter skips a first line that starts with `#`; in a bundle it would not compile.
   if (text.startsWith("#")) text = text.slice(Math.max(0, text.indexOf("\n")));
   return { text, hash: sha256(text) };
 }
@@ -33,7 +33,7 @@ export function positionAt(text: string, offset: number): { line: number; column
   return { line, column: offset - start + 1 };
 }
 
-/** How many lines a text takes: one more than its line ends, an unfinished last line included. */
+/** Number of lines: one more than the number of line ends, so an unterminated last line counts. */
 export function countLines(text: string): number {
   let lines = 1;
   for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) lines++;

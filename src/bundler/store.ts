@@ -7,22 +7,22 @@ import type { Bundle, SourceMap } from "./types.ts";
 export interface StoredBundle {
   readonly hash: string;
   readonly text: string;
-  /** Absent when the file beside the bundle was lost. */
+  /** Absent if the file next to the bundle was lost. */
   readonly map?: SourceMap;
 }
 
 export interface BundleStore {
-  /** Keeps a bundle and its map; returns the bundle's path. Keeping the same one again changes nothing. */
+  /** Stores a bundle and its map; returns the bundle's path. Idempotent. */
   put(bundle: Pick<Bundle, "hash" | "text" | "map">): Promise<string>;
-  /** The bundle of that hash, or undefined when it is not there or its bytes are not what the hash says. */
+  /** The bundle with that hash, or undefined if it is missing or its bytes do not match the hash. */
   get(hash: string): Promise<StoredBundle | undefined>;
-  /** Where the bundle of that hash is or would be. */
+  /** The path of the bundle with that hash, whether it exists or not. */
   path(hash: string): string;
   /** Removes every bundle that is not in `keep`, with its map; returns the hashes removed. */
   collect(keep: ReadonlySet<string>): Promise<string[]>;
 }
 
-/** Bundles by content in a folder: `<sha256>.lua`, and `<sha256>.map.json` beside it. */
+/** A content-addressed store of bundles in a folder: `<sha256>.lua`, with `<sha256>.map.json` next to it. */
 export function store(dir: string): BundleStore {
   const path = (hash: string): string => join(dir, `${hash}.lua`);
   const mapPath = (hash: string): string => join(dir, `${hash}.map.json`);
@@ -30,7 +30,7 @@ export function store(dir: string): BundleStore {
     path,
     async put({ hash, text, map }) {
       await mkdir(dir, { recursive: true });
-      // The map first: whoever sees the bundle finds its map too.
+      // The map first, so that a reader who sees the bundle also finds its map.
       await replaceFile(mapPath(hash), JSON.stringify(map));
       if ((await readText(path(hash))) !== text) await replaceFile(path(hash), text);
       return path(hash);
@@ -55,7 +55,7 @@ export function store(dir: string): BundleStore {
   };
 }
 
-/** Writes a file so that a reader sees the old or the new one, never a part, whatever fails. */
+/** Writes a file atomically: readers see the old or the new content, even after a failure. */
 export const replaceFile = (path: string, text: string): Promise<void> => replace(path, text);
 
 async function readText(path: string): Promise<string | undefined> {

@@ -1,14 +1,14 @@
 import luaparse from "luaparse";
 import { LUA } from "./parse.ts";
 
-/** Something that was opened and not closed. */
+/** A block or bracket that was opened and not closed. */
 interface Opener {
   /** The word or bracket as it is written: `function`, `if`, `(`, … */
   readonly word: string;
   readonly offset: number;
 }
 
-/** The lexer's token types, which its declarations do not name. */
+/** The lexer's token types, which its type declarations omit. */
 const EOF = 1;
 const KEYWORD = 4;
 const PUNCTUATOR = 32;
@@ -16,7 +16,7 @@ const PUNCTUATOR = 32;
 const CLOSES: Readonly<Record<string, string>> = { ")": "(", "]": "[", "}": "{" };
 const BLOCKS = new Set(["function", "if", "while", "for", "repeat", "do"]);
 
-/** What is open where a text breaks off at an offset: the innermost block or bracket that waits for its end. */
+/** The innermost block or bracket that is still open at an offset. */
 export function openerAt(text: string, offset: number): Opener | undefined {
   const open: (Opener & { loop?: boolean })[] = [];
   const top = () => open[open.length - 1];
@@ -41,7 +41,7 @@ export function openerAt(text: string, offset: number): Opener | undefined {
   return last && { word: last.word, offset: last.offset };
 }
 
-/** The tokens that begin before an offset, up to the first that cannot be read. */
+/** The tokens that start before an offset, up to the first that cannot be read. */
 function* tokens(text: string, offset: number) {
   const lexer = luaparse.parse(text, { ...LUA, wait: true });
   for (;;) {

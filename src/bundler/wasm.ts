@@ -1,4 +1,4 @@
-/** What a WebAssembly binary says of itself. */
+/** Facts about a WebAssembly binary. */
 export interface WasmFacts {
   /** Whether its memory has 64-bit addresses. */
   readonly is64: boolean;
@@ -15,10 +15,10 @@ const HAS_MAXIMUM = 1;
 const IS_64 = 4;
 
 /**
- * Reads the sections that a module's memory and exports are in; nothing is compiled, so any Node can do it for any image.
+ * Reads the sections with a module's memory and exports. Nothing is compiled, so any Node version can do it for any image.
  * (WebAssembly core specification, binary format; memory64 proposal.)
  *
- * @returns undefined when the bytes are no WebAssembly module of version 1, or are cut
+ * @returns undefined if the bytes are not a WebAssembly module of version 1, or are truncated
  */
 export function readWasm(bytes: Uint8Array): WasmFacts | undefined {
   if (!MAGIC.every((byte, index) => bytes[index] === byte)) return undefined;
@@ -70,7 +70,7 @@ function importsMemory64(part: Reader): boolean {
   return found;
 }
 
-/** Reads limits; whether they are those of 64-bit addresses. */
+/** Reads limits; returns whether the memory has 64-bit addresses. */
 function isMemory64(part: Reader): boolean {
   const flags = part.byte();
   part.number();

@@ -5,16 +5,16 @@ import { FleetError } from "../core/errors.ts";
 import { bundle } from "./bundle.ts";
 import type { Bundle, BundleOptions } from "./types.ts";
 
-/** Told of every outcome that differs from the one before. */
+/** Receives every outcome that differs from the previous one. */
 export interface WatchReport {
   made(bundle: Bundle): void | Promise<void>;
   failed(error: FleetError): void;
 }
 
-/** Milliseconds in which the steps of one save are taken together. */
+/** Milliseconds in which the events of one save are combined. */
 const SETTLE = 30;
 
-/** Bundles, and bundles again whenever a Lua file beside one of the bundle's files changes, until the signal ends it. */
+/** Bundles, and bundles again whenever a Lua file in one of the bundle's folders changes, until the signal is aborted. */
 export async function watchBundle(
   options: BundleOptions,
   report: WatchReport,
@@ -29,7 +29,7 @@ export async function watchBundle(
     dirty = true;
     wake();
   };
-  /** Gives the folders to look at. */
+  /** Returns the folders to watch. */
   const attempt = async (): Promise<string[]> => {
     try {
       const made = await bundle(options);
@@ -56,7 +56,7 @@ export async function watchBundle(
         watchers.set(folder, watcher);
         added = true;
       }
-      // What changed before a folder was watched is seen by looking once more.
+      // Bundling again covers changes that were made before a folder was watched.
       if (added) continue;
       if (!dirty && !signal.aborted) {
         await new Promise<void>((done) => {

@@ -56,13 +56,9 @@ describe("an error is shown at the user's own line", () => {
   });
 
   test.each([
-    [
-      "a table without a message",
-      "error({ code = 5, why = 'no' })",
-      "a table was raised: { code = 5, why = no }",
-    ],
-    ["a number", "error(7)", "a value was raised: 7"],
-    ["nothing", "error()", "a value was raised: nil"],
+    ["a table without a message", "error({ code = 5, why = 'no' })", "error table: { code = 5, why = no }"],
+    ["a number", "error(7)", "error value: 7"],
+    ["nothing", "error()", "error value: nil"],
   ])("if its value is not a string, at the place where it is raised: %s", async (_, raised, message) => {
     const { text, map } = await bundled({
       "main.lua": "require('a')",

@@ -50,7 +50,7 @@ describe("a module of the image comes from the image", () => {
     expect(missing).toMatchObject({
       code: "LUA_MODULE_MISSING",
       at: "main.lua:1:16",
-      got: "the image aos-2.0.6, which does not carry it",
+      got: "the image aos-2.0.6, which does not contain it",
       remedy: expect.stringContaining("aos-sqlite"),
     });
     const made = await bundled({ "main.lua": text }, { image: "aos-sqlite" });
@@ -97,7 +97,7 @@ describe("an unknown image", () => {
       {
         code: "LUA_MODULE_ASSUMED",
         at: "main.lua:1:11",
-        got: `the image ${UNKNOWN}, whose modules are not known here`,
+        got: `the image ${UNKNOWN}, whose modules are unknown`,
       },
     ]);
     expect((await problems('require("native")', UNKNOWN)).map(({ code }) => code)).toEqual([

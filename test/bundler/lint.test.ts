@@ -36,7 +36,7 @@ describe("what cannot be loaded fails the plan", () => {
       { "src/main.lua": 'local x = require("lib.thing")' },
       { entry: "src/main.lua", search: ["vendor"] },
     );
-    expect(problem?.what).toBe('src/main.lua requires "lib.thing", which is not there.');
+    expect(problem?.what).toBe('src/main.lua requires "lib.thing", which does not exist.');
     expect(problem?.at).toBe("src/main.lua:1:11");
     for (const place of [
       "src/lib/thing.lua",
@@ -68,7 +68,7 @@ describe("what cannot be loaded fails the plan", () => {
         what: `main.lua is not valid Lua 5.3: '${awaited}' expected near '<eof>'.`,
         got: "the end of the file",
         expected: `'${awaited}' to close '${word}' at main.lua:${line}: ${text.split("\n")[line - 1]?.trim()}`,
-        remedy: expect.stringContaining(`'${word}' of line ${line}`),
+        remedy: expect.stringContaining(`'${word}' in line ${line}`),
       });
     },
   );
@@ -234,7 +234,7 @@ describe("what loads and may surprise is a warning", () => {
     const { warnings } = await bundled(files);
     expect(warnings).toEqual([expect.objectContaining({ code: "LUA_HANDLER_SWALLOWS", at: "a.lua:2:1" })]);
     expect(warnings[0]?.what).toBe(
-      'The handler "all" takes every message, so 1 other handler is never reached.',
+      'The handler "all" matches every message, so 1 other handler is never reached.',
     );
   });
 
@@ -282,7 +282,7 @@ describe("what loads and may surprise is a warning", () => {
     expect(bundle.warnings).toEqual([
       expect.objectContaining({
         code: "LUA_ACTION_SHARED",
-        what: expect.stringContaining("main.lua answers Info itself"),
+        what: expect.stringContaining("main.lua handles Info, an action that the fleet's library handles"),
         expected: expect.stringContaining("Fleet.Info"),
         at: "main.lua:2:1",
       }),

@@ -37,7 +37,7 @@ describe("no name reads a file outside the project", () => {
       problems: [
         {
           code: "LUA_MODULE_OUTSIDE",
-          what: 'main.lua requires "../secret", which leads out of the project.',
+          what: 'main.lua requires "../secret", which is outside the project.',
           got: "../secret.lua",
           remedy: expect.stringContaining("`search`"),
         },

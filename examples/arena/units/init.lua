@@ -5,7 +5,7 @@ function units.register(name, kind)
 end
 
 function units.make(name)
-  -- Looked up when it is first needed: the kinds require this file, so neither could be loaded first.
+  -- Required here and not at load time, because the kinds require this file.
   require "./knight"
   require "./mage"
   local kind = assert(units.kinds[name], "no such unit: " .. tostring(name))

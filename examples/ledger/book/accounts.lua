@@ -1,6 +1,6 @@
 local bint = require("book.amount")
 
--- The one global of the program: its state. It is declared, so it stays when a new version is loaded.
+-- The program's only global: its state. `or {}` keeps it when a new version is loaded.
 Balances = Balances or {}
 
 local accounts = {}
@@ -13,7 +13,7 @@ function accounts.credit(owner, quantity)
   Balances[owner] = bint.add(accounts.balance(owner), quantity)
 end
 
---- Moves `quantity` from one account to another; false and a reason when that is not possible.
+--- Moves `quantity` from one account to another; returns false and a reason if that is not possible.
 function accounts.move(from, to, quantity)
   if not to or to == from then
     return false, "BAD_RECIPIENT"

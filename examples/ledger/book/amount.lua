@@ -1,8 +1,8 @@
--- Amounts are whole numbers in text, as long as they may be: a Lua integer would end at 2^63.
+-- Amounts are integers in strings of any length: a Lua integer is limited to 2^63 - 1.
 local amount = {}
 
 function amount.parse(text)
-  assert(type(text) == "string" and text:match("^%d+$"), "a quantity is a whole number in text")
+  assert(type(text) == "string" and text:match("^%d+$"), "Invalid quantity: expected an integer in a string")
   return (text:gsub("^0+(%d)", "%1"))
 end
 
