@@ -1,47 +1,47 @@
-/** Who let a release have its traffic: the judge's verdicts, or a person who went past them. */
+/** Who approved a release's traffic: the judge by its verdicts, or a person who overruled them. */
 import { z } from "zod";
 import { percent } from "./steps.ts";
 
-/** A step that a person promoted although its last verdict was not good. */
+/** A step that a person promoted although its last verdict was not a pass. */
 export const PromotionSchema = z.looseObject({
-  /** Counts from 1, as in the run's lines. */
+  /** 1-based, as in the run's output. */
   step: z.number(),
-  /** Green's share at it, in basis points. */
+  /** Green's share at this step, in basis points. */
   weightBp: z.number(),
-  /** Address that promoted it. */
+  /** The address that promoted it. */
   by: z.string(),
   /** The last verdict: fail, inconclusive or error. */
   outcome: z.enum(["fail", "inconclusive", "error"]),
-  /** That verdict in words, with its numbers. */
+  /** The verdict's text, with its numbers. */
   verdict: z.string(),
 });
 export type Promotion = z.infer<typeof PromotionSchema>;
 
 export const ApprovalSchema = z.looseObject({
-  /** Who let green keep its last share: the judge by a good verdict, or a person by `fleet promote` without one. */
+  /** Who approved green's last share: the judge by a pass, or a person by `fleet promote` without one. */
   letThrough: z.enum(["judge", "person"]),
-  /** Every step that a person promoted without a good verdict, in order; the last one too where `letThrough` is `person`. */
+  /** Every step that a person promoted without a pass, in order, including the last one if `letThrough` is `person`. */
   promoted: z.array(PromotionSchema),
 });
 export type Approval = z.infer<typeof ApprovalSchema>;
 
 const verdictIn = ({ outcome, verdict }: Promotion): string => `${outcome}: ${verdict}`;
 
-/** What of an approval was a person's, in words; undefined where the judge alone let it through, as far as is known. Pure. */
+/** Describes the steps that a person promoted; undefined if only the judge approved, as far as known. Pure. */
 export function overruledText({ letThrough, promoted }: Approval): string | undefined {
   const last = letThrough === "person" ? promoted.at(-1) : undefined;
   const earlier = last ? promoted.slice(0, -1) : promoted;
   const steps = earlier.map((one) => `step ${one.step}, ${percent(one.weightBp)} (${verdictIn(one)})`);
   const parts = [
-    ...(last ? [`promoted by hand, not judged good: ${verdictIn(last)}`] : []),
-    ...(steps.length > 0 ? [`promoted by hand before, not judged good: ${steps.join(", ")}`] : []),
+    ...(last ? [`promoted by hand without a pass: ${verdictIn(last)}`] : []),
+    ...(steps.length > 0 ? [`earlier steps promoted by hand without a pass: ${steps.join(", ")}`] : []),
   ];
   return parts.length === 0 ? undefined : parts.join("; ");
 }
 
-/** How a rollout came to its end, for its last line: no more than what is so of the share that it ends with. Pure. */
+/** How a rollout was approved, for its last line; refers only to the share that it ends with. Pure. */
 export function approvalText(approval: Approval, weightBp: number): string {
-  const good = approval.letThrough === "judge" ? [`judged good at ${percent(weightBp)}`] : [];
+  const passed = approval.letThrough === "judge" ? [`passed at ${percent(weightBp)}`] : [];
   const overruled = overruledText(approval);
-  return [...good, ...(overruled === undefined ? [] : [overruled])].join("; ");
+  return [...passed, ...(overruled === undefined ? [] : [overruled])].join("; ");
 }

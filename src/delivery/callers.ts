@@ -1,23 +1,23 @@
-/** How many callers a strategy's latency checks need: probes do not stand in for them. */
+/** How many callers a strategy's latency checks need. Probes do not replace callers. */
 import { stepsOf } from "./steps.ts";
 import { type Strategy, WHOLE } from "./strategy.ts";
 
 /** The step of a rollout that needs the most callers for a latency check. */
 interface CallersNeeded {
-  /** Index of the check. */
+  /** Index of the check in the strategy. */
   readonly check: number;
   readonly minSamples: number;
   /** Green's share at that step, in basis points. */
   readonly weightBp: number;
-  /** Requests of callers to a service while the step may be watched; infinite where one of the revisions gets none of them. */
+  /** Callers' requests to a service while the step is watched; infinite if one of the revisions gets none of them. */
   readonly requests: number;
-  /** For how long it may be watched until the rollout holds, in seconds. */
+  /** How long it is watched before the rollout holds, in seconds. */
   readonly seconds: number;
 }
 
 /**
- * For each latency check the step that needs the most callers. Green's answers are needed at each step, and blue's beside them where
- * nothing but the comparison decides (no `maxMs`) and blue gets requests; at 100 % blue's are those of the step before. Pure.
+ * For each latency check, the step that needs the most callers. Every step needs green's answers; if only the comparison decides
+ * (no `maxMs`) and blue gets requests, it also needs blue's. At 100 %, blue's are those of the step before. Pure.
  */
 export function callersNeeded(strategy: Strategy): CallersNeeded[] {
   const steps = stepsOf(strategy);

@@ -2,17 +2,17 @@ import type { Problem } from "../core/errors.ts";
 import { percent, stepsOf } from "./steps.ts";
 import { type StatePolicy, type Strategy, WHOLE } from "./strategy.ts";
 
-/** What matters of a service. */
+/** The properties of a service that matter here. */
 interface CombinedService {
   readonly state: StatePolicy;
   readonly key?: string;
-  /** Members whose ids it is told. @default none */
+  /** Members whose ids it receives. @default none */
   readonly peers?: readonly string[];
 }
 
-/** What is looked at together with a strategy. */
+/** The parts of a declaration that are checked together with a strategy. */
 export interface Combined {
-  /** Services whose traffic it moves, by name. */
+  /** Services whose traffic the strategy shifts, by name. */
   readonly services: Readonly<Record<string, CombinedService>>;
   /** Member that carries the router. @default none */
   readonly router?: string;
@@ -21,7 +21,7 @@ export interface Combined {
 }
 
 /**
- * Every combination that cannot work, as errors of the plan, all at once. `at` is the strategy's path in the declaration. Pure.
+ * All invalid combinations, as errors of the plan. `at` is the strategy's path in the declaration. Pure.
  *
  * Codes: TRAFFIC_NEEDS_BLUE_GREEN, STEPS_FALL, STEPS_END_EARLY, STEPS_NOT_SPLIT, ROLLING_ONLY, STATE_OWNED_SPLIT,
  * STATE_PARTITIONED_SPLIT, ROUTER_IN_PLACE, ADOPTED_IN_PLACE, PROBE_UNKNOWN_SERVICE, PROBE_TWICE, CHECK_NEEDS_TRAFFIC,
@@ -46,10 +46,10 @@ function kindProblems(strategy: Strategy, at: string): Problem[] {
     if (strategy[field] === undefined || isBlueGreen(strategy)) continue;
     problems.push({
       code: "TRAFFIC_NEEDS_BLUE_GREEN",
-      what: `A ${strategy.kind} strategy loads code in place: it has no second revision to give traffic to.`,
-      got: `${field} beside kind: ${strategy.kind}`,
+      what: `A ${strategy.kind} strategy loads code in place and has no second revision that could get traffic.`,
+      got: `${field} with kind: ${strategy.kind}`,
       expected: 'kind: "blue-green"',
-      remedy: `Take kind: "blue-green", or drop ${field}.`,
+      remedy: `Set kind: "blue-green", or remove ${field}.`,
       at: `${at}.${field}`,
     });
   }
@@ -57,10 +57,10 @@ function kindProblems(strategy: Strategy, at: string): Problem[] {
     if (strategy[field] === undefined || strategy.kind === "rolling") continue;
     problems.push({
       code: "ROLLING_ONLY",
-      what: `${field} is of the batches of a rolling strategy; ${strategy.kind} has none.`,
-      got: `${field} beside kind: ${strategy.kind}`,
+      what: `${field} applies to the batches of a rolling strategy; ${strategy.kind} has none.`,
+      got: `${field} with kind: ${strategy.kind}`,
       expected: 'kind: "rolling"',
-      remedy: `Take kind: "rolling", or drop ${field}.`,
+      remedy: `Set kind: "rolling", or remove ${field}.`,
       at: `${at}.${field}`,
     });
   }
@@ -76,9 +76,9 @@ function stepProblems(strategy: Strategy, at: string): Problem[] {
     if (weightBp >= before) return;
     problems.push({
       code: "STEPS_FALL",
-      what: "Green's share falls from one step to the next: callers who saw the new version would be sent back.",
+      what: "Green's share decreases from one step to the next: callers of the new version would be sent back to the old one.",
       got: `${percent(before)}, then ${percent(weightBp)}`,
-      expected: "steps that rise or stay",
+      expected: "steps that never decrease",
       remedy: "Order the steps by weightBp.",
       at: `${at}.steps[${index}].weightBp`,
     });
@@ -88,19 +88,19 @@ function stepProblems(strategy: Strategy, at: string): Problem[] {
   if (!split && last !== WHOLE)
     problems.push({
       code: "STEPS_END_EARLY",
-      what: "The rollout ends before all traffic is green's, so the old revision could never be retired.",
+      what: "The rollout ends before green has all traffic, so the old revision could never be retired.",
       got: percent(last),
       expected: percent(WHOLE),
-      remedy: `Add a last step with weightBp: ${WHOLE}, or take trafficStrategy: "A_B_TEST", which ends as a steady split.`,
+      remedy: `Add a last step with weightBp: ${WHOLE}, or set trafficStrategy: "A_B_TEST", which ends as a permanent split.`,
       at: `${at}.steps`,
     });
   if (split && (last === 0 || last === WHOLE))
     problems.push({
       code: "STEPS_NOT_SPLIT",
-      what: "An A_B_TEST ends as a steady split, and this one gives everything to one side.",
+      what: "An A_B_TEST ends as a permanent split, but the last step sends all traffic to one side.",
       got: percent(last),
       expected: "a last step between 0.01 % and 99.99 %",
-      remedy: 'Change the last step, or take trafficStrategy: "CANARY".',
+      remedy: 'Change the last step, or set trafficStrategy: "CANARY".',
       at: `${at}.steps`,
     });
   return problems;
@@ -118,22 +118,23 @@ function stateProblems(strategy: Strategy, { services }: Combined, at: string): 
       return [
         {
           code: "STATE_OWNED_SPLIT",
-          what: `${name} owns its state: half of its callers on another revision would see another state.`,
+          what: `${name} owns its state: with a split, callers of the two revisions would see different states.`,
           got,
-          expected: 'INSTANT, which hands the state over and switches at one slot, or state: "none"',
-          remedy: `Take trafficStrategy: "INSTANT" for ${name}, or declare state: "none" if it keeps nothing between messages.`,
+          expected:
+            'INSTANT, which hands the state over and switches all traffic at one slot, or state: "none"',
+          remedy: `Set trafficStrategy: "INSTANT" for ${name}, or declare state: "none" if it keeps nothing between messages.`,
           at,
         },
       ];
-    // Keys go along step by step; but the next release's salt would find them elsewhere in a split that stays.
+    // Keys move with each step; but after a permanent split the next release's salt would look for them elsewhere.
     if (shares.at(-1) === WHOLE) return [];
     return [
       {
         code: "STATE_PARTITIONED_SPLIT",
-        what: `${name} keeps its state by key: a split that stays would leave the next release no way to tell whose keys are where.`,
+        what: `${name} partitions its state by key: after a permanent split, the next release could not tell which revision has which keys.`,
         got,
-        expected: "steps that end with all of it: INSTANT, GRADUAL, CANARY",
-        remedy: `Take another trafficStrategy for ${name}.`,
+        expected: "a strategy that ends at 100 %: INSTANT, GRADUAL, CANARY",
+        remedy: `Set another trafficStrategy for ${name}.`,
         at,
       },
     ];
@@ -148,10 +149,10 @@ function mirrorProblems(strategy: Strategy, { services, router }: Combined, at: 
   if (steps.at(-1)?.mirror === true)
     problems.push({
       code: "MIRROR_LAST",
-      what: "The last step mirrors: what it ends with has no more copies to get.",
+      what: "The last step mirrors requests, but after it there is no other revision to mirror from.",
       got: `mirror: true at ${percent(steps.at(-1)?.weightBp ?? 0)}`,
       expected: "mirror on a step before the last",
-      remedy: "Drop it there, or add a step after it.",
+      remedy: "Remove mirror from the last step, or add a step after it.",
       at: `${at}.steps[${steps.length - 1}].mirror`,
     });
   for (const [name, { state, peers = [] }] of Object.entries(services)) {
@@ -159,10 +160,10 @@ function mirrorProblems(strategy: Strategy, { services, router }: Combined, at: 
     if (state === "none" && others.length === 0) continue;
     problems.push({
       code: "MIRROR_HAS_EFFECTS",
-      what: `${name} would do for every copy what it does for a request: nobody sees the answer, but the effects are real.`,
+      what: `Mirrored requests would have real effects in ${name}: only its answers are dropped.`,
       got: state === "none" ? `peers ${others.join(", ")}` : `state: "${state}"`,
-      expected: 'state: "none", and no peers but the router',
-      remedy: `Drop mirror, or keep ${name} out of this strategy.`,
+      expected: 'state: "none", and no peers except the router',
+      remedy: `Remove mirror, or exclude ${name} from this strategy.`,
       at,
     });
   }
@@ -175,9 +176,9 @@ function placeProblems(strategy: Strategy, { services, router, adopted }: Combin
   if (router !== undefined && services[router] !== undefined)
     problems.push({
       code: "ROUTER_IN_PLACE",
-      what: `${router} carries the router: a new process beside it would have no callers to be given.`,
+      what: `${router} contains the router, so no router could shift callers to a new process next to it.`,
       got: 'kind: "blue-green"',
-      expected: '"sequential", which loads it in place',
+      expected: 'kind: "sequential", which loads code in place',
       remedy: `Declare strategy: { kind: "sequential" } for ${router}.`,
       at,
     });
@@ -185,10 +186,10 @@ function placeProblems(strategy: Strategy, { services, router, adopted }: Combin
     if (services[name] === undefined) continue;
     problems.push({
       code: "ADOPTED_IN_PLACE",
-      what: `${name} was adopted by its id: a new process beside it would not be the one that was asked for.`,
-      got: 'adopt beside kind: "blue-green"',
-      expected: '"sequential", which loads it in place',
-      remedy: `Drop adopt or the strategy of ${name}.`,
+      what: `${name} is adopted by its process id; a blue-green release would replace it with a new process.`,
+      got: 'adopt with kind: "blue-green"',
+      expected: 'kind: "sequential", which loads code in place',
+      remedy: `Remove adopt or the strategy of ${name}.`,
       at,
     });
   }
@@ -207,27 +208,28 @@ function checkProblems(strategy: Strategy, { services }: Combined, at: string): 
     if (!names.includes(rule.service))
       problems.push({
         code: "PROBE_UNKNOWN_SERVICE",
-        what: `The ${rule.kind} ${rule.name} asks a service that this strategy does not move.`,
+        what: `The ${rule.kind} ${rule.name} refers to a service whose traffic this strategy does not shift.`,
         got: rule.service,
         expected: names.join(", "),
-        remedy: "Name one of those.",
+        remedy: "Set one of these services.",
         at: `${path}.service`,
       });
     if (rule.kind === "invariant" && splits && services[rule.service]?.state === "partitioned")
       problems.push({
         code: "INVARIANT_OF_A_PART",
-        what: `${rule.service} keeps its state by key: on the way green has a part of it, and the old revision's whole is nothing to compare that with.`,
-        got: `invariant ${rule.name} beside steps of a part`,
+        what: `${rule.service} partitions its state by key: during the rollout green has only a part of it, which cannot be compared with the whole state of the old revision.`,
+        got: `invariant ${rule.name} with partial steps`,
         expected: "fleet.invariant in the program, or INSTANT",
-        remedy: "Say in the program what must hold of every key: each import and each health check asks it.",
+        remedy:
+          "Declare in the program what must hold for every key: each import and each health check verifies it.",
         at: path,
       });
     if (seen.has(rule.name))
       problems.push({
         code: "PROBE_TWICE",
-        what: "Two probes or invariants have the same name, so a verdict could not say which of them failed.",
+        what: "Two probes or invariants have the same name, so a verdict could not name the one that failed.",
         got: rule.name,
-        expected: "a name of its own for each",
+        expected: "unique names",
         remedy: "Rename one.",
         at: `${path}.name`,
       });
@@ -236,10 +238,10 @@ function checkProblems(strategy: Strategy, { services }: Combined, at: string): 
   if (strategy.probes === 0 && strategy.intervalSeconds === 0 && strategy.steps === undefined)
     problems.push({
       code: "CHECK_NEEDS_TRAFFIC",
-      what: "Nothing can be measured: no time to watch, and no probes.",
+      what: "Nothing can be measured: the interval is 0 and there are no probes.",
       got: "probes: 0, intervalSeconds: 0",
       expected: "probes, or an interval",
-      remedy: "Raise one of them.",
+      remedy: "Increase one of them.",
       at,
     });
   return problems;

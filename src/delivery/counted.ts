@@ -1,9 +1,9 @@
-/** Counts of requests, and how findings say them. */
+/** Counts of requests, and their text in findings. */
 import { amount } from "../core/amount.ts";
 import { ended, type ServiceMeasured } from "./measurement.ts";
 import type { Finding, Outcome } from "./verdict.ts";
 
-/** How many of so many requests were of a kind. */
+/** How many of `n` requests were of a kind. */
 export interface Count {
   readonly events: number;
   readonly n: number;
@@ -14,30 +14,30 @@ export type Said = Pick<Finding, "outcome" | "text">;
 
 export const say = (outcome: Outcome, text: string): Said => ({ outcome, text });
 
-/** Faults of green's callers and of the probes that were sent to it. */
+/** Faults of green's callers and of the probes sent to it. */
 export function withProbes({ green, probes }: ServiceMeasured): Count {
   return { events: green.errors + (probes?.failed ?? 0), n: ended(green) + (probes?.sent ?? 0) };
 }
 
 /**
- * Whether requests of green's callers, or probes that the service declares, came to an end, and none of them was answered as it should
- * be. Where no request was a fault, all were refused: then nobody but the old revision can say that this is right.
+ * Whether requests of green's callers, or probes that the service declares, were completed, and none of them succeeded. If none was a
+ * fault, all were refused, and only a comparison with the old revision can show that this is correct.
  */
 export function isUnserved({ green, probes }: ServiceMeasured): boolean {
   const [sent, failed] = probes?.declared === true ? [probes.sent, probes.failed] : [0, 0];
   return ended(green) + sent > 0 && green.answered + sent - failed <= 0;
 }
 
-/** `none of its callers' 54 requests was answered as it should be: 54 refused, 0 faults`. */
+/** `none of its callers' 54 requests was answered correctly: 54 refused, 0 faults`. */
 export function unservedText({ green }: ServiceMeasured): string {
   const n = ended(green);
-  if (n === 0) return "it answered no declared probe as it should";
+  if (n === 0) return "it answered no declared probe correctly";
   const which = n === 1 ? "its callers' only request was not" : `none of its callers' ${n} requests was`;
-  return `${which} answered as it should be: ${green.refused} refused, ${amount(green.errors, "fault")}`;
+  return `${which} answered correctly: ${green.refused} refused, ${amount(green.errors, "fault")}`;
 }
 
-/** Why the old revision is nothing to compare with; empty when it is. */
-export function besides(blue: Count | undefined, least: number): string {
+/** Why a comparison with the old revision is not possible; empty if it is. */
+export function whyNotCompared(blue: Count | undefined, least: number): string {
   if (!blue) return "; nothing to compare with";
   return blue.n < least
     ? `; blue's ${amount(blue.n, "request is", "requests are")} too few to compare with`

@@ -1,8 +1,7 @@
-/** The check of faults: green's callers beside blue's, and what probes may say where they are few. */
+/** The check of faults: green's callers compared with blue's, and probes where callers are few. */
 import { mean } from "simple-statistics";
 import { amount } from "../core/amount.ts";
 import {
-  besides,
   type Count,
   counted,
   isUnserved,
@@ -14,6 +13,7 @@ import {
   say,
   share,
   unservedText,
+  whyNotCompared,
   withProbes,
 } from "./counted.ts";
 import { ended, type ServiceMeasured } from "./measurement.ts";
@@ -23,30 +23,30 @@ import type { RevisionMetrics } from "./wire.ts";
 
 type Rule = Extract<CheckRule, { kind: "errorRate" }>;
 
-/** Fails by what went wrong, with probes and without; passes by callers' requests, by declared probes, or where nobody asks. Pure. */
+/** Fails by faults, with or without probes; passes by callers' requests, by declared probes, or by `Info` probes if there are no callers. Pure. */
 export function errorRate(rule: Rule, service: ServiceMeasured, isLast: boolean): Said {
   const all = withProbes(service);
   const callers = { events: service.green.errors, n: ended(service.green) };
   const blue = service.blue && { events: service.blue.errors, n: ended(service.blue) };
   const text = `${counted("green", all)}${probesText(service)}`;
-  const beside = besides(blue, rule.minSamples);
-  const compared = beside === "" ? blue : undefined;
-  // Probes are asked for less than callers ask: good ones do not outweigh what went wrong for callers.
+  const notCompared = whyNotCompared(blue, rule.minSamples);
+  const compared = notCompared === "" ? blue : undefined;
+  // Probes exercise less than callers do: successful ones do not outweigh callers' faults.
   const fault =
     faultOf(rule, all, compared, text) ??
     faultOf(rule, callers, compared, `${counted("green", callers)} without the probes`);
   if (fault !== undefined) return say("fail", fault);
-  const open = openness(rule, service, { callers, all, isLast });
+  const open = whyInconclusive(rule, service, { callers, all, isLast });
   if (open !== undefined) return say("inconclusive", `${text}${open}`);
   const allowed = `at most ${rate(rule.max)} allowed`;
-  if (!compared) return say("pass", `${text}, ${allowed}${beside}`);
+  if (!compared) return say("pass", `${text}, ${allowed}${notCompared}`);
   return say(
     "pass",
-    `${text} beside ${counted("blue", compared)}, ${allowed} (p = ${round(fisher(compared, all))})`,
+    `${text} compared with ${counted("blue", compared)}, ${allowed} (p = ${round(fisher(compared, all))})`,
   );
 }
 
-/** What condemns a count: more faults than allowed, or more than blue's, by a test and by enough to matter. */
+/** Why a count fails: significantly more faults than allowed, or than blue's by more than the tolerance. */
 function faultOf(
   { max, tolerance, confidence }: Rule,
   own: Count,
@@ -61,18 +61,18 @@ function faultOf(
   const difference = share(own) - share(blue);
   const p = fisher(blue, own);
   if (difference <= tolerance || p >= alpha) return undefined;
-  return `${text} beside ${counted("blue", blue)}: worse by ${rate(difference)} (${pText(p, confidence)})`;
+  return `${text} compared with ${counted("blue", blue)}: worse by ${rate(difference)} (${pText(p, confidence)})`;
 }
 
 interface Evidence {
   readonly callers: Count;
   readonly all: Count;
-  /** Whether the rollout holds after this look if it stays open. */
+  /** Whether the rollout holds if this verdict is inconclusive. */
   readonly isLast: boolean;
 }
 
-/** Why nothing can be said yet; undefined when green may pass. */
-function openness(
+/** Why there is no verdict yet; undefined if green may pass. */
+function whyInconclusive(
   rule: Rule,
   service: ServiceMeasured,
   { callers, all, isLast }: Evidence,
@@ -87,36 +87,36 @@ function openness(
   const tooMany = unanswered(green) > ended(green) || green.errors + late > rule.max * asks;
   if ((isByInfo && old > 0) || (late > 0 && tooMany)) return `; ${openText(service)}`;
   if (all.n < least) return `, ${needed(least)}`;
-  // Answering Info is no work: it speaks for green only where there is no work, or so little that waiting brings no more, and green
-  // did all of that.
+  // Answering Info is no real work: it counts for green only if there is no work, or so little that waiting does not help, and
+  // green did all of it.
   const asked = asks + (beside === true && blue ? blue.requests : 0);
   const isUnused = isLast ? asked < least : asked === 0 && (blue?.requests ?? 0) === 0;
   if (isByInfo && !isUnused)
-    return `, and callers ask: ${amount(least, "of green's own is", "of green's own are")} needed, or probes that the service declares`;
+    return `, and there are callers: ${amount(least, "request of green's callers is", "requests of green's callers are")} needed, or declared probes`;
   if (isByInfo && asks > 0 && ended(green) === 0) return `; ${openText(service)}`;
   const worst = isByInfo ? Math.max(share(callers), share(all)) : share(told);
-  // More than allowed, but so few that it may be bad luck.
+  // More than allowed, but so few that it may be chance.
   if (worst > rule.max || (isByInfo && callers.events > 0)) {
     const p = binomialTail(callers.events, callers.n, rule.max);
     return `, ${rate(rule.max)} allowed (${pText(p, rule.confidence)})`;
   }
-  // A refusal is no answer either: whether it is right, Info does not know.
+  // A refusal is not a success either, and Info cannot tell whether it is correct.
   if (isByInfo && isUnserved(service)) return `; ${unservedText(service)}`;
   return undefined;
 }
 
-/** Requests that have not come to an end. */
+/** Requests that are not completed. */
 const waiting = (of: RevisionMetrics): number => Math.max(0, of.requests - ended(of) - (of.draining ?? 0));
 
-/** An answer takes a moment, however short the interval is. */
+/** Lower bound for "late", however short the interval is. */
 const LEAST_LATE_MS = 1000;
 
-/** Requests that have no answer, of this step or of one before. */
+/** Requests without an answer, of this or an earlier step. */
 export const unanswered = (of: RevisionMetrics): number => Math.max(waiting(of), of.open?.length ?? 0);
 
 /**
- * Requests that are open for longer than an interval and than any answer of green's took. Where `Info` has to speak for green, no answer
- * is early for being slow at other times; a router that does not say their age leaves that open for all.
+ * Requests that are open for longer than an interval and than green's slowest answer. If only `Info` probes count for green, slow
+ * answers do not extend that limit. If the router does not report ages, all open requests may be late.
  */
 function lateByAge({ green, intervalMs }: ServiceMeasured, isByInfo: boolean): number {
   if (green.open === undefined) return isByInfo ? waiting(green) : 0;
@@ -125,14 +125,14 @@ function lateByAge({ green, intervalMs }: ServiceMeasured, isByInfo: boolean): n
   return green.open.filter((age) => age >= longest).length;
 }
 
-/** Of the others those beyond what is under way at any time: one, and as many as come in while an answer takes (Little's law). */
+/** Open requests beyond those normally in flight: one, plus as many as arrive while one is answered (Little's law). */
 function crowding({ green, ms }: ServiceMeasured, old: number): number {
-  const takes = green.latencies.length === 0 ? 0 : mean(green.latencies);
-  const underWay = ms === undefined || ms <= 0 ? 0 : (green.requests * takes) / ms;
-  return Math.max(0, waiting(green) - old - 1 - underWay);
+  const answerMs = green.latencies.length === 0 ? 0 : mean(green.latencies);
+  const inFlight = ms === undefined || ms <= 0 ? 0 : (green.requests * answerMs) / ms;
+  return Math.max(0, waiting(green) - old - 1 - inFlight);
 }
 
-/** How many requests have no answer, of how many, since when, and where they are. */
+/** How many requests have no answer, out of how many, for how long, and at which revision. */
 export function openText({ green, revision }: ServiceMeasured): string {
   const [oldest] = green.open ?? [];
   const asked = Math.max(green.requests, unanswered(green));

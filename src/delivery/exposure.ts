@@ -1,15 +1,15 @@
 import { WHOLE } from "./strategy.ts";
 import type { RevisionMetrics } from "./wire.ts";
 
-/** Requests that a revision got, of all. */
+/** A revision's requests, out of all. */
 export interface Exposure {
   readonly requests: number;
   readonly total: number;
-  /** requests / total; 0 of none. */
+  /** requests / total; 0 if there are none. */
   readonly share: number;
 }
 
-/** How much of a service's traffic one of its revisions got, by the router's own count. Pure. */
+/** The share of a service's traffic that one of its revisions got, as counted by the router. Pure. */
 export function exposureOf(
   revisions: Readonly<Record<string, Pick<RevisionMetrics, "requests">>>,
   processId: string,
@@ -20,8 +20,8 @@ export function exposureOf(
 }
 
 /**
- * Whether it got no more than its step allows: the share plus one in a hundred, plus what luck explains (three standard
- * deviations of so many callers). Pure.
+ * Whether a revision got no more than its step allows: the share, plus one percentage point, plus three standard
+ * deviations for the number of callers. Pure.
  */
 export function isWithinShare({ share, total }: Exposure, weightBp: number): boolean {
   const allowed = weightBp / WHOLE;

@@ -1,20 +1,20 @@
 import { z } from "zod";
 
 /**
- * What marks a reply of a program as a fault, for programs that do not answer as the fleet's library does. A rule looks at a tag of the
- * reply or at a member of its JSON data; without `equals` and `matches` it holds where there is one that is neither empty nor false.
+ * Marks replies as faults, for programs that do not answer like the fleet's library. A rule checks a tag of the reply or a member of
+ * its JSON data; without `equals` and `matches` it holds if the value exists and is neither empty nor false.
  */
 const FaultRuleSchema = z
   .strictObject({
     /** Name of a tag of the reply. */
     tag: z.string().min(1).max(64).optional(),
-    /** A member of its JSON data, `a.b` for one within another. */
+    /** A member of its JSON data; `a.b` for a nested one. */
     field: z.string().min(1).max(128).optional(),
-    /** The value that marks it. */
+    /** The exact value. */
     equals: z.union([z.string().max(256), z.number(), z.boolean()]).optional(),
-    /** A text that marks it, `*` for any rest: `*-Error`. */
+    /** A pattern for the value, in which `*` matches any text: `*-Error`. */
     matches: z.string().min(1).max(128).optional(),
-    /** `fault`: the program failed · `refusal`: it refused for the sender's sake, which says nothing of its work. @default "fault" */
+    /** `fault`: the program failed · `refusal`: it refused the sender, which says nothing about its own work. @default "fault" */
     as: z.enum(["fault", "refusal"]).optional(),
   })
   .refine(({ tag, field }) => (tag === undefined) !== (field === undefined), {
@@ -27,10 +27,10 @@ export type FaultRule = z.infer<typeof FaultRuleSchema>;
 
 export const FaultRulesSchema = z.array(FaultRuleSchema).max(20);
 
-/** Actions of a service that a router carries for anybody. */
+/** Actions of a service that a router forwards for anyone. */
 export const RoutedSchema = z.array(z.string().min(1).max(64)).max(200);
 
-/** aos' own conventions, where a service declares none: a tag `Error`, an action `Error` or `…-Error`, `success: false`. */
+/** aos' own conventions, if a service declares no rules: a tag `Error`, an action `Error` or `…-Error`, `success: false`. */
 const DEFAULT_FAULTS: readonly FaultRule[] = [
   { tag: "Error" },
   { tag: "Action", equals: "Error" },
@@ -39,14 +39,14 @@ const DEFAULT_FAULTS: readonly FaultRule[] = [
   { field: "success", equals: false },
 ];
 
-/** A reply as it came. */
+/** A received reply. */
 interface Answered {
   readonly tags: Readonly<Record<string, string>>;
   readonly data: string;
 }
 
 /**
- * What a reply is by the first rule that holds; the same is decided in Lua by `src/runtime/fleet/faults.lua`. Pure.
+ * Classifies a reply by the first rule that holds; `src/runtime/fleet/faults.lua` does the same in Lua. Pure.
  *
  * @returns undefined for a reply that is neither
  */
@@ -64,7 +64,7 @@ export function faultOf(
   return found && (found.as ?? "fault");
 }
 
-/** Whether a text fits a pattern in which `*` stands for any text. Pure. */
+/** Whether a string matches a pattern in which `*` matches any text. Pure. */
 export function globbed(pattern: string, text: string): boolean {
   const [first = "", ...rest] = pattern.split("*");
   const last = rest.pop();

@@ -1,11 +1,11 @@
 /**
- * Why a router holds its table: a code to decide by, and a sentence for people. Routers and states of earlier versions have the
- * sentence alone; this is the one place that reads it. Pure.
+ * Why a router holds its table: a code for decisions, and a sentence for people. Routers and states of earlier versions have only
+ * the sentence; this is the only place that parses it. Pure.
  */
 import { HOLD_CODES, type HoldCode, type SetTraffic, type Table, type TrafficState } from "./wire.ts";
 
 interface Hold {
-  /** `unknown`: a code of a later version, or a sentence that no version of this tool wrote. */
+  /** `unknown`: a code of a later version, or a sentence of another tool. */
   readonly code: HoldCode | "unknown";
   /** For people. */
   readonly text: string;
@@ -14,7 +14,7 @@ interface Hold {
 /** The longest sentence that a router keeps, in characters. */
 const LONGEST = 300;
 
-/** Why a table is held; undefined where it is not. */
+/** Why a table is held; undefined if it is not. */
 export function holdOf(table: Pick<Table, "mode" | "reason" | "holdCode"> | undefined): Hold | undefined {
   if (table?.mode !== "held") return undefined;
   const { reason: text = "", holdCode } = table;
@@ -22,7 +22,7 @@ export function holdOf(table: Pick<Table, "mode" | "reason" | "holdCode"> | unde
   return { code: HOLD_CODES.find((code) => code === holdCode) ?? "unknown", text };
 }
 
-/** The part of `SET_TRAFFIC` that holds a table. A router that does not list the code in its answers would refuse it, and gets the sentence alone. */
+/** The part of `SET_TRAFFIC` that holds a table. A router that does not list the code in its answers would refuse it, and gets only the sentence. */
 export const holding = (
   { holdCodes }: Pick<TrafficState, "holdCodes">,
   code: HoldCode,
@@ -32,11 +32,11 @@ export const holding = (
   ...(holdCodes?.includes(code) ? { holdCode: code } : {}),
 });
 
-/** What earlier versions wrote, in the order in which it is tried: a quoted verdict may be part of any other sentence. */
+/** Sentences for routers without codes, in matching order: any of them may quote a verdict, so the verdict's pattern comes last. */
 const SENTENCES: readonly (readonly [RegExp, HoldCode])[] = [
   [/^a gate at /, "gate"],
   [/^paused by hand$/, "paused"],
-  [/^\d+ intervals? without enough to judge by: /, "inconclusive"],
+  [/^\d+ intervals? without enough (to judge by|data): /, "inconclusive"],
   [/^\d+ measurements? in a row could not be made: /, "error"],
   [/^the state cannot go back; /, "stranded"],
   [/^its deployer is gone, /, "abandoned"],

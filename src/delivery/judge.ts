@@ -1,12 +1,11 @@
 /**
- * Judgement over plain measurements: does the new revision go on, back, or is there too little to say? Every finding says its
- * numbers. A share is condemned only by a test (Fisher, binomial, Mann-Whitney) and an effect that is large enough to matter.
+ * Judges plain measurements: pass, fail, or inconclusive. Every finding includes its numbers. A revision fails only by a
+ * significance test (Fisher, binomial, Mann-Whitney) together with an effect that is large enough to matter.
  */
 import { amount } from "../core/amount.ts";
 import { canonicalJson } from "../core/hash.ts";
 import { compareNumbers } from "../core/json.ts";
 import {
-  besides,
   counted,
   isUnserved,
   needed,
@@ -17,6 +16,7 @@ import {
   say,
   share,
   unservedText,
+  whyNotCompared,
   withProbes,
 } from "./counted.ts";
 import { errorRate, openText, unanswered } from "./error-rate.ts";
@@ -27,14 +27,14 @@ import { type Finding, type Verdict, verdictOf } from "./verdict.ts";
 
 type Rule<K extends CheckRule["kind"]> = Extract<CheckRule, { kind: K }>;
 
-/** Which look of a rollout a verdict is. */
+/** The place of a verdict in a rollout. */
 interface Look {
   /**
-   * Verdicts that the whole rollout may take. Each gets its part of what `confidence` leaves for error (Bonferroni), so that it holds
-   * for the rollout and not for each look. @default 1
+   * Maximum number of verdicts in the rollout. Each gets its part of the error that `confidence` allows (Bonferroni), so that
+   * `confidence` applies to the whole rollout. @default 1
    */
   readonly looks?: number;
-  /** Whether the rollout holds if this one is open: hardly anybody asks, and nothing more is to be expected. @default false */
+  /** Whether the rollout holds if this verdict is inconclusive: there are hardly any callers, and waiting does not help. @default false */
   readonly isLast?: boolean;
 }
 
@@ -77,7 +77,7 @@ function measured(
 }
 
 function health({ allowDegraded }: Rule<"health">, { health }: ServiceMeasured): Said {
-  if (!health) return say("error", "it was not asked");
+  if (!health) return say("error", "health was not requested");
   if ("problem" in health) return say("error", health.problem);
   const why = health.reasons.length === 0 ? "" : ` (${health.reasons.join("; ")})`;
   const good = health.status === "HEALTHY" || (allowDegraded && health.status === "DEGRADED");
@@ -85,31 +85,31 @@ function health({ allowDegraded }: Rule<"health">, { health }: ServiceMeasured):
 }
 
 /**
- * Whether a refusal is right only the old revision can tell, which is asked the same: by however few requests, for the test is exact.
- * `minSamples` says how many of both it takes to let green pass where green has answered no caller.
+ * Only the old revision, which gets the same requests, can show whether a refusal is correct. The test is exact, so few requests
+ * suffice. If green has answered no caller, `minSamples` requests of both are needed to pass.
  */
 function refusals(rule: Rule<"refusals">, service: ServiceMeasured): Said {
   const { green, blue } = service;
   const own = { events: green.refused, n: ended(green) };
   const other = { events: blue?.refused ?? 0, n: blue ? ended(blue) : 0 };
   const text = counted("green", own, "refused", "refused");
-  // Those who were told to ask again got no answer that could be right or wrong: they are said, and not compared.
+  // Callers that were told to ask again got no answer that could be right or wrong: they are reported, but not compared.
   const again = blue?.draining ? `; it told ${blue.draining} more to ask again` : "";
-  const compared = `${text} beside ${counted("blue", other, "refused", "refused")}${again}`;
+  const compared = `${text} compared with ${counted("blue", other, "refused", "refused")}${again}`;
   const p = fisher(other, own);
   const difference = share(own) - share(other);
   if (other.n > 0 && difference > rule.tolerance && p < 1 - rule.confidence)
     return say("fail", `${compared}: more by ${rate(difference)} (${pText(p, rule.confidence)})`);
-  const beside = besides(blue && other, rule.minSamples);
-  const isFew = beside !== "" || own.n < rule.minSamples;
+  const notCompared = whyNotCompared(blue && other, rule.minSamples);
+  const isFew = notCompared !== "" || own.n < rule.minSamples;
   if (isFew && own.events > 0 && isUnserved(service)) {
-    const why = beside === "" ? `; ${needed(rule.minSamples)} to compare with blue` : beside;
+    const why = notCompared === "" ? `; ${needed(rule.minSamples)} to compare with blue` : notCompared;
     return say("inconclusive", `${text}, so no caller was answered${why}`);
   }
-  return say("pass", other.n === 0 ? `${text}${beside}` : `${compared} (p = ${round(p)})`);
+  return say("pass", other.n === 0 ? `${text}${notCompared}` : `${compared} (p = ${round(p)})`);
 }
 
-/** Probes go to green itself: the router, which times blue's answers, does not time them, so they cannot be compared with anything. */
+/** Probes go to green directly: the router, which times blue's answers, does not time them, so they cannot be compared. */
 function latency(rule: Rule<"latency">, { green, blue, probes }: ServiceMeasured): Said {
   const own = green.latencies;
   if (own.length < rule.minSamples)
@@ -130,7 +130,7 @@ function latency(rule: Rule<"latency">, { green, blue, probes }: ServiceMeasured
         )
       : say("pass", `${text}, at most ${rule.maxMs} ms allowed`);
   const { p, effect, method } = mannWhitney(other, own);
-  const compared = `${text} beside ${round(median(other))} ms of ${other.length} of blue: slower in ${rate(effect)} of pairs`;
+  const compared = `${text} compared with ${round(median(other))} ms of ${other.length} of blue: slower in ${rate(effect)} of pairs`;
   const numbers = `${pText(p, rule.confidence)}, ${method}`;
   if (effect > rule.maxEffect && p < 1 - rule.confidence)
     return say("fail", `${compared}, more than ${rate(rule.maxEffect)} (${numbers})`);
@@ -140,7 +140,7 @@ function latency(rule: Rule<"latency">, { green, blue, probes }: ServiceMeasured
 function probe(rule: Rule<"probe">, { probes }: Measurement): Finding {
   const check = `probe ${rule.name}`;
   const answer = probes?.[rule.name];
-  if (!answer) return { check, outcome: "error", text: "it was not sent" };
+  if (!answer) return { check, outcome: "error", text: "the probe was not sent" };
   if ("problem" in answer) return { check, outcome: "error", text: answer.problem };
   if (answer.differences.length > 0) return { check, outcome: "fail", text: answer.differences.join("; ") };
   return { check, outcome: "pass", text: `${rule.service} answered ${rule.action} as expected` };
@@ -156,21 +156,25 @@ const RELATION = { equal: "the same", notLess: "not less", notMore: "not more" }
 function invariant(rule: Rule<"invariant">, { invariants }: Measurement): Finding {
   const check = `invariant ${rule.name}`;
   const found = invariants?.[rule.name];
-  if (!found) return { check, outcome: "error", text: "it was not asked for" };
+  if (!found) return { check, outcome: "error", text: "the value was not requested" };
   const { before, after } = found;
   if ("problem" in after) return { check, outcome: "error", text: after.problem };
-  // Nobody can say whether it held: that is for a person.
+  // Without the earlier value a person has to decide.
   if ("problem" in before)
-    return { check, outcome: "inconclusive", text: `nothing is known from before: ${before.problem}` };
+    return {
+      check,
+      outcome: "inconclusive",
+      text: `the value before the rollout is unknown: ${before.problem}`,
+    };
   const holds = HOLDS[rule.relation](before.value, after.value);
   const shown = (value: unknown) => (value === undefined ? "nothing" : canonicalJson(value).slice(0, 80));
-  const text = `${rule.path} of ${rule.service} was ${shown(before.value)} and is ${shown(after.value)}, ${RELATION[rule.relation]} is allowed`;
+  const text = `${rule.path} of ${rule.service} was ${shown(before.value)} and is ${shown(after.value)}; allowed: ${RELATION[rule.relation]}`;
   return { check, outcome: holds ? "pass" : "fail", text };
 }
 
 /**
- * No traffic is never a pass: where no rule counts requests, somebody must have asked green something all the same. Nor is traffic of
- * which green has answered nothing, where no rule compares what it refuses or counts its faults.
+ * No traffic is never a pass: even if no rule counts requests, green must have got some. Nor is it a pass if green has answered
+ * none of its requests and no rule compares its refusals or counts its faults.
  */
 function sampled(rules: readonly CheckRule[], { services }: Measurement): Finding[] {
   const has = (wanted: CheckRule["kind"]) => rules.some(({ kind }) => kind === wanted);
@@ -179,10 +183,10 @@ function sampled(rules: readonly CheckRule[], { services }: Measurement): Findin
     const open = (text: string): Finding[] => [
       { check: `traffic of ${name}`, outcome: "inconclusive", text },
     ];
-    if (!isCounted && withProbes(service).n === 0) return open("nobody asked green anything");
+    if (!isCounted && withProbes(service).n === 0) return open("green received no requests");
     const isWeighed = has(service.green.refused > 0 ? "refusals" : "errorRate");
     if (!isWeighed && isUnserved(service)) return open(unservedText(service));
-    // Probes by Info do not speak for a green that has answered none of those who asked it.
+    // Info probes do not count if green has answered none of its callers.
     const isOpen = unanswered(service.green) > 0 && ended(service.green) === 0;
     return !isCounted && isOpen && service.probes?.declared !== true ? open(openText(service)) : [];
   });

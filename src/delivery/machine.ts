@@ -1,6 +1,6 @@
 /**
- * How a rollout goes on: a verdict and what people said, in; the next move, out. Everything that must outlive a crash is in the
- * router's table, so a run that takes over begins with the same `Position`.
+ * The state machine of a rollout: from a verdict and a person's command to the next move. Everything that must survive a crash is
+ * in the router's table, so a run that takes over starts with the same `Position`.
  */
 import { amount } from "../core/amount.ts";
 import type { Phase } from "./phase.ts";
@@ -9,14 +9,14 @@ import { type Strategy, WHOLE } from "./strategy.ts";
 import type { Verdict } from "./verdict.ts";
 import type { HoldCode, TrafficCommand } from "./wire.ts";
 
-/** Measurements in a row that could not be made, after which the rollout holds. */
+/** The rollout holds after this many failed measurements in a row. */
 export const MOST_ERRORS = 4;
 
-/** Which phases may follow which. */
+/** Allowed phase transitions. */
 export const FOLLOWS: Readonly<Record<Phase, readonly Phase[]>> = {
   PREPARING: ["DEPLOYING_GREEN", "HEALTH_VALIDATION", "FAILED"],
   DEPLOYING_GREEN: ["HEALTH_VALIDATION", "FAILED"],
-  // A release in which nothing moves is complete when all is proved; one that is resumed monitors on or is held still.
+  // A release without traffic to shift is complete once everything is proven; a resumed one continues to monitor or is still held.
   HEALTH_VALIDATION: ["TRAFFIC_SWITCHING", "MONITORING", "HELD", "COMPLETED", "FAILED"],
   TRAFFIC_SWITCHING: ["MONITORING", "HELD", "COMPLETED", "FAILED", "ROLLING_BACK"],
   MONITORING: ["COMPLETED", "HELD", "FAILED", "ROLLING_BACK"],
@@ -35,16 +35,16 @@ export const FOLLOWS: Readonly<Record<Phase, readonly Phase[]>> = {
   ROLLED_BACK: ["PREPARING"],
 };
 
-/** Phases after which a run has nothing left to do. */
+/** Whether a run is finished in this phase. */
 export const isEnd = (phase: Phase): boolean => phase === "COMPLETED" || phase === "ROLLED_BACK";
 
-/** Where a rollout is. */
+/** The position of a rollout. */
 export interface Position {
   /** Index into the steps. */
   readonly step: number;
   /** Verdicts in a row that were inconclusive. */
   readonly inconclusive: number;
-  /** Verdicts in a row that could not be made. */
+  /** Failed measurements in a row. */
   readonly errors: number;
 }
 
@@ -53,9 +53,9 @@ export type Move =
   /** The same share for another interval. */
   | { readonly kind: "watch"; readonly reason: string }
   | { readonly kind: "step"; readonly to: number; readonly by: "judge" | "person" }
-  /** The table becomes the steady one. `by`: `judge` where the verdict is good, `person` where somebody promoted it without one. */
+  /** The table becomes the steady one. `by`: `judge` if the verdict is a pass, `person` if somebody promoted it without one. */
   | { readonly kind: "finish"; readonly by: "judge" | "person" }
-  /** Waits for a person, or for the next run; `gate` when that was declared. */
+  /** Waits for a person, or for the next run; `gate` if declared. */
   | {
       readonly kind: "hold";
       readonly why: Exclude<HoldCode, "stranded" | "abandoned">;
@@ -65,8 +65,8 @@ export type Move =
   | { readonly kind: "back"; readonly reason: string };
 
 /**
- * The move after a verdict at a step. `promote` opens a gate and stands for a verdict that is missing; for a bad one only
- * where that one does not go back by itself. `pause` holds whatever the verdict; `abort` goes back. Pure.
+ * The move after a verdict at a step. `promote` opens a gate and replaces a missing verdict; it overrules a failed one only if
+ * failures do not roll back automatically. `pause` holds whatever the verdict; `abort` rolls back. Pure.
  */
 export function decide(
   strategy: Pick<Strategy, "rollbackOnFailure" | "onFailure" | "maxInconclusive">,
@@ -78,7 +78,7 @@ export function decide(
   const still = (move: Move, changes: Partial<Position> = {}) => ({ move, at: { ...at, ...changes } });
   if (command === "abort") return still({ kind: "back", reason: "aborted by hand" });
   const goesBack = strategy.onFailure === "rollback" && strategy.rollbackOnFailure;
-  // Who promotes what was frozen has seen why.
+  // A person who promotes a frozen rollout knows why it was frozen.
   if (verdict.outcome === "fail" && (goesBack || command !== "promote"))
     return still(
       goesBack
@@ -95,7 +95,7 @@ export function decide(
     }
     if (verdict.outcome === "inconclusive") {
       const inconclusive = at.inconclusive + 1;
-      const reason = `${amount(inconclusive, "interval")} without enough to judge by: ${verdict.text}`;
+      const reason = `${amount(inconclusive, "interval")} without enough data: ${verdict.text}`;
       if (inconclusive >= strategy.maxInconclusive)
         return still({ kind: "hold", why: "inconclusive", reason }, { inconclusive: 0, errors: 0 });
       return still({ kind: "watch", reason: verdict.text }, { inconclusive, errors: 0 });
@@ -116,6 +116,6 @@ export function decide(
   };
 }
 
-/** The phase while a step is watched: all of the traffic is switched at the last one. */
+/** The phase while a step is watched: MONITORING once all traffic has been switched. */
 export const phaseAt = (steps: readonly Step[], step: number): Phase =>
   step >= steps.length - 1 || (steps[step]?.weightBp ?? 0) >= WHOLE ? "MONITORING" : "TRAFFIC_SWITCHING";

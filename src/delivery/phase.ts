@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** The guide's phases of a blue-green deployment, in order; HELD is a rollout that waits for a person. */
+/** The guide's phases of a blue-green deployment, in order; HELD means that the rollout waits for a person. */
 export const PhaseSchema = z.enum([
   "PREPARING",
   "DEPLOYING_GREEN",
@@ -15,11 +15,11 @@ export const PhaseSchema = z.enum([
 ]);
 export type Phase = z.infer<typeof PhaseSchema>;
 
-/** Codes of errors with which a run ends although nothing failed: the rollout waits for a person. */
+/** Error codes of runs that did not fail but wait for a person. */
 const WAITING: ReadonlySet<string> = new Set(["HELD", "PAUSED", "GATE"]);
 
-/** Whether a run that ended with this code waits for a person instead of having failed. Pure. */
+/** Whether a run that ended with this code waits for a person and has not failed. Pure. */
 export const isWaitingCode = (code: string | undefined): boolean => code !== undefined && WAITING.has(code);
 
-/** Whether a rollout in this phase has come to its end at the router too: only a new one changes the table then. Pure. */
+/** Whether a rollout in this phase has also ended at the router: then only a new one changes the table. Pure. */
 export const isOver = (phase: Phase): boolean => phase === "COMPLETED" || phase === "ROLLED_BACK";

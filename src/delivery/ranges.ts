@@ -1,20 +1,20 @@
-/** Which callers' keys a table gives to which process, as ranges of buckets, and which of them another table gives to another one. */
+/** The key ranges (as buckets) that a table assigns to each process, and the ranges that move between two tables. */
 import { FleetError } from "../core/errors.ts";
 
-/** Callers by their bucket: from `from` up to, and without, `to`, by one release's salt. */
+/** Callers by their bucket with one release's salt: from `from` (inclusive) to `to` (exclusive). */
 export interface KeyRange {
   readonly salt: string;
   readonly from: number;
   readonly to: number;
 }
 
-/** Where one service's requests go: routes take buckets from 0 up, in their order. */
+/** One service's routes, which take buckets from 0 upwards, in their order. */
 interface Placed {
   readonly routes: readonly { readonly processId: string; readonly weightBp: number }[];
   readonly salt: string;
 }
 
-/** Every process with the range that is its own. Pure. */
+/** Every process with its own range. Pure. */
 export function ownedRanges({ routes, salt }: Placed): { processId: string; keys: KeyRange }[] {
   let edge = 0;
   return routes.flatMap(({ processId, weightBp }) => {
@@ -25,8 +25,8 @@ export function ownedRanges({ routes, salt }: Placed): { processId: string; keys
 }
 
 /**
- * What has to go from where to where. One of the tables has everything in one place, or both are of one salt: otherwise the same
- * caller has another bucket in each, and nobody could say whose keys are where. Pure.
+ * The ranges that have to move, with source and target. Requires that one of the tables has a single route, or that both have the
+ * same salt: otherwise a caller's bucket differs between them, and the location of its keys is unknown. Pure.
  *
  * @throws FleetError SALTS_DIFFER
  */
@@ -36,12 +36,12 @@ export function movedRanges(before: Placed, after: Placed): { from: string; to: 
   if (isSplit && before.salt !== after.salt)
     throw new FleetError({
       code: "SALTS_DIFFER",
-      what: "Both tables split the service, each by a salt of its own: the same caller is in another bucket.",
+      what: "Both tables split the service with different salts, so the same caller has different buckets.",
       got: `${before.salt.slice(0, 12)} and ${after.salt.slice(0, 12)}`,
-      expected: "one salt, or one of them whole",
-      remedy: "End the split first: promote it or go back, then deploy the next release.",
+      expected: "the same salt, or a table without a split",
+      remedy: "End the split first: promote it or roll it back, then deploy the next release.",
     });
-  // Who is whole has every bucket by any salt.
+  // A table without a split has every bucket with any salt.
   const salt = had.length > 1 ? before.salt : after.salt;
   return had.flatMap(({ processId: from, keys: one }) =>
     gets.flatMap(({ processId: to, keys: other }) => {

@@ -1,4 +1,4 @@
-/** A router's state as people read it. Pure. */
+/** A router's state as text for people. Pure. */
 import { amount } from "../core/amount.ts";
 import { unanswered } from "./error-rate.ts";
 import type { Phase } from "./phase.ts";
@@ -6,7 +6,7 @@ import { WHOLE } from "./strategy.ts";
 import { tableName } from "./table.ts";
 import type { RevisionMetrics, Table, TrafficState } from "./wire.ts";
 
-/** The phase that a router's table is in; undefined where it has none. */
+/** The phase of a router's table; undefined if it has none. */
 export function phaseOf({ table, reverted }: Pick<TrafficState, "table" | "reverted">): Phase | undefined {
   if (!table) return undefined;
   if (table.mode === "held") return "HELD";
@@ -17,52 +17,52 @@ export function phaseOf({ table, reverted }: Pick<TrafficState, "table" | "rever
   return whole ? "MONITORING" : "TRAFFIC_SWITCHING";
 }
 
-/** `HELD, release 1a2b…, step 2: paused by hand`; when a lease ends, in seconds of the scheduler's time. */
+/** `HELD, release 1a2b…, step 2: paused by hand`; the end of a lease is in seconds of the scheduler's time. */
 export function headline(state: TrafficState): string {
   const { table, lease, reverted, at } = state;
   const phase = phaseOf(state);
   if (!table || phase === undefined) return "no table";
   const more: string[] = [];
-  if (mayGoOn(state)) more.push(`a person let it go on: the next deployment ${GOES_ON}`);
+  if (isApproved(state)) more.push(`approved by a person: the next deployment ${GOES_ON}`);
   else if (table.mode === "held" && table.reason !== undefined) more.push(table.reason);
-  const ends = lease?.onEnd === "hold" ? "is held" : "goes back by itself";
+  const ends = lease?.onEnd === "hold" ? "holds" : "reverts automatically";
   if (lease) more.push(`${ends} in ${Math.max(0, Math.round((lease.untilMs - at) / 1000))} s`);
   if (phase === "ROLLED_BACK" && reverted)
     more.push(
-      `from ${tableName(reverted)}, ${reverted.why === "lease" ? "its lease ended" : "aborted by hand"}`,
+      `from ${tableName(reverted)}, ${reverted.why === "lease" ? "its lease expired" : "aborted by hand"}`,
     );
   return `${phase}, ${tableName(table)}${more.length > 0 ? `: ${more.join("; ")}` : ""}`;
 }
 
-/** What a deployment does with a held step that a person lets go on: it judges the step again first. */
-export const GOES_ON = "goes on, or back if a check fails by then (onFailure: rollback)";
+/** What the next deployment does with a held step that a person approved: it judges the step again first. */
+export const GOES_ON = "continues, or rolls back if a check fails by then (onFailure: rollback)";
 
-/** Whether a person has let a held step go on, and no run has taken it up yet. */
-function mayGoOn({ table, command }: Pick<TrafficState, "table" | "command">): boolean {
+/** Whether a person has approved a held step, and no run has continued it yet. */
+function isApproved({ table, command }: Pick<TrafficState, "table" | "command">): boolean {
   if (table?.mode !== "held" || command === undefined) return false;
   const isItsOwn = command.release === table.release && command.step === table.step;
   return isItsOwn && (command.command === "promote" || command.command === "resume");
 }
 
-/** One revision of a service as it is now. */
+/** The current figures of one revision of a service. */
 export interface ShownRevision {
   readonly service: string;
   readonly processId: string;
   readonly weightBp: number;
-  /** sha256 of the code that the router had proved. */
+  /** sha256 of the code that the router verified. */
   readonly sourceHash: string;
-  /** Since the step began, with those of earlier steps whose faults became known in it. */
+  /** Since the start of the step, including those of earlier steps whose faults became known in it. */
   readonly requests: number;
   readonly errors: number;
-  /** Refused, which is no answer either: for a reason of the sender's, or because the state was on its way to another revision. */
+  /** Refused: because of the sender, or because the state was being moved to another revision. */
   readonly refused: number;
-  /** Of these, told to ask again (`DRAINING`): the state was on its way to another revision. */
+  /** Those of them that were told to ask again (`DRAINING`): the state was being moved to another revision. */
   readonly draining: number;
-  /** Requests without an answer by now, whatever step they were asked in. */
+  /** Requests without an answer, whatever step they are from. */
   readonly open: number;
 }
 
-/** A revision's figures as people read them: the same that a verdict counts. Pure. */
+/** A revision's figures for people: the same that a verdict counts. Pure. */
 export function figuresShown(
   found: RevisionMetrics | undefined,
 ): Pick<ShownRevision, "requests" | "errors" | "refused" | "draining" | "open"> {
@@ -77,7 +77,7 @@ export function figuresShown(
   };
 }
 
-/** Every revision of the table with a share, or with requests that were asked or are open in this step, by service. */
+/** Every revision of the table with a share, or with requests that were received or are open in this step, by service. */
 export function revisionsOf({
   table,
   metrics,
@@ -97,11 +97,11 @@ export function revisionsOf({
     );
 }
 
-/** How many of the refused requests were told to ask again, where any was: ` (all told to ask again)`. Pure. */
+/** How many of the refused requests were told to ask again, if any: ` (all told to ask again)`. Pure. */
 export const againText = ({ refused, draining }: Pick<ShownRevision, "refused" | "draining">): string =>
   draining === 0 ? "" : ` (${draining === refused ? "all" : draining} told to ask again)`;
 
-/** What the revisions of a table were asked, for a line of a run: `battle 1a2b3c4d 7 requests, 1 fault, 3 refused`. Pure. */
+/** The requests of a table's revisions, for a line of a run: `battle 1a2b3c4d 7 requests, 1 fault, 3 refused`. Pure. */
 export function requestsText(state: Pick<TrafficState, "table" | "metrics">): string {
   const all = revisionsOf(state);
   if (all.every(({ requests, open }) => requests === 0 && open === 0)) return "no requests yet";

@@ -1,27 +1,27 @@
 /**
- * What can be said of two samples: ranks for latencies, counts for errors. All tests are one-sided: is the second worse?
+ * Tests of two samples: by ranks for latencies, by counts for errors. All tests are one-sided: is the second worse?
  */
 import { errorFunction, gammaln } from "simple-statistics";
 
-/** Samples that are compared exactly; larger ones, and any with ties, by the normal approximation. */
+/** Largest samples that are compared exactly; larger ones, and those with ties, use the normal approximation. */
 const EXACT = 20;
 
 /** P(Z ≤ z) of the standard normal distribution, to about 1e-7. */
 export const normalCdf = (z: number): number => (1 + errorFunction(z / Math.SQRT2)) / 2;
 
 interface Ranked {
-  /** Pairs in which the second sample's value is the larger one; ties count a half. */
+  /** Pairs in which the second sample's value is larger; ties count one half. */
   readonly u: number;
-  /** How likely a difference like this, or a larger one, is when there is none. */
+  /** The probability of this or a larger difference if there is none. */
   readonly p: number;
-  /** How likely a value of the second sample is larger than one of the first: 0.5 is no difference. */
+  /** The probability that a value of the second sample is larger than one of the first; 0.5 means no difference. */
   readonly effect: number;
   readonly method: "exact" | "normal";
 }
 
 /**
- * Mann and Whitney's test whether `second` tends to be larger than `first` (1947). Exact for small samples without ties, else
- * the normal approximation with corrections for ties and continuity. Both must have values.
+ * The Mann-Whitney test (1947) whether `second` tends to be larger than `first`. Exact for small samples without ties, else
+ * the normal approximation with corrections for ties and continuity. Both samples must have values.
  */
 export function mannWhitney(first: readonly number[], second: readonly number[]): Ranked {
   const [n, m] = [first.length, second.length];
@@ -31,13 +31,13 @@ export function mannWhitney(first: readonly number[], second: readonly number[])
   if (!ties && n <= EXACT && m <= EXACT) return { u, p: exactTail(n, m, u), effect, method: "exact" };
   const total = n + m;
   const variance = ((n * m) / 12) * (total + 1 - tieTerm / (total * (total - 1)));
-  // All values are the same: nothing speaks for a difference.
+  // All values are equal: there is no difference.
   if (variance <= 0) return { u, p: 1, effect, method: "normal" };
   const z = (u - (n * m) / 2 - 0.5) / Math.sqrt(variance);
   return { u, p: 1 - normalCdf(z), effect, method: "normal" };
 }
 
-/** The second sample's sum of mid-ranks, and what ties take from the variance. */
+/** The second sample's sum of mid-ranks, and the correction of the variance for ties. */
 function ranks(first: readonly number[], second: readonly number[]) {
   const all = [
     ...first.map((value) => ({ value, own: false })),
@@ -58,7 +58,7 @@ function ranks(first: readonly number[], second: readonly number[]) {
   return { rankSum, ties, tieTerm };
 }
 
-/** P(U ≥ u) by counting: how many of the arrangements of n and m values have each U. */
+/** P(U ≥ u) by counting the arrangements of n and m values for each U. */
 function exactTail(n: number, m: number, u: number): number {
   const most = n * m;
   // ways[j][k]: arrangements of the values so far with j of the second sample and U = k.
@@ -69,7 +69,7 @@ function exactTail(n: number, m: number, u: number): number {
       const i = total - j;
       if (i > n) continue;
       const row = next[j] as number[];
-      // The largest value is of the first sample: it adds nothing. Or of the second: it beats all i of the first.
+      // The largest value is of the first sample and adds nothing, or of the second and exceeds all i of the first.
       if (i > 0)
         ways[j]?.forEach((count, k) => {
           row[k] = (row[k] ?? 0) + count;
@@ -92,7 +92,7 @@ function exactTail(n: number, m: number, u: number): number {
 
 const lnChoose = (n: number, k: number): number => gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1);
 
-/** P(X ≥ k) for n trials of chance p: is the share above p by more than luck? */
+/** P(X ≥ k) for n trials with probability p: is the share significantly above p? */
 export function binomialTail(k: number, n: number, p: number): number {
   if (k <= 0) return 1;
   if (p <= 0) return 0;
@@ -103,7 +103,7 @@ export function binomialTail(k: number, n: number, p: number): number {
   return Math.min(1, sum);
 }
 
-/** Fisher's exact test (1934): how likely the second gets so many of the events, or more, when both have the same chance. */
+/** Fisher's exact test (1934): the probability that the second gets this many events or more if both have the same rate. */
 export function fisher(first: { events: number; n: number }, second: { events: number; n: number }): number {
   const total = first.n + second.n;
   const events = first.events + second.events;
@@ -116,7 +116,7 @@ export function fisher(first: { events: number; n: number }, second: { events: n
   return Math.min(1, sum);
 }
 
-/** The middle value; of none, NaN. */
+/** The median; NaN for no values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length / 2;

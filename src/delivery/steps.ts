@@ -1,16 +1,16 @@
 import { type DeclaredStep, type Strategy, type TrafficStrategy, WHOLE } from "./strategy.ts";
 
-/** One step as it is walked. */
+/** One step of a rollout. */
 export interface Step {
   readonly weightBp: number;
   readonly intervalSeconds: number;
   /** Waits for `fleet promote` after its verdict. */
   readonly gate: boolean;
-  /** Green gets copies of all requests. */
+  /** Green also gets copies of all requests. */
   readonly mirror: boolean;
 }
 
-/** Green's shares by the guide's names; a canary is one small share for several intervals, then all. */
+/** Green's shares by the guide's strategies; a canary keeps a small share for several intervals, then gets everything. */
 const SHARES: Readonly<Record<TrafficStrategy, readonly number[]>> = {
   INSTANT: [WHOLE],
   GRADUAL: [1000, 2500, 5000, 7500, WHOLE],
@@ -19,8 +19,8 @@ const SHARES: Readonly<Record<TrafficStrategy, readonly number[]>> = {
 };
 
 /**
- * The steps of a strategy, from the first share to the last. The last is watched too before the rollout is complete. Without
- * `trafficStrategy`, all at once. Pure.
+ * The steps of a strategy, from the first share to the last, which is also watched before the rollout is complete. Without
+ * `trafficStrategy`, a single step with all traffic. Pure.
  */
 export function stepsOf(strategy: Strategy): Step[] {
   const shares = SHARES[strategy.trafficStrategy ?? "INSTANT"].map(
@@ -34,10 +34,10 @@ export function stepsOf(strategy: Strategy): Step[] {
   }));
 }
 
-/** Whether it ends with both revisions under traffic, which is what was wanted. */
+/** Whether the strategy ends with both revisions under traffic. */
 export const isSplit = (strategy: Strategy): boolean => (stepsOf(strategy).at(-1)?.weightBp ?? WHOLE) < WHOLE;
 
-/** The longest that a rollout takes when every verdict is good and nobody has to promote it, in seconds. */
+/** Duration of a rollout in seconds if every verdict is a pass and there are no gates. */
 export const rolloutSeconds = (strategy: Strategy): number =>
   stepsOf(strategy).reduce((sum, step) => sum + step.intervalSeconds, 0);
 

@@ -1,13 +1,13 @@
 import { WHOLE } from "./strategy.ts";
 import type { Route, ServiceRoutes, Table, TableRef } from "./wire.ts";
 
-/** What a service runs: the new revision, and the one that it takes over from. */
+/** A service's revisions: the new one, and the one that it replaces. */
 export interface Revisions {
   readonly green: Pick<Route, "processId" | "revision">;
   readonly blue?: Pick<Route, "processId" | "revision"> | undefined;
 }
 
-/** Whether traffic has to move at all. */
+/** Whether traffic has to shift at all. */
 export const moves = ({ green, blue }: Revisions): boolean =>
   blue !== undefined && blue.processId !== green.processId;
 
@@ -21,38 +21,38 @@ export function routesAt({ green, blue }: Revisions, weightBp: number): Route[] 
   ];
 }
 
-/** Which table it is, in words. */
+/** The table's release and step as text. */
 export const tableName = ({ release, step }: TableRef): string =>
   `release ${release.slice(0, 12)}, step ${step}`;
 
-/** Whether two tables are the same one: release and step. */
+/** Whether two tables have the same release and step. */
 export const isSame = (a: TableRef | undefined, b: TableRef | undefined): boolean =>
   a?.release === b?.release && a?.step === b?.step;
 
-/** Process that has most of a service's traffic; the first of equals. */
+/** The process with most of a service's traffic; the first one if tied. */
 export const heaviest = ({ routes }: Pick<ServiceRoutes, "routes">): string =>
   routes.reduce((best, route) => (route.weightBp > best.weightBp ? route : best)).processId;
 
-/** Processes whose answers callers of a service get: those with a share, and the testers' one. Pure. */
+/** The processes that answer callers of a service: those with a share, and the testers'. Pure. */
 export const servingIds = ({ routes, testers }: Pick<ServiceRoutes, "routes" | "testers">): string[] => {
   const shares = routes.filter(({ weightBp }) => weightBp > 0).map(({ processId }) => processId);
   return [...new Set([...shares, ...(testers ? [testers.processId] : [])])];
 };
 
-/** Every process that a table may give a request to. Pure. */
+/** Every process that a table can send a request to. Pure. */
 export const idsIn = (table: Pick<Table, "services"> | undefined): string[] =>
   Object.values(table?.services ?? {}).flatMap((service) => [
     ...servingIds(service),
     ...(service.mirror === undefined ? [] : [service.mirror]),
   ]);
 
-/** Service → process that has most of its traffic. */
+/** Service → process with most of its traffic. */
 export const activeOf = (table: Pick<Table, "services"> | undefined): Record<string, string> =>
   Object.fromEntries(
     Object.entries(table?.services ?? {}).map(([name, service]) => [name, heaviest(service)]),
   );
 
-/** Shares as people read them: `battle 5 % green 1a2b3c4d, 95 % 9f8e7d6c`. Pure. */
+/** Shares as text for people: `battle 5 % green 1a2b3c4d, 95 % 9f8e7d6c`. Pure. */
 export function weightsText(table: Pick<Table, "services"> | undefined): string {
   const services = Object.entries(table?.services ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   if (services.length === 0) return "no table";

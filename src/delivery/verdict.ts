@@ -1,25 +1,25 @@
-/** How a measurement ends: go on, go back, not enough to say, or it could not be measured. */
+/** The outcome of a measurement: passed, failed, not enough data, or not measured. */
 export type Outcome = "pass" | "fail" | "inconclusive" | "error";
 
-/** What one check says, with its numbers. */
+/** The result of one check, with its numbers. */
 export interface Finding {
   /** `errorRate of battle`. */
   readonly check: string;
   readonly outcome: Outcome;
-  /** One line for a person: what was measured, against what. */
+  /** One line for people: what was measured, against what. */
   readonly text: string;
 }
 
 export interface Verdict {
   readonly outcome: Outcome;
-  /** All findings in one line, the ones that decided first. */
+  /** All findings in one line, the decisive ones first. */
   readonly text: string;
   readonly findings: readonly Finding[];
 }
 
 const ORDER: readonly Outcome[] = ["fail", "error", "inconclusive", "pass"];
 
-/** The worst finding is the verdict: what failed was measured, whatever else could not be. None at all is inconclusive. Pure. */
+/** The worst finding is the verdict: a failure counts even if other checks could not be measured. No findings are inconclusive. Pure. */
 export function verdictOf(findings: readonly Finding[]): Verdict {
   const outcome = ORDER.find((one) => findings.some((finding) => finding.outcome === one)) ?? "inconclusive";
   const sorted = [...findings].sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome));
@@ -32,6 +32,6 @@ export function verdictOf(findings: readonly Finding[]): Verdict {
 const WORDS: Readonly<Record<Outcome, string>> = {
   pass: "passes",
   fail: "fails",
-  inconclusive: "is open",
+  inconclusive: "is inconclusive",
   error: "could not be measured",
 };

@@ -1,6 +1,6 @@
 /**
- * The router's messages: what `src/runtime/fleet/router.lua` takes and gives. Lua's JSON writes an empty table as `[]`
- * unless it is marked, so maps are read leniently.
+ * The router's messages, as in `src/runtime/fleet/router.lua`. Lua's JSON encodes an empty table as `[]`
+ * unless it is marked, so maps are parsed leniently.
  */
 import { z } from "zod";
 import { FaultRulesSchema, RoutedSchema } from "./faults.ts";
@@ -20,31 +20,31 @@ const listOf = <T extends z.ZodType>(item: T) =>
 /** One revision's share of a service. */
 const RouteSchema = z.strictObject({
   processId: ProcessId,
-  /** sha256 of the code that it must run: what the router's own proof is held against. */
+  /** sha256 of the code that it must run; the router's own proof is compared with it. */
   revision: z.string().min(1).max(64),
   weightBp: z.number().int().min(0).max(WHOLE),
 });
 export type Route = z.infer<typeof RouteSchema>;
 
-/** How one service's requests are spread. */
+/** How one service's requests are distributed. */
 const ServiceRoutesSchema = z.strictObject({
   key: TrafficKeySchema,
-  /** The first route has the lowest buckets. Whoever is in them stays there while its share grows. Weights add up to 10,000. */
+  /** The first route has the lowest buckets; callers in them stay there while its share grows. Weights add up to 10,000. */
   routes: z.array(RouteSchema).min(1).max(8),
   /** Requests with this tag and value go to this revision, whatever its share. */
   testers: z
     .strictObject({ tag: z.string().min(1).max(64), value: z.string().min(1).max(128), processId: ProcessId })
     .optional(),
-  /** Gets a copy of every request; its answers are counted and thrown away. */
+  /** Gets a copy of every request; its answers are counted and dropped. */
   mirror: ProcessId.optional(),
   /** What marks a reply as a fault. @default aos' conventions */
   faultWhen: FaultRulesSchema.optional(),
-  /** The actions that are carried for anybody. @default all but those of the fleet's library */
+  /** The actions that are forwarded for anyone. @default all except those of the fleet's library */
   actions: RoutedSchema.optional(),
 });
 export type ServiceRoutes = z.infer<typeof ServiceRoutesSchema>;
 
-/** Which table: the release that it is of, and the step within it. */
+/** Identifies a table by its release and step. */
 const TableRefSchema = z.object({
   release: z.string().min(1).max(128),
   step: z.number().int().min(0),
@@ -54,13 +54,13 @@ export type TableRef = z.infer<typeof TableRefSchema>;
 /**
  * Why a router holds its table:
  *
- * - `gate`: the step was judged good, and a manual gate is declared there
+ * - `gate`: the step passed, and it has a manual gate
  * - `paused`: a person paused the rollout
- * - `inconclusive`: several intervals had too little to judge by
- * - `error`: several measurements in a row could not be made
+ * - `inconclusive`: several intervals had too little data
+ * - `error`: several measurements in a row failed
  * - `failed`: a check failed, and the strategy does not roll back by itself
- * - `stranded`: the rollout was to go back, and the old revision could not take the state
- * - `abandoned`: the deployer did not renew its lease, and the state is with the new revision
+ * - `stranded`: the rollout should have rolled back, but the old revision could not take the state
+ * - `abandoned`: the deployer did not renew its lease, and the new revision has the state
  */
 export const HOLD_CODES = [
   "gate",
@@ -76,18 +76,18 @@ export type HoldCode = (typeof HOLD_CODES)[number];
 /** `SET_TRAFFIC`: a control message. One message switches all services at its slot. */
 export const SetTrafficSchema = z.strictObject({
   ...TableRefSchema.shape,
-  /** One per release: the same caller gets the same bucket at all services of the release. */
+  /** One per release: a caller has the same bucket at all services of the release. */
   salt: z.string().min(1).max(128),
-  /** The table that this one replaces; left out when there is none yet. Any other is refused with `STALE_STEP`. */
+  /** The table that this one replaces; omitted if there is none yet. If another one is in force, the request is refused with `STALE_STEP`. */
   expect: TableRefSchema.extend({
-    /** How often the router's table was changed until then: a table that came back is another one. @default whatever it is */
+    /** The router's change counter at that time: a table that was set again has another one. @default any */
     serial: z.number().int().min(0).optional(),
   }).optional(),
   services: mapOf(ServiceRoutesSchema),
   /**
-   * Ends by itself: `forMs` of the scheduler's time after this message the router returns to the proven table, which must be of
-   * the release `revertTo`; or, with `onEnd: "hold"`, it keeps the table and holds it, which is right where state was handed over to
-   * the new revision and the old one refuses. Without a lease the table is steady, and is the proven one from then on, unless `hold` says why not.
+   * Expires automatically: `forMs` of the scheduler's time after this message the router returns to the proven table, which must be
+   * of the release `revertTo`. With `onEnd: "hold"` it keeps and holds the table instead, for use after state was handed over to the new
+   * revision and the old one refuses requests. Without a lease the table is steady and becomes the proven one, unless `hold` is set.
    */
   lease: z
     .strictObject({
@@ -100,22 +100,22 @@ export const SetTrafficSchema = z.strictObject({
       onEnd: z.enum(["revert", "hold"]).optional(),
     })
     .optional(),
-  /** Keeps the table without an end and without being the proven one: a gate, a pause, a verdict that needs a person. */
+  /** Why the table is held: it stays in force without expiry and does not become the proven one. For people. */
   hold: z.string().min(1).max(300).optional(),
-  /** Why, to decide by; only with `hold`, and only one that the router lists in `holdCodes`. @default none */
+  /** The machine-readable reason; only with `hold`, and only a code that the router lists in `holdCodes`. @default none */
   holdCode: z.enum(HOLD_CODES).optional(),
 });
 export type SetTraffic = z.infer<typeof SetTrafficSchema>;
 
-/** A table as the router keeps it. */
+/** A table as stored by the router. */
 const TableSchema = z.looseObject({
   ...TableRefSchema.shape,
   salt: z.string(),
-  /** `steady`: proven, no end · `rollout`: under a lease · `held`: waits for a person. */
+  /** `steady`: proven, without expiry · `rollout`: under a lease · `held`: waits for a person. */
   mode: z.enum(["steady", "rollout", "held"]),
-  /** Why it is held, for people. Decide by `holdOf`. */
+  /** Why it is held, for people. Decisions use `holdOf`. */
   reason: z.string().optional(),
-  /** Why it is held. Routers of earlier versions do not keep it; later ones may keep codes that this version does not know. */
+  /** Why it is held. Absent on routers of earlier versions; later ones may use codes that this version does not know. */
   holdCode: z.string().optional(),
   /** Scheduler's time of the message that set it, ms. */
   at: z.number(),
@@ -123,24 +123,24 @@ const TableSchema = z.looseObject({
 });
 export type Table = z.infer<typeof TableSchema>;
 
-/** What a revision did since its step began. Latencies are of the scheduler's time, in ms, the latest 256. */
+/** A revision's figures since the start of the step. Latencies are in ms of the scheduler's time, the latest 256. */
 const RevisionMetricsSchema = z.looseObject({
-  /** Requests given to it, answered or not. */
+  /** Requests sent to it, answered or not. */
   requests: z.number(),
-  /** Answered as they should be. */
+  /** Answered successfully. */
   answered: z.number(),
-  /** Faults: `INTERNAL`, no answer in time, an answer of no known shape, gone. */
+  /** Faults: `INTERNAL`, no answer in time, an answer of unknown shape, a missing process. */
   errors: z.number(),
-  /** Refused for a reason of the sender's. */
+  /** Refused because of the sender. */
   refused: z.number(),
-  /** Told to ask again: its state was on its way to another revision. */
+  /** Told to ask again: its state was being moved to another revision. */
   draining: z.number().optional(),
-  /** Faults, in this step, of requests that were asked in an earlier one, where they are counted. Routers of earlier versions do not say it. */
+  /** Faults in this step of requests from an earlier one, in which they are counted. Absent on routers of earlier versions. */
   earlier: z.number().optional(),
   latencies: listOf(z.number()),
   /**
-   * How long each request has been without an answer, whatever step it was asked in: of the scheduler's time, in ms, the oldest 256
-   * first. Routers of earlier versions do not say it, nor does any of the step before.
+   * The age of each open request, whatever step it is from: in ms of the scheduler's time, the oldest 256, oldest first. Absent on
+   * routers of earlier versions, and always in the figures of the step before.
    */
   open: listOf(z.number()).optional(),
 });
@@ -148,27 +148,27 @@ export type RevisionMetrics = z.infer<typeof RevisionMetricsSchema>;
 
 /** service → process id → figures. */
 const MetricsSchema = z.looseObject({
-  /** The table that they belong to. */
+  /** The table that the figures belong to. */
   release: z.string(),
   step: z.number(),
-  /** Scheduler's time since when they count. */
+  /** Start of counting, in the scheduler's time. */
   since: z.number(),
   services: mapOf(mapOf(RevisionMetricsSchema)),
 });
 export type Metrics = z.infer<typeof MetricsSchema>;
 
-/** That the router itself asked a process for its health and got the answer from that process. */
+/** The router's own health check of a process. */
 const ProofSchema = z.looseObject({
   release: z.string(),
   revision: z.string(),
-  /** `asked` while the answer is to come. */
+  /** `asked` until the answer arrives. */
   status: z.enum(["asked", "proven", "refused"]),
   detail: z.string().optional(),
   at: z.number(),
 });
 export type Proof = z.infer<typeof ProofSchema>;
 
-/** `GET_TRAFFIC`: anyone may ask. */
+/** `GET_TRAFFIC`: available to anyone. */
 export const TrafficStateSchema = z.looseObject({
   /** The table in force; absent before the first. */
   table: TableSchema.optional(),
@@ -177,7 +177,7 @@ export const TrafficStateSchema = z.looseObject({
   lease: z
     .looseObject({ untilMs: z.number(), revertTo: z.string(), onEnd: z.enum(["revert", "hold"]).optional() })
     .optional(),
-  /** What a person last said, about the table it was said of. */
+  /** The last command of a person, and the table that it refers to. */
   command: z
     .looseObject({
       ...TableRefSchema.shape,
@@ -186,24 +186,24 @@ export const TrafficStateSchema = z.looseObject({
       at: z.number(),
     })
     .optional(),
-  /** The last time that the router itself returned to the proven table: from where, when and why. */
+  /** The last time that the router itself returned to the proven table: from which table, when and why. */
   reverted: z
     .looseObject({
       ...TableRefSchema.shape,
       why: z.enum(["lease", "abort"]),
       at: z.number(),
-      /** Where requests went until then, and by which salt. Routers of earlier versions do not say it. */
+      /** The routes until then, and their salt. Absent on routers of earlier versions. */
       salt: z.string().optional(),
       services: mapOf(z.looseObject(ServiceRoutesSchema.shape)).optional(),
     })
     .optional(),
   metrics: MetricsSchema.optional(),
-  /** Of the step before, so that a switch of everything can be compared with what was. */
+  /** Figures of the previous step, so that a complete switch can be compared with them. */
   before: MetricsSchema.optional(),
   proofs: mapOf(ProofSchema),
-  /** Codes of holds that the router takes in `SET_TRAFFIC`. Routers of earlier versions take none. */
+  /** Hold codes that the router accepts in `SET_TRAFFIC`. Routers of earlier versions accept none. */
   holdCodes: z.array(z.string()).optional(),
-  /** How often the table was changed, by whomever. */
+  /** Change counter of the table. */
   serial: z.number(),
   epoch: z.number(),
   /** Scheduler's time and slot of the answer. */
@@ -216,24 +216,24 @@ export type TrafficState = z.infer<typeof TrafficStateSchema>;
 export const TrafficSetSchema = z.looseObject({
   ...TableRefSchema.shape,
   mode: z.string(),
-  /** The same table was in force already: nothing was changed but the end of its lease. */
+  /** The same table was already in force: only its lease was renewed. */
   repeated: z.boolean(),
   at: z.number(),
   slot: z.number().optional(),
 });
 
-/** `PROVE_TARGETS`: a control message; the router asks each process for its health. The outcome is in `proofs` of `GET_TRAFFIC`. */
+/** `PROVE_TARGETS`: a control message; the router checks each process' health. The outcome is in `proofs` of `GET_TRAFFIC`. */
 export const ProveTargetsSchema = z.strictObject({
   release: z.string().min(1).max(128),
   /** process id → sha256 of the code that it must run. */
   targets: z.record(ProcessId, z.string().min(1).max(64)),
 });
 
-/** `TRAFFIC_COMMAND`: of a deployer; needs no epoch, so it can be said while a run goes on. */
+/** `TRAFFIC_COMMAND`: from a deployer; needs no epoch, so it can be sent during a run. */
 export const TrafficCommandSchema = z.strictObject({
-  /** promote: past a gate or to the next step · pause: stay · resume: go on · abort: return to the proven table at once. */
+  /** promote: past a gate or to the next step · pause: stay · resume: continue · abort: return to the proven table at once. */
   command: z.enum(["promote", "pause", "resume", "abort"]),
-  /** Refused when another release is in force. @default whichever is */
+  /** Refused if another release is in force. @default the one in force */
   release: z.string().optional(),
 });
 export type TrafficCommand = z.infer<typeof TrafficCommandSchema>["command"];

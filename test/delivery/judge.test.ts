@@ -23,7 +23,7 @@ describe("a verdict", () => {
     const verdict = judge(DEFAULTS, of({ green: metrics(99, 1), blue: metrics(495, 5) }));
     expect(verdict.outcome).toBe("pass");
     expect(verdict.text).toContain(
-      "green 1 fault in 100 requests (1 %) beside blue 5 faults in 500 requests (1 %)",
+      "green 1 fault in 100 requests (1 %) compared with blue 5 faults in 500 requests (1 %)",
     );
   });
 
@@ -62,7 +62,7 @@ describe("a verdict", () => {
     // While more callers may come, only callers count.
     expect(judge(DEFAULTS, few)).toMatchObject({
       outcome: "inconclusive",
-      text: expect.stringContaining("30 of green's own are needed"),
+      text: expect.stringContaining("30 requests of green's callers are needed"),
     });
     expect(judge(DEFAULTS, of({ probes: { sent: 30, failed: 0 } })).outcome).toBe("pass");
     // Nobody called in this interval, but somebody did before.
@@ -186,7 +186,7 @@ describe("a verdict", () => {
       ).toMatchObject({
         outcome: "fail",
         text: expect.stringMatching(
-          /green 54 refused in 54 requests \(100 %\) beside blue 0 refused in 21 requests \(0 %\): more by 100 %/,
+          /green 54 refused in 54 requests \(100 %\) compared with blue 0 refused in 21 requests \(0 %\): more by 100 %/,
         ),
       });
       expect(judge(DEFAULTS, of({ green: metrics(0, 0, 40), blue: metrics(2) })).outcome).toBe("fail");
@@ -213,7 +213,7 @@ describe("a verdict", () => {
       expect(judge(DEFAULTS, of(service), { isLast: true })).toMatchObject({
         outcome: "inconclusive",
         text: expect.stringContaining(
-          `refusals of battle is open: green 54 refused in 54 requests (100 %), so no caller was answered${why}`,
+          `refusals of battle is inconclusive: green 54 refused in 54 requests (100 %), so no caller was answered${why}`,
         ),
       });
     });
@@ -257,7 +257,7 @@ describe("a verdict", () => {
       expect(judge(DEFAULTS, few, { isLast: true })).toMatchObject({
         outcome: "inconclusive",
         text: expect.stringContaining(
-          "its callers' only request was not answered as it should be: 1 refused, 0 faults",
+          "its callers' only request was not answered correctly: 1 refused, 0 faults",
         ),
       });
     });
@@ -268,7 +268,7 @@ describe("a verdict", () => {
       expect(judge(rule({ kind }), measured, { isLast: true })).toMatchObject({
         outcome: "inconclusive",
         text: expect.stringContaining(
-          "traffic of battle is open: none of its callers' 54 requests was answered as it should be: 54 refused, 0 faults",
+          "traffic of battle is inconclusive: none of its callers' 54 requests was answered correctly: 54 refused, 0 faults",
         ),
       });
       const one = { ...metrics(1, 0, 53), latencies: green.latencies };
@@ -280,7 +280,7 @@ describe("a verdict", () => {
       const measured = of({ green, blue: metrics(60, 0, 0, Array(60).fill(20)) });
       expect(judge(rule({ kind }), measured)).toMatchObject({
         outcome: "inconclusive",
-        text: expect.stringContaining("answered as it should be: 0 refused, 54 faults"),
+        text: expect.stringContaining("answered correctly: 0 refused, 54 faults"),
       });
       expect(judge(DEFAULTS, measured).outcome).toBe("fail");
     });
@@ -306,7 +306,7 @@ describe("a verdict", () => {
     expect(at(base.map((ms) => ms * 2))).toMatchObject({
       outcome: "fail",
       text: expect.stringMatching(
-        /median 219 ms of 60 answers beside 110 ms of 60 of blue: slower in 100 % of pairs/,
+        /median 219 ms of 60 answers compared with 110 ms of 60 of blue: slower in 100 % of pairs/,
       ),
     });
     expect(at(base.slice(0, 10)).outcome).toBe("inconclusive");
@@ -319,7 +319,7 @@ describe("a verdict", () => {
     const quiet = of({ probes: { sent: 30, failed: 0, declared: true } });
     expect(judge(checks, quiet, { isLast: true })).toMatchObject({
       outcome: "inconclusive",
-      text: "latency of battle is open: 0 answers of green's callers timed by the router, 5 are needed; probes are not timed",
+      text: "latency of battle is inconclusive: 0 answers of green's callers timed by the router, 5 are needed; probes are not timed",
     });
   });
 
