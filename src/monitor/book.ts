@@ -3,7 +3,7 @@ import { type AlertType, type Judgement, LEVELS, type Level, TYPES } from "./typ
 
 type AlertState = "OPEN" | "ACKNOWLEDGED" | "RESOLVED";
 
-/** An alert; names as the ledger's ALERT_MANAGEMENT has them. Times in milliseconds since 1970. */
+/** An alert, with the names of the ledger's ALERT_MANAGEMENT. Times are in milliseconds since 1970. */
 export interface Alert {
   readonly alertId: string;
   readonly type: AlertType;
@@ -11,14 +11,14 @@ export interface Alert {
   readonly message: string;
   readonly level: Level;
   readonly state: AlertState;
-  /** Rounds in which it held. */
+  /** Number of rounds in which it held. */
   readonly count: number;
   readonly raisedAt: number;
   /** The latest round in which it held. */
   readonly lastAt: number;
-  /** When its level last rose, or it was raised. */
+  /** When it was raised or last escalated. */
   readonly escalatedAt: number;
-  /** When somebody was last told of it. */
+  /** When receivers were last notified. */
   readonly notifiedAt?: number;
   readonly acknowledgedAt?: number;
   readonly acknowledgedBy?: string;
@@ -26,7 +26,7 @@ export interface Alert {
   readonly resolvedBy?: string;
 }
 
-/** Nobody is told of a type (of one source) until then. */
+/** Suppresses notifications of a type (of one source) until a time. */
 export interface Silence {
   readonly type: AlertType;
   readonly source?: string;
@@ -41,41 +41,42 @@ export interface Book {
 
 export const EMPTY_BOOK: Book = { seq: 0, alerts: [], silences: [] };
 
-/** How alerts live. Milliseconds. */
+/** The lifecycle of alerts. In milliseconds. */
 export interface Policy {
-  /** Nobody is told twice of one type and source within it. */
+  /** Minimum time between two notifications of one type and source. */
   readonly cooldownMs: number;
-  /** What nobody acknowledged rises one level each time. */
+  /** An alert that is not acknowledged escalates by one level each time this has passed. */
   readonly escalationMs: number;
   /** How long an alert is kept after it last held. */
   readonly retentionMs: number;
 }
 
-/** The defaults; `src/runtime/monitor/defaults.lua` is made of them. */
+/** The defaults; `src/runtime/monitor/defaults.lua` is generated from them. */
 export const POLICY: Policy = {
   cooldownMs: 5 * 60_000,
   escalationMs: 15 * 60_000,
   retentionMs: 72 * 3_600_000,
 };
 
-/** Most alerts that are kept. */
+/** Maximum number of alerts that are kept. */
 export const MOST_ALERTS = 500;
 
-/** What somebody is to be told. */
+/** A change that receivers are notified of. */
 export interface Change {
   readonly kind: "raised" | "escalated" | "resolved";
   readonly alert: Alert;
 }
 
-/** The key under which an alert is one and the same. */
+/** The key that identifies an alert. */
 export const keyOf = ({ type, source }: { readonly type: string; readonly source: string }): string =>
   `${type}/${source}`;
 
 export const isOpen = ({ state }: Alert): boolean => state !== "RESOLVED";
 
 /**
- * One round's judgements: what holds is raised or counted, what does not is resolved, what nobody acknowledged escalates, what
- * is old is forgotten. One that comes back within the cooldown is the earlier one, opened again without telling anybody.
+ * Applies one round's judgements: an alert that holds is raised or counted, one that does not is resolved, one that is not
+ * acknowledged escalates, and an old one is dropped. If an alert returns within the cooldown, the earlier one is reopened without a
+ * notification.
  */
 export function apply(
   book: Book,
@@ -89,26 +90,26 @@ export function apply(
   const put = (alert: Alert) => {
     alerts = alerts.map((each) => (each.alertId === alert.alertId ? alert : each));
   };
-  const tell = (kind: Change["kind"], alert: Alert) => {
-    const told = { ...alert, notifiedAt: now };
-    put(told);
-    changes.push({ kind, alert: told });
+  const notify = (kind: Change["kind"], alert: Alert) => {
+    const notified = { ...alert, notifiedAt: now };
+    put(notified);
+    changes.push({ kind, alert: notified });
   };
   const silences = book.silences.filter(({ until }) => until > now);
   for (const judgement of judgements) {
     const known = alerts.findLast((each) => keyOf(each) === keyOf(judgement));
     if (!judgement.holds) {
-      if (known && isOpen(known)) tellResolved(known);
+      if (known && isOpen(known)) resolved(known);
       continue;
     }
     if (isSilenced(silences, judgement, now)) continue;
     const { message } = judgement;
     if (known && isOpen(known)) {
-      const goesOn = { ...known, count: known.count + 1, lastAt: now, message };
-      // It came back untold, and stays.
-      const due = untold(known) && now - (known.notifiedAt ?? 0) >= policy.cooldownMs;
-      if (due) tell("raised", goesOn);
-      else put(goesOn);
+      const continued = { ...known, count: known.count + 1, lastAt: now, message };
+      // It was reopened without a notification and still holds.
+      const due = wasReopenedSilently(known) && now - (known.notifiedAt ?? 0) >= policy.cooldownMs;
+      if (due) notify("raised", continued);
+      else put(continued);
     } else if (known && now - (known.notifiedAt ?? known.raisedAt) < policy.cooldownMs) {
       const { resolvedAt: _at, resolvedBy: _by, ...rest } = known;
       put({ ...rest, state: "OPEN", count: known.count + 1, lastAt: now, escalatedAt: now, message });
@@ -116,21 +117,21 @@ export function apply(
       seq += 1;
       const alert = newAlert(seq, judgement, now);
       alerts.push(alert);
-      tell("raised", alert);
+      notify("raised", alert);
     }
   }
   for (const alert of alerts) {
     const risen = isSilenced(silences, alert, now) ? undefined : escalated(alert, now, policy);
-    if (risen) tell("escalated", risen);
+    if (risen) notify("escalated", risen);
   }
   alerts = alerts.filter(({ lastAt, state }) => state === "OPEN" || now - lastAt < policy.retentionMs);
   return { book: { seq, alerts: alerts.slice(-MOST_ALERTS), silences }, changes };
 
-  function tellResolved(alert: Alert) {
+  function resolved(alert: Alert) {
     const over: Alert = { ...alert, state: "RESOLVED", resolvedAt: now };
-    // When its coming back was not told, its going is not either: what flaps is told once in a cooldown.
-    if (untold(alert) || isSilenced(silences, alert, now)) put(over);
-    else tell("resolved", over);
+    // If its return was not notified, neither is its end: a flapping alert is notified once per cooldown.
+    if (wasReopenedSilently(alert) || isSilenced(silences, alert, now)) put(over);
+    else notify("resolved", over);
   }
 }
 
@@ -149,8 +150,8 @@ function newAlert(seq: number, judgement: Judgement, now: number): Alert {
   };
 }
 
-/** Whether it was opened again and nobody was told. */
-const untold = ({ notifiedAt, escalatedAt }: Alert): boolean =>
+/** Whether it was reopened without a notification. */
+const wasReopenedSilently = ({ notifiedAt, escalatedAt }: Alert): boolean =>
   notifiedAt !== undefined && escalatedAt > notifiedAt;
 
 function escalated(alert: Alert, now: number, { escalationMs }: Policy): Alert | undefined {
@@ -173,7 +174,7 @@ function isSilenced(
   );
 }
 
-/** Somebody knows of it: it does not escalate any more. @throws FleetError UNKNOWN_ALERT */
+/** Acknowledges an alert: it no longer escalates. @throws FleetError UNKNOWN_ALERT */
 export function acknowledge(book: Book, alertId: string, by: string, now: number): Book {
   return change(book, alertId, (alert) =>
     alert.state === "OPEN"
@@ -182,7 +183,7 @@ export function acknowledge(book: Book, alertId: string, by: string, now: number
   );
 }
 
-/** It is over, by somebody's word. @throws FleetError UNKNOWN_ALERT */
+/** Resolves an alert manually. @throws FleetError UNKNOWN_ALERT */
 export function resolve(book: Book, alertId: string, by: string, now: number): Book {
   return change(book, alertId, (alert) =>
     isOpen(alert) ? { ...alert, state: "RESOLVED", resolvedAt: now, resolvedBy: by } : alert,
@@ -194,16 +195,16 @@ function change(book: Book, alertId: string, how: (alert: Alert) => Alert): Book
     const open = book.alerts.filter(isOpen).map((alert) => alert.alertId);
     throw new FleetError({
       code: "UNKNOWN_ALERT",
-      what: `There is no alert ${alertId}.`,
+      what: `Alert ${alertId} does not exist.`,
       got: alertId,
-      expected: open.length > 0 ? `one of ${open.slice(-20).join(", ")}` : "an alert; none is open",
-      remedy: "npx fleet alerts list",
+      expected: open.length > 0 ? `one of ${open.slice(-20).join(", ")}` : "an open alert; there is none",
+      remedy: "Run npx fleet alerts list.",
     });
   }
   return { ...book, alerts: book.alerts.map((alert) => (alert.alertId === alertId ? how(alert) : alert)) };
 }
 
-/** Silences a type, or one of a source, until a time; an earlier silence of the same is replaced. */
+/** Silences a type, or a type of one source, until a time; replaces an earlier silence of the same. */
 export function silence(book: Book, wanted: Silence): Book {
   return { ...book, silences: [...others(book, wanted), wanted] };
 }
@@ -215,7 +216,7 @@ export function unsilence(book: Book, wanted: Pick<Silence, "type" | "source">):
 const others = ({ silences }: Book, { type, source }: Pick<Silence, "type" | "source">): Silence[] =>
   silences.filter((each) => each.type !== type || each.source !== source);
 
-/** How many alerts are not resolved, by level. */
+/** Number of unresolved alerts by level. */
 export function openByLevel(alerts: readonly Alert[]): Record<Level, number> {
   const of = (level: Level) => alerts.filter((alert) => isOpen(alert) && alert.level === level).length;
   return { INFO: of("INFO"), WARNING: of("WARNING"), ERROR: of("ERROR"), CRITICAL: of("CRITICAL") };

@@ -1,20 +1,20 @@
-/** One run as the ledger has it. */
+/** One run, as recorded in the ledger. */
 export interface Run {
   readonly deploymentId: string;
-  /** Milliseconds since 1970, scheduler's time. */
+  /** Milliseconds since 1970, in the scheduler's time. */
   readonly startedAt: number;
   readonly finishedAt?: number;
-  /** RUNNING, COMPLETED, FAILED, ROLLED_BACK, or HELD: its rollout waits for a person, which is neither good nor bad. */
+  /** RUNNING, COMPLETED, FAILED, ROLLED_BACK, or HELD: its rollout waits for a person, which is neither a success nor a failure. */
   readonly status: string;
-  /** A rollback brought the fleet away from it. */
+  /** Whether a rollback replaced it. */
   readonly rolledBack: boolean;
 }
 
-/** Counted over all runs of the ledger; names as the coordinator's GET_STATISTICS has them. */
+/** Figures over all runs of the ledger, with the names of the coordinator's GET_STATISTICS. */
 export interface Figures {
   readonly totalDeployments: number;
   readonly successfulDeployments: number;
-  /** Those that were rolled back among them. */
+  /** Including those that were rolled back. */
   readonly failedDeployments: number;
   readonly rolledBackDeployments: number;
   readonly activeDeployments: number;
@@ -25,7 +25,7 @@ export interface Figures {
   readonly rollbackRate: number;
 }
 
-const wentWrong = ({ status, rolledBack }: Run): boolean =>
+const isFailure = ({ status, rolledBack }: Run): boolean =>
   rolledBack || status === "FAILED" || status === "ROLLED_BACK";
 
 const isHeld = ({ status }: Run): boolean => status === "HELD";
@@ -37,7 +37,7 @@ export function figuresOf(runs: readonly Run[]): Figures {
   const active = runs.filter(({ status }) => status === "RUNNING").length;
   const held = runs.filter(isHeld).length;
   const back = runs.filter(wasRolledBack).length;
-  const failed = runs.filter(wentWrong).length;
+  const failed = runs.filter(isFailure).length;
   const seconds = runs.flatMap(({ startedAt, finishedAt }) =>
     finishedAt === undefined ? [] : [Math.max(0, finishedAt - startedAt) / 1000],
   );
@@ -53,26 +53,26 @@ export function figuresOf(runs: readonly Run[]): Figures {
   };
 }
 
-/** DORA's four figures over a window; null where nothing was measured. */
+/** The four DORA metrics over a window; null if nothing was measured. */
 export interface Dora {
-  /** Length of the window, days. */
+  /** Length of the window in days. */
   readonly windowDays: number;
-  /** Successful deployments a day. */
+  /** Successful deployments per day. */
   readonly deploymentFrequency: number;
   /** Median seconds from a commit to the end of the first successful deployment after it; null without commits. */
   readonly leadTimeSeconds: number | null;
-  /** Share of finished deployments that failed or were rolled back; null when none finished. */
+  /** Share of finished deployments that failed or were rolled back; null if none finished. */
   readonly changeFailureRate: number | null;
-  /** Median seconds from the end of one that went wrong to the end of the next that did not; null when none was mended. */
+  /** Median seconds from the end of a failed deployment to the end of the next successful one; null if there was none. */
   readonly timeToRestoreSeconds: number | null;
 }
 
 const DAY = 86_400_000;
 
 /**
- * DORA's figures from the ledger's runs and the project's commits. Pure.
+ * The DORA metrics from the ledger's runs and the project's commits. Pure.
  *
- * @param commits times of the project's commits, milliseconds; none when the project is in no repository
+ * @param commits times of the project's commits in milliseconds; empty if the project is not in a repository
  */
 export function doraOf(runs: readonly Run[], commits: readonly number[], now: number, windowDays = 30): Dora {
   const from = now - windowDays * DAY;
@@ -80,20 +80,20 @@ export function doraOf(runs: readonly Run[], commits: readonly number[], now: nu
     .filter((run) => !isHeld(run))
     .flatMap((run) => (run.finishedAt === undefined ? [] : [{ ...run, finishedAt: run.finishedAt }]))
     .sort((a, b) => a.finishedAt - b.finishedAt);
-  const good = finished.filter((run) => !wentWrong(run));
+  const good = finished.filter((run) => !isFailure(run));
   const recent = finished.filter(({ finishedAt }) => finishedAt >= from);
-  const wrong = recent.filter(wentWrong);
-  // Several failures in a row are one outage: it began with the first.
+  const wrong = recent.filter(isFailure);
+  // Several failures in a row are one outage, which started with the first.
   const restores = wrong.flatMap((run) => {
     const at = finished.indexOf(run);
     const before = finished[at - 1];
-    if (before && wentWrong(before) && before.finishedAt >= from) return [];
-    const mended = finished.slice(at + 1).find((next) => !wentWrong(next));
-    return mended ? [(mended.finishedAt - run.finishedAt) / 1000] : [];
+    if (before && isFailure(before) && before.finishedAt >= from) return [];
+    const restored = finished.slice(at + 1).find((next) => !isFailure(next));
+    return restored ? [(restored.finishedAt - run.finishedAt) / 1000] : [];
   });
   const leads = good.flatMap((run, index) => {
     if (run.finishedAt < from) return [];
-    // What was committed before the first deployment has waited for no deployment.
+    // The lead time of commits before the first deployment is unknown.
     const previous = good[index - 1]?.startedAt;
     if (previous === undefined) return [];
     return commits

@@ -10,7 +10,7 @@ import { stateNow, type Watched } from "./watch.ts";
 
 const SHOWN = [...STATES, "UNKNOWN"] as const;
 
-/** All that one round shows. */
+/** The result of one round. */
 export interface Snapshot {
   readonly at: number;
   readonly seconds: number;
@@ -30,7 +30,7 @@ export interface Metrics {
   record(snapshot: Snapshot): void;
 }
 
-/** Metrics of one stack, in a registry of their own, labelled with project, stack and network. */
+/** Metrics of one stack, in their own registry, labelled with project, stack and network. */
 export function metricsOf(origin: Origin): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ ...origin });
@@ -46,7 +46,7 @@ export function metricsOf(origin: Origin): Metrics {
   };
 }
 
-/** Makes gauges and counters in a registry. */
+/** Creates gauges and counters in a registry. */
 const metersOf = (registry: Registry) => ({
   registry,
   gauge: <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
@@ -57,19 +57,19 @@ const metersOf = (registry: Registry) => ({
 type Meters = ReturnType<typeof metersOf>;
 type Recorder = (snapshot: Snapshot) => void;
 
-/** What a process says of itself, and how soon. */
+/** The health that a process reports, and its response time. */
 function healthMetrics({ registry, gauge }: Meters): Recorder {
   const process = ["process"] as const;
   const up = gauge(
     "aofleet_process_up",
-    "1 when the process is HEALTHY or DEGRADED, else 0; of one that could not be heard, as it was before",
+    "1 if the process is HEALTHY or DEGRADED, else 0; unchanged while its state is UNKNOWN",
     process,
   );
-  const state = gauge("aofleet_process_state", "1 for the state in which the process is, 0 for the others", [
+  const state = gauge("aofleet_process_state", "1 for the current state of the process, 0 for the others", [
     "process",
     "state",
   ]);
-  const info = gauge("aofleet_process_info", "1; what the process runs, in its labels", [
+  const info = gauge("aofleet_process_info", "1; the labels show what the process runs", [
     "process",
     "process_id",
     "version",
@@ -78,7 +78,7 @@ function healthMetrics({ registry, gauge }: Meters): Recorder {
   ]);
   const answer = new Histogram({
     name: "aofleet_process_response_seconds",
-    help: "Seconds until a health check was answered",
+    help: "Response time of health checks in seconds",
     labelNames: process,
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30],
     registers: [registry],
@@ -101,11 +101,11 @@ function healthMetrics({ registry, gauge }: Meters): Recorder {
   };
 }
 
-/** What a process has done, and what it runs. */
+/** The counters of a process, and the release it runs. */
 function processMetrics({ gauge, counter }: Meters): Recorder {
   const process = ["process"] as const;
-  const slot = gauge("aofleet_process_slot", "Newest slot that the scheduler gave out", process);
-  const pending = gauge("aofleet_process_pending_slots", "Slots that wait for their evaluation", process);
+  const slot = gauge("aofleet_process_slot", "Newest slot that the scheduler has assigned", process);
+  const pending = gauge("aofleet_process_pending_slots", "Slots that are not evaluated yet", process);
   const messages = counter(
     "aofleet_process_messages_total",
     "Requests handled since the first load",
@@ -114,7 +114,7 @@ function processMetrics({ gauge, counter }: Meters): Recorder {
   const errors = counter("aofleet_process_errors_total", "Requests that ended in a Lua error", process);
   const refused = counter(
     "aofleet_process_refused_total",
-    "Messages refused: sender, epoch, size, text or value",
+    "Messages refused because of their sender, epoch, size, data or values",
     process,
   );
   const heap = gauge("aofleet_process_lua_heap_bytes", "Bytes on the Lua heap", process);
@@ -123,7 +123,7 @@ function processMetrics({ gauge, counter }: Meters): Recorder {
     "Epoch of the deployment that last changed the process",
     process,
   );
-  const drift = gauge("aofleet_process_drift", "1 when the process does not run what was deployed", process);
+  const drift = gauge("aofleet_process_drift", "1 if the process does not run what was deployed", process);
   const misses = gauge("aofleet_process_misses", "Rounds in a row without an answer", process);
   return ({ watched }) => {
     for (const each of [slot, pending, heap, epoch, drift, misses]) each.reset();
@@ -148,12 +148,12 @@ function processMetrics({ gauge, counter }: Meters): Recorder {
 }
 
 function fleetMetrics({ gauge }: Meters): Recorder {
-  const fleetState = gauge("aofleet_fleet_state", "1 for the state in which the fleet is, 0 for the others", [
+  const fleetState = gauge("aofleet_fleet_state", "1 for the current state of the fleet, 0 for the others", [
     "state",
   ]);
-  const fleetPasses = gauge("aofleet_fleet_passes", "1 when the fleet passes its thresholds");
+  const fleetPasses = gauge("aofleet_fleet_passes", "1 if the fleet passes its thresholds");
   const processes = gauge("aofleet_fleet_processes", "Processes by state", ["state"]);
-  const alerts = gauge("aofleet_alerts", "Alerts that are not resolved", ["type", "level", "state"]);
+  const alerts = gauge("aofleet_alerts", "Unresolved alerts", ["type", "level", "state"]);
   return (snapshot) => {
     for (const each of [fleetState, processes, alerts]) each.reset();
     for (const each of SHOWN) {
@@ -171,24 +171,30 @@ function fleetMetrics({ gauge }: Meters): Recorder {
 }
 
 function deploymentMetrics({ gauge, counter }: Meters): Recorder {
-  const deployments = counter("aofleet_deployments_total", "Deployments in the ledger by outcome", [
+  const deployments = counter("aofleet_deployments_total", "Deployments in the ledger, by outcome", [
     "outcome",
   ]);
-  const active = gauge("aofleet_deployments_active", "Deployments that run now");
-  const average = gauge("aofleet_deployment_duration_seconds_average", "Average seconds of a deployment");
+  const active = gauge("aofleet_deployments_active", "Deployments that are running");
+  const average = gauge(
+    "aofleet_deployment_duration_seconds_average",
+    "Average duration of a deployment in seconds",
+  );
   const rollback = gauge("aofleet_rollback_ratio", "Share of deployments that were rolled back");
-  const frequency = gauge("aofleet_dora_deployments_per_day", "DORA: successful deployments a day, 30 days");
+  const frequency = gauge(
+    "aofleet_dora_deployments_per_day",
+    "DORA: successful deployments per day, over 30 days",
+  );
   const lead = gauge(
     "aofleet_dora_lead_time_seconds",
-    "DORA: median seconds from commit to deployed, 30 days",
+    "DORA: median seconds from commit to deployment, over 30 days",
   );
   const failureRate = gauge(
     "aofleet_dora_change_failure_ratio",
-    "DORA: share of deployments that went wrong, 30 days",
+    "DORA: share of deployments that failed or were rolled back, over 30 days",
   );
   const restore = gauge(
     "aofleet_dora_time_to_restore_seconds",
-    "DORA: median seconds until it was mended, 30 days",
+    "DORA: median seconds from a failed deployment to the next successful one, over 30 days",
   );
   return ({ figures, dora }) => {
     if (figures) {
@@ -210,13 +216,13 @@ function deploymentMetrics({ gauge, counter }: Meters): Recorder {
 
 function monitorMetrics({ gauge, counter }: Meters): Recorder {
   const rounds = counter("aofleet_monitor_rounds_total", "Rounds since the monitor started");
-  const duration = gauge("aofleet_monitor_round_seconds", "Seconds that the latest round took");
+  const duration = gauge("aofleet_monitor_round_seconds", "Duration of the latest round in seconds");
   const last = gauge(
     "aofleet_monitor_last_round_timestamp_seconds",
-    "When the latest round began, seconds since 1970",
+    "Start of the latest round, in seconds since 1970",
   );
-  const reads = counter("aofleet_monitor_reads_total", "Looks at processes by outcome", ["outcome"]);
-  const sent = counter("aofleet_notifications_total", "Messages to receivers by outcome", [
+  const reads = counter("aofleet_monitor_reads_total", "Reads of processes, by outcome", ["outcome"]);
+  const sent = counter("aofleet_notifications_total", "Notifications to receivers, by outcome", [
     "receiver",
     "outcome",
   ]);
@@ -229,7 +235,7 @@ function monitorMetrics({ gauge, counter }: Meters): Recorder {
   };
 }
 
-/** Counted elsewhere: the counter is set to what was read. */
+/** Sets a counter to a value that was counted elsewhere. */
 const setTo = <L extends string>(each: Counter<L>, labels: Record<L, string>, value: number) => {
   each.remove(labels);
   each.inc(labels, value);

@@ -12,12 +12,12 @@ const time = z.iso.datetime();
 /** One round as `fleet monitor --once --json` prints it; published as `docs/reference/monitoring/report.schema.json`. */
 export const ReportSchema = z
   .object({
-    success: z.boolean().describe("The fleet passes, and no alert of level ERROR or CRITICAL is open"),
+    success: z.boolean().describe("True if the fleet passes and no alert of level ERROR or CRITICAL is open"),
     project: z.string(),
     stack: z.string(),
     network: z.string(),
     at: time,
-    seconds: z.number().describe("How long the round took"),
+    seconds: z.number().describe("Duration of the round"),
     fleet: z.object({
       state,
       passed: z.boolean(),
@@ -26,7 +26,7 @@ export const ReportSchema = z
         DEGRADED: z.number(),
         UNHEALTHY: z.number(),
         OFFLINE: z.number(),
-        UNKNOWN: z.number().describe("Could not be heard: a unit was slow, down or failed"),
+        UNKNOWN: z.number().describe("Could not be read: a unit was slow, down or failed"),
         total: z.number(),
       }),
     }),
@@ -36,10 +36,10 @@ export const ReportSchema = z
         processId: z.string(),
         state,
         since: time,
-        lastState: state.describe("As it was when it was last heard; `state`, unless that is UNKNOWN now"),
+        lastState: state.describe("The last known state; equals `state` unless that is UNKNOWN"),
         lastAnswerAt: time.nullable(),
         outcome: z.enum(["answered", "silent", "wrong", "unread", "unknown"]),
-        code: z.string().describe("Why it did not answer: NO_REPLY, UNIT_SLOW, …; empty when it did"),
+        code: z.string().describe("Why it did not answer: NO_REPLY, UNIT_SLOW, …; empty if it did"),
         misses: z.number(),
         responseMs: figure,
         version: z.string(),
@@ -67,20 +67,20 @@ export const ReportSchema = z
         rollbackRate: z.number().describe("Percent"),
       })
       .nullable()
-      .describe("Null where the fleet has no ledger, or it could not be read"),
+      .describe("Null if the fleet has no ledger, or it could not be read"),
     performanceMetrics: z.object({
-      messageProcessingTime: figure.describe("Milliseconds, average of the last hour"),
+      messageProcessingTime: figure.describe("Milliseconds, average over the last hour"),
       messageProcessingTimeP95: figure,
-      throughput: figure.describe("Messages a minute"),
+      throughput: figure.describe("Messages per minute"),
       errorRate: figure,
       coordinatorMemoryUsage: figure.describe("Megabytes of Lua heap"),
-      coordinatorCpuUsage: z.null().describe("AO has no such gauge"),
+      coordinatorCpuUsage: z.null().describe("Always null: AO does not report it"),
       availability: figure,
     }),
     dora: z
       .object({
         windowDays: z.number(),
-        deploymentFrequency: z.number().describe("Successful deployments a day"),
+        deploymentFrequency: z.number().describe("Successful deployments per day"),
         leadTimeSeconds: figure,
         changeFailureRate: figure,
         timeToRestoreSeconds: figure,
@@ -107,7 +107,7 @@ export const ReportSchema = z
         reason: z.string().optional(),
       }),
     ),
-    notes: z.array(z.string()).describe("What could not be looked at, and why"),
+    notes: z.array(z.string()).describe("What could not be read, and why"),
   })
   .meta({ title: "ao-fleet monitoring report" });
 

@@ -8,16 +8,16 @@ import type { Judgement } from "./types.ts";
 import { countStates, overall, passes, type StateCounts } from "./verdict.ts";
 import { stateNow, type Watched, watch } from "./watch.ts";
 
-/** What the ledger said in a round. */
+/** The ledger's data in a round. */
 export interface LedgerView {
-  /** Name of the member that keeps it. */
+  /** Name of the member that is the ledger. */
   readonly name: string;
   readonly runs: readonly Run[];
-  /** What the ledger itself alerts of. */
+  /** The ledger's own alerts. */
   readonly judgements: readonly Judgement[];
 }
 
-/** What came of a round. */
+/** The outcome of a round. */
 interface Outcome {
   readonly watched: readonly Watched[];
   readonly state: State | "UNKNOWN";
@@ -34,7 +34,7 @@ const policyOf = ({ alerts }: Settings): Policy => ({
   retentionMs: alerts.retentionHours * 3_600_000,
 });
 
-/** Takes a round in: states, alerts and figures, kept in the store as one step. */
+/** Processes a round: states, alerts and figures, stored in one transaction. */
 export function takeRound(
   store: MonitorStore,
   round: Round,
@@ -48,8 +48,8 @@ export function takeRound(
     const watched = round.readings.map((reading) =>
       watch(known.get(reading.name), reading, round.at, limits),
     );
-    // Before the first answer, or the last miss that decides, the round's own word counts: silence is no health. Of who was not
-    // asked nothing is known.
+    // Before the first answer the round's own result counts: a silent process is not healthy. One that was not asked is
+    // unknown.
     const states = watched.map((each) =>
       each.state === "UNKNOWN" && each.reading.outcome === "silent" ? "OFFLINE" : stateNow(each),
     );
@@ -84,7 +84,7 @@ export function takeRound(
   });
 }
 
-/** Who left the fleet has no problems any more. */
+/** Resolves the alerts of processes that left the fleet. */
 function gone(known: ReadonlyMap<string, Watched>, { readings }: Round): Judgement[] {
   const here = new Set(readings.map(({ name }) => name));
   const types = [

@@ -5,16 +5,16 @@ import type { Round } from "./reading.ts";
 import type { Judgement } from "./types.ts";
 import type { Watched } from "./watch.ts";
 
-/** The source of what is about the fleet as a whole. */
+/** The source of alerts about the fleet as a whole. */
 const FLEET = "fleet";
 
 const percent = (share: number): string => `${(share * 100).toFixed(1).replace(/\.0$/, "")} %`;
 const short = (text: string): string => (text.length > 300 ? `${text.slice(0, 299)}…` : text);
 
-/** All rules about single processes and about the round. Pure. */
+/** Applies all rules about single processes and about the round. Pure. */
 export function judgeRound(round: Round, watched: readonly Watched[], limits: Limits): Judgement[] {
   const judgements = [checks(round, limits), ...watched.flatMap((each) => judgeProcess(each, round, limits))];
-  // What is over is over all the same.
+  // Alerts are still resolved during maintenance.
   return round.maintenance
     ? judgements.filter(({ holds, type }) => !holds || type === "SECURITY_ALERT")
     : judgements;
@@ -35,12 +35,12 @@ function checks({ readings }: Round, limits: Limits): Judgement {
     source: FLEET,
     holds: asked.length > 0 && failed.length / asked.length > limits.errorRate,
     message: short(
-      `${failed.length} of ${asked.length} health checks failed, at most ${percent(limits.errorRate)} are expected: ${names.join(", ")}`,
+      `${failed.length} of ${asked.length} health checks failed, expected at most ${percent(limits.errorRate)}: ${names.join(", ")}`,
     ),
   };
 }
 
-/** The rules about one process. */
+/** Applies the rules about one process. */
 export function judgeProcess(each: Watched, round: Round, limits: Limits): Judgement[] {
   const { name: source, reading, state, misses, delta } = each;
   const seconds = (since: number) => Math.round((round.at - since) / 1000);
@@ -50,7 +50,7 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Judge
       type: "PROCESS_STUCK",
       source,
       holds: each.pendingRounds >= 2 && each.pendingSince !== undefined,
-      message: `slot ${(reading.evaluatedSlot ?? 0) + 1} waits for its evaluation since ${seconds(each.pendingSince ?? round.at)} s, the newest is slot ${reading.slot ?? 0}`,
+      message: `slot ${(reading.evaluatedSlot ?? 0) + 1} has not been evaluated for ${seconds(each.pendingSince ?? round.at)} s; the newest is slot ${reading.slot ?? 0}`,
     },
   ];
   if (!asked) return judgements;
@@ -61,10 +61,10 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Judge
     source,
     holds: state === "OFFLINE",
     message: short(
-      `${amount(misses, "check in a row was", "checks in a row were")} not answered${reading.detail ? `: ${reading.detail}` : ""}`,
+      `${amount(misses, "check")} in a row without an answer${reading.detail ? `: ${reading.detail}` : ""}`,
     ),
   });
-  // Silence says nothing of what the process thinks: what holds goes on to hold until it speaks.
+  // Without an answer, other alerts of the process keep their state.
   if (!answered) return judgements;
   judgements.push(...judgeHealth(each, limits));
   const faults = faultsOf(each, limits);
@@ -91,7 +91,7 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Judge
   return judgements;
 }
 
-/** The rules about what a process says of itself, and how soon. */
+/** The rules about the health that a process reports, and its response time. */
 function judgeHealth({ name: source, reading, state }: Watched, limits: Limits): Judgement[] {
   const slow = reading.responseMs !== undefined && reading.responseMs > limits.responseMs;
   return [
@@ -99,29 +99,29 @@ function judgeHealth({ name: source, reading, state }: Watched, limits: Limits):
       type: "PROCESS_UNHEALTHY",
       source,
       holds: state === "UNHEALTHY",
-      message: short(reading.detail || "it says so itself"),
+      message: short(reading.detail || "reported by the process"),
     },
     {
       type: "PROCESS_DEGRADED",
       source,
       holds: state === "DEGRADED" || slow,
       message: slow
-        ? `it answered in ${Math.round(reading.responseMs ?? 0)} ms, at most ${limits.responseMs} ms are expected`
-        : short(reading.detail || "it says so itself"),
+        ? `it answered in ${Math.round(reading.responseMs ?? 0)} ms, expected at most ${limits.responseMs} ms`
+        : short(reading.detail || "reported by the process"),
     },
   ];
 }
 
-/** Nothing is known of it: what holds goes on to hold. When that lasts, somebody should know that nobody watches it. */
+/** A process that cannot be read: its alerts keep their state. If that lasts, an alert reports that it is not monitored. */
 function unknown(each: Watched, seconds: (since: number) => number, limits: Limits): Judgement[] {
   const { name: source, state, reading, unknownRounds = 0, unknownSince = 0 } = each;
   if (unknownRounds < limits.missesToOffline) return [];
   const detail = reading.detail === undefined ? "" : `: ${reading.detail}`;
-  const message = `nothing is known of it since ${seconds(unknownSince)} s, it was ${state} before${detail}`;
+  const message = `its state has been unknown for ${seconds(unknownSince)} s; it was ${state} before${detail}`;
   return [{ type: "PROCESS_DEGRADED", source, holds: true, message: short(message) }];
 }
 
-/** By its own counters, or by evaluations that failed as a whole and left nothing to count. */
+/** By its own counters, or by evaluations that failed completely and were not counted. */
 function faultsOf(
   { delta, reading }: Watched,
   limits: Limits,
@@ -137,11 +137,11 @@ function faultsOf(
   const requests = Math.max(delta.messages, delta.errors);
   return {
     holds: delta.errors > 0 && delta.errors / requests > limits.errorRate,
-    message: `${delta.errors} of ${requests} requests since the last round ended in an error, at most ${percent(limits.errorRate)} are expected`,
+    message: `${delta.errors} of ${requests} requests since the last round ended in an error, expected at most ${percent(limits.errorRate)}`,
   };
 }
 
-/** The rules about deployments, as `processes/deployment-coordinator/rules.lua` has them. `source` is the ledger's name. */
+/** Applies the rules about deployments, as in `processes/deployment-coordinator/rules.lua`. `source` is the ledger's name. */
 export function judgeDeployments(figures: Figures, source: string, limits: Limits): Judgement[] {
   const { totalDeployments: total, finishedDeployments: finished } = figures;
   const failures = finished === 0 ? 0 : figures.failedDeployments / finished;
@@ -151,24 +151,24 @@ export function judgeDeployments(figures: Figures, source: string, limits: Limit
       type: "DEPLOYMENT_FAILURE_RATE_HIGH",
       source,
       holds: total > limits.deploymentSample && failures > limits.failureRate,
-      message: `${percent(failures)} of ${amount(finished, "deployment")} failed, at most ${percent(limits.failureRate)} are expected`,
+      message: `${percent(failures)} of ${amount(finished, "deployment")} failed, expected at most ${percent(limits.failureRate)}`,
     },
     {
       type: "ROLLBACK_RATE_HIGH",
       source,
       holds: total > limits.deploymentSample && rollbacks > limits.rollbackRate,
-      message: `${percent(rollbacks)} of ${amount(total, "deployment")} were rolled back, at most ${percent(limits.rollbackRate)} are expected`,
+      message: `${percent(rollbacks)} of ${amount(total, "deployment")} were rolled back, expected at most ${percent(limits.rollbackRate)}`,
     },
     {
       type: "DEPLOYMENT_TIME_EXCEEDED",
       source,
       holds: figures.averageDeploymentTime > limits.deploymentSeconds,
-      message: `deployments take ${Math.round(figures.averageDeploymentTime)} s on average, at most ${limits.deploymentSeconds} s are expected`,
+      message: `deployments take ${Math.round(figures.averageDeploymentTime)} s on average, expected at most ${limits.deploymentSeconds} s`,
     },
   ];
 }
 
-/** How the process that keeps the ledger fares. */
+/** Applies the rules about the performance of the ledger's process. */
 export function judgeCoordinator(each: Watched, limits: Limits): Judgement[] {
   const { delta, reading, name: source } = each;
   if (each.misses > 0 || reading.outcome !== "answered") return [];
@@ -184,7 +184,7 @@ export function judgeCoordinator(each: Watched, limits: Limits): Judgement[] {
       holds: erring || slow,
       message: erring
         ? `${percent(delta.errors / delta.messages)} of ${amount(delta.messages, "message")} ended in a fault`
-        : `it answered in ${Math.round(reading.responseMs ?? 0)} ms, at most ${limits.responseMs} ms are expected`,
+        : `it answered in ${Math.round(reading.responseMs ?? 0)} ms, expected at most ${limits.responseMs} ms`,
     },
   ];
 }

@@ -9,16 +9,16 @@ const minutes = z.number().positive();
 const type = z.enum(TYPE_NAMES);
 
 const receiver = {
-  /** Its name in notes, metrics and `fleet alerts test --receiver`. */
+  /** Its name in output, metrics and `fleet alerts test --receiver`. */
   name: z.string().regex(/^[\w.-]+$/, "letters, digits, dots, hyphens"),
-  /** Tells it nothing milder. @default WARNING */
+  /** The lowest level that it is notified of. @default WARNING */
   minLevel: z.enum(LEVELS).default("WARNING"),
   /** Only these types. @default all */
   types: z.array(type).optional(),
-  /** Also when an alert is over. @default true */
+  /** Whether it is also notified when an alert is resolved. @default true */
   resolved: z.boolean().default(true),
 };
-/** Addresses of webhooks are secrets: name the environment variable that holds one. */
+/** Addresses of webhooks are secrets: set the name of the environment variable that contains one. */
 const address = {
   url: z.url({ protocol: /^https?$/ }).optional(),
   urlEnv: z
@@ -28,7 +28,7 @@ const address = {
 };
 const headers = z.record(z.string(), z.string()).default({});
 
-/** One place that alerts are sent to. */
+/** A receiver of alerts. */
 export const ReceiverSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("webhook"), ...receiver, ...address, headers }),
   z.strictObject({ kind: z.literal("slack"), ...receiver, ...address }),
@@ -37,7 +37,7 @@ export const ReceiverSchema = z.discriminatedUnion("kind", [
     kind: z.literal("pagerduty"),
     ...receiver,
     ...address,
-    /** Environment variable with the integration's routing key. */
+    /** The environment variable with the integration's routing key. */
     routingKeyEnv: z.string().regex(/^[A-Z_][A-Z0-9_]*$/, "the name of an environment variable"),
   }),
 ]);
@@ -46,30 +46,30 @@ export type Receiver = z.output<typeof ReceiverSchema>;
 
 /** `monitoring.yaml`: everything has a default, unknown keys are errors. */
 export const SettingsSchema = z.strictObject({
-  /** What counts as what. */
+  /** Thresholds. */
   limits: LimitsSchema.prefault({}),
   alerts: z
     .strictObject({
-      /** Nobody is told twice of one type and source within it. */
+      /** Minimum time between two notifications of one type and source. */
       cooldownMinutes: minutes.default(POLICY.cooldownMs / 60_000),
-      /** What nobody acknowledged rises one level each time. */
+      /** An alert that is not acknowledged escalates by one level each time this has passed. */
       escalationMinutes: minutes.default(POLICY.escalationMs / 60_000),
       /** How long an alert is kept. */
       retentionHours: minutes.default(POLICY.retentionMs / 3_600_000),
-      /** Types that are not judged at all. */
+      /** Types that are disabled. */
       off: z.array(type).default([]),
-      /** Other levels than the types' own. */
+      /** Levels that override the types' own. */
       levels: z.partialRecord(type, z.enum(LEVELS)).default({}),
-      /** Also raise in the fleet's ledger (RAISE_ALERT), and acknowledge and resolve there: one signed message for each change. */
+      /** Whether alerts are also raised in the fleet's ledger (RAISE_ALERT), and acknowledged and resolved there: one signed message per change. */
       ledger: z.boolean().default(false),
     })
     .prefault({}),
   receivers: z.array(ReceiverSchema).default([]),
-  /** Most reads of the compute unit in a minute. @default no bound on the embedded network, 6 elsewhere */
+  /** Maximum reads of the compute unit per minute. @default unlimited on the embedded network, 6 elsewhere */
   readsPerMinute: z.number().positive().optional(),
   retention: z
     .strictObject({
-      /** How long single readings are kept. */
+      /** How long readings are kept. */
       readingsHours: z.number().positive().default(168),
     })
     .prefault({}),
@@ -78,10 +78,10 @@ export const SettingsSchema = z.strictObject({
 export type Settings = z.output<typeof SettingsSchema>;
 
 /**
- * Reads and checks settings. Every problem at its path, all at once.
+ * Reads and checks settings. Reports all problems, each at its path.
  *
  * @param text the YAML of `monitoring.yaml`; undefined for all defaults
- * @param env where the addresses of receivers are looked up
+ * @param env the environment that contains the receivers' addresses
  * @throws FleetError SETTINGS_INVALID
  */
 export function readSettings(
@@ -94,7 +94,11 @@ export function readSettings(
     raw = text === undefined ? {} : (parse(text) ?? {});
   } catch (error) {
     throw invalid([
-      { what: "It is no YAML.", at, got: error instanceof Error ? error.message.split("\n")[0] : undefined },
+      {
+        what: "The file is not valid YAML.",
+        at,
+        got: error instanceof Error ? error.message.split("\n")[0] : undefined,
+      },
     ]);
   }
   const parsed = SettingsSchema.safeParse(raw);
@@ -128,7 +132,7 @@ export function readSettings(
   });
   const names = parsed.data.receivers.map(({ name }) => name);
   for (const name of new Set(names.filter((each, index) => names.indexOf(each) !== index)))
-    problems.push({ what: `Two receivers are called ${name}.`, at: `${at}: receivers` });
+    problems.push({ what: `Two receivers have the name ${name}.`, at: `${at}: receivers` });
   if (problems.length > 0) throw invalid(problems);
   return parsed.data;
 }
@@ -144,7 +148,7 @@ function invalid(
       ...(got === undefined ? {} : { got }),
       ...(expected === undefined ? {} : { expected }),
       remedy:
-        "Correct the file; docs/how-to/alerts.md describes every key. Check it with npx fleet alerts rules",
+        "Fix the file; docs/how-to/alerts.md describes every key. Check it with npx fleet alerts rules.",
     }),
   );
   const [first, ...rest] = list;

@@ -1,24 +1,24 @@
 import type { Kept } from "./store.ts";
 
-/** The guide's performance figures, from what the monitor measured. Null where nothing was measured. */
+/** The guide's performance figures, as measured by the monitor. Null if nothing was measured. */
 export interface Performance {
-  /** Milliseconds from a health check to its answer, on average over the window. */
+  /** Average response time of health checks in the window, in milliseconds. */
   readonly messageProcessingTime: number | null;
-  /** Milliseconds within which 95 % of the checks were answered. */
+  /** 95th percentile of the response time, in milliseconds. */
   readonly messageProcessingTimeP95: number | null;
-  /** Messages a minute, all processes together. */
+  /** Messages per minute, all processes together. */
   readonly throughput: number | null;
   /** Share of requests that ended in an error. */
   readonly errorRate: number | null;
-  /** Megabytes on the Lua heap of the process that keeps the ledger. */
+  /** Lua heap of the ledger's process, in megabytes. */
   readonly coordinatorMemoryUsage: number | null;
-  /** Always null: AO has no such gauge. */
+  /** Always null: AO does not report it. */
   readonly coordinatorCpuUsage: null;
   /** Share of the rounds in which a process was up (HEALTHY or DEGRADED). */
   readonly availability: number | null;
 }
 
-/** Figures over the kept rows of a window, oldest first. Pure. */
+/** Figures over the stored rows of a window, oldest first. Pure. */
 export function performanceOf(rows: readonly Kept[], coordinatorHeapKB?: number): Performance {
   const answers = rows.flatMap(({ responseMs }) => (responseMs === undefined ? [] : [responseMs]));
   const deltas = rows.flatMap(({ delta }) => (delta === undefined ? [] : [delta]));
@@ -42,7 +42,7 @@ export function performanceOf(rows: readonly Kept[], coordinatorHeapKB?: number)
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const round = (value: number): number => Math.round(value * 100) / 100;
 
-/** The smallest value that at least such a share of the values does not exceed. */
+/** The smallest value that at least this share of the values does not exceed. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;

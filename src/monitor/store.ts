@@ -5,42 +5,42 @@ import type { Alert, Book, Silence } from "./book.ts";
 import type { Counters, Reading, State } from "./reading.ts";
 import type { Watched } from "./watch.ts";
 
-/** One process in one round, as it is kept. */
+/** One process in one round, as stored. */
 export interface Kept {
   readonly at: number;
   readonly name: string;
   readonly state: State | "UNKNOWN";
   readonly responseMs?: number;
   readonly slot?: number;
-  /** Since the round before. */
+  /** Since the previous round. */
   readonly delta?: Counters;
 }
 
-/** An entry of the ledger, whatever is in it. */
+/** An entry of the ledger, with any content. */
 interface LedgerEntry {
   readonly seq: number;
   readonly at: number;
   readonly kind: string;
 }
 
-/** What the monitor remembers of one stack, in one SQLite file that several commands may have open. */
+/** The monitor's data of one stack, in one SQLite file that several commands can open. */
 export interface MonitorStore {
-  /** Everything in it happens, or nothing; other commands wait meanwhile. */
+  /** Runs `work` in a transaction; other commands wait meanwhile. */
   atomically<T>(work: () => T): T;
   watched(): Watched[];
-  /** Keeps what is known of each process, and one row each for the statistics. */
+  /** Stores the current data of each process, and one row each for the statistics. */
   keep(at: number, watched: readonly Watched[]): void;
-  /** Rows of the statistics from a time on, oldest first. */
+  /** Rows of the statistics since a time, oldest first. */
   since(at: number): Kept[];
   book(): Book;
   saveBook(book: Book): void;
   entries<T extends LedgerEntry>(): T[];
-  /** Sequence number of the newest entry; 0 when there is none. */
+  /** Sequence number of the newest entry; 0 if there is none. */
   lastSeq(ledgerId: string): number;
   addEntries(ledgerId: string, entries: readonly LedgerEntry[]): void;
-  /** How many rounds there were, ever. */
+  /** Total number of rounds. */
   rounds(): number;
-  /** Forgets rows before a time. */
+  /** Deletes rows before a time. */
   forget(before: number): number;
   close(): void;
 }
@@ -54,8 +54,8 @@ CREATE TABLE IF NOT EXISTS alerts (id TEXT PRIMARY KEY, n INTEGER NOT NULL, reco
 CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT;
 `;
 
-/** Opens the store, or makes it; `:memory:` for none on disk. Killing the process keeps every finished round. */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the store's methods, each of them a few statements, share one connection.
+/** Opens or creates the store; `:memory:` for none on disk. Every finished round survives a kill of the process. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the store's methods are a few statements each and share one connection.
 export function openStore(path: string): MonitorStore {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
   const db = new DatabaseSync(path, { timeout: 10_000 });
@@ -68,7 +68,7 @@ export function openStore(path: string): MonitorStore {
       .prepare("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")
       .run(key, value);
   if (meta("version") !== String(VERSION)) {
-    // Another version's figures are none of ours, and all of them can be read anew.
+    // Data of another version is not readable, and all of it can be collected again.
     db.exec("DELETE FROM watched; DELETE FROM readings; DELETE FROM entries; DELETE FROM alerts;");
     setMeta("version", String(VERSION));
   }
@@ -125,7 +125,7 @@ export function openStore(path: string): MonitorStore {
       return Number(db.prepare("SELECT max(seq) AS seq FROM entries").get()?.seq ?? 0);
     },
     addEntries(ledgerId, entries) {
-      // A new ledger counts anew.
+      // A new ledger starts a new sequence.
       if (meta("ledger") !== ledgerId) {
         db.exec("DELETE FROM entries");
         setMeta("ledger", ledgerId);
@@ -145,7 +145,7 @@ function keptOf(at: number, { name, state, misses, reading, delta }: Watched): K
   return {
     at,
     name,
-    // A round in which it could not be heard counts neither for its availability nor against it.
+    // A round in which it could not be read does not affect its availability.
     state: reading.outcome === "unknown" ? "UNKNOWN" : state,
     ...(misses > 0 || responseMs === undefined ? {} : { responseMs }),
     ...(slot === undefined ? {} : { slot }),

@@ -1,9 +1,9 @@
-/** Levels of alerts, the mildest first. */
+/** Levels of alerts, the lowest first. */
 export const LEVELS = ["INFO", "WARNING", "ERROR", "CRITICAL"] as const;
 
 export type Level = (typeof LEVELS)[number];
 
-/** Every type of alert with its level; `src/runtime/monitor/defaults.lua` is made of it. */
+/** Every alert type with its level; `src/runtime/monitor/defaults.lua` is generated from it. */
 export const TYPES = {
   /** More than 10 % of more than 10 deployments failed. */
   DEPLOYMENT_FAILURE_RATE_HIGH: "ERROR",
@@ -13,25 +13,25 @@ export const TYPES = {
   DEPLOYMENT_TIME_EXCEEDED: "WARNING",
   /** More than 5 % of a round's checks failed. */
   HEALTH_CHECK_FAILURE_RATE_HIGH: "ERROR",
-  /** The ledger errs or is slow. */
+  /** The ledger has errors or is slow. */
   COORDINATOR_PERFORMANCE_DEGRADED: "WARNING",
-  /** The ledger could not bring settings to all their targets. */
+  /** The ledger could not distribute settings to all their targets. */
   CONFIG_DISTRIBUTION_FAILED: "ERROR",
-  /** The fleet was brought back to an earlier release. */
+  /** The fleet was rolled back to an earlier release. */
   ROLLBACK_EXECUTED: "WARNING",
-  /** Bringing it back did not work. */
+  /** A rollback failed. */
   ROLLBACK_FAILED: "CRITICAL",
-  /** A process refuses one message after another. */
+  /** A process refused many messages. */
   SECURITY_ALERT: "CRITICAL",
   /** No answer three rounds in a row. */
   PROCESS_OFFLINE: "CRITICAL",
-  /** By its own word, or its answer is none. */
+  /** It reports that it is unhealthy, or its answer is invalid. */
   PROCESS_UNHEALTHY: "ERROR",
   /** Requests end in Lua errors. */
   PROCESS_ERROR: "ERROR",
-  /** Slow, or degraded by its own word. */
+  /** It is slow, or reports that it is degraded. */
   PROCESS_DEGRADED: "WARNING",
-  /** Messages wait and none is evaluated. */
+  /** Messages are pending and none is evaluated. */
   PROCESS_STUCK: "ERROR",
   /** It does not run what was deployed. */
   PROCESS_DRIFT: "ERROR",
@@ -45,13 +45,13 @@ export const TYPE_NAMES = Object.keys(TYPES) as [AlertType, ...AlertType[]];
 export const atLeast = (level: Level, least: Level): boolean =>
   LEVELS.indexOf(level) >= LEVELS.indexOf(least);
 
-/** What a rule says about one thing: it holds now, or it does not. */
+/** The result of a rule for one source: whether it holds now. */
 export interface Judgement {
   readonly type: AlertType;
   /** A process, a deployment, `fleet`. */
   readonly source: string;
   readonly holds: boolean;
-  /** One sentence with the figure; only where it holds. */
+  /** One sentence with the figure; only if it holds. */
   readonly message: string;
   /** @default the type's */
   readonly level?: Level;

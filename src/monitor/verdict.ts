@@ -2,12 +2,12 @@ import type { Limits } from "./limits.ts";
 import type { State } from "./reading.ts";
 
 export interface StateCounts extends Record<State, number> {
-  /** Could not be heard: neither well nor ill. */
+  /** Could not be read: neither healthy nor unhealthy. */
   readonly UNKNOWN: number;
   readonly total: number;
 }
 
-/** How many are in each state. */
+/** Number of processes in each state. */
 export function countStates(states: readonly (State | "UNKNOWN")[]): StateCounts {
   const of = (state: State | "UNKNOWN") => states.filter((each) => each === state).length;
   return {
@@ -21,9 +21,9 @@ export function countStates(states: readonly (State | "UNKNOWN")[]): StateCounts
 }
 
 /**
- * One state for all: more than a quarter OFFLINE → OFFLINE; fewer than 95 % up → UNHEALTHY; more than a quarter DEGRADED →
- * DEGRADED. Nothing to judge is never a pass: UNHEALTHY. As `src/runtime/monitor/verdict.lua`, of those that could be heard;
- * UNKNOWN when more than a quarter could not.
+ * The fleet's state: more than a quarter OFFLINE → OFFLINE; fewer than 95 % up → UNHEALTHY; more than a quarter DEGRADED →
+ * DEGRADED. An empty fleet is UNHEALTHY. As in `src/runtime/monitor/verdict.lua`, over those that could be read;
+ * UNKNOWN if more than a quarter could not.
  */
 export function overall(counts: StateCounts, limits: Limits): State | "UNKNOWN" {
   const { HEALTHY, DEGRADED, OFFLINE, UNKNOWN } = counts;
@@ -35,7 +35,7 @@ export function overall(counts: StateCounts, limits: Limits): State | "UNKNOWN" 
   return DEGRADED / total > limits.degradedShare ? "DEGRADED" : "HEALTHY";
 }
 
-/** Whether the fleet is known to be fit: at least 95 % healthy, at most 10 % offline, at most 5 % unhealthy. */
+/** Whether the fleet passes: at least 95 % healthy, at most 10 % offline, at most 5 % unhealthy. */
 export function passes(counts: StateCounts, limits: Limits): boolean {
   const { HEALTHY, UNHEALTHY, OFFLINE, total } = counts;
   return (

@@ -1,42 +1,42 @@
 import type { Limits } from "./limits.ts";
 import type { Counters, Reading, State } from "./reading.ts";
 
-/** What is remembered of a process from round to round. */
+/** The data of a process that is kept from round to round. */
 export interface Watched {
   readonly name: string;
   readonly processId: string;
-  /** UNKNOWN before it was ever read. */
+  /** UNKNOWN before the first read. */
   readonly state: State | "UNKNOWN";
-  /** When it came into this state. */
+  /** Start of this state. */
   readonly since: number;
   /** Rounds in a row without an answer. */
   readonly misses: number;
-  /** Rounds in a row in which it could not be heard, for a unit's sake. @default 0 */
+  /** Rounds in a row in which it could not be read because of a unit. @default 0 */
   readonly unknownRounds?: number;
-  /** When the first of those was. */
+  /** Time of the first of those. */
   readonly unknownSince?: number;
   readonly lastAnswerAt?: number;
   /** The latest answer. */
   readonly reading: Reading;
   /** Counters of the latest answer. */
   readonly counters?: Counters;
-  /** What was added to the counters between the last two answers; none when they began anew. */
+  /** Increase of the counters between the last two answers; none if they were reset. */
   readonly delta?: Counters;
-  /** The newest slot is not evaluated since then. */
+  /** Since when the newest slot has not been evaluated. */
   readonly pendingSince?: number;
   /** Rounds in a row in which the same slot was the newest evaluated one while newer ones waited. */
   readonly pendingRounds: number;
 }
 
 /**
- * Takes a reading in. A process that does not answer keeps its state until it missed often enough; one that was not asked or not
- * heard keeps it as long as that lasts. Pure.
+ * Processes a reading. A process that does not answer keeps its state until enough answers are missing in a row; one that was not
+ * or could not be read keeps it as long as that lasts. Pure.
  */
 export function watch(before: Watched | undefined, read: Reading, at: number, limits: Limits): Watched {
   const earlier = before?.processId === read.processId ? before : undefined;
   const pending = pendingOf(earlier, read, at);
   if (read.outcome === "unread" || read.outcome === "unknown") {
-    const unknown = read.outcome === "unknown" ? unheard(earlier, at) : {};
+    const unknown = read.outcome === "unknown" ? unknownFor(earlier, at) : {};
     if (!earlier) return { ...blank(read, at), ...pending, ...unknown };
     const { pendingSince: _since, ...rest } = earlier;
     return { ...rest, reading: { ...earlier.reading, ...read }, ...pending, ...unknown };
@@ -58,7 +58,7 @@ export function watch(before: Watched | undefined, read: Reading, at: number, li
     state,
     since: earlier && earlier.state === state ? earlier.since : at,
     misses,
-    reading: missed && earlier ? keepWords(earlier.reading, reading) : reading,
+    reading: missed && earlier ? keepLastKnown(earlier.reading, reading) : reading,
     ...(lastAnswerAt === undefined ? {} : { lastAnswerAt }),
     ...(counters === undefined ? {} : { counters }),
     ...(delta === undefined ? {} : { delta }),
@@ -66,16 +66,16 @@ export function watch(before: Watched | undefined, read: Reading, at: number, li
   };
 }
 
-const unheard = (earlier: Watched | undefined, at: number) => ({
+const unknownFor = (earlier: Watched | undefined, at: number) => ({
   unknownRounds: (earlier?.unknownRounds ?? 0) + 1,
   unknownSince: earlier?.unknownSince ?? at,
 });
 
-/** What it is now: UNKNOWN when it could not be heard in the latest round, whatever it was before. */
+/** Its current state: UNKNOWN if it could not be read in the latest round, whatever it was before. */
 export const stateNow = ({ state, reading }: Watched): State | "UNKNOWN" =>
   reading.outcome === "unknown" ? "UNKNOWN" : state;
 
-/** The state by one answer. */
+/** The state according to one answer. */
 function stateOf(reading: Reading, limits: Limits): State {
   if (reading.outcome === "silent") return "OFFLINE";
   if (reading.outcome === "wrong" || reading.health === undefined) return "UNHEALTHY";
@@ -92,16 +92,16 @@ const blank = (reading: Reading, at: number) => ({
   reading,
 });
 
-/** Where the scheduler does not answer, the slots are those last seen. */
+/** If the scheduler does not answer, the last known slots are kept. */
 function keepSlots(earlier: Watched | undefined, reading: Reading): Reading {
   const { slot, evaluatedSlot } = earlier?.reading ?? {};
   if (reading.slot !== undefined || slot === undefined) return reading;
   return { ...reading, slot, ...(evaluatedSlot === undefined ? {} : { evaluatedSlot }) };
 }
 
-/** A silent round keeps what the process said last, with the reason of the silence. */
-function keepWords(said: Reading, now: Reading): Reading {
-  const { version, sourceHash, release, epoch, status } = said;
+/** A round without an answer keeps the last known values, with the reason for the missing answer. */
+function keepLastKnown(last: Reading, now: Reading): Reading {
+  const { version, sourceHash, release, epoch, status } = last;
   const kept = Object.fromEntries(
     Object.entries({ version, sourceHash, release, epoch, status }).filter(
       ([, value]) => value !== undefined,
@@ -112,7 +112,7 @@ function keepWords(said: Reading, now: Reading): Reading {
 
 function deltaOf(before: Counters | undefined, now: Counters | undefined): Counters | undefined {
   if (!before || !now) return undefined;
-  // Fewer than before: another memory, counted anew.
+  // Fewer than before: the memory is another one, and the counters were reset.
   if (now.messages < before.messages || now.errors < before.errors || now.refused < before.refused)
     return undefined;
   return {
@@ -129,7 +129,7 @@ function pendingOf(
   at: number,
 ): { pendingRounds: number; pendingSince?: number } {
   if (slot === undefined || evaluatedSlot === undefined) {
-    // Not seen now: what was waiting may still wait.
+    // Unknown now: what was pending may still be pending.
     const { pendingRounds = 0, pendingSince } = earlier ?? {};
     return { pendingRounds, ...(pendingSince === undefined ? {} : { pendingSince }) };
   }

@@ -91,7 +91,7 @@ test("monitor --once prints processes, deployments, DORA and alerts, and exits w
 test("monitor --once exits with 1 when the fleet does not pass, and prints the reason to stderr", async () => {
   const ran = await fleet(["monitor", "--once"], atHome(behave("UNHEALTHY")));
   expect(ran.code).toBe(1);
-  expect(ran.stderr).toContain("[ERROR] PROCESS_UNHEALTHY shop: it says so itself (alert-3)");
+  expect(ran.stderr).toContain("[ERROR] PROCESS_UNHEALTHY shop: reported by the process (alert-3)");
 });
 
 test("alerts of the ledger are adopted, except those that the monitor judges itself", async () => {
@@ -212,7 +212,12 @@ test("with alerts.ledger each alert raised, acknowledged and resolved here is se
       ? ao.evaluation(ref, {} as never)
       : { messageId: "", output: "", messages: [], spawns: [] };
   const takeSent = () => ao.sent.splice(0).map(({ tags, data }) => [tags.Action, JSON.parse(data)]);
-  const raised = { type: "PROCESS_UNHEALTHY", source: "shop", message: "it says so itself", level: "ERROR" };
+  const raised = {
+    type: "PROCESS_UNHEALTHY",
+    source: "shop",
+    message: "reported by the process",
+    level: "ERROR",
+  };
   const of = { type: "PROCESS_UNHEALTHY", source: "shop" };
   const rounds = (n: number) => fleet(["monitor", "--rounds", `${n}`, "--interval", "1"], given);
   await rounds(3);

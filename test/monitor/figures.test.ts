@@ -53,18 +53,18 @@ describe("rates are judged", () => {
   });
   test("after eleven: failures", () => {
     expect(held([...good(9), run(20, "FAILED"), run(21, "FAILED")])).toEqual([
-      "DEPLOYMENT_FAILURE_RATE_HIGH: 18.2 % of 11 deployments failed, at most 10 % are expected",
+      "DEPLOYMENT_FAILURE_RATE_HIGH: 18.2 % of 11 deployments failed, expected at most 10 %",
     ]);
     expect(held([...good(10), run(20, "FAILED")])).toEqual([]);
   });
   test("after eleven: rollbacks", () => {
     expect(held([...good(9), run(20, "ROLLED_BACK"), run(21, "ROLLED_BACK")])).toContain(
-      "ROLLBACK_RATE_HIGH: 18.2 % of 11 deployments were rolled back, at most 15 % are expected",
+      "ROLLBACK_RATE_HIGH: 18.2 % of 11 deployments were rolled back, expected at most 15 %",
     );
   });
   test("but the deployment time from the first", () => {
     expect(held(good(1, 700))).toEqual([
-      "DEPLOYMENT_TIME_EXCEEDED: deployments take 700 s on average, at most 600 s are expected",
+      "DEPLOYMENT_TIME_EXCEEDED: deployments take 700 s on average, expected at most 600 s",
     ]);
   });
 });

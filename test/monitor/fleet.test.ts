@@ -78,7 +78,7 @@ test("a slow process", async () => {
     },
   });
   expect(await fleet.rounds(1)).toEqual([["PROCESS_DEGRADED shop"]]);
-  expect(messages()[0]).toBe("PROCESS_DEGRADED shop: it answered in 6200 ms, at most 5000 ms are expected");
+  expect(messages()[0]).toBe("PROCESS_DEGRADED shop: it answered in 6200 ms, expected at most 5000 ms");
   expect(await metric('aofleet_process_state{process="shop",state="DEGRADED"')).toBe(1);
   expect(await metric('aofleet_alerts{type="PROCESS_DEGRADED"')).toBe(1);
   calm();
@@ -91,8 +91,8 @@ test("a silent process: a failed check at once, OFFLINE after three, resolved wh
   const open = await fleet.rounds(3);
   expect(open[0]).toEqual(["HEALTH_CHECK_FAILURE_RATE_HIGH fleet"]);
   expect(messages()).toEqual([
-    "HEALTH_CHECK_FAILURE_RATE_HIGH fleet: 1 of 3 health checks failed, at most 5 % are expected: shop (no answer)",
-    "PROCESS_OFFLINE shop: 3 checks in a row were not answered: shop did not answer HEALTH_CHECK. [NO_REPLY]",
+    "HEALTH_CHECK_FAILURE_RATE_HIGH fleet: 1 of 3 health checks failed, expected at most 5 %: shop (no answer)",
+    "PROCESS_OFFLINE shop: 3 checks in a row without an answer: shop did not answer HEALTH_CHECK. [NO_REPLY]",
   ]);
   const { report } = await fleet.round();
   expect(report).toMatchObject({
@@ -167,7 +167,7 @@ test("a stuck process: messages arrive and none is evaluated", async () => {
   while ((fleet.net.oracle.process(id)?.slot ?? 0) < 2) await new Promise((done) => setTimeout(done, 5));
   expect((await fleet.rounds(2)).at(-1)).toEqual(["PROCESS_STUCK shop"]);
   expect(messages()).toEqual([
-    "PROCESS_STUCK shop: slot 2 waits for its evaluation since 30 s, the newest is slot 2",
+    "PROCESS_STUCK shop: slot 2 has not been evaluated for 30 s; the newest is slot 2",
   ]);
   expect(await metric('aofleet_process_pending_slots{process="shop"')).toBe(1);
   fleet.net.faults.clear();

@@ -50,23 +50,23 @@ describe("a process", () => {
     const first = seen(reading(), silent);
     expect(first.known.state).toBe("HEALTHY");
     expect(first.held).toEqual([
-      "HEALTH_CHECK_FAILURE_RATE_HIGH: 1 of 1 health checks failed, at most 5 % are expected: shop (no answer)",
+      "HEALTH_CHECK_FAILURE_RATE_HIGH: 1 of 1 health checks failed, expected at most 5 %: shop (no answer)",
     ]);
     const third = seen(reading(), silent, silent, silent);
     expect(third.known).toMatchObject({ state: "OFFLINE", misses: 3, since: 120_000 });
-    expect(third.held[1]).toBe("PROCESS_OFFLINE: 3 checks in a row were not answered: no reply [NO_REPLY]");
+    expect(third.held[1]).toBe("PROCESS_OFFLINE: 3 checks in a row without an answer: no reply [NO_REPLY]");
     expect(seen(silent, silent, silent, reading()).known).toMatchObject({ state: "HEALTHY", misses: 0 });
   });
 
   test.each<[string, Partial<Reading>, string]>([
-    ["slow", { responseMs: 6200 }, "PROCESS_DEGRADED: it answered in 6200 ms, at most 5000 ms are expected"],
+    ["slow", { responseMs: 6200 }, "PROCESS_DEGRADED: it answered in 6200 ms, expected at most 5000 ms"],
     ["degraded", { health: "DEGRADED", detail: "calls: full" }, "PROCESS_DEGRADED: calls: full"],
     ["unhealthy", { health: "UNHEALTHY", detail: "invariants: gold" }, "PROCESS_UNHEALTHY: invariants: gold"],
     ["answering invalid JSON", { outcome: "wrong", detail: "no JSON" }, "PROCESS_UNHEALTHY: no JSON"],
     [
       "erring",
       { counters: counters(20, 5) },
-      "PROCESS_ERROR: 5 of 10 requests since the last round ended in an error, at most 5 % are expected",
+      "PROCESS_ERROR: 5 of 10 requests since the last round ended in an error, expected at most 5 %",
     ],
     [
       "attacked",
@@ -87,7 +87,7 @@ describe("a process", () => {
     expect(seen(waits(5, 5), waits(7, 5)).held).toEqual([]);
     expect(seen(waits(7, 5), waits(9, 7), waits(11, 9)).held).toEqual([]);
     expect(seen(waits(7, 5), waits(9, 5)).held).toEqual([
-      "PROCESS_STUCK: slot 6 waits for its evaluation since 30 s, the newest is slot 9",
+      "PROCESS_STUCK: slot 6 has not been evaluated for 30 s; the newest is slot 9",
     ]);
     // The scheduler does not answer for a round: the waiting slot is still waiting.
     const { slot: _slot, evaluatedSlot: _evaluated, ...blind } = reading();
@@ -134,7 +134,7 @@ describe("a process", () => {
     });
     expect(stateNow(first.known)).toBe("UNKNOWN");
     expect(first.held).toEqual([
-      "HEALTH_CHECK_FAILURE_RATE_HIGH: 1 of 1 health checks failed, at most 5 % are expected: shop (unknown: UNIT_SLOW)",
+      "HEALTH_CHECK_FAILURE_RATE_HIGH: 1 of 1 health checks failed, expected at most 5 %: shop (unknown: UNIT_SLOW)",
     ]);
     const long = seen(reading(), ...Array<Reading>(20).fill(unheard));
     expect(long.known).toMatchObject({
@@ -144,7 +144,7 @@ describe("a process", () => {
       unknownSince: 60_000,
     });
     expect(long.held.slice(1)).toEqual([
-      "PROCESS_DEGRADED: nothing is known of it since 570 s, it was HEALTHY before: The compute unit did not answer in time [UNIT_SLOW]",
+      "PROCESS_DEGRADED: its state has been unknown for 570 s; it was HEALTHY before: The compute unit did not answer in time [UNIT_SLOW]",
     ]);
     // OFFLINE or UNHEALTHY stays, and misses do not increase.
     expect(seen(reading(), silent, silent, unheard, silent).known).toMatchObject({

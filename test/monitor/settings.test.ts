@@ -38,9 +38,9 @@ test.each([
   ["receivers: [{ name: a, kind: slack, url: 'file:///x' }]", "receivers.0.url"],
   [
     "receivers: [{ name: a, kind: webhook, url: 'http://x' }, { name: a, kind: slack, url: 'http://x' }]",
-    "Two receivers are called a",
+    "Two receivers have the name a",
   ],
-  ["a: [", "no YAML"],
+  ["a: [", "not valid YAML"],
 ])("%s is refused with its place", (text, said) => {
   expect(() => readSettings(text, "m.yaml", { Y: "https://y" })).toThrow(said);
 });

@@ -62,7 +62,7 @@ export async function watching(
   const client = async (name: string): Promise<{ ao: Ao; close(): Promise<void> }> => {
     const journal = await openJournal(join(home, `${name}.jsonl`));
     const wallet = await walletOf(name);
-    const limits = { firstLook: 0 };
+    const limits = { firstRead: 0 };
     return {
       ao: connectLegacy({ endpoints: net.endpoints, wallet, journal, limits }),
       close: () => journal.close(),

@@ -1,4 +1,4 @@
-/** A query of a panel and how its series are called. */
+/** A query of a panel and the legend of its series. */
 interface Query {
   readonly expr: string;
   readonly legend?: string;
@@ -27,7 +27,7 @@ const PANELS: readonly Panel[] = [
   {
     ...{ title: "Fleet passes", type: "stat", width: 4, height: 4, redBelow: 1 },
     queries: [{ expr: `aofleet_fleet_passes{${FLEET}}` }],
-    description: "1 when at least 95 % are healthy, at most 10 % offline, at most 5 % unhealthy",
+    description: "1 if at least 95 % are healthy, at most 10 % offline and at most 5 % unhealthy",
   },
   {
     ...{ title: "Healthy processes", type: "stat", width: 4, height: 4, unit: "percentunit", redBelow: 0.95 },
@@ -47,7 +47,7 @@ const PANELS: readonly Panel[] = [
   },
   {
     ...{
-      title: "Deployments that went wrong",
+      title: "Failed deployments",
       type: "stat",
       width: 4,
       height: 4,
@@ -63,7 +63,7 @@ const PANELS: readonly Panel[] = [
   {
     ...{ title: "Latest round", type: "stat", width: 4, height: 4, unit: "s", redFrom: 300 },
     queries: [{ expr: `time() - aofleet_monitor_last_round_timestamp_seconds{${FLEET}}` }],
-    description: "Seconds since the monitor last looked",
+    description: "Seconds since the start of the monitor's latest round",
   },
   {
     ...{ title: "States", type: "state-timeline", width: 24, height: 8 },
@@ -78,7 +78,7 @@ const PANELS: readonly Panel[] = [
     ],
   },
   {
-    ...{ title: "Answer time, 95 %", type: "timeseries", width: 12, height: 8, unit: "s" },
+    ...{ title: "Response time, 95th percentile", type: "timeseries", width: 12, height: 8, unit: "s" },
     queries: [
       {
         expr: `histogram_quantile(0.95, sum by (process, le) (rate(aofleet_process_response_seconds_bucket{${PROCESS}}[$__rate_interval])))`,
@@ -87,7 +87,7 @@ const PANELS: readonly Panel[] = [
     ],
   },
   {
-    ...{ title: "Messages a minute", type: "timeseries", width: 12, height: 8 },
+    ...{ title: "Messages per minute", type: "timeseries", width: 12, height: 8 },
     queries: [
       {
         expr: `60 * rate(aofleet_process_messages_total{${PROCESS}}[$__rate_interval])`,
@@ -96,7 +96,7 @@ const PANELS: readonly Panel[] = [
     ],
   },
   {
-    ...{ title: "Errors and refusals a minute", type: "timeseries", width: 12, height: 8 },
+    ...{ title: "Errors and refusals per minute", type: "timeseries", width: 12, height: 8 },
     queries: [
       {
         expr: `60 * rate(aofleet_process_errors_total{${PROCESS}}[$__rate_interval])`,
@@ -109,7 +109,7 @@ const PANELS: readonly Panel[] = [
     ],
   },
   {
-    ...{ title: "Slots that wait", type: "timeseries", width: 6, height: 8 },
+    ...{ title: "Pending slots", type: "timeseries", width: 6, height: 8 },
     queries: [{ expr: `aofleet_process_pending_slots{${PROCESS}}`, legend: "{{process}}" }],
   },
   {
@@ -117,7 +117,7 @@ const PANELS: readonly Panel[] = [
     queries: [{ expr: `aofleet_process_lua_heap_bytes{${PROCESS}}`, legend: "{{process}}" }],
   },
   {
-    ...{ title: "What runs", type: "table", width: 12, height: 8 },
+    ...{ title: "Running versions", type: "table", width: 12, height: 8 },
     queries: [{ expr: `aofleet_process_info{${PROCESS}}`, instant: true }],
   },
   {
@@ -125,7 +125,7 @@ const PANELS: readonly Panel[] = [
     queries: [{ expr: `aofleet_alerts{${FLEET}}`, instant: true }],
   },
   {
-    ...{ title: "Deployments a day (DORA)", type: "stat", width: 6, height: 4 },
+    ...{ title: "Deployments per day (DORA)", type: "stat", width: 6, height: 4 },
     queries: [{ expr: `aofleet_dora_deployments_per_day{${FLEET}}` }],
   },
   {
@@ -149,12 +149,12 @@ const PANELS: readonly Panel[] = [
   },
 ];
 
-/** Every expression of the board, for tests. */
+/** Every expression of the dashboard, for tests. */
 export const BOARD_EXPRESSIONS: readonly string[] = PANELS.flatMap(({ queries }) =>
   queries.map(({ expr }) => expr),
 );
 
-/** The board as Grafana imports it; the data source is asked for. */
+/** The dashboard as Grafana imports it; the import asks for the data source. */
 export function grafanaBoard(): object {
   return {
     title: "AO fleet",
@@ -182,7 +182,7 @@ export function grafanaBoard(): object {
   };
 }
 
-/** Every panel at its place, row by row. */
+/** All panels with their positions, row by row. */
 function panels(): object[] {
   let [x, y, rowHeight] = [0, 0, 0];
   return PANELS.map((panel, index) => {

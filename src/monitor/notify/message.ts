@@ -2,7 +2,7 @@ import { amount } from "../../core/amount.ts";
 import type { Alert, Change } from "../book.ts";
 import type { Level } from "../types.ts";
 
-/** Where the alerts come from. */
+/** The origin of the alerts. */
 export interface Origin {
   readonly project: string;
   readonly stack: string;
@@ -15,8 +15,8 @@ export interface Post {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Most alerts that one message names. */
-const MOST = 15;
+/** Maximum number of alerts in one message. */
+const MAX_LINES = 15;
 
 const MARK: Readonly<Record<Level, string>> = { INFO: "ℹ️", WARNING: "⚠️", ERROR: "❗", CRITICAL: "🚨" };
 
@@ -26,22 +26,21 @@ export function lineOf({ kind, alert }: Change): string {
   return `[${how}] ${alert.type} ${alert.source}: ${alert.message} (${alert.alertId})`;
 }
 
-/** What one round changed, said in one message: a fleet that is offline is one message and not seven. */
+/** The title for all changes of one round: an offline fleet is one message, not one per process. */
 export function titleOf(changes: readonly Change[], { project, stack }: Origin): string {
   const bad = changes.filter(({ kind }) => kind !== "resolved").map(({ alert }) => alert);
   const over = changes.length - bad.length;
   const where = `${project}/${stack}`;
-  if (bad.length === 0)
-    return `${where}: ${over === 1 ? "an alert is over" : `${amount(over, "alert")} are over`}`;
+  if (bad.length === 0) return `${where}: ${amount(over, "alert")} resolved`;
   const worst = worstOf(bad);
   const types = [...new Set(bad.map(({ type }) => type))].join(", ");
   return `${where}: ${worst} ${types}${bad.length > 1 ? ` (${amount(bad.length, "alert")})` : ""}`;
 }
 
-/** The lines under the title; what is too much is counted. */
+/** The lines under the title; the rest is only counted. */
 export function linesOf(changes: readonly Change[]): string[] {
-  const lines = changes.slice(0, MOST).map(lineOf);
-  return changes.length > MOST ? [...lines, `… and ${changes.length - MOST} more`] : lines;
+  const lines = changes.slice(0, MAX_LINES).map(lineOf);
+  return changes.length > MAX_LINES ? [...lines, `… and ${changes.length - MAX_LINES} more`] : lines;
 }
 
 export function markOf(changes: readonly Change[]): string {

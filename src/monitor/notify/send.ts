@@ -5,14 +5,14 @@ import { atLeast } from "../types.ts";
 import type { Origin, Post } from "./message.ts";
 import { postsTo } from "./shapes.ts";
 
-/** PagerDuty's public address; a receiver may name another. */
+/** PagerDuty's public address; a receiver can set another. */
 const PAGERDUTY = "https://events.pagerduty.com/v2/enqueue";
 
-/** What came of telling one receiver. */
+/** The outcome of notifying one receiver. */
 export interface Delivery {
   readonly receiver: string;
   readonly ok: boolean;
-  /** How many posts it took. */
+  /** Number of posts. */
   readonly posts: number;
   /** Why it failed; never its address, which is a secret. */
   readonly reason?: string;
@@ -20,15 +20,15 @@ export interface Delivery {
 
 interface SendOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Tries of one post. @default 3 */
+  /** Attempts for one post. @default 3 */
   readonly tries?: number;
-  /** Milliseconds before the second try; doubled for the third. @default 500 */
+  /** Milliseconds before the second attempt; doubled for the third. @default 500 */
   readonly backoffMs?: number;
-  /** Milliseconds that one try may take. @default 10,000 */
+  /** Time limit of one attempt in milliseconds. @default 10,000 */
   readonly timeoutMs?: number;
 }
 
-/** The changes that a receiver is told of. Pure. */
+/** The changes that a receiver is notified of. Pure. */
 function wantedBy(receiver: Receiver, changes: readonly Change[]): Change[] {
   return changes.filter(
     ({ kind, alert }) =>
@@ -38,7 +38,7 @@ function wantedBy(receiver: Receiver, changes: readonly Change[]): Change[] {
   );
 }
 
-/** Tells every receiver what it wants to know, all at once; one that fails keeps no other from it. */
+/** Notifies every receiver in parallel; a failure of one does not affect the others. */
 export async function notify(
   receivers: readonly Receiver[],
   changes: readonly Change[],
@@ -52,7 +52,7 @@ export async function notify(
   return (await Promise.all(all)).filter((each) => each !== undefined);
 }
 
-/** Tells one receiver. */
+/** Notifies one receiver. */
 export async function deliver(
   receiver: Receiver,
   changes: readonly Change[],
@@ -78,14 +78,14 @@ export async function deliver(
   };
 }
 
-/** Undefined when it was taken; otherwise why not. */
+/** Undefined if it was accepted, else why not. */
 async function attempt(
   url: string | undefined,
   post: Post,
   { tries = 3, backoffMs = 500, timeoutMs = 10_000 }: SendOptions,
 ): Promise<string | undefined> {
   if (url === undefined || !URL.canParse(url)) return "it has no usable address";
-  let reason = "it was never tried";
+  let reason = "no attempt was made";
   for (let n = 0; n < tries; n += 1) {
     if (n > 0) await sleep(backoffMs * 2 ** (n - 1));
     try {
@@ -93,14 +93,14 @@ async function attempt(
         method: "POST",
         headers: { "content-type": "application/json", ...post.headers },
         body: JSON.stringify(post.body),
-        // A redirect would carry the alert, and the secret in the address, somewhere else.
+        // A redirect would send the alert, and the secret in the address, elsewhere.
         redirect: "error",
         signal: AbortSignal.timeout(timeoutMs),
       });
       await response.body?.cancel();
       if (response.ok) return undefined;
       reason = `it answered ${response.status}`;
-      // What it will never take need not be said again.
+      // A permanent rejection is not retried.
       if (response.status < 500 && response.status !== 429 && response.status !== 408) return reason;
     } catch (error) {
       reason =

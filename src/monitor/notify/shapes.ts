@@ -4,8 +4,8 @@ import type { Level } from "../types.ts";
 import { linesOf, markOf, type Origin, type Post, titleOf, worstOf } from "./message.ts";
 
 /**
- * What a receiver is sent for one round's changes, by its kind: one post, or for PagerDuty one for each alert, since each is
- * an incident of its own there. Pure; the routing key is the only secret and comes from the caller.
+ * The posts to a receiver for one round's changes, by its kind: one post, or for PagerDuty one per alert, because each is a
+ * separate incident there. Pure; the routing key is the only secret and comes from the caller.
  */
 export function postsTo(
   kind: Receiver["kind"],
@@ -33,7 +33,7 @@ function generic(changes: readonly Change[], origin: Origin): Post {
   };
 }
 
-/** Incoming webhook: `text` for notifications, blocks for the eye. */
+/** Incoming webhook: `text` for notifications, blocks for display. */
 function slack(changes: readonly Change[], origin: Origin): Post {
   const title = `${markOf(changes)} ${titleOf(changes, origin)}`;
   const text = linesOf(changes)
@@ -62,7 +62,7 @@ const COLOURS: Readonly<Record<Level, number>> = {
   CRITICAL: 0xe74c3c,
 };
 
-/** Webhook execution: one embed; nobody is pinged by what an alert says. */
+/** Webhook execution: one embed; text in an alert does not mention anyone. */
 function discord(changes: readonly Change[], origin: Origin): Post {
   const bad = changes.filter(({ kind }) => kind !== "resolved").map(({ alert }) => alert);
   return {
@@ -114,7 +114,7 @@ function pagerduty({ kind, alert }: Change, origin: Origin, routingKey: string):
   };
 }
 
-/** Times as text that everybody reads. */
+/** An alert with its times as ISO strings. */
 function plain(alert: Alert): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(alert).map(([key, value]) => [

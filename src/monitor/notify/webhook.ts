@@ -3,15 +3,15 @@ import { LEVELS, TYPE_NAMES } from "../types.ts";
 
 const time = z.iso.datetime();
 
-/** What a receiver of kind `webhook` is sent; published as `docs/reference/monitoring/webhook.schema.json`. */
+/** The body that is sent to a receiver of kind `webhook`; published as `docs/reference/monitoring/webhook.schema.json`. */
 export const WebhookSchema = z
   .object({
-    version: z.literal(1).describe("Raised when a field changes its meaning or goes"),
+    version: z.literal(1).describe("Incremented when a field changes its meaning or is removed"),
     project: z.string(),
     stack: z.string(),
     network: z.string(),
     title: z.string().describe("One line for people"),
-    status: z.enum(["firing", "resolved"]).describe("resolved when all changes are"),
+    status: z.enum(["firing", "resolved"]).describe("resolved if all changes are"),
     changes: z
       .array(
         z.object({
@@ -22,7 +22,7 @@ export const WebhookSchema = z
           message: z.string(),
           level: z.enum(LEVELS),
           state: z.enum(["OPEN", "ACKNOWLEDGED", "RESOLVED"]),
-          count: z.number().int().describe("Rounds in which it held"),
+          count: z.number().int().describe("Number of rounds in which it held"),
           raisedAt: time,
           lastAt: time,
           escalatedAt: time,
