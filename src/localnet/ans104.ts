@@ -15,7 +15,7 @@ export interface ParsedItem {
   readonly dataOffset: number;
 }
 
-/** True when the bytes are a data item whose signature fits. Never throws. */
+/** True if the bytes are a data item with a valid signature. Never throws. */
 export async function isSigned(raw: Uint8Array): Promise<boolean> {
   try {
     return await DataItem.verify(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength));
@@ -24,7 +24,7 @@ export async function isSigned(raw: Uint8Array): Promise<boolean> {
   }
 }
 
-/** Reads a data item; throws when the bytes are none. The signature is not checked: see `isSigned`. */
+/** Parses a data item; throws if the bytes are not one. Does not check the signature: see `isSigned`. */
 export function parseItem(bytes: Uint8Array): ParsedItem {
   const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const item = new DataItem(raw);
@@ -54,7 +54,7 @@ export interface ItemFields {
   readonly anchor?: string;
 }
 
-/** Signs data items. The same fields always give the same bytes, so that doing something again makes no second item. */
+/** Signs data items. The same fields always yield the same bytes, so repeating an operation creates no second item. */
 export interface ItemSigner {
   readonly address: string;
   sign(fields: ItemFields): Promise<ParsedItem>;
@@ -63,7 +63,7 @@ export interface ItemSigner {
 const PKCS8_ED25519 = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /**
- * A signer from 32 secret bytes (hex). Ed25519 (ANS-104 signature type 2), not RSA: keys cost nothing to make, and its
+ * A signer from 32 secret bytes (hex). Ed25519 (ANS-104 signature type 2), not RSA: keys are cheap to generate, and the
  * signatures are deterministic, which makes every push of the units idempotent across a crash.
  */
 export function itemSigner(seed: string): ItemSigner {

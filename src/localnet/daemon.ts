@@ -16,10 +16,10 @@ import type { Store } from "./store/store.ts";
 import { createUnits } from "./units/index.ts";
 import { wasmEvaluator } from "./wasm/evaluator.ts";
 
-/** Milliseconds between two looks whether the folder still names this daemon. */
-const LOOK = 1000;
-/** Milliseconds that closing may take. All that was answered is in the store by then. */
-const CLOSING = 10_000;
+/** Milliseconds between two checks whether the folder still names this daemon. */
+const CHECK_INTERVAL = 1000;
+/** Time limit for closing in milliseconds. Everything that was answered is already in the store. */
+const CLOSE_TIMEOUT = 10_000;
 
 const dir = resolve(process.argv[2] ?? ".");
 const permit = process.argv[3] ?? "";
@@ -39,7 +39,7 @@ process.on("exit", () => {
   revoke(dir, permit);
   unregister(dir, self);
 });
-// In this order: a stop that revokes in between finds the registration.
+// In this order, so that a stop that revokes in between finds the registration.
 if (!register(dir, self) || !isPermitted(dir, permit)) process.exit(EXIT.revoked);
 const store = openStore();
 const instance = randomUUID();
@@ -51,7 +51,7 @@ const units = await createUnits({
   log,
   extra(app) {
     app.get(CONTROL_PATH, () => Response.json({ instance, pid: process.pid, dir }));
-    // Only who can read the descriptor knows the instance: a page in a browser does not.
+    // Only readers of the descriptor know the instance: a page in a browser does not.
     app.post(`${CONTROL_PATH}/stop/:instance`, (context) => {
       if (context.req.param("instance") !== instance)
         return Response.json({ error: "another instance" }, { status: 409 });
@@ -66,7 +66,7 @@ function stop(code: number = 0): void {
   stopping = true;
   log("stopping");
   if (isPublished(dir, instance)) removeDescriptor(dir);
-  setTimeout(() => process.exit(code), CLOSING).unref();
+  setTimeout(() => process.exit(code), CLOSE_TIMEOUT).unref();
   void units.close().finally(() => {
     store.close();
     log("stopped");
@@ -75,14 +75,14 @@ function stop(code: number = 0): void {
 }
 process.on("SIGTERM", () => stop());
 process.on("SIGINT", () => stop());
-// The terminal that started it may close.
+// The daemon outlives the terminal that started it.
 process.on("SIGHUP", () => {});
 process.on("unhandledRejection", (reason) =>
   log(`unhandled: ${reason instanceof Error ? reason.stack : String(reason)}`),
 );
 
 const modules = seedImages(store, units.scheduler, Date.now(), FIRST_HEIGHT);
-// Before the descriptor: who finds that one finds this line too.
+// Before the descriptor, so that a reader of the descriptor also finds this line.
 log(`ready, gateway ${units.urls.gateway}`);
 const published = publishDescriptor(dir, permit, {
   instance,
@@ -102,7 +102,7 @@ if (!published) stop(EXIT.revoked);
 else
   setInterval(() => {
     if (isPublished(dir, instance)) return;
-    // Nobody can find this network any more: its folder was removed, or another one was published there.
-    log("the folder is gone, or another network's");
+    // Clients can no longer find this network: its folder was removed, or another network was published there.
+    log("the folder was removed, or belongs to another network");
     stop();
-  }, LOOK).unref();
+  }, CHECK_INTERVAL).unref();

@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from
 import { join } from "node:path";
 import { permitFile } from "./permits.ts";
 
-/** Where a running embedded network is; all URLs are on loopback. */
+/** The endpoints of a running embedded network; all URLs are on loopback. */
 export interface LocalNetworkInfo {
   readonly pid: number;
   /** Absolute. */
@@ -22,13 +22,13 @@ export interface LocalNetworkInfo {
   readonly startedAt: string;
 }
 
-/** What `<dir>/network.json` holds. */
+/** The content of `<dir>/network.json`. */
 export interface Descriptor extends LocalNetworkInfo {
-  /** Made anew at each start: tells this daemon from another process with the same id or port. */
+  /** New at each start: distinguishes this daemon from another process with the same pid or port. */
   readonly instance: string;
 }
 
-/** How a daemon ends that may not be the folder's network. */
+/** Exit codes of a daemon that cannot become the folder's network. */
 export const EXIT = {
   /** Another one has the folder's store open. */
   busy: 3,
@@ -40,7 +40,7 @@ export const STORE_FILE = "network.sqlite";
 export const LOG_FILE = "localnet.log";
 const DESCRIPTOR_FILE = "network.json";
 
-/** Path under the gateway's URL at which the daemon tells its instance. */
+/** Path under the gateway's URL at which the daemon reports its instance. */
 export const CONTROL_PATH = "/~localnet";
 
 export function readDescriptor(dir: string): Descriptor | undefined {
@@ -52,7 +52,7 @@ export function readDescriptor(dir: string): Descriptor | undefined {
 }
 
 /**
- * Gives the permit's file the descriptor's content, and then its name: in one step, and only while the permit is there. False when it
+ * Writes the descriptor into the permit's file and renames it: atomically, and only while the permit exists. Returns false if it
  * was revoked, or the folder is gone.
  */
 export function publishDescriptor(dir: string, permit: string, descriptor: Descriptor): boolean {
@@ -69,7 +69,7 @@ export function publishDescriptor(dir: string, permit: string, descriptor: Descr
   }
 }
 
-/** Whether the folder is there and names this daemon. A file that cannot be read for another reason than its absence says nothing. */
+/** Whether the folder exists and names this daemon. Also true if the file cannot be read for a reason other than its absence. */
 export function isPublished(dir: string, instance: string): boolean {
   try {
     const text = readFileSync(join(dir, DESCRIPTOR_FILE), "utf8");

@@ -1,13 +1,13 @@
 import type { EvaluatedMessage, EvaluationResult, ProcessRecord } from "./types.ts";
 
 /**
- * Turns a memory and a message into a new memory and a result. Two exist: WebAssembly (real aos) and a simulated one.
+ * Turns a memory and a message into a new memory and a result. There are two implementations: WebAssembly (real aos) and a simulation.
  *
  * Contract:
- * - `memory` is opaque to everybody else; `null` means that the process never evaluated anything.
- * - A failing evaluation answers `result.Error` and returns the memory it was given.
- * - A dry run returns the memory it was given.
- * - A *thrown* error means that nothing was evaluated (unknown module, broken image): the message stays unevaluated.
+ * - `memory` is opaque to callers; `null` means that the process has not evaluated anything yet.
+ * - A failed evaluation sets `result.Error` and returns the given memory.
+ * - A dry run returns the given memory.
+ * - A *thrown* error means that nothing was evaluated (unknown module, broken image): the message remains unevaluated.
  * - Calls for different processes may overlap; calls for one process never do, except dry runs.
  */
 export interface Evaluator {

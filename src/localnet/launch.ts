@@ -12,17 +12,17 @@ import { isPermitted, makePermit, register, revoke, unregister } from "./permits
 /** A daemon that this process launched. */
 export interface Daemon {
   readonly pid: number | undefined;
-  /** Settles when it has ended. */
+  /** Resolves once it has ended. */
   readonly exit: Promise<void>;
-  /** How it ended; undefined while it runs. `lost`: another one has the folder open. `stopped`: a stop came before it was up. */
+  /** How it ended; undefined while it runs. `lost`: another daemon has opened the folder. `stopped`: it was stopped while starting. */
   end(): "lost" | "stopped" | "failed" | undefined;
-  /** Ends it and waits until it is gone, unless it is the folder's network by now. */
+  /** Ends it and waits for its exit, unless it has become the folder's network. */
   dismiss(): Promise<void>;
 }
 
-/** Starts a daemon on a folder that is there. */
+/** Starts a daemon on an existing folder. */
 export function launch(folder: string): Daemon {
-  // Told by the caller, not by a daemon that nobody sees.
+  // Missing images are reported here, because nobody sees the daemon's output.
   imageFolder();
   const output = openSync(join(folder, LOG_FILE), "a");
   const permit = makePermit(folder);
@@ -48,7 +48,7 @@ export function launch(folder: string): Daemon {
   });
   child.unref();
   if (child.pid !== undefined) register(folder, { permit, pid: child.pid });
-  // A stop that came before the registration has not seen this one: it must not begin at all.
+  // A stop before the registration has not seen this daemon, so it must not start.
   if (!isPermitted(folder, permit)) child.kill("SIGKILL");
   return {
     pid: child.pid,
@@ -66,7 +66,7 @@ export function launch(folder: string): Daemon {
   };
 }
 
-/** The Node 22 that is installed with the packages: the evaluator's images need it, whatever Node runs the caller. */
+/** The Node 22 that is installed with the packages: the evaluator needs it, whatever Node runs the caller. */
 function nodeBinary(): string {
   try {
     const manifest = createRequire(import.meta.url).resolve("node/package.json");
@@ -77,7 +77,7 @@ function nodeBinary(): string {
   }
 }
 
-/** Options meant for the caller (inspectors, loaders, heap limits) are not the daemon's: it has a variable of its own for them. */
+/** The caller's Node options (inspectors, loaders, heap limits) do not apply to the daemon, which has its own variable for them. */
 function environment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, FLEET_LOCALNET_NODE_OPTIONS: own, ...rest } = process.env;
   return own === undefined ? rest : { ...rest, NODE_OPTIONS: own };

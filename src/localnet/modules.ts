@@ -3,7 +3,7 @@ import { packagedImages } from "./images.ts";
 import type { Store } from "./store/store.ts";
 import { tagValue } from "./types.ts";
 
-/** Publishes the packaged images under their own ids, so that the gateway serves them; answers names to ids. */
+/** Publishes the packaged images under their own ids, so that the gateway serves them; returns a map from names to ids. */
 export function seedImages(store: Store, owner: string, now: number, height: number): Record<string, string> {
   const images = packagedImages();
   for (const { id, tags, read } of images) {
@@ -20,7 +20,7 @@ export function seedImages(store: Store, owner: string, now: number, height: num
   return { ...(standard ? { aos: standard.id } : {}), ...named };
 }
 
-/** A module from the store: packaged, or published as a data item with the tags of a module. */
+/** A module from the store: a packaged one, or a published data item with a module's tags. */
 export function storedModule(store: Store, id: string): ModuleSource | undefined {
   const item = store.item(id);
   if (item === undefined || tagValue(item.tags, "Type") !== "Module") return undefined;

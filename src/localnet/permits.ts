@@ -1,12 +1,12 @@
 /**
- * Who may become the network of a folder, and which daemons of it live. All of it is file names, so nothing here can be torn:
+ * Which daemons may become the network of a folder, and which are running. All state is in file names, so it cannot be torn:
  *
- *     <dir>/daemons/<permit>         somebody wants a daemon: it may publish itself
+ *     <dir>/daemons/<permit>         the daemon with this permit may publish itself
  *     <dir>/daemons/<permit>.<pid>   a daemon that was launched with that permit, until it has ended
  *
- * A launcher makes the permit. The daemon registers, and goes on only while its permit is there; it publishes by giving the permit
- * file the descriptor's name, which works once or, after a revocation, never. A stop revokes all permits, and only then looks who is
- * registered: a daemon is either seen by it, or sees that it may not come up.
+ * A launcher creates the permit. The daemon registers, and continues only while its permit exists; it publishes itself by renaming
+ * the permit file to the descriptor, which works once or, after a revocation, never. A stop revokes all permits, and only then reads
+ * the registrations: a daemon is either found by the stop, or finds its permit revoked.
  */
 import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, unlinkSync } from "node:fs";
@@ -21,10 +21,10 @@ interface Registered {
 
 const folderOf = (dir: string) => join(dir, "daemons");
 
-/** The file that its holder may turn into the descriptor. */
+/** The file that its holder can rename to the descriptor. */
 export const permitFile = (dir: string, permit: string): string => join(folderOf(dir), permit);
 
-/** Permission for one daemon. Fails when the folder itself is gone. */
+/** Creates a permit for one daemon. Fails if the folder itself is gone. */
 export function makePermit(dir: string): string {
   const permit = randomUUID();
   try {
@@ -40,7 +40,7 @@ export function isPermitted(dir: string, permit: string): boolean {
   return existsSync(permitFile(dir, permit));
 }
 
-/** False when there was none: its daemon has published itself, or somebody revoked it before. */
+/** Returns false if it did not exist: its daemon has published itself, or it was already revoked. */
 export function revoke(dir: string, permit: string): boolean {
   try {
     unlinkSync(permitFile(dir, permit));
@@ -51,12 +51,12 @@ export function revoke(dir: string, permit: string): boolean {
   }
 }
 
-/** Takes back every permit that was given until now. */
+/** Revokes every existing permit. */
 export function revokeAll(dir: string): void {
   for (const name of names(dir)) if (!name.includes(".")) revoke(dir, name);
 }
 
-/** Said by the launcher and by the daemon, whoever comes first. False when the folder is gone. */
+/** Registers a daemon; called by the launcher and by the daemon. Returns false if the folder is gone. */
 export function register(dir: string, { permit, pid }: Registered): boolean {
   try {
     closeSync(openSync(`${permitFile(dir, permit)}.${pid}`, "a"));
@@ -88,18 +88,18 @@ export function registered(dir: string): Registered[] {
 }
 
 /**
- * Whether the process is that daemon still. Its permit is in its command line, so a later process with the same pid is not taken
- * for it. Where the system tells no command line, nothing is ended by pid: a daemon without a permit ends by itself.
+ * Whether the process is still that daemon. Its permit is in its command line, so a later process with the same pid is not mistaken
+ * for it. If the system does not show command lines, no process is killed by pid: a daemon without a permit exits by itself.
  */
 export function lives({ permit, pid }: Registered): boolean {
   const words = argumentsOf(pid);
   if (!isAlive(pid)) return false;
   if (words !== undefined) return words.includes(permit);
-  // On Linux a process that is ending loses its memory, and the command line with it, before its files and sockets are closed.
+  // On Linux an exiting process loses its memory, including the command line, before its files and sockets are closed.
   return process.platform === "linux" && !isKernelThread(pid);
 }
 
-/** Whether nobody wants a daemon on the folder and none that was launched lives. */
+/** Whether there are no permits and no running daemons for the folder. */
 export function isQuiet(dir: string): boolean {
   return registered(dir).length === 0 && names(dir).every((name) => name.includes("."));
 }

@@ -5,7 +5,7 @@ export interface Tag {
   readonly value: string;
 }
 
-/** A data item as the gateway knows it. */
+/** A data item as recorded by the gateway. */
 export interface ItemRecord {
   /** base64url sha256 of the signature. */
   readonly id: string;
@@ -14,12 +14,12 @@ export interface ItemRecord {
   /** The public key, base64url. */
   readonly ownerKey: string;
   readonly signature: string;
-  /** "" when there is none. */
+  /** "" if there is none. */
   readonly target: string;
-  /** As text; "" when there is none. */
+  /** As a string; "" if there is none. */
   readonly anchor: string;
   readonly tags: readonly Tag[];
-  /** Where the data starts in the raw bytes. */
+  /** Offset of the data in the raw bytes. */
   readonly dataOffset: number;
   readonly dataSize: number;
   readonly height: number;
@@ -43,17 +43,17 @@ export interface Assignment {
   /** 0 is the process itself. No gaps. */
   readonly nonce: number;
   readonly message: string;
-  /** True when an earlier message was assigned afterwards, not sent to this process. */
+  /** True if the message was not sent to this process but assigned to it later. */
   readonly assigned: boolean;
   readonly exclude: readonly string[];
   readonly hashChain: string;
   readonly height: number;
   readonly timestamp: number;
-  /** Content hash of a pushed message (one with `From-Process`): the same push is refused a second time. */
+  /** Content hash of a pushed message (one with `From-Process`): a repeated push is refused. */
   readonly deepHash: string | null;
 }
 
-/** What a module's `handle` is given. */
+/** The message that a module's `handle` receives. */
 export interface EvaluatedMessage {
   readonly Id?: string;
   readonly Signature?: string;
@@ -87,20 +87,20 @@ export interface OutAssignment {
   readonly Processes: readonly string[];
 }
 
-/** The public part of an evaluation: what the compute unit answers. */
+/** The public part of an evaluation, which the compute unit returns. */
 export interface EvaluationResult {
   readonly Output: unknown;
   readonly Messages: readonly OutItem[];
   readonly Spawns: readonly OutItem[];
   readonly Assignments: readonly OutAssignment[];
-  /** Set when the evaluation failed; the earlier memory is kept then and nothing is pushed. */
+  /** Set if the evaluation failed: then the earlier memory is kept and nothing is pushed. */
   readonly Error?: string;
   readonly GasUsed?: number;
 }
 
 export interface EvaluationRecord {
   readonly process: string;
-  /** The nonce of the last scheduled message: a cron evaluation carries the one before it. */
+  /** The nonce of the last scheduled message; for a cron evaluation, that of the message before it. */
   readonly ordinate: number;
   /** `0-10-seconds`: index and interval of the cron that made it. */
   readonly cron: string | null;
@@ -110,17 +110,17 @@ export interface EvaluationRecord {
   readonly result: EvaluationResult;
 }
 
-/** Something that an evaluation asked for and that was not yet done. */
+/** A pending effect of an evaluation. */
 export interface Effect {
   readonly kind: "message" | "spawn" | "assignment";
   /** The process whose outbox it was in. */
   readonly process: string;
-  /** The message that began the chain; null for cron. */
+  /** The message that started the chain; null for cron. */
   readonly root: string | null;
   readonly item: OutItem | OutAssignment;
 }
 
-/** The values of the first tag with that name. */
+/** The value of the first tag with that name. */
 export function tagValue(tags: readonly Tag[], name: string): string | undefined {
   return tags.find((tag) => tag.name === name)?.value;
 }

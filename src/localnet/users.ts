@@ -1,15 +1,15 @@
-/** Who needs the network of a folder: a file for each in `<dir>/users`, so that the last one that goes can stop it. */
+/** The users of a folder's network: one file each in `<dir>/users`, so that the last user can stop it. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const folderOf = (dir: string) => join(dir, "users");
 
-/** Names may hold anything and be long: the file's name is a hash, its content the name. */
+/** Names can be long and contain any character: the file's name is a hash, its content the name. */
 const fileOf = (dir: string, user: string) =>
   join(folderOf(dir), createHash("sha256").update(user).digest("hex").slice(0, 32));
 
-/** Told twice, it is one user. */
+/** Adds a user. Idempotent. */
 export function addUser(dir: string, user: string): void {
   mkdirSync(folderOf(dir), { recursive: true });
   const file = fileOf(dir, user);
@@ -32,14 +32,14 @@ export function usersOf(dir: string): string[] {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   }
-  // A name with a dot is being written.
+  // A file with a dot in its name is still being written.
   return files
     .filter((file) => !file.includes("."))
     .flatMap((file) => textOf(join(folderOf(dir), file)))
     .sort();
 }
 
-/** None when it was removed between two looks. */
+/** Empty if the file was removed in the meantime. */
 function textOf(file: string): string[] {
   try {
     return [readFileSync(file, "utf8")];

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** The embedded chain: blocks come by the clock, nothing is stored. */
+/** The embedded chain: blocks are derived from the clock, nothing is stored. */
 interface Block {
   readonly id: string;
   readonly height: number;
@@ -14,7 +14,7 @@ export interface Chain {
   block(height: number): Block;
 }
 
-/** Height of the first block: above the height from which units check hash chains. */
+/** Height of the first block: above the height at which units start to check hash chains. */
 export const FIRST_HEIGHT = 1_500_000;
 
 export function chain(genesis: number, blockSeconds: number): Chain {

@@ -20,7 +20,7 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
   year: 31_557_600_000,
 };
 
-/** Reads the crons of a process; throws with what is wrong. */
+/** Parses the crons of a process; throws if they are invalid. */
 export function parseCrons(tags: readonly Tag[]): Cron[] {
   const crons: (Omit<Cron, "tags"> & { tags: Tag[] })[] = [];
   for (const { name, value } of tags) {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Assignment, Tag } from "../types.ts";
 
-/** Where the next entry of a process' order goes. Pure: the same past gives the same place. */
+/** The place of the next entry in a process' order. Pure: the same past yields the same place. */
 interface Place {
   readonly nonce: number;
   readonly hashChain: string;
@@ -18,16 +18,16 @@ export function nextPlace(last: Placed | undefined, now: number): Place {
   };
 }
 
-/** An entry, as far as the next one depends on it. */
+/** The part of an entry that the next one depends on. */
 export type Placed = Pick<Assignment, "id" | "nonce" | "hashChain" | "timestamp">;
 
-/** The hash chain of the entry that follows. */
+/** The hash chain of the next entry. */
 function linkAfter({ hashChain, id }: Placed): string {
   const link = Buffer.concat([Buffer.from(hashChain, "base64url"), Buffer.from(id, "base64url")]);
   return createHash("sha256").update(link).digest("base64url");
 }
 
-/** Whether an entry continues the chain of the one that was evaluated before it. */
+/** Whether an entry continues the chain of the previously evaluated one. */
 export function continues(earlier: Placed | undefined, next: Placed): boolean {
   return earlier === undefined ? next.nonce === 0 : next.hashChain === linkAfter(earlier);
 }
@@ -56,12 +56,12 @@ export function assignmentTags(input: {
   ].filter(({ value }) => value !== "");
 }
 
-/** `000001500000`: heights are written with twelve digits by scheduler units. */
+/** `000001500000`: scheduler units write heights with twelve digits. */
 export function paddedHeight(height: number): string {
   return String(height).padStart(12, "0");
 }
 
-/** Identity of a pushed message by what it says: the same push, signed twice, is one message. */
+/** Identity of a pushed message by its content: the same push, signed twice, is one message. */
 export function deepHash(item: {
   readonly target: string;
   readonly anchor: string;

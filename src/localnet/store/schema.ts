@@ -1,4 +1,4 @@
-/** Version of the tables; a folder of another version is refused. */
+/** Version of the tables; a store of another version is refused. */
 export const STORE_VERSION = "1";
 
 export const TABLES = `

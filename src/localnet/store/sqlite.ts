@@ -4,12 +4,12 @@ import { itemFilter } from "./item-query.ts";
 import { STORE_VERSION, TABLES } from "./schema.ts";
 import type { AssignmentRange, EvaluationPoint, EvaluationQuery, ItemQuery, Store } from "./store.ts";
 
-/** Thrown when another process has the folder's store open. */
+/** Thrown if another process has opened the folder's store. */
 export class StoreBusy extends Error {}
 
 /**
- * A store in one SQLite file, or in memory when the path is `:memory:`. Write-ahead log: killing the process at any
- * moment keeps every finished transaction. The file is locked as long as it is open, so one folder has one daemon.
+ * A store in one SQLite file, or in memory if the path is `:memory:`. With the write-ahead log, every finished transaction
+ * survives a kill. The file is locked while it is open, so a folder has one daemon.
  */
 export function sqliteStore(path: string): Store {
   const database = open(path);
@@ -26,7 +26,7 @@ export function sqliteStore(path: string): Store {
   };
 }
 
-/** Prepared statements, records as JSON, and one transaction around what belongs together. */
+/** Prepared statements, records as JSON, and transactions. */
 function sqlOf(database: DatabaseSync) {
   const statements = new Map<string, StatementSync>();
   const prepare = (sql: string): StatementSync => {
@@ -188,7 +188,7 @@ const assignmentsOf = ({
     ),
 });
 
-/** Position of a cursor among the results of a process. */
+/** The position of a cursor in the results of a process. */
 function positionOf({ row }: Sql, process: string, point: EvaluationPoint, after: boolean): number {
   const found =
     point.ordinate === undefined
@@ -233,7 +233,7 @@ const evaluationsOf = (
           ?.nonce ?? -1,
       ),
     evaluations(process, { from, to, descending, limit }: EvaluationQuery) {
-      // "after" is by the direction of reading: descending, it means earlier.
+      // "after" follows the reading direction: if descending, it means earlier.
       const [start, end] = descending ? [to, from] : [from, to];
       const low = start ? positionOf(sql, process, start, !descending) - (descending ? 1 : 0) : 0;
       const high = end
@@ -271,7 +271,9 @@ function open(path: string): DatabaseSync {
     if (version === undefined) {
       database.prepare("INSERT INTO meta (key, value) VALUES ('version', ?)").run(STORE_VERSION);
     } else if (version !== STORE_VERSION) {
-      throw new Error(`the store ${path} has version ${version}, this program reads ${STORE_VERSION}`);
+      throw new Error(
+        `the store ${path} has version ${version}; this program requires version ${STORE_VERSION}`,
+      );
     }
     return database;
   } catch (error) {

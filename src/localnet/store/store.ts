@@ -1,15 +1,15 @@
 import type { Assignment, Effect, EvaluationRecord, ItemRecord, ProcessRecord } from "../types.ts";
 
-/** Everything that the units remember. All calls are synchronous; what was written in `atomically` is there as a whole or not at all. */
+/** The state of the units. All calls are synchronous; `atomically` runs its work in a transaction. */
 export interface Store {
   atomically<T>(work: () => T): T;
   close(): void;
 
-  /** Small named texts: keys, ports, counters. */
+  /** Small named strings: keys, ports, counters. */
   meta(key: string): string | undefined;
   setMeta(key: string, value: string): void;
 
-  /** Adds an item and its bytes; false when its id is there already. */
+  /** Adds an item and its bytes; false if its id already exists. */
   addItem(item: ItemRecord, raw: Uint8Array): boolean;
   item(id: string): ItemRecord | undefined;
   /** The data part of an item. */
@@ -26,24 +26,24 @@ export interface Store {
   lastAssignment(process: string): Assignment | undefined;
   /** The entry of a message in a process' order. */
   assignment(process: string, message: string): Assignment | undefined;
-  /** The oldest entry of any process with this message or assignment id; the entries of spawns are left out. */
+  /** The oldest entry of any process with this message or assignment id, except the entries of spawns. */
   placed(id: string): Assignment | undefined;
   hasDeepHash(process: string, deepHash: string): boolean;
   assignments(process: string, range: AssignmentRange): Assignment[];
 
-  /** Writes a result with the memory that it left; `memory: undefined` keeps the earlier one. */
+  /** Saves a result with its memory; `memory: undefined` keeps the earlier one. */
   saveEvaluation(
     evaluation: EvaluationRecord,
     memory: Uint8Array | undefined,
     effects: readonly Effect[],
   ): void;
   evaluation(process: string, message: string): EvaluationRecord | undefined;
-  /** Nonce of the newest evaluated entry; -1 when none is. */
+  /** Nonce of the newest evaluated entry; -1 if there is none. */
   lastEvaluated(process: string): number;
   evaluations(process: string, query: EvaluationQuery): EvaluationRecord[];
   memory(process: string): Uint8Array | null;
 
-  /** What is still to be pushed, oldest first. */
+  /** Effects that are still to be pushed, oldest first. */
   effects(limit: number): (Effect & { id: number })[];
   removeEffect(id: number): void;
 
@@ -63,7 +63,7 @@ export interface ItemQuery {
   }[];
   readonly minHeight?: number;
   readonly maxHeight?: number;
-  /** Items that came later than this are not seen: an index that lags. Milliseconds. */
+  /** Hides items that are newer than this, to simulate a lagging index. Milliseconds. */
   readonly until?: number;
   readonly ascending?: boolean;
   readonly after?: string;
@@ -82,7 +82,7 @@ export interface AssignmentRange {
   readonly limit: number;
 }
 
-/** A place in a process' results; without `ordinate` only the time counts. */
+/** A position in a process' results; without `ordinate`, only the time counts. */
 export interface EvaluationPoint {
   readonly timestamp: number;
   readonly ordinate?: number;

@@ -5,28 +5,28 @@ import type { Store } from "../store/store.ts";
 import type { ItemRecord } from "../types.ts";
 
 /**
- * What becomes of a process whose spawn is posted a second time. `ruins`: as the scheduler unit with process assignment does it;
- * the post is accepted, a nonce is used up for an entry that is not there, and the compute unit refuses all that comes after.
- * `refused`: as a message that is posted again.
+ * What happens to a process whose spawn is posted a second time. `ruins`: like a scheduler unit with process assignment,
+ * the post is accepted, a nonce is used for an entry that does not exist, and the compute unit refuses everything after it.
+ * `refused`: like a message that is posted again.
  */
 export type SpawnedTwice = "ruins" | "refused";
 
-/** What the parts of the units share. */
+/** The dependencies that the units share. */
 export interface UnitContext {
   readonly store: Store;
   readonly evaluator: Evaluator;
   readonly chain: Chain;
-  /** Signs what the messenger unit pushes; its address is the authority. */
+  /** Signs the messenger unit's pushes; its address is the authority. */
   readonly messenger: ItemSigner;
   /** Signs assignments; its address is the scheduler. */
   readonly scheduler: ItemSigner;
-  /** What a spawn does that comes again. */
+  /** What a repeated spawn does. */
   readonly spawnedTwice: SpawnedTwice;
   now(): number;
   log(line: string): void;
 }
 
-/** Puts an item where the gateway finds it. False when it was there. */
+/** Publishes an item for the gateway. Returns false if it already existed. */
 export function publish(context: UnitContext, item: ParsedItem): boolean {
   return context.store.addItem(itemRecord(context, item), item.raw);
 }

@@ -43,7 +43,7 @@ export function computeUnit(
       const { from, to, sort = "ASC", limit = "25" } = req.query();
       const start = from ? parseCursor(from) : undefined;
       const end = to ? parseCursor(to) : undefined;
-      // The order within a cursor goes before the one asked for: a cursor read in the other direction would go astray.
+      // The order in a cursor overrides the requested one: reading the cursor in the other direction would be wrong.
       const order = start?.sort ?? end?.sort ?? sort;
       const size = Number(limit);
       if (sort !== "ASC" && sort !== "DESC") {
@@ -56,7 +56,7 @@ export function computeUnit(
         descending: order === "DESC",
         limit: Math.max(0, Math.trunc(size) + 1),
       });
-      // Failed ones are left out after the page was cut: a page with one of them may say that there is no next.
+      // Failed results are dropped after the page was cut: a page with one of them may report that there is no next page.
       const shown = found.filter(({ result }) => result.Error === undefined);
       return Response.json({
         pageInfo: { hasNextPage: shown.length > size },
@@ -86,12 +86,12 @@ function cursorOf({ timestamp, ordinate, cron }: EvaluationRecord, sort: string)
   return btoa(JSON.stringify({ timestamp, ordinate: String(ordinate), cron: cron ?? undefined, sort }));
 }
 
-/** Results in a list name neither their message nor what they cost. */
+/** Results in a list include neither their message nor their cost. */
 function outboxOf({ result: { Messages, Assignments, Spawns, Output, Error: error } }: EvaluationRecord) {
   return { Messages, Assignments, Spawns, Output, ...(error === undefined ? {} : { Error: error }) };
 }
 
-/** A cursor; anything else is taken as a timestamp, and compared as text. */
+/** A cursor; anything else counts as a timestamp, and is compared as a string. */
 function parseCursor(text: string): EvaluationPoint & { sort?: string } {
   try {
     const { timestamp, ordinate, cron, sort } = JSON.parse(atob(text)) as Record<string, unknown>;
@@ -109,7 +109,7 @@ function parseCursor(text: string): EvaluationPoint & { sort?: string } {
   }
 }
 
-/** What the real unit says of a call that does not fit its schema: 500, each fault after the name that it is at. */
+/** The real unit's answer to a call that does not match its schema: 500, with each fault after the name of its field. */
 const invalid = (name: string, fault: string) => new UnitError(500, `'${name}': ${fault}.`);
 
 function processIn(given: string | undefined): string {
@@ -118,7 +118,7 @@ function processIn(given: string | undefined): string {
   return given;
 }
 
-/** The body as its type says; an answer of the server itself when it cannot be read. */
+/** The body, parsed by its content type; a response of the server itself if it cannot be parsed. */
 function bodyOf(text: string, type: string): unknown {
   const refuse = (status: number, error: string, code: string, message: string) =>
     Response.json({ statusCode: status, code, error, message }, { status });
@@ -141,7 +141,7 @@ function bodyOf(text: string, type: string): unknown {
   }
 }
 
-/** A message to run dry; fields that it does not know are kept. */
+/** A message for a dry run; unknown fields are kept. */
 function messageIn(body: unknown): Record<string, unknown> {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw invalid("dryRun", body === undefined ? "Required" : `Expected object, received ${kindOf(body)}`);

@@ -14,7 +14,7 @@ import { memoryCache } from "./memory-cache.ts";
 import { evaluatedMessage, fromOf } from "./message.ts";
 import { shownAs } from "./scheduling.ts";
 
-/** A message that a cron makes. */
+/** A message that a cron creates. */
 interface CronTick {
   /** `0-10-seconds`. */
   readonly cron: string;
@@ -24,18 +24,18 @@ interface CronTick {
 }
 
 export interface Evaluating {
-  /** Evaluates what is scheduled for a process and not evaluated yet, in order. */
+  /** Evaluates a process' scheduled messages that are not evaluated yet, in order. */
   wake(process: string): void;
-  /** What a message or an assignment came to, once it is evaluated. Throws UnitError when it never will be. */
+  /** The result of a message or an assignment, once it is evaluated. Throws UnitError if it never will be. */
   result(process: string, id: string, signal: AbortSignal): Promise<EvaluationResult>;
   dryRun(process: string, body: Record<string, unknown>): Promise<EvaluationResult>;
-  /** Evaluates a cron message after what is scheduled now; a second one of the same cron is dropped while one waits. */
+  /** Evaluates a cron message after everything scheduled now; drops it if one of the same cron is already waiting. */
   tick(process: string, tick: CronTick): void;
   state(process: string): Promise<{ memory: Uint8Array; last: Assignment | undefined }>;
   close(): Promise<void>;
 }
 
-/** Evaluates each process' messages one after the other; different processes in parallel. */
+/** Evaluates each process' messages one after another, and different processes in parallel. */
 export function evaluating(context: UnitContext, push: () => void): Evaluating {
   return new Evaluations(context, push);
 }
@@ -47,7 +47,7 @@ class Evaluations implements Evaluating {
   readonly #running = new Map<string, Promise<void>>();
   readonly #ticks = new Map<string, CronTick[]>();
   readonly #waiters = new Map<string, Set<(failure?: Error) => void>>();
-  /** A process whose module cannot be loaded is tried again when somebody asks, not in a loop. */
+  /** A process whose module cannot be loaded is retried at the next request, not in a loop. */
   readonly #failing = new Set<string>();
   #closing = false;
 
@@ -153,7 +153,7 @@ class Evaluations implements Evaluating {
     for (const waiter of this.#waiters.get(process) ?? []) waiter(failure);
   }
 
-  /** The result of an entry, when it is there. */
+  /** The result of an entry, once it is available. */
   async #evaluated({ process, message }: Assignment, signal: AbortSignal): Promise<EvaluationResult> {
     for (;;) {
       const found = this.#store.evaluation(process, message);
@@ -177,10 +177,10 @@ class Evaluations implements Evaluating {
 
   async result(process: string, id: string, signal: AbortSignal): Promise<EvaluationResult> {
     if (this.#store.process(process) === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
-    // As the real unit: the scheduler unit says where the id belongs, even to another process than the one that was named.
+    // Like the real unit: the scheduler unit decides which process the id belongs to, even if the call names another one.
     const assignment = id === process ? this.#store.assignment(process, process) : shownAs(this.#store, id);
     if (assignment === undefined)
-      throw new UnitError(500, schedulerSays("message", "Message or Process not found"));
+      throw new UnitError(500, schedulerError("message", "Message or Process not found"));
     return this.#evaluated(assignment, signal);
   }
 
@@ -188,9 +188,9 @@ class Evaluations implements Evaluating {
     const process = this.#store.process(id);
     if (process === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
     const last = this.#store.lastAssignment(id);
-    // As the real unit: everything scheduled so far first, and nothing where there is nothing but the spawn.
+    // Like the real unit: first evaluates everything scheduled so far, and fails if there is only the spawn.
     if (last === undefined || last.nonce === 0)
-      throw new UnitError(500, schedulerSays("latest message", "Latest message not available"));
+      throw new UnitError(500, schedulerError("latest message", "Latest message not available"));
     await this.#evaluated(last, new AbortController().signal);
     const tags = (Array.isArray(body.Tags) ? body.Tags : []) as Tag[];
     const owner = String(body.Owner ?? "1234");
@@ -253,11 +253,11 @@ function rootOf(tags: readonly Tag[]): string | undefined {
   return tags.find(({ name }) => name === "Pushed-For")?.value;
 }
 
-/** What the real unit says of a process that the gateway does not show: it falls over the missing item. */
+/** The real unit's error for a process that the gateway does not show. */
 const PROCESS_UNKNOWN = "TypeError: Cannot read properties of undefined (reading 'tags')";
 
-/** How the compute unit reports what the scheduler unit said. */
-function schedulerSays(about: string, text: string): string {
-  const said = JSON.stringify({ error: text });
-  return `Error: Error Encountered when loading ${about} from Scheduler Unit: 400: ${said}`;
+/** How the compute unit reports an error of the scheduler unit. */
+function schedulerError(about: string, text: string): string {
+  const answer = JSON.stringify({ error: text });
+  return `Error: Error Encountered when loading ${about} from Scheduler Unit: 400: ${answer}`;
 }

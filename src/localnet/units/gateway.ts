@@ -5,7 +5,7 @@ import { gatewayQueries } from "./graphql.ts";
 import { type endpoints, UnitError } from "./http.ts";
 import { signedItem } from "./mu.ts";
 
-/** Largest data item that the gateway takes, in megabytes. */
+/** Largest data item that the gateway accepts, in megabytes. */
 const MAX_MEGABYTES = 100;
 
 /** The gateway: the index, the data, and the upload of data items. */

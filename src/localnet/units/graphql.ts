@@ -53,7 +53,7 @@ interface BlocksArguments {
   sort: string;
 }
 
-/** Answers gateway queries from the store. `until`: items newer than that (ms) are not indexed yet. */
+/** Answers gateway queries from the store. `until`: items newer than this (ms) are not indexed yet. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: the resolvers of one schema, each of them short.
 export function gatewayQueries(input: {
   store: Store;

@@ -2,26 +2,26 @@ import type { IncomingMessage } from "node:http";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context, Handler, Hono } from "hono";
 
-/** One request, as the hooks of a test see it. */
+/** One request, as passed to a test's hooks. */
 interface UnitCall {
   /** `mu.post`, `mu.assign`, `mu.monitor`, `mu.unmonitor`, `su.read`, `su.timestamp`, `su.process`, `su.latest`, `su.post`, `cu.result`, `cu.results`, `cu.dryrun`, `cu.state`, `gateway.graphql`, `gateway.data`, `gateway.upload`, `gateway.info`; `*.health` is a unit's root. */
   readonly endpoint: string;
-  /** 1 for the first call of this endpoint since the units were made. */
+  /** 1 for the first call of this endpoint since the units were created. */
   readonly number: number;
-  /** Clone it to read the body: the endpoint reads it, too. */
+  /** Clone it to read the body: the endpoint reads it too. */
   readonly request: Request;
-  /** Cuts the connection without an answer; return what it returns. */
+  /** Closes the connection without an answer; the hook must return its result. */
   reset(): Response;
 }
 
 export interface Hooks {
-  /** Before an endpoint: a response replaces it, so the request has no effect. May wait as long as it likes. */
+  /** Runs before an endpoint: a response replaces it, so the request has no effect. May wait. */
   faults?(call: UnitCall): Promise<Response | undefined>;
-  /** After an endpoint did its work: what is returned is sent instead. */
+  /** Runs after an endpoint: its result is sent instead. */
   after?(call: UnitCall, response: Response): Promise<Response>;
 }
 
-/** An answer that is not 200. The text is what real units say. */
+/** An answer other than 200. The texts are those of the real units. */
 export class UnitError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -30,7 +30,7 @@ export class UnitError extends Error {
   }
 }
 
-/** Wraps handlers: call numbers, hooks, errors as `{ error }`. */
+/** Wraps handlers with call numbers, hooks, and errors as `{ error }`. */
 export function endpoints(hooks: Hooks, log: (line: string) => void) {
   const counts = new Map<string, number>();
   return (endpoint: string, handler: (context: Context) => Promise<Response> | Response): Handler =>
@@ -72,7 +72,7 @@ async function answer(
 export async function bodyUpTo(context: Context, megabytes: number): Promise<Uint8Array | Response> {
   const limit = megabytes * 1024 * 1024;
   const declared = Number(context.req.header("content-length") ?? 0);
-  // A body that is a little too large is read all the same: a client that is still sending would see a cut connection.
+  // A slightly oversized body is still read: a client that is still sending would otherwise see a closed connection.
   const body = declared > 8 * limit ? null : new Uint8Array(await context.req.arrayBuffer());
   if (body !== null && body.length <= limit) return body;
   const page = `<!DOCTYPE html>
@@ -89,7 +89,7 @@ export async function bodyUpTo(context: Context, megabytes: number): Promise<Uin
   return new Response(page, { status: 413, headers: { "content-type": "text/html; charset=utf-8" } });
 }
 
-/** Refuses requests that came under another name than loopback: a page in a browser must not reach the units by rebinding a name. */
+/** Refuses requests under host names other than loopback: a page in a browser must not reach the units by DNS rebinding. */
 export function loopbackOnly(app: Hono): void {
   app.use(async (context, next) => {
     const host = new URL(context.req.url).hostname;

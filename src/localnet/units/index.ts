@@ -28,11 +28,11 @@ export interface UnitsOptions extends Hooks {
   readonly clock?: { now(): number };
   /** Seconds between blocks. Default 10. */
   readonly blockSeconds?: number;
-  /** How long the index is behind, in milliseconds, asked at each query. Default: not at all. */
+  /** Lag of the index in milliseconds, read at each query. Default: none. */
   readonly indexLag?: () => number;
-  /** What a spawn does that is posted a second time. @default "ruins", as the real scheduler unit */
+  /** What a spawn that is posted twice does. @default "ruins", like the real scheduler unit */
   readonly spawnedTwice?: SpawnedTwice;
-  /** More routes on the gateway's port, before its own. */
+  /** Additional routes on the gateway's port, before its own. */
   readonly extra?: (app: Hono) => void;
   /** Default: nothing is logged. */
   readonly log?: (line: string) => void;
@@ -43,14 +43,14 @@ export interface Units {
   readonly graphqlUrl: string;
   /** Address of the scheduler unit. */
   readonly scheduler: string;
-  /** Address of the messenger unit: what a process must trust to get pushed messages. */
+  /** Address of the messenger unit, which a process must trust to receive pushed messages. */
   readonly authority: string;
   close(): Promise<void>;
 }
 
 /**
- * Starts the four units on loopback. Ports are the ones that the store remembers, where they are free. Work that an
- * earlier run left unfinished is taken up.
+ * Starts the four units on loopback, on the ports in the store if they are free. Continues the unfinished work of an
+ * earlier run.
  */
 export async function createUnits(options: UnitsOptions): Promise<Units> {
   const { store } = options;
@@ -122,7 +122,7 @@ async function listen(
   store: Store,
 ): Promise<{ name: UnitName; url: string; server: Server }> {
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
-  // A client that is busy for some seconds must not find that its kept connection was closed meanwhile.
+  // A client that is busy for some seconds must not lose its kept-alive connection.
   server.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS;
   const attempt = (port: number) =>
     new Promise<number>((resolve, reject) => {
@@ -145,7 +145,7 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
-/** Clients find a scheduler's address by the newest `Scheduler-Location` that it signed. */
+/** Publishes the `Scheduler-Location`: clients find a scheduler's URL by the newest one that it signed. */
 async function publishLocation(context: UnitContext, url: string): Promise<void> {
   const tags = Object.entries({
     "Data-Protocol": "ao",

@@ -1,6 +1,6 @@
 import type { Store } from "../store/store.ts";
 
-/** Compressed memories kept at hand, the least recently used dropped first; the store has them all. */
+/** A cache of compressed memories; the least recently used is dropped first. The store has all of them. */
 export function memoryCache(store: Pick<Store, "memory">, limitBytes = 128 * 1024 * 1024) {
   const held = new Map<string, Uint8Array>();
   let bytes = 0;

@@ -2,12 +2,12 @@ import type { Assignment, EvaluatedMessage, ItemRecord, Tag } from "../types.ts"
 
 const text = new TextDecoder("utf-8", { fatal: true });
 
-/** Who a message is from: the process that a messenger unit speaks for, else the signer. Trust is the process' own matter. */
+/** The sender of a message: the process that a messenger unit pushes for, else the signer. The process itself decides about trust. */
 export function fromOf(tags: readonly Tag[], owner: string): string {
   return tags.find(({ name }) => name === "From-Process")?.value || owner;
 }
 
-/** A message as a module's `handle` gets it. */
+/** A message as passed to a module's `handle`. */
 export function evaluatedMessage(
   assignment: Assignment,
   item: ItemRecord,
@@ -20,12 +20,12 @@ export function evaluatedMessage(
     Signature: item.signature,
     ...(content === undefined ? {} : { Data: content }),
     Owner: item.owner,
-    // An assigned message keeps its own recipient: that is how a process recognises an assignment.
+    // An assigned message keeps its own recipient, by which a process recognises an assignment.
     Target: assignment.assigned ? item.target : assignment.process,
     Anchor: item.anchor,
     From: fromOf(item.tags, item.owner),
     ...(forwarded ? { "Forwarded-By": item.owner } : {}),
-    // `From` and `Owner` as tags would let a sender pose as another.
+    // Tags named `From` or `Owner` would let a sender impersonate another.
     Tags: item.tags.filter(({ name }) => name !== "From" && name !== "Owner"),
     Epoch: 0,
     Nonce: assignment.nonce,
@@ -36,7 +36,7 @@ export function evaluatedMessage(
   };
 }
 
-/** Data as text; undefined when it is none, as a scheduler unit leaves it out then. */
+/** Data as text; undefined if it is not text, because scheduler units then omit it. */
 export function asText(data: Uint8Array): string | undefined {
   try {
     return text.decode(data);

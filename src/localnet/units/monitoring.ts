@@ -10,8 +10,8 @@ export interface Monitoring {
 }
 
 /**
- * Makes the cron messages of monitored processes by the clock. A tick that falls due while the units are not running is
- * left out; real units catch up.
+ * Creates the cron messages of monitored processes by the clock. A tick that is due while the units are not running is
+ * skipped; real units catch up.
  */
 export function monitoring(context: UnitContext, evaluating: Evaluating): Monitoring {
   const timers = new Map<string, NodeJS.Timeout[]>();

@@ -4,10 +4,10 @@ import { bodyUpTo, type endpoints, UnitError } from "./http.ts";
 import type { Monitoring } from "./monitoring.ts";
 import { kindOf, type Scheduling } from "./scheduling.ts";
 
-/** Largest body that the messenger takes, in megabytes: as the real one. */
+/** Largest body that the messenger accepts, in megabytes, as on the real one. */
 const MAX_MEGABYTES = 10;
 
-/** The messenger unit: takes signed items and assignments in. */
+/** The messenger unit: accepts signed items and assignments. */
 export function messengerUnit(
   endpoint: ReturnType<typeof endpoints>,
   parts: { scheduling: Scheduling; monitoring: Monitoring },
@@ -61,14 +61,14 @@ export function messengerUnit(
   return app;
 }
 
-/** The body as a data item whose signature fits. */
+/** The body as a data item with a valid signature. */
 export async function signedItem(
   context: Context,
   megabytes = MAX_MEGABYTES,
 ): Promise<ParsedItem | Response> {
   const body = await bodyUpTo(context, megabytes);
   if (body instanceof Response) return body;
-  // A body under another type is not read at all.
+  // A body with another content type is not read.
   const isBinary = /^application\/octet-stream\b/.test(context.req.header("content-type") ?? "");
   if (!isBinary || !(await isSigned(body))) {
     throw new UnitError(500, "'body': A valid and signed data item must be provided as the body.");

@@ -7,15 +7,15 @@ import { UnitError } from "./http.ts";
 import type { Scheduling } from "./scheduling.ts";
 
 interface Pushing {
-  /** Looks for effects that are not done. */
+  /** Processes pending effects. */
   kick(): void;
   close(): Promise<void>;
 }
 
 /**
- * Does what outboxes ask for: messages, spawns with their `Spawned` answer, assignments. An effect is written together
- * with the result that asked for it and removed when it was done; the messenger's signatures are deterministic, so one
- * that is done twice across a crash is one message.
+ * Performs the effects in outboxes: messages, spawns with their `Spawned` answer, assignments. An effect is stored together
+ * with its result and removed once it is done; the messenger's signatures are deterministic, so an effect that is repeated
+ * after a crash is one message.
  */
 export function pushing(context: UnitContext, scheduling: Scheduling): Pushing {
   return new Outbox(context, scheduling);
@@ -76,7 +76,7 @@ class Outbox implements Pushing {
       ...pushedFor(effect),
     ];
     const item = await this.#context.messenger.sign(fields(Data, tags, Target, Anchor));
-    // To a wallet nothing is scheduled: the item is only published.
+    // For a wallet nothing is scheduled: the item is only published.
     if (this.#store.process(Target) === undefined) publish(this.#context, item);
     else await once(this.#scheduling.schedule(item));
     const also = Tags.find(({ name }) => name === "Assignments")?.value as unknown;
@@ -100,9 +100,9 @@ class Outbox implements Pushing {
       ),
       ...pushedFor(effect),
     );
-    // The anchor keeps two equal spawns of one process apart.
+    // The anchor distinguishes two equal spawns of one process.
     const item = await this.#context.messenger.sign(fields(Data, tags, undefined, Anchor));
-    // A spawn that was scheduled before a crash must not be scheduled again: that would ruin the process.
+    // A spawn that was scheduled before a crash must not be scheduled again, which would ruin the process.
     if (this.#store.process(item.id) === undefined) await this.#scheduling.schedule(item);
     const success = await this.#context.messenger.sign({
       data: " ",
@@ -141,7 +141,7 @@ class Outbox implements Pushing {
   }
 }
 
-/** Waits for scheduling; what is there already was pushed before a crash. */
+/** Waits for scheduling; ignores an item that was already pushed before a crash. */
 async function once(scheduled: Promise<unknown>): Promise<void> {
   try {
     await scheduled;

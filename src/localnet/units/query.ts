@@ -1,8 +1,8 @@
 import { UnitError } from "./http.ts";
 
-/** A 400 as the scheduler unit's framework writes it: plain text, not JSON. */
+/** A 400 in the format of the scheduler unit's framework: plain text, not JSON. */
 export class QueryRefused extends Error {
-  /** The whole answer. */
+  /** The complete response. */
   response(): Response {
     return new Response(this.message, {
       status: 400,
@@ -12,8 +12,8 @@ export class QueryRefused extends Error {
 }
 
 /**
- * The parameters of a call to the scheduler unit, read as strictly as the real one does: surplus names are ignored, a name
- * given twice, a required one left out, or a `limit` that is no 32-bit integer refuses the call.
+ * The parameters of a call to the scheduler unit, parsed as strictly as by the real one: unknown names are ignored; a duplicate
+ * name, a missing required one, or a `limit` that is not a 32-bit integer is refused.
  *
  * @throws QueryRefused
  */
@@ -33,7 +33,7 @@ export function schedulerQuery(
   return found;
 }
 
-/** A place in the order, as the scheduler unit's store reads it. @throws UnitError */
+/** A place in the order, as parsed by the scheduler unit's store. @throws UnitError */
 export function placeIn(value: string | undefined, bits: 32 | 64): number | undefined {
   if (value === undefined) return undefined;
   if (!isInteger(value, bits)) {

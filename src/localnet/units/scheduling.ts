@@ -6,13 +6,13 @@ import { publish, type UnitContext } from "./context.ts";
 import { UnitError } from "./http.ts";
 
 export interface Scheduling {
-  /** Gives a process or a message its place. Throws UnitError when it cannot have one. */
+  /** Schedules a process or a message. Throws UnitError if that is not possible. */
   schedule(item: ParsedItem): Promise<Placed>;
-  /** Gives an item that exists already a place in another process' order, too. */
+  /** Assigns an existing item to another process' order as well. */
   assign(process: string, item: string, exclude: readonly string[]): Promise<Assignment>;
 }
 
-/** The order of each process: one place after the other, written before anybody is told. */
+/** The order of each process: entries are stored one after another, each before it is visible. */
 export function scheduling(context: UnitContext, wake: (process: string) => void): Scheduling {
   return new Order(context, wake);
 }
@@ -43,17 +43,17 @@ class Order implements Scheduling {
     return turn;
   }
 
-  /** The newest place of a process, the one of a spawn that came again included. */
+  /** The newest place of a process, including that of a repeated spawn. */
   #lastPlaced(process: string): Placed | undefined {
     const last = this.#store.lastAssignment(process);
-    const hole = this.#store.meta(holeOf(process));
-    if (hole === undefined) return last;
-    const lost = JSON.parse(hole) as Placed;
+    const gap = this.#store.meta(gapOf(process));
+    if (gap === undefined) return last;
+    const lost = JSON.parse(gap) as Placed;
     return last === undefined || lost.nonce > last.nonce ? lost : last;
   }
 
-  /** A place that no entry fills: the next one continues a chain that nobody can read. */
-  async #useUp(process: string): Promise<Placed> {
+  /** Uses a place without an entry: the next entry continues a chain that nobody can verify. */
+  async #leaveGap(process: string): Promise<Placed> {
     const { nonce, hashChain, timestamp } = nextPlace(this.#lastPlaced(process), this.#context.now());
     const tags = assignmentTags({
       ...{ process, message: null, place: { nonce, hashChain, timestamp }, exclude: [] },
@@ -61,7 +61,7 @@ class Order implements Scheduling {
     });
     const { id } = await this.#context.scheduler.sign({ data: "", tags, target: process });
     const lost: Placed = { id, nonce, hashChain, timestamp };
-    this.#store.setMeta(holeOf(process), JSON.stringify(lost));
+    this.#store.setMeta(gapOf(process), JSON.stringify(lost));
     return lost;
   }
 
@@ -93,7 +93,7 @@ class Order implements Scheduling {
   #scheduleProcess(item: ParsedItem): Promise<Placed> {
     const wanted = tagValue(item.tags, "Scheduler");
     if (wanted !== this.#context.scheduler.address) {
-      // The real unit finds no Scheduler-Location and fails with just this text.
+      // The real unit finds no Scheduler-Location and fails with exactly this text.
       throw new UnitError(
         500,
         "Cannot destructure property 'url' of '(intermediate value)' as it is undefined.",
@@ -103,10 +103,11 @@ class Order implements Scheduling {
     if (module === undefined) throw new UnitError(500, "No Module tag found on 'Process' DataItem");
     const boot = tagValue(item.tags, "On-Boot");
     if (boot !== undefined && boot !== "Data" && this.#store.item(boot) === undefined) {
-      throw new UnitError(500, schedulerSays("Invalid tx id for On-Boot tag"));
+      throw new UnitError(500, schedulerError("Invalid tx id for On-Boot tag"));
     }
     return this.#inTurn<Placed>(item.id, () => {
-      if (this.#context.spawnedTwice === "ruins" && this.#store.process(item.id)) return this.#useUp(item.id);
+      if (this.#context.spawnedTwice === "ruins" && this.#store.process(item.id))
+        return this.#leaveGap(item.id);
       this.#refuseKnown(item.id, item.id);
       const process = { id: item.id, owner: item.owner, module, scheduler: wanted, tags: item.tags };
       return this.#append(item.id, { message: item.id, assigned: false, exclude: [], deepHash: null }, () => {
@@ -125,7 +126,7 @@ class Order implements Scheduling {
       const pushed = tagValue(item.tags, "From-Process") !== undefined;
       const hash = pushed ? deepHash({ ...item, data: item.raw.subarray(item.dataOffset) }) : null;
       if (hash !== null && this.#store.hasDeepHash(item.target, hash)) {
-        throw new UnitError(500, schedulerSays('MessageExists("Deep hash already exists")'));
+        throw new UnitError(500, schedulerError('MessageExists("Deep hash already exists")'));
       }
       const entry = { message: item.id, assigned: false, exclude: [], deepHash: hash };
       return this.#append(item.target, entry, () => publish(this.#context, item));
@@ -134,7 +135,7 @@ class Order implements Scheduling {
 
   #refuseKnown(process: string, id: string): void {
     if (this.#store.assignment(process, id)) {
-      throw new UnitError(500, schedulerSays('MessageExists("Message already exists")'));
+      throw new UnitError(500, schedulerError('MessageExists("Message already exists")'));
     }
   }
 
@@ -147,7 +148,7 @@ class Order implements Scheduling {
       throw new UnitError(500, "Cannot read properties of undefined (reading 'tags')");
     }
     const item: ItemRecord | undefined = this.#store.item(id);
-    if (item === undefined) throw new UnitError(500, schedulerSays("Invalid gateway tx for assigning"));
+    if (item === undefined) throw new UnitError(500, schedulerError("Invalid gateway tx for assigning"));
     return this.#inTurn(process, async () => {
       this.#refuseKnown(process, id);
       return this.#append(process, { message: id, assigned: true, exclude, deepHash: null }, () => {});
@@ -156,7 +157,7 @@ class Order implements Scheduling {
 }
 
 /**
- * The entry that an id shows, whatever process the call names: the oldest with it. A message that was only assigned is shown by its
+ * The entry for an id, whatever process the call names: the oldest one. A message that was only assigned is found by its
  * assignment's id and not by its own.
  */
 export function shownAs(store: Pick<Store, "placed">, id: string): Assignment | undefined {
@@ -164,10 +165,10 @@ export function shownAs(store: Pick<Store, "placed">, id: string): Assignment | 
   return found?.assigned === true && found.id !== id ? undefined : found;
 }
 
-/** Where the store keeps the place of a spawn that came again, of a process that is ruined by it. */
-export const holeOf = (process: string) => `hole.${process}`;
+/** The store's key for the place of a repeated spawn, which ruins its process. */
+export const gapOf = (process: string) => `hole.${process}`;
 
-/** Whether an item is a process or a message, by its earliest `Type` tag; throws for anything else. */
+/** Whether an item is a process or a message, by its first `Type` tag; throws for anything else. */
 export function kindOf(item: Pick<ParsedItem, "tags">): "Process" | "Message" {
   if (!item.tags.some(({ name, value }) => name === "Data-Protocol" && value === "ao")) {
     throw new UnitError(500, "Tag 'Data-Protocol': must contain 'ao'");
@@ -179,7 +180,7 @@ export function kindOf(item: Pick<ParsedItem, "tags">): "Process" | "Message" {
   return type.value === "Process" ? "Process" : "Message";
 }
 
-/** How the messenger unit reports what the scheduler unit said. */
-function schedulerSays(text: string): string {
+/** How the messenger unit reports an error of the scheduler unit. */
+function schedulerError(text: string): string {
   return `Error: 400: ${JSON.stringify({ error: text })}`;
 }

@@ -8,13 +8,13 @@ import { signedItem } from "./mu.ts";
 import { placeIn, QueryRefused, schedulerQuery } from "./query.ts";
 import { type Scheduling, shownAs } from "./scheduling.ts";
 
-/** Entries of an answer when the call names no `limit`. */
+/** Entries per answer if the call has no `limit`. */
 const PAGE = 100;
 
-/** What a range call may say; more is ignored. */
+/** The parameters of a range call; others are ignored. */
 const RANGE = ["process-id", "from", "to", "limit", "from-nonce", "to-nonce", "show-anchor"] as const;
 
-/** The scheduler unit: shows each process' order, and takes no more liberties with a call than the real one. */
+/** The scheduler unit: shows each process' order, and is as strict about calls as the real one. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: the list of the unit's routes, each of them short.
 export function schedulerUnit(
   endpoint: ReturnType<typeof endpoints>,
@@ -43,7 +43,7 @@ export function schedulerUnit(
   app.post(
     "/",
     endpoint("su.post", async (request) => {
-      // Only messenger units may post, and they come through a proxy that says who they are.
+      // Only messenger units may post; they are identified by the proxy in front.
       if (request.req.header("x-real-ip") === undefined) throw new UnitError(400, "Access denied");
       const item = await signedItem(request);
       if (item instanceof Response) return item;
@@ -84,7 +84,7 @@ export function schedulerUnit(
     "/:process/latest",
     endpoint("su.latest", (request) => {
       const last = store.lastAssignment(request.req.param("process") ?? "");
-      // The spawn is kept apart from the messages: a process that got none has no latest one.
+      // The spawn is not counted as a message: a process without messages has no latest one.
       if (last === undefined || last.nonce === 0) throw new UnitError(400, "Latest message not available");
       return Response.json(node(context, last));
     }),
@@ -104,8 +104,8 @@ export function schedulerUnit(
 }
 
 /**
- * A part of a process' order. Nonces go before times, the first of a range is exclusive and the last inclusive; the spawn comes
- * only where no first is named, or the nonce -1.
+ * A part of a process' order. Nonces take precedence over times; the start of a range is exclusive and its end inclusive. The spawn
+ * is included only if there is no start, or if it is the nonce -1.
  */
 function orderOf(context: UnitContext, process: string, query: Readonly<Record<string, string>>) {
   const [fromNonce, toNonce] = [placeIn(query["from-nonce"], 32), placeIn(query["to-nonce"], 32)];
@@ -132,7 +132,7 @@ function orderOf(context: UnitContext, process: string, query: Readonly<Record<s
   };
 }
 
-/** A message with its assignment. An assigned item comes without the message: it is read from the gateway. */
+/** A message with its assignment. An assigned item has no message here: it is read from the gateway. */
 function node({ store }: UnitContext, assignment: Assignment) {
   const message = assignment.assigned ? undefined : store.item(assignment.message);
   const signed = store.item(assignment.id);

@@ -7,17 +7,17 @@ import type { EvaluationResult, ProcessRecord } from "../types.ts";
 import type { Answer, Order } from "./worker.ts";
 
 interface WasmEvaluatorOptions {
-  /** Finds a module's bytes; undefined when nobody published it. */
+  /** Finds a module's bytes; undefined if it was not published. */
   loadModule(id: string): ModuleSource | undefined;
-  /** Evaluations at once. Default: the number of cores, at most 4. */
+  /** Concurrent evaluations. Default: the number of cores, at most 4. */
   workers?: number;
-  /** An evaluation that takes longer fails and its thread is replaced. Seconds. Default 120. */
+  /** Time limit of an evaluation in seconds; after it, the evaluation fails and its thread is replaced. Default 120. */
   timeoutSeconds?: number;
 }
 
 interface Job {
   readonly module: string;
-  /** Undefined for a memory that no worker made in this run. */
+  /** Undefined for a memory that no worker created in this run. */
   readonly tag: number | undefined;
   readonly order: (held: boolean) => Order;
   readonly settle: (answer: Answer, worker: PoolWorker | null) => void;
@@ -26,7 +26,7 @@ interface Job {
 interface PoolWorker {
   readonly thread: Worker;
   readonly modules: Set<string>;
-  /** The memory that its instance of each image holds. */
+  /** The memory that the instance of each image currently holds. */
   readonly holds: Map<string, number | null>;
   job: Job | null;
   timer: NodeJS.Timeout | null;
@@ -107,7 +107,7 @@ class WorkerPool implements Evaluator {
     worker.thread.postMessage(known ? order : { ...order, source: this.#sourceOf(job.module) });
   }
 
-  /** Gives work to idle workers: first what they hold already, then in order. */
+  /** Gives work to idle workers: first jobs whose memory they already hold, then in order. */
   #next(): void {
     if (this.#closed) return;
     const idle = this.#workers.filter((worker) => worker.job === null);
@@ -170,7 +170,7 @@ class WorkerPool implements Evaluator {
 
   async close(): Promise<void> {
     this.#closed = true;
-    // No worker will ever take these up: whoever waits for one would wait for ever.
+    // No worker will run these jobs: their callers would wait forever.
     for (const { settle } of this.#queue.splice(0)) settle({ failure: "the evaluator is closed" }, null);
     await Promise.all(this.#workers.map((worker) => worker.thread.terminate()));
   }

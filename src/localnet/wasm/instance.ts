@@ -21,25 +21,25 @@ type Handle = (
   message: EvaluatedMessage,
   env: Environment,
 ) => Promise<Partial<EvaluationResult>>;
-// ao-loader's declarations do not have a loader of the binary's own.
+// ao-loader's type declarations do not cover this loader.
 const load = AoLoader as unknown as (
   binary: (info: WebAssembly.Imports, receive: (instance: WebAssembly.Instance) => void) => Promise<void>,
   options: object,
 ) => Promise<Handle>;
 
 /**
- * One live WebAssembly instance of an image, shared by all processes of that image. Between two evaluations only the
- * pages that differ are exchanged, so a small evaluation costs milliseconds although a memory is over 100 MB.
+ * One live WebAssembly instance of an image, shared by all processes of that image. Between two evaluations, only the
+ * pages that differ are exchanged, so a small evaluation takes milliseconds although a memory is over 100 MB.
  */
 export class ImageInstance {
-  /** What a fresh instance holds: the state in which every process must boot. */
+  /** The memory of a new instance, in which every process must boot. */
   #base: Pages;
   #baseLength: number;
   #memory: WebAssembly.Memory;
   #handle: Handle;
-  /** The pages that differ from the base now. */
+  /** The pages that currently differ from the base. */
   #dirty: Iterable<number> = [];
-  /** Tag of the memory that the instance holds exactly, if any. */
+  /** Tag of the memory that the instance currently holds, if any. */
   holds: number | null = null;
 
   private constructor(handle: Handle, memory: WebAssembly.Memory) {
@@ -67,8 +67,8 @@ export class ImageInstance {
   }
 
   /**
-   * Evaluates a message on a memory. `snapshot: "held"` means the memory that the instance holds already.
-   * Answers the new snapshot, or null when it must not be kept. A trap rejects: the instance is unusable then.
+   * Evaluates a message on a memory. `snapshot: "held"` means the memory that the instance already holds.
+   * Returns the new snapshot, or null if it must not be kept. Rejects on a trap, after which the instance is unusable.
    */
   async evaluate(
     snapshot: Uint8Array | null | "held",
@@ -92,7 +92,7 @@ export class ImageInstance {
     return { snapshot: encodeSnapshot(memory.length, copyPages(memory, dirty)), result };
   }
 
-  /** Brings the memory in; answers a whole buffer for the loader to copy when the instance is still too small for it. */
+  /** Loads the memory; returns a whole buffer for the loader to copy if the instance is still too small for it. */
   #fill(snapshot: Uint8Array | null): Uint8Array | null {
     const { byteLength, pages } =
       snapshot === null
@@ -106,12 +106,12 @@ export class ImageInstance {
     return this.#whole(byteLength, pages);
   }
 
-  /** Bytes of its memory, which never shrinks. */
+  /** Size of its memory in bytes, which never shrinks. */
   get size(): number {
     return this.#memory.buffer.byteLength;
   }
 
-  /** A whole raw memory from a snapshot. */
+  /** The whole raw memory of a snapshot. */
   expand(snapshot: Uint8Array): Uint8Array {
     const { byteLength, pages } = decodeSnapshot(snapshot);
     return this.#whole(byteLength, pages);
@@ -125,10 +125,10 @@ export class ImageInstance {
   }
 }
 
-/** The loader's answer, every field present, the memory left out. */
+/** The loader's answer with every field, without the memory. */
 function toResult(raw: Partial<EvaluationResult>): EvaluationResult {
   const output = raw.Output ?? "";
-  // Older images report a full memory as ordinary output; the real compute unit keeps the earlier memory then, too.
+  // Older images report a full memory as ordinary output; the real compute unit also keeps the earlier memory then.
   const full = typeof output === "string" && output.endsWith("not enough memory for buffer allocation");
   const error = raw.Error ?? (full ? output : undefined);
   return {

@@ -1,6 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 
-/** Bytes of a page: the grain in which two memories are compared. */
+/** Bytes per page: the unit in which two memories are compared. */
 export const PAGE = 16_384;
 const ZERO = Buffer.alloc(PAGE);
 
@@ -8,8 +8,8 @@ const ZERO = Buffer.alloc(PAGE);
 export type Pages = Map<number, Uint8Array>;
 
 /**
- * The pages that differ from `base`. An aos memory is 70 to 145 MB, nearly all zeros or equal to the freshly made image,
- * so that 1 to 3 MB remain.
+ * The pages that differ from `base`. An aos memory is 70 to 145 MB, nearly all of it zeros or equal to the new image,
+ * so 1 to 3 MB remain.
  */
 export function differingPages(memory: Uint8Array, base: Pages): number[] {
   const view = Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength);
@@ -55,7 +55,7 @@ export function encodeSnapshot(byteLength: number, pages: Pages): Uint8Array {
 
 export function decodeSnapshot(snapshot: Uint8Array): { byteLength: number; pages: Pages } {
   const blob = zstdDecompressSync(snapshot);
-  if (blob.readUInt32LE(0) !== 1) throw new Error("unknown form of a process memory");
+  if (blob.readUInt32LE(0) !== 1) throw new Error("unknown format of a process memory");
   const count = blob.readUInt32LE(4);
   const byteLength = blob.readDoubleLE(8);
   const pages: Pages = new Map();

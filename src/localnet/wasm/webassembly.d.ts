@@ -1,4 +1,4 @@
-/** The part of the WebAssembly API that the evaluator uses; it is otherwise declared only for browsers. */
+/** The part of the WebAssembly API that the evaluator uses; TypeScript declares it only for browsers. */
 declare namespace WebAssembly {
   type Imports = Record<string, Record<string, unknown>>;
   class Module {

@@ -3,21 +3,21 @@ import type { ModuleSource } from "../evaluator.ts";
 import { type EvaluatedMessage, type EvaluationResult, tagValue } from "../types.ts";
 import { type Environment, ImageInstance } from "./instance.ts";
 
-/** What the pool sends. */
+/** A request of the pool. */
 export type Order = { readonly module: string; readonly source?: ModuleSource } & (
   | {
       readonly kind: "evaluate";
       readonly env: Environment;
       readonly message: EvaluatedMessage;
       readonly snapshot: Uint8Array | null | "held";
-      /** The tag under which a new snapshot will be known. */
+      /** The tag of the new snapshot. */
       readonly tag: number;
       readonly keep: boolean;
     }
   | { readonly kind: "expand"; readonly snapshot: Uint8Array }
 );
 
-/** What comes back. `failure` means that nothing was evaluated. */
+/** The worker's answer. `failure` means that nothing was evaluated. */
 export type Answer =
   | { readonly snapshot: Uint8Array | null; readonly result: EvaluationResult; readonly holds: number | null }
   | { readonly memory: Uint8Array }
@@ -29,12 +29,12 @@ interface Image {
   instance: ImageInstance | null;
 }
 
-// Instances are kept for a few images only: each holds a memory of its own.
+// Only a few images have an instance, because each has its own memory.
 const MAX_LIVE = 3;
-// One process' appetite is not kept for all others: an instance beyond this many bytes is left when another memory comes.
+// One process' large memory must not be kept for all others: a larger instance is dropped when another memory is loaded.
 const MAX_SHARED = 384 * 1024 * 1024;
 const images = new Map<string, Image>();
-// The loader replaces console methods while it runs and prints debugging text otherwise: a worker has nothing to print.
+// The loader would print debugging output: a worker prints nothing.
 console.log = () => {};
 console.error = () => {};
 
@@ -71,7 +71,7 @@ function loaderOptions({ tags }: ModuleSource): object {
   };
 }
 
-async function carryOut(order: Order): Promise<Answer> {
+async function execute(order: Order): Promise<Answer> {
   const { image, instance } = await instanceOf(order);
   if (order.kind === "expand") return { memory: instance.expand(order.snapshot) };
   try {
@@ -84,7 +84,7 @@ async function carryOut(order: Order): Promise<Answer> {
     if (snapshot !== null) instance.holds = order.tag;
     return { snapshot, result, holds: instance.holds };
   } catch (trap) {
-    // The instance is in no defined state after a trap: the next evaluation gets a fresh one.
+    // After a trap the instance's state is undefined: the next evaluation gets a new one.
     image.instance = null;
     const result = { Output: "", Messages: [], Assignments: [], Spawns: [], Error: String(trap) };
     return { snapshot: null, result, holds: null };
@@ -92,7 +92,7 @@ async function carryOut(order: Order): Promise<Answer> {
 }
 
 parentPort?.on("message", (order: Order) => {
-  carryOut(order).then(
+  execute(order).then(
     (answer) => parentPort?.postMessage(answer),
     (reason) => parentPort?.postMessage({ failure: String(reason) } satisfies Answer),
   );
